@@ -1,0 +1,57 @@
+#ifndef HWC_CRITERION_EXPONENTIAL_H_
+#define HWC_CRITERION_EXPONENTIAL_H_
+
+#include "integer_logits.h"
+
+// Common to the criteria that rest on the softmax, and the shape of their tables.
+//
+// With d_c the largest logit less logit c, in steps of the logits, u nats a step (the temperature
+// absorbed) and F = fraction, an instance's CONFIG_T::tables is generated as
+//
+//   struct exit0_tables {
+//       static const unsigned fraction = 16;      // F: bits after the point of all entries
+//       static const unsigned shift = 0;          // low bits of a difference that the index leaves out
+//       static const unsigned length = 118;       // entries of exponential and weighted
+//       static const unsigned mantissa_bits = 10; // log2 of the entries of logarithm and reciprocal
+//       static const unsigned ln2 = 45426;        // round(2^F ln 2)
+//
+//       // round(2^F e^-ud), d = i << shift: 2^F at i = 0, at most 2^F elsewhere, 0 at the last
+//       static unsigned exponential(unsigned i) {
+//           #pragma HLS INLINE
+//           static const unsigned rom[length] = {65536, ...};
+//           #pragma HLS BIND_STORAGE variable=rom type=rom_np
+//           return rom[i];
+//       }
+//       static unsigned weighted(unsigned i);     // likewise: round(2^F ud e^-ud)
+//       static unsigned logarithm(unsigned m);    // round(2^F ln(1 + (m + 1/2) / 2^mantissa_bits))
+//       static unsigned reciprocal(unsigned m);   // round(2^F / (1 + (m + 1/2) / 2^mantissa_bits))
+//   };
+//
+// The arrays are local statics of member functions: constants of one definition however many files
+// include them, and read-only memories in synthesis. Each lane of the fold reads a port of its own.
+// max_softmax needs fraction, shift, length and exponential alone; margin and patience no tables.
+namespace hwc {
+
+template <typename CONFIG_T> struct exponential_types {
+    typedef typename CONFIG_T::tables tables;
+    static const unsigned growth = floor_log2(CONFIG_T::n_classes); // bits that a sum over the classes gains
+    typedef ap_uint<tables::fraction + 1> entry_t;
+    typedef ap_uint<tables::fraction + 1 + growth> sum_t;
+
+    static_assert(tables::fraction >= 1 && tables::fraction + 1 + growth <= 31,
+                  "criteria: the sum of the exponentials must stay below 2^31; lower the fraction");
+    static_assert(tables::length >= 1, "criteria: an empty table");
+};
+
+// Table index of the difference between the largest logit and another.
+template <class code_T, typename CONFIG_T> unsigned table_index(const code_T &top, const code_T &other) {
+    #pragma HLS INLINE
+    typedef typename CONFIG_T::tables tables;
+    const ap_uint<code_T::width> difference = top - other;
+    const unsigned index = difference >> tables::shift;
+    return index < tables::length ? index : unsigned(tables::length - 1);
+}
+
+} // namespace hwc
+
+#endif

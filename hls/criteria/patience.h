@@ -1,0 +1,19 @@
+#ifndef HWC_CRITERION_PATIENCE_H_
+#define HWC_CRITERION_PATIENCE_H_
+
+#include "exit_types.h"
+#include "integer_logits.h"
+
+namespace hwc {
+
+// Score: how many exits in a row, this one included, chose the class that the exit before them chose.
+struct patience {
+    template <class code_T, typename CONFIG_T>
+    static score_t score(const code_T *, const top_t<code_T> &, const sample_t &now) {
+        return now.agreements;
+    }
+};
+
+} // namespace hwc
+
+#endif

@@ -1,0 +1,94 @@
+#ifndef HWC_INTEGER_LOGITS_H_
+#define HWC_INTEGER_LOGITS_H_
+
+#include "ap_fixed.h"
+#include "ap_int.h"
+
+// Logits as the integers they are stored as, and the largest of them.
+namespace hwc {
+
+constexpr unsigned floor_log2(unsigned n) { return n <= 1 ? 0 : 1 + floor_log2(n / 2); }
+
+constexpr unsigned ceil_log2(unsigned n) { return n <= 1 ? 0 : 1 + ceil_log2((n + 1) / 2); }
+
+constexpr unsigned div_roundup(unsigned n, unsigned d) { return (n + d - 1) / d; }
+
+// How CONFIG_T::reuse_factor folds the classes: `lanes` classes a cycle, in `folds` cycles.
+template <typename CONFIG_T> struct class_fold {
+    static const unsigned lanes = div_roundup(CONFIG_T::n_classes, CONFIG_T::reuse_factor);
+    static const unsigned folds = div_roundup(CONFIG_T::n_classes, lanes);
+};
+
+// raw_code<T>::of(x): the stored bits of x as a signed integer, that is x in units of its last place.
+template <class T> struct raw_code;
+
+template <class T, int W, bool S> struct raw_bits {
+    static const int width = S ? W : W + 1; // bits of the signed integer
+    typedef ap_int<width> type;
+    static type of(const T &x) {
+        #pragma HLS INLINE
+        const ap_uint<W> bits = x.range(W - 1, 0);
+        return type(bits);
+    }
+};
+
+template <int W, int I, ap_q_mode Q, ap_o_mode O, int N>
+struct raw_code<ap_fixed<W, I, Q, O, N> > : raw_bits<ap_fixed<W, I, Q, O, N>, W, true> {};
+template <int W, int I, ap_q_mode Q, ap_o_mode O, int N>
+struct raw_code<ap_ufixed<W, I, Q, O, N> > : raw_bits<ap_ufixed<W, I, Q, O, N>, W, false> {};
+template <int W> struct raw_code<ap_int<W> > : raw_bits<ap_int<W>, W, true> {};
+template <int W> struct raw_code<ap_uint<W> > : raw_bits<ap_uint<W>, W, false> {};
+
+// A logit and the class it belongs to.
+template <class code_T> struct top_t {
+    code_T value;      // integer logit
+    ap_uint<16> label; // class index
+};
+
+// The larger of neighbouring lanes, as a balanced tree; the left one on ties.
+template <class code_T, unsigned n> struct top_tree {
+    static top_t<code_T> of(const top_t<code_T> *lane) {
+        #pragma HLS INLINE
+        const top_t<code_T> left = top_tree<code_T, n / 2>::of(lane);
+        const top_t<code_T> right = top_tree<code_T, n - n / 2>::of(lane + n / 2);
+        return right.value > left.value ? right : left;
+    }
+};
+
+template <class code_T> struct top_tree<code_T, 1> {
+    static top_t<code_T> of(const top_t<code_T> *lane) {
+        #pragma HLS INLINE
+        return lane[0];
+    }
+};
+
+// The largest logit, at its lowest class index.
+template <class code_T, typename CONFIG_T> top_t<code_T> find_top(const code_T codes[CONFIG_T::n_classes]) {
+    typedef class_fold<CONFIG_T> fold;
+    top_t<code_T> top = {codes[0], 0};
+
+TopFoldLoop:
+    for (unsigned i = 0; i < fold::folds; i++) {
+        #pragma HLS PIPELINE II=1
+        top_t<code_T> lane[fold::lanes];
+        #pragma HLS ARRAY_PARTITION variable=lane complete
+
+    TopLaneLoop:
+        for (unsigned j = 0; j < fold::lanes; j++) {
+            #pragma HLS UNROLL
+            // lanes past the last class repeat class 0, which cannot beat itself
+            const unsigned c = i * fold::lanes + j;
+            lane[j].label = c < CONFIG_T::n_classes ? c : 0;
+            lane[j].value = codes[c < CONFIG_T::n_classes ? c : 0];
+        }
+
+        const top_t<code_T> best = top_tree<code_T, fold::lanes>::of(lane);
+        if (best.value > top.value)
+            top = best;
+    }
+    return top;
+}
+
+} // namespace hwc
+
+#endif

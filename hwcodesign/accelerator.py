@@ -1,0 +1,170 @@
+"""The composed design: segments, exit decisions and buffers, and everything that identifies it. NumPy only."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from numpy.typing import NDArray
+
+from hwcodesign.costs import ExitCosts
+from hwcodesign.errors import DesignError, PolicyError
+from hwcodesign.files import sha256, sha256_json
+from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.kernels import Segment, kernel_from_json, kernel_to_json
+from hwcodesign.policies import ExitPolicy
+
+Arrays = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Accelerator:
+    """Kernels, decisions and buffers of one design.
+
+    Attributes:
+        name: an identifier in generated sources.
+        input_shape: (C, H, W) of the images.
+        stages, heads: one each per exit.
+        policy: criterion, tables and default thresholds.
+        buffer_samples: samples that each conditional buffer holds.
+
+    Raises:
+        PolicyError: the policy is for other logits or another number of exits.
+        DesignError: stages and heads do not fit together.
+    """
+
+    name: str
+    input_shape: tuple[int, int, int]
+    stages: tuple[Segment, ...]
+    heads: tuple[Segment, ...]
+    policy: ExitPolicy
+    buffer_samples: int = 2
+
+    def __post_init__(self) -> None:
+        for k, (stage, head) in enumerate(zip(self.stages, self.heads, strict=True)):
+            readers = [head, *self.stages[k + 1 : k + 2]]
+            for reader in readers:
+                if (reader.input_format, reader.input_shape) != (stage.output_format, stage.output_shape):
+                    raise DesignError(
+                        f"{reader.name} reads {reader.input_format} {reader.input_shape}, "
+                        f"but {stage.name} writes {stage.output_format} {stage.output_shape}"
+                    )
+        formats = [head.output_format for head in self.heads]
+        wanted = [exit_.logits for exit_ in self.policy.exits]
+        if formats != wanted or {head.output_shape for head in self.heads} != {(self.policy.classes,)}:
+            raise PolicyError(
+                f"the policy decides on {self.policy.classes} logits of {', '.join(map(str, wanted))}, "
+                f"the heads give {', '.join(f'{h.output_shape} of {h.output_format}' for h in self.heads)}: "
+                "fit the policy on this network"
+            )
+
+    @property
+    def exits(self) -> int:
+        return len(self.heads)
+
+    @property
+    def input_format(self) -> FixedPoint:
+        return self.stages[0].input_format
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        """stage0, head0, stage1, head1, …"""
+        return tuple(segment for pair in zip(self.stages, self.heads, strict=True) for segment in pair)
+
+    @cached_property
+    def macs(self) -> ExitCosts:
+        """Multiply-accumulates of the kernels."""
+        return ExitCosts(tuple(s.macs for s in self.stages), tuple(h.macs for h in self.heads))
+
+    def least_buffer_beats(self, k: int) -> int:
+        """Beats that the buffer behind stage k must hold at least: one whole sample, or the fork would wait for
+        a decision that waits for the fork."""
+        return beats_of(self.stages[k].output_shape)
+
+    def buffer_beats(self, k: int) -> int:
+        return self.least_buffer_beats(k) * self.buffer_samples
+
+    @cached_property
+    def configuration_hash(self) -> str:
+        """SHA-256 of all that is fixed at compile time: kernels, weights, criterion and tables, not thresholds."""
+        arrays: Arrays = {}
+        data = self._to_json(arrays)
+        exits = [
+            {key: value for key, value in exit_.items() if not key.startswith("threshold")}
+            for exit_ in data["policy"]["exits"]
+        ]
+        data["policy"] = {
+            "criterion": self.policy.criterion_name,
+            "temperature": self.policy.temperature,
+            "exits": exits,
+            "mantissa": data["policy"]["mantissa"],
+        }
+        weights = {key: sha256(str(array.shape).encode() + array.astype("<f8").tobytes()) for key, array in arrays.items()}
+        return sha256_json({"design": data, "weights": weights})
+
+    def to_json(self, arrays: Arrays) -> dict[str, Any]:
+        """Plain data; weights are added to `arrays`."""
+        return {**self._to_json(arrays), "configuration_hash": self.configuration_hash}
+
+    def _to_json(self, arrays: Arrays) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "input_shape": list(self.input_shape),
+            "buffer_samples": self.buffer_samples,
+            "stages": [_segment_to_json(segment, arrays) for segment in self.stages],
+            "heads": [_segment_to_json(segment, arrays) for segment in self.heads],
+            "policy": self.policy.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Accelerator:
+        """Read what `to_json` wrote.
+
+        Raises:
+            DesignError: fields are missing, or weights are not those that the configuration hash was made of.
+        """
+        try:
+            channels, height, width = data["input_shape"]
+            accelerator = cls(
+                data["name"],
+                (channels, height, width),
+                tuple(_segment_from_json(item, arrays) for item in data["stages"]),
+                tuple(_segment_from_json(item, arrays) for item in data["heads"]),
+                ExitPolicy.from_json(data["policy"]),
+                data["buffer_samples"],
+            )
+            recorded = data["configuration_hash"]
+        except KeyError as error:
+            raise DesignError(f"the design file lacks {error}: compile the design again") from None
+        if accelerator.configuration_hash != recorded:
+            raise DesignError(
+                f"the design's configuration hash is {accelerator.configuration_hash[:12]}…, its file says "
+                f"{recorded[:12]}…: a file was altered; compile the design again"
+            )
+        return accelerator
+
+
+def beats_of(shape: tuple[int, ...]) -> int:
+    """Beats of a streamed tensor: one a pixel, or one for a vector."""
+    return math.prod(shape[:-1])
+
+
+def _segment_to_json(segment: Segment, arrays: Arrays) -> dict[str, Any]:
+    return {
+        "name": segment.name,
+        "input_format": segment.input_format.to_json(),
+        "input_shape": list(segment.input_shape),
+        "kernels": [kernel_to_json(kernel, f"{segment.name}.{kernel.name}.", arrays) for kernel in segment.kernels],
+    }
+
+
+def _segment_from_json(data: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Segment:
+    return Segment(
+        data["name"],
+        FixedPoint.from_json(data["input_format"]),
+        tuple(data["input_shape"]),
+        tuple(kernel_from_json(item, arrays) for item in data["kernels"]),
+    )

@@ -1,0 +1,130 @@
+"""QONNX to hls4ml's ModelGraph: one conversion for every backend.
+
+The configuration that hls4ml needs to be exact is set here once: granularity by name, the producer's type at
+the input, one namespace a segment, and weights compiled in.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hls4ml.converters import convert_from_onnx_model
+from hls4ml.utils import config_from_onnx_model
+
+from hwcodesign.boards import Board
+from hwcodesign.errors import SettingsError, UnsupportedLayerError
+from hwcodesign.export import ExportedSegment
+
+STRATEGIES = ("latency", "resource")
+
+
+@dataclass(frozen=True)
+class LayerSettings:
+    """How one layer is folded in hardware.
+
+    Attributes:
+        reuse: how often each multiplier is used a pixel or sample (hls4ml's ReuseFactor).
+        strategy: hls4ml's Strategy, "latency" or "resource"; None keeps the design's.
+    """
+
+    reuse: int = 1
+    strategy: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.reuse < 1:
+            raise SettingsError(f"reuse {self.reuse} is not a positive whole number")
+        if self.strategy is not None and self.strategy not in STRATEGIES:
+            raise SettingsError(f"strategy {self.strategy!r} is not one of {', '.join(STRATEGIES)}")
+
+
+@dataclass(frozen=True)
+class ConversionSettings:
+    """hls4ml's settings for a design.
+
+    Attributes:
+        default: of every layer that is not named.
+        layers: by the torch name of the layer, for example "stages.0.conv".
+    """
+
+    default: LayerSettings = field(default_factory=lambda: LayerSettings(strategy="latency"))
+    layers: Mapping[str, LayerSettings] = field(default_factory=dict)
+
+    def of(self, module: str) -> LayerSettings:
+        named = self.layers.get(module, self.default)
+        return LayerSettings(named.reuse, named.strategy or self.default.strategy)
+
+
+def check_layers(settings: ConversionSettings, segments: list[ExportedSegment]) -> None:
+    """Refuse settings for layers that do not exist.
+
+    Raises:
+        SettingsError: naming the layer, and those there are.
+    """
+    known = {module for segment in segments for module in segment.modules.values()}
+    for name in settings.layers:
+        if name not in known:
+            raise SettingsError(f"no layer is called {name!r}; there are {', '.join(sorted(known))}")
+
+
+def convert(
+    segment: ExportedSegment, settings: ConversionSettings, board: Board, backend: str, folder: Path
+) -> Any:
+    """Convert one segment.
+
+    Args:
+        backend: hls4ml's name of it.
+        folder: where `write()` will write.
+
+    Returns:
+        A ModelGraph, streaming, with every type resolved.
+
+    Raises:
+        UnsupportedLayerError: a layer that hls4ml cannot take.
+    """
+    talk = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(talk), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            config = config_from_onnx_model(
+                segment.graph.model,
+                granularity="name",
+                backend=backend,
+                default_precision="fixed<16,6>",
+                default_reuse_factor=settings.default.reuse,
+            )
+            _configure(config, segment, settings)
+            return convert_from_onnx_model(
+                segment.graph.model,
+                hls_config=config,
+                backend=backend,
+                io_type="io_stream",
+                part=board.part,
+                clock_period=1000.0 / board.clock_mhz,
+                namespace=f"ns_{segment.name}",
+                project_name=segment.name,
+                output_dir=str(folder),
+                write_weights_txt=False,
+            )
+    except Exception as error:
+        operators = ", ".join(f"{node.name} ({node.op_type})" for node in segment.graph.graph.node)
+        raise UnsupportedLayerError(
+            f"hls4ml cannot take {segment.name}: {error!r}. Its QONNX layers are {operators}"
+        ) from error
+
+
+def _configure(config: dict[str, Any], segment: ExportedSegment, settings: ConversionSettings) -> None:
+    source = segment.graph.graph.input[0].name
+    config["LayerName"][source]["Precision"]["result"] = segment.input_format.hls4ml_type
+    config["Model"]["Strategy"] = settings.default.strategy
+    for name, layer in config["LayerName"].items():
+        for node, module in segment.modules.items():
+            if name == node or name.endswith(f"_{node}"):
+                choice = settings.of(module)
+                layer["ReuseFactor"] = choice.reuse
+                layer["Strategy"] = choice.strategy

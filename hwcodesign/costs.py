@@ -1,0 +1,41 @@
+"""What an exit costs: multiply-accumulates by default, anything additive in stages and heads in general."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import accumulate
+
+
+@dataclass(frozen=True)
+class ExitCosts:
+    """Costs of a multi-exit network's parts.
+
+    Leaving at exit k has cost stages 0..k and heads 0..k. The full cost is that of all stages
+    and the last head alone: the network as it would be without early exits.
+
+    Attributes:
+        stages, heads: one each per exit, in any one unit.
+    """
+
+    stages: tuple[int, ...]
+    heads: tuple[int, ...]
+
+    @property
+    def at_exit(self) -> tuple[int, ...]:
+        """c_k, first exit first."""
+        return tuple(accumulate(stage + head for stage, head in zip(self.stages, self.heads, strict=True)))
+
+    @property
+    def full(self) -> int:
+        """C."""
+        return sum(self.stages) + self.heads[-1]
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """c_k / C."""
+        return tuple(cost / self.full for cost in self.at_exit)
+
+    @property
+    def single(self) -> tuple[int, ...]:
+        """Cost of a network that has exit k alone: stages 0..k and head k."""
+        return tuple(stage + head for stage, head in zip(accumulate(self.stages), self.heads, strict=True))

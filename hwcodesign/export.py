@@ -1,0 +1,178 @@
+"""Network to QONNX: one graph per stage and per head, channels last, ready for hls4ml."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from brevitas.export import export_qonnx
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.transformation.channels_last import AbsorbChanFirstIntoMatMul, ConvertToChannelsLastAndClean
+from qonnx.transformation.gemm_to_matmul import GemmToMatMul
+from qonnx.transformation.infer_shapes import InferShapes
+from qonnx.util.cleanup import cleanup_model
+from torch import nn
+
+from hwcodesign.errors import UnsupportedLayerError
+from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.network import MultiExitNetwork
+
+#: QONNX operators that keep the name of the torch module they came from, and what the module's name is prefixed
+#: with where it is a bare number.
+_NAMED_OPERATORS = {
+    "Conv": "conv",
+    "MatMul": "linear",
+    "MaxPool": "pool",
+    "Relu": "relu",
+    "Quant": "quant",
+    "Add": "add",
+    "Flatten": "flatten",
+    "Reshape": "reshape",
+}
+_CONSTANTS_OF = ("weight_quant", "bias_quant")
+
+
+@dataclass(frozen=True)
+class ExportedSegment:
+    """A stage or head as a QONNX graph.
+
+    Attributes:
+        name: "stage0", "head0", …
+        graph: channels last in and out, layers named after the torch modules.
+        input_format, input_shape: of its input, channels last.
+        output_format: that its last quantiser had in Brevitas.
+        modules: torch name of each graph node.
+    """
+
+    name: str
+    graph: ModelWrapper
+    input_format: FixedPoint
+    input_shape: tuple[int, ...]
+    output_format: FixedPoint
+    modules: dict[str, str]
+
+
+def export_network(network: MultiExitNetwork, folder: Path) -> list[ExportedSegment]:
+    """Export every stage and head; writes `<name>.onnx` into `folder`.
+
+    Returns:
+        stage0, head0, stage1, head1, …
+
+    Raises:
+        UnsupportedLayerError: a layer that QONNX cannot express, with its name.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    stages, heads = network.boundaries()
+    segments = []
+    shape: Sequence[int] = network.input_shape
+    fmt = network.input_format
+    for k in range(network.exits):
+        for name, path, module, read, boundary in (
+            (f"stage{k}", f"stages.{k}", network.stages[k], (fmt, shape), stages[k]),
+            (f"head{k}", f"heads.{k}", network.heads[k], (stages[k].format, stages[k].shape), heads[k]),
+        ):
+            graph, modules = _export(name, path, module, read[1], folder / f"{name}.onnx")
+            segments.append(
+                ExportedSegment(name, graph, read[0], _channels_last(read[1]), boundary.format, modules)
+            )
+        fmt, shape = stages[k].format, stages[k].shape
+    return segments
+
+
+def _channels_last(shape: Sequence[int]) -> tuple[int, ...]:
+    return (*shape[1:], shape[0]) if len(shape) == 3 else tuple(shape)
+
+
+def _export(
+    name: str, path: str, module: nn.Module, shape: Sequence[int], target: Path
+) -> tuple[ModelWrapper, dict[str, str]]:
+    training = module.training
+    blank = torch.zeros((1, *shape), device=next(module.parameters(), torch.zeros(())).device)
+    try:
+        with warnings.catch_warnings():
+            # the exporter's and qonnx's notes on opset versions, of no consequence to these graphs
+            warnings.simplefilter("ignore")
+            export_qonnx(module.eval(), args=blank, export_path=str(target), dynamo=False)
+            raw = ModelWrapper(str(target))
+            paths = _module_paths(raw)
+            graph = cleanup_model(raw)
+            if len(shape) == 3:
+                graph = graph.transform(ConvertToChannelsLastAndClean(make_input_channels_last=True))
+                # a head without convolutions has its transpose only now
+                graph = graph.transform(AbsorbChanFirstIntoMatMul()).transform(InferShapes())
+            graph = cleanup_model(graph.transform(GemmToMatMul()))
+    except Exception as error:
+        layers = ", ".join(sorted({type(m).__name__ for m in module.modules() if not list(m.children())}))
+        raise UnsupportedLayerError(
+            f"{name} ({path}) cannot be exported to QONNX: {error}. Its layers are {layers}; "
+            "use the layers of hwcodesign.layers, max-pooling, flatten and residual sums"
+        ) from error
+    finally:
+        module.train(training)
+    _strip_last_transpose(graph)
+    modules = _name_nodes(graph, paths, path)
+    graph.save(str(target))
+    return graph, modules
+
+
+def _module_paths(graph: ModelWrapper) -> dict[str, list[str]]:
+    """Torch module path of each named operator, by type, in graph order ("/block/conv/Conv" is "block.conv")."""
+    paths: dict[str, list[str]] = {}
+    for node in graph.graph.node:
+        kind = "MatMul" if node.op_type == "Gemm" else node.op_type
+        parts = [part for part in node.name.split("/")[:-1] if part]
+        if kind == "Quant" and any(part in _CONSTANTS_OF for part in parts):
+            continue
+        cut = next((i for i, part in enumerate(parts) if part == "act_quant"), len(parts))
+        paths.setdefault(kind, []).append(".".join(parts[:cut]))
+    return paths
+
+
+def _name_nodes(graph: ModelWrapper, paths: dict[str, list[str]], prefix: str) -> dict[str, str]:
+    """Rename nodes after their modules; returns the module of each. Unmatched nodes keep their names."""
+    modules: dict[str, str] = {}
+    taken: set[str] = set()
+    for kind, word in _NAMED_OPERATORS.items():
+        nodes = [node for node in graph.graph.node if node.op_type == kind and not _is_constant(graph, node)]
+        known = paths.get(kind, [])
+        if len(nodes) != len(known):
+            continue  # for example the sums that a Gemm's bias became
+        for node, path in zip(nodes, known, strict=True):
+            name = _identifier(path, word)
+            while name in taken:
+                name += f"_{word}"
+            taken.add(name)
+            node.name = name
+            modules[name] = f"{prefix}.{path}" if path else prefix
+    return modules
+
+
+def _identifier(path: str, word: str) -> str:
+    """A C++ and SystemVerilog identifier from a module path."""
+    name = re.sub(r"[^0-9a-zA-Z]+", "_", path).strip("_").lower()
+    return name if re.match(r"[a-z]", name) else f"{word}{name}"
+
+
+def _is_constant(graph: ModelWrapper, node: Any) -> bool:
+    """Whether a node works on weights only, or adds a bias."""
+    return graph.get_initializer(node.input[0]) is not None and node.op_type == "Quant"
+
+
+def _strip_last_transpose(graph: ModelWrapper) -> None:
+    """Let a segment that ends in feature maps give them channels last."""
+    last = graph.graph.node[-1]
+    if last.op_type != "Transpose":
+        return
+    shape = graph.get_tensor_shape(last.input[0])
+    producer = graph.find_producer(last.input[0])
+    output = graph.graph.output[0].name
+    for i, name in enumerate(producer.output):
+        if name == last.input[0]:
+            producer.output[i] = output
+    graph.graph.node.remove(last)
+    graph.set_tensor_shape(output, shape)

@@ -1,0 +1,216 @@
+"""Fixed-point formats with the semantics of `ap_fixed<W, I, Q, O>`, and exact arithmetic on their codes.
+
+A *code* is the raw integer of a fixed-point number: value = code * 2**-fraction. Codes travel in
+NumPy float arrays, because every operation here (scaling by a power of two, floor, rint, clip) is
+exact in them while the codes stay below the carrier's mantissa, and because BLAS multiplies floats.
+Rounding and overflow modes are those of Vitis HLS, UG1399, "Arbitrary Precision Fixed-Point Data
+Types".
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwcodesign.errors import FormatError
+
+Codes = NDArray[np.floating[Any]]
+
+#: Widest format: a code must stay exact in float64.
+MAX_WIDTH = 53
+
+
+class Rounding(str, Enum):
+    """What becomes of bits below the format's last one."""
+
+    TRN = "TRN"  #: toward minus infinity
+    TRN_ZERO = "TRN_ZERO"  #: toward zero
+    RND = "RND"  #: to nearest, halves toward plus infinity
+    RND_ZERO = "RND_ZERO"  #: to nearest, halves toward zero
+    RND_INF = "RND_INF"  #: to nearest, halves away from zero
+    RND_MIN_INF = "RND_MIN_INF"  #: to nearest, halves toward minus infinity
+    RND_CONV = "RND_CONV"  #: to nearest, halves to even
+
+
+class Overflow(str, Enum):
+    """What becomes of values outside the format's range."""
+
+    WRAP = "WRAP"  #: keep the low bits
+    SAT = "SAT"  #: clip to the range
+    SAT_ZERO = "SAT_ZERO"  #: become zero
+    SAT_SYM = "SAT_SYM"  #: clip to the range without its most negative code
+
+
+@dataclass(frozen=True)
+class FixedPoint:
+    """A fixed-point format.
+
+    Args:
+        width: bits in all, sign included.
+        integer: bits before the binary point, sign included; may be negative or exceed `width`.
+        signed: two's complement if true.
+        rounding: applied when a finer value is cast to this format.
+        overflow: applied after rounding.
+
+    Raises:
+        FormatError: the width is not in 1..53 (a code must be exact in float64).
+    """
+
+    width: int
+    integer: int
+    signed: bool = True
+    rounding: Rounding = Rounding.TRN
+    overflow: Overflow = Overflow.WRAP
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.width <= MAX_WIDTH:
+            raise FormatError(
+                f"fixed-point width {self.width} is not in 1..{MAX_WIDTH}: "
+                "a code must be exact in float64; use a narrower format"
+            )
+        object.__setattr__(self, "rounding", Rounding(self.rounding))
+        object.__setattr__(self, "overflow", Overflow(self.overflow))
+
+    @property
+    def fraction(self) -> int:
+        """Bits after the binary point."""
+        return self.width - self.integer
+
+    @property
+    def scale(self) -> float:
+        """Value of one code step, a power of two."""
+        return float(2.0**-self.fraction)
+
+    @property
+    def min_code(self) -> int:
+        return -(1 << (self.width - 1)) if self.signed else 0
+
+    @property
+    def max_code(self) -> int:
+        return (1 << (self.width - int(self.signed))) - 1
+
+    @property
+    def ap_type(self) -> str:
+        """The C++ type, for example `ap_ufixed<5,0,AP_RND_CONV,AP_SAT,0>`."""
+        name = "ap_fixed" if self.signed else "ap_ufixed"
+        return f"{name}<{self.width},{self.integer},AP_{self.rounding.value},AP_{self.overflow.value},0>"
+
+    @property
+    def hls4ml_type(self) -> str:
+        """The type as hls4ml's configuration spells it, for example `ufixed<5,0,RND_CONV,SAT>`."""
+        name = "fixed" if self.signed else "ufixed"
+        return f"{name}<{self.width},{self.integer},{self.rounding.value},{self.overflow.value}>"
+
+    def __str__(self) -> str:
+        return self.hls4ml_type
+
+    @classmethod
+    def parse(cls, text: str) -> FixedPoint:
+        """Read `[u]fixed<W,I[,Q[,O[,0]]]>` or `[u]int<W>`, as hls4ml prints its precisions.
+
+        Raises:
+            FormatError: the text is none of these.
+        """
+        match = re.fullmatch(r"(?:ap_)?(u?)(fixed|int)<([^<>]*)>", text.replace(" ", ""))
+        if match is None:
+            raise FormatError(f"{text!r} is not a fixed-point type: write fixed<W,I> or ufixed<W,I,RND_CONV,SAT>")
+        fields = match[3].split(",")
+        signed = match[1] == ""
+        if match[2] == "int":
+            return cls(int(fields[0]), int(fields[0]), signed)
+        modes = [field.removeprefix("AP_") for field in fields[2:4]]
+        try:
+            return cls(int(fields[0]), int(fields[1]), signed, *modes)  # type: ignore[arg-type]  # names of modes
+        except (ValueError, IndexError) as error:
+            raise FormatError(f"{text!r} is not a fixed-point type: {error}") from None
+
+    def holds(self, low: float, high: float, fraction: int) -> bool:
+        """Whether every value from `low` to `high`, codes at `fraction`, is exact in this format."""
+        step = 2.0 ** (self.fraction - fraction)
+        return self.fraction >= fraction and low * step >= self.min_code and high * step <= self.max_code
+
+    def encode(self, values: NDArray[Any]) -> NDArray[np.float64]:
+        """Real values to codes, rounded half to even, refusing what is out of range.
+
+        Raises:
+            FormatError: NaN, infinity, or a value outside the format; names the first one.
+        """
+        values = np.asarray(values, dtype=np.float64)
+        codes = np.rint(values * 2.0**self.fraction)
+        bad = ~((codes >= self.min_code) & (codes <= self.max_code))
+        if bad.any():
+            where = tuple(int(i) for i in np.argwhere(bad)[0])
+            raise FormatError(
+                f"value {values[where]!r} at index {where} does not fit {self}, "
+                f"which holds {self.min_code * self.scale:g} to {self.max_code * self.scale:g}: "
+                "scale or clip the input first"
+            )
+        return codes
+
+    def decode(self, codes: NDArray[Any]) -> NDArray[np.float64]:
+        """Codes to real values; exact."""
+        return np.asarray(codes, dtype=np.float64) * self.scale
+
+    def requantise(self, codes: Codes, fraction: int) -> Codes:
+        """Cast codes at another fraction to this format, by its rounding and overflow modes.
+
+        Args:
+            codes: float array of integers, any shape; exact in its dtype with one bit to spare.
+            fraction: bits after the binary point of `codes`.
+
+        Returns:
+            Codes of this format in the same dtype.
+        """
+        return self._overflow(self._round(codes, fraction - self.fraction))
+
+    def _round(self, codes: Codes, shift: int) -> Codes:
+        scaled = codes * codes.dtype.type(2.0**-shift)
+        if shift <= 0:
+            return scaled
+        half = codes.dtype.type(0.5)
+        match self.rounding:
+            case Rounding.TRN:
+                return cast(Codes, np.floor(scaled))
+            case Rounding.TRN_ZERO:
+                return cast(Codes, np.trunc(scaled))
+            case Rounding.RND:
+                return cast(Codes, np.floor(scaled + half))
+            case Rounding.RND_MIN_INF:
+                return cast(Codes, np.ceil(scaled - half))
+            case Rounding.RND_INF:
+                return cast(Codes, np.copysign(np.floor(np.abs(scaled) + half), scaled))
+            case Rounding.RND_ZERO:
+                return cast(Codes, np.copysign(np.ceil(np.abs(scaled) - half), scaled))
+            case Rounding.RND_CONV:
+                return cast(Codes, np.rint(scaled))
+
+    def _overflow(self, codes: Codes) -> Codes:
+        low, high = self.min_code, self.max_code
+        match self.overflow:
+            case Overflow.SAT:
+                return cast(Codes, np.clip(codes, low, high))
+            case Overflow.SAT_SYM:
+                return cast(Codes, np.clip(codes, -high if self.signed else low, high))
+            case Overflow.SAT_ZERO:
+                return cast(Codes, np.where((codes < low) | (codes > high), codes.dtype.type(0), codes))
+            case Overflow.WRAP:
+                modulus = float(1 << self.width)
+                return cast(Codes, codes - codes.dtype.type(modulus) * np.floor((codes - low) / codes.dtype.type(modulus)))
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "width": self.width,
+            "integer": self.integer,
+            "signed": self.signed,
+            "rounding": self.rounding.value,
+            "overflow": self.overflow.value,
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> FixedPoint:
+        return cls(**data)

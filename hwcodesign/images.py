@@ -1,0 +1,52 @@
+"""Images at the door: every backend takes the same ones, checked and encoded once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwcodesign.errors import FormatError, ImagesError
+from hwcodesign.fixedpoint import FixedPoint
+
+
+def encode_images(images: NDArray[Any], fmt: FixedPoint, shape: Sequence[int]) -> NDArray[np.int64]:
+    """Codes of images.
+
+    Args:
+        images: (N, C, H, W). Floats are values in the input format, rounded half to even; integers are codes.
+        fmt: the input format.
+        shape: (C, H, W).
+
+    Returns:
+        (N, C, H, W) codes.
+
+    Raises:
+        ImagesError: wrong shape, wrong dtype, NaN, or out of range; names the first bad value.
+    """
+    images = np.asarray(images)
+    if images.shape[1:] != tuple(shape) or images.ndim != 4:
+        wanted = ", ".join(str(size) for size in shape)
+        raise ImagesError(f"images have shape {images.shape}, not (N, {wanted})")
+    if images.dtype.kind in "iu":
+        bad = (images < fmt.min_code) | (images > fmt.max_code)
+        if bad.any():
+            where = tuple(int(i) for i in np.argwhere(bad)[0])
+            raise ImagesError(
+                f"code {int(images[where])} at index {where} does not fit {fmt}, "
+                f"whose codes are {fmt.min_code} to {fmt.max_code}"
+            )
+        return images.astype(np.int64)
+    if images.dtype.kind != "f":
+        raise ImagesError(f"images have dtype {images.dtype}: give floats (values) or integers (codes)")
+    try:
+        return fmt.encode(images).astype(np.int64)
+    except FormatError as error:
+        raise ImagesError(str(error)) from None
+
+
+def channels_last(codes: NDArray[Any]) -> NDArray[Any]:
+    """(N, C, H, W) to a contiguous (N, H, W, C), the order of every stream."""
+    return np.ascontiguousarray(codes.transpose(0, 2, 3, 1))

@@ -1,0 +1,26 @@
+"""Streaming kernels, one module each: what a layer computes, exactly. NumPy only."""
+
+from hwcodesign.kernels.activation import Activation
+from hwcodesign.kernels.add import Add
+from hwcodesign.kernels.conv2d import Conv2D
+from hwcodesign.kernels.dense import Dense
+from hwcodesign.kernels.kernel import KERNELS, Kernel
+from hwcodesign.kernels.max_pool2d import MaxPool2D
+from hwcodesign.kernels.reshape import Reshape
+from hwcodesign.kernels.segment import INPUT, Segment
+from hwcodesign.kernels.serialisation import kernel_from_json, kernel_to_json
+
+__all__ = [
+    "INPUT",
+    "KERNELS",
+    "Activation",
+    "Add",
+    "Conv2D",
+    "Dense",
+    "Kernel",
+    "MaxPool2D",
+    "Reshape",
+    "Segment",
+    "kernel_from_json",
+    "kernel_to_json",
+]

@@ -1,0 +1,123 @@
+"""What a streaming kernel is: one class per kernel owns its function, formats and cost.
+
+Arrays are codes in float carriers, channels last: (N, H, W, C) or (N, F). A kernel picks float32 where every
+intermediate integer stays below 2^23 (one bit spare for rounding), else float64 below 2^52, and refuses more,
+so that every result is exact whatever order BLAS adds in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from hwcodesign.errors import FormatError
+from hwcodesign.fixedpoint import Codes, FixedPoint
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Kernel:
+    """Base of the kernels.
+
+    Attributes:
+        name: of the layer, unique in its segment; also its name in generated sources.
+        inputs: names of the kernels it reads; the segment's input is called "input".
+        input_formats, input_shapes: one per input, channels last, without the batch.
+        result: format of its output.
+        output_shape: channels last, without the batch.
+    """
+
+    kind: ClassVar[str]
+
+    name: str
+    inputs: tuple[str, ...]
+    input_formats: tuple[FixedPoint, ...]
+    input_shapes: tuple[Shape, ...]
+    result: FixedPoint
+    output_shape: Shape
+
+    def compute(self, *inputs: Codes) -> Codes:
+        """Exact integer function: codes of `input_formats` to codes of `result`."""
+        raise NotImplementedError
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates a sample, padding included; zero but for convolutions and linear layers."""
+        return 0
+
+    @property
+    def parameters(self) -> int:
+        """Weights and biases."""
+        return 0
+
+
+KERNELS: dict[str, type[Kernel]] = {}
+
+
+def register(kernel: type[Kernel]) -> type[Kernel]:
+    """Class decorator: make a kernel known by its kind."""
+    KERNELS[kernel.kind] = kernel
+    return kernel
+
+
+def carrier(bound: float, name: str) -> type[np.float32] | type[np.float64]:
+    """The narrowest float dtype that is exact for integers up to `bound` in magnitude.
+
+    Raises:
+        FormatError: not even float64 would be exact.
+    """
+    if bound < 2**23:
+        return np.float32
+    if bound < 2**52:
+        return np.float64
+    raise FormatError(f"{name}: sums reach {bound:.4g}, beyond 2^52: use fewer bits in weights or activations")
+
+
+def largest(fmt: FixedPoint) -> int:
+    """Largest magnitude of a format's codes."""
+    return max(-fmt.min_code, fmt.max_code)
+
+
+def require_exact(name: str, accumulator: FixedPoint, fraction: int, low: float, high: float) -> None:
+    """Refuse an accumulator that could round or overflow.
+
+    Args:
+        name: of the kernel, for the error.
+        accumulator: its type.
+        fraction, low, high: bits after the point and extreme codes of the exact sum.
+
+    Raises:
+        FormatError: naming the type that would do.
+    """
+    if accumulator.holds(low, high, fraction):
+        return
+    shift = max(accumulator.fraction, fraction)
+    bits = max(int(max(high, -low - 1, 0)).bit_length(), 1) + int(low < 0)
+    would_do = FixedPoint(bits + shift - fraction, bits - fraction, low < 0)
+    raise FormatError(
+        f"{name}: the accumulator {accumulator} could round or overflow, since its sums lie in "
+        f"{low * 2.0**-fraction:g} to {high * 2.0**-fraction:g} in steps of 2^-{fraction}; {would_do} would do"
+    )
+
+
+def sum_bounds(
+    weights: Codes, bias: Codes, fmt: FixedPoint, axes: tuple[int, ...]
+) -> tuple[float, float, float]:
+    """Least and greatest exact sum over all inputs of a format, and a bound on every partial sum's magnitude.
+
+    Args:
+        weights: integer weights; summed over `axes`, which leaves one value per output.
+        bias: one per output, at the same fraction as the products.
+    """
+    w = weights.astype(np.float64)
+    low = np.minimum(w * fmt.min_code, w * fmt.max_code).sum(axis=axes) + bias
+    high = np.maximum(w * fmt.min_code, w * fmt.max_code).sum(axis=axes) + bias
+    # zero padding lets any product be absent, so the bias alone and partial sums count as well
+    low, high = np.minimum(low, bias), np.maximum(high, bias)
+    partial = np.abs(w).sum(axis=axes) * largest(fmt) + np.abs(bias)
+    return float(low.min()), float(high.max()), float(partial.max())
+
+

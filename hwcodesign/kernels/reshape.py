@@ -1,0 +1,17 @@
+"""Reshape: the same values in the same order, channels last."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hwcodesign.fixedpoint import Codes
+from hwcodesign.kernels.kernel import Kernel, register
+
+
+@register
+@dataclass(frozen=True, eq=False)
+class Reshape(Kernel):
+    kind = "reshape"
+
+    def compute(self, *inputs: Codes) -> Codes:
+        return inputs[0].reshape(len(inputs[0]), *self.output_shape)

@@ -1,0 +1,88 @@
+"""A segment: the kernels of one stage or head, in order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from hwcodesign.errors import DesignError
+from hwcodesign.fixedpoint import Codes, FixedPoint
+from hwcodesign.kernels.conv2d import Conv2D
+from hwcodesign.kernels.kernel import Kernel, Shape
+from hwcodesign.kernels.max_pool2d import MaxPool2D
+
+#: Name under which kernels refer to their segment's input.
+INPUT = "input"
+
+
+@dataclass(frozen=True, eq=False)
+class Segment:
+    """One stage or head as hardware sees it.
+
+    Attributes:
+        name: "stage0", "head0", …
+        input_format, input_shape: of the stream that it reads, channels last.
+        kernels: in an order in which each reads only earlier ones; the last one's output is the segment's.
+    """
+
+    name: str
+    input_format: FixedPoint
+    input_shape: Shape
+    kernels: tuple[Kernel, ...]
+
+    def __post_init__(self) -> None:
+        known = {INPUT}
+        for kernel in self.kernels:
+            missing = [name for name in kernel.inputs if name not in known]
+            if missing:
+                raise DesignError(f"{self.name}: {kernel.name} reads {missing[0]!r}, which no earlier kernel writes")
+            known.add(kernel.name)
+
+    @property
+    def output_format(self) -> FixedPoint:
+        return self.kernels[-1].result if self.kernels else self.input_format
+
+    @property
+    def output_shape(self) -> Shape:
+        return self.kernels[-1].output_shape if self.kernels else self.input_shape
+
+    @property
+    def macs(self) -> int:
+        return sum(kernel.macs for kernel in self.kernels)
+
+    @property
+    def parameters(self) -> int:
+        return sum(kernel.parameters for kernel in self.kernels)
+
+    def run(self, codes: Codes) -> Codes:
+        """Codes of the input format (N, *input_shape) to codes of the output format (N, *output_shape)."""
+        values = {INPUT: codes}
+        for kernel in self.kernels:
+            pool = self._fused.get(kernel.name)
+            if pool is not None and isinstance(kernel, Conv2D):
+                values[pool.name] = kernel.sums(values[kernel.inputs[0]], pool.square)
+            elif kernel.name not in values:  # else its convolution has taken it along
+                values[kernel.name] = kernel.compute(*(values[name] for name in kernel.inputs))
+            for name in self._last_use[kernel.name]:
+                values.pop(name, None)
+        return values[self.kernels[-1].name] if self.kernels else codes
+
+    @cached_property
+    def _fused(self) -> dict[str, MaxPool2D]:
+        """Convolutions whose exact sums are read by one pooling kernel only, which then takes its maximum early."""
+        pairs: dict[str, MaxPool2D] = {}
+        readers = {k.name: [r for r in self.kernels if k.name in r.inputs] for k in self.kernels}
+        for kernel in self.kernels:
+            reader = readers[kernel.name][0] if len(readers[kernel.name]) == 1 else None
+            exact = isinstance(kernel, Conv2D) and kernel.result_is_sum
+            if exact and isinstance(reader, MaxPool2D) and reader.square > 1 and reader.result == kernel.result:
+                pairs[kernel.name] = reader
+        return pairs
+
+    @cached_property
+    def _last_use(self) -> dict[str, tuple[str, ...]]:
+        """Values that may be freed after each kernel."""
+        last = {name: kernel.name for kernel in self.kernels for name in kernel.inputs}
+        return {
+            kernel.name: tuple(name for name, user in last.items() if user == kernel.name) for kernel in self.kernels
+        }

@@ -1,0 +1,116 @@
+"""Quantised layers that hardware holds exactly: Brevitas layers with fixed-point quantisers.
+
+Every scale is a power of two, so that a multiplication by it is a shift. Any Brevitas layer with such
+quantisers may be used in a network; these are the ones that need no further thought.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import brevitas.nn as qnn
+from brevitas.quant import Int8ActPerTensorFixedPoint, Int8WeightPerTensorFixedPoint, Uint8ActPerTensorFixedPoint
+from brevitas.quant.fixed_point import Int8BiasPerTensorFixedPointInternalScaling
+from torch import nn
+
+from hwcodesign.errors import SettingsError
+
+#: Training steps over which an activation's range is observed before it is learned. Brevitas' own 300 are
+#: more than some whole epochs here.
+_OBSERVED_STEPS = 100
+
+
+@dataclass(frozen=True)
+class Precision:
+    """Bits of a network's numbers.
+
+    Attributes:
+        weights, activations: 2 to 8.
+        bias, logits: 2 to 16.
+
+    Raises:
+        SettingsError: outside these ranges.
+    """
+
+    weights: int = 4
+    activations: int = 5
+    bias: int = 8
+    logits: int = 8
+
+    def __post_init__(self) -> None:
+        for name, bits, most in (
+            ("weights", self.weights, 8),
+            ("activations", self.activations, 8),
+            ("bias", self.bias, 16),
+            ("logits", self.logits, 16),
+        ):
+            if not 2 <= bits <= most:
+                raise SettingsError(f"{name}={bits} bits is not in 2..{most}")
+
+
+def conv2d(
+    inputs: int,
+    outputs: int,
+    kernel: int,
+    *,
+    precision: Precision,
+    stride: int = 1,
+    padding: int = 0,
+    groups: int = 1,
+) -> nn.Module:
+    """(N, inputs, H, W) to (N, outputs, H', W'), with a quantised bias."""
+    return qnn.QuantConv2d(
+        inputs,
+        outputs,
+        kernel,
+        stride=stride,
+        padding=padding,
+        groups=groups,
+        bias=True,
+        weight_quant=Int8WeightPerTensorFixedPoint,
+        weight_bit_width=precision.weights,
+        bias_quant=Int8BiasPerTensorFixedPointInternalScaling,
+        bias_bit_width=precision.bias,
+    )
+
+
+def linear(inputs: int, outputs: int, *, precision: Precision) -> nn.Module:
+    """(N, inputs) to (N, outputs), with a quantised bias."""
+    return qnn.QuantLinear(
+        inputs,
+        outputs,
+        bias=True,
+        weight_quant=Int8WeightPerTensorFixedPoint,
+        weight_bit_width=precision.weights,
+        bias_quant=Int8BiasPerTensorFixedPointInternalScaling,
+        bias_bit_width=precision.bias,
+    )
+
+
+def relu(*, precision: Precision) -> nn.Module:
+    """Rectifier with an unsigned quantiser."""
+    return qnn.QuantReLU(
+        act_quant=Uint8ActPerTensorFixedPoint,
+        bit_width=precision.activations,
+        collect_stats_steps=_OBSERVED_STEPS,
+        return_quant_tensor=True,
+    )
+
+
+def identity(*, precision: Precision) -> nn.Module:
+    """Signed quantiser alone, for example behind a residual sum."""
+    return _signed(precision.activations)
+
+
+def logits(*, precision: Precision) -> nn.Module:
+    """Signed quantiser for the end of a head."""
+    return _signed(precision.logits)
+
+
+def _signed(bits: int) -> nn.Module:
+    return qnn.QuantIdentity(
+        act_quant=Int8ActPerTensorFixedPoint,
+        bit_width=bits,
+        collect_stats_steps=_OBSERVED_STEPS,
+        return_quant_tensor=True,
+    )

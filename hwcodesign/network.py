@@ -1,0 +1,251 @@
+"""The multi-exit network: quantised stages in a row, a head behind each."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import torch
+from brevitas.quant_tensor import IntQuantTensor, QuantTensor
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from hwcodesign.costs import ExitCosts
+from hwcodesign.errors import NetworkError
+from hwcodesign.fixedpoint import FixedPoint, Overflow, Rounding
+from hwcodesign.images import encode_images
+
+_REFERENCE_BATCH = 500
+
+
+@dataclass(frozen=True)
+class Boundary:
+    """A tensor between segments: its format and its shape without the batch, channels first."""
+
+    format: FixedPoint
+    shape: tuple[int, ...]
+
+
+class MultiExitNetwork(nn.Module):
+    """Stages in a row and one head per stage, each an `nn.Module` of Brevitas layers.
+
+    Stage k+1 reads what stage k wrote, head k reads it too and ends in logits (N, classes). Every stage and head
+    ends in a fixed-point quantiser whose scale is a power of two.
+
+    Args:
+        stages, heads: as many of one as of the other, at least two.
+        input_format: of the images' values.
+        input_shape: (C, H, W).
+
+    Raises:
+        NetworkError: the numbers of stages and heads, their shapes, or the quantisers on their boundaries do not fit.
+    """
+
+    def __init__(
+        self,
+        stages: Sequence[nn.Module],
+        heads: Sequence[nn.Module],
+        input_format: FixedPoint,
+        input_shape: Sequence[int],
+    ) -> None:
+        super().__init__()
+        if len(stages) != len(heads) or len(stages) < 2:
+            raise NetworkError(
+                f"{len(stages)} stages and {len(heads)} heads: a multi-exit network has one head per stage, "
+                "and two stages or more"
+            )
+        if len(input_shape) != 3 or min(input_shape) < 1:
+            raise NetworkError(f"input_shape {tuple(input_shape)} is not (C, H, W)")
+        self.stages = nn.ModuleList(stages)
+        self.heads = nn.ModuleList(heads)
+        self.input_format = input_format
+        self.input_shape = tuple(int(size) for size in input_shape)
+        self.check()
+
+    @property
+    def exits(self) -> int:
+        return len(self.heads)
+
+    @property
+    def classes(self) -> int:
+        return self.boundaries()[1][0].shape[0]
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """Logits of every exit, first exit first.
+
+        Args:
+            x: (N, C, H, W) values; rounded half to even to the input format.
+
+        Returns:
+            K tensors (N, classes) of real values on the logits' grid.
+        """
+        logits = []
+        for head_in in self.features(x):
+            head = self.heads[len(logits)]
+            logits.append(_value(head(head_in)))
+        return logits
+
+    def features(self, x: Tensor) -> Iterator[Tensor]:
+        """Each stage's output in turn, computed when asked for."""
+        scale = self.input_format.scale
+        x = torch.clamp(torch.round(x / scale), self.input_format.min_code, self.input_format.max_code) * scale
+        for stage in self.stages:
+            x = _value(stage(x))
+            yield x
+
+    def check(self) -> None:
+        """Check shapes and quantisers of every boundary, on one blank image.
+
+        Raises:
+            NetworkError: names the stage or head, and what does not fit.
+        """
+        _, heads = self.boundaries()
+        classes = {boundary.shape for boundary in heads}
+        if len(classes) != 1 or len(next(iter(classes))) != 1 or next(iter(classes))[0] < 2:
+            shapes = ", ".join(str(boundary.shape) for boundary in heads)
+            raise NetworkError(f"heads give {shapes} a sample: each must give the same number of logits, two or more")
+
+    def boundaries(self) -> tuple[list[Boundary], list[Boundary]]:
+        """Format and shape of every stage's and every head's output, as they are now."""
+        stages, heads = [], []
+        with _evaluating(self), torch.no_grad():
+            parameter = next(self.parameters(), torch.zeros(()))
+            x = torch.zeros((1, *self.input_shape), dtype=parameter.dtype, device=parameter.device)
+            for k, (stage, head) in enumerate(zip(self.stages, self.heads, strict=True)):
+                stage_out = _run(f"stage {k}", stage, x)
+                stages.append(_boundary(f"stage {k}", stage_out))
+                x = _value(stage_out)
+                heads.append(_boundary(f"head {k}", _run(f"head {k}", head, x)))
+        return stages, heads
+
+    def costs(self) -> ExitCosts:
+        """Multiply-accumulates of convolutions and linear layers, padding included."""
+        counts: dict[str, int] = {}
+
+        def count(name: str) -> Any:
+            def hook(module: nn.Module, _: Any, output: Any) -> None:
+                shape = _value(output).shape
+                weight = cast(Tensor, module.weight)
+                pixels = math.prod(shape[2:]) if weight.dim() > 2 else 1
+                counts[name] = counts.get(name, 0) + pixels * weight.numel()
+
+            return hook
+
+        hooks = [
+            module.register_forward_hook(count(".".join(name.split(".")[:2])))
+            for name, module in self.named_modules()
+            if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Linear)
+        ]
+        try:
+            self.boundaries()
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return ExitCosts(
+            tuple(counts.get(f"stages.{k}", 0) for k in range(self.exits)),
+            tuple(counts.get(f"heads.{k}", 0) for k in range(self.exits)),
+        )
+
+    def reference(self) -> MultiExitNetwork:
+        """A frozen float64 copy: the integers of the network, whatever the width of its sums."""
+        return copy.deepcopy(self).eval().double()
+
+    def integers(self, images: NDArray[Any]) -> tuple[list[NDArray[np.int64]], list[NDArray[np.int64]]]:
+        """Codes of every stage's and every head's output, by Brevitas in float64.
+
+        Args:
+            images: (N, C, H, W) values or codes.
+
+        Returns:
+            Stage outputs, channels last, and logits (N, classes).
+        """
+        codes = encode_images(images, self.input_format, self.input_shape)
+        network = self.reference()
+        stage_formats, head_formats = network.boundaries()
+        stages: list[list[NDArray[np.int64]]] = [[] for _ in stage_formats]
+        heads: list[list[NDArray[np.int64]]] = [[] for _ in head_formats]
+        with torch.no_grad():
+            for start in range(0, len(codes), _REFERENCE_BATCH):
+                x = torch.from_numpy(self.input_format.decode(codes[start : start + _REFERENCE_BATCH]))
+                for k, feature in enumerate(network.features(x)):
+                    stages[k].append(_channels_last(_codes(feature, stage_formats[k].format)))
+                    heads[k].append(_codes(_value(network.heads[k](feature)), head_formats[k].format))
+        return [np.concatenate(parts) for parts in stages], [np.concatenate(parts) for parts in heads]
+
+    def logits(self, images: NDArray[Any]) -> list[NDArray[np.int64]]:
+        """Integer logits of every exit, (N, classes) each, by Brevitas in float64."""
+        return self.integers(images)[1]
+
+    def digest(self) -> str:
+        """SHA-256 of names, shapes and values of all parameters and buffers, and of the input."""
+        digest = hashlib.sha256(f"{self.input_format} {self.input_shape}".encode())
+        for name, tensor in sorted(self.state_dict().items()):
+            array = tensor.detach().cpu().numpy()
+            digest.update(f"{name} {array.dtype} {array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
+
+class _evaluating:
+    """Evaluation mode within a block, the former modes after it."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self._modes = {module: module.training for module in network.modules()}
+        self._network = network
+
+    def __enter__(self) -> None:
+        self._network.eval()
+
+    def __exit__(self, *_: object) -> None:
+        for module, training in self._modes.items():
+            module.training = training
+
+
+def _value(tensor: Any) -> Tensor:
+    return cast(Tensor, tensor.value if isinstance(tensor, QuantTensor) else tensor)
+
+
+def _channels_last(array: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.ascontiguousarray(np.moveaxis(array, 1, -1)) if array.ndim == 4 else array
+
+
+def _codes(tensor: Tensor, fmt: FixedPoint) -> NDArray[np.int64]:
+    codes = tensor.detach().numpy() / fmt.scale
+    result = codes.astype(np.int64)
+    if not np.array_equal(result, codes):
+        raise NetworkError(f"values of a boundary are not on the grid of {fmt}: its quantiser is not deterministic")
+    return result
+
+
+def _run(name: str, module: nn.Module, x: Tensor) -> Any:
+    try:
+        return module(x)
+    except (RuntimeError, ValueError) as error:
+        raise NetworkError(f"{name} cannot take its input of shape {tuple(x.shape[1:])}: {error}") from error
+
+
+def _boundary(name: str, tensor: Any) -> Boundary:
+    if not isinstance(tensor, IntQuantTensor):
+        raise NetworkError(
+            f"{name} ends in a plain tensor: end it in a Brevitas quantiser with return_quant_tensor=True, "
+            "for example hwcodesign.layers.relu or .logits"
+        )
+    scale, zero, bits = (np.asarray(t.detach()) for t in (tensor.scale, tensor.zero_point, tensor.bit_width))
+    if scale.size != 1:
+        raise NetworkError(f"{name} has {scale.size} scales, one a channel: a boundary needs one scale for its tensor")
+    exponent = math.log2(float(scale.reshape(())))
+    if exponent != round(exponent):
+        raise NetworkError(
+            f"{name} has scale {float(scale.reshape(())):.6g}, which is not a power of two: "
+            "use a fixed-point quantiser, for example Uint8ActPerTensorFixedPoint"
+        )
+    if zero.any():
+        raise NetworkError(f"{name} has zero point {zero.reshape(-1)[0]:g}: fixed point needs zero")
+    width = int(bits)
+    fmt = FixedPoint(width, width + int(exponent), bool(tensor.signed), Rounding.RND_CONV, Overflow.SAT)
+    return Boundary(fmt, tuple(tensor.value.shape[1:]))

@@ -1,0 +1,28 @@
+"""Exit policies: one module per criterion, all found in `CRITERIA`. NumPy only."""
+
+from hwcodesign.policies import entropy, margin, max_softmax, patience  # importing registers them
+from hwcodesign.policies.criterion import ALWAYS, CRITERIA, NEVER, Criterion, Threshold
+from hwcodesign.policies.fitting import OperatingPoint, cost_curve, evaluate, fit
+from hwcodesign.policies.policy import ExitDecision, ExitPolicy, FittedOn, subnet_codes
+from hwcodesign.policies.statistics import ExitStatistics
+
+__all__ = [
+    "ALWAYS",
+    "CRITERIA",
+    "NEVER",
+    "Criterion",
+    "ExitDecision",
+    "ExitPolicy",
+    "ExitStatistics",
+    "FittedOn",
+    "OperatingPoint",
+    "Threshold",
+    "cost_curve",
+    "entropy",
+    "evaluate",
+    "fit",
+    "margin",
+    "max_softmax",
+    "patience",
+    "subnet_codes",
+]

@@ -1,0 +1,137 @@
+"""What an exit criterion is, and the registry of all of them.
+
+A criterion gives each sample at each exit one signed 32-bit score, larger is surer, from integer
+logits alone; the sample leaves when score >= threshold code. The same integers decide in
+Python, C++ and SystemVerilog.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwcodesign.errors import PolicyError
+from hwcodesign.policies.tables import ExponentialTable, Integers, MantissaTable
+
+#: Threshold code that no score reaches; the reset value of the threshold registers.
+NEVER = 2**31 - 1
+#: Threshold code that every score reaches: leave here, always.
+ALWAYS = -(2**31)
+
+#: A threshold in a criterion's own unit; None means never.
+Threshold = float | None
+
+
+@dataclass(frozen=True)
+class ScoreInputs:
+    """What one exit's score may be computed from.
+
+    Attributes:
+        logits: (N, C) integer logits.
+        agreements: (N,) how many exits in a row, up to this one, gave the same label as the exit before them.
+        scale: real value of one logit step.
+        temperature: divides the logits before a softmax.
+        exponential: this exit's table, for criteria that need it.
+        mantissa: the logarithm and reciprocal tables, for criteria that need them.
+    """
+
+    logits: Integers
+    agreements: Integers
+    scale: float
+    temperature: float
+    exponential: ExponentialTable | None = None
+    mantissa: MantissaTable | None = None
+
+
+class Criterion:
+    """Base of the exit criteria; a subclass is one file and one `register` line.
+
+    Attributes:
+        name: as users and policy files spell it.
+        unit: what a threshold counts, for tables and axis labels.
+        needs_exponential, needs_mantissa: which tables its score reads.
+        shared_threshold: whether all exits share one threshold by definition.
+    """
+
+    name: ClassVar[str]
+    unit: ClassVar[str]
+    needs_exponential: ClassVar[bool] = False
+    needs_mantissa: ClassVar[bool] = False
+    shared_threshold: ClassVar[bool] = False
+
+    def score(self, inputs: ScoreInputs) -> Integers:
+        """(N,) integer scores, each in the signed 32-bit range."""
+        raise NotImplementedError
+
+    def float_leaves(self, inputs: ScoreInputs, threshold: float) -> NDArray[np.bool_]:
+        """(N,) the float formula's own verdict on the same logits, for the report of disagreement."""
+        raise NotImplementedError
+
+    def threshold_code(self, threshold: float, inputs: ScoreInputs) -> int:
+        """Least score that a threshold in the criterion's unit lets leave."""
+        raise NotImplementedError
+
+    def threshold_value(self, code: int, inputs: ScoreInputs) -> float:
+        """A threshold in the criterion's unit whose code is `code`."""
+        raise NotImplementedError
+
+    def check(self, threshold: float, classes: int) -> None:
+        """Refuse a threshold outside the criterion's range.
+
+        Raises:
+            PolicyError: naming the threshold and the range.
+        """
+        raise NotImplementedError
+
+
+CRITERIA: dict[str, Criterion] = {}
+
+
+def register(criterion: type[Criterion]) -> type[Criterion]:
+    """Class decorator: make a criterion known by its name."""
+    CRITERIA[criterion.name] = criterion()
+    return criterion
+
+
+def criterion_named(name: str) -> Criterion:
+    """Look a criterion up.
+
+    Raises:
+        PolicyError: no such criterion; lists those there are.
+    """
+    try:
+        return CRITERIA[name]
+    except KeyError:
+        raise PolicyError(f"no criterion is called {name!r}; there are {', '.join(sorted(CRITERIA))}") from None
+
+
+def require_range(threshold: float, low: float, high: float, name: str, unit: str) -> None:
+    """Shared range check of `Criterion.check`."""
+    if not low <= threshold <= high:
+        raise PolicyError(
+            f"threshold {threshold!r} is outside {name}'s range {low:g} to {high:g} ({unit}); None means never leave"
+        )
+
+
+def softmax(inputs: ScoreInputs) -> NDArray[np.float64]:
+    """(N, C) probabilities of the real logits over the temperature, in float64."""
+    values = inputs.logits * (inputs.scale / inputs.temperature)
+    exponentials = np.exp(values - values.max(axis=1, keepdims=True))
+    return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
+
+
+def clamp_code(code: int) -> int:
+    """A threshold code inside the register, clear of the code that means never."""
+    return int(min(max(code, ALWAYS), NEVER - 1))
+
+
+def agreements_after(labels: Sequence[Integers]) -> list[Integers]:
+    """Agreements in a row at each exit, from the labels of every exit up to it (each (N,)); saturates at 255."""
+    counts = [np.zeros_like(labels[0])]
+    for before, now in zip(labels, labels[1:], strict=False):
+        counts.append(np.where(now == before, np.minimum(counts[-1] + 1, 255), 0))
+    return counts

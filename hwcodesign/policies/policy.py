@@ -1,0 +1,251 @@
+"""An exit policy: a criterion, its tables and its thresholds; one JSON file.
+
+Everything that decides is in the file as integers, so that whoever reads it decides alike.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwcodesign.errors import PolicyError
+from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.policies.criterion import ALWAYS, NEVER, Criterion, ScoreInputs, Threshold, criterion_named
+from hwcodesign.policies.tables import ExponentialTable, Integers, MantissaTable
+
+POLICY_VERSION = 1
+
+
+@dataclass(frozen=True)
+class ExitDecision:
+    """One exit's part of the policy: its logits' format, its table, its threshold.
+
+    Attributes:
+        logits: format of the logits that it decides on.
+        exponential: None for criteria that need no softmax.
+        threshold: in the criterion's unit; None at the last exit, and where it never leaves.
+        threshold_code: the integer that a score is compared with; `NEVER` at the last exit.
+    """
+
+    logits: FixedPoint
+    exponential: ExponentialTable | None
+    threshold: Threshold
+    threshold_code: int
+
+
+@dataclass(frozen=True)
+class FittedOn:
+    """Where the thresholds came from; figures are those of the fitting split.
+
+    Attributes:
+        method: the request, for example "accuracy_drop=0.005".
+        samples: images in the fitting split; zero where thresholds were given.
+        data_sha256: of its image codes and labels.
+        accuracy, last_exit_accuracy: with the policy, and of the last exit alone.
+        cost_share: average cost over the full cost.
+        exit_share: of samples leaving at each exit.
+        float_disagreement: share of samples at all early exits that the float formula decides otherwise.
+        network_sha256: of the network's quantised state, so that a policy is not used with another.
+        note: what the user must know, for example that patience cannot leave.
+    """
+
+    method: str
+    samples: int = 0
+    data_sha256: str = ""
+    accuracy: float | None = None
+    last_exit_accuracy: float | None = None
+    cost_share: float | None = None
+    exit_share: tuple[float, ...] = ()
+    float_disagreement: float | None = None
+    network_sha256: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class ExitPolicy:
+    """When samples leave, bit for bit.
+
+    Attributes:
+        criterion_name: key into `CRITERIA`.
+        classes: number of logits at every exit.
+        temperature: absorbed into the exponential tables.
+        exits: first exit first.
+        mantissa: logarithm and reciprocal tables where the criterion needs them.
+    """
+
+    criterion_name: str
+    classes: int
+    temperature: float
+    exits: tuple[ExitDecision, ...]
+    mantissa: MantissaTable | None = None
+    fitted_on: FittedOn = field(default_factory=lambda: FittedOn("given"))
+
+    @classmethod
+    def build(
+        cls,
+        criterion: str,
+        logits: Sequence[FixedPoint],
+        classes: int,
+        thresholds: Sequence[Threshold] | None = None,
+        *,
+        temperature: float = 1.0,
+    ) -> ExitPolicy:
+        """Make the tables and set thresholds (None: never leave early).
+
+        Raises:
+            PolicyError: unknown criterion, a temperature that is not positive, a threshold out of range,
+                or not one threshold per exit but the last.
+        """
+        known = criterion_named(criterion)
+        if not 0 < temperature < float("inf"):
+            raise PolicyError(f"temperature {temperature!r} is not a positive number")
+        if classes < 2:
+            raise PolicyError(f"{classes} class is not a choice: a head must give two logits or more")
+        exits = tuple(
+            ExitDecision(
+                fmt,
+                ExponentialTable.build(fmt.scale / temperature) if known.needs_exponential else None,
+                None,
+                NEVER,
+            )
+            for fmt in logits
+        )
+        mantissa = MantissaTable.build() if known.needs_mantissa else None
+        policy = cls(criterion, classes, temperature, exits, mantissa)
+        return policy if thresholds is None else policy.with_thresholds(thresholds)
+
+    @property
+    def criterion(self) -> Criterion:
+        return criterion_named(self.criterion_name)
+
+    @property
+    def thresholds(self) -> tuple[Threshold, ...]:
+        """In the criterion's unit, one per exit but the last."""
+        return tuple(exit_.threshold for exit_ in self.exits[:-1])
+
+    @property
+    def threshold_codes(self) -> tuple[int, ...]:
+        """One per exit, the last's being `NEVER`."""
+        return tuple(exit_.threshold_code for exit_ in self.exits)
+
+    def codes_of(self, thresholds: Sequence[Threshold]) -> tuple[int, ...]:
+        """Thresholds in the criterion's unit as integers, one per exit.
+
+        Raises:
+            PolicyError: the wrong number of thresholds, or one out of range.
+        """
+        early = len(self.exits) - 1
+        if len(thresholds) != early:
+            raise PolicyError(
+                f"{len(thresholds)} thresholds for {len(self.exits)} exits: give one per exit but the last, so {early}"
+            )
+        codes = []
+        for k, threshold in enumerate(thresholds):
+            if threshold is not None:
+                self.criterion.check(threshold, self.classes)
+            codes.append(NEVER if threshold is None else self.criterion.threshold_code(threshold, self._inputs(k)))
+        return (*codes, NEVER)
+
+    def with_thresholds(self, thresholds: Sequence[Threshold]) -> ExitPolicy:
+        """The same policy at other thresholds, in the criterion's unit."""
+        codes = self.codes_of(thresholds)
+        exits = tuple(
+            dataclasses.replace(exit_, threshold=value, threshold_code=code)
+            for exit_, value, code in zip(self.exits, (*thresholds, None), codes, strict=True)
+        )
+        return dataclasses.replace(self, exits=exits)
+
+    def with_codes(self, codes: Sequence[int]) -> ExitPolicy:
+        """The same policy at other integer thresholds, one per exit but the last."""
+        values = [
+            None if code == NEVER else self.criterion.threshold_value(code, self._inputs(k))
+            for k, code in enumerate(codes)
+        ]
+        return self.with_thresholds(values)
+
+    def scores(self, exit_index: int, logits: Integers, agreements: Integers) -> Integers:
+        """(N,) scores of integer logits (N, C) at one exit."""
+        return self.criterion.score(self._inputs(exit_index, logits, agreements))
+
+    def float_leaves(self, exit_index: int, logits: Integers, agreements: Integers) -> NDArray[np.bool_]:
+        """(N,) what the float formula decides at this exit's threshold."""
+        threshold = self.exits[exit_index].threshold
+        if threshold is None:
+            return np.zeros(len(logits), dtype=np.bool_)
+        return self.criterion.float_leaves(self._inputs(exit_index, logits, agreements), threshold)
+
+    def _inputs(self, k: int, logits: Integers | None = None, agreements: Integers | None = None) -> ScoreInputs:
+        exit_ = self.exits[k]
+        return ScoreInputs(
+            np.zeros((1, self.classes), np.int64) if logits is None else logits,
+            np.zeros(1, np.int64) if agreements is None else agreements,
+            exit_.logits.scale,
+            self.temperature,
+            exit_.exponential,
+            self.mantissa,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "policy_version": POLICY_VERSION,
+            "criterion": self.criterion_name,
+            "unit": self.criterion.unit,
+            "classes": self.classes,
+            "temperature": self.temperature,
+            "rounding": "table entries are rounded half to even; differences beyond a table read its last entry",
+            "exits": [
+                {
+                    "logits": exit_.logits.to_json(),
+                    "threshold": exit_.threshold,
+                    "threshold_code": exit_.threshold_code,
+                    "exponential": exit_.exponential.to_json() if exit_.exponential else None,
+                }
+                for exit_ in self.exits
+            ],
+            "mantissa": self.mantissa.to_json() if self.mantissa else None,
+            "fitted_on": dataclasses.asdict(self.fitted_on),
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> ExitPolicy:
+        """Read what `to_json` wrote.
+
+        Raises:
+            PolicyError: another version, an unknown criterion, or missing fields.
+        """
+        if data.get("policy_version") != POLICY_VERSION:
+            raise PolicyError(
+                f"policy version {data.get('policy_version')!r} is not {POLICY_VERSION}: fit the policy again"
+            )
+        try:
+            criterion_named(data["criterion"])
+            exits = tuple(
+                ExitDecision(
+                    FixedPoint.from_json(item["logits"]),
+                    ExponentialTable.from_json(item["exponential"]) if item["exponential"] else None,
+                    item["threshold"],
+                    item["threshold_code"],
+                )
+                for item in data["exits"]
+            )
+            mantissa = MantissaTable.from_json(data["mantissa"]) if data["mantissa"] else None
+            fitted = FittedOn(**{**data["fitted_on"], "exit_share": tuple(data["fitted_on"]["exit_share"])})
+            return cls(data["criterion"], data["classes"], data["temperature"], exits, mantissa, fitted)
+        except (KeyError, TypeError) as error:
+            raise PolicyError(f"the policy file is incomplete ({error!r}): fit the policy again") from None
+
+
+def subnet_codes(exits: int, leave_at: int) -> tuple[int, ...]:
+    """Threshold codes of subnet mode: leave at exit `leave_at`, always.
+
+    Raises:
+        PolicyError: no such exit.
+    """
+    if not 0 <= leave_at < exits:
+        raise PolicyError(f"exit {leave_at} does not exist: the network has exits 0 to {exits - 1}")
+    return tuple(ALWAYS if k == leave_at else NEVER for k in range(exits))

@@ -1,0 +1,58 @@
+"""What fitting knows of a set of samples: every exit's label and score, as the hardware computes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwcodesign.errors import PolicyError
+from hwcodesign.policies.criterion import agreements_after
+from hwcodesign.policies.policy import ExitPolicy
+from hwcodesign.policies.tables import Integers
+
+
+@dataclass(frozen=True)
+class ExitStatistics:
+    """Scores and labels at all K exits for N samples, all exits computed.
+
+    Attributes:
+        scores: (K, N) integers.
+        labels: (K, N) predicted classes.
+        truth: (N,) true classes.
+        costs: (K,) cost of leaving at exit k, as a fraction of the full cost.
+    """
+
+    scores: Integers
+    labels: Integers
+    truth: Integers
+    costs: NDArray[np.float64]
+
+    @classmethod
+    def of(
+        cls, policy: ExitPolicy, logits: Sequence[Integers], truth: Integers, costs: Sequence[float]
+    ) -> ExitStatistics:
+        """Score integer logits (K arrays of (N, C)) with a policy's criterion and tables.
+
+        Raises:
+            PolicyError: as many costs as exits are needed, growing with depth.
+        """
+        if len(costs) != len(logits):
+            raise PolicyError(f"{len(costs)} costs for {len(logits)} exits: give one per exit")
+        labels = [z.argmax(axis=1) for z in logits]
+        agreements = agreements_after(labels)
+        scores = [policy.scores(k, z, a) for k, (z, a) in enumerate(zip(logits, agreements, strict=True))]
+        return cls(np.stack(scores), np.stack(labels), np.asarray(truth), np.asarray(costs, np.float64))
+
+    @property
+    def correct(self) -> NDArray[np.bool_]:
+        """(K, N)"""
+        return self.labels == self.truth
+
+    def exits_taken(self, codes: Sequence[int]) -> Integers:
+        """(N,) exit at which each sample leaves under threshold codes, one per exit but the last."""
+        leaves = self.scores[:-1] >= np.asarray(codes, np.int64)[:, None]
+        last = np.ones((1, self.scores.shape[1]), dtype=np.bool_)
+        return np.concatenate([leaves, last]).argmax(axis=0)

@@ -1,0 +1,151 @@
+"""The lookup tables of the integer decision, built once from the float formulas.
+
+Let z_c be the integer logits of a sample, s the value of one logit step, T the temperature and
+u = s / T nats a step. With d_c = z_max - z_c >= 0 the softmax is p_c = e^(-u d_c) / sum_j e^(-u d_j),
+free of overflow whatever the logits. The tables hold, at `fraction` bits F:
+
+* exponential      E[i] = round(2^F e^(-u d)),          d = i << shift
+* weighted         G[i] = round(2^F u d e^(-u d))
+* logarithm        L[m] = round(2^F ln(1 + (m + 1/2) / M)),  M = 2^mantissa_bits
+* reciprocal       R[m] = round(2^F / (1 + (m + 1/2) / M))
+
+An index i = min(d >> shift, length - 1); the last entry stands for everything beyond, where both
+functions round to zero. `shift` is zero unless the logits are so fine that the table would
+exceed 2^index_bits entries. The sum S = sum_c E[d_c] >= 2^F is split as S = 2^(F + e) (1 + m/M + ...),
+e its exponent above 2^F and m its next mantissa bits, so that ln(S / 2^F) = e ln 2 + L[m] and
+2^F / S = R[m] 2^-(F + e) up to the tables' rounding.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwcodesign.errors import PolicyError
+
+Integers = NDArray[np.int64]
+
+FRACTION_BITS = 16
+INDEX_BITS = 12
+MANTISSA_BITS = 10
+
+
+@dataclass(frozen=True)
+class ExponentialTable:
+    """E and G of the module's text, for one exit.
+
+    Attributes:
+        fraction: F, the bits after the binary point of the entries.
+        shift: low bits of a logit difference that the index leaves out.
+        exponential: E, integers from 2^F down to 0.
+        weighted: G, as long as E.
+    """
+
+    fraction: int
+    shift: int
+    exponential: tuple[int, ...]
+    weighted: tuple[int, ...]
+
+    @classmethod
+    def build(cls, step: float, *, fraction: int = FRACTION_BITS, index_bits: int = INDEX_BITS) -> ExponentialTable:
+        """Tabulate for logits whose step is worth `step` nats after the temperature (u above).
+
+        Raises:
+            PolicyError: the step is not a positive finite number.
+        """
+        if not (math.isfinite(step) and step > 0):
+            raise PolicyError(f"one logit step is worth {step!r} nats: it must be positive; check scale and temperature")
+        # e^-x and x e^-x both round to zero from here on: x e^-x < 2^-(F+1)
+        end = (fraction + 1) * math.log(2)
+        end += math.log(end) + 1
+        steps = math.ceil(end / step)
+        shift = max(0, (steps + 1).bit_length() - index_bits)
+        if 2**shift * step > 1:
+            raise PolicyError(
+                f"one index step would be worth {2**shift * step:.3g} nats: more index bits or a higher temperature are needed"
+            )
+        argument = np.arange((steps >> shift) + 2, dtype=np.float64) * (step * 2**shift)
+        exponential = np.rint(2.0**fraction * np.exp(-argument))
+        weighted = np.rint(2.0**fraction * argument * np.exp(-argument))
+        exponential[-1] = weighted[-1] = 0
+        return cls(fraction, shift, tuple(map(int, exponential)), tuple(map(int, weighted)))
+
+    @property
+    def length(self) -> int:
+        return len(self.exponential)
+
+    def index(self, differences: Integers) -> Integers:
+        """Table index of each difference d >= 0."""
+        return np.minimum(differences >> self.shift, self.length - 1)
+
+    def sums(self, logits: Integers) -> tuple[Integers, Integers]:
+        """S and sum_c G[d_c] of each sample; logits (N, C) integer, results (N,)."""
+        index = self.index(logits.max(axis=1, keepdims=True) - logits)
+        return np.asarray(self.exponential, np.int64)[index].sum(axis=1), np.asarray(self.weighted, np.int64)[index].sum(axis=1)
+
+    def exponential_sums(self, logits: Integers) -> Integers:
+        """S of each sample."""
+        index = self.index(logits.max(axis=1, keepdims=True) - logits)
+        return np.asarray(self.exponential, np.int64).take(index).sum(axis=1)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "fraction": self.fraction,
+            "shift": self.shift,
+            "exponential": list(self.exponential),
+            "weighted": list(self.weighted),
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> ExponentialTable:
+        return cls(data["fraction"], data["shift"], tuple(data["exponential"]), tuple(data["weighted"]))
+
+
+@dataclass(frozen=True)
+class MantissaTable:
+    """L, R and ln 2 of the module's text; the same for every exit."""
+
+    fraction: int
+    mantissa_bits: int
+    logarithm: tuple[int, ...]
+    reciprocal: tuple[int, ...]
+    ln2: int
+
+    @classmethod
+    def build(cls, *, fraction: int = FRACTION_BITS, mantissa_bits: int = MANTISSA_BITS) -> MantissaTable:
+        mantissa = 1 + (np.arange(2**mantissa_bits) + 0.5) / 2**mantissa_bits
+        logarithm = np.rint(2.0**fraction * np.log(mantissa))
+        reciprocal = np.rint(2.0**fraction / mantissa)
+        return cls(
+            fraction,
+            mantissa_bits,
+            tuple(map(int, logarithm)),
+            tuple(map(int, reciprocal)),
+            round(2.0**fraction * math.log(2)),
+        )
+
+    def split(self, sums: Integers) -> tuple[Integers, Integers]:
+        """Exponent e and mantissa index m of each S >= 2^F; both (N,)."""
+        # frexp is exact below 2^53, and S is far below
+        exponent = np.frexp(sums.astype(np.float64))[1].astype(np.int64) - 1 - self.fraction
+        mantissa = ((sums >> exponent) - (1 << self.fraction)) >> (self.fraction - self.mantissa_bits)
+        return exponent, mantissa
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "fraction": self.fraction,
+            "mantissa_bits": self.mantissa_bits,
+            "logarithm": list(self.logarithm),
+            "reciprocal": list(self.reciprocal),
+            "ln2": self.ln2,
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> MantissaTable:
+        return cls(
+            data["fraction"], data["mantissa_bits"], tuple(data["logarithm"]), tuple(data["reciprocal"]), data["ln2"]
+        )

@@ -1,0 +1,1 @@
+"""Running a compiled design: NumPy only."""

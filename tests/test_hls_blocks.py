@@ -1,0 +1,236 @@
+"""The HLS blocks, compiled with g++ and run on their own testbenches; and the testbenches, on faulty blocks.
+
+Every instance in hls/tb/instances is built and run with several seeds. Then faults are put into copies
+of the headers, one at a time: a testbench that still passes has not tested what it claims to.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+HLS = Path(__file__).resolve().parent.parent / "hls"
+INSTANCES = HLS / "tb" / "instances"
+NAMES = sorted(path.stem.removesuffix("_tb") for path in INSTANCES.glob("*_tb.cpp"))
+SEEDS = (1, 2, 3)
+SAMPLES = 1000
+
+# ap_types' default constructors read what they are about to initialise; labelled loops are the idiom
+FLAGS = ["-O1", "-std=c++11", "-Wall", "-Wextra", "-Werror"]
+FLAGS += ["-Wno-unknown-pragmas", "-Wno-unused-label", "-Wno-uninitialized", "-Wno-maybe-uninitialized"]
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """A fault: `old`, found once in hls/`header`, becomes `new`; `instance` must notice."""
+
+    name: str
+    header: str
+    old: str
+    new: str
+    instance: str
+
+
+MUTATIONS = [
+    Mutation(
+        "tie-in-tree", "integer_logits.h",
+        "right.value > left.value", "right.value >= left.value",
+        "decision_margin",
+    ),
+    Mutation(
+        "tie-in-folds", "integer_logits.h",
+        "best.value > top.value", "best.value >= top.value",
+        "decision_max_softmax",
+    ),
+    Mutation("unsigned-logits", "integer_logits.h", "S ? W : W + 1", "W", "decision_margin_2"),
+    Mutation(
+        "score-above", "exit_decision.h",
+        "score >= control.threshold", "score > control.threshold",
+        "decision_margin",
+    ),
+    Mutation("never-ignored", "exit_decision.h", " && control.threshold != never", "", "decision_own"),
+    Mutation("last-not-last", "exit_decision.h", "CONFIG_T::is_last || (score", "(score", "decision_margin_2"),
+    Mutation(
+        "anytime-ignored", "exit_decision.h",
+        "verdict.leave || control.anytime", "verdict.leave",
+        "decision_patience",
+    ),
+    Mutation("always-final", "exit_decision.h", "verdict.leave ? flag_final : 0", "flag_final", "decision_margin"),
+    Mutation(
+        "release-inverted", "exit_decision.h",
+        "verdict.leave ? 0 : 1", "verdict.leave ? 1 : 0",
+        "decision_margin",
+    ),
+    Mutation("seen-ignored", "exit_decision.h", "previous.seen == 0 || ", "", "decision_patience"),
+    Mutation("no-saturation", "exit_decision.h", "previous.agreements == 255", "false", "decision_patience"),
+    Mutation(
+        "margin-to-itself", "criteria/margin.h",
+        "top.label == c ? lowest : codes[c]", "codes[c]",
+        "decision_margin",
+    ),
+    Mutation("table-end", "criteria/exponential.h", "unsigned(tables::length - 1)", "0u", "decision_max_softmax"),
+    Mutation(
+        "shift-lost", "criteria/exponential.h",
+        "difference >> tables::shift", "difference",
+        "decision_entropy_100",
+    ),
+    Mutation("last-lanes-lost", "criteria/max_softmax.h", "c < CONFIG_T::n_classes", "c < 8", "decision_max_softmax"),
+    Mutation("last-exponent", "criteria/entropy.h", "b <= types::growth", "b < types::growth", "decision_entropy"),
+    Mutation("mantissa-bit", "criteria/entropy.h", "normal = sum >> e", "normal = sum >> (e / 2)", "decision_entropy"),
+    Mutation("beat-lost", "stream_fork.h", "i < CONFIG_T::beats", "i < CONFIG_T::beats - 1", "fork"),
+    Mutation(
+        "wrong-side", "stream_fork.h",
+        "out_buffer.write(beat)", "(i == 0 ? out_head : out_buffer).write(beat)",
+        "fork",
+    ),
+    Mutation(
+        "depth-less-one", "conditional_buffer.h",
+        "held < CONFIG_T::depth &&", "held < CONFIG_T::depth - 1 &&",
+        "buffer_ring",
+    ),
+    Mutation(
+        "overrun", "conditional_buffer.h",
+        "held < CONFIG_T::depth &&", "held <= CONFIG_T::depth &&",
+        "buffer_least",
+    ),
+    Mutation("drop-lost", "conditional_buffer.h", "gone = CONFIG_T::beats", "gone = 0", "buffer_ring"),
+    Mutation("early-drop", "conditional_buffer.h", "held >= CONFIG_T::beats", "held != 0", "buffer_ring"),
+    Mutation("stall-ignored", "conditional_buffer.h", " && !out.full()", "", "buffer_ring"),
+    Mutation("all-forwarded", "conditional_buffer.h", "forward = decision == 1", "forward = true", "buffer_pixel"),
+    Mutation(
+        "wrong-wrap", "conditional_buffer.h",
+        "write_at == CONFIG_T::depth - 1", "write_at == CONFIG_T::depth - 2",
+        "buffer_ring",
+    ),
+    Mutation("shallow-first", "record_merge.h", "in[CONFIG_T::n_exits - 1 - i]", "in[i]", "merge"),
+    Mutation("records-lost", "record_merge.h", "if (!found)", "", "merge"),
+    Mutation("merge-stall-ignored", "record_merge.h", "!out.full()", "true", "merge"),
+]
+
+
+def include_flags(root: Path) -> list[str]:
+    spec = importlib.util.find_spec("hls4ml")
+    assert spec is not None and spec.submodule_search_locations
+    templates = Path(spec.submodule_search_locations[0]) / "templates" / "vivado"
+    own = [f"-I{root / 'tb' / 'stalling'}", f"-I{root}", f"-I{root / 'tb' / 'instances'}"]
+    return [*own, "-isystem", str(templates / "ap_types"), "-isystem", str(templates)]
+
+
+def compile_source(source: Path, root: Path, made: Path) -> Path:
+    command = ["g++", *FLAGS, *include_flags(root), "-c", str(source), "-o", str(made)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, f"{source} does not compile:\n{done.stderr[:4000]}"
+    return made
+
+
+def build(name: str, root: Path, folder: Path, bench: Future[Path]) -> Path:
+    """The top compiled against `root` and linked with the testbench, which holds no code of the block."""
+    folder.mkdir(exist_ok=True)
+    top = compile_source(root / "tb" / "instances" / f"{name}.cpp", root, folder / "top.o")
+    program = folder / "program"
+    subprocess.run(["g++", str(top), str(bench.result()), "-o", str(program)], timeout=120, check=True)
+    return program
+
+
+def run(program: Path, seed: int) -> subprocess.CompletedProcess[str]:
+    command = [str(program), str(SAMPLES), str(seed)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+def mutate(mutation: Mutation, folder: Path) -> Path:
+    """A copy of hls/ with the fault in it."""
+    root = folder / "hls"
+    shutil.copytree(HLS, root)
+    header = root / mutation.header
+    text = header.read_text(encoding="utf-8")
+    assert text.count(mutation.old) == 1, f"{mutation.name}: found {text.count(mutation.old)} times in {mutation.header}"
+    header.write_text(text.replace(mutation.old, mutation.new), encoding="utf-8")
+    return root
+
+
+def build_mutant(mutation: Mutation, folder: Path, bench: Future[Path]) -> Path:
+    return build(mutation.instance, mutate(mutation, folder), folder, bench)
+
+
+class Programs:
+    """Programs by the name of their instance or mutation: each built once, at the latest when asked for."""
+
+    def __init__(self, folder: Path, pool: ThreadPoolExecutor) -> None:
+        self.folder = folder
+        self.pool = pool
+        self.jobs: dict[str, Future[Path]] = {}
+        self.benches: dict[str, Future[Path]] = {}
+
+    def start(self, key: str) -> Future[Path]:
+        if key not in self.jobs:
+            mutation = next((mutation for mutation in MUTATIONS if mutation.name == key), None)
+            bench = self.start_bench(mutation.instance if mutation else key)  # queued first
+            if mutation is None:
+                self.jobs[key] = self.pool.submit(build, key, HLS, self.folder / key, bench)
+            else:
+                self.jobs[key] = self.pool.submit(build_mutant, mutation, self.folder / f"mutant-{key}", bench)
+        return self.jobs[key]
+
+    def start_bench(self, name: str) -> Future[Path]:
+        if name not in self.benches:
+            made = self.folder / f"{name}_tb.o"
+            self.benches[name] = self.pool.submit(compile_source, INSTANCES / f"{name}_tb.cpp", HLS, made)
+        return self.benches[name]
+
+    def __getitem__(self, key: str) -> Path:
+        return self.start(key).result()
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Programs]:
+    """The programs of the selected tests, compiled side by side; a failed build shows in its own test."""
+    if shutil.which("g++") is None:
+        pytest.skip("the HLS blocks are NOT tested: no g++ on the path")
+    if importlib.util.find_spec("hls4ml") is None:
+        pytest.skip("the HLS blocks are NOT tested: hls4ml, whose ap_types they compile against, is not installed")
+    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+        found = Programs(tmp_path_factory.mktemp("hls"), pool)
+        if "PYTEST_XDIST_WORKER" not in os.environ:  # there, other workers run some of the tests
+            for item in request.session.items:
+                parameters = getattr(item, "callspec", None) and item.callspec.params
+                if parameters and item.module is request.module:
+                    found.start(parameters["name"] if "name" in parameters else parameters["mutation"].name)
+        yield found
+
+
+def test_every_block_has_an_instance():
+    blocks = {"exit_decision", "stream_fork", "conditional_buffer", "record_merge"}
+    benches = {name: (INSTANCES / f"{name}_tb.cpp").read_text(encoding="utf-8") for name in NAMES}
+    assert {block for block in blocks if any(f"tb/{block}_tb.h" in text for text in benches.values())} == blocks
+    headers = "".join((INSTANCES / f"{name}.h").read_text(encoding="utf-8") for name in NAMES)
+    for criterion in ("margin", "max_softmax", "entropy", "patience"):
+        assert f"criteria/{criterion}.h" in headers
+
+
+def test_every_block_is_in_the_index():
+    index = (HLS / "README.md").read_text(encoding="utf-8")
+    for header in [*HLS.glob("*.h"), *HLS.glob("criteria/*.h")]:
+        assert f"`{header.relative_to(HLS).as_posix()}`" in index
+
+
+@pytest.mark.parametrize("seed", SEEDS, ids=lambda seed: f"seed{seed}")
+@pytest.mark.parametrize("name", NAMES)
+def test_block_matches_its_reference(programs: Programs, name: str, seed: int):
+    done = run(programs[name], seed)
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.splitlines()[-1] == "PASS"
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
+def test_testbench_notices(programs: Programs, mutation: Mutation):
+    done = run(programs[mutation.name], SEEDS[0])
+    assert done.returncode != 0, f"{mutation.name} went unnoticed:\n{done.stdout}"
+    assert done.stdout.splitlines()[-1] == "FAIL"
