@@ -9,8 +9,8 @@ free of overflow whatever the logits. The tables hold, at `fraction` bits F:
 * logarithm        L[m] = round(2^F ln(1 + (m + 1/2) / M)),  M = 2^mantissa_bits
 * reciprocal       R[m] = round(2^F / (1 + (m + 1/2) / M))
 
-An index i = min(d >> shift, length - 1); the last entry stands for everything beyond, where both
-functions round to zero. `shift` is zero unless the logits are so fine that the table would
+An index i = min(d >> shift, length - 1). The table ends at the largest difference that the logits' format
+allows, or where both functions round to zero; the last entry then stands for everything beyond. `shift` is zero unless the logits are so fine that the table would
 exceed 2^index_bits entries. The sum S = sum_c E[d_c] >= 2^F is split as S = 2^(F + e) (1 + m/M + ...),
 e its exponent above 2^F and m its next mantissa bits, so that ln(S / 2^F) = e ln 2 + L[m] and
 2^F / S = R[m] 2^-(F + e) up to the tables' rounding.
@@ -51,8 +51,14 @@ class ExponentialTable:
     weighted: tuple[int, ...]
 
     @classmethod
-    def build(cls, step: float, *, fraction: int = FRACTION_BITS, index_bits: int = INDEX_BITS) -> ExponentialTable:
+    def build(
+        cls, step: float, largest: int, *, fraction: int = FRACTION_BITS, index_bits: int = INDEX_BITS
+    ) -> ExponentialTable:
         """Tabulate for logits whose step is worth `step` nats after the temperature (u above).
+
+        Args:
+            step: u.
+            largest: the largest difference d that two logits can have.
 
         Raises:
             PolicyError: the step is not a positive finite number.
@@ -62,16 +68,17 @@ class ExponentialTable:
         # e^-x and x e^-x both round to zero from here on: x e^-x < 2^-(F+1)
         end = (fraction + 1) * math.log(2)
         end += math.log(end) + 1
-        steps = math.ceil(end / step)
-        shift = max(0, (steps + 1).bit_length() - index_bits)
+        steps = min(math.ceil(end / step), largest)
+        shift = max(0, steps.bit_length() - index_bits)
         if 2**shift * step > 1:
             raise PolicyError(
                 f"one index step would be worth {2**shift * step:.3g} nats: more index bits or a higher temperature are needed"
             )
-        argument = np.arange((steps >> shift) + 2, dtype=np.float64) * (step * 2**shift)
+        argument = np.arange((steps >> shift) + 1, dtype=np.float64) * (step * 2**shift)
         exponential = np.rint(2.0**fraction * np.exp(-argument))
         weighted = np.rint(2.0**fraction * argument * np.exp(-argument))
-        exponential[-1] = weighted[-1] = 0
+        if steps < largest:  # the last entry stands for everything beyond
+            exponential[-1] = weighted[-1] = 0
         return cls(fraction, shift, tuple(map(int, exponential)), tuple(map(int, weighted)))
 
     @property

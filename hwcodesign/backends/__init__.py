@@ -1,0 +1,1 @@
+"""Generators of hardware sources, all fed from the same ModelGraph."""

@@ -1,0 +1,279 @@
+"""Thin instances of the blocks in hls/: a header, a top function, a testbench and block.tcl for each.
+
+What a block does is hand-written in hls/; here stand only its numbers.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hwcodesign.accelerator import Accelerator, beats_of
+from hwcodesign.boards import Board
+from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.policies.tables import ExponentialTable
+
+
+@dataclass(frozen=True)
+class Block:
+    """One IP.
+
+    Attributes:
+        name: of its top function and the stem of its files.
+        files: name to text.
+    """
+
+    name: str
+    files: dict[str, str]
+
+
+def beat_type(fmt: FixedPoint, shape: Sequence[int]) -> str:
+    """C++ type of one beat of a tensor: a pixel's channels, or a whole vector."""
+    return f"nnet::array<{fmt.ap_type}, {shape[-1]}>"
+
+
+def blocks_of(accelerator: Accelerator, board: Board) -> list[Block]:
+    """Every block around the segments, in the order in which data meets them."""
+    blocks = []
+    for k in range(accelerator.exits):
+        last = k == accelerator.exits - 1
+        if not last:
+            blocks.append(_fork(accelerator, k, board))
+        blocks.append(_decision(accelerator, k, board, last=last))
+        if not last:
+            blocks.append(_buffer(accelerator, k, board))
+    return [*blocks, _merge(accelerator, board)]
+
+
+@dataclass(frozen=True)
+class _Port:
+    """An argument of a top function: its C++ type, `{}` standing for the name, and its interface."""
+
+    name: str
+    type: str
+    interface: str
+
+    @property
+    def declaration(self) -> str:
+        return self.type.format(self.name)
+
+
+def _stream(name: str, beat: str, interface: str = "axis") -> _Port:
+    return _Port(name, f"hls::stream<{beat}> &{{}}", interface)
+
+
+@dataclass(frozen=True)
+class _Top:
+    """A top function and its testbench.
+
+    Attributes:
+        call: the kernel of hls/ with its template arguments and arguments.
+        pragmas: of the function, beside those of its ports.
+        test: template of hls/tb with its arguments.
+        functor: the arguments that the testbench calls with; the ports' own unless given.
+        passed: what the functor hands to the top function.
+    """
+
+    name: str
+    ports: tuple[_Port, ...]
+    call: str
+    test: str
+    bench: str
+    pragmas: tuple[str, ...] = ()
+    body: tuple[str, ...] = ()
+    functor: tuple[str, ...] = ()
+    passed: tuple[str, ...] = ()
+
+    @property
+    def signature(self) -> str:
+        head = f"void {self.name}("
+        return head + (",\n" + " " * len(head)).join(port.declaration for port in self.ports) + ")"
+
+
+def _block(top: _Top, includes: Sequence[str], text: str, board: Board, *, step: bool, comment: str) -> Block:
+    guard = f"{top.name.upper()}_H_"
+    header = [f"#ifndef {guard}", f"#define {guard}", ""]
+    header += [f'#include "{name}"' for name in includes] + ["", f"// {comment}", text, f"{top.signature};", "", "#endif"]
+    pragmas = [*top.pragmas, *(f"INTERFACE {port.interface} port={port.name}" for port in top.ports)]
+    if step:
+        pragmas = ["INTERFACE ap_ctrl_none port=return", *pragmas, "PIPELINE II=1"]
+    source = [f'#include "{top.name}.h"', "", f"{top.signature} {{"]
+    source += [f"    #pragma HLS {pragma}" for pragma in pragmas]
+    source += [f"    {line}" for line in top.body] + [f"    {top.call}", "}"]
+    functor = top.functor or tuple(port.declaration for port in top.ports)
+    passed = top.passed or tuple(port.name for port in top.ports)
+    indent = ",\n" + " " * 20
+    bench = [f'#include "{top.name}.h"', f'#include "{top.bench}"', "", "struct top {"]
+    bench += [f"    void operator()({indent.join(functor)}) const {{", f"        {top.name}({', '.join(passed)});"]
+    bench += ["    }", "};", "", "int main(int argc, char **argv) {"]
+    bench += ["    const unsigned samples = hwc_tb::argument(argc, argv, 1, 2000);"]
+    bench += ["    const unsigned seed = hwc_tb::argument(argc, argv, 2, 1);"]
+    bench += [f"    return hwc_tb::{top.test}(top(), samples, seed) != 0;", "}"]
+    files = {f"{top.name}.h": header, f"{top.name}.cpp": source, f"{top.name}_tb.cpp": bench}
+    texts = {name: "\n".join(lines) + "\n" for name, lines in files.items()}
+    return Block(top.name, {**texts, "block.tcl": _tcl(top.name, board, step=step)})
+
+
+def _tcl(name: str, board: Board, *, step: bool) -> str:
+    lines = [
+        f"set block_name {name}",
+        f"set part {board.part}",
+        f"set clock_period {1000.0 / board.clock_mhz:g}",
+        "set include_dirs [list ../hls ../stage0/firmware]",
+    ]
+    if step:
+        lines += ["set expected_interval 1", "set opt(cosim) 0"]
+    return "\n".join(lines) + "\n"
+
+
+def _fork(accelerator: Accelerator, k: int, board: Board) -> Block:
+    stage = accelerator.stages[k]
+    name = f"fork{k}"
+    text = f"""\
+typedef {beat_type(stage.output_format, stage.output_shape)} {name}_data_t;
+
+struct {name}_config {{
+    static const unsigned beats = {beats_of(stage.output_shape)}; // of one sample
+}};
+"""
+    top = _Top(
+        name,
+        tuple(_stream(port, f"{name}_data_t") for port in ("in", "out_head", "out_buffer")),
+        f"hwc::stream_fork<{name}_data_t, {name}_config>(in, out_head, out_buffer);",
+        f"test_stream_fork<{name}_data_t, {name}_config>",
+        "tb/stream_fork_tb.h",
+    )
+    comment = f"Copies the output of {stage.name} to head{k} and to buffer{k}"
+    return _block(top, ["ap_fixed.h", "nnet_utils/nnet_types.h", "stream_fork.h"], text, board, step=False, comment=comment)
+
+
+def _buffer(accelerator: Accelerator, k: int, board: Board) -> Block:
+    stage = accelerator.stages[k]
+    name = f"buffer{k}"
+    text = f"""\
+typedef {beat_type(stage.output_format, stage.output_shape)} {name}_data_t;
+
+struct {name}_config {{
+    static const unsigned beats = {beats_of(stage.output_shape)}; // of one sample
+    static const unsigned depth = {accelerator.buffer_beats(k)}; // {accelerator.buffer_samples} samples
+}};
+"""
+    ports = (
+        _stream("in", f"{name}_data_t", "ap_fifo"),
+        _stream("release", "ap_uint<1> ", "ap_fifo"),
+        _stream("out", f"{name}_data_t", "ap_fifo"),
+    )
+    top = _Top(
+        name,
+        ports,
+        f"hwc::conditional_buffer<{name}_data_t, {name}_config>(in, release, out);",
+        f"test_conditional_buffer<{name}_data_t, {name}_config>",
+        "tb/conditional_buffer_tb.h",
+    )
+    comment = f"Holds samples between stage{k} and stage{k + 1} until decision{k} forwards or drops them"
+    return _block(top, ["ap_fixed.h", "nnet_utils/nnet_types.h", "conditional_buffer.h"], text, board, step=True, comment=comment)
+
+
+def _merge(accelerator: Accelerator, board: Board) -> Block:
+    text = f"""\
+struct merge_config {{
+    static const unsigned n_exits = {accelerator.exits};
+}};
+"""
+    ports = (
+        _Port("in", "hls::stream<hwc::record_t> {}[merge_config::n_exits]", "ap_fifo"),
+        _stream("out", "hwc::record_t", "ap_fifo"),
+    )
+    top = _Top(
+        "merge",
+        ports,
+        "hwc::record_merge<merge_config>(in, out);",
+        "test_record_merge<merge_config>",
+        "tb/record_merge_tb.h",
+        pragmas=("ARRAY_PARTITION variable=in complete",),
+    )
+    comment = "Joins the records of all exits, the deepest first"
+    return _block(top, ["record_merge.h"], text, board, step=True, comment=comment)
+
+
+def _decision(accelerator: Accelerator, k: int, board: Board, *, last: bool) -> Block:
+    policy, head = accelerator.policy, accelerator.heads[k]
+    name = f"decision{k}"
+    tables = _tables(name, accelerator, k) if policy.criterion.needs_exponential else ""
+    text = f"""\
+typedef {beat_type(head.output_format, head.output_shape)} {name}_logits_t;
+{tables}
+struct {name}_config {{
+    static const unsigned n_classes = {policy.classes};
+    static const unsigned exit_index = {k};
+    static const bool is_last = {str(last).lower()};
+    static const unsigned reuse_factor = 1; // all logits in one cycle
+    typedef hwc::{policy.criterion_name} criterion;
+"""
+    text += f"    typedef {name}_tables tables;\n}};\n" if tables else "};\n"
+    logits, samples = _stream("logits", f"{name}_logits_t"), _stream("sample_in", "hwc::sample_t")
+    records = _stream("records", "hwc::record_t")
+    control = (_Port("threshold", "hwc::threshold_t {}", "ap_none"), _Port("anytime", "ap_uint<1> {}", "ap_none"))
+    out = (_stream("release", "ap_uint<1> "), _stream("sample_out", "hwc::sample_t"))
+    streams = (logits, samples, *out, records)
+    functor = [port.declaration for port in streams]
+    functor.insert(2, "hwc::control_t control")
+    kernel = f"hwc::exit_decision<{name}_logits_t, {name}_config>"
+    early = ("logits", "sample_in", "control", "release", "sample_out", "records")
+    passed = tuple("control.threshold, control.anytime" if arg == "control" else arg for arg in early)
+    top = _Top(
+        name,
+        (logits, samples, records) if last else (logits, samples, *control, *out, records),
+        f"{kernel}(logits, sample_in, records);" if last else f"{kernel}({', '.join(early)});",
+        f"test_exit_decision<{name}_logits_t, {name}_config>",
+        "tb/exit_decision_tb.h",
+        body=() if last else ("const hwc::control_t control = {threshold, anytime};",),
+        functor=tuple(functor),
+        passed=("logits", "sample_in", "records") if last else passed,
+    )
+    comment = f"Decides by {policy.criterion_name} ({policy.criterion.unit}) whether a sample leaves at exit {k}"
+    includes = [f"criteria/{policy.criterion_name}.h", "exit_decision.h"]
+    return _block(top, includes, text, board, step=False, comment=comment)
+
+
+def _tables(name: str, accelerator: Accelerator, k: int) -> str:
+    table, mantissa = accelerator.policy.exits[k].exponential, accelerator.policy.mantissa
+    assert isinstance(table, ExponentialTable)  # the criterion needs it, so the policy has it
+    constants = [
+        ("fraction", table.fraction, "F: bits after the point of all entries"),
+        ("shift", table.shift, "low bits of a difference that the index leaves out"),
+        ("length", table.length, "entries of exponential and weighted"),
+    ]
+    roms = [("exponential", "i", table.exponential, "length", "round(2^F e^-ud), d = i << shift")]
+    if mantissa is not None:
+        constants += [
+            ("mantissa_bits", mantissa.mantissa_bits, "index bits of logarithm and reciprocal"),
+            ("ln2", mantissa.ln2, "round(2^F ln 2)"),
+        ]
+        roms += [
+            ("weighted", "i", table.weighted, "length", "round(2^F u d e^-ud)"),
+            ("logarithm", "m", mantissa.logarithm, "1 << mantissa_bits", "round(2^F ln mantissa)"),
+            ("reciprocal", "m", mantissa.reciprocal, "1 << mantissa_bits", "round(2^F / mantissa)"),
+        ]
+    step = accelerator.policy.exits[k].logits.scale / accelerator.policy.temperature
+    lines = ["", f"// u = {step:g} nats a logit step", f"struct {name}_tables {{"]
+    lines += [f"    static const unsigned {key} = {value}; // {meaning}" for key, value, meaning in constants]
+    for rom in roms:
+        lines += ["", *_rom(*rom)]
+    return "\n".join([*lines, "};", ""])
+
+
+def _rom(name: str, index: str, entries: Sequence[int], length: str, meaning: str) -> list[str]:
+    values = textwrap.wrap(", ".join(map(str, entries)), 100)
+    return [
+        f"    // {meaning}",
+        f"    static unsigned {name}(unsigned {index}) {{",
+        "        #pragma HLS INLINE",
+        f"        static const unsigned rom[{length}] = {{",
+        *(f"            {line}" for line in values[:-1]),
+        f"            {values[-1]}}};",
+        "        #pragma HLS BIND_STORAGE variable=rom type=rom_np",
+        f"        return rom[{index}];",
+        "    }",
+    ]

@@ -1,0 +1,94 @@
+"""Vitis HLS projects on disk: one per segment, through hls4ml, and one per block."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from hwcodesign.accelerator import Accelerator
+from hwcodesign.backends.vitis.blocks import blocks_of
+from hwcodesign.backends.vitis.model import model_source
+from hwcodesign.boards import Board
+from hwcodesign.errors import ToolError
+from hwcodesign.files import sha256, write_text
+from hwcodesign.share import shared_folder
+
+_SEARCHED_TOOLS = ("vitis-run", "vitis_hls")
+
+
+def write_segment(graph: Any, name: str, folder: Path) -> None:
+    """Write hls4ml's project of one converted segment into `folder`.
+
+    hls4ml stamps each project with a random identifier and with the folder's path; both would make equal
+    designs differ, so the stamp is made from the segment's name and the path is left out.
+    """
+    graph.config.config["OutputDir"] = str(folder)
+    graph.config.config["Stamp"] = sha256(name.encode())[:8]
+    with contextlib.redirect_stdout(io.StringIO()):
+        graph.config.backend.writer.write_hls(graph)
+    config = folder / "hls4ml_config.yml"
+    write_text(config, re.sub(r"(?m)^OutputDir: .*$", f"OutputDir: {name}", config.read_text()))
+    shutil.rmtree(folder / "tb_data", ignore_errors=True)
+    (folder / "tb_data").mkdir()
+
+
+def write_blocks(accelerator: Accelerator, board: Board, folder: Path) -> list[str]:
+    """Write every block's project, and the kernels in hls/ that they instantiate. Returns their names."""
+    hls = shared_folder("hls")
+    ignore = shutil.ignore_patterns("instances", "stalling", "tcl", "README.md", "__pycache__")
+    shutil.copytree(hls, folder / "hls", ignore=ignore)
+    names = []
+    for block in blocks_of(accelerator, board):
+        for name, text in block.files.items():
+            write_text(folder / block.name / name, text)
+        shutil.copy(hls / "tcl" / "build_block.tcl", folder / block.name / "build_block.tcl")
+        names.append(block.name)
+    return names
+
+
+def write_model(accelerator: Accelerator, folder: Path) -> None:
+    """Write the C++ simulation model that composes segments and blocks."""
+    write_text(folder / "accelerator.cpp", model_source(accelerator))
+
+
+def vitis_command(folder: Path) -> list[str]:
+    """How to build the project in `folder` with the installed Vitis.
+
+    Raises:
+        ToolError: there is none on PATH.
+    """
+    script = "build_block.tcl" if (folder / "build_block.tcl").exists() else "build_prj.tcl"
+    found = next((tool for tool in _SEARCHED_TOOLS if shutil.which(tool)), None)
+    if found is None:
+        raise ToolError(
+            f"building needs Vitis HLS, and neither {' nor '.join(_SEARCHED_TOOLS)} is on PATH: source its "
+            "settings64.sh first; the projects are written all the same and need no vendor tool to simulate"
+        )
+    return [found, "--mode", "hls", "--tcl", script] if found == "vitis-run" else [found, "-f", script]
+
+
+def build_projects(folder: Path, names: list[str], report: Callable[[str], None] = print) -> None:
+    """Run Vitis on every project of a design, one after the other; its log goes to `<project>/vitis.log`.
+
+    Raises:
+        ToolError: Vitis is missing, or a project failed, with the end of its log.
+    """
+    vitis_command(folder / names[0])  # before any long work
+    for name in names:
+        report(f"building {name}")
+        log = folder / name / "vitis.log"
+        with log.open("w") as stream:
+            code = subprocess.run(
+                vitis_command(folder / name), cwd=folder / name, stdout=stream, stderr=subprocess.STDOUT, check=False
+            ).returncode
+        if code:
+            end = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
+            print(end, file=sys.stderr)
+            raise ToolError(f"Vitis failed on {name} with status {code}: see {log}")

@@ -1,0 +1,144 @@
+"""Network and policy to a design folder: QONNX, kernels, hardware sources, manifest."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from hwcodesign.accelerator import Accelerator, Arrays
+from hwcodesign.backends.conversion import ConversionSettings, LayerSettings, check_layers, convert
+from hwcodesign.backends.lowering import lower
+from hwcodesign.backends.vitis.project import write_blocks, write_model, write_segment
+from hwcodesign.boards import board_named
+from hwcodesign.design import DESIGN_VERSION, MANIFEST, WEIGHTS, Design
+from hwcodesign.errors import FormatError, SettingsError
+from hwcodesign.export import ExportedSegment, export_network
+from hwcodesign.files import replaced_folder, sha256_file, write_json
+from hwcodesign.kernels import Segment
+from hwcodesign.network import MultiExitNetwork
+from hwcodesign.policies import ExitPolicy
+from hwcodesign.simulation.csim import LIBRARIES
+
+_BACKENDS = ("vitis",)
+_TOOLS = ("torch", "brevitas", "qonnx", "hls4ml", "numpy", "hwcodesign")
+
+
+def compile(
+    network: MultiExitNetwork,
+    policy: ExitPolicy,
+    *,
+    out: Path | str,
+    backend: str = "vitis",
+    board: str = "pynq-z2",
+    reuse: int = 1,
+    strategy: str = "latency",
+    layers: Mapping[str, LayerSettings] | None = None,
+    buffer_samples: int = 2,
+    name: str | None = None,
+) -> Design:
+    """Generate hardware sources and everything that runs them.
+
+    Args:
+        network: trained.
+        policy: fitted on it.
+        out: folder of the design; an earlier design there is replaced as a whole.
+        backend: generator; "vitis" writes one Vitis HLS project per segment and block.
+        board: names the device and clock.
+        reuse, strategy: hls4ml's ReuseFactor and Strategy for every layer not in `layers`.
+        layers: settings by torch layer name, for example "stages.0.conv".
+        buffer_samples: samples that each conditional buffer holds.
+        name: of the accelerator; the folder's by default.
+
+    Returns:
+        The design, as `hwcodesign.load(out)` would.
+
+    Raises:
+        SettingsError, UnsupportedLayerError, FormatError, PolicyError: before anything in `out` changes.
+    """
+    out = Path(out)
+    if backend not in _BACKENDS:
+        raise SettingsError(f"backend {backend!r} is not one of {', '.join(_BACKENDS)}")
+    if buffer_samples < 1:
+        raise SettingsError(f"buffer_samples={buffer_samples}: a conditional buffer holds one whole sample at least")
+    target = board_named(board)
+    settings = ConversionSettings(LayerSettings(reuse, strategy), dict(layers or {}))
+    network.check()
+    _require_replaceable(out)
+    with replaced_folder(out) as generated:
+        exported = export_network(network, generated / "qonnx")
+        check_layers(settings, exported)
+        segments = []
+        for segment in exported:
+            project = generated / "vitis" / segment.name
+            graph = convert(segment, settings, target, "Vitis", project)
+            segments.append(_checked(lower(segment.name, graph, segment.input_format, segment.input_shape), segment))
+            write_segment(graph, segment.name, project)
+        channels, height, width = network.input_shape
+        accelerator = Accelerator(
+            _identifier(name or out.name),
+            (channels, height, width),
+            tuple(segments[0::2]),
+            tuple(segments[1::2]),
+            policy,
+            buffer_samples,
+        )
+        blocks = write_blocks(accelerator, target, generated / "vitis")
+        write_model(accelerator, generated / "csim")
+        arrays: Arrays = {}
+        manifest = {
+            "design_version": DESIGN_VERSION,
+            "backend": backend,
+            "board": {"name": target.name, "part": target.part, "clock_mhz": target.clock_mhz},
+            "settings": {
+                "reuse": reuse,
+                "strategy": strategy,
+                "layers": {key: vars(value) for key, value in sorted(settings.layers.items())},
+                "buffer_samples": buffer_samples,
+            },
+            "network_sha256": network.digest(),
+            "projects": [segment.name for segment in segments] + blocks,
+            "tools": {tool: _version(tool) for tool in _TOOLS} | {"python": platform.python_version()},
+            "accelerator": accelerator.to_json(arrays),
+        }
+        np.savez(generated / WEIGHTS, **arrays)  # type: ignore[arg-type]  # a mapping of arrays
+        manifest["weights_sha256"] = sha256_file(generated / WEIGHTS)
+        write_json(generated / "policy.json", policy.to_json())
+        write_json(generated / MANIFEST, manifest)
+        if (out / LIBRARIES).is_dir():  # named by the digests of their sources, so never stale
+            shutil.copytree(out / LIBRARIES, generated / LIBRARIES)
+    return Design(accelerator, out, manifest)
+
+
+def _require_replaceable(out: Path) -> None:
+    """Refuse to replace a folder that holds anything but a design."""
+    if out.exists() and not (out.is_dir() and ((out / MANIFEST).exists() or not any(out.iterdir()))):
+        raise SettingsError(f"out={str(out)!r} exists and is no design: name another folder, since compile replaces it")
+
+
+def _checked(segment: Segment, exported: ExportedSegment) -> Segment:
+    """Refuse a segment whose result hls4ml understood otherwise than Brevitas."""
+    got, wanted = segment.output_format, exported.output_format
+    if (got.width, got.integer, got.signed) != (wanted.width, wanted.integer, wanted.signed):
+        raise FormatError(
+            f"{segment.name} ends in {got} in hls4ml but in {wanted} in Brevitas: "
+            "end it in a fixed-point quantiser of its own, such as hwcodesign.layers.relu or .logits"
+        )
+    return segment
+
+
+def _identifier(text: str) -> str:
+    name = re.sub(r"[^0-9a-zA-Z]+", "_", text).strip("_").lower()
+    return name if re.match(r"[a-z]", name) else f"design_{name}"
+
+
+def _version(tool: str) -> str:
+    try:
+        return importlib.metadata.version(tool)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed as a package"

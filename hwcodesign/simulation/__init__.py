@@ -1,0 +1,1 @@
+"""Running generated hardware sources on this machine."""

@@ -1,0 +1,198 @@
+"""C simulation: the generated C++ compiled with g++ into one shared library.
+
+Kernels keep line buffers in statics, so each thread that simulates gets a copy of the library of its own.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwcodesign.accelerator import Accelerator
+from hwcodesign.errors import FormatError, SimulationError, ToolError
+from hwcodesign.files import sha256, write_bytes
+from hwcodesign.images import channels_last
+from hwcodesign.kernels import Segment
+from hwcodesign.runtime.modes import ExitControl
+from hwcodesign.runtime.records import RECORD_DTYPE, Records
+
+#: Without exceptions, because g++ analyses thousands of weights' constructors at length otherwise (40 s to 3 s).
+_FLAGS = ["-O2", "-fPIC", "-std=c++14", "-fno-exceptions", "-fno-gnu-unique", "-w"]
+#: Where a design keeps compiled libraries, below its folder.
+LIBRARIES = Path("csim", "build")
+#: Widest code that the library's 32-bit interface carries.
+_MAX_WIDTH = 31
+
+
+@dataclass(frozen=True)
+class _Unit:
+    """One translation unit and the folders its includes come from."""
+
+    source: Path
+    includes: tuple[Path, ...]
+
+
+def build_library(accelerator: Accelerator, folder: Path, workers: int | None = None) -> Path:
+    """Compile the sources of a design folder, unless they are compiled already.
+
+    Args:
+        folder: the design's, with csim/ and vitis/ in it.
+        workers: compilers at a time; all cores by default.
+
+    Returns:
+        The shared library; its name holds a digest of the sources.
+
+    Raises:
+        ToolError: g++ is missing or fails.
+        FormatError: a code wider than the library's interface.
+    """
+    for segment in accelerator.segments:
+        for fmt in (segment.input_format, segment.output_format):
+            if fmt.width > _MAX_WIDTH:
+                raise FormatError(f"{segment.name}: {fmt} is wider than the {_MAX_WIDTH} bits that csim carries")
+    units = _units(accelerator, folder)
+    digest = _digest(folder, units)
+    library = folder / LIBRARIES / f"accelerator-{digest[:16]}.so"
+    if library.exists():
+        return library
+    compiler = shutil.which("g++")
+    if compiler is None:
+        raise ToolError("on='csim' needs g++ (Debian and Ubuntu: apt install g++); on='software' does not")
+    with tempfile.TemporaryDirectory() as scratch:
+        objects = [Path(scratch) / f"{unit.source.stem}.o" for unit in units]
+        with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+            jobs = [pool.submit(_compile, compiler, unit, target) for unit, target in zip(units, objects, strict=True)]
+            for job in jobs:
+                job.result()
+        linked = Path(scratch) / "accelerator.so"
+        _run([compiler, "-shared", "-Wl,-Bsymbolic", *map(str, objects), "-o", str(linked)])
+        write_bytes(library, linked.read_bytes())
+    return library
+
+
+def _units(accelerator: Accelerator, folder: Path) -> list[_Unit]:
+    vitis = folder / "vitis"
+    units = [
+        _Unit(vitis / s.name / "firmware" / f"{s.name}.cpp", (vitis / s.name / "firmware" / "ap_types",))
+        for s in accelerator.segments
+    ]
+    firmware = vitis / "stage0" / "firmware"
+    blocks = [f"fork{k}" for k in range(accelerator.exits - 1)] + [f"buffer{k}" for k in range(accelerator.exits - 1)]
+    blocks += [f"decision{k}" for k in range(accelerator.exits)] + ["merge"]
+    common = (vitis / "hls", firmware, firmware / "ap_types")
+    units += [_Unit(vitis / block / f"{block}.cpp", common) for block in blocks]
+    units.append(_Unit(folder / "csim" / "accelerator.cpp", (*common, *(vitis / block for block in blocks))))
+    missing = [unit.source for unit in units if not unit.source.exists()]
+    if missing:
+        raise SimulationError(f"{missing[0]} is not there: the design has no C++; compile it again")
+    return units
+
+
+def _digest(folder: Path, units: list[_Unit]) -> str:
+    """Of all sources and headers that the library is made of, and the flags."""
+    files = {unit.source for unit in units}
+    for unit in units:
+        files.update(path for path in unit.source.parent.glob("*.h"))
+    files.update((folder / "vitis" / "hls").rglob("*.h"))
+    text = "".join(f"{path.relative_to(folder)} {sha256(path.read_bytes())}\n" for path in sorted(files))
+    return sha256((text + " ".join(_FLAGS)).encode())
+
+
+def _compile(compiler: str, unit: _Unit, target: Path) -> None:
+    includes = [f"-I{path}" for path in unit.includes]
+    _run([compiler, *_FLAGS, *includes, "-c", str(unit.source), "-o", str(target)])
+
+
+def _run(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ToolError(f"{' '.join(command)} failed:\n{done.stderr[-4000:]}")
+
+
+class CSimulation:
+    """A compiled simulation model.
+
+    Args:
+        accelerator: what was compiled.
+        library: what `build_library` returned.
+        workers: threads to simulate on; all cores by default.
+    """
+
+    def __init__(self, accelerator: Accelerator, library: Path, workers: int | None = None) -> None:
+        self._accelerator = accelerator
+        self._library = library
+        self._workers = workers or os.cpu_count() or 1
+
+    def records(self, codes: NDArray[Any], control: ExitControl) -> Records:
+        """Records of (N, C, H, W) input codes, in the order of the accelerator within each thread's share."""
+        thresholds = np.asarray(control.codes, np.int32)
+
+        def simulate(library: ctypes.CDLL, start: int, part: NDArray[np.int32]) -> Records:
+            out = np.zeros(len(part) * self._accelerator.exits, dtype=RECORD_DTYPE)
+            run = library.accelerator_run
+            run.restype = ctypes.c_long
+            count = run(
+                _pointer(part),
+                ctypes.c_long(len(part)),
+                ctypes.c_uint32(start),
+                _pointer(thresholds),
+                ctypes.c_int(control.anytime),
+                _pointer(out),
+            )
+            if count < 0:
+                raise SimulationError("the accelerator's model left data in a stream after a sample")
+            return out[:count]
+
+        inputs = channels_last(codes).astype(np.int32)
+        return np.concatenate([np.zeros(0, RECORD_DTYPE), *self._split(inputs, simulate)])
+
+    def segment_codes(self, segment: Segment, codes: NDArray[Any]) -> NDArray[np.int64]:
+        """Output codes of one segment alone, (N, *output_shape), from (N, *input_shape) codes."""
+
+        def simulate(library: ctypes.CDLL, start: int, part: NDArray[np.int32]) -> NDArray[np.int32]:
+            out = np.zeros((len(part), *segment.output_shape), np.int32)
+            run = getattr(library, f"{segment.name}_run")
+            run.restype = ctypes.c_long
+            if run(_pointer(part), ctypes.c_long(len(part)), _pointer(out)) < 0:
+                raise SimulationError(f"{segment.name} left data in a stream after a sample")
+            return out
+
+        parts = self._split(np.ascontiguousarray(codes).astype(np.int32), simulate)
+        return np.concatenate([np.zeros((0, *segment.output_shape), np.int32), *parts]).astype(np.int64)
+
+    def _split(
+        self, inputs: NDArray[np.int32], simulate: Callable[[ctypes.CDLL, int, NDArray[np.int32]], NDArray[Any]]
+    ) -> list[NDArray[Any]]:
+        """Share samples among threads, each with a copy of the library."""
+        shares = [share for share in np.array_split(np.arange(len(inputs)), self._workers) if len(share)]
+
+        def work(share: NDArray[np.int64]) -> NDArray[Any]:
+            with _own_copy(self._library) as library:
+                first = int(share[0])
+                return simulate(library, first, np.ascontiguousarray(inputs[first : first + len(share)]))
+
+        with ThreadPoolExecutor(max(1, len(shares))) as pool:
+            return list(pool.map(work, shares))
+
+
+@contextmanager
+def _own_copy(library: Path) -> Iterator[ctypes.CDLL]:
+    """A copy of the library with statics of its own; dlopen would give one and the same for one path."""
+    with tempfile.TemporaryDirectory() as scratch:
+        yield ctypes.CDLL(shutil.copy(library, Path(scratch) / "accelerator.so"))
+
+
+def _pointer(array: NDArray[Any]) -> ctypes.c_void_p:
+    return ctypes.c_void_p(array.ctypes.data)
