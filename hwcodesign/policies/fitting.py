@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +27,25 @@ _PRICES = np.concatenate([[0.0], np.logspace(-4, 1, 61)])
 _STARTS = 6
 _MAX_SWEEPS = 20
 
-# Value of each split, given its accuracy and its average cost; larger is better.
-_Objective = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class _Splits:
+    """What each of some candidate thresholds gives.
+
+    Attributes:
+        accuracy: share of right answers.
+        cost: average cost.
+        changed: share of samples that the policy has right and the last exit wrong, or the other way round.
+    """
+
+    accuracy: NDArray[np.float64]
+    cost: NDArray[np.float64]
+    changed: NDArray[np.float64]
+
+
+# Value of each split; larger is better.
+_Objective = Callable[[_Splits], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -68,7 +86,7 @@ def cost_curve(policy: ExitPolicy, statistics: ExitStatistics) -> list[Operating
         points = []
         codes = _never(statistics)
         for price in _PRICES:
-            codes = _descend(statistics, codes, lambda accuracy, cost, price=price: accuracy - price * cost)
+            codes = _descend(statistics, codes, lambda split, price=price: split.accuracy - price * split.cost)
             points.append(evaluate(statistics, codes))
     return _pareto(points)
 
@@ -79,6 +97,7 @@ def fit(
     *,
     accuracy_drop: float | None = None,
     budget: float | None = None,
+    confidence: float | None = None,
 ) -> OperatingPoint:
     """Thresholds that meet one request on these samples.
 
@@ -87,17 +106,20 @@ def fit(
         statistics: the fitting split.
         accuracy_drop: least cost whose accuracy is at most this far below the last exit's.
         budget: highest accuracy whose average cost is at most this fraction of the full cost.
+        confidence: with accuracy_drop: the drop holds for new samples with this probability, not only for these.
 
     Raises:
         PolicyError: not exactly one request, or one that nothing can meet.
     """
     if (accuracy_drop is None) == (budget is None):
         raise PolicyError("give exactly one of accuracy_drop and budget (or explicit thresholds)")
+    if confidence is not None and (accuracy_drop is None or not 0.5 <= confidence < 1):
+        raise PolicyError(f"confidence {confidence!r} goes with accuracy_drop and lies in 0.5..1")
     curve = cost_curve(policy, statistics)
     if budget is not None:
         return _fit_budget(policy, statistics, curve, budget)
     assert accuracy_drop is not None
-    return _fit_accuracy(policy, statistics, curve, accuracy_drop)
+    return _fit_accuracy(policy, statistics, curve, accuracy_drop, confidence)
 
 
 def _fit_budget(
@@ -114,35 +136,65 @@ def _fit_budget(
     if policy.criterion.shared_threshold:
         return max(feasible, key=lambda point: (point.accuracy, -point.cost))
 
-    def objective(accuracy: NDArray[np.float64], cost: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.where(cost <= budget, accuracy, -cost)
+    def objective(split: _Splits) -> NDArray[np.float64]:
+        return np.where(split.cost <= budget, split.accuracy, -split.cost)
 
     return _refine(statistics, sorted(feasible, key=lambda point: -point.accuracy), objective)
 
 
 def _fit_accuracy(
-    policy: ExitPolicy, statistics: ExitStatistics, curve: list[OperatingPoint], drop: float
+    policy: ExitPolicy,
+    statistics: ExitStatistics,
+    curve: list[OperatingPoint],
+    drop: float,
+    confidence: float | None,
 ) -> OperatingPoint:
     if not 0 <= drop < 1:
         raise PolicyError(f"accuracy_drop {drop!r} is not in 0..1 (a fraction, so 0.005 is half a point)")
-    # a hair below, so that equal shares of right answers compare equal
-    target = float(statistics.correct[-1].mean()) - drop - 1e-12
-    feasible = [point for point in curve if point.accuracy >= target]
-    feasible.append(evaluate(statistics, _never(statistics)))
+    last, samples = float(statistics.correct[-1].mean()), len(statistics.truth)
+
+    def meets(split: _Splits) -> NDArray[np.bool_]:
+        # a hair more, so that equal shares of right answers compare equal
+        bound = largest_drop(last - split.accuracy, split.changed, samples, confidence)
+        return (bound <= drop + 1e-12) | (split.changed == 0)
+
+    def objective(split: _Splits) -> NDArray[np.float64]:
+        # splits that meet the request always beat those that do not: no cost share is anywhere near 100
+        return np.where(meets(split), -split.cost, split.accuracy - 100.0)
+
+    never = evaluate(statistics, _never(statistics))
+    feasible = [point for point in [*curve, never] if meets(_splits_of(statistics, point))[0]]
     if policy.criterion.shared_threshold:
         return min(feasible, key=lambda point: point.cost)
-
-    def objective(accuracy: NDArray[np.float64], cost: NDArray[np.float64]) -> NDArray[np.float64]:
-        # feasible splits always beat infeasible ones, whose value is below -1 (no cost share is above ~2)
-        return np.where(accuracy >= target, -cost, accuracy - 100.0)
-
     return _refine(statistics, sorted(feasible, key=lambda point: point.cost), objective)
+
+
+def largest_drop(
+    drop: NDArray[np.float64], changed: NDArray[np.float64], samples: int, confidence: float | None
+) -> NDArray[np.float64]:
+    """Upper confidence bound of an accuracy drop between two answers on the same samples.
+
+    A. Agresti and Y. Min, "Simple improved confidence intervals for comparing matched proportions", Statistics in
+    Medicine 24, 2005: half a count is added to each cell of the two-by-two table, then the normal bound is taken.
+
+    Args:
+        drop: observed difference of the shares of right answers.
+        changed: share of samples that exactly one of both has right.
+        samples: N.
+        confidence: one-sided; None returns the observed drop.
+    """
+    if confidence is None:
+        return drop
+    total = samples + 2
+    shifted = drop * samples / total
+    variance = ((changed * samples + 1) / total - shifted**2) / total
+    return np.asarray(shifted + NormalDist().inv_cdf(confidence) * np.sqrt(variance))
 
 
 def _refine(statistics: ExitStatistics, starts: list[OperatingPoint], objective: _Objective) -> OperatingPoint:
     """Constrained sweeps from the best few points of the curve; the best of their ends."""
     ends = [evaluate(statistics, _descend(statistics, start.codes, objective)) for start in starts[:_STARTS]]
-    values = [float(objective(np.array([end.accuracy]), np.array([end.cost]))[0]) for end in ends]
+    values = [float(objective(_splits_of(statistics, end))[0]) for end in ends]
     return ends[int(np.argmax(values))]
 
 
@@ -175,10 +227,21 @@ def _best_threshold(statistics: ExitStatistics, codes: Sequence[int], k: int, ob
     candidates = np.concatenate([[NEVER], scores[boundary]])
     accuracy = (right.sum() + np.concatenate([[0.0], gained[boundary]])) / len(taken)
     average = (cost.sum() + np.concatenate([[0.0], saved[boundary]])) / len(taken)
-    values = objective(accuracy, average)
+    last = statistics.correct[-1]
+    turned = np.cumsum((statistics.correct[k, order] != last[order]) * 1.0 - (right[order] != last[order]))
+    changed = ((right != last).sum() + np.concatenate([[0.0], turned[boundary]])) / len(taken)
+    values = objective(_Splits(accuracy, average, changed))
     best = int(np.argmax(values))
     here = np.flatnonzero(candidates == codes[k])
     return int(codes[k]) if len(here) and values[here[0]] >= values[best] else int(candidates[best])
+
+
+def _splits_of(statistics: ExitStatistics, point: OperatingPoint) -> _Splits:
+    """One operating point as a split."""
+    taken = statistics.exits_taken(point.codes)
+    right = statistics.correct[taken, np.arange(len(taken))]
+    changed = (right != statistics.correct[-1]).mean()
+    return _Splits(np.array([point.accuracy]), np.array([point.cost]), np.array([changed]))
 
 
 def _shared_points(statistics: ExitStatistics) -> list[OperatingPoint]:

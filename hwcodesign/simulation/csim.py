@@ -63,19 +63,21 @@ def build_library(accelerator: Accelerator, folder: Path, workers: int | None = 
             if fmt.width > _MAX_WIDTH:
                 raise FormatError(f"{segment.name}: {fmt} is wider than the {_MAX_WIDTH} bits that csim carries")
     units = _units(accelerator, folder)
-    digest = _digest(folder, units)
-    library = folder / LIBRARIES / f"accelerator-{digest[:16]}.so"
+    digests = [_digest(folder, unit) for unit in units]
+    library = folder / LIBRARIES / f"accelerator-{sha256(''.join(digests).encode())[:16]}.so"
     if library.exists():
         return library
     compiler = shutil.which("g++")
     if compiler is None:
         raise ToolError("on='csim' needs g++ (Debian and Ubuntu: apt install g++); on='software' does not")
+    objects = [
+        folder / LIBRARIES / f"{unit.source.stem}-{digest[:16]}.o" for unit, digest in zip(units, digests, strict=True)
+    ]
+    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+        jobs = [pool.submit(_compile, compiler, unit, target) for unit, target in zip(units, objects, strict=True)]
+        for job in jobs:
+            job.result()
     with tempfile.TemporaryDirectory() as scratch:
-        objects = [Path(scratch) / f"{unit.source.stem}.o" for unit in units]
-        with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
-            jobs = [pool.submit(_compile, compiler, unit, target) for unit, target in zip(units, objects, strict=True)]
-            for job in jobs:
-                job.result()
         linked = Path(scratch) / "accelerator.so"
         _run([compiler, "-shared", "-Wl,-Bsymbolic", *map(str, objects), "-o", str(linked)])
         write_bytes(library, linked.read_bytes())
@@ -100,19 +102,23 @@ def _units(accelerator: Accelerator, folder: Path) -> list[_Unit]:
     return units
 
 
-def _digest(folder: Path, units: list[_Unit]) -> str:
-    """Of all sources and headers that the library is made of, and the flags."""
-    files = {unit.source for unit in units}
-    for unit in units:
-        files.update(path for path in unit.source.parent.glob("*.h"))
-    files.update((folder / "vitis" / "hls").rglob("*.h"))
+def _digest(folder: Path, unit: _Unit) -> str:
+    """Of a unit's source, of every header that it may include, and of the flags."""
+    own = [unit.source.parent, *(path for path in unit.includes if path.name not in ("firmware", "ap_types"))]
+    files = {unit.source, *(header for path in own for header in path.rglob("*.h"))}
     text = "".join(f"{path.relative_to(folder)} {sha256(path.read_bytes())}\n" for path in sorted(files))
     return sha256((text + " ".join(_FLAGS)).encode())
 
 
 def _compile(compiler: str, unit: _Unit, target: Path) -> None:
+    """Compile a unit, unless the same text was compiled before."""
+    if target.exists():
+        return
     includes = [f"-I{path}" for path in unit.includes]
-    _run([compiler, *_FLAGS, *includes, "-c", str(unit.source), "-o", str(target)])
+    with tempfile.TemporaryDirectory() as scratch:
+        written = Path(scratch) / target.name
+        _run([compiler, *_FLAGS, *includes, "-c", str(unit.source), "-o", str(written)])
+        write_bytes(target, written.read_bytes())
 
 
 def _run(command: list[str]) -> None:

@@ -58,20 +58,20 @@ def write_model(accelerator: Accelerator, folder: Path) -> None:
     write_text(folder / "accelerator.cpp", model_source(accelerator))
 
 
-def vitis_command(folder: Path) -> list[str]:
-    """How to build the project in `folder` with the installed Vitis.
+def require_vitis() -> str:
+    """Name of the installed Vitis HLS command.
 
     Raises:
         ToolError: there is none on PATH.
     """
-    script = "build_block.tcl" if (folder / "build_block.tcl").exists() else "build_prj.tcl"
     found = next((tool for tool in _SEARCHED_TOOLS if shutil.which(tool)), None)
     if found is None:
         raise ToolError(
             f"building needs Vitis HLS, and neither {' nor '.join(_SEARCHED_TOOLS)} is on PATH: source its "
-            "settings64.sh first; the projects are written all the same and need no vendor tool to simulate"
+            "settings64.sh first; compile without --build writes the projects all the same, and simulating them "
+            "needs no vendor tool"
         )
-    return [found, "--mode", "hls", "--tcl", script] if found == "vitis-run" else [found, "-f", script]
+    return found
 
 
 def build_projects(folder: Path, names: list[str], report: Callable[[str], None] = print) -> None:
@@ -80,13 +80,15 @@ def build_projects(folder: Path, names: list[str], report: Callable[[str], None]
     Raises:
         ToolError: Vitis is missing, or a project failed, with the end of its log.
     """
-    vitis_command(folder / names[0])  # before any long work
+    tool = require_vitis()
     for name in names:
         report(f"building {name}")
         log = folder / name / "vitis.log"
+        script = "build_block.tcl" if (folder / name / "build_block.tcl").exists() else "build_prj.tcl"
+        command = [tool, "--mode", "hls", "--tcl", script] if tool == "vitis-run" else [tool, "-f", script]
         with log.open("w") as stream:
             code = subprocess.run(
-                vitis_command(folder / name), cwd=folder / name, stdout=stream, stderr=subprocess.STDOUT, check=False
+                command, cwd=folder / name, stdout=stream, stderr=subprocess.STDOUT, check=False
             ).returncode
         if code:
             end = "\n".join(log.read_text(errors="replace").splitlines()[-20:])

@@ -1,0 +1,88 @@
+"""Early-exit neural networks on FPGAs: from a quantised multi-exit network to a bit-exact accelerator.
+
+Names load when they are first used, so that a machine with NumPy alone can load and run a compiled design.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from hwcodesign.errors import HwcodesignError, MissingExtraError
+
+if TYPE_CHECKING:
+    from hwcodesign.backends.conversion import LayerSettings
+    from hwcodesign.compilation import compile
+    from hwcodesign.costs import ExitCosts
+    from hwcodesign.design import Design, load
+    from hwcodesign.fitting import fit_policy
+    from hwcodesign.fixedpoint import FixedPoint
+    from hwcodesign.network import MultiExitNetwork
+    from hwcodesign.policies import ExitPolicy
+    from hwcodesign.recipes import CompileSettings, PolicySettings, Recipe, load_recipe
+    from hwcodesign.runtime.modes import Mode
+    from hwcodesign.training import TrainingSettings, train
+
+__version__ = "0.1.0"
+
+#: Where each public name lives, and the extra that it needs ("" for NumPy alone).
+_NAMES = {
+    "CompileSettings": ("hwcodesign.recipes", "design"),
+    "Design": ("hwcodesign.design", ""),
+    "ExitCosts": ("hwcodesign.costs", ""),
+    "ExitPolicy": ("hwcodesign.policies", ""),
+    "FixedPoint": ("hwcodesign.fixedpoint", ""),
+    "LayerSettings": ("hwcodesign.backends.conversion", "design"),
+    "Mode": ("hwcodesign.runtime.modes", ""),
+    "MultiExitNetwork": ("hwcodesign.network", "design"),
+    "PolicySettings": ("hwcodesign.recipes", "design"),
+    "Recipe": ("hwcodesign.recipes", "design"),
+    "TrainingSettings": ("hwcodesign.training", "design"),
+    "compile": ("hwcodesign.compilation", "design"),
+    "fit_policy": ("hwcodesign.fitting", "design"),
+    "load": ("hwcodesign.design", ""),
+    "load_recipe": ("hwcodesign.recipes", "design"),
+    "train": ("hwcodesign.training", "design"),
+}
+
+__all__ = [
+    "CompileSettings",
+    "Design",
+    "ExitCosts",
+    "ExitPolicy",
+    "FixedPoint",
+    "HwcodesignError",
+    "LayerSettings",
+    "MissingExtraError",
+    "Mode",
+    "MultiExitNetwork",
+    "PolicySettings",
+    "Recipe",
+    "TrainingSettings",
+    "__version__",
+    "compile",
+    "fit_policy",
+    "load",
+    "load_recipe",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _NAMES:
+        raise AttributeError(f"module 'hwcodesign' has no attribute {name!r}")
+    module, extra = _NAMES[name]
+    try:
+        return getattr(importlib.import_module(module), name)
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").split(".")[0]
+        if not extra or missing == "hwcodesign":
+            raise
+        raise MissingExtraError(
+            f"hwcodesign.{name} needs {missing}, which the extra '{extra}' installs: "
+            f"pip install 'hwcodesign[{extra}]'"
+        ) from error
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

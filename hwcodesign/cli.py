@@ -1,0 +1,235 @@
+"""The command line: each verb is one step of the main job, `run` is all of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from hwcodesign.errors import HwcodesignError, MissingExtraError
+
+try:
+    import typer
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+except ModuleNotFoundError as error:
+    sys.exit(f"the hwcodesign command needs {error.name}: pip install 'hwcodesign[cli]'")
+
+if TYPE_CHECKING:
+    from hwcodesign.design import Design
+    from hwcodesign.pipeline import Run
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+_error = Console(stderr=True)
+
+RecipeName = Annotated[str, typer.Argument(metavar="RECIPE", help="name of a recipe, or path of its file (it is executed)")]
+Out = Annotated[Path | None, typer.Option(help="folder for results; build/<recipe> by default")]
+Data = Annotated[Path | None, typer.Option(help="folder with one folder per data set; overrides HWCODESIGN_DATA")]
+Json = Annotated[bool, typer.Option("--json", help="print the result as JSON, nothing else")]
+On = Annotated[str, typer.Option(help="software or csim")]
+
+
+class _Bar:
+    """Training's progress: loss and accuracy per exit."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._task: TaskID | None = None
+        self._number = 0
+
+    def epoch(self, number: int, epochs: int, steps: int) -> None:
+        if self._task is None:
+            self._task = self._progress.add_task("training", total=epochs * steps, figures="")
+        self._number = number + 1
+        self._progress.update(
+            self._task, total=epochs * steps, completed=number * steps, description=f"epoch {number + 1}/{epochs}"
+        )
+
+    def step(self, loss: float, accuracy: Sequence[float]) -> None:
+        assert self._task is not None  # an epoch begins before its steps
+        exits = "  ".join(f"exit {k} {share:6.1%}" for k, share in enumerate(accuracy))
+        self._progress.update(self._task, advance=1, figures=f"loss {loss:.3f}  {exits}")
+
+
+def _run(recipe: str, out: Path | None, data: Path | None, *, quiet: bool) -> Run:
+    from hwcodesign.data.idx import DATA_VARIABLE
+
+    if data is not None:
+        os.environ[DATA_VARIABLE] = str(data)
+    from hwcodesign import load_recipe
+    from hwcodesign.pipeline import Run
+
+    loaded = load_recipe(recipe)
+
+    def say(text: str) -> None:
+        if not quiet:
+            _error.print(f"[bold cyan]·[/] {text}")
+
+    return Run(loaded, out or Path("build") / loaded.name, say)
+
+
+def _train(run: Run, *, quiet: bool) -> Any:
+    from hwcodesign.pipeline import trained_network
+
+    data = run.recipe.data()
+    columns = (TextColumn("  {task.description}"), BarColumn(), TextColumn("{task.fields[figures]}"), TimeRemainingColumn())
+    with Progress(*columns, console=_error, disable=quiet, transient=True) as progress:
+        return trained_network(run, data, _Bar(progress)), data
+
+
+def _print(result: Any, as_json: bool, text: str) -> None:
+    typer.echo(json.dumps(result, indent=2) if as_json else text)
+
+
+@app.command()
+def run(recipe: RecipeName, out: Out = None, data: Data = None, json: Json = False) -> None:
+    """Train, fit, generate, simulate, compare every bit, and report."""
+    from hwcodesign import pipeline
+    from hwcodesign.report import draw, print_report
+
+    job = _run(recipe, out, data, quiet=json)
+    network, splits = _train(job, quiet=json)
+    policy = pipeline.fitted_policy(job, network, splits)
+    design = pipeline.compiled_design(job, network, policy)
+    verified = pipeline.verify(job, network, design, splits.test.images)
+    report, results = pipeline.measure(job, network, design, splits, verified)
+    with job.step("figures", "drawing"):
+        draw(report, results, splits.test, job.folder)
+    pipeline.write_report(job, report)
+    if json:
+        _print(report, True, "")
+    else:
+        print_report(report, Console(), job.folder)
+
+
+@app.command()
+def train(recipe: RecipeName, out: Out = None, data: Data = None, json: Json = False) -> None:
+    """Train the recipe's network; a killed training goes on from its last epoch."""
+    job = _run(recipe, out, data, quiet=json)
+    network, splits = _train(job, quiet=json)
+    logits = network.logits(splits.fitting.images)
+    accuracy = [float((z.argmax(axis=1) == splits.fitting.labels).mean()) for z in logits]
+    figures = "  ".join(f"exit {k} {share:.2%}" for k, share in enumerate(accuracy))
+    _print({"fitting_accuracy": accuracy, "folder": str(job.folder)}, json, f"on the fitting split: {figures}")
+
+
+@app.command()
+def fit(
+    recipe: RecipeName,
+    out: Out = None,
+    data: Data = None,
+    criterion: Annotated[str | None, typer.Option(help="instead of the recipe's")] = None,
+    accuracy_drop: Annotated[float | None, typer.Option(help="request, instead of the recipe's")] = None,
+    budget: Annotated[float | None, typer.Option(help="request, instead of the recipe's")] = None,
+    json: Json = False,
+) -> None:
+    """Fit the exit policy of a trained network."""
+    import dataclasses
+
+    from hwcodesign import pipeline
+
+    job = _run(recipe, out, data, quiet=json)
+    settings = job.recipe.policy
+    if criterion is not None:
+        settings = dataclasses.replace(settings, criterion=criterion)
+    if accuracy_drop is not None or budget is not None:
+        confidence = settings.confidence if accuracy_drop is not None else None
+        settings = dataclasses.replace(
+            settings, accuracy_drop=accuracy_drop, budget=budget, thresholds=None, confidence=confidence
+        )
+    job.recipe = dataclasses.replace(job.recipe, policy=settings)
+    policy = pipeline.fitted_policy(job, pipeline.read_network(job), job.recipe.data())
+    fitted = policy.fitted_on
+    text = f"{policy.criterion_name}: thresholds {list(policy.thresholds)}"
+    if fitted.samples:
+        text += f"; on the fitting split {fitted.accuracy:.2%} at {fitted.cost_share:.3f} of the full cost"
+    _print(dataclasses.asdict(fitted) | {"thresholds": policy.thresholds}, json, text)
+
+
+@app.command()
+def compile(
+    recipe: RecipeName,
+    out: Out = None,
+    data: Data = None,
+    build: Annotated[bool, typer.Option("--build", help="build every project with Vitis HLS")] = False,
+    json: Json = False,
+) -> None:
+    """Generate the hardware sources of a trained and fitted network."""
+    from hwcodesign import pipeline
+    from hwcodesign.backends.vitis.project import build_projects, require_vitis
+
+    if build:
+        require_vitis()
+    job = _run(recipe, out, data, quiet=json)
+    design = pipeline.compiled_design(job, pipeline.read_network(job), pipeline.read_policy(job))
+    if build:
+        build_projects(design.folder / "vitis", design.manifest["projects"], job.say)
+    result = {"folder": str(design.folder), "projects": design.manifest["projects"]}
+    _print(result, json, f"{design.folder}: {', '.join(design.manifest['projects'])}")
+
+
+@app.command()
+def simulate(recipe: RecipeName, out: Out = None, data: Data = None, on: On = "csim", json: Json = False) -> None:
+    """Run the test split through a compiled design and show the records' figures."""
+    import numpy as np
+
+    job = _run(recipe, out, data, quiet=json)
+    design = _design(job)
+    test = job.recipe.data().test
+    records = design.run(test.images, on)
+    share = np.bincount(records["exit"], minlength=design.accelerator.exits) / len(records)
+    accuracy = float((records["label"] == test.labels).mean())
+    exits = "  ".join(f"exit {k} {part:.1%}" for k, part in enumerate(share))
+    result = {"on": design.on, "samples": len(records), "accuracy": accuracy, "exit_share": share.tolist()}
+    _print(result, json, f"{len(records)} images on {design.on}: {accuracy:.2%} right, {exits}")
+
+
+@app.command()
+def report(recipe: RecipeName, out: Out = None, data: Data = None, json: Json = False) -> None:
+    """Show the report of a former run."""
+    from hwcodesign.errors import DesignError
+    from hwcodesign.pipeline import REPORT
+    from hwcodesign.report import print_report
+
+    job = _run(recipe, out, data, quiet=True)
+    path = job.folder / REPORT
+    if not path.exists():
+        raise DesignError(f"{path} is not there: run hwcodesign run {recipe} first")
+    content = _read_json(path)
+    if json:
+        _print(content, True, "")
+    else:
+        print_report(content, Console(), job.folder)
+
+
+def _read_json(path: Path) -> Any:
+    return json.loads(path.read_text())
+
+
+def _design(job: Run) -> Design:
+    from hwcodesign.design import load
+    from hwcodesign.pipeline import DESIGN
+
+    return load(job.folder / DESIGN)
+
+
+def main() -> None:
+    """Entry point: deliberate errors are one line, anything else is a bug and keeps its traceback."""
+    warnings.filterwarnings("default", category=UserWarning, module="hwcodesign")
+    try:
+        app()
+    except HwcodesignError as error:
+        _error.print(f"[bold red]error:[/] {error}", soft_wrap=True, highlight=False)
+        sys.exit(1)
+    except ModuleNotFoundError as error:
+        missing = MissingExtraError(f"this command needs {error.name}: pip install 'hwcodesign[all]'")
+        _error.print(f"[bold red]error:[/] {missing}", soft_wrap=True, highlight=False)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,5 @@
+"""Data sets in their own file formats."""
+
+from hwcodesign.data.dataset import Dataset, Split
+
+__all__ = ["Dataset", "Split"]

@@ -1,0 +1,58 @@
+"""A data set split in three: training, fitting of policies, and test."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwcodesign.errors import DataError
+from hwcodesign.files import sha256
+from hwcodesign.fixedpoint import FixedPoint
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Images as codes, and their labels.
+
+    Attributes:
+        images: (N, C, H, W) integer codes of the data set's input format.
+        labels: (N,) int64.
+    """
+
+    images: NDArray[Any]
+    labels: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        if len(self.images) != len(self.labels):
+            raise DataError(f"{len(self.images)} images but {len(self.labels)} labels")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def digest(self) -> str:
+        """SHA-256 of images and labels."""
+        return sha256(np.ascontiguousarray(self.images).tobytes() + self.labels.astype("<i8").tobytes())
+
+    def take(self, count: int) -> Split:
+        """The first `count` samples."""
+        return Split(self.images[:count], self.labels[:count])
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Attributes:
+    name: for reports.
+    input_format: of the images' codes.
+    training: what networks learn from.
+    fitting: what policies are fitted on; never trained on.
+    test: what results are reported on; touched by neither.
+    """
+
+    name: str
+    input_format: FixedPoint
+    training: Split
+    fitting: Split
+    test: Split

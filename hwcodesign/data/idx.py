@@ -1,0 +1,97 @@
+"""MNIST and Fashion-MNIST, in the IDX format of their authors' files.
+
+The format is described at the end of the MNIST page of LeCun, Cortes and Burges: a magic number that holds type
+and rank, the sizes as big-endian 32-bit integers, then the values.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwcodesign.data.dataset import Dataset, Split
+from hwcodesign.errors import DataError
+from hwcodesign.fixedpoint import FixedPoint
+
+#: Environment variable that names the folder with one folder per data set.
+DATA_VARIABLE = "HWCODESIGN_DATA"
+#: Pixels are 0 to 255, one unit 1/256.
+INPUT_FORMAT = FixedPoint(8, 0, signed=False)
+_FITTING = 5000
+_UNSIGNED_BYTE = 0x08
+
+
+def mnist() -> Dataset:
+    """MNIST: 55,000 training, 5,000 fitting and 10,000 test images."""
+    return _load("mnist")
+
+
+def fashion_mnist() -> Dataset:
+    """Fashion-MNIST, split alike."""
+    return _load("fashion-mnist")
+
+
+def data_folder(name: str) -> Path:
+    """Folder of a data set.
+
+    Raises:
+        DataError: the variable is not set, or names no such folder.
+    """
+    root = os.environ.get(DATA_VARIABLE)
+    if not root:
+        raise DataError(
+            f"{name} is not in the package: put its original files into a folder {name}/ and set {DATA_VARIABLE} "
+            f"to the folder above it (or give --data)"
+        )
+    folder = Path(root) / name
+    if not folder.is_dir():
+        raise DataError(f"there is no data set at {folder}, where {DATA_VARIABLE}={root} says it is")
+    return folder
+
+
+def read_idx(path: Path, rank: int) -> NDArray[np.uint8]:
+    """Read an IDX file of unsigned bytes, gzipped or not.
+
+    Raises:
+        DataError: missing, truncated, or not such a file.
+    """
+    if not path.exists():
+        raise DataError(f"{path} is not there: put the data set's original files there")
+    try:
+        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    except (OSError, EOFError) as error:
+        raise DataError(f"{path} cannot be read ({error}): fetch it again") from None
+    head = 4 + 4 * rank
+    if len(data) < head or data[:4] != bytes([0, 0, _UNSIGNED_BYTE, rank]):
+        raise DataError(f"{path} is not an IDX file of rank {rank} with unsigned bytes: fetch it again")
+    shape = [int.from_bytes(data[4 + 4 * i : 8 + 4 * i], "big") for i in range(rank)]
+    if len(data) - head != int(np.prod(shape)):
+        raise DataError(f"{path} has {len(data) - head} values where its head says {shape}: fetch it again")
+    return np.frombuffer(data, np.uint8, offset=head).reshape(shape)
+
+
+def _load(name: str) -> Dataset:
+    folder = data_folder(name)
+    training, test = _part(folder, "train"), _part(folder, "t10k")
+    kept = len(training) - _FITTING
+    return Dataset(
+        name,
+        INPUT_FORMAT,
+        training.take(kept),
+        Split(training.images[kept:], training.labels[kept:]),
+        test,
+    )
+
+
+def _part(folder: Path, prefix: str) -> Split:
+    def find(stem: str, rank: int) -> NDArray[Any]:
+        plain = folder / stem
+        return read_idx(plain if plain.exists() else plain.with_name(f"{stem}.gz"), rank)
+
+    images = find(f"{prefix}-images-idx3-ubyte", 3)[:, None]
+    return Split(images, find(f"{prefix}-labels-idx1-ubyte", 1).astype(np.int64))

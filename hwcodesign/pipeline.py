@@ -1,0 +1,262 @@
+"""The main job, end to end: train, fit, generate, simulate, compare, report."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwcodesign.compilation import compile
+from hwcodesign.costs import ExitCosts
+from hwcodesign.data import Dataset
+from hwcodesign.design import Design
+from hwcodesign.errors import CheckpointError, PolicyError
+from hwcodesign.files import write_json
+from hwcodesign.fitting import fit_policy, float_disagreement
+from hwcodesign.network import MultiExitNetwork
+from hwcodesign.policies import CRITERIA, ExitPolicy, ExitStatistics, OperatingPoint, cost_curve, evaluate
+from hwcodesign.recipes import PolicySettings, Recipe
+from hwcodesign.runtime.records import Records
+from hwcodesign.training import Observer, train
+from hwcodesign.training.checkpoint import load_trained
+from hwcodesign.verification import (
+    Agreement,
+    brevitas_outputs,
+    brevitas_records,
+    compare_outputs,
+    compare_records,
+    require_agreement,
+)
+
+TRAINING, POLICY, DESIGN, REPORT = "training", "policy.json", "design", "report.json"
+
+
+@dataclass
+class Run:
+    """One recipe's results as they come to be, in one folder.
+
+    Attributes:
+        recipe: what is run.
+        folder: results go to; training/, policy.json, design/, report.json and figures.
+        say: told what begins.
+        seconds: that each step took.
+    """
+
+    recipe: Recipe
+    folder: Path
+    say: Callable[[str], None]
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def step(self, name: str, text: str) -> Iterator[None]:
+        """Time a step under a name."""
+        self.say(text)
+        start = time.perf_counter()
+        yield
+        self.seconds[name] = time.perf_counter() - start
+
+
+@dataclass(frozen=True)
+class Results:
+    """What figures are drawn from.
+
+    Attributes:
+        statistics: of the recipe's policy on the test split.
+        records: of the test split, in sample order.
+        curves: each criterion's accuracy-cost curve: thresholds from the fitting split, figures from the test split.
+        chosen: the operating point, on the test split.
+    """
+
+    statistics: ExitStatistics
+    records: Records
+    curves: dict[str, list[OperatingPoint]]
+    chosen: OperatingPoint
+
+
+def trained_network(run: Run, data: Dataset, observer: Observer | None = None) -> MultiExitNetwork:
+    """Train, or take up where a former run stopped."""
+    network = run.recipe.build()
+    with run.step("training", f"training on {len(data.training)} images"):
+        train(network, data, *run.recipe.training, checkpoint=run.folder / TRAINING, observer=observer)
+    return network
+
+
+def read_network(run: Run) -> MultiExitNetwork:
+    """The network of a finished training.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    network = run.recipe.build()
+    if not load_trained(run.folder / TRAINING, network):
+        raise CheckpointError(
+            f"{run.folder / TRAINING} holds no finished training: run hwcodesign train {run.recipe.name} first"
+        )
+    return network
+
+
+def fitted_policy(run: Run, network: MultiExitNetwork, data: Dataset) -> ExitPolicy:
+    """Fit the recipe's policy on the fitting split and write it."""
+    with run.step("fitting", f"fitting {run.recipe.policy.criterion} on {len(data.fitting)} images"):
+        policy = _fit(network, data, run.recipe.policy)
+    write_json(run.folder / POLICY, policy.to_json())
+    return policy
+
+
+def read_policy(run: Run) -> ExitPolicy:
+    """The policy of a former run.
+
+    Raises:
+        PolicyError: there is none, or the file is damaged.
+    """
+    path = run.folder / POLICY
+    if not path.exists():
+        raise PolicyError(f"{path} is not there: run hwcodesign fit {run.recipe.name} first")
+    try:
+        return ExitPolicy.from_json(json.loads(path.read_text()))
+    except ValueError as error:
+        raise PolicyError(f"{path} is no policy file ({error}): run hwcodesign fit {run.recipe.name} again") from None
+
+
+def compiled_design(run: Run, network: MultiExitNetwork, policy: ExitPolicy) -> Design:
+    """Generate hardware sources into design/."""
+    settings = run.recipe.compile
+    fields = {f.name: getattr(settings, f.name) for f in dataclasses.fields(settings)}
+    with run.step("compile", f"generating hardware sources for {settings.board}"):
+        return compile(network, policy, out=run.folder / DESIGN, name=run.recipe.name, **fields)
+
+
+def verify(
+    run: Run, network: MultiExitNetwork, design: Design, images: NDArray[Any]
+) -> tuple[Records, list[Agreement]]:
+    """Run every backend on all images and hold them to Brevitas.
+
+    Returns:
+        The records, and one line per comparison.
+
+    Raises:
+        MismatchError: any two differ anywhere.
+    """
+    with run.step("reference", f"computing {len(images)} images in Brevitas"):
+        reference = brevitas_outputs(network, images)
+    expected = brevitas_records(design, [reference[head.name] for head in design.accelerator.heads])
+    agreements: list[Agreement] = []
+    what = f"records, {design.policy.criterion_name}"
+    with run.step("csim_build", "compiling the generated C++"):
+        _ = design.csim
+    records = expected
+    for on in ("software", "csim"):
+        with run.step(on, f"running {len(images)} images on {on}"):
+            records = design.run(images, on)
+        with run.step(f"{on}_segments", f"comparing every logit of {on}"):
+            agreements += compare_outputs(on, design.segment_outputs(images, on), reference, "brevitas")
+        agreements.append(compare_records(on, records, expected, "brevitas", what))
+    require_agreement(agreements)
+    return records, agreements
+
+
+def measure(
+    run: Run,
+    network: MultiExitNetwork,
+    design: Design,
+    data: Dataset,
+    verified: tuple[Records, list[Agreement]],
+) -> tuple[dict[str, Any], Results]:
+    """The report and what its figures are drawn from; the test split is read here only."""
+    records, agreements = verified
+    test, policy, costs = data.test, design.policy, network.costs()
+    logits = design.logits(test.images)
+    statistics = ExitStatistics.of(policy, logits, test.labels, costs.shares)
+    chosen = evaluate(statistics, policy.threshold_codes[:-1])
+    with run.step("criteria", "fitting every criterion"):
+        criteria, curves = _criteria(network, data, logits, run.recipe.policy)
+    each = [float(share) for share in statistics.correct.mean(axis=1)]
+    report = {
+        "name": run.recipe.name,
+        "dataset": data.name,
+        "seed": run.recipe.training[0].seed,
+        "exits": network.exits,
+        "classes": policy.classes,
+        "splits": {"training": len(data.training), "fitting": len(data.fitting), "test": len(test)},
+        "policy": {
+            "criterion": policy.criterion_name,
+            "unit": policy.criterion.unit,
+            "thresholds": list(policy.thresholds),
+            "method": policy.fitted_on.method,
+            "float_disagreement": float_disagreement(policy, logits),
+        },
+        "accuracy": {
+            "early_exit": float((records["label"] == test.labels).mean()),
+            "last_exit": each[-1],
+            "each_exit": each,
+            "best_single_exit": _best_single(costs, each, chosen.cost),
+        },
+        "exit_share": list(chosen.exit_share),
+        "exit_accuracy": _exit_accuracy(records, test.labels, network.exits),
+        "macs": {"full": costs.full, "at_exit": list(costs.at_exit), "average": chosen.cost * costs.full},
+        "macs_share": chosen.cost,
+        "criteria": criteria,
+        "agreement": [agreement.to_json() for agreement in agreements],
+        "overthinking": int((statistics.correct[:-1].any(axis=0) & ~statistics.correct[-1]).sum()),
+        "seconds": dict(run.seconds),
+        "versions": design.manifest["tools"],
+    }
+    return report, Results(statistics, records, curves, chosen)
+
+
+def write_report(run: Run, report: Mapping[str, Any]) -> None:
+    write_json(run.folder / REPORT, report)
+
+
+def _fit(network: MultiExitNetwork, data: Dataset, settings: PolicySettings) -> ExitPolicy:
+    fields = {f.name: getattr(settings, f.name) for f in dataclasses.fields(settings)}
+    return fit_policy(network, (data.fitting.images, data.fitting.labels), **fields)
+
+
+def _criteria(
+    network: MultiExitNetwork, data: Dataset, logits: list[NDArray[np.int64]], settings: PolicySettings
+) -> tuple[dict[str, Any], dict[str, list[OperatingPoint]]]:
+    """Every criterion, fitted to the recipe's request on the fitting split, measured on the test split."""
+    figures: dict[str, Any] = {}
+    curves = {}
+    fitting_logits, costs = network.logits(data.fitting.images), network.costs().shares
+    for name in sorted(CRITERIA):
+        own = settings if name == settings.criterion else dataclasses.replace(settings, criterion=name)
+        if own.thresholds is not None and name != settings.criterion:
+            continue  # thresholds in one criterion's unit say nothing about another
+        policy = _fit(network, data, own)
+        test = ExitStatistics.of(policy, logits, data.test.labels, costs)
+        fitting = ExitStatistics.of(policy, fitting_logits, data.fitting.labels, costs)
+        point = evaluate(test, policy.threshold_codes[:-1])
+        figures[name] = {
+            "accuracy": point.accuracy,
+            "macs_share": point.cost,
+            "exit_share": list(point.exit_share),
+            "float_disagreement": float_disagreement(policy, logits),
+            "note": policy.fitted_on.note,
+        }
+        curves[name] = [evaluate(test, planned.codes) for planned in cost_curve(policy, fitting)]
+    return figures, curves
+
+
+def _best_single(costs: ExitCosts, accuracy: list[float], share: float) -> dict[str, Any] | None:
+    """The most accurate network with one exit alone that costs no more than the policy does on average."""
+    singles = [
+        {"exit": k, "accuracy": accuracy[k], "macs_share": cost / costs.full}
+        for k, cost in enumerate(costs.single)
+        if cost / costs.full <= share
+    ]
+    return max(singles, key=lambda single: single["accuracy"]) if singles else None
+
+
+def _exit_accuracy(records: Records, labels: NDArray[np.int64], exits: int) -> list[float | None]:
+    right = records["label"] == labels
+    return [float(right[records["exit"] == k].mean()) if (records["exit"] == k).any() else None for k in range(exits)]

@@ -1,0 +1,122 @@
+"""Recipes: a Python file that exports `RECIPE`, with everything a run needs.
+
+A recipe is code and is executed: run only recipes that you would run as a script.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from hwcodesign.backends.conversion import LayerSettings
+from hwcodesign.data import Dataset
+from hwcodesign.errors import RecipeError
+from hwcodesign.share import shared_folder
+from hwcodesign.training import TrainingSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hwcodesign.network import MultiExitNetwork
+
+
+@dataclass(frozen=True)
+class PolicySettings:
+    """How a recipe's policy is fitted; see `fit_policy`."""
+
+    criterion: str = "max_softmax"
+    accuracy_drop: float | None = None
+    budget: float | None = None
+    confidence: float | None = None
+    thresholds: tuple[float | None, ...] | None = None
+    temperature: float = 1.0
+
+
+@dataclass(frozen=True)
+class CompileSettings:
+    """How a recipe's design is generated; see `compile`."""
+
+    backend: str = "vitis"
+    board: str = "pynq-z2"
+    reuse: int = 1
+    strategy: str = "latency"
+    layers: Mapping[str, LayerSettings] = field(default_factory=lambda: MappingProxyType({}))
+    buffer_samples: int = 2
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A network with its data, training, policy and hardware settings.
+
+    Attributes:
+        name: of the folder that results go to, and of the accelerator.
+        network: makes the untrained network; called after the first phase's seed is set.
+        data: loads the data set.
+        training: phases, one after the other.
+        policy: how thresholds are chosen.
+        compile: how hardware sources are generated.
+    """
+
+    name: str
+    network: Callable[[], MultiExitNetwork]
+    data: Callable[[], Dataset]
+    training: tuple[TrainingSettings, ...]
+    policy: PolicySettings
+    compile: CompileSettings = field(default_factory=CompileSettings)
+
+    def build(self) -> MultiExitNetwork:
+        """The untrained network, the same every time."""
+        torch.manual_seed(self.training[0].seed)
+        return self.network()
+
+
+def recipe_names() -> list[str]:
+    """Names of the recipes that come with the package."""
+    return sorted(path.stem for path in shared_folder("models").glob("*.py"))
+
+
+def load_recipe(name: str) -> Recipe:
+    """Execute a recipe.
+
+    Args:
+        name: path of a recipe file, or the name of one that comes with the package; the part before the first
+            underscore does where it is unique ("digits" for digits_lenet).
+
+    Raises:
+        RecipeError: there is no such recipe, it fails, or it exports no `RECIPE`.
+    """
+    path = _find(name)
+    spec = importlib.util.spec_from_file_location(f"hwcodesign_recipe_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise RecipeError(f"{path} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise RecipeError(f"recipe {path} failed: {error!r}") from error
+    recipe: Any = getattr(module, "RECIPE", None)
+    if not isinstance(recipe, Recipe):
+        raise RecipeError(f"{path} exports no RECIPE of type hwcodesign.Recipe")
+    return recipe
+
+
+def _find(name: str) -> Path:
+    if name.endswith(".py") or "/" in name:
+        path = Path(name)
+        if not path.is_file():
+            raise RecipeError(f"there is no recipe file {name}")
+        return path
+    names = recipe_names()
+    matches = [stem for stem in names if stem == name] or [stem for stem in names if stem.split("_")[0] == name]
+    if len(matches) != 1:
+        problem = f"{name!r} may be {' or '.join(matches)}" if matches else f"no recipe is called {name!r}"
+        raise RecipeError(f"{problem}; there are {', '.join(names)}, or give the path of a recipe file")
+    return shared_folder("models") / f"{matches[0]}.py"

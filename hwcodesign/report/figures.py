@@ -1,0 +1,354 @@
+"""The report's figures: matplotlib on `Figure` objects, with nothing global touched for longer than a call.
+
+Colours are safe for colour-blind readers, and an exit has the same one in every figure.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import numpy as np
+from matplotlib import style
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import PercentFormatter
+from numpy.typing import NDArray
+
+from hwcodesign import files
+from hwcodesign.policies import OperatingPoint
+from hwcodesign.runtime.records import Records, final_records
+
+_DPI = 130
+_TEXT, _FAINT, _RIGHT, _WRONG = "#222222", "#666666", "#00663A", "#B00020"
+#: Exits from light to dark, as they lie deeper; steps of lightness that survive grey printing.
+_EXIT_COLOURS = ("#FCCB45", "#F08650", "#C9487B", "#7B2A9E", "#2B1A78", "#8A8A8A")
+#: Okabe and Ito's palette; the markers differ too, so that colour is not the only cue.
+_CRITERION_LOOKS = (("#0072B2", "o"), ("#D55E00", "^"), ("#009E73", "D"), ("#CC79A7", "v"), ("#56B4E9", "P"))
+_LOOK = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so that figures look alike everywhere
+    "font.size": 10,
+    "text.color": _TEXT,
+    "axes.labelcolor": _TEXT,
+    "axes.titlesize": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#999999",
+    "axes.axisbelow": True,
+    "grid.color": "#E6E6E6",
+    "xtick.color": _FAINT,
+    "ytick.color": _FAINT,
+    "xtick.labelcolor": _TEXT,
+    "ytick.labelcolor": _TEXT,
+    "figure.titlesize": 12,
+    "figure.titleweight": "bold",
+    "legend.frameon": False,
+    "legend.fontsize": 9.5,
+}
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Integers = NDArray[Any]
+
+
+def _styled(function: Callable[P, R]) -> Callable[P, R]:
+    """Run under the figures' look, whatever the user's own settings are; these come back afterwards."""
+
+    @wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        with style.context(["default", _LOOK]):
+            return function(*args, **kwargs)
+
+    return run
+
+
+@_styled
+def save(figure: Figure, path: Path) -> None:
+    """Write a PNG, whole or not at all; the same data give the same bytes."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=_DPI, metadata={"Software": None})
+    files.write_bytes(path, buffer.getvalue())
+
+
+def exit_colour(index: int) -> str:
+    """An exit's colour, in every figure."""
+    return _EXIT_COLOURS[index % len(_EXIT_COLOURS)]
+
+
+# Accuracy against cost
+
+
+@_styled
+def cost_curve_figure(
+    curves: Mapping[str, Sequence[OperatingPoint]],
+    chosen: tuple[str, OperatingPoint],
+    singles: Sequence[tuple[str, float, float]],
+    full: float,
+    split: str = "the test split",
+) -> Figure:
+    """Accuracy against average cost.
+
+    Args:
+        curves: points of each criterion, cheapest first.
+        chosen: the criterion and the point in use.
+        singles: each exit alone: name, cost as a fraction of the full cost, accuracy.
+        full: the last exit's accuracy.
+        split: what the points were measured on, for the caption.
+    """
+    figure = Figure(figsize=(7.6, 5.2), layout="constrained")
+    axes = figure.add_subplot()
+    points = [(point.cost, point.accuracy) for curve in curves.values() for point in curve]
+    points += [(chosen[1].cost, chosen[1].accuracy), *((cost, accuracy) for _, cost, accuracy in singles)]
+    _set_limits(axes, np.array(points), full, chosen[1].accuracy)
+    _draw_singles(axes, singles)
+    axes.axhline(full, color=_FAINT, linestyle="--", linewidth=1.2, zorder=1)
+    axes.annotate(
+        f"last exit {100 * full:.2f}%", (0.0, full), xycoords=axes.get_yaxis_transform(), xytext=(4, 3),
+        textcoords="offset points", color=_FAINT, fontsize=9,
+    )  # fmt: skip
+    for k, (name, curve) in enumerate(curves.items()):
+        colour, marker = _CRITERION_LOOKS[k % len(_CRITERION_LOOKS)]
+        axes.plot(
+            [point.cost for point in curve], [point.accuracy for point in curve], color=colour, marker=marker,
+            markersize=6, markeredgecolor="white", markeredgewidth=0.6, linewidth=1.8, label=name, zorder=3,
+        )  # fmt: skip
+    _draw_chosen(axes, chosen, curves, singles, full)
+    axes.set_xlabel("average cost, as a share of the full network's MACs")
+    axes.set_ylabel("accuracy")
+    axes.xaxis.set_major_formatter(PercentFormatter(1))
+    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    axes.grid(visible=True)
+    _legend(axes, columns=5)
+    _headings(figure, "Accuracy against average cost", f"Accuracy and cost on {split}.")
+    return figure
+
+
+def _set_limits(axes: Axes, points: NDArray[np.float64], full: float, chosen: float) -> None:
+    """Zoom on where the choice is made; poor exits may fall below."""
+    best = max(float(points[:, 1].max()), full)
+    shown = max(0.12, 2.5 * (best - min(full, chosen)))
+    lowest = max(min(float(points[:, 1].min()), full), best - shown)
+    room = max(best - lowest, 0.01)
+    axes.set_ylim(lowest - 0.1 * room, best + 0.1 * room)
+    left, right = float(points[:, 0].min()), max(float(points[:, 0].max()), 1.0)
+    room = max(right - left, 0.02)
+    axes.set_xlim(left - 0.07 * room, right + 0.07 * room)
+
+
+def _draw_singles(axes: Axes, singles: Sequence[tuple[str, float, float]]) -> None:
+    """Grey squares; an exit below the axes points down from the lower edge, with its accuracy in words."""
+    bottom, top = axes.get_ylim()
+    edge = bottom + 0.025 * (top - bottom)
+    for name, cost, accuracy in singles:
+        below = accuracy < bottom
+        axes.plot(
+            cost, edge if below else accuracy, marker="v" if below else "s", color="#8A8A8A", markersize=9,
+            markeredgecolor="white", linestyle="none", zorder=2,
+        )  # fmt: skip
+        axes.annotate(
+            f"{name}, {100 * accuracy:.1f}%" if below else name, (cost, edge if below else accuracy),
+            xytext=(8, 0) if below else (0, -8), textcoords="offset points", ha="left" if below else "center",
+            va="center" if below else "top", color=_FAINT, fontsize=9, zorder=4,
+        )  # fmt: skip
+    if singles:
+        axes.plot([], [], marker="s", color="#8A8A8A", markersize=8, linestyle="none", label="one exit alone")
+
+
+def _draw_chosen(
+    axes: Axes,
+    chosen: tuple[str, OperatingPoint],
+    curves: Mapping[str, Sequence[OperatingPoint]],
+    singles: Sequence[tuple[str, float, float]],
+    full: float,
+) -> None:
+    name, point = chosen
+    here = (point.cost, point.accuracy)
+    axes.plot(
+        *here, marker="*", markersize=21, color="#F0C800", markeredgecolor=_TEXT, markeredgewidth=1.1,
+        linestyle="none", label="in use", zorder=5,
+    )  # fmt: skip
+    lines = [[(p.cost, p.accuracy) for p in curve] for curve in curves.values()]
+    lines += [[(cost, accuracy)] for _, cost, accuracy in singles]
+    lines.append([(axes.get_xlim()[0], full), (axes.get_xlim()[1], full)])
+    axes.annotate(
+        f"{name}\naccuracy {100 * point.accuracy:.2f}%\ncost {100 * point.cost:.1f}%",
+        here, xytext=_clear_spot(axes, here, lines), textcoords="axes fraction", ha="center", va="center",
+        fontsize=9.5, linespacing=1.35, zorder=6,
+        bbox={"boxstyle": "round,pad=0.4", "facecolor": "white", "edgecolor": "#999999"},
+        arrowprops={"arrowstyle": "-", "color": _TEXT, "shrinkB": 9, "linewidth": 1},
+    )  # fmt: skip
+
+
+def _clear_spot(
+    axes: Axes, here: tuple[float, float], lines: Sequence[Sequence[tuple[float, float]]]
+) -> tuple[float, float]:
+    """Where a text box of 0.26 by 0.19, in axes fractions, is clear of all lines; near `here` where it can be."""
+    low = np.array([axes.get_xlim()[0], axes.get_ylim()[0]])
+    span = np.array([axes.get_xlim()[1], axes.get_ylim()[1]]) - low
+    dense = [_along((np.array(line, dtype=float) - low) / span) for line in lines if line]
+    points = np.concatenate([*dense, ((np.array(here) - low) / span)[None]])
+    xs, ys = np.meshgrid(np.linspace(0.16, 0.84, 35), np.linspace(0.14, 0.86, 37))
+    spots = np.stack([xs.ravel(), ys.ravel()], axis=1)
+    gaps = np.maximum(np.abs(spots[:, None] - points) - (0.13, 0.095), 0)
+    clearance = np.hypot(gaps[..., 0], gaps[..., 1]).min(axis=1)
+    away = np.hypot(*(spots - points[-1]).T)
+    # 0.07 clear is enough; beyond that nearness to the star counts
+    return tuple(spots[np.argmax(np.minimum(clearance, 0.07) * 20 - away)].tolist())
+
+
+def _along(line: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(M, 2) points close together on the broken line through (N, 2) corners."""
+    at = np.linspace(0, len(line) - 1, 40 * (len(line) - 1) + 1)
+    return np.stack([np.interp(at, np.arange(len(line)), line[:, k]) for k in (0, 1)], axis=1)
+
+
+# Where each class leaves
+
+
+@_styled
+def exit_share_figure(exits: Integers, labels: Integers, classes: int, exit_count: int | None = None) -> Figure:
+    """Stacked bars, one per true class and one of all images: the share that leaves at each exit.
+
+    Args:
+        exits: (N,) where each image left.
+        labels: (N,) true classes.
+        classes: how many there are.
+        exit_count: how many exits there are; without it, none after the last that an image left at.
+    """
+    total = _exit_count(exits, exit_count)
+    crowded = classes > 20
+    figure = Figure(figsize=(7.6, 1.6 + (0.22 if crowded else 0.36) * (classes + 1)), layout="constrained")
+    axes = figure.add_subplot()
+    rows = [("all", exits), *((f"class {c}", exits[labels == c]) for c in range(classes))]
+    heights = [0.0, *(1.35 + np.arange(classes))]  # the first bar stands a little apart
+    for (_, left), y in zip(rows, heights, strict=True):
+        _draw_bar(axes, np.bincount(left.astype(np.int64), minlength=total), y, 7.5 if crowded else 9)
+    for k in range(total):
+        axes.barh([0], [0], color=exit_colour(k), label=f"exit {k}")
+    axes.set_yticks(heights, [f"{name}  ({len(left):,})" for name, left in rows], fontsize=7.5 if crowded else 9.5)
+    axes.set_ylim(heights[-1] + 0.6, -0.6)
+    axes.set_xlim(0, 1)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.xaxis.set_major_formatter(PercentFormatter(1))
+    axes.set_xlabel("share of the images")
+    _legend(axes, columns=6)
+    _headings(figure, "Where each class leaves", "In brackets: how many images.")
+    return figure
+
+
+def _draw_bar(axes: Axes, counts: Integers, y: float, size: float) -> None:
+    if counts.sum() == 0:
+        axes.text(0.01, y, "no images", va="center", color=_FAINT, fontsize=size, style="italic")
+        return
+    shares = counts / counts.sum()
+    starts = np.cumsum(shares) - shares
+    for k, (start, share) in enumerate(zip(starts, shares, strict=True)):
+        if share == 0:
+            continue
+        colour = exit_colour(k)
+        axes.barh(y, share, left=start, height=0.8, color=colour, edgecolor="white", linewidth=0.8)
+        if share >= 0.055:
+            ink = _ink_on(colour)
+            axes.text(start + share / 2, y, f"{100 * share:.0f}%", ha="center", va="center", color=ink, fontsize=size)
+
+
+def _ink_on(colour: str) -> str:
+    """Black or white, whichever reads better on a colour."""
+    red, green, blue = to_rgb(colour)
+    return _TEXT if 0.299 * red + 0.587 * green + 0.114 * blue > 0.52 else "white"
+
+
+# Images that left first and last
+
+
+@_styled
+def extreme_images_figure(
+    images: Integers, records: Records, labels: Integers, count: int, exit_count: int | None = None
+) -> Figure:
+    """For each exit the images that left there with the highest scores, and with the lowest.
+
+    Args:
+        images: (N, C, H, W) integer codes; three channels are red, green and blue, others are averaged.
+        records: of `RECORD_DTYPE`; `sample_id` counts images from 0, only final records are used.
+        labels: (N,) true classes.
+        count: how many at most in a row; no image is in both rows.
+        exit_count: how many exits there are; without it, none after the last that an image left at.
+    """
+    final = final_records(records)
+    total = _exit_count(final["exit"], exit_count)
+    there = [final[final["exit"] == k] for k in range(total)]
+    heights = [2.75 if len(left) else 0.6 for left in there]
+    figure = Figure(figsize=(max(0.4 + 0.95 * count, 5.0), 0.8 + sum(heights)), layout="constrained")
+    pictures = _pictures(images)
+    blocks = np.ravel(figure.subfigures(total, 1, height_ratios=heights, squeeze=False))
+    for k, (block, left) in enumerate(zip(blocks, there, strict=True)):
+        _exit_title(block, k, len(left), len(final))
+        if len(left):
+            _draw_extremes(block, left, pictures, labels, count)
+    caption = "Under a tick: what was predicted. Under a cross: what was predicted, and what it is."
+    _headings(figure, "Surest and least sure images that left at each exit", caption)
+    return figure
+
+
+def _exit_title(block: SubFigure, index: int, left: int, total: int) -> None:
+    words = f"{left:,} of {total:,} images left here" if left else "nobody left here"
+    block.suptitle(f"exit {index}: {words}", x=0.045, ha="left", fontsize=10.5)
+    block.add_artist(
+        Rectangle((0.0, 0.02), 0.012, 0.96, transform=block.transSubfigure, color=exit_colour(index), linewidth=0)
+    )
+
+
+def _draw_extremes(block: SubFigure, left: Records, pictures: NDArray[Any], labels: Integers, count: int) -> None:
+    # sample order breaks ties, so that the same records give the same figure
+    order = left[np.argsort(-left["score"].astype(np.int64), kind="stable")]
+    easiest = order[: min(count, (len(order) + 1) // 2)]
+    hardest = order[::-1][: min(count, len(order) // 2)]
+    grid = block.subplots(2, count, squeeze=False)
+    for row, name, chosen in zip(grid, ("easiest", "hardest"), (easiest, hardest), strict=True):
+        for axes in row:
+            axes.set_axis_off()
+        for axes, record in zip(row, chosen, strict=False):
+            _draw_thumbnail(axes, pictures[record["sample_id"]], int(record["label"]), int(labels[record["sample_id"]]))
+        row[0].text(-0.18, 0.5, name, transform=row[0].transAxes, rotation=90, ha="center", va="center", fontsize=9)
+
+
+def _draw_thumbnail(axes: Axes, picture: NDArray[Any], predicted: int, true: int) -> None:
+    right = predicted == true
+    axes.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    text = f"✓ {predicted}" if right else f"✗ {predicted}, is {true}"
+    axes.set_title(text, color=_RIGHT if right else _WRONG, fontsize=9.5, pad=3, weight="normal" if right else "bold")
+
+
+def _pictures(images: Integers) -> NDArray[Any]:
+    """(N, H, W) or (N, H, W, 3) values from 0 to 1, the codes' whole range stretched over all images alike."""
+    low, high = float(images.min()), float(images.max())
+    values = (images.astype(np.float32) - low) / max(high - low, 1.0)
+    return np.moveaxis(values, 1, -1) if images.shape[1] == 3 else np.asarray(values.mean(axis=1))
+
+
+# What all figures share
+
+
+def _exit_count(exits: Integers, given: int | None) -> int:
+    return given if given is not None else int(exits.max()) + 1
+
+
+def _legend(axes: Axes, columns: int) -> None:
+    """Above the axes, where it covers nothing."""
+    axes.legend(
+        loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=columns, columnspacing=1.4, handlelength=1.6,
+        borderaxespad=0.3,
+    )  # fmt: skip
+
+
+def _headings(figure: Figure, title: str, caption: str) -> None:
+    """A title above everything and a caption below, both from the left edge."""
+    figure.suptitle(title, x=0.015, ha="left")
+    figure.supxlabel(caption, x=0.015, ha="left", fontsize=8.5, color=_FAINT)

@@ -1,0 +1,204 @@
+"""The report as titles, tables and sentences, worded once for the terminal and the page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from hwcodesign.report.schema import Report
+
+#: How a piece of text is to be read; each medium picks its own look for it.
+Tone = Literal["plain", "strong", "good", "bad"]
+
+#: File names of the figures, beside the page.
+COST_CURVE = "cost_curve.png"
+EXIT_SHARE = "exit_share.png"
+EXTREME_IMAGES = "extreme_images.png"
+
+_NOTHING = "-"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A piece of text and its tone."""
+
+    text: str
+    tone: Tone = "plain"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table in words.
+
+    Attributes:
+        title: above it.
+        headings: of the columns; the first `named` columns hold words, the others numbers.
+        rows: each as long as `headings`.
+        notes: sentences below it.
+        named: how many columns hold words.
+    """
+
+    title: str
+    headings: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    notes: tuple[Cell, ...] = ()
+    named: int = 1
+
+
+def percent(share: float, digits: int = 2) -> str:
+    """0.9725 as "97.25%"."""
+    return f"{100 * share:.{digits}f}%"
+
+
+def count(value: float) -> str:
+    """A count to the unit, or in millions or thousand millions from ten of them on."""
+    for limit, unit, letter in ((1e10, 1e9, " G"), (1e7, 1e6, " M")):
+        if value >= limit:
+            return f"{value / unit:.2f}{letter}"
+    return f"{value:,.0f}"
+
+
+def title(report: Report) -> str:
+    return f"{report['name']}: early exit on {report['dataset']}"
+
+
+def subtitle(report: Report) -> str:
+    splits = report["splits"]
+    return (
+        f"{report['exits']} exits, {report['classes']} classes, {report['policy']['criterion']} criterion, "
+        f"seed {report['seed']}; {splits['training']:,} training, {splits['fitting']:,} fitting "
+        f"and {splits['test']:,} test images. All results are on the test images."
+    )
+
+
+def tables(report: Report) -> tuple[Table, ...]:
+    """All tables, in reading order."""
+    return (_bought(report), _exits(report), _criteria(report), _agreement(report))
+
+
+def footnotes(report: Report) -> tuple[str, ...]:
+    """Times and versions; empty ones are left out."""
+    seconds = ", ".join(f"{step} {value:.1f} s" for step, value in report["seconds"].items())
+    versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
+    return tuple(f"{head}: {text}." for head, text in (("Time", seconds), ("Made with", versions)) if text)
+
+
+def _bought(report: Report) -> Table:
+    accuracy, macs = report["accuracy"], report["macs"]
+    last = report["exits"] - 1
+    best = accuracy["best_single_exit"]
+    rows = [
+        _result("with early exits", accuracy["early_exit"], macs["average"], report["macs_share"],
+                _shares(report["exit_share"]), "strong"),
+        _result("last exit alone", accuracy["last_exit"], macs["full"], 1.0, f"all at exit {last}"),
+    ]  # fmt: skip
+    if best is None:
+        rows.append((Cell("best single exit of no more MACs"), *[Cell(_NOTHING)] * 3, Cell("none is that cheap")))
+    else:
+        rows.append(
+            _result("best single exit of no more MACs", best["accuracy"], best["macs_share"] * macs["full"],
+                    best["macs_share"], f"all at exit {best['exit']}")
+        )  # fmt: skip
+    headings = ("", "accuracy", "average MACs", "of full cost", f"leaving at exits 0 to {last}")
+    return Table("What early exit bought", headings, tuple(rows), _bought_notes(report))
+
+
+def _result(
+    name: str, accuracy: float, macs: float, share: float, leaving: str, tone: Tone = "plain"
+) -> tuple[Cell, ...]:
+    texts = (name, percent(accuracy), count(macs), percent(share, 1), leaving)
+    return tuple(Cell(text, tone) for text in texts)
+
+
+def _bought_notes(report: Report) -> tuple[Cell, ...]:
+    accuracy, best = report["accuracy"], report["accuracy"]["best_single_exit"]
+    share = report["macs_share"]
+    first = f"Early exit is {_gap(accuracy['early_exit'], accuracy['last_exit'])} the last exit"
+    first += f", for {percent(share, 1)} of its MACs."
+    if best is not None:
+        first += f" Exit {best['exit']} alone is {_gap(best['accuracy'], accuracy['early_exit'])} early exit."
+    thinking = report["overthinking"]
+    verb = "image is" if thinking == 1 else "images are"
+    second = f"Overthinking: {thinking:,} test {verb} right at an earlier exit and wrong at the last."
+    return Cell(first), Cell(second)
+
+
+def _gap(accuracy: float, reference: float) -> str:
+    """How one accuracy compares with another, in percentage points."""
+    points = round(100 * (accuracy - reference), 2)
+    if points == 0:
+        return "as accurate as"
+    return f"{abs(points):.2f} points {'above' if points > 0 else 'below'}"
+
+
+def _exits(report: Report) -> Table:
+    policy = report["policy"]
+    thresholds = ["never leaves" if value is None else f"{value:.4g}" for value in policy["thresholds"]]
+    rows = tuple(
+        (
+            Cell(f"exit {k}"),
+            Cell(threshold),
+            Cell(percent(report["exit_share"][k], 1)),
+            Cell(_NOTHING if right is None else percent(right)),
+            Cell(percent(report["accuracy"]["each_exit"][k])),
+            Cell(count(report["macs"]["at_exit"][k])),
+        )
+        for k, (threshold, right) in enumerate(zip([*thresholds, _NOTHING], report["exit_accuracy"], strict=True))
+    )
+    note = (
+        f"Thresholds of {policy['criterion']} in {policy['unit']}, by {policy['method']}. "
+        f"The float formula decides {percent(policy['float_disagreement'])} of the early exits' samples otherwise."
+    )
+    headings = ("", "threshold", "images leaving", "accuracy of those", "accuracy if all did", "MACs to here")
+    return Table("Each exit", headings, rows, (Cell(note),))
+
+
+def _criteria(report: Report) -> Table:
+    chosen = report["policy"]["criterion"]
+    rows = []
+    for name, result in report["criteria"].items():
+        texts = (
+            f"{name} (used)" if name == chosen else name,
+            percent(result["accuracy"]),
+            percent(result["macs_share"], 1),
+            percent(result["float_disagreement"]),
+            _shares(result["exit_share"]),
+        )
+        rows.append(tuple(Cell(text, "strong" if name == chosen else "plain") for text in texts))
+    notes = tuple(Cell(f"{name}: {result['note']}") for name, result in report["criteria"].items() if result["note"])
+    headings = ("", "accuracy", "of full cost", "float disagrees", f"leaving at exits 0 to {report['exits'] - 1}")
+    return Table("Criteria, each at its own fitted thresholds", headings, tuple(rows), notes)
+
+
+def _agreement(report: Report) -> Table:
+    rows = tuple(
+        (
+            Cell(" = ".join(item["backends"]) if item["mismatches"] == 0 else " / ".join(item["backends"])),
+            Cell(item["what"]),
+            Cell(f"{item['samples']:,}"),
+            Cell(f"{item['values']:,}"),
+            Cell(f"{item['mismatches']:,}", "good" if item["mismatches"] == 0 else "bad"),
+        )
+        for item in report["agreement"]
+    )
+    failed = [item for item in report["agreement"] if item["mismatches"]]
+    notes = tuple(
+        Cell(
+            f"MISMATCH: {' and '.join(item['backends'])} differ in {item['mismatches']:,} "
+            f"of {item['values']:,} values of {item['what']}.",
+            "bad",
+        )
+        for item in failed
+    )
+    if not report["agreement"]:
+        notes = (Cell("No backends were compared.", "bad"),)
+    elif not failed:
+        notes = (Cell("All compared backends agree in every bit.", "good"),)
+    headings = ("backends", "compared", "samples", "values", "mismatches")
+    return Table("Agreement of the backends", headings, rows, notes, named=2)
+
+
+def _shares(shares: Sequence[float]) -> str:
+    """Whole percents, with small ones kept apart from none."""
+    return "  ".join("<1%" if 0 < share < 0.01 else f"{100 * share:.0f}%" for share in shares)

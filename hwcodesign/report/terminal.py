@@ -1,0 +1,67 @@
+"""The report in a terminal, or in a log: rich does the layout."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from hwcodesign.report import summary
+from hwcodesign.report.schema import Report
+from hwcodesign.report.summary import Cell, Table, Tone
+
+_STYLES: dict[Tone, str] = {"plain": "", "strong": "bold", "good": "bold green", "bad": "bold red"}
+
+
+def print_report(report: Report, console: Console, files: Mapping[str, Path] | None = None) -> None:
+    """Print everything the report says.
+
+    Args:
+        report: what the run found.
+        console: where to; its width decides how wide words are set, numbers are never broken.
+        files: what was written, a few words each, and where; listed last.
+    """
+    console.print(Text(summary.title(report), style="bold"))
+    console.print(Text(summary.subtitle(report), style="dim"))
+    for table in summary.tables(report):
+        _print_table(table, console)
+    console.print()
+    for note in summary.footnotes(report):
+        console.print(Text(note, style="dim"))
+    if files:
+        _print_files(files, console)
+
+
+def _print_table(table: Table, console: Console) -> None:
+    console.print()
+    console.print(Text(table.title, style="bold cyan"))
+    if table.rows:
+        grid = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim", show_edge=False)
+        for k, heading in enumerate(table.headings):
+            words = k < table.named
+            # rich narrows the columns that may wrap, and keeps the numbers' whole
+            grid.add_column(Text(heading), justify="left" if words else "right", no_wrap=not words, overflow="fold")
+        for row in table.rows:
+            grid.add_row(*(_text(cell) for cell in row))
+        console.print(Padding(grid, (0, 0, 0, 1)))
+    for note in table.notes:
+        console.print(Padding(_text(note), (0, 0, 0, 1)))
+
+
+def _text(cell: Cell) -> Text:
+    """As `Text`, so that brackets in names are not taken for markup."""
+    return Text(cell.text, style=_STYLES[cell.tone])
+
+
+def _print_files(files: Mapping[str, Path], console: Console) -> None:
+    console.print()
+    console.print(Text("Files", style="bold cyan"))
+    width = max(len(what) for what in files)
+    for what, path in files.items():
+        # never folded: a path is there to be copied
+        console.print(Text(f" {what:<{width}}  {path}"), soft_wrap=True)

@@ -1,0 +1,168 @@
+"""Checkpoints: a safetensors file with everything training needs, and a JSON file that points to it.
+
+The tensors are written first and the JSON, which names them and their digest, moves into place last; a kill
+at any time leaves the former checkpoint or the new one.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from brevitas.core.scaling import ParameterFromRuntimeStatsScaling
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from hwcodesign.errors import CheckpointError
+from hwcodesign.files import sha256, sha256_file, write_bytes, write_json
+from hwcodesign.network import MultiExitNetwork
+
+CHECKPOINT = "training.json"
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far training has come.
+
+    Attributes:
+        phase, epoch: the next epoch to run, of which phase.
+        history: one entry per finished epoch.
+    """
+
+    phase: int
+    epoch: int
+    history: tuple[dict[str, Any], ...] = ()
+
+
+def save_checkpoint(
+    folder: Path,
+    network: MultiExitNetwork,
+    optimizer: torch.optim.Optimizer | None,
+    progress: Progress,
+    fingerprint: str,
+    *,
+    complete: bool,
+) -> None:
+    """Write a checkpoint atomically; older tensors in the folder are removed afterwards."""
+    tensors = {f"network.{name}": tensor for name, tensor in network_state(network).items()}
+    if optimizer is not None:
+        for index, state in optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{index}.{key}": torch.as_tensor(value) for key, value in state.items()}
+    data = save({name: tensor.detach().contiguous() for name, tensor in tensors.items()})
+    name = f"phase{progress.phase}-epoch{progress.epoch:04d}.safetensors"
+    write_bytes(folder / name, data)
+    write_json(
+        folder / CHECKPOINT,
+        {
+            "checkpoint_version": _VERSION,
+            "fingerprint": fingerprint,
+            "complete": complete,
+            "phase": progress.phase,
+            "epoch": progress.epoch,
+            "tensors": name,
+            "tensors_sha256": sha256(data),
+            "history": list(progress.history),
+        },
+    )
+    for old in folder.glob("phase*.safetensors"):
+        if old.name != name:
+            old.unlink()
+
+
+def load_checkpoint(
+    folder: Path, network: MultiExitNetwork, fingerprint: str
+) -> tuple[Progress, dict[int, dict[str, Tensor]], bool] | None:
+    """Restore a network in place.
+
+    Returns:
+        Progress, the optimiser's state by parameter index, and whether training was complete; None where there is
+        no checkpoint.
+
+    Raises:
+        CheckpointError: truncated, altered, or of other settings, network or data.
+    """
+    path = folder / CHECKPOINT
+    if not path.exists():
+        return None
+    advice = f"remove {folder} to train from the start"
+    try:
+        data = json.loads(path.read_text())
+        name, digest, recorded = data["tensors"], data["tensors_sha256"], data["fingerprint"]
+        if data["checkpoint_version"] != _VERSION:
+            raise CheckpointError(f"{path} has checkpoint version {data['checkpoint_version']}, not {_VERSION}; {advice}")
+        progress = Progress(data["phase"], data["epoch"], tuple(data["history"]))
+        complete = bool(data["complete"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{path} is not a checkpoint ({error!r}); {advice}") from None
+    if recorded != fingerprint:
+        raise CheckpointError(f"{path} was made with another network, data set or training settings; {advice}")
+    tensors_path = folder / Path(name).name
+    if not tensors_path.exists() or sha256_file(tensors_path) != digest:
+        raise CheckpointError(f"{tensors_path} is missing, truncated or altered; {advice}")
+    tensors = load_file(tensors_path)
+    optimizer: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        kind, rest = name.split(".", 1)
+        if kind == "optimizer":
+            index, key = rest.split(".", 1)
+            optimizer.setdefault(int(index), {})[key] = tensor
+    restore_network(network, {k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")})
+    return progress, optimizer, complete
+
+
+def load_trained(folder: Path, network: MultiExitNetwork) -> bool:
+    """Restore a network from a finished training, whatever its settings were.
+
+    Returns:
+        Whether there was one.
+
+    Raises:
+        CheckpointError: the checkpoint is damaged, or of another network.
+    """
+    path = folder / CHECKPOINT
+    if not path.exists():
+        return False
+    try:
+        recorded = str(json.loads(path.read_text())["fingerprint"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{path} is not a checkpoint ({error!r}); remove {folder} to train from the start") from None
+    loaded = load_checkpoint(folder, network, recorded)
+    network.eval()
+    return loaded is not None and loaded[2]
+
+
+def network_state(network: MultiExitNetwork) -> dict[str, Tensor]:
+    """All parameters, buffers, and the counters of activation ranges still being observed.
+
+    Brevitas leaves the observed buffer and its counter out of `state_dict`, so that a network restored from it in
+    the middle of the observation would go another way than one that was never stopped.
+    """
+    state = dict(network.named_parameters()) | dict(network.named_buffers())
+    for name, module in network.named_modules():
+        if isinstance(module, ParameterFromRuntimeStatsScaling):
+            state[f"{name}.counter"] = torch.tensor(module.counter)
+    return state
+
+
+def restore_network(network: MultiExitNetwork, state: dict[str, Tensor]) -> None:
+    """Set what `network_state` gave.
+
+    Raises:
+        CheckpointError: names or shapes are those of another network.
+    """
+    own = network_state(network)
+    wrong = sorted(set(own) ^ set(state)) or [name for name in own if own[name].shape != state[name].shape]
+    if wrong:
+        raise CheckpointError(f"the checkpoint is of another network: {wrong[0]} differs")
+    modules = dict(network.named_modules())
+    with torch.no_grad():
+        for name, tensor in own.items():
+            owner, _, leaf = name.rpartition(".")
+            if leaf == "counter" and isinstance(modules[owner], ParameterFromRuntimeStatsScaling):
+                modules[owner].counter = int(state[name])
+            else:
+                tensor.copy_(state[name])

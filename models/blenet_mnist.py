@@ -1,0 +1,50 @@
+"""BranchyNet's B-LeNet on MNIST, built as ATHEENA built it (arXiv 2304.08400), so that figures compare."""
+
+from torch import nn
+
+import hwcodesign as hw
+from hwcodesign import layers
+from hwcodesign.data.idx import INPUT_FORMAT, mnist
+
+PRECISION = layers.Precision(weights=4, activations=5)
+
+
+def network() -> hw.MultiExitNetwork:
+    """Convolution multiply-accumulates: 243,200 up to the first exit, 1,220,000 in stage two."""
+    stage_one = nn.Sequential(
+        layers.conv2d(1, 5, 5, padding=4, precision=PRECISION),
+        nn.MaxPool2d(2),
+        layers.relu(precision=PRECISION),
+    )
+    head_one = nn.Sequential(
+        layers.conv2d(5, 10, 3, padding=1, precision=PRECISION),
+        nn.MaxPool2d(2),
+        layers.relu(precision=PRECISION),
+        nn.Flatten(),
+        layers.linear(640, 10, precision=PRECISION),
+        layers.logits(precision=PRECISION),
+    )
+    stage_two = nn.Sequential(
+        layers.conv2d(5, 10, 5, padding=4, precision=PRECISION),
+        nn.MaxPool2d(2),
+        layers.relu(precision=PRECISION),
+        layers.conv2d(10, 20, 5, padding=3, precision=PRECISION),
+        nn.MaxPool2d(2),
+        layers.relu(precision=PRECISION),
+    )
+    head_two = nn.Sequential(
+        nn.Flatten(),
+        layers.linear(720, 10, precision=PRECISION),
+        layers.logits(precision=PRECISION),
+    )
+    return hw.MultiExitNetwork([stage_one, stage_two], [head_one, head_two], INPUT_FORMAT, (1, 28, 28))
+
+
+RECIPE = hw.Recipe(
+    name="blenet_mnist",
+    network=network,
+    data=mnist,
+    training=(hw.TrainingSettings(epochs=12, batch_size=256, learning_rate=0.01, shift=2, seed=1),),
+    policy=hw.PolicySettings(criterion="max_softmax", accuracy_drop=0.003, confidence=0.95),
+    compile=hw.CompileSettings(board="zc706"),
+)

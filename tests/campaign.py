@@ -1,0 +1,168 @@
+"""The whole verification campaign: every backend, every criterion, whole test sets and generated networks.
+
+    python -m tests.campaign --write docs/verification.md     # what `make verify` runs
+    python -m tests.campaign --networks 3 --recipes digits    # part of it
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import hwcodesign as hw
+from hwcodesign.files import write_text
+from hwcodesign.pipeline import Run, trained_network
+from hwcodesign.policies import CRITERIA, ExitPolicy, ExitStatistics, cost_curve
+from hwcodesign.verification import (
+    Agreement,
+    brevitas_outputs,
+    brevitas_records,
+    compare_outputs,
+    compare_records,
+    require_agreement,
+)
+from tests.generated_networks import generate
+
+BACKENDS = ("software", "csim")
+RECIPES = ("digits_lenet", "blenet_mnist", "blenet_fashion")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row of the table."""
+
+    subject: str
+    detail: str
+    agreement: Agreement
+
+
+def verify_network(
+    network: hw.MultiExitNetwork,
+    images: NDArray[Any],
+    labels: NDArray[np.int64],
+    fitting: tuple[NDArray[Any], NDArray[np.int64]],
+    folder: Path,
+) -> Iterator[Agreement]:
+    """Compare Brevitas, software and csim: every logit once, every record for each criterion.
+
+    Thresholds are those of a middle point of the criterion's own curve on `fitting`, so that samples leave
+    everywhere. Segments are the same under every criterion and are compared under the first.
+    """
+    reference = brevitas_outputs(network, images)
+    logits = [reference[f"head{k}"] for k in range(network.exits)]
+    for number, name in enumerate(sorted(CRITERIA)):
+        design = hw.compile(network, _middle_policy(network, name, fitting), out=folder)
+        expected = brevitas_records(design, logits)
+        for on in BACKENDS:
+            if number == 0:
+                yield from compare_outputs(on, design.segment_outputs(images, on), reference, "brevitas")
+            spread = "/".join(f"{share:.0%}" for share in np.bincount(expected["exit"], minlength=network.exits) / len(images))
+            yield compare_records(on, design.run(images, on), expected, "brevitas", f"records, {name}, leaving {spread}")
+
+
+def _middle_policy(
+    network: hw.MultiExitNetwork, criterion: str, fitting: tuple[NDArray[Any], NDArray[np.int64]]
+) -> ExitPolicy:
+    _, heads = network.boundaries()
+    policy = ExitPolicy.build(criterion, [head.format for head in heads], network.classes)
+    statistics = ExitStatistics.of(policy, network.logits(fitting[0]), fitting[1], network.costs().shares)
+    if CRITERIA[criterion].shared_threshold:
+        return policy.with_thresholds([1.0] * (network.exits - 1))
+    curve = cost_curve(policy, statistics)
+    codes = [int(np.quantile(scores, 0.5)) for scores in statistics.scores[:-1]] if len(curve) < 3 else curve[len(curve) // 2].codes
+    return policy.with_codes(codes)
+
+
+def generated_lines(count: int) -> Iterator[Line]:
+    """Lines of `count` generated networks, seeds 0, 1, …"""
+    for seed in range(count):
+        drawn = generate(seed)
+        with tempfile.TemporaryDirectory() as folder:
+            for agreement in verify_network(
+                drawn.network, drawn.images, drawn.labels, (drawn.images, drawn.labels), Path(folder) / "design"
+            ):
+                yield Line(f"generated, seed {seed}", drawn.text, agreement)
+
+
+def recipe_lines(name: str, build: Path) -> Iterator[Line]:
+    """Lines of a recipe on its whole test split; trains it first unless that is done."""
+    recipe = hw.load_recipe(name)
+    data = recipe.data()
+    network = trained_network(Run(recipe, build / recipe.name, lambda text: None), data)
+    fitting = (data.fitting.images, data.fitting.labels)
+    with tempfile.TemporaryDirectory() as folder:
+        for agreement in verify_network(
+            network, data.test.images, data.test.labels, fitting, Path(folder) / "design"
+        ):
+            yield Line(recipe.name, f"whole test split of {data.name}", agreement)
+
+
+def table(lines: list[Line], seconds: float, command: str) -> str:
+    """The document: what was compared, with the command that repeats it."""
+    total = sum(line.agreement.values for line in lines)
+    wrong = sum(line.agreement.mismatches for line in lines)
+    networks = len({line.subject for line in lines})
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    text = f"""# Verification
+
+Every integer of every backend, compared in `==`; there is no tolerance anywhere.
+
+    {command}
+
+{networks} networks, {total:,} values compared, **{wrong} mismatches**, in {seconds / 60:.0f} minutes on
+{platform.machine()}, Python {platform.python_version()}, at commit {commit.stdout.strip() or "unknown"}.
+
+* *features, logits*: every segment alone, on all samples, exits ignored; each fed by the one before it.
+* *records*: the composed accelerator under the policy; every field but `cycles`. "leaving 60%/40%" is the share of
+  samples leaving at each exit; thresholds lie in the middle of the criterion's curve, so that all are reached.
+* The reference is Brevitas in float64, all exits computed, nothing skipped; its records share no control flow with
+  the backends.
+
+| network | | backends | compared | samples | values | mismatches |
+|---|---|---|---|---:|---:|---:|
+"""
+    seen = set()
+    for line in lines:
+        a = line.agreement
+        first = line.subject not in seen
+        seen.add(line.subject)
+        head = f"{line.subject} | {line.detail}" if first else " | "
+        text += f"| {head} | {' = '.join(a.backends)} | {a.what} | {a.samples:,} | {a.values:,} | {a.mismatches} |\n"
+    return text
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--networks", type=int, default=24, help="generated networks")
+    parser.add_argument("--recipes", nargs="*", default=list(RECIPES), help="recipes, each on its whole test split")
+    parser.add_argument("--build", type=Path, default=Path("build"), help="where trained recipes are")
+    parser.add_argument("--write", type=Path, help="document to write the table to")
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    start = time.perf_counter()
+    lines: list[Line] = []
+    sources = [generated_lines(options.networks), *(recipe_lines(name, options.build) for name in options.recipes)]
+    for source in sources:
+        for line in source:
+            lines.append(line)
+            a = line.agreement
+            print(f"{line.subject:22} {' = '.join(a.backends):20} {a.what:50} {a.values:>12,} {a.mismatches} wrong", flush=True)
+    if options.write:
+        write_text(options.write, table(lines, time.perf_counter() - start, f"python -m tests.campaign {' '.join(sys.argv[1:])}"))
+    require_agreement([line.agreement for line in lines])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,174 @@
+"""What test files share: exact reference arithmetic, and one small network, trained, fitted and compiled once a session.
+
+Fixtures import what they need when they are asked for, so that tests of the NumPy part run where torch is missing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from fractions import Fraction
+from math import ceil, floor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from hwcodesign.fixedpoint import FixedPoint
+
+if TYPE_CHECKING:
+    from hwcodesign.data import Dataset
+    from hwcodesign.design import Design
+    from hwcodesign.network import MultiExitNetwork
+    from hwcodesign.policies import ExitPolicy
+
+ExactCast = Callable[[Fraction, FixedPoint], int]
+RandomFormat = Callable[..., FixedPoint]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Skips are counted and printed: a test that did not run has shown nothing."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    terminalreporter.section(f"skipped: {len(skipped)}")
+    reasons = Counter(
+        report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr) for report in skipped
+    )
+    for reason, count in reasons.most_common():
+        terminalreporter.write_line(f"{count} x {reason}")
+
+
+def _exact_cast(value: Fraction, fmt: FixedPoint) -> int:
+    """Code of a value in a format: the text of UG1399 in Python's exact arithmetic."""
+    scaled = value * Fraction(2) ** (fmt.width - fmt.integer)
+    half = Fraction(1, 2)
+    down, up = floor(scaled), ceil(scaled)
+    nearer = down if scaled - down < half else up  # of use where it is not halfway
+    halfway = scaled - down == half
+    code = {
+        "TRN": down,
+        "TRN_ZERO": down if scaled >= 0 else up,
+        "RND": up if halfway else nearer,
+        "RND_ZERO": (down if scaled >= 0 else up) if halfway else nearer,
+        "RND_INF": (up if scaled >= 0 else down) if halfway else nearer,
+        "RND_MIN_INF": down if halfway else nearer,
+        "RND_CONV": (down if down % 2 == 0 else up) if halfway else nearer,
+    }[fmt.rounding.value]
+    low = -(2 ** (fmt.width - 1)) if fmt.signed else 0
+    high = 2 ** (fmt.width - 1) - 1 if fmt.signed else 2**fmt.width - 1
+    if low <= code <= high and not (fmt.overflow.value == "SAT_SYM" and fmt.signed and code == low):
+        return code
+    if fmt.overflow.value == "WRAP":
+        return (code - low) % 2**fmt.width + low
+    if fmt.overflow.value == "SAT_ZERO":
+        return 0
+    if fmt.overflow.value == "SAT_SYM" and fmt.signed:
+        low = -high
+    return low if code < low else high
+
+
+@pytest.fixture(scope="session")
+def exact_cast() -> ExactCast:
+    """The code that a real value, as a `Fraction`, has in a format."""
+    return _exact_cast
+
+
+def _random_format(
+    rng: np.random.Generator, widths: tuple[int, int], integers: tuple[int, int], *, signed: bool | None = None
+) -> FixedPoint:
+    return FixedPoint(
+        int(rng.integers(*widths, endpoint=True)),
+        int(rng.integers(*integers, endpoint=True)),
+        bool(rng.integers(2)) if signed is None else signed,
+        str(rng.choice(["TRN", "TRN_ZERO", "RND", "RND_ZERO", "RND_INF", "RND_MIN_INF", "RND_CONV"])),  # type: ignore[arg-type]
+        str(rng.choice(["WRAP", "SAT", "SAT_ZERO", "SAT_SYM"])),  # type: ignore[arg-type]
+    )
+
+
+@pytest.fixture(scope="session")
+def random_format() -> RandomFormat:
+    """A random format: (generator, (least, most) width, (least, most) integer bits, signed=either)."""
+    return _random_format
+
+
+@pytest.fixture(scope="session")
+def digits_data() -> Dataset:
+    """The data set that comes with scikit-learn: 1000 training, 397 fitting, 400 test images of 8x8."""
+    from hwcodesign.data.digits import digits
+
+    return digits()
+
+
+@pytest.fixture(scope="session")
+def small_network() -> Callable[[int], MultiExitNetwork]:
+    """Makes an untrained three-exit network for the digits from a seed."""
+    import torch
+    from torch import nn
+
+    from hwcodesign import layers
+    from hwcodesign.data.digits import INPUT_FORMAT
+    from hwcodesign.network import MultiExitNetwork
+
+    precision = layers.Precision(weights=4, activations=4, logits=7)
+
+    def head(features: int) -> nn.Module:
+        return nn.Sequential(
+            nn.Flatten(), layers.linear(features, 10, precision=precision), layers.logits(precision=precision)
+        )
+
+    def build(seed: int) -> MultiExitNetwork:
+        torch.manual_seed(seed)
+        return MultiExitNetwork(
+            stages=[
+                nn.Sequential(
+                    layers.conv2d(1, 3, 3, padding=1, precision=precision),
+                    nn.MaxPool2d(2),
+                    layers.relu(precision=precision),
+                ),
+                nn.Sequential(layers.conv2d(3, 6, 3, precision=precision), layers.relu(precision=precision)),
+                nn.Sequential(layers.conv2d(6, 12, 2, precision=precision), layers.relu(precision=precision)),
+            ],
+            heads=[head(3 * 4 * 4), head(6 * 2 * 2), head(12)],
+            input_format=INPUT_FORMAT,
+            input_shape=(1, 8, 8),
+        )
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def trained_network(small_network: Callable[[int], MultiExitNetwork], digits_data: Dataset) -> MultiExitNetwork:
+    """The small network, trained for some seconds; not to be changed."""
+    from hwcodesign.training import train
+
+    network = small_network(1)
+    train(network, digits_data, epochs=10, batch_size=50, learning_rate=0.02, seed=1)
+    return network
+
+
+@pytest.fixture(scope="session")
+def fitted_policy(trained_network: MultiExitNetwork, digits_data: Dataset) -> ExitPolicy:
+    """An entropy policy of the trained network under which samples leave at each of its exits."""
+    from hwcodesign.fitting import fit_policy
+
+    return fit_policy(trained_network, None, criterion="entropy", thresholds=[0.25, 0.2])
+
+
+@pytest.fixture(scope="session")
+def compiled_design(
+    trained_network: MultiExitNetwork, fitted_policy: ExitPolicy, tmp_path_factory: pytest.TempPathFactory
+) -> Design:
+    """The trained network and its policy, compiled; its folder is not to be changed (copy it)."""
+    from hwcodesign.compilation import compile
+
+    return compile(trained_network, fitted_policy, out=tmp_path_factory.mktemp("designs") / "small")
+
+
+@pytest.fixture(scope="session")
+def share_of_files() -> Callable[[Path], dict[str, bytes]]:
+    """Every file below a folder: relative path to content."""
+
+    def read(folder: Path) -> dict[str, bytes]:
+        return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+    return read

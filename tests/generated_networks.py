@@ -1,0 +1,126 @@
+"""Networks made at random from a seed: what the campaign holds every backend to."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+import hwcodesign as hw
+from hwcodesign import layers
+
+#: Batches in training mode, so that activation ranges are those of the images.
+_OBSERVED_BATCHES = 3
+
+
+class Residual(nn.Module):
+    """A convolution around which its input is added: both inputs of the sum have scales of their own."""
+
+    def __init__(self, channels: int, precision: layers.Precision) -> None:
+        super().__init__()
+        self.conv = layers.conv2d(channels, channels, 3, padding=1, precision=precision)
+        self.inner = layers.relu(precision=precision)
+        self.outer = layers.relu(precision=precision)
+
+    def forward(self, x: Tensor) -> Tensor:
+        inner = self.inner(self.conv(x))
+        value = x.value if hasattr(x, "value") else x
+        return self.outer(inner.value + value)
+
+
+@dataclass(frozen=True)
+class Generated:
+    """A network and what to run it on.
+
+    Attributes:
+        network: random weights, in evaluation mode.
+        images: (N, C, H, W) codes.
+        labels: (N,) random classes.
+        text: what was drawn, for tables.
+    """
+
+    network: hw.MultiExitNetwork
+    images: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    text: str
+
+
+def generate(seed: int, samples: int = 60) -> Generated:
+    """Draw a network: 2 to 5 exits, 2 to 100 classes, sizes, kernels and bit widths at random."""
+    rng = np.random.default_rng(seed)
+    torch.manual_seed(seed)
+    exits, classes = int(rng.integers(2, 6)), int(round(2 * 50 ** rng.random()))
+    precision = layers.Precision(
+        weights=int(rng.integers(2, 9)), activations=int(rng.integers(2, 9)), logits=int(rng.integers(4, 13))
+    )
+    width = int(rng.integers(1, 9))
+    signed = width > 1 and bool(rng.integers(0, 2))
+    fmt = hw.FixedPoint(width, int(rng.integers(-1, width + 2)), signed=signed)
+    shape = (int(rng.integers(1, 4)), int(rng.integers(6, 13)), int(rng.integers(6, 13)))
+    stages, heads, words = [], [], []
+    size = shape
+    for _ in range(exits):
+        stage, size, word = _stage(rng, size, precision)
+        stages.append(stage)
+        heads.append(_head(rng, size, classes, precision))
+        words.append(word)
+    network = hw.MultiExitNetwork(stages, heads, fmt, shape)
+    images = rng.integers(fmt.min_code, fmt.max_code + 1, (samples, *shape))
+    network.train()
+    with torch.no_grad():
+        for _ in range(_OBSERVED_BATCHES):
+            network(torch.from_numpy(fmt.decode(images).astype(np.float32)))
+    network.eval()
+    text = (
+        f"{exits} exits, {classes} classes, input {'x'.join(map(str, shape))} {fmt.width}{'s' if signed else 'u'}, "
+        f"W{precision.weights}A{precision.activations}, {' → '.join(words)}"
+    )
+    return Generated(network, images, rng.integers(0, classes, samples), text)
+
+
+def _stage(
+    rng: np.random.Generator, size: tuple[int, int, int], precision: layers.Precision
+) -> tuple[nn.Module, tuple[int, int, int], str]:
+    channels, height, width = size
+    kind = str(rng.choice(["conv", "conv", "conv", "depthwise", "residual"]))
+    if kind == "residual":
+        return Residual(channels, precision), size, f"residual {channels}"
+    kernel = int(rng.choice([k for k in (1, 3, 5) if k <= min(height, width)]))
+    padding = int(rng.integers(0, kernel // 2 + 1))
+    stride = int(rng.choice([1, 1, 2])) if kernel > 1 else 1
+    filters = channels if kind == "depthwise" else int(rng.integers(2, 7))
+    groups = channels if kind == "depthwise" and channels > 1 else 1
+    parts: list[nn.Module] = [
+        layers.conv2d(
+            channels, filters, kernel, stride=stride, padding=padding, groups=groups, precision=precision
+        )
+    ]
+    height, width = ((n + 2 * padding - kernel) // stride + 1 for n in (height, width))
+    pooled = min(height, width) >= 4 and bool(rng.integers(0, 2))
+    if pooled:
+        parts.append(nn.MaxPool2d(2))
+        height, width = height // 2, width // 2
+    parts.append(layers.relu(precision=precision))
+    word = f"{kind} {filters} {kernel}x{kernel}{f'/{stride}' if stride > 1 else ''}{' pool' if pooled else ''}"
+    return nn.Sequential(*parts), (filters, height, width), word
+
+
+def _head(
+    rng: np.random.Generator, size: tuple[int, int, int], classes: int, precision: layers.Precision
+) -> nn.Module:
+    parts: list[nn.Module] = []
+    channels, height, width = size
+    if rng.integers(0, 3) == 0:
+        filters = int(rng.integers(2, 5))
+        parts += [layers.conv2d(channels, filters, 1, precision=precision), layers.relu(precision=precision)]
+        channels = filters
+    parts += [
+        nn.Flatten(),
+        layers.linear(math.prod((channels, height, width)), classes, precision=precision),
+        layers.logits(precision=precision),
+    ]
+    return nn.Sequential(*parts)
