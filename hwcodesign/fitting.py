@@ -84,7 +84,7 @@ def fit_policy(
     asked = {**given, **({"confidence": confidence} if confidence is not None else {})}
     method = ", ".join(f"{name}={value}" for name, value in asked.items())
     fitted = _fitted_on(policy, statistics, point, logits, method)
-    digest = sha256(codes.tobytes() + labels.astype("<i8").tobytes())
+    digest = sha256(codes.astype("<i8").tobytes() + labels.astype("<i8").tobytes())
     fitted = dataclasses.replace(fitted, data_sha256=digest, network_sha256=network.digest(), note=note)
     return dataclasses.replace(policy, fitted_on=fitted)
 

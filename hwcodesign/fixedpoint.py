@@ -121,10 +121,12 @@ class FixedPoint:
             raise FormatError(f"{text!r} is not a fixed-point type: write fixed<W,I> or ufixed<W,I,RND_CONV,SAT>")
         fields = match[3].split(",")
         signed = match[1] == ""
-        if match[2] == "int":
-            return cls(int(fields[0]), int(fields[0]), signed)
+        if fields[4:] not in ([], ["0"]):
+            raise FormatError(f"{text!r} is not a fixed-point type: saturation bits other than 0 are not known")
         modes = [field.removeprefix("AP_") for field in fields[2:4]]
         try:
+            if match[2] == "int":
+                return cls(int(fields[0]), int(fields[0]), signed)
             return cls(int(fields[0]), int(fields[1]), signed, *modes)  # type: ignore[arg-type]  # names of modes
         except (ValueError, IndexError) as error:
             raise FormatError(f"{text!r} is not a fixed-point type: {error}") from None
@@ -146,7 +148,7 @@ class FixedPoint:
         if bad.any():
             where = tuple(int(i) for i in np.argwhere(bad)[0])
             raise FormatError(
-                f"value {values[where]!r} at index {where} does not fit {self}, "
+                f"value {float(values[where])!r} at index {where} does not fit {self}, "
                 f"which holds {self.min_code * self.scale:g} to {self.max_code * self.scale:g}: "
                 "scale or clip the input first"
             )
@@ -187,20 +189,21 @@ class FixedPoint:
             case Rounding.RND_ZERO:
                 return cast(Codes, np.copysign(np.ceil(np.abs(scaled) - half), scaled))
             case Rounding.RND_CONV:
-                return cast(Codes, np.rint(scaled))
+                return cast(Codes, np.rint(scaled, out=scaled))  # ours: the product above is a new array
 
     def _overflow(self, codes: Codes) -> Codes:
-        low, high = self.min_code, self.max_code
+        # in the codes' own dtype: some versions of NumPy would promote to that of a Python integer
+        low, high = codes.dtype.type(self.min_code), codes.dtype.type(self.max_code)
         match self.overflow:
             case Overflow.SAT:
-                return cast(Codes, np.clip(codes, low, high))
+                return cast(Codes, np.clip(codes, low, high, out=codes))  # ours: rounding made it
             case Overflow.SAT_SYM:
                 return cast(Codes, np.clip(codes, -high if self.signed else low, high))
             case Overflow.SAT_ZERO:
                 return cast(Codes, np.where((codes < low) | (codes > high), codes.dtype.type(0), codes))
             case Overflow.WRAP:
-                modulus = float(1 << self.width)
-                return cast(Codes, codes - codes.dtype.type(modulus) * np.floor((codes - low) / codes.dtype.type(modulus)))
+                modulus = codes.dtype.type(1 << self.width)
+                return cast(Codes, codes - modulus * np.floor((codes - low) / modulus))
 
     def to_json(self) -> dict[str, Any]:
         return {

@@ -12,7 +12,7 @@ from hwcodesign.errors import FormatError, ImagesError
 from hwcodesign.fixedpoint import FixedPoint
 
 
-def encode_images(images: NDArray[Any], fmt: FixedPoint, shape: Sequence[int]) -> NDArray[np.int64]:
+def encode_images(images: NDArray[Any], fmt: FixedPoint, shape: Sequence[int]) -> NDArray[np.integer[Any]]:
     """Codes of images.
 
     Args:
@@ -21,7 +21,7 @@ def encode_images(images: NDArray[Any], fmt: FixedPoint, shape: Sequence[int]) -
         shape: (C, H, W).
 
     Returns:
-        (N, C, H, W) codes.
+        (N, C, H, W) codes; integers stay as they are, in their own dtype.
 
     Raises:
         ImagesError: wrong shape, wrong dtype, NaN, or out of range; names the first bad value.
@@ -31,6 +31,9 @@ def encode_images(images: NDArray[Any], fmt: FixedPoint, shape: Sequence[int]) -
         wanted = ", ".join(str(size) for size in shape)
         raise ImagesError(f"images have shape {images.shape}, not (N, {wanted})")
     if images.dtype.kind in "iu":
+        limits = np.iinfo(images.dtype)
+        if limits.min >= fmt.min_code and limits.max <= fmt.max_code:
+            return images  # nothing of this dtype is out of range
         bad = (images < fmt.min_code) | (images > fmt.max_code)
         if bad.any():
             where = tuple(int(i) for i in np.argwhere(bad)[0])
@@ -38,7 +41,7 @@ def encode_images(images: NDArray[Any], fmt: FixedPoint, shape: Sequence[int]) -
                 f"code {int(images[where])} at index {where} does not fit {fmt}, "
                 f"whose codes are {fmt.min_code} to {fmt.max_code}"
             )
-        return images.astype(np.int64)
+        return images
     if images.dtype.kind != "f":
         raise ImagesError(f"images have dtype {images.dtype}: give floats (values) or integers (codes)")
     try:

@@ -1,9 +1,9 @@
 """Two-dimensional convolution, with its zero padding.
 
-In software each convolution is a matrix product of input tiles with a banded matrix: one row of
-the left factor holds the input window of a tile of output pixels, and the matrix repeats the kernel
-once per pixel of the tile. It multiplies some zeros, but copies far less than one row per output pixel
-would, and gives BLAS wide matrices even where there are few channels.
+In software the padded image is cut into vertical strips that overlap by the kernel's width. Of a strip, the rows that
+one output row reads lie next to each other in memory, so that an output row of all samples and strips is one matrix
+product with a banded matrix that repeats the kernel once per pixel of the row. It multiplies some zeros, but copies
+each input little more than once, and gives BLAS wide matrices even where there are few channels.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from hwcodesign.fixedpoint import Codes, FixedPoint
-from hwcodesign.kernels.kernel import Kernel, carrier, register, require_exact, sum_bounds
+from hwcodesign.kernels.kernel import Kernel, exact_sums_carrier, register
 
-#: Cost of copying one element of a window, in multiply-accumulates; measured, and not critical.
-_COPY_COST = 32
+#: Time of a multiply-accumulate against the number of columns n of the right factor is about 1 + _NARROW / n, and that
+#: of copying an element about _COPY of them: measured with OpenBLAS on x86-64, and not critical.
+_NARROW, _COPY = 12, 32
 
 
-class _Tiling(NamedTuple):
-    """How outputs are cut into tiles of `pool` by `width` pixels."""
+class _Strips(NamedTuple):
+    """How the image is cut into strips."""
 
-    width: int  # output pixels of a tile, before pooling
-    rows: int  # tiles down
-    columns: int  # tiles across
-    window: tuple[int, int]  # input rows and columns a tile reads
-    matrix: Codes  # (window pixels * channels, pool * width * filters)
+    width: int  # output pixels across, before pooling
+    count: int  # strips
+    reads: int  # input pixels across
+    matrices: Codes  # (pool, kh * reads * channels, width / pool * filters), one per column of a pooling block
 
 
 @register
@@ -58,9 +58,7 @@ class Conv2D(Kernel):
     reuse_factor: int
 
     def __post_init__(self) -> None:
-        step = 2.0 ** -(self.accumulator.fraction - self.product_fraction)
-        low, high, _ = sum_bounds(self.weights, self.bias * step, self.input_formats[0], (0, 1, 2))
-        require_exact(self.name, self.accumulator, self.product_fraction, low, high)
+        _ = self._carrier  # refuses sums that would not be exact
 
     @property
     def product_fraction(self) -> int:
@@ -96,29 +94,29 @@ class Conv2D(Kernel):
             codes: (N, H, W, C).
             pool: 1 for the sums themselves; else must divide the output's height and width.
         """
-        tiling = self._tilings.get(pool)
-        if tiling is None:
-            tiling = self._tilings[pool] = self._tile(pool)
-        padded = self._pad(codes, tiling)
-        samples, _, _, channels = padded.shape
-        s_n, s_h, s_w, _ = padded.strides
-        windows = as_strided(
-            padded,
-            (samples, tiling.rows, tiling.columns, tiling.window[0], tiling.window[1] * channels),
-            (s_n, s_h * pool * self.stride[0], s_w * tiling.width * self.stride[1], s_h, padded.itemsize),
-            writeable=False,
-        )
-        product = windows.reshape(-1, tiling.matrix.shape[0]) @ tiling.matrix
-        if pool > 1:
-            product = product.reshape(len(product), pool * pool, -1).max(axis=1)
-        columns = tiling.columns * (tiling.width // pool)
-        result = product.reshape(samples, tiling.rows, columns, -1)
-        result = result[:, :, : self.output_shape[1] // pool]
+        strips = self._strips.get(pool)
+        if strips is None:
+            strips = self._strips[pool] = self._cut(pool)
+        rows = self._rows(codes, strips)
+        samples, kh = len(codes), self.weights.shape[0]
+        step = strips.reads * self.input_shapes[0][2]  # elements of one row of a strip
+        height, width, filters = self.output_shape
+        result = np.empty((samples, height // pool, strips.count, strips.matrices.shape[2]), self._carrier)
+        for y in range(height // pool):
+            most: Codes | None = None
+            for row in range(y * pool * self.stride[0], (y * pool + pool) * self.stride[0], self.stride[0]):
+                read = rows[:, row * step : (row + kh) * step]
+                for matrix in strips.matrices:
+                    product = read @ matrix
+                    most = product if most is None else np.maximum(most, product, out=most)
+            assert most is not None  # a pooling block has one pixel at least
+            result[:, y] = most.reshape(samples, strips.count, -1)
+        result = result.reshape(samples, height // pool, -1, filters)[:, :, : width // pool]
         result += self._bias
         return result
 
     @cached_property
-    def _tilings(self) -> dict[int, _Tiling]:
+    def _strips(self) -> dict[int, _Strips]:
         return {}
 
     @cached_property
@@ -127,8 +125,16 @@ class Conv2D(Kernel):
 
     @cached_property
     def _carrier(self) -> type[np.float32] | type[np.float64]:
-        _, _, bound = sum_bounds(self._aligned_weights, self.bias, self.input_formats[0], (0, 1, 2))
-        return carrier(bound, self.name)
+        return exact_sums_carrier(
+            self.name,
+            self.accumulator,
+            self.result,
+            self.product_fraction,
+            self.weights,
+            self.bias,
+            self.input_formats[0],
+            (0, 1, 2),
+        )
 
     @property
     def _aligned_weights(self) -> Codes:
@@ -147,33 +153,42 @@ class Conv2D(Kernel):
             dense[:, :, group * depth : (group + 1) * depth, o] = weights[:, :, :, o]
         return dense
 
-    def _tile(self, pool: int) -> _Tiling:
+    def _cut(self, pool: int) -> _Strips:
         kh, kw, channels, filters = (*self.weights.shape[:2], self.input_shapes[0][2], self.output_shape[2])
         height, width = self.output_shape[:2]
-        sh, sw = self.stride
-        window_rows = (pool - 1) * sh + kh
+        stride = self.stride[1]
 
-        def cost(tile: int) -> float:
-            window = window_rows * ((tile - 1) * sw + kw) * channels
-            return -(-width // tile) * window * (pool * tile * filters + _COPY_COST)
+        def cost(across: int) -> float:
+            reads = ((across - 1) * stride + kw) * channels
+            columns = -(-across // pool * filters // 4) * 4
+            products = height * pool * kh * reads * columns * (1 + _NARROW / columns)
+            return -(-width // across) * (products + _COPY * self._padded_height * reads)
 
-        tile = min(range(pool, width + 1, pool), key=cost)
-        window = (window_rows, (tile - 1) * sw + kw)
+        across = min(range(pool, width + 1, pool), key=cost)
+        reads = (across - 1) * stride + kw
+        matrices = np.zeros((pool, kh, reads, channels, across // pool, filters), self._carrier)
         dense = self._dense_weights()
-        # columns: position in the pooling block, then block across, then filter
-        matrix = np.zeros((*window, channels, pool, pool, tile // pool, filters))
-        for row in range(pool):
-            for column in range(tile):
-                i, j = row * sh, column * sw
-                matrix[i : i + kh, j : j + kw, :, row, column % pool, column // pool] = dense
-        flat = np.ascontiguousarray(matrix.reshape(window[0] * window[1] * channels, -1).astype(self._carrier))
-        return _Tiling(tile, height // pool, -(-width // tile), window, flat)
+        for x in range(across):
+            matrices[x % pool, :, x * stride : x * stride + kw, :, x // pool] = dense
+        return _Strips(across, -(-width // across), reads, matrices.reshape(pool, kh * reads * channels, -1))
 
-    def _pad(self, codes: Codes, tiling: _Tiling) -> Codes:
-        """Zero padding, and what the last tiles read beyond it; contiguous, in the carrier."""
+    @property
+    def _padded_height(self) -> int:
+        return self.input_shapes[0][0] + self.padding[0] + self.padding[1]
+
+    def _rows(self, codes: Codes, strips: _Strips) -> Codes:
+        """Strips of the zero-padded image, (samples * strips, padded height * reads * channels), in the carrier."""
         samples, height, width, channels = codes.shape
-        top, bottom, left, right = self.padding
-        needed = (tiling.columns - 1) * tiling.width * self.stride[1] + tiling.window[1]
-        padded = np.zeros((samples, top + height + bottom, max(left + width + right, needed), channels), self._carrier)
+        top, _, left, right = self.padding
+        needed = (strips.count - 1) * strips.width * self.stride[1] + strips.reads
+        shape = (samples, self._padded_height, max(left + width + right, needed), channels)
+        padded = np.zeros(shape, self._carrier)
         padded[:, top : top + height, left : left + width] = codes
-        return padded
+        s_n, s_h, s_w, _ = padded.strides
+        view = as_strided(
+            padded,
+            (samples, strips.count, self._padded_height, strips.reads * channels),
+            (s_n, s_w * strips.width * self.stride[1], s_h, padded.itemsize),
+            writeable=False,
+        )
+        return np.ascontiguousarray(view).reshape(samples * strips.count, -1)

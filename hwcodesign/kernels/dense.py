@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from hwcodesign.fixedpoint import Codes, FixedPoint
-from hwcodesign.kernels.kernel import Kernel, carrier, register, require_exact, sum_bounds
+from hwcodesign.kernels.kernel import Kernel, exact_sums_carrier, register
 
 
 @register
@@ -33,9 +33,7 @@ class Dense(Kernel):
     reuse_factor: int
 
     def __post_init__(self) -> None:
-        step = 2.0 ** -(self.accumulator.fraction - self.product_fraction)
-        low, high, _ = sum_bounds(self.weights, self.bias * step, self.input_formats[0], (0,))
-        require_exact(self.name, self.accumulator, self.product_fraction, low, high)
+        _ = self._carrier  # refuses sums that would not be exact
 
     @property
     def product_fraction(self) -> int:
@@ -58,6 +56,17 @@ class Dense(Kernel):
     @cached_property
     def _carried(self) -> tuple[Codes, Codes]:
         aligned = self.weights * 2.0 ** (self.accumulator.fraction - self.product_fraction)
-        _, _, bound = sum_bounds(aligned, self.bias, self.input_formats[0], (0,))
-        dtype = carrier(bound, self.name)
-        return np.ascontiguousarray(aligned.astype(dtype)), self.bias.astype(dtype)
+        return np.ascontiguousarray(aligned.astype(self._carrier)), self.bias.astype(self._carrier)
+
+    @cached_property
+    def _carrier(self) -> type[np.float32] | type[np.float64]:
+        return exact_sums_carrier(
+            self.name,
+            self.accumulator,
+            self.result,
+            self.product_fraction,
+            self.weights,
+            self.bias,
+            self.input_formats[0],
+            (0,),
+        )

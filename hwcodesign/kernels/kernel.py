@@ -81,26 +81,44 @@ def largest(fmt: FixedPoint) -> int:
     return max(-fmt.min_code, fmt.max_code)
 
 
-def require_exact(name: str, accumulator: FixedPoint, fraction: int, low: float, high: float) -> None:
-    """Refuse an accumulator that could round or overflow.
+def exact_sums_carrier(
+    name: str,
+    accumulator: FixedPoint,
+    result: FixedPoint,
+    product_fraction: int,
+    weights: Codes,
+    bias: Codes,
+    fmt: FixedPoint,
+    axes: tuple[int, ...],
+) -> type[np.float32] | type[np.float64]:
+    """Refuse an accumulator that could round or overflow; else the dtype that is exact for sums and their cast.
 
     Args:
         name: of the kernel, for the error.
-        accumulator: its type.
-        fraction, low, high: bits after the point and extreme codes of the exact sum.
+        accumulator, result: of the sums, and what they are cast to.
+        product_fraction: bits after the point of a product.
+        weights, bias: codes, the bias' at the accumulator's fraction.
+        fmt: of the inputs.
+        axes: of `weights` that are summed over.
 
     Raises:
-        FormatError: naming the type that would do.
+        FormatError: naming the type that would do, or that none would.
     """
-    if accumulator.holds(low, high, fraction):
-        return
-    shift = max(accumulator.fraction, fraction)
-    bits = max(int(max(high, -low - 1, 0)).bit_length(), 1) + int(low < 0)
-    would_do = FixedPoint(bits + shift - fraction, bits - fraction, low < 0)
-    raise FormatError(
-        f"{name}: the accumulator {accumulator} could round or overflow, since its sums lie in "
-        f"{low * 2.0**-fraction:g} to {high * 2.0**-fraction:g} in steps of 2^-{fraction}; {would_do} would do"
-    )
+    fraction = product_fraction
+    while not np.array_equal(shifted := bias * 2.0 ** (fraction - accumulator.fraction), np.rint(shifted)):
+        fraction += 1  # a bias may be finer than the products
+    low, high, partial = sum_bounds(weights * 2.0 ** (fraction - product_fraction), shifted, fmt, axes)
+    finest = max(fraction, accumulator.fraction)
+    grown = max(finest, result.fraction)  # a cast to a finer fraction multiplies the code before it saturates
+    dtype = carrier(partial * 2.0 ** (grown - fraction), name)
+    if not accumulator.holds(low, high, fraction):
+        bits = max(int(max(high, -low - 1)).bit_length(), 1) + int(low < 0)
+        would_do = FixedPoint(bits + finest - fraction, bits - fraction, low < 0)
+        raise FormatError(
+            f"{name}: the accumulator {accumulator} could round or overflow, since its sums lie in "
+            f"{low * 2.0**-fraction:g} to {high * 2.0**-fraction:g} in steps of 2^-{fraction}; {would_do} would do"
+        )
+    return dtype
 
 
 def sum_bounds(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hwcodesign.fixedpoint import Codes
-from hwcodesign.kernels.kernel import Kernel, register
+from hwcodesign.kernels.kernel import Kernel, carrier, largest, register
 
 
 @register
@@ -43,4 +43,8 @@ class MaxPool2D(Kernel):
                 ]
                 result = part if result is None else np.maximum(result, part)
         assert result is not None  # a window has one pixel at least
-        return self.result.requantise(result, self.input_formats[0].fraction)
+        source = self.input_formats[0]
+        # a cast to a finer fraction multiplies the code before it saturates
+        bound = largest(source) * 2.0 ** max(0, self.result.fraction - source.fraction)
+        wide = result.astype(np.promote_types(result.dtype, carrier(bound, self.name)), copy=False)
+        return self.result.requantise(wide, source.fraction)

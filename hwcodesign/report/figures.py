@@ -16,8 +16,8 @@ from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure, SubFigure
-from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
@@ -31,6 +31,11 @@ _TEXT, _FAINT, _RIGHT, _WRONG = "#222222", "#666666", "#00663A", "#B00020"
 _EXIT_COLOURS = ("#FCCB45", "#F08650", "#C9487B", "#7B2A9E", "#2B1A78", "#8A8A8A")
 #: Okabe and Ito's palette; the markers differ too, so that colour is not the only cue.
 _CRITERION_LOOKS = (("#0072B2", "o"), ("#D55E00", "^"), ("#009E73", "D"), ("#CC79A7", "v"), ("#56B4E9", "P"))
+_SINGLE = "#8A8A8A"
+#: Keeps words legible where they cross a line.
+_HALO = [withStroke(linewidth=2.5, foreground="white")]
+#: The star's size, in axes fractions.
+_AROUND_STAR = ((-0.022, 0.0), (0.022, 0.0), (0.0, -0.03), (0.0, 0.03))
 _LOOK = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so that figures look alike everywhere
     "font.size": 10,
@@ -103,28 +108,22 @@ def cost_curve_figure(
     """
     figure = Figure(figsize=(7.6, 5.2), layout="constrained")
     axes = figure.add_subplot()
-    points = [(point.cost, point.accuracy) for curve in curves.values() for point in curve]
-    points += [(chosen[1].cost, chosen[1].accuracy), *((cost, accuracy) for _, cost, accuracy in singles)]
-    _set_limits(axes, np.array(points), full, chosen[1].accuracy)
-    _draw_singles(axes, singles)
-    axes.axhline(full, color=_FAINT, linestyle="--", linewidth=1.2, zorder=1)
-    axes.annotate(
-        f"last exit {100 * full:.2f}%", (0.0, full), xycoords=axes.get_yaxis_transform(), xytext=(4, 3),
-        textcoords="offset points", color=_FAINT, fontsize=9,
-    )  # fmt: skip
-    for k, (name, curve) in enumerate(curves.items()):
-        colour, marker = _CRITERION_LOOKS[k % len(_CRITERION_LOOKS)]
-        axes.plot(
-            [point.cost for point in curve], [point.accuracy for point in curve], color=colour, marker=marker,
-            markersize=6, markeredgecolor="white", markeredgewidth=0.6, linewidth=1.8, label=name, zorder=3,
-        )  # fmt: skip
-    _draw_chosen(axes, chosen, curves, singles, full)
+    name, point = chosen
+    lines = [[(p.cost, p.accuracy) for p in curve] for curve in curves.values() if curve]
+    lines += [[(point.cost, point.accuracy)], *([(cost, accuracy)] for _, cost, accuracy in singles)]
+    _set_limits(axes, np.array([corner for line in lines for corner in line]), full, point.accuracy)
+    lines.append([(axes.get_xlim()[0], full), (axes.get_xlim()[1], full)])
+    _draw_curves(axes, curves, full)
+    taken = np.concatenate([_along(_fractions(axes, line)) for line in lines])
+    star = _fractions(axes, [(point.cost, point.accuracy)]) + np.array(_AROUND_STAR)
+    labels = _draw_singles(axes, singles, np.concatenate([taken, star]))
+    _draw_chosen(axes, name, point, np.concatenate([taken, star, *labels]))
     axes.set_xlabel("average cost, as a share of the full network's MACs")
     axes.set_ylabel("accuracy")
     axes.xaxis.set_major_formatter(PercentFormatter(1))
     axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.grid(visible=True)
-    _legend(axes, columns=5)
+    _legend(axes, columns=6)
     _headings(figure, "Accuracy against average cost", f"Accuracy and cost on {split}.")
     return figure
 
@@ -141,65 +140,87 @@ def _set_limits(axes: Axes, points: NDArray[np.float64], full: float, chosen: fl
     axes.set_xlim(left - 0.07 * room, right + 0.07 * room)
 
 
-def _draw_singles(axes: Axes, singles: Sequence[tuple[str, float, float]]) -> None:
-    """Grey squares; an exit below the axes points down from the lower edge, with its accuracy in words."""
-    bottom, top = axes.get_ylim()
-    edge = bottom + 0.025 * (top - bottom)
-    for name, cost, accuracy in singles:
-        below = accuracy < bottom
+def _draw_curves(axes: Axes, curves: Mapping[str, Sequence[OperatingPoint]], full: float) -> None:
+    axes.axhline(full, color=_FAINT, linestyle="--", linewidth=1.2, zorder=1)
+    axes.annotate(
+        f"last exit {100 * full:.2f}%", (0.0, full), xycoords=axes.get_yaxis_transform(), xytext=(4, 3),
+        textcoords="offset points", color=_FAINT, fontsize=9, path_effects=_HALO,
+    )  # fmt: skip
+    for k, (name, curve) in enumerate(curves.items()):
+        colour, marker = _CRITERION_LOOKS[k % len(_CRITERION_LOOKS)]
         axes.plot(
-            cost, edge if below else accuracy, marker="v" if below else "s", color="#8A8A8A", markersize=9,
+            [point.cost for point in curve], [point.accuracy for point in curve], color=colour, marker=marker,
+            markersize=6, markeredgecolor="white", markeredgewidth=0.6, linewidth=1.8, label=name, zorder=3,
+        )  # fmt: skip
+
+
+def _draw_singles(
+    axes: Axes, singles: Sequence[tuple[str, float, float]], taken: NDArray[np.float64]
+) -> list[NDArray[np.float64]]:
+    """Grey squares; an exit below the axes points down from the lower edge, with its accuracy in words.
+
+    Returns:
+        (3, 2) points that each label covers, in axes fractions.
+    """
+    covered: list[NDArray[np.float64]] = []
+    for name, cost, accuracy in singles:
+        x, y = _fractions(axes, [(cost, accuracy)])[0]
+        below = y < 0
+        text, at = (f"{name}, {100 * accuracy:.1f}%", 0.025) if below else (name, y)
+        axes.plot(
+            x, at, transform=axes.transAxes, marker="v" if below else "s", color=_SINGLE, markersize=9,
             markeredgecolor="white", linestyle="none", zorder=2,
         )  # fmt: skip
-        axes.annotate(
-            f"{name}, {100 * accuracy:.1f}%" if below else name, (cost, edge if below else accuracy),
-            xytext=(8, 0) if below else (0, -8), textcoords="offset points", ha="left" if below else "center",
-            va="center" if below else "top", color=_FAINT, fontsize=9, zorder=4,
+        width = 0.0105 * len(text)
+        aside = width / 2 + 0.02
+        steps = [(aside, 0.0), (-aside, 0.0)]
+        if not below:  # under it by preference: curves come from above
+            steps = [(0.0, -0.045), (0.0, 0.05), *steps, (aside, -0.04), (-aside, 0.04), (-aside, -0.04), (aside, 0.04)]
+        spots = np.array([(x, at)]) + np.array(steps)
+        # where a label would leave the axes it may not go
+        inside = (np.abs(spots - 0.5) < 0.5 - np.array([width / 2 - 0.02, 0.02])).all(axis=1)
+        clear = np.where(inside, _clearance(spots, np.concatenate([taken, *covered]), (width, 0.035)), -1.0)
+        spot = spots[np.argmax(np.minimum(clear, 0.012))]
+        axes.text(
+            spot[0], spot[1], text, transform=axes.transAxes, ha="center", va="center", color=_FAINT, fontsize=9,
+            path_effects=_HALO, zorder=4,
         )  # fmt: skip
+        covered.append(spot + np.array([(-width / 2, 0.0), (0.0, 0.0), (width / 2, 0.0)]))
     if singles:
-        axes.plot([], [], marker="s", color="#8A8A8A", markersize=8, linestyle="none", label="one exit alone")
+        axes.plot([], [], marker="s", color=_SINGLE, markersize=8, linestyle="none", label="one exit alone")
+    return covered
 
 
-def _draw_chosen(
-    axes: Axes,
-    chosen: tuple[str, OperatingPoint],
-    curves: Mapping[str, Sequence[OperatingPoint]],
-    singles: Sequence[tuple[str, float, float]],
-    full: float,
-) -> None:
-    name, point = chosen
+def _draw_chosen(axes: Axes, name: str, point: OperatingPoint, taken: NDArray[np.float64]) -> None:
+    """A star, and a text box where it covers nothing, near the star where it can be."""
     here = (point.cost, point.accuracy)
-    axes.plot(
-        *here, marker="*", markersize=21, color="#F0C800", markeredgecolor=_TEXT, markeredgewidth=1.1,
-        linestyle="none", label="in use", zorder=5,
-    )  # fmt: skip
-    lines = [[(p.cost, p.accuracy) for p in curve] for curve in curves.values()]
-    lines += [[(cost, accuracy)] for _, cost, accuracy in singles]
-    lines.append([(axes.get_xlim()[0], full), (axes.get_xlim()[1], full)])
+    look: dict[str, Any] = {"marker": "*", "color": "#F0C800", "markeredgecolor": _TEXT, "linestyle": "none"}
+    axes.plot(*here, markersize=21, markeredgewidth=1.1, zorder=5, **look)
+    axes.plot([], [], markersize=13, markeredgewidth=0.8, label="in use", **look)
+    xs, ys = np.meshgrid(np.linspace(0.16, 0.84, 35), np.linspace(0.14, 0.86, 37))
+    spots = np.stack([xs.ravel(), ys.ravel()], axis=1)
+    away = np.hypot(*(spots - _fractions(axes, [here])).T)
+    # 0.04 clear is enough; beyond that nearness counts
+    spot = spots[np.argmax(np.minimum(_clearance(spots, taken, (0.22, 0.18)), 0.04) * 40 - away)]
     axes.annotate(
         f"{name}\naccuracy {100 * point.accuracy:.2f}%\ncost {100 * point.cost:.1f}%",
-        here, xytext=_clear_spot(axes, here, lines), textcoords="axes fraction", ha="center", va="center",
+        here, xytext=tuple(spot), textcoords="axes fraction", ha="center", va="center",
         fontsize=9.5, linespacing=1.35, zorder=6,
         bbox={"boxstyle": "round,pad=0.4", "facecolor": "white", "edgecolor": "#999999"},
         arrowprops={"arrowstyle": "-", "color": _TEXT, "shrinkB": 9, "linewidth": 1},
     )  # fmt: skip
 
 
-def _clear_spot(
-    axes: Axes, here: tuple[float, float], lines: Sequence[Sequence[tuple[float, float]]]
-) -> tuple[float, float]:
-    """Where a text box of 0.26 by 0.19, in axes fractions, is clear of all lines; near `here` where it can be."""
-    low = np.array([axes.get_xlim()[0], axes.get_ylim()[0]])
-    span = np.array([axes.get_xlim()[1], axes.get_ylim()[1]]) - low
-    dense = [_along((np.array(line, dtype=float) - low) / span) for line in lines if line]
-    points = np.concatenate([*dense, ((np.array(here) - low) / span)[None]])
-    xs, ys = np.meshgrid(np.linspace(0.16, 0.84, 35), np.linspace(0.14, 0.86, 37))
-    spots = np.stack([xs.ravel(), ys.ravel()], axis=1)
-    gaps = np.maximum(np.abs(spots[:, None] - points) - (0.13, 0.095), 0)
-    clearance = np.hypot(gaps[..., 0], gaps[..., 1]).min(axis=1)
-    away = np.hypot(*(spots - points[-1]).T)
-    # 0.07 clear is enough; beyond that nearness to the star counts
-    return tuple(spots[np.argmax(np.minimum(clearance, 0.07) * 20 - away)].tolist())
+def _fractions(axes: Axes, points: Sequence[tuple[float, float]]) -> NDArray[np.float64]:
+    """(N, 2) data points as fractions of the axes."""
+    low, high = np.array([axes.get_xlim(), axes.get_ylim()]).T
+    return np.asarray((np.array(points, dtype=float) - low) / (high - low))
+
+
+def _clearance(spots: NDArray[np.float64], taken: NDArray[np.float64], box: tuple[float, float]) -> NDArray[np.float64]:
+    """(S,) distance from a box around each of (S, 2) spots to the nearest of (M, 2) points; axes fractions."""
+    gaps = np.maximum(np.abs(spots[:, None] - taken) - np.array(box) / 2, 0)
+    return np.asarray(np.hypot(gaps[..., 0], gaps[..., 1]).min(axis=1))
 
 
 def _along(line: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -285,24 +306,25 @@ def extreme_images_figure(
     total = _exit_count(final["exit"], exit_count)
     there = [final[final["exit"] == k] for k in range(total)]
     heights = [2.75 if len(left) else 0.6 for left in there]
-    figure = Figure(figsize=(max(0.4 + 0.95 * count, 5.0), 0.8 + sum(heights)), layout="constrained")
+    figure = Figure(figsize=(max(0.5 + 0.95 * count, 5.6), 0.8 + sum(heights)), layout="constrained")
     pictures = _pictures(images)
     blocks = np.ravel(figure.subfigures(total, 1, height_ratios=heights, squeeze=False))
     for k, (block, left) in enumerate(zip(blocks, there, strict=True)):
         _exit_title(block, k, len(left), len(final))
         if len(left):
             _draw_extremes(block, left, pictures, labels, count)
-    caption = "Under a tick: what was predicted. Under a cross: what was predicted, and what it is."
+    caption = "✓ what was predicted, rightly.  ✗ what was predicted, and what it is."
     _headings(figure, "Surest and least sure images that left at each exit", caption)
     return figure
 
 
 def _exit_title(block: SubFigure, index: int, left: int, total: int) -> None:
     words = f"{left:,} of {total:,} images left here" if left else "nobody left here"
-    block.suptitle(f"exit {index}: {words}", x=0.045, ha="left", fontsize=10.5)
-    block.add_artist(
-        Rectangle((0.0, 0.02), 0.012, 0.96, transform=block.transSubfigure, color=exit_colour(index), linewidth=0)
-    )
+    inch = 1 / float(block.bbox.width / block.figure.dpi)
+    block.suptitle(f"exit {index}: {words}", x=0.34 * inch, ha="left", fontsize=10.5)
+    strip = Rectangle((0.0, 0.02), 0.1 * inch, 0.96, transform=block.transSubfigure)
+    strip.set(color=exit_colour(index), linewidth=0)
+    block.add_artist(strip)
 
 
 def _draw_extremes(block: SubFigure, left: Records, pictures: NDArray[Any], labels: Integers, count: int) -> None:
@@ -310,13 +332,14 @@ def _draw_extremes(block: SubFigure, left: Records, pictures: NDArray[Any], labe
     order = left[np.argsort(-left["score"].astype(np.int64), kind="stable")]
     easiest = order[: min(count, (len(order) + 1) // 2)]
     hardest = order[::-1][: min(count, len(order) // 2)]
-    grid = block.subplots(2, count, squeeze=False)
+    # the first column is the rows' names, the last the right margin
+    grid = block.subplots(2, count + 2, squeeze=False, width_ratios=[0.3, *[1.0] * count, 0.05])
     for row, name, chosen in zip(grid, ("easiest", "hardest"), (easiest, hardest), strict=True):
         for axes in row:
             axes.set_axis_off()
-        for axes, record in zip(row, chosen, strict=False):
+        for axes, record in zip(row[1:], chosen, strict=False):
             _draw_thumbnail(axes, pictures[record["sample_id"]], int(record["label"]), int(labels[record["sample_id"]]))
-        row[0].text(-0.18, 0.5, name, transform=row[0].transAxes, rotation=90, ha="center", va="center", fontsize=9)
+        row[0].text(0.75, 0.5, name, transform=row[0].transAxes, rotation=90, ha="center", va="center", fontsize=9)
 
 
 def _draw_thumbnail(axes: Axes, picture: NDArray[Any], predicted: int, true: int) -> None:
@@ -343,8 +366,8 @@ def _exit_count(exits: Integers, given: int | None) -> int:
 def _legend(axes: Axes, columns: int) -> None:
     """Above the axes, where it covers nothing."""
     axes.legend(
-        loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=columns, columnspacing=1.4, handlelength=1.6,
-        borderaxespad=0.3,
+        loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=columns, columnspacing=1.3, handlelength=1.6,
+        handletextpad=0.5, borderaxespad=0.3,
     )  # fmt: skip
 
 

@@ -90,9 +90,7 @@ def _table(table: Table) -> str:
         f'<th scope="col"{_words(k, table)}>{escape(text)}</th>' for k, text in enumerate(table.headings)
     )
     rows = "\n".join(f"<tr>{''.join(_cell(k, cell, table) for k, cell in enumerate(row))}</tr>" for row in table.rows)
-    return (
-        f'<div class="wide"><table>\n<thead><tr>{headings}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table></div>'
-    )
+    return f'<div class="wide"><table>\n<thead><tr>{headings}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table></div>'
 
 
 def _cell(column: int, cell: Cell, table: Table) -> str:

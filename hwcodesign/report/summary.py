@@ -90,7 +90,7 @@ def _bought(report: Report) -> Table:
     best = accuracy["best_single_exit"]
     rows = [
         _result("with early exits", accuracy["early_exit"], macs["average"], report["macs_share"],
-                _shares(report["exit_share"]), "strong"),
+                _shares(report["exit_share"]), tone="strong"),
         _result("last exit alone", accuracy["last_exit"], macs["full"], 1.0, f"all at exit {last}"),
     ]  # fmt: skip
     if best is None:
@@ -105,7 +105,7 @@ def _bought(report: Report) -> Table:
 
 
 def _result(
-    name: str, accuracy: float, macs: float, share: float, leaving: str, tone: Tone = "plain"
+    name: str, accuracy: float, macs: float, share: float, leaving: str, *, tone: Tone = "plain"
 ) -> tuple[Cell, ...]:
     texts = (name, percent(accuracy), count(macs), percent(share, 1), leaving)
     return tuple(Cell(text, tone) for text in texts)

@@ -1,12 +1,13 @@
 """The accelerator in NumPy: exact integers, and nothing computed that an exit skips.
 
-Images go through in batches; after each exit those that left are dropped and the rest moved together.
-The same code runs on a board's ARM.
+Images go through in batches. Those that an exit does not let leave wait before the next stage until there is a batch
+of them, or no more images come. The same code runs on a board's ARM.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,50 +21,94 @@ from hwcodesign.runtime.modes import ExitControl
 from hwcodesign.runtime.records import FLAG_FINAL, RECORD_DTYPE, Records
 
 #: Images at a time: a few MiB of intermediate values, so that they stay in cache.
-BATCH = 64
+BATCH = 128
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Samples on their way: input codes of the next stage, and what travels with them.
+
+    Attributes:
+        values: (N, ...) codes.
+        ids: (N,) sample ids.
+        labels: (N,) of the exit before, -1 before the first.
+        agreements: (N,) in a row up to the exit before.
+    """
+
+    values: NDArray[Any]
+    ids: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    agreements: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def where(self, kept: NDArray[np.bool_]) -> _Group:
+        return _Group(self.values[kept], self.ids[kept], self.labels[kept], self.agreements[kept])
+
+
+@dataclass
+class _Waiting:
+    """Groups that wait before a stage."""
+
+    groups: list[_Group] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return sum(map(len, self.groups))
+
+    def take(self) -> _Group:
+        groups, self.groups = self.groups, []
+        if len(groups) == 1:
+            return groups[0]
+        return _Group(
+            np.concatenate([group.values for group in groups]),
+            np.concatenate([group.ids for group in groups]),
+            np.concatenate([group.labels for group in groups]),
+            np.concatenate([group.agreements for group in groups]),
+        )
 
 
 def stream_records(accelerator: Accelerator, codes: NDArray[Any], control: ExitControl) -> Iterator[Records]:
-    """Records as they come, easy images first within each batch.
+    """Records as they come: of each batch those that leave first, the others when a batch of them has gathered.
 
     Args:
         codes: (N, C, H, W) input codes, already checked.
         control: thresholds and mode.
 
     Yields:
-        Structured arrays of `RECORD_DTYPE`, one per batch and exit that records leave from.
+        Structured arrays of `RECORD_DTYPE`, one per group and exit that records leave from.
     """
+    waiting = [_Waiting() for _ in range(accelerator.exits + 1)]  # behind the last exit none ever waits
     for start in range(0, len(codes), BATCH):
         batch = channels_last(codes[start : start + BATCH]).astype(np.float32)
-        yield from _batch(accelerator, batch, np.arange(start, start + len(batch)), control)
+        fresh = np.zeros(len(batch), np.int64)
+        waiting[0].groups.append(_Group(batch, np.arange(start, start + len(batch)), fresh - 1, fresh))
+        more = start + BATCH < len(codes)
+        for k in range(accelerator.exits):
+            if len(waiting[k]) and (len(waiting[k]) >= BATCH or not more):
+                records, survivors = _step(accelerator, k, waiting[k].take(), control)
+                if len(records):
+                    yield records
+                if len(survivors):
+                    waiting[k + 1].groups.append(survivors)
 
 
-def _batch(
-    accelerator: Accelerator, values: NDArray[Any], ids: NDArray[np.int64], control: ExitControl
-) -> Iterator[Records]:
-    labels = np.full(len(ids), -1, np.int64)
-    agreements = np.zeros(len(ids), np.int64)
-    for k, (stage, head) in enumerate(zip(accelerator.stages, accelerator.heads, strict=True)):
-        values = stage.run(values)
-        logits = head.run(values).astype(np.int64)
-        now = logits.argmax(axis=1)
-        agreements = np.where(now == labels, np.minimum(agreements + 1, 255), 0)
-        labels = now
-        scores = accelerator.policy.scores(k, logits, agreements)
-        leaves = _leaves(scores, control.codes[k], last=k == accelerator.exits - 1)
-        emitted = np.ones_like(leaves) if control.anytime else leaves
-        if emitted.any():
-            records = np.zeros(int(emitted.sum()), dtype=RECORD_DTYPE)
-            records["sample_id"] = ids[emitted]
-            records["score"] = scores[emitted]
-            records["label"] = labels[emitted]
-            records["exit"] = k
-            records["flags"] = np.where(leaves[emitted], FLAG_FINAL, 0)
-            yield records
-        if leaves.all():
-            return
-        stays = ~leaves
-        values, ids, labels, agreements = values[stays], ids[stays], labels[stays], agreements[stays]
+def _step(accelerator: Accelerator, k: int, group: _Group, control: ExitControl) -> tuple[Records, _Group]:
+    """One stage, its head and its decision: the records that leave, and the samples that go on."""
+    values = accelerator.stages[k].run(group.values)
+    logits = accelerator.heads[k].run(values).astype(np.int64)
+    labels = logits.argmax(axis=1)
+    agreements = np.where(labels == group.labels, np.minimum(group.agreements + 1, 255), 0)
+    scores = accelerator.policy.scores(k, logits, agreements)
+    leaves = _leaves(scores, control.codes[k], last=k == accelerator.exits - 1)
+    emitted = np.ones_like(leaves) if control.anytime else leaves
+    records = np.zeros(int(emitted.sum()), dtype=RECORD_DTYPE)
+    records["sample_id"] = group.ids[emitted]
+    records["score"] = scores[emitted]
+    records["label"] = labels[emitted]
+    records["exit"] = k
+    records["flags"] = np.where(leaves[emitted], FLAG_FINAL, 0)
+    return records, _Group(values, group.ids, labels, agreements).where(~leaves)
 
 
 def _leaves(scores: NDArray[np.int64], code: int, *, last: bool) -> NDArray[np.bool_]:
