@@ -89,7 +89,8 @@ def _print(result: Any, as_json: bool, text: str) -> None:
 def run(recipe: RecipeName, out: Out = None, data: Data = None, json: Json = False) -> None:
     """Train, fit, generate, simulate, compare every bit, and report."""
     from hwcodesign import pipeline
-    from hwcodesign.report import draw, print_report
+    from hwcodesign.report.drawing import draw, written_files
+    from hwcodesign.report.terminal import print_report
 
     job = _run(recipe, out, data, quiet=json)
     network, splits = _train(job, quiet=json)
@@ -103,7 +104,7 @@ def run(recipe: RecipeName, out: Out = None, data: Data = None, json: Json = Fal
     if json:
         _print(report, True, "")
     else:
-        print_report(report, Console(), job.folder)
+        print_report(report, Console(), written_files(job.folder))
 
 
 @app.command()
@@ -193,7 +194,8 @@ def report(recipe: RecipeName, out: Out = None, data: Data = None, json: Json = 
     """Show the report of a former run."""
     from hwcodesign.errors import DesignError
     from hwcodesign.pipeline import REPORT
-    from hwcodesign.report import print_report
+    from hwcodesign.report.drawing import written_files
+    from hwcodesign.report.terminal import print_report
 
     job = _run(recipe, out, data, quiet=True)
     path = job.folder / REPORT
@@ -203,7 +205,7 @@ def report(recipe: RecipeName, out: Out = None, data: Data = None, json: Json = 
     if json:
         _print(content, True, "")
     else:
-        print_report(content, Console(), job.folder)
+        print_report(content, Console(), written_files(job.folder))
 
 
 def _read_json(path: Path) -> Any:

@@ -24,6 +24,7 @@ from hwcodesign.fitting import fit_policy, float_disagreement
 from hwcodesign.network import MultiExitNetwork
 from hwcodesign.policies import CRITERIA, ExitPolicy, ExitStatistics, OperatingPoint, cost_curve, evaluate
 from hwcodesign.recipes import PolicySettings, Recipe
+from hwcodesign.report.schema import Report
 from hwcodesign.runtime.records import Records
 from hwcodesign.training import Observer, train
 from hwcodesign.training.checkpoint import load_trained
@@ -73,12 +74,14 @@ class Results:
         records: of the test split, in sample order.
         curves: each criterion's accuracy-cost curve: thresholds from the fitting split, figures from the test split.
         chosen: the operating point, on the test split.
+        costs: multiply-accumulates.
     """
 
     statistics: ExitStatistics
     records: Records
     curves: dict[str, list[OperatingPoint]]
     chosen: OperatingPoint
+    costs: ExitCosts
 
 
 def trained_network(run: Run, data: Dataset, observer: Observer | None = None) -> MultiExitNetwork:
@@ -169,7 +172,7 @@ def measure(
     design: Design,
     data: Dataset,
     verified: tuple[Records, list[Agreement]],
-) -> tuple[dict[str, Any], Results]:
+) -> tuple[Report, Results]:
     """The report and what its figures are drawn from; the test split is read here only."""
     records, agreements = verified
     test, policy, costs = data.test, design.policy, network.costs()
@@ -179,7 +182,7 @@ def measure(
     with run.step("criteria", "fitting every criterion"):
         criteria, curves = _criteria(network, data, logits, run.recipe.policy)
     each = [float(share) for share in statistics.correct.mean(axis=1)]
-    report = {
+    report: Report = {
         "name": run.recipe.name,
         "dataset": data.name,
         "seed": run.recipe.training[0].seed,
@@ -209,10 +212,10 @@ def measure(
         "seconds": dict(run.seconds),
         "versions": design.manifest["tools"],
     }
-    return report, Results(statistics, records, curves, chosen)
+    return report, Results(statistics, records, curves, chosen, costs)
 
 
-def write_report(run: Run, report: Mapping[str, Any]) -> None:
+def write_report(run: Run, report: Report) -> None:
     write_json(run.folder / REPORT, report)
 
 

@@ -109,6 +109,7 @@ def small_network() -> Callable[[int], MultiExitNetwork]:
     from hwcodesign.data.digits import INPUT_FORMAT
     from hwcodesign.network import MultiExitNetwork
 
+    torch.set_num_threads(1)  # so small a network only waits for more
     precision = layers.Precision(weights=4, activations=4, logits=7)
 
     def head(features: int) -> nn.Module:
@@ -125,10 +126,14 @@ def small_network() -> Callable[[int], MultiExitNetwork]:
                     nn.MaxPool2d(2),
                     layers.relu(precision=precision),
                 ),
-                nn.Sequential(layers.conv2d(3, 6, 3, precision=precision), layers.relu(precision=precision)),
-                nn.Sequential(layers.conv2d(6, 12, 2, precision=precision), layers.relu(precision=precision)),
+                nn.Sequential(layers.conv2d(3, 6, 3, padding=1, precision=precision), layers.relu(precision=precision)),
+                nn.Sequential(
+                    layers.conv2d(6, 12, 3, padding=1, precision=precision),
+                    nn.MaxPool2d(2),
+                    layers.relu(precision=precision),
+                ),
             ],
-            heads=[head(3 * 4 * 4), head(6 * 2 * 2), head(12)],
+            heads=[head(3 * 4 * 4), head(6 * 4 * 4), head(12 * 2 * 2)],
             input_format=INPUT_FORMAT,
             input_shape=(1, 8, 8),
         )

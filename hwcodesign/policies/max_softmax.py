@@ -36,7 +36,7 @@ class MaxSoftmax(Criterion):
 
     def threshold_code(self, threshold: float, inputs: ScoreInputs) -> int:
         one = 1 << exponential_of(inputs).fraction
-        return clamp_code(-math.floor(one / threshold)) if threshold > 0 else clamp_code(-(2**31))
+        return clamp_code(-math.floor(one / max(threshold, 2.0**-32)))  # less would not fit the register
 
     def threshold_value(self, code: int, inputs: ScoreInputs) -> float:
         # half a step inside, so that rounding cannot carry it over to the next code

@@ -70,7 +70,7 @@ class ExponentialTable:
         end += math.log(end) + 1
         steps = min(math.ceil(end / step), largest)
         shift = max(0, steps.bit_length() - index_bits)
-        if 2**shift * step > 1:
+        if shift and 2**shift * step > 1:
             raise PolicyError(
                 f"one index step would be worth {2**shift * step:.3g} nats: more index bits or a higher temperature are needed"
             )

@@ -1,1 +1,1 @@
-"""What a run found, for people: figures, a terminal summary and an HTML page, all from one plain report."""
+"""What a run shows: tables in the terminal, figures, and a page."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich import box
@@ -15,6 +16,8 @@ from hwcodesign.report import summary
 from hwcodesign.report.schema import Report
 from hwcodesign.report.summary import Cell, Table, Tone
 
+#: Longer rows of numbers, those of many exits, may be broken between two numbers.
+_UNBROKEN = 30
 _STYLES: dict[Tone, str] = {"plain": "", "strong": "bold", "good": "bold green", "bad": "bold red"}
 
 
@@ -43,14 +46,26 @@ def _print_table(table: Table, console: Console) -> None:
     if table.rows:
         grid = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim", show_edge=False)
         for k, heading in enumerate(table.headings):
-            words = k < table.named
-            # rich narrows the columns that may wrap, and keeps the numbers' whole
-            grid.add_column(Text(heading), justify="left" if words else "right", no_wrap=not words, overflow="fold")
+            _add_column(grid, heading, [row[k].text for row in table.rows], words=k < table.named)
         for row in table.rows:
             grid.add_row(*(_text(cell) for cell in row))
-        console.print(Padding(grid, (0, 0, 0, 1)))
+        console.print(Padding(grid, (0, 0, 0, 1), expand=False))
     for note in table.notes:
-        console.print(Padding(_text(note), (0, 0, 0, 1)))
+        console.print(Padding(_text(note), (0, 0, 0, 1), expand=False))
+
+
+def _add_column(grid: RichTable, heading: str, texts: Sequence[str], *, words: bool) -> None:
+    """A column of words may be narrowed, one of numbers is as narrow as its longest and stays so."""
+    longest = max(map(len, texts))
+    if not words:
+        heading = textwrap.fill(heading, max(10, longest, *map(len, heading.split())), break_long_words=False)
+    grid.add_column(
+        Text(heading),
+        justify="left" if words else "right",
+        vertical="top" if words else "bottom",
+        no_wrap=not words and longest <= _UNBROKEN,
+        overflow="fold",
+    )
 
 
 def _text(cell: Cell) -> Text:

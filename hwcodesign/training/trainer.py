@@ -188,7 +188,7 @@ class _Run:
                 optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]  # torch's own
                 optimizer.step()
-                total += float(loss)
+                total += float(loss.detach())
                 right += torch.tensor([float((z.argmax(dim=1) == y).float().mean()) for z in logits])
                 self.observer.step(total / (step + 1), (right / (step + 1)).tolist())
             history.append(

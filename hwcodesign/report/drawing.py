@@ -1,0 +1,46 @@
+"""All pictures of a run, and the page around them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hwcodesign.data import Split
+from hwcodesign.pipeline import Results
+from hwcodesign.report.figures import cost_curve_figure, exit_share_figure, extreme_images_figure, save
+from hwcodesign.report.page import write_page
+from hwcodesign.report.schema import Report
+from hwcodesign.report.summary import COST_CURVE, EXIT_SHARE, EXTREME_IMAGES
+
+#: Images in each row of the easiest and hardest.
+_EXTREMES = 8
+
+
+def draw(report: Report, results: Results, test: Split, folder: Path) -> None:
+    """Write cost_curve.png, exit_share.png, extreme_images.png and report.html into `folder`."""
+    exits, chosen = report["exits"], (report["policy"]["criterion"], results.chosen)
+    singles = [
+        (f"exit {k}", cost / report["macs"]["full"], accuracy)
+        for k, (cost, accuracy) in enumerate(zip(results.costs.single, report["accuracy"]["each_exit"], strict=True))
+    ]
+    last = report["accuracy"]["last_exit"]
+    split = f"{len(test)} test images"
+    save(cost_curve_figure(results.curves, chosen, singles, last, split), folder / COST_CURVE)
+    taken, classes = results.records["exit"], report["classes"]
+    save(exit_share_figure(taken, test.labels, classes, exits), folder / EXIT_SHARE)
+    extremes = extreme_images_figure(test.images, results.records, test.labels, _EXTREMES, exits)
+    save(extremes, folder / EXTREME_IMAGES)
+    write_page(report, folder)
+
+
+def written_files(folder: Path) -> dict[str, Path]:
+    """What a reader may want to open after a run."""
+    names = {
+        "page": "report.html",
+        "figures of this table": "report.json",
+        "accuracy against cost": COST_CURVE,
+        "exit shares per class": EXIT_SHARE,
+        "easiest and hardest images": EXTREME_IMAGES,
+        "exit policy": "policy.json",
+        "hardware sources": "design",
+    }
+    return {text: folder / name for text, name in names.items() if (folder / name).exists()}

@@ -1,0 +1,143 @@
+"""software == csim == Brevitas, on a sample of what `make verify` runs whole."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import hwcodesign as hw
+from hwcodesign.backends.conversion import LayerSettings
+from hwcodesign.data import Dataset
+from hwcodesign.errors import MismatchError
+from hwcodesign.kernels import Conv2D, Dense
+from hwcodesign.policies import CRITERIA
+from hwcodesign.runtime.records import RECORD_DTYPE
+from hwcodesign.verification import (
+    Agreement,
+    brevitas_outputs,
+    brevitas_records,
+    compare_outputs,
+    compare_records,
+    require_agreement,
+)
+from tests.campaign import verify_network
+from tests.generated_networks import generate
+
+needs_gxx = pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is not installed: nothing generated is compiled")
+
+#: Five exits with residual and strided stages; three exits with 82 classes; four exits with depthwise stages.
+SEEDS = (0, 1, 5)
+
+
+@needs_gxx
+@pytest.mark.parametrize("seed", SEEDS)
+def test_every_backend_agrees_on_a_generated_network_under_every_criterion(seed: int, tmp_path: Path) -> None:
+    drawn = generate(seed)
+    print(f"seed {seed}: {drawn.text}")
+    fitting = (drawn.images, drawn.labels)
+    agreements = list(verify_network(drawn.network, drawn.images, drawn.labels, fitting, tmp_path / "design"))
+    assert [a for a in agreements if a.mismatches] == []
+    compared = {a.what.split(",")[1].strip() for a in agreements if a.what.startswith("records")}
+    assert compared == set(CRITERIA)
+    assert all(a.values > 0 for a in agreements)
+
+
+@needs_gxx
+@pytest.mark.parametrize("mode", ["adaptive", "anytime", "subnet"])
+def test_csim_and_software_give_the_same_records_in_every_mode(compiled_design: hw.Design, digits_data: Dataset, mode: str) -> None:
+    images = digits_data.test.images[:100]
+    leave_at = 1 if mode == "subnet" else None
+
+    def sorted_records(on: str) -> np.ndarray:
+        records = np.concatenate(list(compiled_design.stream(images, on, mode=mode, leave_at=leave_at)))
+        return np.sort(records, order=["sample_id", "exit"])
+
+    assert np.array_equal(sorted_records("csim"), sorted_records("software"))
+    assert compiled_design.on == "software"
+
+
+@needs_gxx
+def test_thresholds_change_at_run_time_without_compiling_again(compiled_design: hw.Design, digits_data: Dataset) -> None:
+    images = digits_data.test.images[:60]
+    for thresholds in ([None, None], [1.0, 1.0], [0.1, 0.5], [0.4, 0.2]):
+        software = compiled_design.run(images, "software", thresholds=thresholds)
+        assert np.array_equal(compiled_design.run(images, "csim", thresholds=thresholds), software)
+        if thresholds == [None, None]:
+            assert set(software["exit"]) == {2}
+        if thresholds == [1.0, 1.0]:
+            assert set(software["exit"]) == {0}
+
+
+@needs_gxx
+def test_folded_layers_compute_the_same_integers(
+    trained_network: hw.MultiExitNetwork, compiled_design: hw.Design, digits_data: Dataset, tmp_path: Path
+) -> None:
+    images = digits_data.test.images[:40]
+    folded = hw.compile(
+        trained_network,
+        compiled_design.policy,
+        out=tmp_path / "folded",
+        reuse=2,
+        layers={"heads.0.1": LayerSettings(reuse=16, strategy="resource"), "stages.1.0": LayerSettings(4, "resource")},
+    )
+    reuse = {
+        f"{segment.name}.{kernel.name}": kernel.reuse_factor
+        for segment in folded.accelerator.segments
+        for kernel in segment.kernels
+        if isinstance(kernel, Conv2D | Dense)
+    }
+    assert folded.manifest["settings"]["layers"]["heads.0.1"] == {"reuse": 16, "strategy": "resource"}
+    assert (reuse["head0.Dense_linear1"], reuse["stage1.Conv2D_conv0"], reuse["head1.Dense_linear1"]) == (16, 4, 2)
+    reference = brevitas_outputs(trained_network, images)
+    for on in ("software", "csim"):
+        require_agreement(compare_outputs(on, folded.segment_outputs(images, on), reference, "brevitas"))
+
+
+@needs_gxx
+def test_every_generated_block_passes_its_own_testbench(compiled_design: hw.Design, tmp_path: Path) -> None:
+    vitis = compiled_design.folder / "vitis"
+    blocks = [name for name in compiled_design.manifest["projects"] if (vitis / name / "block.tcl").exists()]
+    assert blocks == [
+        "fork0", "decision0", "buffer0", "fork1", "decision1", "buffer1", "decision2", "merge",
+    ]  # fmt: skip
+    firmware = vitis / "stage0" / "firmware"
+    for name in blocks:
+        program = tmp_path / name
+        includes = [f"-I{path}" for path in (vitis / "hls", vitis / name, firmware, firmware / "ap_types")]
+        sources = [str(vitis / name / f"{name}.cpp"), str(vitis / name / f"{name}_tb.cpp")]
+        subprocess.run(["g++", "-O1", "-std=c++14", "-w", *includes, *sources, "-o", str(program)], check=True)
+        done = subprocess.run([str(program), "200", "7"], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "PASS"), f"{name}: {done.stdout}"
+
+
+def test_a_single_wrong_bit_is_a_mismatch(
+    trained_network: hw.MultiExitNetwork, compiled_design: hw.Design, digits_data: Dataset
+) -> None:
+    images = digits_data.test.images[:30]
+    reference = brevitas_outputs(trained_network, images)
+    outputs = compiled_design.segment_outputs(images)
+    outputs["head1"][3, 4] ^= 1
+    wrong = compare_outputs("software", outputs, reference, "brevitas")
+    assert [a.mismatches for a in wrong] == [0, 1]
+    with pytest.raises(MismatchError, match="brevitas and software disagree on 1 of 900 values"):
+        require_agreement(wrong)
+
+
+def test_every_field_of_a_record_but_cycles_is_compared(compiled_design: hw.Design, digits_data: Dataset) -> None:
+    images = digits_data.test.images[:30]
+    expected = brevitas_records(compiled_design, compiled_design.logits(images))
+    for field in RECORD_DTYPE.names or ():
+        changed = expected.copy()
+        changed[field][7] += 1
+        mismatches = compare_records("software", changed, expected, "brevitas", "records").mismatches
+        assert mismatches == (0 if field == "cycles" else 1), field
+    assert compare_records("software", expected[:-1], expected, "brevitas", "records").mismatches > 0
+
+
+def test_comparing_nothing_is_no_agreement() -> None:
+    with pytest.raises(MismatchError, match="of 0 values"):
+        require_agreement([Agreement(("brevitas", "csim"), "records", 0, 0, 0)])
