@@ -34,7 +34,7 @@ TITLES = {
     "onnxruntime": "onnxruntime, the float network without exits",
     "csim": "csim (g++ -O2), with exits, at the operating point",
 }
-_ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 def prepare(build: Path) -> None:
@@ -53,8 +53,13 @@ def prepare(build: Path) -> None:
     blank = torch.zeros((1, *network.input_shape))
     axes = {"images": {0: "n"}, "logits": {0: "n"}}
     torch.onnx.export(
-        floats, (blank,), str(build / RECIPE / "float.onnx"), dynamo=False,
-        input_names=["images"], output_names=["logits"], dynamic_axes=axes,
+        floats,
+        (blank,),
+        str(build / RECIPE / "float.onnx"),
+        dynamo=False,
+        input_names=["images"],
+        output_names=["logits"],
+        dynamic_axes=axes,
     )
     np.save(build / RECIPE / "test_images.npy", data.test.images)
 
@@ -67,7 +72,10 @@ def _float_network(network: Any) -> Any:
     for module in [m for stage in network.stages for m in stage] + list(network.heads[-1]):
         if isinstance(module, nn.Conv2d):
             plain: nn.Module = nn.Conv2d(
-                module.in_channels, module.out_channels, module.kernel_size, padding=module.padding  # type: ignore[arg-type]
+                module.in_channels,
+                module.out_channels,
+                module.kernel_size,
+                padding=module.padding,  # type: ignore[arg-type]
             )
         elif isinstance(module, nn.Linear):
             plain = nn.Linear(module.in_features, module.out_features)
@@ -145,14 +153,18 @@ def measure(folder: Path) -> dict[str, dict[str, float]]:
     processes = {
         name: subprocess.Popen(
             [sys.executable, "-m", "benchmarks.throughput", "--contender", name, "--folder", str(folder)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **_ONE_THREAD},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **_ONE_THREAD},
         )
         for name in IMAGES
     }
     results: dict[str, list[dict[str, float]]] = {name: [] for name in IMAGES}
     for number in range(ROUNDS):
         for name, process in processes.items():
-            assert process.stdin is not None and process.stdout is not None  # both are pipes
+            assert process.stdin is not None  # both are pipes
+            assert process.stdout is not None
             process.stdin.write("round\n")
             process.stdin.flush()
             results[name].append(json.loads(process.stdout.readline()))
@@ -186,8 +198,8 @@ bytes and leave as labels or records. Measured on {platform.machine()}, Python {
 | | images/s | software with exits is | peak memory of the process |
 |---|---:|---:|---:|
 {rows}
-C simulation runs {IMAGES['csim']} images a round, the others {IMAGES['software']:,}. Peak memory is that of the whole
-process: Python, NumPy and the {IMAGES['software']:,} images included, which are 7.5 MiB.
+C simulation runs {IMAGES["csim"]} images a round, the others {IMAGES["software"]:,}. Peak memory is that of the whole
+process: Python, NumPy and the {IMAGES["software"]:,} images included, which are 7.5 MiB.
 """
 
 
@@ -202,10 +214,8 @@ def main() -> None:
         work(options.contender, options.folder)
         return
     # in a process of its own, so that what training used is gone when memory is measured
-    subprocess.run(
-        [sys.executable, "-c", f"from pathlib import Path; from benchmarks.throughput import prepare; prepare(Path({str(options.build)!r}))"],
-        check=True,
-    )
+    code = "import sys, pathlib, benchmarks.throughput as b; b.prepare(pathlib.Path(sys.argv[1]))"
+    subprocess.run([sys.executable, "-c", code, str(options.build)], check=True)
     text = table(measure(options.build / RECIPE))
     print(text)
     if options.write:

@@ -79,8 +79,7 @@ def __getattr__(name: str) -> Any:
         if not extra or missing == "hwcodesign":
             raise
         raise MissingExtraError(
-            f"hwcodesign.{name} needs {missing}, which the extra '{extra}' installs: "
-            f"pip install 'hwcodesign[{extra}]'"
+            f"hwcodesign.{name} needs {missing}, which the extra '{extra}' installs: pip install 'hwcodesign[{extra}]'"
         ) from error
 
 

@@ -81,7 +81,8 @@ class Accelerator:
 
     def least_buffer_beats(self, k: int) -> int:
         """Beats that the buffer behind stage k must hold at least: one whole sample, or the fork would wait for
-        a decision that waits for the fork."""
+        a decision that waits for the fork.
+        """
         return beats_of(self.stages[k].output_shape)
 
     def buffer_beats(self, k: int) -> int:
@@ -102,7 +103,9 @@ class Accelerator:
             "exits": exits,
             "mantissa": data["policy"]["mantissa"],
         }
-        weights = {key: sha256(str(array.shape).encode() + array.astype("<f8").tobytes()) for key, array in arrays.items()}
+        weights = {
+            key: sha256(str(array.shape).encode() + array.astype("<f8").tobytes()) for key, array in arrays.items()
+        }
         return sha256_json({"design": data, "weights": weights})
 
     def to_json(self, arrays: Arrays) -> dict[str, Any]:

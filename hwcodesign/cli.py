@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 _error = Console(stderr=True)
 
-RecipeName = Annotated[str, typer.Argument(metavar="RECIPE", help="name of a recipe, or path of its file (it is executed)")]
+RecipeName = Annotated[
+    str, typer.Argument(metavar="RECIPE", help="name of a recipe, or path of its file (it is executed)")
+]
 Out = Annotated[Path | None, typer.Option(help="folder for results; build/<recipe> by default")]
 Data = Annotated[Path | None, typer.Option(help="folder with one folder per data set; overrides HWCODESIGN_DATA")]
 Json = Annotated[bool, typer.Option("--json", help="print the result as JSON, nothing else")]
@@ -76,7 +78,12 @@ def _train(run: Run, *, quiet: bool) -> Any:
     from hwcodesign.pipeline import trained_network
 
     data = run.recipe.data()
-    columns = (TextColumn("  {task.description}"), BarColumn(), TextColumn("{task.fields[figures]}"), TimeRemainingColumn())
+    columns = (
+        TextColumn("  {task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[figures]}"),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=_error, disable=quiet, transient=True) as progress:
         return trained_network(run, data, _Bar(progress)), data
 

@@ -106,7 +106,7 @@ def compile(
             "tools": {tool: _version(tool) for tool in _TOOLS} | {"python": platform.python_version()},
             "accelerator": accelerator.to_json(arrays),
         }
-        np.savez(generated / WEIGHTS, **arrays)  # type: ignore[arg-type]  # a mapping of arrays
+        np.savez(generated / WEIGHTS, **arrays)
         manifest["weights_sha256"] = sha256_file(generated / WEIGHTS)
         write_json(generated / "policy.json", policy.to_json())
         write_json(generated / MANIFEST, manifest)

@@ -88,7 +88,7 @@ class Design:
         return backend(self, codes, control)
 
     def segment_outputs(self, images: NDArray[Any], on: str = "software") -> dict[str, NDArray[np.int64]]:
-        """Codes that every segment writes for all images, exits ignored: features channels last, logits (N, classes)."""
+        """Codes that every segment writes for all images, exits ignored: features channels last; logits (N, C)."""
         name, _ = self._backend(on)
         codes = encode_images(images, self.accelerator.input_format, self.accelerator.input_shape)
         feature: NDArray[Any] = channels_last(codes)

@@ -77,9 +77,7 @@ def export_network(network: MultiExitNetwork, folder: Path) -> list[ExportedSegm
             (f"head{k}", f"heads.{k}", network.heads[k], (stages[k].format, stages[k].shape), heads[k]),
         ):
             graph, modules = _export(name, path, module, read[1], folder / f"{name}.onnx")
-            segments.append(
-                ExportedSegment(name, graph, read[0], _channels_last(read[1]), boundary.format, modules)
-            )
+            segments.append(ExportedSegment(name, graph, read[0], _channels_last(read[1]), boundary.format, modules))
         fmt, shape = stages[k].format, stages[k].shape
     return segments
 

@@ -59,7 +59,11 @@ def sha256(data: bytes) -> str:
 
 def sha256_file(path: Path) -> str:
     with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else sha256(stream.read())
+        return (
+            hashlib.file_digest(stream, "sha256").hexdigest()
+            if hasattr(hashlib, "file_digest")
+            else sha256(stream.read())
+        )
 
 
 def sha256_json(data: Any) -> str:

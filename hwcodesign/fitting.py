@@ -74,7 +74,9 @@ def fit_policy(
     codes = encode_images(images, network.input_format, network.input_shape)
     labels = np.asarray(labels)
     if len(labels) != len(codes) or len(codes) == 0:
-        raise PolicyError(f"{len(codes)} fitting images and {len(labels)} labels: give one label an image, at least one")
+        raise PolicyError(
+            f"{len(codes)} fitting images and {len(labels)} labels: give one label an image, at least one"
+        )
     logits = network.logits(codes)
     statistics = ExitStatistics.of(policy, logits, labels, (costs or network.costs()).shares)
     point = fit(policy, statistics, accuracy_drop=accuracy_drop, budget=budget, confidence=confidence)

@@ -152,7 +152,7 @@ class FixedPoint:
                 f"which holds {self.min_code * self.scale:g} to {self.max_code * self.scale:g}: "
                 "scale or clip the input first"
             )
-        return codes
+        return cast(NDArray[np.float64], codes)
 
     def decode(self, codes: NDArray[Any]) -> NDArray[np.float64]:
         """Codes to real values; exact."""
@@ -196,7 +196,7 @@ class FixedPoint:
         low, high = codes.dtype.type(self.min_code), codes.dtype.type(self.max_code)
         match self.overflow:
             case Overflow.SAT:
-                return cast(Codes, np.clip(codes, low, high, out=codes))  # ours: rounding made it
+                return np.clip(codes, low, high, out=codes)  # ours: rounding made it
             case Overflow.SAT_SYM:
                 return cast(Codes, np.clip(codes, -high if self.signed else low, high))
             case Overflow.SAT_ZERO:

@@ -61,7 +61,7 @@ def conv2d(
     groups: int = 1,
 ) -> nn.Module:
     """(N, inputs, H, W) to (N, outputs, H', W'), with a quantised bias."""
-    return qnn.QuantConv2d(
+    layer: nn.Module = qnn.QuantConv2d(
         inputs,
         outputs,
         kernel,
@@ -76,11 +76,12 @@ def conv2d(
         bias_bit_width=precision.bias,
         bias_scaling_min_val=_LEAST_RANGE,
     )
+    return layer
 
 
 def linear(inputs: int, outputs: int, *, precision: Precision) -> nn.Module:
     """(N, inputs) to (N, outputs), with a quantised bias."""
-    return qnn.QuantLinear(
+    layer: nn.Module = qnn.QuantLinear(
         inputs,
         outputs,
         bias=True,
@@ -91,17 +92,19 @@ def linear(inputs: int, outputs: int, *, precision: Precision) -> nn.Module:
         bias_bit_width=precision.bias,
         bias_scaling_min_val=_LEAST_RANGE,
     )
+    return layer
 
 
 def relu(*, precision: Precision) -> nn.Module:
     """Rectifier with an unsigned quantiser."""
-    return qnn.QuantReLU(
+    layer: nn.Module = qnn.QuantReLU(
         act_quant=Uint8ActPerTensorFixedPoint,
         bit_width=precision.activations,
         collect_stats_steps=_OBSERVED_STEPS,
         scaling_min_val=_LEAST_RANGE,
         return_quant_tensor=True,
     )
+    return layer
 
 
 def identity(*, precision: Precision) -> nn.Module:
@@ -115,10 +118,11 @@ def logits(*, precision: Precision) -> nn.Module:
 
 
 def _signed(bits: int) -> nn.Module:
-    return qnn.QuantIdentity(
+    layer: nn.Module = qnn.QuantIdentity(
         act_quant=Int8ActPerTensorFixedPoint,
         bit_width=bits,
         collect_stats_steps=_OBSERVED_STEPS,
         scaling_min_val=_LEAST_RANGE,
         return_quant_tensor=True,
     )
+    return layer

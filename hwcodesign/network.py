@@ -84,7 +84,7 @@ class MultiExitNetwork(nn.Module):
         Returns:
             K tensors (N, classes) of real values on the logits' grid.
         """
-        logits = []
+        logits: list[Tensor] = []
         for head_in in self.features(x):
             head = self.heads[len(logits)]
             logits.append(_value(head(head_in)))
@@ -113,7 +113,7 @@ class MultiExitNetwork(nn.Module):
     def boundaries(self) -> tuple[list[Boundary], list[Boundary]]:
         """Format and shape of every stage's and every head's output, as they are now."""
         stages, heads = [], []
-        with _evaluating(self), torch.no_grad():
+        with _Evaluating(self), torch.no_grad():
             parameter = next(self.parameters(), torch.zeros(()))
             x = torch.zeros((1, *self.input_shape), dtype=parameter.dtype, device=parameter.device)
             for k, (stage, head) in enumerate(zip(self.stages, self.heads, strict=True)):
@@ -191,7 +191,7 @@ class MultiExitNetwork(nn.Module):
         return digest.hexdigest()
 
 
-class _evaluating:
+class _Evaluating:
     """Evaluation mode within a block, the former modes after it."""
 
     def __init__(self, network: nn.Module) -> None:

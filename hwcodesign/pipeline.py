@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +24,8 @@ from hwcodesign.fitting import fit_policy, float_disagreement
 from hwcodesign.network import MultiExitNetwork
 from hwcodesign.policies import CRITERIA, ExitPolicy, ExitStatistics, OperatingPoint, cost_curve, evaluate
 from hwcodesign.recipes import PolicySettings, Recipe
-from hwcodesign.report.schema import Report
+from hwcodesign.report.schema import Agreement as AgreementReport
+from hwcodesign.report.schema import CriterionReport, Report, SingleExit
 from hwcodesign.runtime.records import Records
 from hwcodesign.training import Observer, train
 from hwcodesign.training.checkpoint import load_trained
@@ -207,7 +208,7 @@ def measure(
         "macs": {"full": costs.full, "at_exit": list(costs.at_exit), "average": chosen.cost * costs.full},
         "macs_share": chosen.cost,
         "criteria": criteria,
-        "agreement": [agreement.to_json() for agreement in agreements],
+        "agreement": [_agreement_report(agreement) for agreement in agreements],
         "overthinking": int((statistics.correct[:-1].any(axis=0) & ~statistics.correct[-1]).sum()),
         "seconds": dict(run.seconds),
         "versions": design.manifest["tools"],
@@ -226,9 +227,9 @@ def _fit(network: MultiExitNetwork, data: Dataset, settings: PolicySettings) -> 
 
 def _criteria(
     network: MultiExitNetwork, data: Dataset, logits: list[NDArray[np.int64]], settings: PolicySettings
-) -> tuple[dict[str, Any], dict[str, list[OperatingPoint]]]:
+) -> tuple[dict[str, CriterionReport], dict[str, list[OperatingPoint]]]:
     """Every criterion, fitted to the recipe's request on the fitting split, measured on the test split."""
-    figures: dict[str, Any] = {}
+    figures: dict[str, CriterionReport] = {}
     curves = {}
     fitting_logits, costs = network.logits(data.fitting.images), network.costs().shares
     for name in sorted(CRITERIA):
@@ -250,14 +251,24 @@ def _criteria(
     return figures, curves
 
 
-def _best_single(costs: ExitCosts, accuracy: list[float], share: float) -> dict[str, Any] | None:
+def _best_single(costs: ExitCosts, accuracy: list[float], share: float) -> SingleExit | None:
     """The most accurate network with one exit alone that costs no more than the policy does on average."""
-    singles = [
+    singles: list[SingleExit] = [
         {"exit": k, "accuracy": accuracy[k], "macs_share": cost / costs.full}
         for k, cost in enumerate(costs.single)
         if cost / costs.full <= share
     ]
     return max(singles, key=lambda single: single["accuracy"]) if singles else None
+
+
+def _agreement_report(agreement: Agreement) -> AgreementReport:
+    return {
+        "backends": list(agreement.backends),
+        "what": agreement.what,
+        "samples": agreement.samples,
+        "values": agreement.values,
+        "mismatches": agreement.mismatches,
+    }
 
 
 def _exit_accuracy(records: Records, labels: NDArray[np.int64], exits: int) -> list[float | None]:

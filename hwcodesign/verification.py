@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -34,9 +34,6 @@ class Agreement:
     samples: int
     values: int
     mismatches: int
-
-    def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "backends": list(self.backends)}
 
 
 def brevitas_outputs(network: MultiExitNetwork, images: NDArray[Any]) -> dict[str, NDArray[np.int64]]:
@@ -80,9 +77,7 @@ def compare_outputs(
     for what, prefix in (("features, stage by stage", "stage"), ("logits, exit by exit", "head")):
         pairs = [(outputs[key], reference[key]) for key in reference if key.startswith(prefix)]
         mismatches = sum(_differences(a, b) for a, b in pairs)
-        agreements.append(
-            Agreement((against, name), what, len(pairs[0][1]), sum(b.size for _, b in pairs), mismatches)
-        )
+        agreements.append(Agreement((against, name), what, len(pairs[0][1]), sum(b.size for _, b in pairs), mismatches))
     return agreements
 
 

@@ -35,7 +35,9 @@ def network() -> hw.MultiExitNetwork:
 
 
 def _head(features: int) -> nn.Module:
-    return nn.Sequential(nn.Flatten(), layers.linear(features, 10, precision=PRECISION), layers.logits(precision=PRECISION))
+    return nn.Sequential(
+        nn.Flatten(), layers.linear(features, 10, precision=PRECISION), layers.logits(precision=PRECISION)
+    )
 
 
 RECIPE = hw.Recipe(

@@ -1,7 +1,7 @@
 """The whole verification campaign: every backend, every criterion, whole test sets and generated networks.
 
-    python -m tests.campaign --write docs/verification.md     # what `make verify` runs
-    python -m tests.campaign --networks 3 --recipes digits    # part of it
+python -m tests.campaign --write docs/verification.md     # what `make verify` runs
+python -m tests.campaign --networks 3 --recipes digits    # part of it
 """
 
 from __future__ import annotations
@@ -51,7 +51,6 @@ class Line:
 def verify_network(
     network: hw.MultiExitNetwork,
     images: NDArray[Any],
-    labels: NDArray[np.int64],
     fitting: tuple[NDArray[Any], NDArray[np.int64]],
     folder: Path,
 ) -> Iterator[Agreement]:
@@ -68,8 +67,12 @@ def verify_network(
         for on in BACKENDS:
             if number == 0:
                 yield from compare_outputs(on, design.segment_outputs(images, on), reference, "brevitas")
-            spread = "/".join(f"{share:.0%}" for share in np.bincount(expected["exit"], minlength=network.exits) / len(images))
-            yield compare_records(on, design.run(images, on), expected, "brevitas", f"records, {name}, leaving {spread}")
+            spread = "/".join(
+                f"{share:.0%}" for share in np.bincount(expected["exit"], minlength=network.exits) / len(images)
+            )
+            yield compare_records(
+                on, design.run(images, on), expected, "brevitas", f"records, {name}, leaving {spread}"
+            )
 
 
 def _middle_policy(
@@ -81,7 +84,11 @@ def _middle_policy(
     if CRITERIA[criterion].shared_threshold:
         return policy.with_thresholds([1.0] * (network.exits - 1))
     curve = cost_curve(policy, statistics)
-    codes = [int(np.quantile(scores, 0.5)) for scores in statistics.scores[:-1]] if len(curve) < 3 else curve[len(curve) // 2].codes
+    codes = (
+        [int(np.quantile(scores, 0.5)) for scores in statistics.scores[:-1]]
+        if len(curve) < 3
+        else curve[len(curve) // 2].codes
+    )
     return policy.with_codes(codes)
 
 
@@ -91,7 +98,7 @@ def generated_lines(count: int) -> Iterator[Line]:
         drawn = generate(seed)
         with tempfile.TemporaryDirectory() as folder:
             for agreement in verify_network(
-                drawn.network, drawn.images, drawn.labels, (drawn.images, drawn.labels), Path(folder) / "design"
+                drawn.network, drawn.images, (drawn.images, drawn.labels), Path(folder) / "design"
             ):
                 yield Line(f"generated, seed {seed}", drawn.text, agreement)
 
@@ -100,12 +107,10 @@ def recipe_lines(name: str, build: Path) -> Iterator[Line]:
     """Lines of a recipe on its whole test split; trains it first unless that is done."""
     recipe = hw.load_recipe(name)
     data = recipe.data()
-    network = trained_network(Run(recipe, build / recipe.name, lambda text: None), data)
+    network = trained_network(Run(recipe, build / recipe.name, lambda _: None), data)
     fitting = (data.fitting.images, data.fitting.labels)
     with tempfile.TemporaryDirectory() as folder:
-        for agreement in verify_network(
-            network, data.test.images, data.test.labels, fitting, Path(folder) / "design"
-        ):
+        for agreement in verify_network(network, data.test.images, fitting, Path(folder) / "design"):
             yield Line(recipe.name, f"whole test split of {data.name}", agreement)
 
 
@@ -158,9 +163,15 @@ def main() -> None:
         for line in source:
             lines.append(line)
             a = line.agreement
-            print(f"{line.subject:22} {' = '.join(a.backends):20} {a.what:50} {a.values:>12,} {a.mismatches} wrong", flush=True)
+            print(
+                f"{line.subject:22} {' = '.join(a.backends):20} {a.what:50} {a.values:>12,} {a.mismatches} wrong",
+                flush=True,
+            )
     if options.write:
-        write_text(options.write, table(lines, time.perf_counter() - start, f"python -m tests.campaign {' '.join(sys.argv[1:])}"))
+        write_text(
+            options.write,
+            table(lines, time.perf_counter() - start, f"python -m tests.campaign {' '.join(sys.argv[1:])}"),
+        )
     require_agreement([line.agreement for line in lines])
 
 

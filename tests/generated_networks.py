@@ -95,9 +95,7 @@ def _stage(
     filters = channels if kind == "depthwise" else int(rng.integers(2, 7))
     groups = channels if kind == "depthwise" and channels > 1 else 1
     parts: list[nn.Module] = [
-        layers.conv2d(
-            channels, filters, kernel, stride=stride, padding=padding, groups=groups, precision=precision
-        )
+        layers.conv2d(channels, filters, kernel, stride=stride, padding=padding, groups=groups, precision=precision)
     ]
     height, width = ((n + 2 * padding - kernel) // stride + 1 for n in (height, width))
     pooled = min(height, width) >= 4 and bool(rng.integers(0, 2))
@@ -109,9 +107,7 @@ def _stage(
     return nn.Sequential(*parts), (filters, height, width), word
 
 
-def _head(
-    rng: np.random.Generator, size: tuple[int, int, int], classes: int, precision: layers.Precision
-) -> nn.Module:
+def _head(rng: np.random.Generator, size: tuple[int, int, int], classes: int, precision: layers.Precision) -> nn.Module:
     parts: list[nn.Module] = []
     channels, height, width = size
     if rng.integers(0, 3) == 0:

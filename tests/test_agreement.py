@@ -27,7 +27,9 @@ from hwcodesign.verification import (
 from tests.campaign import verify_network
 from tests.generated_networks import generate
 
-needs_gxx = pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is not installed: nothing generated is compiled")
+needs_gxx = pytest.mark.skipif(
+    shutil.which("g++") is None, reason="g++ is not installed: nothing generated is compiled"
+)
 
 #: Five exits with residual and strided stages; three exits with 82 classes; four exits with depthwise stages.
 SEEDS = (0, 1, 5)
@@ -39,7 +41,7 @@ def test_every_backend_agrees_on_a_generated_network_under_every_criterion(seed:
     drawn = generate(seed)
     print(f"seed {seed}: {drawn.text}")
     fitting = (drawn.images, drawn.labels)
-    agreements = list(verify_network(drawn.network, drawn.images, drawn.labels, fitting, tmp_path / "design"))
+    agreements = list(verify_network(drawn.network, drawn.images, fitting, tmp_path / "design"))
     assert [a for a in agreements if a.mismatches] == []
     compared = {a.what.split(",")[1].strip() for a in agreements if a.what.startswith("records")}
     assert compared == set(CRITERIA)
@@ -48,7 +50,9 @@ def test_every_backend_agrees_on_a_generated_network_under_every_criterion(seed:
 
 @needs_gxx
 @pytest.mark.parametrize("mode", ["adaptive", "anytime", "subnet"])
-def test_csim_and_software_give_the_same_records_in_every_mode(compiled_design: hw.Design, digits_data: Dataset, mode: str) -> None:
+def test_csim_and_software_give_the_same_records_in_every_mode(
+    compiled_design: hw.Design, digits_data: Dataset, mode: str
+) -> None:
     images = digits_data.test.images[:100]
     leave_at = 1 if mode == "subnet" else None
 
@@ -61,7 +65,9 @@ def test_csim_and_software_give_the_same_records_in_every_mode(compiled_design: 
 
 
 @needs_gxx
-def test_thresholds_change_at_run_time_without_compiling_again(compiled_design: hw.Design, digits_data: Dataset) -> None:
+def test_thresholds_change_at_run_time_without_compiling_again(
+    compiled_design: hw.Design, digits_data: Dataset
+) -> None:
     images = digits_data.test.images[:60]
     for thresholds in ([None, None], [1.0, 1.0], [0.1, 0.5], [0.4, 0.2]):
         software = compiled_design.run(images, "software", thresholds=thresholds)

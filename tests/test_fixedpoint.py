@@ -79,7 +79,9 @@ def test_halves_go_where_the_modes_say() -> None:
         "RND_MIN_INF": [-3, -2, -1, 0, 1, 2],
         "RND_CONV": [-2, -2, 0, 0, 2, 2],
     }
-    got = {mode: FixedPoint(8, 8, True, Rounding(mode)).requantise(halves, 1).astype(int).tolist() for mode in ROUNDINGS}
+    got = {
+        mode: FixedPoint(8, 8, True, Rounding(mode)).requantise(halves, 1).astype(int).tolist() for mode in ROUNDINGS
+    }
     assert got == wanted
 
 
@@ -111,9 +113,10 @@ def test_what_a_format_holds_is_what_survives_a_cast_to_it(
         values = [Fraction(code) / Fraction(2) ** fraction for code in range(low, high + 1)]
         # WRAP changes what does not fit; the grid must hold every value of the range, not only its ends
         plain = FixedPoint(fmt.width, fmt.integer, fmt.signed)
-        survives = all(
-            Fraction(exact_cast(value, plain)) / Fraction(2) ** plain.fraction == value for value in values
-        ) and fmt.fraction >= fraction
+        survives = (
+            all(Fraction(exact_cast(value, plain)) / Fraction(2) ** plain.fraction == value for value in values)
+            and fmt.fraction >= fraction
+        )
         assert fmt.holds(low, high, fraction) == survives, f"{fmt}, codes {low} to {high} at fraction {fraction}"
         held += survives
     assert 0 < held < 200
@@ -201,13 +204,23 @@ def test_encoding_rounds_half_to_even_whatever_the_mode(
 
 @pytest.mark.parametrize(
     ("value", "printed"),
-    [(np.nan, "nan"), (np.inf, "inf"), (-np.inf, "-inf"), (8.0, "8.0"), (-8.5, "-8.5"), (7.75, "7.75"), (1e300, r"1e\+300")],
+    [
+        (np.nan, "nan"),
+        (np.inf, "inf"),
+        (-np.inf, "-inf"),
+        (8.0, "8.0"),
+        (-8.5, "-8.5"),
+        (7.75, "7.75"),
+        (1e300, r"1e\+300"),
+    ],
 )
 def test_encoding_refuses_what_does_not_fit_and_names_value_and_index(value: float, printed: str) -> None:
     fmt = FixedPoint(5, 4)  # -8 to 7.5 in halves; 7.75 is half way to 8
     values = np.zeros((3, 4))
     values[1, 2] = values[2, 3] = value
-    message = rf"value {printed} at index \(1, 2\) does not fit fixed<5,4,TRN,WRAP>, which holds -8 to 7.5: scale or clip"
+    message = (
+        rf"value {printed} at index \(1, 2\) does not fit fixed<5,4,TRN,WRAP>, which holds -8 to 7.5: scale or clip"
+    )
     with pytest.raises(FormatError, match=message):
         fmt.encode(values)
     assert fmt.encode(np.array([-8.25, 7.5, 7.7])).tolist() == [-16, 15, 15]

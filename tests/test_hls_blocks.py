@@ -41,45 +41,59 @@ class Mutation:
 
 MUTATIONS = [
     Mutation(
-        "tie-in-tree", "integer_logits.h",
-        "right.value > left.value", "right.value >= left.value",
+        "tie-in-tree",
+        "integer_logits.h",
+        "right.value > left.value",
+        "right.value >= left.value",
         "decision_margin",
     ),
     Mutation(
-        "tie-in-folds", "integer_logits.h",
-        "best.value > top.value", "best.value >= top.value",
+        "tie-in-folds",
+        "integer_logits.h",
+        "best.value > top.value",
+        "best.value >= top.value",
         "decision_max_softmax",
     ),
     Mutation("unsigned-logits", "integer_logits.h", "S ? W : W + 1", "W", "decision_margin_2"),
     Mutation(
-        "score-above", "exit_decision.h",
-        "score >= control.threshold", "score > control.threshold",
+        "score-above",
+        "exit_decision.h",
+        "score >= control.threshold",
+        "score > control.threshold",
         "decision_margin",
     ),
     Mutation("never-ignored", "exit_decision.h", " && control.threshold != never", "", "decision_own"),
     Mutation("last-not-last", "exit_decision.h", "CONFIG_T::is_last || (score", "(score", "decision_margin_2"),
     Mutation(
-        "anytime-ignored", "exit_decision.h",
-        "verdict.leave || control.anytime", "verdict.leave",
+        "anytime-ignored",
+        "exit_decision.h",
+        "verdict.leave || control.anytime",
+        "verdict.leave",
         "decision_patience",
     ),
     Mutation("always-final", "exit_decision.h", "verdict.leave ? flag_final : 0", "flag_final", "decision_margin"),
     Mutation(
-        "release-inverted", "exit_decision.h",
-        "verdict.leave ? 0 : 1", "verdict.leave ? 1 : 0",
+        "release-inverted",
+        "exit_decision.h",
+        "verdict.leave ? 0 : 1",
+        "verdict.leave ? 1 : 0",
         "decision_margin",
     ),
     Mutation("seen-ignored", "exit_decision.h", "previous.seen == 0 || ", "", "decision_patience"),
     Mutation("no-saturation", "exit_decision.h", "previous.agreements == 255", "false", "decision_patience"),
     Mutation(
-        "margin-to-itself", "criteria/margin.h",
-        "top.label == c ? lowest : codes[c]", "codes[c]",
+        "margin-to-itself",
+        "criteria/margin.h",
+        "top.label == c ? lowest : codes[c]",
+        "codes[c]",
         "decision_margin",
     ),
     Mutation("table-end", "criteria/exponential.h", "unsigned(tables::length - 1)", "0u", "decision_max_softmax"),
     Mutation(
-        "shift-lost", "criteria/exponential.h",
-        "difference >> tables::shift", "difference",
+        "shift-lost",
+        "criteria/exponential.h",
+        "difference >> tables::shift",
+        "difference",
         "decision_entropy_100",
     ),
     Mutation("last-lanes-lost", "criteria/max_softmax.h", "c < CONFIG_T::n_classes", "c < 8", "decision_max_softmax"),
@@ -87,18 +101,24 @@ MUTATIONS = [
     Mutation("mantissa-bit", "criteria/entropy.h", "normal = sum >> e", "normal = sum >> (e / 2)", "decision_entropy"),
     Mutation("beat-lost", "stream_fork.h", "i < CONFIG_T::beats", "i < CONFIG_T::beats - 1", "fork"),
     Mutation(
-        "wrong-side", "stream_fork.h",
-        "out_buffer.write(beat)", "(i == 0 ? out_head : out_buffer).write(beat)",
+        "wrong-side",
+        "stream_fork.h",
+        "out_buffer.write(beat)",
+        "(i == 0 ? out_head : out_buffer).write(beat)",
         "fork",
     ),
     Mutation(
-        "depth-less-one", "conditional_buffer.h",
-        "held < CONFIG_T::depth &&", "held < CONFIG_T::depth - 1 &&",
+        "depth-less-one",
+        "conditional_buffer.h",
+        "held < CONFIG_T::depth &&",
+        "held < CONFIG_T::depth - 1 &&",
         "buffer_ring",
     ),
     Mutation(
-        "overrun", "conditional_buffer.h",
-        "held < CONFIG_T::depth &&", "held <= CONFIG_T::depth &&",
+        "overrun",
+        "conditional_buffer.h",
+        "held < CONFIG_T::depth &&",
+        "held <= CONFIG_T::depth &&",
         "buffer_least",
     ),
     Mutation("drop-lost", "conditional_buffer.h", "gone = CONFIG_T::beats", "gone = 0", "buffer_ring"),
@@ -106,8 +126,10 @@ MUTATIONS = [
     Mutation("stall-ignored", "conditional_buffer.h", " && !out.full()", "", "buffer_ring"),
     Mutation("all-forwarded", "conditional_buffer.h", "forward = decision == 1", "forward = true", "buffer_pixel"),
     Mutation(
-        "wrong-wrap", "conditional_buffer.h",
-        "write_at == CONFIG_T::depth - 1", "write_at == CONFIG_T::depth - 2",
+        "wrong-wrap",
+        "conditional_buffer.h",
+        "write_at == CONFIG_T::depth - 1",
+        "write_at == CONFIG_T::depth - 2",
         "buffer_ring",
     ),
     Mutation("shallow-first", "record_merge.h", "in[CONFIG_T::n_exits - 1 - i]", "in[i]", "merge"),
@@ -151,7 +173,9 @@ def mutate(mutation: Mutation, folder: Path) -> Path:
     shutil.copytree(HLS, root)
     header = root / mutation.header
     text = header.read_text(encoding="utf-8")
-    assert text.count(mutation.old) == 1, f"{mutation.name}: found {text.count(mutation.old)} times in {mutation.header}"
+    assert text.count(mutation.old) == 1, (
+        f"{mutation.name}: found {text.count(mutation.old)} times in {mutation.header}"
+    )
     header.write_text(text.replace(mutation.old, mutation.new), encoding="utf-8")
     return root
 

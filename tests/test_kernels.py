@@ -177,10 +177,21 @@ def naive_pool(kernel: MaxPool2D, codes: Codes, exact_cast: ExactCast) -> Codes:
 @pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize(
     ("pool", "stride", "fuses"),
-    [((2, 2), (2, 2), True), ((3, 3), (3, 3), True), ((3, 3), (2, 2), False), ((2, 3), (2, 3), False), ((2, 2), (1, 1), False)],
+    [
+        ((2, 2), (2, 2), True),
+        ((3, 3), (3, 3), True),
+        ((3, 3), (2, 2), False),
+        ((2, 3), (2, 3), False),
+        ((2, 2), (1, 1), False),
+    ],
 )
 def test_a_segment_gives_the_same_whether_pooling_is_fused_or_not(
-    pool: tuple[int, int], stride: tuple[int, int], fuses: bool, seed: int, exact_cast: ExactCast, random_format: RandomFormat
+    pool: tuple[int, int],
+    stride: tuple[int, int],
+    fuses: bool,
+    seed: int,
+    exact_cast: ExactCast,
+    random_format: RandomFormat,
 ) -> None:
     rng = np.random.default_rng([seed, *pool, *stride])
     conv = make_conv(
@@ -307,9 +318,7 @@ def test_an_activation_is_a_cast_after_a_rectifier(
     source, rectify = random_format(rng, (2, 16), (-2, 12)), bool(seed % 2)
     kernel = Activation("relu", (INPUT,), (source,), ((30,),), random_format(rng, (1, 12), (-2, 12)), (30,), rectify)
     codes = random_codes(rng, source, (4, 30))
-    wanted = [
-        exact_cast(real(max(c, 0) if rectify else c, source.fraction), kernel.result) for c in codes.reshape(-1)
-    ]
+    wanted = [exact_cast(real(max(c, 0) if rectify else c, source.fraction), kernel.result) for c in codes.reshape(-1)]
     assert_same(kernel.compute(codes.astype(np.float32)), np.array(wanted).reshape(codes.shape), kernel)
 
 
@@ -352,9 +361,7 @@ def exact_sums(kernel: Conv2D | Dense) -> tuple[Fraction, Fraction]:
     product = Fraction(2) ** (fmt.fraction + kernel.weight_format.fraction)
     ends = []
     for o in range(kernel.weights.shape[-1]):
-        extremes = [
-            sorted((int(w) * fmt.min_code, int(w) * fmt.max_code)) for w in kernel.weights[..., o].reshape(-1)
-        ]
+        extremes = [sorted((int(w) * fmt.min_code, int(w) * fmt.max_code)) for w in kernel.weights[..., o].reshape(-1)]
         bias = Fraction(kernel.bias[o]) / scale
         padded = isinstance(kernel, Conv2D)
         ends += [
@@ -412,7 +419,9 @@ def dense_of(weights: list[int], bias: float, source: FixedPoint, accumulator: F
 
 def test_a_bias_finer_than_the_accumulator_is_refused_because_hardware_would_round_it() -> None:
     source = FixedPoint(4, 4)
-    with pytest.raises(FormatError, match=r"fc: the accumulator fixed<12,12,.*> could round.* (\S+) would do") as refusal:
+    with pytest.raises(
+        FormatError, match=r"fc: the accumulator fixed<12,12,.*> could round.* (\S+) would do"
+    ) as refusal:
         dense_of([3, -2], 1.5, source, FixedPoint(12, 12), WIDE)
     enough = FixedPoint.parse(str(refusal.value).rsplit(";", 1)[1].split()[0])
     assert enough.fraction == 1
@@ -572,7 +581,8 @@ def test_a_kernel_is_the_same_after_json_and_npz(kernel: Kernel, tmp_path: Path)
             assert type(mine) is type(other), field.name
     rng = np.random.default_rng(0)
     inputs = [
-        random_codes(rng, fmt, (2, *shape)) for fmt, shape in zip(kernel.input_formats, kernel.input_shapes, strict=True)
+        random_codes(rng, fmt, (2, *shape))
+        for fmt, shape in zip(kernel.input_formats, kernel.input_shapes, strict=True)
     ]
     assert np.array_equal(kernel.compute(*inputs), again.compute(*inputs))
     rewritten: dict[str, Codes] = {}
@@ -581,7 +591,9 @@ def test_a_kernel_is_the_same_after_json_and_npz(kernel: Kernel, tmp_path: Path)
 
 
 def test_a_stored_kernel_of_an_unknown_kind_is_refused_with_those_known() -> None:
-    with pytest.raises(DesignError, match="kernel kind 'attention' is unknown.*activation, add, conv2d, dense, max_pool2d"):
+    with pytest.raises(
+        DesignError, match="kernel kind 'attention' is unknown.*activation, add, conv2d, dense, max_pool2d"
+    ):
         kernel_from_json({"kind": "attention"}, {})
 
 

@@ -87,7 +87,9 @@ def test_a_head_that_cannot_take_its_input_is_named_with_the_shape() -> None:
 
 def test_a_boundary_that_is_a_plain_tensor_is_refused_with_the_way_out() -> None:
     plain = nn.Sequential(nn.Flatten(), nn.Linear(32, 3))
-    with pytest.raises(NetworkError, match=r"head 0 ends in a plain tensor: .*return_quant_tensor=True.*layers\.relu or \.logits"):
+    with pytest.raises(
+        NetworkError, match=r"head 0 ends in a plain tensor: .*return_quant_tensor=True.*layers\.relu or \.logits"
+    ):
         network([stage(1, 2), stage(2, 3)], [plain, head(3)])
     with pytest.raises(NetworkError, match=r"stage 1 ends in a plain tensor"):
         network([stage(1, 2), stage(2, 3, nn.ReLU())], [head(2), head(3)])
@@ -98,7 +100,9 @@ def test_a_scale_that_is_no_power_of_two_is_refused_with_the_scale() -> None:
     with torch.no_grad():
         scale = float(end.eval()(torch.zeros(1)).scale)
     assert np.log2(scale) % 1 != 0
-    with pytest.raises(NetworkError, match=re.escape(f"stage 1 has scale {scale:.6g}, which is not a power of two: use a")):
+    with pytest.raises(
+        NetworkError, match=re.escape(f"stage 1 has scale {scale:.6g}, which is not a power of two: use a")
+    ):
         network([stage(1, 2), stage(2, 3, end)], [head(2), head(3)])
 
 
@@ -123,7 +127,9 @@ def test_heads_with_different_numbers_of_classes_are_refused_with_their_shapes()
         network([stage(1, 2), stage(2, 3)], [stage(2, 3, layers.logits(precision=PRECISION)), head(3)])
 
 
-@pytest.mark.parametrize(("name", "bits", "most"), [("weights", 9, 8), ("activations", 1, 8), ("bias", 17, 16), ("logits", 0, 16)])
+@pytest.mark.parametrize(
+    ("name", "bits", "most"), [("weights", 9, 8), ("activations", 1, 8), ("bias", 17, 16), ("logits", 0, 16)]
+)
 def test_a_precision_out_of_range_is_refused_by_name(name: str, bits: int, most: int) -> None:
     with pytest.raises(SettingsError, match=rf"{name}={bits} bits is not in 2\.\.{most}"):
         layers.Precision(**{name: bits})
@@ -157,7 +163,9 @@ def test_images_that_are_no_numbers_of_a_kind_are_refused_with_their_dtype(dtype
 def test_a_value_that_does_not_fit_is_refused_with_value_and_index(value: float, printed: str, dtype: str) -> None:
     batch = images(dtype)
     batch[1, 0, 2, 1] = batch[2, 0, 0, 0] = value
-    with pytest.raises(ImagesError, match=rf"value {printed} at index \(1, 0, 2, 1\) does not fit fixed<4,2.*-2 to 1.75"):
+    with pytest.raises(
+        ImagesError, match=rf"value {printed} at index \(1, 0, 2, 1\) does not fit fixed<4,2.*-2 to 1.75"
+    ):
         encode_images(batch, FORMAT, (2, 3, 3))
 
 
@@ -166,7 +174,9 @@ def test_a_code_that_does_not_fit_is_refused_with_code_and_index(dtype: str) -> 
     batch = images(dtype)
     code = -9 if np.dtype(dtype).kind == "i" else 8
     batch[2, 1, 0, 1] = code
-    with pytest.raises(ImagesError, match=rf"code {code} at index \(2, 1, 0, 1\) does not fit fixed<4,2.*codes are -8 to 7"):
+    with pytest.raises(
+        ImagesError, match=rf"code {code} at index \(2, 1, 0, 1\) does not fit fixed<4,2.*codes are -8 to 7"
+    ):
         encode_images(batch, FORMAT, (2, 3, 3))
 
 
@@ -189,7 +199,9 @@ def test_channels_go_last_in_raster_order() -> None:
 # --- integers, references, costs, digest ---
 
 
-def test_float32_and_float64_give_the_same_integer_logits(trained_network: MultiExitNetwork, digits_data: Dataset) -> None:
+def test_float32_and_float64_give_the_same_integer_logits(
+    trained_network: MultiExitNetwork, digits_data: Dataset
+) -> None:
     codes = digits_data.test.images
     exact = trained_network.logits(codes)
     _, heads = trained_network.boundaries()
@@ -203,7 +215,9 @@ def test_float32_and_float64_give_the_same_integer_logits(trained_network: Multi
         assert len(np.unique(integers)) > 20  # not all zero
 
 
-def test_a_reference_is_a_copy_that_leaves_the_network_as_it_was(small_network: Callable[[int], MultiExitNetwork]) -> None:
+def test_a_reference_is_a_copy_that_leaves_the_network_as_it_was(
+    small_network: Callable[[int], MultiExitNetwork],
+) -> None:
     net = small_network(3)
     net.train()
     before = net.digest()
@@ -244,7 +258,9 @@ def test_costs_count_padding_groups_strides_and_shared_layers() -> None:
     assert net.costs().heads == (4 * 9 * 3, 9 * 3)
 
 
-def test_the_digest_changes_with_one_weight_and_with_nothing_else(small_network: Callable[[int], MultiExitNetwork]) -> None:
+def test_the_digest_changes_with_one_weight_and_with_nothing_else(
+    small_network: Callable[[int], MultiExitNetwork],
+) -> None:
     net = small_network(5)
     digest = net.digest()
     assert digest == small_network(5).digest()

@@ -47,7 +47,9 @@ def policy_of(
 def random_logits(rng: np.random.Generator, fmt: FixedPoint, samples: int, classes: int) -> NDArray[np.int64]:
     """Some at random over the whole range, some close together, some equal, some at the ends."""
     wide = rng.integers(fmt.min_code, fmt.max_code, (samples, classes), endpoint=True)
-    near = rng.integers(fmt.min_code, fmt.max_code, (samples, 1), endpoint=True) + rng.integers(0, 6, (samples, classes))
+    near = rng.integers(fmt.min_code, fmt.max_code, (samples, 1), endpoint=True) + rng.integers(
+        0, 6, (samples, classes)
+    )
     ends = rng.choice([fmt.min_code, fmt.max_code], (samples, classes))
     kind = rng.integers(0, 10, (samples, 1))
     logits = np.where(kind < 5, wide, np.where(kind < 8, near, np.where(kind == 8, ends, wide[:, :1])))
@@ -164,7 +166,9 @@ def slow_score(policy: ExitPolicy, exit_index: int, logits: Sequence[int], agree
     ("fmt", "temperature"), [(LOGITS, 1.0), (FixedPoint(4, 3), 0.7), (FixedPoint(16, 6), 1.0), (FixedPoint(12, 2), 2.5)]
 )
 @pytest.mark.parametrize("criterion", NAMES)
-def test_scores_are_those_of_the_text(criterion: str, fmt: FixedPoint, temperature: float, classes: int, seed: int) -> None:
+def test_scores_are_those_of_the_text(
+    criterion: str, fmt: FixedPoint, temperature: float, classes: int, seed: int
+) -> None:
     rng = np.random.default_rng([seed, classes, fmt.width])
     policy = policy_of(criterion, classes, fmt=fmt, temperature=temperature)
     logits = random_logits(rng, fmt, 120, classes)
@@ -172,7 +176,7 @@ def test_scores_are_those_of_the_text(criterion: str, fmt: FixedPoint, temperatu
     got = policy.scores(1, logits, agreements)
     wanted = [slow_score(policy, 1, z, a) for z, a in zip(logits.tolist(), agreements.tolist(), strict=True)]
     assert got.tolist() == wanted
-    assert ALWAYS < min(wanted)
+    assert min(wanted) > ALWAYS
     assert max(wanted) < NEVER
 
 
@@ -297,7 +301,9 @@ def test_thresholds_are_one_per_exit_but_the_last(count: int) -> None:
 
 
 def test_an_unknown_criterion_is_refused_with_those_there_are() -> None:
-    with pytest.raises(PolicyError, match="no criterion is called 'magic'; there are entropy, margin, max_softmax, patience"):
+    with pytest.raises(
+        PolicyError, match="no criterion is called 'magic'; there are entropy, margin, max_softmax, patience"
+    ):
         policy_of("magic")
 
 
@@ -459,7 +465,9 @@ def test_an_accuracy_drop_is_kept_and_mostly_as_cheap_as_any_pair_of_thresholds(
         assert point == evaluate(statistics, point.codes), f"seed {seed}"
         assert point.accuracy >= least, f"seed {seed}"
         better = improvements(
-            statistics, point, lambda other, least=least, point=point: other.accuracy >= least and other.cost < point.cost
+            statistics,
+            point,
+            lambda other, least=least, point=point: other.accuracy >= least and other.cost < point.cost,
         )
         assert not better, f"seed {seed}: {point} but {better[0]}"
         optimal += point.cost == min(pair.cost for pair in good_enough)
@@ -559,13 +567,17 @@ def test_requests_that_cannot_be_met_or_understood_are_refused() -> None:
         fit(policy, statistics)
     with pytest.raises(PolicyError, match="give exactly one of accuracy_drop and budget"):
         fit(policy, statistics, accuracy_drop=0.1, budget=0.5)
-    with pytest.raises(PolicyError, match=r"budget 0\.1 of the full cost cannot be met.*costs 0\.25, the cheapest.*0\.25"):
+    with pytest.raises(
+        PolicyError, match=r"budget 0\.1 of the full cost cannot be met.*costs 0\.25, the cheapest.*0\.25"
+    ):
         fit(policy, statistics, budget=0.1)
     for drop in (-0.1, 1.0, math.nan):
         with pytest.raises(PolicyError, match=rf"accuracy_drop {drop} is not in 0\.\.1 \(a fraction"):
             fit(policy, statistics, accuracy_drop=drop)
     for confidence in (0.4, 1.0):
-        with pytest.raises(PolicyError, match=rf"confidence {confidence} goes with accuracy_drop and lies in 0\.5\.\.1"):
+        with pytest.raises(
+            PolicyError, match=rf"confidence {confidence} goes with accuracy_drop and lies in 0\.5\.\.1"
+        ):
             fit(policy, statistics, accuracy_drop=0.1, confidence=confidence)
     with pytest.raises(PolicyError, match="confidence 0.9 goes with accuracy_drop"):
         fit(policy, statistics, budget=0.5, confidence=0.9)

@@ -72,9 +72,7 @@ def check_layers(settings: ConversionSettings, segments: list[ExportedSegment]) 
             raise SettingsError(f"no layer is called {name!r}; there are {', '.join(sorted(known))}")
 
 
-def convert(
-    segment: ExportedSegment, settings: ConversionSettings, board: Board, backend: str, folder: Path
-) -> Any:
+def convert(segment: ExportedSegment, settings: ConversionSettings, board: Board, backend: str, folder: Path) -> Any:
     """Convert one segment.
 
     Args:

@@ -138,7 +138,9 @@ def _conv2d(layer: Any, reading: _Reading) -> Kernel:
     before = reading.padding.get(layer.inputs[0], (0, 0, 0, 0))
     return Conv2D(
         **reading.common(layer),
-        weights=weights.reshape(int(layer.get_attr("filt_height")), int(layer.get_attr("filt_width")), *weights.shape[2:]),
+        weights=weights.reshape(
+            int(layer.get_attr("filt_height")), int(layer.get_attr("filt_width")), *weights.shape[2:]
+        ),
         bias=_bias(layer, accumulator),
         weight_format=weight_format,
         accumulator=accumulator,

@@ -27,7 +27,7 @@ class _Strips(NamedTuple):
     """How the image is cut into strips."""
 
     width: int  # output pixels across, before pooling
-    count: int  # strips
+    number: int  # of strips
     reads: int  # input pixels across
     matrices: Codes  # (pool, kh * reads * channels, width / pool * filters), one per column of a pooling block
 
@@ -101,7 +101,8 @@ class Conv2D(Kernel):
         samples, kh = len(codes), self.weights.shape[0]
         step = strips.reads * self.input_shapes[0][2]  # elements of one row of a strip
         height, width, filters = self.output_shape
-        result = np.empty((samples, height // pool, strips.count, strips.matrices.shape[2]), self._carrier)
+        shape = (samples, height // pool, strips.number, strips.matrices.shape[2])
+        result: Codes = np.empty(shape, self._carrier)
         for y in range(height // pool):
             most: Codes | None = None
             for row in range(y * pool * self.stride[0], (y * pool + pool) * self.stride[0], self.stride[0]):
@@ -110,7 +111,7 @@ class Conv2D(Kernel):
                     product = read @ matrix
                     most = product if most is None else np.maximum(most, product, out=most)
             assert most is not None  # a pooling block has one pixel at least
-            result[:, y] = most.reshape(samples, strips.count, -1)
+            result[:, y] = most.reshape(samples, strips.number, -1)
         result = result.reshape(samples, height // pool, -1, filters)[:, :, : width // pool]
         result += self._bias
         return result
@@ -166,7 +167,7 @@ class Conv2D(Kernel):
 
         across = min(range(pool, width + 1, pool), key=cost)
         reads = (across - 1) * stride + kw
-        matrices = np.zeros((pool, kh, reads, channels, across // pool, filters), self._carrier)
+        matrices: Codes = np.zeros((pool, kh, reads, channels, across // pool, filters), self._carrier)
         dense = self._dense_weights()
         for x in range(across):
             matrices[x % pool, :, x * stride : x * stride + kw, :, x // pool] = dense
@@ -180,15 +181,15 @@ class Conv2D(Kernel):
         """Strips of the zero-padded image, (samples * strips, padded height * reads * channels), in the carrier."""
         samples, height, width, channels = codes.shape
         top, _, left, right = self.padding
-        needed = (strips.count - 1) * strips.width * self.stride[1] + strips.reads
+        needed = (strips.number - 1) * strips.width * self.stride[1] + strips.reads
         shape = (samples, self._padded_height, max(left + width + right, needed), channels)
-        padded = np.zeros(shape, self._carrier)
+        padded: Codes = np.zeros(shape, self._carrier)
         padded[:, top : top + height, left : left + width] = codes
         s_n, s_h, s_w, _ = padded.strides
         view = as_strided(
             padded,
-            (samples, strips.count, self._padded_height, strips.reads * channels),
+            (samples, strips.number, self._padded_height, strips.reads * channels),
             (s_n, s_w * strips.width * self.stride[1], s_h, padded.itemsize),
             writeable=False,
         )
-        return np.ascontiguousarray(view).reshape(samples * strips.count, -1)
+        return np.ascontiguousarray(view).reshape(samples * strips.number, -1)

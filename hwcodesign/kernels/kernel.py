@@ -121,9 +121,7 @@ def exact_sums_carrier(
     return dtype
 
 
-def sum_bounds(
-    weights: Codes, bias: Codes, fmt: FixedPoint, axes: tuple[int, ...]
-) -> tuple[float, float, float]:
+def sum_bounds(weights: Codes, bias: Codes, fmt: FixedPoint, axes: tuple[int, ...]) -> tuple[float, float, float]:
     """Least and greatest exact sum over all inputs of a format, and a bound on every partial sum's magnitude.
 
     Args:
@@ -137,5 +135,3 @@ def sum_bounds(
     low, high = np.minimum(low, bias), np.maximum(high, bias)
     partial = np.abs(w).sum(axis=axes) * largest(fmt) + np.abs(bias)
     return float(low.min()), float(high.max()), float(partial.max())
-
-

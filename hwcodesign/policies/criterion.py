@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
@@ -132,6 +133,6 @@ def clamp_code(code: int) -> int:
 def agreements_after(labels: Sequence[Integers]) -> list[Integers]:
     """Agreements in a row at each exit, from the labels of every exit up to it (each (N,)); saturates at 255."""
     counts = [np.zeros_like(labels[0])]
-    for before, now in zip(labels, labels[1:], strict=False):
+    for before, now in pairwise(labels):
         counts.append(np.where(now == before, np.minimum(counts[-1] + 1, 255), 0))
     return counts

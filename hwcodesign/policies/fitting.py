@@ -28,7 +28,6 @@ _STARTS = 6
 _MAX_SWEEPS = 20
 
 
-
 @dataclass(frozen=True)
 class _Splits:
     """What each of some candidate thresholds gives.
@@ -86,7 +85,7 @@ def cost_curve(policy: ExitPolicy, statistics: ExitStatistics) -> list[Operating
         points = []
         codes = _never(statistics)
         for price in _PRICES:
-            codes = _descend(statistics, codes, lambda split, price=price: split.accuracy - price * split.cost)
+            codes = _descend(statistics, codes, _priced(float(price)))
             points.append(evaluate(statistics, codes))
     return _pareto(points)
 
@@ -156,7 +155,7 @@ def _fit_accuracy(
     def meets(split: _Splits) -> NDArray[np.bool_]:
         # a hair more, so that equal shares of right answers compare equal
         bound = largest_drop(last - split.accuracy, split.changed, samples, confidence)
-        return (bound <= drop + 1e-12) | (split.changed == 0)
+        return np.asarray((bound <= drop + 1e-12) | (split.changed == 0))
 
     def objective(split: _Splits) -> NDArray[np.float64]:
         # splits that meet the request always beat those that do not: no cost share is anywhere near 100
@@ -196,6 +195,15 @@ def _refine(statistics: ExitStatistics, starts: list[OperatingPoint], objective:
     ends = [evaluate(statistics, _descend(statistics, start.codes, objective)) for start in starts[:_STARTS]]
     values = [float(objective(_splits_of(statistics, end))[0]) for end in ends]
     return ends[int(np.argmax(values))]
+
+
+def _priced(price: float) -> _Objective:
+    """Accuracy less the price of cost."""
+
+    def objective(split: _Splits) -> NDArray[np.float64]:
+        return split.accuracy - price * split.cost
+
+    return objective
 
 
 def _descend(statistics: ExitStatistics, codes: Sequence[int], objective: _Objective) -> tuple[int, ...]:

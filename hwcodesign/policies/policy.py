@@ -109,7 +109,9 @@ class ExitPolicy:
         exits = tuple(
             ExitDecision(
                 fmt,
-                ExponentialTable.build(fmt.scale / temperature, fmt.max_code - fmt.min_code) if known.needs_exponential else None,
+                ExponentialTable.build(fmt.scale / temperature, fmt.max_code - fmt.min_code)
+                if known.needs_exponential
+                else None,
                 None,
                 NEVER,
             )

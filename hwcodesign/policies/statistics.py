@@ -49,10 +49,10 @@ class ExitStatistics:
     @property
     def correct(self) -> NDArray[np.bool_]:
         """(K, N)"""
-        return self.labels == self.truth
+        return np.asarray(self.labels == self.truth)
 
     def exits_taken(self, codes: Sequence[int]) -> Integers:
         """(N,) exit at which each sample leaves under threshold codes, one per exit but the last."""
         leaves = self.scores[:-1] >= np.asarray(codes, np.int64)[:, None]
         last = np.ones((1, self.scores.shape[1]), dtype=np.bool_)
-        return np.concatenate([leaves, last]).argmax(axis=0)
+        return np.asarray(np.concatenate([leaves, last]).argmax(axis=0))

@@ -10,8 +10,8 @@ free of overflow whatever the logits. The tables hold, at `fraction` bits F:
 * reciprocal       R[m] = round(2^F / (1 + (m + 1/2) / M))
 
 An index i = min(d >> shift, length - 1). The table ends at the largest difference that the logits' format
-allows, or where both functions round to zero; the last entry then stands for everything beyond. `shift` is zero unless the logits are so fine that the table would
-exceed 2^index_bits entries. The sum S = sum_c E[d_c] >= 2^F is split as S = 2^(F + e) (1 + m/M + ...),
+allows, or where both functions round to zero; the last entry then stands for everything beyond. `shift` is
+zero unless the logits are so fine that the table would exceed 2^index_bits entries. The sum S = sum_c E[d_c] >= 2^F is split as S = 2^(F + e) (1 + m/M + ...),
 e its exponent above 2^F and m its next mantissa bits, so that ln(S / 2^F) = e ln 2 + L[m] and
 2^F / S = R[m] 2^-(F + e) up to the tables' rounding.
 """
@@ -64,7 +64,7 @@ class ExponentialTable:
             PolicyError: the step is not a positive finite number.
         """
         if not (math.isfinite(step) and step > 0):
-            raise PolicyError(f"one logit step is worth {step!r} nats: it must be positive; check scale and temperature")
+            raise PolicyError(f"one logit step is worth {step!r} nats: it must be positive; check the temperature")
         # e^-x and x e^-x both round to zero from here on: x e^-x < 2^-(F+1)
         end = (fraction + 1) * math.log(2)
         end += math.log(end) + 1
@@ -72,7 +72,8 @@ class ExponentialTable:
         shift = max(0, steps.bit_length() - index_bits)
         if shift and 2**shift * step > 1:
             raise PolicyError(
-                f"one index step would be worth {2**shift * step:.3g} nats: more index bits or a higher temperature are needed"
+                f"one index step would be worth {2**shift * step:.3g} nats: "
+                "raise the temperature, or use fewer bits for the logits"
             )
         argument = np.arange((steps >> shift) + 1, dtype=np.float64) * (step * 2**shift)
         exponential = np.rint(2.0**fraction * np.exp(-argument))
@@ -92,12 +93,13 @@ class ExponentialTable:
     def sums(self, logits: Integers) -> tuple[Integers, Integers]:
         """S and sum_c G[d_c] of each sample; logits (N, C) integer, results (N,)."""
         index = self.index(logits.max(axis=1, keepdims=True) - logits)
-        return np.asarray(self.exponential, np.int64)[index].sum(axis=1), np.asarray(self.weighted, np.int64)[index].sum(axis=1)
+        exponential, weighted = (np.asarray(entries, np.int64) for entries in (self.exponential, self.weighted))
+        return exponential[index].sum(axis=1), weighted[index].sum(axis=1)
 
     def exponential_sums(self, logits: Integers) -> Integers:
         """S of each sample."""
         index = self.index(logits.max(axis=1, keepdims=True) - logits)
-        return np.asarray(self.exponential, np.int64).take(index).sum(axis=1)
+        return np.asarray(np.asarray(self.exponential, np.int64).take(index).sum(axis=1))
 
     def to_json(self) -> dict[str, Any]:
         return {

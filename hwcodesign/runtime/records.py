@@ -33,4 +33,4 @@ def empty_records(count: int) -> Records:
 def final_records(records: Records) -> Records:
     """Only final records, in sample order."""
     final = records[(records["flags"] & FLAG_FINAL) != 0]
-    return final[np.argsort(final["sample_id"], kind="stable")]
+    return np.asarray(final[np.argsort(final["sample_id"], kind="stable")])

@@ -167,7 +167,7 @@ class CSimulation:
     def segment_codes(self, segment: Segment, codes: NDArray[Any]) -> NDArray[np.int64]:
         """Output codes of one segment alone, (N, *output_shape), from (N, *input_shape) codes."""
 
-        def simulate(library: ctypes.CDLL, start: int, part: NDArray[np.int32]) -> NDArray[np.int32]:
+        def simulate(library: ctypes.CDLL, _start: int, part: NDArray[np.int32]) -> NDArray[np.int32]:
             out = np.zeros((len(part), *segment.output_shape), np.int32)
             run = getattr(library, f"{segment.name}_run")
             run.restype = ctypes.c_long
@@ -176,7 +176,8 @@ class CSimulation:
             return out
 
         parts = self._split(np.ascontiguousarray(codes).astype(np.int32), simulate)
-        return np.concatenate([np.zeros((0, *segment.output_shape), np.int32), *parts]).astype(np.int64)
+        none = np.zeros((0, *segment.output_shape), np.int32)
+        return np.asarray(np.concatenate([none, *parts]), np.int64)
 
     def _split(
         self, inputs: NDArray[np.int32], simulate: Callable[[ctypes.CDLL, int, NDArray[np.int32]], NDArray[Any]]
@@ -197,7 +198,7 @@ class CSimulation:
 def _own_copy(library: Path) -> Iterator[ctypes.CDLL]:
     """A copy of the library with statics of its own; dlopen would give one and the same for one path."""
     with tempfile.TemporaryDirectory() as scratch:
-        yield ctypes.CDLL(shutil.copy(library, Path(scratch) / "accelerator.so"))
+        yield ctypes.CDLL(str(shutil.copy(library, Path(scratch) / "accelerator.so")))
 
 
 def _pointer(array: NDArray[Any]) -> ctypes.c_void_p:

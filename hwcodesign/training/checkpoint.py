@@ -93,7 +93,9 @@ def load_checkpoint(
         data = json.loads(path.read_text())
         name, digest, recorded = data["tensors"], data["tensors_sha256"], data["fingerprint"]
         if data["checkpoint_version"] != _VERSION:
-            raise CheckpointError(f"{path} has checkpoint version {data['checkpoint_version']}, not {_VERSION}; {advice}")
+            raise CheckpointError(
+                f"{path} has checkpoint version {data['checkpoint_version']}, not {_VERSION}; {advice}"
+            )
         progress = Progress(data["phase"], data["epoch"], tuple(data["history"]))
         complete = bool(data["complete"])
     except (ValueError, KeyError, TypeError) as error:
@@ -129,7 +131,9 @@ def load_trained(folder: Path, network: MultiExitNetwork) -> bool:
     try:
         recorded = str(json.loads(path.read_text())["fingerprint"])
     except (ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{path} is not a checkpoint ({error!r}); remove {folder} to train from the start") from None
+        raise CheckpointError(
+            f"{path} is not a checkpoint ({error!r}); remove {folder} to train from the start"
+        ) from None
     loaded = load_checkpoint(folder, network, recorded)
     network.eval()
     return loaded is not None and loaded[2]

@@ -104,7 +104,7 @@ def train(
     if phases and (strategy is not None or settings):
         raise SettingsError("give phases, or the fields of one phase, not both")
     if not phases:
-        phases = (TrainingSettings(**({"strategy": strategy} if strategy else {}), **settings),)
+        phases = (TrainingSettings(strategy=strategy or "joint", **settings),)
     _check(network, data, phases)
     folder = None if checkpoint is None else Path(checkpoint)
     fingerprint = _fingerprint(network, data.training, phases)
@@ -133,7 +133,9 @@ def _check(network: MultiExitNetwork, data: Dataset, phases: Sequence[TrainingSe
         )
     for settings in phases:
         if settings.exit_weights is not None and len(settings.exit_weights) != network.exits:
-            raise SettingsError(f"{len(settings.exit_weights)} exit_weights for {network.exits} exits: give one per exit")
+            raise SettingsError(
+                f"{len(settings.exit_weights)} exit_weights for {network.exits} exits: give one per exit"
+            )
         if settings.batch_size > len(split):
             raise SettingsError(f"batch_size={settings.batch_size} is more than the {len(split)} training images")
 

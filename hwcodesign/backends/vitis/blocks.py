@@ -94,7 +94,14 @@ class _Top:
 def _block(top: _Top, includes: Sequence[str], text: str, board: Board, *, step: bool, comment: str) -> Block:
     guard = f"{top.name.upper()}_H_"
     header = [f"#ifndef {guard}", f"#define {guard}", ""]
-    header += [f'#include "{name}"' for name in includes] + ["", f"// {comment}", text, f"{top.signature};", "", "#endif"]
+    header += [f'#include "{name}"' for name in includes] + [
+        "",
+        f"// {comment}",
+        text,
+        f"{top.signature};",
+        "",
+        "#endif",
+    ]
     pragmas = [*top.pragmas, *(f"INTERFACE {port.interface} port={port.name}" for port in top.ports)]
     if step:
         pragmas = ["INTERFACE ap_ctrl_none port=return", *pragmas, "PIPELINE II=1"]
@@ -145,7 +152,9 @@ struct {name}_config {{
         "tb/stream_fork_tb.h",
     )
     comment = f"Copies the output of {stage.name} to head{k} and to buffer{k}"
-    return _block(top, ["ap_fixed.h", "nnet_utils/nnet_types.h", "stream_fork.h"], text, board, step=False, comment=comment)
+    return _block(
+        top, ["ap_fixed.h", "nnet_utils/nnet_types.h", "stream_fork.h"], text, board, step=False, comment=comment
+    )
 
 
 def _buffer(accelerator: Accelerator, k: int, board: Board) -> Block:
@@ -172,7 +181,9 @@ struct {name}_config {{
         "tb/conditional_buffer_tb.h",
     )
     comment = f"Holds samples between stage{k} and stage{k + 1} until decision{k} forwards or drops them"
-    return _block(top, ["ap_fixed.h", "nnet_utils/nnet_types.h", "conditional_buffer.h"], text, board, step=True, comment=comment)
+    return _block(
+        top, ["ap_fixed.h", "nnet_utils/nnet_types.h", "conditional_buffer.h"], text, board, step=True, comment=comment
+    )
 
 
 def _merge(accelerator: Accelerator, board: Board) -> Block:

@@ -101,7 +101,8 @@ def _run_sample(accelerator: Accelerator) -> list[str]:
         lines += [
             f"    fork{k}(stage{k}_out, head{k}_in, buffer{k}_in);",
             f"    ns_head{k}::head{k}(head{k}_in, logits{k});",
-            f"    decision{k}(logits{k}, sample{k}, threshold[{k}], anytime, release{k}, sample{k + 1}, exit_records[{k}]);",
+            f"    decision{k}(logits{k}, sample{k}, threshold[{k}], anytime,",
+            f"              release{k}, sample{k + 1}, exit_records[{k}]);",
             f"    for (unsigned step = 0; step < 2 * {beats} + 2; step++) // in and out again, a beat a step",
             f"        buffer{k}(buffer{k}_in, release{k}, stage{k + 1}_in);",
         ]
@@ -121,7 +122,7 @@ def _drained(accelerator: Accelerator) -> list[str]:
 def _run(accelerator: Accelerator) -> list[str]:
     beats = beats_of(accelerator.stages[0].input_shape)
     return [
-        "// Runs `samples` samples of raw codes, channels last, ids from first_id; thresholds has one code per exit.",
+        "// Runs `samples` samples of raw codes, channels last, ids from first_id; thresholds: one code per exit.",
         "// Returns the number of records written, or -1 where a stream was not drained.",
         "long accelerator_run(const int32_t *codes, long samples, uint32_t first_id, const int32_t *thresholds, int anytime,",
         "                     hwc::host_record_t *out) {",
@@ -161,7 +162,7 @@ def _segment_function(segment: Segment) -> list[str]:
         f'    static hls::stream<{name}_in_t> in("{name}_in");',
         f'    static hls::stream<{name}_out_t> result("{name}_out");',
         "    for (long n = 0; n < samples; n++) {",
-        f"        hwc::write_codes<{name}_in_t>(codes + n * {beats_in} * {name}_in_t::size, {beats_in}, in);",
+        f"        hwc::write_codes(codes + n * {beats_in} * {name}_in_t::size, {beats_in}, in);",
         f"        ns_{name}::{name}(in, result);",
         f"        hwc::read_codes<{name}_out_t, {signed}>(result, {beats_out}, out + n * {beats_out} * {name}_out_t::size);",
         "        if (!in.empty() || !result.empty())",
