@@ -44,7 +44,7 @@ template <class beat_T> void write_codes(const int32_t *codes, unsigned beats, h
 }
 
 // Reads one sample's raw codes, sign-extended where the format is signed
-template <class beat_T, bool SIGNED> void read_codes(hls::stream<beat_T> &in, unsigned beats, int32_t *codes) {
+template <bool SIGNED, class beat_T> void read_codes(hls::stream<beat_T> &in, unsigned beats, int32_t *codes) {
     for (unsigned b = 0; b < beats; b++) {
         const beat_T beat = in.read();
         for (unsigned c = 0; c < beat_T::size; c++) {

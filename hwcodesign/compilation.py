@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from hwcodesign.accelerator import Accelerator, Arrays
-from hwcodesign.backends.conversion import ConversionSettings, LayerSettings, check_layers, convert
+from hwcodesign.backends.conversion import ConversionSettings, LayerSettings, check_layers, convert, warn_of_other_reuse
 from hwcodesign.backends.lowering import lower
 from hwcodesign.backends.vitis.project import write_blocks, write_model, write_segment
 from hwcodesign.boards import board_named
@@ -77,7 +77,9 @@ def compile(
         for segment in exported:
             project = generated / "vitis" / segment.name
             graph = convert(segment, settings, target, "Vitis", project)
-            segments.append(_checked(lower(segment.name, graph, segment.input_format, segment.input_shape), segment))
+            kernels = lower(segment.name, graph, segment.input_format, segment.input_shape)
+            warn_of_other_reuse(segment, settings, kernels)
+            segments.append(_checked(kernels, segment))
             write_segment(graph, segment.name, project)
         channels, height, width = network.input_shape
         accelerator = Accelerator(

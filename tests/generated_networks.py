@@ -53,7 +53,7 @@ def generate(seed: int, samples: int = 60) -> Generated:
     """Draw a network: 2 to 5 exits, 2 to 100 classes, sizes, kernels and bit widths at random."""
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
-    exits, classes = int(rng.integers(2, 6)), int(round(2 * 50 ** rng.random()))
+    exits, classes = int(rng.integers(2, 6)), round(2 * 50 ** rng.random())
     precision = layers.Precision(
         weights=int(rng.integers(2, 9)), activations=int(rng.integers(2, 9)), logits=int(rng.integers(4, 13))
     )

@@ -88,7 +88,7 @@ def test_folded_layers_compute_the_same_integers(
         compiled_design.policy,
         out=tmp_path / "folded",
         reuse=2,
-        layers={"heads.0.1": LayerSettings(reuse=16, strategy="resource"), "stages.1.0": LayerSettings(4, "resource")},
+        layers={"heads.0.1": LayerSettings(reuse=16, strategy="resource"), "stages.1.0": LayerSettings(3, "resource")},
     )
     reuse = {
         f"{segment.name}.{kernel.name}": kernel.reuse_factor
@@ -97,10 +97,18 @@ def test_folded_layers_compute_the_same_integers(
         if isinstance(kernel, Conv2D | Dense)
     }
     assert folded.manifest["settings"]["layers"]["heads.0.1"] == {"reuse": 16, "strategy": "resource"}
-    assert (reuse["head0.Dense_linear1"], reuse["stage1.Conv2D_conv0"], reuse["head1.Dense_linear1"]) == (16, 4, 2)
+    assert (reuse["head0.Dense_linear1"], reuse["stage1.Conv2D_conv0"], reuse["head1.Dense_linear1"]) == (16, 3, 2)
     reference = brevitas_outputs(trained_network, images)
     for on in ("software", "csim"):
         require_agreement(compare_outputs(on, folded.segment_outputs(images, on), reference, "brevitas"))
+
+
+def test_a_reuse_factor_that_hls4ml_changes_is_said(
+    trained_network: hw.MultiExitNetwork, compiled_design: hw.Design, tmp_path: Path
+) -> None:
+    layers = {"stages.1.0": LayerSettings(4, "resource")}
+    with pytest.warns(UserWarning, match=r"stages\.1\.0: reuse 4 does not divide .* hls4ml uses 3"):
+        hw.compile(trained_network, compiled_design.policy, out=tmp_path / "folded", layers=layers)
 
 
 @needs_gxx

@@ -20,6 +20,7 @@ from hls4ml.utils import config_from_onnx_model
 from hwcodesign.boards import Board
 from hwcodesign.errors import SettingsError, UnsupportedLayerError
 from hwcodesign.export import ExportedSegment
+from hwcodesign.kernels import Segment
 
 STRATEGIES = ("latency", "resource")
 
@@ -72,6 +73,27 @@ def check_layers(settings: ConversionSettings, segments: list[ExportedSegment]) 
             raise SettingsError(f"no layer is called {name!r}; there are {', '.join(sorted(known))}")
 
 
+def warn_of_other_reuse(segment: ExportedSegment, settings: ConversionSettings, kernels: Segment) -> None:
+    """Say where hls4ml chose another reuse factor than it was asked for: it takes the nearest that divides the work."""
+    for kernel in kernels.kernels:
+        module = _module_of(segment, kernel.name)
+        used = getattr(kernel, "reuse_factor", None)
+        if module is not None and used is not None and used != settings.of(module).reuse:
+            warnings.warn(
+                f"{module}: reuse {settings.of(module).reuse} does not divide its multiplications evenly; "
+                f"hls4ml uses {used}",
+                stacklevel=3,
+            )
+
+
+def _module_of(segment: ExportedSegment, layer: str) -> str | None:
+    """Torch name of an hls4ml layer, which is its node's name behind a prefix that hls4ml gives."""
+    for node, module in segment.modules.items():
+        if layer == node or layer.endswith(f"_{node}"):
+            return module
+    return None
+
+
 def convert(segment: ExportedSegment, settings: ConversionSettings, board: Board, backend: str, folder: Path) -> Any:
     """Convert one segment.
 
@@ -121,8 +143,8 @@ def _configure(config: dict[str, Any], segment: ExportedSegment, settings: Conve
     config["LayerName"][source]["Precision"]["result"] = segment.input_format.hls4ml_type
     config["Model"]["Strategy"] = settings.default.strategy
     for name, layer in config["LayerName"].items():
-        for node, module in segment.modules.items():
-            if name == node or name.endswith(f"_{node}"):
-                choice = settings.of(module)
-                layer["ReuseFactor"] = choice.reuse
-                layer["Strategy"] = choice.strategy
+        module = _module_of(segment, name)
+        if module is not None:
+            choice = settings.of(module)
+            layer["ReuseFactor"] = choice.reuse
+            layer["Strategy"] = choice.strategy

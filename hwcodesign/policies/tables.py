@@ -11,9 +11,10 @@ free of overflow whatever the logits. The tables hold, at `fraction` bits F:
 
 An index i = min(d >> shift, length - 1). The table ends at the largest difference that the logits' format
 allows, or where both functions round to zero; the last entry then stands for everything beyond. `shift` is
-zero unless the logits are so fine that the table would exceed 2^index_bits entries. The sum S = sum_c E[d_c] >= 2^F is split as S = 2^(F + e) (1 + m/M + ...),
-e its exponent above 2^F and m its next mantissa bits, so that ln(S / 2^F) = e ln 2 + L[m] and
-2^F / S = R[m] 2^-(F + e) up to the tables' rounding.
+zero unless the logits are so fine that the table would exceed 2^index_bits entries.
+
+The sum S = sum_c E[d_c] >= 2^F is split as S = 2^(F + e) (1 + m/M + ...), e its exponent above 2^F and m its
+next mantissa bits, so that ln(S / 2^F) = e ln 2 + L[m] and 2^F / S = R[m] 2^-(F + e) up to the tables' rounding.
 """
 
 from __future__ import annotations
