@@ -11,7 +11,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from hwcodesign.costs import ExitCosts
-from hwcodesign.errors import DesignError, PolicyError
+from hwcodesign.errors import DesignError, HwcodesignError, PolicyError
 from hwcodesign.files import sha256, sha256_json
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.kernels import Segment, kernel_from_json, kernel_to_json
@@ -127,7 +127,7 @@ class Accelerator:
         """Read what `to_json` wrote.
 
         Raises:
-            DesignError: fields are missing, or weights are not those that the configuration hash was made of.
+            DesignError: fields are missing or damaged, or weights are not those of the configuration hash.
         """
         try:
             channels, height, width = data["input_shape"]
@@ -142,10 +142,14 @@ class Accelerator:
             recorded = data["configuration_hash"]
         except KeyError as error:
             raise DesignError(f"the design file lacks {error}: compile the design again") from None
+        except HwcodesignError:
+            raise
+        except (AttributeError, TypeError, ValueError) as error:
+            raise DesignError(f"the design file is damaged ({error}): compile the design again") from None
         if accelerator.configuration_hash != recorded:
             raise DesignError(
                 f"the design's configuration hash is {accelerator.configuration_hash[:12]}…, its file says "
-                f"{recorded[:12]}…: a file was altered; compile the design again"
+                f"{str(recorded)[:12]}…: a file was altered; compile the design again"
             )
         return accelerator
 

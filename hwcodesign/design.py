@@ -164,8 +164,8 @@ def load(folder: Path | str) -> Design:
     if not isinstance(manifest, dict) or manifest.get("design_version") != DESIGN_VERSION:
         raise DesignError(f"{path} is not a design of version {DESIGN_VERSION}: compile the design again")
     weights = folder / WEIGHTS
-    if not weights.exists() or sha256_file(weights) != manifest["weights_sha256"]:
+    if not weights.exists() or sha256_file(weights) != manifest.get("weights_sha256"):
         raise DesignError(f"{weights} is missing or was altered: compile the design again")
     with np.load(weights, allow_pickle=False) as arrays:
-        accelerator = Accelerator.from_json(manifest["accelerator"], dict(arrays))
+        accelerator = Accelerator.from_json(manifest.get("accelerator", {}), dict(arrays))
     return Design(accelerator, folder, manifest)

@@ -1,4 +1,4 @@
-"""What test files share: exact reference arithmetic, and one small network, trained, fitted and compiled once a session.
+"""What test files share: exact reference arithmetic, and a small network, trained, fitted and compiled once a session.
 
 Fixtures import what they need when they are asked for, so that tests of the NumPy part run where torch is missing.
 """
@@ -152,7 +152,7 @@ def trained_network(small_network: Callable[[int], MultiExitNetwork], digits_dat
 
 
 @pytest.fixture(scope="session")
-def fitted_policy(trained_network: MultiExitNetwork, digits_data: Dataset) -> ExitPolicy:
+def fitted_policy(trained_network: MultiExitNetwork) -> ExitPolicy:
     """An entropy policy of the trained network under which samples leave at each of its exits."""
     from hwcodesign.fitting import fit_policy
 
@@ -170,7 +170,7 @@ def compiled_design(
 
 
 @pytest.fixture(scope="session")
-def share_of_files() -> Callable[[Path], dict[str, bytes]]:
+def files_below() -> Callable[[Path], dict[str, bytes]]:
     """Every file below a folder: relative path to content."""
 
     def read(folder: Path) -> dict[str, bytes]:

@@ -73,7 +73,7 @@ def make_conv(
     result: FixedPoint | None,
     finer: int = 0,
 ) -> Conv2D:
-    """A random convolution whose accumulator has `finer` bits more than its products; `result` None is the accumulator."""
+    """A random convolution whose accumulator has `finer` bits more than its products; no `result` is the accumulator."""
     height, width, channels = shape
     depth = 1 if depthwise else channels
     fraction = input_format.fraction + weight_format.fraction + finer
@@ -592,7 +592,7 @@ def test_a_kernel_is_the_same_after_json_and_npz(kernel: Kernel, tmp_path: Path)
 
 def test_a_stored_kernel_of_an_unknown_kind_is_refused_with_those_known() -> None:
     with pytest.raises(
-        DesignError, match="kernel kind 'attention' is unknown.*activation, add, conv2d, dense, max_pool2d"
+        DesignError, match=r"kernel kind 'attention' is unknown.*activation, add, conv2d, dense, max_pool2d"
     ):
         kernel_from_json({"kind": "attention"}, {})
 

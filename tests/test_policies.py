@@ -579,7 +579,7 @@ def test_requests_that_cannot_be_met_or_understood_are_refused() -> None:
             PolicyError, match=rf"confidence {confidence} goes with accuracy_drop and lies in 0\.5\.\.1"
         ):
             fit(policy, statistics, accuracy_drop=0.1, confidence=confidence)
-    with pytest.raises(PolicyError, match="confidence 0.9 goes with accuracy_drop"):
+    with pytest.raises(PolicyError, match=r"confidence 0\.9 goes with accuracy_drop"):
         fit(policy, statistics, budget=0.5, confidence=0.9)
     with pytest.raises(PolicyError, match="2 costs for 3 exits: give one per exit"):
         ExitStatistics.of(policy, [np.zeros((1, 3), np.int64)] * 3, np.zeros(1), [0.5, 1.0])

@@ -7,7 +7,9 @@ and rank, the sizes as big-endian 32-bit integers, then the values.
 from __future__ import annotations
 
 import gzip
+import math
 import os
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -64,13 +66,13 @@ def read_idx(path: Path, rank: int) -> NDArray[np.uint8]:
         raise DataError(f"{path} is not there: put the data set's original files there")
     try:
         data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path} cannot be read ({error}): fetch it again") from None
     head = 4 + 4 * rank
     if len(data) < head or data[:4] != bytes([0, 0, _UNSIGNED_BYTE, rank]):
         raise DataError(f"{path} is not an IDX file of rank {rank} with unsigned bytes: fetch it again")
     shape = [int.from_bytes(data[4 + 4 * i : 8 + 4 * i], "big") for i in range(rank)]
-    if len(data) - head != int(np.prod(shape)):
+    if len(data) - head != math.prod(shape):
         raise DataError(f"{path} has {len(data) - head} values where its head says {shape}: fetch it again")
     return np.frombuffer(data, np.uint8, offset=head).reshape(shape)
 
@@ -79,6 +81,11 @@ def _load(name: str) -> Dataset:
     folder = data_folder(name)
     training, test = _part(folder, "train"), _part(folder, "t10k")
     kept = len(training) - _FITTING
+    if kept < 1:
+        raise DataError(
+            f"{name} has {len(training)} training images, of which {_FITTING} are kept for fitting: "
+            f"put the data set's original files into {folder}"
+        )
     return Dataset(
         name,
         INPUT_FORMAT,

@@ -1,0 +1,148 @@
+"""The command line and the main job, as a user runs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+RECIPE = """
+import dataclasses
+import hwcodesign as hw
+DIGITS = hw.load_recipe("digits")
+RECIPE = dataclasses.replace(
+    DIGITS, name="quick", training=(hw.TrainingSettings(epochs=6, batch_size=50, learning_rate=0.02, seed=3),)
+)
+"""
+
+
+def hwcodesign(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    root = Path(__file__).resolve().parent.parent
+    env = {**os.environ, "PYTHONPATH": str(root), "COLUMNS": "100", **environment}
+    command = [sys.executable, "-m", "hwcodesign.cli", *arguments]
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the main job has run for a quickly trained recipe."""
+    if shutil.which("g++") is None:
+        pytest.skip("g++ is not installed: the main job compiles C++")
+    folder = tmp_path_factory.mktemp("cli")
+    (folder / "quick.py").write_text(RECIPE)
+    done = hwcodesign(folder, "run", "quick.py")
+    assert done.returncode == 0, done.stderr
+    assert "All compared backends agree in every bit." in done.stdout
+    return folder
+
+
+def test_run_leaves_a_report_whose_figures_are_those_of_the_records(finished: Path) -> None:
+    report = json.loads((finished / "build/quick/report.json").read_text())
+    assert {"early_exit", "last_exit"} <= set(report["accuracy"])
+    assert sum(report["exit_share"]) == pytest.approx(1.0)
+    c, full = report["macs"]["at_exit"], report["macs"]["full"]
+    shares = sum(share * cost for share, cost in zip(report["exit_share"], c, strict=True)) / full
+    assert report["macs_share"] == pytest.approx(shares)
+    lines = {tuple(line["backends"]) for line in report["agreement"]}
+    assert lines == {("brevitas", "software"), ("brevitas", "csim")}
+    assert all(line["mismatches"] == 0 and line["samples"] == 400 and line["values"] for line in report["agreement"])
+
+
+def test_run_leaves_pictures_a_page_a_policy_and_the_sources(finished: Path) -> None:
+    build = finished / "build/quick"
+    for name in ("cost_curve.png", "exit_share.png", "extreme_images.png"):
+        assert (build / name).read_bytes().startswith(b"\x89PNG"), name
+    assert "cost_curve.png" in (build / "report.html").read_text()
+    assert json.loads((build / "policy.json").read_text())["criterion"] == "max_softmax"
+    for project in ("stage0", "head2", "fork1", "buffer0", "decision2", "merge"):
+        assert list((build / "design/vitis" / project).glob("*.tcl")), project
+
+
+def test_each_verb_does_its_part_on_what_the_last_left(finished: Path) -> None:
+    for verb, key in (
+        ("train", "fitting_accuracy"),
+        ("fit", "thresholds"),
+        ("compile", "projects"),
+        ("report", "name"),
+    ):
+        done = hwcodesign(finished, verb, "quick.py", "--json")
+        assert done.returncode == 0, done.stderr
+        assert key in json.loads(done.stdout)
+
+
+def test_simulate_gives_the_same_figures_on_software_and_csim(finished: Path) -> None:
+    figures = [
+        json.loads(hwcodesign(finished, "simulate", "quick.py", "--on", on, "--json").stdout)
+        for on in ("software", "csim")
+    ]
+    assert figures[0].pop("on") == "software"
+    assert figures[1].pop("on") == "csim"
+    assert figures[0] == figures[1]
+
+
+def test_fit_takes_another_request(finished: Path, tmp_path: Path) -> None:
+    shutil.copytree(finished / "build", tmp_path / "build")
+    shutil.copy(finished / "quick.py", tmp_path)
+    done = hwcodesign(tmp_path, "fit", "quick.py", "--criterion", "margin", "--budget", "0.3", "--json")
+    fitted = json.loads(done.stdout)
+    assert fitted["method"] == "budget=0.3"
+    assert fitted["cost_share"] <= 0.3
+    done = hwcodesign(tmp_path, "fit", "quick.py", "--budget", "0.01")
+    assert done.returncode == 1
+    assert "budget 0.01 of the full cost cannot be met" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("run", "nonsense"), "no recipe is called 'nonsense'; there are blenet_fashion, blenet_mnist, digits_lenet"),
+        (("run", "blenet"), "'blenet' may be blenet_fashion or blenet_mnist"),
+        (("run", "missing.py"), "there is no recipe file missing.py"),
+        (("run", "empty.py"), "exports no RECIPE"),
+        (("run", "broken.py"), "ZeroDivisionError"),
+        (("train", "blenet_mnist"), "set HWCODESIGN_DATA to the folder above it"),
+        (("train", "blenet_mnist", "--data", "nowhere"), "there is no data set at nowhere/mnist"),
+        (("compile", "digits"), "holds no finished training: run hwcodesign train digits first"),
+        (("simulate", "digits"), "has no design.json"),
+        (("report", "digits"), "report.json is not there: run hwcodesign run digits first"),
+        (("compile", "digits", "--build"), "building needs Vitis HLS"),
+    ],
+)
+def test_a_mistake_is_one_line_that_says_what_to_do(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
+    (tmp_path / "empty.py").write_text("")
+    (tmp_path / "broken.py").write_text("1 / 0\n")
+    done = hwcodesign(tmp_path, *arguments, HWCODESIGN_DATA="")
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "build").exists() or not any((tmp_path / "build").rglob("*.json"))
+
+
+def test_build_runs_every_project_with_the_vitis_on_path_and_stops_where_one_fails(
+    finished: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(finished / "build", tmp_path / "build")
+    shutil.copy(finished / "quick.py", tmp_path)
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    log = tmp_path / "calls"
+    # stands for the vendor's command: records how it was called, and fails where a file says so
+    (tools / "vitis-run").write_text(f'#!/bin/sh\necho "$(basename "$PWD") $*" >>{log}\necho working\ntest ! -e fail\n')
+    (tools / "vitis-run").chmod(0o755)
+    path = f"{tools}:{os.environ['PATH']}"
+    done = hwcodesign(tmp_path, "compile", "quick.py", "--build", PATH=path)
+    assert done.returncode == 0, done.stderr
+    calls = log.read_text().splitlines()
+    assert len(calls) == 14
+    assert "stage0 --mode hls --tcl build_prj.tcl" in calls
+    assert "decision1 --mode hls --tcl build_block.tcl" in calls
+    (tools / "vitis-run").write_text("#!/bin/sh\necho out of licences\nexit 3\n")
+    done = hwcodesign(tmp_path, "compile", "quick.py", "--build", PATH=path)
+    assert done.returncode == 1
+    assert "Vitis failed on stage0 with status 3" in done.stderr
+    assert "out of licences" in done.stderr

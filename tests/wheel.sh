@@ -1,0 +1,32 @@
+#!/bin/sh
+# Build the wheel, install it into an empty environment elsewhere, and run the main job and a design from there.
+set -eu
+root=$(cd "$(dirname "$0")/.." && pwd)
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+"$root/.venv/bin/python" -m build --wheel --outdir "$scratch/dist" "$root" >"$scratch/build.log" 2>&1 || { cat "$scratch/build.log"; exit 1; }
+wheel=$(echo "$scratch"/dist/*.whl)
+cd "$scratch"
+# the base install: NumPy alone
+"${PYTHON:-python3}" -m venv base
+base/bin/python -m pip install --quiet --constraint "$root/constraints.txt" "$wheel"
+# everything, and the main job
+"${PYTHON:-python3}" -m venv all
+all/bin/python -m pip install --quiet --constraint "$root/constraints.txt" "hwcodesign[all] @ file://$wheel"
+all/bin/hwcodesign run digits
+base/bin/python - <<'PYTHON'
+import importlib.util
+import json
+
+import numpy as np
+
+import hwcodesign as hw
+
+assert importlib.util.find_spec("torch") is None, "the base install brought torch"
+design = hw.load("build/digits/design")
+records = design.run(np.zeros((3, 1, 8, 8), np.uint8), on="software")
+assert records["sample_id"].tolist() == [0, 1, 2]
+report = json.load(open("build/digits/report.json"))
+assert all(line["mismatches"] == 0 and line["values"] > 0 for line in report["agreement"])
+print("the wheel runs the main job, and its base install runs the design with NumPy", np.__version__)
+PYTHON
