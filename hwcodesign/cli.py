@@ -15,6 +15,7 @@ from hwcodesign.errors import HwcodesignError, MissingExtraError
 try:
     import typer
     from rich.console import Console
+    from rich.markup import escape
     from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 except ModuleNotFoundError as error:
     sys.exit(f"the hwcodesign command needs {error.name}: pip install 'hwcodesign[cli]'")
@@ -100,6 +101,7 @@ def run(recipe: RecipeName, out: Out = None, data: Data = None, json: Json = Fal
     from hwcodesign.report.terminal import print_report
 
     job = _run(recipe, out, data, quiet=json)
+    pipeline.check_before_training(job, job.recipe.build())
     network, splits = _train(job, quiet=json)
     policy = pipeline.fitted_policy(job, network, splits)
     design = pipeline.compiled_design(job, network, policy)
@@ -226,18 +228,25 @@ def _design(job: Run) -> Design:
     return load(job.folder / DESIGN)
 
 
+def _fail(text: str) -> None:
+    _error.print(f"[bold red]error:[/] {escape(text)}", soft_wrap=True, highlight=False)
+    sys.exit(1)
+
+
 def main() -> None:
     """Entry point: deliberate errors are one line, anything else is a bug and keeps its traceback."""
     warnings.filterwarnings("default", category=UserWarning, module="hwcodesign")
     try:
         app()
-    except HwcodesignError as error:
-        _error.print(f"[bold red]error:[/] {error}", soft_wrap=True, highlight=False)
-        sys.exit(1)
+    except MissingExtraError as error:
+        _fail(str(error))
     except ModuleNotFoundError as error:
-        missing = MissingExtraError(f"this command needs {error.name}: pip install 'hwcodesign[all]'")
-        _error.print(f"[bold red]error:[/] {missing}", soft_wrap=True, highlight=False)
-        sys.exit(1)
+        _fail(f"this command needs {error.name}: pip install 'hwcodesign[all]'")
+    except HwcodesignError as error:
+        _fail(str(error))
+    except OSError as error:
+        # a full disk, a folder that may not be written: nothing half-written was moved into place
+        _fail(f"{error}; what was there before is unchanged")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import importlib.metadata
 import platform
 import re
 import shutil
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -121,6 +122,21 @@ def _require_replaceable(out: Path) -> None:
     """Refuse to replace a folder that holds anything but a design."""
     if out.exists() and not (out.is_dir() and ((out / MANIFEST).exists() or not any(out.iterdir()))):
         raise SettingsError(f"out={str(out)!r} exists and is no design: name another folder, since compile replaces it")
+
+
+def check_compiles(network: MultiExitNetwork, settings: ConversionSettings, board: str) -> None:
+    """Go through export, conversion and lowering without keeping anything: what `compile` would refuse is refused.
+
+    Raises:
+        SettingsError, UnsupportedLayerError, FormatError: as `compile`.
+    """
+    network.check()
+    with tempfile.TemporaryDirectory() as scratch:
+        exported = export_network(network, Path(scratch))
+        check_layers(settings, exported)
+        for segment in exported:
+            graph = convert(segment, settings, board_named(board), "Vitis", Path(scratch) / segment.name)
+            _checked(lower(segment.name, graph, segment.input_format, segment.input_shape), segment)
 
 
 def _checked(segment: Segment, exported: ExportedSegment) -> Segment:

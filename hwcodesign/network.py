@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 import torch
+from brevitas.proxy.quant_proxy import QuantProxyFromInjector
 from brevitas.quant_tensor import IntQuantTensor, QuantTensor
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -99,12 +100,21 @@ class MultiExitNetwork(nn.Module):
             yield x
 
     def check(self) -> None:
-        """Check shapes and quantisers of every boundary, on one blank image.
+        """Check the shapes of every boundary and the scale of every quantiser, on one blank image.
 
         Raises:
-            NetworkError: names the stage or head, and what does not fit.
+            NetworkError: names the stage, head or quantiser, and what does not fit.
         """
-        _, heads = self.boundaries()
+        hooks = [
+            module.register_forward_hook(_scale_check(name))
+            for name, module in self.named_modules()
+            if isinstance(module, QuantProxyFromInjector)
+        ]
+        try:
+            _, heads = self.boundaries()
+        finally:
+            for hook in hooks:
+                hook.remove()
         classes = {boundary.shape for boundary in heads}
         if len(classes) != 1 or len(next(iter(classes))) != 1 or next(iter(classes))[0] < 2:
             shapes = ", ".join(str(boundary.shape) for boundary in heads)
@@ -225,8 +235,28 @@ def _codes(tensor: Tensor, fmt: FixedPoint) -> NDArray[np.int64]:
 def _run(name: str, module: nn.Module, x: Tensor) -> Any:
     try:
         return module(x)
+    except NetworkError:
+        raise
     except (RuntimeError, ValueError) as error:
         raise NetworkError(f"{name} cannot take its input of shape {tuple(x.shape[1:])}: {error}") from error
+
+
+def _scale_check(name: str) -> Callable[[nn.Module, Any, Any], None]:
+    """A forward hook that refuses a quantiser whose scale is not a power of two, or whose zero point is not zero."""
+
+    def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
+        if not isinstance(output, IntQuantTensor):
+            return  # a quantiser that is switched off
+        for scale in output.scale.detach().reshape(-1).tolist():
+            if math.log2(scale) != round(math.log2(scale)):
+                raise NetworkError(
+                    f"{name} has scale {scale:.6g}, which is not a power of two: use a fixed-point quantiser, "
+                    "for example Int8WeightPerTensorFixedPoint or Uint8ActPerTensorFixedPoint"
+                )
+        if output.zero_point.detach().any():
+            raise NetworkError(f"{name} has a zero point that is not zero: fixed point has none")
+
+    return hook
 
 
 def _boundary(name: str, tensor: Any) -> Boundary:
@@ -235,17 +265,11 @@ def _boundary(name: str, tensor: Any) -> Boundary:
             f"{name} ends in a plain tensor: end it in a Brevitas quantiser with return_quant_tensor=True, "
             "for example hwcodesign.layers.relu or .logits"
         )
-    scale, zero, bits = (np.asarray(t.detach()) for t in (tensor.scale, tensor.zero_point, tensor.bit_width))
+    scale, bits = (np.asarray(t.detach()) for t in (tensor.scale, tensor.bit_width))
     if scale.size != 1:
         raise NetworkError(f"{name} has {scale.size} scales, one a channel: a boundary needs one scale for its tensor")
+    _scale_check(name)(nn.Identity(), None, tensor)
     exponent = math.log2(float(scale.reshape(())))
-    if exponent != round(exponent):
-        raise NetworkError(
-            f"{name} has scale {float(scale.reshape(())):.6g}, which is not a power of two: "
-            "use a fixed-point quantiser, for example Uint8ActPerTensorFixedPoint"
-        )
-    if zero.any():
-        raise NetworkError(f"{name} has zero point {zero.reshape(-1)[0]:g}: fixed point needs zero")
     width = int(bits)
     fmt = FixedPoint(width, width + int(exponent), bool(tensor.signed), Rounding.RND_CONV, Overflow.SAT)
     return Boundary(fmt, tuple(tensor.value.shape[1:]))

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwcodesign.compilation import compile
+from hwcodesign.backends.conversion import ConversionSettings, LayerSettings
+from hwcodesign.compilation import check_compiles, compile
 from hwcodesign.costs import ExitCosts
 from hwcodesign.data import Dataset
 from hwcodesign.design import Design
@@ -27,6 +28,7 @@ from hwcodesign.recipes import PolicySettings, Recipe
 from hwcodesign.report.schema import Agreement as AgreementReport
 from hwcodesign.report.schema import CriterionReport, Report, SingleExit
 from hwcodesign.runtime.records import Records
+from hwcodesign.simulation.csim import find_compiler
 from hwcodesign.training import Observer, train
 from hwcodesign.training.checkpoint import load_trained
 from hwcodesign.verification import (
@@ -83,6 +85,24 @@ class Results:
     curves: dict[str, list[OperatingPoint]]
     chosen: OperatingPoint
     costs: ExitCosts
+
+
+def check_before_training(run: Run, network: MultiExitNetwork) -> None:
+    """Find out what later steps would refuse, before the long one.
+
+    Raises:
+        HwcodesignError: the policy's or the hardware's settings, a layer, or a missing compiler.
+    """
+    policy, hardware = run.recipe.policy, run.recipe.compile
+    requests = (policy.accuracy_drop, policy.budget, policy.thresholds)
+    if sum(request is not None for request in requests) != 1:
+        raise PolicyError("a recipe's policy names exactly one of accuracy_drop, budget and thresholds")
+    heads = [head.format for head in network.boundaries()[1]]
+    ExitPolicy.build(policy.criterion, heads, network.classes, policy.thresholds, temperature=policy.temperature)
+    settings = ConversionSettings(LayerSettings(hardware.reuse, hardware.strategy), hardware.layers)
+    with run.step("check", "checking that the network fits the hardware flow"):
+        check_compiles(network, settings, hardware.board)
+    find_compiler()
 
 
 def trained_network(run: Run, data: Dataset, observer: Observer | None = None) -> MultiExitNetwork:

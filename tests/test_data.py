@@ -180,7 +180,7 @@ def flipped(data: bytes, at: int) -> bytes:
     "data",
     [PACKED[:-1], PACKED[:-8], PACKED[: len(PACKED) // 2], PACKED[:5], b"not gzip at all", flipped(PACKED, -6),
      flipped(PACKED, 11), flipped(PACKED, len(PACKED) // 2), PACKED + b"more"],
-    ids=["one byte short", "no trailer", "half", "head", "no gzip", "checksum", "deflate head", "deflate body", "trailing"],
+    ids=["short", "no trailer", "half", "head", "no gzip", "checksum", "deflate head", "deflate body", "more"],
 )  # fmt: skip
 def test_a_gzip_file_that_is_damaged_is_refused_and_named(data: bytes, tmp_path: Path) -> None:
     path = tmp_path / "train-images-idx3-ubyte.gz"

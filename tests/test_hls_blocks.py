@@ -140,7 +140,8 @@ MUTATIONS = [
 
 def include_flags(root: Path) -> list[str]:
     spec = importlib.util.find_spec("hls4ml")
-    assert spec is not None and spec.submodule_search_locations
+    assert spec is not None
+    assert spec.submodule_search_locations
     templates = Path(spec.submodule_search_locations[0]) / "templates" / "vivado"
     own = [f"-I{root / 'tb' / 'stalling'}", f"-I{root}", f"-I{root / 'tb' / 'instances'}"]
     return [*own, "-isystem", str(templates / "ap_types"), "-isystem", str(templates)]
@@ -230,7 +231,7 @@ def programs(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRe
         yield found
 
 
-def test_every_block_has_an_instance():
+def test_every_block_has_an_instance() -> None:
     blocks = {"exit_decision", "stream_fork", "conditional_buffer", "record_merge"}
     benches = {name: (INSTANCES / f"{name}_tb.cpp").read_text(encoding="utf-8") for name in NAMES}
     assert {block for block in blocks if any(f"tb/{block}_tb.h" in text for text in benches.values())} == blocks
@@ -239,7 +240,7 @@ def test_every_block_has_an_instance():
         assert f"criteria/{criterion}.h" in headers
 
 
-def test_every_block_is_in_the_index():
+def test_every_block_is_in_the_index() -> None:
     index = (HLS / "README.md").read_text(encoding="utf-8")
     for header in [*HLS.glob("*.h"), *HLS.glob("criteria/*.h")]:
         assert f"`{header.relative_to(HLS).as_posix()}`" in index
@@ -247,14 +248,14 @@ def test_every_block_is_in_the_index():
 
 @pytest.mark.parametrize("seed", SEEDS, ids=lambda seed: f"seed{seed}")
 @pytest.mark.parametrize("name", NAMES)
-def test_block_matches_its_reference(programs: Programs, name: str, seed: int):
+def test_block_matches_its_reference(programs: Programs, name: str, seed: int) -> None:
     done = run(programs[name], seed)
     assert done.returncode == 0, done.stdout
     assert done.stdout.splitlines()[-1] == "PASS"
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
-def test_testbench_notices(programs: Programs, mutation: Mutation):
+def test_testbench_notices(programs: Programs, mutation: Mutation) -> None:
     done = run(programs[mutation.name], SEEDS[0])
     assert done.returncode != 0, f"{mutation.name} went unnoticed:\n{done.stdout}"
     assert done.stdout.splitlines()[-1] == "FAIL"

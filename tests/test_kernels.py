@@ -73,7 +73,7 @@ def make_conv(
     result: FixedPoint | None,
     finer: int = 0,
 ) -> Conv2D:
-    """A random convolution whose accumulator has `finer` bits more than its products; no `result` is the accumulator."""
+    """A random convolution whose accumulator has `finer` bits more than its products; by default its result."""
     height, width, channels = shape
     depth = 1 if depthwise else channels
     fraction = input_format.fraction + weight_format.fraction + finer

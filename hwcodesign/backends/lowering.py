@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from hwcodesign.errors import UnsupportedLayerError
+from hwcodesign.errors import FormatError, UnsupportedLayerError
 from hwcodesign.fixedpoint import Codes, FixedPoint
 from hwcodesign.kernels import INPUT, Activation, Add, Conv2D, Dense, Kernel, MaxPool2D, Reshape, Segment
 
@@ -60,7 +60,7 @@ def lower(name: str, graph: Any, input_format: FixedPoint, input_shape: Sequence
 
     Raises:
         UnsupportedLayerError: a layer without a kernel.
-        FormatError: an accumulator that could round or overflow.
+        FormatError: an accumulator that could round or overflow, or a weight that is not quantised.
     """
     reading = _Reading(name)
     reading.formats[INPUT], reading.shapes[INPUT] = input_format, tuple(input_shape)
@@ -76,7 +76,10 @@ def lower(name: str, graph: Any, input_format: FixedPoint, input_shape: Sequence
                 f"there are kernels for {', '.join(sorted(LOWERINGS))} (merge batch normalisation into the layer "
                 "before it, make average pooling a depthwise convolution with constant weights, stop at logits)"
             )
-        kernel = lowering(layer, reading)
+        try:
+            kernel = lowering(layer, reading)
+        except FormatError as error:
+            raise FormatError(f"{name}: {error}") from None
         if kernel is None:
             continue
         kernels.append(kernel)
@@ -100,7 +103,13 @@ def _weights(layer: Any, name: str) -> tuple[Codes, FixedPoint]:
     values = np.asarray(variable.data, np.float64)
     if name == "weight" and layer.get_attr("_weights_transposed", False):
         values = np.moveaxis(values, 0, -1)  # the resource strategy puts outputs first
-    return fmt.encode(values), fmt
+    codes = fmt.encode(values)
+    if not np.array_equal(codes * fmt.scale, values):
+        raise FormatError(
+            f"the {name} of layer {layer.name} is not on the grid of {fmt}, the type that hls4ml gives it: quantise it "
+            "with a fixed-point quantiser, for example by hwcodesign.layers"
+        )
+    return codes, fmt
 
 
 def _bias(layer: Any, accumulator: FixedPoint) -> Codes:

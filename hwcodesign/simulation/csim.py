@@ -67,9 +67,7 @@ def build_library(accelerator: Accelerator, folder: Path, workers: int | None = 
     library = folder / LIBRARIES / f"accelerator-{sha256(''.join(digests).encode())[:16]}.so"
     if library.exists():
         return library
-    compiler = shutil.which("g++")
-    if compiler is None:
-        raise ToolError("on='csim' needs g++ (Debian and Ubuntu: apt install g++); on='software' does not")
+    compiler = find_compiler()
     objects = [
         folder / LIBRARIES / f"{unit.source.stem}-{digest[:16]}.o" for unit, digest in zip(units, digests, strict=True)
     ]
@@ -82,6 +80,18 @@ def build_library(accelerator: Accelerator, folder: Path, workers: int | None = 
         _run([compiler, "-shared", "-Wl,-Bsymbolic", *map(str, objects), "-o", str(linked)])
         write_bytes(library, linked.read_bytes())
     return library
+
+
+def find_compiler() -> str:
+    """Path of g++.
+
+    Raises:
+        ToolError: it is not installed.
+    """
+    compiler = shutil.which("g++")
+    if compiler is None:
+        raise ToolError("on='csim' needs g++ (Debian and Ubuntu: apt install g++); on='software' does not")
+    return compiler
 
 
 def _units(accelerator: Accelerator, folder: Path) -> list[_Unit]:

@@ -1,0 +1,132 @@
+"""From torch to QONNX to hls4ml's graph: what is taken, under which name, and what is refused before any long work."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import brevitas.nn as qnn
+import onnx
+import pytest
+import torch
+from brevitas.quant import Int8ActPerTensorFloat, Int8WeightPerTensorFloat
+from torch import nn
+
+import hwcodesign as hw
+from hwcodesign import layers
+from hwcodesign.backends.conversion import ConversionSettings, LayerSettings
+from hwcodesign.compilation import check_compiles
+from hwcodesign.errors import FormatError, NetworkError, SettingsError, UnsupportedLayerError
+from hwcodesign.export import export_network
+
+P = layers.Precision()
+
+
+def network(first: nn.Module) -> hw.MultiExitNetwork:
+    """Two exits; `first` takes (1, 8, 8) to (4, 6, 6)."""
+    torch.manual_seed(5)
+    heads = [
+        nn.Sequential(nn.Flatten(), layers.linear(features, 3, precision=P), layers.logits(precision=P))
+        for features in (4 * 6 * 6, 4 * 4 * 4)
+    ]
+    second = nn.Sequential(layers.conv2d(4, 4, 3, precision=P), layers.relu(precision=P))
+    stages = [nn.Sequential(first, layers.relu(precision=P)), second]
+    return hw.MultiExitNetwork(stages, heads, hw.FixedPoint(5, 1, signed=False), (1, 8, 8))
+
+
+def conv() -> nn.Module:
+    return layers.conv2d(1, 4, 3, precision=P)
+
+
+def test_a_network_of_quantised_layers_compiles() -> None:
+    check_compiles(network(conv()), ConversionSettings(), "pynq-z2")
+
+
+@pytest.mark.parametrize(
+    ("first", "message"),
+    [
+        (
+            nn.Sequential(conv(), nn.BatchNorm2d(4)),
+            r"stage0: layer \w+ of class BatchNorm.* \(merge batch norm",
+        ),
+        (nn.Sequential(conv(), nn.Sigmoid()), r"stage0: activation sigmoid of \w+ has no exact kernel; use relu"),
+        (nn.Sequential(conv(), nn.AvgPool2d(3, 1, 1)), r"hls4ml cannot take stage0: .* AveragePool"),
+        (nn.Sequential(conv(), nn.MaxPool2d(3, 1, 1)), r"stage0: max-pooling \w+ is padded"),
+    ],
+    ids=["batch norm", "sigmoid", "average pooling", "padded max-pooling"],
+)
+def test_a_layer_without_an_exact_kernel_is_refused_by_name(first: nn.Module, message: str) -> None:
+    with pytest.raises(UnsupportedLayerError, match=message):
+        check_compiles(network(first), ConversionSettings(), "pynq-z2")
+
+
+def test_weights_that_are_not_quantised_are_refused() -> None:
+    with pytest.raises(FormatError, match=r"stage0: the weight of layer \w+ is not on the grid .* quantise it"):
+        check_compiles(network(nn.Conv2d(1, 4, 3)), ConversionSettings(), "pynq-z2")
+
+
+def test_a_bias_that_is_not_quantised_is_refused() -> None:
+    first = conv()
+    first.bias_quant.disable_quant = True
+    with pytest.raises(FormatError, match=r"stage0: the bias of layer \w+ is not on the grid"):
+        check_compiles(network(first), ConversionSettings(), "pynq-z2")
+
+
+def test_a_weight_scale_that_is_no_power_of_two_is_refused_with_the_layer_and_the_scale() -> None:
+    pattern = r"^stages\.0\.0\.weight_quant has scale 0\.\d+, which is not a power of two"
+    with pytest.raises(NetworkError, match=pattern):
+        network(qnn.QuantConv2d(1, 4, 3, weight_quant=Int8WeightPerTensorFloat))
+
+
+def test_an_activation_scale_that_training_took_off_the_powers_of_two_is_refused() -> None:
+    net = network(nn.Sequential(conv(), qnn.QuantIdentity(act_quant=Int8ActPerTensorFloat)))
+    net.train()
+    net(torch.rand(4, 1, 8, 8))
+    with pytest.raises(
+        NetworkError, match=r"^stages\.0\.0\.1\.act_quant has scale 0\.\d+, which is not a power of two"
+    ):
+        check_compiles(net, ConversionSettings(), "pynq-z2")
+
+
+def test_layers_keep_the_names_of_their_modules(tmp_path: Path) -> None:
+    net = network(conv())
+    net.stages[0] = nn.Sequential()
+    net.stages[0].add_module("look", conv())
+    net.stages[0].add_module("Keep-It", layers.relu(precision=P))
+    stage = export_network(net, tmp_path)[0]
+    assert {"look": "stages.0.look", "keep_it": "stages.0.Keep-It"}.items() <= stage.modules.items()
+    names = [node.name for node in onnx.load(tmp_path / "stage0.onnx").graph.node]
+    assert "look" in names
+    assert "keep_it" in names
+
+
+def test_settings_for_a_layer_that_does_not_exist_are_refused_with_those_that_do() -> None:
+    settings = ConversionSettings(layers={"stages.7.conv": LayerSettings(2)})
+    with pytest.raises(SettingsError, match=r"no layer is called 'stages\.7\.conv'; there are heads\.0\.0, "):
+        check_compiles(network(conv()), settings, "pynq-z2")
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: LayerSettings(0), "reuse 0 is not a positive"),
+        (lambda: LayerSettings(1, "fast"), "strategy 'fast' is not one of latency, resource"),
+        (lambda: layers.Precision(weights=9), "weights=9 bits is not in 2..8"),
+    ],
+)
+def test_settings_out_of_range_are_refused_when_they_are_made(make: object, message: str) -> None:
+    with pytest.raises(SettingsError, match=re.escape(message)):
+        make()  # type: ignore[operator]
+
+
+def test_an_unknown_board_is_refused_with_those_there_are() -> None:
+    with pytest.raises(SettingsError, match=r"no board is called 'de10'; there are pynq-z1, pynq-z2"):
+        check_compiles(network(conv()), ConversionSettings(), "de10")
+
+
+def test_export_leaves_the_network_as_it_was(tmp_path: Path) -> None:
+    net = network(conv()).train()
+    before = net.digest()
+    export_network(net, tmp_path)
+    assert net.digest() == before
+    assert all(module.training for module in net.modules() if isinstance(module, nn.Conv2d | nn.Linear))
