@@ -20,7 +20,7 @@ from hwcodesign.boards import board_named
 from hwcodesign.design import DESIGN_VERSION, MANIFEST, WEIGHTS, Design
 from hwcodesign.errors import FormatError, SettingsError
 from hwcodesign.export import ExportedSegment, export_network
-from hwcodesign.files import replaced_folder, sha256_file, write_json
+from hwcodesign.files import replaced_folder, sha256_file, sha256_json, write_json
 from hwcodesign.kernels import Segment
 from hwcodesign.network import MultiExitNetwork
 from hwcodesign.policies import ExitPolicy
@@ -108,6 +108,7 @@ def compile(
             "projects": [segment.name for segment in segments] + blocks,
             "tools": {tool: _version(tool) for tool in _TOOLS} | {"python": platform.python_version()},
             "accelerator": accelerator.to_json(arrays),
+            "policy_sha256": sha256_json(policy.to_json()),
         }
         np.savez(generated / WEIGHTS, **arrays)
         manifest["weights_sha256"] = sha256_file(generated / WEIGHTS)

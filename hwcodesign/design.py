@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from hwcodesign.accelerator import Accelerator
 from hwcodesign.costs import ExitCosts
 from hwcodesign.errors import DesignError, SettingsError
-from hwcodesign.files import sha256_file
+from hwcodesign.files import sha256_file, sha256_json
 from hwcodesign.images import channels_last, encode_images
 from hwcodesign.policies import ExitPolicy, Threshold
 from hwcodesign.runtime import software
@@ -168,4 +168,6 @@ def load(folder: Path | str) -> Design:
         raise DesignError(f"{weights} is missing or was altered: compile the design again")
     with np.load(weights, allow_pickle=False) as arrays:
         accelerator = Accelerator.from_json(manifest.get("accelerator", {}), dict(arrays))
+    if sha256_json(accelerator.policy.to_json()) != manifest.get("policy_sha256"):
+        raise DesignError(f"the policy in {path} was altered: give thresholds to run() instead, or compile again")
     return Design(accelerator, folder, manifest)

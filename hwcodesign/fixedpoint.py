@@ -73,8 +73,12 @@ class FixedPoint:
                 f"fixed-point width {self.width} is not in 1..{MAX_WIDTH}: "
                 "a code must be exact in float64; use a narrower format"
             )
-        object.__setattr__(self, "rounding", Rounding(self.rounding))
-        object.__setattr__(self, "overflow", Overflow(self.overflow))
+        for name, modes in (("rounding", Rounding), ("overflow", Overflow)):
+            try:
+                object.__setattr__(self, name, modes(getattr(self, name)))
+            except ValueError:
+                known = ", ".join(mode.value for mode in modes)
+                raise FormatError(f"{name} mode {getattr(self, name)!r} is not one of {known}") from None
 
     @property
     def fraction(self) -> int:

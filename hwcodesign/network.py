@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from hwcodesign.costs import ExitCosts
-from hwcodesign.errors import NetworkError
+from hwcodesign.errors import ImagesError, NetworkError
 from hwcodesign.fixedpoint import FixedPoint, Overflow, Rounding
 from hwcodesign.images import encode_images
 
@@ -176,6 +176,8 @@ class MultiExitNetwork(nn.Module):
             Stage outputs, channels last, and logits (N, classes).
         """
         codes = encode_images(images, self.input_format, self.input_shape)
+        if not len(codes):
+            raise ImagesError("no images: give one at least")
         network = self.reference()
         stage_formats, head_formats = network.boundaries()
         stages: list[list[NDArray[np.int64]]] = [[] for _ in stage_formats]

@@ -220,6 +220,8 @@ class ExitPolicy:
         Raises:
             PolicyError: another version, an unknown criterion, or missing fields.
         """
+        if not isinstance(data, dict):
+            raise PolicyError(f"a policy file holds an object, not {type(data).__name__}: fit the policy again")
         if data.get("policy_version") != POLICY_VERSION:
             raise PolicyError(
                 f"policy version {data.get('policy_version')!r} is not {POLICY_VERSION}: fit the policy again"

@@ -143,8 +143,8 @@ def _set_limits(axes: Axes, points: NDArray[np.float64], full: float, chosen: fl
 def _draw_curves(axes: Axes, curves: Mapping[str, Sequence[OperatingPoint]], full: float) -> None:
     axes.axhline(full, color=_FAINT, linestyle="--", linewidth=1.2, zorder=1)
     axes.annotate(
-        f"last exit {100 * full:.2f}%", (0.0, full), xycoords=axes.get_yaxis_transform(), xytext=(4, 3),
-        textcoords="offset points", color=_FAINT, fontsize=9, path_effects=_HALO,
+        f"last exit {100 * full:.2f}%", (0.72, full), xycoords=axes.get_yaxis_transform(), xytext=(0, 3),
+        textcoords="offset points", ha="center", color=_FAINT, fontsize=9, path_effects=_HALO,
     )  # fmt: skip
     for k, (name, curve) in enumerate(curves.items()):
         colour, marker = _CRITERION_LOOKS[k % len(_CRITERION_LOOKS)]
