@@ -24,10 +24,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hwcodesign.runtime.software import BATCH
+
 RECIPE = "blenet_mnist"
 ROUNDS = 5
 #: Images each contender runs a round; C simulation is slow enough with fewer.
 IMAGES = {"software": 10_000, "software_full": 10_000, "onnxruntime": 10_000, "csim": 60}
+ONNX_BATCH = 64
 TITLES = {
     "software": "software, with exits, at the operating point",
     "software_full": "software, the same network without exits",
@@ -101,8 +104,11 @@ def contender(name: str, folder: Path) -> Callable[[NDArray[Any]], object]:
         session = onnxruntime.InferenceSession(str(folder / "float.onnx"), options, providers=["CPUExecutionProvider"])
 
         def run_onnx(images: NDArray[Any]) -> object:
-            batches = [images[i : i + 64].astype(np.float32) * np.float32(1 / 256) for i in range(0, len(images), 64)]
-            return [session.run(None, {"images": batch})[0].argmax(axis=1) for batch in batches]
+            labels = []
+            for start in range(0, len(images), ONNX_BATCH):
+                batch = images[start : start + ONNX_BATCH].astype(np.float32) * np.float32(1 / 256)
+                labels.append(session.run(None, {"images": batch})[0].argmax(axis=1))
+            return labels
 
         return run_onnx
 
@@ -118,7 +124,6 @@ def contender(name: str, folder: Path) -> Callable[[NDArray[Any]], object]:
         return lambda images: design.run(images, on="software")
 
     from hwcodesign.images import channels_last
-    from hwcodesign.runtime.software import BATCH
 
     def run_full(images: NDArray[Any]) -> object:
         labels = []
@@ -167,7 +172,10 @@ def measure(folder: Path) -> dict[str, dict[str, float]]:
             assert process.stdout is not None
             process.stdin.write("round\n")
             process.stdin.flush()
-            results[name].append(json.loads(process.stdout.readline()))
+            line = process.stdout.readline()
+            if not line:
+                raise SystemExit(f"{name} ended early, see above")
+            results[name].append(json.loads(line))
         print(f"· round {number + 1} of {ROUNDS}", flush=True)
     for process in processes.values():
         process.communicate()
@@ -198,8 +206,9 @@ bytes and leave as labels or records. Measured on {platform.machine()}, Python {
 | | images/s | software with exits is | peak memory of the process |
 |---|---:|---:|---:|
 {rows}
-C simulation runs {IMAGES["csim"]} images a round, the others {IMAGES["software"]:,}. Peak memory is that of the whole
-process: Python, NumPy and the {IMAGES["software"]:,} images included, which are 7.5 MiB.
+C simulation runs {IMAGES["csim"]} images a round, the others {IMAGES["software"]:,}, software in batches of {BATCH},
+onnxruntime in batches of {ONNX_BATCH}. Peak memory is that of the whole process: Python, NumPy and the
+{IMAGES["software"]:,} images included, which are 7.5 MiB.
 """
 
 

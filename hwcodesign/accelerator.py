@@ -14,10 +14,8 @@ from hwcodesign.costs import ExitCosts
 from hwcodesign.errors import DesignError, HwcodesignError, PolicyError
 from hwcodesign.files import sha256, sha256_json
 from hwcodesign.fixedpoint import FixedPoint
-from hwcodesign.kernels import Segment, kernel_from_json, kernel_to_json
+from hwcodesign.kernels import Arrays, Segment, kernel_from_json, kernel_to_json
 from hwcodesign.policies import ExitPolicy
-
-Arrays = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +76,12 @@ class Accelerator:
     def macs(self) -> ExitCosts:
         """Multiply-accumulates of the kernels."""
         return ExitCosts(tuple(s.macs for s in self.stages), tuple(h.macs for h in self.heads))
+
+    @property
+    def blocks(self) -> tuple[str, ...]:
+        """Names of everything around the segments, in the order in which data meets it."""
+        early = [f"{block}{k}" for k in range(self.exits - 1) for block in ("fork", "decision", "buffer")]
+        return (*early, f"decision{self.exits - 1}", "merge")
 
     def least_buffer_beats(self, k: int) -> int:
         """Beats that the buffer behind stage k must hold at least: one whole sample, or the fork would wait for

@@ -210,15 +210,23 @@ def report(recipe: RecipeName, out: Out = None, data: Data = None, json: Json = 
     path = job.folder / REPORT
     if not path.exists():
         raise DesignError(f"{path} is not there: run hwcodesign run {recipe} first")
-    content = _read_json(path)
+    content = _read_report(path)
     if json:
         _print(content, True, "")
     else:
         print_report(content, Console(), written_files(job.folder))
 
 
-def _read_json(path: Path) -> Any:
-    return json.loads(path.read_text())
+def _read_report(path: Path) -> Any:
+    from hwcodesign.errors import DesignError
+
+    try:
+        content = json.loads(path.read_text())
+    except ValueError as error:
+        raise DesignError(f"{path} is not JSON ({error}): run the recipe again") from None
+    if not isinstance(content, dict) or "agreement" not in content:
+        raise DesignError(f"{path} is no report: run the recipe again")
+    return content
 
 
 def _design(job: Run) -> Design:
@@ -246,7 +254,7 @@ def main() -> None:
         _fail(str(error))
     except OSError as error:
         # a full disk, a folder that may not be written: nothing half-written was moved into place
-        _fail(f"{error}; what was there before is unchanged")
+        _fail(str(error))
 
 
 if __name__ == "__main__":

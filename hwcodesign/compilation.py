@@ -9,19 +9,20 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from hwcodesign.accelerator import Accelerator, Arrays
+from hwcodesign.accelerator import Accelerator
 from hwcodesign.backends.conversion import ConversionSettings, LayerSettings, check_layers, convert, warn_of_other_reuse
 from hwcodesign.backends.lowering import lower
 from hwcodesign.backends.vitis.project import write_blocks, write_model, write_segment
-from hwcodesign.boards import board_named
+from hwcodesign.boards import Board, board_named
 from hwcodesign.design import DESIGN_VERSION, MANIFEST, WEIGHTS, Design
 from hwcodesign.errors import FormatError, SettingsError
 from hwcodesign.export import ExportedSegment, export_network
 from hwcodesign.files import replaced_folder, sha256_file, sha256_json, write_json
-from hwcodesign.kernels import Segment
+from hwcodesign.kernels import Arrays, Segment
 from hwcodesign.network import MultiExitNetwork
 from hwcodesign.policies import ExitPolicy
 from hwcodesign.simulation.csim import LIBRARIES
@@ -63,28 +64,15 @@ def compile(
         SettingsError, UnsupportedLayerError, FormatError, PolicyError: before anything in `out` changes.
     """
     out = Path(out)
-    if backend not in _BACKENDS:
-        raise SettingsError(f"backend {backend!r} is not one of {', '.join(_BACKENDS)}")
-    if buffer_samples < 1:
-        raise SettingsError(f"buffer_samples={buffer_samples}: a conditional buffer holds one whole sample at least")
+    check_target(out, backend, buffer_samples)
     target = board_named(board)
     settings = ConversionSettings(LayerSettings(reuse, strategy), dict(layers or {}))
     network.check()
-    _require_replaceable(out)
     with replaced_folder(out) as generated:
-        exported = export_network(network, generated / "qonnx")
-        check_layers(settings, exported)
-        segments = []
-        for segment in exported:
-            project = generated / "vitis" / segment.name
-            graph = convert(segment, settings, target, "Vitis", project)
-            kernels = lower(segment.name, graph, segment.input_format, segment.input_shape)
-            warn_of_other_reuse(segment, settings, kernels)
-            segments.append(_checked(kernels, segment))
-            write_segment(graph, segment.name, project)
+        segments = _write_segments(network, settings, target, generated)
         channels, height, width = network.input_shape
         accelerator = Accelerator(
-            _identifier(name or out.name),
+            _identifier(name or out.resolve().name),
             (channels, height, width),
             tuple(segments[0::2]),
             tuple(segments[1::2]),
@@ -93,7 +81,6 @@ def compile(
         )
         blocks = write_blocks(accelerator, target, generated / "vitis")
         write_model(accelerator, generated / "csim")
-        arrays: Arrays = {}
         manifest = {
             "design_version": DESIGN_VERSION,
             "backend": backend,
@@ -107,20 +94,54 @@ def compile(
             "network_sha256": network.digest(),
             "projects": [segment.name for segment in segments] + blocks,
             "tools": {tool: _version(tool) for tool in _TOOLS} | {"python": platform.python_version()},
-            "accelerator": accelerator.to_json(arrays),
-            "policy_sha256": sha256_json(policy.to_json()),
+            **_write_weights(accelerator, generated),
         }
-        np.savez(generated / WEIGHTS, **arrays)
-        manifest["weights_sha256"] = sha256_file(generated / WEIGHTS)
         write_json(generated / "policy.json", policy.to_json())
         write_json(generated / MANIFEST, manifest)
-        if (out / LIBRARIES).is_dir():  # named by the digests of their sources, so never stale
+        if (out / LIBRARIES).is_dir():  # named by the digests of what they were made of
             shutil.copytree(out / LIBRARIES, generated / LIBRARIES)
     return Design(accelerator, out, manifest)
 
 
-def _require_replaceable(out: Path) -> None:
-    """Refuse to replace a folder that holds anything but a design."""
+def _write_segments(
+    network: MultiExitNetwork, settings: ConversionSettings, board: Board, folder: Path
+) -> list[Segment]:
+    """Export, convert and lower every stage and head, and write its QONNX graph and its project."""
+    exported = export_network(network, folder / "qonnx")
+    check_layers(settings, exported)
+    segments = []
+    for segment in exported:
+        project = folder / "vitis" / segment.name
+        graph = convert(segment, settings, board, "Vitis", project)
+        kernels = lower(segment.name, graph, segment.input_format, segment.input_shape)
+        warn_of_other_reuse(segment, settings, kernels)
+        segments.append(_checked(kernels, segment))
+        write_segment(graph, segment.name, project)
+    return segments
+
+
+def _write_weights(accelerator: Accelerator, folder: Path) -> dict[str, Any]:
+    """Write weights.npz; returns the accelerator's part of the manifest, with the hashes that seal it."""
+    arrays: Arrays = {}
+    data = accelerator.to_json(arrays)
+    np.savez(folder / WEIGHTS, **arrays)
+    return {
+        "accelerator": data,
+        "policy_sha256": sha256_json(accelerator.policy.to_json()),
+        "weights_sha256": sha256_file(folder / WEIGHTS),
+    }
+
+
+def check_target(out: Path, backend: str, buffer_samples: int) -> None:
+    """Refuse settings that no network could be compiled with, and a folder that `compile` must not replace.
+
+    Raises:
+        SettingsError: naming the setting.
+    """
+    if backend not in _BACKENDS:
+        raise SettingsError(f"backend {backend!r} is not one of {', '.join(_BACKENDS)}")
+    if buffer_samples < 1:
+        raise SettingsError(f"buffer_samples={buffer_samples}: a conditional buffer holds one whole sample at least")
     if out.exists() and not (out.is_dir() and ((out / MANIFEST).exists() or not any(out.iterdir()))):
         raise SettingsError(f"out={str(out)!r} exists and is no design: name another folder, since compile replaces it")
 

@@ -80,7 +80,10 @@ class Design:
         thresholds: Sequence[Threshold] | None = None,
         leave_at: int | None = None,
     ) -> Iterator[Records]:
-        """Records as they come; in anytime mode every refinement. Arguments as for `run`, checked before the first."""
+        """Records as they come, in anytime mode every refinement; csim gives them all at once.
+
+        Arguments are those of `run`, and are checked at the call.
+        """
         codes = encode_images(images, self.accelerator.input_format, self.accelerator.input_shape)
         control = exit_control(self.policy, mode, thresholds=thresholds, leave_at=leave_at)
         name, backend = self._backend(on)

@@ -41,16 +41,21 @@ def write_json(path: Path, data: Any) -> None:
 @contextmanager
 def replaced_folder(path: Path) -> Iterator[Path]:
     """A new folder to fill; it takes the place of `path` when the block ends without an error."""
+    path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    before = temporary.with_suffix(".before")
     try:
         yield temporary
         temporary.chmod(0o755)
         if path.exists():
-            shutil.rmtree(path)
+            path.replace(before)
         temporary.replace(path)
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        if before.exists() and not path.exists():
+            before.replace(path)
+        for folder in (temporary, before):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def sha256(data: bytes) -> str:

@@ -23,6 +23,7 @@ from hwcodesign.policies import (
     FittedOn,
     OperatingPoint,
     Threshold,
+    check_request,
     evaluate,
     fit,
 )
@@ -58,10 +59,7 @@ def fit_policy(
     Raises:
         PolicyError: not exactly one request, no fitting data, or a request that cannot be met.
     """
-    requests = {"accuracy_drop": accuracy_drop, "budget": budget, "thresholds": thresholds}
-    given = {name: value for name, value in requests.items() if value is not None}
-    if len(given) != 1:
-        raise PolicyError(f"give exactly one of accuracy_drop, budget and thresholds, not {sorted(given) or 'none'}")
+    check_request(accuracy_drop, budget, thresholds, confidence)
     _, heads = network.boundaries()
     policy = ExitPolicy.build(criterion, [head.format for head in heads], network.classes, temperature=temperature)
     note = _patience_note(policy)
@@ -73,9 +71,9 @@ def fit_policy(
     images, labels = fitting
     codes = encode_images(images, network.input_format, network.input_shape)
     labels = np.asarray(labels)
-    if len(labels) != len(codes) or len(codes) == 0:
+    if labels.shape != (len(codes),) or not len(codes):
         raise PolicyError(
-            f"{len(codes)} fitting images and {len(labels)} labels: give one label an image, at least one"
+            f"{len(codes)} fitting images and labels of shape {labels.shape}: give one label an image, at least one"
         )
     logits = network.logits(codes)
     statistics = ExitStatistics.of(policy, logits, labels, (costs or network.costs()).shares)
@@ -83,8 +81,8 @@ def fit_policy(
     policy = policy.with_codes(point.codes)
     if policy.threshold_codes[:-1] != point.codes:
         raise PolicyError(f"thresholds {policy.thresholds} do not stand for the codes {point.codes} that were fitted")
-    asked = {**given, **({"confidence": confidence} if confidence is not None else {})}
-    method = ", ".join(f"{name}={value}" for name, value in asked.items())
+    asked = {"accuracy_drop": accuracy_drop, "budget": budget, "confidence": confidence}
+    method = ", ".join(f"{name}={value}" for name, value in asked.items() if value is not None)
     fitted = _fitted_on(policy, statistics, point, logits, method)
     digest = sha256(codes.astype("<i8").tobytes() + labels.astype("<i8").tobytes())
     fitted = dataclasses.replace(fitted, data_sha256=digest, network_sha256=network.digest(), note=note)

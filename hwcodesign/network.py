@@ -66,6 +66,11 @@ class MultiExitNetwork(nn.Module):
         self.heads = nn.ModuleList(heads)
         self.input_format = input_format
         self.input_shape = tuple(int(size) for size in input_shape)
+        weights = [id(parameter) for part in (*stages, *heads) for parameter in part.parameters()]
+        if len(set(weights)) != len(weights):
+            raise NetworkError(
+                "a layer is used in two stages or heads: in hardware each has its own, so make one for each"
+            )
         self.check()
 
     @property

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwcodesign.backends.conversion import ConversionSettings, LayerSettings
-from hwcodesign.compilation import check_compiles, compile
+from hwcodesign.compilation import check_compiles, check_target, compile
 from hwcodesign.costs import ExitCosts
 from hwcodesign.data import Dataset
 from hwcodesign.design import Design
@@ -23,7 +23,15 @@ from hwcodesign.errors import CheckpointError, PolicyError
 from hwcodesign.files import write_json
 from hwcodesign.fitting import fit_policy, float_disagreement
 from hwcodesign.network import MultiExitNetwork
-from hwcodesign.policies import CRITERIA, ExitPolicy, ExitStatistics, OperatingPoint, cost_curve, evaluate
+from hwcodesign.policies import (
+    CRITERIA,
+    ExitPolicy,
+    ExitStatistics,
+    OperatingPoint,
+    check_request,
+    cost_curve,
+    evaluate,
+)
 from hwcodesign.recipes import PolicySettings, Recipe
 from hwcodesign.report.schema import Agreement as AgreementReport
 from hwcodesign.report.schema import CriterionReport, Report, SingleExit
@@ -94,9 +102,8 @@ def check_before_training(run: Run, network: MultiExitNetwork) -> None:
         HwcodesignError: the policy's or the hardware's settings, a layer, or a missing compiler.
     """
     policy, hardware = run.recipe.policy, run.recipe.compile
-    requests = (policy.accuracy_drop, policy.budget, policy.thresholds)
-    if sum(request is not None for request in requests) != 1:
-        raise PolicyError("a recipe's policy names exactly one of accuracy_drop, budget and thresholds")
+    check_request(policy.accuracy_drop, policy.budget, policy.thresholds, policy.confidence)
+    check_target(run.folder / DESIGN, hardware.backend, hardware.buffer_samples)
     heads = [head.format for head in network.boundaries()[1]]
     ExitPolicy.build(policy.criterion, heads, network.classes, policy.thresholds, temperature=policy.temperature)
     settings = ConversionSettings(LayerSettings(hardware.reuse, hardware.strategy), hardware.layers)
@@ -256,7 +263,12 @@ def _criteria(
         own = settings if name == settings.criterion else dataclasses.replace(settings, criterion=name)
         if own.thresholds is not None and name != settings.criterion:
             continue  # thresholds in one criterion's unit say nothing about another
-        policy = _fit(network, data, own)
+        try:
+            policy = _fit(network, data, own)
+        except PolicyError:
+            if name == settings.criterion:
+                raise
+            continue  # it cannot meet the request, as patience cannot a small budget
         test = ExitStatistics.of(policy, logits, data.test.labels, costs)
         fitting = ExitStatistics.of(policy, fitting_logits, data.fitting.labels, costs)
         point = evaluate(test, policy.threshold_codes[:-1])

@@ -46,8 +46,10 @@ def brevitas_outputs(network: MultiExitNetwork, images: NDArray[Any]) -> dict[st
 
 
 def brevitas_records(design: Design, logits: Sequence[NDArray[np.int64]]) -> Records:
-    """The records that Brevitas' logits mean under a design's policy, all exits computed, one sample at a time in
-    spirit: nothing is skipped or compacted, so it shares no control flow with the backends.
+    """The records that Brevitas' logits mean under a design's policy.
+
+    All exits are computed and nothing is skipped or compacted, so it shares no control flow with the backends. Scores
+    are the policy's own, as in software; csim computes them in C++.
 
     Returns:
         (N,) final records in sample order.
@@ -95,6 +97,8 @@ def require_agreement(agreements: Sequence[Agreement]) -> None:
     """Raises:
     MismatchError: any comparison found a mismatch, or compared nothing.
     """
+    if not agreements:
+        raise MismatchError("nothing was compared")
     for agreement in agreements:
         if agreement.mismatches or not agreement.values:
             raise MismatchError(

@@ -56,8 +56,8 @@ def verify_network(
 ) -> Iterator[Agreement]:
     """Compare Brevitas, software and csim: every logit once, every record for each criterion.
 
-    Thresholds are those of a middle point of the criterion's own curve on `fitting`, so that samples leave
-    everywhere. Segments are the same under every criterion and are compared under the first.
+    Thresholds are those of a middle point of the criterion's own curve on `fitting`, so that samples leave at several
+    exits where the criterion can have it so. Segments are the same under every criterion: the first compares them.
     """
     reference = brevitas_outputs(network, images)
     logits = [reference[f"head{k}"] for k in range(network.exits)]
@@ -131,9 +131,9 @@ Every integer of every backend, compared in `==`; there is no tolerance anywhere
 
 * *features, logits*: every segment alone, on all samples, exits ignored; each fed by the one before it.
 * *records*: the composed accelerator under the policy; every field but `cycles`. "leaving 60%/40%" is the share of
-  samples leaving at each exit; thresholds lie in the middle of the criterion's curve, so that all are reached.
+  samples leaving at each exit; thresholds lie in the middle of the criterion's curve.
 * The reference is Brevitas in float64, all exits computed, nothing skipped; its records share no control flow with
-  the backends.
+  the backends, and their scores are Python's: that csim's C++ gives the same ones is part of what is shown.
 
 | network | | backends | compared | samples | values | mismatches |
 |---|---|---|---|---:|---:|---:|

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 import hwcodesign as hw
+from hwcodesign import layers
 from hwcodesign.backends.conversion import LayerSettings
 from hwcodesign.data import Dataset
 from hwcodesign.errors import MismatchError
@@ -152,6 +156,45 @@ def test_every_field_of_a_record_but_cycles_is_compared(compiled_design: hw.Desi
     assert compare_records("software", expected[:-1], expected, "brevitas", "records").mismatches > 0
 
 
+def test_codes_wider_than_float32_reach_the_first_stage_whole() -> None:
+    torch.manual_seed(2)
+    precision = layers.Precision()
+
+    def head(features: int) -> nn.Module:
+        return nn.Sequential(
+            nn.Flatten(), layers.linear(features, 4, precision=precision), layers.logits(precision=precision)
+        )
+
+    stages = [
+        nn.Sequential(layers.conv2d(channels, 2, 3, precision=precision), layers.relu(precision=precision))
+        for channels in (1, 2)
+    ]
+    network = hw.MultiExitNetwork(stages, [head(32), head(8)], hw.FixedPoint(31, 1, signed=False), (1, 6, 6))
+    images = np.random.default_rng(2).integers(0, 2**31, (200, 1, 6, 6))
+    network.train()(torch.from_numpy(images * 2.0**-30).float())
+    network.eval()
+    with tempfile.TemporaryDirectory() as folder:
+        policy = hw.fit_policy(network, None, criterion="margin", thresholds=[0.05])
+        design = hw.compile(network, policy, out=Path(folder) / "wide")
+    expected = brevitas_records(design, network.logits(images))
+    assert compare_records("software", design.run(images), expected, "brevitas", "records").mismatches == 0
+
+
+@needs_gxx
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="no /proc here to count mapped libraries in")
+def test_simulating_again_and_again_leaves_no_library_mapped(compiled_design: hw.Design, digits_data: Dataset) -> None:
+    def mapped() -> int:
+        return Path("/proc/self/maps").read_text().count("accelerator.so")
+
+    compiled_design.run(digits_data.test.images[:4], "csim")
+    before = mapped()
+    for _ in range(5):
+        compiled_design.run(digits_data.test.images[:4], "csim")
+    assert mapped() == before == 0
+
+
 def test_comparing_nothing_is_no_agreement() -> None:
+    with pytest.raises(MismatchError, match="nothing was compared"):
+        require_agreement([])
     with pytest.raises(MismatchError, match="of 0 values"):
         require_agreement([Agreement(("brevitas", "csim"), "records", 0, 0, 0)])

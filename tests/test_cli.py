@@ -123,6 +123,48 @@ def test_a_mistake_is_one_line_that_says_what_to_do(tmp_path: Path, arguments: t
     assert not (tmp_path / "build").exists() or not any((tmp_path / "build").rglob("*.json"))
 
 
+def test_a_budget_that_only_some_criteria_can_meet_still_gives_a_report(tmp_path: Path) -> None:
+    (tmp_path / "budget.py").write_text(RECIPE + "policy = hw.PolicySettings(budget=0.2)\n"
+        "RECIPE = dataclasses.replace(RECIPE, name='budget', policy=policy)\n")  # fmt: skip
+    if shutil.which("g++") is None:
+        pytest.skip("g++ is not installed: the main job compiles C++")
+    done = hwcodesign(tmp_path, "run", "budget.py", "--json")
+    assert done.returncode == 0, done.stderr
+    assert sorted(json.loads(done.stdout)["criteria"]) == ["entropy", "margin", "max_softmax"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("policy=hw.PolicySettings(accuracy_drop=1.5)", "accuracy_drop 1.5 is not in 0..1"),
+        ("policy=hw.PolicySettings(accuracy_drop=0.1, confidence=2)", "confidence 2 goes with accuracy_drop"),
+        ("policy=hw.PolicySettings(budget=0.5, thresholds=(1, 1))", "give exactly one of accuracy_drop, budget and"),
+        ("policy=hw.PolicySettings(thresholds=(0.5,))", "1 thresholds for 3 exits"),
+        ("policy=hw.PolicySettings(thresholds=(0.5, 1.5))", "threshold 1.5 is outside max_softmax's range 0 to 1"),
+        ("compile=hw.CompileSettings(buffer_samples=0)", "buffer_samples=0: a conditional buffer holds one whole"),
+        ("compile=hw.CompileSettings(backend='streamrtl')", "backend 'streamrtl' is not one of vitis"),
+        ("compile=hw.CompileSettings(board='de10')", "no board is called 'de10'"),
+    ],
+)
+def test_what_later_steps_would_refuse_is_refused_before_training(tmp_path: Path, change: str, message: str) -> None:
+    (tmp_path / "bad.py").write_text(f"{RECIPE}\nRECIPE = dataclasses.replace(RECIPE, {change})\n")
+    done = hwcodesign(tmp_path, "run", "bad.py")
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert not (tmp_path / "build" / "quick" / "training").exists()
+
+
+def test_a_damaged_report_is_refused(finished: Path, tmp_path: Path) -> None:
+    shutil.copy(finished / "quick.py", tmp_path)
+    path = tmp_path / "build/quick/report.json"
+    path.parent.mkdir(parents=True)
+    for text, message in (("{", "is not JSON"), ("{}", "is no report")):
+        path.write_text(text)
+        done = hwcodesign(tmp_path, "report", "quick.py")
+        assert done.returncode == 1
+        assert message in done.stderr
+
+
 def test_build_runs_every_project_with_the_vitis_on_path_and_stops_where_one_fails(
     finished: Path, tmp_path: Path
 ) -> None:

@@ -585,3 +585,15 @@ def test_a_name_that_does_not_exist_is_an_ordinary_attribute_error() -> None:
     with pytest.raises(AttributeError, match="module 'hwcodesign' has no attribute 'magic'"):
         hw.magic  # noqa: B018
     assert set(hw.__all__) <= set(dir(hw))
+
+
+def test_compile_replaces_a_design_behind_a_link_and_leaves_the_link(
+    trained_network: MultiExitNetwork, fitted_policy: ExitPolicy, tmp_path: Path
+) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    for _ in range(2):
+        hw.compile(trained_network, fitted_policy, out=tmp_path / "link")
+        assert (tmp_path / "link").is_symlink()
+        load(tmp_path / "real")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "real"]

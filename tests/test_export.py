@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from pathlib import Path
 
 import brevitas.nn as qnn
@@ -14,10 +15,13 @@ from torch import nn
 
 import hwcodesign as hw
 from hwcodesign import layers
-from hwcodesign.backends.conversion import ConversionSettings, LayerSettings
+from hwcodesign.backends.conversion import ConversionSettings, LayerSettings, convert
+from hwcodesign.backends.lowering import lower
+from hwcodesign.boards import board_named
 from hwcodesign.compilation import check_compiles
 from hwcodesign.errors import FormatError, NetworkError, SettingsError, UnsupportedLayerError
 from hwcodesign.export import export_network
+from hwcodesign.kernels import Conv2D
 
 P = layers.Precision()
 
@@ -98,6 +102,31 @@ def test_layers_keep_the_names_of_their_modules(tmp_path: Path) -> None:
     names = [node.name for node in onnx.load(tmp_path / "stage0.onnx").graph.node]
     assert "look" in names
     assert "keep_it" in names
+
+
+def test_a_setting_reaches_the_layer_that_it_names_though_another_name_ends_alike() -> None:
+    net = network(conv())
+    inner = nn.Sequential()
+    inner.add_module("conv", layers.conv2d(4, 4, 3, padding=1, precision=P))
+    net.stages[0] = nn.Sequential()
+    net.stages[0].add_module("conv", conv())
+    net.stages[0].add_module("act", layers.relu(precision=P))
+    net.stages[0].add_module("block", inner)
+    net.stages[0].add_module("last", layers.relu(precision=P))
+    for named, expected in (("stages.0.conv", [3, 1]), ("stages.0.block.conv", [1, 3])):
+        settings = ConversionSettings(layers={named: LayerSettings(3)})
+        with tempfile.TemporaryDirectory() as scratch:
+            stage = export_network(net, Path(scratch))[0]
+            graph = convert(stage, settings, board_named("pynq-z2"), "Vitis", Path(scratch) / "stage0")
+            segment = lower("stage0", graph, stage.input_format, stage.input_shape)
+        assert [kernel.reuse_factor for kernel in segment.kernels if isinstance(kernel, Conv2D)] == expected
+
+
+def test_a_layer_that_two_stages_share_is_refused() -> None:
+    head = nn.Sequential(nn.Flatten(), layers.linear(64, 3, precision=P), layers.logits(precision=P))
+    stages = [nn.Sequential(layers.conv2d(1, 1, 1, precision=P), layers.relu(precision=P)) for _ in range(2)]
+    with pytest.raises(NetworkError, match="a layer is used in two stages or heads"):
+        hw.MultiExitNetwork(stages, [head, head], hw.FixedPoint(5, 1, signed=False), (1, 8, 8))
 
 
 def test_settings_for_a_layer_that_does_not_exist_are_refused_with_those_that_do() -> None:

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Build the wheel, install it into an empty environment elsewhere, and run the main job and a design from there.
+# Build the wheel, install it into empty environments elsewhere, run the main job in one, and its design in another that
+# has NumPy alone. BASE_PYTHON and BASE_NUMPY choose the latter's versions: python3.10 and 1.22.0 are the oldest allowed.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 scratch=$(mktemp -d)
@@ -8,8 +9,8 @@ trap 'rm -rf "$scratch"' EXIT
 wheel=$(echo "$scratch"/dist/*.whl)
 cd "$scratch"
 # the base install: NumPy alone
-"${PYTHON:-python3}" -m venv base
-base/bin/python -m pip install --quiet --constraint "$root/constraints.txt" "$wheel"
+"${BASE_PYTHON:-${PYTHON:-python3}}" -m venv base
+base/bin/python -m pip install --quiet "numpy==${BASE_NUMPY:-1.26.4}" "$wheel"
 # everything, and the main job
 "${PYTHON:-python3}" -m venv all
 all/bin/python -m pip install --quiet --constraint "$root/constraints.txt" "hwcodesign[all] @ file://$wheel"

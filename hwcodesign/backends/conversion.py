@@ -88,10 +88,8 @@ def warn_of_other_reuse(segment: ExportedSegment, settings: ConversionSettings, 
 
 def _module_of(segment: ExportedSegment, layer: str) -> str | None:
     """Torch name of an hls4ml layer, which is its node's name behind a prefix that hls4ml gives."""
-    for node, module in segment.modules.items():
-        if layer == node or layer.endswith(f"_{node}"):
-            return module
-    return None
+    matches = [node for node in segment.modules if layer == node or layer.endswith(f"_{node}")]
+    return segment.modules[max(matches, key=len)] if matches else None
 
 
 def convert(segment: ExportedSegment, settings: ConversionSettings, board: Board, backend: str, folder: Path) -> Any:

@@ -8,13 +8,14 @@ from hwcodesign.kernels.kernel import KERNELS, Kernel
 from hwcodesign.kernels.max_pool2d import MaxPool2D
 from hwcodesign.kernels.reshape import Reshape
 from hwcodesign.kernels.segment import INPUT, Segment
-from hwcodesign.kernels.serialisation import kernel_from_json, kernel_to_json
+from hwcodesign.kernels.serialisation import Arrays, kernel_from_json, kernel_to_json
 
 __all__ = [
     "INPUT",
     "KERNELS",
     "Activation",
     "Add",
+    "Arrays",
     "Conv2D",
     "Dense",
     "Kernel",

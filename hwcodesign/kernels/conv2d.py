@@ -111,8 +111,9 @@ class Conv2D(Kernel):
                     product = read @ matrix
                     most = product if most is None else np.maximum(most, product, out=most)
             assert most is not None  # a pooling block has one pixel at least
-            result[:, y] = most.reshape(samples, strips.number, -1)
-        result = result.reshape(samples, height // pool, -1, filters)[:, :, : width // pool]
+            result[:, y] = most.reshape(samples, strips.number, strips.matrices.shape[2])
+        columns = strips.number * strips.width // pool  # the last strip may reach past the image
+        result = result.reshape(samples, height // pool, columns, filters)[:, :, : width // pool]
         result += self._bias
         return result
 

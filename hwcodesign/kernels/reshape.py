@@ -16,9 +16,7 @@ class Reshape(Kernel):
 
     def __post_init__(self) -> None:
         if self.result.ap_type != self.input_formats[0].ap_type:
-            raise FormatError(
-                f"{self.name}: reshaping {self.input_formats[0]} to {self.result} would cast"
-            )
+            raise FormatError(f"{self.name}: reshaping {self.input_formats[0]} to {self.result} would cast")
 
     def compute(self, *inputs: Codes) -> Codes:
         return inputs[0].reshape(len(inputs[0]), *self.output_shape)

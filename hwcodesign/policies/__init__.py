@@ -2,7 +2,7 @@
 
 from hwcodesign.policies import entropy, margin, max_softmax, patience  # importing registers them
 from hwcodesign.policies.criterion import ALWAYS, CRITERIA, NEVER, Criterion, Threshold
-from hwcodesign.policies.fitting import OperatingPoint, cost_curve, evaluate, fit
+from hwcodesign.policies.fitting import OperatingPoint, check_request, cost_curve, evaluate, fit
 from hwcodesign.policies.policy import ExitDecision, ExitPolicy, FittedOn, subnet_codes
 from hwcodesign.policies.statistics import ExitStatistics
 
@@ -17,6 +17,7 @@ __all__ = [
     "FittedOn",
     "OperatingPoint",
     "Threshold",
+    "check_request",
     "cost_curve",
     "entropy",
     "evaluate",

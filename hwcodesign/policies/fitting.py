@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwcodesign.errors import PolicyError
-from hwcodesign.policies.criterion import NEVER
+from hwcodesign.policies.criterion import NEVER, Threshold
 from hwcodesign.policies.policy import ExitPolicy
 from hwcodesign.policies.statistics import ExitStatistics
 
@@ -90,6 +90,27 @@ def cost_curve(policy: ExitPolicy, statistics: ExitStatistics) -> list[Operating
     return _pareto(points)
 
 
+def check_request(
+    accuracy_drop: float | None,
+    budget: float | None,
+    thresholds: Sequence[Threshold] | None,
+    confidence: float | None,
+) -> None:
+    """Refuse anything but one request, within its range.
+
+    Raises:
+        PolicyError: naming what was given, and the range.
+    """
+    requests = {"accuracy_drop": accuracy_drop, "budget": budget, "thresholds": thresholds}
+    given = sorted(name for name, value in requests.items() if value is not None)
+    if len(given) != 1:
+        raise PolicyError(f"give exactly one of accuracy_drop, budget and thresholds, not {given or 'none'}")
+    if accuracy_drop is not None and not 0 <= accuracy_drop < 1:
+        raise PolicyError(f"accuracy_drop {accuracy_drop!r} is not in 0..1 (a fraction, so 0.005 is half a point)")
+    if confidence is not None and (accuracy_drop is None or not 0.5 <= confidence < 1):
+        raise PolicyError(f"confidence {confidence!r} goes with accuracy_drop and lies in 0.5..1")
+
+
 def fit(
     policy: ExitPolicy,
     statistics: ExitStatistics,
@@ -110,10 +131,7 @@ def fit(
     Raises:
         PolicyError: not exactly one request, or one that nothing can meet.
     """
-    if (accuracy_drop is None) == (budget is None):
-        raise PolicyError("give exactly one of accuracy_drop and budget (or explicit thresholds)")
-    if confidence is not None and (accuracy_drop is None or not 0.5 <= confidence < 1):
-        raise PolicyError(f"confidence {confidence!r} goes with accuracy_drop and lies in 0.5..1")
+    check_request(accuracy_drop, budget, None, confidence)
     curve = cost_curve(policy, statistics)
     if budget is not None:
         return _fit_budget(policy, statistics, curve, budget)
@@ -148,8 +166,6 @@ def _fit_accuracy(
     drop: float,
     confidence: float | None,
 ) -> OperatingPoint:
-    if not 0 <= drop < 1:
-        raise PolicyError(f"accuracy_drop {drop!r} is not in 0..1 (a fraction, so 0.005 is half a point)")
     last, samples = float(statistics.correct[-1].mean()), len(statistics.truth)
 
     def meets(split: _Splits) -> NDArray[np.bool_]:

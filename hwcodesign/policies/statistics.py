@@ -37,7 +37,7 @@ class ExitStatistics:
         """Score integer logits (K arrays of (N, C)) with a policy's criterion and tables.
 
         Raises:
-            PolicyError: as many costs as exits are needed, growing with depth.
+            PolicyError: as many costs as exits are needed.
         """
         if len(costs) != len(logits):
             raise PolicyError(f"{len(costs)} costs for {len(logits)} exits: give one per exit")

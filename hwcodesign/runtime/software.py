@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from hwcodesign.accelerator import Accelerator
 from hwcodesign.images import channels_last
 from hwcodesign.kernels import Segment
+from hwcodesign.kernels.kernel import carrier, largest
 from hwcodesign.policies import ALWAYS, NEVER
 from hwcodesign.runtime.modes import ExitControl
 from hwcodesign.runtime.records import FLAG_FINAL, RECORD_DTYPE, Records
@@ -79,8 +80,9 @@ def stream_records(accelerator: Accelerator, codes: NDArray[Any], control: ExitC
         Structured arrays of `RECORD_DTYPE`, one per group and exit that records leave from.
     """
     waiting = [_Waiting() for _ in range(accelerator.exits + 1)]  # behind the last exit none ever waits
+    dtype = carrier(largest(accelerator.input_format), "the input")
     for start in range(0, len(codes), BATCH):
-        batch = channels_last(codes[start : start + BATCH]).astype(np.float32)
+        batch = channels_last(codes[start : start + BATCH]).astype(dtype)
         fresh = np.zeros(len(batch), np.int64)
         waiting[0].groups.append(_Group(batch, np.arange(start, start + len(batch)), fresh - 1, fresh))
         more = start + BATCH < len(codes)

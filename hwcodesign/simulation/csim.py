@@ -5,8 +5,10 @@ Kernels keep line buffers in statics, so each thread that simulates gets a copy 
 
 from __future__ import annotations
 
+import _ctypes
 import ctypes
 import os
+import platform
 import shutil
 import subprocess
 import tempfile
@@ -101,8 +103,7 @@ def _units(accelerator: Accelerator, folder: Path) -> list[_Unit]:
         for s in accelerator.segments
     ]
     firmware = vitis / "stage0" / "firmware"
-    blocks = [f"fork{k}" for k in range(accelerator.exits - 1)] + [f"buffer{k}" for k in range(accelerator.exits - 1)]
-    blocks += [f"decision{k}" for k in range(accelerator.exits)] + ["merge"]
+    blocks = accelerator.blocks
     common = (vitis / "hls", firmware, firmware / "ap_types")
     units += [_Unit(vitis / block / f"{block}.cpp", common) for block in blocks]
     units.append(_Unit(folder / "csim" / "accelerator.cpp", (*common, *(vitis / block for block in blocks))))
@@ -113,11 +114,12 @@ def _units(accelerator: Accelerator, folder: Path) -> list[_Unit]:
 
 
 def _digest(folder: Path, unit: _Unit) -> str:
-    """Of a unit's source, of every header that it may include, and of the flags."""
+    """Of a unit's source, of every header that it may include, of the flags and of the machine."""
     own = [unit.source.parent, *(path for path in unit.includes if path.name not in ("firmware", "ap_types"))]
     files = {unit.source, *(header for path in own for header in path.rglob("*.h"))}
+    files.add(folder / "vitis" / "stage0" / "firmware" / "nnet_utils" / "nnet_types.h")
     text = "".join(f"{path.relative_to(folder)} {sha256(path.read_bytes())}\n" for path in sorted(files))
-    return sha256((text + " ".join(_FLAGS)).encode())
+    return sha256((text + " ".join([*_FLAGS, platform.machine()])).encode())
 
 
 def _compile(compiler: str, unit: _Unit, target: Path) -> None:
@@ -208,7 +210,11 @@ class CSimulation:
 def _own_copy(library: Path) -> Iterator[ctypes.CDLL]:
     """A copy of the library with statics of its own; dlopen would give one and the same for one path."""
     with tempfile.TemporaryDirectory() as scratch:
-        yield ctypes.CDLL(str(shutil.copy(library, Path(scratch) / "accelerator.so")))
+        loaded = ctypes.CDLL(str(shutil.copy(library, Path(scratch) / "accelerator.so")))
+        try:
+            yield loaded
+        finally:
+            _ctypes.dlclose(loaded._handle)  # ctypes itself never does, and each run would leave its copies mapped
 
 
 def _pointer(array: NDArray[Any]) -> ctypes.c_void_p:

@@ -19,7 +19,7 @@ def model_source(accelerator: Accelerator) -> str:
         f"// Simulation model of accelerator {accelerator.name}: {exits} exits, composed from the segments of",
         "// ../vitis and the blocks of ../vitis/hls. Not for synthesis: in hardware each of them is an IP of its own.",
         "",
-        *(f'#include "{name}.h"' for name in _block_names(exits)),
+        *(f'#include "{name}.h"' for name in sorted(accelerator.blocks)),
         '#include "simulation.h"',
         "",
         *(line for segment in accelerator.segments for line in _declaration(segment)),
@@ -40,12 +40,6 @@ def model_source(accelerator: Accelerator) -> str:
         '} // extern "C"',
     ]
     return "\n".join(parts) + "\n"
-
-
-def _block_names(exits: int) -> list[str]:
-    early = range(exits - 1)
-    names = [f"{block}{k}" for block in ("buffer", "decision", "fork") for k in early]
-    return sorted([*names, f"decision{exits - 1}", "merge"])
 
 
 def _declaration(segment: Segment) -> list[str]:
