@@ -624,9 +624,7 @@ def test_what_a_network_cannot_be_fitted_to_is_refused(trained_network: Any, dig
         fit_policy(trained_network, None, budget=0.5)
     with pytest.raises(PolicyError, match=r"397 fitting images and labels of shape \(396,\): give"):
         fit_policy(trained_network, (data[0], data[1][:-1]), budget=0.5)
-    with pytest.raises(
-        PolicyError, match=r"0 fitting images and labels of shape \(0,\): give one label an image, at least one"
-    ):
+    with pytest.raises(PolicyError, match=r"0 fitting images and labels of shape \(0,\): give .* at least one"):
         fit_policy(trained_network, (data[0][:0], data[1][:0]), budget=0.5)
 
 
