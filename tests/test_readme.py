@@ -1,0 +1,28 @@
+"""What the README shows works as it stands."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+README = Path(__file__).resolve().parent.parent / "README.md"
+
+
+def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    exec(compile(code, str(README), "exec"), names)  # noqa: S102  # our own README
+    records, data, design = names["records"], names["data"], names["design"]
+    assert isinstance(records, np.ndarray)
+    final = design.run(data.test.images)  # type: ignore[attr-defined]  # names of the README
+    assert (final["label"] == data.test.labels).mean() > 0.9  # type: ignore[attr-defined]
+
+
+def test_every_file_that_the_readme_links_is_there() -> None:
+    links = re.findall(r"\]\(((?!http)[^)#]+)\)", README.read_text())
+    assert links
+    assert [link for link in links if not (README.parent / link).exists()] == []
