@@ -44,6 +44,6 @@ RECIPE = hw.Recipe(
     name="digits",
     network=network,
     data=digits,
-    training=(hw.TrainingSettings(epochs=50, batch_size=50, learning_rate=0.01, shift=1, seed=1),),
+    training=(hw.TrainingSettings(epochs=50, batch_size=50, learning_rate=0.01, shift=1, seed=1, threads=1),),
     policy=hw.PolicySettings(criterion="max_softmax", accuracy_drop=0.005, confidence=0.95),
 )
