@@ -90,7 +90,7 @@ def _export(
     name: str, path: str, module: nn.Module, shape: Sequence[int], target: Path
 ) -> tuple[ModelWrapper, dict[str, str]]:
     training = module.training
-    blank = torch.zeros((1, *shape), device=next(module.parameters(), torch.zeros(())).device)
+    blank = torch.zeros((1, *shape))
     try:
         with warnings.catch_warnings():
             # the exporter's and qonnx's notes on opset versions, of no consequence to these graphs

@@ -131,7 +131,7 @@ class MultiExitNetwork(nn.Module):
         stages, heads = [], []
         with _Evaluating(self), torch.no_grad():
             parameter = next(self.parameters(), torch.zeros(()))
-            x = torch.zeros((1, *self.input_shape), dtype=parameter.dtype, device=parameter.device)
+            x = torch.zeros((1, *self.input_shape), dtype=parameter.dtype)
             for k, (stage, head) in enumerate(zip(self.stages, self.heads, strict=True)):
                 stage_out = _run(f"stage {k}", stage, x)
                 stages.append(_boundary(f"stage {k}", stage_out))

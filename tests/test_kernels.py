@@ -487,7 +487,7 @@ def test_a_cast_to_a_much_finer_result_is_exact(kind: str, overflow: str, exact_
         "dense": (dense_of([1], 0.0, source, accumulator, result), (codes[:, None],)),
         "conv": (
             Conv2D("conv", (INPUT,), (source,), (shape,), result, shape, one, np.zeros(1), FixedPoint(2, 2),
-                   accumulator, (1, 1), (0, 0, 0, 0), 1),
+                   accumulator, 1, (1, 1), (0, 0, 0, 0)),
             (images,),
         ),
         "pool": (MaxPool2D("pool", (INPUT,), (source,), (shape,), result, (1, 1, 1), (2, 2), (2, 2)), (images,)),

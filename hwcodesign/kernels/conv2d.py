@@ -15,8 +15,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from hwcodesign.fixedpoint import Codes, FixedPoint
-from hwcodesign.kernels.kernel import Kernel, exact_sums_carrier, register
+from hwcodesign.fixedpoint import Codes
+from hwcodesign.kernels.kernel import register
+from hwcodesign.kernels.weighted import WeightedKernel
 
 #: Time of a multiply-accumulate against the number of columns n of the right factor is about 1 + _NARROW / n, and that
 #: of copying an element about _COPY of them: measured with OpenBLAS on x86-64, and not critical.
@@ -34,36 +35,20 @@ class _Strips(NamedTuple):
 
 @register
 @dataclass(frozen=True, eq=False)
-class Conv2D(Kernel):
+class Conv2D(WeightedKernel):
     """y[o] = bias[o] + sum w[i, j, c, o] x[i, j, c], strided, zero padded.
 
     Attributes:
         weights: (kh, kw, C / groups, filters) integer codes; groups is 1 or C (depthwise, filters a multiple of C).
-        bias: (filters,) integer codes at the accumulator's fraction.
-        weight_format: of the weights.
-        accumulator: exact type of the sums.
         stride: down, across.
         padding: top, bottom, left, right.
-        reuse_factor: how often hardware uses each multiplier a pixel.
     """
 
     kind = "conv2d"
+    summed_axes = (0, 1, 2)
 
-    weights: Codes
-    bias: Codes
-    weight_format: FixedPoint
-    accumulator: FixedPoint
     stride: tuple[int, int]
     padding: tuple[int, int, int, int]
-    reuse_factor: int
-
-    def __post_init__(self) -> None:
-        _ = self._carrier  # refuses sums that would not be exact
-
-    @property
-    def product_fraction(self) -> int:
-        """Bits after the point of a product of weight and input."""
-        return self.input_formats[0].fraction + self.weight_format.fraction
 
     @property
     def groups(self) -> int:
@@ -72,10 +57,6 @@ class Conv2D(Kernel):
     @property
     def macs(self) -> int:
         return self.output_shape[0] * self.output_shape[1] * self.weights.size
-
-    @property
-    def parameters(self) -> int:
-        return self.weights.size + self.bias.size
 
     @property
     def result_is_sum(self) -> bool:
@@ -120,28 +101,6 @@ class Conv2D(Kernel):
     @cached_property
     def _strips(self) -> dict[int, _Strips]:
         return {}
-
-    @cached_property
-    def _bias(self) -> Codes:
-        return self.bias.astype(self._carrier)
-
-    @cached_property
-    def _carrier(self) -> type[np.float32] | type[np.float64]:
-        return exact_sums_carrier(
-            self.name,
-            self.accumulator,
-            self.result,
-            self.product_fraction,
-            self.weights,
-            self.bias,
-            self.input_formats[0],
-            (0, 1, 2),
-        )
-
-    @property
-    def _aligned_weights(self) -> Codes:
-        """Weights such that their products are at the accumulator's fraction."""
-        return self.weights * 2.0 ** (self.accumulator.fraction - self.product_fraction)
 
     def _dense_weights(self) -> Codes:
         """(kh, kw, C, filters), zeros between groups."""

@@ -1,0 +1,71 @@
+"""What convolutions and linear layers have in common: weights, a bias, and an accumulator that holds every sum."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+
+from hwcodesign.fixedpoint import Codes, FixedPoint
+from hwcodesign.kernels.kernel import Kernel, exact_sums_carrier
+
+
+@dataclass(frozen=True, eq=False)
+class WeightedKernel(Kernel):
+    """Sums of products, plus a bias.
+
+    Attributes:
+        weights: integer codes, outputs last.
+        bias: (outputs,) integer codes at the accumulator's fraction.
+        weight_format: of the weights.
+        accumulator: exact type of the sums.
+        reuse_factor: how often hardware uses each multiplier a pixel or sample (hls4ml's ReuseFactor).
+
+    Raises:
+        FormatError: the accumulator could round or overflow, or the sums exceed what float64 holds.
+    """
+
+    #: Axes of `weights` that one output sums over.
+    summed_axes: ClassVar[tuple[int, ...]]
+
+    weights: Codes
+    bias: Codes
+    weight_format: FixedPoint
+    accumulator: FixedPoint
+    reuse_factor: int
+
+    def __post_init__(self) -> None:
+        _ = self._carrier  # refuses sums that would not be exact
+
+    @property
+    def product_fraction(self) -> int:
+        """Bits after the point of a product of weight and input."""
+        return self.input_formats[0].fraction + self.weight_format.fraction
+
+    @property
+    def parameters(self) -> int:
+        return self.weights.size + self.bias.size
+
+    @property
+    def _aligned_weights(self) -> Codes:
+        """Weights such that their products are at the accumulator's fraction."""
+        return self.weights * 2.0 ** (self.accumulator.fraction - self.product_fraction)
+
+    @cached_property
+    def _bias(self) -> Codes:
+        return self.bias.astype(self._carrier)
+
+    @cached_property
+    def _carrier(self) -> type[np.float32] | type[np.float64]:
+        return exact_sums_carrier(
+            self.name,
+            self.accumulator,
+            self.result,
+            self.product_fraction,
+            self.weights,
+            self.bias,
+            self.input_formats[0],
+            self.summed_axes,
+        )
