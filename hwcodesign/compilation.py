@@ -14,8 +14,16 @@ from typing import Any
 import numpy as np
 
 from hwcodesign.accelerator import Accelerator
-from hwcodesign.backends.conversion import ConversionSettings, LayerSettings, check_layers, convert, warn_of_other_reuse
+from hwcodesign.backends.conversion import (
+    ConversionSettings,
+    LayerSettings,
+    check_layers,
+    convert,
+    folded,
+    warn_of_other_reuse,
+)
 from hwcodesign.backends.lowering import lower
+from hwcodesign.backends.streamrtl.project import write_accelerator
 from hwcodesign.backends.vitis.project import write_blocks, write_model, write_segment
 from hwcodesign.boards import Board, board_named
 from hwcodesign.design import DESIGN_VERSION, MANIFEST, WEIGHTS, Design
@@ -25,10 +33,11 @@ from hwcodesign.files import replaced_folder, sha256_file, sha256_json, write_js
 from hwcodesign.kernels import Arrays, Segment
 from hwcodesign.network import MultiExitNetwork
 from hwcodesign.policies import ExitPolicy
-from hwcodesign.simulation.csim import LIBRARIES
+from hwcodesign.simulation import csim, rtl
 
-_BACKENDS = ("vitis",)
-_TOOLS = ("torch", "brevitas", "qonnx", "hls4ml", "numpy", "hwcodesign")
+#: Either writes what those after it write, too.
+_BACKENDS = ("streamrtl", "vitis")
+_TOOLS = ("torch", "brevitas", "qonnx", "hls4ml", "peakrdl-regblock", "numpy", "hwcodesign")
 
 
 def compile(
@@ -36,7 +45,7 @@ def compile(
     policy: ExitPolicy,
     *,
     out: Path | str,
-    backend: str = "vitis",
+    backend: str = "streamrtl",
     board: str = "pynq-z2",
     reuse: int = 1,
     strategy: str = "latency",
@@ -50,7 +59,8 @@ def compile(
         network: trained.
         policy: fitted on it.
         out: folder of the design; an earlier design there is replaced as a whole.
-        backend: generator; "vitis" writes one Vitis HLS project per segment and block.
+        backend: generator; "vitis" writes one Vitis HLS project per segment and block, "streamrtl" writes the whole
+            accelerator in SystemVerilog, and the Vitis projects beside it.
         board: names the device and clock.
         reuse, strategy: hls4ml's ReuseFactor and Strategy for every layer not in `layers`.
         layers: settings by torch layer name, for example "stages.0.conv".
@@ -69,7 +79,7 @@ def compile(
     settings = ConversionSettings(LayerSettings(reuse, strategy), dict(layers or {}))
     network.check()
     with replaced_folder(out) as generated:
-        segments = _write_segments(network, settings, target, generated)
+        segments = _write_segments(network, settings, target, generated, fold=backend == "streamrtl")
         channels, height, width = network.input_shape
         accelerator = Accelerator(
             _identifier(name or out.resolve().name),
@@ -81,6 +91,8 @@ def compile(
         )
         blocks = write_blocks(accelerator, target, generated / "vitis")
         write_model(accelerator, generated / "csim")
+        if backend == "streamrtl":
+            write_accelerator(accelerator, generated / rtl.FOLDER)
         manifest = {
             "design_version": DESIGN_VERSION,
             "backend": backend,
@@ -98,15 +110,20 @@ def compile(
         }
         write_json(generated / "policy.json", policy.to_json())
         write_json(generated / MANIFEST, manifest)
-        if (out / LIBRARIES).is_dir():  # named by the digests of what they were made of
-            shutil.copytree(out / LIBRARIES, generated / LIBRARIES)
+        for libraries in (csim.LIBRARIES, rtl.LIBRARIES):
+            if (out / libraries).is_dir():  # named by the digests of what they were made of
+                shutil.copytree(out / libraries, generated / libraries)
     return Design(accelerator, out, manifest)
 
 
 def _write_segments(
-    network: MultiExitNetwork, settings: ConversionSettings, board: Board, folder: Path
+    network: MultiExitNetwork, settings: ConversionSettings, board: Board, folder: Path, *, fold: bool
 ) -> list[Segment]:
-    """Export, convert and lower every stage and head, and write its QONNX graph and its project."""
+    """Export, convert and lower every stage and head, and write its QONNX graph and its Vitis project.
+
+    Args:
+        fold: give kernels the reuse that was asked for, where hls4ml's Vitis kernels cannot have it.
+    """
     exported = export_network(network, folder / "qonnx")
     check_layers(settings, exported)
     segments = []
@@ -115,6 +132,8 @@ def _write_segments(
         graph = convert(segment, settings, board, "Vitis", project)
         kernels = lower(segment.name, graph, segment.input_format, segment.input_shape)
         warn_of_other_reuse(segment, settings, kernels)
+        if fold:
+            kernels = folded(segment, settings, kernels)
         segments.append(_checked(kernels, segment))
         write_segment(graph, segment.name, project)
     return segments

@@ -23,6 +23,7 @@ from hwcodesign.runtime import software
 from hwcodesign.runtime.modes import ExitControl, Mode, exit_control
 from hwcodesign.runtime.records import Records, empty_records, final_records
 from hwcodesign.simulation.csim import CSimulation, build_library
+from hwcodesign.simulation.rtl import RtlSimulation
 
 MANIFEST = "design.json"
 WEIGHTS = "weights.npz"
@@ -62,7 +63,7 @@ class Design:
 
         Args:
             images: (N, C, H, W); floats are values in the input format, integers are codes.
-            on: "software", "csim", or "auto".
+            on: "software", "csim", "rtl", or "auto".
             mode, thresholds, leave_at: see `runtime.modes.exit_control`.
 
         Returns:
@@ -80,7 +81,7 @@ class Design:
         thresholds: Sequence[Threshold] | None = None,
         leave_at: int | None = None,
     ) -> Iterator[Records]:
-        """Records as they come, in anytime mode every refinement; csim gives them all at once.
+        """Records as they come, in anytime mode every refinement; csim and rtl give them all at once.
 
         Arguments are those of `run`, and are checked at the call.
         """
@@ -95,6 +96,9 @@ class Design:
         name, _ = self._backend(on)
         codes = encode_images(images, self.accelerator.input_format, self.accelerator.input_shape)
         feature: NDArray[Any] = channels_last(codes)
+        if name == "rtl":
+            self.on = name
+            return self.rtl.outputs(codes)
         outputs: dict[str, NDArray[np.int64]] = {}
         for stage, head in zip(self.accelerator.stages, self.accelerator.heads, strict=True):
             for segment in (stage, head):
@@ -127,6 +131,11 @@ class Design:
         """The simulation model, compiled at the first use."""
         return CSimulation(self.accelerator, build_library(self.accelerator, self.folder))
 
+    @property
+    def rtl(self) -> RtlSimulation:
+        """The simulation of the SystemVerilog, with cycles, counters, stalls and waveforms; built at its first run."""
+        return RtlSimulation(self.accelerator, self.folder)
+
     def _backend(self, on: str) -> tuple[str, _Backend]:
         if on == "auto":
             warnings.warn("on='auto' runs in software: this version drives no board", stacklevel=3)
@@ -147,7 +156,11 @@ def _run_csim(design: Design, codes: NDArray[Any], control: ExitControl) -> Iter
     return iter([design.csim.records(codes, control)])
 
 
-_BACKENDS: dict[str, _Backend] = {"software": _run_software, "csim": _run_csim}
+def _run_rtl(design: Design, codes: NDArray[Any], control: ExitControl) -> Iterator[Records]:
+    return iter([design.rtl.run(codes, control).records])
+
+
+_BACKENDS: dict[str, _Backend] = {"software": _run_software, "csim": _run_csim, "rtl": _run_rtl}
 
 
 def load(folder: Path | str) -> Design:

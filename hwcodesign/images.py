@@ -53,3 +53,34 @@ def encode_images(images: NDArray[Any], fmt: FixedPoint, shape: Sequence[int]) -
 def channels_last(codes: NDArray[Any]) -> NDArray[Any]:
     """(N, C, H, W) to a contiguous (N, H, W, C), the order of every stream."""
     return np.ascontiguousarray(codes.transpose(0, 2, 3, 1))
+
+
+def lane_bits(fmt: FixedPoint) -> int:
+    """Bits of an element's lane in an input word: 8, 16 or 32, the smallest that holds a code.
+
+    Raises:
+        FormatError: codes are wider than 32 bits.
+    """
+    for bits in (8, 16, 32):
+        if fmt.width <= bits:
+            return bits
+    raise FormatError(f"input format {fmt} is wider than the 32 bits of an input word's widest lane: use fewer bits")
+
+
+def pack_words(codes: NDArray[Any], fmt: FixedPoint) -> NDArray[np.uint64]:
+    """Images as the DMA carries them: 64-bit little-endian words, channels last, each sample in whole words.
+
+    Args:
+        codes: (N, C, H, W) integers of the input format.
+
+    Returns:
+        (N, words) of a sample.
+    """
+    bits = lane_bits(fmt)
+    flat = channels_last(codes).reshape(len(codes), -1)
+    lanes = 64 // bits
+    padded = np.zeros(
+        (len(flat), -(-flat.shape[1] // lanes) * lanes), f"<i{bits // 8}" if fmt.signed else f"<u{bits // 8}"
+    )
+    padded[:, : flat.shape[1]] = flat
+    return padded.view("<u8")

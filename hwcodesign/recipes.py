@@ -43,7 +43,7 @@ class PolicySettings:
 class CompileSettings:
     """How a recipe's design is generated; see `compile`."""
 
-    backend: str = "vitis"
+    backend: str = "streamrtl"
     board: str = "pynq-z2"
     reuse: int = 1
     strategy: str = "latency"

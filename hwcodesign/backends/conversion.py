@@ -10,7 +10,7 @@ import contextlib
 import io
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,8 @@ from hls4ml.utils import config_from_onnx_model
 from hwcodesign.boards import Board
 from hwcodesign.errors import SettingsError, UnsupportedLayerError
 from hwcodesign.export import ExportedSegment
-from hwcodesign.kernels import Segment
+from hwcodesign.kernels import Kernel, Segment
+from hwcodesign.kernels.weighted import WeightedKernel
 
 STRATEGIES = ("latency", "resource")
 
@@ -81,9 +82,22 @@ def warn_of_other_reuse(segment: ExportedSegment, settings: ConversionSettings, 
         if module is not None and used is not None and used != settings.of(module).reuse:
             warnings.warn(
                 f"{module}: reuse {settings.of(module).reuse} does not divide its multiplications evenly; "
-                f"hls4ml uses {used}",
+                f"the Vitis project uses {used}",
                 stacklevel=3,
             )
+
+
+def folded(segment: ExportedSegment, settings: ConversionSettings, kernels: Segment) -> Segment:
+    """The same kernels with the reuse and strategy that were asked for: StreamRTL can have any."""
+
+    def fold(kernel: Kernel) -> Kernel:
+        module = _module_of(segment, kernel.name)
+        if module is None or not isinstance(kernel, WeightedKernel):
+            return kernel
+        choice = settings.of(module)
+        return replace(kernel, reuse_factor=choice.reuse, strategy=choice.strategy or kernel.strategy)
+
+    return replace(kernels, kernels=tuple(fold(kernel) for kernel in kernels.kernels))
 
 
 def _module_of(segment: ExportedSegment, layer: str) -> str | None:

@@ -2,26 +2,36 @@
 
 from hwcodesign.kernels.activation import Activation
 from hwcodesign.kernels.add import Add
+from hwcodesign.kernels.affine import Affine
+from hwcodesign.kernels.average_pool2d import AveragePool2D
+from hwcodesign.kernels.concatenate import Concatenate
 from hwcodesign.kernels.conv2d import Conv2D
 from hwcodesign.kernels.dense import Dense
+from hwcodesign.kernels.global_pool import GlobalPool
 from hwcodesign.kernels.kernel import KERNELS, Kernel
 from hwcodesign.kernels.max_pool2d import MaxPool2D
 from hwcodesign.kernels.reshape import Reshape
 from hwcodesign.kernels.segment import INPUT, Segment
 from hwcodesign.kernels.serialisation import Arrays, kernel_from_json, kernel_to_json
+from hwcodesign.kernels.transpose import Transpose
 
 __all__ = [
     "INPUT",
     "KERNELS",
     "Activation",
     "Add",
+    "Affine",
     "Arrays",
+    "AveragePool2D",
+    "Concatenate",
     "Conv2D",
     "Dense",
+    "GlobalPool",
     "Kernel",
     "MaxPool2D",
     "Reshape",
     "Segment",
+    "Transpose",
     "kernel_from_json",
     "kernel_to_json",
 ]

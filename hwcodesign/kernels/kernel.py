@@ -7,6 +7,7 @@ so that every result is exact whatever order BLAS adds in.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -14,8 +15,28 @@ import numpy as np
 
 from hwcodesign.errors import FormatError
 from hwcodesign.fixedpoint import Codes, FixedPoint
+from hwcodesign.kernels.rtl import Instance
+from hwcodesign.kernels.timing import Automaton
 
 Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Stream:
+    """How hardware carries one sample of a tensor: in order, channels last.
+
+    Attributes:
+        beats: transfers of one sample.
+        lanes: elements side by side in a transfer.
+    """
+
+    beats: int
+    lanes: int
+
+    @classmethod
+    def of(cls, shape: Shape) -> Stream:
+        """One pixel a beat, all its channels; a vector is one beat."""
+        return cls(math.prod(shape[:-1]), shape[-1])
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +62,18 @@ class Kernel:
 
     def compute(self, *inputs: Codes) -> Codes:
         """Exact integer function: codes of `input_formats` to codes of `result`."""
+        raise NotImplementedError
+
+    def reads(self, offered: tuple[Stream, ...]) -> tuple[Stream, ...]:  # noqa: ARG002  # some kernels take what comes
+        """The streams that its module reads, given those that come; others are resized before it."""
+        return tuple(Stream.of(shape) for shape in self.input_shapes)
+
+    def instance(self, streams: tuple[Stream, ...]) -> Instance | None:
+        """Its module in rtl_sim/rtl, for the streams that `reads` gave; None where it is wires alone."""
+        raise NotImplementedError
+
+    def timing(self, streams: tuple[Stream, ...]) -> tuple[Automaton, ...]:
+        """The control of its module as a chain of automata; the first has its inputs."""
         raise NotImplementedError
 
     @property

@@ -1,0 +1,81 @@
+"""hls4ml's ModelGraph to kernels: what each layer computes, read off its resolved types and weights.
+
+One function per class of hls4ml's layers, found in `LOWERINGS`. What they claim is what hls4ml's own streaming C++
+computes; a layer that rounds or overflows inside, or that hls4ml itself gets wrong, is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from hwcodesign.backends.lowering import elementwise, pooling, shapes, weighted  # noqa: F401  # each fills LOWERINGS
+from hwcodesign.backends.lowering.reading import LOWERINGS, Reading
+from hwcodesign.backends.lowering.values import cast_values
+from hwcodesign.errors import FormatError, UnsupportedLayerError
+from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.kernels import INPUT, Segment
+
+__all__ = ["LOWERINGS", "cast_values", "lower", "lower_graph"]
+
+
+def lower(
+    name: str, graph: Any, input_format: FixedPoint, input_shape: Sequence[int], *, cast_weights: bool = False
+) -> Segment:
+    """Read a converted ModelGraph.
+
+    Args:
+        name: of the segment.
+        graph: hls4ml ModelGraph after its backend's flow.
+        input_format, input_shape: of its input, channels last.
+        cast_weights: quantise weights as hls4ml's C++ does; otherwise those that are not on the grid of their type are
+            refused.
+
+    Raises:
+        UnsupportedLayerError: a layer without a kernel.
+        FormatError: an accumulator that could round or overflow, or a weight that is not quantised.
+    """
+    reading = Reading(name, cast_weights)
+    reading.start(input_format, input_shape)
+    for layer in graph.get_layers():
+        if layer.class_name == "Input":
+            reading.bind(layer, INPUT)
+            continue
+        lowering = LOWERINGS.get(layer.class_name)
+        if lowering is None:
+            raise reading.unsupported(
+                layer, "has no exact kernel", f"there are kernels for {', '.join(sorted(LOWERINGS))}"
+            )
+        try:
+            lowering(layer, reading)
+        except FormatError as error:
+            raise FormatError(f"{name}: {error}") from None
+    return _whole(reading, graph, input_format, tuple(input_shape))
+
+
+def _whole(reading: Reading, graph: Any, fmt: FixedPoint, shape: tuple[int, ...]) -> Segment:
+    """The segment, whose output is its last kernel's."""
+    outputs = list(dict.fromkeys(graph.outputs))
+    last = reading.kernels[-1].name if reading.kernels else INPUT
+    if len(outputs) != 1 or reading.sources[outputs[0]] != last or outputs[0] in reading.padding:
+        raise UnsupportedLayerError(
+            f"{reading.segment}: its outputs {', '.join(outputs)} are not the last layer's alone; "
+            "a segment has one output, which its last layer computes"
+        )
+    return Segment(reading.segment, fmt, shape, tuple(reading.kernels))
+
+
+def lower_graph(graph: Any) -> Segment:
+    """Read a ModelGraph of any front end; the reference is hls4ml's own C++ simulation.
+
+    Raises:
+        UnsupportedLayerError: a layer without a kernel, or more than one input or output.
+        FormatError: an accumulator that could round or overflow, or an input that is no fixed point.
+    """
+    name = str(graph.config.get_project_name())
+    variables = graph.get_input_variables()
+    if len(variables) != 1:
+        raise UnsupportedLayerError(f"{name}: it has {len(variables)} inputs; a segment has one")
+    sizes = tuple(int(size) for size in variables[0].shape)
+    shape = (1, *sizes) if len(sizes) == 2 else sizes
+    return lower(name, graph, FixedPoint.parse(str(variables[0].type.precision)), shape, cast_weights=True)

@@ -1,0 +1,55 @@
+"""Pooling, of windows and of whole images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hwcodesign.backends.lowering.reading import Reading, lowers
+from hwcodesign.backends.lowering.weighted import check_windows, own_padding
+from hwcodesign.kernels import AveragePool2D, GlobalPool, MaxPool2D
+
+
+@lowers("Pooling1D", "Pooling2D")
+def _windows(layer: Any, reading: Reading) -> None:
+    if any(own_padding(layer)):
+        raise reading.unsupported(
+            layer,
+            "is padded, which hls4ml's streams do not support (its own simulation stops there)",
+            "put a ZeroPadding layer before it, or pad the convolution before it instead",
+        )
+    pool = (int(layer.get_attr("pool_height", 1)), int(layer.get_attr("pool_width")))
+    stride = (int(layer.get_attr("stride_height", 1)), int(layer.get_attr("stride_width")))
+    padding = reading.padded(layer)
+    check_windows(layer, reading, pool, stride, int(layer.get_attr("n_filt")), padding)
+    source = reading.sources[layer.inputs[0]]
+    fields = {**reading.common(layer, [source]), "pool": pool, "stride": stride, "padding": padding}
+    accumulator = reading.format(layer, "accum", layer.get_attr("accum_t").precision)
+    if str(layer.get_attr("pool_op")) == "Average":
+        reading.bind(layer, reading.add(AveragePool2D(**fields, accumulator=accumulator)))
+        return
+    fmt = reading.formats[source]
+    if not accumulator.holds(fmt.min_code, fmt.max_code, fmt.fraction):
+        raise reading.unsupported(
+            layer,
+            f"compares in {accumulator}, which does not hold every {fmt}",
+            f"give it the accum type {fmt}",
+        )
+    reading.bind(layer, reading.add(MaxPool2D(**fields)))
+
+
+@lowers("GlobalPooling1D", "GlobalPooling2D")
+def _whole(layer: Any, reading: Reading) -> None:
+    shape = reading.shapes[reading.source(layer)]
+    rows = int(layer.get_attr("in_height", 1))
+    columns = int(layer.get_attr("in_width") or layer.get_attr("n_in"))
+    axes = list(layer.get_input_node().get_attr("perm") or [0])
+    turned = len(axes) > 1 and axes[0] == len(axes) - 1  # a Transpose has just put the channels first
+    if shape != (rows, columns, int(layer.get_attr("n_filt"))) or turned:
+        raise reading.unsupported(
+            layer,
+            f"pools a stream of shape {shape} that has its channels first, so hls4ml itself would be wrong",
+            "convert from PyTorch, or make it a depthwise convolution over the whole image with constant weights",
+        )
+    accumulator = reading.format(layer, "accum", layer.get_attr("accum_t").precision)
+    maximum = str(layer.get_attr("pool_op")) == "Max"
+    reading.bind(layer, reading.add(GlobalPool(**reading.common(layer), maximum=maximum, accumulator=accumulator)))

@@ -1,0 +1,1 @@
+"""StreamRTL: streaming SystemVerilog from the same graph that Vitis HLS gets."""

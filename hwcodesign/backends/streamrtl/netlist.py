@@ -1,0 +1,201 @@
+"""A segment as hardware wires it: kernels, the streams between them, and what stands between kernels that do not fit.
+
+Shared by the writer of SystemVerilog and the cycle model, so that both see the same hardware.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from hwcodesign.errors import DesignError, SimulationError
+from hwcodesign.kernels import INPUT, Kernel, Segment
+from hwcodesign.kernels.kernel import Stream
+from hwcodesign.kernels.timing import Automaton, Network, Node, Pipeline, Queue
+
+#: Samples for which a queue's need is observed; it repeats from the second one on.
+_OBSERVED = 4
+
+
+@dataclass(frozen=True)
+class Block:
+    """One module between two or more nets.
+
+    Attributes:
+        name: an identifier, also of the net that it drives.
+        sources: nets that it reads; the segment's input is "in".
+        streams: of each net read.
+        output: stream of the net driven.
+        width: bits of an element of that net.
+        kernel: what it computes; None where it only moves beats.
+        queue: beats that it holds, where it is a queue; else 0.
+    """
+
+    name: str
+    sources: tuple[str, ...]
+    streams: tuple[Stream, ...]
+    output: Stream
+    width: int
+    kernel: Kernel | None = None
+    queue: int = 0
+
+    @property
+    def timing(self) -> tuple[Automaton, ...]:
+        """Control of the module; empty where it is wires alone."""
+        if self.kernel is not None:
+            return self.kernel.timing(self.streams)
+        if self.queue:
+            return (Queue(self.queue),)
+        return resize_timing(self.streams[0], self.output)
+
+
+@dataclass(frozen=True)
+class Netlist:
+    """Blocks of a segment in data order; the last one drives its output.
+
+    Attributes:
+        segment: that it implements.
+        blocks: with at least one module, or none where the segment is wires alone.
+        output: the net that is the segment's output: "in" where it is wires alone.
+    """
+
+    segment: Segment
+    blocks: tuple[Block, ...]
+    output: str
+
+    @property
+    def input_stream(self) -> Stream:
+        return Stream.of(self.segment.input_shape)
+
+    @property
+    def output_stream(self) -> Stream:
+        return Stream.of(self.segment.output_shape)
+
+    @cached_property
+    def readers(self) -> Mapping[str, tuple[str, ...]]:
+        """For each net the blocks that read it; a net with several has a fork behind it."""
+        found: dict[str, list[str]] = {}
+        for block in self.blocks:
+            for source in block.sources:
+                found.setdefault(source, []).append(block.name)
+        return {net: tuple(names) for net, names in found.items()}
+
+    def nodes(self, source: int = -1, first: int = 0) -> tuple[list[Node], int]:
+        """The cycle model: its nodes, numbered from `first`, and the number of the one that drives the output.
+
+        Args:
+            source: number of the node that feeds the segment.
+        """
+        nodes: list[Node] = []
+        drivers = {"in": source}
+        for block in self.blocks:
+            inputs = tuple(drivers[name] for name in block.sources)
+            for automaton in block.timing:
+                nodes.append(Node(automaton, inputs))
+                inputs = (first + len(nodes) - 1,)
+            drivers[block.name] = inputs[0]
+        return nodes, drivers[self.output]
+
+
+def netlist(segment: Segment) -> Netlist:
+    """Place the kernels of a segment, and what they need between them.
+
+    Raises:
+        DesignError: a kernel's beats cannot be had from those that come.
+    """
+    names = _identifiers([kernel.name for kernel in segment.kernels])
+    nets: dict[str, tuple[str, Stream]] = {INPUT: ("in", Stream.of(segment.input_shape))}
+    blocks: list[Block] = []
+    for kernel in segment.kernels:
+        name = names[kernel.name]
+        offered = tuple(nets[source] for source in kernel.inputs)
+        wanted = kernel.reads(tuple(stream for _, stream in offered))
+        sources = []
+        for i, ((net, stream), want) in enumerate(zip(offered, wanted, strict=True)):
+            source = net
+            if stream != want:
+                source = f"{name}_resized{i if len(wanted) > 1 else ''}"
+                blocks.append(_resize(source, net, stream, want, kernel.input_formats[i].width))
+            if len(wanted) > 1:  # paths of different length meet here: what is early waits
+                queue = f"{name}_queue{i}"
+                blocks.append(Block(queue, (source,), (want,), want, kernel.input_formats[i].width, queue=2))
+                source = queue
+            sources.append(source)
+        if kernel.instance(wanted) is None:
+            nets[kernel.name] = (sources[0], wanted[0])
+            continue
+        output = Stream.of(kernel.output_shape)
+        blocks.append(Block(name, tuple(sources), wanted, output, kernel.result.width, kernel))
+        nets[kernel.name] = (name, output)
+    last, stream = nets[segment.kernels[-1].name if segment.kernels else INPUT]
+    want = Stream.of(segment.output_shape)
+    if stream != want:
+        blocks.append(_resize("out_resized", last, stream, want, segment.output_format.width))
+        last = "out_resized"
+    return _with_queues(Netlist(segment, tuple(blocks), last))
+
+
+def _resize(name: str, net: str, stream: Stream, want: Stream, width: int) -> Block:
+    if stream.beats * stream.lanes != want.beats * want.lanes:
+        raise DesignError(f"{name}: {stream} does not hold as many elements as {want}")
+    return Block(name, (net,), (stream,), want, width)
+
+
+def _with_queues(placed: Netlist) -> Netlist:
+    """Give every queue the depth that a run without stalls needs, more than which no stalls can ask of it.
+
+    A queue holds beats that the other path has not answered yet. A run in which input and output never wait lets both
+    paths go as far apart as they can.
+    """
+    if not any(block.queue for block in placed.blocks):
+        return placed
+    endless = tuple(replace(block, queue=1 << 30) if block.queue else block for block in placed.blocks)
+    most = _observed_levels(Netlist(placed.segment, endless, placed.output))
+    blocks = tuple(
+        replace(block, queue=max(2, most[block.name] + 1)) if block.queue else block for block in placed.blocks
+    )
+    return Netlist(placed.segment, blocks, placed.output)
+
+
+def _observed_levels(placed: Netlist) -> dict[str, int]:
+    """The most that each queue held."""
+    nodes, last = placed.nodes()
+    network = Network(nodes[: last + 1])
+    numbers = {}
+    count = 0
+    for block in placed.blocks:
+        if block.queue:
+            numbers[block.name] = count
+        count += len(block.timing)
+    most = dict.fromkeys(numbers, 0)
+    left, wanted = _OBSERVED * placed.input_stream.beats, _OBSERVED * placed.output_stream.beats
+    for _ in range(100_000_000):
+        taken, gave = network.cycle(left > 0)
+        left, wanted = left - int(taken), wanted - int(gave)
+        for name, number in numbers.items():
+            most[name] = max(most[name], network.level(number))
+        if wanted == 0:
+            return most
+    raise SimulationError(f"{placed.segment.name}: the cycle model stands still")
+
+
+def resize_timing(source: Stream, output: Stream) -> tuple[Automaton, ...]:
+    """Control of stream_resize where one number of lanes divides the other."""
+    if output.lanes % source.lanes == 0:
+        return (Pipeline(folds=1, beats=output.lanes // source.lanes, depth=1),)
+    raise DesignError(f"no cycle model resizes {source} to {output}")
+
+
+def _identifiers(names: list[str]) -> dict[str, str]:
+    """Layer names to distinct identifiers. They stand in sources with a prefix or suffix, so that none is a keyword."""
+    taken: dict[str, str] = {}
+    for name in names:
+        base = re.sub(r"[^0-9a-zA-Z]+", "_", name).strip("_").lower() or "layer"
+        base = base if re.match(r"[a-z]", base) and base not in ("in", "out") else f"layer_{base}"
+        candidate, number = base, 2
+        while candidate in taken.values():
+            candidate, number = f"{base}_{number}", number + 1
+        taken[name] = candidate
+    return taken

@@ -1,0 +1,144 @@
+"""The hls4ml backend "StreamRTL": `convert_from_…(…, backend="StreamRTL")`, then `write`, `compile`, `predict`, `build`.
+
+hls4ml finds it through the entry point group `hls4ml.backends`. Its front ends, its optimisers and its inference of
+types run as for every backend; what it adds for C++ (streams, templates, snapped reuse factors) does not, because the
+graph is then lowered to kernels that need none of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from hls4ml.backends.fpga.fpga_backend import FPGABackend
+from hls4ml.model.flow import register_flow
+from hls4ml.model.layers import Layer
+from hls4ml.model.optimizer import layer_optimizer
+from hls4ml.writer.writers import Writer
+from numpy.typing import NDArray
+
+from hwcodesign.backends.lowering import cast_values, lower_graph
+from hwcodesign.errors import FormatError, ImagesError, SettingsError, SimulationError
+from hwcodesign.kernels import Segment
+
+NAME = "StreamRTL"
+STRATEGIES = ("latency", "resource", "distributed_arithmetic")
+
+#: hls4ml's passes after its common optimisation that change which layers there are, or their types, for every FPGA.
+_PASSES = ["fuse_consecutive_batch_normalization", "infer_precision_types"]
+
+
+class StreamRTLBackend(FPGABackend):  # type: ignore[misc]  # hls4ml has no type information
+    """What hls4ml calls for a model with this backend."""
+
+    def __init__(self) -> None:
+        super().__init__(NAME)
+        self._segments: WeakKeyDictionary[Any, Segment] = WeakKeyDictionary()
+        initial = register_flow("init_layers", ["streamrtl:init_layer"], requires=["optimize"], backend=NAME)
+        types = register_flow("types", _PASSES, requires=[initial], backend=NAME)
+        self._default_flow = register_flow("ip", None, requires=["optimize", initial, types], backend=NAME)
+        self._writer_flow = register_flow("write", ["streamrtl:write_hls"], requires=[self._default_flow], backend=NAME)
+
+    def get_default_flow(self) -> str:
+        return self._default_flow
+
+    def get_writer_flow(self) -> str:
+        return self._writer_flow
+
+    def create_initial_config(
+        self, part: str | None = None, clock_period: float = 10, io_type: str = "io_stream", **_: Any
+    ) -> dict[str, Any]:
+        """The project's settings; those that concern C++ are ignored.
+
+        Args:
+            part: name of the device, for the project's files.
+            clock_period: ns.
+            io_type: must be "io_stream".
+
+        Raises:
+            SettingsError: another io_type.
+        """
+        if io_type != "io_stream":
+            raise SettingsError(f"io_type {io_type!r} has no StreamRTL hardware: convert with io_type='io_stream'")
+        return {"Part": part, "ClockPeriod": clock_period, "IOType": io_type, "HLSConfig": {}}
+
+    @layer_optimizer(Layer)  # type: ignore[untyped-decorator]
+    def init_layer(self, layer: Any) -> None:
+        """Take over the reuse factor and the strategy that are configured for the layer, as they are."""
+        config = layer.model.config
+        strategy = str(config.get_strategy(layer)).lower()
+        strategy = "distributed_arithmetic" if strategy == "da" else strategy
+        if strategy not in STRATEGIES:
+            raise SettingsError(f"{layer.name}: strategy {strategy!r} is not one of {', '.join(STRATEGIES)}")
+        layer.set_attr("strategy", strategy)
+        layer.set_attr("reuse_factor", int(config.get_reuse_factor(layer)))
+
+    def segment(self, model: Any) -> Segment:
+        """The kernels of a ModelGraph, as it was when it was last written, or is now.
+
+        Raises:
+            UnsupportedLayerError, FormatError: see `lower_graph`.
+        """
+        if model not in self._segments:
+            self._segments[model] = lower_graph(model)
+        return self._segments[model]
+
+    def compile(self, model: Any) -> str:
+        """Compile what `write` wrote with Verilator; returns the library, which ModelGraph loads."""
+        return str(self._simulation(model).library())
+
+    def predict(self, model: Any, x: NDArray[Any], on: str = "rtl") -> NDArray[Any]:
+        """Run samples through the compiled RTL, cycle by cycle.
+
+        Args:
+            x: (N, *input_shape) values, or one sample; cast to the input's type as hls4ml's C++ casts them.
+            on: "rtl", or "software" for the kernels in NumPy, which need no Verilator and give the same.
+
+        Returns:
+            (N, outputs) values in the dtype of `x`; (outputs,) for one sample, as every backend of hls4ml gives.
+
+        Raises:
+            ImagesError: `x` is not an array of such samples.
+            SimulationError: the model has not been compiled.
+        """
+        segment = self.segment(model)
+        codes = _encode(segment, x)
+        if on == "software":
+            results = segment.run(codes)
+        elif on == "rtl":
+            if model not in self._compiled:
+                raise SimulationError(f"{segment.name} is not compiled: call compile() first")
+            results = self._simulation(model).run(codes.astype(np.int64)).codes
+        else:
+            raise SettingsError(f"on={on!r} is not one of 'rtl', 'software'")
+        values = segment.output_format.decode(results).reshape(len(codes), -1)
+        values = values.astype(x.dtype if x.dtype.kind == "f" else np.float64)
+        return values[0] if len(values) == 1 else values
+
+
+class StreamRTLWriter(Writer):  # type: ignore[misc]  # hls4ml has no type information
+    """What the backend's writer flow calls."""
+
+    def write_hls(self, model: Any) -> None:
+        """Lower the graph as it is now and write its SystemVerilog into the project's output folder."""
+        model.config.backend.write_rtl(model)
+
+
+def _encode(segment: Segment, x: NDArray[Any]) -> NDArray[np.float64]:
+    size = int(np.prod(segment.input_shape))
+    if not isinstance(x, np.ndarray) or x.dtype.kind not in "fiu" or x.size == 0 or x.size % size:
+        given = f"{x.dtype} of shape {x.shape}" if isinstance(x, np.ndarray) else type(x).__name__
+        raise ImagesError(f"{segment.name} takes NumPy arrays of {size} numbers a sample, not {given}")
+    try:
+        return cast_values(segment.input_format, x.reshape(-1, *segment.input_shape))
+    except FormatError as error:
+        raise ImagesError(f"{segment.name}: {error}") from None
+
+
+def register(register_backend: Callable[..., None], register_writer: Callable[..., None]) -> None:
+    """Entry point of the group `hls4ml.backends`."""
+    register_writer(NAME, StreamRTLWriter)
+    register_backend(NAME, StreamRTLBackend)

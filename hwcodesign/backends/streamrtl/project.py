@@ -1,0 +1,109 @@
+"""StreamRTL's files on disk: SystemVerilog, ROM images, a file list and a manifest, for a segment or an accelerator."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from hwcodesign.accelerator import Accelerator
+from hwcodesign.backends.streamrtl.accelerator_source import accelerator_source
+from hwcodesign.backends.streamrtl.cycles import segment_cycles
+from hwcodesign.backends.streamrtl.netlist import Netlist, netlist
+from hwcodesign.backends.streamrtl.registers import generate
+from hwcodesign.backends.streamrtl.segment_source import Source, segment_source
+from hwcodesign.backends.streamrtl.simulation_source import drive_header, wrapper_source
+from hwcodesign.files import sha256_file, write_json, write_text
+from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.kernels import Segment
+from hwcodesign.kernels.decision import Decision
+from hwcodesign.share import shared_folder
+from hwcodesign.simulation.probes import wrapper_name
+from hwcodesign.simulation.project import MANIFEST, Project
+
+#: Modules of rtl_sim/rtl, copied into every project.
+LIBRARY = "library"
+
+
+def write_segment(segment: Segment, folder: Path, prefix: str) -> Project:
+    """Write a segment alone: what the hls4ml backend's `write` leaves.
+
+    Args:
+        prefix: of its module, an identifier.
+    """
+    source = segment_source(netlist(segment), prefix)
+    description = {
+        "input": _stream_json(segment.input_format, segment.input_shape),
+        "output": _stream_json(segment.output_format, segment.output_shape),
+    }
+    return _write(folder, source.module, [source], description)
+
+
+def write_accelerator(accelerator: Accelerator, folder: Path) -> Project:
+    """Write a whole accelerator."""
+    placed = tuple(netlist(segment) for segment in accelerator.segments)
+    decisions = tuple(decision(accelerator, k, placed[2 * k + 1]) for k in range(accelerator.exits))
+    registers = generate(accelerator.exits, accelerator.name)
+    sources = [segment_source(item, accelerator.name) for item in placed]
+    sources.append(accelerator_source(accelerator, placed, decisions, registers))
+    blocks = [
+        Source(registers.package_name, {f"{registers.package_name}.sv": registers.package}),
+        Source(registers.module_name, {f"{registers.module_name}.sv": registers.module}),
+    ]
+    extra = {
+        "registers.h": registers.header,
+        "registers.md": registers.documentation,
+        f"simulation/{wrapper_name(accelerator)}.sv": wrapper_source(accelerator),
+        "simulation/model.h": drive_header(accelerator),
+    }
+    description = {"configuration_hash": accelerator.configuration_hash}
+    return _write(folder, accelerator.name, [*blocks, *sources], description, extra)
+
+
+def decision(accelerator: Accelerator, k: int, head: Netlist) -> Decision:
+    """The decision unit of an exit, just wide enough that it is never slower than its head."""
+    classes = accelerator.policy.classes
+    return Decision.of(accelerator.policy, k, -(-classes // min(classes, segment_cycles(head).interval)))
+
+
+def _write(
+    folder: Path,
+    top: str,
+    sources: list[Source],
+    description: dict[str, Any],
+    extra: dict[str, str] | None = None,
+) -> Project:
+    names = _copy_library(folder)
+    (folder / "roms").mkdir(parents=True, exist_ok=True)
+    for source in sources:
+        for name, text in source.texts.items():
+            write_text(folder / name, text)
+            if name.endswith(".sv"):
+                names.append(name)
+    for name, text in (extra or {}).items():
+        write_text(folder / name, text)
+    write_text(folder / f"{top}.f", "".join(f"{name}\n" for name in names))
+    images = sorted(path.relative_to(folder).as_posix() for path in (folder / "roms").glob("*.hex"))
+    manifest = {
+        "top": top,
+        **description,
+        "sources": names,
+        "sha256": {name: sha256_file(folder / name) for name in [*names, *images]},
+    }
+    write_json(folder / MANIFEST, manifest)
+    return Project(folder, top, tuple(folder / name for name in names))
+
+
+def _copy_library(folder: Path) -> list[str]:
+    """Copy the modules of rtl_sim/rtl; returns their names, waivers and package first."""
+    rtl = shared_folder("rtl_sim") / "rtl"
+    (folder / LIBRARY).mkdir(parents=True, exist_ok=True)
+    first = ["verilator.vlt", "hwc_pkg.sv"]
+    names = first + sorted(path.name for path in rtl.glob("*.sv") if path.name not in first)
+    for name in names:
+        shutil.copyfile(rtl / name, folder / LIBRARY / name)
+    return [f"{LIBRARY}/{name}" for name in names]
+
+
+def _stream_json(fmt: FixedPoint, shape: tuple[int, ...]) -> dict[str, Any]:
+    return {"format": fmt.to_json(), "shape": list(shape)}

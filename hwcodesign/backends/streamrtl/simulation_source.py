@@ -1,0 +1,101 @@
+"""What simulation adds to an accelerator: a wrapper with probes on its streams, and what the drive loop must know.
+
+The wrapper reads the accelerator's own nets by name, so that hardware carries nothing for simulation's sake.
+"""
+
+from __future__ import annotations
+
+from hwcodesign.accelerator import Accelerator, beats_of
+from hwcodesign.backends.streamrtl.accelerator_source import channels
+from hwcodesign.images import lane_bits
+from hwcodesign.runtime import register_map as registers
+from hwcodesign.simulation.probes import Probe, counters, probes, wrapper_name
+
+
+def wrapper_source(accelerator: Accelerator) -> str:
+    """SystemVerilog of the wrapper."""
+    streams = channels(accelerator)
+    ports = _BUS_PORTS + [
+        f"    output logic {probe.net}_fires_o,\n    output logic [{_bits(probe) - 1}:0] {probe.net}_data_o,"
+        for probe in probes(accelerator)
+    ]
+    lines = [
+        "`default_nettype none",
+        "",
+        f"// {accelerator.name} with its streams brought out; for simulation only.",
+        f"module {wrapper_name(accelerator)} #(",
+        '    parameter string RomFolder = "roms/"',
+        ") (",
+        *ports,
+        "    // One bit a stream, in data order",
+        f"    output logic [{len(streams) - 1}:0] streams_valid_o,",
+        f"    output logic [{len(streams) - 1}:0] streams_ready_o",
+        ");",
+        "",
+        f"  {accelerator.name} #(.RomFolder(RomFolder)) dut (.*);",
+        "",
+    ]
+    for probe in probes(accelerator):
+        lines.append(f"  assign {probe.net}_fires_o = dut.{probe.net}_valid && dut.{probe.net}_ready;")
+        lines.append(f"  assign {probe.net}_data_o  = dut.{probe.net}_data;")
+    for i, stream in enumerate(streams):
+        lines.append(f"  assign streams_valid_o[{i}] = dut.{stream.name}_valid;")
+        lines.append(f"  assign streams_ready_o[{i}] = dut.{stream.name}_ready;")
+    return "\n".join([*lines, "", "endmodule", "", "`default_nettype wire"]) + "\n"
+
+
+def _bits(probe: Probe) -> int:
+    return probe.stream.lanes * probe.segment.output_format.width
+
+
+_BUS_PORTS = [
+    f"    {direction} logic {width}{name},"
+    for direction, width, names in (
+        ("input  wire", "", "aclk aresetn s_axis_tvalid s_axis_tlast m_axis_tready"),
+        ("input  wire", "[63:0] ", "s_axis_tdata"),
+        ("output     ", "", "s_axis_tready m_axis_tvalid m_axis_tlast"),
+        ("output     ", "[63:0] ", "m_axis_tdata"),
+        ("output     ", "[7:0] ", "m_axis_tkeep"),
+        ("input  wire", "", "s_axil_awvalid s_axil_wvalid s_axil_bready s_axil_arvalid s_axil_rready"),
+        ("input  wire", "[11:0] ", "s_axil_awaddr s_axil_araddr"),
+        ("input  wire", "[2:0] ", "s_axil_awprot s_axil_arprot"),
+        ("input  wire", "[31:0] ", "s_axil_wdata"),
+        ("input  wire", "[3:0] ", "s_axil_wstrb"),
+        ("output     ", "", "s_axil_awready s_axil_wready s_axil_bvalid s_axil_arready s_axil_rvalid"),
+        ("output     ", "[1:0] ", "s_axil_bresp s_axil_rresp"),
+        ("output     ", "[31:0] ", "s_axil_rdata"),
+    )
+    for name in names.split()
+]
+
+
+def drive_header(accelerator: Accelerator) -> str:
+    """What model.h says of an accelerator: registers, probes, names of streams."""
+    streams = channels(accelerator)
+    names = ", ".join(f'"{stream.name} ({stream.text})"' for stream in streams)
+    addresses = counters(accelerator.exits)
+    lanes = 64 // lane_bits(accelerator.input_format)
+    elements = beats_of(accelerator.stages[0].input_shape) * accelerator.stages[0].input_shape[-1]
+    commit, snapshot = (registers.CONTROL.field(name) for name in ("commit", "snapshot"))
+    lines = [
+        f"static const unsigned n_exits = {accelerator.exits};",
+        f"static const int64_t words_per_sample = {-(-elements // lanes)};",
+        f"static const uint32_t reg_threshold = {registers.THRESHOLD.offset}, reg_threshold_stride = 4;",
+        f"static const uint32_t reg_mode = {registers.MODE.offset};",
+        f"static const uint32_t reg_records_per_packet = {registers.RECORDS_PER_PACKET.offset};",
+        f"static const uint32_t reg_control = {registers.CONTROL.offset};",
+        f"static const uint32_t control_commit = {commit.mask}, control_snapshot = {snapshot.mask};",
+        f"static const unsigned n_counters = {len(addresses)};",
+        f"static const uint32_t counter_addresses[] = {{{', '.join(str(address) for _, address in addresses)}}};",
+        f"static const unsigned n_streams = {len(streams)};",
+        f"static const char *const stream_names[] = {{{names}}};",
+        f"static const unsigned n_probes = {len(probes(accelerator))};",
+        "template <class F> inline void for_each_probe(const Model &m, F &f) {",
+    ]
+    for i, probe in enumerate(probes(accelerator)):
+        fmt = probe.segment.output_format
+        lines.append(
+            f"    f({i}, m.{probe.net}_fires_o, m.{probe.net}_data_o, "
+            f"{probe.stream.lanes}, {fmt.width}, {str(fmt.signed).lower()});"
+        )
+    return "\n".join([*lines, "}"]) + "\n"

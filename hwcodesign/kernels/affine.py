@@ -1,0 +1,77 @@
+"""A scale and a bias per channel: what is left of batch normalisation, and of scales that are no part of a type."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from hwcodesign.fixedpoint import Codes, FixedPoint
+from hwcodesign.kernels.kernel import Kernel, carrier, largest, register
+
+
+@register
+@dataclass(frozen=True, eq=False)
+class Affine(Kernel):
+    """y[..., c] = cast(scale[c] x[..., c] + bias[c]); product and sum are exact.
+
+    Attributes:
+        scale: (C,) integer codes of `scale_format`.
+        bias: (C,) integer codes of `bias_format`.
+        scale_format, bias_format: of the constants.
+        reuse_factor: how often hardware uses each multiplier a pixel (hls4ml's ReuseFactor).
+    """
+
+    kind = "affine"
+
+    scale: Codes
+    bias: Codes
+    scale_format: FixedPoint
+    bias_format: FixedPoint
+    reuse_factor: int
+
+    def __post_init__(self) -> None:
+        _ = self._carrier  # refuses sums that would not be exact
+
+    @property
+    def product_fraction(self) -> int:
+        """Bits after the point of a product of scale and input."""
+        return self.input_formats[0].fraction + self.scale_format.fraction
+
+    @property
+    def sum_fraction(self) -> int:
+        """Bits after the point of the sum: the finer of product and bias."""
+        return max(self.product_fraction, self.bias_format.fraction)
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """Least and greatest sum, codes at `sum_fraction`."""
+        source = self.input_formats[0]
+        ends = [self._scale * code + self._bias for code in (source.min_code, source.max_code)]
+        return int(np.minimum(*ends).min()), int(np.maximum(*ends).max())
+
+    @property
+    def parameters(self) -> int:
+        return self.scale.size + self.bias.size
+
+    def compute(self, *inputs: Codes) -> Codes:
+        codes = inputs[0].astype(self._carrier, copy=False)
+        sums = codes * self._scale.astype(self._carrier) + self._bias.astype(self._carrier)
+        return self.result.requantise(sums, self.sum_fraction)
+
+    @property
+    def _scale(self) -> Codes:
+        """Such that products are at `sum_fraction`."""
+        return self.scale.astype(np.float64) * 2.0 ** (self.sum_fraction - self.product_fraction)
+
+    @property
+    def _bias(self) -> Codes:
+        """At `sum_fraction`."""
+        return self.bias.astype(np.float64) * 2.0 ** (self.sum_fraction - self.bias_format.fraction)
+
+    @cached_property
+    def _carrier(self) -> type[np.float32] | type[np.float64]:
+        bound = float((np.abs(self._scale) * largest(self.input_formats[0]) + np.abs(self._bias)).max())
+        # a cast to a finer fraction multiplies the code before it saturates
+        return carrier(bound * 2.0 ** max(0, self.result.fraction - self.sum_fraction), self.name)

@@ -1,0 +1,59 @@
+"""Division of an exact sum by how many values it has, as `ap_fixed` divides: toward zero."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from hwcodesign.fixedpoint import Codes, FixedPoint
+from hwcodesign.kernels.kernel import exact_sums_carrier
+
+
+class Division(NamedTuple):
+    """Division of magnitudes by a constant, without a divider: |s| // divisor == (|s| * multiplier) >> shift.
+
+    It holds for every |s| <= `bound`. A power of two has multiplier 1.
+    """
+
+    divisor: int
+    multiplier: int
+    shift: int
+    bound: int
+
+
+def division(divisor: int, bound: int) -> Division:
+    """The least shift, and so the narrowest multiplier, that is exact up to `bound`, which is `divisor` at least.
+
+    With n = divisor, m = ceil(2^k / n) and e = m n - 2^k: s m / 2^k = s / n + s e / (n 2^k), whose floor is that of
+    s / n as long as s e < (n - s mod n) 2^k. That is hardest for the largest s that leaves n - 1. (The method is T.
+    Granlund and P. L. Montgomery's, "Division by Invariant Integers using Multiplication", PLDI 1994.)
+    """
+    hardest = bound - (bound + 1) % divisor
+    shift = divisor.bit_length() - 1
+    while True:
+        multiplier = -(-(1 << shift) // divisor)
+        if (multiplier * divisor - (1 << shift)) * hardest < 1 << shift:
+            return Division(divisor, multiplier, shift, bound)
+        shift += 1
+
+
+def averages_carrier(
+    name: str, source: FixedPoint, accumulator: FixedPoint, result: FixedPoint, count: int
+) -> type[np.float32] | type[np.float64]:
+    """The dtype in which sums of `count` codes, their division and its cast are exact.
+
+    Raises:
+        FormatError: the accumulator could round or overflow; names the type that would do.
+    """
+    ones, none = np.ones((count, 1)), np.zeros(1)
+    return exact_sums_carrier(name, accumulator, result, source.fraction, ones, none, source, (0,))
+
+
+def divide(sums: Codes, count: int) -> Codes:
+    """Integer quotients of integers, rounded toward zero.
+
+    Exact although it divides floats: a quotient s/n that is no whole number lies at least 1/n from the next one, and
+    floats that hold all integers up to 2|s| are less than 2/n apart there.
+    """
+    return np.trunc(sums / sums.dtype.type(count))  # type: ignore[no-any-return]

@@ -1,0 +1,154 @@
+"""The exit decision as hardware: its cycles, and how it appears in generated SystemVerilog.
+
+What it computes is the policy's (hwcodesign.policies); here is what that takes. It is no kernel of a segment: it reads
+integers, and writes no tensor.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hwcodesign.errors import FormatError, PolicyError
+from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.kernels.rtl import Instance, Parameter, Rom
+from hwcodesign.policies import ExitPolicy
+from hwcodesign.policies.tables import ExponentialTable, MantissaTable
+
+#: Widest logits: a score of them fits 32 signed bits, clear of the threshold code that means never.
+WIDEST_LOGITS = 30
+
+
+@dataclass(frozen=True)
+class ScoreTiming:
+    """Registers between the start of a criterion's second pass and its score.
+
+    Attributes:
+        depth: of a pipeline that needs the maximum alone, or beyond the pass over the classes.
+        passes_over_classes: whether the criterion reads every logit again once the maximum is known.
+    """
+
+    depth: int
+    passes_over_classes: bool
+
+
+#: As in the headers of rtl_sim/rtl/score_<name>.sv.
+SCORE_TIMINGS = {
+    "margin": ScoreTiming(1, passes_over_classes=False),
+    "patience": ScoreTiming(1, passes_over_classes=False),
+    "max_softmax": ScoreTiming(4, passes_over_classes=True),
+    "entropy": ScoreTiming(9, passes_over_classes=True),
+}
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The decision unit of one exit (exit_decision).
+
+    Attributes:
+        classes: logits a sample, all in one beat.
+        logits: their format.
+        per_cycle: logits handled a cycle.
+        exit_index: position of the exit, from 0.
+        is_last: whether every sample leaves here.
+        criterion: its name.
+        exponential, mantissa: its tables, where it has any.
+
+    Raises:
+        PolicyError: the criterion has no hardware, or misses its tables.
+        FormatError: a number is outside what the hardware holds.
+    """
+
+    classes: int
+    logits: FixedPoint
+    per_cycle: int
+    exit_index: int
+    is_last: bool
+    criterion: str
+    exponential: ExponentialTable | None = None
+    mantissa: MantissaTable | None = None
+
+    def __post_init__(self) -> None:
+        if self.criterion not in SCORE_TIMINGS:
+            known = ", ".join(sorted(SCORE_TIMINGS))
+            raise PolicyError(f"criterion {self.criterion!r} has no hardware: there is some for {known}")
+        missing = self.exponential is None if self._timing.passes_over_classes else False
+        if missing or (self.criterion == "entropy" and self.mantissa is None):
+            raise PolicyError(f"criterion {self.criterion!r} misses its tables at exit {self.exit_index}")
+        if self.exponential and self.mantissa and self.exponential.fraction != self.mantissa.fraction:
+            raise PolicyError(f"the tables of exit {self.exit_index} have different fractions: fit the policy again")
+        for name, value, low, high in (
+            ("width of the logits", self.logits.width, 1, WIDEST_LOGITS),
+            ("number of classes", self.classes, 2, 1 << 16),
+            ("number of logits handled a cycle", self.per_cycle, 1, self.classes),
+            ("index of the exit", self.exit_index, 0, 255),
+        ):
+            if not low <= value <= high:
+                raise FormatError(f"exit {self.exit_index}: the {name} is {value}, outside {low} to {high}")
+
+    @classmethod
+    def of(cls, policy: ExitPolicy, exit_index: int, per_cycle: int) -> Decision:
+        """The unit of one exit of a policy; `per_cycle` above the number of classes means all of them."""
+        exit_ = policy.exits[exit_index]
+        return cls(
+            classes=policy.classes,
+            logits=exit_.logits,
+            per_cycle=min(per_cycle, policy.classes),
+            exit_index=exit_index,
+            is_last=exit_index == len(policy.exits) - 1,
+            criterion=policy.criterion_name,
+            exponential=exit_.exponential,
+            mantissa=policy.mantissa,
+        )
+
+    @property
+    def interval(self) -> int:
+        """Cycles between decisions while nothing stalls; in anytime mode at least 2."""
+        return -(-self.classes // self.per_cycle)
+
+    @property
+    def latency(self) -> int:
+        """Cycles from the one in which logits are accepted to the one in which the record is first offered."""
+        return self.interval + self._levels + 3 + self.score_latency
+
+    @property
+    def score_latency(self) -> int:
+        """Of them, those from the known maximum to the score."""
+        again = self.interval + self._levels if self._timing.passes_over_classes else 0
+        return again + self._timing.depth
+
+    @property
+    def samples(self) -> int:
+        """Samples that it can hold between the acceptance of their logits and that of their information."""
+        return -(-(self.latency - 1) // self.interval)
+
+    @property
+    def instance(self) -> Instance:
+        """The module exit_decision with its tables."""
+        parameters: list[tuple[str, Parameter]] = [
+            ("Classes", self.classes),
+            ("Logits", self.logits),
+            ("PerCycle", self.per_cycle),
+            ("ExitIndex", self.exit_index),
+            ("IsLast", self.is_last),
+            ("Criterion", self.criterion),
+        ]
+        roms: list[Rom] = []
+        if self.exponential is not None and self._timing.passes_over_classes:
+            table = self.exponential
+            parameters += [("Length", table.length), ("Fraction", table.fraction), ("Shift", table.shift)]
+            roms.append(Rom("exponential", "ExponentialFile", table.fraction + 1, table.exponential))
+            if self.mantissa is not None and self.criterion == "entropy":
+                roms.append(Rom("weighted", "WeightedFile", max(1, table.fraction - 1), table.weighted))
+                parameters += [("MantissaBits", self.mantissa.mantissa_bits), ("Ln2", self.mantissa.ln2)]
+                roms.append(Rom("logarithm", "LogarithmFile", table.fraction, self.mantissa.logarithm))
+                roms.append(Rom("reciprocal", "ReciprocalFile", table.fraction + 1, self.mantissa.reciprocal))
+        return Instance("exit_decision", tuple(parameters), tuple(roms))
+
+    @property
+    def _timing(self) -> ScoreTiming:
+        return SCORE_TIMINGS[self.criterion]
+
+    @property
+    def _levels(self) -> int:
+        """Of the compare tree, and of the adder tree: ceil(log2(per_cycle))."""
+        return (self.per_cycle - 1).bit_length()

@@ -1,0 +1,96 @@
+"""How a layer's multiply-accumulates are spread over cycles, and the weights in the order in which hardware reads them.
+
+mac_array multiplies `simd` inputs into `pe` outputs a cycle. One such cycle is a fold, and a vector takes
+beats * (lanes / simd) * (outputs / pe) folds in the order: for beat, for inputs, for outputs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwcodesign.errors import FormatError
+
+
+@dataclass(frozen=True)
+class Folding:
+    """What is multiplied in a cycle.
+
+    Attributes:
+        simd: inputs of an output (of a depthwise one: taps); divides the lanes of a beat.
+        pe: outputs; divides their number.
+        folds: cycles a vector.
+    """
+
+    simd: int
+    pe: int
+    folds: int
+
+    def depth(self, weight_width: int, constant: bool) -> int:
+        """Cycles from a vector's last fold to its result.
+
+        Args:
+            weight_width: bits of a weight, sign included.
+            constant: whether weights are built into adders (mac_array's Multiplier is Constant).
+        """
+        if constant:
+            return 3 + _levels(self.simd * ((weight_width + 1) // 2))
+        return 4 + _levels(self.simd)
+
+
+def fold(lanes: int, beats: int, outputs: int, reuse: int, *, channels: int = 1) -> Folding:
+    """The folding whose number of folds is nearest to the reuse factor.
+
+    Of two as near it is the one with fewer folds; of those with equally many the one that folds outputs least. A vector
+    has at least as many folds as beats.
+
+    Args:
+        lanes: elements of an input beat.
+        beats: input beats of a vector.
+        outputs: elements of a result.
+        reuse: folds that are wished for, at least 1.
+        channels: of a depthwise layer, whose lanes are taps times channels; else 1.
+    """
+    taps = lanes // channels
+    foldings = (
+        Folding(simd, pe, beats * (taps // simd) * (outputs // pe))
+        for pe in _divisors(outputs)
+        for simd in _divisors(taps)
+    )
+    return min(foldings, key=lambda folding: (abs(folding.folds - reuse), folding.folds, -folding.pe))
+
+
+def rom_words(weights: NDArray[Any], folding: Folding, width: int) -> tuple[int, ...]:
+    """One unsigned word a fold: weight (pe, simd) at bit (pe * folding.simd + simd) * width, in two's complement.
+
+    Args:
+        weights: (inputs, outputs) integer codes; inputs in stream order, of a depthwise layer its taps alone.
+        folding: of the layer.
+        width: bits of a weight, sign included.
+
+    Raises:
+        FormatError: a weight does not fit the width.
+    """
+    codes = np.asarray(weights).astype(np.int64)
+    bound = 1 << (width - 1)
+    outside = codes[(codes < -bound) | (codes >= bound)]
+    if outside.size:
+        raise FormatError(f"weight code {outside[0]} does not fit {width} bits: use a wider weight format")
+    inputs, outputs = codes.shape
+    ordered = codes.reshape(inputs // folding.simd, folding.simd, outputs // folding.pe, folding.pe)
+    fields = ordered.transpose(0, 2, 3, 1).reshape(folding.folds, -1, 1)
+    bits = ((fields >> np.arange(width)) & 1).astype(np.uint8).reshape(folding.folds, -1)
+    packed = np.packbits(bits, axis=1, bitorder="little")
+    return tuple(int.from_bytes(word.tobytes(), "little") for word in packed)
+
+
+def _levels(leaves: int) -> int:
+    """Levels of a binary tree."""
+    return (leaves - 1).bit_length()
+
+
+def _divisors(number: int) -> list[int]:
+    return [divisor for divisor in range(1, number + 1) if number % divisor == 0]

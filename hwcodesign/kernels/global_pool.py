@@ -1,0 +1,69 @@
+"""Maximum or average of each channel over the whole image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from hwcodesign.errors import FormatError
+from hwcodesign.fixedpoint import Codes, FixedPoint
+from hwcodesign.kernels.averaging import Division, averages_carrier, divide, division
+from hwcodesign.kernels.kernel import Kernel, carrier, largest, register
+
+
+@register
+@dataclass(frozen=True, eq=False)
+class GlobalPool(Kernel):
+    """y[c] = cast(max x[:, :, c]), or cast(trunc(S[c] / n)): S the exact sum over the image, n its pixels.
+
+    The average divides as `AveragePool2D` does. The output is one beat: its shape is (C,) or (1, 1, C).
+
+    Attributes:
+        maximum: largest value instead of average.
+        accumulator: exact type of the sums, at whose fraction the division works; for a maximum, a type that holds
+            every value of the input.
+
+    Raises:
+        FormatError: the accumulator could round or overflow.
+    """
+
+    kind = "global_pool"
+
+    maximum: bool
+    accumulator: FixedPoint
+
+    def __post_init__(self) -> None:
+        _ = self._carrier  # refuses what would not be exact
+
+    @property
+    def pixels(self) -> int:
+        """Pixels of the image, so beats of input for one of output."""
+        return self.input_shapes[0][0] * self.input_shapes[0][1]
+
+    @property
+    def division(self) -> Division:
+        """Hardware's division of a sum's magnitude, of the code at the accumulator's fraction."""
+        source = self.input_formats[0]
+        return division(self.pixels, self.pixels * largest(source) << (self.accumulator.fraction - source.fraction))
+
+    def compute(self, *inputs: Codes) -> Codes:
+        codes = inputs[0].astype(np.promote_types(inputs[0].dtype, self._carrier), copy=False)
+        codes = codes.reshape(len(codes), self.pixels, -1)
+        source = self.input_formats[0]
+        if self.maximum:
+            pooled = self.result.requantise(codes.max(axis=1), source.fraction)
+        else:
+            sums = codes.sum(axis=1) * codes.dtype.type(2.0 ** (self.accumulator.fraction - source.fraction))
+            pooled = self.result.requantise(divide(sums, self.pixels), self.accumulator.fraction)
+        return pooled.reshape(len(codes), *self.output_shape)
+
+    @cached_property
+    def _carrier(self) -> type[np.float32] | type[np.float64]:
+        source = self.input_formats[0]
+        if not self.maximum:
+            return averages_carrier(self.name, source, self.accumulator, self.result, self.pixels)
+        if not self.accumulator.holds(source.min_code, source.max_code, source.fraction):
+            raise FormatError(f"{self.name}: {self.accumulator} does not hold every value of {source}; {source} would")
+        return carrier(largest(source) * 2.0 ** max(0, self.result.fraction - source.fraction), self.name)

@@ -1,0 +1,46 @@
+"""What pooling layers have in common: windows that slide over a zero-padded image, one per output pixel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from hwcodesign.fixedpoint import Codes
+from hwcodesign.kernels.kernel import Kernel
+
+
+@dataclass(frozen=True, eq=False)
+class WindowedPool(Kernel):
+    """Reduces each window of each channel.
+
+    Attributes:
+        pool: window rows and columns.
+        stride: down, across.
+        padding: zeros around the image: top, bottom, left, right. They count as pixels of value zero: a maximum is
+            never below zero where a window reaches into them, and an average divides by the whole window.
+    """
+
+    pool: tuple[int, int]
+    stride: tuple[int, int]
+    padding: tuple[int, int, int, int] = field(default=(0, 0, 0, 0), kw_only=True)
+
+    @property
+    def window(self) -> int:
+        """Pixels in a window."""
+        return self.pool[0] * self.pool[1]
+
+    def _taps(self, codes: Codes) -> Iterator[Codes]:
+        """For each place in the window, what lies there under every output pixel: (N, rows, columns, C)."""
+        top, bottom, left, right = self.padding
+        if any(self.padding):
+            codes = np.pad(codes, ((0, 0), (top, bottom), (left, right), (0, 0)))
+        rows, columns = self.output_shape[:2]
+        for i in range(self.pool[0]):
+            for j in range(self.pool[1]):
+                yield codes[
+                    :,
+                    i : i + (rows - 1) * self.stride[0] + 1 : self.stride[0],
+                    j : j + (columns - 1) * self.stride[1] + 1 : self.stride[1],
+                ]

@@ -1,0 +1,133 @@
+"""How a kernel appears in generated SystemVerilog: a module of rtl_sim/rtl, its parameters, its ROM images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from hwcodesign.fixedpoint import FixedPoint, Overflow, Rounding
+
+_ROUNDINGS = {
+    Rounding.TRN: "Trn",
+    Rounding.TRN_ZERO: "TrnZero",
+    Rounding.RND: "Rnd",
+    Rounding.RND_ZERO: "RndZero",
+    Rounding.RND_INF: "RndInf",
+    Rounding.RND_MIN_INF: "RndMinInf",
+    Rounding.RND_CONV: "RndConv",
+}
+_OVERFLOWS = {
+    Overflow.WRAP: "Wrap",
+    Overflow.SAT: "Sat",
+    Overflow.SAT_ZERO: "SatZero",
+    Overflow.SAT_SYM: "SatSym",
+}
+
+
+#: Longest vector that is written in one number.
+_LINE_BITS = 384
+
+
+@dataclass(frozen=True)
+class Bits:
+    """A sized vector; `value` is its unsigned content."""
+
+    width: int
+    value: int
+
+    @classmethod
+    def pack(cls, fields: Iterable[int], width: int) -> Bits:
+        """Fields of one width, the first lowest; negative ones in two's complement."""
+        value = count = 0
+        for count, field in enumerate(fields, 1):
+            value |= (field & ((1 << width) - 1)) << ((count - 1) * width)
+        return cls(max(1, count * width), value)
+
+
+@dataclass(frozen=True)
+class Name:
+    """A name of hwc_pkg, for example a value of one of its enums."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Rom:
+    """A ROM image: a file of one hexadecimal word a line, read by $readmemh.
+
+    Attributes:
+        name: of the file, without its suffix, unique in its kernel.
+        parameter: of the instance that takes the file's path.
+        width: bits of a word.
+        words: unsigned.
+    """
+
+    name: str
+    parameter: str
+    width: int
+    words: tuple[int, ...]
+
+    @property
+    def text(self) -> str:
+        """Content of the file."""
+        digits = -(-self.width // 4)
+        return "".join(f"{word:0{digits}x}\n" for word in self.words)
+
+
+Parameter = int | bool | str | Bits | Name | FixedPoint
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A module of rtl_sim/rtl with its parameters, in the order in which they are to be written."""
+
+    module: str
+    parameters: tuple[tuple[str, Parameter], ...]
+    roms: tuple[Rom, ...] = ()
+
+
+def literal(value: Parameter) -> str:
+    """SystemVerilog text of a parameter."""
+    match value:
+        case bool():
+            return f"1'b{int(value)}"
+        case int():
+            return str(value)
+        case str():
+            return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        case Bits():
+            return f"{value.width}'h{value.value:x}"
+        case Name():
+            return f"hwc_pkg::{value.name}"
+        case FixedPoint():
+            return _format_literal(value)
+
+
+def _format_literal(fmt: FixedPoint) -> str:
+    sign = "-" if fmt.fraction < 0 else ""
+    return (
+        f"'{{is_signed: 1'b{int(fmt.signed)}, width: 16'd{fmt.width}, fraction: {sign}16'sd{abs(fmt.fraction)}, "
+        f"rounding: hwc_pkg::{_ROUNDINGS[fmt.rounding]}, overflow: hwc_pkg::{_OVERFLOWS[fmt.overflow]}}}"
+    )
+
+
+def parameter_lines(parameters: Sequence[tuple[str, Parameter]]) -> list[str]:
+    """The lines between `#(` and `)` of an instance; long vectors are concatenations over several lines."""
+    lines: list[str] = []
+    for i, (name, value) in enumerate(parameters):
+        comma = "," if i < len(parameters) - 1 else ""
+        if isinstance(value, Bits) and value.width > _LINE_BITS:
+            lines += [f".{name}({{", *(f"  {part}" for part in _parts(value)), f"}}){comma}"]
+        else:
+            lines.append(f".{name}({literal(value)}){comma}")
+    return lines
+
+
+def _parts(value: Bits) -> list[str]:
+    """Parts of a long vector, the highest first."""
+    parts = []
+    for low in range(0, value.width, _LINE_BITS):
+        width = min(_LINE_BITS, value.width - low)
+        parts.append(literal(Bits(width, (value.value >> low) & ((1 << width) - 1))))
+    parts.reverse()
+    return [part + ("," if i < len(parts) - 1 else "") for i, part in enumerate(parts)]

@@ -1,0 +1,65 @@
+"""Windows that slide over a stream of pixels: the parameters and the control of window_buffer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hwcodesign.errors import FormatError
+from hwcodesign.kernels.kernel import Shape
+from hwcodesign.kernels.rtl import Parameter
+from hwcodesign.kernels.timing import Windows
+
+
+@dataclass(frozen=True)
+class Window:
+    """Windows of one kernel.
+
+    Attributes:
+        input_shape, output_shape: (H, W, C).
+        kernel, stride: rows, columns.
+        padding: zero rows above and zero columns left; those below and right follow from the output's size.
+    """
+
+    input_shape: Shape
+    output_shape: Shape
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    padding: tuple[int, int] = (0, 0)
+
+    def __post_init__(self) -> None:
+        if self.padding[1] >= self.kernel[1]:
+            raise FormatError(
+                f"{self.padding[1]} columns of padding left of windows {self.kernel[1]} wide make windows of zeros "
+                "alone, for which there is no hardware: pad less than the kernel's width"
+            )
+
+    @property
+    def parameters(self) -> list[tuple[str, Parameter]]:
+        """Of the modules that contain a window_buffer."""
+        return [
+            ("Height", self.input_shape[0]),
+            ("Width", self.input_shape[1]),
+            ("Channels", self.input_shape[2]),
+            ("KernelHeight", self.kernel[0]),
+            ("KernelWidth", self.kernel[1]),
+            ("StrideY", self.stride[0]),
+            ("StrideX", self.stride[1]),
+            ("PadTop", self.padding[0]),
+            ("PadLeft", self.padding[1]),
+            ("OutHeight", self.output_shape[0]),
+            ("OutWidth", self.output_shape[1]),
+        ]
+
+    @property
+    def timing(self) -> Windows:
+        """Control of the window_buffer."""
+        return Windows(
+            self.input_shape[0],
+            self.input_shape[1],
+            self.kernel,
+            self.stride,
+            self.padding[0],
+            self.padding[1],
+            self.output_shape[0],
+            self.output_shape[1],
+        )

@@ -1,0 +1,89 @@
+"""What a register is to a driver: a name, an offset, fields. The registers themselves are in `register_map`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from hwcodesign.errors import SettingsError
+
+
+class Count(Enum):
+    """How many registers stand under one name, 4 bytes apart."""
+
+    ONE = "one"
+    EXITS = "one per exit"
+    BUFFERS = "one per conditional buffer, at least one"
+
+    def of(self, exits: int) -> int:
+        """Registers in an accelerator of so many exits."""
+        return {Count.ONE: 1, Count.EXITS: exits, Count.BUFFERS: max(1, exits - 1)}[self]
+
+
+@dataclass(frozen=True)
+class Field:
+    """Bits of a register.
+
+    Attributes:
+        name: in its register.
+        low, width: place and number of its bits.
+        access: "r", "w" (reads as 0) or "rw".
+        reset: value after reset, or the constant; 0 where hardware gives it.
+        description: one or two sentences.
+    """
+
+    name: str
+    low: int
+    width: int
+    access: str
+    reset: int
+    description: str
+
+    @property
+    def mask(self) -> int:
+        """Its bits, in place."""
+        return ((1 << self.width) - 1) << self.low
+
+    def extract(self, word: int) -> int:
+        """Its value in a register's word, unsigned."""
+        return (word & self.mask) >> self.low
+
+    def insert(self, value: int, word: int = 0) -> int:
+        """A register's word with this field set; a negative value in two's complement.
+
+        Raises:
+            SettingsError: the value does not fit.
+        """
+        if not -(1 << (self.width - 1)) <= value < 1 << self.width:
+            raise SettingsError(f"{value} does not fit the {self.width} bits of register field {self.name}")
+        return (word & ~self.mask) | ((value << self.low) & self.mask)
+
+
+@dataclass(frozen=True)
+class Register:
+    """One 32-bit register, or an array of them.
+
+    Attributes:
+        name: upper case.
+        offset: of the (first) register, in bytes.
+        count: how many there are.
+        fields: lowest first.
+        description: one or two sentences.
+    """
+
+    name: str
+    offset: int
+    count: Count
+    fields: tuple[Field, ...]
+    description: str
+
+    def address(self, index: int = 0) -> int:
+        """Offset of one register of an array."""
+        return self.offset + 4 * index
+
+    def field(self, name: str) -> Field:
+        """The field of this name; KeyError where there is none."""
+        for field in self.fields:
+            if field.name == name:
+                return field
+        raise KeyError(f"register {self.name} has no field {name!r}, but {', '.join(f.name for f in self.fields)}")

@@ -1,0 +1,173 @@
+"""Run a cocotb bench on a module of rtl_sim/rtl, or on any design of generated sources, with Verilator."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as ET  # of cocotb's own making
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hwcodesign.errors import SimulationError, ToolError
+from hwcodesign.fixedpoint import FixedPoint, Overflow, Rounding
+from hwcodesign.kernels.rtl import Bits, Name, Parameter, Rom
+from hwcodesign.share import shared_folder
+from hwcodesign.simulation.verilator import find_verilator
+
+#: Values of hwc_pkg's enums, for parameters that are given on the command line.
+_ENUMS = {"Lut": 0, "Dsp": 1, "Constant": 2}
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What one cocotb run needs.
+
+    Attributes:
+        top: module under test.
+        module: Python module with the cocotb tests, importable from `folder_of_bench`.
+        folder_of_bench: where that module lies; rtl_sim/tb unless given.
+        parameters: of the top module.
+        roms: images that its parameters name; written where the simulation runs.
+        sources: SystemVerilog files beside those of rtl_sim/rtl, for example a wrapper of rtl_sim/tb.
+        values: what the bench reads from its environment (HWC_...), as text.
+        seed: of cocotb's and the bench's random choices.
+        waves: write a trace (dump.vcd) into the build folder.
+    """
+
+    top: str
+    module: str
+    parameters: Mapping[str, Parameter]
+    roms: Sequence[Rom] = ()
+    sources: Sequence[Path] = ()
+    values: Mapping[str, str] | None = None
+    seed: int = 1
+    waves: bool = False
+    folder_of_bench: Path | None = None
+
+
+def run_bench(bench: Bench, folder: Path) -> int:
+    """Build the module and run its bench.
+
+    Args:
+        folder: empty, for the build and its results.
+
+    Returns:
+        How many cocotb tests passed.
+
+    Raises:
+        ToolError: Verilator or cocotb is missing, or the build fails.
+        SimulationError: a cocotb test failed, or none ran; the message ends with the bench's output.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for rom in bench.roms:
+        (folder / f"{rom.name}.hex").write_text(rom.text)
+    script = folder / "run.py"
+    script.write_text(_SCRIPT)
+    tb = bench.folder_of_bench or shared_folder("rtl_sim") / "tb"
+    settings = {
+        "HWC_RUN_SOURCES": os.pathsep.join(map(str, [*library_sources(), *bench.sources])),
+        "HWC_RUN_TOP": bench.top,
+        "HWC_RUN_MODULE": bench.module,
+        "HWC_RUN_FOLDER": str(folder),
+        "HWC_RUN_ARGS": "\n".join([*build_arguments(), *(_override(k, v) for k, v in bench.parameters.items())]),
+        "HWC_RUN_SEED": str(bench.seed),
+        "HWC_RUN_WAVES": "1" if bench.waves else "",
+    }
+    environment = {**find_verilator().environment, **settings, **(bench.values or {})}
+    environment["PYTHONPATH"] = os.pathsep.join([str(tb), environment.get("PYTHONPATH", "")])
+    try:
+        done = subprocess.run(
+            [sys.executable, str(script)], capture_output=True, text=True, check=False, env=environment, cwd=folder
+        )
+    except OSError as error:
+        raise ToolError(f"cocotb could not be started: {error}") from None
+    output = done.stdout + done.stderr
+    (folder / "output.txt").write_text(output)
+    return _passed(bench, folder, output)
+
+
+def library_sources() -> list[Path]:
+    """The files of rtl_sim/rtl, waivers and the package first."""
+    rtl = shared_folder("rtl_sim") / "rtl"
+    first = [rtl / "verilator.vlt", rtl / "hwc_pkg.sv"]
+    return [*first, *sorted(path for path in rtl.glob("*.sv") if path not in first)]
+
+
+def build_arguments() -> list[str]:
+    """Verilator's arguments for every simulation: all warnings, assertions on."""
+    return ["-O3", "-Wall", "--assert", "--x-assign", "fast", "--x-initial", "fast", "-CFLAGS", "-O1"]
+
+
+def temporary_bench(bench: Bench) -> int:
+    """`run_bench` in a folder that is gone afterwards."""
+    with tempfile.TemporaryDirectory() as folder:
+        return run_bench(bench, Path(folder))
+
+
+def _override(name: str, value: Parameter) -> str:
+    match value:
+        case FixedPoint():
+            return f"-G{name}=38'h{format_code(value):x}"
+        case Bits():
+            return f"-G{name}={value.width}'h{value.value:x}"
+        case Name():
+            return f"-G{name}=2'd{_ENUMS[value.name]}"
+        case str():
+            return f'-G{name}="{value}"'
+        case _:
+            return f"-G{name}={int(value)}"
+
+
+def format_code(fmt: FixedPoint) -> int:
+    """A format as the bits of hwc_pkg's format_t."""
+    code = int(fmt.signed)
+    code = code << 16 | fmt.width
+    code = code << 16 | (fmt.fraction & 0xFFFF)
+    code = code << 3 | list(Rounding).index(fmt.rounding)
+    return code << 2 | list(Overflow).index(fmt.overflow)
+
+
+def _passed(bench: Bench, folder: Path, output: str) -> int:
+    results = folder / "results.xml"
+    if not results.exists():
+        raise SimulationError(f"{bench.top}: {bench.module} did not run:\n{output[-6000:]}")
+    cases = list(ET.parse(results).getroot().iter("testcase"))  # noqa: S314
+    failed = [case.get("name") for case in cases if case.find("failure") is not None or case.find("error") is not None]
+    if failed or not cases:
+        raise SimulationError(
+            f"{bench.top}: {', '.join(map(str, failed)) or 'no test'} of {bench.module} failed:\n{output[-6000:]}"
+        )
+    return len(cases)
+
+
+#: In a process of its own, so that a simulator that dies takes no test runner along.
+_SCRIPT = """\
+import os
+from pathlib import Path
+
+from cocotb_tools.runner import get_runner
+
+folder = Path(os.environ["HWC_RUN_FOLDER"])
+waves = bool(os.environ["HWC_RUN_WAVES"])
+runner = get_runner("verilator")
+runner.build(
+    sources=[Path(path) for path in os.environ["HWC_RUN_SOURCES"].split(os.pathsep)],
+    hdl_toplevel=os.environ["HWC_RUN_TOP"],
+    build_dir=folder / "build",
+    build_args=os.environ["HWC_RUN_ARGS"].split("\\n"),
+    waves=waves,
+    always=True,
+)
+runner.test(
+    hdl_toplevel=os.environ["HWC_RUN_TOP"],
+    test_module=os.environ["HWC_RUN_MODULE"],
+    build_dir=folder / "build",
+    test_dir=folder,
+    results_xml=str(folder / "results.xml"),
+    seed=int(os.environ["HWC_RUN_SEED"]),
+    waves=waves,
+)
+"""

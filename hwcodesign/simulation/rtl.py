@@ -1,0 +1,255 @@
+"""The whole accelerator's RTL, every cycle: images in, records out, with what each cycle cost."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwcodesign.accelerator import Accelerator
+from hwcodesign.errors import SimulationError
+from hwcodesign.images import pack_words
+from hwcodesign.policies import subnet_codes
+from hwcodesign.runtime.modes import ExitControl
+from hwcodesign.runtime.records import FLAG_FINAL, RECORD_DTYPE, Records
+from hwcodesign.simulation.probes import counters, probes, wrapper_name
+from hwcodesign.simulation.project import read_accelerator
+from hwcodesign.simulation.verilation import Verilation, verilate
+
+#: Samples of one batch, each batch through a freshly reset accelerator. A constant, not a matter of cores, so that
+#: cycles are the same on every machine.
+BATCH = 2500
+#: Where a design keeps its SystemVerilog, below its folder, and compiled models of it.
+FOLDER = Path("rtl")
+LIBRARIES = FOLDER / "build"
+_ALWAYS = 65536
+_PATIENCE = 1_000_000
+_DUMP = 16384
+
+
+@dataclass(frozen=True)
+class Stalls:
+    """How the world treats the accelerator's streams.
+
+    Attributes:
+        valid_rate, ready_rate: chances that a word is offered, and a record word taken, in a cycle.
+        seed: of these choices.
+    """
+
+    valid_rate: float = 1.0
+    ready_rate: float = 1.0
+    seed: int = 1
+
+
+@dataclass(frozen=True)
+class RtlRun:
+    """What a simulation gave.
+
+    Attributes:
+        records: in the order in which they left.
+        left: (records,) cycle in which each left; of its own batch.
+        accepted: (N,) cycle in which each sample's first word was accepted; of its own batch.
+        outputs: codes of every segment for the samples that reached it, where they were asked for.
+        counters: the registers, summed over batches (HIGH_WATER: the highest).
+        cycles: simulated, summed over batches.
+    """
+
+    records: Records
+    left: NDArray[np.int64]
+    accepted: NDArray[np.int64]
+    outputs: Mapping[str, NDArray[np.int64]]
+    counters: Mapping[str, int]
+    cycles: int
+
+
+class _Settings(ctypes.Structure):
+    """settings_t of rtl_sim/drive/accelerator.cpp."""
+
+    _fields_ = (
+        ("valid_rate", ctypes.c_uint32),
+        ("ready_rate", ctypes.c_uint32),
+        ("seed", ctypes.c_uint64),
+        ("anytime", ctypes.c_uint32),
+        ("records_per_packet", ctypes.c_uint32),
+        ("patience", ctypes.c_int64),
+    )
+
+
+@dataclass(frozen=True)
+class RtlSimulation:
+    """The Verilated accelerator of a design.
+
+    Attributes:
+        accelerator: that the design holds.
+        folder: the design's.
+    """
+
+    accelerator: Accelerator
+    folder: Path
+
+    def library(self, *, trace: bool = False) -> Path:
+        """The compiled model, made at the first use.
+
+        Raises:
+            ToolError: Verilator or g++ is missing.
+            DesignError: the design has no RTL.
+        """
+        project = read_accelerator(self.folder / FOLDER)
+        wrapper = wrapper_name(self.accelerator)
+        simulation = project.folder / "simulation"
+        what = Verilation(
+            wrapper,
+            (*project.sources, simulation / f"{wrapper}.sv"),
+            "accelerator.cpp",
+            (simulation / "model.h").read_text(),
+            {"RomFolder": f'"{project.roms.resolve()}/"'},
+            tuple(sorted(project.roms.glob("*.hex"))),
+            trace=trace,
+        )
+        return verilate(what, self.folder / LIBRARIES)
+
+    def run(
+        self,
+        codes: NDArray[Any],
+        control: ExitControl,
+        *,
+        stalls: Stalls | None = None,
+        outputs: bool = False,
+        batch: int = BATCH,
+        records_per_packet: int = 0,
+        waves: Path | None = None,
+    ) -> RtlRun:
+        """Simulate samples.
+
+        Args:
+            codes: (N, C, H, W) input codes.
+            control: thresholds and mode.
+            stalls: on the streams; none by default.
+            outputs: record every segment's codes.
+            batch: samples between two resets; batches run on all cores.
+            records_per_packet: records between two TLAST; 0: at a batch's end alone.
+            waves: file for a VCD trace, of one batch.
+
+        Raises:
+            SimulationError: the accelerator hangs (with the state of its streams), or loses or duplicates a record.
+        """
+        words = pack_words(codes, self.accelerator.input_format)
+        library = ctypes.CDLL(str(self.library(trace=waves is not None)))
+        starts = range(0, len(words), batch)
+
+        def simulate(start: int) -> RtlRun:
+            return self._batch(
+                library, words[start : start + batch], control, stalls or Stalls(), outputs, records_per_packet, waves
+            )
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            runs = list(pool.map(simulate, starts))
+        for start, run in zip(starts, runs, strict=True):
+            run.records["sample_id"] += np.uint32(start)
+        return _joined(self.accelerator, runs)
+
+    def outputs(self, codes: NDArray[Any]) -> dict[str, NDArray[np.int64]]:
+        """Codes that every segment writes for all samples: all of them go to the last exit."""
+        control = ExitControl(subnet_codes(self.accelerator.exits, self.accelerator.exits - 1), anytime=False)
+        return dict(self.run(codes, control, outputs=True).outputs)
+
+    def _batch(
+        self,
+        library: ctypes.CDLL,
+        words: NDArray[np.uint64],
+        control: ExitControl,
+        stalls: Stalls,
+        outputs: bool,
+        records_per_packet: int,
+        waves: Path | None,
+    ) -> RtlRun:
+        samples, exits = len(words), self.accelerator.exits
+        settings = _Settings(
+            round(stalls.valid_rate * _ALWAYS),
+            round(stalls.ready_rate * _ALWAYS),
+            stalls.seed,
+            int(control.anytime),
+            records_per_packet,
+            _PATIENCE,
+        )
+        records = np.zeros(samples * (exits if control.anytime else 1), RECORD_DTYPE)
+        left, accepted = np.zeros(len(records), np.uint64), np.zeros(samples, np.uint64)
+        addresses = counters(exits)
+        latched, cycles = np.zeros(len(addresses), np.uint32), ctypes.c_uint64()
+        dump = ctypes.create_string_buffer(_DUMP)
+        arrays = [
+            np.zeros((samples, *probe.segment.output_shape), np.int32) if outputs else np.zeros(0, np.int32)
+            for probe in probes(self.accelerator)
+        ]
+        thresholds = np.array(control.codes, np.int32)
+        function = library.hwc_accelerator_run
+        function.restype = ctypes.c_long
+        count = function(
+            _pointer(np.ascontiguousarray(words)),
+            ctypes.c_long(samples),
+            ctypes.byref(settings),
+            _pointer(thresholds),
+            _pointer(records),
+            ctypes.c_long(len(records)),
+            _pointer(left),
+            _pointer(accepted),
+            (ctypes.c_void_p * len(arrays))(*(array.ctypes.data for array in arrays)) if outputs else None,
+            _pointer(np.array([array.size for array in arrays], np.int64)),
+            _pointer(latched),
+            ctypes.byref(cycles),
+            dump,
+            ctypes.c_long(_DUMP),
+            str(waves).encode() if waves is not None else None,
+        )
+        if count == -1:
+            raise SimulationError(f"{self.accelerator.name} hangs:\n{dump.value.decode()}")
+        if count < 0:
+            raise SimulationError(f"{self.accelerator.name} gave more records than {samples} samples have")
+        records = records[:count]
+        _check_records(self.accelerator.name, records, samples)
+        values = {
+            probe.segment.name: array.astype(np.int64)
+            for probe, array in zip(probes(self.accelerator), arrays, strict=True)
+            if outputs
+        }
+        names = {name: int(value) for (name, _), value in zip(addresses, latched, strict=True)}
+        return RtlRun(
+            records, left[:count].astype(np.int64), accepted.astype(np.int64), values, names, int(cycles.value)
+        )
+
+
+def _check_records(name: str, records: Records, samples: int) -> None:
+    """Every sample left exactly once."""
+    final = records["sample_id"][(records["flags"] & FLAG_FINAL) != 0]
+    if not np.array_equal(np.sort(final), np.arange(samples)):
+        lost = np.setdiff1d(np.arange(samples), final)
+        raise SimulationError(f"{name}: {len(final)} final records of {samples} samples; lost: {lost[:10].tolist()}")
+
+
+def _joined(accelerator: Accelerator, runs: Sequence[RtlRun]) -> RtlRun:
+    none = np.zeros(0, np.int64)
+    names = [name for name, _ in counters(accelerator.exits)]
+    totals = {
+        name: (max if name.startswith(("HIGH_WATER", "STATUS")) else sum)([run.counters[name] for run in runs] or [0])
+        for name in names
+    }
+    keys = runs[0].outputs if runs else ()
+    return RtlRun(
+        np.concatenate([np.zeros(0, RECORD_DTYPE), *(run.records for run in runs)]),
+        np.concatenate([none, *(run.left for run in runs)]),
+        np.concatenate([none, *(run.accepted for run in runs)]),
+        {key: np.concatenate([run.outputs[key] for run in runs]) for key in keys},
+        totals,
+        sum(run.cycles for run in runs),
+    )
+
+
+def _pointer(array: NDArray[Any]) -> ctypes.c_void_p:
+    return ctypes.c_void_p(array.ctypes.data)

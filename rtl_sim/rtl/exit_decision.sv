@@ -1,0 +1,223 @@
+`default_nettype none
+
+// Decides whether a sample leaves at an exit.
+//
+// A beat of logits is folded: PerCycle of them a cycle, over Folds = ceil(Classes / PerCycle) cycles. A first pass
+// finds the largest (and second largest), a second one, where the criterion needs it, sums over the distances from it,
+// while the first pass is at the next sample. The pipeline stalls as a whole where a decision cannot be handed on.
+// Interval: Folds cycles; in anytime mode at least 2.
+// Latency, from the cycle in which logits are accepted to the one in which `record_valid_o` rises, nothing stalling:
+//   Folds + clog2(PerCycle) + 3 + score latency, the latter
+//   margin, patience: 1;  max_softmax: Folds + clog2(PerCycle) + 4;  entropy: Folds + clog2(PerCycle) + 9.
+// `sample` is taken when the decision is made, 1 cycle before the record is offered; it may come at any time before.
+//
+// A sample leaves when its score reaches the threshold of its bank; the last exit takes every sample. Each decision
+// gives, each exactly once and as soon as each is taken: a record for a sample that leaves (in anytime mode for every
+// one), with its stamp in the place of `cycles`; its information to the next exit where it stays; one bit to the
+// conditional buffer, 1 forwards, 0 drops. In anytime mode a sample that stays goes on only after its record was taken.
+// The last exit offers neither of the latter two. No output depends on an input, nor `logits_ready_o` on an output's
+// ready, in the same cycle.
+module exit_decision import hwc_pkg::*; #(
+  // Classes, 2 to 65536, one logit each, all in one beat
+  parameter int unsigned Classes = 10,
+  // Format of the logits, of which width (at most 30) and sign are used: codes are integers
+  parameter format_t Logits = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap},
+  // Logits handled a cycle
+  parameter int unsigned PerCycle = 1,
+  // Position of this exit, from 0, as it stands in its records
+  parameter int unsigned ExitIndex = 0,
+  // 1: the last exit, which every sample that reaches it leaves
+  parameter bit IsLast = 1'b0,
+  // "margin", "max_softmax", "entropy" or "patience"
+  parameter string Criterion = "margin",
+  // Tables of max_softmax (the first file) and entropy (all four): see there
+  parameter string ExponentialFile = "",
+  parameter string WeightedFile = "",
+  parameter int unsigned Length = 2,
+  parameter int unsigned Fraction = 16,
+  parameter int unsigned Shift = 0,
+  parameter string LogarithmFile = "",
+  parameter string ReciprocalFile = "",
+  parameter int unsigned MantissaBits = 10,
+  parameter int unsigned Ln2 = 45426,
+  // Bits of a logit; follows from Logits
+  localparam int unsigned Width = 32'(Logits.width)
+) (
+  input  wire logic                          clk_i,
+  input  wire logic                          rst_ni,
+
+  // Score from which a sample leaves, and whether samples that stay are reported; one of each a bank
+  input  wire logic [1:0][31:0]              threshold_i,
+  input  wire logic [1:0]                    anytime_i,
+
+  input  wire logic                          logits_valid_i,
+  output      logic                          logits_ready_o,
+  input  wire logic [Classes-1:0][Width-1:0] logits_data_i,
+
+  input  wire logic                          sample_valid_i,
+  output      logic                          sample_ready_o,
+  input  wire sample_t                       sample_data_i,
+
+  output      logic                          record_valid_o,
+  input  wire logic                          record_ready_i,
+  output      record_t                       record_data_o,
+
+  output      logic                          release_valid_o,
+  input  wire logic                          release_ready_i,
+  output      logic                          release_keep_o,
+
+  output      logic                          next_valid_o,
+  input  wire logic                          next_ready_i,
+  output      sample_t                       next_data_o
+);
+
+  localparam int unsigned Folds = (Classes + PerCycle - 1) / PerCycle;
+  localparam int unsigned FoldBits = index_bits(Folds);
+  localparam int unsigned LabelBits = index_bits(Classes);
+  localparam int unsigned Levels = $clog2(PerCycle);
+  // enabled cycles from the first fold to the start of the second pass, and from there to the score
+  localparam int unsigned TopLatency = Folds + Levels + 1;
+  localparam int unsigned ScoreLatency =
+      Criterion == "entropy" ? Folds + Levels + 9 : Criterion == "max_softmax" ? Folds + Levels + 4 : 1;
+
+  if (Classes < 2 || Classes > 65536) begin : gen_check_classes
+    $error("exit_decision %m: Classes=%0d is not in 2 to 65536", Classes);
+  end
+  if (Width < 1 || Width > 30) begin : gen_check_width
+    $error("exit_decision %m: Logits.width=%0d is not in 1 to 30: a score would overflow", Width);
+  end
+  if (PerCycle < 1 || PerCycle > Classes) begin : gen_check_per_cycle
+    $error("exit_decision %m: PerCycle=%0d is not in 1 to Classes=%0d", PerCycle, Classes);
+  end
+  if (ExitIndex > 255) begin : gen_check_exit
+    $error("exit_decision %m: ExitIndex=%0d has more than the 8 bits of a record", ExitIndex);
+  end
+
+  logic en;
+
+  // the sample being folded, as unsigned codes in the same order; lanes past the last class become 0, the least
+  logic [Classes-1:0][Width-1:0] codes, codes_q;
+  logic busy_q;
+  logic [FoldBits-1:0] fold_q;
+  wire logic last = fold_q == FoldBits'(Folds - 1);
+
+  always_comb begin
+    codes = logits_data_i;
+    for (int unsigned c = 0; c < Classes; c++) begin
+      codes[c][Width-1] = logits_data_i[c][Width-1] ^ Logits.is_signed;
+    end
+  end
+
+  assign logits_ready_o = en && (!busy_q || last);
+
+  always_ff @(posedge clk_i) begin
+    if (en) begin
+      codes_q <= !busy_q || last ? codes : codes_q >> PerCycle * Width;
+    end
+    if (!rst_ni) begin
+      busy_q <= 1'b0;
+      fold_q <= '0;
+    end else if (en) begin
+      busy_q <= logits_valid_i || (busy_q && !last);
+      if (busy_q) begin
+        fold_q <= last ? '0 : fold_q + 1'b1;
+      end
+    end
+  end
+
+  // first pass
+  wire logic [PerCycle-1:0][Width-1:0] lanes = codes_q[PerCycle-1:0];
+  logic start;  // of the second pass
+  logic [Width-1:0] top, second;
+  logic [LabelBits-1:0] top_label;
+
+  find_top #(
+    .CodeWidth(Width), .PerCycle(PerCycle), .LabelBits(LabelBits), .Second(Criterion == "margin")
+  ) i_find_top (
+    .clk_i, .rst_ni, .en_i(en),
+    .valid_i(busy_q), .first_i(fold_q == '0), .last_i(last), .lanes_i(lanes),
+    .valid_o(start), .top_o(top), .second_o(second), .label_o(top_label)
+  );
+
+  // the same folds, when the largest is known
+  logic [TopLatency-1:0][PerCycle-1:0][Width-1:0] folds_q;
+  always_ff @(posedge clk_i) begin
+    if (en) begin
+      folds_q <= {folds_q[TopLatency-2:0], lanes};
+    end
+  end
+  wire logic [PerCycle-1:0][Width-1:0] late_lanes = folds_q[TopLatency-1];
+
+  // second pass
+  logic scored;
+  logic signed [31:0] score;
+  logic [7:0] agreements;
+
+  if (Criterion == "margin") begin : gen_margin
+    score_margin #(.CodeWidth(Width), .PerCycle(PerCycle)) i_score (
+      .clk_i, .rst_ni, .en_i(en), .start_i(start), .lanes_i(late_lanes), .top_i(top), .second_i(second),
+      .agreements_i(agreements), .valid_o(scored), .score_o(score)
+    );
+  end else if (Criterion == "patience") begin : gen_patience
+    score_patience #(.CodeWidth(Width), .PerCycle(PerCycle)) i_score (
+      .clk_i, .rst_ni, .en_i(en), .start_i(start), .lanes_i(late_lanes), .top_i(top), .second_i(second),
+      .agreements_i(agreements), .valid_o(scored), .score_o(score)
+    );
+  end else if (Criterion == "max_softmax") begin : gen_max_softmax
+    score_max_softmax #(
+      .Classes(Classes), .CodeWidth(Width), .PerCycle(PerCycle),
+      .ExponentialFile(ExponentialFile), .Length(Length), .Fraction(Fraction), .Shift(Shift)
+    ) i_score (
+      .clk_i, .rst_ni, .en_i(en), .start_i(start), .lanes_i(late_lanes), .top_i(top), .second_i(second),
+      .agreements_i(agreements), .valid_o(scored), .score_o(score)
+    );
+  end else if (Criterion == "entropy") begin : gen_entropy
+    score_entropy #(
+      .Classes(Classes), .CodeWidth(Width), .PerCycle(PerCycle),
+      .ExponentialFile(ExponentialFile), .WeightedFile(WeightedFile), .Length(Length), .Fraction(Fraction),
+      .Shift(Shift), .LogarithmFile(LogarithmFile), .ReciprocalFile(ReciprocalFile), .MantissaBits(MantissaBits),
+      .Ln2(Ln2)
+    ) i_score (
+      .clk_i, .rst_ni, .en_i(en), .start_i(start), .lanes_i(late_lanes), .top_i(top), .second_i(second),
+      .agreements_i(agreements), .valid_o(scored), .score_o(score)
+    );
+  end else begin : gen_unknown
+    $error("exit_decision %m: Criterion=%s is unknown", Criterion);
+  end
+
+  // the label waits for the score
+  logic [LabelBits-1:0] label;
+  if (ScoreLatency < Folds) begin : gen_label_holds
+    assign label = top_label;
+  end else begin : gen_label_waits
+    logic room, some;
+    logic [index_bits(ScoreLatency / Folds + 2)-1:0] unused_level;
+    stream_fifo #(.Width(LabelBits), .Depth(ScoreLatency / Folds + 1)) i_labels (
+      .clk_i, .rst_ni,
+      .in_valid_i(start && en), .in_ready_o(room), .in_data_i(top_label),
+      .out_valid_o(some), .out_ready_i(scored && en), .out_data_o(label),
+      .level_o(unused_level)
+    );
+`ifndef SYNTHESIS
+    always_ff @(posedge clk_i) begin
+      if (rst_ni) begin
+        assert ((room || !start) && (some || !scored)) else $error("a score has lost its label (%m)");
+      end
+    end
+`else
+    wire logic unused = room ^ some;
+`endif
+  end
+
+  exit_verdict #(.LabelBits(LabelBits), .ExitIndex(ExitIndex), .IsLast(IsLast)) i_verdict (
+    .clk_i, .rst_ni, .threshold_i, .anytime_i,
+    .score_valid_i(scored), .en_o(en), .score_i(score), .label_i(label), .agreements_o(agreements),
+    .sample_valid_i, .sample_ready_o, .sample_data_i,
+    .record_valid_o, .record_ready_i, .record_data_o,
+    .release_valid_o, .release_ready_i, .release_keep_o,
+    .next_valid_o, .next_ready_i, .next_data_o
+  );
+
+endmodule
+
+`default_nettype wire

@@ -1,0 +1,144 @@
+`default_nettype none
+
+// Sums of products of operands and weights, for several outputs at a time. A pipeline that takes and gives a set of
+// sums in every enabled cycle: the operands' register, the products' register, and one register a level of a binary tree
+// of adders, so 2 + clog2(Simd) enabled cycles from operands_i to sums_o. Weights join one enabled cycle after their
+// operands, as a memory with a registered output gives them. The sums are exact.
+module product_sum
+  import hwc_pkg::*;
+#(
+    // Sums at a time
+    parameter int unsigned Pe = 1,
+    // Products in a sum
+    parameter int unsigned Simd = 1,
+    // Sets of operands: 1 if all sums read the same ones, else Pe
+    parameter int unsigned Sets = 1,
+    // Format of the operands; only width and sign matter
+    parameter format_t In = '{
+        is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap
+    },
+    // Bits of a weight, sign included
+    parameter int unsigned WeightWidth = 4,
+    // Lut or Dsp
+    parameter multiplier_e Multiplier = Lut,
+    // Bits of a sum
+    localparam int unsigned SumWidth = unsigned'(int'(In.width)) + WeightWidth + unsigned'($clog2(Simd))
+) (
+    input wire logic clk_i,
+
+    input  wire logic                                           enable_i,
+    input  wire logic [Sets-1:0][Simd-1:0][      In.width-1:0] operands_i,
+    input  wire logic [  Pe-1:0][Simd-1:0][WeightWidth-1:0] weights_i,
+    output logic      [  Pe-1:0]          [   SumWidth-1:0] sums_o
+);
+
+  if (Multiplier == Constant) begin : gen_check_multiplier
+    $error("product_sum %m: Multiplier=Constant is what constant_sum is for");
+  end
+  if (Sets != 1 && Sets != Pe) begin : gen_check_sets
+    $error("product_sum %m: Sets=%0d is neither 1 nor Pe=%0d", Sets, Pe);
+  end
+
+  localparam int unsigned InWidth = unsigned'(int'(In.width));
+  localparam int unsigned ProductWidth = InWidth + WeightWidth;
+  localparam int unsigned Levels = unsigned'($clog2(Simd));
+
+  // An operand with a sign bit of its own, and with room for its double and triple
+  localparam int unsigned MultipleWidth = InWidth + 3;
+  typedef logic signed [MultipleWidth-1:0] multiple_t;
+  typedef logic signed [ProductWidth-1:0] product_t;
+
+  function automatic multiple_t extended(input logic [InWidth-1:0] operand);
+    return multiple_t'(signed'({In.is_signed & operand[InWidth-1], operand}));
+  endfunction
+
+  logic [Pe-1:0][Simd-1:0][ProductWidth-1:0] products_q;
+
+  if (Multiplier == Dsp) begin : gen_dsp
+    logic [Sets-1:0][Simd-1:0][InWidth-1:0] operands_q;
+
+    always_ff @(posedge clk_i) begin
+      if (enable_i) begin
+        operands_q <= operands_i;
+        for (int pe = 0; pe < int'(Pe); pe++)
+        for (int i = 0; i < int'(Simd); i++)
+        products_q[pe][i] <= ProductWidth'(extended(operands_q[Sets == 1 ? 0 : pe][i]) * signed'(weights_i[pe][i]));
+      end
+    end
+  end else begin : gen_lut
+    // A product is the sum of the multiples that the weight's digits to base four choose. All digits are 0 to 3 but the
+    // highest, which carries the sign: -2 to 1, or -1 to 0 where it has one bit. Triple and negative are made once, in
+    // front of the operands' register, so that a digit costs one LUT6 a bit, adder included.
+    localparam int unsigned Digits = (WeightWidth + 1) / 2;
+
+    logic [Sets-1:0][Simd-1:0][MultipleWidth-1:0] once_q, thrice_q, minus_q;
+
+    function automatic product_t product(input multiple_t once, input multiple_t thrice, input multiple_t minus,
+                                         input logic [WeightWidth-1:0] weight);
+      logic [2*Digits-1:0] digits;
+      multiple_t chosen, upper;
+      digits = (2 * Digits)'(signed'(weight));
+      unique case (digits[2*Digits-1-:2])
+        2'd0: chosen = '0;
+        2'd1: chosen = WeightWidth % 2 == 0 ? once : '0;
+        2'd2: chosen = WeightWidth % 2 == 0 ? minus << 1 : '0;
+        2'd3: chosen = minus;
+      endcase
+      product = product_t'(chosen);
+      for (int d = int'(Digits) - 2; d >= 0; d--) begin
+        unique case (digits[2*d+:2])
+          2'd0: chosen = '0;
+          2'd1: chosen = once;
+          2'd2: chosen = once << 1;
+          2'd3: chosen = thrice;
+        endcase
+        // the two lowest bits need no adder
+        upper = chosen >>> 2;
+        product = product_t'({product + product_t'(upper), chosen[1:0]});
+      end
+    endfunction
+
+    always_ff @(posedge clk_i) begin
+      if (enable_i) begin
+        for (int set = 0; set < int'(Sets); set++)
+        for (int i = 0; i < int'(Simd); i++) begin
+          once_q[set][i] <= extended(operands_i[set][i]);
+          thrice_q[set][i] <= extended(operands_i[set][i]) + (extended(operands_i[set][i]) << 1);
+          minus_q[set][i] <= -extended(operands_i[set][i]);
+        end
+        for (int pe = 0; pe < int'(Pe); pe++)
+        for (int i = 0; i < int'(Simd); i++)
+        products_q[pe][i] <= product(
+            once_q[Sets==1?0 : pe][i], thrice_q[Sets==1?0 : pe][i], minus_q[Sets==1?0 : pe][i], weights_i[pe][i]);
+      end
+    end
+  end
+
+  for (genvar level = 0; level <= Levels; level++) begin : gen_level
+    localparam int unsigned Nodes = (Simd + (1 << level) - 1) >> level;
+    localparam int unsigned NodeWidth = ProductWidth + level;
+    logic [Pe-1:0][Nodes-1:0][NodeWidth-1:0] nodes;
+
+    if (level == 0) begin : gen_products
+      assign nodes = products_q;
+    end else begin : gen_adders
+      localparam int unsigned Below = (Simd + (1 << (level - 1)) - 1) >> (level - 1);
+
+      always_ff @(posedge clk_i) begin
+        if (enable_i) begin
+          for (int pe = 0; pe < int'(Pe); pe++) begin
+            for (int i = 0; i < int'(Below / 2); i++)
+            nodes[pe][i] <= NodeWidth'(signed'(gen_level[level-1].nodes[pe][2*i])) +
+                NodeWidth'(signed'(gen_level[level-1].nodes[pe][2*i+1]));
+            if (Below % 2 == 1) nodes[pe][Nodes-1] <= NodeWidth'(signed'(gen_level[level-1].nodes[pe][Below-1]));
+          end
+        end
+      end
+    end
+  end
+
+  assign sums_o = gen_level[Levels].nodes;
+
+endmodule
+
+`default_nettype wire

@@ -1,0 +1,80 @@
+`default_nettype none
+
+// Brings the records of all exits into one stream, the deepest exit's first.
+//
+// A record comes with its sample's stamp in the place of `cycles`, and leaves with the cycles from that stamp to the
+// one in which it was first offered here, frozen there. A record taken in cycle t is offered from cycle t + 1 on; one
+// record a cycle passes. The output holds what it offers until it is taken: a deep record waits for no shallower one
+// but the (at most two) that the output register has already taken. `in_ready_o` depends on the deeper inputs' valid
+// and on registers.
+module record_merge import hwc_pkg::*; #(
+  // Exits, each with an input of its own, first exit in the lowest place
+  parameter int unsigned Exits = 2
+) (
+  input  wire logic                clk_i,
+  input  wire logic                rst_ni,
+
+  // The clock cycle, counted modulo 2^32, that stamps are taken from
+  input  wire logic [31:0]         now_i,
+
+  input  wire logic    [Exits-1:0] in_valid_i,
+  output      logic    [Exits-1:0] in_ready_o,
+  input  wire record_t [Exits-1:0] in_data_i,
+
+  output      logic                out_valid_o,
+  input  wire logic                out_ready_i,
+  output      record_t             out_data_o
+);
+
+  if (Exits < 1 || Exits > 256) begin : gen_check_exits
+    $error("record_merge %m: Exits=%0d is not in 1 to 256", Exits);
+  end
+
+  logic [Exits-1:0] waits_q;            // offered in an earlier cycle
+  logic [Exits-1:0][31:0] cycles_q;     // frozen then
+  record_t [Exits-1:0] measured;        // inputs with their cycles
+  logic [Exits-1:0] chosen;
+  record_t winner;
+  logic room;
+
+  for (genvar k = 0; k < Exits; k++) begin : gen_input
+    always_comb begin
+      measured[k] = in_data_i[k];
+      measured[k].cycles = waits_q[k] ? cycles_q[k] : now_i - in_data_i[k].cycles;
+    end
+
+    always_ff @(posedge clk_i) begin
+      cycles_q[k] <= measured[k].cycles;
+      if (!rst_ni) begin
+        waits_q[k] <= 1'b0;
+      end else begin
+        waits_q[k] <= in_valid_i[k] && !in_ready_o[k];
+      end
+    end
+  end
+
+  always_comb begin
+    chosen = '0;
+    winner = measured[0];
+    for (int unsigned k = 0; k < Exits; k++) begin
+      if (in_valid_i[k]) begin
+        chosen = '0;
+        chosen[k] = 1'b1;
+        winner = measured[k];
+      end
+    end
+  end
+
+  assign in_ready_o = room ? chosen : '0;
+
+  logic [$bits(record_t)-1:0] out_data;
+  stream_register #(.Width($bits(record_t))) i_output (
+    .clk_i, .rst_ni,
+    .in_valid_i(|in_valid_i), .in_ready_o(room), .in_data_i(winner),
+    .out_valid_o, .out_ready_i, .out_data_o(out_data)
+  );
+  assign out_data_o = record_t'(out_data);
+
+endmodule
+
+`default_nettype wire

@@ -1,0 +1,57 @@
+`default_nettype none
+
+// Copies a stream to several: for each input handshake every output handshakes exactly once.
+//
+// Eager: each output takes the beat as soon as it can, and the input moves on when the last one has. Valid, data and
+// ready pass through in the same cycle; an output's valid never waits for any ready.
+module stream_fork #(
+  // Bits of a beat
+  parameter int unsigned Width = 8,
+  // Copies
+  parameter int unsigned Outputs = 2
+) (
+  input  wire logic               clk_i,
+  input  wire logic               rst_ni,
+
+  input  wire logic               in_valid_i,
+  output      logic               in_ready_o,
+  input  wire logic [Width-1:0]   in_data_i,
+
+  // One bit an output; all of them offer the same data
+  output      logic [Outputs-1:0] out_valid_o,
+  input  wire logic [Outputs-1:0] out_ready_i,
+  output      logic [Width-1:0]   out_data_o
+);
+
+  if (Width == 0 || Outputs == 0) begin : gen_check_size
+    $error("stream_fork %m: Width=%0d and Outputs=%0d must both be at least 1", Width, Outputs);
+  end
+
+  logic [Outputs-1:0] taken_q;  // outputs that have had the present beat
+
+  wire logic [Outputs-1:0] taken = taken_q | out_ready_i;
+
+  assign out_valid_o = in_valid_i ? ~taken_q : '0;
+  assign out_data_o  = in_data_i;
+  assign in_ready_o  = &taken;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      taken_q <= '0;
+    end else if (in_valid_i) begin
+      taken_q <= in_ready_o ? '0 : taken;
+    end
+  end
+
+`ifndef SYNTHESIS
+  always_ff @(posedge clk_i) begin
+    if (rst_ni) begin
+      assert (in_valid_i || taken_q == '0)
+        else $error("a beat was taken back after an output had it (%m)");
+    end
+  end
+`endif
+
+endmodule
+
+`default_nettype wire

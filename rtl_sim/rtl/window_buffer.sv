@@ -1,0 +1,233 @@
+`default_nettype none
+
+// Cuts images into the windows of a kernel, zero padding included. Keeps KernelHeight rows: row r of all rows ever
+// accepted lies in RAM r mod KernelHeight, and the next image's rows follow without a gap.
+//
+// A pass makes one row of windows. It reads one column of KernelHeight pixels a step, from left to right, and ends at
+// the last window's last column. A step waits for the lowest pixel of its column that lies in the image to have been
+// accepted in an earlier cycle, and for the window in front of it to leave. The window of a step is offered in the next
+// cycle: one window a cycle where nothing waits and the stride is one.
+//
+// A row's place is free once no later pass needs the row and the running pass has read the column. in_ready_o depends
+// on registers only. An image whose last pixel is accepted gives all its windows without further input, and no window
+// is offered before its image's first pixel was accepted.
+module window_buffer
+  import hwc_pkg::*;
+#(
+    // Rows and columns of the image
+    parameter int unsigned Height = 5,
+    parameter int unsigned Width = 5,
+    // Elements of a pixel, and bits of an element
+    parameter int unsigned Lanes = 1,
+    parameter int unsigned ElementWidth = 8,
+    // Rows and columns of a window
+    parameter int unsigned KernelHeight = 3,
+    parameter int unsigned KernelWidth = 3,
+    // Pixels between neighbouring windows, down and across
+    parameter int unsigned StrideY = 1,
+    parameter int unsigned StrideX = 1,
+    // Zero rows above the image and zero columns left of it; those below and right follow from the windows' number
+    parameter int unsigned PadTop = 0,
+    parameter int unsigned PadLeft = 0,
+    // Windows down and across
+    parameter int unsigned OutHeight = 3,
+    parameter int unsigned OutWidth = 3
+) (
+    input wire logic clk_i,
+    input wire logic rst_ni,
+
+    // Pixels in raster order
+    input  wire logic                                in_valid_i,
+    output logic                                     in_ready_o,
+    input  wire logic [Lanes-1:0][ElementWidth-1:0] in_data_i,
+
+    // Windows in raster order, first pixel lowest
+    output logic                                                                      out_valid_o,
+    input  wire logic                                                                 out_ready_i,
+    output logic [KernelHeight-1:0][KernelWidth-1:0][Lanes-1:0][ElementWidth-1:0] out_data_o
+);
+
+  if (Height < 1 || Width < 1 || Lanes < 1 || ElementWidth < 1 || StrideY < 1 || StrideX < 1 || KernelHeight < 1 ||
+      KernelWidth < 1 || OutHeight < 1 || OutWidth < 1) begin : gen_check_sizes
+    $error("window_buffer %m: every parameter but PadTop and PadLeft must be at least 1");
+  end
+  if (PadLeft >= KernelWidth) begin : gen_check_pad
+    $error("window_buffer %m: PadLeft=%0d is not below KernelWidth=%0d", PadLeft, KernelWidth);
+  end
+
+  localparam int unsigned PixelWidth = Lanes * ElementWidth;
+  // Columns that a pass reads
+  localparam int unsigned Columns = (OutWidth - 1) * StrideX + KernelWidth - PadLeft;
+  localparam int unsigned ColumnBits = index_bits(Columns > Width ? Columns : Width);
+  localparam int unsigned AddressBits = index_bits(Width);
+  localparam int unsigned PassBits = index_bits(OutHeight);
+  // Steps of a pass before its first window
+  localparam int unsigned Lead = KernelWidth - 1 - PadLeft;
+  localparam int unsigned LeadBits = index_bits((Lead > StrideX - 1 ? Lead : StrideX - 1) + 1);
+
+  // First row of the image that a pass keeps; OutHeight stands for the next image's first pass
+  function automatic int base(input int pass);
+    int row;
+    row = pass * int'(StrideY) - int'(PadTop);
+    return row < 0 ? 0 : row > int'(Height) || pass == int'(OutHeight) ? int'(Height) : row;
+  endfunction
+
+  function automatic int unsigned largest_advance();
+    int unsigned largest;
+    largest = 0;
+    for (int p = 0; p < int'(OutHeight); p++)
+    if (unsigned'(base(p + 1) - base(p)) > largest) largest = unsigned'(base(p + 1) - base(p));
+    return largest;
+  endfunction
+
+  // Rows are counted from the pass's base: the writer's lies between -1 - largest_advance() and
+  // KernelHeight + largest_advance()
+  localparam int unsigned RowBits = unsigned'($clog2(KernelHeight + largest_advance() + 2)) + 1;
+
+  typedef struct packed {
+    logic [RowBits-1:0] advance;              // rows from its base to that of the following pass
+    logic signed [RowBits-1:0] last;          // the last row of the image that it reads, from its base
+    logic [KernelHeight-1:0] present;         // which rows of its windows lie in the image
+  } pass_t;
+
+  function automatic pass_t [OutHeight-1:0] all_passes();
+    for (int p = 0; p < int'(OutHeight); p++) begin
+      int first, last;
+      first = p * int'(StrideY) - int'(PadTop);
+      last = first + int'(KernelHeight) - 1;
+      last = last < 0 ? 0 : last > int'(Height) - 1 ? int'(Height) - 1 : last;
+      all_passes[p].advance = RowBits'(base(p + 1) - base(p));
+      all_passes[p].last = RowBits'(last - base(p));
+      for (int k = 0; k < int'(KernelHeight); k++)
+      all_passes[p].present[k] = first + k >= 0 && first + k < int'(Height);
+    end
+  endfunction
+
+  localparam pass_t [OutHeight-1:0] Passes = all_passes();
+
+  // Which RAM holds a row, one bit each; `by` rows further down
+  function automatic logic [KernelHeight-1:0] turn(input logic [KernelHeight-1:0] ram, input int by);
+    for (int k = 0; k < int'(KernelHeight); k++)
+    turn[((k + by) % int'(KernelHeight) + int'(KernelHeight)) % int'(KernelHeight)] = ram[k];
+  endfunction
+
+  // Writer: row from the pass's base, column, RAM
+  logic signed [RowBits-1:0] row_d, row_q;
+  logic [ColumnBits-1:0] write_column_q;
+  logic [KernelHeight-1:0] write_ram_q;
+  // Reader: pass, column, RAM of the windows' first row, steps before the next window
+  logic [PassBits-1:0] pass_q;
+  logic [ColumnBits-1:0] column_q;
+  logic [KernelHeight-1:0] first_ram_q;
+  logic [LeadBits-1:0] lead_q;
+  logic valid_q;
+
+  pass_t pass;
+  logic write, row_end, step, pass_end, image_end, there;
+
+  assign pass = Passes[pass_q];
+
+  assign in_ready_o = row_q < signed'(RowBits'(KernelHeight)) ||
+      (row_q < signed'(RowBits'(KernelHeight) + pass.advance) && write_column_q < column_q);
+  assign write = in_valid_i && in_ready_o;
+  assign row_end = write && write_column_q == ColumnBits'(Width - 1);
+
+  assign there = row_q > pass.last || (row_q == pass.last && write_column_q > column_q);
+  if (Columns > Width) begin : gen_right_padding
+    logic inside_columns;
+    assign inside_columns = column_q < ColumnBits'(Width);
+    assign step = (there || !inside_columns) && (!valid_q || out_ready_i);
+  end else begin : gen_no_right_padding
+    assign step = there && (!valid_q || out_ready_i);
+  end
+  assign pass_end = step && column_q == ColumnBits'(Columns - 1);
+  assign image_end = pass_end && pass_q == PassBits'(OutHeight - 1);
+
+  assign row_d = row_q + signed'(RowBits'(row_end)) - signed'(pass_end ? pass.advance : '0);
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      row_q <= '0;
+      write_column_q <= '0;
+      write_ram_q <= KernelHeight'(1);
+      pass_q <= '0;
+      column_q <= '0;
+      first_ram_q <= turn(KernelHeight'(1), -int'(PadTop));
+      lead_q <= LeadBits'(Lead);
+      valid_q <= 1'b0;
+    end else begin
+      row_q <= row_d;
+      if (write) write_column_q <= row_end ? '0 : write_column_q + 1'b1;
+      if (row_end) write_ram_q <= turn(write_ram_q, 1);
+      if (step) begin
+        column_q <= pass_end ? '0 : column_q + 1'b1;
+        lead_q <= pass_end ? LeadBits'(Lead) : lead_q == '0 ? LeadBits'(StrideX - 1) : lead_q - 1'b1;
+      end
+      if (pass_end) begin
+        pass_q <= image_end ? '0 : pass_q + 1'b1;
+        first_ram_q <= turn(first_ram_q, image_end ? int'(Height) - int'((OutHeight - 1) * StrideY) : int'(StrideY));
+      end
+      if (step || out_ready_i) valid_q <= step && lead_q == '0;
+    end
+  end
+
+  // Row RAMs, each with a registered read
+  logic [KernelHeight-1:0][PixelWidth-1:0] read_q;
+
+  for (genvar k = 0; k < KernelHeight; k++) begin : gen_ram
+    logic [PixelWidth-1:0] mem[Width];
+
+    always_ff @(posedge clk_i) begin
+      if (write && write_ram_q[k]) mem[write_column_q[AddressBits-1:0]] <= in_data_i;
+      if (step) read_q[k] <= mem[column_q[AddressBits-1:0]];
+    end
+  end
+
+  // Which RAM's output each row of the window takes; none where the pixel lies outside the image
+  logic [KernelHeight-1:0][KernelHeight-1:0] select_d, select_q;
+
+  for (genvar y = 0; y < KernelHeight; y++) begin : gen_select
+    if (Columns > Width) begin : gen_right_padding
+      assign select_d[y] = turn(first_ram_q, y) & {KernelHeight{pass.present[y] && column_q < ColumnBits'(Width)}};
+    end else begin : gen_no_right_padding
+      assign select_d[y] = turn(first_ram_q, y) & {KernelHeight{pass.present[y]}};
+    end
+  end
+
+  always_ff @(posedge clk_i) if (step) select_q <= select_d;
+
+  logic [KernelHeight-1:0][PixelWidth-1:0] newest;
+
+  always_comb begin
+    newest = '0;
+    for (int y = 0; y < int'(KernelHeight); y++)
+    for (int k = 0; k < int'(KernelHeight); k++) newest[y] |= read_q[k] & {PixelWidth{select_q[y][k]}};
+  end
+
+  for (genvar y = 0; y < KernelHeight; y++) begin : gen_row
+    assign out_data_o[y][KernelWidth-1] = newest[y];
+    if (KernelWidth > 1) begin : gen_columns
+      localparam int unsigned OlderWidth = (KernelWidth - 1) * PixelWidth;
+      logic [KernelWidth-2:0][PixelWidth-1:0] older_q;
+
+      // A pass starts with nothing but zeros on its left
+      always_ff @(posedge clk_i)
+        if (step) older_q <= column_q == '0 ? '0 : OlderWidth'({newest[y], older_q} >> PixelWidth);
+      assign out_data_o[y][KernelWidth-2:0] = older_q;
+    end
+  end
+
+  assign out_valid_o = valid_q;
+
+`ifndef SYNTHESIS
+  always_ff @(posedge clk_i) begin
+    if (rst_ni) begin
+      assert (row_q >= -signed'(RowBits'(largest_advance())) - 1 && row_q <= signed'(RowBits'(KernelHeight + largest_advance())))
+      else $error("a row of the image was lost (%m)");
+    end
+  end
+`endif
+
+endmodule
+
+`default_nettype wire

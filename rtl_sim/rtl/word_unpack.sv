@@ -1,0 +1,195 @@
+`default_nettype none
+
+// Unpacks input words into pixels. A sample is Pixels * Channels lanes of 8, 16 or 32 bits (the smallest that holds an
+// element), channels last, lowest bits first, padded to whole 64-bit words. Of each lane the lowest ElementWidth bits
+// count; the bits above, and the lanes that pad the last word, are ignored.
+//
+// Contract:
+// - A word accepted in cycle t gives the pixels that it completes from cycle t + 1 on: one pixel a cycle where a word
+//   holds one or more, one word a cycle where a pixel takes several. No cycle is lost between words or samples.
+// - With a sample's last word it offers one sample_t from the next cycle on: by then it is known whether the sample
+//   came whole. Id, stamp and bank are those of the cycle in which the sample's first word was accepted. The last word
+//   waits until the sample_t before has been taken.
+// - A sample's first word waits for start_allowed_i; later words do not.
+// - TLAST inside a sample (an error): words up to and including that one count, the sample's other words become zeros
+//   at one a cycle, and error_o stands until reset. The sample's sample_t carries the error; the next word accepted is
+//   the first of the next sample. Nothing hangs, and nothing is lost.
+// - TLAST that comes late, or never, cannot be told from a longer batch: samples are counted in words. The batch then
+//   goes on until a sample's last word carries TLAST, an early TLAST comes, or a reset.
+module word_unpack
+  import hwc_pkg::*;
+#(
+    // Elements of a pixel
+    parameter int unsigned Channels = 1,
+    // Bits of an element, 1 to 32
+    parameter int unsigned ElementWidth = 8,
+    // Pixels of a sample
+    parameter int unsigned Pixels = 64,
+    // Id of the first sample after reset; anything but 0 is for tests of the wrap from 2^32 - 1 to 0
+    parameter logic [31:0] FirstId = 32'd0
+) (
+    input wire logic clk_i,
+    input wire logic rst_ni,
+
+    // AXI4-Stream of words; tready is 0 during reset
+    input  wire logic        s_axis_tvalid,
+    output logic             s_axis_tready,
+    input  wire logic [63:0] s_axis_tdata,
+    input  wire logic        s_axis_tlast,
+
+    // Pixels in raster order
+    output logic                                    out_valid_o,
+    input  wire logic                               out_ready_i,
+    output logic [Channels-1:0][ElementWidth-1:0] out_data_o,
+
+    // What travels with each sample
+    output logic      info_valid_o,
+    input  wire logic info_ready_i,
+    output sample_t   info_data_o,
+
+    // Cycle count, active threshold bank, and whether a sample may start now
+    input wire logic [31:0] now_i,
+    input wire logic        bank_i,
+    input wire logic        start_allowed_i,
+
+    // In this cycle a sample's first word, or a word with TLAST, is accepted
+    output logic        sample_started_o,
+    output logic        batch_ended_o,
+    // Samples accepted to their last word since reset, modulo 2^32
+    output logic [31:0] accepted_o,
+    // TLAST has come inside a sample since reset
+    output logic        error_o
+);
+
+  if (ElementWidth < 1 || ElementWidth > 32) begin : gen_check_width
+    $error("word_unpack %m: ElementWidth=%0d is not 1 to 32, the widths that a lane holds", ElementWidth);
+  end
+  if (Channels < 1 || Pixels < 1) begin : gen_check_sizes
+    $error("word_unpack %m: Channels=%0d and Pixels=%0d must be at least 1", Channels, Pixels);
+  end
+
+  localparam int unsigned LaneWidth = ElementWidth <= 8 ? 8 : ElementWidth <= 16 ? 16 : 32;
+  localparam int unsigned Lanes = 64 / LaneWidth;
+  localparam int unsigned Words = (Pixels * Channels + Lanes - 1) / Lanes;
+  // Lanes are stored in groups of gcd(Channels, Lanes); words only ever come to lie at multiples of it
+  localparam int unsigned Group = Channels % Lanes == 0 ? Lanes : Channels % 4 == 0 ? 4 : Channels % 2 == 0 ? 2 : 1;
+  localparam int unsigned GroupWidth = Group * ElementWidth;
+  localparam int unsigned PixelGroups = Channels / Group;
+  localparam int unsigned WordGroups = Lanes / Group;
+  localparam int unsigned TailGroups = (Pixels * Channels - (Words - 1) * Lanes) / Group;
+  // A word is taken when less than a pixel is left
+  localparam int unsigned Capacity = PixelGroups - 1 + WordGroups;
+  localparam int unsigned HeldWidth = $clog2(Capacity + 1);
+  localparam int unsigned IndexWidth = index_bits(Words);
+
+  logic [Capacity-1:0][GroupWidth-1:0] groups_d, groups_q;
+  logic [HeldWidth-1:0] held_d, held_q;  // groups held, the first to leave lowest
+  logic [IndexWidth-1:0] word_d, word_q;  // words of the sample taken
+  logic filling_d, filling_q;  // the sample's other words are zeros
+  logic error_d, error_q;
+  logic [31:0] id_d, id_q;
+  logic [31:0] stamp_q;
+  logic bank_q;
+  logic info_valid_d, info_valid_q;
+  sample_t info_d, info_q;
+
+  logic first, last, leaves, may_take, take;
+  logic [HeldWidth-1:0] left;
+  logic [WordGroups-1:0][GroupWidth-1:0] word;
+
+  assign first = word_q == '0;
+  assign last = word_q == IndexWidth'(Words - 1);
+  assign out_valid_o = held_q >= HeldWidth'(PixelGroups);
+  assign leaves = out_valid_o && out_ready_i;
+  assign left = leaves ? held_q - HeldWidth'(PixelGroups) : held_q;
+  assign may_take = left < HeldWidth'(PixelGroups) && (!first || start_allowed_i) &&
+                    (!last || !info_valid_q || info_ready_i);
+  assign s_axis_tready = rst_ni && !filling_q && may_take;
+  assign take = filling_q ? may_take : s_axis_tvalid && s_axis_tready;
+
+  for (genvar lane = 0; lane < Lanes; lane++) begin : gen_lanes
+    assign word[lane/Group][lane%Group*ElementWidth+:ElementWidth] =
+        filling_q ? '0 : s_axis_tdata[lane*LaneWidth+:ElementWidth];
+  end
+  if (ElementWidth < LaneWidth) begin : gen_upper_bits
+    wire logic unused_upper_bits = ^s_axis_tdata;
+  end
+
+  // Pixels move down, a word lands right above what is left
+  always_comb begin
+    groups_d = leaves ? groups_q >> (PixelGroups * GroupWidth) : groups_q;
+    for (int unsigned p = 0; p < PixelGroups; p++) begin
+      if (take && left == HeldWidth'(p)) groups_d[p+:WordGroups] = word;
+    end
+    held_d = left;
+    if (take) held_d = left + (last ? HeldWidth'(TailGroups) : HeldWidth'(WordGroups));
+  end
+
+  always_comb begin
+    word_d = word_q;
+    filling_d = filling_q;
+    error_d = error_q;
+    id_d = id_q;
+    if (take) begin
+      word_d = last ? '0 : word_q + 1'b1;
+      filling_d = !last && (filling_q || s_axis_tlast);
+      error_d = error_q || (!filling_q && !last && s_axis_tlast);
+      id_d = id_q + 32'(last);
+    end
+    info_valid_d = (info_valid_q && !info_ready_i) || (take && last);
+    info_d = info_q;
+    if (take && last) begin
+      info_d = '0;
+      info_d.sample_id = id_q;
+      info_d.stamp = first ? now_i : stamp_q;
+      info_d.bank = first ? bank_i : bank_q;
+      info_d.error = filling_q;
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      held_q <= '0;
+      word_q <= '0;
+      filling_q <= 1'b0;
+      error_q <= 1'b0;
+      id_q <= FirstId;
+      info_valid_q <= 1'b0;
+    end else begin
+      held_q <= held_d;
+      word_q <= word_d;
+      filling_q <= filling_d;
+      error_q <= error_d;
+      id_q <= id_d;
+      info_valid_q <= info_valid_d;
+    end
+    groups_q <= groups_d;
+    info_q <= info_d;
+    if (take && first) begin
+      stamp_q <= now_i;
+      bank_q <= bank_i;
+    end
+  end
+
+  assign out_data_o = groups_q[PixelGroups-1:0];
+  assign info_valid_o = info_valid_q;
+  assign info_data_o = info_q;
+  assign sample_started_o = take && first;
+  assign batch_ended_o = take && !filling_q && s_axis_tlast;
+  assign accepted_o = id_q - FirstId;
+  assign error_o = error_q;
+
+`ifndef SYNTHESIS
+  always_ff @(posedge clk_i) begin
+    if (rst_ni) begin
+      assert (held_q <= HeldWidth'(Capacity))
+      else $error("More lanes are held than there is room for: a word was taken too early (%m)");
+      assert (!(take && first) || left == '0)
+      else $error("A sample starts on lanes of the one before (%m)");
+    end
+  end
+`endif
+
+endmodule
+
+`default_nettype wire

@@ -1,0 +1,149 @@
+"""The decision unit against the policy that it implements, and its latency and interval against the cycle formulas."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import cocotb
+import numpy as np
+from beats import pack, seeded
+from ports import Ports, Sink, Source
+from records import Record, Sample
+
+from hwcodesign.kernels.decision import Decision
+from hwcodesign.policies import NEVER, ExitPolicy
+
+POLICY = ExitPolicy.from_json(json.loads(os.environ["HWC_POLICY"]))
+EXIT = int(os.environ["HWC_EXIT"])
+UNIT = Decision.of(POLICY, EXIT, int(os.environ["HWC_PER_CYCLE"]))
+SAMPLES = 60
+
+
+class Cases:
+    """Random logits and what the policy makes of them.
+
+    Attributes:
+        logits: (N, C) integers, ties and extremes among them.
+        samples: information that travels beside them.
+        thresholds, anytime: of the two banks.
+        records, keeps, nexts: what is expected, in order.
+    """
+
+    def __init__(self, rng: Any, anytime: tuple[int, int]) -> None:
+        fmt, classes = UNIT.logits, UNIT.classes
+        draw = np.random.default_rng(rng.getrandbits(32))
+        spread = draw.integers(0, fmt.width, (SAMPLES, 1))
+        centre = draw.integers(fmt.min_code, fmt.max_code + 1, (SAMPLES, 1))
+        noise = draw.integers(-(2**spread), 2**spread + 1, (SAMPLES, classes))
+        self.logits = np.clip(centre + noise, fmt.min_code, fmt.max_code)
+        self.logits[:4] = fmt.min_code
+        self.logits[1, -1] = self.logits[2, 0] = self.logits[3] = fmt.max_code
+        self.samples = [self._sample(rng, int(z.argmax())) for z in self.logits]
+        labels = self.logits.argmax(axis=1)
+        before = [s.agreements if s.seen and s.label == z else None for s, z in zip(self.samples, labels, strict=True)]
+        agreements = np.array([0 if a is None else min(a + 1, 255) for a in before])
+        scores = POLICY.scores(EXIT, self.logits, agreements)
+        self.thresholds = tuple(int(rng.choice([NEVER, *scores.tolist()])) for _ in range(2))
+        self.anytime = anytime
+        self.records: list[int] = []
+        self.keeps: list[int] = []
+        self.nexts: list[int] = []
+        for s, score, label, agreed in zip(self.samples, scores, labels, agreements, strict=True):
+            threshold = self.thresholds[s.bank]
+            leaves = UNIT.is_last or (int(score) >= threshold and threshold != NEVER)
+            if leaves or anytime[s.bank]:
+                self.records.append(Record(s.sample_id, s.stamp, int(score), int(label), EXIT, leaves, s.error).code)
+            if not UNIT.is_last:
+                self.keeps.append(int(not leaves))
+                if not leaves:
+                    later = Sample(s.sample_id, s.stamp, int(label), int(agreed), 1, s.bank, s.error)
+                    self.nexts.append(later.code)
+
+    @staticmethod
+    def _sample(rng: Any, label: int) -> Sample:
+        previous = label if rng.random() < 0.7 else rng.randrange(1 << 16)
+        count = rng.choice([0, 1, 254, 255, rng.randrange(256)])
+        bits = [rng.getrandbits(1) for _ in range(3)]
+        return Sample(rng.getrandbits(32), rng.getrandbits(32), previous, count, *bits)
+
+    def ports(self, dut: Any, rng: Any, idle: float, stall: float) -> Ports:
+        dut.threshold_i.value = pack(self.thresholds, 32)
+        dut.anytime_i.value = pack(self.anytime, 1)
+        beats = [pack(z, UNIT.logits.width) for z in self.logits]
+        infos = [sample.code for sample in self.samples]
+        return Ports(
+            dut,
+            {"logits": [Source(beats, idle)], "sample": [Source(infos, idle)]},
+            {"record": [Sink(stall)], "release": [Sink(stall)], "next": [Sink(stall)]},
+            rng,
+            {"release": "release_keep"},
+        )
+
+    def check(self, ports: Ports) -> None:
+        got = {prefix: sinks[0].beats for prefix, sinks in ports.outputs.items()}
+        for i, (beat, wanted) in enumerate(zip(got["record"], self.records, strict=True)):
+            assert beat == wanted, f"record {i}: {Record.of(beat)} instead of {Record.of(wanted)}"
+        assert got["release"] == self.keeps
+        assert got["next"] == self.nexts
+
+    @property
+    def outputs(self) -> int:
+        return len(self.records) + len(self.keeps) + len(self.nexts)
+
+
+@cocotb.test()
+@cocotb.parametrize(idle=[0.0, 0.6], stall=[0.0, 0.7], anytime=[(0, 0), (1, 0), (1, 1)])
+async def decides_as_the_policy(dut: Any, idle: float, stall: float, anytime: tuple[int, int]) -> None:
+    rng = seeded()
+    for _ in range(3):
+        cases = Cases(rng, anytime)
+        ports = cases.ports(dut, rng, idle, stall)
+        await ports.run(cases.outputs)
+        cases.check(ports)
+
+
+@cocotb.test()
+async def takes_the_cycles_it_says(dut: Any) -> None:
+    cases = Cases(seeded(), (1, 1) if UNIT.interval > 1 else (0, 0))
+    ports = cases.ports(dut, seeded(), 0.0, 0.0)
+    await ports.run(cases.outputs)
+    accepted = ports.inputs["logits"][0].accepted
+    assert np.diff(accepted).tolist() == [UNIT.interval] * (SAMPLES - 1)
+    first = ports.outputs["record" if UNIT.is_last or UNIT.interval > 1 else "release"][0].offered
+    assert first == [cycle + UNIT.latency for cycle in accepted]
+
+
+@cocotb.test()
+async def outputs_do_not_wait_for_one_another(dut: Any) -> None:
+    """But in anytime mode, where a sample goes on only after its record was taken."""
+    if UNIT.is_last:
+        return
+    for anytime in ((0, 0), (1, 1)):
+        cases = Cases(seeded(), anytime)
+        ports = cases.ports(dut, seeded(), 0.0, 0.0)
+        ports.outputs["record"][0].stall = 1.0
+        await ports.reset()
+        for _ in range(UNIT.latency + UNIT.interval * SAMPLES):
+            await ports.cycle()
+        # the first sample with a record keeps it, and with it all that follow
+        settled = cases.keeps.index(0) + 1 if 0 in cases.keeps else SAMPLES
+        if anytime[0]:
+            settled = 1 - cases.keeps[0]
+        assert ports.outputs["release"][0].beats == cases.keeps[:settled]
+        assert len(ports.outputs["next"][0].beats) == sum(cases.keeps[:settled])
+
+
+@cocotb.test()
+async def refinements_go_before_their_samples(dut: Any) -> None:
+    if UNIT.is_last:
+        return
+    rng = seeded()
+    cases = Cases(rng, (1, 1))
+    ports = cases.ports(dut, rng, 0.2, 0.6)
+    await ports.run(cases.outputs)
+    taken = {prefix: sinks[0].taken for prefix, sinks in ports.outputs.items()}
+    staying = [i for i, keep in enumerate(cases.keeps) if keep]
+    for i, onward in zip(staying, taken["next"], strict=True):
+        assert taken["record"][i] < min(onward, taken["release"][i]), f"sample {i} overtook its record"

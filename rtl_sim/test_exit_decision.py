@@ -1,0 +1,75 @@
+"""The exit decision: all criteria, formats, numbers of classes and folds, against the policy."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from pathlib import Path
+
+import pytest
+
+from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.kernels.decision import Decision
+from hwcodesign.policies import ExitPolicy
+from hwcodesign.simulation.cocotb_runner import Bench, run_bench
+
+#: criterion, classes, logits a cycle, format of the logits, position of the exit, exits, temperature
+_Case = tuple[str, int, int, FixedPoint, int, int, float]
+
+_CASES: dict[str, _Case] = {
+    "margin": ("margin", 10, 5, FixedPoint(8, 4), 0, 3, 1.0),
+    "max_softmax": ("max_softmax", 10, 3, FixedPoint(9, 4, signed=False), 0, 2, 1.0),
+    "entropy": ("entropy", 10, 1, FixedPoint(8, 4), 1, 3, 1.3),
+    "patience": ("patience", 2, 2, FixedPoint(5, 3), 2, 3, 1.0),
+}
+_MORE: dict[str, _Case] = {
+    "hundred classes, margin": ("margin", 100, 1, FixedPoint(8, 4), 0, 2, 1.0),
+    "hundred classes, entropy": ("entropy", 100, 7, FixedPoint(8, 4), 0, 2, 1.0),
+    "all at once, entropy": ("entropy", 10, 10, FixedPoint(10, 5), 0, 2, 1.0),
+    "all at once, max_softmax": ("max_softmax", 3, 3, FixedPoint(6, 4, signed=False), 0, 2, 0.5),
+    "the last exit": ("max_softmax", 10, 4, FixedPoint(8, 4), 1, 2, 1.0),
+    "shifted table": ("entropy", 5, 2, FixedPoint(16, 4), 0, 2, 1.0),
+    "widest logits": ("margin", 4, 3, FixedPoint(30, 8), 0, 2, 1.0),
+    "one bit": ("max_softmax", 3, 1, FixedPoint(1, 1, signed=False), 0, 2, 1.0),
+}
+_PASSED = 15
+
+
+def _random_case(rng: random.Random) -> _Case:
+    criterion = rng.choice(["margin", "max_softmax", "entropy", "patience"])
+    classes = rng.choice([2, 3, 5, 10, 17, 100])
+    width = rng.randint(2, 12)
+    exits = rng.randint(2, 4)
+    fmt = FixedPoint(width, rng.randint(1, 6), rng.random() < 0.7)
+    return criterion, classes, rng.randint(1, classes), fmt, rng.randrange(exits), exits, rng.choice([0.5, 1.0, 3.0])
+
+
+def _run(case: _Case, folder: Path) -> None:
+    criterion, classes, per_cycle, fmt, exit_index, exits, temperature = case
+    policy = ExitPolicy.build(criterion, [fmt] * exits, classes, temperature=temperature)
+    unit = Decision.of(policy, exit_index, per_cycle)
+    instance = unit.instance
+    parameters = {**dict(instance.parameters), **{rom.parameter: f"{rom.name}.hex" for rom in instance.roms}}
+    values = {"HWC_POLICY": json.dumps(policy.to_json()), "HWC_EXIT": str(exit_index), "HWC_PER_CYCLE": str(per_cycle)}
+    bench = Bench("exit_decision", "exit_decision_bench", parameters, instance.roms, values=values)
+    assert run_bench(bench, folder) == _PASSED
+
+
+@pytest.mark.parametrize("name", _CASES)
+def test_decisions_are_the_policys(name: str, tmp_path: Path) -> None:
+    _run(_CASES[name], tmp_path)
+
+
+@pytest.mark.skipif("HWCODESIGN_CAMPAIGN" not in os.environ, reason="one of a campaign's many builds")
+@pytest.mark.parametrize("name", _MORE)
+def test_more_shapes(name: str, tmp_path: Path) -> None:
+    _run(_MORE[name], tmp_path)
+
+
+@pytest.mark.skipif("HWCODESIGN_CAMPAIGN" not in os.environ, reason="one of a campaign's many builds")
+@pytest.mark.parametrize("seed", range(20))
+def test_random_shapes(seed: int, tmp_path: Path) -> None:
+    case = _random_case(random.Random(seed))  # noqa: S311
+    print(f"seed {seed}: {case}")  # noqa: T201
+    _run(case, tmp_path)

@@ -1,0 +1,71 @@
+"""Windows of images: geometry, padding, strides, and the cycle of every transfer."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from pathlib import Path
+
+import pytest
+
+from hwcodesign.simulation.cocotb_runner import Bench, run_bench
+
+_NAMES = ("Height", "Width", "Lanes", "ElementWidth", "KernelHeight", "KernelWidth", "StrideY", "StrideX", "PadTop", "PadLeft", "OutHeight", "OutWidth")
+
+_CASES = {
+    "padded": (6, 7, 2, 5, 3, 3, 1, 1, 1, 1, 6, 7),
+    "strided beyond the kernel, rows that no window reads": (9, 10, 1, 8, 2, 2, 4, 3, 0, 0, 2, 3),
+    "large padding, low image": (2, 5, 1, 3, 5, 3, 2, 2, 4, 2, 3, 4),
+}
+_MORE = {
+    "5x5 on 28x28": (28, 28, 1, 8, 5, 5, 1, 1, 0, 0, 24, 24),
+    "one row": (1, 12, 3, 4, 1, 3, 1, 1, 0, 1, 1, 12),
+    "pointwise": (4, 5, 2, 4, 1, 1, 1, 1, 0, 0, 4, 5),
+    "one pixel": (1, 1, 4, 4, 1, 1, 1, 1, 0, 0, 1, 1),
+    "one pixel, padded": (1, 1, 1, 4, 3, 3, 1, 1, 1, 1, 1, 1),
+    "pooling": (8, 8, 2, 4, 2, 2, 2, 2, 0, 0, 4, 4),
+    "pooling, odd": (7, 9, 2, 4, 2, 2, 2, 2, 0, 0, 3, 4),
+    "pass above the image": (3, 4, 1, 4, 2, 2, 1, 1, 3, 1, 6, 5),
+    "pass below the image": (3, 4, 1, 4, 2, 2, 1, 1, 1, 1, 7, 7),
+    "stride skips a pass's rows and columns": (11, 11, 1, 4, 1, 1, 3, 3, 0, 0, 4, 4),
+}
+
+
+def _random_case(rng: random.Random) -> tuple[int, ...]:
+    height, width = rng.randint(1, 9), rng.randint(1, 9)
+    kernel = rng.randint(1, 5), rng.randint(1, 5)
+    stride = rng.randint(1, 4), rng.randint(1, 4)
+    pad = rng.randint(0, kernel[0]), rng.randint(0, kernel[1] - 1)
+    beyond = rng.randint(0, kernel[0]), rng.randint(0, kernel[1])
+    out = [
+        max(1, (size + before + after - side) // step + 1)
+        for size, before, after, side, step in zip((height, width), pad, beyond, kernel, stride, strict=True)
+    ]
+    return (height, width, rng.randint(1, 3), rng.randint(1, 9), *kernel, *stride, *pad, *out)
+
+
+def _run(values: tuple[int, ...], folder: Path) -> None:
+    parameters = dict(zip(_NAMES, values, strict=True))
+    samples = max(3, 40 // (parameters["Height"] * parameters["Width"]))
+    case = {"HWC_CASE": json.dumps({**parameters, "Samples": samples})}
+    assert run_bench(Bench("window_buffer", "window_buffer_bench", parameters, values=case), folder) == 4
+
+
+@pytest.mark.parametrize("name", _CASES)
+def test_windows_and_their_cycles(name: str, tmp_path: Path) -> None:
+    _run(_CASES[name], tmp_path)
+
+
+@pytest.mark.skipif("HWCODESIGN_CAMPAIGN" not in os.environ, reason="one of a campaign's many builds")
+@pytest.mark.parametrize("name", _MORE)
+def test_more_geometries(name: str, tmp_path: Path) -> None:
+    _run(_MORE[name], tmp_path)
+
+
+@pytest.mark.skipif("HWCODESIGN_CAMPAIGN" not in os.environ, reason="one of a campaign's many builds")
+@pytest.mark.parametrize("seed", range(20))
+def test_random_geometries(seed: int, tmp_path: Path) -> None:
+    values = _random_case(random.Random(seed))  # noqa: S311
+    print(f"seed {seed}: {dict(zip(_NAMES, values, strict=True))}")  # noqa: T201
+    _run(values, tmp_path)

@@ -1,0 +1,57 @@
+"""Input words to pixels: lane widths, pixels across words, words across pixels, damaged samples."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from pathlib import Path
+
+import pytest
+
+from hwcodesign.kernels.rtl import Bits
+from hwcodesign.simulation.cocotb_runner import Bench, run_bench
+
+#: Channels, ElementWidth, Pixels, FirstId
+_CASES = {
+    "pixels across words, padded, ids that wrap": (3, 7, 13, 0xFFFFFFFD),
+    "words across pixels, 16-bit lanes": (6, 12, 5, 0),
+}
+_MORE = {
+    "one channel": (1, 8, 49, 0),
+    "one word a sample": (2, 8, 3, 0xFFFFFFFF),
+    "one pixel of one bit": (1, 1, 1, 0),
+    "wide pixels": (64, 8, 4, 0),
+    "wide pixels, odd": (11, 5, 6, 7),
+    "32-bit lanes": (3, 32, 5, 0),
+    "32-bit lanes, one channel": (1, 17, 4, 0),
+    "four in eight": (4, 8, 7, 0),
+}
+
+
+def _run(values: tuple[int, int, int, int], folder: Path) -> None:
+    channels, width, pixels, first = values
+    parameters = {"Channels": channels, "ElementWidth": width, "Pixels": pixels, "FirstId": first}
+    case = {"HWC_CASE": json.dumps({**parameters, "Samples": 12})}
+    overrides = {**parameters, "FirstId": Bits(32, first)}
+    assert run_bench(Bench("word_unpack", "word_unpack_bench", overrides, values=case), folder) == 13
+
+
+@pytest.mark.parametrize("name", _CASES)
+def test_words_become_pixels(name: str, tmp_path: Path) -> None:
+    _run(_CASES[name], tmp_path)
+
+
+@pytest.mark.skipif("HWCODESIGN_CAMPAIGN" not in os.environ, reason="one of a campaign's many builds")
+@pytest.mark.parametrize("name", _MORE)
+def test_more_shapes(name: str, tmp_path: Path) -> None:
+    _run(_MORE[name], tmp_path)
+
+
+@pytest.mark.skipif("HWCODESIGN_CAMPAIGN" not in os.environ, reason="one of a campaign's many builds")
+@pytest.mark.parametrize("seed", range(10))
+def test_random_shapes(seed: int, tmp_path: Path) -> None:
+    rng = random.Random(seed)  # noqa: S311
+    values = (rng.randint(1, 20), rng.randint(1, 32), rng.randint(1, 30), rng.choice([0, 0xFFFFFFFC]))
+    print(f"seed {seed}: {values}")  # noqa: T201
+    _run(values, tmp_path)
