@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hwcodesign.kernels.rtl import Bits
+from hwcodesign.kernels.rtl import Bits, Parameter
 from hwcodesign.simulation.cocotb_runner import Bench, run_bench
 
 #: Channels, ElementWidth, Pixels, FirstId
@@ -31,9 +31,9 @@ _MORE = {
 
 def _run(values: tuple[int, int, int, int], folder: Path) -> None:
     channels, width, pixels, first = values
-    parameters = {"Channels": channels, "ElementWidth": width, "Pixels": pixels, "FirstId": first}
-    case = {"HWC_CASE": json.dumps({**parameters, "Samples": 12})}
-    overrides = {**parameters, "FirstId": Bits(32, first)}
+    sizes = {"Channels": channels, "ElementWidth": width, "Pixels": pixels}
+    case = {"HWC_CASE": json.dumps({**sizes, "FirstId": first, "Samples": 12})}
+    overrides: dict[str, Parameter] = {**sizes, "FirstId": Bits(32, first)}
     assert run_bench(Bench("word_unpack", "word_unpack_bench", overrides, values=case), folder) == 13
 
 
@@ -53,5 +53,5 @@ def test_more_shapes(name: str, tmp_path: Path) -> None:
 def test_random_shapes(seed: int, tmp_path: Path) -> None:
     rng = random.Random(seed)  # noqa: S311
     values = (rng.randint(1, 20), rng.randint(1, 32), rng.randint(1, 30), rng.choice([0, 0xFFFFFFFC]))
-    print(f"seed {seed}: {values}")  # noqa: T201
+    print(f"seed {seed}: {values}")
     _run(values, tmp_path)

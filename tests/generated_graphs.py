@@ -18,12 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import torch
 from hls4ml.converters import convert_from_onnx_model, convert_from_pytorch_model
 from hls4ml.utils import config_from_onnx_model, config_from_pytorch_model
 from numpy.typing import NDArray
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.channels_last import AbsorbChanFirstIntoMatMul, ConvertToChannelsLastAndClean
 from qonnx.transformation.infer_shapes import InferShapes
@@ -55,7 +54,7 @@ class GeneratedGraph:
 def generate_graph(seed: int, samples: int = 12) -> GeneratedGraph:
     """Draw a graph; even seeds are PyTorch modules, odd ones QONNX graphs."""
     rng = np.random.default_rng([seed, 20])
-    return (_torch_graph if seed % 2 == 0 else _torch_graph)(rng, samples)
+    return (_torch_graph if seed % 2 == 0 else _qonnx_graph)(rng, samples)
 
 
 def vitis_predict(model: Any, x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -86,9 +85,7 @@ def graph_lines(count: int, on: str = "software", first: int = 0) -> Iterator[tu
                 model.compile()
             outputs = model.predict(drawn.samples, on=on)
         wrong = int((reference != outputs).sum()) if reference.shape == outputs.shape else reference.size
-        agreement = Agreement(
-            ("hls4ml C++", f"StreamRTL {on}"), "outputs", len(drawn.samples), reference.size, wrong
-        )
+        agreement = Agreement(("hls4ml C++", f"StreamRTL {on}"), "outputs", len(drawn.samples), reference.size, wrong)
         yield f"graph, seed {seed}", drawn.text, agreement
 
 
@@ -105,6 +102,15 @@ def _draw_format(rng: np.random.Generator, least: int = 3, most: int = 9, *, sig
     sign = bool(rng.integers(2)) if signed is None else signed
     rounding, overflow = rng.choice(ROUNDINGS), rng.choice(OVERFLOWS)
     return f"{'' if sign else 'u'}fixed<{width},{int(rng.integers(1, width + 1))},{rounding},{overflow}>"
+
+
+def _fold(config: dict[str, Any], backend: str, reuse: int, strategy: str) -> None:
+    """Fold StreamRTL's layers; hls4ml's C++ computes the same, but does not compile for every reuse factor."""
+    if backend != "Vitis":
+        config["Model"]["Strategy"] = strategy
+        for layer in config["LayerName"].values():
+            if "ReuseFactor" in layer:
+                layer["ReuseFactor"] = reuse
 
 
 def _draw_samples(rng: np.random.Generator, count: int, shape: tuple[int, ...]) -> NDArray[np.float64]:
@@ -137,7 +143,9 @@ class _Plan:
     def pick(self, *choices: int) -> int:
         return int(self.rng.choice(choices))
 
-    def layer(self, kind: str, one: Callable[..., nn.Module], two: Callable[..., nn.Module], *args: Any, **kw: Any) -> None:
+    def layer(
+        self, kind: str, one: Callable[..., nn.Module], two: Callable[..., nn.Module], *args: Any, **kw: Any
+    ) -> None:
         """Add a layer of the right rank."""
         name = f"{kind}{len(self.layers)}"
         self.layers[name] = (one if len(self.size) == 2 else two)(*args, **kw)
@@ -151,14 +159,10 @@ class _Plan:
         kernel = self.pick(*(k for k in (1, 2, 3) if k <= min(sides) and not (same and k == 2)))
         padding = kernel // 2 if same else self.pick(*range(kernel // 2 + 1))
         stride = 1 if same else self.pick(1, 1, 2)
-        depthwise = channels > 1 and self.pick(0, 0, 1) == 1
-        filters = channels if same or depthwise else self.pick(1, 2, 3, 4)
-        self.layer(
-            "conv", nn.Conv1d, nn.Conv2d, channels, filters, kernel, stride=stride, padding=padding,
-            groups=channels if depthwise else 1,
-        )  # fmt: skip
+        filters = channels if same else self.pick(1, 2, 3, 4)
+        self.layer("conv", nn.Conv1d, nn.Conv2d, channels, filters, kernel, stride=stride, padding=padding)
         self.size = (filters, *((n + 2 * padding - kernel) // stride + 1 for n in sides))
-        self.words.append(f"{'depthwise' if depthwise else 'conv'} {filters} {kernel}/{stride}+{padding}")
+        self.words.append(f"conv {filters} {kernel}/{stride}+{padding}")
 
     def norm(self) -> None:
         self.layer("norm", nn.BatchNorm1d, nn.BatchNorm2d, self.size[0])
@@ -184,6 +188,8 @@ class _Plan:
         self.words.append(f"pad {','.join(map(str, sides))}")
 
     def branch(self, join: str) -> None:
+        if not self.steps:
+            self.relu()  # hls4ml transposes an input that two layers read for one of them only
         self.steps.append("keep")
         channels = self.size[0]
         self.convolution(same=True)
@@ -265,14 +271,15 @@ def _torch_graph(rng: np.random.Generator, samples: int) -> GeneratedGraph:
         with _quiet():
             config = config_from_pytorch_model(
                 module, size, granularity="name", backend=backend, default_precision="fixed<16,6>",
-                default_reuse_factor=reuse, channels_last_conversion=conversion,
+                channels_last_conversion=conversion,
             )  # fmt: skip
-            config["Model"]["Strategy"] = strategy
+            _fold(config, backend, reuse, strategy)
             for name, layer in config["LayerName"].items():
                 _draw_types(np.random.default_rng([seed, zlib.crc32(name.encode())]), name, layer["Precision"])
             return convert_from_pytorch_model(
-                module, hls_config=config, backend=backend, io_type="io_stream", output_dir=str(folder), project_name=NAME
-            )
+                module, hls_config=config, backend=backend, io_type="io_stream", output_dir=str(folder),
+                project_name=NAME,
+            )  # fmt: skip
 
     values = _draw_samples(rng, samples, size)
     if conversion == "internal":
@@ -290,3 +297,174 @@ def _draw_types(rng: np.random.Generator, name: str, types: dict[str, str]) -> N
         name.startswith(("conv", "norm", "pool", "linear", "add", "cat")) and rng.integers(3) == 0
     ):
         types["result"] = _draw_format(rng)
+
+
+# --- QONNX ---
+
+
+@dataclass
+class _Drawing:
+    """An ONNX graph in the making, channels first.
+
+    Attributes:
+        tensor, size: the tensor so far and its shape without the batch.
+    """
+
+    rng: np.random.Generator
+    size: tuple[int, ...]
+    tensor: str = "global_in"
+    nodes: list[Any] = field(default_factory=list)
+    constants: list[Any] = field(default_factory=list)
+    words: list[str] = field(default_factory=list)
+
+    def pick(self, *choices: int) -> int:
+        return int(self.rng.choice(choices))
+
+    def constant(self, value: Any) -> str:
+        name = f"constant{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(np.asarray(value), name))
+        return name
+
+    def node(self, operator: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
+        """Add a node; returns its output."""
+        output = f"t{len(self.nodes)}"
+        name = f"{operator.lower()}{len(self.nodes)}"
+        self.nodes.append(helper.make_node(operator, list(inputs), [output], name=name, domain=domain, **attributes))
+        return output
+
+    def quantised(self, tensor: str, bits: int, scale: float, *, signed: bool, narrow: bool = False) -> str:
+        rounding = str(self.rng.choice(["ROUND", "FLOOR"]))
+        constants = [self.constant(np.float32(value)) for value in (scale, 0, bits)]
+        return self.node(
+            "Quant", tensor, *constants, domain="qonnx.custom_op.general", rounding_mode=rounding, signed=int(signed),
+            narrow=int(narrow and signed),
+        )  # fmt: skip
+
+    def weights(self, *shape: int) -> str:
+        """Quantised random constants."""
+        values = self.constant(self.rng.normal(size=shape).astype(np.float32))
+        return self.quantised(values, self.pick(2, 3, 4, 6), 2.0 ** -self.pick(0, 1, 2), signed=True, narrow=True)
+
+    def quant(self) -> None:
+        """A quantiser of the tensor, mostly with a power-of-two scale, sometimes behind a rectifier."""
+        rectify = self.pick(0, 1)
+        if rectify:
+            self.tensor = self.node("Relu", self.tensor)
+        scale = 2.0 ** -self.pick(0, 1, 2, 3) * (self.pick(0, 0, 0, 0, 1) * 0.37 + 1)
+        bits = self.pick(2, 3, 4, 5, 8)
+        signed = not rectify or self.pick(0, 0, 1) == 1
+        self.tensor = self.quantised(self.tensor, bits, scale, signed=signed, narrow=self.pick(0, 1) == 1)
+        self.words.append(f"{'relu ' if rectify else ''}quant {bits}{'s' if signed else 'u'} {scale:g}")
+
+    def convolution(self, *, same: bool = False) -> None:
+        channels, *sides = self.size
+        kernel = [self.pick(*(k for k in (1, 2, 3) if k <= n and not (same and k == 2))) for n in sides]
+        pads = [k // 2 if same else self.pick(*range(k // 2 + 1)) for k in kernel]
+        stride = [1 if same else self.pick(1, 1, 2) for _ in kernel]
+        depthwise = channels > 1 and self.pick(0, 0, 1) == 1
+        filters = channels if same or depthwise else self.pick(1, 2, 3, 4)
+        inputs = [self.weights(filters, 1 if depthwise else channels, *kernel)]
+        if self.pick(0, 1):
+            inputs.append(self.weights(filters))
+        self.tensor = self.node(
+            "Conv", self.tensor, *inputs, kernel_shape=kernel, strides=stride, pads=pads * 2,
+            dilations=[1] * len(kernel), group=channels if depthwise else 1,
+        )  # fmt: skip
+        after = [(n + 2 * p - k) // s + 1 for n, p, k, s in zip(sides, pads, kernel, stride, strict=True)]
+        self.size = (filters, *after)
+        self.words.append(f"{'depthwise' if depthwise else 'conv'} {filters} {kernel}/{stride}+{pads}")
+
+    def norm(self) -> None:
+        channels = self.size[0]
+        values = [self.rng.normal(size=channels) for _ in range(3)] + [self.rng.uniform(0.5, 2, channels)]
+        self.tensor = self.node(
+            "BatchNormalization", self.tensor, *(self.constant(value.astype(np.float32)) for value in values)
+        )
+        self.words.append("norm")
+
+    def pool(self) -> None:
+        channels, *sides = self.size
+        window = [self.pick(*(k for k in (1, 2, 3) if k <= n)) for n in sides]
+        self.tensor = self.node("MaxPool", self.tensor, kernel_shape=window, strides=window, pads=[0] * 2 * len(window))
+        self.size = (channels, *(n // k for n, k in zip(sides, window, strict=True)))
+        self.words.append(f"max {window}")
+
+    def branch(self, join: str) -> None:
+        kept, channels = self.tensor, self.size[0]
+        self.convolution(same=True)
+        self.quant()
+        if join == "Add":
+            self.tensor = self.node("Add", self.tensor, kept)
+        else:
+            self.tensor = self.node("Concat", self.tensor, kept, axis=1)
+            self.size = (2 * channels, *self.size[1:])
+        self.words.append(join.lower())
+
+    def head(self) -> None:
+        self.tensor = self.node("Flatten", self.tensor, axis=1)
+        features = int(np.prod(self.size))
+        for outputs in (self.pick(3, 5), self.pick(2, 4))[: self.pick(1, 2)]:
+            self.tensor = self.node("MatMul", self.tensor, self.weights(features, outputs))
+            if self.pick(0, 1):
+                self.tensor = self.node("Add", self.tensor, self.weights(outputs))
+            self.quant()
+            features = outputs
+            self.words.append(f"linear {outputs}")
+        self.size = (features,)
+
+    def model(self, shape: tuple[int, ...]) -> ModelWrapper:
+        """The graph, channels last and ready for hls4ml."""
+        ends = [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, *size])
+            for name, size in (("global_in", shape), (self.tensor, self.size))
+        ]
+        graph = helper.make_graph(self.nodes, NAME, ends[:1], ends[1:], self.constants)
+        versions = [helper.make_opsetid("", 13), helper.make_opsetid("qonnx.custom_op.general", 1)]
+        model = cleanup_model(ModelWrapper(helper.make_model(graph, opset_imports=versions)))
+        model = model.transform(ConvertToChannelsLastAndClean(make_input_channels_last=True))
+        return cleanup_model(model.transform(AbsorbChanFirstIntoMatMul()).transform(InferShapes()))
+
+
+def _qonnx_graph(rng: np.random.Generator, samples: int) -> GeneratedGraph:
+    shape = (int(rng.integers(1, 4)), *(int(n) for n in rng.integers(5, 9, 2)))
+    drawing = _Drawing(rng, shape)
+    drawing.quant()
+    for _ in range(int(rng.integers(1, 4))):
+        match rng.choice(["conv", "conv", "norm", "pool", "Add", "Concat"]):
+            case "conv":
+                drawing.convolution()
+                if rng.integers(2):
+                    drawing.norm()
+            case "norm":
+                drawing.norm()
+            case "pool":
+                drawing.pool()
+            case join:
+                drawing.branch(str(join))
+        drawing.quant()
+    if rng.integers(3):
+        drawing.head()
+    with _quiet():
+        onnx_model = drawing.model(shape)
+    input_type = _draw_format(rng)
+    reuse, strategy = drawing.pick(1, 2, 3, 6), str(rng.choice(["Latency", "Resource"]))
+
+    def convert(backend: str, folder: Path) -> Any:
+        with _quiet():
+            config = config_from_onnx_model(
+                onnx_model.model, granularity="name", backend=backend, default_precision="fixed<16,6>"
+            )
+            _fold(config, backend, reuse, strategy)
+            config["LayerName"]["global_in"]["Precision"]["result"] = input_type
+            return convert_from_onnx_model(
+                onnx_model.model,
+                hls_config=config,
+                backend=backend,
+                io_type="io_stream",
+                output_dir=str(folder),
+                project_name=NAME,
+            )
+
+    values = np.ascontiguousarray(np.moveaxis(_draw_samples(rng, samples, shape), 1, -1))
+    text = f"QONNX, {'x'.join(map(str, shape))}, {' → '.join(drawing.words)}, {strategy} {reuse}"
+    return GeneratedGraph(convert, values, text)

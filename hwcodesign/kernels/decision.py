@@ -35,8 +35,8 @@ class ScoreTiming:
 SCORE_TIMINGS = {
     "margin": ScoreTiming(1, passes_over_classes=False),
     "patience": ScoreTiming(1, passes_over_classes=False),
-    "max_softmax": ScoreTiming(4, passes_over_classes=True),
-    "entropy": ScoreTiming(9, passes_over_classes=True),
+    "max_softmax": ScoreTiming(5, passes_over_classes=True),
+    "entropy": ScoreTiming(11, passes_over_classes=True),
 }
 
 
@@ -108,7 +108,7 @@ class Decision:
     @property
     def latency(self) -> int:
         """Cycles from the one in which logits are accepted to the one in which the record is first offered."""
-        return self.interval + self._levels + 3 + self.score_latency
+        return self.interval + self._levels + 4 + self.score_latency
 
     @property
     def score_latency(self) -> int:
@@ -119,7 +119,7 @@ class Decision:
     @property
     def samples(self) -> int:
         """Samples that it can hold between the acceptance of their logits and that of their information."""
-        return -(-(self.latency - 1) // self.interval)
+        return -(-(self.latency - 2) // self.interval)
 
     @property
     def instance(self) -> Instance:

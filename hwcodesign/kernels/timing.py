@@ -311,7 +311,8 @@ class Network:
         return state.level
 
     def _fork_ready(self, source: int, ready: dict[tuple[int, int], bool]) -> bool:
-        return all(done or ready[reader] for done, reader in zip(self.done[source], self.readers[source], strict=True))
+        readers = self.readers.get(source, [])
+        return all(done or ready[reader] for done, reader in zip(self.done.get(source, []), readers, strict=True))
 
     def _clock_fork(
         self, source: int, readers: list[tuple[int, int]], valid: bool, ready: dict[tuple[int, int], bool]

@@ -87,7 +87,7 @@ def fmax(
 
 
 def _routed(design: Sources, target_mhz: int, seed: int, limit: float) -> dict[str, Any]:
-    """nextpnr's report."""
+    """The report of nextpnr."""
     arguments = [*_DEVICE_ARGUMENTS, "--out-of-context", "--timing-allow-fail", "--quiet"]
     arguments += ["--freq", str(target_mhz), "--seed", str(seed), "--json", _NETLIST, "--report", _REPORT]
     with design.copied() as folder:

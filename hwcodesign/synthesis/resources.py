@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hwcodesign.errors import ToolError
@@ -94,24 +94,24 @@ def count(cells: Mapping[str, int]) -> Resources:
     Raises:
         ToolError: a type whose cost is not known, for example a latch: it would be missing from the figures.
     """
-    total = dict.fromkeys(("lut", "ff", "dsp", "bram18", "lutram", "carry"), 0)
+    total = Resources()
     for name, number in cells.items():
         if name in _MEMORY_LUTS:
-            total["lut"] += _MEMORY_LUTS[name] * number
-            total["lutram"] += _MEMORY_LUTS[name] * number
+            luts = _MEMORY_LUTS[name] * number
+            total += Resources(lut=luts, lutram=luts)
         elif name in _BLOCK_RAMS:
-            total["bram18"] += _BLOCK_RAMS[name] * number
+            total += Resources(bram18=_BLOCK_RAMS[name] * number)
         elif name in _LUTS:
-            total["lut"] += number
+            total += Resources(lut=number)
         elif name in _FLIP_FLOPS:
-            total["ff"] += number
+            total += Resources(ff=number)
         elif name in _CARRIES:
-            total["carry"] += number
+            total += Resources(carry=number)
         elif name in _DSPS:
-            total["dsp"] += number
+            total += Resources(dsp=number)
         elif name not in _FREE:
             raise ToolError(f"the netlist has {number} cells of type {name}, whose cost is not known")
-    return Resources(**total)
+    return total
 
 
 def from_statistics(statistics: Mapping[str, Any], top: str, by_module: bool) -> Resources:
@@ -130,7 +130,7 @@ def from_statistics(statistics: Mapping[str, Any], top: str, by_module: bool) ->
     whole = _collect(top, contents, below)
     if not by_module:
         return whole
-    return Resources(**{**_figures(whole), "module": top, "modules": dict(sorted(below.items()))})
+    return replace(whole, module=top, modules=dict(sorted(below.items())))
 
 
 def _collect(name: str, contents: Mapping[str, Mapping[str, int]], below: dict[str, Resources]) -> Resources:
@@ -143,9 +143,5 @@ def _collect(name: str, contents: Mapping[str, Mapping[str, int]], below: dict[s
         part = _collect(kind, contents, below)
         for _ in range(number):
             total += part
-        below[path or kind] = Resources(**{**_figures(part), "module": module})
+        below[path or kind] = replace(part, module=module)
     return total
-
-
-def _figures(resources: Resources) -> dict[str, int]:
-    return {name: getattr(resources, name) for name in ("lut", "ff", "dsp", "bram18", "lutram", "carry")}

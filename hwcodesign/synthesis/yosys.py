@@ -10,6 +10,7 @@ import hashlib
 import importlib.metadata
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -76,10 +77,11 @@ class Sources:
         words = ["read_slang --threads 1", *(["--best-effort-hierarchy"] if keep_hierarchy else [])]
         words += [*(file.name for file in self.sources), f"--top {self.top}"]
         for name, value in self.parameters.items():
-            text = literal(value).replace(" ", "")
-            # a string's own quotes must outlive those of Yosys' command line
-            quoted = '"' + text.replace('"', '\\"') + '"' if isinstance(value, str) else text
-            words.append(f"-G {name}={quoted}")
+            if isinstance(value, str) and re.search(r"\s", value):
+                raise SettingsError(
+                    f"parameter {name}: {value!r} has white space, which Yosys' command line cannot pass"
+                )
+            words.append(f"-G {name}={literal(value).replace(' ', '')}")
         return " ".join(words)
 
     def digest(self, *settings: str) -> str:

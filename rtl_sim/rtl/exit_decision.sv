@@ -7,16 +7,16 @@
 // while the first pass is at the next sample. The pipeline stalls as a whole where a decision cannot be handed on.
 // Interval: Folds cycles; in anytime mode at least 2.
 // Latency, from the cycle in which logits are accepted to the one in which `record_valid_o` rises, nothing stalling:
-//   Folds + clog2(PerCycle) + 3 + score latency, the latter
-//   margin, patience: 1;  max_softmax: Folds + clog2(PerCycle) + 4;  entropy: Folds + clog2(PerCycle) + 9.
-// `sample` is taken when the decision is made, 1 cycle before the record is offered; it may come at any time before.
+//   Folds + clog2(PerCycle) + 4 + score latency, the latter
+//   margin, patience: 1;  max_softmax: Folds + clog2(PerCycle) + 5;  entropy: Folds + clog2(PerCycle) + 11.
+// `sample` is taken when the score is known, 2 cycles before the record is offered; it may come at any time before.
 //
 // A sample leaves when its score reaches the threshold of its bank; the last exit takes every sample. Each decision
 // gives, each exactly once and as soon as each is taken: a record for a sample that leaves (in anytime mode for every
 // one), with its stamp in the place of `cycles`; its information to the next exit where it stays; one bit to the
 // conditional buffer, 1 forwards, 0 drops. In anytime mode a sample that stays goes on only after its record was taken.
-// The last exit offers neither of the latter two. No output depends on an input, nor `logits_ready_o` on an output's
-// ready, in the same cycle.
+// The last exit offers neither of the latter two. No output's valid depends on an input of the same cycle, and
+// `logits_ready_o` on no output's ready but where Folds is 1.
 module exit_decision import hwc_pkg::*; #(
   // Classes, 2 to 65536, one logit each, all in one beat
   parameter int unsigned Classes = 10,
@@ -78,7 +78,7 @@ module exit_decision import hwc_pkg::*; #(
   // enabled cycles from the first fold to the start of the second pass, and from there to the score
   localparam int unsigned TopLatency = Folds + Levels + 1;
   localparam int unsigned ScoreLatency =
-      Criterion == "entropy" ? Folds + Levels + 9 : Criterion == "max_softmax" ? Folds + Levels + 4 : 1;
+      Criterion == "entropy" ? Folds + Levels + 11 : Criterion == "max_softmax" ? Folds + Levels + 5 : 1;
 
   if (Classes < 2 || Classes > 65536) begin : gen_check_classes
     $error("exit_decision %m: Classes=%0d is not in 2 to 65536", Classes);
@@ -209,7 +209,9 @@ module exit_decision import hwc_pkg::*; #(
 `endif
   end
 
-  exit_verdict #(.LabelBits(LabelBits), .ExitIndex(ExitIndex), .IsLast(IsLast)) i_verdict (
+  exit_verdict #(
+    .LabelBits(LabelBits), .ExitIndex(ExitIndex), .IsLast(IsLast), .EveryCycle(Folds == 1)
+  ) i_verdict (
     .clk_i, .rst_ni, .threshold_i, .anytime_i,
     .score_valid_i(scored), .en_o(en), .score_i(score), .label_i(label), .agreements_o(agreements),
     .sample_valid_i, .sample_ready_o, .sample_data_i,

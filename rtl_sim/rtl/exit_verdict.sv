@@ -2,14 +2,18 @@
 
 // The end of an exit's decision: holds a score against its threshold and hands on what follows from it.
 //
-// A score that is taken in cycle t has its outputs offered from cycle t + 1 on. See exit_decision for what they mean.
+// A score that is taken in cycle t is compared in cycle t + 1, and its outputs are offered from cycle t + 2 on. See
+// exit_decision for what they mean.
 module exit_verdict import hwc_pkg::*; #(
   // Bits of a class
   parameter int unsigned LabelBits = 4,
   // Position of this exit, from 0, as it stands in its records
   parameter int unsigned ExitIndex = 0,
   // 1: the last exit, which every sample that reaches it leaves
-  parameter bit IsLast = 1'b0
+  parameter bit IsLast = 1'b0,
+  // 1: scores may follow one another every cycle, and en_o depends on the outputs' ready; 0: every other cycle at most,
+  // and en_o depends on no ready
+  parameter bit EveryCycle = 1'b0
 ) (
   input  wire logic                 clk_i,
   input  wire logic                 rst_ni,
@@ -46,14 +50,12 @@ module exit_verdict import hwc_pkg::*; #(
   typedef struct packed {
     sample_t            sample;  // as the next exit is to see it
     logic signed [31:0] score;
-    logic               leave;
-    logic               report;
-  } verdict_t;
+  } scored_t;
 
-  verdict_t made, verdict;
-  logic room, valid, settled;
+  scored_t scored_q, verdict_q;  // to be compared, and being handed on
+  logic scored_valid_q, valid_q, leave_q, report_q;
+  logic settled;  // the last part of the verdict is being taken, if there is a verdict
 
-  wire logic signed [31:0] threshold = signed'(threshold_i[sample_data_i.bank]);
   wire logic again = sample_data_i.seen && sample_data_i.label == 16'(label_i);
 
   always_comb begin
@@ -63,62 +65,77 @@ module exit_verdict import hwc_pkg::*; #(
     end
   end
 
-  always_comb begin
-    made.sample = sample_data_i;
-    made.sample.label = 16'(label_i);
-    made.sample.agreements = agreements_o;
-    made.sample.seen = 1'b1;
-    made.score = score_i;
-    // no score reaches Never
-    made.leave = IsLast || score_i >= threshold;
-    made.report = made.leave || anytime_i[sample_data_i.bank];
-  end
+  wire logic moves = scored_valid_q && (!valid_q || settled);
+  wire logic room = !scored_valid_q || (EveryCycle && moves);
 
   assign en_o = !score_valid_i || (sample_valid_i && room);
   assign sample_ready_o = score_valid_i && room;
 
-  logic [$bits(verdict_t)-1:0] verdict_bits;
-  stream_register #(.Width($bits(verdict_t))) i_verdict (
-    .clk_i, .rst_ni,
-    .in_valid_i(score_valid_i && sample_valid_i), .in_ready_o(room), .in_data_i(made),
-    .out_valid_o(valid), .out_ready_i(settled), .out_data_o(verdict_bits)
-  );
-  assign verdict = verdict_t'(verdict_bits);
+  // no score reaches Never
+  wire logic leave = IsLast || scored_q.score >= signed'(threshold_i[scored_q.sample.bank]);
+
+  always_ff @(posedge clk_i) begin
+    if (room) begin
+      scored_q.sample            <= sample_data_i;
+      scored_q.sample.label      <= 16'(label_i);
+      scored_q.sample.agreements <= agreements_o;
+      scored_q.sample.seen       <= 1'b1;
+      scored_q.score             <= score_i;
+    end
+    if (moves) begin
+      verdict_q <= scored_q;
+      leave_q   <= leave;
+      report_q  <= leave || anytime_i[scored_q.sample.bank];
+    end
+    if (!rst_ni) begin
+      scored_valid_q <= 1'b0;
+      valid_q        <= 1'b0;
+    end else begin
+      if (room) begin
+        scored_valid_q <= score_valid_i && sample_valid_i;
+      end else if (moves) begin
+        scored_valid_q <= 1'b0;
+      end
+      if (!valid_q || settled) begin
+        valid_q <= scored_valid_q;
+      end
+    end
+  end
 
   assign record_data_o = '{
-    flags: {6'd0, verdict.sample.error, verdict.leave},
+    flags: {verdict_q.sample.bank, 5'd0, verdict_q.sample.error, leave_q},
     exit_index: 8'(ExitIndex),
-    label: verdict.sample.label,
-    score: verdict.score,
-    cycles: verdict.sample.stamp,
-    sample_id: verdict.sample.sample_id
+    label: verdict_q.sample.label,
+    score: verdict_q.score,
+    cycles: verdict_q.sample.stamp,
+    sample_id: verdict_q.sample.sample_id
   };
-  assign next_data_o = verdict.sample;
-  assign release_keep_o = !verdict.leave;
+  assign next_data_o = verdict_q.sample;
+  assign release_keep_o = !leave_q;
 
   if (IsLast) begin : gen_last
-    wire logic unused = &{1'b0, release_ready_i, next_ready_i, verdict.report};
-    assign record_valid_o = valid;
+    wire logic unused = &{1'b0, release_ready_i, next_ready_i, report_q};
+    assign record_valid_o = valid_q;
     assign settled = record_ready_i;
     assign release_valid_o = 1'b0;
     assign next_valid_o = 1'b0;
   end else begin : gen_early
     // each part is pending until it is taken; one that the verdict does not have is taken at once
     logic record, release_bit, next;
-    wire logic waits = record && verdict.report && !verdict.leave;  // goes on after its record only
-    logic [$bits(verdict_t)-1:0] unused_data;
-    stream_fork #(.Width($bits(verdict_t)), .Outputs(3)) i_fork (
+    wire logic waits = record && report_q && !leave_q;  // goes on after its record only
+    logic [$bits(scored_t)-1:0] unused_data;
+    stream_fork #(.Width($bits(scored_t)), .Outputs(3)) i_fork (
       .clk_i, .rst_ni,
-      .in_valid_i(valid), .in_ready_o(settled), .in_data_i(verdict_bits),
+      .in_valid_i(valid_q), .in_ready_o(settled), .in_data_i(verdict_q),
       .out_valid_o({next, release_bit, record}),
       .out_ready_i({
-        verdict.leave || (next_ready_i && !waits), release_ready_i && !waits, !verdict.report || record_ready_i
+        leave_q || (next_ready_i && !waits), release_ready_i && !waits, !report_q || record_ready_i
       }),
       .out_data_o(unused_data)
     );
-    assign record_valid_o  = record && verdict.report;
+    assign record_valid_o  = record && report_q;
     assign release_valid_o = release_bit && !waits;
-    assign next_valid_o    = next && !waits && !verdict.leave;
+    assign next_valid_o    = next && !waits && !leave_q;
   end
 
 endmodule

@@ -51,7 +51,8 @@ package hwc_pkg;
 
   // An exit's report: 16 bytes, little endian, first field lowest
   typedef struct packed {
-    logic [7:0]  flags;      // bit 0: the sample's last record; bit 1: the sample's input was damaged
+    logic [7:0]  flags;      // bit 0: the sample's last record; bit 1: its input was damaged; bit 7: its threshold
+                             // bank, which is the accelerator's own and does not leave it
     logic [7:0]  exit_index; // from 0
     logic [15:0] label;      // class chosen, lowest index on ties
     logic signed [31:0] score;

@@ -4,7 +4,7 @@
 // exponentials exp(-x) and W that of x exp(-x), x the distance in nats from the largest logit.
 //
 // S = 2**(Fraction + e) (1 + m / 2**MantissaBits + ...): logarithm and reciprocal are looked up at m.
-// Latency: `valid_o` rises Folds + clog2(PerCycle) + 9 enabled cycles after `start_i`,
+// Latency: `valid_o` rises Folds + clog2(PerCycle) + 11 enabled cycles after `start_i`,
 // Folds = ceil(Classes / PerCycle).
 module score_entropy #(
   // Classes of a sample
@@ -52,9 +52,10 @@ module score_entropy #(
   localparam int unsigned Growth = $clog2(Classes + 1) - 1;     // largest e
   localparam int unsigned ExponentBits = $clog2(Growth + 1);
   localparam int unsigned SumWidth = Fraction + 1 + Growth;
-  // x exp(-x) is at most 1 / e < 1/2, and 0 for the largest logit
-  localparam int unsigned WeightWidth = Fraction > 1 ? Fraction - 1 : 1;
-  localparam int unsigned WeightedWidth = WeightWidth + $clog2(Classes);
+  // x exp(-x) is at most 1 / e < 189 / 512, and 0 for the largest logit; one more for its rounding
+  localparam longint unsigned LargestWeight = (64'd189 << Fraction) / 512 + 1;
+  localparam int unsigned WeightWidth = $clog2(LargestWeight + 1);
+  localparam int unsigned WeightedWidth = $clog2(64'(Classes - 1) * LargestWeight + 1);
   localparam int unsigned ProductWidth = Fraction + 1 + WeightedWidth;
 
   if (Fraction == 0 || SumWidth > 31) begin : gen_check_fraction
@@ -107,16 +108,16 @@ module score_entropy #(
     end
   endfunction
 
-  logic [5:1] valid_q;
-  logic [ExponentBits-1:0] exponent_1_q, exponent_2_q, exponent_3_q, exponent_4_q;
+  logic [6:1] valid_q;
+  logic [ExponentBits-1:0] exponent_1_q, exponent_2_q, exponent_3_q, exponent_4_q, exponent_5_q;
   logic [SumWidth-1:0] total_1_q;
-  logic [WeightedWidth-1:0] weighted_1_q, weighted_2_q, weighted_3_q;
+  logic [WeightedWidth-1:0] weighted_1_q, weighted_2_q, weighted_3_q, weighted_4_q;
   logic [MantissaBits-1:0] mantissa_2_q;
-  logic [Fraction-1:0] logarithm_3_q;
-  logic [Fraction:0] reciprocal_3_q;
-  logic [31:0] nats_3_q;
-  logic [ProductWidth-1:0] product_4_q;
-  logic [31:0] minus_4_q, minus_5_q, expected_5_q;
+  logic [Fraction-1:0] logarithm_3_q, logarithm_4_q;
+  logic [Fraction:0] reciprocal_3_q, reciprocal_4_q;
+  logic [31:0] nats_3_q, nats_4_q;
+  logic [ProductWidth-1:0] product_5_q;
+  logic [31:0] minus_5_q, minus_6_q, expected_6_q;
 
   always_ff @(posedge clk_i) begin
     if (en_i) begin
@@ -128,6 +129,7 @@ module score_entropy #(
       mantissa_2_q   <= MantissaBits'(total_1_q >> exponent_1_q >> (Fraction - MantissaBits));
       weighted_2_q   <= weighted_1_q;
 
+      // a block RAM's output, and the register that it is slow without
       exponent_3_q   <= exponent_2_q;
       nats_3_q       <= exponent_nats(exponent_2_q);
       logarithm_3_q  <= logarithm_rom[mantissa_2_q];
@@ -135,20 +137,26 @@ module score_entropy #(
       weighted_3_q   <= weighted_2_q;
 
       exponent_4_q   <= exponent_3_q;
-      minus_4_q      <= -nats_3_q - 32'(logarithm_3_q);
-      product_4_q    <= ProductWidth'(reciprocal_3_q) * ProductWidth'(weighted_3_q);
+      nats_4_q       <= nats_3_q;
+      logarithm_4_q  <= logarithm_3_q;
+      reciprocal_4_q <= reciprocal_3_q;
+      weighted_4_q   <= weighted_3_q;
 
-      minus_5_q      <= minus_4_q;
-      expected_5_q   <= 32'(product_4_q >> Fraction >> exponent_4_q);
+      exponent_5_q   <= exponent_4_q;
+      minus_5_q      <= -nats_4_q - 32'(logarithm_4_q);
+      product_5_q    <= ProductWidth'(reciprocal_4_q) * ProductWidth'(weighted_4_q);
 
-      score_o        <= minus_5_q - expected_5_q;
+      minus_6_q      <= minus_5_q;
+      expected_6_q   <= 32'(product_5_q >> Fraction >> exponent_5_q);
+
+      score_o        <= minus_6_q - expected_6_q;
     end
     if (!rst_ni) begin
       valid_q <= '0;
       valid_o <= 1'b0;
     end else if (en_i) begin
-      valid_q <= {valid_q[4:1], summed};
-      valid_o <= valid_q[5];
+      valid_q <= {valid_q[5:1], summed};
+      valid_o <= valid_q[6];
     end
   end
 

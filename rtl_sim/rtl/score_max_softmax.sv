@@ -3,7 +3,7 @@
 // Score: -S, S the sum of the exponentials of the distances from the largest logit: 2**Fraction / S is the largest
 // probability.
 //
-// Latency: `valid_o` rises Folds + clog2(PerCycle) + 4 enabled cycles after `start_i`,
+// Latency: `valid_o` rises Folds + clog2(PerCycle) + 5 enabled cycles after `start_i`,
 // Folds = ceil(Classes / PerCycle).
 module score_max_softmax #(
   // Classes of a sample

@@ -3,7 +3,7 @@
 // Sum over the classes of a table's entries at the distances from the largest logit.
 //
 // Every lane reads a copy of the table. A distance beyond the table reads its last entry. Latency: `valid_o` rises
-// Folds + clog2(PerCycle) + 3 enabled cycles after `start_i`, Folds = ceil(Classes / PerCycle), for one cycle; the sum
+// Folds + clog2(PerCycle) + 4 enabled cycles after `start_i`, Folds = ceil(Classes / PerCycle), for one cycle; the sum
 // holds for it alone. Samples may follow one another every Folds enabled cycles.
 module table_sum import hwc_pkg::*; #(
   // Classes of a sample
@@ -42,7 +42,7 @@ module table_sum import hwc_pkg::*; #(
   localparam int unsigned FoldBits = index_bits(Folds);
   localparam int unsigned IndexBits = index_bits(Length);
   localparam int unsigned Levels = $clog2(PerCycle);
-  localparam int unsigned Depth = 3 + Levels;  // registers between lanes and accumulator
+  localparam int unsigned Depth = 4 + Levels;  // registers between lanes and accumulator
 
   if (Shift >= CodeWidth) begin : gen_check_shift
     $error("table_sum %m: Shift=%0d leaves nothing of a distance of CodeWidth=%0d bits", Shift, CodeWidth);
@@ -85,17 +85,18 @@ module table_sum import hwc_pkg::*; #(
 
     logic [CodeWidth-1:0] distance_q;
     logic [IndexBits-1:0] index_q;
-    logic [EntryWidth-1:0] entry_q;
+    logic [EntryWidth-1:0] read_q, entry_q;  // a block RAM's output, and the register that it is slow without
     wire logic [31:0] index = 32'(distance_q >> Shift);
 
     always_ff @(posedge clk_i) begin
       if (en_i) begin
         distance_q <= top_i - lanes_i[j];
         index_q    <= index < 32'(Length) ? IndexBits'(index) : IndexBits'(Length - 1);
-        entry_q    <= table_rom[index_q];
+        read_q     <= table_rom[index_q];
+        entry_q    <= read_q;
       end
     end
-    assign sums[0][j] = Absent && last_q[3] ? '0 : SumWidth'(entry_q);
+    assign sums[0][j] = Absent && last_q[4] ? '0 : SumWidth'(entry_q);
   end
 
   for (genvar l = 1; l <= Levels; l++) begin : gen_level

@@ -134,6 +134,10 @@ class Bench:
         self.dut.rst_ni.value = 1
         self.model, self.samples = Model(), []
 
+    def commit_state(self) -> tuple[bool, int]:
+        """Whether a commit waits, and the active bank."""
+        return self.model.pending, self.model.core.active
+
     def _quiet(self) -> Inputs:
         none = [0] * BUFFERS
         return Inputs([0] * EXITS, 0, False, False, False, False, False, False, False, 0, None, False, none)
@@ -267,16 +271,14 @@ async def a_commit_waits_for_its_bank_and_then_is_done(dut: Any) -> None:
     await bench.cycle({"commit": 1.0})
     for _ in range(3):
         await bench.cycle({})
-    assert bench.model.core.active == 1, "bank 1 was empty"
+    assert bench.commit_state() == (False, 1), "bank 1 was empty"
     await bench.cycle({"commit": 1.0})
     for _ in range(200):
         await bench.cycle({"start": 0.01})
-    assert bench.model.pending, "the sample of bank 0 is still in flight"
-    assert bench.model.core.active == 1
+    assert bench.commit_state() == (True, 1), "the sample of bank 0 is still in flight"
     bench.samples.sort()
     while 0 in bench.samples:
         await bench.cycle({"final": 1.0})
     for _ in range(2):
         await bench.cycle({})
-    assert not bench.model.pending
-    assert bench.model.core.active == 0
+    assert bench.commit_state() == (False, 0)

@@ -59,6 +59,11 @@ module shell
     output logic [1:0]                            anytime_o,
     input  wire logic [1:0][15:0]                 levels_i,
 
+    // Hides the TLAST of the input
+    input wire logic mute_tlast_i,
+    // For the models of a DMA alone
+    input wire logic dma_rst_ni,
+
     // For monitors
     output logic        sample_started_o,
     output logic        active_bank_o,
@@ -98,6 +103,8 @@ module shell
   assign hwif_in.HASH_LOW.hash.next = 32'h89AB_CDEF;
   assign hwif_in.SIZES.classes.next = 16'd10;
   assign hwif_in.STATUS.active_bank.next = active_bank_o;
+
+  wire logic unused_dma_rst = dma_rst_ni;
 
   logic core_rst_n, start_allowed, batch_ended, batch_last, record_taken;
   logic [31:0] accepted;
@@ -153,7 +160,7 @@ module shell
       .s_axis_tvalid,
       .s_axis_tready,
       .s_axis_tdata,
-      .s_axis_tlast,
+      .s_axis_tlast(s_axis_tlast && !mute_tlast_i),
       .out_valid_o(pixel_valid_o),
       .out_ready_i(pixel_ready_i),
       .out_data_o(pixel_data_o),

@@ -10,7 +10,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from cocotb.triggers import ReadOnly, RisingEdge
+from cocotb.triggers import RisingEdge
 
 CHANNELS, WIDTH, PIXELS, EXITS = 3, 6, 7, 3
 LANES = 8
@@ -40,11 +40,12 @@ class Core:
     """Plays the core of `shell`, and watches its control.
 
     Attributes:
-        think: most cycles that a sample stays.
+        think: most cycles from one record of a sample to the next.
         room: samples that fit in before the input stalls.
-        decided: per sample that left: id, stamp, bank, error, exit, codes.
-        started: thresholds and mode of the active bank as each sample started, in order.
-        mismatches: records decided on other thresholds than those their sample started with.
+        stall: probability, per cycle, that it takes nothing.
+        given: every record given, as fields of the wire, in order.
+        started: thresholds and mode that each sample started with, in order.
+        samples, pixels, infos, starts: what is in it.
     """
 
     dut: Any
@@ -52,20 +53,18 @@ class Core:
     think: int = 40
     room: int = 6
     stall: float = 0.3
-    decided: list[dict[str, Any]] = field(default_factory=list)
+    given: list[dict[str, int]] = field(default_factory=list)
     started: list[tuple[int, int]] = field(default_factory=list)
-    most_in_flight: int = 0
     samples: list[Sample] = field(default_factory=list)
     pixels: deque[int] = field(default_factory=deque)
     infos: deque[dict[str, int]] = field(default_factory=deque)
-    sent: deque[tuple[int, Sample]] = field(default_factory=deque)
     starts: deque[tuple[int, int]] = field(default_factory=deque)
 
     async def run(self) -> None:
         """Forever: one cycle at a time, ports read before the clock edge and driven after it."""
         dut = self.dut
         self._idle()
-        offered: tuple[int, Sample] | None = None
+        offered: int | None = None
         now = 0
         while True:
             await RisingEdge(dut.clk_i)
@@ -78,7 +77,6 @@ class Core:
                 continue
             self._watch()
             if offered is not None and int(dut.record_ready_o.value):
-                self._left(offered[1])
                 offered = None
             self._collect(now)
             if offered is None:
@@ -90,7 +88,7 @@ class Core:
         self.dut.record_data_i.value = self.dut.levels_i.value = 0
 
     def _forget(self) -> None:
-        for content in (self.samples, self.pixels, self.infos, self.sent, self.starts):
+        for content in (self.samples, self.pixels, self.infos, self.starts):
             content.clear()
 
     def _watch(self) -> None:
@@ -127,7 +125,7 @@ class Core:
                 Sample(info, codes, deque([*early, (leaves, True)]), now + self.rng.randrange(1, self.think + 1))
             )
 
-    def _next(self, now: int) -> tuple[int, Sample] | None:
+    def _next(self, now: int) -> int | None:
         due = [sample for sample in self.samples if sample.due <= now]
         if not due or self.rng.random() < 0.2:
             return None
@@ -138,24 +136,25 @@ class Core:
         leaves, final = sample.records.popleft()
         if final:
             self.samples.remove(sample)
-        flags = sample.info["bank"] << 7 | sample.info["error"] << 1 | int(final)
-        fields = (flags << 8 | leaves) << 16 | sample.codes[1]
-        score = sample.codes[2]
-        bits = (fields << 32 | score) << 64 | sample.info["stamp"] << 32 | sample.info["sample_id"]
         sample.due = now + self.rng.randrange(1, self.think + 1)
-        if final:
-            self.decided.append({**sample.info, "exit": leaves, "codes": sample.codes})
-        return bits, sample
+        record = {
+            "sample_id": sample.info["sample_id"],
+            "cycles": sample.info["stamp"],
+            "score": sample.codes[2],
+            "label": sample.codes[1],
+            "exit": leaves,
+            "flags": sample.info["error"] << 1 | int(final),
+        }
+        self.given.append(record)
+        flags = record["flags"] | sample.info["bank"] << 7 | self.rng.getrandbits(5) << 2
+        high = ((flags << 8 | leaves) << 16 | record["label"]) << 32 | record["score"]
+        return high << 64 | record["cycles"] << 32 | record["sample_id"]
 
-    def _left(self, sample: Sample) -> None:
-        self.most_in_flight = max(self.most_in_flight, len(self.samples))
-        assert sample is not None
-
-    def _drive(self, offered: tuple[int, Sample] | None) -> None:
+    def _drive(self, offered: int | None) -> None:
         dut, rng = self.dut, self.rng
         full = len(self.samples) >= self.room
         dut.pixel_ready_i.value = int(not full and rng.random() >= self.stall)
         dut.info_ready_i.value = int(not full and rng.random() >= self.stall)
         dut.record_valid_i.value = int(offered is not None)
-        dut.record_data_i.value = offered[0] if offered is not None else rng.getrandbits(128)
+        dut.record_data_i.value = offered if offered is not None else rng.getrandbits(128)
         dut.levels_i.value = len(self.samples) << 16 | len(self.pixels)

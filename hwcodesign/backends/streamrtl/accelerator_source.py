@@ -1,4 +1,4 @@
-"""The SystemVerilog of a whole accelerator: buses outside, segments and exit control inside, instances and wires only."""
+"""The SystemVerilog of a whole accelerator: segments and exit control between its buses, instances and wires only."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def channels(accelerator: Accelerator) -> tuple[Channel, ...]:
     found = [Channel("stage0_in", "pixels into stage0"), Channel("info0", "ids of samples in stage0 and head0")]
     for k in range(accelerator.exits):
         last = k == accelerator.exits - 1
-        found.append(Channel(f"stage{k}_out", f"stage{k} to " + (f"head{k}" if last else f"its fork")))
+        found.append(Channel(f"stage{k}_out", f"stage{k} to " + (f"head{k}" if last else "its fork")))
         if not last:
             found.append(Channel(f"head{k}_in", f"fork to head{k}"))
             found.append(Channel(f"buffer{k}_in", f"fork to buffer{k}"))
@@ -86,8 +86,8 @@ def _header(accelerator: Accelerator) -> list[str]:
         f"{accelerator.input_format},",
         f"// {policy.classes} classes, exits by {policy.criterion_name}.",
         "//",
-        "// Input: 64-bit words on s_axis, a sample in whole words, TLAST on the last word of a batch. Output: records of",
-        "// 16 bytes on m_axis, as samples finish. Registers: AXI4-Lite on s_axil.",
+        "// Input: 64-bit words on s_axis, a sample in whole words, TLAST on the last word of a batch.",
+        "// Output: records of 16 bytes on m_axis, as samples finish. Registers: AXI4-Lite on s_axil.",
     ]
 
 
@@ -209,11 +209,15 @@ def _control(accelerator: Accelerator, registers: RegisterBlock) -> list[str]:
 
 
 _AXIL_PORTS = tuple(
-    f"s_axil_{signal}"
-    for signal in (
-        "awready awvalid awaddr awprot wready wvalid wdata wstrb bready bvalid bresp "
-        "arready arvalid araddr arprot rready rvalid rdata rresp"
-    ).split()
+    f"s_axil_{channel}{signal}"
+    for channel, signals in (
+        ("aw", ("ready", "valid", "addr", "prot")),
+        ("w", ("ready", "valid", "data", "strb")),
+        ("b", ("ready", "valid", "resp")),
+        ("ar", ("ready", "valid", "addr", "prot")),
+        ("r", ("ready", "valid", "data", "resp")),
+    )
+    for signal in signals
 )
 
 
@@ -327,7 +331,8 @@ def _decision(accelerator: Accelerator, decision: Decision, k: int, roms: dict[s
         ]
     return [
         *lines,
-        f"    .release_valid_o(release{k}_valid), .release_ready_i(release{k}_ready), .release_keep_o(release{k}_data),",
+        f"    .release_valid_o(release{k}_valid), .release_ready_i(release{k}_ready),",
+        f"    .release_keep_o(release{k}_data),",
         f"    .next_valid_o(next{k}_valid), .next_ready_i(next{k}_ready), .next_data_o(next{k}_data)",
         "  );",
         f"  assign info{k + 1}_valid = next{k}_valid;",
@@ -349,7 +354,8 @@ def _buffer(accelerator: Accelerator, k: int, width: int) -> list[str]:
         f"  ) u_buffer{k} (",
         "    .clk_i(aclk), .rst_ni(core_rst_n),",
         f"    .in_valid_i(buffer{k}_in_valid), .in_ready_o(buffer{k}_in_ready), .in_data_i(buffer{k}_in_data),",
-        f"    .release_valid_i(release{k}_valid), .release_ready_o(release{k}_ready), .release_keep_i(release{k}_data),",
+        f"    .release_valid_i(release{k}_valid), .release_ready_o(release{k}_ready),",
+        f"    .release_keep_i(release{k}_data),",
         f"    .out_valid_o(stage{k + 1}_in_valid), .out_ready_i(stage{k + 1}_in_ready), "
         f".out_data_o(stage{k + 1}_in_data),",
         f"    .level_o(level{k})",
@@ -375,7 +381,7 @@ def _output(accelerator: Accelerator) -> list[str]:
         "",
         "  record_pack u_pack (",
         "    .clk_i(aclk), .rst_ni(core_rst_n),",
-        "    .records_per_packet_i(from_registers.RECORDS_PER_PACKET.count.value), .batch_last_i(batch_last),",
+        "    .records_per_packet_i(hwif_out.RECORDS_PER_PACKET.count.value), .batch_last_i(batch_last),",
         "    .in_valid_i(records_valid), .in_ready_o(records_ready), .in_data_i(records_data),",
         "    .taken_o(record_taken),",
         "    .m_axis_tvalid, .m_axis_tready, .m_axis_tdata, .m_axis_tkeep, .m_axis_tlast",

@@ -1,11 +1,16 @@
-"""Cycles of segments, by the automata of their modules."""
+"""Cycles of segments and of the whole accelerator, by the automata of their modules."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hwcodesign.accelerator import Accelerator
 from hwcodesign.backends.streamrtl.netlist import Netlist
-from hwcodesign.kernels.timing import run
+from hwcodesign.images import lane_bits
+from hwcodesign.kernels.decision import Decision
+from hwcodesign.kernels.shell_timing import Buffer, Decider, Unpacker
+from hwcodesign.kernels.timing import Node, Queue, run
 
 #: Samples that a pipeline is run for until its pace is steady.
 _SAMPLES = 6
@@ -34,3 +39,61 @@ def segment_cycles(placed: Netlist, samples: int = _SAMPLES) -> Cycles:
         return Cycles(beats - 1, beats, tuple(beats * (n + 1) - 1 for n in range(samples)))
     ends = run(nodes[: last + 1], samples, placed.input_stream.beats, placed.output_stream.beats)
     return Cycles(ends[0], ends[-1] - ends[-2], tuple(ends))
+
+
+@dataclass(frozen=True)
+class ExitCycles:
+    """What samples take that leave at one exit, while nothing outside stalls.
+
+    Attributes:
+        latency: of a sample alone, from its first input word accepted to its record offered: the record's `cycles`.
+        interval: between records where every sample leaves at this exit.
+    """
+
+    latency: int
+    interval: int
+
+
+def accelerator_cycles(
+    accelerator: Accelerator, placed: Sequence[Netlist], decisions: Sequence[Decision]
+) -> tuple[ExitCycles, ...]:
+    """Predict the accelerator's cycles, exit by exit.
+
+    Args:
+        placed: netlists of stage0, head0, stage1, …
+        decisions: one per exit.
+    """
+    found = []
+    for leave_at in range(accelerator.exits):
+        nodes, words = _nodes(accelerator, placed, decisions, leave_at)
+        ends = run(nodes, _SAMPLES, words, 1)
+        # the queue at the end offers a record one cycle after the decision did
+        found.append(ExitCycles(ends[0] - 1, ends[-1] - ends[-2]))
+    return tuple(found)
+
+
+def _nodes(
+    accelerator: Accelerator, placed: Sequence[Netlist], decisions: Sequence[Decision], leave_at: int
+) -> tuple[list[Node], int]:
+    """Stages up to an exit at which all samples leave, a queue for its records last; and input words of a sample."""
+    source = accelerator.stages[0]
+    pixels = placed[0].input_stream.beats
+    unpacker = Unpacker(64 // lane_bits(source.input_format), source.input_shape[-1], pixels)
+    nodes = [Node(unpacker, (-1,))]
+    for k in range(leave_at + 1):
+        # from the second stage on the nodes end with the buffer before it
+        feature = _extend(nodes, placed[2 * k], len(nodes) - 1)
+        logits = _extend(nodes, placed[2 * k + 1], feature)
+        decision = len(nodes)
+        nodes.append(Node(Decider(decisions[k].interval, decisions[k].latency), (logits,)))
+        if k < accelerator.exits - 1:
+            buffer = Buffer(accelerator.least_buffer_beats(k), accelerator.buffer_beats(k), keep=k < leave_at)
+            nodes.append(Node(buffer, (feature, decision)))
+    return [*nodes, Node(Queue(), (decision,))], unpacker.words
+
+
+def _extend(nodes: list[Node], placed: Netlist, source: int) -> int:
+    """Add a segment's nodes; the number of the one that drives its output."""
+    more, output = placed.nodes(source, len(nodes))
+    nodes += more
+    return output

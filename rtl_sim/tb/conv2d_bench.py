@@ -1,0 +1,66 @@
+"""Convolutions against NumPy: strides, padding, depthwise; the cycle of every transfer against the cycle model."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cocotb
+from beats import Pace, pack, play, seeded, unpack
+from weighted_cases import Case, Layer
+
+from hwcodesign.kernels.timing import Pipeline, State, Windows
+
+CASE = Case.from_json(os.environ["HWC_CASE"])
+SAMPLES = int(os.environ["HWC_SAMPLES"])
+
+
+@dataclass(frozen=True)
+class Chain:
+    """window_buffer, and mac_array behind it, as one automaton."""
+
+    windows: Windows
+    pipeline: Pipeline
+
+    def fresh(self) -> State:
+        return ChainState(self.windows.fresh(), self.pipeline.fresh())
+
+
+@dataclass
+class ChainState:
+    windows: State
+    pipeline: State
+
+    def valid(self) -> bool:
+        return self.pipeline.valid()
+
+    def ready(self, inputs: Sequence[bool], output: bool) -> Sequence[bool]:
+        return self.windows.ready(inputs, self.pipeline.ready([self.windows.valid()], output)[0])
+
+    def clock(self, inputs: Sequence[bool], output: bool) -> None:
+        window = [self.windows.valid()]
+        taken = self.pipeline.ready(window, output)[0]
+        self.windows.clock(inputs, taken)
+        self.pipeline.clock(window, output)
+
+
+def model(layer: Layer) -> Chain:
+    assert CASE.kernel is not None
+    rows, columns, _ = CASE.output_shape
+    top, _, left, _ = CASE.padding
+    return Chain(Windows(*CASE.shape[:2], CASE.kernel, CASE.stride, top, left, rows, columns), layer.pipeline)
+
+
+@cocotb.test()
+@cocotb.parametrize(idle=[0.0, 0.5], stall=[0.0, 0.6])
+async def feature_maps_are_numpys(dut: Any, idle: float, stall: float) -> None:
+    layer = Layer(CASE)
+    codes = layer.inputs(SAMPLES)
+    expected = layer.kernel.compute(codes).reshape(-1, CASE.outputs).astype(int)
+    beats = [pack(pixel, layer.input.width) for pixel in codes.reshape(-1, CASE.shape[2])]
+    trace = await play(dut, {"in": beats}, len(expected), Pace(idle, stall), seeded(), model(layer))
+    for i, (result, wanted) in enumerate(zip(trace.outputs, expected, strict=True)):
+        got = unpack(result, layer.result.width, CASE.outputs, layer.result.signed)
+        assert got == wanted.tolist(), f"pixel {i} differs"

@@ -1,0 +1,173 @@
+"""Layers with random formats and weights: the NumPy kernel, and the parameters of the hardware that computes it."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from hwcodesign.fixedpoint import Codes, FixedPoint, Overflow, Rounding
+from hwcodesign.kernels import Conv2D, Dense
+from hwcodesign.kernels.folding import Folding, fold, rom_words
+from hwcodesign.kernels.kernel import sum_bounds
+from hwcodesign.kernels.rtl import Bits, Name, Parameter, Rom
+from hwcodesign.kernels.timing import Pipeline
+
+
+@dataclass(frozen=True)
+class Case:
+    """A layer; formats, weights and biases follow from the seed.
+
+    Attributes:
+        seed: of all that is random.
+        shape: of the input: rows, columns, channels. A dense layer reads it a pixel a beat.
+        outputs: elements of an output pixel.
+        reuse: reuse factor that is wished for.
+        multiplier: Lut, Dsp or Constant.
+        kernel, stride, padding: of a convolution (rows, columns; rows, columns; top, bottom, left, right); no kernel
+            means dense.
+        depthwise: each output reads one channel.
+    """
+
+    seed: int
+    shape: tuple[int, int, int]
+    outputs: int
+    reuse: int = 1
+    multiplier: str = "Lut"
+    kernel: tuple[int, int] | None = None
+    stride: tuple[int, int] = (1, 1)
+    padding: tuple[int, int, int, int] = (0, 0, 0, 0)
+    depthwise: bool = False
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Case:
+        data = json.loads(text)
+        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in data.items()})
+
+    @property
+    def lanes(self) -> int:
+        """Elements of a beat of mac_array."""
+        taps = self.kernel[0] * self.kernel[1] if self.kernel else 1
+        return taps * self.shape[2]
+
+    @property
+    def beats(self) -> int:
+        """Beats of a vector of mac_array."""
+        return 1 if self.kernel else self.shape[0] * self.shape[1]
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        if self.kernel is None:
+            return (self.outputs,)
+        top, bottom, left, right = self.padding
+        rows = (self.shape[0] + top + bottom - self.kernel[0]) // self.stride[0] + 1
+        columns = (self.shape[1] + left + right - self.kernel[1]) // self.stride[1] + 1
+        return (rows, columns, self.outputs)
+
+    @property
+    def folding(self) -> Folding:
+        return fold(self.lanes, self.beats, self.outputs, self.reuse, channels=self.shape[2] if self.depthwise else 1)
+
+
+def random_format(rng: random.Random, narrow: int, wide: int, signed: bool | None = None) -> FixedPoint:
+    """Any width in narrow..wide, binary point anywhere near, any modes."""
+    width = rng.randint(narrow, wide)
+    return FixedPoint(
+        width,
+        rng.randint(-2, width + 2),
+        rng.random() < 0.5 if signed is None else signed,
+        rng.choice(list(Rounding)),
+        rng.choice(list(Overflow)),
+    )
+
+
+class Layer:
+    """The kernel of a case, and its hardware."""
+
+    def __init__(self, case: Case) -> None:
+        rng = random.Random(case.seed)  # noqa: S311
+        numbers = np.random.default_rng(case.seed)
+        self.case = case
+        self.input, self.weight = random_format(rng, 2, 8), random_format(rng, 2, 8, signed=True)
+        depth = 1 if case.depthwise else case.shape[2]
+        shape = (*case.kernel, depth) if case.kernel else (case.beats * case.lanes,)
+        self.weights: Codes = numbers.integers(
+            self.weight.min_code, self.weight.max_code, (*shape, case.outputs), endpoint=True
+        ).astype(np.float64)
+        self.shift = rng.randint(0, 2)
+        product_fraction = self.input.fraction + self.weight.fraction
+        self.bias: Codes = numbers.integers(-200, 200, case.outputs, endpoint=True).astype(np.float64)
+        axes = tuple(range(len(shape)))
+        low, high, _ = sum_bounds(self.weights * 2.0**self.shift, self.bias, self.input, axes)
+        self.accumulator_width = max(int(high), int(-low - 1)).bit_length() + 1
+        self.fraction = product_fraction + self.shift
+        self.accumulator = FixedPoint(self.accumulator_width, self.accumulator_width - self.fraction)
+        # drops about as many bits as make the range of sums overlap with that of the results
+        width = rng.randint(1, 10)
+        fraction = self.fraction - rng.randint(-2, max(self.accumulator_width - width + 1, 0))
+        modes = random_format(rng, 1, 1)
+        self.result = FixedPoint(width, width - fraction, modes.signed, modes.rounding, modes.overflow)
+
+    @property
+    def kernel(self) -> Conv2D | Dense:
+        case = self.case
+        fields: dict[str, Any] = {
+            "name": "layer",
+            "inputs": ("input",),
+            "input_formats": (self.input,),
+            "input_shapes": (case.shape,),
+            "result": self.result,
+            "output_shape": case.output_shape,
+            "weights": self.weights,
+            "bias": self.bias,
+            "weight_format": self.weight,
+            "accumulator": self.accumulator,
+            "reuse_factor": case.reuse,
+        }
+        if case.kernel is None:
+            return Dense(**fields)
+        return Conv2D(**fields, stride=case.stride, padding=case.padding)
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """Control of mac_array."""
+        case, folding = self.case, self.case.folding
+        depth = folding.depth(self.weight.width, case.multiplier == "Constant")
+        return Pipeline(folding.folds // case.beats, case.beats, depth)
+
+    def parameters(self) -> tuple[dict[str, Parameter], tuple[Rom, ...]]:
+        """What mac_array, dense and conv2d have in common."""
+        case, folding = self.case, self.case.folding
+        width = folding.simd * folding.pe * self.weight.width
+        words = rom_words(self.weights.reshape(-1, case.outputs), folding, self.weight.width)
+        parameters: dict[str, Parameter] = {
+            "Outputs": case.outputs,
+            "Simd": folding.simd,
+            "Pe": folding.pe,
+            "In": self.input,
+            "WeightWidth": self.weight.width,
+            "AccWidth": self.accumulator_width,
+            "ProductShift": self.shift,
+            "AccFraction": self.fraction,
+            "Result": self.result,
+            "Multiplier": Name(case.multiplier),
+            "Bias": Bits.pack(self.bias.astype(int).tolist(), self.accumulator_width),
+        }
+        if case.multiplier == "Constant":
+            return {**parameters, "Weights": Bits(width, words[0])}, ()
+        return {**parameters, "WeightsFile": "weights.hex"}, (Rom("weights", "WeightsFile", width, words),)
+
+    def inputs(self, samples: int) -> Codes:
+        """Random codes (N, rows, columns, channels); the first two samples are all lowest and all highest."""
+        numbers = np.random.default_rng(self.case.seed + 1)
+        codes = numbers.integers(
+            self.input.min_code, self.input.max_code, (samples, *self.case.shape), endpoint=True
+        ).astype(np.float64)
+        codes[0], codes[1:2] = self.input.min_code, self.input.max_code
+        return codes
