@@ -23,6 +23,7 @@ from hwcodesign.backends.conversion import (
     warn_of_other_reuse,
 )
 from hwcodesign.backends.lowering import lower
+from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.backends.streamrtl.project import write_accelerator
 from hwcodesign.backends.vitis.project import write_blocks, write_model, write_segment
 from hwcodesign.boards import Board, board_named
@@ -91,8 +92,11 @@ def compile(
         )
         blocks = write_blocks(accelerator, target, generated / "vitis")
         write_model(accelerator, generated / "csim")
+        cycles = None
         if backend == "streamrtl":
-            write_accelerator(accelerator, generated / rtl.FOLDER)
+            hardware = Hardware.of(accelerator)
+            write_accelerator(hardware, generated / rtl.FOLDER)
+            cycles = hardware.to_json()
         manifest = {
             "design_version": DESIGN_VERSION,
             "backend": backend,
@@ -105,6 +109,7 @@ def compile(
             },
             "network_sha256": network.digest(),
             "projects": [segment.name for segment in segments] + blocks,
+            "cycles": cycles,
             "tools": {tool: _version(tool) for tool in _TOOLS} | {"python": platform.python_version()},
             **_write_weights(accelerator, generated),
         }

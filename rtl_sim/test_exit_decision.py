@@ -71,5 +71,5 @@ def test_more_shapes(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("seed", range(20))
 def test_random_shapes(seed: int, tmp_path: Path) -> None:
     case = _random_case(random.Random(seed))  # noqa: S311
-    print(f"seed {seed}: {case}")  # noqa: T201
+    print(f"seed {seed}: {case}")
     _run(case, tmp_path)

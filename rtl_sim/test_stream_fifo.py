@@ -13,4 +13,4 @@ from hwcodesign.simulation.cocotb_runner import Bench, run_bench
 def test_every_beat_passes_in_its_cycle(depth: int, tmp_path: Path) -> None:
     values = {"HWC_WIDTH": "9", "HWC_DEPTH": str(depth)}
     parameters = {"Width": 9, "Depth": depth}
-    assert run_bench(Bench("stream_fifo", "stream_bench", parameters, values=values), tmp_path) == 7
+    assert run_bench(Bench("stream_fifo", "stream_queue_bench", parameters, values=values), tmp_path) == 7

@@ -68,6 +68,10 @@ class Kernel:
         """The streams that its module reads, given those that come; others are resized before it."""
         return tuple(Stream.of(shape) for shape in self.input_shapes)
 
+    def writes(self, streams: tuple[Stream, ...]) -> Stream:  # noqa: ARG002  # that of some is like what they read
+        """The stream that its module writes, for the streams that `reads` gave."""
+        return Stream.of(self.output_shape)
+
     def instance(self, streams: tuple[Stream, ...]) -> Instance | None:
         """Its module in rtl_sim/rtl, for the streams that `reads` gave; None where it is wires alone."""
         raise NotImplementedError

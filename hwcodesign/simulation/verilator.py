@@ -38,6 +38,9 @@ class Verilator:
         """Environment variables to run it with."""
         python = str(Path(sys.executable).parent)  # its scripts call python by name
         variables = {**os.environ, "PATH": os.pathsep.join([python, str(self.folder), os.environ.get("PATH", "")])}
+        if shutil.which("ccache"):  # the runtime, which every model compiles, then compiles once
+            variables.setdefault("OBJCACHE", "ccache")
+            variables.setdefault("CCACHE_SLOPPINESS", "pch_defines,time_macros,include_file_mtime,include_file_ctime")
         if self.packaged:
             variables.pop("VERILATOR_ROOT", None)
             # the package's verilated.mk is unconfigured: it lacks the flag that includes precompiled headers

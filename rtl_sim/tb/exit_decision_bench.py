@@ -54,7 +54,8 @@ class Cases:
             threshold = self.thresholds[s.bank]
             leaves = UNIT.is_last or (int(score) >= threshold and threshold != NEVER)
             if leaves or anytime[s.bank]:
-                self.records.append(Record(s.sample_id, s.stamp, int(score), int(label), EXIT, leaves, s.error).code)
+                record = Record(s.sample_id, s.stamp, int(score), int(label), EXIT, leaves, s.error, s.bank)
+                self.records.append(record.code)
             if not UNIT.is_last:
                 self.keeps.append(int(not leaves))
                 if not leaves:

@@ -118,13 +118,13 @@ class Ports:
             self._signal(prefix, "ready_i").value = _vector(bits, 1)
         await Timer(1, "ns")
         self.watch(self.now)
-        moved = any([self._take(prefix, sinks, ready[prefix]) for prefix, sinks in self.outputs.items()])
-        moved |= any([self._accept(prefix, sources) for prefix, sources in self.inputs.items()])
+        moves = [self._take(prefix, sinks, ready[prefix]) for prefix, sinks in self.outputs.items()]
+        moves += [self._accept(prefix, sources) for prefix, sources in self.inputs.items()]
         self.dut.clk_i.value = 1
         await Timer(1, "ns")
         self.dut.clk_i.value = 0
         self.now += 1
-        return moved
+        return any(moves)
 
     def _finished(self, expected: int) -> bool:
         sent = all(len(s.accepted) == len(s.beats) for sources in self.inputs.values() for s in sources)

@@ -38,10 +38,11 @@ class Record:
     exit_index: int
     final: bool
     error: int
+    bank: int = 0
 
     @property
     def code(self) -> int:
-        flags = int(self.final) | self.error << 1
+        flags = int(self.final) | self.error << 1 | self.bank << 7
         code = flags << 8 | self.exit_index
         code = code << 16 | self.label
         for word in (self.score & 0xFFFFFFFF, self.cycles, self.sample_id):
@@ -59,5 +60,6 @@ class Record:
             code >> 96 & 0xFFFF,
             code >> 112 & 0xFF,
             bool(flags & 1),
-            flags >> 1,
+            flags >> 1 & 1,
+            flags >> 7,
         )

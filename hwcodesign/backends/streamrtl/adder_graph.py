@@ -1,8 +1,8 @@
 """Constant matrix-vector products as graphs of shifts and additions that share what their sums have in common.
 
 da4ml (Sun et al., "da4ml: Distributed Arithmetic for Real-time Neural Networks on FPGAs", arXiv 2507.04535) finds the
-graphs. It runs in a process of its own: it is compiled by Numba, which takes minutes the first time, and small products
-are found sooner without that, which must be said before it is loaded. What it gives is checked here, symbolically: every
+graphs. It runs in a process of its own: Numba compiles it, which takes minutes the first time, and small products are
+found sooner without that, which must be said before it is loaded. What it gives is checked here, symbolically: every
 node is a linear form of the inputs, and those of the outputs must be the matrix.
 """
 
@@ -49,7 +49,7 @@ class Adder:
 
 
 class Output(NamedTuple):
-    """A node's value times 2**shift, negated if so; zero where there is no node."""
+    """A node's value times 2**shift, exact, negated if so; zero where there is no node."""
 
     node: int | None
     shift: int
@@ -89,7 +89,10 @@ class AdderGraph:
         columns = np.zeros((self.inputs, len(self.outputs)), np.int64)
         for i, output in enumerate(self.outputs):
             if output.node is not None:
-                columns[:, i] = (self.forms[output.node] << output.shift) * (-1 if output.negated else 1)
+                column = self.forms[output.node] << max(output.shift, 0)
+                if (column % (1 << max(-output.shift, 0))).any():
+                    raise ToolError(f"da4ml {da4ml_version()} gave a sum that is a fraction: choose another strategy")
+                columns[:, i] = (column >> max(-output.shift, 0)) * (-1 if output.negated else 1)
         return columns
 
     @cached_property
@@ -111,8 +114,7 @@ class AdderGraph:
         bits = 0
         for i, adder in enumerate(self.adders, self.inputs):
             low, high = self.ranges[i]
-            free = adder.right_shift if not adder.subtract else max(adder.right_shift, 0)
-            free = max(free, 0 if adder.subtract else adder.left_shift)
+            free = adder.right_shift if adder.subtract else max(adder.left_shift, adder.right_shift)
             bits += max(0, bits_of(low, high) - free)
         return bits
 
@@ -292,7 +294,7 @@ def _used(graph: AdderGraph) -> AdderGraph:
         if graph.inputs + i in needed:
             needed |= {graph.adders[i].left, graph.adders[i].right}
     numbers = {i: i for i in range(graph.inputs)}
-    adders = []
+    adders: list[Adder] = []
     for i, adder in enumerate(graph.adders, graph.inputs):
         if i in needed:
             numbers[i] = graph.inputs + len(adders)

@@ -126,7 +126,7 @@ def netlist(segment: Segment) -> Netlist:
         if kernel.instance(wanted) is None:
             nets[kernel.name] = (sources[0], wanted[0])
             continue
-        output = Stream.of(kernel.output_shape)
+        output = kernel.writes(wanted)
         blocks.append(Block(name, tuple(sources), wanted, output, kernel.result.width, kernel))
         nets[kernel.name] = (name, output)
     last, stream = nets[segment.kernels[-1].name if segment.kernels else INPUT]

@@ -6,17 +6,15 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from hwcodesign.accelerator import Accelerator
 from hwcodesign.backends.streamrtl.accelerator_source import accelerator_source
-from hwcodesign.backends.streamrtl.cycles import segment_cycles
-from hwcodesign.backends.streamrtl.netlist import Netlist, netlist
+from hwcodesign.backends.streamrtl.hardware import Hardware
+from hwcodesign.backends.streamrtl.netlist import netlist
 from hwcodesign.backends.streamrtl.registers import generate
 from hwcodesign.backends.streamrtl.segment_source import Source, segment_source
 from hwcodesign.backends.streamrtl.simulation_source import drive_header, wrapper_source
 from hwcodesign.files import sha256_file, write_json, write_text
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.kernels import Segment
-from hwcodesign.kernels.decision import Decision
 from hwcodesign.share import shared_folder
 from hwcodesign.simulation.probes import wrapper_name
 from hwcodesign.simulation.project import MANIFEST, Project
@@ -39,13 +37,12 @@ def write_segment(segment: Segment, folder: Path, prefix: str) -> Project:
     return _write(folder, source.module, [source], description)
 
 
-def write_accelerator(accelerator: Accelerator, folder: Path) -> Project:
+def write_accelerator(hardware: Hardware, folder: Path) -> Project:
     """Write a whole accelerator."""
-    placed = tuple(netlist(segment) for segment in accelerator.segments)
-    decisions = tuple(decision(accelerator, k, placed[2 * k + 1]) for k in range(accelerator.exits))
+    accelerator = hardware.accelerator
     registers = generate(accelerator.exits, accelerator.name)
-    sources = [segment_source(item, accelerator.name) for item in placed]
-    sources.append(accelerator_source(accelerator, placed, decisions, registers))
+    sources = [segment_source(item, accelerator.name) for item in hardware.netlists]
+    sources.append(accelerator_source(accelerator, hardware.netlists, hardware.decisions, registers))
     blocks = [
         Source(registers.package_name, {f"{registers.package_name}.sv": registers.package}),
         Source(registers.module_name, {f"{registers.module_name}.sv": registers.module}),
@@ -58,12 +55,6 @@ def write_accelerator(accelerator: Accelerator, folder: Path) -> Project:
     }
     description = {"configuration_hash": accelerator.configuration_hash}
     return _write(folder, accelerator.name, [*blocks, *sources], description, extra)
-
-
-def decision(accelerator: Accelerator, k: int, head: Netlist) -> Decision:
-    """The decision unit of an exit, just wide enough that it is never slower than its head."""
-    classes = accelerator.policy.classes
-    return Decision.of(accelerator.policy, k, -(-classes // min(classes, segment_cycles(head).interval)))
 
 
 def _write(

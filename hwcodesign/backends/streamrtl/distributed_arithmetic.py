@@ -1,0 +1,335 @@
+"""The strategy `distributed_arithmetic`: layers without multipliers, as generated adder graphs behind a stream shell.
+
+A layer becomes two modules beside those of rtl_sim/rtl: `<name>_sums`, the adders, with registers every few of them and
+a clock enable; and `<name>`, with the ports of a mac_array or conv2d, which joins it to the shell `distributed_array`.
+The graph is da4ml's; the text is ours, so that nothing of da4ml's own RTL is needed.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwcodesign.backends.streamrtl.adder_graph import LIMIT, AdderGraph, adder_graph, bits_of, da4ml_version, form_range
+from hwcodesign.errors import FormatError
+from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.kernels.rtl import Parameter, parameter_lines
+
+#: Adders between registers.
+ADDERS_PER_STAGE = 2
+#: Widest sum, as everywhere where a code must be exact in float64.
+_WIDEST = 53
+
+
+@dataclass(frozen=True)
+class DistributedKernel:
+    """A generated layer.
+
+    Attributes:
+        module: with the ports clk_i, rst_ni, in_valid_i, in_ready_o, in_data_i, out_valid_o, out_ready_i, out_data_o,
+            and no parameters.
+        texts: file name to content; beside them it needs the modules of rtl_sim/rtl.
+        latency: cycles from the one in which a vector is taken to that in which its result is valid; a new one can be
+            taken in every cycle. Behind a window buffer, counted from the window.
+        sum_width: bits of the widest sum, in two's complement.
+        adders: number of them, those of biases included.
+        adder_bits: bits of them, about the LUTs that they take.
+    """
+
+    module: str
+    texts: dict[str, str]
+    latency: int
+    sum_width: int
+    adders: int
+    adder_bits: int
+
+
+def distributed_kernel(
+    weights: NDArray[np.int64],
+    input_format: FixedPoint,
+    name: str,
+    *,
+    result: FixedPoint,
+    sum_fraction: int,
+    bias: Sequence[int] = (),
+    product_shift: int = 0,
+    window: Sequence[tuple[str, Parameter]] = (),
+    adders_per_stage: int = ADDERS_PER_STAGE,
+    limit: float = LIMIT,
+) -> DistributedKernel:
+    """Write a layer: result[o] = cast((sum over i of weights[i, o] * input[i]) * 2**product_shift + bias[o]).
+
+    Args:
+        weights: (lanes, outputs) integer codes; of a depthwise convolution with the zeros between its channels.
+        input_format: of the elements.
+        name: of the module, and the prefix of all that is generated: an identifier.
+        result: format of the results.
+        sum_fraction: bits after the point of the shifted products and of the biases.
+        bias: one integer per output; none: zeros.
+        product_shift: left shift of the products.
+        window: parameters of a window_buffer to put in front, "Channels" for its Lanes; none: vectors come as they are.
+        adders_per_stage: between registers; more of them mean fewer registers and a slower clock.
+        limit: seconds after which to give up the search for a graph.
+
+    Raises:
+        FormatError: a sum needs more than 53 bits.
+        ToolError: da4ml is missing, fails or takes too long.
+    """
+    fixed = [int(code) for code in bias] or [0] * weights.shape[1]
+    graph = adder_graph(weights, input_format.min_code, input_format.max_code, limit)
+    text = _Text(graph, input_format, name, fixed, product_shift, adders_per_stage)
+    if text.width > _WIDEST:
+        raise FormatError(f"{name}: sums of {text.width} bits; {_WIDEST} are the most that is held exactly")
+    top = _top(name, text, graph, input_format, result, sum_fraction, window)
+    biased = sum(1 for code in fixed if code)
+    return DistributedKernel(
+        name,
+        {f"{name}_sums.sv": text.module(), f"{name}.sv": top},
+        text.stages + 2,
+        text.width,
+        len(graph.adders) + biased,
+        graph.adder_bits + biased * text.width,
+    )
+
+
+@dataclass
+class _Text:
+    """Writes the module with the adders."""
+
+    graph: AdderGraph
+    input_format: FixedPoint
+    name: str
+    bias: Sequence[int]
+    product_shift: int
+    adders_per_stage: int
+    width: int = 1
+    stages: int = 1
+    #: For each node the last stage that reads it.
+    needed: dict[int, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        graph = self.graph
+        depths = [0]  # of sums, biases included
+        for output, code, form in zip(graph.outputs, self.bias, graph.matrix.T, strict=True):
+            low, high = form_range(form, graph.low, graph.high)
+            low, high = ((edge << self.product_shift) + code for edge in (low, high))
+            self.width = max(self.width, bits_of(min(low, -1), high))
+            if output.node is not None:
+                depths.append(graph.depths[output.node] + self._adds_at_end(output.negated, code))
+        self.stages = max(1, -(-max(depths) // self.adders_per_stage))
+        for i, adder in enumerate(graph.adders, graph.inputs):
+            for operand in (adder.left, adder.right):
+                self.needed[operand] = max(self.needed.get(operand, 0), self._stage(i))
+        for output in graph.outputs:
+            if output.node is not None:
+                self.needed[output.node] = self.stages - 1
+
+    @staticmethod
+    def _adds_at_end(negated: bool, code: int) -> bool:
+        return negated or code != 0
+
+    def _stage(self, node: int) -> int:
+        """Stage, from 0, in which a node is calculated."""
+        return max(0, self.graph.depths[node] - 1) // self.adders_per_stage
+
+    def module(self) -> str:
+        graph = self.graph
+        lanes, outputs = graph.inputs, len(graph.outputs)
+        lines = ["`default_nettype none", "", *(f"// {line}" for line in textwrap.wrap(self._summary(), 114))]
+        lines += [
+            f"module {self.name}_sums (",
+            "  input  wire logic clk_i,",
+            "  input  wire logic enable_i,",
+            "",
+            f"  input  wire logic [{lanes - 1}:0][{self.input_format.width - 1}:0] operands_i,",
+            f"  output      logic [{outputs - 1}:0][{self.width - 1}:0] sums_o",
+            ");",
+            "",
+        ]
+        lines += self._unused()
+        for stage in range(self.stages):
+            lines += self._calculated(stage)
+            lines += self._registered(stage) if stage < self.stages - 1 else self._sums()
+        return "\n".join([*lines, "endmodule", "", "`default_nettype wire", ""])
+
+    def _summary(self) -> str:
+        graph = self.graph
+        return (
+            f"{len(graph.outputs)} sums of {graph.inputs} inputs times weights that never change, exact: "
+            f"{len(graph.adders)} adders that the sums share, and no multiplier. Inputs x0, x1, ... are taken, and "
+            f"sums given, in every enabled cycle; sums follow {self.stages} enabled cycles after their inputs. "
+            f"t0, t1, ... are sums on the way, and what a name is followed by, as in t0_2, counts the registers that it has passed. "
+            f"The graph was found by da4ml {da4ml_version()}."
+        )
+
+    def _label(self, node: int, stage: int) -> str:
+        """Name of a node in a stage."""
+        inputs = self.graph.inputs
+        first = self._stage(node) if node >= inputs else 0
+        base = f"x{node}" if node < inputs else f"t{node - inputs}"
+        return f"{base}_{stage - first}" if stage > first else base
+
+    def _type(self, node: int) -> str:
+        low, high = self.graph.ranges[node]
+        return f"logic {'signed ' if low < 0 else ''}[{bits_of(low, high) - 1}:0]"
+
+    def _unused(self) -> list[str]:
+        unused = [f"operands_i[{i}]" for i in range(self.graph.inputs) if i not in self.needed]
+        if not unused:
+            return []
+        parts = textwrap.wrap(", ".join(unused), 100)
+        return [
+            "  // inputs whose weights are all zero",
+            "  wire unused = &{1'b0,",
+            *(f"    {p}" for p in parts),
+            "  };",
+            "",
+        ]
+
+    def _calculated(self, stage: int) -> list[str]:
+        """Inputs, and adders of one stage."""
+        graph = self.graph
+        lines = []
+        if stage == 0:
+            for i in sorted(node for node in self.needed if node < graph.inputs):
+                lines.append(f"  wire {self._type(i)} x{i} = operands_i[{i}];")
+        adders = [i for i in range(graph.inputs, graph.inputs + len(graph.adders)) if self._stage(i) == stage]
+        if adders:
+            lines += ["", f"  // Stage {stage}"] if stage == 0 else [f"  // Stage {stage}"]
+        lines += [f"  wire {self._type(i)} {self._label(i, stage)} = {self._adder(i, stage)};" for i in adders]
+        return [*lines, ""]
+
+    def _adder(self, node: int, stage: int) -> str:
+        adder = self.graph.adders[node - self.graph.inputs]
+        width = bits_of(*self.graph.ranges[node])
+        left = _shifted(self._label(adder.left, stage), width, adder.left_shift)
+        right = _shifted(self._label(adder.right, stage), width, adder.right_shift)
+        return f"{left} {'-' if adder.subtract else '+'} {right}"
+
+    def _registered(self, stage: int) -> list[str]:
+        """Registers between a stage and the next one."""
+        nodes = sorted(node for node, last in self.needed.items() if self._made(node) <= stage < last)
+        lines = [f"  {self._type(node)} {self._label(node, stage + 1)};" for node in nodes]
+        lines += ["  always_ff @(posedge clk_i) begin", "    if (enable_i) begin"]
+        lines += [f"      {self._label(node, stage + 1)} <= {self._label(node, stage)};" for node in nodes]
+        return [*lines, "    end", "  end", ""]
+
+    def _made(self, node: int) -> int:
+        return self._stage(node) if node >= self.graph.inputs else 0
+
+    def _sums(self) -> list[str]:
+        lines = ["  // Sums, at the accumulator's fraction, and their biases"]
+        lines += ["  always_ff @(posedge clk_i) begin", "    if (enable_i) begin"]
+        lines += [f"      sums_o[{i}] <= {self._sum(i)};" for i in range(len(self.graph.outputs))]
+        return [*lines, "    end", "  end", ""]
+
+    def _sum(self, index: int) -> str:
+        output, code = self.graph.outputs[index], self.bias[index]
+        constant = f"{self.width}'h{code & ((1 << self.width) - 1):x}"
+        if output.node is None:
+            return constant
+        shift = output.shift + self.product_shift
+        value = _shifted(self._label(output.node, self.stages - 1), self.width, shift)
+        if output.negated:
+            return f"{constant} - {value}"
+        return f"{value} + {constant}" if code else value
+
+
+def _shifted(name: str, width: int, shift: int) -> str:
+    """A value at a width, times 2**shift. Casts keep the sign of what they widen."""
+    if shift <= 0:
+        return f"{width}'({name})" if shift == 0 else f"{width}'({name} >>> {-shift})"
+    return f"({width}'({name}) << {shift})"
+
+
+def _top(
+    name: str,
+    text: _Text,
+    graph: AdderGraph,
+    input_format: FixedPoint,
+    result: FixedPoint,
+    sum_fraction: int,
+    window: Sequence[tuple[str, Parameter]],
+) -> str:
+    """The module that joins window buffer, shell and adders."""
+    lanes, outputs = graph.inputs, len(graph.outputs)
+    pixel = dict(window)["Channels"] if window else lanes
+    shell: list[tuple[str, Parameter]] = [
+        ("Lanes", lanes),
+        ("Outputs", outputs),
+        ("In", input_format),
+        ("SumWidth", text.width),
+        ("SumFraction", sum_fraction),
+        ("SumDepth", text.stages),
+        ("Result", result),
+    ]
+    what = f"window of {lanes} elements" if window else f"beat of {lanes} elements"
+    about = (
+        f"A layer of {outputs} outputs without multipliers: takes a {what} a cycle, "
+        f"and gives its result {text.stages + 2} cycles later. The sums come from {name}_sums."
+    )
+    stream = "window" if window else "in"
+    lines = [
+        "`default_nettype none",
+        "",
+        *(f"// {line}" for line in textwrap.wrap(about, 114)),
+        f"module {name} (",
+        "  input  wire logic clk_i,",
+        "  input  wire logic rst_ni,",
+        "",
+        "  input  wire logic in_valid_i,",
+        "  output      logic in_ready_o,",
+        f"  input  wire logic [{int(str(pixel)) - 1}:0][{input_format.width - 1}:0] in_data_i,",
+        "",
+        "  output      logic out_valid_o,",
+        "  input  wire logic out_ready_i,",
+        f"  output      logic [{outputs - 1}:0][{result.width - 1}:0] out_data_o",
+        ");",
+        "",
+        "  logic enable;",
+        f"  logic [{lanes - 1}:0][{input_format.width - 1}:0] operands;",
+        f"  logic [{outputs - 1}:0][{text.width - 1}:0] sums;",
+        "",
+        *(_window_lines(window, lanes, input_format) if window else []),
+        *_instance("distributed_array", shell, "i_array"),
+        "    .clk_i, .rst_ni,",
+        f"    .in_valid_i({stream}_valid), .in_ready_o({stream}_ready), .in_data_i({stream}_data),"
+        if window
+        else "    .in_valid_i, .in_ready_o, .in_data_i,",
+        "    .enable_o(enable), .operands_o(operands), .sums_i(sums),",
+        "    .out_valid_o, .out_ready_i, .out_data_o",
+        "  );",
+        "",
+        f"  {name}_sums i_sums (",
+        "    .clk_i, .enable_i(enable), .operands_i(operands), .sums_o(sums)",
+        "  );",
+        "",
+        "endmodule",
+        "",
+        "`default_nettype wire",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _window_lines(window: Sequence[tuple[str, Parameter]], lanes: int, input_format: FixedPoint) -> list[str]:
+    parameters = [("Lanes" if name == "Channels" else name, value) for name, value in window]
+    return [
+        "  logic window_valid, window_ready;",
+        f"  logic [{lanes - 1}:0][{input_format.width - 1}:0] window_data;",
+        "",
+        *_instance("window_buffer", [*parameters, ("ElementWidth", input_format.width)], "i_window_buffer"),
+        "    .clk_i, .rst_ni,",
+        "    .in_valid_i, .in_ready_o, .in_data_i,",
+        "    .out_valid_o(window_valid), .out_ready_i(window_ready), .out_data_o(window_data)",
+        "  );",
+        "",
+    ]
+
+
+def _instance(module: str, parameters: Sequence[tuple[str, Parameter]], label: str) -> list[str]:
+    return [f"  {module} #(", *(f"    {line}" for line in parameter_lines(parameters)), f"  ) {label} ("]

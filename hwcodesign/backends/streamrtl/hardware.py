@@ -1,0 +1,69 @@
+"""An accelerator as hardware: netlists of its segments, decision units just fast enough, and their cycles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from hwcodesign.accelerator import Accelerator
+from hwcodesign.backends.streamrtl.cycles import Cycles, ExitCycles, accelerator_cycles, segment_cycles
+from hwcodesign.backends.streamrtl.netlist import Netlist, netlist
+from hwcodesign.kernels.decision import Decision
+
+
+@dataclass(frozen=True, eq=False)
+class Hardware:
+    """What is written and what is predicted.
+
+    Attributes:
+        accelerator: that it is of.
+        netlists: of stage0, head0, stage1, …
+    """
+
+    accelerator: Accelerator
+    netlists: tuple[Netlist, ...]
+
+    @classmethod
+    def of(cls, accelerator: Accelerator) -> Hardware:
+        """Place every segment."""
+        return cls(accelerator, tuple(netlist(segment) for segment in accelerator.segments))
+
+    @cached_property
+    def segments(self) -> tuple[Cycles, ...]:
+        """Cycles of every segment alone."""
+        return tuple(segment_cycles(placed) for placed in self.netlists)
+
+    @cached_property
+    def decisions(self) -> tuple[Decision, ...]:
+        """The decision unit of every exit, just wide enough that it is never slower than its head."""
+        classes = self.accelerator.policy.classes
+        return tuple(
+            Decision.of(self.accelerator.policy, k, -(-classes // min(classes, head.interval)))
+            for k, head in enumerate(self.segments[1::2])
+        )
+
+    @cached_property
+    def exits(self) -> tuple[ExitCycles, ...]:
+        """Cycles of samples that leave at each exit."""
+        return accelerator_cycles(self.accelerator, self.netlists, self.decisions)
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """Interval of each stage with its head and decision: the slowest of the three."""
+        segments = self.segments
+        return tuple(
+            max(segments[2 * k].interval, segments[2 * k + 1].interval, decision.interval)
+            for k, decision in enumerate(self.decisions)
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Predictions for the design's manifest."""
+        return {
+            "segments": {
+                placed.segment.name: {"latency": cycles.latency, "interval": cycles.interval}
+                for placed, cycles in zip(self.netlists, self.segments, strict=True)
+            },
+            "levels": list(self.levels),
+            "exits": [{"latency": cycles.latency, "interval": cycles.interval} for cycles in self.exits],
+        }
