@@ -132,6 +132,11 @@ class Design:
         return CSimulation(self.accelerator, build_library(self.accelerator, self.folder))
 
     @property
+    def has_rtl(self) -> bool:
+        """Whether it was compiled with SystemVerilog."""
+        return self.manifest.get("cycles") is not None
+
+    @property
     def rtl(self) -> RtlSimulation:
         """The simulation of the SystemVerilog, with cycles, counters, stalls and waveforms; built at its first run."""
         return RtlSimulation(self.accelerator, self.folder)

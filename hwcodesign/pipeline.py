@@ -22,6 +22,7 @@ from hwcodesign.design import Design
 from hwcodesign.errors import CheckpointError, PolicyError
 from hwcodesign.files import write_json
 from hwcodesign.fitting import fit_policy, float_disagreement
+from hwcodesign.images import encode_images
 from hwcodesign.network import MultiExitNetwork
 from hwcodesign.policies import (
     CRITERIA,
@@ -34,9 +35,12 @@ from hwcodesign.policies import (
 )
 from hwcodesign.recipes import PolicySettings, Recipe
 from hwcodesign.report.schema import Agreement as AgreementReport
-from hwcodesign.report.schema import CriterionReport, Report, SingleExit
+from hwcodesign.report.schema import CriterionReport, HardwareReport, Report, SingleExit
+from hwcodesign.runtime.modes import exit_control
 from hwcodesign.runtime.records import Records
 from hwcodesign.simulation.csim import find_compiler
+from hwcodesign.simulation.measurement import measure_exits, throughput
+from hwcodesign.simulation.verilator import find_verilator
 from hwcodesign.training import Observer, train
 from hwcodesign.training.checkpoint import load_trained
 from hwcodesign.verification import (
@@ -110,6 +114,8 @@ def check_before_training(run: Run, network: MultiExitNetwork) -> None:
     with run.step("check", "checking that the network fits the hardware flow"):
         check_compiles(network, settings, hardware.board)
     find_compiler()
+    if hardware.backend == "streamrtl":
+        find_verilator()
 
 
 def trained_network(run: Run, data: Dataset, observer: Observer | None = None) -> MultiExitNetwork:
@@ -181,10 +187,15 @@ def verify(
     expected = brevitas_records(design, [reference[head.name] for head in design.accelerator.heads])
     agreements: list[Agreement] = []
     what = f"records, {design.policy.criterion_name}"
+    backends = ["software", "csim"]
     with run.step("csim_build", "compiling the generated C++"):
         _ = design.csim
+    if design.has_rtl:
+        backends.append("rtl")
+        with run.step("rtl_build", "compiling the generated SystemVerilog"):
+            design.rtl.library()
     records = expected
-    for on in ("software", "csim"):
+    for on in backends:
         with run.step(on, f"running {len(images)} images on {on}"):
             records = design.run(images, on)
         with run.step(f"{on}_segments", f"comparing every logit of {on}"):
@@ -210,6 +221,8 @@ def measure(
     with run.step("criteria", "fitting every criterion"):
         criteria, curves = _criteria(network, data, logits, run.recipe.policy)
     each = [float(share) for share in statistics.correct.mean(axis=1)]
+    with run.step("cycles", "measuring cycles in RTL"):
+        hardware = _hardware(design, test.images) if design.has_rtl else None
     report: Report = {
         "name": run.recipe.name,
         "dataset": data.name,
@@ -235,12 +248,38 @@ def measure(
         "macs": {"full": costs.full, "at_exit": list(costs.at_exit), "average": chosen.cost * costs.full},
         "macs_share": chosen.cost,
         "criteria": criteria,
+        "hardware": hardware,
         "agreement": [_agreement_report(agreement) for agreement in agreements],
         "overthinking": int((statistics.correct[:-1].any(axis=0) & ~statistics.correct[-1]).sum()),
         "seconds": dict(run.seconds),
         "versions": design.manifest["tools"],
     }
     return report, Results(statistics, records, curves, chosen, costs)
+
+
+def _hardware(design: Design, images: NDArray[Any]) -> HardwareReport:
+    """Cycles of the RTL: by exit, and on the images in their order."""
+    simulation, cycles = design.rtl, design.manifest["cycles"]
+    codes = encode_images(images, design.accelerator.input_format, design.accelerator.input_shape)
+    clock = float(design.manifest["board"]["clock_mhz"])
+    measured = measure_exits(simulation, cycles, codes)
+    stream = throughput(simulation, cycles, simulation.run(codes, exit_control(design.policy)))
+    return {
+        "clock_mhz": clock,
+        "cycles_per_image": stream.cycles_per_image,
+        "images_per_second": clock * 1e6 / stream.cycles_per_image,
+        "bound": stream.bound,
+        "exits": [
+            {
+                "latency_predicted": exit_.latency[0],
+                "latency": exit_.latency[1],
+                "interval_predicted": exit_.interval[0],
+                "interval": exit_.interval[1],
+            }
+            for exit_ in measured
+        ],
+        "buffers": list(stream.high_water),
+    }
 
 
 def write_report(run: Run, report: Report) -> None:

@@ -40,10 +40,21 @@ def _head(features: int) -> nn.Module:
     )
 
 
+#: The first stage takes an image in about 64 cycles, one a pixel. Fewer images reach the later stages, which get fewer
+#: multipliers.
+FOLDING = {
+    "stages.1.0": hw.LayerSettings(reuse=12),
+    "stages.2.0": hw.LayerSettings(reuse=36),
+    "heads.0.1": hw.LayerSettings(reuse=64),
+    "heads.1.1": hw.LayerSettings(reuse=160),
+    "heads.2.1": hw.LayerSettings(reuse=128),
+}
+
 RECIPE = hw.Recipe(
     name="digits",
     network=network,
     data=digits,
     training=(hw.TrainingSettings(epochs=50, batch_size=50, learning_rate=0.01, shift=1, seed=1, threads=1),),
     policy=hw.PolicySettings(criterion="max_softmax", accuracy_drop=0.005, confidence=0.95),
+    compile=hw.CompileSettings(layers=FOLDING),
 )

@@ -33,7 +33,7 @@ def _random_case(seed: int) -> Case:
 
 
 def _run(case: Case, folder: Path) -> None:
-    print(case)  # noqa: T201
+    print(case)
     parameters, roms = Layer(case).parameters()
     shape = {"Lanes": case.lanes, "Beats": case.beats, "Depthwise": case.depthwise}
     if case.depthwise:

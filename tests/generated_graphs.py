@@ -308,11 +308,13 @@ class _Drawing:
 
     Attributes:
         tensor, size: the tensor so far and its shape without the batch.
+        even: whether its last scale was a power of two.
     """
 
     rng: np.random.Generator
     size: tuple[int, ...]
     tensor: str = "global_in"
+    even: bool = True
     nodes: list[Any] = field(default_factory=list)
     constants: list[Any] = field(default_factory=list)
     words: list[str] = field(default_factory=list)
@@ -350,7 +352,8 @@ class _Drawing:
         rectify = self.pick(0, 1)
         if rectify:
             self.tensor = self.node("Relu", self.tensor)
-        scale = 2.0 ** -self.pick(0, 1, 2, 3) * (self.pick(0, 0, 0, 0, 1) * 0.37 + 1)
+        self.even = self.pick(0, 1, 1, 1, 1) == 1
+        scale = 2.0 ** -self.pick(0, 1, 2, 3) * (1 if self.even else 1.37)
         bits = self.pick(2, 3, 4, 5, 8)
         signed = not rectify or self.pick(0, 0, 1) == 1
         self.tensor = self.quantised(self.tensor, bits, scale, signed=signed, narrow=self.pick(0, 1) == 1)
@@ -361,7 +364,8 @@ class _Drawing:
         kernel = [self.pick(*(k for k in (1, 2, 3) if k <= n and not (same and k == 2))) for n in sides]
         pads = [k // 2 if same else self.pick(*range(k // 2 + 1)) for k in kernel]
         stride = [1 if same else self.pick(1, 1, 2) for _ in kernel]
-        depthwise = channels > 1 and self.pick(0, 0, 1) == 1
+        # hls4ml would merge a scale that is no power of two into a depthwise convolution's weights, in a wrong shape
+        depthwise = channels > 1 and self.even and self.pick(0, 0, 1) == 1
         filters = channels if same or depthwise else self.pick(1, 2, 3, 4)
         inputs = [self.weights(filters, 1 if depthwise else channels, *kernel)]
         if self.pick(0, 1):

@@ -120,6 +120,40 @@ class Agreement(TypedDict):
     mismatches: int
 
 
+class ExitCycles(TypedDict):
+    """Cycles of samples that all leave at one exit, predicted from the kernels and simulated in RTL.
+
+    Keys:
+        latency_predicted, latency: of a sample alone, from its first input word to its record.
+        interval_predicted, interval: between records.
+    """
+
+    latency_predicted: int
+    latency: int
+    interval_predicted: int
+    interval: int
+
+
+class HardwareReport(TypedDict):
+    """What the simulation of the SystemVerilog took on the test split, cycle by cycle, nothing stalling outside.
+
+    Keys:
+        clock_mhz: assumed, not achieved: that is for place and route to say.
+        cycles_per_image: average over the test split in its natural order.
+        images_per_second: at that clock.
+        bound: cycles an image that no buffering could undercut: the largest of reach probability times interval.
+        exits: cycles by exit, first exit first.
+        buffers: most beats that each conditional buffer held, and its depth.
+    """
+
+    clock_mhz: float
+    cycles_per_image: float
+    images_per_second: float
+    bound: float
+    exits: list[ExitCycles]
+    buffers: list[tuple[int, int]]
+
+
 class Report(TypedDict):
     """Everything that a run found.
 
@@ -137,6 +171,7 @@ class Report(TypedDict):
         macs: multiply-accumulates per image.
         macs_share: average MACs over those of the full network.
         criteria: every criterion that was tried, by name.
+        hardware: cycles of the RTL; None where the design has none.
         agreement: every comparison of backends.
         overthinking: test images right at an earlier exit and wrong at the last (Kaya et al., Shallow-Deep Networks).
         seconds: wall-clock time of each step, by its name.
@@ -156,6 +191,7 @@ class Report(TypedDict):
     macs: MacsReport
     macs_share: float
     criteria: dict[str, CriterionReport]
+    hardware: HardwareReport | None
     agreement: list[Agreement]
     overthinking: int
     seconds: dict[str, float]

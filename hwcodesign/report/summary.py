@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from hwcodesign.report.schema import Report
+from hwcodesign.report.schema import HardwareReport, Report
 
 #: How a piece of text is to be read; each medium picks its own look for it.
 Tone = Literal["plain", "strong", "good", "bad"]
@@ -74,7 +74,9 @@ def subtitle(report: Report) -> str:
 
 def tables(report: Report) -> tuple[Table, ...]:
     """All tables, in reading order."""
-    return (_bought(report), _exits(report), _criteria(report), _agreement(report))
+    hardware = report.get("hardware")
+    cycles = () if hardware is None else (_cycles(hardware),)
+    return (_bought(report), _exits(report), *cycles, _criteria(report), _agreement(report))
 
 
 def footnotes(report: Report) -> tuple[str, ...]:
@@ -152,6 +154,33 @@ def _exits(report: Report) -> Table:
     )
     headings = ("", "threshold", "images leaving", "accuracy of those", "accuracy if all did", "MACs to here")
     return Table("Each exit", headings, rows, (Cell(note),))
+
+
+def _cycles(hardware: HardwareReport) -> Table:
+    rows = tuple(
+        (
+            Cell(f"exit {k}"),
+            Cell(f"{exit_['latency']:,}"),
+            Cell(f"{exit_['latency_predicted']:,}"),
+            Cell(f"{exit_['interval']:,}"),
+            Cell(f"{exit_['interval_predicted']:,}"),
+        )
+        for k, exit_ in enumerate(hardware["exits"])
+    )
+    clock, rate = f"{hardware['clock_mhz']:g} MHz", hardware["images_per_second"]
+    share = hardware["bound"] / hardware["cycles_per_image"]
+    levels = ", ".join(f"{most} of {depth}" for most, depth in hardware["buffers"])
+    notes = (
+        Cell(
+            f"Test images in their own order: {hardware['cycles_per_image']:,.1f} cycles an image, "
+            f"{percent(share, 1)} of the bound that reach and interval set. "
+            f"{rate:,.0f} images a second at {clock}, a clock that is assumed.",
+            "strong",
+        ),
+        Cell(f"Beats in the conditional buffers, at most: {levels}."),
+    )
+    headings = ("", "latency, simulated", "predicted", "interval, simulated", "predicted")
+    return Table("Cycles of the RTL, if all images left there", headings, rows, notes)
 
 
 def _criteria(report: Report) -> Table:

@@ -1,4 +1,4 @@
-"""What a simulated accelerator shows of itself: streams whose codes can be recorded, and the registers read at the end."""
+"""What a simulated accelerator shows of itself: streams whose codes can be recorded, and registers read at the end."""
 
 from __future__ import annotations
 

@@ -77,10 +77,23 @@ module buffer_properties import hwc_pkg::*; #(
     end
   end
 
-  // the samples between the last one out and the one offered are not to be kept
-  logic [SampleBits-1:0] skipped;
-  assign skipped = out_data.sample - expected_q.sample;
+  // no sample from one on and before another is to be kept
+  function automatic logic none_kept(input logic [SampleBits-1:0] first, input logic [SampleBits-1:0] last);
+    none_kept = 1'b1;
+    for (int unsigned i = 0; i < 2 ** SampleBits; i++) begin
+      if (SampleBits'(i) < SampleBits'(last - first) && plan_i[SampleBits'(first + SampleBits'(i))]) begin
+        none_kept = 1'b0;
+      end
+    end
+  endfunction
 
+  // the next beat that is wanted is this one, but for samples before it that were to be dropped
+  function automatic logic follows(input position_t wanted, input position_t now);
+    follows = wanted.beat == now.beat && none_kept(wanted.sample, now.sample)
+        && (wanted.sample == now.sample || wanted.beat == '0);
+  endfunction
+
+  // what the module is to promise
   always_ff @(posedge clk_i) begin
     assume (!run_q || plan_i == plan_q);
     if (run_q) begin
@@ -89,12 +102,56 @@ module buffer_properties import hwc_pkg::*; #(
       assert (!out_waiting_q || (out_valid && out_data == out_q)) else $error("an output is withdrawn or changes");
       if (out_valid) begin
         assert (plan_i[out_data.sample]) else $error("a sample leaves that was to be dropped");
-        assert (out_data.beat == expected_q.beat) else $error("a sample's beats are not in order");
-        for (int unsigned i = 0; i < 2 ** SampleBits; i++) begin
-          assert (i >= 32'(skipped) || (expected_q.beat == '0 && !plan_i[expected_q.sample + SampleBits'(i)]))
-            else $error("a sample that was to be kept is missing, or was cut short");
+        assert (follows(expected_q, out_data)) else $error("a beat is missing, doubled or out of order");
+      end
+    end
+  end
+
+  // why it keeps the promise: where the ring's ends are, and what lies between them
+  position_t read_q;  // next beat to be read from the ring
+  position_t [Depth:0] ring;  // what it must hold, oldest first
+  wire logic [1:0] decisions = 2'(dut.i_decisions.valid_q) + 2'(dut.i_decisions.spilt_q);
+  wire logic [SampleBits-1:0] samples = in_q.sample - read_q.sample;
+
+  always_comb begin
+    ring[0] = read_q;
+    for (int unsigned i = 0; i < Depth; i++) begin
+      ring[i+1] = after(ring[i]);
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (!run_q) begin
+      read_q <= '0;
+    end else if (dut.drop) begin
+      read_q <= '{sample: read_q.sample + 1'b1, beat: '0};
+    end else if (dut.pop) begin
+      read_q <= after(read_q);
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (run_q) begin
+      assert (32'(samples) * Beats + 32'(in_q.beat) - 32'(read_q.beat) == 32'(level)) else $error("a beat was lost");
+      assert (32'(level) <= Depth) else $error("the ring overflows");
+      assert (32'(dut.read_q) < Depth && 32'(dut.write_q) == (32'(dut.read_q) + 32'(level)) % Depth)
+        else $error("the ring's pointers are wrong");
+      for (int unsigned i = 0; i < Depth; i++) begin
+        if (i < 32'(level)) begin
+          assert (dut.memory_q[(32'(dut.read_q) + i) % Depth] == ring[i]) else $error("the ring holds something else");
         end
       end
+      assert (in_q.beat <= LastBeat && read_q.beat == dut.beat_q) else $error("beats are miscounted");
+      assert (read_q.beat == '0 || (decisions != '0 && plan_i[read_q.sample]))
+        else $error("a sample is being read without being kept");
+      assert (decided_q == read_q.sample + SampleBits'(decisions)) else $error("a decision was lost");
+      assert (dut.i_decisions.valid_q || !dut.i_decisions.spilt_q) else $error("decisions are out of order");
+      assert (!dut.i_decisions.valid_q || dut.i_decisions.data_q == plan_i[read_q.sample])
+        else $error("a decision is another sample's");
+      assert (!dut.i_decisions.spilt_q || dut.i_decisions.spill_q == plan_i[SampleBits'(read_q.sample + 1'b1)])
+        else $error("a waiting decision is another sample's");
+      assert (expected_q.beat <= LastBeat && (!out_valid || out_data.beat <= LastBeat)) else $error("no such beat");
+      assert (follows(out_valid ? after(out_data) : expected_q, read_q)) else $error("a beat is between ring and output");
     end
   end
 

@@ -67,10 +67,11 @@ module record_merge import hwc_pkg::*; #(
 
   assign in_ready_o = room ? chosen : '0;
 
+  // offered to the register only when it takes: until then a deeper record may come in front
   logic [$bits(record_t)-1:0] out_data;
   stream_register #(.Width($bits(record_t))) i_output (
     .clk_i, .rst_ni,
-    .in_valid_i(|in_valid_i), .in_ready_o(room), .in_data_i(winner),
+    .in_valid_i(room && |in_valid_i), .in_ready_o(room), .in_data_i(winner),
     .out_valid_o, .out_ready_i, .out_data_o(out_data)
   );
   assign out_data_o = record_t'(out_data);

@@ -36,8 +36,8 @@ async def merges_by_depth_and_measures_cycles(dut: Any, idle: float, stall: floa
         dut.now_i.value = (start + cycle) % (1 << 32)
 
     def deepest_first(_: int) -> None:
-        taken = int(dut.in_valid_i.value) & int(dut.in_ready_o.value)
-        assert taken in {0, 1 << (int(dut.in_valid_i.value).bit_length() - 1)}
+        valid = int(dut.in_valid_i.value)
+        assert valid & int(dut.in_ready_o.value) in {0, (1 << valid.bit_length()) >> 1}
 
     ports = Ports(dut, {"in": sources}, {"out": [sink]}, rng, each_cycle=tick, watch=deepest_first)
     await ports.run(EXITS * RECORDS)

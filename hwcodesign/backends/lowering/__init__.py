@@ -11,6 +11,7 @@ from typing import Any
 
 from hwcodesign.backends.lowering import elementwise, pooling, shapes, weighted  # noqa: F401  # each fills LOWERINGS
 from hwcodesign.backends.lowering.reading import LOWERINGS, Reading
+from hwcodesign.backends.lowering.simplification import without_transposes
 from hwcodesign.backends.lowering.values import cast_values
 from hwcodesign.errors import FormatError, UnsupportedLayerError
 from hwcodesign.fixedpoint import FixedPoint
@@ -50,11 +51,12 @@ def lower(
             lowering(layer, reading)
         except FormatError as error:
             raise FormatError(f"{name}: {error}") from None
-    return _whole(reading, graph, input_format, tuple(input_shape))
+    kernels, _ = without_transposes(reading.kernels, _output(reading, graph))
+    return Segment(name, input_format, tuple(input_shape), kernels)
 
 
-def _whole(reading: Reading, graph: Any, fmt: FixedPoint, shape: tuple[int, ...]) -> Segment:
-    """The segment, whose output is its last kernel's."""
+def _output(reading: Reading, graph: Any) -> str:
+    """The kernel that writes the segment's output, which is the last one."""
     outputs = list(dict.fromkeys(graph.outputs))
     last = reading.kernels[-1].name if reading.kernels else INPUT
     if len(outputs) != 1 or reading.sources[outputs[0]] != last or outputs[0] in reading.padding:
@@ -62,7 +64,7 @@ def _whole(reading: Reading, graph: Any, fmt: FixedPoint, shape: tuple[int, ...]
             f"{reading.segment}: its outputs {', '.join(outputs)} are not the last layer's alone; "
             "a segment has one output, which its last layer computes"
         )
-    return Segment(reading.segment, fmt, shape, tuple(reading.kernels))
+    return last
 
 
 def lower_graph(graph: Any) -> Segment:

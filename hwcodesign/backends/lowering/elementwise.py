@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from hwcodesign.backends.lowering.reading import Reading, lowers
+from hwcodesign.backends.lowering.shapes import transposed
 from hwcodesign.fixedpoint import Codes
 from hwcodesign.kernels import Activation, Add, Affine, Concatenate
 
@@ -44,10 +47,12 @@ def _affine(layer: Any, reading: Reading) -> None:
 def _per_channel(layer: Any, reading: Reading, name: str, codes: Codes) -> Codes:
     """(C,) constants from hls4ml's, of which there may be one for each value of the image."""
     shape = reading.shapes[reading.source(layer)]
-    rows = codes.reshape(-1, shape[-1]) if codes.size % shape[-1] == 0 else codes.reshape(1, -1)
     filters = int(layer.get_attr("n_filt", -1))
-    whole = len(rows) == (math.prod(shape[:-1]) if filters == -1 else 1)
-    if not whole or filters not in (-1, shape[-1]) or (rows != rows[0]).any():
+    size = math.prod(shape)
+    rows = codes.reshape(-1, shape[-1]) if codes.size % shape[-1] == 0 else codes.reshape(1, -1)
+    # hls4ml's C++ counts over the channels, whatever comes after them, or over the whole image
+    fits = filters == shape[-1] or (filters == -1 and codes.size == size and bool((rows == rows[0]).all()))
+    if codes.size % shape[-1] or not fits:
         raise reading.unsupported(
             layer, f"has a {name} of shape {codes.shape} for an image of {shape}", "use one value a channel"
         )
@@ -77,18 +82,25 @@ def _merge(layer: Any, reading: Reading) -> None:
 @lowers("Concatenate")
 def _concatenate(layer: Any, reading: Reading) -> None:
     sources = _two(layer, reading)
-    fields = reading.common(layer, sources)
-    rank = len(layer.get_output_variable().shape)
-    axis = int(layer.get_attr("axis"))
-    channels = sum(shape[-1] for shape in fields["input_shapes"])
-    others = {shape[:-1] for shape in (*fields["input_shapes"], fields["output_shape"])}
-    if axis not in (rank, -1) or len(others) > 1 or fields["output_shape"][-1] != channels:
+    shapes = [reading.shapes[source] for source in sources]
+    wanted = reading.shape(layer, layer.get_output_variable())
+    rank, axis = len(layer.get_output_variable().shape), int(layer.get_attr("axis"))
+    place = len(wanted) - 1 - (rank - axis if axis > 0 else -1 - axis)  # hls4ml counts the batch unless from the end
+    whole = [sum(sizes) if i == place else sizes[0] for i, sizes in enumerate(zip(*shapes, strict=False))]
+    others = {(*shape[:place], *shape[place + 1 :]) for shape in shapes}
+    if not 0 <= place < len(wanted) or len(others) != 1 or tuple(whole) != wanted:
         raise reading.unsupported(
             layer,
-            f"joins {' and '.join(map(str, fields['input_shapes']))} along axis {axis}",
-            "join along the channels (in PyTorch by torch.cat(..., dim=1), with dim named: hls4ml reads keywords only)",
+            f"joins {shapes[0]} and {shapes[1]} along axis {axis} to {wanted}",
+            "join tensors of one shape but for that axis (in PyTorch name it: torch.cat(..., dim=1))",
         )
-    reading.bind(layer, reading.add(Concatenate(**fields)))
+    last = [*(i for i in range(len(wanted)) if i != place), place]  # that axis to the channels' place, and back
+    turned = [transposed(reading, f"{layer.name}_in{i}", source, last) for i, source in enumerate(sources)]
+    joined = tuple(wanted[i] for i in last)
+    name = layer.name if place == len(wanted) - 1 else f"{layer.name}_joined"
+    fields = {**reading.common(layer, turned), "name": name, "output_shape": joined}
+    back = [int(i) for i in np.argsort(last)]
+    reading.bind(layer, transposed(reading, layer.name, reading.add(Concatenate(**fields)), back))
 
 
 def _two(layer: Any, reading: Reading) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from hwcodesign.backends.lowering.reading import Reading, lowers
@@ -37,11 +38,18 @@ def _transpose(layer: Any, reading: Reading) -> None:
     axes = [int(axis) for axis in layer.get_attr("perm")]
     if len(axes) == 2:
         axes = [0, *(axis + 1 for axis in axes)]
-    if axes == sorted(axes):
-        reading.bind(layer, source)
-        return
-    if len(axes) != 3:
+    if len(axes) not in (1, 3):
         raise reading.unsupported(layer, f"orders {len(axes)} axes", "use images and sequences")
-    reading.bind(
-        layer, reading.add(Transpose(**reading.common(layer, [source]), permutation=(axes[0], axes[1], axes[2])))
-    )
+    reading.bind(layer, transposed(reading, layer.name, source, axes))
+
+
+def transposed(reading: Reading, name: str, source: str, axes: Sequence[int]) -> str:
+    """A kernel that orders the axes of another's output."""
+    if list(axes) == sorted(axes):
+        return source
+    fmt, shape = reading.formats[source], reading.shapes[source]
+    result = tuple(shape[axis] for axis in axes)
+    moved = [axis for axis in axes if shape[axis] > 1]
+    if moved == sorted(moved):  # only axes of length one change places
+        return reading.add(Reshape(name, (source,), (fmt,), (shape,), fmt, result))
+    return reading.add(Transpose(name, (source,), (fmt,), (shape,), fmt, result, (axes[0], axes[1], axes[2])))

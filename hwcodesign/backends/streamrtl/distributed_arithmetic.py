@@ -162,7 +162,8 @@ class _Text:
             f"{len(graph.outputs)} sums of {graph.inputs} inputs times weights that never change, exact: "
             f"{len(graph.adders)} adders that the sums share, and no multiplier. Inputs x0, x1, ... are taken, and "
             f"sums given, in every enabled cycle; sums follow {self.stages} enabled cycles after their inputs. "
-            f"t0, t1, ... are sums on the way, and what a name is followed by, as in t0_2, counts the registers that it has passed. "
+            f"t0, t1, ... are sums on the way, and what a name is followed by, as in t0_2, counts the registers that "
+            f"it has passed. "
             f"The graph was found by da4ml {da4ml_version()}."
         )
 

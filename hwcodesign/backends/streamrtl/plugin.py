@@ -1,4 +1,4 @@
-"""The hls4ml backend "StreamRTL": `convert_from_…(…, backend="StreamRTL")`, then `write`, `compile`, `predict`, `build`.
+"""The hls4ml backend "StreamRTL": `convert_from_…(…, backend="StreamRTL")`, then `write`, `compile`, `predict`.
 
 hls4ml finds it through the entry point group `hls4ml.backends`. Its front ends, its optimisers and its inference of
 types run as for every backend; what it adds for C++ (streams, templates, snapped reuse factors) does not, because the
@@ -8,7 +8,6 @@ graph is then lowered to kernels that need none of it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 

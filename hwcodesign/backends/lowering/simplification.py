@@ -1,0 +1,102 @@
+"""Transposes that hardware need not make: each would store a whole sample.
+
+Front ends that put channels first leave them in front of every flattening, and in pairs around what they do not know.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from hwcodesign.kernels import INPUT, Activation, Add, Dense, Kernel, Reshape, Transpose
+
+
+def without_transposes(kernels: Sequence[Kernel], output: str) -> tuple[tuple[Kernel, ...], str]:
+    """The same function with as few transposes as can be told from neighbours.
+
+    * Two in a row are one, or none.
+    * One before what treats every value alike goes behind it.
+    * One before a flattening that linear layers read is an order of their weights.
+
+    Args:
+        kernels: of a segment, in order.
+        output: the one that gives its result.
+
+    Returns:
+        Kernels in order, those that nothing reads left out, and the one that gives the result.
+    """
+    done: dict[str, Kernel] = {}
+    same: dict[str, str] = {}  # kernels that another one's output, or the input, has replaced
+    for kernel in kernels:
+        kernel = dataclasses.replace(kernel, inputs=tuple(same.get(name, name) for name in kernel.inputs))  # noqa: PLW2901
+        if isinstance(kernel, Transpose):
+            kernel = _composed(kernel, done)  # noqa: PLW2901
+            if kernel.permutation == (0, 1, 2):
+                same[kernel.name] = kernel.inputs[0]
+                continue
+        if isinstance(kernel, Dense):
+            kernel = _reordered(kernel, done)  # noqa: PLW2901
+        if isinstance(kernel, Activation | Add):
+            kernel, behind = _passed(kernel, done)  # noqa: PLW2901
+            if behind is not None:
+                done[kernel.name] = kernel
+                same[kernel.name] = behind.name
+                kernel = behind  # noqa: PLW2901
+        done[kernel.name] = kernel
+    output = same.get(output, output)
+    return _needed(done, output), output
+
+
+def _composed(kernel: Transpose, done: Mapping[str, Kernel]) -> Transpose:
+    """The transpose, taking in the one before it."""
+    before = done.get(kernel.inputs[0])
+    if not isinstance(before, Transpose):
+        return kernel
+    first, second = before.permutation, kernel.permutation
+    return dataclasses.replace(
+        kernel,
+        inputs=before.inputs,
+        input_shapes=before.input_shapes,
+        permutation=(first[second[0]], first[second[1]], first[second[2]]),
+    )
+
+
+def _passed(kernel: Kernel, done: Mapping[str, Kernel]) -> tuple[Kernel, Transpose | None]:
+    """The kernel, reading what was transposed for it, and the transpose that then belongs behind it."""
+    turned = [before for name in kernel.inputs if isinstance(before := done.get(name), Transpose)]
+    if len(turned) < len(kernel.inputs) or len({before.permutation for before in turned}) > 1:
+        return kernel, None
+    shape = turned[0].input_shapes[0]
+    inner = dataclasses.replace(
+        kernel,
+        inputs=tuple(before.inputs[0] for before in turned),
+        input_shapes=tuple(before.input_shapes[0] for before in turned),
+        output_shape=shape,
+    )
+    name, fmt = f"{kernel.name}_turned", kernel.result
+    return inner, Transpose(name, (kernel.name,), (fmt,), (shape,), fmt, kernel.output_shape, turned[0].permutation)
+
+
+def _reordered(kernel: Dense, done: Mapping[str, Kernel]) -> Dense:
+    """The linear layer, reading what was transposed and flattened for it, with its weights in that order."""
+    flat = done.get(kernel.inputs[0])
+    turned = done.get(flat.inputs[0]) if isinstance(flat, Reshape) and len(flat.output_shape) == 1 else None
+    if not isinstance(turned, Transpose):
+        return kernel
+    outputs = kernel.weights.shape[-1]
+    back = np.argsort(turned.permutation)
+    weights = kernel.weights.reshape(*turned.output_shape, outputs).transpose(*back, 3).reshape(-1, outputs)
+    return dataclasses.replace(
+        kernel, inputs=turned.inputs, input_shapes=turned.input_shapes, weights=np.ascontiguousarray(weights)
+    )
+
+
+def _needed(done: Mapping[str, Kernel], output: str) -> tuple[Kernel, ...]:
+    """Kernels that the output depends on, in order."""
+    wanted = {output}
+    for kernel in reversed(list(done.values())):
+        if kernel.name in wanted:
+            wanted.update(kernel.inputs)
+    return tuple(kernel for kernel in done.values() if kernel.name in wanted - {INPUT})

@@ -1,0 +1,97 @@
+"""What the simulated accelerator takes, beside what was predicted when it was compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwcodesign.errors import DesignError
+from hwcodesign.policies import subnet_codes
+from hwcodesign.runtime.modes import ExitControl
+from hwcodesign.simulation.rtl import RtlRun, RtlSimulation
+
+#: Samples in a row by which an interval is measured: as many as the prediction looks at.
+_ROW = 6
+
+
+@dataclass(frozen=True)
+class ExitMeasurement:
+    """Cycles of samples that all leave at one exit.
+
+    Attributes:
+        latency: (predicted, simulated) of a sample alone, from its first word accepted to its record offered.
+        interval: (predicted, simulated) between records.
+    """
+
+    latency: tuple[int, int]
+    interval: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Throughput:
+    """Cycles on a stream of images with the exits that they take.
+
+    Attributes:
+        cycles_per_image: simulated, from the first word accepted to the last record gone, over the number of images.
+        bound: the least that any buffering could reach: the largest of reach probability times interval over stages.
+        high_water: most beats in each conditional buffer, and what it holds.
+    """
+
+    cycles_per_image: float
+    bound: float
+    high_water: tuple[tuple[int, int], ...]
+
+
+def measure_exits(
+    simulation: RtlSimulation, cycles: dict[str, Any], codes: NDArray[Any]
+) -> tuple[ExitMeasurement, ...]:
+    """Simulate one sample alone and some in a row for each exit.
+
+    Args:
+        cycles: the manifest's predictions.
+        codes: (N, C, H, W) of any images; what they are makes no difference to cycles.
+
+    Raises:
+        DesignError: the design has no predictions: it has no RTL.
+    """
+    if not cycles:
+        raise DesignError("the design was compiled without RTL: compile it with backend='streamrtl'")
+    exits = simulation.accelerator.exits
+    found = []
+    for k, predicted in enumerate(cycles["exits"]):
+        control = ExitControl(subnet_codes(exits, k), anytime=False)
+        alone = simulation.run(codes[:1], control)
+        row = simulation.run(np.resize(codes, (_ROW, *codes.shape[1:])), control)
+        found.append(
+            ExitMeasurement(
+                (predicted["latency"], int(alone.records["cycles"][0])),
+                (predicted["interval"], int(row.left[-1] - row.left[-2])),
+            )
+        )
+    return tuple(found)
+
+
+def throughput(simulation: RtlSimulation, cycles: dict[str, Any], run: RtlRun) -> Throughput:
+    """Cycles of a run that was not stalled from outside.
+
+    Args:
+        cycles: the manifest's predictions.
+        run: in adaptive mode.
+    """
+    accelerator = simulation.accelerator
+    samples = len(run.accepted)
+    reach = _reach([run.counters[f"FINALS[{k}]"] / samples for k in range(accelerator.exits)])
+    bound = max(share * interval for share, interval in zip(reach, cycles["levels"], strict=True))
+    levels = tuple(
+        (run.counters[f"HIGH_WATER[{k}]"], accelerator.buffer_beats(k)) for k in range(accelerator.exits - 1)
+    )
+    return Throughput(run.cycles / samples, bound, levels)
+
+
+def _reach(leaving: Sequence[float]) -> list[float]:
+    """Share of samples that reach each exit's stage."""
+    return [1.0 - sum(leaving[:k]) for k in range(len(leaving))]

@@ -1,0 +1,84 @@
+"""Convolutions: strides, padding, depthwise, pointwise, one row; foldings, multipliers, random formats."""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+
+import pytest
+from tb.weighted_cases import Case, Layer
+
+from hwcodesign.kernels.rtl import Parameter
+from hwcodesign.simulation.cocotb_runner import Bench, run_bench
+
+_CASES = {
+    "padded, folded": Case(41, (6, 5, 2), 4, 6, kernel=(3, 3), padding=(1, 1, 1, 1)),
+    "strided, uneven padding, constants": Case(
+        42, (7, 8, 1), 3, 1, "Constant", kernel=(3, 2), stride=(2, 3), padding=(2, 0, 1, 2)
+    ),
+    "depthwise": Case(43, (5, 5, 3), 6, 4, kernel=(2, 2), padding=(0, 1, 1, 0), depthwise=True),
+}
+_MORE = {
+    "pointwise": Case(44, (3, 4, 6), 5, 3, kernel=(1, 1)),
+    "one row": Case(45, (1, 12, 3), 4, 5, kernel=(1, 5), padding=(0, 0, 2, 2)),
+    "DSP blocks": Case(46, (5, 6, 3), 4, 3, "Dsp", kernel=(3, 3)),
+    "depthwise constants": Case(47, (5, 6, 3), 3, 1, "Constant", kernel=(3, 3), depthwise=True),
+    "faster than its input": Case(48, (6, 6, 1), 2, 1, kernel=(2, 2), stride=(2, 2)),
+    "5x5, padded by 4": Case(49, (8, 8, 1), 5, 1, "Constant", kernel=(5, 5), padding=(4, 4, 4, 4)),
+}
+
+
+def _random_case(seed: int) -> Case:
+    rng = random.Random(seed)  # noqa: S311
+    kernel = rng.randint(1, 4), rng.randint(1, 4)
+    shape = rng.randint(kernel[0], 8), rng.randint(kernel[1], 8), rng.randint(1, 5)
+    padding = tuple(rng.randint(0, side - 1) for side in (kernel[0], kernel[0], kernel[1], kernel[1]))
+    stride = rng.randint(1, 3), rng.randint(1, 3)
+    depthwise, multiplier = rng.random() < 0.35, rng.choice(["Lut", "Lut", "Dsp", "Constant"])
+    outputs = shape[2] * rng.randint(1, 2) if depthwise else rng.randint(1, 6)
+    reuse = 1 if multiplier == "Constant" else rng.choice([1, rng.randint(1, 12)])
+    return Case(seed, shape, outputs, reuse, multiplier, kernel, stride, padding, depthwise)
+
+
+def _geometry(case: Case) -> dict[str, Parameter]:
+    assert case.kernel is not None
+    return {
+        "Height": case.shape[0],
+        "Width": case.shape[1],
+        "Channels": case.shape[2],
+        "KernelHeight": case.kernel[0],
+        "KernelWidth": case.kernel[1],
+        "StrideY": case.stride[0],
+        "StrideX": case.stride[1],
+        "PadTop": case.padding[0],
+        "PadLeft": case.padding[2],
+        "OutHeight": case.output_shape[0],
+        "OutWidth": case.output_shape[1],
+        "Depthwise": case.depthwise,
+    }
+
+
+def _run(case: Case, folder: Path) -> None:
+    print(case)
+    parameters, roms = Layer(case).parameters()
+    values = {"HWC_CASE": case.to_json(), "HWC_SAMPLES": "4"}
+    bench = Bench("conv2d", "conv2d_bench", {**_geometry(case), **parameters}, roms, values=values)
+    assert run_bench(bench, folder) == 4
+
+
+@pytest.mark.parametrize("name", _CASES)
+def test_feature_maps_and_their_cycles(name: str, tmp_path: Path) -> None:
+    _run(_CASES[name], tmp_path)
+
+
+@pytest.mark.skipif("HWCODESIGN_CAMPAIGN" not in os.environ, reason="one of a campaign's many builds")
+@pytest.mark.parametrize("name", _MORE)
+def test_more_kinds(name: str, tmp_path: Path) -> None:
+    _run(_MORE[name], tmp_path)
+
+
+@pytest.mark.skipif("HWCODESIGN_CAMPAIGN" not in os.environ, reason="one of a campaign's many builds")
+@pytest.mark.parametrize("seed", range(300, 330))
+def test_random_layers(seed: int, tmp_path: Path) -> None:
+    _run(_random_case(seed), tmp_path)
