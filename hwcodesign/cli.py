@@ -166,36 +166,73 @@ def compile(
     out: Out = None,
     data: Data = None,
     build: Annotated[bool, typer.Option("--build", help="build every project with Vitis HLS")] = False,
+    resources: Annotated[
+        bool, typer.Option("--resources", help="synthesise the RTL with Yosys, and route it on an ECP5")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Generate the hardware sources of a trained and fitted network."""
     from hwcodesign import pipeline
     from hwcodesign.backends.vitis.project import build_projects, require_vitis
+    from hwcodesign.synthesis.accelerator import accelerator_resources, require_synthesis
 
     if build:
         require_vitis()
+    if resources:
+        require_synthesis()
     job = _run(recipe, out, data, quiet=json)
     design = pipeline.compiled_design(job, pipeline.read_network(job), pipeline.read_policy(job))
     if build:
         build_projects(design.folder / "vitis", design.manifest["projects"], job.say)
-    result = {"folder": str(design.folder), "projects": design.manifest["projects"]}
-    _print(result, json, f"{design.folder}: {', '.join(design.manifest['projects'])}")
+    result: dict[str, Any] = {"folder": str(design.folder), "projects": design.manifest["projects"]}
+    text = f"{design.folder}: {', '.join(design.manifest['projects'])}"
+    if resources:
+        found = accelerator_resources(design, say=job.say)
+        result["resources"], text = found.to_json(), f"{text}\n{found.text}"
+    _print(result, json, text)
 
 
 @app.command()
-def simulate(recipe: RecipeName, out: Out = None, data: Data = None, on: On = "csim", json: Json = False) -> None:
+def simulate(
+    recipe: RecipeName,
+    out: Out = None,
+    data: Data = None,
+    on: On = "csim",
+    waves: Annotated[Path | None, typer.Option(help="VCD file of the first 20 images; needs --on rtl")] = None,
+    json: Json = False,
+) -> None:
     """Run the test split through a compiled design and show the records' figures."""
     import numpy as np
 
+    from hwcodesign.errors import SettingsError
+
+    if waves is not None and on != "rtl":
+        raise SettingsError(f"--waves shows signals of the RTL: add --on rtl, instead of {on}")
     job = _run(recipe, out, data, quiet=json)
     design = _design(job)
     test = job.recipe.data().test
     records = design.run(test.images, on)
+    if waves is not None:
+        _write_waves(design, test.images[:_TRACED], waves, job)
     share = np.bincount(records["exit"], minlength=design.accelerator.exits) / len(records)
     accuracy = float((records["label"] == test.labels).mean())
     exits = "  ".join(f"exit {k} {part:.1%}" for k, part in enumerate(share))
     result = {"on": design.on, "samples": len(records), "accuracy": accuracy, "exit_share": share.tolist()}
     _print(result, json, f"{len(records)} images on {design.on}: {accuracy:.2%} right, {exits}")
+
+
+#: Images of a waveform: more would fill disks.
+_TRACED = 20
+
+
+def _write_waves(design: Design, images: Any, waves: Path, job: Run) -> None:
+    from hwcodesign.images import encode_images
+    from hwcodesign.runtime.modes import exit_control
+    from hwcodesign.simulation.waves import write_view
+
+    codes = encode_images(images, design.accelerator.input_format, design.accelerator.input_shape)
+    design.rtl.run(codes, exit_control(design.policy), waves=waves)
+    job.say(f"{waves}, and {write_view(design.accelerator, waves)} to open it with in GTKWave")
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -77,7 +78,7 @@ def pack_words(codes: NDArray[Any], fmt: FixedPoint) -> NDArray[np.uint64]:
         (N, words) of a sample.
     """
     bits = lane_bits(fmt)
-    flat = channels_last(codes).reshape(len(codes), -1)
+    flat = channels_last(codes).reshape(len(codes), math.prod(codes.shape[1:]))
     lanes = 64 // bits
     padded = np.zeros(
         (len(flat), -(-flat.shape[1] // lanes) * lanes), f"<i{bits // 8}" if fmt.signed else f"<u{bits // 8}"

@@ -363,9 +363,11 @@ class _Drawing:
         channels, *sides = self.size
         kernel = [self.pick(*(k for k in (1, 2, 3) if k <= n and not (same and k == 2))) for n in sides]
         pads = [k // 2 if same else self.pick(*range(k // 2 + 1)) for k in kernel]
-        stride = [1 if same else self.pick(1, 1, 2) for _ in kernel]
         # hls4ml would merge a scale that is no power of two into a depthwise convolution's weights, in a wrong shape
         depthwise = channels > 1 and self.even and self.pick(0, 0, 1) == 1
+        stride = [1 if same else self.pick(1, 1, 2) for _ in kernel]
+        if kernel[0] == 1 and (depthwise or kernel[1] > 1):
+            stride[0] = 1  # hls4ml's streams then skip no rows
         filters = channels if same or depthwise else self.pick(1, 2, 3, 4)
         inputs = [self.weights(filters, 1 if depthwise else channels, *kernel)]
         if self.pick(0, 1):

@@ -16,10 +16,10 @@ from hwcodesign.backends.streamrtl.adder_graph import Adder, AdderGraph, Matrix,
 from hwcodesign.backends.streamrtl.distributed_arithmetic import DistributedKernel, distributed_kernel
 from hwcodesign.errors import FormatError, ToolError
 from hwcodesign.fixedpoint import FixedPoint
-from hwcodesign.kernels.rtl import Bits, Name
+from hwcodesign.kernels.rtl import Bits, Name, Parameter
 from hwcodesign.share import shared_folder
 from hwcodesign.simulation.cocotb_runner import library_sources
-from hwcodesign.synthesis import synthesise
+from hwcodesign.synthesis import Resources, synthesise
 
 needs_da4ml = pytest.mark.skipif(
     importlib.util.find_spec("da4ml") is None, reason="da4ml is not installed: pip install 'hwcodesign[design]'"
@@ -51,6 +51,13 @@ def _values(graph: AdderGraph, inputs: Matrix) -> Matrix:
 
 def _kernel(weights: Matrix, **settings: Any) -> DistributedKernel:
     return distributed_kernel(weights, _U5, "layer", result=_RESULT, sum_fraction=8, **settings)
+
+
+def _synthesised(kernel: DistributedKernel, folder: Path) -> Resources:
+    for name, text in kernel.texts.items():
+        (folder / name).write_text(text)
+    library = library_sources()
+    return synthesise([*library, *(folder / name for name in kernel.texts)], kernel.module, fast=True)
 
 
 @pytest.mark.parametrize(
@@ -118,6 +125,7 @@ def test_compiled_and_interpreted_da4ml_agree(monkeypatch: pytest.MonkeyPatch) -
 def test_text_is_the_same_every_time() -> None:
     weights = np.random.default_rng(5).integers(-7, 8, (8, 4))
     first = _kernel(weights, bias=[1, 0, -2, 3])
+    graphs._answer.cache_clear()  # or da4ml would be asked once only
     assert first == _kernel(weights, bias=[1, 0, -2, 3])
     assert sorted(first.texts) == ["layer.sv", "layer_sums.sv"]
 
@@ -163,38 +171,41 @@ def test_a_missing_da4ml_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @needs_da4ml
 def test_a_search_that_takes_too_long_is_given_up() -> None:
-    with pytest.raises(ToolError, match=r"longer than 0.01 s for 2 inputs and 1 outputs: choose another strategy"):
+    with pytest.raises(ToolError, match=r"da4ml took longer than 0.01 s for one layer: choose another strategy"):
         adder_graph(np.array([[1], [2]]), 0, 1, limit=0.01)
 
 
 @needs_da4ml
 @needs_yosys
+def test_it_takes_no_multiplier_and_about_its_adders_luts(tmp_path: Path) -> None:
+    kernel = _kernel(np.random.default_rng(7).integers(-7, 8, (9, 4)))
+    shared = _synthesised(kernel, tmp_path)
+    assert (shared.dsp, shared.bram18) == (0, 0)
+    casts = 4 * 2 * _RESULT.width
+    assert 0.7 * kernel.adder_bits < shared.lut < 1.3 * kernel.adder_bits + casts
+
+
+@needs_da4ml
+@needs_yosys
+@pytest.mark.skipif("HWCODESIGN_CAMPAIGN" not in os.environ, reason="a campaign's long synthesis")
 def test_it_is_smaller_than_constant_multipliers(tmp_path: Path) -> None:
     weights = np.random.default_rng(7).integers(-7, 8, (9, 4))
     kernel = _kernel(weights)
-    for name, text in kernel.texts.items():
-        (tmp_path / name).write_text(text)
-    library = library_sources()
-    shared = synthesise([*library, *(tmp_path / name for name in kernel.texts)], "layer", fast=True)
-    constants = synthesise(
-        library,
-        "mac_array",
-        parameters={
-            "Lanes": 9,
-            "Outputs": 4,
-            "Simd": 9,
-            "Pe": 4,
-            "In": _U5,
-            "WeightWidth": 4,
-            "AccWidth": kernel.sum_width,
-            "AccFraction": 8,
-            "Result": _RESULT,
-            "Multiplier": Name("Constant"),
-            "Weights": Bits.pack(weights.T.reshape(-1).tolist(), 4),
-        },
-        fast=True,
-    )
-    assert (shared.dsp, shared.bram18) == (0, 0)
+    parameters: dict[str, Parameter] = {
+        "Lanes": 9,
+        "Outputs": 4,
+        "Simd": 9,
+        "Pe": 4,
+        "In": _U5,
+        "WeightWidth": 4,
+        "AccWidth": kernel.sum_width,
+        "AccFraction": 8,
+        "Result": _RESULT,
+        "Multiplier": Name("Constant"),
+        "Weights": Bits.pack(weights.T.reshape(-1).tolist(), 4),
+    }
+    constants = synthesise(library_sources(), "mac_array", parameters=parameters, fast=True)
+    shared = _synthesised(kernel, tmp_path)
     assert shared.lut < constants.lut
     assert shared.ff < constants.ff
 

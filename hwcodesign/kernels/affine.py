@@ -8,7 +8,21 @@ from functools import cached_property
 import numpy as np
 
 from hwcodesign.fixedpoint import Codes, FixedPoint
-from hwcodesign.kernels.kernel import Kernel, carrier, largest, register
+from hwcodesign.kernels.kernel import Kernel, Stream, carrier, largest, register
+from hwcodesign.kernels.rtl import Instance
+from hwcodesign.kernels.timing import Automaton
+from hwcodesign.kernels.weighted import WeightedKernel
+
+
+class _Diagonal(WeightedKernel):
+    """The same function as hardware sees it: a depthwise layer with one tap. Weights are (1, C)."""
+
+    kind = "affine"
+    summed_axes = (0,)
+
+    @property
+    def channels(self) -> int:
+        return self.weights.shape[1]
 
 
 @register
@@ -55,10 +69,37 @@ class Affine(Kernel):
     def parameters(self) -> int:
         return self.scale.size + self.bias.size
 
+    def instance(self, streams: tuple[Stream, ...]) -> Instance:
+        parameters, roms = self._diagonal.mac_array(Stream(1, streams[0].lanes))
+        sizes = [(name, streams[0].lanes) for name in ("Lanes", "Outputs", "Channels")]
+        return Instance("mac_array", (*sizes, ("Depthwise", True), *parameters), roms)
+
+    def timing(self, streams: tuple[Stream, ...]) -> tuple[Automaton, ...]:
+        return (self._diagonal.mac_timing(Stream(1, streams[0].lanes)),)
+
     def compute(self, *inputs: Codes) -> Codes:
         codes = inputs[0].astype(self._carrier, copy=False)
         sums = codes * self._scale.astype(self._carrier) + self._bias.astype(self._carrier)
         return self.result.requantise(sums, self.sum_fraction)
+
+    @cached_property
+    def _diagonal(self) -> _Diagonal:
+        low, high = (int(code) for code in (self._bias.min(), self._bias.max()))
+        low, high = min(low, self.bounds[0]), max(high, self.bounds[1])
+        width = max((-low - 1).bit_length() if low < 0 else 0, max(high, 1).bit_length()) + 1
+        return _Diagonal(
+            self.name,
+            self.inputs,
+            self.input_formats,
+            self.input_shapes,
+            self.result,
+            self.output_shape,
+            self.scale.reshape(1, -1),
+            self._bias,
+            self.scale_format,
+            FixedPoint(width, width - self.sum_fraction),
+            self.reuse_factor,
+        )
 
     @property
     def _scale(self) -> Codes:

@@ -8,6 +8,7 @@ import numpy as np
 
 from hwcodesign.fixedpoint import Codes, FixedPoint
 from hwcodesign.kernels.kernel import exact_sums_carrier
+from hwcodesign.kernels.rtl import Bits, Parameter
 
 
 class Division(NamedTuple):
@@ -20,6 +21,17 @@ class Division(NamedTuple):
     multiplier: int
     shift: int
     bound: int
+
+    def parameters(self, fraction: int) -> list[tuple[str, Parameter]]:
+        """Of the modules that average; `fraction` is the quotient's."""
+        width = self.multiplier.bit_length()
+        return [
+            ("Average", True),
+            ("QuotientFraction", fraction),
+            ("MultiplierWidth", width),
+            ("Multiplier", Bits(width, self.multiplier)),
+            ("Shift", self.shift),
+        ]
 
 
 def division(divisor: int, bound: int) -> Division:

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwcodesign.accelerator import Accelerator
-from hwcodesign.errors import SimulationError
+from hwcodesign.errors import SettingsError, SimulationError
 from hwcodesign.images import pack_words
 from hwcodesign.policies import subnet_codes
+from hwcodesign.runtime import register_map as registers
 from hwcodesign.runtime.modes import ExitControl
 from hwcodesign.runtime.records import FLAG_FINAL, RECORD_DTYPE, Records
 from hwcodesign.simulation.probes import counters, probes, wrapper_name
@@ -56,7 +57,7 @@ class RtlRun:
         records: in the order in which they left.
         left: (records,) cycle in which each left; of its own batch.
         accepted: (N,) cycle in which each sample's first word was accepted; of its own batch.
-        outputs: codes of every segment for the samples that reached it, where they were asked for.
+        outputs: codes of every segment for the samples that reached it, in their order, where they were asked for.
         counters: the registers, summed over batches (HIGH_WATER: the highest).
         cycles: simulated, summed over batches.
     """
@@ -135,25 +136,30 @@ class RtlSimulation:
             outputs: record every segment's codes.
             batch: samples between two resets; batches run on all cores.
             records_per_packet: records between two TLAST; 0: at a batch's end alone.
-            waves: file for a VCD trace, of one batch.
+            waves: file for a VCD trace, of the first batch.
 
         Raises:
+            SettingsError: a rate outside 0 to 1, a batch of no samples, or packets longer than a register holds.
             SimulationError: the accelerator hangs (with the state of its streams), or loses or duplicates a record.
         """
+        stalls = stalls or Stalls()
+        _check_settings(stalls, batch, records_per_packet)
+        if waves is not None:
+            waves.parent.mkdir(parents=True, exist_ok=True)
         words = pack_words(codes, self.accelerator.input_format)
         library = ctypes.CDLL(str(self.library(trace=waves is not None)))
         starts = range(0, len(words), batch)
 
         def simulate(start: int) -> RtlRun:
-            return self._batch(
-                library, words[start : start + batch], control, stalls or Stalls(), outputs, records_per_packet, waves
-            )
+            trace = waves if start == 0 else None
+            part = words[start : start + batch]
+            return self._batch(library, part, control, stalls, outputs, records_per_packet, trace)
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             runs = list(pool.map(simulate, starts))
         for start, run in zip(starts, runs, strict=True):
             run.records["sample_id"] += np.uint32(start)
-        return _joined(self.accelerator, runs)
+        return _joined(self.accelerator, runs, outputs)
 
     def outputs(self, codes: NDArray[Any]) -> dict[str, NDArray[np.int64]]:
         """Codes that every segment writes for all samples: all of them go to the last exit."""
@@ -215,13 +221,24 @@ class RtlSimulation:
         records = records[:count]
         _check_records(self.accelerator.name, records, samples)
         values = {
-            probe.segment.name: array.astype(np.int64)
-            for probe, array in zip(probes(self.accelerator), arrays, strict=True)
+            probe.segment.name: array[: _reached(records, number // 2)].astype(np.int64)
+            for number, (probe, array) in enumerate(zip(probes(self.accelerator), arrays, strict=True))
             if outputs
         }
         names = {name: int(value) for (name, _), value in zip(addresses, latched, strict=True)}
         return RtlRun(
             records, left[:count].astype(np.int64), accepted.astype(np.int64), values, names, int(cycles.value)
+        )
+
+
+def _check_settings(stalls: Stalls, batch: int, records_per_packet: int) -> None:
+    for name, rate in (("valid_rate", stalls.valid_rate), ("ready_rate", stalls.ready_rate)):
+        if not 0 <= rate <= 1:
+            raise SettingsError(f"{name}={rate} is no chance between 0 and 1")
+    longest = registers.RECORDS_PER_PACKET.field("count").mask
+    if batch < 1 or not 0 <= records_per_packet <= longest:
+        raise SettingsError(
+            f"batch={batch} and records_per_packet={records_per_packet} must be at least 1, and 0 to {longest}"
         )
 
 
@@ -233,19 +250,30 @@ def _check_records(name: str, records: Records, samples: int) -> None:
         raise SimulationError(f"{name}: {len(final)} final records of {samples} samples; lost: {lost[:10].tolist()}")
 
 
-def _joined(accelerator: Accelerator, runs: Sequence[RtlRun]) -> RtlRun:
+def _reached(records: Records, k: int) -> int:
+    """Samples that came to stage k."""
+    return int(np.count_nonzero((records["exit"] >= k) & ((records["flags"] & FLAG_FINAL) != 0)))
+
+
+def _joined(accelerator: Accelerator, runs: Sequence[RtlRun], outputs: bool) -> RtlRun:
     none = np.zeros(0, np.int64)
     names = [name for name, _ in counters(accelerator.exits)]
     totals = {
         name: (max if name.startswith(("HIGH_WATER", "STATUS")) else sum)([run.counters[name] for run in runs] or [0])
         for name in names
     }
-    keys = runs[0].outputs if runs else ()
+    values = {
+        segment.name: np.concatenate(
+            [np.zeros((0, *segment.output_shape), np.int64), *(run.outputs[segment.name] for run in runs)]
+        )
+        for segment in accelerator.segments
+        if outputs
+    }
     return RtlRun(
         np.concatenate([np.zeros(0, RECORD_DTYPE), *(run.records for run in runs)]),
         np.concatenate([none, *(run.left for run in runs)]),
         np.concatenate([none, *(run.accepted for run in runs)]),
-        {key: np.concatenate([run.outputs[key] for run in runs]) for key in keys},
+        values,
         totals,
         sum(run.cycles for run in runs),
     )

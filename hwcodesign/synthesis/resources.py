@@ -32,7 +32,7 @@ _MEMORY_LUTS = {
 #: RAMB18 halves.
 _BLOCK_RAMS = {"RAMB18E1": 1, "RAMB18E2": 1, "RAMB36E1": 2, "RAMB36E2": 2}
 _FLIP_FLOPS = frozenset({"FDRE", "FDSE", "FDCE", "FDPE", "FDRE_1", "FDSE_1", "FDCE_1", "FDPE_1"})
-_LUTS = frozenset({"LUT1", "LUT2", "LUT3", "LUT4", "LUT5", "LUT6", "INV", "$lut", "$_NOT_"})
+_LUTS = frozenset({"LUT1", "LUT2", "LUT3", "LUT4", "LUT5", "LUT6", "INV"})
 _CARRIES = frozenset({"CARRY4", "CARRY8"})
 _DSPS = frozenset({"DSP48E1", "DSP48E2"})
 #: Part of the slices that hold the LUTs, or of no cost.

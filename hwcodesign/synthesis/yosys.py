@@ -39,6 +39,7 @@ _FAST = (
     "abc -luts 2:2,3,6:5,10,20",
     "clean",
     "xilinx_srl -fixed -minlen 3",
+    "techmap -map +/xilinx/lut_map.v -map +/xilinx/cells_map.v -D LUT_WIDTH=6",
 )
 
 

@@ -10,7 +10,8 @@
 //   and the stage behind takes a beat it is offered within OutWaits cycles.
 //
 // Proved by a measure: `left` bounds the cycles that the watched sample and those before it can still take if all their
-// work is done one step after another. It falls with every cycle, since one of the steps always goes on.
+// work is done one step after another. It falls with every cycle, since one of the steps always goes on; and with that
+// nothing deadlocks, whatever the promised times are.
 module exit_path_properties import hwc_pkg::*; #(
   parameter int unsigned Beats = 2,
   parameter int unsigned Depth = 2,
@@ -32,9 +33,13 @@ module exit_path_properties import hwc_pkg::*; #(
   input wire logic watch_i
 );
 
-  localparam int unsigned CountBits = 8;  // enough for every quantity here
+  localparam int unsigned CountBits = 10;
   typedef logic [CountBits-1:0] count_t;
   localparam count_t LastBeat = count_t'(Beats - 1);
+
+  if (Bound >= 2 ** CountBits) begin : gen_check_bound
+    $error("exit_path_properties: Bound=%0d is too large to count to", Bound);
+  end
 
   logic run_q = 1'b0;  // out of reset
   always_ff @(posedge clk_i) run_q <= 1'b1;
@@ -63,6 +68,7 @@ module exit_path_properties import hwc_pkg::*; #(
 
   // waiting times, and the input's place in its sample
   logic stalled_q;
+  count_t left_q;
   count_t in_beat_q, in_waits_q, head_waits_q, works_q, out_waits_q;
   wire logic taken = in_valid_i && in_ready;
   wire logic ends = taken && in_beat_q == LastBeat;
@@ -72,12 +78,37 @@ module exit_path_properties import hwc_pkg::*; #(
   count_t inside_q, later_q, age_q;
   logic watching_q, complete_q;  // a sample is being watched; it is wholly in
 
+  // the beat that is offered is the watched sample's, or of one before it
+  logic out_before_q;
+
+  // what the watched sample and those before it still need
+  wire count_t decisions = count_t'(i_buffer.i_decisions.valid_q) + count_t'(i_buffer.i_decisions.spilt_q);
+  count_t in_left, head_left, buffer_left, work_left, release_left, samples_left, read_left, out_left, left;
+  always_comb begin
+    in_left      = complete_q ? '0 : count_t'(Beats) - in_beat_q;
+    head_left    = in_left - count_t'(!complete_q && i_fork.taken_q[0]);
+    buffer_left  = in_left - count_t'(!complete_q && i_fork.taken_q[1]);
+    samples_left = complete_q ? inside_q - later_q : inside_q + 1'b1;
+    release_left = samples_left > decisions ? samples_left - decisions : '0;
+    work_left    = release_left - count_t'(holding_q && release_left != '0);
+    read_left    = samples_left == '0 ? '0 : count_t'(samples_left * Beats) - count_t'(i_buffer.beat_q);
+    out_left     = read_left + count_t'(out_valid && (read_left != '0 || out_before_q));
+    left = count_t'(InWaits) * (in_left - count_t'(in_left != '0 && stalled_q)) - (in_left != '0 ? in_waits_q : '0)
+         + count_t'(HeadWaits + 1) * head_left - (head_left != '0 ? head_waits_q : '0)
+         + buffer_left
+         + count_t'(HeadLatency) * work_left - (work_left != '0 ? works_q : '0)
+         + release_left
+         + read_left
+         + count_t'(OutWaits + 1) * out_left - (out_left != '0 ? out_waits_q : '0);
+  end
+
   always_ff @(posedge clk_i) begin
     if (!run_q) begin
       {working_q, holding_q, keep_q, stalled_q, watching_q, complete_q} <= '0;
       {head_beat_q, in_beat_q, in_waits_q, head_waits_q, works_q, out_waits_q} <= '0;
       {inside_q, later_q, age_q} <= '0;
     end else begin
+      left_q       <= left;
       stalled_q    <= in_valid_i && !in_ready;
       in_waits_q   <= in_valid_i || in_beat_q == '0 ? '0 : in_waits_q + 1'b1;
       head_waits_q <= head_valid && !head_ready_i && !working_q && !holding_q ? head_waits_q + 1'b1 : '0;
@@ -108,38 +139,12 @@ module exit_path_properties import hwc_pkg::*; #(
       end else begin
         watching_q <= left != '0;
         complete_q <= complete_q || ends;
-        later_q    <= later_q + count_t'(complete_q && ends);
+        later_q    <= later_q + count_t'(complete_q && ends) - count_t'(settles && samples_left == '0);
         age_q      <= age_q + 1'b1;
       end
-    end
-  end
-
-  // what the watched sample and those before it still need
-  wire count_t decisions = count_t'(i_buffer.i_decisions.valid_q) + count_t'(i_buffer.i_decisions.spilt_q);
-  count_t in_left, head_left, buffer_left, work_left, release_left, samples_left, read_left, out_left, left;
-  always_comb begin
-    in_left      = complete_q ? '0 : count_t'(Beats) - in_beat_q;
-    head_left    = in_left - count_t'(!complete_q && i_fork.taken_q[0]);
-    buffer_left  = in_left - count_t'(!complete_q && i_fork.taken_q[1]);
-    samples_left = complete_q ? inside_q - later_q : inside_q + 1'b1;
-    release_left = samples_left > decisions ? samples_left - decisions : '0;
-    work_left    = release_left - count_t'(holding_q && release_left != '0);
-    read_left    = samples_left == '0 ? '0 : count_t'(samples_left * Beats) - count_t'(i_buffer.beat_q);
-    out_left     = read_left + count_t'(out_valid && (read_left != '0 || out_last_q));
-    left = count_t'(InWaits) * (in_left - count_t'(in_left != '0 && stalled_q)) - (in_left != '0 ? in_waits_q : '0)
-         + count_t'(HeadWaits + 1) * head_left - (head_left != '0 ? head_waits_q : '0)
-         + buffer_left
-         + count_t'(HeadLatency) * work_left - (work_left != '0 ? works_q : '0)
-         + release_left
-         + read_left
-         + count_t'(OutWaits + 1) * out_left - (out_left != '0 ? out_waits_q : '0);
-  end
-
-  // the beat that is offered is the watched sample's, or of one before it
-  logic out_last_q;
-  always_ff @(posedge clk_i) begin
-    if (i_buffer.pop) begin
-      out_last_q <= samples_left != '0;
+      if (i_buffer.pop) begin
+        out_before_q <= !watching_q || samples_left != '0;
+      end
     end
   end
 
@@ -154,6 +159,7 @@ module exit_path_properties import hwc_pkg::*; #(
 
       if (watching_q) begin
         assert (32'(age_q) + 32'(left) <= Bound) else $error("a sample may take longer than the bound");
+        assert (age_q == count_t'(1) || left < left_q) else $error("nothing goes on");
       end
 
       // what links the parts
@@ -174,7 +180,8 @@ module exit_path_properties import hwc_pkg::*; #(
       assert (i_buffer.beat_q == '0 || (decisions != '0 && i_buffer.i_decisions.data_q))
         else $error("a sample is being read without being kept");
       assert (i_buffer.full_q == (32'(level) == Depth) && 32'(level) <= Depth) else $error("the buffer overflows");
-      assert (!watching_q || !complete_q || later_q <= inside_q || samples_left == '0) else $error("samples are miscounted");
+      assert (!watching_q || complete_q || in_beat_q != '0 || stalled_q) else $error("a sample is watched that is not there");
+      assert (!watching_q || (complete_q ? later_q <= inside_q : later_q == '0)) else $error("samples are miscounted");
     end
   end
 

@@ -1,8 +1,9 @@
 `default_nettype none
 
-// Maximum of every window of an image, channel by channel, cast to the result's format: window_buffer, a tree of
-// comparisons, one register. A window a cycle; its result is valid in the cycle after the window. Which pixels a window
-// waits for, and when a row's place is free: see window_buffer. Padding counts as pixels of value zero.
+// Maximum or average of every window of an image, channel by channel, cast to the result's format: window_buffer, a tree
+// of comparisons or adders, registers. A window a cycle; its result is valid one cycle after the window, an average three
+// (registers of the sum, the quotient and the result). Which pixels a window waits for, and when a row's place is free:
+// see window_buffer. Padding counts as pixels of value zero. Behind the windows it stalls as a whole.
 module pool2d
   import hwc_pkg::*;
 #(
@@ -23,6 +24,14 @@ module pool2d
     // Rows and columns of the output
     parameter int unsigned OutHeight = 2,
     parameter int unsigned OutWidth = 2,
+    // 0: maximum, 1: average
+    parameter bit Average = 1'b0,
+    // Averages: bits after the binary point of the quotient, which is rounded toward zero there; at least those of In
+    parameter int QuotientFraction = 0,
+    // Averages: quotient = (|sum| * Multiplier) >> Shift with the sum at QuotientFraction; width of the Multiplier first
+    parameter int unsigned MultiplierWidth = 1,
+    parameter logic [MultiplierWidth-1:0] Multiplier = 1'b1,
+    parameter int unsigned Shift = 0,
     // Format of the elements
     parameter format_t In = '{
         is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap
@@ -50,9 +59,8 @@ module pool2d
   localparam int unsigned ResultWidth = unsigned'(int'(Result.width));
   localparam int unsigned Taps = KernelHeight * KernelWidth;
 
-  logic window_valid, enable;
+  logic window_valid, enable, result_valid;
   logic [Taps-1:0][Channels-1:0][InWidth-1:0] window;
-  logic [Channels-1:0][InWidth-1:0] most;
   logic [Channels-1:0][ResultWidth-1:0] result;
 
   window_buffer #(
@@ -81,34 +89,78 @@ module pool2d
 
   assign enable = !out_valid_o || out_ready_i;
 
-  // Order of codes as that of unsigned numbers: signed ones with their sign inverted
-  function automatic logic [InWidth-1:0] rank(input logic [InWidth-1:0] code);
-    rank = code;
-    rank[InWidth-1] = code[InWidth-1] ^ In.is_signed;
-  endfunction
+  if (Average) begin : gen_average
+    localparam int unsigned SumWidth = InWidth + 1 + unsigned'($clog2(Taps));
+    logic [1:0] valid_q;
 
-  for (genvar c = 0; c < Channels; c++) begin : gen_channel
-    always_comb begin
-      most[c] = window[0][c];
-      for (int unsigned tap = 1; tap < Taps; tap++) begin
-        if (rank(window[tap][c]) > rank(most[c])) most[c] = window[tap][c];
-      end
+    always_ff @(posedge clk_i) begin
+      if (!rst_ni) valid_q <= '0;
+      else if (enable) valid_q <= {valid_q[0], window_valid};
     end
-    requantise #(
-        .InWidth(InWidth),
-        .InFraction(int'(In.fraction)),
-        .InSigned(In.is_signed),
-        .Out(Result)
-    ) i_cast (
-        .code_i(most[c]),
-        .code_o(result[c])
-    );
+    assign result_valid = valid_q[1];
+
+    for (genvar c = 0; c < Channels; c++) begin : gen_channel
+      logic [Taps-1:0][SumWidth-1:0] sums;
+      logic [SumWidth-1:0] sum_q;
+
+      // A tree: each level adds what lies `reach` apart
+      always_comb begin
+        for (int tap = 0; tap < int'(Taps); tap++)
+        sums[tap] = SumWidth'(signed'({In.is_signed & window[tap][c][InWidth-1], window[tap][c]}));
+        for (int reach = 1; reach < int'(Taps); reach = 2 * reach)
+        for (int tap = 0; tap + reach < int'(Taps); tap = tap + 2 * reach) sums[tap] = sums[tap] + sums[tap+reach];
+      end
+
+      always_ff @(posedge clk_i) if (enable) sum_q <= sums[0];
+
+      average #(
+          .SumWidth(SumWidth),
+          .SumFraction(int'(In.fraction)),
+          .Signed(In.is_signed),
+          .QuotientFraction(QuotientFraction),
+          .MultiplierWidth(MultiplierWidth),
+          .Multiplier(Multiplier),
+          .Shift(Shift),
+          .Result(Result)
+      ) i_average (
+          .clk_i,
+          .enable_i(enable),
+          .sum_i(sum_q),
+          .result_o(result[c])
+      );
+    end
+  end else begin : gen_maximum
+    assign result_valid = window_valid;
+
+    for (genvar c = 0; c < Channels; c++) begin : gen_channel
+      // Signed codes with their sign inverted are in the order of unsigned numbers
+      localparam logic [InWidth-1:0] Order = InWidth'(In.is_signed) << (InWidth - 1);
+      logic [Taps-1:0][InWidth-1:0] most;
+
+      // A tree: each level compares what lies `reach` apart
+      always_comb begin
+        for (int tap = 0; tap < int'(Taps); tap++) most[tap] = window[tap][c] ^ Order;
+        for (int reach = 1; reach < int'(Taps); reach = 2 * reach)
+        for (int tap = 0; tap + reach < int'(Taps); tap = tap + 2 * reach)
+        if (most[tap+reach] > most[tap]) most[tap] = most[tap+reach];
+      end
+
+      requantise #(
+          .InWidth(InWidth),
+          .InFraction(int'(In.fraction)),
+          .InSigned(In.is_signed),
+          .Out(Result)
+      ) i_cast (
+          .code_i(most[0] ^ Order),
+          .code_o(result[c])
+      );
+    end
   end
 
   always_ff @(posedge clk_i) begin
     if (enable) out_data_o <= result;
     if (!rst_ni) out_valid_o <= 1'b0;
-    else if (enable) out_valid_o <= window_valid;
+    else if (enable) out_valid_o <= result_valid;
   end
 
 endmodule

@@ -36,7 +36,7 @@ def lower(
         UnsupportedLayerError: a layer without a kernel.
         FormatError: an accumulator that could round or overflow, or a weight that is not quantised.
     """
-    reading = Reading(name, cast_weights)
+    reading = Reading(name, cast_weights, cpp=graph.config.get_config_value("Backend") != "StreamRTL")
     reading.start(input_format, input_shape)
     for layer in graph.get_layers():
         if layer.class_name == "Input":

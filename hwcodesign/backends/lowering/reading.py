@@ -24,6 +24,7 @@ class Reading:
     Attributes:
         segment: its name.
         cast_weights: quantise constants as hls4ml's C++ does; otherwise refuse those that are not on their grid.
+        cpp: whether hls4ml's C++ is to compute it as well, so that what its C++ gets wrong is refused.
         kernels: in order.
         sources: hls4ml tensor to the kernel that writes it.
         padding: tensors that are what their kernel writes with zeros around it (top, bottom, left, right): the kernels
@@ -33,6 +34,7 @@ class Reading:
 
     segment: str
     cast_weights: bool
+    cpp: bool
     kernels: list[Kernel] = field(default_factory=list)
     sources: dict[str, str] = field(default_factory=dict)
     padding: dict[str, Padding] = field(default_factory=dict)

@@ -40,6 +40,10 @@ def _convolution(layer: Any, reading: Reading) -> None:
     depthwise = layer.class_name.startswith("Depthwise")
     depth = 1 if depthwise else reading.shapes[source][2]
     check_windows(layer, reading, kernel, stride, filters, padding)
+    if reading.cpp and kernel[0] == 1 and stride[0] > 1 and not layer.class_name.startswith("Pointwise"):
+        raise reading.unsupported(
+            layer, "skips rows with a kernel of one row, which hls4ml's streams do not", "use the StreamRTL backend"
+        )
     if weights.size != kernel[0] * kernel[1] * depth * filters:
         raise reading.unsupported(
             layer, f"has groups, or weights {weights.shape} for {depth} channels", "use one group, or a depthwise layer"

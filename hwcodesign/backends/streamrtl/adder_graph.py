@@ -15,7 +15,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -175,26 +175,25 @@ def adder_graph(weights: Matrix, low: int, high: int, limit: float = LIMIT) -> A
 def _solve(weights: Matrix, low: int, high: int, limit: float) -> list[Any]:
     """All graphs that da4ml proposes, as it describes them."""
     request = json.dumps({"weights": weights.tolist(), "low": low, "high": high})
-    environment = {**os.environ, "NUMBA_DISABLE_JIT": str(int(weights.size <= INTERPRETED))}
+    compiled = weights.size > INTERPRETED
+    answer: list[Any] = json.loads(_answer(request, compiled, limit))
+    return answer
+
+
+@lru_cache(maxsize=64)
+def _answer(request: str, compiled: bool, limit: float) -> str:
+    """What da4ml answers; the same question is asked once a process."""
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": str(int(not compiled))}
+    command = [sys.executable, "-c", _SOLVER]
     try:
         done = subprocess.run(
-            [sys.executable, "-c", _SOLVER],
-            input=request,
-            capture_output=True,
-            text=True,
-            timeout=limit,
-            env=environment,
-            check=False,
+            command, input=request, capture_output=True, text=True, timeout=limit, env=environment, check=False
         )
     except subprocess.TimeoutExpired:
-        raise ToolError(
-            f"da4ml took longer than {limit:g} s for {weights.shape[0]} inputs and {weights.shape[1]} outputs: "
-            "choose another strategy for this layer"
-        ) from None
+        raise ToolError(f"da4ml took longer than {limit:g} s for one layer: choose another strategy for it") from None
     if done.returncode != 0:
         raise ToolError(f"da4ml failed:\n{done.stderr[-4000:]}")
-    answer: list[Any] = json.loads(done.stdout.splitlines()[-1])
-    return answer
+    return done.stdout.splitlines()[-1]
 
 
 #: Depth constraints are those that da4ml's own `solve` goes through; it compares them by numbers of adders, we by bits.

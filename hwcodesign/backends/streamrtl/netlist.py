@@ -5,6 +5,7 @@ Shared by the writer of SystemVerilog and the cycle model, so that both see the 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from functools import cached_property
 from hwcodesign.errors import DesignError, SimulationError
 from hwcodesign.kernels import INPUT, Kernel, Segment
 from hwcodesign.kernels.kernel import Stream
+from hwcodesign.kernels.movement_timing import Split
 from hwcodesign.kernels.timing import Automaton, Network, Node, Pipeline, Queue
 
 #: Samples for which a queue's need is observed; it repeats from the second one on.
@@ -31,6 +33,7 @@ class Block:
         width: bits of an element of that net.
         kernel: what it computes; None where it only moves beats.
         queue: beats that it holds, where it is a queue; else 0.
+        meets: whether it is a queue before a block where two paths meet.
     """
 
     name: str
@@ -40,6 +43,7 @@ class Block:
     width: int
     kernel: Kernel | None = None
     queue: int = 0
+    meets: bool = False
 
     @property
     def timing(self) -> tuple[Automaton, ...]:
@@ -120,12 +124,18 @@ def netlist(segment: Segment) -> Netlist:
                 blocks.append(_resize(source, net, stream, want, kernel.input_formats[i].width))
             if len(wanted) > 1:  # paths of different length meet here: what is early waits
                 queue = f"{name}_queue{i}"
-                blocks.append(Block(queue, (source,), (want,), want, kernel.input_formats[i].width, queue=2))
+                width = kernel.input_formats[i].width
+                blocks.append(Block(queue, (source,), (want,), want, width, queue=2, meets=True))
                 source = queue
             sources.append(source)
         if kernel.instance(wanted) is None:
             nets[kernel.name] = (sources[0], wanted[0])
             continue
+        first = kernel.timing(wanted)[0]
+        if isinstance(first, Pipeline) and first.folds > 1:  # or its producer would stall while it folds
+            register = f"{name}_operand"
+            blocks.append(Block(register, (sources[0],), wanted, wanted[0], kernel.input_formats[0].width, queue=2))
+            sources = [register]
         output = kernel.writes(wanted)
         blocks.append(Block(name, tuple(sources), wanted, output, kernel.result.width, kernel))
         nets[kernel.name] = (name, output)
@@ -149,12 +159,12 @@ def _with_queues(placed: Netlist) -> Netlist:
     A queue holds beats that the other path has not answered yet. A run in which input and output never wait lets both
     paths go as far apart as they can.
     """
-    if not any(block.queue for block in placed.blocks):
+    if not any(block.meets for block in placed.blocks):
         return placed
-    endless = tuple(replace(block, queue=1 << 30) if block.queue else block for block in placed.blocks)
+    endless = tuple(replace(block, queue=1 << 30) if block.meets else block for block in placed.blocks)
     most = _observed_levels(Netlist(placed.segment, endless, placed.output))
     blocks = tuple(
-        replace(block, queue=max(2, most[block.name] + 1)) if block.queue else block for block in placed.blocks
+        replace(block, queue=max(2, most[block.name] + 1)) if block.meets else block for block in placed.blocks
     )
     return Netlist(placed.segment, blocks, placed.output)
 
@@ -166,7 +176,7 @@ def _observed_levels(placed: Netlist) -> dict[str, int]:
     numbers = {}
     count = 0
     for block in placed.blocks:
-        if block.queue:
+        if block.meets:
             numbers[block.name] = count
         count += len(block.timing)
     most = dict.fromkeys(numbers, 0)
@@ -182,10 +192,10 @@ def _observed_levels(placed: Netlist) -> dict[str, int]:
 
 
 def resize_timing(source: Stream, output: Stream) -> tuple[Automaton, ...]:
-    """Control of stream_resize where one number of lanes divides the other."""
-    if output.lanes % source.lanes == 0:
-        return (Pipeline(folds=1, beats=output.lanes // source.lanes, depth=1),)
-    raise DesignError(f"no cycle model resizes {source} to {output}")
+    """Control of stream_resize: beats are split into pieces that divide both sizes, and pieces are joined."""
+    lanes = math.gcd(source.lanes, output.lanes)
+    split, join = source.lanes // lanes, output.lanes // lanes
+    return (*([Split(split)] if split > 1 else []), *([Pipeline(beats=join)] if join > 1 else []))
 
 
 def _identifiers(names: list[str]) -> dict[str, str]:

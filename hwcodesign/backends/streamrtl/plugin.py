@@ -2,13 +2,17 @@
 
 hls4ml finds it through the entry point group `hls4ml.backends`. Its front ends, its optimisers and its inference of
 types run as for every backend; what it adds for C++ (streams, templates, snapped reuse factors) does not, because the
-graph is then lowered to kernels that need none of it.
+graph is then lowered to kernels that need none of it. hls4ml imports this module whenever it is imported itself: what
+`write` and `predict` need is imported by them.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -23,6 +27,9 @@ from hwcodesign.backends.lowering import cast_values, lower_graph
 from hwcodesign.errors import FormatError, ImagesError, SettingsError, SimulationError
 from hwcodesign.kernels import Segment
 
+if TYPE_CHECKING:
+    from hwcodesign.simulation.verilated import VerilatedSegment
+
 NAME = "StreamRTL"
 STRATEGIES = ("latency", "resource", "distributed_arithmetic")
 
@@ -35,11 +42,13 @@ class StreamRTLBackend(FPGABackend):  # type: ignore[misc]  # hls4ml has no type
 
     def __init__(self) -> None:
         super().__init__(NAME)
-        self._segments: WeakKeyDictionary[Any, Segment] = WeakKeyDictionary()
+        self._written: WeakKeyDictionary[Any, Segment] = WeakKeyDictionary()
         initial = register_flow("init_layers", ["streamrtl:init_layer"], requires=["optimize"], backend=NAME)
         types = register_flow("types", _PASSES, requires=[initial], backend=NAME)
-        self._default_flow = register_flow("ip", None, requires=["optimize", initial, types], backend=NAME)
-        self._writer_flow = register_flow("write", ["streamrtl:write_hls"], requires=[self._default_flow], backend=NAME)
+        self._default_flow: str = register_flow("ip", None, requires=["optimize", initial, types], backend=NAME)
+        self._writer_flow: str = register_flow(
+            "write", ["streamrtl:write_hls"], requires=[self._default_flow], backend=NAME
+        )
 
     def get_default_flow(self) -> str:
         return self._default_flow
@@ -76,18 +85,25 @@ class StreamRTLBackend(FPGABackend):  # type: ignore[misc]  # hls4ml has no type
         layer.set_attr("reuse_factor", int(config.get_reuse_factor(layer)))
 
     def segment(self, model: Any) -> Segment:
-        """The kernels of a ModelGraph, as it was when it was last written, or is now.
+        """The kernels of a ModelGraph: as it was when it was last written, else as it is now.
 
         Raises:
             UnsupportedLayerError, FormatError: see `lower_graph`.
         """
-        if model not in self._segments:
-            self._segments[model] = lower_graph(model)
-        return self._segments[model]
+        written = self._written.get(model)
+        return lower_graph(model) if written is None else written
+
+    def write_rtl(self, model: Any) -> None:
+        """Write the SystemVerilog of the graph as it is now into the project's output folder."""
+        from hwcodesign.backends.streamrtl.project import write_segment
+
+        segment = lower_graph(model)
+        write_segment(replace(segment, name="top"), Path(model.config.get_output_dir()), _identifier(segment.name))
+        self._written[model] = segment
 
     def compile(self, model: Any) -> str:
-        """Compile what `write` wrote with Verilator; returns the library, which ModelGraph loads."""
-        return str(self._simulation(model).library())
+        """Compile what was written with Verilator; returns the library, which ModelGraph loads."""
+        return str(_simulation(model).library())
 
     def predict(self, model: Any, x: NDArray[Any], on: str = "rtl") -> NDArray[Any]:
         """Run samples through the compiled RTL, cycle by cycle.
@@ -106,11 +122,11 @@ class StreamRTLBackend(FPGABackend):  # type: ignore[misc]  # hls4ml has no type
         segment = self.segment(model)
         codes = _encode(segment, x)
         if on == "software":
-            results = segment.run(codes)
+            results: NDArray[Any] = segment.run(codes)
         elif on == "rtl":
-            if model not in self._compiled:
-                raise SimulationError(f"{segment.name} is not compiled: call compile() first")
-            results = self._simulation(model).run(codes.astype(np.int64)).codes
+            if model not in self._written:
+                raise SimulationError(f"{segment.name} is not compiled: call compile() first, or give on='software'")
+            results = _simulation(model).run(codes).codes
         else:
             raise SettingsError(f"on={on!r} is not one of 'rtl', 'software'")
         values = segment.output_format.decode(results).reshape(len(codes), -1)
@@ -124,6 +140,18 @@ class StreamRTLWriter(Writer):  # type: ignore[misc]  # hls4ml has no type infor
     def write_hls(self, model: Any) -> None:
         """Lower the graph as it is now and write its SystemVerilog into the project's output folder."""
         model.config.backend.write_rtl(model)
+
+
+def _identifier(name: str) -> str:
+    """A project's name as a SystemVerilog identifier."""
+    text = re.sub(r"[^0-9a-zA-Z]+", "_", name).strip("_").lower()
+    return text if re.match("[a-z]", text) else f"project_{text}"
+
+
+def _simulation(model: Any) -> VerilatedSegment:
+    from hwcodesign.simulation.project import read_segment
+
+    return read_segment(Path(model.config.get_output_dir()))
 
 
 def _encode(segment: Segment, x: NDArray[Any]) -> NDArray[np.float64]:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from hwcodesign.accelerator import Accelerator
 from hwcodesign.backends.streamrtl.accelerator_source import accelerator_source
 from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.backends.streamrtl.netlist import netlist
 from hwcodesign.backends.streamrtl.registers import generate
 from hwcodesign.backends.streamrtl.segment_source import Source, segment_source
 from hwcodesign.backends.streamrtl.simulation_source import drive_header, wrapper_source
+from hwcodesign.errors import DesignError
 from hwcodesign.files import sha256_file, write_json, write_text
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.kernels import Segment
@@ -37,11 +40,24 @@ def write_segment(segment: Segment, folder: Path, prefix: str) -> Project:
     return _write(folder, source.module, [source], description)
 
 
-def write_accelerator(hardware: Hardware, folder: Path) -> Project:
-    """Write a whole accelerator."""
+def write_accelerator(hardware: Hardware, folder: Path, replaced: Mapping[str, Source] | None = None) -> Project:
+    """Write a whole accelerator.
+
+    Args:
+        replaced: by name of the segment ("stage0"), what is written in its place, for example by
+            `vitis_segment.vitis_segment_source`: a module of the same name and ports, with all that it needs. Predicted
+            cycles are those of the segments that were replaced, not of what took their places.
+
+    Raises:
+        DesignError: there is no such segment, or the module in its place has another name.
+    """
     accelerator = hardware.accelerator
+    replaced = dict(replaced or {})
+    _check_replaced(accelerator, replaced)
     registers = generate(accelerator.exits, accelerator.name)
-    sources = [segment_source(item, accelerator.name) for item in hardware.netlists]
+    sources = [
+        replaced.get(item.segment.name) or segment_source(item, accelerator.name) for item in hardware.netlists
+    ]
     sources.append(accelerator_source(accelerator, hardware.netlists, hardware.decisions, registers))
     blocks = [
         Source(registers.package_name, {f"{registers.package_name}.sv": registers.package}),
@@ -53,8 +69,22 @@ def write_accelerator(hardware: Hardware, folder: Path) -> Project:
         f"simulation/{wrapper_name(accelerator)}.sv": wrapper_source(accelerator),
         "simulation/model.h": drive_header(accelerator),
     }
-    description = {"configuration_hash": accelerator.configuration_hash}
+    description: dict[str, Any] = {"configuration_hash": accelerator.configuration_hash}
+    if replaced:
+        description["replaced"] = sorted(replaced)
     return _write(folder, accelerator.name, [*blocks, *sources], description, extra)
+
+
+def _check_replaced(accelerator: Accelerator, replaced: Mapping[str, Source]) -> None:
+    names = [segment.name for segment in accelerator.segments]
+    for name, source in replaced.items():
+        if name not in names:
+            raise DesignError(f"no segment is called {name!r}; there are {', '.join(names)}")
+        if source.module != f"{accelerator.name}_{name}":
+            raise DesignError(
+                f"{source.module!r} cannot take the place of {name}: the accelerator instantiates "
+                f"'{accelerator.name}_{name}', so give the accelerator's name as prefix"
+            )
 
 
 def _write(
@@ -69,7 +99,7 @@ def _write(
     for source in sources:
         for name, text in source.texts.items():
             write_text(folder / name, text)
-            if name.endswith(".sv"):
+            if name.endswith((".sv", ".v")):
                 names.append(name)
     for name, text in (extra or {}).items():
         write_text(folder / name, text)

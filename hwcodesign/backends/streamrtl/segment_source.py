@@ -10,6 +10,8 @@ from hwcodesign.kernels.kernel import Stream
 from hwcodesign.kernels.rtl import Instance, parameter_lines
 
 _INDENT = "    "
+#: Beats that a stream_register holds.
+_REGISTER = 2
 
 
 @dataclass(frozen=True)
@@ -36,27 +38,7 @@ def segment_source(placed: Netlist, prefix: str) -> Source:
     module = f"{prefix}_{segment.name}"
     roms: dict[str, str] = {}
     lines = [
-        "`default_nettype none",
-        "",
-        *_header(placed),
-        f"module {module} #(",
-        "    // Folder of the ROM images, with a slash at its end",
-        '    parameter string RomFolder = "roms/"',
-        ") (",
-        "    input  wire logic clk_i,",
-        "    input  wire logic rst_ni,",
-        "",
-        f"    // {_stream_text(placed.input_stream)} of {segment.input_format}",
-        "    input  wire logic in_valid_i,",
-        "    output      logic in_ready_o,",
-        f"    input  wire logic {_range(placed.input_stream, segment.input_format.width)} in_data_i,",
-        "",
-        f"    // {_stream_text(placed.output_stream)} of {segment.output_format}",
-        "    output      logic out_valid_o,",
-        "    input  wire logic out_ready_i,",
-        f"    output      logic {_range(placed.output_stream, segment.output_format.width)} out_data_o",
-        ");",
-        "",
+        *module_opening(placed, module, f"{segment.macs:,} multiply-accumulates a sample."),
         *_net("in", placed, segment.input_format.width, placed.input_stream),
         "  assign in_valid   = in_valid_i;",
         "  assign in_data    = in_data_i;",
@@ -79,11 +61,38 @@ def segment_source(placed: Netlist, prefix: str) -> Source:
     return Source(module, {f"{module}.sv": "\n".join(lines) + "\n", **roms})
 
 
-def _header(placed: Netlist) -> list[str]:
+def module_opening(placed: Netlist, module: str, about: str) -> list[str]:
+    """What every module in a segment's place begins with: header comment, RomFolder and ports.
+
+    Args:
+        about: end of the comment, whole sentences.
+    """
     segment = placed.segment
     words = f"{segment.name}: {_shape(segment.input_shape)} {segment.input_format} to "
-    words += f"{_shape(segment.output_shape)} {segment.output_format}, {segment.macs:,} multiply-accumulates a sample."
-    return [f"// {line}" for line in textwrap.wrap(words, 110)]
+    words += f"{_shape(segment.output_shape)} {segment.output_format}, {about}"
+    return [
+        "`default_nettype none",
+        "",
+        *(f"// {line}" for line in textwrap.wrap(words, 110)),
+        f"module {module} #(",
+        "    // Folder of the ROM images, with a slash at its end",
+        '    parameter string RomFolder = "roms/"',
+        ") (",
+        "    input  wire logic clk_i,",
+        "    input  wire logic rst_ni,",
+        "",
+        f"    // {_stream_text(placed.input_stream)} of {segment.input_format}",
+        "    input  wire logic in_valid_i,",
+        "    output      logic in_ready_o,",
+        f"    input  wire logic {_range(placed.input_stream, segment.input_format.width)} in_data_i,",
+        "",
+        f"    // {_stream_text(placed.output_stream)} of {segment.output_format}",
+        "    output      logic out_valid_o,",
+        "    input  wire logic out_ready_i,",
+        f"    output      logic {_range(placed.output_stream, segment.output_format.width)} out_data_o",
+        ");",
+        "",
+    ]
 
 
 def _block(block: Block, placed: Netlist, prefix: str, roms: dict[str, str]) -> list[str]:
@@ -113,7 +122,7 @@ def _block(block: Block, placed: Netlist, prefix: str, roms: dict[str, str]) -> 
         lines.append(f"    .{port}_valid_i({net}_valid), .{port}_ready_o({net}_ready), .{port}_data_i({source}_data),")
     own = block.name
     last = f"    .out_valid_o({own}_valid), .out_ready_i({own}_ready), .out_data_o({own}_data)"
-    if block.queue:
+    if block.queue > _REGISTER:
         last += ",\n    /* verilator lint_off PINCONNECTEMPTY */ .level_o() /* verilator lint_on PINCONNECTEMPTY */"
     return [*lines, last, "  );", ""]
 
@@ -123,6 +132,8 @@ def _instance(block: Block) -> Instance:
         instance = block.kernel.instance(block.streams)
         assert instance is not None  # kernels that are wires alone have no block
         return instance
+    if block.queue == _REGISTER:
+        return Instance("stream_register", (("Width", block.output.lanes * block.width),))
     if block.queue:
         return Instance("stream_fifo", (("Width", block.output.lanes * block.width), ("Depth", block.queue)))
     source = block.streams[0]

@@ -1,0 +1,109 @@
+"""The exit control, proved: and every proof is sharp enough to see a fault."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from hwcodesign.simulation.formal import Change, Proof, counterexample, prove
+
+_CAMPAIGN = pytest.mark.skipif("HWCODESIGN_CAMPAIGN" not in os.environ, reason="one of a campaign's many proofs")
+
+_BUFFER = ("stream_register", "conditional_buffer")
+_PATH = (*_BUFFER, "stream_fork")
+_MERGE = ("stream_register", "record_merge")
+
+_PROOFS = {
+    "fork": Proof("fork_properties", ("stream_fork",)),
+    "buffer of one sample": Proof("buffer_properties", _BUFFER, {"Beats": 2, "Depth": 2}),
+    "buffer": Proof("buffer_properties", _BUFFER, {"Beats": 3, "Depth": 5}),
+    "exit path, buffer of one sample": Proof("exit_path_properties", _PATH, {"Beats": 2, "Depth": 2}),
+    "merge": Proof("merge_properties", _MERGE, {"Exits": 3}),
+}
+_MORE = {
+    "fork to two": Proof("fork_properties", ("stream_fork",), {"Outputs": 2}),
+    "buffer of one beat": Proof("buffer_properties", _BUFFER, {"Beats": 1, "Depth": 1}),
+    "buffer of several beats": Proof("buffer_properties", _BUFFER, {"Beats": 1, "Depth": 3}),
+    "buffer of two samples": Proof("buffer_properties", _BUFFER, {"Beats": 4, "Depth": 8}),
+    "exit path, samples of one beat": Proof("exit_path_properties", _PATH, {"Beats": 1, "Depth": 1}),
+    "exit path, patient surroundings": Proof(
+        "exit_path_properties",
+        _PATH,
+        {"Beats": 3, "Depth": 3, "InWaits": 2, "HeadWaits": 3, "HeadLatency": 9, "OutWaits": 4},
+    ),
+    "exit path, more room": Proof("exit_path_properties", _PATH, {"Beats": 2, "Depth": 5}),
+    "merge of one": Proof("merge_properties", _MERGE, {"Exits": 1}),
+    "merge of four": Proof("merge_properties", _MERGE, {"Exits": 4}),
+}
+
+#: proof, changes, cycles in which the fault must show, and what it must break
+_FAULTS: dict[str, tuple[Proof, tuple[Change, ...], int, str]] = {
+    "a buffer one beat short of a sample deadlocks": (
+        Proof("exit_path_properties", _PATH, {"Beats": 3, "Depth": 2}),
+        (Change("conditional_buffer", "if (Depth < Beats)", "if (Depth == 0)"),),
+        14,
+        "nothing goes on",
+    ),
+    "a drop before the sample is wholly in": (
+        _PROOFS["buffer of one sample"],
+        (Change("conditional_buffer", "!keep && level_q >= LevelBits'(Beats)", "!keep && level_q != '0"),),
+        10,
+        "",
+    ),
+    "a lost drop": (
+        _PROOFS["exit path, buffer of one sample"],
+        (Change("conditional_buffer", "decided && !keep && level_q", "1'b0 && !keep && level_q"),),
+        14,
+        "nothing goes on",
+    ),
+    "a decision that counts twice": (
+        _PROOFS["buffer of one sample"],
+        (Change("conditional_buffer", "assign settled     = drop || ", "assign settled     = "),),
+        10,
+        "",
+    ),
+    "a beat that the fork gives twice": (
+        _PROOFS["fork"],
+        (Change("stream_fork", "taken_q <= in_ready_o ? '0 : taken;", "taken_q <= '0;"),),
+        8,
+        "",
+    ),
+    "a merge that prefers the shallow": (
+        _PROOFS["merge"],
+        (Change("record_merge", "if (in_valid_i[k]) begin", "if (in_valid_i[k] && chosen == '0) begin"),),
+        8,
+        "a shallower record goes first",
+    ),
+    "a merge that takes what it cannot hold": (
+        _PROOFS["merge"],
+        (Change("record_merge", "in_ready_o = room ? chosen : '0;", "in_ready_o = chosen;"),),
+        8,
+        "a record was lost or doubled",
+    ),
+    "a merge that goes on measuring": (
+        _PROOFS["merge"],
+        (Change("record_merge", "waits_q[k] ? cycles_q[k] : now_i", "1'b0 ? cycles_q[k] : now_i"),),
+        8,
+        "first offer",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", _PROOFS)
+def test_the_exit_control_is_proved(name: str) -> None:
+    prove(_PROOFS[name])
+
+
+@_CAMPAIGN
+@pytest.mark.parametrize("name", _MORE)
+def test_more_sizes_are_proved(name: str) -> None:
+    prove(_MORE[name])
+
+
+@pytest.mark.parametrize("name", _FAULTS)
+def test_a_fault_is_seen(name: str) -> None:
+    proof, changes, cycles, broken = _FAULTS[name]
+    failed = counterexample(proof, changes, cycles)
+    assert failed
+    assert not broken or any(broken in sentence for sentence in failed), failed

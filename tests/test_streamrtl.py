@@ -1,0 +1,231 @@
+"""What StreamRTL writes, without running it: netlists, names, literals, cycle predictions, files."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hwcodesign.backends.streamrtl.cycles import segment_cycles
+from hwcodesign.backends.streamrtl.netlist import netlist
+from hwcodesign.backends.streamrtl.project import write_segment
+from hwcodesign.backends.streamrtl.segment_source import segment_source
+from hwcodesign.design import Design
+from hwcodesign.errors import DesignError, FormatError
+from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.kernels import Activation, Add, Conv2D, Dense, MaxPool2D, Reshape, Segment
+from hwcodesign.kernels.kernel import Stream
+from hwcodesign.kernels.rtl import Bits, Name, Rom, literal, parameter_lines
+from hwcodesign.kernels.timing import Node, Pipeline, Queue, Windows, run
+from hwcodesign.simulation.project import read_accelerator, read_segment
+
+U5 = FixedPoint(5, 2, signed=False)
+W4 = FixedPoint(4, 1)
+S8 = FixedPoint(8, 5, rounding="RND_CONV", overflow="SAT")  # type: ignore[arg-type]
+WIDE = FixedPoint(24, 18)
+
+
+def convolution(
+    name: str, source: str, shape: tuple[int, int, int], filters: int, reuse: int, kernel: int = 3
+) -> Conv2D:
+    rng = np.random.default_rng(3)
+    weights = rng.integers(-7, 8, (kernel, kernel, shape[2], filters)).astype(float)
+    pad = kernel // 2
+    return Conv2D(
+        name, (source,), (U5,), (shape,), U5, (*shape[:2], filters), weights, np.zeros(filters), W4, WIDE, reuse,
+        (1, 1), (pad, pad, pad, pad),
+    )  # fmt: skip
+
+
+def dense(name: str, source: str, shape: tuple[int, ...], outputs: int, reuse: int) -> Dense:
+    rng = np.random.default_rng(4)
+    weights = rng.integers(-7, 8, (int(np.prod(shape)), outputs)).astype(float)
+    return Dense(name, (source,), (U5,), (shape,), S8, (outputs,), weights, np.zeros(outputs), W4, WIDE, reuse)
+
+
+def residual(name: str = "conv") -> Segment:
+    """A convolution around which its input is added."""
+    shape = (6, 6, 3)
+    return Segment(
+        "stage0",
+        U5,
+        shape,
+        (
+            convolution(name, "input", shape, 3, 9),
+            Add("sum", (name, "input"), (U5, U5), (shape, shape), U5, shape),
+        ),
+    )
+
+
+def test_literals_are_systemverilog() -> None:
+    fmt = FixedPoint(9, 12, rounding="RND_INF", overflow="SAT_SYM")  # type: ignore[arg-type]
+    assert literal(fmt) == (
+        "'{is_signed: 1'b1, width: 16'd9, fraction: -16'sd3, rounding: hwc_pkg::RndInf, overflow: hwc_pkg::SatSym}"
+    )
+    assert [literal(value) for value in (True, 7, Name("Dsp"), Bits(12, 0xABC), 'a"b')] == [
+        "1'b1", "7", "hwc_pkg::Dsp", "12'habc", '"a\\"b"',
+    ]  # fmt: skip
+
+
+def test_fields_are_packed_from_the_lowest_in_twos_complement() -> None:
+    assert Bits.pack([1, -1, 2], 4) == Bits(12, 0x2F1)
+
+
+def test_long_vectors_are_written_over_several_lines() -> None:
+    value = Bits(1000, (1 << 999) | 5)
+    lines = parameter_lines([("Weights", value), ("Pe", 2)])
+    parts = [re.fullmatch(r"(\d+)'h([0-9a-f]+),?", line.strip()) for line in lines[1:-2]]
+    joined = 0
+    for part in parts:
+        assert part is not None
+        joined = joined << int(part[1]) | int(part[2], 16)
+    assert joined == value.value
+    assert (lines[0], lines[-2], lines[-1]) == (".Weights({", "}),", ".Pe(2)")
+
+
+def test_rom_images_have_a_word_a_line() -> None:
+    assert Rom("weights", "WeightsFile", 9, (1, 0x1FF)).text == "001\n1ff\n"
+
+
+@pytest.mark.parametrize("name", ["module", "2nd layer", "in", "conv; endmodule", "Ünïcode", "out", "conv-1", "conv_1"])
+def test_no_name_of_a_layer_reaches_systemverilog_unescaped(name: str) -> None:
+    source = segment_source(netlist(residual(name)), "t").texts["t_stage0.sv"]
+    code = "\n".join(line.partition("//")[0] for line in source.splitlines())
+    assert set(re.findall(r"u_(\w+) \(", code)) >= {"sum"}
+    assert re.findall(r"^ *endmodule", code, re.MULTILINE) == ["endmodule"]
+    assert code.isascii()
+
+
+def test_layers_of_like_names_stay_apart() -> None:
+    shape = (4, 4, 1)
+    kernels = [Activation(name, (source,), (U5,), (shape,), U5, shape, rectify=True)
+               for source, name in (("input", "a-1"), ("a-1", "a_1"), ("a_1", "A 1"))]  # fmt: skip
+    assert [block.name for block in netlist(Segment("s", U5, shape, tuple(kernels))).blocks] == [
+        "a_1",
+        "a_1_2",
+        "a_1_3",
+    ]
+
+
+def test_a_flattened_image_reaches_a_linear_layer_in_its_own_beats() -> None:
+    shape = (4, 4, 3)
+    flat = Reshape("flat", ("input",), (U5,), (shape,), U5, (48,))
+    placed = netlist(Segment("head0", U5, shape, (flat, dense("fc", "flat", (48,), 10, 48))))
+    assert [(block.name, block.streams) for block in placed.blocks] == [
+        ("fc_operand", (Stream(16, 3),)),
+        ("fc", (Stream(16, 3),)),
+    ]
+
+
+def test_a_segment_that_ends_flat_gives_one_beat() -> None:
+    shape = (2, 2, 3)
+    flat = Reshape("flat", ("input",), (U5,), (shape,), U5, (12,))
+    placed = netlist(Segment("stage0", U5, shape, (flat,)))
+    assert [block.output for block in placed.blocks] == [Stream(1, 12)]
+
+
+def test_the_short_way_round_a_convolution_gets_the_queue_that_its_windows_need() -> None:
+    """A 3x3 window waits for a row and a pixel more; with one beat less in the queue the sum would never get them."""
+    placed = netlist(residual())
+    queues = {block.name: block.queue for block in placed.blocks if block.queue}
+    assert queues["sum_queue1"] >= 8
+    assert queues["sum_queue0"] == 2
+    assert segment_cycles(placed).interval >= 36 * 9
+
+
+def test_too_much_padding_is_refused() -> None:
+    shape = (4, 4, 1)
+    weights = np.ones((1, 1, 1, 1))
+    kernel = Conv2D(
+        "c", ("input",), (U5,), (shape,), U5, (6, 6, 1), weights, np.zeros(1), W4, WIDE, 1, (1, 1), (1, 1, 1, 1)
+    )
+    with pytest.raises(FormatError, match="1 columns of padding left of windows 1 wide"):
+        netlist(Segment("s", U5, shape, (kernel,)))
+
+
+def test_beats_that_do_not_fit_are_refused() -> None:
+    shape = (2, 2, 4)
+    flat = Reshape("flat", ("input",), (U5,), (shape,), U5, (3, 5))
+    with pytest.raises(DesignError, match="does not hold as many elements"):
+        netlist(Segment("s", U5, shape, (flat,)))
+
+
+@pytest.mark.parametrize(("folds", "beats", "depth"), [(1, 1, 1), (3, 1, 4), (2, 5, 6), (7, 3, 2)])
+def test_a_pipeline_takes_its_folds_and_its_depth(folds: int, beats: int, depth: int) -> None:
+    ends = run([Node(Pipeline(folds, beats, depth), (-1,))], 4, beats, 1)
+    assert ends == [folds * beats * (n + 1) - 1 + depth for n in range(4)]
+
+
+def test_windows_of_a_same_convolution_come_row_by_row() -> None:
+    """A pass of a 4x4 image with 3x3 windows reads five columns: one more than it gives windows."""
+    ends = run([Node(Windows(4, 4, (3, 3), (1, 1), 1, 1, 4, 4), (-1,))], 3, 16, 16)
+    assert [b - a for a, b in pairwise(ends)] == [20, 20]
+
+
+def test_a_queue_hides_no_beat_and_adds_one_cycle() -> None:
+    assert run([Node(Queue(2), (-1,))], 3, 2, 2) == [2, 4, 6]
+
+
+def test_a_pipeline_stalls_while_its_reader_folds_unless_a_register_is_between() -> None:
+    bare = [Node(Pipeline(9, 1, 3), (-1,)), Node(Pipeline(8, 1, 1), (0,))]
+    registered = [bare[0], Node(Queue(2), (0,)), Node(Pipeline(8, 1, 1), (1,))]
+    assert {b - a for a, b in pairwise(run(bare, 5, 1, 1))} == {9 + 7}
+    assert {b - a for a, b in pairwise(run(registered, 5, 1, 1))} == {9}
+
+
+def test_a_layer_that_folds_its_beats_has_a_register_before_it() -> None:
+    layers = (dense("first", "input", (8,), 8, 8), dense("second", "first", (8,), 4, 8))
+    placed = netlist(Segment("head0", U5, (8,), (layers[0], replace(layers[1], input_formats=(S8,)))))
+    assert [block.name for block in placed.blocks] == ["first_operand", "first", "second_operand", "second"]
+    assert segment_cycles(placed).interval == 8
+
+
+def test_the_same_segment_is_written_byte_for_byte(
+    tmp_path: Path, files_below: Callable[[Path], dict[str, bytes]]
+) -> None:
+    for name in ("a", "b"):
+        write_segment(residual(), tmp_path / name, "same")
+    assert files_below(tmp_path / "a") == files_below(tmp_path / "b")
+
+
+def test_a_written_segment_says_what_it_holds(tmp_path: Path) -> None:
+    project = write_segment(residual(), tmp_path, "one")
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    listed = (tmp_path / "one_stage0.f").read_text().split()
+    assert listed == manifest["sources"]
+    assert all((tmp_path / name).exists() for name in manifest["sha256"])
+    assert read_segment(tmp_path).sources == project.sources
+
+
+def test_a_folder_without_a_project_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DesignError, match="holds no StreamRTL project"):
+        read_accelerator(tmp_path)
+
+
+def test_a_design_carries_rtl_and_its_predictions(compiled_design: Design) -> None:
+    cycles = compiled_design.manifest["cycles"]
+    assert len(cycles["exits"]) == len(cycles["levels"]) == compiled_design.accelerator.exits
+    assert all(exit_["latency"] >= exit_["interval"] > 0 for exit_ in cycles["exits"])
+    project = read_accelerator(compiled_design.folder / "rtl")
+    assert project.top == compiled_design.accelerator.name
+    assert (compiled_design.folder / "vitis" / "stage0").is_dir()
+
+
+def test_sums_have_no_more_bits_than_they_need() -> None:
+    """Nothing is finer than the products here, so the accumulator that hls4ml inferred loses its spare bits."""
+    parameters = dict(dense("fc", "input", (4,), 2, 1).mac_array(Stream(1, 4))[0])
+    assert parameters["ProductShift"] == 0
+    assert parameters["AccFraction"] == U5.fraction + W4.fraction
+
+
+def test_pooling_reads_windows() -> None:
+    shape = (6, 6, 2)
+    pool = MaxPool2D("p", ("input",), (U5,), (shape,), U5, (3, 3, 2), (2, 2), (2, 2))
+    cycles = segment_cycles(netlist(Segment("s", U5, shape, (pool,))))
+    assert cycles.interval == 36  # as many as there are pixels
