@@ -24,6 +24,7 @@ from hwcodesign.backends.conversion import (
 )
 from hwcodesign.backends.lowering import lower
 from hwcodesign.backends.streamrtl.hardware import Hardware
+from hwcodesign.backends.streamrtl.keywords import KEYWORDS
 from hwcodesign.backends.streamrtl.project import write_accelerator
 from hwcodesign.backends.vitis.project import write_blocks, write_model, write_segment
 from hwcodesign.boards import Board, board_named
@@ -198,7 +199,7 @@ def _checked(segment: Segment, exported: ExportedSegment) -> Segment:
 
 def _identifier(text: str) -> str:
     name = re.sub(r"[^0-9a-zA-Z]+", "_", text).strip("_").lower()
-    return name if re.match(r"[a-z]", name) else f"design_{name}"
+    return name if re.match(r"[a-z]", name) and name not in KEYWORDS else f"design_{name}"
 
 
 def _version(tool: str) -> str:

@@ -15,6 +15,7 @@ _CASES = {
     "inputs and outputs folded, several beats": Case(1, (3, 1, 6), 4, reuse=36),
     "depthwise, two outputs a channel, outputs folded": Case(2, (1, 6, 3), 6, 6, kernel=(1, 6), depthwise=True),
     "constants": Case(3, (1, 1, 11), 5, multiplier="Constant"),
+    "few constants, all of an output even": Case(115, (1, 1, 2), 9, multiplier="Constant"),
     "DSP blocks, odd tree": Case(4, (1, 2, 5), 3, reuse=2, multiplier="Dsp"),
 }
 

@@ -11,7 +11,20 @@ import pytest
 
 from hwcodesign.simulation.cocotb_runner import Bench, run_bench
 
-_NAMES = ("Height", "Width", "Lanes", "ElementWidth", "KernelHeight", "KernelWidth", "StrideY", "StrideX", "PadTop", "PadLeft", "OutHeight", "OutWidth")
+_NAMES = (
+    "Height",
+    "Width",
+    "Lanes",
+    "ElementWidth",
+    "KernelHeight",
+    "KernelWidth",
+    "StrideY",
+    "StrideX",
+    "PadTop",
+    "PadLeft",
+    "OutHeight",
+    "OutWidth",
+)
 
 _CASES = {
     "padded": (6, 7, 2, 5, 3, 3, 1, 1, 1, 1, 6, 7),
@@ -67,5 +80,5 @@ def test_more_geometries(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("seed", range(20))
 def test_random_geometries(seed: int, tmp_path: Path) -> None:
     values = _random_case(random.Random(seed))  # noqa: S311
-    print(f"seed {seed}: {dict(zip(_NAMES, values, strict=True))}")  # noqa: T201
+    print(f"seed {seed}: {dict(zip(_NAMES, values, strict=True))}")
     _run(values, tmp_path)

@@ -1,7 +1,7 @@
-"""The whole verification campaign: every backend, every criterion, whole test sets and generated networks.
+"""The whole verification campaign: every backend, every criterion, whole test sets, generated networks and graphs.
 
-python -m tests.campaign --write docs/verification.md     # what `make verify` runs
-python -m tests.campaign --networks 3 --recipes digits    # part of it
+python -m tests.campaign --write docs/verification.md                                 # what `make verify` runs
+python -m tests.campaign --networks 3 --rtl-networks 3 --graphs 0 --recipes digits    # part of it
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ from numpy.typing import NDArray
 
 import hwcodesign as hw
 from hwcodesign.files import write_text
+from hwcodesign.images import encode_images
 from hwcodesign.pipeline import Run, trained_network
 from hwcodesign.policies import CRITERIA, ExitPolicy, ExitStatistics, cost_curve
+from hwcodesign.simulation.measurement import measure_exits
 from hwcodesign.verification import (
     Agreement,
     brevitas_outputs,
@@ -33,9 +35,10 @@ from hwcodesign.verification import (
     compare_records,
     require_agreement,
 )
+from tests.generated_graphs import graph_lines
 from tests.generated_networks import generate
 
-BACKENDS = ("software", "csim")
+BACKENDS = ("software", "csim", "rtl")
 RECIPES = ("digits_lenet", "blenet_mnist", "blenet_fashion")
 
 
@@ -53,18 +56,32 @@ def verify_network(
     images: NDArray[Any],
     fitting: tuple[NDArray[Any], NDArray[np.int64]],
     folder: Path,
+    *,
+    backends: tuple[str, ...] = BACKENDS,
+    criteria: tuple[str, ...] | None = None,
+    settings: hw.CompileSettings | None = None,
 ) -> Iterator[Agreement]:
-    """Compare Brevitas, software and csim: every logit once, every record for each criterion.
+    """Compare Brevitas with other backends: every logit once, every record for each criterion, and cycles.
 
     Thresholds are those of a middle point of the criterion's own curve on `fitting`, so that samples leave at several
     exits where the criterion can have it so. Segments are the same under every criterion: the first compares them.
     """
     reference = brevitas_outputs(network, images)
     logits = [reference[f"head{k}"] for k in range(network.exits)]
-    for number, name in enumerate(sorted(CRITERIA)):
-        design = hw.compile(network, _middle_policy(network, name, fitting), out=folder)
+    hardware = settings or hw.CompileSettings()
+    for number, name in enumerate(criteria or sorted(CRITERIA)):
+        design = hw.compile(
+            network,
+            _middle_policy(network, name, fitting),
+            out=folder,
+            backend="streamrtl" if "rtl" in backends else "vitis",
+            reuse=hardware.reuse,
+            layers=hardware.layers,
+        )
         expected = brevitas_records(design, logits)
-        for on in BACKENDS:
+        if "rtl" in backends:
+            yield _cycles(design, images)
+        for on in backends:
             if number == 0:
                 yield from compare_outputs(on, design.segment_outputs(images, on), reference, "brevitas")
             spread = "/".join(
@@ -73,6 +90,17 @@ def verify_network(
             yield compare_records(
                 on, design.run(images, on), expected, "brevitas", f"records, {name}, leaving {spread}"
             )
+
+
+def _cycles(design: hw.Design, images: NDArray[Any]) -> Agreement:
+    """Latency and interval of every exit: predicted and simulated."""
+    codes = encode_images(images[:1], design.accelerator.input_format, design.accelerator.input_shape)
+    exits = measure_exits(design.rtl, design.manifest["cycles"], codes)
+    pairs = [pair for exit_ in exits for pair in (exit_.latency, exit_.interval)]
+    wrong = sum(predicted != simulated for predicted, simulated in pairs)
+    return Agreement(
+        ("prediction", "rtl"), "cycles: latency and interval of every exit", 7 * len(exits), len(pairs), wrong
+    )
 
 
 def _middle_policy(
@@ -98,9 +126,32 @@ def generated_lines(count: int) -> Iterator[Line]:
         drawn = generate(seed)
         with tempfile.TemporaryDirectory() as folder:
             for agreement in verify_network(
-                drawn.network, drawn.images, (drawn.images, drawn.labels), Path(folder) / "design"
+                drawn.network,
+                drawn.images,
+                (drawn.images, drawn.labels),
+                Path(folder) / "design",
+                backends=BACKENDS[:2],
             ):
                 yield Line(f"generated, seed {seed}", drawn.text, agreement)
+
+
+def rtl_lines(count: int, first: int = 0) -> Iterator[Line]:
+    """Lines of `count` generated networks in RTL, seeds `first`, …; criteria take turns, reuse is random."""
+    for seed in range(first, first + count):
+        drawn = generate(seed)
+        reuse = int(np.random.default_rng(seed).choice([1, 2, 3, 4, 6, 8, 12, 16, 32]))
+        criterion = sorted(CRITERIA)[seed % len(CRITERIA)]
+        with tempfile.TemporaryDirectory() as folder:
+            for agreement in verify_network(
+                drawn.network,
+                drawn.images,
+                (drawn.images, drawn.labels),
+                Path(folder) / "design",
+                backends=("rtl",),
+                criteria=(criterion,),
+                settings=hw.CompileSettings(reuse=reuse),
+            ):
+                yield Line(f"generated, seed {seed}, RTL", f"{drawn.text}, reuse {reuse}", agreement)
 
 
 def recipe_lines(name: str, build: Path) -> Iterator[Line]:
@@ -110,7 +161,9 @@ def recipe_lines(name: str, build: Path) -> Iterator[Line]:
     network = trained_network(Run(recipe, build / recipe.name, lambda _: None), data)
     fitting = (data.fitting.images, data.fitting.labels)
     with tempfile.TemporaryDirectory() as folder:
-        for agreement in verify_network(network, data.test.images, fitting, Path(folder) / "design"):
+        for agreement in verify_network(
+            network, data.test.images, fitting, Path(folder) / "design", settings=recipe.compile
+        ):
             yield Line(recipe.name, f"whole test split of {data.name}", agreement)
 
 
@@ -150,7 +203,9 @@ Every integer of every backend, compared in `==`; there is no tolerance anywhere
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--networks", type=int, default=24, help="generated networks")
+    parser.add_argument("--networks", type=int, default=24, help="generated networks in software and C++")
+    parser.add_argument("--rtl-networks", type=int, default=50, help="generated networks in RTL")
+    parser.add_argument("--graphs", type=int, default=50, help="generated graphs through hls4ml's Vitis and StreamRTL")
     parser.add_argument("--recipes", nargs="*", default=list(RECIPES), help="recipes, each on its whole test split")
     parser.add_argument("--build", type=Path, default=Path("build"), help="where trained recipes are")
     parser.add_argument("--write", type=Path, help="document to write the table to")
@@ -158,7 +213,12 @@ def main() -> None:
     warnings.simplefilter("ignore")
     start = time.perf_counter()
     lines: list[Line] = []
-    sources = [generated_lines(options.networks), *(recipe_lines(name, options.build) for name in options.recipes)]
+    sources = [
+        generated_lines(options.networks),
+        rtl_lines(options.rtl_networks),
+        (Line(*found) for found in graph_lines(options.graphs, "rtl")),
+        *(recipe_lines(name, options.build) for name in options.recipes),
+    ]
     for source in sources:
         for line in source:
             lines.append(line)

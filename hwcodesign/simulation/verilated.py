@@ -10,13 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwcodesign.errors import FormatError, SimulationError
+from hwcodesign.errors import SimulationError
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.kernels.kernel import Shape, Stream
 from hwcodesign.simulation.verilation import Verilation, verilate
 
-#: Widest code that the library's 32-bit interface carries.
-_MAX_WIDTH = 32
 #: Cycles without any transfer after which a segment is said to hang.
 _PATIENCE = 2_000_000
 _ALWAYS = 65536
@@ -80,8 +78,8 @@ class VerilatedSegment:
             ToolError: Verilator or g++ is missing.
         """
         library = ctypes.CDLL(str(self.library(trace=waves is not None)))
-        flat = np.ascontiguousarray(codes, np.int32)
-        out = np.zeros((len(flat), *self.output_shape), np.int32)
+        flat = np.ascontiguousarray(codes, np.int64)
+        out = np.zeros((len(flat), *self.output_shape), np.int64)
         ends = np.zeros(len(flat), np.uint64)
         rates = np.array([round(valid_rate * _ALWAYS), round(ready_rate * _ALWAYS)], np.uint32)
         function = library.hwc_segment_run
@@ -99,13 +97,10 @@ class VerilatedSegment:
         if cycles < 0:
             what = "hangs" if cycles == -1 else "has output left over"
             raise SimulationError(f"{self.top} {what} after {int((ends > 0).sum())} of {len(flat)} samples")
-        return SegmentRun(out.astype(np.int64), ends.astype(np.int64), int(cycles))
+        return SegmentRun(out, ends.astype(np.int64), int(cycles))
 
     def library(self, *, trace: bool = False) -> Path:
         """The compiled library, made at the first use."""
-        for fmt in (self.input_format, self.output_format):
-            if fmt.width > _MAX_WIDTH:
-                raise FormatError(f"{self.top}: {fmt} is wider than the {_MAX_WIDTH} bits that the simulation carries")
         source, result = Stream.of(self.input_shape), Stream.of(self.output_shape)
         model = (
             f"static const unsigned in_lanes = {source.lanes}, in_width = {self.input_format.width};\n"

@@ -124,7 +124,7 @@ def _runtime(tool: Verilator, *, trace: bool) -> Path:
     root, _ = _include_folders(tool)
     files = [root / name for name in (*_RUNTIME, *(_RUNTIME_TRACE if trace else ()))]
     digest = sha256("".join([*map(sha256_file, files), *_FLAGS, tool.version, platform.machine()]).encode())
-    archive = _cache() / f"verilated-{digest[:16]}.a"
+    archive = cache_folder() / f"verilated-{digest[:16]}.a"
     if archive.exists():
         return archive
     with tempfile.TemporaryDirectory() as scratch:
@@ -141,7 +141,7 @@ def _runtime(tool: Verilator, *, trace: bool) -> Path:
     return archive
 
 
-def _cache() -> Path:
+def cache_folder() -> Path:
     """Where compiled parts that no design owns are kept."""
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "hwcodesign"

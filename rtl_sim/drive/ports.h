@@ -50,6 +50,20 @@ template <class T> inline int32_t code(const T &port, size_t low, unsigned width
     return int32_t(bits << (32 - width)) >> (32 - width);
 }
 
+// The same for codes of up to 64 bits.
+template <class T> inline int64_t wide_code(const T &port, size_t low, unsigned width, bool is_signed) {
+    const unsigned lower = width < 32 ? width : 32;
+    uint64_t bits = field(port, low, lower);
+    if (width > 32)
+        bits |= uint64_t(field(port, low + 32, width - 32)) << 32;
+    return is_signed ? int64_t(bits << (64 - width)) >> (64 - width) : int64_t(bits);
+}
+template <class T> inline void set_wide_field(T &port, size_t low, unsigned width, uint64_t value) {
+    set_field(port, low, width < 32 ? width : 32, uint32_t(value));
+    if (width > 32)
+        set_field(port, low + 32, width - 32, uint32_t(value >> 32));
+}
+
 // Whether to be valid or ready in a cycle: a rate of 65536 is always. One generator per run, so that runs repeat.
 class Chance {
   public:

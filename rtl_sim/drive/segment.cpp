@@ -18,7 +18,7 @@ using hwc::Chance;
 //   patience    cycles without any transfer after which the segment is said to hang
 //   trace       file of the waveform, or null; needs a model built for it
 // Returns the number of cycles, or -1 where the segment hangs and -2 where a beat is left over at the end.
-extern "C" long hwc_segment_run(const int32_t *codes, long samples, int32_t *out, const uint32_t *rates, uint64_t seed,
+extern "C" long hwc_segment_run(const int64_t *codes, long samples, int64_t *out, const uint32_t *rates, uint64_t seed,
                                 uint64_t *ends, long patience, const char *trace) {
     const std::unique_ptr<VerilatedContext> context(new VerilatedContext);
     context->traceEverOn(trace != nullptr);
@@ -55,7 +55,8 @@ extern "C" long hwc_segment_run(const int32_t *codes, long samples, int32_t *out
         if (!offered && sent < beats_in && chance(rates[0])) { // once offered, held until taken
             offered = true;
             for (unsigned lane = 0; lane < in_lanes; lane++)
-                hwc::set_field(model->in_data_i, size_t(lane) * in_width, in_width, uint32_t(codes[sent * in_lanes + lane]));
+                hwc::set_wide_field(model->in_data_i, size_t(lane) * in_width, in_width,
+                                    uint64_t(codes[sent * in_lanes + lane]));
         }
         model->in_valid_i = offered;
         model->out_ready_i = chance(rates[1]);
@@ -65,7 +66,8 @@ extern "C" long hwc_segment_run(const int32_t *codes, long samples, int32_t *out
         const bool taken = offered && model->in_ready_o, gave = model->out_valid_o && model->out_ready_i;
         if (gave && got < beats_out) {
             for (unsigned lane = 0; lane < out_lanes; lane++)
-                out[got * out_lanes + lane] = hwc::code(model->out_data_o, size_t(lane) * out_width, out_width, out_signed);
+                out[got * out_lanes + lane] =
+                    hwc::wide_code(model->out_data_o, size_t(lane) * out_width, out_width, out_signed);
             if (++got % out_beats == 0)
                 ends[got / out_beats - 1] = uint64_t(cycle);
         } else if (gave) {

@@ -126,9 +126,10 @@ module constant_sum
       end
     end
 
+    // The first term's power of two and sign are still to be applied; where there is no term, all is zero
     logic signed [SumWidth-1:0] sum;
-    assign sum = SumWidth'(gen_level[Levels].gen_node[0].node);
-    assign sums_o[pe] = Count > 0 && Terms.terms[0].negative ? -sum : sum;
+    assign sum = SumWidth'(gen_level[Levels].gen_node[0].node) <<< Terms.terms[0].shift;
+    assign sums_o[pe] = Terms.terms[0].negative ? -sum : sum;
   end
 
 endmodule

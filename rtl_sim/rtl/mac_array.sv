@@ -176,15 +176,20 @@ module mac_array
 
   // The groups' sums so far, the next one's lowest, the latest highest
   logic [Groups-1:0][Pe-1:0][AccWidth-1:0] sums_q;
-  logic [Pe-1:0][AccWidth-1:0] sums_d, so_far;
+  logic [Pe-1:0][AccWidth-1:0] sums_d, biases;
   logic [index_bits(Groups)-1:0] sums_group_q, cast_group_q;
   logic cast_q;
 
+  if (Groups > 1) begin : gen_group_biases
+    localparam logic [Groups-1:0][Pe-1:0][AccWidth-1:0] Biases = Bias;
+    assign biases = Biases[sums_group_q];
+  end else begin : gen_biases
+    assign biases = Bias;
+  end
+
   always_comb begin
-    for (int pe = 0; pe < int'(Pe); pe++) begin
-      so_far[pe] = summed.first ? Bias[32'(sums_group_q)*Pe+unsigned'(pe)] : sums_q[0][pe];
-      sums_d[pe] = so_far[pe] + (AccWidth'(signed'(sums[pe])) << ProductShift);
-    end
+    for (int pe = 0; pe < int'(Pe); pe++)
+    sums_d[pe] = (summed.first ? biases[pe] : sums_q[0][pe]) + (AccWidth'(signed'(sums[pe])) << ProductShift);
   end
 
   always_ff @(posedge clk_i) begin

@@ -40,7 +40,8 @@ module product_sum
   end
 
   localparam int unsigned InWidth = unsigned'(int'(In.width));
-  localparam int unsigned ProductWidth = InWidth + WeightWidth;
+  // At least as wide as the multiples below
+  localparam int unsigned ProductWidth = InWidth + (WeightWidth > 3 ? WeightWidth : 3);
   localparam int unsigned Levels = unsigned'($clog2(Simd));
 
   // An operand with a sign bit of its own, and with room for its double and triple
@@ -52,32 +53,47 @@ module product_sum
     return multiple_t'(signed'({In.is_signed & operand[InWidth-1], operand}));
   endfunction
 
-  logic [Pe-1:0][Simd-1:0][ProductWidth-1:0] products_q;
+  // Unpacked arrays, and loops that Verilator does not unroll: simulation runs faster and its C++ is far shorter
+  product_t products_d[Pe][Simd], products_q[Pe][Simd];
+  logic signed [WeightWidth-1:0] weights[Pe][Simd];
+
+  always_comb begin
+    for (int pe = 0; pe < int'(Pe); pe++) for (int i = 0; i < int'(Simd); i++) weights[pe][i] = weights_i[pe][i];
+  end
 
   if (Multiplier == Dsp) begin : gen_dsp
-    logic [Sets-1:0][Simd-1:0][InWidth-1:0] operands_q;
+    multiple_t operands_d[Sets][Simd], operands_q[Sets][Simd];
 
-    always_ff @(posedge clk_i) begin
-      if (enable_i) begin
-        operands_q <= operands_i;
-        for (int pe = 0; pe < int'(Pe); pe++)
+    always_comb begin
+      for (int set = 0; set < int'(Sets); set++)
+      for (int i = 0; i < int'(Simd); i++) operands_d[set][i] = extended(operands_i[set][i]);
+    end
+
+    always_comb begin
+      /* verilator unroll_disable */
+      for (int pe = 0; pe < int'(Pe); pe++) begin
+        /* verilator unroll_disable */
         for (int i = 0; i < int'(Simd); i++)
-        products_q[pe][i] <= ProductWidth'(extended(operands_q[Sets == 1 ? 0 : pe][i]) * signed'(weights_i[pe][i]));
+        products_d[pe][i] = product_t'(operands_q[Sets==1?0 : pe][i]) * product_t'(weights[pe][i]);
       end
     end
+
+    always_ff @(posedge clk_i) if (enable_i) operands_q <= operands_d;
   end else begin : gen_lut
     // A product is the sum of the multiples that the weight's digits to base four choose. All digits are 0 to 3 but the
     // highest, which carries the sign: -2 to 1, or -1 to 0 where it has one bit. Triple and negative are made once, in
     // front of the operands' register, so that a digit costs one LUT6 a bit, adder included.
     localparam int unsigned Digits = (WeightWidth + 1) / 2;
 
-    logic [Sets-1:0][Simd-1:0][MultipleWidth-1:0] once_q, thrice_q, minus_q;
+    multiple_t once_d[Sets][Simd], once_q[Sets][Simd];
+    multiple_t thrice_d[Sets][Simd], thrice_q[Sets][Simd];
+    multiple_t minus_d[Sets][Simd], minus_q[Sets][Simd];
 
     function automatic product_t product(input multiple_t once, input multiple_t thrice, input multiple_t minus,
-                                         input logic [WeightWidth-1:0] weight);
+                                         input logic signed [WeightWidth-1:0] weight);
       logic [2*Digits-1:0] digits;
       multiple_t chosen, upper;
-      digits = (2 * Digits)'(signed'(weight));
+      digits = (2 * Digits)'(weight);
       unique case (digits[2*Digits-1-:2])
         2'd0: chosen = '0;
         2'd1: chosen = WeightWidth % 2 == 0 ? once : '0;
@@ -92,52 +108,69 @@ module product_sum
           2'd2: chosen = once << 1;
           2'd3: chosen = thrice;
         endcase
-        // the two lowest bits need no adder
         upper = chosen >>> 2;
+        // the two lowest bits need no adder
         product = product_t'({product + product_t'(upper), chosen[1:0]});
       end
     endfunction
 
+    always_comb begin
+      for (int set = 0; set < int'(Sets); set++)
+      for (int i = 0; i < int'(Simd); i++) begin
+        once_d[set][i] = extended(operands_i[set][i]);
+        thrice_d[set][i] = once_d[set][i] + (once_d[set][i] << 1);
+        minus_d[set][i] = -once_d[set][i];
+      end
+    end
+
+    always_comb begin
+      /* verilator unroll_disable */
+      for (int pe = 0; pe < int'(Pe); pe++) begin
+        /* verilator unroll_disable */
+        for (int i = 0; i < int'(Simd); i++)
+        products_d[pe][i] = product(
+            once_q[Sets==1?0 : pe][i], thrice_q[Sets==1?0 : pe][i], minus_q[Sets==1?0 : pe][i], weights[pe][i]);
+      end
+    end
+
     always_ff @(posedge clk_i) begin
       if (enable_i) begin
-        for (int set = 0; set < int'(Sets); set++)
-        for (int i = 0; i < int'(Simd); i++) begin
-          once_q[set][i] <= extended(operands_i[set][i]);
-          thrice_q[set][i] <= extended(operands_i[set][i]) + (extended(operands_i[set][i]) << 1);
-          minus_q[set][i] <= -extended(operands_i[set][i]);
-        end
-        for (int pe = 0; pe < int'(Pe); pe++)
-        for (int i = 0; i < int'(Simd); i++)
-        products_q[pe][i] <= product(
-            once_q[Sets==1?0 : pe][i], thrice_q[Sets==1?0 : pe][i], minus_q[Sets==1?0 : pe][i], weights_i[pe][i]);
+        once_q <= once_d;
+        thrice_q <= thrice_d;
+        minus_q <= minus_d;
       end
     end
   end
 
+  always_ff @(posedge clk_i) if (enable_i) products_q <= products_d;
+
   for (genvar level = 0; level <= Levels; level++) begin : gen_level
     localparam int unsigned Nodes = (Simd + (1 << level) - 1) >> level;
     localparam int unsigned NodeWidth = ProductWidth + level;
-    logic [Pe-1:0][Nodes-1:0][NodeWidth-1:0] nodes;
+    typedef logic signed [NodeWidth-1:0] node_t;
+    node_t nodes[Pe][Nodes];
 
     if (level == 0) begin : gen_products
       assign nodes = products_q;
     end else begin : gen_adders
       localparam int unsigned Below = (Simd + (1 << (level - 1)) - 1) >> (level - 1);
+      node_t nodes_d[Pe][Nodes];
 
-      always_ff @(posedge clk_i) begin
-        if (enable_i) begin
-          for (int pe = 0; pe < int'(Pe); pe++) begin
-            for (int i = 0; i < int'(Below / 2); i++)
-            nodes[pe][i] <= NodeWidth'(signed'(gen_level[level-1].nodes[pe][2*i])) +
-                NodeWidth'(signed'(gen_level[level-1].nodes[pe][2*i+1]));
-            if (Below % 2 == 1) nodes[pe][Nodes-1] <= NodeWidth'(signed'(gen_level[level-1].nodes[pe][Below-1]));
-          end
+      always_comb begin
+        /* verilator unroll_disable */
+        for (int pe = 0; pe < int'(Pe); pe++) begin
+          /* verilator unroll_disable */
+          for (int i = 0; i < int'(Below / 2); i++)
+          nodes_d[pe][i] = node_t'(gen_level[level-1].nodes[pe][2*i]) + node_t'(gen_level[level-1].nodes[pe][2*i+1]);
+          if (Below % 2 == 1) nodes_d[pe][Nodes-1] = node_t'(gen_level[level-1].nodes[pe][Below-1]);
         end
       end
+
+      always_ff @(posedge clk_i) if (enable_i) nodes <= nodes_d;
     end
   end
 
-  assign sums_o = gen_level[Levels].nodes;
+  always_comb for (int pe = 0; pe < int'(Pe); pe++) sums_o[pe] = SumWidth'(gen_level[Levels].nodes[pe][0]);
 
 endmodule
 

@@ -1,4 +1,4 @@
-"""Plays beats through a module with valid/ready ports, and holds it to its streams' rules and to its cycle model."""
+"""Plays beats through one or more modules with valid/ready ports, and holds them to their cycle models."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from cocotb.triggers import Timer
+from ports import Ports, Sink, Source
 
-from hwcodesign.kernels.timing import Automaton
+from hwcodesign.kernels.timing import Automaton, State
 
-#: Cycles without any transfer after which a module is held to be stuck, or finished.
+#: Cycles without any transfer after which a module is held to be stuck.
 _PATIENCE = 2000
+#: Cycles without any transfer after which a module that gave all it should is held to be finished.
+_REST = 20
 
 
 @dataclass(frozen=True)
@@ -38,10 +40,27 @@ class Trace:
     accepted: dict[str, list[int]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Player:
+    """A module, or one of several in a wrapper, and what it is to be sent.
+
+    Attributes:
+        inputs: beats per input port ("in", "a", "b").
+        expected: output beats; all of them must come, and none after them.
+        model: its control, compared in every cycle where given.
+        prefix: of its signals' names.
+    """
+
+    inputs: Mapping[str, Sequence[int]]
+    expected: int
+    model: Automaton | None = None
+    prefix: str = ""
+
+
 def seeded() -> random.Random:
     """The random choices of a run; prints its seed."""
     seed = int(os.environ.get("COCOTB_RANDOM_SEED") or os.environ.get("RANDOM_SEED") or 1)
-    print(f"seed {seed}")  # noqa: T201
+    print(f"seed {seed}")
     return random.Random(seed)  # noqa: S311
 
 
@@ -59,18 +78,6 @@ def unpack(beat: int, width: int, count: int, signed: bool) -> list[int]:
     return [code - (1 << width) if signed and code >> (width - 1) else code for code in fields]
 
 
-async def reset(dut: Any, inputs: Iterable[str] = ("in",)) -> None:
-    """Two cycles of reset."""
-    for name in inputs:
-        getattr(dut, f"{name}_valid_i").value = 0
-    dut.out_ready_i.value = 0
-    dut.rst_ni.value = 0
-    for clock in (0, 1, 0, 1, 0):
-        dut.clk_i.value = clock
-        await Timer(1, "ns")
-    dut.rst_ni.value = 1
-
-
 async def play(
     dut: Any,
     inputs: Mapping[str, Sequence[int]],
@@ -79,98 +86,104 @@ async def play(
     rng: random.Random,
     model: Automaton | None = None,
 ) -> Trace:
-    """Reset the module, send all beats, and take what comes.
+    """`play_all` with one module, whose ports have no prefix."""
+    return (await play_all(dut, [Player(inputs, expected, model)], pace, rng))[0]
 
-    Args:
-        inputs: beats per input port ("in", "a", "b").
-        expected: output beats; all of them must come, and none after them.
-        pace: of both sides.
-        model: the module's control, compared in every cycle where given.
+
+async def play_all(dut: Any, players: Sequence[Player], pace: Pace, rng: random.Random) -> list[Trace]:
+    """Reset all modules, send all beats, and take what comes.
 
     Raises:
         AssertionError: an output was withdrawn or changed while it waited, control differs from the model, or the
             number of output beats is another one.
     """
-    await reset(dut, inputs)
-    player = _Player(dut, inputs, pace, rng, model)
+    sources = {p.prefix + name: Source(beats, pace.idle) for p in players for name, beats in p.inputs.items()}
+    sinks = {f"{p.prefix}out": Sink(pace.stall) for p in players}
+    controls = [_Control(dut, player) for player in players if player.model is not None]
+    ports = Ports(
+        dut,
+        {name: [source] for name, source in sources.items()},
+        {name: [sink] for name, sink in sinks.items()},
+        rng,
+        watch=lambda now: [control.compare(now) for control in controls] and None,
+    )
+
+    def finished() -> bool:
+        sent = all(len(source.accepted) == len(source.beats) for source in sources.values())
+        return sent and all(len(sinks[f"{p.prefix}out"].beats) >= p.expected for p in players)
+
+    await ports.reset()
     quiet = 0
-    while quiet < (20 if player.done(expected) else _PATIENCE):
-        quiet = 0 if await player.cycle() else quiet + 1
-    assert player.done(expected), f"{len(player.trace.outputs)} of {expected} output beats came; the module is stuck"
-    assert len(player.trace.outputs) == expected, f"{len(player.trace.outputs)} output beats instead of {expected}"
-    return player.trace
+    while quiet < (_REST if finished() else _PATIENCE):
+        quiet = 0 if await ports.cycle() else quiet + 1
+    for player in players:
+        count = len(sinks[f"{player.prefix}out"].beats)
+        assert count == player.expected, f"{player.prefix}{count} output beats came instead of {player.expected}"
+    assert finished(), "inputs were not all taken"
+    return [_trace(player, sources, sinks[f"{player.prefix}out"]) for player in players]
 
 
-class _Player:
-    def __init__(
-        self,
-        dut: Any,
-        inputs: Mapping[str, Sequence[int]],
-        pace: Pace,
-        rng: random.Random,
-        model: Automaton | None,
-    ) -> None:
-        self.dut, self.inputs, self.pace, self.rng = dut, inputs, pace, rng
-        self.model = model.fresh() if model is not None else None
-        self.trace = Trace(accepted={name: [] for name in inputs})
-        self.offered = dict.fromkeys(inputs, False)
-        self.waiting: int | None = None
-        self.now = 0
+def _trace(player: Player, sources: Mapping[str, Source], sink: Sink) -> Trace:
+    return Trace(sink.beats, sink.taken, {name: sources[player.prefix + name].accepted for name in player.inputs})
 
-    def done(self, expected: int) -> bool:
-        sent = all(len(self.trace.accepted[name]) == len(beats) for name, beats in self.inputs.items())
-        return sent and len(self.trace.outputs) >= expected
 
-    async def cycle(self) -> bool:
-        """One clock cycle; whether anything moved."""
-        for name, beats in self.inputs.items():
-            self._offer(name, beats)
-        ready = self.rng.random() >= self.pace.stall
-        self.dut.out_ready_i.value = int(ready)
-        await Timer(1, "ns")
-        taken = {name: bool(int(getattr(self.dut, f"{name}_ready_o").value)) for name in self.inputs}
-        valid = bool(int(self.dut.out_valid_o.value))
-        self._compare(taken, valid, ready)
-        moved = self._take(valid, ready)
-        for name, offered in self.offered.items():
-            if offered and taken[name]:
-                self.trace.accepted[name].append(self.now)
-                self.offered[name] = False
-                moved = True
-        self.dut.clk_i.value = 1
-        await Timer(1, "ns")
-        self.dut.clk_i.value = 0
-        self.now += 1
-        return moved
+class _Control:
+    """Valid and ready of a module beside those of its model."""
 
-    def _offer(self, name: str, beats: Sequence[int]) -> None:
-        sent = len(self.trace.accepted[name])
-        if self.offered[name]:
-            return
-        self.offered[name] = sent < len(beats) and self.rng.random() >= self.pace.idle
-        port = getattr(self.dut, f"{name}_data_i")
-        port.value = beats[sent] if self.offered[name] else self.rng.getrandbits(len(port))
-        getattr(self.dut, f"{name}_valid_i").value = int(self.offered[name])
+    def __init__(self, dut: Any, player: Player) -> None:
+        assert player.model is not None
+        self.model, self.prefix = player.model.fresh(), player.prefix
+        self.inputs = [
+            (getattr(dut, f"{self.prefix}{i}_valid_i"), getattr(dut, f"{self.prefix}{i}_ready_o"), i)
+            for i in player.inputs
+        ]
+        self.valid, self.ready = getattr(dut, f"{self.prefix}out_valid_o"), getattr(dut, f"{self.prefix}out_ready_i")
 
-    def _take(self, valid: bool, ready: bool) -> bool:
-        assert valid or self.waiting is None, f"cycle {self.now}: an output was withdrawn"
-        if not valid:
-            return False
-        data = int(self.dut.out_data_o.value)
-        assert self.waiting in {None, data}, f"cycle {self.now}: an output changed while it waited"
-        self.waiting = None if ready else data
-        if ready:
-            self.trace.outputs.append(data)
-            self.trace.left.append(self.now)
-        return ready
+    def compare(self, now: int) -> None:
+        """Once a cycle, when all signals have settled: compare, then let the model take the clock edge."""
+        offered = [_bit(valid) for valid, _, _ in self.inputs]
+        output = _bit(self.ready)
+        for (_, ready, name), is_offered, wanted in zip(
+            self.inputs, offered, self.model.ready(offered, output), strict=True
+        ):
+            if is_offered:  # what ready does without an offer matters to nobody
+                where = f"cycle {now}: {self.prefix}{name}_ready_o"
+                assert _bit(ready) == wanted, f"{where}={_bit(ready)}, the cycle model says {wanted}"
+        valid = _bit(self.valid)
+        assert valid == self.model.valid(), f"cycle {now}: {self.prefix}out_valid_o={valid}, the cycle model disagrees"
+        self.model.clock(offered, output)
 
-    def _compare(self, taken: Mapping[str, bool], valid: bool, ready: bool) -> None:
-        if self.model is None:
-            return
-        offered = list(self.offered.values())
-        wanted = self.model.ready(offered, ready)
-        for name, model in zip(self.inputs, wanted, strict=True):
-            if self.offered[name]:
-                assert taken[name] == model, f"cycle {self.now}: {name}_ready_o={taken[name]}, the cycle model says {model}"
-        assert valid == self.model.valid(), f"cycle {self.now}: out_valid_o={valid}, the cycle model says the contrary"
-        self.model.clock(offered, ready)
+
+def _bit(signal: Any) -> bool:
+    return bool(int(signal.value))
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Automata one behind the other as one; the first may have several inputs."""
+
+    automata: tuple[Automaton, ...]
+
+    def fresh(self) -> State:
+        return _ChainState([automaton.fresh() for automaton in self.automata])
+
+
+@dataclass
+class _ChainState:
+    states: list[State]
+
+    def valid(self) -> bool:
+        return self.states[-1].valid()
+
+    def ready(self, inputs: Sequence[bool], output: bool) -> Sequence[bool]:
+        for i in range(len(self.states) - 1, 0, -1):
+            output = self.states[i].ready([self.states[i - 1].valid()], output)[0]
+        return self.states[0].ready(inputs, output)
+
+    def clock(self, inputs: Sequence[bool], output: bool) -> None:
+        offers = [list(inputs), *([state.valid()] for state in self.states[:-1])]
+        readies = [output]
+        for i in range(len(self.states) - 1, 0, -1):
+            readies.append(self.states[i].ready(offers[i], readies[-1])[0])
+        for state, offer, ready in zip(self.states, offers, reversed(readies), strict=True):
+            state.clock(offer, ready)

@@ -58,6 +58,11 @@ def plain(name: str, *, exits: int = 3, criterion: str = "margin", seed: int = 0
     return replace(accelerator, policy=_median_policy(accelerator))
 
 
+def pair() -> tuple[Accelerator, Accelerator]:
+    """Two that may stand in one design, as unlike as they can be."""
+    return plain("first", criterion="entropy"), plain("second", seed=5, exits=2, slow=False)
+
+
 def images(accelerator: Accelerator, samples: int, seed: int = 0) -> Codes:
     """(samples, C, H, W) random codes of its input format."""
     rng, fmt = np.random.default_rng([samples, seed]), accelerator.input_format

@@ -20,9 +20,14 @@ def windows(images: np.ndarray[Any, np.dtype[np.int64]]) -> np.ndarray[Any, np.d
     c = CASE
     rows = (c["OutHeight"] - 1) * c["StrideY"] + c["KernelHeight"]
     columns = (c["OutWidth"] - 1) * c["StrideX"] + c["KernelWidth"]
-    padded = np.zeros((len(images), max(rows, c["PadTop"] + c["Height"]), max(columns, c["PadLeft"] + c["Width"]), c["Lanes"]), np.int64)
+    padded = np.zeros(
+        (len(images), max(rows, c["PadTop"] + c["Height"]), max(columns, c["PadLeft"] + c["Width"]), c["Lanes"]),
+        np.int64,
+    )
     padded[:, c["PadTop"] : c["PadTop"] + c["Height"], c["PadLeft"] : c["PadLeft"] + c["Width"]] = images
-    cut = np.empty((len(images), c["OutHeight"], c["OutWidth"], c["KernelHeight"], c["KernelWidth"], c["Lanes"]), np.int64)
+    cut = np.empty(
+        (len(images), c["OutHeight"], c["OutWidth"], c["KernelHeight"], c["KernelWidth"], c["Lanes"]), np.int64
+    )
     for y, x in np.ndindex(c["OutHeight"], c["OutWidth"]):
         top, left = y * c["StrideY"], x * c["StrideX"]
         cut[:, y, x] = padded[:, top : top + c["KernelHeight"], left : left + c["KernelWidth"]]

@@ -40,10 +40,8 @@ def _convolution(layer: Any, reading: Reading) -> None:
     depthwise = layer.class_name.startswith("Depthwise")
     depth = 1 if depthwise else reading.shapes[source][2]
     check_windows(layer, reading, kernel, stride, filters, padding)
-    if reading.cpp and kernel[0] == 1 and stride[0] > 1 and not layer.class_name.startswith("Pointwise"):
-        raise reading.unsupported(
-            layer, "skips rows with a kernel of one row, which hls4ml's streams do not", "use the StreamRTL backend"
-        )
+    if reading.cpp:
+        _check_cpp(layer, reading, kernel, stride)
     if weights.size != kernel[0] * kernel[1] * depth * filters:
         raise reading.unsupported(
             layer, f"has groups, or weights {weights.shape} for {depth} channels", "use one group, or a depthwise layer"
@@ -68,6 +66,22 @@ def _dense(layer: Any, reading: Reading) -> None:
     weights, weight_format = reading.constants(layer, "weight")
     kernel = Dense(**reading.common(layer), **_weighted(layer, reading), weights=weights, weight_format=weight_format)
     reading.bind(layer, reading.add(kernel))
+
+
+def _check_cpp(layer: Any, reading: Reading, kernel: tuple[int, int], stride: tuple[int, int]) -> None:
+    """Refuse a convolution that hls4ml's own streams get wrong.
+
+    Raises:
+        UnsupportedLayerError: naming what goes wrong.
+    """
+    if kernel[0] == 1 and stride[0] > 1 and not layer.class_name.startswith("Pointwise"):
+        raise reading.unsupported(
+            layer, "skips rows with a kernel of one row, which hls4ml's streams do not", "use the StreamRTL backend"
+        )
+    if layer.class_name.startswith("Depthwise") and int(layer.get_attr("n_filt")) != int(layer.get_attr("n_chan")):
+        raise reading.unsupported(
+            layer, "has several filters a channel, which hls4ml's streams mix up", "use the StreamRTL backend"
+        )
 
 
 def own_padding(layer: Any) -> Padding:

@@ -55,9 +55,7 @@ def write_accelerator(hardware: Hardware, folder: Path, replaced: Mapping[str, S
     replaced = dict(replaced or {})
     _check_replaced(accelerator, replaced)
     registers = generate(accelerator.exits, accelerator.name)
-    sources = [
-        replaced.get(item.segment.name) or segment_source(item, accelerator.name) for item in hardware.netlists
-    ]
+    sources = [replaced.get(item.segment.name) or segment_source(item, accelerator.name) for item in hardware.netlists]
     sources.append(accelerator_source(accelerator, hardware.netlists, hardware.decisions, registers))
     blocks = [
         Source(registers.package_name, {f"{registers.package_name}.sv": registers.package}),

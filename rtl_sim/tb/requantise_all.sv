@@ -1,19 +1,15 @@
 `default_nettype none
 
-// One input code, cast by every rounding and every overflow mode, signed and unsigned on either side, between several
-// pairs of widths and fractions at once.
-module requantise_cases
+// Casts every input code by every rounding and every overflow mode, signed and unsigned on either side, between several
+// pairs of widths and fractions, and prints the results: a line of "pair code" and 28 * 4 hexadecimal codes each, by
+// input signed, result signed, rounding and overflow, the last first.
+module requantise_all
   import hwc_pkg::*;
 #(
     // Number of pairs
     parameter int unsigned Count = 1,
     // Of each pair: input's width and fraction, result's width and fraction, the first lowest
     parameter logic [Count-1:0][3:0][7:0] Cases = {8'd1, 8'd4, 8'd4, 8'd8}
-) (
-    // The lowest bits are the input code of each pair
-    input  wire logic [15:0] code_i,
-    // The results, zero extended: by pair, input signed, result signed and rounding; then, packed, by overflow
-    output logic [3:0][15:0] codes_o[Count*28]
 );
 
   for (genvar c = 0; c < int'(Count); c++) begin : gen_case
@@ -21,6 +17,9 @@ module requantise_cases
     localparam int InFraction = int'(signed'(Cases[c][1]));
     localparam int unsigned OutWidth = unsigned'(int'(Cases[c][2]));
     localparam int OutFraction = int'(signed'(Cases[c][3]));
+    logic [InWidth-1:0] code;
+    // By input signed, result signed and rounding; then, packed, by overflow
+    logic [3:0][15:0] results[28];
 
     for (genvar i = 0; i < 2; i++) begin : gen_in
       for (genvar o = 0; o < 2; o++) begin : gen_out
@@ -33,20 +32,30 @@ module requantise_cases
                 rounding: rounding_e'(3'(r)),
                 overflow: overflow_e'(2'(v))
             };
-            logic [OutWidth-1:0] code;
+            logic [OutWidth-1:0] result;
 
             requantise #(
                 .InWidth(InWidth),
                 .InFraction(InFraction),
                 .InSigned(1'(i)),
                 .Out(Format)
-            ) u_requantise (
-                .code_i(code_i[InWidth-1:0]),
-                .code_o(code)
+            ) i_requantise (
+                .code_i(code),
+                .code_o(result)
             );
-            assign codes_o[((c*2+i)*2+o)*7+r][v] = 16'(code);
+            assign results[(i*2+o)*7+r][v] = 16'(result);
           end
         end
+      end
+    end
+
+    initial begin
+      for (int n = 0; n < (1 << InWidth); n++) begin
+        code = InWidth'(n);
+        #1;
+        $write("%0d %0d", c, n);
+        for (int k = 0; k < 28; k++) $write(" %h", results[k]);
+        $write("\n");
       end
     end
   end

@@ -1,0 +1,249 @@
+"""Kernels with random shapes and formats, their inputs and results in beats, and a wrapper that holds many of them."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from hwcodesign.backends.streamrtl.netlist import resize_timing
+from hwcodesign.fixedpoint import Codes, FixedPoint, Overflow, Rounding
+from hwcodesign.kernels import (
+    Activation,
+    Add,
+    Affine,
+    AveragePool2D,
+    Concatenate,
+    GlobalPool,
+    Kernel,
+    MaxPool2D,
+    Transpose,
+)
+from hwcodesign.kernels.kernel import Shape, Stream, largest
+from hwcodesign.kernels.rtl import Instance, Rom, parameter_lines
+from hwcodesign.kernels.timing import Automaton
+
+
+@dataclass(frozen=True)
+class Port:
+    """One stream of a module.
+
+    Attributes:
+        name: "in", "a", "b" or "out".
+        stream: its beats.
+        fmt: of its elements.
+    """
+
+    name: str
+    stream: Stream
+    fmt: FixedPoint
+
+    @property
+    def bits(self) -> int:
+        return self.stream.lanes * self.fmt.width
+
+
+@dataclass(frozen=True)
+class Case:
+    """A module under test.
+
+    Attributes:
+        instance: the module and its parameters.
+        ports: inputs, then the output.
+        timing: its control, a chain.
+        compute: codes (N, beats, lanes) of each input to those of the output.
+    """
+
+    instance: Instance
+    ports: tuple[Port, ...]
+    timing: tuple[Automaton, ...]
+    compute: Callable[..., Codes]
+
+    def inputs(self, samples: int, seed: int) -> list[Codes]:
+        """Codes (N, beats, lanes) of each input; the first two samples are all lowest and all highest."""
+        numbers = np.random.default_rng(seed)
+        arrays = []
+        for port in self.ports[:-1]:
+            shape = (samples, port.stream.beats, port.stream.lanes)
+            codes = numbers.integers(port.fmt.min_code, port.fmt.max_code, shape, endpoint=True).astype(np.float64)
+            codes[0], codes[1:2] = port.fmt.min_code, port.fmt.max_code
+            arrays.append(codes)
+        return arrays
+
+
+def random_case(kind: str, seed: int) -> Case:
+    """A module of a kind (a key of `KINDS`), all else by the seed."""
+    return KINDS[kind](random.Random(seed))  # noqa: S311
+
+
+def _format(rng: random.Random, narrow: int = 1, wide: int = 8) -> FixedPoint:
+    """Any sign, width and binary point."""
+    width = rng.randint(narrow, wide)
+    return FixedPoint(width, rng.randint(-2, width + 2), rng.random() < 0.5)
+
+
+def _result(rng: random.Random, low: float, high: float, fraction: int) -> FixedPoint:
+    """A format for the cast of values between two codes: some bits are dropped or added, some values overflow."""
+    bits = max(int(high), int(-low - 1)).bit_length() + 1
+    kept = fraction - rng.randint(-2, max(bits // 2, 1))
+    width = max(1, bits - (fraction - kept) + rng.randint(-2, 1))
+    modes = rng.choice(list(Rounding)), rng.choice(list(Overflow))
+    return FixedPoint(width, width - kept, rng.random() < 0.5, *modes)
+
+
+def _of_kernel(kernel: Kernel) -> Case:
+    streams = kernel.reads(tuple(Stream.of(shape) for shape in kernel.input_shapes))
+    names = ("in",) if len(streams) == 1 else ("a", "b")
+    ports = [Port(*port) for port in zip(names, streams, kernel.input_formats, strict=True)]
+    output = kernel.writes(streams)
+    instance = kernel.instance(streams)
+    assert instance is not None
+
+    def compute(*inputs: Codes) -> Codes:
+        shaped = [codes.reshape(-1, *shape) for codes, shape in zip(inputs, kernel.input_shapes, strict=True)]
+        return kernel.compute(*shaped).reshape(-1, output.beats, output.lanes)
+
+    return Case(instance, (*ports, Port("out", output, kernel.result)), kernel.timing(streams), compute)
+
+
+def _shape(rng: random.Random) -> Shape:
+    return rng.randint(1, 6), rng.randint(1, 6), rng.randint(1, 4)
+
+
+def _pooling(rng: random.Random, average: bool) -> Case:
+    pool, stride = (rng.randint(1, 3), rng.randint(1, 3)), (rng.randint(1, 3), rng.randint(1, 3))
+    padding = rng.randint(0, pool[0] - 1), rng.randint(0, pool[0] - 1), rng.randint(0, pool[1] - 1), rng.randint(0, 1)
+    shape = (rng.randint(pool[0], 7), rng.randint(pool[1], 7), rng.randint(1, 3))
+    rows = (shape[0] + padding[0] + padding[1] - pool[0]) // stride[0] + 1
+    columns = (shape[1] + padding[2] + padding[3] - pool[1]) // stride[1] + 1
+    source = _format(rng)
+    common = ("layer", ("input",), (source,), (shape,))
+    if not average:
+        result = _result(rng, source.min_code, source.max_code, source.fraction)
+        return _of_kernel(MaxPool2D(*common, result, (rows, columns, shape[2]), pool, stride, padding=padding))
+    accumulator, result = _averaging(rng, source, pool[0] * pool[1])
+    return _of_kernel(
+        AveragePool2D(*common, result, (rows, columns, shape[2]), pool, stride, accumulator, padding=padding)
+    )
+
+
+def _averaging(rng: random.Random, source: FixedPoint, count: int) -> tuple[FixedPoint, FixedPoint]:
+    """A type for sums of some values, and one for their average."""
+    up = rng.randint(0, 3)
+    width = (count * largest(source) << up).bit_length() + 1
+    accumulator = FixedPoint(width, width - source.fraction - up)
+    return accumulator, _result(rng, source.min_code << up, source.max_code << up, accumulator.fraction)
+
+
+def _global_pool(rng: random.Random, maximum: bool) -> Case:
+    shape, source = _shape(rng), _format(rng)
+    accumulator, result = source, _result(rng, source.min_code, source.max_code, source.fraction)
+    if not maximum:
+        accumulator, result = _averaging(rng, source, shape[0] * shape[1])
+    return _of_kernel(GlobalPool("layer", ("input",), (source,), (shape,), result, shape[2:], maximum, accumulator))
+
+
+def _activation(rng: random.Random) -> Case:
+    shape, source = _shape(rng), _format(rng)
+    result = _result(rng, source.min_code, source.max_code, source.fraction)
+    return _of_kernel(Activation("layer", ("input",), (source,), (shape,), result, shape, rng.random() < 0.5))
+
+
+def _add(rng: random.Random) -> Case:
+    shape, one, other = _shape(rng), _format(rng), _format(rng)
+    fraction = max(one.fraction, other.fraction)
+    ends = [
+        sum(code * 2.0 ** (fraction - fmt.fraction) for fmt, code in zip((one, other), codes, strict=True))
+        for codes in ((one.min_code, other.min_code), (one.max_code, other.max_code))
+    ]
+    result = _result(rng, ends[0], ends[1], fraction)
+    return _of_kernel(Add("layer", ("a", "b"), (one, other), (shape, shape), result, shape))
+
+
+def _concatenate(rng: random.Random) -> Case:
+    one, other = _format(rng), _format(rng)
+    rows, columns, channels = _shape(rng)
+    shapes = (rows, columns, channels), (rows, columns, rng.randint(1, 4))
+    result = _result(rng, one.min_code, one.max_code, one.fraction)
+    output = (rows, columns, channels + shapes[1][2])
+    return _of_kernel(Concatenate("layer", ("a", "b"), (one, other), shapes, result, output))
+
+
+def _affine(rng: random.Random) -> Case:
+    shape, source, scale, bias = _shape(rng), _format(rng), _format(rng, 2), _format(rng, 2)
+    scales, biases = (
+        np.array([float(rng.randint(fmt.min_code, fmt.max_code)) for _ in range(shape[2])]) for fmt in (scale, bias)
+    )
+    layer = Affine("layer", ("in",), (source,), (shape,), source, shape, scales, biases, scale, bias, rng.randint(1, 6))
+    return _of_kernel(replace(layer, result=_result(rng, *layer.bounds, layer.sum_fraction)))
+
+
+def _transpose(rng: random.Random) -> Case:
+    while True:
+        shape, axes = _shape(rng), rng.sample(range(3), 3)
+        source = _format(rng)
+        output = tuple(shape[axis] for axis in axes)
+        kernel = Transpose("layer", ("in",), (source,), (shape,), source, output, (axes[0], axes[1], axes[2]))
+        if not kernel.is_wires:
+            return _of_kernel(kernel)
+
+
+def _resize(rng: random.Random, factor: int = 0) -> Case:
+    """Beats of other sizes; `factor` > 0 joins that many, < 0 splits into that many, 0 does both."""
+    one = rng.randint(1, 5)
+    lanes = (one, one * factor) if factor > 0 else (-one * factor, one)
+    while factor == 0 and (lanes[0] % lanes[1] == 0 or lanes[1] % lanes[0] == 0):
+        lanes = rng.randint(2, 12), rng.randint(2, 12)
+    elements = math.lcm(*lanes) * rng.randint(1, 3)
+    source, output = (Stream(elements // count, count) for count in lanes)
+    fmt = _format(rng)
+    sizes = (("InLanes", lanes[0]), ("OutLanes", lanes[1]), ("ElementWidth", fmt.width), ("Elements", elements))
+    ports = Port("in", source, fmt), Port("out", output, fmt)
+    timing = resize_timing(source, output)
+    return Case(
+        Instance("stream_resize", sizes), ports, timing, lambda codes: codes.reshape(-1, output.beats, output.lanes)
+    )
+
+
+#: How a random module of each kind is made.
+KINDS: dict[str, Callable[[random.Random], Case]] = {
+    "maximum": lambda rng: _pooling(rng, average=False),
+    "average": lambda rng: _pooling(rng, average=True),
+    "global maximum": lambda rng: _global_pool(rng, maximum=True),
+    "global average": lambda rng: _global_pool(rng, maximum=False),
+    "activation": _activation,
+    "add": _add,
+    "concatenate": _concatenate,
+    "affine": _affine,
+    "transpose": _transpose,
+    "join": lambda rng: _resize(rng, rng.randint(2, 5)),
+    "split": lambda rng: _resize(rng, -rng.randint(2, 5)),
+    "split and join": _resize,
+}
+
+
+def wrapper(cases: list[Case]) -> tuple[str, list[Rom]]:
+    """Source of a module that holds all cases side by side, ports prefixed with k0_, k1_, …; and its ROM images."""
+    lines, body, roms = ["module kernels (", "  input wire logic clk_i,", "  input wire logic rst_ni"], [""], []
+    for i, case in enumerate(cases):
+        connections = [".clk_i", ".rst_ni"]
+        for port in case.ports:
+            towards, away = ("o", "i") if port.name == "out" else ("i", "o")
+            names = [f"{port.name}_valid_{towards}", f"{port.name}_ready_{away}", f"{port.name}_data_{towards}"]
+            kinds = [_net(towards, 1), _net(away, 1), _net(towards, port.bits)]
+            lines += [f"  , {kind} k{i}_{name}" for kind, name in zip(kinds, names, strict=True)]
+            connections += [f".{name}(k{i}_{name})" for name in names]
+        parameters = parameter_lines(case.instance.parameters)
+        for rom in case.instance.roms:
+            roms.append(replace(rom, name=f"k{i}_{rom.name}"))
+            parameters.append(f', .{rom.parameter}("k{i}_{rom.name}.hex")')
+        body.append(f"  {case.instance.module} #({' '.join(parameters)}) u_{i} ({', '.join(connections)});")
+    return "\n".join(["`default_nettype none", *lines, ");", *body, "endmodule", "`default_nettype wire", ""]), roms
+
+
+def _net(direction: str, bits: int) -> str:
+    kind = "input wire logic" if direction == "i" else "output logic"
+    return f"{kind} [{bits - 1}:0]" if bits > 1 else kind

