@@ -79,6 +79,8 @@ def compile(
     check_target(out, backend, buffer_samples)
     target = board_named(board)
     settings = ConversionSettings(LayerSettings(reuse, strategy), dict(layers or {}))
+    if backend == "vitis":
+        settings.check_vitis()
     network.check()
     with replaced_folder(out) as generated:
         segments = _write_segments(network, settings, target, generated, fold=backend == "streamrtl")

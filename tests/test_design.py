@@ -270,7 +270,11 @@ FAILURES: dict[str, tuple[dict[str, Any], type[HwcodesignError], str]] = {
         "buffer_samples=0: a conditional buffer holds one whole sample",
     ),
     "no reuse": ({"reuse": 0}, SettingsError, "reuse 0 is not a positive whole number"),
-    "unknown strategy": ({"strategy": "magic"}, SettingsError, "strategy 'magic' is not one of latency, resource"),
+    "unknown strategy": (
+        {"strategy": "magic"},
+        SettingsError,
+        "strategy 'magic' is not one of latency, resource, distributed_arithmetic",
+    ),
     "unknown layer": (
         {"layers": {"stages.9.conv": hw.LayerSettings(2)}},
         SettingsError,

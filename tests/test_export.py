@@ -139,7 +139,7 @@ def test_settings_for_a_layer_that_does_not_exist_are_refused_with_those_that_do
     ("make", "message"),
     [
         (lambda: LayerSettings(0), "reuse 0 is not a positive"),
-        (lambda: LayerSettings(1, "fast"), "strategy 'fast' is not one of latency, resource"),
+        (lambda: LayerSettings(1, "fast"), "strategy 'fast' is not one of latency, resource, distributed_arithmetic"),
         (lambda: layers.Precision(weights=9), "weights=9 bits is not in 2..8"),
     ],
 )

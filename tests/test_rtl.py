@@ -302,6 +302,27 @@ def test_twenty_thousand_samples_in_every_order_at_every_pace(stressed: Path) ->
 
 
 @needs_compiler
+def test_a_buffer_one_beat_too_small_deadlocks_and_the_campaign_sees_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fork waits for the buffer, the head for the fork, the buffer for the head's decision."""
+    monkeypatch.setattr(rtl, "_PATIENCE", 5000)
+    accelerator = small.steered("cramped", 2)
+    simulation = written(accelerator, tmp_path)
+    module = tmp_path / "rtl" / "library" / "conditional_buffer.sv"
+    text = module.read_text()
+    cramped = text.replace("full_q  <= level_d == LevelBits'(Depth);", "full_q  <= level_d == LevelBits'(Depth - 1);")
+    assert cramped != text
+    module.write_text(cramped)
+    codes = small.steered_images(accelerator, [0, 1, 0])
+    with pytest.raises(SimulationError, match="cramped hangs") as caught:
+        simulation.run(codes, exit_control(accelerator.policy))
+    lines = str(caught.value).splitlines()
+    assert "  buffer0_in (fork to buffer0): STALLED" in lines
+    assert "  logits0 (head0 to decision0): waits for data" in lines
+
+
+@needs_compiler
 def test_waves_open_on_the_decisions(stressed: Path, tmp_path: Path) -> None:
     accelerator = small.steered("steered3", 3)
     simulation = written(accelerator, stressed / "steered3")

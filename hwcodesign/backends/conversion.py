@@ -23,7 +23,9 @@ from hwcodesign.export import ExportedSegment
 from hwcodesign.kernels import Kernel, Segment
 from hwcodesign.kernels.weighted import WeightedKernel
 
-STRATEGIES = ("latency", "resource")
+STRATEGIES = ("latency", "resource", "distributed_arithmetic")
+#: What Vitis projects get in the place of a strategy that hls4ml 1.3 writes wrongly under a namespace.
+_VITIS_STRATEGIES = {"distributed_arithmetic": "latency"}
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,8 @@ class LayerSettings:
 
     Attributes:
         reuse: how often each multiplier is used a pixel or sample (hls4ml's ReuseFactor).
-        strategy: hls4ml's Strategy, "latency" or "resource"; None keeps the design's.
+        strategy: hls4ml's Strategy, "latency", "resource" or, in StreamRTL alone, "distributed_arithmetic": adders
+            without multipliers, and without reuse; None keeps the design's.
     """
 
     reuse: int = 1
@@ -60,6 +63,19 @@ class ConversionSettings:
     def of(self, module: str) -> LayerSettings:
         named = self.layers.get(module, self.default)
         return LayerSettings(named.reuse, named.strategy or self.default.strategy)
+
+    def check_vitis(self) -> None:
+        """Refuse a strategy that Vitis projects cannot have.
+
+        Raises:
+            SettingsError: naming it.
+        """
+        for settings in (self.default, *self.layers.values()):
+            if settings.strategy in _VITIS_STRATEGIES:
+                raise SettingsError(
+                    f"strategy {settings.strategy!r} is not to be had in Vitis projects, since hls4ml 1.3 writes it "
+                    "wrongly under a namespace: use backend='streamrtl', or strategy='latency'"
+                )
 
 
 def check_layers(settings: ConversionSettings, segments: list[ExportedSegment]) -> None:
@@ -153,10 +169,14 @@ def convert(segment: ExportedSegment, settings: ConversionSettings, board: Board
 def _configure(config: dict[str, Any], segment: ExportedSegment, settings: ConversionSettings) -> None:
     source = segment.graph.graph.input[0].name
     config["LayerName"][source]["Precision"]["result"] = segment.input_format.hls4ml_type
-    config["Model"]["Strategy"] = settings.default.strategy
+    config["Model"]["Strategy"] = _vitis_strategy(settings.default.strategy)
     for name, layer in config["LayerName"].items():
         module = _module_of(segment, name)
         if module is not None:
             choice = settings.of(module)
             layer["ReuseFactor"] = choice.reuse
-            layer["Strategy"] = choice.strategy
+            layer["Strategy"] = _vitis_strategy(choice.strategy)
+
+
+def _vitis_strategy(strategy: str | None) -> str | None:
+    return _VITIS_STRATEGIES.get(strategy, strategy) if strategy is not None else None

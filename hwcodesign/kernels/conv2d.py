@@ -71,13 +71,14 @@ class Conv2D(WeightedKernel):
         parameters, roms = self.mac_array(self.windows)
         depthwise = ("Depthwise", self.groups > 1)
         outputs = ("Outputs", self.output_shape[2])
-        return Instance("conv2d", (*self._window.parameters, outputs, depthwise, *parameters), roms)
+        return Instance("conv2d", (*self.window.parameters, outputs, depthwise, *parameters), roms)
 
     def timing(self, streams: tuple[Stream, ...]) -> tuple[Automaton, ...]:  # noqa: ARG002
-        return (self._window.timing, self.mac_timing(self.windows))
+        return (self.window.timing, self.mac_timing(self.windows))
 
     @property
-    def _window(self) -> Window:
+    def window(self) -> Window:
+        """What its window_buffer cuts."""
         height, width = self.weights.shape[:2]
         return Window(
             self.input_shapes[0], self.output_shape, (height, width), self.stride, (self.padding[0], self.padding[2])
@@ -131,9 +132,9 @@ class Conv2D(WeightedKernel):
     def _strips(self) -> dict[int, _Strips]:
         return {}
 
-    def _dense_weights(self) -> Codes:
-        """(kh, kw, C, filters), zeros between groups."""
-        weights = self._aligned_weights
+    def dense_weights(self) -> Codes:
+        """(kh, kw, C, filters) codes, zeros between groups."""
+        weights = self.weights
         if self.groups == 1:
             return weights
         kh, kw, depth, filters = weights.shape
@@ -157,7 +158,7 @@ class Conv2D(WeightedKernel):
         across = min(range(pool, width + 1, pool), key=cost)
         reads = (across - 1) * stride + kw
         matrices: Codes = np.zeros((pool, kh, reads, channels, across // pool, filters), self._carrier)
-        dense = self._dense_weights()
+        dense = self.dense_weights() * self._alignment
         for x in range(across):
             matrices[x % pool, :, x * stride : x * stride + kw, :, x // pool] = dense
         return _Strips(across, -(-width // across), reads, matrices.reshape(pool, kh * reads * channels, -1))

@@ -47,4 +47,4 @@ class Dense(WeightedKernel):
 
     @cached_property
     def _matrix(self) -> Codes:
-        return np.ascontiguousarray(self._aligned_weights.astype(self._carrier))
+        return np.ascontiguousarray((self.weights * self._alignment).astype(self._carrier))

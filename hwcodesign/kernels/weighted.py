@@ -68,7 +68,7 @@ class WeightedKernel(Kernel):
         """Parameters and ROM images of its mac_array."""
         folding, outputs = self.folding(stream), self.weights.shape[-1]
         constant = self._constant(folding)
-        width, (shift, accumulator, bias) = self._weight_width, self._sums()
+        width, (shift, accumulator, bias) = self._weight_width, self.narrowest_sums()
         words = rom_words(self.weights.reshape(-1, outputs), folding, width)
         parameters: list[tuple[str, Parameter]] = [
             ("Simd", folding.simd),
@@ -102,7 +102,7 @@ class WeightedKernel(Kernel):
         low, high = int(self.weights.min()), int(self.weights.max())
         return max(2, (-low - 1).bit_length() + 1 if low < 0 else 1, high.bit_length() + 1 if high > 0 else 1)
 
-    def _sums(self) -> tuple[int, FixedPoint, list[int]]:
+    def narrowest_sums(self) -> tuple[int, FixedPoint, list[int]]:
         """Left shift of products, the narrowest accumulator for all sums, and the bias at its fraction."""
         bias = [int(code) for code in self.bias]
         shift = self.accumulator.fraction - self.product_fraction
@@ -119,9 +119,9 @@ class WeightedKernel(Kernel):
         return self.weights.size + self.bias.size
 
     @property
-    def _aligned_weights(self) -> Codes:
-        """Weights such that their products are at the accumulator's fraction."""
-        return self.weights * 2.0 ** (self.accumulator.fraction - self.product_fraction)
+    def _alignment(self) -> float:
+        """Factor of weights such that their products are at the accumulator's fraction."""
+        return float(2.0 ** (self.accumulator.fraction - self.product_fraction))
 
     @cached_property
     def _bias(self) -> Codes:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hwcodesign.accelerator import Accelerator, beats_of
-from hwcodesign.backends.streamrtl.netlist import Netlist
 from hwcodesign.backends.streamrtl.registers import RegisterBlock
 from hwcodesign.backends.streamrtl.segment_source import Source
 from hwcodesign.kernels.decision import Decision
@@ -48,21 +48,16 @@ def channels(accelerator: Accelerator) -> tuple[Channel, ...]:
     return (*found, Channel("records", "records after the merge"))
 
 
-def info_depth(stage: Netlist, head: Netlist) -> int:
-    """Samples that can be between a stage's input and its decision: one a block, one at either end."""
-    return len(stage.blocks) + len(head.blocks) + 2
-
-
 def accelerator_source(
     accelerator: Accelerator,
-    netlists: tuple[Netlist, ...],
-    decisions: tuple[Decision, ...],
+    info_depths: Sequence[int],
+    decisions: Sequence[Decision],
     registers: RegisterBlock,
 ) -> Source:
     """Write the top module, named like the accelerator.
 
     Args:
-        netlists: of the segments, stage0, head0, stage1, …
+        info_depths: samples whose ids wait beside each stage and its head.
         decisions: one per exit.
         registers: their block, for as many exits.
     """
@@ -72,7 +67,7 @@ def accelerator_source(
     lines += _control(accelerator, registers)
     lines += _input(accelerator)
     for k in range(accelerator.exits):
-        lines += _level(accelerator, netlists, decisions[k], k, roms)
+        lines += _level(accelerator, info_depths[k], decisions[k], k, roms)
     lines += _output(accelerator)
     lines += ["endmodule", "", "`default_nettype wire"]
     return Source(name, {f"{name}.sv": "\n".join(lines) + "\n", **roms})
@@ -241,9 +236,7 @@ def _input(accelerator: Accelerator) -> list[str]:
     ]
 
 
-def _level(
-    accelerator: Accelerator, netlists: tuple[Netlist, ...], decision: Decision, k: int, roms: dict[str, str]
-) -> list[str]:
+def _level(accelerator: Accelerator, info_depth: int, decision: Decision, k: int, roms: dict[str, str]) -> list[str]:
     """Stage, fork, head, decision and buffer of one exit."""
     last = k == accelerator.exits - 1
     stage = accelerator.stages[k]
@@ -254,8 +247,7 @@ def _level(
     else:
         lines += _fork(k, width)
         lines += _segment(accelerator, f"head{k}", f"head{k}_in", f"logits{k}")
-    depth = info_depth(netlists[2 * k], netlists[2 * k + 1])
-    lines += _info(k, depth)
+    lines += _info(k, info_depth)
     lines += _decision(accelerator, decision, k, roms)
     if not last:
         lines += _buffer(accelerator, k, width)

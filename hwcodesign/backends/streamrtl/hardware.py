@@ -11,6 +11,9 @@ from hwcodesign.backends.streamrtl.cycles import Cycles, ExitCycles, accelerator
 from hwcodesign.backends.streamrtl.netlist import Netlist, netlist
 from hwcodesign.kernels.decision import Decision
 
+#: Samples that a conditional buffer has been told to forward: one on its way, two decisions ahead.
+_RELEASED = 3
+
 
 @dataclass(frozen=True, eq=False)
 class Hardware:
@@ -27,7 +30,7 @@ class Hardware:
     @classmethod
     def of(cls, accelerator: Accelerator) -> Hardware:
         """Place every segment."""
-        return cls(accelerator, tuple(netlist(segment) for segment in accelerator.segments))
+        return cls(accelerator, tuple(netlist(segment, accelerator.name) for segment in accelerator.segments))
 
     @cached_property
     def segments(self) -> tuple[Cycles, ...]:
@@ -56,6 +59,19 @@ class Hardware:
             max(segments[2 * k].interval, segments[2 * k + 1].interval, decision.interval)
             for k, decision in enumerate(self.decisions)
         )
+
+    @property
+    def info_depths(self) -> tuple[int, ...]:
+        """Samples whose ids each level must hold so that its pipelines can be full: those between the words or the
+        decision that started them and the level's own decision.
+        """
+        found = []
+        for k, decision in enumerate(self.decisions):
+            parts = (*self.segments[2 * k : 2 * k + 2], decision)
+            deep = sum(-(-part.latency // max(1, part.interval)) for part in parts)
+            blocks = sum(len(placed.blocks) for placed in self.netlists[2 * k : 2 * k + 2])
+            found.append(deep + blocks + (_RELEASED if k else 0) + 2)  # one at either end
+        return tuple(found)
 
     def to_json(self) -> dict[str, Any]:
         """Predictions for the design's manifest."""

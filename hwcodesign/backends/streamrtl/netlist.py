@@ -10,7 +10,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
+from hwcodesign.backends.streamrtl.layer import Layer, layer
 from hwcodesign.errors import DesignError, SimulationError
 from hwcodesign.kernels import INPUT, Kernel, Segment
 from hwcodesign.kernels.kernel import Stream
@@ -32,6 +34,7 @@ class Block:
         output: stream of the net driven.
         width: bits of an element of that net.
         kernel: what it computes; None where it only moves beats.
+        layer: how that is built.
         queue: beats that it holds, where it is a queue; else 0.
         meets: whether it is a queue before a block where two paths meet.
     """
@@ -42,14 +45,15 @@ class Block:
     output: Stream
     width: int
     kernel: Kernel | None = None
+    layer: Layer | None = None
     queue: int = 0
     meets: bool = False
 
     @property
     def timing(self) -> tuple[Automaton, ...]:
         """Control of the module; empty where it is wires alone."""
-        if self.kernel is not None:
-            return self.kernel.timing(self.streams)
+        if self.layer is not None:
+            return self.layer.timing
         if self.queue:
             return (Queue(self.queue),)
         return resize_timing(self.streams[0], self.output)
@@ -103,8 +107,11 @@ class Netlist:
         return nodes, drivers[self.output]
 
 
-def netlist(segment: Segment) -> Netlist:
+def netlist(segment: Segment, prefix: str = "generated") -> Netlist:
     """Place the kernels of a segment, and what they need between them.
+
+    Args:
+        prefix: of the names of modules that are generated.
 
     Raises:
         DesignError: a kernel's beats cannot be had from those that come.
@@ -115,36 +122,48 @@ def netlist(segment: Segment) -> Netlist:
     for kernel in segment.kernels:
         name = names[kernel.name]
         offered = tuple(nets[source] for source in kernel.inputs)
-        wanted = kernel.reads(tuple(stream for _, stream in offered))
-        sources = []
-        for i, ((net, stream), want) in enumerate(zip(offered, wanted, strict=True)):
-            source = net
-            if stream != want:
-                source = f"{name}_resized{i if len(wanted) > 1 else ''}"
-                blocks.append(_resize(source, net, stream, want, kernel.input_formats[i].width))
-            if len(wanted) > 1:  # paths of different length meet here: what is early waits
-                queue = f"{name}_queue{i}"
-                width = kernel.input_formats[i].width
-                blocks.append(Block(queue, (source,), (want,), want, width, queue=2, meets=True))
-                source = queue
-            sources.append(source)
-        if kernel.instance(wanted) is None:
-            nets[kernel.name] = (sources[0], wanted[0])
+        built = layer(kernel, tuple(stream for _, stream in offered), f"{prefix}_{segment.name}_{name}")
+        before = _before(kernel, name, offered, built)
+        blocks += before.blocks
+        if built.instance is None:
+            nets[kernel.name] = (before.nets[0], built.reads[0])
             continue
-        first = kernel.timing(wanted)[0]
-        if isinstance(first, Pipeline) and first.folds > 1:  # or its producer would stall while it folds
-            register = f"{name}_operand"
-            blocks.append(Block(register, (sources[0],), wanted, wanted[0], kernel.input_formats[0].width, queue=2))
-            sources = [register]
-        output = kernel.writes(wanted)
-        blocks.append(Block(name, tuple(sources), wanted, output, kernel.result.width, kernel))
-        nets[kernel.name] = (name, output)
+        blocks.append(Block(name, before.nets, built.reads, built.writes, kernel.result.width, kernel, built))
+        nets[kernel.name] = (name, built.writes)
     last, stream = nets[segment.kernels[-1].name if segment.kernels else INPUT]
     want = Stream.of(segment.output_shape)
     if stream != want:
         blocks.append(_resize("out_resized", last, stream, want, segment.output_format.width))
         last = "out_resized"
     return _with_queues(Netlist(segment, tuple(blocks), last))
+
+
+class _Before(NamedTuple):
+    """What stands before a kernel, and the nets that it then reads."""
+
+    blocks: list[Block]
+    nets: tuple[str, ...]
+
+
+def _before(kernel: Kernel, name: str, offered: tuple[tuple[str, Stream], ...], built: Layer) -> _Before:
+    """Resize what comes in other beats; let streams wait for each other, and for a kernel that folds its beats."""
+    blocks, nets = [], []
+    several = len(offered) > 1
+    for i, ((net, stream), want) in enumerate(zip(offered, built.reads, strict=True)):
+        source, width = net, kernel.input_formats[i].width
+        if stream != want:
+            source = f"{name}_resized{i if several else ''}"
+            blocks.append(_resize(source, net, stream, want, width))
+        if several:  # paths of different length meet here: what is early waits
+            queue = f"{name}_queue{i}"
+            blocks.append(Block(queue, (source,), (want,), want, width, queue=2, meets=True))
+            source = queue
+        elif built.timing and isinstance(built.timing[0], Pipeline) and built.timing[0].folds > 1:
+            register = f"{name}_operand"  # without it the producer would stall while this one folds
+            blocks.append(Block(register, (source,), (want,), want, width, queue=2))
+            source = register
+        nets.append(source)
+    return _Before(blocks, tuple(nets))
 
 
 def _resize(name: str, net: str, stream: Stream, want: Stream, width: int) -> Block:

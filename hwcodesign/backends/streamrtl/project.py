@@ -32,7 +32,7 @@ def write_segment(segment: Segment, folder: Path, prefix: str) -> Project:
     Args:
         prefix: of its module, an identifier.
     """
-    source = segment_source(netlist(segment), prefix)
+    source = segment_source(netlist(segment, prefix), prefix)
     description = {
         "input": _stream_json(segment.input_format, segment.input_shape),
         "output": _stream_json(segment.output_format, segment.output_shape),
@@ -56,7 +56,7 @@ def write_accelerator(hardware: Hardware, folder: Path, replaced: Mapping[str, S
     _check_replaced(accelerator, replaced)
     registers = generate(accelerator.exits, accelerator.name)
     sources = [replaced.get(item.segment.name) or segment_source(item, accelerator.name) for item in hardware.netlists]
-    sources.append(accelerator_source(accelerator, hardware.netlists, hardware.decisions, registers))
+    sources.append(accelerator_source(accelerator, hardware.info_depths, hardware.decisions, registers))
     blocks = [
         Source(registers.package_name, {f"{registers.package_name}.sv": registers.package}),
         Source(registers.module_name, {f"{registers.module_name}.sv": registers.module}),

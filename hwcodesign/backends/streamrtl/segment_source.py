@@ -36,7 +36,7 @@ def segment_source(placed: Netlist, prefix: str) -> Source:
     """
     segment = placed.segment
     module = f"{prefix}_{segment.name}"
-    roms: dict[str, str] = {}
+    texts: dict[str, str] = {}
     lines = [
         *module_opening(placed, module, f"{segment.macs:,} multiply-accumulates a sample."),
         *_net("in", placed, segment.input_format.width, placed.input_stream),
@@ -46,19 +46,18 @@ def segment_source(placed: Netlist, prefix: str) -> Source:
         "",
     ]
     for block in placed.blocks:
-        lines += _block(block, placed, f"{module}_", roms)
+        lines += _block(block, placed, f"{module}_", texts)
     driver = placed.output
     lines += [
         f"  assign out_valid_o = {driver}_valid;",
         f"  assign out_data_o  = {driver}_data;",
         f"  assign {driver}_ready = out_ready_i;",
         "",
-        *([] if roms else ["  wire unused = &{1'b0, RomFolder.len() == 0};", ""]),
         "endmodule",
         "",
         "`default_nettype wire",
     ]
-    return Source(module, {f"{module}.sv": "\n".join(lines) + "\n", **roms})
+    return Source(module, {**texts, f"{module}.sv": "\n".join(lines) + "\n"})
 
 
 def module_opening(placed: Netlist, module: str, about: str) -> list[str]:
@@ -95,27 +94,15 @@ def module_opening(placed: Netlist, module: str, about: str) -> list[str]:
     ]
 
 
-def _block(block: Block, placed: Netlist, prefix: str, roms: dict[str, str]) -> list[str]:
-    """Comment, nets and instance of one block; its ROM images are added to `roms`."""
+def _block(block: Block, placed: Netlist, prefix: str, texts: dict[str, str]) -> list[str]:
+    """Comment, nets and instance of one block; its ROM images and generated modules are added to `texts`."""
     lines = []
     kernel = block.kernel
     if kernel is not None:
         text = f"{kernel.name}: {kernel.kind}, {' and '.join(map(_shape, kernel.input_shapes))} to "
         lines += [f"  // {text}{_shape(kernel.output_shape)} of {kernel.result}"]
     lines += _net(block.name, placed, block.width, block.output)
-    instance = _instance(block)
-    parameters = parameter_lines(instance.parameters)
-    images = []
-    for rom in instance.roms:
-        file = f"{prefix}{block.name}_{rom.name}.hex"
-        roms[f"roms/{file}"] = rom.text
-        images.append(f'.{rom.parameter}({{RomFolder, "{file}"}})')
-    if images and parameters:
-        parameters[-1] += ","
-    parameters += [image + ("," if i < len(images) - 1 else "") for i, image in enumerate(images)]
-    lines += [f"  {instance.module} #("]
-    lines += [f"{_INDENT}{line}" for line in parameters]
-    lines += [f"  ) u_{block.name} (", "    .clk_i, .rst_ni,"]
+    lines += _opening(block, prefix, texts)
     ports = ("in",) if len(block.sources) == 1 else ("a", "b")
     for port, source in zip(ports, block.sources, strict=True):
         net = _read_net(source, block.name, placed)
@@ -127,11 +114,26 @@ def _block(block: Block, placed: Netlist, prefix: str, roms: dict[str, str]) -> 
     return [*lines, last, "  );", ""]
 
 
+def _opening(block: Block, prefix: str, texts: dict[str, str]) -> list[str]:
+    """An instance up to its clock and reset."""
+    instance = _instance(block)
+    texts.update(block.layer.texts if block.layer is not None else {})
+    parameters = parameter_lines(instance.parameters)
+    for rom in instance.roms:
+        file = f"{prefix}{block.name}_{rom.name}.hex"
+        texts[f"roms/{file}"] = rom.text
+        parameters[-1] += ","
+        parameters.append(f'.{rom.parameter}({{RomFolder, "{file}"}})')
+    if not parameters:
+        return [f"  {instance.module} u_{block.name} (", "    .clk_i, .rst_ni,"]
+    inside = [f"{_INDENT}{line}" for line in parameters]
+    return [f"  {instance.module} #(", *inside, f"  ) u_{block.name} (", "    .clk_i, .rst_ni,"]
+
+
 def _instance(block: Block) -> Instance:
-    if block.kernel is not None:
-        instance = block.kernel.instance(block.streams)
-        assert instance is not None  # kernels that are wires alone have no block
-        return instance
+    if block.layer is not None:
+        assert block.layer.instance is not None  # kernels that are wires alone have no block
+        return block.layer.instance
     if block.queue == _REGISTER:
         return Instance("stream_register", (("Width", block.output.lanes * block.width),))
     if block.queue:
