@@ -1,4 +1,4 @@
-"""hls4ml with backend="StreamRTL": the same numbers as hls4ml's own C++, from every front end; what it cannot do is refused."""
+"""hls4ml with backend="StreamRTL": hls4ml's own C++ gives the same numbers; what has no exact kernel is refused."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ needs_gxx = pytest.mark.skipif(
 
 #: Convolutions with a join, two front ends; a sequence; poolings after padding.
 SEEDS = (9, 14, 28, 47)
+WIDE = FixedPoint(20, 14)
 
 
 def _verilator_is_missing() -> str:
@@ -82,12 +83,12 @@ def graph_of(layers: Sequence[Layer], types: dict[str, dict[str, str]], backend:
 def pooled(shape: list[int]) -> list[Layer]:
     """Average and maximum over a whole image or sequence, side by side."""
     sizes = dict(zip(("in_height", "in_width") if len(shape) == 3 else ("n_in",), shape, strict=False))
-    common = {"inputs": ["x"], "n_filt": shape[-1], "data_format": "channels_last", **sizes}
+    common = {"n_filt": shape[-1], "data_format": "channels_last", **sizes}
     rank = f"{len(shape) - 1}D"
     return [
         {"class_name": "InputLayer", "name": "x", "input_shape": shape},
-        {"class_name": f"GlobalAveragePooling{rank}", "name": "mean", **common},
-        {"class_name": f"GlobalMaxPooling{rank}", "name": "most", **common},
+        {"class_name": f"GlobalAveragePooling{rank}", "name": "mean", "inputs": ["x"], **common},
+        {"class_name": f"GlobalMaxPooling{rank}", "name": "most", "inputs": ["x"], **common},
         {"class_name": "Concatenate", "name": "both", "inputs": ["mean", "most"], "op": "concatenate1d", "axis": -1},
     ]
 
@@ -333,7 +334,7 @@ class TwoOutputs(nn.Module):
         (nn.Conv2d(2, 2, 2, dilation=2), r"of class Conv2D is dilated.*use a larger kernel"),
         (
             nn.Sequential(nn.ConstantPad2d(1, 0.0), nn.BatchNorm2d(2)),
-            r"BatchNormalization reads an image that is padded",
+            r"BatchNormalization reads an image that is pad",
         ),
         (Difference(), r"of class Merge is a subtract, which has no exact kernel; use a sum"),
     ],
@@ -360,9 +361,7 @@ def test_a_graph_of_two_outputs_is_refused(tmp_path: Path) -> None:
 
 def test_an_average_whose_accumulator_could_overflow_is_refused_with_the_type_that_would_do(tmp_path: Path) -> None:
     types = {**POOL_TYPES, "mean": {"accum": "fixed<10,6>", "result": "fixed<8,4>"}}
-    with pytest.raises(
-        FormatError, match=r"layers: mean: the accumulator fixed<10,6,.*; fixed<13,9,TRN,WRAP> would do"
-    ):
+    with pytest.raises(FormatError, match=r"layers: mean: the accumulator fixed<10,6,.*; fixed<13,9,.*> would do"):
         lower_graph(graph_of(pooled([4, 5, 3]), types, "StreamRTL", tmp_path))
     types = {**POOL_TYPES, "most": {"accum": "fixed<7,4>", "result": "fixed<8,4>"}}
     with pytest.raises(FormatError, match=r"most: fixed<7,4,.* does not hold every value of fixed<8,4"):
@@ -372,10 +371,8 @@ def test_an_average_whose_accumulator_could_overflow_is_refused_with_the_type_th
 def test_a_global_pooling_that_hls4ml_feeds_channels_first_is_refused(tmp_path: Path) -> None:
     first, *others = pooled([3, 3, 3])
     turn = {"class_name": "Transpose", "name": "turn", "inputs": ["x"], "perm": [2, 0, 1]}
-    others[0]["inputs"] = others[1]["inputs"] = ["turn"]
-    with pytest.raises(
-        UnsupportedLayerError, match="mean of class GlobalPooling2D pools .* hls4ml itself would be wrong"
-    ):
+    others[0]["inputs"], others[1]["inputs"] = ["turn"], ["turn"]
+    with pytest.raises(UnsupportedLayerError, match=r"mean of class GlobalPooling2D pools .* itself would be wrong"):
         lower_graph(graph_of([first, turn, *others], POOL_TYPES, "StreamRTL", tmp_path))
 
 

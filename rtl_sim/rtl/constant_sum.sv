@@ -37,46 +37,52 @@ module constant_sum
   localparam int unsigned MaxTerms = Simd * ((WeightWidth + 1) / 2);
   localparam int unsigned Levels = unsigned'($clog2(MaxTerms));
 
-  // Largest value of an operand, and the least one's magnitude
-  localparam longint Largest = In.is_signed ? (64'sd1 <<< (InWidth - 1)) - 1 : (64'sd1 <<< InWidth) - 1;
-  localparam longint Least = In.is_signed ? 64'sd1 <<< (InWidth - 1) : 0;
-
   typedef struct packed {
     logic negative;
-    logic [7:0] shift;
-    logic [index_bits(Simd)-1:0] operand;
-    // sums of the powers of two of all positive and all negative terms in front of this one
-    logic [31:0] positives;
-    logic [31:0] negatives;
+    logic [15:0] shift;
+    logic [31:0] operand;
   } term_t;
-  // Sorted by their shifts; one more stands behind the last
+  // count of them are there, sorted by their shifts
   typedef struct packed {
     logic [31:0] count;
-    term_t [MaxTerms:0] terms;
+    term_t [MaxTerms-1:0] terms;
   } terms_t;
 
   // Of w the digit at bit b is that of (3w - w) / 2: plus where 3w alone has bit b + 1, minus where w alone has it
   function automatic terms_t terms_of(input logic [Simd-1:0][WeightWidth-1:0] weights);
     logic [WeightWidth+1:0] once, thrice;
-    term_t next;
-    next = '0;
     terms_of = '0;
     for (int b = 0; b < int'(WeightWidth); b++) begin
       for (int i = 0; i < int'(Simd); i++) begin
         once = (WeightWidth + 2)'(signed'(weights[i]));
         thrice = once + (once << 1);
         if (once[b+1] != thrice[b+1]) begin
-          next.negative = once[b+1];
-          next.shift = 8'(b);
-          next.operand = index_bits(Simd)'(i);
-          terms_of.terms[terms_of.count] = next;
+          terms_of.terms[terms_of.count] = '{negative: once[b+1], shift: 16'(b), operand: 32'(i)};
           terms_of.count = terms_of.count + 1;
-          if (next.negative) next.negatives = next.negatives + (32'd1 << b);
-          else next.positives = next.positives + (32'd1 << b);
         end
       end
     end
-    terms_of.terms[terms_of.count] = next;
+  endfunction
+
+  // Bits of the sum of the terms [from, to), as a multiple of the first one's power of two, with that one's sign. A term
+  // of 2^k times an operand adds 2^k units to the range's two ends, by its sign and that of the operands.
+  function automatic int unsigned bits_of(input terms_t of, input int from, input int to);
+    longint low, high, ends;
+    low = 0;
+    high = 0;
+    for (int t = from; t < to; t++) begin
+      ends = 64'sd1 <<< (of.terms[t].shift - of.terms[from].shift);
+      if (of.terms[t].negative == of.terms[from].negative) begin
+        high += ends * (In.is_signed ? (64'sd1 <<< (InWidth - 1)) - 1 : (64'sd1 <<< InWidth) - 1);
+        low += In.is_signed ? ends * (64'sd1 <<< (InWidth - 1)) : 0;
+      end else begin
+        low += ends * (In.is_signed ? (64'sd1 <<< (InWidth - 1)) - 1 : (64'sd1 <<< InWidth) - 1);
+        high += In.is_signed ? ends * (64'sd1 <<< (InWidth - 1)) : 0;
+      end
+    end
+    // low counts downwards: the least value is -low
+    bits_of = 1;
+    while (((64'sd1 <<< (bits_of - 1)) <= high) || ((64'sd1 <<< (bits_of - 1)) < low)) bits_of = bits_of + 1;
   endfunction
 
   logic [Sets-1:0][Simd-1:0][InWidth-1:0] operands_q;
@@ -88,42 +94,31 @@ module constant_sum
     localparam int unsigned Count = Terms.count;
 
     for (genvar level = 0; level <= Levels; level++) begin : gen_level
-      for (genvar i = 0; i < (MaxTerms + (1 << level) - 1) >> level; i++) begin : gen_node
+      localparam int unsigned Nodes = Count > 0 ? (Count + (1 << level) - 1) >> level : 1;
+      for (genvar i = 0; i < Nodes; i++) begin : gen_node
         // Terms below this node, and where those of its right half begin
-        localparam int unsigned From = (i << level) < Count ? i << level : Count;
-        localparam int unsigned To = ((i + 1) << level) < Count ? (i + 1) << level : Count;
+        localparam int unsigned From = i << level;
+        localparam int unsigned To = (i + 1) << level < Count ? (i + 1) << level : Count;
         localparam int unsigned Half = level > 0 ? From + (1 << (level - 1)) : To;
-        localparam term_t First = Terms.terms[From];
-        localparam term_t Behind = Terms.terms[To];
-        // Its value is the sum of the terms as a multiple of the first one's power of two, with that one's sign
-        localparam longint Positives = 64'((Behind.positives - First.positives) >> First.shift);
-        localparam longint Negatives = 64'((Behind.negatives - First.negatives) >> First.shift);
-        localparam longint Like = First.negative ? Negatives : Positives;
-        localparam longint Unlike = First.negative ? Positives : Negatives;
-        localparam longint High = Like * Largest + Unlike * Least;
-        localparam longint Low = Like * Least + Unlike * Largest;
-        localparam int unsigned HighBits = unsigned'($clog2(High + 1));
-        localparam int unsigned LowBits = unsigned'($clog2(Low));
-        localparam int unsigned Bits = 1 + (HighBits > LowBits ? HighBits : LowBits);
+        localparam int unsigned Bits = From < To ? bits_of(Terms, From, To) : 1;
         logic signed [Bits-1:0] node;
 
         if (From >= To) begin : gen_nothing
           assign node = '0;
         end else if (level == 0) begin : gen_term
           assign node = Bits'(signed'({
-            In.is_signed & operands_q[Sets==1?0 : pe][First.operand][InWidth-1],
-            operands_q[Sets==1?0 : pe][First.operand]
+            In.is_signed & operands_q[Sets==1?0 : pe][Terms.terms[From].operand][InWidth-1],
+            operands_q[Sets==1?0 : pe][Terms.terms[From].operand]
           }));
         end else if (Half >= To) begin : gen_one
           always_ff @(posedge clk_i) if (enable_i) node <= gen_pe[pe].gen_level[level-1].gen_node[2*i].node;
         end else begin : gen_two
-          localparam term_t Right = Terms.terms[Half];
-          localparam int unsigned Shift = 32'(Right.shift) - 32'(First.shift);
+          localparam int unsigned Shift = 32'(Terms.terms[Half].shift) - 32'(Terms.terms[From].shift);
           logic signed [Bits-1:0] left, right;
 
           assign left = Bits'(gen_pe[pe].gen_level[level-1].gen_node[2*i].node);
           assign right = Bits'(gen_pe[pe].gen_level[level-1].gen_node[2*i+1].node);
-          if (Right.negative == First.negative) begin : gen_add
+          if (Terms.terms[Half].negative == Terms.terms[From].negative) begin : gen_add
             always_ff @(posedge clk_i) if (enable_i) node <= left + (right <<< Shift);
           end else begin : gen_subtract
             always_ff @(posedge clk_i) if (enable_i) node <= left - (right <<< Shift);

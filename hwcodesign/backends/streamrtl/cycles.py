@@ -14,6 +14,8 @@ from hwcodesign.kernels.timing import Node, Queue, run
 
 #: Samples that a pipeline is run for until its pace is steady.
 _SAMPLES = 6
+#: Words of a record, each of which takes a cycle to leave.
+_RECORD_WORDS = 2
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def accelerator_cycles(
         nodes, words = _nodes(accelerator, placed, decisions, leave_at)
         ends = run(nodes, _SAMPLES, words, 1)
         # the queue at the end offers a record one cycle after the decision did
-        found.append(ExitCycles(ends[0] - 1, ends[-1] - ends[-2]))
+        found.append(ExitCycles(ends[0] - 1, max(_RECORD_WORDS, ends[-1] - ends[-2])))
     return tuple(found)
 
 

@@ -67,8 +67,9 @@ class Hardware:
         """
         found = []
         for k, decision in enumerate(self.decisions):
-            parts = (*self.segments[2 * k : 2 * k + 2], decision)
-            deep = sum(-(-part.latency // max(1, part.interval)) for part in parts)
+            paces = [(part.latency, part.interval) for part in self.segments[2 * k : 2 * k + 2]]
+            paces.append((decision.latency, decision.interval))
+            deep = sum(-(-latency // interval) for latency, interval in paces)
             blocks = sum(len(placed.blocks) for placed in self.netlists[2 * k : 2 * k + 2])
             found.append(deep + blocks + (_RELEASED if k else 0) + 2)  # one at either end
         return tuple(found)

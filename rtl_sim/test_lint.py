@@ -1,0 +1,43 @@
+"""Every module alone passes Verilator's -Wall, and stands in the index."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from hwcodesign.errors import ToolError
+from hwcodesign.share import shared_folder
+from hwcodesign.simulation.verilator import find_verilator
+
+RTL = shared_folder("rtl_sim") / "rtl"
+MODULES = sorted(path.stem for path in RTL.glob("*.sv") if path.stem != "hwc_pkg")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_passes_every_warning(module: str) -> None:
+    try:
+        tool = find_verilator()
+    except ToolError as error:
+        pytest.skip(str(error))
+    command = [str(tool.folder / "verilator"), "--lint-only", "-Wall", "--top-module", module, f"-I{RTL}"]
+    files = [RTL / "verilator.vlt", RTL / "hwc_pkg.sv", RTL / f"{module}.sv"]
+    done = subprocess.run(
+        [*command, *map(str, files)], capture_output=True, text=True, check=False, env=tool.environment
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_explains_itself(module: str) -> None:
+    text = (RTL / f"{module}.sv").read_text()
+    assert re.findall(r"^module (\w+)", text, re.MULTILINE) == [module]
+    assert text.startswith("`default_nettype none\n\n//")
+    assert text.endswith("`default_nettype wire\n")
+
+
+def test_the_index_has_every_module() -> None:
+    index = Path(RTL.parent / "README.md").read_text()
+    assert [module for module in MODULES if f"`{module}`" not in index] == []
