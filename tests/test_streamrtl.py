@@ -23,7 +23,7 @@ from hwcodesign.kernels import Activation, Add, Conv2D, Dense, MaxPool2D, Reshap
 from hwcodesign.kernels.kernel import Stream
 from hwcodesign.kernels.rtl import Bits, Name, Rom, literal, parameter_lines
 from hwcodesign.kernels.timing import Node, Pipeline, Queue, Windows, run
-from hwcodesign.simulation.project import read_accelerator, read_segment
+from hwcodesign.simulation.project import read_project, read_segment
 
 U5 = FixedPoint(5, 2, signed=False)
 W4 = FixedPoint(4, 1)
@@ -205,14 +205,14 @@ def test_a_written_segment_says_what_it_holds(tmp_path: Path) -> None:
 
 def test_a_folder_without_a_project_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DesignError, match="holds no StreamRTL project"):
-        read_accelerator(tmp_path)
+        read_project(tmp_path)
 
 
 def test_a_design_carries_rtl_and_its_predictions(compiled_design: Design) -> None:
     cycles = compiled_design.manifest["cycles"]
     assert len(cycles["exits"]) == len(cycles["levels"]) == compiled_design.accelerator.exits
     assert all(exit_["latency"] >= exit_["interval"] > 0 for exit_ in cycles["exits"])
-    project = read_accelerator(compiled_design.folder / "rtl")
+    project = read_project(compiled_design.folder / "rtl")
     assert project.top == compiled_design.accelerator.name
     assert (compiled_design.folder / "vitis" / "stage0").is_dir()
 

@@ -32,6 +32,11 @@ class Project:
     def roms(self) -> Path:
         return self.folder / "roms"
 
+    @property
+    def rom_texts(self) -> dict[str, str]:
+        """ROM images by the paths that the modules' default parameters give."""
+        return {f"roms/{path.name}": path.read_text() for path in sorted(self.roms.glob("*.hex"))}
+
 
 def read_segment(folder: Path) -> VerilatedSegment:
     """A segment's project from disk, ready to be simulated.
@@ -53,8 +58,8 @@ def read_segment(folder: Path) -> VerilatedSegment:
     )
 
 
-def read_accelerator(folder: Path) -> Project:
-    """An accelerator's project from disk.
+def read_project(folder: Path) -> Project:
+    """A project from disk, of a segment or an accelerator.
 
     Raises:
         DesignError: no project there.

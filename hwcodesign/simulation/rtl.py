@@ -21,7 +21,7 @@ from hwcodesign.runtime import register_map as registers
 from hwcodesign.runtime.modes import ExitControl
 from hwcodesign.runtime.records import FLAG_FINAL, RECORD_DTYPE, Records
 from hwcodesign.simulation.probes import counters, probes, wrapper_name
-from hwcodesign.simulation.project import read_accelerator
+from hwcodesign.simulation.project import read_project
 from hwcodesign.simulation.verilation import Verilation, verilate
 
 #: Samples of one batch, each batch through a freshly reset accelerator. A constant, not a matter of cores, so that
@@ -102,7 +102,7 @@ class RtlSimulation:
             ToolError: Verilator or g++ is missing.
             DesignError: the design has no RTL.
         """
-        project = read_accelerator(self.folder / FOLDER)
+        project = read_project(self.folder / FOLDER)
         wrapper = wrapper_name(self.accelerator)
         simulation = project.folder / "simulation"
         what = Verilation(

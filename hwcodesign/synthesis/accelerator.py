@@ -9,7 +9,7 @@ from typing import Any
 
 from hwcodesign.design import Design
 from hwcodesign.errors import DesignError
-from hwcodesign.simulation.project import read_accelerator
+from hwcodesign.simulation.project import read_project
 from hwcodesign.simulation.rtl import FOLDER
 from hwcodesign.synthesis.ecp5 import PostRoute, fmax
 from hwcodesign.synthesis.resources import Resources
@@ -72,8 +72,8 @@ def accelerator_resources(design: Design, say: Callable[[str], None] = lambda _:
     """
     if not design.has_rtl:
         raise DesignError("the design was compiled without RTL: compile it with backend='streamrtl'")
-    project = read_accelerator(design.folder / FOLDER)
-    roms = {f"roms/{path.name}": path.read_text() for path in sorted(project.roms.glob("*.hex"))}
+    project = read_project(design.folder / FOLDER)
+    roms = project.rom_texts
     cache: Path = design.folder / CACHE
     found = []
     families: tuple[Family, ...] = ("xc7", "xcup")

@@ -37,52 +37,53 @@ module constant_sum
   localparam int unsigned MaxTerms = Simd * ((WeightWidth + 1) / 2);
   localparam int unsigned Levels = unsigned'($clog2(MaxTerms));
 
-  typedef struct packed {
-    logic negative;
-    logic [15:0] shift;
-    logic [31:0] operand;
-  } term_t;
-  // count of them are there, sorted by their shifts
+  // Largest value of an operand, and the least one's magnitude
+  localparam longint Largest = In.is_signed ? (64'sd1 <<< (InWidth - 1)) - 1 : (64'sd1 <<< InWidth) - 1;
+  localparam longint Least = In.is_signed ? 64'sd1 <<< (InWidth - 1) : 0;
+
+  typedef logic [MaxTerms-1:0] signs_t;
+  typedef logic [MaxTerms-1:0][index_bits(WeightWidth)-1:0] shifts_t;
+  // count terms, sorted by their shifts: sign, power of two, operand of each
   typedef struct packed {
     logic [31:0] count;
-    term_t [MaxTerms-1:0] terms;
+    signs_t negative;
+    shifts_t shift;
+    logic [MaxTerms-1:0][index_bits(Simd)-1:0] operand;
   } terms_t;
 
   // Of w the digit at bit b is that of (3w - w) / 2: plus where 3w alone has bit b + 1, minus where w alone has it
   function automatic terms_t terms_of(input logic [Simd-1:0][WeightWidth-1:0] weights);
     logic [WeightWidth+1:0] once, thrice;
+    int term;
+    term = 0;
     terms_of = '0;
     for (int b = 0; b < int'(WeightWidth); b++) begin
       for (int i = 0; i < int'(Simd); i++) begin
         once = (WeightWidth + 2)'(signed'(weights[i]));
         thrice = once + (once << 1);
         if (once[b+1] != thrice[b+1]) begin
-          terms_of.terms[terms_of.count] = '{negative: once[b+1], shift: 16'(b), operand: 32'(i)};
-          terms_of.count = terms_of.count + 1;
+          terms_of.negative[term] = once[b+1];
+          terms_of.shift[term] = index_bits(WeightWidth)'(b);
+          terms_of.operand[term] = index_bits(Simd)'(i);
+          term = term + 1;
         end
       end
     end
+    terms_of.count = term;
   endfunction
 
-  // Bits of the sum of the terms [from, to), as a multiple of the first one's power of two, with that one's sign. A term
-  // of 2^k times an operand adds 2^k units to the range's two ends, by its sign and that of the operands.
-  function automatic int unsigned bits_of(input terms_t of, input int from, input int to);
-    longint low, high, ends;
-    low = 0;
-    high = 0;
+  // Bits of the sum of the terms [from, to), as a multiple of the first one's power of two, with that one's sign
+  function automatic int unsigned bits_of(input signs_t negative, input shifts_t shift, input int from, input int to);
+    longint like, unlike, high, low;
+    like = 0;
+    unlike = 0;
     for (int t = from; t < to; t++) begin
-      ends = 64'sd1 <<< (of.terms[t].shift - of.terms[from].shift);
-      if (of.terms[t].negative == of.terms[from].negative) begin
-        high += ends * (In.is_signed ? (64'sd1 <<< (InWidth - 1)) - 1 : (64'sd1 <<< InWidth) - 1);
-        low += In.is_signed ? ends * (64'sd1 <<< (InWidth - 1)) : 0;
-      end else begin
-        low += ends * (In.is_signed ? (64'sd1 <<< (InWidth - 1)) - 1 : (64'sd1 <<< InWidth) - 1);
-        high += In.is_signed ? ends * (64'sd1 <<< (InWidth - 1)) : 0;
-      end
+      if (negative[t] == negative[from]) like = like + (64'sd1 <<< (shift[t] - shift[from]));
+      else unlike = unlike + (64'sd1 <<< (shift[t] - shift[from]));
     end
-    // low counts downwards: the least value is -low
-    bits_of = 1;
-    while (((64'sd1 <<< (bits_of - 1)) <= high) || ((64'sd1 <<< (bits_of - 1)) < low)) bits_of = bits_of + 1;
+    high = like * Largest + unlike * Least;
+    low = like * Least + unlike * Largest;  // downwards
+    return unsigned'(1 + ($clog2(high + 1) > $clog2(low) ? $clog2(high + 1) : $clog2(low)));
   endfunction
 
   logic [Sets-1:0][Simd-1:0][InWidth-1:0] operands_q;
@@ -92,6 +93,8 @@ module constant_sum
   for (genvar pe = 0; pe < Pe; pe++) begin : gen_pe
     localparam terms_t Terms = terms_of(Weights[pe]);
     localparam int unsigned Count = Terms.count;
+    localparam signs_t Negative = Terms.negative;
+    localparam shifts_t Shift = Terms.shift;
 
     for (genvar level = 0; level <= Levels; level++) begin : gen_level
       localparam int unsigned Nodes = Count > 0 ? (Count + (1 << level) - 1) >> level : 1;
@@ -100,28 +103,28 @@ module constant_sum
         localparam int unsigned From = i << level;
         localparam int unsigned To = (i + 1) << level < Count ? (i + 1) << level : Count;
         localparam int unsigned Half = level > 0 ? From + (1 << (level - 1)) : To;
-        localparam int unsigned Bits = From < To ? bits_of(Terms, From, To) : 1;
+        localparam int unsigned Bits = From < To ? bits_of(Negative, Shift, From, To) : 1;
         logic signed [Bits-1:0] node;
 
         if (From >= To) begin : gen_nothing
           assign node = '0;
         end else if (level == 0) begin : gen_term
           assign node = Bits'(signed'({
-            In.is_signed & operands_q[Sets==1?0 : pe][Terms.terms[From].operand][InWidth-1],
-            operands_q[Sets==1?0 : pe][Terms.terms[From].operand]
+            In.is_signed & operands_q[Sets==1?0 : pe][Terms.operand[From]][InWidth-1],
+            operands_q[Sets==1?0 : pe][Terms.operand[From]]
           }));
         end else if (Half >= To) begin : gen_one
           always_ff @(posedge clk_i) if (enable_i) node <= gen_pe[pe].gen_level[level-1].gen_node[2*i].node;
         end else begin : gen_two
-          localparam int unsigned Shift = 32'(Terms.terms[Half].shift) - 32'(Terms.terms[From].shift);
+          localparam int unsigned Further = 32'(Shift[Half]) - 32'(Shift[From]);
           logic signed [Bits-1:0] left, right;
 
           assign left = Bits'(gen_pe[pe].gen_level[level-1].gen_node[2*i].node);
           assign right = Bits'(gen_pe[pe].gen_level[level-1].gen_node[2*i+1].node);
-          if (Terms.terms[Half].negative == Terms.terms[From].negative) begin : gen_add
-            always_ff @(posedge clk_i) if (enable_i) node <= left + (right <<< Shift);
+          if (Negative[Half] == Negative[From]) begin : gen_add
+            always_ff @(posedge clk_i) if (enable_i) node <= left + (right <<< Further);
           end else begin : gen_subtract
-            always_ff @(posedge clk_i) if (enable_i) node <= left - (right <<< Shift);
+            always_ff @(posedge clk_i) if (enable_i) node <= left - (right <<< Further);
           end
         end
       end
@@ -129,8 +132,8 @@ module constant_sum
 
     // The first term's power of two and sign are still to be applied; where there is no term, all is zero
     logic signed [SumWidth-1:0] sum;
-    assign sum = SumWidth'(gen_level[Levels].gen_node[0].node) <<< Terms.terms[0].shift;
-    assign sums_o[pe] = Terms.terms[0].negative ? -sum : sum;
+    assign sum = SumWidth'(gen_level[Levels].gen_node[0].node) <<< Shift[0];
+    assign sums_o[pe] = Negative[0] ? -sum : sum;
   end
 
 endmodule

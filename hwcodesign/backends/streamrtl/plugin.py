@@ -26,6 +26,9 @@ from numpy.typing import NDArray
 from hwcodesign.backends.lowering import cast_values, lower_graph
 from hwcodesign.errors import FormatError, ImagesError, SettingsError, SimulationError
 from hwcodesign.kernels import Segment
+from hwcodesign.simulation.project import read_project
+from hwcodesign.synthesis import Resources, synthesise
+from hwcodesign.synthesis.yosys import Family
 
 if TYPE_CHECKING:
     from hwcodesign.simulation.verilated import VerilatedSegment
@@ -104,6 +107,23 @@ class StreamRTLBackend(FPGABackend):  # type: ignore[misc]  # hls4ml has no type
     def compile(self, model: Any) -> str:
         """Compile what was written with Verilator; returns the library, which ModelGraph loads."""
         return str(_simulation(model).library())
+
+    def build(self, model: Any, family: Family = "xc7", *, by_module: bool = False) -> Resources:
+        """Synthesise what was written with Yosys; its figures, not Vivado's.
+
+        Args:
+            family: "xc7" (7 series) or "xcup" (UltraScale+).
+            by_module: also give figures of each instance.
+
+        Raises:
+            DesignError: nothing was written.
+            ToolError: Yosys is missing or fails.
+        """
+        project = read_project(Path(model.config.get_output_dir()))
+        cache = project.folder / "synthesis"
+        return synthesise(
+            project.sources, project.top, family, roms=project.rom_texts, by_module=by_module, cache=cache
+        )
 
     def predict(self, model: Any, x: NDArray[Any], on: str = "rtl") -> NDArray[Any]:
         """Run samples through the compiled RTL, cycle by cycle.
