@@ -7,6 +7,9 @@ asserts that windows do not overlap although it computes those that do.
 
 from __future__ import annotations
 
+import contextlib
+import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,13 +31,37 @@ def generate_graph(seed: int, samples: int = 12) -> GeneratedGraph:
 
 
 def vitis_predict(model: Any, x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """hls4ml's C++ of a model converted for Vitis, compiled and run."""
+    """hls4ml's C++ of a model converted for Vitis, compiled and run.
+
+    Raises:
+        AssertionError: its streams were empty when they were read, or were not when all was done: it is no reference.
+    """
     with quiet():
         model.write()
         script = Path(model.config.get_output_dir()) / "build_lib.sh"
         script.write_text(script.read_text().replace("-O3", "-O0 -DNDEBUG -fno-exceptions -w"))
         model._compile()
-        return np.asarray(model.predict(x), np.float64)
+    with _printed() as lines:
+        outputs = np.asarray(model.predict(x), np.float64)
+    assert not any("Hls::stream" in line for line in lines), lines[0]
+    return outputs
+
+
+@contextlib.contextmanager
+def _printed() -> Iterator[list[str]]:
+    """What C++ prints meanwhile, line by line."""
+    lines: list[str] = []
+    sys.stdout.flush()
+    terminal = os.dup(1)
+    with tempfile.TemporaryFile("w+") as file:
+        os.dup2(file.fileno(), 1)
+        try:
+            yield lines
+        finally:
+            os.dup2(terminal, 1)
+            os.close(terminal)
+            file.seek(0)
+            lines += file.read().splitlines()
 
 
 def graph_lines(count: int, on: str = "software", first: int = 0) -> Iterator[tuple[str, str, Agreement]]:

@@ -50,18 +50,22 @@ def test_a_network_of_quantised_layers_compiles() -> None:
     ("first", "message"),
     [
         (
-            nn.Sequential(conv(), nn.BatchNorm2d(4)),
-            r"stage0: layer \w+ of class BatchNorm.* \(merge batch norm",
+            nn.Sequential(conv(), nn.Sigmoid()),
+            r"stage0: layer \w+ of class Activation is sigmoid, which has no exact kernel; use relu",
         ),
-        (nn.Sequential(conv(), nn.Sigmoid()), r"stage0: activation sigmoid of \w+ has no exact kernel; use relu"),
         (nn.Sequential(conv(), nn.AvgPool2d(3, 1, 1)), r"hls4ml cannot take stage0: .* AveragePool"),
-        (nn.Sequential(conv(), nn.MaxPool2d(3, 1, 1)), r"stage0: max-pooling \w+ is padded"),
+        (nn.Sequential(conv(), nn.MaxPool2d(3, 1, 1)), r"stage0: layer \w+ of class Pooling2D is padded"),
     ],
-    ids=["batch norm", "sigmoid", "average pooling", "padded max-pooling"],
+    ids=["sigmoid", "average pooling", "padded max-pooling"],
 )
 def test_a_layer_without_an_exact_kernel_is_refused_by_name(first: nn.Module, message: str) -> None:
     with pytest.raises(UnsupportedLayerError, match=message):
         check_compiles(network(first), ConversionSettings(), "pynq-z2")
+
+
+def test_a_norm_whose_scale_is_not_quantised_is_refused() -> None:
+    with pytest.raises(FormatError, match=r"stage0: the scale of layer \w+ is not on the grid .* merge batch norm"):
+        check_compiles(network(nn.Sequential(conv(), nn.BatchNorm2d(4))), ConversionSettings(), "pynq-z2")
 
 
 def test_weights_that_are_not_quantised_are_refused() -> None:

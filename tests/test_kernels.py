@@ -22,12 +22,17 @@ from hwcodesign.kernels import (
     KERNELS,
     Activation,
     Add,
+    Affine,
+    AveragePool2D,
+    Concatenate,
     Conv2D,
     Dense,
+    GlobalPool,
     Kernel,
     MaxPool2D,
     Reshape,
     Segment,
+    Transpose,
     kernel_from_json,
     kernel_to_json,
 )
@@ -556,7 +561,15 @@ def every_kernel() -> list[Kernel]:
         Activation("relu", (INPUT,), (fmt,), ((6, 6, 2),), source, (6, 6, 2), True),
         Add("sum", ("a", "b"), (source, fmt), ((6, 6, 2), (6, 6, 2)), fmt, (6, 6, 2)),
         Reshape("flat", ("relu",), (source,), ((6, 6, 2),), source, (72,)),
-    ]
+        AveragePool2D(
+            "mean", ("relu",), (source,), ((6, 6, 2),), fmt, (3, 3, 2), (2, 3), (2, 2), WIDE, padding=(0, 0, 0, 1)
+        ),
+        GlobalPool("whole", ("relu",), (source,), ((6, 6, 2),), fmt, (2,), maximum=False, accumulator=WIDE),
+        Affine("norm", ("relu",), (source,), ((6, 6, 2),), fmt, (6, 6, 2), np.array([3.0, -2]), np.array([1.0, 7]),
+               FixedPoint(4, 1), FixedPoint(5, 5), 2),
+        Concatenate("both", ("a", "b"), (source, fmt), ((6, 6, 2), (6, 6, 1)), fmt, (6, 6, 3)),
+        Transpose("turn", ("relu",), (source,), ((6, 6, 2),), source, (2, 6, 6), (2, 0, 1)),
+    ]  # fmt: skip
 
 
 def test_every_kind_of_kernel_is_tried_here() -> None:
@@ -592,7 +605,8 @@ def test_a_kernel_is_the_same_after_json_and_npz(kernel: Kernel, tmp_path: Path)
 
 def test_a_stored_kernel_of_an_unknown_kind_is_refused_with_those_known() -> None:
     with pytest.raises(
-        DesignError, match=r"kernel kind 'attention' is unknown.*activation, add, conv2d, dense, max_pool2d"
+        DesignError,
+        match=r"kernel kind 'attention' is unknown.*activation, add, affine, average_pool2d, concatenate, conv2d",
     ):
         kernel_from_json({"kind": "attention"}, {})
 

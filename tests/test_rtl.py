@@ -16,6 +16,9 @@ from hwcodesign.backends.streamrtl.accelerator_source import channels
 from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.design import Design
 from hwcodesign.errors import DesignError, SettingsError, SimulationError, ToolError
+from hwcodesign.kernels.movement_timing import Split
+from hwcodesign.kernels.pace import settle
+from hwcodesign.kernels.timing import Node, Pipeline, Queue
 from hwcodesign.runtime import software
 from hwcodesign.runtime.modes import ExitControl, exit_control
 from hwcodesign.runtime.records import FLAG_FINAL, Records, final_records
@@ -166,6 +169,52 @@ def test_cycles_are_the_predicted_ones(design: Design, images: small.Codes) -> N
     for measured in found:
         assert measured.latency[0] == measured.latency[1]
         assert measured.interval[0] == measured.interval[1]
+
+
+@needs_compiler
+@pytest.mark.parametrize(
+    ("exits", "buffer_samples", "intervals"),
+    [
+        (1, 1, [3]),  # more samples are on their way than there are blocks
+        (3, 2, [10.5, 10.5, 10.5]),  # one waits in a buffer for the decision on the one before
+        (5, 1, [14, 14, 14, 14, 14]),  # it takes many samples until the buffers are as full as they get
+    ],
+)
+def test_small_samples_keep_the_predicted_pace(
+    exits: int, buffer_samples: int, intervals: list[float], tmp_path: Path
+) -> None:
+    accelerator = small.steered(f"brisk{exits}", exits, buffer_samples=buffer_samples)
+    simulation, cycles = written(accelerator, tmp_path), Hardware.of(accelerator).to_json()
+    assert [exit_["interval"] for exit_ in cycles["exits"]] == intervals
+    codes = small.steered_images(accelerator, np.zeros(500, np.int64))
+    for measured in measure_exits(simulation, cycles, codes[:3]):
+        assert measured.latency[0] == measured.latency[1]
+        assert measured.interval[0] == measured.interval[1]
+    for k, interval in enumerate(intervals):
+        left = simulation.run(codes, exit_control(accelerator.policy, "subnet", leave_at=k)).left
+        assert left[-1] - left[-101] == 100 * interval, "in the long run as well"
+
+
+def test_the_pace_of_a_network_is_that_of_its_rhythm() -> None:
+    """A queue of two before a kernel that takes three cycles; and two kernels whose beats do not fit each other."""
+    even = settle([Node(Queue(2), (-1,)), Node(Pipeline(folds=3), (0,))], 1, 1)
+    assert (even.interval, even.period) == (3, 1)
+    assert isinstance(even.interval, int)
+    uneven = settle([Node(Pipeline(folds=3), (-1,)), Node(Pipeline(beats=2), (0,)), Node(Split(3), (1,))], 1, 1)
+    assert uneven.interval == 2
+    assert uneven.period == 3
+
+
+def test_a_rhythm_that_is_too_long_to_wait_for_is_the_mean_of_what_was_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hwcodesign.kernels.pace._MOST_CYCLES", 0)
+    last = Hardware.of(small.steered("brisk5", 5)).exits[4]
+    assert (last.interval, last.settled, last.period) == (16.5, 3, 2)
+
+
+@pytest.mark.parametrize("broken", [Queue(0), Pipeline(folds=0)])
+def test_a_network_that_stands_still_is_refused(broken: Queue | Pipeline) -> None:
+    with pytest.raises(SimulationError, match="stands still after 0 samples"):
+        settle([Node(broken, (-1,))], 1, 1)
 
 
 @needs_compiler

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -77,7 +78,9 @@ def graph_of(layers: Sequence[Layer], types: dict[str, dict[str, str]], backend:
         "LayerName": {name: {"Precision": precision} for name, precision in types.items()},
     }
     with quiet():
-        return ModelGraph.from_layer_list(config, list(layers), [layers[0]["name"]], [layers[-1]["name"]])
+        return ModelGraph.from_layer_list(
+            config, copy.deepcopy(list(layers)), [layers[0]["name"]], [layers[-1]["name"]]
+        )
 
 
 def pooled(shape: list[int]) -> list[Layer]:
@@ -352,7 +355,10 @@ def test_a_layer_without_an_exact_kernel_is_refused_by_name_and_class(
 def test_a_graph_of_two_outputs_is_refused(tmp_path: Path) -> None:
     layers = pooled([4, 5, 3])[:3]
     config = create_config(output_dir=str(tmp_path), project_name="layers", backend="StreamRTL", io_type="io_stream")
-    config["HLSConfig"] = {"Model": {"Precision": {"default": "fixed<16,8>"}, "ReuseFactor": 1}}
+    config["HLSConfig"] = {
+        "Model": {"Precision": {"default": "fixed<24,16>"}, "ReuseFactor": 1},
+        "LayerName": {"x": {"Precision": {"result": "fixed<8,4>"}}},
+    }
     with quiet():
         model = ModelGraph.from_layer_list(config, layers, ["x"], ["mean", "most"])
     with pytest.raises(UnsupportedLayerError, match="a segment has one output"):

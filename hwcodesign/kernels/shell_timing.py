@@ -147,3 +147,29 @@ class _BufferState:
             self.offered, self.beat = True, (self.beat + 1) % of.beats
         elif output:
             self.offered = False
+
+
+@dataclass(frozen=True)
+class Packer:
+    """Records to words, two each (record_pack); its output is a record's last word."""
+
+    def fresh(self) -> State:
+        return _PackerState(self)
+
+
+@dataclass
+class _PackerState:
+    of: Packer
+    word: int = 0  # that is offered: the first or the second; 0: none
+
+    def valid(self) -> bool:
+        return self.word == 2
+
+    def ready(self, inputs: Sequence[bool], output: bool) -> Sequence[bool]:
+        return [self.word == 0 or (self.word == 2 and output)]
+
+    def clock(self, inputs: Sequence[bool], output: bool) -> None:
+        if self.word == 1:  # taken at once
+            self.word = 2
+        elif self.ready(inputs, output)[0]:
+            self.word = int(inputs[0])

@@ -11,7 +11,7 @@ at the clock edge, every node takes note of the transfers (valid and ready) at i
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -125,9 +125,8 @@ class Windows:
 @dataclass
 class _WindowsState:
     of: Windows
-    row: int = 0  # absolute, of the next pixel to be written
+    row: int = 0  # of the next pixel to be written; counted on from the sample of the present pass
     column: int = 0
-    sample: int = 0  # of the present pass
     pass_: int = 0
     read: int = 0  # columns read in this pass
     waiting: bool = False  # a window that has not been taken
@@ -154,14 +153,14 @@ class _WindowsState:
 
     @property
     def _base(self) -> int:
-        return self.sample * self.of.height + self._first_row(self.pass_)
+        return self._first_row(self.pass_)
 
     @property
     def _next_base(self) -> int:
         of = self.of
         if self.pass_ == of.out_height - 1:
-            return (self.sample + 1) * of.height
-        return self.sample * of.height + self._first_row(self.pass_ + 1)
+            return of.height
+        return self._first_row(self.pass_ + 1)
 
     def _first_row(self, pass_: int) -> int:
         """The first row of the image that a pass keeps."""
@@ -172,8 +171,7 @@ class _WindowsState:
         if self.read >= of.width:
             return True
         # a pass wholly above the image waits for its first row, lest windows come of a sample that never does
-        last = min(max(self.pass_ * of.stride[0] - of.pad_top + of.kernel[0] - 1, 0), of.height - 1)
-        needed = self.sample * of.height + last
+        needed = min(max(self.pass_ * of.stride[0] - of.pad_top + of.kernel[0] - 1, 0), of.height - 1)
         return self.row > needed or (self.row == needed and self.column > self.read)
 
     def _step(self) -> None:
@@ -184,7 +182,7 @@ class _WindowsState:
         if self.read == of.columns:
             self.read, self.pass_ = 0, self.pass_ + 1
             if self.pass_ == of.out_height:
-                self.pass_, self.sample = 0, self.sample + 1
+                self.pass_, self.row = 0, self.row - of.height
 
 
 @dataclass(frozen=True)
@@ -304,6 +302,11 @@ class Network:
             self._clock_fork(source, readers, valid[source], ready)
         return offered and output[-1], valid[last]
 
+    @property
+    def state(self) -> Hashable:
+        """All that decides what comes next."""
+        return tuple(map(_frozen, self.states)), tuple(map(tuple, self.done.values()))
+
     def level(self, node: int) -> int:
         """Beats that a queue holds."""
         state = self.states[node]
@@ -322,3 +325,12 @@ class Network:
         done = [before or ready[reader] for before, reader in zip(self.done[source], readers, strict=True)]
         self.moved = self.moved or done != self.done[source]
         self.done[source] = [False] * len(readers) if all(done) else done
+
+
+def _frozen(value: object) -> Hashable:
+    """A state's fields, or one of them, as something to compare."""
+    if isinstance(value, int):
+        return value
+    if isinstance(value, deque):
+        return tuple(value)
+    return tuple(_frozen(item) for name, item in vars(value).items() if name != "of")

@@ -125,13 +125,13 @@ class ExitCycles(TypedDict):
 
     Keys:
         latency_predicted, latency: of a sample alone, from its first input word to its record.
-        interval_predicted, interval: between records.
+        interval_predicted, interval: between records in the long run, as a mean.
     """
 
     latency_predicted: int
     latency: int
-    interval_predicted: int
-    interval: int
+    interval_predicted: float
+    interval: float
 
 
 class HardwareReport(TypedDict):

@@ -162,8 +162,8 @@ def _cycles(hardware: HardwareReport) -> Table:
             Cell(f"exit {k}"),
             Cell(f"{exit_['latency']:,}"),
             Cell(f"{exit_['latency_predicted']:,}"),
-            Cell(f"{exit_['interval']:,}"),
-            Cell(f"{exit_['interval_predicted']:,}"),
+            Cell(_interval(exit_["interval"])),
+            Cell(_interval(exit_["interval_predicted"])),
         )
         for k, exit_ in enumerate(hardware["exits"])
     )
@@ -181,6 +181,10 @@ def _cycles(hardware: HardwareReport) -> Table:
     )
     headings = ("", "latency, simulated", "predicted", "interval, simulated", "predicted")
     return Table("Cycles of the RTL, if all images left there", headings, rows, notes)
+
+
+def _interval(cycles: float) -> str:
+    return f"{cycles:,}" if isinstance(cycles, int) else f"{cycles:,.1f}"
 
 
 def _criteria(report: Report) -> Table:

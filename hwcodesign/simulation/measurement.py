@@ -10,12 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwcodesign.errors import DesignError
+from hwcodesign.kernels.pace import mean_interval
 from hwcodesign.policies import subnet_codes
 from hwcodesign.runtime.modes import ExitControl
 from hwcodesign.simulation.rtl import RtlRun, RtlSimulation
-
-#: Samples in a row by which an interval is measured: as many as the prediction looks at.
-_ROW = 6
 
 
 @dataclass(frozen=True)
@@ -24,11 +22,11 @@ class ExitMeasurement:
 
     Attributes:
         latency: (predicted, simulated) of a sample alone, from its first word accepted to its record offered.
-        interval: (predicted, simulated) between records.
+        interval: (predicted, simulated) between records in the long run.
     """
 
     latency: tuple[int, int]
-    interval: tuple[int, int]
+    interval: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -65,11 +63,12 @@ def measure_exits(
     for k, predicted in enumerate(cycles["exits"]):
         control = ExitControl(subnet_codes(exits, k), anytime=False)
         alone = simulation.run(codes[:1], control)
-        row = simulation.run(np.resize(codes, (_ROW, *codes.shape[1:])), control)
+        settled, period = predicted["settled"], predicted["period"]
+        row = simulation.run(np.resize(codes, (settled + period + 1, *codes.shape[1:])), control)
         found.append(
             ExitMeasurement(
                 (predicted["latency"], int(alone.records["cycles"][0])),
-                (predicted["interval"], int(row.left[-1] - row.left[-2])),
+                (predicted["interval"], mean_interval(row.left.tolist(), settled, period)),
             )
         )
     return tuple(found)

@@ -223,6 +223,15 @@ module mac_array
     if (enable && cast_q) out_data_o <= (Outputs * ResultWidth)'({results, out_data_o} >> (Pe * ResultWidth));
   end
 
+`ifndef SYNTHESIS
+  always_ff @(posedge clk_i) begin
+    if (rst_ni) begin
+      assert (in_valid_i || (group_q == '0 && step_q == '0))
+      else $error("a beat was withdrawn between its folds (%m)");
+    end
+  end
+`endif
+
 endmodule
 
 `default_nettype wire

@@ -12,12 +12,15 @@ from beats import pack, seeded
 from ports import Ports, Sink, Source
 from records import Record, Sample
 
+from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.kernels.decision import Decision
 from hwcodesign.policies import NEVER, ExitPolicy
 
-POLICY = ExitPolicy.from_json(json.loads(os.environ["HWC_POLICY"]))
-EXIT = int(os.environ["HWC_EXIT"])
-UNIT = Decision.of(POLICY, EXIT, int(os.environ["HWC_PER_CYCLE"]))
+CASE = json.loads(os.environ["HWC_CASE"])
+LOGITS = FixedPoint.from_json(CASE["logits"])
+POLICY = ExitPolicy.build(CASE["criterion"], [LOGITS] * CASE["exits"], CASE["classes"], temperature=CASE["temperature"])
+EXIT = CASE["exit_index"]
+UNIT = Decision.of(POLICY, EXIT, CASE["per_cycle"])
 SAMPLES = 60
 
 

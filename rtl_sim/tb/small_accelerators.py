@@ -33,21 +33,20 @@ _STEERED_LOGITS = FixedPoint(8, 8, True, "RND_CONV", "SAT")  # type: ignore[arg-
 _STEERED_THRESHOLD = 16
 _STEERED_GAIN = 16
 #: (channels, rows, columns) by number of exits: from one beat a sample to seven.
-STEERED_SHAPES: dict[int, Shape] = {2: (1, 1, 3), 3: (2, 2, 1), 4: (1, 1, 5), 5: (7, 1, 1)}
+STEERED_SHAPES: dict[int, Shape] = {1: (3, 1, 1), 2: (1, 1, 3), 3: (2, 2, 1), 4: (1, 1, 5), 5: (7, 1, 1)}
 
 
-def plain(name: str, *, exits: int = 3, criterion: str = "margin", seed: int = 0, slow: bool = True) -> Accelerator:
+def plain(name: str, *, exits: int = 3, criterion: str = "margin", seed: int = 0) -> Accelerator:
     """Convolutions with random weights on 5x5 pixels, four input words a sample, in which 7 lanes are padding.
 
     Thresholds are such that about a third of random images leaves at each exit.
 
     Args:
-        exits: 2 or 3.
-        slow: fold the later stages, so that samples wait in the buffers before them.
+        exits: 2 or 3. The second stage is the slowest, so that samples wait in the buffer before it.
     """
     rng = np.random.default_rng(seed)
     shapes = ((5, 5, 1), (5, 5, 2), (3, 3, 3), (3, 3, 2))
-    reuse = ((1, 4), (12 if slow else 1, 3), (3 if slow else 1, 9))
+    reuse = ((1, 4), (12, 3), (3, 9))
     stages = [
         _stage(rng, k, shapes[k], shapes[k + 1], kernel=3 if k < 2 else 1, stride=2 if k == 1 else 1, reuse=reuse[k][0])
         for k in range(exits)
@@ -59,8 +58,8 @@ def plain(name: str, *, exits: int = 3, criterion: str = "margin", seed: int = 0
 
 
 def pair() -> tuple[Accelerator, Accelerator]:
-    """Two that may stand in one design, as unlike as they can be."""
-    return plain("first", criterion="entropy"), plain("second", seed=5, exits=2, slow=False)
+    """Two that may stand in one design."""
+    return plain("first", criterion="entropy"), plain("second", seed=5, exits=2)
 
 
 def images(accelerator: Accelerator, samples: int, seed: int = 0) -> Codes:
@@ -73,10 +72,10 @@ def steered(name: str, exits: int, *, buffer_samples: int = 1) -> Accelerator:
     """Stages pass their input on; head k looks at pixel k, whose sign is the class of a sample that leaves.
 
     Buffers hold the least that they may. Heads and decisions are slower than stages at even exits, and as fast at odd
-    ones.
+    ones and at an only one.
 
     Args:
-        exits: 2 to 5.
+        exits: 1 to 5.
     """
     channels, height, width = STEERED_SHAPES[exits]
     shape, elements = (height, width, channels), height * width * channels
@@ -84,7 +83,7 @@ def steered(name: str, exits: int, *, buffer_samples: int = 1) -> Accelerator:
     accumulator = FixedPoint(16, 16, signed=True)
     stages, heads = [], []
     for k in range(exits):
-        reuse = 1 if k % 2 else 4
+        reuse = 1 if k % 2 or exits == 1 else 4
         none = np.zeros(channels)
         copy = Conv2D(
             "copy", ("input",), (_STEERED,), (shape,), _STEERED, shape, identity, none, FixedPoint(2, 2, signed=True),

@@ -133,9 +133,14 @@ class Reading:
         else:
             codes = fmt.encode(values)
             if not np.array_equal(codes * fmt.scale, values):
+                remedy = (
+                    "merge batch normalisation into the layer before it"
+                    if layer.class_name == "BatchNormalization"
+                    else "quantise it with a fixed-point quantiser, for example by hwcodesign.layers"
+                )
                 raise FormatError(
                     f"the {name} of layer {layer.name} is not on the grid of {fmt}, the type that hls4ml gives it: "
-                    "quantise it with a fixed-point quantiser, for example by hwcodesign.layers"
+                    f"{remedy}"
                 )
         if name == "weight" and layer.get_attr("_weights_transposed", False):
             codes = np.moveaxis(codes, 0, -1)  # the resource strategy puts outputs first

@@ -9,13 +9,14 @@ from hwcodesign.accelerator import Accelerator
 from hwcodesign.backends.streamrtl.netlist import Netlist
 from hwcodesign.images import lane_bits
 from hwcodesign.kernels.decision import Decision
-from hwcodesign.kernels.shell_timing import Buffer, Decider, Unpacker
+from hwcodesign.kernels.pace import settle
+from hwcodesign.kernels.shell_timing import Buffer, Decider, Packer, Unpacker
 from hwcodesign.kernels.timing import Node, Queue, run
 
 #: Samples that a pipeline is run for until its pace is steady.
 _SAMPLES = 6
-#: Words of a record, each of which takes a cycle to leave.
-_RECORD_WORDS = 2
+#: Cycles from the one in which a record is offered to that in which its last word leaves.
+_LEAVING = 3
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,15 @@ class ExitCycles:
 
     Attributes:
         latency: of a sample alone, from its first input word accepted to its record offered: the record's `cycles`.
-        interval: between records where every sample leaves at this exit.
+        interval: between records in the long run, where every sample leaves at this exit.
+        settled, period: the interval is a mean from sample `settled` on over `period` samples, after which they leave
+            as they did before.
     """
 
     latency: int
-    interval: int
+    interval: float
+    settled: int
+    period: int
 
 
 def accelerator_cycles(
@@ -65,19 +70,20 @@ def accelerator_cycles(
         placed: netlists of stage0, head0, stage1, …
         decisions: one per exit.
     """
-    found = []
-    for leave_at in range(accelerator.exits):
-        nodes, words = _nodes(accelerator, placed, decisions, leave_at)
-        ends = run(nodes, _SAMPLES, words, 1)
-        # the queue at the end offers a record one cycle after the decision did
-        found.append(ExitCycles(ends[0] - 1, max(_RECORD_WORDS, ends[-1] - ends[-2])))
-    return tuple(found)
+    return tuple(
+        _exit_cycles(*_nodes(accelerator, placed, decisions, leave_at)) for leave_at in range(accelerator.exits)
+    )
+
+
+def _exit_cycles(nodes: Sequence[Node], words: int) -> ExitCycles:
+    pace = settle(nodes, words, 1)
+    return ExitCycles(pace.ends[0] - _LEAVING, pace.interval, pace.settled, pace.period)
 
 
 def _nodes(
     accelerator: Accelerator, placed: Sequence[Netlist], decisions: Sequence[Decision], leave_at: int
 ) -> tuple[list[Node], int]:
-    """Stages up to an exit at which all samples leave, a queue for its records last; and input words of a sample."""
+    """Stages up to an exit at which all samples leave, and its records to their last words; input words of a sample."""
     source = accelerator.stages[0]
     pixels = placed[0].input_stream.beats
     unpacker = Unpacker(64 // lane_bits(source.input_format), source.input_shape[-1], pixels)
@@ -91,7 +97,7 @@ def _nodes(
         if k < accelerator.exits - 1:
             buffer = Buffer(accelerator.least_buffer_beats(k), accelerator.buffer_beats(k), keep=k < leave_at)
             nodes.append(Node(buffer, (feature, decision)))
-    return [*nodes, Node(Queue(), (decision,))], unpacker.words
+    return [*nodes, Node(Queue(), (decision,)), Node(Packer(), (len(nodes),))], unpacker.words
 
 
 def _extend(nodes: list[Node], placed: Netlist, source: int) -> int:

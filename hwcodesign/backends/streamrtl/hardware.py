@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
@@ -82,5 +82,5 @@ class Hardware:
                 for placed, cycles in zip(self.netlists, self.segments, strict=True)
             },
             "levels": list(self.levels),
-            "exits": [{"latency": cycles.latency, "interval": cycles.interval} for cycles in self.exits],
+            "exits": [asdict(cycles) for cycles in self.exits],
         }

@@ -80,12 +80,14 @@ class StreamRTLBackend(FPGABackend):  # type: ignore[misc]  # hls4ml has no type
     def init_layer(self, layer: Any) -> None:
         """Take over the reuse factor and the strategy that are configured for the layer, as they are."""
         config = layer.model.config
+        layer.set_attr("reuse_factor", int(config.get_reuse_factor(layer)))
+        if "weight" not in layer.weights:
+            return
         strategy = str(config.get_strategy(layer)).lower()
         strategy = "distributed_arithmetic" if strategy == "da" else strategy
         if strategy not in STRATEGIES:
             raise SettingsError(f"{layer.name}: strategy {strategy!r} is not one of {', '.join(STRATEGIES)}")
         layer.set_attr("strategy", strategy)
-        layer.set_attr("reuse_factor", int(config.get_reuse_factor(layer)))
 
     def segment(self, model: Any) -> Segment:
         """The kernels of a ModelGraph: as it was when it was last written, else as it is now.
