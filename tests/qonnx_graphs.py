@@ -15,7 +15,7 @@ from qonnx.transformation.channels_last import AbsorbChanFirstIntoMatMul, Conver
 from qonnx.transformation.infer_shapes import InferShapes
 from qonnx.util.cleanup import cleanup_model
 
-from tests.drawn_graphs import NAME, GeneratedGraph, draw_format, draw_samples, fold, quiet
+from tests.drawn_graphs import NAME, STRATEGIES, GeneratedGraph, draw_format, draw_samples, fold, quiet
 
 
 @dataclass
@@ -173,7 +173,7 @@ def qonnx_graph(rng: np.random.Generator, samples: int) -> GeneratedGraph:
     with quiet():
         onnx_model = drawing.model(shape)
     input_type = draw_format(rng)
-    reuse, strategy = drawing.pick(1, 2, 3, 6), str(rng.choice(["Latency", "Resource"]))
+    reuse, strategy = drawing.pick(1, 2, 3, 6), str(rng.choice(STRATEGIES))
 
     def convert(backend: str, folder: Path) -> Any:
         with quiet():

@@ -262,7 +262,7 @@ def foreign_policy() -> ExitPolicy:
 
 
 FAILURES: dict[str, tuple[dict[str, Any], type[HwcodesignError], str]] = {
-    "unknown backend": ({"backend": "magic"}, SettingsError, "backend 'magic' is not one of vitis"),
+    "unknown backend": ({"backend": "magic"}, SettingsError, "backend 'magic' is not one of streamrtl, vitis"),
     "unknown board": ({"board": "toaster"}, SettingsError, "toaster"),
     "no buffer": (
         {"buffer_samples": 0},

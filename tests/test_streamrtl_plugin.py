@@ -34,8 +34,8 @@ needs_gxx = pytest.mark.skipif(
     shutil.which("g++") is None, reason="g++ is not installed: nothing generated is compiled"
 )
 
-#: Convolutions with a join, two front ends; a sequence; poolings after padding.
-SEEDS = (9, 14, 28, 47)
+#: A sequence with a join; depthwise with joins; poolings after padding; strides, a norm and distributed arithmetic.
+SEEDS = (14, 27, 28, 41)
 WIDE = FixedPoint(20, 14)
 
 
@@ -370,7 +370,15 @@ def test_an_average_whose_accumulator_could_overflow_is_refused_with_the_type_th
     with pytest.raises(FormatError, match=r"layers: mean: the accumulator fixed<10,6,.*; fixed<13,9,.*> would do"):
         lower_graph(graph_of(pooled([4, 5, 3]), types, "StreamRTL", tmp_path))
     types = {**POOL_TYPES, "most": {"accum": "fixed<7,4>", "result": "fixed<8,4>"}}
-    with pytest.raises(FormatError, match=r"most: fixed<7,4,.* does not hold every value of fixed<8,4"):
+    with pytest.raises(UnsupportedLayerError, match=r"most .* compares in fixed<7,4,.* does not hold every fixed<8,4"):
+        lower_graph(graph_of(pooled([4, 5, 3]), types, "StreamRTL", tmp_path))
+
+
+def test_sums_in_a_type_without_its_most_negative_code_are_refused(tmp_path: Path) -> None:
+    types = {**POOL_TYPES, "mean": {"accum": "fixed<16,9,TRN,SAT_SYM>", "result": "fixed<8,4>"}}
+    with pytest.raises(
+        UnsupportedLayerError, match=r"mean .* lacks its most negative code; give it an accum type that"
+    ):
         lower_graph(graph_of(pooled([4, 5, 3]), types, "StreamRTL", tmp_path))
 
 

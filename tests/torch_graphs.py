@@ -14,7 +14,7 @@ from hls4ml.converters import convert_from_pytorch_model
 from hls4ml.utils import config_from_pytorch_model
 from torch import Tensor, nn
 
-from tests.drawn_graphs import NAME, GeneratedGraph, draw_format, draw_samples, fold, quiet
+from tests.drawn_graphs import NAME, STRATEGIES, GeneratedGraph, draw_format, draw_samples, fold, quiet
 
 
 @dataclass
@@ -158,7 +158,7 @@ def torch_graph(rng: np.random.Generator, samples: int) -> GeneratedGraph:
             for tensor in (layer.weight.data, layer.bias.data, layer.running_mean):
                 tensor.normal_()  # type: ignore[union-attr]
     conversion = str(rng.choice(["full", "internal"]))
-    reuse, strategy = plan.pick(1, 2, 3, 6), str(rng.choice(["Latency", "Resource"]))
+    reuse, strategy = plan.pick(1, 2, 3, 6), str(rng.choice(STRATEGIES))
     seed = int(rng.integers(1 << 31))
 
     def convert(backend: str, folder: Path) -> Any:

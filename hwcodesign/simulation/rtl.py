@@ -194,11 +194,13 @@ class RtlSimulation:
             np.zeros((samples, *probe.segment.output_shape), np.int32) if outputs else np.zeros(0, np.int32)
             for probe in probes(self.accelerator)
         ]
-        thresholds = np.array(control.codes, np.int32)
+        # arrays that C++ reads must have a name while it does
+        words, thresholds = np.ascontiguousarray(words), np.array(control.codes, np.int32)
+        room = np.array([array.size for array in arrays], np.int64)
         function = library.hwc_accelerator_run
         function.restype = ctypes.c_long
         count = function(
-            _pointer(np.ascontiguousarray(words)),
+            _pointer(words),
             ctypes.c_long(samples),
             ctypes.byref(settings),
             _pointer(thresholds),
@@ -207,7 +209,7 @@ class RtlSimulation:
             _pointer(left),
             _pointer(accepted),
             (ctypes.c_void_p * len(arrays))(*(array.ctypes.data for array in arrays)) if outputs else None,
-            _pointer(np.array([array.size for array in arrays], np.int64)),
+            _pointer(room),
             _pointer(latched),
             ctypes.byref(cycles),
             dump,

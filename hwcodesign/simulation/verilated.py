@@ -77,6 +77,8 @@ class VerilatedSegment:
             SimulationError: the segment hangs, or has output left over.
             ToolError: Verilator or g++ is missing.
         """
+        if waves is not None:
+            waves.parent.mkdir(parents=True, exist_ok=True)
         library = ctypes.CDLL(str(self.library(trace=waves is not None)))
         flat = np.ascontiguousarray(codes, np.int64)
         out = np.zeros((len(flat), *self.output_shape), np.int64)

@@ -6,7 +6,8 @@ from typing import Any
 
 from hwcodesign.backends.lowering.reading import Reading, lowers
 from hwcodesign.backends.lowering.weighted import check_windows, own_padding
-from hwcodesign.kernels import AveragePool2D, GlobalPool, MaxPool2D
+from hwcodesign.fixedpoint import FixedPoint, Overflow
+from hwcodesign.kernels import AveragePool2D, GlobalPool, Kernel, MaxPool2D
 
 
 @lowers("Pooling1D", "Pooling2D")
@@ -23,18 +24,32 @@ def _windows(layer: Any, reading: Reading) -> None:
     check_windows(layer, reading, pool, stride, int(layer.get_attr("n_filt")), padding)
     source = reading.sources[layer.inputs[0]]
     fields = {**reading.common(layer, [source]), "pool": pool, "stride": stride, "padding": padding}
-    accumulator = reading.format(layer, "accum", layer.get_attr("accum_t").precision)
-    if str(layer.get_attr("pool_op")) == "Average":
-        reading.bind(layer, reading.add(AveragePool2D(**fields, accumulator=accumulator)))
-        return
+    if _is_average(layer):
+        kernel: Kernel = AveragePool2D(**fields, accumulator=reading.accumulator(layer))
+    else:
+        _comparison(layer, reading, source)
+        kernel = MaxPool2D(**fields)
+    reading.bind(layer, reading.add(kernel))
+
+
+def _is_average(layer: Any) -> bool:
+    return str(layer.get_attr("pool_op")) == "Average"
+
+
+def _comparison(layer: Any, reading: Reading, source: str) -> FixedPoint:
+    """The format in which a maximum is found.
+
+    Raises:
+        UnsupportedLayerError: it does not hold every value of the input.
+    """
     fmt = reading.formats[source]
-    if not accumulator.holds(fmt.min_code, fmt.max_code, fmt.fraction):
+    used = reading.format(layer, "accum", layer.get_attr("accum_t").precision)
+    whole = used.overflow is not Overflow.SAT_SYM and used.holds(fmt.min_code, fmt.max_code, fmt.fraction)
+    if not whole and used.ap_type != fmt.ap_type:
         raise reading.unsupported(
-            layer,
-            f"compares in {accumulator}, which does not hold every {fmt}",
-            f"give it the accum type {fmt}",
+            layer, f"compares in {used}, which does not hold every {fmt}", f"give it the accum type {fmt}"
         )
-    reading.bind(layer, reading.add(MaxPool2D(**fields)))
+    return fmt
 
 
 @lowers("GlobalPooling1D", "GlobalPooling2D")
@@ -50,6 +65,8 @@ def _whole(layer: Any, reading: Reading) -> None:
             f"pools a stream of shape {shape} that has its channels first, so hls4ml itself would be wrong",
             "convert from PyTorch, or make it a depthwise convolution over the whole image with constant weights",
         )
-    accumulator = reading.format(layer, "accum", layer.get_attr("accum_t").precision)
-    maximum = str(layer.get_attr("pool_op")) == "Max"
-    reading.bind(layer, reading.add(GlobalPool(**reading.common(layer), maximum=maximum, accumulator=accumulator)))
+    fields = {**reading.common(layer), "maximum": not _is_average(layer)}
+    accumulator = (
+        reading.accumulator(layer) if _is_average(layer) else _comparison(layer, reading, reading.source(layer))
+    )
+    reading.bind(layer, reading.add(GlobalPool(**fields, accumulator=accumulator)))

@@ -10,7 +10,7 @@ import numpy as np
 
 from hwcodesign.backends.lowering.values import cast_values
 from hwcodesign.errors import FormatError, UnsupportedLayerError
-from hwcodesign.fixedpoint import Codes, FixedPoint
+from hwcodesign.fixedpoint import Codes, FixedPoint, Overflow
 from hwcodesign.kernels import INPUT, Activation, Kernel
 
 Padding = tuple[int, int, int, int]
@@ -104,6 +104,15 @@ class Reading:
             return FixedPoint.parse(str(precision))
         except FormatError as error:
             raise FormatError(f"the {name} type of layer {layer.name} ({layer.class_name}): {error}") from None
+
+    def accumulator(self, layer: Any) -> FixedPoint:
+        """The format in which the layer adds."""
+        fmt = self.format(layer, "accum", layer.get_attr("accum_t").precision)
+        if fmt.signed and fmt.overflow is Overflow.SAT_SYM:
+            raise self.unsupported(
+                layer, f"adds in {fmt}, which lacks its most negative code", "give it an accum type that wraps"
+            )
+        return fmt
 
     def shape(self, layer: Any, variable: Any) -> tuple[int, ...]:
         """Of a tensor; a sequence (length, channels) is an image of one row."""

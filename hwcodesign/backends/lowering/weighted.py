@@ -13,7 +13,7 @@ from hwcodesign.kernels import Conv2D, Dense
 def _weighted(layer: Any, reading: Reading) -> dict[str, Any]:
     """The fields of both kernels but their weights."""
     bias, bias_format = reading.constants(layer, "bias")
-    accumulator = reading.format(layer, "accum", layer.get_attr("accum_t").precision)
+    accumulator = reading.accumulator(layer)
     return {
         "bias": np.ravel(bias) * 2.0 ** (accumulator.fraction - bias_format.fraction),
         "accumulator": accumulator,
