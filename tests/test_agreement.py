@@ -1,4 +1,4 @@
-"""software == csim == Brevitas, on a sample of what `make verify` runs whole."""
+"""software == csim == RTL == Brevitas, on a sample of what `make verify` runs whole."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ import hwcodesign as hw
 from hwcodesign import layers
 from hwcodesign.backends.conversion import LayerSettings
 from hwcodesign.data import Dataset
-from hwcodesign.errors import MismatchError
+from hwcodesign.errors import MismatchError, ToolError
 from hwcodesign.kernels import Conv2D, Dense
 from hwcodesign.policies import CRITERIA
 from hwcodesign.runtime.records import RECORD_DTYPE
+from hwcodesign.simulation.verilator import find_verilator
 from hwcodesign.verification import (
     Agreement,
     brevitas_outputs,
@@ -28,15 +29,28 @@ from hwcodesign.verification import (
     compare_records,
     require_agreement,
 )
-from tests.campaign import verify_network
+from tests.campaign import rtl_lines, verify_network
 from tests.generated_networks import generate
 
 needs_gxx = pytest.mark.skipif(
     shutil.which("g++") is None, reason="g++ is not installed: nothing generated is compiled"
 )
 
+
+def _verilator_is_missing() -> str:
+    try:
+        find_verilator()
+    except ToolError as error:
+        return str(error)
+    return ""
+
+
+needs_verilator = pytest.mark.skipif(bool(_verilator_is_missing()), reason=_verilator_is_missing() or "-")
+
 #: Five exits with residual and strided stages; three exits with 82 classes; four exits with depthwise stages.
 SEEDS = (0, 1, 5)
+#: One with each of two criteria, folded at random.
+RTL_SEEDS = (0, 3)
 
 
 @needs_gxx
@@ -45,11 +59,20 @@ def test_every_backend_agrees_on_a_generated_network_under_every_criterion(seed:
     drawn = generate(seed)
     print(f"seed {seed}: {drawn.text}")
     fitting = (drawn.images, drawn.labels)
-    agreements = list(verify_network(drawn.network, drawn.images, fitting, tmp_path / "design"))
+    backends = ("software", "csim")
+    agreements = list(verify_network(drawn.network, drawn.images, fitting, tmp_path / "design", backends=backends))
     assert [a for a in agreements if a.mismatches] == []
     compared = {a.what.split(",")[1].strip() for a in agreements if a.what.startswith("records")}
     assert compared == set(CRITERIA)
     assert all(a.values > 0 for a in agreements)
+
+
+@needs_verilator
+@pytest.mark.parametrize("seed", RTL_SEEDS)
+def test_the_rtl_of_a_generated_network_agrees_and_takes_the_cycles_that_were_predicted(seed: int) -> None:
+    agreements = [line.agreement for line in rtl_lines(1, first=seed)]
+    assert [a for a in agreements if a.mismatches] == []
+    assert {a.backends for a in agreements} == {("prediction", "rtl"), ("brevitas", "rtl")}
 
 
 @needs_gxx
@@ -111,7 +134,7 @@ def test_a_reuse_factor_that_hls4ml_changes_is_said(
     trained_network: hw.MultiExitNetwork, compiled_design: hw.Design, tmp_path: Path
 ) -> None:
     layers = {"stages.1.0": LayerSettings(4, "resource")}
-    with pytest.warns(UserWarning, match=r"stages\.1\.0: reuse 4 does not divide .* hls4ml uses 3"):
+    with pytest.warns(UserWarning, match=r"stages\.1\.0: reuse 4 does not divide .* the Vitis project uses 3"):
         hw.compile(trained_network, compiled_design.policy, out=tmp_path / "folded", layers=layers)
 
 

@@ -34,7 +34,7 @@ needs_gxx = pytest.mark.skipif(
     shutil.which("g++") is None, reason="g++ is not installed: nothing generated is compiled"
 )
 
-#: A sequence with a join; depthwise with joins; poolings after padding; strides, a norm and distributed arithmetic.
+#: A sequence with a join; depthwise with joins; poolings after padding; strides and a norm.
 SEEDS = (14, 27, 28, 41)
 WIDE = FixedPoint(20, 14)
 
