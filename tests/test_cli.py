@@ -49,7 +49,7 @@ def test_run_leaves_a_report_whose_figures_are_those_of_the_records(finished: Pa
     shares = sum(share * cost for share, cost in zip(report["exit_share"], c, strict=True)) / full
     assert report["macs_share"] == pytest.approx(shares)
     lines = {tuple(line["backends"]) for line in report["agreement"]}
-    assert lines == {("brevitas", "software"), ("brevitas", "csim")}
+    assert lines == {("brevitas", "software"), ("brevitas", "csim"), ("brevitas", "rtl")}
     assert all(line["mismatches"] == 0 and line["samples"] == 400 and line["values"] for line in report["agreement"])
 
 
@@ -75,14 +75,13 @@ def test_each_verb_does_its_part_on_what_the_last_left(finished: Path) -> None:
         assert key in json.loads(done.stdout)
 
 
-def test_simulate_gives_the_same_figures_on_software_and_csim(finished: Path) -> None:
+def test_simulate_gives_the_same_figures_on_every_backend(finished: Path) -> None:
     figures = [
         json.loads(hwcodesign(finished, "simulate", "quick.py", "--on", on, "--json").stdout)
-        for on in ("software", "csim")
+        for on in ("software", "csim", "rtl")
     ]
-    assert figures[0].pop("on") == "software"
-    assert figures[1].pop("on") == "csim"
-    assert figures[0] == figures[1]
+    assert [figure.pop("on") for figure in figures] == ["software", "csim", "rtl"]
+    assert figures[0] == figures[1] == figures[2]
 
 
 def test_fit_takes_another_request(finished: Path, tmp_path: Path) -> None:
@@ -142,7 +141,7 @@ def test_a_budget_that_only_some_criteria_can_meet_still_gives_a_report(tmp_path
         ("policy=hw.PolicySettings(thresholds=(0.5,))", "1 thresholds for 3 exits"),
         ("policy=hw.PolicySettings(thresholds=(0.5, 1.5))", "threshold 1.5 is outside max_softmax's range 0 to 1"),
         ("compile=hw.CompileSettings(buffer_samples=0)", "buffer_samples=0: a conditional buffer holds one whole"),
-        ("compile=hw.CompileSettings(backend='streamrtl')", "backend 'streamrtl' is not one of vitis"),
+        ("compile=hw.CompileSettings(backend='verilog')", "backend 'verilog' is not one of streamrtl, vitis"),
         ("compile=hw.CompileSettings(board='de10')", "no board is called 'de10'"),
     ],
 )
