@@ -1,6 +1,6 @@
 # make demo    the main job on real digits: train, fit, generate, simulate, compare, report
 # make test    the test suite
-# Both first make the environment they need in .venv, with Python, g++ and make alone.
+# Both first make the environment they need in .venv, with Python, g++, make and perl alone.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -19,6 +19,7 @@ setup: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt
 	@command -v g++ >/dev/null || { echo "g++ is not installed: apt install g++ (or your system's like)"; exit 1; }
+	@command -v perl >/dev/null || { echo "perl is not installed: apt install perl (Verilator is started by it)"; exit 1; }
 	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] <= (3, 12) else "Python 3.11 or 3.12 is needed, for example make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
