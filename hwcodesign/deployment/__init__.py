@@ -1,0 +1,1 @@
+"""Onto a board: block design, Vivado project, hardware hand-off, bundle."""

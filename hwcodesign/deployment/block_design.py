@@ -1,0 +1,93 @@
+"""The block design around an accelerator, once: Vivado's script, the hand-off file and the simulated board follow it.
+
+    processor ── AXI4-Lite ──► registers of the accelerator, the DMA and the interrupt controller
+        ▲  memory ◄──────────► AXI DMA ── words ──► accelerator ── records ──► AXI DMA
+        └────── interrupt controller ◄── interrupts of the DMA
+
+Cells are named after the accelerator, so that several accelerators fit into one design.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hwcodesign.boards import Board, Processor
+
+#: Vendor, library and version of packaged accelerators; the name between them is the accelerator's.
+VENDOR, LIBRARY, VERSION = "hwcodesign", "accelerators", "1.0"
+
+DMA_VLNV = "xilinx.com:ip:axi_dma:7.1"
+INTERRUPTS_VLNV = "xilinx.com:ip:axi_intc:4.1"
+
+#: Bits of a DMA transfer's length: transfers of up to 2^26 - 1 bytes, the most that the IP has.
+DMA_LENGTH_BITS = 26
+#: Bits of the DMA's streams and memory ports: those of an input word, and of half a record.
+DMA_WIDTH = 64
+
+
+@dataclass(frozen=True)
+class AddressRange:
+    """Where the processor sees the registers of a cell.
+
+    Attributes:
+        cell: its instance name.
+        interface: of the cell.
+        base, size: in bytes.
+    """
+
+    cell: str
+    interface: str
+    base: int
+    size: int
+
+
+@dataclass(frozen=True)
+class BlockDesign:
+    """The block design of one accelerator on one board.
+
+    Attributes:
+        accelerator: name of its module, its IP and its cell.
+        board: target.
+        configuration_hash: of the accelerator, hexadecimal.
+    """
+
+    accelerator: str
+    board: Board
+    configuration_hash: str
+
+    @property
+    def vlnv(self) -> str:
+        """Of the packaged accelerator."""
+        return f"{VENDOR}:{LIBRARY}:{self.accelerator}:{VERSION}"
+
+    @property
+    def dma(self) -> str:
+        """Name of the DMA's cell."""
+        return f"{self.accelerator}_dma"
+
+    @property
+    def interrupts(self) -> str:
+        """Name of the interrupt controller's cell."""
+        return f"{self.accelerator}_interrupts"
+
+    @property
+    def processor(self) -> str:
+        """Name of the processing system's cell."""
+        return "processor"
+
+    @property
+    def interrupt_pins(self) -> tuple[str, str]:
+        """Pins of the interrupt controller's inputs, the lowest first: memory to stream, stream to memory."""
+        return (f"{self.dma}/mm2s_introut", f"{self.dma}/s2mm_introut")
+
+    @property
+    def addresses(self) -> tuple[AddressRange, ...]:
+        """Registers as the processor sees them: in M_AXI_GP0 of a Zynq-7000 (UG585), M_AXI_HPM0_FPD of a Zynq
+        UltraScale+ (UG1085).
+        """
+        base = {Processor.ZYNQ_7000: 0x4000_0000, Processor.ZYNQ_ULTRASCALE: 0xA000_0000}[self.board.processor]
+        return (
+            AddressRange(self.accelerator, "s_axil", base, 0x1_0000),
+            AddressRange(self.dma, "S_AXI_LITE", base + 0x1_0000, 0x1_0000),
+            AddressRange(self.interrupts, "s_axi", base + 0x2_0000, 0x1_0000),
+        )
