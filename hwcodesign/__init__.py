@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from hwcodesign.policies import ExitPolicy
     from hwcodesign.recipes import CompileSettings, PolicySettings, Recipe, load_recipe
     from hwcodesign.runtime.modes import Mode
+    from hwcodesign.runtime.progressive import ProgressiveAccelerator
+    from hwcodesign.runtime.transport import TransferSettings
     from hwcodesign.training import TrainingSettings, train
 
 __version__ = "0.1.0"
@@ -34,6 +36,8 @@ _NAMES = {
     "FixedPoint": ("hwcodesign.fixedpoint", ""),
     "LayerSettings": ("hwcodesign.backends.conversion", "design"),
     "Mode": ("hwcodesign.runtime.modes", ""),
+    "ProgressiveAccelerator": ("hwcodesign.runtime.progressive", ""),
+    "TransferSettings": ("hwcodesign.runtime.transport", ""),
     "MultiExitNetwork": ("hwcodesign.network", "design"),
     "PolicySettings": ("hwcodesign.recipes", "design"),
     "Recipe": ("hwcodesign.recipes", "design"),
@@ -57,8 +61,10 @@ __all__ = [
     "Mode",
     "MultiExitNetwork",
     "PolicySettings",
+    "ProgressiveAccelerator",
     "Recipe",
     "TrainingSettings",
+    "TransferSettings",
     "__version__",
     "compile",
     "fit_policy",

@@ -28,7 +28,7 @@ from hwcodesign.backends.streamrtl.keywords import KEYWORDS
 from hwcodesign.backends.streamrtl.project import write_accelerator
 from hwcodesign.backends.vitis.project import write_blocks, write_model, write_segment
 from hwcodesign.boards import Board, board_named
-from hwcodesign.design import DESIGN_VERSION, MANIFEST, WEIGHTS, Design
+from hwcodesign.design import Design
 from hwcodesign.errors import FormatError, SettingsError
 from hwcodesign.export import ExportedSegment, export_network
 from hwcodesign.files import replaced_folder, sha256_file, sha256_json, write_json
@@ -36,6 +36,7 @@ from hwcodesign.kernels import Arrays, Segment
 from hwcodesign.network import MultiExitNetwork
 from hwcodesign.policies import ExitPolicy
 from hwcodesign.simulation import csim, rtl
+from hwcodesign.stored_design import DESIGN_VERSION, MANIFEST, WEIGHTS
 
 #: Either writes what those after it write, too.
 _BACKENDS = ("streamrtl", "vitis")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,19 +14,16 @@ from numpy.typing import NDArray
 
 from hwcodesign.accelerator import Accelerator
 from hwcodesign.costs import ExitCosts
-from hwcodesign.errors import DesignError, SettingsError
-from hwcodesign.files import sha256_file, sha256_json
+from hwcodesign.errors import SettingsError
 from hwcodesign.images import channels_last, encode_images
 from hwcodesign.policies import ExitPolicy, Threshold
 from hwcodesign.runtime import software
 from hwcodesign.runtime.modes import ExitControl, Mode, exit_control
+from hwcodesign.runtime.progressive import ProgressiveAccelerator
 from hwcodesign.runtime.records import Records, empty_records, final_records
 from hwcodesign.simulation.csim import CSimulation, build_library
 from hwcodesign.simulation.rtl import RtlSimulation
-
-MANIFEST = "design.json"
-WEIGHTS = "weights.npz"
-DESIGN_VERSION = 1
+from hwcodesign.stored_design import read_design
 
 
 @dataclass
@@ -63,7 +59,8 @@ class Design:
 
         Args:
             images: (N, C, H, W); floats are values in the input format, integers are codes.
-            on: "software", "csim", "rtl", or "auto".
+            on: "software", "csim", "rtl", "board-sim", "board", or "auto": the board if there is one, else software,
+                with a warning. A `ProgressiveAccelerator` keeps a board open from run to run.
             mode, thresholds, leave_at: see `runtime.modes.exit_control`.
 
         Returns:
@@ -83,32 +80,60 @@ class Design:
     ) -> Iterator[Records]:
         """Records as they come, in anytime mode every refinement; csim and rtl give them all at once.
 
-        Arguments are those of `run`, and are checked at the call.
+        Arguments are those of `run`, and are checked at the call; a board is opened with the first records, and closed
+        with the last.
         """
         codes = encode_images(images, self.accelerator.input_format, self.accelerator.input_shape)
         control = exit_control(self.policy, mode, thresholds=thresholds, leave_at=leave_at)
-        name, backend = self._backend(on)
-        self.on = name
+        if on in _DRIVEN:
+            return self._drive(codes, on, mode, thresholds, leave_at)
+        backend = _backend(on)
+        self.on = on
         return backend(self, codes, control)
 
+    def _drive(
+        self,
+        codes: NDArray[Any],
+        on: str,
+        mode: Mode | str,
+        thresholds: Sequence[Threshold] | None,
+        leave_at: int | None,
+    ) -> Iterator[Records]:
+        with ProgressiveAccelerator(self, on) as driver:
+            self.on = driver.on
+            if thresholds is not None:
+                driver.thresholds = tuple(thresholds)
+            if leave_at is None:
+                driver.mode = Mode(mode)
+            else:
+                driver.leave_at = leave_at
+            with closing(driver.stream(codes)) as stream:
+                for records in stream:
+                    self.on = driver.on
+                    yield records
+
     def segment_outputs(self, images: NDArray[Any], on: str = "software") -> dict[str, NDArray[np.int64]]:
-        """Codes that every segment writes for all images, exits ignored: features channels last; logits (N, C)."""
-        name, _ = self._backend(on)
+        """Codes that every segment writes for all images, exits ignored: features channels last; logits (N, C).
+
+        Raises:
+            SettingsError: `on` is none of software, csim and rtl; a board shows records alone.
+        """
+        _backend(on)
         codes = encode_images(images, self.accelerator.input_format, self.accelerator.input_shape)
         feature: NDArray[Any] = channels_last(codes)
-        if name == "rtl":
-            self.on = name
+        if on == "rtl":
+            self.on = on
             return self.rtl.outputs(codes)
         outputs: dict[str, NDArray[np.int64]] = {}
         for stage, head in zip(self.accelerator.stages, self.accelerator.heads, strict=True):
             for segment in (stage, head):
-                if name == "csim":
+                if on == "csim":
                     outputs[segment.name] = self.csim.segment_codes(segment, feature)
                 else:
                     outputs[segment.name] = software.segment_codes(segment, feature)
                 if segment is stage:
                     feature = outputs[segment.name]
-        self.on = name
+        self.on = on
         return outputs
 
     def logits(self, images: NDArray[Any], on: str = "software") -> list[NDArray[np.int64]]:
@@ -141,14 +166,6 @@ class Design:
         """The simulation of the SystemVerilog, with cycles, counters, stalls and waveforms; built at its first run."""
         return RtlSimulation(self.accelerator, self.folder)
 
-    def _backend(self, on: str) -> tuple[str, _Backend]:
-        if on == "auto":
-            warnings.warn("on='auto' runs in software: this version drives no board", stacklevel=3)
-            on = "software"
-        if on not in _BACKENDS:
-            raise SettingsError(f"on={on!r} is not one of auto, {', '.join(_BACKENDS)}")
-        return on, _BACKENDS[on]
-
 
 _Backend = Callable[[Design, NDArray[Any], ExitControl], Iterator[Records]]
 
@@ -166,29 +183,22 @@ def _run_rtl(design: Design, codes: NDArray[Any], control: ExitControl) -> Itera
 
 
 _BACKENDS: dict[str, _Backend] = {"software": _run_software, "csim": _run_csim, "rtl": _run_rtl}
+_DRIVEN = ("auto", "board", "board-sim")
+
+
+def _backend(on: str) -> _Backend:
+    if on in _DRIVEN:
+        raise SettingsError(f"on={on!r} shows records alone: ask one of {', '.join(_BACKENDS)}")
+    if on not in _BACKENDS:
+        raise SettingsError(f"on={on!r} is not one of auto, {', '.join(_BACKENDS)}, board, board-sim")
+    return _BACKENDS[on]
 
 
 def load(folder: Path | str) -> Design:
-    """Read a design that `compile` made.
+    """Read a design that `compile` made, or the one in a bundle.
 
     Raises:
         DesignError: no design there, another version, or files that are not those it was made with.
     """
-    folder = Path(folder)
-    path = folder / MANIFEST
-    if not path.exists():
-        raise DesignError(f"{folder} has no {MANIFEST}: it is not a design, or was left half-made; compile it again")
-    try:
-        manifest = json.loads(path.read_text())
-    except ValueError as error:
-        raise DesignError(f"{path} is not JSON ({error}): compile the design again") from None
-    if not isinstance(manifest, dict) or manifest.get("design_version") != DESIGN_VERSION:
-        raise DesignError(f"{path} is not a design of version {DESIGN_VERSION}: compile the design again")
-    weights = folder / WEIGHTS
-    if not weights.exists() or sha256_file(weights) != manifest.get("weights_sha256"):
-        raise DesignError(f"{weights} is missing or was altered: compile the design again")
-    with np.load(weights, allow_pickle=False) as arrays:
-        accelerator = Accelerator.from_json(manifest.get("accelerator", {}), dict(arrays))
-    if sha256_json(accelerator.policy.to_json()) != manifest.get("policy_sha256"):
-        raise DesignError(f"the policy in {path} was altered: give thresholds to run() instead, or compile again")
-    return Design(accelerator, folder, manifest)
+    stored = read_design(folder)
+    return Design(stored.accelerator, stored.folder, stored.manifest)

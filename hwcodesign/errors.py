@@ -65,3 +65,11 @@ class SimulationError(HwcodesignError, RuntimeError):
 
 class MismatchError(HwcodesignError, AssertionError):
     """Two backends that must agree bit for bit and do not."""
+
+
+class BoardError(HwcodesignError, RuntimeError):
+    """A board that is not there, is not as it should be, or is in use."""
+
+
+class TransferError(BoardError):
+    """A batch that did not come back whole; a driver recovers and tries again."""

@@ -68,6 +68,11 @@ def lane_bits(fmt: FixedPoint) -> int:
     raise FormatError(f"input format {fmt} is wider than the 32 bits of an input word's widest lane: use fewer bits")
 
 
+def words_per_sample(fmt: FixedPoint, shape: Sequence[int]) -> int:
+    """64-bit input words of one (C, H, W) image."""
+    return -(-math.prod(shape) * lane_bits(fmt) // 64)
+
+
 def pack_words(codes: NDArray[Any], fmt: FixedPoint) -> NDArray[np.uint64]:
     """Images as the DMA carries them: 64-bit little-endian words, channels last, each sample in whole words.
 
@@ -81,7 +86,8 @@ def pack_words(codes: NDArray[Any], fmt: FixedPoint) -> NDArray[np.uint64]:
     flat = channels_last(codes).reshape(len(codes), math.prod(codes.shape[1:]))
     lanes = 64 // bits
     padded = np.zeros(
-        (len(flat), -(-flat.shape[1] // lanes) * lanes), f"<i{bits // 8}" if fmt.signed else f"<u{bits // 8}"
+        (len(flat), words_per_sample(fmt, codes.shape[1:]) * lanes),
+        f"<i{bits // 8}" if fmt.signed else f"<u{bits // 8}",
     )
     padded[:, : flat.shape[1]] = flat
     return padded.view("<u8")

@@ -19,7 +19,7 @@ pytest.importorskip("torch", reason="torch is not installed (extra 'design')")
 
 import hwcodesign as hw
 from hwcodesign.data import Dataset
-from hwcodesign.design import MANIFEST, WEIGHTS, Design, load
+from hwcodesign.design import Design, load
 from hwcodesign.errors import (
     DesignError,
     HwcodesignError,
@@ -31,6 +31,7 @@ from hwcodesign.errors import (
 from hwcodesign.network import MultiExitNetwork
 from hwcodesign.policies import ExitPolicy
 from hwcodesign.runtime.records import FLAG_FINAL, RECORD_DTYPE
+from hwcodesign.stored_design import MANIFEST, WEIGHTS
 
 Files = Callable[[Path], dict[str, bytes]]
 Images = np.ndarray[Any, Any]

@@ -20,13 +20,11 @@ from hwcodesign.policies import subnet_codes
 from hwcodesign.runtime import register_map as registers
 from hwcodesign.runtime.modes import ExitControl
 from hwcodesign.runtime.records import FLAG_FINAL, RECORD_DTYPE, Records
+from hwcodesign.runtime.transport import BATCH
 from hwcodesign.simulation.probes import counters, probes, wrapper_name
 from hwcodesign.simulation.project import read_project
 from hwcodesign.simulation.verilation import Verilation, verilate
 
-#: Samples of one batch, each batch through a freshly reset accelerator. A constant, not a matter of cores, so that
-#: cycles are the same on every machine.
-BATCH = 2500
 #: Where a design keeps its SystemVerilog, below its folder, and compiled models of it.
 FOLDER = Path("rtl")
 LIBRARIES = FOLDER / "build"
@@ -134,7 +132,8 @@ class RtlSimulation:
             control: thresholds and mode.
             stalls: on the streams; none by default.
             outputs: record every segment's codes.
-            batch: samples between two resets; batches run on all cores.
+            batch: samples between two resets; batches run on all cores. A constant by default, not a matter of cores,
+                so that cycles are the same on every machine.
             records_per_packet: records between two TLAST; 0: at a batch's end alone.
             waves: file for a VCD trace, of the first batch.
 

@@ -1,0 +1,323 @@
+"""The driver: one accelerator, wherever it runs, that gives records as they come."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import AsyncGenerator, Generator, Iterator, Sequence
+from contextlib import aclosing, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwcodesign.accelerator import Accelerator
+from hwcodesign.errors import BoardError, MissingExtraError, TransferError
+from hwcodesign.images import encode_images
+from hwcodesign.policies import ExitPolicy, Threshold
+from hwcodesign.runtime.counters import Counters
+from hwcodesign.runtime.delivery import Delivery
+from hwcodesign.runtime.modes import ExitControl, Mode, exit_control
+from hwcodesign.runtime.records import Records, empty_records, final_records
+from hwcodesign.runtime.stages import Stage, StageTimes, Throughput
+from hwcodesign.runtime.transport import TransferSettings, Transport
+from hwcodesign.runtime.transports import open_transport
+from hwcodesign.runtime.transports.software import SoftwareTransport
+from hwcodesign.runtime.turns import Turn, Turns
+from hwcodesign.stored_design import StoredDesign, read_design
+
+
+class _Design(Protocol):
+    """What the driver needs of a design."""
+
+    accelerator: Accelerator
+    folder: Path
+    manifest: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Samples on their way: their codes, the number of the first, and what is owed of them."""
+
+    codes: NDArray[Any]
+    start: int
+    delivery: Delivery
+
+
+class ProgressiveAccelerator:
+    """Runs a design and gives records as they come: easy images first, in anytime mode every refinement.
+
+    Contract: every image is answered exactly once, in the very bits that the design computes, wherever it runs. On a
+    board a batch that does not come back whole is repeated after a recovery; what fails again is computed in software,
+    with a warning. Not for use by several threads at a time. Close it, or use it in a `with` block.
+
+    Args:
+        design: compiled or loaded, or the folder of one, or of a bundle.
+        on: "board", "board-sim", "rtl" or "software", all of which raise where they cannot be had; "auto": the board if
+            there is one, else software, with a warning that gives the reason. Or a transport, which it then owns.
+        settings: of transfers.
+
+    Raises:
+        DesignError: the folder holds no design.
+        SettingsError: no such place to run.
+        BoardError: no board, no bitstream, the wrong one, no permission, or in use.
+        MissingExtraError: a package is missing.
+    """
+
+    def __init__(
+        self,
+        design: _Design | Path | str,
+        on: str | Transport = "auto",
+        *,
+        settings: TransferSettings | None = None,
+    ) -> None:
+        settings = settings or TransferSettings()
+        if isinstance(design, str | Path):
+            stored = read_design(design)
+        else:
+            stored = StoredDesign(design.accelerator, design.folder, design.manifest)
+        self.accelerator = stored.accelerator
+        self._settings = settings
+        self._transport = _opened(on, stored, settings) if isinstance(on, str) else on
+        self._software = SoftwareTransport(self.accelerator, settings, self._transport.times)
+        self._on = self._transport.name
+        self._turns = Turns()
+        self._mode, self._leave_at = Mode.ADAPTIVE, None
+        self._thresholds = self.policy.thresholds
+        self._broken: BoardError | None = None
+        self._closed = False
+
+    @property
+    def policy(self) -> ExitPolicy:
+        """The design's; its thresholds hold until others are set."""
+        return self.accelerator.policy
+
+    @property
+    def on(self) -> str:
+        """What ran last, or will run next; "software" also after a board has failed."""
+        return self._on
+
+    @property
+    def mode(self) -> Mode:
+        """Mode of runs that start from now on; subnet mode is set by `leave_at`."""
+        return self._mode
+
+    @mode.setter
+    def mode(self, mode: Mode | str) -> None:
+        exit_control(self.policy, mode)
+        self._mode, self._leave_at = Mode(mode), None
+
+    @property
+    def leave_at(self) -> int | None:
+        """The exit of subnet mode; setting it starts that mode, setting None goes back to adaptive mode."""
+        return self._leave_at
+
+    @leave_at.setter
+    def leave_at(self, exit_index: int | None) -> None:
+        mode = Mode.ADAPTIVE if exit_index is None else Mode.SUBNET
+        exit_control(self.policy, mode, leave_at=exit_index)
+        self._mode, self._leave_at = mode, exit_index
+
+    @property
+    def thresholds(self) -> tuple[Threshold, ...]:
+        """In the criterion's unit, one per exit but the last; None: never.
+
+        On a board, and during a run, a change holds for samples that start later; elsewhere for batches that do.
+        """
+        return self._thresholds
+
+    @thresholds.setter
+    def thresholds(self, thresholds: Sequence[Threshold]) -> None:
+        codes = self.policy.codes_of(thresholds)
+        self._thresholds = tuple(thresholds)
+        turn = self._turns.current
+        if turn is not None and turn.mode is not Mode.SUBNET:
+            turn.control = ExitControl(codes, turn.control.anytime)
+            (self._software if turn.in_software else self._transport).configure(turn.control)
+
+    @property
+    def counters(self) -> Counters:
+        """Counts since opening.
+
+        Raises:
+            BoardError: a board's registers cannot be read.
+        """
+        return self._transport.counters() + self._software.counters()
+
+    def run(self, images: NDArray[Any]) -> Records:
+        """Final records of all images, in sample order.
+
+        Args:
+            images: (N, C, H, W); floats are values in the input format, integers are codes.
+
+        Returns:
+            (N,) structured array of `RECORD_DTYPE`.
+        """
+        with closing(self._stream(self._encoded(images))) as stream:
+            return _final(list(stream))
+
+    def stream(self, images: NDArray[Any]) -> Generator[Records, None, None]:
+        """Records as they come, in anytime mode every refinement; images are checked at the call.
+
+        A later run ends a stream that was left unfinished.
+        """
+        return self._stream(self._encoded(images))
+
+    async def run_async(self, images: NDArray[Any]) -> Records:
+        """`run`, with the event loop free while the accelerator works."""
+        async with aclosing(self._stream_async(self._encoded(images))) as stream:
+            return _final([records async for records in stream])
+
+    def stream_async(self, images: NDArray[Any]) -> AsyncGenerator[Records, None]:
+        """`stream` as an asynchronous generator."""
+        return self._stream_async(self._encoded(images))
+
+    def throughput_test(self, images: NDArray[Any] | None = None) -> Throughput:
+        """Run images once and tell where the time went.
+
+        Args:
+            images: as in `run`; by default one batch of random codes, which leave where such images do.
+        """
+        if images is None:
+            fmt = self.accelerator.input_format
+            shape = (self._settings.batch, *self.accelerator.input_shape)
+            images = np.random.default_rng(1).integers(fmt.min_code, fmt.max_code, shape, endpoint=True)
+        before = dict(self._times.seconds)
+        start = time.perf_counter()
+        self.run(images)
+        seconds = time.perf_counter() - start
+        return Throughput(self._on, len(images), seconds, {s: self._times.seconds[s] - before[s] for s in Stage})
+
+    def close(self) -> None:
+        """Free buffers and locks; what was left unfinished is lost."""
+        if not self._closed:
+            self._closed = True
+            self._turns.end()
+            self._transport.close()
+
+    def __enter__(self) -> ProgressiveAccelerator:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # --- one run: turns, batches, attempts ---
+
+    @property
+    def _times(self) -> StageTimes:
+        return self._transport.times
+
+    def _control(self) -> ExitControl:
+        given = None if self._mode is Mode.SUBNET else self._thresholds
+        return exit_control(self.policy, self._mode, thresholds=given, leave_at=self._leave_at)
+
+    def _encoded(self, images: NDArray[Any]) -> NDArray[Any]:
+        if self._closed:
+            raise BoardError("this driver was closed: open another one")
+        with self._times.stage(Stage.ENCODE):
+            return encode_images(images, self.accelerator.input_format, self.accelerator.input_shape)
+
+    def _stream(self, codes: NDArray[Any]) -> Generator[Records, None, None]:
+        with self._turn() as turn:
+            for batch in self._batches(codes, turn):
+                for transport in self._attempts(batch, turn):
+                    with self._attempt(transport, turn):
+                        for records in transport.records(batch.codes[batch.delivery.begin()]):
+                            new = self._believed(batch, records)
+                            if len(new):
+                                with turn.handed_out():
+                                    yield new
+                        batch.delivery.finish()
+
+    async def _stream_async(self, codes: NDArray[Any]) -> AsyncGenerator[Records, None]:
+        with self._turn() as turn:
+            for batch in self._batches(codes, turn):
+                for transport in self._attempts(batch, turn):
+                    with self._attempt(transport, turn):
+                        async for records in transport.records_async(batch.codes[batch.delivery.begin()]):
+                            new = self._believed(batch, records)
+                            if len(new):
+                                with turn.handed_out():
+                                    yield new
+                        batch.delivery.finish()
+
+    @contextmanager
+    def _turn(self) -> Iterator[Turn]:
+        turn, unfinished = self._turns.take(self._mode, self._control())
+        try:
+            if unfinished or self._broken is not None:
+                self._recover()
+            turn.in_software = self._broken is not None
+            yield turn
+        finally:
+            self._turns.give_back(turn)
+
+    def _batches(self, codes: NDArray[Any], turn: Turn) -> Iterator[_Batch]:
+        exits, classes = self.accelerator.exits, self.policy.classes
+        for start in range(0, len(codes), self._transport.batch):
+            part = codes[start : start + self._transport.batch]
+            yield _Batch(part, start, Delivery(len(part), exits, classes, anytime=turn.control.anytime))
+
+    def _attempts(self, batch: _Batch, turn: Turn) -> Iterator[Transport]:
+        """Where to compute what is owed of a batch: its own place and again, at last software."""
+        for _ in range(1 + self._settings.retries):
+            if turn.in_software or not len(batch.delivery.owed):
+                break
+            yield self._transport
+        owed = len(batch.delivery.owed)
+        if owed:
+            if not turn.in_software:
+                turn.in_software = True
+                warnings.warn(f"{self._transport.name} failed again: what is left runs in software", stacklevel=2)
+            yield self._software
+
+    @contextmanager
+    def _attempt(self, transport: Transport, turn: Turn) -> Iterator[None]:
+        """Whatever ends it early, the accelerator is left in order; a failed transfer is told and ends here."""
+        self._on = transport.name
+        try:
+            transport.configure(turn.control)
+            yield
+        except TransferError as error:
+            if not transport.recoverable:
+                raise
+            warnings.warn(f"{transport.name}: {error}", stacklevel=2)
+            self._recover()
+            turn.in_software = self._broken is not None
+        except BaseException:
+            if not turn.over:  # else the accelerator is a later run's
+                self._recover()
+            raise
+
+    def _recover(self) -> None:
+        self._broken = None
+        try:
+            self._transport.recover()
+        except BoardError as error:
+            self._broken = error
+            warnings.warn(f"{error}: what is left runs in software", stacklevel=2)
+
+    def _believed(self, batch: _Batch, records: Records) -> Records:
+        with self._times.stage(Stage.CHECK):
+            new = batch.delivery.accept(records)
+            new["sample_id"] += np.uint32(batch.start)
+            return new
+
+
+def _opened(on: str, design: StoredDesign, settings: TransferSettings) -> Transport:
+    if on != "auto":
+        return open_transport(on, design, settings)
+    try:
+        return open_transport("board", design, settings)
+    except (BoardError, MissingExtraError) as error:
+        warnings.warn(f"on='auto' runs in software: {error}", stacklevel=3)
+        return open_transport("software", design, settings)
+
+
+def _final(parts: list[Records]) -> Records:
+    return final_records(np.concatenate(parts)) if parts else empty_records(0)

@@ -1,0 +1,60 @@
+"""Where the time of a run goes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+class Stage(str, Enum):
+    """Parts of a run, in the order in which an image meets them."""
+
+    ENCODE = "encode"  #: images to codes, with their checks
+    COPY_IN = "copy in"  #: codes to words in the memory that the accelerator reads
+    TRANSFER = "transfer"  #: words out and records back; where no board is, the computation
+    COPY_OUT = "copy out"  #: records out of that memory
+    CHECK = "check"  #: records held to what was sent
+
+
+@dataclass
+class StageTimes:
+    """Seconds of each stage since opening."""
+
+    seconds: dict[Stage, float] = field(default_factory=lambda: dict.fromkeys(Stage, 0.0))
+
+    @contextmanager
+    def stage(self, stage: Stage) -> Iterator[None]:
+        """Time a block."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[stage] += time.perf_counter() - start
+
+
+@dataclass(frozen=True)
+class Throughput:
+    """What a throughput test measured.
+
+    Attributes:
+        on: where it ran.
+        images: how many.
+        seconds: all of it, by the wall clock.
+        stages: seconds of each stage; what is missing of the whole is Python around them.
+    """
+
+    on: str
+    images: int
+    seconds: float
+    stages: dict[Stage, float]
+
+    @property
+    def images_per_second(self) -> float:
+        return self.images / self.seconds
+
+    def __str__(self) -> str:
+        parts = ", ".join(f"{stage.value} {1e3 * seconds:.1f} ms" for stage, seconds in self.stages.items())
+        return f"{self.images_per_second:,.0f} images/s on {self.on} ({self.images} in {self.seconds:.3f} s: {parts})"

@@ -1,0 +1,30 @@
+"""Where a design runs: one module for each way, loaded when it is asked for. The base install has software alone."""
+
+from __future__ import annotations
+
+import importlib
+
+from hwcodesign.errors import SettingsError
+from hwcodesign.runtime.transport import TransferSettings, Transport
+from hwcodesign.stored_design import StoredDesign
+
+#: Modules with a function `open_transport(design, settings)`, by the name of where they run a design.
+TRANSPORTS = {
+    "board": "hwcodesign.runtime.transports.board",
+    "board-sim": "hwcodesign.runtime.transports.simulated_board",
+    "rtl": "hwcodesign.runtime.transports.rtl",
+    "software": "hwcodesign.runtime.transports.software",
+}
+
+
+def open_transport(on: str, design: StoredDesign, settings: TransferSettings) -> Transport:
+    """Open one of `TRANSPORTS`.
+
+    Raises:
+        SettingsError: no such name.
+        HwcodesignError: it cannot be had here.
+    """
+    if on not in TRANSPORTS:
+        raise SettingsError(f"on={on!r} is not one of auto, {', '.join(TRANSPORTS)}")
+    opened: Transport = importlib.import_module(TRANSPORTS[on]).open_transport(design, settings)
+    return opened

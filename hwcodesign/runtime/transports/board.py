@@ -1,0 +1,101 @@
+"""Opening an accelerator on a PYNQ board: the overlay loaded, checked, locked, with memory for batches."""
+
+from __future__ import annotations
+
+import importlib
+import tempfile
+import warnings
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from hwcodesign.boards import board_named
+from hwcodesign.deployment.block_design import BlockDesign
+from hwcodesign.errors import BoardError, MissingExtraError
+from hwcodesign.runtime.accelerator_registers import AcceleratorRegisters
+from hwcodesign.runtime.transport import TransferSettings
+from hwcodesign.runtime.transports.board_transport import BoardTransport
+from hwcodesign.runtime.transports.buffers import Buffers
+from hwcodesign.runtime.transports.clock import WALL
+from hwcodesign.runtime.transports.lock import OverlayLock
+from hwcodesign.runtime.transports.place import Place, told_as
+from hwcodesign.stored_design import StoredDesign
+
+#: Where a bundle keeps its bitstream and hand-off file, below its folder.
+OVERLAY = Path("overlay")
+
+
+def open_transport(design: StoredDesign, settings: TransferSettings) -> BoardTransport:
+    """The first board that PYNQ finds, with the bitstream of the bundle.
+
+    Raises:
+        MissingExtraError: no pynq.
+        BoardError: no board, no bitstream, or `open_board`'s.
+    """
+    try:
+        pynq = importlib.import_module("pynq")
+    except ImportError as error:
+        raise MissingExtraError(
+            f"a board needs pynq ({error}): its images bring it, in the Python environment of their Jupyter"
+        ) from None
+    device = _first_device(pynq)
+    bitfile = design.folder / OVERLAY / f"{design.accelerator.name}.bit"
+    for path in (bitfile, bitfile.with_suffix(".hwh")):
+        if not path.exists():
+            raise BoardError(
+                f"there is no {path}: build the bitstream with hwcodesign deploy --vivado, and run in its bundle"
+            )
+    lock = Path(tempfile.gettempdir()) / f"hwcodesign-{device.tag}.lock".replace("/", "_")
+    return open_board(Place("board", device, bitfile, lock, WALL), design, settings)
+
+
+def open_board(
+    place: Place, design: StoredDesign, settings: TransferSettings, held: ExitStack | None = None
+) -> BoardTransport:
+    """Load the overlay and make sure that it is the design's.
+
+    Args:
+        held: what is to be given back when the transport is closed, or cannot be opened.
+
+    Raises:
+        BoardError: in use, no permission, not of this design, or it does not answer.
+    """
+    held = held or ExitStack()
+    try:
+        with told_as(BoardError, f"{place.name} cannot be opened"):
+            return _opened(place, design, settings, held)
+    except BaseException:
+        held.close()
+        raise
+
+
+def _opened(place: Place, design: StoredDesign, settings: TransferSettings, held: ExitStack) -> BoardTransport:
+    from hwcodesign.runtime.transports.dma import Dma  # noqa: PLC0415  # both need pynq
+    from hwcodesign.runtime.transports.overlay import AcceleratorOverlay  # noqa: PLC0415
+
+    accelerator = design.accelerator
+    if not design.manifest.get("cycles"):
+        raise BoardError(f"{accelerator.name} was compiled without RTL: compile it with backend='streamrtl'")
+    lock = OverlayLock(place.lock)
+    held.callback(lock.release)
+    board = board_named(design.manifest["board"]["name"])
+    block_design = BlockDesign(accelerator.name, board, accelerator.configuration_hash)
+    overlay = AcceleratorOverlay(place.bitfile, block_design, device=place.device)
+    registers = AcceleratorRegisters(overlay.accelerator_ip, accelerator.exits)
+    registers.check_identity(accelerator)
+    dma = Dma(overlay, place.clock)
+    buffers = Buffers(accelerator, settings.batch, dma.most_bytes, place.device)
+    held.callback(buffers.free)
+    return BoardTransport(place, design, settings, registers, dma, buffers, held)
+
+
+def _first_device(pynq: Any) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that there is none is told below
+        try:
+            devices = pynq.Device.devices
+        except Exception as error:  # whatever a probe raises, for example a remote board that is off
+            raise BoardError(f"PYNQ finds no board ({type(error).__name__}: {error})") from error
+    if not devices:
+        raise BoardError("PYNQ finds no board: on one, run as root with its environment, as its Jupyter does")
+    return devices[0]

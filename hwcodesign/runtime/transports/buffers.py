@@ -1,0 +1,72 @@
+"""Memory that the DMA reads and writes."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwcodesign.accelerator import Accelerator
+from hwcodesign.errors import BoardError
+from hwcodesign.images import pack_words, words_per_sample
+from hwcodesign.runtime.records import RECORD_DTYPE, Records
+
+_RECORD_WORDS = RECORD_DTYPE.itemsize // 8
+
+
+class Buffers:
+    """Input words and output records of a batch, in a buffer each: PYNQ keeps caches coherent by whole buffers, and one
+    direction must not undo what the other wrote.
+
+    Args:
+        accelerator: whose batches they hold.
+        samples: most samples of a batch.
+        most_bytes: of one transfer.
+        device: pynq's, whose memory it is.
+
+    Raises:
+        BoardError: there is no memory even for one sample.
+    """
+
+    def __init__(self, accelerator: Accelerator, samples: int, most_bytes: int, device: Any) -> None:
+        self._format = accelerator.input_format
+        words, records = words_per_sample(self._format, accelerator.input_shape), accelerator.exits
+        largest = max(words * 8, records * RECORD_DTYPE.itemsize)
+        self.samples = min(samples, most_bytes // largest)
+        while self.samples:
+            try:
+                self._input = device.allocate((self.samples * words,), "<u8")
+                self._output = device.allocate((self.samples * records * _RECORD_WORDS,), "<u8")
+            except (RuntimeError, OSError, MemoryError) as error:
+                self.free()
+                reason, self.samples = error, self.samples // 2
+                warnings.warn(f"no memory for so large a batch ({error}): {self.samples} samples each", stacklevel=2)
+            else:
+                return
+        raise BoardError(f"no memory for a batch of one sample ({reason}): free other buffers, or restart the board")
+
+    def put(self, codes: NDArray[Any]) -> Any:
+        """Write (N, C, H, W) codes as words; returns the part of the buffer to be sent."""
+        words = pack_words(codes, self._format).reshape(-1)
+        self._input[: len(words)] = words
+        return self._input[: len(words)]
+
+    @property
+    def output(self) -> Any:
+        """Room for a packet, whatever its length."""
+        return self._output
+
+    def take(self, size: int) -> Records:
+        """A copy of the first `size` bytes of the output, which are whole records."""
+        part = self._output[: size // 8]
+        part.invalidate()
+        return np.asarray(part).copy().view(RECORD_DTYPE)
+
+    def free(self) -> None:
+        """Give the memory back; may be called twice."""
+        for name in ("_input", "_output"):
+            buffer = self.__dict__.pop(name, None)
+            if buffer is not None:
+                buffer.freebuffer()

@@ -1,0 +1,76 @@
+"""The overlay as PYNQ sees it: its registers by a driver bound to the accelerator's VLNV, its DMA. Needs pynq."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pynq
+from pynq.lib.dma import DMA
+
+from hwcodesign.deployment.block_design import BlockDesign
+from hwcodesign.errors import BoardError
+
+
+class AcceleratorIP(pynq.DefaultIP):  # type: ignore[misc]  # pynq has no types
+    """Registers of an accelerator; a subclass for each binds to its VLNV. See `AcceleratorRegisters` for their names."""
+
+
+@cache
+def bind_driver(vlnv: str, name: str) -> type[AcceleratorIP]:
+    """A driver that PYNQ binds to the packaged IP, and to the module put into a block design without packaging."""
+    return type("BoundAcceleratorIP", (AcceleratorIP,), {"bindto": [vlnv, f"xilinx.com:module_ref:{name}:1.0"]})
+
+
+class AcceleratorOverlay(pynq.Overlay):  # type: ignore[misc]  # pynq has no types
+    """An overlay with an accelerator and its DMA.
+
+    Args:
+        bitfile: with its hand-off file (.hwh) beside it.
+        design: of the overlay.
+        download, dtbo, ignore_version, device: as in `pynq.Overlay`.
+
+    Raises:
+        BoardError: a cell is missing, or the accelerator is another one.
+    """
+
+    def __init__(
+        self,
+        bitfile: Path | str,
+        design: BlockDesign,
+        *,
+        download: bool = True,
+        dtbo: str | None = None,
+        ignore_version: bool = False,
+        device: Any = None,
+    ) -> None:
+        bind_driver(design.vlnv, design.accelerator)
+        self.block_design = design
+        super().__init__(str(bitfile), dtbo=dtbo, download=download, ignore_version=ignore_version, device=device)
+        for cell in (design.accelerator, design.dma):
+            if cell not in self.ip_dict:
+                raise BoardError(
+                    f"{bitfile} has no cell {cell!r}, only {', '.join(self.ip_dict) or 'none'}: it is of another design"
+                )
+        if not isinstance(self.accelerator_ip, AcceleratorIP):
+            raise BoardError(
+                f"cell {design.accelerator!r} of {bitfile} is {self.ip_dict[design.accelerator]['type']}, "
+                f"not {design.vlnv}: it is of another design"
+            )
+
+    @property
+    def accelerator_ip(self) -> AcceleratorIP:
+        """The accelerator's registers."""
+        return getattr(self, self.block_design.accelerator)  # type: ignore[no-any-return]
+
+    @property
+    def dma_registers(self) -> pynq.MMIO:
+        """The DMA's registers without its driver, whose constructor waits without an end for a DMA that is not there."""
+        where = self.ip_dict[self.block_design.dma]
+        return pynq.MMIO(where["phys_addr"], where["addr_range"], device=self.device)
+
+    @property
+    def dma(self) -> DMA:
+        """PYNQ's own driver of the DMA."""
+        return getattr(self, self.block_design.dma)

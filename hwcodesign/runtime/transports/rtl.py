@@ -1,0 +1,75 @@
+"""Batches simulated by Verilator, the accelerator's buses driven in C++ without a processor beside it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+from numpy.typing import NDArray
+
+from hwcodesign.runtime.counters import Counters
+from hwcodesign.runtime.modes import ExitControl, exit_control
+from hwcodesign.runtime.records import Records
+from hwcodesign.runtime.stages import Stage, StageTimes
+from hwcodesign.runtime.transport import TransferSettings, in_thread
+from hwcodesign.simulation.rtl import RtlRun, RtlSimulation
+from hwcodesign.stored_design import StoredDesign
+
+
+class RtlTransport:
+    """The simulated accelerator as a transport: of each core a batch at a time."""
+
+    name = "rtl"
+    recoverable = False
+
+    def __init__(self, design: StoredDesign, settings: TransferSettings) -> None:
+        self.batch = settings.batch * (os.cpu_count() or 1)
+        self.times = StageTimes()
+        self._settings = settings
+        self._simulation = RtlSimulation(design.accelerator, design.folder)
+        self._control = exit_control(design.accelerator.policy)
+        self._counters = Counters.none(design.accelerator.exits)
+        self._simulation.library()
+
+    def configure(self, control: ExitControl) -> None:
+        self._control = control
+
+    def records(self, codes: NDArray[Any]) -> Iterator[Records]:
+        with self.times.stage(Stage.TRANSFER):
+            run = self._simulation.run(
+                codes,
+                self._control,
+                batch=self._settings.batch,
+                records_per_packet=self._settings.records_per_packet,
+            )
+        self._counters += _counters(run, self._simulation.accelerator.exits)
+        yield run.records
+
+    def records_async(self, codes: NDArray[Any]) -> AsyncIterator[Records]:
+        return in_thread(self.records(codes))
+
+    def recover(self) -> None:
+        """Every batch starts from a reset."""
+
+    def counters(self) -> Counters:
+        return self._counters
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def _counters(run: RtlRun, exits: int) -> Counters:
+    registers = run.counters
+    return Counters(
+        registers["ACCEPTED"],
+        tuple(registers[f"FINALS[{k}]"] for k in range(exits)),
+        run.cycles,
+        registers["INPUT_STALLS"],
+        registers["OUTPUT_STALLS"],
+        tuple(registers[f"HIGH_WATER[{k}]"] for k in range(exits - 1)),
+    )
+
+
+def open_transport(design: StoredDesign, settings: TransferSettings) -> RtlTransport:
+    return RtlTransport(design, settings)

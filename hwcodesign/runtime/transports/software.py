@@ -1,0 +1,60 @@
+"""Batches computed in NumPy, on whatever runs Python."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+from numpy.typing import NDArray
+
+from hwcodesign.accelerator import Accelerator
+from hwcodesign.runtime.counters import Counters
+from hwcodesign.runtime.modes import ExitControl, exit_control
+from hwcodesign.runtime.records import Records
+from hwcodesign.runtime.software import stream_records
+from hwcodesign.runtime.stages import Stage, StageTimes
+from hwcodesign.runtime.transport import TransferSettings, in_thread
+from hwcodesign.stored_design import StoredDesign
+
+
+class SoftwareTransport:
+    """The accelerator in NumPy, as a transport."""
+
+    name = "software"
+    recoverable = False
+
+    def __init__(self, accelerator: Accelerator, settings: TransferSettings, times: StageTimes | None = None) -> None:
+        self.batch = settings.batch
+        self.times = times or StageTimes()
+        self._accelerator = accelerator
+        self._control = exit_control(accelerator.policy)
+        self._counters = Counters.none(accelerator.exits)
+
+    def configure(self, control: ExitControl) -> None:
+        self._control = control
+
+    def records(self, codes: NDArray[Any]) -> Iterator[Records]:
+        found = stream_records(self._accelerator, codes, self._control)
+        while True:
+            with self.times.stage(Stage.TRANSFER):
+                records = next(found, None)
+            if records is None:
+                return
+            self._counters += Counters.of(records, self._accelerator.exits)
+            yield records
+
+    def records_async(self, codes: NDArray[Any]) -> AsyncIterator[Records]:
+        return in_thread(self.records(codes))
+
+    def recover(self) -> None:
+        """Nothing is left behind."""
+
+    def counters(self) -> Counters:
+        return self._counters
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def open_transport(design: StoredDesign, settings: TransferSettings) -> SoftwareTransport:
+    return SoftwareTransport(design.accelerator, settings)
