@@ -54,7 +54,7 @@ class Delivery:
         samples = self._sent[ids]
         fresh = records["exit"] >= self._answered[samples] if self._anytime else np.ones(len(records), np.bool_)
         self._done[samples[_final(records)]] = True
-        new = records[fresh].copy()
+        new: Records = records[fresh].copy()
         new["sample_id"] = samples[fresh]
         np.add.at(self._answered, samples[fresh], 1)
         return new

@@ -85,7 +85,8 @@ class ProgressiveAccelerator:
         self._software = SoftwareTransport(self.accelerator, settings, self._transport.times)
         self._on = self._transport.name
         self._turns = Turns()
-        self._mode, self._leave_at = Mode.ADAPTIVE, None
+        self._mode = Mode.ADAPTIVE
+        self._leave_at: int | None = None
         self._thresholds = self.policy.thresholds
         self._broken: BoardError | None = None
         self._closed = False

@@ -149,9 +149,7 @@ class Wakeup:
 
 
 def _interrupt_in_this_loop(pin: str) -> Any:
-    """PYNQ watches the interrupt's file in the loop in which it was first asked for, which may be over: watch it in this
-    one.
-    """
+    """PYNQ watches the interrupt's file in the loop that first asked for it, which may be over: watch it in this one."""
     interrupt = Interrupt(pin)
     source = interrupt.parent()
     while isinstance(source, _InterruptController):
@@ -161,7 +159,7 @@ def _interrupt_in_this_loop(pin: str) -> Any:
 
 
 def _ensure_event_loop() -> None:
-    """PYNQ asks for this thread's event loop when it makes an interrupt; there is none in a thread, or after one ended."""
+    """PYNQ asks for this thread's event loop when it makes an interrupt; a thread may have none, or none any more."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         try:

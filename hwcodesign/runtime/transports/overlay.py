@@ -14,7 +14,7 @@ from hwcodesign.errors import BoardError
 
 
 class AcceleratorIP(pynq.DefaultIP):  # type: ignore[misc]  # pynq has no types
-    """Registers of an accelerator; a subclass for each binds to its VLNV. See `AcceleratorRegisters` for their names."""
+    """Registers of an accelerator; a subclass for each is bound to its VLNV. `AcceleratorRegisters` has their names."""
 
 
 @cache
@@ -66,7 +66,7 @@ class AcceleratorOverlay(pynq.Overlay):  # type: ignore[misc]  # pynq has no typ
 
     @property
     def dma_registers(self) -> pynq.MMIO:
-        """The DMA's registers without its driver, whose constructor waits without an end for a DMA that is not there."""
+        """The DMA's registers without its driver, whose constructor waits for ever for a DMA that is not there."""
         where = self.ip_dict[self.block_design.dma]
         return pynq.MMIO(where["phys_addr"], where["addr_range"], device=self.device)
 
