@@ -149,7 +149,7 @@ class Wakeup:
 
 
 def _interrupt_in_this_loop(pin: str) -> Any:
-    """PYNQ watches the interrupt's file in the loop that first asked for it, which may be over: watch it in this one."""
+    """PYNQ watches the interrupt's file in the loop that first asked for it, which may be over: watch it here."""
     interrupt = Interrupt(pin)
     source = interrupt.parent()
     while isinstance(source, _InterruptController):
