@@ -14,7 +14,16 @@
 
 namespace hwc {
 
+// What happens on the streams in a cycle in which the bus of the registers is busy: nothing.
+struct StillStreams {
+    void drive() {}
+    void sample() {}
+};
+
 // A whole Verilated accelerator with its clock, its reset and the bus of its registers.
+//
+// An access to a register takes some cycles, in which the streams go on: `streams` sets their inputs (drive) before the
+// signals settle, and looks at their outputs (sample) before the edge.
 class Simulation {
   public:
     explicit Simulation(const char *trace) : context_(new VerilatedContext) {
@@ -27,6 +36,12 @@ class Simulation {
             waves_->open(trace);
         }
 #endif
+        reset();
+    }
+    ~Simulation() { model_->final(); }
+
+    // By aresetn; the bus and the streams are idle. Cycles count from its end.
+    void reset() {
         Model &m = *model_;
         m.aresetn = 0;
         m.s_axis_tvalid = m.m_axis_tready = 0;
@@ -38,7 +53,6 @@ class Simulation {
             tick();
         cycle_ = 0;
     }
-    ~Simulation() { model_->final(); }
 
     Model &model() { return *model_; }
     int64_t cycle() const { return cycle_; }
@@ -60,7 +74,8 @@ class Simulation {
         edge();
     }
 
-    void write(uint32_t address, uint32_t value) {
+    void write(uint32_t address, uint32_t value) { write(address, value, StillStreams()); }
+    template <class Streams> void write(uint32_t address, uint32_t value, Streams &&streams) {
         Model &m = *model_;
         m.s_axil_awaddr = address;
         m.s_axil_wdata = value;
@@ -68,7 +83,9 @@ class Simulation {
         m.s_axil_awvalid = m.s_axil_wvalid = 1;
         m.s_axil_bready = 1;
         for (bool done = false; !done;) {
+            streams.drive();
             settle();
+            streams.sample();
             const bool address_taken = m.s_axil_awvalid && m.s_axil_awready;
             const bool data_taken = m.s_axil_wvalid && m.s_axil_wready;
             done = m.s_axil_bvalid;
@@ -80,13 +97,16 @@ class Simulation {
         }
         m.s_axil_bready = 0;
     }
-    uint32_t read(uint32_t address) {
+    uint32_t read(uint32_t address) { return read(address, StillStreams()); }
+    template <class Streams> uint32_t read(uint32_t address, Streams &&streams) {
         Model &m = *model_;
         m.s_axil_araddr = address;
         m.s_axil_arvalid = 1;
         m.s_axil_rready = 1;
         for (;;) {
+            streams.drive();
             settle();
+            streams.sample();
             const bool address_taken = m.s_axil_arvalid && m.s_axil_arready, done = m.s_axil_rvalid;
             const uint32_t value = m.s_axil_rdata;
             edge();
