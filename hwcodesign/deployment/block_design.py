@@ -16,13 +16,21 @@ from hwcodesign.boards import Board, Processor
 #: Vendor, library and version of packaged accelerators; the name between them is the accelerator's.
 VENDOR, LIBRARY, VERSION = "hwcodesign", "accelerators", "1.0"
 
+PROCESSOR_VLNV = {
+    Processor.ZYNQ_7000: "xilinx.com:ip:processing_system7:5.5",
+    Processor.ZYNQ_ULTRASCALE: "xilinx.com:ip:zynq_ultra_ps_e:3.5",
+}
 DMA_VLNV = "xilinx.com:ip:axi_dma:7.1"
 INTERRUPTS_VLNV = "xilinx.com:ip:axi_intc:4.1"
+INTERRUPT_LINES_VLNV = "xilinx.com:ip:xlconcat:2.1"
 
 #: Bits of a DMA transfer's length: transfers of up to 2^26 - 1 bytes, the most that the IP has.
 DMA_LENGTH_BITS = 26
 #: Bits of the DMA's streams and memory ports: those of an input word, and of half a record.
 DMA_WIDTH = 64
+#: Whether the DMA takes addresses that are no multiples of its width (its data realignment engine). Samples and records
+#: are whole words and so are allocated buffers: there is nothing to realign.
+DMA_REALIGNS = False
 
 
 @dataclass(frozen=True)
@@ -74,6 +82,11 @@ class BlockDesign:
     def processor(self) -> str:
         """Name of the processing system's cell."""
         return "processor"
+
+    @property
+    def interrupt_lines(self) -> str:
+        """Name of the cell that joins the interrupts into one vector."""
+        return f"{self.accelerator}_interrupt_lines"
 
     @property
     def interrupt_pins(self) -> tuple[str, str]:
