@@ -33,7 +33,9 @@ RecipeName = Annotated[
 Out = Annotated[Path | None, typer.Option(help="folder for results; build/<recipe> by default")]
 Data = Annotated[Path | None, typer.Option(help="folder with one folder per data set; overrides HWCODESIGN_DATA")]
 Json = Annotated[bool, typer.Option("--json", help="print the result as JSON, nothing else")]
-On = Annotated[str, typer.Option(help="software or csim")]
+On = Annotated[
+    str, typer.Option(help="software, csim, rtl, board-sim, board, or auto: the board if there is one, else software")
+]
 
 
 class _Bar:
@@ -252,6 +254,46 @@ def report(recipe: RecipeName, out: Out = None, data: Data = None, json: Json = 
         _print(content, True, "")
     else:
         print_report(content, Console(), written_files(job.folder))
+
+
+@app.command()
+def deploy(
+    recipe: RecipeName,
+    out: Out = None,
+    data: Data = None,
+    bitstream: Annotated[
+        Path | None, typer.Option(help="a .bit with its .hwh beside it, as Vivado left them; without: software alone")
+    ] = None,
+    archive: Annotated[
+        str, typer.Option(help="tar.gz, zip or none: the bundle in one file, beside its folder")
+    ] = "tar.gz",
+    wheel: Annotated[bool, typer.Option(help="build the driver's wheel into the bundle; needs a checkout")] = True,
+    json: Json = False,
+) -> None:
+    """Write the bundle of a compiled design: what a PYNQ user copies to the board."""
+    from hwcodesign.deployment.bundle import write_bundle
+
+    job = _run(recipe, out, data, quiet=json)
+    design = _design(job)
+    folder = job.folder / f"{design.accelerator.name}-{design.manifest['board']['name']}"
+    with job.step("deploy", f"writing {folder}"):
+        bundle = write_bundle(
+            design,
+            job.recipe.data().test.images,
+            folder,
+            bitstream=bitstream,
+            wheel=wheel,
+            archive=None if archive == "none" else archive,
+        )
+    where = "on the board, and in software" if bundle.bitstream else "in software: there is no bitstream in it"
+    result = {
+        "folder": str(bundle.folder),
+        "archive": str(bundle.archive) if bundle.archive else None,
+        "bitstream": bundle.bitstream,
+        "driver": bundle.driver,
+    }
+    text = f"{bundle.archive or bundle.folder} runs {where}; its README.md says how"
+    _print(result, json, text)
 
 
 def _read_report(path: Path) -> Any:

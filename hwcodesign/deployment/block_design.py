@@ -69,6 +69,11 @@ class BlockDesign:
         return f"{VENDOR}:{LIBRARY}:{self.accelerator}:{VERSION}"
 
     @property
+    def module_vlnv(self) -> str:
+        """Of the accelerator where its module stands in a block design without being packaged."""
+        return f"xilinx.com:module_ref:{self.accelerator}:1.0"
+
+    @property
     def dma(self) -> str:
         """Name of the DMA's cell."""
         return f"{self.accelerator}_dma"

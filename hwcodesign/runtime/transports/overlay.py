@@ -18,9 +18,9 @@ class AcceleratorIP(pynq.DefaultIP):  # type: ignore[misc]  # pynq has no types
 
 
 @cache
-def bind_driver(vlnv: str, name: str) -> type[AcceleratorIP]:
-    """A driver that PYNQ binds to the packaged IP, and to the module put into a block design without packaging."""
-    return type("BoundAcceleratorIP", (AcceleratorIP,), {"bindto": [vlnv, f"xilinx.com:module_ref:{name}:1.0"]})
+def bind_driver(*vlnvs: str) -> type[AcceleratorIP]:
+    """A driver that PYNQ binds to IP of these names."""
+    return type("BoundAcceleratorIP", (AcceleratorIP,), {"bindto": list(vlnvs)})
 
 
 class AcceleratorOverlay(pynq.Overlay):  # type: ignore[misc]  # pynq has no types
@@ -45,7 +45,7 @@ class AcceleratorOverlay(pynq.Overlay):  # type: ignore[misc]  # pynq has no typ
         ignore_version: bool = False,
         device: Any = None,
     ) -> None:
-        bind_driver(design.vlnv, design.accelerator)
+        bind_driver(design.vlnv, design.module_vlnv)
         self.block_design = design
         super().__init__(str(bitfile), dtbo=dtbo, download=download, ignore_version=ignore_version, device=device)
         for cell in (design.accelerator, design.dma):
