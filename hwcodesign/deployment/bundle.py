@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 import sys
@@ -181,14 +180,12 @@ def _archive(folder: Path, archive: str | None) -> Path | None:
 
 
 def _readme(design: BlockDesign, bitstream: bool, driver: str | None) -> str:
-    install = (
-        f"pip install --no-deps {DRIVER}/{driver}" if driver else f"pip install hwcodesign=={hwcodesign.__version__}"
-    )
+    package = f"--no-deps {DRIVER}/{driver}" if driver else f"hwcodesign=={hwcodesign.__version__}"
     where = (
         f"`{OVERLAY}/{design.accelerator}.bit` is the bitstream, with its hand-off file beside it."
         if bitstream
-        else f"There is no bitstream in this bundle: it runs in software. `{OVERLAY}/{design.accelerator}.hwh` is a twin "
-        "of the hand-off file, not Vivado's."
+        else "There is no bitstream in this bundle: it runs in software. "
+        f"`{OVERLAY}/{design.accelerator}.hwh` is a twin of the hand-off file, not Vivado's."
     )
     return f"""# {design.accelerator} for {design.board.name}
 
@@ -198,11 +195,11 @@ An early-exit neural network accelerator, made by hwcodesign {hwcodesign.__versi
 On the board (Python 3.10 or later, NumPy; on a PYNQ image both are there, in the environment of its Jupyter), in this
 folder:
 
-    {install}
+    pip install {package}
     python3 -m hwcodesign.runtime.selftest .
 
-The self-test runs sample images and compares every record with those in this bundle; on a board with a bitstream it runs
-there (as root), elsewhere in software, and says which. Then, in Python:
+The self-test runs sample images and compares every record with those in this bundle; on a board with a bitstream it
+runs there (as root), elsewhere in software, and says which. Then, in Python:
 
     import hwcodesign as hw
 
