@@ -12,8 +12,8 @@ from hwcodesign.runtime.transports.place import Place
 from hwcodesign.simulation.board import SimulatedBoard
 from hwcodesign.stored_design import StoredDesign
 
-#: Cycles that a wait may take beyond what the hardware needs: nothing else runs on the simulated processor.
-_SLACK = 20_000
+#: How much longer a wait may take beyond what the hardware needs: nothing else runs on the simulated processor.
+_SLACK_SECONDS = 1e-3
 
 
 def open_transport(design: StoredDesign, settings: TransferSettings) -> BoardTransport:
@@ -32,7 +32,6 @@ def open_simulated(
     board: SimulatedBoard, design: StoredDesign, settings: TransferSettings, held: ExitStack | None = None
 ) -> BoardTransport:
     """A transport on a simulated board that is there already, for example one with faults."""
-    hertz = float(design.manifest["board"]["clock_mhz"]) * 1e6
-    clock = Clock(lambda: board.cycles / hertz, lambda _: None, _SLACK / hertz)
+    clock = Clock(lambda: board.seconds, lambda _: None, _SLACK_SECONDS)
     place = Place("board-sim", board.device, board.bitfile, board.bitfile.with_suffix(".lock"), clock)
     return open_board(place, design, settings, held)
