@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -16,6 +16,19 @@ from hwcodesign.files import sha256_file, sha256_json
 MANIFEST = "design.json"
 WEIGHTS = "weights.npz"
 DESIGN_VERSION = 1
+
+
+class CompiledDesign(Protocol):
+    """What runs a design needs of it: `Design` is one, and so is `StoredDesign`."""
+
+    @property
+    def accelerator(self) -> Accelerator: ...
+
+    @property
+    def folder(self) -> Path: ...
+
+    @property
+    def manifest(self) -> dict[str, Any]: ...
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,14 @@
 
     python -m tests.driver_faults --runs 1000 --design build/digits/design
 
-Each run draws, from its number, images, mode, thresholds, batches, packets and one to three faults. A number repeats its run.
+Each run draws, from its number, images, mode, batches, packets, whether it is asynchronous, and one to three faults. A
+number repeats its run.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import faulthandler
 import sys
 import time
@@ -28,7 +30,6 @@ from hwcodesign.runtime.records import FLAG_FINAL, Records
 from hwcodesign.runtime.transport import TransferSettings
 from hwcodesign.runtime.transports.simulated_board import open_simulated
 from hwcodesign.simulation.board import Fault, FaultKind, Side, SimulatedBoard, random_fault
-from hwcodesign.stored_design import StoredDesign
 
 Images = np.ndarray[Any, Any]
 #: Seconds of wall time after which a run hangs, whatever its deadlines said.
@@ -44,6 +45,7 @@ class Run:
         images: (N, C, H, W).
         settings: of transfers; `deadline` is what no wait may outlast.
         mode: of the run; `leave_at` in subnet mode.
+        asynchronous: waits for interrupts.
         faults: planted.
     """
 
@@ -51,6 +53,7 @@ class Run:
     settings: TransferSettings
     mode: Mode
     leave_at: int | None
+    asynchronous: bool
     faults: tuple[Fault, ...]
 
 
@@ -69,7 +72,7 @@ def drawn_run(seed: int, design: Design, images: Images) -> Run:
     accesses = 60 + 8 * (samples if packet == 1 else samples // 8 if packet == 8 else 3)
     faults = [random_fault(rng, words=words, accesses=accesses) for _ in range(rng.integers(1, 3, endpoint=True))]
     leave_at = int(rng.integers(exits)) if mode is Mode.SUBNET else None
-    return Run(chosen, settings, mode, leave_at, tuple(faults))
+    return Run(chosen, settings, mode, leave_at, bool(rng.integers(2)), tuple(faults))
 
 
 def carry_out(run: Run, design: Design) -> str:
@@ -78,17 +81,16 @@ def carry_out(run: Run, design: Design) -> str:
     Raises:
         AssertionError: a sample is lost, answered twice or otherwise, memory has leaked, or it took too long.
     """
-    stored = StoredDesign(design.accelerator, design.folder, design.manifest)
     arguments: dict[str, Any] = {"mode": run.mode, "leave_at": run.leave_at}
     wanted = _ordered(np.concatenate(list(design.stream(run.images, **arguments))))
-    board = SimulatedBoard(stored, run.faults)
+    board = SimulatedBoard(design, run.faults)
     with board, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            driver = ProgressiveAccelerator(design, open_simulated(board, stored, run.settings), settings=run.settings)
+            driver = ProgressiveAccelerator(design, open_simulated(board, design, run.settings), settings=run.settings)
         except BoardError as error:
-            assert board.struck, f"not opened without a fault: {error}"
-            assert not board.leaked, f"leaked {board.leaked}"
+            if not board.struck or board.leaked:
+                raise AssertionError(f"leaked {board.leaked}, struck by {board.struck}") from error
             return "not opened"
         opened = board.seconds
         with driver:
@@ -96,7 +98,8 @@ def carry_out(run: Run, design: Design) -> str:
                 driver.mode = run.mode
             else:
                 driver.leave_at = run.leave_at
-            got = np.concatenate(list(driver.stream(run.images)))
+            parts = asyncio.run(_collected(driver, run)) if run.asynchronous else list(driver.stream(run.images))
+            got = np.concatenate(parts)
             on = driver.on
         assert not board.leaked, f"leaked {board.leaked}"
         assert _ordered(got).tobytes() == wanted.tobytes(), "records differ from software's"
@@ -109,6 +112,10 @@ def carry_out(run: Run, design: Design) -> str:
         waits = 2 * batches * (len(run.images) * design.accelerator.exits + 8)
         assert board.seconds - opened < waits * 5e-3, "waits outlast their deadlines"
     return "in software at last" if on == "software" else "recovered" if told else "undisturbed"
+
+
+async def _collected(driver: ProgressiveAccelerator, run: Run) -> list[Records]:
+    return [records async for records in driver.stream_async(run.images)]
 
 
 def _ordered(records: Records) -> Records:
@@ -147,7 +154,8 @@ def main() -> None:
     how, kinds = campaign(
         load(options.design), digits().test.images, range(options.first, options.first + options.runs)
     )
-    print(f"{options.runs} runs in {time.perf_counter() - start:.0f} s: " + ", ".join(f"{n} {w}" for w, n in how.items()))
+    ways = ", ".join(f"{number} {way}" for way, number in how.items())
+    print(f"{options.runs} runs in {time.perf_counter() - start:.0f} s: {ways}")
     print("faults: " + ", ".join(f"{number} x {kind.value}" for kind, number in kinds.most_common()))
 
 

@@ -9,12 +9,11 @@ from contextlib import aclosing, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hwcodesign.accelerator import Accelerator
 from hwcodesign.errors import BoardError, MissingExtraError, TransferError
 from hwcodesign.images import encode_images
 from hwcodesign.policies import ExitPolicy, Threshold
@@ -27,15 +26,7 @@ from hwcodesign.runtime.transport import TransferSettings, Transport
 from hwcodesign.runtime.transports import open_transport
 from hwcodesign.runtime.transports.software import SoftwareTransport
 from hwcodesign.runtime.turns import Turn, Turns
-from hwcodesign.stored_design import StoredDesign, read_design
-
-
-class _Design(Protocol):
-    """What the driver needs of a design."""
-
-    accelerator: Accelerator
-    folder: Path
-    manifest: dict[str, Any]
+from hwcodesign.stored_design import CompiledDesign, read_design
 
 
 @dataclass(frozen=True)
@@ -69,19 +60,17 @@ class ProgressiveAccelerator:
 
     def __init__(
         self,
-        design: _Design | Path | str,
+        design: CompiledDesign | Path | str,
         on: str | Transport = "auto",
         *,
         settings: TransferSettings | None = None,
     ) -> None:
         settings = settings or TransferSettings()
         if isinstance(design, str | Path):
-            stored = read_design(design)
-        else:
-            stored = StoredDesign(design.accelerator, design.folder, design.manifest)
-        self.accelerator = stored.accelerator
+            design = read_design(design)
+        self.accelerator = design.accelerator
         self._settings = settings
-        self._transport = _opened(on, stored, settings) if isinstance(on, str) else on
+        self._transport = _opened(on, design, settings) if isinstance(on, str) else on
         self._software = SoftwareTransport(self.accelerator, settings, self._transport.times)
         self._on = self._transport.name
         self._turns = Turns()
@@ -274,7 +263,7 @@ class ProgressiveAccelerator:
         if owed:
             if not turn.in_software:
                 turn.in_software = True
-                warnings.warn(f"{self._transport.name} failed again: what is left runs in software", stacklevel=2)
+                warnings.warn(f"{self._transport.name} failed again: what is left runs in software", stacklevel=1)
             yield self._software
 
     @contextmanager
@@ -287,7 +276,7 @@ class ProgressiveAccelerator:
         except TransferError as error:
             if not transport.recoverable:
                 raise
-            warnings.warn(f"{transport.name}: {error}", stacklevel=2)
+            warnings.warn(f"{transport.name}: {error}", stacklevel=1)
             self._recover()
             turn.in_software = self._broken is not None
         except BaseException:
@@ -301,7 +290,7 @@ class ProgressiveAccelerator:
             self._transport.recover()
         except BoardError as error:
             self._broken = error
-            warnings.warn(f"{error}: what is left runs in software", stacklevel=2)
+            warnings.warn(f"{error}: what is left runs in software", stacklevel=1)
 
     def _believed(self, batch: _Batch, records: Records) -> Records:
         with self._times.stage(Stage.CHECK):
@@ -310,7 +299,7 @@ class ProgressiveAccelerator:
             return new
 
 
-def _opened(on: str, design: StoredDesign, settings: TransferSettings) -> Transport:
+def _opened(on: str, design: CompiledDesign, settings: TransferSettings) -> Transport:
     if on != "auto":
         return open_transport(on, design, settings)
     try:

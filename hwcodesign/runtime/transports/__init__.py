@@ -6,7 +6,7 @@ import importlib
 
 from hwcodesign.errors import SettingsError
 from hwcodesign.runtime.transport import TransferSettings, Transport
-from hwcodesign.stored_design import StoredDesign
+from hwcodesign.stored_design import CompiledDesign
 
 #: Modules with a function `open_transport(design, settings)`, by the name of where they run a design.
 TRANSPORTS = {
@@ -17,7 +17,7 @@ TRANSPORTS = {
 }
 
 
-def open_transport(on: str, design: StoredDesign, settings: TransferSettings) -> Transport:
+def open_transport(on: str, design: CompiledDesign, settings: TransferSettings) -> Transport:
     """Open one of `TRANSPORTS`.
 
     Raises:

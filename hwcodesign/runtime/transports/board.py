@@ -19,13 +19,13 @@ from hwcodesign.runtime.transports.buffers import Buffers
 from hwcodesign.runtime.transports.clock import WALL
 from hwcodesign.runtime.transports.lock import OverlayLock
 from hwcodesign.runtime.transports.place import Place, told_as
-from hwcodesign.stored_design import StoredDesign
+from hwcodesign.stored_design import CompiledDesign
 
 #: Where a bundle keeps its bitstream and hand-off file, below its folder.
 OVERLAY = Path("overlay")
 
 
-def open_transport(design: StoredDesign, settings: TransferSettings) -> BoardTransport:
+def open_transport(design: CompiledDesign, settings: TransferSettings) -> BoardTransport:
     """The first board that PYNQ finds, with the bitstream of the bundle.
 
     Raises:
@@ -50,7 +50,7 @@ def open_transport(design: StoredDesign, settings: TransferSettings) -> BoardTra
 
 
 def open_board(
-    place: Place, design: StoredDesign, settings: TransferSettings, held: ExitStack | None = None
+    place: Place, design: CompiledDesign, settings: TransferSettings, held: ExitStack | None = None
 ) -> BoardTransport:
     """Load the overlay and make sure that it is the design's.
 
@@ -69,7 +69,7 @@ def open_board(
         raise
 
 
-def _opened(place: Place, design: StoredDesign, settings: TransferSettings, held: ExitStack) -> BoardTransport:
+def _opened(place: Place, design: CompiledDesign, settings: TransferSettings, held: ExitStack) -> BoardTransport:
     from hwcodesign.runtime.transports.dma import Dma  # noqa: PLC0415  # both need pynq
     from hwcodesign.runtime.transports.overlay import AcceleratorOverlay  # noqa: PLC0415
 

@@ -20,7 +20,7 @@ from hwcodesign.runtime.transport import TransferSettings
 from hwcodesign.runtime.transports.buffers import Buffers
 from hwcodesign.runtime.transports.clock import Deadline
 from hwcodesign.runtime.transports.place import Place, told_as
-from hwcodesign.stored_design import StoredDesign
+from hwcodesign.stored_design import CompiledDesign
 
 if TYPE_CHECKING:
     from hwcodesign.runtime.transports.dma import Dma  # needs pynq
@@ -53,7 +53,7 @@ class BoardTransport:
     def __init__(
         self,
         place: Place,
-        design: StoredDesign,
+        design: CompiledDesign,
         settings: TransferSettings,
         registers: AcceleratorRegisters,
         dma: Dma,
@@ -131,10 +131,11 @@ class BoardTransport:
             owed = len(codes)
             while owed > 0:
                 deadline = self._deadline(f"a packet with records of {owed} samples", owed)
+                self._commit(wait=False)
                 while (size := self._received()) is None:
                     deadline.check()
-                    self._commit(wait=False)
                     yield deadline
+                    self._commit(wait=False)
                 records = self._taken(size)
                 owed -= int(np.count_nonzero(records["flags"] & FLAG_FINAL))
                 with self.times.stage(Stage.TRANSFER):
@@ -187,7 +188,7 @@ class BoardTransport:
         return Deadline(self._clock, self._settings.deadline or self._clock.slack + _PATIENCE * predicted, what)
 
 
-def _predicted_seconds(design: StoredDesign) -> tuple[float, float]:
+def _predicted_seconds(design: CompiledDesign) -> tuple[float, float]:
     """Latency and interval of samples that go to the last exit."""
     cycles, hertz = design.manifest["cycles"], float(design.manifest["board"]["clock_mhz"]) * 1e6
     slowest = max(exit_["interval"] for exit_ in cycles["exits"])

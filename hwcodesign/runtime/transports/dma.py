@@ -27,7 +27,7 @@ _ERRORS = {
 }
 _NAMES = {_SEND: "sending DMA", _RECEIVE: "receiving DMA"}
 #: Longest wait for an interrupt before the DMA is asked itself, seconds: an interrupt may be late, or lost.
-_INTERRUPT_SECONDS = 0.02
+_INTERRUPT_SECONDS = 0.1
 #: Between two looks where there are no interrupts, seconds.
 _POLL_SECONDS = 0.001
 
@@ -51,7 +51,7 @@ class Dma:
         self._driver = overlay.dma
         pin = overlay.block_design.interrupt_pins[1]
         self._interrupt_pin = pin if pin in overlay.interrupt_pins else None
-        self._sent = True
+        self._sent, self._awaited = True, False
 
     @property
     def most_bytes(self) -> int:
@@ -60,6 +60,8 @@ class Dma:
 
     def receive(self, buffer: Any) -> None:
         """Be ready for a packet of at most the buffer's size; before the words that it answers are sent."""
+        if self._awaited:  # the last packet's interrupt still stands where nobody waited for it
+            self._registers.write(_RECEIVE + _STATUS, _DONE_INTERRUPT)
         self._driver.recvchannel.transfer(buffer)
 
     def send(self, buffer: Any) -> None:
@@ -98,10 +100,6 @@ class Dma:
             channel.start()  # which waits for what runs already, and takes note that no transfer came before
         self._sent = True
 
-    def acknowledge(self) -> None:
-        """Take back the interrupt of the last packet."""
-        self._registers.write(_RECEIVE + _STATUS, _DONE_INTERRUPT)
-
     def _is_idle(self, channel: int) -> bool:
         status = self._registers.read(channel + _STATUS)
         for bit, what in _ERRORS.items():
@@ -125,7 +123,8 @@ class Dma:
             )
 
     def wakeup(self) -> Wakeup:
-        """For the event loop that runs."""
+        """For the event loop that runs; from now on interrupts are taken back before each packet."""
+        self._awaited = self._interrupt_pin is not None
         return Wakeup(self._interrupt_pin)
 
 

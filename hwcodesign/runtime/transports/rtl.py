@@ -14,7 +14,7 @@ from hwcodesign.runtime.records import Records
 from hwcodesign.runtime.stages import Stage, StageTimes
 from hwcodesign.runtime.transport import TransferSettings, in_thread
 from hwcodesign.simulation.rtl import RtlRun, RtlSimulation
-from hwcodesign.stored_design import StoredDesign
+from hwcodesign.stored_design import CompiledDesign
 
 
 class RtlTransport:
@@ -23,7 +23,7 @@ class RtlTransport:
     name = "rtl"
     recoverable = False
 
-    def __init__(self, design: StoredDesign, settings: TransferSettings) -> None:
+    def __init__(self, design: CompiledDesign, settings: TransferSettings) -> None:
         self.batch = settings.batch * (os.cpu_count() or 1)
         self.times = StageTimes()
         self._settings = settings
@@ -71,5 +71,5 @@ def _counters(run: RtlRun, exits: int) -> Counters:
     )
 
 
-def open_transport(design: StoredDesign, settings: TransferSettings) -> RtlTransport:
+def open_transport(design: CompiledDesign, settings: TransferSettings) -> RtlTransport:
     return RtlTransport(design, settings)

@@ -10,13 +10,13 @@ from hwcodesign.runtime.transports.board_transport import BoardTransport
 from hwcodesign.runtime.transports.clock import Clock
 from hwcodesign.runtime.transports.place import Place
 from hwcodesign.simulation.board import SimulatedBoard
-from hwcodesign.stored_design import StoredDesign
+from hwcodesign.stored_design import CompiledDesign
 
 #: How much longer a wait may take beyond what the hardware needs: nothing else runs on the simulated processor.
 _SLACK_SECONDS = 1e-3
 
 
-def open_transport(design: StoredDesign, settings: TransferSettings) -> BoardTransport:
+def open_transport(design: CompiledDesign, settings: TransferSettings) -> BoardTransport:
     """A board of its own for this transport.
 
     Raises:
@@ -29,7 +29,7 @@ def open_transport(design: StoredDesign, settings: TransferSettings) -> BoardTra
 
 
 def open_simulated(
-    board: SimulatedBoard, design: StoredDesign, settings: TransferSettings, held: ExitStack | None = None
+    board: SimulatedBoard, design: CompiledDesign, settings: TransferSettings, held: ExitStack | None = None
 ) -> BoardTransport:
     """A transport on a simulated board that is there already, for example one with faults."""
     clock = Clock(lambda: board.seconds, lambda _: None, _SLACK_SECONDS)

@@ -14,7 +14,7 @@ from hwcodesign.runtime.records import Records
 from hwcodesign.runtime.software import stream_records
 from hwcodesign.runtime.stages import Stage, StageTimes
 from hwcodesign.runtime.transport import TransferSettings, in_thread
-from hwcodesign.stored_design import StoredDesign
+from hwcodesign.stored_design import CompiledDesign
 
 
 class SoftwareTransport:
@@ -56,5 +56,5 @@ class SoftwareTransport:
         """Nothing is held."""
 
 
-def open_transport(design: StoredDesign, settings: TransferSettings) -> SoftwareTransport:
+def open_transport(design: CompiledDesign, settings: TransferSettings) -> SoftwareTransport:
     return SoftwareTransport(design.accelerator, settings)

@@ -67,6 +67,7 @@ class Memory:
         # what PYNQ's own freebuffer asks a buffer's owner for
         buffer.memory = buffer.return_to = self
         buffer.pointer = address
+        buffer.freed = True  # there is nothing to unmap besides
         return buffer
 
     def return_pointer(self, address: int) -> None:

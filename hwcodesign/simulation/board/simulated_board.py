@@ -24,9 +24,10 @@ from hwcodesign.simulation.board.device import SimulatedDevice
 from hwcodesign.simulation.board.fabric import Fabric
 from hwcodesign.simulation.board.faults import Fault, Faults, Side
 from hwcodesign.simulation.board.memory import Memory
+from hwcodesign.simulation.rtl import RtlSimulation
 
 if TYPE_CHECKING:
-    from hwcodesign.design import Design
+    from hwcodesign.stored_design import CompiledDesign
 
 #: Bytes of contiguous memory that PYNQ's images set aside.
 MEMORY = 128 << 20
@@ -59,9 +60,14 @@ class SimulatedBoard:
     device: SimulatedDevice
 
     def __init__(
-        self, design: Design, faults: Iterable[Fault] = (), *, folder: Path | None = None, memory: int = MEMORY
+        self,
+        design: CompiledDesign,
+        faults: Iterable[Fault] = (),
+        *,
+        folder: Path | None = None,
+        memory: int = MEMORY,
     ) -> None:
-        if not design.has_rtl:
+        if not design.manifest.get("cycles"):
             raise DesignError("the design was compiled without RTL: compile it with backend='streamrtl'")
         self._design, self._folder = design, folder
         self._block_design = BlockDesign(
@@ -78,9 +84,8 @@ class SimulatedBoard:
             write_text(self.bitfile, "A placeholder: the simulated board has no bitstream.\n")
             write_text(self.bitfile.with_suffix(".hwh"), hand_off(self._block_design, self._design.accelerator.exits))
             latency = self._design.manifest["cycles"]["exits"][-1]["latency"]
-            self._fabric = Fabric(
-                self._block_design, self._design.rtl.library(), _STILL * latency, self._memory, self._faults
-            )
+            library = RtlSimulation(self._design.accelerator, self._design.folder).library()
+            self._fabric = Fabric(self._block_design, library, _STILL * latency, self._memory, self._faults)
             stack.callback(self._fabric.close)
             self.device = SimulatedDevice(self._block_design, self._fabric, self._memory)
             stack.enter_context(_active(self.device))

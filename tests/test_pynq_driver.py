@@ -1,0 +1,451 @@
+"""The driver on the simulated board: PYNQ's own classes, and everything that may go wrong on the way."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("pynq", reason="pynq is not installed (extra 'pynq')")
+pytest.importorskip("torch", reason="torch is not installed (extra 'design')")
+
+import hwcodesign as hw
+from hwcodesign.boards import board_named
+from hwcodesign.data import Dataset
+from hwcodesign.deployment.block_design import BlockDesign
+from hwcodesign.design import Design
+from hwcodesign.errors import BoardError, SettingsError
+from hwcodesign.runtime.counters import Counters
+from hwcodesign.runtime.modes import exit_control
+from hwcodesign.runtime.records import FLAG_FINAL, Records
+from hwcodesign.runtime.transports.lock import OverlayLock
+from hwcodesign.runtime.transports.overlay import AcceleratorOverlay
+from hwcodesign.runtime.transports.simulated_board import open_simulated
+from hwcodesign.simulation.board import Fault, FaultKind, Side, SimulatedBoard
+from tests.driver_faults import campaign
+
+Images = np.ndarray[Any, Any]
+Opened = tuple[SimulatedBoard, hw.ProgressiveAccelerator]
+
+
+@contextmanager
+def opened(design: Design, *faults: Fault, memory: int | None = None, **settings: Any) -> Iterator[Opened]:
+    """A simulated board and the driver on it; at the end nothing may be left in its memory."""
+    transfers = hw.TransferSettings(**settings)
+    with SimulatedBoard(design, faults, **({} if memory is None else {"memory": memory})) as board:
+        with hw.ProgressiveAccelerator(design, open_simulated(board, design, transfers), settings=transfers) as driver:
+            yield board, driver
+        assert board.leaked == {}
+
+
+@pytest.fixture(scope="module")
+def images(digits_data: Dataset) -> Images:
+    return digits_data.test.images
+
+
+def without_cycles(records: Records) -> bytes:
+    records = records.copy()
+    records["cycles"] = 0
+    return records.tobytes()
+
+
+# --- the same records as everywhere ---
+
+
+def test_the_whole_test_set_gives_the_records_of_rtl_with_their_cycles_and_of_software_without(
+    compiled_design: Design, images: Images
+) -> None:
+    with opened(compiled_design) as (_, driver):
+        assert driver.on == "board-sim"
+        for mode, leave_at in (("adaptive", None), ("anytime", None), ("subnet", 1)):
+            rtl = compiled_design.run(images, "rtl", mode=mode, leave_at=leave_at)
+            if leave_at is None:
+                driver.mode = hw.Mode(mode)
+            else:
+                driver.leave_at = leave_at
+            records = driver.run(images)
+            assert driver.on == "board-sim"
+            assert records.tobytes() == rtl.tobytes()
+            software = compiled_design.run(images, "software", mode=mode, leave_at=leave_at)
+            assert without_cycles(records) == software.tobytes()
+
+
+def test_batches_that_the_images_do_not_fill_are_joined_and_ids_go_on(compiled_design: Design, images: Images) -> None:
+    codes = images.astype(np.uint8)
+    wanted = compiled_design.rtl.run(codes, exit_control(compiled_design.policy), batch=150).records
+    with opened(compiled_design, batch=150) as (_, driver):
+        for _ in range(2):
+            assert driver.run(images).tobytes() == np.sort(wanted, order="sample_id").tobytes()
+
+
+@pytest.mark.parametrize("packet", [1, 8, 64])
+def test_packets_bring_the_same_records_in_order_of_completion_before_the_batch_is_over(
+    packet: int, compiled_design: Design, images: Images
+) -> None:
+    images = images[: 40 if packet == 1 else 200]
+    order = ["sample_id", "exit"]
+    with opened(compiled_design, records_per_packet=packet) as (board, driver):
+        driver.mode = hw.Mode.ANYTIME
+        parts, sent = [], []
+        for records in driver.stream(images):
+            parts.append(records)
+            sent.append(board.words[Side.SEND])
+        assert max(map(len, parts)) <= packet
+        assert sent[0] < sent[-1] == len(images) * 8
+    wanted = np.concatenate(list(compiled_design.stream(images, mode="anytime")))
+    assert without_cycles(np.sort(np.concatenate(parts), order=order)) == np.sort(wanted, order=order).tobytes()
+
+
+def test_design_run_and_stream_take_the_board_by_name(compiled_design: Design, images: Images) -> None:
+    wanted = compiled_design.run(images, "software", thresholds=(0.1, None))
+    records = compiled_design.run(images, "board-sim", thresholds=(0.1, None))
+    assert compiled_design.on == "board-sim"
+    assert without_cycles(records) == wanted.tobytes()
+    stream = compiled_design.stream(images, "board-sim", mode="subnet", leave_at=0)
+    assert {int(k) for records in stream for k in records["exit"]} == {0}
+    with pytest.raises(SettingsError, match="on='board-sim' shows records alone: ask one of software, csim, rtl"):
+        compiled_design.logits(images, "board-sim")
+
+
+def test_a_simulated_board_is_never_taken_for_a_real_one(compiled_design: Design) -> None:
+    with SimulatedBoard(compiled_design), pytest.raises(BoardError, match="PYNQ finds no board"):
+        hw.ProgressiveAccelerator(compiled_design, "board")
+
+
+def test_no_images_touch_no_register(compiled_design: Design, images: Images) -> None:
+    with opened(compiled_design) as (board, driver):
+        before = board.accesses
+        assert len(driver.run(images[:0])) == 0
+        assert board.accesses == before
+
+
+# --- interrupts ---
+
+
+def test_waiting_for_interrupts_leaves_the_loop_free_and_the_registers_alone(
+    compiled_design: Design, images: Images
+) -> None:
+    wanted = compiled_design.run(images, "rtl")
+
+    async def run(driver: hw.ProgressiveAccelerator) -> tuple[Records, int]:
+        turns, done = 0, False
+
+        async def other() -> None:
+            nonlocal turns
+            while not done:
+                turns += 1
+                await asyncio.sleep(0)
+
+        beside = asyncio.create_task(other())
+        records = await driver.run_async(images)
+        done = True
+        await beside
+        return records, turns
+
+    with opened(compiled_design) as (board, driver):
+        driver.run(images[:1])
+        for _ in range(2):  # each in a loop of its own
+            before = board.accesses
+            records, turns = asyncio.run(run(driver))
+            assert records.tobytes() == wanted.tobytes()
+            assert turns > 3
+            assert board.accesses - before < 40
+
+
+@pytest.mark.parametrize("standing", [False, True])
+def test_an_interrupt_that_is_late_delays_nothing_but_itself(
+    standing: bool, compiled_design: Design, images: Images
+) -> None:
+    late = Fault(FaultKind.LATE_INTERRUPT, Side.RECEIVE, standing=standing, cycles=10**9)
+    with opened(compiled_design, late) as (board, driver), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        records = asyncio.run(driver.run_async(images[:100]))
+        assert board.struck == (late,)
+        assert board.cycles < 10**8
+    assert without_cycles(records) == compiled_design.run(images[:100]).tobytes()
+
+
+# --- thresholds, counters, time ---
+
+
+def test_thresholds_set_during_a_stream_hold_for_samples_that_start_later(
+    compiled_design: Design, images: Images
+) -> None:
+    images = images[:120]
+    with opened(compiled_design, records_per_packet=8) as (_, driver):
+        driver.thresholds = (None, None)
+        stream = driver.stream(images)
+        parts = [next(stream)]
+        driver.thresholds = (1.0, 1.0)  # as unsure as may be: all leave at once
+        parts += stream
+        records = np.sort(np.concatenate(parts), order="sample_id")
+        assert set(driver.run(images)["exit"]) == {0}
+    switch = int(np.argmin(records["exit"]))
+    assert 8 <= switch < 100
+    assert records["exit"].tolist() == [2] * switch + [0] * (120 - switch)
+
+
+def test_thresholds_may_change_at_every_packet(compiled_design: Design, images: Images) -> None:
+    """Commits wait for their bank to drain; none is lost, and the last one holds."""
+    with opened(compiled_design, records_per_packet=8) as (_, driver):
+        for number, _ in enumerate(driver.stream(images[:120])):
+            driver.thresholds = (1.0, 1.0) if number % 2 else (None, None)
+        driver.thresholds = (None, 1.0)
+        assert set(driver.run(images[:20])["exit"]) == {1}
+
+
+def test_counters_are_the_hardwares_and_survive_a_recovery(compiled_design: Design, images: Images) -> None:
+    rtl = compiled_design.rtl.run(images, exit_control(compiled_design.policy)).counters
+    with opened(compiled_design) as (_, driver):
+        driver.run(images)
+        counters = driver.counters
+        assert counters.accepted == rtl["ACCEPTED"]
+        assert counters.finals == tuple(rtl[f"FINALS[{k}]"] for k in range(3))
+        assert counters.high_water == tuple(rtl[f"HIGH_WATER[{k}]"] for k in range(2))
+        assert counters.output_stalls == rtl["OUTPUT_STALLS"]
+        assert (counters.cycles or 0) > rtl["CYCLES_LOW"]
+    broken = Fault(FaultKind.SLAVE_ERROR, Side.RECEIVE, at=20)
+    with opened(compiled_design, broken) as (_, driver):
+        with pytest.warns(UserWarning, match="slave error"):
+            driver.run(images)
+        again = driver.counters
+    assert again.accepted > counters.accepted  # those sent twice
+    assert isinstance(again, Counters)
+    assert sum(again.finals) >= len(images)
+
+
+def test_a_throughput_test_on_the_board_counts_every_stage(compiled_design: Design, images: Images) -> None:
+    with opened(compiled_design) as (_, driver):
+        result = driver.throughput_test(images[:100])
+        assert result.on == "board-sim"
+        assert all(seconds > 0 for seconds in result.stages.values())
+
+
+# --- what is checked before the first transfer ---
+
+_WRONG = {
+    FaultKind.OTHER_HASH: r"the bitstream is of another network: 3 exits, 10 classes, configuration \w{16}; .*"
+    "Load the bitstream that was built from this design",
+    FaultKind.OTHER_VERSION: "registers are of version 2, this driver knows version 1: build the bitstream again",
+    FaultKind.ALL_ONES: "registers read 0xFFFFFFFF: nothing answers there",
+    FaultKind.DENIED: "no permission .*: run as root",
+}
+
+
+@pytest.mark.parametrize("kind", list(_WRONG), ids=lambda kind: kind.name)
+def test_a_board_that_is_not_as_it_should_be_is_refused_and_left_as_it_was(
+    kind: FaultKind, compiled_design: Design
+) -> None:
+    with SimulatedBoard(compiled_design, [Fault(kind, standing=False)]) as board:
+        with pytest.raises(BoardError, match=_WRONG[kind]):
+            open_simulated(board, compiled_design, hw.TransferSettings())
+        assert board.leaked == {}
+        assert board.words == {Side.SEND: 0, Side.RECEIVE: 0}
+        if kind is FaultKind.DENIED:  # which struck once: lock and memory are free again
+            open_simulated(board, compiled_design, hw.TransferSettings()).close()
+
+
+def test_an_overlay_without_the_accelerator_is_refused_with_what_it_has(compiled_design: Design) -> None:
+    other = BlockDesign("other", board_named("pynq-z2"), "00")
+    with (
+        SimulatedBoard(compiled_design) as board,
+        pytest.raises(BoardError, match=r"has no cell 'other', only .*small.*: it is of another design"),
+    ):
+        AcceleratorOverlay(board.bitfile, other, device=board.device)
+
+
+def test_a_board_is_used_by_one_driver_at_a_time(compiled_design: Design) -> None:
+    with SimulatedBoard(compiled_design) as board:
+        first = open_simulated(board, compiled_design, hw.TransferSettings())
+        message = rf"the overlay is in use by process {os.getpid()} .*: close its driver, or end that process"
+        with pytest.raises(BoardError, match=message):
+            open_simulated(board, compiled_design, hw.TransferSettings())
+        first.close()
+        open_simulated(board, compiled_design, hw.TransferSettings()).close()
+
+
+def test_another_process_is_told_who_holds_the_lock_until_it_is_gone(tmp_path: Path) -> None:
+    code = (
+        "import sys, pathlib; from hwcodesign.runtime.transports.lock import OverlayLock;"
+        "lock = OverlayLock(pathlib.Path(sys.argv[1])); print('held', flush=True); sys.stdin.read()"
+    )
+    root = Path(hw.__file__).resolve().parent.parent
+    path = tmp_path / "overlay.lock"
+    other = subprocess.Popen(
+        [sys.executable, "-c", code, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=root
+    )
+    assert other.stdout is not None
+    assert other.stdout.readline() == b"held\n"
+    with pytest.raises(BoardError, match=rf"in use by process {other.pid} \(lock {re.escape(str(path))}\)"):
+        OverlayLock(path)
+    other.kill()
+    other.communicate()
+    OverlayLock(path).release()
+    with pytest.raises(BoardError, match="cannot be opened"):
+        OverlayLock(tmp_path / "nowhere" / "lock")
+
+
+# --- memory ---
+
+
+def test_a_batch_for_which_there_is_no_memory_is_made_smaller(compiled_design: Design, images: Images) -> None:
+    with SimulatedBoard(compiled_design, memory=40_000) as board:
+        with pytest.warns(UserWarning, match="no memory for so large a batch"):
+            transport = open_simulated(board, compiled_design, hw.TransferSettings())
+        assert 100 < transport.batch < 400
+        with hw.ProgressiveAccelerator(compiled_design, transport) as driver:
+            assert without_cycles(driver.run(images)) == compiled_design.run(images).tobytes()
+
+
+def test_no_memory_at_all_is_an_error(compiled_design: Design) -> None:
+    with SimulatedBoard(compiled_design, memory=64) as board, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(BoardError, match="no memory for a batch of one sample"):
+            open_simulated(board, compiled_design, hw.TransferSettings())
+
+
+# --- transfers that fail ---
+
+_BROKEN = [
+    (FaultKind.LOST_LAST, Side.SEND, "did not come within"),
+    (FaultKind.LOST_LAST, Side.RECEIVE, "did not come within|internal error"),
+    (FaultKind.SLAVE_ERROR, Side.SEND, "sending DMA: slave error"),
+    (FaultKind.SLAVE_ERROR, Side.RECEIVE, "receiving DMA: slave error"),
+    (FaultKind.DECODE_ERROR, Side.SEND, "sending DMA: decode error"),
+    (FaultKind.DECODE_ERROR, Side.RECEIVE, "receiving DMA: decode error"),
+    (FaultKind.STUCK, Side.SEND, "did not come within"),
+    (FaultKind.STUCK, Side.RECEIVE, "did not come within"),
+]
+
+
+@pytest.mark.parametrize(("kind", "side", "message"), _BROKEN, ids=[f"{k.name}-{s.value}" for k, s, _ in _BROKEN])
+@pytest.mark.parametrize("packet", [0, 8])
+def test_a_transfer_that_fails_once_is_repeated_after_a_recovery(
+    packet: int, kind: FaultKind, side: Side, message: str, compiled_design: Design, images: Images
+) -> None:
+    images = images[:60]
+    at = 59 * (8 if side is Side.SEND else 2)
+    with opened(compiled_design, Fault(kind, side, at), records_per_packet=packet) as (board, driver):
+        with pytest.warns(UserWarning, match=message) as told:
+            parts = list(driver.stream(images))
+        assert len(told) == 1
+        assert driver.on == "board-sim"
+        assert len(board.struck) == 1
+        records = np.sort(np.concatenate(parts), order="sample_id")
+        assert without_cycles(records) == compiled_design.run(images).tobytes()
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert without_cycles(driver.run(images)) == without_cycles(records)
+
+
+@pytest.mark.parametrize(("kind", "side", "message"), _BROKEN, ids=[f"{k.name}-{s.value}" for k, s, _ in _BROKEN])
+def test_what_fails_again_is_computed_in_software_with_a_warning(
+    kind: FaultKind, side: Side, message: str, compiled_design: Design, images: Images
+) -> None:
+    images = images[:60]
+    with opened(compiled_design, Fault(kind, side, standing=True), batch=25) as (_, driver):
+        with pytest.warns(UserWarning, match="what is left runs in software") as told:
+            records = driver.run(images)
+        assert len([w for w in told if re.search(message, str(w.message))]) == 2  # and not for the later batches
+        assert driver.on == "software"
+        assert records.tobytes() == compiled_design.run(images).tobytes()
+
+
+def test_registers_that_are_denied_during_a_run_leave_it_to_software(compiled_design: Design, images: Images) -> None:
+    denied = Fault(FaultKind.DENIED, at=60, standing=True)
+    with (
+        pytest.warns(UserWarning, match="no permission"),
+        opened(  # noqa: PT031  # also when it is closed
+            compiled_design, denied, records_per_packet=1
+        ) as (_, driver),
+    ):
+        assert without_cycles(driver.run(images[:20])) == compiled_design.run(images[:20]).tobytes()
+        assert driver.on == "software"
+        with pytest.raises(BoardError, match="counters cannot be read: no permission"):
+            _ = driver.counters
+
+
+def test_no_retries_go_to_software_at_once(compiled_design: Design, images: Images) -> None:
+    fault = Fault(FaultKind.STUCK, Side.SEND, at=40)
+    with opened(compiled_design, fault, retries=0) as (_, driver):
+        with pytest.warns(UserWarning, match="board-sim") as told:
+            records = driver.run(images[:20])
+        assert driver.on == "software"
+    assert records.tobytes() == compiled_design.run(images[:20]).tobytes()
+    assert len(told) == 2
+
+
+def test_faults_at_random_points_answer_every_sample_once(compiled_design: Design, images: Images) -> None:
+    how, _ = campaign(compiled_design, images, range(20))
+    assert set(how) >= {"recovered", "in software at last", "not opened"}
+
+
+# --- runs that are cut short ---
+
+
+def interrupted_at(board: SimulatedBoard, access: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C while so many more registers have been read."""
+    device: Any = board.device
+    plain: Callable[[int, int], bytes] = device.read_registers
+    left = access
+
+    def read(address: int, length: int) -> bytes:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            signal.raise_signal(signal.SIGINT)
+        return plain(address, length)
+
+    monkeypatch.setattr(device, "read_registers", read)
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+@pytest.mark.parametrize("access", [1, 3, 6, 9, 12, 20])
+def test_ctrl_c_in_the_middle_of_a_batch_leaves_the_accelerator_usable(
+    access: int, asynchronous: bool, compiled_design: Design, images: Images, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = images[:60]
+    wanted = compiled_design.run(images)
+    with opened(compiled_design, records_per_packet=8) as (board, driver):
+        interrupted_at(board, access, monkeypatch)
+        with pytest.raises(KeyboardInterrupt):
+            asyncio.run(driver.run_async(images)) if asynchronous else driver.run(images)
+        assert without_cycles(driver.run(images)) == wanted.tobytes()
+        assert driver.on == "board-sim"
+
+
+def test_a_stream_that_is_left_unfinished_leaves_the_accelerator_usable(
+    compiled_design: Design, images: Images
+) -> None:
+    wanted = compiled_design.run(images[:60]).tobytes()
+    with opened(compiled_design, records_per_packet=8) as (_, driver):
+        for _ in driver.stream(images):
+            break
+        stream = driver.stream(images)
+        next(stream)
+        assert without_cycles(driver.run(images[:60])) == wanted
+        next(driver.stream(images))  # closed with the driver, the DMA still at work
+
+
+def test_a_record_counts_only_once_it_is_complete(compiled_design: Design, images: Images) -> None:
+    """Refinements that came before a failure do not come again, and those that did not come, do."""
+    fault = Fault(FaultKind.STUCK, Side.RECEIVE, at=45)  # within a record
+    with opened(compiled_design, fault, records_per_packet=8) as (_, driver):
+        driver.mode = hw.Mode.ANYTIME
+        with pytest.warns(UserWarning, match="did not come"):
+            records = np.concatenate(list(driver.stream(images[:40])))
+    for sample in range(40):
+        mine = records[records["sample_id"] == sample]
+        assert mine["exit"].tolist() == list(range(len(mine)))
+        assert (mine["flags"] & FLAG_FINAL).tolist() == [0] * (len(mine) - 1) + [1]
