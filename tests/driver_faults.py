@@ -35,6 +35,8 @@ Images = np.ndarray[Any, Any]
 #: Seconds of wall time after which a run hangs, whatever its deadlines said.
 HANG = 120.0
 MOST_IMAGES = 30
+#: Bytes for buffers; a board is quicker made with little.
+_MEMORY = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def carry_out(run: Run, design: Design) -> str:
     """
     arguments: dict[str, Any] = {"mode": run.mode, "leave_at": run.leave_at}
     wanted = _ordered(np.concatenate(list(design.stream(run.images, **arguments))))
-    board = SimulatedBoard(design, run.faults)
+    board = SimulatedBoard(design, run.faults, memory=_MEMORY)
     with board, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:

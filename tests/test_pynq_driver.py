@@ -40,10 +40,10 @@ Opened = tuple[SimulatedBoard, hw.ProgressiveAccelerator]
 
 
 @contextmanager
-def opened(design: Design, *faults: Fault, memory: int | None = None, **settings: Any) -> Iterator[Opened]:
+def opened(design: Design, *faults: Fault, memory: int = 1 << 20, **settings: Any) -> Iterator[Opened]:
     """A simulated board and the driver on it; at the end nothing may be left in its memory."""
     transfers = hw.TransferSettings(**settings)
-    with SimulatedBoard(design, faults, **({} if memory is None else {"memory": memory})) as board:
+    with SimulatedBoard(design, faults, memory=memory) as board:
         with hw.ProgressiveAccelerator(design, open_simulated(board, design, transfers), settings=transfers) as driver:
             yield board, driver
         assert board.leaked == {}
@@ -364,16 +364,15 @@ def test_what_fails_again_is_computed_in_software_with_a_warning(
 
 def test_registers_that_are_denied_during_a_run_leave_it_to_software(compiled_design: Design, images: Images) -> None:
     denied = Fault(FaultKind.DENIED, at=60, standing=True)
-    with (
-        pytest.warns(UserWarning, match="no permission"),
-        opened(  # noqa: PT031  # also when it is closed
-            compiled_design, denied, records_per_packet=1
-        ) as (_, driver),
-    ):
+    with warnings.catch_warnings(record=True) as told, opened(compiled_design, denied, records_per_packet=1) as made:
+        warnings.simplefilter("always")
+        _, driver = made
         assert without_cycles(driver.run(images[:20])) == compiled_design.run(images[:20]).tobytes()
         assert driver.on == "software"
         with pytest.raises(BoardError, match="counters cannot be read: no permission"):
             _ = driver.counters
+    assert all("no permission" in str(warning.message) for warning in told)
+    assert len(told) == 3  # the batch, its recovery, and the end
 
 
 def test_no_retries_go_to_software_at_once(compiled_design: Design, images: Images) -> None:
