@@ -1,0 +1,145 @@
+"""What the driver costs beside what it drives: time and register accesses a batch; software's rate and memory.
+
+    python -m benchmarks.driver                # trained digits and B-LeNet below build/
+
+Times of the board are processor time of this machine, with the simulated board's own taken out: what is left is what the
+driver, PYNQ and NumPy take. The simulated processor polls without a pause, which adds an access every 1,000 cycles that a
+batch takes; a real one sleeps in between. Needs finished runs of both recipes, MNIST in
+HWCODESIGN_DATA, and the extra `pynq`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+BATCH, ROUNDS = 64, 15
+PACKETS = (1, 8, 64)
+#: Images of a round in software.
+IMAGES = 10_000
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+
+
+class _Stopwatch:
+    """Time within the simulated board's device."""
+
+    def __init__(self, device: Any) -> None:
+        self.seconds = 0.0
+        for name in ("read_registers", "write_registers", "flush", "invalidate"):
+            setattr(device, name, self._timed(getattr(device, name)))
+
+    def _timed(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any) -> Any:
+            start = time.process_time()
+            result = function(*arguments)
+            self.seconds += time.process_time() - start
+            return result
+
+        return call
+
+
+def driver_costs(folder: Path, images: NDArray[Any], packet: int) -> dict[str, float]:
+    """Of a batch on the simulated board: driver's milliseconds, register accesses, and packets."""
+    import hwcodesign as hw
+    from hwcodesign.runtime.transports.simulated_board import open_simulated
+    from hwcodesign.simulation.board import SimulatedBoard
+
+    design, settings = hw.load(folder), hw.TransferSettings(records_per_packet=packet)
+    times, accesses, packets = [], [], []
+    with SimulatedBoard(design) as board:
+        watch = _Stopwatch(board.device)
+        with hw.ProgressiveAccelerator(design, open_simulated(board, design, settings)) as driver:
+            driver.run(images)
+            for _ in range(ROUNDS):
+                before, inside, start = board.accesses, watch.seconds, time.process_time()
+                packets.append(len(list(driver.stream(images))))
+                times.append(time.process_time() - start - (watch.seconds - inside))
+                accesses.append(board.accesses - before)
+    return {
+        "milliseconds": 1e3 * statistics.median(times),
+        "accesses": statistics.median(accesses),
+        "packets": statistics.median(packets),
+    }
+
+
+def peak_memory() -> int:
+    """Most bytes that this process has had resident, since it was started."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    raise RuntimeError("/proc/self/status has no VmHWM: peak memory is measured on Linux alone")
+
+
+def software_costs(folder: str, images: str) -> None:
+    """In a process of its own: prints images/s, and MiB beyond those of Python, NumPy and the images."""
+    given = np.load(images)
+    before = peak_memory()
+    import hwcodesign as hw
+
+    with hw.ProgressiveAccelerator(folder, "software") as driver:
+        driver.run(given[:BATCH])
+        rates = []
+        for _ in range(5):
+            start = time.perf_counter()
+            driver.run(given)
+            rates.append(len(given) / (time.perf_counter() - start))
+        one = []
+        for _ in range(200):
+            start = time.perf_counter()
+            driver.run(given[:1])
+            one.append(time.perf_counter() - start)
+    print(statistics.median(rates), (peak_memory() - before) / 2**20, 1e3 * statistics.median(one))
+
+
+def _measured_software(folder: Path, images: NDArray[Any], scratch: Path) -> list[float]:
+    path = scratch / "driver_images.npy"
+    np.save(path, images)
+    code = "import sys, benchmarks.driver as b; b.software_costs(sys.argv[1], sys.argv[2])"
+    command = [sys.executable, "-c", code, str(folder), str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, **_ONE_THREAD})
+    path.unlink()
+    return [float(word) for word in done.stdout.split()]
+
+
+def table(build: Path) -> str:
+    """The figures of both recipes."""
+    from hwcodesign import load_recipe
+
+    rows = ""
+    for recipe in ("digits", "blenet_mnist"):
+        folder = build / recipe / "design"
+        images = load_recipe(recipe).data().test.images
+        for packet in PACKETS:
+            found = driver_costs(folder, images[:BATCH], packet)
+            rows += (
+                f"| {recipe}, board, {packet} records a packet | {found['milliseconds']:.2f} ms beyond transfers "
+                f"| {found['accesses']:.0f} accesses in {found['packets']:.0f} packets |\n"
+            )
+        rate, memory, one = _measured_software(folder, np.resize(images, (IMAGES, *images.shape[1:])), build)
+        rows += f"| {recipe}, software, NumPy alone | {rate:,.0f} images/s, {one:.2f} ms for one | {memory:.0f} MiB |\n"
+    return f"""| | a batch of {BATCH} images; or the rate | registers; or memory beyond Python, NumPy and the images |
+|---|---:|---:|
+{rows}
+{platform.machine()}, one core, Python {platform.python_version()}, NumPy {np.__version__}.
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", type=Path, default=Path("build"), help="where trained recipes are")
+    print(table(parser.parse_args().build))
+
+
+if __name__ == "__main__":
+    main()
