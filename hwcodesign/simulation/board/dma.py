@@ -29,6 +29,7 @@ _ERRORS = {
     Outcome.SLAVE_ERROR: SLAVE_ERROR,
     Outcome.DECODE_ERROR: DECODE_ERROR,
 }
+_ANY_ERROR = INTERNAL_ERROR | SLAVE_ERROR | DECODE_ERROR
 #: First register of each channel, and bytes of its registers.
 CHANNELS = {Side.SEND: 0x00, Side.RECEIVE: 0x30}
 _SPAN = 0x30
@@ -86,8 +87,9 @@ class Channel:
     def write(self, offset: int, value: int) -> None:
         """Write a register; soft resets are the whole DMA's."""
         if offset == CONTROL:
-            self._control = value & (RUN | _INTERRUPTS)
-            if value & RUN:
+            failed = self._status & _ANY_ERROR  # until a soft reset it stays halted
+            self._control = value & (_INTERRUPTS if failed else RUN | _INTERRUPTS)
+            if self._control & RUN:
                 self._halted = False
             elif self._transfer is None:  # otherwise when it is complete
                 self._halt()

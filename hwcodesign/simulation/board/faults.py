@@ -71,7 +71,7 @@ def random_fault(
     choices = list(kinds)
     kind = choices[int(rng.integers(len(choices)))]
     side = Side.SEND if rng.integers(2) else Side.RECEIVE
-    span = words[side] if kind in STREAM_FAULTS else accesses if kind in REGISTER_FAULTS else 1
+    span = words[side] if kind in STREAM_FAULTS else accesses if kind in REGISTER_FAULTS else 2
     at, standing = int(rng.integers(max(1, span))), bool(rng.integers(2))
     return Fault(kind, side, at, standing, int(rng.integers(1, 5_000_000)))
 

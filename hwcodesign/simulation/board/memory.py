@@ -7,6 +7,7 @@ side, and never zeros.
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import numpy as np
@@ -31,9 +32,10 @@ class Memory:
     """
 
     def __init__(self, size: int) -> None:
-        self._cpu, self._dram = np.full(size, _STALE_CPU, np.uint8), np.full(size, _STALE_DRAM, np.uint8)
-        self._clean = self._cpu.copy()  # what the cache last agreed on with memory: the rest of it is dirty
+        self._cpu, self._dram = np.zeros(size, np.uint8), np.zeros(size, np.uint8)
+        self._clean = np.zeros(size, np.uint8)  # what the cache last agreed on with memory: what differs is dirty
         self._taken: dict[int, int] = {}  # bytes by address
+        self._buffers: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 
     @property
     def allocated(self) -> dict[int, int]:
@@ -67,11 +69,15 @@ class Memory:
         # what PYNQ's own freebuffer asks a buffer's owner for
         buffer.memory = buffer.return_to = self
         buffer.pointer = address
+        self._buffers[address] = buffer
         return buffer
 
     def return_pointer(self, address: int) -> None:
         """Free a buffer; PYNQ calls it when one is freed or forgotten."""
         del self._taken[address]
+        buffer = self._buffers.pop(address, None)
+        if buffer is not None:  # freed by hand: PYNQ would unmap it when it is forgotten
+            buffer.freed = True
 
     def _gap(self, size: int) -> int:
         start = 0

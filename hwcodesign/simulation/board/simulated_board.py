@@ -18,7 +18,7 @@ from pynq.uio import UioController
 from hwcodesign.boards import board_named
 from hwcodesign.deployment.block_design import BlockDesign
 from hwcodesign.deployment.hwh import fabric_clock, hand_off
-from hwcodesign.errors import DesignError
+from hwcodesign.errors import DesignError, SimulationError
 from hwcodesign.files import write_text
 from hwcodesign.simulation.board.device import SimulatedDevice
 from hwcodesign.simulation.board.fabric import Fabric
@@ -128,6 +128,8 @@ class SimulatedBoard:
 def _active(device: SimulatedDevice) -> Iterator[None]:
     """PYNQ's active device; the clocks' registers, which PYNQ opens once a process, are opened again."""
     before = getattr(pynq.Device, "_active_device", None)
+    if isinstance(before, SimulatedDevice):
+        raise SimulationError(f"a {before.tag} is in use in this process: leave it before entering another board")
     pynq.Device.active_device = device
     _forget_clocks()
     try:
@@ -147,17 +149,24 @@ def _forget_clocks() -> None:
 
 
 class _UioController(UioController):  # type: ignore[misc]
-    """PYNQ's, but for its end: it leaves the loop that it was added to, and not the loop of the day."""
+    """PYNQ's, but for its end: it leaves the loop that it was added to, not the loop of the day."""
+
+    _loop: asyncio.AbstractEventLoop | None = None
 
     def __init__(self, device: str) -> None:
         super().__init__(device)
         self._loop = asyncio.get_event_loop()
 
     def __del__(self) -> None:
-        if not self.uio.closed:
+        self.leave()
+
+    def leave(self) -> None:
+        """Wait for nothing any more."""
+        if self._loop is not None:
             if not self._loop.is_closed():
                 self._loop.remove_reader(self.uio)
             self.uio.close()
+            self._loop = None
 
 
 @contextmanager
@@ -177,4 +186,4 @@ def _interrupts_from(path: str) -> Iterator[None]:
         controllers = module._InterruptController
         controllers._controllers.clear()
         for irq in [irq for irq, uio in controllers._uio_devices.items() if isinstance(uio, _UioController)]:
-            controllers._uio_devices.pop(irq).__del__()
+            controllers._uio_devices.pop(irq).leave()
