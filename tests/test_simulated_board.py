@@ -153,17 +153,33 @@ def test_a_missing_invalidation_shows_what_was_in_the_cache_before(bench: Bench,
     assert np.asarray(target).tolist() == expected_records(design, codes).tolist()
 
 
-def test_a_flush_writes_back_what_the_processor_wrote_and_nothing_else(bench: Bench, design: Design) -> None:
-    """Lines that were only read do not overwrite what the DMA has written."""
+def test_a_flush_writes_back_what_the_processor_changed_and_nothing_else(bench: Bench, design: Design) -> None:
+    """Lines that were only read do not overwrite what the DMA has written since."""
     bench.configure()
-    _source, target = bench.begin(sample_codes(design))
-    assert bench.polled(RECEIVE) & COMPLETE
+    source, target = bench.begin(sample_codes(design))
+    bench.dma.recvchannel.wait()
+    bench.recover()
     target["label"][0] = 77
+    bench.dma.recvchannel.transfer(target)
+    source[:] = bench.buffers(sample_codes(design, seed=4))[0]
+    bench.dma.sendchannel.transfer(source)
+    assert bench.polled(RECEIVE) & COMPLETE
     target.flush()
     target.invalidate()
-    expected = expected_records(design, sample_codes(design))
+    expected = expected_records(design, sample_codes(design, seed=4))
     expected["label"][0] = 77
     assert np.asarray(target).tolist() == expected.tolist()
+
+
+@pytest.mark.usefixtures("bench")
+def test_a_flush_makes_every_value_visible_that_was_written_to_a_fresh_buffer() -> None:
+    for value in range(256):
+        with pynq.allocate(100, np.uint8) as buffer:
+            buffer[:] = value
+            buffer.flush()
+            buffer[:] = value ^ 1
+            buffer.invalidate()
+            assert np.asarray(buffer).tolist() == [value] * 100
 
 
 def test_uncached_buffers_need_neither(bench: Bench, design: Design) -> None:
