@@ -207,15 +207,22 @@ def design(sample_design: Callable[[str], Design]) -> Design:
 
 
 @pytest.fixture
-def boards(design: Design) -> Iterator[Boards]:
+def loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """The thread's event loop: PYNQ's interrupts ask for it, also where nobody waits for them."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    yield loop
+    loop.close()
+    asyncio.set_event_loop(None)
+
+
+@pytest.fixture
+def boards(design: Design, loop: asyncio.AbstractEventLoop) -> Iterator[Boards]:  # noqa: ARG001
     """Enters simulated boards with given faults, and leaves them when the test ends."""
     from hwcodesign.simulation.board import SimulatedBoard
     from tests.boards import Bench
 
-    loop = asyncio.new_event_loop()  # PYNQ's interrupts ask for the thread's loop, also where nobody waits for them
-    asyncio.set_event_loop(loop)
     with ExitStack() as stack:
-        stack.callback(loop.close)
 
         def enter(*faults: Fault, **settings: int) -> Bench:
             return Bench(stack.enter_context(SimulatedBoard(design, faults, **settings)), design)  # type: ignore[arg-type]

@@ -169,6 +169,7 @@ def test_random_faults_repeat_with_their_seed_and_are_of_every_kind() -> None:
     assert all(0 <= fault.at < 160 for fault in draws[0])
 
 
+@pytest.mark.usefixtures("loop")
 def test_after_any_fault_that_strikes_once_what_is_reported_complete_is_right_and_comes_at_last(
     design: Design,
 ) -> None:
@@ -177,12 +178,10 @@ def test_after_any_fault_that_strikes_once_what_is_reported_complete_is_right_an
     expected, struck = expected_records(design, codes).tolist(), set()
     for seed in range(1_000 if os.environ.get("HWCODESIGN_CAMPAIGN") else 40):
         fault = replace(random_fault(np.random.default_rng(seed), words=words, accesses=60), standing=False)
-        asyncio.set_event_loop(asyncio.new_event_loop())
         with SimulatedBoard(design, [fault]) as board:
             bench = Bench(board, design)
             found = [records for _ in range(3) if (records := _tried(bench, codes)) is not None]
             struck |= {fault.kind for fault in board.struck}
-        asyncio.get_event_loop().close()
         assert 2 <= len(found) <= 3, f"seed {seed}: {fault}"
         assert all(records == expected for records in found), f"seed {seed}: {fault}"
         assert board.leaked == {}, f"seed {seed}: {fault}"

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -41,6 +40,7 @@ from tests.boards import (  # noqa: E402
 # Batches
 
 
+@pytest.mark.usefixtures("loop")
 def test_an_overlay_finds_the_accelerator_and_the_accelerator_says_what_it_is(either: Design) -> None:
     with SimulatedBoard(either) as board:
         bench = Bench(board, either)
@@ -53,6 +53,7 @@ def test_an_overlay_finds_the_accelerator_and_the_accelerator_says_what_it_is(ei
         assert pynq.ps.Clocks.fclk0_mhz == fabric_clock(BOARDS[either.manifest["board"]["name"]]).mhz
 
 
+@pytest.mark.usefixtures("loop")
 def test_records_of_batches_and_their_cycles_are_those_of_the_rtl(either: Design) -> None:
     """Two batches of the size that the RTL is simulated in, and a short one; few accesses wait for them."""
     codes = sample_codes(either, 2 * BATCH + 7)
@@ -94,23 +95,17 @@ def test_coroutines_wait_for_interrupts_while_other_tasks_go_on(either: Design) 
     assert turns > 2 * 10
 
 
+@pytest.mark.usefixtures("loop")
 def test_the_same_accesses_give_the_same_cycles(design: Design) -> None:
-    def run(board: SimulatedBoard) -> tuple[Any, ...]:
-        bench = Bench(board, design)
-        bench.configure(records_per_packet=4)
-        _source, target = bench.begin(sample_codes(design))
-        statuses = [bench.status(channel) for channel in (SEND, RECEIVE) * 10]
-        return board.cycles, board.accesses, statuses, np.asarray(target).tobytes()
-
-    async def runs() -> list[tuple[Any, ...]]:
-        found = []
-        for _ in range(2):
-            with SimulatedBoard(design) as board:
-                found.append(run(board))
-        return found
-
-    first, second = asyncio.run(runs())
-    assert first == second
+    runs = []
+    for _ in range(2):
+        with SimulatedBoard(design) as board:
+            bench = Bench(board, design)
+            bench.configure(records_per_packet=4)
+            _source, target = bench.begin(sample_codes(design))
+            statuses = [bench.status(channel) for channel in (SEND, RECEIVE) * 10]
+            runs.append((board.cycles, board.accesses, statuses, np.asarray(target).tobytes()))
+    assert runs[0] == runs[1]
 
 
 def test_records_come_in_packets_and_the_accelerator_waits_between_them(bench: Bench, design: Design) -> None:

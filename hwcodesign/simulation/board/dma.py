@@ -104,10 +104,11 @@ class Channel:
 
     def settle(self) -> None:
         """Look at what the transfer has come to."""
-        outcome = self._transfer.outcome() if self._transfer is not None else None
-        if outcome is None:
+        transfer = self._transfer
+        outcome = transfer.outcome() if transfer is not None else None
+        if transfer is None or outcome is None:
             return
-        self._length = self._transfer.moved * _WORD if self._transfer is not None else 0
+        self._length = transfer.moved * _WORD
         self._end()
         if outcome is not Outcome.COMPLETE:
             self._fail(outcome)

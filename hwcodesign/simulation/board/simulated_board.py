@@ -100,7 +100,7 @@ class SimulatedBoard:
 
     @property
     def seconds(self) -> float:
-        """Of simulated time that have passed."""
+        """Of simulated time that have passed; it stands still while a coroutine waits for what cannot come."""
         return self._fabric.cycles / (fabric_clock(self._block_design.board).mhz * 1e6)
 
     @property
