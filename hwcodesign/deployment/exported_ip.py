@@ -53,7 +53,8 @@ class ExportedIp:
         component = folder / "component.xml"
         if not component.exists():
             raise DesignError(
-                f"{segment} has not been exported: {component} is not there. Build {project} with Vitis HLS and export=1"
+                f"{segment} has not been exported: {component} is not there; build {project} with Vitis HLS and "
+                "export=1"
             )
         vlnv, found = _read(component)
         ports = exported_ports(project)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -178,7 +179,7 @@ def settings_text(
         "namespace eval settings {",
         "    variable folder [file dirname [file normalize [info script]]]",
         f"    variable ip_folder [file join $folder {_IP}]",
-        *(f"    variable {name} {word(value)}" for name, value in values.items()),
+        *(textwrap.indent(f"variable {name} {word(value)}", "    ") for name, value in values.items()),
         "}",
     ]
     return "\n".join(lines) + "\n"
@@ -226,8 +227,11 @@ def build_bitstream(folder: Path | str, *, jobs: int = 2) -> Bitstream:
 
     Raises:
         DesignError: the folder holds no project.
+        SettingsError: no process is allowed.
         ToolError: Vivado is not on PATH, or failed: a run did not complete, timing is not met, a ROM is empty.
     """
+    if jobs < 1:
+        raise SettingsError(f"jobs={jobs} is no number of processes: at least 1")
     folder = Path(folder).resolve()
     for name in (BUILD_SCRIPT, SETTINGS):
         if not (folder / name).exists():

@@ -9,11 +9,11 @@ source [file join $settings::folder checks.tcl]
 
 # The IP's interfaces and what each is.
 set interfaces {
-    s_axis  {slave  xilinx.com:interface:axis_rtl:1.0}
+    s_axis  {slave xilinx.com:interface:axis_rtl:1.0}
     m_axis  {master xilinx.com:interface:axis_rtl:1.0}
-    s_axil  {slave  xilinx.com:interface:aximm_rtl:1.0}
-    aclk    {slave  xilinx.com:signal:clock_rtl:1.0}
-    aresetn {slave  xilinx.com:signal:reset_rtl:1.0}
+    s_axil  {slave xilinx.com:interface:aximm_rtl:1.0}
+    aclk    {slave xilinx.com:signal:clock_rtl:1.0}
+    aresetn {slave xilinx.com:signal:reset_rtl:1.0}
 }
 
 # A project that holds the sources alone. Their order is ours, packages first, and all of them are packaged: Vivado's own
