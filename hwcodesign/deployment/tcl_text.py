@@ -5,11 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from hwcodesign.errors import SettingsError
+
 Value = str | int | float | bool | Sequence["Value"] | Mapping[str, "Value"]
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./:+,=@%-]+")
-#: What no pair of braces keeps as it is.
-_UNBRACED = re.compile(r"[{}\\\x00-\x1f\x7f]")
+#: What braces keep as it is, whatever encoding Tcl reads files in.
+_BRACED = re.compile(r"[ -z|~]*")
+
+#: The last character that Tcl 8 knows.
+_LAST = 0xFFFF
 
 
 def word(value: Value) -> str:
@@ -17,6 +22,9 @@ def word(value: Value) -> str:
 
     Args:
         value: sequences become lists, mappings become dictionaries, truth values 1 and 0.
+
+    Raises:
+        SettingsError: a text has a character beyond U+FFFF.
     """
     if isinstance(value, bool):
         return str(int(value))
@@ -32,8 +40,11 @@ def word(value: Value) -> str:
 def _quoted(text: str) -> str:
     if _PLAIN.fullmatch(text):
         return text
-    if not _UNBRACED.search(text):
+    if _BRACED.fullmatch(text) and "\\" not in text:
         return f"{{{text}}}"
+    beyond = next((char for char in text if ord(char) > _LAST), None)
+    if beyond is not None:
+        raise SettingsError(f"{text!r} has the character {beyond!r}, which Tcl 8 does not know: leave it out")
     return "".join(char if _PLAIN.fullmatch(char) else f"\\u{ord(char):04x}" for char in text)
 
 

@@ -9,6 +9,9 @@ namespace eval stub {
     variable properties
     array set properties {}
     variable created 0
+    # Tokens of a kind, in order of creation.
+    variable tokens
+    array set tokens {}
 
     # What may be set, by kind: name to pattern of its values. Names are not case-sensitive, as in Vivado.
     variable writable {
@@ -46,9 +49,11 @@ proc stub::create {kind name args} {
     variable kinds
     variable names
     variable properties
+    variable tokens
     variable created
     set token "$kind#[incr created]"
     set kinds($token) $kind
+    lappend tokens($kind) $token
     set names($token) $name
     set properties($token) $args
     return $token
@@ -57,20 +62,17 @@ proc stub::create {kind name args} {
 proc stub::discard {token} {
     variable kinds
     variable properties
+    variable tokens
+    set kind $kinds($token)
+    set tokens($kind) [lsearch -all -inline -not -exact $tokens($kind) $token]
     unset kinds($token)
     unset properties($token)
 }
 
 # Objects of a kind, in order of creation.
 proc stub::all {kind} {
-    variable kinds
-    set found {}
-    foreach token [lsort -dictionary [array names kinds]] {
-        if {$kinds($token) eq $kind} {
-            lappend found $token
-        }
-    }
-    return $found
+    variable tokens
+    return [expr {[info exists tokens($kind)] ? $tokens($kind) : {}}]
 }
 
 # Objects of a kind whose name matches a pattern. None is an error unless asked for quietly; Vivado warns.
@@ -155,7 +157,7 @@ proc stub::require_options {command parsed names} {
 }
 
 proc set_property {args} {
-    set parsed [stub::parse set_property $args {} {-dict} 1 3]
+    set parsed [stub::parse set_property $args {} {-dict} 1 1000]
     set positional [dict get $parsed positional]
     if {[dict exists $parsed -dict]} {
         if {[llength $positional] != 1} {

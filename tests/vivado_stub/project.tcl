@@ -135,6 +135,9 @@ proc create_ip {args} {
     if {![file isdirectory [dict get $parsed -dir]]} {
         error "create_ip: there is no folder [dict get $parsed -dir]"
     }
+    if {[file exists $folder]} {
+        error "create_ip: $folder is there already"
+    }
     file mkdir $folder
     close [open [file join $folder $name.xci] w]
     return [stub::create file [file join $folder $name.xci] file_type IP]

@@ -48,8 +48,9 @@ proc add_exported_ips {} {
     update_ip_catalog
     foreach ip $settings::exported_ips {
         require_ips [list [dict get $ip vlnv]]
-        create_ip -vlnv [dict get $ip vlnv] -module_name [dict get $ip module] \
-            -dir [file join $settings::ip_folder src]
+        set folder [file join $settings::ip_folder src]
+        file delete -force [file join $folder [dict get $ip module]]
+        create_ip -vlnv [dict get $ip vlnv] -module_name [dict get $ip module] -dir $folder
     }
 }
 
