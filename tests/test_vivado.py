@@ -21,13 +21,17 @@ from hwcodesign.backends.streamrtl.project import write_accelerator
 from hwcodesign.boards import BOARDS
 from hwcodesign.deployment.block_design import DMA_LENGTH_BITS, DMA_REALIGNS, DMA_WIDTH
 from hwcodesign.deployment.tcl_text import Value, word
-from hwcodesign.deployment.vivado import block_design_of, build_bitstream, write_vivado
+from hwcodesign.deployment.vivado import block_design_of, build_bitstream, typeless, write_vivado
 from hwcodesign.design import Design
 from hwcodesign.errors import DesignError, SettingsError, ToolError
+from hwcodesign.runtime import software
+from hwcodesign.runtime.modes import exit_control
 from hwcodesign.runtime.register_map import REGISTERS
+from hwcodesign.simulation.rtl import RtlSimulation
 from hwcodesign.simulation.verilator import find_verilator
-from rtl_sim.tb.small_accelerators import plain
+from rtl_sim.tb.small_accelerators import images, plain
 from rtl_sim.tb.vitis_stand_in import stand_in_source
+from tests.stress import require_same
 from tests.vivado_planted import PLANTED, Planted
 
 STUB = Path(__file__).parent / "vivado_stub"
@@ -233,12 +237,21 @@ def test_the_same_design_gives_the_same_project(
     assert files_below(tmp_path / "again") == files_below(project_for("pynq-z2"))
 
 
-def lint(folder: Path, sources: list[str], *more: Path) -> str:
+#: Texts without a type are compared after the shorter has been extended with zeros, and differ just as well.
+TEXTS = """`verilator_config
+lint_off -rule WIDTHEXPAND -file "*/exit_decision.sv" -match "*VARREF 'Criterion'*"
+"""
+
+
+def lint(folder: Path, sources: list[str], scratch: Path, *more: Path) -> str:
+    """What Verilator says of the packaged top; `more`: what else it needs."""
     tool = find_verilator()
     # by its suffix the top is read as the Verilog that the packager takes
     command = [str(tool.folder / "verilator"), "--lint-only", "-Wall", "+1364-2005ext+v", "--top-module", "tiny_top"]
+    texts = scratch / "texts.vlt"
+    texts.write_text(TEXTS)
     waivers = STUB.parent.parent / "rtl_sim" / "rtl" / "verilator.vlt"
-    files = [str(waivers), *map(str, more), *(str(folder / name) for name in sources)]
+    files = [str(waivers), str(texts), *map(str, more), *(str(folder / name) for name in sources)]
     done = subprocess.run([*command, *files], capture_output=True, text=True, check=False, env=tool.environment)
     return done.stderr
 
@@ -250,9 +263,9 @@ def sources_of(project: Path) -> list[str]:
 
 
 @needs_compiler
-def test_the_packaged_top_elaborates_without_a_warning(project_for: Callable[[str], Path]) -> None:
+def test_the_packaged_top_elaborates_without_a_warning(project_for: Callable[[str], Path], tmp_path: Path) -> None:
     project = project_for("pynq-z2")
-    assert lint(project / "ip" / "src", sources_of(project)) == ""
+    assert lint(project / "ip" / "src", sources_of(project), tmp_path) == ""
 
 
 @needs_compiler
@@ -260,7 +273,29 @@ def test_a_port_that_the_accelerator_lacks_is_noticed(project_for: Callable[[str
     project = shutil.copytree(project_for("pynq-z2"), tmp_path / "project")
     top = project / "ip" / "src" / "tiny_top.v"
     top.write_text(top.read_text().replace(".m_axis_tkeep(m_axis_tkeep),\n", "\n"))
-    assert "Instance has missing pin: 'm_axis_tkeep'" in lint(project / "ip" / "src", sources_of(project))
+    assert "Instance has missing pin: 'm_axis_tkeep'" in lint(project / "ip" / "src", sources_of(project), tmp_path)
+
+
+def test_no_source_has_the_type_that_vivado_refuses(project_for: Callable[[str], Path]) -> None:
+    for path in (project_for("pynq-z2") / "ip" / "src").glob("*.*v"):
+        code = re.sub(r"//[^\n]*|/\*.*?\*/", "", path.read_text(), flags=re.DOTALL)
+        assert not re.search(r"\bstring\b", code), path.name
+
+
+@needs_compiler
+def test_sources_without_that_type_do_the_same(
+    accelerator: Accelerator, design_for: Callable[[str], Design], tmp_path: Path
+) -> None:
+    folder = shutil.copytree(design_for("pynq-z2").folder, tmp_path / "design")
+    changed = 0
+    for path in (folder / "rtl").rglob("*.sv"):
+        text = path.read_text()
+        path.write_text(typeless(text))
+        changed += text != typeless(text)
+    assert changed > 10
+    codes, control = images(accelerator, 40), exit_control(accelerator.policy, "adaptive")
+    expected = np.concatenate(list(software.stream_records(accelerator, codes, control)))
+    require_same(RtlSimulation(accelerator, folder).run(codes, control).records, expected)
 
 
 COMPONENT = """<?xml version="1.0" encoding="UTF-8"?>
@@ -305,7 +340,7 @@ def test_an_exported_segment_becomes_an_ip_in_the_ip(
     texts = {name: text for name, text in stand_in.texts.items() if name.endswith(".sv")}
     for name, text in texts.items():
         (tmp_path / name).write_text(text)
-    assert lint(project / "ip" / "src", sources_of(project), *(tmp_path / name for name in texts)) == ""
+    assert lint(project / "ip" / "src", sources_of(project), tmp_path, *(tmp_path / name for name in texts)) == ""
     made = run_stub(project)[1]
     assert "src/tiny_stage1_ip/tiny_stage1_ip.xci" in made["core"]["files"]
     assert run_stub(project)[1] == made

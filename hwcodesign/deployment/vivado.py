@@ -6,6 +6,7 @@ They have not been through Vivado: a stub that knows its commands checks them (t
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import tempfile
@@ -40,6 +41,7 @@ SETTINGS, BUILD_SCRIPT = "settings.tcl", "build.tcl"
 _SCRIPTS = Path(__file__).parent / "tcl"
 #: The packaged IP, its sources, and IPs that Vitis HLS exported, below the project's folder.
 _IP, _SOURCES, _EXPORTED_IPS = "ip", "ip/src", "exported_ips"
+_TYPED_TEXT = re.compile(r"\b(parameter |localparam )string ")
 _ACCESS = {"r": "read-only", "w": "write-only", "rw": "read-write"}
 #: Characters of Vivado's output that an error shows.
 _SHOWN = 4000
@@ -121,12 +123,19 @@ def _copy_sources(project: Project, folder: Path, accelerator: str) -> list[str]
     for path in (*modules, *project.roms.glob("*.hex")):
         if (folder / path.name).exists():
             raise SettingsError(f"two files of the design are called {path.name}: give the accelerator another name")
-        shutil.copyfile(path, folder / path.name)
+        write_text(folder / path.name, typeless(path.read_text()))
     top = f"{packaged_top_name(accelerator)}.v"
     if (folder / top).exists():
         raise SettingsError(f"the design has a file {top} already: give the accelerator another name")
     write_text(folder / top, packaged_top(accelerator))
     return [*(path.name for path in modules), top]
+
+
+def typeless(source: str) -> str:
+    """SystemVerilog without the type `string`, which Vivado's synthesis refuses ([Synth 8-27]) and parameters that are
+    texts do not need.
+    """
+    return _TYPED_TEXT.sub(r"\1", source)
 
 
 def settings_text(
