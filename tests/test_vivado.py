@@ -464,26 +464,42 @@ def test_words_of_other_types() -> None:
         word("a\U0001f600")
 
 
+def known_ips() -> dict[str, dict[str, list[str]]]:
+    """What the stub knows: names of parameters, pins and interfaces by VLNV without its version."""
+    done = subprocess.run(["tclsh", STUB / "known.tcl"], capture_output=True, text=True, check=True, timeout=60)
+    return {vlnv.rpartition(":")[0]: facts for vlnv, facts in json.loads(done.stdout).items()}
+
+
 @needs_tcl
-def test_what_the_stub_knows_of_ips_stands_in_a_hand_off_that_vivado_wrote() -> None:
-    """Pins, interfaces and parameters of the DMA, the processor and the resets."""
+@pytest.mark.parametrize(
+    ("file", "ips", "absent"),
+    [
+        (
+            "resizer.hwh",
+            {"axi_dma", "processing_system7", "proc_sys_reset"},
+            {"m_axi_sg_aclk", "M_AXI_SG", "M_AXIS_CNTRL", "S_AXIS_STS", "IRQ_F2P"},
+        ),
+        (
+            "rfsoc_sam.hwh",
+            {"zynq_ultra_ps_e", "proc_sys_reset"},
+            {"maxihpm0_lpd_aclk", "M_AXI_HPM0_LPD", "saxihp0_fpd_aclk", "S_AXI_HP0_FPD", "pl_ps_irq0"},
+        ),
+    ],
+)
+def test_what_the_stub_knows_of_ips_stands_in_hand_offs_that_vivado_wrote(
+    file: str, ips: set[str], absent: set[str]
+) -> None:
+    """Parameters, pins and interfaces; `absent`: what is switched off in the design of that file."""
     metadata = pytest.importorskip("pynqmetadata", reason="pynqmetadata is not installed (extra pynq)")
-    root = ET.parse(Path(metadata.__file__).parent / "tests" / "hwhs" / "resizer.hwh").getroot()  # noqa: S314
-    known = json.loads(
-        subprocess.run(["tclsh", STUB / "known.tcl"], capture_output=True, text=True, check=True, timeout=60).stdout
-    )
-    checked = 0
+    root = ET.parse(Path(metadata.__file__).parent / "tests" / "hwhs" / file).getroot()  # noqa: S314
+    known, found = known_ips(), set()
     for module in root.iter("MODULE"):
-        facts = known.get(module.get("VLNV"))
-        if facts is None:
+        name = str(module.get("VLNV")).rpartition(":")[0]
+        if name not in known:
             continue
-        checked += 1
-        config = {p.get("NAME"): p.get("VALUE") for p in module.iter("PARAMETER")}
-        assert set(facts["parameters"]) <= set(config)
-        pins = {p.get("NAME") for p in module.iter("PORT")}
-        busses = {b.get("NAME") for b in module.iter("BUSINTERFACE")}
-        # what conditions switch off in that design is not in it
-        absent = {"m_axi_sg_aclk", "M_AXI_SG", "M_AXIS_CNTRL", "S_AXIS_STS", "IRQ_F2P"}
-        assert set(facts["pins"]) - pins <= absent
-        assert set(facts["interfaces"]) - busses <= absent
-    assert checked == 3
+        found.add(name.rpartition(":")[2])
+        facts = known[name]
+        assert set(facts["parameters"]) <= {p.get("NAME") for p in module.iter("PARAMETER")}, name
+        assert set(facts["pins"]) - {p.get("NAME") for p in module.iter("PORT")} <= absent, name
+        assert set(facts["interfaces"]) - {b.get("NAME") for b in module.iter("BUSINTERFACE")} <= absent, name
+    assert found == ips

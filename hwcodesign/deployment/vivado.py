@@ -31,7 +31,7 @@ from hwcodesign.deployment.packaged_top import packaged_top, packaged_top_name
 from hwcodesign.deployment.tcl_text import Value, word
 from hwcodesign.design import Design
 from hwcodesign.errors import DesignError, SettingsError, ToolError
-from hwcodesign.files import replaced_folder, write_text
+from hwcodesign.files import replaced_folder
 from hwcodesign.runtime.register_map import REGISTERS
 from hwcodesign.runtime.registers import Count, Register
 from hwcodesign.simulation.project import Project, read_project
@@ -101,8 +101,7 @@ def write_vivado(design: Design, folder: Path | str, *, exported: Sequence[str] 
         for script in _SCRIPTS.glob("*.tcl"):
             shutil.copyfile(script, written / script.name)
         images = [path.name for path in sorted(project.roms.glob("*.hex"))]
-        text = settings_text(described, design.accelerator.exits, sources, images, ips)
-        write_text(written / SETTINGS, text)
+        (written / SETTINGS).write_text(settings_text(described, design.accelerator.exits, sources, images, ips))
     return described
 
 
@@ -123,11 +122,11 @@ def _copy_sources(project: Project, folder: Path, accelerator: str) -> list[str]
     for path in (*modules, *project.roms.glob("*.hex")):
         if (folder / path.name).exists():
             raise SettingsError(f"two files of the design are called {path.name}: give the accelerator another name")
-        write_text(folder / path.name, typeless(path.read_text()))
+        (folder / path.name).write_text(typeless(path.read_text()))
     top = f"{packaged_top_name(accelerator)}.v"
     if (folder / top).exists():
         raise SettingsError(f"the design has a file {top} already: give the accelerator another name")
-    write_text(folder / top, packaged_top(accelerator))
+    (folder / top).write_text(packaged_top(accelerator))
     return [*(path.name for path in modules), top]
 
 

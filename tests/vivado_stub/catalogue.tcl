@@ -9,8 +9,7 @@
 #   optional    input pins that have a level of their own
 #   interfaces  name mode definition clock width condition; clock and width may be empty
 #   spaces      name interface first window size; of the master's addresses
-#   segments    path interface base size; an empty base: anywhere. The first alone is meant to be assigned unless none
-#               else is listed
+#   segments    path interface base size; an empty base: anywhere
 # Conditions and widths are expressions of parameters.
 
 namespace eval stub {
@@ -27,7 +26,7 @@ proc stub::ip {vlnv description} {
     dict set catalogue $vlnv [dict merge $complete [uplevel 1 [list subst -nocommands $description]]]
 }
 
-# Conditions below: \$p(NAME) is a parameter.
+# In conditions and widths, \$p(NAME) is a parameter.
 set stub_aximm $stub::aximm
 set stub_axis $stub::axis
 

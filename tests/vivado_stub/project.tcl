@@ -3,8 +3,6 @@
 namespace eval stub {
     variable project ""
     variable last_project {}
-    # Cores on disk, by the folder that holds component.xml: VLNV.
-    variable order {}
 }
 
 proc stub::need_project {command} {
