@@ -290,11 +290,14 @@ def test_two_boards_cannot_be_entered_at_once(bench: Bench, design: Design) -> N
 
 
 def test_nothing_of_a_board_is_left_in_pynq(design: Design) -> None:
+    before = dict(vars(pynq.Device))
     with SimulatedBoard(design) as board:
         assert pynq.Device.active_device is board.device
+        assert pynq.Device.devices == [board.device]
         assert pynq.interrupt.get_uio_irq(61).startswith("/dev/pts/")
-    assert not hasattr(pynq.Device, "_active_device")
+    assert dict(vars(pynq.Device)) == before
     assert pynq.interrupt.get_uio_irq.__module__ == "pynq.interrupt"
+    assert pynq.interrupt.UioController is pynq.uio.UioController
     assert not board.bitfile.exists()
 
 

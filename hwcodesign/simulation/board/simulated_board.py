@@ -37,7 +37,7 @@ _STILL = 10
 class SimulatedBoard:
     """A board with one design's accelerator, DMA and interrupt controller, for PYNQ's own classes.
 
-    Inside the context its device is PYNQ's active one. Only one board may be entered at a time, since PYNQ keeps the
+    Inside the context its device is PYNQ's only one. Only one board may be entered at a time, since PYNQ keeps the
     device, clocks and interrupts of a process in one place. Compiles the RTL at the first use.
 
     Args:
@@ -126,20 +126,23 @@ class SimulatedBoard:
 
 @contextmanager
 def _active(device: SimulatedDevice) -> Iterator[None]:
-    """PYNQ's active device; the clocks' registers, which PYNQ opens once a process, are opened again."""
-    before = getattr(pynq.Device, "_active_device", None)
-    if isinstance(before, SimulatedDevice):
-        raise SimulationError(f"a {before.tag} is in use in this process: leave it before entering another board")
-    pynq.Device.active_device = device
+    """PYNQ's only and active device; the clocks' registers, which PYNQ opens once a process, are opened again."""
+    kept = {"_devices": [device], "_active_device": device}
+    before = {name: vars(pynq.Device)[name] for name in kept if name in vars(pynq.Device)}
+    active = before.get("_active_device")
+    if isinstance(active, SimulatedDevice):
+        raise SimulationError(f"a {active.tag} is in use in this process: leave it before entering another board")
+    for name, value in kept.items():
+        setattr(pynq.Device, name, value)
     _forget_clocks()
     try:
         yield
     finally:
         _forget_clocks()
-        if before is None:
-            del pynq.Device._active_device
-        else:
-            pynq.Device.active_device = before
+        for name in kept:
+            delattr(pynq.Device, name)
+        for name, value in before.items():
+            setattr(pynq.Device, name, value)
 
 
 def _forget_clocks() -> None:
