@@ -17,6 +17,9 @@ from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.kernels import Arrays, Segment, kernel_from_json, kernel_to_json
 from hwcodesign.policies import ExitPolicy
 
+#: Decisions that a conditional buffer takes ahead of the samples that they are on.
+DECISIONS_AHEAD = 2
+
 
 @dataclass(frozen=True, eq=False)
 class Accelerator:
@@ -91,6 +94,13 @@ class Accelerator:
 
     def buffer_beats(self, k: int) -> int:
         return self.least_buffer_beats(k) * self.buffer_samples
+
+    @property
+    def waiting_decisions(self) -> int:
+        """Decisions that wait in a FIFO before each buffer, beside the two that it takes ahead: as many as samples where
+        it holds more than those, so that easy samples are decided on while a hard one before them waits.
+        """
+        return self.buffer_samples if self.buffer_samples > DECISIONS_AHEAD else 0
 
     @cached_property
     def configuration_hash(self) -> str:

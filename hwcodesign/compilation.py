@@ -40,6 +40,8 @@ from hwcodesign.stored_design import DESIGN_VERSION, MANIFEST, WEIGHTS
 
 #: Either writes what those after it write, too.
 _BACKENDS = ("streamrtl", "vitis")
+#: Samples of a conditional buffer where nothing is known of the samples to come: one decided on, and one behind it.
+_BUFFER_SAMPLES = 2
 _TOOLS = ("torch", "brevitas", "qonnx", "hls4ml", "peakrdl-regblock", "numpy", "hwcodesign")
 
 
@@ -53,7 +55,7 @@ def compile(
     reuse: int = 1,
     strategy: str = "latency",
     layers: Mapping[str, LayerSettings] | None = None,
-    buffer_samples: int = 2,
+    buffer_samples: int | None = None,
     name: str | None = None,
 ) -> Design:
     """Generate hardware sources and everything that runs them.
@@ -67,7 +69,8 @@ def compile(
         board: names the device and clock.
         reuse, strategy: hls4ml's ReuseFactor and Strategy for every layer not in `layers`.
         layers: settings by torch layer name, for example "stages.0.conv".
-        buffer_samples: samples that each conditional buffer holds.
+        buffer_samples: samples that each conditional buffer holds; None: the least that hardly slows down samples which
+            leave as the fitting split's did, or 2 where nothing was fitted or no RTL is written.
         name: of the accelerator; the folder's by default.
 
     Returns:
@@ -92,15 +95,16 @@ def compile(
             tuple(segments[0::2]),
             tuple(segments[1::2]),
             policy,
-            buffer_samples,
+            buffer_samples or _BUFFER_SAMPLES,
         )
+        hardware = Hardware.of(accelerator) if backend == "streamrtl" else None
+        if hardware and buffer_samples is None and policy.fitted_on.exit_share:
+            hardware = hardware.with_buffers(policy.fitted_on.exit_share)
+            accelerator = hardware.accelerator
         blocks = write_blocks(accelerator, target, generated / "vitis")
         write_model(accelerator, generated / "csim")
-        cycles = None
-        if backend == "streamrtl":
-            hardware = Hardware.of(accelerator)
+        if hardware:
             write_accelerator(hardware, generated / rtl.FOLDER)
-            cycles = hardware.to_json()
         manifest = {
             "design_version": DESIGN_VERSION,
             "backend": backend,
@@ -109,11 +113,11 @@ def compile(
                 "reuse": reuse,
                 "strategy": strategy,
                 "layers": {key: vars(value) for key, value in sorted(settings.layers.items())},
-                "buffer_samples": buffer_samples,
+                "buffer_samples": accelerator.buffer_samples,
             },
             "network_sha256": network.digest(),
             "projects": [segment.name for segment in segments] + blocks,
-            "cycles": cycles,
+            "cycles": hardware.to_json() if hardware else None,
             "tools": {tool: _version(tool) for tool in _TOOLS} | {"python": platform.python_version()},
             **_write_weights(accelerator, generated),
         }
@@ -160,7 +164,7 @@ def _write_weights(accelerator: Accelerator, folder: Path) -> dict[str, Any]:
     }
 
 
-def check_target(out: Path, backend: str, buffer_samples: int) -> None:
+def check_target(out: Path, backend: str, buffer_samples: int | None) -> None:
     """Refuse settings that no network could be compiled with, and a folder that `compile` must not replace.
 
     Raises:
@@ -168,7 +172,7 @@ def check_target(out: Path, backend: str, buffer_samples: int) -> None:
     """
     if backend not in _BACKENDS:
         raise SettingsError(f"backend {backend!r} is not one of {', '.join(_BACKENDS)}")
-    if buffer_samples < 1:
+    if buffer_samples is not None and buffer_samples < 1:
         raise SettingsError(f"buffer_samples={buffer_samples}: a conditional buffer holds one whole sample at least")
     if out.exists() and not (out.is_dir() and ((out / MANIFEST).exists() or not any(out.iterdir()))):
         raise SettingsError(f"out={str(out)!r} exists and is no design: name another folder, since compile replaces it")

@@ -263,7 +263,9 @@ def _hardware(design: Design, images: NDArray[Any]) -> HardwareReport:
     codes = encode_images(images, design.accelerator.input_format, design.accelerator.input_shape)
     clock = float(design.manifest["board"]["clock_mhz"])
     measured = measure_exits(simulation, cycles, codes)
-    stream = throughput(simulation, cycles, simulation.run(codes, exit_control(design.policy)))
+    # one batch: the pipeline fills and drains once
+    run = simulation.run(codes, exit_control(design.policy), batch=max(1, len(codes)))
+    stream = throughput(simulation, cycles, run)
     return {
         "clock_mhz": clock,
         "cycles_per_image": stream.cycles_per_image,

@@ -48,7 +48,7 @@ class CompileSettings:
     reuse: int = 1
     strategy: str = "latency"
     layers: Mapping[str, LayerSettings] = field(default_factory=lambda: MappingProxyType({}))
-    buffer_samples: int = 2
+    buffer_samples: int | None = None
 
 
 @dataclass(frozen=True)

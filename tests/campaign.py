@@ -1,238 +1,152 @@
 """The whole verification campaign: every backend, every criterion, whole test sets, generated networks and graphs.
 
-python -m tests.campaign --write docs/verification.md                                 # what `make verify` runs
-python -m tests.campaign --networks 3 --rtl-networks 3 --graphs 0 --recipes digits    # part of it
+python -m tests.campaign --write docs/verification.md                                # what `make verify` runs
+python -m tests.campaign --networks 3 --rtl-networks 3 --graphs 0 --recipes digits   # part of it
+
+Its parts run side by side on all cores. Each part's result is kept in --results under the digest of all sources, so
+that a campaign that was stopped goes on where it was, and one after a change begins anew.
 """
 
 from __future__ import annotations
 
 import argparse
-import platform
+import dataclasses
+import json
+import os
 import subprocess
 import sys
-import tempfile
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from hwcodesign.files import sha256, sha256_file, write_json, write_text
+from hwcodesign.policies import CRITERIA
+from hwcodesign.verification import Agreement, require_agreement
+from tests.campaign_document import document
+from tests.comparisons import Line, generated_lines, recipe_lines, rtl_lines
+from tests.generated_graphs import generate_graph, graph_agreements
+from tests.stress import EXITS, SAMPLES, StressLine, stress_lines
 
-import hwcodesign as hw
-from hwcodesign.files import write_text
-from hwcodesign.images import encode_images
-from hwcodesign.pipeline import Run, trained_network
-from hwcodesign.policies import CRITERIA, ExitPolicy, ExitStatistics, cost_curve
-from hwcodesign.simulation.measurement import measure_exits
-from hwcodesign.verification import (
-    Agreement,
-    brevitas_outputs,
-    brevitas_records,
-    compare_outputs,
-    compare_records,
-    require_agreement,
-)
-from tests.generated_graphs import graph_lines
-from tests.generated_networks import generate
-
-BACKENDS = ("software", "csim", "rtl")
 RECIPES = ("digits_lenet", "blenet_mnist", "blenet_fashion")
+_ROOT = Path(__file__).resolve().parent.parent
+#: What a result depends on.
+_SOURCES = ("hwcodesign", "hls", "rtl_sim", "models", "tests", "constraints.txt")
 
 
 @dataclass(frozen=True)
-class Line:
-    """One row of the table."""
+class Part:
+    """A share of the campaign that runs in a process of its own.
 
-    subject: str
-    detail: str
-    agreement: Agreement
-
-
-def verify_network(
-    network: hw.MultiExitNetwork,
-    images: NDArray[Any],
-    fitting: tuple[NDArray[Any], NDArray[np.int64]],
-    folder: Path,
-    *,
-    backends: tuple[str, ...] = BACKENDS,
-    criteria: tuple[str, ...] | None = None,
-    settings: hw.CompileSettings | None = None,
-) -> Iterator[Agreement]:
-    """Compare Brevitas with other backends: every logit once, every record for each criterion, and cycles.
-
-    Thresholds are those of a middle point of the criterion's own curve on `fitting`, so that samples leave at several
-    exits where the criterion can have it so. Segments are the same under every criterion: the first compares them.
+    Attributes:
+        name: of its result's file.
+        run: key into `_RUNS`.
+        arguments: of that function.
     """
-    reference = brevitas_outputs(network, images)
-    logits = [reference[f"head{k}"] for k in range(network.exits)]
-    hardware = settings or hw.CompileSettings()
-    for number, name in enumerate(criteria or sorted(CRITERIA)):
-        design = hw.compile(
-            network,
-            _middle_policy(network, name, fitting),
-            out=folder,
-            backend="streamrtl" if "rtl" in backends else "vitis",
-            reuse=hardware.reuse,
-            layers=hardware.layers,
-        )
-        expected = brevitas_records(design, logits)
-        if "rtl" in backends:
-            yield _cycles(design, images)
-        for on in backends:
-            if number == 0:
-                yield from compare_outputs(on, design.segment_outputs(images, on), reference, "brevitas")
-            spread = "/".join(
-                f"{share:.0%}" for share in np.bincount(expected["exit"], minlength=network.exits) / len(images)
-            )
-            yield compare_records(
-                on, design.run(images, on), expected, "brevitas", f"records, {name}, leaving {spread}"
-            )
+
+    name: str
+    run: str
+    arguments: tuple[str | int | bool, ...]
 
 
-def _cycles(design: hw.Design, images: NDArray[Any]) -> Agreement:
-    """Latency and interval of every exit: predicted and simulated."""
-    codes = encode_images(images[:1], design.accelerator.input_format, design.accelerator.input_shape)
-    exits = measure_exits(design.rtl, design.manifest["cycles"], codes)
-    pairs = [pair for exit_ in exits for pair in (exit_.latency, exit_.interval)]
-    wrong = sum(predicted != simulated for predicted, simulated in pairs)
-    return Agreement(
-        ("prediction", "rtl"), "cycles: latency and interval of every exit", 7 * len(exits), len(pairs), wrong
-    )
+def _graph(seed: int) -> Iterator[Line]:
+    for agreement in graph_agreements(seed, "rtl"):
+        yield Line(f"graph {seed}", generate_graph(seed).text, agreement)
 
 
-def _middle_policy(
-    network: hw.MultiExitNetwork, criterion: str, fitting: tuple[NDArray[Any], NDArray[np.int64]]
-) -> ExitPolicy:
-    _, heads = network.boundaries()
-    policy = ExitPolicy.build(criterion, [head.format for head in heads], network.classes)
-    statistics = ExitStatistics.of(policy, network.logits(fitting[0]), fitting[1], network.costs().shares)
-    if CRITERIA[criterion].shared_threshold:
-        return policy.with_thresholds([1.0] * (network.exits - 1))
-    curve = cost_curve(policy, statistics)
-    codes = (
-        [int(np.quantile(scores, 0.5)) for scores in statistics.scores[:-1]]
-        if len(curve) < 3
-        else curve[len(curve) // 2].codes
-    )
-    return policy.with_codes(codes)
+def _recipe(name: str, criterion: str, segments: bool, build: str) -> Iterator[Line]:
+    return recipe_lines(name, criterion, Path(build), segments=segments)
 
 
-def generated_lines(count: int) -> Iterator[Line]:
-    """Lines of `count` generated networks, seeds 0, 1, …"""
-    for seed in range(count):
-        drawn = generate(seed)
-        with tempfile.TemporaryDirectory() as folder:
-            for agreement in verify_network(
-                drawn.network,
-                drawn.images,
-                (drawn.images, drawn.labels),
-                Path(folder) / "design",
-                backends=BACKENDS[:2],
-            ):
-                yield Line(f"generated, seed {seed}", drawn.text, agreement)
+def _stress(samples: int, exits: int) -> Iterator[StressLine]:
+    return stress_lines(samples, (exits,))
 
 
-def rtl_lines(count: int, first: int = 0) -> Iterator[Line]:
-    """Lines of `count` generated networks in RTL, seeds `first`, …; criteria take turns, reuse is random."""
-    for seed in range(first, first + count):
-        drawn = generate(seed)
-        reuse = int(np.random.default_rng(seed).choice([1, 2, 3, 4, 6, 8, 12, 16, 32]))
-        criterion = sorted(CRITERIA)[seed % len(CRITERIA)]
-        with tempfile.TemporaryDirectory() as folder:
-            for agreement in verify_network(
-                drawn.network,
-                drawn.images,
-                (drawn.images, drawn.labels),
-                Path(folder) / "design",
-                backends=("rtl",),
-                criteria=(criterion,),
-                settings=hw.CompileSettings(reuse=reuse),
-            ):
-                yield Line(f"generated, seed {seed}, RTL", f"{drawn.text}, reuse {reuse}", agreement)
+_RUNS: dict[str, Callable[..., Iterator[Line | StressLine]]] = {
+    "network": generated_lines,
+    "rtl": rtl_lines,
+    "graph": _graph,
+    "recipe": _recipe,
+    "stress": _stress,
+}
 
 
-def recipe_lines(name: str, build: Path) -> Iterator[Line]:
-    """Lines of a recipe on its whole test split; trains it first unless that is done."""
-    recipe = hw.load_recipe(name)
-    data = recipe.data()
-    network = trained_network(Run(recipe, build / recipe.name, lambda _: None), data)
-    fitting = (data.fitting.images, data.fitting.labels)
-    with tempfile.TemporaryDirectory() as folder:
-        for agreement in verify_network(
-            network, data.test.images, fitting, Path(folder) / "design", settings=recipe.compile
-        ):
-            yield Line(recipe.name, f"whole test split of {data.name}", agreement)
+def parts(options: argparse.Namespace) -> list[Part]:
+    """What was asked for, the longest first."""
+    found = [
+        Part(f"recipe-{name}-{criterion}", "recipe", (name, criterion, number == 0, str(options.build)))
+        for name in options.recipes
+        for number, criterion in enumerate(sorted(CRITERIA))
+    ]
+    each = -(-options.samples // len(EXITS))
+    found += [Part(f"stress-{exits}", "stress", (each, exits)) for exits in EXITS if each]
+    for run, count in (("network", options.networks), ("rtl", options.rtl_networks), ("graph", options.graphs)):
+        found += [Part(f"{run}-{seed}", run, (seed,)) for seed in range(count)]
+    return found
 
 
-def table(lines: list[Line], seconds: float, command: str) -> str:
-    """The document: what was compared, with the command that repeats it."""
-    total = sum(line.agreement.values for line in lines)
-    wrong = sum(line.agreement.mismatches for line in lines)
-    networks = len({line.subject for line in lines})
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-    text = f"""# Verification
-
-Every integer of every backend, compared in `==`; there is no tolerance anywhere.
-
-    {command}
-
-{networks} networks, {total:,} values compared, **{wrong} mismatches**, in {seconds / 60:.0f} minutes on
-{platform.machine()}, Python {platform.python_version()}, at commit {commit.stdout.strip() or "unknown"}.
-
-* *features, logits*: every segment alone, on all samples, exits ignored; each fed by the one before it.
-* *records*: the composed accelerator under the policy; every field but `cycles`. "leaving 60%/40%" is the share of
-  samples leaving at each exit; thresholds lie in the middle of the criterion's curve.
-* The reference is Brevitas in float64, all exits computed, nothing skipped; its records share no control flow with
-  the backends, and their scores are Python's: that csim's C++ gives the same ones is part of what is shown.
-
-| network | | backends | compared | samples | values | mismatches |
-|---|---|---|---|---:|---:|---:|
-"""
-    seen = set()
-    for line in lines:
-        a = line.agreement
-        first = line.subject not in seen
-        seen.add(line.subject)
-        head = f"{line.subject} | {line.detail}" if first else " | "
-        text += f"| {head} | {' = '.join(a.backends)} | {a.what} | {a.samples:,} | {a.values:,} | {a.mismatches} |\n"
-    return text
+def run_part(part: Part, results: Path) -> list[Line | StressLine]:
+    """A part's lines, from its file where it ran before."""
+    place = results / f"{part.name}-{sha256(repr(part.arguments).encode())[:8]}.json"
+    kind = StressLine if part.run == "stress" else Line
+    if not place.exists():
+        warnings.simplefilter("ignore")
+        lines = [dataclasses.asdict(line) for line in _RUNS[part.run](*part.arguments)]
+        write_json(place, lines)
+    return [_read(kind, data) for data in json.loads(place.read_text())]
 
 
-def main() -> None:
+def _read(kind: type[Line | StressLine], data: dict[str, object]) -> Line | StressLine:
+    if kind is StressLine:
+        return StressLine(**data)  # type: ignore[arg-type]
+    agreement = dict(data["agreement"])  # type: ignore[call-overload]
+    agreement["backends"] = tuple(agreement["backends"])
+    return Line(str(data["subject"]), str(data["detail"]), Agreement(**agreement))
+
+
+def _digest() -> str:
+    files = subprocess.run(["git", "ls-files", *_SOURCES], cwd=_ROOT, capture_output=True, text=True, check=True)
+    return sha256("\n".join(f"{name} {sha256_file(_ROOT / name)}" for name in files.stdout.split()).encode())[:16]
+
+
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--networks", type=int, default=24, help="generated networks in software and C++")
     parser.add_argument("--rtl-networks", type=int, default=50, help="generated networks in RTL")
     parser.add_argument("--graphs", type=int, default=50, help="generated graphs through hls4ml's Vitis and StreamRTL")
+    parser.add_argument("--samples", type=int, default=SAMPLES, help="samples in search of a deadlock")
     parser.add_argument("--recipes", nargs="*", default=list(RECIPES), help="recipes, each on its whole test split")
     parser.add_argument("--build", type=Path, default=Path("build"), help="where trained recipes are")
-    parser.add_argument("--write", type=Path, help="document to write the table to")
-    options = parser.parse_args()
-    warnings.simplefilter("ignore")
+    parser.add_argument("--results", type=Path, default=Path("build/verification"), help="where results are kept")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="parts that run at a time")
+    parser.add_argument("--write", type=Path, help="document to write the tables to")
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = _options()
     start = time.perf_counter()
-    lines: list[Line] = []
-    sources = [
-        generated_lines(options.networks),
-        rtl_lines(options.rtl_networks),
-        (Line(*found) for found in graph_lines(options.graphs, "rtl")),
-        *(recipe_lines(name, options.build) for name in options.recipes),
-    ]
-    for source in sources:
-        for line in source:
-            lines.append(line)
-            a = line.agreement
-            print(
-                f"{line.subject:22} {' = '.join(a.backends):20} {a.what:50} {a.values:>12,} {a.mismatches} wrong",
-                flush=True,
-            )
+    results = options.results / _digest()
+    wanted = parts(options)
+    lines: dict[str, list[Line | StressLine]] = {}
+    # new processes, not copies: libraries with threads do not survive being copied
+    with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
+        running = {pool.submit(run_part, part, results): part for part in wanted}
+        for future in as_completed(running):
+            part = running[future]
+            lines[part.name] = future.result()
+            wrong = sum(line.agreement.mismatches for line in lines[part.name] if isinstance(line, Line))
+            print(f"{len(lines):4} of {len(wanted)}  {part.name:32} {wrong} mismatches", flush=True)
+    found = [line for part in wanted for line in lines[part.name]]
+    compared = [line for line in found if isinstance(line, Line)]
+    stressed = [line for line in found if isinstance(line, StressLine)]
     if options.write:
-        write_text(
-            options.write,
-            table(lines, time.perf_counter() - start, f"python -m tests.campaign {' '.join(sys.argv[1:])}"),
-        )
-    require_agreement([line.agreement for line in lines])
+        command = f"python -m tests.campaign {' '.join(sys.argv[1:])}"
+        write_text(options.write, document(compared, stressed, command, time.perf_counter() - start))
+    require_agreement([line.agreement for line in compared])
 
 
 if __name__ == "__main__":

@@ -64,26 +64,21 @@ def _printed() -> Iterator[list[str]]:
             lines += file.read().splitlines()
 
 
-def graph_lines(count: int, on: str = "software", first: int = 0) -> Iterator[tuple[str, str, Agreement]]:
-    """Compare graphs of seeds `first`, `first` + 1, … with hls4ml's C++.
+def graph_agreements(seed: int, on: str = "software") -> Iterator[Agreement]:
+    """Compare a graph with hls4ml's C++.
 
     Args:
         on: "software" for StreamRTL's kernels in NumPy, "rtl" for these and for its RTL.
-
-    Yields:
-        (subject, detail, agreement), one or two of a graph.
     """
-    for seed in range(first, first + count):
-        drawn = generate_graph(seed)
-        with tempfile.TemporaryDirectory() as folder:
-            reference = vitis_predict(drawn.convert("Vitis", Path(folder) / "vitis"), drawn.samples)
-            model = drawn.convert("StreamRTL", Path(folder) / "rtl")
-            for where in ("software", "rtl")[: 1 + (on == "rtl")]:
-                if where == "rtl":
-                    model.compile()
-                outputs = model.predict(drawn.samples, on=where)
-                same_shape = reference.shape == outputs.shape
-                wrong = int((reference != outputs).sum()) if same_shape else reference.size
-                compared = ("hls4ml C++", f"StreamRTL {where}")
-                agreement = Agreement(compared, "outputs", len(drawn.samples), reference.size, wrong)
-                yield f"graph, seed {seed}", drawn.text, agreement
+    drawn = generate_graph(seed)
+    with tempfile.TemporaryDirectory() as folder:
+        reference = vitis_predict(drawn.convert("Vitis", Path(folder) / "vitis"), drawn.samples)
+        model = drawn.convert("StreamRTL", Path(folder) / "rtl")
+        for where in ("software", "rtl")[: 1 + (on == "rtl")]:
+            if where == "rtl":
+                model.compile()
+            outputs = model.predict(drawn.samples, on=where)
+            same_shape = reference.shape == outputs.shape
+            wrong = int((reference != outputs).sum()) if same_shape else reference.size
+            compared = ("hls4ml C++", f"StreamRTL {where}")
+            yield Agreement(compared, "outputs", len(drawn.samples), reference.size, wrong)

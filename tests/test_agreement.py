@@ -29,7 +29,7 @@ from hwcodesign.verification import (
     compare_records,
     require_agreement,
 )
-from tests.campaign import rtl_lines, verify_network
+from tests.comparisons import rtl_lines, verify_network
 from tests.generated_networks import generate
 
 needs_gxx = pytest.mark.skipif(
@@ -70,7 +70,7 @@ def test_every_backend_agrees_on_a_generated_network_under_every_criterion(seed:
 @needs_verilator
 @pytest.mark.parametrize("seed", RTL_SEEDS)
 def test_the_rtl_of_a_generated_network_agrees_and_takes_the_cycles_that_were_predicted(seed: int) -> None:
-    agreements = [line.agreement for line in rtl_lines(1, first=seed)]
+    agreements = [line.agreement for line in rtl_lines(seed)]
     assert [a for a in agreements if a.mismatches] == []
     assert {a.backends for a in agreements} == {("prediction", "rtl"), ("brevitas", "rtl")}
 

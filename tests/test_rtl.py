@@ -180,6 +180,7 @@ def test_cycles_are_the_predicted_ones(design: Design, images: small.Codes) -> N
     [
         (1, 1, [3]),  # more samples are on their way than there are blocks
         (3, 2, [10.5, 10.5, 10.5]),  # one waits in a buffer for the decision on the one before
+        (2, 4, [6, 6]),  # decisions wait in a FIFO of their own
         # it takes many samples until the buffers are as full as they get
         pytest.param(5, 1, [14, 14, 14, 14, 14], marks=one_build_more),
     ],

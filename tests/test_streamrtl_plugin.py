@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 import shutil
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -26,7 +25,7 @@ from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.kernels import Affine, Conv2D, Dense, GlobalPool, Segment, Transpose
 from hwcodesign.simulation.verilator import find_verilator
 from tests.drawn_graphs import quiet
-from tests.generated_graphs import graph_lines, vitis_predict
+from tests.generated_graphs import generate_graph, graph_agreements, vitis_predict
 
 Layer = dict[str, Any]
 
@@ -54,17 +53,10 @@ needs_verilator = pytest.mark.skipif(bool(_verilator_is_missing()), reason=_veri
 @needs_verilator
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_generated_graph_gives_what_hls4mls_cpp_gives(seed: int) -> None:
-    lines = list(graph_lines(1, "rtl", first=seed))
-    print(lines[0][:2])
-    assert [line[2].backends[1] for line in lines] == ["StreamRTL software", "StreamRTL rtl"]
-    assert [line[2].mismatches for line in lines] == [0, 0]
-
-
-@needs_gxx
-@needs_verilator
-@pytest.mark.skipif(not os.environ.get("HWCODESIGN_CAMPAIGN"), reason="part of the campaign: HWCODESIGN_CAMPAIGN=1")
-def test_many_generated_graphs_give_what_hls4mls_cpp_gives() -> None:
-    assert [line for line in graph_lines(60, "rtl", first=100) if line[2].mismatches] == []
+    print(f"seed {seed}: {generate_graph(seed).text}")
+    agreements = list(graph_agreements(seed, "rtl"))
+    assert [agreement.backends[1] for agreement in agreements] == ["StreamRTL software", "StreamRTL rtl"]
+    assert [agreement.mismatches for agreement in agreements] == [0, 0]
 
 
 # --- graphs written down layer by layer, for what no front end gives ---

@@ -23,6 +23,8 @@ PROCESSOR_VLNV = {
 DMA_VLNV = "xilinx.com:ip:axi_dma:7.1"
 INTERRUPTS_VLNV = "xilinx.com:ip:axi_intc:4.1"
 INTERRUPT_LINES_VLNV = "xilinx.com:ip:xlconcat:2.1"
+INTERCONNECT_VLNV = "xilinx.com:ip:smartconnect:1.0"
+RESETS_VLNV = "xilinx.com:ip:proc_sys_reset:5.0"
 
 #: Bits of a DMA transfer's length: transfers of up to 2^26 - 1 bytes, the most that the IP has.
 DMA_LENGTH_BITS = 26
@@ -41,12 +43,14 @@ class AddressRange:
         cell: its instance name.
         interface: of the cell.
         base, size: in bytes.
+        segment: memory map and address block below the cell, as Vivado names them; axi_intc's map is in capitals.
     """
 
     cell: str
     interface: str
     base: int
     size: int
+    segment: str
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,35 @@ class BlockDesign:
         return f"{self.accelerator}_interrupt_lines"
 
     @property
+    def control_bus(self) -> str:
+        """Name of the interconnect's cell between the processor and registers."""
+        return f"{self.accelerator}_control_bus"
+
+    @property
+    def memory_bus(self) -> str:
+        """Name of the interconnect's cell between the DMA and memory."""
+        return f"{self.accelerator}_memory_bus"
+
+    @property
+    def resets(self) -> str:
+        """Name of the cell that synchronises the reset."""
+        return "resets"
+
+    @property
+    def cells(self) -> dict[str, str]:
+        """VLNV of every cell by its name."""
+        return {
+            self.processor: PROCESSOR_VLNV[self.board.processor],
+            self.resets: RESETS_VLNV,
+            self.accelerator: self.vlnv,
+            self.dma: DMA_VLNV,
+            self.interrupts: INTERRUPTS_VLNV,
+            self.interrupt_lines: INTERRUPT_LINES_VLNV,
+            self.control_bus: INTERCONNECT_VLNV,
+            self.memory_bus: INTERCONNECT_VLNV,
+        }
+
+    @property
     def interrupt_pins(self) -> tuple[str, str]:
         """Pins of the interrupt controller's inputs, the lowest first: memory to stream, stream to memory."""
         return (f"{self.dma}/mm2s_introut", f"{self.dma}/s2mm_introut")
@@ -105,7 +138,7 @@ class BlockDesign:
         """
         base = {Processor.ZYNQ_7000: 0x4000_0000, Processor.ZYNQ_ULTRASCALE: 0xA000_0000}[self.board.processor]
         return (
-            AddressRange(self.accelerator, "s_axil", base, 0x1_0000),
-            AddressRange(self.dma, "S_AXI_LITE", base + 0x1_0000, 0x1_0000),
-            AddressRange(self.interrupts, "s_axi", base + 0x2_0000, 0x1_0000),
+            AddressRange(self.accelerator, "s_axil", base, 0x1_0000, "s_axil/Reg"),
+            AddressRange(self.dma, "S_AXI_LITE", base + 0x1_0000, 0x1_0000, "S_AXI_LITE/Reg"),
+            AddressRange(self.interrupts, "s_axi", base + 0x2_0000, 0x1_0000, "S_AXI/Reg"),
         )

@@ -32,8 +32,8 @@ from hwcodesign.runtime.registers import Count, Field, Register
 _AXI, _AXIS, _INTERRUPT = (
     f"xilinx.com:{name}:1.0" for name in ("interface:aximm", "interface:axis", "signal:interrupt")
 )
-#: PLL that fabric clocks are divided from, in MHz, as PYNQ's images set it up.
-_PLL_MHZ = {Processor.ZYNQ_7000: 1000.0, Processor.ZYNQ_ULTRASCALE: 1500.0}
+#: PLL that fabric clocks are divided from, in MHz, as PYNQ's images set it up: 50 MHz x 20, 33.333 MHz x 90 / 2.
+_PLL_MHZ = {Processor.ZYNQ_7000: 1000.0, Processor.ZYNQ_ULTRASCALE: 1499.985}
 #: The most that one of a fabric clock's two dividers divides by.
 _MOST_DIVISOR = 63
 _FABRIC_CLOCKS = 4
@@ -152,7 +152,8 @@ def _processor(design: BlockDesign) -> _Cell:
 
 def _clock_parameters(board: Board) -> dict[str, str]:
     """Fabric clock 0 is on; the others are not."""
-    clock, found = fabric_clock(board), {}
+    clock = fabric_clock(board)
+    found: dict[str, str] = {}
     for i in range(_FABRIC_CLOCKS):
         on = i == 0
         divisors = clock.divisors if on else (1, 1)

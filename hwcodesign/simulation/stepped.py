@@ -54,7 +54,8 @@ class SteppedAccelerator:
     Args:
         library: of `RtlSimulation.library`.
         stillness: cycles without a transfer on the streams after which nothing can come any more, whatever the
-            accelerator was doing: `advance` then holds the clock.
+            accelerator was doing: `advance` then holds the clock, until there is something new to send or to take, or
+            a register is written.
 
     Attributes:
         stillness: as given.

@@ -39,7 +39,7 @@ struct Board {
     unsigned valid_rate = 65536, ready_rate = 65536; // chances of 65536 to be valid and ready in a cycle
     bool offered = false;                            // a word is: it is held until taken
     int64_t stillness;                               // cycles without a transfer after which nothing can come any more
-    int64_t quiet;                                   // cycles since the last transfer
+    int64_t quiet;                                   // cycles since the last transfer, or what may bring about another
 };
 
 // Both streams in one cycle.
@@ -117,6 +117,7 @@ int64_t hwc_board_cycles(Board *board) { return board->simulation.cycle(); }
 
 void hwc_board_write(Board *board, uint32_t address, uint32_t value, source_t *source, sink_t *sink) {
     board->simulation.write(address, value, Streams(*board, *source, *sink));
+    board->quiet = 0; // a soft reset may have set free what was stuck
 }
 uint32_t hwc_board_read(Board *board, uint32_t address, source_t *source, sink_t *sink) {
     return board->simulation.read(address, Streams(*board, *source, *sink));

@@ -91,7 +91,7 @@ module mac_array
   logic [index_bits(Steps)-1:0] step_q;
   logic [index_bits(Beats)-1:0] beat_q;
   logic [index_bits(Folds)-1:0] fold_q;
-  logic enable, fold, first, last, group_end, step_end, beat_end;
+  logic enable, moving, fold, first, last, group_end, step_end, beat_end;
 
   assign enable = !out_valid_o || out_ready_i;
   assign fold = enable && in_valid_i;
@@ -136,28 +136,6 @@ module mac_array
     assign operands = in_data_i[step_q*Simd+:Simd];
   end
 
-  // Their products with the weights, summed
-  logic [Pe-1:0][SumWidth-1:0] sums;
-
-  if (Multiplier == Constant) begin : gen_constant
-    constant_sum #(
-        .Pe(Pe), .Simd(Simd), .Sets(Sets), .In(In), .WeightWidth(WeightWidth), .Weights(Weights)
-    ) i_sum (
-        .clk_i, .enable_i(enable), .operands_i(operands), .sums_o(sums)
-    );
-  end else begin : gen_rom
-    logic [Pe-1:0][Simd-1:0][WeightWidth-1:0] weights;
-
-    rom #(.Depth(Folds), .Width(Pe * Simd * WeightWidth), .File(WeightsFile)) i_weights (
-        .clk_i, .enable_i(enable), .address_i(fold_q), .data_o(weights)
-    );
-    product_sum #(
-        .Pe(Pe), .Simd(Simd), .Sets(Sets), .In(In), .WeightWidth(WeightWidth), .Multiplier(Multiplier)
-    ) i_sum (
-        .clk_i, .enable_i(enable), .operands_i(operands), .weights_i(weights), .sums_o(sums)
-    );
-  end
-
   // What accompanies them: whether there is a fold, whether it is a group's first or last
   typedef struct packed {
     logic valid;
@@ -165,10 +143,38 @@ module mac_array
     logic last;
   } fold_t;
   fold_t [SumDepth-1:0] folds_q;
+  logic [SumDepth-1:0] valid_q;
+
+  always_comb for (int i = 0; i < int'(SumDepth); i++) valid_q[i] = folds_q[i].valid;
+
+  // Registers of an array without a fold in it stand still
+  assign moving = enable && (in_valid_i || valid_q != '0);
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) folds_q <= '0;
     else if (enable) folds_q <= (SumDepth * 3)'({folds_q, in_valid_i, first, last});
+  end
+
+  // Their products with the weights, summed
+  logic [Pe-1:0][SumWidth-1:0] sums;
+
+  if (Multiplier == Constant) begin : gen_constant
+    constant_sum #(
+        .Pe(Pe), .Simd(Simd), .Sets(Sets), .In(In), .WeightWidth(WeightWidth), .Weights(Weights)
+    ) i_sum (
+        .clk_i, .enable_i(moving), .operands_i(operands), .sums_o(sums)
+    );
+  end else begin : gen_rom
+    logic [Pe-1:0][Simd-1:0][WeightWidth-1:0] weights;
+
+    rom #(.Depth(Folds), .Width(Pe * Simd * WeightWidth), .File(WeightsFile)) i_weights (
+        .clk_i, .enable_i(moving), .address_i(fold_q), .data_o(weights)
+    );
+    product_sum #(
+        .Pe(Pe), .Simd(Simd), .Sets(Sets), .In(In), .WeightWidth(WeightWidth), .Multiplier(Multiplier)
+    ) i_sum (
+        .clk_i, .enable_i(moving), .operands_i(operands), .weights_i(weights), .sums_o(sums)
+    );
   end
 
   fold_t summed;

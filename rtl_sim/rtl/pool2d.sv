@@ -137,12 +137,16 @@ module pool2d
       localparam logic [InWidth-1:0] Order = InWidth'(In.is_signed) << (InWidth - 1);
       logic [Taps-1:0][InWidth-1:0] most;
 
-      // A tree: each level compares what lies `reach` apart
+      // A tree: each level compares what lies `reach` apart. Nobody reads it while there is no window, and a simulation
+      // then spends nothing on it.
       always_comb begin
-        for (int tap = 0; tap < int'(Taps); tap++) most[tap] = window[tap][c] ^ Order;
-        for (int reach = 1; reach < int'(Taps); reach = 2 * reach)
-        for (int tap = 0; tap + reach < int'(Taps); tap = tap + 2 * reach)
-        if (most[tap+reach] > most[tap]) most[tap] = most[tap+reach];
+        most = 'x;
+        if (window_valid) begin
+          for (int tap = 0; tap < int'(Taps); tap++) most[tap] = window[tap][c] ^ Order;
+          for (int reach = 1; reach < int'(Taps); reach = 2 * reach)
+          for (int tap = 0; tap + reach < int'(Taps); tap = tap + 2 * reach)
+          if (most[tap+reach] > most[tap]) most[tap] = most[tap+reach];
+        end
       end
 
       requantise #(

@@ -53,41 +53,38 @@ module product_sum
     return multiple_t'(signed'({In.is_signed & operand[InWidth-1], operand}));
   endfunction
 
-  // Unpacked arrays, and loops that Verilator does not unroll: simulation runs faster and its C++ is far shorter
-  product_t products_d[Pe][Simd], products_q[Pe][Simd];
-  logic signed [WeightWidth-1:0] weights[Pe][Simd];
-
-  always_comb begin
-    for (int pe = 0; pe < int'(Pe); pe++) for (int i = 0; i < int'(Simd); i++) weights[pe][i] = weights_i[pe][i];
-  end
+  // Unpacked arrays, and loops that Verilator does not unroll: its C++ is far shorter. What registers take is computed
+  // where they are enabled: a simulation spends nothing on a layer that waits.
+  product_t products_q[Pe][Simd];
 
   if (Multiplier == Dsp) begin : gen_dsp
-    multiple_t operands_d[Sets][Simd], operands_q[Sets][Simd];
+    multiple_t operands_q[Sets][Simd];
 
-    always_comb begin
-      for (int set = 0; set < int'(Sets); set++)
-      for (int i = 0; i < int'(Simd); i++) operands_d[set][i] = extended(operands_i[set][i]);
-    end
-
-    always_comb begin
-      /* verilator unroll_disable */
-      for (int pe = 0; pe < int'(Pe); pe++) begin
+    always_ff @(posedge clk_i) begin
+      if (enable_i) begin : multiply
+        multiple_t operands[Sets][Simd];
+        logic signed [WeightWidth-1:0] weights[Pe][Simd];
+        product_t products[Pe][Simd];
+        for (int set = 0; set < int'(Sets); set++)
+        for (int i = 0; i < int'(Simd); i++) operands[set][i] = extended(operands_i[set][i]);
+        for (int pe = 0; pe < int'(Pe); pe++) for (int i = 0; i < int'(Simd); i++) weights[pe][i] = weights_i[pe][i];
         /* verilator unroll_disable */
-        for (int i = 0; i < int'(Simd); i++)
-        products_d[pe][i] = product_t'(operands_q[Sets==1?0 : pe][i]) * product_t'(weights[pe][i]);
+        for (int pe = 0; pe < int'(Pe); pe++) begin
+          /* verilator unroll_disable */
+          for (int i = 0; i < int'(Simd); i++)
+          products[pe][i] = product_t'(operands_q[Sets==1?0 : pe][i]) * product_t'(weights[pe][i]);
+        end
+        operands_q <= operands;
+        products_q <= products;
       end
     end
-
-    always_ff @(posedge clk_i) if (enable_i) operands_q <= operands_d;
   end else begin : gen_lut
     // A product is the sum of the multiples that the weight's digits to base four choose. All digits are 0 to 3 but the
     // highest, which carries the sign: -2 to 1, or -1 to 0 where it has one bit. Triple and negative are made once, in
     // front of the operands' register, so that a digit costs one LUT6 a bit, adder included.
     localparam int unsigned Digits = (WeightWidth + 1) / 2;
 
-    multiple_t once_d[Sets][Simd], once_q[Sets][Simd];
-    multiple_t thrice_d[Sets][Simd], thrice_q[Sets][Simd];
-    multiple_t minus_d[Sets][Simd], minus_q[Sets][Simd];
+    multiple_t once_q[Sets][Simd], thrice_q[Sets][Simd], minus_q[Sets][Simd];
 
     function automatic product_t product(input multiple_t once, input multiple_t thrice, input multiple_t minus,
                                          input logic signed [WeightWidth-1:0] weight);
@@ -114,35 +111,32 @@ module product_sum
       end
     endfunction
 
-    always_comb begin
-      for (int set = 0; set < int'(Sets); set++)
-      for (int i = 0; i < int'(Simd); i++) begin
-        once_d[set][i] = extended(operands_i[set][i]);
-        thrice_d[set][i] = once_d[set][i] + (once_d[set][i] << 1);
-        minus_d[set][i] = -once_d[set][i];
-      end
-    end
-
-    always_comb begin
-      /* verilator unroll_disable */
-      for (int pe = 0; pe < int'(Pe); pe++) begin
-        /* verilator unroll_disable */
-        for (int i = 0; i < int'(Simd); i++)
-        products_d[pe][i] = product(
-            once_q[Sets==1?0 : pe][i], thrice_q[Sets==1?0 : pe][i], minus_q[Sets==1?0 : pe][i], weights[pe][i]);
-      end
-    end
-
     always_ff @(posedge clk_i) begin
-      if (enable_i) begin
-        once_q <= once_d;
-        thrice_q <= thrice_d;
-        minus_q <= minus_d;
+      if (enable_i) begin : multiply
+        multiple_t once[Sets][Simd], thrice[Sets][Simd], minus[Sets][Simd];
+        logic signed [WeightWidth-1:0] weights[Pe][Simd];
+        product_t products[Pe][Simd];
+        for (int set = 0; set < int'(Sets); set++)
+        for (int i = 0; i < int'(Simd); i++) begin
+          once[set][i] = extended(operands_i[set][i]);
+          thrice[set][i] = once[set][i] + (once[set][i] << 1);
+          minus[set][i] = -once[set][i];
+        end
+        for (int pe = 0; pe < int'(Pe); pe++) for (int i = 0; i < int'(Simd); i++) weights[pe][i] = weights_i[pe][i];
+        /* verilator unroll_disable */
+        for (int pe = 0; pe < int'(Pe); pe++) begin
+          /* verilator unroll_disable */
+          for (int i = 0; i < int'(Simd); i++)
+          products[pe][i] = product(
+              once_q[Sets==1?0 : pe][i], thrice_q[Sets==1?0 : pe][i], minus_q[Sets==1?0 : pe][i], weights[pe][i]);
+        end
+        products_q <= products;
+        once_q <= once;
+        thrice_q <= thrice;
+        minus_q <= minus;
       end
     end
   end
-
-  always_ff @(posedge clk_i) if (enable_i) products_q <= products_d;
 
   for (genvar level = 0; level <= Levels; level++) begin : gen_level
     localparam int unsigned Nodes = (Simd + (1 << level) - 1) >> level;
@@ -154,19 +148,20 @@ module product_sum
       assign nodes = products_q;
     end else begin : gen_adders
       localparam int unsigned Below = (Simd + (1 << (level - 1)) - 1) >> (level - 1);
-      node_t nodes_d[Pe][Nodes];
 
-      always_comb begin
-        /* verilator unroll_disable */
-        for (int pe = 0; pe < int'(Pe); pe++) begin
+      always_ff @(posedge clk_i) begin
+        if (enable_i) begin : add
+          node_t sums[Pe][Nodes];
           /* verilator unroll_disable */
-          for (int i = 0; i < int'(Below / 2); i++)
-          nodes_d[pe][i] = node_t'(gen_level[level-1].nodes[pe][2*i]) + node_t'(gen_level[level-1].nodes[pe][2*i+1]);
-          if (Below % 2 == 1) nodes_d[pe][Nodes-1] = node_t'(gen_level[level-1].nodes[pe][Below-1]);
+          for (int pe = 0; pe < int'(Pe); pe++) begin
+            /* verilator unroll_disable */
+            for (int i = 0; i < int'(Below / 2); i++)
+            sums[pe][i] = node_t'(gen_level[level-1].nodes[pe][2*i]) + node_t'(gen_level[level-1].nodes[pe][2*i+1]);
+            if (Below % 2 == 1) sums[pe][Nodes-1] = node_t'(gen_level[level-1].nodes[pe][Below-1]);
+          end
+          nodes <= sums;
         end
       end
-
-      always_ff @(posedge clk_i) if (enable_i) nodes <= nodes_d;
     end
   end
 

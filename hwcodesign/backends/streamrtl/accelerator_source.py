@@ -337,8 +337,22 @@ def _decision(accelerator: Accelerator, decision: Decision, k: int, roms: dict[s
 def _buffer(accelerator: Accelerator, k: int, width: int) -> list[str]:
     depth = accelerator.buffer_beats(k)
     level = max(1, depth.bit_length())
+    waiting = accelerator.waiting_decisions
+    release = f"release{k}"
+    lines = [f"  // {accelerator.buffer_samples} samples"]
+    if waiting:
+        release = f"decided{k}"
+        lines += [
+            f"  logic decided{k}_valid, decided{k}_ready, decided{k}_data;",
+            f"  stream_fifo #(.Width(1), .Depth({waiting})) u_decided{k} (",
+            "    .clk_i(aclk), .rst_ni(core_rst_n),",
+            f"    .in_valid_i(release{k}_valid), .in_ready_o(release{k}_ready), .in_data_i(release{k}_data),",
+            f"    .out_valid_o(decided{k}_valid), .out_ready_i(decided{k}_ready), .out_data_o(decided{k}_data),",
+            "    /* verilator lint_off PINCONNECTEMPTY */ .level_o() /* verilator lint_on PINCONNECTEMPTY */",
+            "  );",
+        ]
     return [
-        f"  // {accelerator.buffer_samples} samples",
+        *lines,
         f"  logic [{level - 1}:0] level{k};",
         f"  assign levels[{k}] = {_LEVEL_BITS}'(level{k});",
         "  conditional_buffer #(",
@@ -346,8 +360,7 @@ def _buffer(accelerator: Accelerator, k: int, width: int) -> list[str]:
         f"  ) u_buffer{k} (",
         "    .clk_i(aclk), .rst_ni(core_rst_n),",
         f"    .in_valid_i(buffer{k}_in_valid), .in_ready_o(buffer{k}_in_ready), .in_data_i(buffer{k}_in_data),",
-        f"    .release_valid_i(release{k}_valid), .release_ready_o(release{k}_ready),",
-        f"    .release_keep_i(release{k}_data),",
+        f"    .release_valid_i({release}_valid), .release_ready_o({release}_ready), .release_keep_i({release}_data),",
         f"    .out_valid_o(stage{k + 1}_in_valid), .out_ready_i(stage{k + 1}_in_ready), "
         f".out_data_o(stage{k + 1}_in_data),",
         f"    .level_o(level{k})",

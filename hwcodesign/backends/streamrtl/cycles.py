@@ -96,7 +96,11 @@ def _nodes(
         nodes.append(Node(Decider(decisions[k].interval, decisions[k].latency), (logits,)))
         if k < accelerator.exits - 1:
             buffer = Buffer(accelerator.least_buffer_beats(k), accelerator.buffer_beats(k), keep=k < leave_at)
-            nodes.append(Node(buffer, (feature, decision)))
+            release = decision
+            if accelerator.waiting_decisions:
+                release = len(nodes)
+                nodes.append(Node(Queue(accelerator.waiting_decisions), (decision,)))
+            nodes.append(Node(buffer, (feature, release)))
     return [*nodes, Node(Queue(), (decision,)), Node(Packer(), (len(nodes),))], unpacker.words
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from hwcodesign.accelerator import Accelerator
+from hwcodesign.accelerator import DECISIONS_AHEAD, Accelerator
 from hwcodesign.backends.streamrtl.cycles import Cycles, ExitCycles, accelerator_cycles, segment_cycles
 from hwcodesign.backends.streamrtl.netlist import Netlist, netlist
+from hwcodesign.exploration.queues import Level, least_depth
 from hwcodesign.kernels.decision import Decision
 
-#: Samples that a conditional buffer has been told to forward: one on its way, two decisions ahead.
-_RELEASED = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,13 +66,27 @@ class Hardware:
         decision that started them and the level's own decision.
         """
         found = []
+        # a buffer has been told to forward them: one on its way, others decided on
+        released = 1 + DECISIONS_AHEAD + self.accelerator.waiting_decisions
         for k, decision in enumerate(self.decisions):
             paces = [(part.latency, part.interval) for part in self.segments[2 * k : 2 * k + 2]]
             paces.append((decision.latency, decision.interval))
             deep = sum(-(-latency // interval) for latency, interval in paces)
             blocks = sum(len(placed.blocks) for placed in self.netlists[2 * k : 2 * k + 2])
-            found.append(deep + blocks + (_RELEASED if k else 0) + 2)  # one at either end
+            found.append(deep + blocks + (released if k else 0) + 2)  # one at either end
         return tuple(found)
+
+    def with_buffers(self, exit_share: Sequence[float]) -> Hardware:
+        """The same with conditional buffers just deep enough for a stream of independent samples.
+
+        Args:
+            exit_share: of samples leaving at each exit.
+        """
+        levels = [
+            Level(interval, max(interval, head.latency) + decision.latency)
+            for interval, head, decision in zip(self.levels, self.segments[1::2], self.decisions, strict=True)
+        ]
+        return Hardware(replace(self.accelerator, buffer_samples=least_depth(levels, exit_share)), self.netlists)
 
     def to_json(self) -> dict[str, Any]:
         """Predictions for the design's manifest."""

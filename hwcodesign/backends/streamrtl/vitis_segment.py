@@ -115,8 +115,6 @@ def vitis_segment_source(
         *module_opening(placed, module, f"as the IP {ip_module} that Vitis HLS exports."),
         *_adapter_lines(parameters),
         *_ip_lines(ip_module, input_port, output_port),
-        "  wire unused = &{1'b0, RomFolder.len() == 0};  // the IP has ROMs of its own",
-        "",
         "endmodule",
         "",
         "`default_nettype wire",

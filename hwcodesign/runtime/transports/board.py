@@ -93,7 +93,7 @@ def _first_device(pynq: Any) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that there is none is told below
         try:
-            devices = pynq.Device.devices
+            devices = [device for device in pynq.Device.devices if not getattr(device, "simulated", False)]
         except Exception as error:  # whatever a probe raises, for example a remote board that is off
             raise BoardError(f"PYNQ finds no board ({type(error).__name__}: {error})") from error
     if not devices:

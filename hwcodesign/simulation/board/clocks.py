@@ -5,7 +5,7 @@ from __future__ import annotations
 from hwcodesign.boards import Processor
 
 #: Address and word of each register that PYNQ reads. Zynq-7000 (UG585, SLCR): PLLs of 1300, 1050 and 1000 MHz from
-#: 50 MHz, as PYNQ takes it. Zynq UltraScale+ (UG1087, CRL_APB and CRF_APB): PLLs of 1500 MHz from 33.333 MHz.
+#: 50 MHz, as PYNQ takes it. Zynq UltraScale+ (UG1087, CRL_APB and CRF_APB): PLLs of 33.333 MHz x 90 / 2.
 _ZYNQ_7000 = {
     0xF800_0100: 26 << 12,
     0xF800_0104: 21 << 12,

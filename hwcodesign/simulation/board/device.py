@@ -34,6 +34,9 @@ class SimulatedDevice(pynq.Device):  # type: ignore[misc]
         memory: that buffers are taken from.
     """
 
+    #: A driver that is asked for a real board leaves it alone.
+    simulated = True
+
     def __init__(self, design: BlockDesign, fabric: Fabric, memory: Memory) -> None:
         super().__init__(f"simulated {design.board.name} of {design.accelerator}")
         self.capabilities = {"REGISTER_RW": True}

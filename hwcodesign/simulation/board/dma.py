@@ -29,6 +29,7 @@ _ERRORS = {
     Outcome.SLAVE_ERROR: SLAVE_ERROR,
     Outcome.DECODE_ERROR: DECODE_ERROR,
 }
+_ANY_ERROR = INTERNAL_ERROR | SLAVE_ERROR | DECODE_ERROR
 #: First register of each channel, and bytes of its registers.
 CHANNELS = {Side.SEND: 0x00, Side.RECEIVE: 0x30}
 _SPAN = 0x30
@@ -86,8 +87,9 @@ class Channel:
     def write(self, offset: int, value: int) -> None:
         """Write a register; soft resets are the whole DMA's."""
         if offset == CONTROL:
-            self._control = value & (RUN | _INTERRUPTS)
-            if value & RUN:
+            failed = self._status & _ANY_ERROR  # until a soft reset it stays halted
+            self._control = value & (_INTERRUPTS if failed else RUN | _INTERRUPTS)
+            if self._control & RUN:
                 self._halted = False
             elif self._transfer is None:  # otherwise when it is complete
                 self._halt()
@@ -102,10 +104,11 @@ class Channel:
 
     def settle(self) -> None:
         """Look at what the transfer has come to."""
-        outcome = self._transfer.outcome() if self._transfer is not None else None
-        if outcome is None:
+        transfer = self._transfer
+        outcome = transfer.outcome() if transfer is not None else None
+        if transfer is None or outcome is None:
             return
-        self._length = self._transfer.moved * _WORD if self._transfer is not None else 0
+        self._length = transfer.moved * _WORD
         self._end()
         if outcome is not Outcome.COMPLETE:
             self._fail(outcome)

@@ -6,8 +6,9 @@ some 10 µs, as an access from Python takes on a Zynq's ARM. So polling is cheap
 three million cycles is over after some three thousand accesses. Through all of it the DMA offers a word, and takes one,
 in every cycle in which it has one to offer or room to take it.
 
-The accelerator is simulated in every cycle but those in which nothing can happen in it: before anything has been sent,
-and when nothing has moved for ten times as long as a sample takes. Then time passes without it.
+The accelerator is simulated in every cycle but those in which nothing can happen in it: when for ten times as long as a
+sample takes nothing has moved on its streams, no transfer was started and none of its registers written. Then time
+passes without it.
 """
 
 from __future__ import annotations

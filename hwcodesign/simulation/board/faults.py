@@ -71,7 +71,7 @@ def random_fault(
     choices = list(kinds)
     kind = choices[int(rng.integers(len(choices)))]
     side = Side.SEND if rng.integers(2) else Side.RECEIVE
-    span = words[side] if kind in STREAM_FAULTS else accesses if kind in REGISTER_FAULTS else 1
+    span = words[side] if kind in STREAM_FAULTS else accesses if kind in REGISTER_FAULTS else 2
     at, standing = int(rng.integers(max(1, span))), bool(rng.integers(2))
     return Fault(kind, side, at, standing, int(rng.integers(1, 5_000_000)))
 
@@ -108,18 +108,11 @@ class Faults:
         Returns:
             Words that pass, and the fault.
         """
-        stopping = (FaultKind.SLAVE_ERROR, FaultKind.DECODE_ERROR, FaultKind.STUCK)
-        found = [(max(0, fault.at - start), fault) for fault in self._of(side, *stopping) if fault.at < start + count]
-        return min(found, key=lambda item: item[0], default=None)
+        return self._first(side, start, count, FaultKind.SLAVE_ERROR, FaultKind.DECODE_ERROR, FaultKind.STUCK)
 
     def lost_last(self, side: Side, start: int, count: int) -> tuple[int, Fault] | None:
         """From which word of a transfer on TLASTs are lost, and by which fault; as `stop`."""
-        found = [
-            (max(0, fault.at - start), fault)
-            for fault in self._of(side, FaultKind.LOST_LAST)
-            if fault.at < start + count
-        ]
-        return min(found, key=lambda item: item[0], default=None)
+        return self._first(side, start, count, FaultKind.LOST_LAST)
 
     def lateness(self, side: Side, interrupts: int) -> int:
         """Cycles that an interrupt is late, after so many before it; the fault strikes."""
@@ -164,6 +157,10 @@ class Faults:
                 major = version.field("major")
                 return major.insert(major.extract(value) + 1, value)
         return value
+
+    def _first(self, side: Side, start: int, count: int, *kinds: FaultKind) -> tuple[int, Fault] | None:
+        coming = [(max(0, fault.at - start), fault) for fault in self._of(side, *kinds) if fault.at < start + count]
+        return min(coming, key=lambda item: item[0], default=None)
 
     def _of(self, side: Side | None, *kinds: FaultKind) -> list[Fault]:
         return [fault for fault in self._planned if fault.kind in kinds and side in (None, fault.side)]

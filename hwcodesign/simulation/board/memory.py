@@ -7,6 +7,7 @@ side, and never zeros.
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import numpy as np
@@ -31,9 +32,11 @@ class Memory:
     """
 
     def __init__(self, size: int) -> None:
-        self._cpu, self._dram = np.full(size, _STALE_CPU, np.uint8), np.full(size, _STALE_DRAM, np.uint8)
-        self._clean = self._cpu.copy()  # what the cache last agreed on with memory: the rest of it is dirty
+        self._cpu, self._dram = np.zeros(size, np.uint8), np.zeros(size, np.uint8)
+        # what the cache last agreed on with memory, if it ever has: what differs, or never has, is dirty
+        self._clean, self._agreed = np.zeros(size, np.uint8), np.zeros(size, np.bool_)
         self._taken: dict[int, int] = {}  # bytes by address
+        self._buffers: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 
     @property
     def allocated(self) -> dict[int, int]:
@@ -51,8 +54,8 @@ class Memory:
         offset = self._gap(size)
         address = BASE + offset
         self._taken[address] = size
-        for view, stale in ((self._cpu, _STALE_CPU), (self._clean, _STALE_CPU), (self._dram, _STALE_DRAM)):
-            view[offset : offset + size] = stale
+        part = self._slice(address, size)
+        self._cpu[part], self._dram[part], self._agreed[part] = _STALE_CPU, _STALE_DRAM, False
         view = self._cpu if cacheable else self._dram
         buffer = PynqBuffer(
             shape,
@@ -67,12 +70,15 @@ class Memory:
         # what PYNQ's own freebuffer asks a buffer's owner for
         buffer.memory = buffer.return_to = self
         buffer.pointer = address
-        buffer.freed = True  # there is nothing to unmap besides
+        self._buffers[address] = buffer
         return buffer
 
     def return_pointer(self, address: int) -> None:
         """Free a buffer; PYNQ calls it when one is freed or forgotten."""
         del self._taken[address]
+        buffer = self._buffers.pop(address, None)
+        if buffer is not None:  # freed by hand: PYNQ would unmap it when it is forgotten
+            buffer.freed = True
 
     def _gap(self, size: int) -> int:
         start = 0
@@ -89,16 +95,17 @@ class Memory:
         )
 
     def flush(self, address: int, size: int) -> None:
-        """What the processor has written becomes visible to the DMA, and nothing else."""
+        """What the processor has changed becomes visible to the DMA, and nothing else; all of a fresh buffer."""
         part = self._slice(address, size)
-        dirty = self._cpu[part] != self._clean[part]
+        dirty = (self._cpu[part] != self._clean[part]) | ~self._agreed[part]
         self._dram[part][dirty] = self._cpu[part][dirty]
-        self._clean[part] = self._cpu[part]
+        self._clean[part], self._agreed[part] = self._cpu[part], True
 
     def invalidate(self, address: int, size: int) -> None:
         """The processor sees what is in memory; what it had written and not flushed is lost."""
         part = self._slice(address, size)
         self._cpu[part] = self._clean[part] = self._dram[part]
+        self._agreed[part] = True
 
     def words(self, address: int, size: int) -> NDArray[np.uint64] | None:
         """The DMA's view of some memory; None where there is none at that address.

@@ -18,7 +18,7 @@ from pynq.uio import UioController
 from hwcodesign.boards import board_named
 from hwcodesign.deployment.block_design import BlockDesign
 from hwcodesign.deployment.hwh import fabric_clock, hand_off
-from hwcodesign.errors import DesignError
+from hwcodesign.errors import DesignError, SimulationError
 from hwcodesign.files import write_text
 from hwcodesign.simulation.board.device import SimulatedDevice
 from hwcodesign.simulation.board.fabric import Fabric
@@ -38,7 +38,7 @@ _STILL = 10
 class SimulatedBoard:
     """A board with one design's accelerator, DMA and interrupt controller, for PYNQ's own classes.
 
-    Inside the context its device is PYNQ's active one. Only one board may be entered at a time, since PYNQ keeps the
+    Inside the context its device is PYNQ's only one. Only one board may be entered at a time, since PYNQ keeps the
     device, clocks and interrupts of a process in one place. Compiles the RTL at the first use.
 
     Args:
@@ -105,7 +105,7 @@ class SimulatedBoard:
 
     @property
     def seconds(self) -> float:
-        """Of simulated time that have passed."""
+        """Of simulated time that have passed; it stands still while a coroutine waits for what cannot come."""
         return self._fabric.cycles / (fabric_clock(self._block_design.board).mhz * 1e6)
 
     @property
@@ -131,18 +131,23 @@ class SimulatedBoard:
 
 @contextmanager
 def _active(device: SimulatedDevice) -> Iterator[None]:
-    """PYNQ's active device; the clocks' registers, which PYNQ opens once a process, are opened again."""
-    before = getattr(pynq.Device, "_active_device", None)
-    pynq.Device.active_device = device
+    """PYNQ's only and active device; the clocks' registers, which PYNQ opens once a process, are opened again."""
+    kept = {"_devices": [device], "_active_device": device}
+    before = {name: vars(pynq.Device)[name] for name in kept if name in vars(pynq.Device)}
+    active = before.get("_active_device")
+    if isinstance(active, SimulatedDevice):
+        raise SimulationError(f"a {active.tag} is in use in this process: leave it before entering another board")
+    for name, value in kept.items():
+        setattr(pynq.Device, name, value)
     _forget_clocks()
     try:
         yield
     finally:
         _forget_clocks()
-        if before is None:
-            del pynq.Device._active_device
-        else:
-            pynq.Device.active_device = before
+        for name in kept:
+            delattr(pynq.Device, name)
+        for name, value in before.items():
+            setattr(pynq.Device, name, value)
 
 
 def _forget_clocks() -> None:
@@ -152,17 +157,24 @@ def _forget_clocks() -> None:
 
 
 class _UioController(UioController):  # type: ignore[misc]
-    """PYNQ's, but for its end: it leaves the loop that it was added to, and not the loop of the day."""
+    """PYNQ's, but for its end: it leaves the loop that it was added to, not the loop of the day."""
+
+    _loop: asyncio.AbstractEventLoop | None = None
 
     def __init__(self, device: str) -> None:
         super().__init__(device)
         self._loop = asyncio.get_event_loop()
 
     def __del__(self) -> None:
-        if not self.uio.closed:
+        self.leave()
+
+    def leave(self) -> None:
+        """Wait for nothing any more."""
+        if self._loop is not None:
             if not self._loop.is_closed():
                 self._loop.remove_reader(self.uio)
             self.uio.close()
+            self._loop = None
 
 
 @contextmanager
@@ -182,4 +194,4 @@ def _interrupts_from(path: str) -> Iterator[None]:
         controllers = module._InterruptController
         controllers._controllers.clear()
         for irq in [irq for irq, uio in controllers._uio_devices.items() if isinstance(uio, _UioController)]:
-            controllers._uio_devices.pop(irq).__del__()
+            controllers._uio_devices.pop(irq).leave()

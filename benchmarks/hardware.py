@@ -1,0 +1,192 @@
+"""What B-LeNet's accelerator and the decision units take in hardware, beside ATHEENA's published figures.
+
+    python -m benchmarks.hardware --write docs/hardware.md
+
+Cycles are simulated on MNIST's test images in their order; the clock is assumed, ATHEENA's. Resources are Yosys', not
+Vivado's. Needs a finished `hwcodesign run blenet_mnist`, and MNIST in HWCODESIGN_DATA.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+import hwcodesign as hw
+from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.images import encode_images
+from hwcodesign.kernels.decision import Decision
+from hwcodesign.pipeline import Run, read_network, read_policy
+from hwcodesign.policies import ExitPolicy
+from hwcodesign.policies.policy import FittedOn
+from hwcodesign.runtime.modes import ExitControl, exit_control
+from hwcodesign.simulation.cocotb_runner import library_sources
+from hwcodesign.simulation.measurement import throughput
+from hwcodesign.simulation.project import read_project
+from hwcodesign.simulation.rtl import FOLDER
+from hwcodesign.synthesis import Resources, fmax, synthesise
+
+RECIPE = "blenet_mnist"
+CLOCK_MHZ = 125.0
+#: Share of samples that go on in ATHEENA's evaluation.
+ATHEENA_SHARE = 0.25
+#: The second stage four times as fast as in the recipe, for a share of one in four.
+QUARTER = {
+    "heads.0.0": hw.LayerSettings(reuse=3),
+    "heads.0.4": hw.LayerSettings(reuse=640),
+    "stages.1.0": hw.LayerSettings(reuse=10),
+    "stages.1.3": hw.LayerSettings(reuse=25),
+    "heads.1.1": hw.LayerSettings(reuse=720),
+}
+#: ATHEENA's designs (arXiv 2304.08400), its optimiser's figures: images/s, LUT, FF, DSP, BRAM18.
+ATHEENA = {
+    "A1": (19_506, 62_728, 78_309, 165, 284),
+    "A2": (44_688, 94_149, 116_555, 363, 524),
+    "A3": (96_286, 122_014, 149_724, 738, 956),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One design.
+
+    Attributes:
+        text: what it is.
+        accuracy: with early exits.
+        share: of images that go on to the second stage.
+        rate: images/s.
+        of_bound: its cycles an image against the bound that reach and interval set.
+        buffer: samples that the conditional buffer holds.
+        resources: Yosys'.
+    """
+
+    text: str
+    accuracy: float
+    share: float
+    rate: float
+    of_bound: float
+    buffer: int
+    resources: Resources
+
+
+def measured(design: hw.Design, control: ExitControl, text: str, cache: Path) -> Row:
+    """Simulate the whole test split as one batch, and synthesise."""
+    test = hw.load_recipe(RECIPE).data().test
+    codes = encode_images(test.images, design.accelerator.input_format, design.accelerator.input_shape)
+    run = design.rtl.run(codes, control, batch=len(codes))
+    stream = throughput(design.rtl, design.manifest["cycles"], run)
+    labels = run.records["label"][np.argsort(run.records["sample_id"])]
+    project = read_project(design.folder / FOLDER)
+    resources = synthesise(project.sources, project.top, roms=project.rom_texts, by_module=True, fast=True, cache=cache)
+    return Row(
+        text,
+        float((labels == test.labels).mean()),
+        float((run.records["exit"] > 0).mean()),
+        CLOCK_MHZ * 1e6 / stream.cycles_per_image,
+        stream.bound / stream.cycles_per_image,
+        design.accelerator.buffer_samples,
+        resources,
+    )
+
+
+def blenet_rows(build: Path) -> Iterator[Row]:
+    """The recipe's design at its operating point; and one sized as ATHEENA's are, with as many images going on."""
+    folder = build / RECIPE
+    design = hw.load(folder / "design")
+    cache = folder / "synthesis"
+    yield measured(design, exit_control(design.policy), "the recipe, at its operating point", cache)
+    run = Run(hw.load_recipe(RECIPE), folder, lambda _: None)
+    network, policy = read_network(run), read_policy(run)
+    data = run.recipe.data()
+    scores = policy.scores(0, network.logits(data.fitting.images)[0], np.zeros(len(data.fitting.images), np.int64))
+    code = int(np.quantile(scores, ATHEENA_SHARE))
+    shares = (1 - ATHEENA_SHARE, ATHEENA_SHARE)
+    quarter = replace(policy.with_codes([code]), fitted_on=FittedOn("a share that goes on", exit_share=shares))
+    with tempfile.TemporaryDirectory() as scratch:
+        made = hw.compile(network, quarter, board="zc706", layers=QUARTER, out=Path(scratch) / RECIPE)
+        yield measured(made, exit_control(quarter), "sized for one image in four going on", cache)
+
+
+def decision_lines(cache: Path) -> Iterator[str]:
+    """Rows of the decision units' table."""
+    for classes in (10, 100):
+        for criterion in ("margin", "max_softmax", "entropy", "patience"):
+            for per_cycle in (1, 5):
+                logits = FixedPoint(8, 4)
+                unit = Decision.of(ExitPolicy.build(criterion, [logits] * 2, classes), 0, per_cycle)
+                instance = unit.instance
+                names = {rom.parameter: f"{rom.name}.hex" for rom in instance.roms}
+                roms: Mapping[str, str] = {f"{rom.name}.hex": rom.text for rom in instance.roms}
+                settings = {"parameters": {**dict(instance.parameters), **names}, "roms": roms, "cache": cache}
+                found = synthesise(library_sources(), instance.module, **settings)
+                routed = fmax(library_sources(), instance.module, **settings)
+                yield (
+                    f"| {criterion} | {classes} | {per_cycle} | {unit.interval} | {unit.latency} | {found.lut:,} "
+                    f"| {found.ff:,} | {found.dsp} | {found.bram18} | {routed.fmax_mhz:.0f} MHz |\n"
+                )
+
+
+def document(rows: list[Row], decisions: list[str]) -> str:
+    """The document, with the command that repeats it."""
+    a3 = ATHEENA["A3"]
+    theirs = "".join(
+        f"| ATHEENA {name} | - | 25% | {rate:,} | - | - | {lut:,} | {ff:,} | {dsp} | {ram} |\n"
+        for name, (rate, lut, ff, dsp, ram) in ATHEENA.items()
+    )
+    ours = "".join(
+        f"| {row.text} | {row.accuracy:.2%} | {row.share:.1%} | {row.rate:,.0f} | {row.of_bound:.1%} "
+        f"| {row.buffer} | {row.resources.lut:,} | {row.resources.ff:,} | {row.resources.dsp} "
+        f"| {row.resources.bram18} |\n"
+        for row in rows
+    )
+    ratios = "; ".join(
+        f"{row.text}: {row.rate / a3[0]:.2f}x its images/s with {row.resources.lut / a3[1]:.1%} of its LUTs, "
+        f"{row.resources.ff / a3[2]:.1%} of its FFs, {row.resources.dsp / a3[3]:.1%} of its DSPs and "
+        f"{row.resources.bram18 / a3[4]:.1%} of its BRAMs"
+        for row in rows
+    )
+    return f"""# Hardware figures
+
+    HWCODESIGN_DATA=… python -m benchmarks.hardware --write docs/hardware.md
+
+## B-LeNet on MNIST, beside ATHEENA
+
+MNIST's 10,000 test images in their order, simulated cycle by cycle as one batch; {CLOCK_MHZ:.0f} MHz is assumed, the
+clock of ATHEENA's designs, and not achieved by any tool here. Our resources are Yosys' for 7 series (registers and
+buses included), not Vivado's; ATHEENA's are its optimiser's predictions, before place and route, with 16-bit numbers
+where ours have 4-bit weights and 5-bit activations. "of the bound": against the least cycles an image that reach
+probabilities and intervals allow; "buffer": samples that the conditional buffer holds.
+
+| | accuracy | go on | images/s | of the bound | buffer | LUT | FF | DSP | BRAM18 |
+|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|
+{theirs}{ours}
+Beside A3. {ratios}.
+
+## Decision units
+
+Of 8-bit logits; P: logits that are handled a cycle. Resources by Yosys for 7 series; the clock is that after place and
+route on a Lattice ECP5, other silicon, which shows that no path is long. ATHEENA's unit is made of float32 exponentials
+and takes 10 classes every 10 cycles; its resources are not published by themselves.
+
+| criterion | classes | P | cycles between answers | latency, cycles | LUT | FF | DSP | BRAM18 | ECP5 |
+|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|
+{"".join(decisions)}"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", type=Path, default=Path("build"), help="where trained recipes are")
+    parser.add_argument("--write", type=Path, help="document to write the tables to")
+    options = parser.parse_args()
+    text = document(list(blenet_rows(options.build)), list(decision_lines(options.build / "decisions")))
+    print(text)
+    if options.write:
+        options.write.write_text(text)
+
+
+if __name__ == "__main__":
+    main()

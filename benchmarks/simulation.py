@@ -1,0 +1,116 @@
+"""Simulated cycles a second: the C++ drive loop beside cocotb, the same accelerator and images, in one run.
+
+    python -m benchmarks.simulation --write docs/simulation.md
+
+Builds are not timed. The drive loop is measured on one thread, as cocotb runs, and as users meet it, on all cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import hwcodesign as hw
+from hwcodesign.data.digits import digits
+from hwcodesign.images import encode_images
+from hwcodesign.runtime.modes import exit_control
+from hwcodesign.simulation.cocotb_runner import Bench, run_bench
+from hwcodesign.simulation.project import read_project
+from hwcodesign.simulation.rtl import FOLDER
+
+RECIPE = "digits"
+ROUNDS = 5
+#: Images of one run: the digits' test split so often.
+REPEATS = 25
+COCOTB_IMAGES = 200
+
+
+def drive_loop(design: hw.Design, images: NDArray[Any], batch: int) -> tuple[int, float]:
+    """Cycles and seconds of one run."""
+    codes = encode_images(images, design.accelerator.input_format, design.accelerator.input_shape)
+    start = time.perf_counter()
+    run = design.rtl.run(codes, exit_control(design.policy), batch=batch)
+    return run.cycles, time.perf_counter() - start
+
+
+def cocotb(design: hw.Design, images: NDArray[Any], folder: Path) -> tuple[int, float]:
+    """Cycles and seconds of one run; each record is compared with the software backend's."""
+    project = read_project((design.folder / FOLDER).resolve())
+    np.save(folder / "images.npy", images)
+    figures = folder / "figures.json"
+    values = {
+        "HWC_DESIGN": str(design.folder.resolve()),
+        "HWC_IMAGES": str(folder / "images.npy"),
+        "HWC_FIGURES": str(figures),
+    }
+    own = [source for source in project.sources if source.parent == project.folder]
+    parameters = {"RomFolder": f"{project.roms}/"}
+    run_bench(Bench(project.top, "design_bench", parameters, sources=own, values=values), folder / "run")
+    data = json.loads(figures.read_text())
+    return data["cycles"], data["seconds"]
+
+
+def measure(design: hw.Design) -> str:
+    """The document, with the command that repeats it."""
+    images = digits().test.images
+    many = np.concatenate([images] * REPEATS)
+    design.rtl.library()
+    with tempfile.TemporaryDirectory() as folder:
+        slow = cocotb(design, images[:COCOTB_IMAGES], Path(folder))
+        one = [drive_loop(design, many, len(many)) for _ in range(ROUNDS)]
+        all_cores = [drive_loop(design, many, _share(len(many))) for _ in range(ROUNDS)]
+    rate = slow[0] / slow[1]
+    rows = [("cocotb, cocotbext-axi on its buses, every record compared", *slow, rate)]
+    for text, runs in (("drive loop, one thread", one), (f"drive loop, {os.cpu_count()} threads", all_cores)):
+        rows.append((text, runs[0][0], statistics.median(run[1] for run in runs), _median_rate(runs)))
+    table = "".join(
+        f"| {text} | {cycles:,} | {seconds:.2f} | {found:,.0f} | {found / rate:.0f}x |\n"
+        for text, cycles, seconds, found in rows
+    )
+    return f"""# Simulation speed
+
+    python -m benchmarks.simulation --write docs/simulation.md
+
+The digits' accelerator ({design.accelerator.exits} exits), the same sources under both, on {platform.machine()};
+medians of {ROUNDS} rounds of the drive loop; builds not included. Only ratios carry over to another machine.
+
+| | cycles | seconds | cycles/s | of cocotb's |
+|---|---:|---:|---:|---:|
+{table}"""
+
+
+def _share(samples: int) -> int:
+    """Samples of a batch where each core gets one."""
+    return -(-samples // (os.cpu_count() or 1))
+
+
+def _median_rate(runs: list[tuple[int, float]]) -> float:
+    return statistics.median(cycles / seconds for cycles, seconds in runs)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", type=Path, default=Path("build"), help="where compiled recipes are")
+    parser.add_argument("--write", type=Path, help="document to write the table to")
+    options = parser.parse_args()
+    folder = options.build / RECIPE / "design"
+    if not folder.exists():
+        raise SystemExit(f"{folder} is not there: run hwcodesign run {RECIPE} first")
+    text = measure(hw.load(folder))
+    print(text)
+    if options.write:
+        options.write.write_text(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,272 @@
+"""The Vivado project of a design: sources, settings and scripts in one folder, and the command that builds it.
+
+The scripts in `tcl/` are written by hand and copied as they are; what differs from design to design is in settings.tcl.
+They have not been through Vivado: a stub that knows its commands checks them (tests/vivado_stub).
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tempfile
+import textwrap
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from hwcodesign.boards import board_named
+from hwcodesign.deployment.block_design import (
+    DMA_LENGTH_BITS,
+    DMA_REALIGNS,
+    DMA_WIDTH,
+    LIBRARY,
+    VENDOR,
+    VERSION,
+    BlockDesign,
+)
+from hwcodesign.deployment.exported_ip import ExportedIp, write_with_exported_ips
+from hwcodesign.deployment.packaged_top import packaged_top, packaged_top_name
+from hwcodesign.deployment.tcl_text import Value, word
+from hwcodesign.design import Design
+from hwcodesign.errors import DesignError, SettingsError, ToolError
+from hwcodesign.files import replaced_folder
+from hwcodesign.runtime.register_map import REGISTERS
+from hwcodesign.runtime.registers import Count, Register
+from hwcodesign.simulation.project import Project, read_project
+from hwcodesign.simulation.rtl import FOLDER
+
+SETTINGS, BUILD_SCRIPT = "settings.tcl", "build.tcl"
+_SCRIPTS = Path(__file__).parent / "tcl"
+#: The packaged IP, its sources, and IPs that Vitis HLS exported, below the project's folder.
+_IP, _SOURCES, _EXPORTED_IPS = "ip", "ip/src", "exported_ips"
+_TYPED_TEXT = re.compile(r"\b(parameter |localparam )string ")
+_ACCESS = {"r": "read-only", "w": "write-only", "rw": "read-write"}
+#: Characters of Vivado's output that an error shows.
+_SHOWN = 4000
+
+
+@dataclass(frozen=True)
+class Bitstream:
+    """What Vivado made for a board.
+
+    Attributes:
+        bit, hwh: what PYNQ loads; they lie beside each other under one name.
+        xsa: the same for AMD's software tools.
+        reports: folder with utilisation.rpt and timing.rpt.
+    """
+
+    bit: Path
+    hwh: Path
+    xsa: Path
+    reports: Path
+
+
+def block_design_of(design: Design) -> BlockDesign:
+    """The block design of a design on the board that it was compiled for.
+
+    Raises:
+        SettingsError: its board is not known to this version.
+    """
+    accelerator = design.accelerator
+    board = board_named(str(design.manifest["board"]["name"]))
+    return BlockDesign(accelerator.name, board, accelerator.configuration_hash)
+
+
+def write_vivado(design: Design, folder: Path | str, *, exported: Sequence[str] = ()) -> BlockDesign:
+    """Write the project; what was in the folder is replaced as a whole.
+
+    Args:
+        folder: that the project takes with it wherever it is copied; nothing in it points out of it.
+        exported: segments ("stage0") that are to be the IPs which Vitis HLS exported from the design's projects,
+            behind adapters; see `backends.streamrtl.vitis_segment` for how these must be built.
+
+    Returns:
+        What the scripts will draw.
+
+    Raises:
+        DesignError: the design has no RTL, or a segment has not been exported.
+        SettingsError: two source files have one name.
+    """
+    folder = Path(folder)
+    if not design.has_rtl:
+        raise DesignError(f"{design.folder} has no SystemVerilog: compile it with backend='streamrtl'")
+    described = block_design_of(design)
+    ips = [ExportedIp.of(design, segment) for segment in exported]
+    with replaced_folder(folder) as written, _rtl(design, ips) as project:
+        sources = _copy_sources(project, written / _SOURCES, described.accelerator)
+        for ip in ips:
+            shutil.copytree(ip.folder, written / _EXPORTED_IPS / ip.segment)
+        for script in _SCRIPTS.glob("*.tcl"):
+            shutil.copyfile(script, written / script.name)
+        images = [path.name for path in sorted(project.roms.glob("*.hex"))]
+        (written / SETTINGS).write_text(settings_text(described, design.accelerator.exits, sources, images, ips))
+    return described
+
+
+@contextmanager
+def _rtl(design: Design, ips: Sequence[ExportedIp]) -> Iterator[Project]:
+    """The accelerator's SystemVerilog: the design's own, or one that is written around exported IPs."""
+    if not ips:
+        yield read_project(design.folder / FOLDER)
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        yield write_with_exported_ips(design, ips, Path(scratch))
+
+
+def _copy_sources(project: Project, folder: Path, accelerator: str) -> list[str]:
+    """Copy modules and ROM images beside each other, with the top around them; returns the modules in order."""
+    folder.mkdir(parents=True)
+    modules = [path for path in project.sources if path.suffix in {".sv", ".v"}]
+    for path in (*modules, *project.roms.glob("*.hex")):
+        if (folder / path.name).exists():
+            raise SettingsError(f"two files of the design are called {path.name}: give the accelerator another name")
+        (folder / path.name).write_text(typeless(path.read_text()))
+    top = f"{packaged_top_name(accelerator)}.v"
+    if (folder / top).exists():
+        raise SettingsError(f"the design has a file {top} already: give the accelerator another name")
+    (folder / top).write_text(packaged_top(accelerator))
+    return [*(path.name for path in modules), top]
+
+
+def typeless(source: str) -> str:
+    """SystemVerilog without the type `string`, which Vivado's synthesis refuses ([Synth 8-27]) and parameters that are
+    texts do not need.
+    """
+    return _TYPED_TEXT.sub(r"\1", source)
+
+
+def settings_text(
+    described: BlockDesign, exits: int, sources: Sequence[str], images: Sequence[str], ips: Sequence[ExportedIp] = ()
+) -> str:
+    """Text of settings.tcl: everything that the scripts have to know of this design.
+
+    Args:
+        exits: of the accelerator.
+        sources, images: names of files in ip/src, in the order in which they are read.
+        ips: that Vitis HLS exported.
+    """
+    board = described.board
+    values: dict[str, Value] = {
+        "accelerator": described.accelerator,
+        "configuration_hash": described.configuration_hash,
+        "vendor": VENDOR,
+        "library": LIBRARY,
+        "version": VERSION,
+        "top": packaged_top_name(described.accelerator),
+        "design": f"{described.accelerator}_system",
+        "part": board.part,
+        "board_part": board.board_part,
+        "processor_kind": board.processor.value,
+        "clock_mhz": board.clock_mhz,
+        "cells": described.cells,
+        "processor": described.processor,
+        "resets": described.resets,
+        "dma": described.dma,
+        "interrupts": described.interrupts,
+        "interrupt_lines": described.interrupt_lines,
+        "control_bus": described.control_bus,
+        "memory_bus": described.memory_bus,
+        "interrupt_pins": described.interrupt_pins,
+        "dma_length_bits": DMA_LENGTH_BITS,
+        "dma_width": DMA_WIDTH,
+        "dma_realigns": DMA_REALIGNS,
+        "addresses": _addresses(described),
+        "register_range": next(r.size for r in described.addresses if r.cell == described.accelerator),
+        "registers": [_register(item, k) for item in REGISTERS for k in range(item.count.of(exits))],
+        "sources": sources,
+        "images": images,
+        "exported_ips": [
+            {"module": ip.module, "vlnv": ip.vlnv, "folder": f"{_EXPORTED_IPS}/{ip.segment}"} for ip in ips
+        ],
+    }
+    lines = [
+        f"# What package_ip.tcl and build.tcl make: {described.accelerator} on {board.name}. Generated.",
+        "",
+        "namespace eval settings {",
+        "    variable folder [file dirname [file normalize [info script]]]",
+        f"    variable ip_folder [file join $folder {_IP}]",
+        *(textwrap.indent(f"variable {name} {word(value)}", "    ") for name, value in values.items()),
+        "}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _addresses(described: BlockDesign) -> list[Value]:
+    return [
+        {
+            "cell": place.cell,
+            "interface": place.interface,
+            "base": f"0x{place.base:08X}",
+            "size": f"0x{place.size:X}",
+            "segment": place.segment,
+        }
+        for place in described.addresses
+    ]
+
+
+def _register(register: Register, index: int) -> dict[str, Value]:
+    accesses = {field.access for field in register.fields}
+    return {
+        "name": register.name if register.count is Count.ONE else f"{register.name}_{index}",
+        "offset": f"0x{register.address(index):X}",
+        "access": _ACCESS[accesses.pop() if len(accesses) == 1 else "rw"],
+        "description": register.description,
+        "fields": [
+            {
+                "name": field.name,
+                "low": field.low,
+                "width": field.width,
+                "access": _ACCESS[field.access],
+                "description": field.description,
+            }
+            for field in register.fields
+        ],
+    }
+
+
+def build_bitstream(folder: Path | str, *, jobs: int = 2) -> Bitstream:
+    """Run a written project through Vivado: minutes to hours.
+
+    Args:
+        folder: that `write_vivado` wrote.
+        jobs: processes at a time.
+
+    Raises:
+        DesignError: the folder holds no project.
+        SettingsError: no process is allowed.
+        ToolError: Vivado is not on PATH, or failed: a run did not complete, timing is not met, a ROM is empty.
+    """
+    if jobs < 1:
+        raise SettingsError(f"jobs={jobs} is no number of processes: at least 1")
+    folder = Path(folder).resolve()
+    for name in (BUILD_SCRIPT, SETTINGS):
+        if not (folder / name).exists():
+            raise DesignError(f"{folder} holds no Vivado project, as it has no {name}: write_vivado makes one")
+    vivado = shutil.which("vivado")
+    if vivado is None:
+        raise ToolError(
+            f"Vivado is not on PATH: source its settings64.sh, or run `vivado -mode batch -source {BUILD_SCRIPT}` in "
+            f"{folder} where it is installed"
+        )
+    command = [vivado, "-mode", "batch", "-nojournal", "-log", "vivado.log", "-source", BUILD_SCRIPT]
+    done = subprocess.run(
+        [*command, "-tclargs", f"jobs={jobs}"],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise ToolError(f"Vivado failed; all of its output is in {folder / 'vivado.log'}:\n{done.stdout[-_SHOWN:]}")
+    return _bitstream(folder / "out")
+
+
+def _bitstream(out: Path) -> Bitstream:
+    found = sorted(out.glob("*.bit"))
+    if len(found) != 1:
+        raise ToolError(f"Vivado ended well and left {len(found)} bitstreams in {out} instead of one")
+    bit = found[0]
+    return Bitstream(bit, bit.with_suffix(".hwh"), bit.with_suffix(".xsa"), out)

@@ -1,0 +1,1 @@
+"""What a design would take before it is made: models of its queues."""

@@ -1,0 +1,84 @@
+"""How deep conditional buffers must be, by a model of the queues between stages that counts samples instead of beats.
+
+A sample holds a place in the buffer behind a stage from the cycle in which the stage begins to write it until it is
+dropped, or has been read whole by the next stage. Stages take samples in order, each at its interval, and wait while
+there is no place. Which samples go on is drawn from the exit shares, independent of one another: a stream whose hard
+samples come in bursts longer than chance makes them needs deeper buffers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+#: Depths that are tried, in samples.
+DEPTHS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
+#: Share of the throughput that unlimited buffers would give, with which a depth is deep enough.
+WANTED = 0.985
+_SAMPLES, _SEED = 20_000, 1
+
+
+@dataclass(frozen=True)
+class Level:
+    """A stage with its head and decision.
+
+    Attributes:
+        interval: cycles between samples, of the slowest of the three.
+        decision: cycles from the first beat that the stage writes to its decision.
+    """
+
+    interval: int
+    decision: int
+
+
+def cycles_per_sample(levels: Sequence[Level], exits: Sequence[int], depth: int) -> float:
+    """Cycles a sample on a stream.
+
+    Args:
+        levels: of the accelerator, the first stage first.
+        exits: at which each sample leaves.
+        depth: samples that each buffer holds.
+    """
+    last = len(levels) - 1
+    begun = [-level.interval for level in levels]  # when each stage began to write its latest sample
+    freed = [[0] * depth for _ in levels]  # when each buffer's places were last given back, in turn
+    count = [0] * len(levels)
+    end = 0
+    for leaves in exits:
+        arrival = 0  # when the sample may enter the stage
+        for k in range(leaves + 1):
+            level = levels[k]
+            place = count[k] % depth
+            start = max(arrival, begun[k] + level.interval, freed[k][place] if k < last else 0)
+            begun[k] = start
+            decided = start + level.decision
+            if k > 0:  # read whole by this stage
+                before = freed[k - 1]
+                before[(count[k - 1] - 1) % depth] = start + level.interval
+            if k < last:
+                # places come back in the order in which they were taken
+                freed[k][place] = max(decided, freed[k][place - 1])
+                count[k] += 1
+            arrival = max(decided, freed[k][place]) if k < last else decided
+            end = max(end, decided)
+    return end / len(exits)
+
+
+def least_depth(levels: Sequence[Level], exit_share: Sequence[float], wanted: float = WANTED) -> int:
+    """The least depth of `DEPTHS` that gives the wanted share of the throughput of unlimited buffers, or the largest.
+
+    Args:
+        levels: of the accelerator.
+        exit_share: of samples leaving at each exit.
+        wanted: 0 to 1.
+    """
+    rng = np.random.default_rng(_SEED)
+    shares = np.asarray(exit_share, np.float64)
+    exits = rng.choice(len(levels), _SAMPLES, p=shares / shares.sum()).tolist()
+    best = cycles_per_sample(levels, exits, _SAMPLES)
+    for depth in DEPTHS:
+        if best / cycles_per_sample(levels, exits, depth) >= wanted:
+            return depth
+    return DEPTHS[-1]

@@ -1,0 +1,84 @@
+"""The campaign's document: what was compared with what, in sums, network by network, and the search for deadlocks."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+from tests.comparisons import Line
+from tests.stress import StressLine, table
+
+
+def document(lines: Sequence[Line], stress: Sequence[StressLine], command: str, seconds: float) -> str:
+    """Markdown with the command that repeats it."""
+    total = sum(line.agreement.values for line in lines)
+    wrong = sum(line.agreement.mismatches for line in lines)
+    subjects = len({line.subject for line in lines})
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    text = f"""# Verification
+
+Every integer of every backend, compared in `==`; there is no tolerance anywhere.
+
+    {command}
+
+{subjects} networks and graphs, {total:,} values compared, **{wrong} mismatches**, on {platform.machine()},
+Python {platform.python_version()}, at commit {commit.stdout.strip() or "unknown"} ({seconds / 60:.0f} minutes, without
+parts that had run before).
+
+* *features, logits*: every segment alone, on all samples, exits ignored; each fed by the one before it.
+* *records*: the composed accelerator under the policy; every field but `cycles`. "leaving 60%/40%" is the share of
+  samples leaving at each exit; thresholds lie in the middle of the criterion's curve.
+* *cycles*: latency and interval of every exit, predicted when the accelerator was compiled, and simulated.
+* The reference is Brevitas in float64, all exits computed, nothing skipped; its records share no control flow with
+  the backends, and their scores are Python's. Graphs are compared with hls4ml's own C++.
+
+## In sums
+
+| backends | compared | networks | values | mismatches |
+|---|---|---:|---:|---:|
+"""
+    text += "".join(_sums(lines))
+    text += "\n## Network by network\n\n| network | | compared | values | mismatches |\n|---|---|---|---:|---:|\n"
+    for subject, group in groupby(lines, key=lambda line: line.subject):
+        text += _row(subject, list(group))
+    if stress:
+        text += f"""
+## In search of a deadlock
+
+Whole accelerators with buffers of one sample, in adaptive and in anytime mode; every record compared with the software
+backend's, so none was lost, repeated or mixed up. `python -m tests.stress` runs this part alone.
+
+{table(stress)}
+"""
+    return text
+
+
+def _kind(line: Line) -> str:
+    """What a line compares, without its numbers."""
+    return line.agreement.what.split(",")[0].split(":")[0]
+
+
+def _sums(lines: Iterable[Line]) -> list[str]:
+    sums: dict[tuple[str, str], list[Line]] = {}
+    for line in lines:
+        sums.setdefault((" = ".join(line.agreement.backends), _kind(line)), []).append(line)
+    return [
+        f"| {backends} | {what} | {len({line.subject for line in found})} "
+        f"| {sum(line.agreement.values for line in found):,} | {sum(line.agreement.mismatches for line in found)} |\n"
+        for (backends, what), found in sorted(sums.items())
+    ]
+
+
+def _row(subject: str, lines: Sequence[Line]) -> str:
+    """A network's row: its comparisons by backend, records with the shares of samples that left at each exit."""
+    parts = dict.fromkeys(_comparison(line) for line in lines)
+    values = sum(line.agreement.values for line in lines)
+    wrong = sum(line.agreement.mismatches for line in lines)
+    return f"| {subject} | {lines[0].detail} | {'; '.join(parts)} | {values:,} | {wrong} |\n"
+
+
+def _comparison(line: Line) -> str:
+    what = line.agreement.what
+    return what.removeprefix("records, ") if what.startswith("records") else _kind(line)

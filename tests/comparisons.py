@@ -1,0 +1,153 @@
+"""What a campaign compares: networks and recipes, every backend with Brevitas, and cycles with their predictions."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import hwcodesign as hw
+from hwcodesign.images import encode_images
+from hwcodesign.pipeline import Run, trained_network
+from hwcodesign.policies import CRITERIA, ExitPolicy, ExitStatistics, cost_curve
+from hwcodesign.simulation.measurement import measure_exits
+from hwcodesign.verification import Agreement, brevitas_outputs, brevitas_records, compare_outputs, compare_records
+from tests.generated_networks import generate
+
+BACKENDS = ("software", "csim", "rtl")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row of the table."""
+
+    subject: str
+    detail: str
+    agreement: Agreement
+
+
+def verify_network(
+    network: hw.MultiExitNetwork,
+    images: NDArray[Any],
+    fitting: tuple[NDArray[Any], NDArray[np.int64]],
+    folder: Path,
+    *,
+    backends: tuple[str, ...] = BACKENDS,
+    criteria: tuple[str, ...] | None = None,
+    settings: hw.CompileSettings | None = None,
+    segments: bool = True,
+) -> Iterator[Agreement]:
+    """Compare Brevitas with other backends: every logit once, every record for each criterion, and cycles.
+
+    Thresholds are those of a middle point of the criterion's own curve on `fitting`, so that samples leave at several
+    exits where the criterion can have it so. Segments are the same under every criterion: the first compares them,
+    unless `segments` is False.
+    """
+    reference = brevitas_outputs(network, images)
+    logits = [reference[f"head{k}"] for k in range(network.exits)]
+    hardware = settings or hw.CompileSettings()
+    for number, name in enumerate(criteria or sorted(CRITERIA)):
+        design = hw.compile(
+            network,
+            _middle_policy(network, name, fitting),
+            out=folder,
+            backend="streamrtl" if "rtl" in backends else "vitis",
+            reuse=hardware.reuse,
+            layers=hardware.layers,
+        )
+        expected = brevitas_records(design, logits)
+        if "rtl" in backends:
+            yield _cycles(design, images)
+        for on in backends:
+            if number == 0 and segments:
+                yield from compare_outputs(on, design.segment_outputs(images, on), reference, "brevitas")
+            spread = "/".join(
+                f"{share:.0%}" for share in np.bincount(expected["exit"], minlength=network.exits) / len(images)
+            )
+            yield compare_records(
+                on, design.run(images, on), expected, "brevitas", f"records, {name}, leaving {spread}"
+            )
+
+
+def _cycles(design: hw.Design, images: NDArray[Any]) -> Agreement:
+    """Latency and interval of every exit: predicted and simulated."""
+    codes = encode_images(images[:1], design.accelerator.input_format, design.accelerator.input_shape)
+    exits = measure_exits(design.rtl, design.manifest["cycles"], codes)
+    pairs = [pair for exit_ in exits for pair in (exit_.latency, exit_.interval)]
+    wrong = sum(predicted != simulated for predicted, simulated in pairs)
+    return Agreement(
+        ("prediction", "rtl"), "cycles: latency and interval of every exit", 7 * len(exits), len(pairs), wrong
+    )
+
+
+def _middle_policy(
+    network: hw.MultiExitNetwork, criterion: str, fitting: tuple[NDArray[Any], NDArray[np.int64]]
+) -> ExitPolicy:
+    _, heads = network.boundaries()
+    policy = ExitPolicy.build(criterion, [head.format for head in heads], network.classes)
+    statistics = ExitStatistics.of(policy, network.logits(fitting[0]), fitting[1], network.costs().shares)
+    if CRITERIA[criterion].shared_threshold:
+        return policy.with_thresholds([1.0] * (network.exits - 1))
+    curve = cost_curve(policy, statistics)
+    codes = (
+        [int(np.quantile(scores, 0.5)) for scores in statistics.scores[:-1]]
+        if len(curve) < 3
+        else curve[len(curve) // 2].codes
+    )
+    return policy.with_codes(codes)
+
+
+def generated_lines(seed: int) -> Iterator[Line]:
+    """Lines of a generated network in software and C++, under every criterion."""
+    drawn = generate(seed)
+    with tempfile.TemporaryDirectory() as folder:
+        for agreement in verify_network(
+            drawn.network, drawn.images, (drawn.images, drawn.labels), Path(folder) / "design", backends=BACKENDS[:2]
+        ):
+            yield Line(f"network {seed}", drawn.text, agreement)
+
+
+def rtl_lines(seed: int) -> Iterator[Line]:
+    """Lines of a generated network in RTL; criteria take turns, reuse is random."""
+    drawn = generate(seed)
+    reuse = int(np.random.default_rng(seed).choice([1, 2, 3, 4, 6, 8, 12, 16, 32]))
+    criterion = sorted(CRITERIA)[seed % len(CRITERIA)]
+    with tempfile.TemporaryDirectory() as folder:
+        for agreement in verify_network(
+            drawn.network,
+            drawn.images,
+            (drawn.images, drawn.labels),
+            Path(folder) / "design",
+            backends=("rtl",),
+            criteria=(criterion,),
+            settings=hw.CompileSettings(reuse=reuse),
+        ):
+            yield Line(f"network {seed}, RTL", f"{drawn.text}, reuse {reuse}", agreement)
+
+
+def recipe_lines(name: str, criterion: str, build: Path, *, segments: bool) -> Iterator[Line]:
+    """Lines of a recipe on its whole test split under one criterion; trains it first unless that is done.
+
+    Args:
+        segments: compare every feature and logit, too; they are the same under every criterion.
+    """
+    recipe = hw.load_recipe(name)
+    data = recipe.data()
+    network = trained_network(Run(recipe, build / recipe.name, lambda _: None), data)
+    fitting = (data.fitting.images, data.fitting.labels)
+    with tempfile.TemporaryDirectory() as folder:
+        for agreement in verify_network(
+            network,
+            data.test.images,
+            fitting,
+            Path(folder) / "design",
+            criteria=(criterion,),
+            settings=recipe.compile,
+            segments=segments,
+        ):
+            yield Line(recipe.name, f"whole test split of {data.name}", agreement)

@@ -1,0 +1,52 @@
+"""The model that sizes conditional buffers: what must hold of it, and what the simulated accelerator says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hwcodesign.exploration.queues import DEPTHS, Level, cycles_per_sample, least_depth
+
+_FAST, _SLOW = Level(10, 14), Level(100, 120)
+
+
+def test_where_all_leave_at_the_first_exit_its_interval_is_the_pace() -> None:
+    assert cycles_per_sample([_FAST, _SLOW], [0] * 10_000, 2) == pytest.approx(10, rel=1e-3)
+
+
+def test_where_none_leaves_early_the_slowest_stage_is_the_pace() -> None:
+    assert cycles_per_sample([_FAST, _SLOW], [1] * 10_000, 2) == pytest.approx(100, rel=1e-3)
+
+
+def test_a_buffer_shorter_than_the_wait_for_the_decision_halves_the_pace() -> None:
+    """One place, 14 cycles from a sample's first beat to its decision: the next sample cannot begin before."""
+    assert cycles_per_sample([_FAST, _SLOW], [0] * 10_000, 1) == pytest.approx(14, rel=1e-3)
+
+
+def test_easy_samples_behind_a_hard_one_wait_in_the_buffer_or_before_it() -> None:
+    """Two hard ones in a row every thirty: the second waits 100 cycles, and the easy ones behind it wait too."""
+    pairs = ([1, 1] + [0] * 28) * 300
+    paces = [cycles_per_sample([_FAST, _SLOW], pairs, depth) for depth in (2, 8, 16, 24)]
+    assert paces == sorted(paces, reverse=True)
+    assert paces[-1] == pytest.approx(10, rel=1e-2)
+    assert paces[0] > 12
+
+
+def test_deeper_is_never_slower() -> None:
+    levels = [Level(7, 20), Level(30, 60), Level(90, 130)]
+    for seed in range(20):
+        exits = np.random.default_rng(seed).choice(3, 2_000, p=[0.7, 0.2, 0.1]).tolist()
+        paces = [cycles_per_sample(levels, exits, depth) for depth in DEPTHS]
+        assert paces == sorted(paces, reverse=True), f"seed {seed}"
+
+
+def test_the_depth_grows_with_the_share_that_goes_on() -> None:
+    depths = [least_depth([_FAST, _SLOW], [1 - share, share]) for share in (0.001, 0.02, 0.05, 0.08)]
+    assert depths == sorted(depths)
+    assert depths[0] == 2
+    assert depths[-1] > 4
+
+
+def test_it_takes_the_deepest_where_none_is_deep_enough() -> None:
+    """A next stage that is exactly as busy as it can be: every buffer fills in the end."""
+    assert least_depth([_FAST, _SLOW], [0.9, 0.1], wanted=1.0) == DEPTHS[-1]
