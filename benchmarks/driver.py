@@ -2,10 +2,10 @@
 
     python -m benchmarks.driver                # trained digits and B-LeNet below build/
 
-Times of the board are processor time of this machine, with the simulated board's own taken out: what is left is what the
-driver, PYNQ and NumPy take. The simulated processor polls without a pause, which adds an access every 1,000 cycles that a
-batch takes; a real one sleeps in between. Needs finished runs of both recipes, MNIST in
-HWCODESIGN_DATA, and the extra `pynq`.
+Times of the board are processor time of this machine, with the simulated board's own taken out: what is left is what
+the driver, PYNQ and NumPy take. The simulated processor polls without a pause, which adds an access for every 1,000
+cycles that a batch takes; a real one sleeps in between. Needs finished runs of both recipes, MNIST in HWCODESIGN_DATA,
+and the extra `pynq`.
 """
 
 from __future__ import annotations

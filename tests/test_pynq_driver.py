@@ -18,11 +18,9 @@ import numpy as np
 import pytest
 
 pytest.importorskip("pynq", reason="pynq is not installed (extra 'pynq')")
-pytest.importorskip("torch", reason="torch is not installed (extra 'design')")
 
 import hwcodesign as hw
 from hwcodesign.boards import board_named
-from hwcodesign.data import Dataset
 from hwcodesign.deployment.block_design import BlockDesign
 from hwcodesign.design import Design
 from hwcodesign.errors import BoardError, SettingsError
@@ -33,6 +31,7 @@ from hwcodesign.runtime.transports.lock import OverlayLock
 from hwcodesign.runtime.transports.overlay import AcceleratorOverlay
 from hwcodesign.runtime.transports.simulated_board import open_simulated
 from hwcodesign.simulation.board import Fault, FaultKind, Side, SimulatedBoard
+from rtl_sim.tb import small_accelerators
 from tests.driver_faults import campaign
 
 Images = np.ndarray[Any, Any]
@@ -49,9 +48,10 @@ def opened(design: Design, *faults: Fault, memory: int = 1 << 20, **settings: An
         assert board.leaked == {}
 
 
-@pytest.fixture(scope="module")
-def images(digits_data: Dataset) -> Images:
-    return digits_data.test.images
+@pytest.fixture
+def images(design: Design) -> Images:
+    """Random ones, a third of which leaves at each exit."""
+    return small_accelerators.images(design.accelerator, 400)
 
 
 def without_cycles(records: Records) -> bytes:
@@ -63,13 +63,11 @@ def without_cycles(records: Records) -> bytes:
 # --- the same records as everywhere ---
 
 
-def test_the_whole_test_set_gives_the_records_of_rtl_with_their_cycles_and_of_software_without(
-    compiled_design: Design, images: Images
-) -> None:
-    with opened(compiled_design) as (_, driver):
+def check_everywhere_the_same(design: Design, images: Images) -> None:
+    with opened(design) as (_, driver):
         assert driver.on == "board-sim"
         for mode, leave_at in (("adaptive", None), ("anytime", None), ("subnet", 1)):
-            rtl = compiled_design.run(images, "rtl", mode=mode, leave_at=leave_at)
+            rtl = design.run(images, "rtl", mode=mode, leave_at=leave_at)
             if leave_at is None:
                 driver.mode = hw.Mode(mode)
             else:
@@ -77,54 +75,65 @@ def test_the_whole_test_set_gives_the_records_of_rtl_with_their_cycles_and_of_so
             records = driver.run(images)
             assert driver.on == "board-sim"
             assert records.tobytes() == rtl.tobytes()
-            software = compiled_design.run(images, "software", mode=mode, leave_at=leave_at)
+            software = design.run(images, "software", mode=mode, leave_at=leave_at)
             assert without_cycles(records) == software.tobytes()
 
 
-def test_batches_that_the_images_do_not_fill_are_joined_and_ids_go_on(compiled_design: Design, images: Images) -> None:
-    codes = images.astype(np.uint8)
-    wanted = compiled_design.rtl.run(codes, exit_control(compiled_design.policy), batch=150).records
-    with opened(compiled_design, batch=150) as (_, driver):
+def test_the_digits_give_the_records_of_rtl_with_their_cycles_and_of_software_without(
+    request: pytest.FixtureRequest,
+) -> None:
+    pytest.importorskip("torch", reason="torch is not installed (extra 'design')")
+    compiled, data = request.getfixturevalue("compiled_design"), request.getfixturevalue("digits_data")
+    check_everywhere_the_same(compiled, data.test.images)
+
+
+def test_boards_of_either_processor_give_the_same(either: Design, images: Images) -> None:
+    check_everywhere_the_same(either, images)
+
+
+def test_batches_that_the_images_do_not_fill_are_joined_and_ids_go_on(design: Design, images: Images) -> None:
+    wanted = design.rtl.run(images, exit_control(design.policy), batch=150).records
+    with opened(design, batch=150) as (_, driver):
         for _ in range(2):
             assert driver.run(images).tobytes() == np.sort(wanted, order="sample_id").tobytes()
 
 
 @pytest.mark.parametrize("packet", [1, 8, 64])
 def test_packets_bring_the_same_records_in_order_of_completion_before_the_batch_is_over(
-    packet: int, compiled_design: Design, images: Images
+    packet: int, design: Design, images: Images
 ) -> None:
     images = images[: 40 if packet == 1 else 200]
     order = ["sample_id", "exit"]
-    with opened(compiled_design, records_per_packet=packet) as (board, driver):
+    with opened(design, records_per_packet=packet) as (board, driver):
         driver.mode = hw.Mode.ANYTIME
         parts, sent = [], []
         for records in driver.stream(images):
             parts.append(records)
             sent.append(board.words[Side.SEND])
         assert max(map(len, parts)) <= packet
-        assert sent[0] < sent[-1] == len(images) * 8
-    wanted = np.concatenate(list(compiled_design.stream(images, mode="anytime")))
+        assert sent[0] < sent[-1] == len(images) * 4
+    wanted = np.concatenate(list(design.stream(images, mode="anytime")))
     assert without_cycles(np.sort(np.concatenate(parts), order=order)) == np.sort(wanted, order=order).tobytes()
 
 
-def test_design_run_and_stream_take_the_board_by_name(compiled_design: Design, images: Images) -> None:
-    wanted = compiled_design.run(images, "software", thresholds=(0.1, None))
-    records = compiled_design.run(images, "board-sim", thresholds=(0.1, None))
-    assert compiled_design.on == "board-sim"
+def test_design_run_and_stream_take_the_board_by_name(design: Design, images: Images) -> None:
+    wanted = design.run(images, "software", thresholds=(1.0, None))
+    records = design.run(images, "board-sim", thresholds=(1.0, None))
+    assert design.on == "board-sim"
     assert without_cycles(records) == wanted.tobytes()
-    stream = compiled_design.stream(images, "board-sim", mode="subnet", leave_at=0)
+    stream = design.stream(images, "board-sim", mode="subnet", leave_at=0)
     assert {int(k) for records in stream for k in records["exit"]} == {0}
     with pytest.raises(SettingsError, match="on='board-sim' shows records alone: ask one of software, csim, rtl"):
-        compiled_design.logits(images, "board-sim")
+        design.logits(images, "board-sim")
 
 
-def test_a_simulated_board_is_never_taken_for_a_real_one(compiled_design: Design) -> None:
-    with SimulatedBoard(compiled_design), pytest.raises(BoardError, match="PYNQ finds no board"):
-        hw.ProgressiveAccelerator(compiled_design, "board")
+def test_a_simulated_board_is_never_taken_for_a_real_one(design: Design) -> None:
+    with SimulatedBoard(design), pytest.raises(BoardError, match="PYNQ finds no board"):
+        hw.ProgressiveAccelerator(design, "board")
 
 
-def test_no_images_touch_no_register(compiled_design: Design, images: Images) -> None:
-    with opened(compiled_design) as (board, driver):
+def test_no_images_touch_no_register(design: Design, images: Images) -> None:
+    with opened(design) as (board, driver):
         before = board.accesses
         assert len(driver.run(images[:0])) == 0
         assert board.accesses == before
@@ -133,10 +142,8 @@ def test_no_images_touch_no_register(compiled_design: Design, images: Images) ->
 # --- interrupts ---
 
 
-def test_waiting_for_interrupts_leaves_the_loop_free_and_the_registers_alone(
-    compiled_design: Design, images: Images
-) -> None:
-    wanted = compiled_design.run(images, "rtl")
+def test_waiting_for_interrupts_leaves_the_loop_free_and_the_registers_alone(design: Design, images: Images) -> None:
+    wanted = design.run(images, "rtl")
 
     async def run(driver: hw.ProgressiveAccelerator) -> tuple[Records, int]:
         turns, done = 0, False
@@ -153,7 +160,7 @@ def test_waiting_for_interrupts_leaves_the_loop_free_and_the_registers_alone(
         await beside
         return records, turns
 
-    with opened(compiled_design) as (board, driver):
+    with opened(design) as (board, driver):
         driver.run(images[:1])
         for _ in range(2):  # each in a loop of its own
             before = board.accesses
@@ -164,30 +171,26 @@ def test_waiting_for_interrupts_leaves_the_loop_free_and_the_registers_alone(
 
 
 @pytest.mark.parametrize("standing", [False, True])
-def test_an_interrupt_that_is_late_delays_nothing_but_itself(
-    standing: bool, compiled_design: Design, images: Images
-) -> None:
+def test_an_interrupt_that_is_late_delays_nothing_but_itself(standing: bool, design: Design, images: Images) -> None:
     late = Fault(FaultKind.LATE_INTERRUPT, Side.RECEIVE, standing=standing, cycles=10**9)
-    with opened(compiled_design, late) as (board, driver), warnings.catch_warnings():
+    with opened(design, late) as (board, driver), warnings.catch_warnings():
         warnings.simplefilter("error")
         records = asyncio.run(driver.run_async(images[:100]))
         assert board.struck == (late,)
         assert board.cycles < 10**8
-    assert without_cycles(records) == compiled_design.run(images[:100]).tobytes()
+    assert without_cycles(records) == design.run(images[:100]).tobytes()
 
 
 # --- thresholds, counters, time ---
 
 
-def test_thresholds_set_during_a_stream_hold_for_samples_that_start_later(
-    compiled_design: Design, images: Images
-) -> None:
+def test_thresholds_set_during_a_stream_hold_for_samples_that_start_later(design: Design, images: Images) -> None:
     images = images[:120]
-    with opened(compiled_design, records_per_packet=8) as (_, driver):
+    with opened(design, records_per_packet=8) as (_, driver):
         driver.thresholds = (None, None)
         stream = driver.stream(images)
         parts = [next(stream)]
-        driver.thresholds = (1.0, 1.0)  # as unsure as may be: all leave at once
+        driver.thresholds = (0.0, 0.0)  # as unsure as may be: all leave at once
         parts += stream
         records = np.sort(np.concatenate(parts), order="sample_id")
         assert set(driver.run(images)["exit"]) == {0}
@@ -196,18 +199,18 @@ def test_thresholds_set_during_a_stream_hold_for_samples_that_start_later(
     assert records["exit"].tolist() == [2] * switch + [0] * (120 - switch)
 
 
-def test_thresholds_may_change_at_every_packet(compiled_design: Design, images: Images) -> None:
+def test_thresholds_may_change_at_every_packet(design: Design, images: Images) -> None:
     """Commits wait for their bank to drain; none is lost, and the last one holds."""
-    with opened(compiled_design, records_per_packet=8) as (_, driver):
+    with opened(design, records_per_packet=8) as (_, driver):
         for number, _ in enumerate(driver.stream(images[:120])):
-            driver.thresholds = (1.0, 1.0) if number % 2 else (None, None)
-        driver.thresholds = (None, 1.0)
+            driver.thresholds = (0.0, 0.0) if number % 2 else (None, None)
+        driver.thresholds = (None, 0.0)
         assert set(driver.run(images[:20])["exit"]) == {1}
 
 
-def test_counters_are_the_hardwares_and_survive_a_recovery(compiled_design: Design, images: Images) -> None:
-    rtl = compiled_design.rtl.run(images, exit_control(compiled_design.policy)).counters
-    with opened(compiled_design) as (_, driver):
+def test_counters_are_the_hardwares_and_survive_a_recovery(design: Design, images: Images) -> None:
+    rtl = design.rtl.run(images, exit_control(design.policy)).counters
+    with opened(design) as (_, driver):
         driver.run(images)
         counters = driver.counters
         assert counters.accepted == rtl["ACCEPTED"]
@@ -216,7 +219,7 @@ def test_counters_are_the_hardwares_and_survive_a_recovery(compiled_design: Desi
         assert counters.output_stalls == rtl["OUTPUT_STALLS"]
         assert (counters.cycles or 0) > rtl["CYCLES_LOW"]
     broken = Fault(FaultKind.SLAVE_ERROR, Side.RECEIVE, at=20)
-    with opened(compiled_design, broken) as (_, driver):
+    with opened(design, broken) as (_, driver):
         with pytest.warns(UserWarning, match="slave error"):
             driver.run(images)
         again = driver.counters
@@ -225,8 +228,8 @@ def test_counters_are_the_hardwares_and_survive_a_recovery(compiled_design: Desi
     assert sum(again.finals) >= len(images)
 
 
-def test_a_throughput_test_on_the_board_counts_every_stage(compiled_design: Design, images: Images) -> None:
-    with opened(compiled_design) as (_, driver):
+def test_a_throughput_test_on_the_board_counts_every_stage(design: Design, images: Images) -> None:
+    with opened(design) as (_, driver):
         result = driver.throughput_test(images[:100])
         assert result.on == "board-sim"
         assert all(seconds > 0 for seconds in result.stages.values())
@@ -235,7 +238,7 @@ def test_a_throughput_test_on_the_board_counts_every_stage(compiled_design: Desi
 # --- what is checked before the first transfer ---
 
 _WRONG = {
-    FaultKind.OTHER_HASH: r"the bitstream is of another network: 3 exits, 10 classes, configuration \w{16}; .*"
+    FaultKind.OTHER_HASH: r"the bitstream is of another network: 3 exits, 3 classes, configuration \w{16}; .*"
     "Load the bitstream that was built from this design",
     FaultKind.OTHER_VERSION: "registers are of version 2, this driver knows version 1: build the bitstream again",
     FaultKind.ALL_ONES: "registers read 0xFFFFFFFF: nothing answers there",
@@ -244,35 +247,33 @@ _WRONG = {
 
 
 @pytest.mark.parametrize("kind", list(_WRONG), ids=lambda kind: kind.name)
-def test_a_board_that_is_not_as_it_should_be_is_refused_and_left_as_it_was(
-    kind: FaultKind, compiled_design: Design
-) -> None:
-    with SimulatedBoard(compiled_design, [Fault(kind, standing=False)]) as board:
+def test_a_board_that_is_not_as_it_should_be_is_refused_and_left_as_it_was(kind: FaultKind, design: Design) -> None:
+    with SimulatedBoard(design, [Fault(kind, standing=False)]) as board:
         with pytest.raises(BoardError, match=_WRONG[kind]):
-            open_simulated(board, compiled_design, hw.TransferSettings())
+            open_simulated(board, design, hw.TransferSettings())
         assert board.leaked == {}
         assert board.words == {Side.SEND: 0, Side.RECEIVE: 0}
         if kind is FaultKind.DENIED:  # which struck once: lock and memory are free again
-            open_simulated(board, compiled_design, hw.TransferSettings()).close()
+            open_simulated(board, design, hw.TransferSettings()).close()
 
 
-def test_an_overlay_without_the_accelerator_is_refused_with_what_it_has(compiled_design: Design) -> None:
+def test_an_overlay_without_the_accelerator_is_refused_with_what_it_has(design: Design) -> None:
     other = BlockDesign("other", board_named("pynq-z2"), "00")
     with (
-        SimulatedBoard(compiled_design) as board,
-        pytest.raises(BoardError, match=r"has no cell 'other', only .*small.*: it is of another design"),
+        SimulatedBoard(design) as board,
+        pytest.raises(BoardError, match=r"has no cell 'other', only .*sample.*: it is of another design"),
     ):
         AcceleratorOverlay(board.bitfile, other, device=board.device)
 
 
-def test_a_board_is_used_by_one_driver_at_a_time(compiled_design: Design) -> None:
-    with SimulatedBoard(compiled_design) as board:
-        first = open_simulated(board, compiled_design, hw.TransferSettings())
+def test_a_board_is_used_by_one_driver_at_a_time(design: Design) -> None:
+    with SimulatedBoard(design) as board:
+        first = open_simulated(board, design, hw.TransferSettings())
         message = rf"the overlay is in use by process {os.getpid()} .*: close its driver, or end that process"
         with pytest.raises(BoardError, match=message):
-            open_simulated(board, compiled_design, hw.TransferSettings())
+            open_simulated(board, design, hw.TransferSettings())
         first.close()
-        open_simulated(board, compiled_design, hw.TransferSettings()).close()
+        open_simulated(board, design, hw.TransferSettings()).close()
 
 
 def test_another_process_is_told_who_holds_the_lock_until_it_is_gone(tmp_path: Path) -> None:
@@ -299,20 +300,20 @@ def test_another_process_is_told_who_holds_the_lock_until_it_is_gone(tmp_path: P
 # --- memory ---
 
 
-def test_a_batch_for_which_there_is_no_memory_is_made_smaller(compiled_design: Design, images: Images) -> None:
-    with SimulatedBoard(compiled_design, memory=40_000) as board:
+def test_a_batch_for_which_there_is_no_memory_is_made_smaller(design: Design, images: Images) -> None:
+    with SimulatedBoard(design, memory=40_000) as board:
         with pytest.warns(UserWarning, match="no memory for so large a batch"):
-            transport = open_simulated(board, compiled_design, hw.TransferSettings())
+            transport = open_simulated(board, design, hw.TransferSettings())
         assert 100 < transport.batch < 400
-        with hw.ProgressiveAccelerator(compiled_design, transport) as driver:
-            assert without_cycles(driver.run(images)) == compiled_design.run(images).tobytes()
+        with hw.ProgressiveAccelerator(design, transport) as driver:
+            assert without_cycles(driver.run(images)) == design.run(images).tobytes()
 
 
-def test_no_memory_at_all_is_an_error(compiled_design: Design) -> None:
-    with SimulatedBoard(compiled_design, memory=64) as board, warnings.catch_warnings():
+def test_no_memory_at_all_is_an_error(design: Design) -> None:
+    with SimulatedBoard(design, memory=64) as board, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with pytest.raises(BoardError, match="no memory for a batch of one sample"):
-            open_simulated(board, compiled_design, hw.TransferSettings())
+            open_simulated(board, design, hw.TransferSettings())
 
 
 # --- transfers that fail ---
@@ -332,18 +333,18 @@ _BROKEN = [
 @pytest.mark.parametrize(("kind", "side", "message"), _BROKEN, ids=[f"{k.name}-{s.value}" for k, s, _ in _BROKEN])
 @pytest.mark.parametrize("packet", [0, 8])
 def test_a_transfer_that_fails_once_is_repeated_after_a_recovery(
-    packet: int, kind: FaultKind, side: Side, message: str, compiled_design: Design, images: Images
+    packet: int, kind: FaultKind, side: Side, message: str, design: Design, images: Images
 ) -> None:
     images = images[:60]
-    at = 59 * (8 if side is Side.SEND else 2)
-    with opened(compiled_design, Fault(kind, side, at), records_per_packet=packet) as (board, driver):
+    at = 59 * (4 if side is Side.SEND else 2)
+    with opened(design, Fault(kind, side, at), records_per_packet=packet) as (board, driver):
         with pytest.warns(UserWarning, match=message) as told:
             parts = list(driver.stream(images))
         assert len(told) == 1
         assert driver.on == "board-sim"
         assert len(board.struck) == 1
         records = np.sort(np.concatenate(parts), order="sample_id")
-        assert without_cycles(records) == compiled_design.run(images).tobytes()
+        assert without_cycles(records) == design.run(images).tobytes()
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             assert without_cycles(driver.run(images)) == without_cycles(records)
@@ -351,23 +352,23 @@ def test_a_transfer_that_fails_once_is_repeated_after_a_recovery(
 
 @pytest.mark.parametrize(("kind", "side", "message"), _BROKEN, ids=[f"{k.name}-{s.value}" for k, s, _ in _BROKEN])
 def test_what_fails_again_is_computed_in_software_with_a_warning(
-    kind: FaultKind, side: Side, message: str, compiled_design: Design, images: Images
+    kind: FaultKind, side: Side, message: str, design: Design, images: Images
 ) -> None:
     images = images[:60]
-    with opened(compiled_design, Fault(kind, side, standing=True), batch=25) as (_, driver):
+    with opened(design, Fault(kind, side, standing=True), batch=25) as (_, driver):
         with pytest.warns(UserWarning, match="what is left runs in software") as told:
             records = driver.run(images)
         assert len([w for w in told if re.search(message, str(w.message))]) == 2  # and not for the later batches
         assert driver.on == "software"
-        assert records.tobytes() == compiled_design.run(images).tobytes()
+        assert records.tobytes() == design.run(images).tobytes()
 
 
-def test_registers_that_are_denied_during_a_run_leave_it_to_software(compiled_design: Design, images: Images) -> None:
+def test_registers_that_are_denied_during_a_run_leave_it_to_software(design: Design, images: Images) -> None:
     denied = Fault(FaultKind.DENIED, at=60, standing=True)
-    with warnings.catch_warnings(record=True) as told, opened(compiled_design, denied, records_per_packet=1) as made:
+    with warnings.catch_warnings(record=True) as told, opened(design, denied, records_per_packet=1) as made:
         warnings.simplefilter("always")
         _, driver = made
-        assert without_cycles(driver.run(images[:20])) == compiled_design.run(images[:20]).tobytes()
+        assert without_cycles(driver.run(images[:20])) == design.run(images[:20]).tobytes()
         assert driver.on == "software"
         with pytest.raises(BoardError, match="counters cannot be read: no permission"):
             _ = driver.counters
@@ -375,18 +376,18 @@ def test_registers_that_are_denied_during_a_run_leave_it_to_software(compiled_de
     assert len(told) == 3  # the batch, its recovery, and the end
 
 
-def test_no_retries_go_to_software_at_once(compiled_design: Design, images: Images) -> None:
+def test_no_retries_go_to_software_at_once(design: Design, images: Images) -> None:
     fault = Fault(FaultKind.STUCK, Side.SEND, at=40)
-    with opened(compiled_design, fault, retries=0) as (_, driver):
+    with opened(design, fault, retries=0) as (_, driver):
         with pytest.warns(UserWarning, match="board-sim") as told:
             records = driver.run(images[:20])
         assert driver.on == "software"
-    assert records.tobytes() == compiled_design.run(images[:20]).tobytes()
+    assert records.tobytes() == design.run(images[:20]).tobytes()
     assert len(told) == 2
 
 
-def test_faults_at_random_points_answer_every_sample_once(compiled_design: Design, images: Images) -> None:
-    how, _ = campaign(compiled_design, images, range(20))
+def test_faults_at_random_points_answer_every_sample_once(design: Design, images: Images) -> None:
+    how, _ = campaign(design, images, range(20))
     assert set(how) >= {"recovered", "in software at last", "not opened"}
 
 
@@ -412,11 +413,11 @@ def interrupted_at(board: SimulatedBoard, access: int, monkeypatch: pytest.Monke
 @pytest.mark.parametrize("asynchronous", [False, True])
 @pytest.mark.parametrize("access", [1, 3, 6, 9, 12, 20])
 def test_ctrl_c_in_the_middle_of_a_batch_leaves_the_accelerator_usable(
-    access: int, asynchronous: bool, compiled_design: Design, images: Images, monkeypatch: pytest.MonkeyPatch
+    access: int, asynchronous: bool, design: Design, images: Images, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     images = images[:60]
-    wanted = compiled_design.run(images)
-    with opened(compiled_design, records_per_packet=8) as (board, driver):
+    wanted = design.run(images)
+    with opened(design, records_per_packet=8) as (board, driver):
         interrupted_at(board, access, monkeypatch)
         with pytest.raises(KeyboardInterrupt):
             asyncio.run(driver.run_async(images)) if asynchronous else driver.run(images)
@@ -424,11 +425,9 @@ def test_ctrl_c_in_the_middle_of_a_batch_leaves_the_accelerator_usable(
         assert driver.on == "board-sim"
 
 
-def test_a_stream_that_is_left_unfinished_leaves_the_accelerator_usable(
-    compiled_design: Design, images: Images
-) -> None:
-    wanted = compiled_design.run(images[:60]).tobytes()
-    with opened(compiled_design, records_per_packet=8) as (_, driver):
+def test_a_stream_that_is_left_unfinished_leaves_the_accelerator_usable(design: Design, images: Images) -> None:
+    wanted = design.run(images[:60]).tobytes()
+    with opened(design, records_per_packet=8) as (_, driver):
         for _ in driver.stream(images):
             break
         stream = driver.stream(images)
@@ -437,10 +436,10 @@ def test_a_stream_that_is_left_unfinished_leaves_the_accelerator_usable(
         next(driver.stream(images))  # closed with the driver, the DMA still at work
 
 
-def test_a_record_counts_only_once_it_is_complete(compiled_design: Design, images: Images) -> None:
+def test_a_record_counts_only_once_it_is_complete(design: Design, images: Images) -> None:
     """Refinements that came before a failure do not come again, and those that did not come, do."""
     fault = Fault(FaultKind.STUCK, Side.RECEIVE, at=45)  # within a record
-    with opened(compiled_design, fault, records_per_packet=8) as (_, driver):
+    with opened(design, fault, records_per_packet=8) as (_, driver):
         driver.mode = hw.Mode.ANYTIME
         with pytest.warns(UserWarning, match="did not come"):
             records = np.concatenate(list(driver.stream(images[:40])))

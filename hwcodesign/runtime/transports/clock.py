@@ -18,17 +18,19 @@ class Clock:
 
     Attributes:
         now: seconds since any fixed time.
-        sleep: lets so many seconds pass for others; time may or may not go on.
+        sleep: lets so many seconds pass on the board.
+        waited: called after an interrupt was awaited in vain, for so many seconds of the computer that runs Python.
         slack: seconds that a wait may take beyond what the hardware needs, for whatever else the processor does.
     """
 
     now: Callable[[], float]
     sleep: Callable[[float], None]
+    waited: Callable[[float], None]
     slack: float
 
 
 #: Of a real board; its operating system may let a process wait for a fair time.
-WALL = Clock(time.monotonic, time.sleep, 0.5)
+WALL = Clock(time.monotonic, time.sleep, lambda _: None, 0.5)
 
 
 class Deadline:

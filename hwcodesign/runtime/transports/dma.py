@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import warnings
-from contextlib import suppress
 from typing import Any
 
 from pynq.interrupt import Interrupt, _InterruptController
@@ -125,7 +124,7 @@ class Dma:
     def wakeup(self) -> Wakeup:
         """For the event loop that runs; from now on interrupts are taken back before each packet."""
         self._awaited = self._interrupt_pin is not None
-        return Wakeup(self._interrupt_pin)
+        return Wakeup(self._interrupt_pin, self._clock)
 
 
 class Wakeup:
@@ -133,18 +132,23 @@ class Wakeup:
 
     Args:
         pin: PYNQ's name of the interrupt, or None where the overlay has none.
+        clock: of the board.
     """
 
-    def __init__(self, pin: str | None) -> None:
+    def __init__(self, pin: str | None, clock: Clock) -> None:
+        self._clock = clock
         self._interrupt = None if pin is None else _interrupt_in_this_loop(pin)
 
     async def wait(self) -> None:
         """Until an interrupt, or for a short time."""
         if self._interrupt is None:
             await asyncio.sleep(_POLL_SECONDS)
+            self._clock.waited(_POLL_SECONDS)
             return
-        with suppress(asyncio.TimeoutError):
+        try:
             await asyncio.wait_for(self._interrupt.wait(), _INTERRUPT_SECONDS)
+        except asyncio.TimeoutError:
+            self._clock.waited(_INTERRUPT_SECONDS)
 
 
 def _interrupt_in_this_loop(pin: str) -> Any:

@@ -14,6 +14,9 @@ from hwcodesign.stored_design import CompiledDesign
 
 #: How much longer a wait may take beyond what the hardware needs: nothing else runs on the simulated processor.
 _SLACK_SECONDS = 1e-3
+#: Simulated time that passes where an interrupt was awaited in vain: as long as the simulation had cause to go on by
+#: itself, it has.
+_IN_VAIN_SECONDS = 1e-3
 
 
 def open_transport(design: CompiledDesign, settings: TransferSettings) -> BoardTransport:
@@ -32,6 +35,6 @@ def open_simulated(
     board: SimulatedBoard, design: CompiledDesign, settings: TransferSettings, held: ExitStack | None = None
 ) -> BoardTransport:
     """A transport on a simulated board that is there already, for example one with faults."""
-    clock = Clock(lambda: board.seconds, lambda _: None, _SLACK_SECONDS)
+    clock = Clock(lambda: board.seconds, board.sleep, lambda _: board.sleep(_IN_VAIN_SECONDS), _SLACK_SECONDS)
     place = Place("board-sim", board.device, board.bitfile, board.bitfile.with_suffix(".lock"), clock)
     return open_board(place, design, settings, held)

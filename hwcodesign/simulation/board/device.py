@@ -63,6 +63,11 @@ class SimulatedDevice(pynq.Device):  # type: ignore[misc]
                 self._fabric.write(address + index * _WORD, word)
             self._wait()
 
+    def pass_time(self, cycles: int) -> None:
+        """Let cycles pass in which no register is accessed."""
+        with self._lock:
+            self._fabric.pass_time(cycles)
+
     # Memory
 
     def allocate(self, shape: Any, dtype: Any, cacheable: int = 1, **_: Any) -> Any:

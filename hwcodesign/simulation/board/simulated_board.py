@@ -106,7 +106,15 @@ class SimulatedBoard:
     @property
     def seconds(self) -> float:
         """Of simulated time that have passed; it stands still while a coroutine waits for what cannot come."""
-        return self._fabric.cycles / (fabric_clock(self._block_design.board).mhz * 1e6)
+        return self._fabric.cycles / self._hertz
+
+    def sleep(self, seconds: float) -> None:
+        """Let simulated time pass in which the processor does nothing."""
+        self.device.pass_time(round(seconds * self._hertz))
+
+    @property
+    def _hertz(self) -> float:
+        return fabric_clock(self._block_design.board).mhz * 1e6
 
     @property
     def accesses(self) -> int:
