@@ -86,10 +86,12 @@ class BoardTransport:
                 yield step
 
     async def records_async(self, codes: NDArray[Any]) -> AsyncIterator[Records]:
-        wakeup = self._dma.wakeup()
+        with told_as(TransferError, "interrupts"):  # which are registers, too
+            wakeup = self._dma.wakeup()
         for step in self._steps(codes):
             if isinstance(step, Deadline):
-                await wakeup.wait()
+                with told_as(TransferError, "interrupts"):
+                    await wakeup.wait()
             else:
                 yield step
 
