@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from hwcodesign.design import Design
+from hwcodesign.errors import SettingsError
 from hwcodesign.runtime import register_map as registers
 
 pynq = pytest.importorskip("pynq", reason="pynq is not installed: pip install 'hwcodesign[pynq]'")
@@ -156,6 +157,11 @@ def test_a_late_interrupt_comes_late_and_the_transfer_is_done_before(design: Des
         took = asyncio.run(asyncio.wait_for(run(board), 30))
     assert [cycles > late for cycles in took] == [False, True, False]
     assert board.struck == (fault,)
+
+
+def test_a_fault_cannot_come_before_the_start() -> None:
+    with pytest.raises(SettingsError, match="a fault at -1, 5 cycles late: neither may be negative"):
+        Fault(FaultKind.STUCK, at=-1, cycles=5)
 
 
 def test_random_faults_repeat_with_their_seed_and_are_of_every_kind() -> None:

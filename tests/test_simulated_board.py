@@ -15,7 +15,7 @@ from hwcodesign.boards import BOARDS
 from hwcodesign.deployment.block_design import BlockDesign
 from hwcodesign.deployment.hwh import fabric_clock, hand_off
 from hwcodesign.design import Design
-from hwcodesign.errors import DesignError, SimulationError
+from hwcodesign.errors import DesignError, SettingsError, SimulationError
 from hwcodesign.runtime import register_map as registers
 from hwcodesign.runtime.records import RECORD_DTYPE, Records
 from hwcodesign.simulation.rtl import BATCH
@@ -310,6 +310,11 @@ def test_bitfile_and_hand_off_stay_in_a_folder_that_is_given(design: Design, tmp
 def test_a_design_without_rtl_has_no_board(design: Design) -> None:
     with pytest.raises(DesignError, match="compiled without RTL: compile it with backend='streamrtl'"):
         SimulatedBoard(replace(design, manifest={**design.manifest, "cycles": None}))
+
+
+def test_a_board_without_memory_is_refused(design: Design) -> None:
+    with pytest.raises(SettingsError, match="memory=0: a board has at least one byte"):
+        SimulatedBoard(design, memory=0)
 
 
 def test_without_pynq_the_import_names_the_extra() -> None:

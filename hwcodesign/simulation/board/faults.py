@@ -8,6 +8,7 @@ from enum import Enum
 
 import numpy as np
 
+from hwcodesign.errors import SettingsError
 from hwcodesign.runtime import register_map as registers
 
 
@@ -48,6 +49,9 @@ class Fault:
             channel. All count from the start of the board.
         standing: it stays from then on; otherwise it happens once.
         cycles: that an interrupt is late.
+
+    Raises:
+        SettingsError: `at` or `cycles` is negative.
     """
 
     kind: FaultKind
@@ -55,6 +59,10 @@ class Fault:
     at: int = 0
     standing: bool = False
     cycles: int = 1_000_000
+
+    def __post_init__(self) -> None:
+        if self.at < 0 or self.cycles < 0:
+            raise SettingsError(f"a fault at {self.at}, {self.cycles} cycles late: neither may be negative")
 
 
 def random_fault(

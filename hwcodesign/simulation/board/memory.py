@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from pynq.buffer import PynqBuffer
 
-from hwcodesign.errors import SimulationError
+from hwcodesign.errors import SettingsError, SimulationError
 
 #: Physical address of the pool's first byte. It has no 0 in it: an address is true.
 BASE = 0x1000_0000
@@ -29,9 +29,14 @@ class Memory:
 
     Args:
         size: of the pool, in bytes.
+
+    Raises:
+        SettingsError: the size is not positive.
     """
 
     def __init__(self, size: int) -> None:
+        if size < 1:
+            raise SettingsError(f"memory={size}: a board has at least one byte that buffers are taken from")
         self._cpu, self._dram = np.zeros(size, np.uint8), np.zeros(size, np.uint8)
         # what the cache last agreed on with memory, if it ever has: what differs, or never has, is dirty
         self._clean, self._agreed = np.zeros(size, np.uint8), np.zeros(size, np.bool_)
