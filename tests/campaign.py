@@ -27,11 +27,13 @@ from hwcodesign.files import sha256, sha256_file, write_json, write_text
 from hwcodesign.policies import CRITERIA
 from hwcodesign.verification import Agreement, require_agreement
 from tests.campaign_document import document
-from tests.comparisons import Line, generated_lines, recipe_lines, rtl_lines
+from tests.comparisons import Line, criterion_lines, generated_lines, recipe_lines, rtl_lines
 from tests.generated_graphs import generate_graph, graph_agreements
 from tests.stress import EXITS, SAMPLES, StressLine, stress_lines
 
 RECIPES = ("digits_lenet", "blenet_mnist", "blenet_fashion")
+#: That which also runs under every criterion.
+_EVERY_CRITERION = "digits_lenet"
 _ROOT = Path(__file__).resolve().parent.parent
 #: What a result depends on.
 _SOURCES = ("hwcodesign", "hls", "rtl_sim", "models", "tests", "constraints.txt")
@@ -57,8 +59,12 @@ def _graph(seed: int) -> Iterator[Line]:
         yield Line(f"graph {seed}", generate_graph(seed).text, agreement)
 
 
-def _recipe(name: str, criterion: str, segments: bool, build: str) -> Iterator[Line]:
-    return recipe_lines(name, criterion, Path(build), segments=segments)
+def _recipe(name: str, build: str) -> Iterator[Line]:
+    return recipe_lines(name, Path(build))
+
+
+def _criterion(name: str, criterion: str, build: str) -> Iterator[Line]:
+    return criterion_lines(name, criterion, Path(build))
 
 
 def _stress(samples: int, exits: int) -> Iterator[StressLine]:
@@ -70,21 +76,21 @@ _RUNS: dict[str, Callable[..., Iterator[Line | StressLine]]] = {
     "rtl": rtl_lines,
     "graph": _graph,
     "recipe": _recipe,
+    "criterion": _criterion,
     "stress": _stress,
 }
 
 
 def parts(options: argparse.Namespace) -> list[Part]:
     """What was asked for, the longest first."""
-    found = [
-        Part(f"recipe-{name}-{criterion}", "recipe", (name, criterion, number == 0, str(options.build)))
-        for name in options.recipes
-        for number, criterion in enumerate(sorted(CRITERIA))
-    ]
+    build = str(options.build.resolve())
+    found = [Part(f"recipe-{name}", "recipe", (name, build)) for name in reversed(options.recipes)]
     each = -(-options.samples // len(EXITS))
     found += [Part(f"stress-{exits}", "stress", (each, exits)) for exits in EXITS if each]
     for run, count in (("network", options.networks), ("rtl", options.rtl_networks), ("graph", options.graphs)):
         found += [Part(f"{run}-{seed}", run, (seed,)) for seed in range(count)]
+    if _EVERY_CRITERION in options.recipes:
+        found += [Part(f"criterion-{name}", "criterion", (_EVERY_CRITERION, name, build)) for name in sorted(CRITERIA)]
     return found
 
 

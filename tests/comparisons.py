@@ -13,7 +13,15 @@ from numpy.typing import NDArray
 
 import hwcodesign as hw
 from hwcodesign.images import encode_images
-from hwcodesign.pipeline import Run, trained_network
+from hwcodesign.pipeline import (
+    Run,
+    compiled_design,
+    fitted_policy,
+    measure,
+    trained_network,
+    verify,
+    write_report,
+)
 from hwcodesign.policies import CRITERIA, ExitPolicy, ExitStatistics, cost_curve
 from hwcodesign.simulation.measurement import measure_exits
 from hwcodesign.verification import Agreement, brevitas_outputs, brevitas_records, compare_outputs, compare_records
@@ -130,12 +138,26 @@ def rtl_lines(seed: int) -> Iterator[Line]:
             yield Line(f"network {seed}, RTL", f"{drawn.text}, reuse {reuse}", agreement)
 
 
-def recipe_lines(name: str, criterion: str, build: Path, *, segments: bool) -> Iterator[Line]:
-    """Lines of a recipe on its whole test split under one criterion; trains it first unless that is done.
+def recipe_lines(name: str, build: Path) -> Iterator[Line]:
+    """Lines of a recipe's main job, all that `hwcodesign run` does but figures: its whole test split on every backend.
 
     Args:
-        segments: compare every feature and logit, too; they are the same under every criterion.
+        build: where results go to, and where a finished training is taken up.
     """
+    recipe = hw.load_recipe(name)
+    run, data = Run(recipe, build / recipe.name, lambda _: None), recipe.data()
+    network = trained_network(run, data)
+    design = compiled_design(run, network, fitted_policy(run, network, data))
+    verified = verify(run, network, design, data.test.images)
+    report, _ = measure(run, network, design, data, verified)
+    write_report(run, report)
+    cycles = _cycles(design, data.test.images)
+    for agreement in (*verified[1], cycles):
+        yield Line(recipe.name, f"whole test split of {data.name}", agreement)
+
+
+def criterion_lines(name: str, criterion: str, build: Path) -> Iterator[Line]:
+    """Lines of a recipe's records on its whole test split under another criterion than its own."""
     recipe = hw.load_recipe(name)
     data = recipe.data()
     network = trained_network(Run(recipe, build / recipe.name, lambda _: None), data)
@@ -148,6 +170,6 @@ def recipe_lines(name: str, criterion: str, build: Path, *, segments: bool) -> I
             Path(folder) / "design",
             criteria=(criterion,),
             settings=recipe.compile,
-            segments=segments,
+            segments=False,
         ):
-            yield Line(recipe.name, f"whole test split of {data.name}", agreement)
+            yield Line(f"{recipe.name}, {criterion}", f"whole test split of {data.name}", agreement)

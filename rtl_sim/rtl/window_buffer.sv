@@ -165,7 +165,9 @@ module window_buffer
       end
       if (pass_end) begin
         pass_q <= image_end ? '0 : pass_q + 1'b1;
-        first_ram_q <= turn(first_ram_q, image_end ? int'(Height) - int'((OutHeight - 1) * StrideY) : int'(StrideY));
+        // by constants alone, lest a divider be made
+        first_ram_q <= image_end ? turn(first_ram_q, int'(Height) - int'((OutHeight - 1) * StrideY))
+                                 : turn(first_ram_q, int'(StrideY));
       end
       if (step || out_ready_i) valid_q <= step && lead_q == '0;
     end
