@@ -14,7 +14,6 @@ from hwcodesign.exploration.queues import Level, least_depth
 from hwcodesign.kernels.decision import Decision
 
 
-
 @dataclass(frozen=True, eq=False)
 class Hardware:
     """What is written and what is predicted.
