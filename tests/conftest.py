@@ -5,9 +5,12 @@ Fixtures import what they need when they are asked for, so that tests of the Num
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from fractions import Fraction
+from functools import cache
 from math import ceil, floor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from hwcodesign.design import Design
     from hwcodesign.network import MultiExitNetwork
     from hwcodesign.policies import ExitPolicy
+    from hwcodesign.simulation.board import Fault
+    from tests.boards import Bench, Boards
 
 ExactCast = Callable[[Fraction, FixedPoint], int]
 RandomFormat = Callable[..., FixedPoint]
@@ -177,3 +182,55 @@ def files_below() -> Callable[[Path], dict[str, bytes]]:
         return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
     return read
+
+
+@pytest.fixture(scope="session")
+def sample_design(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Design]:
+    """A hand-made design for a board with a name, for simulated boards; its RTL is the same and is compiled once."""
+    from rtl_sim.tb.small_accelerators import plain
+    from tests.hand_made import hand_made
+
+    folder = tmp_path_factory.mktemp("sample")
+    return cache(lambda board: hand_made(plain("sample"), folder, board))
+
+
+@pytest.fixture(params=["pynq-z2", "zcu104"])
+def either(request: pytest.FixtureRequest, sample_design: Callable[[str], Design]) -> Design:
+    """The hand-made design for a board with each processing system."""
+    return sample_design(request.param)
+
+
+@pytest.fixture
+def design(sample_design: Callable[[str], Design]) -> Design:
+    """The hand-made design."""
+    return sample_design("pynq-z2")
+
+
+@pytest.fixture
+def loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """The thread's event loop: PYNQ's interrupts ask for it, also where nobody waits for them."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    yield loop
+    loop.close()
+    asyncio.set_event_loop(None)
+
+
+@pytest.fixture
+def boards(design: Design, loop: asyncio.AbstractEventLoop) -> Iterator[Boards]:  # noqa: ARG001
+    """Enters simulated boards with given faults, and leaves them when the test ends."""
+    from hwcodesign.simulation.board import SimulatedBoard
+    from tests.boards import Bench
+
+    with ExitStack() as stack:
+
+        def enter(*faults: Fault, **settings: int) -> Bench:
+            return Bench(stack.enter_context(SimulatedBoard(design, faults, **settings)), design)  # type: ignore[arg-type]
+
+        yield enter
+
+
+@pytest.fixture
+def bench(boards: Boards) -> Bench:
+    """A simulated board without faults."""
+    return boards()

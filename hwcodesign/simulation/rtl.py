@@ -108,7 +108,7 @@ class RtlSimulation:
         what = Verilation(
             wrapper,
             (*project.sources, simulation / f"{wrapper}.sv"),
-            "accelerator.cpp",
+            ("accelerator.cpp", "board.cpp"),
             (simulation / "model.h").read_text(),
             {"RomFolder": f'"{project.roms.resolve()}/"'},
             tuple(sorted(project.roms.glob("*.hex"))),

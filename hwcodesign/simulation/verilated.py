@@ -112,7 +112,7 @@ class VerilatedSegment:
         )
         images = tuple(sorted(self.roms.glob("*.hex")))
         parameters = {"RomFolder": f'"{self.roms.resolve()}/"'}
-        what = Verilation(self.top, self.sources, "segment.cpp", model, parameters, images, trace=trace)
+        what = Verilation(self.top, self.sources, ("segment.cpp",), model, parameters, images, trace=trace)
         return verilate(what, self.folder)
 
 

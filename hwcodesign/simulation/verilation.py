@@ -35,8 +35,8 @@ class Verilation:
     Attributes:
         top: module.
         sources: SystemVerilog files, packages first.
-        drive: C++ file of rtl_sim/drive.
-        model: text of model.h, which tells the drive loop about the model; `Model` is its type there.
+        drives: C++ files of rtl_sim/drive.
+        model: text of model.h, which tells them about the model; `Model` is its type there.
         parameters: of the top module, as Verilator's -G takes them.
         images: files that the model reads when it starts, by the paths that its parameters give.
         trace: whether it can write waveforms.
@@ -45,7 +45,7 @@ class Verilation:
 
     top: str
     sources: tuple[Path, ...]
-    drive: str
+    drives: tuple[str, ...]
     model: str
     parameters: Mapping[str, str] = field(default_factory=dict)
     images: tuple[Path, ...] = ()
@@ -70,7 +70,7 @@ def verilate(what: Verilation, folder: Path) -> Path:
     with tempfile.TemporaryDirectory() as scratch:
         work = Path(scratch)
         _verilate(what, tool, work)
-        (work / "model.h").write_text(f'#include "Vmodel.h"\ntypedef Vmodel Model;\n{what.model}')
+        (work / "model.h").write_text(f'#pragma once\n#include "Vmodel.h"\ntypedef Vmodel Model;\n{what.model}')
         jobs = []
         with ThreadPoolExecutor(2) as pool:
             for name, (files, flags) in _units(what, work).items():
@@ -101,8 +101,8 @@ def _units(what: Verilation, work: Path) -> dict[str, tuple[list[str], list[str]
     files = sorted(path.name for path in work.glob("Vmodel*.cpp"))
     slow = [name for name in files if "__Slow" in name or "__Syms" in name or "__Trace" in name]
     fast = [name for name in files if name not in slow]
-    drive = str(shared_folder("rtl_sim") / "drive" / what.drive)
-    return {"fast": ([*fast, drive], _FAST), "slow": (slow, _SLOW)}
+    drives = [str(shared_folder("rtl_sim") / "drive" / name) for name in what.drives]
+    return {"fast": ([*fast, *drives], _FAST), "slow": (slow, _SLOW)}
 
 
 def _compile(unit: Path, flags: list[str], tool: Verilator, trace: bool) -> Path:
@@ -150,7 +150,7 @@ def cache_folder() -> Path:
 def _digest(what: Verilation, tool: Verilator) -> str:
     files = [*what.sources, *what.images, *sorted((shared_folder("rtl_sim") / "drive").glob("*"))]
     parts = [f"{path.name} {sha256_file(path)}" for path in files]
-    parts += [what.top, what.drive, what.model, f"{what.trace} {what.assertions}", tool.version, platform.machine()]
+    parts += [what.top, *what.drives, what.model, f"{what.trace} {what.assertions}", tool.version, platform.machine()]
     parts += [f"{name}={value}" for name, value in sorted(what.parameters.items())]
     return sha256("\n".join([*parts, *_VERILATE, *_FLAGS, *_FAST]).encode())
 

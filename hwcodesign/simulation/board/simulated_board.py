@@ -1,0 +1,192 @@
+"""A board for a design, off the board: made, entered, used through PYNQ, left."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import pynq
+import pynq.interrupt
+from pynq.ps import Clocks
+from pynq.uio import UioController
+
+from hwcodesign.boards import board_named
+from hwcodesign.deployment.block_design import BlockDesign
+from hwcodesign.deployment.hwh import fabric_clock, hand_off
+from hwcodesign.errors import DesignError, SimulationError
+from hwcodesign.files import write_text
+from hwcodesign.simulation.board.device import SimulatedDevice
+from hwcodesign.simulation.board.fabric import Fabric
+from hwcodesign.simulation.board.faults import Fault, Faults, Side
+from hwcodesign.simulation.board.memory import Memory
+
+if TYPE_CHECKING:
+    from hwcodesign.design import Design
+
+#: Bytes of contiguous memory that PYNQ's images set aside.
+MEMORY = 128 << 20
+#: How many times a sample's longest way through the accelerator nothing must move before nothing can.
+_STILL = 10
+
+
+class SimulatedBoard:
+    """A board with one design's accelerator, DMA and interrupt controller, for PYNQ's own classes.
+
+    Inside the context its device is PYNQ's only one. Only one board may be entered at a time, since PYNQ keeps the
+    device, clocks and interrupts of a process in one place. Compiles the RTL at the first use.
+
+    Args:
+        design: compiled with RTL.
+        faults: what goes wrong.
+        folder: for bitfile and .hwh; a temporary one by default.
+        memory: bytes that buffers are taken from.
+
+    Attributes:
+        bitfile: a placeholder with the design's .hwh beside it: what `pynq.Overlay` is given.
+        device: the PYNQ device.
+
+    Raises:
+        DesignError: the design has no RTL.
+        ToolError: Verilator or g++ is missing.
+    """
+
+    bitfile: Path
+    device: SimulatedDevice
+
+    def __init__(
+        self, design: Design, faults: Iterable[Fault] = (), *, folder: Path | None = None, memory: int = MEMORY
+    ) -> None:
+        if not design.has_rtl:
+            raise DesignError("the design was compiled without RTL: compile it with backend='streamrtl'")
+        self._design, self._folder = design, folder
+        self._block_design = BlockDesign(
+            design.accelerator.name,
+            board_named(design.manifest["board"]["name"]),
+            design.accelerator.configuration_hash,
+        )
+        self._faults, self._memory = Faults(faults), Memory(memory)
+
+    def __enter__(self) -> SimulatedBoard:
+        with ExitStack() as stack:
+            folder = self._folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hwcodesign-")))
+            self.bitfile = folder / f"{self._block_design.accelerator}.bit"
+            write_text(self.bitfile, "A placeholder: the simulated board has no bitstream.\n")
+            write_text(self.bitfile.with_suffix(".hwh"), hand_off(self._block_design, self._design.accelerator.exits))
+            latency = self._design.manifest["cycles"]["exits"][-1]["latency"]
+            self._fabric = Fabric(
+                self._block_design, self._design.rtl.library(), _STILL * latency, self._memory, self._faults
+            )
+            stack.callback(self._fabric.close)
+            self.device = SimulatedDevice(self._block_design, self._fabric, self._memory)
+            stack.enter_context(_active(self.device))
+            stack.enter_context(_interrupts_from(self._fabric.uio.path))
+            self._left = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._left.close()
+
+    @property
+    def cycles(self) -> int:
+        """Of the fabric's clock that have passed."""
+        return self._fabric.cycles
+
+    @property
+    def seconds(self) -> float:
+        """Of simulated time that have passed; it stands still while a coroutine waits for what cannot come."""
+        return self._fabric.cycles / (fabric_clock(self._block_design.board).mhz * 1e6)
+
+    @property
+    def accesses(self) -> int:
+        """To registers in the fabric, denied ones included."""
+        return self._fabric.accesses
+
+    @property
+    def words(self) -> dict[Side, int]:
+        """64-bit words that each channel of the DMA has moved."""
+        return self._fabric.words
+
+    @property
+    def leaked(self) -> dict[int, int]:
+        """Bytes of buffers that are not freed, by physical address."""
+        return self._memory.allocated
+
+    @property
+    def struck(self) -> tuple[Fault, ...]:
+        """Faults that have happened."""
+        return tuple(self._faults.struck)
+
+
+@contextmanager
+def _active(device: SimulatedDevice) -> Iterator[None]:
+    """PYNQ's only and active device; the clocks' registers, which PYNQ opens once a process, are opened again."""
+    kept = {"_devices": [device], "_active_device": device}
+    before = {name: vars(pynq.Device)[name] for name in kept if name in vars(pynq.Device)}
+    active = before.get("_active_device")
+    if isinstance(active, SimulatedDevice):
+        raise SimulationError(f"a {active.tag} is in use in this process: leave it before entering another board")
+    for name, value in kept.items():
+        setattr(pynq.Device, name, value)
+    _forget_clocks()
+    try:
+        yield
+    finally:
+        _forget_clocks()
+        for name in kept:
+            delattr(pynq.Device, name)
+        for name, value in before.items():
+            setattr(pynq.Device, name, value)
+
+
+def _forget_clocks() -> None:
+    Clocks.device = None
+    if hasattr(Clocks, "_real_instance"):
+        del Clocks._real_instance
+
+
+class _UioController(UioController):  # type: ignore[misc]
+    """PYNQ's, but for its end: it leaves the loop that it was added to, not the loop of the day."""
+
+    _loop: asyncio.AbstractEventLoop | None = None
+
+    def __init__(self, device: str) -> None:
+        super().__init__(device)
+        self._loop = asyncio.get_event_loop()
+
+    def __del__(self) -> None:
+        self.leave()
+
+    def leave(self) -> None:
+        """Wait for nothing any more."""
+        if self._loop is not None:
+            if not self._loop.is_closed():
+                self._loop.remove_reader(self.uio)
+            self.uio.close()
+            self._loop = None
+
+
+@contextmanager
+def _interrupts_from(path: str) -> Iterator[None]:
+    """PYNQ finds the fabric's interrupt in a file; it would look for it in /proc and /sys.
+
+    These are the two names of PYNQ's that are replaced while a board is entered: where the file is, and how a
+    controller of it ends.
+    """
+    module: Any = pynq.interrupt
+    before = module.get_uio_irq, module.UioController
+    module.get_uio_irq, module.UioController = (lambda _irq: path), _UioController
+    try:
+        yield
+    finally:
+        module.get_uio_irq, module.UioController = before
+        controllers = module._InterruptController
+        controllers._controllers.clear()
+        for irq in [irq for irq, uio in controllers._uio_devices.items() if isinstance(uio, _UioController)]:
+            controllers._uio_devices.pop(irq).leave()

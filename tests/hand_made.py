@@ -1,0 +1,23 @@
+"""Compiled designs of small accelerators made by hand, without a network and without what trains one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hwcodesign.accelerator import Accelerator
+from hwcodesign.backends.streamrtl.hardware import Hardware
+from hwcodesign.backends.streamrtl.project import write_accelerator
+from hwcodesign.boards import board_named
+from hwcodesign.design import Design
+from hwcodesign.simulation.rtl import FOLDER
+
+
+def hand_made(accelerator: Accelerator, folder: Path, board: str = "pynq-z2") -> Design:
+    """A design with RTL, as far as running it needs; it is not one that `load` could read."""
+    hardware, target = Hardware.of(accelerator), board_named(board)
+    write_accelerator(hardware, folder / FOLDER)
+    manifest = {
+        "board": {"name": target.name, "part": target.part, "clock_mhz": target.clock_mhz},
+        "cycles": hardware.to_json(),
+    }
+    return Design(accelerator, folder, manifest)
