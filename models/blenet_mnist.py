@@ -41,7 +41,7 @@ def network() -> hw.MultiExitNetwork:
 
 
 #: Every image goes through the first stage, a pixel of its padded input a cycle, and through its head. One in fifty goes
-#: on: the second stage takes up to sixteen times as long, so that it keeps up with bursts of four times as many.
+#: on; the second stage takes sixteen times as long, so that it keeps up with three times as many.
 FOLDING = {
     "heads.0.0": hw.LayerSettings(reuse=3),
     "heads.0.4": hw.LayerSettings(reuse=640),
