@@ -132,8 +132,8 @@ def table(build: Path) -> str:
 | | a batch of {BATCH} images; or the rate | registers; or memory beyond Python, NumPy and the images |
 |---|---:|---:|
 {rows}
-Processor time on {platform.machine()}, Python {platform.python_version()}, NumPy {np.__version__}; not measured on a
-board.
+Processor time on {platform.machine()}, Python {platform.python_version()}, NumPy {np.__version__},
+beside other work; not measured on a board.
 
 *board*: the simulated one, its own time taken out: what is left is what the driver, PYNQ and NumPy take beside the
 transfers, as the median of {ROUNDS} batches. Accesses are those of a batch with polling, which sleeps for an eighth of
