@@ -21,12 +21,12 @@ from hwcodesign.policies import (
     ExitPolicy,
     ExitStatistics,
     FittedOn,
-    OperatingPoint,
     Threshold,
     check_request,
     evaluate,
     fit,
 )
+from hwcodesign.policies.calibration import expected_calibration_error, fit_temperature, require_softmax
 from hwcodesign.policies.criterion import agreements_after
 
 
@@ -40,6 +40,7 @@ def fit_policy(
     thresholds: Sequence[Threshold] | None = None,
     confidence: float | None = None,
     temperature: float = 1.0,
+    calibrate: bool = False,
     costs: ExitCosts | None = None,
 ) -> ExitPolicy:
     """Choose thresholds by one request: an accuracy drop, a budget, or the thresholds themselves.
@@ -54,57 +55,97 @@ def fit_policy(
         confidence: with accuracy_drop: probability with which the drop holds on new samples; None takes the
             fitting split at its word.
         temperature: divides logits before a softmax.
+        calibrate: fit each exit's temperature on the fitting split (temperature scaling, Guo et al. 2017).
         costs: multiply-accumulates by default.
 
     Raises:
         PolicyError: not exactly one request, no fitting data, or a request that cannot be met.
     """
     check_request(accuracy_drop, budget, thresholds, confidence)
-    _, heads = network.boundaries()
-    policy = ExitPolicy.build(criterion, [head.format for head in heads], network.classes, temperature=temperature)
+    formats = [head.format for head in network.boundaries()[1]]
+    policy = ExitPolicy.build(criterion, formats, network.classes, temperature=temperature)
     note = _patience_note(policy)
-    if thresholds is not None:
+    if calibrate:
+        require_softmax(policy.criterion)
+    if thresholds is not None and not calibrate:
         policy = policy.with_thresholds(thresholds)
         return dataclasses.replace(policy, fitted_on=FittedOn("given", network_sha256=network.digest(), note=note))
-    if fitting is None:
-        raise PolicyError("fitting an accuracy drop or a budget needs (images, labels), apart from training and test")
-    images, labels = fitting
-    codes = encode_images(images, network.input_format, network.input_shape)
-    labels = np.asarray(labels)
-    if labels.shape != (len(codes),) or not len(codes):
-        raise PolicyError(
-            f"{len(codes)} fitting images and labels of shape {labels.shape}: give one label an image, at least one"
-        )
+    codes, labels = _fitting_split(network, fitting)
     logits = network.logits(codes)
+    if calibrate:
+        policy = calibrated(policy, logits, labels)
     statistics = ExitStatistics.of(policy, logits, labels, (costs or network.costs()).shares)
-    point = fit(policy, statistics, accuracy_drop=accuracy_drop, budget=budget, confidence=confidence)
-    policy = policy.with_codes(point.codes)
-    if policy.threshold_codes[:-1] != point.codes:
-        raise PolicyError(f"thresholds {policy.thresholds} do not stand for the codes {point.codes} that were fitted")
     asked = {"accuracy_drop": accuracy_drop, "budget": budget, "confidence": confidence}
     method = ", ".join(f"{name}={value}" for name, value in asked.items() if value is not None)
-    fitted = _fitted_on(policy, statistics, point, logits, method)
-    digest = sha256(codes.astype("<i8").tobytes() + labels.astype("<i8").tobytes())
-    fitted = dataclasses.replace(fitted, data_sha256=digest, network_sha256=network.digest(), note=note)
-    return dataclasses.replace(policy, fitted_on=fitted)
-
-
-def _fitted_on(
-    policy: ExitPolicy,
-    statistics: ExitStatistics,
-    point: OperatingPoint,
-    logits: Sequence[NDArray[np.int64]],
-    method: str,
-) -> FittedOn:
-    return FittedOn(
-        method,
-        samples=len(statistics.truth),
+    if thresholds is not None:
+        policy = policy.with_thresholds(thresholds)
+        point = evaluate(statistics, policy.threshold_codes[:-1])
+    else:
+        point = fit(policy, statistics, accuracy_drop=accuracy_drop, budget=budget, confidence=confidence)
+        policy = policy.with_codes(point.codes)
+    if policy.threshold_codes[:-1] != point.codes:
+        raise PolicyError(f"thresholds {policy.thresholds} do not stand for the codes {point.codes} that were fitted")
+    fitted = dataclasses.replace(
+        policy.fitted_on,  # what calibration said
+        method=method or "given",
+        samples=len(labels),
+        data_sha256=sha256(codes.astype("<i8").tobytes() + labels.astype("<i8").tobytes()),
         accuracy=point.accuracy,
         last_exit_accuracy=evaluate(statistics, (NEVER,) * len(point.codes)).accuracy,
         cost_share=point.cost,
         exit_share=point.exit_share,
         float_disagreement=float_disagreement(policy, logits),
+        network_sha256=network.digest(),
+        note=note,
     )
+    return dataclasses.replace(policy, fitted_on=fitted)
+
+
+def calibrated(policy: ExitPolicy, logits: Sequence[NDArray[np.int64]], labels: NDArray[np.int64]) -> ExitPolicy:
+    """The policy with each exit's temperature fitted to integer logits, and its tables made anew; no thresholds.
+
+    Args:
+        logits: (N, C) of each exit.
+        labels: (N,) true classes.
+
+    Raises:
+        PolicyError: the criterion looks at no softmax.
+    """
+    require_softmax(policy.criterion)
+    formats = [exit_.logits for exit_ in policy.exits]
+    scales = [fmt.scale for fmt in formats]
+    fitted = [fit_temperature(z, labels, scale) for z, scale in zip(logits, scales, strict=True)]
+    errors = [
+        tuple(
+            expected_calibration_error(z, labels, scale, temperature)
+            for z, scale, temperature in zip(logits, scales, temperatures, strict=True)
+        )
+        for temperatures in (policy.temperatures, fitted)
+    ]
+    made = ExitPolicy.build(policy.criterion_name, formats, policy.classes, temperature=fitted)
+    fitted_on = FittedOn("calibrated", calibration_error_before=errors[0], calibration_error=errors[1])
+    return dataclasses.replace(made, fitted_on=fitted_on)
+
+
+def _fitting_split(
+    network: MultiExitNetwork, fitting: tuple[NDArray[Any], NDArray[Any]] | None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Codes and labels, checked."""
+    if fitting is None:
+        raise PolicyError("fitting needs (images, labels), apart from training and test")
+    images, labels = fitting
+    codes = np.asarray(encode_images(images, network.input_format, network.input_shape), np.int64)
+    labels = np.asarray(labels, np.int64)
+    if labels.shape != (len(codes),) or not len(codes):
+        raise PolicyError(
+            f"{len(codes)} fitting images and labels of shape {labels.shape}: give one label an image, at least one"
+        )
+    wrong = labels[(labels < 0) | (labels >= network.classes)]
+    if len(wrong):
+        raise PolicyError(
+            f"fitting label {wrong[0]} is not a class: the network has classes 0 to {network.classes - 1}"
+        )
+    return codes, labels
 
 
 def float_disagreement(policy: ExitPolicy, logits: Sequence[NDArray[np.int64]]) -> float:

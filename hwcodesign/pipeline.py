@@ -33,6 +33,7 @@ from hwcodesign.policies import (
     cost_curve,
     evaluate,
 )
+from hwcodesign.policies.calibration import require_softmax
 from hwcodesign.recipes import PolicySettings, Recipe
 from hwcodesign.report.schema import Agreement as AgreementReport
 from hwcodesign.report.schema import CriterionReport, HardwareReport, Report, SingleExit
@@ -109,7 +110,11 @@ def check_before_training(run: Run, network: MultiExitNetwork) -> None:
     check_request(policy.accuracy_drop, policy.budget, policy.thresholds, policy.confidence)
     check_target(run.folder / DESIGN, hardware.backend, hardware.buffer_samples)
     heads = [head.format for head in network.boundaries()[1]]
-    ExitPolicy.build(policy.criterion, heads, network.classes, policy.thresholds, temperature=policy.temperature)
+    built = ExitPolicy.build(
+        policy.criterion, heads, network.classes, policy.thresholds, temperature=policy.temperature
+    )
+    if policy.calibrate:
+        require_softmax(built.criterion)
     settings = ConversionSettings(LayerSettings(hardware.reuse, hardware.strategy), hardware.layers)
     with run.step("check", "checking that the network fits the hardware flow"):
         check_compiles(network, settings, hardware.board)
@@ -299,7 +304,7 @@ def _criteria(
     curves = {}
     fitting_logits, costs = network.logits(data.fitting.images), network.costs().shares
     for name in sorted(CRITERIA):
-        own = settings if name == settings.criterion else dataclasses.replace(settings, criterion=name)
+        own = settings if name == settings.criterion else _of_another(settings, name)
         if own.thresholds is not None and name != settings.criterion:
             continue  # thresholds in one criterion's unit say nothing about another
         try:
@@ -320,6 +325,12 @@ def _criteria(
         }
         curves[name] = [evaluate(test, planned.codes) for planned in cost_curve(policy, fitting)]
     return figures, curves
+
+
+def _of_another(settings: PolicySettings, criterion: str) -> PolicySettings:
+    """The same request to another criterion, without what that one cannot have."""
+    calibrate = settings.calibrate and CRITERIA[criterion].needs_exponential
+    return dataclasses.replace(settings, criterion=criterion, calibrate=calibrate)
 
 
 def _best_single(costs: ExitCosts, accuracy: list[float], share: float) -> SingleExit | None:

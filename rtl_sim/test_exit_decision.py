@@ -14,13 +14,13 @@ from hwcodesign.kernels.decision import Decision
 from hwcodesign.policies import ExitPolicy
 from hwcodesign.simulation.cocotb_runner import Bench, run_bench
 
-#: criterion, classes, logits a cycle, format of the logits, position of the exit, exits, temperature
-_Case = tuple[str, int, int, FixedPoint, int, int, float]
+#: criterion, classes, logits a cycle, format of the logits, position of the exit, exits, temperature or one an exit
+_Case = tuple[str, int, int, FixedPoint, int, int, float | list[float]]
 
 _CASES: dict[str, _Case] = {
     "margin": ("margin", 10, 5, FixedPoint(8, 4), 0, 3, 1.0),
     "max_softmax": ("max_softmax", 10, 3, FixedPoint(9, 4, signed=False), 0, 2, 1.0),
-    "entropy": ("entropy", 10, 1, FixedPoint(8, 4), 1, 3, 1.3),
+    "entropy": ("entropy", 10, 1, FixedPoint(8, 4), 1, 3, [0.4, 1.3, 2.0]),
     "patience": ("patience", 2, 2, FixedPoint(5, 3), 2, 3, 1.0),
 }
 _MORE: dict[str, _Case] = {

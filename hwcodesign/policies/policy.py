@@ -27,12 +27,14 @@ class ExitDecision:
 
     Attributes:
         logits: format of the logits that it decides on.
+        temperature: divides the logits before a softmax; absorbed into the exponential table.
         exponential: None for criteria that need no softmax.
         threshold: in the criterion's unit; None at the last exit, and where it never leaves.
         threshold_code: the integer that a score is compared with; `NEVER` at the last exit.
     """
 
     logits: FixedPoint
+    temperature: float
     exponential: ExponentialTable | None
     threshold: Threshold
     threshold_code: int
@@ -52,6 +54,8 @@ class FittedOn:
         float_disagreement: share of samples at all early exits that the float formula decides otherwise.
         network_sha256: of the network's quantised state, so that a policy is not used with another.
         note: what the user must know, for example that patience cannot leave.
+        calibration_error, calibration_error_before: expected calibration error of each exit's softmax at its own
+            temperature and at the temperature that was asked for; empty where no temperature was fitted.
     """
 
     method: str
@@ -64,6 +68,8 @@ class FittedOn:
     float_disagreement: float | None = None
     network_sha256: str = ""
     note: str = ""
+    calibration_error: tuple[float, ...] = ()
+    calibration_error_before: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -73,14 +79,12 @@ class ExitPolicy:
     Attributes:
         criterion_name: key into `CRITERIA`.
         classes: number of logits at every exit.
-        temperature: absorbed into the exponential tables.
         exits: first exit first.
         mantissa: logarithm and reciprocal tables where the criterion needs them.
     """
 
     criterion_name: str
     classes: int
-    temperature: float
     exits: tuple[ExitDecision, ...]
     mantissa: MantissaTable | None = None
     fitted_on: FittedOn = field(default_factory=lambda: FittedOn("given"))
@@ -93,37 +97,45 @@ class ExitPolicy:
         classes: int,
         thresholds: Sequence[Threshold] | None = None,
         *,
-        temperature: float = 1.0,
+        temperature: float | Sequence[float] = 1.0,
     ) -> ExitPolicy:
         """Make the tables and set thresholds (None: never leave early).
+
+        Args:
+            temperature: of all exits, or one each.
 
         Raises:
             PolicyError: unknown criterion, a temperature that is not positive, a threshold out of range,
                 or not one threshold per exit but the last.
         """
         known = criterion_named(criterion)
-        if not 0 < temperature < float("inf"):
-            raise PolicyError(f"temperature {temperature!r} is not a positive number")
+        temperatures = _temperatures(temperature, len(logits))
         if classes < 2:
             raise PolicyError(f"{classes} class is not a choice: a head must give two logits or more")
         exits = tuple(
             ExitDecision(
                 fmt,
-                ExponentialTable.build(fmt.scale / temperature, fmt.max_code - fmt.min_code)
+                own,
+                ExponentialTable.build(fmt.scale / own, fmt.max_code - fmt.min_code)
                 if known.needs_exponential
                 else None,
                 None,
                 NEVER,
             )
-            for fmt in logits
+            for fmt, own in zip(logits, temperatures, strict=True)
         )
         mantissa = MantissaTable.build() if known.needs_mantissa else None
-        policy = cls(criterion, classes, temperature, exits, mantissa)
+        policy = cls(criterion, classes, exits, mantissa)
         return policy if thresholds is None else policy.with_thresholds(thresholds)
 
     @property
     def criterion(self) -> Criterion:
         return criterion_named(self.criterion_name)
+
+    @property
+    def temperatures(self) -> tuple[float, ...]:
+        """One per exit."""
+        return tuple(exit_.temperature for exit_ in self.exits)
 
     @property
     def thresholds(self) -> tuple[Threshold, ...]:
@@ -187,18 +199,20 @@ class ExitPolicy:
             np.zeros((1, self.classes), np.int64) if logits is None else logits,
             np.zeros(1, np.int64) if agreements is None else agreements,
             exit_.logits.scale,
-            self.temperature,
+            exit_.temperature,
             exit_.exponential,
             self.mantissa,
         )
 
     def to_json(self) -> dict[str, Any]:
+        """Plain data; `temperature` is a number where all exits share it, else a list of one per exit."""
+        shared = len(set(self.temperatures)) == 1
         return {
             "policy_version": POLICY_VERSION,
             "criterion": self.criterion_name,
             "unit": self.criterion.unit,
             "classes": self.classes,
-            "temperature": self.temperature,
+            "temperature": self.temperatures[0] if shared else list(self.temperatures),
             "rounding": "table entries are rounded half to even; differences beyond a table read its last entry",
             "exits": [
                 {
@@ -228,20 +242,42 @@ class ExitPolicy:
             )
         try:
             criterion_named(data["criterion"])
+            temperatures = _temperatures(data["temperature"], len(data["exits"]))
             exits = tuple(
                 ExitDecision(
                     FixedPoint.from_json(item["logits"]),
+                    temperature,
                     ExponentialTable.from_json(item["exponential"]) if item["exponential"] else None,
                     item["threshold"],
                     item["threshold_code"],
                 )
-                for item in data["exits"]
+                for item, temperature in zip(data["exits"], temperatures, strict=True)
             )
             mantissa = MantissaTable.from_json(data["mantissa"]) if data["mantissa"] else None
-            fitted = FittedOn(**{**data["fitted_on"], "exit_share": tuple(data["fitted_on"]["exit_share"])})
-            return cls(data["criterion"], data["classes"], data["temperature"], exits, mantissa, fitted)
+            return cls(data["criterion"], data["classes"], exits, mantissa, _fitted_on(data["fitted_on"]))
         except (KeyError, TypeError) as error:
             raise PolicyError(f"the policy file is incomplete ({error!r}): fit the policy again") from None
+
+
+def _temperatures(temperature: float | Sequence[float], exits: int) -> tuple[float, ...]:
+    """One per exit.
+
+    Raises:
+        PolicyError: one is not a positive number, or there are not as many as exits.
+    """
+    found = tuple(temperature) if isinstance(temperature, Sequence) else (temperature,) * exits
+    if len(found) != exits:
+        raise PolicyError(f"{len(found)} temperatures for {exits} exits: give one number, or one per exit")
+    for value in found:
+        if not 0 < value < float("inf"):
+            raise PolicyError(f"temperature {value!r} is not a positive number")
+    return found
+
+
+def _fitted_on(data: dict[str, Any]) -> FittedOn:
+    """Read what `dataclasses.asdict` wrote; lists are tuples again."""
+    fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
+    return FittedOn(**fields)
 
 
 def subnet_codes(exits: int, leave_at: int) -> tuple[int, ...]:

@@ -267,7 +267,7 @@ def _tables(name: str, accelerator: Accelerator, k: int) -> str:
             ("logarithm", "m", mantissa.logarithm, "1 << mantissa_bits", "round(2^F ln mantissa)"),
             ("reciprocal", "m", mantissa.reciprocal, "1 << mantissa_bits", "round(2^F / mantissa)"),
         ]
-    step = accelerator.policy.exits[k].logits.scale / accelerator.policy.temperature
+    step = accelerator.policy.exits[k].logits.scale / accelerator.policy.exits[k].temperature
     lines = ["", f"// u = {step:g} nats a logit step", f"struct {name}_tables {{"]
     lines += [f"    static const unsigned {key} = {value}; // {meaning}" for key, value, meaning in constants]
     for rom in roms:
