@@ -1,22 +1,23 @@
-"""Fitting an exit policy to a network: its integer logits on the fitting split, then the thresholds."""
+"""Fitting an exit policy to a network: its integer logits on the fitting split, then weights, then thresholds."""
 
 from __future__ import annotations
 
 import dataclasses
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hwcodesign.costs import ExitCosts
+from hwcodesign.eenet_training import EENetSettings, mean_assignment, train_scorer
 from hwcodesign.errors import PolicyError
 from hwcodesign.files import sha256
 from hwcodesign.images import encode_images
 from hwcodesign.network import MultiExitNetwork
 from hwcodesign.policies import (
-    CRITERIA,
     NEVER,
     ExitPolicy,
     ExitStatistics,
@@ -26,8 +27,28 @@ from hwcodesign.policies import (
     evaluate,
     fit,
 )
+from hwcodesign.policies.allocation import quota_codes, tilted
 from hwcodesign.policies.calibration import expected_calibration_error, fit_temperature, require_softmax
-from hwcodesign.policies.criterion import agreements_after
+from hwcodesign.policies.criterion import criterion_named
+from hwcodesign.policies.tables import Integers
+
+
+@dataclass(frozen=True)
+class _Samples:
+    """Integer logits (N, C) of each exit, and true classes (N,)."""
+
+    logits: list[Integers]
+    labels: Integers
+
+    def part(self, rows: Integers) -> _Samples:
+        return _Samples([z[rows] for z in self.logits], self.labels[rows])
+
+    def halves(self) -> tuple[_Samples, _Samples]:
+        """Two halves at random; the second has the odd one."""
+        if len(self.labels) < 2:
+            raise PolicyError("one sample cannot both teach weights and set thresholds: give two at least")
+        order = np.random.default_rng(0).permutation(len(self.labels))
+        return self.part(order[: len(order) // 2]), self.part(order[len(order) // 2 :])
 
 
 def fit_policy(
@@ -41,13 +62,18 @@ def fit_policy(
     confidence: float | None = None,
     temperature: float = 1.0,
     calibrate: bool = False,
+    eenet: EENetSettings | None = None,
     costs: ExitCosts | None = None,
 ) -> ExitPolicy:
     """Choose thresholds by one request: an accuracy drop, a budget, or the thresholds themselves.
 
+    A learned criterion's weights, and its temperatures, are fitted to one half of the fitting split, its thresholds to
+    the other.
+
     Args:
         network: trained.
-        fitting: images (N, C, H, W) and labels (N,), kept apart from training and test; None with thresholds.
+        fitting: images (N, C, H, W) and labels (N,), kept apart from training and test; None where thresholds are
+            given and nothing else is to be fitted.
         criterion: a key of `CRITERIA`.
         accuracy_drop: largest loss against the last exit, as a fraction; least cost within it.
         budget: largest average cost, as a fraction of the full cost; highest accuracy within it.
@@ -56,49 +82,84 @@ def fit_policy(
             fitting split at its word.
         temperature: divides logits before a softmax.
         calibrate: fit each exit's temperature on the fitting split (temperature scaling, Guo et al. 2017).
+        eenet: how the weights of the criterion "eenet" are trained.
         costs: multiply-accumulates by default.
 
     Raises:
         PolicyError: not exactly one request, no fitting data, or a request that cannot be met.
     """
     check_request(accuracy_drop, budget, thresholds, confidence)
+    known = criterion_named(criterion)
     formats = [head.format for head in network.boundaries()[1]]
-    policy = ExitPolicy.build(criterion, formats, network.classes, temperature=temperature)
-    note = _patience_note(policy)
+    # a learned criterion has no policy yet, but the softmax that it rests on
+    policy = ExitPolicy.build(
+        "max_softmax" if known.learned else criterion, formats, network.classes, temperature=temperature
+    )
     if calibrate:
-        require_softmax(policy.criterion)
-    if thresholds is not None and not calibrate:
+        require_softmax(known)
+    note = _patience_note(criterion, network.exits)
+    if thresholds is not None and not (calibrate or known.learned):
         policy = policy.with_thresholds(thresholds)
         return dataclasses.replace(policy, fitted_on=FittedOn("given", network_sha256=network.digest(), note=note))
     codes, labels = _fitting_split(network, fitting)
-    logits = network.logits(codes)
+    samples = _Samples(network.logits(codes), labels)
+    learning, choosing = samples.halves() if known.learned else (samples, samples)
+    shares, start = (costs or network.costs()).shares, None
     if calibrate:
-        policy = calibrated(policy, logits, labels)
-    statistics = ExitStatistics.of(policy, logits, labels, (costs or network.costs()).shares)
+        policy = calibrated(policy, learning.logits, learning.labels)
+    if known.learned:
+        policy, start = _with_eenet(policy, learning, choosing, shares, budget, eenet)
+        note = f"weights learned on {len(learning.labels)} samples, thresholds fitted on {len(choosing.labels)} others"
+    statistics = ExitStatistics.of(policy, choosing.logits, choosing.labels, shares)
     asked = {"accuracy_drop": accuracy_drop, "budget": budget, "confidence": confidence}
-    method = ", ".join(f"{name}={value}" for name, value in asked.items() if value is not None)
     if thresholds is not None:
         policy = policy.with_thresholds(thresholds)
         point = evaluate(statistics, policy.threshold_codes[:-1])
     else:
-        point = fit(policy, statistics, accuracy_drop=accuracy_drop, budget=budget, confidence=confidence)
+        point = fit(policy, statistics, **asked, start=start)
         policy = policy.with_codes(point.codes)
     if policy.threshold_codes[:-1] != point.codes:
         raise PolicyError(f"thresholds {policy.thresholds} do not stand for the codes {point.codes} that were fitted")
     fitted = dataclasses.replace(
         policy.fitted_on,  # what calibration said
-        method=method or "given",
+        method=", ".join(f"{name}={value}" for name, value in asked.items() if value is not None) or "given",
         samples=len(labels),
         data_sha256=sha256(codes.astype("<i8").tobytes() + labels.astype("<i8").tobytes()),
         accuracy=point.accuracy,
         last_exit_accuracy=evaluate(statistics, (NEVER,) * len(point.codes)).accuracy,
         cost_share=point.cost,
         exit_share=point.exit_share,
-        float_disagreement=float_disagreement(policy, logits),
+        float_disagreement=float_disagreement(policy, choosing.logits),
         network_sha256=network.digest(),
         note=note,
     )
     return dataclasses.replace(policy, fitted_on=fitted)
+
+
+def _with_eenet(
+    base: ExitPolicy,
+    learning: _Samples,
+    choosing: _Samples,
+    costs: Sequence[float],
+    budget: float | None,
+    settings: EENetSettings | None,
+) -> tuple[ExitPolicy, tuple[int, ...] | None]:
+    """EENet on the softmax of another policy; and, for a budget, the codes that EENet's own allocation gives."""
+    steps = [exit_.logits.scale / exit_.temperature for exit_ in base.exits]
+    scorer = train_scorer(learning.logits, steps, learning.labels, costs, budget, settings)
+    policy = ExitPolicy.build(
+        "eenet",
+        [exit_.logits for exit_ in base.exits],
+        base.classes,
+        temperature=base.temperatures,
+        learned=scorer.weights(),
+    )
+    policy = dataclasses.replace(policy, fitted_on=base.fitted_on)
+    if budget is None:
+        return policy, None
+    statistics = ExitStatistics.of(policy, choosing.logits, choosing.labels, costs)
+    shares = tilted(mean_assignment(scorer, choosing.logits, steps), statistics.costs, budget)
+    return policy, quota_codes(statistics, shares)
 
 
 def calibrated(policy: ExitPolicy, logits: Sequence[NDArray[np.int64]], labels: NDArray[np.int64]) -> ExitPolicy:
@@ -150,17 +211,13 @@ def _fitting_split(
 
 def float_disagreement(policy: ExitPolicy, logits: Sequence[NDArray[np.int64]]) -> float:
     """Share of decisions at early exits that the float formula on the same logits would make otherwise."""
-    agreements = agreements_after([z.argmax(axis=1) for z in logits])
-    wrong = [
-        policy.float_leaves(k, logits[k], agreements[k])
-        != (policy.scores(k, logits[k], agreements[k]) >= policy.threshold_codes[k])
-        for k in range(len(logits) - 1)
-    ]
-    return float(np.mean(wrong))
+    _, scores = policy.score_exits(logits)
+    leaves = scores[:-1] >= np.asarray(policy.threshold_codes[:-1], np.int64)[:, None]
+    return float(np.mean(policy.float_decisions(logits) != leaves))
 
 
-def _patience_note(policy: ExitPolicy) -> str:
-    if policy.criterion is not CRITERIA["patience"] or len(policy.exits) > 2:
+def _patience_note(criterion: str, exits: int) -> str:
+    if criterion != "patience" or exits > 2:
         return ""
     note = "patience with two exits never leaves early: one agreement needs two exits, and the second is the last"
     warnings.warn(note, stacklevel=3)

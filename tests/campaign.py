@@ -35,6 +35,7 @@ from hwcodesign.verification import (
     compare_records,
     require_agreement,
 )
+from rtl_sim.tb.drawn_policies import drawn_policy
 from tests.generated_graphs import graph_lines
 from tests.generated_networks import generate
 
@@ -107,7 +108,7 @@ def _middle_policy(
     network: hw.MultiExitNetwork, criterion: str, fitting: tuple[NDArray[Any], NDArray[np.int64]]
 ) -> ExitPolicy:
     _, heads = network.boundaries()
-    policy = ExitPolicy.build(criterion, [head.format for head in heads], network.classes)
+    policy = drawn_policy(criterion, [head.format for head in heads], network.classes)
     statistics = ExitStatistics.of(policy, network.logits(fitting[0]), fitting[1], network.costs().shares)
     if CRITERIA[criterion].shared_threshold:
         return policy.with_thresholds([1.0] * (network.exits - 1))

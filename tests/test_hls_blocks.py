@@ -97,8 +97,10 @@ MUTATIONS = [
         "decision_entropy_100",
     ),
     Mutation("last-lanes-lost", "criteria/max_softmax.h", "c < CONFIG_T::n_classes", "c < 8", "decision_max_softmax"),
-    Mutation("last-exponent", "criteria/entropy.h", "b <= types::growth", "b < types::growth", "decision_entropy"),
-    Mutation("mantissa-bit", "criteria/entropy.h", "normal = sum >> e", "normal = sum >> (e / 2)", "decision_entropy"),
+    Mutation("last-exponent", "criteria/exponential.h", "b <= types::growth", "b < types::growth", "decision_entropy"),
+    Mutation(
+        "mantissa-bit", "criteria/exponential.h", "normal = sum >> e", "normal = sum >> (e / 2)", "decision_entropy"
+    ),
     Mutation("beat-lost", "stream_fork.h", "i < CONFIG_T::beats", "i < CONFIG_T::beats - 1", "fork"),
     Mutation(
         "wrong-side",
@@ -236,7 +238,7 @@ def test_every_block_has_an_instance() -> None:
     benches = {name: (INSTANCES / f"{name}_tb.cpp").read_text(encoding="utf-8") for name in NAMES}
     assert {block for block in blocks if any(f"tb/{block}_tb.h" in text for text in benches.values())} == blocks
     headers = "".join((INSTANCES / f"{name}.h").read_text(encoding="utf-8") for name in NAMES)
-    for criterion in ("margin", "max_softmax", "entropy", "patience"):
+    for criterion in ("margin", "max_softmax", "entropy", "patience", "eenet"):
         assert f"criteria/{criterion}.h" in headers
 
 

@@ -118,6 +118,7 @@ def fit(
     accuracy_drop: float | None = None,
     budget: float | None = None,
     confidence: float | None = None,
+    start: Sequence[int] | None = None,
 ) -> OperatingPoint:
     """Thresholds that meet one request on these samples.
 
@@ -127,6 +128,7 @@ def fit(
         accuracy_drop: least cost whose accuracy is at most this far below the last exit's.
         budget: highest accuracy whose average cost is at most this fraction of the full cost.
         confidence: with accuracy_drop: the drop holds for new samples with this probability, not only for these.
+        start: with budget: codes that the search starts from, too; one per exit but the last.
 
     Raises:
         PolicyError: not exactly one request, or one that nothing can meet.
@@ -134,13 +136,17 @@ def fit(
     check_request(accuracy_drop, budget, None, confidence)
     curve = cost_curve(policy, statistics)
     if budget is not None:
-        return _fit_budget(policy, statistics, curve, budget)
+        return _fit_budget(policy, statistics, curve, budget, start)
     assert accuracy_drop is not None
     return _fit_accuracy(policy, statistics, curve, accuracy_drop, confidence)
 
 
 def _fit_budget(
-    policy: ExitPolicy, statistics: ExitStatistics, curve: list[OperatingPoint], budget: float
+    policy: ExitPolicy,
+    statistics: ExitStatistics,
+    curve: list[OperatingPoint],
+    budget: float,
+    start: Sequence[int] | None,
 ) -> OperatingPoint:
     low = float(statistics.costs[0])
     feasible = [point for point in curve if point.cost <= budget]
@@ -156,7 +162,10 @@ def _fit_budget(
     def objective(split: _Splits) -> NDArray[np.float64]:
         return np.where(split.cost <= budget, split.accuracy, -split.cost)
 
-    return _refine(statistics, sorted(feasible, key=lambda point: -point.accuracy), objective)
+    starts = sorted(feasible, key=lambda point: -point.accuracy)
+    if start is not None:
+        starts.insert(0, evaluate(statistics, start))
+    return _refine(statistics, starts, objective)
 
 
 def _fit_accuracy(

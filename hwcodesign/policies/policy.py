@@ -15,8 +15,18 @@ from numpy.typing import NDArray
 
 from hwcodesign.errors import PolicyError
 from hwcodesign.fixedpoint import FixedPoint
-from hwcodesign.policies.criterion import ALWAYS, NEVER, Criterion, ScoreInputs, Threshold, criterion_named
-from hwcodesign.policies.tables import ExponentialTable, Integers, MantissaTable
+from hwcodesign.policies.criterion import (
+    ALWAYS,
+    NEVER,
+    Criterion,
+    History,
+    ScoreInputs,
+    Threshold,
+    agreements_after,
+    criterion_named,
+)
+from hwcodesign.policies.scoring_function import LearnedWeights, ScoringFunction, quantise
+from hwcodesign.policies.tables import FRACTION_BITS, ExponentialTable, Integers, MantissaTable
 
 POLICY_VERSION = 1
 
@@ -31,6 +41,7 @@ class ExitDecision:
         exponential: None for criteria that need no softmax.
         threshold: in the criterion's unit; None at the last exit, and where it never leaves.
         threshold_code: the integer that a score is compared with; `NEVER` at the last exit.
+        scoring: the weights of a learned criterion.
     """
 
     logits: FixedPoint
@@ -38,6 +49,7 @@ class ExitDecision:
     exponential: ExponentialTable | None
     threshold: Threshold
     threshold_code: int
+    scoring: ScoringFunction | None = None
 
 
 @dataclass(frozen=True)
@@ -98,20 +110,23 @@ class ExitPolicy:
         thresholds: Sequence[Threshold] | None = None,
         *,
         temperature: float | Sequence[float] = 1.0,
+        learned: Sequence[LearnedWeights] | None = None,
     ) -> ExitPolicy:
         """Make the tables and set thresholds (None: never leave early).
 
         Args:
             temperature: of all exits, or one each.
+            learned: one per exit, for a learned criterion and no other.
 
         Raises:
             PolicyError: unknown criterion, a temperature that is not positive, a threshold out of range,
-                or not one threshold per exit but the last.
+                not one threshold per exit but the last, or weights that do not fit criterion, classes and exits.
         """
         known = criterion_named(criterion)
         temperatures = _temperatures(temperature, len(logits))
         if classes < 2:
             raise PolicyError(f"{classes} class is not a choice: a head must give two logits or more")
+        scoring = _scoring(known, learned, classes, len(logits))
         exits = tuple(
             ExitDecision(
                 fmt,
@@ -121,8 +136,9 @@ class ExitPolicy:
                 else None,
                 None,
                 NEVER,
+                function,
             )
-            for fmt, own in zip(logits, temperatures, strict=True)
+            for fmt, own, function in zip(logits, temperatures, scoring, strict=True)
         )
         mantissa = MantissaTable.build() if known.needs_mantissa else None
         policy = cls(criterion, classes, exits, mantissa)
@@ -182,26 +198,64 @@ class ExitPolicy:
         ]
         return self.with_thresholds(values)
 
-    def scores(self, exit_index: int, logits: Integers, agreements: Integers) -> Integers:
-        """(N,) scores of integer logits (N, C) at one exit."""
-        return self.criterion.score(self._inputs(exit_index, logits, agreements))
+    def scores(
+        self, exit_index: int, logits: Integers, agreements: Integers, history: History | None = None
+    ) -> Integers:
+        """(N,) scores of integer logits (N, C) at one exit; `history` is that of a learned criterion."""
+        return self.criterion.score(self._inputs(exit_index, logits, agreements, history))
 
-    def float_leaves(self, exit_index: int, logits: Integers, agreements: Integers) -> NDArray[np.bool_]:
-        """(N,) what the float formula decides at this exit's threshold."""
+    def score_exits(self, logits: Sequence[Integers]) -> tuple[Integers, Integers]:
+        """Labels and scores (K, N) of all exits, all of them computed, from their integer logits (N, C)."""
+        labels = [z.argmax(axis=1) for z in logits]
+        history, scores = History.empty(len(labels[0])), []
+        for k, (z, agreements) in enumerate(zip(logits, agreements_after(labels), strict=True)):
+            scores.append(self.scores(k, z, agreements, history))
+            if self.criterion.learned:
+                history = history.then(labels[k], scores[k])
+        return np.stack(labels), np.stack(scores)
+
+    def float_leaves(
+        self, exit_index: int, logits: Integers, agreements: Integers, history: History | None = None
+    ) -> NDArray[np.bool_]:
+        """(N,) what the float formula decides at this exit's threshold; `history` has its own earlier scores."""
         threshold = self.exits[exit_index].threshold
         if threshold is None:
             return np.zeros(len(logits), dtype=np.bool_)
-        return self.criterion.float_leaves(self._inputs(exit_index, logits, agreements), threshold)
+        return self.criterion.float_leaves(self._inputs(exit_index, logits, agreements, history), threshold)
 
-    def _inputs(self, k: int, logits: Integers | None = None, agreements: Integers | None = None) -> ScoreInputs:
+    def float_decisions(self, logits: Sequence[Integers]) -> NDArray[np.bool_]:
+        """(K - 1, N) what the float formula decides at all exits but the last, all of them computed."""
+        labels = [z.argmax(axis=1) for z in logits]
+        history, decisions = History.empty(len(labels[0])), []
+        for k, (z, agreements) in enumerate(zip(logits[:-1], agreements_after(labels)[:-1], strict=True)):
+            decisions.append(self.float_leaves(k, z, agreements, history))
+            if self.criterion.learned:
+                inputs = self._inputs(k, z, agreements, history)
+                history = history.then(labels[k], self.criterion.float_score(inputs))
+        return np.array(decisions, np.bool_).reshape(len(logits) - 1, len(labels[0]))
+
+    def _inputs(
+        self,
+        k: int,
+        logits: Integers | None = None,
+        agreements: Integers | None = None,
+        history: History | None = None,
+    ) -> ScoreInputs:
+        """Of samples; or, without any, what a threshold is converted by."""
         exit_ = self.exits[k]
+        if logits is None:
+            logits, agreements = np.zeros((1, self.classes), np.int64), np.zeros(1, np.int64)
+            before = np.zeros((1, k if self.criterion.learned else 0), np.int64)
+            history = History(before, before)
         return ScoreInputs(
-            np.zeros((1, self.classes), np.int64) if logits is None else logits,
-            np.zeros(1, np.int64) if agreements is None else agreements,
+            logits,
+            np.zeros(len(logits), np.int64) if agreements is None else agreements,
+            History.empty(len(logits)) if history is None else history,
             exit_.logits.scale,
             exit_.temperature,
             exit_.exponential,
             self.mantissa,
+            exit_.scoring,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -220,6 +274,7 @@ class ExitPolicy:
                     "threshold": exit_.threshold,
                     "threshold_code": exit_.threshold_code,
                     "exponential": exit_.exponential.to_json() if exit_.exponential else None,
+                    **({"scoring": exit_.scoring.to_json()} if exit_.scoring else {}),
                 }
                 for exit_ in self.exits
             ],
@@ -241,7 +296,7 @@ class ExitPolicy:
                 f"policy version {data.get('policy_version')!r} is not {POLICY_VERSION}: fit the policy again"
             )
         try:
-            criterion_named(data["criterion"])
+            learned = criterion_named(data["criterion"]).learned
             temperatures = _temperatures(data["temperature"], len(data["exits"]))
             exits = tuple(
                 ExitDecision(
@@ -250,6 +305,7 @@ class ExitPolicy:
                     ExponentialTable.from_json(item["exponential"]) if item["exponential"] else None,
                     item["threshold"],
                     item["threshold_code"],
+                    ScoringFunction.from_json(item["scoring"]) if learned else None,
                 )
                 for item, temperature in zip(data["exits"], temperatures, strict=True)
             )
@@ -272,6 +328,26 @@ def _temperatures(temperature: float | Sequence[float], exits: int) -> tuple[flo
         if not 0 < value < float("inf"):
             raise PolicyError(f"temperature {value!r} is not a positive number")
     return found
+
+
+def _scoring(
+    criterion: Criterion, learned: Sequence[LearnedWeights] | None, classes: int, exits: int
+) -> Sequence[ScoringFunction | None]:
+    """One per exit, None where the criterion is not learned."""
+    if not criterion.learned and learned is None:
+        return [None] * exits
+    if not criterion.learned or learned is None:
+        raise PolicyError(
+            f"criterion {criterion.name} is learned from a network's answers: fit_policy fits it to (images, labels)"
+            if criterion.learned
+            else f"criterion {criterion.name} has no weights to learn"
+        )
+    shapes = [(len(weights.classes), len(weights.earlier)) for weights in learned]
+    if shapes != [(classes, k) for k in range(exits)]:
+        raise PolicyError(
+            f"weights of {shapes} classes and earlier exits are not those of {classes} classes and {exits} exits"
+        )
+    return quantise(learned, FRACTION_BITS)
 
 
 def _fitted_on(data: dict[str, Any]) -> FittedOn:

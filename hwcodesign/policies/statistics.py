@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwcodesign.errors import PolicyError
-from hwcodesign.policies.criterion import agreements_after
 from hwcodesign.policies.policy import ExitPolicy
 from hwcodesign.policies.tables import Integers
 
@@ -41,10 +40,8 @@ class ExitStatistics:
         """
         if len(costs) != len(logits):
             raise PolicyError(f"{len(costs)} costs for {len(logits)} exits: give one per exit")
-        labels = [z.argmax(axis=1) for z in logits]
-        agreements = agreements_after(labels)
-        scores = [policy.scores(k, z, a) for k, (z, a) in enumerate(zip(logits, agreements, strict=True))]
-        return cls(np.stack(scores), np.stack(labels), np.asarray(truth), np.asarray(costs, np.float64))
+        labels, scores = policy.score_exits(logits)
+        return cls(scores, labels, np.asarray(truth), np.asarray(costs, np.float64))
 
     @property
     def correct(self) -> NDArray[np.bool_]:

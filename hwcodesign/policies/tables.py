@@ -91,11 +91,16 @@ class ExponentialTable:
         """Table index of each difference d >= 0."""
         return np.minimum(differences >> self.shift, self.length - 1)
 
-    def sums(self, logits: Integers) -> tuple[Integers, Integers]:
-        """S and sum_c G[d_c] of each sample; logits (N, C) integer, results (N,)."""
+    def entries(self, logits: Integers) -> tuple[Integers, Integers]:
+        """E[d_c] and G[d_c] of each sample and class; logits (N, C) integer, as results."""
         index = self.index(logits.max(axis=1, keepdims=True) - logits)
         exponential, weighted = (np.asarray(entries, np.int64) for entries in (self.exponential, self.weighted))
-        return exponential[index].sum(axis=1), weighted[index].sum(axis=1)
+        return exponential[index], weighted[index]
+
+    def sums(self, logits: Integers) -> tuple[Integers, Integers]:
+        """S and sum_c G[d_c] of each sample; logits (N, C) integer, results (N,)."""
+        exponential, weighted = self.entries(logits)
+        return exponential.sum(axis=1), weighted.sum(axis=1)
 
     def exponential_sums(self, logits: Integers) -> Integers:
         """S of each sample."""

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from hwcodesign.accelerator import Accelerator, beats_of
 from hwcodesign.boards import Board
 from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.policies import ExitPolicy
+from hwcodesign.policies.scoring_function import ScoringFunction
 from hwcodesign.policies.tables import ExponentialTable
 
 
@@ -31,6 +33,11 @@ class Block:
 def beat_type(fmt: FixedPoint, shape: Sequence[int]) -> str:
     """C++ type of one beat of a tensor: a pixel's channels, or a whole vector."""
     return f"nnet::array<{fmt.ap_type}, {shape[-1]}>"
+
+
+def sample_type(policy: ExitPolicy, k: int) -> str:
+    """C++ type of what travels with a sample to exit k."""
+    return f"hwc::traced_t<{k}> " if policy.criterion.learned and k else "hwc::sample_t"
 
 
 def blocks_of(accelerator: Accelerator, board: Board) -> list[Block]:
@@ -211,7 +218,9 @@ struct merge_config {{
 def _decision(accelerator: Accelerator, k: int, board: Board, *, last: bool) -> Block:
     policy, head = accelerator.policy, accelerator.heads[k]
     name = f"decision{k}"
+    exit_ = policy.exits[k]
     tables = _tables(name, accelerator, k) if policy.criterion.needs_exponential else ""
+    tables += _scoring(name, exit_.scoring, exit_.exponential) if exit_.scoring and exit_.exponential else ""
     text = f"""\
 typedef {beat_type(head.output_format, head.output_shape)} {name}_logits_t;
 {tables}
@@ -222,11 +231,13 @@ struct {name}_config {{
     static const unsigned reuse_factor = 1; // all logits in one cycle
     typedef hwc::{policy.criterion_name} criterion;
 """
-    text += f"    typedef {name}_tables tables;\n}};\n" if tables else "};\n"
-    logits, samples = _stream("logits", f"{name}_logits_t"), _stream("sample_in", "hwc::sample_t")
+    text += f"    typedef {name}_tables tables;\n" if tables else ""
+    text += f"    typedef {name}_scoring scoring;\n" if exit_.scoring else ""
+    text += "};\n"
+    logits, samples = _stream("logits", f"{name}_logits_t"), _stream("sample_in", sample_type(policy, k))
     records = _stream("records", "hwc::record_t")
     control = (_Port("threshold", "hwc::threshold_t {}", "ap_none"), _Port("anytime", "ap_uint<1> {}", "ap_none"))
-    out = (_stream("release", "ap_uint<1> "), _stream("sample_out", "hwc::sample_t"))
+    out = (_stream("release", "ap_uint<1> "), _stream("sample_out", sample_type(policy, k + 1)))
     streams = (logits, samples, *out, records)
     functor = [port.declaration for port in streams]
     functor.insert(2, "hwc::control_t control")
@@ -275,13 +286,35 @@ def _tables(name: str, accelerator: Accelerator, k: int) -> str:
     return "\n".join([*lines, "};", ""])
 
 
-def _rom(name: str, index: str, entries: Sequence[int], length: str, meaning: str) -> list[str]:
+def _scoring(name: str, scoring: ScoringFunction, table: ExponentialTable) -> str:
+    """The weights of a learned criterion."""
+    constants = [
+        ("unsigned drop", scoring.drop(table.fraction), "low bits of weight times table entry that are left out"),
+        ("unsigned earlier_fraction", scoring.earlier_fraction, "bits after the point of `earlier`"),
+        ("int top", scoring.top, "weight of the largest probability"),
+        ("int nats", scoring.nats, "weight of the entropy in nats"),
+    ]
+    roms = [
+        ("classes", "c", scoring.classes, "weight of each class' probability"),
+        ("votes", "n", scoring.votes, "term of the score for n + 1 votes"),
+        ("earlier", "k", scoring.earlier or (0,), "weight of exit k's score"),
+    ]
+    lines = ["", f"struct {name}_scoring {{"]
+    lines += [f"    static const {key} = {value}; // {meaning}" for key, value, meaning in constants]
+    for key, index, entries, meaning in roms:
+        lines += ["", *_rom(key, index, entries, str(len(entries)), meaning, entry="int")]
+    return "\n".join([*lines, "};", ""])
+
+
+def _rom(
+    name: str, index: str, entries: Sequence[int], length: str, meaning: str, *, entry: str = "unsigned"
+) -> list[str]:
     values = textwrap.wrap(", ".join(map(str, entries)), 100)
     return [
         f"    // {meaning}",
-        f"    static unsigned {name}(unsigned {index}) {{",
+        f"    static {entry} {name}(unsigned {index}) {{",
         "        #pragma HLS INLINE",
-        f"        static const unsigned rom[{length}] = {{",
+        f"        static const {entry} rom[{length}] = {{",
         *(f"            {line}" for line in values[:-1]),
         f"            {values[-1]}}};",
         "        #pragma HLS BIND_STORAGE variable=rom type=rom_np",
