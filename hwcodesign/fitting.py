@@ -15,6 +15,7 @@ from hwcodesign.costs import ExitCosts
 from hwcodesign.eenet_training import EENetSettings, mean_assignment, train_scorer
 from hwcodesign.errors import PolicyError
 from hwcodesign.files import sha256
+from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.images import encode_images
 from hwcodesign.network import MultiExitNetwork
 from hwcodesign.policies import (
@@ -22,6 +23,7 @@ from hwcodesign.policies import (
     ExitPolicy,
     ExitStatistics,
     FittedOn,
+    OperatingPoint,
     Threshold,
     check_request,
     evaluate,
@@ -29,8 +31,24 @@ from hwcodesign.policies import (
 )
 from hwcodesign.policies.allocation import quota_codes, tilted
 from hwcodesign.policies.calibration import expected_calibration_error, fit_temperature, require_softmax
+from hwcodesign.policies.class_thresholds import fit_by_class
 from hwcodesign.policies.criterion import criterion_named
+from hwcodesign.policies.policy import require_offsets
 from hwcodesign.policies.tables import Integers
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What thresholds are fitted to; one of drop and budget."""
+
+    accuracy_drop: float | None
+    budget: float | None
+    confidence: float | None
+
+    @property
+    def text(self) -> str:
+        """For the policy file; empty where nothing is asked."""
+        return ", ".join(f"{name}={value}" for name, value in vars(self).items() if value is not None)
 
 
 @dataclass(frozen=True)
@@ -62,6 +80,7 @@ def fit_policy(
     confidence: float | None = None,
     temperature: float = 1.0,
     calibrate: bool = False,
+    class_thresholds: bool = False,
     eenet: EENetSettings | None = None,
     costs: ExitCosts | None = None,
 ) -> ExitPolicy:
@@ -76,12 +95,14 @@ def fit_policy(
             given and nothing else is to be fitted.
         criterion: a key of `CRITERIA`.
         accuracy_drop: largest loss against the last exit, as a fraction; least cost within it.
-        budget: largest average cost, as a fraction of the full cost; highest accuracy within it.
+        budget: average cost to spend, as a fraction of the full cost: never more, above 99 % of it wherever ties allow,
+            and the highest accuracy among those.
         thresholds: in the criterion's unit, one per exit but the last; None never leaves.
         confidence: with accuracy_drop: probability with which the drop holds on new samples; None takes the
             fitting split at its word.
         temperature: divides logits before a softmax.
         calibrate: fit each exit's temperature on the fitting split (temperature scaling, Guo et al. 2017).
+        class_thresholds: fit a threshold to each class that an exit may predict (Bonato and Bouganis 2021).
         eenet: how the weights of the criterion "eenet" are trained.
         costs: multiply-accumulates by default.
 
@@ -89,17 +110,12 @@ def fit_policy(
         PolicyError: not exactly one request, no fitting data, or a request that cannot be met.
     """
     check_request(accuracy_drop, budget, thresholds, confidence)
-    known = criterion_named(criterion)
     formats = [head.format for head in network.boundaries()[1]]
-    # a learned criterion has no policy yet, but the softmax that it rests on
-    policy = ExitPolicy.build(
-        "max_softmax" if known.learned else criterion, formats, network.classes, temperature=temperature
+    policy = starting_policy(
+        criterion, formats, network.classes, thresholds, temperature, calibrate=calibrate, by_class=class_thresholds
     )
-    if calibrate:
-        require_softmax(known)
-    note = _patience_note(criterion, network.exits)
+    known, note = criterion_named(criterion), _patience_note(criterion, network.exits)
     if thresholds is not None and not (calibrate or known.learned):
-        policy = policy.with_thresholds(thresholds)
         return dataclasses.replace(policy, fitted_on=FittedOn("given", network_sha256=network.digest(), note=note))
     codes, labels = _fitting_split(network, fitting)
     samples = _Samples(network.logits(codes), labels)
@@ -111,18 +127,17 @@ def fit_policy(
         policy, start = _with_eenet(policy, learning, choosing, shares, budget, eenet)
         note = f"weights learned on {len(learning.labels)} samples, thresholds fitted on {len(choosing.labels)} others"
     statistics = ExitStatistics.of(policy, choosing.logits, choosing.labels, shares)
-    asked = {"accuracy_drop": accuracy_drop, "budget": budget, "confidence": confidence}
+    request = _Request(accuracy_drop, budget, confidence)
     if thresholds is not None:
         policy = policy.with_thresholds(thresholds)
         point = evaluate(statistics, policy.threshold_codes[:-1])
     else:
-        point = fit(policy, statistics, **asked, start=start)
-        policy = policy.with_codes(point.codes)
+        policy, point = _fitted(policy, statistics, request, start, by_class=class_thresholds)
     if policy.threshold_codes[:-1] != point.codes:
         raise PolicyError(f"thresholds {policy.thresholds} do not stand for the codes {point.codes} that were fitted")
     fitted = dataclasses.replace(
         policy.fitted_on,  # what calibration said
-        method=", ".join(f"{name}={value}" for name, value in asked.items() if value is not None) or "given",
+        method=request.text or "given",
         samples=len(labels),
         data_sha256=sha256(codes.astype("<i8").tobytes() + labels.astype("<i8").tobytes()),
         accuracy=point.accuracy,
@@ -134,6 +149,46 @@ def fit_policy(
         note=note,
     )
     return dataclasses.replace(policy, fitted_on=fitted)
+
+
+def starting_policy(
+    criterion: str,
+    formats: Sequence[FixedPoint],
+    classes: int,
+    thresholds: Sequence[Threshold] | None,
+    temperature: float,
+    *,
+    calibrate: bool,
+    by_class: bool,
+) -> ExitPolicy:
+    """What fitting starts from; a learned criterion has no policy yet, but the softmax that it rests on.
+
+    Raises:
+        PolicyError: the criterion does not exist or cannot have what is asked of it, or thresholds are out of range.
+    """
+    known = criterion_named(criterion)
+    if calibrate:
+        require_softmax(known)
+    if by_class:
+        require_offsets(known, classes)
+        if thresholds is not None:
+            raise PolicyError("class_thresholds are fitted to an accuracy drop or a budget, not given")
+    name = "max_softmax" if known.learned else criterion
+    return ExitPolicy.build(name, formats, classes, None if known.learned else thresholds, temperature=temperature)
+
+
+def _fitted(
+    policy: ExitPolicy, statistics: ExitStatistics, request: _Request, start: Sequence[int] | None, *, by_class: bool
+) -> tuple[ExitPolicy, OperatingPoint]:
+    """The policy at the thresholds that meet a request, and what they give."""
+    drop, budget, confidence = request.accuracy_drop, request.budget, request.confidence
+    if by_class:
+        codes, point = fit_by_class(
+            policy, statistics, accuracy_drop=drop, budget=budget, spend=True, confidence=confidence
+        )
+        return policy.with_class_codes(codes), point
+    point = fit(policy, statistics, accuracy_drop=drop, budget=budget, spend=True, confidence=confidence, start=start)
+    return policy.with_codes(point.codes), point
 
 
 def _with_eenet(

@@ -21,7 +21,7 @@ from hwcodesign.data import Dataset
 from hwcodesign.design import Design
 from hwcodesign.errors import CheckpointError, PolicyError
 from hwcodesign.files import write_json
-from hwcodesign.fitting import fit_policy, float_disagreement
+from hwcodesign.fitting import fit_policy, float_disagreement, starting_policy
 from hwcodesign.images import encode_images
 from hwcodesign.network import MultiExitNetwork
 from hwcodesign.policies import (
@@ -33,7 +33,6 @@ from hwcodesign.policies import (
     cost_curve,
     evaluate,
 )
-from hwcodesign.policies.calibration import require_softmax
 from hwcodesign.recipes import PolicySettings, Recipe
 from hwcodesign.report.schema import Agreement as AgreementReport
 from hwcodesign.report.schema import CriterionReport, HardwareReport, Report, SingleExit
@@ -110,11 +109,15 @@ def check_before_training(run: Run, network: MultiExitNetwork) -> None:
     check_request(policy.accuracy_drop, policy.budget, policy.thresholds, policy.confidence)
     check_target(run.folder / DESIGN, hardware.backend, hardware.buffer_samples)
     heads = [head.format for head in network.boundaries()[1]]
-    built = ExitPolicy.build(
-        policy.criterion, heads, network.classes, policy.thresholds, temperature=policy.temperature
+    starting_policy(
+        policy.criterion,
+        heads,
+        network.classes,
+        policy.thresholds,
+        policy.temperature,
+        calibrate=policy.calibrate,
+        by_class=policy.class_thresholds,
     )
-    if policy.calibrate:
-        require_softmax(built.criterion)
     settings = ConversionSettings(LayerSettings(hardware.reuse, hardware.strategy), hardware.layers)
     with run.step("check", "checking that the network fits the hardware flow"):
         check_compiles(network, settings, hardware.board)
@@ -329,8 +332,13 @@ def _criteria(
 
 def _of_another(settings: PolicySettings, criterion: str) -> PolicySettings:
     """The same request to another criterion, without what that one cannot have."""
-    calibrate = settings.calibrate and CRITERIA[criterion].needs_exponential
-    return dataclasses.replace(settings, criterion=criterion, calibrate=calibrate)
+    known = CRITERIA[criterion]
+    return dataclasses.replace(
+        settings,
+        criterion=criterion,
+        calibrate=settings.calibrate and known.needs_exponential,
+        class_thresholds=settings.class_thresholds and not (known.learned or known.shared_threshold),
+    )
 
 
 def _best_single(costs: ExitCosts, accuracy: list[float], share: float) -> SingleExit | None:

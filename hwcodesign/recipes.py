@@ -38,6 +38,7 @@ class PolicySettings:
     thresholds: tuple[float | None, ...] | None = None
     temperature: float = 1.0
     calibrate: bool = False
+    class_thresholds: bool = False
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,11 @@ _MORE: dict[str, _Case] = {
     "widest logits": ("margin", 4, 3, FixedPoint(30, 8), 0, 2, 1.0),
     "one bit": ("max_softmax", 3, 1, FixedPoint(1, 1, signed=False), 0, 2, 1.0),
 }
+#: Cases whose classes have thresholds of their own.
+_BY_CLASS: dict[str, _Case] = {
+    "margin": ("margin", 10, 3, FixedPoint(8, 4), 0, 3, 1.0),
+    "max_softmax": ("max_softmax", 3, 3, FixedPoint(8, 4), 0, 2, 1.0),
+}
 _PASSED = 15
 
 
@@ -50,15 +55,15 @@ def _random_case(rng: random.Random) -> _Case:
     return criterion, classes, rng.randint(1, classes), fmt, rng.randrange(exits), exits, rng.choice([0.5, 1.0, 3.0])
 
 
-def _run(case: _Case, folder: Path) -> None:
+def _run(case: _Case, folder: Path, *, by_class: bool = False) -> None:
     criterion, classes, per_cycle, fmt, exit_index, exits, temperature = case
-    policy = drawn_policy(criterion, [fmt] * exits, classes, temperature=temperature)
+    policy = drawn_policy(criterion, [fmt] * exits, classes, temperature=temperature, by_class=by_class)
     unit = Decision.of(policy, exit_index, per_cycle)
     instance = unit.instance
     parameters = {**dict(instance.parameters), **{rom.parameter: f"{rom.name}.hex" for rom in instance.roms}}
     # the bench builds the same policy again: its tables would not fit into the environment
     numbers = {"classes": classes, "exits": exits, "temperature": temperature}
-    numbers |= {"exit_index": exit_index, "per_cycle": per_cycle}
+    numbers |= {"exit_index": exit_index, "per_cycle": per_cycle, "by_class": by_class}
     values = {"HWC_CASE": json.dumps({"criterion": criterion, "logits": fmt.to_json(), **numbers})}
     bench = Bench("exit_decision", "exit_decision_bench", parameters, instance.roms, values=values)
     assert run_bench(bench, folder) == _PASSED
@@ -67,6 +72,11 @@ def _run(case: _Case, folder: Path) -> None:
 @pytest.mark.parametrize("name", _CASES)
 def test_decisions_are_the_policys(name: str, tmp_path: Path) -> None:
     _run(_CASES[name], tmp_path)
+
+
+@pytest.mark.parametrize("name", _BY_CLASS)
+def test_classes_may_have_thresholds_of_their_own(name: str, tmp_path: Path) -> None:
+    _run(_BY_CLASS[name], tmp_path, by_class=True)
 
 
 @pytest.mark.skipif("HWCODESIGN_CAMPAIGN" not in os.environ, reason="one of a campaign's many builds")

@@ -25,7 +25,8 @@ import hwcodesign as hw
 from hwcodesign.files import write_text
 from hwcodesign.images import encode_images
 from hwcodesign.pipeline import Run, trained_network
-from hwcodesign.policies import CRITERIA, ExitPolicy, ExitStatistics, cost_curve
+from hwcodesign.policies import CRITERIA, ExitPolicy, ExitStatistics, cost_curve, evaluate
+from hwcodesign.policies.class_thresholds import fit_by_class
 from hwcodesign.simulation.measurement import measure_exits
 from hwcodesign.verification import (
     Agreement,
@@ -40,6 +41,8 @@ from tests.generated_graphs import graph_lines
 from tests.generated_networks import generate
 
 BACKENDS = ("software", "csim", "rtl")
+#: Every criterion, and one whose thresholds differ by class.
+VARIANTS = (*sorted(CRITERIA), "max_softmax by class")
 RECIPES = ("digits_lenet", "blenet_mnist", "blenet_fashion")
 
 
@@ -62,7 +65,7 @@ def verify_network(
     criteria: tuple[str, ...] | None = None,
     settings: hw.CompileSettings | None = None,
 ) -> Iterator[Agreement]:
-    """Compare Brevitas with other backends: every logit once, every record for each criterion, and cycles.
+    """Compare Brevitas with other backends: every logit once, every record for each of `VARIANTS`, and cycles.
 
     Thresholds are those of a middle point of the criterion's own curve on `fitting`, so that samples leave at several
     exits where the criterion can have it so. Segments are the same under every criterion: the first compares them.
@@ -70,7 +73,7 @@ def verify_network(
     reference = brevitas_outputs(network, images)
     logits = [reference[f"head{k}"] for k in range(network.exits)]
     hardware = settings or hw.CompileSettings()
-    for number, name in enumerate(criteria or sorted(CRITERIA)):
+    for number, name in enumerate(criteria or VARIANTS):
         design = hw.compile(
             network,
             _middle_policy(network, name, fitting),
@@ -108,6 +111,7 @@ def _middle_policy(
     network: hw.MultiExitNetwork, criterion: str, fitting: tuple[NDArray[Any], NDArray[np.int64]]
 ) -> ExitPolicy:
     _, heads = network.boundaries()
+    criterion, _, by_class = criterion.partition(" ")
     policy = drawn_policy(criterion, [head.format for head in heads], network.classes)
     statistics = ExitStatistics.of(policy, network.logits(fitting[0]), fitting[1], network.costs().shares)
     if CRITERIA[criterion].shared_threshold:
@@ -118,6 +122,9 @@ def _middle_policy(
         if len(curve) < 3
         else curve[len(curve) // 2].codes
     )
+    if by_class:
+        middle = evaluate(statistics, codes).cost
+        return policy.with_class_codes(fit_by_class(policy, statistics, budget=middle)[0])
     return policy.with_codes(codes)
 
 
@@ -141,7 +148,7 @@ def rtl_lines(count: int, first: int = 0) -> Iterator[Line]:
     for seed in range(first, first + count):
         drawn = generate(seed)
         reuse = int(np.random.default_rng(seed).choice([1, 2, 3, 4, 6, 8, 12, 16, 32]))
-        criterion = sorted(CRITERIA)[seed % len(CRITERIA)]
+        criterion = VARIANTS[seed % len(VARIANTS)]
         with tempfile.TemporaryDirectory() as folder:
             for agreement in verify_network(
                 drawn.network,

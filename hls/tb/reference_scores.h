@@ -13,6 +13,7 @@ struct max_softmax;
 struct entropy;
 struct patience;
 struct eenet;
+template <class inner> struct by_class;
 } // namespace hwc
 
 namespace hwc_tb {
@@ -61,6 +62,12 @@ template <class CONFIG_T> int64_t reference_score(tag<hwc::entropy>, const integ
     const int64_t mantissas = int64_t(1) << tables::mantissa_bits;
     const int64_t m = (sum / power - one) / (one / mantissas);
     return -(e * int64_t(tables::ln2) + tables::logarithm(m) + tables::reciprocal(m) * weighted / (one * power));
+}
+
+template <class CONFIG_T, class inner>
+int64_t reference_score(tag<hwc::by_class<inner> >, const integers &logits, int64_t agreements) {
+    const long label = std::max_element(logits.begin(), logits.end()) - logits.begin();
+    return reference_score<CONFIG_T>(tag<inner>(), logits, agreements) - CONFIG_T::offsets::offset(label);
 }
 
 // Of an exit before; and, last in the list, of the exit itself, whose score is not known.

@@ -57,6 +57,7 @@ class Decision:
         criterion: its name.
         exponential, mantissa: its tables, where it has any.
         scoring: its weights, where it is learned.
+        class_offsets: by which scores are lowered, where classes have thresholds of their own.
 
     Raises:
         PolicyError: the criterion has no hardware, or misses its tables.
@@ -72,6 +73,7 @@ class Decision:
     exponential: ExponentialTable | None = None
     mantissa: MantissaTable | None = None
     scoring: ScoringFunction | None = None
+    class_offsets: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.criterion not in SCORE_TIMINGS:
@@ -107,6 +109,7 @@ class Decision:
             exponential=exit_.exponential,
             mantissa=policy.mantissa,
             scoring=exit_.scoring,
+            class_offsets=exit_.class_offsets,
         )
 
     @property
@@ -123,7 +126,7 @@ class Decision:
     def score_latency(self) -> int:
         """Of them, those from the known maximum to the score."""
         again = self.interval + self._levels if self._timing.passes_over_classes else 0
-        return again + self._timing.depth
+        return again + self._timing.depth + int(self.class_offsets is not None)
 
     @property
     def samples(self) -> int:
@@ -153,6 +156,8 @@ class Decision:
                 roms.append(Rom("reciprocal", "ReciprocalFile", table.fraction + 1, self.mantissa.reciprocal))
             if self.scoring is not None:
                 parameters += _weights(self.scoring, table.fraction)
+        if self.class_offsets is not None:
+            parameters += [("ByClass", True), ("ClassOffsets", Bits.pack(self.class_offsets, 32))]
         return Instance("exit_decision", tuple(parameters), tuple(roms))
 
     @property

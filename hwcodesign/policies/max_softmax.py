@@ -41,7 +41,7 @@ class MaxSoftmax(Criterion):
     def threshold_value(self, code: int, inputs: ScoreInputs) -> float:
         # half a step inside, so that rounding cannot carry it over to the next code
         one = 1 << exponential_of(inputs).fraction
-        return min(1.0, one / (-code + 0.5)) if code != -one else 1.0
+        return min(1.0, one / (-code + 0.5)) if code < -one else 1.0
 
     def check(self, threshold: float, classes: int) -> None:
         require_range(threshold, 0.0, 1.0, self.name, self.unit)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from hwcodesign.errors import PolicyError
 from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.policies import class_offsets
 from hwcodesign.policies.criterion import (
     ALWAYS,
     NEVER,
@@ -42,6 +43,7 @@ class ExitDecision:
         threshold: in the criterion's unit; None at the last exit, and where it never leaves.
         threshold_code: the integer that a score is compared with; `NEVER` at the last exit.
         scoring: the weights of a learned criterion.
+        class_offsets: by which the score of a sample of each predicted class is lowered; None: by nothing.
     """
 
     logits: FixedPoint
@@ -50,6 +52,7 @@ class ExitDecision:
     threshold: Threshold
     threshold_code: int
     scoring: ScoringFunction | None = None
+    class_offsets: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -198,11 +201,33 @@ class ExitPolicy:
         ]
         return self.with_thresholds(values)
 
+    def with_class_codes(self, codes: Sequence[Sequence[int]]) -> ExitPolicy:
+        """The same policy at integer thresholds for each predicted class, C for each exit but the last.
+
+        Raises:
+            PolicyError: the criterion's score is not one that an offset could lower, or codes are too far apart.
+        """
+        require_offsets(self.criterion, self.classes)
+        registers, offsets = zip(*map(class_offsets.split, codes), strict=True) if codes else ((), ())
+        policy = self.with_codes(registers)
+        exits = tuple(
+            dataclasses.replace(exit_, class_offsets=own)
+            for exit_, own in zip(policy.exits, (*offsets, None), strict=True)
+        )
+        return dataclasses.replace(policy, exits=exits)
+
+    def class_codes(self, exit_index: int) -> tuple[int, ...]:
+        """Threshold code of each predicted class at one exit."""
+        exit_ = self.exits[exit_index]
+        return class_offsets.joined(exit_.threshold_code, exit_.class_offsets or (0,) * self.classes)
+
     def scores(
         self, exit_index: int, logits: Integers, agreements: Integers, history: History | None = None
     ) -> Integers:
         """(N,) scores of integer logits (N, C) at one exit; `history` is that of a learned criterion."""
-        return self.criterion.score(self._inputs(exit_index, logits, agreements, history))
+        scores = self.criterion.score(self._inputs(exit_index, logits, agreements, history))
+        offsets = self.exits[exit_index].class_offsets
+        return scores if offsets is None else scores - np.asarray(offsets, np.int64)[logits.argmax(axis=1)]
 
     def score_exits(self, logits: Sequence[Integers]) -> tuple[Integers, Integers]:
         """Labels and scores (K, N) of all exits, all of them computed, from their integer logits (N, C)."""
@@ -218,10 +243,18 @@ class ExitPolicy:
         self, exit_index: int, logits: Integers, agreements: Integers, history: History | None = None
     ) -> NDArray[np.bool_]:
         """(N,) what the float formula decides at this exit's threshold; `history` has its own earlier scores."""
-        threshold = self.exits[exit_index].threshold
+        leaves, threshold = np.zeros(len(logits), dtype=np.bool_), self.exits[exit_index].threshold
         if threshold is None:
-            return np.zeros(len(logits), dtype=np.bool_)
-        return self.criterion.float_leaves(self._inputs(exit_index, logits, agreements, history), threshold)
+            return leaves
+        inputs = self._inputs(exit_index, logits, agreements, history)
+        if self.exits[exit_index].class_offsets is None:
+            return self.criterion.float_leaves(inputs, threshold)
+        labels = logits.argmax(axis=1)
+        for label, code in enumerate(self.class_codes(exit_index)):
+            if code != NEVER:
+                own = self.criterion.threshold_value(code, inputs)
+                leaves |= (labels == label) & self.criterion.float_leaves(inputs, own)
+        return leaves
 
     def float_decisions(self, logits: Sequence[Integers]) -> NDArray[np.bool_]:
         """(K - 1, N) what the float formula decides at all exits but the last, all of them computed."""
@@ -275,6 +308,7 @@ class ExitPolicy:
                     "threshold_code": exit_.threshold_code,
                     "exponential": exit_.exponential.to_json() if exit_.exponential else None,
                     **({"scoring": exit_.scoring.to_json()} if exit_.scoring else {}),
+                    **({"class_offsets": list(exit_.class_offsets)} if exit_.class_offsets else {}),
                 }
                 for exit_ in self.exits
             ],
@@ -306,6 +340,7 @@ class ExitPolicy:
                     item["threshold"],
                     item["threshold_code"],
                     ScoringFunction.from_json(item["scoring"]) if learned else None,
+                    tuple(item["class_offsets"]) if "class_offsets" in item else None,
                 )
                 for item, temperature in zip(data["exits"], temperatures, strict=True)
             )
@@ -354,6 +389,18 @@ def _fitted_on(data: dict[str, Any]) -> FittedOn:
     """Read what `dataclasses.asdict` wrote; lists are tuples again."""
     fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
     return FittedOn(**fields)
+
+
+def require_offsets(criterion: Criterion, classes: int) -> None:
+    """Refuse thresholds by class where a score cannot be lowered by an offset.
+
+    Raises:
+        PolicyError: naming the criterion, or the number of classes.
+    """
+    if criterion.shared_threshold or criterion.learned:
+        raise PolicyError(f"{criterion.name} has no thresholds by class: they go with margin, max_softmax and entropy")
+    if classes > class_offsets.MOST_CLASSES:
+        raise PolicyError(f"thresholds by class are for at most {class_offsets.MOST_CLASSES} classes, not {classes}")
 
 
 def subnet_codes(exits: int, leave_at: int) -> tuple[int, ...]:

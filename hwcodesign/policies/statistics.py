@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +44,7 @@ class ExitStatistics:
         labels, scores = policy.score_exits(logits)
         return cls(scores, labels, np.asarray(truth), np.asarray(costs, np.float64))
 
-    @property
+    @cached_property
     def correct(self) -> NDArray[np.bool_]:
         """(K, N)"""
         return np.asarray(self.labels == self.truth)

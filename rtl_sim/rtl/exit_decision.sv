@@ -8,7 +8,8 @@
 // Interval: Folds cycles; in anytime mode at least 2.
 // Latency, from the cycle in which logits are accepted to the one in which `record_valid_o` rises, nothing stalling:
 //   Folds + clog2(PerCycle) + 4 + score latency, the latter
-//   margin, patience: 1;  max_softmax: Folds + clog2(PerCycle) + 5;  entropy, eenet: Folds + clog2(PerCycle) + 11.
+//   margin, patience: 1;  max_softmax: Folds + clog2(PerCycle) + 5;  entropy, eenet: Folds + clog2(PerCycle) + 11;
+//   1 more where scores are lowered by class.
 // `sample` is taken when the score is known, 2 cycles before the record is offered; it may come at any time before.
 //
 // A sample leaves when its score reaches the threshold of its bank; the last exit takes every sample. Each decision
@@ -40,6 +41,9 @@ module exit_decision import hwc_pkg::*; #(
   parameter string ReciprocalFile = "",
   parameter int unsigned MantissaBits = 10,
   parameter int unsigned Ln2 = 45426,
+  // 1: lower scores by an offset of the class chosen; with criteria that have a score before the sample's information
+  parameter bit ByClass = 1'b0,
+  parameter logic [Classes-1:0][31:0] ClassOffsets = '0,
   // Weights of eenet: see score_eenet, and past_scores for the last two
   parameter logic [Classes-1:0][17:0] ClassWeights = '0,
   parameter int TopWeight = 0,
@@ -102,6 +106,9 @@ module exit_decision import hwc_pkg::*; #(
   if (PerCycle < 1 || PerCycle > Classes) begin : gen_check_per_cycle
     $error("exit_decision %m: PerCycle=%0d is not in 1 to Classes=%0d", PerCycle, Classes);
   end
+  if (ByClass && (Criterion == "patience" || Criterion == "eenet")) begin : gen_check_by_class
+    $error("exit_decision %m: ByClass goes with margin, max_softmax and entropy, not with %s", Criterion);
+  end
   if (ExitIndex > 255) begin : gen_check_exit
     $error("exit_decision %m: ExitIndex=%0d has more than the 8 bits of a record", ExitIndex);
   end
@@ -161,11 +168,11 @@ module exit_decision import hwc_pkg::*; #(
   end
   wire logic [PerCycle-1:0][Width-1:0] late_lanes = folds_q[TopLatency-1];
 
-  // second pass
-  logic scored;
-  logic signed [31:0] score;
+  // second pass; the criterion's score and label, and those that decide
+  logic scored, decided;
+  logic signed [31:0] score, decisive;
   logic [7:0] agreements;
-  logic [LabelBits-1:0] label;
+  logic [LabelBits-1:0] label, decided_label;
 
   // what travels with the sample whose score is known
   logic sample_valid, sample_ready;
@@ -270,11 +277,22 @@ module exit_decision import hwc_pkg::*; #(
 `endif
   end
 
+  if (ByClass) begin : gen_by_class
+    class_offset #(.Classes(Classes), .LabelBits(LabelBits), .Offsets(ClassOffsets)) i_offset (
+      .clk_i, .rst_ni, .en_i(en), .valid_i(scored), .score_i(score), .label_i(label),
+      .valid_o(decided), .score_o(decisive), .label_o(decided_label)
+    );
+  end else begin : gen_for_all
+    assign decided       = scored;
+    assign decisive      = score;
+    assign decided_label = label;
+  end
+
   exit_verdict #(
     .LabelBits(LabelBits), .ExitIndex(ExitIndex), .IsLast(IsLast), .EveryCycle(Folds == 1), .ExtraBits(NextPastBits)
   ) i_verdict (
     .clk_i, .rst_ni, .threshold_i, .anytime_i,
-    .score_valid_i(scored), .en_o(en), .score_i(score), .label_i(label), .agreements_o(agreements),
+    .score_valid_i(decided), .en_o(en), .score_i(decisive), .label_i(decided_label), .agreements_o(agreements),
     .extra_i(next_past), .sample_valid_i(sample_valid), .sample_ready_o(sample_ready), .sample_data_i(sample),
     .record_valid_o, .record_ready_i, .record_data_o,
     .release_valid_o, .release_ready_i, .release_keep_o,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from hwcodesign.fixedpoint import FixedPoint
-from hwcodesign.policies import CRITERIA, ExitPolicy
+from hwcodesign.policies import CRITERIA, NEVER, ExitPolicy
 from hwcodesign.policies.scoring_function import LearnedWeights
 
 
@@ -33,8 +33,15 @@ def drawn_policy(
     classes: int,
     *,
     temperature: float | Sequence[float] = 1.0,
+    by_class: bool = False,
     seed: int = 0,
 ) -> ExitPolicy:
-    """A policy without thresholds."""
+    """A policy without thresholds; or with one of its own for each class, where a tenth of them never leaves."""
     learned = drawn_weights(classes, len(logits), seed) if CRITERIA[criterion].learned else None
-    return ExitPolicy.build(criterion, logits, classes, temperature=temperature, learned=learned)
+    policy = ExitPolicy.build(criterion, logits, classes, temperature=temperature, learned=learned)
+    if not by_class:
+        return policy
+    rng = np.random.default_rng(seed)
+    low, high = (0, 4) if criterion == "margin" else (-(2**17), -(2**10))
+    codes = rng.integers(low, high, (len(logits) - 1, classes))
+    return policy.with_class_codes(np.where(rng.random(codes.shape) < 0.1, NEVER, codes).tolist())

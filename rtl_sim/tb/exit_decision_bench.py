@@ -21,7 +21,13 @@ from hwcodesign.policies.criterion import History
 
 CASE = json.loads(os.environ["HWC_CASE"])
 LOGITS = FixedPoint.from_json(CASE["logits"])
-POLICY = drawn_policy(CASE["criterion"], [LOGITS] * CASE["exits"], CASE["classes"], temperature=CASE["temperature"])
+POLICY = drawn_policy(
+    CASE["criterion"],
+    [LOGITS] * CASE["exits"],
+    CASE["classes"],
+    temperature=CASE["temperature"],
+    by_class=CASE["by_class"],
+)
 EXIT = CASE["exit_index"]
 UNIT = Decision.of(POLICY, EXIT, CASE["per_cycle"])
 SAMPLES = 60

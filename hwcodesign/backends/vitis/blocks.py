@@ -219,8 +219,12 @@ def _decision(accelerator: Accelerator, k: int, board: Board, *, last: bool) -> 
     policy, head = accelerator.policy, accelerator.heads[k]
     name = f"decision{k}"
     exit_ = policy.exits[k]
+    criterion = f"hwc::{policy.criterion_name}"
     tables = _tables(name, accelerator, k) if policy.criterion.needs_exponential else ""
     tables += _scoring(name, exit_.scoring, exit_.exponential) if exit_.scoring and exit_.exponential else ""
+    if exit_.class_offsets is not None:
+        criterion = f"hwc::by_class<{criterion}>"
+        tables += _offsets(name, exit_.class_offsets)
     text = f"""\
 typedef {beat_type(head.output_format, head.output_shape)} {name}_logits_t;
 {tables}
@@ -229,10 +233,11 @@ struct {name}_config {{
     static const unsigned exit_index = {k};
     static const bool is_last = {str(last).lower()};
     static const unsigned reuse_factor = 1; // all logits in one cycle
-    typedef hwc::{policy.criterion_name} criterion;
+    typedef {criterion} criterion;
 """
-    text += f"    typedef {name}_tables tables;\n" if tables else ""
+    text += f"    typedef {name}_tables tables;\n" if exit_.exponential else ""
     text += f"    typedef {name}_scoring scoring;\n" if exit_.scoring else ""
+    text += f"    typedef {name}_offsets offsets;\n" if exit_.class_offsets is not None else ""
     text += "};\n"
     logits, samples = _stream("logits", f"{name}_logits_t"), _stream("sample_in", sample_type(policy, k))
     records = _stream("records", "hwc::record_t")
@@ -256,6 +261,8 @@ struct {name}_config {{
     )
     comment = f"Decides by {policy.criterion_name} ({policy.criterion.unit}) whether a sample leaves at exit {k}"
     includes = [f"criteria/{policy.criterion_name}.h", "exit_decision.h"]
+    if exit_.class_offsets is not None:
+        includes.insert(0, "criteria/by_class.h")
     return _block(top, includes, text, board, step=False, comment=comment)
 
 
@@ -304,6 +311,12 @@ def _scoring(name: str, scoring: ScoringFunction, table: ExponentialTable) -> st
     for key, index, entries, meaning in roms:
         lines += ["", *_rom(key, index, entries, str(len(entries)), meaning, entry="int")]
     return "\n".join([*lines, "};", ""])
+
+
+def _offsets(name: str, offsets: Sequence[int]) -> str:
+    """What scores are lowered by."""
+    rom = _rom("offset", "c", offsets, str(len(offsets)), "of the class chosen", entry="int")
+    return "\n".join(["", f"struct {name}_offsets {{", *rom, "};", ""])
 
 
 def _rom(
