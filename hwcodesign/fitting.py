@@ -261,6 +261,14 @@ def _fitting_split(
         raise PolicyError(
             f"fitting label {wrong[0]} is not a class: the network has classes 0 to {network.classes - 1}"
         )
+    missing = sorted(set(range(network.classes)) - set(labels.tolist()))
+    if missing:
+        names = ", ".join(map(str, missing[:5])) + (", …" if len(missing) > 5 else "")
+        warnings.warn(
+            f"{len(missing)} of {network.classes} classes are not in the fitting split ({names}): nothing is known of "
+            "how sure the network may be of them",
+            stacklevel=3,
+        )
     return codes, labels
 
 

@@ -176,9 +176,10 @@ def _fit_budget(
     starts = sorted(feasible, key=lambda point: -point.accuracy)
     if start is not None:
         starts.insert(0, evaluate(statistics, start))
-    if spend:
-        starts.insert(0, max(feasible, key=lambda point: point.cost))
-    return _refine(statistics, starts, objective)
+    if spend:  # nearest to the budget from below, and from above, where one threshold may bring the cost down to it
+        nearest = sorted(curve, key=lambda point: abs(point.cost - budget))
+        starts = nearest[:_STARTS] + starts
+    return _refine(statistics, starts, objective, 2 * _STARTS if spend else _STARTS)
 
 
 def _fit_accuracy(
@@ -228,9 +229,11 @@ def largest_drop(
     return np.asarray(shifted + NormalDist().inv_cdf(confidence) * np.sqrt(variance))
 
 
-def _refine(statistics: ExitStatistics, starts: list[OperatingPoint], objective: _Objective) -> OperatingPoint:
-    """Constrained sweeps from the best few points of the curve; the best of their ends."""
-    ends = [evaluate(statistics, _descend(statistics, start.codes, objective)) for start in starts[:_STARTS]]
+def _refine(
+    statistics: ExitStatistics, starts: list[OperatingPoint], objective: _Objective, most: int = _STARTS
+) -> OperatingPoint:
+    """Constrained sweeps from the first few points; the best of their ends."""
+    ends = [evaluate(statistics, _descend(statistics, start.codes, objective)) for start in starts[:most]]
     values = [float(objective(_splits_of(statistics, end))[0]) for end in ends]
     return ends[int(np.argmax(values))]
 

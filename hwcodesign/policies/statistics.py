@@ -37,10 +37,18 @@ class ExitStatistics:
         """Score integer logits (K arrays of (N, C)) with a policy's criterion and tables.
 
         Raises:
-            PolicyError: as many costs as exits are needed.
+            PolicyError: as many costs as exits are needed, and integer logits, one row a sample.
         """
         if len(costs) != len(logits):
             raise PolicyError(f"{len(costs)} costs for {len(logits)} exits: give one per exit")
+        for k, z in enumerate(logits):
+            if not np.issubdtype(z.dtype, np.integer):
+                raise PolicyError(f"logits of exit {k} are {z.dtype}: a policy decides on integers, and NaN is none")
+            if z.shape != (len(truth), policy.classes) or not len(truth):
+                raise PolicyError(
+                    f"logits of exit {k} have shape {z.shape}: give {policy.classes} for each of {len(truth)} labels, "
+                    "and one sample at least"
+                )
         labels, scores = policy.score_exits(logits)
         return cls(scores, labels, np.asarray(truth), np.asarray(costs, np.float64))
 
