@@ -3,7 +3,9 @@
 An early exit compares pooled features f with the mean of each class in the training split; the nearest is its answer.
 Since |f - m_c|^2 = |f|^2 - 2 (m_c . f - |m_c|^2 / 2), and |f|^2 is the same for all classes, the nearest mean has the
 largest m_c . f - |m_c|^2 / 2: a linear layer. Average pooling is linear too, so that it goes into the layer's weights,
-and hardware has an ordinary linear head whose logits are half the squared distances, negated, up to |f|^2.
+and hardware has an ordinary linear head whose logits are half the squared distances, negated, up to |f|^2. The paper's
+softmax is of distances that are not squared, each divided by its class' mean; here the criterion's temperature does the
+scaling (`fit_policy(..., calibrate=True)`).
 """
 
 from __future__ import annotations
