@@ -31,9 +31,9 @@ from hwcodesign.policies import (
 )
 from hwcodesign.policies.allocation import quota_codes, tilted
 from hwcodesign.policies.calibration import expected_calibration_error, fit_temperature, require_softmax
+from hwcodesign.policies.class_offsets import require_offsets
 from hwcodesign.policies.class_thresholds import fit_by_class
 from hwcodesign.policies.criterion import criterion_named
-from hwcodesign.policies.policy import require_offsets
 from hwcodesign.policies.tables import Integers
 
 

@@ -122,6 +122,25 @@ def test_a_fit_by_class_is_at_least_as_good_as_one_threshold_for_all(seed: int, 
         assert point.cost <= plain.cost
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_a_point_is_what_its_codes_give_where_classes_are_many_and_samples_few(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    logits = [rng.integers(-60, 60, (50, 20)) for _ in range(3)]
+    policy = ExitPolicy.build("margin", [LOGITS] * 3, 20)
+    # the first exit is mostly right: the best is often to let all of a class leave there
+    truth = np.where(rng.random(50) < 0.8, logits[0].argmax(axis=1), rng.integers(0, 20, 50))
+    if seed % 2:  # no exit is ever right
+        truth = np.full(50, -1)
+    statistics = ExitStatistics.of(policy, logits, truth, [0.1, 0.1 + 1 / 3, 1 + 1 / 7])
+    some = evaluate(statistics, [int(np.median(row)) for row in statistics.scores[:-1]]).cost
+    for budget, spend in ((0.3, True), (some, True), (some, False), (0.8, True)):
+        codes, point = fit_by_class(policy, statistics, budget=budget, spend=spend)
+        accuracy, cost = by_brute_force(statistics, codes)
+        assert (point.accuracy, f"{point.cost:.12f}") == (accuracy, f"{cost:.12f}"), f"seed {seed}"
+        assert point.cost <= budget
+        assert min(map(min, codes)) >= 0, f"seed {seed}: no margin is negative"
+
+
 def test_a_class_that_no_sample_was_given_has_the_median_threshold() -> None:
     logits, truth = answers(0)
     for z in logits:

@@ -135,6 +135,11 @@ def test_a_budget_that_only_some_criteria_can_meet_still_gives_a_report(tmp_path
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        (
+            "policy=hw.PolicySettings('margin', budget=0.5, calibrate=True)",
+            "temperature of a softmax, and margin looks at",
+        ),
+        ("policy=hw.PolicySettings('eenet', budget=0.5, class_thresholds=True)", "eenet has no thresholds by class"),
         ("policy=hw.PolicySettings(accuracy_drop=1.5)", "accuracy_drop 1.5 is not in 0..1"),
         ("policy=hw.PolicySettings(accuracy_drop=0.1, confidence=2)", "confidence 2 goes with accuracy_drop"),
         ("policy=hw.PolicySettings(budget=0.5, thresholds=(1, 1))", "give exactly one of accuracy_drop, budget and"),

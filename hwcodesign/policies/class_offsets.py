@@ -9,12 +9,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hwcodesign.errors import PolicyError
-from hwcodesign.policies.criterion import NEVER
+from hwcodesign.policies.criterion import NEVER, Criterion
 
 #: Offset of a class that never leaves: no score lowered by it reaches a threshold that a sample could.
 FAR = 2**30
 #: Most classes whose scores, lowered by an offset, fit 32 bits under every criterion.
 MOST_CLASSES = 2**13
+
+
+def require_offsets(criterion: Criterion, classes: int) -> None:
+    """Refuse thresholds by class where a score cannot be lowered by an offset.
+
+    Raises:
+        PolicyError: naming the criterion, or the number of classes.
+    """
+    if criterion.shared_threshold or criterion.learned:
+        raise PolicyError(f"{criterion.name} has no thresholds by class: they go with margin, max_softmax and entropy")
+    if classes > MOST_CLASSES:
+        raise PolicyError(f"thresholds by class are for at most {MOST_CLASSES} classes, not {classes}")
 
 
 def median(codes: Sequence[int]) -> int:

@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwcodesign.policies.class_offsets import median
-from hwcodesign.policies.criterion import NEVER
+from hwcodesign.policies.criterion import ALWAYS, NEVER
 from hwcodesign.policies.fitting import PRICES, OperatingPoint, cost_curve, evaluate, fit
 from hwcodesign.policies.policy import ExitPolicy
 from hwcodesign.policies.statistics import ExitStatistics
 from hwcodesign.policies.tables import Integers
 
-#: Below every score: a sample does not leave by another class' threshold.
-_OTHER_CLASS = -(2**40)
+#: Below every threshold code: a sample cannot leave by another class' threshold.
+_OTHER_CLASS = ALWAYS - 1
 _MAX_SWEEPS = 10
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwcodesign.errors import PolicyError
-from hwcodesign.policies.criterion import NEVER, Threshold
+from hwcodesign.policies.criterion import ALWAYS, NEVER, Threshold
 from hwcodesign.policies.policy import ExitPolicy
 from hwcodesign.policies.statistics import ExitStatistics
 
@@ -267,7 +267,8 @@ def _best_threshold(statistics: ExitStatistics, codes: Sequence[int], k: int, ob
     samples = np.arange(len(taken))
     right = statistics.correct[taken, samples]
     cost = statistics.costs[taken]
-    reach = np.flatnonzero(taken > k)  # with exit k closed, whoever gets past it has reached it
+    # with exit k closed, whoever gets past it has reached it; a score below all codes can leave by none
+    reach = np.flatnonzero((taken > k) & (statistics.scores[k] >= ALWAYS))
     order = reach[np.argsort(-statistics.scores[k, reach], kind="stable")]
     scores = statistics.scores[k, order]
     gained = np.cumsum(statistics.correct[k, order].astype(np.float64) - right[order])

@@ -207,7 +207,7 @@ class ExitPolicy:
         Raises:
             PolicyError: the criterion's score is not one that an offset could lower, or codes are too far apart.
         """
-        require_offsets(self.criterion, self.classes)
+        class_offsets.require_offsets(self.criterion, self.classes)
         registers, offsets = zip(*map(class_offsets.split, codes), strict=True) if codes else ((), ())
         policy = self.with_codes(registers)
         exits = tuple(
@@ -389,18 +389,6 @@ def _fitted_on(data: dict[str, Any]) -> FittedOn:
     """Read what `dataclasses.asdict` wrote; lists are tuples again."""
     fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
     return FittedOn(**fields)
-
-
-def require_offsets(criterion: Criterion, classes: int) -> None:
-    """Refuse thresholds by class where a score cannot be lowered by an offset.
-
-    Raises:
-        PolicyError: naming the criterion, or the number of classes.
-    """
-    if criterion.shared_threshold or criterion.learned:
-        raise PolicyError(f"{criterion.name} has no thresholds by class: they go with margin, max_softmax and entropy")
-    if classes > class_offsets.MOST_CLASSES:
-        raise PolicyError(f"thresholds by class are for at most {class_offsets.MOST_CLASSES} classes, not {classes}")
 
 
 def subnet_codes(exits: int, leave_at: int) -> tuple[int, ...]:
