@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from hwcodesign import layers
 from hwcodesign.backends.conversion import LayerSettings
 from hwcodesign.data import Dataset
 from hwcodesign.errors import MismatchError, ToolError
+from hwcodesign.fitting import float_disagreement
 from hwcodesign.kernels import Conv2D, Dense
 from hwcodesign.runtime.records import RECORD_DTYPE
 from hwcodesign.simulation.verilator import find_verilator
@@ -72,6 +75,28 @@ def test_the_rtl_of_a_generated_network_agrees_and_takes_the_cycles_that_were_pr
     agreements = [line.agreement for line in rtl_lines(1, first=seed)]
     assert [a for a in agreements if a.mismatches] == []
     assert {a.backends for a in agreements} == {("prediction", "rtl"), ("brevitas", "rtl")}
+
+
+@needs_gxx
+@needs_verilator
+@pytest.mark.skipif("HWCODESIGN_CAMPAIGN" not in os.environ, reason="one of a campaign's many builds")
+@pytest.mark.parametrize(
+    "settings",
+    [{"criterion": "eenet"}, {"criterion": "max_softmax", "class_thresholds": True}, {"criterion": "entropy"}],
+    ids=lambda settings: str(settings["criterion"]),
+)
+def test_a_policy_fitted_to_a_trained_network_decides_alike_everywhere(
+    trained_network: hw.MultiExitNetwork, digits_data: Dataset, tmp_path: Path, settings: dict[str, Any]
+) -> None:
+    fitting, images = digits_data.fitting, digits_data.test.images
+    policy = hw.fit_policy(trained_network, (fitting.images, fitting.labels), budget=0.6, calibrate=True, **settings)
+    design = hw.compile(trained_network, policy, out=tmp_path / "design", reuse=16)
+    expected = brevitas_records(design, trained_network.logits(images))
+    assert len(set(expected["exit"].tolist())) == 3
+    disagreement = float_disagreement(policy, trained_network.logits(images))
+    print(f"{settings}: {np.bincount(expected['exit'])} leave, float formula differs on {disagreement:.3%}")
+    for on in ("software", "csim", "rtl"):
+        assert compare_records(on, design.run(images, on), expected, "brevitas", "records").mismatches == 0
 
 
 @needs_gxx

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from collections import Counter
@@ -14,10 +15,12 @@ from numpy.typing import NDArray
 
 from hwcodesign.errors import PolicyError
 from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.kernels.decision import Decision
 from hwcodesign.policies import NEVER, ExitPolicy, ExitStatistics, evaluate
 from hwcodesign.policies.allocation import quota_codes, tilted
 from hwcodesign.policies.scoring_function import WEIGHT_BITS, LearnedWeights, quantise
 from hwcodesign.policies.tables import FRACTION_BITS
+from rtl_sim.tb import small_accelerators as small
 from rtl_sim.tb.drawn_policies import drawn_policy, drawn_weights
 
 LOGITS = FixedPoint(8, 5)
@@ -173,6 +176,26 @@ def test_a_policy_file_is_byte_identical_after_reading_and_writing() -> None:
     del data["exits"][1]["scoring"]
     with pytest.raises(PolicyError, match=r"the policy file is incomplete \(KeyError\('scoring'\)\)"):
         ExitPolicy.from_json(data)
+
+
+def test_a_decision_unit_without_its_weights_is_refused() -> None:
+    unit = Decision.of(drawn_policy("eenet", [LOGITS] * 2, 4), 1, 2)
+    with pytest.raises(PolicyError, match="criterion 'eenet' misses its weights at exit 1"):
+        dataclasses.replace(unit, scoring=None)
+    with pytest.raises(PolicyError, match="criterion 'eenet' misses its tables at exit 1"):
+        dataclasses.replace(unit, mantissa=None)
+
+
+def test_the_configuration_hash_knows_weights_and_offsets_but_no_thresholds() -> None:
+    plain = small.plain("plain", exits=2, criterion="max_softmax")
+    formats = [exit_.logits for exit_ in plain.policy.exits]
+    first, other = (drawn_policy("eenet", formats, 3, seed=seed) for seed in (1, 2))
+    by_class = plain.policy.with_class_codes([[-70_000, -80_000, NEVER]])
+    policies = [plain.policy, first, other, by_class, drawn_policy("max_softmax", formats, 3, temperature=[1.0, 2.0])]
+    hashes = [dataclasses.replace(plain, policy=policy).configuration_hash for policy in policies]
+    assert len(set(hashes)) == len(policies)
+    moved = first.with_codes([12345])
+    assert dataclasses.replace(plain, policy=moved).configuration_hash == hashes[1]
 
 
 # --- allocation ---
