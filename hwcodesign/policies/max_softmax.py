@@ -3,8 +3,8 @@
 p_max = 1 / sum_c e^(-u d_c) >= tau exactly when sum_c e^(-u d_c) <= 1 / tau; the sum is that of the
 table's integers, the score its negative.
 
-With a threshold above one half it is the rule of CDLN (Panda et al. 2016) too, that one class is as sure as asked and no
-other is, since no two probabilities are above one half.
+With a threshold above one half it is the rule of CDLN (Panda et al. 2016) too, that one class is as sure as asked and
+no other is, since no two probabilities are above one half.
 """
 
 from __future__ import annotations

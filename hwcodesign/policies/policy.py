@@ -86,6 +86,16 @@ class FittedOn:
     calibration_error: tuple[float, ...] = ()
     calibration_error_before: tuple[float, ...] = ()
 
+    def to_json(self) -> dict[str, Any]:
+        """Plain data; what calibration said only where there was one."""
+        data = dataclasses.asdict(self)
+        return {key: value for key, value in data.items() if value or not key.startswith("calibration")}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> FittedOn:
+        fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+        return cls(**fields)
+
 
 @dataclass(frozen=True)
 class ExitPolicy:
@@ -313,7 +323,7 @@ class ExitPolicy:
                 for exit_ in self.exits
             ],
             "mantissa": self.mantissa.to_json() if self.mantissa else None,
-            "fitted_on": dataclasses.asdict(self.fitted_on),
+            "fitted_on": self.fitted_on.to_json(),
         }
 
     @classmethod
@@ -345,7 +355,7 @@ class ExitPolicy:
                 for item, temperature in zip(data["exits"], temperatures, strict=True)
             )
             mantissa = MantissaTable.from_json(data["mantissa"]) if data["mantissa"] else None
-            return cls(data["criterion"], data["classes"], exits, mantissa, _fitted_on(data["fitted_on"]))
+            return cls(data["criterion"], data["classes"], exits, mantissa, FittedOn.from_json(data["fitted_on"]))
         except (KeyError, TypeError) as error:
             raise PolicyError(f"the policy file is incomplete ({error!r}): fit the policy again") from None
 
@@ -383,12 +393,6 @@ def _scoring(
             f"weights of {shapes} classes and earlier exits are not those of {classes} classes and {exits} exits"
         )
     return quantise(learned, FRACTION_BITS)
-
-
-def _fitted_on(data: dict[str, Any]) -> FittedOn:
-    """Read what `dataclasses.asdict` wrote; lists are tuples again."""
-    fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
-    return FittedOn(**fields)
 
 
 def subnet_codes(exits: int, leave_at: int) -> tuple[int, ...]:
