@@ -52,8 +52,11 @@ def slow_scores(policy: ExitPolicy, logits: Sequence[Sequence[int]]) -> list[int
         dot += function.top * 2**table.fraction + function.nats * sum(table.weighted[i] for i in index)
         exponent = total.bit_length() - 1 - table.fraction
         m = (total * 2**tables.mantissa_bits) // 2 ** (table.fraction + exponent) - 2**tables.mantissa_bits
-        quotient = dot * tables.reciprocal[m] // 2 ** (table.fraction + exponent)
-        nats = exponent * tables.ln2 + tables.logarithm[m]
+        cell = 2 ** (table.fraction - tables.mantissa_bits)
+        slope = tables.reciprocal[m] * (total // 2**exponent % cell - cell // 2)
+        reciprocal = tables.reciprocal[m] - tables.reciprocal[m] * slope // 4**table.fraction
+        quotient = dot * reciprocal // 2 ** (table.fraction + exponent)
+        nats = exponent * tables.ln2 + tables.logarithm[m] + slope // 2**table.fraction
         own = (quotient + function.nats * nats) // 2 ** function.drop(table.fraction)
         past = sum(w * s // 2**function.earlier_fraction for w, s in zip(function.earlier, scores, strict=True))
         most = max(Counter(labels[: k + 1]).values())

@@ -101,6 +101,35 @@ MUTATIONS = [
     Mutation(
         "mantissa-bit", "criteria/exponential.h", "normal = sum >> e", "normal = sum >> (e / 2)", "decision_entropy"
     ),
+    Mutation("cell-left-edge", "criteria/exponential.h", " - ((1u << skipped) / 2)", "", "decision_eenet_first"),
+    Mutation(
+        "own-score-truncated",
+        "criteria/eenet.h",
+        "own >> scoring::drop",
+        "own / (1 << scoring::drop)",
+        "decision_eenet",
+    ),
+    Mutation("vote-of-itself", "criteria/eenet.h", "b < exits", "b + 1 < exits", "decision_eenet"),
+    Mutation(
+        "earlier-score-lost",
+        "criteria/eenet.h",
+        "a < CONFIG_T::exit_index)",
+        "a + 1 < CONFIG_T::exit_index)",
+        "decision_eenet",
+    ),
+    Mutation(
+        "class-weight-shared", "criteria/eenet.h", "scoring::classes(c)", "scoring::classes(0)", "decision_eenet_last"
+    ),
+    Mutation("entropy-half", "criteria/eenet.h", "dot += nats * weighted_sum", "dot += nats", "decision_eenet_first"),
+    Mutation("past-shifted", "exit_decision.h", "next.past[k] = past[k]", "next.past[k] = past[0]", "decision_eenet"),
+    Mutation(
+        "score-forgotten",
+        "exit_decision.h",
+        "verdict.past[earlier].score = score",
+        "verdict.past[earlier].score = 0",
+        "decision_eenet_first",
+    ),
+    Mutation("offset-of-first", "criteria/by_class.h", "offset(top.label)", "offset(0)", "decision_by_class"),
     Mutation("beat-lost", "stream_fork.h", "i < CONFIG_T::beats", "i < CONFIG_T::beats - 1", "fork"),
     Mutation(
         "wrong-side",

@@ -101,9 +101,12 @@ int64_t reference_score(tag<hwc::eenet>, const integers &logits, int64_t, const 
     unsigned e = 0;
     while (sum >= one << (e + 1))
         e += 1;
-    const int64_t m = ((sum >> e) - one) / (one >> tables::mantissa_bits);
-    const int64_t logarithm = e * int64_t(tables::ln2) + tables::logarithm(m);
-    const int64_t mean = floor_shift(dot * tables::reciprocal(m), tables::fraction + e);
+    const int64_t cell = one >> tables::mantissa_bits;
+    const int64_t m = ((sum >> e) - one) / cell;
+    const int64_t slope = tables::reciprocal(m) * ((sum >> e) % cell - cell / 2);
+    const int64_t reciprocal = tables::reciprocal(m) - floor_shift(tables::reciprocal(m) * slope, 2 * tables::fraction);
+    const int64_t logarithm = e * int64_t(tables::ln2) + tables::logarithm(m) + floor_shift(slope, tables::fraction);
+    const int64_t mean = floor_shift(dot * reciprocal, tables::fraction + e);
     int64_t score = floor_shift(mean + nats * logarithm, scoring::drop);
     long most = 0;
     for (unsigned k = 0; k < exits.size(); k++) {

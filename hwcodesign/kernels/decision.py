@@ -38,7 +38,7 @@ SCORE_TIMINGS = {
     "patience": ScoreTiming(1, passes_over_classes=False),
     "max_softmax": ScoreTiming(5, passes_over_classes=True),
     "entropy": ScoreTiming(11, passes_over_classes=True),
-    "eenet": ScoreTiming(11, passes_over_classes=True),
+    "eenet": ScoreTiming(13, passes_over_classes=True),
 }
 #: Criteria that read the logarithm and reciprocal tables.
 _LOGARITHMIC = ("entropy", "eenet")

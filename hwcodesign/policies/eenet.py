@@ -33,12 +33,11 @@ class EENet(Criterion):
         if tables is None:
             raise TypeError("eenet reads a mantissa table and was given none")
         exponentials, weighted = table.entries(inputs.logits)
-        exponent, mantissa = tables.split(exponentials.sum(axis=1))
+        exponent, reciprocal, nats = tables.interpolated(exponentials.sum(axis=1))
         dot = exponentials @ np.asarray(function.classes, np.int64)
         dot += (function.top << table.fraction) + function.nats * weighted.sum(axis=1)
-        quotient = (dot * np.asarray(tables.reciprocal, np.int64)[mantissa]) >> (table.fraction + exponent)
-        logarithm = exponent * tables.ln2 + np.asarray(tables.logarithm, np.int64)[mantissa]
-        own = (quotient + function.nats * logarithm) >> function.drop(table.fraction)
+        quotient = (dot * reciprocal) >> (table.fraction + exponent)
+        own = (quotient + function.nats * nats) >> function.drop(table.fraction)
         past = inputs.history.scores * np.asarray(function.earlier, np.int64) >> function.earlier_fraction
         most = _most_votes(inputs.history, inputs.logits.argmax(axis=1))
         votes = np.asarray(function.votes, np.int64)[most - 1]

@@ -10,11 +10,12 @@ its own score s_j:
 
 and sigmoid(s_k) is the probability that exit k is right. The sigmoid rises, so that s_k is compared without it.
 
-The integers, with the tables of `policies.tables` at F bits, S = sum_c E[d_c], e and m its exponent and mantissa,
+The integers, with the tables of `policies.tables` at F bits, S = sum_c E[d_c], e its exponent, R' and L' its
+interpolated reciprocal and logarithm (`MantissaTable.interpolated`; without, sure samples would all look alike),
 W = sum_c G[d_c] and n as above:
 
     D     = sum_c classes_c E[d_c] + top 2^F + nats W
-    own   = ((D R[m] >> (F + e)) + nats (e ln 2 + L[m])) >> drop
+    own   = ((D R' >> (F + e)) + nats L') >> drop
     score = own + votes[n - 1] + sum_j (earlier_j score_j >> V)
 
 since y_c = E[d_c] / S, a_max = 2^F / S, and the entropy in nats is ln(S / 2^F) + W / S. `nats` is -certainty / ln C;

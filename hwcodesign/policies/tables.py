@@ -150,6 +150,20 @@ class MantissaTable:
         mantissa = ((sums >> exponent) - (1 << self.fraction)) >> (self.fraction - self.mantissa_bits)
         return exponent, mantissa
 
+    def interpolated(self, sums: Integers) -> tuple[Integers, Integers, Integers]:
+        """Exponent e, reciprocal 2^F (2^(F + e) / S) and logarithm 2^F ln(S / 2^F) of each S, all (N,).
+
+        With r the distance of S / 2^e from the middle of its cell, in units of 2^-F, the first terms of both series:
+        R' = R[m] - (R[m] (R[m] r) >> 2F) and L' = e ln 2 + L[m] + (R[m] r >> F).
+        """
+        exponent, mantissa = self.split(sums)
+        cell = 1 << (self.fraction - self.mantissa_bits)
+        rest = ((sums >> exponent) & (cell - 1)) - cell // 2
+        reciprocal = np.asarray(self.reciprocal, np.int64)[mantissa]
+        slope = reciprocal * rest
+        logarithm = exponent * self.ln2 + np.asarray(self.logarithm, np.int64)[mantissa] + (slope >> self.fraction)
+        return exponent, reciprocal - (reciprocal * slope >> 2 * self.fraction), logarithm
+
     def to_json(self) -> dict[str, Any]:
         return {
             "fraction": self.fraction,
