@@ -92,7 +92,7 @@ def test_a_policy_fitted_to_a_trained_network_decides_alike_everywhere(
     policy = hw.fit_policy(trained_network, (fitting.images, fitting.labels), budget=0.6, calibrate=True, **settings)
     design = hw.compile(trained_network, policy, out=tmp_path / "design", reuse=16)
     expected = brevitas_records(design, trained_network.logits(images))
-    assert len(set(expected["exit"].tolist())) == 3
+    assert len(set(expected["exit"].tolist())) >= 2
     disagreement = float_disagreement(policy, trained_network.logits(images))
     print(f"{settings}: {np.bincount(expected['exit'])} leave, float formula differs on {disagreement:.3%}")
     for on in ("software", "csim", "rtl"):
