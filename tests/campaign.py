@@ -24,7 +24,6 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from hwcodesign.files import sha256, sha256_file, write_json, write_text
-from hwcodesign.policies import CRITERIA
 from hwcodesign.verification import Agreement, require_agreement
 from tests.campaign_document import document
 from tests.comparisons import Line, criterion_lines, generated_lines, recipe_lines, rtl_lines
@@ -137,6 +136,7 @@ def main() -> None:
     start = time.perf_counter()
     results = options.results / _digest()
     wanted = parts(options)
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # parts fill the cores; threads that wait for one another would spin
     lines: dict[str, list[Line | StressLine]] = {}
     # new processes, not copies: libraries with threads do not survive being copied
     with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:

@@ -22,12 +22,16 @@ from hwcodesign.pipeline import (
     verify,
     write_report,
 )
-from hwcodesign.policies import CRITERIA, ExitPolicy, ExitStatistics, cost_curve
+from hwcodesign.policies import CRITERIA, ExitPolicy, ExitStatistics, cost_curve, evaluate
+from hwcodesign.policies.class_thresholds import fit_by_class
 from hwcodesign.simulation.measurement import measure_exits
 from hwcodesign.verification import Agreement, brevitas_outputs, brevitas_records, compare_outputs, compare_records
+from rtl_sim.tb.drawn_policies import drawn_policy
 from tests.generated_networks import generate
 
 BACKENDS = ("software", "csim", "rtl")
+#: Every criterion, and one whose thresholds differ by class.
+VARIANTS = (*sorted(CRITERIA), "max_softmax by class")
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ def verify_network(
     settings: hw.CompileSettings | None = None,
     segments: bool = True,
 ) -> Iterator[Agreement]:
-    """Compare Brevitas with other backends: every logit once, every record for each criterion, and cycles.
+    """Compare Brevitas with other backends: every logit once, every record for each of `VARIANTS`, and cycles.
 
     Thresholds are those of a middle point of the criterion's own curve on `fitting`, so that samples leave at several
     exits where the criterion can have it so. Segments are the same under every criterion: the first compares them,
@@ -59,7 +63,7 @@ def verify_network(
     reference = brevitas_outputs(network, images)
     logits = [reference[f"head{k}"] for k in range(network.exits)]
     hardware = settings or hw.CompileSettings()
-    for number, name in enumerate(criteria or sorted(CRITERIA)):
+    for number, name in enumerate(criteria or VARIANTS):
         design = hw.compile(
             network,
             _middle_policy(network, name, fitting),
@@ -97,7 +101,8 @@ def _middle_policy(
     network: hw.MultiExitNetwork, criterion: str, fitting: tuple[NDArray[Any], NDArray[np.int64]]
 ) -> ExitPolicy:
     _, heads = network.boundaries()
-    policy = ExitPolicy.build(criterion, [head.format for head in heads], network.classes)
+    criterion, _, by_class = criterion.partition(" ")
+    policy = drawn_policy(criterion, [head.format for head in heads], network.classes)
     statistics = ExitStatistics.of(policy, network.logits(fitting[0]), fitting[1], network.costs().shares)
     if CRITERIA[criterion].shared_threshold:
         return policy.with_thresholds([1.0] * (network.exits - 1))
@@ -107,6 +112,9 @@ def _middle_policy(
         if len(curve) < 3
         else curve[len(curve) // 2].codes
     )
+    if by_class:
+        middle = evaluate(statistics, codes).cost
+        return policy.with_class_codes(fit_by_class(policy, statistics, budget=middle)[0])
     return policy.with_codes(codes)
 
 
@@ -124,7 +132,7 @@ def rtl_lines(seed: int) -> Iterator[Line]:
     """Lines of a generated network in RTL; criteria take turns, reuse is random."""
     drawn = generate(seed)
     reuse = int(np.random.default_rng(seed).choice([1, 2, 3, 4, 6, 8, 12, 16, 32]))
-    criterion = sorted(CRITERIA)[seed % len(CRITERIA)]
+    criterion = VARIANTS[seed % len(VARIANTS)]
     with tempfile.TemporaryDirectory() as folder:
         for agreement in verify_network(
             drawn.network,

@@ -168,12 +168,17 @@ def test_a_budget_that_only_some_criteria_can_meet_still_gives_a_report(tmp_path
         pytest.skip("g++ is not installed: the main job compiles C++")
     done = hwcodesign(tmp_path, "run", "budget.py", "--json")
     assert done.returncode == 0, done.stderr
-    assert sorted(json.loads(done.stdout)["criteria"]) == ["entropy", "margin", "max_softmax"]
+    assert sorted(json.loads(done.stdout)["criteria"]) == ["eenet", "entropy", "margin", "max_softmax"]
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        (
+            "policy=hw.PolicySettings('margin', budget=0.5, calibrate=True)",
+            "temperature of a softmax, and margin looks at",
+        ),
+        ("policy=hw.PolicySettings('eenet', budget=0.5, class_thresholds=True)", "eenet has no thresholds by class"),
         ("policy=hw.PolicySettings(accuracy_drop=1.5)", "accuracy_drop 1.5 is not in 0..1"),
         ("policy=hw.PolicySettings(accuracy_drop=0.1, confidence=2)", "confidence 2 goes with accuracy_drop"),
         ("policy=hw.PolicySettings(budget=0.5, thresholds=(1, 1))", "give exactly one of accuracy_drop, budget and"),
