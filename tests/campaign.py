@@ -89,7 +89,10 @@ def parts(options: argparse.Namespace) -> list[Part]:
     for run, count in (("network", options.networks), ("rtl", options.rtl_networks), ("graph", options.graphs)):
         found += [Part(f"{run}-{seed}", run, (seed,)) for seed in range(count)]
     if _EVERY_CRITERION in options.recipes:
-        found += [Part(f"criterion-{name}", "criterion", (_EVERY_CRITERION, name, build)) for name in sorted(CRITERIA)]
+        found += [
+            Part(f"criterion-{name.replace(' ', '-')}", "criterion", (_EVERY_CRITERION, name, build))
+            for name in VARIANTS
+        ]
     return found
 
 
