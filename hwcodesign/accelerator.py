@@ -97,8 +97,8 @@ class Accelerator:
 
     @property
     def waiting_decisions(self) -> int:
-        """Decisions that wait in a FIFO before each buffer, beside the two that it takes ahead: as many as samples where
-        it holds more than those, so that easy samples are decided on while a hard one before them waits.
+        """Decisions that wait in a FIFO before each buffer, beside the two that it takes ahead: one a sample, where it
+        holds more than those, so that easy samples are decided on while a hard one before them waits.
         """
         return self.buffer_samples if self.buffer_samples > DECISIONS_AHEAD else 0
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hwcodesign.backends.lowering import elementwise, pooling, shapes, weighted  # noqa: F401  # each fills LOWERINGS
+from hwcodesign.backends.lowering.fusion import with_merged_casts
 from hwcodesign.backends.lowering.reading import LOWERINGS, Reading
 from hwcodesign.backends.lowering.simplification import without_transposes
 from hwcodesign.backends.lowering.values import cast_values
@@ -52,7 +53,7 @@ def lower(
         except FormatError as error:
             raise FormatError(f"{name}: {error}") from None
     kernels, _ = without_transposes(reading.kernels, _output(reading, graph))
-    return Segment(name, input_format, tuple(input_shape), kernels)
+    return Segment(name, input_format, tuple(input_shape), with_merged_casts(kernels))
 
 
 def _output(reading: Reading, graph: Any) -> str:
