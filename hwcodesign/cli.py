@@ -261,8 +261,11 @@ def deploy(
     recipe: RecipeName,
     out: Out = None,
     data: Data = None,
+    vivado: Annotated[
+        bool, typer.Option("--vivado", help="write the Vivado project, and run it for the bitstream: minutes to hours")
+    ] = False,
     bitstream: Annotated[
-        Path | None, typer.Option(help="a .bit with its .hwh beside it, as Vivado left them; without: software alone")
+        Path | None, typer.Option(help="one that is there already: a .bit with its .hwh beside it, as Vivado left them")
     ] = None,
     archive: Annotated[
         str, typer.Option(help="tar.gz, zip or none: the bundle in one file, beside its folder")
@@ -270,11 +273,23 @@ def deploy(
     wheel: Annotated[bool, typer.Option(help="build the driver's wheel into the bundle; needs a checkout")] = True,
     json: Json = False,
 ) -> None:
-    """Write the bundle of a compiled design: what a PYNQ user copies to the board."""
-    from hwcodesign.deployment.bundle import write_bundle
+    """Write the bundle of a compiled design: what a PYNQ user copies to the board.
 
+    Without a bitstream it runs in software alone.
+    """
+    from hwcodesign.deployment.bundle import write_bundle
+    from hwcodesign.deployment.vivado import build_bitstream, write_vivado
+    from hwcodesign.errors import SettingsError
+
+    if vivado and bitstream is not None:
+        raise SettingsError("--vivado makes a bitstream and --bitstream names one: give one of them")
     job = _run(recipe, out, data, quiet=json)
     design = _design(job)
+    if vivado:
+        project = job.folder / "vivado"
+        with job.step("vivado", f"writing and running {project}"):
+            write_vivado(design, project)
+            bitstream = build_bitstream(project, jobs=os.cpu_count() or 1).bit
     folder = job.folder / f"{design.accelerator.name}-{design.manifest['board']['name']}"
     with job.step("deploy", f"writing {folder}"):
         bundle = write_bundle(

@@ -18,7 +18,7 @@ pytest.importorskip("torch", reason="torch is not installed (extra 'design')")
 import hwcodesign as hw
 from hwcodesign.boards import board_named
 from hwcodesign.data import Dataset
-from hwcodesign.deployment.block_design import BlockDesign
+from hwcodesign.deployment.block_design import BlockDesign, block_design_of
 from hwcodesign.deployment.bundle import Bundle, write_bundle
 from hwcodesign.deployment.hwh import hand_off
 from hwcodesign.design import Design
@@ -47,8 +47,7 @@ def copied(bundle: Bundle, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def block_design(compiled_design: Design) -> BlockDesign:
-    accelerator = compiled_design.accelerator
-    return BlockDesign(accelerator.name, board_named("pynq-z2"), accelerator.configuration_hash)
+    return block_design_of(compiled_design)
 
 
 @pytest.fixture

@@ -19,9 +19,9 @@ from hwcodesign.accelerator import Accelerator
 from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.backends.streamrtl.project import write_accelerator
 from hwcodesign.boards import BOARDS
-from hwcodesign.deployment.block_design import DMA_LENGTH_BITS, DMA_REALIGNS, DMA_WIDTH
+from hwcodesign.deployment.block_design import DMA_LENGTH_BITS, DMA_REALIGNS, DMA_WIDTH, block_design_of
 from hwcodesign.deployment.tcl_text import Value, word
-from hwcodesign.deployment.vivado import block_design_of, build_bitstream, typeless, write_vivado
+from hwcodesign.deployment.vivado import build_bitstream, typeless, write_vivado
 from hwcodesign.design import Design
 from hwcodesign.errors import DesignError, SettingsError, ToolError
 from hwcodesign.runtime import software

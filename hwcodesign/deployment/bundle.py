@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import hwcodesign
-from hwcodesign.boards import board_named
-from hwcodesign.deployment.block_design import BlockDesign
+from hwcodesign.deployment.block_design import BlockDesign, block_design_of
 from hwcodesign.deployment.hwh import hand_off
 from hwcodesign.design import Design
 from hwcodesign.errors import DesignError, SettingsError
@@ -82,8 +81,7 @@ def write_bundle(
         raise SettingsError(f"out={str(out)!r} exists and is no bundle: name another folder")
     if archive is not None and archive not in ARCHIVES:
         raise SettingsError(f"archive {archive!r} is not one of {', '.join(ARCHIVES)}")
-    board = board_named(design.manifest["board"]["name"])
-    block_design = BlockDesign(design.accelerator.name, board, design.accelerator.configuration_hash)
+    block_design = block_design_of(design)
     with replaced_folder(out) as folder:
         for name in _DESIGN_FILES:
             shutil.copyfile(design.folder / name, folder / name)

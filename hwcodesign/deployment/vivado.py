@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from hwcodesign.boards import board_named
 from hwcodesign.deployment.block_design import (
     DMA_LENGTH_BITS,
     DMA_REALIGNS,
@@ -25,6 +24,7 @@ from hwcodesign.deployment.block_design import (
     VENDOR,
     VERSION,
     BlockDesign,
+    block_design_of,
 )
 from hwcodesign.deployment.exported_ip import ExportedIp, write_with_exported_ips
 from hwcodesign.deployment.packaged_top import packaged_top, packaged_top_name
@@ -61,17 +61,6 @@ class Bitstream:
     hwh: Path
     xsa: Path
     reports: Path
-
-
-def block_design_of(design: Design) -> BlockDesign:
-    """The block design of a design on the board that it was compiled for.
-
-    Raises:
-        SettingsError: its board is not known to this version.
-    """
-    accelerator = design.accelerator
-    board = board_named(str(design.manifest["board"]["name"]))
-    return BlockDesign(accelerator.name, board, accelerator.configuration_hash)
 
 
 def write_vivado(design: Design, folder: Path | str, *, exported: Sequence[str] = ()) -> BlockDesign:

@@ -9,8 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from hwcodesign.boards import board_named
-from hwcodesign.deployment.block_design import BlockDesign
+from hwcodesign.deployment.block_design import block_design_of
 from hwcodesign.errors import BoardError, MissingExtraError
 from hwcodesign.runtime.accelerator_registers import AcceleratorRegisters
 from hwcodesign.runtime.transport import TransferSettings
@@ -78,9 +77,7 @@ def _opened(place: Place, design: CompiledDesign, settings: TransferSettings, he
         raise BoardError(f"{accelerator.name} was compiled without RTL: compile it with backend='streamrtl'")
     lock = OverlayLock(place.lock)
     held.callback(lock.release)
-    board = board_named(design.manifest["board"]["name"])
-    block_design = BlockDesign(accelerator.name, board, accelerator.configuration_hash)
-    overlay = AcceleratorOverlay(place.bitfile, block_design, device=place.device)
+    overlay = AcceleratorOverlay(place.bitfile, block_design_of(design), device=place.device)
     registers = AcceleratorRegisters(overlay.accelerator_ip, accelerator.exits)
     registers.check_identity(accelerator)
     dma = Dma(overlay, place.clock)

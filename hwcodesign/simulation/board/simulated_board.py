@@ -15,8 +15,7 @@ import pynq.interrupt
 from pynq.ps import Clocks
 from pynq.uio import UioController
 
-from hwcodesign.boards import board_named
-from hwcodesign.deployment.block_design import BlockDesign
+from hwcodesign.deployment.block_design import block_design_of
 from hwcodesign.deployment.hwh import fabric_clock, hand_off
 from hwcodesign.errors import DesignError, SimulationError
 from hwcodesign.files import write_text
@@ -70,11 +69,7 @@ class SimulatedBoard:
         if not design.manifest.get("cycles"):
             raise DesignError("the design was compiled without RTL: compile it with backend='streamrtl'")
         self._design, self._folder = design, folder
-        self._block_design = BlockDesign(
-            design.accelerator.name,
-            board_named(design.manifest["board"]["name"]),
-            design.accelerator.configuration_hash,
-        )
+        self._block_design = block_design_of(design)
         self._faults, self._memory = Faults(faults), Memory(memory)
 
     def __enter__(self) -> SimulatedBoard:
