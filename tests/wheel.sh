@@ -16,8 +16,10 @@ base/bin/python -m pip install --quiet "numpy==${BASE_NUMPY:-1.26.4}" "$wheel"
 all/bin/python -m pip install --quiet --constraint "$root/constraints.txt" "hwcodesign[all] @ file://$wheel"
 all/bin/hwcodesign run digits
 base/bin/python - <<'PYTHON'
+import importlib.metadata
 import importlib.util
 import json
+from pathlib import Path
 
 import numpy as np
 
@@ -29,5 +31,8 @@ records = design.run(np.zeros((3, 1, 8, 8), np.uint8), on="software")
 assert records["sample_id"].tolist() == [0, 1, 2]
 report = json.load(open("build/digits/report.json"))
 assert all(line["mismatches"] == 0 and line["values"] > 0 for line in report["agreement"])
+(notebooks,) = importlib.metadata.entry_points(group="pynq.notebooks", name="hwcodesign")
+notebooks.load().copy_notebooks(Path("notebooks"))
+assert len(list(Path("notebooks").glob("*.ipynb"))) == 4
 print("the wheel runs the main job, and its base install runs the design with NumPy", np.__version__)
 PYTHON
