@@ -292,10 +292,12 @@ def deploy(
             bitstream = build_bitstream(project, jobs=os.cpu_count() or 1).bit
     folder = job.folder / f"{design.accelerator.name}-{design.manifest['board']['name']}"
     with job.step("deploy", f"writing {folder}"):
+        test = job.recipe.data().test
         bundle = write_bundle(
             design,
-            job.recipe.data().test.images,
+            test.images,
             folder,
+            labels=test.labels,
             bitstream=bitstream,
             wheel=wheel,
             archive=None if archive == "none" else archive,

@@ -298,7 +298,31 @@ def test_nothing_of_a_board_is_left_in_pynq(design: Design) -> None:
     assert dict(vars(pynq.Device)) == before
     assert pynq.interrupt.get_uio_irq.__module__ == "pynq.interrupt"
     assert pynq.interrupt.UioController is pynq.uio.UioController
+    assert not hasattr(pynq.uio, "open")
     assert not board.bitfile.exists()
+
+
+_WITHOUT_TERMINAL = """\
+import sys
+from pathlib import Path
+
+import hwcodesign as hw
+from rtl_sim.tb.small_accelerators import plain
+from tests.hand_made import hand_made
+
+hw.ProgressiveAccelerator(hand_made(plain("sample"), Path(sys.argv[1])), "board-sim").close()
+print("still there")
+"""
+
+
+def test_a_process_without_a_terminal_outlives_its_board(design: Design) -> None:
+    """As a Jupyter kernel does: the first terminal that such a process opens may become its own, and ends it."""
+    done = subprocess.run(
+        [sys.executable, "-c", _WITHOUT_TERMINAL, str(design.folder)],
+        capture_output=True, text=True, check=False, start_new_session=True,
+        cwd=Path(__file__).resolve().parent.parent,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "still there\n"), done.stderr
 
 
 def test_bitfile_and_hand_off_stay_in_a_folder_that_is_given(design: Design, tmp_path: Path) -> None:

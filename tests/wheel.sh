@@ -19,8 +19,10 @@ all/bin/hwcodesign run digits
 all/bin/hwcodesign deploy digits --no-wheel --archive none
 base/bin/python -m hwcodesign.runtime.selftest build/digits/digits-pynq-z2
 base/bin/python - <<'PYTHON'
+import importlib.metadata
 import importlib.util
 import json
+from pathlib import Path
 
 import numpy as np
 
@@ -32,5 +34,8 @@ records = design.run(np.zeros((3, 1, 8, 8), np.uint8), on="software")
 assert records["sample_id"].tolist() == [0, 1, 2]
 report = json.load(open("build/digits/report.json"))
 assert all(line["mismatches"] == 0 and line["values"] > 0 for line in report["agreement"])
+(notebooks,) = importlib.metadata.entry_points(group="pynq.notebooks", name="hwcodesign")
+notebooks.load().copy_notebooks(Path("notebooks"))
+assert len(list(Path("notebooks").glob("*.ipynb"))) == 4
 print("the wheel runs the main job, and its base install runs the design with NumPy", np.__version__)
 PYTHON

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 import hwcodesign
 from hwcodesign.deployment.block_design import BlockDesign, block_design_of
 from hwcodesign.deployment.hwh import hand_off
+from hwcodesign.deployment.notebooks import copy_notebooks
 from hwcodesign.design import Design
 from hwcodesign.errors import DesignError, SettingsError
 from hwcodesign.files import replaced_folder, sha256_file, write_json, write_text
@@ -25,7 +26,6 @@ from hwcodesign.images import encode_images
 from hwcodesign.runtime.progressive import ProgressiveAccelerator
 from hwcodesign.runtime.selftest import MANIFEST, SAMPLES, expected_records
 from hwcodesign.runtime.transports.board import OVERLAY
-from hwcodesign.share import shared_folder
 from hwcodesign.stored_design import MANIFEST as DESIGN_MANIFEST
 from hwcodesign.stored_design import WEIGHTS
 
@@ -35,6 +35,9 @@ NOTEBOOKS, DRIVER = Path("notebooks"), Path("driver")
 _DESIGN_FILES = (DESIGN_MANIFEST, WEIGHTS, "policy.json")
 #: Images of the self-test: enough that every exit has some, where the data have them.
 _SAMPLES_PER_EXIT = 16
+#: What the notebooks run, and how many: enough to tell accuracies apart, few enough to copy.
+TEST_IMAGES = "test_images.npz"
+_MOST_TEST_IMAGES = 400
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ def write_bundle(
     images: NDArray[Any],
     out: Path,
     *,
+    labels: NDArray[Any] | None = None,
     bitstream: Path | None = None,
     wheel: bool = True,
     archive: str | None = None,
@@ -69,27 +73,32 @@ def write_bundle(
         design: compiled.
         images: (N, C, H, W) to take those of the self-test from.
         out: its folder.
+        labels: (N,) classes of the images; with them the bundle has notebooks, and images with labels to run there.
         bitstream: a .bit with its .hwh beside it, as Vivado left them; without, the bundle runs in software.
         wheel: build the driver's wheel into it, where this is a checkout.
         archive: a key of `ARCHIVES`: write it in one file beside the folder, too.
 
     Raises:
-        SettingsError: a folder that is no bundle, or an unknown archive.
+        SettingsError: a folder that is no bundle, an unknown archive, or labels that are not those of the images.
         DesignError: a bitstream of another design, or without its .hwh.
     """
     if out.exists() and not (out / MANIFEST).exists() and (not out.is_dir() or any(out.iterdir())):
         raise SettingsError(f"out={str(out)!r} exists and is no bundle: name another folder")
     if archive is not None and archive not in ARCHIVES:
         raise SettingsError(f"archive {archive!r} is not one of {', '.join(ARCHIVES)}")
+    if labels is not None and len(labels) != len(images):
+        raise SettingsError(f"{len(labels)} labels are not those of {len(images)} images: give one for each")
     block_design = block_design_of(design)
     with replaced_folder(out) as folder:
         for name in _DESIGN_FILES:
             shutil.copyfile(design.folder / name, folder / name)
         _write_overlay(block_design, design.accelerator.exits, folder / OVERLAY, bitstream)
         _write_samples(design, images, folder / SAMPLES)
-        _copy_notebooks(folder / NOTEBOOKS)
+        if labels is not None:
+            _write_test_images(design, images, labels, folder / TEST_IMAGES)
+            copy_notebooks(folder / NOTEBOOKS)
         driver = _build_wheel(folder / DRIVER) if wheel else None
-        write_text(folder / "README.md", _readme(block_design, bitstream is not None, driver))
+        write_text(folder / "README.md", _readme(block_design, bitstream is not None, driver, folder))
         _write_manifest(block_design, folder)
     return Bundle(out, _archive(out, archive), bitstream is not None, driver)
 
@@ -130,14 +139,12 @@ def _write_samples(design: Design, images: NDArray[Any], path: Path) -> None:
     np.savez_compressed(path, images=codes[chosen], **records)
 
 
-def _copy_notebooks(folder: Path) -> None:
-    try:
-        source = shared_folder(NOTEBOOKS.name)
-    except DesignError:
-        return  # an installation without them
-    folder.mkdir()
-    for path in sorted(source.glob("*.ipynb")):
-        shutil.copyfile(path, folder / path.name)
+def _write_test_images(design: Design, images: NDArray[Any], labels: NDArray[Any], path: Path) -> None:
+    """Codes and labels of images from all over the test split."""
+    accelerator = design.accelerator
+    chosen = np.unique(np.linspace(0, len(images) - 1, _MOST_TEST_IMAGES).astype(np.int64))
+    codes = encode_images(images[chosen], accelerator.input_format, accelerator.input_shape)
+    np.savez_compressed(path, images=codes, labels=labels[chosen])
 
 
 def _build_wheel(folder: Path) -> str | None:
@@ -158,13 +165,14 @@ def _build_wheel(folder: Path) -> str | None:
 
 
 def _write_manifest(design: BlockDesign, folder: Path) -> None:
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    files = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     manifest = {
         "accelerator": design.accelerator,
         "board": design.board.name,
         "configuration_hash": design.configuration_hash,
         "hwcodesign": hwcodesign.__version__,
-        "files": {path.relative_to(folder).as_posix(): sha256_file(path) for path in files},
+        # but for the notebooks, which are there to be run and changed
+        "files": {name.as_posix(): sha256_file(folder / name) for name in files if NOTEBOOKS not in name.parents},
     }
     write_json(folder / MANIFEST, manifest)
 
@@ -177,13 +185,18 @@ def _archive(folder: Path, archive: str | None) -> Path | None:
         return Path(made).replace(folder.with_name(f"{folder.name}.{archive}"))
 
 
-def _readme(design: BlockDesign, bitstream: bool, driver: str | None) -> str:
+def _readme(design: BlockDesign, bitstream: bool, driver: str | None, folder: Path) -> str:
     package = f"--no-deps {DRIVER}/{driver}" if driver else f"hwcodesign=={hwcodesign.__version__}"
     where = (
         f"`{OVERLAY}/{design.accelerator}.bit` is the bitstream, with its hand-off file beside it."
         if bitstream
         else "There is no bitstream in this bundle: it runs in software. "
         f"`{OVERLAY}/{design.accelerator}.hwh` is a twin of the hand-off file, not Vivado's."
+    )
+    notebooks = (
+        f"\n`{NOTEBOOKS}/` has notebooks that show all this: open them where Jupyter finds the bundle.\n"
+        if (folder / NOTEBOOKS).exists()
+        else ""
     )
     return f"""# {design.accelerator} for {design.board.name}
 
@@ -210,4 +223,4 @@ runs there (as root), elsewhere in software, and says which. Then, in Python:
         print(accelerator.counters)
 
 `images` are (N, C, H, W): floats are values, integers are the codes that the accelerator takes.
-"""
+{notebooks}"""

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import pynq
 import pynq.interrupt
+import pynq.uio
 from pynq.ps import Clocks
 from pynq.uio import UioController
 
@@ -177,19 +180,26 @@ class _UioController(UioController):  # type: ignore[misc]
             self._loop = None
 
 
+def _open_uncontrolled(path: str, flags: int) -> int:
+    """The file is a terminal; it must not become that of a process without one, which would end when it is closed."""
+    return os.open(path, flags | os.O_NOCTTY)
+
+
 @contextmanager
 def _interrupts_from(path: str) -> Iterator[None]:
     """PYNQ finds the fabric's interrupt in a file; it would look for it in /proc and /sys.
 
-    These are the two names of PYNQ's that are replaced while a board is entered: where the file is, and how a
-    controller of it ends.
+    These are the three names of PYNQ's that are replaced while a board is entered: where the file is, how it is opened,
+    and how a controller of it ends.
     """
     module: Any = pynq.interrupt
     before = module.get_uio_irq, module.UioController
     module.get_uio_irq, module.UioController = (lambda _irq: path), _UioController
+    pynq.uio.open = partial(open, opener=_open_uncontrolled)
     try:
         yield
     finally:
+        del pynq.uio.open
         module.get_uio_irq, module.UioController = before
         controllers = module._InterruptController
         controllers._controllers.clear()
