@@ -26,7 +26,7 @@ from pathlib import Path
 from hwcodesign.files import sha256, sha256_file, write_json, write_text
 from hwcodesign.verification import Agreement, require_agreement
 from tests.campaign_document import document
-from tests.comparisons import Line, criterion_lines, generated_lines, recipe_lines, rtl_lines
+from tests.comparisons import VARIANTS, Line, criterion_lines, generated_lines, recipe_lines, rtl_lines
 from tests.generated_graphs import generate_graph, graph_agreements
 from tests.stress import EXITS, SAMPLES, StressLine, stress_lines
 
