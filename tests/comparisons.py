@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from hwcodesign.pipeline import (
 )
 from hwcodesign.policies import CRITERIA, ExitPolicy, ExitStatistics, cost_curve, evaluate
 from hwcodesign.policies.class_thresholds import fit_by_class
+from hwcodesign.runtime.records import RECORD_DTYPE
 from hwcodesign.simulation.measurement import measure_exits
 from hwcodesign.verification import Agreement, brevitas_outputs, brevitas_records, compare_outputs, compare_records
 from rtl_sim.tb.drawn_policies import drawn_policy
@@ -159,9 +161,19 @@ def recipe_lines(name: str, build: Path) -> Iterator[Line]:
     verified = verify(run, network, design, data.test.images)
     report, _ = measure(run, network, design, data, verified)
     write_report(run, report)
-    cycles = _cycles(design, data.test.images)
-    for agreement in (*verified[1], cycles):
+    more = (_cycles(design, data.test.images), *_on_the_simulated_board(design, data.test.images))
+    for agreement in (*verified[1], *more):
         yield Line(recipe.name, f"whole test split of {data.name}", agreement)
+
+
+def _on_the_simulated_board(design: hw.Design, images: NDArray[Any]) -> Iterator[Agreement]:
+    """PYNQ's own classes on the Verilated accelerator: the RTL's records with their cycles, software's without."""
+    records = {on: design.run(images, on=on) for on in ("board-sim", "rtl", "software")}
+    name = f"pynq {importlib.metadata.version('pynq')}"
+    yield compare_records(name, records["board-sim"], records["software"], "software", "records")
+    fields = RECORD_DTYPE.names or ()
+    wrong = sum(int((records["board-sim"][field] != records["rtl"][field]).sum()) for field in fields)
+    yield Agreement(("rtl", name), "records, with cycles", len(images), len(images) * len(fields), wrong)
 
 
 def criterion_lines(name: str, criterion: str, build: Path) -> Iterator[Line]:
