@@ -21,7 +21,7 @@ from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.images import encode_images
 from hwcodesign.kernels.decision import Decision
 from hwcodesign.pipeline import Run, read_network, read_policy
-from hwcodesign.policies import ExitPolicy
+from hwcodesign.policies import CRITERIA
 from hwcodesign.policies.policy import FittedOn
 from hwcodesign.runtime.modes import ExitControl, exit_control
 from hwcodesign.simulation.cocotb_runner import library_sources
@@ -29,6 +29,7 @@ from hwcodesign.simulation.measurement import throughput
 from hwcodesign.simulation.project import read_project
 from hwcodesign.simulation.rtl import FOLDER
 from hwcodesign.synthesis import Resources, fmax, synthesise
+from rtl_sim.tb.drawn_policies import drawn_policy
 
 RECIPE = "blenet_mnist"
 CLOCK_MHZ = 125.0
@@ -114,10 +115,10 @@ def blenet_rows(build: Path) -> Iterator[Row]:
 def decision_lines(cache: Path) -> Iterator[str]:
     """Rows of the decision units' table."""
     for classes in (10, 100):
-        for criterion in ("margin", "max_softmax", "entropy", "patience"):
-            for per_cycle in (1, 5):
+        for criterion in sorted(CRITERIA):
+            for per_cycle in (1, 5) if classes > 10 else (1,):
                 logits = FixedPoint(8, 4)
-                unit = Decision.of(ExitPolicy.build(criterion, [logits] * 2, classes), 0, per_cycle)
+                unit = Decision.of(drawn_policy(criterion, [logits] * 2, classes), 0, per_cycle)
                 instance = unit.instance
                 names = {rom.parameter: f"{rom.name}.hex" for rom in instance.roms}
                 roms: Mapping[str, str] = {f"{rom.name}.hex": rom.text for rom in instance.roms}
