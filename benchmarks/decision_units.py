@@ -59,7 +59,7 @@ def main() -> None:
 
     python -m benchmarks.decision_units --write docs/decision_units.md
 
-Of logits in {LOGITS}, exit {EXIT} of {EXITS}; P: logits that are handled a cycle. An answer comes every ceil(C/P) cycles.
+Of logits in {LOGITS}, exit {EXIT} of {EXITS}; P: logits handled a cycle. An answer comes every ceil(C/P) cycles.
 Resources are Yosys' for 7 series, not Vivado's. The clock is that after place and route on a Lattice ECP5 (speed grade
 8), other silicon: it shows where no path is long. ATHEENA's unit (arXiv 2304.08400), of float32 exponentials, takes 10
 classes every 10 cycles; its resources are not published by themselves.
