@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
+from hwcodesign.errors import HwcodesignError
 from hwcodesign.files import sha256, sha256_file, write_json, write_text
 from hwcodesign.verification import Agreement, require_agreement
 from tests.campaign_document import document
@@ -141,21 +142,30 @@ def main() -> None:
     wanted = parts(options)
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # parts fill the cores; threads that wait for one another would spin
     lines: dict[str, list[Line | StressLine]] = {}
+    failed: dict[str, str] = {}
     # new processes, not copies: libraries with threads do not survive being copied
     with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
         running = {pool.submit(run_part, part, results): part for part in wanted}
         for future in as_completed(running):
             part = running[future]
-            lines[part.name] = future.result()
+            try:
+                lines[part.name] = future.result()
+            except HwcodesignError as error:  # the others go on
+                lines[part.name], failed[part.name] = [], f"{type(error).__name__}: {error}"
             wrong = sum(line.agreement.mismatches for line in lines[part.name] if isinstance(line, Line))
-            print(f"{len(lines):4} of {len(wanted)}  {part.name:32} {wrong} mismatches", flush=True)
+            print(
+                f"{len(lines):4} of {len(wanted)}  {part.name:32} {failed.get(part.name) or f'{wrong} mismatches'}",
+                flush=True,
+            )
     found = [line for part in wanted for line in lines[part.name]]
     compared = [line for line in found if isinstance(line, Line)]
     stressed = [line for line in found if isinstance(line, StressLine)]
     if options.write:
         command = f"python -m tests.campaign {' '.join(sys.argv[1:])}"
-        write_text(options.write, document(compared, stressed, command, time.perf_counter() - start))
+        write_text(options.write, document(compared, stressed, failed, command, time.perf_counter() - start))
     require_agreement([line.agreement for line in compared])
+    if failed:
+        raise SystemExit(f"{len(failed)} parts failed: {', '.join(failed)}")
 
 
 if __name__ == "__main__":

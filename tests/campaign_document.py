@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import platform
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
 from tests.comparisons import Line
 from tests.stress import StressLine, table
 
 
-def document(lines: Sequence[Line], stress: Sequence[StressLine], command: str, seconds: float) -> str:
-    """Markdown with the command that repeats it."""
+def document(
+    lines: Sequence[Line], stress: Sequence[StressLine], failed: Mapping[str, str], command: str, seconds: float
+) -> str:
+    """Markdown with the command that repeats it.
+
+    Args:
+        failed: parts that ended in an error, with it.
+    """
     total = sum(line.agreement.values for line in lines)
     wrong = sum(line.agreement.mismatches for line in lines)
     subjects = len({line.subject for line in lines})
@@ -27,6 +33,7 @@ Every integer of every backend, compared in `==`; there is no tolerance anywhere
 Python {platform.python_version()}, at commit {commit.stdout.strip() or "unknown"} ({seconds / 60:.0f} minutes, without
 parts that had run before).
 
+{"".join(f"**{name} ended in an error**: {error}{chr(10) * 2}" for name, error in failed.items())}\
 * *features, logits*: every segment alone, on all samples, exits ignored; each fed by the one before it.
 * *records*: the composed accelerator under the policy; every field but `cycles`. "leaving 60%/40%" is the share of
   samples leaving at each exit; thresholds lie in the middle of the criterion's curve.

@@ -14,6 +14,7 @@ from hwcodesign.kernels.reshape import Reshape
 from hwcodesign.kernels.segment import INPUT, Segment
 from hwcodesign.kernels.serialisation import Arrays, kernel_from_json, kernel_to_json
 from hwcodesign.kernels.transpose import Transpose
+from hwcodesign.kernels.zero_columns import ZeroColumns
 
 __all__ = [
     "INPUT",
@@ -32,6 +33,7 @@ __all__ = [
     "Reshape",
     "Segment",
     "Transpose",
+    "ZeroColumns",
     "kernel_from_json",
     "kernel_to_json",
 ]

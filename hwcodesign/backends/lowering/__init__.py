@@ -14,6 +14,7 @@ from hwcodesign.backends.lowering.fusion import with_merged_casts
 from hwcodesign.backends.lowering.reading import LOWERINGS, Reading
 from hwcodesign.backends.lowering.simplification import without_transposes
 from hwcodesign.backends.lowering.values import cast_values
+from hwcodesign.backends.lowering.zeros import with_zero_columns
 from hwcodesign.errors import FormatError, UnsupportedLayerError
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.kernels import INPUT, Segment
@@ -53,7 +54,7 @@ def lower(
         except FormatError as error:
             raise FormatError(f"{name}: {error}") from None
     kernels, _ = without_transposes(reading.kernels, _output(reading, graph))
-    return Segment(name, input_format, tuple(input_shape), with_merged_casts(kernels))
+    return Segment(name, input_format, tuple(input_shape), with_zero_columns(with_merged_casts(kernels)))
 
 
 def _output(reading: Reading, graph: Any) -> str:

@@ -1,0 +1,41 @@
+"""Zeros on the left that a window buffer cannot make: windows that would hold nothing else."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+
+from hwcodesign.kernels import Conv2D, Kernel, ZeroColumns
+from hwcodesign.kernels.pooling import WindowedPool
+
+
+def with_zero_columns(kernels: Sequence[Kernel]) -> tuple[Kernel, ...]:
+    """The same function, padded on the left by no more than a window's width less one.
+
+    Args:
+        kernels: of a segment, in order.
+    """
+    return tuple(part for kernel in kernels for part in _narrowed(kernel))
+
+
+def _narrowed(kernel: Kernel) -> Iterator[Kernel]:
+    """The kernel, behind zeros of their own where its windows are too narrow for them."""
+    if not isinstance(kernel, Conv2D | WindowedPool):
+        yield kernel
+        return
+    across = kernel.weights.shape[1] if isinstance(kernel, Conv2D) else kernel.pool[1]
+    top, bottom, left, right = kernel.padding
+    if left < across:
+        yield kernel
+        return
+    zeros = ZeroColumns.before(
+        f"{kernel.name}_zeros", kernel.inputs[0], kernel.input_formats[0], kernel.input_shapes[0], left - across + 1
+    )
+    yield zeros
+    yield dataclasses.replace(
+        kernel,
+        inputs=(zeros.name,),
+        input_formats=(zeros.result,),
+        input_shapes=(zeros.output_shape,),
+        padding=(top, bottom, across - 1, right),
+    )

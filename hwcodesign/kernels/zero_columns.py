@@ -1,0 +1,56 @@
+"""Zeros to the left of an image, where the windows that follow are too narrow to take them in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.kernels.conv2d import Conv2D
+from hwcodesign.kernels.kernel import Shape, register
+
+#: Of the only weight that is not zero, 1.
+_WEIGHTS = FixedPoint(2, 2)
+
+
+@register
+@dataclass(frozen=True, eq=False)
+class ZeroColumns(Conv2D):
+    """y[r, q] = x[r, q - n], zero where q < n: a depthwise convolution with one weight that is not zero."""
+
+    kind = "zero_columns"
+
+    @classmethod
+    def before(cls, name: str, source: str, fmt: FixedPoint, shape: Shape, columns: int) -> ZeroColumns:
+        """Some columns of zeros.
+
+        Args:
+            name: of the kernel.
+            source: kernel that it reads.
+            fmt, shape: of that one's result, (H, W, C).
+            columns: of zeros, at least 1.
+        """
+        height, width, channels = shape
+        weights = np.zeros((1, columns + 1, 1, channels))
+        weights[0, 0] = 1
+        return cls(
+            name,
+            (source,),
+            (fmt,),
+            (shape,),
+            fmt,
+            (height, width + columns, channels),
+            weights,
+            np.zeros(channels),
+            _WEIGHTS,
+            FixedPoint(fmt.width + 2, fmt.integer + 2),
+            1,
+            (1, 1),
+            (0, 0, columns, columns),
+        )
+
+    @property
+    def macs(self) -> int:
+        """None: what it multiplies by is 1."""
+        return 0
