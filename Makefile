@@ -6,13 +6,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo test lint verify bench wheel clean
+.PHONY: help setup demo test lint verify pynq4 bench wheel clean
 
 help:
 	@sed -n 's/^# //p' Makefile
 	@echo "make lint    ruff and mypy"
 	@echo "make verify  the whole verification campaign; writes docs/verification.md"
-	@echo "make bench   benchmarks; writes docs/benchmarks.md"
+	@echo "make pynq4   the simulated board under PYNQ 4; PYTHON312 names a Python 3.12"
+	@echo "make bench   benchmarks; writes docs/{benchmarks,simulation,driver_costs,hardware,decision_units}.md"
 	@echo "make wheel   build the wheel and run the main job from it, elsewhere"
 
 setup: $(STAMP)
@@ -39,8 +40,16 @@ lint: setup
 verify: setup
 	$(BIN)/python -m tests.campaign --write docs/verification.md
 
+pynq4:
+	sh tests/pynq4.sh
+
 bench: setup
+	$(BIN)/hwcodesign run digits
 	$(BIN)/python -m benchmarks.throughput --write docs/benchmarks.md
+	$(BIN)/python -m benchmarks.simulation --write docs/simulation.md
+	$(BIN)/python -m benchmarks.driver --write docs/driver_costs.md
+	$(BIN)/python -m benchmarks.hardware --write docs/hardware.md
+	$(BIN)/python -m benchmarks.decision_units --write docs/decision_units.md
 
 wheel: setup
 	sh tests/wheel.sh

@@ -1,4 +1,4 @@
-"""What B-LeNet's accelerator and the decision units take in hardware, beside ATHEENA's published figures.
+"""What B-LeNet's accelerator takes in hardware, beside ATHEENA's published figures.
 
     python -m benchmarks.hardware --write docs/hardware.md
 
@@ -10,25 +10,21 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 import hwcodesign as hw
-from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.images import encode_images
-from hwcodesign.kernels.decision import Decision
 from hwcodesign.pipeline import Run, read_network, read_policy
-from hwcodesign.policies import ExitPolicy
 from hwcodesign.policies.policy import FittedOn
 from hwcodesign.runtime.modes import ExitControl, exit_control
-from hwcodesign.simulation.cocotb_runner import library_sources
 from hwcodesign.simulation.measurement import throughput
 from hwcodesign.simulation.project import read_project
 from hwcodesign.simulation.rtl import FOLDER
-from hwcodesign.synthesis import Resources, fmax, synthesise
+from hwcodesign.synthesis import Resources, synthesise
 
 RECIPE = "blenet_mnist"
 CLOCK_MHZ = 125.0
@@ -111,26 +107,7 @@ def blenet_rows(build: Path) -> Iterator[Row]:
         yield measured(made, exit_control(quarter), "sized for one image in four going on", cache)
 
 
-def decision_lines(cache: Path) -> Iterator[str]:
-    """Rows of the decision units' table."""
-    for classes in (10, 100):
-        for criterion in ("margin", "max_softmax", "entropy", "patience"):
-            for per_cycle in (1, 5):
-                logits = FixedPoint(8, 4)
-                unit = Decision.of(ExitPolicy.build(criterion, [logits] * 2, classes), 0, per_cycle)
-                instance = unit.instance
-                names = {rom.parameter: f"{rom.name}.hex" for rom in instance.roms}
-                roms: Mapping[str, str] = {f"{rom.name}.hex": rom.text for rom in instance.roms}
-                settings = {"parameters": {**dict(instance.parameters), **names}, "roms": roms, "cache": cache}
-                found = synthesise(library_sources(), instance.module, **settings)
-                routed = fmax(library_sources(), instance.module, **settings)
-                yield (
-                    f"| {criterion} | {classes} | {per_cycle} | {unit.interval} | {unit.latency} | {found.lut:,} "
-                    f"| {found.ff:,} | {found.dsp} | {found.bram18} | {routed.fmax_mhz:.0f} MHz |\n"
-                )
-
-
-def document(rows: list[Row], decisions: list[str]) -> str:
+def document(rows: list[Row]) -> str:
     """The document, with the command that repeats it."""
     a3 = ATHEENA["A3"]
     theirs = "".join(
@@ -149,11 +126,9 @@ def document(rows: list[Row], decisions: list[str]) -> str:
         f"{row.resources.bram18 / a3[4]:.1%} of its BRAMs"
         for row in rows
     )
-    return f"""# Hardware figures
+    return f"""# B-LeNet in hardware
 
     HWCODESIGN_DATA=… python -m benchmarks.hardware --write docs/hardware.md
-
-## B-LeNet on MNIST, beside ATHEENA
 
 MNIST's 10,000 test images in their order, simulated cycle by cycle as one batch; {CLOCK_MHZ:.0f} MHz is assumed, the
 clock of ATHEENA's designs, and not achieved by any tool here. Our resources are Yosys' for 7 series (registers and
@@ -165,24 +140,15 @@ probabilities and intervals allow; "buffer": samples that the conditional buffer
 |---|---:|---:|---:|---:|---:|---:|---:|---:|---:|
 {theirs}{ours}
 Beside A3. {ratios}.
-
-## Decision units
-
-Of 8-bit logits; P: logits that are handled a cycle. Resources by Yosys for 7 series; the clock is that after place and
-route on a Lattice ECP5, other silicon, which shows that no path is long. ATHEENA's unit is made of float32 exponentials
-and takes 10 classes every 10 cycles; its resources are not published by themselves.
-
-| criterion | classes | P | cycles between answers | latency, cycles | LUT | FF | DSP | BRAM18 | ECP5 |
-|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|
-{"".join(decisions)}"""
+"""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=Path, default=Path("build"), help="where trained recipes are")
-    parser.add_argument("--write", type=Path, help="document to write the tables to")
+    parser.add_argument("--write", type=Path, help="document to write the table to")
     options = parser.parse_args()
-    text = document(list(blenet_rows(options.build)), list(decision_lines(options.build / "decisions")))
+    text = document(list(blenet_rows(options.build)))
     print(text)
     if options.write:
         options.write.write_text(text)

@@ -33,18 +33,55 @@ struct exit_decision_config {
 
     // Lookup tables of the criterion, where it has any: see criteria/exponential.h for the shape
     // typedef exit0_tables tables;
+
+    // Weights of a learned criterion: see criteria/eenet.h for the shape
+    // typedef exit0_scoring scoring;
 };
 
-// All that a decision comes to.
-struct verdict_t {
-    sample_t sample; // to the next exit, should it stay
+// How the two forms of what travels with a sample are read: sample_t, and traced_t where the criterion is learned.
+inline const sample_t &sample_of(const sample_t &info) { return info; }
+template <unsigned N> const sample_t &sample_of(const traced_t<N> &info) { return info.sample; }
+
+template <class info_T> struct past_of {
+    static const unsigned exits = info_T::exits;
+    static void copy(const info_T &info, past_t *past) {
+        #pragma HLS INLINE
+    PastLoop:
+        for (unsigned k = 0; k < exits; k++) {
+            #pragma HLS UNROLL
+            past[k] = info.past[k];
+        }
+    }
+};
+template <> struct past_of<sample_t> {
+    static const unsigned exits = 0;
+    static void copy(const sample_t &, past_t *) {}
+};
+
+// What goes to the next exit: the sample, and where the criterion is learned what this exit leaves.
+inline void hand_on(const sample_t &sample, const past_t *, sample_t &next) { next = sample; }
+template <unsigned N> void hand_on(const sample_t &sample, const past_t *past, traced_t<N> &next) {
+    #pragma HLS INLINE
+    next.sample = sample;
+HandOnLoop:
+    for (unsigned k = 0; k < N; k++) {
+        #pragma HLS UNROLL
+        next.past[k] = past[k];
+    }
+}
+
+// All that a decision comes to; EXITS are those whose past it read.
+template <unsigned EXITS> struct verdict_t {
+    sample_t sample;        // to the next exit, should it stay
+    past_t past[EXITS + 1]; // of the exits before, and of this one
     record_t record; // final flag set where it leaves
     bool leave;
 };
 
-template <class logits_T, typename CONFIG_T>
-verdict_t decide(const logits_T &logits, const sample_t &previous, const control_t &control) {
+template <class logits_T, typename CONFIG_T, class info_T>
+verdict_t<past_of<info_T>::exits> decide(const logits_T &logits, const info_T &info, const control_t &control) {
     #pragma HLS INLINE
+    static const unsigned earlier = past_of<info_T>::exits;
     typedef raw_code<typename logits_T::value_type> raw;
     typedef typename raw::type code_t;
 
@@ -53,6 +90,8 @@ verdict_t decide(const logits_T &logits, const sample_t &previous, const control
     static_assert(CONFIG_T::reuse_factor >= 1, "exit_decision: reuse_factor counts from 1");
     static_assert(CONFIG_T::exit_index < 256, "exit_decision: exit_index has 8 bits in a record");
     static_assert(raw::width <= 30, "exit_decision: logits wider than 30 bits would overflow a score");
+    static_assert(earlier == (is_learned<typename CONFIG_T::criterion>::value ? CONFIG_T::exit_index : 0),
+                  "exit_decision: a learned criterion, and no other, reads the past of every exit before");
 
     code_t codes[CONFIG_T::n_classes];
     #pragma HLS ARRAY_PARTITION variable=codes complete
@@ -64,7 +103,8 @@ CodeLoop:
 
     const top_t<code_t> top = find_top<code_t, CONFIG_T>(codes);
 
-    verdict_t verdict;
+    const sample_t &previous = sample_of(info);
+    verdict_t<earlier> verdict;
     verdict.sample.sample_id = previous.sample_id;
     verdict.sample.label = top.label;
     verdict.sample.seen = 1;
@@ -75,7 +115,11 @@ CodeLoop:
     else
         verdict.sample.agreements = previous.agreements + 1;
 
-    const score_t score = CONFIG_T::criterion::template score<code_t, CONFIG_T>(codes, top, verdict.sample);
+    past_of<info_T>::copy(info, verdict.past);
+    verdict.past[earlier].label = top.label;
+    const score_t score =
+        CONFIG_T::criterion::template score<code_t, CONFIG_T>(codes, top, verdict.sample, verdict.past);
+    verdict.past[earlier].score = score;
     verdict.leave = CONFIG_T::is_last || (score >= control.threshold && control.threshold != never);
 
     verdict.record.sample_id = previous.sample_id;
@@ -87,6 +131,7 @@ CodeLoop:
     return verdict;
 }
 
+// in_T, out_T  sample_t; where the criterion is learned, traced_t with the exits before this one, and with this one
 // logits       hls4ml's nnet::array of ap_fixed or ap_ufixed, one beat a sample
 // sample_in    one entry a sample, in the order of the logits
 // control      threshold and mode of this exit, read once a call
@@ -94,30 +139,33 @@ CodeLoop:
 // sample_out   to the next exit, for samples that stay
 // records      for samples that leave, and in anytime mode for all
 // The last exit writes neither release nor sample_out.
-template <class logits_T, typename CONFIG_T>
-void exit_decision(hls::stream<logits_T> &logits, hls::stream<sample_t> &sample_in, control_t control,
-                   hls::stream<ap_uint<1> > &release, hls::stream<sample_t> &sample_out, hls::stream<record_t> &records) {
+template <class logits_T, typename CONFIG_T, class in_T, class out_T>
+void exit_decision(hls::stream<logits_T> &logits, hls::stream<in_T> &sample_in, control_t control,
+                   hls::stream<ap_uint<1> > &release, hls::stream<out_T> &sample_out, hls::stream<record_t> &records) {
     const logits_T beat = logits.read();
-    const sample_t previous = sample_in.read();
-    const verdict_t verdict = decide<logits_T, CONFIG_T>(beat, previous, control);
+    const in_T info = sample_in.read();
+    const verdict_t<past_of<in_T>::exits> verdict = decide<logits_T, CONFIG_T>(beat, info, control);
 
     if (verdict.leave || control.anytime)
         records.write(verdict.record);
     if (!CONFIG_T::is_last) {
-        if (!verdict.leave)
-            sample_out.write(verdict.sample);
+        if (!verdict.leave) {
+            out_T next;
+            hand_on(verdict.sample, verdict.past, next);
+            sample_out.write(next);
+        }
         release.write(verdict.leave ? 0 : 1);
     }
 }
 
 // The same for the last exit, without the ports that it has no use for.
-template <class logits_T, typename CONFIG_T>
-void exit_decision(hls::stream<logits_T> &logits, hls::stream<sample_t> &sample_in, hls::stream<record_t> &records) {
+template <class logits_T, typename CONFIG_T, class in_T>
+void exit_decision(hls::stream<logits_T> &logits, hls::stream<in_T> &sample_in, hls::stream<record_t> &records) {
     static_assert(CONFIG_T::is_last, "exit_decision: only the last exit does without a threshold");
     const logits_T beat = logits.read();
-    const sample_t previous = sample_in.read();
+    const in_T info = sample_in.read();
     const control_t control = {always, 0};
-    records.write(decide<logits_T, CONFIG_T>(beat, previous, control).record);
+    records.write(decide<logits_T, CONFIG_T>(beat, info, control).record);
 }
 
 } // namespace hwc

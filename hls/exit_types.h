@@ -27,6 +27,27 @@ struct sample_t {
     ap_uint<1> seen;       // 1 once an exit has decided on the sample, 0 before the first one
 };
 
+// What a learned criterion keeps of an exit. 48 bits.
+struct past_t {
+    score_t score;
+    ap_uint<16> label; // class that it chose
+};
+
+// Travels in the place of a sample_t where the criterion is learned: with what each exit so far left.
+template <unsigned N> struct traced_t {
+    static const unsigned exits = N; // at least 1
+    sample_t sample;
+    past_t past[N]; // the first exit first
+};
+
+// Whether a criterion is learned; those that are say so beside themselves.
+template <class criterion> struct is_learned { static const bool value = false; };
+
+// What an exit with N exits before it reads.
+template <bool LEARNED, unsigned N> struct info_t { typedef traced_t<N> type; };
+template <unsigned N> struct info_t<false, N> { typedef sample_t type; };
+template <> struct info_t<true, 0> { typedef sample_t type; };
+
 // What an exit reports. 16 bytes, little endian, in this order.
 struct record_t {
     ap_uint<32> sample_id; // of the sample_t

@@ -113,7 +113,7 @@ class Accelerator:
         ]
         data["policy"] = {
             "criterion": self.policy.criterion_name,
-            "temperature": self.policy.temperature,
+            "temperature": data["policy"]["temperature"],
             "exits": exits,
             "mantissa": data["policy"]["mantissa"],
         }

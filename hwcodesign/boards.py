@@ -33,14 +33,15 @@ class Board:
     board_part: str
 
 
+#: Clocks are those that the processing system can give: of a Zynq UltraScale+ its 1.5 GHz I/O PLL divided by eight.
 BOARDS = {
     board.name: board
     for board in (
         Board("pynq-z1", "xc7z020clg400-1", 100.0, Processor.ZYNQ_7000, "www.digilentinc.com:pynq-z1:part0:1.0"),
         Board("pynq-z2", "xc7z020clg400-1", 100.0, Processor.ZYNQ_7000, "tul.com.tw:pynq-z2:part0:1.0"),
         Board("zc706", "xc7z045ffg900-2", 125.0, Processor.ZYNQ_7000, "xilinx.com:zc706:part0:1.4"),
-        Board("zcu104", "xczu7ev-ffvc1156-2-e", 200.0, Processor.ZYNQ_ULTRASCALE, "xilinx.com:zcu104:part0:1.1"),
-        Board("kv260", "xck26-sfvc784-2LV-c", 200.0, Processor.ZYNQ_ULTRASCALE, "xilinx.com:kv260_som:part0:1.4"),
+        Board("zcu104", "xczu7ev-ffvc1156-2-e", 187.5, Processor.ZYNQ_ULTRASCALE, "xilinx.com:zcu104:part0:1.1"),
+        Board("kv260", "xck26-sfvc784-2LV-c", 187.5, Processor.ZYNQ_ULTRASCALE, "xilinx.com:kv260_som:part0:1.4"),
     )
 }
 

@@ -1,22 +1,24 @@
-"""Fitting an exit policy to a network: its integer logits on the fitting split, then the thresholds."""
+"""Fitting an exit policy to a network: its integer logits on the fitting split, then weights, then thresholds."""
 
 from __future__ import annotations
 
 import dataclasses
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hwcodesign.costs import ExitCosts
+from hwcodesign.eenet_training import EENetSettings, mean_assignment, train_scorer
 from hwcodesign.errors import PolicyError
 from hwcodesign.files import sha256
+from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.images import encode_images
 from hwcodesign.network import MultiExitNetwork
 from hwcodesign.policies import (
-    CRITERIA,
     NEVER,
     ExitPolicy,
     ExitStatistics,
@@ -27,7 +29,44 @@ from hwcodesign.policies import (
     evaluate,
     fit,
 )
-from hwcodesign.policies.criterion import agreements_after
+from hwcodesign.policies.allocation import quota_codes, tilted
+from hwcodesign.policies.calibration import expected_calibration_error, fit_temperature, require_softmax
+from hwcodesign.policies.class_offsets import require_offsets
+from hwcodesign.policies.class_thresholds import fit_by_class
+from hwcodesign.policies.criterion import criterion_named
+from hwcodesign.policies.tables import Integers
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What thresholds are fitted to; one of drop and budget."""
+
+    accuracy_drop: float | None
+    budget: float | None
+    confidence: float | None
+
+    @property
+    def text(self) -> str:
+        """For the policy file; empty where nothing is asked."""
+        return ", ".join(f"{name}={value}" for name, value in vars(self).items() if value is not None)
+
+
+@dataclass(frozen=True)
+class _Samples:
+    """Integer logits (N, C) of each exit, and true classes (N,)."""
+
+    logits: list[Integers]
+    labels: Integers
+
+    def part(self, rows: Integers) -> _Samples:
+        return _Samples([z[rows] for z in self.logits], self.labels[rows])
+
+    def halves(self) -> tuple[_Samples, _Samples]:
+        """Two halves at random; the second has the odd one."""
+        if len(self.labels) < 2:
+            raise PolicyError("one sample cannot both teach weights and set thresholds: give two at least")
+        order = np.random.default_rng(0).permutation(len(self.labels))
+        return self.part(order[: len(order) // 2]), self.part(order[len(order) // 2 :])
 
 
 def fit_policy(
@@ -40,86 +79,208 @@ def fit_policy(
     thresholds: Sequence[Threshold] | None = None,
     confidence: float | None = None,
     temperature: float = 1.0,
+    calibrate: bool = False,
+    class_thresholds: bool = False,
+    eenet: EENetSettings | None = None,
     costs: ExitCosts | None = None,
 ) -> ExitPolicy:
     """Choose thresholds by one request: an accuracy drop, a budget, or the thresholds themselves.
 
+    A learned criterion's weights, and its temperatures, are fitted to one half of the fitting split, its thresholds to
+    the other.
+
     Args:
         network: trained.
-        fitting: images (N, C, H, W) and labels (N,), kept apart from training and test; None with thresholds.
+        fitting: images (N, C, H, W) and labels (N,), kept apart from training and test; None where thresholds are
+            given and nothing else is to be fitted.
         criterion: a key of `CRITERIA`.
         accuracy_drop: largest loss against the last exit, as a fraction; least cost within it.
-        budget: largest average cost, as a fraction of the full cost; highest accuracy within it.
+        budget: average cost to spend, as a fraction of the full cost: never more, above 99 % of it wherever ties allow,
+            and the highest accuracy among those.
         thresholds: in the criterion's unit, one per exit but the last; None never leaves.
         confidence: with accuracy_drop: probability with which the drop holds on new samples; None takes the
             fitting split at its word.
         temperature: divides logits before a softmax.
+        calibrate: fit each exit's temperature on the fitting split (temperature scaling, Guo et al. 2017).
+        class_thresholds: fit a threshold to each class that an exit may predict (Bonato and Bouganis 2021).
+        eenet: how the weights of the criterion "eenet" are trained.
         costs: multiply-accumulates by default.
 
     Raises:
         PolicyError: not exactly one request, no fitting data, or a request that cannot be met.
     """
     check_request(accuracy_drop, budget, thresholds, confidence)
-    _, heads = network.boundaries()
-    policy = ExitPolicy.build(criterion, [head.format for head in heads], network.classes, temperature=temperature)
-    note = _patience_note(policy)
+    formats = [head.format for head in network.boundaries()[1]]
+    policy = starting_policy(
+        criterion, formats, network.classes, thresholds, temperature, calibrate=calibrate, by_class=class_thresholds
+    )
+    known, note = criterion_named(criterion), _patience_note(criterion, network.exits)
+    if thresholds is not None and not (calibrate or known.learned):
+        return dataclasses.replace(policy, fitted_on=FittedOn("given", network_sha256=network.digest(), note=note))
+    codes, labels = _fitting_split(network, fitting)
+    samples = _Samples(network.logits(codes), labels)
+    learning, choosing = samples.halves() if known.learned else (samples, samples)
+    shares, start = (costs or network.costs()).shares, None
+    if calibrate:
+        policy = calibrated(policy, learning.logits, learning.labels)
+    if known.learned:
+        policy, start = _with_eenet(policy, learning, choosing, shares, budget, eenet)
+        note = f"weights learned on {len(learning.labels)} samples, thresholds fitted on {len(choosing.labels)} others"
+    statistics = ExitStatistics.of(policy, choosing.logits, choosing.labels, shares)
+    request = _Request(accuracy_drop, budget, confidence)
     if thresholds is not None:
         policy = policy.with_thresholds(thresholds)
-        return dataclasses.replace(policy, fitted_on=FittedOn("given", network_sha256=network.digest(), note=note))
-    if fitting is None:
-        raise PolicyError("fitting an accuracy drop or a budget needs (images, labels), apart from training and test")
-    images, labels = fitting
-    codes = encode_images(images, network.input_format, network.input_shape)
-    labels = np.asarray(labels)
-    if labels.shape != (len(codes),) or not len(codes):
-        raise PolicyError(
-            f"{len(codes)} fitting images and labels of shape {labels.shape}: give one label an image, at least one"
-        )
-    logits = network.logits(codes)
-    statistics = ExitStatistics.of(policy, logits, labels, (costs or network.costs()).shares)
-    point = fit(policy, statistics, accuracy_drop=accuracy_drop, budget=budget, confidence=confidence)
-    policy = policy.with_codes(point.codes)
+        point = evaluate(statistics, policy.threshold_codes[:-1])
+    else:
+        policy, point = _fitted(policy, statistics, request, start, by_class=class_thresholds)
     if policy.threshold_codes[:-1] != point.codes:
         raise PolicyError(f"thresholds {policy.thresholds} do not stand for the codes {point.codes} that were fitted")
-    asked = {"accuracy_drop": accuracy_drop, "budget": budget, "confidence": confidence}
-    method = ", ".join(f"{name}={value}" for name, value in asked.items() if value is not None)
-    fitted = _fitted_on(policy, statistics, point, logits, method)
-    digest = sha256(codes.astype("<i8").tobytes() + labels.astype("<i8").tobytes())
-    fitted = dataclasses.replace(fitted, data_sha256=digest, network_sha256=network.digest(), note=note)
-    return dataclasses.replace(policy, fitted_on=fitted)
-
-
-def _fitted_on(
-    policy: ExitPolicy,
-    statistics: ExitStatistics,
-    point: OperatingPoint,
-    logits: Sequence[NDArray[np.int64]],
-    method: str,
-) -> FittedOn:
-    return FittedOn(
-        method,
-        samples=len(statistics.truth),
+    fitted = dataclasses.replace(
+        policy.fitted_on,  # what calibration said
+        method=request.text or "given",
+        samples=len(labels),
+        data_sha256=sha256(codes.astype("<i8").tobytes() + labels.astype("<i8").tobytes()),
         accuracy=point.accuracy,
         last_exit_accuracy=evaluate(statistics, (NEVER,) * len(point.codes)).accuracy,
         cost_share=point.cost,
         exit_share=point.exit_share,
-        float_disagreement=float_disagreement(policy, logits),
+        float_disagreement=float_disagreement(policy, choosing.logits),
+        network_sha256=network.digest(),
+        note=note,
     )
+    return dataclasses.replace(policy, fitted_on=fitted)
+
+
+def starting_policy(
+    criterion: str,
+    formats: Sequence[FixedPoint],
+    classes: int,
+    thresholds: Sequence[Threshold] | None,
+    temperature: float,
+    *,
+    calibrate: bool,
+    by_class: bool,
+) -> ExitPolicy:
+    """What fitting starts from; a learned criterion has no policy yet, but the softmax that it rests on.
+
+    Raises:
+        PolicyError: the criterion does not exist or cannot have what is asked of it, or thresholds are out of range.
+    """
+    known = criterion_named(criterion)
+    if calibrate:
+        require_softmax(known)
+    if by_class:
+        require_offsets(known, classes)
+        if thresholds is not None:
+            raise PolicyError("class_thresholds are fitted to an accuracy drop or a budget, not given")
+    name = "max_softmax" if known.learned else criterion
+    return ExitPolicy.build(name, formats, classes, None if known.learned else thresholds, temperature=temperature)
+
+
+def _fitted(
+    policy: ExitPolicy, statistics: ExitStatistics, request: _Request, start: Sequence[int] | None, *, by_class: bool
+) -> tuple[ExitPolicy, OperatingPoint]:
+    """The policy at the thresholds that meet a request, and what they give."""
+    drop, budget, confidence = request.accuracy_drop, request.budget, request.confidence
+    if by_class:
+        codes, point = fit_by_class(
+            policy, statistics, accuracy_drop=drop, budget=budget, spend=True, confidence=confidence
+        )
+        return policy.with_class_codes(codes), point
+    point = fit(policy, statistics, accuracy_drop=drop, budget=budget, spend=True, confidence=confidence, start=start)
+    return policy.with_codes(point.codes), point
+
+
+def _with_eenet(
+    base: ExitPolicy,
+    learning: _Samples,
+    choosing: _Samples,
+    costs: Sequence[float],
+    budget: float | None,
+    settings: EENetSettings | None,
+) -> tuple[ExitPolicy, tuple[int, ...] | None]:
+    """EENet on the softmax of another policy; and, for a budget, the codes that EENet's own allocation gives."""
+    steps = [exit_.logits.scale / exit_.temperature for exit_ in base.exits]
+    scorer = train_scorer(learning.logits, steps, learning.labels, costs, budget, settings)
+    policy = ExitPolicy.build(
+        "eenet",
+        [exit_.logits for exit_ in base.exits],
+        base.classes,
+        temperature=base.temperatures,
+        learned=scorer.weights(),
+    )
+    policy = dataclasses.replace(policy, fitted_on=base.fitted_on)
+    if budget is None:
+        return policy, None
+    statistics = ExitStatistics.of(policy, choosing.logits, choosing.labels, costs)
+    shares = tilted(mean_assignment(scorer, choosing.logits, steps), statistics.costs, budget)
+    return policy, quota_codes(statistics, shares)
+
+
+def calibrated(policy: ExitPolicy, logits: Sequence[NDArray[np.int64]], labels: NDArray[np.int64]) -> ExitPolicy:
+    """The policy with each exit's temperature fitted to integer logits, and its tables made anew; no thresholds.
+
+    Args:
+        logits: (N, C) of each exit.
+        labels: (N,) true classes.
+
+    Raises:
+        PolicyError: the criterion looks at no softmax.
+    """
+    require_softmax(policy.criterion)
+    formats = [exit_.logits for exit_ in policy.exits]
+    scales = [fmt.scale for fmt in formats]
+    fitted = [fit_temperature(z, labels, scale) for z, scale in zip(logits, scales, strict=True)]
+    errors = [
+        tuple(
+            expected_calibration_error(z, labels, scale, temperature)
+            for z, scale, temperature in zip(logits, scales, temperatures, strict=True)
+        )
+        for temperatures in (policy.temperatures, fitted)
+    ]
+    made = ExitPolicy.build(policy.criterion_name, formats, policy.classes, temperature=fitted)
+    fitted_on = FittedOn("calibrated", calibration_error_before=errors[0], calibration_error=errors[1])
+    return dataclasses.replace(made, fitted_on=fitted_on)
+
+
+def _fitting_split(
+    network: MultiExitNetwork, fitting: tuple[NDArray[Any], NDArray[Any]] | None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Codes and labels, checked."""
+    if fitting is None:
+        raise PolicyError("fitting needs (images, labels), apart from training and test")
+    images, labels = fitting
+    codes = np.asarray(encode_images(images, network.input_format, network.input_shape), np.int64)
+    labels = np.asarray(labels, np.int64)
+    if labels.shape != (len(codes),) or not len(codes):
+        raise PolicyError(
+            f"{len(codes)} fitting images and labels of shape {labels.shape}: give one label an image, at least one"
+        )
+    wrong = labels[(labels < 0) | (labels >= network.classes)]
+    if len(wrong):
+        raise PolicyError(
+            f"fitting label {wrong[0]} is not a class: the network has classes 0 to {network.classes - 1}"
+        )
+    missing = sorted(set(range(network.classes)) - set(labels.tolist()))
+    if missing:
+        names = ", ".join(map(str, missing[:5])) + (", …" if len(missing) > 5 else "")
+        warnings.warn(
+            f"{len(missing)} of {network.classes} classes are not in the fitting split ({names}): nothing is known of "
+            "how sure the network may be of them",
+            stacklevel=3,
+        )
+    return codes, labels
 
 
 def float_disagreement(policy: ExitPolicy, logits: Sequence[NDArray[np.int64]]) -> float:
     """Share of decisions at early exits that the float formula on the same logits would make otherwise."""
-    agreements = agreements_after([z.argmax(axis=1) for z in logits])
-    wrong = [
-        policy.float_leaves(k, logits[k], agreements[k])
-        != (policy.scores(k, logits[k], agreements[k]) >= policy.threshold_codes[k])
-        for k in range(len(logits) - 1)
-    ]
-    return float(np.mean(wrong))
+    _, scores = policy.score_exits(logits)
+    leaves = scores[:-1] >= np.asarray(policy.threshold_codes[:-1], np.int64)[:, None]
+    return float(np.mean(policy.float_decisions(logits) != leaves))
 
 
-def _patience_note(policy: ExitPolicy) -> str:
-    if policy.criterion is not CRITERIA["patience"] or len(policy.exits) > 2:
+def _patience_note(criterion: str, exits: int) -> str:
+    if criterion != "patience" or exits > 2:
         return ""
     note = "patience with two exits never leaves early: one agreement needs two exits, and the second is the last"
     warnings.warn(note, stacklevel=3)

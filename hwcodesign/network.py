@@ -234,6 +234,8 @@ def _channels_last(array: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def _codes(tensor: Tensor, fmt: FixedPoint) -> NDArray[np.int64]:
     codes = tensor.detach().numpy() / fmt.scale
+    if not np.isfinite(codes).all():
+        raise NetworkError("a stage or head gives values that are not finite: training diverged, or weights are NaN")
     result = codes.astype(np.int64)
     if not np.array_equal(result, codes):
         raise NetworkError(f"values of a boundary are not on the grid of {fmt}: its quantiser is not deterministic")

@@ -21,7 +21,7 @@ from hwcodesign.data import Dataset
 from hwcodesign.design import Design
 from hwcodesign.errors import CheckpointError, PolicyError
 from hwcodesign.files import write_json
-from hwcodesign.fitting import fit_policy, float_disagreement
+from hwcodesign.fitting import fit_policy, float_disagreement, starting_policy
 from hwcodesign.images import encode_images
 from hwcodesign.network import MultiExitNetwork
 from hwcodesign.policies import (
@@ -109,7 +109,15 @@ def check_before_training(run: Run, network: MultiExitNetwork) -> None:
     check_request(policy.accuracy_drop, policy.budget, policy.thresholds, policy.confidence)
     check_target(run.folder / DESIGN, hardware.backend, hardware.buffer_samples)
     heads = [head.format for head in network.boundaries()[1]]
-    ExitPolicy.build(policy.criterion, heads, network.classes, policy.thresholds, temperature=policy.temperature)
+    starting_policy(
+        policy.criterion,
+        heads,
+        network.classes,
+        policy.thresholds,
+        policy.temperature,
+        calibrate=policy.calibrate,
+        by_class=policy.class_thresholds,
+    )
     settings = ConversionSettings(LayerSettings(hardware.reuse, hardware.strategy), hardware.layers)
     with run.step("check", "checking that the network fits the hardware flow"):
         check_compiles(network, settings, hardware.board)
@@ -301,7 +309,7 @@ def _criteria(
     curves = {}
     fitting_logits, costs = network.logits(data.fitting.images), network.costs().shares
     for name in sorted(CRITERIA):
-        own = settings if name == settings.criterion else dataclasses.replace(settings, criterion=name)
+        own = settings if name == settings.criterion else _of_another(settings, name)
         if own.thresholds is not None and name != settings.criterion:
             continue  # thresholds in one criterion's unit say nothing about another
         try:
@@ -322,6 +330,17 @@ def _criteria(
         }
         curves[name] = [evaluate(test, planned.codes) for planned in cost_curve(policy, fitting)]
     return figures, curves
+
+
+def _of_another(settings: PolicySettings, criterion: str) -> PolicySettings:
+    """The same request to another criterion, without what that one cannot have."""
+    known = CRITERIA[criterion]
+    return dataclasses.replace(
+        settings,
+        criterion=criterion,
+        calibrate=settings.calibrate and known.needs_exponential,
+        class_thresholds=settings.class_thresholds and not (known.learned or known.shared_threshold),
+    )
 
 
 def _best_single(costs: ExitCosts, accuracy: list[float], share: float) -> SingleExit | None:

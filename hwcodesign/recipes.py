@@ -37,6 +37,8 @@ class PolicySettings:
     confidence: float | None = None
     thresholds: tuple[float | None, ...] | None = None
     temperature: float = 1.0
+    calibrate: bool = False
+    class_thresholds: bool = False
 
 
 @dataclass(frozen=True)

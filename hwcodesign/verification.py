@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from hwcodesign.design import Design
 from hwcodesign.errors import MismatchError
 from hwcodesign.network import MultiExitNetwork
-from hwcodesign.policies.criterion import agreements_after
 from hwcodesign.runtime.modes import exit_control
 from hwcodesign.runtime.records import FLAG_FINAL, RECORD_DTYPE, Records
 
@@ -55,9 +54,7 @@ def brevitas_records(design: Design, logits: Sequence[NDArray[np.int64]]) -> Rec
         (N,) final records in sample order.
     """
     policy, control = design.policy, exit_control(design.policy)
-    labels = np.stack([z.argmax(axis=1) for z in logits])
-    agreements = agreements_after(list(labels))
-    scores = np.stack([policy.scores(k, z, a) for k, (z, a) in enumerate(zip(logits, agreements, strict=True))])
+    labels, scores = policy.score_exits(logits)
     leaves = scores >= np.asarray(control.codes)[:, None]
     leaves[-1] = True
     taken = leaves.argmax(axis=0)

@@ -40,8 +40,8 @@ def network() -> hw.MultiExitNetwork:
     return hw.MultiExitNetwork([stage_one, stage_two], [head_one, head_two], INPUT_FORMAT, (1, 28, 28))
 
 
-#: Every image goes through the first stage, a pixel of its padded input a cycle, and through its head. One in fifty goes
-#: on: the second stage takes up to sixteen times as long, so that it keeps up with bursts of four times as many.
+#: Every image goes through the first stage and its head, a pixel of the padded input a cycle. One in fifty goes on; the
+#: second stage takes sixteen times as long, so that it keeps up with three times as many.
 FOLDING = {
     "heads.0.0": hw.LayerSettings(reuse=3),
     "heads.0.4": hw.LayerSettings(reuse=640),

@@ -8,20 +8,22 @@ import random
 from pathlib import Path
 
 import pytest
+from tb.drawn_policies import drawn_policy
 
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.kernels.decision import Decision
-from hwcodesign.policies import ExitPolicy
 from hwcodesign.simulation.cocotb_runner import Bench, run_bench
 
-#: criterion, classes, logits a cycle, format of the logits, position of the exit, exits, temperature
-_Case = tuple[str, int, int, FixedPoint, int, int, float]
+#: criterion, classes, logits a cycle, format of the logits, position of the exit, exits, temperature or one an exit
+_Case = tuple[str, int, int, FixedPoint, int, int, float | list[float]]
 
 _CASES: dict[str, _Case] = {
     "margin": ("margin", 10, 5, FixedPoint(8, 4), 0, 3, 1.0),
     "max_softmax": ("max_softmax", 10, 3, FixedPoint(9, 4, signed=False), 0, 2, 1.0),
-    "entropy": ("entropy", 10, 1, FixedPoint(8, 4), 1, 3, 1.3),
+    "entropy": ("entropy", 10, 1, FixedPoint(8, 4), 1, 3, [0.4, 1.3, 2.0]),
     "patience": ("patience", 2, 2, FixedPoint(5, 3), 2, 3, 1.0),
+    "eenet": ("eenet", 10, 3, FixedPoint(8, 4), 2, 4, [0.4, 1.3, 2.0, 1.0]),
+    "eenet at the first exit": ("eenet", 3, 3, FixedPoint(6, 4, signed=False), 0, 2, 1.0),
 }
 _MORE: dict[str, _Case] = {
     "hundred classes, margin": ("margin", 100, 1, FixedPoint(8, 4), 0, 2, 1.0),
@@ -30,14 +32,22 @@ _MORE: dict[str, _Case] = {
     "all at once, max_softmax": ("max_softmax", 3, 3, FixedPoint(6, 4, signed=False), 0, 2, 0.5),
     "the last exit": ("max_softmax", 10, 4, FixedPoint(8, 4), 1, 2, 1.0),
     "shifted table": ("entropy", 5, 2, FixedPoint(16, 4), 0, 2, 1.0),
+    "shifted table, eenet": ("eenet", 5, 2, FixedPoint(16, 4), 1, 2, 1.0),
+    "hundred classes, eenet": ("eenet", 100, 7, FixedPoint(8, 4), 1, 3, 1.0),
+    "all at once, eenet": ("eenet", 10, 10, FixedPoint(10, 5), 3, 5, 1.0),
     "widest logits": ("margin", 4, 3, FixedPoint(30, 8), 0, 2, 1.0),
     "one bit": ("max_softmax", 3, 1, FixedPoint(1, 1, signed=False), 0, 2, 1.0),
+}
+#: Cases whose classes have thresholds of their own.
+_BY_CLASS: dict[str, _Case] = {
+    "margin": ("margin", 10, 3, FixedPoint(8, 4), 0, 3, 1.0),
+    "max_softmax": ("max_softmax", 3, 3, FixedPoint(8, 4), 0, 2, 1.0),
 }
 _PASSED = 15
 
 
 def _random_case(rng: random.Random) -> _Case:
-    criterion = rng.choice(["margin", "max_softmax", "entropy", "patience"])
+    criterion = rng.choice(["margin", "max_softmax", "entropy", "patience", "eenet"])
     classes = rng.choice([2, 3, 5, 10, 17, 100])
     width = rng.randint(2, 12)
     exits = rng.randint(2, 4)
@@ -45,15 +55,15 @@ def _random_case(rng: random.Random) -> _Case:
     return criterion, classes, rng.randint(1, classes), fmt, rng.randrange(exits), exits, rng.choice([0.5, 1.0, 3.0])
 
 
-def _run(case: _Case, folder: Path) -> None:
+def _run(case: _Case, folder: Path, *, by_class: bool = False) -> None:
     criterion, classes, per_cycle, fmt, exit_index, exits, temperature = case
-    policy = ExitPolicy.build(criterion, [fmt] * exits, classes, temperature=temperature)
+    policy = drawn_policy(criterion, [fmt] * exits, classes, temperature=temperature, by_class=by_class)
     unit = Decision.of(policy, exit_index, per_cycle)
     instance = unit.instance
     parameters = {**dict(instance.parameters), **{rom.parameter: f"{rom.name}.hex" for rom in instance.roms}}
     # the bench builds the same policy again: its tables would not fit into the environment
     numbers = {"classes": classes, "exits": exits, "temperature": temperature}
-    numbers |= {"exit_index": exit_index, "per_cycle": per_cycle}
+    numbers |= {"exit_index": exit_index, "per_cycle": per_cycle, "by_class": by_class}
     values = {"HWC_CASE": json.dumps({"criterion": criterion, "logits": fmt.to_json(), **numbers})}
     bench = Bench("exit_decision", "exit_decision_bench", parameters, instance.roms, values=values)
     assert run_bench(bench, folder) == _PASSED
@@ -62,6 +72,11 @@ def _run(case: _Case, folder: Path) -> None:
 @pytest.mark.parametrize("name", _CASES)
 def test_decisions_are_the_policys(name: str, tmp_path: Path) -> None:
     _run(_CASES[name], tmp_path)
+
+
+@pytest.mark.parametrize("name", _BY_CLASS)
+def test_classes_may_have_thresholds_of_their_own(name: str, tmp_path: Path) -> None:
+    _run(_BY_CLASS[name], tmp_path, by_class=True)
 
 
 @pytest.mark.skipif("HWCODESIGN_CAMPAIGN" not in os.environ, reason="one of a campaign's many builds")

@@ -24,10 +24,9 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from hwcodesign.files import sha256, sha256_file, write_json, write_text
-from hwcodesign.policies import CRITERIA
 from hwcodesign.verification import Agreement, require_agreement
 from tests.campaign_document import document
-from tests.comparisons import Line, criterion_lines, generated_lines, recipe_lines, rtl_lines
+from tests.comparisons import VARIANTS, Line, criterion_lines, generated_lines, recipe_lines, rtl_lines
 from tests.generated_graphs import generate_graph, graph_agreements
 from tests.stress import EXITS, SAMPLES, StressLine, stress_lines
 
@@ -90,7 +89,10 @@ def parts(options: argparse.Namespace) -> list[Part]:
     for run, count in (("network", options.networks), ("rtl", options.rtl_networks), ("graph", options.graphs)):
         found += [Part(f"{run}-{seed}", run, (seed,)) for seed in range(count)]
     if _EVERY_CRITERION in options.recipes:
-        found += [Part(f"criterion-{name}", "criterion", (_EVERY_CRITERION, name, build)) for name in sorted(CRITERIA)]
+        found += [
+            Part(f"criterion-{name.replace(' ', '-')}", "criterion", (_EVERY_CRITERION, name, build))
+            for name in VARIANTS
+        ]
     return found
 
 
@@ -137,6 +139,7 @@ def main() -> None:
     start = time.perf_counter()
     results = options.results / _digest()
     wanted = parts(options)
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # parts fill the cores; threads that wait for one another would spin
     lines: dict[str, list[Line | StressLine]] = {}
     # new processes, not copies: libraries with threads do not survive being copied
     with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:

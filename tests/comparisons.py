@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,12 +23,17 @@ from hwcodesign.pipeline import (
     verify,
     write_report,
 )
-from hwcodesign.policies import CRITERIA, ExitPolicy, ExitStatistics, cost_curve
+from hwcodesign.policies import CRITERIA, ExitPolicy, ExitStatistics, cost_curve, evaluate
+from hwcodesign.policies.class_thresholds import fit_by_class
+from hwcodesign.runtime.records import RECORD_DTYPE
 from hwcodesign.simulation.measurement import measure_exits
 from hwcodesign.verification import Agreement, brevitas_outputs, brevitas_records, compare_outputs, compare_records
+from rtl_sim.tb.drawn_policies import drawn_policy
 from tests.generated_networks import generate
 
 BACKENDS = ("software", "csim", "rtl")
+#: Every criterion, and one whose thresholds differ by class.
+VARIANTS = (*sorted(CRITERIA), "max_softmax by class")
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,7 @@ def verify_network(
     settings: hw.CompileSettings | None = None,
     segments: bool = True,
 ) -> Iterator[Agreement]:
-    """Compare Brevitas with other backends: every logit once, every record for each criterion, and cycles.
+    """Compare Brevitas with other backends: every logit once, every record for each of `VARIANTS`, and cycles.
 
     Thresholds are those of a middle point of the criterion's own curve on `fitting`, so that samples leave at several
     exits where the criterion can have it so. Segments are the same under every criterion: the first compares them,
@@ -59,7 +65,7 @@ def verify_network(
     reference = brevitas_outputs(network, images)
     logits = [reference[f"head{k}"] for k in range(network.exits)]
     hardware = settings or hw.CompileSettings()
-    for number, name in enumerate(criteria or sorted(CRITERIA)):
+    for number, name in enumerate(criteria or VARIANTS):
         design = hw.compile(
             network,
             _middle_policy(network, name, fitting),
@@ -97,7 +103,8 @@ def _middle_policy(
     network: hw.MultiExitNetwork, criterion: str, fitting: tuple[NDArray[Any], NDArray[np.int64]]
 ) -> ExitPolicy:
     _, heads = network.boundaries()
-    policy = ExitPolicy.build(criterion, [head.format for head in heads], network.classes)
+    criterion, _, by_class = criterion.partition(" ")
+    policy = drawn_policy(criterion, [head.format for head in heads], network.classes)
     statistics = ExitStatistics.of(policy, network.logits(fitting[0]), fitting[1], network.costs().shares)
     if CRITERIA[criterion].shared_threshold:
         return policy.with_thresholds([1.0] * (network.exits - 1))
@@ -107,6 +114,9 @@ def _middle_policy(
         if len(curve) < 3
         else curve[len(curve) // 2].codes
     )
+    if by_class:
+        middle = evaluate(statistics, codes).cost
+        return policy.with_class_codes(fit_by_class(policy, statistics, budget=middle)[0])
     return policy.with_codes(codes)
 
 
@@ -124,7 +134,7 @@ def rtl_lines(seed: int) -> Iterator[Line]:
     """Lines of a generated network in RTL; criteria take turns, reuse is random."""
     drawn = generate(seed)
     reuse = int(np.random.default_rng(seed).choice([1, 2, 3, 4, 6, 8, 12, 16, 32]))
-    criterion = sorted(CRITERIA)[seed % len(CRITERIA)]
+    criterion = VARIANTS[seed % len(VARIANTS)]
     with tempfile.TemporaryDirectory() as folder:
         for agreement in verify_network(
             drawn.network,
@@ -151,9 +161,19 @@ def recipe_lines(name: str, build: Path) -> Iterator[Line]:
     verified = verify(run, network, design, data.test.images)
     report, _ = measure(run, network, design, data, verified)
     write_report(run, report)
-    cycles = _cycles(design, data.test.images)
-    for agreement in (*verified[1], cycles):
+    more = (_cycles(design, data.test.images), *_on_the_simulated_board(design, data.test.images))
+    for agreement in (*verified[1], *more):
         yield Line(recipe.name, f"whole test split of {data.name}", agreement)
+
+
+def _on_the_simulated_board(design: hw.Design, images: NDArray[Any]) -> Iterator[Agreement]:
+    """PYNQ's own classes on the Verilated accelerator: the RTL's records with their cycles, software's without."""
+    records = {on: design.run(images, on=on) for on in ("board-sim", "rtl", "software")}
+    name = f"pynq {importlib.metadata.version('pynq')}"
+    yield compare_records(name, records["board-sim"], records["software"], "software", "records")
+    fields = RECORD_DTYPE.names or ()
+    wrong = sum(int((records["board-sim"][field] != records["rtl"][field]).sum()) for field in fields)
+    yield Agreement(("rtl", name), "records, with cycles", len(images), len(images) * len(fields), wrong)
 
 
 def criterion_lines(name: str, criterion: str, build: Path) -> Iterator[Line]:

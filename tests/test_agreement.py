@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,8 +19,8 @@ from hwcodesign import layers
 from hwcodesign.backends.conversion import LayerSettings
 from hwcodesign.data import Dataset
 from hwcodesign.errors import MismatchError, ToolError
+from hwcodesign.fitting import float_disagreement
 from hwcodesign.kernels import Conv2D, Dense
-from hwcodesign.policies import CRITERIA
 from hwcodesign.runtime.records import RECORD_DTYPE
 from hwcodesign.simulation.verilator import find_verilator
 from hwcodesign.verification import (
@@ -29,7 +31,7 @@ from hwcodesign.verification import (
     compare_records,
     require_agreement,
 )
-from tests.comparisons import rtl_lines, verify_network
+from tests.comparisons import VARIANTS, rtl_lines, verify_network
 from tests.generated_networks import generate
 
 needs_gxx = pytest.mark.skipif(
@@ -49,8 +51,8 @@ needs_verilator = pytest.mark.skipif(bool(_verilator_is_missing()), reason=_veri
 
 #: Five exits with residual and strided stages; three exits with 82 classes; four exits with depthwise stages.
 SEEDS = (0, 1, 5)
-#: One with each of two criteria, folded at random.
-RTL_SEEDS = (0, 3)
+#: One with a learned criterion, and one with thresholds by class; folded at random.
+RTL_SEEDS = (0, 5)
 
 
 @needs_gxx
@@ -63,7 +65,7 @@ def test_every_backend_agrees_on_a_generated_network_under_every_criterion(seed:
     agreements = list(verify_network(drawn.network, drawn.images, fitting, tmp_path / "design", backends=backends))
     assert [a for a in agreements if a.mismatches] == []
     compared = {a.what.split(",")[1].strip() for a in agreements if a.what.startswith("records")}
-    assert compared == set(CRITERIA)
+    assert compared == set(VARIANTS)
     assert all(a.values > 0 for a in agreements)
 
 
@@ -73,6 +75,28 @@ def test_the_rtl_of_a_generated_network_agrees_and_takes_the_cycles_that_were_pr
     agreements = [line.agreement for line in rtl_lines(seed)]
     assert [a for a in agreements if a.mismatches] == []
     assert {a.backends for a in agreements} == {("prediction", "rtl"), ("brevitas", "rtl")}
+
+
+@needs_gxx
+@needs_verilator
+@pytest.mark.skipif("HWCODESIGN_CAMPAIGN" not in os.environ, reason="one of a campaign's many builds")
+@pytest.mark.parametrize(
+    "settings",
+    [{"criterion": "eenet"}, {"criterion": "max_softmax", "class_thresholds": True}, {"criterion": "entropy"}],
+    ids=lambda settings: str(settings["criterion"]),
+)
+def test_a_policy_fitted_to_a_trained_network_decides_alike_everywhere(
+    trained_network: hw.MultiExitNetwork, digits_data: Dataset, tmp_path: Path, settings: dict[str, Any]
+) -> None:
+    fitting, images = digits_data.fitting, digits_data.test.images
+    policy = hw.fit_policy(trained_network, (fitting.images, fitting.labels), budget=0.6, calibrate=True, **settings)
+    design = hw.compile(trained_network, policy, out=tmp_path / "design", reuse=16)
+    expected = brevitas_records(design, trained_network.logits(images))
+    assert len(set(expected["exit"].tolist())) >= 2
+    disagreement = float_disagreement(policy, trained_network.logits(images))
+    print(f"{settings}: {np.bincount(expected['exit'])} leave, float formula differs on {disagreement:.3%}")
+    for on in ("software", "csim", "rtl"):
+        assert compare_records(on, design.run(images, on), expected, "brevitas", "records").mismatches == 0
 
 
 @needs_gxx

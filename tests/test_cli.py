@@ -78,10 +78,47 @@ def test_each_verb_does_its_part_on_what_the_last_left(finished: Path) -> None:
 def test_simulate_gives_the_same_figures_on_every_backend(finished: Path) -> None:
     figures = [
         json.loads(hwcodesign(finished, "simulate", "quick.py", "--on", on, "--json").stdout)
-        for on in ("software", "csim", "rtl")
+        for on in ("software", "csim", "rtl", "board-sim")
     ]
-    assert [figure.pop("on") for figure in figures] == ["software", "csim", "rtl"]
-    assert figures[0] == figures[1] == figures[2]
+    assert [figure.pop("on") for figure in figures] == ["software", "csim", "rtl", "board-sim"]
+    assert all(figure == figures[0] for figure in figures)
+
+
+def test_simulate_on_auto_says_why_there_is_no_board_and_where_it_ran(finished: Path) -> None:
+    done = hwcodesign(finished, "simulate", "quick.py", "--on", "auto", "--json")
+    assert json.loads(done.stdout)["on"] == "software"
+    assert "on='auto' runs in software: " in done.stderr
+
+
+def test_deploy_leaves_a_bundle_that_passes_its_own_test(finished: Path) -> None:
+    done = hwcodesign(finished, "deploy", "quick.py", "--no-wheel", "--archive", "zip", "--json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["folder"] == "build/quick/quick-pynq-z2"
+    assert (finished / result["archive"]).is_file()
+    assert not result["bitstream"]
+    command = [sys.executable, "-m", "hwcodesign.runtime.selftest", result["folder"], "--on", "software"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
+    tested = subprocess.run(command, cwd=finished, env=environment, capture_output=True, text=True, check=False)
+    assert tested.returncode == 0, tested.stderr
+
+
+def test_deploy_runs_vivado_for_the_bitstream(finished: Path, tmp_path: Path) -> None:
+    shutil.copytree(finished / "build", tmp_path / "build")
+    shutil.copy(finished / "quick.py", tmp_path)
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    # stands for the vendor's command: leaves a bitstream where the scripts leave one
+    name = tmp_path / "build/quick/quick-pynq-z2/overlay/quick"
+    (tools / "vivado").write_text("#!/bin/sh\nmkdir -p out\necho bits >out/quick.bit\ncp ../hand-off out/quick.hwh\n")
+    (tools / "vivado").chmod(0o755)
+    assert hwcodesign(tmp_path, "deploy", "quick.py", "--no-wheel").returncode == 0
+    shutil.copy(name.with_suffix(".hwh"), tmp_path / "build/quick/hand-off")
+    path = f"{tools}:{os.environ['PATH']}"
+    done = hwcodesign(tmp_path, "deploy", "quick.py", "--no-wheel", "--vivado", PATH=path)
+    assert done.returncode == 0, done.stderr
+    assert "runs on the board, and in software" in done.stdout
+    assert name.with_suffix(".bit").read_text() == "bits\n"
 
 
 def test_fit_takes_another_request(finished: Path, tmp_path: Path) -> None:
@@ -110,6 +147,8 @@ def test_fit_takes_another_request(finished: Path, tmp_path: Path) -> None:
         (("simulate", "digits"), "has no design.json"),
         (("report", "digits"), "report.json is not there: run hwcodesign run digits first"),
         (("compile", "digits", "--build"), "building needs Vitis HLS"),
+        (("deploy", "digits"), "has no design.json"),
+        (("deploy", "digits", "--vivado", "--bitstream", "a.bit"), "give one of them"),
     ],
 )
 def test_a_mistake_is_one_line_that_says_what_to_do(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
@@ -129,12 +168,17 @@ def test_a_budget_that_only_some_criteria_can_meet_still_gives_a_report(tmp_path
         pytest.skip("g++ is not installed: the main job compiles C++")
     done = hwcodesign(tmp_path, "run", "budget.py", "--json")
     assert done.returncode == 0, done.stderr
-    assert sorted(json.loads(done.stdout)["criteria"]) == ["entropy", "margin", "max_softmax"]
+    assert sorted(json.loads(done.stdout)["criteria"]) == ["eenet", "entropy", "margin", "max_softmax"]
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        (
+            "policy=hw.PolicySettings('margin', budget=0.5, calibrate=True)",
+            "temperature of a softmax, and margin looks at",
+        ),
+        ("policy=hw.PolicySettings('eenet', budget=0.5, class_thresholds=True)", "eenet has no thresholds by class"),
         ("policy=hw.PolicySettings(accuracy_drop=1.5)", "accuracy_drop 1.5 is not in 0..1"),
         ("policy=hw.PolicySettings(accuracy_drop=0.1, confidence=2)", "confidence 2 goes with accuracy_drop"),
         ("policy=hw.PolicySettings(budget=0.5, thresholds=(1, 1))", "give exactly one of accuracy_drop, budget and"),

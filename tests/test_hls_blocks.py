@@ -97,8 +97,39 @@ MUTATIONS = [
         "decision_entropy_100",
     ),
     Mutation("last-lanes-lost", "criteria/max_softmax.h", "c < CONFIG_T::n_classes", "c < 8", "decision_max_softmax"),
-    Mutation("last-exponent", "criteria/entropy.h", "b <= types::growth", "b < types::growth", "decision_entropy"),
-    Mutation("mantissa-bit", "criteria/entropy.h", "normal = sum >> e", "normal = sum >> (e / 2)", "decision_entropy"),
+    Mutation("last-exponent", "criteria/exponential.h", "b <= types::growth", "b < types::growth", "decision_entropy"),
+    Mutation(
+        "mantissa-bit", "criteria/exponential.h", "normal = sum >> e", "normal = sum >> (e / 2)", "decision_entropy"
+    ),
+    Mutation("cell-left-edge", "criteria/exponential.h", " - ((1u << skipped) / 2)", "", "decision_eenet_first"),
+    Mutation(
+        "own-score-truncated",
+        "criteria/eenet.h",
+        "own >> scoring::drop",
+        "own / (1 << scoring::drop)",
+        "decision_eenet",
+    ),
+    Mutation("vote-of-itself", "criteria/eenet.h", "b < exits", "b + 1 < exits", "decision_eenet"),
+    Mutation(
+        "earlier-score-lost",
+        "criteria/eenet.h",
+        "a < CONFIG_T::exit_index)",
+        "a + 1 < CONFIG_T::exit_index)",
+        "decision_eenet",
+    ),
+    Mutation(
+        "class-weight-shared", "criteria/eenet.h", "scoring::classes(c)", "scoring::classes(0)", "decision_eenet_last"
+    ),
+    Mutation("entropy-half", "criteria/eenet.h", "dot += nats * weighted_sum", "dot += nats", "decision_eenet_first"),
+    Mutation("past-shifted", "exit_decision.h", "next.past[k] = past[k]", "next.past[k] = past[0]", "decision_eenet"),
+    Mutation(
+        "score-forgotten",
+        "exit_decision.h",
+        "verdict.past[earlier].score = score",
+        "verdict.past[earlier].score = 0",
+        "decision_eenet_first",
+    ),
+    Mutation("offset-of-first", "criteria/by_class.h", "offset(top.label)", "offset(0)", "decision_by_class"),
     Mutation("beat-lost", "stream_fork.h", "i < CONFIG_T::beats", "i < CONFIG_T::beats - 1", "fork"),
     Mutation(
         "wrong-side",
@@ -236,7 +267,7 @@ def test_every_block_has_an_instance() -> None:
     benches = {name: (INSTANCES / f"{name}_tb.cpp").read_text(encoding="utf-8") for name in NAMES}
     assert {block for block in blocks if any(f"tb/{block}_tb.h" in text for text in benches.values())} == blocks
     headers = "".join((INSTANCES / f"{name}.h").read_text(encoding="utf-8") for name in NAMES)
-    for criterion in ("margin", "max_softmax", "entropy", "patience"):
+    for criterion in ("margin", "max_softmax", "entropy", "patience", "eenet"):
         assert f"criteria/{criterion}.h" in headers
 
 

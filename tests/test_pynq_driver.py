@@ -27,6 +27,7 @@ from hwcodesign.errors import BoardError, SettingsError
 from hwcodesign.runtime.counters import Counters
 from hwcodesign.runtime.modes import exit_control
 from hwcodesign.runtime.records import FLAG_FINAL, Records
+from hwcodesign.runtime.transports.buffers import Buffers
 from hwcodesign.runtime.transports.lock import OverlayLock
 from hwcodesign.runtime.transports.overlay import AcceleratorOverlay
 from hwcodesign.runtime.transports.simulated_board import open_simulated
@@ -316,6 +317,26 @@ def test_no_memory_at_all_is_an_error(design: Design) -> None:
             open_simulated(board, design, hw.TransferSettings())
 
 
+def test_memory_that_the_dma_does_not_reach_is_refused(design: Design, monkeypatch: pytest.MonkeyPatch) -> None:
+    with SimulatedBoard(design) as board:
+        plain: Callable[..., Any] = board.device.allocate
+
+        def far(*arguments: Any, **settings: Any) -> Any:
+            buffer = plain(*arguments, **settings)
+            buffer.device_address += 1 << 32
+            return buffer
+
+        monkeypatch.setattr(board.device, "allocate", far)
+        with pytest.raises(BoardError, match="at 0x110000000 lies above 4 GiB, where the DMA does not reach"):
+            open_simulated(board, design, hw.TransferSettings())
+        assert board.leaked == {}
+
+
+def test_a_sample_larger_than_a_transfer_is_refused(design: Design) -> None:
+    with pytest.raises(BoardError, match=r"no memory for a batch of one sample \(it takes 48 bytes, a transfer 40\)"):
+        Buffers(design.accelerator, 100, 40, None)
+
+
 # --- transfers that fail ---
 
 _BROKEN = [
@@ -356,9 +377,11 @@ def test_what_fails_again_is_computed_in_software_with_a_warning(
 ) -> None:
     images = images[:60]
     with opened(design, Fault(kind, side, standing=True), batch=25) as (_, driver):
-        with pytest.warns(UserWarning, match="what is left runs in software") as told:
+        with pytest.warns(UserWarning, match="board-sim") as told:
             records = driver.run(images)
-        assert len([w for w in told if re.search(message, str(w.message))]) == 2  # and not for the later batches
+        *failures, last = [str(warning.message) for warning in told]
+        assert [bool(re.search(message, failure)) for failure in failures] == [True, True]
+        assert last == "board-sim has failed: what is left runs in software"  # for the later batches, too
         assert driver.on == "software"
         assert records.tobytes() == design.run(images).tobytes()
 

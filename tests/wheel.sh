@@ -1,6 +1,7 @@
 #!/bin/sh
-# Build the wheel, install it into empty environments elsewhere, run the main job in one, and its design in another that
-# has NumPy alone. BASE_PYTHON and BASE_NUMPY choose the latter's versions: python3.10 and 1.22.0 are the oldest allowed.
+# Build the wheel, install it into empty environments elsewhere, run the main job in one, and its design and its bundle
+# in another that has NumPy alone. BASE_PYTHON and BASE_NUMPY choose the latter's versions: python3.10 and 1.22.0 are
+# the oldest allowed.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 scratch=$(mktemp -d)
@@ -15,6 +16,8 @@ base/bin/python -m pip install --quiet "numpy==${BASE_NUMPY:-1.26.4}" "$wheel"
 "${PYTHON:-python3}" -m venv all
 all/bin/python -m pip install --quiet --constraint "$root/constraints.txt" "hwcodesign[all] @ file://$wheel"
 all/bin/hwcodesign run digits
+all/bin/hwcodesign deploy digits --no-wheel --archive none
+base/bin/python -m hwcodesign.runtime.selftest build/digits/digits-pynq-z2
 base/bin/python - <<'PYTHON'
 import importlib.metadata
 import importlib.util

@@ -9,7 +9,8 @@ namespace hwc {
 // Score: the largest logit less the second largest, in steps of the logits; 0 where two are largest.
 struct margin {
     template <class code_T, typename CONFIG_T>
-    static score_t score(const code_T codes[CONFIG_T::n_classes], const top_t<code_T> &top, const sample_t &) {
+    static score_t score(const code_T codes[CONFIG_T::n_classes], const top_t<code_T> &top, const sample_t &,
+                         const past_t *) {
         const code_T lowest = code_T(1) << (code_T::width - 1);
         code_T others[CONFIG_T::n_classes];
         #pragma HLS ARRAY_PARTITION variable=others complete

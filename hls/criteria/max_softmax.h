@@ -10,7 +10,8 @@ namespace hwc {
 // Units of 2^-F. Tables: exponential.
 struct max_softmax {
     template <class code_T, typename CONFIG_T>
-    static score_t score(const code_T codes[CONFIG_T::n_classes], const top_t<code_T> &top, const sample_t &) {
+    static score_t score(const code_T codes[CONFIG_T::n_classes], const top_t<code_T> &top, const sample_t &,
+                         const past_t *) {
         typedef class_fold<CONFIG_T> fold;
         typedef exponential_types<CONFIG_T> types;
         typename types::sum_t sum = 0;

@@ -9,7 +9,7 @@ namespace hwc {
 // Score: how many exits in a row, this one included, chose the class that the exit before them chose.
 struct patience {
     template <class code_T, typename CONFIG_T>
-    static score_t score(const code_T *, const top_t<code_T> &, const sample_t &now) {
+    static score_t score(const code_T *, const top_t<code_T> &, const sample_t &now, const past_t *) {
         return now.agreements;
     }
 };

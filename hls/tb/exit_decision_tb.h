@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "exit_decision.h"
 #include "exit_types.h"
 #include "nnet_utils/nnet_types.h"
 #include "tb/check.h"
@@ -62,9 +63,15 @@ inline int64_t random_threshold(random_t &random, int64_t score) {
 template <class logits_T, class CONFIG_T, class top_T>
 int test_exit_decision(top_T top, unsigned samples, unsigned seed) {
     typedef typename logits_T::value_type element_t;
+    typedef typename CONFIG_T::criterion criterion;
+    static const bool learned = hwc::is_learned<criterion>::value;
+    static const unsigned exits = learned ? CONFIG_T::exit_index + 1 : 1; // whose past there is, this one's included
+    typedef typename hwc::info_t<learned, CONFIG_T::exit_index>::type in_t;
+    typedef typename hwc::info_t<learned, CONFIG_T::exit_index + 1>::type out_t;
     const int64_t never = 0x7fffffff;
     hls::stream<logits_T> logits("logits");
-    hls::stream<hwc::sample_t> sample_in("sample_in"), sample_out("sample_out");
+    hls::stream<in_t> sample_in("sample_in");
+    hls::stream<out_t> sample_out("sample_out");
     hls::stream<ap_uint<1> > release("release");
     hls::stream<hwc::record_t> records("records");
     random_t random(seed);
@@ -87,7 +94,17 @@ int test_exit_decision(top_T top, unsigned samples, unsigned seed) {
         if (previous.seen == 1 && previous.label == label)
             agreements = std::min<int64_t>(255, int64_t(previous.agreements) + 1);
 
-        const int64_t score = reference_score<CONFIG_T>(tag<typename CONFIG_T::criterion>(), codes, agreements);
+        pasts exit_pasts(exits);
+        hwc::past_t given[exits];
+        for (unsigned k = 0; k + 1 < exits; k++) {
+            exit_pasts[k].label = below(random, 2) ? label : below(random, logits_T::size);
+            exit_pasts[k].score = int64_t(below(random, 1 << 27)) - (1 << 26);
+            given[k].label = exit_pasts[k].label;
+            given[k].score = exit_pasts[k].score;
+        }
+        exit_pasts[exits - 1].label = label;
+
+        const int64_t score = reference_score<CONFIG_T>(tag<criterion>(), codes, agreements, exit_pasts);
         const int64_t threshold = random_threshold(random, score);
         hwc::control_t control;
         control.threshold = threshold;
@@ -98,7 +115,9 @@ int test_exit_decision(top_T top, unsigned samples, unsigned seed) {
         for (unsigned c = 0; c < codes.size(); c++)
             beat[c] = std::ldexp(double(codes[c]), element_t::iwidth - element_t::width);
         logits.write(beat);
-        sample_in.write(previous);
+        in_t info;
+        hwc::hand_on(previous, given, info);
+        sample_in.write(info);
         top(logits, sample_in, control, release, sample_out, records);
 
         const bool reported = leave || control.anytime == 1;
@@ -118,11 +137,21 @@ int test_exit_decision(top_T top, unsigned samples, unsigned seed) {
             check.equal("release", n, release.read(), !leave);
         check.equal("samples forwarded", n, !sample_out.empty(), !leave);
         if (!sample_out.empty()) {
-            const hwc::sample_t now = sample_out.read();
+            const out_t next = sample_out.read();
+            const hwc::sample_t now = hwc::sample_of(next);
             check.equal("sample_id", n, now.sample_id, previous.sample_id);
             check.equal("label", n, now.label, label);
             check.equal("agreements", n, now.agreements, agreements);
             check.equal("seen", n, now.seen, 1);
+            if (learned) {
+                hwc::past_t left[exits];
+                hwc::past_of<out_t>::copy(next, left);
+                exit_pasts[exits - 1].score = score;
+                for (unsigned k = 0; k < exits; k++) {
+                    check.equal("past label", n, left[k].label, exit_pasts[k].label);
+                    check.equal("past score", n, left[k].score, exit_pasts[k].score);
+                }
+            }
         }
         check.equal("left over", n, logits.empty() && sample_in.empty() && records.empty() && release.empty(), true);
     }

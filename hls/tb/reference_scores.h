@@ -12,6 +12,8 @@ struct margin;
 struct max_softmax;
 struct entropy;
 struct patience;
+struct eenet;
+template <class inner> struct by_class;
 } // namespace hwc
 
 namespace hwc_tb {
@@ -60,6 +62,61 @@ template <class CONFIG_T> int64_t reference_score(tag<hwc::entropy>, const integ
     const int64_t mantissas = int64_t(1) << tables::mantissa_bits;
     const int64_t m = (sum / power - one) / (one / mantissas);
     return -(e * int64_t(tables::ln2) + tables::logarithm(m) + tables::reciprocal(m) * weighted / (one * power));
+}
+
+template <class CONFIG_T, class inner>
+int64_t reference_score(tag<hwc::by_class<inner> >, const integers &logits, int64_t agreements) {
+    const long label = std::max_element(logits.begin(), logits.end()) - logits.begin();
+    return reference_score<CONFIG_T>(tag<inner>(), logits, agreements) - CONFIG_T::offsets::offset(label);
+}
+
+// Of an exit before; and, last in the list, of the exit itself, whose score is not known.
+struct past {
+    int64_t label, score;
+};
+typedef std::vector<past> pasts;
+
+// Criteria that are not learned need none of them.
+template <class CONFIG_T, class criterion>
+int64_t reference_score(tag<criterion> which, const integers &logits, int64_t agreements, const pasts &) {
+    return reference_score<CONFIG_T>(which, logits, agreements);
+}
+
+inline int64_t floor_shift(int64_t value, unsigned bits) {
+    const int64_t divisor = int64_t(1) << bits;
+    return value / divisor - (value % divisor < 0 ? 1 : 0);
+}
+
+template <class CONFIG_T>
+int64_t reference_score(tag<hwc::eenet>, const integers &logits, int64_t, const pasts &exits) {
+    typedef typename CONFIG_T::tables tables;
+    typedef typename CONFIG_T::scoring scoring;
+    const int64_t one = int64_t(1) << tables::fraction, nats = scoring::nats;
+    int64_t sum = 0, dot = scoring::top * one;
+    for (unsigned c = 0; c < logits.size(); c++) {
+        const unsigned index = reference_index<CONFIG_T>(logits, c);
+        sum += tables::exponential(index);
+        dot += scoring::classes(c) * int64_t(tables::exponential(index)) + nats * tables::weighted(index);
+    }
+    unsigned e = 0;
+    while (sum >= one << (e + 1))
+        e += 1;
+    const int64_t cell = one >> tables::mantissa_bits;
+    const int64_t m = ((sum >> e) - one) / cell;
+    const int64_t slope = tables::reciprocal(m) * ((sum >> e) % cell - cell / 2);
+    const int64_t reciprocal = tables::reciprocal(m) - floor_shift(tables::reciprocal(m) * slope, 2 * tables::fraction);
+    const int64_t logarithm = e * int64_t(tables::ln2) + tables::logarithm(m) + floor_shift(slope, tables::fraction);
+    const int64_t mean = floor_shift(dot * reciprocal, tables::fraction + e);
+    int64_t score = floor_shift(mean + nats * logarithm, scoring::drop);
+    long most = 0;
+    for (unsigned k = 0; k < exits.size(); k++) {
+        const int64_t label = exits[k].label;
+        most = std::max(most, long(std::count_if(exits.begin(), exits.end(),
+                                                 [label](const past &other) { return other.label == label; })));
+        if (k + 1 < exits.size())
+            score += floor_shift(scoring::earlier(k) * exits[k].score, scoring::earlier_fraction);
+    }
+    return score + scoring::votes(most - 1);
 }
 
 } // namespace hwc_tb

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from hwcodesign.errors import FormatError, PolicyError
 from hwcodesign.fixedpoint import FixedPoint
-from hwcodesign.kernels.rtl import Instance, Parameter, Rom
+from hwcodesign.kernels.rtl import Bits, Instance, Parameter, Rom
 from hwcodesign.policies import ExitPolicy
+from hwcodesign.policies.scoring_function import WEIGHT_BITS, ScoringFunction
 from hwcodesign.policies.tables import ExponentialTable, MantissaTable
 
 #: Widest logits: a score of them fits 32 signed bits, clear of the threshold code that means never.
@@ -37,7 +38,10 @@ SCORE_TIMINGS = {
     "patience": ScoreTiming(1, passes_over_classes=False),
     "max_softmax": ScoreTiming(5, passes_over_classes=True),
     "entropy": ScoreTiming(11, passes_over_classes=True),
+    "eenet": ScoreTiming(13, passes_over_classes=True),
 }
+#: Criteria that read the logarithm and reciprocal tables.
+_LOGARITHMIC = ("entropy", "eenet")
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,8 @@ class Decision:
         is_last: whether every sample leaves here.
         criterion: its name.
         exponential, mantissa: its tables, where it has any.
+        scoring: its weights, where it is learned.
+        class_offsets: by which scores are lowered, where classes have thresholds of their own.
 
     Raises:
         PolicyError: the criterion has no hardware, or misses its tables.
@@ -66,14 +72,18 @@ class Decision:
     criterion: str
     exponential: ExponentialTable | None = None
     mantissa: MantissaTable | None = None
+    scoring: ScoringFunction | None = None
+    class_offsets: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.criterion not in SCORE_TIMINGS:
             known = ", ".join(sorted(SCORE_TIMINGS))
             raise PolicyError(f"criterion {self.criterion!r} has no hardware: there is some for {known}")
         missing = self.exponential is None if self._timing.passes_over_classes else False
-        if missing or (self.criterion == "entropy" and self.mantissa is None):
+        if missing or (self.criterion in _LOGARITHMIC and self.mantissa is None):
             raise PolicyError(f"criterion {self.criterion!r} misses its tables at exit {self.exit_index}")
+        if self.criterion == "eenet" and self.scoring is None:
+            raise PolicyError(f"criterion 'eenet' misses its weights at exit {self.exit_index}")
         if self.exponential and self.mantissa and self.exponential.fraction != self.mantissa.fraction:
             raise PolicyError(f"the tables of exit {self.exit_index} have different fractions: fit the policy again")
         for name, value, low, high in (
@@ -98,6 +108,8 @@ class Decision:
             criterion=policy.criterion_name,
             exponential=exit_.exponential,
             mantissa=policy.mantissa,
+            scoring=exit_.scoring,
+            class_offsets=exit_.class_offsets,
         )
 
     @property
@@ -114,7 +126,7 @@ class Decision:
     def score_latency(self) -> int:
         """Of them, those from the known maximum to the score."""
         again = self.interval + self._levels if self._timing.passes_over_classes else 0
-        return again + self._timing.depth
+        return again + self._timing.depth + int(self.class_offsets is not None)
 
     @property
     def samples(self) -> int:
@@ -137,11 +149,15 @@ class Decision:
             table = self.exponential
             parameters += [("Length", table.length), ("Fraction", table.fraction), ("Shift", table.shift)]
             roms.append(Rom("exponential", "ExponentialFile", table.fraction + 1, table.exponential))
-            if self.mantissa is not None and self.criterion == "entropy":
+            if self.mantissa is not None and self.criterion in _LOGARITHMIC:
                 roms.append(Rom("weighted", "WeightedFile", max(1, table.fraction - 1), table.weighted))
                 parameters += [("MantissaBits", self.mantissa.mantissa_bits), ("Ln2", self.mantissa.ln2)]
                 roms.append(Rom("logarithm", "LogarithmFile", table.fraction, self.mantissa.logarithm))
                 roms.append(Rom("reciprocal", "ReciprocalFile", table.fraction + 1, self.mantissa.reciprocal))
+            if self.scoring is not None:
+                parameters += _weights(self.scoring, table.fraction)
+        if self.class_offsets is not None:
+            parameters += [("ByClass", True), ("ClassOffsets", Bits.pack(self.class_offsets, 32))]
         return Instance("exit_decision", tuple(parameters), tuple(roms))
 
     @property
@@ -152,3 +168,16 @@ class Decision:
     def _levels(self) -> int:
         """Of the compare tree, and of the adder tree: ceil(log2(per_cycle))."""
         return (self.per_cycle - 1).bit_length()
+
+
+def _weights(scoring: ScoringFunction, table_fraction: int) -> list[tuple[str, Parameter]]:
+    """Parameters of score_eenet and past_scores."""
+    return [
+        ("ClassWeights", Bits.pack(scoring.classes, WEIGHT_BITS)),
+        ("TopWeight", scoring.top),
+        ("NatsWeight", scoring.nats),
+        ("Votes", Bits.pack(scoring.votes, 32)),
+        ("Drop", scoring.drop(table_fraction)),
+        ("EarlierWeights", Bits.pack((*scoring.earlier, 0), WEIGHT_BITS)),  # a parameter cannot be empty
+        ("EarlierFraction", scoring.earlier_fraction),
+    ]

@@ -1,6 +1,6 @@
 """Exit policies: one module per criterion, all found in `CRITERIA`. NumPy only."""
 
-from hwcodesign.policies import entropy, margin, max_softmax, patience  # importing registers them
+from hwcodesign.policies import eenet, entropy, margin, max_softmax, patience  # importing registers them
 from hwcodesign.policies.criterion import ALWAYS, CRITERIA, NEVER, Criterion, Threshold
 from hwcodesign.policies.fitting import OperatingPoint, check_request, cost_curve, evaluate, fit
 from hwcodesign.policies.policy import ExitDecision, ExitPolicy, FittedOn, subnet_codes
@@ -19,6 +19,7 @@ __all__ = [
     "Threshold",
     "check_request",
     "cost_curve",
+    "eenet",
     "entropy",
     "evaluate",
     "fit",

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hwcodesign.errors import PolicyError
+from hwcodesign.policies.scoring_function import ScoringFunction
 from hwcodesign.policies.tables import ExponentialTable, Integers, MantissaTable
 
 #: Threshold code that no score reaches; the reset value of the threshold registers.
@@ -28,24 +29,60 @@ Threshold = float | None
 
 
 @dataclass(frozen=True)
+class History:
+    """What k exits before this one left of N samples, the first exit first.
+
+    Attributes:
+        labels: (N, k) classes that they chose.
+        scores: (N, k) their scores; floats in a float formula.
+    """
+
+    labels: Integers
+    scores: NDArray[Any]
+
+    @classmethod
+    def empty(cls, samples: int) -> History:
+        """Before the first exit."""
+        return cls(np.zeros((samples, 0), np.int64), np.zeros((samples, 0), np.int64))
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[History]) -> History:
+        """Of the samples of all parts, one after the other."""
+        labels, scores = [part.labels for part in parts], [part.scores for part in parts]
+        return cls(np.concatenate(labels), np.concatenate(scores))
+
+    def then(self, labels: Integers, scores: NDArray[Any]) -> History:
+        """With one more exit, its labels and scores (N,)."""
+        return History(np.column_stack([self.labels, labels]), np.column_stack([self.scores, scores]))
+
+    def where(self, kept: NDArray[np.bool_]) -> History:
+        """Of some of the samples."""
+        return History(self.labels[kept], self.scores[kept])
+
+
+@dataclass(frozen=True)
 class ScoreInputs:
     """What one exit's score may be computed from.
 
     Attributes:
         logits: (N, C) integer logits.
         agreements: (N,) how many exits in a row, up to this one, gave the same label as the exit before them.
+        history: of the exits before; empty for criteria that are not learned.
         scale: real value of one logit step.
         temperature: divides the logits before a softmax.
         exponential: this exit's table, for criteria that need it.
         mantissa: the logarithm and reciprocal tables, for criteria that need them.
+        scoring: the weights of a learned criterion.
     """
 
     logits: Integers
     agreements: Integers
+    history: History
     scale: float
     temperature: float
     exponential: ExponentialTable | None = None
     mantissa: MantissaTable | None = None
+    scoring: ScoringFunction | None = None
 
 
 class Criterion:
@@ -56,6 +93,8 @@ class Criterion:
         unit: what a threshold counts, for tables and axis labels.
         needs_exponential, needs_mantissa: which tables its score reads.
         shared_threshold: whether all exits share one threshold by definition.
+        learned: whether its score has weights, which are fitted to a network's answers, and reads labels and scores
+            of the exits before, which then travel with each sample.
     """
 
     name: ClassVar[str]
@@ -63,6 +102,7 @@ class Criterion:
     needs_exponential: ClassVar[bool] = False
     needs_mantissa: ClassVar[bool] = False
     shared_threshold: ClassVar[bool] = False
+    learned: ClassVar[bool] = False
 
     def score(self, inputs: ScoreInputs) -> Integers:
         """(N,) integer scores, each in the signed 32-bit range."""
@@ -70,6 +110,10 @@ class Criterion:
 
     def float_leaves(self, inputs: ScoreInputs, threshold: float) -> NDArray[np.bool_]:
         """(N,) the float formula's own verdict on the same logits, for the report of disagreement."""
+        raise NotImplementedError
+
+    def float_score(self, inputs: ScoreInputs) -> NDArray[np.float64]:
+        """(N,) the float formula's score in steps of the integer one; learned criteria alone, for their history."""
         raise NotImplementedError
 
     def threshold_code(self, threshold: float, inputs: ScoreInputs) -> int:

@@ -17,12 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwcodesign.errors import PolicyError
-from hwcodesign.policies.criterion import NEVER, Threshold
+from hwcodesign.policies.criterion import ALWAYS, NEVER, Threshold
 from hwcodesign.policies.policy import ExitPolicy
 from hwcodesign.policies.statistics import ExitStatistics
 
 #: Prices of cost, in accuracy per full cost, that the curve is traced at.
-_PRICES = np.concatenate([[0.0], np.logspace(-4, 1, 61)])
+PRICES = np.concatenate([[0.0], np.logspace(-4, 1, 61)])
+#: A budget counts as spent from this share of it on.
+SPENT = 0.99
 #: Curve points from which a request's constrained sweeps start.
 _STARTS = 6
 _MAX_SWEEPS = 20
@@ -84,7 +86,7 @@ def cost_curve(policy: ExitPolicy, statistics: ExitStatistics) -> list[Operating
     else:
         points = []
         codes = _never(statistics)
-        for price in _PRICES:
+        for price in PRICES:
             codes = _descend(statistics, codes, _priced(float(price)))
             points.append(evaluate(statistics, codes))
     return _pareto(points)
@@ -105,6 +107,8 @@ def check_request(
     given = sorted(name for name, value in requests.items() if value is not None)
     if len(given) != 1:
         raise PolicyError(f"give exactly one of accuracy_drop, budget and thresholds, not {given or 'none'}")
+    if budget is not None and not 0 < budget < float("inf"):
+        raise PolicyError(f"budget {budget!r} is not a positive number (a fraction of the full cost, so 0.5 is half)")
     if accuracy_drop is not None and not 0 <= accuracy_drop < 1:
         raise PolicyError(f"accuracy_drop {accuracy_drop!r} is not in 0..1 (a fraction, so 0.005 is half a point)")
     if confidence is not None and (accuracy_drop is None or not 0.5 <= confidence < 1):
@@ -117,7 +121,10 @@ def fit(
     *,
     accuracy_drop: float | None = None,
     budget: float | None = None,
+    spend: bool = False,
     confidence: float | None = None,
+    start: Sequence[int] | None = None,
+    curve: Sequence[OperatingPoint] | None = None,
 ) -> OperatingPoint:
     """Thresholds that meet one request on these samples.
 
@@ -126,21 +133,30 @@ def fit(
         statistics: the fitting split.
         accuracy_drop: least cost whose accuracy is at most this far below the last exit's.
         budget: highest accuracy whose average cost is at most this fraction of the full cost.
+        spend: with budget: rather a cost above `SPENT` of the budget, wherever ties allow, than the highest accuracy.
         confidence: with accuracy_drop: the drop holds for new samples with this probability, not only for these.
+        start: with budget: codes that the search starts from, too; one per exit but the last.
+        curve: points that the search starts from, instead of the criterion's own curve.
 
     Raises:
         PolicyError: not exactly one request, or one that nothing can meet.
     """
     check_request(accuracy_drop, budget, None, confidence)
-    curve = cost_curve(policy, statistics)
+    known = cost_curve(policy, statistics) if curve is None else list(curve)
     if budget is not None:
-        return _fit_budget(policy, statistics, curve, budget)
+        return _fit_budget(policy, statistics, known, budget, start, spend=spend)
     assert accuracy_drop is not None
-    return _fit_accuracy(policy, statistics, curve, accuracy_drop, confidence)
+    return _fit_accuracy(policy, statistics, known, accuracy_drop, confidence)
 
 
 def _fit_budget(
-    policy: ExitPolicy, statistics: ExitStatistics, curve: list[OperatingPoint], budget: float
+    policy: ExitPolicy,
+    statistics: ExitStatistics,
+    curve: list[OperatingPoint],
+    budget: float,
+    start: Sequence[int] | None,
+    *,
+    spend: bool,
 ) -> OperatingPoint:
     low = float(statistics.costs[0])
     feasible = [point for point in curve if point.cost <= budget]
@@ -150,13 +166,20 @@ def _fit_budget(
             f"budget {budget:g} of the full cost cannot be met: leaving at the first exit costs {low:g}, "
             f"the cheapest this criterion reaches here is {reachable:g}"
         )
-    if policy.criterion.shared_threshold:
-        return max(feasible, key=lambda point: (point.accuracy, -point.cost))
 
     def objective(split: _Splits) -> NDArray[np.float64]:
-        return np.where(split.cost <= budget, split.accuracy, -split.cost)
+        spent = np.where(spend & (split.cost > SPENT * budget), 1.0, 0.0)  # more than any accuracy is worth
+        return np.where(split.cost <= budget, split.accuracy + spent, -split.cost)
 
-    return _refine(statistics, sorted(feasible, key=lambda point: -point.accuracy), objective)
+    if policy.criterion.shared_threshold:
+        return max(feasible, key=lambda point: (float(objective(_splits_of(statistics, point))[0]), -point.cost))
+    starts = sorted(feasible, key=lambda point: -point.accuracy)
+    if start is not None:
+        starts.insert(0, evaluate(statistics, start))
+    if spend:  # nearest to the budget from below, and from above, where one threshold may bring the cost down to it
+        nearest = sorted(curve, key=lambda point: abs(point.cost - budget))
+        starts = nearest[:_STARTS] + starts
+    return _refine(statistics, starts, objective, 2 * _STARTS if spend else _STARTS)
 
 
 def _fit_accuracy(
@@ -206,9 +229,11 @@ def largest_drop(
     return np.asarray(shifted + NormalDist().inv_cdf(confidence) * np.sqrt(variance))
 
 
-def _refine(statistics: ExitStatistics, starts: list[OperatingPoint], objective: _Objective) -> OperatingPoint:
-    """Constrained sweeps from the best few points of the curve; the best of their ends."""
-    ends = [evaluate(statistics, _descend(statistics, start.codes, objective)) for start in starts[:_STARTS]]
+def _refine(
+    statistics: ExitStatistics, starts: list[OperatingPoint], objective: _Objective, most: int = _STARTS
+) -> OperatingPoint:
+    """Constrained sweeps from the first few points; the best of their ends."""
+    ends = [evaluate(statistics, _descend(statistics, start.codes, objective)) for start in starts[:most]]
     values = [float(objective(_splits_of(statistics, end))[0]) for end in ends]
     return ends[int(np.argmax(values))]
 
@@ -242,7 +267,8 @@ def _best_threshold(statistics: ExitStatistics, codes: Sequence[int], k: int, ob
     samples = np.arange(len(taken))
     right = statistics.correct[taken, samples]
     cost = statistics.costs[taken]
-    reach = np.flatnonzero(taken > k)  # with exit k closed, whoever gets past it has reached it
+    # with exit k closed, whoever gets past it has reached it; a score below all codes can leave by none
+    reach = np.flatnonzero((taken > k) & (statistics.scores[k] >= ALWAYS))
     order = reach[np.argsort(-statistics.scores[k, reach], kind="stable")]
     scores = statistics.scores[k, order]
     gained = np.cumsum(statistics.correct[k, order].astype(np.float64) - right[order])

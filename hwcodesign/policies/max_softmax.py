@@ -2,6 +2,9 @@
 
 p_max = 1 / sum_c e^(-u d_c) >= tau exactly when sum_c e^(-u d_c) <= 1 / tau; the sum is that of the
 table's integers, the score its negative.
+
+With a threshold above one half it is the rule of CDLN (Panda et al. 2016) too, that one class is as sure as asked and
+no other is, since no two probabilities are above one half.
 """
 
 from __future__ import annotations
@@ -41,7 +44,7 @@ class MaxSoftmax(Criterion):
     def threshold_value(self, code: int, inputs: ScoreInputs) -> float:
         # half a step inside, so that rounding cannot carry it over to the next code
         one = 1 << exponential_of(inputs).fraction
-        return min(1.0, one / (-code + 0.5)) if code != -one else 1.0
+        return min(1.0, one / (-code + 0.5)) if code < -one else 1.0
 
     def check(self, threshold: float, classes: int) -> None:
         require_range(threshold, 0.0, 1.0, self.name, self.unit)

@@ -15,8 +15,19 @@ from numpy.typing import NDArray
 
 from hwcodesign.errors import PolicyError
 from hwcodesign.fixedpoint import FixedPoint
-from hwcodesign.policies.criterion import ALWAYS, NEVER, Criterion, ScoreInputs, Threshold, criterion_named
-from hwcodesign.policies.tables import ExponentialTable, Integers, MantissaTable
+from hwcodesign.policies import class_offsets
+from hwcodesign.policies.criterion import (
+    ALWAYS,
+    NEVER,
+    Criterion,
+    History,
+    ScoreInputs,
+    Threshold,
+    agreements_after,
+    criterion_named,
+)
+from hwcodesign.policies.scoring_function import LearnedWeights, ScoringFunction, quantise
+from hwcodesign.policies.tables import FRACTION_BITS, ExponentialTable, Integers, MantissaTable
 
 POLICY_VERSION = 1
 
@@ -27,15 +38,21 @@ class ExitDecision:
 
     Attributes:
         logits: format of the logits that it decides on.
+        temperature: divides the logits before a softmax; absorbed into the exponential table.
         exponential: None for criteria that need no softmax.
         threshold: in the criterion's unit; None at the last exit, and where it never leaves.
         threshold_code: the integer that a score is compared with; `NEVER` at the last exit.
+        scoring: the weights of a learned criterion.
+        class_offsets: by which the score of a sample of each predicted class is lowered; None: by nothing.
     """
 
     logits: FixedPoint
+    temperature: float
     exponential: ExponentialTable | None
     threshold: Threshold
     threshold_code: int
+    scoring: ScoringFunction | None = None
+    class_offsets: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -52,6 +69,8 @@ class FittedOn:
         float_disagreement: share of samples at all early exits that the float formula decides otherwise.
         network_sha256: of the network's quantised state, so that a policy is not used with another.
         note: what the user must know, for example that patience cannot leave.
+        calibration_error, calibration_error_before: expected calibration error of each exit's softmax at its own
+            temperature and at the temperature that was asked for; empty where no temperature was fitted.
     """
 
     method: str
@@ -64,6 +83,18 @@ class FittedOn:
     float_disagreement: float | None = None
     network_sha256: str = ""
     note: str = ""
+    calibration_error: tuple[float, ...] = ()
+    calibration_error_before: tuple[float, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data; what calibration said only where there was one."""
+        data = dataclasses.asdict(self)
+        return {key: value for key, value in data.items() if value or not key.startswith("calibration")}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> FittedOn:
+        fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+        return cls(**fields)
 
 
 @dataclass(frozen=True)
@@ -73,14 +104,12 @@ class ExitPolicy:
     Attributes:
         criterion_name: key into `CRITERIA`.
         classes: number of logits at every exit.
-        temperature: absorbed into the exponential tables.
         exits: first exit first.
         mantissa: logarithm and reciprocal tables where the criterion needs them.
     """
 
     criterion_name: str
     classes: int
-    temperature: float
     exits: tuple[ExitDecision, ...]
     mantissa: MantissaTable | None = None
     fitted_on: FittedOn = field(default_factory=lambda: FittedOn("given"))
@@ -93,37 +122,49 @@ class ExitPolicy:
         classes: int,
         thresholds: Sequence[Threshold] | None = None,
         *,
-        temperature: float = 1.0,
+        temperature: float | Sequence[float] = 1.0,
+        learned: Sequence[LearnedWeights] | None = None,
     ) -> ExitPolicy:
         """Make the tables and set thresholds (None: never leave early).
 
+        Args:
+            temperature: of all exits, or one each.
+            learned: one per exit, for a learned criterion and no other.
+
         Raises:
             PolicyError: unknown criterion, a temperature that is not positive, a threshold out of range,
-                or not one threshold per exit but the last.
+                not one threshold per exit but the last, or weights that do not fit criterion, classes and exits.
         """
         known = criterion_named(criterion)
-        if not 0 < temperature < float("inf"):
-            raise PolicyError(f"temperature {temperature!r} is not a positive number")
+        temperatures = _temperatures(temperature, len(logits))
         if classes < 2:
             raise PolicyError(f"{classes} class is not a choice: a head must give two logits or more")
+        scoring = _scoring(known, learned, classes, len(logits))
         exits = tuple(
             ExitDecision(
                 fmt,
-                ExponentialTable.build(fmt.scale / temperature, fmt.max_code - fmt.min_code)
+                own,
+                ExponentialTable.build(fmt.scale / own, fmt.max_code - fmt.min_code)
                 if known.needs_exponential
                 else None,
                 None,
                 NEVER,
+                function,
             )
-            for fmt in logits
+            for fmt, own, function in zip(logits, temperatures, scoring, strict=True)
         )
         mantissa = MantissaTable.build() if known.needs_mantissa else None
-        policy = cls(criterion, classes, temperature, exits, mantissa)
+        policy = cls(criterion, classes, exits, mantissa)
         return policy if thresholds is None else policy.with_thresholds(thresholds)
 
     @property
     def criterion(self) -> Criterion:
         return criterion_named(self.criterion_name)
+
+    @property
+    def temperatures(self) -> tuple[float, ...]:
+        """One per exit."""
+        return tuple(exit_.temperature for exit_ in self.exits)
 
     @property
     def thresholds(self) -> tuple[Threshold, ...]:
@@ -170,35 +211,105 @@ class ExitPolicy:
         ]
         return self.with_thresholds(values)
 
-    def scores(self, exit_index: int, logits: Integers, agreements: Integers) -> Integers:
-        """(N,) scores of integer logits (N, C) at one exit."""
-        return self.criterion.score(self._inputs(exit_index, logits, agreements))
+    def with_class_codes(self, codes: Sequence[Sequence[int]]) -> ExitPolicy:
+        """The same policy at integer thresholds for each predicted class, C for each exit but the last.
 
-    def float_leaves(self, exit_index: int, logits: Integers, agreements: Integers) -> NDArray[np.bool_]:
-        """(N,) what the float formula decides at this exit's threshold."""
-        threshold = self.exits[exit_index].threshold
+        Raises:
+            PolicyError: the criterion's score is not one that an offset could lower, or codes are too far apart.
+        """
+        class_offsets.require_offsets(self.criterion, self.classes)
+        registers, offsets = zip(*map(class_offsets.split, codes), strict=True) if codes else ((), ())
+        policy = self.with_codes(registers)
+        exits = tuple(
+            dataclasses.replace(exit_, class_offsets=own)
+            for exit_, own in zip(policy.exits, (*offsets, None), strict=True)
+        )
+        return dataclasses.replace(policy, exits=exits)
+
+    def class_codes(self, exit_index: int) -> tuple[int, ...]:
+        """Threshold code of each predicted class at one exit."""
+        exit_ = self.exits[exit_index]
+        return class_offsets.joined(exit_.threshold_code, exit_.class_offsets or (0,) * self.classes)
+
+    def scores(
+        self, exit_index: int, logits: Integers, agreements: Integers, history: History | None = None
+    ) -> Integers:
+        """(N,) scores of integer logits (N, C) at one exit; `history` is that of a learned criterion."""
+        scores = self.criterion.score(self._inputs(exit_index, logits, agreements, history))
+        offsets = self.exits[exit_index].class_offsets
+        return scores if offsets is None else scores - np.asarray(offsets, np.int64)[logits.argmax(axis=1)]
+
+    def score_exits(self, logits: Sequence[Integers]) -> tuple[Integers, Integers]:
+        """Labels and scores (K, N) of all exits, all of them computed, from their integer logits (N, C)."""
+        labels = [z.argmax(axis=1) for z in logits]
+        history, scores = History.empty(len(labels[0])), []
+        for k, (z, agreements) in enumerate(zip(logits, agreements_after(labels), strict=True)):
+            scores.append(self.scores(k, z, agreements, history))
+            if self.criterion.learned:
+                history = history.then(labels[k], scores[k])
+        return np.stack(labels), np.stack(scores)
+
+    def float_leaves(
+        self, exit_index: int, logits: Integers, agreements: Integers, history: History | None = None
+    ) -> NDArray[np.bool_]:
+        """(N,) what the float formula decides at this exit's threshold; `history` has its own earlier scores."""
+        leaves, threshold = np.zeros(len(logits), dtype=np.bool_), self.exits[exit_index].threshold
         if threshold is None:
-            return np.zeros(len(logits), dtype=np.bool_)
-        return self.criterion.float_leaves(self._inputs(exit_index, logits, agreements), threshold)
+            return leaves
+        inputs = self._inputs(exit_index, logits, agreements, history)
+        if self.exits[exit_index].class_offsets is None:
+            return self.criterion.float_leaves(inputs, threshold)
+        labels = logits.argmax(axis=1)
+        for label, code in enumerate(self.class_codes(exit_index)):
+            if code != NEVER:
+                own = self.criterion.threshold_value(code, inputs)
+                leaves |= (labels == label) & self.criterion.float_leaves(inputs, own)
+        return leaves
 
-    def _inputs(self, k: int, logits: Integers | None = None, agreements: Integers | None = None) -> ScoreInputs:
+    def float_decisions(self, logits: Sequence[Integers]) -> NDArray[np.bool_]:
+        """(K - 1, N) what the float formula decides at all exits but the last, all of them computed."""
+        labels = [z.argmax(axis=1) for z in logits]
+        history, decisions = History.empty(len(labels[0])), []
+        for k, (z, agreements) in enumerate(zip(logits[:-1], agreements_after(labels)[:-1], strict=True)):
+            decisions.append(self.float_leaves(k, z, agreements, history))
+            if self.criterion.learned:
+                inputs = self._inputs(k, z, agreements, history)
+                history = history.then(labels[k], self.criterion.float_score(inputs))
+        return np.array(decisions, np.bool_).reshape(len(logits) - 1, len(labels[0]))
+
+    def _inputs(
+        self,
+        k: int,
+        logits: Integers | None = None,
+        agreements: Integers | None = None,
+        history: History | None = None,
+    ) -> ScoreInputs:
+        """Of samples; or, without any, what a threshold is converted by."""
         exit_ = self.exits[k]
+        if logits is None:
+            logits, agreements = np.zeros((1, self.classes), np.int64), np.zeros(1, np.int64)
+            before = np.zeros((1, k if self.criterion.learned else 0), np.int64)
+            history = History(before, before)
         return ScoreInputs(
-            np.zeros((1, self.classes), np.int64) if logits is None else logits,
-            np.zeros(1, np.int64) if agreements is None else agreements,
+            logits,
+            np.zeros(len(logits), np.int64) if agreements is None else agreements,
+            History.empty(len(logits)) if history is None else history,
             exit_.logits.scale,
-            self.temperature,
+            exit_.temperature,
             exit_.exponential,
             self.mantissa,
+            exit_.scoring,
         )
 
     def to_json(self) -> dict[str, Any]:
+        """Plain data; `temperature` is a number where all exits share it, else a list of one per exit."""
+        shared = len(set(self.temperatures)) == 1
         return {
             "policy_version": POLICY_VERSION,
             "criterion": self.criterion_name,
             "unit": self.criterion.unit,
             "classes": self.classes,
-            "temperature": self.temperature,
+            "temperature": self.temperatures[0] if shared else list(self.temperatures),
             "rounding": "table entries are rounded half to even; differences beyond a table read its last entry",
             "exits": [
                 {
@@ -206,11 +317,13 @@ class ExitPolicy:
                     "threshold": exit_.threshold,
                     "threshold_code": exit_.threshold_code,
                     "exponential": exit_.exponential.to_json() if exit_.exponential else None,
+                    **({"scoring": exit_.scoring.to_json()} if exit_.scoring else {}),
+                    **({"class_offsets": list(exit_.class_offsets)} if exit_.class_offsets else {}),
                 }
                 for exit_ in self.exits
             ],
             "mantissa": self.mantissa.to_json() if self.mantissa else None,
-            "fitted_on": dataclasses.asdict(self.fitted_on),
+            "fitted_on": self.fitted_on.to_json(),
         }
 
     @classmethod
@@ -227,21 +340,59 @@ class ExitPolicy:
                 f"policy version {data.get('policy_version')!r} is not {POLICY_VERSION}: fit the policy again"
             )
         try:
-            criterion_named(data["criterion"])
+            learned = criterion_named(data["criterion"]).learned
+            temperatures = _temperatures(data["temperature"], len(data["exits"]))
             exits = tuple(
                 ExitDecision(
                     FixedPoint.from_json(item["logits"]),
+                    temperature,
                     ExponentialTable.from_json(item["exponential"]) if item["exponential"] else None,
                     item["threshold"],
                     item["threshold_code"],
+                    ScoringFunction.from_json(item["scoring"]) if learned else None,
+                    tuple(item["class_offsets"]) if "class_offsets" in item else None,
                 )
-                for item in data["exits"]
+                for item, temperature in zip(data["exits"], temperatures, strict=True)
             )
             mantissa = MantissaTable.from_json(data["mantissa"]) if data["mantissa"] else None
-            fitted = FittedOn(**{**data["fitted_on"], "exit_share": tuple(data["fitted_on"]["exit_share"])})
-            return cls(data["criterion"], data["classes"], data["temperature"], exits, mantissa, fitted)
+            return cls(data["criterion"], data["classes"], exits, mantissa, FittedOn.from_json(data["fitted_on"]))
         except (KeyError, TypeError) as error:
             raise PolicyError(f"the policy file is incomplete ({error!r}): fit the policy again") from None
+
+
+def _temperatures(temperature: float | Sequence[float], exits: int) -> tuple[float, ...]:
+    """One per exit.
+
+    Raises:
+        PolicyError: one is not a positive number, or there are not as many as exits.
+    """
+    found = tuple(temperature) if isinstance(temperature, Sequence) else (temperature,) * exits
+    if len(found) != exits:
+        raise PolicyError(f"{len(found)} temperatures for {exits} exits: give one number, or one per exit")
+    for value in found:
+        if not 0 < value < float("inf"):
+            raise PolicyError(f"temperature {value!r} is not a positive number")
+    return found
+
+
+def _scoring(
+    criterion: Criterion, learned: Sequence[LearnedWeights] | None, classes: int, exits: int
+) -> Sequence[ScoringFunction | None]:
+    """One per exit, None where the criterion is not learned."""
+    if not criterion.learned and learned is None:
+        return [None] * exits
+    if not criterion.learned or learned is None:
+        raise PolicyError(
+            f"criterion {criterion.name} is learned from a network's answers: fit_policy fits it to (images, labels)"
+            if criterion.learned
+            else f"criterion {criterion.name} has no weights to learn"
+        )
+    shapes = [(len(weights.classes), len(weights.earlier)) for weights in learned]
+    if shapes != [(classes, k) for k in range(exits)]:
+        raise PolicyError(
+            f"weights of {shapes} classes and earlier exits are not those of {classes} classes and {exits} exits"
+        )
+    return quantise(learned, FRACTION_BITS)
 
 
 def subnet_codes(exits: int, leave_at: int) -> tuple[int, ...]:

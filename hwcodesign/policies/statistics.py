@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hwcodesign.errors import PolicyError
-from hwcodesign.policies.criterion import agreements_after
 from hwcodesign.policies.policy import ExitPolicy
 from hwcodesign.policies.tables import Integers
 
@@ -37,16 +37,22 @@ class ExitStatistics:
         """Score integer logits (K arrays of (N, C)) with a policy's criterion and tables.
 
         Raises:
-            PolicyError: as many costs as exits are needed.
+            PolicyError: as many costs as exits are needed, and integer logits, one row a sample.
         """
         if len(costs) != len(logits):
             raise PolicyError(f"{len(costs)} costs for {len(logits)} exits: give one per exit")
-        labels = [z.argmax(axis=1) for z in logits]
-        agreements = agreements_after(labels)
-        scores = [policy.scores(k, z, a) for k, (z, a) in enumerate(zip(logits, agreements, strict=True))]
-        return cls(np.stack(scores), np.stack(labels), np.asarray(truth), np.asarray(costs, np.float64))
+        for k, z in enumerate(logits):
+            if not np.issubdtype(z.dtype, np.integer):
+                raise PolicyError(f"logits of exit {k} are {z.dtype}: a policy decides on integers, and NaN is none")
+            if z.shape != (len(truth), policy.classes) or not len(truth):
+                raise PolicyError(
+                    f"logits of exit {k} have shape {z.shape}: give {policy.classes} for each of {len(truth)} labels, "
+                    "and one sample at least"
+                )
+        labels, scores = policy.score_exits(logits)
+        return cls(scores, labels, np.asarray(truth), np.asarray(costs, np.float64))
 
-    @property
+    @cached_property
     def correct(self) -> NDArray[np.bool_]:
         """(K, N)"""
         return np.asarray(self.labels == self.truth)

@@ -91,11 +91,16 @@ class ExponentialTable:
         """Table index of each difference d >= 0."""
         return np.minimum(differences >> self.shift, self.length - 1)
 
-    def sums(self, logits: Integers) -> tuple[Integers, Integers]:
-        """S and sum_c G[d_c] of each sample; logits (N, C) integer, results (N,)."""
+    def entries(self, logits: Integers) -> tuple[Integers, Integers]:
+        """E[d_c] and G[d_c] of each sample and class; logits (N, C) integer, as results."""
         index = self.index(logits.max(axis=1, keepdims=True) - logits)
         exponential, weighted = (np.asarray(entries, np.int64) for entries in (self.exponential, self.weighted))
-        return exponential[index].sum(axis=1), weighted[index].sum(axis=1)
+        return exponential[index], weighted[index]
+
+    def sums(self, logits: Integers) -> tuple[Integers, Integers]:
+        """S and sum_c G[d_c] of each sample; logits (N, C) integer, results (N,)."""
+        exponential, weighted = self.entries(logits)
+        return exponential.sum(axis=1), weighted.sum(axis=1)
 
     def exponential_sums(self, logits: Integers) -> Integers:
         """S of each sample."""
@@ -144,6 +149,20 @@ class MantissaTable:
         exponent = np.frexp(sums.astype(np.float64))[1].astype(np.int64) - 1 - self.fraction
         mantissa = ((sums >> exponent) - (1 << self.fraction)) >> (self.fraction - self.mantissa_bits)
         return exponent, mantissa
+
+    def interpolated(self, sums: Integers) -> tuple[Integers, Integers, Integers]:
+        """Exponent e, reciprocal 2^F (2^(F + e) / S) and logarithm 2^F ln(S / 2^F) of each S, all (N,).
+
+        With r the distance of S / 2^e from the middle of its cell, in units of 2^-F, the first terms of both series:
+        R' = R[m] - (R[m] (R[m] r) >> 2F) and L' = e ln 2 + L[m] + (R[m] r >> F).
+        """
+        exponent, mantissa = self.split(sums)
+        cell = 1 << (self.fraction - self.mantissa_bits)
+        rest = ((sums >> exponent) & (cell - 1)) - cell // 2
+        reciprocal = np.asarray(self.reciprocal, np.int64)[mantissa]
+        slope = reciprocal * rest
+        logarithm = exponent * self.ln2 + np.asarray(self.logarithm, np.int64)[mantissa] + (slope >> self.fraction)
+        return exponent, reciprocal - (reciprocal * slope >> 2 * self.fraction), logarithm
 
     def to_json(self) -> dict[str, Any]:
         return {

@@ -229,11 +229,13 @@ class ProgressiveAccelerator:
             for batch in self._batches(codes, turn):
                 for transport in self._attempts(batch, turn):
                     with self._attempt(transport, turn):
-                        async for records in transport.records_async(batch.codes[batch.delivery.begin()]):
-                            new = self._believed(batch, records)
-                            if len(new):
-                                with turn.handed_out():
-                                    yield new
+                        codes = batch.codes[batch.delivery.begin()]
+                        async with aclosing(transport.records_async(codes)) as arriving:
+                            async for records in arriving:
+                                new = self._believed(batch, records)
+                                if len(new):
+                                    with turn.handed_out():
+                                        yield new
                         batch.delivery.finish()
 
     @contextmanager
@@ -263,7 +265,7 @@ class ProgressiveAccelerator:
         if owed:
             if not turn.in_software:
                 turn.in_software = True
-                warnings.warn(f"{self._transport.name} failed again: what is left runs in software", stacklevel=1)
+                warnings.warn(f"{self._transport.name} has failed: what is left runs in software", stacklevel=1)
             yield self._software
 
     @contextmanager

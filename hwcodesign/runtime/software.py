@@ -18,6 +18,7 @@ from hwcodesign.images import channels_last
 from hwcodesign.kernels import Segment
 from hwcodesign.kernels.kernel import carrier, largest
 from hwcodesign.policies import ALWAYS, NEVER
+from hwcodesign.policies.criterion import History
 from hwcodesign.runtime.modes import ExitControl
 from hwcodesign.runtime.records import FLAG_FINAL, RECORD_DTYPE, Records
 
@@ -34,18 +35,22 @@ class _Group:
         ids: (N,) sample ids.
         labels: (N,) of the exit before, -1 before the first.
         agreements: (N,) in a row up to the exit before.
+        history: of the exits before, for a learned criterion; otherwise empty.
     """
 
     values: NDArray[Any]
     ids: NDArray[np.int64]
     labels: NDArray[np.int64]
     agreements: NDArray[np.int64]
+    history: History
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def where(self, kept: NDArray[np.bool_]) -> _Group:
-        return _Group(self.values[kept], self.ids[kept], self.labels[kept], self.agreements[kept])
+        return _Group(
+            self.values[kept], self.ids[kept], self.labels[kept], self.agreements[kept], self.history.where(kept)
+        )
 
 
 @dataclass
@@ -66,6 +71,7 @@ class _Waiting:
             np.concatenate([group.ids for group in groups]),
             np.concatenate([group.labels for group in groups]),
             np.concatenate([group.agreements for group in groups]),
+            History.concatenate([group.history for group in groups]),
         )
 
 
@@ -84,7 +90,8 @@ def stream_records(accelerator: Accelerator, codes: NDArray[Any], control: ExitC
     for start in range(0, len(codes), BATCH):
         batch = channels_last(codes[start : start + BATCH]).astype(dtype)
         fresh = np.zeros(len(batch), np.int64)
-        waiting[0].groups.append(_Group(batch, np.arange(start, start + len(batch)), fresh - 1, fresh))
+        ids = np.arange(start, start + len(batch))
+        waiting[0].groups.append(_Group(batch, ids, fresh - 1, fresh, History.empty(len(batch))))
         more = start + BATCH < len(codes)
         for k in range(accelerator.exits):
             if len(waiting[k]) and (len(waiting[k]) >= BATCH or not more):
@@ -101,7 +108,7 @@ def _step(accelerator: Accelerator, k: int, group: _Group, control: ExitControl)
     logits = accelerator.heads[k].run(values).astype(np.int64)
     labels = logits.argmax(axis=1)
     agreements = np.where(labels == group.labels, np.minimum(group.agreements + 1, 255), 0)
-    scores = accelerator.policy.scores(k, logits, agreements)
+    scores = accelerator.policy.scores(k, logits, agreements, group.history)
     leaves = _leaves(scores, control.codes[k], last=k == accelerator.exits - 1)
     emitted = np.ones_like(leaves) if control.anytime else leaves
     records = np.zeros(int(emitted.sum()), dtype=RECORD_DTYPE)
@@ -110,7 +117,8 @@ def _step(accelerator: Accelerator, k: int, group: _Group, control: ExitControl)
     records["label"] = labels[emitted]
     records["exit"] = k
     records["flags"] = np.where(leaves[emitted], FLAG_FINAL, 0)
-    return records, _Group(values, group.ids, labels, agreements).where(~leaves)
+    history = group.history.then(labels, scores) if accelerator.policy.criterion.learned else group.history
+    return records, _Group(values, group.ids, labels, agreements, history).where(~leaves)
 
 
 def _leaves(scores: NDArray[np.int64], code: int, *, last: bool) -> NDArray[np.bool_]:

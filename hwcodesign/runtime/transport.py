@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -77,7 +77,7 @@ class Transport(Protocol):
         """
         ...
 
-    def records_async(self, codes: NDArray[Any]) -> AsyncIterator[Records]:
+    def records_async(self, codes: NDArray[Any]) -> AsyncGenerator[Records, None]:
         """The same, with the event loop free while it waits."""
         ...
 
@@ -98,7 +98,7 @@ class Transport(Protocol):
         ...
 
 
-async def in_thread(records: Iterator[Records]) -> AsyncIterator[Records]:
+async def in_thread(records: Iterator[Records]) -> AsyncGenerator[Records, None]:
     """Records of a plain iterator, each computed in a thread."""
     while (found := await asyncio.to_thread(next, records, None)) is not None:
         yield found

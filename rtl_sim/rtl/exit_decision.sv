@@ -8,7 +8,8 @@
 // Interval: Folds cycles; in anytime mode at least 2.
 // Latency, from the cycle in which logits are accepted to the one in which `record_valid_o` rises, nothing stalling:
 //   Folds + clog2(PerCycle) + 4 + score latency, the latter
-//   margin, patience: 1;  max_softmax: Folds + clog2(PerCycle) + 5;  entropy: Folds + clog2(PerCycle) + 11.
+//   margin, patience: 1;  max_softmax: Folds + clog2(PerCycle) + 5;  entropy: Folds + clog2(PerCycle) + 11;
+//   eenet: Folds + clog2(PerCycle) + 13;  1 more where scores are lowered by class.
 // `sample` is taken when the score is known, 2 cycles before the record is offered; it may come at any time before.
 //
 // A sample leaves when its score reaches the threshold of its bank; the last exit takes every sample. Each decision
@@ -28,9 +29,9 @@ module exit_decision import hwc_pkg::*; #(
   parameter int unsigned ExitIndex = 0,
   // 1: the last exit, which every sample that reaches it leaves
   parameter bit IsLast = 1'b0,
-  // "margin", "max_softmax", "entropy" or "patience"
+  // "margin", "max_softmax", "entropy", "patience" or "eenet"
   parameter string Criterion = "margin",
-  // Tables of max_softmax (the first file) and entropy (all four): see there
+  // Tables of max_softmax (the first file), entropy and eenet (all four): see there
   parameter string ExponentialFile = "",
   parameter string WeightedFile = "",
   parameter int unsigned Length = 2,
@@ -40,6 +41,22 @@ module exit_decision import hwc_pkg::*; #(
   parameter string ReciprocalFile = "",
   parameter int unsigned MantissaBits = 10,
   parameter int unsigned Ln2 = 45426,
+  // 1: lower scores by an offset of the class chosen; with criteria that have a score before the sample's information
+  parameter bit ByClass = 1'b0,
+  parameter logic [Classes-1:0][31:0] ClassOffsets = '0,
+  // Weights of eenet: see score_eenet, and past_scores for the last two
+  parameter logic [Classes-1:0][17:0] ClassWeights = '0,
+  parameter int TopWeight = 0,
+  parameter int NatsWeight = 0,
+  parameter logic [ExitIndex:0][31:0] Votes = '0,
+  parameter int unsigned Drop = 0,
+  parameter logic [ExitIndex:0][17:0] EarlierWeights = '0,
+  parameter int unsigned EarlierFraction = 0,
+  // Bits of what travels with a sample: a sample_t, and for eenet a past_t for each exit before this one above it
+  localparam int unsigned PastBits = Criterion == "eenet" ? ExitIndex * $bits(past_t) : 0,
+  localparam int unsigned NextPastBits = Criterion == "eenet" ? (ExitIndex + 1) * $bits(past_t) : 0,
+  localparam int unsigned SampleBits = PastBits + $bits(sample_t),
+  localparam int unsigned NextBits = NextPastBits + $bits(sample_t),
   // Bits of a logit; follows from Logits
   localparam int unsigned Width = 32'(Logits.width)
 ) (
@@ -56,7 +73,7 @@ module exit_decision import hwc_pkg::*; #(
 
   input  wire logic                          sample_valid_i,
   output      logic                          sample_ready_o,
-  input  wire sample_t                       sample_data_i,
+  input  wire logic [SampleBits-1:0]         sample_data_i,
 
   output      logic                          record_valid_o,
   input  wire logic                          record_ready_i,
@@ -68,7 +85,7 @@ module exit_decision import hwc_pkg::*; #(
 
   output      logic                          next_valid_o,
   input  wire logic                          next_ready_i,
-  output      sample_t                       next_data_o
+  output      logic [NextBits-1:0]           next_data_o
 );
 
   localparam int unsigned Folds = (Classes + PerCycle - 1) / PerCycle;
@@ -78,7 +95,9 @@ module exit_decision import hwc_pkg::*; #(
   // enabled cycles from the first fold to the start of the second pass, and from there to the score
   localparam int unsigned TopLatency = Folds + Levels + 1;
   localparam int unsigned ScoreLatency =
-      Criterion == "entropy" ? Folds + Levels + 11 : Criterion == "max_softmax" ? Folds + Levels + 5 : 1;
+      Criterion == "eenet" ? Folds + Levels + 13 :
+      Criterion == "entropy" ? Folds + Levels + 11 :
+      Criterion == "max_softmax" ? Folds + Levels + 5 : 1;
 
   if (Classes < 2 || Classes > 65536) begin : gen_check_classes
     $error("exit_decision %m: Classes=%0d is not in 2 to 65536", Classes);
@@ -88,6 +107,9 @@ module exit_decision import hwc_pkg::*; #(
   end
   if (PerCycle < 1 || PerCycle > Classes) begin : gen_check_per_cycle
     $error("exit_decision %m: PerCycle=%0d is not in 1 to Classes=%0d", PerCycle, Classes);
+  end
+  if (ByClass && (Criterion == "patience" || Criterion == "eenet")) begin : gen_check_by_class
+    $error("exit_decision %m: ByClass goes with margin, max_softmax and entropy, not with %s", Criterion);
   end
   if (ExitIndex > 255) begin : gen_check_exit
     $error("exit_decision %m: ExitIndex=%0d has more than the 8 bits of a record", ExitIndex);
@@ -148,10 +170,17 @@ module exit_decision import hwc_pkg::*; #(
   end
   wire logic [PerCycle-1:0][Width-1:0] late_lanes = folds_q[TopLatency-1];
 
-  // second pass
-  logic scored;
-  logic signed [31:0] score;
+  // second pass; the criterion's score and label, and those that decide
+  logic scored, decided;
+  logic signed [31:0] score, decisive;
   logic [7:0] agreements;
+  logic [LabelBits-1:0] label, decided_label;
+
+  // what travels with the sample whose score is known
+  logic sample_valid, sample_ready;
+  sample_t sample;
+  localparam int unsigned NextPastWires = NextPastBits > 0 ? NextPastBits : 1;
+  logic [NextPastWires-1:0] next_past;
 
   if (Criterion == "margin") begin : gen_margin
     score_margin #(.CodeWidth(Width), .PerCycle(PerCycle)) i_score (
@@ -181,12 +210,53 @@ module exit_decision import hwc_pkg::*; #(
       .clk_i, .rst_ni, .en_i(en), .start_i(start), .lanes_i(late_lanes), .top_i(top), .second_i(second),
       .agreements_i(agreements), .valid_o(scored), .score_o(score)
     );
+  end else if (Criterion == "eenet") begin : gen_eenet
+    logic signed [31:0] past_sum;
+    logic [ExitIndex:0][15:0] labels;  // those of the exits before, and this one's
+    assign labels[ExitIndex] = 16'(label);
+
+    score_eenet #(
+      .Classes(Classes), .CodeWidth(Width), .PerCycle(PerCycle), .Exits(ExitIndex + 1),
+      .ExponentialFile(ExponentialFile), .WeightedFile(WeightedFile), .Length(Length), .Fraction(Fraction),
+      .Shift(Shift), .LogarithmFile(LogarithmFile), .ReciprocalFile(ReciprocalFile), .MantissaBits(MantissaBits),
+      .Ln2(Ln2), .ClassWeights(ClassWeights), .TopWeight(TopWeight), .NatsWeight(NatsWeight), .Votes(Votes),
+      .Drop(Drop)
+    ) i_score (
+      .clk_i, .rst_ni, .en_i(en), .start_i(start), .lanes_i(late_lanes), .top_i(top), .second_i(second),
+      .agreements_i(agreements), .labels_i(labels), .past_sum_i(past_sum), .valid_o(scored), .score_o(score)
+    );
+
+    if (ExitIndex == 0) begin : gen_no_past
+      assign past_sum  = '0;
+      assign next_past = {16'(label), score};
+    end else begin : gen_past
+      past_t [ExitIndex-1:0] past;
+      past_scores #(
+        .Earlier(ExitIndex), .Weights(EarlierWeights[ExitIndex-1:0]), .WeightFraction(EarlierFraction)
+      ) i_past (
+        .clk_i, .rst_ni,
+        .in_valid_i(sample_valid_i), .in_ready_o(sample_ready_o), .in_data_i(sample_data_i),
+        .out_valid_o(sample_valid), .out_ready_i(sample_ready), .out_data_o({past, sample}), .sum_o(past_sum)
+      );
+      for (genvar k = 0; k < ExitIndex; k++) begin : gen_label
+        assign labels[k] = past[k].label;
+      end
+      assign next_past = {16'(label), score, past};
+    end
   end else begin : gen_unknown
     $error("exit_decision %m: Criterion=%s is unknown", Criterion);
   end
 
+  if (Criterion != "eenet") begin : gen_nothing_past
+    assign next_past = '0;
+  end
+  if (PastBits == 0) begin : gen_sample
+    assign sample_valid   = sample_valid_i;
+    assign sample_ready_o = sample_ready;
+    assign sample         = sample_data_i;
+  end
+
   // the label waits for the score
-  logic [LabelBits-1:0] label;
   if (ScoreLatency < Folds) begin : gen_label_holds
     assign label = top_label;
   end else begin : gen_label_waits
@@ -209,12 +279,23 @@ module exit_decision import hwc_pkg::*; #(
 `endif
   end
 
+  if (ByClass) begin : gen_by_class
+    class_offset #(.Classes(Classes), .LabelBits(LabelBits), .Offsets(ClassOffsets)) i_offset (
+      .clk_i, .rst_ni, .en_i(en), .valid_i(scored), .score_i(score), .label_i(label),
+      .valid_o(decided), .score_o(decisive), .label_o(decided_label)
+    );
+  end else begin : gen_for_all
+    assign decided       = scored;
+    assign decisive      = score;
+    assign decided_label = label;
+  end
+
   exit_verdict #(
-    .LabelBits(LabelBits), .ExitIndex(ExitIndex), .IsLast(IsLast), .EveryCycle(Folds == 1)
+    .LabelBits(LabelBits), .ExitIndex(ExitIndex), .IsLast(IsLast), .EveryCycle(Folds == 1), .ExtraBits(NextPastBits)
   ) i_verdict (
     .clk_i, .rst_ni, .threshold_i, .anytime_i,
-    .score_valid_i(scored), .en_o(en), .score_i(score), .label_i(label), .agreements_o(agreements),
-    .sample_valid_i, .sample_ready_o, .sample_data_i,
+    .score_valid_i(decided), .en_o(en), .score_i(decisive), .label_i(decided_label), .agreements_o(agreements),
+    .extra_i(next_past), .sample_valid_i(sample_valid), .sample_ready_o(sample_ready), .sample_data_i(sample),
     .record_valid_o, .record_ready_i, .record_data_o,
     .release_valid_o, .release_ready_i, .release_keep_o,
     .next_valid_o, .next_ready_i, .next_data_o

@@ -13,7 +13,10 @@ module exit_verdict import hwc_pkg::*; #(
   parameter bit IsLast = 1'b0,
   // 1: scores may follow one another every cycle, and en_o depends on the outputs' ready; 0: every other cycle at most,
   // and en_o depends on no ready
-  parameter bit EveryCycle = 1'b0
+  parameter bit EveryCycle = 1'b0,
+  // Bits that travel above the sample_t to the next exit, and what they are is the criterion's
+  parameter int unsigned ExtraBits = 0,
+  localparam int unsigned ExtraWires = ExtraBits > 0 ? ExtraBits : 1
 ) (
   input  wire logic                 clk_i,
   input  wire logic                 rst_ni,
@@ -29,6 +32,8 @@ module exit_verdict import hwc_pkg::*; #(
   input  wire logic [LabelBits-1:0] label_i,
   // Exits in a row, this one included, that chose the class of the one before; of the sample that is being taken
   output      logic [7:0]           agreements_o,
+  // Extra bits for the next exit, of the same sample; 0 where there are none
+  input  wire logic [ExtraWires-1:0] extra_i,
 
   input  wire logic                 sample_valid_i,
   output      logic                 sample_ready_o,
@@ -44,10 +49,11 @@ module exit_verdict import hwc_pkg::*; #(
 
   output      logic                 next_valid_o,
   input  wire logic                 next_ready_i,
-  output      sample_t              next_data_o
+  output      logic [ExtraBits+$bits(sample_t)-1:0] next_data_o
 );
 
   typedef struct packed {
+    logic [ExtraWires-1:0] extra;
     sample_t            sample;  // as the next exit is to see it
     logic signed [31:0] score;
   } scored_t;
@@ -81,6 +87,7 @@ module exit_verdict import hwc_pkg::*; #(
       scored_q.sample.agreements <= agreements_o;
       scored_q.sample.seen       <= 1'b1;
       scored_q.score             <= score_i;
+      scored_q.extra             <= extra_i;
     end
     if (moves) begin
       verdict_q <= scored_q;
@@ -110,7 +117,12 @@ module exit_verdict import hwc_pkg::*; #(
     cycles: verdict_q.sample.stamp,
     sample_id: verdict_q.sample.sample_id
   };
-  assign next_data_o = verdict_q.sample;
+  if (ExtraBits > 0) begin : gen_extra
+    assign next_data_o = {verdict_q.extra, verdict_q.sample};
+  end else begin : gen_no_extra
+    wire logic unused = verdict_q.extra;
+    assign next_data_o = verdict_q.sample;
+  end
   assign release_keep_o = !leave_q;
 
   if (IsLast) begin : gen_last

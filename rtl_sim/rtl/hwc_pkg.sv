@@ -49,6 +49,12 @@ package hwc_pkg;
     logic        error;       // the sample's input was damaged: TLAST came inside it
   } sample_t;
 
+  // What a learned criterion keeps of an exit; one for each exit before travels above a sample_t, the first lowest
+  typedef struct packed {
+    logic [15:0] label;  // class that it chose
+    logic signed [31:0] score;
+  } past_t;
+
   // An exit's report: 16 bytes, little endian, first field lowest
   typedef struct packed {
     logic [7:0]  flags;      // bit 0: the sample's last record; bit 1: its input was damaged; bit 7: its threshold

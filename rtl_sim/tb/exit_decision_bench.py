@@ -9,19 +9,40 @@ from typing import Any
 import cocotb
 import numpy as np
 from beats import pack, seeded
+from drawn_policies import drawn_policy
+from numpy.typing import NDArray
 from ports import Ports, Sink, Source
-from records import Record, Sample
+from records import Record, Sample, with_past
 
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.kernels.decision import Decision
-from hwcodesign.policies import NEVER, ExitPolicy
+from hwcodesign.policies import NEVER
+from hwcodesign.policies.criterion import History
 
 CASE = json.loads(os.environ["HWC_CASE"])
 LOGITS = FixedPoint.from_json(CASE["logits"])
-POLICY = ExitPolicy.build(CASE["criterion"], [LOGITS] * CASE["exits"], CASE["classes"], temperature=CASE["temperature"])
+POLICY = drawn_policy(
+    CASE["criterion"],
+    [LOGITS] * CASE["exits"],
+    CASE["classes"],
+    temperature=CASE["temperature"],
+    by_class=CASE["by_class"],
+)
 EXIT = CASE["exit_index"]
 UNIT = Decision.of(POLICY, EXIT, CASE["per_cycle"])
 SAMPLES = 60
+
+
+def _logits(draw: np.random.Generator) -> NDArray[np.int64]:
+    """(SAMPLES, classes) random codes, ties and extremes among them."""
+    fmt, classes = UNIT.logits, UNIT.classes
+    spread = draw.integers(0, fmt.width, (SAMPLES, 1))
+    centre = draw.integers(fmt.min_code, fmt.max_code + 1, (SAMPLES, 1))
+    noise = draw.integers(-(2**spread), 2**spread + 1, (SAMPLES, classes))
+    logits = np.clip(centre + noise, fmt.min_code, fmt.max_code)
+    logits[:4] = fmt.min_code
+    logits[1, -1] = logits[2, 0] = logits[3] = fmt.max_code
+    return logits
 
 
 class Cases:
@@ -29,31 +50,33 @@ class Cases:
 
     Attributes:
         logits: (N, C) integers, ties and extremes among them.
-        samples: information that travels beside them.
+        samples, history: information that travels beside them.
         thresholds, anytime: of the two banks.
         records, keeps, nexts: what is expected, in order.
     """
 
     def __init__(self, rng: Any, anytime: tuple[int, int]) -> None:
-        fmt, classes = UNIT.logits, UNIT.classes
         draw = np.random.default_rng(rng.getrandbits(32))
-        spread = draw.integers(0, fmt.width, (SAMPLES, 1))
-        centre = draw.integers(fmt.min_code, fmt.max_code + 1, (SAMPLES, 1))
-        noise = draw.integers(-(2**spread), 2**spread + 1, (SAMPLES, classes))
-        self.logits = np.clip(centre + noise, fmt.min_code, fmt.max_code)
-        self.logits[:4] = fmt.min_code
-        self.logits[1, -1] = self.logits[2, 0] = self.logits[3] = fmt.max_code
+        *earlier, self.logits = (_logits(draw) for _ in range(EXIT + 1))
+        self.history = History.empty(SAMPLES)
+        if POLICY.criterion.learned and earlier:
+            labels_before, scores_before = POLICY.score_exits(earlier)
+            # half of the samples: an exit that this one agrees with
+            again = draw.random((EXIT, SAMPLES)) < 0.5
+            labels_before = np.where(again, self.logits.argmax(axis=1), labels_before)
+            self.history = History(labels_before.T, scores_before.T)
         self.samples = [self._sample(rng, int(z.argmax())) for z in self.logits]
         labels = self.logits.argmax(axis=1)
         before = [s.agreements if s.seen and s.label == z else None for s, z in zip(self.samples, labels, strict=True)]
         agreements = np.array([0 if a is None else min(a + 1, 255) for a in before])
-        scores = POLICY.scores(EXIT, self.logits, agreements)
+        scores = POLICY.scores(EXIT, self.logits, agreements, self.history)
+        history = self.history.then(labels, scores) if POLICY.criterion.learned else self.history
         self.thresholds = tuple(int(rng.choice([NEVER, *scores.tolist()])) for _ in range(2))
         self.anytime = anytime
         self.records: list[int] = []
         self.keeps: list[int] = []
         self.nexts: list[int] = []
-        for s, score, label, agreed in zip(self.samples, scores, labels, agreements, strict=True):
+        for n, (s, score, label, agreed) in enumerate(zip(self.samples, scores, labels, agreements, strict=True)):
             threshold = self.thresholds[s.bank]
             leaves = UNIT.is_last or (int(score) >= threshold and threshold != NEVER)
             if leaves or anytime[s.bank]:
@@ -63,7 +86,7 @@ class Cases:
                 self.keeps.append(int(not leaves))
                 if not leaves:
                     later = Sample(s.sample_id, s.stamp, int(label), int(agreed), 1, s.bank, s.error)
-                    self.nexts.append(later.code)
+                    self.nexts.append(with_past(later, history.labels[n].tolist(), history.scores[n].tolist()))
 
     @staticmethod
     def _sample(rng: Any, label: int) -> Sample:
@@ -76,7 +99,8 @@ class Cases:
         dut.threshold_i.value = pack(self.thresholds, 32)
         dut.anytime_i.value = pack(self.anytime, 1)
         beats = [pack(z, UNIT.logits.width) for z in self.logits]
-        infos = [sample.code for sample in self.samples]
+        past = zip(self.samples, self.history.labels.tolist(), self.history.scores.tolist(), strict=True)
+        infos = [with_past(sample, labels, scores) for sample, labels, scores in past]
         return Ports(
             dut,
             {"logits": [Source(beats, idle)], "sample": [Source(infos, idle)]},

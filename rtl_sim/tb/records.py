@@ -1,7 +1,8 @@
-"""sample_t and record_t of hwc_pkg as integers."""
+"""sample_t, past_t and record_t of hwc_pkg as integers."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 _SAMPLE = (("sample_id", 32), ("stamp", 32), ("label", 16), ("agreements", 8), ("seen", 1), ("bank", 1), ("error", 1))
@@ -25,6 +26,15 @@ class Sample:
         for name, width in _SAMPLE:
             code = code << width | getattr(self, name)
         return code
+
+
+def with_past(sample: Sample, labels: Iterable[int], scores: Iterable[int]) -> int:
+    """A sample_t with a past_t for each exit above it, the first lowest, as an integer."""
+    code, shift = sample.code, sum(width for _, width in _SAMPLE)
+    for label, score in zip(labels, scores, strict=True):
+        code |= (label << 32 | score & 0xFFFFFFFF) << shift
+        shift += 48
+    return code
 
 
 @dataclass(frozen=True)

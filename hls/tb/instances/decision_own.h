@@ -10,7 +10,8 @@ typedef nnet::array<ap_fixed<10, 4, AP_RND_CONV, AP_SAT>, 5> decision_own_logits
 // which must not be taken for a reason to leave where the threshold is `never`.
 struct gate {
     template <class code_T, typename CONFIG_T>
-    static hwc::score_t score(const code_T codes[CONFIG_T::n_classes], const hwc::top_t<code_T> &, const hwc::sample_t &) {
+    static hwc::score_t score(const code_T codes[CONFIG_T::n_classes], const hwc::top_t<code_T> &, const hwc::sample_t &,
+                              const hwc::past_t *) {
         return codes[0] > 0 ? hwc::score_t(hwc::never) : hwc::score_t(codes[0]);
     }
 };

@@ -153,8 +153,15 @@ def _types(accelerator: Accelerator) -> dict[str, str]:
         found[f"logits{k}"] = f"logic {vector(Stream.of(head.output_shape), head.output_format.width)}"
         found[f"record{k}"] = "record_t"
         found[f"release{k}"] = "logic"
-        found[f"info{k}"] = found[f"next{k}"] = "sample_t"
+        found[f"info{k}"] = info_type(accelerator, k)
+        found[f"next{k}"] = info_type(accelerator, k + 1)
     return found
+
+
+def info_type(accelerator: Accelerator, k: int) -> str:
+    """What travels with a sample to exit k: a sample_t, above which a learned criterion has a past_t for each exit."""
+    past = k if accelerator.policy.criterion.learned else 0
+    return f"logic [{past}*$bits(past_t)+$bits(sample_t)-1:0]" if past else "sample_t"
 
 
 def vector(stream: Stream, width: int) -> str:
@@ -247,7 +254,7 @@ def _level(accelerator: Accelerator, info_depth: int, decision: Decision, k: int
     else:
         lines += _fork(k, width)
         lines += _segment(accelerator, f"head{k}", f"head{k}_in", f"logits{k}")
-    lines += _info(k, info_depth)
+    lines += _info(accelerator, k, info_depth)
     lines += _decision(accelerator, decision, k, roms)
     if not last:
         lines += _buffer(accelerator, k, width)
@@ -279,12 +286,12 @@ def _fork(k: int, width: int) -> list[str]:
     ]
 
 
-def _info(k: int, depth: int) -> list[str]:
+def _info(accelerator: Accelerator, k: int, depth: int) -> list[str]:
     """The FIFO beside stage and head, behind the net `info{k}`."""
     return [
         f"  logic waiting{k}_valid, waiting{k}_ready;",
-        f"  sample_t waiting{k}_data;",
-        f"  stream_fifo #(.Width($bits(sample_t)), .Depth({depth})) u_info{k} (",
+        f"  {info_type(accelerator, k)} waiting{k}_data;",
+        f"  stream_fifo #(.Width($bits(waiting{k}_data)), .Depth({depth})) u_info{k} (",
         "    .clk_i(aclk), .rst_ni(core_rst_n),",
         f"    .in_valid_i(info{k}_valid), .in_ready_o(info{k}_ready), .in_data_i(info{k}_data),",
         f"    .out_valid_o(waiting{k}_valid), .out_ready_i(waiting{k}_ready), .out_data_o(waiting{k}_data),",

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from hwcodesign.accelerator import Accelerator, beats_of
 from hwcodesign.boards import Board
 from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.policies import ExitPolicy
+from hwcodesign.policies.scoring_function import ScoringFunction
 from hwcodesign.policies.tables import ExponentialTable
 
 
@@ -31,6 +33,11 @@ class Block:
 def beat_type(fmt: FixedPoint, shape: Sequence[int]) -> str:
     """C++ type of one beat of a tensor: a pixel's channels, or a whole vector."""
     return f"nnet::array<{fmt.ap_type}, {shape[-1]}>"
+
+
+def sample_type(policy: ExitPolicy, k: int) -> str:
+    """C++ type of what travels with a sample to exit k."""
+    return f"hwc::traced_t<{k}> " if policy.criterion.learned and k else "hwc::sample_t"
 
 
 def blocks_of(accelerator: Accelerator, board: Board) -> list[Block]:
@@ -211,7 +218,13 @@ struct merge_config {{
 def _decision(accelerator: Accelerator, k: int, board: Board, *, last: bool) -> Block:
     policy, head = accelerator.policy, accelerator.heads[k]
     name = f"decision{k}"
+    exit_ = policy.exits[k]
+    criterion = f"hwc::{policy.criterion_name}"
     tables = _tables(name, accelerator, k) if policy.criterion.needs_exponential else ""
+    tables += _scoring(name, exit_.scoring, exit_.exponential) if exit_.scoring and exit_.exponential else ""
+    if exit_.class_offsets is not None:
+        criterion = f"hwc::by_class<{criterion}>"
+        tables += _offsets(name, exit_.class_offsets)
     text = f"""\
 typedef {beat_type(head.output_format, head.output_shape)} {name}_logits_t;
 {tables}
@@ -220,13 +233,16 @@ struct {name}_config {{
     static const unsigned exit_index = {k};
     static const bool is_last = {str(last).lower()};
     static const unsigned reuse_factor = 1; // all logits in one cycle
-    typedef hwc::{policy.criterion_name} criterion;
+    typedef {criterion} criterion;
 """
-    text += f"    typedef {name}_tables tables;\n}};\n" if tables else "};\n"
-    logits, samples = _stream("logits", f"{name}_logits_t"), _stream("sample_in", "hwc::sample_t")
+    text += f"    typedef {name}_tables tables;\n" if exit_.exponential else ""
+    text += f"    typedef {name}_scoring scoring;\n" if exit_.scoring else ""
+    text += f"    typedef {name}_offsets offsets;\n" if exit_.class_offsets is not None else ""
+    text += "};\n"
+    logits, samples = _stream("logits", f"{name}_logits_t"), _stream("sample_in", sample_type(policy, k))
     records = _stream("records", "hwc::record_t")
     control = (_Port("threshold", "hwc::threshold_t {}", "ap_none"), _Port("anytime", "ap_uint<1> {}", "ap_none"))
-    out = (_stream("release", "ap_uint<1> "), _stream("sample_out", "hwc::sample_t"))
+    out = (_stream("release", "ap_uint<1> "), _stream("sample_out", sample_type(policy, k + 1)))
     streams = (logits, samples, *out, records)
     functor = [port.declaration for port in streams]
     functor.insert(2, "hwc::control_t control")
@@ -245,6 +261,8 @@ struct {name}_config {{
     )
     comment = f"Decides by {policy.criterion_name} ({policy.criterion.unit}) whether a sample leaves at exit {k}"
     includes = [f"criteria/{policy.criterion_name}.h", "exit_decision.h"]
+    if exit_.class_offsets is not None:
+        includes.insert(0, "criteria/by_class.h")
     return _block(top, includes, text, board, step=False, comment=comment)
 
 
@@ -267,7 +285,7 @@ def _tables(name: str, accelerator: Accelerator, k: int) -> str:
             ("logarithm", "m", mantissa.logarithm, "1 << mantissa_bits", "round(2^F ln mantissa)"),
             ("reciprocal", "m", mantissa.reciprocal, "1 << mantissa_bits", "round(2^F / mantissa)"),
         ]
-    step = accelerator.policy.exits[k].logits.scale / accelerator.policy.temperature
+    step = accelerator.policy.exits[k].logits.scale / accelerator.policy.exits[k].temperature
     lines = ["", f"// u = {step:g} nats a logit step", f"struct {name}_tables {{"]
     lines += [f"    static const unsigned {key} = {value}; // {meaning}" for key, value, meaning in constants]
     for rom in roms:
@@ -275,13 +293,41 @@ def _tables(name: str, accelerator: Accelerator, k: int) -> str:
     return "\n".join([*lines, "};", ""])
 
 
-def _rom(name: str, index: str, entries: Sequence[int], length: str, meaning: str) -> list[str]:
+def _scoring(name: str, scoring: ScoringFunction, table: ExponentialTable) -> str:
+    """The weights of a learned criterion."""
+    constants = [
+        ("unsigned drop", scoring.drop(table.fraction), "low bits of weight times table entry that are left out"),
+        ("unsigned earlier_fraction", scoring.earlier_fraction, "bits after the point of `earlier`"),
+        ("int top", scoring.top, "weight of the largest probability"),
+        ("int nats", scoring.nats, "weight of the entropy in nats"),
+    ]
+    roms = [
+        ("classes", "c", scoring.classes, "weight of each class' probability"),
+        ("votes", "n", scoring.votes, "term of the score for n + 1 votes"),
+        ("earlier", "k", scoring.earlier or (0,), "weight of exit k's score"),
+    ]
+    lines = ["", f"struct {name}_scoring {{"]
+    lines += [f"    static const {key} = {value}; // {meaning}" for key, value, meaning in constants]
+    for key, index, entries, meaning in roms:
+        lines += ["", *_rom(key, index, entries, str(len(entries)), meaning, entry="int")]
+    return "\n".join([*lines, "};", ""])
+
+
+def _offsets(name: str, offsets: Sequence[int]) -> str:
+    """What scores are lowered by."""
+    rom = _rom("offset", "c", offsets, str(len(offsets)), "of the class chosen", entry="int")
+    return "\n".join(["", f"struct {name}_offsets {{", *rom, "};", ""])
+
+
+def _rom(
+    name: str, index: str, entries: Sequence[int], length: str, meaning: str, *, entry: str = "unsigned"
+) -> list[str]:
     values = textwrap.wrap(", ".join(map(str, entries)), 100)
     return [
         f"    // {meaning}",
-        f"    static unsigned {name}(unsigned {index}) {{",
+        f"    static {entry} {name}(unsigned {index}) {{",
         "        #pragma HLS INLINE",
-        f"        static const unsigned rom[{length}] = {{",
+        f"        static const {entry} rom[{length}] = {{",
         *(f"            {line}" for line in values[:-1]),
         f"            {values[-1]}}};",
         "        #pragma HLS BIND_STORAGE variable=rom type=rom_np",

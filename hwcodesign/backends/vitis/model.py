@@ -8,7 +8,7 @@ the accelerator, and each segment alone.
 from __future__ import annotations
 
 from hwcodesign.accelerator import Accelerator, beats_of
-from hwcodesign.backends.vitis.blocks import beat_type
+from hwcodesign.backends.vitis.blocks import beat_type, sample_type
 from hwcodesign.kernels import Segment
 
 
@@ -66,7 +66,7 @@ def _stream_names(accelerator: Accelerator) -> list[tuple[str, str]]:
         if not last:
             streams += [
                 ("ap_uint<1> ", f"release{k}"),
-                ("hwc::sample_t", f"sample{k + 1}"),
+                (sample_type(accelerator.policy, k + 1), f"sample{k + 1}"),
                 (f"stage{k + 1}_in_t", f"stage{k + 1}_in"),
             ]
     return streams

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -85,7 +85,7 @@ class BoardTransport:
             else:
                 yield step
 
-    async def records_async(self, codes: NDArray[Any]) -> AsyncIterator[Records]:
+    async def records_async(self, codes: NDArray[Any]) -> AsyncGenerator[Records, None]:
         with told_as(TransferError, "interrupts"):  # which are registers, too
             wakeup = self._dma.wakeup()
         for step in self._steps(codes):

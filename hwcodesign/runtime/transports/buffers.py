@@ -14,6 +14,8 @@ from hwcodesign.images import pack_words, words_per_sample
 from hwcodesign.runtime.records import RECORD_DTYPE, Records
 
 _RECORD_WORDS = RECORD_DTYPE.itemsize // 8
+#: The DMA's addresses have 32 bits.
+_REACH = 1 << 32
 
 
 class Buffers:
@@ -27,7 +29,7 @@ class Buffers:
         device: pynq's, whose memory it is.
 
     Raises:
-        BoardError: there is no memory even for one sample.
+        BoardError: there is no memory even for one sample, or the DMA does not reach it.
     """
 
     def __init__(self, accelerator: Accelerator, samples: int, most_bytes: int, device: Any) -> None:
@@ -35,6 +37,7 @@ class Buffers:
         words, records = words_per_sample(self._format, accelerator.input_shape), accelerator.exits
         largest = max(words * 8, records * RECORD_DTYPE.itemsize)
         self.samples = min(samples, most_bytes // largest)
+        reason: Exception | str = f"it takes {largest} bytes, a transfer {most_bytes}"
         while self.samples:
             try:
                 self._input = device.allocate((self.samples * words,), "<u8")
@@ -44,8 +47,18 @@ class Buffers:
                 reason, self.samples = error, self.samples // 2
                 warnings.warn(f"no memory for so large a batch ({error}): {self.samples} samples each", stacklevel=2)
             else:
+                self._check_reach()
                 return
         raise BoardError(f"no memory for a batch of one sample ({reason}): free other buffers, or restart the board")
+
+    def _check_reach(self) -> None:
+        for buffer in (self._input, self._output):
+            if buffer.physical_address + buffer.nbytes > _REACH:
+                address = buffer.physical_address
+                self.free()
+                raise BoardError(
+                    f"PYNQ's memory at 0x{address:X} lies above 4 GiB, where the DMA does not reach: free other buffers"
+                )
 
     def put(self, codes: NDArray[Any]) -> Any:
         """Write (N, C, H, W) codes as words; returns the part of the buffer to be sent."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from typing import Any
 
 from numpy.typing import NDArray
@@ -46,7 +46,7 @@ class RtlTransport:
         self._counters += _counters(run, self._simulation.accelerator.exits)
         yield run.records
 
-    def records_async(self, codes: NDArray[Any]) -> AsyncIterator[Records]:
+    def records_async(self, codes: NDArray[Any]) -> AsyncGenerator[Records, None]:
         return in_thread(self.records(codes))
 
     def recover(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from typing import Any
 
 from numpy.typing import NDArray
@@ -43,7 +43,7 @@ class SoftwareTransport:
             self._counters += Counters.of(records, self._accelerator.exits)
             yield records
 
-    def records_async(self, codes: NDArray[Any]) -> AsyncIterator[Records]:
+    def records_async(self, codes: NDArray[Any]) -> AsyncGenerator[Records, None]:
         return in_thread(self.records(codes))
 
     def recover(self) -> None:

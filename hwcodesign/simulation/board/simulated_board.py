@@ -73,6 +73,7 @@ class SimulatedBoard:
             raise DesignError("the design was compiled without RTL: compile it with backend='streamrtl'")
         self._design, self._folder = design, folder
         self._block_design = block_design_of(design)
+        self._hertz = fabric_clock(self._block_design.board).mhz * 1e6
         self._faults, self._memory = Faults(faults), Memory(memory)
 
     def __enter__(self) -> SimulatedBoard:
@@ -109,10 +110,6 @@ class SimulatedBoard:
     def sleep(self, seconds: float) -> None:
         """Let simulated time pass in which the processor does nothing."""
         self.device.pass_time(round(seconds * self._hertz))
-
-    @property
-    def _hertz(self) -> float:
-        return fabric_clock(self._block_design.board).mhz * 1e6
 
     @property
     def accesses(self) -> int:

@@ -1,0 +1,78 @@
+"""What each exit criterion costs in hardware: the decision unit by itself, by open synthesis, and its cycles.
+
+    python -m benchmarks.decision_units --write docs/decision_units.md
+
+Results of synthesis are kept below build/, so that a run that was stopped goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.kernels.decision import Decision
+from hwcodesign.policies import CRITERIA
+from hwcodesign.simulation.cocotb_runner import library_sources
+from hwcodesign.synthesis import fmax, synthesise
+from rtl_sim.tb.drawn_policies import drawn_policy
+
+LOGITS = FixedPoint(8, 4)
+EXITS, EXIT = 4, 2
+BY_CLASS = " by class"
+#: Classes, and logits that are handled a cycle.
+SIZES = ((10, 1), (100, 1), (100, 5))
+
+
+def unit_of(name: str, classes: int, per_cycle: int) -> Decision:
+    """The third of four exits, the tables of a policy with random weights where it has any."""
+    criterion = name.removesuffix(BY_CLASS)
+    policy = drawn_policy(criterion, [LOGITS] * EXITS, classes, by_class=criterion != name)
+    return Decision.of(policy, EXIT, per_cycle)
+
+
+def rows(cache: Path) -> Iterator[str]:
+    """Of the table, as they are made."""
+    names = [*sorted(CRITERIA), f"margin{BY_CLASS}", f"max_softmax{BY_CLASS}"]
+    for classes, per_cycle in SIZES:
+        for name in names if classes == SIZES[0][0] else sorted(CRITERIA):
+            unit = unit_of(name, classes, per_cycle)
+            instance = unit.instance
+            roms = {f"{rom.name}.hex": rom.text for rom in instance.roms}
+            parameters = {**dict(instance.parameters), **{rom.parameter: f"{rom.name}.hex" for rom in instance.roms}}
+            sources = library_sources()
+            found = synthesise(sources, instance.module, parameters=parameters, roms=roms, fast=True, cache=cache)
+            routed = fmax(sources, instance.module, parameters=parameters, roms=roms, cache=cache)
+            yield (
+                f"| {name} | {classes} | {per_cycle} | {unit.interval} | {unit.latency} | {found.lut:,} | {found.ff:,} "
+                f"| {found.dsp} | {found.bram18} | {routed.fmax_mhz:.0f} MHz |\n"
+            )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", type=Path, default=Path("build"), help="where results of synthesis are kept")
+    parser.add_argument("--write", type=Path, help="document to write the table to")
+    options = parser.parse_args()
+    text = f"""# Decision units
+
+    python -m benchmarks.decision_units --write docs/decision_units.md
+
+Of logits in {LOGITS}, exit {EXIT} of {EXITS}; P: logits handled a cycle. An answer comes every ceil(C/P) cycles.
+Resources are Yosys' for 7 series, not Vivado's. The clock is that after place and route on a Lattice ECP5 (speed grade
+8), other silicon: it shows where no path is long. ATHEENA's unit (arXiv 2304.08400), of float32 exponentials, takes 10
+classes every 10 cycles; its resources are not published by themselves.
+
+| criterion | classes | P | cycles between answers | latency, cycles | LUT | FF | DSP | BRAM18 | ECP5 |
+|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|
+"""
+    for row in rows(options.build / "decisions"):
+        print(row, end="", flush=True)
+        text += row
+    if options.write:
+        options.write.write_text(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,167 @@
+"""Learning EENet's exit scores and assignments (Ilhan et al., arXiv 2301.07099) from a network's answers alone.
+
+For each exit k a linear g_k gives the score of `policies.scoring_function`, and f_k, with one hidden layer, an
+unbounded number; the softmax of the latter over the exits assigns a sample to them. Both read the exit's features and
+the scores of the exits before. With q = 1 where an exit is right, targets r share 1 out among the right exits (all of
+them, where none is right); the loss is
+
+    L_g        negative log-likelihood of q, of each sample weighted by what the assignment leaves for the exit
+    L_assign   cross-entropy of r
+    L_budget   |B - mean cost of the assignment| / B
+
+Weights of L_g and scores of earlier exits are constants to the gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from hwcodesign.policies.criterion import History
+from hwcodesign.policies.eenet import FEATURES, features
+from hwcodesign.policies.scoring_function import LearnedWeights
+from hwcodesign.policies.tables import Integers
+
+
+@dataclass(frozen=True)
+class EENetSettings:
+    """How g and f are trained.
+
+    Attributes:
+        steps: of Adam.
+        batch: samples a step, drawn anew for each; all of them where there are no more.
+        rate: learning rate of the first step; it falls to zero along a half cosine.
+        hidden: units of f's hidden layer.
+        assignment, budget: weights of L_assign and L_budget.
+        decay: weight of the sum of squares of g's weights, which keeps scores finite where an exit is always right.
+        seed: of f's first weights and of the batches.
+    """
+
+    steps: int = 600
+    batch: int = 1024
+    rate: float = 0.05
+    hidden: int = 32
+    assignment: float = 1.0
+    budget: float = 1.0
+    decay: float = 1e-5
+    seed: int = 0
+
+
+class ExitScorer(nn.Module):
+    """g and f of all exits."""
+
+    def __init__(self, classes: int, exits: int, settings: EENetSettings) -> None:
+        super().__init__()
+        sizes = [classes + FEATURES + k for k in range(exits)]
+        self.classes = classes
+        with torch.random.fork_rng():
+            torch.manual_seed(settings.seed)
+            self.g = nn.ModuleList(nn.Linear(size, 1) for size in sizes)
+            self.f = nn.ModuleList(
+                nn.Sequential(nn.Linear(size, settings.hidden), nn.ReLU(), nn.Linear(settings.hidden, 1))
+                for size in sizes
+            )
+        for g in self.linear:
+            nn.init.zeros_(g.weight)
+            nn.init.zeros_(g.bias)
+        self.double()
+
+    @property
+    def linear(self) -> list[nn.Linear]:
+        """G of each exit."""
+        return [cast(nn.Linear, g) for g in self.g]
+
+    def forward(self, inputs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Scores and logarithms of assignments, (N, K) each, from features (N, C + 3) of each exit."""
+        scores: list[Tensor] = []
+        values: list[Tensor] = []
+        for x, g, f in zip(inputs, self.linear, self.f, strict=True):
+            known = torch.cat([x, *(score.detach() for score in scores)], dim=1)
+            scores.append(g(known))
+            values.append(f(known))
+        return torch.cat(scores, dim=1), torch.log_softmax(torch.cat(values, dim=1), dim=1)
+
+    def weights(self) -> tuple[LearnedWeights, ...]:
+        """Of every exit's score."""
+        found = []
+        for g in self.linear:
+            values = g.weight.detach().reshape(-1).tolist()
+            top, certainty, vote = values[self.classes : self.classes + FEATURES]
+            earlier = tuple(values[self.classes + FEATURES :])
+            found.append(
+                LearnedWeights(tuple(values[: self.classes]), top, certainty, vote, earlier, float(g.bias.detach()))
+            )
+        return tuple(found)
+
+
+def train_scorer(
+    logits: Sequence[Integers],
+    steps: Sequence[float],
+    truth: Integers,
+    costs: Sequence[float],
+    budget: float | None,
+    settings: EENetSettings | None = None,
+) -> ExitScorer:
+    """Train g and f.
+
+    Args:
+        logits: (N, C) integers of each exit.
+        steps: nats that one logit step of each exit is worth, its temperature absorbed.
+        truth: (N,) true classes.
+        costs: (K,) of leaving at each exit, as shares of the full cost.
+        budget: mean cost to aim the assignment at; None leaves L_budget out.
+    """
+    settings = settings or EENetSettings()
+    inputs = exit_features(logits, steps)
+    right = torch.from_numpy(np.stack([z.argmax(axis=1) == truth for z in logits], axis=1).astype(np.float64))
+    count = right.sum(dim=1, keepdim=True)
+    target = torch.where(count > 0, right / count.clamp(min=1), torch.full_like(right, 1 / len(logits)))
+    price = torch.tensor(list(costs), dtype=torch.float64)
+    scorer = ExitScorer(logits[0].shape[1], len(logits), settings)
+    optimiser = torch.optim.Adam(scorer.parameters(), lr=settings.rate)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, settings.steps)
+    rng = np.random.default_rng(settings.seed)
+    for _ in range(settings.steps):
+        rows = torch.from_numpy(rng.permutation(len(truth))[: settings.batch])
+        scores, assigned = scorer([x[rows] for x in inputs])
+        loss = _score_loss(scores, right[rows], assigned.detach())
+        loss = loss - settings.assignment * (target[rows] * assigned).mean()
+        if budget is not None:
+            loss = loss + settings.budget * (budget - assigned.exp().mean(dim=0) @ price).abs() / budget
+        loss = loss + settings.decay * torch.stack([(g.weight**2).sum() for g in scorer.linear]).sum()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+    return scorer
+
+
+def mean_assignment(scorer: ExitScorer, logits: Sequence[Integers], steps: Sequence[float]) -> NDArray[np.float64]:
+    """(K,) share of samples that the scorer assigns to each exit."""
+    with torch.no_grad():
+        _, assigned = scorer(exit_features(logits, steps))
+    return np.asarray(assigned.exp().mean(dim=0).numpy(), np.float64)
+
+
+def exit_features(logits: Sequence[Integers], steps: Sequence[float]) -> list[Tensor]:
+    """(N, C + 3) features of each exit."""
+    history, found = History.empty(len(logits[0])), []
+    for z, step in zip(logits, steps, strict=True):
+        found.append(torch.from_numpy(features(z, step, history)))
+        labels = z.argmax(axis=1)
+        history = history.then(labels, np.zeros_like(labels))
+    return found
+
+
+def _score_loss(scores: Tensor, right: Tensor, assigned: Tensor) -> Tensor:
+    """L_g; scores, right and the logarithms of assignments are (N, K)."""
+    share = assigned.exp()
+    left = (1 - (share.cumsum(dim=1) - share)).clamp(min=0)
+    left = left / left.sum(dim=0, keepdim=True).clamp(min=1e-9)
+    return (left * nn.functional.binary_cross_entropy_with_logits(scores, right, reduction="none")).sum()

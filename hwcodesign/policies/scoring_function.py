@@ -1,0 +1,165 @@
+"""A learned score of one exit: EENet's g_k (arXiv 2301.07099), as learned and as the integers that the hardware holds.
+
+As learned, from the softmax y of C classes and what the exits before k left of the sample, each with its label and
+its own score s_j:
+
+    s_k = sum_c classes_c y_c + top a_max + certainty a_entropy + vote a_vote + sum_j earlier_j s_j + bias
+
+    a_max = max_c y_c,  a_entropy = 1 + sum_c y_c ln y_c / ln C,  a_vote = n / k, n the exits 1..k that chose the class
+    which most of them chose
+
+and sigmoid(s_k) is the probability that exit k is right. The sigmoid rises, so that s_k is compared without it.
+
+The integers, with the tables of `policies.tables` at F bits, S = sum_c E[d_c], e its exponent, R' and L' its
+interpolated reciprocal and logarithm (`MantissaTable.interpolated`; without, sure samples would all look alike),
+W = sum_c G[d_c] and n as above:
+
+    D     = sum_c classes_c E[d_c] + top 2^F + nats W
+    own   = ((D R' >> (F + e)) + nats L') >> drop
+    score = own + votes[n - 1] + sum_j (earlier_j score_j >> V)
+
+since y_c = E[d_c] / S, a_max = 2^F / S, and the entropy in nats is ln(S / 2^F) + W / S. `nats` is -certainty / ln C;
+what stays of certainty, vote and bias is in `votes`. Shifts round toward minus infinity.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hwcodesign.errors import PolicyError
+
+#: Of a weight, its sign included: the narrower input of a DSP48's multiplier.
+WEIGHT_BITS = 18
+#: Most classes whose sums stay in 64 bits everywhere.
+MOST_CLASSES = 2047
+#: A score is below 2^30, which leaves the codes for never and always free, and the report's sums in 32 bits.
+_SCORE_BITS = 30
+#: More bits after a weight's point than this make no score more exact.
+_FINEST = 24
+
+
+@dataclass(frozen=True)
+class LearnedWeights:
+    """The weights of s_k in the module's text."""
+
+    classes: tuple[float, ...]
+    top: float
+    certainty: float
+    vote: float
+    earlier: tuple[float, ...]
+    bias: float
+
+    @property
+    def nats(self) -> float:
+        """Weight of the entropy in nats."""
+        return -self.certainty / math.log(len(self.classes))
+
+    @property
+    def votes(self) -> tuple[float, ...]:
+        """What does not depend on the logits, for n = 1, 2, … votes."""
+        exits = len(self.earlier) + 1
+        return tuple(self.bias + self.certainty + self.vote * n / exits for n in range(1, exits + 1))
+
+
+@dataclass(frozen=True)
+class ScoringFunction:
+    """The integers of one exit's score.
+
+    Attributes:
+        learned: the weights that they stand for.
+        weight_fraction: bits after the point of `classes`, `top` and `nats`.
+        earlier_fraction: V, those of `earlier`.
+        fraction: those of the score and of `votes`.
+        classes, top, nats, votes, earlier: as in the module's text.
+    """
+
+    learned: LearnedWeights
+    weight_fraction: int
+    earlier_fraction: int
+    fraction: int
+    classes: tuple[int, ...]
+    top: int
+    nats: int
+    votes: tuple[int, ...]
+    earlier: tuple[int, ...]
+
+    def drop(self, table_fraction: int) -> int:
+        """Low bits of weight times table entry that the score leaves out."""
+        return self.weight_fraction + table_fraction - self.fraction
+
+    def to_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> ScoringFunction:
+        return cls(**{**_tuples(data), "learned": LearnedWeights(**_tuples(data["learned"]))})
+
+
+def quantise(learned: Sequence[LearnedWeights], table_fraction: int) -> tuple[ScoringFunction, ...]:
+    """The integers of all exits: weights of `WEIGHT_BITS`, scores of all exits with the same bits after the point.
+
+    Args:
+        learned: one per exit, first exit first.
+        table_fraction: F.
+
+    Raises:
+        PolicyError: a weight is not finite, scores would not fit 32 bits, or there are too many classes.
+    """
+    for k, weights in enumerate(learned):
+        if not all(map(math.isfinite, (*weights.classes, weights.top, weights.nats, *weights.votes, *weights.earlier))):
+            raise PolicyError(f"a weight of exit {k}'s score is not finite: fit the policy again")
+    classes = len(learned[0].classes)
+    if classes > MOST_CLASSES:
+        raise PolicyError(f"eenet scores at most {MOST_CLASSES} classes exactly, and the network has {classes}")
+    weight_fraction = _finest(v for weights in learned for v in (*weights.classes, weights.top, weights.nats))
+    earlier_fraction = _finest(v for weights in learned for v in weights.earlier)
+    largest = max(_bounds(learned))
+    fraction = min(weight_fraction + table_fraction, _SCORE_BITS - math.frexp(largest)[1])
+    if fraction < 0 or min(weight_fraction, earlier_fraction) < 0:
+        raise PolicyError(f"scores up to {largest:.3g} leave no bits after the point: fit the policy again")
+    return tuple(
+        ScoringFunction(
+            weights,
+            weight_fraction,
+            earlier_fraction,
+            fraction,
+            _codes(weights.classes, weight_fraction),
+            round(weights.top * 2.0**weight_fraction),
+            round(weights.nats * 2.0**weight_fraction),
+            _codes(weights.votes, fraction),
+            _codes(weights.earlier, earlier_fraction),
+        )
+        for weights in learned
+    )
+
+
+def _bounds(learned: Sequence[LearnedWeights]) -> list[float]:
+    """Largest magnitude of each exit's score, the tables' rounding included."""
+    bounds: list[float] = []
+    for weights in learned:
+        entropy = abs(weights.nats) * math.log(len(weights.classes))
+        own = 1.02 * (max(map(abs, weights.classes)) + abs(weights.top) + entropy) + max(map(abs, weights.votes))
+        past = sum(abs(weight) * bound for weight, bound in zip(weights.earlier, bounds, strict=True))
+        bounds.append(own + past + 2.0**-_FINEST)
+    return bounds
+
+
+def _finest(values: Any) -> int:
+    """Most bits after the point with which all values fit `WEIGHT_BITS`."""
+    largest = max((abs(value) for value in values), default=0.0)
+    bits = WEIGHT_BITS - 1 - math.frexp(largest)[1] if largest else _FINEST
+    # rounding may carry the largest up to the next power of two
+    bits -= round(largest * 2.0**bits) >= 1 << (WEIGHT_BITS - 1)
+    return min(bits, _FINEST)
+
+
+def _codes(values: Sequence[float], fraction: int) -> tuple[int, ...]:
+    return tuple(round(value * 2.0**fraction) for value in values)
+
+
+def _tuples(data: dict[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}

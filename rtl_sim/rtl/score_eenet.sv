@@ -1,0 +1,304 @@
+`default_nettype none
+
+// Score of EENet: how likely the answer is right, a linear function of the softmax y, of its largest probability and its
+// entropy, of the votes of the exits up to this one, and of the scores of those before it (arXiv 2301.07099).
+//
+// With S the sum of the exponentials exp(-x) and W that of x exp(-x), x the distance in nats from the largest logit,
+// S = 2**(Fraction + e) (1 + m / 2**MantissaBits + ...), logarithm L and reciprocal R looked up at m, and r what is left
+// of S / 2**e, from the middle of its cell of the tables:
+//   R'    = R - (R (R r) >>> 2 Fraction),  L' = L + (R r >>> Fraction): between the tables' entries
+//   dot   = sum of ClassWeights[c] exp(-x of class c) + TopWeight 2**Fraction + NatsWeight W
+//   own   = ((dot R' >>> Fraction + e) + NatsWeight (e ln 2 + L')) >>> Drop
+//   score = own + Votes[n - 1] + past_sum_i, n the exits that chose the class which most of them chose.
+// Whoever makes the weights sees to it that scores fit 32 bits.
+// Latency: `valid_o` rises Folds + clog2(PerCycle) + 13 enabled cycles after `start_i`,
+// Folds = ceil(Classes / PerCycle). The last sum is combinational, from labels_i and past_sum_i.
+module score_eenet #(
+  // Classes of a sample
+  parameter int unsigned Classes = 10,
+  // Bits of a code; codes are unsigned
+  parameter int unsigned CodeWidth = 8,
+  // Classes a cycle
+  parameter int unsigned PerCycle = 1,
+  // Exits up to this one
+  parameter int unsigned Exits = 1,
+  // Hex images of the tables round(2**Fraction exp(-u d)) and round(2**Fraction u d exp(-u d)), u nats a step,
+  // d = index << Shift; their entries
+  parameter string ExponentialFile = "",
+  parameter string WeightedFile = "",
+  parameter int unsigned Length = 2,
+  // Hex images of the tables round(2**Fraction ln(1 + x)) and round(2**Fraction / (1 + x)), x = (m + 1/2) /
+  // 2**MantissaBits
+  parameter string LogarithmFile = "",
+  parameter string ReciprocalFile = "",
+  parameter int unsigned MantissaBits = 10,
+  // round(2**Fraction ln 2)
+  parameter int unsigned Ln2 = 45426,
+  // Bits after the point of all tables' entries
+  parameter int unsigned Fraction = 16,
+  // Low bits of a distance that the index leaves out
+  parameter int unsigned Shift = 0,
+  // Signed weights: of each class' probability, of the largest one, of the entropy in nats; of 18 bits
+  parameter logic [Classes-1:0][17:0] ClassWeights = '0,
+  parameter int TopWeight = 0,
+  parameter int NatsWeight = 0,
+  // Signed term for 1, 2, ... votes
+  parameter logic [Exits-1:0][31:0] Votes = '0,
+  // Low bits of weight times table entry that the score leaves out
+  parameter int unsigned Drop = 0
+) (
+  input  wire logic                               clk_i,
+  input  wire logic                               rst_ni,
+  // Clock enable of the whole pipeline
+  input  wire logic                               en_i,
+
+  // A sample begins: its first fold is at lanes_i, its two largest codes hold until its last fold
+  input  wire logic                               start_i,
+  input  wire logic [PerCycle-1:0][CodeWidth-1:0] lanes_i,
+  input  wire logic [CodeWidth-1:0]               top_i,
+  input  wire logic [CodeWidth-1:0]               second_i,
+  // Of the sample whose score is offered: agreements, classes that the exits chose (this one's last), and what the
+  // score takes from those of the exits before
+  input  wire logic [7:0]                         agreements_i,
+  input  wire logic [Exits-1:0][15:0]             labels_i,
+  input  wire logic signed [31:0]                 past_sum_i,
+
+  output      logic                               valid_o,
+  output      logic signed [31:0]                 score_o
+);
+
+  import hwc_pkg::index_bits;
+
+  wire logic unused = &{1'b0, second_i, agreements_i};
+
+  localparam int unsigned Folds = (Classes + PerCycle - 1) / PerCycle;
+  localparam int unsigned FoldBits = index_bits(Folds);
+  localparam int unsigned Lookup = 4;  // enabled cycles of table_lookup
+  localparam int unsigned Growth = $clog2(Classes + 1) - 1;  // largest e
+  localparam int unsigned ExponentBits = $clog2(Growth + 1);
+  localparam int unsigned SumWidth = Fraction + 1 + Growth;
+  // x exp(-x) is at most 1 / e < 189 / 512, and 0 for the largest logit; one more for its rounding
+  localparam longint unsigned LargestWeight = (64'd189 << Fraction) / 512 + 1;
+  localparam int unsigned WeightWidth = $clog2(LargestWeight + 1);
+  localparam int unsigned WeightedWidth = $clog2(64'(Classes - 1) * LargestWeight + 1);
+  // signed: 2**17 (2**Fraction (Classes + 1) + W), and W is below 2**Fraction Classes
+  localparam int unsigned DotWidth = 17 + Fraction + $clog2(Classes + 1) + 2;
+  localparam int unsigned ReciprocalWidth = Fraction + 2;  // signed
+  localparam int unsigned ProductWidth = DotWidth + ReciprocalWidth;
+  localparam int unsigned NatsWidth = Fraction + 6;  // signed, of the logarithm of S in nats, at most ln 65536 < 16
+  localparam int unsigned Skipped = Fraction - MantissaBits;  // low bits that the tables' index leaves out
+  localparam int unsigned SlopeWidth = ReciprocalWidth + Skipped + 1;
+
+  if (Fraction == 0 || SumWidth > 31) begin : gen_check_fraction
+    $error("score_eenet %m: the sum of Classes=%0d exponentials at Fraction=%0d must stay below 2**31",
+           Classes, Fraction);
+  end
+  if (MantissaBits < 1 || MantissaBits > Fraction) begin : gen_check_mantissa
+    $error("score_eenet %m: MantissaBits=%0d is not in 1 to Fraction=%0d", MantissaBits, Fraction);
+  end
+  if (TopWeight < -(2 ** 17) || TopWeight >= 2 ** 17 || NatsWeight < -(2 ** 17) || NatsWeight >= 2 ** 17)
+  begin : gen_check_weights
+    $error("score_eenet %m: TopWeight=%0d or NatsWeight=%0d has more than 18 bits", TopWeight, NatsWeight);
+  end
+  if (Drop > 31) begin : gen_check_drop
+    $error("score_eenet %m: Drop=%0d is above 31", Drop);
+  end
+
+  // exponentials, summed as they are and by their classes' weights, the latter 2 cycles later
+  logic [Lookup+2:1] start_q;  // bit d: d registers after the lanes
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      start_q <= '0;
+    end else if (en_i) begin
+      start_q <= {start_q[Lookup+1:1], start_i};
+    end
+  end
+
+  logic [FoldBits-1:0] fold_q;  // that follows the one at the lookups' outputs
+  wire logic [FoldBits-1:0] fold = start_q[Lookup] ? '0 : fold_q;
+  always_ff @(posedge clk_i) begin
+    if (en_i) begin
+      fold_q <= fold + 1'b1;
+    end
+  end
+
+  logic [PerCycle-1:0][SumWidth-1:0] exponentials;
+  logic [PerCycle-1:0][DotWidth-1:0] products_q;
+
+  for (genvar j = 0; j < PerCycle; j++) begin : gen_lane
+    logic [Fraction:0] entry, entry_q;
+    logic signed [17:0] weight, weight_q;
+    table_lookup #(
+      .CodeWidth(CodeWidth), .File(ExponentialFile), .Length(Length), .EntryWidth(Fraction + 1), .Shift(Shift)
+    ) i_lookup (
+      .clk_i, .en_i, .top_i, .code_i(lanes_i[j]), .entry_o(entry)
+    );
+    assign exponentials[j] = SumWidth'(entry);
+
+    always_comb begin
+      weight = '0;
+      for (int unsigned i = 0; i < Folds; i++) begin
+        if (fold == FoldBits'(i) && i * PerCycle + j < Classes) begin
+          weight = ClassWeights[i*PerCycle+j < Classes ? i*PerCycle+j : 0];
+        end
+      end
+    end
+    always_ff @(posedge clk_i) begin
+      if (en_i) begin
+        entry_q       <= entry;
+        weight_q      <= weight;
+        products_q[j] <= DotWidth'(weight_q) * DotWidth'(signed'({1'b0, entry_q}));
+      end
+    end
+  end
+
+  logic summed, unused_dotted, unused_summed;
+  logic [SumWidth-1:0] total;
+  logic [DotWidth-1:0] dot;
+  logic [WeightedWidth-1:0] weighted;
+  fold_sum #(.Classes(Classes), .PerCycle(PerCycle), .Width(SumWidth)) i_total (
+    .clk_i, .rst_ni, .en_i, .start_i(start_q[Lookup]), .values_i(exponentials), .valid_o(summed), .sum_o(total)
+  );
+  fold_sum #(.Classes(Classes), .PerCycle(PerCycle), .Width(DotWidth)) i_dot (
+    .clk_i, .rst_ni, .en_i, .start_i(start_q[Lookup+2]), .values_i(products_q), .valid_o(unused_dotted), .sum_o(dot)
+  );
+  table_sum #(
+    .Classes(Classes), .CodeWidth(CodeWidth), .PerCycle(PerCycle),
+    .File(WeightedFile), .Length(Length), .EntryWidth(WeightWidth), .Shift(Shift), .SumWidth(WeightedWidth)
+  ) i_weighted (
+    .clk_i, .rst_ni, .en_i, .start_i, .lanes_i, .top_i, .valid_o(unused_summed), .sum_o(weighted)
+  );
+
+  logic [Fraction-1:0] logarithm_rom [2**MantissaBits];
+  logic [Fraction:0] reciprocal_rom [2**MantissaBits];
+  initial $readmemh(LogarithmFile, logarithm_rom);
+  initial $readmemh(ReciprocalFile, reciprocal_rom);
+
+  // e: position above Fraction of the leading one, which the largest logit alone puts there
+  logic [ExponentBits-1:0] exponent;
+  always_comb begin
+    exponent = '0;
+    for (int unsigned b = 1; b <= Growth; b++) begin
+      if (total[Fraction+b]) begin
+        exponent = ExponentBits'(b);
+      end
+    end
+  end
+
+  // e ln 2
+  function automatic logic signed [NatsWidth-1:0] exponent_nats(input logic [ExponentBits-1:0] e);
+    exponent_nats = '0;
+    for (int unsigned b = 0; b < ExponentBits; b++) begin
+      if (e[b]) begin
+        exponent_nats += NatsWidth'(Ln2 << b);
+      end
+    end
+  endfunction
+
+  localparam logic signed [DotWidth-1:0] TopTerm = DotWidth'(64'(TopWeight) << Fraction);
+
+  // what is left of S / 2**e below the tables' index, from the middle of the cell
+  function automatic logic signed [Skipped:0] rest_of(input logic [SumWidth-1:0] normal);
+    rest_of = (Skipped + 1)'(normal & SumWidth'(2 ** Skipped - 1)) - (Skipped + 1)'(2 ** Skipped / 2);
+  endfunction
+
+  logic [8:1] valid_q;
+  logic [ExponentBits-1:0] exponent_1_q, exponent_2_q, exponent_3_q, exponent_4_q, exponent_5_q, exponent_6_q,
+                           exponent_7_q;
+  logic [SumWidth-1:0] total_1_q;
+  logic [WeightedWidth-1:0] weighted_1_q;
+  logic [MantissaBits-1:0] mantissa_2_q;
+  logic signed [Skipped:0] rest_2_q, rest_3_q, rest_4_q;
+  logic signed [DotWidth-1:0] terms_2_q, dot_3_q, dot_4_q, dot_5_q, dot_6_q, quotient_8_q, nats_8_q;
+  logic [Fraction-1:0] logarithm_3_q, logarithm_4_q;
+  logic [Fraction:0] reciprocal_3_q, reciprocal_4_q;
+  logic signed [ReciprocalWidth-1:0] reciprocal_5_q, reciprocal_6_q;
+  logic signed [SlopeWidth-1:0] slope_5_q;
+  logic signed [NatsWidth-1:0] nats_3_q, nats_4_q, nats_5_q, nats_6_q, nats_7_q;
+  logic signed [ProductWidth-1:0] product_7_q;
+  logic signed [31:0] own_q;
+
+  always_ff @(posedge clk_i) begin
+    if (en_i) begin
+      exponent_1_q   <= exponent;
+      total_1_q      <= total;
+      weighted_1_q   <= weighted;
+
+      exponent_2_q   <= exponent_1_q;
+      mantissa_2_q   <= MantissaBits'(total_1_q >> exponent_1_q >> (Fraction - MantissaBits));
+      rest_2_q       <= rest_of(total_1_q >> exponent_1_q);
+      terms_2_q      <= DotWidth'(NatsWeight) * DotWidth'(weighted_1_q) + TopTerm;
+
+      // a block RAM's output, and the register that it is slow without
+      exponent_3_q   <= exponent_2_q;
+      nats_3_q       <= exponent_nats(exponent_2_q);
+      logarithm_3_q  <= logarithm_rom[mantissa_2_q];
+      reciprocal_3_q <= reciprocal_rom[mantissa_2_q];
+      rest_3_q       <= rest_2_q;
+      dot_3_q        <= signed'(dot) + terms_2_q;
+
+      exponent_4_q   <= exponent_3_q;
+      nats_4_q       <= nats_3_q;
+      logarithm_4_q  <= logarithm_3_q;
+      reciprocal_4_q <= reciprocal_3_q;
+      rest_4_q       <= rest_3_q;
+      dot_4_q        <= dot_3_q;
+
+      exponent_5_q   <= exponent_4_q;
+      nats_5_q       <= nats_4_q + signed'(NatsWidth'(logarithm_4_q));
+      reciprocal_5_q <= signed'({1'b0, reciprocal_4_q});
+      slope_5_q      <= SlopeWidth'(signed'({1'b0, reciprocal_4_q})) * SlopeWidth'(rest_4_q);
+      dot_5_q        <= dot_4_q;
+
+      // the first terms of the series around the middle of the cell
+      exponent_6_q   <= exponent_5_q;
+      nats_6_q       <= nats_5_q + NatsWidth'(slope_5_q >>> Fraction);
+      reciprocal_6_q <= reciprocal_5_q - ReciprocalWidth'(
+          (ProductWidth'(reciprocal_5_q) * ProductWidth'(slope_5_q)) >>> 2 * Fraction);
+      dot_6_q        <= dot_5_q;
+
+      exponent_7_q   <= exponent_6_q;
+      nats_7_q       <= nats_6_q;
+      product_7_q    <= ProductWidth'(dot_6_q) * ProductWidth'(reciprocal_6_q);
+
+      quotient_8_q   <= DotWidth'(product_7_q >>> Fraction >>> exponent_7_q);
+      nats_8_q       <= DotWidth'(NatsWeight) * DotWidth'(nats_7_q);
+
+      own_q          <= 32'((quotient_8_q + nats_8_q) >>> Drop);
+    end
+    if (!rst_ni) begin
+      valid_q <= '0;
+      valid_o <= 1'b0;
+    end else if (en_i) begin
+      valid_q <= {valid_q[7:1], summed};
+      valid_o <= valid_q[8];
+    end
+  end
+
+  // the term of the most votes that a class has
+  logic signed [31:0] vote;
+  always_comb begin
+    int unsigned most, count;
+    most = 1;
+    for (int unsigned a = 0; a < Exits; a++) begin
+      count = 0;
+      for (int unsigned b = 0; b < Exits; b++) begin
+        count += 32'(labels_i[a] == labels_i[b]);
+      end
+      if (count > most) begin
+        most = count;
+      end
+    end
+    vote = signed'(Votes[0]);
+    for (int unsigned n = 2; n <= Exits; n++) begin
+      if (most == n) begin
+        vote = signed'(Votes[n-1]);
+      end
+    end
+  end
+
+  assign score_o = own_q + vote + past_sum_i;
+
+endmodule
+
+`default_nettype wire

@@ -1,0 +1,47 @@
+"""Policies for tests of decision units: any criterion, with random weights where it is learned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.policies import CRITERIA, NEVER, ExitPolicy
+from hwcodesign.policies.scoring_function import LearnedWeights
+
+
+def drawn_weights(classes: int, exits: int, seed: int) -> tuple[LearnedWeights, ...]:
+    """Weights of either sign, over three decades from network to network."""
+    rng = np.random.default_rng(seed)
+    size = 10 ** rng.uniform(-1, 2)
+
+    def draw(count: int) -> tuple[float, ...]:
+        return tuple((rng.standard_normal(count) * size).tolist())
+
+    found = []
+    for k in range(exits):
+        top, certainty, vote, bias = draw(4)
+        earlier = tuple(rng.uniform(-0.7, 0.7, k).tolist())
+        found.append(LearnedWeights(draw(classes), top, certainty, vote, earlier, bias))
+    return tuple(found)
+
+
+def drawn_policy(
+    criterion: str,
+    logits: Sequence[FixedPoint],
+    classes: int,
+    *,
+    temperature: float | Sequence[float] = 1.0,
+    by_class: bool = False,
+    seed: int = 0,
+) -> ExitPolicy:
+    """A policy without thresholds; or with one of its own for each class, where a tenth of them never leaves."""
+    learned = drawn_weights(classes, len(logits), seed) if CRITERIA[criterion].learned else None
+    policy = ExitPolicy.build(criterion, logits, classes, temperature=temperature, learned=learned)
+    if not by_class:
+        return policy
+    rng = np.random.default_rng(seed)
+    low, high = (0, 4) if criterion == "margin" else (-(2**17), -(2**10))
+    codes = rng.integers(low, high, (len(logits) - 1, classes))
+    return policy.with_class_codes(np.where(rng.random(codes.shape) < 0.1, NEVER, codes).tolist())
