@@ -98,7 +98,7 @@ def write_bundle(
             _write_test_images(design, images, labels, folder / TEST_IMAGES)
             copy_notebooks(folder / NOTEBOOKS)
         driver = _build_wheel(folder / DRIVER) if wheel else None
-        write_text(folder / "README.md", _readme(block_design, bitstream is not None, driver, folder))
+        write_text(folder / "README.md", _readme(block_design, bitstream is not None, driver, labels is not None))
         _write_manifest(block_design, folder)
     return Bundle(out, _archive(out, archive), bitstream is not None, driver)
 
@@ -144,7 +144,7 @@ def _write_test_images(design: Design, images: NDArray[Any], labels: NDArray[Any
     accelerator = design.accelerator
     chosen = np.unique(np.linspace(0, len(images) - 1, _MOST_TEST_IMAGES).astype(np.int64))
     codes = encode_images(images[chosen], accelerator.input_format, accelerator.input_shape)
-    np.savez_compressed(path, images=codes, labels=labels[chosen])
+    np.savez_compressed(path, images=codes, labels=np.asarray(labels)[chosen])
 
 
 def _build_wheel(folder: Path) -> str | None:
@@ -185,7 +185,7 @@ def _archive(folder: Path, archive: str | None) -> Path | None:
         return Path(made).replace(folder.with_name(f"{folder.name}.{archive}"))
 
 
-def _readme(design: BlockDesign, bitstream: bool, driver: str | None, folder: Path) -> str:
+def _readme(design: BlockDesign, bitstream: bool, driver: str | None, notebooks: bool) -> str:
     package = f"--no-deps {DRIVER}/{driver}" if driver else f"hwcodesign=={hwcodesign.__version__}"
     where = (
         f"`{OVERLAY}/{design.accelerator}.bit` is the bitstream, with its hand-off file beside it."
@@ -193,11 +193,7 @@ def _readme(design: BlockDesign, bitstream: bool, driver: str | None, folder: Pa
         else "There is no bitstream in this bundle: it runs in software. "
         f"`{OVERLAY}/{design.accelerator}.hwh` is a twin of the hand-off file, not Vivado's."
     )
-    notebooks = (
-        f"\n`{NOTEBOOKS}/` has notebooks that show all this: open them where Jupyter finds the bundle.\n"
-        if (folder / NOTEBOOKS).exists()
-        else ""
-    )
+    shown = f"\n`{NOTEBOOKS}/` shows all this: open it where Jupyter finds the bundle.\n" if notebooks else ""
     return f"""# {design.accelerator} for {design.board.name}
 
 An early-exit neural network accelerator, made by hwcodesign {hwcodesign.__version__}.
@@ -223,4 +219,4 @@ runs there (as root), elsewhere in software, and says which. Then, in Python:
         print(accelerator.counters)
 
 `images` are (N, C, H, W): floats are values, integers are the codes that the accelerator takes.
-{notebooks}"""
+{shown}"""
