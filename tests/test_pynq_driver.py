@@ -417,6 +417,14 @@ def test_faults_at_random_points_answer_every_sample_once(design: Design, images
 # --- runs that are cut short ---
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C is heard, also where the tests run in the background of a shell, which has it ignored there."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def interrupted_at(board: SimulatedBoard, access: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C while so many more registers have been read."""
     device: Any = board.device
@@ -433,6 +441,7 @@ def interrupted_at(board: SimulatedBoard, access: int, monkeypatch: pytest.Monke
     monkeypatch.setattr(device, "read_registers", read)
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("asynchronous", [False, True])
 @pytest.mark.parametrize("access", [1, 3, 6, 9, 12, 20])
 def test_ctrl_c_in_the_middle_of_a_batch_leaves_the_accelerator_usable(

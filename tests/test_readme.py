@@ -12,12 +12,16 @@ README = Path(__file__).resolve().parent.parent / "README.md"
 
 
 def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    code, _ = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)  # the other is test_streamrtl_plugin's
+    # the second one is test_streamrtl_plugin's
+    code, _, driver = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
     exec(compile(code, str(README), "exec"), names)  # noqa: S102  # our own README
     records, data, design = names["records"], names["data"], names["design"]
     assert isinstance(records, np.ndarray)
+    with pytest.warns(UserWarning, match="on='auto' runs in software"):
+        exec(compile(driver, str(README), "exec"), names)  # noqa: S102
+    assert len(names["records"]) > 0  # type: ignore[arg-type]
     final = design.run(data.test.images)  # type: ignore[attr-defined]  # names of the README
     assert (final["label"] == data.test.labels).mean() > 0.9  # type: ignore[attr-defined]
 
