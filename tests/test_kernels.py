@@ -33,6 +33,7 @@ from hwcodesign.kernels import (
     Reshape,
     Segment,
     Transpose,
+    ZeroColumns,
     kernel_from_json,
     kernel_to_json,
 )
@@ -569,6 +570,7 @@ def every_kernel() -> list[Kernel]:
                FixedPoint(4, 1), FixedPoint(5, 5), 2),
         Concatenate("both", ("a", "b"), (source, fmt), ((6, 6, 2), (6, 6, 1)), fmt, (6, 6, 3)),
         Transpose("turn", ("relu",), (source,), ((6, 6, 2),), source, (2, 6, 6), (2, 0, 1)),
+        ZeroColumns.before("zeros", "relu", source, (6, 6, 2), 2),
     ]  # fmt: skip
 
 
