@@ -163,7 +163,8 @@ def main() -> None:
     if options.write:
         command = f"python -m tests.campaign {' '.join(sys.argv[1:])}"
         write_text(options.write, document(compared, stressed, failed, command, time.perf_counter() - start))
-    require_agreement([line.agreement for line in compared])
+    if compared or not stressed:  # a search for deadlocks alone has held every record to software's by itself
+        require_agreement([line.agreement for line in compared])
     if failed:
         raise SystemExit(f"{len(failed)} parts failed: {', '.join(failed)}")
 

@@ -23,6 +23,7 @@ def document(
     wrong = sum(line.agreement.mismatches for line in lines)
     subjects = len({line.subject for line in lines})
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    errors = "".join(f"**{name} ended in an error**: {error}\n\n" for name, error in failed.items())
     text = f"""# Verification
 
 Every integer of every backend, compared in `==`; there is no tolerance anywhere.
@@ -33,8 +34,7 @@ Every integer of every backend, compared in `==`; there is no tolerance anywhere
 Python {platform.python_version()}, at commit {commit.stdout.strip() or "unknown"} ({seconds / 60:.0f} minutes, without
 parts that had run before).
 
-{"".join(f"**{name} ended in an error**: {error}{chr(10) * 2}" for name, error in failed.items())}\
-* *features, logits*: every segment alone, on all samples, exits ignored; each fed by the one before it.
+{errors}* *features, logits*: every segment alone, on all samples, exits ignored; each fed by the one before it.
 * *records*: the composed accelerator under the policy; every field but `cycles`. "leaving 60%/40%" is the share of
   samples leaving at each exit; thresholds lie in the middle of the criterion's curve.
 * *cycles*: latency and interval of every exit, predicted when the accelerator was compiled, and simulated.
