@@ -1,0 +1,130 @@
+"""The networks that exit policies are compared on: trained once each, kept, and what they answer, kept beside them.
+
+    python -m benchmarks.policy_networks --seeds 5
+
+Whoever needs one calls `answers`; the command only does it ahead, seed by seed, and goes on where it was stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import io
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+import hwcodesign as hw
+from hwcodesign.data import Dataset
+from hwcodesign.files import write_bytes
+from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.floating import fine_format, float_logits, floating, on_grid
+
+RECIPES = ("blenet3_mnist", "blenet3_fashion", "blenet5_mnist", "blenet5_fashion")
+PRECISIONS = ("float", "quantised")
+KEPT = Path("build/policies")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One trained network.
+
+    Attributes:
+        recipe: its name.
+        precision: "float" or "quantised".
+        seed: of weights and batches.
+    """
+
+    recipe: str
+    precision: str
+    seed: int
+
+    @property
+    def folder(self) -> Path:
+        return KEPT / f"{self.recipe}-{self.precision}-{self.seed}"
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Integer logits of all exits on a split, (N, 10) each, and its labels (N,).
+
+    Attributes:
+        formats: of the logits, one per exit.
+    """
+
+    logits: list[NDArray[np.int64]]
+    labels: NDArray[np.int64]
+    formats: list[FixedPoint]
+
+
+@cache
+def data(recipe: str) -> Dataset:
+    """The recipe's data set, read once."""
+    return hw.load_recipe(recipe).data()
+
+
+def trained(setting: Setting) -> hw.MultiExitNetwork:
+    """The network, trained now or before."""
+    recipe = hw.load_recipe(setting.recipe)
+    phases = tuple(dataclasses.replace(phase, seed=setting.seed, threads=1) for phase in recipe.training)
+    network = dataclasses.replace(recipe, training=phases).build()
+    if setting.precision == "float":
+        network = floating(network)
+    hw.train(network, data(setting.recipe), *phases, checkpoint=setting.folder / "training")
+    return network
+
+
+def answers(setting: Setting) -> tuple[Answers, Answers]:
+    """What the network says of the fitting and of the test split."""
+    network, splits = trained(setting), data(setting.recipe)
+    path, digest = setting.folder / "logits.npz", network.digest()
+    if not path.exists() or str(np.load(path)["digest"]) != digest:
+        formats, parts = _answers(network, setting, splits)
+        arrays = {f"{name}{k}": z for name, part in parts.items() for k, z in enumerate(part)}
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, digest=digest, formats=[str(fmt) for fmt in formats], **arrays)
+        write_bytes(path, buffer.getvalue())
+    with np.load(path) as kept:
+        formats = [FixedPoint.parse(text) for text in kept["formats"].tolist()]
+
+        def part(name: str, labels: NDArray[np.int64]) -> Answers:
+            return Answers([kept[f"{name}{k}"] for k in range(network.exits)], labels, formats)
+
+        return part("fitting", splits.fitting.labels), part("test", splits.test.labels)
+
+
+def _answers(
+    network: hw.MultiExitNetwork, setting: Setting, splits: Dataset
+) -> tuple[list[FixedPoint], dict[str, list[NDArray[np.int64]]]]:
+    images = {"fitting": splits.fitting.images, "test": splits.test.images}
+    if setting.precision == "quantised":
+        formats = [head.format for head in network.boundaries()[1]]
+        return formats, {name: network.logits(codes) for name, codes in images.items()}
+    values = {name: float_logits(network, codes) for name, codes in images.items()}
+    fmt = fine_format(values["fitting"])
+    return [fmt] * network.exits, {name: [on_grid(z, fmt) for z in part] for name, part in values.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=5, help="networks of each kind")
+    options = parser.parse_args()
+    for setting in settings(range(1, options.seeds + 1)):
+        start = time.perf_counter()
+        _, test = answers(setting)
+        accuracy = " ".join(f"{100 * float((z.argmax(axis=1) == test.labels).mean()):.2f}" for z in test.logits)
+        print(f"{setting.folder.name}: {accuracy} % ({time.perf_counter() - start:.0f} s)", flush=True)
+
+
+def settings(seeds: Iterable[int]) -> list[Setting]:
+    """All networks, seed by seed."""
+    return [Setting(recipe, precision, seed) for seed in seeds for recipe in RECIPES for precision in PRECISIONS]
+
+
+if __name__ == "__main__":
+    main()

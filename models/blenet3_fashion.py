@@ -1,0 +1,8 @@
+"""The same three exits on Fashion-MNIST, where deciding early is harder."""
+
+import dataclasses
+
+import hwcodesign as hw
+from hwcodesign.data.idx import fashion_mnist
+
+RECIPE = dataclasses.replace(hw.load_recipe("blenet3_mnist"), name="blenet3_fashion", data=fashion_mnist)

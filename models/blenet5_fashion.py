@@ -1,0 +1,8 @@
+"""The same five exits on Fashion-MNIST, where deciding early is harder."""
+
+import dataclasses
+
+import hwcodesign as hw
+from hwcodesign.data.idx import fashion_mnist
+
+RECIPE = dataclasses.replace(hw.load_recipe("blenet5_mnist"), name="blenet5_fashion", data=fashion_mnist)
