@@ -114,19 +114,74 @@ def fit_policy(
     policy = starting_policy(
         criterion, formats, network.classes, thresholds, temperature, calibrate=calibrate, by_class=class_thresholds
     )
-    known, note = criterion_named(criterion), _patience_note(criterion, network.exits)
-    if thresholds is not None and not (calibrate or known.learned):
+    note = _patience_note(criterion, network.exits)
+    if thresholds is not None and not (calibrate or criterion_named(criterion).learned):
         return dataclasses.replace(policy, fitted_on=FittedOn("given", network_sha256=network.digest(), note=note))
     codes, labels = _fitting_split(network, fitting)
-    samples = _Samples(network.logits(codes), labels)
-    learning, choosing = samples.halves() if known.learned else (samples, samples)
-    shares, start = (costs or network.costs()).shares, None
+    policy = fit_to_logits(
+        network.logits(codes),
+        labels,
+        formats,
+        (costs or network.costs()).shares,
+        criterion=criterion,
+        accuracy_drop=accuracy_drop,
+        budget=budget,
+        thresholds=thresholds,
+        confidence=confidence,
+        temperature=temperature,
+        calibrate=calibrate,
+        class_thresholds=class_thresholds,
+        eenet=eenet,
+    )
+    fitted = dataclasses.replace(
+        policy.fitted_on,
+        data_sha256=sha256(codes.astype("<i8").tobytes() + labels.astype("<i8").tobytes()),
+        network_sha256=network.digest(),
+        note=note or policy.fitted_on.note,
+    )
+    return dataclasses.replace(policy, fitted_on=fitted)
+
+
+def fit_to_logits(
+    logits: Sequence[Integers],
+    labels: Integers,
+    formats: Sequence[FixedPoint],
+    costs: Sequence[float],
+    *,
+    criterion: str = "max_softmax",
+    accuracy_drop: float | None = None,
+    budget: float | None = None,
+    thresholds: Sequence[Threshold] | None = None,
+    confidence: float | None = None,
+    temperature: float = 1.0,
+    calibrate: bool = False,
+    class_thresholds: bool = False,
+    eenet: EENetSettings | None = None,
+) -> ExitPolicy:
+    """The same as `fit_policy`, where the answers of a network are known and the network is not at hand.
+
+    Args:
+        logits: (N, C) integers of each exit.
+        labels: (N,) true classes.
+        formats: of each exit's logits.
+        costs: of leaving at each exit, as shares of the full cost.
+
+    Raises:
+        PolicyError: as `fit_policy`.
+    """
+    check_request(accuracy_drop, budget, thresholds, confidence)
+    policy = starting_policy(
+        criterion, formats, logits[0].shape[1], thresholds, temperature, calibrate=calibrate, by_class=class_thresholds
+    )
+    samples, learned = _Samples(list(logits), labels), criterion_named(criterion).learned
+    learning, choosing = samples.halves() if learned else (samples, samples)
+    start, note = None, ""
     if calibrate:
         policy = calibrated(policy, learning.logits, learning.labels)
-    if known.learned:
-        policy, start = _with_eenet(policy, learning, choosing, shares, budget, eenet)
+    if learned:
+        policy, start = _with_eenet(policy, learning, choosing, costs, budget, eenet)
         note = f"weights learned on {len(learning.labels)} samples, thresholds fitted on {len(choosing.labels)} others"
-    statistics = ExitStatistics.of(policy, choosing.logits, choosing.labels, shares)
+    statistics = ExitStatistics.of(policy, choosing.logits, choosing.labels, costs)
     request = _Request(accuracy_drop, budget, confidence)
     if thresholds is not None:
         policy = policy.with_thresholds(thresholds)
@@ -139,13 +194,11 @@ def fit_policy(
         policy.fitted_on,  # what calibration said
         method=request.text or "given",
         samples=len(labels),
-        data_sha256=sha256(codes.astype("<i8").tobytes() + labels.astype("<i8").tobytes()),
         accuracy=point.accuracy,
         last_exit_accuracy=evaluate(statistics, (NEVER,) * len(point.codes)).accuracy,
         cost_share=point.cost,
         exit_share=point.exit_share,
         float_disagreement=float_disagreement(policy, choosing.logits),
-        network_sha256=network.digest(),
         note=note,
     )
     return dataclasses.replace(policy, fitted_on=fitted)
