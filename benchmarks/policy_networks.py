@@ -8,6 +8,7 @@ Whoever needs one calls `answers`; the command only does it ahead, seed by seed,
 from __future__ import annotations
 
 import argparse
+import copy
 import dataclasses
 import io
 import time
@@ -17,17 +18,23 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import nn
 
 import hwcodesign as hw
-from hwcodesign.data import Dataset
+from hwcodesign.data import Dataset, Split
 from hwcodesign.files import write_bytes
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.floating import fine_format, float_logits, floating, on_grid
+from hwcodesign.training import with_class_means
+from hwcodesign.training.class_means import class_means
 
 RECIPES = ("blenet3_mnist", "blenet3_fashion", "blenet5_mnist", "blenet5_fashion")
 PRECISIONS = ("float", "quantised")
 KEPT = Path("build/policies")
+#: Training images among which every class is.
+_ALL_CLASSES = 500
 
 
 @dataclass(frozen=True)
@@ -81,11 +88,46 @@ def trained(setting: Setting) -> hw.MultiExitNetwork:
 
 def answers(setting: Setting) -> tuple[Answers, Answers]:
     """What the network says of the fitting and of the test split."""
-    network, splits = trained(setting), data(setting.recipe)
-    path, digest = setting.folder / "logits.npz", network.digest()
+    return _kept("logits", trained(setting), setting)
+
+
+def costs(setting: Setting) -> tuple[float, ...]:
+    """Of leaving at each exit, as shares of the full cost."""
+    return hw.load_recipe(setting.recipe).build().costs().shares
+
+
+def class_means_answers(setting: Setting) -> tuple[Answers, Answers, tuple[float, ...]]:
+    """The same where the early heads are class means of the training split; and the costs of leaving at each exit."""
+    network, split = trained(setting), data(setting.recipe).training
+    if setting.precision == "quantised":
+        made = with_class_means(network, split.images, split.labels)
+        shares = made.costs().shares
+    else:
+        made = _floating_class_means(network, split)
+        few = split.take(_ALL_CLASSES)  # of the heads, costs need the shapes alone
+        shares = with_class_means(hw.load_recipe(setting.recipe).build(), few.images, few.labels).costs().shares
+    return *_kept("class-means", made, setting), shares
+
+
+def _floating_class_means(network: hw.MultiExitNetwork, split: Split) -> hw.MultiExitNetwork:
+    """As `with_class_means`, with plain layers."""
+    made = copy.deepcopy(network)
+    with torch.no_grad():
+        for k, means in enumerate(class_means(network, split.images, split.labels)):
+            flat = means.flatten(1)
+            linear = nn.Linear(flat.shape[1], len(flat))
+            linear.weight.copy_(flat)
+            linear.bias.copy_(-(flat**2).sum(dim=1) / 2)
+            made.heads[k] = nn.Sequential(nn.Flatten(), linear)
+    return made
+
+
+def _kept(name: str, network: hw.MultiExitNetwork, setting: Setting) -> tuple[Answers, Answers]:
+    """Answers to both splits, computed now or before."""
+    splits, path, digest = data(setting.recipe), setting.folder / f"{name}.npz", network.digest()
     if not path.exists() or str(np.load(path)["digest"]) != digest:
-        formats, parts = _answers(network, setting, splits)
-        arrays = {f"{name}{k}": z for name, part in parts.items() for k, z in enumerate(part)}
+        formats, parts = _computed(network, setting, splits)
+        arrays = {f"{part}{k}": z for part, logits in parts.items() for k, z in enumerate(logits)}
         buffer = io.BytesIO()
         np.savez_compressed(buffer, digest=digest, formats=[str(fmt) for fmt in formats], **arrays)
         write_bytes(path, buffer.getvalue())
@@ -98,7 +140,7 @@ def answers(setting: Setting) -> tuple[Answers, Answers]:
         return part("fitting", splits.fitting.labels), part("test", splits.test.labels)
 
 
-def _answers(
+def _computed(
     network: hw.MultiExitNetwork, setting: Setting, splits: Dataset
 ) -> tuple[list[FixedPoint], dict[str, list[NDArray[np.int64]]]]:
     images = {"fitting": splits.fitting.images, "test": splits.test.images}
@@ -106,8 +148,10 @@ def _answers(
         formats = [head.format for head in network.boundaries()[1]]
         return formats, {name: network.logits(codes) for name, codes in images.items()}
     values = {name: float_logits(network, codes) for name, codes in images.items()}
-    fmt = fine_format(values["fitting"])
-    return [fmt] * network.exits, {name: [on_grid(z, fmt) for z in part] for name, part in values.items()}
+    formats = [fine_format([z]) for z in values["fitting"]]
+    return formats, {
+        name: [on_grid(z, fmt) for z, fmt in zip(part, formats, strict=True)] for name, part in values.items()
+    }
 
 
 def main() -> None:

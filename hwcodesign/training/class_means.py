@@ -57,24 +57,40 @@ def with_class_means(
     for k, boundary in enumerate(network.boundaries()[0][:-1]):
         if pool < 1 or any(size % pool for size in boundary.shape[1:]):
             raise SettingsError(f"pool={pool} does not divide the {boundary.shape[1:]} pixels of stage {k}'s output")
-    x = torch.from_numpy(network.input_format.decode(codes).astype(np.float32))
-    batches = [x[start : start + _BATCH] for start in range(0, len(x), _BATCH)]
+    batches = _batches(network, codes)
     made = copy.deepcopy(network).eval()
-    for k, means in enumerate(_means(made, batches, torch.from_numpy(labels))):
+    for k, means in enumerate(_means(made, batches, labels)):
         made.heads[k] = _head(means, pool, precision)
     _observe(made, batches)
     return made.eval()
 
 
-def _means(network: MultiExitNetwork, batches: list[Tensor], labels: Tensor) -> list[Tensor]:
-    """(classes, C, H, W) of the outputs of every stage but the last."""
+def class_means(network: MultiExitNetwork, images: NDArray[Any], labels: NDArray[Any]) -> list[Tensor]:
+    """(classes, C, H, W) means of the outputs of every stage but the last, in float64.
+
+    Args:
+        network: in evaluation mode; quantised or floating.
+        images: (N, C, H, W) values or codes.
+        labels: (N,) true classes, each at least once.
+    """
+    codes = encode_images(images, network.input_format, network.input_shape)
+    return _means(network, _batches(network, codes), np.asarray(labels, np.int64))
+
+
+def _batches(network: MultiExitNetwork, codes: NDArray[Any]) -> list[Tensor]:
+    x = torch.from_numpy(network.input_format.decode(codes).astype(np.float32))
+    return [x[start : start + _BATCH] for start in range(0, len(x), _BATCH)]
+
+
+def _means(network: MultiExitNetwork, batches: list[Tensor], labels: NDArray[np.int64]) -> list[Tensor]:
     totals: list[Tensor] = []
-    counts = torch.bincount(labels, minlength=network.classes).double()
+    classes = int(labels.max()) + 1
+    counts = torch.from_numpy(np.bincount(labels)).double()
     with torch.no_grad():
-        for batch, own in zip(batches, torch.split(labels, _BATCH), strict=True):
+        for batch, own in zip(batches, torch.split(torch.from_numpy(labels), _BATCH), strict=True):
             for k, feature in zip(range(network.exits - 1), network.features(batch), strict=False):
                 if len(totals) == k:
-                    totals.append(torch.zeros((network.classes, *feature.shape[1:]), dtype=torch.float64))
+                    totals.append(torch.zeros((classes, *feature.shape[1:]), dtype=torch.float64))
                 totals[k].index_add_(0, own, feature.double())
     return [total / counts.reshape(-1, *[1] * (total.dim() - 1)) for total in totals]
 

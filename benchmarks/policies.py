@@ -1,0 +1,160 @@
+"""Exit policies side by side: the same networks, the same fitting data, an equally careful search, three budgets.
+
+    HWCODESIGN_DATA=… python -m benchmarks.policies --write docs/policies.md
+
+Every network is trained once (`benchmarks.policy_networks`). Policies are fitted to its answers on the fitting split,
+and then held to the test split, which nothing was fitted to. What was measured is kept beside each network.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+import hwcodesign
+from benchmarks.policy_comparison import EENET, PATIENCE, PATIENCE_RIVAL, Outcome, document
+from benchmarks.policy_networks import PRECISIONS, RECIPES, Answers, Setting, answers, class_means_answers, costs
+from hwcodesign.files import sha256, write_bytes
+from hwcodesign.fitting import fit_to_logits, float_disagreement
+from hwcodesign.policies import CRITERIA, ExitPolicy, ExitStatistics
+
+#: How far from the first exit's cost to the last's the budgets lie.
+BUDGETS = (0.10, 0.25, 0.50)
+CRITERIA_ALONE = ("entropy", "max_softmax", "margin")
+#: What decides the figures; kept ones are used as long as it is the same.
+_SOURCES = ("policies", "fitting.py", "eenet_training.py", "training/class_means.py")
+
+
+Contender = Callable[[Setting, Sequence[float]], list[Outcome]]
+
+
+def by_criterion(name: str) -> Contender:
+    """A criterion on the network's own logits, calibrated where it looks at a softmax."""
+
+    def outcomes(setting: Setting, budgets: Sequence[float]) -> list[Outcome]:
+        return _outcomes(name, *answers(setting), costs(setting), budgets)
+
+    return outcomes
+
+
+def class_means(setting: Setting, budgets: Sequence[float]) -> list[Outcome]:
+    """The largest softmax of (minus) distances to class means, in the place of the early heads."""
+    fitting, test, shares = class_means_answers(setting)
+    return _outcomes("max_softmax", fitting, test, shares, budgets)
+
+
+def patience(setting: Setting, _: Sequence[float]) -> list[Outcome]:
+    """Each number of agreements that lets any sample leave early: patience meets no other costs."""
+    (fitting, test), shares = answers(setting), costs(setting)
+    found = []
+    for agreements in range(1, len(shares) - 1):
+        thresholds = [float(agreements)] * (len(shares) - 1)
+        policy = fit_to_logits(
+            fitting.logits, fitting.labels, fitting.formats, shares, criterion="patience", thresholds=thresholds
+        )
+        found.append(_outcome(policy, test, shares, policy.fitted_on.cost_share or 0.0))
+    return found
+
+
+def eenet_like_patience(setting: Setting, _: Sequence[float]) -> list[Outcome]:
+    """EENet with what patience costs as its budgets."""
+    return by_criterion("eenet")(setting, [outcome.budget for outcome in patience(setting, ())])
+
+
+CONTENDERS: dict[str, Contender] = {
+    **{name: by_criterion(name) for name in CRITERIA_ALONE},
+    "class means": class_means,
+    EENET: by_criterion("eenet"),
+    PATIENCE: patience,
+    PATIENCE_RIVAL: eenet_like_patience,
+}
+
+
+def _outcomes(
+    criterion: str, fitting: Answers, test: Answers, shares: Sequence[float], budgets: Sequence[float]
+) -> list[Outcome]:
+    found = []
+    for budget in budgets:
+        policy = fit_to_logits(
+            fitting.logits,
+            fitting.labels,
+            fitting.formats,
+            shares,
+            criterion=criterion,
+            budget=budget,
+            calibrate=CRITERIA[criterion].needs_exponential,
+        )
+        found.append(_outcome(policy, test, shares, budget))
+    return found
+
+
+def _outcome(policy: ExitPolicy, test: Answers, shares: Sequence[float], budget: float) -> Outcome:
+    statistics = ExitStatistics.of(policy, test.logits, test.labels, shares)
+    taken = statistics.exits_taken(policy.threshold_codes[:-1])
+    return Outcome(
+        budget,
+        policy.fitted_on.cost_share or 0.0,
+        # a learned criterion's thresholds are fitted to the half that its weights have not seen
+        policy.fitted_on.samples // (2 if policy.criterion.learned else 1),
+        statistics.costs[taken],
+        statistics.correct[taken, np.arange(len(taken))],
+        float_disagreement(policy, test.logits),
+    )
+
+
+def budgets_of(setting: Setting) -> list[float]:
+    """Shares of the full cost; of the network itself, whatever heads a contender puts in."""
+    first, *_, last = costs(setting)
+    return [first + way * (last - first) for way in BUDGETS]
+
+
+def measured(setting: Setting, name: str) -> list[Outcome]:
+    """A contender's outcomes on one network, measured now or before."""
+    path = setting.folder / f"outcomes-{name.replace(' ', '-')}.npz"
+    if path.exists():
+        with np.load(path) as kept:
+            if str(kept["sources"]) == _sources():
+                fields = tuple(Outcome.__annotations__)
+                return [Outcome(*row) for row in zip(*(kept[field] for field in fields), strict=True)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # nothing is passed over in silence
+        found = CONTENDERS[name](setting, budgets_of(setting))
+    buffer = io.BytesIO()
+    fields = {field: np.array([getattr(outcome, field) for outcome in found]) for field in Outcome.__annotations__}
+    np.savez_compressed(buffer, sources=_sources(), **fields)
+    write_bytes(path, buffer.getvalue())
+    return found
+
+
+def _sources() -> str:
+    package = Path(hwcodesign.__file__).parent
+    files = [file for name in _SOURCES for file in sorted(package.glob(f"{name}/*.py" if "." not in name else name))]
+    return sha256(b"".join(file.read_bytes() for file in [*files, Path(__file__)]))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=5, help="networks of each kind")
+    parser.add_argument("--recipes", nargs="+", default=RECIPES, choices=RECIPES)
+    parser.add_argument("--write", type=Path, help="document to write the tables to")
+    options = parser.parse_args()
+    groups = {}
+    for recipe in options.recipes:
+        for precision in PRECISIONS:
+            settings = [Setting(recipe, precision, seed) for seed in range(1, options.seeds + 1)]
+            groups[recipe, precision] = {name: [measured(s, name) for s in settings] for name in CONTENDERS}
+            print(f"{recipe}, {precision}: measured", file=sys.stderr, flush=True)
+    text = document(groups, BUDGETS)
+    print(text)
+    if options.write:
+        options.write.write_text(text)
+
+
+if __name__ == "__main__":
+    main()
