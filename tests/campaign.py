@@ -27,13 +27,13 @@ from hwcodesign.errors import HwcodesignError
 from hwcodesign.files import sha256, sha256_file, write_json, write_text
 from hwcodesign.verification import Agreement, require_agreement
 from tests.campaign_document import document
-from tests.comparisons import VARIANTS, Line, criterion_lines, generated_lines, recipe_lines, rtl_lines
+from tests.comparisons import CLASS_MEANS, VARIANTS, Line, criterion_lines, generated_lines, recipe_lines, rtl_lines
 from tests.generated_graphs import generate_graph, graph_agreements
 from tests.stress import EXITS, SAMPLES, StressLine, stress_lines
 
-RECIPES = ("digits_lenet", "blenet_mnist", "blenet_fashion")
-#: That which also runs under every criterion.
-_EVERY_CRITERION = "digits_lenet"
+RECIPES = ("digits_lenet", "blenet_mnist", "blenet_fashion", "blenet3_fashion")
+#: Those which also run under every criterion, and with class means.
+_EVERY_CRITERION = ("digits_lenet", "blenet3_fashion")
 _ROOT = Path(__file__).resolve().parent.parent
 #: What a result depends on.
 _SOURCES = ("hwcodesign", "hls", "rtl_sim", "models", "tests", "constraints.txt")
@@ -89,11 +89,12 @@ def parts(options: argparse.Namespace) -> list[Part]:
     found += [Part(f"stress-{exits}", "stress", (each, exits)) for exits in EXITS if each]
     for run, count in (("network", options.networks), ("rtl", options.rtl_networks), ("graph", options.graphs)):
         found += [Part(f"{run}-{seed}", run, (seed,)) for seed in range(count)]
-    if _EVERY_CRITERION in options.recipes:
-        found += [
-            Part(f"criterion-{name.replace(' ', '-')}", "criterion", (_EVERY_CRITERION, name, build))
-            for name in VARIANTS
-        ]
+    found += [
+        Part(f"criterion-{recipe}-{name.replace(' ', '-')}", "criterion", (recipe, name, build))
+        for recipe in _EVERY_CRITERION
+        if recipe in options.recipes
+        for name in (*VARIANTS, CLASS_MEANS)
+    ]
     return found
 
 

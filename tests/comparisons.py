@@ -27,6 +27,7 @@ from hwcodesign.policies import CRITERIA, ExitPolicy, ExitStatistics, cost_curve
 from hwcodesign.policies.class_thresholds import fit_by_class
 from hwcodesign.runtime.records import RECORD_DTYPE
 from hwcodesign.simulation.measurement import measure_exits
+from hwcodesign.training import with_class_means
 from hwcodesign.verification import Agreement, brevitas_outputs, brevitas_records, compare_outputs, compare_records
 from rtl_sim.tb.drawn_policies import drawn_policy
 from tests.generated_networks import generate
@@ -34,6 +35,8 @@ from tests.generated_networks import generate
 BACKENDS = ("software", "csim", "rtl")
 #: Every criterion, and one whose thresholds differ by class.
 VARIANTS = (*sorted(CRITERIA), "max_softmax by class")
+#: In the place of a criterion: early heads that are class means, under the largest softmax.
+CLASS_MEANS = "class means"
 
 
 @dataclass(frozen=True)
@@ -177,10 +180,13 @@ def _on_the_simulated_board(design: hw.Design, images: NDArray[Any]) -> Iterator
 
 
 def criterion_lines(name: str, criterion: str, build: Path) -> Iterator[Line]:
-    """Lines of a recipe's records on its whole test split under another criterion than its own."""
+    """Lines of a recipe's records on its whole test split under another criterion than its own, or by class means."""
     recipe = hw.load_recipe(name)
     data = recipe.data()
     network = trained_network(Run(recipe, build / recipe.name, lambda _: None), data)
+    variant = criterion
+    if criterion == CLASS_MEANS:
+        network, variant = with_class_means(network, data.training.images, data.training.labels), "max_softmax"
     fitting = (data.fitting.images, data.fitting.labels)
     with tempfile.TemporaryDirectory() as folder:
         for agreement in verify_network(
@@ -188,8 +194,8 @@ def criterion_lines(name: str, criterion: str, build: Path) -> Iterator[Line]:
             data.test.images,
             fitting,
             Path(folder) / "design",
-            criteria=(criterion,),
+            criteria=(variant,),
             settings=recipe.compile,
-            segments=False,
+            segments=criterion == CLASS_MEANS,
         ):
             yield Line(f"{recipe.name}, {criterion}", f"whole test split of {data.name}", agreement)
