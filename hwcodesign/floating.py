@@ -14,6 +14,7 @@ from typing import Any
 import brevitas.nn as qnn
 import numpy as np
 import torch
+from brevitas.nn.quant_layer import QuantWeightBiasInputOutputLayer
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -60,7 +61,7 @@ def _twin(name: str, module: nn.Module) -> nn.Module | None:
         )
     elif isinstance(module, qnn.QuantLinear):
         plain = nn.Linear(module.in_features, module.out_features, bias=module.bias is not None)
-    elif isinstance(module, qnn.QuantWBIOL):
+    elif isinstance(module, QuantWeightBiasInputOutputLayer):
         raise NetworkError(f"{name} is a {type(module).__name__}, which has no floating-point counterpart here")
     else:
         return None
