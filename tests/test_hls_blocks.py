@@ -85,7 +85,7 @@ MUTATIONS = [
         "margin-to-itself",
         "integer_logits.h",
         "top.label == c ? lowest : codes[c]",
-        "codes[c]",
+        "top.label == c && false ? lowest : codes[c]",
         "decision_margin",
     ),
     Mutation("table-end", "criteria/exponential.h", "unsigned(tables::length - 1)", "0u", "decision_max_softmax"),
