@@ -20,7 +20,7 @@ import hwcodesign
 from benchmarks.policy_comparison import EENET, PATIENCE, PATIENCE_RIVAL, Outcome, document
 from benchmarks.policy_networks import PRECISIONS, RECIPES, Answers, Setting, answers, class_means_answers, costs
 from hwcodesign.files import sha256, write_bytes
-from hwcodesign.fitting import fit_to_logits, float_disagreement
+from hwcodesign.fitting import fit_to_outputs, float_disagreement
 from hwcodesign.policies import CRITERIA, ExitPolicy, ExitStatistics
 
 #: How far from the first exit's cost to the last's the budgets lie.
@@ -54,7 +54,7 @@ def patience(setting: Setting, _: Sequence[float]) -> list[Outcome]:
     found = []
     for agreements in range(1, len(shares) - 1):
         thresholds = [float(agreements)] * (len(shares) - 1)
-        policy = fit_to_logits(
+        policy = fit_to_outputs(
             fitting.logits, fitting.labels, fitting.formats, shares, criterion="patience", thresholds=thresholds
         )
         found.append(_outcome(policy, test, shares, policy.fitted_on.cost_share or 0.0))
@@ -80,7 +80,7 @@ def _outcomes(
 ) -> list[Outcome]:
     found = []
     for budget in budgets:
-        policy = fit_to_logits(
+        policy = fit_to_outputs(
             fitting.logits,
             fitting.labels,
             fitting.formats,

@@ -17,6 +17,9 @@ struct exit_decision_config {
     // Classes, one logit each, all in one beat of the logits stream
     static const unsigned n_classes = 10;
 
+    // 1: a beat has one more output behind the logits, the sample's gate, which is no class; 0: it has not
+    static const unsigned n_gates = 0;
+
     // Position of this exit, from 0, as it stands in its records
     static const unsigned exit_index = 0;
 
@@ -30,6 +33,9 @@ struct exit_decision_config {
 
     // How sure the logits are: one of the tags in criteria/, whose header the instance includes
     // typedef hwc::max_softmax criterion;
+
+    // Of criteria/cdln.h: the logit, an integer, from which a class is active
+    // static const int activation = 12;
 
     // Lookup tables of the criterion, where it has any: see criteria/exponential.h for the shape
     // typedef exit0_tables tables;
@@ -85,7 +91,9 @@ verdict_t<past_of<info_T>::exits> decide(const logits_T &logits, const info_T &i
     typedef raw_code<typename logits_T::value_type> raw;
     typedef typename raw::type code_t;
 
-    static_assert(logits_T::size == CONFIG_T::n_classes, "exit_decision: one beat must hold one logit per class");
+    static const unsigned outputs = CONFIG_T::n_classes + CONFIG_T::n_gates;
+    static_assert(logits_T::size == outputs, "exit_decision: one beat must hold one logit per class, and the gate");
+    static_assert(CONFIG_T::n_gates <= 1, "exit_decision: a head has one gate at most");
     static_assert(CONFIG_T::n_classes >= 2 && CONFIG_T::n_classes <= 65536, "exit_decision: 2 to 65536 classes");
     static_assert(CONFIG_T::reuse_factor >= 1, "exit_decision: reuse_factor counts from 1");
     static_assert(CONFIG_T::exit_index < 256, "exit_decision: exit_index has 8 bits in a record");
@@ -93,10 +101,10 @@ verdict_t<past_of<info_T>::exits> decide(const logits_T &logits, const info_T &i
     static_assert(earlier == (is_learned<typename CONFIG_T::criterion>::value ? CONFIG_T::exit_index : 0),
                   "exit_decision: a learned criterion, and no other, reads the past of every exit before");
 
-    code_t codes[CONFIG_T::n_classes];
+    code_t codes[outputs];
     #pragma HLS ARRAY_PARTITION variable=codes complete
 CodeLoop:
-    for (unsigned c = 0; c < CONFIG_T::n_classes; c++) {
+    for (unsigned c = 0; c < outputs; c++) {
         #pragma HLS UNROLL
         codes[c] = raw::of(logits[c]);
     }

@@ -89,6 +89,20 @@ TopFoldLoop:
     return top;
 }
 
+// The second largest logit, which is the largest again where two are.
+template <class code_T, typename CONFIG_T>
+code_T find_second(const code_T codes[CONFIG_T::n_classes], const top_t<code_T> &top) {
+    const code_T lowest = code_T(1) << (code_T::width - 1);
+    code_T others[CONFIG_T::n_classes];
+    #pragma HLS ARRAY_PARTITION variable=others complete
+OthersLoop:
+    for (unsigned c = 0; c < CONFIG_T::n_classes; c++) {
+        #pragma HLS UNROLL
+        others[c] = top.label == c ? lowest : codes[c];
+    }
+    return find_top<code_T, CONFIG_T>(others).value;
+}
+
 } // namespace hwc
 
 #endif

@@ -55,9 +55,10 @@ class Accelerator:
                     )
         formats = [head.output_format for head in self.heads]
         wanted = [exit_.logits for exit_ in self.policy.exits]
-        if formats != wanted or {head.output_shape for head in self.heads} != {(self.policy.classes,)}:
+        if formats != wanted or {head.output_shape for head in self.heads} != {(self.policy.columns,)}:
+            gate = " and a gate" if self.policy.gated else ""
             raise PolicyError(
-                f"the policy decides on {self.policy.classes} logits of {', '.join(map(str, wanted))}, "
+                f"the policy decides on {self.policy.classes} logits{gate} of {', '.join(map(str, wanted))}, "
                 f"the heads give {', '.join(f'{h.output_shape} of {h.output_format}' for h in self.heads)}: "
                 "fit the policy on this network"
             )
@@ -113,6 +114,7 @@ class Accelerator:
         ]
         data["policy"] = {
             "criterion": self.policy.criterion_name,
+            **({"gated": True} if self.policy.gated else {}),
             "temperature": data["policy"]["temperature"],
             "exits": exits,
             "mantissa": data["policy"]["mantissa"],

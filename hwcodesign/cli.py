@@ -124,7 +124,8 @@ def train(recipe: RecipeName, out: Out = None, data: Data = None, json: Json = F
     job = _run(recipe, out, data, quiet=json)
     network, splits = _train(job, quiet=json)
     logits = network.logits(splits.fitting.images)
-    accuracy = [float((z.argmax(axis=1) == splits.fitting.labels).mean()) for z in logits]
+    classes = network.classes  # behind their logits there may be a gate
+    accuracy = [float((z[:, :classes].argmax(axis=1) == splits.fitting.labels).mean()) for z in logits]
     figures = "  ".join(f"exit {k} {share:.2%}" for k, share in enumerate(accuracy))
     _print({"fitting_accuracy": accuracy, "folder": str(job.folder)}, json, f"on the fitting split: {figures}")
 

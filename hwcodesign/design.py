@@ -137,7 +137,7 @@ class Design:
         return outputs
 
     def logits(self, images: NDArray[Any], on: str = "software") -> list[NDArray[np.int64]]:
-        """Integer logits of every exit for all images, (N, classes) each."""
+        """Integer outputs of every head for all images: (N, classes), and with gates (N, classes + 1), gates last."""
         outputs = self.segment_outputs(images, on)
         return [outputs[head.name] for head in self.accelerator.heads]
 

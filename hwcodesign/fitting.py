@@ -31,9 +31,11 @@ from hwcodesign.policies import (
 )
 from hwcodesign.policies.allocation import quota_codes, tilted
 from hwcodesign.policies.calibration import expected_calibration_error, fit_temperature, require_softmax
+from hwcodesign.policies.cdln import activation_grid
 from hwcodesign.policies.class_offsets import require_offsets
 from hwcodesign.policies.class_thresholds import fit_by_class
 from hwcodesign.policies.criterion import criterion_named
+from hwcodesign.policies.fitting import SPENT
 from hwcodesign.policies.tables import Integers
 
 
@@ -50,10 +52,16 @@ class _Request:
         """For the policy file; empty where nothing is asked."""
         return ", ".join(f"{name}={value}" for name, value in vars(self).items() if value is not None)
 
+    def merit(self, point: OperatingPoint) -> tuple[float, ...]:
+        """What a point that meets the request is worth: a budget spent, then accuracy; or a small cost."""
+        if self.budget is None:
+            return (-point.cost,)
+        return (float(point.cost > SPENT * self.budget), point.accuracy)
+
 
 @dataclass(frozen=True)
 class _Samples:
-    """Integer logits (N, C) of each exit, and true classes (N,)."""
+    """Integer outputs of each exit's head, logits and gates where there are any, and true classes (N,)."""
 
     logits: list[Integers]
     labels: Integers
@@ -82,6 +90,7 @@ def fit_policy(
     calibrate: bool = False,
     class_thresholds: bool = False,
     eenet: EENetSettings | None = None,
+    activation: float | Sequence[float] | None = None,
     costs: ExitCosts | None = None,
 ) -> ExitPolicy:
     """Choose thresholds by one request: an accuracy drop, a budget, or the thresholds themselves.
@@ -104,6 +113,8 @@ def fit_policy(
         calibrate: fit each exit's temperature on the fitting split (temperature scaling, Guo et al. 2017).
         class_thresholds: fit a threshold to each class that an exit may predict (Bonato and Bouganis 2021).
         eenet: how the weights of the criterion "eenet" are trained.
+        activation: of the criterion "cdln": the logit that a class must reach, of all exits or one each; fitted to the
+            accuracy drop or budget unless given.
         costs: multiply-accumulates by default.
 
     Raises:
@@ -112,17 +123,26 @@ def fit_policy(
     check_request(accuracy_drop, budget, thresholds, confidence)
     formats = [head.format for head in network.boundaries()[1]]
     policy = starting_policy(
-        criterion, formats, network.classes, thresholds, temperature, calibrate=calibrate, by_class=class_thresholds
+        criterion,
+        formats,
+        network.classes,
+        thresholds,
+        temperature,
+        calibrate=calibrate,
+        by_class=class_thresholds,
+        gated=network.gates,
+        activation=activation,
     )
     note = _patience_note(criterion, network.exits)
     if thresholds is not None and not (calibrate or criterion_named(criterion).learned):
         return dataclasses.replace(policy, fitted_on=FittedOn("given", network_sha256=network.digest(), note=note))
     codes, labels = _fitting_split(network, fitting)
-    policy = fit_to_logits(
+    policy = fit_to_outputs(
         network.logits(codes),
         labels,
         formats,
         (costs or network.costs()).shares,
+        gated=network.gates,
         criterion=criterion,
         accuracy_drop=accuracy_drop,
         budget=budget,
@@ -132,6 +152,7 @@ def fit_policy(
         calibrate=calibrate,
         class_thresholds=class_thresholds,
         eenet=eenet,
+        activation=activation,
     )
     fitted = dataclasses.replace(
         policy.fitted_on,
@@ -142,12 +163,13 @@ def fit_policy(
     return dataclasses.replace(policy, fitted_on=fitted)
 
 
-def fit_to_logits(
-    logits: Sequence[Integers],
+def fit_to_outputs(
+    outputs: Sequence[Integers],
     labels: Integers,
     formats: Sequence[FixedPoint],
     costs: Sequence[float],
     *,
+    gated: bool = False,
     criterion: str = "max_softmax",
     accuracy_drop: float | None = None,
     budget: float | None = None,
@@ -157,37 +179,51 @@ def fit_to_logits(
     calibrate: bool = False,
     class_thresholds: bool = False,
     eenet: EENetSettings | None = None,
+    activation: float | Sequence[float] | None = None,
 ) -> ExitPolicy:
     """The same as `fit_policy`, where the answers of a network are known and the network is not at hand.
 
     Args:
-        logits: (N, C) integers of each exit.
+        outputs: (N, C) integer logits of each exit, or (N, C + 1) with gates.
         labels: (N,) true classes.
-        formats: of each exit's logits.
+        formats: of each exit's outputs.
         costs: of leaving at each exit, as shares of the full cost.
+        gated: whether the last column of each exit's outputs is a gate.
 
     Raises:
         PolicyError: as `fit_policy`.
     """
     check_request(accuracy_drop, budget, thresholds, confidence)
     policy = starting_policy(
-        criterion, formats, logits[0].shape[1], thresholds, temperature, calibrate=calibrate, by_class=class_thresholds
+        criterion,
+        formats,
+        outputs[0].shape[1] - gated,
+        thresholds,
+        temperature,
+        calibrate=calibrate,
+        by_class=class_thresholds,
+        gated=gated,
+        activation=activation,
     )
-    samples, learned = _Samples(list(logits), labels), criterion_named(criterion).learned
-    learning, choosing = samples.halves() if learned else (samples, samples)
+    known, samples = criterion_named(criterion), _Samples(list(outputs), labels)
+    learning, choosing = samples.halves() if known.learned else (samples, samples)
     start, note = None, ""
     if calibrate:
         policy = calibrated(policy, learning.logits, learning.labels)
-    if learned:
+    if known.learned:
         policy, start = _with_eenet(policy, learning, choosing, costs, budget, eenet)
         note = f"weights learned on {len(learning.labels)} samples, thresholds fitted on {len(choosing.labels)} others"
-    statistics = ExitStatistics.of(policy, choosing.logits, choosing.labels, costs)
     request = _Request(accuracy_drop, budget, confidence)
     if thresholds is not None:
         policy = policy.with_thresholds(thresholds)
+        statistics = ExitStatistics.of(policy, choosing.logits, choosing.labels, costs)
         point = evaluate(statistics, policy.threshold_codes[:-1])
     else:
-        policy, point = _fitted(policy, statistics, request, start, by_class=class_thresholds)
+        candidates = [policy]
+        if known.needs_activation and activation is None:
+            candidates = _with_activations(policy, choosing.logits)
+        found = _best_fitted(candidates, choosing, costs, request, start, by_class=class_thresholds)
+        policy, statistics, point = found
     if policy.threshold_codes[:-1] != point.codes:
         raise PolicyError(f"thresholds {policy.thresholds} do not stand for the codes {point.codes} that were fitted")
     fitted = dataclasses.replace(
@@ -213,8 +249,13 @@ def starting_policy(
     *,
     calibrate: bool,
     by_class: bool,
+    gated: bool = False,
+    activation: float | Sequence[float] | None = None,
 ) -> ExitPolicy:
-    """What fitting starts from; a learned criterion has no policy yet, but the softmax that it rests on.
+    """What fitting starts from.
+
+    A learned criterion has no policy yet, but the softmax that it rests on; and one whose activations are to be fitted
+    has that of the margin, which reads the same two logits.
 
     Raises:
         PolicyError: the criterion does not exist or cannot have what is asked of it, or thresholds are out of range.
@@ -226,8 +267,56 @@ def starting_policy(
         require_offsets(known, classes)
         if thresholds is not None:
             raise PolicyError("class_thresholds are fitted to an accuracy drop or a budget, not given")
-    name = "max_softmax" if known.learned else criterion
-    return ExitPolicy.build(name, formats, classes, None if known.learned else thresholds, temperature=temperature)
+    name, given = criterion, thresholds
+    if known.learned:
+        name, given = "max_softmax", None
+    elif known.needs_activation and activation is None and thresholds is None:
+        name = "margin"
+    return ExitPolicy.build(name, formats, classes, given, temperature=temperature, gated=gated, activation=activation)
+
+
+def _with_activations(base: ExitPolicy, outputs: Sequence[Integers]) -> list[ExitPolicy]:
+    """CDLN on the logits of another policy, at every activation that is worth trying on these outputs."""
+    formats = [exit_.logits for exit_ in base.exits]
+    return [
+        ExitPolicy.build(
+            "cdln",
+            formats,
+            base.classes,
+            gated=base.gated,
+            activation=[code * fmt.scale for code, fmt in zip(codes, formats, strict=True)],
+        )
+        for codes in activation_grid([base.class_logits(z) for z in outputs], formats)
+    ]
+
+
+def _best_fitted(
+    candidates: Sequence[ExitPolicy],
+    samples: _Samples,
+    shares: Sequence[float],
+    request: _Request,
+    start: Sequence[int] | None,
+    *,
+    by_class: bool,
+) -> tuple[ExitPolicy, ExitStatistics, OperatingPoint]:
+    """Of some policies, each at the thresholds that meet the request, the one that meets it best; the first on ties.
+
+    Raises:
+        PolicyError: none can meet it; the first one's reason.
+    """
+    refused: list[PolicyError] = []
+    fitted: list[tuple[ExitPolicy, ExitStatistics, OperatingPoint]] = []
+    for candidate in candidates:
+        statistics = ExitStatistics.of(candidate, samples.logits, samples.labels, shares)
+        try:
+            policy, point = _fitted(candidate, statistics, request, start, by_class=by_class)
+        except PolicyError as error:  # another one may do
+            refused.append(error)
+            continue
+        fitted.append((policy, statistics, point))
+    if not fitted:
+        raise refused[0]
+    return max(fitted, key=lambda found: request.merit(found[2]))
 
 
 def _fitted(
@@ -254,19 +343,22 @@ def _with_eenet(
 ) -> tuple[ExitPolicy, tuple[int, ...] | None]:
     """EENet on the softmax of another policy; and, for a budget, the codes that EENet's own allocation gives."""
     steps = [exit_.logits.scale / exit_.temperature for exit_ in base.exits]
-    scorer = train_scorer(learning.logits, steps, learning.labels, costs, budget, settings)
+    logits = [base.class_logits(z) for z in learning.logits]
+    scorer = train_scorer(logits, steps, learning.labels, costs, budget, settings)
     policy = ExitPolicy.build(
         "eenet",
         [exit_.logits for exit_ in base.exits],
         base.classes,
         temperature=base.temperatures,
         learned=scorer.weights(),
+        gated=base.gated,
     )
     policy = dataclasses.replace(policy, fitted_on=base.fitted_on)
     if budget is None:
         return policy, None
     statistics = ExitStatistics.of(policy, choosing.logits, choosing.labels, costs)
-    shares = tilted(mean_assignment(scorer, choosing.logits, steps), statistics.costs, budget)
+    unseen = [base.class_logits(z) for z in choosing.logits]
+    shares = tilted(mean_assignment(scorer, unseen, steps), statistics.costs, budget)
     return policy, quota_codes(statistics, shares)
 
 
@@ -274,7 +366,7 @@ def calibrated(policy: ExitPolicy, logits: Sequence[NDArray[np.int64]], labels: 
     """The policy with each exit's temperature fitted to integer logits, and its tables made anew; no thresholds.
 
     Args:
-        logits: (N, C) of each exit.
+        logits: (N, C) of each exit; with gates (N, C + 1).
         labels: (N,) true classes.
 
     Raises:
@@ -283,6 +375,7 @@ def calibrated(policy: ExitPolicy, logits: Sequence[NDArray[np.int64]], labels: 
     require_softmax(policy.criterion)
     formats = [exit_.logits for exit_ in policy.exits]
     scales = [fmt.scale for fmt in formats]
+    logits = [policy.class_logits(z) for z in logits]
     fitted = [fit_temperature(z, labels, scale) for z, scale in zip(logits, scales, strict=True)]
     errors = [
         tuple(
@@ -291,7 +384,7 @@ def calibrated(policy: ExitPolicy, logits: Sequence[NDArray[np.int64]], labels: 
         )
         for temperatures in (policy.temperatures, fitted)
     ]
-    made = ExitPolicy.build(policy.criterion_name, formats, policy.classes, temperature=fitted)
+    made = ExitPolicy.build(policy.criterion_name, formats, policy.classes, temperature=fitted, gated=policy.gated)
     fitted_on = FittedOn("calibrated", calibration_error_before=errors[0], calibration_error=errors[1])
     return dataclasses.replace(made, fitted_on=fitted_on)
 

@@ -36,12 +36,14 @@ class MultiExitNetwork(nn.Module):
     """Stages in a row and one head per stage, each an `nn.Module` of Brevitas layers.
 
     Stage k+1 reads what stage k wrote, head k reads it too and ends in logits (N, classes). Every stage and head
-    ends in a fixed-point quantiser whose scale is a power of two.
+    ends in a fixed-point quantiser whose scale is a power of two. In a gated network each head gives one output more,
+    last and on the same quantiser: its gate, which the criterion "gate" leaves by.
 
     Args:
         stages, heads: as many of one as of the other, at least two.
         input_format: of the images' values.
         input_shape: (C, H, W).
+        gates: whether the last output of each head is a gate, and no class.
 
     Raises:
         NetworkError: the numbers of stages and heads, their shapes, or the quantisers on their boundaries do not fit.
@@ -53,6 +55,8 @@ class MultiExitNetwork(nn.Module):
         heads: Sequence[nn.Module],
         input_format: FixedPoint,
         input_shape: Sequence[int],
+        *,
+        gates: bool = False,
     ) -> None:
         super().__init__()
         if len(stages) != len(heads) or len(stages) < 2:
@@ -64,6 +68,7 @@ class MultiExitNetwork(nn.Module):
             raise NetworkError(f"input_shape {tuple(input_shape)} is not (C, H, W)")
         self.stages = nn.ModuleList(stages)
         self.heads = nn.ModuleList(heads)
+        self.gates = gates
         self.input_format = input_format
         self.input_shape = tuple(int(size) for size in input_shape)
         weights = [id(parameter) for part in (*stages, *heads) for parameter in part.parameters()]
@@ -79,7 +84,7 @@ class MultiExitNetwork(nn.Module):
 
     @property
     def classes(self) -> int:
-        return self.boundaries()[1][0].shape[0]
+        return self.boundaries()[1][0].shape[0] - int(self.gates)
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Logits of every exit, first exit first.
@@ -88,13 +93,28 @@ class MultiExitNetwork(nn.Module):
             x: (N, C, H, W) values; rounded half to even to the input format.
 
         Returns:
-            K tensors (N, classes) of real values on the logits' grid.
+            K tensors (N, classes) of real values on the logits' grid; gates are not among them.
         """
-        logits: list[Tensor] = []
+        return [self.class_logits(outputs) for outputs in self.head_outputs(x)]
+
+    def head_outputs(self, x: Tensor) -> list[Tensor]:
+        """All that heads give: logits, and in a gated network the gates behind them.
+
+        Args:
+            x: as for `forward`.
+
+        Returns:
+            K tensors (N, classes), in a gated network (N, classes + 1).
+        """
+        outputs: list[Tensor] = []
         for head_in in self.features(x):
-            head = self.heads[len(logits)]
-            logits.append(_value(head(head_in)))
-        return logits
+            head = self.heads[len(outputs)]
+            outputs.append(_value(head(head_in)))
+        return outputs
+
+    def class_logits(self, outputs: Tensor) -> Tensor:
+        """The logits (N, classes) in a head's outputs."""
+        return outputs[:, :-1] if self.gates else outputs
 
     def features(self, x: Tensor) -> Iterator[Tensor]:
         """Each stage's output in turn, computed when asked for."""
@@ -122,9 +142,13 @@ class MultiExitNetwork(nn.Module):
             for hook in hooks:
                 hook.remove()
         classes = {boundary.shape for boundary in heads}
-        if len(classes) != 1 or len(next(iter(classes))) != 1 or next(iter(classes))[0] < 2:
+        least = 2 + int(self.gates)
+        if len(classes) != 1 or len(next(iter(classes))) != 1 or next(iter(classes))[0] < least:
             shapes = ", ".join(str(boundary.shape) for boundary in heads)
-            raise NetworkError(f"heads give {shapes} a sample: each must give the same number of logits, two or more")
+            behind = ", and a gate behind them" if self.gates else ""
+            raise NetworkError(
+                f"heads give {shapes} a sample: each must give the same number of logits, two or more{behind}"
+            )
 
     def boundaries(self) -> tuple[list[Boundary], list[Boundary]]:
         """Format and shape of every stage's and every head's output, as they are now."""
@@ -178,7 +202,8 @@ class MultiExitNetwork(nn.Module):
             images: (N, C, H, W) values or codes.
 
         Returns:
-            Stage outputs, channels last, and logits (N, classes).
+            Stage outputs, channels last, and head outputs: logits (N, classes), in a gated network (N, classes + 1)
+            with the gates last.
         """
         codes = encode_images(images, self.input_format, self.input_shape)
         if not len(codes):
@@ -196,12 +221,17 @@ class MultiExitNetwork(nn.Module):
         return [np.concatenate(parts) for parts in stages], [np.concatenate(parts) for parts in heads]
 
     def logits(self, images: NDArray[Any]) -> list[NDArray[np.int64]]:
-        """Integer logits of every exit, (N, classes) each, by Brevitas in float64."""
+        """Integer outputs of every head by Brevitas in float64, as policies read them.
+
+        Returns:
+            K arrays (N, classes); of a gated network (N, classes + 1), where the gate is last and no class.
+        """
         return self.integers(images)[1]
 
     def digest(self) -> str:
         """SHA-256 of names, shapes and values of all parameters and buffers, and of the input."""
-        digest = hashlib.sha256(f"{self.input_format} {self.input_shape}".encode())
+        gates = " gates" if self.gates else ""
+        digest = hashlib.sha256(f"{self.input_format} {self.input_shape}{gates}".encode())
         for name, tensor in sorted(self.state_dict().items()):
             array = tensor.detach().cpu().numpy()
             digest.update(f"{name} {array.dtype} {array.shape}".encode())

@@ -117,6 +117,8 @@ def check_before_training(run: Run, network: MultiExitNetwork) -> None:
         policy.temperature,
         calibrate=policy.calibrate,
         by_class=policy.class_thresholds,
+        gated=network.gates,
+        activation=policy.activation,
     )
     settings = ConversionSettings(LayerSettings(hardware.reuse, hardware.strategy), hardware.layers)
     with run.step("check", "checking that the network fits the hardware flow"):
@@ -227,7 +229,7 @@ def measure(
     statistics = ExitStatistics.of(policy, logits, test.labels, costs.shares)
     chosen = evaluate(statistics, policy.threshold_codes[:-1])
     with run.step("criteria", "fitting every criterion"):
-        criteria, curves = _criteria(network, data, logits, run.recipe.policy)
+        criteria, curves, left_out = _criteria(network, data, logits, run.recipe.policy)
     each = [float(share) for share in statistics.correct.mean(axis=1)]
     with run.step("cycles", "measuring cycles in RTL"):
         hardware = _hardware(design, test.images) if design.has_rtl else None
@@ -256,6 +258,7 @@ def measure(
         "macs": {"full": costs.full, "at_exit": list(costs.at_exit), "average": chosen.cost * costs.full},
         "macs_share": chosen.cost,
         "criteria": criteria,
+        "left_out": left_out,
         "hardware": hardware,
         "agreement": [_agreement_report(agreement) for agreement in agreements],
         "overthinking": int((statistics.correct[:-1].any(axis=0) & ~statistics.correct[-1]).sum()),
@@ -303,21 +306,28 @@ def _fit(network: MultiExitNetwork, data: Dataset, settings: PolicySettings) -> 
 
 def _criteria(
     network: MultiExitNetwork, data: Dataset, logits: list[NDArray[np.int64]], settings: PolicySettings
-) -> tuple[dict[str, CriterionReport], dict[str, list[OperatingPoint]]]:
-    """Every criterion, fitted to the recipe's request on the fitting split, measured on the test split."""
+) -> tuple[dict[str, CriterionReport], dict[str, list[OperatingPoint]], dict[str, str]]:
+    """Every criterion, fitted to the recipe's request on the fitting split, measured on the test split.
+
+    Returns:
+        Figures and curves by name; and of criteria that are left out the reason.
+    """
     figures: dict[str, CriterionReport] = {}
-    curves = {}
+    curves: dict[str, list[OperatingPoint]] = {}
+    left_out: dict[str, str] = {}
     fitting_logits, costs = network.logits(data.fitting.images), network.costs().shares
     for name in sorted(CRITERIA):
         own = settings if name == settings.criterion else _of_another(settings, name)
         if own.thresholds is not None and name != settings.criterion:
-            continue  # thresholds in one criterion's unit say nothing about another
+            left_out[name] = f"the thresholds asked for are {settings.criterion}'s"
+            continue
         try:
             policy = _fit(network, data, own)
-        except PolicyError:
+        except PolicyError as error:  # patience cannot meet a small budget, a network without gates has none to read
             if name == settings.criterion:
                 raise
-            continue  # it cannot meet the request, as patience cannot a small budget
+            left_out[name] = str(error)
+            continue
         test = ExitStatistics.of(policy, logits, data.test.labels, costs)
         fitting = ExitStatistics.of(policy, fitting_logits, data.fitting.labels, costs)
         point = evaluate(test, policy.threshold_codes[:-1])
@@ -329,7 +339,7 @@ def _criteria(
             "note": policy.fitted_on.note,
         }
         curves[name] = [evaluate(test, planned.codes) for planned in cost_curve(policy, fitting)]
-    return figures, curves
+    return figures, curves, left_out
 
 
 def _of_another(settings: PolicySettings, criterion: str) -> PolicySettings:
@@ -340,6 +350,7 @@ def _of_another(settings: PolicySettings, criterion: str) -> PolicySettings:
         criterion=criterion,
         calibrate=settings.calibrate and known.needs_exponential,
         class_thresholds=settings.class_thresholds and not (known.learned or known.shared_threshold),
+        activation=settings.activation if known.needs_activation else None,
     )
 
 

@@ -39,6 +39,7 @@ class PolicySettings:
     temperature: float = 1.0
     calibrate: bool = False
     class_thresholds: bool = False
+    activation: float | tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)

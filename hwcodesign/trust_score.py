@@ -106,12 +106,11 @@ def trust_statistics(
     known, _ = network.integers(training[0])
     features, logits = network.integers(samples[0])
     truth = np.asarray(training[1], np.int64)
-    labels = np.stack([z.argmax(axis=1) for z in logits])
+    classes = network.classes
+    labels = np.stack([z[:, :classes].argmax(axis=1) for z in logits])  # behind the logits there may be a gate
     scores = []
     for k in range(network.exits):
-        trust = TrustScore.fit(
-            known[k].reshape(len(truth), -1), truth, network.classes, neighbours=neighbours, alpha=alpha
-        )
+        trust = TrustScore.fit(known[k].reshape(len(truth), -1), truth, classes, neighbours=neighbours, alpha=alpha)
         ratio = trust.score(features[k].reshape(len(labels[k]), -1), labels[k])
         scores.append(np.minimum(ratio * 2.0**FRACTION, _LARGEST).astype(np.int64))
     return ExitStatistics(np.stack(scores), labels, np.asarray(samples[1]), np.asarray(costs, np.float64))

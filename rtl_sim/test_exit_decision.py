@@ -24,6 +24,8 @@ _CASES: dict[str, _Case] = {
     "patience": ("patience", 2, 2, FixedPoint(5, 3), 2, 3, 1.0),
     "eenet": ("eenet", 10, 3, FixedPoint(8, 4), 2, 4, [0.4, 1.3, 2.0, 1.0]),
     "eenet at the first exit": ("eenet", 3, 3, FixedPoint(6, 4, signed=False), 0, 2, 1.0),
+    "gate": ("gate", 10, 3, FixedPoint(8, 4), 1, 3, 1.0),
+    "cdln": ("cdln", 10, 3, FixedPoint(8, 4), 0, 3, 1.0),
 }
 _MORE: dict[str, _Case] = {
     "hundred classes, margin": ("margin", 100, 1, FixedPoint(8, 4), 0, 2, 1.0),
@@ -37,17 +39,31 @@ _MORE: dict[str, _Case] = {
     "all at once, eenet": ("eenet", 10, 10, FixedPoint(10, 5), 3, 5, 1.0),
     "widest logits": ("margin", 4, 3, FixedPoint(30, 8), 0, 2, 1.0),
     "one bit": ("max_softmax", 3, 1, FixedPoint(1, 1, signed=False), 0, 2, 1.0),
+    "widest logits, gate": ("gate", 4, 3, FixedPoint(30, 8), 0, 2, 1.0),
+    "widest logits, cdln": ("cdln", 4, 3, FixedPoint(30, 8), 0, 2, 1.0),
+    "unsigned, all at once, gate": ("gate", 10, 10, FixedPoint(9, 4, signed=False), 0, 2, 1.0),
+    "unsigned, all at once, cdln": ("cdln", 10, 10, FixedPoint(9, 4, signed=False), 0, 2, 1.0),
+    "hundred classes, gate": ("gate", 100, 1, FixedPoint(8, 4), 0, 2, 1.0),
+    "hundred classes, cdln": ("cdln", 100, 50, FixedPoint(8, 4), 0, 2, 1.0),
+    "the last exit, gate": ("gate", 10, 4, FixedPoint(8, 4), 1, 2, 1.0),
+}
+#: Cases whose heads have gates that the criterion ignores.
+_GATED: dict[str, _Case] = {
+    "max_softmax": ("max_softmax", 10, 3, FixedPoint(9, 4, signed=False), 0, 2, 1.0),
+    "eenet": ("eenet", 5, 5, FixedPoint(8, 4), 2, 4, 1.0),
 }
 #: Cases whose classes have thresholds of their own.
 _BY_CLASS: dict[str, _Case] = {
     "margin": ("margin", 10, 3, FixedPoint(8, 4), 0, 3, 1.0),
     "max_softmax": ("max_softmax", 3, 3, FixedPoint(8, 4), 0, 2, 1.0),
+    "gate": ("gate", 5, 2, FixedPoint(4, 4), 0, 2, 1.0),
+    "cdln": ("cdln", 5, 2, FixedPoint(4, 4), 0, 2, 1.0),
 }
 _PASSED = 15
 
 
 def _random_case(rng: random.Random) -> _Case:
-    criterion = rng.choice(["margin", "max_softmax", "entropy", "patience", "eenet"])
+    criterion = rng.choice(["margin", "max_softmax", "entropy", "patience", "eenet", "gate", "cdln"])
     classes = rng.choice([2, 3, 5, 10, 17, 100])
     width = rng.randint(2, 12)
     exits = rng.randint(2, 4)
@@ -55,15 +71,15 @@ def _random_case(rng: random.Random) -> _Case:
     return criterion, classes, rng.randint(1, classes), fmt, rng.randrange(exits), exits, rng.choice([0.5, 1.0, 3.0])
 
 
-def _run(case: _Case, folder: Path, *, by_class: bool = False) -> None:
+def _run(case: _Case, folder: Path, *, by_class: bool = False, gated: bool = False) -> None:
     criterion, classes, per_cycle, fmt, exit_index, exits, temperature = case
-    policy = drawn_policy(criterion, [fmt] * exits, classes, temperature=temperature, by_class=by_class)
+    policy = drawn_policy(criterion, [fmt] * exits, classes, temperature=temperature, by_class=by_class, gated=gated)
     unit = Decision.of(policy, exit_index, per_cycle)
     instance = unit.instance
     parameters = {**dict(instance.parameters), **{rom.parameter: f"{rom.name}.hex" for rom in instance.roms}}
     # the bench builds the same policy again: its tables would not fit into the environment
     numbers = {"classes": classes, "exits": exits, "temperature": temperature}
-    numbers |= {"exit_index": exit_index, "per_cycle": per_cycle, "by_class": by_class}
+    numbers |= {"exit_index": exit_index, "per_cycle": per_cycle, "by_class": by_class, "gated": gated}
     values = {"HWC_CASE": json.dumps({"criterion": criterion, "logits": fmt.to_json(), **numbers})}
     bench = Bench("exit_decision", "exit_decision_bench", parameters, instance.roms, values=values)
     assert run_bench(bench, folder) == _PASSED
@@ -79,6 +95,11 @@ def test_classes_may_have_thresholds_of_their_own(name: str, tmp_path: Path) -> 
     _run(_BY_CLASS[name], tmp_path, by_class=True)
 
 
+@pytest.mark.parametrize("name", _GATED)
+def test_a_gate_is_no_class(name: str, tmp_path: Path) -> None:
+    _run(_GATED[name], tmp_path, gated=True)
+
+
 @pytest.mark.skipif("HWCODESIGN_CAMPAIGN" not in os.environ, reason="one of a campaign's many builds")
 @pytest.mark.parametrize("name", _MORE)
 def test_more_shapes(name: str, tmp_path: Path) -> None:
@@ -90,4 +111,4 @@ def test_more_shapes(name: str, tmp_path: Path) -> None:
 def test_random_shapes(seed: int, tmp_path: Path) -> None:
     case = _random_case(random.Random(seed))  # noqa: S311
     print(f"seed {seed}: {case}")
-    _run(case, tmp_path)
+    _run(case, tmp_path, gated=seed % 3 == 0)

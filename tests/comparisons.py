@@ -37,6 +37,8 @@ BACKENDS = ("software", "csim", "rtl")
 VARIANTS = (*sorted(CRITERIA), "max_softmax by class")
 #: In the place of a criterion: early heads that are class means, under the largest softmax.
 CLASS_MEANS = "class means"
+#: Those of networks without gates.
+UNGATED = tuple(name for name in VARIANTS if name != "gate")
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,9 @@ def verify_network(
     settings: hw.CompileSettings | None = None,
     segments: bool = True,
 ) -> Iterator[Agreement]:
-    """Compare Brevitas with other backends: every logit once, every record for each of `VARIANTS`, and cycles.
+    """Compare Brevitas with other backends: every logit once, every record for each variant, and cycles.
+
+    Variants are `VARIANTS` for a network with gates and `UNGATED` for one without, unless `criteria` are given.
 
     Thresholds are those of a middle point of the criterion's own curve on `fitting`, so that samples leave at several
     exits where the criterion can have it so. Segments are the same under every criterion: the first compares them,
@@ -68,7 +72,7 @@ def verify_network(
     reference = brevitas_outputs(network, images)
     logits = [reference[f"head{k}"] for k in range(network.exits)]
     hardware = settings or hw.CompileSettings()
-    for number, name in enumerate(criteria or VARIANTS):
+    for number, name in enumerate(criteria or (VARIANTS if network.gates else UNGATED)):
         design = hw.compile(
             network,
             _middle_policy(network, name, fitting),
@@ -107,7 +111,7 @@ def _middle_policy(
 ) -> ExitPolicy:
     _, heads = network.boundaries()
     criterion, _, by_class = criterion.partition(" ")
-    policy = drawn_policy(criterion, [head.format for head in heads], network.classes)
+    policy = drawn_policy(criterion, [head.format for head in heads], network.classes, gated=network.gates)
     statistics = ExitStatistics.of(policy, network.logits(fitting[0]), fitting[1], network.costs().shares)
     if CRITERIA[criterion].shared_threshold:
         return policy.with_thresholds([1.0] * (network.exits - 1))
@@ -124,8 +128,8 @@ def _middle_policy(
 
 
 def generated_lines(seed: int) -> Iterator[Line]:
-    """Lines of a generated network in software and C++, under every criterion."""
-    drawn = generate(seed)
+    """Lines of a generated network in software and C++, under every criterion; every other one has gates."""
+    drawn = generate(seed, gates=seed % 2 == 1)
     with tempfile.TemporaryDirectory() as folder:
         for agreement in verify_network(
             drawn.network, drawn.images, (drawn.images, drawn.labels), Path(folder) / "design", backends=BACKENDS[:2]
@@ -134,10 +138,10 @@ def generated_lines(seed: int) -> Iterator[Line]:
 
 
 def rtl_lines(seed: int) -> Iterator[Line]:
-    """Lines of a generated network in RTL; criteria take turns, reuse is random."""
-    drawn = generate(seed)
-    reuse = int(np.random.default_rng(seed).choice([1, 2, 3, 4, 6, 8, 12, 16, 32]))
-    criterion = VARIANTS[seed % len(VARIANTS)]
+    """Lines of a generated network in RTL; criteria take turns, reuse and gates that they do not read are random."""
+    rng, criterion = np.random.default_rng(seed), VARIANTS[seed % len(VARIANTS)]
+    reuse = int(rng.choice([1, 2, 3, 4, 6, 8, 12, 16, 32]))
+    drawn = generate(seed, gates=criterion == "gate" or rng.random() < 0.25)
     with tempfile.TemporaryDirectory() as folder:
         for agreement in verify_network(
             drawn.network,

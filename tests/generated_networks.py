@@ -49,8 +49,12 @@ class Generated:
     text: str
 
 
-def generate(seed: int, samples: int = 60) -> Generated:
-    """Draw a network: 2 to 5 exits, 2 to 100 classes, sizes, kernels and bit widths at random."""
+def generate(seed: int, samples: int = 60, *, gates: bool = False) -> Generated:
+    """Draw a network: 2 to 5 exits, 2 to 100 classes, sizes, kernels and bit widths at random.
+
+    Args:
+        gates: whether its heads give a gate, too; all else is drawn alike.
+    """
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
     exits, classes = int(rng.integers(2, 6)), round(2 * 50 ** rng.random())
@@ -66,17 +70,18 @@ def generate(seed: int, samples: int = 60) -> Generated:
     for _ in range(exits):
         stage, size, word = _stage(rng, size, precision)
         stages.append(stage)
-        heads.append(_head(rng, size, classes, precision))
+        heads.append(_head(rng, size, classes + int(gates), precision))
         words.append(word)
-    network = hw.MultiExitNetwork(stages, heads, fmt, shape)
+    network = hw.MultiExitNetwork(stages, heads, fmt, shape, gates=gates)
     images = rng.integers(fmt.min_code, fmt.max_code + 1, (samples, *shape))
     network.train()
     with torch.no_grad():
         for _ in range(_OBSERVED_BATCHES):
             network(torch.from_numpy(fmt.decode(images).astype(np.float32)))
     network.eval()
+    counted = f"{exits} exits, {classes} classes{' and gates' if gates else ''}"
     text = (
-        f"{exits} exits, {classes} classes, input {'x'.join(map(str, shape))} {fmt.width}{'s' if signed else 'u'}, "
+        f"{counted}, input {'x'.join(map(str, shape))} {fmt.width}{'s' if signed else 'u'}, "
         f"W{precision.weights}A{precision.activations}, {' → '.join(words)}"
     )
     return Generated(network, images, rng.integers(0, classes, samples), text)
@@ -107,7 +112,7 @@ def _stage(
     return nn.Sequential(*parts), (filters, height, width), word
 
 
-def _head(rng: np.random.Generator, size: tuple[int, int, int], classes: int, precision: layers.Precision) -> nn.Module:
+def _head(rng: np.random.Generator, size: tuple[int, int, int], outputs: int, precision: layers.Precision) -> nn.Module:
     parts: list[nn.Module] = []
     channels, height, width = size
     if rng.integers(0, 3) == 0:
@@ -116,7 +121,7 @@ def _head(rng: np.random.Generator, size: tuple[int, int, int], classes: int, pr
         channels = filters
     parts += [
         nn.Flatten(),
-        layers.linear(math.prod((channels, height, width)), classes, precision=precision),
+        layers.linear(math.prod((channels, height, width)), outputs, precision=precision),
         layers.logits(precision=precision),
     ]
     return nn.Sequential(*parts)

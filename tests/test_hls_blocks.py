@@ -83,9 +83,9 @@ MUTATIONS = [
     Mutation("no-saturation", "exit_decision.h", "previous.agreements == 255", "false", "decision_patience"),
     Mutation(
         "margin-to-itself",
-        "criteria/margin.h",
+        "integer_logits.h",
         "top.label == c ? lowest : codes[c]",
-        "codes[c]",
+        "top.label == c && false ? lowest : codes[c]",
         "decision_margin",
     ),
     Mutation("table-end", "criteria/exponential.h", "unsigned(tables::length - 1)", "0u", "decision_max_softmax"),
@@ -130,6 +130,23 @@ MUTATIONS = [
         "decision_eenet_first",
     ),
     Mutation("offset-of-first", "criteria/by_class.h", "offset(top.label)", "offset(0)", "decision_by_class"),
+    Mutation(
+        "gate-before-logits",
+        "exit_decision.h",
+        "codes[c] = raw::of(logits[c]);",
+        "codes[c] = raw::of(logits[(c + outputs - 1) % outputs]);",
+        "decision_gate_ignored",
+    ),
+    Mutation(
+        "class-as-gate",
+        "criteria/gate.h",
+        "return codes[CONFIG_T::n_classes];",
+        "return codes[CONFIG_T::n_classes - 1];",
+        "decision_gate_unsigned",
+    ),
+    Mutation("two-active", "criteria/cdln.h", "above < below ? above : below", "above", "decision_cdln"),
+    Mutation("none-active", "criteria/cdln.h", "above < below ? above : below", "below", "decision_cdln_negative"),
+    Mutation("reached-by-two", "criteria/cdln.h", "activation - 1 -", "activation -", "decision_cdln"),
     Mutation("beat-lost", "stream_fork.h", "i < CONFIG_T::beats", "i < CONFIG_T::beats - 1", "fork"),
     Mutation(
         "wrong-side",
@@ -267,7 +284,7 @@ def test_every_block_has_an_instance() -> None:
     benches = {name: (INSTANCES / f"{name}_tb.cpp").read_text(encoding="utf-8") for name in NAMES}
     assert {block for block in blocks if any(f"tb/{block}_tb.h" in text for text in benches.values())} == blocks
     headers = "".join((INSTANCES / f"{name}.h").read_text(encoding="utf-8") for name in NAMES)
-    for criterion in ("margin", "max_softmax", "entropy", "patience", "eenet"):
+    for criterion in ("margin", "max_softmax", "entropy", "patience", "eenet", "gate", "cdln"):
         assert f"criteria/{criterion}.h" in headers
 
 

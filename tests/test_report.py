@@ -64,6 +64,7 @@ def make_report(exits: int = 3, mismatches: int = 0, cheap: bool = True) -> Repo
             }
             for k, name in enumerate(criteria)
         },
+        "left_out": {},
         "agreement": [
             {
                 "backends": ["software", "csim"],

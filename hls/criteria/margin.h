@@ -11,15 +11,7 @@ struct margin {
     template <class code_T, typename CONFIG_T>
     static score_t score(const code_T codes[CONFIG_T::n_classes], const top_t<code_T> &top, const sample_t &,
                          const past_t *) {
-        const code_T lowest = code_T(1) << (code_T::width - 1);
-        code_T others[CONFIG_T::n_classes];
-        #pragma HLS ARRAY_PARTITION variable=others complete
-    OthersLoop:
-        for (unsigned c = 0; c < CONFIG_T::n_classes; c++) {
-            #pragma HLS UNROLL
-            others[c] = top.label == c ? lowest : codes[c];
-        }
-        return top.value - find_top<code_T, CONFIG_T>(others).value;
+        return top.value - find_second<code_T, CONFIG_T>(codes, top);
     }
 };
 

@@ -78,16 +78,17 @@ int test_exit_decision(top_T top, unsigned samples, unsigned seed) {
     checker check("exit_decision");
 
     for (unsigned n = 0; n < samples; n++) {
-        const integers codes = random_codes<element_t>(random, logits_T::size);
+        integers codes = random_codes<element_t>(random, CONFIG_T::n_classes);
         unsigned label = 0;
         for (unsigned c = 0; c < codes.size(); c++)
             if (codes[c] > codes[label])
                 label = c;
+        const int64_t gate = random_codes<element_t>(random, 1)[0];
 
         hwc::sample_t previous;
         const unsigned counts[4] = {0, 1, 254, 255};
         previous.sample_id = n % 16 == 0 ? 0xffffffffu : unsigned(random());
-        previous.label = below(random, 3) ? label : below(random, logits_T::size);
+        previous.label = below(random, 3) ? label : below(random, CONFIG_T::n_classes);
         previous.seen = below(random, 4) != 0;
         previous.agreements = below(random, 2) ? counts[below(random, 4)] : below(random, 256);
         int64_t agreements = 0;
@@ -97,20 +98,22 @@ int test_exit_decision(top_T top, unsigned samples, unsigned seed) {
         pasts exit_pasts(exits);
         hwc::past_t given[exits];
         for (unsigned k = 0; k + 1 < exits; k++) {
-            exit_pasts[k].label = below(random, 2) ? label : below(random, logits_T::size);
+            exit_pasts[k].label = below(random, 2) ? label : below(random, CONFIG_T::n_classes);
             exit_pasts[k].score = int64_t(below(random, 1 << 27)) - (1 << 26);
             given[k].label = exit_pasts[k].label;
             given[k].score = exit_pasts[k].score;
         }
         exit_pasts[exits - 1].label = label;
 
-        const int64_t score = reference_score<CONFIG_T>(tag<criterion>(), codes, agreements, exit_pasts);
+        const int64_t score = reference_score<CONFIG_T>(tag<criterion>(), codes, agreements, exit_pasts, gate);
         const int64_t threshold = random_threshold(random, score);
         hwc::control_t control;
         control.threshold = threshold;
         control.anytime = below(random, 2);
         const bool leave = CONFIG_T::is_last || (threshold != never && score >= threshold);
 
+        if (CONFIG_T::n_gates == 1)
+            codes.push_back(gate);
         logits_T beat;
         for (unsigned c = 0; c < codes.size(); c++)
             beat[c] = std::ldexp(double(codes[c]), element_t::iwidth - element_t::width);

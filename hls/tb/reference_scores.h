@@ -13,6 +13,8 @@ struct max_softmax;
 struct entropy;
 struct patience;
 struct eenet;
+struct gate;
+struct cdln;
 template <class inner> struct by_class;
 } // namespace hwc
 
@@ -26,6 +28,13 @@ template <class CONFIG_T> int64_t reference_score(tag<hwc::margin>, const intege
     integers sorted(logits);
     std::sort(sorted.begin(), sorted.end());
     return sorted[sorted.size() - 1] - sorted[sorted.size() - 2];
+}
+
+template <class CONFIG_T> int64_t reference_score(tag<hwc::cdln>, const integers &logits, int64_t) {
+    integers sorted(logits);
+    std::sort(sorted.begin(), sorted.end());
+    const int64_t above = sorted[sorted.size() - 1] - CONFIG_T::activation;
+    return std::min(above, CONFIG_T::activation - 1 - sorted[sorted.size() - 2]);
 }
 
 template <class CONFIG_T> int64_t reference_score(tag<hwc::patience>, const integers &, int64_t agreements) {
@@ -76,10 +85,15 @@ struct past {
 };
 typedef std::vector<past> pasts;
 
-// Criteria that are not learned need none of them.
+// Most criteria need none of them, and no gate.
 template <class CONFIG_T, class criterion>
-int64_t reference_score(tag<criterion> which, const integers &logits, int64_t agreements, const pasts &) {
+int64_t reference_score(tag<criterion> which, const integers &logits, int64_t agreements, const pasts &, int64_t) {
     return reference_score<CONFIG_T>(which, logits, agreements);
+}
+
+template <class CONFIG_T>
+int64_t reference_score(tag<hwc::gate>, const integers &, int64_t, const pasts &, int64_t gate) {
+    return gate;
 }
 
 inline int64_t floor_shift(int64_t value, unsigned bits) {
@@ -88,7 +102,7 @@ inline int64_t floor_shift(int64_t value, unsigned bits) {
 }
 
 template <class CONFIG_T>
-int64_t reference_score(tag<hwc::eenet>, const integers &logits, int64_t, const pasts &exits) {
+int64_t reference_score(tag<hwc::eenet>, const integers &logits, int64_t, const pasts &exits, int64_t) {
     typedef typename CONFIG_T::tables tables;
     typedef typename CONFIG_T::scoring scoring;
     const int64_t one = int64_t(1) << tables::fraction, nats = scoring::nats;

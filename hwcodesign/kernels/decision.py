@@ -39,6 +39,8 @@ SCORE_TIMINGS = {
     "max_softmax": ScoreTiming(5, passes_over_classes=True),
     "entropy": ScoreTiming(11, passes_over_classes=True),
     "eenet": ScoreTiming(13, passes_over_classes=True),
+    "gate": ScoreTiming(1, passes_over_classes=False),
+    "cdln": ScoreTiming(2, passes_over_classes=False),
 }
 #: Criteria that read the logarithm and reciprocal tables.
 _LOGARITHMIC = ("entropy", "eenet")
@@ -49,7 +51,7 @@ class Decision:
     """The decision unit of one exit (exit_decision).
 
     Attributes:
-        classes: logits a sample, all in one beat.
+        classes: logits a sample, all in one beat; a gate comes behind them in the same beat.
         logits: their format.
         per_cycle: logits handled a cycle.
         exit_index: position of the exit, from 0.
@@ -58,6 +60,8 @@ class Decision:
         exponential, mantissa: its tables, where it has any.
         scoring: its weights, where it is learned.
         class_offsets: by which scores are lowered, where classes have thresholds of their own.
+        gated: whether a beat has a gate behind the logits.
+        activation: integer logit from which a class is active, where the criterion reads one.
 
     Raises:
         PolicyError: the criterion has no hardware, or misses its tables.
@@ -74,6 +78,8 @@ class Decision:
     mantissa: MantissaTable | None = None
     scoring: ScoringFunction | None = None
     class_offsets: tuple[int, ...] | None = None
+    gated: bool = False
+    activation: int | None = None
 
     def __post_init__(self) -> None:
         if self.criterion not in SCORE_TIMINGS:
@@ -84,6 +90,10 @@ class Decision:
             raise PolicyError(f"criterion {self.criterion!r} misses its tables at exit {self.exit_index}")
         if self.criterion == "eenet" and self.scoring is None:
             raise PolicyError(f"criterion 'eenet' misses its weights at exit {self.exit_index}")
+        if self.criterion == "gate" and not self.gated:
+            raise PolicyError(f"criterion 'gate' has no gate behind the logits of exit {self.exit_index}")
+        if self.criterion == "cdln" and self.activation is None:
+            raise PolicyError(f"criterion 'cdln' misses its activation at exit {self.exit_index}")
         if self.exponential and self.mantissa and self.exponential.fraction != self.mantissa.fraction:
             raise PolicyError(f"the tables of exit {self.exit_index} have different fractions: fit the policy again")
         for name, value, low, high in (
@@ -110,6 +120,8 @@ class Decision:
             mantissa=policy.mantissa,
             scoring=exit_.scoring,
             class_offsets=exit_.class_offsets,
+            gated=policy.gated,
+            activation=exit_.activation,
         )
 
     @property
@@ -144,6 +156,10 @@ class Decision:
             ("IsLast", self.is_last),
             ("Criterion", self.criterion),
         ]
+        if self.gated:
+            parameters.append(("Gated", True))
+        if self.activation is not None:
+            parameters.append(("Activation", self.activation))
         roms: list[Rom] = []
         if self.exponential is not None and self._timing.passes_over_classes:
             table = self.exponential

@@ -1,6 +1,6 @@
 """Exit policies: one module per criterion, all found in `CRITERIA`. NumPy only."""
 
-from hwcodesign.policies import eenet, entropy, margin, max_softmax, patience  # importing registers them
+from hwcodesign.policies import cdln, eenet, entropy, gate, margin, max_softmax, patience  # importing registers them
 from hwcodesign.policies.criterion import ALWAYS, CRITERIA, NEVER, Criterion, Threshold
 from hwcodesign.policies.fitting import OperatingPoint, check_request, cost_curve, evaluate, fit
 from hwcodesign.policies.policy import ExitDecision, ExitPolicy, FittedOn, subnet_codes
@@ -17,12 +17,14 @@ __all__ = [
     "FittedOn",
     "OperatingPoint",
     "Threshold",
+    "cdln",
     "check_request",
     "cost_curve",
     "eenet",
     "entropy",
     "evaluate",
     "fit",
+    "gate",
     "margin",
     "max_softmax",
     "patience",

@@ -15,6 +15,7 @@ from hwcodesign.policies.criterion import NEVER, Criterion
 FAR = 2**30
 #: Most classes whose scores, lowered by an offset, fit 32 bits under every criterion.
 MOST_CLASSES = 2**13
+_OTHERS = "margin, max_softmax, entropy, gate and cdln"
 
 
 def require_offsets(criterion: Criterion, classes: int) -> None:
@@ -24,7 +25,7 @@ def require_offsets(criterion: Criterion, classes: int) -> None:
         PolicyError: naming the criterion, or the number of classes.
     """
     if criterion.shared_threshold or criterion.learned:
-        raise PolicyError(f"{criterion.name} has no thresholds by class: they go with margin, max_softmax and entropy")
+        raise PolicyError(f"{criterion.name} has no thresholds by class: they go with {_OTHERS}")
     if classes > MOST_CLASSES:
         raise PolicyError(f"thresholds by class are for at most {MOST_CLASSES} classes, not {classes}")
 

@@ -65,7 +65,7 @@ class ScoreInputs:
     """What one exit's score may be computed from.
 
     Attributes:
-        logits: (N, C) integer logits.
+        logits: (N, C) integer logits of the classes.
         agreements: (N,) how many exits in a row, up to this one, gave the same label as the exit before them.
         history: of the exits before; empty for criteria that are not learned.
         scale: real value of one logit step.
@@ -73,6 +73,8 @@ class ScoreInputs:
         exponential: this exit's table, for criteria that need it.
         mantissa: the logarithm and reciprocal tables, for criteria that need them.
         scoring: the weights of a learned criterion.
+        gate: (N,) integer gate values, where the network has gates.
+        activation: integer logit that a class must reach, for criteria that need it.
     """
 
     logits: Integers
@@ -83,6 +85,8 @@ class ScoreInputs:
     exponential: ExponentialTable | None = None
     mantissa: MantissaTable | None = None
     scoring: ScoringFunction | None = None
+    gate: Integers | None = None
+    activation: int | None = None
 
 
 class Criterion:
@@ -93,6 +97,8 @@ class Criterion:
         unit: what a threshold counts, for tables and axis labels.
         needs_exponential, needs_mantissa: which tables its score reads.
         shared_threshold: whether all exits share one threshold by definition.
+        needs_gate: whether its score is made of the gate values of a network that has them.
+        needs_activation: whether its score reads a logit that a class must reach.
         learned: whether its score has weights, which are fitted to a network's answers, and reads labels and scores
             of the exits before, which then travel with each sample.
     """
@@ -102,6 +108,8 @@ class Criterion:
     needs_exponential: ClassVar[bool] = False
     needs_mantissa: ClassVar[bool] = False
     shared_threshold: ClassVar[bool] = False
+    needs_gate: ClassVar[bool] = False
+    needs_activation: ClassVar[bool] = False
     learned: ClassVar[bool] = False
 
     def score(self, inputs: ScoreInputs) -> Integers:

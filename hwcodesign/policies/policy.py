@@ -26,8 +26,9 @@ from hwcodesign.policies.criterion import (
     agreements_after,
     criterion_named,
 )
-from hwcodesign.policies.scoring_function import LearnedWeights, ScoringFunction, quantise
-from hwcodesign.policies.tables import FRACTION_BITS, ExponentialTable, Integers, MantissaTable
+from hwcodesign.policies.per_exit import activations_of, scoring_of, temperatures_of
+from hwcodesign.policies.scoring_function import LearnedWeights, ScoringFunction
+from hwcodesign.policies.tables import ExponentialTable, Integers, MantissaTable
 
 POLICY_VERSION = 1
 
@@ -44,6 +45,7 @@ class ExitDecision:
         threshold_code: the integer that a score is compared with; `NEVER` at the last exit.
         scoring: the weights of a learned criterion.
         class_offsets: by which the score of a sample of each predicted class is lowered; None: by nothing.
+        activation: integer logit that a class must reach, for criteria that need it.
     """
 
     logits: FixedPoint
@@ -53,6 +55,7 @@ class ExitDecision:
     threshold_code: int
     scoring: ScoringFunction | None = None
     class_offsets: tuple[int, ...] | None = None
+    activation: int | None = None
 
 
 @dataclass(frozen=True)
@@ -101,11 +104,15 @@ class FittedOn:
 class ExitPolicy:
     """When samples leave, bit for bit.
 
+    It reads the heads' outputs: integers (N, C), the logits of C classes; of a gated network (N, C + 1), the gate's
+    value last. The label is the largest of the logits, whatever the gate's value is.
+
     Attributes:
         criterion_name: key into `CRITERIA`.
         classes: number of logits at every exit.
         exits: first exit first.
         mantissa: logarithm and reciprocal tables where the criterion needs them.
+        gated: whether heads give a gate value behind the logits; a criterion may ignore it.
     """
 
     criterion_name: str
@@ -113,6 +120,7 @@ class ExitPolicy:
     exits: tuple[ExitDecision, ...]
     mantissa: MantissaTable | None = None
     fitted_on: FittedOn = field(default_factory=lambda: FittedOn("given"))
+    gated: bool = False
 
     @classmethod
     def build(
@@ -124,22 +132,34 @@ class ExitPolicy:
         *,
         temperature: float | Sequence[float] = 1.0,
         learned: Sequence[LearnedWeights] | None = None,
+        gated: bool = False,
+        activation: float | Sequence[float] | None = None,
     ) -> ExitPolicy:
         """Make the tables and set thresholds (None: never leave early).
 
         Args:
             temperature: of all exits, or one each.
             learned: one per exit, for a learned criterion and no other.
+            gated: whether heads give a gate value behind the logits.
+            activation: of all exits, or one each: the logit that a class must reach, for cdln and no other.
 
         Raises:
-            PolicyError: unknown criterion, a temperature that is not positive, a threshold out of range,
-                not one threshold per exit but the last, or weights that do not fit criterion, classes and exits.
+            PolicyError: unknown criterion, a temperature that is not positive, a threshold or activation out of range,
+                not one threshold per exit but the last, weights that do not fit criterion, classes and exits, or a
+                criterion that reads gates where there are none.
         """
         known = criterion_named(criterion)
-        temperatures = _temperatures(temperature, len(logits))
+        if known.needs_gate and not gated:
+            raise PolicyError(
+                f"criterion {criterion} reads the gate that each head gives beside its logits, and these heads give "
+                "none: build the network with MultiExitNetwork(..., gates=True), one output more in each head, and "
+                "train its gates (hwcodesign.training.gates)"
+            )
+        temperatures = temperatures_of(temperature, len(logits))
         if classes < 2:
             raise PolicyError(f"{classes} class is not a choice: a head must give two logits or more")
-        scoring = _scoring(known, learned, classes, len(logits))
+        scoring = scoring_of(known, learned, classes, len(logits))
+        activations = activations_of(known, activation, logits)
         exits = tuple(
             ExitDecision(
                 fmt,
@@ -150,16 +170,39 @@ class ExitPolicy:
                 None,
                 NEVER,
                 function,
+                activation=least,
             )
-            for fmt, own, function in zip(logits, temperatures, scoring, strict=True)
+            for fmt, own, function, least in zip(logits, temperatures, scoring, activations, strict=True)
         )
         mantissa = MantissaTable.build() if known.needs_mantissa else None
-        policy = cls(criterion, classes, exits, mantissa)
+        policy = cls(criterion, classes, exits, mantissa, gated=gated)
         return policy if thresholds is None else policy.with_thresholds(thresholds)
 
     @property
     def criterion(self) -> Criterion:
         return criterion_named(self.criterion_name)
+
+    @property
+    def columns(self) -> int:
+        """Outputs of a head: logits, and a gate value where there are gates."""
+        return self.classes + int(self.gated)
+
+    def class_logits(self, outputs: Integers) -> Integers:
+        """(N, C) logits of the classes, from a head's outputs.
+
+        Raises:
+            PolicyError: outputs are not (N, C), or (N, C + 1) with gates.
+        """
+        if outputs.ndim != 2 or outputs.shape[1] != self.columns:
+            gate = " and a gate" if self.gated else ""
+            raise PolicyError(
+                f"outputs of shape {outputs.shape}: this policy reads {self.classes} logits{gate} of each sample"
+            )
+        return outputs[:, : self.classes]
+
+    def labels(self, outputs: Integers) -> Integers:
+        """(N,) classes that a head's outputs choose: the lowest of those with the largest logit."""
+        return np.asarray(self.class_logits(outputs).argmax(axis=1))
 
     @property
     def temperatures(self) -> tuple[float, ...]:
@@ -232,73 +275,75 @@ class ExitPolicy:
         return class_offsets.joined(exit_.threshold_code, exit_.class_offsets or (0,) * self.classes)
 
     def scores(
-        self, exit_index: int, logits: Integers, agreements: Integers, history: History | None = None
+        self, exit_index: int, outputs: Integers, agreements: Integers, history: History | None = None
     ) -> Integers:
-        """(N,) scores of integer logits (N, C) at one exit; `history` is that of a learned criterion."""
-        scores = self.criterion.score(self._inputs(exit_index, logits, agreements, history))
+        """(N,) scores of a head's integer outputs at one exit; `history` is that of a learned criterion."""
+        scores = self.criterion.score(self._inputs(exit_index, outputs, agreements, history))
         offsets = self.exits[exit_index].class_offsets
-        return scores if offsets is None else scores - np.asarray(offsets, np.int64)[logits.argmax(axis=1)]
+        return scores if offsets is None else scores - np.asarray(offsets, np.int64)[self.labels(outputs)]
 
-    def score_exits(self, logits: Sequence[Integers]) -> tuple[Integers, Integers]:
-        """Labels and scores (K, N) of all exits, all of them computed, from their integer logits (N, C)."""
-        labels = [z.argmax(axis=1) for z in logits]
+    def score_exits(self, outputs: Sequence[Integers]) -> tuple[Integers, Integers]:
+        """Labels and scores (K, N) of all exits, all of them computed, from their heads' integer outputs."""
+        labels = [self.labels(z) for z in outputs]
         history, scores = History.empty(len(labels[0])), []
-        for k, (z, agreements) in enumerate(zip(logits, agreements_after(labels), strict=True)):
+        for k, (z, agreements) in enumerate(zip(outputs, agreements_after(labels), strict=True)):
             scores.append(self.scores(k, z, agreements, history))
             if self.criterion.learned:
                 history = history.then(labels[k], scores[k])
         return np.stack(labels), np.stack(scores)
 
     def float_leaves(
-        self, exit_index: int, logits: Integers, agreements: Integers, history: History | None = None
+        self, exit_index: int, outputs: Integers, agreements: Integers, history: History | None = None
     ) -> NDArray[np.bool_]:
         """(N,) what the float formula decides at this exit's threshold; `history` has its own earlier scores."""
-        leaves, threshold = np.zeros(len(logits), dtype=np.bool_), self.exits[exit_index].threshold
+        leaves, threshold = np.zeros(len(outputs), dtype=np.bool_), self.exits[exit_index].threshold
         if threshold is None:
             return leaves
-        inputs = self._inputs(exit_index, logits, agreements, history)
+        inputs = self._inputs(exit_index, outputs, agreements, history)
         if self.exits[exit_index].class_offsets is None:
             return self.criterion.float_leaves(inputs, threshold)
-        labels = logits.argmax(axis=1)
+        labels = self.labels(outputs)
         for label, code in enumerate(self.class_codes(exit_index)):
             if code != NEVER:
                 own = self.criterion.threshold_value(code, inputs)
                 leaves |= (labels == label) & self.criterion.float_leaves(inputs, own)
         return leaves
 
-    def float_decisions(self, logits: Sequence[Integers]) -> NDArray[np.bool_]:
+    def float_decisions(self, outputs: Sequence[Integers]) -> NDArray[np.bool_]:
         """(K - 1, N) what the float formula decides at all exits but the last, all of them computed."""
-        labels = [z.argmax(axis=1) for z in logits]
+        labels = [self.labels(z) for z in outputs]
         history, decisions = History.empty(len(labels[0])), []
-        for k, (z, agreements) in enumerate(zip(logits[:-1], agreements_after(labels)[:-1], strict=True)):
+        for k, (z, agreements) in enumerate(zip(outputs[:-1], agreements_after(labels)[:-1], strict=True)):
             decisions.append(self.float_leaves(k, z, agreements, history))
             if self.criterion.learned:
                 inputs = self._inputs(k, z, agreements, history)
                 history = history.then(labels[k], self.criterion.float_score(inputs))
-        return np.array(decisions, np.bool_).reshape(len(logits) - 1, len(labels[0]))
+        return np.array(decisions, np.bool_).reshape(len(outputs) - 1, len(labels[0]))
 
     def _inputs(
         self,
         k: int,
-        logits: Integers | None = None,
+        outputs: Integers | None = None,
         agreements: Integers | None = None,
         history: History | None = None,
     ) -> ScoreInputs:
         """Of samples; or, without any, what a threshold is converted by."""
         exit_ = self.exits[k]
-        if logits is None:
-            logits, agreements = np.zeros((1, self.classes), np.int64), np.zeros(1, np.int64)
+        if outputs is None:
+            outputs, agreements = np.zeros((1, self.columns), np.int64), np.zeros(1, np.int64)
             before = np.zeros((1, k if self.criterion.learned else 0), np.int64)
             history = History(before, before)
         return ScoreInputs(
-            logits,
-            np.zeros(len(logits), np.int64) if agreements is None else agreements,
-            History.empty(len(logits)) if history is None else history,
+            self.class_logits(outputs),
+            np.zeros(len(outputs), np.int64) if agreements is None else agreements,
+            History.empty(len(outputs)) if history is None else history,
             exit_.logits.scale,
             exit_.temperature,
             exit_.exponential,
             self.mantissa,
             exit_.scoring,
+            outputs[:, self.classes] if self.gated else None,
+            exit_.activation,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -309,6 +354,7 @@ class ExitPolicy:
             "criterion": self.criterion_name,
             "unit": self.criterion.unit,
             "classes": self.classes,
+            **({"gated": True} if self.gated else {}),
             "temperature": self.temperatures[0] if shared else list(self.temperatures),
             "rounding": "table entries are rounded half to even; differences beyond a table read its last entry",
             "exits": [
@@ -319,6 +365,7 @@ class ExitPolicy:
                     "exponential": exit_.exponential.to_json() if exit_.exponential else None,
                     **({"scoring": exit_.scoring.to_json()} if exit_.scoring else {}),
                     **({"class_offsets": list(exit_.class_offsets)} if exit_.class_offsets else {}),
+                    **({"activation": exit_.activation} if exit_.activation is not None else {}),
                 }
                 for exit_ in self.exits
             ],
@@ -340,8 +387,8 @@ class ExitPolicy:
                 f"policy version {data.get('policy_version')!r} is not {POLICY_VERSION}: fit the policy again"
             )
         try:
-            learned = criterion_named(data["criterion"]).learned
-            temperatures = _temperatures(data["temperature"], len(data["exits"]))
+            known = criterion_named(data["criterion"])
+            temperatures = temperatures_of(data["temperature"], len(data["exits"]))
             exits = tuple(
                 ExitDecision(
                     FixedPoint.from_json(item["logits"]),
@@ -349,50 +396,20 @@ class ExitPolicy:
                     ExponentialTable.from_json(item["exponential"]) if item["exponential"] else None,
                     item["threshold"],
                     item["threshold_code"],
-                    ScoringFunction.from_json(item["scoring"]) if learned else None,
+                    ScoringFunction.from_json(item["scoring"]) if known.learned else None,
                     tuple(item["class_offsets"]) if "class_offsets" in item else None,
+                    item["activation"] if known.needs_activation else None,
                 )
                 for item, temperature in zip(data["exits"], temperatures, strict=True)
             )
             mantissa = MantissaTable.from_json(data["mantissa"]) if data["mantissa"] else None
-            return cls(data["criterion"], data["classes"], exits, mantissa, FittedOn.from_json(data["fitted_on"]))
+            gated = data.get("gated", False)
+            if known.needs_gate and not gated:
+                raise KeyError("gated")
+            fitted_on = FittedOn.from_json(data["fitted_on"])
+            return cls(data["criterion"], data["classes"], exits, mantissa, fitted_on, gated)
         except (KeyError, TypeError) as error:
             raise PolicyError(f"the policy file is incomplete ({error!r}): fit the policy again") from None
-
-
-def _temperatures(temperature: float | Sequence[float], exits: int) -> tuple[float, ...]:
-    """One per exit.
-
-    Raises:
-        PolicyError: one is not a positive number, or there are not as many as exits.
-    """
-    found = tuple(temperature) if isinstance(temperature, Sequence) else (temperature,) * exits
-    if len(found) != exits:
-        raise PolicyError(f"{len(found)} temperatures for {exits} exits: give one number, or one per exit")
-    for value in found:
-        if not 0 < value < float("inf"):
-            raise PolicyError(f"temperature {value!r} is not a positive number")
-    return found
-
-
-def _scoring(
-    criterion: Criterion, learned: Sequence[LearnedWeights] | None, classes: int, exits: int
-) -> Sequence[ScoringFunction | None]:
-    """One per exit, None where the criterion is not learned."""
-    if not criterion.learned and learned is None:
-        return [None] * exits
-    if not criterion.learned or learned is None:
-        raise PolicyError(
-            f"criterion {criterion.name} is learned from a network's answers: fit_policy fits it to (images, labels)"
-            if criterion.learned
-            else f"criterion {criterion.name} has no weights to learn"
-        )
-    shapes = [(len(weights.classes), len(weights.earlier)) for weights in learned]
-    if shapes != [(classes, k) for k in range(exits)]:
-        raise PolicyError(
-            f"weights of {shapes} classes and earlier exits are not those of {classes} classes and {exits} exits"
-        )
-    return quantise(learned, FRACTION_BITS)
 
 
 def subnet_codes(exits: int, leave_at: int) -> tuple[int, ...]:

@@ -34,7 +34,7 @@ class ExitStatistics:
     def of(
         cls, policy: ExitPolicy, logits: Sequence[Integers], truth: Integers, costs: Sequence[float]
     ) -> ExitStatistics:
-        """Score integer logits (K arrays of (N, C)) with a policy's criterion and tables.
+        """Score integer outputs of the heads (K arrays of (N, C), or of (N, C + 1) with gates) with a policy.
 
         Raises:
             PolicyError: as many costs as exits are needed, and integer logits, one row a sample.
@@ -44,9 +44,9 @@ class ExitStatistics:
         for k, z in enumerate(logits):
             if not np.issubdtype(z.dtype, np.integer):
                 raise PolicyError(f"logits of exit {k} are {z.dtype}: a policy decides on integers, and NaN is none")
-            if z.shape != (len(truth), policy.classes) or not len(truth):
+            if z.shape != (len(truth), policy.columns) or not len(truth):
                 raise PolicyError(
-                    f"logits of exit {k} have shape {z.shape}: give {policy.classes} for each of {len(truth)} labels, "
+                    f"logits of exit {k} have shape {z.shape}: give {policy.columns} for each of {len(truth)} labels, "
                     "and one sample at least"
                 )
         labels, scores = policy.score_exits(logits)

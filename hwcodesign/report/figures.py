@@ -30,7 +30,15 @@ _TEXT, _FAINT, _RIGHT, _WRONG = "#222222", "#666666", "#00663A", "#B00020"
 #: Exits from light to dark, as they lie deeper; steps of lightness that survive grey printing.
 _EXIT_COLOURS = ("#FCCB45", "#F08650", "#C9487B", "#7B2A9E", "#2B1A78", "#8A8A8A")
 #: Okabe and Ito's palette; the markers differ too, so that colour is not the only cue.
-_CRITERION_LOOKS = (("#0072B2", "o"), ("#D55E00", "^"), ("#009E73", "D"), ("#CC79A7", "v"), ("#56B4E9", "P"))
+_CRITERION_LOOKS = (
+    ("#0072B2", "o"),
+    ("#D55E00", "^"),
+    ("#009E73", "D"),
+    ("#CC79A7", "v"),
+    ("#56B4E9", "P"),
+    ("#E69F00", "X"),
+    ("#000000", "*"),
+)
 _SINGLE = "#8A8A8A"
 #: Keeps words legible where they cross a line.
 _HALO = [withStroke(linewidth=2.5, foreground="white")]

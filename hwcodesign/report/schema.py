@@ -171,6 +171,7 @@ class Report(TypedDict):
         macs: multiply-accumulates per image.
         macs_share: average MACs over those of the full network.
         criteria: every criterion that was tried, by name.
+        left_out: of criteria that were not, the reason, by name.
         hardware: cycles of the RTL; None where the design has none.
         agreement: every comparison of backends.
         overthinking: test images right at an earlier exit and wrong at the last (Kaya et al., Shallow-Deep Networks).
@@ -191,6 +192,7 @@ class Report(TypedDict):
     macs: MacsReport
     macs_share: float
     criteria: dict[str, CriterionReport]
+    left_out: dict[str, str]
     hardware: HardwareReport | None
     agreement: list[Agreement]
     overthinking: int

@@ -199,9 +199,10 @@ def _criteria(report: Report) -> Table:
             _shares(result["exit_share"]),
         )
         rows.append(tuple(Cell(text, "strong" if name == chosen else "plain") for text in texts))
-    notes = tuple(Cell(f"{name}: {result['note']}") for name, result in report["criteria"].items() if result["note"])
+    notes = [Cell(f"{name}: {result['note']}") for name, result in report["criteria"].items() if result["note"]]
+    notes += [Cell(f"{name} is left out: {reason}") for name, reason in report["left_out"].items()]
     headings = ("", "accuracy", "of full cost", "float disagrees", f"leaving at exits 0 to {report['exits'] - 1}")
-    return Table("Criteria, each at its own fitted thresholds", headings, tuple(rows), notes)
+    return Table("Criteria, each at its own fitted thresholds", headings, tuple(rows), tuple(notes))
 
 
 def _agreement(report: Report) -> Table:

@@ -106,7 +106,7 @@ def _step(accelerator: Accelerator, k: int, group: _Group, control: ExitControl)
     """One stage, its head and its decision: the records that leave, and the samples that go on."""
     values = accelerator.stages[k].run(group.values)
     logits = accelerator.heads[k].run(values).astype(np.int64)
-    labels = logits.argmax(axis=1)
+    labels = accelerator.policy.labels(logits)
     agreements = np.where(labels == group.labels, np.minimum(group.agreements + 1, 255), 0)
     scores = accelerator.policy.scores(k, logits, agreements, group.history)
     leaves = _leaves(scores, control.codes[k], last=k == accelerator.exits - 1)

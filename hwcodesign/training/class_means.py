@@ -47,8 +47,11 @@ def with_class_means(
         precision: of the means, of what is subtracted, and of the logits.
 
     Raises:
-        SettingsError: windows of `pool` pixels do not fill a stage's output, or a class has no image.
+        SettingsError: the network has gates, which class means have not; windows of `pool` pixels do not fill a
+            stage's output, or a class has no image.
     """
+    if network.gates:
+        raise SettingsError("class means have no gates: give a network without them")
     codes = encode_images(images, network.input_format, network.input_shape)
     labels = np.asarray(labels, np.int64)
     missing = sorted(set(range(network.classes)) - set(labels.tolist()))

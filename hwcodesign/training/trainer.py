@@ -19,7 +19,8 @@ from hwcodesign.errors import ImagesError, SettingsError
 from hwcodesign.files import sha256_json
 from hwcodesign.network import MultiExitNetwork
 from hwcodesign.training.checkpoint import Progress, load_checkpoint, network_state, save_checkpoint
-from hwcodesign.training.strategies import strategy_named
+from hwcodesign.training.gates import GateTraining, gate_strategy, require_gates
+from hwcodesign.training.strategies import Strategy, strategy_named
 
 #: Share of the steps over which the learning rate rises.
 _WARM_UP = 0.25
@@ -30,7 +31,7 @@ class TrainingSettings:
     """One phase of training.
 
     Attributes:
-        strategy: "joint" or "heads_only".
+        strategy: "joint" or "heads_only"; or how gates are trained, for example `JointGates()`.
         epochs: passes over the training split.
         batch_size: samples a step; the last, smaller batch of an epoch is left out.
         learning_rate: peak of Adam's, which rises to it and falls to zero along a cosine.
@@ -44,7 +45,7 @@ class TrainingSettings:
         SettingsError: a value out of its range.
     """
 
-    strategy: str = "joint"
+    strategy: str | GateTraining = "joint"
     epochs: int = 10
     batch_size: int = 128
     learning_rate: float = 0.01
@@ -54,7 +55,10 @@ class TrainingSettings:
     threads: int | None = None
 
     def __post_init__(self) -> None:
-        strategy_named(self.strategy)
+        if isinstance(self.strategy, str):
+            strategy_named(self.strategy)
+        elif self.exit_weights is not None:
+            raise SettingsError(f"{type(self.strategy).__name__} has weights of its own: leave out exit_weights")
         if self.threads is not None and self.threads < 1:
             raise SettingsError(f"threads={self.threads} is not a positive whole number")
         if self.epochs < 1 or self.batch_size < 1 or self.shift < 0 or not self.learning_rate > 0:
@@ -84,7 +88,7 @@ def train(
     network: MultiExitNetwork,
     data: Dataset,
     *phases: TrainingSettings,
-    strategy: str | None = None,
+    strategy: str | GateTraining | None = None,
     checkpoint: Path | str | None = None,
     observer: Observer | None = None,
     **settings: Any,
@@ -142,6 +146,8 @@ def _check(network: MultiExitNetwork, data: Dataset, phases: Sequence[TrainingSe
             f"the network takes {network.input_shape} of {network.input_format}"
         )
     for settings in phases:
+        if not isinstance(settings.strategy, str):
+            require_gates(settings.strategy, network)
         if settings.exit_weights is not None and len(settings.exit_weights) != network.exits:
             raise SettingsError(
                 f"{len(settings.exit_weights)} exit_weights for {network.exits} exits: give one per exit"
@@ -158,10 +164,23 @@ def _fingerprint(network: MultiExitNetwork, split: Split, phases: Sequence[Train
             "shapes": shapes,
             "network": repr(network.stages) + repr(network.heads),
             "input": [network.input_format.to_json(), list(network.input_shape)],
+            **({"gates": True} if network.gates else {}),
             "data": split.digest(),
-            "phases": [dataclasses.asdict(settings) for settings in phases],
+            "phases": [_phase_json(settings) for settings in phases],
         }
     )
+
+
+def _phase_json(settings: TrainingSettings) -> dict[str, Any]:
+    data = dataclasses.asdict(settings)
+    if not isinstance(settings.strategy, str):  # two ways may have the same settings
+        data["strategy"] = [type(settings.strategy).__name__, data["strategy"]]
+    return data
+
+
+def _strategy(settings: TrainingSettings, network: MultiExitNetwork) -> Strategy:
+    chosen = settings.strategy
+    return strategy_named(chosen) if isinstance(chosen, str) else gate_strategy(chosen, network)
 
 
 @dataclass
@@ -178,9 +197,9 @@ class _Run:
         self, index: int, settings: TrainingSettings, progress: Progress, moments: dict[int, dict[str, Tensor]]
     ) -> Progress:
         """Train from `progress` to the end of one phase; writes a checkpoint after each epoch."""
-        strategy = strategy_named(settings.strategy)
+        strategy = _strategy(settings, self.network)
         trained = strategy.trained(self.network)
-        parameters = [parameter for module in trained for parameter in module.parameters()]
+        parameters = strategy.parameters or [parameter for module in trained for parameter in module.parameters()]
         optimizer = torch.optim.Adam(parameters, settings.learning_rate)
         if moments:
             optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
@@ -195,11 +214,14 @@ class _Run:
             for step, (x, y) in enumerate(self._batches(settings)):
                 for group in optimizer.param_groups:
                     group["lr"] = settings.learning_rate * _rate(epoch * steps + step, settings.epochs * steps)
-                logits = self.network(x)
-                loss = strategy.loss(logits, y, settings.exit_weights)
+                outputs = self.network.head_outputs(x)
+                logits = [self.network.class_logits(z) for z in outputs]
+                loss = strategy.loss(outputs if strategy.reads_gates else logits, y, settings.exit_weights)
                 optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]  # torch's own
                 optimizer.step()
+                if strategy.after_step is not None:
+                    strategy.after_step()
                 total += float(loss.detach())
                 right += torch.tensor([float((z.argmax(dim=1) == y).float().mean()) for z in logits])
                 self.observer.step(total / (step + 1), (right / (step + 1)).tolist())

@@ -8,7 +8,7 @@
 // Interval: Folds cycles; in anytime mode at least 2.
 // Latency, from the cycle in which logits are accepted to the one in which `record_valid_o` rises, nothing stalling:
 //   Folds + clog2(PerCycle) + 4 + score latency, the latter
-//   margin, patience: 1;  max_softmax: Folds + clog2(PerCycle) + 5;  entropy: Folds + clog2(PerCycle) + 11;
+//   margin, patience, gate: 1;  cdln: 2;  max_softmax: Folds + clog2(PerCycle) + 5;  entropy: Folds + clog2(PerCycle) + 11;
 //   eenet: Folds + clog2(PerCycle) + 13;  1 more where scores are lowered by class.
 // `sample` is taken when the score is known, 2 cycles before the record is offered; it may come at any time before.
 //
@@ -21,6 +21,8 @@
 module exit_decision import hwc_pkg::*; #(
   // Classes, 2 to 65536, one logit each, all in one beat
   parameter int unsigned Classes = 10,
+  // 1: a beat has one more output behind the logits, the sample's gate, which is no class
+  parameter bit Gated = 1'b0,
   // Format of the logits, of which width (at most 30) and sign are used: codes are integers
   parameter format_t Logits = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap},
   // Logits handled a cycle
@@ -29,7 +31,7 @@ module exit_decision import hwc_pkg::*; #(
   parameter int unsigned ExitIndex = 0,
   // 1: the last exit, which every sample that reaches it leaves
   parameter bit IsLast = 1'b0,
-  // "margin", "max_softmax", "entropy", "patience" or "eenet"
+  // "margin", "max_softmax", "entropy", "patience", "eenet", "gate" or "cdln"
   parameter string Criterion = "margin",
   // Tables of max_softmax (the first file), entropy and eenet (all four): see there
   parameter string ExponentialFile = "",
@@ -52,13 +54,16 @@ module exit_decision import hwc_pkg::*; #(
   parameter int unsigned Drop = 0,
   parameter logic [ExitIndex:0][17:0] EarlierWeights = '0,
   parameter int unsigned EarlierFraction = 0,
+  // Of cdln: the logit, an integer, from which a class is active
+  parameter int Activation = 1,
   // Bits of what travels with a sample: a sample_t, and for eenet a past_t for each exit before this one above it
   localparam int unsigned PastBits = Criterion == "eenet" ? ExitIndex * $bits(past_t) : 0,
   localparam int unsigned NextPastBits = Criterion == "eenet" ? (ExitIndex + 1) * $bits(past_t) : 0,
   localparam int unsigned SampleBits = PastBits + $bits(sample_t),
   localparam int unsigned NextBits = NextPastBits + $bits(sample_t),
-  // Bits of a logit; follows from Logits
-  localparam int unsigned Width = 32'(Logits.width)
+  // Bits of a logit, and of all outputs of a head; follow from the above
+  localparam int unsigned Width = 32'(Logits.width),
+  localparam int unsigned Outputs = Classes + 32'(Gated)
 ) (
   input  wire logic                          clk_i,
   input  wire logic                          rst_ni,
@@ -69,7 +74,7 @@ module exit_decision import hwc_pkg::*; #(
 
   input  wire logic                          logits_valid_i,
   output      logic                          logits_ready_o,
-  input  wire logic [Classes-1:0][Width-1:0] logits_data_i,
+  input  wire logic [Outputs-1:0][Width-1:0] logits_data_i,
 
   input  wire logic                          sample_valid_i,
   output      logic                          sample_ready_o,
@@ -97,7 +102,8 @@ module exit_decision import hwc_pkg::*; #(
   localparam int unsigned ScoreLatency =
       Criterion == "eenet" ? Folds + Levels + 13 :
       Criterion == "entropy" ? Folds + Levels + 11 :
-      Criterion == "max_softmax" ? Folds + Levels + 5 : 1;
+      Criterion == "max_softmax" ? Folds + Levels + 5 :
+      Criterion == "cdln" ? 2 : 1;
 
   if (Classes < 2 || Classes > 65536) begin : gen_check_classes
     $error("exit_decision %m: Classes=%0d is not in 2 to 65536", Classes);
@@ -109,7 +115,10 @@ module exit_decision import hwc_pkg::*; #(
     $error("exit_decision %m: PerCycle=%0d is not in 1 to Classes=%0d", PerCycle, Classes);
   end
   if (ByClass && (Criterion == "patience" || Criterion == "eenet")) begin : gen_check_by_class
-    $error("exit_decision %m: ByClass goes with margin, max_softmax and entropy, not with %s", Criterion);
+    $error("exit_decision %m: ByClass goes with margin, max_softmax, entropy, gate and cdln, not with %s", Criterion);
+  end
+  if (Criterion == "gate" && !Gated) begin : gen_check_gate
+    $error("exit_decision %m: Criterion=gate reads a gate behind the logits: set Gated=1");
   end
   if (ExitIndex > 255) begin : gen_check_exit
     $error("exit_decision %m: ExitIndex=%0d has more than the 8 bits of a record", ExitIndex);
@@ -124,7 +133,7 @@ module exit_decision import hwc_pkg::*; #(
   wire logic last = fold_q == FoldBits'(Folds - 1);
 
   always_comb begin
-    codes = logits_data_i;
+    codes = logits_data_i[Classes-1:0];
     for (int unsigned c = 0; c < Classes; c++) begin
       codes[c][Width-1] = logits_data_i[c][Width-1] ^ Logits.is_signed;
     end
@@ -154,7 +163,7 @@ module exit_decision import hwc_pkg::*; #(
   logic [LabelBits-1:0] top_label;
 
   find_top #(
-    .CodeWidth(Width), .PerCycle(PerCycle), .LabelBits(LabelBits), .Second(Criterion == "margin")
+    .CodeWidth(Width), .PerCycle(PerCycle), .LabelBits(LabelBits), .Second(Criterion == "margin" || Criterion == "cdln")
   ) i_find_top (
     .clk_i, .rst_ni, .en_i(en),
     .valid_i(busy_q), .first_i(fold_q == '0), .last_i(last), .lanes_i(lanes),
@@ -243,12 +252,49 @@ module exit_decision import hwc_pkg::*; #(
       end
       assign next_past = {16'(label), score, past};
     end
+  end else if (Criterion == "cdln") begin : gen_cdln
+    score_cdln #(
+      .CodeWidth(Width), .PerCycle(PerCycle),
+      .Activation(Activation + (Logits.is_signed ? 2 ** (Width - 1) : 0))
+    ) i_score (
+      .clk_i, .rst_ni, .en_i(en), .start_i(start), .lanes_i(late_lanes), .top_i(top), .second_i(second),
+      .agreements_i(agreements), .valid_o(scored), .score_o(score)
+    );
+  end else if (Criterion == "gate") begin : gen_gate
+    // gates of the samples between the acceptance of their logits and the start of their second pass
+    localparam int unsigned Waiting = TopLatency / Folds + 2;
+    logic room, some;
+    logic [Width-1:0] gate;
+    logic [index_bits(Waiting + 1)-1:0] unused_level;
+    stream_fifo #(.Width(Width), .Depth(Waiting)) i_gates (
+      .clk_i, .rst_ni,
+      .in_valid_i(logits_valid_i && logits_ready_o), .in_ready_o(room), .in_data_i(logits_data_i[Outputs-1]),
+      .out_valid_o(some), .out_ready_i(start && en), .out_data_o(gate),
+      .level_o(unused_level)
+    );
+`ifndef SYNTHESIS
+    always_ff @(posedge clk_i) begin
+      if (rst_ni) begin
+        assert ((room || !(logits_valid_i && logits_ready_o)) && (some || !start))
+          else $error("a sample has lost its gate (%m)");
+      end
+    end
+`else
+    wire logic unused = room ^ some;
+`endif
+    score_gate #(.CodeWidth(Width), .PerCycle(PerCycle), .IsSigned(Logits.is_signed)) i_score (
+      .clk_i, .rst_ni, .en_i(en), .start_i(start), .lanes_i(late_lanes), .gate_i(gate), .top_i(top),
+      .second_i(second), .agreements_i(agreements), .valid_o(scored), .score_o(score)
+    );
   end else begin : gen_unknown
     $error("exit_decision %m: Criterion=%s is unknown", Criterion);
   end
 
   if (Criterion != "eenet") begin : gen_nothing_past
     assign next_past = '0;
+  end
+  if (Gated && Criterion != "gate") begin : gen_no_gate
+    wire logic unused_gate = &{1'b0, logits_data_i[Outputs-1]};
   end
   if (PastBits == 0) begin : gen_sample
     assign sample_valid   = sample_valid_i;

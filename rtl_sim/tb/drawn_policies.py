@@ -1,4 +1,4 @@
-"""Policies for tests of decision units: any criterion, with random weights where it is learned."""
+"""Policies for tests of decision units: any criterion, with random weights or activations where it has any."""
 
 from __future__ import annotations
 
@@ -27,6 +27,12 @@ def drawn_weights(classes: int, exits: int, seed: int) -> tuple[LearnedWeights, 
     return tuple(found)
 
 
+def drawn_activations(logits: Sequence[FixedPoint], seed: int) -> list[float]:
+    """Logits that a class must reach, all over each exit's range."""
+    rng = np.random.default_rng(seed)
+    return [int(rng.integers(fmt.min_code + 1, fmt.max_code, endpoint=True)) * fmt.scale for fmt in logits]
+
+
 def drawn_policy(
     criterion: str,
     logits: Sequence[FixedPoint],
@@ -34,14 +40,24 @@ def drawn_policy(
     *,
     temperature: float | Sequence[float] = 1.0,
     by_class: bool = False,
+    gated: bool = False,
     seed: int = 0,
 ) -> ExitPolicy:
-    """A policy without thresholds; or with one of its own for each class, where a tenth of them never leaves."""
-    learned = drawn_weights(classes, len(logits), seed) if CRITERIA[criterion].learned else None
-    policy = ExitPolicy.build(criterion, logits, classes, temperature=temperature, learned=learned)
+    """A policy without thresholds; or with one of its own for each class, where a tenth of them never leaves.
+
+    Args:
+        gated: whether heads give a gate; they do where the criterion reads it.
+    """
+    known = CRITERIA[criterion]
+    learned = drawn_weights(classes, len(logits), seed) if known.learned else None
+    activation = drawn_activations(logits, seed) if known.needs_activation else None
+    policy = ExitPolicy.build(
+        criterion, logits, classes, temperature=temperature, learned=learned, activation=activation,
+        gated=gated or known.needs_gate,
+    )  # fmt: skip
     if not by_class:
         return policy
     rng = np.random.default_rng(seed)
-    low, high = (0, 4) if criterion == "margin" else (-(2**17), -(2**10))
+    low, high = (-(2**17), -(2**10)) if known.needs_exponential else (0, 4)
     codes = rng.integers(low, high, (len(logits) - 1, classes))
     return policy.with_class_codes(np.where(rng.random(codes.shape) < 0.1, NEVER, codes).tolist())

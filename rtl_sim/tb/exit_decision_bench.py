@@ -27,6 +27,7 @@ POLICY = drawn_policy(
     CASE["classes"],
     temperature=CASE["temperature"],
     by_class=CASE["by_class"],
+    gated=CASE["gated"],
 )
 EXIT = CASE["exit_index"]
 UNIT = Decision.of(POLICY, EXIT, CASE["per_cycle"])
@@ -34,14 +35,17 @@ SAMPLES = 60
 
 
 def _logits(draw: np.random.Generator) -> NDArray[np.int64]:
-    """(SAMPLES, classes) random codes, ties and extremes among them."""
-    fmt, classes = UNIT.logits, UNIT.classes
+    """(SAMPLES, outputs of a head) random codes, ties and extremes among them."""
+    fmt, columns = UNIT.logits, POLICY.columns
     spread = draw.integers(0, fmt.width, (SAMPLES, 1))
     centre = draw.integers(fmt.min_code, fmt.max_code + 1, (SAMPLES, 1))
-    noise = draw.integers(-(2**spread), 2**spread + 1, (SAMPLES, classes))
+    noise = draw.integers(-(2**spread), 2**spread + 1, (SAMPLES, columns))
     logits = np.clip(centre + noise, fmt.min_code, fmt.max_code)
     logits[:4] = fmt.min_code
     logits[1, -1] = logits[2, 0] = logits[3] = fmt.max_code
+    if POLICY.gated:  # nothing like the logits, above and below all of them
+        logits[:, -1] = draw.integers(fmt.min_code, fmt.max_code + 1, SAMPLES)
+        logits[:2, -1] = fmt.max_code, fmt.min_code
     return logits
 
 
@@ -49,7 +53,7 @@ class Cases:
     """Random logits and what the policy makes of them.
 
     Attributes:
-        logits: (N, C) integers, ties and extremes among them.
+        logits: (N, C) integers, ties and extremes among them; with gates (N, C + 1).
         samples, history: information that travels beside them.
         thresholds, anytime: of the two banks.
         records, keeps, nexts: what is expected, in order.
@@ -63,10 +67,10 @@ class Cases:
             labels_before, scores_before = POLICY.score_exits(earlier)
             # half of the samples: an exit that this one agrees with
             again = draw.random((EXIT, SAMPLES)) < 0.5
-            labels_before = np.where(again, self.logits.argmax(axis=1), labels_before)
+            labels_before = np.where(again, POLICY.labels(self.logits), labels_before)
             self.history = History(labels_before.T, scores_before.T)
-        self.samples = [self._sample(rng, int(z.argmax())) for z in self.logits]
-        labels = self.logits.argmax(axis=1)
+        labels = POLICY.labels(self.logits)
+        self.samples = [self._sample(rng, label) for label in labels.tolist()]
         before = [s.agreements if s.seen and s.label == z else None for s, z in zip(self.samples, labels, strict=True)]
         agreements = np.array([0 if a is None else min(a + 1, 255) for a in before])
         scores = POLICY.scores(EXIT, self.logits, agreements, self.history)

@@ -45,6 +45,7 @@ struct decision_by_class_offsets {
 
 struct decision_by_class_config {
     static const unsigned n_classes = 6;
+    static const unsigned n_gates = 0;
     static const unsigned exit_index = 1;
     static const bool is_last = false;
     static const unsigned reuse_factor = 2;

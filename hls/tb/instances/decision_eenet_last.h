@@ -249,6 +249,7 @@ struct decision_eenet_last_scoring {
 
 struct decision_eenet_last_config {
     static const unsigned n_classes = 10;
+    static const unsigned n_gates = 0;
     static const unsigned exit_index = 3;
     static const bool is_last = true;
     static const unsigned reuse_factor = 10;

@@ -209,6 +209,7 @@ struct decision_entropy_tables {
 
 struct decision_entropy_config {
     static const unsigned n_classes = 10;
+    static const unsigned n_gates = 0;
     static const unsigned exit_index = 0;
     static const bool is_last = false;
     static const unsigned reuse_factor = 3;

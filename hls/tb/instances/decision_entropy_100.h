@@ -58,6 +58,7 @@ struct decision_entropy_100_tables {
 
 struct decision_entropy_100_config {
     static const unsigned n_classes = 100;
+    static const unsigned n_gates = 0;
     static const unsigned exit_index = 2;
     static const bool is_last = false;
     static const unsigned reuse_factor = 16;

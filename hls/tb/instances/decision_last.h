@@ -28,6 +28,7 @@ struct decision_last_tables {
 
 struct decision_last_config {
     static const unsigned n_classes = 10;
+    static const unsigned n_gates = 0;
     static const unsigned exit_index = 2;
     static const bool is_last = true;
     static const unsigned reuse_factor = 16;

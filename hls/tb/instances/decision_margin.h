@@ -9,6 +9,7 @@ typedef nnet::array<ap_fixed<8, 4, AP_RND_CONV, AP_SAT>, 10> decision_margin_log
 
 struct decision_margin_config {
     static const unsigned n_classes = 10;
+    static const unsigned n_gates = 0;
     static const unsigned exit_index = 0;
     static const bool is_last = false;
     static const unsigned reuse_factor = 1;

@@ -9,6 +9,7 @@ typedef nnet::array<ap_ufixed<7, 3>, 2> decision_margin_2_logits_t;
 
 struct decision_margin_2_config {
     static const unsigned n_classes = 2;
+    static const unsigned n_gates = 0;
     static const unsigned exit_index = 1;
     static const bool is_last = true;
     static const unsigned reuse_factor = 2;

@@ -35,6 +35,7 @@ struct decision_max_softmax_tables {
 
 struct decision_max_softmax_config {
     static const unsigned n_classes = 10;
+    static const unsigned n_gates = 0;
     static const unsigned exit_index = 1;
     static const bool is_last = false;
     static const unsigned reuse_factor = 5;

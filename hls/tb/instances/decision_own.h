@@ -6,9 +6,9 @@
 // a criterion of its own
 typedef nnet::array<ap_fixed<10, 4, AP_RND_CONV, AP_SAT>, 5> decision_own_logits_t;
 
-// A criterion as a design may bring it: logit 0 is the output of a gate. Its score saturates at `never`,
+// A criterion as a design may bring it: how sure it is stands in logit 0 alone. Its score saturates at `never`,
 // which must not be taken for a reason to leave where the threshold is `never`.
-struct gate {
+struct first_logit {
     template <class code_T, typename CONFIG_T>
     static hwc::score_t score(const code_T codes[CONFIG_T::n_classes], const hwc::top_t<code_T> &, const hwc::sample_t &,
                               const hwc::past_t *) {
@@ -18,10 +18,11 @@ struct gate {
 
 struct decision_own_config {
     static const unsigned n_classes = 5;
+    static const unsigned n_gates = 0;
     static const unsigned exit_index = 3;
     static const bool is_last = false;
     static const unsigned reuse_factor = 2;
-    typedef gate criterion;
+    typedef first_logit criterion;
 };
 
 void decision_own(hls::stream<decision_own_logits_t> &logits, hls::stream<hwc::sample_t> &sample_in,

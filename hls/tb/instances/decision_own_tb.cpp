@@ -2,7 +2,7 @@
 #include "tb/exit_decision_tb.h"
 
 namespace hwc_tb {
-template <class CONFIG_T> int64_t reference_score(tag<gate>, const integers &logits, int64_t) {
+template <class CONFIG_T> int64_t reference_score(tag<first_logit>, const integers &logits, int64_t) {
     return logits[0] > 0 ? 0x7fffffff : logits[0];
 }
 } // namespace hwc_tb

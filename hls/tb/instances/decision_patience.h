@@ -9,6 +9,7 @@ typedef nnet::array<ap_fixed<6, 6, AP_RND_CONV, AP_SAT>, 10> decision_patience_l
 
 struct decision_patience_config {
     static const unsigned n_classes = 10;
+    static const unsigned n_gates = 0;
     static const unsigned exit_index = 1;
     static const bool is_last = false;
     static const unsigned reuse_factor = 4;

@@ -230,11 +230,14 @@ typedef {beat_type(head.output_format, head.output_shape)} {name}_logits_t;
 {tables}
 struct {name}_config {{
     static const unsigned n_classes = {policy.classes};
+    static const unsigned n_gates = {int(policy.gated)};
     static const unsigned exit_index = {k};
     static const bool is_last = {str(last).lower()};
     static const unsigned reuse_factor = 1; // all logits in one cycle
     typedef {criterion} criterion;
 """
+    if exit_.activation is not None:
+        text += f"    static const int activation = {exit_.activation}; // the logit from which a class is active\n"
     text += f"    typedef {name}_tables tables;\n" if exit_.exponential else ""
     text += f"    typedef {name}_scoring scoring;\n" if exit_.scoring else ""
     text += f"    typedef {name}_offsets offsets;\n" if exit_.class_offsets is not None else ""

@@ -1,0 +1,27 @@
+#ifndef HWC_CRITERION_CDLN_H_
+#define HWC_CRITERION_CDLN_H_
+
+#include "exit_types.h"
+#include "integer_logits.h"
+
+// An instance's CONFIG_T has
+//
+//   static const int activation = 12; // the logit, an integer, from which a class is active
+namespace hwc {
+
+// Score: how far the largest logit is at or above the activation, and the second largest below it, whichever is less.
+// It is not negative where exactly one class is active.
+struct cdln {
+    template <class code_T, typename CONFIG_T>
+    static score_t score(const code_T codes[CONFIG_T::n_classes], const top_t<code_T> &top, const sample_t &,
+                         const past_t *) {
+        const score_t activation = CONFIG_T::activation;
+        const score_t above = score_t(top.value) - activation;
+        const score_t below = activation - 1 - score_t(find_second<code_T, CONFIG_T>(codes, top));
+        return above < below ? above : below;
+    }
+};
+
+} // namespace hwc
+
+#endif

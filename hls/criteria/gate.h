@@ -1,0 +1,21 @@
+#ifndef HWC_CRITERION_GATE_H_
+#define HWC_CRITERION_GATE_H_
+
+#include "exit_types.h"
+#include "integer_logits.h"
+
+namespace hwc {
+
+// Score: what the head's gate says, the output that it gives behind its logits, in steps of the logits.
+struct gate {
+    template <class code_T, typename CONFIG_T>
+    static score_t score(const code_T codes[CONFIG_T::n_classes + CONFIG_T::n_gates], const top_t<code_T> &,
+                         const sample_t &, const past_t *) {
+        static_assert(CONFIG_T::n_gates == 1, "gate: the head must give a gate behind its logits");
+        return codes[CONFIG_T::n_classes];
+    }
+};
+
+} // namespace hwc
+
+#endif

@@ -1,0 +1,44 @@
+"""Gate: one more output of each head, learned to say whether the sample should leave.
+
+The score is the gate's code as it comes from the head's quantiser, so that deciding takes no arithmetic at all. A
+threshold is the gate's real value: the logarithm of the odds of leaving, of which a sigmoid would make the probability
+of leaving; 0 is an even chance. How gates are trained stands in `hwcodesign.training.gates`.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwcodesign.policies.criterion import Criterion, ScoreInputs, clamp_code, register, require_range
+from hwcodesign.policies.tables import Integers
+
+
+@register
+class Gate(Criterion):
+    name = "gate"
+    unit = "log odds of leaving"
+    needs_gate = True
+
+    def score(self, inputs: ScoreInputs) -> Integers:
+        return _gate(inputs)
+
+    def float_leaves(self, inputs: ScoreInputs, threshold: float) -> NDArray[np.bool_]:
+        return np.asarray(_gate(inputs) * inputs.scale >= threshold)
+
+    def threshold_code(self, threshold: float, inputs: ScoreInputs) -> int:
+        return clamp_code(math.ceil(threshold / inputs.scale))
+
+    def threshold_value(self, code: int, inputs: ScoreInputs) -> float:
+        return code * inputs.scale
+
+    def check(self, threshold: float, classes: int) -> None:
+        require_range(threshold, -(2.0**31), 2.0**31, self.name, self.unit)
+
+
+def _gate(inputs: ScoreInputs) -> Integers:
+    if inputs.gate is None:
+        raise TypeError("gate reads a gate's value and was given none")
+    return inputs.gate

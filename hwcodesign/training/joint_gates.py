@@ -1,0 +1,47 @@
+"""Gates trained together with the network, end to end (Scardapane et al. 2020).
+
+S. Scardapane, D. Comminiello, M. Scarpiniti, E. Baccarelli, A. Uncini, "Differentiable branching in deep networks for
+fast inference", ICASSP 2020: each branch's hard decision is replaced by a soft one, so that the network's answer is
+
+    y_k = s_k softmax(z_k) + (1 - s_k) y_{k+1},    y_K = softmax(z_K)
+
+from the last exit back to the first, which is sum_k p_k softmax(z_k); and its cross-entropy is regularised by what
+leaving late costs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from hwcodesign.training.gates import GateBatch, require_setting
+
+
+@dataclass(frozen=True)
+class JointGates:
+    """-log sum_k p_k softmax(z_k)_y + cost sum_k p_k c_k + exits sum_k -log softmax(z_k)_y.
+
+    Attributes:
+        cost: nats that the full cost is worth.
+        exits: weight of every exit's own cross-entropy, so that one that no sample leaves at yet learns, too.
+
+    Raises:
+        SettingsError: a negative weight.
+    """
+
+    cost: float = 0.3
+    exits: float = 1.0
+    whole_network: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        require_setting("cost", self.cost)
+        require_setting("exits", self.exits)
+
+    def loss(self, batch: GateBatch) -> Tensor:
+        leaving, losses = batch.log_leaving, batch.losses
+        mixed = -torch.logsumexp(leaving - losses, dim=1)
+        average = (leaving.exp() * batch.costs).sum(dim=1)
+        return (mixed + self.cost * average + self.exits * losses.sum(dim=1)).mean()

@@ -1,0 +1,77 @@
+"""Stopping as a variable to infer (X. Chen, H. Dai, Y. Li, X. Gao, L. Song, "Learning to stop while learning to
+predict", ICML 2020).
+
+The exit t at which a sample leaves is a hidden variable with a prior and the likelihood exp(-l_t), l_t the exit's
+cross-entropy. The distribution q that maximises the beta-weighted bound E_q[-l_t] - beta KL(q, prior) is known in
+closed form; with a prior that falls with the cost, exp(-cost c_t / beta), it is
+
+    q_t = softmax_t(-(l_t + cost c_t) / beta)
+
+The first stage trains the network to predict where an oracle that knows q would stop it; the second, on the network as
+it then is, teaches gates, which do not see the label, to imitate the oracle.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from hwcodesign.training.gates import GateBatch, require_setting
+
+
+@dataclass(frozen=True)
+class OracleExits:
+    """First stage: sum_t q_t l_t, q held fixed; gates do not learn.
+
+    Attributes:
+        cost: nats that the full cost is worth.
+        beta: nats; the smaller it is, the more each sample counts at its best exit alone.
+
+    Raises:
+        SettingsError: a negative cost, or a beta that is not positive.
+    """
+
+    cost: float = 0.3
+    beta: float = 1.0
+    whole_network: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        require_setting("cost", self.cost)
+        require_setting("beta", self.beta, positive=True)
+
+    def loss(self, batch: GateBatch) -> Tensor:
+        losses = batch.losses
+        posterior = _log_posterior(batch, self.cost, self.beta).exp()
+        return (posterior * losses).sum(dim=1).mean()
+
+
+@dataclass(frozen=True)
+class VariationalGates:
+    """Second stage: KL(q, p) = sum_t q_t (log q_t - log p_t), on a frozen network.
+
+    Attributes:
+        cost, beta: as in the first stage.
+
+    Raises:
+        SettingsError: a negative cost, or a beta that is not positive.
+    """
+
+    cost: float = 0.3
+    beta: float = 0.1
+    whole_network: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        require_setting("cost", self.cost)
+        require_setting("beta", self.beta, positive=True)
+
+    def loss(self, batch: GateBatch) -> Tensor:
+        log_posterior = _log_posterior(batch, self.cost, self.beta)
+        return (log_posterior.exp() * (log_posterior - batch.log_leaving)).sum(dim=1).mean()
+
+
+def _log_posterior(batch: GateBatch, cost: float, beta: float) -> Tensor:
+    """(N, K) log q_t; no gradient flows through it."""
+    return torch.log_softmax(-(batch.losses.detach() + cost * batch.costs) / beta, dim=1)

@@ -1,0 +1,19 @@
+"""The gated LeNet, trained without its gates; then they alone learn from a reward (EPNet, Dai et al.)."""
+
+import dataclasses
+
+import hwcodesign as hw
+from hwcodesign.training import RewardedGates
+
+_GATED, _DIGITS = hw.load_recipe("gated_digits"), hw.load_recipe("digits_lenet")
+
+RECIPE = dataclasses.replace(
+    _GATED,
+    name="rewarded_digits",
+    training=(
+        *_DIGITS.training,
+        hw.TrainingSettings(
+            strategy=RewardedGates(cost=0.1), epochs=30, batch_size=50, learning_rate=0.01, shift=1, seed=2, threads=1
+        ),
+    ),
+)
