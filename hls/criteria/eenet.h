@@ -19,9 +19,7 @@ namespace hwc {
 
 // Score: how likely the answer is right, a linear function of the softmax y, of its largest probability and its entropy,
 // of the votes of the exits up to this one, and of the scores of those before it (arXiv 2301.07099).
-// With S the sum of the exponentials and W the weighted one, reciprocal R and logarithm L of S as in log_sum, and r the
-// rest of S there:
-//   R'    = R - (R (R r) >> 2 F),  L' = L + (R r >> F): between the tables' entries, for sure samples to differ
+// With S the sum of the exponentials and W the weighted one, e, reciprocal R' and logarithm L' of S those of log_sum:
 //   dot   = sum of classes_c e^-x_c + top 2^F + nats W
 //   score = ((dot R' >> F + e) + nats L' >> drop) + votes + earlier scores, weighted.
 // Whoever makes the weights sees to it that scores fit 32 bits.
@@ -61,13 +59,9 @@ struct eenet {
         dot += nats * weighted_sum;
 
         const log_sum_t<CONFIG_T> parts = log_sum<CONFIG_T>(sum);
-        const ap_int<2 * tables::fraction + 2> slope = parts.reciprocal * parts.rest;
-        const ap_int<tables::fraction + 2> reciprocal =
-            parts.reciprocal - ((parts.reciprocal * slope) >> (2 * tables::fraction));
-        const ap_int<tables::fraction + 6> logarithm = parts.nats + (slope >> tables::fraction);
-        const ap_int<dot_t::width + tables::fraction + 2> product = dot * reciprocal;
+        const ap_int<dot_t::width + tables::fraction + 2> product = dot * parts.reciprocal;
         const dot_t mean = product >> (tables::fraction + parts.exponent);
-        const dot_t own = mean + nats * logarithm;
+        const dot_t own = mean + nats * parts.nats;
         return score_t(own >> scoring::drop) + past_score<CONFIG_T>(past);
     }
 

@@ -8,7 +8,7 @@ namespace hwc {
 
 // Score: the softmax's entropy, negated, in nats and units of 2^-F: -(ln S + W / S), S the sum of the
 // exponentials e^-x and W that of x e^-x, x the distance in nats from the largest logit.
-// The logarithm and reciprocal of S are looked up: see log_sum.
+// The logarithm and reciprocal of S are those of log_sum.
 // Tables: exponential, weighted, logarithm, reciprocal.
 struct entropy {
     template <class code_T, typename CONFIG_T>
@@ -36,7 +36,7 @@ struct entropy {
         }
 
         const log_sum_t<CONFIG_T> parts = log_sum<CONFIG_T>(sum);
-        const ap_uint<2 * tables::fraction + 2 + types::growth> product = parts.reciprocal * weighted_sum;
+        const ap_int<2 * tables::fraction + 4 + types::growth> product = parts.reciprocal * weighted_sum;
         const score_t expected = product >> (tables::fraction + parts.exponent);
         return -(score_t(parts.nats) + expected);
     }

@@ -52,22 +52,22 @@ template <class code_T, typename CONFIG_T> unsigned table_index(const code_T &to
     return index < tables::length ? index : unsigned(tables::length - 1);
 }
 
-// Logarithm and reciprocal of a sum S of exponentials, S = 2^(F + e) (1 + m / M + ...): looked up at the M mantissas.
+// Logarithm and reciprocal of a sum S of exponentials, S = 2^(F + e) (1 + m / M + ...): looked up at the M mantissas as L
+// and R, and interpolated, for sums that differ by little to do so here. With r the rest of S / 2^e, from the middle of
+// its cell of the tables, in units of 2^-F:
 template <typename CONFIG_T> struct log_sum_t {
     typedef typename CONFIG_T::tables tables;
-    static const unsigned skipped = tables::fraction - tables::mantissa_bits; // low bits that the lookup leaves out
-    unsigned exponent;                                                        // e
-    typename exponential_types<CONFIG_T>::entry_t reciprocal;                 // of S / 2^(F + e), in units of 2^-F
-    ap_uint<tables::fraction + 5> nats; // ln(S / 2^F), at most ln 65536 < 16, in units of 2^-F
-    ap_int<skipped + 1> rest;           // of S / 2^e, from the middle of its cell of the tables, in units of 2^-F
+    unsigned exponent;                      // e
+    ap_int<tables::fraction + 2> reciprocal; // R - (R (R r) >> 2 F), of S / 2^(F + e), in units of 2^-F
+    ap_int<tables::fraction + 6> nats; // e ln 2 + L + (R r >> F), ln(S / 2^F), at most ln 65536 < 16, in units of 2^-F
 };
 
 template <typename CONFIG_T> log_sum_t<CONFIG_T> log_sum(const typename exponential_types<CONFIG_T>::sum_t &sum) {
     #pragma HLS INLINE
     typedef exponential_types<CONFIG_T> types;
     typedef typename CONFIG_T::tables tables;
-    static_assert(tables::mantissa_bits >= 1 && tables::mantissa_bits <= tables::fraction,
-                  "criteria: mantissa_bits must lie between 1 and fraction");
+    static_assert(tables::mantissa_bits >= 1 && tables::mantissa_bits < tables::fraction,
+                  "criteria: mantissa_bits must lie between 1 and fraction - 1");
     // the leading one of S stands at bit F + e; the largest logit alone sets bit F
     unsigned e = 0;
 ExponentLoop:
@@ -76,14 +76,16 @@ ExponentLoop:
         if (sum[tables::fraction + b])
             e = b;
     }
-    const unsigned skipped = log_sum_t<CONFIG_T>::skipped;
+    const unsigned skipped = tables::fraction - tables::mantissa_bits; // low bits that the lookup leaves out
     const typename types::sum_t normal = sum >> e;
     const ap_uint<tables::mantissa_bits> m = normal.range(tables::fraction - 1, skipped);
+    const typename types::entry_t reciprocal = tables::reciprocal(m);
+    const ap_int<skipped + 1> rest = (normal & typename types::sum_t((1u << skipped) - 1)) - ((1u << skipped) / 2);
+    const ap_int<2 * tables::fraction + 2> slope = reciprocal * rest;
     log_sum_t<CONFIG_T> parts;
     parts.exponent = e;
-    parts.reciprocal = tables::reciprocal(m);
-    parts.nats = e * tables::ln2 + tables::logarithm(m);
-    parts.rest = (normal & typename types::sum_t((1u << skipped) - 1)) - ((1u << skipped) / 2);
+    parts.reciprocal = reciprocal - ((reciprocal * slope) >> (2 * tables::fraction));
+    parts.nats = ap_int<tables::fraction + 6>(e * tables::ln2 + tables::logarithm(m)) + (slope >> tables::fraction);
     return parts;
 }
 

@@ -55,22 +55,41 @@ template <class CONFIG_T> int64_t reference_score(tag<hwc::max_softmax>, const i
     return -sum;
 }
 
+inline int64_t floor_shift(int64_t value, unsigned bits) {
+    const int64_t divisor = int64_t(1) << bits;
+    return value / divisor - (value % divisor < 0 ? 1 : 0);
+}
+
+// Of a sum of exponentials.
+struct log_reciprocal {
+    unsigned exponent;
+    int64_t reciprocal, logarithm;
+};
+
+template <class CONFIG_T> log_reciprocal reference_parts(int64_t sum) {
+    typedef typename CONFIG_T::tables tables;
+    const int64_t one = int64_t(1) << tables::fraction, cell = one >> tables::mantissa_bits;
+    unsigned e = 0;
+    while (sum >= one << (e + 1))
+        e += 1;
+    const int64_t m = ((sum >> e) - one) / cell;
+    const int64_t slope = tables::reciprocal(m) * ((sum >> e) % cell - cell / 2);
+    log_reciprocal parts;
+    parts.exponent = e;
+    parts.reciprocal = tables::reciprocal(m) - floor_shift(tables::reciprocal(m) * slope, 2 * tables::fraction);
+    parts.logarithm = e * int64_t(tables::ln2) + tables::logarithm(m) + floor_shift(slope, tables::fraction);
+    return parts;
+}
+
 template <class CONFIG_T> int64_t reference_score(tag<hwc::entropy>, const integers &logits, int64_t) {
     typedef typename CONFIG_T::tables tables;
-    const int64_t one = int64_t(1) << tables::fraction;
     int64_t sum = 0, weighted = 0;
     for (unsigned c = 0; c < logits.size(); c++) {
         sum += tables::exponential(reference_index<CONFIG_T>(logits, c));
         weighted += tables::weighted(reference_index<CONFIG_T>(logits, c));
     }
-    int64_t e = 0, power = 1; // power = 2^e, the largest with one * power <= sum
-    while (one * power * 2 <= sum) {
-        e += 1;
-        power *= 2;
-    }
-    const int64_t mantissas = int64_t(1) << tables::mantissa_bits;
-    const int64_t m = (sum / power - one) / (one / mantissas);
-    return -(e * int64_t(tables::ln2) + tables::logarithm(m) + tables::reciprocal(m) * weighted / (one * power));
+    const log_reciprocal parts = reference_parts<CONFIG_T>(sum);
+    return -(parts.logarithm + floor_shift(parts.reciprocal * weighted, tables::fraction + parts.exponent));
 }
 
 template <class CONFIG_T, class inner>
@@ -96,11 +115,6 @@ int64_t reference_score(tag<hwc::gate>, const integers &, int64_t, const pasts &
     return gate;
 }
 
-inline int64_t floor_shift(int64_t value, unsigned bits) {
-    const int64_t divisor = int64_t(1) << bits;
-    return value / divisor - (value % divisor < 0 ? 1 : 0);
-}
-
 template <class CONFIG_T>
 int64_t reference_score(tag<hwc::eenet>, const integers &logits, int64_t, const pasts &exits, int64_t) {
     typedef typename CONFIG_T::tables tables;
@@ -112,16 +126,9 @@ int64_t reference_score(tag<hwc::eenet>, const integers &logits, int64_t, const 
         sum += tables::exponential(index);
         dot += scoring::classes(c) * int64_t(tables::exponential(index)) + nats * tables::weighted(index);
     }
-    unsigned e = 0;
-    while (sum >= one << (e + 1))
-        e += 1;
-    const int64_t cell = one >> tables::mantissa_bits;
-    const int64_t m = ((sum >> e) - one) / cell;
-    const int64_t slope = tables::reciprocal(m) * ((sum >> e) % cell - cell / 2);
-    const int64_t reciprocal = tables::reciprocal(m) - floor_shift(tables::reciprocal(m) * slope, 2 * tables::fraction);
-    const int64_t logarithm = e * int64_t(tables::ln2) + tables::logarithm(m) + floor_shift(slope, tables::fraction);
-    const int64_t mean = floor_shift(dot * reciprocal, tables::fraction + e);
-    int64_t score = floor_shift(mean + nats * logarithm, scoring::drop);
+    const log_reciprocal parts = reference_parts<CONFIG_T>(sum);
+    const int64_t mean = floor_shift(dot * parts.reciprocal, tables::fraction + parts.exponent);
+    int64_t score = floor_shift(mean + nats * parts.logarithm, scoring::drop);
     long most = 0;
     for (unsigned k = 0; k < exits.size(); k++) {
         const int64_t label = exits[k].label;

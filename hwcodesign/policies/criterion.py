@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from hwcodesign.errors import PolicyError
 from hwcodesign.policies.scoring_function import ScoringFunction
-from hwcodesign.policies.tables import ExponentialTable, Integers, MantissaTable
+from hwcodesign.policies.tables import FRACTION_BITS, ExponentialTable, Integers, MantissaTable
 
 #: Threshold code that no score reaches; the reset value of the threshold registers.
 NEVER = 2**31 - 1
@@ -96,6 +96,7 @@ class Criterion:
         name: as users and policy files spell it.
         unit: what a threshold counts, for tables and axis labels.
         needs_exponential, needs_mantissa: which tables its score reads.
+        table_fraction: bits after the point of the tables' entries.
         shared_threshold: whether all exits share one threshold by definition.
         needs_gate: whether its score is made of the gate values of a network that has them.
         needs_activation: whether its score reads a logit that a class must reach.
@@ -107,6 +108,7 @@ class Criterion:
     unit: ClassVar[str]
     needs_exponential: ClassVar[bool] = False
     needs_mantissa: ClassVar[bool] = False
+    table_fraction: ClassVar[int] = FRACTION_BITS
     shared_threshold: ClassVar[bool] = False
     needs_gate: ClassVar[bool] = False
     needs_activation: ClassVar[bool] = False

@@ -1,7 +1,8 @@
 """Normalised entropy of the softmax (BranchyNet, Teerapittayanon et al. 2016).
 
 With S = sum_c e^(-u d_c), the entropy is H = ln S + (sum_c u d_c e^(-u d_c)) / S nats; a sample leaves
-when H / ln C is at most the threshold. The score is -H at the tables' fraction bits.
+when H / ln C is at most the threshold. The score is -H at the tables' fraction bits, with S' reciprocal and logarithm
+interpolated (`MantissaTable.interpolated`): without, sure samples would all look alike.
 """
 
 from __future__ import annotations
@@ -31,10 +32,8 @@ class Entropy(Criterion):
             raise TypeError("entropy reads a mantissa table and was given none")
         table = inputs.mantissa
         total, weighted = exponential_of(inputs).sums(inputs.logits)
-        exponent, mantissa = table.split(total)
-        logarithm = exponent * table.ln2 + np.asarray(table.logarithm, np.int64)[mantissa]
-        quotient = (np.asarray(table.reciprocal, np.int64)[mantissa] * weighted) >> (table.fraction + exponent)
-        return np.asarray(-(logarithm + quotient))
+        exponent, reciprocal, logarithm = table.interpolated(total)
+        return np.asarray(-(logarithm + (reciprocal * weighted >> (table.fraction + exponent))))
 
     def float_leaves(self, inputs: ScoreInputs, threshold: float) -> NDArray[np.bool_]:
         p = softmax(inputs)

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwcodesign.errors import PolicyError
+from hwcodesign.policies.allocation import quota_codes, tilted
 from hwcodesign.policies.criterion import ALWAYS, NEVER, Threshold
 from hwcodesign.policies.policy import ExitPolicy
 from hwcodesign.policies.statistics import ExitStatistics
@@ -28,6 +29,8 @@ SPENT = 0.99
 #: Curve points from which a request's constrained sweeps start.
 _STARTS = 6
 _MAX_SWEEPS = 20
+#: Weight of an exit that hardly any sample should leave at, beside 1 of the others.
+_FEW = 1e-3
 
 
 @dataclass(frozen=True)
@@ -176,10 +179,26 @@ def _fit_budget(
     starts = sorted(feasible, key=lambda point: -point.accuracy)
     if start is not None:
         starts.insert(0, evaluate(statistics, start))
-    if spend:  # nearest to the budget from below, and from above, where one threshold may bring the cost down to it
-        nearest = sorted(curve, key=lambda point: abs(point.cost - budget))
-        starts = nearest[:_STARTS] + starts
-    return _refine(statistics, starts, objective, 2 * _STARTS if spend else _STARTS)
+    if not spend:
+        return _refine(statistics, starts, objective, _STARTS)
+    # nearest to the budget from below, and from above, where one threshold may bring the cost down to it
+    nearest = sorted(curve, key=lambda point: abs(point.cost - budget))[:_STARTS]
+    spent = [evaluate(statistics, codes) for codes in _spending(statistics, budget)]
+    return _refine(statistics, [*spent, *nearest, *starts[:_STARTS]], objective, len(spent) + 2 * _STARTS)
+
+
+def _spending(statistics: ExitStatistics, budget: float) -> list[tuple[int, ...]]:
+    """Codes that cost about the budget, whatever accuracy says of it: a curve may end far below.
+
+    Exits share the samples evenly, or all leave at two of them, one cheaper and one dearer than the budget; shares are
+    tilted until they cost the budget.
+    """
+    exits, costs = len(statistics.costs), statistics.costs
+    mostly = [np.ones(exits)]
+    for k in range(exits - 1):
+        if costs[k] <= budget <= costs[k + 1]:
+            mostly.append(np.where((np.arange(exits) == k) | (np.arange(exits) == k + 1), 1.0, _FEW))
+    return [quota_codes(statistics, tilted(shares, costs, min(budget, float(costs.max())))) for shares in mostly]
 
 
 def _fit_accuracy(

@@ -30,6 +30,8 @@ class MaxSoftmax(Criterion):
     name = "max_softmax"
     unit = "probability"
     needs_exponential = True
+    # most samples are surer than 99.9 %: there two sums may differ by little, and nothing but the sum is computed
+    table_fraction = 20
 
     def score(self, inputs: ScoreInputs) -> Integers:
         return -exponential_of(inputs).exponential_sums(inputs.logits)

@@ -30,7 +30,7 @@ from hwcodesign.policies.per_exit import activations_of, scoring_of, temperature
 from hwcodesign.policies.scoring_function import LearnedWeights, ScoringFunction
 from hwcodesign.policies.tables import ExponentialTable, Integers, MantissaTable
 
-POLICY_VERSION = 1
+POLICY_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -158,13 +158,19 @@ class ExitPolicy:
         temperatures = temperatures_of(temperature, len(logits))
         if classes < 2:
             raise PolicyError(f"{classes} class is not a choice: a head must give two logits or more")
+        if known.needs_exponential and classes << known.table_fraction >= 1 << 31:
+            most = ((1 << 31) - 1) >> known.table_fraction
+            raise PolicyError(
+                f"criterion {criterion} sums the exponentials of {most} classes at most in 32 bits, and there are "
+                f"{classes}: margin takes any number"
+            )
         scoring = scoring_of(known, learned, classes, len(logits))
         activations = activations_of(known, activation, logits)
         exits = tuple(
             ExitDecision(
                 fmt,
                 own,
-                ExponentialTable.build(fmt.scale / own, fmt.max_code - fmt.min_code)
+                ExponentialTable.build(fmt.scale / own, fmt.max_code - fmt.min_code, fraction=known.table_fraction)
                 if known.needs_exponential
                 else None,
                 None,

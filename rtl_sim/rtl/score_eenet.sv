@@ -3,12 +3,10 @@
 // Score of EENet: how likely the answer is right, a linear function of the softmax y, of its largest probability and its
 // entropy, of the votes of the exits up to this one, and of the scores of those before it (arXiv 2301.07099).
 //
-// With S the sum of the exponentials exp(-x) and W that of x exp(-x), x the distance in nats from the largest logit,
-// S = 2**(Fraction + e) (1 + m / 2**MantissaBits + ...), logarithm L and reciprocal R looked up at m, and r what is left
-// of S / 2**e, from the middle of its cell of the tables:
-//   R'    = R - (R (R r) >>> 2 Fraction),  L' = L + (R r >>> Fraction): between the tables' entries
+// With S the sum of the exponentials exp(-x) and W that of x exp(-x), x the distance in nats from the largest logit, and
+// e, reciprocal R' and logarithm L' of S those of sum_log_reciprocal:
 //   dot   = sum of ClassWeights[c] exp(-x of class c) + TopWeight 2**Fraction + NatsWeight W
-//   own   = ((dot R' >>> Fraction + e) + NatsWeight (e ln 2 + L')) >>> Drop
+//   own   = ((dot R' >>> Fraction + e) + NatsWeight L') >>> Drop
 //   score = own + Votes[n - 1] + past_sum_i, n the exits that chose the class which most of them chose.
 // Whoever makes the weights sees to it that scores fit 32 bits.
 // Latency: `valid_o` rises Folds + clog2(PerCycle) + 13 enabled cycles after `start_i`,
@@ -86,16 +84,7 @@ module score_eenet #(
   localparam int unsigned ReciprocalWidth = Fraction + 2;  // signed
   localparam int unsigned ProductWidth = DotWidth + ReciprocalWidth;
   localparam int unsigned NatsWidth = Fraction + 6;  // signed, of the logarithm of S in nats, at most ln 65536 < 16
-  localparam int unsigned Skipped = Fraction - MantissaBits;  // low bits that the tables' index leaves out
-  localparam int unsigned SlopeWidth = ReciprocalWidth + Skipped + 1;
 
-  if (Fraction == 0 || SumWidth > 31) begin : gen_check_fraction
-    $error("score_eenet %m: the sum of Classes=%0d exponentials at Fraction=%0d must stay below 2**31",
-           Classes, Fraction);
-  end
-  if (MantissaBits < 1 || MantissaBits > Fraction) begin : gen_check_mantissa
-    $error("score_eenet %m: MantissaBits=%0d is not in 1 to Fraction=%0d", MantissaBits, Fraction);
-  end
   if (TopWeight < -(2 ** 17) || TopWeight >= 2 ** 17 || NatsWeight < -(2 ** 17) || NatsWeight >= 2 ** 17)
   begin : gen_check_weights
     $error("score_eenet %m: TopWeight=%0d or NatsWeight=%0d has more than 18 bits", TopWeight, NatsWeight);
@@ -169,97 +158,40 @@ module score_eenet #(
     .clk_i, .rst_ni, .en_i, .start_i, .lanes_i, .top_i, .valid_o(unused_summed), .sum_o(weighted)
   );
 
-  logic [Fraction-1:0] logarithm_rom [2**MantissaBits];
-  logic [Fraction:0] reciprocal_rom [2**MantissaBits];
-  initial $readmemh(LogarithmFile, logarithm_rom);
-  initial $readmemh(ReciprocalFile, reciprocal_rom);
-
-  // e: position above Fraction of the leading one, which the largest logit alone puts there
-  logic [ExponentBits-1:0] exponent;
-  always_comb begin
-    exponent = '0;
-    for (int unsigned b = 1; b <= Growth; b++) begin
-      if (total[Fraction+b]) begin
-        exponent = ExponentBits'(b);
-      end
-    end
-  end
-
-  // e ln 2
-  function automatic logic signed [NatsWidth-1:0] exponent_nats(input logic [ExponentBits-1:0] e);
-    exponent_nats = '0;
-    for (int unsigned b = 0; b < ExponentBits; b++) begin
-      if (e[b]) begin
-        exponent_nats += NatsWidth'(Ln2 << b);
-      end
-    end
-  endfunction
+  logic [ExponentBits-1:0] exponent_6, exponent_7_q;
+  logic signed [ReciprocalWidth-1:0] reciprocal_6;
+  logic signed [NatsWidth-1:0] nats_6, nats_7_q;
+  sum_log_reciprocal #(
+    .Classes(Classes), .LogarithmFile(LogarithmFile), .ReciprocalFile(ReciprocalFile), .MantissaBits(MantissaBits),
+    .Ln2(Ln2), .Fraction(Fraction)
+  ) i_parts (
+    .clk_i, .en_i, .total_i(total), .exponent_o(exponent_6), .reciprocal_o(reciprocal_6), .nats_o(nats_6)
+  );
 
   localparam logic signed [DotWidth-1:0] TopTerm = DotWidth'(64'(TopWeight) << Fraction);
 
-  // what is left of S / 2**e below the tables' index, from the middle of the cell
-  function automatic logic signed [Skipped:0] rest_of(input logic [SumWidth-1:0] normal);
-    rest_of = (Skipped + 1)'(normal & SumWidth'(2 ** Skipped - 1)) - (Skipped + 1)'(2 ** Skipped / 2);
-  endfunction
-
   logic [8:1] valid_q;
-  logic [ExponentBits-1:0] exponent_1_q, exponent_2_q, exponent_3_q, exponent_4_q, exponent_5_q, exponent_6_q,
-                           exponent_7_q;
-  logic [SumWidth-1:0] total_1_q;
   logic [WeightedWidth-1:0] weighted_1_q;
-  logic [MantissaBits-1:0] mantissa_2_q;
-  logic signed [Skipped:0] rest_2_q, rest_3_q, rest_4_q;
   logic signed [DotWidth-1:0] terms_2_q, dot_3_q, dot_4_q, dot_5_q, dot_6_q, quotient_8_q, nats_8_q;
-  logic [Fraction-1:0] logarithm_3_q, logarithm_4_q;
-  logic [Fraction:0] reciprocal_3_q, reciprocal_4_q;
-  logic signed [ReciprocalWidth-1:0] reciprocal_5_q, reciprocal_6_q;
-  logic signed [SlopeWidth-1:0] slope_5_q;
-  logic signed [NatsWidth-1:0] nats_3_q, nats_4_q, nats_5_q, nats_6_q, nats_7_q;
   logic signed [ProductWidth-1:0] product_7_q;
   logic signed [31:0] own_q;
 
   always_ff @(posedge clk_i) begin
     if (en_i) begin
-      exponent_1_q   <= exponent;
-      total_1_q      <= total;
       weighted_1_q   <= weighted;
 
-      exponent_2_q   <= exponent_1_q;
-      mantissa_2_q   <= MantissaBits'(total_1_q >> exponent_1_q >> (Fraction - MantissaBits));
-      rest_2_q       <= rest_of(total_1_q >> exponent_1_q);
       terms_2_q      <= DotWidth'(NatsWeight) * DotWidth'(weighted_1_q) + TopTerm;
 
-      // a block RAM's output, and the register that it is slow without
-      exponent_3_q   <= exponent_2_q;
-      nats_3_q       <= exponent_nats(exponent_2_q);
-      logarithm_3_q  <= logarithm_rom[mantissa_2_q];
-      reciprocal_3_q <= reciprocal_rom[mantissa_2_q];
-      rest_3_q       <= rest_2_q;
       dot_3_q        <= signed'(dot) + terms_2_q;
 
-      exponent_4_q   <= exponent_3_q;
-      nats_4_q       <= nats_3_q;
-      logarithm_4_q  <= logarithm_3_q;
-      reciprocal_4_q <= reciprocal_3_q;
-      rest_4_q       <= rest_3_q;
+      // waits for the reciprocal
       dot_4_q        <= dot_3_q;
-
-      exponent_5_q   <= exponent_4_q;
-      nats_5_q       <= nats_4_q + signed'(NatsWidth'(logarithm_4_q));
-      reciprocal_5_q <= signed'({1'b0, reciprocal_4_q});
-      slope_5_q      <= SlopeWidth'(signed'({1'b0, reciprocal_4_q})) * SlopeWidth'(rest_4_q);
       dot_5_q        <= dot_4_q;
-
-      // the first terms of the series around the middle of the cell
-      exponent_6_q   <= exponent_5_q;
-      nats_6_q       <= nats_5_q + NatsWidth'(slope_5_q >>> Fraction);
-      reciprocal_6_q <= reciprocal_5_q - ReciprocalWidth'(
-          (ProductWidth'(reciprocal_5_q) * ProductWidth'(slope_5_q)) >>> 2 * Fraction);
       dot_6_q        <= dot_5_q;
 
-      exponent_7_q   <= exponent_6_q;
-      nats_7_q       <= nats_6_q;
-      product_7_q    <= ProductWidth'(dot_6_q) * ProductWidth'(reciprocal_6_q);
+      exponent_7_q   <= exponent_6;
+      nats_7_q       <= nats_6;
+      product_7_q    <= ProductWidth'(dot_6_q) * ProductWidth'(reciprocal_6);
 
       quotient_8_q   <= DotWidth'(product_7_q >>> Fraction >>> exponent_7_q);
       nats_8_q       <= DotWidth'(NatsWeight) * DotWidth'(nats_7_q);

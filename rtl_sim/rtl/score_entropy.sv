@@ -3,8 +3,8 @@
 // Score: the softmax's entropy, negated, in nats and units of 2**-Fraction: -(ln S + W / S), S the sum of the
 // exponentials exp(-x) and W that of x exp(-x), x the distance in nats from the largest logit.
 //
-// S = 2**(Fraction + e) (1 + m / 2**MantissaBits + ...): logarithm and reciprocal are looked up at m.
-// Latency: `valid_o` rises Folds + clog2(PerCycle) + 11 enabled cycles after `start_i`,
+// Logarithm and reciprocal of S are those of sum_log_reciprocal.
+// Latency: `valid_o` rises Folds + clog2(PerCycle) + 13 enabled cycles after `start_i`,
 // Folds = ceil(Classes / PerCycle).
 module score_entropy #(
   // Classes of a sample
@@ -58,14 +58,6 @@ module score_entropy #(
   localparam int unsigned WeightedWidth = $clog2(64'(Classes - 1) * LargestWeight + 1);
   localparam int unsigned ProductWidth = Fraction + 1 + WeightedWidth;
 
-  if (Fraction == 0 || SumWidth > 31) begin : gen_check_fraction
-    $error("score_entropy %m: the sum of Classes=%0d exponentials at Fraction=%0d must stay below 2**31",
-           Classes, Fraction);
-  end
-  if (MantissaBits < 1 || MantissaBits > Fraction) begin : gen_check_mantissa
-    $error("score_entropy %m: MantissaBits=%0d is not in 1 to Fraction=%0d", MantissaBits, Fraction);
-  end
-
   logic summed, unused_summed;
   logic [SumWidth-1:0] total;
   logic [WeightedWidth-1:0] weighted;
@@ -82,81 +74,40 @@ module score_entropy #(
     .clk_i, .rst_ni, .en_i, .start_i, .lanes_i, .top_i, .valid_o(unused_summed), .sum_o(weighted)
   );
 
-  logic [Fraction-1:0] logarithm_rom [2**MantissaBits];
-  logic [Fraction:0] reciprocal_rom [2**MantissaBits];
-  initial $readmemh(LogarithmFile, logarithm_rom);
-  initial $readmemh(ReciprocalFile, reciprocal_rom);
+  logic [ExponentBits-1:0] exponent_6, exponent_7_q;
+  logic signed [Fraction+1:0] reciprocal_6;
+  logic signed [Fraction+5:0] nats_6;
+  sum_log_reciprocal #(
+    .Classes(Classes), .LogarithmFile(LogarithmFile), .ReciprocalFile(ReciprocalFile), .MantissaBits(MantissaBits),
+    .Ln2(Ln2), .Fraction(Fraction)
+  ) i_parts (
+    .clk_i, .en_i, .total_i(total), .exponent_o(exponent_6), .reciprocal_o(reciprocal_6), .nats_o(nats_6)
+  );
 
-  // e: position above Fraction of the leading one, which the largest logit alone puts there
-  logic [ExponentBits-1:0] exponent;
-  always_comb begin
-    exponent = '0;
-    for (int unsigned b = 1; b <= Growth; b++) begin
-      if (total[Fraction+b]) begin
-        exponent = ExponentBits'(b);
-      end
-    end
-  end
-
-  // e ln 2
-  function automatic logic [31:0] exponent_nats(input logic [ExponentBits-1:0] e);
-    exponent_nats = '0;
-    for (int unsigned b = 0; b < ExponentBits; b++) begin
-      if (e[b]) begin
-        exponent_nats += 32'(Ln2 << b);
-      end
-    end
-  endfunction
-
-  logic [6:1] valid_q;
-  logic [ExponentBits-1:0] exponent_1_q, exponent_2_q, exponent_3_q, exponent_4_q, exponent_5_q;
-  logic [SumWidth-1:0] total_1_q;
-  logic [WeightedWidth-1:0] weighted_1_q, weighted_2_q, weighted_3_q, weighted_4_q;
-  logic [MantissaBits-1:0] mantissa_2_q;
-  logic [Fraction-1:0] logarithm_3_q, logarithm_4_q;
-  logic [Fraction:0] reciprocal_3_q, reciprocal_4_q;
-  logic [31:0] nats_3_q, nats_4_q;
-  logic [ProductWidth-1:0] product_5_q;
-  logic [31:0] minus_5_q, minus_6_q, expected_6_q;
+  logic [8:1] valid_q;
+  logic [6:1][WeightedWidth-1:0] weighted_q;  // waits for the reciprocal
+  logic [ProductWidth-1:0] product_7_q;
+  logic signed [31:0] minus_7_q, minus_8_q, expected_8_q;
 
   always_ff @(posedge clk_i) begin
     if (en_i) begin
-      exponent_1_q   <= exponent;
-      total_1_q      <= total;
-      weighted_1_q   <= weighted;
+      weighted_q     <= {weighted_q[5:1], weighted};
 
-      exponent_2_q   <= exponent_1_q;
-      mantissa_2_q   <= MantissaBits'(total_1_q >> exponent_1_q >> (Fraction - MantissaBits));
-      weighted_2_q   <= weighted_1_q;
+      exponent_7_q   <= exponent_6;
+      minus_7_q      <= -32'(nats_6);
+      product_7_q    <= ProductWidth'(unsigned'(reciprocal_6)) * ProductWidth'(weighted_q[6]);
 
-      // a block RAM's output, and the register that it is slow without
-      exponent_3_q   <= exponent_2_q;
-      nats_3_q       <= exponent_nats(exponent_2_q);
-      logarithm_3_q  <= logarithm_rom[mantissa_2_q];
-      reciprocal_3_q <= reciprocal_rom[mantissa_2_q];
-      weighted_3_q   <= weighted_2_q;
+      minus_8_q      <= minus_7_q;
+      expected_8_q   <= 32'(product_7_q >> Fraction >> exponent_7_q);
 
-      exponent_4_q   <= exponent_3_q;
-      nats_4_q       <= nats_3_q;
-      logarithm_4_q  <= logarithm_3_q;
-      reciprocal_4_q <= reciprocal_3_q;
-      weighted_4_q   <= weighted_3_q;
-
-      exponent_5_q   <= exponent_4_q;
-      minus_5_q      <= -nats_4_q - 32'(logarithm_4_q);
-      product_5_q    <= ProductWidth'(reciprocal_4_q) * ProductWidth'(weighted_4_q);
-
-      minus_6_q      <= minus_5_q;
-      expected_6_q   <= 32'(product_5_q >> Fraction >> exponent_5_q);
-
-      score_o        <= minus_6_q - expected_6_q;
+      score_o        <= minus_8_q - expected_8_q;
     end
     if (!rst_ni) begin
       valid_q <= '0;
       valid_o <= 1'b0;
     end else if (en_i) begin
-      valid_q <= {valid_q[5:1], summed};
-      valid_o <= valid_q[6];
+      valid_q <= {valid_q[7:1], summed};
+      valid_o <= valid_q[8];
     end
   end
 

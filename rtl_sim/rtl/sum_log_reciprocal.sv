@@ -1,0 +1,131 @@
+`default_nettype none
+
+// Logarithm and reciprocal of a sum S of exponentials, S = 2**(Fraction + e) (1 + m / 2**MantissaBits + ...): looked up
+// at m, and interpolated to what is left of S / 2**e, so that sums that differ by little do so here. With r that rest,
+// from the middle of its cell of the tables:
+//   reciprocal_o = R - (R (R r) >>> 2 Fraction)             of S / 2**(Fraction + e), in units of 2**-Fraction
+//   nats_o       = e ln 2 + L + (R r >>> Fraction)          ln(S / 2**Fraction), in units of 2**-Fraction
+// Outputs belong to the sum of 6 enabled cycles before.
+module sum_log_reciprocal #(
+  // Classes that were summed
+  parameter int unsigned Classes = 10,
+  // Hex images of the tables round(2**Fraction ln(1 + x)) and round(2**Fraction / (1 + x)), x = (m + 1/2) /
+  // 2**MantissaBits
+  parameter string LogarithmFile = "",
+  parameter string ReciprocalFile = "",
+  parameter int unsigned MantissaBits = 10,
+  // round(2**Fraction ln 2)
+  parameter int unsigned Ln2 = 45426,
+  // Bits after the point of all tables' entries
+  parameter int unsigned Fraction = 16,
+  // Of the ports: largest e, bits of e and of the sum; they follow from the others
+  localparam int unsigned Growth = $clog2(Classes + 1) - 1,
+  localparam int unsigned ExponentBits = $clog2(Growth + 1),
+  localparam int unsigned SumWidth = Fraction + 1 + Growth
+) (
+  input  wire logic                           clk_i,
+  // Clock enable of the whole pipeline
+  input  wire logic                           en_i,
+
+  // At least 2**Fraction, which the largest logit alone puts there
+  input  wire logic [SumWidth-1:0]            total_i,
+
+  output      logic [ExponentBits-1:0]        exponent_o,
+  output      logic signed [Fraction+1:0]     reciprocal_o,
+  // At most ln 65536 < 16
+  output      logic signed [Fraction+5:0]     nats_o
+);
+
+  localparam int unsigned NatsWidth = Fraction + 6;
+  localparam int unsigned ReciprocalWidth = Fraction + 2;
+  localparam int unsigned Skipped = Fraction - MantissaBits;  // low bits that the tables' index leaves out
+  localparam int unsigned SlopeWidth = ReciprocalWidth + Skipped + 1;
+  localparam int unsigned CurveWidth = ReciprocalWidth + SlopeWidth;
+
+  if (Fraction == 0 || SumWidth > 31) begin : gen_check_fraction
+    $error("sum_log_reciprocal %m: the sum of Classes=%0d exponentials at Fraction=%0d must stay below 2**31",
+           Classes, Fraction);
+  end
+  if (MantissaBits < 1 || MantissaBits >= Fraction) begin : gen_check_mantissa
+    $error("sum_log_reciprocal %m: MantissaBits=%0d is not in 1 to %0d", MantissaBits, Fraction - 1);
+  end
+
+  logic [Fraction-1:0] logarithm_rom [2**MantissaBits];
+  logic [Fraction:0] reciprocal_rom [2**MantissaBits];
+  initial $readmemh(LogarithmFile, logarithm_rom);
+  initial $readmemh(ReciprocalFile, reciprocal_rom);
+
+  // e: position above Fraction of the leading one
+  logic [ExponentBits-1:0] exponent;
+  always_comb begin
+    exponent = '0;
+    for (int unsigned b = 1; b <= Growth; b++) begin
+      if (total_i[Fraction+b]) begin
+        exponent = ExponentBits'(b);
+      end
+    end
+  end
+
+  // e ln 2
+  function automatic logic signed [NatsWidth-1:0] exponent_nats(input logic [ExponentBits-1:0] e);
+    exponent_nats = '0;
+    for (int unsigned b = 0; b < ExponentBits; b++) begin
+      if (e[b]) begin
+        exponent_nats += NatsWidth'(Ln2 << b);
+      end
+    end
+  endfunction
+
+  // what is left of S / 2**e below the tables' index, from the middle of the cell
+  function automatic logic signed [Skipped:0] rest_of(input logic [SumWidth-1:0] normal);
+    rest_of = (Skipped + 1)'(normal & SumWidth'(2 ** Skipped - 1)) - (Skipped + 1)'(2 ** Skipped / 2);
+  endfunction
+
+  logic [ExponentBits-1:0] exponent_1_q, exponent_2_q, exponent_3_q, exponent_4_q, exponent_5_q;
+  logic [SumWidth-1:0] total_1_q;
+  logic [MantissaBits-1:0] mantissa_2_q;
+  logic signed [Skipped:0] rest_2_q, rest_3_q, rest_4_q;
+  logic [Fraction-1:0] logarithm_3_q, logarithm_4_q;
+  logic [Fraction:0] reciprocal_3_q, reciprocal_4_q;
+  logic signed [ReciprocalWidth-1:0] reciprocal_5_q;
+  logic signed [SlopeWidth-1:0] slope_5_q;
+  logic signed [NatsWidth-1:0] nats_3_q, nats_4_q, nats_5_q;
+
+  always_ff @(posedge clk_i) begin
+    if (en_i) begin
+      exponent_1_q   <= exponent;
+      total_1_q      <= total_i;
+
+      exponent_2_q   <= exponent_1_q;
+      mantissa_2_q   <= MantissaBits'(total_1_q >> exponent_1_q >> Skipped);
+      rest_2_q       <= rest_of(total_1_q >> exponent_1_q);
+
+      // a block RAM's output, and the register that it is slow without
+      exponent_3_q   <= exponent_2_q;
+      nats_3_q       <= exponent_nats(exponent_2_q);
+      logarithm_3_q  <= logarithm_rom[mantissa_2_q];
+      reciprocal_3_q <= reciprocal_rom[mantissa_2_q];
+      rest_3_q       <= rest_2_q;
+
+      exponent_4_q   <= exponent_3_q;
+      nats_4_q       <= nats_3_q;
+      logarithm_4_q  <= logarithm_3_q;
+      reciprocal_4_q <= reciprocal_3_q;
+      rest_4_q       <= rest_3_q;
+
+      exponent_5_q   <= exponent_4_q;
+      nats_5_q       <= nats_4_q + signed'(NatsWidth'(logarithm_4_q));
+      reciprocal_5_q <= signed'({1'b0, reciprocal_4_q});
+      slope_5_q      <= SlopeWidth'(signed'({1'b0, reciprocal_4_q})) * SlopeWidth'(rest_4_q);
+
+      // the first terms of the series around the middle of the cell
+      exponent_o     <= exponent_5_q;
+      nats_o         <= nats_5_q + NatsWidth'(slope_5_q >>> Fraction);
+      reciprocal_o   <= reciprocal_5_q - ReciprocalWidth'(
+          (CurveWidth'(reciprocal_5_q) * CurveWidth'(slope_5_q)) >>> 2 * Fraction);
+    end
+  end
+
+endmodule
+
+`default_nettype wire
