@@ -28,6 +28,7 @@ from hwcodesign.policies.criterion import (
 )
 from hwcodesign.policies.scoring_function import LearnedWeights, ScoringFunction, quantise
 from hwcodesign.policies.tables import FRACTION_BITS, ExponentialTable, Integers, MantissaTable
+from hwcodesign.policies.threshold_path import ThresholdPath
 
 POLICY_VERSION = 1
 
@@ -106,6 +107,8 @@ class ExitPolicy:
         classes: number of logits at every exit.
         exits: first exit first.
         mantissa: logarithm and reciprocal tables where the criterion needs them.
+        fitted_on: where the thresholds came from.
+        path: thresholds from the cheapest to the dearest, for what moves them while it runs; None: none were fitted.
     """
 
     criterion_name: str
@@ -113,6 +116,7 @@ class ExitPolicy:
     exits: tuple[ExitDecision, ...]
     mantissa: MantissaTable | None = None
     fitted_on: FittedOn = field(default_factory=lambda: FittedOn("given"))
+    path: ThresholdPath | None = None
 
     @classmethod
     def build(
@@ -203,13 +207,16 @@ class ExitPolicy:
         )
         return dataclasses.replace(self, exits=exits)
 
-    def with_codes(self, codes: Sequence[int]) -> ExitPolicy:
-        """The same policy at other integer thresholds, one per exit but the last."""
-        values = [
+    def thresholds_of(self, codes: Sequence[int]) -> tuple[Threshold, ...]:
+        """Integer thresholds, one per exit but the last, in the criterion's unit."""
+        return tuple(
             None if code == NEVER else self.criterion.threshold_value(code, self._inputs(k))
             for k, code in enumerate(codes)
-        ]
-        return self.with_thresholds(values)
+        )
+
+    def with_codes(self, codes: Sequence[int]) -> ExitPolicy:
+        """The same policy at other integer thresholds, one per exit but the last."""
+        return self.with_thresholds(self.thresholds_of(codes))
 
     def with_class_codes(self, codes: Sequence[Sequence[int]]) -> ExitPolicy:
         """The same policy at integer thresholds for each predicted class, C for each exit but the last.
@@ -224,7 +231,7 @@ class ExitPolicy:
             dataclasses.replace(exit_, class_offsets=own)
             for exit_, own in zip(policy.exits, (*offsets, None), strict=True)
         )
-        return dataclasses.replace(policy, exits=exits)
+        return dataclasses.replace(policy, exits=exits, path=None)  # which is one of other scores
 
     def class_codes(self, exit_index: int) -> tuple[int, ...]:
         """Threshold code of each predicted class at one exit."""
@@ -324,6 +331,7 @@ class ExitPolicy:
             ],
             "mantissa": self.mantissa.to_json() if self.mantissa else None,
             "fitted_on": self.fitted_on.to_json(),
+            **({"path": self.path.to_json()} if self.path else {}),
         }
 
     @classmethod
@@ -355,7 +363,8 @@ class ExitPolicy:
                 for item, temperature in zip(data["exits"], temperatures, strict=True)
             )
             mantissa = MantissaTable.from_json(data["mantissa"]) if data["mantissa"] else None
-            return cls(data["criterion"], data["classes"], exits, mantissa, FittedOn.from_json(data["fitted_on"]))
+            path = ThresholdPath.from_json(data["path"]) if "path" in data else None
+            return cls(data["criterion"], data["classes"], exits, mantissa, FittedOn.from_json(data["fitted_on"]), path)
         except (KeyError, TypeError) as error:
             raise PolicyError(f"the policy file is incomplete ({error!r}): fit the policy again") from None
 
