@@ -35,14 +35,14 @@ def threshold_path(
         statistics: the fitting split.
         curve: the criterion's curve on these samples, where it is known.
     """
-    known = cost_curve(policy, statistics) if curve is None else curve
     early = len(statistics.costs) - 1
-    found = {point.codes for point in known} | {policy.threshold_codes[:-1], (NEVER,) * early}
     if policy.criterion.shared_threshold:
-        found = {codes for codes in found if len(set(codes)) == 1}
-        codes = _chain(statistics, sorted(found))
+        most = int(statistics.scores[:-1].max())
+        codes = [(code,) * early for code in (*range(1, most + 1), NEVER)]
     else:
-        codes = _refined(statistics, _chain(statistics, sorted(found | {(ALWAYS,) * early})))
+        known = cost_curve(policy, statistics) if curve is None else curve
+        found = {point.codes for point in known} | {policy.threshold_codes[:-1]}
+        codes = _refined(statistics, _chain(statistics, sorted(found | {(ALWAYS,) * early, (NEVER,) * early})))
     points: list[PathPoint] = []
     for point in (_point(statistics, c) for c in codes):
         if not points or points[-1].leaving != point.leaving:

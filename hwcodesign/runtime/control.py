@@ -115,7 +115,7 @@ class PathControl:
         return ControlUpdate(
             self._samples,
             tuple(window.tolist()),
-            float(window @ self._at_exit / window.sum()),
+            self._average(window),
             before,
             self.point,
             -int(np.sign(error)) if stuck else 0,
@@ -129,17 +129,20 @@ class PathControl:
         return max(self.settings.tolerance * self.target, self._z * float(np.sqrt(variance / leaving.sum())))
 
     def _error(self) -> float:
-        """How far the target is above the average cost, or below it, beyond what may be chance.
+        """Target less average cost; 0 where that may be chance.
 
-        Of the latest window, so that a step is answered at once; else of all windows since the last move, whose chance
-        is less, so that a small lasting deviation is found.
+        Of the latest window, so that a step is answered at once, and then only what chance does not explain, so that a
+        freak window moves little; else of all windows since the last move, so that what is small and lasts is found.
         """
-        for leaving in (self._since[-1], np.sum(self._since, axis=0)):
-            error = self.target - float(leaving @ self._at_exit / leaving.sum())
-            beyond = abs(error) - self.deadband(leaving)
-            if beyond > 0:
-                return float(np.copysign(beyond, error))
-        return 0.0
+        latest, since = self._since[-1], np.sum(self._since, axis=0)
+        error, noise = self.target - self._average(latest), self.deadband(latest)
+        if abs(error) > noise:
+            return float(np.copysign(abs(error) - noise, error))
+        error = self.target - self._average(since)
+        return error if abs(error) > self.deadband(since) else 0.0
+
+    def _average(self, leaving: NDArray[np.int64]) -> float:
+        return float(leaving @ self._at_exit / leaving.sum())
 
     def _move(self, error: float) -> None:
         direction = 1 if error > 0 else -1

@@ -45,10 +45,10 @@ class Alarm:
     def __str__(self) -> str:
         low, high = (bound / self.samples for bound in self.bounds)
         return (
-            f"{self.count} of {self.samples} samples left at exit {self.exit} ({self.count / self.samples:.1%}), where "
-            f"{self.fitted / self.fitted_samples:.1%} of the {self.fitted_samples} did that the thresholds were fitted "
-            f"on: {low:.1%} to {high:.1%} would be chance at {self.confidence:.2%} confidence. These samples are not of "
-            "that kind: accuracy and cost are not those that were fitted"
+            f"{self.count} of {self.samples} samples left at exit {self.exit} ({self.count / self.samples:.1%}). "
+            f"Of the {self.fitted_samples} that thresholds were fitted on {self.fitted / self.fitted_samples:.1%} did, "
+            f"and {low:.1%} to {high:.1%} would be chance at {100 * self.confidence:g}% confidence. These samples are "
+            "of another kind: do not rely on the fitted accuracy and cost"
         )
 
 
@@ -56,7 +56,8 @@ class ExitMonitor:
     """Holds the exit counters of an accelerator to the fitting split; warns once an episode, with figures.
 
     A window that ends inside the bounds ends an episode. Thresholds may be any point of the policy's path, or the
-    policy's own; when they change, a window is begun anew.
+    policy's own; when they change, a window is begun anew. Where all leave at one exit whatever they are, as at a
+    path's ends, there is nothing to be seen.
 
     Args:
         accelerator: watched from now on.
@@ -120,7 +121,7 @@ class ExitMonitor:
             return None
         counted, self._counted = self._counted, np.zeros_like(self._counted)
         self.windows += 1
-        alarm = tested(counted.tolist(), fitted, self._confidence)
+        alarm = out_of_bounds(counted.tolist(), fitted, self._confidence)
         if alarm is not None:
             self.alarms.append(alarm)
             if not self._alarming:
@@ -156,7 +157,7 @@ def _fitted_counts(policy: ExitPolicy) -> dict[_Counts, _Counts]:
     return found
 
 
-def tested(counted: Sequence[int], fitted: Sequence[int], confidence: float) -> Alarm | None:
+def out_of_bounds(counted: Sequence[int], fitted: Sequence[int], confidence: float) -> Alarm | None:
     """Whether two samples, counted by exit, may be of one kind; the exit that speaks most against it."""
     samples, others = sum(counted), sum(fitted)
     rate = (1 - confidence) / (2 * len(counted))
