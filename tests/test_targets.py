@@ -39,8 +39,8 @@ def test_the_exit_for_a_target(least_accuracy: float | None, most_cost: float | 
         (None, 99, "99 cycles (the cheapest is exit 0: 90.00% at 100 cycles)"),
         (
             0.95, 200,
-            "accuracy 95.00% (the cheapest that is so accurate is exit 1: 97.00% at 300 cycles) and 200 cycles (the most "
-            "accurate that is so cheap is exit 0: 90.00% at 100 cycles)",
+            "accuracy 95.00% (the cheapest that is so accurate is exit 1: 97.00% at 300 cycles) and 200 cycles (the "
+            "most accurate that is so cheap is exit 0: 90.00% at 100 cycles)",
         ),
     ],
 )  # fmt: skip

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwcodesign.errors import PolicyError, SettingsError
-from hwcodesign.policies import ExitPolicy
+from hwcodesign.policies import ExitPolicy, ThresholdPath
 from hwcodesign.runtime.progressive import ProgressiveAccelerator
 
 _Counts = tuple[int, ...]
@@ -61,6 +61,7 @@ class ExitMonitor:
 
     Args:
         accelerator: watched from now on.
+        path: of thresholds; by default the one that was fitted with the policy.
         window: samples of one test.
         confidence: 1 less the false-alarm rate of a window.
 
@@ -69,7 +70,14 @@ class ExitMonitor:
         SettingsError: naming the setting out of range.
     """
 
-    def __init__(self, accelerator: ProgressiveAccelerator, *, window: int = 250, confidence: float = 0.999) -> None:
+    def __init__(
+        self,
+        accelerator: ProgressiveAccelerator,
+        *,
+        path: ThresholdPath | None = None,
+        window: int = 250,
+        confidence: float = 0.999,
+    ) -> None:
         if window < 1:
             raise SettingsError(f"window={window} is not a positive number of samples")
         if not 0.5 < confidence < 1:
@@ -77,7 +85,7 @@ class ExitMonitor:
         self.alarms: list[Alarm] = []
         self.windows = 0
         self._window, self._confidence, self._accelerator = window, confidence, accelerator
-        self._fitted = _fitted_counts(accelerator.policy)
+        self._fitted = _fitted_counts(accelerator.policy, path or accelerator.policy.path)
         self._codes = accelerator.threshold_codes
         self._counted = np.zeros(accelerator.accelerator.exits, np.int64)
         self._seen, self._alarming = accelerator.counters, False
@@ -142,14 +150,14 @@ class ExitMonitor:
         return self._fitted[codes]
 
 
-def _fitted_counts(policy: ExitPolicy) -> dict[_Counts, _Counts]:
+def _fitted_counts(policy: ExitPolicy, path: ThresholdPath | None) -> dict[_Counts, _Counts]:
     """Samples of the fitting split that left at each exit, by threshold codes."""
-    path, fitted = policy.path, policy.fitted_on
+    fitted, own = policy.fitted_on, policy.path
     found = {point.codes: point.leaving for point in path.points} if path else {}
-    samples = path.samples if path else fitted.samples
+    samples = own.samples if own else fitted.samples  # a learned criterion's thresholds are fitted on half of them
     if fitted.exit_share and samples:
-        own = policy.threshold_codes[:-1]
-        found.setdefault(own, tuple(round(share * samples) for share in fitted.exit_share))
+        shares = tuple(round(share * samples) for share in fitted.exit_share)
+        found.setdefault(policy.threshold_codes[:-1], shares)
     if not found:
         raise PolicyError(
             f"the policy's thresholds were {fitted.method!r}, not fitted to data: there are no shares to hold others to"
