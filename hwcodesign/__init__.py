@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from hwcodesign.network import MultiExitNetwork
     from hwcodesign.policies import ExitPolicy
     from hwcodesign.recipes import CompileSettings, PolicySettings, Recipe, load_recipe
+    from hwcodesign.runtime.control import ControlSettings
     from hwcodesign.runtime.modes import Mode
+    from hwcodesign.runtime.monitor import ExitMonitor
     from hwcodesign.runtime.progressive import ProgressiveAccelerator
+    from hwcodesign.runtime.stream_controller import StreamController
     from hwcodesign.runtime.transport import TransferSettings
     from hwcodesign.training import TrainingSettings, train
 
@@ -30,13 +33,16 @@ __version__ = "0.1.0"
 #: Where each public name lives, and the extra that it needs ("" for NumPy alone).
 _NAMES = {
     "CompileSettings": ("hwcodesign.recipes", "design"),
+    "ControlSettings": ("hwcodesign.runtime.control", ""),
     "Design": ("hwcodesign.design", ""),
     "ExitCosts": ("hwcodesign.costs", ""),
+    "ExitMonitor": ("hwcodesign.runtime.monitor", ""),
     "ExitPolicy": ("hwcodesign.policies", ""),
     "FixedPoint": ("hwcodesign.fixedpoint", ""),
     "LayerSettings": ("hwcodesign.backends.conversion", "design"),
     "Mode": ("hwcodesign.runtime.modes", ""),
     "ProgressiveAccelerator": ("hwcodesign.runtime.progressive", ""),
+    "StreamController": ("hwcodesign.runtime.stream_controller", ""),
     "TransferSettings": ("hwcodesign.runtime.transport", ""),
     "MultiExitNetwork": ("hwcodesign.network", "design"),
     "PolicySettings": ("hwcodesign.recipes", "design"),
@@ -51,8 +57,10 @@ _NAMES = {
 
 __all__ = [
     "CompileSettings",
+    "ControlSettings",
     "Design",
     "ExitCosts",
+    "ExitMonitor",
     "ExitPolicy",
     "FixedPoint",
     "HwcodesignError",
@@ -63,6 +71,7 @@ __all__ = [
     "PolicySettings",
     "ProgressiveAccelerator",
     "Recipe",
+    "StreamController",
     "TrainingSettings",
     "TransferSettings",
     "__version__",

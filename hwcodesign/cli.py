@@ -239,8 +239,41 @@ def _write_waves(design: Design, images: Any, waves: Path, job: Run) -> None:
 
 
 @app.command()
-def report(recipe: RecipeName, out: Out = None, data: Data = None, json: Json = False) -> None:
-    """Show the report of a former run."""
+def attack(
+    recipe: RecipeName,
+    out: Out = None,
+    data: Data = None,
+    epsilon: Annotated[float, typer.Option(help="largest change of any value of an image, in its own unit")] = 0.125,
+    steps: Annotated[int, typer.Option(help="of gradient descent")] = 30,
+    samples: Annotated[int, typer.Option(help="test images that are attacked")] = 400,
+    seed: Annotated[int, typer.Option(help="of the attack's start, and of the noise it is compared with")] = 1,
+    json: Json = False,
+) -> None:
+    """Slow a compiled design down: images that stay to the last exit (DeepSloth), and what they cost."""
+    from hwcodesign import pipeline
+    from hwcodesign.robustness.deepsloth import AttackSettings
+    from hwcodesign.robustness.slowdown import slowdown, table
+
+    settings = AttackSettings(epsilon, steps, seed)
+    job = _run(recipe, out, data, quiet=json)
+    design, network = _design(job), pipeline.read_network(job)
+    with job.step("attack", f"attacking {samples} test images of {job.recipe.name}"):
+        found = slowdown(network, design, job.recipe.data(), settings, samples)
+    _print(found, json, table(found))
+
+
+@app.command()
+def report(
+    recipe: RecipeName,
+    out: Out = None,
+    data: Data = None,
+    least_accuracy: Annotated[
+        float | None, typer.Option(help="show the exit to use alone for this accuracy, a fraction")
+    ] = None,
+    most_cycles: Annotated[float | None, typer.Option(help="show the exit to use alone within this latency")] = None,
+    json: Json = False,
+) -> None:
+    """Show the report of a former run, or which exit it says to use alone."""
     from hwcodesign.errors import DesignError
     from hwcodesign.pipeline import REPORT
     from hwcodesign.report.drawing import written_files
@@ -251,7 +284,9 @@ def report(recipe: RecipeName, out: Out = None, data: Data = None, json: Json = 
     if not path.exists():
         raise DesignError(f"{path} is not there: run hwcodesign run {recipe} first")
     content = _read_report(path)
-    if json:
+    if least_accuracy is not None or most_cycles is not None:
+        _print_exit(content, least_accuracy, most_cycles, json)
+    elif json:
         _print(content, True, "")
     else:
         print_report(content, Console(), written_files(job.folder))
@@ -312,6 +347,22 @@ def deploy(
     }
     text = f"{bundle.archive or bundle.folder} runs {where}; its README.md says how"
     _print(result, json, text)
+
+
+def _print_exit(report: Any, least_accuracy: float | None, most_cycles: float | None, as_json: bool) -> None:
+    """The exit of subnet mode that meets the targets, by a report's figures; latency is simulated."""
+    from hwcodesign.errors import DesignError
+    from hwcodesign.exploration.subnets import choose_exit
+
+    hardware = report["hardware"]
+    if hardware is None:
+        raise DesignError("the report has no cycles: the design has no RTL; compile it with backend='streamrtl'")
+    accuracy, cycles = report["accuracy"]["each_exit"], [exit_["latency"] for exit_ in hardware["exits"]]
+    chosen = choose_exit(accuracy, cycles, least_accuracy=least_accuracy, most_cost=most_cycles)
+    text = (
+        f'mode="subnet", leave_at={chosen}: {accuracy[chosen]:.2%} right on the test split, {cycles[chosen]:,} cycles'
+    )
+    _print({"exit": chosen, "accuracy": accuracy[chosen], "cycles": cycles[chosen]}, as_json, text)
 
 
 def _read_report(path: Path) -> Any:

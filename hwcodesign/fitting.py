@@ -28,6 +28,7 @@ from hwcodesign.policies import (
     check_request,
     evaluate,
     fit,
+    threshold_path,
 )
 from hwcodesign.policies.allocation import quota_codes, tilted
 from hwcodesign.policies.calibration import expected_calibration_error, fit_temperature, require_softmax
@@ -237,7 +238,9 @@ def fit_to_outputs(
         float_disagreement=float_disagreement(policy, choosing.logits),
         note=note,
     )
-    return dataclasses.replace(policy, fitted_on=fitted)
+    if class_thresholds:  # by whose offsets scores are lowered now
+        statistics = ExitStatistics.of(policy, choosing.logits, choosing.labels, costs)
+    return dataclasses.replace(policy, fitted_on=fitted, path=threshold_path(policy, statistics))
 
 
 def starting_policy(

@@ -20,6 +20,7 @@ from hwcodesign.costs import ExitCosts
 from hwcodesign.data import Dataset
 from hwcodesign.design import Design
 from hwcodesign.errors import CheckpointError, PolicyError
+from hwcodesign.exploration.deadlines import accuracy_by_deadline
 from hwcodesign.files import write_json
 from hwcodesign.fitting import fit_policy, float_disagreement, starting_policy
 from hwcodesign.images import encode_images
@@ -232,7 +233,7 @@ def measure(
         criteria, curves, left_out = _criteria(network, data, logits, run.recipe.policy)
     each = [float(share) for share in statistics.correct.mean(axis=1)]
     with run.step("cycles", "measuring cycles in RTL"):
-        hardware = _hardware(design, test.images) if design.has_rtl else None
+        hardware = _hardware(design, test.images, statistics) if design.has_rtl else None
     report: Report = {
         "name": run.recipe.name,
         "dataset": data.name,
@@ -268,8 +269,8 @@ def measure(
     return report, Results(statistics, records, curves, chosen, costs)
 
 
-def _hardware(design: Design, images: NDArray[Any]) -> HardwareReport:
-    """Cycles of the RTL: by exit, and on the images in their order."""
+def _hardware(design: Design, images: NDArray[Any], statistics: ExitStatistics) -> HardwareReport:
+    """Cycles of the RTL: by exit, on the images in their order, and by deadline."""
     simulation, cycles = design.rtl, design.manifest["cycles"]
     codes = encode_images(images, design.accelerator.input_format, design.accelerator.input_shape)
     clock = float(design.manifest["board"]["clock_mhz"])
@@ -277,6 +278,8 @@ def _hardware(design: Design, images: NDArray[Any]) -> HardwareReport:
     # one batch: the pipeline fills and drains once
     run = simulation.run(codes, exit_control(design.policy), batch=max(1, len(codes)))
     stream = throughput(simulation, cycles, run)
+    taken = statistics.exits_taken(design.policy.threshold_codes[:-1])
+    deadlines = accuracy_by_deadline(statistics.correct, taken, [exit_.latency[1] for exit_ in measured])
     return {
         "clock_mhz": clock,
         "cycles_per_image": stream.cycles_per_image,
@@ -292,6 +295,7 @@ def _hardware(design: Design, images: NDArray[Any]) -> HardwareReport:
             for exit_ in measured
         ],
         "buffers": list(stream.high_water),
+        "deadlines": [{"cycles": d.cycles, "accuracy": d.accuracy, "final": d.final} for d in deadlines],
     }
 
 

@@ -157,11 +157,17 @@ def trained_network(small_network: Callable[[int], MultiExitNetwork], digits_dat
 
 
 @pytest.fixture(scope="session")
-def fitted_policy(trained_network: MultiExitNetwork) -> ExitPolicy:
-    """An entropy policy of the trained network under which samples leave at each of its exits."""
-    from hwcodesign.fitting import fit_policy
+def fitted_policy(trained_network: MultiExitNetwork, digits_data: Dataset) -> ExitPolicy:
+    """An entropy policy of the trained network under which samples leave at each of its exits, and its path."""
+    import dataclasses
 
-    return fit_policy(trained_network, None, criterion="entropy", thresholds=[0.25, 0.2])
+    from hwcodesign.fitting import fit_policy
+    from hwcodesign.policies import ExitStatistics, threshold_path
+
+    policy, split = fit_policy(trained_network, None, criterion="entropy", thresholds=[0.25, 0.2]), digits_data.fitting
+    logits, costs = trained_network.logits(split.images), trained_network.costs().shares
+    statistics = ExitStatistics.of(policy, logits, split.labels, costs)
+    return dataclasses.replace(policy, path=threshold_path(policy, statistics))
 
 
 @pytest.fixture(scope="session")

@@ -84,6 +84,39 @@ def test_simulate_gives_the_same_figures_on_every_backend(finished: Path) -> Non
     assert all(figure == figures[0] for figure in figures)
 
 
+def test_report_names_the_exit_to_use_alone_for_a_target(finished: Path) -> None:
+    report = json.loads((finished / "build/quick/report.json").read_text())
+    accuracy, exits = report["accuracy"]["each_exit"], report["hardware"]["exits"]
+    deadlines = report["hardware"]["deadlines"]
+    assert [d["cycles"] for d in deadlines] == [exit_["latency"] for exit_ in exits]
+    assert deadlines[-1]["accuracy"] == report["accuracy"]["early_exit"]
+    assert (finished / "build/quick/deadline.png").read_bytes().startswith(b"\x89PNG")
+    limit = str(exits[0]["latency"])
+    done = hwcodesign(finished, "report", "quick.py", "--most-cycles", limit, "--json")
+    assert json.loads(done.stdout) == {"exit": 0, "accuracy": accuracy[0], "cycles": exits[0]["latency"]}
+    done = hwcodesign(finished, "report", "quick.py", "--least-accuracy", "0.01")
+    assert done.stdout.startswith('mode="subnet", leave_at=0: ')
+    done = hwcodesign(finished, "report", "quick.py", "--most-cycles", "1")
+    assert done.returncode == 1
+    assert "no exit alone meets the target of 1 cycles (the cheapest is exit 0" in done.stderr
+
+
+def test_attack_makes_images_stay_and_tells_what_they_cost(finished: Path) -> None:
+    arguments = ("attack", "quick.py", "--samples", "60", "--steps", "8", "--epsilon", "0.2")
+    done = hwcodesign(finished, *arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert (found["radius"], found["samples"], found["steps"], found["cycles_from"]) == (3, 60, 8, "rtl")
+    assert found["per_sample"]["exit_share"][0] < found["random"]["exit_share"][0] < found["clean"]["exit_share"][0]
+    assert found["per_sample"]["cycles_per_image"] > found["clean"]["cycles_per_image"]
+    text = hwcodesign(finished, *arguments).stdout
+    assert f"{found['per_sample']['accuracy']:.2%}" in text
+    assert "60 test images, changed by 0.2 at most (3 codes), 8 steps; cycles an image: simulated" in text
+    done = hwcodesign(finished, "attack", "quick.py", "--epsilon", "0.01")
+    assert done.returncode == 1
+    assert "epsilon=0.01 is less than 0.0625, a step of the input" in done.stderr
+
+
 def test_simulate_on_auto_says_why_there_is_no_board_and_where_it_ran(finished: Path) -> None:
     done = hwcodesign(finished, "simulate", "quick.py", "--on", "auto", "--json")
     assert json.loads(done.stdout)["on"] == "software"
@@ -145,6 +178,8 @@ def test_fit_takes_another_request(finished: Path, tmp_path: Path) -> None:
         (("train", "blenet_mnist", "--data", "nowhere"), "there is no data set at nowhere/mnist"),
         (("compile", "digits"), "holds no finished training: run hwcodesign train digits first"),
         (("simulate", "digits"), "has no design.json"),
+        (("attack", "digits"), "has no design.json"),
+        (("attack", "digits", "--steps", "0"), "steps=0 is not a positive number"),
         (("report", "digits"), "report.json is not there: run hwcodesign run digits first"),
         (("compile", "digits", "--build"), "building needs Vitis HLS"),
         (("deploy", "digits"), "has no design.json"),

@@ -31,7 +31,7 @@ from hwcodesign.runtime import selftest
 Notebook = nbformat.NotebookNode
 ROOT = Path(hw.__file__).resolve().parent.parent
 FOLDER = ROOT / "notebooks"
-NAMES = ("first_steps", "thresholds", "progressive", "power")
+NAMES = ("first_steps", "thresholds", "progressive", "budget_control", "power")
 #: Test images in a bundle: enough that some leave at each exit, so few that a notebook takes seconds.
 IMAGES = 120
 
@@ -124,6 +124,7 @@ _DRAWN = {
     "first_steps": {"images", "all", "left", "answers"},
     "thresholds": {"curves", "show", "during"},
     "progressive": {"wall", "adaptive", "order", "anytime"},
+    "budget_control": {"path", "response"},
     "power": set(),
 }
 
@@ -139,6 +140,10 @@ def test_a_notebook_runs_on_the_simulated_board(name: str, simulated: Path, monk
     if name == "first_steps":
         assert said["same"] == f"{IMAGES} records of board-sim equal those of software\n"
         assert int(re.findall(r"cycles +(\d+)", said["one"])[0]) > 0
+    if name == "budget_control":
+        assert re.search(r"controlled, on board-sim: .*; thresholds were moved \d+ times", said["control"])
+        assert "third 1: 0 alarms\nthird 2: " in said["monitor"]
+        assert said["monitor"].count("These samples are of another kind") >= 1
     if name == "power":
         assert said["energy"] == "energy of an image: not measured (this ran on board-sim, not on a board)\n"
         assert re.fullmatch(r"\d+ images in .* s on board-sim: .* images/s by the computer's clock\n", said["record"])

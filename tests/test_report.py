@@ -121,6 +121,9 @@ def test_every_figure_is_drawn_and_the_same_data_give_the_same_bytes(tmp_path: P
         summary.EXTREME_IMAGES: lambda: figures.extreme_images_figure(
             images, make_records(left.tolist(), labels), labels, 6, exits
         ),
+        summary.DEADLINE: lambda: figures.deadline_figure(
+            [(100.0 * (k + 1), 0.8 + 0.15 * k / exits, (k + 1) / exits) for k in range(exits)]
+        ),
     }
     for name, draw in drawings.items():
         figures.save(draw(), tmp_path / "a" / name)
@@ -161,6 +164,33 @@ def test_the_chosen_point_and_exits_below_the_axes_are_named_with_their_numbers(
     assert any("400 test images" in text for text in found)
     bottom, top = figure.axes[0].get_ylim()
     assert 0.8 < bottom < 0.936 < top < 1.0
+
+
+def test_accuracy_against_deadline_is_a_table_and_steps_that_begin_with_the_first_answer() -> None:
+    report = make_report(2)
+    report["hardware"] = {
+        "clock_mhz": 100.0,
+        "cycles_per_image": 72.2,
+        "images_per_second": 1e8 / 72.2,
+        "bound": 72.0,
+        "exits": [
+            {"latency_predicted": c, "latency": c, "interval_predicted": 72, "interval": 72} for c in (137, 1_055)
+        ],
+        "buffers": [(3, 4)],
+        "deadlines": [
+            {"cycles": 137.0, "accuracy": 0.9725, "final": 0.92},
+            {"cycles": 1055.0, "accuracy": 0.98, "final": 1.0},
+        ],
+    }
+    found = {table.title: table for table in summary.tables(report)}
+    rows = [[cell.text for cell in row] for row in found["Accuracy against deadline"].rows]
+    assert rows == [["exit 0", "137", "97.25%", "92.0%"], ["exit 1", "1,055", "98.00%", "100.0%"]]
+    del report["hardware"]["deadlines"]  # type: ignore[misc]  # as a former version wrote it
+    assert "Accuracy against deadline" not in {table.title for table in summary.tables(report)}
+    figure = figures.deadline_figure([(137.0, 0.9725, 0.92), (1055.0, 0.98, 1.0)])
+    line = figure.axes[0].get_lines()[0]
+    assert line.get_xydata()[:3].tolist() == [[0.0, 0.0], [137.0, 0.9725], [1055.0, 0.98]]
+    assert {"exit 0, 97.2%", "exit 1, 98.0%"} <= set(texts(figure))
 
 
 def test_a_lone_point_at_the_last_exit_can_be_drawn(tmp_path: Path) -> None:

@@ -3,8 +3,10 @@
 from hwcodesign.policies import cdln, eenet, entropy, gate, margin, max_softmax, patience  # importing registers them
 from hwcodesign.policies.criterion import ALWAYS, CRITERIA, NEVER, Criterion, Threshold
 from hwcodesign.policies.fitting import OperatingPoint, check_request, cost_curve, evaluate, fit
+from hwcodesign.policies.path_fitting import threshold_path
 from hwcodesign.policies.policy import ExitDecision, ExitPolicy, FittedOn, subnet_codes
 from hwcodesign.policies.statistics import ExitStatistics
+from hwcodesign.policies.threshold_path import PathPoint, ThresholdPath
 
 __all__ = [
     "ALWAYS",
@@ -16,7 +18,9 @@ __all__ = [
     "ExitStatistics",
     "FittedOn",
     "OperatingPoint",
+    "PathPoint",
     "Threshold",
+    "ThresholdPath",
     "cdln",
     "check_request",
     "cost_curve",
@@ -29,4 +33,5 @@ __all__ = [
     "max_softmax",
     "patience",
     "subnet_codes",
+    "threshold_path",
 ]

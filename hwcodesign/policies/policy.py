@@ -29,6 +29,7 @@ from hwcodesign.policies.criterion import (
 from hwcodesign.policies.per_exit import activations_of, scoring_of, temperatures_of
 from hwcodesign.policies.scoring_function import LearnedWeights, ScoringFunction
 from hwcodesign.policies.tables import ExponentialTable, Integers, MantissaTable
+from hwcodesign.policies.threshold_path import ThresholdPath
 
 POLICY_VERSION = 2
 
@@ -112,7 +113,9 @@ class ExitPolicy:
         classes: number of logits at every exit.
         exits: first exit first.
         mantissa: logarithm and reciprocal tables where the criterion needs them.
+        fitted_on: where the thresholds came from.
         gated: whether heads give a gate value behind the logits; a criterion may ignore it.
+        path: thresholds from the cheapest to the dearest, for what moves them while it runs; None: none were fitted.
     """
 
     criterion_name: str
@@ -121,6 +124,7 @@ class ExitPolicy:
     mantissa: MantissaTable | None = None
     fitted_on: FittedOn = field(default_factory=lambda: FittedOn("given"))
     gated: bool = False
+    path: ThresholdPath | None = None
 
     @classmethod
     def build(
@@ -252,13 +256,16 @@ class ExitPolicy:
         )
         return dataclasses.replace(self, exits=exits)
 
-    def with_codes(self, codes: Sequence[int]) -> ExitPolicy:
-        """The same policy at other integer thresholds, one per exit but the last."""
-        values = [
+    def thresholds_of(self, codes: Sequence[int]) -> tuple[Threshold, ...]:
+        """Integer thresholds, one per exit but the last, in the criterion's unit."""
+        return tuple(
             None if code == NEVER else self.criterion.threshold_value(code, self._inputs(k))
             for k, code in enumerate(codes)
-        ]
-        return self.with_thresholds(values)
+        )
+
+    def with_codes(self, codes: Sequence[int]) -> ExitPolicy:
+        """The same policy at other integer thresholds, one per exit but the last."""
+        return self.with_thresholds(self.thresholds_of(codes))
 
     def with_class_codes(self, codes: Sequence[Sequence[int]]) -> ExitPolicy:
         """The same policy at integer thresholds for each predicted class, C for each exit but the last.
@@ -273,7 +280,7 @@ class ExitPolicy:
             dataclasses.replace(exit_, class_offsets=own)
             for exit_, own in zip(policy.exits, (*offsets, None), strict=True)
         )
-        return dataclasses.replace(policy, exits=exits)
+        return dataclasses.replace(policy, exits=exits, path=None)  # which is one of other scores
 
     def class_codes(self, exit_index: int) -> tuple[int, ...]:
         """Threshold code of each predicted class at one exit."""
@@ -377,6 +384,7 @@ class ExitPolicy:
             ],
             "mantissa": self.mantissa.to_json() if self.mantissa else None,
             "fitted_on": self.fitted_on.to_json(),
+            **({"path": self.path.to_json()} if self.path else {}),
         }
 
     @classmethod
@@ -412,8 +420,9 @@ class ExitPolicy:
             gated = data.get("gated", False)
             if known.needs_gate and not gated:
                 raise KeyError("gated")
+            path = ThresholdPath.from_json(data["path"]) if "path" in data else None
             fitted_on = FittedOn.from_json(data["fitted_on"])
-            return cls(data["criterion"], data["classes"], exits, mantissa, fitted_on, gated)
+            return cls(data["criterion"], data["classes"], exits, mantissa, fitted_on, gated, path)
         except (KeyError, TypeError) as error:
             raise PolicyError(f"the policy file is incomplete ({error!r}): fit the policy again") from None
 

@@ -6,17 +6,23 @@ from pathlib import Path
 
 from hwcodesign.data import Split
 from hwcodesign.pipeline import Results
-from hwcodesign.report.figures import cost_curve_figure, exit_share_figure, extreme_images_figure, save
+from hwcodesign.report.figures import (
+    cost_curve_figure,
+    deadline_figure,
+    exit_share_figure,
+    extreme_images_figure,
+    save,
+)
 from hwcodesign.report.page import write_page
 from hwcodesign.report.schema import Report
-from hwcodesign.report.summary import COST_CURVE, EXIT_SHARE, EXTREME_IMAGES
+from hwcodesign.report.summary import COST_CURVE, DEADLINE, EXIT_SHARE, EXTREME_IMAGES
 
 #: Images in each row of the easiest and hardest.
 _EXTREMES = 8
 
 
 def draw(report: Report, results: Results, test: Split, folder: Path) -> None:
-    """Write cost_curve.png, exit_share.png, extreme_images.png and report.html into `folder`."""
+    """Write cost_curve.png, exit_share.png, extreme_images.png, deadline.png (of RTL) and report.html into `folder`."""
     exits, chosen = report["exits"], (report["policy"]["criterion"], results.chosen)
     singles = [
         (f"exit {k}", cost / report["macs"]["full"], accuracy)
@@ -29,6 +35,11 @@ def draw(report: Report, results: Results, test: Split, folder: Path) -> None:
     save(exit_share_figure(taken, test.labels, classes, exits), folder / EXIT_SHARE)
     extremes = extreme_images_figure(test.images, results.records, test.labels, _EXTREMES, exits)
     save(extremes, folder / EXTREME_IMAGES)
+    if report["hardware"] is not None:
+        deadlines = [(d["cycles"], d["accuracy"], d["final"]) for d in report["hardware"]["deadlines"]]
+        save(deadline_figure(deadlines), folder / DEADLINE)
+    else:
+        (folder / DEADLINE).unlink(missing_ok=True)  # of a former run, which had RTL
     write_page(report, folder)
 
 
@@ -40,6 +51,7 @@ def written_files(folder: Path) -> dict[str, Path]:
         "accuracy against cost": COST_CURVE,
         "exit shares per class": EXIT_SHARE,
         "easiest and hardest images": EXTREME_IMAGES,
+        "accuracy against deadline": DEADLINE,
         "exit policy": "policy.json",
         "hardware sources": "design",
     }

@@ -364,6 +364,45 @@ def _pictures(images: Integers) -> NDArray[Any]:
     return np.moveaxis(values, 1, -1) if images.shape[1] == 3 else np.asarray(values.mean(axis=1))
 
 
+# Accuracy against deadline
+
+
+@_styled
+def deadline_figure(deadlines: Sequence[tuple[float, float, float]]) -> Figure:
+    """Steps at which exits answer in anytime mode.
+
+    Args:
+        deadlines: cycles of each exit, share of images whose newest answer is right then, share whose it is the last.
+    """
+    cycles, accuracy, final = (list(column) for column in zip(*deadlines, strict=True))
+    end = 1.15 * cycles[-1]
+    figure = Figure(figsize=(7.6, 4.0), layout="constrained")
+    axes = figure.add_subplot()
+    for values, colour, look, name in (
+        (accuracy, _CRITERION_LOOKS[0][0], "-", "newest answer right"),
+        (final, _CRITERION_LOOKS[1][0], "--", "newest answer final"),
+    ):
+        axes.step(
+            [0.0, *cycles, end], [0.0, *values, values[-1]], where="post", color=colour, linestyle=look, linewidth=1.8,
+            label=name,
+        )  # fmt: skip
+    for k, (at, share) in enumerate(zip(cycles, accuracy, strict=True)):
+        axes.plot(at, share, marker="o", color=exit_colour(k), markeredgecolor=_TEXT, markersize=8, linestyle="none")
+        axes.annotate(
+            f"exit {k}, {100 * share:.1f}%", (at, share), xytext=(7, -13), textcoords="offset points", fontsize=9,
+            path_effects=_HALO,
+        )  # fmt: skip
+    axes.set_xlim(0, end)
+    axes.set_ylim(0, 1.04)
+    axes.set_xlabel("cycles after an image's first word was accepted")
+    axes.set_ylabel("share of the images")
+    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    axes.grid(visible=True)
+    _legend(axes, columns=2)
+    _headings(figure, "Accuracy against deadline", "Anytime mode, each image by itself; cycles of the simulated RTL.")
+    return figure
+
+
 # What all figures share
 
 

@@ -16,6 +16,7 @@ PAGE = "report.html"
 _CAPTIONS = {
     summary.COST_CURVE: "Accuracy against average cost: every criterion, the point in use, and each exit alone.",
     summary.EXIT_SHARE: "Where the images of each class leave.",
+    summary.DEADLINE: "Share of images whose newest answer is right, against the cycles that each is given.",
     summary.EXTREME_IMAGES: "The surest and the least sure images that left at each exit.",
 }
 

@@ -134,6 +134,20 @@ class ExitCycles(TypedDict):
     interval: float
 
 
+class DeadlineReport(TypedDict):
+    """Test images in anytime mode, so many cycles after each came in.
+
+    Keys:
+        cycles: simulated, at which an exit's answers have come.
+        accuracy: share of images whose newest answer is right.
+        final: share whose newest answer is their last.
+    """
+
+    cycles: float
+    accuracy: float
+    final: float
+
+
 class HardwareReport(TypedDict):
     """What the simulation of the SystemVerilog took on the test split, cycle by cycle, nothing stalling outside.
 
@@ -144,6 +158,7 @@ class HardwareReport(TypedDict):
         bound: cycles an image that no buffering could undercut: the largest of reach probability times interval.
         exits: cycles by exit, first exit first.
         buffers: most beats that each conditional buffer held, and its depth.
+        deadlines: of anytime mode, one for each exit; an image by itself.
     """
 
     clock_mhz: float
@@ -152,6 +167,7 @@ class HardwareReport(TypedDict):
     bound: float
     exits: list[ExitCycles]
     buffers: list[tuple[int, int]]
+    deadlines: list[DeadlineReport]
 
 
 class Report(TypedDict):

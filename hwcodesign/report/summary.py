@@ -15,6 +15,7 @@ Tone = Literal["plain", "strong", "good", "bad"]
 COST_CURVE = "cost_curve.png"
 EXIT_SHARE = "exit_share.png"
 EXTREME_IMAGES = "extreme_images.png"
+DEADLINE = "deadline.png"
 
 _NOTHING = "-"
 
@@ -75,7 +76,7 @@ def subtitle(report: Report) -> str:
 def tables(report: Report) -> tuple[Table, ...]:
     """All tables, in reading order."""
     hardware = report.get("hardware")
-    cycles = () if hardware is None else (_cycles(hardware),)
+    cycles = () if hardware is None else (_cycles(hardware), *_deadlines(hardware))
     return (_bought(report), _exits(report), *cycles, _criteria(report), _agreement(report))
 
 
@@ -181,6 +182,18 @@ def _cycles(hardware: HardwareReport) -> Table:
     )
     headings = ("", "latency, simulated", "predicted", "interval, simulated", "predicted")
     return Table("Cycles of the RTL, if all images left there", headings, rows, notes)
+
+
+def _deadlines(hardware: HardwareReport) -> tuple[Table, ...]:
+    """None where the report was written by a version that did not know them."""
+    deadlines = hardware.get("deadlines", [])
+    rows = tuple(
+        (Cell(f"exit {k}"), Cell(f"{d['cycles']:,.0f}"), Cell(percent(d["accuracy"])), Cell(percent(d["final"], 1)))
+        for k, d in enumerate(deadlines)
+    )
+    note = "Of an image by itself, in anytime mode; until the next exit's cycle nothing changes."
+    headings = ("answers of", "cycles", "newest answer right", "newest is final")
+    return (Table("Accuracy against deadline", headings, rows, (Cell(note),)),) if rows else ()
 
 
 def _interval(cycles: float) -> str:

@@ -40,6 +40,10 @@ class Counters:
         final = records["exit"][(records["flags"] & FLAG_FINAL) != 0]
         return cls(len(final), tuple(np.bincount(final, minlength=exits).tolist()))
 
+    def left_since(self, before: Counters) -> tuple[int, ...]:
+        """Samples that left at each exit after an earlier count."""
+        return tuple(now - then for now, then in zip(self.finals, before.finals, strict=True))
+
     def __add__(self, other: Counters) -> Counters:
         """Counts of two spans of time, one after the other; highest levels of either."""
         return Counters(

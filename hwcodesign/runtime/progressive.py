@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwcodesign.errors import BoardError, MissingExtraError, TransferError
+from hwcodesign.errors import BoardError, MissingExtraError, PolicyError, TransferError
 from hwcodesign.images import encode_images
-from hwcodesign.policies import ExitPolicy, Threshold
+from hwcodesign.policies import ALWAYS, NEVER, ExitPolicy, Threshold
 from hwcodesign.runtime.counters import Counters
 from hwcodesign.runtime.delivery import Delivery
 from hwcodesign.runtime.modes import ExitControl, Mode, exit_control
@@ -68,6 +68,7 @@ class ProgressiveAccelerator:
         settings = settings or TransferSettings()
         if isinstance(design, str | Path):
             design = read_design(design)
+        self.design = design
         self.accelerator = design.accelerator
         self._settings = settings
         self._transport = _opened(on, design, settings) if isinstance(on, str) else on
@@ -76,7 +77,7 @@ class ProgressiveAccelerator:
         self._turns = Turns()
         self._mode = Mode.ADAPTIVE
         self._leave_at: int | None = None
-        self._thresholds = self.policy.thresholds
+        self._thresholds, self._codes = self.policy.thresholds, self.policy.threshold_codes
         self._broken: BoardError | None = None
         self._closed = False
 
@@ -121,8 +122,25 @@ class ProgressiveAccelerator:
 
     @thresholds.setter
     def thresholds(self, thresholds: Sequence[Threshold]) -> None:
-        codes = self.policy.codes_of(thresholds)
-        self._thresholds = tuple(thresholds)
+        self._set_thresholds(tuple(thresholds), self.policy.codes_of(thresholds))
+
+    @property
+    def threshold_codes(self) -> tuple[int, ...]:
+        """The same as the integers that scores are compared with; any that fits a register may be set."""
+        return self._codes[:-1]
+
+    @threshold_codes.setter
+    def threshold_codes(self, codes: Sequence[int]) -> None:
+        early, whole = self.accelerator.exits - 1, tuple(map(int, codes))
+        if len(whole) != early or any(not ALWAYS <= code <= NEVER for code in whole):
+            raise PolicyError(
+                f"threshold codes {whole} are not {early} integers from {ALWAYS} (always) to {NEVER} (never), "
+                "one per exit but the last"
+            )
+        self._set_thresholds(self.policy.thresholds_of(whole), (*whole, NEVER))
+
+    def _set_thresholds(self, thresholds: tuple[Threshold, ...], codes: tuple[int, ...]) -> None:
+        self._thresholds, self._codes = thresholds, codes
         turn = self._turns.current
         if turn is not None and turn.mode is not Mode.SUBNET:
             turn.control = ExitControl(codes, turn.control.anytime)
@@ -203,8 +221,9 @@ class ProgressiveAccelerator:
         return self._transport.times
 
     def _control(self) -> ExitControl:
-        given = None if self._mode is Mode.SUBNET else self._thresholds
-        return exit_control(self.policy, self._mode, thresholds=given, leave_at=self._leave_at)
+        if self._mode is Mode.SUBNET:
+            return exit_control(self.policy, self._mode, leave_at=self._leave_at)
+        return ExitControl(self._codes, anytime=self._mode is Mode.ANYTIME)
 
     def _encoded(self, images: NDArray[Any]) -> NDArray[Any]:
         if self._closed:

@@ -1,0 +1,52 @@
+"""Which exit to use alone, in subnet mode, for a target of accuracy or of cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hwcodesign.errors import PolicyError
+
+
+def choose_exit(
+    accuracy: Sequence[float],
+    cost: Sequence[float],
+    *,
+    least_accuracy: float | None = None,
+    most_cost: float | None = None,
+    unit: str = "cycles",
+) -> int:
+    """The exit that every sample should leave at; ties go to the earlier one.
+
+    Args:
+        accuracy: of each exit, if all samples left there, as a fraction.
+        cost: of each exit, in any one unit.
+        least_accuracy: the cheapest exit that reaches it; or
+        most_cost: the most accurate exit that costs no more. With both, the most accurate that meets both.
+        unit: of costs, for errors.
+
+    Raises:
+        PolicyError: no target, or one that no exit meets; names the nearest.
+    """
+    if least_accuracy is None and most_cost is None:
+        raise PolicyError(f"give a target: a least accuracy, or the most {unit}")
+    exits = range(len(accuracy))
+    accurate = [k for k in exits if least_accuracy is None or accuracy[k] >= least_accuracy]
+    cheap = [k for k in exits if most_cost is None or cost[k] <= most_cost]
+    both = [k for k in accurate if k in cheap]
+    if both:
+        return min(both, key=lambda k: (cost[k], k) if most_cost is None else (-accuracy[k], k))
+    best, least = max(exits, key=lambda k: accuracy[k]), min(exits, key=lambda k: cost[k])
+    reasons = []
+    if least_accuracy is not None:
+        nearest = best if not accurate else min(accurate, key=lambda k: cost[k])
+        word = "the most accurate" if not accurate else "the cheapest that is so accurate"
+        reasons.append(_reason(f"accuracy {least_accuracy:.2%}", word, nearest, accuracy, cost, unit))
+    if most_cost is not None:
+        nearest = least if not cheap else max(cheap, key=lambda k: accuracy[k])
+        word = "the cheapest" if not cheap else "the most accurate that is so cheap"
+        reasons.append(_reason(f"{most_cost:,g} {unit}", word, nearest, accuracy, cost, unit))
+    raise PolicyError(f"no exit alone meets the target of {' and '.join(reasons)}")
+
+
+def _reason(target: str, word: str, nearest: int, accuracy: Sequence[float], cost: Sequence[float], unit: str) -> str:
+    return f"{target} ({word} is exit {nearest}: {accuracy[nearest]:.2%} at {cost[nearest]:,g} {unit})"

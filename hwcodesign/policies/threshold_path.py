@@ -1,0 +1,142 @@
+"""A family of thresholds from the cheapest to the dearest, along which every sample leaves ever later.
+
+What moves thresholds while an accelerator runs needs a knob with one direction. Along a path every exit's code only
+rises, so whatever the samples are, each leaves at the same exit as before or at a later one, and the average cost can
+only rise. All of it is integers: whoever has NumPy can follow it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwcodesign.errors import PolicyError
+from hwcodesign.policies.criterion import ALWAYS, NEVER
+
+
+@dataclass(frozen=True)
+class PathPoint:
+    """Thresholds, and what they gave on the samples that the path was fitted on.
+
+    Attributes:
+        codes: integer thresholds, one per exit but the last.
+        leaving: samples that left at each exit.
+        right: samples that were answered rightly.
+    """
+
+    codes: tuple[int, ...]
+    leaving: tuple[int, ...]
+    right: int
+
+    @property
+    def accuracy(self) -> float:
+        return self.right / sum(self.leaving)
+
+    @property
+    def exit_share(self) -> tuple[float, ...]:
+        """Share of samples leaving at each exit."""
+        return tuple(count / sum(self.leaving) for count in self.leaving)
+
+
+@dataclass(frozen=True)
+class ThresholdPath:
+    """Points with ever stricter thresholds, cheapest first.
+
+    Attributes:
+        points: two at least; no code ever falls, and no two points let the fitting samples leave alike.
+
+    Raises:
+        PolicyError: the points are no such path; names the first that is not.
+    """
+
+    points: tuple[PathPoint, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.points) < 2:
+            raise PolicyError(f"a path of {len(self.points)} points leads nowhere: give two at least")
+        exits = len(self.points[0].leaving)
+        for k, point in enumerate(self.points):
+            if len(point.codes) != exits - 1 or len(point.leaving) != exits or sum(point.leaving) != self.samples:
+                raise PolicyError(
+                    f"point {k} of the path has {len(point.codes)} codes and {point.leaving} samples leaving: "
+                    f"give one code per exit but the last of {exits}, and {self.samples} samples in all"
+                )
+            wrong = [code for code in point.codes if not ALWAYS <= code <= NEVER]
+            if wrong:
+                raise PolicyError(f"point {k} of the path has code {wrong[0]}, outside {ALWAYS} to {NEVER}")
+        for k, (before, after) in enumerate(pairwise(self.points)):
+            if any(high < low for low, high in zip(before.codes, after.codes, strict=True)):
+                raise PolicyError(f"codes fall from point {k} to {k + 1} of the path: {before.codes}, {after.codes}")
+            if before.leaving == after.leaving:
+                raise PolicyError(f"points {k} and {k + 1} of the path let {before.leaving} samples leave, both")
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    @property
+    def samples(self) -> int:
+        """That the path was fitted on."""
+        return sum(self.points[0].leaving)
+
+    @cached_property
+    def leaving(self) -> NDArray[np.int64]:
+        """(P, K) samples that left at each exit, at each point."""
+        return np.array([point.leaving for point in self.points], np.int64)
+
+    def costs(self, at_exit: Sequence[float]) -> NDArray[np.float64]:
+        """(P,) average cost at each point on the samples of the fit, strictly rising.
+
+        Args:
+            at_exit: cost of leaving at each exit, in any one unit; must rise.
+
+        Raises:
+            PolicyError: as many rising costs as exits are needed.
+        """
+        if len(at_exit) != self.leaving.shape[1] or any(high <= low for low, high in pairwise(at_exit)):
+            raise PolicyError(f"costs {tuple(at_exit)} are not {self.leaving.shape[1]} rising ones, one per exit")
+        return np.asarray(self.leaving @ np.asarray(at_exit, np.float64) / self.samples)
+
+    def first_as_accurate_as(self, accuracy: float) -> int:
+        """The first point from which on all were at least so accurate on the samples of the fit.
+
+        Raises:
+            PolicyError: the last is not; names the most accurate.
+        """
+        found = len(self)
+        while found and self.points[found - 1].accuracy >= accuracy:
+            found -= 1
+        if found == len(self):
+            raise PolicyError(
+                f"accuracy {accuracy:g} is above {self.points[-1].accuracy:g}, that of the path's dearest point; "
+                f"the most that any has is {max(point.accuracy for point in self.points):g}"
+            )
+        return found
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain integers."""
+        return {
+            "codes": [list(point.codes) for point in self.points],
+            "leaving": [list(point.leaving) for point in self.points],
+            "right": [point.right for point in self.points],
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> ThresholdPath:
+        """Read what `to_json` wrote.
+
+        Raises:
+            PolicyError: fields are missing, or describe no path.
+        """
+        try:
+            rows = zip(data["codes"], data["leaving"], data["right"], strict=True)
+            return cls(tuple(PathPoint(tuple(map(int, c)), tuple(map(int, n)), int(right)) for c, n, right in rows))
+        except (KeyError, TypeError, ValueError) as error:
+            if isinstance(error, PolicyError):
+                raise
+            raise PolicyError(f"the path of thresholds is damaged ({error!r}): fit the policy again") from None

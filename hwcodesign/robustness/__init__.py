@@ -1,0 +1,1 @@
+"""What becomes of early exits when somebody means them harm."""

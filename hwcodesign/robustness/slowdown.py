@@ -1,0 +1,152 @@
+"""What a slowdown attack does to a compiled design: exits, accuracy, cost and cycles, before and after."""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwcodesign.data import Dataset, Split
+from hwcodesign.design import Design
+from hwcodesign.errors import SettingsError
+from hwcodesign.network import MultiExitNetwork
+from hwcodesign.robustness.deepsloth import (
+    AttackSettings,
+    perturbed,
+    random_perturbation,
+    slowed,
+    universal_perturbation,
+)
+from hwcodesign.runtime.modes import exit_control
+from hwcodesign.simulation.rtl import LIBRARIES
+
+
+class Outcome(TypedDict):
+    """What some images do.
+
+    Keys:
+        exit_share: share that leaves at each exit.
+        accuracy: share of right answers.
+        macs_share: average multiply-accumulates, as a fraction of the full cost.
+        cycles_per_image: None where the design has no RTL.
+    """
+
+    exit_share: list[float]
+    accuracy: float
+    macs_share: float
+    cycles_per_image: float | None
+
+
+class SlowdownReport(TypedDict):
+    """Figures of an attack.
+
+    Keys:
+        epsilon, steps, seed: of the settings.
+        radius: largest change in codes of the input format.
+        samples: test images that were attacked.
+        cycles_from: "rtl": simulated; "prediction": the bound that reach and interval set; None: there are no cycles.
+        clean: the images as they are.
+        random: with random noise of the attack's size.
+        universal: with one perturbation for all, learned from as many images of the fitting split.
+        per_sample: each attacked by itself.
+    """
+
+    epsilon: float
+    steps: int
+    seed: int
+    radius: int
+    samples: int
+    cycles_from: str | None
+    clean: Outcome
+    random: Outcome
+    universal: Outcome
+    per_sample: Outcome
+
+
+def slowdown(
+    network: MultiExitNetwork, design: Design, data: Dataset, settings: AttackSettings, samples: int
+) -> SlowdownReport:
+    """Attack the first test images, and run them on a design.
+
+    Raises:
+        SettingsError: no samples, more than there are, or an epsilon below a step of the input format.
+    """
+    if not 1 <= samples <= len(data.test):
+        raise SettingsError(f"samples={samples} is not 1 to {len(data.test)}, the images of the test split")
+    test, fmt = data.test.take(samples), network.input_format
+    noise = random_perturbation(test.images.shape, fmt, settings)
+    universal = universal_perturbation(network, data.fitting.take(samples).images, settings)
+    cycles_from = _cycles_from(design)
+
+    def outcome(images: NDArray[Any]) -> Outcome:
+        return outcome_of(design, Split(images, test.labels), simulated=cycles_from == "rtl")
+
+    return {
+        "epsilon": settings.epsilon,
+        "steps": settings.steps,
+        "seed": settings.seed,
+        "radius": settings.radius(fmt),
+        "samples": samples,
+        "cycles_from": cycles_from,
+        "clean": outcome(test.images),
+        "random": outcome(perturbed(test.images, noise, fmt)),
+        "universal": outcome(perturbed(test.images, universal, fmt)),
+        "per_sample": outcome(slowed(network, test.images, settings)),
+    }
+
+
+def outcome_of(design: Design, split: Split, *, simulated: bool) -> Outcome:
+    """Run images with their labels on a design; cycles are simulated, or predicted from the exits that were taken."""
+    accelerator = design.accelerator
+    records = design.run(split.images)
+    share = np.bincount(records["exit"], minlength=accelerator.exits) / len(records)
+    cycles = None
+    if simulated:
+        # one batch: the pipeline fills and drains once
+        codes = np.asarray(split.images)
+        cycles = design.rtl.run(codes, exit_control(design.policy), batch=len(codes)).cycles / len(codes)
+    elif design.has_rtl:
+        reach = np.concatenate([[1.0], 1.0 - np.cumsum(share)[:-1]])
+        cycles = float((reach * np.asarray(design.manifest["cycles"]["levels"])).max())
+    return {
+        "exit_share": share.tolist(),
+        "accuracy": float((records["label"] == split.labels).mean()),
+        "macs_share": float(share @ np.asarray(accelerator.macs.shares)),
+        "cycles_per_image": cycles,
+    }
+
+
+def table(report: SlowdownReport) -> str:
+    """The figures in lines of plain text."""
+    rows = [("images", "right", "of full cost", "cycles", "leaving at each exit")]
+    for name, found in (
+        ("clean", report["clean"]),
+        ("random noise", report["random"]),
+        ("universal attack", report["universal"]),
+        ("attack", report["per_sample"]),
+    ):
+        cycles = found["cycles_per_image"]
+        rows.append(
+            (
+                name,
+                f"{found['accuracy']:.2%}",
+                f"{found['macs_share']:.3f}",
+                "-" if cycles is None else f"{cycles:,.0f}",
+                "  ".join(f"{share:.1%}" for share in found["exit_share"]),
+            )
+        )
+    lines = [f"{a:<18}{b:>8}{c:>14}{d:>9}   {e}" for a, b, c, d, e in rows]
+    source = {"rtl": "cycles an image: simulated", "prediction": "cycles an image: predicted bound", None: "no RTL"}
+    note = (
+        f"{report['samples']} test images, changed by {report['epsilon']:g} at most ({report['radius']} codes), "
+        f"{report['steps']} steps; {source[report['cycles_from']]}"
+    )
+    return "\n".join([*lines, note])
+
+
+def _cycles_from(design: Design) -> str | None:
+    """Simulated where the RTL was compiled already, since that takes a minute; else predicted."""
+    if not design.has_rtl:
+        return None
+    return "rtl" if (design.folder / LIBRARIES).is_dir() else "prediction"

@@ -1,0 +1,177 @@
+"""A budget held on a live stream: thresholds follow the exit counters, wherever the accelerator runs."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwcodesign.errors import DesignError, PolicyError, SettingsError
+from hwcodesign.images import encode_images
+from hwcodesign.policies import ThresholdPath
+from hwcodesign.runtime.control import ControlSettings, ControlUpdate, PathControl
+from hwcodesign.runtime.monitor import ExitMonitor
+from hwcodesign.runtime.progressive import ProgressiveAccelerator
+from hwcodesign.runtime.records import Records, empty_records, final_records
+
+
+class StreamController:
+    """Keeps an average cost on a stream by moving an accelerator's thresholds along a path.
+
+    Contract: thresholds are always a point of the path, not below the cheapest that is allowed; an update moves them by
+    `settings.limit` points at most, and registers are written only where the point changes. On a stream that stays as
+    it is, the average comes within the tolerance of the target, or within what neighbouring points of the path differ
+    by there, give or take the noise of `memory` windows; where the allowed points do not reach it, that is told in a
+    warning, once until the thresholds move again.
+
+    Args:
+        accelerator: in adaptive or anytime mode; thresholds are the controller's from now on.
+        budget: average multiply-accumulates, as a fraction of the full cost; or
+        cycles: average cycles of an image by itself, from its first word to its record, as the design predicts them
+            for its exits. Give one of both.
+        path: of thresholds; by default the one that was fitted with the policy.
+        settings: of the control.
+        monitor: is shown every window, under the thresholds that it was measured with.
+
+    Attributes:
+        target: the average that is kept, in `unit`.
+        unit: "full cost" or "cycles".
+        at_exit: cost of leaving at each exit, in that unit.
+        path: that thresholds are on.
+        history: an entry for each update.
+
+    Raises:
+        PolicyError: there is no path, a target that it cannot reach on the samples of the fit, or an accuracy that it
+            does not have; names the nearest.
+        DesignError: cycles of a design without RTL.
+        SettingsError: not exactly one of budget and cycles, or subnet mode.
+    """
+
+    def __init__(
+        self,
+        accelerator: ProgressiveAccelerator,
+        *,
+        budget: float | None = None,
+        cycles: float | None = None,
+        path: ThresholdPath | None = None,
+        settings: ControlSettings | None = None,
+        monitor: ExitMonitor | None = None,
+    ) -> None:
+        settings = settings or ControlSettings()
+        self.target, self.unit, self.at_exit = _target(accelerator, budget, cycles)
+        self.path = _path(accelerator, path)
+        self.history: list[ControlUpdate] = []
+        first = 0 if settings.least_accuracy is None else self.path.first_as_accurate_as(settings.least_accuracy)
+        planned = self.path.costs(self.at_exit)
+        _check_reach(self.target, self.unit, float(planned[first]), float(planned[-1]))
+        self._control = PathControl(planned, self.at_exit, self.target, settings, first)
+        self._accelerator, self._monitor, self._window = accelerator, monitor, settings.window
+        self._counted, self._told = np.zeros(len(self.at_exit), np.int64), False
+        self._require_thresholds()
+        accelerator.threshold_codes = self.codes
+
+    @property
+    def point(self) -> int:
+        """Of the path, where thresholds are now."""
+        return self._control.point
+
+    @property
+    def codes(self) -> tuple[int, ...]:
+        """Threshold codes of that point, one per exit but the last."""
+        return self.path.points[self.point].codes
+
+    def run(self, images: NDArray[Any]) -> Records:
+        """Final records of all images, in sample order; see `ProgressiveAccelerator.run`."""
+        with closing(self.stream(images)) as stream:
+            parts = list(stream)
+        return final_records(np.concatenate(parts)) if parts else empty_records(0)
+
+    def stream(self, images: NDArray[Any]) -> Generator[Records, None, None]:
+        """Records as they come, of a window after the other; images are checked at the call.
+
+        A window may span several calls; what leaves outside of them is not counted.
+        """
+        self._require_thresholds()
+        fmt, shape = self._accelerator.accelerator.input_format, self._accelerator.accelerator.input_shape
+        return self._stream(encode_images(images, fmt, shape))
+
+    def _stream(self, codes: NDArray[Any]) -> Generator[Records, None, None]:
+        start = 0
+        while start < len(codes):
+            part = codes[start : start + self._window - int(self._counted.sum())]
+            if self._accelerator.threshold_codes != self.codes:  # the point moved, or somebody else set them
+                self._accelerator.threshold_codes = self.codes
+            before = self._accelerator.counters
+            with closing(self._accelerator.stream(part)) as stream:
+                for records in stream:
+                    records["sample_id"] += np.uint32(start)
+                    yield records
+            self._count(self._accelerator.counters.left_since(before))
+            start += len(part)
+
+    def _count(self, leaving: Sequence[int]) -> None:
+        """What left of a part; the end of a window is an update."""
+        if self._monitor is not None:
+            self._monitor.observe(leaving, self.codes)
+        self._counted += np.asarray(leaving, np.int64)
+        if self._counted.sum() >= self._window:
+            update = self._control.update(self._counted.tolist())
+            self._counted[:] = 0
+            self.history.append(update)
+            self._tell(update)
+
+    def _tell(self, update: ControlUpdate) -> None:
+        if update.unmet and not self._told:
+            self._told = True
+            end, way = ("cheapest", "above") if update.unmet > 0 else ("dearest", "below")
+            warnings.warn(
+                f"the target of {self.target:g} {self.unit} cannot be met: the last window's average is "
+                f"{update.cost:.4g}, {way} it, at the {end} thresholds that are allowed (point {update.point} of "
+                f"{len(self.path)})",
+                stacklevel=2,
+            )
+        elif update.moved_to != update.point:
+            self._told = False
+
+    def _require_thresholds(self) -> None:
+        if self._accelerator.leave_at is not None:
+            raise SettingsError("a controller moves thresholds, and in subnet mode none decides: leave_at = None")
+
+
+def _target(
+    accelerator: ProgressiveAccelerator, budget: float | None, cycles: float | None
+) -> tuple[float, str, tuple[float, ...]]:
+    """The average to keep, its unit, and the cost of leaving at each exit."""
+    if budget is not None and cycles is None:
+        return float(budget), "full cost", accelerator.accelerator.macs.shares
+    if cycles is not None and budget is None:
+        predicted = accelerator.design.manifest.get("cycles")
+        if predicted is None:
+            raise DesignError("cycles are not known: the design has no RTL; compile it with backend='streamrtl'")
+        return float(cycles), "cycles", tuple(float(exit_["latency"]) for exit_ in predicted["exits"])
+    raise SettingsError(f"give exactly one of budget and cycles, not budget={budget}, cycles={cycles}")
+
+
+def _path(accelerator: ProgressiveAccelerator, path: ThresholdPath | None) -> ThresholdPath:
+    exits, found = accelerator.accelerator.exits, path or accelerator.policy.path
+    if found is None:
+        raise PolicyError(
+            f"the policy has no path of thresholds (they were {accelerator.policy.fitted_on.method!r}): fit it to an "
+            "accuracy drop or a budget, or give path=threshold_path(policy, statistics)"
+        )
+    if found.leaving.shape[1] != exits:
+        raise PolicyError(f"a path for {found.leaving.shape[1]} exits, and an accelerator with {exits}: fit its own")
+    return found
+
+
+def _check_reach(target: float, unit: str, low: float, high: float) -> None:
+    if not low <= target <= high:
+        nearest = low if target < low else high
+        raise PolicyError(
+            f"a target of {target:g} {unit} is not on the path, whose allowed points cost {low:.4g} to {high:.4g} on "
+            f"the samples of the fit: the nearest is {nearest:.4g}"
+        )
