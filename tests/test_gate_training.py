@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,12 +33,9 @@ PHASE = {"epochs": 2, "batch_size": 125, "learning_rate": 0.01, "seed": 3}
 
 
 def gated(network: MultiExitNetwork, seed: int = 0) -> MultiExitNetwork:
-    """The same stages, with heads that have gates."""
+    """The same network, with a gate at each head."""
     torch.manual_seed(seed)
-    heads = []
-    for boundary in network.boundaries()[0]:
-        linear = layers.linear(math.prod(boundary.shape), CLASSES + 1, precision=PRECISION)
-        heads.append(nn.Sequential(nn.Flatten(), linear, layers.logits(precision=PRECISION)))
+    heads = [layers.GatedHead(head, CLASSES, precision=PRECISION) for head in copy.deepcopy(list(network.heads))]
     stages = copy.deepcopy(list(network.stages))
     return MultiExitNetwork(stages, heads, network.input_format, network.input_shape, gates=True)
 
@@ -129,33 +127,42 @@ def test_the_oracle_stops_where_loss_and_cost_are_small_and_gates_are_held_to_it
     assert same(VariationalGates(cost=0.4, beta=0.5).loss(b), distance / len(b.labels))
 
 
-def test_gates_that_follow_their_losses_reach_what_the_formulas_promise() -> None:
+def test_gates_that_stop_as_the_oracle_does_are_no_distance_from_it() -> None:
     b = batch(1)
-    gates = torch.zeros_like(b.gates, requires_grad=True)
+    with torch.no_grad():
+        log_q = torch.log_softmax(-(b.losses + 0.4 * b.costs) / 0.5, dim=1)
+        later = torch.stack([log_q[:, k + 1 :].logsumexp(dim=1) for k in range(len(COSTS) - 1)], dim=1)
+    gates = torch.cat([log_q[:, :-1] - later, b.gates[:, -1:]], dim=1).requires_grad_()  # odds of stopping, each exit's
+    loss = VariationalGates(cost=0.4, beta=0.5).loss(GateBatch(b.logits, gates, b.labels, b.costs))
+    loss.backward()
+    assert same(abs(loss), 0.0)
+    assert gates.grad is not None
+    assert same(gates.grad.abs().max(), 0.0)
 
-    def settled(way: Any) -> GateBatch:
-        with torch.no_grad():
-            gates.zero_()
-        optimizer = torch.optim.Adam([gates], 0.1)
-        for _ in range(800):
-            optimizer.zero_grad()
-            way.loss(GateBatch(b.logits, gates, b.labels, b.costs)).backward()
-            optimizer.step()
-        return GateBatch(b.logits, gates.detach(), b.labels, b.costs)
 
-    imitating = settled(VariationalGates(cost=0.4, beta=0.5))
-    assert f"{float(VariationalGates(cost=0.4, beta=0.5).loss(imitating)):.6f}" == "0.000000"
-    rewarded = settled(RewardedGates(cost=0.3, exploration=0.0))
-    best = (b.right - 0.3 * b.costs).argmax(dim=1)
-    assert torch.equal(rewarded.log_leaving.argmax(dim=1), best)
+def test_no_way_of_leaving_is_rewarded_more_than_the_best_exits() -> None:
+    b, way = batch(1), RewardedGates(cost=0.3, exploration=0.0)
+    best = float((b.right - 0.3 * b.costs).max(dim=1).values.mean())
+    shut, open_ = -60.0, 60.0
+    every = itertools.product([shut, open_], repeat=len(COSTS) - 1)
+    found = []
+    for early in every:
+        gates = torch.tensor([[*early, 0.0]] * len(b.labels), dtype=torch.float64)
+        each = [
+            -float(way.loss(GateBatch([z[n : n + 1] for z in b.logits], gates[:1], b.labels[n : n + 1], b.costs)))
+            for n in range(len(b.labels))
+        ]
+        found.append(each)
+    assert same(torch.tensor([max(each) for each in zip(*found, strict=True)], dtype=torch.float64).mean(), best)
 
 
 # --- networks ---
 
 
-def gate_rows(network: MultiExitNetwork) -> set[str]:
-    """Names of the parameters that gates of early exits are rows of."""
-    return {f"heads.{k}.1.{name}" for k in range(network.exits - 1) for name in ("weight", "bias")}
+def gates_own(network: MultiExitNetwork) -> set[str]:
+    """Names of the parameters that early exits' gates alone have."""
+    early = tuple(f"heads.{k}.gate." for k in range(network.exits - 1))
+    return {name for name, _ in network.named_parameters() if name.startswith(early)}
 
 
 @pytest.mark.parametrize("way", ALONE, ids=lambda way: type(way).__name__)
@@ -172,19 +179,9 @@ def test_gates_that_learn_alone_leave_every_answer_as_it_is(
         assert np.array_equal(old[:, :CLASSES], new[:, :CLASSES])
         assert np.array_equal(old[:, CLASSES], new[:, CLASSES]) == (k == network.exits - 1)
     old_state, new_state = state_bytes(network), state_bytes(learned)
-    assert {name for name in old_state if old_state[name] != new_state[name]} == gate_rows(network)
-
-
-def test_an_untrained_gate_that_is_larger_than_all_classes_is_cut_to_them(
-    network: MultiExitNetwork, digits_data: Dataset
-) -> None:
-    learned = copy.deepcopy(network)
-    linear: Any = learned.heads[0][1]  # type: ignore[index]
-    with torch.no_grad():
-        linear.weight[-1] *= 1000
-    train(learned, digits_data, strategy=RewardedGates(), epochs=1, batch_size=500, learning_rate=1e-6)
-    before, after = network.logits(digits_data.test.images[:100]), learned.logits(digits_data.test.images[:100])
-    assert np.array_equal(before[0][:, :CLASSES], after[0][:, :CLASSES])
+    changed = {name for name in old_state if old_state[name] != new_state[name]}
+    assert changed & {name for name, _ in network.named_parameters()} == gates_own(network)
+    assert {name.split(".gate.")[0] for name in changed} == {"heads.0", "heads.1"}
 
 
 @pytest.mark.parametrize("way", [JointGates(), OracleExits()], ids=lambda way: type(way).__name__)
@@ -275,11 +272,13 @@ def test_a_network_without_gates_is_refused_before_anything_is_trained(
     assert state_bytes(trained_network) == before
 
 
-def test_gates_alone_need_a_last_layer_of_their_own_row(network: MultiExitNetwork, digits_data: Dataset) -> None:
+def test_gates_alone_need_layers_of_their_own(network: MultiExitNetwork, digits_data: Dataset) -> None:
     other = copy.deepcopy(network)
-    conv = layers.conv2d(6, CLASSES + 1, 4, precision=PRECISION)
-    other.heads[1] = nn.Sequential(conv, nn.Flatten(), layers.logits(precision=PRECISION))
-    with pytest.raises(SettingsError, match="head 1 does not end in a linear layer of 11 outputs, the last of which"):
+    features = math.prod(network.boundaries()[0][1].shape)
+    other.heads[1] = nn.Sequential(
+        nn.Flatten(), layers.linear(features, CLASSES + 1, precision=PRECISION), layers.logits(precision=PRECISION)
+    )
+    with pytest.raises(SettingsError, match=r"head 1 has no layers that are its gate's alone.*layers\.GatedHead"):
         train(other, digits_data, strategy=RewardedGates(), epochs=1)
 
 
