@@ -7,8 +7,10 @@ quantisers may be used in a network; these are the ones that need no further tho
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import brevitas.nn as qnn
+import torch
 from brevitas.quant import Int8ActPerTensorFixedPoint, Int8WeightPerTensorFixedPoint, Uint8ActPerTensorFixedPoint
 from brevitas.quant.fixed_point import Int8BiasPerTensorFixedPointInternalScaling
 from torch import nn
@@ -126,3 +128,40 @@ def _signed(bits: int) -> nn.Module:
         return_quant_tensor=True,
     )
     return layer
+
+
+class GatedHead(nn.Module):
+    """A head with a gate of its own: (N, ...) features to (N, classes + 1), the gate last.
+
+    The gate reads the head's logits through a hidden layer, since how sure an answer is hangs on the largest logits
+    against the others, which no linear function of the features says. Both end in one quantiser.
+
+    Args:
+        classifier: ends in `logits` (N, classes).
+        classes: how many.
+        hidden: units between the logits and the gate.
+        precision: of the gate's layers, and of all outputs.
+
+    Attributes:
+        gate: the layers that the gate alone has, so that it can learn while the answers stay as they are.
+    """
+
+    def __init__(self, classifier: nn.Module, classes: int, *, precision: Precision, hidden: int = 16) -> None:
+        super().__init__()
+        self.classifier = classifier
+        self.gate = nn.Sequential(
+            linear(classes, hidden, precision=precision),
+            relu(precision=precision),
+            linear(hidden, 1, precision=precision),
+        )
+        self.outputs = logits(precision=precision)
+
+    def forward(self, x: Any) -> Any:
+        answer = self.classifier(x)
+        gate = self.gate(answer)
+        return self.outputs(torch.cat([_plain(answer), _plain(gate)], dim=1))
+
+
+def _plain(tensor: Any) -> torch.Tensor:
+    value: torch.Tensor = tensor.value if hasattr(tensor, "value") else tensor
+    return value

@@ -9,22 +9,22 @@ from hwcodesign import layers
 from hwcodesign.training import JointGates
 
 _DIGITS = hw.load_recipe("digits_lenet")
-PRECISION = layers.Precision(weights=4, activations=5)
-#: That a head reads.
-FEATURES = (8 * 4 * 4, 20 * 4 * 4, 32 * 2 * 2)
 
 
 def network() -> hw.MultiExitNetwork:
-    """The same stages; heads give ten logits and a gate."""
+    """The same stages and heads; a gate reads the logits of each."""
     plain = _DIGITS.network()
-    heads = [
-        nn.Sequential(
-            nn.Flatten(), layers.linear(features, 11, precision=PRECISION), layers.logits(precision=PRECISION)
-        )
-        for features in FEATURES
-    ]
+    precision = layers.Precision(weights=4, activations=5)
+    heads: list[nn.Module] = [layers.GatedHead(head, plain.classes, precision=precision) for head in plain.heads]
     return hw.MultiExitNetwork(list(plain.stages), heads, plain.input_format, plain.input_shape, gates=True)
 
+
+#: As in digits_lenet; a gate has as many cycles as the head before it has at least.
+FOLDING = {
+    **{key: fold for key, fold in _DIGITS.compile.layers.items() if "stages" in key},
+    **{f"heads.{k}.classifier.1": _DIGITS.compile.layers[f"heads.{k}.1"] for k in range(3)},
+    **{f"heads.{k}.gate.{layer}": hw.LayerSettings(reuse=16) for k in range(3) for layer in (0, 2)},
+}
 
 RECIPE = dataclasses.replace(
     _DIGITS,
@@ -32,4 +32,5 @@ RECIPE = dataclasses.replace(
     network=network,
     training=tuple(dataclasses.replace(phase, strategy=JointGates(cost=0.3)) for phase in _DIGITS.training),
     policy=hw.PolicySettings(criterion="gate", accuracy_drop=0.005, confidence=0.95),
+    compile=hw.CompileSettings(layers=FOLDING),
 )

@@ -203,7 +203,7 @@ def test_a_budget_that_only_some_criteria_can_meet_still_gives_a_report(tmp_path
         pytest.skip("g++ is not installed: the main job compiles C++")
     done = hwcodesign(tmp_path, "run", "budget.py", "--json")
     assert done.returncode == 0, done.stderr
-    assert sorted(json.loads(done.stdout)["criteria"]) == ["eenet", "entropy", "margin", "max_softmax"]
+    assert sorted(json.loads(done.stdout)["criteria"]) == ["cdln", "eenet", "entropy", "margin", "max_softmax"]
 
 
 @pytest.mark.parametrize(

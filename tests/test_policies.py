@@ -57,7 +57,8 @@ def random_logits(rng: np.random.Generator, fmt: FixedPoint, samples: int, class
 
 
 def test_the_criteria_are_those_tested_here() -> None:
-    assert sorted(CRITERIA) == sorted([*NAMES, "eenet"])  # of which test_eenet.py has the tests
+    # of the latter, files of their own have the tests
+    assert sorted(CRITERIA) == sorted([*NAMES, "eenet", "gate", "cdln"])
 
 
 # --- tables ---
@@ -306,7 +307,7 @@ def test_thresholds_are_one_per_exit_but_the_last(count: int) -> None:
 
 def test_an_unknown_criterion_is_refused_with_those_there_are() -> None:
     with pytest.raises(
-        PolicyError, match="no criterion is called 'magic'; there are eenet, entropy, margin, max_softmax, patience"
+        PolicyError, match="'magic'; there are cdln, eenet, entropy, gate, margin, max_softmax, patience"
     ):
         policy_of("magic")
 
@@ -683,7 +684,7 @@ def altered(change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
     [
         (lambda d: d.update(policy_version=2), "policy version 2 is not 1: fit the policy again"),
         (lambda d: d.pop("policy_version"), "policy version None is not 1: fit the policy again"),
-        (lambda d: d.update(criterion="magic"), "no criterion is called 'magic'; there are eenet"),
+        (lambda d: d.update(criterion="magic"), "no criterion is called 'magic'; there are cdln"),
         (lambda d: d.pop("classes"), r"the policy file is incomplete \(KeyError\('classes'\)\): fit the policy again"),
         (lambda d: d["exits"][1].pop("threshold_code"), "incomplete.*threshold_code.*fit the policy again"),
         (lambda d: d["exits"][0]["exponential"].pop("shift"), "incomplete.*shift.*fit the policy again"),

@@ -15,7 +15,7 @@ gates of a network whose answers stay as they are, bit for bit.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 import torch
@@ -79,8 +79,7 @@ def require_gates(training: GateTraining, network: MultiExitNetwork) -> None:
     """Refuse a network whose gates cannot be trained in this way; changes nothing.
 
     Raises:
-        SettingsError: the network has no gates; or gates are to be trained alone, and a head does not end in the linear
-            layer that gives its gate.
+        SettingsError: the network has no gates; or gates are to be trained alone, and a head has no layers for that.
     """
     if not network.gates:
         raise SettingsError(
@@ -88,14 +87,11 @@ def require_gates(training: GateTraining, network: MultiExitNetwork) -> None:
             "MultiExitNetwork(..., gates=True), one output more in each head"
         )
     if not training.whole_network:
-        for k in range(network.exits - 1):
-            _last_linear(network, k)
+        _gates_of(network)
 
 
 def gate_strategy(training: GateTraining, network: MultiExitNetwork) -> Strategy:
     """The strategy of one way of training one network's gates.
-
-    Where gates are trained alone, rows of gates are cut to what the quantisers that they share with the classes hold.
 
     Raises:
         SettingsError: as `require_gates`.
@@ -109,63 +105,21 @@ def gate_strategy(training: GateTraining, network: MultiExitNetwork) -> Strategy
 
     if training.whole_network:
         return Strategy(lambda trained: [trained], loss, reads_gates=True)
-    rows = [_GateRow.of(_last_linear(network, k)) for k in range(network.exits - 1)]
-
-    def keep_answers() -> None:
-        for row in rows:
-            row.keep_answers()
-
-    keep_answers()
-    parameters = [parameter for row in rows for parameter in row.parameters]
-    return Strategy(lambda _: [], loss, reads_gates=True, parameters=parameters, after_step=keep_answers)
+    return Strategy(_gates_of, loss, reads_gates=True)
 
 
-@dataclass(frozen=True)
-class _GateRow:
-    """The last row of a head's last linear layer, which gives its gate, beside the rows of the classes.
-
-    Rows share a quantiser whose scale is the power of two that holds the largest of them. As long as the gate's row
-    stays below that power, the integers of the classes' rows stay what they are.
-
-    Attributes:
-        parameters: weight, and bias where there is one; the gate's is the last row.
-        kept: the classes' rows, as they were.
-        limits: most that the gate's row may hold.
-    """
-
-    parameters: list[nn.Parameter]
-    kept: list[Tensor] = field(repr=False)
-    limits: list[float]
-
-    @classmethod
-    def of(cls, linear: nn.Linear) -> _GateRow:
-        found = (linear.weight, linear.bias)
-        parameters = [parameter for parameter in found if isinstance(parameter, nn.Parameter)]
-        kept = [parameter.detach()[:-1].clone() for parameter in parameters]
-        return cls(parameters, kept, [_power_above(float(rows.abs().max())) for rows in kept])
-
-    def keep_answers(self) -> None:
-        with torch.no_grad():
-            for parameter, rows, limit in zip(self.parameters, self.kept, self.limits, strict=True):
-                parameter[:-1] = rows
-                parameter[-1].clamp_(-limit, limit)
-
-
-def _last_linear(network: MultiExitNetwork, k: int) -> nn.Linear:
-    """The layer of a head whose last output is the gate."""
-    linear = [module for module in network.heads[k].modules() if isinstance(module, nn.Linear)]
-    outputs = network.classes + 1
-    if not linear or linear[-1].out_features != outputs:
-        raise SettingsError(
-            f"head {k} does not end in a linear layer of {outputs} outputs, the last of which is the gate: only such a "
-            "gate can be trained while the classes stay as they are"
-        )
-    return linear[-1]
-
-
-def _power_above(largest: float) -> float:
-    """The least power of two that is not below a number; 0 of 0."""
-    return 2.0 ** math.ceil(math.log2(largest)) if largest > 0 else 0.0
+def _gates_of(network: MultiExitNetwork) -> list[nn.Module]:
+    """The layers of the early exits' gates; what the last exit's says is never read."""
+    gates = []
+    for k, head in enumerate(list(network.heads)[:-1]):
+        gate = getattr(head, "gate", None)
+        if not isinstance(gate, nn.Module):
+            raise SettingsError(
+                f"head {k} has no layers that are its gate's alone, and only such can learn while the answers stay as "
+                "they are: make it a hwcodesign.layers.GatedHead, or any module with its gate's layers in `gate`"
+            )
+        gates.append(gate)
+    return gates
 
 
 def require_setting(name: str, value: float, *, positive: bool = False) -> None:

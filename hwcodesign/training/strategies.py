@@ -21,15 +21,11 @@ class Strategy:
     trained: modules whose parameters learn; all others are frozen, in evaluation mode.
     loss: of all exits' logits (K tensors (N, classes)), labels (N,) and per-exit weights, a scalar.
     reads_gates: whether the loss gets the heads' whole outputs (K tensors (N, classes + 1)), gates last.
-    parameters: those that learn, where they are not all of the trained modules.
-    after_step: called after every step of the optimiser.
     """
 
     trained: Callable[[MultiExitNetwork], list[nn.Module]]
     loss: Callable[[list[Tensor], Tensor, Weights], Tensor]
     reads_gates: bool = False
-    parameters: Sequence[nn.Parameter] | None = None
-    after_step: Callable[[], None] | None = None
 
 
 def weighted_cross_entropy(logits: list[Tensor], labels: Tensor, weights: Weights) -> Tensor:

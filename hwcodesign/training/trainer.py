@@ -199,7 +199,7 @@ class _Run:
         """Train from `progress` to the end of one phase; writes a checkpoint after each epoch."""
         strategy = _strategy(settings, self.network)
         trained = strategy.trained(self.network)
-        parameters = strategy.parameters or [parameter for module in trained for parameter in module.parameters()]
+        parameters = [parameter for module in trained for parameter in module.parameters()]
         optimizer = torch.optim.Adam(parameters, settings.learning_rate)
         if moments:
             optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
@@ -220,8 +220,6 @@ class _Run:
                 optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]  # torch's own
                 optimizer.step()
-                if strategy.after_step is not None:
-                    strategy.after_step()
                 total += float(loss.detach())
                 right += torch.tensor([float((z.argmax(dim=1) == y).float().mean()) for z in logits])
                 self.observer.step(total / (step + 1), (right / (step + 1)).tolist())
