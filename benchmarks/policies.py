@@ -18,16 +18,29 @@ import numpy as np
 
 import hwcodesign
 from benchmarks.policy_comparison import EENET, PATIENCE, PATIENCE_RIVAL, Outcome, document
-from benchmarks.policy_networks import PRECISIONS, RECIPES, Answers, Setting, answers, class_means_answers, costs
+from benchmarks.policy_gates import learned_gates
+from benchmarks.policy_networks import (
+    PRECISIONS,
+    RECIPES,
+    Answers,
+    Setting,
+    answers,
+    class_means_answers,
+    costs,
+    gated_costs,
+)
 from hwcodesign.files import sha256, write_bytes
 from hwcodesign.fitting import fit_to_outputs, float_disagreement
 from hwcodesign.policies import CRITERIA, ExitPolicy, ExitStatistics
+from hwcodesign.training import RewardedGates
 
 #: How far from the first exit's cost to the last's the budgets lie.
 BUDGETS = (0.10, 0.25, 0.50)
+#: Of the full cost, in right answers, that gates are trained for.
+PRICES = (0.03, 0.1, 0.3)
 CRITERIA_ALONE = ("entropy", "max_softmax", "margin")
 #: What decides the figures; kept ones are used as long as it is the same.
-_SOURCES = ("policies", "fitting.py", "eenet_training.py", "training/class_means.py")
+_SOURCES = ("policies", "fitting.py", "eenet_training.py", "training/class_means.py", "training/rewarded_gates.py")
 
 
 Contender = Callable[[Setting, Sequence[float]], list[Outcome]]
@@ -66,9 +79,37 @@ def eenet_like_patience(setting: Setting, _: Sequence[float]) -> list[Outcome]:
     return by_criterion("eenet")(setting, [outcome.budget for outcome in patience(setting, ())])
 
 
+def gate(setting: Setting, budgets: Sequence[float]) -> list[Outcome]:
+    """Gates learned by reward on one half of the fitting images, for each price of cost; thresholds, and the price, are
+    fitted to the other half."""
+    (fitting, test), shares = answers(setting), gated_costs(setting)
+    order = np.random.default_rng(0).permutation(len(fitting.labels))
+    learning, choosing = (fitting.part(half) for half in np.array_split(order, 2))
+    quantised = setting.precision == "quantised"
+    found: list[list[tuple[float, Outcome]]] = [[] for _ in budgets]
+    for price in PRICES:
+        gates = learned_gates(
+            learning.logits,
+            learning.formats,
+            learning.labels,
+            shares,
+            RewardedGates(cost=price),
+            quantised=quantised,
+            seed=setting.seed,
+        )
+        for b, budget in enumerate(budgets):
+            own = choosing.gated(gates)
+            policy = fit_to_outputs(
+                own.logits, own.labels, own.formats, shares, gated=True, criterion="gate", budget=budget
+            )
+            found[b].append((policy.fitted_on.accuracy or 0.0, _outcome(policy, test.gated(gates), shares, budget)))
+    return [max(tried, key=lambda one: one[0])[1] for tried in found]
+
+
 CONTENDERS: dict[str, Contender] = {
     **{name: by_criterion(name) for name in CRITERIA_ALONE},
     "class means": class_means,
+    "gate": gate,
     EENET: by_criterion("eenet"),
     PATIENCE: patience,
     PATIENCE_RIVAL: eenet_like_patience,
@@ -132,7 +173,7 @@ def measured(setting: Setting, name: str) -> list[Outcome]:
 def _sources() -> str:
     package = Path(hwcodesign.__file__).parent
     files = [file for name in _SOURCES for file in sorted(package.glob(f"{name}/*.py" if "." not in name else name))]
-    return sha256(b"".join(file.read_bytes() for file in [*files, Path(__file__)]))
+    return sha256(b"".join(file.read_bytes() for file in [*files, *sorted(Path(__file__).parent.glob("polic*.py"))]))
 
 
 def main() -> None:

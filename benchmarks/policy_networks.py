@@ -12,7 +12,7 @@ import copy
 import dataclasses
 import io
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 import hwcodesign as hw
+from benchmarks.policy_gates import gate_macs, with_gates
 from hwcodesign.data import Dataset, Split
 from hwcodesign.files import write_bytes
 from hwcodesign.fixedpoint import FixedPoint
@@ -32,6 +33,7 @@ from hwcodesign.training.class_means import class_means
 
 RECIPES = ("blenet3_mnist", "blenet3_fashion", "blenet5_mnist", "blenet5_fashion")
 PRECISIONS = ("float", "quantised")
+CLASSES = 10
 KEPT = Path("build/policies")
 #: Training images among which every class is.
 _ALL_CLASSES = 500
@@ -68,6 +70,14 @@ class Answers:
     labels: NDArray[np.int64]
     formats: list[FixedPoint]
 
+    def part(self, rows: NDArray[np.int64]) -> Answers:
+        """Of some of the images."""
+        return Answers([z[rows] for z in self.logits], self.labels[rows], self.formats)
+
+    def gated(self, gates: Sequence[nn.Module]) -> Answers:
+        """With a gate behind the logits."""
+        return Answers(with_gates(self.logits, self.formats, gates), self.labels, self.formats)
+
 
 @cache
 def data(recipe: str) -> Dataset:
@@ -94,6 +104,13 @@ def answers(setting: Setting) -> tuple[Answers, Answers]:
 def costs(setting: Setting) -> tuple[float, ...]:
     """Of leaving at each exit, as shares of the full cost."""
     return hw.load_recipe(setting.recipe).build().costs().shares
+
+
+def gated_costs(setting: Setting) -> tuple[float, ...]:
+    """The same where every head has a gate; the full cost is that of the network without."""
+    plain = hw.load_recipe(setting.recipe).build().costs()
+    each = gate_macs(CLASSES)
+    return tuple((cost + each * (k + 1)) / plain.full for k, cost in enumerate(plain.at_exit))
 
 
 def class_means_answers(setting: Setting) -> tuple[Answers, Answers, tuple[float, ...]]:

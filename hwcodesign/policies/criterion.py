@@ -96,7 +96,6 @@ class Criterion:
         name: as users and policy files spell it.
         unit: what a threshold counts, for tables and axis labels.
         needs_exponential, needs_mantissa: which tables its score reads.
-        table_fraction: bits after the point of the tables' entries.
         shared_threshold: whether all exits share one threshold by definition.
         needs_gate: whether its score is made of the gate values of a network that has them.
         needs_activation: whether its score reads a logit that a class must reach.
@@ -108,11 +107,14 @@ class Criterion:
     unit: ClassVar[str]
     needs_exponential: ClassVar[bool] = False
     needs_mantissa: ClassVar[bool] = False
-    table_fraction: ClassVar[int] = FRACTION_BITS
     shared_threshold: ClassVar[bool] = False
     needs_gate: ClassVar[bool] = False
     needs_activation: ClassVar[bool] = False
     learned: ClassVar[bool] = False
+
+    def table_fraction(self, classes: int) -> int:  # of those that need not ask
+        """Bits after the point of its tables' entries."""
+        return FRACTION_BITS
 
     def score(self, inputs: ScoreInputs) -> Integers:
         """(N,) integer scores, each in the signed 32-bit range."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hwcodesign.policies.criterion import Criterion, History, ScoreInputs, clamp_code, register, require_range
 from hwcodesign.policies.max_softmax import exponential_of
-from hwcodesign.policies.scoring_function import ScoringFunction
+from hwcodesign.policies.scoring_function import ScoringFunction, finest_fraction
 from hwcodesign.policies.tables import Integers
 
 #: Confidences beside the probabilities of the classes.
@@ -27,6 +27,9 @@ class EENet(Criterion):
     needs_exponential = True
     needs_mantissa = True
     learned = True
+
+    def table_fraction(self, classes: int) -> int:
+        return finest_fraction(classes)
 
     def score(self, inputs: ScoreInputs) -> Integers:
         function, tables, table = _function(inputs), inputs.mantissa, exponential_of(inputs)

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from hwcodesign.policies.criterion import Criterion, ScoreInputs, clamp_code, register, require_range, softmax
 from hwcodesign.policies.tables import ExponentialTable, Integers
 
+_FRACTION = 20
+
 
 def exponential_of(inputs: ScoreInputs) -> ExponentialTable:
     """The exit's table, which every policy with a softmax criterion carries."""
@@ -30,8 +32,10 @@ class MaxSoftmax(Criterion):
     name = "max_softmax"
     unit = "probability"
     needs_exponential = True
-    # most samples are surer than 99.9 %: there two sums may differ by little, and nothing but the sum is computed
-    table_fraction = 20
+
+    def table_fraction(self, classes: int) -> int:
+        """More than others have: most samples are surer than 99.9 %, where sums differ by little."""
+        return _FRACTION
 
     def score(self, inputs: ScoreInputs) -> Integers:
         return -exponential_of(inputs).exponential_sums(inputs.logits)

@@ -9,7 +9,6 @@ from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.policies.cdln import activation_code
 from hwcodesign.policies.criterion import Criterion
 from hwcodesign.policies.scoring_function import LearnedWeights, ScoringFunction, quantise
-from hwcodesign.policies.tables import FRACTION_BITS
 
 
 def temperatures_of(temperature: float | Sequence[float], exits: int) -> tuple[float, ...]:
@@ -63,4 +62,4 @@ def scoring_of(
         raise PolicyError(
             f"weights of {shapes} classes and earlier exits are not those of {classes} classes and {exits} exits"
         )
-    return quantise(learned, FRACTION_BITS)
+    return quantise(learned, criterion.table_fraction(classes))

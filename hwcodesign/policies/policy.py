@@ -162,8 +162,9 @@ class ExitPolicy:
         temperatures = temperatures_of(temperature, len(logits))
         if classes < 2:
             raise PolicyError(f"{classes} class is not a choice: a head must give two logits or more")
-        if known.needs_exponential and classes << known.table_fraction >= 1 << 31:
-            most = ((1 << 31) - 1) >> known.table_fraction
+        fraction = known.table_fraction(classes)
+        if known.needs_exponential and classes << fraction >= 1 << 31:
+            most = ((1 << 31) - 1) >> fraction
             raise PolicyError(
                 f"criterion {criterion} sums the exponentials of {most} classes at most in 32 bits, and there are "
                 f"{classes}: margin takes any number"
@@ -174,7 +175,7 @@ class ExitPolicy:
             ExitDecision(
                 fmt,
                 own,
-                ExponentialTable.build(fmt.scale / own, fmt.max_code - fmt.min_code, fraction=known.table_fraction)
+                ExponentialTable.build(fmt.scale / own, fmt.max_code - fmt.min_code, fraction=fraction)
                 if known.needs_exponential
                 else None,
                 None,
@@ -184,7 +185,7 @@ class ExitPolicy:
             )
             for fmt, own, function, least in zip(logits, temperatures, scoring, activations, strict=True)
         )
-        mantissa = MantissaTable.build() if known.needs_mantissa else None
+        mantissa = MantissaTable.build(fraction=fraction) if known.needs_mantissa else None
         policy = cls(criterion, classes, exits, mantissa, gated=gated)
         return policy if thresholds is None else policy.with_thresholds(thresholds)
 

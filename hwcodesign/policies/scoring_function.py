@@ -34,8 +34,9 @@ from hwcodesign.errors import PolicyError
 
 #: Of a weight, its sign included: the narrower input of a DSP48's multiplier.
 WEIGHT_BITS = 18
-#: Most classes whose sums stay in 64 bits everywhere.
+#: Most classes whose sums stay in 64 bits everywhere, at `LEAST_FRACTION`.
 MOST_CLASSES = 2047
+LEAST_FRACTION, _MOST_FRACTION = 16, 20
 #: A score is below 2^30, which leaves the codes for never and always free, and the report's sums in 32 bits.
 _SCORE_BITS = 30
 #: More bits after a weight's point than this make no score more exact.
@@ -97,6 +98,14 @@ class ScoringFunction:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> ScoringFunction:
         return cls(**{**_tuples(data), "learned": LearnedWeights(**_tuples(data["learned"]))})
+
+
+def finest_fraction(classes: int) -> int:
+    """Most bits after the point of the tables' entries, F, with which D R' stays in 64 bits.
+
+    D has 18 + F bits and those of C + 1 more, R' has F + 2, and a bit each is to spare.
+    """
+    return max(LEAST_FRACTION, min(_MOST_FRACTION, (64 - WEIGHT_BITS - 3 - classes.bit_length()) // 2))
 
 
 def quantise(learned: Sequence[LearnedWeights], table_fraction: int) -> tuple[ScoringFunction, ...]:
