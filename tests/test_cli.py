@@ -107,7 +107,8 @@ def test_attack_makes_images_stay_and_tells_what_they_cost(finished: Path) -> No
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert (found["radius"], found["samples"], found["steps"], found["cycles_from"]) == (3, 60, 8, "rtl")
-    assert found["per_sample"]["exit_share"][0] < found["random"]["exit_share"][0] < found["clean"]["exit_share"][0]
+    clean, random, attacked = (found[name]["exit_share"][0] for name in ("clean", "random", "per_sample"))
+    assert attacked < min(clean, random)
     assert found["per_sample"]["cycles_per_image"] > found["clean"]["cycles_per_image"]
     text = hwcodesign(finished, *arguments).stdout
     assert f"{found['per_sample']['accuracy']:.2%}" in text
