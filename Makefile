@@ -13,7 +13,7 @@ help:
 	@echo "make lint    ruff and mypy"
 	@echo "make verify  the whole verification campaign; writes docs/verification.md"
 	@echo "make pynq4   the simulated board under PYNQ 4; PYTHON312 names a Python 3.12"
-	@echo "make bench   benchmarks; writes docs/{benchmarks,simulation,driver_costs,hardware,decision_units}.md"
+	@echo "make bench   benchmarks; writes docs/{benchmarks,simulation,driver_costs,hardware,decision_units,training}.md"
 	@echo "make wheel   build the wheel and run the main job from it, elsewhere"
 
 setup: $(STAMP)
@@ -50,6 +50,7 @@ bench: setup
 	$(BIN)/python -m benchmarks.driver --write docs/driver_costs.md
 	$(BIN)/python -m benchmarks.hardware --write docs/hardware.md
 	$(BIN)/python -m benchmarks.decision_units --write docs/decision_units.md
+	$(BIN)/python -m benchmarks.training_strategies --write docs/training.md
 
 wheel: setup
 	sh tests/wheel.sh
