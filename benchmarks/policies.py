@@ -40,7 +40,13 @@ BUDGETS = (0.10, 0.25, 0.50)
 PRICES = (0.03, 0.1, 0.3)
 CRITERIA_ALONE = ("entropy", "max_softmax", "margin")
 #: What decides the figures; kept ones are used as long as it is the same.
-_SOURCES = ("policies", "fitting.py", "eenet_training.py", "training/class_means.py", "training/rewarded_gates.py")
+_SOURCES = (
+    "policies",
+    "fitting.py",
+    "eenet_training.py",
+    "training/class_means.py",
+    "training/strategies/rewarded_gates.py",
+)
 
 
 Contender = Callable[[Setting, Sequence[float]], list[Outcome]]

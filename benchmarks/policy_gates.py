@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from hwcodesign import layers
 from hwcodesign.fixedpoint import FixedPoint
-from hwcodesign.training.gates import GateBatch
-from hwcodesign.training.rewarded_gates import RewardedGates
+from hwcodesign.training.strategies.gates import GateBatch
+from hwcodesign.training.strategies.rewarded_gates import RewardedGates
 
 PRECISION = layers.Precision(weights=8, activations=8)
 HIDDEN = 16
@@ -62,7 +62,7 @@ def learned_gates(
         batch = [z[rows] for z in inputs]
         values = [_run(gate, z) for gate, z in zip(gates, batch, strict=False)]
         last = torch.zeros_like(values[0])
-        loss = training.loss(GateBatch(batch, torch.cat([*values, last], dim=1), truth[rows], price))
+        loss = training.gate_loss(GateBatch(batch, torch.cat([*values, last], dim=1), truth[rows], price))
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

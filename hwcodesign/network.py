@@ -153,7 +153,7 @@ class MultiExitNetwork(nn.Module):
     def boundaries(self) -> tuple[list[Boundary], list[Boundary]]:
         """Format and shape of every stage's and every head's output, as they are now."""
         stages, heads = [], []
-        with _Evaluating(self), torch.no_grad():
+        with Evaluating(self), torch.no_grad():
             parameter = next(self.parameters(), torch.zeros(()))
             x = torch.zeros((1, *self.input_shape), dtype=parameter.dtype)
             for k, (stage, head) in enumerate(zip(self.stages, self.heads, strict=True)):
@@ -239,7 +239,7 @@ class MultiExitNetwork(nn.Module):
         return digest.hexdigest()
 
 
-class _Evaluating:
+class Evaluating:
     """Evaluation mode within a block, the former modes after it."""
 
     def __init__(self, network: nn.Module) -> None:

@@ -23,7 +23,7 @@ from hwcodesign.errors import CheckpointError, SettingsError
 from hwcodesign.network import MultiExitNetwork
 from hwcodesign.training import JointGates, OracleExits, RewardedGates, TrainingSettings, VariationalGates, train
 from hwcodesign.training.checkpoint import network_state
-from hwcodesign.training.gates import GateBatch
+from hwcodesign.training.strategies.gates import GateBatch
 
 PRECISION = layers.Precision(weights=4, activations=4, logits=7)
 CLASSES = 10
@@ -104,7 +104,7 @@ def test_joint_gates_mix_the_exits_answers_from_the_last_one_back() -> None:
             mixed = sure * each[k] + (1 - sure) * mixed
         cost = sum(p * c for p, c in zip(leaving(gates), COSTS, strict=True))
         total += -math.log(mixed) + 0.7 * cost - 0.2 * sum(map(math.log, each))
-    assert same(JointGates(cost=0.7, exits=0.2).loss(b), total / len(b.labels))
+    assert same(JointGates(cost=0.7, exits=0.2).gate_loss(b), total / len(b.labels))
 
 
 def test_a_reward_is_a_right_answer_less_its_cost() -> None:
@@ -112,7 +112,7 @@ def test_a_reward_is_a_right_answer_less_its_cost() -> None:
     for logits, gates, label in rows(b):
         for p, c, z in zip(leaving(gates), COSTS, logits, strict=True):
             total -= p * ((z.index(max(z)) == label) - 0.3 * c) - 0.05 * p * math.log(p)
-    assert same(RewardedGates(cost=0.3, exploration=0.05).loss(b), total / len(b.labels))
+    assert same(RewardedGates(cost=0.3, exploration=0.05).gate_loss(b), total / len(b.labels))
 
 
 def test_the_oracle_stops_where_loss_and_cost_are_small_and_gates_are_held_to_it() -> None:
@@ -123,8 +123,8 @@ def test_the_oracle_stops_where_loss_and_cost_are_small_and_gates_are_held_to_it
         q = [w / sum(weights) for w in weights]
         predicted += sum(p * loss for p, loss in zip(q, losses, strict=True))
         distance += sum(a * math.log(a / p) for a, p in zip(q, leaving(gates), strict=True))
-    assert same(OracleExits(cost=0.4, beta=0.5).loss(b), predicted / len(b.labels))
-    assert same(VariationalGates(cost=0.4, beta=0.5).loss(b), distance / len(b.labels))
+    assert same(OracleExits(cost=0.4, beta=0.5).gate_loss(b), predicted / len(b.labels))
+    assert same(VariationalGates(cost=0.4, beta=0.5).gate_loss(b), distance / len(b.labels))
 
 
 def test_gates_that_stop_as_the_oracle_does_are_no_distance_from_it() -> None:
@@ -133,7 +133,7 @@ def test_gates_that_stop_as_the_oracle_does_are_no_distance_from_it() -> None:
         log_q = torch.log_softmax(-(b.losses + 0.4 * b.costs) / 0.5, dim=1)
         later = torch.stack([log_q[:, k + 1 :].logsumexp(dim=1) for k in range(len(COSTS) - 1)], dim=1)
     gates = torch.cat([log_q[:, :-1] - later, b.gates[:, -1:]], dim=1).requires_grad_()  # odds of stopping, each exit's
-    loss = VariationalGates(cost=0.4, beta=0.5).loss(GateBatch(b.logits, gates, b.labels, b.costs))
+    loss = VariationalGates(cost=0.4, beta=0.5).gate_loss(GateBatch(b.logits, gates, b.labels, b.costs))
     loss.backward()
     assert same(abs(loss), 0.0)
     assert gates.grad is not None
@@ -149,7 +149,7 @@ def test_no_way_of_leaving_is_rewarded_more_than_the_best_exits() -> None:
     for early in every:
         gates = torch.tensor([[*early, 0.0]] * len(b.labels), dtype=torch.float64)
         each = [
-            -float(way.loss(GateBatch([z[n : n + 1] for z in b.logits], gates[:1], b.labels[n : n + 1], b.costs)))
+            -float(way.gate_loss(GateBatch([z[n : n + 1] for z in b.logits], gates[:1], b.labels[n : n + 1], b.costs)))
             for n in range(len(b.labels))
         ]
         found.append(each)

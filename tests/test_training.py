@@ -346,7 +346,10 @@ def test_what_does_not_fit_network_or_data_is_refused_before_training(
 ) -> None:
     network = small_network(1)
     before = state_bytes(network)
-    with pytest.raises(SettingsError, match="no training strategy is called 'magic'; there are joint, heads_only"):
+    with pytest.raises(
+        SettingsError,
+        match="no training strategy is called 'magic'; there are adversarial, distilled, equilibrium, heads_only",
+    ):
         train(network, digits_data, strategy="magic")
     with pytest.raises(SettingsError, match="2 exit_weights for 3 exits: give one per exit"):
         train(network, digits_data, exit_weights=(1.0, 2.0))

@@ -49,6 +49,8 @@ class Dataset:
     training: what networks learn from.
     fitting: what policies are fitted on; never trained on.
     test: what results are reported on; touched by neither.
+    personal: one user's own images, which heads are personalised on; a data set of one user's then has `fitting` and
+        `test` from that user, too.
     """
 
     name: str
@@ -56,3 +58,4 @@ class Dataset:
     training: Split
     fitting: Split
     test: Split
+    personal: Split | None = None

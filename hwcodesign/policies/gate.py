@@ -2,7 +2,7 @@
 
 The score is the gate's code as it comes from the head's quantiser, so that deciding takes no arithmetic at all. A
 threshold is the gate's real value: the logarithm of the odds of leaving, of which a sigmoid would make the probability
-of leaving; 0 is an even chance. How gates are trained stands in `hwcodesign.training.gates`.
+of leaving; 0 is an even chance. How gates are trained stands in `hwcodesign.training.strategies.gates`.
 """
 
 from __future__ import annotations

@@ -157,7 +157,7 @@ class ExitPolicy:
             raise PolicyError(
                 f"criterion {criterion} reads the gate that each head gives beside its logits, and these heads give "
                 "none: build the network with MultiExitNetwork(..., gates=True), one output more in each head, and "
-                "train its gates (hwcodesign.training.gates)"
+                "train its gates (hwcodesign.training.strategies.gates)"
             )
         temperatures = temperatures_of(temperature, len(logits))
         if classes < 2:

@@ -1,22 +1,50 @@
 """Training multi-exit networks."""
 
+from hwcodesign.training.attack import Attack, attacked_codes
 from hwcodesign.training.class_means import with_class_means
-from hwcodesign.training.gates import GateTraining
-from hwcodesign.training.joint_gates import JointGates
-from hwcodesign.training.rewarded_gates import RewardedGates
-from hwcodesign.training.strategies import STRATEGIES
+from hwcodesign.training.strategies import (
+    STRATEGIES,
+    Adversarial,
+    Batch,
+    Distilled,
+    GateTraining,
+    GradientEquilibrium,
+    HeadsOnly,
+    Hierarchical,
+    Joint,
+    JointGates,
+    LastExit,
+    LearnedWeights,
+    OracleExits,
+    Personalised,
+    RewardedGates,
+    Strategy,
+    VariationalGates,
+)
 from hwcodesign.training.trainer import Observer, TrainingSettings, train
-from hwcodesign.training.variational_gates import OracleExits, VariationalGates
 
 __all__ = [
     "STRATEGIES",
+    "Adversarial",
+    "Attack",
+    "Batch",
+    "Distilled",
     "GateTraining",
+    "GradientEquilibrium",
+    "HeadsOnly",
+    "Hierarchical",
+    "Joint",
     "JointGates",
+    "LastExit",
+    "LearnedWeights",
     "Observer",
     "OracleExits",
+    "Personalised",
     "RewardedGates",
+    "Strategy",
     "TrainingSettings",
     "VariationalGates",
+    "attacked_codes",
     "train",
     "with_class_means",
 ]

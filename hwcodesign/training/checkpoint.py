@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from brevitas.core.scaling import ParameterFromRuntimeStatsScaling
 from safetensors.torch import load_file, save
-from torch import Tensor
+from torch import Tensor, nn
 
 from hwcodesign.errors import CheckpointError
 from hwcodesign.files import sha256, sha256_file, write_bytes, write_json
@@ -38,10 +38,28 @@ class Progress:
     history: tuple[dict[str, Any], ...] = ()
 
 
+@dataclass(frozen=True)
+class Checkpoint:
+    """What was restored beside the network.
+
+    Attributes:
+        progress: how far training had come.
+        moments: the optimiser's state by parameter index.
+        learned: the strategy's own parameters.
+        complete: whether training was.
+    """
+
+    progress: Progress
+    moments: dict[int, dict[str, Tensor]]
+    learned: dict[str, Tensor]
+    complete: bool
+
+
 def save_checkpoint(
     folder: Path,
     network: MultiExitNetwork,
     optimizer: torch.optim.Optimizer | None,
+    learned: nn.ParameterDict | None,
     progress: Progress,
     fingerprint: str,
     *,
@@ -52,6 +70,8 @@ def save_checkpoint(
     if optimizer is not None:
         for index, state in optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{index}.{key}": torch.as_tensor(value) for key, value in state.items()}
+    if learned is not None:
+        tensors |= {f"learned.{name}": tensor for name, tensor in learned.items()}
     data = save({name: tensor.detach().contiguous() for name, tensor in tensors.items()})
     name = f"phase{progress.phase}-epoch{progress.epoch:04d}.safetensors"
     write_bytes(folder / name, data)
@@ -73,14 +93,11 @@ def save_checkpoint(
             old.unlink()
 
 
-def load_checkpoint(
-    folder: Path, network: MultiExitNetwork, fingerprint: str
-) -> tuple[Progress, dict[int, dict[str, Tensor]], bool] | None:
+def load_checkpoint(folder: Path, network: MultiExitNetwork, fingerprint: str) -> Checkpoint | None:
     """Restore a network in place.
 
     Returns:
-        Progress, the optimiser's state by parameter index, and whether training was complete; None where there is
-        no checkpoint.
+        All else that training needs; None where there is no checkpoint.
 
     Raises:
         CheckpointError: truncated, altered, or of other settings, network or data.
@@ -106,14 +123,18 @@ def load_checkpoint(
     if not tensors_path.exists() or sha256_file(tensors_path) != digest:
         raise CheckpointError(f"{tensors_path} is missing, truncated or altered; {advice}")
     tensors = load_file(tensors_path)
-    optimizer: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in tensors.items():
-        kind, rest = name.split(".", 1)
-        if kind == "optimizer":
-            index, key = rest.split(".", 1)
-            optimizer.setdefault(int(index), {})[key] = tensor
-    restore_network(network, {k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")})
-    return progress, optimizer, complete
+    moments: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in _below(tensors, "optimizer").items():
+        index, key = name.split(".", 1)
+        moments.setdefault(int(index), {})[key] = tensor
+    restore_network(network, _below(tensors, "network"))
+    return Checkpoint(progress, moments, _below(tensors, "learned"), complete)
+
+
+def _below(tensors: dict[str, Tensor], kind: str) -> dict[str, Tensor]:
+    """Those of one kind, without its name in theirs."""
+    start = f"{kind}."
+    return {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}
 
 
 def load_trained(folder: Path, network: MultiExitNetwork) -> bool:
@@ -136,7 +157,7 @@ def load_trained(folder: Path, network: MultiExitNetwork) -> bool:
         ) from None
     loaded = load_checkpoint(folder, network, recorded)
     network.eval()
-    return loaded is not None and loaded[2]
+    return loaded is not None and loaded.complete
 
 
 def network_state(network: MultiExitNetwork) -> dict[str, Tensor]:

@@ -6,6 +6,7 @@ import dataclasses
 import math
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,9 +19,9 @@ from hwcodesign.data import Dataset, Split
 from hwcodesign.errors import ImagesError, SettingsError
 from hwcodesign.files import sha256_json
 from hwcodesign.network import MultiExitNetwork
-from hwcodesign.training.checkpoint import Progress, load_checkpoint, network_state, save_checkpoint
-from hwcodesign.training.gates import GateTraining, gate_strategy, require_gates
-from hwcodesign.training.strategies import Strategy, strategy_named
+from hwcodesign.training.checkpoint import Checkpoint, Progress, load_checkpoint, network_state, save_checkpoint
+from hwcodesign.training.strategies import Batch, Strategy, strategy_named
+from hwcodesign.training.strategies.strategy import Weights
 
 #: Share of the steps over which the learning rate rises.
 _WARM_UP = 0.25
@@ -31,7 +32,8 @@ class TrainingSettings:
     """One phase of training.
 
     Attributes:
-        strategy: "joint" or "heads_only"; or how gates are trained, for example `JointGates()`.
+        strategy: which modules learn, and from what loss; a name ("joint", "heads_only", ...; all are in
+            `hwcodesign.training.STRATEGIES`), or one with its own settings, for example `Distilled(temperature=2.0)`.
         epochs: passes over the training split.
         batch_size: samples a step; the last, smaller batch of an epoch is left out.
         learning_rate: peak of Adam's, which rises to it and falls to zero along a cosine.
@@ -45,7 +47,7 @@ class TrainingSettings:
         SettingsError: a value out of its range.
     """
 
-    strategy: str | GateTraining = "joint"
+    strategy: str | Strategy = "joint"
     epochs: int = 10
     batch_size: int = 128
     learning_rate: float = 0.01
@@ -57,8 +59,13 @@ class TrainingSettings:
     def __post_init__(self) -> None:
         if isinstance(self.strategy, str):
             strategy_named(self.strategy)
-        elif self.exit_weights is not None:
-            raise SettingsError(f"{type(self.strategy).__name__} has weights of its own: leave out exit_weights")
+        elif not isinstance(self.strategy, Strategy):
+            raise SettingsError(
+                f"strategy={self.strategy!r} is neither a strategy's name nor a strategy, as in Distilled(alpha=0.3)"
+            )
+        weights = self.exit_weights
+        if weights is not None and not (all(0 <= w < math.inf for w in weights) and any(weights)):
+            raise SettingsError(f"exit_weights={weights}: none may be negative, and one at least must be positive")
         if self.threads is not None and self.threads < 1:
             raise SettingsError(f"threads={self.threads} is not a positive whole number")
         if self.epochs < 1 or self.batch_size < 1 or self.shift < 0 or not self.learning_rate > 0:
@@ -66,6 +73,19 @@ class TrainingSettings:
                 f"epochs={self.epochs}, batch_size={self.batch_size}, learning_rate={self.learning_rate}, "
                 f"shift={self.shift}: the first three must be positive, the last not negative"
             )
+
+    @property
+    def chosen(self) -> Strategy:
+        """The strategy itself."""
+        return strategy_named(self.strategy) if isinstance(self.strategy, str) else self.strategy
+
+    def weights(self, exits: int) -> Weights:
+        """Of the exits' losses."""
+        return (1.0,) * exits if self.exit_weights is None else self.exit_weights
+
+    def to_json(self) -> dict[str, Any]:
+        """All of them, as they go into a checkpoint's fingerprint."""
+        return {**dataclasses.asdict(self), "strategy": self.chosen.to_json()}
 
 
 class Observer(Protocol):
@@ -88,7 +108,7 @@ def train(
     network: MultiExitNetwork,
     data: Dataset,
     *phases: TrainingSettings,
-    strategy: str | GateTraining | None = None,
+    strategy: str | Strategy | None = None,
     checkpoint: Path | str | None = None,
     observer: Observer | None = None,
     **settings: Any,
@@ -97,17 +117,19 @@ def train(
 
     Args:
         network: any state; a checkpoint of the same run continues from where it was.
-        data: its training split is learned from, nothing else is touched.
+        data: its training split is learned from (its user's own images, by `Personalised`), nothing else is touched.
         phases: settings of one or more phases, run one after the other.
         strategy, settings: instead of `phases`, fields of a single `TrainingSettings`.
         checkpoint: folder to write a checkpoint to after every epoch, and to resume from.
         observer: told of progress.
 
     Returns:
-        One entry per epoch: phase, epoch, loss, accuracy per exit on the training batches, seconds.
+        One entry per epoch: phase, epoch, loss, accuracy per exit on the training batches, seconds, and what a
+        strategy learned for itself.
 
     Raises:
-        SettingsError: phases and fields both given, a weight too many, or a batch larger than the training split.
+        SettingsError: phases and fields both given, a weight too many, a batch larger than the training split, or a
+            strategy's settings that do not fit the network or the data.
         CheckpointError: the folder holds a checkpoint of another run, or a damaged one.
     """
     if phases and (strategy is not None or settings):
@@ -116,47 +138,49 @@ def train(
         phases = (TrainingSettings(strategy=strategy or "joint", **settings),)
     _check(network, data, phases)
     folder = None if checkpoint is None else Path(checkpoint)
-    fingerprint = _fingerprint(network, data.training, phases)
+    fingerprint = _fingerprint(network, data, phases)
     restored = None if folder is None else load_checkpoint(folder, network, fingerprint)
-    progress, moments, complete = restored or (Progress(0, 0), {}, False)
-    if complete:
+    progress = Progress(0, 0) if restored is None else restored.progress
+    if restored is not None and restored.complete:
         network.eval()
         return list(progress.history)
-    run = _Run(network, data.training, folder, fingerprint, observer or _Silent())
+    run = _Run(network, data, folder, fingerprint, observer or _Silent())
     before = torch.get_num_threads()
     try:
         for phase in range(progress.phase, len(phases)):
             torch.set_num_threads(phases[phase].threads or before)
-            progress = run.phase(phase, phases[phase], progress, moments)
-            moments = {}
+            progress = run.phase(phase, phases[phase], progress, restored)
+            restored = None
             progress = Progress(phase + 1, 0, progress.history)
     finally:
         torch.set_num_threads(before)
     network.eval()
     if folder is not None:
-        save_checkpoint(folder, network, None, progress, fingerprint, complete=True)
+        save_checkpoint(folder, network, None, None, progress, fingerprint, complete=True)
     return list(progress.history)
 
 
 def _check(network: MultiExitNetwork, data: Dataset, phases: Sequence[TrainingSettings]) -> None:
-    split = data.training
-    if split.images.shape[1:] != network.input_shape or data.input_format != network.input_format:
+    if data.input_format != network.input_format or data.training.images.shape[1:] != network.input_shape:
         raise ImagesError(
-            f"{data.name} has images {split.images.shape[1:]} of {data.input_format}, "
+            f"{data.name} has images {data.training.images.shape[1:]} of {data.input_format}, "
             f"the network takes {network.input_shape} of {network.input_format}"
         )
     for settings in phases:
-        if not isinstance(settings.strategy, str):
-            require_gates(settings.strategy, network)
+        strategy = settings.chosen
         if settings.exit_weights is not None and len(settings.exit_weights) != network.exits:
             raise SettingsError(
                 f"{len(settings.exit_weights)} exit_weights for {network.exits} exits: give one per exit"
             )
+        strategy.check(network, settings.weights(network.exits))
+        split = strategy.split(data)
+        if split.images.shape[1:] != network.input_shape:
+            raise ImagesError(f"{data.name} has personal images {split.images.shape[1:]}, not {network.input_shape}")
         if settings.batch_size > len(split):
             raise SettingsError(f"batch_size={settings.batch_size} is more than the {len(split)} training images")
 
 
-def _fingerprint(network: MultiExitNetwork, split: Split, phases: Sequence[TrainingSettings]) -> str:
+def _fingerprint(network: MultiExitNetwork, data: Dataset, phases: Sequence[TrainingSettings]) -> str:
     """Of what determines the result: structure, input, data and settings (the initial weights follow from the seed)."""
     shapes = {name: list(tensor.shape) for name, tensor in network_state(network).items()}
     return sha256_json(
@@ -165,22 +189,31 @@ def _fingerprint(network: MultiExitNetwork, split: Split, phases: Sequence[Train
             "network": repr(network.stages) + repr(network.heads),
             "input": [network.input_format.to_json(), list(network.input_shape)],
             **({"gates": True} if network.gates else {}),
-            "data": split.digest(),
-            "phases": [_phase_json(settings) for settings in phases],
+            "data": data.training.digest(),
+            "phases": [settings.to_json() for settings in phases],
+            # named where there are any alone, so that they are no part of what other data sets are known by
+            **({} if data.personal is None else {"personal": data.personal.digest()}),
         }
     )
 
 
-def _phase_json(settings: TrainingSettings) -> dict[str, Any]:
-    data = dataclasses.asdict(settings)
-    if not isinstance(settings.strategy, str):  # two ways may have the same settings
-        data["strategy"] = [type(settings.strategy).__name__, data["strategy"]]
-    return data
+@dataclass(frozen=True)
+class _Phase:
+    """What stays the same through the epochs of a phase."""
 
+    index: int
+    settings: TrainingSettings
+    strategy: Strategy
+    split: Split
+    trained: list[nn.Module]
+    weights: Weights
+    learned: nn.ParameterDict
+    optimizer: torch.optim.Optimizer
 
-def _strategy(settings: TrainingSettings, network: MultiExitNetwork) -> Strategy:
-    chosen = settings.strategy
-    return strategy_named(chosen) if isinstance(chosen, str) else gate_strategy(chosen, network)
+    @property
+    def steps(self) -> int:
+        """Of an epoch."""
+        return len(self.split) // self.settings.batch_size
 
 
 @dataclass
@@ -188,62 +221,93 @@ class _Run:
     """What stays the same through all epochs."""
 
     network: MultiExitNetwork
-    split: Split
+    data: Dataset
     folder: Path | None
     fingerprint: str
     observer: Observer
 
     def phase(
-        self, index: int, settings: TrainingSettings, progress: Progress, moments: dict[int, dict[str, Tensor]]
+        self, index: int, settings: TrainingSettings, progress: Progress, restored: Checkpoint | None
     ) -> Progress:
         """Train from `progress` to the end of one phase; writes a checkpoint after each epoch."""
-        strategy = _strategy(settings, self.network)
-        trained = strategy.trained(self.network)
-        parameters = [parameter for module in trained for parameter in module.parameters()]
-        optimizer = torch.optim.Adam(parameters, settings.learning_rate)
-        if moments:
-            optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
-        steps = len(self.split) // settings.batch_size
+        phase = self._prepared(index, settings, restored)
         history = list(progress.history)
-        for epoch in range(progress.epoch, settings.epochs):
-            start = time.perf_counter()
-            self.observer.epoch(epoch, settings.epochs, steps)
-            _set_modes(self.network, trained)
-            torch.manual_seed(_epoch_seed(settings.seed, index, epoch))
-            total, right = 0.0, torch.zeros(self.network.exits)
-            for step, (x, y) in enumerate(self._batches(settings)):
-                for group in optimizer.param_groups:
-                    group["lr"] = settings.learning_rate * _rate(epoch * steps + step, settings.epochs * steps)
-                outputs = self.network.head_outputs(x)
-                logits = [self.network.class_logits(z) for z in outputs]
-                loss = strategy.loss(outputs if strategy.reads_gates else logits, y, settings.exit_weights)
-                optimizer.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]  # torch's own
-                optimizer.step()
-                total += float(loss.detach())
-                right += torch.tensor([float((z.argmax(dim=1) == y).float().mean()) for z in logits])
-                self.observer.step(total / (step + 1), (right / (step + 1)).tolist())
-            history.append(
-                {
-                    "phase": index,
-                    "epoch": epoch,
-                    "loss": total / steps,
-                    "accuracy": (right / steps).tolist(),
-                    "seconds": time.perf_counter() - start,
-                }
-            )
-            progress = Progress(index, epoch + 1, tuple(history))
-            if self.folder is not None:
-                save_checkpoint(self.folder, self.network, optimizer, progress, self.fingerprint, complete=False)
+        with _frozen_but(self.network, phase.trained):
+            for epoch in range(progress.epoch, settings.epochs):
+                history.append(self._epoch(phase, epoch))
+                progress = Progress(index, epoch + 1, tuple(history))
+                if self.folder is not None:
+                    save_checkpoint(
+                        self.folder,
+                        self.network,
+                        phase.optimizer,
+                        phase.learned,
+                        progress,
+                        self.fingerprint,
+                        complete=False,
+                    )
         return progress
 
-    def _batches(self, settings: TrainingSettings) -> Iterator[tuple[Tensor, Tensor]]:
-        scale = self.network.input_format.scale
-        order = torch.randperm(len(self.split)).numpy()
+    def _prepared(self, index: int, settings: TrainingSettings, restored: Checkpoint | None) -> _Phase:
+        strategy, weights = settings.chosen, settings.weights(self.network.exits)
+        trained, learned = strategy.trained(self.network), strategy.learned(self.network, weights)
+        parameters = [parameter for module in (*trained, learned) for parameter in module.parameters()]
+        optimizer = torch.optim.Adam(parameters, settings.learning_rate)
+        if restored is not None and restored.moments:
+            optimizer.load_state_dict({**optimizer.state_dict(), "state": restored.moments})
+            learned.load_state_dict(restored.learned)
+        split = strategy.split(self.data)
+        return _Phase(index, settings, strategy, split, trained, weights, learned, optimizer)
+
+    def _epoch(self, phase: _Phase, epoch: int) -> dict[str, Any]:
+        """One pass over the split; its entry in the history."""
+        start = time.perf_counter()
+        settings, steps = phase.settings, phase.steps
+        self.observer.epoch(epoch, settings.epochs, steps)
+        _set_modes(self.network, phase.trained)
+        torch.manual_seed(_epoch_seed(settings.seed, phase.index, epoch))
+        total, right = 0.0, torch.zeros(self.network.exits)
+        for step, (x, y) in enumerate(self._batches(phase)):
+            for group in phase.optimizer.param_groups:
+                group["lr"] = settings.learning_rate * _rate(epoch * steps + step, settings.epochs * steps)
+            loss, logits = phase.strategy.loss(Batch(self.network, x, y, phase.weights, phase.learned))
+            phase.optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]  # torch's own
+            phase.optimizer.step()
+            total += float(loss.detach())
+            right += torch.tensor([float((z.argmax(dim=1) == y).float().mean()) for z in logits])
+            self.observer.step(total / (step + 1), (right / (step + 1)).tolist())
+        learned = {name: tensor.tolist() for name, tensor in phase.learned.items()}
+        return {
+            "phase": phase.index,
+            "epoch": epoch,
+            "loss": total / steps,
+            "accuracy": (right / steps).tolist(),
+            "seconds": time.perf_counter() - start,
+            **({"learned": learned} if learned else {}),
+        }
+
+    def _batches(self, phase: _Phase) -> Iterator[tuple[Tensor, Tensor]]:
+        scale, settings, split = self.network.input_format.scale, phase.settings, phase.split
+        order = torch.randperm(len(split)).numpy()
         for start in range(0, len(order) - settings.batch_size + 1, settings.batch_size):
             part = order[start : start + settings.batch_size]
-            x = torch.from_numpy(self.split.images[part].astype("float32")) * scale
-            yield _shifted(x, settings.shift), torch.from_numpy(self.split.labels[part])
+            x = torch.from_numpy(split.images[part].astype("float32")) * scale
+            yield _shifted(x, settings.shift), torch.from_numpy(split.labels[part])
+
+
+@contextmanager
+def _frozen_but(network: nn.Module, trained: Sequence[nn.Module]) -> Iterator[None]:
+    """Within the block no gradients are computed for what does not learn, which would only take time."""
+    learning = {id(parameter) for module in trained for parameter in module.parameters()}
+    frozen = [p for p in network.parameters() if p.requires_grad and id(p) not in learning]
+    for parameter in frozen:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in frozen:
+            parameter.requires_grad_()
 
 
 def _set_modes(network: nn.Module, trained: Sequence[nn.Module]) -> None:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -24,7 +24,7 @@ from torch.nn import functional
 
 from hwcodesign.errors import SettingsError
 from hwcodesign.network import MultiExitNetwork
-from hwcodesign.training.strategies import Strategy, Weights
+from hwcodesign.training.strategies.strategy import Batch, Strategy, Weights
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,9 @@ class GateBatch:
         return torch.stack([(z.argmax(dim=1) == self.labels).float() for z in self.logits], dim=1)
 
 
-class GateTraining(Protocol):
-    """A way of training gates: a frozen dataclass of its settings.
+@dataclass(frozen=True)
+class GateTraining(Strategy):
+    """Base of the strategies that train gates; they have no use for weights of exits.
 
     Attributes:
         whole_network: whether everything learns; otherwise the gates alone do.
@@ -70,42 +71,37 @@ class GateTraining(Protocol):
 
     whole_network: ClassVar[bool]
 
-    def loss(self, batch: GateBatch) -> Tensor:
+    def gate_loss(self, batch: GateBatch) -> Tensor:
         """A scalar."""
-        ...
+        raise NotImplementedError
 
+    def check(self, network: MultiExitNetwork, weights: Weights) -> None:
+        """Refuse a network whose gates cannot be trained in this way.
 
-def require_gates(training: GateTraining, network: MultiExitNetwork) -> None:
-    """Refuse a network whose gates cannot be trained in this way; changes nothing.
+        Raises:
+            SettingsError: the network has no gates; or gates are to be trained alone, and a head has no layers for
+                that; or exits were given weights.
+        """
+        name = type(self).__name__
+        if not network.gates:
+            raise SettingsError(
+                f"{name} trains gates, and this network has none: build it with "
+                "MultiExitNetwork(..., gates=True), one output more in each head"
+            )
+        if not self.whole_network:
+            _gates_of(network)
+        if set(weights) != {1.0}:
+            raise SettingsError(f"{name} has weights of its own: leave out exit_weights")
 
-    Raises:
-        SettingsError: the network has no gates; or gates are to be trained alone, and a head has no layers for that.
-    """
-    if not network.gates:
-        raise SettingsError(
-            f"{type(training).__name__} trains gates, and this network has none: build it with "
-            "MultiExitNetwork(..., gates=True), one output more in each head"
-        )
-    if not training.whole_network:
-        _gates_of(network)
+    def trained(self, network: MultiExitNetwork) -> list[nn.Module]:
+        return [network] if self.whole_network else _gates_of(network)
 
-
-def gate_strategy(training: GateTraining, network: MultiExitNetwork) -> Strategy:
-    """The strategy of one way of training one network's gates.
-
-    Raises:
-        SettingsError: as `require_gates`.
-    """
-    require_gates(training, network)
-    costs = torch.tensor(network.costs().shares)
-
-    def loss(outputs: list[Tensor], labels: Tensor, _weights: Weights) -> Tensor:
+    def loss(self, batch: Batch) -> tuple[Tensor, list[Tensor]]:
+        outputs = batch.network.head_outputs(batch.images)
+        logits = [batch.network.class_logits(z) for z in outputs]
         gates = torch.stack([z[:, -1] for z in outputs], dim=1)
-        return training.loss(GateBatch([z[:, :-1] for z in outputs], gates, labels, costs))
-
-    if training.whole_network:
-        return Strategy(lambda trained: [trained], loss, reads_gates=True)
-    return Strategy(_gates_of, loss, reads_gates=True)
+        costs = torch.tensor(batch.network.costs().shares)
+        return self.gate_loss(GateBatch(logits, gates, batch.labels, costs)), logits
 
 
 def _gates_of(network: MultiExitNetwork) -> list[nn.Module]:

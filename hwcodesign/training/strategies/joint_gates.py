@@ -12,16 +12,17 @@ leaving late costs.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from hwcodesign.training.gates import GateBatch, require_setting
+from hwcodesign.training.strategies.gates import GateBatch, GateTraining, require_setting
+from hwcodesign.training.strategies.strategy import register
 
 
+@register
 @dataclass(frozen=True)
-class JointGates:
+class JointGates(GateTraining):
     """-log sum_k p_k softmax(z_k)_y + cost sum_k p_k c_k + exits sum_k -log softmax(z_k)_y.
 
     Attributes:
@@ -34,13 +35,15 @@ class JointGates:
 
     cost: float = 0.3
     exits: float = 1.0
-    whole_network: ClassVar[bool] = True
+
+    name = "joint_gates"
+    whole_network = True
 
     def __post_init__(self) -> None:
         require_setting("cost", self.cost)
         require_setting("exits", self.exits)
 
-    def loss(self, batch: GateBatch) -> Tensor:
+    def gate_loss(self, batch: GateBatch) -> Tensor:
         leaving, losses = batch.log_leaving, batch.losses
         mixed = -torch.logsumexp(leaving - losses, dim=1)
         average = (leaving.exp() * batch.costs).sum(dim=1)

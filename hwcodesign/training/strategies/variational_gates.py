@@ -14,16 +14,17 @@ it then is, teaches gates, which do not see the label, to imitate the oracle.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from hwcodesign.training.gates import GateBatch, require_setting
+from hwcodesign.training.strategies.gates import GateBatch, GateTraining, require_setting
+from hwcodesign.training.strategies.strategy import register
 
 
+@register
 @dataclass(frozen=True)
-class OracleExits:
+class OracleExits(GateTraining):
     """First stage: sum_t q_t l_t, q held fixed; gates do not learn.
 
     Attributes:
@@ -36,20 +37,23 @@ class OracleExits:
 
     cost: float = 0.3
     beta: float = 1.0
-    whole_network: ClassVar[bool] = True
+
+    name = "oracle_exits"
+    whole_network = True
 
     def __post_init__(self) -> None:
         require_setting("cost", self.cost)
         require_setting("beta", self.beta, positive=True)
 
-    def loss(self, batch: GateBatch) -> Tensor:
+    def gate_loss(self, batch: GateBatch) -> Tensor:
         losses = batch.losses
         posterior = _log_posterior(batch, self.cost, self.beta).exp()
         return (posterior * losses).sum(dim=1).mean()
 
 
+@register
 @dataclass(frozen=True)
-class VariationalGates:
+class VariationalGates(GateTraining):
     """Second stage: KL(q, p) = sum_t q_t (log q_t - log p_t), on a frozen network.
 
     Attributes:
@@ -61,13 +65,15 @@ class VariationalGates:
 
     cost: float = 0.3
     beta: float = 0.1
-    whole_network: ClassVar[bool] = False
+
+    name = "variational_gates"
+    whole_network = False
 
     def __post_init__(self) -> None:
         require_setting("cost", self.cost)
         require_setting("beta", self.beta, positive=True)
 
-    def loss(self, batch: GateBatch) -> Tensor:
+    def gate_loss(self, batch: GateBatch) -> Tensor:
         log_posterior = _log_posterior(batch, self.cost, self.beta)
         return (log_posterior.exp() * (log_posterior - batch.log_leaving)).sum(dim=1).mean()
 

@@ -10,15 +10,16 @@ gradient is the policy gradient without its variance.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from torch import Tensor
 
-from hwcodesign.training.gates import GateBatch, require_setting
+from hwcodesign.training.strategies.gates import GateBatch, GateTraining, require_setting
+from hwcodesign.training.strategies.strategy import register
 
 
+@register
 @dataclass(frozen=True)
-class RewardedGates:
+class RewardedGates(GateTraining):
     """-(sum_k p_k ([exit k is right] - cost c_k)) - exploration H(p).
 
     Attributes:
@@ -31,13 +32,15 @@ class RewardedGates:
 
     cost: float = 0.1
     exploration: float = 0.01
-    whole_network: ClassVar[bool] = False
+
+    name = "rewarded_gates"
+    whole_network = False
 
     def __post_init__(self) -> None:
         require_setting("cost", self.cost)
         require_setting("exploration", self.exploration)
 
-    def loss(self, batch: GateBatch) -> Tensor:
+    def gate_loss(self, batch: GateBatch) -> Tensor:
         log_leaving = batch.log_leaving
         leaving = log_leaving.exp()
         reward = (leaving * (batch.right - self.cost * batch.costs)).sum(dim=1)

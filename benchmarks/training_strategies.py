@@ -1,0 +1,261 @@
+"""Accuracy of each exit under every training strategy, of networks with the same budget of epochs.
+
+    HWCODESIGN_DATA=… python -m benchmarks.training_strategies --write docs/training.md
+
+Trainings are kept below build/ by what they are made of: a run that was stopped goes on, and one with more seeds adds
+to what is there. Needs Fashion-MNIST in HWCODESIGN_DATA, but for `--only digits`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+import hwcodesign as hw
+from hwcodesign.data import Split
+from hwcodesign.files import sha256_json
+from hwcodesign.network import MultiExitNetwork
+from hwcodesign.recipes import Recipe
+from hwcodesign.training import (
+    Adversarial,
+    Attack,
+    Distilled,
+    GradientEquilibrium,
+    Hierarchical,
+    LearnedWeights,
+    Personalised,
+    Strategy,
+    attacked_codes,
+)
+
+DIGITS_EPOCHS, DIGITS_SEEDS = 20, 5
+#: What all others are compared with.
+TWO_STAGE = "last exit, then heads only"
+LATER = "self-distillation from every later exit"
+#: Stronger than what networks are trained against.
+TEST_ATTACK = Attack(epsilon=2, steps=10, step=1, form="max_average")
+#: Percent of samples, (seeds, exits).
+Figures = NDArray[np.float64]
+Phases = tuple[hw.TrainingSettings, ...]
+
+
+def phases(base: hw.TrainingSettings, *strategies: str | Strategy) -> Phases:
+    """The budget of epochs, shared out among phases alike."""
+    share, rest = divmod(base.epochs, len(strategies))
+    return tuple(
+        dataclasses.replace(base, strategy=strategy, epochs=share + (rest if last else 0))
+        for last, strategy in zip([False] * (len(strategies) - 1) + [True], strategies, strict=True)
+    )
+
+
+def compared(base: hw.TrainingSettings) -> dict[str, Phases]:
+    """What is compared on both data sets; with two exits, the only later one is the last."""
+    return {
+        "joint": phases(base, "joint"),
+        TWO_STAGE: phases(base, "last_exit", "heads_only"),
+        "self-distillation from the last exit": phases(base, Distilled("last")),
+    }
+
+
+def of_digits(base: hw.TrainingSettings) -> dict[str, Phases]:
+    """All strategies whose exits answer the same question about the same images."""
+    coarse = coarse_classes()
+    return {
+        **compared(base),
+        LATER: phases(base, Distilled("later")),
+        "joint, learned weights": phases(base, LearnedWeights()),
+        "joint, gradient equilibrium": phases(base, GradientEquilibrium()),
+        "hierarchical, a quarter fine at the first exit": phases(base, Hierarchical(coarse)),
+        "hierarchical, coarse alone at the first exit": phases(base, Hierarchical(coarse, fine=0.0)),
+        "adversarial": phases(base, Adversarial(Attack(epsilon=2, steps=2, step=1))),
+    }
+
+
+def coarse_classes() -> tuple[int, ...]:
+    """Those of the recipe."""
+    strategy = hw.load_recipe("hierarchical").training[0].chosen
+    assert isinstance(strategy, Hierarchical)
+    return strategy.coarse
+
+
+def trained(recipe: Recipe, made_of: Phases, folder: Path) -> MultiExitNetwork:
+    """A network of the recipe, trained in these phases, or taken from a former run's."""
+    seeded = dataclasses.replace(recipe, training=made_of)
+    network = seeded.build()
+    key = sha256_json([settings.to_json() for settings in made_of])[:16]
+    hw.train(network, recipe.data(), *made_of, checkpoint=folder / f"{recipe.name}-{key}")
+    return network
+
+
+def accuracy(network: MultiExitNetwork, split: Split) -> list[float]:
+    """Percent right at each exit."""
+    return [100 * float((z.argmax(axis=1) == split.labels).mean()) for z in network.logits(split.images)]
+
+
+def accuracies(recipe: Recipe, epochs: int, seeds: int, folder: Path) -> dict[str, Figures]:
+    """On the test split, of each strategy."""
+    test, found = recipe.data().test, {}
+    base = dataclasses.replace(recipe.training[0], epochs=epochs, threads=1)
+    for name in of_digits(base) if recipe.name == "digits" else compared(base):
+        rows = []
+        for seed in range(1, seeds + 1):
+            seeded = dataclasses.replace(base, seed=seed)
+            made_of = of_digits(seeded) if recipe.name == "digits" else compared(seeded)
+            rows.append(accuracy(trained(recipe, made_of[name], folder), test))
+            print(recipe.name, name, seed, *(f"{value:.2f}" for value in rows[-1]), flush=True)
+        found[name] = np.array(rows)
+    return found
+
+
+def under_attack(folder: Path) -> dict[str, Figures]:
+    """Accuracy on the digits' test images, each network attacked on its own."""
+    recipe = hw.load_recipe("digits")
+    test, found = recipe.data().test, {}
+    for name in ("joint", "adversarial"):
+        rows = []
+        for seed in range(1, DIGITS_SEEDS + 1):
+            base = dataclasses.replace(recipe.training[0], epochs=DIGITS_EPOCHS, seed=seed)
+            network = trained(recipe, of_digits(base)[name], folder)
+            codes = attacked_codes(network, test.images, test.labels, TEST_ATTACK, seed=seed)
+            rows.append(accuracy(network, Split(codes, test.labels)))
+        found[name] = np.array(rows)
+    return found
+
+
+def coarse_accuracy(folder: Path) -> dict[str, Figures]:
+    """How often each exit's label is of the right coarse class."""
+    recipe, group = hw.load_recipe("digits"), np.array(coarse_classes())
+    test, found = recipe.data().test, {}
+    names = [name for name in of_digits(recipe.training[0]) if name == "joint" or name.startswith("hierarchical")]
+    for name in names:
+        rows = []
+        for seed in range(1, DIGITS_SEEDS + 1):
+            base = dataclasses.replace(recipe.training[0], epochs=DIGITS_EPOCHS, seed=seed)
+            logits = trained(recipe, of_digits(base)[name], folder).logits(test.images)
+            rows.append([100 * float((group[z.argmax(axis=1)] == group[test.labels]).mean()) for z in logits])
+        found[name] = np.array(rows)
+    return found
+
+
+def personalisation(folder: Path) -> dict[str, Figures]:
+    """Accuracy on the user's test images, before and after."""
+    recipe = hw.load_recipe("personalised")
+    everybody, own = recipe.training
+    after: dict[str, Phases] = {
+        "before": (everybody,),
+        "personalised, the last exit as teacher": (everybody, own),
+        "personalised with labels": (everybody, dataclasses.replace(own, strategy=Personalised("labels"))),
+    }
+    found = {}
+    for name, made_of in after.items():
+        rows = []
+        for seed in range(1, DIGITS_SEEDS + 1):
+            seeded = tuple(dataclasses.replace(settings, seed=seed) for settings in made_of)
+            rows.append(accuracy(trained(recipe, seeded, folder), recipe.data().test))
+            print(recipe.name, name, seed, *(f"{value:.2f}" for value in rows[-1]), flush=True)
+        found[name] = np.array(rows)
+    return found
+
+
+def table(found: dict[str, Figures]) -> str:
+    """Mean and range over seeds, in percent."""
+    exits = next(iter(found.values())).shape[1]
+    text = "| | " + " | ".join(f"exit {k}" for k in range(exits)) + " |\n|---|" + "---:|" * exits + "\n"
+    for name, figures in found.items():
+        cells = [f"{column.mean():.2f} ({column.min():.2f} to {column.max():.2f})" for column in figures.T]
+        text += f"| {name} | " + " | ".join(cells) + " |\n"
+    return text
+
+
+def differences(found: dict[str, Figures]) -> str:
+    """Percentage points against heads-only, seed by seed."""
+    base = found[TWO_STAGE]
+    exits = base.shape[1]
+    text = "| | " + " | ".join(f"exit {k}" for k in range(exits)) + " |\n|---|" + "---:|" * exits + "\n"
+    for name, figures in found.items():
+        if name in ("joint", LATER, "self-distillation from the last exit"):
+            columns = (figures - base).T
+            cells = [f"{column.mean():+.2f} ({column.min():+.2f} to {column.max():+.2f})" for column in columns]
+            text += f"| {name} | " + " | ".join(cells) + " |\n"
+    return text
+
+
+def digits_part(folder: Path) -> str:
+    """The document's part on digits."""
+    found = accuracies(hw.load_recipe("digits"), DIGITS_EPOCHS, DIGITS_SEEDS, folder)
+    attack = TEST_ATTACK
+    return f"""## Digits
+
+{DIGITS_EPOCHS} epochs in all, {DIGITS_SEEDS} seeds, three exits, 400 test images (one is 0.25 points).
+
+{table(found)}
+Against heads-only:
+
+{differences(found)}
+What some strategies are for is not in that table. Under attack (each network on its own: {attack.steps} steps of
+projected gradient ascent, every pixel within {attack.epsilon} of 17 codes, form `{attack.form}`):
+
+{table(under_attack(folder))}
+Labels of the right coarse class (loops, straight strokes, open curves):
+
+{table(coarse_accuracy(folder))}
+One user's images, a stand-in (`models/personalised_digits.py`); 200 of them to learn from:
+
+{table(personalisation(folder))}"""
+
+
+def fashion_part(epochs: int, seeds: int, folder: Path) -> str:
+    """The document's part on Fashion-MNIST."""
+    found = accuracies(hw.load_recipe("blenet_fashion"), epochs, seeds, folder)
+    return f"""## Fashion-MNIST, B-LeNet
+
+{epochs} epochs in all, {seeds} seeds, two exits, 10,000 test images. The first exit's only later exit is the last, so
+that both forms of self-distillation are the same training.
+
+{table(found)}
+Against heads-only:
+
+{differences(found)}"""
+
+
+def document(parts: Sequence[str]) -> str:
+    """The document, with the command that repeats it."""
+    body = "\n".join(parts)
+    return f"""# Training strategies, side by side
+
+    HWCODESIGN_DATA=… python -m benchmarks.training_strategies --write docs/training.md
+
+Accuracy of each exit on the test split, in percent: mean over seeds (least to most). All networks are quantised, start
+from the same weights for the same seed, and have the same budget of epochs; phases share it out alike. Learning rate,
+batch and shifts are the recipes', tuned for joint training and for none of the others. No exit policy is involved.
+
+{body}"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", type=Path, default=Path("build"), help="where trainings are kept")
+    parser.add_argument("--only", choices=("digits", "fashion"), help="one data set instead of both")
+    parser.add_argument("--epochs", type=int, default=4, help="on Fashion-MNIST")
+    parser.add_argument("--seeds", type=int, default=2, help="on Fashion-MNIST")
+    parser.add_argument("--write", type=Path, help="document to write the tables to")
+    options = parser.parse_args()
+    folder = options.build / "training_strategies"
+    parts = []
+    if options.only != "fashion":
+        parts.append(digits_part(folder))
+    if options.only != "digits":
+        parts.append(fashion_part(options.epochs, options.seeds, folder))
+    text = document(parts)
+    print(text)
+    if options.write:
+        options.write.write_text(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""Adversarial training of all exits together (Triple Wins, Hu et al., ICLR 2020).
+
+Each step attacks its batch as `training.attack` does, against all exits at once, and learns from both:
+
+    loss = sum_k w_k ((1 - share) CE_k(x) + share CE_k(x_attacked))
+
+The paper's loss is the one with equal shares, twice as large. The attack is computed in evaluation mode, so that
+quantisers observe no ranges on the way to it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from hwcodesign.errors import SettingsError
+from hwcodesign.network import MultiExitNetwork
+from hwcodesign.training.attack import Attack, attacked
+from hwcodesign.training.strategies.losses import weighted_cross_entropy
+from hwcodesign.training.strategies.strategy import Batch, Strategy, Weights, register
+
+
+@register
+@dataclass(frozen=True)
+class Adversarial(Strategy):
+    """Attributes:
+        attack: what images are changed by.
+        share: of the loss on attacked images, the rest being that on the images as they are.
+
+    Raises:
+        SettingsError: a share outside 0..1.
+    """
+
+    attack: Attack = field(default_factory=Attack)
+    share: float = 0.5
+
+    name = "adversarial"
+
+    def __post_init__(self) -> None:
+        if not 0 < self.share <= 1:
+            raise SettingsError(f"share={self.share} is not above 0 and at most 1")
+
+    def check(self, network: MultiExitNetwork, weights: Weights) -> None:  # noqa: ARG002  # strategies share signatures
+        self.attack.check(network.input_format)
+
+    def loss(self, batch: Batch) -> tuple[Tensor, list[Tensor]]:
+        changed = attacked(batch.network, batch.images, batch.labels, self.attack)
+        logits = batch.network(batch.images)
+        clean = weighted_cross_entropy(logits, batch.labels, batch.weights)
+        under_attack = weighted_cross_entropy(batch.network(changed), batch.labels, batch.weights)
+        return (1 - self.share) * clean + self.share * under_attack, logits

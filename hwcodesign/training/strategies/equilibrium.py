@@ -1,0 +1,74 @@
+"""Gradient equilibrium (Li et al., "Improved Techniques for Training Adaptive Deep Networks", arXiv 1908.06294).
+
+Under a sum of K exits' losses the first stage is pulled by K gradients, the last by one. Here gradients are rescaled on
+their way back, values stay as they are: with exits counted from i = 1, what exit i's head sends to its stage is
+multiplied by 1 / (K - i + 1), what stage i + 1 sends to stage i by (K - i) / (K - i + 1). Stage i then learns from the
+mean of the gradients of the K - i + 1 exits behind it, whose size no longer grows with their number:
+
+    g_i = 1 / (K - i + 1) * sum_{j >= i} d L_j / d f_i
+
+Heads get the gradients of their own losses, as before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from hwcodesign.network import MultiExitNetwork
+from hwcodesign.training.strategies.losses import weighted_cross_entropy
+from hwcodesign.training.strategies.strategy import Batch, Strategy, register
+
+
+@register
+@dataclass(frozen=True)
+class GradientEquilibrium(Strategy):
+    """Joint training, each stage's gradient the mean of those of the exits behind it."""
+
+    name = "equilibrium"
+
+    def loss(self, batch: Batch) -> tuple[Tensor, list[Tensor]]:
+        with gradients_in_equilibrium(batch.network):
+            logits = batch.network(batch.images)
+        return weighted_cross_entropy(logits, batch.labels, batch.weights), logits
+
+
+@contextmanager
+def gradients_in_equilibrium(network: MultiExitNetwork) -> Iterator[None]:
+    """Forward passes within the block are those of the network, to the bit; their gradients are rescaled."""
+    hooks = []
+    for i, head in enumerate(network.heads):
+        exits = network.exits - i
+        hooks.append(head.register_forward_pre_hook(_rescaling(1 / exits)))
+        if exits > 1:
+            hooks.append(network.stages[i + 1].register_forward_pre_hook(_rescaling((exits - 1) / exits)))
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _rescaling(factor: float) -> Callable[[nn.Module, tuple[Tensor, ...]], Tensor]:
+    def hook(_: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor:
+        return cast(Tensor, _Rescaled.apply(inputs[0], factor))  # type: ignore[no-untyped-call]  # torch's own
+
+    return hook
+
+
+class _Rescaled(torch.autograd.Function):
+    """Its input; the gradient times a factor."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, factor: float) -> Tensor:
+        ctx.factor = factor
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        return gradients[0] * ctx.factor, None

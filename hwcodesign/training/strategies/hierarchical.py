@@ -1,0 +1,88 @@
+"""Hierarchical labels: early exits learn coarse classes first, later ones the fine classes.
+
+B-CNN (Zhu and Bain, "Branch Convolutional Neural Network for Hierarchical Classification", arXiv 1709.09890) gives an
+early branch as many outputs as its level has classes. Here every exit answers the same question, has C logits and may
+be the last one that a sample sees; so an exit's probability of a coarse class is the sum of those of its fine classes,
+and its loss mixes both levels, from the share `fine` at the first exit to 1 at the last:
+
+    loss = sum_k w_k ((1 - m_k) CE_coarse,k + m_k CE_k),      m_k = fine + (1 - fine) k / (K - 1),  k = 0 .. K - 1
+    CE_coarse = -log sum_{c in group of the label} p_c
+
+The coarse loss is indifferent to how probability spreads within a group, so that a narrow early stage spends what it
+has on telling groups apart; the share `fine` makes the label that leaves there more than a guess within its group. Its
+coarse answer is the group of that label. A criterion of the fine probabilities lets a sample leave when the fine class
+is sure; where coarse answers do, take a small threshold.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from hwcodesign.errors import SettingsError
+from hwcodesign.network import MultiExitNetwork
+from hwcodesign.training.strategies.losses import weighted_sum
+from hwcodesign.training.strategies.strategy import Batch, Strategy, Weights, register
+
+
+@register
+@dataclass(frozen=True)
+class Hierarchical(Strategy):
+    """Attributes:
+        coarse: the group of each class, counted from 0.
+        fine: share of the fine loss at the first exit.
+
+    Raises:
+        SettingsError: fewer than two groups, a group without a class, or a share outside 0..1.
+    """
+
+    coarse: tuple[int, ...]
+    fine: float = 0.25
+
+    name = "hierarchical"
+
+    def __post_init__(self) -> None:
+        groups = set(self.coarse)
+        if len(groups) < 2 or groups != set(range(len(groups))):
+            raise SettingsError(
+                f"coarse={self.coarse}: give each class its group, counted from 0 without gaps, and two groups or more"
+            )
+        if not 0 <= self.fine <= 1:
+            raise SettingsError(f"fine={self.fine} is not in 0..1")
+
+    def check(self, network: MultiExitNetwork, weights: Weights) -> None:  # noqa: ARG002  # strategies share signatures
+        if len(self.coarse) != network.classes:
+            raise SettingsError(
+                f"coarse has groups of {len(self.coarse)} classes, the network tells {network.classes} apart: "
+                "give one group per class"
+            )
+
+    def loss(self, batch: Batch) -> tuple[Tensor, list[Tensor]]:
+        logits = batch.network(batch.images)
+        return self.of(logits, batch.labels, batch.weights), logits
+
+    def of(self, logits: list[Tensor], labels: Tensor, weights: Weights) -> Tensor:
+        """The formula above, of K tensors (N, classes), (N,) labels and K weights."""
+        losses = []
+        for k, z in enumerate(logits):
+            share = self.fine + (1 - self.fine) * k / (len(logits) - 1)
+            coarse = coarse_cross_entropy(z, labels, self.coarse)
+            losses.append((1 - share) * coarse + share * F.cross_entropy(z, labels))
+        return weighted_sum(losses, weights)
+
+
+def coarse_cross_entropy(logits: Tensor, labels: Tensor, coarse: tuple[int, ...]) -> Tensor:
+    """Mean over samples of -log of the probability that the softmax gives to the label's group.
+
+    Args:
+        logits: (N, C).
+        labels: (N,) fine classes.
+        coarse: C groups.
+    """
+    group = torch.tensor(coarse)
+    others = group[None, :] != group[labels][:, None]
+    within = logits.masked_fill(others, -torch.inf).logsumexp(dim=1)
+    return (logits.logsumexp(dim=1) - within).mean()

@@ -1,0 +1,72 @@
+"""Early heads that go on learning from one user's data (PersEPhonEE, Leontiadis et al., HotMobile 2021).
+
+Backbone and last head are frozen: the last exit answers everybody as it did. Where the user labels nothing, it is the
+teacher, and labels are not read:
+
+    loss = sum_{k < K} w_k CE_k                        with the user's labels
+    loss = sum_{k < K} w_k T^2 KL(p_K || p_k)          with the last exit as teacher, p = softmax(z / T)
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from torch import Tensor, nn
+
+from hwcodesign.data import Dataset, Split
+from hwcodesign.errors import SettingsError
+from hwcodesign.network import MultiExitNetwork
+from hwcodesign.training.strategies.losses import distillation, weighted_cross_entropy, weighted_sum
+from hwcodesign.training.strategies.strategy import Batch, Strategy, register
+
+Teacher = Literal["labels", "last"]
+
+
+@register
+@dataclass(frozen=True)
+class Personalised(Strategy):
+    """A phase behind those that trained the network for everybody; learns from `Dataset.personal`.
+
+    Attributes:
+        teacher: the user's "labels", or the "last" exit.
+        temperature: T; of use with the last exit.
+
+    Raises:
+        SettingsError: one of them out of its range.
+    """
+
+    teacher: Teacher = "last"
+    temperature: float = 2.0
+
+    name = "personalised"
+
+    def __post_init__(self) -> None:
+        if self.teacher not in get_args(Teacher):
+            raise SettingsError(f"teacher={self.teacher!r} is not one of {', '.join(get_args(Teacher))}")
+        if not 0 < self.temperature < math.inf:
+            raise SettingsError(f"temperature={self.temperature} is not positive")
+
+    def split(self, data: Dataset) -> Split:
+        """The user's own images.
+
+        Raises:
+            SettingsError: the data set has none.
+        """
+        if data.personal is None:
+            raise SettingsError(
+                f"{data.name} has no user's own images, which strategy 'personalised' learns from: "
+                "give Dataset(..., personal=Split(images, labels))"
+            )
+        return data.personal
+
+    def trained(self, network: MultiExitNetwork) -> list[nn.Module]:
+        return list(network.heads)[:-1]
+
+    def loss(self, batch: Batch) -> tuple[Tensor, list[Tensor]]:
+        logits = batch.network(batch.images)
+        early, weights = logits[:-1], batch.weights[:-1]
+        if self.teacher == "labels":
+            return weighted_cross_entropy(early, batch.labels, weights), logits
+        return weighted_sum([distillation(z, logits[-1], self.temperature) for z in early], weights), logits
