@@ -64,6 +64,8 @@ class TrainingSettings:
                 f"strategy={self.strategy!r} is neither a strategy's name nor a strategy, as in Distilled(alpha=0.3)"
             )
         weights = self.exit_weights
+        if weights is not None and not self.chosen.weighted:
+            raise SettingsError(f"{type(self.chosen).__name__} has weights of its own: leave out exit_weights")
         if weights is not None and not (all(0 <= w < math.inf for w in weights) and any(weights)):
             raise SettingsError(f"exit_weights={weights}: none may be negative, and one at least must be positive")
         if self.threads is not None and self.threads < 1:

@@ -70,28 +70,26 @@ class GateTraining(Strategy):
     """
 
     whole_network: ClassVar[bool]
+    weighted = False
 
     def gate_loss(self, batch: GateBatch) -> Tensor:
         """A scalar."""
         raise NotImplementedError
 
-    def check(self, network: MultiExitNetwork, weights: Weights) -> None:
+    def check(self, network: MultiExitNetwork, weights: Weights) -> None:  # noqa: ARG002
         """Refuse a network whose gates cannot be trained in this way.
 
         Raises:
             SettingsError: the network has no gates; or gates are to be trained alone, and a head has no layers for
-                that; or exits were given weights.
+                that.
         """
-        name = type(self).__name__
         if not network.gates:
             raise SettingsError(
-                f"{name} trains gates, and this network has none: build it with "
+                f"{type(self).__name__} trains gates, and this network has none: build it with "
                 "MultiExitNetwork(..., gates=True), one output more in each head"
             )
         if not self.whole_network:
             _gates_of(network)
-        if set(weights) != {1.0}:
-            raise SettingsError(f"{name} has weights of its own: leave out exit_weights")
 
     def trained(self, network: MultiExitNetwork) -> list[nn.Module]:
         return [network] if self.whole_network else _gates_of(network)

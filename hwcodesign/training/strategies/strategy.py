@@ -41,9 +41,11 @@ class Strategy:
 
     Attributes:
         name: as users spell it.
+        weighted: whether it has a use for weights of the exits.
     """
 
     name: ClassVar[str]
+    weighted: ClassVar[bool] = True
 
     def check(self, network: MultiExitNetwork, weights: Weights) -> None:
         """Refuse a network, or weights, that the settings do not fit; called before anything is trained.
