@@ -146,7 +146,7 @@ class GatedHead(nn.Module):
         gate: the layers that the gate alone has, so that it can learn while the answers stay as they are.
     """
 
-    def __init__(self, classifier: nn.Module, classes: int, *, precision: Precision, hidden: int = 16) -> None:
+    def __init__(self, classifier: nn.Module, classes: int, *, precision: Precision, hidden: int = 32) -> None:
         super().__init__()
         self.classifier = classifier
         self.gate = nn.Sequential(

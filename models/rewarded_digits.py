@@ -13,7 +13,13 @@ RECIPE = dataclasses.replace(
     training=(
         *_DIGITS.training,
         hw.TrainingSettings(
-            strategy=RewardedGates(cost=0.1), epochs=30, batch_size=50, learning_rate=0.01, shift=1, seed=2, threads=1
+            strategy=RewardedGates(cost=0.1, exploration=0.03),
+            epochs=30,
+            batch_size=50,
+            learning_rate=0.02,
+            shift=1,
+            seed=2,
+            threads=1,
         ),
     ),
 )

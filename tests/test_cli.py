@@ -204,7 +204,11 @@ def test_a_budget_that_only_some_criteria_can_meet_still_gives_a_report(tmp_path
         pytest.skip("g++ is not installed: the main job compiles C++")
     done = hwcodesign(tmp_path, "run", "budget.py", "--json")
     assert done.returncode == 0, done.stderr
-    assert sorted(json.loads(done.stdout)["criteria"]) == ["cdln", "eenet", "entropy", "margin", "max_softmax"]
+    report = json.loads(done.stdout)
+    assert sorted(report["criteria"]) == ["cdln", "eenet", "entropy", "margin", "max_softmax"]
+    assert sorted(report["left_out"]) == ["gate", "patience"]
+    assert report["left_out"]["patience"].startswith("budget 0.2 of the full cost cannot be met")
+    assert "MultiExitNetwork(..., gates=True)" in report["left_out"]["gate"]
 
 
 @pytest.mark.parametrize(

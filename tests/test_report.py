@@ -64,7 +64,7 @@ def make_report(exits: int = 3, mismatches: int = 0, cheap: bool = True) -> Repo
             }
             for k, name in enumerate(criteria)
         },
-        "left_out": {},
+        "left_out": {"gate": "heads give none"},
         "agreement": [
             {
                 "backends": ["software", "csim"],
@@ -247,6 +247,7 @@ def test_the_terminal_shows_every_number_whole(width: int, exits: int, terminal:
     assert plain.count("2,000") == 4
     assert "All compared backends agree in every bit." in plain
     assert "patience: cannot leave with two exits" in plain
+    assert "gate is left out: heads give none" in plain
     assert "Overthinking: 6 test images" in plain
 
 
