@@ -35,8 +35,17 @@ def answers(seed: int, samples: int = 2000, classes: int = 5) -> tuple[list[NDAr
     return found, truth
 
 
+def outputs(policy: ExitPolicy, logits: list[NDArray[np.int64]]) -> list[NDArray[np.int64]]:
+    """The logits; behind them, where the policy reads gates, one that says how far the largest is above the second."""
+    if not policy.gated:
+        return logits
+    ordered = [np.sort(z, axis=1) for z in logits]
+    return [np.column_stack([z, top[:, -1] - top[:, -2]]) for z, top in zip(logits, ordered, strict=True)]
+
+
 def statistics_of(policy: ExitPolicy, seed: int) -> ExitStatistics:
-    return ExitStatistics.of(policy, *answers(seed), COSTS)
+    logits, truth = answers(seed)
+    return ExitStatistics.of(policy, outputs(policy, logits), truth, COSTS)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -78,7 +87,7 @@ def test_samples_that_are_all_alike_leave_together_at_the_dearest_exit_that_the_
     same = [np.tile(np.array([[40, 0, 7, 0, 0]]), (50, 1))] * 4
     constant = [np.full((50, 5), -3)] * 4
     for logits in (same, constant):
-        statistics = ExitStatistics.of(policy, logits, np.zeros(50, np.int64), COSTS)
+        statistics = ExitStatistics.of(policy, outputs(policy, logits), np.zeros(50, np.int64), COSTS)
         for budget, cost, exit_share in ((0.2, 0.2, (1, 0, 0, 0)), (0.79, 0.5, (0, 1, 0, 0)), (1.1, 1.1, (0, 0, 0, 1))):
             point = fit(policy, statistics, budget=budget, spend=True)
             # where no share of the budget's last percent can be reached, the least cost of equal accuracy is kept
@@ -92,7 +101,7 @@ def test_samples_that_are_all_alike_leave_together_at_the_dearest_exit_that_the_
 @pytest.mark.parametrize("criterion", sorted(CRITERIA))
 def test_one_sample_is_fitted_to_what_it_shows(criterion: str) -> None:
     policy = drawn_policy(criterion, [LOGITS] * 4, 5)
-    logits = [np.array([[9, 0, 0, 0, 0]])] * 4
+    logits = outputs(policy, [np.array([[9, 0, 0, 0, 0]])] * 4)
     statistics = ExitStatistics.of(policy, logits, np.array([0]), COSTS)
     point = fit(policy, statistics, budget=0.6)
     assert point.accuracy == 1.0

@@ -96,8 +96,9 @@ def test_the_calibration_error_of_one_sure_and_right_sample_is_what_it_lacks_to_
 def test_each_exits_temperature_is_absorbed_into_its_own_table(criterion: str) -> None:
     policy = ExitPolicy.build(criterion, [LOGITS] * 3, 10, temperature=[0.5, 1.0, 2.5])
     assert policy.temperatures == (0.5, 1.0, 2.5)
+    fraction = policy.criterion.table_fraction(10)
     for exit_, temperature in zip(policy.exits, policy.temperatures, strict=True):
-        assert exit_.exponential == ExponentialTable.build(LOGITS.scale / temperature, 255)
+        assert exit_.exponential == ExponentialTable.build(LOGITS.scale / temperature, 255, fraction=fraction)
 
 
 def test_a_policy_file_says_one_temperature_or_one_an_exit() -> None:

@@ -160,9 +160,12 @@ def slow_score(policy: ExitPolicy, exit_index: int, logits: Sequence[int], agree
     while total >= 2 ** (table.fraction + exponent + 1):
         exponent += 1
     m = (total * 2**mantissa.mantissa_bits) // 2 ** (table.fraction + exponent) - 2**mantissa.mantissa_bits
-    logarithm = exponent * mantissa.ln2 + mantissa.logarithm[m]
-    quotient = (mantissa.reciprocal[m] * weighted) // 2 ** (table.fraction + exponent)
-    return -(logarithm + quotient)
+    # between the entries: what S / 2^e is above the middle of its cell
+    cell = 2 ** (table.fraction - mantissa.mantissa_bits)
+    slope = mantissa.reciprocal[m] * ((total // 2**exponent) % cell - cell // 2)
+    logarithm = exponent * mantissa.ln2 + mantissa.logarithm[m] + slope // 2**table.fraction
+    reciprocal = mantissa.reciprocal[m] - mantissa.reciprocal[m] * slope // 2 ** (2 * table.fraction)
+    return -(logarithm + reciprocal * weighted // 2 ** (table.fraction + exponent))
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -208,6 +211,20 @@ def test_ties_go_to_the_lowest_class() -> None:
     assert statistics.scores.tolist() == [[0, 0, 0], [0, 0, 0]]
 
 
+@pytest.mark.parametrize(("criterion", "most"), [("max_softmax", 2047), ("entropy", 32767)])
+def test_the_sum_of_as_many_exponentials_as_32_bits_hold_and_no_more(criterion: str, most: int) -> None:
+    assert ExitPolicy.build(criterion, [LOGITS] * 2, most).classes == most
+    with pytest.raises(PolicyError, match=f"sums the exponentials of {most} classes at most .* there are {most + 1}"):
+        ExitPolicy.build(criterion, [LOGITS] * 2, most + 1)
+
+
+@pytest.mark.parametrize(("classes", "fraction"), [(2, 20), (10, 19), (127, 18), (2047, 16)])
+def test_eenets_tables_are_as_fine_as_64_bits_allow(classes: int, fraction: int) -> None:
+    assert CRITERIA["eenet"].table_fraction(classes) == fraction
+    # D R' of the module's text, D below 2^17 (2^F (C + 1) + C 2^F), R' at most 2^F
+    assert 2**17 * 2**fraction * (2 * classes + 1) * 2**fraction < 2**63
+
+
 def test_agreements_count_exits_in_a_row_and_saturate() -> None:
     labels = [np.array([1, 1, 2]), np.array([1, 2, 2]), np.array([1, 2, 3]), np.array([1, 2, 3])]
     assert [a.tolist() for a in agreements_after(labels)] == [[0, 0, 0], [1, 0, 1], [2, 1, 0], [3, 2, 1]]
@@ -220,7 +237,8 @@ def test_agreements_count_exits_in_a_row_and_saturate() -> None:
 
 def reachable_codes(policy: ExitPolicy, seed: int) -> list[int]:
     """Threshold codes to try: the ends of what scores may be, and many between."""
-    one, classes = 2**16, policy.classes
+    table, classes = policy.exits[0].exponential, policy.classes
+    one = 2**table.fraction if table else 1
     low, high = {
         "margin": (0, policy.exits[0].logits.max_code - policy.exits[0].logits.min_code),
         "max_softmax": (-classes * one, -one),
@@ -682,8 +700,8 @@ def altered(change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda d: d.update(policy_version=2), "policy version 2 is not 1: fit the policy again"),
-        (lambda d: d.pop("policy_version"), "policy version None is not 1: fit the policy again"),
+        (lambda d: d.update(policy_version=1), "policy version 1 is not 2: fit the policy again"),
+        (lambda d: d.pop("policy_version"), "policy version None is not 2: fit the policy again"),
         (lambda d: d.update(criterion="magic"), "no criterion is called 'magic'; there are cdln"),
         (lambda d: d.pop("classes"), r"the policy file is incomplete \(KeyError\('classes'\)\): fit the policy again"),
         (lambda d: d["exits"][1].pop("threshold_code"), "incomplete.*threshold_code.*fit the policy again"),
