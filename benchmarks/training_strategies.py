@@ -9,6 +9,7 @@ to what is there. Needs Fashion-MNIST in HWCODESIGN_DATA, but for `--only digits
 from __future__ import annotations
 
 import argparse
+import copy
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
@@ -146,20 +147,21 @@ def personalisation(folder: Path) -> dict[str, Figures]:
     """Accuracy on the user's test images, before and after."""
     recipe = hw.load_recipe("personalised")
     everybody, own = recipe.training
-    after: dict[str, Phases] = {
-        "before": (everybody,),
-        "personalised, the last exit as teacher": (everybody, own),
-        "personalised with labels": (everybody, dataclasses.replace(own, strategy=Personalised("labels"))),
+    teachers = {
+        "personalised, the last exit as teacher": Personalised("last"),
+        "personalised with labels": Personalised("labels"),
     }
-    found = {}
-    for name, made_of in after.items():
-        rows = []
-        for seed in range(1, DIGITS_SEEDS + 1):
-            seeded = tuple(dataclasses.replace(settings, seed=seed) for settings in made_of)
-            rows.append(accuracy(trained(recipe, seeded, folder), recipe.data().test))
-            print(recipe.name, name, seed, *(f"{value:.2f}" for value in rows[-1]), flush=True)
-        found[name] = np.array(rows)
-    return found
+    rows: dict[str, list[list[float]]] = {"before": [], **{name: [] for name in teachers}}
+    data = recipe.data()
+    for seed in range(1, DIGITS_SEEDS + 1):
+        before = trained(recipe, (dataclasses.replace(everybody, seed=seed),), folder)
+        rows["before"].append(accuracy(before, data.test))
+        for name, strategy in teachers.items():
+            network = copy.deepcopy(before)
+            hw.train(network, data, dataclasses.replace(own, strategy=strategy, seed=seed))
+            rows[name].append(accuracy(network, data.test))
+        print(recipe.name, seed, *(f"{values[-1][0]:.2f}" for values in rows.values()), flush=True)
+    return {name: np.array(values) for name, values in rows.items()}
 
 
 def table(found: dict[str, Figures]) -> str:

@@ -387,15 +387,13 @@ def test_in_two_stages_early_heads_learn_behind_a_last_exit_that_stays(
     assert min(after[:2]) > 0.6
 
 
-def test_the_deepest_exit_which_is_the_surest_ends_with_a_larger_learned_weight_than_the_first(
-    small_network: Build, digits_data: Dataset
-) -> None:
-    history = train(
-        small_network(1), digits_data, dataclasses.replace(AS_TRAINED, strategy="learned_weights", epochs=3)
-    )
-    values = [entry["learned"][LOG_VARIANCE] for entry in history]
-    assert values[0] != values[-1]
-    assert values[-1][0] > values[-1][2]
+def test_learned_weights_leave_a_bad_start_and_history_tells_them(small_network: Build, digits_data: Dataset) -> None:
+    """Losses are between 1/8 and 5 throughout: a weight of 4 is too large for them, one of 1/10 too small."""
+    unbalanced = dataclasses.replace(AS_TRAINED, strategy="learned_weights", exit_weights=(4.0, 1.0, 0.1), epochs=3)
+    history = train(small_network(1), digits_data, unbalanced)
+    log_variances = np.array([[-math.log(4), 0, math.log(10)]] + [entry["learned"][LOG_VARIANCE] for entry in history])
+    assert (np.diff(log_variances[:, 0]) > 0).all()
+    assert (np.diff(log_variances[:, 2]) < 0).all()
     assert "learned" not in train(small_network(1), digits_data, dataclasses.replace(QUICK, epochs=1))[0]
 
 
@@ -422,22 +420,33 @@ def test_a_network_trained_under_attack_withstands_another_attack_better_at_ever
     assert all(a > b + 0.05 for a, b in zip(of_hardened, of_joint, strict=True))
 
 
+@pytest.fixture(scope="module")
+def for_everybody() -> tuple[MultiExitNetwork, TrainingSettings, Dataset]:
+    """The recipe's network after a short first phase, the settings of its second, and its data."""
+    recipe = hw.load_recipe("personalised")
+    network, data = recipe.build(), recipe.data()
+    everybody, own = recipe.training
+    train(network, data, dataclasses.replace(everybody, epochs=8))
+    return network, own, data
+
+
 @pytest.mark.parametrize("teacher", ["labels", "last"])
 def test_personalised_heads_know_the_user_better_and_the_last_exit_answers_everybody_as_before(
-    teacher: Any, trained_network: MultiExitNetwork, user_data: Dataset, digits_data: Dataset
+    teacher: Any, for_everybody: tuple[MultiExitNetwork, TrainingSettings, Dataset], digits_data: Dataset
 ) -> None:
     """On images that the user wrote and no head has seen."""
-    network = copy.deepcopy(trained_network)
-    before = network.logits(user_data.test.images)
+    network, own, data = copy.deepcopy(for_everybody[0]), for_everybody[1], for_everybody[2]
+    before = network.logits(data.test.images)
     everybody = network.logits(digits_data.test.images)
-    own = dataclasses.replace(AS_TRAINED, strategy=Personalised(teacher), epochs=12)
-    train(network, user_data, own)
-    after = network.logits(user_data.test.images)
-    was, now = accuracy(before, user_data.test), accuracy(after, user_data.test)
-    assert now[0] > was[0]
-    assert now[1] > was[1]
+    train(network, data, dataclasses.replace(own, strategy=Personalised(teacher)))
+    after = network.logits(data.test.images)
+    was, now = accuracy(before, data.test), accuracy(after, data.test)
+    assert now[0] > was[0] + 0.03
     assert np.array_equal(after[-1], before[-1])
     assert np.array_equal(network.logits(digits_data.test.images)[-1], everybody[-1])
+    if teacher == "labels":
+        assert now[1] > was[1] + 0.03
+        assert min(now[:2]) > now[2]  # nobody taught the last exit this hand
 
 
 def test_with_the_last_exit_as_teacher_the_users_labels_are_not_read(

@@ -38,7 +38,7 @@ class Personalised(Strategy):
     """
 
     teacher: Teacher = "last"
-    temperature: float = 2.0
+    temperature: float = 1.0
 
     name = "personalised"
 
