@@ -31,6 +31,7 @@ from hwcodesign.training import (
     Attack,
     Batch,
     Distilled,
+    GateTraining,
     GradientEquilibrium,
     HeadsOnly,
     Hierarchical,
@@ -94,7 +95,10 @@ def accuracy(logits: list[NDArray[np.int64]], split: Split) -> list[float]:
 
 
 def test_every_registered_strategy_is_tested_here() -> None:
-    assert {strategy.name for strategy, _ in LEARNING.values()} == set(STRATEGIES)
+    gates = {
+        name for name, strategy in STRATEGIES.items() if issubclass(strategy, GateTraining)
+    }  # test_gate_training's
+    assert {strategy.name for strategy, _ in LEARNING.values()} == set(STRATEGIES) - gates
 
 
 # --- what learns ---
