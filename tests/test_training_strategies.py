@@ -94,11 +94,9 @@ def accuracy(logits: list[NDArray[np.int64]], split: Split) -> list[float]:
     return [float((z.argmax(axis=1) == split.labels).mean()) for z in logits]
 
 
-def test_every_registered_strategy_is_tested_here() -> None:
-    gates = {
-        name for name, strategy in STRATEGIES.items() if issubclass(strategy, GateTraining)
-    }  # test_gate_training's
-    assert {strategy.name for strategy, _ in LEARNING.values()} == set(STRATEGIES) - elsewhere
+def test_every_registered_strategy_is_tested_here_or_with_the_gates() -> None:
+    others = {name for name, strategy in STRATEGIES.items() if not issubclass(strategy, GateTraining)}
+    assert {strategy.name for strategy, _ in LEARNING.values()} == others
 
 
 # --- what learns ---
