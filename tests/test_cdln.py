@@ -165,6 +165,20 @@ def test_activations_are_fitted_with_the_thresholds_and_beat_each_one_that_was_t
             assert fitted.cost_share <= other.cost_share
 
 
+def test_classes_may_have_thresholds_of_their_own(trained_network: Any, digits_data: Any) -> None:
+    from hwcodesign.fitting import fit_policy
+
+    data = (digits_data.fitting.images, digits_data.fitting.labels)
+    policy = fit_policy(trained_network, data, criterion="cdln", budget=0.6, activation=1.0, class_thresholds=True)
+    labels, scores = policy.score_exits(trained_network.logits(data[0]))
+    leaves = scores[:-1] >= np.array(policy.threshold_codes[:-1])[:, None]
+    taken = [next((k for k in range(2) if leaves[k, n]), 2) for n in range(len(data[1]))]
+    right = [labels[k, n] == data[1][n] for n, k in enumerate(taken)]
+    assert policy.fitted_on.accuracy == np.mean(right)
+    assert len(set(policy.class_codes(0))) > 1
+    assert policy.fitted_on.float_disagreement == 0
+
+
 def test_a_given_activation_and_threshold_need_no_data(trained_network: Any) -> None:
     from hwcodesign.fitting import fit_policy
 
