@@ -30,7 +30,7 @@ from benchmarks.policy_networks import (
     gated_costs,
 )
 from hwcodesign.files import sha256, write_bytes
-from hwcodesign.fitting import fit_to_outputs, float_disagreement
+from hwcodesign.output_fitting import fit_to_outputs, float_disagreement
 from hwcodesign.policies import CRITERIA, ExitPolicy, ExitStatistics
 from hwcodesign.training import RewardedGates
 
@@ -42,7 +42,7 @@ CRITERIA_ALONE = ("entropy", "max_softmax", "margin")
 #: What decides the figures; kept ones are used as long as it is the same.
 _SOURCES = (
     "policies",
-    "fitting.py",
+    "output_fitting.py",
     "eenet_training.py",
     "training/class_means.py",
     "training/strategies/rewarded_gates.py",

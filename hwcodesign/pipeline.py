@@ -22,9 +22,10 @@ from hwcodesign.design import Design
 from hwcodesign.errors import CheckpointError, PolicyError
 from hwcodesign.exploration.deadlines import accuracy_by_deadline
 from hwcodesign.files import write_json
-from hwcodesign.fitting import fit_policy, float_disagreement, starting_policy
+from hwcodesign.fitting import fit_policy
 from hwcodesign.images import encode_images
 from hwcodesign.network import MultiExitNetwork
+from hwcodesign.output_fitting import float_disagreement, starting_policy
 from hwcodesign.policies import (
     CRITERIA,
     ExitPolicy,

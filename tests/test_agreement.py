@@ -19,8 +19,8 @@ from hwcodesign import layers
 from hwcodesign.backends.conversion import LayerSettings
 from hwcodesign.data import Dataset
 from hwcodesign.errors import MismatchError, ToolError
-from hwcodesign.fitting import float_disagreement
 from hwcodesign.kernels import Conv2D, Dense
+from hwcodesign.output_fitting import float_disagreement
 from hwcodesign.runtime.records import RECORD_DTYPE
 from hwcodesign.simulation.verilator import find_verilator
 from hwcodesign.verification import (

@@ -107,7 +107,7 @@ def test_weights_that_always_point_one_way_still_fit_a_score() -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_the_float_formula_is_that_of_the_paper_and_rarely_decides_otherwise(seed: int) -> None:
-    fitting = pytest.importorskip("hwcodesign.fitting", reason="torch is not installed (extra 'design')")
+    fitting = pytest.importorskip("hwcodesign.output_fitting", reason="torch is not installed (extra 'design')")
     rng = np.random.default_rng(seed)
     policy = drawn_policy("eenet", [LOGITS] * 3, 5, temperature=1.2, seed=seed)
     logits = drawn_logits(rng, LOGITS, 1000, 5, 3)
@@ -313,7 +313,8 @@ def test_the_mean_assignment_moves_with_the_budget_it_was_trained_for() -> None:
 def test_a_networks_policy_learns_on_one_half_and_sets_thresholds_on_the_other(
     trained_network: Any, digits_data: Any
 ) -> None:
-    from hwcodesign.fitting import fit_policy, float_disagreement
+    from hwcodesign.fitting import fit_policy
+    from hwcodesign.output_fitting import float_disagreement
 
     split = digits_data.fitting
     data = (split.images, split.labels)

@@ -358,7 +358,7 @@ def float_verdict(criterion: str, logits: Sequence[int], scale: float, temperatu
 def test_float_disagreement_is_reported_exactly_and_is_small(
     criterion: str, thresholds: tuple[float, float], seed: int
 ) -> None:
-    fitting = pytest.importorskip("hwcodesign.fitting", reason="torch is not installed (extra 'design')")
+    fitting = pytest.importorskip("hwcodesign.output_fitting", reason="torch is not installed (extra 'design')")
     rng = np.random.default_rng(seed)
     fmt, temperature = FixedPoint(8, 4), 1.0 if criterion == "margin" else 1.2
     policy = policy_of(criterion, 5, fmt=fmt, temperature=temperature).with_thresholds(thresholds)
@@ -376,7 +376,7 @@ def test_float_disagreement_is_reported_exactly_and_is_small(
 
 def test_float_disagreement_is_not_always_zero() -> None:
     """Of many samples at a threshold between two scores of one float value, some are decided otherwise."""
-    fitting = pytest.importorskip("hwcodesign.fitting", reason="torch is not installed (extra 'design')")
+    fitting = pytest.importorskip("hwcodesign.output_fitting", reason="torch is not installed (extra 'design')")
     policy = policy_of("margin", 2, exits=2, fmt=FixedPoint(8, 5)).with_thresholds([1.0])
     moved = copy.deepcopy(policy)
     object.__setattr__(moved.exits[0], "threshold", 2.0)  # the code still stands for 1.0
@@ -612,7 +612,8 @@ def test_requests_that_cannot_be_met_or_understood_are_refused() -> None:
 
 
 def test_fitting_a_network_says_where_its_thresholds_came_from(trained_network: Any, digits_data: Any) -> None:
-    from hwcodesign.fitting import fit_policy, float_disagreement
+    from hwcodesign.fitting import fit_policy
+    from hwcodesign.output_fitting import float_disagreement
 
     split = digits_data.fitting
     policy = fit_policy(trained_network, (split.images, split.labels), criterion="entropy", budget=0.6)
