@@ -22,11 +22,14 @@ from hwcodesign.training.gates import GateBatch, require_setting
 
 @dataclass(frozen=True)
 class JointGates:
-    """-log sum_k p_k softmax(z_k)_y + cost sum_k p_k c_k + exits sum_k -log softmax(z_k)_y.
+    """-log sum_k p_k softmax(z_k)_y + cost sum_k p_k c_k + exits sum_k -log softmax(z_k)_y + calm sum_{k<K} g_k^2.
 
     Attributes:
         cost: nats that the full cost is worth.
         exits: weight of every exit's own cross-entropy, so that one that no sample leaves at yet learns, too.
+        calm: weight of the gates' squares. While exits still learn, the deepest is the best for all samples; without
+            this, gates shut for good before the early ones have learned: where the sigmoid or the quantiser saturates,
+            nothing brings them back.
 
     Raises:
         SettingsError: a negative weight.
@@ -34,14 +37,17 @@ class JointGates:
 
     cost: float = 0.3
     exits: float = 1.0
+    calm: float = 0.01
     whole_network: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         require_setting("cost", self.cost)
         require_setting("exits", self.exits)
+        require_setting("calm", self.calm)
 
     def loss(self, batch: GateBatch) -> Tensor:
         leaving, losses = batch.log_leaving, batch.losses
         mixed = -torch.logsumexp(leaving - losses, dim=1)
         average = (leaving.exp() * batch.costs).sum(dim=1)
-        return (mixed + self.cost * average + self.exits * losses.sum(dim=1)).mean()
+        squares = batch.gates[:, :-1].square().sum(dim=1)
+        return (mixed + self.cost * average + self.exits * losses.sum(dim=1) + self.calm * squares).mean()
