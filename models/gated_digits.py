@@ -30,7 +30,7 @@ RECIPE = dataclasses.replace(
     _DIGITS,
     name="gated_digits",
     network=network,
-    training=tuple(dataclasses.replace(phase, strategy=JointGates(cost=0.3)) for phase in _DIGITS.training),
-    policy=hw.PolicySettings(criterion="gate", accuracy_drop=0.005, confidence=0.95),
+    training=tuple(dataclasses.replace(phase, strategy=JointGates(cost=0.5), epochs=40) for phase in _DIGITS.training),
+    policy=hw.PolicySettings(criterion="gate", budget=0.1),
     compile=hw.CompileSettings(layers=FOLDING),
 )

@@ -11,10 +11,10 @@ RECIPE = dataclasses.replace(
     _GATED,
     name="rewarded_digits",
     training=(
-        *_DIGITS.training,
+        *(dataclasses.replace(phase, epochs=40) for phase in _DIGITS.training),
         hw.TrainingSettings(
             strategy=RewardedGates(cost=0.1, exploration=0.03),
-            epochs=30,
+            epochs=20,
             batch_size=50,
             learning_rate=0.02,
             shift=1,

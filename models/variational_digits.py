@@ -11,10 +11,13 @@ RECIPE = dataclasses.replace(
     _GATED,
     name="variational_digits",
     training=(
-        *(dataclasses.replace(phase, strategy=OracleExits(cost=0.3)) for phase in _DIGITS.training),
+        *(
+            dataclasses.replace(phase, strategy=OracleExits(cost=0.1, beta=3.0), epochs=40)
+            for phase in _DIGITS.training
+        ),
         hw.TrainingSettings(
             strategy=VariationalGates(cost=0.3),
-            epochs=30,
+            epochs=20,
             batch_size=50,
             learning_rate=0.01,
             shift=1,

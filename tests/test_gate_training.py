@@ -104,7 +104,8 @@ def test_joint_gates_mix_the_exits_answers_from_the_last_one_back() -> None:
             mixed = sure * each[k] + (1 - sure) * mixed
         cost = sum(p * c for p, c in zip(leaving(gates), COSTS, strict=True))
         total += -math.log(mixed) + 0.7 * cost - 0.2 * sum(map(math.log, each))
-    assert same(JointGates(cost=0.7, exits=0.2).gate_loss(b), total / len(b.labels))
+        total += 0.05 * sum(gate**2 for gate in gates[:-1])
+    assert same(JointGates(cost=0.7, exits=0.2, calm=0.05).gate_loss(b), total / len(b.labels))
 
 
 def test_a_reward_is_a_right_answer_less_its_cost() -> None:
@@ -286,6 +287,7 @@ def test_settings_out_of_range_are_refused() -> None:
     for make, message in (
         (lambda: JointGates(cost=-1.0), r"cost=-1\.0 is not a non-negative number"),
         (lambda: JointGates(exits=math.nan), "exits=nan is not a non-negative number"),
+        (lambda: JointGates(calm=-0.1), r"calm=-0\.1 is not a non-negative number"),
         (lambda: RewardedGates(cost=math.inf), "cost=inf is not a non-negative number"),
         (lambda: RewardedGates(exploration=-0.1), r"exploration=-0\.1 is not a non-negative number"),
         (lambda: OracleExits(beta=0.0), r"beta=0\.0 is not a positive number"),

@@ -23,11 +23,14 @@ from hwcodesign.training.strategies.strategy import register
 @register
 @dataclass(frozen=True)
 class JointGates(GateTraining):
-    """-log sum_k p_k softmax(z_k)_y + cost sum_k p_k c_k + exits sum_k -log softmax(z_k)_y.
+    """-log sum_k p_k softmax(z_k)_y + cost sum_k p_k c_k + exits sum_k -log softmax(z_k)_y + calm sum_{k<K} g_k^2.
 
     Attributes:
         cost: nats that the full cost is worth.
         exits: weight of every exit's own cross-entropy, so that one that no sample leaves at yet learns, too.
+        calm: weight of the gates' squares. While exits still learn, the deepest is the best for all samples; without
+            this, gates shut for good before the early ones have learned: where the sigmoid or the quantiser saturates,
+            nothing brings them back.
 
     Raises:
         SettingsError: a negative weight.
@@ -35,6 +38,7 @@ class JointGates(GateTraining):
 
     cost: float = 0.3
     exits: float = 1.0
+    calm: float = 0.01
 
     name = "joint_gates"
     whole_network = True
@@ -42,9 +46,11 @@ class JointGates(GateTraining):
     def __post_init__(self) -> None:
         require_setting("cost", self.cost)
         require_setting("exits", self.exits)
+        require_setting("calm", self.calm)
 
     def gate_loss(self, batch: GateBatch) -> Tensor:
         leaving, losses = batch.log_leaving, batch.losses
         mixed = -torch.logsumexp(leaving - losses, dim=1)
         average = (leaving.exp() * batch.costs).sum(dim=1)
-        return (mixed + self.cost * average + self.exits * losses.sum(dim=1)).mean()
+        squares = batch.gates[:, :-1].square().sum(dim=1)
+        return (mixed + self.cost * average + self.exits * losses.sum(dim=1) + self.calm * squares).mean()
