@@ -119,7 +119,11 @@ def _export(
 
 
 def _module_paths(graph: ModelWrapper) -> dict[str, list[str]]:
-    """Torch module path of each named operator, by type, in graph order ("/block/conv/Conv" is "block.conv")."""
+    """Torch module path of each named operator, by type, in graph order.
+
+    "/block/conv/Conv" is "block.conv"; in a sequence within a module the path so far comes again, and
+    "/block/block.0/Conv" is "block.0".
+    """
     paths: dict[str, list[str]] = {}
     for node in graph.graph.node:
         kind = "MatMul" if node.op_type == "Gemm" else node.op_type
@@ -127,7 +131,12 @@ def _module_paths(graph: ModelWrapper) -> dict[str, list[str]]:
         if kind == "Quant" and any(part in _CONSTANTS_OF for part in parts):
             continue
         cut = next((i for i, part in enumerate(parts) if part == "act_quant"), len(parts))
-        paths.setdefault(kind, []).append(".".join(parts[:cut]))
+        own: list[str] = []
+        for scope in parts[:cut]:
+            if own and scope.startswith(f"{own[-1]}."):
+                own.pop()
+            own.append(scope)
+        paths.setdefault(kind, []).append(".".join(own))
     return paths
 
 

@@ -19,11 +19,12 @@ def network() -> hw.MultiExitNetwork:
     return hw.MultiExitNetwork(list(plain.stages), heads, plain.input_format, plain.input_shape, gates=True)
 
 
-#: As in digits_lenet; a gate has as many cycles as the head before it has at least.
+#: As in digits_lenet; a gate takes an answer in no more cycles than the first stage takes for an image.
 FOLDING = {
     **{key: fold for key, fold in _DIGITS.compile.layers.items() if "stages" in key},
     **{f"heads.{k}.classifier.1": _DIGITS.compile.layers[f"heads.{k}.1"] for k in range(3)},
-    **{f"heads.{k}.gate.{layer}": hw.LayerSettings(reuse=16) for k in range(3) for layer in (0, 2)},
+    **{f"heads.{k}.gate.0": hw.LayerSettings(reuse=64) for k in range(3)},
+    **{f"heads.{k}.gate.2": hw.LayerSettings(reuse=32) for k in range(3)},
 }
 
 RECIPE = dataclasses.replace(

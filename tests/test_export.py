@@ -46,6 +46,17 @@ def test_a_network_of_quantised_layers_compiles() -> None:
     check_compiles(network(conv()), ConversionSettings(), "pynq-z2")
 
 
+def test_layers_within_modules_are_called_as_in_torch(tmp_path: Path) -> None:
+    net = network(nn.Sequential(conv(), nn.Sequential(layers.relu(precision=P), layers.identity(precision=P))))
+    net.heads[0] = layers.GatedHead(net.heads[0], 3, precision=P)
+    net.heads[1] = layers.GatedHead(net.heads[1], 3, precision=P)
+    gated = hw.MultiExitNetwork(list(net.stages), list(net.heads), net.input_format, net.input_shape, gates=True)
+    torch_names = {name for name, _ in gated.named_modules()}
+    found = {name for segment in export_network(gated, tmp_path) for name in segment.modules.values()}
+    assert found <= torch_names
+    assert {"stages.0.0.0", "stages.0.0.1.0", "heads.0.classifier.1", "heads.1.gate.0", "heads.1.gate.2"} <= found
+
+
 @pytest.mark.parametrize(
     ("first", "message"),
     [
