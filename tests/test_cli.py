@@ -136,7 +136,10 @@ def test_fit_takes_another_request(finished: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("run", "nonsense"), "no recipe is called 'nonsense'; there are blenet_fashion, blenet_mnist, digits_lenet"),
+        (
+            ("run", "nonsense"),
+            "no recipe is called 'nonsense'; there are adversarial_digits, blenet_fashion, blenet_mnist",
+        ),
         (("run", "blenet"), "'blenet' may be blenet_fashion or blenet_mnist"),
         (("run", "missing.py"), "there is no recipe file missing.py"),
         (("run", "empty.py"), "exports no RECIPE"),
