@@ -234,12 +234,12 @@ Against heads-only:
 {differences(found)}"""
 
 
-def document(parts: Sequence[str]) -> str:
+def document(parts: Sequence[str], arguments: str) -> str:
     """The document, with the command that repeats it."""
     body = "\n".join(parts)
     return f"""# Training strategies, side by side
 
-    HWCODESIGN_DATA=… python -m benchmarks.training_strategies --write docs/training.md
+    HWCODESIGN_DATA=… python -m benchmarks.training_strategies{arguments} --write docs/training.md
 
 Accuracy of each exit on the test split, in percent: mean over seeds (least to most). All networks are quantised, start
 from the same weights for the same seed, and have the same budget of epochs; phases share it out alike. Learning rate,
@@ -257,12 +257,13 @@ def main() -> None:
     parser.add_argument("--write", type=Path, help="document to write the tables to")
     options = parser.parse_args()
     folder = options.build / "training_strategies"
-    parts = []
+    parts, arguments = [], f" --only {options.only}" if options.only else ""
     if options.only != "fashion":
         parts.append(digits_part(folder))
     if options.only != "digits":
         parts.append(fashion_part(options.epochs, options.seeds, folder))
-    text = document(parts)
+        arguments += f" --epochs {options.epochs} --seeds {options.seeds}"
+    text = document(parts, arguments)
     print(text)
     if options.write:
         options.write.write_text(text)
