@@ -9,7 +9,7 @@
 //   own   = ((dot R' >>> Fraction + e) + NatsWeight L') >>> Drop
 //   score = own + Votes[n - 1] + past_sum_i, n the exits that chose the class which most of them chose.
 // Whoever makes the weights sees to it that scores fit 32 bits.
-// Latency: `valid_o` rises Folds + clog2(PerCycle) + 13 enabled cycles after `start_i`,
+// Latency: `valid_o` rises Folds + clog2(PerCycle) + 14 enabled cycles after `start_i`,
 // Folds = ceil(Classes / PerCycle). The last sum is combinational, from labels_i and past_sum_i.
 module score_eenet #(
   // Classes of a sample
@@ -158,22 +158,22 @@ module score_eenet #(
     .clk_i, .rst_ni, .en_i, .start_i, .lanes_i, .top_i, .valid_o(unused_summed), .sum_o(weighted)
   );
 
-  logic [ExponentBits-1:0] exponent_6, exponent_7_q;
-  logic signed [ReciprocalWidth-1:0] reciprocal_6;
-  logic signed [NatsWidth-1:0] nats_6, nats_7_q;
+  logic [ExponentBits-1:0] exponent_7, exponent_8_q;
+  logic signed [ReciprocalWidth-1:0] reciprocal_7;
+  logic signed [NatsWidth-1:0] nats_7, nats_8_q;
   sum_log_reciprocal #(
     .Classes(Classes), .LogarithmFile(LogarithmFile), .ReciprocalFile(ReciprocalFile), .MantissaBits(MantissaBits),
     .Ln2(Ln2), .Fraction(Fraction)
   ) i_parts (
-    .clk_i, .en_i, .total_i(total), .exponent_o(exponent_6), .reciprocal_o(reciprocal_6), .nats_o(nats_6)
+    .clk_i, .en_i, .total_i(total), .exponent_o(exponent_7), .reciprocal_o(reciprocal_7), .nats_o(nats_7)
   );
 
   localparam logic signed [DotWidth-1:0] TopTerm = DotWidth'(64'(TopWeight) << Fraction);
 
-  logic [8:1] valid_q;
+  logic [9:1] valid_q;
   logic [WeightedWidth-1:0] weighted_1_q;
-  logic signed [DotWidth-1:0] terms_2_q, dot_3_q, dot_4_q, dot_5_q, dot_6_q, quotient_8_q, nats_8_q;
-  logic signed [ProductWidth-1:0] product_7_q;
+  logic signed [DotWidth-1:0] terms_2_q, dot_3_q, dot_4_q, dot_5_q, dot_6_q, dot_7_q, quotient_9_q, nats_9_q;
+  logic signed [ProductWidth-1:0] product_8_q;
   logic signed [31:0] own_q;
 
   always_ff @(posedge clk_i) begin
@@ -188,22 +188,23 @@ module score_eenet #(
       dot_4_q        <= dot_3_q;
       dot_5_q        <= dot_4_q;
       dot_6_q        <= dot_5_q;
+      dot_7_q        <= dot_6_q;
 
-      exponent_7_q   <= exponent_6;
-      nats_7_q       <= nats_6;
-      product_7_q    <= ProductWidth'(dot_6_q) * ProductWidth'(reciprocal_6);
+      exponent_8_q   <= exponent_7;
+      nats_8_q       <= nats_7;
+      product_8_q    <= ProductWidth'(dot_7_q) * ProductWidth'(reciprocal_7);
 
-      quotient_8_q   <= DotWidth'(product_7_q >>> Fraction >>> exponent_7_q);
-      nats_8_q       <= DotWidth'(NatsWeight) * DotWidth'(nats_7_q);
+      quotient_9_q   <= DotWidth'(product_8_q >>> Fraction >>> exponent_8_q);
+      nats_9_q       <= DotWidth'(NatsWeight) * DotWidth'(nats_8_q);
 
-      own_q          <= 32'((quotient_8_q + nats_8_q) >>> Drop);
+      own_q          <= 32'((quotient_9_q + nats_9_q) >>> Drop);
     end
     if (!rst_ni) begin
       valid_q <= '0;
       valid_o <= 1'b0;
     end else if (en_i) begin
-      valid_q <= {valid_q[7:1], summed};
-      valid_o <= valid_q[8];
+      valid_q <= {valid_q[8:1], summed};
+      valid_o <= valid_q[9];
     end
   end
 

@@ -4,7 +4,7 @@
 // exponentials exp(-x) and W that of x exp(-x), x the distance in nats from the largest logit.
 //
 // Logarithm and reciprocal of S are those of sum_log_reciprocal.
-// Latency: `valid_o` rises Folds + clog2(PerCycle) + 13 enabled cycles after `start_i`,
+// Latency: `valid_o` rises Folds + clog2(PerCycle) + 14 enabled cycles after `start_i`,
 // Folds = ceil(Classes / PerCycle).
 module score_entropy #(
   // Classes of a sample
@@ -74,40 +74,40 @@ module score_entropy #(
     .clk_i, .rst_ni, .en_i, .start_i, .lanes_i, .top_i, .valid_o(unused_summed), .sum_o(weighted)
   );
 
-  logic [ExponentBits-1:0] exponent_6, exponent_7_q;
-  logic signed [Fraction+1:0] reciprocal_6;
-  logic signed [Fraction+5:0] nats_6;
+  logic [ExponentBits-1:0] exponent_7, exponent_8_q;
+  logic signed [Fraction+1:0] reciprocal_7;
+  logic signed [Fraction+5:0] nats_7;
   sum_log_reciprocal #(
     .Classes(Classes), .LogarithmFile(LogarithmFile), .ReciprocalFile(ReciprocalFile), .MantissaBits(MantissaBits),
     .Ln2(Ln2), .Fraction(Fraction)
   ) i_parts (
-    .clk_i, .en_i, .total_i(total), .exponent_o(exponent_6), .reciprocal_o(reciprocal_6), .nats_o(nats_6)
+    .clk_i, .en_i, .total_i(total), .exponent_o(exponent_7), .reciprocal_o(reciprocal_7), .nats_o(nats_7)
   );
 
-  logic [8:1] valid_q;
-  logic [6:1][WeightedWidth-1:0] weighted_q;  // waits for the reciprocal
-  logic [ProductWidth-1:0] product_7_q;
-  logic signed [31:0] minus_7_q, minus_8_q, expected_8_q;
+  logic [9:1] valid_q;
+  logic [7:1][WeightedWidth-1:0] weighted_q;  // waits for the reciprocal
+  logic [ProductWidth-1:0] product_8_q;
+  logic signed [31:0] minus_8_q, minus_9_q, expected_9_q;
 
   always_ff @(posedge clk_i) begin
     if (en_i) begin
-      weighted_q     <= {weighted_q[5:1], weighted};
+      weighted_q     <= {weighted_q[6:1], weighted};
 
-      exponent_7_q   <= exponent_6;
-      minus_7_q      <= -32'(nats_6);
-      product_7_q    <= ProductWidth'(unsigned'(reciprocal_6)) * ProductWidth'(weighted_q[6]);
+      exponent_8_q   <= exponent_7;
+      minus_8_q      <= -32'(nats_7);
+      product_8_q    <= ProductWidth'(unsigned'(reciprocal_7)) * ProductWidth'(weighted_q[7]);
 
-      minus_8_q      <= minus_7_q;
-      expected_8_q   <= 32'(product_7_q >> Fraction >> exponent_7_q);
+      minus_9_q      <= minus_8_q;
+      expected_9_q   <= 32'(product_8_q >> Fraction >> exponent_8_q);
 
-      score_o        <= minus_8_q - expected_8_q;
+      score_o        <= minus_9_q - expected_9_q;
     end
     if (!rst_ni) begin
       valid_q <= '0;
       valid_o <= 1'b0;
     end else if (en_i) begin
-      valid_q <= {valid_q[7:1], summed};
-      valid_o <= valid_q[8];
+      valid_q <= {valid_q[8:1], summed};
+      valid_o <= valid_q[9];
     end
   end
 

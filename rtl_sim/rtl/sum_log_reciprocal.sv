@@ -5,7 +5,7 @@
 // from the middle of its cell of the tables:
 //   reciprocal_o = R - (R (R r) >>> 2 Fraction)             of S / 2**(Fraction + e), in units of 2**-Fraction
 //   nats_o       = e ln 2 + L + (R r >>> Fraction)          ln(S / 2**Fraction), in units of 2**-Fraction
-// Outputs belong to the sum of 6 enabled cycles before.
+// Outputs belong to the sum of 7 enabled cycles before.
 module sum_log_reciprocal #(
   // Classes that were summed
   parameter int unsigned Classes = 10,
@@ -81,15 +81,16 @@ module sum_log_reciprocal #(
     rest_of = (Skipped + 1)'(normal & SumWidth'(2 ** Skipped - 1)) - (Skipped + 1)'(2 ** Skipped / 2);
   endfunction
 
-  logic [ExponentBits-1:0] exponent_1_q, exponent_2_q, exponent_3_q, exponent_4_q, exponent_5_q;
+  logic [ExponentBits-1:0] exponent_1_q, exponent_2_q, exponent_3_q, exponent_4_q, exponent_5_q, exponent_6_q;
   logic [SumWidth-1:0] total_1_q;
   logic [MantissaBits-1:0] mantissa_2_q;
   logic signed [Skipped:0] rest_2_q, rest_3_q, rest_4_q;
   logic [Fraction-1:0] logarithm_3_q, logarithm_4_q;
   logic [Fraction:0] reciprocal_3_q, reciprocal_4_q;
-  logic signed [ReciprocalWidth-1:0] reciprocal_5_q;
+  logic signed [ReciprocalWidth-1:0] reciprocal_5_q, reciprocal_6_q;
   logic signed [SlopeWidth-1:0] slope_5_q;
-  logic signed [NatsWidth-1:0] nats_3_q, nats_4_q, nats_5_q;
+  logic signed [CurveWidth-1:0] curve_6_q;
+  logic signed [NatsWidth-1:0] nats_3_q, nats_4_q, nats_5_q, nats_6_q;
 
   always_ff @(posedge clk_i) begin
     if (en_i) begin
@@ -119,10 +120,14 @@ module sum_log_reciprocal #(
       slope_5_q      <= SlopeWidth'(signed'({1'b0, reciprocal_4_q})) * SlopeWidth'(rest_4_q);
 
       // the first terms of the series around the middle of the cell
-      exponent_o     <= exponent_5_q;
-      nats_o         <= nats_5_q + NatsWidth'(slope_5_q >>> Fraction);
-      reciprocal_o   <= reciprocal_5_q - ReciprocalWidth'(
-          (CurveWidth'(reciprocal_5_q) * CurveWidth'(slope_5_q)) >>> 2 * Fraction);
+      exponent_6_q   <= exponent_5_q;
+      nats_6_q       <= nats_5_q + NatsWidth'(slope_5_q >>> Fraction);
+      reciprocal_6_q <= reciprocal_5_q;
+      curve_6_q      <= CurveWidth'(reciprocal_5_q) * CurveWidth'(slope_5_q);
+
+      exponent_o     <= exponent_6_q;
+      nats_o         <= nats_6_q;
+      reciprocal_o   <= reciprocal_6_q - ReciprocalWidth'(curve_6_q >>> 2 * Fraction);
     end
   end
 
