@@ -38,8 +38,8 @@ QUARTER = {
     "stages.1.3": hw.LayerSettings(reuse=25),
     "heads.1.1": hw.LayerSettings(reuse=720),
 }
-#: As slow as A3's rate allows, and with DSP blocks: 50 multipliers beside the first head's convolution.
-AT_A3S_RATE = {
+#: About as slow as A3, and with DSP blocks: 50 multipliers beside the first head's convolution.
+NEAR_A3S_RATE = {
     "heads.0.0": hw.LayerSettings(reuse=5),
     "heads.0.4": hw.LayerSettings(reuse=640, strategy="resource"),
     "stages.1.0": hw.LayerSettings(reuse=125, strategy="resource"),
@@ -106,8 +106,8 @@ def blenet_rows(build: Path) -> Iterator[Row]:
     run = Run(hw.load_recipe(RECIPE), folder, lambda _: None)
     network, policy = read_network(run), read_policy(run)
     with tempfile.TemporaryDirectory() as scratch:
-        made = hw.compile(network, policy, board="zc706", layers=AT_A3S_RATE, out=Path(scratch) / RECIPE)
-        yield measured(made, exit_control(policy), "the same, at A3's rate", cache)
+        made = hw.compile(network, policy, board="zc706", layers=NEAR_A3S_RATE, out=Path(scratch) / RECIPE)
+        yield measured(made, exit_control(policy), "the same, near A3's rate", cache)
     data = run.recipe.data()
     scores = policy.scores(0, network.logits(data.fitting.images)[0], np.zeros(len(data.fitting.images), np.int64))
     code = int(np.quantile(scores, ATHEENA_SHARE))

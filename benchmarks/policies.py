@@ -177,9 +177,10 @@ def measured(setting: Setting, name: str) -> list[Outcome]:
 
 
 def _sources() -> str:
-    package = Path(hwcodesign.__file__).parent
+    package, here = Path(hwcodesign.__file__).parent, Path(__file__)
     files = [file for name in _SOURCES for file in sorted(package.glob(f"{name}/*.py" if "." not in name else name))]
-    return sha256(b"".join(file.read_bytes() for file in [*files, *sorted(Path(__file__).parent.glob("polic*.py"))]))
+    files += [here.with_name(f"{name}.py") for name in ("policies", "policy_gates", "policy_networks")]
+    return sha256(b"".join(file.read_bytes() for file in files))
 
 
 def main() -> None:

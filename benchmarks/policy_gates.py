@@ -60,7 +60,7 @@ def learned_gates(
     for _ in range(STEPS):
         rows = torch.randperm(len(truth))[:BATCH]
         batch = [z[rows] for z in inputs]
-        values = [_run(gate, z) for gate, z in zip(gates, batch, strict=False)]
+        values = [layers.value_of(gate(z)) for gate, z in zip(gates, batch, strict=False)]
         last = torch.zeros_like(values[0])
         loss = training.gate_loss(GateBatch(batch, torch.cat([*values, last], dim=1), truth[rows], price))
         optimiser.zero_grad()
@@ -77,7 +77,7 @@ def with_gates(logits: Sequence[Integers], formats: Sequence[FixedPoint], gates:
         codes = np.zeros((len(z), 1), np.int64)
         if k < len(gates):
             with torch.no_grad():
-                values = _run(gates[k], _values(z, fmt)).double().numpy()
+                values = layers.value_of(gates[k](_values(z, fmt))).double().numpy()
             codes = np.clip(np.rint(values / fmt.scale), fmt.min_code, fmt.max_code).astype(np.int64)
         found.append(np.concatenate([z, codes], axis=1))
     return found
@@ -91,9 +91,3 @@ def _gate(classes: int, *, quantised: bool) -> nn.Module:
 
 def _values(logits: Integers, fmt: FixedPoint) -> Tensor:
     return torch.from_numpy(fmt.decode(logits).astype(np.float32))
-
-
-def _run(gate: nn.Module, values: Tensor) -> Tensor:
-    result = gate(values)
-    plain: Tensor = result.value if hasattr(result, "value") else result
-    return plain

@@ -71,27 +71,10 @@ def _float_network(network: Any) -> Any:
     """The stages and the last head with plain float layers of the same sizes and weights: no quantisers, no exits."""
     from torch import nn
 
-    layers: list[nn.Module] = []
-    for module in [m for stage in network.stages for m in stage] + list(network.heads[-1]):
-        if isinstance(module, nn.Conv2d):
-            plain: nn.Module = nn.Conv2d(
-                module.in_channels,
-                module.out_channels,
-                module.kernel_size,
-                padding=module.padding,  # type: ignore[arg-type]
-            )
-        elif isinstance(module, nn.Linear):
-            plain = nn.Linear(module.in_features, module.out_features)
-        elif "ReLU" in type(module).__name__:
-            plain = nn.ReLU()
-        elif isinstance(module, nn.MaxPool2d | nn.Flatten):
-            plain = module
-        else:
-            continue  # the quantiser of the logits
-        if isinstance(plain, nn.Conv2d | nn.Linear):
-            plain.load_state_dict({"weight": module.weight, "bias": module.bias})
-        layers.append(plain)
-    return nn.Sequential(*layers).eval()
+    from hwcodesign.floating import floating
+
+    plain = floating(network)
+    return nn.Sequential(*plain.stages, plain.heads[-1]).eval()
 
 
 def contender(name: str, folder: Path) -> Callable[[NDArray[Any]], object]:

@@ -13,6 +13,7 @@ import brevitas.nn as qnn
 import torch
 from brevitas.quant import Int8ActPerTensorFixedPoint, Int8WeightPerTensorFixedPoint, Uint8ActPerTensorFixedPoint
 from brevitas.quant.fixed_point import Int8BiasPerTensorFixedPointInternalScaling
+from brevitas.quant_tensor import QuantTensor
 from torch import nn
 
 from hwcodesign.errors import SettingsError
@@ -130,6 +131,11 @@ def _signed(bits: int) -> nn.Module:
     return layer
 
 
+def linear_head(features: int, classes: int, *, precision: Precision) -> nn.Module:
+    """A head of one linear layer on all features: (N, ...) to logits (N, classes)."""
+    return nn.Sequential(nn.Flatten(), linear(features, classes, precision=precision), logits(precision=precision))
+
+
 class GatedHead(nn.Module):
     """A head with a gate of its own: (N, ...) features to (N, classes + 1), the gate last.
 
@@ -159,9 +165,10 @@ class GatedHead(nn.Module):
     def forward(self, x: Any) -> Any:
         answer = self.classifier(x)
         gate = self.gate(answer)
-        return self.outputs(torch.cat([_plain(answer), _plain(gate)], dim=1))
+        return self.outputs(torch.cat([value_of(answer), value_of(gate)], dim=1))
 
 
-def _plain(tensor: Any) -> torch.Tensor:
-    value: torch.Tensor = tensor.value if hasattr(tensor, "value") else tensor
+def value_of(tensor: Any) -> torch.Tensor:
+    """The real values of a quantised tensor, or of a plain one."""
+    value: torch.Tensor = tensor.value if isinstance(tensor, QuantTensor) else tensor
     return value

@@ -12,7 +12,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 from brevitas.proxy.quant_proxy import QuantProxyFromInjector
-from brevitas.quant_tensor import IntQuantTensor, QuantTensor
+from brevitas.quant_tensor import IntQuantTensor
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -20,6 +20,7 @@ from hwcodesign.costs import ExitCosts
 from hwcodesign.errors import ImagesError, NetworkError
 from hwcodesign.fixedpoint import FixedPoint, Overflow, Rounding
 from hwcodesign.images import encode_images
+from hwcodesign.layers import value_of
 
 _REFERENCE_BATCH = 500
 
@@ -109,7 +110,7 @@ class MultiExitNetwork(nn.Module):
         outputs: list[Tensor] = []
         for head_in in self.features(x):
             head = self.heads[len(outputs)]
-            outputs.append(_value(head(head_in)))
+            outputs.append(value_of(head(head_in)))
         return outputs
 
     def class_logits(self, outputs: Tensor) -> Tensor:
@@ -121,7 +122,7 @@ class MultiExitNetwork(nn.Module):
         scale = self.input_format.scale
         x = torch.clamp(torch.round(x / scale), self.input_format.min_code, self.input_format.max_code) * scale
         for stage in self.stages:
-            x = _value(stage(x))
+            x = value_of(stage(x))
             yield x
 
     def check(self) -> None:
@@ -159,7 +160,7 @@ class MultiExitNetwork(nn.Module):
             for k, (stage, head) in enumerate(zip(self.stages, self.heads, strict=True)):
                 stage_out = _run(f"stage {k}", stage, x)
                 stages.append(_boundary(f"stage {k}", stage_out))
-                x = _value(stage_out)
+                x = value_of(stage_out)
                 heads.append(_boundary(f"head {k}", _run(f"head {k}", head, x)))
         return stages, heads
 
@@ -169,7 +170,7 @@ class MultiExitNetwork(nn.Module):
 
         def count(name: str) -> Any:
             def hook(module: nn.Module, _: Any, output: Any) -> None:
-                shape = _value(output).shape
+                shape = value_of(output).shape
                 weight = cast(Tensor, module.weight)
                 pixels = math.prod(shape[2:]) if weight.dim() > 2 else 1
                 counts[name] = counts.get(name, 0) + pixels * weight.numel()
@@ -217,7 +218,7 @@ class MultiExitNetwork(nn.Module):
                 x = torch.from_numpy(self.input_format.decode(codes[start : start + _REFERENCE_BATCH]))
                 for k, feature in enumerate(network.features(x)):
                     stages[k].append(_channels_last(_codes(feature, stage_formats[k].format)))
-                    heads[k].append(_codes(_value(network.heads[k](feature)), head_formats[k].format))
+                    heads[k].append(_codes(value_of(network.heads[k](feature)), head_formats[k].format))
         return [np.concatenate(parts) for parts in stages], [np.concatenate(parts) for parts in heads]
 
     def logits(self, images: NDArray[Any]) -> list[NDArray[np.int64]]:
@@ -252,10 +253,6 @@ class Evaluating:
     def __exit__(self, *_: object) -> None:
         for module, training in self._modes.items():
             module.training = training
-
-
-def _value(tensor: Any) -> Tensor:
-    return cast(Tensor, tensor.value if isinstance(tensor, QuantTensor) else tensor)
 
 
 def _channels_last(array: NDArray[np.int64]) -> NDArray[np.int64]:

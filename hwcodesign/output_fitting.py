@@ -20,6 +20,7 @@ from hwcodesign.policies import (
     OperatingPoint,
     Threshold,
     check_request,
+    cost_curve,
     evaluate,
     fit,
     threshold_path,
@@ -126,13 +127,13 @@ def fit_to_outputs(
     if thresholds is not None:
         policy = policy.with_thresholds(thresholds)
         statistics = ExitStatistics.of(policy, choosing.logits, choosing.labels, costs)
-        point = evaluate(statistics, policy.threshold_codes[:-1])
+        found = _Fitted(policy, statistics, evaluate(statistics, policy.threshold_codes[:-1]))
     else:
         candidates = [policy]
         if known.needs_activation and activation is None:
             candidates = _with_activations(policy, choosing.logits)
         found = _best_fitted(candidates, choosing, costs, request, start, by_class=class_thresholds)
-        policy, statistics, point = found
+    policy, statistics, point = found.policy, found.statistics, found.point
     if policy.threshold_codes[:-1] != point.codes:
         raise PolicyError(f"thresholds {policy.thresholds} do not stand for the codes {point.codes} that were fitted")
     fitted = dataclasses.replace(
@@ -148,7 +149,7 @@ def fit_to_outputs(
     )
     if class_thresholds:  # by whose offsets scores are lowered now
         statistics = ExitStatistics.of(policy, choosing.logits, choosing.labels, costs)
-    return dataclasses.replace(policy, fitted_on=fitted, path=threshold_path(policy, statistics))
+    return dataclasses.replace(policy, fitted_on=fitted, path=threshold_path(policy, statistics, found.curve))
 
 
 def starting_policy(
@@ -201,6 +202,22 @@ def _with_activations(base: ExitPolicy, outputs: Sequence[Integers]) -> list[Exi
     ]
 
 
+@dataclass(frozen=True)
+class _Fitted:
+    """A policy at the thresholds that meet a request.
+
+    Attributes:
+        statistics: of the samples that it was fitted to; of classes with thresholds of their own, before these.
+        point: what the thresholds give.
+        curve: the criterion's, where it was traced.
+    """
+
+    policy: ExitPolicy
+    statistics: ExitStatistics
+    point: OperatingPoint
+    curve: list[OperatingPoint] | None = None
+
+
 def _best_fitted(
     candidates: Sequence[ExitPolicy],
     samples: _Samples,
@@ -209,39 +226,46 @@ def _best_fitted(
     start: Sequence[int] | None,
     *,
     by_class: bool,
-) -> tuple[ExitPolicy, ExitStatistics, OperatingPoint]:
+) -> _Fitted:
     """Of some policies, each at the thresholds that meet the request, the one that meets it best; the first on ties.
 
     Raises:
         PolicyError: none can meet it; the first one's reason.
     """
     refused: list[PolicyError] = []
-    fitted: list[tuple[ExitPolicy, ExitStatistics, OperatingPoint]] = []
+    fitted: list[_Fitted] = []
     for candidate in candidates:
         statistics = ExitStatistics.of(candidate, samples.logits, samples.labels, shares)
         try:
-            policy, point = _fitted(candidate, statistics, request, start, by_class=by_class)
+            fitted.append(_fitted(candidate, statistics, request, start, by_class=by_class))
         except PolicyError as error:  # another one may do
             refused.append(error)
-            continue
-        fitted.append((policy, statistics, point))
     if not fitted:
         raise refused[0]
-    return max(fitted, key=lambda found: request.merit(found[2]))
+    return max(fitted, key=lambda found: request.merit(found.point))
 
 
 def _fitted(
     policy: ExitPolicy, statistics: ExitStatistics, request: _Request, start: Sequence[int] | None, *, by_class: bool
-) -> tuple[ExitPolicy, OperatingPoint]:
-    """The policy at the thresholds that meet a request, and what they give."""
+) -> _Fitted:
     drop, budget, confidence = request.accuracy_drop, request.budget, request.confidence
     if by_class:
         codes, point = fit_by_class(
             policy, statistics, accuracy_drop=drop, budget=budget, spend=True, confidence=confidence
         )
-        return policy.with_class_codes(codes), point
-    point = fit(policy, statistics, accuracy_drop=drop, budget=budget, spend=True, confidence=confidence, start=start)
-    return policy.with_codes(point.codes), point
+        return _Fitted(policy.with_class_codes(codes), statistics, point)
+    curve = cost_curve(policy, statistics)
+    point = fit(
+        policy,
+        statistics,
+        accuracy_drop=drop,
+        budget=budget,
+        spend=True,
+        confidence=confidence,
+        start=start,
+        curve=curve,
+    )
+    return _Fitted(policy.with_codes(point.codes), statistics, point, curve)
 
 
 def _with_eenet(

@@ -13,7 +13,7 @@ def network() -> hw.MultiExitNetwork:
     """28x28 -> 16x16x5 -> 11x11x10 -> 6x6x20: B-LeNet's first head, a linear one behind each later stage."""
     return hw.MultiExitNetwork(
         stages=[stage(1, 5, padding=4), stage(5, 10, padding=5), stage(10, 20, padding=3)],
-        heads=[first_head(), linear_head(1210), linear_head(720)],
+        heads=[first_head(), *(layers.linear_head(features, 10, precision=PRECISION) for features in (1210, 720))],
         input_format=INPUT_FORMAT,
         input_shape=(1, 28, 28),
     )
@@ -37,13 +37,6 @@ def first_head() -> nn.Module:
         nn.Flatten(),
         layers.linear(640, 10, precision=PRECISION),
         layers.logits(precision=PRECISION),
-    )
-
-
-def linear_head(features: int) -> nn.Module:
-    """One linear layer on all features."""
-    return nn.Sequential(
-        nn.Flatten(), layers.linear(features, 10, precision=PRECISION), layers.logits(precision=PRECISION)
     )
 
 

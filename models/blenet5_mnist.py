@@ -19,7 +19,10 @@ def network() -> hw.MultiExitNetwork:
             stage(20, 20, 3, padding=1),
             stage(20, 40, 3, padding=1, pool=2),
         ],
-        heads=[first_head(), *(linear_head(features) for features in (1210, 720, 720, 360))],
+        heads=[
+            first_head(),
+            *(layers.linear_head(features, 10, precision=PRECISION) for features in (1210, 720, 720, 360)),
+        ],
         input_format=INPUT_FORMAT,
         input_shape=(1, 28, 28),
     )
@@ -46,21 +49,9 @@ def first_head() -> nn.Module:
     )
 
 
-def linear_head(features: int) -> nn.Module:
-    """One linear layer on all features."""
-    return nn.Sequential(
-        nn.Flatten(), layers.linear(features, 10, precision=PRECISION), layers.logits(precision=PRECISION)
-    )
-
-
-#: The later a stage, the fewer images reach it, and the fewer multipliers it needs.
+#: Up to the third exit that of the network with three.
 FOLDING = {
-    "heads.0.0": hw.LayerSettings(reuse=3),
-    "heads.0.4": hw.LayerSettings(reuse=640),
-    "stages.1.0": hw.LayerSettings(reuse=50),
-    "heads.1.1": hw.LayerSettings(reuse=1210),
-    "stages.2.0": hw.LayerSettings(reuse=250),
-    "heads.2.1": hw.LayerSettings(reuse=720),
+    **hw.load_recipe("blenet3_mnist").compile.layers,
     "stages.3.0": hw.LayerSettings(reuse=180),
     "heads.3.1": hw.LayerSettings(reuse=720),
     "stages.4.0": hw.LayerSettings(reuse=360),

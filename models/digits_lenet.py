@@ -28,15 +28,11 @@ def network() -> hw.MultiExitNetwork:
                 layers.relu(precision=PRECISION),
             ),
         ],
-        heads=[_head(8 * 4 * 4), _head(20 * 4 * 4), _head(32 * 2 * 2)],
+        heads=[
+            layers.linear_head(features, 10, precision=PRECISION) for features in (8 * 4 * 4, 20 * 4 * 4, 32 * 2 * 2)
+        ],
         input_format=INPUT_FORMAT,
         input_shape=(1, 8, 8),
-    )
-
-
-def _head(features: int) -> nn.Module:
-    return nn.Sequential(
-        nn.Flatten(), layers.linear(features, 10, precision=PRECISION), layers.logits(precision=PRECISION)
     )
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from hwcodesign.errors import PolicyError
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.policies.criterion import Criterion, ScoreInputs, clamp_code, register, require_range
+from hwcodesign.policies.margin import two_largest
 from hwcodesign.policies.tables import Integers
 
 #: Steps between the quantiles at which activations are looked for.
@@ -48,12 +49,6 @@ class CDLN(Criterion):
 
     def check(self, threshold: float, classes: int) -> None:
         require_range(threshold, -(2.0**31), 2.0**31, self.name, self.unit)
-
-
-def two_largest(logits: Integers) -> tuple[Integers, Integers]:
-    """(N,) the largest and the second largest logit of each sample; equal where two are largest."""
-    top = np.partition(logits, -2, axis=1)[:, -2:]
-    return top[:, 1], top[:, 0]
 
 
 def activation_code(activation: float, logits: FixedPoint) -> int:

@@ -20,8 +20,8 @@ class Margin(Criterion):
     unit = "difference of logits"
 
     def score(self, inputs: ScoreInputs) -> Integers:
-        top = np.partition(inputs.logits, -2, axis=1)[:, -2:]
-        return top[:, 1] - top[:, 0]
+        first, second = two_largest(inputs.logits)
+        return first - second
 
     def float_leaves(self, inputs: ScoreInputs, threshold: float) -> NDArray[np.bool_]:
         top = np.sort(inputs.logits * inputs.scale, axis=1)[:, -2:]
@@ -35,3 +35,9 @@ class Margin(Criterion):
 
     def check(self, threshold: float, classes: int) -> None:
         require_range(threshold, 0.0, 2.0**31, self.name, self.unit)
+
+
+def two_largest(logits: Integers) -> tuple[Integers, Integers]:
+    """(N,) the largest and the second largest logit of each sample; equal where two are largest."""
+    top = np.partition(logits, -2, axis=1)[:, -2:]
+    return top[:, 1], top[:, 0]

@@ -213,7 +213,7 @@ def _criteria(report: Report) -> Table:
         )
         rows.append(tuple(Cell(text, "strong" if name == chosen else "plain") for text in texts))
     notes = [Cell(f"{name}: {result['note']}") for name, result in report["criteria"].items() if result["note"]]
-    notes += [Cell(f"{name} is left out: {reason}") for name, reason in report["left_out"].items()]
+    notes += [Cell(f"{name} is left out: {reason}") for name, reason in report.get("left_out", {}).items()]
     headings = ("", "accuracy", "of full cost", "float disagrees", f"leaving at exits 0 to {report['exits'] - 1}")
     return Table("Criteria, each at its own fitted thresholds", headings, tuple(rows), tuple(notes))
 

@@ -18,13 +18,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from brevitas.quant_tensor import QuantTensor
 from numpy.typing import NDArray
 from torch import Tensor
 
 from hwcodesign.errors import SettingsError
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.images import encode_images
+from hwcodesign.layers import value_of
 from hwcodesign.network import MultiExitNetwork
 
 _BATCH = 250
@@ -131,8 +131,8 @@ class _Attacked:
 
     def _early_logits(self, values: Tensor) -> Iterator[Tensor]:
         for stage, head in zip(self._network.stages[:-1], self._network.heads[:-1], strict=True):
-            values = _plain(stage(values))
-            yield _plain(head(values))
+            values = value_of(stage(values))
+            yield value_of(head(values))
 
 
 class _StraightThrough(torch.autograd.Function):
@@ -201,8 +201,3 @@ def _corners(fmt: FixedPoint, radius: int, shape: tuple[int, ...], seed: int) ->
 
 def _codes(network: MultiExitNetwork, images: NDArray[Any]) -> Codes:
     return np.asarray(encode_images(images, network.input_format, network.input_shape), np.int64)
-
-
-def _plain(tensor: Any) -> Tensor:
-    value: Tensor = tensor.value if isinstance(tensor, QuantTensor) else tensor
-    return value

@@ -210,6 +210,7 @@ class _Phase:
     trained: list[nn.Module]
     weights: Weights
     learned: nn.ParameterDict
+    costs: tuple[float, ...]
     optimizer: torch.optim.Optimizer
 
     @property
@@ -259,7 +260,9 @@ class _Run:
             optimizer.load_state_dict({**optimizer.state_dict(), "state": restored.moments})
             learned.load_state_dict(restored.learned)
         split = strategy.split(self.data)
-        return _Phase(index, settings, strategy, split, trained, weights, learned, optimizer)
+        return _Phase(
+            index, settings, strategy, split, trained, weights, learned, strategy.costs(self.network), optimizer
+        )
 
     def _epoch(self, phase: _Phase, epoch: int) -> dict[str, Any]:
         """One pass over the split; its entry in the history."""
@@ -272,7 +275,7 @@ class _Run:
         for step, (x, y) in enumerate(self._batches(phase)):
             for group in phase.optimizer.param_groups:
                 group["lr"] = settings.learning_rate * _rate(epoch * steps + step, settings.epochs * steps)
-            loss, logits = phase.strategy.loss(Batch(self.network, x, y, phase.weights, phase.learned))
+            loss, logits = phase.strategy.loss(Batch(self.network, x, y, phase.weights, phase.learned, phase.costs))
             phase.optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]  # torch's own
             phase.optimizer.step()

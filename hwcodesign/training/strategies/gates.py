@@ -94,12 +94,14 @@ class GateTraining(Strategy):
     def trained(self, network: MultiExitNetwork) -> list[nn.Module]:
         return [network] if self.whole_network else _gates_of(network)
 
+    def costs(self, network: MultiExitNetwork) -> tuple[float, ...]:
+        return network.costs().shares
+
     def loss(self, batch: Batch) -> tuple[Tensor, list[Tensor]]:
         outputs = batch.network.head_outputs(batch.images)
         logits = [batch.network.class_logits(z) for z in outputs]
         gates = torch.stack([z[:, -1] for z in outputs], dim=1)
-        costs = torch.tensor(batch.network.costs().shares)
-        return self.gate_loss(GateBatch(logits, gates, batch.labels, costs)), logits
+        return self.gate_loss(GateBatch(logits, gates, batch.labels, torch.tensor(batch.costs))), logits
 
 
 def _gates_of(network: MultiExitNetwork) -> list[nn.Module]:

@@ -26,6 +26,7 @@ class Batch:
         labels: (N,) int64 classes.
         weights: of the exits' losses, first exit first.
         learned: the strategy's own parameters.
+        costs: what `Strategy.costs` gave for the phase.
     """
 
     network: MultiExitNetwork
@@ -33,6 +34,7 @@ class Batch:
     labels: Tensor
     weights: Weights
     learned: nn.ParameterDict
+    costs: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,10 @@ class Strategy:
     def learned(self, network: MultiExitNetwork, weights: Weights) -> nn.ParameterDict:  # noqa: ARG002  # few have any
         """The strategy's own parameters at the phase's start; they learn beside the network's."""
         return nn.ParameterDict()
+
+    def costs(self, network: MultiExitNetwork) -> tuple[float, ...]:  # noqa: ARG002  # few ask
+        """Of leaving at each exit, as shares of the full cost, where the loss reads them."""
+        return ()
 
     def loss(self, batch: Batch) -> tuple[Tensor, list[Tensor]]:
         """The loss, a scalar, and all exits' logits (K tensors (N, classes)) on the batch's images as given."""
