@@ -389,11 +389,11 @@ def deadline_figure(deadlines: Sequence[tuple[float, float, float]]) -> Figure:
     for k, (at, share) in enumerate(zip(cycles, accuracy, strict=True)):
         axes.plot(at, share, marker="o", color=exit_colour(k), markeredgecolor=_TEXT, markersize=8, linestyle="none")
         axes.annotate(
-            f"exit {k}, {100 * share:.1f}%", (at, share), xytext=(7, -13), textcoords="offset points", fontsize=9,
+            f"exit {k}, {100 * share:.1f}%", (at, share), xytext=(0, 9), textcoords="offset points", fontsize=9,
             path_effects=_HALO,
         )  # fmt: skip
     axes.set_xlim(0, end)
-    axes.set_ylim(0, 1.04)
+    axes.set_ylim(0, 1.15)
     axes.set_xlabel("cycles after an image's first word was accepted")
     axes.set_ylabel("share of the images")
     axes.yaxis.set_major_formatter(PercentFormatter(1))
