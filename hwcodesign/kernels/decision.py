@@ -37,8 +37,8 @@ SCORE_TIMINGS = {
     "margin": ScoreTiming(1, passes_over_classes=False),
     "patience": ScoreTiming(1, passes_over_classes=False),
     "max_softmax": ScoreTiming(5, passes_over_classes=True),
-    "entropy": ScoreTiming(14, passes_over_classes=True),
-    "eenet": ScoreTiming(14, passes_over_classes=True),
+    "entropy": ScoreTiming(18, passes_over_classes=True),
+    "eenet": ScoreTiming(18, passes_over_classes=True),
     "gate": ScoreTiming(1, passes_over_classes=False),
     "cdln": ScoreTiming(2, passes_over_classes=False),
 }

@@ -8,8 +8,8 @@
 // Interval: Folds cycles; in anytime mode at least 2.
 // Latency, from the cycle in which logits are accepted to the one in which `record_valid_o` rises, nothing stalling:
 //   Folds + clog2(PerCycle) + 4 + score latency, the latter
-//   margin, patience, gate: 1;  cdln: 2;  max_softmax: Folds + clog2(PerCycle) + 5;  entropy: Folds + clog2(PerCycle) + 14;
-//   eenet: Folds + clog2(PerCycle) + 14;  1 more where scores are lowered by class.
+//   margin, patience, gate: 1;  cdln: 2;  max_softmax: Folds + clog2(PerCycle) + 5;  entropy: Folds + clog2(PerCycle) + 18;
+//   eenet: Folds + clog2(PerCycle) + 18;  1 more where scores are lowered by class.
 // `sample` is taken when the score is known, 2 cycles before the record is offered; it may come at any time before.
 //
 // A sample leaves when its score reaches the threshold of its bank; the last exit takes every sample. Each decision
@@ -100,8 +100,8 @@ module exit_decision import hwc_pkg::*; #(
   // enabled cycles from the first fold to the start of the second pass, and from there to the score
   localparam int unsigned TopLatency = Folds + Levels + 1;
   localparam int unsigned ScoreLatency =
-      Criterion == "eenet" ? Folds + Levels + 14 :
-      Criterion == "entropy" ? Folds + Levels + 14 :
+      Criterion == "eenet" ? Folds + Levels + 18 :
+      Criterion == "entropy" ? Folds + Levels + 18 :
       Criterion == "max_softmax" ? Folds + Levels + 5 :
       Criterion == "cdln" ? 2 : 1;
 

@@ -9,7 +9,7 @@
 //   own   = ((dot R' >>> Fraction + e) + NatsWeight L') >>> Drop
 //   score = own + Votes[n - 1] + past_sum_i, n the exits that chose the class which most of them chose.
 // Whoever makes the weights sees to it that scores fit 32 bits.
-// Latency: `valid_o` rises Folds + clog2(PerCycle) + 14 enabled cycles after `start_i`,
+// Latency: `valid_o` rises Folds + clog2(PerCycle) + 18 enabled cycles after `start_i`,
 // Folds = ceil(Classes / PerCycle). The last sum is combinational, from labels_i and past_sum_i.
 module score_eenet #(
   // Classes of a sample
@@ -81,8 +81,7 @@ module score_eenet #(
   localparam int unsigned WeightedWidth = $clog2(64'(Classes - 1) * LargestWeight + 1);
   // signed: 2**17 (2**Fraction (Classes + 1) + W), and W is below 2**Fraction Classes
   localparam int unsigned DotWidth = 17 + Fraction + $clog2(Classes + 1) + 2;
-  localparam int unsigned ReciprocalWidth = Fraction + 2;  // signed
-  localparam int unsigned ProductWidth = DotWidth + ReciprocalWidth;
+  localparam int unsigned ProductWidth = DotWidth + Fraction + 2;
   localparam int unsigned NatsWidth = Fraction + 6;  // signed, of the logarithm of S in nats, at most ln 65536 < 16
 
   if (TopWeight < -(2 ** 17) || TopWeight >= 2 ** 17 || NatsWeight < -(2 ** 17) || NatsWeight >= 2 ** 17)
@@ -93,13 +92,13 @@ module score_eenet #(
     $error("score_eenet %m: Drop=%0d is above 31", Drop);
   end
 
-  // exponentials, summed as they are and by their classes' weights, the latter 2 cycles later
-  logic [Lookup+2:1] start_q;  // bit d: d registers after the lanes
+  // exponentials, summed as they are and by their classes' weights, the latter 4 cycles later
+  logic [Lookup+4:1] start_q;  // bit d: d registers after the lanes
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       start_q <= '0;
     end else if (en_i) begin
-      start_q <= {start_q[Lookup+1:1], start_i};
+      start_q <= {start_q[Lookup+3:1], start_i};
     end
   end
 
@@ -112,7 +111,7 @@ module score_eenet #(
   end
 
   logic [PerCycle-1:0][SumWidth-1:0] exponentials;
-  logic [PerCycle-1:0][DotWidth-1:0] products_q;
+  logic [PerCycle-1:0][DotWidth-1:0] products;
 
   for (genvar j = 0; j < PerCycle; j++) begin : gen_lane
     logic [Fraction:0] entry, entry_q;
@@ -134,11 +133,15 @@ module score_eenet #(
     end
     always_ff @(posedge clk_i) begin
       if (en_i) begin
-        entry_q       <= entry;
-        weight_q      <= weight;
-        products_q[j] <= DotWidth'(weight_q) * DotWidth'(signed'({1'b0, entry_q}));
+        entry_q  <= entry;
+        weight_q <= weight;
       end
     end
+    logic signed [Fraction+19:0] product;
+    wide_product #(.AWidth(Fraction + 2), .BWidth(18)) i_product (
+      .clk_i, .en_i, .a_i({1'b0, entry_q}), .b_i(weight_q), .product_o(product)
+    );
+    assign products[j] = DotWidth'(product);
   end
 
   logic summed, unused_dotted, unused_summed;
@@ -149,7 +152,7 @@ module score_eenet #(
     .clk_i, .rst_ni, .en_i, .start_i(start_q[Lookup]), .values_i(exponentials), .valid_o(summed), .sum_o(total)
   );
   fold_sum #(.Classes(Classes), .PerCycle(PerCycle), .Width(DotWidth)) i_dot (
-    .clk_i, .rst_ni, .en_i, .start_i(start_q[Lookup+2]), .values_i(products_q), .valid_o(unused_dotted), .sum_o(dot)
+    .clk_i, .rst_ni, .en_i, .start_i(start_q[Lookup+4]), .values_i(products), .valid_o(unused_dotted), .sum_o(dot)
   );
   table_sum #(
     .Classes(Classes), .CodeWidth(CodeWidth), .PerCycle(PerCycle),
@@ -158,53 +161,58 @@ module score_eenet #(
     .clk_i, .rst_ni, .en_i, .start_i, .lanes_i, .top_i, .valid_o(unused_summed), .sum_o(weighted)
   );
 
-  logic [ExponentBits-1:0] exponent_7, exponent_8_q;
-  logic signed [ReciprocalWidth-1:0] reciprocal_7;
-  logic signed [NatsWidth-1:0] nats_7, nats_8_q;
+  logic [ExponentBits-1:0] exponent_9;
+  logic [Fraction:0] reciprocal_9;
+  logic signed [NatsWidth-1:0] nats_9;
   sum_log_reciprocal #(
     .Classes(Classes), .LogarithmFile(LogarithmFile), .ReciprocalFile(ReciprocalFile), .MantissaBits(MantissaBits),
     .Ln2(Ln2), .Fraction(Fraction)
   ) i_parts (
-    .clk_i, .en_i, .total_i(total), .exponent_o(exponent_7), .reciprocal_o(reciprocal_7), .nats_o(nats_7)
+    .clk_i, .en_i, .total_i(total), .exponent_o(exponent_9), .reciprocal_o(reciprocal_9), .nats_o(nats_9)
   );
 
   localparam logic signed [DotWidth-1:0] TopTerm = DotWidth'(64'(TopWeight) << Fraction);
 
-  logic [9:1] valid_q;
-  logic [WeightedWidth-1:0] weighted_1_q;
-  logic signed [DotWidth-1:0] terms_2_q, dot_3_q, dot_4_q, dot_5_q, dot_6_q, dot_7_q, quotient_9_q, nats_9_q;
-  logic signed [ProductWidth-1:0] product_8_q;
+  logic signed [WeightedWidth+18:0] weighted_3_q;
+  wide_product #(.AWidth(WeightedWidth + 1), .BWidth(18)) i_weighted_product (
+    .clk_i, .en_i, .a_i({1'b0, weighted}), .b_i(18'(NatsWeight)), .product_o(weighted_3_q)
+  );
+
+  logic signed [DotWidth-1:0] terms_4_q;
+  logic [9:5][DotWidth-1:0] dot_q;  // waits for the reciprocal
+
+  logic signed [ProductWidth-1:0] product_12_q;
+  wide_product #(.AWidth(DotWidth), .BWidth(Fraction + 2)) i_product (
+    .clk_i, .en_i, .a_i(dot_q[9]), .b_i({1'b0, reciprocal_9}), .product_o(product_12_q)
+  );
+  logic signed [NatsWidth+17:0] nats_12_q;
+  wire logic unused_sign = &{1'b0, nats_12_q};  // where DotWidth is less, its copies
+  wide_product #(.AWidth(NatsWidth), .BWidth(18)) i_nats_product (
+    .clk_i, .en_i, .a_i(nats_9), .b_i(18'(NatsWeight)), .product_o(nats_12_q)
+  );
+
+  logic [13:1] valid_q;
+  logic [12:10][ExponentBits-1:0] exponent_q;  // waits for the products
+  logic signed [DotWidth-1:0] quotient_13_q, nats_13_q;
   logic signed [31:0] own_q;
 
   always_ff @(posedge clk_i) begin
     if (en_i) begin
-      weighted_1_q   <= weighted;
+      terms_4_q     <= DotWidth'(weighted_3_q) + TopTerm;
+      dot_q         <= {dot_q[8:5], signed'(dot) + terms_4_q};
 
-      terms_2_q      <= DotWidth'(NatsWeight) * DotWidth'(weighted_1_q) + TopTerm;
+      exponent_q    <= {exponent_q[11:10], exponent_9};
+      quotient_13_q <= DotWidth'(product_12_q >>> Fraction >>> exponent_q[12]);
+      nats_13_q     <= DotWidth'(nats_12_q);
 
-      dot_3_q        <= signed'(dot) + terms_2_q;
-
-      // waits for the reciprocal
-      dot_4_q        <= dot_3_q;
-      dot_5_q        <= dot_4_q;
-      dot_6_q        <= dot_5_q;
-      dot_7_q        <= dot_6_q;
-
-      exponent_8_q   <= exponent_7;
-      nats_8_q       <= nats_7;
-      product_8_q    <= ProductWidth'(dot_7_q) * ProductWidth'(reciprocal_7);
-
-      quotient_9_q   <= DotWidth'(product_8_q >>> Fraction >>> exponent_8_q);
-      nats_9_q       <= DotWidth'(NatsWeight) * DotWidth'(nats_8_q);
-
-      own_q          <= 32'((quotient_9_q + nats_9_q) >>> Drop);
+      own_q         <= 32'((quotient_13_q + nats_13_q) >>> Drop);
     end
     if (!rst_ni) begin
       valid_q <= '0;
       valid_o <= 1'b0;
     end else if (en_i) begin
-      valid_q <= {valid_q[8:1], summed};
-      valid_o <= valid_q[9];
+      valid_q <= {valid_q[12:1], summed};
+      valid_o <= valid_q[13];
     end
   end
 

@@ -4,7 +4,7 @@
 // exponentials exp(-x) and W that of x exp(-x), x the distance in nats from the largest logit.
 //
 // Logarithm and reciprocal of S are those of sum_log_reciprocal.
-// Latency: `valid_o` rises Folds + clog2(PerCycle) + 14 enabled cycles after `start_i`,
+// Latency: `valid_o` rises Folds + clog2(PerCycle) + 18 enabled cycles after `start_i`,
 // Folds = ceil(Classes / PerCycle).
 module score_entropy #(
   // Classes of a sample
@@ -56,7 +56,7 @@ module score_entropy #(
   localparam longint unsigned LargestWeight = (64'd189 << Fraction) / 512 + 1;
   localparam int unsigned WeightWidth = $clog2(LargestWeight + 1);
   localparam int unsigned WeightedWidth = $clog2(64'(Classes - 1) * LargestWeight + 1);
-  localparam int unsigned ProductWidth = Fraction + 1 + WeightedWidth;
+  localparam int unsigned ProductWidth = WeightedWidth + 1 + Fraction + 2;
 
   logic summed, unused_summed;
   logic [SumWidth-1:0] total;
@@ -74,40 +74,46 @@ module score_entropy #(
     .clk_i, .rst_ni, .en_i, .start_i, .lanes_i, .top_i, .valid_o(unused_summed), .sum_o(weighted)
   );
 
-  logic [ExponentBits-1:0] exponent_7, exponent_8_q;
-  logic signed [Fraction+1:0] reciprocal_7;
-  logic signed [Fraction+5:0] nats_7;
+  logic [ExponentBits-1:0] exponent_9;
+  logic [Fraction:0] reciprocal_9;
+  logic signed [Fraction+5:0] nats_9;
   sum_log_reciprocal #(
     .Classes(Classes), .LogarithmFile(LogarithmFile), .ReciprocalFile(ReciprocalFile), .MantissaBits(MantissaBits),
     .Ln2(Ln2), .Fraction(Fraction)
   ) i_parts (
-    .clk_i, .en_i, .total_i(total), .exponent_o(exponent_7), .reciprocal_o(reciprocal_7), .nats_o(nats_7)
+    .clk_i, .en_i, .total_i(total), .exponent_o(exponent_9), .reciprocal_o(reciprocal_9), .nats_o(nats_9)
   );
 
-  logic [9:1] valid_q;
-  logic [7:1][WeightedWidth-1:0] weighted_q;  // waits for the reciprocal
-  logic [ProductWidth-1:0] product_8_q;
-  logic signed [31:0] minus_8_q, minus_9_q, expected_9_q;
+  logic [9:1][WeightedWidth-1:0] weighted_q;  // waits for the reciprocal
+  logic signed [ProductWidth-1:0] product_12_q;
+  wide_product #(.AWidth(WeightedWidth + 1), .BWidth(Fraction + 2)) i_product (
+    .clk_i, .en_i, .a_i({1'b0, weighted_q[9]}), .b_i({1'b0, reciprocal_9}),
+    .product_o(product_12_q)
+  );
+
+  logic [13:1] valid_q;
+  logic [12:10][ExponentBits-1:0] exponent_q;
+  logic [13:10][31:0] minus_q;
+  logic signed [31:0] expected_13_q;
 
   always_ff @(posedge clk_i) begin
     if (en_i) begin
-      weighted_q     <= {weighted_q[6:1], weighted};
+      weighted_q    <= {weighted_q[8:1], weighted};
 
-      exponent_8_q   <= exponent_7;
-      minus_8_q      <= -32'(nats_7);
-      product_8_q    <= ProductWidth'(unsigned'(reciprocal_7)) * ProductWidth'(weighted_q[7]);
+      // wait for the product
+      exponent_q    <= {exponent_q[11:10], exponent_9};
+      minus_q       <= {minus_q[12:10], -32'(nats_9)};
 
-      minus_9_q      <= minus_8_q;
-      expected_9_q   <= 32'(product_8_q >> Fraction >> exponent_8_q);
+      expected_13_q <= 32'(product_12_q >>> Fraction >>> exponent_q[12]);
 
-      score_o        <= minus_9_q - expected_9_q;
+      score_o       <= signed'(minus_q[13]) - expected_13_q;
     end
     if (!rst_ni) begin
       valid_q <= '0;
       valid_o <= 1'b0;
     end else if (en_i) begin
-      valid_q <= {valid_q[8:1], summed};
-      valid_o <= valid_q[9];
+      valid_q <= {valid_q[12:1], summed};
+      valid_o <= valid_q[13];
     end
   end
 

@@ -5,7 +5,7 @@
 // from the middle of its cell of the tables:
 //   reciprocal_o = R - (R (R r) >>> 2 Fraction)             of S / 2**(Fraction + e), in units of 2**-Fraction
 //   nats_o       = e ln 2 + L + (R r >>> Fraction)          ln(S / 2**Fraction), in units of 2**-Fraction
-// Outputs belong to the sum of 7 enabled cycles before.
+// Outputs belong to the sum of 9 enabled cycles before.
 module sum_log_reciprocal #(
   // Classes that were summed
   parameter int unsigned Classes = 10,
@@ -31,16 +31,15 @@ module sum_log_reciprocal #(
   input  wire logic [SumWidth-1:0]            total_i,
 
   output      logic [ExponentBits-1:0]        exponent_o,
-  output      logic signed [Fraction+1:0]     reciprocal_o,
+  output      logic [Fraction:0]              reciprocal_o,
   // At most ln 65536 < 16
   output      logic signed [Fraction+5:0]     nats_o
 );
 
   localparam int unsigned NatsWidth = Fraction + 6;
-  localparam int unsigned ReciprocalWidth = Fraction + 2;
   localparam int unsigned Skipped = Fraction - MantissaBits;  // low bits that the tables' index leaves out
-  localparam int unsigned SlopeWidth = ReciprocalWidth + Skipped + 1;
-  localparam int unsigned CurveWidth = ReciprocalWidth + SlopeWidth;
+  localparam int unsigned SlopeWidth = Fraction + Skipped + 3;
+  localparam int unsigned CurveWidth = SlopeWidth + Fraction + 2;
 
   if (Fraction == 0 || SumWidth > 31) begin : gen_check_fraction
     $error("sum_log_reciprocal %m: the sum of Classes=%0d exponentials at Fraction=%0d must stay below 2**31",
@@ -81,53 +80,57 @@ module sum_log_reciprocal #(
     rest_of = (Skipped + 1)'(normal & SumWidth'(2 ** Skipped - 1)) - (Skipped + 1)'(2 ** Skipped / 2);
   endfunction
 
-  logic [ExponentBits-1:0] exponent_1_q, exponent_2_q, exponent_3_q, exponent_4_q, exponent_5_q, exponent_6_q;
+  logic [8:1][ExponentBits-1:0] exponent_q;
   logic [SumWidth-1:0] total_1_q;
   logic [MantissaBits-1:0] mantissa_2_q;
   logic signed [Skipped:0] rest_2_q, rest_3_q, rest_4_q;
   logic [Fraction-1:0] logarithm_3_q, logarithm_4_q;
-  logic [Fraction:0] reciprocal_3_q, reciprocal_4_q;
-  logic signed [ReciprocalWidth-1:0] reciprocal_5_q, reciprocal_6_q;
+  logic [Fraction:0] reciprocal_3_q, reciprocal_4_q, reciprocal_5_q;
   logic signed [SlopeWidth-1:0] slope_5_q;
-  logic signed [CurveWidth-1:0] curve_6_q;
-  logic signed [NatsWidth-1:0] nats_3_q, nats_4_q, nats_5_q, nats_6_q;
+  logic signed [NatsWidth-1:0] nats_3_q, nats_4_q, nats_5_q;
 
   always_ff @(posedge clk_i) begin
     if (en_i) begin
-      exponent_1_q   <= exponent;
+      exponent_q     <= {exponent_q[7:1], exponent};
+
       total_1_q      <= total_i;
 
-      exponent_2_q   <= exponent_1_q;
-      mantissa_2_q   <= MantissaBits'(total_1_q >> exponent_1_q >> Skipped);
-      rest_2_q       <= rest_of(total_1_q >> exponent_1_q);
+      mantissa_2_q   <= MantissaBits'(total_1_q >> exponent_q[1] >> Skipped);
+      rest_2_q       <= rest_of(total_1_q >> exponent_q[1]);
 
       // a block RAM's output, and the register that it is slow without
-      exponent_3_q   <= exponent_2_q;
-      nats_3_q       <= exponent_nats(exponent_2_q);
+      nats_3_q       <= exponent_nats(exponent_q[2]);
       logarithm_3_q  <= logarithm_rom[mantissa_2_q];
       reciprocal_3_q <= reciprocal_rom[mantissa_2_q];
       rest_3_q       <= rest_2_q;
 
-      exponent_4_q   <= exponent_3_q;
       nats_4_q       <= nats_3_q;
       logarithm_4_q  <= logarithm_3_q;
       reciprocal_4_q <= reciprocal_3_q;
       rest_4_q       <= rest_3_q;
 
-      exponent_5_q   <= exponent_4_q;
       nats_5_q       <= nats_4_q + signed'(NatsWidth'(logarithm_4_q));
-      reciprocal_5_q <= signed'({1'b0, reciprocal_4_q});
+      reciprocal_5_q <= reciprocal_4_q;
       slope_5_q      <= SlopeWidth'(signed'({1'b0, reciprocal_4_q})) * SlopeWidth'(rest_4_q);
+    end
+  end
 
-      // the first terms of the series around the middle of the cell
-      exponent_6_q   <= exponent_5_q;
-      nats_6_q       <= nats_5_q + NatsWidth'(slope_5_q >>> Fraction);
-      reciprocal_6_q <= reciprocal_5_q;
-      curve_6_q      <= CurveWidth'(reciprocal_5_q) * CurveWidth'(slope_5_q);
+  // the first terms of the series around the middle of the cell; the others wait for the curve
+  logic signed [CurveWidth-1:0] curve_8_q;
+  wide_product #(.AWidth(SlopeWidth), .BWidth(Fraction + 2)) i_curve (
+    .clk_i, .en_i, .a_i(slope_5_q), .b_i({1'b0, reciprocal_5_q}), .product_o(curve_8_q)
+  );
 
-      exponent_o     <= exponent_6_q;
-      nats_o         <= nats_6_q;
-      reciprocal_o   <= reciprocal_6_q - ReciprocalWidth'(curve_6_q >>> 2 * Fraction);
+  logic [8:6][Fraction:0] reciprocal_q;
+  logic signed [8:6][NatsWidth-1:0] nats_q;
+  always_ff @(posedge clk_i) begin
+    if (en_i) begin
+      reciprocal_q <= {reciprocal_q[7:6], reciprocal_5_q};
+      nats_q       <= {nats_q[7:6], nats_5_q + NatsWidth'(slope_5_q >>> Fraction)};
+
+      exponent_o   <= exponent_q[8];
+      nats_o       <= nats_q[8];
+      reciprocal_o <= reciprocal_q[8] - (Fraction + 1)'(curve_8_q >>> 2 * Fraction);
     end
   end
 

@@ -1,0 +1,82 @@
+`default_nettype none
+
+// Product of two signed integers that are wider than one multiplier of a DSP block: limbs of 17 bits are multiplied,
+// which fit the 18 signed bits of the small multipliers there are, and their products summed, first those of each limb
+// of b_i. The product belongs to the inputs of 3 enabled cycles before.
+module wide_product #(
+  // Bits of a_i and of b_i
+  parameter int unsigned AWidth = 42,
+  parameter int unsigned BWidth = 21,
+  // Of the port: bits of the product; they follow from the others
+  localparam int unsigned Width = AWidth + BWidth
+) (
+  input  wire logic                       clk_i,
+  // Clock enable of the whole pipeline
+  input  wire logic                       en_i,
+
+  input  wire logic signed [AWidth-1:0]   a_i,
+  input  wire logic signed [BWidth-1:0]   b_i,
+
+  output      logic signed [Width-1:0]    product_o
+);
+
+  localparam int unsigned Limb = 17;
+  localparam int unsigned ALimbs = (AWidth - 1 + Limb - 1) / Limb;
+  localparam int unsigned BLimbs = (BWidth - 1 + Limb - 1) / Limb;
+
+  if (AWidth < 2 || BWidth < 2) begin : gen_check_widths
+    $error("wide_product %m: AWidth=%0d or BWidth=%0d is below 2", AWidth, BWidth);
+  end
+
+  // one bit more than the unsigned lower limbs have; the highest, which has the sign, is filled up with it
+  wire logic signed [ALimbs*Limb:0] a = (ALimbs * Limb + 1)'(a_i);
+  wire logic signed [BLimbs*Limb:0] b = (BLimbs * Limb + 1)'(b_i);
+
+  logic signed [Width-1:0] row_q [BLimbs];  // a_i times one limb of b_i, in its place
+
+  for (genvar j = 0; j < BLimbs; j++) begin : gen_row
+    wire logic signed [Limb:0] b_limb = {j == BLimbs - 1 && b[BLimbs*Limb], b[j*Limb+:Limb]};
+
+    logic signed [Width-1:0] placed [ALimbs];
+    for (genvar i = 0; i < ALimbs; i++) begin : gen_limb
+      wire logic signed [Limb:0] a_limb = {i == ALimbs - 1 && a[ALimbs*Limb], a[i*Limb+:Limb]};
+
+      logic signed [2*Limb+1:0] product_q;
+      always_ff @(posedge clk_i) begin
+        if (en_i) begin
+          product_q <= (2 * Limb + 2)'(a_limb) * (2 * Limb + 2)'(b_limb);
+        end
+      end
+      assign placed[i] = Width'(product_q) <<< (i + j) * Limb;
+    end
+
+    logic signed [Width-1:0] row;
+    always_comb begin
+      row = '0;
+      for (int unsigned i = 0; i < ALimbs; i++) begin
+        row += placed[i];
+      end
+    end
+    always_ff @(posedge clk_i) begin
+      if (en_i) begin
+        row_q[j] <= row;
+      end
+    end
+  end
+
+  logic signed [Width-1:0] sum;
+  always_comb begin
+    sum = '0;
+    for (int unsigned j = 0; j < BLimbs; j++) begin
+      sum += row_q[j];
+    end
+  end
+  always_ff @(posedge clk_i) begin
+    if (en_i) begin
+      product_o <= sum;
+    end
+  end
+
+endmodule
+
+`default_nettype wire
