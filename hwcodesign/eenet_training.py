@@ -9,7 +9,9 @@ them, where none is right); the loss is
     L_assign   cross-entropy of r
     L_budget   |B - mean cost of the assignment| / B
 
-Weights of L_g and scores of earlier exits are constants to the gradient.
+Weights of L_g and scores of earlier exits are constants to the gradient. The squares of g's weights are added, but
+hardly that of a_max's: without, a few thousand samples teach g which classes are hard rather than which answers are
+wrong, and its scores rank answers worse than a_max alone does (docs/choosing_a_policy.md).
 """
 
 from __future__ import annotations
@@ -39,7 +41,8 @@ class EENetSettings:
         rate: learning rate of the first step; it falls to zero along a half cosine.
         hidden: units of f's hidden layer.
         assignment, budget: weights of L_assign and L_budget.
-        decay: weight of the sum of squares of g's weights, which keeps scores finite where an exit is always right.
+        restraint: weight of the sum of squares of g's weights but that of a_max.
+        decay: of all of g's weights, which keeps scores finite where an exit is always right.
         seed: of f's first weights and of the batches.
     """
 
@@ -49,6 +52,7 @@ class EENetSettings:
     hidden: int = 32
     assignment: float = 1.0
     budget: float = 1.0
+    restraint: float = 0.1
     decay: float = 1e-5
     seed: int = 0
 
@@ -134,7 +138,7 @@ def train_scorer(
         loss = loss - settings.assignment * (target[rows] * assigned).mean()
         if budget is not None:
             loss = loss + settings.budget * (budget - assigned.exp().mean(dim=0) @ price).abs() / budget
-        loss = loss + settings.decay * torch.stack([(g.weight**2).sum() for g in scorer.linear]).sum()
+        loss = loss + _penalty(scorer, settings)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -157,6 +161,15 @@ def exit_features(logits: Sequence[Integers], steps: Sequence[float]) -> list[Te
         labels = z.argmax(axis=1)
         history = history.then(labels, np.zeros_like(labels))
     return found
+
+
+def _penalty(scorer: ExitScorer, settings: EENetSettings) -> Tensor:
+    """Of large weights of g."""
+    total = torch.zeros((), dtype=torch.float64)
+    for g in scorer.linear:
+        squares = g.weight[0] ** 2
+        total = total + settings.decay * squares.sum() + settings.restraint * (squares.sum() - squares[scorer.classes])
+    return total
 
 
 def _score_loss(scores: Tensor, right: Tensor, assigned: Tensor) -> Tensor:

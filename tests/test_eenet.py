@@ -278,6 +278,19 @@ def test_the_loss_of_scores_weighs_each_sample_by_what_its_assignment_leaves() -
     assert f"{float(got):.9f}" == f"{wanted:.9f}"
 
 
+def test_all_weights_of_scores_are_held_back_but_that_of_the_largest_probability() -> None:
+    torch = pytest.importorskip("torch", reason="torch is not installed (extra 'design')")
+    from hwcodesign.eenet_training import EENetSettings, ExitScorer, _penalty
+
+    settings = EENetSettings(restraint=0.5, decay=0.25)
+    scorer = ExitScorer(4, 2, settings)
+    for g in scorer.linear:
+        with torch.no_grad():
+            g.weight.copy_(torch.arange(1, g.in_features + 1)[None])  # 1, …, 4 the classes', 5 a_max's
+    squares = [sum(w * w for w in range(1, inputs + 1)) for inputs in (7, 8)]
+    assert float(_penalty(scorer, settings)) == 0.25 * sum(squares) + 0.5 * (sum(squares) - 2 * 5**2)
+
+
 def test_training_is_repeatable_and_its_scores_are_likelier_than_each_exits_accuracy() -> None:
     training = pytest.importorskip("hwcodesign.eenet_training", reason="torch is not installed (extra 'design')")
     logits, truth = answers(0)
