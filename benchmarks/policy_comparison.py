@@ -118,8 +118,9 @@ def document(groups: Mapping[tuple[str, str], Group], ways: Sequence[float]) -> 
 images, which nothing was fitted to. Budgets lie {", ".join(f"{way:.0%}" for way in ways)} of the way from the first
 exit's cost to the last's. Accuracies are means over the networks, in per cent. Differences are EENet's accuracy minus
 the other's, paired over images and networks, with a 95 % interval, in points of a per cent. "cost" is the mean cost on
-the test split over the budget, with two standard deviations of sampling. "float": the share of decisions that
-the float formula makes otherwise on the same logits.
+the test split over the budget, with two standard deviations of sampling; (!) where they differ by more, and by more
+than 1 %. "float": the share of decisions that the float formula makes otherwise on the same logits, mean and largest
+over networks and budgets. [choosing_a_policy.md](choosing_a_policy.md) says what to make of it.
 
 Patience meets no other costs than its own, and is compared with EENet at these. The softmax is calibrated for each
 exit; class means have their own, cheaper, early heads.
@@ -154,8 +155,8 @@ def _row(name: str, seeds: Sequence[Sequence[Outcome]], eenet: Sequence[Sequence
         mark = "" if spent.kept else " (!)"
         difference = "" if name == EENET else str(_difference(rival, own))
         cells.append(f"{_accuracy(own)} | {difference} | {spent.realised:.3f} ± {spent.two_sigma:.3f}{mark}")
-    worst = max(outcome.disagreement for seed in seeds for outcome in seed)
-    return f"| {name} | {' | '.join(cells)} | {worst:.2%} |\n"
+    others = [outcome.disagreement for seed in seeds for outcome in seed]
+    return f"| {name} | {' | '.join(cells)} | {statistics.fmean(others):.2%}, {max(others):.2%} |\n"
 
 
 def _accuracy(outcomes: Sequence[Outcome]) -> str:

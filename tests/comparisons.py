@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.metadata
 import tempfile
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
 import hwcodesign as hw
 from hwcodesign.images import encode_images
@@ -188,9 +190,10 @@ def criterion_lines(name: str, criterion: str, build: Path) -> Iterator[Line]:
     recipe = hw.load_recipe(name)
     data = recipe.data()
     network = trained_network(Run(recipe, build / recipe.name, lambda _: None), data)
-    variant = criterion
+    variant, settings = criterion, recipe.compile
     if criterion == CLASS_MEANS:
         network, variant = with_class_means(network, data.training.images, data.training.labels), "max_softmax"
+        settings = _folded_anew(settings, network)
     fitting = (data.fitting.images, data.fitting.labels)
     with tempfile.TemporaryDirectory() as folder:
         for agreement in verify_network(
@@ -199,7 +202,19 @@ def criterion_lines(name: str, criterion: str, build: Path) -> Iterator[Line]:
             fitting,
             Path(folder) / "design",
             criteria=(variant,),
-            settings=recipe.compile,
+            settings=settings,
             segments=criterion == CLASS_MEANS,
         ):
             yield Line(f"{recipe.name}, {criterion}", f"whole test split of {data.name}", agreement)
+
+
+def _folded_anew(settings: hw.CompileSettings, network: hw.MultiExitNetwork) -> hw.CompileSettings:
+    """Settings of a recipe whose early heads are others now: one multiplier for each output of their linear layers."""
+    early = tuple(f"heads.{k}." for k in range(network.exits - 1))
+    kept = {name: of for name, of in settings.layers.items() if not name.startswith(early)}
+    folded = {
+        name: hw.LayerSettings(reuse=module.in_features)
+        for name, module in network.named_modules()
+        if name.startswith(early) and isinstance(module, nn.Linear)
+    }
+    return dataclasses.replace(settings, layers={**kept, **folded})
