@@ -113,7 +113,7 @@ def test_the_float_formula_is_that_of_the_paper_and_rarely_decides_otherwise(see
     logits = drawn_logits(rng, LOGITS, 1000, 5, 3)
     _, scores = policy.score_exits(logits)
     policy = policy.with_codes([int(np.median(row)) for row in scores[:-1]])
-    learned, steps = drawn_weights(5, 3, seed), [LOGITS.scale / 1.2] * 3
+    learned, steps = [exit_.scoring.learned for exit_ in policy.exits if exit_.scoring], [LOGITS.scale / 1.2] * 3
     floats = np.array([slow_float_scores(learned, steps, [z[n] for z in logits]) for n in range(1000)]).T
     wanted = floats[:-1] >= np.array([[threshold] for threshold in policy.thresholds])
     assert policy.float_decisions(logits).tolist() == wanted.tolist(), f"seed {seed}"
@@ -144,6 +144,21 @@ def test_weights_keep_as_many_bits_as_18_hold() -> None:
         (function,) = quantise(learned, FRACTION_BITS)
         assert 2 ** (WEIGHT_BITS - 2) <= function.classes[0] < 2 ** (WEIGHT_BITS - 1) or function.weight_fraction == 24
         assert function.classes == tuple(round(w * 2**function.weight_fraction) for w in learned[0].classes)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_float_formula_has_the_weights_that_the_integers_stand_for(seed: int) -> None:
+    drawn = drawn_weights(5, 3, seed)
+    functions = quantise(drawn, FRACTION_BITS)
+    for given, function in zip(drawn, functions, strict=True):
+        held, step = function.learned, 2.0**-function.weight_fraction
+        assert [weight * step for weight in function.classes] == list(held.classes), f"seed {seed}"
+        assert function.top * step == held.top
+        assert round(held.nats / step) == function.nats
+        assert [weight * 2.0**-function.earlier_fraction for weight in function.earlier] == list(held.earlier)
+        assert max(abs(a - b) for a, b in zip(given.classes, held.classes, strict=True)) <= step / 2
+        assert [round(term * 2.0**function.fraction) for term in held.votes] == list(function.votes)
+    assert quantise([function.learned for function in functions], FRACTION_BITS) == functions, "rounding again changes"
 
 
 def test_no_weights_at_all_make_a_score_of_zero() -> None:
@@ -288,7 +303,7 @@ def test_all_weights_of_scores_are_held_back_but_that_of_the_largest_probability
         with torch.no_grad():
             g.weight.copy_(torch.arange(1, g.in_features + 1)[None])  # 1, …, 4 the classes', 5 a_max's
     squares = [sum(w * w for w in range(1, inputs + 1)) for inputs in (7, 8)]
-    assert float(_penalty(scorer, settings)) == 0.25 * sum(squares) + 0.5 * (sum(squares) - 2 * 5**2)
+    assert _penalty(scorer, settings).item() == 0.25 * sum(squares) + 0.5 * (sum(squares) - 2 * 5**2)
 
 
 def test_training_is_repeatable_and_its_scores_are_likelier_than_each_exits_accuracy() -> None:

@@ -1,7 +1,7 @@
 """A learned score of one exit: EENet's g_k (arXiv 2301.07099), as learned and as the integers that the hardware holds.
 
-As learned, from the softmax y of C classes and what the exits before k left of the sample, each with its label and
-its own score s_j:
+With weights that were learned and then rounded to what the integers hold, from the softmax y of C classes and what the
+exits before k left of the sample, each with its label and its own score s_j:
 
     s_k = sum_c classes_c y_c + top a_max + certainty a_entropy + vote a_vote + sum_j earlier_j s_j + bias
 
@@ -71,7 +71,7 @@ class ScoringFunction:
     """The integers of one exit's score.
 
     Attributes:
-        learned: the weights that they stand for.
+        learned: the weights that these integers stand for.
         weight_fraction: bits after the point of `classes`, `top` and `nats`.
         earlier_fraction: V, those of `earlier`.
         fraction: those of the score and of `votes`.
@@ -111,6 +111,9 @@ def finest_fraction(classes: int) -> int:
 def quantise(learned: Sequence[LearnedWeights], table_fraction: int) -> tuple[ScoringFunction, ...]:
     """The integers of all exits: weights of `WEIGHT_BITS`, scores of all exits with the same bits after the point.
 
+    What these weights stand for is what the score is from then on: weights that are off by a little more than the
+    tables resolve would order sure answers of one class before those of another.
+
     Args:
         learned: one per exit, first exit first.
         table_fraction: F.
@@ -132,7 +135,7 @@ def quantise(learned: Sequence[LearnedWeights], table_fraction: int) -> tuple[Sc
         raise PolicyError(f"scores up to {largest:.3g} leave no bits after the point: fit the policy again")
     return tuple(
         ScoringFunction(
-            weights,
+            _held(weights, weight_fraction, earlier_fraction),
             weight_fraction,
             earlier_fraction,
             fraction,
@@ -143,6 +146,23 @@ def quantise(learned: Sequence[LearnedWeights], table_fraction: int) -> tuple[Sc
             _codes(weights.earlier, earlier_fraction),
         )
         for weights in learned
+    )
+
+
+def _held(weights: LearnedWeights, fraction: int, earlier_fraction: int) -> LearnedWeights:
+    """What weights of so many bits after the point stand for; the terms of votes stay as they are."""
+
+    def rounded(value: float) -> float:
+        return round(value * 2.0**fraction) * 2.0**-fraction
+
+    certainty = -rounded(weights.nats) * math.log(len(weights.classes))
+    return LearnedWeights(
+        tuple(map(rounded, weights.classes)),
+        rounded(weights.top),
+        certainty,
+        weights.vote,
+        tuple(code * 2.0**-earlier_fraction for code in _codes(weights.earlier, earlier_fraction)),
+        weights.bias + weights.certainty - certainty,
     )
 
 
