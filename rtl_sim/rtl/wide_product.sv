@@ -48,6 +48,7 @@ module wide_product #(
         end
       end
       assign placed[i] = Width'(product_q) <<< (i + j) * Limb;
+      wire logic unused_sign = &{1'b0, product_q};  // where Width is less, its copies
     end
 
     logic signed [Width-1:0] row;
