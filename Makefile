@@ -56,6 +56,7 @@ bench: setup
 
 policies: setup
 	$(BIN)/python -m benchmarks.policies --write docs/policies.md
+	$(BIN)/python -m benchmarks.eenet_restraint --write docs/eenet_restraint.md
 
 wheel: setup
 	sh tests/wheel.sh

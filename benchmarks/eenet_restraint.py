@@ -20,7 +20,7 @@ from benchmarks.policies import budgets_of
 from benchmarks.policy_networks import PRECISIONS, Setting, answers, costs
 from hwcodesign.eenet_training import EENetSettings
 from hwcodesign.output_fitting import fit_to_outputs
-from hwcodesign.policies import ExitPolicy, ExitStatistics, evaluate
+from hwcodesign.policies import ExitStatistics, evaluate
 
 RECIPES = ("blenet3_fashion", "blenet5_fashion")
 CHOSEN = EENetSettings()
@@ -57,7 +57,7 @@ def gains(setting: Setting) -> dict[str, Gain]:
     def accuracies(name: str, training: EENetSettings | None) -> Gain:
         known, new = [], []
         for budget in budgets_of(setting):
-            policy: ExitPolicy = fit_to_outputs(
+            policy = fit_to_outputs(
                 fitting.logits,
                 fitting.labels,
                 fitting.formats,

@@ -252,8 +252,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=Path, default=Path("build"), help="where trainings are kept")
     parser.add_argument("--only", choices=("digits", "fashion"), help="one data set instead of both")
-    parser.add_argument("--epochs", type=int, default=4, help="on Fashion-MNIST")
-    parser.add_argument("--seeds", type=int, default=2, help="on Fashion-MNIST")
+    parser.add_argument("--epochs", type=int, default=12, help="on Fashion-MNIST")
+    parser.add_argument("--seeds", type=int, default=3, help="on Fashion-MNIST")
     parser.add_argument("--write", type=Path, help="document to write the tables to")
     options = parser.parse_args()
     folder = options.build / "training_strategies"

@@ -211,7 +211,7 @@ def criterion_lines(name: str, criterion: str, build: Path) -> Iterator[Line]:
 def _folded_anew(settings: hw.CompileSettings, network: hw.MultiExitNetwork) -> hw.CompileSettings:
     """Settings of a recipe whose early heads are others now: one multiplier for each output of their linear layers."""
     early = tuple(f"heads.{k}." for k in range(network.exits - 1))
-    kept = {name: of for name, of in settings.layers.items() if not name.startswith(early)}
+    kept = {name: layer for name, layer in settings.layers.items() if not name.startswith(early)}
     folded = {
         name: hw.LayerSettings(reuse=module.in_features)
         for name, module in network.named_modules()

@@ -133,37 +133,25 @@ def quantise(learned: Sequence[LearnedWeights], table_fraction: int) -> tuple[Sc
     fraction = min(weight_fraction + table_fraction, _SCORE_BITS - math.frexp(largest)[1])
     if fraction < 0 or min(weight_fraction, earlier_fraction) < 0:
         raise PolicyError(f"scores up to {largest:.3g} leave no bits after the point: fit the policy again")
-    return tuple(
-        ScoringFunction(
-            _held(weights, weight_fraction, earlier_fraction),
-            weight_fraction,
-            earlier_fraction,
-            fraction,
-            _codes(weights.classes, weight_fraction),
-            round(weights.top * 2.0**weight_fraction),
-            round(weights.nats * 2.0**weight_fraction),
-            _codes(weights.votes, fraction),
-            _codes(weights.earlier, earlier_fraction),
-        )
-        for weights in learned
-    )
+    return tuple(_quantised(weights, weight_fraction, earlier_fraction, fraction) for weights in learned)
 
 
-def _held(weights: LearnedWeights, fraction: int, earlier_fraction: int) -> LearnedWeights:
-    """What weights of so many bits after the point stand for; the terms of votes stay as they are."""
-
-    def rounded(value: float) -> float:
-        return round(value * 2.0**fraction) * 2.0**-fraction
-
-    certainty = -rounded(weights.nats) * math.log(len(weights.classes))
-    return LearnedWeights(
-        tuple(map(rounded, weights.classes)),
-        rounded(weights.top),
+def _quantised(weights: LearnedWeights, weight_fraction: int, earlier_fraction: int, fraction: int) -> ScoringFunction:
+    """One exit's integers, and the weights that they stand for; the terms of votes stay as they are."""
+    classes, earlier = _codes(weights.classes, weight_fraction), _codes(weights.earlier, earlier_fraction)
+    top, nats = _codes((weights.top, weights.nats), weight_fraction)
+    step, earlier_step = 2.0**-weight_fraction, 2.0**-earlier_fraction
+    certainty = -nats * step * math.log(len(classes))
+    held = LearnedWeights(
+        tuple(code * step for code in classes),
+        top * step,
         certainty,
         weights.vote,
-        tuple(code * 2.0**-earlier_fraction for code in _codes(weights.earlier, earlier_fraction)),
+        tuple(code * earlier_step for code in earlier),
         weights.bias + weights.certainty - certainty,
     )
+    votes = _codes(weights.votes, fraction)
+    return ScoringFunction(held, weight_fraction, earlier_fraction, fraction, classes, top, nats, votes, earlier)
 
 
 def _bounds(learned: Sequence[LearnedWeights]) -> list[float]:
