@@ -220,10 +220,9 @@ def test_a_rhythm_that_is_too_long_to_wait_for_is_the_mean_of_what_was_seen(monk
     assert (last.interval, last.settled, last.period) == (16.5, 3, 2)
 
 
-@pytest.mark.parametrize("broken", [Queue(0), Pipeline(folds=0)])
-def test_a_network_that_stands_still_is_refused(broken: Queue | Pipeline) -> None:
+def test_a_network_that_stands_still_is_refused() -> None:
     with pytest.raises(SimulationError, match="stands still after 0 samples"):
-        settle([Node(broken, (-1,))], 1, 1)
+        settle([Node(Queue(0), (-1,))], 1, 1)
 
 
 @needs_compiler

@@ -22,7 +22,8 @@ from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.kernels import Activation, Add, Conv2D, Dense, MaxPool2D, Reshape, Segment
 from hwcodesign.kernels.kernel import Stream
 from hwcodesign.kernels.rtl import Bits, Name, Rom, literal, parameter_lines
-from hwcodesign.kernels.timing import Node, Pipeline, Queue, Windows, run
+from hwcodesign.kernels.stepping import run
+from hwcodesign.kernels.timing import Node, Pipeline, Queue, Windows
 from hwcodesign.simulation.project import read_project, read_segment
 
 U5 = FixedPoint(5, 2, signed=False)

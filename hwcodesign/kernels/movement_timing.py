@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from hwcodesign.kernels.timing import Pipeline, State
+from hwcodesign.kernels.timing import Control, Kind
 
 
 @dataclass(frozen=True)
@@ -18,27 +17,9 @@ class Split:
 
     pieces: int
 
-    def fresh(self) -> State:
-        return _SplitState(self)
-
-
-@dataclass
-class _SplitState:
-    of: Split
-    left: int = 0  # pieces
-
-    def valid(self) -> bool:
-        return self.left > 0
-
-    def ready(self, inputs: Sequence[bool], output: bool) -> Sequence[bool]:
-        return [self.left == 0 or (self.left == 1 and output)]
-
-    def clock(self, inputs: Sequence[bool], output: bool) -> None:
-        taken = inputs[0] and self.ready(inputs, output)[0]
-        if self.left and output:
-            self.left -= 1
-        if taken:
-            self.left = self.of.pieces
+    @property
+    def control(self) -> Control:
+        return Control(Kind.SPLIT, (self.pieces,), 2)
 
 
 @dataclass(frozen=True)
@@ -55,35 +36,6 @@ class Frames:
     steps: int
     steps_per_beat: int
 
-    def fresh(self) -> State:
-        return _FramesState(self)
-
-
-@dataclass
-class _FramesState:
-    of: Frames
-    full: int = 0  # halves that wait to be read, or are being read
-    beat: int = 0  # next to be written
-    step: int = 0  # next to be made
-    reader: State = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.reader = Pipeline(beats=self.of.steps_per_beat, depth=2).fresh()
-
-    def valid(self) -> bool:
-        return self.reader.valid()
-
-    def ready(self, inputs: Sequence[bool], output: bool) -> Sequence[bool]:
-        return [self.full < 2]
-
-    def clock(self, inputs: Sequence[bool], output: bool) -> None:
-        written = inputs[0] and self.full < 2
-        reading = [self.full > 0]
-        stepped = all(reading) and self.reader.ready(reading, output)[0]
-        self.reader.clock(reading, output)
-        if written:
-            self.beat = (self.beat + 1) % self.of.beats
-            self.full += int(self.beat == 0)
-        if stepped:
-            self.step = (self.step + 1) % self.of.steps
-            self.full -= int(self.step == 0)
+    @property
+    def control(self) -> Control:
+        return Control(Kind.FRAMES, (self.beats, self.steps, self.steps_per_beat), 6)

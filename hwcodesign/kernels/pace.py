@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hwcodesign.errors import SimulationError
-from hwcodesign.kernels.timing import Network, Node
+from hwcodesign.kernels.stepping import Network, end_of_sample
+from hwcodesign.kernels.timing import Node
 
 #: Of `settle`: samples that are looked at whatever they take, and those and cycles after which it gives up.
 _LEAST_SAMPLES, _MOST_SAMPLES, _MOST_CYCLES = 6, 1000, 200_000
-_STANDSTILL = 100_000
 
 
 @dataclass(frozen=True)
@@ -55,20 +54,11 @@ def settle(nodes: Sequence[Node], beats_in: int, beats_out: int) -> Pace:
     """
     network = Network(nodes)
     ends: list[int] = []
-    seen: dict[Hashable, int] = {}
-    offered = out = last_progress = cycle = 0
-    while len(ends) < _LEAST_SAMPLES or (len(ends) < _MOST_SAMPLES and cycle < _MOST_CYCLES):
-        taken, gave = network.cycle(offered=True)
-        offered = (offered + int(taken)) % beats_in
-        out += int(gave)
-        if gave and out % beats_out == 0:
-            ends.append(cycle)
-            first = seen.setdefault((network.state, offered), len(ends) - 1)
-            if first < len(ends) - 1:
-                return Pace(tuple(ends), first, len(ends) - 1 - first)
-        last_progress = cycle if network.moved else last_progress
-        if cycle - last_progress > _STANDSTILL:
-            raise SimulationError(f"the cycle model stands still after {len(ends)} samples")
-        cycle += 1
+    seen: dict[tuple[bytes, int], int] = {}
+    while len(ends) < _LEAST_SAMPLES or (len(ends) < _MOST_SAMPLES and network.cycles < _MOST_CYCLES):
+        ends.append(end_of_sample(network, len(ends), beats_out))
+        first = seen.setdefault((network.state, network.taken % beats_in), len(ends) - 1)
+        if first < len(ends) - 1:
+            return Pace(tuple(ends), first, len(ends) - 1 - first)
     half = len(ends) // 2
     return Pace(tuple(ends), half, len(ends) - 1 - half)

@@ -10,7 +10,8 @@ from typing import Any
 
 from ports import Ports, Sink, Source
 
-from hwcodesign.kernels.timing import Automaton, State
+from hwcodesign.kernels.stepping import State
+from hwcodesign.kernels.timing import Automaton
 
 #: Cycles without any transfer after which a module is held to be stuck.
 _PATIENCE = 2000
@@ -47,13 +48,13 @@ class Player:
     Attributes:
         inputs: beats per input port ("in", "a", "b").
         expected: output beats; all of them must come, and none after them.
-        model: its control, compared in every cycle where given.
+        model: its control, a chain of automata, compared in every cycle where given.
         prefix: of its signals' names.
     """
 
     inputs: Mapping[str, Sequence[int]]
     expected: int
-    model: Automaton | None = None
+    model: Sequence[Automaton] = ()
     prefix: str = ""
 
 
@@ -84,7 +85,7 @@ async def play(
     expected: int,
     pace: Pace,
     rng: random.Random,
-    model: Automaton | None = None,
+    model: Sequence[Automaton] = (),
 ) -> Trace:
     """`play_all` with one module, whose ports have no prefix."""
     return (await play_all(dut, [Player(inputs, expected, model)], pace, rng))[0]
@@ -99,7 +100,7 @@ async def play_all(dut: Any, players: Sequence[Player], pace: Pace, rng: random.
     """
     sources = {p.prefix + name: Source(beats, pace.idle) for p in players for name, beats in p.inputs.items()}
     sinks = {f"{p.prefix}out": Sink(pace.stall) for p in players}
-    controls = [_Control(dut, player) for player in players if player.model is not None]
+    controls = [_Control(dut, player) for player in players if player.model]
     ports = Ports(
         dut,
         {name: [source] for name, source in sources.items()},
@@ -131,8 +132,7 @@ class _Control:
     """Valid and ready of a module beside those of its model."""
 
     def __init__(self, dut: Any, player: Player) -> None:
-        assert player.model is not None
-        self.model, self.prefix = player.model.fresh(), player.prefix
+        self.model, self.prefix = _Chain(player.model), player.prefix
         self.inputs = [
             (getattr(dut, f"{self.prefix}{i}_valid_i"), getattr(dut, f"{self.prefix}{i}_ready_o"), i)
             for i in player.inputs
@@ -158,19 +158,11 @@ def _bit(signal: Any) -> bool:
     return bool(int(signal.value))
 
 
-@dataclass(frozen=True)
-class Chain:
-    """Automata one behind the other as one; the first may have several inputs."""
+class _Chain:
+    """Automata one behind the other, stepped with signals from outside; the first may have several inputs."""
 
-    automata: tuple[Automaton, ...]
-
-    def fresh(self) -> State:
-        return _ChainState([automaton.fresh() for automaton in self.automata])
-
-
-@dataclass
-class _ChainState:
-    states: list[State]
+    def __init__(self, automata: Sequence[Automaton]) -> None:
+        self.states = [State(automaton) for automaton in automata]
 
     def valid(self) -> bool:
         return self.states[-1].valid()

@@ -3,54 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import cocotb
 from beats import Pace, pack, play, seeded, unpack
 from weighted_cases import Case, Layer
 
-from hwcodesign.kernels.timing import Pipeline, State, Windows
+from hwcodesign.kernels.timing import Automaton, Windows
 
 CASE = Case.from_json(os.environ["HWC_CASE"])
 SAMPLES = int(os.environ["HWC_SAMPLES"])
 
 
-@dataclass(frozen=True)
-class Chain:
-    """window_buffer, and mac_array behind it, as one automaton."""
-
-    windows: Windows
-    pipeline: Pipeline
-
-    def fresh(self) -> State:
-        return ChainState(self.windows.fresh(), self.pipeline.fresh())
-
-
-@dataclass
-class ChainState:
-    windows: State
-    pipeline: State
-
-    def valid(self) -> bool:
-        return self.pipeline.valid()
-
-    def ready(self, inputs: Sequence[bool], output: bool) -> Sequence[bool]:
-        return self.windows.ready(inputs, self.pipeline.ready([self.windows.valid()], output)[0])
-
-    def clock(self, inputs: Sequence[bool], output: bool) -> None:
-        window = [self.windows.valid()]
-        taken = self.pipeline.ready(window, output)[0]
-        self.windows.clock(inputs, taken)
-        self.pipeline.clock(window, output)
-
-
-def model(layer: Layer) -> Chain:
+def model(layer: Layer) -> tuple[Automaton, ...]:
+    """window_buffer, and mac_array behind it."""
     assert CASE.kernel is not None
     rows, columns, _ = CASE.output_shape
     top, _, left, _ = CASE.padding
-    return Chain(Windows(*CASE.shape[:2], CASE.kernel, CASE.stride, top, left, rows, columns), layer.pipeline)
+    return Windows(*CASE.shape[:2], CASE.kernel, CASE.stride, top, left, rows, columns), layer.pipeline
 
 
 @cocotb.test()

@@ -20,7 +20,7 @@ async def results_are_numpys(dut: Any, idle: float, stall: float) -> None:
     codes = layer.inputs(SAMPLES)
     expected = layer.kernel.compute(codes).reshape(SAMPLES, CASE.outputs).astype(int)
     beats = [pack(beat, layer.input.width) for beat in codes.reshape(-1, CASE.lanes)]
-    trace = await play(dut, {"in": beats}, SAMPLES, Pace(idle, stall), seeded(), layer.pipeline)
+    trace = await play(dut, {"in": beats}, SAMPLES, Pace(idle, stall), seeded(), [layer.pipeline])
     for i, (result, wanted) in enumerate(zip(trace.outputs, expected, strict=True)):
         got = unpack(result, layer.result.width, CASE.outputs, layer.result.signed)
         assert got == wanted.tolist(), f"sample {i} differs"

@@ -26,7 +26,7 @@ async def results_are_numpys(dut: Any, idle: float, stall: float) -> None:
     # a vector comes as one beat; the pixels of a convolution go through a window buffer, which has its own bench
     dense = CASE.kernel is None
     beats = [pack(beat, layer.input.width) for beat in codes.reshape(-1, CASE.shape[2])]
-    model = Pipeline(depth=LATENCY) if dense else None
+    model = [Pipeline(depth=LATENCY)] if dense else []
     trace = await play(dut, {"in": beats}, len(expected), Pace(idle, stall), seeded(), model)
     for i, (beat, wanted) in enumerate(zip(trace.outputs, expected, strict=True)):
         got = unpack(beat, layer.result.width, CASE.outputs, layer.result.signed)

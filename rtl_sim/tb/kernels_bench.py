@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 import cocotb
-from beats import Chain, Pace, Player, pack, play_all, seeded, unpack
+from beats import Pace, Player, pack, play_all, seeded, unpack
 from kernel_cases import Port, random_case
 
 from hwcodesign.fixedpoint import Codes
@@ -30,7 +30,7 @@ async def results_are_numpys(dut: Any, idle: float, stall: float) -> None:
         inputs = case.inputs(SAMPLES, i)
         beats = {port.name: _beats(codes, port) for port, codes in zip(case.ports[:-1], inputs, strict=True)}
         wanted.append(case.compute(*inputs).reshape(-1, case.ports[-1].stream.lanes).astype(int).tolist())
-        players.append(Player(beats, len(wanted[-1]), Chain(case.timing), f"k{i}_"))
+        players.append(Player(beats, len(wanted[-1]), case.timing, f"k{i}_"))
     traces = await play_all(dut, players, Pace(idle, stall), seeded())
     for (kind, seed), case, trace, expected in zip(CASES, cases, traces, wanted, strict=True):
         fmt = case.ports[-1].fmt

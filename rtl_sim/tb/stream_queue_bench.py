@@ -20,7 +20,7 @@ BEATS = 200
 async def passes_every_beat_when_its_model_says(dut: Any, idle: float, stall: float) -> None:
     rng = seeded()
     beats = [rng.getrandbits(WIDTH) for _ in range(BEATS)]
-    trace = await play(dut, {"in": beats}, BEATS, Pace(idle, stall), rng, Queue(DEPTH))
+    trace = await play(dut, {"in": beats}, BEATS, Pace(idle, stall), rng, [Queue(DEPTH)])
     assert trace.outputs == beats
     if DEPTH > 1 and idle == stall == 0:
         assert trace.left == list(range(1, BEATS + 1))

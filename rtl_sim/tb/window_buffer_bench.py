@@ -57,6 +57,6 @@ async def windows_are_numpys(dut: Any, idle: float, stall: float) -> None:
     images = np.array([rng.getrandbits(bits) for _ in range(int(np.prod(shape)))], np.int64).reshape(shape)
     expected = windows(images).reshape(-1, CASE["KernelHeight"] * CASE["KernelWidth"] * lanes)
     beats = [pack(pixel, bits) for pixel in images.reshape(-1, lanes)]
-    trace = await play(dut, {"in": beats}, len(expected), Pace(idle, stall), rng, model())
+    trace = await play(dut, {"in": beats}, len(expected), Pace(idle, stall), rng, [model()])
     for i, (beat, window) in enumerate(zip(trace.outputs, expected, strict=True)):
         assert unpack(beat, bits, len(window), signed=False) == window.tolist(), f"window {i} differs"

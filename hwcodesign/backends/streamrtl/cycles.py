@@ -11,7 +11,8 @@ from hwcodesign.images import lane_bits
 from hwcodesign.kernels.decision import Decision
 from hwcodesign.kernels.pace import settle
 from hwcodesign.kernels.shell_timing import Buffer, Decider, Packer, Unpacker
-from hwcodesign.kernels.timing import Node, Queue, run
+from hwcodesign.kernels.stepping import run
+from hwcodesign.kernels.timing import Node, Queue
 
 #: Samples that a pipeline is run for until its pace is steady.
 _SAMPLES = 6

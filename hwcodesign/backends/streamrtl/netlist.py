@@ -17,7 +17,8 @@ from hwcodesign.errors import DesignError, SimulationError
 from hwcodesign.kernels import INPUT, Kernel, Segment
 from hwcodesign.kernels.kernel import Stream
 from hwcodesign.kernels.movement_timing import Split
-from hwcodesign.kernels.timing import Automaton, Network, Node, Pipeline, Queue
+from hwcodesign.kernels.stepping import Network
+from hwcodesign.kernels.timing import Automaton, Node, Pipeline, Queue
 
 #: Samples for which a queue's need is observed; it repeats from the second one on.
 _OBSERVED = 4
@@ -191,23 +192,16 @@ def _with_queues(placed: Netlist) -> Netlist:
 def _observed_levels(placed: Netlist) -> dict[str, int]:
     """The most that each queue held."""
     nodes, last = placed.nodes()
-    network = Network(nodes[: last + 1])
-    numbers = {}
-    count = 0
+    network = Network(nodes[: last + 1], _OBSERVED * placed.input_stream.beats)
+    if not network.until(_OBSERVED * placed.output_stream.beats):
+        raise SimulationError(f"{placed.segment.name}: the cycle model stands still")
+    found: dict[str, int] = {}
+    first = 0
     for block in placed.blocks:
         if block.meets:
-            numbers[block.name] = count
-        count += len(block.timing)
-    most = dict.fromkeys(numbers, 0)
-    left, wanted = _OBSERVED * placed.input_stream.beats, _OBSERVED * placed.output_stream.beats
-    for _ in range(100_000_000):
-        taken, gave = network.cycle(left > 0)
-        left, wanted = left - int(taken), wanted - int(gave)
-        for name, number in numbers.items():
-            most[name] = max(most[name], network.level(number))
-        if wanted == 0:
-            return most
-    raise SimulationError(f"{placed.segment.name}: the cycle model stands still")
+            found[block.name] = network.most_held(first)
+        first += len(block.timing)
+    return found
 
 
 def resize_timing(source: Stream, output: Stream) -> tuple[Automaton, ...]:

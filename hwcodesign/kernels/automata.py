@@ -1,0 +1,413 @@
+"""The control of each module, compiled: ready of its inputs, and its state behind the clock edge.
+
+These are the automata that `timing` names. A state is a run of integers; the first says whether the output is valid,
+which depends on registers alone.
+
+A cycle has two halves. In the first, valid signals settle in data order and ready signals against it; in the second, at
+the clock edge, every automaton takes note of the transfers (valid and ready) at its ports.
+
+Compiled code is kept between runs; numba compiles again when this file changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+from numba import njit
+
+from hwcodesign.kernels.timing import STAGES_PER_WORD, Kind
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+#: As plain integers, which compiled code can hold.
+PIPELINE, _WINDOWS, QUEUE, _SPLIT, _FRAMES = map(
+    int, (Kind.PIPELINE, Kind.WINDOWS, Kind.QUEUE, Kind.SPLIT, Kind.FRAMES)
+)
+_UNPACKER, _DECIDER, _BUFFER, _PACKER = map(int, (Kind.UNPACKER, Kind.DECIDER, Kind.BUFFER, Kind.PACKER))
+
+#: Bits of a word of a shift register.
+_WORD = (1 << STAGES_PER_WORD) - 1
+
+#: A node: an automaton of a network. The row behind the last node stands for the network's own input.
+NODE = np.dtype(
+    [
+        ("kind", np.int64),  # of control
+        ("p_at", np.int64),  # where its parameters begin
+        ("s_at", np.int64),  # where its state begins,
+        ("s_end", np.int64),  # and ends
+        ("edge_at", np.int64),  # where its inputs begin among the edges,
+        ("edge_end", np.int64),  # and end
+        ("reader_at", np.int64),  # where the edges that read its output begin, in the order of the edges' `reader`,
+        ("reader_end", np.int64),  # and end
+        ("valid", np.bool_),  # of its output
+        ("output", np.bool_),  # ready of its output: of all that read it
+        ("awake", np.bool_),  # whether it must be looked at in this cycle
+        ("since", np.int64),  # while it counts and rests: the cycle that its state is of,
+        ("until", np.int64),  # and the one in which it must be looked at again; else `events.NEVER`
+        ("most", np.int64),  # beats that it held at most, where it is a queue
+    ]
+)
+#: An edge: an input of a node.
+EDGE = np.dtype(
+    [
+        ("owner", np.int64),  # the node that reads
+        ("source", np.int64),  # the node that is read
+        ("seen", np.bool_),  # valid at this input
+        ("ready", np.bool_),
+        ("fresh", np.bool_),  # ready as it was last computed
+        ("done", np.bool_),  # whether it has taken the beat that others behind the same fork still wait for
+        ("reader", np.int64),  # of all edges in the order of what they read, the one in this place
+    ]
+)
+
+
+class Net(NamedTuple):
+    """A network's nodes and edges.
+
+    Attributes:
+        node: (nodes + 1,) of `NODE`.
+        edge: (edges,) of `EDGE`.
+        p, s: parameters and states, int64.
+        counts: what `events` counts.
+        before: room for a state.
+    """
+
+    node: Any
+    edge: Any
+    p: Any
+    s: Any
+    counts: Any
+    before: Any
+
+
+#: Numba's types do not know `_nrt`: reference counts of arrays, without which code is ten times as fast. Nothing here
+#: makes an array.
+_jit: Any = njit
+
+
+def compiled(function: _Function) -> _Function:
+    """Compile a function that only compiled ones call."""
+    made: _Function = _jit(_nrt=False)(function)
+    return made
+
+
+def entry(function: _Function) -> _Function:
+    """Compile a function that Python calls, and keep the result beside its file or in the user's cache of numba's."""
+    try:
+        made: _Function = _jit(cache=True, _nrt=False)(function)
+    except RuntimeError:  # there is nowhere to keep it
+        return compiled(function)
+    return made
+
+
+# In all functions below, p and s are the parameters and states of a whole network, one behind the other; a and b say
+# where those of this automaton begin. What is there stands before each kind: P_ its parameters, as `timing` lists them,
+# S_ its state, which begins with the valid signal of its output. `offered` is the valid signal of its input, `output`
+# the ready of its output.
+
+# A shift register of valid bits: its words, the newest stage lowest, and the last stage's bit in the last of them.
+
+
+@compiled
+def _shift(p: Any, a: int, s: Any, b: int, new: int) -> int:
+    """Shift a bit in; 1 where the last stage's is set then, else 0."""
+    words = p[a]
+    for word in range(words - 1):
+        old = s[b + word]
+        s[b + word] = (old << 1 | new) & _WORD
+        new = old >> (STAGES_PER_WORD - 1)
+    last = b + words - 1
+    s[last] = (s[last] << 1 | new) & (2 * p[a + 1] - 1)
+    return 1 if s[last] & p[a + 1] else 0
+
+
+P_FOLDS, P_BEATS, P_WORDS, P_LAST_BIT = range(4)
+S_FOLD, S_BEAT, S_PIPE = range(1, 4)
+
+
+@compiled
+def _pipeline_clock(p: Any, a: int, s: Any, b: int, offered: bool, output: bool) -> None:
+    if s[b] and not output:
+        return
+    done = 0
+    if offered:
+        s[b + S_FOLD] += 1
+        if s[b + S_FOLD] == p[a + P_FOLDS]:
+            s[b + S_FOLD] = 0
+            s[b + S_BEAT] += 1
+            if s[b + S_BEAT] == p[a + P_BEATS]:
+                s[b + S_BEAT] = 0
+                done = 1
+    s[b] = _shift(p, a + P_WORDS, s, b + S_PIPE, done)
+
+
+_P_HEIGHT, _P_WIDTH, _P_KERNEL_Y, _P_KERNEL_X, _P_STRIDE_Y, _P_STRIDE_X, _P_TOP, _P_LEFT = range(8)
+_P_OUT_HEIGHT, _P_OUT_WIDTH, _P_COLUMNS = range(8, 11)
+#: Row and column of the next pixel to be written, rows counted on from the sample of the present pass; the pass; and
+#: the columns read in it. Valid: a window has not been taken.
+_S_ROW, _S_COLUMN, _S_PASS, _S_READ = range(1, 5)
+
+
+@compiled
+def _first_row(p: Any, a: int, pass_: int) -> int:
+    """The first row of the image that a pass keeps."""
+    row: int = min(p[a + _P_HEIGHT], max(0, pass_ * p[a + _P_STRIDE_Y] - p[a + _P_TOP]))
+    return row
+
+
+@compiled
+def _windows_ready(p: Any, a: int, s: Any, b: int) -> bool:
+    ahead, pass_ = s[b + _S_ROW] - p[a + _P_KERNEL_Y], s[b + _S_PASS]
+    if ahead < _first_row(p, a, pass_):
+        return True
+    next_base = p[a + _P_HEIGHT] if pass_ == p[a + _P_OUT_HEIGHT] - 1 else _first_row(p, a, pass_ + 1)
+    return bool(ahead < next_base and s[b + _S_COLUMN] < s[b + _S_READ])
+
+
+@compiled
+def _windows_clock(p: Any, a: int, s: Any, b: int, offered: bool, output: bool) -> None:
+    accepted = offered and _windows_ready(p, a, s, b)
+    if s[b] == 0 or output:
+        s[b] = 0
+        if _column_is_there(p, a, s, b):
+            _read_column(p, a, s, b)
+    if accepted:
+        s[b + _S_COLUMN] += 1
+        if s[b + _S_COLUMN] == p[a + _P_WIDTH]:
+            s[b + _S_ROW] += 1
+            s[b + _S_COLUMN] = 0
+
+
+@compiled
+def _column_is_there(p: Any, a: int, s: Any, b: int) -> bool:
+    if s[b + _S_READ] >= p[a + _P_WIDTH]:
+        return True
+    # a pass wholly above the image waits for its first row, lest windows come of a sample that never does
+    below = s[b + _S_PASS] * p[a + _P_STRIDE_Y] - p[a + _P_TOP] + p[a + _P_KERNEL_Y] - 1
+    needed = min(max(below, 0), p[a + _P_HEIGHT] - 1)
+    row = s[b + _S_ROW]
+    return bool(row > needed or (row == needed and s[b + _S_COLUMN] > s[b + _S_READ]))
+
+
+@compiled
+def _read_column(p: Any, a: int, s: Any, b: int) -> None:
+    x, stride = s[b + _S_READ] - (p[a + _P_KERNEL_X] - 1) + p[a + _P_LEFT], p[a + _P_STRIDE_X]
+    s[b] = 1 if x >= 0 and x % stride == 0 and x // stride < p[a + _P_OUT_WIDTH] else 0
+    s[b + _S_READ] += 1
+    if s[b + _S_READ] == p[a + _P_COLUMNS]:
+        s[b + _S_READ] = 0
+        s[b + _S_PASS] += 1
+        if s[b + _S_PASS] == p[a + _P_OUT_HEIGHT]:
+            s[b + _S_PASS] = 0
+            s[b + _S_ROW] -= p[a + _P_HEIGHT]
+
+
+_P_QUEUE_DEPTH = 0
+S_HELD = 1
+
+
+@compiled
+def _queue_clock(p: Any, a: int, s: Any, b: int, offered: bool, output: bool) -> None:
+    held = s[b + S_HELD]
+    left = held - 1 if output and held > 0 else held
+    s[b + S_HELD] = left + 1 if offered and held < p[a + _P_QUEUE_DEPTH] else left
+    s[b] = 1 if s[b + S_HELD] > 0 else 0
+
+
+_P_PIECES = 0
+_S_PIECES_LEFT = 1
+
+
+@compiled
+def _split_ready(s: Any, b: int, output: bool) -> bool:
+    return bool(s[b + _S_PIECES_LEFT] == 0 or (s[b + _S_PIECES_LEFT] == 1 and output))
+
+
+@compiled
+def _split_clock(p: Any, a: int, s: Any, b: int, offered: bool, output: bool) -> None:
+    taken = offered and _split_ready(s, b, output)
+    if s[b + _S_PIECES_LEFT] > 0 and output:
+        s[b + _S_PIECES_LEFT] -= 1
+    if taken:
+        s[b + _S_PIECES_LEFT] = p[a + _P_PIECES]
+    s[b] = 1 if s[b + _S_PIECES_LEFT] > 0 else 0
+
+
+_P_FRAME_BEATS, _P_STEPS, _P_STEPS_PER_BEAT = range(3)
+#: Halves that wait to be read or are being read; the beat next to be written; the step next to be made; steps of the
+#: beat that is being put together; and whether a beat is in the first of the reader's two stages, valid in the second.
+_S_FULL, _S_WRITTEN, _S_STEP, _S_PUT, _S_FIRST_STAGE = range(1, 6)
+
+
+@compiled
+def _frames_clock(p: Any, a: int, s: Any, b: int, offered: bool, output: bool) -> None:
+    written = offered and s[b + _S_FULL] < 2
+    stepped = s[b + _S_FULL] > 0
+    if s[b] and not output:  # the reader stalls as a whole
+        stepped = False
+    else:
+        done = 0
+        if stepped:
+            s[b + _S_PUT] += 1
+            if s[b + _S_PUT] == p[a + _P_STEPS_PER_BEAT]:
+                s[b + _S_PUT] = 0
+                done = 1
+        s[b] = s[b + _S_FIRST_STAGE]
+        s[b + _S_FIRST_STAGE] = done
+    if written:
+        s[b + _S_WRITTEN] += 1
+        if s[b + _S_WRITTEN] == p[a + _P_FRAME_BEATS]:
+            s[b + _S_WRITTEN] = 0
+            s[b + _S_FULL] += 1
+    if stepped:
+        s[b + _S_STEP] += 1
+        if s[b + _S_STEP] == p[a + _P_STEPS]:
+            s[b + _S_STEP] = 0
+            s[b + _S_FULL] -= 1
+
+
+_P_LANES, _P_CHANNELS, _P_SAMPLE_WORDS, _P_LAST_LANES = range(4)
+_S_LANES_HELD, _S_WORD = range(1, 3)
+
+
+@compiled
+def _lanes_left(p: Any, a: int, s: Any, b: int, output: bool) -> int:
+    """Lanes that stay when this cycle's pixel has gone."""
+    left: int = s[b + _S_LANES_HELD] - p[a + _P_CHANNELS] if output and s[b] else s[b + _S_LANES_HELD]
+    return left
+
+
+@compiled
+def _unpacker_clock(p: Any, a: int, s: Any, b: int, offered: bool, output: bool) -> None:
+    left = _lanes_left(p, a, s, b, output)
+    if offered and left < p[a + _P_CHANNELS]:
+        last = s[b + _S_WORD] == p[a + _P_SAMPLE_WORDS] - 1
+        left += p[a + _P_LAST_LANES] if last else p[a + _P_LANES]
+        s[b + _S_WORD] = 0 if last else s[b + _S_WORD] + 1
+    s[b + _S_LANES_HELD] = left
+    s[b] = 1 if left >= p[a + _P_CHANNELS] else 0
+
+
+_P_INTERVAL, _P_DECISION_WORDS = range(2)
+#: Cycles until the next logits are taken, and a shift register.
+_S_OCCUPIED, _S_DECISIONS = range(1, 3)
+
+
+@compiled
+def _decider_clock(p: Any, a: int, s: Any, b: int, offered: bool, output: bool) -> None:
+    if s[b] and not output:
+        return
+    taken = offered and s[b + _S_OCCUPIED] == 0
+    s[b + _S_OCCUPIED] = p[a + _P_INTERVAL] - 1 if taken else max(0, s[b + _S_OCCUPIED] - 1)
+    s[b] = _shift(p, a + _P_DECISION_WORDS, s, b + _S_DECISIONS, 1 if taken else 0)
+
+
+_P_BUFFER_BEATS, _P_BUFFER_DEPTH, _P_KEEP = range(3)
+#: Beats held; decisions held, in the register before it, which holds two; and the beat of the sample that is next.
+_S_BEATS_HELD, _S_DECIDED, _S_NEXT_BEAT = range(1, 4)
+
+
+@compiled
+def _buffer_clock(p: Any, a: int, s: Any, b: int, offered: bool, decided: bool, output: bool) -> None:
+    beats, keep = p[a + _P_BUFFER_BEATS], p[a + _P_KEEP]
+    held, decisions = s[b + _S_BEATS_HELD], s[b + _S_DECIDED]
+    drop = decisions > 0 and not keep and held >= beats
+    pop = decisions > 0 and keep and held > 0 and (output or s[b] == 0)
+    last = s[b + _S_NEXT_BEAT] == beats - 1
+    if decided and decisions < 2:
+        s[b + _S_DECIDED] += 1
+    if drop or (pop and last):
+        s[b + _S_DECIDED] -= 1
+    if offered and held < p[a + _P_BUFFER_DEPTH]:
+        s[b + _S_BEATS_HELD] += 1
+    if pop:
+        s[b + _S_BEATS_HELD] -= 1
+        s[b + _S_NEXT_BEAT] = 0 if last else s[b + _S_NEXT_BEAT] + 1
+        s[b] = 1
+    elif output:
+        s[b] = 0
+    if drop:
+        s[b + _S_BEATS_HELD] -= beats
+
+
+#: Which word of a record is offered, the first or the second; 0: none. Valid: the second.
+_S_OFFERED = 1
+
+
+@compiled
+def _packer_ready(s: Any, b: int, output: bool) -> bool:
+    return bool(s[b + _S_OFFERED] == 0 or (s[b + _S_OFFERED] == 2 and output))
+
+
+@compiled
+def _packer_clock(s: Any, b: int, offered: bool, output: bool) -> None:
+    if s[b + _S_OFFERED] == 1:  # taken at once
+        s[b + _S_OFFERED] = 2
+    elif _packer_ready(s, b, output):
+        s[b + _S_OFFERED] = 1 if offered else 0
+    s[b] = 1 if s[b + _S_OFFERED] == 2 else 0
+
+
+@compiled
+def all_seen(net: Net, i: int) -> bool:
+    """Whether all inputs of a node are valid."""
+    for k in range(net.node[i].edge_at, net.node[i].edge_end):  # noqa: SIM110  # numba has no all()
+        if not net.edge[k].seen:
+            return False
+    return True
+
+
+@entry
+def ready_of(net: Net, i: int) -> None:
+    """Write what is ready at a node's inputs into the edges' `fresh`."""
+    p, s, node, edge = net.p, net.s, net.node[i], net.edge
+    a, b, k, output = node.p_at, node.s_at, node.edge_at, node.output
+    if node.kind == PIPELINE:
+        able = all_seen(net, i) and (output or s[b] == 0) and s[b + S_FOLD] == p[a + P_FOLDS] - 1
+        for port in range(k, node.edge_end):
+            edge[port].fresh = able
+    elif node.kind == QUEUE:
+        edge[k].fresh = s[b + S_HELD] < p[a + _P_QUEUE_DEPTH]
+    elif node.kind == _WINDOWS:
+        edge[k].fresh = _windows_ready(p, a, s, b)
+    elif node.kind == _SPLIT:
+        edge[k].fresh = _split_ready(s, b, output)
+    elif node.kind == _FRAMES:
+        edge[k].fresh = s[b + _S_FULL] < 2
+    elif node.kind == _UNPACKER:
+        edge[k].fresh = _lanes_left(p, a, s, b, output) < p[a + _P_CHANNELS]
+    elif node.kind == _DECIDER:
+        edge[k].fresh = (output or s[b] == 0) and s[b + _S_OCCUPIED] == 0
+    elif node.kind == _BUFFER:
+        edge[k].fresh = s[b + _S_BEATS_HELD] < p[a + _P_BUFFER_DEPTH]
+        edge[k + 1].fresh = s[b + _S_DECIDED] < 2
+    elif node.kind == _PACKER:
+        edge[k].fresh = _packer_ready(s, b, output)
+
+
+@entry
+def clock(net: Net, i: int) -> None:
+    """Bring a node's state behind the clock edge."""
+    p, s, node, edge = net.p, net.s, net.node[i], net.edge
+    a, b, k, output = node.p_at, node.s_at, node.edge_at, node.output
+    offered = edge[k].seen
+    if node.kind == PIPELINE:
+        _pipeline_clock(p, a, s, b, all_seen(net, i), output)
+    elif node.kind == QUEUE:
+        _queue_clock(p, a, s, b, offered, output)
+    elif node.kind == _WINDOWS:
+        _windows_clock(p, a, s, b, offered, output)
+    elif node.kind == _SPLIT:
+        _split_clock(p, a, s, b, offered, output)
+    elif node.kind == _FRAMES:
+        _frames_clock(p, a, s, b, offered, output)
+    elif node.kind == _UNPACKER:
+        _unpacker_clock(p, a, s, b, offered, output)
+    elif node.kind == _DECIDER:
+        _decider_clock(p, a, s, b, offered, output)
+    elif node.kind == _BUFFER:
+        _buffer_clock(p, a, s, b, offered, edge[k + 1].seen, output)
+    elif node.kind == _PACKER:
+        _packer_clock(s, b, offered, output)

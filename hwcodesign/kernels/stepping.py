@@ -1,0 +1,157 @@
+"""Networks of automata, run: the cycle of every output beat."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwcodesign.errors import SimulationError
+from hwcodesign.kernels import automata, events
+from hwcodesign.kernels.timing import Automaton, Node
+
+
+class Network:
+    """Nodes, each of which reads only earlier ones; where several read one, an eager fork is between.
+
+    The output of the last node is always ready.
+
+    Args:
+        nodes: at least one.
+        offered: input beats that are offered, without a pause; endless by default.
+    """
+
+    def __init__(self, nodes: Sequence[Node], offered: int = -1) -> None:
+        self._net = _after_reset(nodes, offered)
+
+    def until(self, given: int) -> bool:
+        """Step until the last node has given so many beats in all; False where it never will."""
+        return bool(events.advance(self._net, given))
+
+    @property
+    def cycles(self) -> int:
+        """Those stepped so far."""
+        return int(self._net.counts[events.CYCLE])
+
+    @property
+    def taken(self) -> int:
+        """Input beats taken so far."""
+        return int(self._net.counts[events.TAKEN])
+
+    @property
+    def state(self) -> bytes:
+        """All that decides what comes next, but for what is offered."""
+        return bytes(self._net.s.tobytes() + self._net.edge["done"].tobytes())
+
+    def most_held(self, node: int) -> int:
+        """The most beats that a queue held after any cycle."""
+        return int(self._net.node["most"][node])
+
+
+def run(nodes: Sequence[Node], samples: int, beats_in: int, beats_out: int) -> list[int]:
+    """Cycles at which the last node's samples are complete: input always valid, output always ready.
+
+    Args:
+        nodes: of a network.
+        samples: number to run.
+        beats_in, beats_out: of one sample, at the network's input and output.
+
+    Returns:
+        For each sample the cycle of its last output beat; the first input beat is offered in cycle 0.
+
+    Raises:
+        SimulationError: the network stands still.
+    """
+    network = Network(nodes, samples * beats_in)
+    return [end_of_sample(network, sample, beats_out) for sample in range(samples)]
+
+
+def end_of_sample(network: Network, sample: int, beats_out: int) -> int:
+    """The cycle of a sample's last output beat.
+
+    Args:
+        sample: that comes next, from 0.
+        beats_out: of one sample.
+
+    Raises:
+        SimulationError: the network stands still.
+    """
+    if not network.until((sample + 1) * beats_out):
+        raise SimulationError(f"the cycle model stands still after {sample} samples")
+    return network.cycles - 1
+
+
+class State:
+    """One automaton by itself, stepped with signals from outside.
+
+    Args:
+        automaton: to begin after reset.
+    """
+
+    def __init__(self, automaton: Automaton) -> None:
+        self._net = _after_reset([Node(automaton, (-1,) * automaton.control.inputs)], -1)
+
+    def valid(self) -> bool:
+        """Whether the output is valid: of registers only."""
+        return bool(self._net.s[0])
+
+    def ready(self, inputs: Sequence[bool], output: bool) -> list[bool]:
+        """Ready of each input, given the inputs' valid signals and the output's ready."""
+        self._set(inputs, output)
+        automata.ready_of(self._net, 0)
+        return [bool(value) for value in self._net.edge["fresh"]]
+
+    def clock(self, inputs: Sequence[bool], output: bool) -> None:
+        """The edge: which inputs had a valid signal, and whether the output was ready."""
+        self._set(inputs, output)
+        automata.clock(self._net, 0)
+
+    def _set(self, inputs: Sequence[bool], output: bool) -> None:
+        self._net.edge["seen"] = inputs
+        self._net.node["output"][0] = output
+
+
+def _after_reset(nodes: Sequence[Node], offered: int) -> automata.Net:
+    """A network as arrays.
+
+    Args:
+        nodes: each reads only earlier ones.
+        offered: input beats; -1: endless.
+    """
+    controls = [node.automaton.control for node in nodes]
+    count = len(nodes)
+    sources = [source if source >= 0 else count for node in nodes for source in node.sources]
+    node, edge = np.zeros(count + 1, automata.NODE), np.zeros(len(sources), automata.EDGE)
+    node["kind"][:-1] = [control.kind for control in controls]
+    node["p_at"][:-1] = _starts([len(control.parameters) for control in controls])[:-1]
+    for name, lengths in (
+        ("s", [control.words for control in controls]),
+        ("edge", [len(each.sources) for each in nodes]),
+    ):
+        starts = _starts(lengths)
+        node[f"{name}_at"][:-1], node[f"{name}_end"][:-1] = starts[:-1], starts[1:]
+    readers = _starts([sources.count(source) for source in range(count + 1)])
+    node["reader_at"], node["reader_end"] = readers[:-1], readers[1:]
+    node["output"] = node["reader_at"] == node["reader_end"]  # nothing is ready yet, and where nobody reads all is
+    node["awake"][:-1] = True
+    node["until"] = events.NEVER
+    node["valid"][-1] = offered != 0
+    edge["owner"] = [i for i, each in enumerate(nodes) for _ in each.sources]
+    edge["source"] = sources
+    edge["reader"] = sorted(range(len(sources)), key=lambda k: sources[k])
+    edge["seen"] = (edge["source"] == count) & node["valid"][-1]
+    words = [control.words for control in controls]
+    return automata.Net(
+        node,
+        edge,
+        p=np.array([value for control in controls for value in control.parameters] or [0], np.int64),
+        s=np.zeros(sum(words), np.int64),
+        counts=np.array([0, offered, 0, 0, events.NEVER, 1], np.int64),
+        before=np.zeros(max(words), np.int64),
+    )
+
+
+def _starts(lengths: Sequence[int]) -> NDArray[np.int64]:
+    """Where each of several runs begins, and where the last one ends."""
+    return np.cumsum([0, *lengths]).astype(np.int64)

@@ -1,0 +1,191 @@
+"""The compiled automata, stepped between events, against plain Python ones that are stepped in every cycle."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from hwcodesign.errors import FormatError
+from hwcodesign.kernels.movement_timing import Frames, Split
+from hwcodesign.kernels.pace import Pace, settle
+from hwcodesign.kernels.shell_timing import Buffer, Decider, Packer, Unpacker
+from hwcodesign.kernels.stepping import Network, State, run
+from hwcodesign.kernels.timing import Automaton, Node, Pipeline, Queue, Windows
+from tests import reference_automata as reference
+
+#: Random networks of chains and forks.
+_NETWORKS = 220
+
+
+def _windows(rng: random.Random) -> tuple[Windows, int, int]:
+    """Windows of a random geometry, with the beats of a sample before and behind it."""
+    height, width = rng.randint(1, 7), rng.randint(1, 7)
+    kernel = rng.randint(1, 4), rng.randint(1, 4)
+    stride = rng.randint(1, 3), rng.randint(1, 3)
+    top, left = rng.randint(0, 2), rng.randint(0, kernel[1] - 1)
+    high = max(1, (height + 2 * top - kernel[0]) // stride[0] + 1)
+    wide = max(1, (width + 2 * left - kernel[1]) // stride[1] + 1)
+    return Windows(height, width, kernel, stride, top, left, high, wide), height * width, high * wide
+
+
+def _pipeline(rng: random.Random, beats: int = 1, inputs: int = 1) -> Pipeline:
+    folds = rng.choice([1, 1, 2, 3, 17, 90])
+    return Pipeline(folds, beats, rng.choice([1, 2, 5, 30, 62, 63, 64, 130]), inputs)
+
+
+class _Drawn:
+    """A random network that grows node by node; a sample has `beats` beats where it ends."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self.rng = rng
+        self.nodes: list[Node] = []
+        windows, self.beats_in, self.beats = _windows(rng)
+        self.add(windows, -1)
+
+    def add(self, automaton: Automaton, *sources: int) -> int:
+        self.nodes.append(Node(automaton, sources or (len(self.nodes) - 1,)))
+        return len(self.nodes) - 1
+
+    def extend(self) -> None:
+        """One block more, of one that takes a sample's beats in any number."""
+        kind = self.rng.choice(["pipeline", "fold beats", "queue", "split", "frames", "fork", "register and fold"])
+        divisor = self.rng.choice([d for d in range(1, self.beats + 1) if self.beats % d == 0])
+        if kind == "pipeline":
+            self.add(_pipeline(self.rng))
+        elif kind == "fold beats":
+            self.add(_pipeline(self.rng, divisor))
+            self.beats //= divisor
+        elif kind == "queue":
+            self.add(Queue(self.rng.randint(1, 4)))
+        elif kind == "register and fold":
+            self.add(Queue(2))
+            self.add(_pipeline(self.rng))
+        elif kind == "split" and self.beats < 40:
+            pieces = self.rng.randint(1, 4)
+            self.add(Split(pieces))
+            self.beats *= pieces
+        elif kind == "frames":
+            steps = self.rng.choice([self.beats, 2 * self.beats])
+            self.add(Frames(self.beats, steps, steps // divisor))
+            self.beats = divisor
+        elif kind == "fork":
+            self.fork()
+
+    def fork(self) -> None:
+        """Two paths of different length from here, and where they meet a queue before each input."""
+        source = len(self.nodes) - 1
+        ends = []
+        for _ in range(2):
+            end = source
+            for _ in range(self.rng.randint(0, 2)):
+                end = self.add(_pipeline(self.rng) if self.rng.random() < 0.7 else Queue(2), end)
+            ends.append(self.add(Queue(self.rng.choice([2, 200, 1 << 30])), end))
+        self.add(_pipeline(self.rng, inputs=2), *ends)
+
+    @property
+    def queues(self) -> list[int]:
+        return [i for i, node in enumerate(self.nodes) if isinstance(node.automaton, Queue)]
+
+
+def _drawn(seed: int) -> _Drawn:
+    drawn = _Drawn(random.Random(seed))  # noqa: S311  # repeatable, not secret
+    for _ in range(drawn.rng.randint(1, 6)):
+        drawn.extend()
+    return drawn
+
+
+def _accelerator(seed: int) -> tuple[list[Node], int]:
+    """Words to pixels, stages with heads, decisions and buffers, and records: what the model of every exit has."""
+    rng = random.Random(seed)  # noqa: S311
+    lanes, channels, pixels = rng.choice([2, 4, 8]), rng.randint(1, 9), rng.randint(1, 12)
+    unpacker = Unpacker(lanes, channels, pixels)
+    nodes = [Node(unpacker, (-1,))]
+
+    def add(automaton: Automaton, *sources: int) -> int:
+        nodes.append(Node(automaton, sources))
+        return len(nodes) - 1
+
+    source = 0
+    stages = rng.randint(1, 3)
+    for k in range(stages):
+        feature = add(_pipeline(rng), add(Queue(2), source))
+        logits = add(_pipeline(rng, pixels), add(Queue(2), feature))
+        interval = rng.randint(1, 12)
+        decision = add(Decider(interval, interval + rng.choice([1, 4, 70])), logits)
+        if k == stages - 1 and rng.random() < 0.7:
+            break
+        depth = pixels * rng.randint(2, 4) + 1
+        source = add(Buffer(pixels, depth, keep=k < stages - 1), feature, add(Queue(rng.randint(1, 3)), decision))
+    return [*nodes, Node(Queue(), (decision,)), Node(Packer(), (len(nodes),))], unpacker.words
+
+
+@pytest.mark.parametrize("first", range(0, _NETWORKS, 20))
+def test_random_chains_and_forks_are_stepped_alike(first: int) -> None:
+    for seed in range(first, first + 20):
+        drawn = _drawn(seed)
+        sizes = drawn.beats_in, drawn.beats
+        print(f"seed {seed}: {drawn.nodes}")
+        assert run(drawn.nodes, 3, *sizes) == reference.ends_of(drawn.nodes, 3, *sizes)
+        network = Network(drawn.nodes, 2 * drawn.beats_in)
+        assert network.until(2 * drawn.beats)
+        held = [network.most_held(node) for node in drawn.queues]
+        assert held == reference.most_held(drawn.nodes, drawn.queues, 2 * drawn.beats_in, 2 * drawn.beats)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_random_accelerators_settle_alike(seed: int) -> None:
+    nodes, words = _accelerator(seed)
+    print(f"seed {seed}: {nodes}")
+    expected = reference.pace_of(nodes, words, 1)
+    assert isinstance(expected, Pace), "the model's samples leave in a rhythm before it gives up"
+    assert settle(nodes, words, 1) == expected
+
+
+def _automata(rng: random.Random) -> list[Automaton]:
+    """One of each kind, of random sizes."""
+    beats = rng.randint(1, 5)
+    return [
+        _pipeline(rng, beats, inputs=rng.randint(1, 3)),
+        _windows(rng)[0],
+        Queue(rng.randint(1, 4)),
+        Split(rng.randint(1, 4)),
+        Frames(beats, beats * 2, rng.choice([1, 2 * beats])),
+        Unpacker(rng.choice([1, 4, 8]), rng.randint(1, 9), rng.randint(1, 9)),
+        Decider(rng.randint(1, 9), rng.choice([1, 9, 80])),
+        Buffer(beats, 3 * beats, keep=True),
+        Buffer(beats, 3 * beats, keep=False),
+        Packer(),
+    ]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_each_automaton_answers_random_signals_alike(seed: int) -> None:
+    rng = random.Random(seed)  # noqa: S311
+    for automaton in _automata(rng):
+        print(f"seed {seed}: {automaton}")
+        compiled, expected = State(automaton), reference.fresh(automaton)
+        busy = rng.random()
+        shown = set()
+        for _ in range(400):
+            inputs = [rng.random() < 0.3 + 0.7 * busy for _ in range(automaton.control.inputs)]
+            output = rng.random() < 0.8
+            ready = compiled.ready(inputs, output)
+            assert (compiled.valid(), ready) == (expected.valid(), list(expected.ready(inputs, output)))
+            shown.add((compiled.valid(), *ready))
+            compiled.clock(inputs, output)
+            expected.clock(inputs, output)
+        assert len(shown) > 1, "its signals never changed, which shows nothing"
+
+
+def test_a_network_whose_input_has_ended_is_said_to_stand_still() -> None:
+    network = Network([Node(Pipeline(folds=3, depth=5), (-1,)), Node(Queue(2), (0,))], offered=4)
+    assert network.until(4)
+    assert not network.until(5)
+    assert network.taken == 4
+
+
+@pytest.mark.parametrize("field", ["folds", "beats", "depth", "inputs"])
+def test_a_pipeline_that_could_never_move_is_refused(field: str) -> None:
+    with pytest.raises(FormatError, match=f"Pipeline: {field}=0 must be at least 1"):
+        Pipeline(**{field: 0})
