@@ -30,8 +30,10 @@ $(STAMP): pyproject.toml constraints.txt
 demo: setup
 	$(BIN)/hwcodesign run digits
 
+# A test file stays in one process, which keeps what its tests share; processes fill the cores, so that threads of
+# linear algebra within them would only wait for one another.
 test: setup
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile --durations 15
 
 lint: setup
 	$(BIN)/ruff check .

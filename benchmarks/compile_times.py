@@ -5,11 +5,25 @@ python -m benchmarks.compile_times --write docs/compile_times.md
 
 from __future__ import annotations
 
+import argparse
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numba
 import torch
 from torch import Tensor, nn
 
 import hwcodesign as hw
 from hwcodesign import layers
+from hwcodesign.backends.streamrtl.hardware import Hardware
+from hwcodesign.files import write_text
 
 #: Channels of the three groups of blocks, and reuse of their convolutions: all take about as long for an image.
 _GROUPS = ((16, 64), (32, 256), (64, 512))
@@ -18,7 +32,7 @@ _INPUT = hw.FixedPoint(8, 0, signed=False)
 
 
 class Block(nn.Module):
-    """Two 3x3 convolutions, and their input added; a strided 1x1 convolution brings it into shape where sizes differ."""
+    """Two 3x3 convolutions, and their input added, which a 1x1 convolution brings into shape where sizes differ."""
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
@@ -48,7 +62,8 @@ def residual_network(depth: int, classes: int = 10) -> tuple[hw.MultiExitNetwork
         depth: convolutions on the longest path and the last linear layer: 6n + 2, as He et al. (2016) count.
     """
     blocks, rest = divmod(depth - 2, 6)
-    assert blocks > 0 and rest == 0, f"{depth} is not 6n + 2"
+    assert blocks > 0, f"{depth} layers are too few: 8 is the least"
+    assert rest == 0, f"{depth} is not 6n + 2"
     stages: list[nn.Module] = []
     settings: dict[str, hw.LayerSettings] = {}
     inputs = 3
@@ -62,7 +77,7 @@ def residual_network(depth: int, classes: int = 10) -> tuple[hw.MultiExitNetwork
             parts.append(Block(inputs, channels, 1 if k == 0 or block else 2))
             inputs = channels
         stages.append(nn.Sequential(*parts))
-    for name, module in nn.ModuleDict({"stages": nn.ModuleList(stages)}).named_modules():
+    for name, _ in nn.ModuleDict({"stages": nn.ModuleList(stages)}).named_modules():
         if name.endswith(("first", "second", "shortcut.0")):
             settings[name] = hw.LayerSettings(_GROUPS[int(name.split(".")[1])][1])
     heads = []
@@ -83,3 +98,95 @@ def residual_network(depth: int, classes: int = 10) -> tuple[hw.MultiExitNetwork
         network(torch.rand(8, 3, 32, 32))  # ranges of activations
     network.eval()
     return network, settings
+
+
+@dataclass(frozen=True)
+class Times:
+    """What compiling one network takes, in seconds of one processor.
+
+    Attributes:
+        depth: of the network.
+        kernels: in all its segments.
+        interval: predicted cycles between images that leave at the last exit.
+        prediction: queues, segments and exits by the cycle model.
+        whole: export, conversion, lowering, prediction, all sources.
+    """
+
+    depth: int
+    kernels: int
+    interval: float
+    prediction: float
+    whole: float
+
+
+def measure(depth: int) -> Times:
+    """Compile a network, and predict its cycles once more by themselves."""
+    network, settings = residual_network(depth)
+    policy = hw.fit_policy(network, None, criterion="max_softmax", thresholds=[0.9, 0.9])
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.process_time()
+        design = hw.compile(network, policy, out=Path(folder) / f"resnet{depth}", layers=settings)
+        whole = time.process_time() - start
+    start = time.process_time()
+    hardware = Hardware.of(design.accelerator)
+    predicted = hardware.to_json()
+    prediction = time.process_time() - start
+    assert predicted == design.manifest["cycles"]
+    kernels = sum(len(segment.kernels) for segment in design.accelerator.segments)
+    return Times(depth, kernels, hardware.exits[-1].interval, prediction, whole)
+
+
+def document(found: Sequence[Times], first: float) -> str:
+    """The table, with the command that repeats it."""
+    rows = "".join(
+        f"| {times.depth} | {times.kernels} | {times.interval:,} | {times.prediction:.1f} | {times.whole:.1f} |\n"
+        for times in found
+    )
+    return f"""# How long compiling takes
+
+Residual networks as He et al. (2016) draw them for 32x32 colour images: three groups of blocks with 16, 32 and 64
+channels, 4-bit weights and activations, reuse factors of 64, 256 and 512, and an exit behind each group. Maximum
+pooling stands where the original has average pooling. Weights are random. Seconds of one processor;
+`python -m benchmarks.compile_times --write docs/compile_times.md` repeats it.
+
+| layers | kernels | cycles an image | predicting cycles, s | compiling in all, s |
+|---:|---:|---:|---:|---:|
+{rows}
+Predicting cycles runs the cycle model of every segment, sizes the queues where paths meet, and runs the accelerator
+once for each exit. At the first run after an installation numba compiles the model: {first:.1f} s more here.
+
+{platform.processor() or platform.machine()}, Python {platform.python_version()}, numba {numba.__version__}.
+"""
+
+
+def _seconds_of_compiling_the_model() -> float:
+    """What the first run takes more than those after it, where nothing is kept from before."""
+    code = "import time; from hwcodesign.kernels import stepping, timing; start = time.process_time(); "
+    code += "stepping.run([timing.Node(timing.Queue(), (-1,))], 1, 1, 1); print(time.process_time() - start)"
+    with tempfile.TemporaryDirectory() as empty:
+        environment = os.environ | {"NUMBA_CACHE_DIR": empty}
+        runs = [
+            float(subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True).stdout)
+            for _ in range(2)
+        ]
+    return runs[0] - runs[1]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--depths", type=int, nargs="+", default=[8, 14, 20, 32, 44, 56])
+    parser.add_argument("--write", type=Path, help="document to write the table to")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    first = _seconds_of_compiling_the_model()
+    found = []
+    for depth in options.depths:
+        torch.manual_seed(depth)
+        found.append(measure(depth))
+        print(found[-1], flush=True)
+    if options.write:
+        write_text(options.write, document(found, first))
+
+
+if __name__ == "__main__":
+    main()

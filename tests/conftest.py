@@ -6,6 +6,7 @@ Fixtures import what they need when they are asked for, so that tests of the Num
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -171,13 +172,33 @@ def fitted_policy(trained_network: MultiExitNetwork, digits_data: Dataset) -> Ex
 
 
 @pytest.fixture(scope="session")
+def built_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], object]], Path]:
+    """Builds a folder by its name, once for all processes that run tests side by side; it is not to be changed."""
+    from filelock import FileLock
+
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+    def build(name: str, make: Callable[[Path], object]) -> Path:
+        folder = shared / "built" / name
+        folder.parent.mkdir(exist_ok=True)
+        with FileLock(folder.with_name(f"{name}.lock")):
+            if not folder.exists():
+                make(folder)
+        return folder
+
+    return build
+
+
+@pytest.fixture(scope="session")
 def compiled_design(
-    trained_network: MultiExitNetwork, fitted_policy: ExitPolicy, tmp_path_factory: pytest.TempPathFactory
+    trained_network: MultiExitNetwork, fitted_policy: ExitPolicy, built_once: Callable[..., Path]
 ) -> Design:
     """The trained network and its policy, compiled; its folder is not to be changed (copy it)."""
     from hwcodesign.compilation import compile
+    from hwcodesign.design import load
 
-    return compile(trained_network, fitted_policy, out=tmp_path_factory.mktemp("designs") / "small")
+    return load(built_once("small", lambda folder: compile(trained_network, fitted_policy, out=folder)))
 
 
 @pytest.fixture(scope="session")
