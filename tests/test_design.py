@@ -533,6 +533,7 @@ _BLOCKED = [
     "rich",
     "typer",
     "scipy",
+    "numba",
 ]
 _ALONE = """\
 import sys
