@@ -369,7 +369,7 @@ def test_a_buffer_one_beat_too_small_deadlocks_and_the_campaign_sees_it(
     simulation = written(accelerator, tmp_path)
     module = tmp_path / "rtl" / "library" / "conditional_buffer.sv"
     text = module.read_text()
-    cramped = text.replace("full_q  <= level_d == LevelBits'(Depth);", "full_q  <= level_d == LevelBits'(Depth - 1);")
+    cramped = text.replace("level_d == LevelBits'(Depth);", "level_d == LevelBits'(Depth - 1);")
     assert cramped != text
     module.write_text(cramped)
     codes = small.steered_images(accelerator, [0, 1, 0])

@@ -20,7 +20,7 @@ module buffer_properties import hwc_pkg::*; #(
 
   // a beat's data is its position
   typedef struct packed {
-    logic [SampleBits-1:0] sample;
+    logic [SampleBits-1:0] number;
     logic [BeatBits-1:0]   beat;
   } position_t;
 
@@ -28,7 +28,7 @@ module buffer_properties import hwc_pkg::*; #(
     after = now;
     after.beat = now.beat == LastBeat ? '0 : now.beat + 1'b1;
     if (now.beat == LastBeat) begin
-      after.sample = now.sample + 1'b1;
+      after.number = now.number + 1'b1;
     end
   endfunction
 
@@ -89,8 +89,8 @@ module buffer_properties import hwc_pkg::*; #(
 
   // the next beat that is wanted is this one, but for samples before it that were to be dropped
   function automatic logic follows(input position_t wanted, input position_t now);
-    follows = wanted.beat == now.beat && none_kept(wanted.sample, now.sample)
-        && (wanted.sample == now.sample || wanted.beat == '0);
+    follows = wanted.beat == now.beat && none_kept(wanted.number, now.number)
+        && (wanted.number == now.number || wanted.beat == '0);
   endfunction
 
   // what the module is to promise
@@ -101,7 +101,7 @@ module buffer_properties import hwc_pkg::*; #(
       assume (release_valid_i || !release_stalled_q);
       assert (!out_waiting_q || (out_valid && out_data == out_q)) else $error("an output is withdrawn or changes");
       if (out_valid) begin
-        assert (plan_i[out_data.sample]) else $error("a sample leaves that was to be dropped");
+        assert (plan_i[out_data.number]) else $error("a sample leaves that was to be dropped");
         assert (follows(expected_q, out_data)) else $error("a beat is missing, doubled or out of order");
       end
     end
@@ -110,8 +110,8 @@ module buffer_properties import hwc_pkg::*; #(
   // why it keeps the promise: where the ring's ends are, and what lies between them
   position_t read_q;  // next beat to be read from the ring
   position_t [Depth:0] ring;  // what it must hold, oldest first
-  wire logic [1:0] decisions = 2'(dut.i_decisions.valid_q) + 2'(dut.i_decisions.spilt_q);
-  wire logic [SampleBits-1:0] samples = in_q.sample - read_q.sample;
+  wire [1:0] decisions = 2'(dut.i_decisions.valid_q) + 2'(dut.i_decisions.spilt_q);
+  wire [SampleBits-1:0] samples = in_q.number - read_q.number;
 
   always_comb begin
     ring[0] = read_q;
@@ -124,7 +124,7 @@ module buffer_properties import hwc_pkg::*; #(
     if (!run_q) begin
       read_q <= '0;
     end else if (dut.drop) begin
-      read_q <= '{sample: read_q.sample + 1'b1, beat: '0};
+      read_q <= '{number: read_q.number + 1'b1, beat: '0};
     end else if (dut.pop) begin
       read_q <= after(read_q);
     end
@@ -142,13 +142,13 @@ module buffer_properties import hwc_pkg::*; #(
         end
       end
       assert (in_q.beat <= LastBeat && read_q.beat == dut.beat_q) else $error("beats are miscounted");
-      assert (read_q.beat == '0 || (decisions != '0 && plan_i[read_q.sample]))
+      assert (read_q.beat == '0 || (decisions != '0 && plan_i[read_q.number]))
         else $error("a sample is being read without being kept");
-      assert (decided_q == read_q.sample + SampleBits'(decisions)) else $error("a decision was lost");
+      assert (decided_q == read_q.number + SampleBits'(decisions)) else $error("a decision was lost");
       assert (dut.i_decisions.valid_q || !dut.i_decisions.spilt_q) else $error("decisions are out of order");
-      assert (!dut.i_decisions.valid_q || dut.i_decisions.data_q == plan_i[read_q.sample])
+      assert (!dut.i_decisions.valid_q || dut.i_decisions.data_q == plan_i[read_q.number])
         else $error("a decision is another sample's");
-      assert (!dut.i_decisions.spilt_q || dut.i_decisions.spill_q == plan_i[SampleBits'(read_q.sample + 1'b1)])
+      assert (!dut.i_decisions.spilt_q || dut.i_decisions.spill_q == plan_i[SampleBits'(read_q.number + 1'b1)])
         else $error("a waiting decision is another sample's");
       assert (expected_q.beat <= LastBeat && (!out_valid || out_data.beat <= LastBeat)) else $error("no such beat");
       assert (follows(out_valid ? after(out_data) : expected_q, read_q)) else $error("a beat is between ring and output");

@@ -70,9 +70,9 @@ module exit_path_properties import hwc_pkg::*; #(
   logic stalled_q;
   count_t left_q;
   count_t in_beat_q, in_waits_q, head_waits_q, works_q, out_waits_q;
-  wire logic taken = in_valid_i && in_ready;
-  wire logic ends = taken && in_beat_q == LastBeat;
-  wire logic settles = i_buffer.settled;
+  wire taken = in_valid_i && in_ready;
+  wire ends = taken && in_beat_q == LastBeat;
+  wire settles = i_buffer.settled;
 
   // samples that are wholly in and not settled; of them, those behind the watched one; cycles since that began
   count_t inside_q, later_q, age_q;
@@ -163,7 +163,8 @@ module exit_path_properties import hwc_pkg::*; #(
       end
 
       // what links the parts
-      assert (in_waits_q <= count_t'(InWaits) && head_waits_q <= count_t'(HeadWaits) && out_waits_q <= count_t'(OutWaits))
+      assert (in_waits_q <= count_t'(InWaits) && head_waits_q <= count_t'(HeadWaits) &&
+              out_waits_q <= count_t'(OutWaits))
         else $error("a promise is broken");
       assert (works_q < count_t'(HeadLatency) && (working_q || works_q == '0)) else $error("the head works too long");
       assert (in_beat_q <= LastBeat && count_t'(i_buffer.beat_q) <= LastBeat) else $error("no such beat");

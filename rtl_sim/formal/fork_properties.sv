@@ -1,7 +1,7 @@
 `default_nettype none
 
-// stream_fork: every output has every beat exactly once, in order, and the input moves on in the cycle in which the last
-// output takes its beat.
+// stream_fork: every output has every beat exactly once, in order, and the input moves on in the cycle in which the
+// last output takes its beat.
 module fork_properties #(
   parameter int unsigned Outputs = 3,
   // Bits of the beats' numbers, which are their data

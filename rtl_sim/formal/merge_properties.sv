@@ -44,7 +44,7 @@ module merge_properties import hwc_pkg::*; #(
 
   // records that were taken and have not left
   wire record_t [1:0] held = {record_t'(dut.i_output.spill_q), record_t'(dut.i_output.data_q)};
-  wire logic [1:0] holds = {dut.i_output.spilt_q, dut.i_output.valid_q};
+  wire [1:0] holds = {dut.i_output.spilt_q, dut.i_output.valid_q};
 
   always_ff @(posedge clk_i) begin
     out_waits_q <= run_q && out_valid && !out_ready_i;
@@ -54,7 +54,8 @@ module merge_properties import hwc_pkg::*; #(
       waits_q[k]   <= run_q && in_valid_i[k] && !in_ready[k];
       offered_q[k] <= waits_q[k] ? offered_q[k] : now_q;
       in_q[k]      <= run_q ? in_q[k] + Width'(in_valid_i[k] && in_ready[k]) : '0;
-      out_q[k]     <= run_q ? out_q[k] + Width'(out_valid && out_ready_i && out_data.exit_index == 8'(k)) : '0;
+      if (!run_q) out_q[k] <= '0;
+      else out_q[k] <= out_q[k] + Width'(out_valid && out_ready_i && out_data.exit_index == 8'(k));
     end
   end
 

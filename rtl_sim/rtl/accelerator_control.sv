@@ -191,7 +191,7 @@ module accelerator_control
     end
   end
 
-  wire logic unused_record = ^record_i;
+  wire unused_record = ^record_i;
 
 endmodule
 

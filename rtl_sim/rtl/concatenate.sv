@@ -1,7 +1,7 @@
 `default_nettype none
 
-// Puts the elements of two streams side by side, those of `a` in the low lanes, each cast to the result's format. A beat
-// of each makes one beat, valid in the next cycle; what comes first waits for the other. Stalls as a whole.
+// Puts the elements of two streams side by side, those of `a` in the low lanes, each cast to the result's format. A
+// beat of each makes one beat, valid in the next cycle; what comes first waits for the other. Stalls as a whole.
 module concatenate
   import hwc_pkg::*;
 #(

@@ -65,9 +65,9 @@ module conditional_buffer import hwc_pkg::*; #(
   );
 
   logic offered_q;  // the memory's output register holds a beat that has not been taken
-  wire logic push = in_valid_i && !full_q;
-  wire logic pop  = decided && keep && level_q != '0 && (!offered_q || out_ready_i);
-  wire logic drop = decided && !keep && level_q >= LevelBits'(Beats);
+  wire push = in_valid_i && !full_q;
+  wire pop  = decided && keep && level_q != '0 && (!offered_q || out_ready_i);
+  wire drop = decided && !keep && level_q >= LevelBits'(Beats);
 
   assign settled     = drop || (pop && beat_q == LastBeat);
   assign in_ready_o  = !full_q;

@@ -3,8 +3,8 @@
 // Two-dimensional convolution on a stream of pixels: window_buffer, then mac_array with a vector a window. Padding is
 // part of it; a depthwise convolution is a setting; a one-dimensional one is an image of height 1. A window takes
 // (lanes / Simd) * (Outputs / Pe) cycles, with KernelHeight * KernelWidth * Channels lanes (depthwise: taps for lanes).
-// Its result is valid 4 + clog2(Simd) cycles after the last of them (Constant: 3 + clog2(Simd * ((WeightWidth + 1) / 2))).
-// Which pixels a window waits for, and when a row's place is free: see window_buffer.
+// Its result is valid 4 + clog2(Simd) cycles after the last of them (Constant: 3 + clog2(Simd * ((WeightWidth + 1) /
+// 2))). Which pixels a window waits for, and when a row's place is free: see window_buffer.
 module conv2d
   import hwc_pkg::*;
 #(

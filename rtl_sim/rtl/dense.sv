@@ -1,8 +1,8 @@
 `default_nettype none
 
-// Linear layer on a stream: mac_array, whose vector is one sample. Its elements come in Beats beats of Lanes; a sample's
-// result is one beat. Interval Beats * (Lanes / Simd) * (Outputs / Pe) cycles, and valid 4 + clog2(Simd) cycles after
-// the last fold (Constant: 3 + clog2(Simd * ((WeightWidth + 1) / 2))). Parameters are mac_array's.
+// Linear layer on a stream: mac_array, whose vector is one sample. Its elements come in Beats beats of Lanes; a
+// sample's result is one beat. Interval Beats * (Lanes / Simd) * (Outputs / Pe) cycles, and valid 4 + clog2(Simd)
+// cycles after the last fold (Constant: 3 + clog2(Simd * ((WeightWidth + 1) / 2))). Parameters are mac_array's.
 module dense
   import hwc_pkg::*;
 #(

@@ -2,8 +2,9 @@
 
 // Stream shell around a generated module of adders that calculates the sums of one layer: out = cast(sums of in). It
 // takes a beat in every cycle in which nothing stalls, and gives its result SumDepth + 2 cycles later: one for the
-// operands' register, SumDepth for the sums, one for their cast. The pipeline stalls as a whole while a result waits, the
-// adders by `enable_o`; in_ready_o depends on out_ready_i, never on in_valid_i. Stands in for a mac_array of one fold.
+// operands' register, SumDepth for the sums, one for their cast. The pipeline stalls as a whole while a result waits,
+// the adders by `enable_o`; in_ready_o depends on out_ready_i, never on in_valid_i. Stands in for a mac_array of one
+// fold.
 module distributed_array
   import hwc_pkg::*;
 #(

@@ -8,8 +8,8 @@
 // Interval: Folds cycles; in anytime mode at least 2.
 // Latency, from the cycle in which logits are accepted to the one in which `record_valid_o` rises, nothing stalling:
 //   Folds + clog2(PerCycle) + 4 + score latency, the latter
-//   margin, patience, gate: 1;  cdln: 2;  max_softmax: Folds + clog2(PerCycle) + 5;  entropy: Folds + clog2(PerCycle) + 18;
-//   eenet: Folds + clog2(PerCycle) + 18;  1 more where scores are lowered by class.
+//   margin, patience, gate: 1;  cdln: 2;  max_softmax: Folds + clog2(PerCycle) + 5;
+//   entropy, eenet: Folds + clog2(PerCycle) + 18;  1 more where scores are lowered by class.
 // `sample` is taken when the score is known, 2 cycles before the record is offered; it may come at any time before.
 //
 // A sample leaves when its score reaches the threshold of its bank; the last exit takes every sample. Each decision
@@ -130,7 +130,7 @@ module exit_decision import hwc_pkg::*; #(
   logic [Classes-1:0][Width-1:0] codes, codes_q;
   logic busy_q;
   logic [FoldBits-1:0] fold_q;
-  wire logic last = fold_q == FoldBits'(Folds - 1);
+  wire last = fold_q == FoldBits'(Folds - 1);
 
   always_comb begin
     codes = logits_data_i[Classes-1:0];
@@ -157,7 +157,7 @@ module exit_decision import hwc_pkg::*; #(
   end
 
   // first pass
-  wire logic [PerCycle-1:0][Width-1:0] lanes = codes_q[PerCycle-1:0];
+  wire [PerCycle-1:0][Width-1:0] lanes = codes_q[PerCycle-1:0];
   logic start;  // of the second pass
   logic [Width-1:0] top, second;
   logic [LabelBits-1:0] top_label;
@@ -177,7 +177,7 @@ module exit_decision import hwc_pkg::*; #(
       folds_q <= {folds_q[TopLatency-2:0], lanes};
     end
   end
-  wire logic [PerCycle-1:0][Width-1:0] late_lanes = folds_q[TopLatency-1];
+  wire [PerCycle-1:0][Width-1:0] late_lanes = folds_q[TopLatency-1];
 
   // second pass; the criterion's score and label, and those that decide
   logic scored, decided;
@@ -280,7 +280,7 @@ module exit_decision import hwc_pkg::*; #(
       end
     end
 `else
-    wire logic unused = room ^ some;
+    wire unused = room ^ some;
 `endif
     score_gate #(.CodeWidth(Width), .PerCycle(PerCycle), .IsSigned(Logits.is_signed)) i_score (
       .clk_i, .rst_ni, .en_i(en), .start_i(start), .lanes_i(late_lanes), .gate_i(gate), .top_i(top),
@@ -294,7 +294,7 @@ module exit_decision import hwc_pkg::*; #(
     assign next_past = '0;
   end
   if (Gated && Criterion != "gate") begin : gen_no_gate
-    wire logic unused_gate = &{1'b0, logits_data_i[Outputs-1]};
+    wire unused_gate = &{1'b0, logits_data_i[Outputs-1]};
   end
   if (PastBits == 0) begin : gen_sample
     assign sample_valid   = sample_valid_i;
@@ -321,7 +321,7 @@ module exit_decision import hwc_pkg::*; #(
       end
     end
 `else
-    wire logic unused = room ^ some;
+    wire unused = room ^ some;
 `endif
   end
 

@@ -54,7 +54,7 @@ module exit_verdict import hwc_pkg::*; #(
 
   typedef struct packed {
     logic [ExtraWires-1:0] extra;
-    sample_t            sample;  // as the next exit is to see it
+    sample_t            info;  // as the next exit is to see it
     logic signed [31:0] score;
   } scored_t;
 
@@ -62,7 +62,7 @@ module exit_verdict import hwc_pkg::*; #(
   logic scored_valid_q, valid_q, leave_q, report_q;
   logic settled;  // the last part of the verdict is being taken, if there is a verdict
 
-  wire logic again = sample_data_i.seen && sample_data_i.label == 16'(label_i);
+  wire again = sample_data_i.seen && sample_data_i.label == 16'(label_i);
 
   always_comb begin
     agreements_o = '0;
@@ -71,28 +71,28 @@ module exit_verdict import hwc_pkg::*; #(
     end
   end
 
-  wire logic moves = scored_valid_q && (!valid_q || settled);
-  wire logic room = !scored_valid_q || (EveryCycle && moves);
+  wire moves = scored_valid_q && (!valid_q || settled);
+  wire room = !scored_valid_q || (EveryCycle && moves);
 
   assign en_o = !score_valid_i || (sample_valid_i && room);
   assign sample_ready_o = score_valid_i && room;
 
   // no score reaches Never
-  wire logic leave = IsLast || scored_q.score >= signed'(threshold_i[scored_q.sample.bank]);
+  wire leave = IsLast || scored_q.score >= signed'(threshold_i[scored_q.info.bank]);
 
   always_ff @(posedge clk_i) begin
     if (room) begin
-      scored_q.sample            <= sample_data_i;
-      scored_q.sample.label      <= 16'(label_i);
-      scored_q.sample.agreements <= agreements_o;
-      scored_q.sample.seen       <= 1'b1;
+      scored_q.info            <= sample_data_i;
+      scored_q.info.label      <= 16'(label_i);
+      scored_q.info.agreements <= agreements_o;
+      scored_q.info.seen       <= 1'b1;
       scored_q.score             <= score_i;
       scored_q.extra             <= extra_i;
     end
     if (moves) begin
       verdict_q <= scored_q;
       leave_q   <= leave;
-      report_q  <= leave || anytime_i[scored_q.sample.bank];
+      report_q  <= leave || anytime_i[scored_q.info.bank];
     end
     if (!rst_ni) begin
       scored_valid_q <= 1'b0;
@@ -109,24 +109,24 @@ module exit_verdict import hwc_pkg::*; #(
     end
   end
 
-  assign record_data_o = '{
-    flags: {verdict_q.sample.bank, 5'd0, verdict_q.sample.error, leave_q},
-    exit_index: 8'(ExitIndex),
-    label: verdict_q.sample.label,
-    score: verdict_q.score,
-    cycles: verdict_q.sample.stamp,
-    sample_id: verdict_q.sample.sample_id
-  };
+  always_comb begin
+    record_data_o.flags = {verdict_q.info.bank, 5'd0, verdict_q.info.error, leave_q};
+    record_data_o.exit_index = 8'(ExitIndex);
+    record_data_o.label = verdict_q.info.label;
+    record_data_o.score = verdict_q.score;
+    record_data_o.cycles = verdict_q.info.stamp;
+    record_data_o.sample_id = verdict_q.info.sample_id;
+  end
   if (ExtraBits > 0) begin : gen_extra
-    assign next_data_o = {verdict_q.extra, verdict_q.sample};
+    assign next_data_o = {verdict_q.extra, verdict_q.info};
   end else begin : gen_no_extra
-    wire logic unused = verdict_q.extra;
-    assign next_data_o = verdict_q.sample;
+    wire unused = verdict_q.extra;
+    assign next_data_o = verdict_q.info;
   end
   assign release_keep_o = !leave_q;
 
   if (IsLast) begin : gen_last
-    wire logic unused = &{1'b0, release_ready_i, next_ready_i, report_q};
+    wire unused = &{1'b0, release_ready_i, next_ready_i, report_q};
     assign record_valid_o = valid_q;
     assign settled = record_ready_i;
     assign release_valid_o = 1'b0;
@@ -134,7 +134,7 @@ module exit_verdict import hwc_pkg::*; #(
   end else begin : gen_early
     // each part is pending until it is taken; one that the verdict does not have is taken at once
     logic record, release_bit, next;
-    wire logic waits = record && report_q && !leave_q;  // goes on after its record only
+    wire waits = record && report_q && !leave_q;  // goes on after its record only
     logic [$bits(scored_t)-1:0] unused_data;
     stream_fork #(.Width($bits(scored_t)), .Outputs(3)) i_fork (
       .clk_i, .rst_ni,

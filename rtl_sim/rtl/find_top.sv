@@ -98,8 +98,8 @@ module find_top import hwc_pkg::*; #(
   logic done_q;
 
   wire best_t candidate = level_q[Levels][0];
-  wire logic replaces = first_q[Levels] || candidate.top > best_q.top;
-  wire logic [LabelBits-1:0] base = first_q[Levels] ? '0 : base_q;
+  wire replaces = first_q[Levels] || candidate.top > best_q.top;
+  wire [LabelBits-1:0] base = first_q[Levels] ? '0 : base_q;
 
   always_ff @(posedge clk_i) begin
     if (en_i) begin

@@ -1,8 +1,8 @@
 `default_nettype none
 
-// Maximum or average of each channel over a whole image, cast to the result's format. Takes a pixel a cycle and gives one
-// beat an image: valid two cycles after the last pixel was accepted, an average three. Images follow without a gap, so
-// the interval is Beats cycles. Stalls as a whole: in_ready_o follows out_ready_i while a result waits.
+// Maximum or average of each channel over a whole image, cast to the result's format. Takes a pixel a cycle and gives
+// one beat an image: valid two cycles after the last pixel was accepted, an average three. Images follow without a gap,
+// so the interval is Beats cycles. Stalls as a whole: in_ready_o follows out_ready_i while a result waits.
 module global_pool
   import hwc_pkg::*;
 #(

@@ -55,10 +55,11 @@ package hwc_pkg;
     logic signed [31:0] score;
   } past_t;
 
-  // An exit's report: 16 bytes, little endian, first field lowest
+  // An exit's report: 16 bytes, little endian, first field lowest. Of its flags bit 0 says that it is the sample's last
+  // record and bit 1 that the sample's input was damaged; bit 7 is the sample's threshold bank, which is the
+  // accelerator's own and does not leave it.
   typedef struct packed {
-    logic [7:0]  flags;      // bit 0: the sample's last record; bit 1: its input was damaged; bit 7: its threshold
-                             // bank, which is the accelerator's own and does not leave it
+    logic [7:0]  flags;
     logic [7:0]  exit_index; // from 0
     logic [15:0] label;      // class chosen, lowest index on ties
     logic signed [31:0] score;

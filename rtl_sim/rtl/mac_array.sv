@@ -1,11 +1,11 @@
 `default_nettype none
 
-// Folded multiply-accumulate: out[o] = cast(bias[o] + sum over inputs of weight[input, o] * input), exact up to the cast.
-// A vector comes in Beats beats of Lanes elements. In each cycle (a fold) Simd lanes are multiplied into Pe outputs, in
-// the order: for beat, for Simd lanes, for Pe outputs. A beat leaves its stream in its last fold, so that vectors follow
-// one another without a gap: one every Beats * (Lanes / Simd) * (Outputs / Pe) cycles. The result is valid
-// 4 + clog2(Simd) cycles after the last fold (Constant: 3 + clog2(Simd * ((WeightWidth + 1) / 2))). The pipeline stalls
-// as a whole while a result waits; in_ready_o depends on out_ready_i, never on in_valid_i.
+// Folded multiply-accumulate: out[o] = cast(bias[o] + sum over inputs of weight[input, o] * input), exact up to the
+// cast. A vector comes in Beats beats of Lanes elements. In each cycle (a fold) Simd lanes are multiplied into Pe
+// outputs, in the order: for beat, for Simd lanes, for Pe outputs. A beat leaves its stream in its last fold, so that
+// vectors follow one another without a gap: one every Beats * (Lanes / Simd) * (Outputs / Pe) cycles. The result is
+// valid 4 + clog2(Simd) cycles after the last fold (Constant: 3 + clog2(Simd * ((WeightWidth + 1) / 2))). The pipeline
+// stalls as a whole while a result waits; in_ready_o depends on out_ready_i, never on in_valid_i.
 module mac_array
   import hwc_pkg::*;
 #(
@@ -41,7 +41,8 @@ module mac_array
     parameter bit Depthwise = 1'b0,
     // Channels of a depthwise input
     parameter int unsigned Channels = 1,
-    // ROM image, one word a fold: weight (pe, simd) at [(pe * Simd + simd) * WeightWidth +: WeightWidth]; not for Constant
+    // ROM image, one word a fold: weight (pe, simd) at [(pe * Simd + simd) * WeightWidth +: WeightWidth]; not for
+    // Constant
     parameter string WeightsFile = "",
     // The only word of that image; for Constant
     parameter logic [Pe-1:0][Simd-1:0][WeightWidth-1:0] Weights = '0,
@@ -67,10 +68,15 @@ module mac_array
   localparam int unsigned Steps = Depth / Simd;
   localparam int unsigned Groups = Outputs / Pe;
   localparam int unsigned Folds = Beats * Steps * Groups;
+  localparam int unsigned GroupBits = index_bits(Groups);
+  localparam int unsigned StepBits = index_bits(Steps);
+  localparam int unsigned BeatBits = index_bits(Beats);
+  localparam int unsigned FoldBits = index_bits(Folds);
   localparam int unsigned Sets = Depthwise ? Pe : 1;
   // Cycles from a fold to its sums
-  localparam int unsigned SumDepth =
-      unsigned'(Multiplier == Constant ? 1 + $clog2(Simd * ((WeightWidth + 1) / 2)) : 2 + $clog2(Simd));
+  localparam int unsigned ConstantDepth = 1 + unsigned'($clog2(Simd * ((WeightWidth + 1) / 2)));
+  localparam int unsigned ProductDepth = 2 + unsigned'($clog2(Simd));
+  localparam int unsigned SumDepth = Multiplier == Constant ? ConstantDepth : ProductDepth;
   localparam int unsigned SumWidth = InWidth + WeightWidth + unsigned'($clog2(Simd));
 
   if (Outputs % Pe != 0) begin : gen_check_pe
@@ -87,17 +93,17 @@ module mac_array
   end
 
   // Counters of the fold: group of outputs, step, beat, word of the ROM
-  logic [index_bits(Groups)-1:0] group_q;
-  logic [index_bits(Steps)-1:0] step_q;
-  logic [index_bits(Beats)-1:0] beat_q;
-  logic [index_bits(Folds)-1:0] fold_q;
+  logic [GroupBits-1:0] group_q;
+  logic [StepBits-1:0] step_q;
+  logic [BeatBits-1:0] beat_q;
+  logic [FoldBits-1:0] fold_q;
   logic enable, moving, fold, first, last, group_end, step_end, beat_end;
 
   assign enable = !out_valid_o || out_ready_i;
   assign fold = enable && in_valid_i;
-  assign group_end = group_q == index_bits(Groups)'(Groups - 1);
-  assign step_end = step_q == index_bits(Steps)'(Steps - 1);
-  assign beat_end = beat_q == index_bits(Beats)'(Beats - 1);
+  assign group_end = group_q == GroupBits'(Groups - 1);
+  assign step_end = step_q == StepBits'(Steps - 1);
+  assign beat_end = beat_q == BeatBits'(Beats - 1);
   assign first = step_q == '0 && beat_q == '0;
   assign last = step_end && beat_end;
   assign in_ready_o = enable && group_end && step_end;
@@ -183,7 +189,7 @@ module mac_array
   // The groups' sums so far, the next one's lowest, the latest highest
   logic [Groups-1:0][Pe-1:0][AccWidth-1:0] sums_q;
   logic [Pe-1:0][AccWidth-1:0] sums_d, biases;
-  logic [index_bits(Groups)-1:0] sums_group_q, cast_group_q;
+  logic [GroupBits-1:0] sums_group_q, cast_group_q;
   logic cast_q;
 
   if (Groups > 1) begin : gen_group_biases
@@ -194,8 +200,9 @@ module mac_array
   end
 
   always_comb begin
-    for (int pe = 0; pe < int'(Pe); pe++)
-    sums_d[pe] = (summed.first ? biases[pe] : sums_q[0][pe]) + (AccWidth'(signed'(sums[pe])) << ProductShift);
+    for (int pe = 0; pe < int'(Pe); pe++) begin
+      sums_d[pe] = (summed.first ? biases[pe] : sums_q[0][pe]) + (AccWidth'(signed'(sums[pe])) << ProductShift);
+    end
   end
 
   always_ff @(posedge clk_i) begin
@@ -203,7 +210,7 @@ module mac_array
       sums_group_q <= '0;
       cast_q <= 1'b0;
     end else if (enable) begin
-      if (summed.valid) sums_group_q <= sums_group_q == index_bits(Groups)'(Groups - 1) ? '0 : sums_group_q + 1'b1;
+      if (summed.valid) sums_group_q <= sums_group_q == GroupBits'(Groups - 1) ? '0 : sums_group_q + 1'b1;
       cast_q <= summed.valid && summed.last;
     end
     if (enable && summed.valid) sums_q <= (Outputs * AccWidth)'({sums_d, sums_q} >> (Pe * AccWidth));
@@ -223,8 +230,8 @@ module mac_array
       cast_group_q <= '0;
       out_valid_o <= 1'b0;
     end else if (enable) begin
-      if (cast_q) cast_group_q <= cast_group_q == index_bits(Groups)'(Groups - 1) ? '0 : cast_group_q + 1'b1;
-      out_valid_o <= cast_q && cast_group_q == index_bits(Groups)'(Groups - 1);
+      if (cast_q) cast_group_q <= cast_group_q == GroupBits'(Groups - 1) ? '0 : cast_group_q + 1'b1;
+      out_valid_o <= cast_q && cast_group_q == GroupBits'(Groups - 1);
     end
     if (enable && cast_q) out_data_o <= (Outputs * ResultWidth)'({results, out_data_o} >> (Pe * ResultWidth));
   end

@@ -1,9 +1,9 @@
 `default_nettype none
 
-// Maximum or average of every window of an image, channel by channel, cast to the result's format: window_buffer, a tree
-// of comparisons or adders, registers. A window a cycle; its result is valid one cycle after the window, an average three
-// (registers of the sum, the quotient and the result). Which pixels a window waits for, and when a row's place is free:
-// see window_buffer. Padding counts as pixels of value zero. Behind the windows it stalls as a whole.
+// Maximum or average of every window of an image, channel by channel, cast to the result's format: window_buffer, a
+// tree of comparisons or adders, registers. A window a cycle; its result is valid one cycle after the window, an
+// average three (registers of the sum, the quotient and the result). Which pixels a window waits for, and when a row's
+// place is free: see window_buffer. Padding counts as pixels of value zero. Behind the windows it stalls as a whole.
 module pool2d
   import hwc_pkg::*;
 #(
@@ -105,10 +105,12 @@ module pool2d
 
       // A tree: each level adds what lies `reach` apart
       always_comb begin
-        for (int tap = 0; tap < int'(Taps); tap++)
-        sums[tap] = SumWidth'(signed'({In.is_signed & window[tap][c][InWidth-1], window[tap][c]}));
-        for (int reach = 1; reach < int'(Taps); reach = 2 * reach)
-        for (int tap = 0; tap + reach < int'(Taps); tap = tap + 2 * reach) sums[tap] = sums[tap] + sums[tap+reach];
+        for (int tap = 0; tap < int'(Taps); tap++) begin
+          sums[tap] = SumWidth'(signed'({In.is_signed & window[tap][c][InWidth-1], window[tap][c]}));
+        end
+        for (int reach = 1; reach < int'(Taps); reach = 2 * reach) begin
+          for (int tap = 0; tap + reach < int'(Taps); tap = tap + 2 * reach) sums[tap] = sums[tap] + sums[tap+reach];
+        end
       end
 
       always_ff @(posedge clk_i) if (enable) sum_q <= sums[0];
@@ -143,9 +145,11 @@ module pool2d
         most = 'x;
         if (window_valid) begin
           for (int tap = 0; tap < int'(Taps); tap++) most[tap] = window[tap][c] ^ Order;
-          for (int reach = 1; reach < int'(Taps); reach = 2 * reach)
-          for (int tap = 0; tap + reach < int'(Taps); tap = tap + 2 * reach)
-          if (most[tap+reach] > most[tap]) most[tap] = most[tap+reach];
+          for (int reach = 1; reach < int'(Taps); reach = 2 * reach) begin
+            for (int tap = 0; tap + reach < int'(Taps); tap = tap + 2 * reach) begin
+              if (most[tap+reach] > most[tap]) most[tap] = most[tap+reach];
+            end
+          end
         end
       end
 

@@ -1,7 +1,7 @@
 `default_nettype none
 
-// Read-only memory, filled from a file: the word at address_i is at data_o from the next enabled clock edge on. Synthesis
-// chooses between block RAM and LUTs by its size.
+// Read-only memory, filled from a file: the word at address_i is at data_o from the next enabled clock edge on.
+// Synthesis chooses between block RAM and LUTs by its size.
 module rom
   import hwc_pkg::*;
 #(

@@ -29,7 +29,7 @@ module score_cdln #(
   output      logic signed [31:0]                 score_o
 );
 
-  wire logic unused = &{1'b0, lanes_i, agreements_i};
+  wire unused = &{1'b0, lanes_i, agreements_i};
 
   // signed, of differences between codes
   localparam int unsigned Bits = CodeWidth + 2;

@@ -1,10 +1,10 @@
 `default_nettype none
 
-// Score of EENet: how likely the answer is right, a linear function of the softmax y, of its largest probability and its
-// entropy, of the votes of the exits up to this one, and of the scores of those before it (arXiv 2301.07099).
+// Score of EENet: how likely the answer is right, a linear function of the softmax y, of its largest probability and
+// its entropy, of the votes of the exits up to this one, and of the scores of those before it (arXiv 2301.07099).
 //
-// With S the sum of the exponentials exp(-x) and W that of x exp(-x), x the distance in nats from the largest logit, and
-// e, reciprocal R' and logarithm L' of S those of sum_log_reciprocal:
+// With S the sum of the exponentials exp(-x) and W that of x exp(-x), x the distance in nats from the largest logit,
+// and e, reciprocal R' and logarithm L' of S those of sum_log_reciprocal:
 //   dot   = sum of ClassWeights[c] exp(-x of class c) + TopWeight 2**Fraction + NatsWeight W
 //   own   = ((dot R' >>> Fraction + e) + NatsWeight L') >>> Drop
 //   score = own + Votes[n - 1] + past_sum_i, n the exits that chose the class which most of them chose.
@@ -67,7 +67,7 @@ module score_eenet #(
 
   import hwc_pkg::index_bits;
 
-  wire logic unused = &{1'b0, second_i, agreements_i};
+  wire unused = &{1'b0, second_i, agreements_i};
 
   localparam int unsigned Folds = (Classes + PerCycle - 1) / PerCycle;
   localparam int unsigned FoldBits = index_bits(Folds);
@@ -84,8 +84,8 @@ module score_eenet #(
   localparam int unsigned ProductWidth = DotWidth + Fraction + 2;
   localparam int unsigned NatsWidth = Fraction + 6;  // signed, of the logarithm of S in nats, at most ln 65536 < 16
 
-  if (TopWeight < -(2 ** 17) || TopWeight >= 2 ** 17 || NatsWeight < -(2 ** 17) || NatsWeight >= 2 ** 17)
-  begin : gen_check_weights
+  if (TopWeight < -(2 ** 17) || TopWeight >= 2 ** 17 ||
+      NatsWeight < -(2 ** 17) || NatsWeight >= 2 ** 17) begin : gen_check_weights
     $error("score_eenet %m: TopWeight=%0d or NatsWeight=%0d has more than 18 bits", TopWeight, NatsWeight);
   end
   if (Drop > 31) begin : gen_check_drop
@@ -103,7 +103,7 @@ module score_eenet #(
   end
 
   logic [FoldBits-1:0] fold_q;  // that follows the one at the lookups' outputs
-  wire logic [FoldBits-1:0] fold = start_q[Lookup] ? '0 : fold_q;
+  wire [FoldBits-1:0] fold = start_q[Lookup] ? '0 : fold_q;
   always_ff @(posedge clk_i) begin
     if (en_i) begin
       fold_q <= fold + 1'b1;
@@ -124,10 +124,12 @@ module score_eenet #(
     assign exponentials[j] = SumWidth'(entry);
 
     always_comb begin
+      int unsigned of_class;
       weight = '0;
       for (int unsigned i = 0; i < Folds; i++) begin
+        of_class = i * PerCycle + j < Classes ? i * PerCycle + j : 0;
         if (fold == FoldBits'(i) && i * PerCycle + j < Classes) begin
-          weight = ClassWeights[i*PerCycle+j < Classes ? i*PerCycle+j : 0];
+          weight = ClassWeights[of_class];
         end
       end
     end
@@ -186,7 +188,7 @@ module score_eenet #(
     .clk_i, .en_i, .a_i(dot_q[9]), .b_i({1'b0, reciprocal_9}), .product_o(product_12_q)
   );
   logic signed [NatsWidth+17:0] nats_12_q;
-  wire logic unused_sign = &{1'b0, nats_12_q};  // where DotWidth is less, its copies
+  wire unused_sign = &{1'b0, nats_12_q};  // where DotWidth is less, its copies
   wide_product #(.AWidth(NatsWidth), .BWidth(18)) i_nats_product (
     .clk_i, .en_i, .a_i(nats_9), .b_i(18'(NatsWeight)), .product_o(nats_12_q)
   );

@@ -47,7 +47,7 @@ module score_entropy #(
   output      logic signed [31:0]                 score_o
 );
 
-  wire logic unused = &{1'b0, second_i, agreements_i};
+  wire unused = &{1'b0, second_i, agreements_i};
 
   localparam int unsigned Growth = $clog2(Classes + 1) - 1;     // largest e
   localparam int unsigned ExponentBits = $clog2(Growth + 1);

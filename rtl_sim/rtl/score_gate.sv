@@ -30,7 +30,7 @@ module score_gate #(
   output      logic signed [31:0]                 score_o
 );
 
-  wire logic unused = &{1'b0, lanes_i, top_i, second_i, agreements_i};
+  wire unused = &{1'b0, lanes_i, top_i, second_i, agreements_i};
 
   logic [CodeWidth-1:0] gate_q;
   assign score_o = IsSigned ? 32'(signed'(gate_q)) : signed'(32'(gate_q));

@@ -26,7 +26,7 @@ module score_margin #(
   output      logic signed [31:0]                 score_o
 );
 
-  wire logic unused = &{1'b0, lanes_i, agreements_i};
+  wire unused = &{1'b0, lanes_i, agreements_i};
 
   logic [CodeWidth-1:0] margin_q;
   assign score_o = 32'(margin_q);

@@ -37,7 +37,7 @@ module score_max_softmax #(
   output      logic signed [31:0]                 score_o
 );
 
-  wire logic unused = &{1'b0, second_i, agreements_i};
+  wire unused = &{1'b0, second_i, agreements_i};
 
   localparam int unsigned SumWidth = Fraction + $clog2(Classes + 1);  // holds Classes << Fraction
   if (Fraction == 0 || SumWidth > 31) begin : gen_check_fraction

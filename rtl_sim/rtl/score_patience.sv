@@ -26,7 +26,7 @@ module score_patience #(
   output      logic signed [31:0]                 score_o
 );
 
-  wire logic unused = &{1'b0, lanes_i, top_i, second_i};
+  wire unused = &{1'b0, lanes_i, top_i, second_i};
 
   assign score_o = 32'(agreements_i);
 

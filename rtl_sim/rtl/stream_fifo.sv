@@ -45,8 +45,8 @@ module stream_fifo import hwc_pkg::*; #(
   assign out_data_o  = memory_q[read_q];
   assign level_o     = level_q;
 
-  wire logic push = in_valid_i && !full_q;
-  wire logic pop  = some_q && out_ready_i;
+  wire push = in_valid_i && !full_q;
+  wire pop  = some_q && out_ready_i;
 
   always_ff @(posedge clk_i) begin
     if (push) begin

@@ -29,7 +29,7 @@ module stream_fork #(
 
   logic [Outputs-1:0] taken_q;  // outputs that have had the present beat
 
-  wire logic [Outputs-1:0] taken = taken_q | out_ready_i;
+  wire [Outputs-1:0] taken = taken_q | out_ready_i;
 
   assign out_valid_o = in_valid_i ? ~taken_q : '0;
   assign out_data_o  = in_data_i;

@@ -31,7 +31,7 @@ module stream_register #(
   assign out_valid_o = valid_q;
   assign out_data_o  = data_q;
 
-  wire logic move = !valid_q || out_ready_i;
+  wire move = !valid_q || out_ready_i;
 
   always_ff @(posedge clk_i) begin
     if (move) begin

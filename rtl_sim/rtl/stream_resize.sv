@@ -1,9 +1,9 @@
 `default_nettype none
 
-// Carries the same elements in beats of another size, in the same order. A wide beat is kept and given away in pieces, a
-// piece a cycle from the next cycle on; the following one is taken with the last piece. Pieces are collected, a piece a
-// cycle; the wide beat is valid in the cycle after its last piece. Where neither number of lanes divides the other, both
-// happen, with pieces of as many lanes as divide both. in_ready_o follows out_ready_i while a result waits.
+// Carries the same elements in beats of another size, in the same order. A wide beat is kept and given away in pieces,
+// a piece a cycle from the next cycle on; the following one is taken with the last piece. Pieces are collected, a piece
+// a cycle; the wide beat is valid in the cycle after its last piece. Where neither number of lanes divides the other,
+// both happen, with pieces of as many lanes as divide both. in_ready_o follows out_ready_i while a result waits.
 module stream_resize #(
     // Elements of a beat, before and after
     parameter int unsigned InLanes = 2,

@@ -39,7 +39,7 @@ module table_lookup import hwc_pkg::*; #(
   logic [CodeWidth-1:0] distance_q;
   logic [IndexBits-1:0] index_q;
   logic [EntryWidth-1:0] read_q;  // a block RAM's output, which is slow without another register
-  wire logic [31:0] index = 32'(distance_q >> Shift);
+  wire [31:0] index = 32'(distance_q >> Shift);
 
   always_ff @(posedge clk_i) begin
     if (en_i) begin

@@ -77,7 +77,7 @@ module vitis_adapter #(
     assign out_data_o[lane] = ip_out_tdata_i[lane*OutElementBits +: OutWidth];
   end
 
-  wire logic unused = &{1'b0, ip_out_tdata_i};  // its padding
+  wire unused = &{1'b0, ip_out_tdata_i};  // its padding
 
 endmodule
 

@@ -75,8 +75,9 @@ module window_buffer
   function automatic int unsigned largest_advance();
     int unsigned largest;
     largest = 0;
-    for (int p = 0; p < int'(OutHeight); p++)
-    if (unsigned'(base(p + 1) - base(p)) > largest) largest = unsigned'(base(p + 1) - base(p));
+    for (int p = 0; p < int'(OutHeight); p++) begin
+      if (unsigned'(base(p + 1) - base(p)) > largest) largest = unsigned'(base(p + 1) - base(p));
+    end
     return largest;
   endfunction
 
@@ -98,8 +99,9 @@ module window_buffer
       last = last < 0 ? 0 : last > int'(Height) - 1 ? int'(Height) - 1 : last;
       all_passes[p].advance = RowBits'(base(p + 1) - base(p));
       all_passes[p].last = RowBits'(last - base(p));
-      for (int k = 0; k < int'(KernelHeight); k++)
-      all_passes[p].present[k] = first + k >= 0 && first + k < int'(Height);
+      for (int k = 0; k < int'(KernelHeight); k++) begin
+        all_passes[p].present[k] = first + k >= 0 && first + k < int'(Height);
+      end
     end
   endfunction
 
@@ -107,8 +109,9 @@ module window_buffer
 
   // Which RAM holds a row, one bit each; `by` rows further down
   function automatic logic [KernelHeight-1:0] turn(input logic [KernelHeight-1:0] ram, input int by);
-    for (int k = 0; k < int'(KernelHeight); k++)
-    turn[((k + by) % int'(KernelHeight) + int'(KernelHeight)) % int'(KernelHeight)] = ram[k];
+    for (int k = 0; k < int'(KernelHeight); k++) begin
+      turn[((k+by)%int'(KernelHeight)+int'(KernelHeight))%int'(KernelHeight)] = ram[k];
+    end
   endfunction
 
   // Writer: row from the pass's base, column, RAM
@@ -166,8 +169,8 @@ module window_buffer
       if (pass_end) begin
         pass_q <= image_end ? '0 : pass_q + 1'b1;
         // by constants alone, lest a divider be made
-        first_ram_q <= image_end ? turn(first_ram_q, int'(Height) - int'((OutHeight - 1) * StrideY))
-                                 : turn(first_ram_q, int'(StrideY));
+        if (image_end) first_ram_q <= turn(first_ram_q, int'(Height) - int'((OutHeight - 1) * StrideY));
+        else first_ram_q <= turn(first_ram_q, int'(StrideY));
       end
       if (step || out_ready_i) valid_q <= step && lead_q == '0;
     end
@@ -202,8 +205,9 @@ module window_buffer
 
   always_comb begin
     newest = '0;
-    for (int y = 0; y < int'(KernelHeight); y++)
-    for (int k = 0; k < int'(KernelHeight); k++) newest[y] |= read_q[k] & {PixelWidth{select_q[y][k]}};
+    for (int y = 0; y < int'(KernelHeight); y++) begin
+      for (int k = 0; k < int'(KernelHeight); k++) newest[y] |= read_q[k] & {PixelWidth{select_q[y][k]}};
+    end
   end
 
   for (genvar y = 0; y < KernelHeight; y++) begin : gen_row
@@ -224,7 +228,8 @@ module window_buffer
 `ifndef SYNTHESIS
   always_ff @(posedge clk_i) begin
     if (rst_ni) begin
-      assert (row_q >= -signed'(RowBits'(largest_advance())) - 1 && row_q <= signed'(RowBits'(KernelHeight + largest_advance())))
+      assert (row_q >= -signed'(RowBits'(largest_advance())) - 1 &&
+              row_q <= signed'(RowBits'(KernelHeight + largest_advance())))
       else $error("a row of the image was lost (%m)");
     end
   end

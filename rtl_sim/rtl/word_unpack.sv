@@ -112,7 +112,7 @@ module word_unpack
         filling_q ? '0 : s_axis_tdata[lane*LaneWidth+:ElementWidth];
   end
   if (ElementWidth < LaneWidth) begin : gen_upper_bits
-    wire logic unused_upper_bits = ^s_axis_tdata;
+    wire unused_upper_bits = ^s_axis_tdata;
   end
 
   // Pixels move down, a word lands right above what is left

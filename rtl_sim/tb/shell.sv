@@ -49,14 +49,18 @@ module shell
     output logic                                  pixel_valid_o,
     input  wire logic                             pixel_ready_i,
     output logic [Channels-1:0][ElementWidth-1:0] pixel_data_o,
+
     output logic                                  info_valid_o,
     input  wire logic                             info_ready_i,
     output sample_t                               info_data_o,
+
     input  wire logic                             record_valid_i,
     output logic                                  record_ready_o,
     input  wire record_t                          record_data_i,
+
     output logic [2:0][1:0][31:0]                 thresholds_o,
     output logic [1:0]                            anytime_o,
+
     input  wire logic [1:0][15:0]                 levels_i,
 
     // Hides the TLAST of the input
@@ -104,7 +108,7 @@ module shell
   assign hwif_in.SIZES.classes.next = 16'd10;
   assign hwif_in.STATUS.active_bank.next = active_bank_o;
 
-  wire logic unused_dma_rst = dma_rst_ni;
+  wire unused_dma_rst = dma_rst_ni;
 
   logic core_rst_n, start_allowed, batch_ended, batch_last, record_taken;
   logic [31:0] accepted;

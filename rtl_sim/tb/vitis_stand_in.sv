@@ -1,13 +1,13 @@
 `default_nettype none
 
 // Stands in for an IP that Vitis HLS exports: its block control (ap_ctrl_hs) and the layout of its AXI4-Stream ports,
-// around whatever is connected to the seg_ ports. It is written after UG1399, not after an IP: it shows that the adapter
-// keeps to what is documented.
+// around whatever is connected to the seg_ ports. It is written after UG1399, not after an IP: it shows that the
+// adapter keeps to what is documented.
 //
 // A transaction is a sample. It begins where ap_start is high; no input is taken before. ap_ready says that the
 // transaction's inputs are read, ap_done that its outputs are written, one cycle each; ap_idle that there is no
-// transaction. ap_start must stay high until ap_ready; where it then is high, the next transaction begins. Padding of the
-// output is the contrary of the element's sign, and padding of the input must be its extension.
+// transaction. ap_start must stay high until ap_ready; where it then is high, the next transaction begins. Padding of
+// the output is the contrary of the element's sign, and padding of the input must be its extension.
 module vitis_stand_in #(
   // Beats of a sample on each port
   parameter int unsigned InBeats = 1,
@@ -55,10 +55,10 @@ module vitis_stand_in #(
   int unsigned open_q;           // transactions that have begun and are not done
   int unsigned read_q, written_q;  // beats of the transaction that is read, and of the one that is written
 
-  wire logic begins   = !reading_q && ap_start && (Overlap || open_q == 0);
-  wire logic in_fire  = in_TVALID && in_TREADY;
-  wire logic out_fire = out_TVALID && out_TREADY;
-  wire logic all_read = in_fire && read_q == InBeats - 1;
+  wire begins   = !reading_q && ap_start && (Overlap || open_q == 0);
+  wire in_fire  = in_TVALID && in_TREADY;
+  wire out_fire = out_TVALID && out_TREADY;
+  wire all_read = in_fire && read_q == InBeats - 1;
 
   assign in_TREADY       = reading_q && seg_in_ready_i;
   assign seg_in_valid_o  = reading_q && in_TVALID;
@@ -106,7 +106,7 @@ module vitis_stand_in #(
       extended[lane][InWidth-1:0] = seg_in_data_o[lane];
     end
   end
-  wire logic waits_for_ready = Overlap ? reading_q : open_q != 0;
+  wire waits_for_ready = Overlap ? reading_q : open_q != 0;
   always_ff @(posedge ap_clk) begin
     if (ap_rst_n) begin
       assert (!in_TVALID || in_TDATA == InDataBits'(extended))
