@@ -8,28 +8,26 @@
 module constant_sum
   import hwc_pkg::*;
 #(
-    // Sums at a time
-    parameter int unsigned Pe = 1,
-    // Products in a sum
-    parameter int unsigned Simd = 1,
-    // Sets of operands: 1 if all sums read the same ones, else Pe
-    parameter int unsigned Sets = 1,
-    // Format of the operands; only width and sign matter
-    parameter format_t In = '{
-        is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap
-    },
-    // Bits of a weight, sign included
-    parameter int unsigned WeightWidth = 4,
-    // The weights, in two's complement
-    parameter logic [Pe-1:0][Simd-1:0][WeightWidth-1:0] Weights = '0,
-    // Bits of a sum
-    localparam int unsigned SumWidth = unsigned'(int'(In.width)) + WeightWidth + unsigned'($clog2(Simd))
+  // Sums at a time
+  parameter int unsigned Pe = 1,
+  // Products in a sum
+  parameter int unsigned Simd = 1,
+  // Sets of operands: 1 if all sums read the same ones, else Pe
+  parameter int unsigned Sets = 1,
+  // Format of the operands; only width and sign matter
+  parameter format_t In = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap},
+  // Bits of a weight, sign included
+  parameter int unsigned WeightWidth = 4,
+  // The weights, in two's complement
+  parameter logic [Pe-1:0][Simd-1:0][WeightWidth-1:0] Weights = '0,
+  // Bits of a sum
+  localparam int unsigned SumWidth = unsigned'(int'(In.width)) + WeightWidth + unsigned'($clog2(Simd))
 ) (
-    input wire logic clk_i,
+  input wire logic clk_i,
 
-    input  wire logic                                      enable_i,
-    input  wire logic [Sets-1:0][Simd-1:0][In.width-1:0] operands_i,
-    output logic      [  Pe-1:0][SumWidth-1:0]            sums_o
+  input  wire logic                                        enable_i,
+  input  wire logic [Sets-1:0][    Simd-1:0][In.width-1:0] operands_i,
+  output logic      [  Pe-1:0][SumWidth-1:0]               sums_o
 );
 
   localparam int unsigned InWidth = unsigned'(int'(In.width));
@@ -47,9 +45,9 @@ module constant_sum
   typedef logic [MaxTerms-1:0][ShiftBits-1:0] shifts_t;
   // count terms, sorted by their shifts: sign, power of two, operand of each
   typedef struct packed {
-    logic [31:0] count;
-    signs_t negative;
-    shifts_t shift;
+    logic [31:0]                          count;
+    signs_t                               negative;
+    shifts_t                              shift;
     logic [MaxTerms-1:0][OperandBits-1:0] operand;
   } terms_t;
 

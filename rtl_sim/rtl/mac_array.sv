@@ -9,56 +9,52 @@
 module mac_array
   import hwc_pkg::*;
 #(
-    // Elements of an input beat; Depthwise: taps of the kernel times Channels, channels innermost
-    parameter int unsigned Lanes = 1,
-    // Input beats of a vector
-    parameter int unsigned Beats = 1,
-    // Elements of a result
-    parameter int unsigned Outputs = 1,
-    // Lanes multiplied in a cycle, for each output; divides Lanes. Depthwise: taps, divides their number
-    parameter int unsigned Simd = 1,
-    // Outputs added to in a cycle; divides Outputs
-    parameter int unsigned Pe = 1,
-    // Format of the elements
-    parameter format_t In = '{
-        is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap
-    },
-    // Bits of a weight, sign included
-    parameter int unsigned WeightWidth = 4,
-    // Bits of the sums in two's complement; holds every final sum, then what passes it on the way does no harm
-    parameter int unsigned AccWidth = 16,
-    // Bits by which products are shifted left to the accumulator's fraction
-    parameter int unsigned ProductShift = 0,
-    // Bits of the accumulator after the binary point
-    parameter int AccFraction = 0,
-    // Format of the result, with the modes of its cast
-    parameter format_t Result = '{
-        is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap
-    },
-    // How products are made; Constant only where a vector takes one fold
-    parameter multiplier_e Multiplier = Lut,
-    // 1: output o = channel * (Outputs / Channels) + m reads only the lanes of its channel
-    parameter bit Depthwise = 1'b0,
-    // Channels of a depthwise input
-    parameter int unsigned Channels = 1,
-    // ROM image, one word a fold: weight (pe, simd) at [(pe * Simd + simd) * WeightWidth +: WeightWidth]; not for
-    // Constant
-    parameter string WeightsFile = "",
-    // The only word of that image; for Constant
-    parameter logic [Pe-1:0][Simd-1:0][WeightWidth-1:0] Weights = '0,
-    // Of each output, at AccFraction
-    parameter logic [Outputs-1:0][AccWidth-1:0] Bias = '0
+  // Elements of an input beat; Depthwise: taps of the kernel times Channels, channels innermost
+  parameter int unsigned Lanes = 1,
+  // Input beats of a vector
+  parameter int unsigned Beats = 1,
+  // Elements of a result
+  parameter int unsigned Outputs = 1,
+  // Lanes multiplied in a cycle, for each output; divides Lanes. Depthwise: taps, divides their number
+  parameter int unsigned Simd = 1,
+  // Outputs added to in a cycle; divides Outputs
+  parameter int unsigned Pe = 1,
+  // Format of the elements
+  parameter format_t In = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap},
+  // Bits of a weight, sign included
+  parameter int unsigned WeightWidth = 4,
+  // Bits of the sums in two's complement; holds every final sum, then what passes it on the way does no harm
+  parameter int unsigned AccWidth = 16,
+  // Bits by which products are shifted left to the accumulator's fraction
+  parameter int unsigned ProductShift = 0,
+  // Bits of the accumulator after the binary point
+  parameter int AccFraction = 0,
+  // Format of the result, with the modes of its cast
+  parameter format_t Result = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap},
+  // How products are made; Constant only where a vector takes one fold
+  parameter multiplier_e Multiplier = Lut,
+  // 1: output o = channel * (Outputs / Channels) + m reads only the lanes of its channel
+  parameter bit Depthwise = 1'b0,
+  // Channels of a depthwise input
+  parameter int unsigned Channels = 1,
+  // ROM image, one word a fold: weight (pe, simd) at [(pe * Simd + simd) * WeightWidth +: WeightWidth]; not for
+  // Constant
+  parameter string WeightsFile = "",
+  // The only word of that image; for Constant
+  parameter logic [Pe-1:0][Simd-1:0][WeightWidth-1:0] Weights = '0,
+  // Of each output, at AccFraction
+  parameter logic [Outputs-1:0][AccWidth-1:0] Bias = '0
 ) (
-    input wire logic clk_i,
-    input wire logic rst_ni,
+  input wire logic clk_i,
+  input wire logic rst_ni,
 
-    input  wire logic                               in_valid_i,
-    output logic                                    in_ready_o,
-    input  wire logic [Lanes-1:0][In.width-1:0] in_data_i,
+  input  wire logic                           in_valid_i,
+  output logic                                in_ready_o,
+  input  wire logic [Lanes-1:0][In.width-1:0] in_data_i,
 
-    output logic                                      out_valid_o,
-    input  wire logic                                 out_ready_i,
-    output logic      [Outputs-1:0][Result.width-1:0] out_data_o
+  output logic                                      out_valid_o,
+  input  wire logic                                 out_ready_i,
+  output logic      [Outputs-1:0][Result.width-1:0] out_data_o
 );
 
   localparam int unsigned InWidth = unsigned'(int'(In.width));
@@ -166,20 +162,44 @@ module mac_array
 
   if (Multiplier == Constant) begin : gen_constant
     constant_sum #(
-        .Pe(Pe), .Simd(Simd), .Sets(Sets), .In(In), .WeightWidth(WeightWidth), .Weights(Weights)
+      .Pe(Pe),
+      .Simd(Simd),
+      .Sets(Sets),
+      .In(In),
+      .WeightWidth(WeightWidth),
+      .Weights(Weights)
     ) i_sum (
-        .clk_i, .enable_i(moving), .operands_i(operands), .sums_o(sums)
+      .clk_i,
+      .enable_i(moving),
+      .operands_i(operands),
+      .sums_o(sums)
     );
   end else begin : gen_rom
     logic [Pe-1:0][Simd-1:0][WeightWidth-1:0] weights;
 
-    rom #(.Depth(Folds), .Width(Pe * Simd * WeightWidth), .File(WeightsFile)) i_weights (
-        .clk_i, .enable_i(moving), .address_i(fold_q), .data_o(weights)
+    rom #(
+      .Depth(Folds),
+      .Width(Pe * Simd * WeightWidth),
+      .File(WeightsFile)
+    ) i_weights (
+      .clk_i,
+      .enable_i(moving),
+      .address_i(fold_q),
+      .data_o(weights)
     );
     product_sum #(
-        .Pe(Pe), .Simd(Simd), .Sets(Sets), .In(In), .WeightWidth(WeightWidth), .Multiplier(Multiplier)
+      .Pe(Pe),
+      .Simd(Simd),
+      .Sets(Sets),
+      .In(In),
+      .WeightWidth(WeightWidth),
+      .Multiplier(Multiplier)
     ) i_sum (
-        .clk_i, .enable_i(moving), .operands_i(operands), .weights_i(weights), .sums_o(sums)
+      .clk_i,
+      .enable_i(moving),
+      .operands_i(operands),
+      .weights_i(weights),
+      .sums_o(sums)
     );
   end
 
@@ -220,8 +240,14 @@ module mac_array
   logic [Pe-1:0][ResultWidth-1:0] results;
 
   for (genvar pe = 0; pe < Pe; pe++) begin : gen_cast
-    requantise #(.InWidth(AccWidth), .InFraction(AccFraction), .InSigned(1'b1), .Out(Result)) i_requantise (
-        .code_i(sums_q[Groups-1][pe]), .code_o(results[pe])
+    requantise #(
+      .InWidth(AccWidth),
+      .InFraction(AccFraction),
+      .InSigned(1'b1),
+      .Out(Result)
+    ) i_requantise (
+      .code_i(sums_q[Groups-1][pe]),
+      .code_o(results[pe])
     );
   end
 

@@ -7,29 +7,27 @@
 module product_sum
   import hwc_pkg::*;
 #(
-    // Sums at a time
-    parameter int unsigned Pe = 1,
-    // Products in a sum
-    parameter int unsigned Simd = 1,
-    // Sets of operands: 1 if all sums read the same ones, else Pe
-    parameter int unsigned Sets = 1,
-    // Format of the operands; only width and sign matter
-    parameter format_t In = '{
-        is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap
-    },
-    // Bits of a weight, sign included
-    parameter int unsigned WeightWidth = 4,
-    // Lut or Dsp
-    parameter multiplier_e Multiplier = Lut,
-    // Bits of a sum
-    localparam int unsigned SumWidth = unsigned'(int'(In.width)) + WeightWidth + unsigned'($clog2(Simd))
+  // Sums at a time
+  parameter int unsigned Pe = 1,
+  // Products in a sum
+  parameter int unsigned Simd = 1,
+  // Sets of operands: 1 if all sums read the same ones, else Pe
+  parameter int unsigned Sets = 1,
+  // Format of the operands; only width and sign matter
+  parameter format_t In = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap},
+  // Bits of a weight, sign included
+  parameter int unsigned WeightWidth = 4,
+  // Lut or Dsp
+  parameter multiplier_e Multiplier = Lut,
+  // Bits of a sum
+  localparam int unsigned SumWidth = unsigned'(int'(In.width)) + WeightWidth + unsigned'($clog2(Simd))
 ) (
-    input wire logic clk_i,
+  input wire logic clk_i,
 
-    input  wire logic                                           enable_i,
-    input  wire logic [Sets-1:0][Simd-1:0][      In.width-1:0] operands_i,
-    input  wire logic [  Pe-1:0][Simd-1:0][WeightWidth-1:0] weights_i,
-    output logic      [  Pe-1:0]          [   SumWidth-1:0] sums_o
+  input  wire logic                                           enable_i,
+  input  wire logic [Sets-1:0][    Simd-1:0][   In.width-1:0] operands_i,
+  input  wire logic [  Pe-1:0][    Simd-1:0][WeightWidth-1:0] weights_i,
+  output logic      [  Pe-1:0][SumWidth-1:0]                  sums_o
 );
 
   if (Multiplier == Constant) begin : gen_check_multiplier
@@ -130,8 +128,8 @@ module product_sum
         for (int pe = 0; pe < int'(Pe); pe++) begin
           /* verilator unroll_disable */
           for (int i = 0; i < int'(Simd); i++) begin
-            products[pe][i] = product(
-                once_q[Sets==1?0 : pe][i], thrice_q[Sets==1?0 : pe][i], minus_q[Sets==1?0 : pe][i], weights[pe][i]);
+            products[pe][i] = product(once_q[Sets==1?0 : pe][i], thrice_q[Sets==1?0 : pe][i],
+                                      minus_q[Sets==1?0 : pe][i], weights[pe][i]);
           end
         end
         products_q <= products;

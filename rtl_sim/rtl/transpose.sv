@@ -8,36 +8,38 @@
 module transpose
   import hwc_pkg::*;
 #(
-    // Rows, columns and elements of a pixel of the input
-    parameter int unsigned Height = 2,
-    parameter int unsigned Width = 3,
-    parameter int unsigned Channels = 4,
-    // Which axis of the input (0: rows, 1: columns, 2: channels) becomes rows, columns and channels of the output
-    parameter int unsigned AxisOfRows = 1,
-    parameter int unsigned AxisOfColumns = 0,
-    parameter int unsigned AxisOfChannels = 2,
-    // Bits of an element
-    parameter int unsigned ElementWidth = 8,
-    // Elements of an output pixel; not to be set
-    localparam int unsigned OutChannels = AxisOfChannels == 0 ? Height : AxisOfChannels == 1 ? Width : Channels
+  // Rows, columns and elements of a pixel of the input
+  parameter int unsigned Height = 2,
+  parameter int unsigned Width = 3,
+  parameter int unsigned Channels = 4,
+  // Which axis of the input (0: rows, 1: columns, 2: channels) becomes rows, columns and channels of the output
+  parameter int unsigned AxisOfRows = 1,
+  parameter int unsigned AxisOfColumns = 0,
+  parameter int unsigned AxisOfChannels = 2,
+  // Bits of an element
+  parameter int unsigned ElementWidth = 8,
+  // Elements of an output pixel; not to be set
+  localparam int unsigned OutChannels = AxisOfChannels == 0 ? Height : AxisOfChannels == 1 ? Width : Channels
 ) (
-    input wire logic clk_i,
-    input wire logic rst_ni,
+  input wire logic clk_i,
+  input wire logic rst_ni,
 
-    // Pixels in raster order
-    input  wire logic                                  in_valid_i,
-    output logic                                       in_ready_o,
-    input  wire logic [Channels-1:0][ElementWidth-1:0] in_data_i,
+  // Pixels in raster order
+  input  wire logic                                  in_valid_i,
+  output logic                                       in_ready_o,
+  input  wire logic [Channels-1:0][ElementWidth-1:0] in_data_i,
 
-    // Pixels in raster order
-    output logic                                     out_valid_o,
-    input  wire logic                                out_ready_i,
-    output logic [OutChannels-1:0][ElementWidth-1:0] out_data_o
+  // Pixels in raster order
+  output logic                                          out_valid_o,
+  input  wire logic                                     out_ready_i,
+  output logic      [OutChannels-1:0][ElementWidth-1:0] out_data_o
 );
 
   if (AxisOfRows > 2 || AxisOfColumns > 2 || AxisOfChannels > 2 || AxisOfRows == AxisOfColumns ||
       AxisOfRows == AxisOfChannels || AxisOfColumns == AxisOfChannels) begin : gen_check_axes
-    $error("transpose %m: axes %0d, %0d, %0d are not a permutation of 0, 1, 2", AxisOfRows, AxisOfColumns, AxisOfChannels);
+    $error(
+        "transpose %m: axes %0d, %0d, %0d are not a permutation of 0, 1, 2", AxisOfRows, AxisOfColumns, AxisOfChannels
+    );
   end
 
   localparam int unsigned Pixels = Height * Width;

@@ -14,37 +14,37 @@
 module window_buffer
   import hwc_pkg::*;
 #(
-    // Rows and columns of the image
-    parameter int unsigned Height = 5,
-    parameter int unsigned Width = 5,
-    // Elements of a pixel, and bits of an element
-    parameter int unsigned Lanes = 1,
-    parameter int unsigned ElementWidth = 8,
-    // Rows and columns of a window
-    parameter int unsigned KernelHeight = 3,
-    parameter int unsigned KernelWidth = 3,
-    // Pixels between neighbouring windows, down and across
-    parameter int unsigned StrideY = 1,
-    parameter int unsigned StrideX = 1,
-    // Zero rows above the image and zero columns left of it; those below and right follow from the windows' number
-    parameter int unsigned PadTop = 0,
-    parameter int unsigned PadLeft = 0,
-    // Windows down and across
-    parameter int unsigned OutHeight = 3,
-    parameter int unsigned OutWidth = 3
+  // Rows and columns of the image
+  parameter int unsigned Height = 5,
+  parameter int unsigned Width = 5,
+  // Elements of a pixel, and bits of an element
+  parameter int unsigned Lanes = 1,
+  parameter int unsigned ElementWidth = 8,
+  // Rows and columns of a window
+  parameter int unsigned KernelHeight = 3,
+  parameter int unsigned KernelWidth = 3,
+  // Pixels between neighbouring windows, down and across
+  parameter int unsigned StrideY = 1,
+  parameter int unsigned StrideX = 1,
+  // Zero rows above the image and zero columns left of it; those below and right follow from the windows' number
+  parameter int unsigned PadTop = 0,
+  parameter int unsigned PadLeft = 0,
+  // Windows down and across
+  parameter int unsigned OutHeight = 3,
+  parameter int unsigned OutWidth = 3
 ) (
-    input wire logic clk_i,
-    input wire logic rst_ni,
+  input wire logic clk_i,
+  input wire logic rst_ni,
 
-    // Pixels in raster order
-    input  wire logic                                in_valid_i,
-    output logic                                     in_ready_o,
-    input  wire logic [Lanes-1:0][ElementWidth-1:0] in_data_i,
+  // Pixels in raster order
+  input  wire logic                               in_valid_i,
+  output logic                                    in_ready_o,
+  input  wire logic [Lanes-1:0][ElementWidth-1:0] in_data_i,
 
-    // Windows in raster order, first pixel lowest
-    output logic                                                                      out_valid_o,
-    input  wire logic                                                                 out_ready_i,
-    output logic [KernelHeight-1:0][KernelWidth-1:0][Lanes-1:0][ElementWidth-1:0] out_data_o
+  // Windows in raster order, first pixel lowest
+  output logic                                                                       out_valid_o,
+  input  wire logic                                                                  out_ready_i,
+  output logic      [KernelHeight-1:0][KernelWidth-1:0][Lanes-1:0][ElementWidth-1:0] out_data_o
 );
 
   if (Height < 1 || Width < 1 || Lanes < 1 || ElementWidth < 1 || StrideY < 1 || StrideX < 1 || KernelHeight < 1 ||
@@ -86,9 +86,9 @@ module window_buffer
   localparam int unsigned RowBits = unsigned'($clog2(KernelHeight + largest_advance() + 2)) + 1;
 
   typedef struct packed {
-    logic [RowBits-1:0] advance;              // rows from its base to that of the following pass
-    logic signed [RowBits-1:0] last;          // the last row of the image that it reads, from its base
-    logic [KernelHeight-1:0] present;         // which rows of its windows lie in the image
+    logic [RowBits-1:0]        advance;  // rows from its base to that of the following pass
+    logic signed [RowBits-1:0] last;     // the last row of the image that it reads, from its base
+    logic [KernelHeight-1:0]   present;  // which rows of its windows lie in the image
   } pass_t;
 
   function automatic pass_t [OutHeight-1:0] all_passes();
@@ -218,7 +218,8 @@ module window_buffer
 
       // A pass starts with nothing but zeros on its left
       always_ff @(posedge clk_i)
-        if (step) older_q <= column_q == '0 ? '0 : OlderWidth'({newest[y], older_q} >> PixelWidth);
+        if (step)
+          older_q <= column_q == '0 ? '0 : OlderWidth'({newest[y], older_q} >> PixelWidth);
       assign out_data_o[y][KernelWidth-2:0] = older_q;
     end
   end
