@@ -14,7 +14,7 @@ from hwcodesign.backends.streamrtl.project import LIBRARY, write_accelerator
 from hwcodesign.simulation.cocotb_runner import Bench, run_bench
 from hwcodesign.simulation.project import Project
 
-_PORT = re.compile(r"^    (input  wire logic|output      logic) +(\[\d+:0\])? *(\w+),?$", re.MULTILINE)
+_PORT = re.compile(r"^  (input +wire logic|output logic) +(\[ *\d+:0\])? *(\w+),?$", re.MULTILINE)
 
 
 def _pair(tops: dict[str, str]) -> str:
