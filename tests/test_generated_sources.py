@@ -1,4 +1,4 @@
-"""Generated SystemVerilog looks like the hand-written: verible, with the flags of `make lint`, would change nothing."""
+"""Generated SystemVerilog looks like the hand-written: verible would change nothing, and names are made alike."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from hwcodesign.backends.streamrtl.netlist import netlist
 from hwcodesign.backends.streamrtl.project import write_accelerator
 from hwcodesign.backends.streamrtl.segment_source import segment_source
 from hwcodesign.backends.streamrtl.vitis_segment import vitis_segment_source
+from hwcodesign.deployment.packaged_top import packaged_top
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.kernels.rtl import Bits, concatenated, parameter_lines
 from hwcodesign.share import shared_folder
 from rtl_sim.tb import small_accelerators as small
-from rtl_sim.tb.verible import laid_out, our_sources
+from rtl_sim.tb.verible import laid_out, misnamed, names, our_sources
 from tests.test_streamrtl import residual
 
 _HAND_WRITTEN = {path.name for path in (shared_folder("rtl_sim") / "rtl").glob("*.sv")}
@@ -53,6 +54,13 @@ def test_verible_would_change_nothing(folder: Path) -> None:
     assert len(sources) == 4 * 2 + 2 * (3 + 1 + 5 + 3) + 6
     for source in sources:
         assert source.read_text() == laid_out(source)
+
+
+def test_instances_are_named_as_in_written_sources(folder: Path) -> None:
+    top = folder / "plain_top.v"
+    top.write_text(packaged_top("plain"))
+    assert misnamed([*our_sources(folder), top]) == set()
+    assert names([top]) == ({"u_accelerator"}, set())
 
 
 @pytest.mark.parametrize("parts", [1, 4, 5, 6, 7, 8, 13, 14, 16, 17, 29])

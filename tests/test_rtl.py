@@ -403,7 +403,7 @@ def test_waves_open_on_the_decisions(stressed: Path, tmp_path: Path) -> None:
 
 def _check_view_against_records(vcd: Path, records: Records) -> None:
     """The signals that the view shows as an exit's score and verdict are those of the records."""
-    top = "TOP.steered3_probed.dut."
+    top = "TOP.steered3_probed.u_dut."
     changes = _changes(vcd, {f"{top}u_decision{k}.{name}" for k in range(3) for name in ("scored", "score")})
     for record in records:
         score = int(record["score"])
@@ -441,7 +441,10 @@ def _changes(vcd: Path, paths: set[str]) -> dict[str, set[int]]:
     [
         (None, "cannot be read .*simulate with waves="),
         ("$scope module TOP $end\n", "is no whole VCD trace"),
-        ("$scope module TOP $end\n$upscope $end\n$enddefinitions $end\n", "has no signal TOP.steered2_probed.dut.aclk"),
+        (
+            "$scope module TOP $end\n$upscope $end\n$enddefinitions $end\n",
+            "has no signal TOP.steered2_probed.u_dut.aclk",
+        ),
     ],
 )
 def test_a_view_of_no_trace_is_refused(text: str | None, message: str, tmp_path: Path) -> None:

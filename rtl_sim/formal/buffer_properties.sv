@@ -50,7 +50,7 @@ module buffer_properties
     .Width($bits(position_t)),
     .Beats(Beats),
     .Depth(Depth)
-  ) dut (
+  ) u_dut (
     .clk_i,
     .rst_ni(run_q),
     .in_valid_i,
@@ -126,7 +126,7 @@ module buffer_properties
   // why it keeps the promise: where the ring's ends are, and what lies between them
   position_t read_q;  // next beat to be read from the ring
   position_t [Depth:0] ring;  // what it must hold, oldest first
-  wire [1:0] decisions = 2'(dut.i_decisions.valid_q) + 2'(dut.i_decisions.spilt_q);
+  wire [1:0] decisions = 2'(u_dut.u_decisions.valid_q) + 2'(u_dut.u_decisions.spilt_q);
   wire [SampleBits-1:0] samples = in_q.number - read_q.number;
 
   always_comb begin
@@ -139,9 +139,9 @@ module buffer_properties
   always_ff @(posedge clk_i) begin
     if (!run_q) begin
       read_q <= '0;
-    end else if (dut.drop) begin
+    end else if (u_dut.drop) begin
       read_q <= '{number: read_q.number + 1'b1, beat: '0};
-    end else if (dut.pop) begin
+    end else if (u_dut.pop) begin
       read_q <= after(read_q);
     end
   end
@@ -152,25 +152,25 @@ module buffer_properties
       else $error("a beat was lost");
       assert (32'(level) <= Depth)
       else $error("the ring overflows");
-      assert (32'(dut.read_q) < Depth && 32'(dut.write_q) == (32'(dut.read_q) + 32'(level)) % Depth)
+      assert (32'(u_dut.read_q) < Depth && 32'(u_dut.write_q) == (32'(u_dut.read_q) + 32'(level)) % Depth)
       else $error("the ring's pointers are wrong");
       for (int unsigned i = 0; i < Depth; i++) begin
         if (i < 32'(level)) begin
-          assert (dut.memory_q[(32'(dut.read_q)+i)%Depth] == ring[i])
+          assert (u_dut.memory_q[(32'(u_dut.read_q)+i)%Depth] == ring[i])
           else $error("the ring holds something else");
         end
       end
-      assert (in_q.beat <= LastBeat && read_q.beat == dut.beat_q)
+      assert (in_q.beat <= LastBeat && read_q.beat == u_dut.beat_q)
       else $error("beats are miscounted");
       assert (read_q.beat == '0 || (decisions != '0 && plan_i[read_q.number]))
       else $error("a sample is being read without being kept");
       assert (decided_q == read_q.number + SampleBits'(decisions))
       else $error("a decision was lost");
-      assert (dut.i_decisions.valid_q || !dut.i_decisions.spilt_q)
+      assert (u_dut.u_decisions.valid_q || !u_dut.u_decisions.spilt_q)
       else $error("decisions are out of order");
-      assert (!dut.i_decisions.valid_q || dut.i_decisions.data_q == plan_i[read_q.number])
+      assert (!u_dut.u_decisions.valid_q || u_dut.u_decisions.data_q == plan_i[read_q.number])
       else $error("a decision is another sample's");
-      assert (!dut.i_decisions.spilt_q || dut.i_decisions.spill_q == plan_i[SampleBits'(read_q.number+1'b1)])
+      assert (!u_dut.u_decisions.spilt_q || u_dut.u_decisions.spill_q == plan_i[SampleBits'(read_q.number+1'b1)])
       else $error("a waiting decision is another sample's");
       assert (expected_q.beat <= LastBeat && (!out_valid || out_data.beat <= LastBeat))
       else $error("no such beat");

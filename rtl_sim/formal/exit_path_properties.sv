@@ -58,7 +58,7 @@ module exit_path_properties
   stream_fork #(
     .Width(1),
     .Outputs(2)
-  ) i_fork (
+  ) u_fork (
     .clk_i,
     .rst_ni(run_q),
     .in_valid_i,
@@ -72,7 +72,7 @@ module exit_path_properties
     .Width(1),
     .Beats(Beats),
     .Depth(Depth)
-  ) i_buffer (
+  ) u_buffer (
     .clk_i,
     .rst_ni(run_q),
     .in_valid_i(buffer_valid),
@@ -93,7 +93,7 @@ module exit_path_properties
   count_t in_beat_q, in_waits_q, head_waits_q, works_q, out_waits_q;
   wire taken = in_valid_i && in_ready;
   wire ends = taken && in_beat_q == LastBeat;
-  wire settles = i_buffer.settled;
+  wire settles = u_buffer.settled;
 
   // samples that are wholly in and not settled; of them, those behind the watched one; cycles since that began
   count_t inside_q, later_q, age_q;
@@ -103,16 +103,16 @@ module exit_path_properties
   logic out_before_q;
 
   // what the watched sample and those before it still need
-  wire count_t decisions = count_t'(i_buffer.i_decisions.valid_q) + count_t'(i_buffer.i_decisions.spilt_q);
+  wire count_t decisions = count_t'(u_buffer.u_decisions.valid_q) + count_t'(u_buffer.u_decisions.spilt_q);
   count_t in_left, head_left, buffer_left, work_left, release_left, samples_left, read_left, out_left, left;
   always_comb begin
     in_left = complete_q ? '0 : count_t'(Beats) - in_beat_q;
-    head_left = in_left - count_t'(!complete_q && i_fork.taken_q[0]);
-    buffer_left = in_left - count_t'(!complete_q && i_fork.taken_q[1]);
+    head_left = in_left - count_t'(!complete_q && u_fork.taken_q[0]);
+    buffer_left = in_left - count_t'(!complete_q && u_fork.taken_q[1]);
     samples_left = complete_q ? inside_q - later_q : inside_q + 1'b1;
     release_left = samples_left > decisions ? samples_left - decisions : '0;
     work_left = release_left - count_t'(holding_q && release_left != '0);
-    read_left = samples_left == '0 ? '0 : count_t'(samples_left * Beats) - count_t'(i_buffer.beat_q);
+    read_left = samples_left == '0 ? '0 : count_t'(samples_left * Beats) - count_t'(u_buffer.beat_q);
     out_left = read_left + count_t'(out_valid && (read_left != '0 || out_before_q));
     left = count_t'(InWaits) * (in_left - count_t'(in_left != '0 && stalled_q)) - (in_left != '0 ? in_waits_q : '0)
          + count_t'(HeadWaits + 1) * head_left - (head_left != '0 ? head_waits_q : '0)
@@ -163,7 +163,7 @@ module exit_path_properties
         later_q <= later_q + count_t'(complete_q && ends) - count_t'(settles && samples_left == '0);
         age_q <= age_q + 1'b1;
       end
-      if (i_buffer.pop) begin
+      if (u_buffer.pop) begin
         out_before_q <= !watching_q || samples_left != '0;
       end
     end
@@ -191,24 +191,24 @@ module exit_path_properties
       else $error("a promise is broken");
       assert (works_q < count_t'(HeadLatency) && (working_q || works_q == '0))
       else $error("the head works too long");
-      assert (in_beat_q <= LastBeat && count_t'(i_buffer.beat_q) <= LastBeat)
+      assert (in_beat_q <= LastBeat && count_t'(u_buffer.beat_q) <= LastBeat)
       else $error("no such beat");
-      assert (head_beat_q == (in_beat_q + count_t'(i_fork.taken_q[0])) % Beats)
+      assert (head_beat_q == (in_beat_q + count_t'(u_fork.taken_q[0])) % Beats)
       else $error("the head has other beats");
       assert (!(working_q && holding_q) && ((!working_q && !holding_q) || head_beat_q == '0))
       else $error("the head does two things at once");
-      assert (stalled_q || i_fork.taken_q == '0)
+      assert (stalled_q || u_fork.taken_q == '0)
       else $error("a beat was taken that is not there");
-      assert (32'(level) + 32'(i_buffer.beat_q) == 32'(inside_q) * Beats + 32'(in_beat_q) + 32'(i_fork.taken_q[1]))
+      assert (32'(level) + 32'(u_buffer.beat_q) == 32'(inside_q) * Beats + 32'(in_beat_q) + 32'(u_fork.taken_q[1]))
       else $error("beats were lost");
       assert (decisions + count_t'(working_q || holding_q)
-              == inside_q + count_t'(in_beat_q == LastBeat && i_fork.taken_q[0]))
+              == inside_q + count_t'(in_beat_q == LastBeat && u_fork.taken_q[0]))
       else $error("decisions were lost");
-      assert (i_buffer.i_decisions.valid_q || !i_buffer.i_decisions.spilt_q)
+      assert (u_buffer.u_decisions.valid_q || !u_buffer.u_decisions.spilt_q)
       else $error("decisions are out of order");
-      assert (i_buffer.beat_q == '0 || (decisions != '0 && i_buffer.i_decisions.data_q))
+      assert (u_buffer.beat_q == '0 || (decisions != '0 && u_buffer.u_decisions.data_q))
       else $error("a sample is being read without being kept");
-      assert (i_buffer.full_q == (32'(level) == Depth) && 32'(level) <= Depth)
+      assert (u_buffer.full_q == (32'(level) == Depth) && 32'(level) <= Depth)
       else $error("the buffer overflows");
       assert (!watching_q || complete_q || in_beat_q != '0 || stalled_q)
       else $error("a sample is watched that is not there");

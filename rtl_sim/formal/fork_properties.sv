@@ -24,7 +24,7 @@ module fork_properties #(
   stream_fork #(
     .Width(Width),
     .Outputs(Outputs)
-  ) dut (
+  ) u_dut (
     .clk_i,
     .rst_ni(run_q),
     .in_valid_i,

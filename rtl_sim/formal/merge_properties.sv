@@ -40,7 +40,7 @@ module merge_properties
 
   record_merge #(
     .Exits(Exits)
-  ) dut (
+  ) u_dut (
     .clk_i,
     .rst_ni(run_q),
     .now_i(32'(now_q)),
@@ -53,8 +53,8 @@ module merge_properties
   );
 
   // records that were taken and have not left
-  wire record_t [1:0] held = {record_t'(dut.i_output.spill_q), record_t'(dut.i_output.data_q)};
-  wire [1:0] holds = {dut.i_output.spilt_q, dut.i_output.valid_q};
+  wire record_t [1:0] held = {record_t'(u_dut.u_output.spill_q), record_t'(u_dut.u_output.data_q)};
+  wire [1:0] holds = {u_dut.u_output.spilt_q, u_dut.u_output.valid_q};
 
   always_ff @(posedge clk_i) begin
     out_waits_q <= run_q && out_valid && !out_ready_i;
@@ -119,7 +119,7 @@ module merge_properties
         end
       end
       for (int unsigned k = 0; k < Exits; k++) begin
-        assert (dut.waits_q[k] == waits_q[k] && (!waits_q[k] || dut.cycles_q[k] == 32'(offered_q[k])))
+        assert (u_dut.waits_q[k] == waits_q[k] && (!waits_q[k] || u_dut.cycles_q[k] == 32'(offered_q[k])))
         else $error("the merge's notes of first offers are wrong");
       end
     end

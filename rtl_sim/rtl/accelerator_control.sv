@@ -113,7 +113,7 @@ module accelerator_control
   threshold_banks #(
     .Exits(Exits),
     .InFlightWidth(InFlightWidth)
-  ) i_banks (
+  ) u_banks (
     .clk_i,
     .rst_ni,
     .core_rst_ni(core_rst_nq),
@@ -155,7 +155,7 @@ module accelerator_control
   end
   assign now_o = cycles_q[31:0];
 
-  event_counter i_input_stalls (
+  event_counter u_input_stalls (
     .clk_i,
     .rst_ni,
     .core_rst_ni(core_rst_nq),
@@ -163,7 +163,7 @@ module accelerator_control
     .snapshot_i,
     .latched_o(input_stalls_o)
   );
-  event_counter i_output_stalls (
+  event_counter u_output_stalls (
     .clk_i,
     .rst_ni,
     .core_rst_ni(core_rst_nq),
@@ -172,7 +172,7 @@ module accelerator_control
     .latched_o(output_stalls_o)
   );
   for (genvar k = 0; k < Exits; k++) begin : gen_finals
-    event_counter i_finals (
+    event_counter u_finals (
       .clk_i,
       .rst_ni,
       .core_rst_ni(core_rst_nq),

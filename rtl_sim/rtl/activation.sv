@@ -43,7 +43,7 @@ module activation
       .InFraction(int'(In.fraction)),
       .InSigned(In.is_signed),
       .Out(Result)
-    ) i_cast (
+    ) u_cast (
       .code_i(rectified[lane]),
       .code_o(result[lane])
     );

@@ -59,7 +59,7 @@ module add
       .InFraction(Fraction),
       .InSigned(1'b1),
       .Out(Result)
-    ) i_cast (
+    ) u_cast (
       .code_i(a + b),
       .code_o(result[lane])
     );

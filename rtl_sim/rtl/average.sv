@@ -58,7 +58,7 @@ module average
     .InFraction(QuotientFraction),
     .InSigned(1'b1),
     .Out(Result)
-  ) i_cast (
+  ) u_cast (
     .code_i(quotient),
     .code_o(result_o)
   );

@@ -43,7 +43,7 @@ module concatenate
       .InFraction(int'(InA.fraction)),
       .InSigned(InA.is_signed),
       .Out(Result)
-    ) i_cast (
+    ) u_cast (
       .code_i(a_data_i[lane]),
       .code_o(result[lane])
     );
@@ -55,7 +55,7 @@ module concatenate
       .InFraction(int'(InB.fraction)),
       .InSigned(InB.is_signed),
       .Out(Result)
-    ) i_cast (
+    ) u_cast (
       .code_i(b_data_i[lane]),
       .code_o(result[LanesA+lane])
     );

@@ -63,7 +63,7 @@ module conditional_buffer
   logic decided, keep, settled;
   stream_register #(
     .Width(1)
-  ) i_decisions (
+  ) u_decisions (
     .clk_i,
     .rst_ni,
     .in_valid_i(release_valid_i),

@@ -87,7 +87,7 @@ module conv2d
     .PadLeft(PadLeft),
     .OutHeight(OutHeight),
     .OutWidth(OutWidth)
-  ) i_window_buffer (
+  ) u_window_buffer (
     .clk_i,
     .rst_ni,
     .in_valid_i,
@@ -116,7 +116,7 @@ module conv2d
     .WeightsFile(WeightsFile),
     .Weights(Weights),
     .Bias(Bias)
-  ) i_mac_array (
+  ) u_mac_array (
     .clk_i,
     .rst_ni,
     .in_valid_i(window_valid),

@@ -65,7 +65,7 @@ module dense
     .WeightsFile(WeightsFile),
     .Weights(Weights),
     .Bias(Bias)
-  ) i_mac_array (
+  ) u_mac_array (
     .clk_i,
     .rst_ni,
     .in_valid_i,

@@ -71,7 +71,7 @@ module distributed_array
       .InFraction(SumFraction),
       .InSigned(1'b1),
       .Out(Result)
-    ) i_requantise (
+    ) u_requantise (
       .code_i(sums_i[o]),
       .code_o(results[o])
     );

@@ -169,7 +169,7 @@ module exit_decision
     .PerCycle(PerCycle),
     .LabelBits(LabelBits),
     .Second(Criterion == "margin" || Criterion == "cdln")
-  ) i_find_top (
+  ) u_find_top (
     .clk_i,
     .rst_ni,
     .en_i(en),
@@ -208,7 +208,7 @@ module exit_decision
     score_margin #(
       .CodeWidth(Width),
       .PerCycle(PerCycle)
-    ) i_score (
+    ) u_score (
       .clk_i,
       .rst_ni,
       .en_i(en),
@@ -224,7 +224,7 @@ module exit_decision
     score_patience #(
       .CodeWidth(Width),
       .PerCycle(PerCycle)
-    ) i_score (
+    ) u_score (
       .clk_i,
       .rst_ni,
       .en_i(en),
@@ -245,7 +245,7 @@ module exit_decision
       .Length(Length),
       .Fraction(Fraction),
       .Shift(Shift)
-    ) i_score (
+    ) u_score (
       .clk_i,
       .rst_ni,
       .en_i(en),
@@ -271,7 +271,7 @@ module exit_decision
       .ReciprocalFile(ReciprocalFile),
       .MantissaBits(MantissaBits),
       .Ln2(Ln2)
-    ) i_score (
+    ) u_score (
       .clk_i,
       .rst_ni,
       .en_i(en),
@@ -307,7 +307,7 @@ module exit_decision
       .NatsWeight(NatsWeight),
       .Votes(Votes),
       .Drop(Drop)
-    ) i_score (
+    ) u_score (
       .clk_i,
       .rst_ni,
       .en_i(en),
@@ -331,7 +331,7 @@ module exit_decision
         .Earlier(ExitIndex),
         .Weights(EarlierWeights[ExitIndex-1:0]),
         .WeightFraction(EarlierFraction)
-      ) i_past (
+      ) u_past (
         .clk_i,
         .rst_ni,
         .in_valid_i(sample_valid_i),
@@ -352,7 +352,7 @@ module exit_decision
       .CodeWidth(Width),
       .PerCycle(PerCycle),
       .Activation(Activation + (Logits.is_signed ? 2 ** (Width - 1) : 0))
-    ) i_score (
+    ) u_score (
       .clk_i,
       .rst_ni,
       .en_i(en),
@@ -373,7 +373,7 @@ module exit_decision
     stream_fifo #(
       .Width(Width),
       .Depth(Waiting)
-    ) i_gates (
+    ) u_gates (
       .clk_i,
       .rst_ni,
       .in_valid_i(logits_valid_i && logits_ready_o),
@@ -398,7 +398,7 @@ module exit_decision
       .CodeWidth(Width),
       .PerCycle(PerCycle),
       .IsSigned(Logits.is_signed)
-    ) i_score (
+    ) u_score (
       .clk_i,
       .rst_ni,
       .en_i(en),
@@ -436,7 +436,7 @@ module exit_decision
     stream_fifo #(
       .Width(LabelBits),
       .Depth(ScoreLatency / Folds + 1)
-    ) i_labels (
+    ) u_labels (
       .clk_i,
       .rst_ni,
       .in_valid_i(start && en),
@@ -464,7 +464,7 @@ module exit_decision
       .Classes(Classes),
       .LabelBits(LabelBits),
       .Offsets(ClassOffsets)
-    ) i_offset (
+    ) u_offset (
       .clk_i,
       .rst_ni,
       .en_i(en),
@@ -487,7 +487,7 @@ module exit_decision
     .IsLast(IsLast),
     .EveryCycle(Folds == 1),
     .ExtraBits(NextPastBits)
-  ) i_verdict (
+  ) u_verdict (
     .clk_i,
     .rst_ni,
     .threshold_i,

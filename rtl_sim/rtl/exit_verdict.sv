@@ -141,7 +141,7 @@ module exit_verdict
     stream_fork #(
       .Width($bits(scored_t)),
       .Outputs(3)
-    ) i_fork (
+    ) u_fork (
       .clk_i,
       .rst_ni,
       .in_valid_i(valid_q),

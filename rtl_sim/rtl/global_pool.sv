@@ -89,7 +89,7 @@ module global_pool
         .Multiplier(Multiplier),
         .Shift(Shift),
         .Result(Result)
-      ) i_average (
+      ) u_average (
         .clk_i,
         .enable_i(enable),
         .sum_i(sum_q),
@@ -113,7 +113,7 @@ module global_pool
         .InFraction(int'(In.fraction)),
         .InSigned(In.is_signed),
         .Out(Result)
-      ) i_cast (
+      ) u_cast (
         .code_i(most_q ^ Order),
         .code_o(result[c])
       );

@@ -168,7 +168,7 @@ module mac_array
       .In(In),
       .WeightWidth(WeightWidth),
       .Weights(Weights)
-    ) i_sum (
+    ) u_sum (
       .clk_i,
       .enable_i(moving),
       .operands_i(operands),
@@ -181,7 +181,7 @@ module mac_array
       .Depth(Folds),
       .Width(Pe * Simd * WeightWidth),
       .File(WeightsFile)
-    ) i_weights (
+    ) u_weights (
       .clk_i,
       .enable_i(moving),
       .address_i(fold_q),
@@ -194,7 +194,7 @@ module mac_array
       .In(In),
       .WeightWidth(WeightWidth),
       .Multiplier(Multiplier)
-    ) i_sum (
+    ) u_sum (
       .clk_i,
       .enable_i(moving),
       .operands_i(operands),
@@ -245,7 +245,7 @@ module mac_array
       .InFraction(AccFraction),
       .InSigned(1'b1),
       .Out(Result)
-    ) i_requantise (
+    ) u_requantise (
       .code_i(sums_q[Groups-1][pe]),
       .code_o(results[pe])
     );

@@ -52,7 +52,7 @@ module past_scores
   logic [DataBits-1:0] multiplied_data;
   stream_register #(
     .Width(32 * Earlier + DataBits)
-  ) i_multiplied (
+  ) u_multiplied (
     .clk_i,
     .rst_ni,
     .in_valid_i,
@@ -73,7 +73,7 @@ module past_scores
 
   stream_register #(
     .Width(32 + DataBits)
-  ) i_summed (
+  ) u_summed (
     .clk_i,
     .rst_ni,
     .in_valid_i(multiplied_valid),

@@ -72,7 +72,7 @@ module pool2d
     .PadLeft(PadLeft),
     .OutHeight(OutHeight),
     .OutWidth(OutWidth)
-  ) i_window_buffer (
+  ) u_window_buffer (
     .clk_i,
     .rst_ni,
     .in_valid_i,
@@ -120,7 +120,7 @@ module pool2d
         .Multiplier(Multiplier),
         .Shift(Shift),
         .Result(Result)
-      ) i_average (
+      ) u_average (
         .clk_i,
         .enable_i(enable),
         .sum_i(sum_q),
@@ -154,7 +154,7 @@ module pool2d
         .InFraction(int'(In.fraction)),
         .InSigned(In.is_signed),
         .Out(Result)
-      ) i_cast (
+      ) u_cast (
         .code_i(most[0] ^ Order),
         .code_o(result[c])
       );

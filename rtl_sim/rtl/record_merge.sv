@@ -73,7 +73,7 @@ module record_merge
   logic [$bits(record_t)-1:0] out_data;
   stream_register #(
     .Width($bits(record_t))
-  ) i_output (
+  ) u_output (
     .clk_i,
     .rst_ni,
     .in_valid_i(room && |in_valid_i),

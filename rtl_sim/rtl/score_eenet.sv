@@ -122,7 +122,7 @@ module score_eenet #(
       .Length(Length),
       .EntryWidth(Fraction + 1),
       .Shift(Shift)
-    ) i_lookup (
+    ) u_lookup (
       .clk_i,
       .en_i,
       .top_i,
@@ -151,7 +151,7 @@ module score_eenet #(
     wide_product #(
       .AWidth(Fraction + 2),
       .BWidth(18)
-    ) i_product (
+    ) u_product (
       .clk_i,
       .en_i,
       .a_i({1'b0, entry_q}),
@@ -169,7 +169,7 @@ module score_eenet #(
     .Classes(Classes),
     .PerCycle(PerCycle),
     .Width(SumWidth)
-  ) i_total (
+  ) u_total (
     .clk_i,
     .rst_ni,
     .en_i,
@@ -182,7 +182,7 @@ module score_eenet #(
     .Classes(Classes),
     .PerCycle(PerCycle),
     .Width(DotWidth)
-  ) i_dot (
+  ) u_dot (
     .clk_i,
     .rst_ni,
     .en_i,
@@ -200,7 +200,7 @@ module score_eenet #(
     .EntryWidth(WeightWidth),
     .Shift(Shift),
     .SumWidth(WeightedWidth)
-  ) i_weighted (
+  ) u_weighted (
     .clk_i,
     .rst_ni,
     .en_i,
@@ -221,7 +221,7 @@ module score_eenet #(
     .MantissaBits(MantissaBits),
     .Ln2(Ln2),
     .Fraction(Fraction)
-  ) i_parts (
+  ) u_parts (
     .clk_i,
     .en_i,
     .total_i(total),
@@ -236,7 +236,7 @@ module score_eenet #(
   wide_product #(
     .AWidth(WeightedWidth + 1),
     .BWidth(18)
-  ) i_weighted_product (
+  ) u_weighted_product (
     .clk_i,
     .en_i,
     .a_i({1'b0, weighted}),
@@ -251,7 +251,7 @@ module score_eenet #(
   wide_product #(
     .AWidth(DotWidth),
     .BWidth(Fraction + 2)
-  ) i_product (
+  ) u_product (
     .clk_i,
     .en_i,
     .a_i(dot_q[9]),
@@ -263,7 +263,7 @@ module score_eenet #(
   wide_product #(
     .AWidth(NatsWidth),
     .BWidth(18)
-  ) i_nats_product (
+  ) u_nats_product (
     .clk_i,
     .en_i,
     .a_i(nats_9),

@@ -70,7 +70,7 @@ module score_entropy #(
     .EntryWidth(Fraction + 1),
     .Shift(Shift),
     .SumWidth(SumWidth)
-  ) i_exponentials (
+  ) u_exponentials (
     .clk_i,
     .rst_ni,
     .en_i,
@@ -89,7 +89,7 @@ module score_entropy #(
     .EntryWidth(WeightWidth),
     .Shift(Shift),
     .SumWidth(WeightedWidth)
-  ) i_weighted (
+  ) u_weighted (
     .clk_i,
     .rst_ni,
     .en_i,
@@ -110,7 +110,7 @@ module score_entropy #(
     .MantissaBits(MantissaBits),
     .Ln2(Ln2),
     .Fraction(Fraction)
-  ) i_parts (
+  ) u_parts (
     .clk_i,
     .en_i,
     .total_i(total),
@@ -124,7 +124,7 @@ module score_entropy #(
   wide_product #(
     .AWidth(WeightedWidth + 1),
     .BWidth(Fraction + 2)
-  ) i_product (
+  ) u_product (
     .clk_i,
     .en_i,
     .a_i({1'b0, weighted_q[9]}),

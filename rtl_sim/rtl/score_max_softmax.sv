@@ -59,7 +59,7 @@ module score_max_softmax #(
     .EntryWidth(Fraction + 1),
     .Shift(Shift),
     .SumWidth(SumWidth)
-  ) i_exponentials (
+  ) u_exponentials (
     .clk_i,
     .rst_ni,
     .en_i,

@@ -123,7 +123,7 @@ module sum_log_reciprocal #(
   wide_product #(
     .AWidth(SlopeWidth),
     .BWidth(Fraction + 2)
-  ) i_curve (
+  ) u_curve (
     .clk_i,
     .en_i,
     .a_i(slope_5_q),

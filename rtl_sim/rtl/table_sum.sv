@@ -59,7 +59,7 @@ module table_sum #(
       .Length(Length),
       .EntryWidth(EntryWidth),
       .Shift(Shift)
-    ) i_lookup (
+    ) u_lookup (
       .clk_i,
       .en_i,
       .top_i,
@@ -73,7 +73,7 @@ module table_sum #(
     .Classes(Classes),
     .PerCycle(PerCycle),
     .Width(SumWidth)
-  ) i_sum (
+  ) u_sum (
     .clk_i,
     .rst_ni,
     .en_i,

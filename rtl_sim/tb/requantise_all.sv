@@ -39,7 +39,7 @@ module requantise_all
               .InFraction(InFraction),
               .InSigned(1'(i)),
               .Out(Format)
-            ) i_requantise (
+            ) u_requantise (
               .code_i(code),
               .code_o(result)
             );

@@ -77,7 +77,7 @@ module shell
   shell_registers_pkg::accelerator__in_t hwif_in;
   shell_registers_pkg::accelerator__out_t hwif_out;
 
-  shell_registers i_registers (
+  shell_registers u_registers (
     .clk(clk_i),
     .rst_n(rst_ni),
     .s_axil_awready,
@@ -116,7 +116,7 @@ module shell
 
   accelerator_control #(
     .Exits(3)
-  ) i_control (
+  ) u_control (
     .clk_i,
     .rst_ni,
     .core_rst_no(core_rst_n),
@@ -160,7 +160,7 @@ module shell
     .ElementWidth(ElementWidth),
     .Pixels(Pixels),
     .FirstId(FirstId)
-  ) i_unpack (
+  ) u_unpack (
     .clk_i,
     .rst_ni(core_rst_n),
     .s_axis_tvalid,
@@ -182,7 +182,7 @@ module shell
     .error_o(hwif_in.STATUS.error.next)
   );
 
-  record_pack i_pack (
+  record_pack u_pack (
     .clk_i,
     .rst_ni(core_rst_n),
     .records_per_packet_i(hwif_out.RECORDS_PER_PACKET.count.value),

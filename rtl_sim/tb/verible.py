@@ -1,8 +1,9 @@
-"""verible's programs with this repository's settings, and what its parser finds in SystemVerilog."""
+"""verible's programs run with this repository's settings, and its parser finds names in SystemVerilog."""
 
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sysconfig
 from collections.abc import Iterable, Iterator
@@ -21,19 +22,27 @@ def run(program: str, *arguments: str | Path) -> subprocess.CompletedProcess[str
 
 
 def laid_out(source: Path) -> str:
-    """Text of a file as `make format` leaves it. A file that verible cannot read fails."""
+    """Return the text of a file as `make format` leaves it. A file that verible cannot read fails."""
     done = run("format", f"--flagfile={_FLAGS}", source)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 
 
 def our_sources(folder: Path) -> list[Path]:
-    """SystemVerilog below a folder but the register blocks, which PeakRDL writes."""
+    """Return the SystemVerilog below a folder but the register blocks, which PeakRDL writes."""
     return sorted(path for path in folder.rglob("*.sv") if "_registers" not in path.name)
 
 
+def misnamed(sources: Iterable[Path]) -> set[str]:
+    """Return names of instances that are not u_<what>, and of generate blocks that are not gen_<what>."""
+    instances, blocks = names(sources)
+    return {name for name in instances if not re.fullmatch(r"u_\w+", name)} | {
+        name for name in blocks if not re.fullmatch(r"gen_\w+", name)
+    }
+
+
 def names(sources: Iterable[Path]) -> tuple[set[str], set[str]]:
-    """Names of all instances and of all generate blocks; the empty name where a block has none."""
+    """Return names of all instances and of all generate blocks; the empty name where a block has none."""
     instances: set[str] = set()
     blocks: set[str] = set()
     for source in sources:

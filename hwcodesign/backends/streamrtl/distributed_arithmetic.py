@@ -308,10 +308,10 @@ def _top(
         f"  logic [{outputs - 1}:0][{text.width - 1}:0] sums;",
         "",
         *(_window_lines(window, lanes, input_format) if window else []),
-        *instance_lines("distributed_array", "i_array", connections, parameter_lines(shell)),
+        *instance_lines("distributed_array", "u_array", connections, parameter_lines(shell)),
         "",
         *instance_lines(
-            f"{name}_sums", "i_sums", (".clk_i", ".enable_i(enable)", ".operands_i(operands)", ".sums_o(sums)")
+            f"{name}_sums", "u_sums", (".clk_i", ".enable_i(enable)", ".operands_i(operands)", ".sums_o(sums)")
         ),
         "",
         "endmodule",
@@ -330,7 +330,7 @@ def _window_lines(window: Sequence[tuple[str, Parameter]], lanes: int, input_for
         "",
         *instance_lines(
             "window_buffer",
-            "i_window_buffer",
+            "u_window_buffer",
             (".clk_i", ".rst_ni", ".in_valid_i", ".in_ready_o", ".in_data_i", *output_stream("out", "window")),
             parameter_lines([*parameters, ("ElementWidth", input_format.width)]),
         ),

@@ -32,15 +32,15 @@ def wrapper_source(accelerator: Accelerator) -> str:
         "",
         f"// {accelerator.name} with its streams brought out; for simulation only.",
         *module_lines(wrapper_name(accelerator), ['parameter string RomFolder = "roms/"'], groups),
-        f"  {accelerator.name} #(.RomFolder(RomFolder)) dut (.*);",
+        f"  {accelerator.name} #(.RomFolder(RomFolder)) u_dut (.*);",
         "",
     ]
     for probe in probes(accelerator):
-        lines.append(f"  assign {probe.net}_fires_o = dut.{probe.net}_valid && dut.{probe.net}_ready;")
-        lines.append(f"  assign {probe.net}_data_o = dut.{probe.net}_data;")
+        lines.append(f"  assign {probe.net}_fires_o = u_dut.{probe.net}_valid && u_dut.{probe.net}_ready;")
+        lines.append(f"  assign {probe.net}_data_o = u_dut.{probe.net}_data;")
     for i, stream in enumerate(streams):
-        lines.append(f"  assign streams_valid_o[{i}] = dut.{stream.name}_valid;")
-        lines.append(f"  assign streams_ready_o[{i}] = dut.{stream.name}_ready;")
+        lines.append(f"  assign streams_valid_o[{i}] = u_dut.{stream.name}_valid;")
+        lines.append(f"  assign streams_ready_o[{i}] = u_dut.{stream.name}_ready;")
     return "\n".join([*lines, "", "endmodule", "", "`default_nettype wire"]) + "\n"
 
 
