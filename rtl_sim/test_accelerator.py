@@ -14,7 +14,7 @@ from hwcodesign.backends.streamrtl.project import LIBRARY, write_accelerator
 from hwcodesign.simulation.cocotb_runner import Bench, run_bench
 from hwcodesign.simulation.project import Project
 
-_PORT = re.compile(r"^    (input  wire logic|output      logic) +(\[\d+:0\])? *(\w+),?$", re.MULTILINE)
+_PORT = re.compile(r"^  (input +wire logic|output logic) +(\[ *\d+:0\])? *(\w+),?$", re.MULTILINE)
 
 
 def _pair(tops: dict[str, str]) -> str:
@@ -35,7 +35,7 @@ def _pair(tops: dict[str, str]) -> str:
         instances += [f"  {name} #(.RomFolder({name.title()}Roms)) u_{name} (", f"    {', '.join(wires)}", "  );"]
     lines += ["  // Hides the TLAST of the inputs", "  input wire logic mute_tlast,"]
     lines += ["  // For the models of DMAs alone", "  input wire logic dma_aresetn", ");", *instances]
-    return "\n".join([*lines, "  wire logic unused = dma_aresetn;", "endmodule", "`default_nettype wire", ""])
+    return "\n".join([*lines, "  wire unused = dma_aresetn;", "endmodule", "`default_nettype wire", ""])
 
 
 def test_whole_accelerators(tmp_path: Path) -> None:

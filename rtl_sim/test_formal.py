@@ -59,7 +59,7 @@ _FAULTS: dict[str, tuple[Proof, tuple[Change, ...], int, str]] = {
     ),
     "a decision that counts twice": (
         _PROOFS["buffer of one sample"],
-        (Change("conditional_buffer", "assign settled     = drop || ", "assign settled     = "),),
+        (Change("conditional_buffer", "drop || (pop &&", "(pop &&"),),
         10,
         "",
     ),

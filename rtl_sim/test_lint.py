@@ -1,4 +1,4 @@
-"""Every module alone passes Verilator's -Wall, and stands in the index."""
+"""Every module alone passes Verilator's -Wall, stands in the index, and names what is in it as all do."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tb.verible import misnamed, names, our_sources
 
 from hwcodesign.errors import ToolError
 from hwcodesign.share import shared_folder
@@ -41,3 +42,33 @@ def test_a_module_explains_itself(module: str) -> None:
 def test_the_index_has_every_module() -> None:
     index = Path(RTL.parent / "README.md").read_text()
     assert [module for module in MODULES if f"`{module}`" not in index] == []
+
+
+def test_instances_are_named_u_and_generate_blocks_gen() -> None:
+    sources = our_sources(RTL.parent)
+    assert {path.parent.name for path in sources} == {"rtl", "formal", "tb"}
+    assert misnamed(sources) == set()
+
+
+def test_other_names_are_found(tmp_path: Path) -> None:
+    source = tmp_path / "named.sv"
+    source.write_text("""
+        module named;
+          rom i_rom (.clk_i(1'b0));
+          rom #(.Depth(2)) u_ram[1:0] (.*), other ();
+          and an_and (x, y);
+          if (1) begin : gen_all
+            rom u_inner (.*);
+          end else begin
+            rom deep (.*);
+          end
+          for (genvar i = 0; i < 2; i++) begin : each
+            logic net;
+          end
+        endmodule
+    """)
+    assert names([source]) == (
+        {"i_rom", "u_ram", "other", "an_and", "u_inner", "deep"},
+        {"gen_all", "", "each"},
+    )
+    assert misnamed([source]) == {"i_rom", "other", "an_and", "deep", "", "each"}

@@ -368,7 +368,7 @@ def test_a_buffer_one_beat_too_small_deadlocks_and_the_campaign_sees_it(
     simulation = written(accelerator, tmp_path)
     module = tmp_path / "rtl" / "library" / "conditional_buffer.sv"
     text = module.read_text()
-    cramped = text.replace("full_q  <= level_d == LevelBits'(Depth);", "full_q  <= level_d == LevelBits'(Depth - 1);")
+    cramped = text.replace("level_d == LevelBits'(Depth);", "level_d == LevelBits'(Depth - 1);")
     assert cramped != text
     module.write_text(cramped)
     codes = small.steered_images(accelerator, [0, 1, 0])
@@ -402,7 +402,7 @@ def test_waves_open_on_the_decisions(stressed: Path, tmp_path: Path) -> None:
 
 def _check_view_against_records(vcd: Path, records: Records) -> None:
     """The signals that the view shows as an exit's score and verdict are those of the records."""
-    top = "TOP.steered3_probed.dut."
+    top = "TOP.steered3_probed.u_dut."
     changes = _changes(vcd, {f"{top}u_decision{k}.{name}" for k in range(3) for name in ("scored", "score")})
     for record in records:
         score = int(record["score"])
@@ -440,7 +440,10 @@ def _changes(vcd: Path, paths: set[str]) -> dict[str, set[int]]:
     [
         (None, "cannot be read .*simulate with waves="),
         ("$scope module TOP $end\n", "is no whole VCD trace"),
-        ("$scope module TOP $end\n$upscope $end\n$enddefinitions $end\n", "has no signal TOP.steered2_probed.dut.aclk"),
+        (
+            "$scope module TOP $end\n$upscope $end\n$enddefinitions $end\n",
+            "has no signal TOP.steered2_probed.u_dut.aclk",
+        ),
     ],
 )
 def test_a_view_of_no_trace_is_refused(text: str | None, message: str, tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ def test_fields_are_packed_from_the_lowest_in_twos_complement() -> None:
 
 
 def test_long_vectors_are_written_over_several_lines() -> None:
-    value = Bits(1000, (1 << 999) | 5)
+    value = Bits(1000, (1 << 1000) - 5)
     lines = parameter_lines([("Weights", value), ("Pe", 2)])
     parts = [re.fullmatch(r"(\d+)'h([0-9a-f]+),?", line.strip()) for line in lines[1:-2]]
     joined = 0

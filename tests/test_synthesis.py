@@ -46,7 +46,7 @@ _SOURCES = {
           always_ff @(posedge clk_i) if (write_i) ram[address_i[4:0]] <= data_i;
           assign read_o = ram[address_i[9:5]];
           for (genvar i = 0; i < 2; i++) begin : gen_counter
-            counter i_counter (.clk_i, .count_o(counts_o[i]));
+            counter u_counter (.clk_i, .count_o(counts_o[i]));
           end
         endmodule""",
 }
@@ -82,15 +82,15 @@ def test_instances_include_what_is_below_them() -> None:
     statistics = {
         "modules": {
             "\\top": {"num_cells_by_type": {"LUT2": 1, "outer$top.u_a": 1}},
-            "\\outer$top.u_a": {"num_cells_by_type": {"FDRE": 2, "inner$top.u_a.i_b": 1}},
-            "\\inner$top.u_a.i_b": module(LUT6=7),
+            "\\outer$top.u_a": {"num_cells_by_type": {"FDRE": 2, "inner$top.u_a.u_b": 1}},
+            "\\inner$top.u_a.u_b": module(LUT6=7),
         }
     }
     resources = from_statistics(statistics, "top", by_module=True)
     assert (resources.module, resources.lut, resources.ff) == ("top", 8, 2)
     assert resources.modules == {
         "top.u_a": Resources(lut=7, ff=2, module="outer"),
-        "top.u_a.i_b": Resources(lut=7, module="inner"),
+        "top.u_a.u_b": Resources(lut=7, module="inner"),
     }
     assert Resources.from_json(resources.to_json()) == resources
 
@@ -111,7 +111,7 @@ def test_figures_of_a_design_with_everything(files: list[Path]) -> None:
 def test_figures_of_instances(files: list[Path], fast: bool, tmp_path: Path) -> None:
     settings = {"parameters": _PARAMETERS, "roms": _ROM, "by_module": True, "fast": fast, "cache": tmp_path}
     resources = synthesise(files, "all_kinds", "xcup", **settings)
-    assert list(resources.modules) == [f"all_kinds.gen_counter[{i}].i_counter" for i in range(2)]
+    assert list(resources.modules) == [f"all_kinds.gen_counter[{i}].u_counter" for i in range(2)]
     for part in resources.modules.values():
         assert (part.module, part.ff, part.dsp) == ("counter", 8, 0)
     assert (resources.dsp, resources.bram18) == (1, 1)

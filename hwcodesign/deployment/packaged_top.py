@@ -90,7 +90,7 @@ def packaged_top(accelerator: str) -> str:
         *ports,
         ");",
         "",
-        f'  {accelerator} #(.RomFolder("./")) accelerator (',
+        f'  {accelerator} #(.RomFolder("./")) u_accelerator (',
         connections,
         "  );",
         "",

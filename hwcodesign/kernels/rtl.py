@@ -26,6 +26,9 @@ _OVERFLOWS = {
 
 #: Longest vector that is written in one number.
 _LINE_BITS = 384
+#: Columns of a line.
+_COLUMNS = 120
+_INDENT = "  "
 
 
 @dataclass(frozen=True)
@@ -86,8 +89,12 @@ class Instance:
     roms: tuple[Rom, ...] = ()
 
 
-def literal(value: Parameter) -> str:
-    """SystemVerilog text of a parameter."""
+def literal(value: Parameter, scope: str = "hwc_pkg::") -> str:
+    """SystemVerilog text of a parameter.
+
+    Args:
+        scope: in front of names of hwc_pkg; empty where it is imported.
+    """
     match value:
         case bool():
             return f"1'b{int(value)}"
@@ -98,29 +105,47 @@ def literal(value: Parameter) -> str:
         case Bits():
             return f"{value.width}'h{value.value:x}"
         case Name():
-            return f"hwc_pkg::{value.name}"
+            return f"{scope}{value.name}"
         case FixedPoint():
-            return _format_literal(value)
+            return _format_literal(value, scope)
 
 
-def _format_literal(fmt: FixedPoint) -> str:
+def _format_literal(fmt: FixedPoint, scope: str) -> str:
     sign = "-" if fmt.fraction < 0 else ""
     return (
         f"'{{is_signed: 1'b{int(fmt.signed)}, width: 16'd{fmt.width}, fraction: {sign}16'sd{abs(fmt.fraction)}, "
-        f"rounding: hwc_pkg::{_ROUNDINGS[fmt.rounding]}, overflow: hwc_pkg::{_OVERFLOWS[fmt.overflow]}}}"
+        f"rounding: {scope}{_ROUNDINGS[fmt.rounding]}, overflow: {scope}{_OVERFLOWS[fmt.overflow]}}}"
     )
 
 
 def parameter_lines(parameters: Sequence[tuple[str, Parameter]]) -> list[str]:
-    """The lines between `#(` and `)` of an instance; long vectors are concatenations over several lines."""
+    """The lines between `#(` and `)` of an instance, in a module that imports hwc_pkg.
+
+    Long vectors are concatenations over several lines.
+    """
     lines: list[str] = []
     for i, (name, value) in enumerate(parameters):
-        comma = "," if i < len(parameters) - 1 else ""
         if isinstance(value, Bits) and value.width > _LINE_BITS:
-            lines += [f".{name}({{", *(f"  {part}" for part in _parts(value)), f"}}){comma}"]
+            text = concatenated(f".{name}(", _parts(value), ")")
         else:
-            lines.append(f".{name}({literal(value)}){comma}")
+            text = f".{name}({literal(value, scope='')})"
+        lines += f"{text}{',' if i < len(parameters) - 1 else ''}".split("\n")
     return lines
+
+
+def concatenated(before: str, parts: Sequence[str], after: str, indent: int = 4) -> str:
+    """Write a concatenation: in its line, or in one of its own, or a part a line, whatever fits first.
+
+    Args:
+        before, after: what stands around the braces.
+        indent: columns in front of it.
+    """
+    inside = ", ".join(parts)
+    if indent + len(f"{before}{{{inside}}}{after},") <= _COLUMNS:
+        return f"{before}{{{inside}}}{after}"
+    if indent + len(_INDENT + inside) > _COLUMNS:
+        inside = f",\n{_INDENT}".join(parts)
+    return f"{before}{{\n{_INDENT}{inside}\n}}{after}"
 
 
 def _parts(value: Bits) -> list[str]:
@@ -130,4 +155,4 @@ def _parts(value: Bits) -> list[str]:
         width = min(_LINE_BITS, value.width - low)
         parts.append(literal(Bits(width, (value.value >> low) & ((1 << width) - 1))))
     parts.reverse()
-    return [part + ("," if i < len(parts) - 1 else "") for i, part in enumerate(parts)]
+    return parts

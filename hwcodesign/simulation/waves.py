@@ -45,7 +45,7 @@ def write_view(accelerator: Accelerator, vcd: Path) -> Path:
         SimulationError: the trace is missing, or of another accelerator.
     """
     signals = traced_signals(vcd)
-    top = f"TOP.{wrapper_name(accelerator)}.dut"
+    top = f"TOP.{wrapper_name(accelerator)}.u_dut"
     view = vcd.with_suffix(".gtkw")
     lines = [
         f'[dumpfile] "{vcd.resolve()}"',

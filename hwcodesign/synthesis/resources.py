@@ -51,7 +51,8 @@ class Resources:
         lutram: those of `lut` that are distributed RAM or shift registers.
         carry: carry chain elements of four bits, on UltraScale+ too.
         module: name of the module, where these are the figures of an instance.
-        modules: by instance path from the top ("top.u_conv.i_mac"), each with what is below it; empty unless asked for.
+        modules: by instance path from the top ("top.u_conv.u_mac_array"), each with what is below it; empty unless
+            asked for.
     """
 
     lut: int = 0

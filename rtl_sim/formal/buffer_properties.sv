@@ -1,7 +1,9 @@
 `default_nettype none
 
 // conditional_buffer: what comes out are the kept samples, whole, in order, each once; the others vanish whole.
-module buffer_properties import hwc_pkg::*; #(
+module buffer_properties
+  import hwc_pkg::*;
+#(
   parameter int unsigned Beats = 2,
   parameter int unsigned Depth = 3,
   // Bits of the samples' numbers
@@ -20,7 +22,7 @@ module buffer_properties import hwc_pkg::*; #(
 
   // a beat's data is its position
   typedef struct packed {
-    logic [SampleBits-1:0] sample;
+    logic [SampleBits-1:0] number;
     logic [BeatBits-1:0]   beat;
   } position_t;
 
@@ -28,7 +30,7 @@ module buffer_properties import hwc_pkg::*; #(
     after = now;
     after.beat = now.beat == LastBeat ? '0 : now.beat + 1'b1;
     if (now.beat == LastBeat) begin
-      after.sample = now.sample + 1'b1;
+      after.number = now.number + 1'b1;
     end
   endfunction
 
@@ -36,19 +38,30 @@ module buffer_properties import hwc_pkg::*; #(
   always_ff @(posedge clk_i) run_q <= 1'b1;
 
   logic in_ready, release_ready, out_valid;
-  position_t in_q;                     // next beat in
-  logic [SampleBits-1:0] decided_q;    // next sample to be decided
-  position_t expected_q;               // next beat out, or a dropped sample before it
+  position_t in_q;  // next beat in
+  logic [SampleBits-1:0] decided_q;  // next sample to be decided
+  position_t expected_q;  // next beat out, or a dropped sample before it
   position_t out_data;
   logic [index_bits(Depth+1)-1:0] level;
   logic [$bits(position_t)-1:0] out_bits;
   assign out_data = position_t'(out_bits);
 
-  conditional_buffer #(.Width($bits(position_t)), .Beats(Beats), .Depth(Depth)) dut (
-    .clk_i, .rst_ni(run_q),
-    .in_valid_i, .in_ready_o(in_ready), .in_data_i(in_q),
-    .release_valid_i, .release_ready_o(release_ready), .release_keep_i(plan_i[decided_q]),
-    .out_valid_o(out_valid), .out_ready_i, .out_data_o(out_bits),
+  conditional_buffer #(
+    .Width($bits(position_t)),
+    .Beats(Beats),
+    .Depth(Depth)
+  ) u_dut (
+    .clk_i,
+    .rst_ni(run_q),
+    .in_valid_i,
+    .in_ready_o(in_ready),
+    .in_data_i(in_q),
+    .release_valid_i,
+    .release_ready_o(release_ready),
+    .release_keep_i(plan_i[decided_q]),
+    .out_valid_o(out_valid),
+    .out_ready_i,
+    .out_data_o(out_bits),
     .level_o(level)
   );
 
@@ -57,14 +70,14 @@ module buffer_properties import hwc_pkg::*; #(
   position_t out_q;
 
   always_ff @(posedge clk_i) begin
-    plan_q            <= plan_i;
-    out_q             <= out_data;
-    in_stalled_q      <= run_q && in_valid_i && !in_ready;
+    plan_q <= plan_i;
+    out_q <= out_data;
+    in_stalled_q <= run_q && in_valid_i && !in_ready;
     release_stalled_q <= run_q && release_valid_i && !release_ready;
-    out_waiting_q     <= run_q && out_valid && !out_ready_i;
+    out_waiting_q <= run_q && out_valid && !out_ready_i;
     if (!run_q) begin
-      in_q       <= '0;
-      decided_q  <= '0;
+      in_q <= '0;
+      decided_q <= '0;
       expected_q <= '0;
     end else begin
       if (in_valid_i && in_ready) begin
@@ -81,7 +94,7 @@ module buffer_properties import hwc_pkg::*; #(
   function automatic logic none_kept(input logic [SampleBits-1:0] first, input logic [SampleBits-1:0] last);
     none_kept = 1'b1;
     for (int unsigned i = 0; i < 2 ** SampleBits; i++) begin
-      if (SampleBits'(i) < SampleBits'(last - first) && plan_i[SampleBits'(first + SampleBits'(i))]) begin
+      if (SampleBits'(i) < SampleBits'(last - first) && plan_i[SampleBits'(first+SampleBits'(i))]) begin
         none_kept = 1'b0;
       end
     end
@@ -89,8 +102,8 @@ module buffer_properties import hwc_pkg::*; #(
 
   // the next beat that is wanted is this one, but for samples before it that were to be dropped
   function automatic logic follows(input position_t wanted, input position_t now);
-    follows = wanted.beat == now.beat && none_kept(wanted.sample, now.sample)
-        && (wanted.sample == now.sample || wanted.beat == '0);
+    follows = wanted.beat == now.beat && none_kept(wanted.number, now.number) &&
+        (wanted.number == now.number || wanted.beat == '0);
   endfunction
 
   // what the module is to promise
@@ -99,10 +112,13 @@ module buffer_properties import hwc_pkg::*; #(
     if (run_q) begin
       assume (in_valid_i || !in_stalled_q);
       assume (release_valid_i || !release_stalled_q);
-      assert (!out_waiting_q || (out_valid && out_data == out_q)) else $error("an output is withdrawn or changes");
+      assert (!out_waiting_q || (out_valid && out_data == out_q))
+      else $error("an output is withdrawn or changes");
       if (out_valid) begin
-        assert (plan_i[out_data.sample]) else $error("a sample leaves that was to be dropped");
-        assert (follows(expected_q, out_data)) else $error("a beat is missing, doubled or out of order");
+        assert (plan_i[out_data.number])
+        else $error("a sample leaves that was to be dropped");
+        assert (follows(expected_q, out_data))
+        else $error("a beat is missing, doubled or out of order");
       end
     end
   end
@@ -110,8 +126,8 @@ module buffer_properties import hwc_pkg::*; #(
   // why it keeps the promise: where the ring's ends are, and what lies between them
   position_t read_q;  // next beat to be read from the ring
   position_t [Depth:0] ring;  // what it must hold, oldest first
-  wire logic [1:0] decisions = 2'(dut.i_decisions.valid_q) + 2'(dut.i_decisions.spilt_q);
-  wire logic [SampleBits-1:0] samples = in_q.sample - read_q.sample;
+  wire [1:0] decisions = 2'(u_dut.u_decisions.valid_q) + 2'(u_dut.u_decisions.spilt_q);
+  wire [SampleBits-1:0] samples = in_q.number - read_q.number;
 
   always_comb begin
     ring[0] = read_q;
@@ -123,35 +139,43 @@ module buffer_properties import hwc_pkg::*; #(
   always_ff @(posedge clk_i) begin
     if (!run_q) begin
       read_q <= '0;
-    end else if (dut.drop) begin
-      read_q <= '{sample: read_q.sample + 1'b1, beat: '0};
-    end else if (dut.pop) begin
+    end else if (u_dut.drop) begin
+      read_q <= '{number: read_q.number + 1'b1, beat: '0};
+    end else if (u_dut.pop) begin
       read_q <= after(read_q);
     end
   end
 
   always_ff @(posedge clk_i) begin
     if (run_q) begin
-      assert (32'(samples) * Beats + 32'(in_q.beat) - 32'(read_q.beat) == 32'(level)) else $error("a beat was lost");
-      assert (32'(level) <= Depth) else $error("the ring overflows");
-      assert (32'(dut.read_q) < Depth && 32'(dut.write_q) == (32'(dut.read_q) + 32'(level)) % Depth)
-        else $error("the ring's pointers are wrong");
+      assert (32'(samples) * Beats + 32'(in_q.beat) - 32'(read_q.beat) == 32'(level))
+      else $error("a beat was lost");
+      assert (32'(level) <= Depth)
+      else $error("the ring overflows");
+      assert (32'(u_dut.read_q) < Depth && 32'(u_dut.write_q) == (32'(u_dut.read_q) + 32'(level)) % Depth)
+      else $error("the ring's pointers are wrong");
       for (int unsigned i = 0; i < Depth; i++) begin
         if (i < 32'(level)) begin
-          assert (dut.memory_q[(32'(dut.read_q) + i) % Depth] == ring[i]) else $error("the ring holds something else");
+          assert (u_dut.memory_q[(32'(u_dut.read_q)+i)%Depth] == ring[i])
+          else $error("the ring holds something else");
         end
       end
-      assert (in_q.beat <= LastBeat && read_q.beat == dut.beat_q) else $error("beats are miscounted");
-      assert (read_q.beat == '0 || (decisions != '0 && plan_i[read_q.sample]))
-        else $error("a sample is being read without being kept");
-      assert (decided_q == read_q.sample + SampleBits'(decisions)) else $error("a decision was lost");
-      assert (dut.i_decisions.valid_q || !dut.i_decisions.spilt_q) else $error("decisions are out of order");
-      assert (!dut.i_decisions.valid_q || dut.i_decisions.data_q == plan_i[read_q.sample])
-        else $error("a decision is another sample's");
-      assert (!dut.i_decisions.spilt_q || dut.i_decisions.spill_q == plan_i[SampleBits'(read_q.sample + 1'b1)])
-        else $error("a waiting decision is another sample's");
-      assert (expected_q.beat <= LastBeat && (!out_valid || out_data.beat <= LastBeat)) else $error("no such beat");
-      assert (follows(out_valid ? after(out_data) : expected_q, read_q)) else $error("a beat is between ring and output");
+      assert (in_q.beat <= LastBeat && read_q.beat == u_dut.beat_q)
+      else $error("beats are miscounted");
+      assert (read_q.beat == '0 || (decisions != '0 && plan_i[read_q.number]))
+      else $error("a sample is being read without being kept");
+      assert (decided_q == read_q.number + SampleBits'(decisions))
+      else $error("a decision was lost");
+      assert (u_dut.u_decisions.valid_q || !u_dut.u_decisions.spilt_q)
+      else $error("decisions are out of order");
+      assert (!u_dut.u_decisions.valid_q || u_dut.u_decisions.data_q == plan_i[read_q.number])
+      else $error("a decision is another sample's");
+      assert (!u_dut.u_decisions.spilt_q || u_dut.u_decisions.spill_q == plan_i[SampleBits'(read_q.number+1'b1)])
+      else $error("a waiting decision is another sample's");
+      assert (expected_q.beat <= LastBeat && (!out_valid || out_data.beat <= LastBeat))
+      else $error("no such beat");
+      assert (follows(out_valid ? after(out_data) : expected_q, read_q))
+      else $error("a beat is between ring and output");
     end
   end
 

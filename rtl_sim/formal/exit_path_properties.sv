@@ -12,7 +12,9 @@
 // Proved by a measure: `left` bounds the cycles that the watched sample and those before it can still take if all their
 // work is done one step after another. It falls with every cycle, since one of the steps always goes on; and with that
 // nothing deadlocks, whatever the promised times are.
-module exit_path_properties import hwc_pkg::*; #(
+module exit_path_properties
+  import hwc_pkg::*;
+#(
   parameter int unsigned Beats = 2,
   parameter int unsigned Depth = 2,
   parameter int unsigned InWaits = 1,
@@ -53,16 +55,35 @@ module exit_path_properties import hwc_pkg::*; #(
   count_t head_beat_q;
   assign head_ready = head_ready_i && !working_q && !holding_q;
 
-  stream_fork #(.Width(1), .Outputs(2)) i_fork (
-    .clk_i, .rst_ni(run_q),
-    .in_valid_i, .in_ready_o(in_ready), .in_data_i(1'b0),
-    .out_valid_o({buffer_valid, head_valid}), .out_ready_i({buffer_ready, head_ready}), .out_data_o(fork_data)
+  stream_fork #(
+    .Width(1),
+    .Outputs(2)
+  ) u_fork (
+    .clk_i,
+    .rst_ni(run_q),
+    .in_valid_i,
+    .in_ready_o(in_ready),
+    .in_data_i(1'b0),
+    .out_valid_o({buffer_valid, head_valid}),
+    .out_ready_i({buffer_ready, head_ready}),
+    .out_data_o(fork_data)
   );
-  conditional_buffer #(.Width(1), .Beats(Beats), .Depth(Depth)) i_buffer (
-    .clk_i, .rst_ni(run_q),
-    .in_valid_i(buffer_valid), .in_ready_o(buffer_ready), .in_data_i(fork_data),
-    .release_valid_i(holding_q), .release_ready_o(release_ready), .release_keep_i(keep_q),
-    .out_valid_o(out_valid), .out_ready_i, .out_data_o(out_data),
+  conditional_buffer #(
+    .Width(1),
+    .Beats(Beats),
+    .Depth(Depth)
+  ) u_buffer (
+    .clk_i,
+    .rst_ni(run_q),
+    .in_valid_i(buffer_valid),
+    .in_ready_o(buffer_ready),
+    .in_data_i(fork_data),
+    .release_valid_i(holding_q),
+    .release_ready_o(release_ready),
+    .release_keep_i(keep_q),
+    .out_valid_o(out_valid),
+    .out_ready_i,
+    .out_data_o(out_data),
     .level_o(level)
   );
 
@@ -70,9 +91,9 @@ module exit_path_properties import hwc_pkg::*; #(
   logic stalled_q;
   count_t left_q;
   count_t in_beat_q, in_waits_q, head_waits_q, works_q, out_waits_q;
-  wire logic taken = in_valid_i && in_ready;
-  wire logic ends = taken && in_beat_q == LastBeat;
-  wire logic settles = i_buffer.settled;
+  wire taken = in_valid_i && in_ready;
+  wire ends = taken && in_beat_q == LastBeat;
+  wire settles = u_buffer.settled;
 
   // samples that are wholly in and not settled; of them, those behind the watched one; cycles since that began
   count_t inside_q, later_q, age_q;
@@ -82,17 +103,17 @@ module exit_path_properties import hwc_pkg::*; #(
   logic out_before_q;
 
   // what the watched sample and those before it still need
-  wire count_t decisions = count_t'(i_buffer.i_decisions.valid_q) + count_t'(i_buffer.i_decisions.spilt_q);
+  wire count_t decisions = count_t'(u_buffer.u_decisions.valid_q) + count_t'(u_buffer.u_decisions.spilt_q);
   count_t in_left, head_left, buffer_left, work_left, release_left, samples_left, read_left, out_left, left;
   always_comb begin
-    in_left      = complete_q ? '0 : count_t'(Beats) - in_beat_q;
-    head_left    = in_left - count_t'(!complete_q && i_fork.taken_q[0]);
-    buffer_left  = in_left - count_t'(!complete_q && i_fork.taken_q[1]);
+    in_left = complete_q ? '0 : count_t'(Beats) - in_beat_q;
+    head_left = in_left - count_t'(!complete_q && u_fork.taken_q[0]);
+    buffer_left = in_left - count_t'(!complete_q && u_fork.taken_q[1]);
     samples_left = complete_q ? inside_q - later_q : inside_q + 1'b1;
     release_left = samples_left > decisions ? samples_left - decisions : '0;
-    work_left    = release_left - count_t'(holding_q && release_left != '0);
-    read_left    = samples_left == '0 ? '0 : count_t'(samples_left * Beats) - count_t'(i_buffer.beat_q);
-    out_left     = read_left + count_t'(out_valid && (read_left != '0 || out_before_q));
+    work_left = release_left - count_t'(holding_q && release_left != '0);
+    read_left = samples_left == '0 ? '0 : count_t'(samples_left * Beats) - count_t'(u_buffer.beat_q);
+    out_left = read_left + count_t'(out_valid && (read_left != '0 || out_before_q));
     left = count_t'(InWaits) * (in_left - count_t'(in_left != '0 && stalled_q)) - (in_left != '0 ? in_waits_q : '0)
          + count_t'(HeadWaits + 1) * head_left - (head_left != '0 ? head_waits_q : '0)
          + buffer_left
@@ -108,23 +129,23 @@ module exit_path_properties import hwc_pkg::*; #(
       {head_beat_q, in_beat_q, in_waits_q, head_waits_q, works_q, out_waits_q} <= '0;
       {inside_q, later_q, age_q} <= '0;
     end else begin
-      left_q       <= left;
-      stalled_q    <= in_valid_i && !in_ready;
-      in_waits_q   <= in_valid_i || in_beat_q == '0 ? '0 : in_waits_q + 1'b1;
+      left_q <= left;
+      stalled_q <= in_valid_i && !in_ready;
+      in_waits_q <= in_valid_i || in_beat_q == '0 ? '0 : in_waits_q + 1'b1;
       head_waits_q <= head_valid && !head_ready_i && !working_q && !holding_q ? head_waits_q + 1'b1 : '0;
-      works_q      <= working_q && !head_done_i ? works_q + 1'b1 : '0;
-      out_waits_q  <= out_valid && !out_ready_i ? out_waits_q + 1'b1 : '0;
+      works_q <= working_q && !head_done_i ? works_q + 1'b1 : '0;
+      out_waits_q <= out_valid && !out_ready_i ? out_waits_q + 1'b1 : '0;
       if (taken) begin
         in_beat_q <= ends ? '0 : in_beat_q + 1'b1;
       end
       if (head_valid && head_ready) begin
         head_beat_q <= head_beat_q == LastBeat ? '0 : head_beat_q + 1'b1;
-        working_q   <= head_beat_q == LastBeat;
+        working_q <= head_beat_q == LastBeat;
       end
       if (working_q && head_done_i) begin
         working_q <= 1'b0;
         holding_q <= 1'b1;
-        keep_q    <= head_keep_i;
+        keep_q <= head_keep_i;
       end
       if (holding_q && release_ready) begin
         holding_q <= 1'b0;
@@ -134,15 +155,15 @@ module exit_path_properties import hwc_pkg::*; #(
       if (!watching_q) begin
         watching_q <= in_valid_i && !stalled_q && in_beat_q == '0 && watch_i;
         complete_q <= ends;
-        later_q    <= '0;
-        age_q      <= count_t'(1);
+        later_q <= '0;
+        age_q <= count_t'(1);
       end else begin
         watching_q <= left != '0;
         complete_q <= complete_q || ends;
-        later_q    <= later_q + count_t'(complete_q && ends) - count_t'(settles && samples_left == '0);
-        age_q      <= age_q + 1'b1;
+        later_q <= later_q + count_t'(complete_q && ends) - count_t'(settles && samples_left == '0);
+        age_q <= age_q + 1'b1;
       end
-      if (i_buffer.pop) begin
+      if (u_buffer.pop) begin
         out_before_q <= !watching_q || samples_left != '0;
       end
     end
@@ -158,30 +179,41 @@ module exit_path_properties import hwc_pkg::*; #(
       assume (out_ready_i || out_waits_q < count_t'(OutWaits));
 
       if (watching_q) begin
-        assert (32'(age_q) + 32'(left) <= Bound) else $error("a sample may take longer than the bound");
-        assert (age_q == count_t'(1) || left < left_q) else $error("nothing goes on");
+        assert (32'(age_q) + 32'(left) <= Bound)
+        else $error("a sample may take longer than the bound");
+        assert (age_q == count_t'(1) || left < left_q)
+        else $error("nothing goes on");
       end
 
       // what links the parts
-      assert (in_waits_q <= count_t'(InWaits) && head_waits_q <= count_t'(HeadWaits) && out_waits_q <= count_t'(OutWaits))
-        else $error("a promise is broken");
-      assert (works_q < count_t'(HeadLatency) && (working_q || works_q == '0)) else $error("the head works too long");
-      assert (in_beat_q <= LastBeat && count_t'(i_buffer.beat_q) <= LastBeat) else $error("no such beat");
-      assert (head_beat_q == (in_beat_q + count_t'(i_fork.taken_q[0])) % Beats) else $error("the head has other beats");
+      assert (in_waits_q <= count_t'(InWaits) && head_waits_q <= count_t'(HeadWaits) &&
+              out_waits_q <= count_t'(OutWaits))
+      else $error("a promise is broken");
+      assert (works_q < count_t'(HeadLatency) && (working_q || works_q == '0))
+      else $error("the head works too long");
+      assert (in_beat_q <= LastBeat && count_t'(u_buffer.beat_q) <= LastBeat)
+      else $error("no such beat");
+      assert (head_beat_q == (in_beat_q + count_t'(u_fork.taken_q[0])) % Beats)
+      else $error("the head has other beats");
       assert (!(working_q && holding_q) && ((!working_q && !holding_q) || head_beat_q == '0))
-        else $error("the head does two things at once");
-      assert (stalled_q || i_fork.taken_q == '0) else $error("a beat was taken that is not there");
-      assert (32'(level) + 32'(i_buffer.beat_q) == 32'(inside_q) * Beats + 32'(in_beat_q) + 32'(i_fork.taken_q[1]))
-        else $error("beats were lost");
+      else $error("the head does two things at once");
+      assert (stalled_q || u_fork.taken_q == '0)
+      else $error("a beat was taken that is not there");
+      assert (32'(level) + 32'(u_buffer.beat_q) == 32'(inside_q) * Beats + 32'(in_beat_q) + 32'(u_fork.taken_q[1]))
+      else $error("beats were lost");
       assert (decisions + count_t'(working_q || holding_q)
-              == inside_q + count_t'(in_beat_q == LastBeat && i_fork.taken_q[0]))
-        else $error("decisions were lost");
-      assert (i_buffer.i_decisions.valid_q || !i_buffer.i_decisions.spilt_q) else $error("decisions are out of order");
-      assert (i_buffer.beat_q == '0 || (decisions != '0 && i_buffer.i_decisions.data_q))
-        else $error("a sample is being read without being kept");
-      assert (i_buffer.full_q == (32'(level) == Depth) && 32'(level) <= Depth) else $error("the buffer overflows");
-      assert (!watching_q || complete_q || in_beat_q != '0 || stalled_q) else $error("a sample is watched that is not there");
-      assert (!watching_q || (complete_q ? later_q <= inside_q : later_q == '0)) else $error("samples are miscounted");
+              == inside_q + count_t'(in_beat_q == LastBeat && u_fork.taken_q[0]))
+      else $error("decisions were lost");
+      assert (u_buffer.u_decisions.valid_q || !u_buffer.u_decisions.spilt_q)
+      else $error("decisions are out of order");
+      assert (u_buffer.beat_q == '0 || (decisions != '0 && u_buffer.u_decisions.data_q))
+      else $error("a sample is being read without being kept");
+      assert (u_buffer.full_q == (32'(level) == Depth) && 32'(level) <= Depth)
+      else $error("the buffer overflows");
+      assert (!watching_q || complete_q || in_beat_q != '0 || stalled_q)
+      else $error("a sample is watched that is not there");
+      assert (!watching_q || (complete_q ? later_q <= inside_q : later_q == '0))
+      else $error("samples are miscounted");
     end
   end
 

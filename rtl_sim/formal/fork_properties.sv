@@ -1,7 +1,7 @@
 `default_nettype none
 
-// stream_fork: every output has every beat exactly once, in order, and the input moves on in the cycle in which the last
-// output takes its beat.
+// stream_fork: every output has every beat exactly once, in order, and the input moves on in the cycle in which the
+// last output takes its beat.
 module fork_properties #(
   parameter int unsigned Outputs = 3,
   // Bits of the beats' numbers, which are their data
@@ -18,13 +18,21 @@ module fork_properties #(
   logic in_ready;
   logic [Outputs-1:0] out_valid;
   logic [Width-1:0] out_data;
-  logic [Width-1:0] beat_q;                 // the input's present one
-  logic [Outputs-1:0][Width-1:0] taken_q;   // each output's next one
+  logic [Width-1:0] beat_q;  // the input's present one
+  logic [Outputs-1:0][Width-1:0] taken_q;  // each output's next one
 
-  stream_fork #(.Width(Width), .Outputs(Outputs)) dut (
-    .clk_i, .rst_ni(run_q),
-    .in_valid_i, .in_ready_o(in_ready), .in_data_i(beat_q),
-    .out_valid_o(out_valid), .out_ready_i, .out_data_o(out_data)
+  stream_fork #(
+    .Width(Width),
+    .Outputs(Outputs)
+  ) u_dut (
+    .clk_i,
+    .rst_ni(run_q),
+    .in_valid_i,
+    .in_ready_o(in_ready),
+    .in_data_i(beat_q),
+    .out_valid_o(out_valid),
+    .out_ready_i,
+    .out_data_o(out_data)
   );
 
   logic stalled_q;
@@ -33,7 +41,7 @@ module fork_properties #(
     stalled_q <= run_q && in_valid_i && !in_ready;
     waiting_q <= run_q ? out_valid & ~out_ready_i : '0;
     if (!run_q) begin
-      beat_q  <= '0;
+      beat_q <= '0;
       taken_q <= '0;
     end else begin
       beat_q <= beat_q + Width'(in_valid_i && in_ready);
@@ -47,14 +55,18 @@ module fork_properties #(
     if (run_q) begin
       assume (in_valid_i || !stalled_q);
       for (int unsigned j = 0; j < Outputs; j++) begin
-        assert (out_valid[j] || !waiting_q[j]) else $error("an output is withdrawn");
-        assert (!out_valid[j] || out_data == taken_q[j]) else $error("an output has another beat than its next");
+        assert (out_valid[j] || !waiting_q[j])
+        else $error("an output is withdrawn");
+        assert (!out_valid[j] || out_data == taken_q[j])
+        else $error("an output has another beat than its next");
         assert (taken_q[j] == beat_q || (stalled_q && taken_q[j] == beat_q + 1'b1))
-          else $error("an output is more than one beat ahead, or behind");
-        assert (out_valid[j] == (in_valid_i && taken_q[j] == beat_q)) else $error("a beat is not offered");
+        else $error("an output is more than one beat ahead, or behind");
+        assert (out_valid[j] == (in_valid_i && taken_q[j] == beat_q))
+        else $error("a beat is not offered");
       end
       if (in_valid_i) begin
-        assert (in_ready == &(~out_valid | out_ready_i)) else $error("the input waits though all outputs took the beat");
+        assert (in_ready == &(~out_valid | out_ready_i))
+        else $error("the input waits though all outputs took the beat");
       end
     end
   end

@@ -5,29 +5,25 @@
 module activation
   import hwc_pkg::*;
 #(
-    // Elements of a beat
-    parameter int unsigned Lanes = 1,
-    // 1: negative elements become zero
-    parameter bit Rectify = 1'b0,
-    // Format of the elements
-    parameter format_t In = '{
-        is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap
-    },
-    // Format of the result, with the modes of its cast
-    parameter format_t Result = '{
-        is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap
-    }
+  // Elements of a beat
+  parameter int unsigned Lanes = 1,
+  // 1: negative elements become zero
+  parameter bit Rectify = 1'b0,
+  // Format of the elements
+  parameter format_t In = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap},
+  // Format of the result, with the modes of its cast
+  parameter format_t Result = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap}
 ) (
-    input wire logic clk_i,
-    input wire logic rst_ni,
+  input wire logic clk_i,
+  input wire logic rst_ni,
 
-    input  wire logic                               in_valid_i,
-    output logic                                    in_ready_o,
-    input  wire logic [Lanes-1:0][In.width-1:0] in_data_i,
+  input  wire logic                           in_valid_i,
+  output logic                                in_ready_o,
+  input  wire logic [Lanes-1:0][In.width-1:0] in_data_i,
 
-    output logic                                    out_valid_o,
-    input  wire logic                               out_ready_i,
-    output logic      [Lanes-1:0][Result.width-1:0] out_data_o
+  output logic                                    out_valid_o,
+  input  wire logic                               out_ready_i,
+  output logic      [Lanes-1:0][Result.width-1:0] out_data_o
 );
 
   localparam int unsigned InWidth = unsigned'(int'(In.width));
@@ -43,13 +39,13 @@ module activation
   for (genvar lane = 0; lane < Lanes; lane++) begin : gen_lane
     assign rectified[lane] = Rectify && In.is_signed && in_data_i[lane][InWidth-1] ? '0 : in_data_i[lane];
     requantise #(
-        .InWidth(InWidth),
-        .InFraction(int'(In.fraction)),
-        .InSigned(In.is_signed),
-        .Out(Result)
-    ) i_cast (
-        .code_i(rectified[lane]),
-        .code_o(result[lane])
+      .InWidth(InWidth),
+      .InFraction(int'(In.fraction)),
+      .InSigned(In.is_signed),
+      .Out(Result)
+    ) u_cast (
+      .code_i(rectified[lane]),
+      .code_o(result[lane])
     );
   end
 

@@ -5,34 +5,28 @@
 module add
   import hwc_pkg::*;
 #(
-    // Elements of a beat
-    parameter int unsigned Lanes = 1,
-    // Formats of the elements
-    parameter format_t InA = '{
-        is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap
-    },
-    parameter format_t InB = '{
-        is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap
-    },
-    // Format of the sum, with the modes of its cast
-    parameter format_t Result = '{
-        is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap
-    }
+  // Elements of a beat
+  parameter int unsigned Lanes = 1,
+  // Formats of the elements
+  parameter format_t InA = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap},
+  parameter format_t InB = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap},
+  // Format of the sum, with the modes of its cast
+  parameter format_t Result = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap}
 ) (
-    input wire logic clk_i,
-    input wire logic rst_ni,
+  input wire logic clk_i,
+  input wire logic rst_ni,
 
-    input  wire logic                                a_valid_i,
-    output logic                                     a_ready_o,
-    input  wire logic [Lanes-1:0][InA.width-1:0] a_data_i,
+  input  wire logic                            a_valid_i,
+  output logic                                 a_ready_o,
+  input  wire logic [Lanes-1:0][InA.width-1:0] a_data_i,
 
-    input  wire logic                                b_valid_i,
-    output logic                                     b_ready_o,
-    input  wire logic [Lanes-1:0][InB.width-1:0] b_data_i,
+  input  wire logic                            b_valid_i,
+  output logic                                 b_ready_o,
+  input  wire logic [Lanes-1:0][InB.width-1:0] b_data_i,
 
-    output logic                                    out_valid_o,
-    input  wire logic                               out_ready_i,
-    output logic      [Lanes-1:0][Result.width-1:0] out_data_o
+  output logic                                    out_valid_o,
+  input  wire logic                               out_ready_i,
+  output logic      [Lanes-1:0][Result.width-1:0] out_data_o
 );
 
   localparam int WidthA = int'(InA.width);
@@ -61,13 +55,13 @@ module add
     assign a = SumWidth'(signed'({InA.is_signed && a_data_i[lane][WidthA-1], a_data_i[lane]})) <<< ShiftA;
     assign b = SumWidth'(signed'({InB.is_signed && b_data_i[lane][WidthB-1], b_data_i[lane]})) <<< ShiftB;
     requantise #(
-        .InWidth(SumWidth),
-        .InFraction(Fraction),
-        .InSigned(1'b1),
-        .Out(Result)
-    ) i_cast (
-        .code_i(a + b),
-        .code_o(result[lane])
+      .InWidth(SumWidth),
+      .InFraction(Fraction),
+      .InSigned(1'b1),
+      .Out(Result)
+    ) u_cast (
+      .code_i(a + b),
+      .code_o(result[lane])
     );
   end
 

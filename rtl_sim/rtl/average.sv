@@ -7,27 +7,25 @@
 module average
   import hwc_pkg::*;
 #(
-    // Bits of the sum, which is in two's complement, and its bits after the binary point
-    parameter int unsigned SumWidth = 10,
-    parameter int SumFraction = 0,
-    // 0: the sum is never negative
-    parameter bit Signed = 1'b1,
-    // Bits after the binary point of the quotient; at least those of the sum
-    parameter int QuotientFraction = 0,
-    // Bits of the multiplier, the multiplier, and the shift to the right after it
-    parameter int unsigned MultiplierWidth = 1,
-    parameter logic [MultiplierWidth-1:0] Multiplier = 1'b1,
-    parameter int unsigned Shift = 2,
-    // Format of the result, with the modes of its cast
-    parameter format_t Result = '{
-        is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap
-    }
+  // Bits of the sum, which is in two's complement, and its bits after the binary point
+  parameter int unsigned SumWidth = 10,
+  parameter int SumFraction = 0,
+  // 0: the sum is never negative
+  parameter bit Signed = 1'b1,
+  // Bits after the binary point of the quotient; at least those of the sum
+  parameter int QuotientFraction = 0,
+  // Bits of the multiplier, the multiplier, and the shift to the right after it
+  parameter int unsigned MultiplierWidth = 1,
+  parameter logic [MultiplierWidth-1:0] Multiplier = 1'b1,
+  parameter int unsigned Shift = 2,
+  // Format of the result, with the modes of its cast
+  parameter format_t Result = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap}
 ) (
-    input wire logic clk_i,
+  input wire logic clk_i,
 
-    input  wire logic                    enable_i,
-    input  wire logic [    SumWidth-1:0] sum_i,
-    output logic      [Result.width-1:0] result_o
+  input  wire logic                    enable_i,
+  input  wire logic [    SumWidth-1:0] sum_i,
+  output logic      [Result.width-1:0] result_o
 );
 
   if (QuotientFraction < SumFraction) begin : gen_check_fraction
@@ -56,13 +54,13 @@ module average
   assign quotient = negative_q ? -{1'b0, quotient_q} : {1'b0, quotient_q};
 
   requantise #(
-      .InWidth(QuotientWidth + 1),
-      .InFraction(QuotientFraction),
-      .InSigned(1'b1),
-      .Out(Result)
-  ) i_cast (
-      .code_i(quotient),
-      .code_o(result_o)
+    .InWidth(QuotientWidth + 1),
+    .InFraction(QuotientFraction),
+    .InSigned(1'b1),
+    .Out(Result)
+  ) u_cast (
+    .code_i(quotient),
+    .code_o(result_o)
   );
 
 endmodule

@@ -11,18 +11,18 @@ module class_offset #(
   // Signed offset of each class, the first lowest; at most 2**30 either way
   parameter logic [Classes-1:0][31:0] Offsets = '0
 ) (
-  input  wire logic                 clk_i,
-  input  wire logic                 rst_ni,
+  input wire logic clk_i,
+  input wire logic rst_ni,
   // Clock enable of the whole pipeline
-  input  wire logic                 en_i,
+  input wire logic en_i,
 
-  input  wire logic                 valid_i,
-  input  wire logic signed [31:0]   score_i,
-  input  wire logic [LabelBits-1:0] label_i,
+  input wire logic                        valid_i,
+  input wire logic signed [         31:0] score_i,
+  input wire logic        [LabelBits-1:0] label_i,
 
-  output      logic                 valid_o,
-  output      logic signed [31:0]   score_o,
-  output      logic [LabelBits-1:0] label_o
+  output logic                        valid_o,
+  output logic signed [         31:0] score_o,
+  output logic        [LabelBits-1:0] label_o
 );
 
   always_ff @(posedge clk_i) begin

@@ -1,39 +1,33 @@
 `default_nettype none
 
-// Puts the elements of two streams side by side, those of `a` in the low lanes, each cast to the result's format. A beat
-// of each makes one beat, valid in the next cycle; what comes first waits for the other. Stalls as a whole.
+// Puts the elements of two streams side by side, those of `a` in the low lanes, each cast to the result's format. A
+// beat of each makes one beat, valid in the next cycle; what comes first waits for the other. Stalls as a whole.
 module concatenate
   import hwc_pkg::*;
 #(
-    // Elements of a beat of each input
-    parameter int unsigned LanesA = 1,
-    parameter int unsigned LanesB = 1,
-    // Formats of the elements
-    parameter format_t InA = '{
-        is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap
-    },
-    parameter format_t InB = '{
-        is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap
-    },
-    // Format of the result, with the modes of its casts
-    parameter format_t Result = '{
-        is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap
-    }
+  // Elements of a beat of each input
+  parameter int unsigned LanesA = 1,
+  parameter int unsigned LanesB = 1,
+  // Formats of the elements
+  parameter format_t InA = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap},
+  parameter format_t InB = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap},
+  // Format of the result, with the modes of its casts
+  parameter format_t Result = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap}
 ) (
-    input wire logic clk_i,
-    input wire logic rst_ni,
+  input wire logic clk_i,
+  input wire logic rst_ni,
 
-    input  wire logic                             a_valid_i,
-    output logic                                  a_ready_o,
-    input  wire logic [LanesA-1:0][InA.width-1:0] a_data_i,
+  input  wire logic                             a_valid_i,
+  output logic                                  a_ready_o,
+  input  wire logic [LanesA-1:0][InA.width-1:0] a_data_i,
 
-    input  wire logic                             b_valid_i,
-    output logic                                  b_ready_o,
-    input  wire logic [LanesB-1:0][InB.width-1:0] b_data_i,
+  input  wire logic                             b_valid_i,
+  output logic                                  b_ready_o,
+  input  wire logic [LanesB-1:0][InB.width-1:0] b_data_i,
 
-    output logic                                            out_valid_o,
-    input  wire logic                                       out_ready_i,
-    output logic      [LanesA+LanesB-1:0][Result.width-1:0] out_data_o
+  output logic                                            out_valid_o,
+  input  wire logic                                       out_ready_i,
+  output logic      [LanesA+LanesB-1:0][Result.width-1:0] out_data_o
 );
 
   logic enable;
@@ -45,25 +39,25 @@ module concatenate
 
   for (genvar lane = 0; lane < LanesA; lane++) begin : gen_a
     requantise #(
-        .InWidth(unsigned'(int'(InA.width))),
-        .InFraction(int'(InA.fraction)),
-        .InSigned(InA.is_signed),
-        .Out(Result)
-    ) i_cast (
-        .code_i(a_data_i[lane]),
-        .code_o(result[lane])
+      .InWidth(unsigned'(int'(InA.width))),
+      .InFraction(int'(InA.fraction)),
+      .InSigned(InA.is_signed),
+      .Out(Result)
+    ) u_cast (
+      .code_i(a_data_i[lane]),
+      .code_o(result[lane])
     );
   end
 
   for (genvar lane = 0; lane < LanesB; lane++) begin : gen_b
     requantise #(
-        .InWidth(unsigned'(int'(InB.width))),
-        .InFraction(int'(InB.fraction)),
-        .InSigned(InB.is_signed),
-        .Out(Result)
-    ) i_cast (
-        .code_i(b_data_i[lane]),
-        .code_o(result[LanesA+lane])
+      .InWidth(unsigned'(int'(InB.width))),
+      .InFraction(int'(InB.fraction)),
+      .InSigned(InB.is_signed),
+      .Out(Result)
+    ) u_cast (
+      .code_i(b_data_i[lane]),
+      .code_o(result[LanesA+lane])
     );
   end
 

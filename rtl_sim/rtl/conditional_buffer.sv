@@ -8,7 +8,9 @@
 // cycle t + 2 on. One beat a cycle passes, without a bubble between forwarded samples; up to two decisions are taken
 // ahead. `in_ready_o` and `release_ready_o` are functions of registers only. It deadlocks nobody as long as it holds
 // one sample (Depth >= Beats): it then takes the whole of the oldest sample without a decision.
-module conditional_buffer import hwc_pkg::*; #(
+module conditional_buffer
+  import hwc_pkg::*;
+#(
   // Bits of a beat
   parameter int unsigned Width = 8,
   // Beats of one sample
@@ -18,31 +20,32 @@ module conditional_buffer import hwc_pkg::*; #(
   // Bits of the level; follows from Depth
   localparam int unsigned LevelBits = index_bits(Depth + 1)
 ) (
-  input  wire logic                 clk_i,
-  input  wire logic                 rst_ni,
+  input wire logic clk_i,
+  input wire logic rst_ni,
 
-  input  wire logic                 in_valid_i,
-  output      logic                 in_ready_o,
-  input  wire logic [Width-1:0]     in_data_i,
+  input  wire logic             in_valid_i,
+  output logic                  in_ready_o,
+  input  wire logic [Width-1:0] in_data_i,
 
-  input  wire logic                 release_valid_i,
-  output      logic                 release_ready_o,
-  input  wire logic                 release_keep_i,
+  input  wire logic release_valid_i,
+  output logic      release_ready_o,
+  input  wire logic release_keep_i,
 
-  output      logic                 out_valid_o,
-  input  wire logic                 out_ready_i,
-  output      logic [Width-1:0]     out_data_o,
+  output logic                  out_valid_o,
+  input  wire logic             out_ready_i,
+  output logic      [Width-1:0] out_data_o,
 
   // Beats in the ring
-  output      logic [LevelBits-1:0] level_o
+  output logic [LevelBits-1:0] level_o
 );
 
   if (Width == 0 || Beats == 0) begin : gen_check_size
     $error("conditional_buffer %m: Width=%0d and Beats=%0d must both be at least 1", Width, Beats);
   end
   if (Depth < Beats) begin : gen_check_depth
-    $error("conditional_buffer %m: Depth=%0d is less than Beats=%0d: a sample to be dropped must fit wholly",
-           Depth, Beats);
+    $error(
+        "conditional_buffer %m: Depth=%0d is less than Beats=%0d: a sample to be dropped must fit wholly", Depth, Beats
+    );
   end
 
   localparam int unsigned AddressBits = index_bits(Depth);
@@ -50,29 +53,36 @@ module conditional_buffer import hwc_pkg::*; #(
   localparam logic [AddressBits-1:0] LastAddress = AddressBits'(Depth - 1);
   localparam logic [BeatBits-1:0] LastBeat = BeatBits'(Beats - 1);
 
-  logic [Width-1:0] memory_q [Depth];
+  logic [Width-1:0] memory_q[Depth];
   logic [AddressBits-1:0] write_q, read_q;
   logic [LevelBits-1:0] level_q;
-  logic full_q;               // level_q == Depth
+  logic full_q;  // level_q == Depth
   logic [BeatBits-1:0] beat_q;  // of the sample being forwarded: beats read so far
 
   // the oldest sample's decision
   logic decided, keep, settled;
-  stream_register #(.Width(1)) i_decisions (
-    .clk_i, .rst_ni,
-    .in_valid_i(release_valid_i), .in_ready_o(release_ready_o), .in_data_i(release_keep_i),
-    .out_valid_o(decided), .out_ready_i(settled), .out_data_o(keep)
+  stream_register #(
+    .Width(1)
+  ) u_decisions (
+    .clk_i,
+    .rst_ni,
+    .in_valid_i(release_valid_i),
+    .in_ready_o(release_ready_o),
+    .in_data_i(release_keep_i),
+    .out_valid_o(decided),
+    .out_ready_i(settled),
+    .out_data_o(keep)
   );
 
   logic offered_q;  // the memory's output register holds a beat that has not been taken
-  wire logic push = in_valid_i && !full_q;
-  wire logic pop  = decided && keep && level_q != '0 && (!offered_q || out_ready_i);
-  wire logic drop = decided && !keep && level_q >= LevelBits'(Beats);
+  wire push = in_valid_i && !full_q;
+  wire pop = decided && keep && level_q != '0 && (!offered_q || out_ready_i);
+  wire drop = decided && !keep && level_q >= LevelBits'(Beats);
 
-  assign settled     = drop || (pop && beat_q == LastBeat);
-  assign in_ready_o  = !full_q;
+  assign settled = drop || (pop && beat_q == LastBeat);
+  assign in_ready_o = !full_q;
   assign out_valid_o = offered_q;
-  assign level_o     = level_q;
+  assign level_o = level_q;
 
   // the read pointer after a drop
   logic [AddressBits-1:0] jumped;
@@ -110,15 +120,15 @@ module conditional_buffer import hwc_pkg::*; #(
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      write_q   <= '0;
-      read_q    <= '0;
-      level_q   <= '0;
-      full_q    <= 1'b0;
-      beat_q    <= '0;
+      write_q <= '0;
+      read_q <= '0;
+      level_q <= '0;
+      full_q <= 1'b0;
+      beat_q <= '0;
       offered_q <= 1'b0;
     end else begin
       level_q <= level_d;
-      full_q  <= level_d == LevelBits'(Depth);
+      full_q <= level_d == LevelBits'(Depth);
       if (push) begin
         write_q <= write_q == LastAddress ? '0 : write_q + 1'b1;
       end
@@ -141,9 +151,9 @@ module conditional_buffer import hwc_pkg::*; #(
   always_ff @(posedge clk_i) begin
     if (rst_ni) begin
       assert (full_q == (level_q == LevelBits'(Depth)))
-        else $error("the buffer's level contradicts its flag (%m)");
+      else $error("the buffer's level contradicts its flag (%m)");
       assert (!drop || beat_q == '0)
-        else $error("a sample was dropped after some of its beats had left (%m)");
+      else $error("a sample was dropped after some of its beats had left (%m)");
     end
   end
 `endif

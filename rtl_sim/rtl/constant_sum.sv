@@ -8,47 +8,47 @@
 module constant_sum
   import hwc_pkg::*;
 #(
-    // Sums at a time
-    parameter int unsigned Pe = 1,
-    // Products in a sum
-    parameter int unsigned Simd = 1,
-    // Sets of operands: 1 if all sums read the same ones, else Pe
-    parameter int unsigned Sets = 1,
-    // Format of the operands; only width and sign matter
-    parameter format_t In = '{
-        is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap
-    },
-    // Bits of a weight, sign included
-    parameter int unsigned WeightWidth = 4,
-    // The weights, in two's complement
-    parameter logic [Pe-1:0][Simd-1:0][WeightWidth-1:0] Weights = '0,
-    // Bits of a sum
-    localparam int unsigned SumWidth = unsigned'(int'(In.width)) + WeightWidth + unsigned'($clog2(Simd))
+  // Sums at a time
+  parameter int unsigned Pe = 1,
+  // Products in a sum
+  parameter int unsigned Simd = 1,
+  // Sets of operands: 1 if all sums read the same ones, else Pe
+  parameter int unsigned Sets = 1,
+  // Format of the operands; only width and sign matter
+  parameter format_t In = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap},
+  // Bits of a weight, sign included
+  parameter int unsigned WeightWidth = 4,
+  // The weights, in two's complement
+  parameter logic [Pe-1:0][Simd-1:0][WeightWidth-1:0] Weights = '0,
+  // Bits of a sum
+  localparam int unsigned SumWidth = unsigned'(int'(In.width)) + WeightWidth + unsigned'($clog2(Simd))
 ) (
-    input wire logic clk_i,
+  input wire logic clk_i,
 
-    input  wire logic                                      enable_i,
-    input  wire logic [Sets-1:0][Simd-1:0][In.width-1:0] operands_i,
-    output logic      [  Pe-1:0][SumWidth-1:0]            sums_o
+  input  wire logic                                        enable_i,
+  input  wire logic [Sets-1:0][    Simd-1:0][In.width-1:0] operands_i,
+  output logic      [  Pe-1:0][SumWidth-1:0]               sums_o
 );
 
   localparam int unsigned InWidth = unsigned'(int'(In.width));
   // Of neighbouring digits in canonical form one is zero
   localparam int unsigned MaxTerms = Simd * ((WeightWidth + 1) / 2);
   localparam int unsigned Levels = unsigned'($clog2(MaxTerms));
+  localparam int unsigned ShiftBits = index_bits(WeightWidth);
+  localparam int unsigned OperandBits = index_bits(Simd);
 
   // Largest value of an operand, and the least one's magnitude
   localparam longint Largest = In.is_signed ? (64'sd1 <<< (InWidth - 1)) - 1 : (64'sd1 <<< InWidth) - 1;
   localparam longint Least = In.is_signed ? 64'sd1 <<< (InWidth - 1) : 0;
 
   typedef logic [MaxTerms-1:0] signs_t;
-  typedef logic [MaxTerms-1:0][index_bits(WeightWidth)-1:0] shifts_t;
+  typedef logic [MaxTerms-1:0][ShiftBits-1:0] shifts_t;
   // count terms, sorted by their shifts: sign, power of two, operand of each
   typedef struct packed {
-    logic [31:0] count;
-    signs_t negative;
-    shifts_t shift;
-    logic [MaxTerms-1:0][index_bits(Simd)-1:0] operand;
+    logic [31:0]                          count;
+    signs_t                               negative;
+    shifts_t                              shift;
+    logic [MaxTerms-1:0][OperandBits-1:0] operand;
   } terms_t;
 
   // Of w the digit at bit b is that of (3w - w) / 2: plus where 3w alone has bit b + 1, minus where w alone has it
@@ -63,8 +63,8 @@ module constant_sum
         thrice = once + (once << 1);
         if (once[b+1] != thrice[b+1]) begin
           terms_of.negative[term] = once[b+1];
-          terms_of.shift[term] = index_bits(WeightWidth)'(b);
-          terms_of.operand[term] = index_bits(Simd)'(i);
+          terms_of.shift[term] = ShiftBits'(b);
+          terms_of.operand[term] = OperandBits'(i);
           term = term + 1;
         end
       end
@@ -109,10 +109,10 @@ module constant_sum
         if (From >= To) begin : gen_nothing
           assign node = '0;
         end else if (level == 0) begin : gen_term
-          assign node = Bits'(signed'({
-            In.is_signed & operands_q[Sets==1?0 : pe][Terms.operand[From]][InWidth-1],
-            operands_q[Sets==1?0 : pe][Terms.operand[From]]
-          }));
+          localparam int unsigned Set = Sets == 1 ? 0 : pe;
+          logic [InWidth-1:0] operand;
+          assign operand = operands_q[Set][Terms.operand[From]];
+          assign node = Bits'(signed'({In.is_signed & operand[InWidth-1], operand}));
         end else if (Half >= To) begin : gen_one
           always_ff @(posedge clk_i) if (enable_i) node <= gen_pe[pe].gen_level[level-1].gen_node[2*i].node;
         end else begin : gen_two

@@ -3,19 +3,19 @@
 // Counts events modulo 2^Width, and latches the count where snapshot_i is set, so that several counters can be read as
 // of one cycle. The latched count leaves out an event of the snapshot's own cycle.
 module event_counter #(
-    // Bits of the count
-    parameter int unsigned Width = 32
+  // Bits of the count
+  parameter int unsigned Width = 32
 ) (
-    input wire logic clk_i,
-    // Zeroes the latched count
-    input wire logic rst_ni,
-    // Zeroes the running count
-    input wire logic core_rst_ni,
+  input wire logic clk_i,
+  // Zeroes the latched count
+  input wire logic rst_ni,
+  // Zeroes the running count
+  input wire logic core_rst_ni,
 
-    input  wire logic        event_i,
-    input  wire logic        snapshot_i,
-    // The count as of the last snapshot
-    output logic [Width-1:0] latched_o
+  input  wire logic             event_i,
+  input  wire logic             snapshot_i,
+  // The count as of the last snapshot
+  output logic      [Width-1:0] latched_o
 );
 
   logic [Width-1:0] count_q, latched_q;

@@ -8,8 +8,8 @@
 // Interval: Folds cycles; in anytime mode at least 2.
 // Latency, from the cycle in which logits are accepted to the one in which `record_valid_o` rises, nothing stalling:
 //   Folds + clog2(PerCycle) + 4 + score latency, the latter
-//   margin, patience, gate: 1;  cdln: 2;  max_softmax: Folds + clog2(PerCycle) + 5;  entropy: Folds + clog2(PerCycle) + 18;
-//   eenet: Folds + clog2(PerCycle) + 18;  1 more where scores are lowered by class.
+//   margin, patience, gate: 1;  cdln: 2;  max_softmax: Folds + clog2(PerCycle) + 5;
+//   entropy, eenet: Folds + clog2(PerCycle) + 18;  1 more where scores are lowered by class.
 // `sample` is taken when the score is known, 2 cycles before the record is offered; it may come at any time before.
 //
 // A sample leaves when its score reaches the threshold of its bank; the last exit takes every sample. Each decision
@@ -18,7 +18,9 @@
 // conditional buffer, 1 forwards, 0 drops. In anytime mode a sample that stays goes on only after its record was taken.
 // The last exit offers neither of the latter two. No output's valid depends on an input of the same cycle, and
 // `logits_ready_o` on no output's ready but where Folds is 1.
-module exit_decision import hwc_pkg::*; #(
+module exit_decision
+  import hwc_pkg::*;
+#(
   // Classes, 2 to 65536, one logit each, all in one beat
   parameter int unsigned Classes = 10,
   // 1: a beat has one more output behind the logits, the sample's gate, which is no class
@@ -65,32 +67,32 @@ module exit_decision import hwc_pkg::*; #(
   localparam int unsigned Width = 32'(Logits.width),
   localparam int unsigned Outputs = Classes + 32'(Gated)
 ) (
-  input  wire logic                          clk_i,
-  input  wire logic                          rst_ni,
+  input wire logic clk_i,
+  input wire logic rst_ni,
 
   // Score from which a sample leaves, and whether samples that stay are reported; one of each a bank
-  input  wire logic [1:0][31:0]              threshold_i,
-  input  wire logic [1:0]                    anytime_i,
+  input wire logic [1:0][31:0] threshold_i,
+  input wire logic [1:0]       anytime_i,
 
   input  wire logic                          logits_valid_i,
-  output      logic                          logits_ready_o,
+  output logic                               logits_ready_o,
   input  wire logic [Outputs-1:0][Width-1:0] logits_data_i,
 
-  input  wire logic                          sample_valid_i,
-  output      logic                          sample_ready_o,
-  input  wire logic [SampleBits-1:0]         sample_data_i,
+  input  wire logic                  sample_valid_i,
+  output logic                       sample_ready_o,
+  input  wire logic [SampleBits-1:0] sample_data_i,
 
-  output      logic                          record_valid_o,
-  input  wire logic                          record_ready_i,
-  output      record_t                       record_data_o,
+  output logic      record_valid_o,
+  input  wire logic record_ready_i,
+  output record_t   record_data_o,
 
-  output      logic                          release_valid_o,
-  input  wire logic                          release_ready_i,
-  output      logic                          release_keep_o,
+  output logic      release_valid_o,
+  input  wire logic release_ready_i,
+  output logic      release_keep_o,
 
-  output      logic                          next_valid_o,
-  input  wire logic                          next_ready_i,
-  output      logic [NextBits-1:0]           next_data_o
+  output logic                     next_valid_o,
+  input  wire logic                next_ready_i,
+  output logic      [NextBits-1:0] next_data_o
 );
 
   localparam int unsigned Folds = (Classes + PerCycle - 1) / PerCycle;
@@ -130,7 +132,7 @@ module exit_decision import hwc_pkg::*; #(
   logic [Classes-1:0][Width-1:0] codes, codes_q;
   logic busy_q;
   logic [FoldBits-1:0] fold_q;
-  wire logic last = fold_q == FoldBits'(Folds - 1);
+  wire last = fold_q == FoldBits'(Folds - 1);
 
   always_comb begin
     codes = logits_data_i[Classes-1:0];
@@ -157,17 +159,28 @@ module exit_decision import hwc_pkg::*; #(
   end
 
   // first pass
-  wire logic [PerCycle-1:0][Width-1:0] lanes = codes_q[PerCycle-1:0];
+  wire [PerCycle-1:0][Width-1:0] lanes = codes_q[PerCycle-1:0];
   logic start;  // of the second pass
   logic [Width-1:0] top, second;
   logic [LabelBits-1:0] top_label;
 
   find_top #(
-    .CodeWidth(Width), .PerCycle(PerCycle), .LabelBits(LabelBits), .Second(Criterion == "margin" || Criterion == "cdln")
-  ) i_find_top (
-    .clk_i, .rst_ni, .en_i(en),
-    .valid_i(busy_q), .first_i(fold_q == '0), .last_i(last), .lanes_i(lanes),
-    .valid_o(start), .top_o(top), .second_o(second), .label_o(top_label)
+    .CodeWidth(Width),
+    .PerCycle(PerCycle),
+    .LabelBits(LabelBits),
+    .Second(Criterion == "margin" || Criterion == "cdln")
+  ) u_find_top (
+    .clk_i,
+    .rst_ni,
+    .en_i(en),
+    .valid_i(busy_q),
+    .first_i(fold_q == '0),
+    .last_i(last),
+    .lanes_i(lanes),
+    .valid_o(start),
+    .top_o(top),
+    .second_o(second),
+    .label_o(top_label)
   );
 
   // the same folds, when the largest is known
@@ -177,7 +190,7 @@ module exit_decision import hwc_pkg::*; #(
       folds_q <= {folds_q[TopLatency-2:0], lanes};
     end
   end
-  wire logic [PerCycle-1:0][Width-1:0] late_lanes = folds_q[TopLatency-1];
+  wire [PerCycle-1:0][Width-1:0] late_lanes = folds_q[TopLatency-1];
 
   // second pass; the criterion's score and label, and those that decide
   logic scored, decided;
@@ -192,32 +205,83 @@ module exit_decision import hwc_pkg::*; #(
   logic [NextPastWires-1:0] next_past;
 
   if (Criterion == "margin") begin : gen_margin
-    score_margin #(.CodeWidth(Width), .PerCycle(PerCycle)) i_score (
-      .clk_i, .rst_ni, .en_i(en), .start_i(start), .lanes_i(late_lanes), .top_i(top), .second_i(second),
-      .agreements_i(agreements), .valid_o(scored), .score_o(score)
+    score_margin #(
+      .CodeWidth(Width),
+      .PerCycle(PerCycle)
+    ) u_score (
+      .clk_i,
+      .rst_ni,
+      .en_i(en),
+      .start_i(start),
+      .lanes_i(late_lanes),
+      .top_i(top),
+      .second_i(second),
+      .agreements_i(agreements),
+      .valid_o(scored),
+      .score_o(score)
     );
   end else if (Criterion == "patience") begin : gen_patience
-    score_patience #(.CodeWidth(Width), .PerCycle(PerCycle)) i_score (
-      .clk_i, .rst_ni, .en_i(en), .start_i(start), .lanes_i(late_lanes), .top_i(top), .second_i(second),
-      .agreements_i(agreements), .valid_o(scored), .score_o(score)
+    score_patience #(
+      .CodeWidth(Width),
+      .PerCycle(PerCycle)
+    ) u_score (
+      .clk_i,
+      .rst_ni,
+      .en_i(en),
+      .start_i(start),
+      .lanes_i(late_lanes),
+      .top_i(top),
+      .second_i(second),
+      .agreements_i(agreements),
+      .valid_o(scored),
+      .score_o(score)
     );
   end else if (Criterion == "max_softmax") begin : gen_max_softmax
     score_max_softmax #(
-      .Classes(Classes), .CodeWidth(Width), .PerCycle(PerCycle),
-      .ExponentialFile(ExponentialFile), .Length(Length), .Fraction(Fraction), .Shift(Shift)
-    ) i_score (
-      .clk_i, .rst_ni, .en_i(en), .start_i(start), .lanes_i(late_lanes), .top_i(top), .second_i(second),
-      .agreements_i(agreements), .valid_o(scored), .score_o(score)
+      .Classes(Classes),
+      .CodeWidth(Width),
+      .PerCycle(PerCycle),
+      .ExponentialFile(ExponentialFile),
+      .Length(Length),
+      .Fraction(Fraction),
+      .Shift(Shift)
+    ) u_score (
+      .clk_i,
+      .rst_ni,
+      .en_i(en),
+      .start_i(start),
+      .lanes_i(late_lanes),
+      .top_i(top),
+      .second_i(second),
+      .agreements_i(agreements),
+      .valid_o(scored),
+      .score_o(score)
     );
   end else if (Criterion == "entropy") begin : gen_entropy
     score_entropy #(
-      .Classes(Classes), .CodeWidth(Width), .PerCycle(PerCycle),
-      .ExponentialFile(ExponentialFile), .WeightedFile(WeightedFile), .Length(Length), .Fraction(Fraction),
-      .Shift(Shift), .LogarithmFile(LogarithmFile), .ReciprocalFile(ReciprocalFile), .MantissaBits(MantissaBits),
+      .Classes(Classes),
+      .CodeWidth(Width),
+      .PerCycle(PerCycle),
+      .ExponentialFile(ExponentialFile),
+      .WeightedFile(WeightedFile),
+      .Length(Length),
+      .Fraction(Fraction),
+      .Shift(Shift),
+      .LogarithmFile(LogarithmFile),
+      .ReciprocalFile(ReciprocalFile),
+      .MantissaBits(MantissaBits),
       .Ln2(Ln2)
-    ) i_score (
-      .clk_i, .rst_ni, .en_i(en), .start_i(start), .lanes_i(late_lanes), .top_i(top), .second_i(second),
-      .agreements_i(agreements), .valid_o(scored), .score_o(score)
+    ) u_score (
+      .clk_i,
+      .rst_ni,
+      .en_i(en),
+      .start_i(start),
+      .lanes_i(late_lanes),
+      .top_i(top),
+      .second_i(second),
+      .agreements_i(agreements),
+      .valid_o(scored),
+      .score_o(score)
     );
   end else if (Criterion == "eenet") begin : gen_eenet
     logic signed [31:0] past_sum;
@@ -225,27 +289,58 @@ module exit_decision import hwc_pkg::*; #(
     assign labels[ExitIndex] = 16'(label);
 
     score_eenet #(
-      .Classes(Classes), .CodeWidth(Width), .PerCycle(PerCycle), .Exits(ExitIndex + 1),
-      .ExponentialFile(ExponentialFile), .WeightedFile(WeightedFile), .Length(Length), .Fraction(Fraction),
-      .Shift(Shift), .LogarithmFile(LogarithmFile), .ReciprocalFile(ReciprocalFile), .MantissaBits(MantissaBits),
-      .Ln2(Ln2), .ClassWeights(ClassWeights), .TopWeight(TopWeight), .NatsWeight(NatsWeight), .Votes(Votes),
+      .Classes(Classes),
+      .CodeWidth(Width),
+      .PerCycle(PerCycle),
+      .Exits(ExitIndex + 1),
+      .ExponentialFile(ExponentialFile),
+      .WeightedFile(WeightedFile),
+      .Length(Length),
+      .Fraction(Fraction),
+      .Shift(Shift),
+      .LogarithmFile(LogarithmFile),
+      .ReciprocalFile(ReciprocalFile),
+      .MantissaBits(MantissaBits),
+      .Ln2(Ln2),
+      .ClassWeights(ClassWeights),
+      .TopWeight(TopWeight),
+      .NatsWeight(NatsWeight),
+      .Votes(Votes),
       .Drop(Drop)
-    ) i_score (
-      .clk_i, .rst_ni, .en_i(en), .start_i(start), .lanes_i(late_lanes), .top_i(top), .second_i(second),
-      .agreements_i(agreements), .labels_i(labels), .past_sum_i(past_sum), .valid_o(scored), .score_o(score)
+    ) u_score (
+      .clk_i,
+      .rst_ni,
+      .en_i(en),
+      .start_i(start),
+      .lanes_i(late_lanes),
+      .top_i(top),
+      .second_i(second),
+      .agreements_i(agreements),
+      .labels_i(labels),
+      .past_sum_i(past_sum),
+      .valid_o(scored),
+      .score_o(score)
     );
 
     if (ExitIndex == 0) begin : gen_no_past
-      assign past_sum  = '0;
+      assign past_sum = '0;
       assign next_past = {16'(label), score};
     end else begin : gen_past
       past_t [ExitIndex-1:0] past;
       past_scores #(
-        .Earlier(ExitIndex), .Weights(EarlierWeights[ExitIndex-1:0]), .WeightFraction(EarlierFraction)
-      ) i_past (
-        .clk_i, .rst_ni,
-        .in_valid_i(sample_valid_i), .in_ready_o(sample_ready_o), .in_data_i(sample_data_i),
-        .out_valid_o(sample_valid), .out_ready_i(sample_ready), .out_data_o({past, sample}), .sum_o(past_sum)
+        .Earlier(ExitIndex),
+        .Weights(EarlierWeights[ExitIndex-1:0]),
+        .WeightFraction(EarlierFraction)
+      ) u_past (
+        .clk_i,
+        .rst_ni,
+        .in_valid_i(sample_valid_i),
+        .in_ready_o(sample_ready_o),
+        .in_data_i(sample_data_i),
+        .out_valid_o(sample_valid),
+        .out_ready_i(sample_ready),
+        .out_data_o({past, sample}),
+        .sum_o(past_sum)
       );
       for (genvar k = 0; k < ExitIndex; k++) begin : gen_label
         assign labels[k] = past[k].label;
@@ -254,11 +349,20 @@ module exit_decision import hwc_pkg::*; #(
     end
   end else if (Criterion == "cdln") begin : gen_cdln
     score_cdln #(
-      .CodeWidth(Width), .PerCycle(PerCycle),
+      .CodeWidth(Width),
+      .PerCycle(PerCycle),
       .Activation(Activation + (Logits.is_signed ? 2 ** (Width - 1) : 0))
-    ) i_score (
-      .clk_i, .rst_ni, .en_i(en), .start_i(start), .lanes_i(late_lanes), .top_i(top), .second_i(second),
-      .agreements_i(agreements), .valid_o(scored), .score_o(score)
+    ) u_score (
+      .clk_i,
+      .rst_ni,
+      .en_i(en),
+      .start_i(start),
+      .lanes_i(late_lanes),
+      .top_i(top),
+      .second_i(second),
+      .agreements_i(agreements),
+      .valid_o(scored),
+      .score_o(score)
     );
   end else if (Criterion == "gate") begin : gen_gate
     // gates of the samples between the acceptance of their logits and the start of their second pass
@@ -266,25 +370,46 @@ module exit_decision import hwc_pkg::*; #(
     logic room, some;
     logic [Width-1:0] gate;
     logic [index_bits(Waiting + 1)-1:0] unused_level;
-    stream_fifo #(.Width(Width), .Depth(Waiting)) i_gates (
-      .clk_i, .rst_ni,
-      .in_valid_i(logits_valid_i && logits_ready_o), .in_ready_o(room), .in_data_i(logits_data_i[Outputs-1]),
-      .out_valid_o(some), .out_ready_i(start && en), .out_data_o(gate),
+    stream_fifo #(
+      .Width(Width),
+      .Depth(Waiting)
+    ) u_gates (
+      .clk_i,
+      .rst_ni,
+      .in_valid_i(logits_valid_i && logits_ready_o),
+      .in_ready_o(room),
+      .in_data_i(logits_data_i[Outputs-1]),
+      .out_valid_o(some),
+      .out_ready_i(start && en),
+      .out_data_o(gate),
       .level_o(unused_level)
     );
 `ifndef SYNTHESIS
     always_ff @(posedge clk_i) begin
       if (rst_ni) begin
         assert ((room || !(logits_valid_i && logits_ready_o)) && (some || !start))
-          else $error("a sample has lost its gate (%m)");
+        else $error("a sample has lost its gate (%m)");
       end
     end
 `else
-    wire logic unused = room ^ some;
+    wire unused = room ^ some;
 `endif
-    score_gate #(.CodeWidth(Width), .PerCycle(PerCycle), .IsSigned(Logits.is_signed)) i_score (
-      .clk_i, .rst_ni, .en_i(en), .start_i(start), .lanes_i(late_lanes), .gate_i(gate), .top_i(top),
-      .second_i(second), .agreements_i(agreements), .valid_o(scored), .score_o(score)
+    score_gate #(
+      .CodeWidth(Width),
+      .PerCycle(PerCycle),
+      .IsSigned(Logits.is_signed)
+    ) u_score (
+      .clk_i,
+      .rst_ni,
+      .en_i(en),
+      .start_i(start),
+      .lanes_i(late_lanes),
+      .gate_i(gate),
+      .top_i(top),
+      .second_i(second),
+      .agreements_i(agreements),
+      .valid_o(scored),
+      .score_o(score)
     );
   end else begin : gen_unknown
     $error("exit_decision %m: Criterion=%s is unknown", Criterion);
@@ -294,12 +419,12 @@ module exit_decision import hwc_pkg::*; #(
     assign next_past = '0;
   end
   if (Gated && Criterion != "gate") begin : gen_no_gate
-    wire logic unused_gate = &{1'b0, logits_data_i[Outputs-1]};
+    wire unused_gate = &{1'b0, logits_data_i[Outputs-1]};
   end
   if (PastBits == 0) begin : gen_sample
-    assign sample_valid   = sample_valid_i;
+    assign sample_valid = sample_valid_i;
     assign sample_ready_o = sample_ready;
-    assign sample         = sample_data_i;
+    assign sample = sample_data_i;
   end
 
   // the label waits for the score
@@ -308,43 +433,83 @@ module exit_decision import hwc_pkg::*; #(
   end else begin : gen_label_waits
     logic room, some;
     logic [index_bits(ScoreLatency / Folds + 2)-1:0] unused_level;
-    stream_fifo #(.Width(LabelBits), .Depth(ScoreLatency / Folds + 1)) i_labels (
-      .clk_i, .rst_ni,
-      .in_valid_i(start && en), .in_ready_o(room), .in_data_i(top_label),
-      .out_valid_o(some), .out_ready_i(scored && en), .out_data_o(label),
+    stream_fifo #(
+      .Width(LabelBits),
+      .Depth(ScoreLatency / Folds + 1)
+    ) u_labels (
+      .clk_i,
+      .rst_ni,
+      .in_valid_i(start && en),
+      .in_ready_o(room),
+      .in_data_i(top_label),
+      .out_valid_o(some),
+      .out_ready_i(scored && en),
+      .out_data_o(label),
       .level_o(unused_level)
     );
 `ifndef SYNTHESIS
     always_ff @(posedge clk_i) begin
       if (rst_ni) begin
-        assert ((room || !start) && (some || !scored)) else $error("a score has lost its label (%m)");
+        assert ((room || !start) && (some || !scored))
+        else $error("a score has lost its label (%m)");
       end
     end
 `else
-    wire logic unused = room ^ some;
+    wire unused = room ^ some;
 `endif
   end
 
   if (ByClass) begin : gen_by_class
-    class_offset #(.Classes(Classes), .LabelBits(LabelBits), .Offsets(ClassOffsets)) i_offset (
-      .clk_i, .rst_ni, .en_i(en), .valid_i(scored), .score_i(score), .label_i(label),
-      .valid_o(decided), .score_o(decisive), .label_o(decided_label)
+    class_offset #(
+      .Classes(Classes),
+      .LabelBits(LabelBits),
+      .Offsets(ClassOffsets)
+    ) u_offset (
+      .clk_i,
+      .rst_ni,
+      .en_i(en),
+      .valid_i(scored),
+      .score_i(score),
+      .label_i(label),
+      .valid_o(decided),
+      .score_o(decisive),
+      .label_o(decided_label)
     );
   end else begin : gen_for_all
-    assign decided       = scored;
-    assign decisive      = score;
+    assign decided = scored;
+    assign decisive = score;
     assign decided_label = label;
   end
 
   exit_verdict #(
-    .LabelBits(LabelBits), .ExitIndex(ExitIndex), .IsLast(IsLast), .EveryCycle(Folds == 1), .ExtraBits(NextPastBits)
-  ) i_verdict (
-    .clk_i, .rst_ni, .threshold_i, .anytime_i,
-    .score_valid_i(decided), .en_o(en), .score_i(decisive), .label_i(decided_label), .agreements_o(agreements),
-    .extra_i(next_past), .sample_valid_i(sample_valid), .sample_ready_o(sample_ready), .sample_data_i(sample),
-    .record_valid_o, .record_ready_i, .record_data_o,
-    .release_valid_o, .release_ready_i, .release_keep_o,
-    .next_valid_o, .next_ready_i, .next_data_o
+    .LabelBits(LabelBits),
+    .ExitIndex(ExitIndex),
+    .IsLast(IsLast),
+    .EveryCycle(Folds == 1),
+    .ExtraBits(NextPastBits)
+  ) u_verdict (
+    .clk_i,
+    .rst_ni,
+    .threshold_i,
+    .anytime_i,
+    .score_valid_i(decided),
+    .en_o(en),
+    .score_i(decisive),
+    .label_i(decided_label),
+    .agreements_o(agreements),
+    .extra_i(next_past),
+    .sample_valid_i(sample_valid),
+    .sample_ready_o(sample_ready),
+    .sample_data_i(sample),
+    .record_valid_o,
+    .record_ready_i,
+    .record_data_o,
+    .release_valid_o,
+    .release_ready_i,
+    .release_keep_o,
+    .next_valid_o,
+    .next_ready_i,
+    .next_data_o
   );
 
 endmodule

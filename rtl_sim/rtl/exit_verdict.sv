@@ -4,7 +4,9 @@
 //
 // A score that is taken in cycle t is compared in cycle t + 1, and its outputs are offered from cycle t + 2 on. See
 // exit_decision for what they mean.
-module exit_verdict import hwc_pkg::*; #(
+module exit_verdict
+  import hwc_pkg::*;
+#(
   // Bits of a class
   parameter int unsigned LabelBits = 4,
   // Position of this exit, from 0, as it stands in its records
@@ -18,51 +20,51 @@ module exit_verdict import hwc_pkg::*; #(
   parameter int unsigned ExtraBits = 0,
   localparam int unsigned ExtraWires = ExtraBits > 0 ? ExtraBits : 1
 ) (
-  input  wire logic                 clk_i,
-  input  wire logic                 rst_ni,
+  input wire logic clk_i,
+  input wire logic rst_ni,
 
   // Score from which a sample leaves, and whether samples that stay are reported; one of each a bank
-  input  wire logic [1:0][31:0]     threshold_i,
-  input  wire logic [1:0]           anytime_i,
+  input wire logic [1:0][31:0] threshold_i,
+  input wire logic [1:0]       anytime_i,
 
   // A score with its label, taken where en_o is set. That is the pipeline's clock enable: set where there is no score
-  input  wire logic                 score_valid_i,
-  output      logic                 en_o,
-  input  wire logic signed [31:0]   score_i,
-  input  wire logic [LabelBits-1:0] label_i,
+  input  wire logic                         score_valid_i,
+  output logic                              en_o,
+  input  wire logic signed [          31:0] score_i,
+  input  wire logic        [ LabelBits-1:0] label_i,
   // Exits in a row, this one included, that chose the class of the one before; of the sample that is being taken
-  output      logic [7:0]           agreements_o,
+  output logic             [           7:0] agreements_o,
   // Extra bits for the next exit, of the same sample; 0 where there are none
-  input  wire logic [ExtraWires-1:0] extra_i,
+  input  wire logic        [ExtraWires-1:0] extra_i,
 
-  input  wire logic                 sample_valid_i,
-  output      logic                 sample_ready_o,
-  input  wire sample_t              sample_data_i,
+  input  wire logic    sample_valid_i,
+  output logic         sample_ready_o,
+  input  wire sample_t sample_data_i,
 
-  output      logic                 record_valid_o,
-  input  wire logic                 record_ready_i,
-  output      record_t              record_data_o,
+  output logic      record_valid_o,
+  input  wire logic record_ready_i,
+  output record_t   record_data_o,
 
-  output      logic                 release_valid_o,
-  input  wire logic                 release_ready_i,
-  output      logic                 release_keep_o,
+  output logic      release_valid_o,
+  input  wire logic release_ready_i,
+  output logic      release_keep_o,
 
-  output      logic                 next_valid_o,
-  input  wire logic                 next_ready_i,
-  output      logic [ExtraBits+$bits(sample_t)-1:0] next_data_o
+  output logic                                      next_valid_o,
+  input  wire logic                                 next_ready_i,
+  output logic      [ExtraBits+$bits(sample_t)-1:0] next_data_o
 );
 
   typedef struct packed {
     logic [ExtraWires-1:0] extra;
-    sample_t            sample;  // as the next exit is to see it
-    logic signed [31:0] score;
+    sample_t               info;   // as the next exit is to see it
+    logic signed [31:0]    score;
   } scored_t;
 
   scored_t scored_q, verdict_q;  // to be compared, and being handed on
   logic scored_valid_q, valid_q, leave_q, report_q;
   logic settled;  // the last part of the verdict is being taken, if there is a verdict
 
-  wire logic again = sample_data_i.seen && sample_data_i.label == 16'(label_i);
+  wire again = sample_data_i.seen && sample_data_i.label == 16'(label_i);
 
   always_comb begin
     agreements_o = '0;
@@ -71,32 +73,32 @@ module exit_verdict import hwc_pkg::*; #(
     end
   end
 
-  wire logic moves = scored_valid_q && (!valid_q || settled);
-  wire logic room = !scored_valid_q || (EveryCycle && moves);
+  wire moves = scored_valid_q && (!valid_q || settled);
+  wire room = !scored_valid_q || (EveryCycle && moves);
 
   assign en_o = !score_valid_i || (sample_valid_i && room);
   assign sample_ready_o = score_valid_i && room;
 
   // no score reaches Never
-  wire logic leave = IsLast || scored_q.score >= signed'(threshold_i[scored_q.sample.bank]);
+  wire leave = IsLast || scored_q.score >= signed'(threshold_i[scored_q.info.bank]);
 
   always_ff @(posedge clk_i) begin
     if (room) begin
-      scored_q.sample            <= sample_data_i;
-      scored_q.sample.label      <= 16'(label_i);
-      scored_q.sample.agreements <= agreements_o;
-      scored_q.sample.seen       <= 1'b1;
-      scored_q.score             <= score_i;
-      scored_q.extra             <= extra_i;
+      scored_q.info <= sample_data_i;
+      scored_q.info.label <= 16'(label_i);
+      scored_q.info.agreements <= agreements_o;
+      scored_q.info.seen <= 1'b1;
+      scored_q.score <= score_i;
+      scored_q.extra <= extra_i;
     end
     if (moves) begin
       verdict_q <= scored_q;
-      leave_q   <= leave;
-      report_q  <= leave || anytime_i[scored_q.sample.bank];
+      leave_q <= leave;
+      report_q <= leave || anytime_i[scored_q.info.bank];
     end
     if (!rst_ni) begin
       scored_valid_q <= 1'b0;
-      valid_q        <= 1'b0;
+      valid_q <= 1'b0;
     end else begin
       if (room) begin
         scored_valid_q <= score_valid_i && sample_valid_i;
@@ -109,24 +111,24 @@ module exit_verdict import hwc_pkg::*; #(
     end
   end
 
-  assign record_data_o = '{
-    flags: {verdict_q.sample.bank, 5'd0, verdict_q.sample.error, leave_q},
-    exit_index: 8'(ExitIndex),
-    label: verdict_q.sample.label,
-    score: verdict_q.score,
-    cycles: verdict_q.sample.stamp,
-    sample_id: verdict_q.sample.sample_id
-  };
+  always_comb begin
+    record_data_o.flags = {verdict_q.info.bank, 5'd0, verdict_q.info.error, leave_q};
+    record_data_o.exit_index = 8'(ExitIndex);
+    record_data_o.label = verdict_q.info.label;
+    record_data_o.score = verdict_q.score;
+    record_data_o.cycles = verdict_q.info.stamp;
+    record_data_o.sample_id = verdict_q.info.sample_id;
+  end
   if (ExtraBits > 0) begin : gen_extra
-    assign next_data_o = {verdict_q.extra, verdict_q.sample};
+    assign next_data_o = {verdict_q.extra, verdict_q.info};
   end else begin : gen_no_extra
-    wire logic unused = verdict_q.extra;
-    assign next_data_o = verdict_q.sample;
+    wire unused = verdict_q.extra;
+    assign next_data_o = verdict_q.info;
   end
   assign release_keep_o = !leave_q;
 
   if (IsLast) begin : gen_last
-    wire logic unused = &{1'b0, release_ready_i, next_ready_i, report_q};
+    wire unused = &{1'b0, release_ready_i, next_ready_i, report_q};
     assign record_valid_o = valid_q;
     assign settled = record_ready_i;
     assign release_valid_o = 1'b0;
@@ -134,20 +136,24 @@ module exit_verdict import hwc_pkg::*; #(
   end else begin : gen_early
     // each part is pending until it is taken; one that the verdict does not have is taken at once
     logic record, release_bit, next;
-    wire logic waits = record && report_q && !leave_q;  // goes on after its record only
+    wire waits = record && report_q && !leave_q;  // goes on after its record only
     logic [$bits(scored_t)-1:0] unused_data;
-    stream_fork #(.Width($bits(scored_t)), .Outputs(3)) i_fork (
-      .clk_i, .rst_ni,
-      .in_valid_i(valid_q), .in_ready_o(settled), .in_data_i(verdict_q),
+    stream_fork #(
+      .Width($bits(scored_t)),
+      .Outputs(3)
+    ) u_fork (
+      .clk_i,
+      .rst_ni,
+      .in_valid_i(valid_q),
+      .in_ready_o(settled),
+      .in_data_i(verdict_q),
       .out_valid_o({next, release_bit, record}),
-      .out_ready_i({
-        leave_q || (next_ready_i && !waits), release_ready_i && !waits, !report_q || record_ready_i
-      }),
+      .out_ready_i({leave_q || (next_ready_i && !waits), release_ready_i && !waits, !report_q || record_ready_i}),
       .out_data_o(unused_data)
     );
-    assign record_valid_o  = record && report_q;
+    assign record_valid_o = record && report_q;
     assign release_valid_o = release_bit && !waits;
-    assign next_valid_o    = next && !waits && !leave_q;
+    assign next_valid_o = next && !waits && !leave_q;
   end
 
 endmodule

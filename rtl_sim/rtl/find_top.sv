@@ -6,7 +6,9 @@
 // at once. A tree of compares, a register after each of its levels, brings a fold down to one candidate, which is then
 // held against the best so far. Latency: `valid_o` rises clog2(PerCycle) + 2 enabled cycles after the last fold, for
 // one cycle, and the results hold until it rises again.
-module find_top import hwc_pkg::*; #(
+module find_top
+  import hwc_pkg::*;
+#(
   // Bits of a code; codes are unsigned
   parameter int unsigned CodeWidth = 8,
   // Codes a cycle
@@ -16,21 +18,21 @@ module find_top import hwc_pkg::*; #(
   // 1: find the second largest too; else second_o is 0
   parameter bit Second = 1'b0
 ) (
-  input  wire logic                                 clk_i,
-  input  wire logic                                 rst_ni,
+  input wire logic clk_i,
+  input wire logic rst_ni,
   // Clock enable of the whole pipeline
-  input  wire logic                                 en_i,
+  input wire logic en_i,
 
-  input  wire logic                                 valid_i,
-  input  wire logic                                 first_i,  // fold of the sample
-  input  wire logic                                 last_i,
+  input wire logic                               valid_i,
+  input wire logic                               first_i,  // fold of the sample
+  input wire logic                               last_i,
   // Codes of consecutive classes; lanes past the last class hold 0
-  input  wire logic [PerCycle-1:0][CodeWidth-1:0]   lanes_i,
+  input wire logic [PerCycle-1:0][CodeWidth-1:0] lanes_i,
 
-  output      logic                                 valid_o,
-  output      logic [CodeWidth-1:0]                 top_o,
-  output      logic [CodeWidth-1:0]                 second_o,
-  output      logic [LabelBits-1:0]                 label_o
+  output logic                 valid_o,
+  output logic [CodeWidth-1:0] top_o,
+  output logic [CodeWidth-1:0] second_o,
+  output logic [LabelBits-1:0] label_o
 );
 
   localparam int unsigned Levels = $clog2(PerCycle);
@@ -46,7 +48,7 @@ module find_top import hwc_pkg::*; #(
   // the better of two, the left one on ties, and the second of both together
   function automatic best_t better(input best_t left, input best_t right);
     logic [CodeWidth-1:0] beside_left, beside_right;
-    beside_left  = right.top > left.second ? right.top : left.second;
+    beside_left = right.top > left.second ? right.top : left.second;
     beside_right = left.top > right.second ? left.top : right.second;
     better = right.top > left.top ? right : left;
     better.second = '0;
@@ -56,7 +58,7 @@ module find_top import hwc_pkg::*; #(
   endfunction
 
   // level l holds ceil(PerCycle / 2**l) candidates in registers; level 0 is the input
-  best_t [PerCycle-1:0] level_q [Levels+1];
+  best_t [PerCycle-1:0] level_q[Levels+1];
   logic [Levels:0] valid_q, first_q, last_q;
 
   always_comb begin
@@ -65,7 +67,7 @@ module find_top import hwc_pkg::*; #(
     end
     valid_q[0] = valid_i;
     first_q[0] = first_i;
-    last_q[0]  = last_i;
+    last_q[0] = last_i;
   end
 
   for (genvar l = 1; l <= Levels; l++) begin : gen_level
@@ -82,7 +84,7 @@ module find_top import hwc_pkg::*; #(
           end
         end
         first_q[l] <= first_q[l-1];
-        last_q[l]  <= last_q[l-1];
+        last_q[l] <= last_q[l-1];
       end
       if (!rst_ni) begin
         valid_q[l] <= 1'b0;
@@ -98,8 +100,8 @@ module find_top import hwc_pkg::*; #(
   logic done_q;
 
   wire best_t candidate = level_q[Levels][0];
-  wire logic replaces = first_q[Levels] || candidate.top > best_q.top;
-  wire logic [LabelBits-1:0] base = first_q[Levels] ? '0 : base_q;
+  wire replaces = first_q[Levels] || candidate.top > best_q.top;
+  wire [LabelBits-1:0] base = first_q[Levels] ? '0 : base_q;
 
   always_ff @(posedge clk_i) begin
     if (en_i) begin
@@ -111,16 +113,16 @@ module find_top import hwc_pkg::*; #(
         end
       end
       if (done_q) begin
-        top_o    <= best_q.top;
+        top_o <= best_q.top;
         second_o <= best_q.second;
-        label_o  <= best_base_q + LabelBits'(best_q.lane);
+        label_o <= best_base_q + LabelBits'(best_q.lane);
       end
     end
     if (!rst_ni) begin
-      done_q  <= 1'b0;
+      done_q <= 1'b0;
       valid_o <= 1'b0;
     end else if (en_i) begin
-      done_q  <= valid_q[Levels] && last_q[Levels];
+      done_q <= valid_q[Levels] && last_q[Levels];
       valid_o <= done_q;
     end
   end

@@ -5,7 +5,9 @@
 // An adder tree with a register after each level, then an accumulator. Latency: `valid_o` rises Folds +
 // clog2(PerCycle) enabled cycles after `start_i`, Folds = ceil(Classes / PerCycle), for one cycle; the sum holds for it
 // alone. Samples may follow one another every Folds enabled cycles.
-module fold_sum import hwc_pkg::*; #(
+module fold_sum
+  import hwc_pkg::*;
+#(
   // Classes of a sample
   parameter int unsigned Classes = 10,
   // Values a cycle
@@ -13,18 +15,18 @@ module fold_sum import hwc_pkg::*; #(
   // Bits of a value and of the sum, which must hold Classes of them; unsigned, or in two's complement
   parameter int unsigned Width = 21
 ) (
-  input  wire logic                           clk_i,
-  input  wire logic                           rst_ni,
+  input wire logic clk_i,
+  input wire logic rst_ni,
   // Clock enable of the whole pipeline
-  input  wire logic                           en_i,
+  input wire logic en_i,
 
   // A sample's first fold is at values_i; the others follow in the next enabled cycles. Lanes past the last class may
   // hold anything
-  input  wire logic                           start_i,
-  input  wire logic [PerCycle-1:0][Width-1:0] values_i,
+  input wire logic                           start_i,
+  input wire logic [PerCycle-1:0][Width-1:0] values_i,
 
-  output      logic                           valid_o,
-  output      logic [Width-1:0]               sum_o
+  output logic             valid_o,
+  output logic [Width-1:0] sum_o
 );
 
   localparam int unsigned Folds = (Classes + PerCycle - 1) / PerCycle;
@@ -36,12 +38,12 @@ module fold_sum import hwc_pkg::*; #(
   logic [Levels:0] valid_q, first_q, last_q;
 
   // sums_q[l] has ceil(PerCycle / 2**l) sums of a fold's values
-  logic [PerCycle-1:0][Width-1:0] sums_q [Levels+1];
+  logic [PerCycle-1:0][Width-1:0] sums_q[Levels+1];
 
   always_comb begin
     valid_q[0] = start_i || fold_q != '0;
     first_q[0] = start_i;
-    last_q[0]  = fold_q == FoldBits'(Folds - 1);
+    last_q[0] = fold_q == FoldBits'(Folds - 1);
     for (int unsigned j = 0; j < PerCycle; j++) begin
       sums_q[0][j] = last_q[0] && (Folds - 1) * PerCycle + j >= Classes ? '0 : values_i[j];
     end
@@ -69,7 +71,7 @@ module fold_sum import hwc_pkg::*; #(
           end
         end
         first_q[l] <= first_q[l-1];
-        last_q[l]  <= last_q[l-1];
+        last_q[l] <= last_q[l-1];
       end
       if (!rst_ni) begin
         valid_q[l] <= 1'b0;

@@ -1,43 +1,39 @@
 `default_nettype none
 
-// Maximum or average of each channel over a whole image, cast to the result's format. Takes a pixel a cycle and gives one
-// beat an image: valid two cycles after the last pixel was accepted, an average three. Images follow without a gap, so
-// the interval is Beats cycles. Stalls as a whole: in_ready_o follows out_ready_i while a result waits.
+// Maximum or average of each channel over a whole image, cast to the result's format. Takes a pixel a cycle and gives
+// one beat an image: valid two cycles after the last pixel was accepted, an average three. Images follow without a gap,
+// so the interval is Beats cycles. Stalls as a whole: in_ready_o follows out_ready_i while a result waits.
 module global_pool
   import hwc_pkg::*;
 #(
-    // Pixels of an image
-    parameter int unsigned Beats = 4,
-    // Elements of a pixel
-    parameter int unsigned Lanes = 1,
-    // 0: maximum, 1: average
-    parameter bit Average = 1'b0,
-    // Averages: bits after the binary point of the quotient, which is rounded toward zero there; at least those of In
-    parameter int QuotientFraction = 0,
-    // Averages: quotient = (|sum| * Multiplier) >> Shift with the sum at QuotientFraction; width of the Multiplier first
-    parameter int unsigned MultiplierWidth = 1,
-    parameter logic [MultiplierWidth-1:0] Multiplier = 1'b1,
-    parameter int unsigned Shift = 0,
-    // Format of the elements
-    parameter format_t In = '{
-        is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap
-    },
-    // Format of the result, with the modes of its cast
-    parameter format_t Result = '{
-        is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap
-    }
+  // Pixels of an image
+  parameter int unsigned Beats = 4,
+  // Elements of a pixel
+  parameter int unsigned Lanes = 1,
+  // 0: maximum, 1: average
+  parameter bit Average = 1'b0,
+  // Averages: bits after the binary point of the quotient, which is rounded toward zero there; at least those of In
+  parameter int QuotientFraction = 0,
+  // Averages: quotient = (|sum| * Multiplier) >> Shift with the sum at QuotientFraction; width of the Multiplier first
+  parameter int unsigned MultiplierWidth = 1,
+  parameter logic [MultiplierWidth-1:0] Multiplier = 1'b1,
+  parameter int unsigned Shift = 0,
+  // Format of the elements
+  parameter format_t In = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap},
+  // Format of the result, with the modes of its cast
+  parameter format_t Result = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap}
 ) (
-    input wire logic clk_i,
-    input wire logic rst_ni,
+  input wire logic clk_i,
+  input wire logic rst_ni,
 
-    // Pixels, in any order
-    input  wire logic                           in_valid_i,
-    output logic                                in_ready_o,
-    input  wire logic [Lanes-1:0][In.width-1:0] in_data_i,
+  // Pixels, in any order
+  input  wire logic                           in_valid_i,
+  output logic                                in_ready_o,
+  input  wire logic [Lanes-1:0][In.width-1:0] in_data_i,
 
-    output logic                                    out_valid_o,
-    input  wire logic                               out_ready_i,
-    output logic      [Lanes-1:0][Result.width-1:0] out_data_o
+  output logic                                    out_valid_o,
+  input  wire logic                               out_ready_i,
+  output logic      [Lanes-1:0][Result.width-1:0] out_data_o
 );
 
   if (Beats < 1 || Lanes < 1) begin : gen_check_sizes
@@ -85,19 +81,19 @@ module global_pool
       always_ff @(posedge clk_i) if (enable && in_valid_i) sum_q <= first ? element : sum_q + element;
 
       average #(
-          .SumWidth(SumWidth),
-          .SumFraction(int'(In.fraction)),
-          .Signed(In.is_signed),
-          .QuotientFraction(QuotientFraction),
-          .MultiplierWidth(MultiplierWidth),
-          .Multiplier(Multiplier),
-          .Shift(Shift),
-          .Result(Result)
-      ) i_average (
-          .clk_i,
-          .enable_i(enable),
-          .sum_i(sum_q),
-          .result_o(result[c])
+        .SumWidth(SumWidth),
+        .SumFraction(int'(In.fraction)),
+        .Signed(In.is_signed),
+        .QuotientFraction(QuotientFraction),
+        .MultiplierWidth(MultiplierWidth),
+        .Multiplier(Multiplier),
+        .Shift(Shift),
+        .Result(Result)
+      ) u_average (
+        .clk_i,
+        .enable_i(enable),
+        .sum_i(sum_q),
+        .result_o(result[c])
       );
     end
   end else begin : gen_maximum
@@ -110,17 +106,16 @@ module global_pool
 
       assign element = in_data_i[c] ^ Order;
 
-      always_ff @(posedge clk_i)
-        if (enable && in_valid_i && (first || element > most_q)) most_q <= element;
+      always_ff @(posedge clk_i) if (enable && in_valid_i && (first || element > most_q)) most_q <= element;
 
       requantise #(
-          .InWidth(InWidth),
-          .InFraction(int'(In.fraction)),
-          .InSigned(In.is_signed),
-          .Out(Result)
-      ) i_cast (
-          .code_i(most_q ^ Order),
-          .code_o(result[c])
+        .InWidth(InWidth),
+        .InFraction(int'(In.fraction)),
+        .InSigned(In.is_signed),
+        .Out(Result)
+      ) u_cast (
+        .code_i(most_q ^ Order),
+        .code_o(result[c])
       );
     end
   end

@@ -31,11 +31,11 @@ package hwc_pkg;
 
   // A fixed-point format: value = code * 2**-Fraction
   typedef struct packed {
-    logic        is_signed;
-    logic [15:0] width;            // bits in all, sign included
-    logic signed [15:0] fraction;  // bits after the binary point
-    rounding_e   rounding;
-    overflow_e   overflow;
+    logic               is_signed;
+    logic [15:0]        width;      // bits in all, sign included
+    logic signed [15:0] fraction;   // bits after the binary point
+    rounding_e          rounding;
+    overflow_e          overflow;
   } format_t;
 
   // Travels with a sample past the kernels, in a FIFO beside them
@@ -51,23 +51,24 @@ package hwc_pkg;
 
   // What a learned criterion keeps of an exit; one for each exit before travels above a sample_t, the first lowest
   typedef struct packed {
-    logic [15:0] label;  // class that it chose
+    logic [15:0]        label;  // class that it chose
     logic signed [31:0] score;
   } past_t;
 
-  // An exit's report: 16 bytes, little endian, first field lowest
+  // An exit's report: 16 bytes, little endian, first field lowest. Of its flags bit 0 says that it is the sample's last
+  // record and bit 1 that the sample's input was damaged; bit 7 is the sample's threshold bank, which is the
+  // accelerator's own and does not leave it.
   typedef struct packed {
-    logic [7:0]  flags;      // bit 0: the sample's last record; bit 1: its input was damaged; bit 7: its threshold
-                             // bank, which is the accelerator's own and does not leave it
-    logic [7:0]  exit_index; // from 0
-    logic [15:0] label;      // class chosen, lowest index on ties
+    logic [7:0]         flags;
+    logic [7:0]         exit_index;  // from 0
+    logic [15:0]        label;       // class chosen, lowest index on ties
     logic signed [31:0] score;
-    logic [31:0] cycles;     // first input beat accepted to record first offered to the merge
-    logic [31:0] sample_id;
+    logic [31:0]        cycles;      // first input beat accepted to record first offered to the merge
+    logic [31:0]        sample_id;
   } record_t;
 
   // Threshold codes: no score reaches Never, every score reaches Always
-  localparam logic signed [31:0] Never  = 32'sh7fffffff;
+  localparam logic signed [31:0] Never = 32'sh7fffffff;
   localparam logic signed [31:0] Always = 32'sh80000000;
 
   // Bits that count from 0 to value - 1; one where there is nothing to count, since a port must have a bit

@@ -1,63 +1,60 @@
 `default_nettype none
 
-// Folded multiply-accumulate: out[o] = cast(bias[o] + sum over inputs of weight[input, o] * input), exact up to the cast.
-// A vector comes in Beats beats of Lanes elements. In each cycle (a fold) Simd lanes are multiplied into Pe outputs, in
-// the order: for beat, for Simd lanes, for Pe outputs. A beat leaves its stream in its last fold, so that vectors follow
-// one another without a gap: one every Beats * (Lanes / Simd) * (Outputs / Pe) cycles. The result is valid
-// 4 + clog2(Simd) cycles after the last fold (Constant: 3 + clog2(Simd * ((WeightWidth + 1) / 2))). The pipeline stalls
-// as a whole while a result waits; in_ready_o depends on out_ready_i, never on in_valid_i.
+// Folded multiply-accumulate: out[o] = cast(bias[o] + sum over inputs of weight[input, o] * input), exact up to the
+// cast. A vector comes in Beats beats of Lanes elements. In each cycle (a fold) Simd lanes are multiplied into Pe
+// outputs, in the order: for beat, for Simd lanes, for Pe outputs. A beat leaves its stream in its last fold, so that
+// vectors follow one another without a gap: one every Beats * (Lanes / Simd) * (Outputs / Pe) cycles. The result is
+// valid 4 + clog2(Simd) cycles after the last fold (Constant: 3 + clog2(Simd * ((WeightWidth + 1) / 2))). The pipeline
+// stalls as a whole while a result waits; in_ready_o depends on out_ready_i, never on in_valid_i.
 module mac_array
   import hwc_pkg::*;
 #(
-    // Elements of an input beat; Depthwise: taps of the kernel times Channels, channels innermost
-    parameter int unsigned Lanes = 1,
-    // Input beats of a vector
-    parameter int unsigned Beats = 1,
-    // Elements of a result
-    parameter int unsigned Outputs = 1,
-    // Lanes multiplied in a cycle, for each output; divides Lanes. Depthwise: taps, divides their number
-    parameter int unsigned Simd = 1,
-    // Outputs added to in a cycle; divides Outputs
-    parameter int unsigned Pe = 1,
-    // Format of the elements
-    parameter format_t In = '{
-        is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap
-    },
-    // Bits of a weight, sign included
-    parameter int unsigned WeightWidth = 4,
-    // Bits of the sums in two's complement; holds every final sum, then what passes it on the way does no harm
-    parameter int unsigned AccWidth = 16,
-    // Bits by which products are shifted left to the accumulator's fraction
-    parameter int unsigned ProductShift = 0,
-    // Bits of the accumulator after the binary point
-    parameter int AccFraction = 0,
-    // Format of the result, with the modes of its cast
-    parameter format_t Result = '{
-        is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap
-    },
-    // How products are made; Constant only where a vector takes one fold
-    parameter multiplier_e Multiplier = Lut,
-    // 1: output o = channel * (Outputs / Channels) + m reads only the lanes of its channel
-    parameter bit Depthwise = 1'b0,
-    // Channels of a depthwise input
-    parameter int unsigned Channels = 1,
-    // ROM image, one word a fold: weight (pe, simd) at [(pe * Simd + simd) * WeightWidth +: WeightWidth]; not for Constant
-    parameter string WeightsFile = "",
-    // The only word of that image; for Constant
-    parameter logic [Pe-1:0][Simd-1:0][WeightWidth-1:0] Weights = '0,
-    // Of each output, at AccFraction
-    parameter logic [Outputs-1:0][AccWidth-1:0] Bias = '0
+  // Elements of an input beat; Depthwise: taps of the kernel times Channels, channels innermost
+  parameter int unsigned Lanes = 1,
+  // Input beats of a vector
+  parameter int unsigned Beats = 1,
+  // Elements of a result
+  parameter int unsigned Outputs = 1,
+  // Lanes multiplied in a cycle, for each output; divides Lanes. Depthwise: taps, divides their number
+  parameter int unsigned Simd = 1,
+  // Outputs added to in a cycle; divides Outputs
+  parameter int unsigned Pe = 1,
+  // Format of the elements
+  parameter format_t In = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap},
+  // Bits of a weight, sign included
+  parameter int unsigned WeightWidth = 4,
+  // Bits of the sums in two's complement; holds every final sum, then what passes it on the way does no harm
+  parameter int unsigned AccWidth = 16,
+  // Bits by which products are shifted left to the accumulator's fraction
+  parameter int unsigned ProductShift = 0,
+  // Bits of the accumulator after the binary point
+  parameter int AccFraction = 0,
+  // Format of the result, with the modes of its cast
+  parameter format_t Result = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap},
+  // How products are made; Constant only where a vector takes one fold
+  parameter multiplier_e Multiplier = Lut,
+  // 1: output o = channel * (Outputs / Channels) + m reads only the lanes of its channel
+  parameter bit Depthwise = 1'b0,
+  // Channels of a depthwise input
+  parameter int unsigned Channels = 1,
+  // ROM image, one word a fold: weight (pe, simd) at [(pe * Simd + simd) * WeightWidth +: WeightWidth]; not for
+  // Constant
+  parameter string WeightsFile = "",
+  // The only word of that image; for Constant
+  parameter logic [Pe-1:0][Simd-1:0][WeightWidth-1:0] Weights = '0,
+  // Of each output, at AccFraction
+  parameter logic [Outputs-1:0][AccWidth-1:0] Bias = '0
 ) (
-    input wire logic clk_i,
-    input wire logic rst_ni,
+  input wire logic clk_i,
+  input wire logic rst_ni,
 
-    input  wire logic                               in_valid_i,
-    output logic                                    in_ready_o,
-    input  wire logic [Lanes-1:0][In.width-1:0] in_data_i,
+  input  wire logic                           in_valid_i,
+  output logic                                in_ready_o,
+  input  wire logic [Lanes-1:0][In.width-1:0] in_data_i,
 
-    output logic                                      out_valid_o,
-    input  wire logic                                 out_ready_i,
-    output logic      [Outputs-1:0][Result.width-1:0] out_data_o
+  output logic                                      out_valid_o,
+  input  wire logic                                 out_ready_i,
+  output logic      [Outputs-1:0][Result.width-1:0] out_data_o
 );
 
   localparam int unsigned InWidth = unsigned'(int'(In.width));
@@ -67,10 +64,15 @@ module mac_array
   localparam int unsigned Steps = Depth / Simd;
   localparam int unsigned Groups = Outputs / Pe;
   localparam int unsigned Folds = Beats * Steps * Groups;
+  localparam int unsigned GroupBits = index_bits(Groups);
+  localparam int unsigned StepBits = index_bits(Steps);
+  localparam int unsigned BeatBits = index_bits(Beats);
+  localparam int unsigned FoldBits = index_bits(Folds);
   localparam int unsigned Sets = Depthwise ? Pe : 1;
   // Cycles from a fold to its sums
-  localparam int unsigned SumDepth =
-      unsigned'(Multiplier == Constant ? 1 + $clog2(Simd * ((WeightWidth + 1) / 2)) : 2 + $clog2(Simd));
+  localparam int unsigned ConstantDepth = 1 + unsigned'($clog2(Simd * ((WeightWidth + 1) / 2)));
+  localparam int unsigned ProductDepth = 2 + unsigned'($clog2(Simd));
+  localparam int unsigned SumDepth = Multiplier == Constant ? ConstantDepth : ProductDepth;
   localparam int unsigned SumWidth = InWidth + WeightWidth + unsigned'($clog2(Simd));
 
   if (Outputs % Pe != 0) begin : gen_check_pe
@@ -87,17 +89,17 @@ module mac_array
   end
 
   // Counters of the fold: group of outputs, step, beat, word of the ROM
-  logic [index_bits(Groups)-1:0] group_q;
-  logic [index_bits(Steps)-1:0] step_q;
-  logic [index_bits(Beats)-1:0] beat_q;
-  logic [index_bits(Folds)-1:0] fold_q;
+  logic [GroupBits-1:0] group_q;
+  logic [StepBits-1:0] step_q;
+  logic [BeatBits-1:0] beat_q;
+  logic [FoldBits-1:0] fold_q;
   logic enable, moving, fold, first, last, group_end, step_end, beat_end;
 
   assign enable = !out_valid_o || out_ready_i;
   assign fold = enable && in_valid_i;
-  assign group_end = group_q == index_bits(Groups)'(Groups - 1);
-  assign step_end = step_q == index_bits(Steps)'(Steps - 1);
-  assign beat_end = beat_q == index_bits(Beats)'(Beats - 1);
+  assign group_end = group_q == GroupBits'(Groups - 1);
+  assign step_end = step_q == StepBits'(Steps - 1);
+  assign beat_end = beat_q == BeatBits'(Beats - 1);
   assign first = step_q == '0 && beat_q == '0;
   assign last = step_end && beat_end;
   assign in_ready_o = enable && group_end && step_end;
@@ -160,20 +162,44 @@ module mac_array
 
   if (Multiplier == Constant) begin : gen_constant
     constant_sum #(
-        .Pe(Pe), .Simd(Simd), .Sets(Sets), .In(In), .WeightWidth(WeightWidth), .Weights(Weights)
-    ) i_sum (
-        .clk_i, .enable_i(moving), .operands_i(operands), .sums_o(sums)
+      .Pe(Pe),
+      .Simd(Simd),
+      .Sets(Sets),
+      .In(In),
+      .WeightWidth(WeightWidth),
+      .Weights(Weights)
+    ) u_sum (
+      .clk_i,
+      .enable_i(moving),
+      .operands_i(operands),
+      .sums_o(sums)
     );
   end else begin : gen_rom
     logic [Pe-1:0][Simd-1:0][WeightWidth-1:0] weights;
 
-    rom #(.Depth(Folds), .Width(Pe * Simd * WeightWidth), .File(WeightsFile)) i_weights (
-        .clk_i, .enable_i(moving), .address_i(fold_q), .data_o(weights)
+    rom #(
+      .Depth(Folds),
+      .Width(Pe * Simd * WeightWidth),
+      .File(WeightsFile)
+    ) u_weights (
+      .clk_i,
+      .enable_i(moving),
+      .address_i(fold_q),
+      .data_o(weights)
     );
     product_sum #(
-        .Pe(Pe), .Simd(Simd), .Sets(Sets), .In(In), .WeightWidth(WeightWidth), .Multiplier(Multiplier)
-    ) i_sum (
-        .clk_i, .enable_i(moving), .operands_i(operands), .weights_i(weights), .sums_o(sums)
+      .Pe(Pe),
+      .Simd(Simd),
+      .Sets(Sets),
+      .In(In),
+      .WeightWidth(WeightWidth),
+      .Multiplier(Multiplier)
+    ) u_sum (
+      .clk_i,
+      .enable_i(moving),
+      .operands_i(operands),
+      .weights_i(weights),
+      .sums_o(sums)
     );
   end
 
@@ -183,7 +209,7 @@ module mac_array
   // The groups' sums so far, the next one's lowest, the latest highest
   logic [Groups-1:0][Pe-1:0][AccWidth-1:0] sums_q;
   logic [Pe-1:0][AccWidth-1:0] sums_d, biases;
-  logic [index_bits(Groups)-1:0] sums_group_q, cast_group_q;
+  logic [GroupBits-1:0] sums_group_q, cast_group_q;
   logic cast_q;
 
   if (Groups > 1) begin : gen_group_biases
@@ -194,8 +220,9 @@ module mac_array
   end
 
   always_comb begin
-    for (int pe = 0; pe < int'(Pe); pe++)
-    sums_d[pe] = (summed.first ? biases[pe] : sums_q[0][pe]) + (AccWidth'(signed'(sums[pe])) << ProductShift);
+    for (int pe = 0; pe < int'(Pe); pe++) begin
+      sums_d[pe] = (summed.first ? biases[pe] : sums_q[0][pe]) + (AccWidth'(signed'(sums[pe])) << ProductShift);
+    end
   end
 
   always_ff @(posedge clk_i) begin
@@ -203,7 +230,7 @@ module mac_array
       sums_group_q <= '0;
       cast_q <= 1'b0;
     end else if (enable) begin
-      if (summed.valid) sums_group_q <= sums_group_q == index_bits(Groups)'(Groups - 1) ? '0 : sums_group_q + 1'b1;
+      if (summed.valid) sums_group_q <= sums_group_q == GroupBits'(Groups - 1) ? '0 : sums_group_q + 1'b1;
       cast_q <= summed.valid && summed.last;
     end
     if (enable && summed.valid) sums_q <= (Outputs * AccWidth)'({sums_d, sums_q} >> (Pe * AccWidth));
@@ -213,8 +240,14 @@ module mac_array
   logic [Pe-1:0][ResultWidth-1:0] results;
 
   for (genvar pe = 0; pe < Pe; pe++) begin : gen_cast
-    requantise #(.InWidth(AccWidth), .InFraction(AccFraction), .InSigned(1'b1), .Out(Result)) i_requantise (
-        .code_i(sums_q[Groups-1][pe]), .code_o(results[pe])
+    requantise #(
+      .InWidth(AccWidth),
+      .InFraction(AccFraction),
+      .InSigned(1'b1),
+      .Out(Result)
+    ) u_requantise (
+      .code_i(sums_q[Groups-1][pe]),
+      .code_o(results[pe])
     );
   end
 
@@ -223,8 +256,8 @@ module mac_array
       cast_group_q <= '0;
       out_valid_o <= 1'b0;
     end else if (enable) begin
-      if (cast_q) cast_group_q <= cast_group_q == index_bits(Groups)'(Groups - 1) ? '0 : cast_group_q + 1'b1;
-      out_valid_o <= cast_q && cast_group_q == index_bits(Groups)'(Groups - 1);
+      if (cast_q) cast_group_q <= cast_group_q == GroupBits'(Groups - 1) ? '0 : cast_group_q + 1'b1;
+      out_valid_o <= cast_q && cast_group_q == GroupBits'(Groups - 1);
     end
     if (enable && cast_q) out_data_o <= (Outputs * ResultWidth)'({results, out_data_o} >> (Pe * ResultWidth));
   end

@@ -4,7 +4,9 @@
 //
 // sum = sum of (Weights[k] * score of exit k) >>> WeightFraction, each shifted alone. It takes 2 cycles, one sample a
 // cycle; two stream registers, so that no combinational path crosses it.
-module past_scores import hwc_pkg::*; #(
+module past_scores
+  import hwc_pkg::*;
+#(
   // Exits before this one, at least 1
   parameter int unsigned Earlier = 1,
   // Signed weight of each, the first lowest
@@ -14,19 +16,19 @@ module past_scores import hwc_pkg::*; #(
   localparam int unsigned PastBits = Earlier * $bits(past_t),
   localparam int unsigned DataBits = PastBits + $bits(sample_t)
 ) (
-  input  wire logic                clk_i,
-  input  wire logic                rst_ni,
+  input wire logic clk_i,
+  input wire logic rst_ni,
 
   // A sample_t, and a past_t for each exit above it, the first lowest
   input  wire logic                in_valid_i,
-  output      logic                in_ready_o,
+  output logic                     in_ready_o,
   input  wire logic [DataBits-1:0] in_data_i,
 
   // The same, and the sum
-  output      logic                out_valid_o,
-  input  wire logic                out_ready_i,
-  output      logic [DataBits-1:0] out_data_o,
-  output      logic signed [31:0]  sum_o
+  output logic                       out_valid_o,
+  input  wire logic                  out_ready_i,
+  output logic        [DataBits-1:0] out_data_o,
+  output logic signed [        31:0] sum_o
 );
 
   if (Earlier == 0) begin : gen_check_earlier
@@ -48,10 +50,17 @@ module past_scores import hwc_pkg::*; #(
 
   logic multiplied_valid, multiplied_ready;
   logic [DataBits-1:0] multiplied_data;
-  stream_register #(.Width(32 * Earlier + DataBits)) i_multiplied (
-    .clk_i, .rst_ni,
-    .in_valid_i, .in_ready_o, .in_data_i({terms, in_data_i}),
-    .out_valid_o(multiplied_valid), .out_ready_i(multiplied_ready), .out_data_o({terms_q, multiplied_data})
+  stream_register #(
+    .Width(32 * Earlier + DataBits)
+  ) u_multiplied (
+    .clk_i,
+    .rst_ni,
+    .in_valid_i,
+    .in_ready_o,
+    .in_data_i({terms, in_data_i}),
+    .out_valid_o(multiplied_valid),
+    .out_ready_i(multiplied_ready),
+    .out_data_o({terms_q, multiplied_data})
   );
 
   logic signed [31:0] sum;
@@ -62,10 +71,17 @@ module past_scores import hwc_pkg::*; #(
     end
   end
 
-  stream_register #(.Width(32 + DataBits)) i_summed (
-    .clk_i, .rst_ni,
-    .in_valid_i(multiplied_valid), .in_ready_o(multiplied_ready), .in_data_i({sum, multiplied_data}),
-    .out_valid_o, .out_ready_i, .out_data_o({sum_o, out_data_o})
+  stream_register #(
+    .Width(32 + DataBits)
+  ) u_summed (
+    .clk_i,
+    .rst_ni,
+    .in_valid_i(multiplied_valid),
+    .in_ready_o(multiplied_ready),
+    .in_data_i({sum, multiplied_data}),
+    .out_valid_o,
+    .out_ready_i,
+    .out_data_o({sum_o, out_data_o})
   );
 
 endmodule

@@ -1,58 +1,54 @@
 `default_nettype none
 
-// Maximum or average of every window of an image, channel by channel, cast to the result's format: window_buffer, a tree
-// of comparisons or adders, registers. A window a cycle; its result is valid one cycle after the window, an average three
-// (registers of the sum, the quotient and the result). Which pixels a window waits for, and when a row's place is free:
-// see window_buffer. Padding counts as pixels of value zero. Behind the windows it stalls as a whole.
+// Maximum or average of every window of an image, channel by channel, cast to the result's format: window_buffer, a
+// tree of comparisons or adders, registers. A window a cycle; its result is valid one cycle after the window, an
+// average three (registers of the sum, the quotient and the result). Which pixels a window waits for, and when a row's
+// place is free: see window_buffer. Padding counts as pixels of value zero. Behind the windows it stalls as a whole.
 module pool2d
   import hwc_pkg::*;
 #(
-    // Rows and columns of the image
-    parameter int unsigned Height = 4,
-    parameter int unsigned Width = 4,
-    // Elements of a pixel
-    parameter int unsigned Channels = 1,
-    // Rows and columns of a window
-    parameter int unsigned KernelHeight = 2,
-    parameter int unsigned KernelWidth = 2,
-    // Pixels between neighbouring windows, down and across
-    parameter int unsigned StrideY = 2,
-    parameter int unsigned StrideX = 2,
-    // Zero rows above the image and zero columns left of it; those below and right follow from the output's size
-    parameter int unsigned PadTop = 0,
-    parameter int unsigned PadLeft = 0,
-    // Rows and columns of the output
-    parameter int unsigned OutHeight = 2,
-    parameter int unsigned OutWidth = 2,
-    // 0: maximum, 1: average
-    parameter bit Average = 1'b0,
-    // Averages: bits after the binary point of the quotient, which is rounded toward zero there; at least those of In
-    parameter int QuotientFraction = 0,
-    // Averages: quotient = (|sum| * Multiplier) >> Shift with the sum at QuotientFraction; width of the Multiplier first
-    parameter int unsigned MultiplierWidth = 1,
-    parameter logic [MultiplierWidth-1:0] Multiplier = 1'b1,
-    parameter int unsigned Shift = 0,
-    // Format of the elements
-    parameter format_t In = '{
-        is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap
-    },
-    // Format of the result, with the modes of its cast
-    parameter format_t Result = '{
-        is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap
-    }
+  // Rows and columns of the image
+  parameter int unsigned Height = 4,
+  parameter int unsigned Width = 4,
+  // Elements of a pixel
+  parameter int unsigned Channels = 1,
+  // Rows and columns of a window
+  parameter int unsigned KernelHeight = 2,
+  parameter int unsigned KernelWidth = 2,
+  // Pixels between neighbouring windows, down and across
+  parameter int unsigned StrideY = 2,
+  parameter int unsigned StrideX = 2,
+  // Zero rows above the image and zero columns left of it; those below and right follow from the output's size
+  parameter int unsigned PadTop = 0,
+  parameter int unsigned PadLeft = 0,
+  // Rows and columns of the output
+  parameter int unsigned OutHeight = 2,
+  parameter int unsigned OutWidth = 2,
+  // 0: maximum, 1: average
+  parameter bit Average = 1'b0,
+  // Averages: bits after the binary point of the quotient, which is rounded toward zero there; at least those of In
+  parameter int QuotientFraction = 0,
+  // Averages: quotient = (|sum| * Multiplier) >> Shift with the sum at QuotientFraction; width of the Multiplier first
+  parameter int unsigned MultiplierWidth = 1,
+  parameter logic [MultiplierWidth-1:0] Multiplier = 1'b1,
+  parameter int unsigned Shift = 0,
+  // Format of the elements
+  parameter format_t In = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap},
+  // Format of the result, with the modes of its cast
+  parameter format_t Result = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap}
 ) (
-    input wire logic clk_i,
-    input wire logic rst_ni,
+  input wire logic clk_i,
+  input wire logic rst_ni,
 
-    // Pixels in raster order
-    input  wire logic                                  in_valid_i,
-    output logic                                       in_ready_o,
-    input  wire logic [Channels-1:0][In.width-1:0] in_data_i,
+  // Pixels in raster order
+  input  wire logic                              in_valid_i,
+  output logic                                   in_ready_o,
+  input  wire logic [Channels-1:0][In.width-1:0] in_data_i,
 
-    // Pixels in raster order
-    output logic                                       out_valid_o,
-    input  wire logic                                  out_ready_i,
-    output logic      [Channels-1:0][Result.width-1:0] out_data_o
+  // Pixels in raster order
+  output logic                                       out_valid_o,
+  input  wire logic                                  out_ready_i,
+  output logic      [Channels-1:0][Result.width-1:0] out_data_o
 );
 
   localparam int unsigned InWidth = unsigned'(int'(In.width));
@@ -64,27 +60,27 @@ module pool2d
   logic [Channels-1:0][ResultWidth-1:0] result;
 
   window_buffer #(
-      .Height(Height),
-      .Width(Width),
-      .Lanes(Channels),
-      .ElementWidth(InWidth),
-      .KernelHeight(KernelHeight),
-      .KernelWidth(KernelWidth),
-      .StrideY(StrideY),
-      .StrideX(StrideX),
-      .PadTop(PadTop),
-      .PadLeft(PadLeft),
-      .OutHeight(OutHeight),
-      .OutWidth(OutWidth)
-  ) i_window_buffer (
-      .clk_i,
-      .rst_ni,
-      .in_valid_i,
-      .in_ready_o,
-      .in_data_i,
-      .out_valid_o(window_valid),
-      .out_ready_i(enable),
-      .out_data_o(window)
+    .Height(Height),
+    .Width(Width),
+    .Lanes(Channels),
+    .ElementWidth(InWidth),
+    .KernelHeight(KernelHeight),
+    .KernelWidth(KernelWidth),
+    .StrideY(StrideY),
+    .StrideX(StrideX),
+    .PadTop(PadTop),
+    .PadLeft(PadLeft),
+    .OutHeight(OutHeight),
+    .OutWidth(OutWidth)
+  ) u_window_buffer (
+    .clk_i,
+    .rst_ni,
+    .in_valid_i,
+    .in_ready_o,
+    .in_data_i,
+    .out_valid_o(window_valid),
+    .out_ready_i(enable),
+    .out_data_o(window)
   );
 
   assign enable = !out_valid_o || out_ready_i;
@@ -105,28 +101,30 @@ module pool2d
 
       // A tree: each level adds what lies `reach` apart
       always_comb begin
-        for (int tap = 0; tap < int'(Taps); tap++)
-        sums[tap] = SumWidth'(signed'({In.is_signed & window[tap][c][InWidth-1], window[tap][c]}));
-        for (int reach = 1; reach < int'(Taps); reach = 2 * reach)
-        for (int tap = 0; tap + reach < int'(Taps); tap = tap + 2 * reach) sums[tap] = sums[tap] + sums[tap+reach];
+        for (int tap = 0; tap < int'(Taps); tap++) begin
+          sums[tap] = SumWidth'(signed'({In.is_signed & window[tap][c][InWidth-1], window[tap][c]}));
+        end
+        for (int reach = 1; reach < int'(Taps); reach = 2 * reach) begin
+          for (int tap = 0; tap + reach < int'(Taps); tap = tap + 2 * reach) sums[tap] = sums[tap] + sums[tap+reach];
+        end
       end
 
       always_ff @(posedge clk_i) if (enable) sum_q <= sums[0];
 
       average #(
-          .SumWidth(SumWidth),
-          .SumFraction(int'(In.fraction)),
-          .Signed(In.is_signed),
-          .QuotientFraction(QuotientFraction),
-          .MultiplierWidth(MultiplierWidth),
-          .Multiplier(Multiplier),
-          .Shift(Shift),
-          .Result(Result)
-      ) i_average (
-          .clk_i,
-          .enable_i(enable),
-          .sum_i(sum_q),
-          .result_o(result[c])
+        .SumWidth(SumWidth),
+        .SumFraction(int'(In.fraction)),
+        .Signed(In.is_signed),
+        .QuotientFraction(QuotientFraction),
+        .MultiplierWidth(MultiplierWidth),
+        .Multiplier(Multiplier),
+        .Shift(Shift),
+        .Result(Result)
+      ) u_average (
+        .clk_i,
+        .enable_i(enable),
+        .sum_i(sum_q),
+        .result_o(result[c])
       );
     end
   end else begin : gen_maximum
@@ -143,20 +141,22 @@ module pool2d
         most = 'x;
         if (window_valid) begin
           for (int tap = 0; tap < int'(Taps); tap++) most[tap] = window[tap][c] ^ Order;
-          for (int reach = 1; reach < int'(Taps); reach = 2 * reach)
-          for (int tap = 0; tap + reach < int'(Taps); tap = tap + 2 * reach)
-          if (most[tap+reach] > most[tap]) most[tap] = most[tap+reach];
+          for (int reach = 1; reach < int'(Taps); reach = 2 * reach) begin
+            for (int tap = 0; tap + reach < int'(Taps); tap = tap + 2 * reach) begin
+              if (most[tap+reach] > most[tap]) most[tap] = most[tap+reach];
+            end
+          end
         end
       end
 
       requantise #(
-          .InWidth(InWidth),
-          .InFraction(int'(In.fraction)),
-          .InSigned(In.is_signed),
-          .Out(Result)
-      ) i_cast (
-          .code_i(most[0] ^ Order),
-          .code_o(result[c])
+        .InWidth(InWidth),
+        .InFraction(int'(In.fraction)),
+        .InSigned(In.is_signed),
+        .Out(Result)
+      ) u_cast (
+        .code_i(most[0] ^ Order),
+        .code_o(result[c])
       );
     end
   end

@@ -1,35 +1,33 @@
 `default_nettype none
 
 // Sums of products of operands and weights, for several outputs at a time. A pipeline that takes and gives a set of
-// sums in every enabled cycle: the operands' register, the products' register, and one register a level of a binary tree
-// of adders, so 2 + clog2(Simd) enabled cycles from operands_i to sums_o. Weights join one enabled cycle after their
-// operands, as a memory with a registered output gives them. The sums are exact.
+// sums in every enabled cycle: the operands' register, the products' register, and one register a level of a binary
+// tree of adders, so 2 + clog2(Simd) enabled cycles from operands_i to sums_o. Weights join one enabled cycle after
+// their operands, as a memory with a registered output gives them. The sums are exact.
 module product_sum
   import hwc_pkg::*;
 #(
-    // Sums at a time
-    parameter int unsigned Pe = 1,
-    // Products in a sum
-    parameter int unsigned Simd = 1,
-    // Sets of operands: 1 if all sums read the same ones, else Pe
-    parameter int unsigned Sets = 1,
-    // Format of the operands; only width and sign matter
-    parameter format_t In = '{
-        is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap
-    },
-    // Bits of a weight, sign included
-    parameter int unsigned WeightWidth = 4,
-    // Lut or Dsp
-    parameter multiplier_e Multiplier = Lut,
-    // Bits of a sum
-    localparam int unsigned SumWidth = unsigned'(int'(In.width)) + WeightWidth + unsigned'($clog2(Simd))
+  // Sums at a time
+  parameter int unsigned Pe = 1,
+  // Products in a sum
+  parameter int unsigned Simd = 1,
+  // Sets of operands: 1 if all sums read the same ones, else Pe
+  parameter int unsigned Sets = 1,
+  // Format of the operands; only width and sign matter
+  parameter format_t In = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap},
+  // Bits of a weight, sign included
+  parameter int unsigned WeightWidth = 4,
+  // Lut or Dsp
+  parameter multiplier_e Multiplier = Lut,
+  // Bits of a sum
+  localparam int unsigned SumWidth = unsigned'(int'(In.width)) + WeightWidth + unsigned'($clog2(Simd))
 ) (
-    input wire logic clk_i,
+  input wire logic clk_i,
 
-    input  wire logic                                           enable_i,
-    input  wire logic [Sets-1:0][Simd-1:0][      In.width-1:0] operands_i,
-    input  wire logic [  Pe-1:0][Simd-1:0][WeightWidth-1:0] weights_i,
-    output logic      [  Pe-1:0]          [   SumWidth-1:0] sums_o
+  input  wire logic                                           enable_i,
+  input  wire logic [Sets-1:0][    Simd-1:0][   In.width-1:0] operands_i,
+  input  wire logic [  Pe-1:0][    Simd-1:0][WeightWidth-1:0] weights_i,
+  output logic      [  Pe-1:0][SumWidth-1:0]                  sums_o
 );
 
   if (Multiplier == Constant) begin : gen_check_multiplier
@@ -65,14 +63,16 @@ module product_sum
         multiple_t operands[Sets][Simd];
         logic signed [WeightWidth-1:0] weights[Pe][Simd];
         product_t products[Pe][Simd];
-        for (int set = 0; set < int'(Sets); set++)
-        for (int i = 0; i < int'(Simd); i++) operands[set][i] = extended(operands_i[set][i]);
+        for (int set = 0; set < int'(Sets); set++) begin
+          for (int i = 0; i < int'(Simd); i++) operands[set][i] = extended(operands_i[set][i]);
+        end
         for (int pe = 0; pe < int'(Pe); pe++) for (int i = 0; i < int'(Simd); i++) weights[pe][i] = weights_i[pe][i];
         /* verilator unroll_disable */
         for (int pe = 0; pe < int'(Pe); pe++) begin
           /* verilator unroll_disable */
-          for (int i = 0; i < int'(Simd); i++)
-          products[pe][i] = product_t'(operands_q[Sets==1?0 : pe][i]) * product_t'(weights[pe][i]);
+          for (int i = 0; i < int'(Simd); i++) begin
+            products[pe][i] = product_t'(operands_q[Sets==1?0 : pe][i]) * product_t'(weights[pe][i]);
+          end
         end
         operands_q <= operands;
         products_q <= products;
@@ -116,19 +116,21 @@ module product_sum
         multiple_t once[Sets][Simd], thrice[Sets][Simd], minus[Sets][Simd];
         logic signed [WeightWidth-1:0] weights[Pe][Simd];
         product_t products[Pe][Simd];
-        for (int set = 0; set < int'(Sets); set++)
-        for (int i = 0; i < int'(Simd); i++) begin
-          once[set][i] = extended(operands_i[set][i]);
-          thrice[set][i] = once[set][i] + (once[set][i] << 1);
-          minus[set][i] = -once[set][i];
+        for (int set = 0; set < int'(Sets); set++) begin
+          for (int i = 0; i < int'(Simd); i++) begin
+            once[set][i] = extended(operands_i[set][i]);
+            thrice[set][i] = once[set][i] + (once[set][i] << 1);
+            minus[set][i] = -once[set][i];
+          end
         end
         for (int pe = 0; pe < int'(Pe); pe++) for (int i = 0; i < int'(Simd); i++) weights[pe][i] = weights_i[pe][i];
         /* verilator unroll_disable */
         for (int pe = 0; pe < int'(Pe); pe++) begin
           /* verilator unroll_disable */
-          for (int i = 0; i < int'(Simd); i++)
-          products[pe][i] = product(
-              once_q[Sets==1?0 : pe][i], thrice_q[Sets==1?0 : pe][i], minus_q[Sets==1?0 : pe][i], weights[pe][i]);
+          for (int i = 0; i < int'(Simd); i++) begin
+            products[pe][i] = product(once_q[Sets==1?0 : pe][i], thrice_q[Sets==1?0 : pe][i],
+                                      minus_q[Sets==1?0 : pe][i], weights[pe][i]);
+          end
         end
         products_q <= products;
         once_q <= once;
@@ -155,8 +157,9 @@ module product_sum
           /* verilator unroll_disable */
           for (int pe = 0; pe < int'(Pe); pe++) begin
             /* verilator unroll_disable */
-            for (int i = 0; i < int'(Below / 2); i++)
-            sums[pe][i] = node_t'(gen_level[level-1].nodes[pe][2*i]) + node_t'(gen_level[level-1].nodes[pe][2*i+1]);
+            for (int i = 0; i < int'(Below / 2); i++) begin
+              sums[pe][i] = node_t'(gen_level[level-1].nodes[pe][2*i]) + node_t'(gen_level[level-1].nodes[pe][2*i+1]);
+            end
             if (Below % 2 == 1) sums[pe][Nodes-1] = node_t'(gen_level[level-1].nodes[pe][Below-1]);
           end
           nodes <= sums;

@@ -7,32 +7,34 @@
 // record a cycle passes. The output holds what it offers until it is taken: a deep record waits for no shallower one
 // but the (at most two) that the output register has already taken. `in_ready_o` depends on the deeper inputs' valid
 // and on registers.
-module record_merge import hwc_pkg::*; #(
+module record_merge
+  import hwc_pkg::*;
+#(
   // Exits, each with an input of its own, first exit in the lowest place
   parameter int unsigned Exits = 2
 ) (
-  input  wire logic                clk_i,
-  input  wire logic                rst_ni,
+  input wire logic clk_i,
+  input wire logic rst_ni,
 
   // The clock cycle, counted modulo 2^32, that stamps are taken from
-  input  wire logic [31:0]         now_i,
+  input wire logic [31:0] now_i,
 
   input  wire logic    [Exits-1:0] in_valid_i,
-  output      logic    [Exits-1:0] in_ready_o,
+  output logic         [Exits-1:0] in_ready_o,
   input  wire record_t [Exits-1:0] in_data_i,
 
-  output      logic                out_valid_o,
-  input  wire logic                out_ready_i,
-  output      record_t             out_data_o
+  output logic      out_valid_o,
+  input  wire logic out_ready_i,
+  output record_t   out_data_o
 );
 
   if (Exits < 1 || Exits > 256) begin : gen_check_exits
     $error("record_merge %m: Exits=%0d is not in 1 to 256", Exits);
   end
 
-  logic [Exits-1:0] waits_q;            // offered in an earlier cycle
-  logic [Exits-1:0][31:0] cycles_q;     // frozen then
-  record_t [Exits-1:0] measured;        // inputs with their cycles
+  logic [Exits-1:0] waits_q;  // offered in an earlier cycle
+  logic [Exits-1:0][31:0] cycles_q;  // frozen then
+  record_t [Exits-1:0] measured;  // inputs with their cycles
   logic [Exits-1:0] chosen;
   record_t winner;
   logic room;
@@ -69,10 +71,17 @@ module record_merge import hwc_pkg::*; #(
 
   // offered to the register only when it takes: until then a deeper record may come in front
   logic [$bits(record_t)-1:0] out_data;
-  stream_register #(.Width($bits(record_t))) i_output (
-    .clk_i, .rst_ni,
-    .in_valid_i(room && |in_valid_i), .in_ready_o(room), .in_data_i(winner),
-    .out_valid_o, .out_ready_i, .out_data_o(out_data)
+  stream_register #(
+    .Width($bits(record_t))
+  ) u_output (
+    .clk_i,
+    .rst_ni,
+    .in_valid_i(room && |in_valid_i),
+    .in_ready_o(room),
+    .in_data_i(winner),
+    .out_valid_o,
+    .out_ready_i,
+    .out_data_o(out_data)
   );
   assign out_data_o = record_t'(out_data);
 

@@ -12,28 +12,28 @@
 module record_pack
   import hwc_pkg::*;
 (
-    input wire logic clk_i,
-    input wire logic rst_ni,
+  input wire logic clk_i,
+  input wire logic rst_ni,
 
-    // Records between two TLAST; 0: only at the batch's end
-    input wire logic [15:0] records_per_packet_i,
-    // The batch's last word is in, and only one of its samples is in flight
-    input wire logic        batch_last_i,
+  // Records between two TLAST; 0: only at the batch's end
+  input wire logic [15:0] records_per_packet_i,
+  // The batch's last word is in, and only one of its samples is in flight
+  input wire logic        batch_last_i,
 
-    // Records
-    input  wire logic    in_valid_i,
-    output logic         in_ready_o,
-    input  wire record_t in_data_i,
+  // Records
+  input  wire logic    in_valid_i,
+  output logic         in_ready_o,
+  input  wire record_t in_data_i,
 
-    // In this cycle a record is accepted
-    output logic taken_o,
+  // In this cycle a record is accepted
+  output logic taken_o,
 
-    // AXI4-Stream of words
-    output logic        m_axis_tvalid,
-    input  wire logic   m_axis_tready,
-    output logic [63:0] m_axis_tdata,
-    output logic [ 7:0] m_axis_tkeep,
-    output logic        m_axis_tlast
+  // AXI4-Stream of words
+  output logic             m_axis_tvalid,
+  input  wire logic        m_axis_tready,
+  output logic      [63:0] m_axis_tdata,
+  output logic      [ 7:0] m_axis_tkeep,
+  output logic             m_axis_tlast
 );
 
   // Flags that leave: final and error
@@ -70,14 +70,14 @@ module record_pack
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       valid_q <= 1'b0;
-      high_q  <= 1'b0;
+      high_q <= 1'b0;
       count_q <= '0;
     end else begin
       valid_q <= valid_d;
-      high_q  <= high_d;
+      high_q <= high_d;
       count_q <= count_d;
     end
-    last_q   <= last_d;
+    last_q <= last_d;
     record_q <= record_d;
   end
 

@@ -6,19 +6,17 @@
 module requantise
   import hwc_pkg::*;
 #(
-    // Bits of the code that comes in
-    parameter int unsigned InWidth = 16,
-    // Its bits after the binary point; may be negative or exceed InWidth
-    parameter int InFraction = 8,
-    // 1: it is in two's complement
-    parameter bit InSigned = 1'b1,
-    // Format of the code that goes out, with the modes of the cast
-    parameter format_t Out = '{
-        is_signed: 1'b1, width: 16'd8, fraction: 16'sd4, rounding: Trn, overflow: Wrap
-    }
+  // Bits of the code that comes in
+  parameter int unsigned InWidth = 16,
+  // Its bits after the binary point; may be negative or exceed InWidth
+  parameter int InFraction = 8,
+  // 1: it is in two's complement
+  parameter bit InSigned = 1'b1,
+  // Format of the code that goes out, with the modes of the cast
+  parameter format_t Out = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd4, rounding: Trn, overflow: Wrap}
 ) (
-    input  wire logic [  InWidth-1:0] code_i,
-    output logic      [Out.width-1:0] code_o
+  input  wire logic [  InWidth-1:0] code_i,
+  output logic      [Out.width-1:0] code_o
 );
 
   localparam int unsigned Width = unsigned'(int'(Out.width));
@@ -54,13 +52,13 @@ module requantise
 
     always_comb begin
       unique case (Out.rounding)
-        TrnZero: up = negative & (half | sticky);
-        Rnd: up = half;
-        RndZero: up = half & (sticky | negative);
-        RndInf: up = half & (sticky | ~negative);
+        TrnZero:   up = negative & (half | sticky);
+        Rnd:       up = half;
+        RndZero:   up = half & (sticky | negative);
+        RndInf:    up = half & (sticky | ~negative);
         RndMinInf: up = half & sticky;
-        RndConv: up = half & (sticky | floor[0]);
-        default: up = 1'b0;
+        RndConv:   up = half & (sticky | floor[0]);
+        default:   up = 1'b0;
       endcase
     end
     assign rounded = signed'(floor + Rounded'(up));
@@ -80,7 +78,7 @@ module requantise
   always_comb begin
     code_o = rounded[Width-1:0];
     unique case (Out.overflow)
-      Sat: if (outside) code_o = negative_result ? Low : High;
+      Sat:     if (outside) code_o = negative_result ? Low : High;
       SatZero: if (outside) code_o = '0;
       SatSym: begin
         if (outside) code_o = negative_result ? Low : High;

@@ -1,22 +1,22 @@
 `default_nettype none
 
-// Read-only memory, filled from a file: the word at address_i is at data_o from the next enabled clock edge on. Synthesis
-// chooses between block RAM and LUTs by its size.
+// Read-only memory, filled from a file: the word at address_i is at data_o from the next enabled clock edge on.
+// Synthesis chooses between block RAM and LUTs by its size.
 module rom
   import hwc_pkg::*;
 #(
-    // Words
-    parameter int unsigned Depth = 1,
-    // Bits of a word
-    parameter int unsigned Width = 8,
-    // One hexadecimal word a line, Depth lines
-    parameter string File = ""
+  // Words
+  parameter int unsigned Depth = 1,
+  // Bits of a word
+  parameter int unsigned Width = 8,
+  // One hexadecimal word a line, Depth lines
+  parameter string File = ""
 ) (
-    input wire logic clk_i,
+  input wire logic clk_i,
 
-    input  wire logic                         enable_i,
-    input  wire logic [index_bits(Depth)-1:0] address_i,
-    output logic      [            Width-1:0] data_o
+  input  wire logic                         enable_i,
+  input  wire logic [index_bits(Depth)-1:0] address_i,
+  output logic      [            Width-1:0] data_o
 );
 
   if (Depth < 1 || Width < 1) begin : gen_check_sizes

@@ -12,24 +12,24 @@ module score_cdln #(
   // Code from which a class is active
   parameter int Activation = 1
 ) (
-  input  wire logic                               clk_i,
-  input  wire logic                               rst_ni,
+  input wire logic clk_i,
+  input wire logic rst_ni,
   // Clock enable of the whole pipeline
-  input  wire logic                               en_i,
+  input wire logic en_i,
 
   // A sample begins: its first fold is at lanes_i, its two largest codes hold until its last fold
-  input  wire logic                               start_i,
-  input  wire logic [PerCycle-1:0][CodeWidth-1:0] lanes_i,
-  input  wire logic [CodeWidth-1:0]               top_i,
-  input  wire logic [CodeWidth-1:0]               second_i,
+  input wire logic                                start_i,
+  input wire logic [ PerCycle-1:0][CodeWidth-1:0] lanes_i,
+  input wire logic [CodeWidth-1:0]                top_i,
+  input wire logic [CodeWidth-1:0]                second_i,
   // Agreements of the sample whose score is offered
-  input  wire logic [7:0]                         agreements_i,
+  input wire logic [          7:0]                agreements_i,
 
-  output      logic                               valid_o,
-  output      logic signed [31:0]                 score_o
+  output logic               valid_o,
+  output logic signed [31:0] score_o
 );
 
-  wire logic unused = &{1'b0, lanes_i, agreements_i};
+  wire unused = &{1'b0, lanes_i, agreements_i};
 
   // signed, of differences between codes
   localparam int unsigned Bits = CodeWidth + 2;

@@ -1,10 +1,10 @@
 `default_nettype none
 
-// Score of EENet: how likely the answer is right, a linear function of the softmax y, of its largest probability and its
-// entropy, of the votes of the exits up to this one, and of the scores of those before it (arXiv 2301.07099).
+// Score of EENet: how likely the answer is right, a linear function of the softmax y, of its largest probability and
+// its entropy, of the votes of the exits up to this one, and of the scores of those before it (arXiv 2301.07099).
 //
-// With S the sum of the exponentials exp(-x) and W that of x exp(-x), x the distance in nats from the largest logit, and
-// e, reciprocal R' and logarithm L' of S those of sum_log_reciprocal:
+// With S the sum of the exponentials exp(-x) and W that of x exp(-x), x the distance in nats from the largest logit,
+// and e, reciprocal R' and logarithm L' of S those of sum_log_reciprocal:
 //   dot   = sum of ClassWeights[c] exp(-x of class c) + TopWeight 2**Fraction + NatsWeight W
 //   own   = ((dot R' >>> Fraction + e) + NatsWeight L') >>> Drop
 //   score = own + Votes[n - 1] + past_sum_i, n the exits that chose the class which most of them chose.
@@ -45,29 +45,29 @@ module score_eenet #(
   // Low bits of weight times table entry that the score leaves out
   parameter int unsigned Drop = 0
 ) (
-  input  wire logic                               clk_i,
-  input  wire logic                               rst_ni,
+  input wire logic clk_i,
+  input wire logic rst_ni,
   // Clock enable of the whole pipeline
-  input  wire logic                               en_i,
+  input wire logic en_i,
 
   // A sample begins: its first fold is at lanes_i, its two largest codes hold until its last fold
-  input  wire logic                               start_i,
-  input  wire logic [PerCycle-1:0][CodeWidth-1:0] lanes_i,
-  input  wire logic [CodeWidth-1:0]               top_i,
-  input  wire logic [CodeWidth-1:0]               second_i,
+  input wire logic                                       start_i,
+  input wire logic        [ PerCycle-1:0][CodeWidth-1:0] lanes_i,
+  input wire logic        [CodeWidth-1:0]                top_i,
+  input wire logic        [CodeWidth-1:0]                second_i,
   // Of the sample whose score is offered: agreements, classes that the exits chose (this one's last), and what the
   // score takes from those of the exits before
-  input  wire logic [7:0]                         agreements_i,
-  input  wire logic [Exits-1:0][15:0]             labels_i,
-  input  wire logic signed [31:0]                 past_sum_i,
+  input wire logic        [          7:0]                agreements_i,
+  input wire logic        [    Exits-1:0][         15:0] labels_i,
+  input wire logic signed [         31:0]                past_sum_i,
 
-  output      logic                               valid_o,
-  output      logic signed [31:0]                 score_o
+  output logic               valid_o,
+  output logic signed [31:0] score_o
 );
 
   import hwc_pkg::index_bits;
 
-  wire logic unused = &{1'b0, second_i, agreements_i};
+  wire unused = &{1'b0, second_i, agreements_i};
 
   localparam int unsigned Folds = (Classes + PerCycle - 1) / PerCycle;
   localparam int unsigned FoldBits = index_bits(Folds);
@@ -84,8 +84,8 @@ module score_eenet #(
   localparam int unsigned ProductWidth = DotWidth + Fraction + 2;
   localparam int unsigned NatsWidth = Fraction + 6;  // signed, of the logarithm of S in nats, at most ln 65536 < 16
 
-  if (TopWeight < -(2 ** 17) || TopWeight >= 2 ** 17 || NatsWeight < -(2 ** 17) || NatsWeight >= 2 ** 17)
-  begin : gen_check_weights
+  if (TopWeight < -(2 ** 17) || TopWeight >= 2 ** 17 ||
+      NatsWeight < -(2 ** 17) || NatsWeight >= 2 ** 17) begin : gen_check_weights
     $error("score_eenet %m: TopWeight=%0d or NatsWeight=%0d has more than 18 bits", TopWeight, NatsWeight);
   end
   if (Drop > 31) begin : gen_check_drop
@@ -103,7 +103,7 @@ module score_eenet #(
   end
 
   logic [FoldBits-1:0] fold_q;  // that follows the one at the lookups' outputs
-  wire logic [FoldBits-1:0] fold = start_q[Lookup] ? '0 : fold_q;
+  wire [FoldBits-1:0] fold = start_q[Lookup] ? '0 : fold_q;
   always_ff @(posedge clk_i) begin
     if (en_i) begin
       fold_q <= fold + 1'b1;
@@ -117,29 +117,46 @@ module score_eenet #(
     logic [Fraction:0] entry, entry_q;
     logic signed [17:0] weight, weight_q;
     table_lookup #(
-      .CodeWidth(CodeWidth), .File(ExponentialFile), .Length(Length), .EntryWidth(Fraction + 1), .Shift(Shift)
-    ) i_lookup (
-      .clk_i, .en_i, .top_i, .code_i(lanes_i[j]), .entry_o(entry)
+      .CodeWidth(CodeWidth),
+      .File(ExponentialFile),
+      .Length(Length),
+      .EntryWidth(Fraction + 1),
+      .Shift(Shift)
+    ) u_lookup (
+      .clk_i,
+      .en_i,
+      .top_i,
+      .code_i(lanes_i[j]),
+      .entry_o(entry)
     );
     assign exponentials[j] = SumWidth'(entry);
 
     always_comb begin
+      int unsigned of_class;
       weight = '0;
       for (int unsigned i = 0; i < Folds; i++) begin
+        of_class = i * PerCycle + j < Classes ? i * PerCycle + j : 0;
         if (fold == FoldBits'(i) && i * PerCycle + j < Classes) begin
-          weight = ClassWeights[i*PerCycle+j < Classes ? i*PerCycle+j : 0];
+          weight = ClassWeights[of_class];
         end
       end
     end
     always_ff @(posedge clk_i) begin
       if (en_i) begin
-        entry_q  <= entry;
+        entry_q <= entry;
         weight_q <= weight;
       end
     end
     logic signed [Fraction+19:0] product;
-    wide_product #(.AWidth(Fraction + 2), .BWidth(18)) i_product (
-      .clk_i, .en_i, .a_i({1'b0, entry_q}), .b_i(weight_q), .product_o(product)
+    wide_product #(
+      .AWidth(Fraction + 2),
+      .BWidth(18)
+    ) u_product (
+      .clk_i,
+      .en_i,
+      .a_i({1'b0, entry_q}),
+      .b_i(weight_q),
+      .product_o(product)
     );
     assign products[j] = DotWidth'(product);
   end
@@ -148,47 +165,110 @@ module score_eenet #(
   logic [SumWidth-1:0] total;
   logic [DotWidth-1:0] dot;
   logic [WeightedWidth-1:0] weighted;
-  fold_sum #(.Classes(Classes), .PerCycle(PerCycle), .Width(SumWidth)) i_total (
-    .clk_i, .rst_ni, .en_i, .start_i(start_q[Lookup]), .values_i(exponentials), .valid_o(summed), .sum_o(total)
+  fold_sum #(
+    .Classes(Classes),
+    .PerCycle(PerCycle),
+    .Width(SumWidth)
+  ) u_total (
+    .clk_i,
+    .rst_ni,
+    .en_i,
+    .start_i(start_q[Lookup]),
+    .values_i(exponentials),
+    .valid_o(summed),
+    .sum_o(total)
   );
-  fold_sum #(.Classes(Classes), .PerCycle(PerCycle), .Width(DotWidth)) i_dot (
-    .clk_i, .rst_ni, .en_i, .start_i(start_q[Lookup+4]), .values_i(products), .valid_o(unused_dotted), .sum_o(dot)
+  fold_sum #(
+    .Classes(Classes),
+    .PerCycle(PerCycle),
+    .Width(DotWidth)
+  ) u_dot (
+    .clk_i,
+    .rst_ni,
+    .en_i,
+    .start_i(start_q[Lookup+4]),
+    .values_i(products),
+    .valid_o(unused_dotted),
+    .sum_o(dot)
   );
   table_sum #(
-    .Classes(Classes), .CodeWidth(CodeWidth), .PerCycle(PerCycle),
-    .File(WeightedFile), .Length(Length), .EntryWidth(WeightWidth), .Shift(Shift), .SumWidth(WeightedWidth)
-  ) i_weighted (
-    .clk_i, .rst_ni, .en_i, .start_i, .lanes_i, .top_i, .valid_o(unused_summed), .sum_o(weighted)
+    .Classes(Classes),
+    .CodeWidth(CodeWidth),
+    .PerCycle(PerCycle),
+    .File(WeightedFile),
+    .Length(Length),
+    .EntryWidth(WeightWidth),
+    .Shift(Shift),
+    .SumWidth(WeightedWidth)
+  ) u_weighted (
+    .clk_i,
+    .rst_ni,
+    .en_i,
+    .start_i,
+    .lanes_i,
+    .top_i,
+    .valid_o(unused_summed),
+    .sum_o(weighted)
   );
 
   logic [ExponentBits-1:0] exponent_9;
   logic [Fraction:0] reciprocal_9;
   logic signed [NatsWidth-1:0] nats_9;
   sum_log_reciprocal #(
-    .Classes(Classes), .LogarithmFile(LogarithmFile), .ReciprocalFile(ReciprocalFile), .MantissaBits(MantissaBits),
-    .Ln2(Ln2), .Fraction(Fraction)
-  ) i_parts (
-    .clk_i, .en_i, .total_i(total), .exponent_o(exponent_9), .reciprocal_o(reciprocal_9), .nats_o(nats_9)
+    .Classes(Classes),
+    .LogarithmFile(LogarithmFile),
+    .ReciprocalFile(ReciprocalFile),
+    .MantissaBits(MantissaBits),
+    .Ln2(Ln2),
+    .Fraction(Fraction)
+  ) u_parts (
+    .clk_i,
+    .en_i,
+    .total_i(total),
+    .exponent_o(exponent_9),
+    .reciprocal_o(reciprocal_9),
+    .nats_o(nats_9)
   );
 
   localparam logic signed [DotWidth-1:0] TopTerm = DotWidth'(64'(TopWeight) << Fraction);
 
   logic signed [WeightedWidth+18:0] weighted_3_q;
-  wide_product #(.AWidth(WeightedWidth + 1), .BWidth(18)) i_weighted_product (
-    .clk_i, .en_i, .a_i({1'b0, weighted}), .b_i(18'(NatsWeight)), .product_o(weighted_3_q)
+  wide_product #(
+    .AWidth(WeightedWidth + 1),
+    .BWidth(18)
+  ) u_weighted_product (
+    .clk_i,
+    .en_i,
+    .a_i({1'b0, weighted}),
+    .b_i(18'(NatsWeight)),
+    .product_o(weighted_3_q)
   );
 
   logic signed [DotWidth-1:0] terms_4_q;
   logic [9:5][DotWidth-1:0] dot_q;  // waits for the reciprocal
 
   logic signed [ProductWidth-1:0] product_12_q;
-  wide_product #(.AWidth(DotWidth), .BWidth(Fraction + 2)) i_product (
-    .clk_i, .en_i, .a_i(dot_q[9]), .b_i({1'b0, reciprocal_9}), .product_o(product_12_q)
+  wide_product #(
+    .AWidth(DotWidth),
+    .BWidth(Fraction + 2)
+  ) u_product (
+    .clk_i,
+    .en_i,
+    .a_i(dot_q[9]),
+    .b_i({1'b0, reciprocal_9}),
+    .product_o(product_12_q)
   );
   logic signed [NatsWidth+17:0] nats_12_q;
-  wire logic unused_sign = &{1'b0, nats_12_q};  // where DotWidth is less, its copies
-  wide_product #(.AWidth(NatsWidth), .BWidth(18)) i_nats_product (
-    .clk_i, .en_i, .a_i(nats_9), .b_i(18'(NatsWeight)), .product_o(nats_12_q)
+  wire unused_sign = &{1'b0, nats_12_q};  // where DotWidth is less, its copies
+  wide_product #(
+    .AWidth(NatsWidth),
+    .BWidth(18)
+  ) u_nats_product (
+    .clk_i,
+    .en_i,
+    .a_i(nats_9),
+    .b_i(18'(NatsWeight)),
+    .product_o(nats_12_q)
   );
 
   logic [13:1] valid_q;
@@ -198,14 +278,14 @@ module score_eenet #(
 
   always_ff @(posedge clk_i) begin
     if (en_i) begin
-      terms_4_q     <= DotWidth'(weighted_3_q) + TopTerm;
-      dot_q         <= {dot_q[8:5], signed'(dot) + terms_4_q};
+      terms_4_q <= DotWidth'(weighted_3_q) + TopTerm;
+      dot_q <= {dot_q[8:5], signed'(dot) + terms_4_q};
 
-      exponent_q    <= {exponent_q[11:10], exponent_9};
+      exponent_q <= {exponent_q[11:10], exponent_9};
       quotient_13_q <= DotWidth'(product_12_q >>> Fraction >>> exponent_q[12]);
-      nats_13_q     <= DotWidth'(nats_12_q);
+      nats_13_q <= DotWidth'(nats_12_q);
 
-      own_q         <= 32'((quotient_13_q + nats_13_q) >>> Drop);
+      own_q <= 32'((quotient_13_q + nats_13_q) >>> Drop);
     end
     if (!rst_ni) begin
       valid_q <= '0;

@@ -30,26 +30,26 @@ module score_entropy #(
   // Low bits of a distance that the index leaves out
   parameter int unsigned Shift = 0
 ) (
-  input  wire logic                               clk_i,
-  input  wire logic                               rst_ni,
+  input wire logic clk_i,
+  input wire logic rst_ni,
   // Clock enable of the whole pipeline
-  input  wire logic                               en_i,
+  input wire logic en_i,
 
   // A sample begins: its first fold is at lanes_i, its two largest codes hold until its last fold
-  input  wire logic                               start_i,
-  input  wire logic [PerCycle-1:0][CodeWidth-1:0] lanes_i,
-  input  wire logic [CodeWidth-1:0]               top_i,
-  input  wire logic [CodeWidth-1:0]               second_i,
+  input wire logic                                start_i,
+  input wire logic [ PerCycle-1:0][CodeWidth-1:0] lanes_i,
+  input wire logic [CodeWidth-1:0]                top_i,
+  input wire logic [CodeWidth-1:0]                second_i,
   // Agreements of the sample whose score is offered
-  input  wire logic [7:0]                         agreements_i,
+  input wire logic [          7:0]                agreements_i,
 
-  output      logic                               valid_o,
-  output      logic signed [31:0]                 score_o
+  output logic               valid_o,
+  output logic signed [31:0] score_o
 );
 
-  wire logic unused = &{1'b0, second_i, agreements_i};
+  wire unused = &{1'b0, second_i, agreements_i};
 
-  localparam int unsigned Growth = $clog2(Classes + 1) - 1;     // largest e
+  localparam int unsigned Growth = $clog2(Classes + 1) - 1;  // largest e
   localparam int unsigned ExponentBits = $clog2(Growth + 1);
   localparam int unsigned SumWidth = Fraction + 1 + Growth;
   // x exp(-x) is at most 1 / e < 189 / 512, and 0 for the largest logit; one more for its rounding
@@ -62,32 +62,73 @@ module score_entropy #(
   logic [SumWidth-1:0] total;
   logic [WeightedWidth-1:0] weighted;
   table_sum #(
-    .Classes(Classes), .CodeWidth(CodeWidth), .PerCycle(PerCycle),
-    .File(ExponentialFile), .Length(Length), .EntryWidth(Fraction + 1), .Shift(Shift), .SumWidth(SumWidth)
-  ) i_exponentials (
-    .clk_i, .rst_ni, .en_i, .start_i, .lanes_i, .top_i, .valid_o(summed), .sum_o(total)
+    .Classes(Classes),
+    .CodeWidth(CodeWidth),
+    .PerCycle(PerCycle),
+    .File(ExponentialFile),
+    .Length(Length),
+    .EntryWidth(Fraction + 1),
+    .Shift(Shift),
+    .SumWidth(SumWidth)
+  ) u_exponentials (
+    .clk_i,
+    .rst_ni,
+    .en_i,
+    .start_i,
+    .lanes_i,
+    .top_i,
+    .valid_o(summed),
+    .sum_o(total)
   );
   table_sum #(
-    .Classes(Classes), .CodeWidth(CodeWidth), .PerCycle(PerCycle),
-    .File(WeightedFile), .Length(Length), .EntryWidth(WeightWidth), .Shift(Shift), .SumWidth(WeightedWidth)
-  ) i_weighted (
-    .clk_i, .rst_ni, .en_i, .start_i, .lanes_i, .top_i, .valid_o(unused_summed), .sum_o(weighted)
+    .Classes(Classes),
+    .CodeWidth(CodeWidth),
+    .PerCycle(PerCycle),
+    .File(WeightedFile),
+    .Length(Length),
+    .EntryWidth(WeightWidth),
+    .Shift(Shift),
+    .SumWidth(WeightedWidth)
+  ) u_weighted (
+    .clk_i,
+    .rst_ni,
+    .en_i,
+    .start_i,
+    .lanes_i,
+    .top_i,
+    .valid_o(unused_summed),
+    .sum_o(weighted)
   );
 
   logic [ExponentBits-1:0] exponent_9;
   logic [Fraction:0] reciprocal_9;
   logic signed [Fraction+5:0] nats_9;
   sum_log_reciprocal #(
-    .Classes(Classes), .LogarithmFile(LogarithmFile), .ReciprocalFile(ReciprocalFile), .MantissaBits(MantissaBits),
-    .Ln2(Ln2), .Fraction(Fraction)
-  ) i_parts (
-    .clk_i, .en_i, .total_i(total), .exponent_o(exponent_9), .reciprocal_o(reciprocal_9), .nats_o(nats_9)
+    .Classes(Classes),
+    .LogarithmFile(LogarithmFile),
+    .ReciprocalFile(ReciprocalFile),
+    .MantissaBits(MantissaBits),
+    .Ln2(Ln2),
+    .Fraction(Fraction)
+  ) u_parts (
+    .clk_i,
+    .en_i,
+    .total_i(total),
+    .exponent_o(exponent_9),
+    .reciprocal_o(reciprocal_9),
+    .nats_o(nats_9)
   );
 
   logic [9:1][WeightedWidth-1:0] weighted_q;  // waits for the reciprocal
   logic signed [ProductWidth-1:0] product_12_q;
-  wide_product #(.AWidth(WeightedWidth + 1), .BWidth(Fraction + 2)) i_product (
-    .clk_i, .en_i, .a_i({1'b0, weighted_q[9]}), .b_i({1'b0, reciprocal_9}),
+  wide_product #(
+    .AWidth(WeightedWidth + 1),
+    .BWidth(Fraction + 2)
+  ) u_product (
+    .clk_i,
+    .en_i,
+    .a_i({1'b0, weighted_q[9]}),
+    .b_i({1'b0, reciprocal_9}),
     .product_o(product_12_q)
   );
 
@@ -98,15 +139,15 @@ module score_entropy #(
 
   always_ff @(posedge clk_i) begin
     if (en_i) begin
-      weighted_q    <= {weighted_q[8:1], weighted};
+      weighted_q <= {weighted_q[8:1], weighted};
 
       // wait for the product
-      exponent_q    <= {exponent_q[11:10], exponent_9};
-      minus_q       <= {minus_q[12:10], -32'(nats_9)};
+      exponent_q <= {exponent_q[11:10], exponent_9};
+      minus_q <= {minus_q[12:10], -32'(nats_9)};
 
       expected_13_q <= 32'(product_12_q >>> Fraction >>> exponent_q[12]);
 
-      score_o       <= signed'(minus_q[13]) - expected_13_q;
+      score_o <= signed'(minus_q[13]) - expected_13_q;
     end
     if (!rst_ni) begin
       valid_q <= '0;

@@ -20,38 +20,54 @@ module score_max_softmax #(
   // Low bits of a distance that the index leaves out
   parameter int unsigned Shift = 0
 ) (
-  input  wire logic                               clk_i,
-  input  wire logic                               rst_ni,
+  input wire logic clk_i,
+  input wire logic rst_ni,
   // Clock enable of the whole pipeline
-  input  wire logic                               en_i,
+  input wire logic en_i,
 
   // A sample begins: its first fold is at lanes_i, its two largest codes hold until its last fold
-  input  wire logic                               start_i,
-  input  wire logic [PerCycle-1:0][CodeWidth-1:0] lanes_i,
-  input  wire logic [CodeWidth-1:0]               top_i,
-  input  wire logic [CodeWidth-1:0]               second_i,
+  input wire logic                                start_i,
+  input wire logic [ PerCycle-1:0][CodeWidth-1:0] lanes_i,
+  input wire logic [CodeWidth-1:0]                top_i,
+  input wire logic [CodeWidth-1:0]                second_i,
   // Agreements of the sample whose score is offered
-  input  wire logic [7:0]                         agreements_i,
+  input wire logic [          7:0]                agreements_i,
 
-  output      logic                               valid_o,
-  output      logic signed [31:0]                 score_o
+  output logic               valid_o,
+  output logic signed [31:0] score_o
 );
 
-  wire logic unused = &{1'b0, second_i, agreements_i};
+  wire unused = &{1'b0, second_i, agreements_i};
 
   localparam int unsigned SumWidth = Fraction + $clog2(Classes + 1);  // holds Classes << Fraction
   if (Fraction == 0 || SumWidth > 31) begin : gen_check_fraction
-    $error("score_max_softmax %m: the sum of Classes=%0d exponentials at Fraction=%0d must stay below 2**31",
-           Classes, Fraction);
+    $error(
+        "score_max_softmax %m: the sum of Classes=%0d exponentials at Fraction=%0d must stay below 2**31",
+        Classes,
+        Fraction
+    );
   end
 
   logic summed;
   logic [SumWidth-1:0] sum;
   table_sum #(
-    .Classes(Classes), .CodeWidth(CodeWidth), .PerCycle(PerCycle),
-    .File(ExponentialFile), .Length(Length), .EntryWidth(Fraction + 1), .Shift(Shift), .SumWidth(SumWidth)
-  ) i_exponentials (
-    .clk_i, .rst_ni, .en_i, .start_i, .lanes_i, .top_i, .valid_o(summed), .sum_o(sum)
+    .Classes(Classes),
+    .CodeWidth(CodeWidth),
+    .PerCycle(PerCycle),
+    .File(ExponentialFile),
+    .Length(Length),
+    .EntryWidth(Fraction + 1),
+    .Shift(Shift),
+    .SumWidth(SumWidth)
+  ) u_exponentials (
+    .clk_i,
+    .rst_ni,
+    .en_i,
+    .start_i,
+    .lanes_i,
+    .top_i,
+    .valid_o(summed),
+    .sum_o(sum)
   );
 
   logic signed [SumWidth:0] score_q;

@@ -5,7 +5,9 @@
 // A beat taken in cycle t is offered from cycle t + 1 on where nothing is ahead of it. It takes beats while fewer than
 // Depth are held; a full one takes the next beat in the cycle after one has left. `in_ready_o` and `out_valid_o` are
 // functions of registers only. Storage is read without a clock: LUT memory, or registers where Depth is 1.
-module stream_fifo import hwc_pkg::*; #(
+module stream_fifo
+  import hwc_pkg::*;
+#(
   // Bits of a beat
   parameter int unsigned Width = 8,
   // Beats that it holds, at least 1; 2 keep a beat a cycle moving
@@ -13,19 +15,19 @@ module stream_fifo import hwc_pkg::*; #(
   // Bits of the level; follows from Depth
   localparam int unsigned LevelBits = index_bits(Depth + 1)
 ) (
-  input  wire logic                 clk_i,
-  input  wire logic                 rst_ni,
+  input wire logic clk_i,
+  input wire logic rst_ni,
 
-  input  wire logic                 in_valid_i,
-  output      logic                 in_ready_o,
-  input  wire logic [Width-1:0]     in_data_i,
+  input  wire logic             in_valid_i,
+  output logic                  in_ready_o,
+  input  wire logic [Width-1:0] in_data_i,
 
-  output      logic                 out_valid_o,
-  input  wire logic                 out_ready_i,
-  output      logic [Width-1:0]     out_data_o,
+  output logic                  out_valid_o,
+  input  wire logic             out_ready_i,
+  output logic      [Width-1:0] out_data_o,
 
   // Beats held
-  output      logic [LevelBits-1:0] level_o
+  output logic [LevelBits-1:0] level_o
 );
 
   if (Width == 0 || Depth == 0) begin : gen_check_size
@@ -35,18 +37,18 @@ module stream_fifo import hwc_pkg::*; #(
   localparam int unsigned AddressBits = index_bits(Depth);
   localparam logic [AddressBits-1:0] Last = AddressBits'(Depth - 1);
 
-  logic [Width-1:0] memory_q [Depth];
+  logic [Width-1:0] memory_q[Depth];
   logic [AddressBits-1:0] write_q, read_q;
   logic [LevelBits-1:0] level_q;
   logic full_q, some_q;  // level_q == Depth, level_q != 0
 
-  assign in_ready_o  = !full_q;
+  assign in_ready_o = !full_q;
   assign out_valid_o = some_q;
-  assign out_data_o  = memory_q[read_q];
-  assign level_o     = level_q;
+  assign out_data_o = memory_q[read_q];
+  assign level_o = level_q;
 
-  wire logic push = in_valid_i && !full_q;
-  wire logic pop  = some_q && out_ready_i;
+  wire push = in_valid_i && !full_q;
+  wire pop = some_q && out_ready_i;
 
   always_ff @(posedge clk_i) begin
     if (push) begin
@@ -54,10 +56,10 @@ module stream_fifo import hwc_pkg::*; #(
     end
     if (!rst_ni) begin
       write_q <= '0;
-      read_q  <= '0;
+      read_q <= '0;
       level_q <= '0;
-      full_q  <= 1'b0;
-      some_q  <= 1'b0;
+      full_q <= 1'b0;
+      some_q <= 1'b0;
     end else begin
       if (push) begin
         write_q <= write_q == Last ? '0 : write_q + 1'b1;
@@ -67,13 +69,13 @@ module stream_fifo import hwc_pkg::*; #(
       end
       if (push && !pop) begin
         level_q <= level_q + 1'b1;
-        full_q  <= level_q == LevelBits'(Depth - 1);
-        some_q  <= 1'b1;
+        full_q <= level_q == LevelBits'(Depth - 1);
+        some_q <= 1'b1;
       end
       if (pop && !push) begin
         level_q <= level_q - 1'b1;
-        full_q  <= 1'b0;
-        some_q  <= level_q != LevelBits'(1);
+        full_q <= 1'b0;
+        some_q <= level_q != LevelBits'(1);
       end
     end
   end
@@ -82,7 +84,7 @@ module stream_fifo import hwc_pkg::*; #(
   always_ff @(posedge clk_i) begin
     if (rst_ni) begin
       assert (full_q == (level_q == LevelBits'(Depth)) && some_q == (level_q != '0))
-        else $error("the FIFO's level contradicts its flags (%m)");
+      else $error("the FIFO's level contradicts its flags (%m)");
     end
   end
 `endif

@@ -10,17 +10,17 @@ module stream_fork #(
   // Copies
   parameter int unsigned Outputs = 2
 ) (
-  input  wire logic               clk_i,
-  input  wire logic               rst_ni,
+  input wire logic clk_i,
+  input wire logic rst_ni,
 
-  input  wire logic               in_valid_i,
-  output      logic               in_ready_o,
-  input  wire logic [Width-1:0]   in_data_i,
+  input  wire logic             in_valid_i,
+  output logic                  in_ready_o,
+  input  wire logic [Width-1:0] in_data_i,
 
   // One bit an output; all of them offer the same data
-  output      logic [Outputs-1:0] out_valid_o,
+  output logic      [Outputs-1:0] out_valid_o,
   input  wire logic [Outputs-1:0] out_ready_i,
-  output      logic [Width-1:0]   out_data_o
+  output logic      [  Width-1:0] out_data_o
 );
 
   if (Width == 0 || Outputs == 0) begin : gen_check_size
@@ -29,11 +29,11 @@ module stream_fork #(
 
   logic [Outputs-1:0] taken_q;  // outputs that have had the present beat
 
-  wire logic [Outputs-1:0] taken = taken_q | out_ready_i;
+  wire [Outputs-1:0] taken = taken_q | out_ready_i;
 
   assign out_valid_o = in_valid_i ? ~taken_q : '0;
-  assign out_data_o  = in_data_i;
-  assign in_ready_o  = &taken;
+  assign out_data_o = in_data_i;
+  assign in_ready_o = &taken;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -47,7 +47,7 @@ module stream_fork #(
   always_ff @(posedge clk_i) begin
     if (rst_ni) begin
       assert (in_valid_i || taken_q == '0)
-        else $error("a beat was taken back after an output had it (%m)");
+      else $error("a beat was taken back after an output had it (%m)");
     end
   end
 `endif

@@ -8,30 +8,30 @@ module stream_register #(
   // Bits of a beat
   parameter int unsigned Width = 8
 ) (
-  input  wire logic             clk_i,
-  input  wire logic             rst_ni,
+  input wire logic clk_i,
+  input wire logic rst_ni,
 
   input  wire logic             in_valid_i,
-  output      logic             in_ready_o,
+  output logic                  in_ready_o,
   input  wire logic [Width-1:0] in_data_i,
 
-  output      logic             out_valid_o,
+  output logic                  out_valid_o,
   input  wire logic             out_ready_i,
-  output      logic [Width-1:0] out_data_o
+  output logic      [Width-1:0] out_data_o
 );
 
   if (Width == 0) begin : gen_check_width
     $error("stream_register %m: Width=0 is no beat");
   end
 
-  logic             valid_q, spilt_q;  // the offered beat, and the one that came in while it was stalled
+  logic valid_q, spilt_q;  // the offered beat, and the one that came in while it was stalled
   logic [Width-1:0] data_q, spill_q;
 
-  assign in_ready_o  = !spilt_q;
+  assign in_ready_o = !spilt_q;
   assign out_valid_o = valid_q;
-  assign out_data_o  = data_q;
+  assign out_data_o = data_q;
 
-  wire logic move = !valid_q || out_ready_i;
+  wire move = !valid_q || out_ready_i;
 
   always_ff @(posedge clk_i) begin
     if (move) begin
@@ -52,14 +52,14 @@ module stream_register #(
   end
 
 `ifndef SYNTHESIS
-  logic             stalled_q;
+  logic stalled_q;
   logic [Width-1:0] held_q;
   always_ff @(posedge clk_i) begin
     stalled_q <= rst_ni && in_valid_i && !in_ready_o;
-    held_q    <= in_data_i;
+    held_q <= in_data_i;
     if (rst_ni && stalled_q) begin
       assert (in_valid_i && in_data_i == held_q)
-        else $error("a beat was taken back or changed before it was accepted (%m)");
+      else $error("a beat was taken back or changed before it was accepted (%m)");
     end
   end
 `endif

@@ -1,33 +1,37 @@
 `default_nettype none
 
-// Carries the same elements in beats of another size, in the same order. A wide beat is kept and given away in pieces, a
-// piece a cycle from the next cycle on; the following one is taken with the last piece. Pieces are collected, a piece a
-// cycle; the wide beat is valid in the cycle after its last piece. Where neither number of lanes divides the other, both
-// happen, with pieces of as many lanes as divide both. in_ready_o follows out_ready_i while a result waits.
+// Carries the same elements in beats of another size, in the same order. A wide beat is kept and given away in pieces,
+// a piece a cycle from the next cycle on; the following one is taken with the last piece. Pieces are collected, a piece
+// a cycle; the wide beat is valid in the cycle after its last piece. Where neither number of lanes divides the other,
+// both happen, with pieces of as many lanes as divide both. in_ready_o follows out_ready_i while a result waits.
 module stream_resize #(
-    // Elements of a beat, before and after
-    parameter int unsigned InLanes = 2,
-    parameter int unsigned OutLanes = 1,
-    // Bits of an element
-    parameter int unsigned ElementWidth = 8,
-    // Elements of a sample: whole beats on either side
-    parameter int unsigned Elements = 2
+  // Elements of a beat, before and after
+  parameter int unsigned InLanes = 2,
+  parameter int unsigned OutLanes = 1,
+  // Bits of an element
+  parameter int unsigned ElementWidth = 8,
+  // Elements of a sample: whole beats on either side
+  parameter int unsigned Elements = 2
 ) (
-    input wire logic clk_i,
-    input wire logic rst_ni,
+  input wire logic clk_i,
+  input wire logic rst_ni,
 
-    input  wire logic                                 in_valid_i,
-    output logic                                      in_ready_o,
-    input  wire logic [InLanes-1:0][ElementWidth-1:0] in_data_i,
+  input  wire logic                                 in_valid_i,
+  output logic                                      in_ready_o,
+  input  wire logic [InLanes-1:0][ElementWidth-1:0] in_data_i,
 
-    output logic                                  out_valid_o,
-    input  wire logic                             out_ready_i,
-    output logic [OutLanes-1:0][ElementWidth-1:0] out_data_o
+  output logic                                       out_valid_o,
+  input  wire logic                                  out_ready_i,
+  output logic      [OutLanes-1:0][ElementWidth-1:0] out_data_o
 );
 
   if (InLanes < 1 || OutLanes < 1 || ElementWidth < 1) begin : gen_check_sizes
-    $error("stream_resize %m: InLanes=%0d, OutLanes=%0d and ElementWidth=%0d must be at least 1", InLanes, OutLanes,
-           ElementWidth);
+    $error(
+        "stream_resize %m: InLanes=%0d, OutLanes=%0d and ElementWidth=%0d must be at least 1",
+        InLanes,
+        OutLanes,
+        ElementWidth
+    );
   end
 
   if (InLanes == OutLanes) begin : gen_check_resize
@@ -35,8 +39,12 @@ module stream_resize #(
   end
 
   if (Elements % InLanes != 0 || Elements % OutLanes != 0) begin : gen_check_elements
-    $error("stream_resize %m: Elements=%0d are not whole beats of InLanes=%0d and OutLanes=%0d", Elements, InLanes,
-           OutLanes);
+    $error(
+        "stream_resize %m: Elements=%0d are not whole beats of InLanes=%0d and OutLanes=%0d",
+        Elements,
+        InLanes,
+        OutLanes
+    );
   end
 
   // The largest number that divides both

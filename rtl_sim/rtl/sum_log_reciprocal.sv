@@ -23,17 +23,17 @@ module sum_log_reciprocal #(
   localparam int unsigned ExponentBits = $clog2(Growth + 1),
   localparam int unsigned SumWidth = Fraction + 1 + Growth
 ) (
-  input  wire logic                           clk_i,
+  input wire logic clk_i,
   // Clock enable of the whole pipeline
-  input  wire logic                           en_i,
+  input wire logic en_i,
 
   // At least 2**Fraction, which the largest logit alone puts there
-  input  wire logic [SumWidth-1:0]            total_i,
+  input wire logic [SumWidth-1:0] total_i,
 
-  output      logic [ExponentBits-1:0]        exponent_o,
-  output      logic [Fraction:0]              reciprocal_o,
+  output logic        [ExponentBits-1:0] exponent_o,
+  output logic        [      Fraction:0] reciprocal_o,
   // At most ln 65536 < 16
-  output      logic signed [Fraction+5:0]     nats_o
+  output logic signed [    Fraction+5:0] nats_o
 );
 
   localparam int unsigned NatsWidth = Fraction + 6;
@@ -42,15 +42,18 @@ module sum_log_reciprocal #(
   localparam int unsigned CurveWidth = SlopeWidth + Fraction + 2;
 
   if (Fraction == 0 || SumWidth > 31) begin : gen_check_fraction
-    $error("sum_log_reciprocal %m: the sum of Classes=%0d exponentials at Fraction=%0d must stay below 2**31",
-           Classes, Fraction);
+    $error(
+        "sum_log_reciprocal %m: the sum of Classes=%0d exponentials at Fraction=%0d must stay below 2**31",
+        Classes,
+        Fraction
+    );
   end
   if (MantissaBits < 1 || MantissaBits >= Fraction) begin : gen_check_mantissa
     $error("sum_log_reciprocal %m: MantissaBits=%0d is not in 1 to %0d", MantissaBits, Fraction - 1);
   end
 
-  logic [Fraction-1:0] logarithm_rom [2**MantissaBits];
-  logic [Fraction:0] reciprocal_rom [2**MantissaBits];
+  logic [Fraction-1:0] logarithm_rom[2**MantissaBits];
+  logic [Fraction:0] reciprocal_rom[2**MantissaBits];
   initial $readmemh(LogarithmFile, logarithm_rom);
   initial $readmemh(ReciprocalFile, reciprocal_rom);
 
@@ -91,34 +94,41 @@ module sum_log_reciprocal #(
 
   always_ff @(posedge clk_i) begin
     if (en_i) begin
-      exponent_q     <= {exponent_q[7:1], exponent};
+      exponent_q <= {exponent_q[7:1], exponent};
 
-      total_1_q      <= total_i;
+      total_1_q <= total_i;
 
-      mantissa_2_q   <= MantissaBits'(total_1_q >> exponent_q[1] >> Skipped);
-      rest_2_q       <= rest_of(total_1_q >> exponent_q[1]);
+      mantissa_2_q <= MantissaBits'(total_1_q >> exponent_q[1] >> Skipped);
+      rest_2_q <= rest_of(total_1_q >> exponent_q[1]);
 
       // a block RAM's output, and the register that it is slow without
-      nats_3_q       <= exponent_nats(exponent_q[2]);
-      logarithm_3_q  <= logarithm_rom[mantissa_2_q];
+      nats_3_q <= exponent_nats(exponent_q[2]);
+      logarithm_3_q <= logarithm_rom[mantissa_2_q];
       reciprocal_3_q <= reciprocal_rom[mantissa_2_q];
-      rest_3_q       <= rest_2_q;
+      rest_3_q <= rest_2_q;
 
-      nats_4_q       <= nats_3_q;
-      logarithm_4_q  <= logarithm_3_q;
+      nats_4_q <= nats_3_q;
+      logarithm_4_q <= logarithm_3_q;
       reciprocal_4_q <= reciprocal_3_q;
-      rest_4_q       <= rest_3_q;
+      rest_4_q <= rest_3_q;
 
-      nats_5_q       <= nats_4_q + signed'(NatsWidth'(logarithm_4_q));
+      nats_5_q <= nats_4_q + signed'(NatsWidth'(logarithm_4_q));
       reciprocal_5_q <= reciprocal_4_q;
-      slope_5_q      <= SlopeWidth'(signed'({1'b0, reciprocal_4_q})) * SlopeWidth'(rest_4_q);
+      slope_5_q <= SlopeWidth'(signed'({1'b0, reciprocal_4_q})) * SlopeWidth'(rest_4_q);
     end
   end
 
   // the first terms of the series around the middle of the cell; the others wait for the curve
   logic signed [CurveWidth-1:0] curve_8_q;
-  wide_product #(.AWidth(SlopeWidth), .BWidth(Fraction + 2)) i_curve (
-    .clk_i, .en_i, .a_i(slope_5_q), .b_i({1'b0, reciprocal_5_q}), .product_o(curve_8_q)
+  wide_product #(
+    .AWidth(SlopeWidth),
+    .BWidth(Fraction + 2)
+  ) u_curve (
+    .clk_i,
+    .en_i,
+    .a_i(slope_5_q),
+    .b_i({1'b0, reciprocal_5_q}),
+    .product_o(curve_8_q)
   );
 
   logic [8:6][Fraction:0] reciprocal_q;
@@ -126,10 +136,10 @@ module sum_log_reciprocal #(
   always_ff @(posedge clk_i) begin
     if (en_i) begin
       reciprocal_q <= {reciprocal_q[7:6], reciprocal_5_q};
-      nats_q       <= {nats_q[7:6], nats_5_q + NatsWidth'(slope_5_q >>> Fraction)};
+      nats_q <= {nats_q[7:6], nats_5_q + NatsWidth'(slope_5_q >>> Fraction)};
 
-      exponent_o   <= exponent_q[8];
-      nats_o       <= nats_q[8];
+      exponent_o <= exponent_q[8];
+      nats_o <= nats_q[8];
       reciprocal_o <= reciprocal_q[8] - (Fraction + 1)'(curve_8_q >>> 2 * Fraction);
     end
   end

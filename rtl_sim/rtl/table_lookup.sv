@@ -3,7 +3,9 @@
 // A table's entry at a distance from the largest logit. A distance beyond the table reads its last entry.
 //
 // Latency: 4 enabled cycles, two of them those of a block RAM with its output register.
-module table_lookup import hwc_pkg::*; #(
+module table_lookup
+  import hwc_pkg::*;
+#(
   // Bits of a code; codes are unsigned
   parameter int unsigned CodeWidth = 8,
   // Hex image of the table, an entry a line
@@ -15,13 +17,13 @@ module table_lookup import hwc_pkg::*; #(
   // Low bits of a distance that the index leaves out
   parameter int unsigned Shift = 0
 ) (
-  input  wire logic                  clk_i,
+  input wire logic clk_i,
   // Clock enable of the whole pipeline
-  input  wire logic                  en_i,
+  input wire logic en_i,
 
-  input  wire logic [CodeWidth-1:0]  top_i,
-  input  wire logic [CodeWidth-1:0]  code_i,  // not above top_i
-  output      logic [EntryWidth-1:0] entry_o
+  input  wire logic [ CodeWidth-1:0] top_i,
+  input  wire logic [ CodeWidth-1:0] code_i,  // not above top_i
+  output logic      [EntryWidth-1:0] entry_o
 );
 
   localparam int unsigned IndexBits = index_bits(Length);
@@ -33,20 +35,20 @@ module table_lookup import hwc_pkg::*; #(
     $error("table_lookup %m: Length=0 is no table");
   end
 
-  logic [EntryWidth-1:0] table_rom [Length];
+  logic [EntryWidth-1:0] table_rom[Length];
   initial $readmemh(File, table_rom);
 
   logic [CodeWidth-1:0] distance_q;
   logic [IndexBits-1:0] index_q;
   logic [EntryWidth-1:0] read_q;  // a block RAM's output, which is slow without another register
-  wire logic [31:0] index = 32'(distance_q >> Shift);
+  wire [31:0] index = 32'(distance_q >> Shift);
 
   always_ff @(posedge clk_i) begin
     if (en_i) begin
       distance_q <= top_i - code_i;
-      index_q    <= index < 32'(Length) ? IndexBits'(index) : IndexBits'(Length - 1);
-      read_q     <= table_rom[index_q];
-      entry_o    <= read_q;
+      index_q <= index < 32'(Length) ? IndexBits'(index) : IndexBits'(Length - 1);
+      read_q <= table_rom[index_q];
+      entry_o <= read_q;
     end
   end
 

@@ -23,19 +23,19 @@ module table_sum #(
   // Bits of the sum, which must hold Classes entries
   parameter int unsigned SumWidth = 21
 ) (
-  input  wire logic                               clk_i,
-  input  wire logic                               rst_ni,
+  input wire logic clk_i,
+  input wire logic rst_ni,
   // Clock enable of the whole pipeline
-  input  wire logic                               en_i,
+  input wire logic en_i,
 
   // A sample's first fold is at lanes_i; the others follow in the next enabled cycles
-  input  wire logic                               start_i,
-  input  wire logic [PerCycle-1:0][CodeWidth-1:0] lanes_i,
+  input wire logic                                start_i,
+  input wire logic [ PerCycle-1:0][CodeWidth-1:0] lanes_i,
   // Largest code, from start_i to the sample's last fold
-  input  wire logic [CodeWidth-1:0]               top_i,
+  input wire logic [CodeWidth-1:0]                top_i,
 
-  output      logic                               valid_o,
-  output      logic [SumWidth-1:0]                sum_o
+  output logic                valid_o,
+  output logic [SumWidth-1:0] sum_o
 );
 
   localparam int unsigned Lookup = 4;  // enabled cycles of table_lookup
@@ -54,15 +54,33 @@ module table_sum #(
   for (genvar j = 0; j < PerCycle; j++) begin : gen_lane
     logic [EntryWidth-1:0] entry;
     table_lookup #(
-      .CodeWidth(CodeWidth), .File(File), .Length(Length), .EntryWidth(EntryWidth), .Shift(Shift)
-    ) i_lookup (
-      .clk_i, .en_i, .top_i, .code_i(lanes_i[j]), .entry_o(entry)
+      .CodeWidth(CodeWidth),
+      .File(File),
+      .Length(Length),
+      .EntryWidth(EntryWidth),
+      .Shift(Shift)
+    ) u_lookup (
+      .clk_i,
+      .en_i,
+      .top_i,
+      .code_i(lanes_i[j]),
+      .entry_o(entry)
     );
     assign values[j] = SumWidth'(entry);
   end
 
-  fold_sum #(.Classes(Classes), .PerCycle(PerCycle), .Width(SumWidth)) i_sum (
-    .clk_i, .rst_ni, .en_i, .start_i(start_q[Lookup]), .values_i(values), .valid_o, .sum_o
+  fold_sum #(
+    .Classes(Classes),
+    .PerCycle(PerCycle),
+    .Width(SumWidth)
+  ) u_sum (
+    .clk_i,
+    .rst_ni,
+    .en_i,
+    .start_i(start_q[Lookup]),
+    .values_i(values),
+    .valid_o,
+    .sum_o
   );
 
 endmodule

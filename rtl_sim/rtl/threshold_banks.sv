@@ -12,35 +12,35 @@
 module threshold_banks
   import hwc_pkg::*;
 #(
-    // Exits, the last one included
-    parameter int unsigned Exits = 2,
-    // Bits that count the samples in flight of one bank
-    parameter int unsigned InFlightWidth = 10
+  // Exits, the last one included
+  parameter int unsigned Exits = 2,
+  // Bits that count the samples in flight of one bank
+  parameter int unsigned InFlightWidth = 10
 ) (
-    input wire logic clk_i,
-    // Of the registers
-    input wire logic rst_ni,
-    // Of everything that a soft reset reaches; 0 wherever rst_ni is
-    input wire logic core_rst_ni,
+  input wire logic clk_i,
+  // Of the registers
+  input wire logic rst_ni,
+  // Of everything that a soft reset reaches; 0 wherever rst_ni is
+  input wire logic core_rst_ni,
 
-    // Staged values, and the wish to make them active
-    input  wire logic [Exits-1:0][31:0] staged_thresholds_i,
-    input  wire logic                   staged_anytime_i,
-    input  wire logic                   commit_i,
-    output logic                        pending_o,
+  // Staged values, and the wish to make them active
+  input  wire logic [Exits-1:0][31:0] staged_thresholds_i,
+  input  wire logic                   staged_anytime_i,
+  input  wire logic                   commit_i,
+  output logic                        pending_o,
 
-    // In this cycle a sample of the active bank starts; a sample of finished_bank_i leaves
-    input wire logic started_i,
-    input wire logic finished_i,
-    input wire logic finished_bank_i,
+  // In this cycle a sample of the active bank starts; a sample of finished_bank_i leaves
+  input wire logic started_i,
+  input wire logic finished_i,
+  input wire logic finished_bank_i,
 
-    // The bank of samples that start now, and the samples in flight of each bank
-    output logic                          active_o,
-    output logic [1:0][InFlightWidth-1:0] in_flight_o,
+  // The bank of samples that start now, and the samples in flight of each bank
+  output logic                          active_o,
+  output logic [1:0][InFlightWidth-1:0] in_flight_o,
 
-    // Values of both banks: [exit][bank] and [bank]
-    output logic [Exits-1:0][1:0][31:0] thresholds_o,
-    output logic [1:0]                  anytime_o
+  // Values of both banks: [exit][bank] and [bank]
+  output logic [Exits-1:0][1:0][31:0] thresholds_o,
+  output logic [      1:0]            anytime_o
 );
 
   logic pending_q, active_q, copy;

@@ -3,41 +3,43 @@
 // Gives the elements of an image in another order of its axes. One image is read while the next is written, each in its
 // own half of a memory with a pixel a word. A step reads one element, or one pixel where the channels stay the last
 // axis; reading starts in the cycle after an image's last pixel was accepted. An output beat is valid two cycles after
-// its last step, so the interval is the larger of an image's pixels and steps. Reading stalls as a whole while an output
-// waits; in_ready_o depends on registers only.
+// its last step, so the interval is the larger of an image's pixels and steps. Reading stalls as a whole while an
+// output waits; in_ready_o depends on registers only.
 module transpose
   import hwc_pkg::*;
 #(
-    // Rows, columns and elements of a pixel of the input
-    parameter int unsigned Height = 2,
-    parameter int unsigned Width = 3,
-    parameter int unsigned Channels = 4,
-    // Which axis of the input (0: rows, 1: columns, 2: channels) becomes rows, columns and channels of the output
-    parameter int unsigned AxisOfRows = 1,
-    parameter int unsigned AxisOfColumns = 0,
-    parameter int unsigned AxisOfChannels = 2,
-    // Bits of an element
-    parameter int unsigned ElementWidth = 8,
-    // Elements of an output pixel; not to be set
-    localparam int unsigned OutChannels = AxisOfChannels == 0 ? Height : AxisOfChannels == 1 ? Width : Channels
+  // Rows, columns and elements of a pixel of the input
+  parameter int unsigned Height = 2,
+  parameter int unsigned Width = 3,
+  parameter int unsigned Channels = 4,
+  // Which axis of the input (0: rows, 1: columns, 2: channels) becomes rows, columns and channels of the output
+  parameter int unsigned AxisOfRows = 1,
+  parameter int unsigned AxisOfColumns = 0,
+  parameter int unsigned AxisOfChannels = 2,
+  // Bits of an element
+  parameter int unsigned ElementWidth = 8,
+  // Elements of an output pixel; not to be set
+  localparam int unsigned OutChannels = AxisOfChannels == 0 ? Height : AxisOfChannels == 1 ? Width : Channels
 ) (
-    input wire logic clk_i,
-    input wire logic rst_ni,
+  input wire logic clk_i,
+  input wire logic rst_ni,
 
-    // Pixels in raster order
-    input  wire logic                                  in_valid_i,
-    output logic                                       in_ready_o,
-    input  wire logic [Channels-1:0][ElementWidth-1:0] in_data_i,
+  // Pixels in raster order
+  input  wire logic                                  in_valid_i,
+  output logic                                       in_ready_o,
+  input  wire logic [Channels-1:0][ElementWidth-1:0] in_data_i,
 
-    // Pixels in raster order
-    output logic                                     out_valid_o,
-    input  wire logic                                out_ready_i,
-    output logic [OutChannels-1:0][ElementWidth-1:0] out_data_o
+  // Pixels in raster order
+  output logic                                          out_valid_o,
+  input  wire logic                                     out_ready_i,
+  output logic      [OutChannels-1:0][ElementWidth-1:0] out_data_o
 );
 
   if (AxisOfRows > 2 || AxisOfColumns > 2 || AxisOfChannels > 2 || AxisOfRows == AxisOfColumns ||
       AxisOfRows == AxisOfChannels || AxisOfColumns == AxisOfChannels) begin : gen_check_axes
-    $error("transpose %m: axes %0d, %0d, %0d are not a permutation of 0, 1, 2", AxisOfRows, AxisOfColumns, AxisOfChannels);
+    $error(
+        "transpose %m: axes %0d, %0d, %0d are not a permutation of 0, 1, 2", AxisOfRows, AxisOfColumns, AxisOfChannels
+    );
   end
 
   localparam int unsigned Pixels = Height * Width;
@@ -60,8 +62,11 @@ module transpose
 
   localparam int unsigned Rows = length(AxisOfRows);
   localparam int unsigned Columns = length(AxisOfColumns);
+  localparam int unsigned RowBits = index_bits(Rows);
+  localparam int unsigned ColumnBits = index_bits(Columns);
   localparam int unsigned PixelBits = index_bits(Pixels);
   localparam int unsigned UnitBits = index_bits(UnitsIn);
+  localparam int unsigned OutUnitBits = index_bits(Units);
 
   // Images that have been written and not yet read
   logic [1:0] full_q;
@@ -91,16 +96,16 @@ module transpose
   end
 
   // Reader: place in the output, and where that lies in the input
-  logic [index_bits(Rows)-1:0] row_q;
-  logic [index_bits(Columns)-1:0] column_q;
-  logic [index_bits(Units)-1:0] unit_q;
+  logic [RowBits-1:0] row_q;
+  logic [ColumnBits-1:0] column_q;
+  logic [OutUnitBits-1:0] unit_q;
   logic [PixelBits-1:0] pixel_q;
   logic [UnitBits-1:0] lane_q;
   logic read_half_q, row_end, column_end, unit_end;
 
-  assign unit_end = unit_q == index_bits(Units)'(Units - 1);
-  assign column_end = unit_end && column_q == index_bits(Columns)'(Columns - 1);
-  assign row_end = column_end && row_q == index_bits(Rows)'(Rows - 1);
+  assign unit_end = unit_q == OutUnitBits'(Units - 1);
+  assign column_end = unit_end && column_q == ColumnBits'(Columns - 1);
+  assign row_end = column_end && row_q == RowBits'(Rows - 1);
   assign step_end = step && row_end;
 
   // From one step to the next the innermost axis that does not end goes on by one, and those inside it go back
@@ -109,10 +114,11 @@ module transpose
   localparam int LaneUnit = Whole ? 0 : int'(unit_stride(Within));
   localparam int PixelColumn = int'(pixel_stride(AxisOfColumns)) - int'(Units - 1) * PixelUnit;
   localparam int LaneColumn = int'(unit_stride(AxisOfColumns)) - int'(Units - 1) * LaneUnit;
-  localparam int PixelRow = int'(pixel_stride(AxisOfRows)) - int'(Columns - 1) * int'(pixel_stride(AxisOfColumns)) -
-      int'(Units - 1) * PixelUnit;
-  localparam int LaneRow = int'(unit_stride(AxisOfRows)) - int'(Columns - 1) * int'(unit_stride(AxisOfColumns)) -
-      int'(Units - 1) * LaneUnit;
+  // From a row's first step to its last
+  localparam int PixelsAcross = int'(Columns - 1) * int'(pixel_stride(AxisOfColumns)) + int'(Units - 1) * PixelUnit;
+  localparam int LanesAcross = int'(Columns - 1) * int'(unit_stride(AxisOfColumns)) + int'(Units - 1) * LaneUnit;
+  localparam int PixelRow = int'(pixel_stride(AxisOfRows)) - PixelsAcross;
+  localparam int LaneRow = int'(unit_stride(AxisOfRows)) - LanesAcross;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin

@@ -25,42 +25,52 @@ module vitis_adapter #(
   // Bits of its place, at least OutWidth
   parameter int unsigned OutElementBits = 8,
   // Bits of the IP's TDATA; follow from the above
-  localparam int unsigned InDataBits  = (InLanes * InElementBits + 7) / 8 * 8,
+  localparam int unsigned InDataBits = (InLanes * InElementBits + 7) / 8 * 8,
   localparam int unsigned OutDataBits = (OutLanes * OutElementBits + 7) / 8 * 8
 ) (
   // Beats for the IP
-  input  wire logic                              in_valid_i,
-  output      logic                              in_ready_o,
-  input  wire logic [InLanes-1:0][InWidth-1:0]   in_data_i,
+  input  wire logic                            in_valid_i,
+  output logic                                 in_ready_o,
+  input  wire logic [InLanes-1:0][InWidth-1:0] in_data_i,
 
   // The IP's input port
-  output      logic                              ip_in_tvalid_o,
-  input  wire logic                              ip_in_tready_i,
-  output      logic [InDataBits-1:0]             ip_in_tdata_o,
+  output logic                       ip_in_tvalid_o,
+  input  wire logic                  ip_in_tready_i,
+  output logic      [InDataBits-1:0] ip_in_tdata_o,
 
   // The IP's output port
-  input  wire logic                              ip_out_tvalid_i,
-  output      logic                              ip_out_tready_o,
-  input  wire logic [OutDataBits-1:0]            ip_out_tdata_i,
+  input  wire logic                   ip_out_tvalid_i,
+  output logic                        ip_out_tready_o,
+  input  wire logic [OutDataBits-1:0] ip_out_tdata_i,
 
   // Beats of the IP
-  output      logic                              out_valid_o,
+  output logic                                   out_valid_o,
   input  wire logic                              out_ready_i,
-  output      logic [OutLanes-1:0][OutWidth-1:0] out_data_o
+  output logic      [OutLanes-1:0][OutWidth-1:0] out_data_o
 );
 
   if (InLanes == 0 || OutLanes == 0 || InWidth == 0 || OutWidth == 0) begin : gen_check_size
-    $error("vitis_adapter %m: InLanes=%0d, InWidth=%0d, OutLanes=%0d and OutWidth=%0d must all be at least 1",
-           InLanes, InWidth, OutLanes, OutWidth);
+    $error(
+        "vitis_adapter %m: InLanes=%0d, InWidth=%0d, OutLanes=%0d and OutWidth=%0d must all be at least 1",
+        InLanes,
+        InWidth,
+        OutLanes,
+        OutWidth
+    );
   end
   if (InElementBits < InWidth || OutElementBits < OutWidth) begin : gen_check_places
-    $error("vitis_adapter %m: places of %0d and %0d bits do not hold elements of %0d and %0d",
-           InElementBits, OutElementBits, InWidth, OutWidth);
+    $error(
+        "vitis_adapter %m: places of %0d and %0d bits do not hold elements of %0d and %0d",
+        InElementBits,
+        OutElementBits,
+        InWidth,
+        OutWidth
+    );
   end
 
-  assign ip_in_tvalid_o  = in_valid_i;
-  assign in_ready_o      = ip_in_tready_i;
-  assign out_valid_o     = ip_out_tvalid_i;
+  assign ip_in_tvalid_o = in_valid_i;
+  assign in_ready_o = ip_in_tready_i;
+  assign out_valid_o = ip_out_tvalid_i;
   assign ip_out_tready_o = out_ready_i;
 
   logic [InLanes-1:0][InElementBits-1:0] places;
@@ -74,10 +84,10 @@ module vitis_adapter #(
   end
 
   for (genvar lane = 0; lane < OutLanes; lane++) begin : gen_out
-    assign out_data_o[lane] = ip_out_tdata_i[lane*OutElementBits +: OutWidth];
+    assign out_data_o[lane] = ip_out_tdata_i[lane*OutElementBits+:OutWidth];
   end
 
-  wire logic unused = &{1'b0, ip_out_tdata_i};  // its padding
+  wire unused = &{1'b0, ip_out_tdata_i};  // its padding
 
 endmodule
 

@@ -10,14 +10,14 @@ module wide_product #(
   // Of the port: bits of the product; they follow from the others
   localparam int unsigned Width = AWidth + BWidth
 ) (
-  input  wire logic                       clk_i,
+  input wire logic clk_i,
   // Clock enable of the whole pipeline
-  input  wire logic                       en_i,
+  input wire logic en_i,
 
-  input  wire logic signed [AWidth-1:0]   a_i,
-  input  wire logic signed [BWidth-1:0]   b_i,
+  input wire logic signed [AWidth-1:0] a_i,
+  input wire logic signed [BWidth-1:0] b_i,
 
-  output      logic signed [Width-1:0]    product_o
+  output logic signed [Width-1:0] product_o
 );
 
   localparam int unsigned Limb = 17;
@@ -29,17 +29,17 @@ module wide_product #(
   end
 
   // one bit more than the unsigned lower limbs have; the highest, which has the sign, is filled up with it
-  wire logic signed [ALimbs*Limb:0] a = (ALimbs * Limb + 1)'(a_i);
-  wire logic signed [BLimbs*Limb:0] b = (BLimbs * Limb + 1)'(b_i);
+  wire signed [ALimbs*Limb:0] a = (ALimbs * Limb + 1)'(a_i);
+  wire signed [BLimbs*Limb:0] b = (BLimbs * Limb + 1)'(b_i);
 
-  logic signed [Width-1:0] row_q [BLimbs];  // a_i times one limb of b_i, in its place
+  logic signed [Width-1:0] row_q[BLimbs];  // a_i times one limb of b_i, in its place
 
   for (genvar j = 0; j < BLimbs; j++) begin : gen_row
-    wire logic signed [Limb:0] b_limb = {j == BLimbs - 1 && b[BLimbs*Limb], b[j*Limb+:Limb]};
+    wire signed [Limb:0] b_limb = {j == BLimbs - 1 && b[BLimbs*Limb], b[j*Limb+:Limb]};
 
-    logic signed [Width-1:0] placed [ALimbs];
+    logic signed [Width-1:0] placed[ALimbs];
     for (genvar i = 0; i < ALimbs; i++) begin : gen_limb
-      wire logic signed [Limb:0] a_limb = {i == ALimbs - 1 && a[ALimbs*Limb], a[i*Limb+:Limb]};
+      wire signed [Limb:0] a_limb = {i == ALimbs - 1 && a[ALimbs*Limb], a[i*Limb+:Limb]};
 
       logic signed [2*Limb+1:0] product_q;
       always_ff @(posedge clk_i) begin
@@ -48,7 +48,7 @@ module wide_product #(
         end
       end
       assign placed[i] = Width'(product_q) <<< (i + j) * Limb;
-      wire logic unused_sign = &{1'b0, product_q};  // where Width is less, its copies
+      wire unused_sign = &{1'b0, product_q};  // where Width is less, its copies
     end
 
     logic signed [Width-1:0] row;

@@ -14,37 +14,37 @@
 module window_buffer
   import hwc_pkg::*;
 #(
-    // Rows and columns of the image
-    parameter int unsigned Height = 5,
-    parameter int unsigned Width = 5,
-    // Elements of a pixel, and bits of an element
-    parameter int unsigned Lanes = 1,
-    parameter int unsigned ElementWidth = 8,
-    // Rows and columns of a window
-    parameter int unsigned KernelHeight = 3,
-    parameter int unsigned KernelWidth = 3,
-    // Pixels between neighbouring windows, down and across
-    parameter int unsigned StrideY = 1,
-    parameter int unsigned StrideX = 1,
-    // Zero rows above the image and zero columns left of it; those below and right follow from the windows' number
-    parameter int unsigned PadTop = 0,
-    parameter int unsigned PadLeft = 0,
-    // Windows down and across
-    parameter int unsigned OutHeight = 3,
-    parameter int unsigned OutWidth = 3
+  // Rows and columns of the image
+  parameter int unsigned Height = 5,
+  parameter int unsigned Width = 5,
+  // Elements of a pixel, and bits of an element
+  parameter int unsigned Lanes = 1,
+  parameter int unsigned ElementWidth = 8,
+  // Rows and columns of a window
+  parameter int unsigned KernelHeight = 3,
+  parameter int unsigned KernelWidth = 3,
+  // Pixels between neighbouring windows, down and across
+  parameter int unsigned StrideY = 1,
+  parameter int unsigned StrideX = 1,
+  // Zero rows above the image and zero columns left of it; those below and right follow from the windows' number
+  parameter int unsigned PadTop = 0,
+  parameter int unsigned PadLeft = 0,
+  // Windows down and across
+  parameter int unsigned OutHeight = 3,
+  parameter int unsigned OutWidth = 3
 ) (
-    input wire logic clk_i,
-    input wire logic rst_ni,
+  input wire logic clk_i,
+  input wire logic rst_ni,
 
-    // Pixels in raster order
-    input  wire logic                                in_valid_i,
-    output logic                                     in_ready_o,
-    input  wire logic [Lanes-1:0][ElementWidth-1:0] in_data_i,
+  // Pixels in raster order
+  input  wire logic                               in_valid_i,
+  output logic                                    in_ready_o,
+  input  wire logic [Lanes-1:0][ElementWidth-1:0] in_data_i,
 
-    // Windows in raster order, first pixel lowest
-    output logic                                                                      out_valid_o,
-    input  wire logic                                                                 out_ready_i,
-    output logic [KernelHeight-1:0][KernelWidth-1:0][Lanes-1:0][ElementWidth-1:0] out_data_o
+  // Windows in raster order, first pixel lowest
+  output logic                                                                       out_valid_o,
+  input  wire logic                                                                  out_ready_i,
+  output logic      [KernelHeight-1:0][KernelWidth-1:0][Lanes-1:0][ElementWidth-1:0] out_data_o
 );
 
   if (Height < 1 || Width < 1 || Lanes < 1 || ElementWidth < 1 || StrideY < 1 || StrideX < 1 || KernelHeight < 1 ||
@@ -75,8 +75,9 @@ module window_buffer
   function automatic int unsigned largest_advance();
     int unsigned largest;
     largest = 0;
-    for (int p = 0; p < int'(OutHeight); p++)
-    if (unsigned'(base(p + 1) - base(p)) > largest) largest = unsigned'(base(p + 1) - base(p));
+    for (int p = 0; p < int'(OutHeight); p++) begin
+      if (unsigned'(base(p + 1) - base(p)) > largest) largest = unsigned'(base(p + 1) - base(p));
+    end
     return largest;
   endfunction
 
@@ -85,9 +86,9 @@ module window_buffer
   localparam int unsigned RowBits = unsigned'($clog2(KernelHeight + largest_advance() + 2)) + 1;
 
   typedef struct packed {
-    logic [RowBits-1:0] advance;              // rows from its base to that of the following pass
-    logic signed [RowBits-1:0] last;          // the last row of the image that it reads, from its base
-    logic [KernelHeight-1:0] present;         // which rows of its windows lie in the image
+    logic [RowBits-1:0]        advance;  // rows from its base to that of the following pass
+    logic signed [RowBits-1:0] last;     // the last row of the image that it reads, from its base
+    logic [KernelHeight-1:0]   present;  // which rows of its windows lie in the image
   } pass_t;
 
   function automatic pass_t [OutHeight-1:0] all_passes();
@@ -98,8 +99,9 @@ module window_buffer
       last = last < 0 ? 0 : last > int'(Height) - 1 ? int'(Height) - 1 : last;
       all_passes[p].advance = RowBits'(base(p + 1) - base(p));
       all_passes[p].last = RowBits'(last - base(p));
-      for (int k = 0; k < int'(KernelHeight); k++)
-      all_passes[p].present[k] = first + k >= 0 && first + k < int'(Height);
+      for (int k = 0; k < int'(KernelHeight); k++) begin
+        all_passes[p].present[k] = first + k >= 0 && first + k < int'(Height);
+      end
     end
   endfunction
 
@@ -107,8 +109,9 @@ module window_buffer
 
   // Which RAM holds a row, one bit each; `by` rows further down
   function automatic logic [KernelHeight-1:0] turn(input logic [KernelHeight-1:0] ram, input int by);
-    for (int k = 0; k < int'(KernelHeight); k++)
-    turn[((k + by) % int'(KernelHeight) + int'(KernelHeight)) % int'(KernelHeight)] = ram[k];
+    for (int k = 0; k < int'(KernelHeight); k++) begin
+      turn[((k+by)%int'(KernelHeight)+int'(KernelHeight))%int'(KernelHeight)] = ram[k];
+    end
   endfunction
 
   // Writer: row from the pass's base, column, RAM
@@ -166,8 +169,8 @@ module window_buffer
       if (pass_end) begin
         pass_q <= image_end ? '0 : pass_q + 1'b1;
         // by constants alone, lest a divider be made
-        first_ram_q <= image_end ? turn(first_ram_q, int'(Height) - int'((OutHeight - 1) * StrideY))
-                                 : turn(first_ram_q, int'(StrideY));
+        if (image_end) first_ram_q <= turn(first_ram_q, int'(Height) - int'((OutHeight - 1) * StrideY));
+        else first_ram_q <= turn(first_ram_q, int'(StrideY));
       end
       if (step || out_ready_i) valid_q <= step && lead_q == '0;
     end
@@ -202,8 +205,9 @@ module window_buffer
 
   always_comb begin
     newest = '0;
-    for (int y = 0; y < int'(KernelHeight); y++)
-    for (int k = 0; k < int'(KernelHeight); k++) newest[y] |= read_q[k] & {PixelWidth{select_q[y][k]}};
+    for (int y = 0; y < int'(KernelHeight); y++) begin
+      for (int k = 0; k < int'(KernelHeight); k++) newest[y] |= read_q[k] & {PixelWidth{select_q[y][k]}};
+    end
   end
 
   for (genvar y = 0; y < KernelHeight; y++) begin : gen_row
@@ -214,7 +218,8 @@ module window_buffer
 
       // A pass starts with nothing but zeros on its left
       always_ff @(posedge clk_i)
-        if (step) older_q <= column_q == '0 ? '0 : OlderWidth'({newest[y], older_q} >> PixelWidth);
+        if (step)
+          older_q <= column_q == '0 ? '0 : OlderWidth'({newest[y], older_q} >> PixelWidth);
       assign out_data_o[y][KernelWidth-2:0] = older_q;
     end
   end
@@ -224,7 +229,8 @@ module window_buffer
 `ifndef SYNTHESIS
   always_ff @(posedge clk_i) begin
     if (rst_ni) begin
-      assert (row_q >= -signed'(RowBits'(largest_advance())) - 1 && row_q <= signed'(RowBits'(KernelHeight + largest_advance())))
+      assert (row_q >= -signed'(RowBits'(largest_advance())) - 1 &&
+              row_q <= signed'(RowBits'(KernelHeight + largest_advance())))
       else $error("a row of the image was lost (%m)");
     end
   end

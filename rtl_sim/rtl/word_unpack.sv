@@ -19,46 +19,46 @@
 module word_unpack
   import hwc_pkg::*;
 #(
-    // Elements of a pixel
-    parameter int unsigned Channels = 1,
-    // Bits of an element, 1 to 32
-    parameter int unsigned ElementWidth = 8,
-    // Pixels of a sample
-    parameter int unsigned Pixels = 64,
-    // Id of the first sample after reset; anything but 0 is for tests of the wrap from 2^32 - 1 to 0
-    parameter logic [31:0] FirstId = 32'd0
+  // Elements of a pixel
+  parameter int unsigned Channels = 1,
+  // Bits of an element, 1 to 32
+  parameter int unsigned ElementWidth = 8,
+  // Pixels of a sample
+  parameter int unsigned Pixels = 64,
+  // Id of the first sample after reset; anything but 0 is for tests of the wrap from 2^32 - 1 to 0
+  parameter logic [31:0] FirstId = 32'd0
 ) (
-    input wire logic clk_i,
-    input wire logic rst_ni,
+  input wire logic clk_i,
+  input wire logic rst_ni,
 
-    // AXI4-Stream of words; tready is 0 during reset
-    input  wire logic        s_axis_tvalid,
-    output logic             s_axis_tready,
-    input  wire logic [63:0] s_axis_tdata,
-    input  wire logic        s_axis_tlast,
+  // AXI4-Stream of words; tready is 0 during reset
+  input  wire logic        s_axis_tvalid,
+  output logic             s_axis_tready,
+  input  wire logic [63:0] s_axis_tdata,
+  input  wire logic        s_axis_tlast,
 
-    // Pixels in raster order
-    output logic                                    out_valid_o,
-    input  wire logic                               out_ready_i,
-    output logic [Channels-1:0][ElementWidth-1:0] out_data_o,
+  // Pixels in raster order
+  output logic                                       out_valid_o,
+  input  wire logic                                  out_ready_i,
+  output logic      [Channels-1:0][ElementWidth-1:0] out_data_o,
 
-    // What travels with each sample
-    output logic      info_valid_o,
-    input  wire logic info_ready_i,
-    output sample_t   info_data_o,
+  // What travels with each sample
+  output logic      info_valid_o,
+  input  wire logic info_ready_i,
+  output sample_t   info_data_o,
 
-    // Cycle count, active threshold bank, and whether a sample may start now
-    input wire logic [31:0] now_i,
-    input wire logic        bank_i,
-    input wire logic        start_allowed_i,
+  // Cycle count, active threshold bank, and whether a sample may start now
+  input wire logic [31:0] now_i,
+  input wire logic        bank_i,
+  input wire logic        start_allowed_i,
 
-    // In this cycle a sample's first word, or a word with TLAST, is accepted
-    output logic        sample_started_o,
-    output logic        batch_ended_o,
-    // Samples accepted to their last word since reset, modulo 2^32
-    output logic [31:0] accepted_o,
-    // TLAST has come inside a sample since reset
-    output logic        error_o
+  // In this cycle a sample's first word, or a word with TLAST, is accepted
+  output logic        sample_started_o,
+  output logic        batch_ended_o,
+  // Samples accepted to their last word since reset, modulo 2^32
+  output logic [31:0] accepted_o,
+  // TLAST has come inside a sample since reset
+  output logic        error_o
 );
 
   if (ElementWidth < 1 || ElementWidth > 32) begin : gen_check_width
@@ -112,7 +112,7 @@ module word_unpack
         filling_q ? '0 : s_axis_tdata[lane*LaneWidth+:ElementWidth];
   end
   if (ElementWidth < LaneWidth) begin : gen_upper_bits
-    wire logic unused_upper_bits = ^s_axis_tdata;
+    wire unused_upper_bits = ^s_axis_tdata;
   end
 
   // Pixels move down, a word lands right above what is left

@@ -227,7 +227,11 @@ KINDS: dict[str, Callable[[random.Random], Case]] = {
 
 def wrapper(cases: list[Case]) -> tuple[str, list[Rom]]:
     """Source of a module that holds all cases side by side, ports prefixed with k0_, k1_, …; and its ROM images."""
-    lines, body, roms = ["module kernels (", "  input wire logic clk_i,", "  input wire logic rst_ni"], [""], []
+    lines, body, roms = (
+        ["module kernels import hwc_pkg::*; (", "  input wire logic clk_i,", "  input wire logic rst_ni"],
+        [""],
+        [],
+    )
     for i, case in enumerate(cases):
         connections = [".clk_i", ".rst_ni"]
         for port in case.ports:

@@ -6,10 +6,10 @@
 module requantise_all
   import hwc_pkg::*;
 #(
-    // Number of pairs
-    parameter int unsigned Count = 1,
-    // Of each pair: input's width and fraction, result's width and fraction, the first lowest
-    parameter logic [Count-1:0][3:0][7:0] Cases = {8'd1, 8'd4, 8'd4, 8'd8}
+  // Number of pairs
+  parameter int unsigned Count = 1,
+  // Of each pair: input's width and fraction, result's width and fraction, the first lowest
+  parameter logic [Count-1:0][3:0][7:0] Cases = {8'd1, 8'd4, 8'd4, 8'd8}
 );
 
   for (genvar c = 0; c < int'(Count); c++) begin : gen_case
@@ -35,13 +35,13 @@ module requantise_all
             logic [OutWidth-1:0] result;
 
             requantise #(
-                .InWidth(InWidth),
-                .InFraction(InFraction),
-                .InSigned(1'(i)),
-                .Out(Format)
-            ) i_requantise (
-                .code_i(code),
-                .code_o(result)
+              .InWidth(InWidth),
+              .InFraction(InFraction),
+              .InSigned(1'(i)),
+              .Out(Format)
+            ) u_requantise (
+              .code_i(code),
+              .code_o(result)
             );
             assign results[(i*2+o)*7+r][v] = 16'(result);
           end

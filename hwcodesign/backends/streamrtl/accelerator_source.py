@@ -6,14 +6,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hwcodesign.accelerator import Accelerator, beats_of
+from hwcodesign.backends.streamrtl.layout import (
+    Port,
+    input_stream,
+    instance_lines,
+    left_open,
+    module_lines,
+    output_stream,
+    range_of,
+)
 from hwcodesign.backends.streamrtl.registers import RegisterBlock
 from hwcodesign.backends.streamrtl.segment_source import Source
 from hwcodesign.kernels.decision import Decision
 from hwcodesign.kernels.kernel import Stream
-from hwcodesign.kernels.rtl import literal, parameter_lines
+from hwcodesign.kernels.rtl import concatenated, literal, parameter_lines
 
 #: Bits of a buffer's level as the registers show it.
 _LEVEL_BITS = 16
+_CLOCK = (".clk_i(aclk)", ".rst_ni(core_rst_n)")
 
 
 @dataclass(frozen=True)
@@ -87,50 +97,40 @@ def _header(accelerator: Accelerator) -> list[str]:
 
 
 def _ports(name: str) -> list[str]:
-    return [
-        f"module {name} import hwc_pkg::*; #(",
-        "    // Folder of the ROM images, with a slash at its end",
-        '    parameter string RomFolder = "roms/"',
-        ") (",
-        "    input  wire logic        aclk,",
-        "    input  wire logic        aresetn,",
-        "",
-        "    // Images",
-        "    input  wire logic        s_axis_tvalid,",
-        "    output      logic        s_axis_tready,",
-        "    input  wire logic [63:0] s_axis_tdata,",
-        "    input  wire logic        s_axis_tlast,",
-        "",
-        "    // Exit records",
-        "    output      logic        m_axis_tvalid,",
-        "    input  wire logic        m_axis_tready,",
-        "    output      logic [63:0] m_axis_tdata,",
-        "    output      logic [7:0]  m_axis_tkeep,",
-        "    output      logic        m_axis_tlast,",
-        "",
-        "    // Registers",
-        "    input  wire logic        s_axil_awvalid,",
-        "    output      logic        s_axil_awready,",
-        "    input  wire logic [11:0] s_axil_awaddr,",
-        "    input  wire logic [2:0]  s_axil_awprot,",
-        "    input  wire logic        s_axil_wvalid,",
-        "    output      logic        s_axil_wready,",
-        "    input  wire logic [31:0] s_axil_wdata,",
-        "    input  wire logic [3:0]  s_axil_wstrb,",
-        "    output      logic        s_axil_bvalid,",
-        "    input  wire logic        s_axil_bready,",
-        "    output      logic [1:0]  s_axil_bresp,",
-        "    input  wire logic        s_axil_arvalid,",
-        "    output      logic        s_axil_arready,",
-        "    input  wire logic [11:0] s_axil_araddr,",
-        "    input  wire logic [2:0]  s_axil_arprot,",
-        "    output      logic        s_axil_rvalid,",
-        "    input  wire logic        s_axil_rready,",
-        "    output      logic [31:0] s_axil_rdata,",
-        "    output      logic [1:0]  s_axil_rresp",
-        ");",
-        "",
-    ]
+    return module_lines(
+        name,
+        ["// Folder of the ROM images, with a slash at its end", 'parameter string RomFolder = "roms/"'],
+        (("", (Port("aclk", False), Port("aresetn", False))), *BUS_PORTS),
+        imports=("hwc_pkg",),
+    )
+
+
+def _bus(prefix: str, signals: Sequence[tuple[str, int]]) -> tuple[Port, ...]:
+    """Ports of a bus, of which the accelerator drives those with a dash in front."""
+    return tuple(
+        Port(f"{prefix}_{name.lstrip('-')}", name[0] == "-", (range_of(bits),) if bits > 1 else ())
+        for name, bits in signals
+    )
+
+
+#: What every accelerator has behind its clock and reset.
+BUS_PORTS = (
+    ("Images", _bus("s_axis", (("tvalid", 1), ("-tready", 1), ("tdata", 64), ("tlast", 1)))),
+    ("Exit records", _bus("m_axis", (("-tvalid", 1), ("tready", 1), ("-tdata", 64), ("-tkeep", 8), ("-tlast", 1)))),
+    (
+        "Registers",
+        _bus(
+            "s_axil",
+            (
+                *(("awvalid", 1), ("-awready", 1), ("awaddr", 12), ("awprot", 3)),
+                *(("wvalid", 1), ("-wready", 1), ("wdata", 32), ("wstrb", 4)),
+                *(("-bvalid", 1), ("bready", 1), ("-bresp", 2)),
+                *(("arvalid", 1), ("-arready", 1), ("araddr", 12), ("arprot", 3)),
+                *(("-rvalid", 1), ("rready", 1), ("-rdata", 32), ("-rresp", 2)),
+            ),
+        ),
+    ),
+)
 
 
 def _nets(accelerator: Accelerator) -> list[str]:
@@ -182,32 +182,45 @@ def _control(accelerator: Accelerator, registers: RegisterBlock) -> list[str]:
         f"  {registers.hwif_in_type} hwif_in;",
         f"  {registers.hwif_out_type} hwif_out;",
         "",
-        f"  {registers.module_name} u_registers (",
-        "    .clk(aclk), .rst_n(aresetn),",
-        *(f"    .{port}," for port in _AXIL_PORTS),
-        "    .hwif_in, .hwif_out",
-        "  );",
+        *_register_block(registers),
         "",
-        f"  accelerator_control #(.Exits({exits})) u_control (",
-        "    .clk_i(aclk), .rst_ni(aresetn), .core_rst_no(core_rst_n),",
-        *(f"    .{port}({net})," for port, net in registers.control_ports),
-        "    .active_bank_o(active_bank),",
-        "    .s_axis_tvalid_i(s_axis_tvalid), .s_axis_tready_i(s_axis_tready),",
-        "    .sample_started_i(sample_started), .batch_ended_i(batch_ended), .accepted_i(accepted),",
-        "    .start_allowed_o(start_allowed), .now_o(now),",
-        "    .m_axis_tvalid_i(m_axis_tvalid), .m_axis_tready_i(m_axis_tready),",
-        "    .record_taken_i(record_taken), .record_i(records_data), .batch_last_o(batch_last),",
-        "    .thresholds_o(thresholds), .anytime_o(anytime), .levels_i(levels)",
-        "  );",
+        *_control_block(exits, registers),
         "",
         "  // What this accelerator is",
-        f"  assign hwif_in.HASH_HIGH.hash.next     = 32'h{accelerator.configuration_hash[:8]};",
-        f"  assign hwif_in.HASH_LOW.hash.next      = 32'h{accelerator.configuration_hash[8:16]};",
-        f"  assign hwif_in.SIZES.classes.next      = 16'd{accelerator.policy.classes};",
-        "  assign hwif_in.STATUS.error.next       = input_error;",
+        f"  assign hwif_in.HASH_HIGH.hash.next = 32'h{accelerator.configuration_hash[:8]};",
+        f"  assign hwif_in.HASH_LOW.hash.next = 32'h{accelerator.configuration_hash[8:16]};",
+        f"  assign hwif_in.SIZES.classes.next = 16'd{accelerator.policy.classes};",
+        "  assign hwif_in.STATUS.error.next = input_error;",
         "  assign hwif_in.STATUS.active_bank.next = active_bank;",
         "",
     ]
+
+
+def _register_block(registers: RegisterBlock) -> list[str]:
+    ports = (f".{port}" for port in _AXIL_PORTS)
+    connections = [".clk(aclk)", ".rst_n(aresetn)", *ports, ".hwif_in", ".hwif_out"]
+    return instance_lines(registers.module_name, "u_registers", connections)
+
+
+def _control_block(exits: int, registers: RegisterBlock) -> list[str]:
+    connections = [
+        *(".clk_i(aclk)", ".rst_ni(aresetn)", ".core_rst_no(core_rst_n)"),
+        *(_connection(port, expression) for port, expression in registers.control_ports),
+        ".active_bank_o(active_bank)",
+        *(".s_axis_tvalid_i(s_axis_tvalid)", ".s_axis_tready_i(s_axis_tready)"),
+        *(".sample_started_i(sample_started)", ".batch_ended_i(batch_ended)", ".accepted_i(accepted)"),
+        *(".start_allowed_o(start_allowed)", ".now_o(now)"),
+        *(".m_axis_tvalid_i(m_axis_tvalid)", ".m_axis_tready_i(m_axis_tready)"),
+        *(".record_taken_i(record_taken)", ".record_i(records_data)", ".batch_last_o(batch_last)"),
+        *(".thresholds_o(thresholds)", ".anytime_o(anytime)", ".levels_i(levels)"),
+    ]
+    return instance_lines("accelerator_control", "u_control", connections, parameter_lines([("Exits", exits)]))
+
+
+def _connection(port: str, expression: str) -> str:
+    if not expression.startswith("{"):
+        return f".{port}({expression})"
+    return concatenated(f".{port}(", expression[1:-1].split(", "), ")")
 
 
 _AXIL_PORTS = tuple(
@@ -225,22 +238,22 @@ _AXIL_PORTS = tuple(
 
 def _input(accelerator: Accelerator) -> list[str]:
     stage = accelerator.stages[0]
-    return [
-        "  // Words to pixels",
-        "  word_unpack #(",
-        f"    .Channels({stage.input_shape[-1]}), .ElementWidth({stage.input_format.width}), "
-        f".Pixels({beats_of(stage.input_shape)})",
-        "  ) u_unpack (",
-        "    .clk_i(aclk), .rst_ni(core_rst_n),",
-        "    .s_axis_tvalid, .s_axis_tready, .s_axis_tdata, .s_axis_tlast,",
-        "    .out_valid_o(stage0_in_valid), .out_ready_i(stage0_in_ready), .out_data_o(stage0_in_data),",
-        "    .info_valid_o(info0_valid), .info_ready_i(info0_ready), .info_data_o(info0_data),",
-        "    .now_i(now), .bank_i(active_bank), .start_allowed_i(start_allowed),",
-        "    .sample_started_o(sample_started), .batch_ended_o(batch_ended),",
-        "    .accepted_o(accepted), .error_o(input_error)",
-        "  );",
-        "",
+    connections = [
+        *_CLOCK,
+        *(".s_axis_tvalid", ".s_axis_tready", ".s_axis_tdata", ".s_axis_tlast"),
+        *output_stream("out", "stage0_in"),
+        *output_stream("info", "info0"),
+        *(".now_i(now)", ".bank_i(active_bank)", ".start_allowed_i(start_allowed)"),
+        *(".sample_started_o(sample_started)", ".batch_ended_o(batch_ended)"),
+        *(".accepted_o(accepted)", ".error_o(input_error)"),
     ]
+    sizes = [
+        ("Channels", stage.input_shape[-1]),
+        ("ElementWidth", stage.input_format.width),
+        ("Pixels", beats_of(stage.input_shape)),
+    ]
+    unpack = instance_lines("word_unpack", "u_unpack", connections, parameter_lines(sizes))
+    return ["  // Words to pixels", *unpack, ""]
 
 
 def _level(accelerator: Accelerator, info_depth: int, decision: Decision, k: int, roms: dict[str, str]) -> list[str]:
@@ -262,41 +275,32 @@ def _level(accelerator: Accelerator, info_depth: int, decision: Decision, k: int
 
 
 def _segment(accelerator: Accelerator, segment: str, source: str, target: str) -> list[str]:
-    return [
-        f"  {accelerator.name}_{segment} #(.RomFolder(RomFolder)) u_{segment} (",
-        "    .clk_i(aclk), .rst_ni(core_rst_n),",
-        f"    .in_valid_i({source}_valid), .in_ready_o({source}_ready), .in_data_i({source}_data),",
-        f"    .out_valid_o({target}_valid), .out_ready_i({target}_ready), .out_data_o({target}_data)",
-        "  );",
-        "",
-    ]
+    connections = [*_CLOCK, *input_stream("in", source), *output_stream("out", target)]
+    module = f"{accelerator.name}_{segment}"
+    return [*instance_lines(module, f"u_{segment}", connections, [".RomFolder(RomFolder)"]), ""]
 
 
 def _fork(k: int, width: int) -> list[str]:
-    return [
-        f"  stream_fork #(.Width({width}), .Outputs(2)) u_fork{k} (",
-        "    .clk_i(aclk), .rst_ni(core_rst_n),",
-        f"    .in_valid_i(stage{k}_out_valid), .in_ready_o(stage{k}_out_ready), .in_data_i(stage{k}_out_data),",
-        f"    .out_valid_o({{buffer{k}_in_valid, head{k}_in_valid}}),",
-        f"    .out_ready_i({{buffer{k}_in_ready, head{k}_in_ready}}),",
-        f"    .out_data_o(head{k}_in_data)",
-        "  );",
-        f"  assign buffer{k}_in_data = head{k}_in_data;",
-        "",
+    connections = [
+        *_CLOCK,
+        *input_stream("in", f"stage{k}_out"),
+        f".out_valid_o({{buffer{k}_in_valid, head{k}_in_valid}})",
+        f".out_ready_i({{buffer{k}_in_ready, head{k}_in_ready}})",
+        f".out_data_o(head{k}_in_data)",
     ]
+    fork = instance_lines("stream_fork", f"u_fork{k}", connections, parameter_lines([("Width", width), ("Outputs", 2)]))
+    return [*fork, f"  assign buffer{k}_in_data = head{k}_in_data;", ""]
 
 
 def _info(accelerator: Accelerator, k: int, depth: int) -> list[str]:
     """The FIFO beside stage and head, behind the net `info{k}`."""
+    waiting = f"waiting{k}"
+    sizes = [f".Width($bits({waiting}_data)),", f".Depth({depth})"]
+    connections = [*_CLOCK, *input_stream("in", f"info{k}"), *output_stream("out", waiting), *left_open("level_o")]
     return [
-        f"  logic waiting{k}_valid, waiting{k}_ready;",
-        f"  {info_type(accelerator, k)} waiting{k}_data;",
-        f"  stream_fifo #(.Width($bits(waiting{k}_data)), .Depth({depth})) u_info{k} (",
-        "    .clk_i(aclk), .rst_ni(core_rst_n),",
-        f"    .in_valid_i(info{k}_valid), .in_ready_o(info{k}_ready), .in_data_i(info{k}_data),",
-        f"    .out_valid_o(waiting{k}_valid), .out_ready_i(waiting{k}_ready), .out_data_o(waiting{k}_data),",
-        "    /* verilator lint_off PINCONNECTEMPTY */ .level_o() /* verilator lint_on PINCONNECTEMPTY */",
-        "  );",
+        f"  logic {waiting}_valid, {waiting}_ready;",
+        f"  {info_type(accelerator, k)} {waiting}_data;",
+        *instance_lines("stream_fifo", f"u_info{k}", connections, sizes),
         "",
     ]
 
@@ -309,36 +313,26 @@ def _decision(accelerator: Accelerator, decision: Decision, k: int, roms: dict[s
         file = f"{accelerator.name}_decision{k}_{rom.name}.hex"
         roms[f"roms/{file}"] = rom.text
         parameters[-1] += ","
-        parameters.append(f"    .{rom.parameter}({{RomFolder, {literal(file)}}})".strip())
-    lines = [f"  {instance.module} #(", *(f"    {line}" for line in parameters), f"  ) u_decision{k} ("]
-    lines += [
-        "    .clk_i(aclk), .rst_ni(core_rst_n),",
-        f"    .threshold_i(thresholds[{k}]), .anytime_i(anytime),",
-        f"    .logits_valid_i(logits{k}_valid), .logits_ready_o(logits{k}_ready), .logits_data_i(logits{k}_data),",
-        f"    .sample_valid_i(waiting{k}_valid), .sample_ready_o(waiting{k}_ready), .sample_data_i(waiting{k}_data),",
-        f"    .record_valid_o(record{k}_valid), .record_ready_i(record{k}_ready), .record_data_o(record{k}_data),",
+        parameters.append(f".{rom.parameter}({{RomFolder, {literal(file)}}})")
+    connections = [
+        *_CLOCK,
+        *(f".threshold_i(thresholds[{k}])", ".anytime_i(anytime)"),
+        *input_stream("logits", f"logits{k}"),
+        *input_stream("sample", f"waiting{k}"),
+        *output_stream("record", f"record{k}"),
     ]
     if last:
-        return [
-            *lines,
-            "    /* verilator lint_off PINCONNECTEMPTY */  // nothing goes on from here",
-            "    .release_valid_o(), .release_ready_i(1'b1), .release_keep_o(),",
-            "    .next_valid_o(), .next_ready_i(1'b1), .next_data_o()",
-            "    /* verilator lint_on PINCONNECTEMPTY */",
-            "  );",
-            "",
-        ]
-    return [
-        *lines,
-        f"    .release_valid_o(release{k}_valid), .release_ready_i(release{k}_ready),",
-        f"    .release_keep_o(release{k}_data),",
-        f"    .next_valid_o(next{k}_valid), .next_ready_i(next{k}_ready), .next_data_o(next{k}_data)",
-        "  );",
-        f"  assign info{k + 1}_valid = next{k}_valid;",
-        f"  assign info{k + 1}_data  = next{k}_data;",
-        f"  assign next{k}_ready = info{k + 1}_ready;",
-        "",
-    ]
+        connections += ["// Nothing goes on from here", ".release_ready_i(1'b1)", ".next_ready_i(1'b1)"]
+        connections += left_open("release_valid_o", "release_keep_o", "next_valid_o", "next_data_o")
+    else:
+        release = f"release{k}"
+        connections += [f".release_valid_o({release}_valid)", f".release_ready_i({release}_ready)"]
+        connections += [f".release_keep_o({release}_data)", *output_stream("next", f"next{k}")]
+    lines = instance_lines(instance.module, f"u_decision{k}", connections, parameters)
+    if not last:
+        lines += [f"  assign info{k + 1}_{part} = next{k}_{part};" for part in ("valid", "data")]
+        lines.append(f"  assign next{k}_ready = info{k + 1}_ready;")
+    return [*lines, ""]
 
 
 def _buffer(accelerator: Accelerator, k: int, width: int) -> list[str]:
@@ -349,54 +343,53 @@ def _buffer(accelerator: Accelerator, k: int, width: int) -> list[str]:
     lines = [f"  // {accelerator.buffer_samples} samples"]
     if waiting:
         release = f"decided{k}"
-        lines += [
-            f"  logic decided{k}_valid, decided{k}_ready, decided{k}_data;",
-            f"  stream_fifo #(.Width(1), .Depth({waiting})) u_decided{k} (",
-            "    .clk_i(aclk), .rst_ni(core_rst_n),",
-            f"    .in_valid_i(release{k}_valid), .in_ready_o(release{k}_ready), .in_data_i(release{k}_data),",
-            f"    .out_valid_o(decided{k}_valid), .out_ready_i(decided{k}_ready), .out_data_o(decided{k}_data),",
-            "    /* verilator lint_off PINCONNECTEMPTY */ .level_o() /* verilator lint_on PINCONNECTEMPTY */",
-            "  );",
-        ]
+        connections = [*_CLOCK, *input_stream("in", f"release{k}"), *output_stream("out", release)]
+        connections += left_open("level_o")
+        sizes = [("Width", 1), ("Depth", waiting)]
+        lines.append(f"  logic {release}_valid, {release}_ready, {release}_data;")
+        lines += instance_lines("stream_fifo", f"u_decided{k}", connections, parameter_lines(sizes))
+    connections = [
+        *_CLOCK,
+        *input_stream("in", f"buffer{k}_in"),
+        *(f".release_valid_i({release}_valid)", f".release_ready_o({release}_ready)"),
+        f".release_keep_i({release}_data)",
+        *output_stream("out", f"stage{k + 1}_in"),
+        f".level_o(level{k})",
+    ]
+    sizes = [("Width", width), ("Beats", accelerator.least_buffer_beats(k)), ("Depth", depth)]
     return [
         *lines,
         f"  logic [{level - 1}:0] level{k};",
         f"  assign levels[{k}] = {_LEVEL_BITS}'(level{k});",
-        "  conditional_buffer #(",
-        f"    .Width({width}), .Beats({accelerator.least_buffer_beats(k)}), .Depth({depth})",
-        f"  ) u_buffer{k} (",
-        "    .clk_i(aclk), .rst_ni(core_rst_n),",
-        f"    .in_valid_i(buffer{k}_in_valid), .in_ready_o(buffer{k}_in_ready), .in_data_i(buffer{k}_in_data),",
-        f"    .release_valid_i({release}_valid), .release_ready_o({release}_ready), .release_keep_i({release}_data),",
-        f"    .out_valid_o(stage{k + 1}_in_valid), .out_ready_i(stage{k + 1}_in_ready), "
-        f".out_data_o(stage{k + 1}_in_data),",
-        f"    .level_o(level{k})",
-        "  );",
+        *instance_lines("conditional_buffer", f"u_buffer{k}", connections, parameter_lines(sizes)),
         "",
     ]
 
 
 def _output(accelerator: Accelerator) -> list[str]:
     exits = range(accelerator.exits - 1, -1, -1)
+    merge = [
+        *(*_CLOCK, ".now_i(now)"),
+        concatenated(".in_valid_i(", [f"record{k}_valid" for k in exits], ")"),
+        concatenated(".in_ready_o(", [f"record{k}_ready" for k in exits], ")"),
+        ".in_data_i(offered)",
+        *output_stream("out", "records"),
+    ]
+    pack = [
+        *_CLOCK,
+        ".records_per_packet_i(hwif_out.RECORDS_PER_PACKET.count.value)",
+        ".batch_last_i(batch_last)",
+        *input_stream("in", "records"),
+        ".taken_o(record_taken)",
+        *(".m_axis_tvalid", ".m_axis_tready", ".m_axis_tdata", ".m_axis_tkeep", ".m_axis_tlast"),
+    ]
     return [
         "  // Records of all exits into words",
         f"  record_t [{accelerator.exits - 1}:0] offered;",
         *(f"  assign offered[{k}] = record{k}_data;" for k in reversed(exits)),
         "",
-        f"  record_merge #(.Exits({accelerator.exits})) u_merge (",
-        "    .clk_i(aclk), .rst_ni(core_rst_n), .now_i(now),",
-        f"    .in_valid_i({{{', '.join(f'record{k}_valid' for k in exits)}}}),",
-        f"    .in_ready_o({{{', '.join(f'record{k}_ready' for k in exits)}}}),",
-        "    .in_data_i(offered),",
-        "    .out_valid_o(records_valid), .out_ready_i(records_ready), .out_data_o(records_data)",
-        "  );",
+        *instance_lines("record_merge", "u_merge", merge, parameter_lines([("Exits", accelerator.exits)])),
         "",
-        "  record_pack u_pack (",
-        "    .clk_i(aclk), .rst_ni(core_rst_n),",
-        "    .records_per_packet_i(hwif_out.RECORDS_PER_PACKET.count.value), .batch_last_i(batch_last),",
-        "    .in_valid_i(records_valid), .in_ready_o(records_ready), .in_data_i(records_data),",
-        "    .taken_o(record_taken),",
-        "    .m_axis_tvalid, .m_axis_tready, .m_axis_tdata, .m_axis_tkeep, .m_axis_tlast",
-        "  );",
+        *instance_lines("record_pack", "u_pack", pack),
         "",
     ]

@@ -15,9 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwcodesign.backends.streamrtl.adder_graph import LIMIT, AdderGraph, adder_graph, bits_of, da4ml_version, form_range
+from hwcodesign.backends.streamrtl.layout import (
+    Port,
+    input_stream,
+    instance_lines,
+    module_lines,
+    output_stream,
+    range_of,
+    stream_ports,
+)
 from hwcodesign.errors import FormatError
 from hwcodesign.fixedpoint import FixedPoint
-from hwcodesign.kernels.rtl import Parameter, parameter_lines
+from hwcodesign.kernels.rtl import Parameter, concatenated, parameter_lines
 
 #: Adders between registers.
 ADDERS_PER_STAGE = 2
@@ -141,14 +150,20 @@ class _Text:
         lanes, outputs = graph.inputs, len(graph.outputs)
         lines = ["`default_nettype none", "", *(f"// {line}" for line in textwrap.wrap(self._summary(), 114))]
         lines += [
-            f"module {self.name}_sums (",
-            "  input  wire logic clk_i,",
-            "  input  wire logic enable_i,",
-            "",
-            f"  input  wire logic [{lanes - 1}:0][{self.input_format.width - 1}:0] operands_i,",
-            f"  output      logic [{outputs - 1}:0][{self.width - 1}:0] sums_o",
-            ");",
-            "",
+            *module_lines(
+                f"{self.name}_sums",
+                (),
+                (
+                    ("", (Port("clk_i", False), Port("enable_i", False))),
+                    (
+                        "",
+                        (
+                            Port("operands_i", False, (range_of(lanes), range_of(self.input_format.width))),
+                            Port("sums_o", True, (range_of(outputs), range_of(self.width))),
+                        ),
+                    ),
+                ),
+            ),
         ]
         lines += self._unused()
         for stage in range(self.stages):
@@ -174,22 +189,17 @@ class _Text:
         base = f"x{node}" if node < inputs else f"t{node - inputs}"
         return f"{base}_{stage - first}" if stage > first else base
 
-    def _type(self, node: int) -> str:
+    def _dimension(self, node: int) -> str:
+        """What stands between `logic` or `wire` and a node's name."""
         low, high = self.graph.ranges[node]
-        return f"logic {'signed ' if low < 0 else ''}[{bits_of(low, high) - 1}:0]"
+        return f"{'signed ' if low < 0 else ''}[{range_of(bits_of(low, high))}]"
 
     def _unused(self) -> list[str]:
         unused = [f"operands_i[{i}]" for i in range(self.graph.inputs) if i not in self.needed]
         if not unused:
             return []
-        parts = textwrap.wrap(", ".join(unused), 100)
-        return [
-            "  // inputs whose weights are all zero",
-            "  wire unused = &{1'b0,",
-            *(f"    {p}" for p in parts),
-            "  };",
-            "",
-        ]
+        value = concatenated("&", ["1'b0", *unused], "", indent=len("  wire unused = "))
+        return ["  // inputs whose weights are all zero", *f"  wire unused = {value};".split("\n"), ""]
 
     def _calculated(self, stage: int) -> list[str]:
         """Inputs, and adders of one stage."""
@@ -197,11 +207,11 @@ class _Text:
         lines = []
         if stage == 0:
             for i in sorted(node for node in self.needed if node < graph.inputs):
-                lines.append(f"  wire {self._type(i)} x{i} = operands_i[{i}];")
+                lines.append(f"  wire {self._dimension(i)} x{i} = operands_i[{i}];")
         adders = [i for i in range(graph.inputs, graph.inputs + len(graph.adders)) if self._stage(i) == stage]
         if adders:
             lines += ["", f"  // Stage {stage}"] if stage == 0 else [f"  // Stage {stage}"]
-        lines += [f"  wire {self._type(i)} {self._label(i, stage)} = {self._adder(i, stage)};" for i in adders]
+        lines += [f"  wire {self._dimension(i)} {self._label(i, stage)} = {self._adder(i, stage)};" for i in adders]
         return [*lines, ""]
 
     def _adder(self, node: int, stage: int) -> str:
@@ -214,7 +224,7 @@ class _Text:
     def _registered(self, stage: int) -> list[str]:
         """Registers between a stage and the next one."""
         nodes = sorted(node for node, last in self.needed.items() if self._made(node) <= stage < last)
-        lines = [f"  {self._type(node)} {self._label(node, stage + 1)};" for node in nodes]
+        lines = [f"  logic {self._dimension(node)} {self._label(node, stage + 1)};" for node in nodes]
         lines += ["  always_ff @(posedge clk_i) begin", "    if (enable_i) begin"]
         lines += [f"      {self._label(node, stage + 1)} <= {self._label(node, stage)};" for node in nodes]
         return [*lines, "    end", "  end", ""]
@@ -273,41 +283,36 @@ def _top(
         f"A layer of {outputs} outputs without multipliers: takes a {what} a cycle, "
         f"and gives its result {text.stages + 2} cycles later. The sums come from {name}_sums."
     )
-    stream = "window" if window else "in"
+    source = input_stream("in", "window") if window else [".in_valid_i", ".in_ready_o", ".in_data_i"]
+    connections = [
+        *(".clk_i", ".rst_ni", *source),
+        *(".enable_o(enable)", ".operands_o(operands)", ".sums_i(sums)"),
+        *(".out_valid_o", ".out_ready_i", ".out_data_o"),
+    ]
     lines = [
         "`default_nettype none",
         "",
         *(f"// {line}" for line in textwrap.wrap(about, 114)),
-        f"module {name} (",
-        "  input  wire logic clk_i,",
-        "  input  wire logic rst_ni,",
-        "",
-        "  input  wire logic in_valid_i,",
-        "  output      logic in_ready_o,",
-        f"  input  wire logic [{int(str(pixel)) - 1}:0][{input_format.width - 1}:0] in_data_i,",
-        "",
-        "  output      logic out_valid_o,",
-        "  input  wire logic out_ready_i,",
-        f"  output      logic [{outputs - 1}:0][{result.width - 1}:0] out_data_o",
-        ");",
-        "",
+        *module_lines(
+            name,
+            (),
+            (
+                ("", (Port("clk_i", False), Port("rst_ni", False))),
+                ("", stream_ports("in", int(str(pixel)), input_format.width, output=False)),
+                ("", stream_ports("out", outputs, result.width, output=True)),
+            ),
+            imports=("hwc_pkg",),
+        ),
         "  logic enable;",
         f"  logic [{lanes - 1}:0][{input_format.width - 1}:0] operands;",
         f"  logic [{outputs - 1}:0][{text.width - 1}:0] sums;",
         "",
         *(_window_lines(window, lanes, input_format) if window else []),
-        *_instance("distributed_array", shell, "i_array"),
-        "    .clk_i, .rst_ni,",
-        f"    .in_valid_i({stream}_valid), .in_ready_o({stream}_ready), .in_data_i({stream}_data),"
-        if window
-        else "    .in_valid_i, .in_ready_o, .in_data_i,",
-        "    .enable_o(enable), .operands_o(operands), .sums_i(sums),",
-        "    .out_valid_o, .out_ready_i, .out_data_o",
-        "  );",
+        *instance_lines("distributed_array", "u_array", connections, parameter_lines(shell)),
         "",
-        f"  {name}_sums i_sums (",
-        "    .clk_i, .enable_i(enable), .operands_i(operands), .sums_o(sums)",
-        "  );",
+        *instance_lines(
+            f"{name}_sums", "u_sums", (".clk_i", ".enable_i(enable)", ".operands_i(operands)", ".sums_o(sums)")
+        ),
         "",
         "endmodule",
         "",
@@ -323,14 +328,11 @@ def _window_lines(window: Sequence[tuple[str, Parameter]], lanes: int, input_for
         "  logic window_valid, window_ready;",
         f"  logic [{lanes - 1}:0][{input_format.width - 1}:0] window_data;",
         "",
-        *_instance("window_buffer", [*parameters, ("ElementWidth", input_format.width)], "i_window_buffer"),
-        "    .clk_i, .rst_ni,",
-        "    .in_valid_i, .in_ready_o, .in_data_i,",
-        "    .out_valid_o(window_valid), .out_ready_i(window_ready), .out_data_o(window_data)",
-        "  );",
+        *instance_lines(
+            "window_buffer",
+            "u_window_buffer",
+            (".clk_i", ".rst_ni", ".in_valid_i", ".in_ready_o", ".in_data_i", *output_stream("out", "window")),
+            parameter_lines([*parameters, ("ElementWidth", input_format.width)]),
+        ),
         "",
     ]
-
-
-def _instance(module: str, parameters: Sequence[tuple[str, Parameter]], label: str) -> list[str]:
-    return [f"  {module} #(", *(f"    {line}" for line in parameter_lines(parameters)), f"  ) {label} ("]

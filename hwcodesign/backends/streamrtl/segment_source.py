@@ -5,11 +5,20 @@ from __future__ import annotations
 import textwrap
 from dataclasses import dataclass
 
+from hwcodesign.backends.streamrtl.layout import (
+    Port,
+    input_stream,
+    instance_lines,
+    left_open,
+    module_lines,
+    output_stream,
+    range_of,
+    stream_ports,
+)
 from hwcodesign.backends.streamrtl.netlist import Block, Netlist
 from hwcodesign.kernels.kernel import Stream
-from hwcodesign.kernels.rtl import Instance, parameter_lines
+from hwcodesign.kernels.rtl import Instance, concatenated, parameter_lines
 
-_INDENT = "    "
 #: Beats that a stream_register holds.
 _REGISTER = 2
 
@@ -40,8 +49,8 @@ def segment_source(placed: Netlist, prefix: str) -> Source:
     lines = [
         *module_opening(placed, module, f"{segment.macs:,} multiply-accumulates a sample."),
         *_net("in", placed, segment.input_format.width, placed.input_stream),
-        "  assign in_valid   = in_valid_i;",
-        "  assign in_data    = in_data_i;",
+        "  assign in_valid = in_valid_i;",
+        "  assign in_data = in_data_i;",
         "  assign in_ready_o = in_ready;",
         "",
     ]
@@ -50,7 +59,7 @@ def segment_source(placed: Netlist, prefix: str) -> Source:
     driver = placed.output
     lines += [
         f"  assign out_valid_o = {driver}_valid;",
-        f"  assign out_data_o  = {driver}_data;",
+        f"  assign out_data_o = {driver}_data;",
         f"  assign {driver}_ready = out_ready_i;",
         "",
         "endmodule",
@@ -73,26 +82,26 @@ def module_opening(placed: Netlist, module: str, about: str) -> list[str]:
         "`default_nettype none",
         "",
         *(f"// {line}" for line in textwrap.wrap(words, 110)),
-        f"module {module} #(",
-        "    // Folder of the ROM images, with a slash at its end",
-        "    /* verilator lint_off UNUSEDPARAM */  // where there are none",
-        '    parameter string RomFolder = "roms/"',
-        "    /* verilator lint_on UNUSEDPARAM */",
-        ") (",
-        "    input  wire logic clk_i,",
-        "    input  wire logic rst_ni,",
-        "",
-        f"    // {_stream_text(placed.input_stream)} of {segment.input_format}",
-        "    input  wire logic in_valid_i,",
-        "    output      logic in_ready_o,",
-        f"    input  wire logic {_range(placed.input_stream, segment.input_format.width)} in_data_i,",
-        "",
-        f"    // {_stream_text(placed.output_stream)} of {segment.output_format}",
-        "    output      logic out_valid_o,",
-        "    input  wire logic out_ready_i,",
-        f"    output      logic {_range(placed.output_stream, segment.output_format.width)} out_data_o",
-        ");",
-        "",
+        *module_lines(
+            module,
+            [
+                "// Folder of the ROM images, with a slash at its end",
+                "/* verilator lint_off UNUSEDPARAM */  // where there are none",
+                'parameter string RomFolder = "roms/"',
+                "/* verilator lint_on UNUSEDPARAM */",
+            ],
+            (
+                ("", (Port("clk_i", False), Port("rst_ni", False))),
+                *(
+                    (f"{_stream_text(stream)} of {fmt}", stream_ports(name, stream.lanes, fmt.width, output=output))
+                    for name, stream, fmt, output in (
+                        ("in", placed.input_stream, segment.input_format, False),
+                        ("out", placed.output_stream, segment.output_format, True),
+                    )
+                ),
+            ),
+            imports=("hwc_pkg",),
+        ),
     ]
 
 
@@ -104,21 +113,19 @@ def _block(block: Block, placed: Netlist, prefix: str, texts: dict[str, str]) ->
         text = f"{kernel.name}: {kernel.kind}, {' and '.join(map(_shape, kernel.input_shapes))} to "
         lines += [f"  // {text}{_shape(kernel.output_shape)} of {kernel.result}"]
     lines += _net(block.name, placed, block.width, block.output)
-    lines += _opening(block, prefix, texts)
+    connections = [".clk_i", ".rst_ni"]
     ports = ("in",) if len(block.sources) == 1 else ("a", "b")
     for port, source in zip(ports, block.sources, strict=True):
-        net = _read_net(source, block.name, placed)
-        lines.append(f"    .{port}_valid_i({net}_valid), .{port}_ready_o({net}_ready), .{port}_data_i({source}_data),")
-    own = block.name
-    last = f"    .out_valid_o({own}_valid), .out_ready_i({own}_ready), .out_data_o({own}_data)"
+        connections += input_stream(port, _read_net(source, block.name, placed), source)
+    connections += output_stream("out", block.name)
     if block.queue > _REGISTER:
-        last += ",\n    /* verilator lint_off PINCONNECTEMPTY */ .level_o() /* verilator lint_on PINCONNECTEMPTY */"
-    return [*lines, last, "  );", ""]
-
-
-def _opening(block: Block, prefix: str, texts: dict[str, str]) -> list[str]:
-    """An instance up to its clock and reset."""
+        connections += left_open("level_o")
     instance = _instance(block)
+    parameters = _parameters(instance, block, prefix, texts)
+    return [*lines, *instance_lines(instance.module, f"u_{block.name}", connections, parameters), ""]
+
+
+def _parameters(instance: Instance, block: Block, prefix: str, texts: dict[str, str]) -> list[str]:
     texts.update(block.layer.texts if block.layer is not None else {})
     parameters = parameter_lines(instance.parameters)
     for rom in instance.roms:
@@ -126,10 +133,7 @@ def _opening(block: Block, prefix: str, texts: dict[str, str]) -> list[str]:
         texts[f"roms/{file}"] = rom.text
         parameters[-1] += ","
         parameters.append(f'.{rom.parameter}({{RomFolder, "{file}"}})')
-    if not parameters:
-        return [f"  {instance.module} u_{block.name} (", "    .clk_i, .rst_ni,"]
-    inside = [f"{_INDENT}{line}" for line in parameters]
-    return [f"  {instance.module} #(", *inside, f"  ) u_{block.name} (", "    .clk_i, .rst_ni,"]
+    return parameters
 
 
 def _instance(block: Block) -> Instance:
@@ -155,31 +159,28 @@ def _instance(block: Block) -> Instance:
 def _net(name: str, placed: Netlist, width: int, stream: Stream) -> list[str]:
     """Declaration of a net and, where several blocks read it, of its fork."""
     readers = placed.readers.get(name, ())
-    lines = [f"  logic {name}_valid, {name}_ready;", f"  logic {_range(stream, width)} {name}_data;"]
+    lines = [
+        f"  logic {name}_valid, {name}_ready;",
+        f"  logic [{range_of(stream.lanes)}][{range_of(width)}] {name}_data;",
+    ]
     if len(readers) <= 1:
         return lines
     for reader in readers:
         lines.append(f"  logic {name}_to_{reader}_valid, {name}_to_{reader}_ready;")
-    valids = ", ".join(f"{name}_to_{reader}_valid" for reader in reversed(readers))
-    readies = ", ".join(f"{name}_to_{reader}_ready" for reader in reversed(readers))
-    return [
-        *lines,
-        f"  stream_fork #(.Width({stream.lanes * width}), .Outputs({len(readers)})) u_{name}_fork (",
-        "    .clk_i, .rst_ni,",
-        f"    .in_valid_i({name}_valid), .in_ready_o({name}_ready), .in_data_i({name}_data),",
-        f"    .out_valid_o({{{valids}}}), .out_ready_i({{{readies}}}),",
-        "    /* verilator lint_off PINCONNECTEMPTY */ .out_data_o() /* verilator lint_on PINCONNECTEMPTY */",
-        "  );",
+    connections = [
+        *(".clk_i", ".rst_ni"),
+        *input_stream("in", name),
+        concatenated(".out_valid_o(", [f"{name}_to_{reader}_valid" for reader in reversed(readers)], ")"),
+        concatenated(".out_ready_i(", [f"{name}_to_{reader}_ready" for reader in reversed(readers)], ")"),
+        *left_open("out_data_o"),
     ]
+    sizes = parameter_lines([("Width", stream.lanes * width), ("Outputs", len(readers))])
+    return [*lines, *instance_lines("stream_fork", f"u_{name}_fork", connections, sizes)]
 
 
 def _read_net(source: str, reader: str, placed: Netlist) -> str:
     """Prefix of the handshake signals by which a block reads a net."""
     return source if len(placed.readers[source]) == 1 else f"{source}_to_{reader}"
-
-
-def _range(stream: Stream, width: int) -> str:
-    return f"[{stream.lanes - 1}:0][{width - 1}:0]"
 
 
 def _stream_text(stream: Stream) -> str:

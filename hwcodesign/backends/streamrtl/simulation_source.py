@@ -5,8 +5,11 @@ The wrapper reads the accelerator's own nets by name, so that hardware carries n
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hwcodesign.accelerator import Accelerator, beats_of
-from hwcodesign.backends.streamrtl.accelerator_source import channels
+from hwcodesign.backends.streamrtl.accelerator_source import BUS_PORTS, channels
+from hwcodesign.backends.streamrtl.layout import Port, module_lines, range_of
 from hwcodesign.images import lane_bits
 from hwcodesign.runtime import register_map as registers
 from hwcodesign.simulation.probes import Probe, counters, probes, wrapper_name
@@ -15,58 +18,34 @@ from hwcodesign.simulation.probes import Probe, counters, probes, wrapper_name
 def wrapper_source(accelerator: Accelerator) -> str:
     """SystemVerilog of the wrapper."""
     streams = channels(accelerator)
-    ports = _BUS_PORTS + [
-        f"    output logic {probe.net}_fires_o,\n    output logic [{_bits(probe) - 1}:0] {probe.net}_data_o,"
-        for probe in probes(accelerator)
-    ]
+    groups: list[tuple[str, Sequence[Port]]] = [("", (Port("aclk", False), Port("aresetn", False))), *BUS_PORTS]
+    for probe in probes(accelerator):
+        groups.append(
+            ("", (Port(f"{probe.net}_fires_o", True), Port(f"{probe.net}_data_o", True, (range_of(_bits(probe)),))))
+        )
+    each = (range_of(len(streams)),)
+    groups.append(
+        ("One bit a stream, in data order", [Port(f"streams_{what}_o", True, each) for what in ("valid", "ready")])
+    )
     lines = [
         "`default_nettype none",
         "",
         f"// {accelerator.name} with its streams brought out; for simulation only.",
-        f"module {wrapper_name(accelerator)} #(",
-        '    parameter string RomFolder = "roms/"',
-        ") (",
-        *ports,
-        "    // One bit a stream, in data order",
-        f"    output logic [{len(streams) - 1}:0] streams_valid_o,",
-        f"    output logic [{len(streams) - 1}:0] streams_ready_o",
-        ");",
-        "",
-        f"  {accelerator.name} #(.RomFolder(RomFolder)) dut (.*);",
+        *module_lines(wrapper_name(accelerator), ['parameter string RomFolder = "roms/"'], groups),
+        f"  {accelerator.name} #(.RomFolder(RomFolder)) u_dut (.*);",
         "",
     ]
     for probe in probes(accelerator):
-        lines.append(f"  assign {probe.net}_fires_o = dut.{probe.net}_valid && dut.{probe.net}_ready;")
-        lines.append(f"  assign {probe.net}_data_o  = dut.{probe.net}_data;")
+        lines.append(f"  assign {probe.net}_fires_o = u_dut.{probe.net}_valid && u_dut.{probe.net}_ready;")
+        lines.append(f"  assign {probe.net}_data_o = u_dut.{probe.net}_data;")
     for i, stream in enumerate(streams):
-        lines.append(f"  assign streams_valid_o[{i}] = dut.{stream.name}_valid;")
-        lines.append(f"  assign streams_ready_o[{i}] = dut.{stream.name}_ready;")
+        lines.append(f"  assign streams_valid_o[{i}] = u_dut.{stream.name}_valid;")
+        lines.append(f"  assign streams_ready_o[{i}] = u_dut.{stream.name}_ready;")
     return "\n".join([*lines, "", "endmodule", "", "`default_nettype wire"]) + "\n"
 
 
 def _bits(probe: Probe) -> int:
     return probe.stream.lanes * probe.segment.output_format.width
-
-
-_BUS_PORTS = [
-    f"    {direction} logic {width}{name},"
-    for direction, width, names in (
-        ("input  wire", "", "aclk aresetn s_axis_tvalid s_axis_tlast m_axis_tready"),
-        ("input  wire", "[63:0] ", "s_axis_tdata"),
-        ("output     ", "", "s_axis_tready m_axis_tvalid m_axis_tlast"),
-        ("output     ", "[63:0] ", "m_axis_tdata"),
-        ("output     ", "[7:0] ", "m_axis_tkeep"),
-        ("input  wire", "", "s_axil_awvalid s_axil_wvalid s_axil_bready s_axil_arvalid s_axil_rready"),
-        ("input  wire", "[11:0] ", "s_axil_awaddr s_axil_araddr"),
-        ("input  wire", "[2:0] ", "s_axil_awprot s_axil_arprot"),
-        ("input  wire", "[31:0] ", "s_axil_wdata"),
-        ("input  wire", "[3:0] ", "s_axil_wstrb"),
-        ("output     ", "", "s_axil_awready s_axil_wready s_axil_bvalid s_axil_arready s_axil_rvalid"),
-        ("output     ", "[1:0] ", "s_axil_bresp s_axil_rresp"),
-        ("output     ", "[31:0] ", "s_axil_rdata"),
-    )
-    for name in names.split()
-]
 
 
 def drive_header(accelerator: Accelerator) -> str:

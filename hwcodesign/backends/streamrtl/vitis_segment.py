@@ -44,6 +44,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from hwcodesign.backends.streamrtl.layout import instance_lines, left_open
 from hwcodesign.backends.streamrtl.netlist import Netlist
 from hwcodesign.backends.streamrtl.segment_source import Source, module_opening
 from hwcodesign.errors import DesignError, SettingsError
@@ -130,35 +131,35 @@ def _adapter_lines(parameters: Sequence[tuple[str, int]]) -> list[str]:
         f"  logic [{out_bits - 1}:0] ip_out_tdata;",
         "  logic ip_in_tvalid, ip_in_tready, ip_out_tvalid, ip_out_tready;",
         "",
-        "  vitis_adapter #(",
-        *(f"    {line}" for line in parameter_lines(parameters)),
-        "  ) u_adapter (",
-        "    .in_valid_i, .in_ready_o, .in_data_i,",
-        "    .ip_in_tvalid_o(ip_in_tvalid), .ip_in_tready_i(ip_in_tready), .ip_in_tdata_o(ip_in_tdata),",
-        "    .ip_out_tvalid_i(ip_out_tvalid), .ip_out_tready_o(ip_out_tready), .ip_out_tdata_i(ip_out_tdata),",
-        "    .out_valid_o, .out_ready_i, .out_data_o",
-        "  );",
+        *instance_lines(
+            "vitis_adapter",
+            "u_adapter",
+            [
+                *(".in_valid_i", ".in_ready_o", ".in_data_i"),
+                *(".ip_in_tvalid_o(ip_in_tvalid)", ".ip_in_tready_i(ip_in_tready)", ".ip_in_tdata_o(ip_in_tdata)"),
+                *(".ip_out_tvalid_i(ip_out_tvalid)", ".ip_out_tready_o(ip_out_tready)"),
+                ".ip_out_tdata_i(ip_out_tdata)",
+                *(".out_valid_o", ".out_ready_i", ".out_data_o"),
+            ],
+            parameter_lines(parameters),
+        ),
         "",
     ]
 
 
 def _ip_lines(ip_module: str, input_port: str, output_port: str) -> list[str]:
-    into, out = (
-        ", ".join(f".{port}_T{signal.upper()}({net}_t{signal})" for signal in ("data", "valid", "ready"))
-        for port, net in ((input_port, "ip_in"), (output_port, "ip_out"))
-    )
-    return [
-        f"  {ip_module} u_ip (",
-        "    .ap_clk(clk_i), .ap_rst_n(rst_ni),",
-        "    .ap_start(1'b1),  // sample after sample, by itself",
-        "    /* verilator lint_off PINCONNECTEMPTY */",
-        "    .ap_done(), .ap_idle(), .ap_ready(),",
-        "    /* verilator lint_on PINCONNECTEMPTY */",
-        f"    {into},",
-        f"    {out}",
-        "  );",
-        "",
+    connections = [
+        *(".ap_clk(clk_i)", ".ap_rst_n(rst_ni)"),
+        "// Sample after sample, by itself",
+        ".ap_start(1'b1)",
+        *left_open("ap_done", "ap_idle", "ap_ready"),
+        *(
+            f".{port}_T{signal.upper()}({net}_t{signal})"
+            for port, net in ((input_port, "ip_in"), (output_port, "ip_out"))
+            for signal in ("data", "valid", "ready")
+        ),
     ]
+    return [*instance_lines(ip_module, "u_ip", connections), ""]
 
 
 def adapter_parameters(
