@@ -17,7 +17,7 @@ help:
 	@echo "make format  lay out Python and SystemVerilog as make lint wants it"
 	@echo "make verify  the whole verification campaign; writes docs/verification.md"
 	@echo "make pynq4   the simulated board under PYNQ 4; PYTHON312 names a Python 3.12"
-	@echo "make bench   benchmarks; writes docs/{benchmarks,simulation,driver_costs,hardware,decision_units,control,training}.md"
+	@echo "make bench   benchmarks; writes docs/{benchmarks,simulation,driver_costs,hardware,decision_units,control,compile_times,training}.md"
 	@echo "make policies  exit policies side by side, on networks trained for it (two hours); writes docs/policies.md"
 	@echo "make wheel   build the wheel and run the main job from it, elsewhere"
 
@@ -65,6 +65,7 @@ bench: setup
 	$(BIN)/python -m benchmarks.hardware --write docs/hardware.md
 	$(BIN)/python -m benchmarks.decision_units --write docs/decision_units.md
 	$(BIN)/python -m benchmarks.control --write docs/control.md
+	$(BIN)/python -m benchmarks.compile_times --write docs/compile_times.md
 	$(BIN)/python -m benchmarks.training_strategies --write docs/training.md
 
 policies: setup

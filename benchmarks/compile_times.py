@@ -1,4 +1,4 @@
-"""How long compiling residual networks takes, by depth, and how long the prediction of cycles alone.
+"""How long compiling residual networks takes, by depth; and whether the simulator takes the cycles that are predicted.
 
 python -m benchmarks.compile_times --write docs/compile_times.md
 """
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numba
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -24,6 +25,7 @@ import hwcodesign as hw
 from hwcodesign import layers
 from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.files import write_text
+from hwcodesign.simulation.measurement import ExitMeasurement, measure_exits
 
 #: Channels of the three groups of blocks, and reuse of their convolutions: all take about as long for an image.
 _GROUPS = ((16, 64), (32, 256), (64, 512))
@@ -100,6 +102,10 @@ def residual_network(depth: int, classes: int = 10) -> tuple[hw.MultiExitNetwork
     return network, settings
 
 
+#: Layers of the network whose predictions are held to the simulator, and its images.
+_SIMULATED, _IMAGES = 8, 3
+
+
 @dataclass(frozen=True)
 class Times:
     """What compiling one network takes, in seconds of one processor.
@@ -109,7 +115,7 @@ class Times:
         kernels: in all its segments.
         interval: predicted cycles between images that leave at the last exit.
         prediction: queues, segments and exits by the cycle model.
-        whole: export, conversion, lowering, prediction, all sources.
+        whole: making the network, export, conversion, lowering, prediction, all sources.
     """
 
     depth: int
@@ -119,13 +125,27 @@ class Times:
     whole: float
 
 
-def measure(depth: int) -> Times:
-    """Compile a network, and predict its cycles once more by themselves."""
+def compiled(depth: int, folder: Path) -> hw.Design:
+    """Compile a network, below a folder."""
+    torch.manual_seed(depth)
     network, settings = residual_network(depth)
     policy = hw.fit_policy(network, None, criterion="max_softmax", thresholds=[0.9, 0.9])
+    return hw.compile(network, policy, out=folder / f"resnet{depth}", layers=settings)
+
+
+def simulated(depth: int) -> list[ExitMeasurement]:
+    """Latency and interval of each exit, predicted and simulated."""
+    with tempfile.TemporaryDirectory() as folder:
+        design = compiled(depth, Path(folder))
+        codes = np.random.default_rng(depth).integers(0, 256, (_IMAGES, 3, 32, 32))
+        return measure_exits(design.rtl, design.manifest["cycles"], codes)
+
+
+def measure(depth: int) -> Times:
+    """Compile a network, and predict its cycles once more by themselves."""
     with tempfile.TemporaryDirectory() as folder:
         start = time.process_time()
-        design = hw.compile(network, policy, out=Path(folder) / f"resnet{depth}", layers=settings)
+        design = compiled(depth, Path(folder))
         whole = time.process_time() - start
     start = time.process_time()
     hardware = Hardware.of(design.accelerator)
@@ -136,8 +156,12 @@ def measure(depth: int) -> Times:
     return Times(depth, kernels, hardware.exits[-1].interval, prediction, whole)
 
 
-def document(found: Sequence[Times], first: float) -> str:
-    """The table, with the command that repeats it."""
+def document(found: Sequence[Times], exits: Sequence[ExitMeasurement], first: float) -> str:
+    """The tables, with the command that repeats them."""
+    by_exit = "".join(
+        f"| {k} | {exit_.latency[0]:,} | {exit_.latency[1]:,} | {exit_.interval[0]:,} | {exit_.interval[1]:,} |\n"
+        for k, exit_ in enumerate(exits)
+    )
     rows = "".join(
         f"| {times.depth} | {times.kernels} | {times.interval:,} | {times.prediction:.1f} | {times.whole:.1f} |\n"
         for times in found
@@ -155,6 +179,13 @@ pooling stands where the original has average pooling. Weights are random. Secon
 Predicting cycles runs the cycle model of every segment, sizes the queues where paths meet, and runs the accelerator
 once for each exit. At the first run after an installation numba compiles the model: {first:.1f} s more here.
 
+## Predictions and the simulator
+
+The network of {_SIMULATED} layers, its SystemVerilog under Verilator; cycles, the predicted ones first.
+
+| all leaving at exit | latency, predicted | simulated | interval, predicted | simulated |
+|---:|---:|---:|---:|---:|
+{by_exit}
 {platform.processor() or platform.machine()}, Python {platform.python_version()}, numba {numba.__version__}.
 """
 
@@ -181,11 +212,15 @@ def main() -> None:
     first = _seconds_of_compiling_the_model()
     found = []
     for depth in options.depths:
-        torch.manual_seed(depth)
         found.append(measure(depth))
         print(found[-1], flush=True)
+    exits = simulated(_SIMULATED)
+    for k, exit_ in enumerate(exits):
+        print(f"exit {k}, predicted and simulated: {exit_}", flush=True)
+    if any(len({*exit_.latency}) + len({*exit_.interval}) > 2 for exit_ in exits):
+        raise SystemExit("the simulator's cycles are not those predicted")
     if options.write:
-        write_text(options.write, document(found, first))
+        write_text(options.write, document(found, exits, first))
 
 
 if __name__ == "__main__":
