@@ -133,7 +133,7 @@ def compiled(depth: int, folder: Path) -> hw.Design:
     return hw.compile(network, policy, out=folder / f"resnet{depth}", layers=settings)
 
 
-def simulated(depth: int) -> list[ExitMeasurement]:
+def simulated(depth: int) -> tuple[ExitMeasurement, ...]:
     """Latency and interval of each exit, predicted and simulated."""
     with tempfile.TemporaryDirectory() as folder:
         design = compiled(depth, Path(folder))
