@@ -28,6 +28,7 @@ from hwcodesign.backends.streamrtl.keywords import KEYWORDS
 from hwcodesign.backends.streamrtl.project import write_accelerator
 from hwcodesign.backends.vitis.project import write_blocks, write_model, write_segment
 from hwcodesign.boards import Board, board_named
+from hwcodesign.choices import not_known
 from hwcodesign.design import Design
 from hwcodesign.errors import FormatError, SettingsError
 from hwcodesign.export import ExportedSegment, export_network
@@ -171,7 +172,7 @@ def check_target(out: Path, backend: str, buffer_samples: int | None) -> None:
         SettingsError: naming the setting.
     """
     if backend not in _BACKENDS:
-        raise SettingsError(f"backend {backend!r} is not one of {', '.join(_BACKENDS)}")
+        raise SettingsError(not_known(f"backend {backend!r}", backend, _BACKENDS))
     if buffer_samples is not None and buffer_samples < 1:
         raise SettingsError(f"buffer_samples={buffer_samples}: a conditional buffer holds one whole sample at least")
     if out.exists() and not (out.is_dir() and ((out / MANIFEST).exists() or not any(out.iterdir()))):

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwcodesign.accelerator import Accelerator
+from hwcodesign.choices import not_known
 from hwcodesign.costs import ExitCosts
 from hwcodesign.errors import SettingsError
 from hwcodesign.images import channels_last, encode_images
@@ -190,7 +191,7 @@ def _backend(on: str) -> _Backend:
     if on in _DRIVEN:
         raise SettingsError(f"on={on!r} shows records alone: ask one of {', '.join(_BACKENDS)}")
     if on not in _BACKENDS:
-        raise SettingsError(f"on={on!r} is not one of auto, {', '.join(_BACKENDS)}, board, board-sim")
+        raise SettingsError(not_known(f"on={on!r}", on, [*_BACKENDS, *_DRIVEN]))
     return _BACKENDS[on]
 
 

@@ -228,8 +228,8 @@ def test_a_budget_that_only_some_criteria_can_meet_still_gives_a_report(tmp_path
         ("policy=hw.PolicySettings(thresholds=(0.5,))", "1 thresholds for 3 exits"),
         ("policy=hw.PolicySettings(thresholds=(0.5, 1.5))", "threshold 1.5 is outside max_softmax's range 0 to 1"),
         ("compile=hw.CompileSettings(buffer_samples=0)", "buffer_samples=0: a conditional buffer holds one whole"),
-        ("compile=hw.CompileSettings(backend='verilog')", "backend 'verilog' is not one of streamrtl, vitis"),
-        ("compile=hw.CompileSettings(board='de10')", "no board is called 'de10'"),
+        ("compile=hw.CompileSettings(backend='verilog')", "backend 'verilog' is not known. Known: streamrtl, vitis"),
+        ("compile=hw.CompileSettings(board='de10')", "board 'de10' is not known"),
     ],
 )
 def test_what_later_steps_would_refuse_is_refused_before_training(tmp_path: Path, change: str, message: str) -> None:

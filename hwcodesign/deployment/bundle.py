@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import hwcodesign
+from hwcodesign.choices import not_known
 from hwcodesign.deployment.block_design import BlockDesign, block_design_of
 from hwcodesign.deployment.hwh import hand_off
 from hwcodesign.deployment.notebooks import copy_notebooks
@@ -85,7 +86,7 @@ def write_bundle(
     if out.exists() and not (out / MANIFEST).exists() and (not out.is_dir() or any(out.iterdir())):
         raise SettingsError(f"out={str(out)!r} exists and is no bundle: name another folder")
     if archive is not None and archive not in ARCHIVES:
-        raise SettingsError(f"archive {archive!r} is not one of {', '.join(ARCHIVES)}")
+        raise SettingsError(not_known(f"archive {archive!r}", archive, ARCHIVES))
     if labels is not None and len(labels) != len(images):
         raise SettingsError(f"{len(labels)} labels are not those of {len(images)} images: give one for each")
     block_design = block_design_of(design)
