@@ -13,6 +13,7 @@ from hwcodesign.errors import HwcodesignError, MissingExtraError
 if TYPE_CHECKING:
     from hwcodesign.backends.conversion import LayerSettings
     from hwcodesign.compilation import compile
+    from hwcodesign.console import show_progress
     from hwcodesign.costs import ExitCosts
     from hwcodesign.design import Design, load
     from hwcodesign.fitting import fit_policy
@@ -52,6 +53,7 @@ _NAMES = {
     "fit_policy": ("hwcodesign.fitting", "design"),
     "load": ("hwcodesign.design", ""),
     "load_recipe": ("hwcodesign.recipes", "design"),
+    "show_progress": ("hwcodesign.console", "cli"),
     "train": ("hwcodesign.training", "design"),
 }
 
@@ -79,6 +81,7 @@ __all__ = [
     "fit_policy",
     "load",
     "load_recipe",
+    "show_progress",
     "train",
 ]
 

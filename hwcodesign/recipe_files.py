@@ -80,15 +80,15 @@ class RecipeFile:
 
     @property
     def data(self) -> str | None:
-        """What loads `RECIPE`'s data set: a function's name, or the first line of what the recipe's own one says.
+        """Name of the function that loads `RECIPE`'s data set; "its own" where the recipe defines one.
 
         None where only executing the recipe would tell.
         """
         value = self._setting("data")
         if not isinstance(value, ast.Name):
             return None
-        own = [item for item in self._text.body if isinstance(item, ast.FunctionDef) and item.name == value.id]
-        return ((own and ast.get_docstring(own[-1])) or value.id).partition("\n")[0]
+        own = any(isinstance(item, ast.FunctionDef) and item.name == value.id for item in self._text.body)
+        return "its own" if own else value.id
 
     @cached_property
     def _text(self) -> ast.Module:

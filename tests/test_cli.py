@@ -170,11 +170,12 @@ def test_fit_takes_another_request(finished: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (
-            ("run", "nonsense"),
-            "no recipe is called 'nonsense'; there are adversarial_digits, blenet3_fashion, blenet3_mnist",
-        ),
+        (("run", "nonsense"), "recipe 'nonsense' is not known. Known: adversarial_digits, blenet3_fashion"),
+        (("run", "digts"), "recipe 'digts' is not known: did you mean 'digits'?"),
+        (("report", "digts"), "recipe 'digts' is not known: did you mean 'digits'?"),
         (("run", "blenet"), "'blenet' may be blenet_fashion or blenet_mnist"),
+        (("fit", "digits", "--criterion", "marginn"), "criterion 'marginn' is not known: did you mean 'margin'?"),
+        (("simulate", "digits", "--on", "csm"), "on='csm' is not known: did you mean 'csim'?"),
         (("run", "missing.py"), "there is no recipe file missing.py"),
         (("run", "empty.py"), "exports no RECIPE"),
         (("run", "broken.py"), "ZeroDivisionError"),
