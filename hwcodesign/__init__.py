@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from hwcodesign import progress
 from hwcodesign.errors import HwcodesignError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ __all__ = [
     "fit_policy",
     "load",
     "load_recipe",
+    "progress",
     "show_progress",
     "train",
 ]

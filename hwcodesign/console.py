@@ -63,16 +63,11 @@ class _Shown:
 
 
 class TerminalListener:
-    """Listens to `hwcodesign.progress`.
+    """Listens to `hwcodesign.progress`; draws where standard error is a terminal that can show it."""
 
-    Args:
-        verbosity: may be changed at any time.
-        live: whether to draw bars; by default, whether standard error is a terminal that can.
-    """
-
-    def __init__(self, verbosity: Verbosity = Verbosity.NORMAL, *, live: bool | None = None) -> None:
-        self.verbosity = verbosity
-        self._live = _can_draw() if live is None else live
+    def __init__(self, verbosity: Verbosity = Verbosity.NORMAL) -> None:
+        self._verbosity = verbosity
+        self._live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         self._lock = threading.RLock()  # a generator that is thrown away may end its task within any of our lines
         self._open: list[_Shown] = []
         self._rows: Progress | None = None
@@ -81,8 +76,8 @@ class TerminalListener:
         with self._lock:
             shown = _Shown(text, total, unit, len(self._open))
             self._open.append(shown)
-            if self.verbosity is not Verbosity.QUIET:
-                if not shown.depth and (self.verbosity is Verbosity.VERBOSE or not self._live):
+            if self._verbosity is not Verbosity.QUIET:
+                if not shown.depth and (self._verbosity is Verbosity.VERBOSE or not self._live):
                     self._print(text, bullet=True)
                 if self._live:
                     self._rows = self._rows or _started()
@@ -107,9 +102,9 @@ class TerminalListener:
                 if not self._rows.task_ids:
                     self._rows.stop()
                     self._rows = None
-            if self.verbosity is Verbosity.VERBOSE:
+            if self._verbosity is Verbosity.VERBOSE:
                 self._print(f"{'  ' * (task.depth + 1)}{_summary(task)}")
-            elif self.verbosity is Verbosity.NORMAL and self._live and not task.depth:
+            elif self._verbosity is Verbosity.NORMAL and self._live and not task.depth:
                 self._print(task.text, bullet=True, seconds=task.seconds)
 
     def _print(self, text: str, *, bullet: bool = False, seconds: float = 0.0) -> None:
@@ -124,11 +119,10 @@ class TerminalListener:
 
 
 @contextmanager
-def show_progress(verbosity: Verbosity = Verbosity.NORMAL) -> Iterator[TerminalListener]:
+def show_progress(verbosity: Verbosity = Verbosity.NORMAL) -> Iterator[None]:
     """Show what hwcodesign does within the block, and how far it is: bars on a terminal, plain lines elsewhere."""
-    listener = TerminalListener(verbosity)
-    with progress.shown_by(listener):
-        yield listener
+    with progress.shown_by(TerminalListener(verbosity)):
+        yield
 
 
 class _Rows(Progress):
@@ -201,10 +195,6 @@ def _started() -> Progress:
 
 def _console() -> Console:
     return Console(file=sys.stderr, force_terminal=True, highlight=False)
-
-
-def _can_draw() -> bool:
-    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def _summary(task: _Shown) -> str:

@@ -12,6 +12,7 @@ import pytest
 
 import hwcodesign as hw
 from hwcodesign import progress
+from hwcodesign.console import TerminalListener
 
 ROOT = Path(__file__).resolve().parent.parent
 #: Work that is short, long, of a known amount and within other work; and a line of somebody else's.
@@ -143,10 +144,10 @@ def test_work_that_fails_and_generators_that_are_thrown_away_leave_no_task_open(
 
 
 def test_what_was_begun_by_several_threads_ends_in_any_order(capsys: pytest.CaptureFixture[str]) -> None:
-    with hw.show_progress() as listener:
-        first, second = listener.begin("first", 2, "parts"), listener.begin("second", None, "")
-        listener.end(first)
-        listener.advance(second, 0, "still at it")
-        listener.end(second)
-        listener.end(listener.begin("third", None, ""))
+    listener = TerminalListener()
+    first, second = listener.begin("first", 2, "parts"), listener.begin("second", None, "")
+    listener.end(first)
+    listener.advance(second, 0, "still at it")
+    listener.end(second)
+    listener.end(listener.begin("third", None, ""))
     assert capsys.readouterr().err == "· first\n· third\n"

@@ -37,7 +37,8 @@ _FLAGS = ["-O2", "-fPIC", "-std=c++14", "-fno-exceptions", "-fno-gnu-unique", "-
 LIBRARIES = Path("csim", "build")
 #: Widest code that the library's 32-bit interface carries.
 _MAX_WIDTH = 31
-#: Samples that a thread simulates between two reports of how far it is. Nothing is left of a sample behind it.
+#: Samples that a thread simulates between two reports of how far it is. The model keeps nothing of a sample that is
+#: through, so that records are the same however samples are parted.
 _REPORTED = 25
 
 
