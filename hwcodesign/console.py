@@ -39,7 +39,7 @@ class Verbosity(Enum):
     VERBOSE = 2
 
 
-@dataclass
+@dataclass(eq=False)
 class _Shown:
     """A task under way.
 

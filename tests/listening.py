@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 
 
-@dataclass
+@dataclass(eq=False)
 class Told:
     """A task as it was reported; `within` are the texts of those that it began in."""
 
