@@ -103,7 +103,7 @@ def blenet_rows(build: Path) -> Iterator[Row]:
     design = hw.load(folder / "design")
     cache = folder / "synthesis"
     yield measured(design, exit_control(design.policy), "the recipe, at its operating point", cache)
-    run = Run(hw.load_recipe(RECIPE), folder, lambda _: None)
+    run = Run(hw.load_recipe(RECIPE), folder)
     network, policy = read_network(run), read_policy(run)
     with tempfile.TemporaryDirectory() as scratch:
         made = hw.compile(network, policy, board="zc706", layers=NEAR_A3S_RATE, out=Path(scratch) / RECIPE)

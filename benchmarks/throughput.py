@@ -47,11 +47,12 @@ def prepare(build: Path) -> None:
     import hwcodesign as hw
     from hwcodesign import pipeline
 
-    run = pipeline.Run(hw.load_recipe(RECIPE), build / RECIPE, lambda text: print(f"· {text}", flush=True))
+    run = pipeline.Run(hw.load_recipe(RECIPE), build / RECIPE)
     data = run.recipe.data()
-    network = pipeline.trained_network(run, data)
-    design = pipeline.compiled_design(run, network, pipeline.fitted_policy(run, network, data))
-    _ = design.csim
+    with hw.show_progress():
+        network = pipeline.trained_network(run, data)
+        design = pipeline.compiled_design(run, network, pipeline.fitted_policy(run, network, data))
+        _ = design.csim
     floats = _float_network(network)
     blank = torch.zeros((1, *network.input_shape))
     axes = {"images": {0: "n"}, "logits": {0: "n"}}

@@ -8,11 +8,13 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from hwcodesign import progress
 from hwcodesign.errors import HwcodesignError, MissingExtraError
 
 if TYPE_CHECKING:
     from hwcodesign.backends.conversion import LayerSettings
     from hwcodesign.compilation import compile
+    from hwcodesign.console import show_progress
     from hwcodesign.costs import ExitCosts
     from hwcodesign.design import Design, load
     from hwcodesign.fitting import fit_policy
@@ -52,6 +54,7 @@ _NAMES = {
     "fit_policy": ("hwcodesign.fitting", "design"),
     "load": ("hwcodesign.design", ""),
     "load_recipe": ("hwcodesign.recipes", "design"),
+    "show_progress": ("hwcodesign.console", "cli"),
     "train": ("hwcodesign.training", "design"),
 }
 
@@ -79,6 +82,8 @@ __all__ = [
     "fit_policy",
     "load",
     "load_recipe",
+    "progress",
+    "show_progress",
     "train",
 ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from hwcodesign.choices import not_known
 from hwcodesign.errors import SettingsError
 
 
@@ -55,4 +56,4 @@ def board_named(name: str) -> Board:
     try:
         return BOARDS[name]
     except KeyError:
-        raise SettingsError(f"no board is called {name!r}; there are {', '.join(BOARDS)}") from None
+        raise SettingsError(not_known(f"board {name!r}", name, BOARDS)) from None

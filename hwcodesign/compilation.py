@@ -28,6 +28,7 @@ from hwcodesign.backends.streamrtl.keywords import KEYWORDS
 from hwcodesign.backends.streamrtl.project import write_accelerator
 from hwcodesign.backends.vitis.project import write_blocks, write_model, write_segment
 from hwcodesign.boards import Board, board_named
+from hwcodesign.choices import not_known
 from hwcodesign.design import Design
 from hwcodesign.errors import FormatError, SettingsError
 from hwcodesign.export import ExportedSegment, export_network
@@ -35,6 +36,7 @@ from hwcodesign.files import replaced_folder, sha256_file, sha256_json, write_js
 from hwcodesign.kernels import Arrays, Segment
 from hwcodesign.network import MultiExitNetwork
 from hwcodesign.policies import ExitPolicy
+from hwcodesign.progress import task
 from hwcodesign.simulation import csim, rtl
 from hwcodesign.stored_design import DESIGN_VERSION, MANIFEST, WEIGHTS
 
@@ -86,7 +88,7 @@ def compile(
     if backend == "vitis":
         settings.check_vitis()
     network.check()
-    with replaced_folder(out) as generated:
+    with task(f"generating hardware sources for {target.name}"), replaced_folder(out) as generated:
         segments = _write_segments(network, settings, target, generated, fold=backend == "streamrtl")
         channels, height, width = network.input_shape
         accelerator = Accelerator(
@@ -97,14 +99,18 @@ def compile(
             policy,
             buffer_samples or _BUFFER_SAMPLES,
         )
-        hardware = Hardware.of(accelerator) if backend == "streamrtl" else None
-        if hardware and buffer_samples is None and policy.fitted_on.exit_share:
-            hardware = hardware.with_buffers(policy.fitted_on.exit_share)
-            accelerator = hardware.accelerator
-        blocks = write_blocks(accelerator, target, generated / "vitis")
-        write_model(accelerator, generated / "csim")
-        if hardware:
-            write_accelerator(hardware, generated / rtl.FOLDER)
+        hardware = cycles = None
+        if backend == "streamrtl":
+            with task("predicting cycles"):
+                hardware = Hardware.of(accelerator)
+                if buffer_samples is None and policy.fitted_on.exit_share:
+                    hardware = hardware.with_buffers(policy.fitted_on.exit_share)
+                accelerator, cycles = hardware.accelerator, hardware.to_json()
+        with task("writing sources"):
+            blocks = write_blocks(accelerator, target, generated / "vitis")
+            write_model(accelerator, generated / "csim")
+            if hardware:
+                write_accelerator(hardware, generated / rtl.FOLDER)
         manifest = {
             "design_version": DESIGN_VERSION,
             "backend": backend,
@@ -117,7 +123,7 @@ def compile(
             },
             "network_sha256": network.digest(),
             "projects": [segment.name for segment in segments] + blocks,
-            "cycles": hardware.to_json() if hardware else None,
+            "cycles": cycles,
             "tools": {tool: _version(tool) for tool in _TOOLS} | {"python": platform.python_version()},
             **_write_weights(accelerator, generated),
         }
@@ -140,15 +146,20 @@ def _write_segments(
     exported = export_network(network, folder / "qonnx")
     check_layers(settings, exported)
     segments = []
-    for segment in exported:
-        project = folder / "vitis" / segment.name
-        graph = convert(segment, settings, board, "Vitis", project)
-        kernels = lower(segment.name, graph, segment.input_format, segment.input_shape)
-        warn_of_other_reuse(segment, settings, kernels)
-        if fold:
-            kernels = folded(segment, settings, kernels)
-        segments.append(_checked(kernels, segment))
-        write_segment(graph, segment.name, project)
+    with task("converting with hls4ml", len(exported), "segments") as reported:
+        for segment in exported:
+            project = folder / "vitis" / segment.name
+            reported.advance(0, f"{segment.name}: converting")
+            graph = convert(segment, settings, board, "Vitis", project)
+            reported.advance(0, f"{segment.name}: lowering to kernels")
+            kernels = lower(segment.name, graph, segment.input_format, segment.input_shape)
+            warn_of_other_reuse(segment, settings, kernels)
+            if fold:
+                kernels = folded(segment, settings, kernels)
+            segments.append(_checked(kernels, segment))
+            reported.advance(0, f"{segment.name}: writing its Vitis project")
+            write_segment(graph, segment.name, project)
+            reported.advance()
     return segments
 
 
@@ -171,7 +182,7 @@ def check_target(out: Path, backend: str, buffer_samples: int | None) -> None:
         SettingsError: naming the setting.
     """
     if backend not in _BACKENDS:
-        raise SettingsError(f"backend {backend!r} is not one of {', '.join(_BACKENDS)}")
+        raise SettingsError(not_known(f"backend {backend!r}", backend, _BACKENDS))
     if buffer_samples is not None and buffer_samples < 1:
         raise SettingsError(f"buffer_samples={buffer_samples}: a conditional buffer holds one whole sample at least")
     if out.exists() and not (out.is_dir() and ((out / MANIFEST).exists() or not any(out.iterdir()))):
@@ -185,12 +196,15 @@ def check_compiles(network: MultiExitNetwork, settings: ConversionSettings, boar
         SettingsError, UnsupportedLayerError, FormatError: as `compile`.
     """
     network.check()
-    with tempfile.TemporaryDirectory() as scratch:
+    with task("checking that the network fits the hardware flow"), tempfile.TemporaryDirectory() as scratch:
         exported = export_network(network, Path(scratch))
         check_layers(settings, exported)
-        for segment in exported:
-            graph = convert(segment, settings, board_named(board), "Vitis", Path(scratch) / segment.name)
-            _checked(lower(segment.name, graph, segment.input_format, segment.input_shape), segment)
+        with task("converting with hls4ml", len(exported), "segments") as reported:
+            for segment in exported:
+                reported.advance(0, segment.name)
+                graph = convert(segment, settings, board_named(board), "Vitis", Path(scratch) / segment.name)
+                _checked(lower(segment.name, graph, segment.input_format, segment.input_shape), segment)
+                reported.advance()
 
 
 def _checked(segment: Segment, exported: ExportedSegment) -> Segment:

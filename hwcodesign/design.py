@@ -13,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwcodesign.accelerator import Accelerator
+from hwcodesign.choices import not_known
 from hwcodesign.costs import ExitCosts
 from hwcodesign.errors import SettingsError
 from hwcodesign.images import channels_last, encode_images
 from hwcodesign.policies import ExitPolicy, Threshold
+from hwcodesign.progress import task
 from hwcodesign.runtime import software
 from hwcodesign.runtime.modes import ExitControl, Mode, exit_control
 from hwcodesign.runtime.progressive import ProgressiveAccelerator
@@ -107,9 +109,13 @@ class Design:
                 driver.mode = Mode(mode)
             else:
                 driver.leave_at = leave_at
-            with closing(driver.stream(codes)) as stream:
+            with (
+                task(f"running {len(codes)} images on {driver.on}", len(codes), "images") as reported,
+                closing(driver.stream(codes)) as stream,
+            ):
                 for records in stream:
                     self.on = driver.on
+                    reported.advance(len(final_records(records)))
                     yield records
 
     def segment_outputs(self, images: NDArray[Any], on: str = "software") -> dict[str, NDArray[np.int64]]:
@@ -125,14 +131,17 @@ class Design:
             self.on = on
             return self.rtl.outputs(codes)
         outputs: dict[str, NDArray[np.int64]] = {}
-        for stage, head in zip(self.accelerator.stages, self.accelerator.heads, strict=True):
-            for segment in (stage, head):
-                if on == "csim":
-                    outputs[segment.name] = self.csim.segment_codes(segment, feature)
-                else:
-                    outputs[segment.name] = software.segment_codes(segment, feature)
-                if segment is stage:
-                    feature = outputs[segment.name]
+        with task(f"computing every segment on {on}", len(self.accelerator.segments), "segments") as reported:
+            for stage, head in zip(self.accelerator.stages, self.accelerator.heads, strict=True):
+                for segment in (stage, head):
+                    reported.advance(0, segment.name)
+                    if on == "csim":
+                        outputs[segment.name] = self.csim.segment_codes(segment, feature)
+                    else:
+                        outputs[segment.name] = software.segment_codes(segment, feature)
+                    if segment is stage:
+                        feature = outputs[segment.name]
+                    reported.advance()
         self.on = on
         return outputs
 
@@ -186,11 +195,20 @@ _BACKENDS: dict[str, _Backend] = {"software": _run_software, "csim": _run_csim, 
 _DRIVEN = ("auto", "board", "board-sim")
 
 
+def check_place(on: str) -> None:
+    """Refuse a place where no design runs.
+
+    Raises:
+        SettingsError: naming it, and those there are.
+    """
+    if on not in _BACKENDS and on not in _DRIVEN:
+        raise SettingsError(not_known(f"on={on!r}", on, [*_BACKENDS, *_DRIVEN]))
+
+
 def _backend(on: str) -> _Backend:
+    check_place(on)
     if on in _DRIVEN:
         raise SettingsError(f"on={on!r} shows records alone: ask one of {', '.join(_BACKENDS)}")
-    if on not in _BACKENDS:
-        raise SettingsError(f"on={on!r} is not one of auto, {', '.join(_BACKENDS)}, board, board-sim")
     return _BACKENDS[on]
 
 

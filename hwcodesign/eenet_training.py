@@ -29,6 +29,7 @@ from hwcodesign.policies.criterion import History
 from hwcodesign.policies.eenet import FEATURES, features
 from hwcodesign.policies.scoring_function import LearnedWeights
 from hwcodesign.policies.tables import Integers
+from hwcodesign.progress import task
 
 
 @dataclass(frozen=True)
@@ -131,18 +132,20 @@ def train_scorer(
     optimiser = torch.optim.Adam(scorer.parameters(), lr=settings.rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, settings.steps)
     rng = np.random.default_rng(settings.seed)
-    for _ in range(settings.steps):
-        rows = torch.from_numpy(rng.permutation(len(truth))[: settings.batch])
-        scores, assigned = scorer([x[rows] for x in inputs])
-        loss = _score_loss(scores, right[rows], assigned.detach())
-        loss = loss - settings.assignment * (target[rows] * assigned).mean()
-        if budget is not None:
-            loss = loss + settings.budget * (budget - assigned.exp().mean(dim=0) @ price).abs() / budget
-        loss = loss + _penalty(scorer, settings)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        schedule.step()
+    with task("learning EENet's weights", settings.steps, "steps") as reported:
+        for _ in range(settings.steps):
+            rows = torch.from_numpy(rng.permutation(len(truth))[: settings.batch])
+            scores, assigned = scorer([x[rows] for x in inputs])
+            loss = _score_loss(scores, right[rows], assigned.detach())
+            loss = loss - settings.assignment * (target[rows] * assigned).mean()
+            if budget is not None:
+                loss = loss + settings.budget * (budget - assigned.exp().mean(dim=0) @ price).abs() / budget
+            loss = loss + _penalty(scorer, settings)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+            reported.advance()
     return scorer
 
 

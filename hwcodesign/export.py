@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from brevitas.export import export_qonnx
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.channels_last import AbsorbChanFirstIntoMatMul, ConvertToChannelsLastAndClean
 from qonnx.transformation.gemm_to_matmul import GemmToMatMul
@@ -21,6 +20,14 @@ from torch import nn
 from hwcodesign.errors import UnsupportedLayerError
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.network import MultiExitNetwork
+from hwcodesign.progress import task
+
+with warnings.catch_warnings():
+    # it tells everybody that a package is missing which is for large language models alone
+    warnings.filterwarnings(
+        "ignore", "fast_hadamard_transform package not found", UserWarning, r"brevitas\.graph\.equalize"
+    )
+    from brevitas.export import export_qonnx
 
 #: QONNX operators that keep the name of the torch module they came from, and what the module's name is prefixed
 #: with where it is a bare number.
@@ -71,14 +78,18 @@ def export_network(network: MultiExitNetwork, folder: Path) -> list[ExportedSegm
     segments = []
     shape: Sequence[int] = network.input_shape
     fmt = network.input_format
-    for k in range(network.exits):
-        for name, path, module, read, boundary in (
-            (f"stage{k}", f"stages.{k}", network.stages[k], (fmt, shape), stages[k]),
-            (f"head{k}", f"heads.{k}", network.heads[k], (stages[k].format, stages[k].shape), heads[k]),
-        ):
-            graph, modules = _export(name, path, module, read[1], folder / f"{name}.onnx")
-            segments.append(ExportedSegment(name, graph, read[0], _channels_last(read[1]), boundary.format, modules))
-        fmt, shape = stages[k].format, stages[k].shape
+    with task("exporting to QONNX", 2 * network.exits, "segments") as reported:
+        for k in range(network.exits):
+            for name, path, module, read, boundary in (
+                (f"stage{k}", f"stages.{k}", network.stages[k], (fmt, shape), stages[k]),
+                (f"head{k}", f"heads.{k}", network.heads[k], (stages[k].format, stages[k].shape), heads[k]),
+            ):
+                reported.advance(0, name)
+                graph, modules = _export(name, path, module, read[1], folder / f"{name}.onnx")
+                read_shape = _channels_last(read[1])
+                segments.append(ExportedSegment(name, graph, read[0], read_shape, boundary.format, modules))
+                reported.advance()
+            fmt, shape = stages[k].format, stages[k].shape
     return segments
 
 

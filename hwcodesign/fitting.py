@@ -19,6 +19,7 @@ from hwcodesign.network import MultiExitNetwork
 from hwcodesign.output_fitting import fit_to_outputs, starting_policy
 from hwcodesign.policies import ExitPolicy, FittedOn, Threshold, check_request
 from hwcodesign.policies.criterion import criterion_named
+from hwcodesign.progress import task
 
 
 def fit_policy(
@@ -81,23 +82,24 @@ def fit_policy(
     if thresholds is not None and not (calibrate or criterion_named(criterion).learned):
         return dataclasses.replace(policy, fitted_on=FittedOn("given", network_sha256=network.digest(), note=note))
     codes, labels = _fitting_split(network, fitting)
-    policy = fit_to_outputs(
-        network.logits(codes),
-        labels,
-        formats,
-        (costs or network.costs()).shares,
-        gated=network.gates,
-        criterion=criterion,
-        accuracy_drop=accuracy_drop,
-        budget=budget,
-        thresholds=thresholds,
-        confidence=confidence,
-        temperature=temperature,
-        calibrate=calibrate,
-        class_thresholds=class_thresholds,
-        eenet=eenet,
-        activation=activation,
-    )
+    with task(f"fitting {criterion} on {len(codes)} images"):
+        policy = fit_to_outputs(
+            network.logits(codes),
+            labels,
+            formats,
+            (costs or network.costs()).shares,
+            gated=network.gates,
+            criterion=criterion,
+            accuracy_drop=accuracy_drop,
+            budget=budget,
+            thresholds=thresholds,
+            confidence=confidence,
+            temperature=temperature,
+            calibrate=calibrate,
+            class_thresholds=class_thresholds,
+            eenet=eenet,
+            activation=activation,
+        )
     fitted = dataclasses.replace(
         policy.fitted_on,
         data_sha256=sha256(codes.astype("<i8").tobytes() + labels.astype("<i8").tobytes()),

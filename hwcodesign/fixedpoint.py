@@ -17,6 +17,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from hwcodesign.choices import not_known
 from hwcodesign.errors import FormatError
 
 Codes = NDArray[np.floating[Any]]
@@ -77,8 +78,8 @@ class FixedPoint:
             try:
                 object.__setattr__(self, name, modes(getattr(self, name)))
             except ValueError:
-                known = ", ".join(mode.value for mode in modes)
-                raise FormatError(f"{name} mode {getattr(self, name)!r} is not one of {known}") from None
+                given, known = getattr(self, name), [mode.value for mode in modes]
+                raise FormatError(not_known(f"{name} mode {given!r}", str(given), known)) from None
 
     @property
     def fraction(self) -> int:

@@ -21,6 +21,7 @@ from hwcodesign.errors import ImagesError, NetworkError
 from hwcodesign.fixedpoint import FixedPoint, Overflow, Rounding
 from hwcodesign.images import encode_images
 from hwcodesign.layers import value_of
+from hwcodesign.progress import task
 
 _REFERENCE_BATCH = 500
 
@@ -213,12 +214,13 @@ class MultiExitNetwork(nn.Module):
         stage_formats, head_formats = network.boundaries()
         stages: list[list[NDArray[np.int64]]] = [[] for _ in stage_formats]
         heads: list[list[NDArray[np.int64]]] = [[] for _ in head_formats]
-        with torch.no_grad():
+        with torch.no_grad(), task(f"computing {len(codes)} images in Brevitas", len(codes), "images") as reported:
             for start in range(0, len(codes), _REFERENCE_BATCH):
                 x = torch.from_numpy(self.input_format.decode(codes[start : start + _REFERENCE_BATCH]))
                 for k, feature in enumerate(network.features(x)):
                     stages[k].append(_channels_last(_codes(feature, stage_formats[k].format)))
                     heads[k].append(_codes(value_of(network.heads[k](feature)), head_formats[k].format))
+                reported.advance(len(x))
         return [np.concatenate(parts) for parts in stages], [np.concatenate(parts) for parts in heads]
 
     def logits(self, images: NDArray[Any]) -> list[NDArray[np.int64]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,15 +35,16 @@ from hwcodesign.policies import (
     cost_curve,
     evaluate,
 )
+from hwcodesign.progress import Task, task
 from hwcodesign.recipes import PolicySettings, Recipe
+from hwcodesign.report.schema import REPORT, CriterionReport, HardwareReport, Report, SingleExit
 from hwcodesign.report.schema import Agreement as AgreementReport
-from hwcodesign.report.schema import CriterionReport, HardwareReport, Report, SingleExit
 from hwcodesign.runtime.modes import exit_control
 from hwcodesign.runtime.records import Records
 from hwcodesign.simulation.csim import find_compiler
 from hwcodesign.simulation.measurement import measure_exits, throughput
 from hwcodesign.simulation.verilator import find_verilator
-from hwcodesign.training import Observer, train
+from hwcodesign.training import train
 from hwcodesign.training.checkpoint import load_trained
 from hwcodesign.verification import (
     Agreement,
@@ -54,7 +55,7 @@ from hwcodesign.verification import (
     require_agreement,
 )
 
-TRAINING, POLICY, DESIGN, REPORT = "training", "policy.json", "design", "report.json"
+TRAINING, POLICY, DESIGN = "training", "policy.json", "design"
 
 
 @dataclass
@@ -64,22 +65,25 @@ class Run:
     Attributes:
         recipe: what is run.
         folder: results go to; training/, policy.json, design/, report.json and figures.
-        say: told what begins.
         seconds: that each step took.
     """
 
     recipe: Recipe
     folder: Path
-    say: Callable[[str], None]
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
-    def step(self, name: str, text: str) -> Iterator[None]:
-        """Time a step under a name."""
-        self.say(text)
+    def timed(self, name: str) -> Iterator[None]:
+        """Time a step, which reports what it does by itself."""
         start = time.perf_counter()
         yield
         self.seconds[name] = time.perf_counter() - start
+
+    @contextmanager
+    def step(self, name: str, text: str, total: float | None = None, unit: str = "") -> Iterator[Task]:
+        """Time a step, and report it as a task."""
+        with self.timed(name), task(text, total, unit) as reported:
+            yield reported
 
 
 @dataclass(frozen=True)
@@ -123,18 +127,18 @@ def check_before_training(run: Run, network: MultiExitNetwork) -> None:
         activation=policy.activation,
     )
     settings = ConversionSettings(LayerSettings(hardware.reuse, hardware.strategy), hardware.layers)
-    with run.step("check", "checking that the network fits the hardware flow"):
+    with run.timed("check"):
         check_compiles(network, settings, hardware.board)
     find_compiler()
     if hardware.backend == "streamrtl":
         find_verilator()
 
 
-def trained_network(run: Run, data: Dataset, observer: Observer | None = None) -> MultiExitNetwork:
+def trained_network(run: Run, data: Dataset) -> MultiExitNetwork:
     """Train, or take up where a former run stopped."""
     network = run.recipe.build()
-    with run.step("training", f"training on {len(data.training)} images"):
-        train(network, data, *run.recipe.training, checkpoint=run.folder / TRAINING, observer=observer)
+    with run.timed("training"):
+        train(network, data, *run.recipe.training, checkpoint=run.folder / TRAINING)
     return network
 
 
@@ -154,7 +158,7 @@ def read_network(run: Run) -> MultiExitNetwork:
 
 def fitted_policy(run: Run, network: MultiExitNetwork, data: Dataset) -> ExitPolicy:
     """Fit the recipe's policy on the fitting split and write it."""
-    with run.step("fitting", f"fitting {run.recipe.policy.criterion} on {len(data.fitting)} images"):
+    with run.timed("fitting"):
         policy = _fit(network, data, run.recipe.policy)
     write_json(run.folder / POLICY, policy.to_json())
     return policy
@@ -179,7 +183,7 @@ def compiled_design(run: Run, network: MultiExitNetwork, policy: ExitPolicy) -> 
     """Generate hardware sources into design/."""
     settings = run.recipe.compile
     fields = {f.name: getattr(settings, f.name) for f in dataclasses.fields(settings)}
-    with run.step("compile", f"generating hardware sources for {settings.board}"):
+    with run.timed("compile"):
         return compile(network, policy, out=run.folder / DESIGN, name=run.recipe.name, **fields)
 
 
@@ -194,21 +198,21 @@ def verify(
     Raises:
         MismatchError: any two differ anywhere.
     """
-    with run.step("reference", f"computing {len(images)} images in Brevitas"):
+    with run.timed("reference"):
         reference = brevitas_outputs(network, images)
     expected = brevitas_records(design, [reference[head.name] for head in design.accelerator.heads])
     agreements: list[Agreement] = []
     what = f"records, {design.policy.criterion_name}"
     backends = ["software", "csim"]
-    with run.step("csim_build", "compiling the generated C++"):
+    with run.timed("csim_build"):
         _ = design.csim
     if design.has_rtl:
         backends.append("rtl")
-        with run.step("rtl_build", "compiling the generated SystemVerilog"):
+        with run.timed("rtl_build"):
             design.rtl.library()
     records = expected
     for on in backends:
-        with run.step(on, f"running {len(images)} images on {on}"):
+        with run.timed(on):
             records = design.run(images, on)
         with run.step(f"{on}_segments", f"comparing every logit of {on}"):
             agreements += compare_outputs(on, design.segment_outputs(images, on), reference, "brevitas")
@@ -230,8 +234,8 @@ def measure(
     logits = design.logits(test.images)
     statistics = ExitStatistics.of(policy, logits, test.labels, costs.shares)
     chosen = evaluate(statistics, policy.threshold_codes[:-1])
-    with run.step("criteria", "fitting every criterion"):
-        criteria, curves, left_out = _criteria(network, data, logits, run.recipe.policy)
+    with run.step("criteria", "fitting every criterion", len(CRITERIA), "criteria") as reported:
+        criteria, curves, left_out = _criteria(network, data, logits, run.recipe.policy, reported)
     each = [float(share) for share in statistics.correct.mean(axis=1)]
     with run.step("cycles", "measuring cycles in RTL"):
         hardware = _hardware(design, test.images, statistics) if design.has_rtl else None
@@ -310,7 +314,11 @@ def _fit(network: MultiExitNetwork, data: Dataset, settings: PolicySettings) -> 
 
 
 def _criteria(
-    network: MultiExitNetwork, data: Dataset, logits: list[NDArray[np.int64]], settings: PolicySettings
+    network: MultiExitNetwork,
+    data: Dataset,
+    logits: list[NDArray[np.int64]],
+    settings: PolicySettings,
+    reported: Task,
 ) -> tuple[dict[str, CriterionReport], dict[str, list[OperatingPoint]], dict[str, str]]:
     """Every criterion, fitted to the recipe's request on the fitting split, measured on the test split.
 
@@ -321,7 +329,7 @@ def _criteria(
     curves: dict[str, list[OperatingPoint]] = {}
     left_out: dict[str, str] = {}
     fitting_logits, costs = network.logits(data.fitting.images), network.costs().shares
-    for name in sorted(CRITERIA):
+    for name in _counted(sorted(CRITERIA), reported):
         own = settings if name == settings.criterion else _of_another(settings, name)
         if own.thresholds is not None and name != settings.criterion:
             left_out[name] = f"the thresholds asked for are {settings.criterion}'s"
@@ -345,6 +353,13 @@ def _criteria(
         }
         curves[name] = [evaluate(test, planned.codes) for planned in cost_curve(policy, fitting)]
     return figures, curves, left_out
+
+
+def _counted(names: Iterable[str], reported: Task) -> Iterator[str]:
+    """The names; each is reported when whoever took it is done with it."""
+    for name in names:
+        yield name
+        reported.advance()
 
 
 def _of_another(settings: PolicySettings, criterion: str) -> PolicySettings:

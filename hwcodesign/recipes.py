@@ -9,7 +9,6 @@ import importlib.util
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,7 @@ import torch
 from hwcodesign.backends.conversion import LayerSettings
 from hwcodesign.data import Dataset
 from hwcodesign.errors import RecipeError
-from hwcodesign.share import shared_folder
+from hwcodesign.recipe_files import find_recipe
 from hwcodesign.training import TrainingSettings
 
 if TYPE_CHECKING:
@@ -80,22 +79,16 @@ class Recipe:
         return self.network()
 
 
-def recipe_names() -> list[str]:
-    """Names of the recipes that come with the package."""
-    return sorted(path.stem for path in shared_folder("models").glob("*.py"))
-
-
 def load_recipe(name: str) -> Recipe:
     """Execute a recipe.
 
     Args:
-        name: path of a recipe file, or the name of one that comes with the package; the part before the first
-            underscore does where it is unique ("digits" for digits_lenet).
+        name: see `recipe_files.find_recipe`.
 
     Raises:
         RecipeError: there is no such recipe, it fails, or it exports no `RECIPE`.
     """
-    path = _find(name)
+    path = find_recipe(name)
     spec = importlib.util.spec_from_file_location(f"hwcodesign_recipe_{path.stem}", path)
     if spec is None or spec.loader is None:
         raise RecipeError(f"{path} is not a Python file")
@@ -109,17 +102,3 @@ def load_recipe(name: str) -> Recipe:
     if not isinstance(recipe, Recipe):
         raise RecipeError(f"{path} exports no RECIPE of type hwcodesign.Recipe")
     return recipe
-
-
-def _find(name: str) -> Path:
-    if name.endswith(".py") or "/" in name:
-        path = Path(name)
-        if not path.is_file():
-            raise RecipeError(f"there is no recipe file {name}")
-        return path
-    names = recipe_names()
-    matches = [stem for stem in names if stem == name] or [stem for stem in names if stem.split("_")[0] == name]
-    if len(matches) != 1:
-        problem = f"{name!r} may be {' or '.join(matches)}" if matches else f"no recipe is called {name!r}"
-        raise RecipeError(f"{problem}; there are {', '.join(names)}, or give the path of a recipe file")
-    return shared_folder("models") / f"{matches[0]}.py"

@@ -164,7 +164,7 @@ def recipe_lines(name: str, build: Path) -> Iterator[Line]:
         build: where results go to, and where a finished training is taken up.
     """
     recipe = hw.load_recipe(name)
-    run, data = Run(recipe, build / recipe.name, lambda _: None), recipe.data()
+    run, data = Run(recipe, build / recipe.name), recipe.data()
     network = trained_network(run, data)
     design = compiled_design(run, network, fitted_policy(run, network, data))
     verified = verify(run, network, design, data.test.images)
@@ -189,7 +189,7 @@ def criterion_lines(name: str, criterion: str, build: Path) -> Iterator[Line]:
     """Lines of a recipe's records on its whole test split under another criterion than its own, or by class means."""
     recipe = hw.load_recipe(name)
     data = recipe.data()
-    network = trained_network(Run(recipe, build / recipe.name, lambda _: None), data)
+    network = trained_network(Run(recipe, build / recipe.name), data)
     variant, settings = criterion, recipe.compile
     if criterion == CLASS_MEANS:
         network, variant = with_class_means(network, data.training.images, data.training.labels), "max_softmax"

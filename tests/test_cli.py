@@ -28,6 +28,13 @@ def hwcodesign(folder: Path, *arguments: str, **environment: str) -> subprocess.
     return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
 
 
+def said(done: subprocess.CompletedProcess[str]) -> list[str]:
+    """What a verb told of its work, and nobody else anything."""
+    lines = done.stderr.splitlines()
+    assert [line for line in lines if not line.startswith("· ")] == []
+    return [line.removeprefix("· ") for line in lines]
+
+
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which the main job has run for a quickly trained recipe."""
@@ -38,6 +45,25 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = hwcodesign(folder, "run", "quick.py")
     assert done.returncode == 0, done.stderr
     assert "All compared backends agree in every bit." in done.stdout
+    assert said(done) == [
+        "loading recipe quick.py",
+        "checking that the network fits the hardware flow",
+        "training on 1000 images",
+        "fitting max_softmax on 397 images",
+        "generating hardware sources for pynq-z2",
+        "computing 400 images in Brevitas",
+        "compiling the generated C++",
+        "compiling the generated SystemVerilog",
+        *(
+            line
+            for on in ("software", "csim", "rtl")
+            for line in (f"running 400 images on {on}", f"comparing every logit of {on}")
+        ),
+        "computing every segment on software",
+        "fitting every criterion",
+        "measuring cycles in RTL",
+        "drawing",
+    ]
     return folder
 
 
@@ -71,15 +97,17 @@ def test_each_verb_does_its_part_on_what_the_last_left(finished: Path) -> None:
         ("report", "name"),
     ):
         done = hwcodesign(finished, verb, "quick.py", "--json")
-        assert done.returncode == 0, done.stderr
+        assert (done.returncode, done.stderr) == (0, "")
         assert key in json.loads(done.stdout)
 
 
 def test_simulate_gives_the_same_figures_on_every_backend(finished: Path) -> None:
-    figures = [
-        json.loads(hwcodesign(finished, "simulate", "quick.py", "--on", on, "--json").stdout)
+    runs = [
+        hwcodesign(finished, "simulate", "quick.py", "--on", on, "--json")
         for on in ("software", "csim", "rtl", "board-sim")
     ]
+    assert [done.stderr for done in runs] == [""] * 4
+    figures = [json.loads(done.stdout) for done in runs]
     assert [figure.pop("on") for figure in figures] == ["software", "csim", "rtl", "board-sim"]
     assert all(figure == figures[0] for figure in figures)
 
@@ -110,7 +138,9 @@ def test_attack_makes_images_stay_and_tells_what_they_cost(finished: Path) -> No
     clean, random, attacked = (found[name]["exit_share"][0] for name in ("clean", "random", "per_sample"))
     assert attacked < min(clean, random)
     assert found["per_sample"]["cycles_per_image"] > found["clean"]["cycles_per_image"]
-    text = hwcodesign(finished, *arguments).stdout
+    done = hwcodesign(finished, *arguments)
+    assert said(done) == ["loading recipe quick.py", "attacking 60 test images"]
+    text = done.stdout
     assert f"{found['per_sample']['accuracy']:.2%}" in text
     assert "60 test images, changed by 0.2 at most (3 codes), 8 steps; cycles an image: simulated" in text
     done = hwcodesign(finished, "attack", "quick.py", "--epsilon", "0.01")
@@ -126,7 +156,7 @@ def test_simulate_on_auto_says_why_there_is_no_board_and_where_it_ran(finished: 
 
 def test_deploy_leaves_a_bundle_that_passes_its_own_test(finished: Path) -> None:
     done = hwcodesign(finished, "deploy", "quick.py", "--no-wheel", "--archive", "zip", "--json")
-    assert done.returncode == 0, done.stderr
+    assert (done.returncode, done.stderr) == (0, "")
     result = json.loads(done.stdout)
     assert result["folder"] == "build/quick/quick-pynq-z2"
     assert (finished / result["archive"]).is_file()
@@ -153,6 +183,8 @@ def test_deploy_runs_vivado_for_the_bitstream(finished: Path, tmp_path: Path) ->
     assert done.returncode == 0, done.stderr
     assert "runs on the board, and in software" in done.stdout
     assert name.with_suffix(".bit").read_text() == "bits\n"
+    bundle = "writing the bundle build/quick/quick-pynq-z2"
+    assert said(done) == ["loading recipe quick.py", "building the bitstream with Vivado: minutes to hours", bundle]
 
 
 def test_fit_takes_another_request(finished: Path, tmp_path: Path) -> None:
@@ -170,11 +202,12 @@ def test_fit_takes_another_request(finished: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (
-            ("run", "nonsense"),
-            "no recipe is called 'nonsense'; there are adversarial_digits, blenet3_fashion, blenet3_mnist",
-        ),
+        (("run", "nonsense"), "recipe 'nonsense' is not known. Known: adversarial_digits, blenet3_fashion"),
+        (("run", "digts"), "recipe 'digts' is not known: did you mean 'digits'?"),
+        (("report", "digts"), "recipe 'digts' is not known: did you mean 'digits'?"),
         (("run", "blenet"), "'blenet' may be blenet_fashion or blenet_mnist"),
+        (("fit", "digits", "--criterion", "marginn"), "criterion 'marginn' is not known: did you mean 'margin'?"),
+        (("simulate", "digits", "--on", "csm"), "on='csm' is not known: did you mean 'csim'?"),
         (("run", "missing.py"), "there is no recipe file missing.py"),
         (("run", "empty.py"), "exports no RECIPE"),
         (("run", "broken.py"), "ZeroDivisionError"),
@@ -228,8 +261,8 @@ def test_a_budget_that_only_some_criteria_can_meet_still_gives_a_report(tmp_path
         ("policy=hw.PolicySettings(thresholds=(0.5,))", "1 thresholds for 3 exits"),
         ("policy=hw.PolicySettings(thresholds=(0.5, 1.5))", "threshold 1.5 is outside max_softmax's range 0 to 1"),
         ("compile=hw.CompileSettings(buffer_samples=0)", "buffer_samples=0: a conditional buffer holds one whole"),
-        ("compile=hw.CompileSettings(backend='verilog')", "backend 'verilog' is not one of streamrtl, vitis"),
-        ("compile=hw.CompileSettings(board='de10')", "no board is called 'de10'"),
+        ("compile=hw.CompileSettings(backend='verilog')", "backend 'verilog' is not known. Known: streamrtl, vitis"),
+        ("compile=hw.CompileSettings(board='de10')", "board 'de10' is not known"),
     ],
 )
 def test_what_later_steps_would_refuse_is_refused_before_training(tmp_path: Path, change: str, message: str) -> None:
@@ -269,6 +302,7 @@ def test_build_runs_every_project_with_the_vitis_on_path_and_stops_where_one_fai
     assert len(calls) == 14
     assert "stage0 --mode hls --tcl build_prj.tcl" in calls
     assert "decision1 --mode hls --tcl build_block.tcl" in calls
+    assert said(done)[-1] == "building with Vitis HLS"
     (tools / "vitis-run").write_text("#!/bin/sh\necho out of licences\nexit 3\n")
     done = hwcodesign(tmp_path, "compile", "quick.py", "--build", PATH=path)
     assert done.returncode == 1

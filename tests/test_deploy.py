@@ -232,7 +232,7 @@ def test_a_folder_that_is_no_bundle_is_not_replaced(compiled_design: Design, ima
     with pytest.raises(SettingsError, match="exists and is no bundle: name another folder"):
         write_bundle(compiled_design, images, tmp_path, wheel=False)
     assert (tmp_path / "precious").read_text() == "data"
-    with pytest.raises(SettingsError, match=r"archive 'rar' is not one of tar\.gz, zip"):
+    with pytest.raises(SettingsError, match=r"archive 'rar' is not known\. Known: tar\.gz, zip"):
         write_bundle(compiled_design, images, tmp_path / "new", archive="rar", wheel=False)
 
 

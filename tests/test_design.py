@@ -265,7 +265,7 @@ def foreign_policy() -> ExitPolicy:
 
 
 FAILURES: dict[str, tuple[dict[str, Any], type[HwcodesignError], str]] = {
-    "unknown backend": ({"backend": "magic"}, SettingsError, "backend 'magic' is not one of streamrtl, vitis"),
+    "unknown backend": ({"backend": "magic"}, SettingsError, "backend 'magic' is not known. Known: streamrtl, vitis"),
     "unknown board": ({"board": "toaster"}, SettingsError, "toaster"),
     "no buffer": (
         {"buffer_samples": 0},
@@ -276,12 +276,12 @@ FAILURES: dict[str, tuple[dict[str, Any], type[HwcodesignError], str]] = {
     "unknown strategy": (
         {"strategy": "magic"},
         SettingsError,
-        "strategy 'magic' is not one of latency, resource, distributed_arithmetic",
+        "strategy 'magic' is not known. Known: latency, resource, distributed_arithmetic",
     ),
     "unknown layer": (
         {"layers": {"stages.9.conv": hw.LayerSettings(2)}},
         SettingsError,
-        r"no layer is called 'stages\.9\.conv'; there are heads\.0\.",
+        r"layer 'stages\.9\.conv' is not known: did you mean .* Known: heads\.0\.",
     ),
     "foreign policy": ({}, PolicyError, "the policy decides on 10 logits of .* fit the policy on this network"),
 }
@@ -480,14 +480,16 @@ def test_no_images_give_no_records(mode: str, compiled_design: Design, images: I
 
 def test_an_unknown_place_to_run_is_refused_with_those_there_are(compiled_design: Design, images: Images) -> None:
     for call in (compiled_design.run, compiled_design.stream, compiled_design.logits):
-        with pytest.raises(SettingsError, match="on='moon' is not one of auto, software, csim"):
+        with pytest.raises(
+            SettingsError, match=r"on='moon' is not known\. Known: software, csim, rtl, auto, board, board-sim"
+        ):
             call(images, on="moon")  # type: ignore[operator]
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"mode": "magic"}, "mode 'magic' is not one of adaptive, subnet, anytime"),
+        ({"mode": "magic"}, "mode 'magic' is not known. Known: adaptive, subnet, anytime"),
         ({"mode": "subnet"}, "subnet mode takes leave_at"),
         ({"mode": "subnet", "leave_at": 1, "thresholds": [0.1, 0.1]}, "subnet mode takes leave_at.*no thresholds"),
         ({"mode": "subnet", "leave_at": 3}, "exit 3 does not exist: the network has exits 0 to 2"),

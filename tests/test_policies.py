@@ -325,7 +325,8 @@ def test_thresholds_are_one_per_exit_but_the_last(count: int) -> None:
 
 def test_an_unknown_criterion_is_refused_with_those_there_are() -> None:
     with pytest.raises(
-        PolicyError, match="'magic'; there are cdln, eenet, entropy, gate, margin, max_softmax, patience"
+        PolicyError,
+        match=r"did you mean 'margin'\? Known: cdln, eenet, entropy, gate, margin, max_softmax, patience",
     ):
         policy_of("magic")
 
@@ -703,7 +704,7 @@ def altered(change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
     [
         (lambda d: d.update(policy_version=1), "policy version 1 is not 2: fit the policy again"),
         (lambda d: d.pop("policy_version"), "policy version None is not 2: fit the policy again"),
-        (lambda d: d.update(criterion="magic"), "no criterion is called 'magic'; there are cdln"),
+        (lambda d: d.update(criterion="magic"), r"criterion 'magic' is not known: did you mean 'margin'\? Known: cdln"),
         (lambda d: d.pop("classes"), r"the policy file is incomplete \(KeyError\('classes'\)\): fit the policy again"),
         (lambda d: d["exits"][1].pop("threshold_code"), "incomplete.*threshold_code.*fit the policy again"),
         (lambda d: d["exits"][0]["exponential"].pop("shift"), "incomplete.*shift.*fit the policy again"),

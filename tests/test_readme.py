@@ -11,14 +11,19 @@ import pytest
 README = Path(__file__).resolve().parent.parent / "README.md"
 
 
-def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_python_of_the_readme_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     # the second one is test_streamrtl_plugin's
-    code, _, driver = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    code, _, shown, driver = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
     exec(compile(code, str(README), "exec"), names)  # noqa: S102  # our own README
     records, data, design = names["records"], names["data"], names["design"]
     assert isinstance(records, np.ndarray)
+    assert capsys.readouterr().err == ""
+    exec(compile(shown, str(README), "exec"), names)  # noqa: S102
+    assert capsys.readouterr().err == "· generating hardware sources for pynq-z2\n"
     with pytest.warns(UserWarning, match="on='auto' runs in software"):
         exec(compile(driver, str(README), "exec"), names)  # noqa: S102
     assert len(names["records"]) > 0  # type: ignore[arg-type]

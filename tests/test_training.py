@@ -348,7 +348,7 @@ def test_what_does_not_fit_network_or_data_is_refused_before_training(
     before = state_bytes(network)
     with pytest.raises(
         SettingsError,
-        match="no training strategy is called 'magic'; there are adversarial, distilled, equilibrium, heads_only",
+        match=r"training strategy 'magic' is not known\. Known: adversarial, distilled, equilibrium, heads_only",
     ):
         train(network, digits_data, strategy="magic")
     with pytest.raises(SettingsError, match="2 exit_weights for 3 exits: give one per exit"):

@@ -526,10 +526,10 @@ def test_a_recipe_trains_the_digits_network_by_its_strategy(name: str) -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Distilled("first"), "teacher='first' is not one of last, later"),
+        (lambda: Distilled("first"), "teacher='first' is not known. Known: last, later"),
         (lambda: Distilled(temperature=0.0), "temperature=0.0, alpha=0.5: the first must be positive"),
         (lambda: Distilled(alpha=1.5), "temperature=3.0, alpha=1.5: .* the second in 0..1"),
-        (lambda: Personalised("user"), "teacher='user' is not one of labels, last"),
+        (lambda: Personalised("user"), "teacher='user' is not known. Known: labels, last"),
         (lambda: Personalised(temperature=math.nan), "temperature=nan is not positive"),
         (lambda: Hierarchical((0,) * 10), "give each class its group, counted from 0 without gaps, and two"),
         (lambda: Hierarchical((0, 2)), r"coarse=\(0, 2\): give each class its group, counted from 0 without gaps"),
@@ -537,7 +537,7 @@ def test_a_recipe_trains_the_digits_network_by_its_strategy(name: str) -> None:
         (lambda: Adversarial(share=0.0), "share=0.0 is not above 0 and at most 1"),
         (lambda: Attack(epsilon=0), "epsilon=0 is not a positive whole number; epsilon and step count codes"),
         (lambda: Attack(step=0.5), "step=0.5 is not a positive whole number"),
-        (lambda: Attack(form="max"), "form='max' is not one of average, max_average"),
+        (lambda: Attack(form="max"), "form='max' is not known. Known: average, max_average"),
         (lambda: TrainingSettings(strategy="hierarchical"), r"no default for coarse: give .*Hierarchical\(coarse=…\)"),
         (lambda: TrainingSettings(strategy=3), "strategy=3 is neither a strategy's name nor a strategy"),
         (lambda: TrainingSettings(strategy=Distilled), "is neither a strategy's name nor a strategy, as in"),

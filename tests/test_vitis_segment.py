@@ -96,7 +96,9 @@ def test_what_cannot_be_connected_is_refused(hardware: Hardware) -> None:
 
 def test_only_segments_are_replaced_and_only_by_their_like(hardware: Hardware, tmp_path: Path) -> None:
     source = vitis_segment_source(hardware.netlists[0], "tiny", "stage0", "a", "b")
-    with pytest.raises(DesignError, match="no segment is called 'stage9'; there are stage0, head0, stage1, head1"):
+    with pytest.raises(
+        DesignError, match=r"segment 'stage9' is not known: did you mean 'stage1'\? Known: stage0, head0, stage1, head1"
+    ):
         write_accelerator(hardware, tmp_path, {"stage9": source})
     with pytest.raises(DesignError, match="'tiny_stage0' cannot take the place of head0"):
         write_accelerator(hardware, tmp_path, {"head0": source})

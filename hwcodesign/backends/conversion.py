@@ -18,6 +18,7 @@ from hls4ml.converters import convert_from_onnx_model
 from hls4ml.utils import config_from_onnx_model
 
 from hwcodesign.boards import Board
+from hwcodesign.choices import not_known
 from hwcodesign.errors import SettingsError, UnsupportedLayerError
 from hwcodesign.export import ExportedSegment
 from hwcodesign.kernels import Kernel, Segment
@@ -45,7 +46,7 @@ class LayerSettings:
         if self.reuse < 1:
             raise SettingsError(f"reuse {self.reuse} is not a positive whole number")
         if self.strategy is not None and self.strategy not in STRATEGIES:
-            raise SettingsError(f"strategy {self.strategy!r} is not one of {', '.join(STRATEGIES)}")
+            raise SettingsError(not_known(f"strategy {self.strategy!r}", self.strategy, STRATEGIES))
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def check_layers(settings: ConversionSettings, segments: list[ExportedSegment]) 
     known = {module for segment in segments for module in segment.modules.values()}
     for name in settings.layers:
         if name not in known:
-            raise SettingsError(f"no layer is called {name!r}; there are {', '.join(sorted(known))}")
+            raise SettingsError(not_known(f"layer {name!r}", name, sorted(known)))
 
 
 def warn_of_other_reuse(segment: ExportedSegment, settings: ConversionSettings, kernels: Segment) -> None:

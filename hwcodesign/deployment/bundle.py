@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import hwcodesign
+from hwcodesign.choices import not_known
 from hwcodesign.deployment.block_design import BlockDesign, block_design_of
 from hwcodesign.deployment.hwh import hand_off
 from hwcodesign.deployment.notebooks import copy_notebooks
@@ -23,6 +24,7 @@ from hwcodesign.design import Design
 from hwcodesign.errors import DesignError, SettingsError
 from hwcodesign.files import replaced_folder, sha256_file, write_json, write_text
 from hwcodesign.images import encode_images
+from hwcodesign.progress import task
 from hwcodesign.runtime.progressive import ProgressiveAccelerator
 from hwcodesign.runtime.selftest import MANIFEST, SAMPLES, expected_records
 from hwcodesign.runtime.transports.board import OVERLAY
@@ -85,18 +87,20 @@ def write_bundle(
     if out.exists() and not (out / MANIFEST).exists() and (not out.is_dir() or any(out.iterdir())):
         raise SettingsError(f"out={str(out)!r} exists and is no bundle: name another folder")
     if archive is not None and archive not in ARCHIVES:
-        raise SettingsError(f"archive {archive!r} is not one of {', '.join(ARCHIVES)}")
+        raise SettingsError(not_known(f"archive {archive!r}", archive, ARCHIVES))
     if labels is not None and len(labels) != len(images):
         raise SettingsError(f"{len(labels)} labels are not those of {len(images)} images: give one for each")
     block_design = block_design_of(design)
-    with replaced_folder(out) as folder:
+    with task(f"writing the bundle {out}") as reported, replaced_folder(out) as folder:
         for name in _DESIGN_FILES:
             shutil.copyfile(design.folder / name, folder / name)
         _write_overlay(block_design, design.accelerator.exits, folder / OVERLAY, bitstream)
+        reported.advance(0, "its self-test")
         _write_samples(design, images, folder / SAMPLES)
         if labels is not None:
             _write_test_images(design, images, labels, folder / TEST_IMAGES)
             copy_notebooks(folder / NOTEBOOKS)
+        reported.advance(0, "its driver's wheel" if wheel else "")
         driver = _build_wheel(folder / DRIVER) if wheel else None
         write_text(folder / "README.md", _readme(block_design, bitstream is not None, driver, labels is not None))
         _write_manifest(block_design, folder)

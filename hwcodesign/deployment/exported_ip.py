@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.backends.streamrtl.project import write_accelerator
 from hwcodesign.backends.streamrtl.vitis_segment import exported_ports, vitis_segment_source
+from hwcodesign.choices import not_known
 from hwcodesign.design import Design
 from hwcodesign.errors import DesignError
 from hwcodesign.simulation.project import Project
@@ -47,7 +48,7 @@ class ExportedIp:
         """
         names = [item.name for item in design.accelerator.segments]
         if segment not in names:
-            raise DesignError(f"no segment is called {segment!r}; there are {', '.join(names)}")
+            raise DesignError(not_known(f"segment {segment!r}", segment, names))
         project = design.folder / "vitis" / segment
         folder = project / f"{segment}_prj" / _EXPORTED
         component = folder / "component.xml"

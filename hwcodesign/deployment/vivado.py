@@ -32,6 +32,7 @@ from hwcodesign.deployment.tcl_text import Value, word
 from hwcodesign.design import Design
 from hwcodesign.errors import DesignError, SettingsError, ToolError
 from hwcodesign.files import replaced_folder
+from hwcodesign.progress import task
 from hwcodesign.runtime.register_map import REGISTERS
 from hwcodesign.runtime.registers import Count, Register
 from hwcodesign.simulation.project import Project, read_project
@@ -233,24 +234,46 @@ def build_bitstream(folder: Path | str, *, jobs: int = 2) -> Bitstream:
     for name in (BUILD_SCRIPT, SETTINGS):
         if not (folder / name).exists():
             raise DesignError(f"{folder} holds no Vivado project, as it has no {name}: write_vivado makes one")
+    vivado = require_vivado(folder)
+    command = [vivado, "-mode", "batch", "-nojournal", "-log", "vivado.log", "-source", BUILD_SCRIPT]
+    lines = []
+    with (
+        task("building the bitstream with Vivado: minutes to hours") as reported,
+        subprocess.Popen(
+            [*command, "-tclargs", f"jobs={jobs}"],
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        ) as running,
+    ):
+        assert running.stdout is not None
+        for line in running.stdout:
+            lines.append(line)
+            reported.advance(0, line.strip())
+    if running.returncode:
+        shown = "".join(lines)[-_SHOWN:]
+        raise ToolError(f"Vivado failed; all of its output is in {folder / 'vivado.log'}:\n{shown}")
+    return _bitstream(folder / "out")
+
+
+def require_vivado(folder: Path | str = "the project's folder") -> str:
+    """Path of Vivado.
+
+    Args:
+        folder: of a project, for the error's advice.
+
+    Raises:
+        ToolError: it is not on PATH.
+    """
     vivado = shutil.which("vivado")
     if vivado is None:
         raise ToolError(
             f"Vivado is not on PATH: source its settings64.sh, or run `vivado -mode batch -source {BUILD_SCRIPT}` in "
             f"{folder} where it is installed"
         )
-    command = [vivado, "-mode", "batch", "-nojournal", "-log", "vivado.log", "-source", BUILD_SCRIPT]
-    done = subprocess.run(
-        [*command, "-tclargs", f"jobs={jobs}"],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise ToolError(f"Vivado failed; all of its output is in {folder / 'vivado.log'}:\n{done.stdout[-_SHOWN:]}")
-    return _bitstream(folder / "out")
+    return vivado
 
 
 def _bitstream(out: Path) -> Bitstream:

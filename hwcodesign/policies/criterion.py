@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from hwcodesign.choices import not_known
 from hwcodesign.errors import PolicyError
 from hwcodesign.policies.scoring_function import ScoringFunction
 from hwcodesign.policies.tables import FRACTION_BITS, ExponentialTable, Integers, MantissaTable
@@ -163,7 +164,7 @@ def criterion_named(name: str) -> Criterion:
     try:
         return CRITERIA[name]
     except KeyError:
-        raise PolicyError(f"no criterion is called {name!r}; there are {', '.join(sorted(CRITERIA))}") from None
+        raise PolicyError(not_known(f"criterion {name!r}", name, sorted(CRITERIA))) from None
 
 
 def require_range(threshold: float, low: float, high: float, name: str, unit: str) -> None:

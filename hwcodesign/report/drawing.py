@@ -41,18 +41,3 @@ def draw(report: Report, results: Results, test: Split, folder: Path) -> None:
     else:
         (folder / DEADLINE).unlink(missing_ok=True)  # of a former run, which had RTL
     write_page(report, folder)
-
-
-def written_files(folder: Path) -> dict[str, Path]:
-    """What a reader may want to open after a run."""
-    names = {
-        "page": "report.html",
-        "figures of this table": "report.json",
-        "accuracy against cost": COST_CURVE,
-        "exit shares per class": EXIT_SHARE,
-        "easiest and hardest images": EXTREME_IMAGES,
-        "accuracy against deadline": DEADLINE,
-        "exit policy": "policy.json",
-        "hardware sources": "design",
-    }
-    return {text: folder / name for text, name in names.items() if (folder / name).exists()}

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from typing import TypedDict
 
+#: Name of its file, in the folder of a run.
+REPORT = "report.json"
+
 
 class Splits(TypedDict):
     """Images in each split of the data set.

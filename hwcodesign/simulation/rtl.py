@@ -17,6 +17,7 @@ from hwcodesign.accelerator import Accelerator
 from hwcodesign.errors import SettingsError, SimulationError
 from hwcodesign.images import pack_words
 from hwcodesign.policies import subnet_codes
+from hwcodesign.progress import task
 from hwcodesign.runtime import register_map as registers
 from hwcodesign.runtime.modes import ExitControl
 from hwcodesign.runtime.records import FLAG_FINAL, RECORD_DTYPE, Records
@@ -152,9 +153,12 @@ class RtlSimulation:
         def simulate(start: int) -> RtlRun:
             trace = waves if start == 0 else None
             part = words[start : start + batch]
-            return self._batch(library, part, control, stalls, outputs, records_per_packet, trace)
+            run = self._batch(library, part, control, stalls, outputs, records_per_packet, trace)
+            reported.advance(len(part))
+            return run
 
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        text = f"running {len(words)} images on rtl"
+        with task(text, len(words), "images") as reported, ThreadPoolExecutor(os.cpu_count()) as pool:
             runs = list(pool.map(simulate, starts))
         for start, run in zip(starts, runs, strict=True):
             run.records["sample_id"] += np.uint32(start)

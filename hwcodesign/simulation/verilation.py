@@ -11,12 +11,13 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from hwcodesign.errors import ToolError
 from hwcodesign.files import sha256, sha256_file, write_bytes
+from hwcodesign.progress import Task, task
 from hwcodesign.share import shared_folder
 from hwcodesign.simulation.verilator import Verilator, find_verilator
 
@@ -25,6 +26,8 @@ _FLAGS = ["-std=gnu++17", "-fPIC", "-w", "-fno-strict-aliasing", "-DVM_COVERAGE=
 #: Code that runs each cycle, and code that runs once. Verilator has optimised it before: -O2 and -O3 were measured to
 #: take longer to compile, and to run no faster.
 _FAST, _SLOW = ["-O1"], ["-O0"]
+#: Verilator, two units of C++, the linker.
+_STEPS = 4
 _RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
 _RUNTIME_TRACE = ("verilated_vcd_c.cpp",)
 
@@ -67,23 +70,34 @@ def verilate(what: Verilation, folder: Path) -> Path:
     library = folder / f"{what.top}-{_digest(what, tool)[:16]}.so"
     if library.exists():
         return library
-    runtime = _runtime(tool, trace=what.trace)
-    with tempfile.TemporaryDirectory() as scratch:
-        work = Path(scratch)
-        _verilate(what, tool, work)
-        (work / "model.h").write_text(f'#pragma once\n#include "Vmodel.h"\ntypedef Vmodel Model;\n{what.model}')
-        jobs = []
-        with ThreadPoolExecutor(2) as pool:
-            for name, (files, flags) in _units(what, work).items():
-                unit = work / f"{name}.cpp"
-                unit.write_text("".join(f'#include "{file}"\n' for file in files))
-                jobs.append(pool.submit(_compile, unit, flags, tool, what.trace))
-            objects = [job.result() for job in jobs]
-        linked = work / "model.so"
-        # -Bsymbolic: libraries of several models live in one process, each with its own runtime
-        _run(["g++", "-shared", "-Wl,-Bsymbolic", *map(str, objects), str(runtime), "-o", str(linked), "-lpthread"])
-        write_bytes(library, linked.read_bytes())
+    with task("compiling the generated SystemVerilog", _STEPS, "steps") as reported:
+        runtime = _runtime(tool, trace=what.trace)
+        with tempfile.TemporaryDirectory() as scratch:
+            write_bytes(library, _built(what, tool, runtime, Path(scratch), reported).read_bytes())
     return library
+
+
+def _built(what: Verilation, tool: Verilator, runtime: Path, work: Path, reported: Task) -> Path:
+    """The library, in a folder for what comes before it."""
+    reported.advance(0, "Verilator writes C++")
+    _verilate(what, tool, work)
+    (work / "model.h").write_text(f'#pragma once\n#include "Vmodel.h"\ntypedef Vmodel Model;\n{what.model}')
+    reported.advance(note="g++ compiles what runs each cycle, and what runs once")
+    jobs = []
+    with ThreadPoolExecutor(2) as pool:
+        for name, (files, flags) in _units(what, work).items():
+            unit = work / f"{name}.cpp"
+            unit.write_text("".join(f'#include "{file}"\n' for file in files))
+            jobs.append(pool.submit(_compile, unit, flags, tool, what.trace))
+        for job in as_completed(jobs):
+            job.result()
+            reported.advance()
+    reported.advance(0, "linking")
+    linked, objects = work / "model.so", [str(job.result()) for job in jobs]
+    # -Bsymbolic: libraries of several models live in one process, each with its own runtime
+    _run(["g++", "-shared", "-Wl,-Bsymbolic", *objects, str(runtime), "-o", str(linked), "-lpthread"])
+    reported.advance()
+    return linked
 
 
 def _verilate(what: Verilation, tool: Verilator, work: Path) -> None:
@@ -128,14 +142,19 @@ def _runtime(tool: Verilator, *, trace: bool) -> Path:
     archive = cache_folder() / f"verilated-{digest[:16]}.a"
     if archive.exists():
         return archive
-    with tempfile.TemporaryDirectory() as scratch:
+    text = "compiling Verilator's runtime, once on this machine"
+    with task(text, len(files), "units") as reported, tempfile.TemporaryDirectory() as scratch:
         units = []
         for file in files:
             unit = Path(scratch) / file.name
             unit.write_text(f'#include "{file}"\n')
             units.append(unit)
         with ThreadPoolExecutor(2) as pool:
-            objects = list(pool.map(lambda unit: _compile(unit, _FAST, tool, trace), units))
+            jobs = [pool.submit(_compile, unit, _FAST, tool, trace) for unit in units]
+            for job in as_completed(jobs):
+                job.result()
+                reported.advance()
+        objects = [job.result() for job in jobs]
         made = Path(scratch) / "runtime.a"
         _run(["ar", "rcs", str(made), *map(str, objects)])
         write_bytes(archive, made.read_bytes())

@@ -17,6 +17,8 @@ from hwcodesign.errors import ToolError
 
 #: cocotb 2 needs this one.
 _LEAST = (5, 36)
+#: What Verilator, and the model that it writes, are built and run with.
+BUILD_TOOLS = ("g++", "make", "perl")
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def find_verilator() -> Verilator:
     Raises:
         ToolError: naming what is missing and how to install it.
     """
-    for tool in ("g++", "make", "perl"):
+    for tool in BUILD_TOOLS:
         if shutil.which(tool) is None:
             raise ToolError(
                 f"simulating RTL needs {tool} (Debian and Ubuntu: apt install {tool}); on='software' does not"

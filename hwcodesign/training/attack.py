@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from hwcodesign.choices import not_known
 from hwcodesign.errors import SettingsError
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.images import encode_images
@@ -52,7 +53,7 @@ class Attack:
             if not isinstance(value, int) or value < 1:
                 raise SettingsError(f"{name}={value!r} is not a positive whole number; epsilon and step count codes")
         if self.form not in get_args(Form):
-            raise SettingsError(f"form={self.form!r} is not one of {', '.join(get_args(Form))}")
+            raise SettingsError(not_known(f"form={self.form!r}", self.form, get_args(Form)))
 
     def check(self, input_format: FixedPoint) -> None:
         """Refuse an attack that may make any image of any other.

@@ -19,6 +19,7 @@ from hwcodesign.data import Dataset, Split
 from hwcodesign.errors import ImagesError, SettingsError
 from hwcodesign.files import sha256_json
 from hwcodesign.network import MultiExitNetwork
+from hwcodesign.progress import Task, task
 from hwcodesign.training.checkpoint import Checkpoint, Progress, load_checkpoint, network_state, save_checkpoint
 from hwcodesign.training.strategies import Batch, Strategy, strategy_named
 from hwcodesign.training.strategies.strategy import Weights
@@ -146,14 +147,15 @@ def train(
     if restored is not None and restored.complete:
         network.eval()
         return list(progress.history)
-    run = _Run(network, data, folder, fingerprint, observer or _Silent())
     before = torch.get_num_threads()
     try:
-        for phase in range(progress.phase, len(phases)):
-            torch.set_num_threads(phases[phase].threads or before)
-            progress = run.phase(phase, phases[phase], progress, restored)
-            restored = None
-            progress = Progress(phase + 1, 0, progress.history)
+        with task(f"training on {len(data.training)} images", _steps_left(data, phases, progress), "steps") as reported:
+            run = _Run(network, data, folder, fingerprint, observer or _Silent(), reported)
+            for phase in range(progress.phase, len(phases)):
+                torch.set_num_threads(phases[phase].threads or before)
+                progress = run.phase(phase, phases[phase], progress, restored)
+                restored = None
+                progress = Progress(phase + 1, 0, progress.history)
     finally:
         torch.set_num_threads(before)
     network.eval()
@@ -180,6 +182,15 @@ def _check(network: MultiExitNetwork, data: Dataset, phases: Sequence[TrainingSe
             raise ImagesError(f"{data.name} has personal images {split.images.shape[1:]}, not {network.input_shape}")
         if settings.batch_size > len(split):
             raise SettingsError(f"batch_size={settings.batch_size} is more than the {len(split)} training images")
+
+
+def _steps_left(data: Dataset, phases: Sequence[TrainingSettings], progress: Progress) -> int:
+    """Of all phases that have not ended."""
+    steps = [settings.epochs * (len(settings.chosen.split(data)) // settings.batch_size) for settings in phases]
+    left = sum(steps[progress.phase :])
+    if progress.epoch:
+        left -= progress.epoch * steps[progress.phase] // phases[progress.phase].epochs
+    return left
 
 
 def _fingerprint(network: MultiExitNetwork, data: Dataset, phases: Sequence[TrainingSettings]) -> str:
@@ -228,6 +239,7 @@ class _Run:
     folder: Path | None
     fingerprint: str
     observer: Observer
+    reported: Task
 
     def phase(
         self, index: int, settings: TrainingSettings, progress: Progress, restored: Checkpoint | None
@@ -281,7 +293,12 @@ class _Run:
             phase.optimizer.step()
             total += float(loss.detach())
             right += torch.tensor([float((z.argmax(dim=1) == y).float().mean()) for z in logits])
-            self.observer.step(total / (step + 1), (right / (step + 1)).tolist())
+            accuracy = (right / (step + 1)).tolist()
+            self.observer.step(total / (step + 1), accuracy)
+            shares = "  ".join(f"exit {k} {share:.1%}" for k, share in enumerate(accuracy))
+            self.reported.advance(
+                note=f"epoch {epoch + 1} of {settings.epochs}  loss {total / (step + 1):.3f}  {shares}"
+            )
         learned = {name: tensor.tolist() for name, tensor in phase.learned.items()}
         return {
             "phase": phase.index,

@@ -24,6 +24,7 @@ from hls4ml.writer.writers import Writer
 from numpy.typing import NDArray
 
 from hwcodesign.backends.lowering import cast_values, lower_graph
+from hwcodesign.choices import not_known
 from hwcodesign.errors import FormatError, ImagesError, SettingsError, SimulationError
 from hwcodesign.kernels import Segment
 from hwcodesign.simulation.project import read_project
@@ -86,7 +87,7 @@ class StreamRTLBackend(FPGABackend):  # type: ignore[misc]  # hls4ml has no type
         strategy = str(config.get_strategy(layer)).lower()
         strategy = "distributed_arithmetic" if strategy == "da" else strategy
         if strategy not in STRATEGIES:
-            raise SettingsError(f"{layer.name}: strategy {strategy!r} is not one of {', '.join(STRATEGIES)}")
+            raise SettingsError(not_known(f"{layer.name}: strategy {strategy!r}", strategy, STRATEGIES))
         layer.set_attr("strategy", strategy)
 
     def segment(self, model: Any) -> Segment:
@@ -150,7 +151,7 @@ class StreamRTLBackend(FPGABackend):  # type: ignore[misc]  # hls4ml has no type
                 raise SimulationError(f"{segment.name} is not compiled: call compile() first, or give on='software'")
             results = _simulation(model).run(codes).codes
         else:
-            raise SettingsError(f"on={on!r} is not one of 'rtl', 'software'")
+            raise SettingsError(not_known(f"on={on!r}", on, ("rtl", "software")))
         values = segment.output_format.decode(results).reshape(len(codes), -1)
         values = values.astype(x.dtype if x.dtype.kind == "f" else np.float64)
         return values[0] if len(values) == 1 else values

@@ -14,6 +14,7 @@ from hwcodesign.backends.streamrtl.netlist import netlist
 from hwcodesign.backends.streamrtl.registers import generate
 from hwcodesign.backends.streamrtl.segment_source import Source, segment_source
 from hwcodesign.backends.streamrtl.simulation_source import drive_header, wrapper_source
+from hwcodesign.choices import not_known
 from hwcodesign.errors import DesignError
 from hwcodesign.files import sha256_file, write_json, write_text
 from hwcodesign.fixedpoint import FixedPoint
@@ -77,7 +78,7 @@ def _check_replaced(accelerator: Accelerator, replaced: Mapping[str, Source]) ->
     names = [segment.name for segment in accelerator.segments]
     for name, source in replaced.items():
         if name not in names:
-            raise DesignError(f"no segment is called {name!r}; there are {', '.join(names)}")
+            raise DesignError(not_known(f"segment {name!r}", name, names))
         if source.module != f"{accelerator.name}_{name}":
             raise DesignError(
                 f"{source.module!r} cannot take the place of {name}: the accelerator instantiates "

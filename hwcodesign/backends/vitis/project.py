@@ -7,8 +7,6 @@ import io
 import re
 import shutil
 import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +16,12 @@ from hwcodesign.backends.vitis.model import model_source
 from hwcodesign.boards import Board
 from hwcodesign.errors import ToolError
 from hwcodesign.files import sha256, write_text
+from hwcodesign.progress import task
 from hwcodesign.share import shared_folder
 
 _SEARCHED_TOOLS = ("vitis-run", "vitis_hls")
+#: Of Vitis' output, in an error.
+_SHOWN_LINES = 20
 
 
 def write_segment(graph: Any, name: str, folder: Path) -> None:
@@ -74,23 +75,26 @@ def require_vitis() -> str:
     return found
 
 
-def build_projects(folder: Path, names: list[str], report: Callable[[str], None] = print) -> None:
+def build_projects(folder: Path, names: list[str]) -> None:
     """Run Vitis on every project of a design, one after the other; its log goes to `<project>/vitis.log`.
 
     Raises:
         ToolError: Vitis is missing, or a project failed, with the end of its log.
     """
     tool = require_vitis()
-    for name in names:
-        report(f"building {name}")
-        log = folder / name / "vitis.log"
-        script = "build_block.tcl" if (folder / name / "build_block.tcl").exists() else "build_prj.tcl"
-        command = [tool, "--mode", "hls", "--tcl", script] if tool == "vitis-run" else [tool, "-f", script]
-        with log.open("w") as stream:
-            code = subprocess.run(
-                command, cwd=folder / name, stdout=stream, stderr=subprocess.STDOUT, check=False
-            ).returncode
-        if code:
-            end = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
-            print(end, file=sys.stderr)
-            raise ToolError(f"Vitis failed on {name} with status {code}: see {log}")
+    with task("building with Vitis HLS", len(names), "projects") as reported:
+        for name in names:
+            reported.advance(0, name)
+            _build_project(tool, folder / name)
+            reported.advance()
+
+
+def _build_project(tool: str, folder: Path) -> None:
+    log = folder / "vitis.log"
+    script = "build_block.tcl" if (folder / "build_block.tcl").exists() else "build_prj.tcl"
+    command = [tool, "--mode", "hls", "--tcl", script] if tool == "vitis-run" else [tool, "-f", script]
+    with log.open("w") as stream:
+        code = subprocess.run(command, cwd=folder, stdout=stream, stderr=subprocess.STDOUT, check=False).returncode
+    if code:
+        end = "\n".join(log.read_text(errors="replace").splitlines()[-_SHOWN_LINES:])
+        raise ToolError(f"Vitis failed on {folder.name} with status {code}; all of its output is in {log}:\n{end}")

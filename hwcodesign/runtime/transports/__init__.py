@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 
+from hwcodesign.choices import not_known
 from hwcodesign.errors import SettingsError
 from hwcodesign.runtime.transport import TransferSettings, Transport
 from hwcodesign.stored_design import CompiledDesign
@@ -25,6 +26,6 @@ def open_transport(on: str, design: CompiledDesign, settings: TransferSettings) 
         HwcodesignError: it cannot be had here.
     """
     if on not in TRANSPORTS:
-        raise SettingsError(f"on={on!r} is not one of auto, {', '.join(TRANSPORTS)}")
+        raise SettingsError(not_known(f"on={on!r}", on, ["auto", *TRANSPORTS]))
     opened: Transport = importlib.import_module(TRANSPORTS[on]).open_transport(design, settings)
     return opened

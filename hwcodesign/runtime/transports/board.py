@@ -31,13 +31,7 @@ def open_transport(design: CompiledDesign, settings: TransferSettings) -> BoardT
         MissingExtraError: no pynq.
         BoardError: no board, no bitstream, or `open_board`'s.
     """
-    try:
-        pynq = importlib.import_module("pynq")
-    except ImportError as error:
-        raise MissingExtraError(
-            f"a board needs pynq ({error}): its images bring it, in the Python environment of their Jupyter"
-        ) from None
-    device = _first_device(pynq)
+    device = find_board()
     bitfile = design.folder / OVERLAY / f"{design.accelerator.name}.bit"
     for path in (bitfile, bitfile.with_suffix(".hwh")):
         if not path.exists():
@@ -86,7 +80,19 @@ def _opened(place: Place, design: CompiledDesign, settings: TransferSettings, he
     return BoardTransport(place, design, settings, registers, dma, buffers, held)
 
 
-def _first_device(pynq: Any) -> Any:
+def find_board() -> Any:
+    """The first board that PYNQ finds: its device.
+
+    Raises:
+        MissingExtraError: no pynq.
+        BoardError: no board.
+    """
+    try:
+        pynq = importlib.import_module("pynq")
+    except ImportError as error:
+        raise MissingExtraError(
+            f"a board needs pynq ({error}): its images bring it, in the Python environment of their Jupyter"
+        ) from None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that there is none is told below
         try:

@@ -20,6 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from hwcodesign.choices import not_known
 from hwcodesign.errors import SettingsError
 from hwcodesign.training.strategies.losses import distillation, weighted_sum
 from hwcodesign.training.strategies.strategy import Batch, Strategy, Weights, register
@@ -47,7 +48,7 @@ class Distilled(Strategy):
 
     def __post_init__(self) -> None:
         if self.teacher not in get_args(Teacher):
-            raise SettingsError(f"teacher={self.teacher!r} is not one of {', '.join(get_args(Teacher))}")
+            raise SettingsError(not_known(f"teacher={self.teacher!r}", self.teacher, get_args(Teacher)))
         if not 0 < self.temperature < math.inf or not 0 <= self.alpha <= 1:
             raise SettingsError(
                 f"temperature={self.temperature}, alpha={self.alpha}: the first must be positive, the second in 0..1"

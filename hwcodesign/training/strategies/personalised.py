@@ -15,6 +15,7 @@ from typing import Literal, get_args
 
 from torch import Tensor, nn
 
+from hwcodesign.choices import not_known
 from hwcodesign.data import Dataset, Split
 from hwcodesign.errors import SettingsError
 from hwcodesign.network import MultiExitNetwork
@@ -44,7 +45,7 @@ class Personalised(Strategy):
 
     def __post_init__(self) -> None:
         if self.teacher not in get_args(Teacher):
-            raise SettingsError(f"teacher={self.teacher!r} is not one of {', '.join(get_args(Teacher))}")
+            raise SettingsError(not_known(f"teacher={self.teacher!r}", self.teacher, get_args(Teacher)))
         if not 0 < self.temperature < math.inf:
             raise SettingsError(f"temperature={self.temperature} is not positive")
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, TypeVar
 
 from torch import Tensor, nn
 
+from hwcodesign.choices import not_known
 from hwcodesign.data import Dataset, Split
 from hwcodesign.errors import SettingsError
 from hwcodesign.network import MultiExitNetwork
@@ -101,9 +102,7 @@ def strategy_named(name: str) -> Strategy:
     try:
         strategy = STRATEGIES[name]
     except KeyError:
-        raise SettingsError(
-            f"no training strategy is called {name!r}; there are {', '.join(sorted(STRATEGIES))}"
-        ) from None
+        raise SettingsError(not_known(f"training strategy {name!r}", name, sorted(STRATEGIES))) from None
     needed = [
         field.name
         for field in dataclasses.fields(strategy)

@@ -1,0 +1,5 @@
+"""`python -m hwcodesign.cli`."""
+
+from hwcodesign.cli import main
+
+main()

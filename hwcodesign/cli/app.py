@@ -1,0 +1,118 @@
+"""What all verbs share: the application, its options, and how a verb reports and prints."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import json
+import os
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import hwcodesign
+
+try:
+    import typer
+
+    from hwcodesign.console import Verbosity, show_progress
+except ModuleNotFoundError as error:
+    sys.exit(f"the hwcodesign command needs {error.name}: pip install 'hwcodesign[cli]'")
+
+if TYPE_CHECKING:
+    from hwcodesign.pipeline import Run
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+RecipeName = Annotated[
+    str, typer.Argument(metavar="RECIPE", help="name of a recipe, or path of its file (it is executed)")
+]
+Out = Annotated[Path | None, typer.Option(help="folder for results; build/<recipe> by default")]
+Data = Annotated[Path | None, typer.Option(help="folder with one folder per data set; overrides HWCODESIGN_DATA")]
+Json = Annotated[bool, typer.Option("--json", help="print the result as JSON, nothing else")]
+
+_Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="say nothing of the work, errors alone")]
+_Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="say how long each part of the work took, and show all warnings")
+]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"hwcodesign {hwcodesign.__version__}")
+        raise typer.Exit
+
+
+@app.callback(epilog="--quiet and --verbose may stand before a verb or behind it.")
+def _options(
+    context: typer.Context,
+    quiet: _Quiet = False,
+    verbose: _Verbose = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version, and end")
+    ] = False,
+) -> None:
+    """Early-exit neural networks on FPGAs: each verb is one step of the main job, `run` is all of them."""
+    del version  # its callback has ended the program
+    context.obj = (quiet, verbose)
+
+
+def verb(function: Callable[..., None]) -> Callable[..., None]:
+    """Make a function a verb: it has the options of `hwcodesign` itself, too, and its work is shown while it runs."""
+
+    @functools.wraps(function)
+    def command(context: typer.Context, quiet: bool, verbose: bool, **arguments: Any) -> None:
+        before: tuple[bool, bool] = context.obj
+        with show_progress(_verbosity(quiet or before[0], verbose or before[1], arguments)):
+            function(**arguments)
+
+    own = inspect.signature(function, eval_str=True).parameters.values()
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    shared = [
+        inspect.Parameter("quiet", keyword, default=False, annotation=_Quiet),
+        inspect.Parameter("verbose", keyword, default=False, annotation=_Verbose),
+    ]
+    first = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
+    parameters = [first, *own, *shared]
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # Typer reads both
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return app.command()(command)
+
+
+def _verbosity(quiet: bool, verbose: bool, arguments: dict[str, Any]) -> Verbosity:
+    """Of a verb that was called so; who asks for JSON wants nothing else."""
+    if quiet or arguments.get("json"):
+        return Verbosity.QUIET
+    if verbose:
+        warnings.simplefilter("default")
+        return Verbosity.VERBOSE
+    return Verbosity.NORMAL
+
+
+def opened(recipe: str, out: Path | None, data: Path | None) -> Run:
+    """A recipe, executed, and the folder of its results."""
+    from hwcodesign.data.idx import DATA_VARIABLE
+    from hwcodesign.progress import task
+    from hwcodesign.recipe_files import find_recipe
+
+    find_recipe(recipe)  # before what takes seconds
+    if data is not None:
+        os.environ[DATA_VARIABLE] = str(data)
+    with task(f"loading recipe {recipe}"):
+        from hwcodesign import load_recipe
+        from hwcodesign.pipeline import Run
+
+        loaded = load_recipe(recipe)
+    return Run(loaded, results_folder(out, loaded.name))
+
+
+def results_folder(out: Path | None, name: str) -> Path:
+    """Where a recipe's results are."""
+    return out or Path("build") / name
+
+
+def show(result: Any, as_json: bool, text: str) -> None:
+    """Print a verb's result."""
+    typer.echo(json.dumps(result, indent=2) if as_json else text)

@@ -1,0 +1,182 @@
+"""Verbs that make things: the main job, and its steps one by one."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hwcodesign.cli.app import Data, Json, Out, RecipeName, opened, show, verb
+from hwcodesign.errors import SettingsError
+
+
+@verb
+def run(recipe: RecipeName, out: Out = None, data: Data = None, json: Json = False) -> None:
+    """Train, fit, generate, simulate, compare every bit, and report."""
+    job = opened(recipe, out, data)
+    from hwcodesign import pipeline
+
+    pipeline.check_before_training(job, job.recipe.build())
+    splits = job.recipe.data()
+    network = pipeline.trained_network(job, splits)
+    policy = pipeline.fitted_policy(job, network, splits)
+    design = pipeline.compiled_design(job, network, policy)
+    verified = pipeline.verify(job, network, design, splits.test.images)
+    report, results = pipeline.measure(job, network, design, splits, verified)
+    with job.step("figures", "drawing"):
+        from hwcodesign.report.drawing import draw
+
+        draw(report, results, splits.test, job.folder)
+    pipeline.write_report(job, report)
+    if json:
+        show(report, True, "")
+    else:
+        from rich.console import Console
+
+        from hwcodesign.report.summary import written_files
+        from hwcodesign.report.terminal import print_report
+
+        print_report(report, Console(), written_files(job.folder))
+
+
+@verb
+def train(recipe: RecipeName, out: Out = None, data: Data = None, json: Json = False) -> None:
+    """Train the recipe's network; a killed training goes on from its last epoch."""
+    job = opened(recipe, out, data)
+    from hwcodesign import pipeline
+
+    splits = job.recipe.data()
+    network = pipeline.trained_network(job, splits)
+    logits = network.logits(splits.fitting.images)
+    classes = network.classes  # behind their logits there may be a gate
+    accuracy = [float((z[:, :classes].argmax(axis=1) == splits.fitting.labels).mean()) for z in logits]
+    figures = "  ".join(f"exit {k} {share:.2%}" for k, share in enumerate(accuracy))
+    show({"fitting_accuracy": accuracy, "folder": str(job.folder)}, json, f"on the fitting split: {figures}")
+
+
+@verb
+def fit(
+    recipe: RecipeName,
+    out: Out = None,
+    data: Data = None,
+    criterion: Annotated[str | None, typer.Option(help="instead of the recipe's")] = None,
+    accuracy_drop: Annotated[float | None, typer.Option(help="request, instead of the recipe's")] = None,
+    budget: Annotated[float | None, typer.Option(help="request, instead of the recipe's")] = None,
+    json: Json = False,
+) -> None:
+    """Fit the exit policy of a trained network."""
+    from hwcodesign.policies.criterion import criterion_named
+
+    if criterion is not None:
+        criterion_named(criterion)
+    job = opened(recipe, out, data)
+    from hwcodesign import pipeline
+
+    settings = job.recipe.policy
+    if criterion is not None:
+        settings = dataclasses.replace(settings, criterion=criterion)
+    if accuracy_drop is not None or budget is not None:
+        confidence = settings.confidence if accuracy_drop is not None else None
+        settings = dataclasses.replace(
+            settings, accuracy_drop=accuracy_drop, budget=budget, thresholds=None, confidence=confidence
+        )
+    job.recipe = dataclasses.replace(job.recipe, policy=settings)
+    policy = pipeline.fitted_policy(job, pipeline.read_network(job), job.recipe.data())
+    fitted = policy.fitted_on
+    text = f"{policy.criterion_name}: thresholds {list(policy.thresholds)}"
+    if fitted.samples:
+        text += f"; on the fitting split {fitted.accuracy:.2%} at {fitted.cost_share:.3f} of the full cost"
+    show(dataclasses.asdict(fitted) | {"thresholds": policy.thresholds}, json, text)
+
+
+@verb
+def compile(
+    recipe: RecipeName,
+    out: Out = None,
+    data: Data = None,
+    build: Annotated[bool, typer.Option("--build", help="build every project with Vitis HLS")] = False,
+    resources: Annotated[
+        bool, typer.Option("--resources", help="synthesise the RTL with Yosys, and route it on an ECP5")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Generate the hardware sources of a trained and fitted network."""
+    from hwcodesign.backends.vitis.project import build_projects, require_vitis
+    from hwcodesign.synthesis.accelerator import accelerator_resources, require_synthesis
+
+    if build:
+        require_vitis()
+    if resources:
+        require_synthesis()
+    job = opened(recipe, out, data)
+    from hwcodesign import pipeline
+
+    design = pipeline.compiled_design(job, pipeline.read_network(job), pipeline.read_policy(job))
+    if build:
+        build_projects(design.folder / "vitis", design.manifest["projects"])
+    result: dict[str, Any] = {"folder": str(design.folder), "projects": design.manifest["projects"]}
+    text = f"{design.folder}: {', '.join(design.manifest['projects'])}"
+    if resources:
+        with job.step("resources", "synthesising with Yosys, and routing on an ECP5"):
+            found = accelerator_resources(design)
+        result["resources"], text = found.to_json(), f"{text}\n{found.text}"
+    show(result, json, text)
+
+
+@verb
+def deploy(
+    recipe: RecipeName,
+    out: Out = None,
+    data: Data = None,
+    vivado: Annotated[
+        bool, typer.Option("--vivado", help="write the Vivado project, and run it for the bitstream: minutes to hours")
+    ] = False,
+    bitstream: Annotated[
+        Path | None, typer.Option(help="one that is there already: a .bit with its .hwh beside it, as Vivado left them")
+    ] = None,
+    archive: Annotated[
+        str, typer.Option(help="tar.gz, zip or none: the bundle in one file, beside its folder")
+    ] = "tar.gz",
+    wheel: Annotated[bool, typer.Option(help="build the driver's wheel into the bundle; needs a checkout")] = True,
+    json: Json = False,
+) -> None:
+    """Write the bundle of a compiled design: what a PYNQ user copies to the board.
+
+    Without a bitstream it runs in software alone.
+    """
+    from hwcodesign.deployment.bundle import write_bundle
+    from hwcodesign.deployment.vivado import build_bitstream, write_vivado
+    from hwcodesign.design import load
+
+    if vivado and bitstream is not None:
+        raise SettingsError("--vivado makes a bitstream and --bitstream names one: give one of them")
+    job = opened(recipe, out, data)
+    from hwcodesign.pipeline import DESIGN
+
+    design = load(job.folder / DESIGN)
+    if vivado:
+        project = job.folder / "vivado"
+        write_vivado(design, project)
+        bitstream = build_bitstream(project, jobs=os.cpu_count() or 1).bit
+    test = job.recipe.data().test
+    bundle = write_bundle(
+        design,
+        test.images,
+        job.folder / f"{design.accelerator.name}-{design.manifest['board']['name']}",
+        labels=test.labels,
+        bitstream=bitstream,
+        wheel=wheel,
+        archive=None if archive == "none" else archive,
+    )
+    where = "on the board, and in software" if bundle.bitstream else "in software: there is no bitstream in it"
+    result = {
+        "folder": str(bundle.folder),
+        "archive": str(bundle.archive) if bundle.archive else None,
+        "bitstream": bundle.bitstream,
+        "driver": bundle.driver,
+    }
+    text = f"{bundle.archive or bundle.folder} runs {where}; its README.md says how"
+    show(result, json, text)

@@ -1,0 +1,226 @@
+"""Shows on a terminal what long work does and how far it is; in a pipe or a file, in plain lines, what begins.
+
+It writes to standard error, so that results can be piped. Of tasks within tasks a pipe is told the outermost alone.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import Enum
+
+from rich.console import Console, RenderableType
+from rich.progress import Progress, ProgressColumn, TaskID
+from rich.progress import Task as Row
+from rich.progress_bar import ProgressBar
+from rich.spinner import Spinner
+from rich.table import Column
+from rich.text import Text
+
+from hwcodesign import progress
+
+#: Seconds from which on a step's duration is worth a word, and from which on a rate means something.
+_LONG, _STEADY = 2.0, 0.5
+#: Of a bar, in letters.
+_BAR = 12
+_FRAMES_PER_SECOND = 8
+
+
+class Verbosity(Enum):
+    """How much is told of work: nothing; what begins; also what ended, with all that lay within it."""
+
+    QUIET = 0
+    NORMAL = 1
+    VERBOSE = 2
+
+
+@dataclass(eq=False)
+class _Shown:
+    """A task under way.
+
+    Attributes:
+        depth: tasks that it lies within.
+        done: of its total.
+        row: in the live part of the terminal.
+    """
+
+    text: str
+    total: float | None
+    unit: str
+    depth: int
+    begin: float = field(default_factory=time.perf_counter)
+    done: float = 0.0
+    row: TaskID | None = None
+
+    @property
+    def seconds(self) -> float:
+        return time.perf_counter() - self.begin
+
+
+class TerminalListener:
+    """Listens to `hwcodesign.progress`; draws where standard error is a terminal that can show it."""
+
+    def __init__(self, verbosity: Verbosity = Verbosity.NORMAL) -> None:
+        self._verbosity = verbosity
+        self._live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self._lock = threading.RLock()  # a generator that is thrown away may end its task within any of our lines
+        self._open: list[_Shown] = []
+        self._rows: Progress | None = None
+
+    def begin(self, text: str, total: float | None, unit: str) -> _Shown:
+        with self._lock:
+            shown = _Shown(text, total, unit, len(self._open))
+            self._open.append(shown)
+            if self._verbosity is not Verbosity.QUIET:
+                if not shown.depth and (self._verbosity is Verbosity.VERBOSE or not self._live):
+                    self._print(text, bullet=True)
+                if self._live:
+                    self._rows = self._rows or _started()
+                    indented = "  " * shown.depth + text
+                    shown.row = self._rows.add_task(indented, total=total, unit=unit, note="", reached=0.0)
+            return shown
+
+    def advance(self, task: _Shown, amount: float, note: str | None) -> None:
+        with self._lock:
+            task.done += amount
+            if self._rows is not None and task.row is not None:
+                if amount:
+                    self._rows.update(task.row, advance=amount, reached=task.seconds)
+                if note is not None:
+                    self._rows.update(task.row, note=note)
+
+    def end(self, task: _Shown) -> None:
+        with self._lock:
+            self._open.remove(task)
+            if self._rows is not None and task.row is not None:
+                self._rows.remove_task(task.row)
+                if not self._rows.task_ids:
+                    self._rows.stop()
+                    self._rows = None
+            if self._verbosity is Verbosity.VERBOSE:
+                self._print(f"{'  ' * (task.depth + 1)}{_summary(task)}")
+            elif self._verbosity is Verbosity.NORMAL and self._live and not task.depth:
+                self._print(task.text, bullet=True, seconds=task.seconds)
+
+    def _print(self, text: str, *, bullet: bool = False, seconds: float = 0.0) -> None:
+        """One line, above the bars where there are any."""
+        if not self._live:
+            print(f"· {text}" if bullet else text, file=sys.stderr, flush=True)
+            return
+        line = Text.assemble(("· ", "bold cyan") if bullet else "", text)
+        if seconds >= _LONG:
+            line.append(f"  {_duration(seconds)}", style="dim")
+        (self._rows.console if self._rows else _console()).print(line, soft_wrap=True)
+
+
+@contextmanager
+def show_progress(verbosity: Verbosity = Verbosity.NORMAL) -> Iterator[None]:
+    """Show what hwcodesign does within the block, and how far it is: bars on a terminal, plain lines elsewhere."""
+    with progress.shown_by(TerminalListener(verbosity)):
+        yield
+
+
+class _Rows(Progress):
+    """The live part: a row for each task, and below them what the innermost is at."""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        yield self.make_tasks_table(self.tasks)
+        notes = [task.fields["note"] for task in self.tasks if task.fields["note"]]
+        if notes:
+            yield Text(f"    {notes[-1]}", style="dim", no_wrap=True, overflow="ellipsis")
+
+
+class _Description(ProgressColumn):
+    """What is done; cut where the terminal is narrow."""
+
+    def render(self, task: Row) -> Text:
+        return Text(f"  {task.description}", no_wrap=True, overflow="ellipsis")
+
+
+class _Bar(ProgressColumn):
+    """A bar, or a spinner where nobody knows how much there is to do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._spinner = Spinner("dots", style="cyan")
+
+    def render(self, task: Row) -> RenderableType:
+        if task.total is None:
+            return self._spinner.render(task.get_time())
+        return ProgressBar(total=max(task.total, 1), completed=task.completed, width=_BAR)
+
+
+class _Amount(ProgressColumn):
+    """How much is done of how much, and how fast: "200/400  812 images/s"."""
+
+    def render(self, task: Row) -> Text:
+        if task.total is None:
+            return Text()
+        unit, rate = task.fields["unit"], _rate(task.completed, task.fields["reached"])
+        amount = f"{task.completed:,.0f}/{task.total:,.0f}"
+        return Text(f"{amount} {unit}" if rate is None else f"{amount}  {rate} {unit}/s", style="green")
+
+
+class _Time(ProgressColumn):
+    """How long it has taken, and will take if it goes on as it did up to what it reached last."""
+
+    def render(self, task: Row) -> Text:
+        elapsed, reached = task.elapsed or 0.0, float(task.fields["reached"])
+        text = _clock(elapsed)
+        if task.total and task.completed and elapsed >= _LONG:
+            left = reached * task.total / task.completed - elapsed
+            text += f", {_clock(left)} left" if left > 0 else ""
+        return Text(text, style="cyan")
+
+
+def _started() -> Progress:
+    rows = _Rows(
+        _Description(Column()),  # what may not be cut says so
+        _Bar(),
+        _Amount(Column(no_wrap=True)),
+        _Time(Column(no_wrap=True)),
+        console=_console(),
+        transient=True,
+        refresh_per_second=_FRAMES_PER_SECOND,
+        redirect_stdout=sys.stdout.isatty(),
+    )
+    rows.start()
+    return rows
+
+
+def _console() -> Console:
+    return Console(file=sys.stderr, force_terminal=True, highlight=False)
+
+
+def _summary(task: _Shown) -> str:
+    """For example: compiling the generated C++: 12 units in 34.1 s."""
+    seconds = task.seconds
+    if task.total is None:
+        return f"{task.text}: {_duration(seconds)}"
+    whole = task.done >= task.total
+    amount = f"{task.done:,.0f}" if whole else f"{task.done:,.0f} of {task.total:,.0f}"
+    rate = _rate(task.done, seconds) if task.unit == "images" else None
+    return f"{task.text}: {amount} {task.unit} in {_duration(seconds)}" + (f", {rate} {task.unit}/s" if rate else "")
+
+
+def _rate(done: float, seconds: float) -> str | None:
+    """In digits that mean something; None below one a second, and where next to nothing is done yet."""
+    rate = done / seconds if seconds >= _STEADY else 0.0
+    return None if rate < 1 else f"{rate:.1f}" if rate < 10 else f"{rate:,.0f}"
+
+
+def _duration(seconds: float) -> str:
+    """34.1 s, and from two minutes on 2 min 5 s."""
+    return f"{seconds:.1f} s" if seconds < 120 else f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
+
+
+def _clock(seconds: float) -> str:
+    """0:34, and from an hour on 1:02:34."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
