@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo test lint verify pynq4 bench policies wheel clean
+.PHONY: help setup demo test lint verify pynq4 bench readme-figures policies wheel clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -14,6 +14,7 @@ help:
 	@echo "make verify  the whole verification campaign; writes docs/verification.md"
 	@echo "make pynq4   the simulated board under PYNQ 4; PYTHON312 names a Python 3.12"
 	@echo "make bench   benchmarks; writes docs/{benchmarks,simulation,driver_costs,hardware,decision_units,control,training}.md"
+	@echo "make readme-figures  trains the digits with ten seeds (ten minutes): do README's ranges hold?"
 	@echo "make policies  exit policies side by side, on networks trained for it (two hours); writes docs/policies.md"
 	@echo "make wheel   build the wheel and run the main job from it, elsewhere"
 
@@ -53,6 +54,9 @@ bench: setup
 	$(BIN)/python -m benchmarks.decision_units --write docs/decision_units.md
 	$(BIN)/python -m benchmarks.control --write docs/control.md
 	$(BIN)/python -m benchmarks.training_strategies --write docs/training.md
+
+readme-figures: setup
+	$(BIN)/python -m benchmarks.readme_figures
 
 policies: setup
 	$(BIN)/python -m benchmarks.policies --write docs/policies.md
