@@ -89,7 +89,8 @@ class Results:
     Attributes:
         statistics: of the recipe's policy on the test split.
         records: of the test split, in sample order.
-        curves: each criterion's accuracy-cost curve: thresholds from the fitting split, figures from the test split.
+        curves: each criterion's accuracy-cost curve, with its fitted point, cheapest first: thresholds from the fitting
+            split, figures from the test split.
         chosen: the operating point, on the test split.
         costs: multiply-accumulates.
     """
