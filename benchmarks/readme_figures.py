@@ -5,7 +5,8 @@
 
 Training repeats on one machine; another one rounds otherwise and acts like another seed. So a single run's figures are
 true of one machine, and ranges over seeds are what can be promised. Fails where a seed lies outside README's range, or
-leaves an exit unused. Trainings and designs are kept below build/: a run that was stopped goes on.
+leaves an exit unused. On another machine than that which wrote them these are ten other draws, of which a few may lie a
+little outside. Trainings and designs are kept below build/: a run that was stopped goes on.
 """
 
 from __future__ import annotations
