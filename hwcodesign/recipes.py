@@ -5,6 +5,7 @@ A recipe is code and is executed: run only recipes that you would run as a scrip
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import sys
 from collections.abc import Callable
@@ -16,7 +17,8 @@ import torch
 
 from hwcodesign.backends.conversion import LayerSettings
 from hwcodesign.data import Dataset
-from hwcodesign.errors import RecipeError
+from hwcodesign.errors import PolicyError, RecipeError
+from hwcodesign.policies.criterion import criterion_named
 from hwcodesign.recipe_files import find_recipe
 from hwcodesign.training import TrainingSettings
 
@@ -39,6 +41,27 @@ class PolicySettings:
     calibrate: bool = False
     class_thresholds: bool = False
     activation: float | tuple[float, ...] | None = None
+
+    def of(self, criterion: str) -> PolicySettings:
+        """The same request to another criterion, without what that one cannot have.
+
+        Raises:
+            PolicyError: the criterion does not exist, or the request is thresholds, which are this criterion's own.
+        """
+        if criterion == self.criterion:
+            return self
+        known = criterion_named(criterion)
+        if self.thresholds is not None:
+            raise PolicyError(
+                f"thresholds={self.thresholds} are {self.criterion}'s: ask {criterion} for an accuracy drop or a budget"
+            )
+        return dataclasses.replace(
+            self,
+            criterion=criterion,
+            calibrate=self.calibrate and known.needs_exponential,
+            class_thresholds=self.class_thresholds and not (known.learned or known.shared_threshold),
+            activation=self.activation if known.needs_activation else None,
+        )
 
 
 @dataclass(frozen=True)

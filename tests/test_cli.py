@@ -101,6 +101,20 @@ def test_each_verb_does_its_part_on_what_the_last_left(finished: Path) -> None:
         assert key in json.loads(done.stdout)
 
 
+def test_thresholds_are_one_criterions_and_others_spend_what_they_cost(finished: Path, tmp_path: Path) -> None:
+    report = json.loads((finished / "build/quick/report.json").read_text())
+    assert report["policy"]["method"] == "given"
+    assert {"cdln", "entropy", "margin", "max_softmax"} <= set(report["criteria"])
+    shutil.copytree(finished / "build/quick/training", tmp_path / "build/quick/training")
+    shutil.copy(finished / "quick.py", tmp_path)
+    done = hwcodesign(tmp_path, "fit", "quick.py", "--criterion", "margin")
+    assert done.returncode == 1
+    assert "thresholds=(0.95, 0.95) are max_softmax's: ask margin for an accuracy drop or a budget" in done.stderr
+    done = hwcodesign(tmp_path, "fit", "quick.py", "--criterion", "margin", "--budget", "0.3", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["method"] == "budget=0.3"
+
+
 def test_simulate_gives_the_same_figures_on_every_backend(finished: Path) -> None:
     runs = [
         hwcodesign(finished, "simulate", "quick.py", "--on", on, "--json")

@@ -76,13 +76,13 @@ def fit(
     from hwcodesign import pipeline
 
     settings = job.recipe.policy
-    if criterion is not None:
-        settings = dataclasses.replace(settings, criterion=criterion)
     if accuracy_drop is not None or budget is not None:
         confidence = settings.confidence if accuracy_drop is not None else None
         settings = dataclasses.replace(
             settings, accuracy_drop=accuracy_drop, budget=budget, thresholds=None, confidence=confidence
         )
+    if criterion is not None:
+        settings = settings.of(criterion)
     job.recipe = dataclasses.replace(job.recipe, policy=settings)
     policy = pipeline.fitted_policy(job, pipeline.read_network(job), job.recipe.data())
     fitted = policy.fitted_on

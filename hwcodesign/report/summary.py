@@ -150,8 +150,9 @@ def _exits(report: Report) -> Table:
         )
         for k, (threshold, right) in enumerate(zip([*thresholds, _NOTHING], report["exit_accuracy"], strict=True))
     )
+    how = "as given" if policy["method"] == "given" else f"by {policy['method']}"
     note = (
-        f"Thresholds of {policy['criterion']} in {policy['unit']}, by {policy['method']}. "
+        f"Thresholds of {policy['criterion']} in {policy['unit']}, {how}. "
         f"The float formula decides {percent(policy['float_disagreement'])} of the early exits' samples otherwise."
     )
     headings = ("", "threshold", "images leaving", "accuracy of those", "accuracy if all did", "MACs to here")
@@ -216,7 +217,7 @@ def _criteria(report: Report) -> Table:
     notes = [Cell(f"{name}: {result['note']}") for name, result in report["criteria"].items() if result["note"]]
     notes += [Cell(f"{name} is left out: {reason}") for name, reason in report.get("left_out", {}).items()]
     headings = ("", "accuracy", "of full cost", "float disagrees", f"leaving at exits 0 to {report['exits'] - 1}")
-    return Table("Criteria, each at its own fitted thresholds", headings, tuple(rows), tuple(notes))
+    return Table("Criteria, each at its own thresholds", headings, tuple(rows), tuple(notes))
 
 
 def _agreement(report: Report) -> Table:

@@ -1,0 +1,258 @@
+"""README's figures of the default recipe, as ranges over ten training seeds, held to ten trainings.
+
+    python -m benchmarks.readme_figures                      # what `make readme-figures` runs: holds README to them
+    python -m benchmarks.readme_figures --write README.md    # puts the ranges that are found into README
+
+Training repeats on one machine; another one rounds otherwise and acts like another seed. So a single run's figures are
+true of one machine, and ranges over seeds are what can be promised. Fails where a seed lies outside README's range, or
+leaves an exit unused. On another machine than that which wrote them these are ten other draws, of which a few may lie a
+little outside. Trainings and designs are kept below build/: a run that was stopped goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import math
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import hwcodesign as hw
+from hwcodesign import pipeline
+from hwcodesign.data import Split
+from hwcodesign.network import MultiExitNetwork
+from hwcodesign.policies import ExitPolicy, ExitStatistics, evaluate
+
+RECIPE, SEEDS = "digits", range(1, 11)
+README = Path(__file__).resolve().parent.parent / "README.md"
+#: What a seed gives, by the names in `STEPS`.
+Figures = Mapping[str, float]
+
+#: What README's ranges are rounded outward to; accuracies are in percent of 400 images, differences in percent points.
+STEPS = {
+    "accuracy": 0.5,
+    "accuracy of the last exit": 0.5,
+    "accuracy of the single exit": 0.5,
+    "gap to the last exit": 0.25,
+    "gain over the single exit": 0.25,
+    "MACs": 1000,
+    "share of MACs": 1,
+    "full MACs": 1,
+    "MACs of the single exit": 1,
+    "share of MACs of the single exit": 0.1,
+    "single exit": 1,
+    "leaving at exit 0": 1,
+    "leaving at exit 1": 1,
+    "leaving at exit 2": 1,
+    "latency of exit 0": 1,
+    "latency of exit 1": 1,
+    "latency of exit 2": 1,
+    "interval of exit 0": 1,
+    "interval of exit 1": 1,
+    "interval of exit 2": 1,
+    "cycles an image": 1,
+    "share of the bound": 1,
+}
+
+BEGIN = "<!-- Written by benchmarks/readme_figures.py --write, and checked by make readme-figures. -->"
+END = "<!-- The end of what is written. -->"
+TEXT = """
+| | accuracy, % | average MACs | of full cost, % | leaving at exits 0 / 1 / 2, % |
+|---|---:|---:|---:|---:|
+| with early exits | {accuracy} | {MACs} | {share of MACs} | \
+{leaving at exit 0} / {leaving at exit 1} / {leaving at exit 2} |
+| last exit alone | {accuracy of the last exit} | {full MACs} | 100 | all at exit 2 |
+| best single exit of no more MACs | {accuracy of the single exit} | {MACs of the single exit} \
+| {share of MACs of the single exit} | all at exit {single exit} |
+
+Network by network, accuracy with early exits is {gain over the single exit} points above the best single exit's, and
+differs from the last exit's by {gap to the last exit} points. In hardware, in cycles:
+
+| all leaving at | latency, simulated and predicted | interval, simulated and predicted |
+|---|---:|---:|
+| exit 0 | {latency of exit 0} | {interval of exit 0} |
+| exit 1 | {latency of exit 1} | {interval of exit 1} |
+| exit 2 | {latency of exit 2} | {interval of exit 2} |
+
+Test images in their own order, leaving where they do: {cycles an image} cycles an image,
+{share of the bound} % of the bound that reach and interval set.
+"""
+_NUMBER = r"[+-]?[\d,]+(?:\.\d+)?"
+
+
+@dataclass(frozen=True)
+class Range:
+    """From the least to the most that README promises, both included."""
+
+    low: float
+    high: float
+
+    def __contains__(self, value: float) -> bool:
+        return self.low <= value <= self.high
+
+    def text(self, step: float, *, signed: bool = False) -> str:
+        """As README has it; one number where there is no range."""
+        digits = 0 if step >= 1 else len(f"{step:g}") - 2
+        low, high = (f"{value:{'+' if signed else ''},.{digits}f}" for value in (self.low, self.high))
+        return low if low == high else f"{low} to {high}"
+
+    @classmethod
+    def read(cls, text: str) -> Range:
+        """What `text` wrote."""
+        low, _, high = text.replace(",", "").partition(" to ")
+        return cls(float(low), float(high or low))
+
+    @classmethod
+    def around(cls, values: list[float], step: float) -> Range:
+        """The least range of whole steps around some values."""
+        steps = [round(value / step, 6) for value in values]  # 0.3 / 0.1 is no whole number in binary
+        return cls(round(math.floor(min(steps)) * step, 6), round(math.ceil(max(steps)) * step, 6))
+
+
+def block(ranges: Mapping[str, Range]) -> str:
+    """What stands between the markers."""
+    text = TEXT
+    for name, step in STEPS.items():
+        text = text.replace(f"{{{name}}}", ranges[name].text(step, signed=name.startswith("gap")))
+    return text
+
+
+def recipe_row(ranges: Mapping[str, Range]) -> str:
+    """The recipe's row of README's table of recipes."""
+    shown = {name: ranges[name].text(step) for name, step in STEPS.items()}
+    accuracy = f"{shown['accuracy']} / {shown['accuracy of the last exit']} %"
+    leaving = " / ".join(shown[f"leaving at exit {k}"] for k in range(3))
+    share = Range(ranges["share of MACs"].low / 100, ranges["share of MACs"].high / 100).text(0.01)
+    cycles = f"{shown['cycles an image']} | {shown['share of the bound']} %"
+    data = "scikit-learn's 8x8 digits, 400 test images"
+    return f"| `{RECIPE}` | {data} | {accuracy} | {leaving} % | {share} | {cycles} |"
+
+
+def stated(readme: str) -> dict[str, Range]:
+    """The ranges that README states.
+
+    Raises:
+        ValueError: the block is not there or was changed by hand, or the recipe's row says something else.
+    """
+    pattern = re.escape(BEGIN + TEXT + END)
+    for name in STEPS:
+        pattern = pattern.replace(re.escape(f"{{{name}}}"), f"({_NUMBER}(?: to {_NUMBER})?)")
+    found = re.search(pattern, readme)
+    if found is None:
+        raise ValueError("README has no block of figures as this version writes it: run it with --write README.md")
+    order = sorted(STEPS, key=lambda name: TEXT.index(f"{{{name}}}"))
+    ranges = {name: Range.read(text) for name, text in zip(order, found.groups(), strict=True)}
+    if recipe_row(ranges) not in readme:
+        raise ValueError(f"README's row of `{RECIPE}` does not have its block's figures: run it with --write README.md")
+    return ranges
+
+
+def rewritten(readme: str, ranges: Mapping[str, Range]) -> str:
+    """README with these ranges in it."""
+    start, end = readme.index(BEGIN), readme.index(END)
+    readme = readme[:start] + BEGIN + block(ranges) + readme[end:]
+    return re.sub(rf"^\| `{RECIPE}` \|.*$", lambda _: recipe_row(ranges), readme, count=1, flags=re.MULTILINE)
+
+
+def outside(ranges: Mapping[str, Range], found: Mapping[int, Figures]) -> list[str]:
+    """A line for every figure of a seed that is not within its range."""
+    return [
+        f"seed {seed}: {name} is {figures[name]:g}, README says {ranges[name].text(step)}"
+        for seed, figures in found.items()
+        for name, step in STEPS.items()
+        if figures[name] not in ranges[name]
+    ]
+
+
+def unused(found: Mapping[int, Figures]) -> list[str]:
+    """A line for every exit that a seed leaves unused."""
+    return [
+        f"seed {seed}: no test image leaves at exit {k}"
+        for seed, figures in found.items()
+        for k in range(3)
+        if not figures[f"leaving at exit {k}"]
+    ]
+
+
+def in_software(network: MultiExitNetwork, policy: ExitPolicy, test: Split) -> dict[str, float]:
+    """Accuracies and costs on the test split, which are those of every backend."""
+    costs = network.costs()
+    statistics = ExitStatistics.of(policy, network.logits(test.images), test.labels, costs.shares)
+    point = evaluate(statistics, policy.threshold_codes[:-1])
+    each = [float(share) for share in statistics.correct.mean(axis=1)]
+    single = pipeline.best_single_exit(costs, each, point.cost)
+    assert single is not None, "leaving at the first exit always costs no more than any policy"
+    return {
+        "accuracy": 100 * point.accuracy,
+        "accuracy of the last exit": 100 * each[-1],
+        "accuracy of the single exit": 100 * single["accuracy"],
+        "gap to the last exit": 100 * (point.accuracy - each[-1]),
+        "gain over the single exit": 100 * (point.accuracy - single["accuracy"]),
+        "MACs": point.cost * costs.full,
+        "share of MACs": 100 * point.cost,
+        "full MACs": costs.full,
+        "MACs of the single exit": single["macs_share"] * costs.full,
+        "share of MACs of the single exit": round(100 * single["macs_share"], 1),  # as README shows it
+        "single exit": single["exit"],
+        **{f"leaving at exit {k}": 100 * share for k, share in enumerate(point.exit_share)},
+    }
+
+
+def in_cycles(hardware: Mapping[str, Any]) -> dict[str, float]:
+    """Of the report's part on hardware."""
+    found = {
+        "cycles an image": hardware["cycles_per_image"],
+        "share of the bound": 100 * hardware["bound"] / hardware["cycles_per_image"],
+    }
+    for k, exit_ in enumerate(hardware["exits"]):
+        for what in ("latency", "interval"):
+            assert exit_[what] == exit_[f"{what}_predicted"], f"{what} of exit {k} was not predicted"
+            found[f"{what} of exit {k}"] = exit_[what]
+    return found
+
+
+def measured(seed: int, build: Path) -> dict[str, float]:
+    """Train, fit, compile and simulate the recipe with another seed."""
+    recipe = hw.load_recipe(RECIPE)
+    training = tuple(dataclasses.replace(phase, seed=seed) for phase in recipe.training)
+    run = pipeline.Run(dataclasses.replace(recipe, training=training), build / f"seed_{seed}", lambda _: None)
+    data = recipe.data()
+    network = pipeline.trained_network(run, data)
+    policy = pipeline.fitted_policy(run, network, data)
+    design = pipeline.compiled_design(run, network, policy)
+    statistics = ExitStatistics.of(policy, network.logits(data.test.images), data.test.labels, network.costs().shares)
+    hardware = pipeline.hardware_report(design, data.test.images, statistics)
+    figures = in_software(network, policy, data.test) | in_cycles(hardware)
+    return {name: round(value, 6) for name, value in figures.items()}  # 100 * 0.07 is more than 7 in binary
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", type=Path, default=Path("build"), help="where trainings are kept")
+    parser.add_argument("--write", type=Path, help="README to write the ranges to, instead of checking it")
+    options = parser.parse_args()
+    try:
+        ranges = {} if options.write else stated(README.read_text())
+    except ValueError as error:
+        sys.exit(str(error))
+    found: dict[int, Figures] = {}
+    for seed in SEEDS:
+        found[seed] = measured(seed, options.build / "readme_figures")
+        print(f"seed {seed}: " + ", ".join(f"{name} {value:g}" for name, value in found[seed].items()), flush=True)
+    wrong = unused(found)
+    if options.write:
+        ranges = {name: Range.around([seed[name] for seed in found.values()], step) for name, step in STEPS.items()}
+        options.write.write_text(rewritten(options.write.read_text(), ranges))
+    else:
+        wrong += outside(ranges, found)
+    if wrong:
+        sys.exit("\n".join(wrong))
+    print(f"{len(found)} seeds: every exit is used, and every figure is in README's range")
+
+
+if __name__ == "__main__":
+    main()
