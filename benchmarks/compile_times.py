@@ -54,7 +54,8 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         summand = self.summand(self.second(self.inner(self.first(x))))
-        return self.outer(layers.value_of(summand) + layers.value_of(self.shortcut(x)))
+        result: Tensor = self.outer(layers.value_of(summand) + layers.value_of(self.shortcut(x)))
+        return result
 
 
 def residual_network(depth: int, classes: int = 10) -> tuple[hw.MultiExitNetwork, dict[str, hw.LayerSettings]]:

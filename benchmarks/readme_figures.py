@@ -219,7 +219,7 @@ def measured(seed: int, build: Path) -> dict[str, float]:
     """Train, fit, compile and simulate the recipe with another seed."""
     recipe = hw.load_recipe(RECIPE)
     training = tuple(dataclasses.replace(phase, seed=seed) for phase in recipe.training)
-    run = pipeline.Run(dataclasses.replace(recipe, training=training), build / f"seed_{seed}", lambda _: None)
+    run = pipeline.Run(dataclasses.replace(recipe, training=training), build / f"seed_{seed}")
     data = recipe.data()
     network = pipeline.trained_network(run, data)
     policy = pipeline.fitted_policy(run, network, data)
