@@ -124,7 +124,7 @@ def test_figures_that_were_changed_by_hand_are_refused() -> None:
 def test_the_default_recipe_sends_test_images_to_every_exit_for_a_fraction_of_the_cost(
     tmp_path: Path, digits_data: Dataset
 ) -> None:
-    run = pipeline.Run(hw.load_recipe("digits"), tmp_path, lambda _: None)
+    run = pipeline.Run(hw.load_recipe("digits"), tmp_path)
     network = pipeline.trained_network(run, digits_data)
     figures = readme_figures.in_software(network, pipeline.fitted_policy(run, network, digits_data), digits_data.test)
     assert unused({1: figures}) == []
