@@ -37,6 +37,7 @@ from hwcodesign.kernels import Arrays, Segment
 from hwcodesign.network import MultiExitNetwork
 from hwcodesign.policies import ExitPolicy
 from hwcodesign.progress import task
+from hwcodesign.reading_check import check_reading
 from hwcodesign.simulation import csim, rtl
 from hwcodesign.stored_design import DESIGN_VERSION, MANIFEST, WEIGHTS
 
@@ -80,6 +81,7 @@ def compile(
 
     Raises:
         SettingsError, UnsupportedLayerError, FormatError, PolicyError: before anything in `out` changes.
+        MismatchError: what hardware would compute is not what the network computes; likewise.
     """
     out = Path(out)
     check_target(out, backend, buffer_samples)
@@ -90,6 +92,8 @@ def compile(
     network.check()
     with task(f"generating hardware sources for {target.name}"), replaced_folder(out) as generated:
         segments = _write_segments(network, settings, target, generated, fold=backend == "streamrtl")
+        with task("comparing the kernels with the network"):
+            check_reading(network, segments)
         channels, height, width = network.input_shape
         accelerator = Accelerator(
             _identifier(name or out.resolve().name),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from onnx import helper
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.channels_last import AbsorbChanFirstIntoMatMul, ConvertToChannelsLastAndClean
 from qonnx.transformation.gemm_to_matmul import GemmToMatMul
@@ -42,6 +43,8 @@ _NAMED_OPERATORS = {
     "Reshape": "reshape",
 }
 _CONSTANTS_OF = ("weight_quant", "bias_quant")
+#: Axes of a batch of feature maps, by those that they have in the other layout.
+_CHANNELS_FIRST, _CHANNELS_LAST = [0, 3, 1, 2], [0, 2, 3, 1]
 
 
 @dataclass(frozen=True)
@@ -123,7 +126,7 @@ def _export(
         ) from error
     finally:
         module.train(training)
-    _strip_last_transpose(graph)
+    _end_channels_last(graph)
     modules = _name_nodes(graph, paths, path)
     graph.save(str(target))
     return graph, modules
@@ -181,11 +184,29 @@ def _is_constant(graph: ModelWrapper, node: Any) -> bool:
     return graph.get_initializer(node.input[0]) is not None and node.op_type == "Quant"
 
 
-def _strip_last_transpose(graph: ModelWrapper) -> None:
-    """Let a segment that ends in feature maps give them channels last."""
-    last = graph.graph.node[-1]
-    if last.op_type != "Transpose":
+def _end_channels_last(graph: ModelWrapper) -> None:
+    """Let a segment that ends in feature maps give them channels last, as all that reads them expects."""
+    output = graph.graph.output[0].name
+    if len(graph.get_tensor_shape(output)) != 4:
         return
+    last = graph.graph.node[-1]
+    if last.op_type == "Transpose" and list(last.attribute[0].ints) == _CHANNELS_FIRST:
+        _take_out_last(graph)
+        return
+    producer = graph.find_producer(output)
+    inner = f"{output}_channels_first"
+    producer.output[:] = [inner if name == output else name for name in producer.output]
+    for node in graph.graph.node:  # others within the segment may read it, too
+        node.input[:] = [inner if name == output else name for name in node.input]
+    shape = graph.get_tensor_shape(output)
+    graph.graph.node.append(helper.make_node("Transpose", [inner], [output], name="channels_last", perm=_CHANNELS_LAST))
+    graph.set_tensor_shape(inner, shape)
+    graph.set_tensor_shape(output, [shape[axis] for axis in _CHANNELS_LAST])
+
+
+def _take_out_last(graph: ModelWrapper) -> None:
+    """Let the last node's input be the graph's output."""
+    last = graph.graph.node[-1]
     shape = graph.get_tensor_shape(last.input[0])
     producer = graph.find_producer(last.input[0])
     output = graph.graph.output[0].name
