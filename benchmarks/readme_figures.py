@@ -5,8 +5,9 @@
 
 Training repeats on one machine; another one rounds otherwise and acts like another seed. So a single run's figures are
 true of one machine, and ranges over seeds are what can be promised. Fails where a seed lies outside README's range, or
-leaves an exit unused. On another machine than that which wrote them these are ten other draws, of which a few may lie a
-little outside. Trainings and designs are kept below build/: a run that was stopped goes on.
+leaves an exit unused. On another machine than that which wrote them these are ten other draws; therefore what is
+written is wider than what was found by a quarter at each end. Trainings and designs are kept below build/: a run that
+was stopped goes on.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import dataclasses
 import math
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,10 @@ differs from the last exit's by {gap to the last exit} points. In hardware, in c
 Test images in their own order, leaving where they do: {cycles an image} cycles an image,
 {share of the bound} % of the bound that reach and interval set.
 """
+#: Figures in percent of a whole.
+_SHARES = ("accuracy", "leaving", "share")
+#: Share of the width of what was found by which a range is wider at each end.
+_WIDER = 0.25
 _NUMBER = r"[+-]?[\d,]+(?:\.\d+)?"
 
 
@@ -111,6 +116,13 @@ class Range:
         """The least range of whole steps around some values."""
         steps = [round(value / step, 6) for value in values]  # 0.3 / 0.1 is no whole number in binary
         return cls(round(math.floor(min(steps)) * step, 6), round(math.ceil(max(steps)) * step, 6))
+
+
+def widened(name: str, values: Sequence[float]) -> list[float]:
+    """The ends of a range for other draws of a figure than these."""
+    more = (max(values) - min(values)) * _WIDER
+    high = max(values) + more
+    return [min(values) - more, min(high, 100.0) if name.startswith(_SHARES) else high]
 
 
 def block(ranges: Mapping[str, Range]) -> str:
@@ -245,7 +257,8 @@ def main() -> None:
         print(f"seed {seed}: " + ", ".join(f"{name} {value:g}" for name, value in found[seed].items()), flush=True)
     wrong = unused(found)
     if options.write:
-        ranges = {name: Range.around([seed[name] for seed in found.values()], step) for name, step in STEPS.items()}
+        by_name = {name: [seed[name] for seed in found.values()] for name in STEPS}
+        ranges = {name: Range.around(widened(name, by_name[name]), step) for name, step in STEPS.items()}
         options.write.write_text(rewritten(options.write.read_text(), ranges))
     else:
         wrong += outside(ranges, found)

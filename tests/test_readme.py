@@ -10,7 +10,7 @@ import pytest
 
 import hwcodesign as hw
 from benchmarks import readme_figures
-from benchmarks.readme_figures import STEPS, Range, outside, recipe_row, rewritten, stated, unused
+from benchmarks.readme_figures import STEPS, Range, outside, recipe_row, rewritten, stated, unused, widened
 from hwcodesign import pipeline
 from hwcodesign.data import Dataset
 
@@ -103,6 +103,12 @@ def test_ranges_are_rounded_outward_to_whole_steps_and_read_back_as_they_are_wri
     assert Range.around([4.9, 4.9], 0.1) == Range(4.9, 4.9)  # though 49 * 0.1 is more than 4.9 in binary
     assert Range.around([137, 137], 1) == Range(137, 137)
     assert Range.around([-0.5, 1.0], 0.25) == Range(-0.5, 1.0)  # what lies on a step is not moved
+
+
+def test_a_written_range_is_a_quarter_wider_at_each_end_and_ends_at_a_whole() -> None:
+    assert widened("MACs", [1000, 1800, 1400]) == [800, 2000]
+    assert widened("leaving at exit 0", [80, 96]) == [76, 100]
+    assert widened("latency of exit 0", [137, 137]) == [137, 137]
     for span, step, text in (
         (Range(96.5, 98.5), 0.5, "96.5 to 98.5"),
         (Range(11_000, 26_000), 1000, "11,000 to 26,000"),
