@@ -172,6 +172,9 @@ def compile(
     resources: Annotated[
         bool, typer.Option("--resources", help="synthesise the RTL with Yosys, and route it on an ECP5")
     ] = False,
+    timeout: Annotated[
+        float, typer.Option(help="seconds that --resources may take in all; the same command goes on with the rest")
+    ] = 3600.0,
     json: Json = False,
 ) -> None:
     """Generate the hardware sources of a trained and fitted network."""
@@ -190,7 +193,7 @@ def compile(
     result: dict[str, Any] = {"folder": str(design.folder), "projects": design.manifest["projects"]}
     text = f"{design.folder}: {', '.join(design.manifest['projects'])}"
     if resources:
-        found = accelerator_resources(design, say=job.say)
+        found = accelerator_resources(design, timeout, job.folder / "synthesis")
         result["resources"], text = found.to_json(), f"{text}\n{found.text}"
     _print(result, json, text)
 

@@ -17,7 +17,8 @@ from pathlib import Path
 
 from hwcodesign.errors import SimulationError, ToolError
 from hwcodesign.share import shared_folder
-from hwcodesign.synthesis.yosys import installed_version, run_yosys
+from hwcodesign.synthesis.tools import TimeLimit, installed_version
+from hwcodesign.synthesis.yosys import run_yosys
 
 #: Seconds after which a solver is stopped.
 LIMIT = 600.0
@@ -113,7 +114,7 @@ def _model(proof: Proof, changes: Iterable[Change], folder: Path, limit: float) 
         "opt_clean",
         f"write_smt2 -wires {_SMT}",
     ]
-    run_yosys(script, folder, limit)
+    run_yosys(script, folder, TimeLimit(limit))
     return folder
 
 
