@@ -23,7 +23,7 @@ from hwcodesign.simulation.csim import find_compiler
 from hwcodesign.simulation.formal import require_prover
 from hwcodesign.simulation.verilator import BUILD_TOOLS, find_verilator
 from hwcodesign.synthesis.accelerator import require_synthesis
-from hwcodesign.synthesis.yosys import installed_version
+from hwcodesign.synthesis.tools import installed_version
 
 _PACKAGE = "hwcodesign"
 

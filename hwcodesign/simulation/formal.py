@@ -18,6 +18,7 @@ from pathlib import Path
 
 from hwcodesign.errors import SimulationError, ToolError
 from hwcodesign.share import shared_folder
+from hwcodesign.synthesis.tools import TimeLimit
 from hwcodesign.synthesis.yosys import run_yosys
 
 #: Seconds after which a solver is stopped.
@@ -128,7 +129,7 @@ def _model(proof: Proof, changes: Iterable[Change], folder: Path, limit: float) 
         "opt_clean",
         f"write_smt2 -wires {_SMT}",
     ]
-    run_yosys(script, folder, limit)
+    run_yosys(script, folder, TimeLimit(limit))
     return folder
 
 

@@ -5,7 +5,7 @@ Both say how one design compares with another, and neither may stand where a fig
 """
 
 from hwcodesign.synthesis.ecp5 import PostRoute, fmax
+from hwcodesign.synthesis.figures import synthesise
 from hwcodesign.synthesis.resources import Resources
-from hwcodesign.synthesis.yosys import synthesise
 
 __all__ = ["PostRoute", "Resources", "fmax", "synthesise"]

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from hwcodesign import progress
 from hwcodesign.design import Design
-from hwcodesign.errors import DesignError
-from hwcodesign.simulation.project import read_project
+from hwcodesign.errors import DesignError, SettingsError, ToolError
+from hwcodesign.simulation.project import Project, read_project
 from hwcodesign.simulation.rtl import FOLDER
 from hwcodesign.synthesis.ecp5 import PostRoute, fmax
+from hwcodesign.synthesis.figures import synthesise_modules
+from hwcodesign.synthesis.jobs import Job
+from hwcodesign.synthesis.pieces import Setting
 from hwcodesign.synthesis.resources import Resources
-from hwcodesign.synthesis.yosys import Family, installed_version, synthesise
+from hwcodesign.synthesis.tools import LIMIT, OutOfTimeError, TimeLimit, installed_version
+from hwcodesign.synthesis.yosys import Sources
 
-#: Where a design keeps results, below its folder.
+#: Where results are kept below a design's folder, unless another place is named.
 CACHE = FOLDER / "synthesis"
 
 
@@ -25,15 +29,22 @@ class AcceleratorResources:
 
     Attributes:
         xc7, xcup: by Yosys for 7 series and UltraScale+, with the accelerator's own blocks in `modules`.
-        ecp5: after place and route on an ECP5.
+        ecp5: after place and route on an ECP5, or why there is no such figure.
     """
 
     xc7: Resources
     xcup: Resources
-    ecp5: PostRoute
+    ecp5: PostRoute | str
 
     def to_json(self) -> dict[str, Any]:
-        return {"xc7": self.xc7.to_json(), "xcup": self.xcup.to_json(), "ecp5": asdict(self.ecp5)}
+        """Plain data; of `ecp5` and `ecp5_missing` one is null."""
+        is_routed = isinstance(self.ecp5, PostRoute)
+        return {
+            "xc7": self.xc7.to_json(),
+            "xcup": self.xcup.to_json(),
+            "ecp5": asdict(self.ecp5) if isinstance(self.ecp5, PostRoute) else None,
+            "ecp5_missing": None if is_routed else self.ecp5,
+        }
 
     @property
     def text(self) -> str:
@@ -50,6 +61,9 @@ class AcceleratorResources:
                 f"{name:28} {seven.lut:9,} {seven.ff:7,} {seven.dsp:5} {seven.bram18:7} "
                 f"{plus.lut:10,} {plus.ff:7,} {plus.dsp:5} {plus.bram18:7}"
             )
+        if isinstance(self.ecp5, str):
+            lines.append(f"Not placed and routed on a Lattice ECP5, so no clock rate and no critical path: {self.ecp5}")
+            return "\n".join(lines)
         lines.append(
             f"Post-route on a Lattice ECP5 (speed grade 8): {self.ecp5.fmax_mhz:.0f} MHz. Other silicon: it finds the "
             "critical path, and says nothing of the clock on an AMD device."
@@ -63,34 +77,47 @@ def _own(resources: Resources) -> list[tuple[str, Resources]]:
     return [(path, part) for path, part in resources.modules.items() if path.count(".") == 1]
 
 
-def accelerator_resources(design: Design, say: Callable[[str], None] = lambda _: None) -> AcceleratorResources:
-    """Synthesise a design's RTL for both families, and place and route it on an ECP5.
+def accelerator_resources(design: Design, timeout: float = LIMIT, cache: Path | None = None) -> AcceleratorResources:
+    """Synthesise a design's RTL for both families, and place and route it on an ECP5, on all cores.
+
+    Args:
+        timeout: seconds that all may take together.
+        cache: folder that keeps figures as soon as they are there; below the design's by default, where
+            they are lost when the design is compiled again.
 
     Raises:
         DesignError: it has no RTL.
-        ToolError: a tool is missing or fails.
+        SettingsError: `timeout` is not positive.
+        ToolError: a tool is missing, synthesis fails, or there was no time for it; what nextpnr fails at is in the
+            result.
     """
+    if not timeout > 0:
+        raise SettingsError(f"timeout {timeout:g}: give the seconds that synthesis may take in all, {LIMIT:g} say")
     if not design.has_rtl:
         raise DesignError("the design was compiled without RTL: compile it with backend='streamrtl'")
     project = read_project(design.folder / FOLDER)
-    roms = project.rom_texts
-    cache: Path = design.folder / CACHE
-    found = []
-    families: tuple[Family, ...] = ("xc7", "xcup")
-    for family in families:
-        say(f"synthesising for {family} with Yosys")
-        found.append(
-            synthesise(
-                project.sources,
-                project.top,
-                family,
-                roms=roms,
-                by_module=True,
-                cache=cache,
-            )
-        )
-    say("placing and routing on an ECP5 with nextpnr")
-    return AcceleratorResources(found[0], found[1], fmax(project.sources, project.top, roms=roms, cache=cache))
+    cache = design.folder / CACHE if cache is None else cache
+    limit = TimeLimit(timeout)
+    routed: list[PostRoute | str] = []
+    route = Job(lambda: routed.append(_routed(project, cache, limit)), lambda: None)
+    sources = Sources(project.sources, project.top, roms=project.rom_texts)
+    # placing and routing is one process, and the longest: it begins first
+    try:
+        xc7, xcup = synthesise_modules(sources, [Setting("xc7"), Setting("xcup")], cache, limit, beside=[route])
+    except OutOfTimeError as error:
+        if routed and isinstance(routed[0], PostRoute):
+            raise
+        raise OutOfTimeError(f"{error}. Place and route on the ECP5 is missing, too") from None
+    return AcceleratorResources(xc7, xcup, routed[0])
+
+
+def _routed(project: Project, cache: Path, limit: TimeLimit) -> PostRoute | str:
+    """What came out of place and route, or why nothing did; the figures of synthesis stand without it."""
+    with progress.task("placing and routing on an ECP5"):
+        try:
+            return fmax(project.sources, project.top, roms=project.rom_texts, cache=cache, limit=limit)
+        except ToolError as error:
+            return str(error)
 
 
 def require_synthesis() -> None:

