@@ -38,6 +38,7 @@ from hwcodesign.network import MultiExitNetwork
 from hwcodesign.policies import ExitPolicy
 from hwcodesign.progress import task
 from hwcodesign.reading_check import check_reading
+from hwcodesign.share import shared_folder
 from hwcodesign.simulation import csim, rtl
 from hwcodesign.stored_design import DESIGN_VERSION, MANIFEST, WEIGHTS
 
@@ -45,6 +46,8 @@ from hwcodesign.stored_design import DESIGN_VERSION, MANIFEST, WEIGHTS
 _BACKENDS = ("streamrtl", "vitis")
 #: Samples of a conditional buffer where nothing is known of the samples to come: one decided on, and one behind it.
 _BUFFER_SAMPLES = 2
+#: Letters of an accelerator's name: files are called after it and a layer of it.
+_LONGEST_NAME = 64
 _TOOLS = ("torch", "brevitas", "qonnx", "hls4ml", "peakrdl-regblock", "numpy", "hwcodesign")
 
 
@@ -89,6 +92,7 @@ def compile(
     settings = ConversionSettings(LayerSettings(reuse, strategy), dict(layers or {}))
     if backend == "vitis":
         settings.check_vitis()
+    identifier = _identifier(name or out.resolve().name)
     network.check()
     with task(f"generating hardware sources for {target.name}"), replaced_folder(out) as generated:
         segments = _write_segments(network, settings, target, generated, fold=backend == "streamrtl")
@@ -96,7 +100,7 @@ def compile(
             check_reading(network, segments)
         channels, height, width = network.input_shape
         accelerator = Accelerator(
-            _identifier(name or out.resolve().name),
+            identifier,
             (channels, height, width),
             tuple(segments[0::2]),
             tuple(segments[1::2]),
@@ -223,8 +227,20 @@ def _checked(segment: Segment, exported: ExportedSegment) -> Segment:
 
 
 def _identifier(text: str) -> str:
+    """A name for SystemVerilog, C++ and files; not one of a module that the accelerator is made of.
+
+    Raises:
+        SettingsError: it is too long for the names of files that are made from it.
+    """
     name = re.sub(r"[^0-9a-zA-Z]+", "_", text).strip("_").lower()
-    return name if re.match(r"[a-z]", name) and name not in KEYWORDS else f"design_{name}"
+    if len(name) > _LONGEST_NAME:
+        raise SettingsError(
+            f"name {text[:20]!r}… has {len(name)} letters: give one of at most {_LONGEST_NAME}, name='…' if the "
+            "folder's is not to be used"
+        )
+    modules = {path.stem for path in (shared_folder("rtl_sim") / "rtl").glob("*.sv")}
+    free = re.match(r"[a-z]", name) and name not in KEYWORDS and name not in modules
+    return name if free else f"design_{name}"
 
 
 def _version(tool: str) -> str:

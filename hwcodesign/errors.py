@@ -35,6 +35,10 @@ class DataError(HwcodesignError, FileNotFoundError):
     """A data set that is not there or not what its name says."""
 
 
+class TrainingError(HwcodesignError, ArithmeticError):
+    """Training that diverged."""
+
+
 class CheckpointError(HwcodesignError, ValueError):
     """A checkpoint that is truncated, altered, or of another network."""
 

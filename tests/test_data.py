@@ -244,3 +244,17 @@ def test_a_set_too_small_to_split_is_refused(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("HWCODESIGN_DATA", str(tmp_path))
     with pytest.raises(DataError, match="mnist has 5000 training images, of which 5000 are kept for fitting"):
         mnist()
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (np.array([0.5, 1.0]), r"labels \(2,\) of float64: give one integer for each image"),
+        (np.array([[0], [1]]), r"labels \(2, 1\) of int64: give one integer for each image"),
+        (np.array([True, False]), r"labels \(2,\) of bool: give one integer for each image"),
+        (np.array([0, -1]), "label -1 is negative: classes are numbered from 0"),
+    ],
+)
+def test_labels_that_are_no_classes_are_refused(labels: np.ndarray, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        Split(np.zeros((2, 1, 2, 2), np.uint8), labels)

@@ -607,3 +607,20 @@ def test_compile_replaces_a_design_behind_a_link_and_leaves_the_link(
         assert (tmp_path / "link").is_symlink()
         load(tmp_path / "real")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "real"]
+
+
+@pytest.mark.parametrize("name", ["dense", "rom", "module"])
+def test_an_accelerator_is_not_called_like_a_module_that_it_is_made_of(
+    name: str, trained_network: MultiExitNetwork, fitted_policy: ExitPolicy, tmp_path: Path
+) -> None:
+    design = hw.compile(trained_network, fitted_policy, out=tmp_path / name)
+    assert design.accelerator.name == f"design_{name}"
+    assert (design.folder / "rtl" / f"design_{name}.sv").exists()
+
+
+def test_a_name_that_files_could_not_have_is_refused(
+    trained_network: MultiExitNetwork, fitted_policy: ExitPolicy, tmp_path: Path
+) -> None:
+    with pytest.raises(SettingsError, match=r"name 'a+'… has 300 letters: give one of at most 64"):
+        hw.compile(trained_network, fitted_policy, out=tmp_path / "design", name="a" * 300)
+    assert not (tmp_path / "design").exists()

@@ -740,3 +740,47 @@ def test_an_exit_costs_all_stages_and_heads_before_it_and_the_full_cost_one_head
     assert costs.at_exit == (1001, 11011, 111111)
     assert costs.full == 100111
     assert costs.single == (1001, 10011, 100111)
+
+
+# --- what is given by hand ---
+
+
+@pytest.mark.parametrize(
+    "given",
+    [(0.5, 1), [0.5, 1.0], np.array([0.5, 1.0]), np.array([0.5, 1.0], np.float32), np.array([0.5, 1.0], object)],
+    ids=["tuple", "list", "float64", "float32", "objects"],
+)
+def test_thresholds_may_come_in_any_ordered_form(given: Any) -> None:
+    assert policy_of("margin").codes_of(given) == policy_of("margin").codes_of([0.5, 1.0])
+
+
+@pytest.mark.parametrize(
+    ("given", "kind"),
+    [
+        ("ab", "str"),
+        ({0.5, 1.0}, "set"),
+        ({0.5: 1, 1.0: 2}, "dict"),
+        (0.5, "float"),
+        (iter([0.5, 1.0]), "list_iterator"),
+    ],
+)
+def test_thresholds_in_a_form_without_order_or_number_are_refused(given: Any, kind: str) -> None:
+    with pytest.raises(PolicyError, match=rf"is a {kind}: give a list, one number per exit but the last"):
+        policy_of("margin").codes_of(given)
+
+
+@pytest.mark.parametrize("value", ["0.5", True, [0.5], 1j], ids=["text", "truth", "list", "complex"])
+def test_a_threshold_that_is_no_number_is_refused(value: Any) -> None:
+    with pytest.raises(PolicyError, match="is no number: give a number, or None to leave at that exit never"):
+        policy_of("margin").with_thresholds([0.5, value])
+
+
+def test_a_masked_threshold_is_not_taken_for_never() -> None:
+    with pytest.raises(PolicyError, match="masked array: give a list, with None"):
+        policy_of("margin").codes_of(np.ma.array([0.5, 1.0], mask=[False, True]))
+
+
+@pytest.mark.parametrize("exit_", [1.5, 1.0, "1", True, None])
+def test_an_exit_is_a_whole_number(exit_: Any) -> None:
+    with pytest.raises(PolicyError, match="is no exit: give its number, a whole one from 0 to 2"):
+        subnet_codes(3, exit_)

@@ -19,7 +19,7 @@ import torch
 
 from hwcodesign import layers
 from hwcodesign.data import Dataset
-from hwcodesign.errors import CheckpointError, ImagesError, SettingsError
+from hwcodesign.errors import CheckpointError, ImagesError, SettingsError, TrainingError
 from hwcodesign.network import MultiExitNetwork
 from hwcodesign.training import TrainingSettings, train
 from hwcodesign.training.checkpoint import CHECKPOINT, network_state
@@ -365,3 +365,12 @@ def test_what_does_not_fit_network_or_data_is_refused_before_training(
     ):
         train(other, digits_data, SHORT)
     assert state_bytes(network) == before
+
+
+def test_training_that_diverges_is_an_error(small_network: Build, digits_data: Dataset, tmp_path: Path) -> None:
+    network = small_network(1)
+    with torch.no_grad():
+        next(iter(network.heads[0].parameters())).fill_(float("nan"))
+    with pytest.raises(TrainingError, match=r"the loss is nan at step 1 of epoch 1: training diverged; lower learning"):
+        train(network, digits_data, epochs=1, batch_size=50, learning_rate=0.01, seed=1, checkpoint=tmp_path)
+    assert not (tmp_path / CHECKPOINT).exists()

@@ -48,6 +48,7 @@ def train(recipe: RecipeName, out: Out = None, data: Data = None, json: Json = F
     job = opened(recipe, out, data)
     from hwcodesign import pipeline
 
+    pipeline.check_before_training(job, job.recipe.build())
     splits = job.recipe.data()
     network = pipeline.trained_network(job, splits)
     logits = network.logits(splits.fitting.images)

@@ -19,7 +19,10 @@ class Split:
 
     Attributes:
         images: (N, C, H, W) integer codes of the data set's input format.
-        labels: (N,) int64.
+        labels: (N,) integers, the classes from 0.
+
+    Raises:
+        DataError: more images than labels or fewer, or labels that are no classes.
     """
 
     images: NDArray[Any]
@@ -28,6 +31,11 @@ class Split:
     def __post_init__(self) -> None:
         if len(self.images) != len(self.labels):
             raise DataError(f"{len(self.images)} images but {len(self.labels)} labels")
+        labels = np.asarray(self.labels)
+        if labels.ndim != 1 or labels.dtype.kind not in "iu":
+            raise DataError(f"labels {labels.shape} of {labels.dtype}: give one integer for each image, its class")
+        if labels.size and labels.min() < 0:
+            raise DataError(f"label {labels.min()} is negative: classes are numbered from 0")
 
     def __len__(self) -> int:
         return len(self.labels)

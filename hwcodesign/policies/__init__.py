@@ -4,7 +4,7 @@ from hwcodesign.policies import cdln, eenet, entropy, gate, margin, max_softmax,
 from hwcodesign.policies.criterion import ALWAYS, CRITERIA, NEVER, Criterion, Threshold
 from hwcodesign.policies.fitting import OperatingPoint, check_request, cost_curve, evaluate, fit
 from hwcodesign.policies.path_fitting import threshold_path
-from hwcodesign.policies.policy import ExitDecision, ExitPolicy, FittedOn, subnet_codes
+from hwcodesign.policies.policy import ExitDecision, ExitPolicy, FittedOn, listed_thresholds, subnet_codes
 from hwcodesign.policies.statistics import ExitStatistics
 from hwcodesign.policies.threshold_path import PathPoint, ThresholdPath
 
@@ -29,6 +29,7 @@ __all__ = [
     "evaluate",
     "fit",
     "gate",
+    "listed_thresholds",
     "margin",
     "max_softmax",
     "patience",

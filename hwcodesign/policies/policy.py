@@ -236,6 +236,7 @@ class ExitPolicy:
         Raises:
             PolicyError: the wrong number of thresholds, or one out of range.
         """
+        thresholds = listed_thresholds(thresholds)
         early = len(self.exits) - 1
         if len(thresholds) != early:
             raise PolicyError(
@@ -250,6 +251,7 @@ class ExitPolicy:
 
     def with_thresholds(self, thresholds: Sequence[Threshold]) -> ExitPolicy:
         """The same policy at other thresholds, in the criterion's unit."""
+        thresholds = listed_thresholds(thresholds)
         codes = self.codes_of(thresholds)
         exits = tuple(
             dataclasses.replace(exit_, threshold=value, threshold_code=code)
@@ -428,12 +430,34 @@ class ExitPolicy:
             raise PolicyError(f"the policy file is incomplete ({error!r}): fit the policy again") from None
 
 
+def listed_thresholds(thresholds: Any) -> list[Threshold]:
+    """Thresholds as a list of numbers and Nones, from a list, a tuple, an array or a tensor.
+
+    Raises:
+        PolicyError: it is something else, for example a set, whose order is chance; or one of them is no number.
+    """
+    if isinstance(thresholds, np.ma.MaskedArray):
+        raise PolicyError("thresholds are a masked array: give a list, with None where an exit is never to be left at")
+    given = thresholds.tolist() if hasattr(thresholds, "tolist") else thresholds
+    if not isinstance(given, list | tuple):
+        raise PolicyError(
+            f"thresholds={thresholds!r} is a {type(thresholds).__name__}: give a list, one number per exit but the last"
+        )
+    for value in given:
+        known = value is None or (isinstance(value, int | float | np.number) and not isinstance(value, bool))
+        if not known:
+            raise PolicyError(f"threshold {value!r} is no number: give a number, or None to leave at that exit never")
+    return list(given)
+
+
 def subnet_codes(exits: int, leave_at: int) -> tuple[int, ...]:
     """Threshold codes of subnet mode: leave at exit `leave_at`, always.
 
     Raises:
         PolicyError: no such exit.
     """
+    if isinstance(leave_at, bool) or not isinstance(leave_at, int | np.integer):
+        raise PolicyError(f"leave_at={leave_at!r} is no exit: give its number, a whole one from 0 to {exits - 1}")
     if not 0 <= leave_at < exits:
         raise PolicyError(f"exit {leave_at} does not exist: the network has exits 0 to {exits - 1}")
     return tuple(ALWAYS if k == leave_at else NEVER for k in range(exits))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from hwcodesign.errors import BoardError, MissingExtraError, PolicyError, TransferError
 from hwcodesign.images import encode_images
-from hwcodesign.policies import ALWAYS, NEVER, ExitPolicy, Threshold
+from hwcodesign.policies import ALWAYS, NEVER, ExitPolicy, Threshold, listed_thresholds
 from hwcodesign.runtime.counters import Counters
 from hwcodesign.runtime.delivery import Delivery
 from hwcodesign.runtime.modes import ExitControl, Mode, exit_control
@@ -122,7 +122,8 @@ class ProgressiveAccelerator:
 
     @thresholds.setter
     def thresholds(self, thresholds: Sequence[Threshold]) -> None:
-        self._set_thresholds(tuple(thresholds), self.policy.codes_of(thresholds))
+        listed = listed_thresholds(thresholds)
+        self._set_thresholds(tuple(listed), self.policy.codes_of(listed))
 
     @property
     def threshold_codes(self) -> tuple[int, ...]:
@@ -131,13 +132,14 @@ class ProgressiveAccelerator:
 
     @threshold_codes.setter
     def threshold_codes(self, codes: Sequence[int]) -> None:
-        early, whole = self.accelerator.exits - 1, tuple(map(int, codes))
-        if len(whole) != early or any(not ALWAYS <= code <= NEVER for code in whole):
+        early, whole = self.accelerator.exits - 1, tuple(listed_thresholds(codes))
+        if len(whole) != early or any(code is None or code % 1 or not ALWAYS <= code <= NEVER for code in whole):
             raise PolicyError(
                 f"threshold codes {whole} are not {early} integers from {ALWAYS} (always) to {NEVER} (never), "
                 "one per exit but the last"
             )
-        self._set_thresholds(self.policy.thresholds_of(whole), (*whole, NEVER))
+        integers = tuple(int(code) for code in whole if code is not None)
+        self._set_thresholds(self.policy.thresholds_of(integers), (*integers, NEVER))
 
     def _set_thresholds(self, thresholds: tuple[Threshold, ...], codes: tuple[int, ...]) -> None:
         self._thresholds, self._codes = thresholds, codes

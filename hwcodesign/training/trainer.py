@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hwcodesign.data import Dataset, Split
-from hwcodesign.errors import ImagesError, SettingsError
+from hwcodesign.errors import ImagesError, SettingsError, TrainingError
 from hwcodesign.files import sha256_json
 from hwcodesign.network import MultiExitNetwork
 from hwcodesign.progress import Task, task
@@ -134,6 +134,7 @@ def train(
         SettingsError: phases and fields both given, a weight too many, a batch larger than the training split, or a
             strategy's settings that do not fit the network or the data.
         CheckpointError: the folder holds a checkpoint of another run, or a damaged one.
+        TrainingError: the loss is not finite; the checkpoint is that of the epoch before.
     """
     if phases and (strategy is not None or settings):
         raise SettingsError("give phases, or the fields of one phase, not both")
@@ -291,7 +292,7 @@ class _Run:
             phase.optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]  # torch's own
             phase.optimizer.step()
-            total += float(loss.detach())
+            total += self._finite(float(loss.detach()), epoch, step, settings)
             right += torch.tensor([float((z.argmax(dim=1) == y).float().mean()) for z in logits])
             accuracy = (right / (step + 1)).tolist()
             self.observer.step(total / (step + 1), accuracy)
@@ -308,6 +309,16 @@ class _Run:
             "seconds": time.perf_counter() - start,
             **({"learned": learned} if learned else {}),
         }
+
+    @staticmethod
+    def _finite(loss: float, epoch: int, step: int, settings: TrainingSettings) -> float:
+        """Refuse a loss that is none."""
+        if not math.isfinite(loss):
+            raise TrainingError(
+                f"the loss is {loss} at step {step + 1} of epoch {epoch + 1}: training diverged; "
+                f"lower learning_rate={settings.learning_rate:g}, or look for values that are not finite in the images"
+            )
+        return loss
 
     def _batches(self, phase: _Phase) -> Iterator[tuple[Tensor, Tensor]]:
         scale, settings, split = self.network.input_format.scale, phase.settings, phase.split
