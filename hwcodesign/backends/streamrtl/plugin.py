@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 import numpy as np
 from hls4ml.backends.fpga.fpga_backend import FPGABackend
@@ -47,6 +47,7 @@ class StreamRTLBackend(FPGABackend):  # type: ignore[misc]  # hls4ml has no type
     def __init__(self) -> None:
         super().__init__(NAME)
         self._written: WeakKeyDictionary[Any, Segment] = WeakKeyDictionary()
+        self._checked: WeakSet[Any] = WeakSet()
         initial = register_flow("init_layers", ["streamrtl:init_layer"], requires=["optimize"], backend=NAME)
         types = register_flow("types", _PASSES, requires=[initial], backend=NAME)
         self._default_flow: str = register_flow("ip", None, requires=["optimize", initial, types], backend=NAME)
@@ -95,15 +96,26 @@ class StreamRTLBackend(FPGABackend):  # type: ignore[misc]  # hls4ml has no type
 
         Raises:
             UnsupportedLayerError, FormatError: see `lower_graph`.
+            MismatchError: hls4ml does not read what the model says; see `check_front_end`.
         """
         written = self._written.get(model)
-        return lower_graph(model) if written is None else written
+        return self._lowered(model) if written is None else written
+
+    def _lowered(self, model: Any) -> Segment:
+        """The kernels of the graph as it is now; the first time, the reading is checked."""
+        from hwcodesign.backends.front_ends import check_front_end
+
+        segment = lower_graph(model)
+        if model not in self._checked:
+            check_front_end(model)
+            self._checked.add(model)
+        return segment
 
     def write_rtl(self, model: Any) -> None:
         """Write the SystemVerilog of the graph as it is now into the project's output folder."""
         from hwcodesign.backends.streamrtl.project import write_segment
 
-        segment = lower_graph(model)
+        segment = self._lowered(model)
         write_segment(replace(segment, name="top"), Path(model.config.get_output_dir()), _identifier(segment.name))
         self._written[model] = segment
 

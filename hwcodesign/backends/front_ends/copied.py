@@ -1,0 +1,76 @@
+"""A model's copy with small whole weights, and what it gives: what both front ends' checks have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: Finest fraction that a copy's values may have: all beyond is rounded, and compares unequal.
+_MOST_FRACTION = 12
+#: Inputs that a copy is run on.
+SAMPLES = 4
+
+
+@dataclass(frozen=True)
+class CopySettings:
+    """How a copy is made.
+
+    Attributes:
+        taps: weights of an output that are not zero, at most.
+        unit: inputs and constants that are added are multiples of it, so that averages are whole.
+    """
+
+    taps: int
+    unit: int
+
+
+@dataclass(frozen=True)
+class CopiedModel:
+    """A copy and what it computes.
+
+    Attributes:
+        entries: of hls4ml's configuration, which hold it.
+        inputs: (N, *shape) values, in the layout in which the kernels read them.
+        outputs: (N, *shape) values, in the layout in which the kernels give them.
+        seen: values of layers, in the layouts that kernels may have.
+        bits, fraction: integer bits of the largest value, without sign, and bits after the point of the finest.
+        ignored: what is known to be ignored by hls4ml, for the error's text.
+    """
+
+    entries: dict[str, Any]
+    inputs: NDArray[np.float64]
+    outputs: NDArray[np.float64]
+    seen: list[NDArray[np.float64]]
+    bits: int
+    fraction: int
+    ignored: list[str]
+
+
+def integer_bits(arrays: Sequence[NDArray[Any]]) -> int:
+    """Bits before the point of the largest value, without sign."""
+    most = max((float(np.abs(array).max()) for array in arrays if array.size), default=0.0)
+    return int(np.ceil(np.log2(most + 1))) if np.isfinite(most) else 1024
+
+
+def fraction_bits(arrays: Sequence[NDArray[Any]]) -> int:
+    """Bits after the point of the finest value."""
+    for bits in range(_MOST_FRACTION):
+        if all(np.array_equal(np.rint(scaled := np.ldexp(array, bits)), scaled) for array in arrays):
+            return bits
+    return _MOST_FRACTION
+
+
+def few_weights(rng: np.random.Generator, outputs: int, inputs: int, taps: int) -> NDArray[np.float64]:
+    """(outputs, inputs) small whole numbers, `taps` in a row not zero: every input is read, if that many suffice."""
+    values = rng.choice([-2.0, -1.0, 1.0, 2.0] if taps > 1 else [-1.0, 1.0], (outputs, inputs))
+    if taps >= inputs:
+        return values
+    order = rng.permutation(inputs)
+    columns = order[(np.arange(outputs)[:, None] * taps + np.arange(taps)) % inputs]
+    kept = np.zeros((outputs, inputs))
+    np.put_along_axis(kept, columns, 1.0, axis=1)
+    return values * kept
