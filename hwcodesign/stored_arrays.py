@@ -32,6 +32,7 @@ _MOST_DIRECTORY_BYTES = 2**20
 _MOST_OVERHEAD = 2**22
 #: Of the text before an array's data, which has its type and shape.
 _MOST_HEADER_BYTES = 2**10
+_TYPES = {"float32", "float64", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))}
 _HEADER_START = b"\x93NUMPY\x01\x00"
 #: What `zipfile` raises at damaged files.
 _DAMAGED = (OSError, ValueError, RuntimeError, EOFError, struct.error, zipfile.BadZipFile, zlib.error)
@@ -135,8 +136,8 @@ def _header(file: zipfile.ZipFile, member: zipfile.ZipInfo) -> StoredArray:
         raise
     except Exception as error:  # NumPy parses the text as Python: whatever that may raise
         raise FieldError(f"{what} has a damaged header: {shown(str(error))}") from None
-    if dtype.kind not in "fiu" or dtype.itemsize > 8:
-        raise FieldError(f"{what} is of type {shown(str(dtype))}: integers and floats of at most 64 bits can be")
+    if dtype.name not in _TYPES:
+        raise FieldError(f"{what} is of type {shown(str(dtype))}, and must be of {', '.join(sorted(_TYPES))}")
     if member.file_size != 10 + length + math.prod(shape) * dtype.itemsize:
         raise FieldError(f"{what} of shape {shape} takes {member.file_size} bytes, which is not its size")
     return StoredArray(name, shape, dtype, file)
