@@ -80,6 +80,8 @@ def read_design(folder: Path | str) -> StoredDesign:
         with open_arrays(weights) as arrays:
             accelerator = Accelerator.from_json(fields["accelerator"].value, arrays)
         _check_manifest(fields, accelerator)
+    except DesignError as error:
+        raise DesignError(f"{folder}: {error}") from None
     except FieldError as error:
         raise DesignError(f"{folder}: {error}; compile the design again") from None
     if sha256_json(accelerator.policy.to_json()) != fields["policy_sha256"].value:
