@@ -8,17 +8,27 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from numpy.typing import NDArray
-
 from hwcodesign.costs import ExitCosts
-from hwcodesign.errors import DesignError, HwcodesignError, PolicyError
+from hwcodesign.errors import DesignError, FieldError, HwcodesignError, PolicyError
+from hwcodesign.fields import Field, shown
 from hwcodesign.files import sha256, sha256_json
 from hwcodesign.fixedpoint import FixedPoint
-from hwcodesign.kernels import Arrays, Segment, kernel_from_json, kernel_to_json
+from hwcodesign.kernels import (
+    Arrays,
+    Held,
+    Segment,
+    check_connections,
+    kernel_from_json,
+    kernel_to_json,
+    shape_from_json,
+)
 from hwcodesign.policies import ExitPolicy
 
 #: Decisions that a conditional buffer takes ahead of the samples that they are on.
 DECISIONS_AHEAD = 2
+_FIELDS = ("name", "input_shape", "buffer_samples", "stages", "heads", "policy", "configuration_hash")
+#: Of a stored accelerator.
+_MOST_EXITS, _MOST_KERNELS, _MOST_LONG = 256, 2**12, 2**20
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,35 +149,47 @@ class Accelerator:
         }
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Accelerator:
+    def from_json(cls, data: Any, arrays: Mapping[str, Held]) -> Accelerator:
         """Read what `to_json` wrote.
 
         Raises:
-            DesignError: fields are missing or damaged, or weights are not those of the configuration hash.
+            DesignError: fields or arrays are missing, of another type or shape, out of range or do not go together; or
+                weights are not those of the configuration hash.
         """
+        stored = Field(data, "accelerator")
         try:
-            channels, height, width = data["input_shape"]
-            accelerator = cls(
-                data["name"],
-                (channels, height, width),
-                tuple(_segment_from_json(item, arrays) for item in data["stages"]),
-                tuple(_segment_from_json(item, arrays) for item in data["heads"]),
-                ExitPolicy.from_json(data["policy"]),
-                data["buffer_samples"],
-            )
-            recorded = data["configuration_hash"]
-        except KeyError as error:
-            raise DesignError(f"the design file lacks {error}: compile the design again") from None
-        except HwcodesignError:
-            raise
-        except (AttributeError, TypeError, ValueError) as error:
-            raise DesignError(f"the design file is damaged ({error}): compile the design again") from None
+            accelerator = cls._from_fields(stored, arrays)
+            recorded = stored.fields(_FIELDS)["configuration_hash"].sha256()
+        except HwcodesignError as error:
+            raise DesignError(f"the design file is incomplete or damaged: {error}; compile the design again") from None
         if accelerator.configuration_hash != recorded:
             raise DesignError(
                 f"the design's configuration hash is {accelerator.configuration_hash[:12]}…, its file says "
-                f"{str(recorded)[:12]}…: a file was altered; compile the design again"
+                f"{recorded[:12]}…: a file was altered; compile the design again"
             )
         return accelerator
+
+    @classmethod
+    def _from_fields(cls, stored: Field, arrays: Mapping[str, Held]) -> Accelerator:
+        fields = stored.fields(_FIELDS)
+        name = fields["name"].name()
+        channels, height, width = fields["input_shape"].integers(1, _MOST_LONG, 3, 3)
+        exits, left = len(fields["stages"].items(1, _MOST_EXITS)), dict(arrays)
+        stages, heads = (
+            tuple(
+                _segment_from_json(item, f"{kind}{k}", left)
+                for k, item in enumerate(fields[f"{kind}s"].items(exits, exits))
+            )
+            for kind in ("stage", "head")
+        )
+        if stages[0].input_shape != (height, width, channels):
+            raise FieldError(
+                f"{stored.place}.input_shape is {(channels, height, width)}, but stage0 reads {stages[0].input_shape}"
+            )
+        policy, buffered = ExitPolicy.from_json(fields["policy"].value), fields["buffer_samples"].integer(1, _MOST_LONG)
+        if left:
+            raise FieldError(f"array {shown(min(left))} is in the file of arrays, but no kernel's")
+        return cls(name, (channels, height, width), stages, heads, policy, buffered)
 
 
 def beats_of(shape: tuple[int, ...]) -> int:
@@ -184,10 +206,15 @@ def _segment_to_json(segment: Segment, arrays: Arrays) -> dict[str, Any]:
     }
 
 
-def _segment_from_json(data: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Segment:
-    return Segment(
-        data["name"],
-        FixedPoint.from_json(data["input_format"]),
-        tuple(data["input_shape"]),
-        tuple(kernel_from_json(item, arrays) for item in data["kernels"]),
+def _segment_from_json(stored: Field, name: str, arrays: dict[str, Held]) -> Segment:
+    fields = stored.fields(("name", "input_format", "input_shape", "kernels"))
+    if fields["name"].value != name:
+        raise fields["name"].wrong(repr(name))
+    segment = Segment(
+        name,
+        FixedPoint.from_json(fields["input_format"]),
+        shape_from_json(fields["input_shape"]),
+        fields["kernels"].tuple_of(lambda item: kernel_from_json(item, arrays), 0, _MOST_KERNELS),
     )
+    check_connections(segment)
+    return segment

@@ -11,6 +11,10 @@ class HwcodesignError(Exception):
     """Base of all deliberate errors."""
 
 
+class FieldError(HwcodesignError, ValueError):
+    """A field of a stored file of another type, range or length than it must have; its readers make it their own."""
+
+
 class FormatError(HwcodesignError, ValueError):
     """A number format that hardware cannot hold, or a value outside its format."""
 

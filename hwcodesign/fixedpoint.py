@@ -19,11 +19,14 @@ from numpy.typing import NDArray
 
 from hwcodesign.choices import not_known
 from hwcodesign.errors import FormatError
+from hwcodesign.fields import Field
 
 Codes = NDArray[np.floating[Any]]
 
 #: Widest format: a code must stay exact in float64.
 MAX_WIDTH = 53
+#: Most integer bits of a stored format, and least: products of codes at such scales are far from what float64 ends at.
+MAX_INTEGER = 128
 
 
 class Rounding(str, Enum):
@@ -220,5 +223,17 @@ class FixedPoint:
         }
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> FixedPoint:
-        return cls(**data)
+    def from_json(cls, stored: Field) -> FixedPoint:
+        """Read what `to_json` wrote.
+
+        Raises:
+            FieldError: a field is missing, of another type or out of its range.
+        """
+        fields = stored.fields(("width", "integer", "signed", "rounding", "overflow"))
+        return cls(
+            fields["width"].integer(1, MAX_WIDTH),
+            fields["integer"].integer(-MAX_INTEGER, MAX_INTEGER),
+            fields["signed"].flag(),
+            Rounding(fields["rounding"].one_of([mode.value for mode in Rounding])),
+            Overflow(fields["overflow"].one_of([mode.value for mode in Overflow])),
+        )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -19,8 +18,9 @@ from hwcodesign.compilation import check_compiles, check_target, compile
 from hwcodesign.costs import ExitCosts
 from hwcodesign.data import Dataset
 from hwcodesign.design import Design
-from hwcodesign.errors import CheckpointError, PolicyError
+from hwcodesign.errors import CheckpointError, FieldError, PolicyError
 from hwcodesign.exploration.deadlines import accuracy_by_deadline
+from hwcodesign.fields import read_json
 from hwcodesign.files import write_json
 from hwcodesign.fitting import fit_policy
 from hwcodesign.images import encode_images
@@ -175,8 +175,8 @@ def read_policy(run: Run) -> ExitPolicy:
     if not path.exists():
         raise PolicyError(f"{path} is not there: run hwcodesign fit {run.recipe.name} first")
     try:
-        return ExitPolicy.from_json(json.loads(path.read_text()))
-    except ValueError as error:
+        return ExitPolicy.from_json(read_json(path))
+    except (FieldError, PolicyError) as error:
         raise PolicyError(f"{path} is no policy file ({error}): run hwcodesign fit {run.recipe.name} again") from None
 
 

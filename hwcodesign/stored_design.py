@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-
 from hwcodesign.accelerator import Accelerator
-from hwcodesign.errors import DesignError
+from hwcodesign.boards import BOARDS
+from hwcodesign.errors import DesignError, FieldError
+from hwcodesign.fields import Field, read_json
 from hwcodesign.files import sha256_file, sha256_json
+from hwcodesign.kernels import STRATEGIES
+from hwcodesign.stored_arrays import check_size, open_arrays
 
 MANIFEST = "design.json"
 WEIGHTS = "weights.npz"
 DESIGN_VERSION = 1
+_FIELDS = (
+    *("design_version", "backend", "board", "settings", "network_sha256", "projects", "cycles", "tools"),
+    *("accelerator", "policy_sha256", "weights_sha256"),
+)
+#: Of what a manifest lists, and cycles.
+_MOST, _MOST_CYCLES = 2**12, 2**53
 
 
 class CompiledDesign(Protocol):
@@ -50,7 +57,8 @@ def read_design(folder: Path | str) -> StoredDesign:
     """Read a design that `compile` made, or the one in a bundle.
 
     Raises:
-        DesignError: no design there, another version, or files that are not those it was made with.
+        DesignError: no design there, another version, files that are not those it was made with, or fields or arrays
+            that no design has.
     """
     folder = Path(folder)
     path = folder / MANIFEST
@@ -59,16 +67,73 @@ def read_design(folder: Path | str) -> StoredDesign:
     if not path.exists():
         raise DesignError(f"{folder} has no {MANIFEST}: it is not a design, or was left half-made; compile it again")
     try:
-        manifest = json.loads(path.read_text())
-    except ValueError as error:
-        raise DesignError(f"{path} is not JSON ({error}): compile the design again") from None
+        manifest = read_json(path)
+    except FieldError as error:
+        raise DesignError(f"{path}: {error}; compile the design again") from None
     if not isinstance(manifest, dict) or manifest.get("design_version") != DESIGN_VERSION:
         raise DesignError(f"{path} is not a design of version {DESIGN_VERSION}: compile the design again")
     weights = folder / WEIGHTS
-    if not weights.exists() or sha256_file(weights) != manifest.get("weights_sha256"):
+    if not _is_unaltered(weights, manifest.get("weights_sha256")):
         raise DesignError(f"{weights} is missing or was altered: compile the design again")
-    with np.load(weights, allow_pickle=False) as arrays:
-        accelerator = Accelerator.from_json(manifest.get("accelerator", {}), dict(arrays))
-    if sha256_json(accelerator.policy.to_json()) != manifest.get("policy_sha256"):
+    try:
+        fields = Field(manifest, "").fields(_FIELDS)
+        with open_arrays(weights) as arrays:
+            accelerator = Accelerator.from_json(fields["accelerator"].value, arrays)
+        _check_manifest(fields, accelerator)
+    except DesignError as error:
+        raise DesignError(f"{folder}: {error}") from None
+    except FieldError as error:
+        raise DesignError(f"{folder}: {error}; compile the design again") from None
+    if sha256_json(accelerator.policy.to_json()) != fields["policy_sha256"].value:
         raise DesignError(f"the policy in {path} was altered: give thresholds to run() instead, or compile again")
     return StoredDesign(accelerator, folder, manifest)
+
+
+def _is_unaltered(path: Path, digest: object) -> bool:
+    try:
+        check_size(path)
+        return sha256_file(path) == digest
+    except (FieldError, OSError):
+        return False
+
+
+def _check_manifest(fields: dict[str, Field], accelerator: Accelerator) -> None:
+    """Hold the fields beside the accelerator's to their types and ranges; what runs a design reads some of them."""
+    fields["design_version"].integer(DESIGN_VERSION, DESIGN_VERSION)
+    fields["backend"].one_of(("streamrtl", "vitis"))
+    board = fields["board"].fields(("name", "part", "clock_mhz"))
+    target = BOARDS[board["name"].one_of(BOARDS)]
+    if board["part"].value != target.part:
+        raise board["part"].wrong(repr(target.part))
+    board["clock_mhz"].number(1, 10_000)
+    for name in ("network_sha256", "policy_sha256", "weights_sha256"):
+        fields[name].sha256()
+    projects = fields["projects"].tuple_of(Field.name, 1, _MOST)
+    if len(set(projects)) != len(projects):
+        raise FieldError("projects has a name twice")
+    for tool in fields["tools"].mapping(_MOST).values():
+        tool.text()
+    settings = fields["settings"].fields(("reuse", "strategy", "layers", "buffer_samples"))
+    for layer in (settings, *(own.fields(("reuse", "strategy")) for own in settings["layers"].mapping(_MOST).values())):
+        layer["reuse"].integer(1, _MOST_CYCLES)
+        if not layer["strategy"].is_null:
+            layer["strategy"].one_of(STRATEGIES)
+    buffered = accelerator.buffer_samples
+    settings["buffer_samples"].integer(buffered, buffered)
+    if not fields["cycles"].is_null:
+        _check_cycles(fields["cycles"], accelerator.exits)
+
+
+def _check_cycles(stored: Field, exits: int) -> None:
+    fields = stored.fields(("segments", "levels", "exits"))
+    for segment in (
+        fields["segments"].fields([f"{kind}{k}" for k in range(exits) for kind in ("stage", "head")]).values()
+    ):
+        for cycles in segment.fields(("latency", "interval")).values():
+            cycles.integer(0, _MOST_CYCLES)
+    fields["levels"].integers(1, _MOST_CYCLES, exits, exits)
+    for item in fields["exits"].items(exits, exits):
+        exit_ = item.fields(("latency", "interval", "settled", "period"))
+        exit_["interval"].number(1, _MOST_CYCLES)
+        for name in ("latency", "settled", "period"):
+            exit_[name].integer(0, _MOST_CYCLES)

@@ -192,7 +192,7 @@ def test_a_policy_file_is_byte_identical_after_reading_and_writing() -> None:
     assert json.dumps(again.to_json(), indent=2, allow_nan=False) == text
     data = json.loads(text)
     del data["exits"][1]["scoring"]
-    with pytest.raises(PolicyError, match=r"the policy file is incomplete \(KeyError\('scoring'\)\)"):
+    with pytest.raises(PolicyError, match=r"the policy file is incomplete .*: exits\[1\]\.scoring is missing"):
         ExitPolicy.from_json(data)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from hwcodesign.errors import FormatError
+from hwcodesign.fields import Field
 from hwcodesign.fixedpoint import FixedPoint, Overflow, Rounding
 
 ROUNDINGS = [mode.value for mode in Rounding]
@@ -127,7 +128,7 @@ def test_every_format_is_read_back_from_what_it_prints(seed: int, random_format:
         assert FixedPoint.parse(str(fmt)) == fmt
         assert FixedPoint.parse(fmt.hls4ml_type) == fmt
         assert FixedPoint.parse(fmt.ap_type) == fmt
-        assert FixedPoint.from_json(fmt.to_json()) == fmt
+        assert FixedPoint.from_json(Field(fmt.to_json(), "format")) == fmt
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hwcodesign.errors import DesignError, FormatError
+from hwcodesign.errors import DesignError, FieldError, FormatError
+from hwcodesign.fields import Field
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.kernels import (
     INPUT,
@@ -584,7 +585,7 @@ def test_a_kernel_is_the_same_after_json_and_npz(kernel: Kernel, tmp_path: Path)
     text = json.dumps(kernel_to_json(kernel, "stage0.k.", arrays))
     np.savez(tmp_path / "weights.npz", **arrays)  # type: ignore[arg-type]
     with np.load(tmp_path / "weights.npz", allow_pickle=False) as stored:
-        again = kernel_from_json(json.loads(text), dict(stored))
+        again = kernel_from_json(Field(json.loads(text), "kernel"), dict(stored))
     assert type(again) is type(kernel)
     for field in dataclasses.fields(kernel):
         mine, other = getattr(kernel, field.name), getattr(again, field.name)
@@ -607,10 +608,10 @@ def test_a_kernel_is_the_same_after_json_and_npz(kernel: Kernel, tmp_path: Path)
 
 def test_a_stored_kernel_of_an_unknown_kind_is_refused_with_those_known() -> None:
     with pytest.raises(
-        DesignError,
-        match=r"kernel kind 'attention' is unknown.*activation, add, affine, average_pool2d, concatenate, conv2d",
+        FieldError,
+        match=r"kernel\.kind 'attention' is not known.*activation, add, affine, average_pool2d, concatenate, conv2d",
     ):
-        kernel_from_json({"kind": "attention"}, {})
+        kernel_from_json(Field({"kind": "attention"}, "kernel"), {})
 
 
 @pytest.mark.parametrize("lost", ["bias", "stride", "weights"])
@@ -621,5 +622,5 @@ def test_a_stored_kernel_that_lacks_a_field_or_array_is_refused_by_name(lost: st
         del arrays["p.weights"]
     else:
         del data[lost]
-    with pytest.raises(DesignError, match=rf"kernel 'conv' is incomplete: .*{lost}.*; compile the design again"):
-        kernel_from_json(data, arrays)
+    with pytest.raises(FieldError, match=rf"kernels\[0\]\.{lost} is .*missing"):
+        kernel_from_json(Field(data, "kernels[0]"), dict(arrays))

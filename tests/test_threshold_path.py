@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hwcodesign.errors import PolicyError
+from hwcodesign.errors import FieldError, PolicyError
+from hwcodesign.fields import Field
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.policies import (
     ALWAYS,
@@ -162,5 +163,5 @@ def test_what_is_no_path_is_refused() -> None:
         path.first_as_accurate_as(0.9)
     data = path.to_json()
     del data["right"]
-    with pytest.raises(PolicyError, match=r"the path of thresholds is damaged \(KeyError\('right'\)\): fit the policy"):
-        ThresholdPath.from_json(data)
+    with pytest.raises(FieldError, match=r"path\.right is missing: 'right' must be there"):
+        ThresholdPath.from_json(Field(data, "path"), 3)

@@ -21,10 +21,9 @@ from hwcodesign.boards import Board
 from hwcodesign.choices import not_known
 from hwcodesign.errors import SettingsError, UnsupportedLayerError
 from hwcodesign.export import ExportedSegment
-from hwcodesign.kernels import Kernel, Segment
+from hwcodesign.kernels import STRATEGIES, Kernel, Segment
 from hwcodesign.kernels.weighted import WeightedKernel
 
-STRATEGIES = ("latency", "resource", "distributed_arithmetic")
 #: What Vitis projects get in the place of a strategy that hls4ml 1.3 writes wrongly under a namespace.
 _VITIS_STRATEGIES = {"distributed_arithmetic": "latency"}
 

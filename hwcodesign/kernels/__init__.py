@@ -12,13 +12,22 @@ from hwcodesign.kernels.kernel import KERNELS, Kernel
 from hwcodesign.kernels.max_pool2d import MaxPool2D
 from hwcodesign.kernels.reshape import Reshape
 from hwcodesign.kernels.segment import INPUT, Segment
-from hwcodesign.kernels.serialisation import Arrays, kernel_from_json, kernel_to_json
+from hwcodesign.kernels.serialisation import (
+    STRATEGIES,
+    Arrays,
+    Held,
+    check_connections,
+    kernel_from_json,
+    kernel_to_json,
+    shape_from_json,
+)
 from hwcodesign.kernels.transpose import Transpose
 from hwcodesign.kernels.zero_columns import ZeroColumns
 
 __all__ = [
     "INPUT",
     "KERNELS",
+    "STRATEGIES",
     "Activation",
     "Add",
     "Affine",
@@ -28,12 +37,15 @@ __all__ = [
     "Conv2D",
     "Dense",
     "GlobalPool",
+    "Held",
     "Kernel",
     "MaxPool2D",
     "Reshape",
     "Segment",
     "Transpose",
     "ZeroColumns",
+    "check_connections",
     "kernel_from_json",
     "kernel_to_json",
+    "shape_from_json",
 ]

@@ -58,8 +58,9 @@ def averages_carrier(
     Raises:
         FormatError: the accumulator could round or overflow; names the type that would do.
     """
-    ones, none = np.ones((count, 1)), np.zeros(1)
-    return exact_sums_carrier(name, accumulator, result, source.fraction, ones, none, source, (0,))
+    # one weight for all of them: the sums' bounds are the same, and a stored count takes no memory
+    weight, none = np.full((1, 1), float(count)), np.zeros(1)
+    return exact_sums_carrier(name, accumulator, result, source.fraction, weight, none, source, (0,))
 
 
 def divide(sums: Codes, count: int) -> Codes:

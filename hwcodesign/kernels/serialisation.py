@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hwcodesign.errors import DesignError
-from hwcodesign.fixedpoint import FixedPoint
-from hwcodesign.kernels.kernel import KERNELS, Kernel
+from hwcodesign.errors import FieldError
+from hwcodesign.fields import Field, shown
+from hwcodesign.fixedpoint import MAX_WIDTH, FixedPoint
+from hwcodesign.kernels.kernel import KERNELS, Kernel, Shape
+from hwcodesign.kernels.segment import INPUT, Segment
+from hwcodesign.kernels.stored_shapes import MOST_AXES, MOST_ELEMENTS, MOST_LONG, check_shapes
+from hwcodesign.stored_arrays import StoredArray
 
 Arrays = dict[str, NDArray[Any]]
+#: An array, or one of a file that is not read yet.
+Held = StoredArray | NDArray[Any]
 
 
 def kernel_to_json(kernel: Kernel, prefix: str, arrays: Arrays) -> dict[str, Any]:
@@ -24,19 +31,109 @@ def kernel_to_json(kernel: Kernel, prefix: str, arrays: Arrays) -> dict[str, Any
     return data
 
 
-def kernel_from_json(data: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Kernel:
-    """Rebuild a kernel.
+def kernel_from_json(stored: Field, arrays: dict[str, Held]) -> Kernel:
+    """Rebuild a kernel; its arrays are taken out of `arrays`, and read after their shapes are found right.
 
     Raises:
-        DesignError: unknown kind, or a field or array that is missing.
+        FieldError: an unknown kind; a field or array that is missing, of another type or shape, or out of its range.
+        FormatError: formats that do not go together.
     """
-    kind = data.get("kind")
-    if kind not in KERNELS:
-        raise DesignError(f"kernel kind {kind!r} is unknown to this version; it knows {', '.join(sorted(KERNELS))}")
+    kind = Field(stored.value.get("kind") if isinstance(stored.value, dict) else None, f"{stored.place}.kind")
+    known = KERNELS[kind.one_of(KERNELS)]
+    names = [field.name for field in dataclasses.fields(known)]
+    fields = stored.fields(("kind", *names))
+    held = {name: _array(fields[name], arrays) for name in names if name in _ARRAYS}
+    values = {name: _READERS[name](fields[name]) for name in names if name not in _ARRAYS}
     try:
-        return KERNELS[kind](**{name: _rich(value, arrays) for name, value in data.items() if name != "kind"})
-    except (KeyError, TypeError) as error:
-        raise DesignError(f"kernel {data.get('name')!r} is incomplete: {error}; compile the design again") from None
+        check_shapes(known.kind, values, {name: array.shape for name, array in held.items()})
+    except FieldError as error:
+        raise FieldError(f"{stored.place} ({shown(values['name'])}): {error}") from None
+    for name, array in held.items():
+        # a bias of sums is at the accumulator's fraction, and held to its range with the sums
+        fmt = values.get({"weights": "weight_format", "bias": "bias_format", "scale": "scale_format"}[name], _WIDEST)
+        values[name] = _codes(array, fmt, f"{stored.place}.{name}")
+    return known(**values)
+
+
+def check_connections(segment: Segment) -> None:
+    """Refuse a segment in which a kernel reads another shape or format than what it reads has, or a name stands twice.
+
+    Raises:
+        FieldError: naming the kernel.
+    """
+    written = {INPUT: (segment.input_format, segment.input_shape)}
+    for kernel in segment.kernels:
+        for name, fmt, shape in zip(kernel.inputs, kernel.input_formats, kernel.input_shapes, strict=True):
+            there, there_shape = written[name]
+            alike = (fmt.width, fmt.integer, fmt.signed) == (there.width, there.integer, there.signed)
+            if not alike or shape != there_shape:
+                raise FieldError(
+                    f"{segment.name}: {kernel.name} reads {fmt} {shape}, but {name} is {there} {there_shape}"
+                )
+        if kernel.name in written:
+            raise FieldError(f"{segment.name} has two kernels named {kernel.name!r}")
+        written[kernel.name] = (kernel.result, kernel.output_shape)
+
+
+def shape_from_json(stored: Field) -> Shape:
+    """Read a tensor's shape; raises `FieldError`."""
+    shape = stored.integers(1, MOST_LONG, 1, MOST_AXES)
+    if math.prod(shape) > MOST_ELEMENTS:
+        raise stored.wrong(f"a shape of at most {MOST_ELEMENTS} elements")
+    return shape
+
+
+def _format(stored: Field) -> FixedPoint:
+    return FixedPoint.from_json(stored.fields(("fixed_point",))["fixed_point"])
+
+
+def _sizes(low: int, count: int) -> Callable[[Field], tuple[int, ...]]:
+    return lambda stored: stored.integers(low, MOST_LONG, count, count)
+
+
+#: How hardware multiplies, as `WeightedKernel.strategy` says.
+STRATEGIES = ("latency", "resource", "distributed_arithmetic")
+_ARRAYS = {"weights", "bias", "scale"}
+_WIDEST = FixedPoint(MAX_WIDTH, MAX_WIDTH)
+#: By the field of a kernel.
+_READERS: dict[str, Callable[[Field], Any]] = {
+    "name": Field.text,
+    "inputs": lambda stored: stored.tuple_of(Field.text, 1, 2),
+    "input_formats": lambda stored: stored.tuple_of(_format, 1, 2),
+    "input_shapes": lambda stored: stored.tuple_of(shape_from_json, 1, 2),
+    "result": _format,
+    "output_shape": shape_from_json,
+    "weight_format": _format,
+    "bias_format": _format,
+    "scale_format": _format,
+    "accumulator": _format,
+    "reuse_factor": lambda stored: stored.integer(1, 2**31 - 1),
+    "strategy": lambda stored: stored.one_of(STRATEGIES),
+    "stride": _sizes(1, 2),
+    "padding": _sizes(0, 4),
+    "pool": _sizes(1, 2),
+    "permutation": lambda stored: stored.integers(0, 2, 3, 3),
+    "rectify": Field.flag,
+    "maximum": Field.flag,
+}
+
+
+def _array(stored: Field, arrays: dict[str, Held]) -> Held:
+    key = stored.fields(("array",))["array"].text()
+    if key not in arrays:
+        raise FieldError(
+            f"{stored.place} is array {shown(key)}, which is missing from the file of arrays, or used twice"
+        )
+    return arrays.pop(key)
+
+
+def _codes(held: Held, fmt: FixedPoint, place: str) -> NDArray[Any]:
+    """The data of an array: whole numbers that its format holds."""
+    array = held.read() if isinstance(held, StoredArray) else held
+    fits = bool(np.all((array >= fmt.min_code) & (array <= fmt.max_code) & (array == np.rint(array))))
+    if not fits:
+        raise FieldError(f"{place} has values that are no codes of {fmt}: whole numbers in its range")
+    return array
 
 
 def _plain(value: Any, key: str, arrays: Arrays) -> Any:
@@ -47,12 +144,4 @@ def _plain(value: Any, key: str, arrays: Arrays) -> Any:
         return {"array": key}
     if isinstance(value, tuple):
         return [_plain(item, f"{key}.{i}", arrays) for i, item in enumerate(value)]
-    return value
-
-
-def _rich(value: Any, arrays: Mapping[str, NDArray[Any]]) -> Any:
-    if isinstance(value, dict):
-        return FixedPoint.from_json(value["fixed_point"]) if "fixed_point" in value else arrays[value["array"]]
-    if isinstance(value, list):
-        return tuple(_rich(item, arrays) for item in value)
     return value

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwcodesign.errors import PolicyError
+from hwcodesign.errors import FieldError, FormatError, PolicyError
+from hwcodesign.fields import Field, shown
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.policies import class_offsets
 from hwcodesign.policies.criterion import (
@@ -26,79 +27,16 @@ from hwcodesign.policies.criterion import (
     agreements_after,
     criterion_named,
 )
+from hwcodesign.policies.exit_decision import ExitDecision, FittedOn
 from hwcodesign.policies.per_exit import activations_of, scoring_of, temperatures_of
-from hwcodesign.policies.scoring_function import LearnedWeights, ScoringFunction
+from hwcodesign.policies.scoring_function import LearnedWeights, scores_fit
 from hwcodesign.policies.tables import ExponentialTable, Integers, MantissaTable
 from hwcodesign.policies.threshold_path import ThresholdPath
 
 POLICY_VERSION = 2
-
-
-@dataclass(frozen=True)
-class ExitDecision:
-    """One exit's part of the policy: its logits' format, its table, its threshold.
-
-    Attributes:
-        logits: format of the logits that it decides on.
-        temperature: divides the logits before a softmax; absorbed into the exponential table.
-        exponential: None for criteria that need no softmax.
-        threshold: in the criterion's unit; None at the last exit, and where it never leaves.
-        threshold_code: the integer that a score is compared with; `NEVER` at the last exit.
-        scoring: the weights of a learned criterion.
-        class_offsets: by which the score of a sample of each predicted class is lowered; None: by nothing.
-        activation: integer logit that a class must reach, for criteria that need it.
-    """
-
-    logits: FixedPoint
-    temperature: float
-    exponential: ExponentialTable | None
-    threshold: Threshold
-    threshold_code: int
-    scoring: ScoringFunction | None = None
-    class_offsets: tuple[int, ...] | None = None
-    activation: int | None = None
-
-
-@dataclass(frozen=True)
-class FittedOn:
-    """Where the thresholds came from; figures are those of the fitting split.
-
-    Attributes:
-        method: the request, for example "accuracy_drop=0.005".
-        samples: images in the fitting split; zero where thresholds were given.
-        data_sha256: of its image codes and labels.
-        accuracy, last_exit_accuracy: with the policy, and of the last exit alone.
-        cost_share: average cost over the full cost.
-        exit_share: of samples leaving at each exit.
-        float_disagreement: share of samples at all early exits that the float formula decides otherwise.
-        network_sha256: of the network's quantised state, so that a policy is not used with another.
-        note: what the user must know, for example that patience cannot leave.
-        calibration_error, calibration_error_before: expected calibration error of each exit's softmax at its own
-            temperature and at the temperature that was asked for; empty where no temperature was fitted.
-    """
-
-    method: str
-    samples: int = 0
-    data_sha256: str = ""
-    accuracy: float | None = None
-    last_exit_accuracy: float | None = None
-    cost_share: float | None = None
-    exit_share: tuple[float, ...] = ()
-    float_disagreement: float | None = None
-    network_sha256: str = ""
-    note: str = ""
-    calibration_error: tuple[float, ...] = ()
-    calibration_error_before: tuple[float, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain data; what calibration said only where there was one."""
-        data = dataclasses.asdict(self)
-        return {key: value for key, value in data.items() if value or not key.startswith("calibration")}
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> FittedOn:
-        fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
-        return cls(**fields)
+_ROUNDING = "table entries are rounded half to even; differences beyond a table read its last entry"
+#: Of a stored policy.
+_MOST_CLASSES, _MOST_EXITS, _TEMPERATURES = 2**16, 256, (2.0**-64, 2.0**64)
 
 
 @dataclass(frozen=True)
@@ -162,22 +100,14 @@ class ExitPolicy:
         temperatures = temperatures_of(temperature, len(logits))
         if classes < 2:
             raise PolicyError(f"{classes} class is not a choice: a head must give two logits or more")
-        fraction = known.table_fraction(classes)
-        if known.needs_exponential and classes << fraction >= 1 << 31:
-            most = ((1 << 31) - 1) >> fraction
-            raise PolicyError(
-                f"criterion {criterion} sums the exponentials of {most} classes at most in 32 bits, and there are "
-                f"{classes}: margin takes any number"
-            )
+        fraction = _table_fraction(known, classes)
         scoring = scoring_of(known, learned, classes, len(logits))
         activations = activations_of(known, activation, logits)
         exits = tuple(
             ExitDecision(
                 fmt,
                 own,
-                ExponentialTable.build(fmt.scale / own, fmt.max_code - fmt.min_code, fraction=fraction)
-                if known.needs_exponential
-                else None,
+                _exponential(known, fmt, own, fraction),
                 None,
                 NEVER,
                 function,
@@ -372,62 +302,122 @@ class ExitPolicy:
             "classes": self.classes,
             **({"gated": True} if self.gated else {}),
             "temperature": self.temperatures[0] if shared else list(self.temperatures),
-            "rounding": "table entries are rounded half to even; differences beyond a table read its last entry",
-            "exits": [
-                {
-                    "logits": exit_.logits.to_json(),
-                    "threshold": exit_.threshold,
-                    "threshold_code": exit_.threshold_code,
-                    "exponential": exit_.exponential.to_json() if exit_.exponential else None,
-                    **({"scoring": exit_.scoring.to_json()} if exit_.scoring else {}),
-                    **({"class_offsets": list(exit_.class_offsets)} if exit_.class_offsets else {}),
-                    **({"activation": exit_.activation} if exit_.activation is not None else {}),
-                }
-                for exit_ in self.exits
-            ],
+            "rounding": _ROUNDING,
+            "exits": [exit_.to_json() for exit_ in self.exits],
             "mantissa": self.mantissa.to_json() if self.mantissa else None,
             "fitted_on": self.fitted_on.to_json(),
             **({"path": self.path.to_json()} if self.path else {}),
         }
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> ExitPolicy:
+    def from_json(cls, data: Any) -> ExitPolicy:
         """Read what `to_json` wrote.
 
         Raises:
-            PolicyError: another version, an unknown criterion, or missing fields.
+            PolicyError: another version, an unknown criterion, fields that are missing, of another type, out of range
+                or of another length, tables that are not those of criterion, formats and temperatures, or thresholds
+                that are not those of their codes.
         """
         if not isinstance(data, dict):
             raise PolicyError(f"a policy file holds an object, not {type(data).__name__}: fit the policy again")
-        if data.get("policy_version") != POLICY_VERSION:
-            raise PolicyError(
-                f"policy version {data.get('policy_version')!r} is not {POLICY_VERSION}: fit the policy again"
-            )
+        version = data.get("policy_version")
+        if version != POLICY_VERSION:
+            raise PolicyError(f"policy version {shown(version)} is not {POLICY_VERSION}: fit the policy again")
         try:
-            known = criterion_named(data["criterion"])
-            temperatures = temperatures_of(data["temperature"], len(data["exits"]))
-            exits = tuple(
-                ExitDecision(
-                    FixedPoint.from_json(item["logits"]),
-                    temperature,
-                    ExponentialTable.from_json(item["exponential"]) if item["exponential"] else None,
-                    item["threshold"],
-                    item["threshold_code"],
-                    ScoringFunction.from_json(item["scoring"]) if known.learned else None,
-                    tuple(item["class_offsets"]) if "class_offsets" in item else None,
-                    item["activation"] if known.needs_activation else None,
+            policy = cls._from_fields(Field(data, ""))
+            policy._check_stored()
+        except (FieldError, FormatError) as error:
+            raise PolicyError(f"the policy file is incomplete or damaged: {error}: fit the policy again") from None
+        return policy
+
+    @classmethod
+    def _from_fields(cls, stored: Field) -> ExitPolicy:
+        required = ("policy_version", "criterion", "unit", "classes", "temperature", "rounding", "exits", "mantissa")
+        fields = stored.fields((*required, "fitted_on"), ("gated", "path"))
+        fields["policy_version"].integer(POLICY_VERSION, POLICY_VERSION)
+        known = criterion_named(fields["criterion"].text())
+        for name, text in (("unit", known.unit), ("rounding", _ROUNDING)):
+            if fields[name].value != text:
+                raise fields[name].wrong(f"{text!r} for criterion {known.name}")
+        classes, gated = fields["classes"].integer(2, _MOST_CLASSES), "gated" in fields and fields["gated"].flag()
+        if known.needs_gate and not gated:
+            raise FieldError(f"'gated' is missing: criterion {known.name} reads a gate")
+        listed = fields["exits"].items(1, _MOST_EXITS)
+        heat, count = fields["temperature"], len(listed)
+        several = isinstance(heat.value, list | tuple)
+        temperatures = heat.numbers(*_TEMPERATURES, count, count) if several else (heat.number(*_TEMPERATURES),) * count
+        if fields["mantissa"].is_null == known.needs_mantissa:
+            wanted = "a table" if known.needs_mantissa else "null"
+            raise fields["mantissa"].wrong(f"{wanted} for criterion {known.name}")
+        return cls(
+            known.name,
+            classes,
+            tuple(
+                ExitDecision.from_json(item, known, classes, k, temperature)
+                for k, (item, temperature) in enumerate(zip(listed, temperatures, strict=True))
+            ),
+            MantissaTable.from_json(fields["mantissa"]) if known.needs_mantissa else None,
+            FittedOn.from_json(fields["fitted_on"], count),
+            gated,
+            ThresholdPath.from_json(fields["path"], count) if "path" in fields else None,
+        )
+
+    def _check_stored(self) -> None:
+        """Hold tables to what they are made of, and codes to thresholds.
+
+        Raises:
+            FieldError: naming the first that differs.
+            PolicyError: a threshold, or a table's step, out of range.
+        """
+        known, fraction = self.criterion, _table_fraction(self.criterion, self.classes)
+        if self.mantissa and not self.mantissa.is_near(MantissaTable.build(fraction=fraction)):
+            raise FieldError("mantissa has entries that are not those of its functions")
+        functions = [exit_.scoring for exit_ in self.exits if exit_.scoring]
+        if functions and not scores_fit(functions, fraction):
+            raise FieldError("exits have scorings of different fractions, or whose scores do not fit 32 bits")
+        for k, exit_ in enumerate(self.exits):
+            table = _exponential(known, exit_.logits, exit_.temperature, fraction)
+            if table and exit_.exponential and not exit_.exponential.is_near(table):
+                raise FieldError(
+                    f"exits[{k}].exponential has entries that are not those of {exit_.logits} at temperature "
+                    f"{exit_.temperature:g}"
                 )
-                for item, temperature in zip(data["exits"], temperatures, strict=True)
-            )
-            mantissa = MantissaTable.from_json(data["mantissa"]) if data["mantissa"] else None
-            gated = data.get("gated", False)
-            if known.needs_gate and not gated:
-                raise KeyError("gated")
-            path = ThresholdPath.from_json(data["path"]) if "path" in data else None
-            fitted_on = FittedOn.from_json(data["fitted_on"])
-            return cls(data["criterion"], data["classes"], exits, mantissa, fitted_on, gated, path)
-        except (KeyError, TypeError) as error:
-            raise PolicyError(f"the policy file is incomplete ({error!r}): fit the policy again") from None
+            if exit_.class_offsets:
+                class_offsets.require_offsets(known, self.classes)
+        last = self.exits[-1]
+        if last.threshold is not None or last.class_offsets:
+            raise FieldError("the last exit has a threshold or class_offsets: every sample that comes there leaves")
+        for k, (exit_, code) in enumerate(zip(self.exits, self.codes_of(self.thresholds), strict=True)):
+            if exit_.threshold_code != code:
+                raise FieldError(
+                    f"exits[{k}].threshold_code is {exit_.threshold_code}, and must be {code}, that of its threshold "
+                    f"{shown(exit_.threshold)}"
+                )
+
+
+def _table_fraction(criterion: Criterion, classes: int) -> int:
+    """Bits after the point of all tables' entries.
+
+    Raises:
+        PolicyError: their sum over so many classes would not fit 32 bits.
+    """
+    fraction = criterion.table_fraction(classes)
+    if criterion.needs_exponential and classes << fraction >= 1 << 31:
+        most = ((1 << 31) - 1) >> fraction
+        raise PolicyError(
+            f"criterion {criterion.name} sums the exponentials of {most} classes at most in 32 bits, and there are "
+            f"{classes}: margin takes any number"
+        )
+    return fraction
+
+
+def _exponential(
+    criterion: Criterion, logits: FixedPoint, temperature: float, fraction: int
+) -> ExponentialTable | None:
+    """The table of an exit, None where the criterion reads none."""
+    if not criterion.needs_exponential:
+        return None
+    return ExponentialTable.build(logits.scale / temperature, logits.max_code - logits.min_code, fraction=fraction)
 
 
 def listed_thresholds(thresholds: Any) -> list[Threshold]:

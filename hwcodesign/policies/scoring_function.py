@@ -30,7 +30,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hwcodesign.errors import PolicyError
+from hwcodesign.errors import FieldError, PolicyError
+from hwcodesign.fields import Field
 
 #: Of a weight, its sign included: the narrower input of a DSP48's multiplier.
 WEIGHT_BITS = 18
@@ -41,6 +42,8 @@ LEAST_FRACTION, _MOST_FRACTION = 16, 20
 _SCORE_BITS = 30
 #: More bits after a weight's point than this make no score more exact.
 _FINEST = 24
+#: No score of 32 bits has such weights.
+_LARGEST_WEIGHT = 2.0**40
 
 
 @dataclass(frozen=True)
@@ -95,9 +98,57 @@ class ScoringFunction:
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
 
+    @property
+    def stands_for_learned(self) -> bool:
+        """Whether the integers are those of the learned weights, at the fractions that they have."""
+        learned, votes = self.learned, _codes(self.learned.votes, self.fraction)
+        own = _codes((*learned.classes, learned.top, learned.nats), self.weight_fraction)
+        earlier = _codes(learned.earlier, self.earlier_fraction)
+        # what certainty lost to rounding went into the bias, so that their sum may round otherwise
+        near = all(abs(vote - code) <= 1 for vote, code in zip(self.votes, votes, strict=True))
+        return near and own == (*self.classes, self.top, self.nats) and earlier == self.earlier
+
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> ScoringFunction:
-        return cls(**{**_tuples(data), "learned": LearnedWeights(**_tuples(data["learned"]))})
+    def from_json(cls, stored: Field, classes: int, exit_index: int) -> ScoringFunction:
+        """Read what `to_json` wrote, of an exit of so many classes behind so many others.
+
+        Raises:
+            FieldError: a field is missing, out of range or of another length, or integers are not those of the weights.
+        """
+        fields = stored.fields([field.name for field in dataclasses.fields(cls)])
+        most = 1 << (WEIGHT_BITS - 1)
+        found = cls(
+            _learned_from_json(fields["learned"], classes, exit_index),
+            fields["weight_fraction"].integer(0, _FINEST),
+            fields["earlier_fraction"].integer(0, _FINEST),
+            fields["fraction"].integer(0, _SCORE_BITS + _FINEST),
+            fields["classes"].integers(1 - most, most - 1, classes, classes),
+            fields["top"].integer(1 - most, most - 1),
+            fields["nats"].integer(1 - most, most - 1),
+            fields["votes"].integers(-(2**31), 2**31, exit_index + 1, exit_index + 1),
+            fields["earlier"].integers(1 - most, most - 1, exit_index, exit_index),
+        )
+        if not found.stands_for_learned:
+            raise FieldError(f"{stored.place} has integers that are not those of its learned weights")
+        return found
+
+
+def _learned_from_json(stored: Field, classes: int, exit_index: int) -> LearnedWeights:
+    fields = stored.fields([field.name for field in dataclasses.fields(LearnedWeights)])
+    most = _LARGEST_WEIGHT
+    top, certainty, vote, bias = (fields[name].number(-most, most) for name in ("top", "certainty", "vote", "bias"))
+    own = fields["classes"].numbers(-most, most, classes, classes)
+    return LearnedWeights(
+        own, top, certainty, vote, fields["earlier"].numbers(-most, most, exit_index, exit_index), bias
+    )
+
+
+def scores_fit(functions: Sequence[ScoringFunction], table_fraction: int) -> bool:
+    """Whether all exits' scores have the same bits after the point, no more than the tables, and fit 32 bits."""
+    fractions = {(f.weight_fraction, f.earlier_fraction, f.fraction) for f in functions}
+    largest = max(_bounds([function.learned for function in functions]))
+    dropped = all(function.drop(table_fraction) >= 0 for function in functions)
+    return len(fractions) == 1 and dropped and largest * 2.0 ** functions[0].fraction < 2.0**31
 
 
 def finest_fraction(classes: int) -> int:
@@ -176,7 +227,3 @@ def _finest(values: Any) -> int:
 
 def _codes(values: Sequence[float], fraction: int) -> tuple[int, ...]:
     return tuple(round(value * 2.0**fraction) for value in values)
-
-
-def _tuples(data: dict[str, Any]) -> dict[str, Any]:
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}

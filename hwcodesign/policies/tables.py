@@ -27,12 +27,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwcodesign.errors import PolicyError
+from hwcodesign.fields import Field
+from hwcodesign.fixedpoint import MAX_WIDTH
 
 Integers = NDArray[np.int64]
 
 FRACTION_BITS = 16
 INDEX_BITS = 12
 MANTISSA_BITS = 10
+_MOST_FRACTION = 30
 
 
 @dataclass(frozen=True)
@@ -115,9 +118,20 @@ class ExponentialTable:
             "weighted": list(self.weighted),
         }
 
+    def is_near(self, other: ExponentialTable) -> bool:
+        """Whether both are of the same function: another machine's e^x may round an entry otherwise, by one."""
+        alike = (self.fraction, self.shift) == (other.fraction, other.shift)
+        return alike and _near(self.exponential, other.exponential) and _near(self.weighted, other.weighted)
+
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> ExponentialTable:
-        return cls(data["fraction"], data["shift"], tuple(data["exponential"]), tuple(data["weighted"]))
+    def from_json(cls, stored: Field) -> ExponentialTable:
+        """Read what `to_json` wrote; raises `FieldError`."""
+        fields = stored.fields(("fraction", "shift", "exponential", "weighted"))
+        fraction = fields["fraction"].integer(1, _MOST_FRACTION)
+        exponential, weighted = (
+            fields[name].integers(0, 1 << fraction, 1, 1 << INDEX_BITS) for name in ("exponential", "weighted")
+        )
+        return cls(fraction, fields["shift"].integer(0, MAX_WIDTH), exponential, weighted)
 
 
 @dataclass(frozen=True)
@@ -173,8 +187,23 @@ class MantissaTable:
             "ln2": self.ln2,
         }
 
+    def is_near(self, other: MantissaTable) -> bool:
+        """Whether both are of the same function, as `ExponentialTable.is_near`."""
+        alike = (self.fraction, self.mantissa_bits) == (other.fraction, other.mantissa_bits)
+        alike = alike and _near(self.logarithm, other.logarithm) and _near(self.reciprocal, other.reciprocal)
+        return alike and abs(self.ln2 - other.ln2) <= 1
+
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> MantissaTable:
-        return cls(
-            data["fraction"], data["mantissa_bits"], tuple(data["logarithm"]), tuple(data["reciprocal"]), data["ln2"]
+    def from_json(cls, stored: Field) -> MantissaTable:
+        """Read what `to_json` wrote; raises `FieldError`."""
+        fields = stored.fields(("fraction", "mantissa_bits", "logarithm", "reciprocal", "ln2"))
+        fraction = fields["fraction"].integer(1, _MOST_FRACTION)
+        bits = fields["mantissa_bits"].integer(1, INDEX_BITS)
+        logarithm, reciprocal = (
+            fields[name].integers(0, 1 << fraction, 1 << bits, 1 << bits) for name in ("logarithm", "reciprocal")
         )
+        return cls(fraction, bits, logarithm, reciprocal, fields["ln2"].integer(0, 1 << fraction))
+
+
+def _near(entries: tuple[int, ...], others: tuple[int, ...]) -> bool:
+    return len(entries) == len(others) and all(abs(a - b) <= 1 for a, b in zip(entries, others, strict=True))

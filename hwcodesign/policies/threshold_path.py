@@ -16,8 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwcodesign.errors import PolicyError
+from hwcodesign.errors import FieldError, PolicyError
+from hwcodesign.fields import Field
 from hwcodesign.policies.criterion import ALWAYS, NEVER
+
+#: Of a stored path.
+_MOST_POINTS, _MOST_SAMPLES = 2**16, 2**40
 
 
 @dataclass(frozen=True)
@@ -127,16 +131,18 @@ class ThresholdPath:
         }
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> ThresholdPath:
-        """Read what `to_json` wrote.
+    def from_json(cls, stored: Field, exits: int) -> ThresholdPath:
+        """Read what `to_json` wrote, of a policy with so many exits.
 
         Raises:
-            PolicyError: fields are missing, or describe no path.
+            FieldError: a field is missing, of another type or length, or out of its range.
+            PolicyError: the points are no path.
         """
-        try:
-            rows = zip(data["codes"], data["leaving"], data["right"], strict=True)
-            return cls(tuple(PathPoint(tuple(map(int, c)), tuple(map(int, n)), int(right)) for c, n, right in rows))
-        except (KeyError, TypeError, ValueError) as error:
-            if isinstance(error, PolicyError):
-                raise
-            raise PolicyError(f"the path of thresholds is damaged ({error!r}): fit the policy again") from None
+        fields = stored.fields(("codes", "leaving", "right"))
+        codes = fields["codes"].tuple_of(lambda row: row.integers(ALWAYS, NEVER, exits - 1, exits - 1), 2, _MOST_POINTS)
+        points = len(codes)
+        leaving = fields["leaving"].tuple_of(lambda row: row.integers(0, _MOST_SAMPLES, exits, exits), points, points)
+        if not sum(leaving[0]):
+            raise FieldError(f"{stored.place}.leaving[0] has no samples: a path is fitted on one at least")
+        right = fields["right"].integers(0, sum(leaving[0]), points, points)
+        return cls(tuple(PathPoint(*point) for point in zip(codes, leaving, right, strict=True)))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hwcodesign.errors import DesignError
+from hwcodesign.fields import Field
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.simulation.verilated import VerilatedSegment
 
@@ -45,7 +46,7 @@ def read_segment(folder: Path) -> VerilatedSegment:
         DesignError: no project there.
     """
     data = _manifest(folder)
-    formats = [FixedPoint.from_json(data[key]["format"]) for key in ("input", "output")]
+    formats = [FixedPoint.from_json(Field(data[key]["format"], f"{key}.format")) for key in ("input", "output")]
     return VerilatedSegment(
         data["top"],
         tuple(folder / name for name in data["sources"]),

@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from ports import Ports, Sink, Source
 from records import Record, Sample, with_past
 
+from hwcodesign.fields import Field
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.kernels.decision import Decision
 from hwcodesign.policies import NEVER
 from hwcodesign.policies.criterion import History
 
 CASE = json.loads(os.environ["HWC_CASE"])
-LOGITS = FixedPoint.from_json(CASE["logits"])
+LOGITS = FixedPoint.from_json(Field(CASE["logits"], "logits"))
 POLICY = drawn_policy(
     CASE["criterion"],
     [LOGITS] * CASE["exits"],

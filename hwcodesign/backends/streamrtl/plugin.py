@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from hwcodesign.backends.lowering import cast_values, lower_graph
 from hwcodesign.choices import not_known
 from hwcodesign.errors import FormatError, ImagesError, SettingsError, SimulationError
-from hwcodesign.kernels import Segment
+from hwcodesign.kernels import STRATEGIES, Segment
 from hwcodesign.simulation.project import read_project
 from hwcodesign.synthesis import Resources, synthesise
 from hwcodesign.synthesis.yosys import Family
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from hwcodesign.simulation.verilated import VerilatedSegment
 
 NAME = "StreamRTL"
-STRATEGIES = ("latency", "resource", "distributed_arithmetic")
 
 #: hls4ml's passes after its common optimisation that change which layers there are, or their types, for every FPGA.
 _PASSES = ["fuse_consecutive_batch_normalization", "infer_precision_types"]

@@ -1,0 +1,158 @@
+"""One exit's part of a policy, and where its thresholds came from."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from hwcodesign.fields import Field
+from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.policies.class_offsets import FAR
+from hwcodesign.policies.criterion import ALWAYS, NEVER, Criterion, Threshold
+from hwcodesign.policies.scoring_function import ScoringFunction
+from hwcodesign.policies.tables import ExponentialTable
+
+#: Of a stored policy: images of a fitting split, and a cost over the full one.
+_MOST_SAMPLES, _LARGEST_COST = 2**40, 2.0**10
+
+
+@dataclass(frozen=True)
+class ExitDecision:
+    """One exit's part of the policy: its logits' format, its table, its threshold.
+
+    Attributes:
+        logits: format of the logits that it decides on.
+        temperature: divides the logits before a softmax; absorbed into the exponential table.
+        exponential: None for criteria that need no softmax.
+        threshold: in the criterion's unit; None at the last exit, and where it never leaves.
+        threshold_code: the integer that a score is compared with; `NEVER` at the last exit.
+        scoring: the weights of a learned criterion.
+        class_offsets: by which the score of a sample of each predicted class is lowered; None: by nothing.
+        activation: integer logit that a class must reach, for criteria that need it.
+    """
+
+    logits: FixedPoint
+    temperature: float
+    exponential: ExponentialTable | None
+    threshold: Threshold
+    threshold_code: int
+    scoring: ScoringFunction | None = None
+    class_offsets: tuple[int, ...] | None = None
+    activation: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data; the temperature is the policy's to write."""
+        return {
+            "logits": self.logits.to_json(),
+            "threshold": self.threshold,
+            "threshold_code": self.threshold_code,
+            "exponential": self.exponential.to_json() if self.exponential else None,
+            **({"scoring": self.scoring.to_json()} if self.scoring else {}),
+            **({"class_offsets": list(self.class_offsets)} if self.class_offsets else {}),
+            **({"activation": self.activation} if self.activation is not None else {}),
+        }
+
+    @classmethod
+    def from_json(
+        cls, stored: Field, criterion: Criterion, classes: int, exit_index: int, temperature: float
+    ) -> ExitDecision:
+        """Read what `to_json` wrote.
+
+        Raises:
+            FieldError: a field is missing, out of range or of another length, or not one of this criterion.
+        """
+        fields = stored.fields(
+            (
+                *("logits", "threshold", "threshold_code", "exponential"),
+                *(["scoring"] if criterion.learned else []),
+                *(["activation"] if criterion.needs_activation else []),
+            ),
+            () if criterion.shared_threshold or criterion.learned else ("class_offsets",),
+        )
+        logits = FixedPoint.from_json(fields["logits"])
+        if fields["exponential"].is_null == criterion.needs_exponential:
+            wanted = "a table" if criterion.needs_exponential else "null"
+            raise fields["exponential"].wrong(f"{wanted} for criterion {criterion.name}")
+        threshold, offsets, activation = fields["threshold"], fields.get("class_offsets"), fields.get("activation")
+        return cls(
+            logits,
+            temperature,
+            ExponentialTable.from_json(fields["exponential"]) if criterion.needs_exponential else None,
+            None if threshold.is_null else threshold.number(ALWAYS, -ALWAYS),
+            fields["threshold_code"].integer(ALWAYS, NEVER),
+            ScoringFunction.from_json(fields["scoring"], classes, exit_index) if criterion.learned else None,
+            offsets.integers(-FAR, FAR, classes, classes) if offsets else None,
+            activation.integer(logits.min_code + 1, logits.max_code) if activation else None,
+        )
+
+
+@dataclass(frozen=True)
+class FittedOn:
+    """Where the thresholds came from; figures are those of the fitting split.
+
+    Attributes:
+        method: the request, for example "accuracy_drop=0.005".
+        samples: images in the fitting split; zero where thresholds were given.
+        data_sha256: of its image codes and labels.
+        accuracy, last_exit_accuracy: with the policy, and of the last exit alone.
+        cost_share: average cost over the full cost.
+        exit_share: of samples leaving at each exit.
+        float_disagreement: share of samples at all early exits that the float formula decides otherwise.
+        network_sha256: of the network's quantised state, so that a policy is not used with another.
+        note: what the user must know, for example that patience cannot leave.
+        calibration_error, calibration_error_before: expected calibration error of each exit's softmax at its own
+            temperature and at the temperature that was asked for; empty where no temperature was fitted.
+    """
+
+    method: str
+    samples: int = 0
+    data_sha256: str = ""
+    accuracy: float | None = None
+    last_exit_accuracy: float | None = None
+    cost_share: float | None = None
+    exit_share: tuple[float, ...] = ()
+    float_disagreement: float | None = None
+    network_sha256: str = ""
+    note: str = ""
+    calibration_error: tuple[float, ...] = ()
+    calibration_error_before: tuple[float, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data; what calibration said only where there was one."""
+        data = dataclasses.asdict(self)
+        return {key: value for key, value in data.items() if value or not key.startswith("calibration")}
+
+    @classmethod
+    def from_json(cls, stored: Field, exits: int) -> FittedOn:
+        """Read what `to_json` wrote, of a policy with so many exits; raises `FieldError`."""
+        names = [field.name for field in dataclasses.fields(cls)]
+        calibration = [name for name in names if name.startswith("calibration")]
+        fields = stored.fields([name for name in names if name not in calibration], calibration)
+
+        def each(name: str) -> tuple[float, ...]:
+            if name not in fields or fields[name].value in ([], ()):
+                return ()
+            return fields[name].numbers(0, 1, exits, exits)
+
+        def share(name: str, most: float = 1) -> float | None:
+            return None if fields[name].is_null else fields[name].number(0, most)
+
+        return cls(
+            method=fields["method"].note(),
+            samples=fields["samples"].integer(0, _MOST_SAMPLES),
+            data_sha256=_digest(fields["data_sha256"]),
+            accuracy=share("accuracy"),
+            last_exit_accuracy=share("last_exit_accuracy"),
+            cost_share=share("cost_share", _LARGEST_COST),
+            exit_share=each("exit_share"),
+            float_disagreement=share("float_disagreement"),
+            network_sha256=_digest(fields["network_sha256"]),
+            note=fields["note"].note(),
+            calibration_error=each("calibration_error"),
+            calibration_error_before=each("calibration_error_before"),
+        )
+
+
+def _digest(stored: Field) -> str:
+    return "" if stored.value == "" else stored.sha256()
