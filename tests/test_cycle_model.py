@@ -142,6 +142,17 @@ def test_random_accelerators_settle_alike(seed: int) -> None:
     assert settle(nodes, words, 1) == expected
 
 
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_rhythm_is_waited_for_up_to_a_cycle(more: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of samples that leave neither in a rhythm nor before that cycle, none counts but those that all look at."""
+    long = [nodes for nodes in map(_accelerator, range(40)) if len(settle(*nodes, 1).ends) > 12]
+    assert long, "no accelerator is drawn whose samples take long to leave in a rhythm"
+    nodes, words = long[0]
+    ends = settle(nodes, words, 1).ends
+    monkeypatch.setattr("hwcodesign.kernels.pace._MOST_CYCLES", ends[9] + more)
+    assert settle(nodes, words, 1).ends == ends[: 9 + more]
+
+
 def _automata(rng: random.Random) -> list[Automaton]:
     """One of each kind, of random sizes."""
     beats = rng.randint(1, 5)
