@@ -17,7 +17,8 @@ from torch import nn
 
 from hwcodesign.errors import MismatchError
 from hwcodesign.fixedpoint import FixedPoint
-from hwcodesign.kernels import INPUT, Segment
+from hwcodesign.kernels import Segment
+from hwcodesign.kernels.difference import where_it_differs
 from hwcodesign.kernels.kernel import carrier, largest
 from hwcodesign.layers import value_of
 from hwcodesign.network import MultiExitNetwork
@@ -64,7 +65,8 @@ def _check(segment: Segment, module: nn.Module) -> None:
     wrong = f"{(got != expected).sum()} of {got.size} values" if got.shape == expected.shape else "the shape"
     raise MismatchError(
         f"{segment.name}: what hardware would compute is not what the network computes; {wrong} of its output differ. "
-        f"{_where(segment, codes, seen)}. Say the layer in another way, for example by a layer of hwcodesign.layers, "
+        f"{where_it_differs(segment, codes.astype(np.float64), seen)}. "
+        "Say the layer in another way, for example by a layer of hwcodesign.layers, "
         "and please report it: this is a fault of hwcodesign or of hls4ml"
     )
 
@@ -85,18 +87,3 @@ def _values(output: object) -> NDArray[np.float64]:
     """Values of a module's output, channels last."""
     array = np.asarray(value_of(output).detach().numpy(), np.float64)
     return np.moveaxis(array, 1, -1) if array.ndim == 4 else array
-
-
-def _where(segment: Segment, codes: NDArray[np.int64], seen: Sequence[NDArray[np.float64]]) -> str:
-    """Between which layers the difference comes in, as far as the network's modules show it."""
-    results = {INPUT: codes.astype(np.float64)}
-    agreed = ""
-    for kernel in segment.kernels:
-        results[kernel.name] = kernel.compute(*(results[name] for name in kernel.inputs))
-        values = kernel.result.decode(results[kernel.name])
-        if any(np.array_equal(values, output) for output in seen):
-            agreed = kernel.name
-    names = [kernel.name for kernel in segment.kernels]
-    following = names[names.index(agreed) + 1 :] if agreed else names
-    after = f"They agree up to {agreed!r}" if agreed else "They agree in no layer"
-    return after + (f", and differ from {following[0]!r} on" if following else "")

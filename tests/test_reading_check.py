@@ -86,7 +86,7 @@ def test_pooling_that_hls4ml_rounds_down_is_refused(tmp_path: Path) -> None:
         layers.conv2d(1, 6, 4, stride=3, padding=1, precision=P),
         layers.relu(precision=P),
     )
-    with pytest.raises(MismatchError, match=r"stage0: .*differ from '0' on|stage0: .*They agree in no layer"):
+    with pytest.raises(MismatchError, match=r"stage0: .*differ from layer '0' on|stage0: .*They agree in no layer"):
         compiled(network_of(stage, (1, 5, 5), 6), tmp_path)
     assert not (tmp_path / "design").exists()
 
@@ -144,5 +144,5 @@ def test_the_check_names_the_layers_between_which_the_difference_comes_in(
 ) -> None:
     fault_in_lowering(monkeypatch)
     stage = nn.Sequential(layers.identity(precision=P), layers.conv2d(1, 3, 3, precision=P), layers.relu(precision=P))
-    with pytest.raises(MismatchError, match=r"They agree up to '.*0.*', and differ from '.*1.*' on"):
+    with pytest.raises(MismatchError, match=r"They agree up to layer '.*0.*', and differ from layer '.*1.*' on"):
         compiled(network_of(stage, (1, 6, 6), 48), tmp_path)

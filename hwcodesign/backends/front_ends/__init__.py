@@ -24,7 +24,8 @@ from hwcodesign.backends.front_ends.copied import CopiedModel, CopySettings
 from hwcodesign.backends.lowering import lower_graph
 from hwcodesign.errors import FormatError, MismatchError
 from hwcodesign.fixedpoint import Codes
-from hwcodesign.kernels import INPUT, Segment
+from hwcodesign.kernels import Segment
+from hwcodesign.kernels.difference import where_it_differs
 from hwcodesign.kernels.kernel import carrier, largest
 
 #: How much values may about grow from input to output, by which weights are zero: the first that stays exact is taken.
@@ -147,7 +148,8 @@ def _compare(segment: Segment, made: CopiedModel) -> None:
     known = "".join(f" hls4ml ignores {text}." for text in made.ignored)
     raise MismatchError(
         f"{segment.name}: hls4ml does not read what the model says: with small whole weights {wrong}. "
-        f"{_where(segment, codes, made)}.{known} Say that in another way, of layers that hls4ml knows"
+        f"{where_it_differs(segment, codes, made.seen, _same)}.{known} "
+        "Say that in another way, of layers that hls4ml knows"
     )
 
 
@@ -158,19 +160,3 @@ def _flat(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _same(kernel: NDArray[np.float64], model: NDArray[np.float64]) -> bool:
     return len(kernel) == len(model) and np.array_equal(_flat(kernel), _flat(model))
-
-
-def _where(segment: Segment, codes: Codes, made: CopiedModel) -> str:
-    """Between which layers the difference comes in; at the latest it is in the last."""
-    results: dict[str, Codes] = {INPUT: codes}
-    names = [kernel.name for kernel in segment.kernels]
-    agreed = -1
-    for place, kernel in enumerate(segment.kernels[:-1]):
-        results[kernel.name] = kernel.compute(*(results[name] for name in kernel.inputs))
-        values = kernel.result.decode(results[kernel.name])
-        if any(_same(values, seen) for seen in made.seen):
-            agreed = place
-    if not names:
-        return "It has no layer that computes"
-    upto = f"agree up to layer {names[agreed]!r}, and " if agreed >= 0 else ""
-    return f"They {upto}differ from layer {names[agreed + 1]!r} on"
