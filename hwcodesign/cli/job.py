@@ -5,12 +5,26 @@ from __future__ import annotations
 import dataclasses
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hwcodesign.cli.app import Data, Json, Out, RecipeName, opened, show, verb
 from hwcodesign.errors import SettingsError
+
+if TYPE_CHECKING:
+    from hwcodesign.data import Dataset
+    from hwcodesign.network import MultiExitNetwork
+    from hwcodesign.pipeline import Run
+
+
+def _trained(job: Run) -> tuple[MultiExitNetwork, Dataset]:
+    """The trained network and its data, after whatever later steps would refuse has been looked for."""
+    from hwcodesign import pipeline
+
+    pipeline.check_before_training(job, job.recipe.build())
+    splits = job.recipe.data()
+    return pipeline.trained_network(job, splits), splits
 
 
 @verb
@@ -19,9 +33,7 @@ def run(recipe: RecipeName, out: Out = None, data: Data = None, json: Json = Fal
     job = opened(recipe, out, data)
     from hwcodesign import pipeline
 
-    pipeline.check_before_training(job, job.recipe.build())
-    splits = job.recipe.data()
-    network = pipeline.trained_network(job, splits)
+    network, splits = _trained(job)
     policy = pipeline.fitted_policy(job, network, splits)
     design = pipeline.compiled_design(job, network, policy)
     verified = pipeline.verify(job, network, design, splits.test.images)
@@ -46,11 +58,7 @@ def run(recipe: RecipeName, out: Out = None, data: Data = None, json: Json = Fal
 def train(recipe: RecipeName, out: Out = None, data: Data = None, json: Json = False) -> None:
     """Train the recipe's network; a killed training goes on from its last epoch."""
     job = opened(recipe, out, data)
-    from hwcodesign import pipeline
-
-    pipeline.check_before_training(job, job.recipe.build())
-    splits = job.recipe.data()
-    network = pipeline.trained_network(job, splits)
+    network, splits = _trained(job)
     logits = network.logits(splits.fitting.images)
     classes = network.classes  # behind their logits there may be a gate
     accuracy = [float((z[:, :classes].argmax(axis=1) == splits.fitting.labels).mean()) for z in logits]
