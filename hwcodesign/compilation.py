@@ -5,8 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import re
-import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,6 +26,7 @@ from hwcodesign.backends.streamrtl.keywords import KEYWORDS
 from hwcodesign.backends.streamrtl.project import write_accelerator
 from hwcodesign.backends.vitis.project import write_blocks, write_model, write_segment
 from hwcodesign.boards import Board, board_named
+from hwcodesign.cache import scratch_folder
 from hwcodesign.choices import not_known
 from hwcodesign.design import Design
 from hwcodesign.errors import FormatError, SettingsError
@@ -39,8 +38,8 @@ from hwcodesign.policies import ExitPolicy
 from hwcodesign.progress import task
 from hwcodesign.reading_check import check_reading
 from hwcodesign.share import shared_folder
-from hwcodesign.simulation import csim, rtl
-from hwcodesign.stored_design import DESIGN_VERSION, MANIFEST, WEIGHTS
+from hwcodesign.simulation import rtl
+from hwcodesign.stored_design import DESIGN_VERSION, MANIFEST, POLICY, WEIGHTS, write_sources
 
 #: Either writes what those after it write, too.
 _BACKENDS = ("streamrtl", "vitis")
@@ -133,13 +132,11 @@ def compile(
             "projects": [segment.name for segment in segments] + blocks,
             "cycles": cycles,
             "tools": {tool: _version(tool) for tool in _TOOLS} | {"python": platform.python_version()},
+            "sources_sha256": write_sources(generated),
             **_write_weights(accelerator, generated),
         }
-        write_json(generated / "policy.json", policy.to_json())
+        write_json(generated / POLICY, policy.to_json())
         write_json(generated / MANIFEST, manifest)
-        for libraries in (csim.LIBRARIES, rtl.LIBRARIES):
-            if (out / libraries).is_dir():  # named by the digests of what they were made of
-                shutil.copytree(out / libraries, generated / libraries)
     return Design(accelerator, out, manifest)
 
 
@@ -204,13 +201,13 @@ def check_compiles(network: MultiExitNetwork, settings: ConversionSettings, boar
         SettingsError, UnsupportedLayerError, FormatError: as `compile`.
     """
     network.check()
-    with task("checking that the network fits the hardware flow"), tempfile.TemporaryDirectory() as scratch:
-        exported = export_network(network, Path(scratch))
+    with task("checking that the network fits the hardware flow"), scratch_folder() as scratch:
+        exported = export_network(network, scratch)
         check_layers(settings, exported)
         with task("converting with hls4ml", len(exported), "segments") as reported:
             for segment in exported:
                 reported.advance(0, segment.name)
-                graph = convert(segment, settings, board_named(board), "Vitis", Path(scratch) / segment.name)
+                graph = convert(segment, settings, board_named(board), "Vitis", scratch / segment.name)
                 _checked(lower(segment.name, graph, segment.input_format, segment.input_shape), segment)
                 reported.advance()
 

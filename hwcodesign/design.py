@@ -23,9 +23,9 @@ from hwcodesign.runtime import software
 from hwcodesign.runtime.modes import ExitControl, Mode, exit_control
 from hwcodesign.runtime.progressive import ProgressiveAccelerator
 from hwcodesign.runtime.records import Records, empty_records, final_records
-from hwcodesign.simulation.csim import CSimulation, build_library
-from hwcodesign.simulation.rtl import RtlSimulation
-from hwcodesign.stored_design import read_design
+from hwcodesign.simulation.csim import FOLDERS, CSimulation, build_library
+from hwcodesign.simulation.rtl import RtlSimulation, rtl_of
+from hwcodesign.stored_design import read_design, sources_of
 
 
 @dataclass
@@ -163,7 +163,8 @@ class Design:
     @cached_property
     def csim(self) -> CSimulation:
         """The simulation model, compiled at the first use."""
-        return CSimulation(self.accelerator, build_library(self.accelerator, self.folder))
+        files = sources_of(self).below(*(f"{folder}/" for folder in FOLDERS))
+        return CSimulation(self.accelerator, build_library(self.accelerator, files))
 
     @property
     def has_rtl(self) -> bool:
@@ -173,7 +174,7 @@ class Design:
     @property
     def rtl(self) -> RtlSimulation:
         """The simulation of the SystemVerilog, with cycles, counters, stalls and waveforms; built at its first run."""
-        return RtlSimulation(self.accelerator, self.folder)
+        return rtl_of(self)
 
 
 _Backend = Callable[[Design, NDArray[Any], ExitControl], Iterator[Records]]

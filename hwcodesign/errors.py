@@ -51,6 +51,10 @@ class DesignError(HwcodesignError, ValueError):
     """A design folder that is incomplete, altered, or of another version."""
 
 
+class BusyError(HwcodesignError, OSError):
+    """A folder that another process is working in."""
+
+
 class RecipeError(HwcodesignError, ValueError):
     """A recipe that cannot be found or does not export `RECIPE`."""
 

@@ -1,32 +1,43 @@
-"""Files that are whole or not there, and digests of what is in them."""
+"""Files and folders that are whole or not there, whoever else writes them, and digests of what is in them.
+
+What is being written has another name until it is whole, and is locked under it: of two writers the second waits or is
+refused, and what a killed one left is known by its lock being free, and is overwritten or removed by the next.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from hwcodesign.errors import BusyError
+
+#: Tries to remove a folder in which the compiler of a killed process may still be writing, and seconds between them.
+_REMOVALS, _BETWEEN = 20, 0.1
+
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write under a temporary name beside `path`, then move into place."""
+    """Write under another name beside `path`, then move into place."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    new = _named(path, "new")
+    with _locked(new, _opened_file, wait=True) as handle:
+        try:
+            os.ftruncate(handle, 0)
+            with os.fdopen(os.dup(handle), "wb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            new.replace(path)
+        except BaseException:
+            new.unlink(missing_ok=True)
+            raise
 
 
 def write_text(path: Path, text: str) -> None:
@@ -40,22 +51,166 @@ def write_json(path: Path, data: Any) -> None:
 
 @contextmanager
 def replaced_folder(path: Path) -> Iterator[Path]:
-    """A new folder to fill; it takes the place of `path` when the block ends without an error."""
+    """A new folder to fill; it takes the place of `path` when the block ends without an error.
+
+    What is in it then has no permission that the umask takes away, wherever it was copied from.
+
+    Raises:
+        BusyError: another process, or thread, is writing `path`.
+    """
     path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    before = temporary.with_suffix(".before")
-    try:
-        yield temporary
-        temporary.chmod(0o755)
-        if path.exists():
-            path.replace(before)
-        temporary.replace(path)
-    finally:
+    new, before = _named(path, "new"), _named(path, "before")
+    with _locked(new, _opened_folder, wait=False):
+        _clear(new)
         if before.exists() and not path.exists():
-            before.replace(path)
-        for folder in (temporary, before):
-            shutil.rmtree(folder, ignore_errors=True)
+            before.replace(path)  # the writer was killed between the two moves below
+        remove_folder(before)
+        try:
+            yield new
+            _apply_umask(new)
+            if path.exists():
+                path.replace(before)
+            new.replace(path)
+        finally:
+            if before.exists() and not path.exists():
+                before.replace(path)
+            for folder in (new, before):
+                remove_folder(folder)
+
+
+@contextmanager
+def claimed_folder(path: Path) -> Iterator[None]:
+    """A folder that one process at a time works in, made where it is not there; one that stays empty is removed.
+
+    Raises:
+        BusyError: another process, or thread, works in it.
+    """
+    with _locked(path, _opened_folder, wait=False):
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                path.rmdir()  # where it is empty
+
+
+@contextmanager
+def one_at_a_time(path: Path) -> Iterator[None]:
+    """Wait until no other process, or thread, is in such a block for the same path, which need not exist."""
+    lock = _named(path, "lock")
+    with _locked(lock, _opened_folder, wait=True):
+        try:
+            yield
+        finally:
+            remove_folder(lock)
+
+
+@contextmanager
+def scratch_below(root: Path) -> Iterator[Path]:
+    """An empty folder below `root`, gone when the block ends; what killed processes left there is removed first."""
+    root.mkdir(parents=True, exist_ok=True)
+    for left in root.iterdir():
+        try:
+            with _locked(left, _opened_folder, wait=False):
+                remove_folder(left)
+        except BusyError:
+            continue
+    own = root / os.urandom(8).hex()
+    with _locked(own, _opened_folder, wait=True):  # one that looks for what was left may hold it
+        try:
+            yield own
+        finally:
+            remove_folder(own)
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder, if it is there, with all that is in it."""
+    for _ in range(_REMOVALS):
+        shutil.rmtree(path, ignore_errors=True)
+        if not path.exists():
+            return
+        time.sleep(_BETWEEN)
+    shutil.rmtree(path)
+
+
+def _named(path: Path, what: str) -> Path:
+    return path.with_name(f".{path.name}.{what}")
+
+
+def _opened_file(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+
+
+def _opened_folder(path: Path) -> int:
+    path.mkdir(parents=True, exist_ok=True)
+    return os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+
+
+@contextmanager
+def _locked(path: Path, opened: Callable[[Path], int], *, wait: bool) -> Iterator[int]:
+    """The handle of a file or folder that nobody else has locked; the lock ends with the block, or the process.
+
+    Args:
+        opened: opens it, and makes it where it is not there.
+    """
+    handle = _lock(path, opened, wait)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _lock(path: Path, opened: Callable[[Path], int], wait: bool) -> int:
+    while True:
+        try:
+            handle = opened(path)
+        except FileNotFoundError:  # removed since it was made
+            continue
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BaseException as error:
+            os.close(handle)
+            if not isinstance(error, BlockingIOError):
+                raise
+            raise BusyError(
+                f"another process is writing {_final(path)}: wait until it has ended, or name another folder"
+            ) from None
+        if _is(handle, path):
+            return handle
+        os.close(handle)
+
+
+def _is(handle: int, path: Path) -> bool:
+    """Whether what was opened is still what the path names: who held the lock before may have moved it."""
+    try:
+        there = path.stat()
+    except FileNotFoundError:
+        return False
+    own = os.fstat(handle)
+    return (own.st_dev, own.st_ino) == (there.st_dev, there.st_ino)
+
+
+def _final(path: Path) -> Path:
+    name = path.name
+    return path.with_name(name[1:-4]) if name.startswith(".") and name.endswith(".new") else path
+
+
+def _clear(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            remove_folder(path)
+        else:
+            path.unlink()
+
+
+def _apply_umask(folder: Path) -> None:
+    """Take from what is in a new folder the permissions that the folder itself did not get when it was made."""
+    allowed = folder.stat().st_mode & 0o777
+    for path in folder.rglob("*"):
+        if not path.is_symlink():
+            mode = path.stat().st_mode & 0o7777
+            if mode & ~allowed:
+                path.chmod(mode & allowed)
 
 
 def sha256(data: bytes) -> str:

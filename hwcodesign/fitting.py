@@ -17,7 +17,7 @@ from hwcodesign.files import sha256
 from hwcodesign.images import encode_images
 from hwcodesign.network import MultiExitNetwork
 from hwcodesign.output_fitting import fit_to_outputs, starting_policy
-from hwcodesign.policies import ExitPolicy, FittedOn, Threshold, check_request
+from hwcodesign.policies import ExitPolicy, FittedOn, Threshold, check_budget, check_request
 from hwcodesign.policies.criterion import criterion_named
 from hwcodesign.progress import task
 
@@ -66,6 +66,7 @@ def fit_policy(
         PolicyError: not exactly one request, no fitting data, or a request that cannot be met.
     """
     check_request(accuracy_drop, budget, thresholds, confidence)
+    check_budget(budget, (costs or network.costs()).shares)
     formats = [head.format for head in network.boundaries()[1]]
     policy = starting_policy(
         criterion,

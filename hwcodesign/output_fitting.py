@@ -19,6 +19,7 @@ from hwcodesign.policies import (
     FittedOn,
     OperatingPoint,
     Threshold,
+    check_budget,
     check_request,
     cost_curve,
     evaluate,
@@ -104,6 +105,7 @@ def fit_to_outputs(
         PolicyError: as `fitting.fit_policy`.
     """
     check_request(accuracy_drop, budget, thresholds, confidence)
+    check_budget(budget, costs)
     policy = starting_policy(
         criterion,
         formats,

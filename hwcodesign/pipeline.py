@@ -17,8 +17,8 @@ from hwcodesign.backends.conversion import ConversionSettings, LayerSettings
 from hwcodesign.compilation import check_compiles, check_target, compile
 from hwcodesign.costs import ExitCosts
 from hwcodesign.data import Dataset
-from hwcodesign.design import Design
-from hwcodesign.errors import CheckpointError, FieldError, PolicyError
+from hwcodesign.design import Design, load
+from hwcodesign.errors import CheckpointError, DesignError, FieldError, PolicyError
 from hwcodesign.exploration.deadlines import accuracy_by_deadline
 from hwcodesign.fields import read_json
 from hwcodesign.files import write_json
@@ -31,6 +31,7 @@ from hwcodesign.policies import (
     ExitPolicy,
     ExitStatistics,
     OperatingPoint,
+    check_budget,
     check_request,
     cost_curve,
     evaluate,
@@ -44,6 +45,7 @@ from hwcodesign.runtime.records import Records
 from hwcodesign.simulation.csim import find_compiler
 from hwcodesign.simulation.measurement import measure_exits, throughput
 from hwcodesign.simulation.verilator import find_verilator
+from hwcodesign.stored_design import MANIFEST
 from hwcodesign.training import train
 from hwcodesign.training.checkpoint import load_trained
 from hwcodesign.verification import (
@@ -114,6 +116,7 @@ def check_before_training(run: Run, network: MultiExitNetwork) -> None:
     """
     policy, hardware = run.recipe.policy, run.recipe.compile
     check_request(policy.accuracy_drop, policy.budget, policy.thresholds, policy.confidence)
+    check_budget(policy.budget, network.costs().shares)
     check_target(run.folder / DESIGN, hardware.backend, hardware.buffer_samples)
     heads = [head.format for head in network.boundaries()[1]]
     starting_policy(
@@ -165,6 +168,14 @@ def fitted_policy(run: Run, network: MultiExitNetwork, data: Dataset) -> ExitPol
     return policy
 
 
+def former_policy(run: Run) -> ExitPolicy | None:
+    """The policy of a former run, if there is one that can be read."""
+    try:
+        return read_policy(run)
+    except PolicyError:
+        return None
+
+
 def read_policy(run: Run) -> ExitPolicy:
     """The policy of a former run.
 
@@ -178,6 +189,31 @@ def read_policy(run: Run) -> ExitPolicy:
         return ExitPolicy.from_json(read_json(path))
     except (FieldError, PolicyError) as error:
         raise PolicyError(f"{path} is no policy file ({error}): run hwcodesign fit {run.recipe.name} again") from None
+
+
+def stale_results(run: Run, policy: ExitPolicy) -> list[Path]:
+    """What lies in the run's folder and was made with another policy than this; a design that cannot be read, too."""
+    design, report = run.folder / DESIGN, run.folder / REPORT
+    if not (design / MANIFEST).exists():
+        return []
+    try:
+        if load(design).policy == policy:
+            return []
+    except DesignError:
+        pass
+    return [path for path in (design, report) if path.exists()]
+
+
+def read_design(run: Run) -> Design:
+    """The design of a former run.
+
+    Raises:
+        DesignError: there is none, or it is not as it was written.
+    """
+    folder = run.folder / DESIGN
+    if not folder.exists():
+        raise DesignError(f"there is no design, {folder} is not there: run hwcodesign compile {run.recipe.name} first")
+    return load(folder)
 
 
 def compiled_design(run: Run, network: MultiExitNetwork, policy: ExitPolicy) -> Design:

@@ -10,16 +10,21 @@ from hwcodesign.accelerator import Accelerator
 from hwcodesign.boards import BOARDS
 from hwcodesign.errors import DesignError, FieldError
 from hwcodesign.fields import Field, read_json
-from hwcodesign.files import sha256_file, sha256_json
+from hwcodesign.files import sha256_file, sha256_json, write_json
 from hwcodesign.kernels import STRATEGIES
+from hwcodesign.sealed import SealedFiles
 from hwcodesign.stored_arrays import check_size, open_arrays
 
 MANIFEST = "design.json"
 WEIGHTS = "weights.npz"
-DESIGN_VERSION = 1
+#: The policy alone, for people and other programs.
+POLICY = "policy.json"
+#: Digests of all that is compiled or run of a design.
+SOURCES = "sources.json"
+DESIGN_VERSION = 2
 _FIELDS = (
     *("design_version", "backend", "board", "settings", "network_sha256", "projects", "cycles", "tools"),
-    *("accelerator", "policy_sha256", "weights_sha256"),
+    *("accelerator", "policy_sha256", "weights_sha256", "sources_sha256"),
 )
 #: Of what a manifest lists, and cycles.
 _MOST, _MOST_CYCLES = 2**12, 2**53
@@ -89,6 +94,30 @@ def read_design(folder: Path | str) -> StoredDesign:
     return StoredDesign(accelerator, folder, manifest)
 
 
+def write_sources(folder: Path) -> str:
+    """Write the digests of all files of a folder into it; returns the digest that seals them."""
+    (folder / SOURCES).unlink(missing_ok=True)
+    write_json(folder / SOURCES, dict(SealedFiles.of(folder).digests))
+    return sha256_file(folder / SOURCES)
+
+
+def sources_of(design: CompiledDesign) -> SealedFiles:
+    """The generated files of a design.
+
+    Raises:
+        DesignError: it is a bundle, which has none, or their digests are not those that its manifest seals.
+    """
+    path = design.folder / SOURCES
+    if not path.exists():
+        raise DesignError(f"{design.folder} has no generated sources, as a bundle has none: use the folder of compile")
+    if not _is_unaltered(path, design.manifest["sources_sha256"]):
+        raise DesignError(f"{path} was altered: compile the design again")
+    try:
+        return SealedFiles.from_json(design.folder, Field(read_json(path), "the file"))
+    except FieldError as error:
+        raise DesignError(f"{path}: {error}; compile the design again") from None
+
+
 def _is_unaltered(path: Path, digest: object) -> bool:
     try:
         check_size(path)
@@ -106,7 +135,7 @@ def _check_manifest(fields: dict[str, Field], accelerator: Accelerator) -> None:
     if board["part"].value != target.part:
         raise board["part"].wrong(repr(target.part))
     board["clock_mhz"].number(1, 10_000)
-    for name in ("network_sha256", "policy_sha256", "weights_sha256"):
+    for name in ("network_sha256", "policy_sha256", "weights_sha256", "sources_sha256"):
         fields[name].sha256()
     projects = fields["projects"].tuple_of(Field.name, 1, _MOST)
     if len(set(projects)) != len(projects):

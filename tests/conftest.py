@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from hwcodesign.simulation.board import Fault
     from tests.boards import Bench, Boards
 
+#: What tests compile is kept beside the checkout's other results: a user's own cache stays as it is.
+os.environ["XDG_CACHE_HOME"] = str(Path(__file__).resolve().parent.parent / "build" / "cache")
+
 ExactCast = Callable[[Fraction, FixedPoint], int]
 RandomFormat = Callable[..., FixedPoint]
 

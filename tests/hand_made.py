@@ -10,6 +10,7 @@ from hwcodesign.backends.streamrtl.project import write_accelerator
 from hwcodesign.boards import board_named
 from hwcodesign.design import Design
 from hwcodesign.simulation.rtl import FOLDER
+from hwcodesign.stored_design import write_sources
 
 
 def hand_made(accelerator: Accelerator, folder: Path, board: str = "pynq-z2") -> Design:
@@ -19,5 +20,6 @@ def hand_made(accelerator: Accelerator, folder: Path, board: str = "pynq-z2") ->
     manifest = {
         "board": {"name": target.name, "part": target.part, "clock_mhz": target.clock_mhz},
         "cycles": hardware.to_json(),
+        "sources_sha256": write_sources(folder),
     }
     return Design(accelerator, folder, manifest)

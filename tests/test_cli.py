@@ -21,9 +21,15 @@ RECIPE = dataclasses.replace(
 """
 
 
+#: In a folder that has it, nothing is compiled before the verbs do it.
+CACHE = "cache"
+
+
 def hwcodesign(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     root = Path(__file__).resolve().parent.parent
     env = {**os.environ, "PYTHONPATH": str(root), "COLUMNS": "100", **environment}
+    if (folder / CACHE).is_dir():
+        env["XDG_CACHE_HOME"] = str(folder / CACHE)
     command = [sys.executable, "-m", "hwcodesign.cli", *arguments]
     return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
 
@@ -42,6 +48,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("g++ is not installed: the main job compiles C++")
     folder = tmp_path_factory.mktemp("cli")
     (folder / "quick.py").write_text(RECIPE)
+    (folder / CACHE).mkdir()
     done = hwcodesign(folder, "run", "quick.py")
     assert done.returncode == 0, done.stderr
     assert "All compared backends agree in every bit." in done.stdout

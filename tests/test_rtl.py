@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 
 from hwcodesign.backends.streamrtl.accelerator_source import channels
 from hwcodesign.backends.streamrtl.hardware import Hardware
+from hwcodesign.cache import cache_folder
 from hwcodesign.design import Design
 from hwcodesign.errors import DesignError, SettingsError, SimulationError, ToolError
 from hwcodesign.kernels.movement_timing import Split
@@ -25,7 +27,7 @@ from hwcodesign.runtime.modes import ExitControl, exit_control
 from hwcodesign.runtime.records import FLAG_FINAL, Records, final_records
 from hwcodesign.simulation import rtl, verilator
 from hwcodesign.simulation.measurement import measure_exits
-from hwcodesign.simulation.rtl import RtlSimulation, Stalls
+from hwcodesign.simulation.rtl import Stalls
 from hwcodesign.simulation.waves import traced_signals, write_view
 from rtl_sim.tb import small_accelerators as small
 from tests.stress import PATTERNS, require_same, stress_lines, written
@@ -454,9 +456,12 @@ def test_a_view_of_no_trace_is_refused(text: str | None, message: str, tmp_path:
         write_view(small.steered("steered2", 2), vcd)
 
 
-def test_a_library_is_kept_by_what_it_is_made_of(design: Design) -> None:
-    """A model is compiled once; the folder of a design keeps it."""
-    first = RtlSimulation(design.accelerator, design.folder).library()
-    assert first.parent == design.folder / "rtl" / "build"
+def test_a_library_is_kept_by_what_it_is_made_of(design: Design, tmp_path: Path) -> None:
+    """A model is compiled once, wherever its design lies, and is kept outside of it."""
+    first = design.rtl.library()
+    assert cache_folder() in first.parents
     made = first.stat().st_mtime_ns
-    assert RtlSimulation(design.accelerator, design.folder).library().stat().st_mtime_ns == made
+    moved = replace(design, folder=Path(shutil.copytree(design.folder, tmp_path / "moved")))
+    assert moved.rtl.is_compiled
+    assert moved.rtl.library() == first
+    assert first.stat().st_mtime_ns == made

@@ -60,7 +60,7 @@ def made(criterion: str) -> tuple[str, dict[str, Any]]:
     data = dataclasses.replace(accelerator, policy=policy).to_json(arrays)
     pace = {"latency": 30, "interval": 25}
     manifest = {
-        "design_version": 1,
+        "design_version": 2,
         "backend": "streamrtl",
         "board": {"name": "pynq-z2", "part": "xc7z020clg400-1", "clock_mhz": 100.0},
         "settings": {
@@ -80,6 +80,7 @@ def made(criterion: str) -> tuple[str, dict[str, Any]]:
         "accelerator": data,
         "policy_sha256": "",
         "weights_sha256": "",
+        "sources_sha256": "3" * 64,
     }
     return json.dumps(manifest), arrays
 
@@ -340,7 +341,7 @@ DENSE = ("accelerator", "heads", 0, "kernels", 1)
         (set_in("board", to=None), "board is null, and must be an object with name, part, clock_mhz"),
         (set_in("board", "clock_mhz", to=0), r"board\.clock_mhz is 0, and must be a number from 1 to 10000"),
         (set_in("board", "clock_mhz", to=True), r"board\.clock_mhz is true, and must be a number"),
-        (set_in("design_version", to=True), "design_version is true, and must be a whole number from 1 to 1"),
+        (set_in("design_version", to=2.0), "design_version is 2.0, and must be a whole number from 2 to 2"),
         (set_in("backend", to="streamrt"), "backend 'streamrt' is not known: did you mean 'streamrtl'"),
         (set_in("tools", to={"numpy": 1}), r"tools\.numpy is 1, and must be a text"),
         (set_in("colour", to=1), "the file has 'colour', which is none of design_version"),

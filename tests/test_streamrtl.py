@@ -24,7 +24,8 @@ from hwcodesign.kernels.kernel import Stream
 from hwcodesign.kernels.rtl import Bits, Name, Rom, literal, parameter_lines
 from hwcodesign.kernels.stepping import run
 from hwcodesign.kernels.timing import Node, Pipeline, Queue, Windows
-from hwcodesign.simulation.project import read_project, read_segment
+from hwcodesign.simulation.project import read_project
+from hwcodesign.simulation.verilated import read_segment
 
 U5 = FixedPoint(5, 2, signed=False)
 W4 = FixedPoint(4, 1)
@@ -201,7 +202,7 @@ def test_a_written_segment_says_what_it_holds(tmp_path: Path) -> None:
     listed = (tmp_path / "one_stage0.f").read_text().split()
     assert listed == manifest["sources"]
     assert all((tmp_path / name).exists() for name in manifest["sha256"])
-    assert read_segment(tmp_path).sources == project.sources
+    assert read_segment(tmp_path).project == project
 
 
 def test_a_folder_without_a_project_is_refused(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,6 +24,9 @@ except ModuleNotFoundError as error:
 
 if TYPE_CHECKING:
     from hwcodesign.pipeline import Run
+
+#: Folders that the running verb writes into.
+_claims = ExitStack()
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -65,7 +69,7 @@ def verb(function: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(function)
     def command(context: typer.Context, quiet: bool, verbose: bool, **arguments: Any) -> None:
         before: tuple[bool, bool] = context.obj
-        with show_progress(_verbosity(quiet or before[0], verbose or before[1], arguments)):
+        with show_progress(_verbosity(quiet or before[0], verbose or before[1], arguments)), _claims:
             function(**arguments)
 
     own = inspect.signature(function, eval_str=True).parameters.values()
@@ -91,9 +95,17 @@ def _verbosity(quiet: bool, verbose: bool, arguments: dict[str, Any]) -> Verbosi
     return Verbosity.NORMAL
 
 
-def opened(recipe: str, out: Path | None, data: Path | None) -> Run:
-    """A recipe, executed, and the folder of its results."""
+def opened(recipe: str, out: Path | None, data: Path | None, *, writes: bool = False) -> Run:
+    """A recipe, executed, and the folder of its results.
+
+    Args:
+        writes: whether the verb writes there; two that do so at the same time would spoil each other's results.
+
+    Raises:
+        BusyError: another process does so now.
+    """
     from hwcodesign.data.idx import DATA_VARIABLE
+    from hwcodesign.files import claimed_folder
     from hwcodesign.progress import task
     from hwcodesign.recipe_files import find_recipe
 
@@ -105,7 +117,10 @@ def opened(recipe: str, out: Path | None, data: Path | None) -> Run:
         from hwcodesign.pipeline import Run
 
         loaded = load_recipe(recipe)
-    return Run(loaded, results_folder(out, loaded.name))
+    folder = results_folder(out, loaded.name)
+    if writes:
+        _claims.enter_context(claimed_folder(folder))
+    return Run(loaded, folder)
 
 
 def results_folder(out: Path | None, name: str) -> Path:

@@ -30,7 +30,7 @@ def _trained(job: Run) -> tuple[MultiExitNetwork, Dataset]:
 @verb
 def run(recipe: RecipeName, out: Out = None, data: Data = None, json: Json = False) -> None:
     """Train, fit, generate, simulate, compare every bit, and report."""
-    job = opened(recipe, out, data)
+    job = opened(recipe, out, data, writes=True)
     from hwcodesign import pipeline
 
     network, splits = _trained(job)
@@ -57,7 +57,7 @@ def run(recipe: RecipeName, out: Out = None, data: Data = None, json: Json = Fal
 @verb
 def train(recipe: RecipeName, out: Out = None, data: Data = None, json: Json = False) -> None:
     """Train the recipe's network; a killed training goes on from its last epoch."""
-    job = opened(recipe, out, data)
+    job = opened(recipe, out, data, writes=True)
     network, splits = _trained(job)
     logits = network.logits(splits.fitting.images)
     classes = network.classes  # behind their logits there may be a gate
@@ -81,7 +81,7 @@ def fit(
 
     if criterion is not None:
         criterion_named(criterion)
-    job = opened(recipe, out, data)
+    job = opened(recipe, out, data, writes=True)
     from hwcodesign import pipeline
 
     settings = job.recipe.policy
@@ -93,12 +93,19 @@ def fit(
     if criterion is not None:
         settings = settings.of(criterion)
     job.recipe = dataclasses.replace(job.recipe, policy=settings)
+    before = pipeline.former_policy(job)
     policy = pipeline.fitted_policy(job, pipeline.read_network(job), job.recipe.data())
-    fitted = policy.fitted_on
+    fitted, stale = policy.fitted_on, [str(path) for path in pipeline.stale_results(job, policy)]
     text = f"{policy.criterion_name}: thresholds {list(policy.thresholds)}"
     if fitted.samples:
         text += f"; on the fitting split {fitted.accuracy:.2%} at {fitted.cost_share:.3f} of the full cost"
-    show(dataclasses.asdict(fitted) | {"thresholds": policy.thresholds}, json, text)
+    replaced = None if before == policy else before
+    if replaced is not None:
+        text += f"\nit replaces the policy that was there, {replaced.criterion_name} with {list(replaced.thresholds)}"
+    if stale:
+        text += f"\nmade with another policy: {' and '.join(stale)}; hwcodesign run {recipe} makes them again"
+    result = {"thresholds": policy.thresholds, "replaces": replaced is not None, "stale": stale}
+    show(dataclasses.asdict(fitted) | result, json, text)
 
 
 @verb
@@ -117,18 +124,19 @@ def compile(
 ) -> None:
     """Generate the hardware sources of a trained and fitted network."""
     from hwcodesign.backends.vitis.project import build_projects, require_vitis
+    from hwcodesign.stored_design import sources_of
     from hwcodesign.synthesis.accelerator import accelerator_resources, require_synthesis
 
     if build:
         require_vitis()
     if resources:
         require_synthesis()
-    job = opened(recipe, out, data)
+    job = opened(recipe, out, data, writes=True)
     from hwcodesign import pipeline
 
     design = pipeline.compiled_design(job, pipeline.read_network(job), pipeline.read_policy(job))
     if build:
-        build_projects(design.folder / "vitis", design.manifest["projects"])
+        build_projects(sources_of(design), design.manifest["projects"])
     result: dict[str, Any] = {"folder": str(design.folder), "projects": design.manifest["projects"]}
     text = f"{design.folder}: {', '.join(design.manifest['projects'])}"
     if resources:
@@ -161,14 +169,13 @@ def deploy(
     """
     from hwcodesign.deployment.bundle import write_bundle
     from hwcodesign.deployment.vivado import build_bitstream, write_vivado
-    from hwcodesign.design import load
 
     if vivado and bitstream is not None:
         raise SettingsError("--vivado makes a bitstream and --bitstream names one: give one of them")
-    job = opened(recipe, out, data)
-    from hwcodesign.pipeline import DESIGN
+    job = opened(recipe, out, data, writes=True)
+    from hwcodesign.pipeline import read_design
 
-    design = load(job.folder / DESIGN)
+    design = read_design(job)
     if vivado:
         project = job.folder / "vivado"
         write_vivado(design, project)

@@ -33,15 +33,15 @@ def simulate(
     """Run the test split through a compiled design and show the records' figures."""
     import numpy as np
 
-    from hwcodesign.design import check_place, load
+    from hwcodesign.design import check_place
 
     check_place(on)
     if waves is not None and on != "rtl":
         raise SettingsError(f"--waves shows signals of the RTL: add --on rtl, instead of {on}")
     job = opened(recipe, out, data)
-    from hwcodesign.pipeline import DESIGN
+    from hwcodesign.pipeline import read_design
 
-    design = load(job.folder / DESIGN)
+    design = read_design(job)
     test = job.recipe.data().test
     records = design.run(test.images, on)
     share = np.bincount(records["exit"], minlength=design.accelerator.exits) / len(records)
@@ -79,12 +79,11 @@ def attack(
     """Slow a compiled design down: images that stay to the last exit (DeepSloth), and what they cost."""
     job = opened(recipe, out, data)
     from hwcodesign import pipeline
-    from hwcodesign.design import load
     from hwcodesign.robustness.deepsloth import AttackSettings
     from hwcodesign.robustness.slowdown import slowdown, table
 
     settings = AttackSettings(epsilon, steps, seed)
-    design, network = load(job.folder / pipeline.DESIGN), pipeline.read_network(job)
+    design, network = pipeline.read_design(job), pipeline.read_network(job)
     found = slowdown(network, design, job.recipe.data(), settings, samples)
     show(found, json, table(found))
 

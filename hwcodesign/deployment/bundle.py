@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-import tempfile
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,25 +15,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 import hwcodesign
+from hwcodesign.cache import scratch_folder
 from hwcodesign.choices import not_known
 from hwcodesign.deployment.block_design import BlockDesign, block_design_of
 from hwcodesign.deployment.hwh import hand_off
 from hwcodesign.deployment.notebooks import copy_notebooks
 from hwcodesign.design import Design
 from hwcodesign.errors import DesignError, SettingsError
-from hwcodesign.files import replaced_folder, sha256_file, write_json, write_text
+from hwcodesign.files import replaced_folder, sha256_file, write_bytes, write_json, write_text
 from hwcodesign.images import encode_images
 from hwcodesign.progress import task
 from hwcodesign.runtime.progressive import ProgressiveAccelerator
 from hwcodesign.runtime.selftest import MANIFEST, SAMPLES, expected_records
 from hwcodesign.runtime.transports.board import OVERLAY
 from hwcodesign.stored_design import MANIFEST as DESIGN_MANIFEST
-from hwcodesign.stored_design import WEIGHTS
+from hwcodesign.stored_design import POLICY, WEIGHTS
 
 #: Formats of `shutil.make_archive` by the names of their files.
 ARCHIVES = {"tar.gz": "gztar", "zip": "zip"}
 NOTEBOOKS, DRIVER = Path("notebooks"), Path("driver")
-_DESIGN_FILES = (DESIGN_MANIFEST, WEIGHTS, "policy.json")
+_DESIGN_FILES = (DESIGN_MANIFEST, WEIGHTS, POLICY)
 #: Images of the self-test: enough that every exit has some, where the data have them.
 _SAMPLES_PER_EXIT = 16
 #: What the notebooks run, and how many: enough to tell accuracies apart, few enough to copy.
@@ -184,9 +184,11 @@ def _write_manifest(design: BlockDesign, folder: Path) -> None:
 def _archive(folder: Path, archive: str | None) -> Path | None:
     if archive is None:
         return None
-    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-        made = shutil.make_archive(str(Path(scratch) / folder.name), ARCHIVES[archive], folder.parent, folder.name)
-        return Path(made).replace(folder.with_name(f"{folder.name}.{archive}"))
+    archived = folder.with_name(f"{folder.name}.{archive}")
+    with scratch_folder() as scratch:
+        made = shutil.make_archive(str(scratch / folder.name), ARCHIVES[archive], folder.parent, folder.name)
+        write_bytes(archived, Path(made).read_bytes())
+    return archived
 
 
 def _readme(design: BlockDesign, bitstream: bool, driver: str | None, notebooks: bool) -> str:

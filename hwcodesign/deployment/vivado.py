@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import tempfile
 import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from hwcodesign.cache import scratch_folder
 from hwcodesign.deployment.block_design import (
     DMA_LENGTH_BITS,
     DMA_REALIGNS,
@@ -90,7 +90,7 @@ def write_vivado(design: Design, folder: Path | str, *, exported: Sequence[str] 
             shutil.copytree(ip.folder, written / _EXPORTED_IPS / ip.segment)
         for script in _SCRIPTS.glob("*.tcl"):
             shutil.copyfile(script, written / script.name)
-        images = [path.name for path in sorted(project.roms.glob("*.hex"))]
+        images = [Path(name).name for name in project.images]
         (written / SETTINGS).write_text(settings_text(described, design.accelerator.exits, sources, images, ips))
     return described
 
@@ -101,23 +101,24 @@ def _rtl(design: Design, ips: Sequence[ExportedIp]) -> Iterator[Project]:
     if not ips:
         yield read_project(design.folder / FOLDER)
         return
-    with tempfile.TemporaryDirectory() as scratch:
-        yield write_with_exported_ips(design, ips, Path(scratch))
+    with scratch_folder() as scratch:
+        yield write_with_exported_ips(design, ips, scratch)
 
 
 def _copy_sources(project: Project, folder: Path, accelerator: str) -> list[str]:
     """Copy modules and ROM images beside each other, with the top around them; returns the modules in order."""
     folder.mkdir(parents=True)
-    modules = [path for path in project.sources if path.suffix in {".sv", ".v"}]
-    for path in (*modules, *project.roms.glob("*.hex")):
-        if (folder / path.name).exists():
-            raise SettingsError(f"two files of the design are called {path.name}: give the accelerator another name")
-        (folder / path.name).write_text(typeless(path.read_text()))
+    modules = [name for name in project.modules if name.endswith((".sv", ".v"))]
+    for name in (*modules, *project.images):
+        copy = folder / Path(name).name
+        if copy.exists():
+            raise SettingsError(f"two files of the design are called {copy.name}: give the accelerator another name")
+        copy.write_text(typeless(project.files.text(name)))
     top = f"{packaged_top_name(accelerator)}.v"
     if (folder / top).exists():
         raise SettingsError(f"the design has a file {top} already: give the accelerator another name")
     (folder / top).write_text(packaged_top(accelerator))
-    return [*(path.name for path in modules), top]
+    return [*(Path(name).name for name in modules), top]
 
 
 def typeless(source: str) -> str:

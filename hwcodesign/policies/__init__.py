@@ -3,7 +3,7 @@
 from hwcodesign.policies import cdln, eenet, entropy, gate, margin, max_softmax, patience  # importing registers them
 from hwcodesign.policies.criterion import ALWAYS, CRITERIA, NEVER, Criterion, Threshold
 from hwcodesign.policies.exit_decision import ExitDecision, FittedOn
-from hwcodesign.policies.fitting import OperatingPoint, check_request, cost_curve, evaluate, fit
+from hwcodesign.policies.fitting import OperatingPoint, check_budget, check_request, cost_curve, evaluate, fit
 from hwcodesign.policies.path_fitting import threshold_path
 from hwcodesign.policies.policy import ExitPolicy, listed_thresholds, subnet_codes
 from hwcodesign.policies.statistics import ExitStatistics
@@ -23,6 +23,7 @@ __all__ = [
     "Threshold",
     "ThresholdPath",
     "cdln",
+    "check_budget",
     "check_request",
     "cost_curve",
     "eenet",

@@ -26,6 +26,8 @@ from hwcodesign.policies.statistics import ExitStatistics
 PRICES = np.concatenate([[0.0], np.logspace(-4, 1, 61)])
 #: A budget counts as spent from this share of it on.
 SPENT = 0.99
+#: A mean of equal costs may be above them, by what floats round.
+_ROUNDED = 1 + 1e-9
 #: Curve points from which a request's constrained sweeps start.
 _STARTS = 6
 _MAX_SWEEPS = 20
@@ -116,6 +118,22 @@ def check_request(
         raise PolicyError(f"accuracy_drop {accuracy_drop!r} is not in 0..1 (a fraction, so 0.005 is half a point)")
     if confidence is not None and (accuracy_drop is None or not 0.5 <= confidence < 1):
         raise PolicyError(f"confidence {confidence!r} goes with accuracy_drop and lies in 0.5..1")
+
+
+def check_budget(budget: float | None, costs: Sequence[float]) -> None:
+    """Refuse a budget that no thresholds could spend.
+
+    Args:
+        costs: of leaving at each exit, as fractions of the full cost.
+
+    Raises:
+        PolicyError: naming the most that can be spent.
+    """
+    if budget is not None and budget > max(costs) * _ROUNDED:
+        raise PolicyError(
+            f"budget {budget:g} of the full cost cannot be spent: the dearest exit costs {max(costs):.4g}; give at "
+            "most that, or accuracy_drop=0.0 for what the last exit gets right at the least cost"
+        )
 
 
 def fit(

@@ -20,7 +20,6 @@ from hwcodesign.robustness.deepsloth import (
     universal_perturbation,
 )
 from hwcodesign.runtime.modes import exit_control
-from hwcodesign.simulation.rtl import LIBRARIES
 
 
 class Outcome(TypedDict):
@@ -157,4 +156,4 @@ def _cycles_from(design: Design) -> str | None:
     """Simulated where the RTL was compiled already, since that takes a minute; else predicted."""
     if not design.has_rtl:
         return None
-    return "rtl" if (design.folder / LIBRARIES).is_dir() else "prediction"
+    return "rtl" if design.rtl.is_compiled else "prediction"

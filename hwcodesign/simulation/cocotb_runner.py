@@ -8,23 +8,23 @@ import platform
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 import xml.etree.ElementTree as ET  # of cocotb's own making
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hwcodesign.cache import entry_of, is_kept, kept, scratch_folder
 from hwcodesign.errors import SimulationError, ToolError
-from hwcodesign.files import sha256, write_bytes
 from hwcodesign.fixedpoint import FixedPoint, Overflow, Rounding
 from hwcodesign.kernels.rtl import Bits, Name, Parameter, Rom
 from hwcodesign.share import shared_folder
-from hwcodesign.simulation.verilation import cache_folder
 from hwcodesign.simulation.verilator import find_verilator
 
 #: More than any build takes.
 _BUILD_SECONDS = 86400
+#: Written when a bench ends.
+_RESULTS = "results.xml"
 #: Values of hwc_pkg's enums, for parameters that are given on the command line.
 _ENUMS = {"Lut": 0, "Dsp": 1, "Constant": 2}
 
@@ -88,35 +88,36 @@ def run_bench(bench: Bench, folder: Path) -> int:
     # cocotb makes every name public, and its tables would take minutes to optimise: only what runs each cycle is
     environment["MAKEFLAGS"] = " ".join([environment.get("MAKEFLAGS", ""), "OPT_FAST=-O1"]).strip()
     environment["PYTHONPATH"] = os.pathsep.join([str(tb), environment.get("PYTHONPATH", "")])
-    build, kept = folder / "build", _kept_objects(waves=bench.waves)
+    build, runtime = folder / "build", _runtime(waves=bench.waves)
     build.mkdir(exist_ok=True)
-    for made in kept.glob("*.o"):
-        shutil.copyfile(made, build / made.name)
-        later = time.time() + _BUILD_SECONDS
-        os.utime(build / made.name, (later, later))  # newer than Verilator's makefile will be: make leaves it
+    if is_kept(*runtime):
+        for made in entry_of(*runtime).glob("*.o"):
+            shutil.copyfile(made, build / made.name)
+            later = time.time() + _BUILD_SECONDS
+            os.utime(build / made.name, (later, later))  # newer than Verilator's makefile will be: make leaves it
     try:
         done = subprocess.run(
             [sys.executable, str(script)], capture_output=True, text=True, check=False, env=environment, cwd=folder
         )
     except OSError as error:
         raise ToolError(f"cocotb could not be started: {error}") from None
-    _keep_objects(build, kept)
+    if (folder / _RESULTS).exists():  # the model, and with it the runtime, was compiled
+        kept(*runtime, lambda folder: _copy_runtime(build, folder))
     output = done.stdout + done.stderr
     (folder / "output.txt").write_text(output)
     return _passed(bench, folder, output)
 
 
-def _kept_objects(*, waves: bool) -> Path:
-    """Folder of Verilator's runtime as compiled for cocotb: the same for every bench."""
+def _runtime(*, waves: bool) -> tuple[str, str]:
+    """Name, and what it depends on, of Verilator's runtime as compiled for cocotb: the same for every bench."""
     tool = find_verilator()
     tools = [tool.version, importlib.metadata.version("cocotb"), platform.machine(), str(tool.folder), str(waves)]
-    return cache_folder() / f"cocotb-{sha256(' '.join([*tools, *build_arguments()]).encode())[:16]}"
+    return "cocotb", " ".join([*tools, *build_arguments()])
 
 
-def _keep_objects(build: Path, kept: Path) -> None:
+def _copy_runtime(build: Path, folder: Path) -> None:
     for made in build.glob("verilated*.o"):
-        if not (kept / made.name).exists():
-            write_bytes(kept / made.name, made.read_bytes())
+        shutil.copyfile(made, folder / made.name)
 
 
 def library_sources() -> list[Path]:
@@ -133,8 +134,8 @@ def build_arguments() -> list[str]:
 
 def temporary_bench(bench: Bench) -> int:
     """`run_bench` in a folder that is gone afterwards."""
-    with tempfile.TemporaryDirectory() as folder:
-        return run_bench(bench, Path(folder))
+    with scratch_folder() as folder:
+        return run_bench(bench, folder)
 
 
 def _override(name: str, value: Parameter) -> str:
@@ -161,7 +162,7 @@ def format_code(fmt: FixedPoint) -> int:
 
 
 def _passed(bench: Bench, folder: Path, output: str) -> int:
-    results = folder / "results.xml"
+    results = folder / _RESULTS
     if not results.exists():
         raise SimulationError(f"{bench.top}: {bench.module} did not run:\n{output[-6000:]}")
     cases = list(ET.parse(results).getroot().iter("testcase"))  # noqa: S314

@@ -11,30 +11,32 @@ import os
 import platform
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hwcodesign.accelerator import Accelerator
+from hwcodesign.cache import kept, scratch_folder
 from hwcodesign.errors import FormatError, SimulationError, ToolError
-from hwcodesign.files import sha256, write_bytes
+from hwcodesign.files import sha256_file
 from hwcodesign.images import channels_last
 from hwcodesign.kernels import Segment
 from hwcodesign.progress import task
 from hwcodesign.runtime.modes import ExitControl
 from hwcodesign.runtime.records import RECORD_DTYPE, Records
+from hwcodesign.sealed import SealedFiles
 
 #: Without exceptions, because g++ analyses thousands of weights' constructors at length otherwise (40 s to 3 s).
 _FLAGS = ["-O2", "-fPIC", "-std=c++14", "-fno-exceptions", "-fno-gnu-unique", "-w"]
-#: Where a design keeps compiled libraries, below its folder.
-LIBRARIES = Path("csim", "build")
+#: Folders of a design that the generated C++ is in.
+FOLDERS = ("vitis", "csim")
+_LIBRARY, _OBJECT = "accelerator.so", "unit.o"
 #: Widest code that the library's 32-bit interface carries.
 _MAX_WIDTH = 31
 #: Samples that a thread simulates between two reports of how far it is. The model keeps nothing of a sample that is
@@ -44,23 +46,36 @@ _REPORTED = 25
 
 @dataclass(frozen=True)
 class _Unit:
-    """One translation unit and the folders its includes come from."""
+    """One translation unit: its source, folders that its includes come from, and what it can include of them."""
 
-    source: Path
-    includes: tuple[Path, ...]
+    source: str
+    includes: tuple[str, ...]
+    headers: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return PurePosixPath(self.source).stem
+
+    def made_of(self, files: SealedFiles) -> str:
+        """All that its object depends on."""
+        used = files.below(self.source, *(f"{folder}/" for folder in self.headers))
+        how = sha256_file(Path(__file__))  # its flags, too
+        return " ".join([self.source, used.digest, *self.includes, platform.machine(), how])
 
 
-def build_library(accelerator: Accelerator, folder: Path, workers: int | None = None) -> Path:
-    """Compile the sources of a design folder, unless they are compiled already.
+def build_library(accelerator: Accelerator, files: SealedFiles, workers: int | None = None) -> Path:
+    """Compile the C++ of a design, unless it is compiled already.
 
     Args:
-        folder: the design's, with csim/ and vitis/ in it.
+        files: the design's, below `FOLDERS`.
         workers: compilers at a time; all cores by default.
 
     Returns:
-        The shared library; its name holds a digest of the sources.
+        The shared library.
 
     Raises:
+        DesignError: a file is not as it was written.
+        SimulationError: the design has no C++.
         ToolError: g++ is missing or fails.
         FormatError: a code wider than the library's interface.
     """
@@ -68,30 +83,22 @@ def build_library(accelerator: Accelerator, folder: Path, workers: int | None = 
         for fmt in (segment.input_format, segment.output_format):
             if fmt.width > _MAX_WIDTH:
                 raise FormatError(f"{segment.name}: {fmt} is wider than the {_MAX_WIDTH} bits that csim carries")
-    units = _units(accelerator, folder)
-    digests = [_digest(folder, unit) for unit in units]
-    library = folder / LIBRARIES / f"accelerator-{sha256(''.join(digests).encode())[:16]}.so"
-    if library.exists():
-        return library
+    units = _units(accelerator, files)
+    files.check()
     compiler = find_compiler()
-    objects = [
-        folder / LIBRARIES / f"{unit.source.stem}-{digest[:16]}.o" for unit, digest in zip(units, digests, strict=True)
-    ]
-    with (
-        task("compiling the generated C++", len(units), "units") as reported,
-        ThreadPoolExecutor(workers or os.cpu_count()) as pool,
-    ):
-        jobs = {
-            pool.submit(_compile, compiler, unit, target): unit for unit, target in zip(units, objects, strict=True)
-        }
-        for job in as_completed(jobs):
-            job.result()
-            reported.advance(note=f"{jobs[job].source.name} is done")
-    with tempfile.TemporaryDirectory() as scratch:
-        linked = Path(scratch) / "accelerator.so"
-        _run([compiler, "-shared", "-Wl,-Bsymbolic", *map(str, objects), "-o", str(linked)])
-        write_bytes(library, linked.read_bytes())
-    return library
+
+    def make(folder: Path) -> None:
+        with scratch_folder() as work, ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+            files.copy(work)
+            with task("compiling the generated C++", len(units), "units") as reported:
+                jobs = {pool.submit(_compiled, compiler, unit, files, work): unit for unit in units}
+                for job in as_completed(jobs):
+                    job.result()
+                    reported.advance(note=f"{jobs[job].name} is done")
+            objects = [str(job.result()) for job in jobs]
+            _run([compiler, "-shared", "-Wl,-Bsymbolic", *objects, "-o", str(folder / _LIBRARY)])
+
+    return kept(f"{accelerator.name}-csim", "\n".join(unit.made_of(files) for unit in units), make) / _LIBRARY
 
 
 def find_compiler() -> str:
@@ -106,41 +113,31 @@ def find_compiler() -> str:
     return compiler
 
 
-def _units(accelerator: Accelerator, folder: Path) -> list[_Unit]:
-    vitis = folder / "vitis"
-    units = [
-        _Unit(vitis / s.name / "firmware" / f"{s.name}.cpp", (vitis / s.name / "firmware" / "ap_types",))
-        for s in accelerator.segments
-    ]
-    firmware = vitis / "stage0" / "firmware"
-    blocks = accelerator.blocks
-    common = (vitis / "hls", firmware, firmware / "ap_types")
-    units += [_Unit(vitis / block / f"{block}.cpp", common) for block in blocks]
-    units.append(_Unit(folder / "csim" / "accelerator.cpp", (*common, *(vitis / block for block in blocks))))
-    missing = [unit.source for unit in units if not unit.source.exists()]
+def _units(accelerator: Accelerator, files: SealedFiles) -> list[_Unit]:
+    units = []
+    for segment in accelerator.segments:
+        firmware = f"vitis/{segment.name}/firmware"
+        units.append(_Unit(f"{firmware}/{segment.name}.cpp", (f"{firmware}/ap_types",), (firmware,)))
+    firmware = f"vitis/{accelerator.segments[0].name}/firmware"
+    common = ("vitis/hls", firmware, f"{firmware}/ap_types")
+    headers = ("vitis/hls", f"{firmware}/nnet_utils", f"{firmware}/ap_types")
+    own = tuple(f"vitis/{block}" for block in accelerator.blocks)
+    units += [_Unit(f"{folder}/{PurePosixPath(folder).name}.cpp", common, (*headers, folder)) for folder in own]
+    units.append(_Unit("csim/accelerator.cpp", (*common, *own), (*headers, *own)))
+    missing = [unit.source for unit in units if unit.source not in files.digests]
     if missing:
-        raise SimulationError(f"{missing[0]} is not there: the design has no C++; compile it again")
+        raise SimulationError(f"{files.folder} has no {missing[0]}: the design has no C++; compile it again")
     return units
 
 
-def _digest(folder: Path, unit: _Unit) -> str:
-    """Of a unit's source, of every header that it may include, of the flags and of the machine."""
-    own = [unit.source.parent, *(path for path in unit.includes if path.name not in ("firmware", "ap_types"))]
-    files = {unit.source, *(header for path in own for header in path.rglob("*.h"))}
-    files.add(folder / "vitis" / "stage0" / "firmware" / "nnet_utils" / "nnet_types.h")
-    text = "".join(f"{path.relative_to(folder)} {sha256(path.read_bytes())}\n" for path in sorted(files))
-    return sha256((text + " ".join([*_FLAGS, platform.machine()])).encode())
+def _compiled(compiler: str, unit: _Unit, files: SealedFiles, work: Path) -> Path:
+    """The object of a unit; compiled from the copied files, unless the same text was compiled before."""
 
+    def make(folder: Path) -> None:
+        includes = [f"-I{work / path}" for path in unit.includes]
+        _run([compiler, *_FLAGS, *includes, "-c", str(work / unit.source), "-o", str(folder / _OBJECT)])
 
-def _compile(compiler: str, unit: _Unit, target: Path) -> None:
-    """Compile a unit, unless the same text was compiled before."""
-    if target.exists():
-        return
-    includes = [f"-I{path}" for path in unit.includes]
-    with tempfile.TemporaryDirectory() as scratch:
-        written = Path(scratch) / target.name
-        _run([compiler, *_FLAGS, *includes, "-c", str(unit.source), "-o", str(written)])
-        write_bytes(target, written.read_bytes())
+    return kept(f"{unit.name}-object", unit.made_of(files), make) / _OBJECT
 
 
 def _run(command: list[str]) -> None:
@@ -228,8 +225,8 @@ class CSimulation:
 @contextmanager
 def _own_copy(library: Path) -> Iterator[ctypes.CDLL]:
     """A copy of the library with statics of its own; dlopen would give one and the same for one path."""
-    with tempfile.TemporaryDirectory() as scratch:
-        loaded = ctypes.CDLL(str(shutil.copy(library, Path(scratch) / "accelerator.so")))
+    with scratch_folder() as scratch:
+        loaded = ctypes.CDLL(str(shutil.copyfile(library, scratch / _LIBRARY)))
         try:
             yield loaded
         finally:

@@ -11,11 +11,11 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hwcodesign.cache import scratch_folder
 from hwcodesign.errors import SimulationError, ToolError
 from hwcodesign.share import shared_folder
 from hwcodesign.synthesis.tools import TimeLimit
@@ -67,8 +67,8 @@ def prove(proof: Proof, limit: float = LIMIT) -> None:
         SimulationError: one of them fails, or the induction does not close; the message says which.
         ToolError: a tool is missing, fails, or takes too long.
     """
-    with tempfile.TemporaryDirectory() as name:
-        folder = _model(proof, (), Path(name), limit)
+    with scratch_folder() as scratch:
+        folder = _model(proof, (), scratch, limit)
         failed = _check(folder, ["-t", str(proof.steps + 2)], limit)
         if failed:
             raise SimulationError(f"{proof.top} {dict(proof.parameters)} fails: {'; '.join(failed)}")
@@ -86,8 +86,8 @@ def counterexample(proof: Proof, changes: Iterable[Change], cycles: int, limit: 
         ToolError: a tool is missing, fails, or takes too long.
         SimulationError: a change's text does not occur in its module, or not once.
     """
-    with tempfile.TemporaryDirectory() as name:
-        return _check(_model(proof, changes, Path(name), limit), ["-t", str(cycles)], limit)
+    with scratch_folder() as scratch:
+        return _check(_model(proof, changes, scratch, limit), ["-t", str(cycles)], limit)
 
 
 def require_prover() -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from hwcodesign.errors import DesignError
-from hwcodesign.fields import Field
-from hwcodesign.fixedpoint import FixedPoint
-from hwcodesign.simulation.verilated import VerilatedSegment
+from hwcodesign.errors import DesignError, FieldError
+from hwcodesign.fields import Field, read_json
+from hwcodesign.sealed import SealedFiles
 
 MANIFEST = "manifest.json"
+#: Folder of the ROM images, below a project's.
+ROMS = "roms"
+#: Folder of what only simulation needs, below an accelerator's.
+SIMULATION = "simulation"
+_MOST_MODULES = 2**12
+#: A segment's streams; of an accelerator, what identifies it and which segments are not its own.
+_OPTIONAL = ("input", "output", "configuration_hash", "replaced")
 
 
 @dataclass(frozen=True)
@@ -20,60 +24,70 @@ class Project:
     """A written project.
 
     Attributes:
-        folder: that holds it.
+        files: all that was written, but the manifest.
         top: module.
-        sources: SystemVerilog files in the order in which they are to be read.
+        modules: paths of the SystemVerilog files, in the order in which they are to be read.
     """
 
-    folder: Path
+    files: SealedFiles
     top: str
-    sources: tuple[Path, ...]
+    modules: tuple[str, ...]
+
+    @property
+    def folder(self) -> Path:
+        return self.files.folder
+
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        return tuple(self.folder / name for name in self.modules)
 
     @property
     def roms(self) -> Path:
-        return self.folder / "roms"
+        return self.folder / ROMS
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """Paths of the ROM images."""
+        return tuple(sorted(name for name in self.files.digests if name.startswith(f"{ROMS}/")))
 
     @property
     def rom_texts(self) -> dict[str, str]:
         """ROM images by the paths that the modules' default parameters give."""
-        return {f"roms/{path.name}": path.read_text() for path in sorted(self.roms.glob("*.hex"))}
-
-
-def read_segment(folder: Path) -> VerilatedSegment:
-    """A segment's project from disk, ready to be simulated.
-
-    Raises:
-        DesignError: no project there.
-    """
-    data = _manifest(folder)
-    formats = [FixedPoint.from_json(Field(data[key]["format"], f"{key}.format")) for key in ("input", "output")]
-    return VerilatedSegment(
-        data["top"],
-        tuple(folder / name for name in data["sources"]),
-        folder / "roms",
-        formats[0],
-        tuple(data["input"]["shape"]),
-        formats[1],
-        tuple(data["output"]["shape"]),
-        folder / "build",
-    )
+        return {name: self.files.text(name) for name in self.images}
 
 
 def read_project(folder: Path) -> Project:
     """A project from disk, of a segment or an accelerator.
 
     Raises:
+        DesignError: no project there, or a file of it is not as it was written.
+    """
+    fields = read_manifest(folder)
+    try:
+        files = SealedFiles.from_json(folder, fields["sha256"])
+        modules = fields["sources"].tuple_of(lambda item: item.one_of(files.digests), 1, _MOST_MODULES)
+        project = Project(files, fields["top"].name(), modules)
+    except FieldError as error:
+        raise damaged(folder, error) from None
+    files.check()
+    return project
+
+
+def read_manifest(folder: Path) -> dict[str, Field]:
+    """What a project says of itself.
+
+    Raises:
         DesignError: no project there.
     """
-    data = _manifest(folder)
-    return Project(folder, data["top"], tuple(folder / name for name in data["sources"]))
-
-
-def _manifest(folder: Path) -> dict[str, Any]:
+    path = folder / MANIFEST
+    if not path.exists():
+        raise DesignError(f"{folder} holds no StreamRTL project, {MANIFEST} is not there: write or compile it again")
     try:
-        data = json.loads((folder / MANIFEST).read_text())
-    except (OSError, ValueError) as error:
-        raise DesignError(f"{folder} holds no StreamRTL project ({error}): write or compile it again") from None
-    if not isinstance(data, dict) or "top" not in data:
-        raise DesignError(f"{folder / MANIFEST} is damaged: write or compile the project again")
-    return data
+        return Field(read_json(path), "").fields(("top", "sources", "sha256"), _OPTIONAL)
+    except FieldError as error:
+        raise damaged(folder, error) from None
+
+
+def damaged(folder: Path, error: FieldError) -> DesignError:
+    """What is to be raised for a wrong field of a project's manifest."""
+    return DesignError(f"{folder / MANIFEST}: {error}; write or compile the project again")

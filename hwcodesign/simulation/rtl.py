@@ -23,12 +23,12 @@ from hwcodesign.runtime.modes import ExitControl
 from hwcodesign.runtime.records import FLAG_FINAL, RECORD_DTYPE, Records
 from hwcodesign.runtime.transport import BATCH
 from hwcodesign.simulation.probes import counters, probes, wrapper_name
-from hwcodesign.simulation.project import read_project
-from hwcodesign.simulation.verilation import Verilation, verilate
+from hwcodesign.simulation.project import SIMULATION, read_project
+from hwcodesign.simulation.verilation import Verilation, is_verilated, verilate
+from hwcodesign.stored_design import CompiledDesign, sources_of
 
-#: Where a design keeps its SystemVerilog, below its folder, and compiled models of it.
+#: Where a design keeps its SystemVerilog, below its folder.
 FOLDER = Path("rtl")
-LIBRARIES = FOLDER / "build"
 _ALWAYS = 65536
 _PATIENCE = 1_000_000
 _DUMP = 16384
@@ -99,21 +99,25 @@ class RtlSimulation:
 
         Raises:
             ToolError: Verilator or g++ is missing.
-            DesignError: the design has no RTL.
+            DesignError: the design has no RTL, or a file of it is not as it was written.
         """
-        project = read_project(self.folder / FOLDER)
-        wrapper = wrapper_name(self.accelerator)
-        simulation = project.folder / "simulation"
-        what = Verilation(
-            wrapper,
-            (*project.sources, simulation / f"{wrapper}.sv"),
+        return verilate(self._made_of(trace=trace))
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether running it needs no compiling, which takes a minute."""
+        return is_verilated(self._made_of(trace=False))
+
+    def _made_of(self, *, trace: bool) -> Verilation:
+        project, wrapper = read_project(self.folder / FOLDER), wrapper_name(self.accelerator)
+        return Verilation(
+            project,
+            (*project.modules, f"{SIMULATION}/{wrapper}.sv"),
             ("accelerator.cpp", "board.cpp"),
-            (simulation / "model.h").read_text(),
-            {"RomFolder": f'"{project.roms.resolve()}/"'},
-            tuple(sorted(project.roms.glob("*.hex"))),
+            project.files.text(f"{SIMULATION}/model.h"),
+            wrapper,
             trace=trace,
         )
-        return verilate(what, self.folder / LIBRARIES)
 
     def run(
         self,
@@ -234,6 +238,16 @@ class RtlSimulation:
         return RtlRun(
             records, left[:count].astype(np.int64), accepted.astype(np.int64), values, names, int(cycles.value)
         )
+
+
+def rtl_of(design: CompiledDesign) -> RtlSimulation:
+    """The simulation of a design's RTL.
+
+    Raises:
+        DesignError: a file of it is not as it was written.
+    """
+    sources_of(design).below(f"{FOLDER}/").check()
+    return RtlSimulation(design.accelerator, design.folder)
 
 
 def _check_settings(stalls: Stalls, batch: int, records_per_packet: int) -> None:

@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwcodesign.errors import SimulationError
+from hwcodesign.errors import FieldError, SimulationError
 from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.kernels import shape_from_json
 from hwcodesign.kernels.kernel import Shape, Stream
+from hwcodesign.simulation.project import Project, damaged, read_manifest, read_project
 from hwcodesign.simulation.verilation import Verilation, verilate
 
 #: Cycles without any transfer after which a segment is said to hang.
@@ -40,21 +42,15 @@ class VerilatedSegment:
     """A segment's module and how to run it.
 
     Attributes:
-        top: name of its module.
-        sources: all SystemVerilog files, packages first.
-        roms: folder of the ROM images.
+        project: as it was written.
         input_format, input_shape, output_format, output_shape: of its streams, channels last.
-        folder: keeps the compiled library.
     """
 
-    top: str
-    sources: tuple[Path, ...]
-    roms: Path
+    project: Project
     input_format: FixedPoint
     input_shape: Shape
     output_format: FixedPoint
     output_shape: Shape
-    folder: Path
 
     def run(
         self,
@@ -98,7 +94,7 @@ class VerilatedSegment:
         )
         if cycles < 0:
             what = "hangs" if cycles == -1 else "has output left over"
-            raise SimulationError(f"{self.top} {what} after {int((ends > 0).sum())} of {len(flat)} samples")
+            raise SimulationError(f"{self.project.top} {what} after {int((ends > 0).sum())} of {len(flat)} samples")
         return SegmentRun(out, ends.astype(np.int64), int(cycles))
 
     def library(self, *, trace: bool = False) -> Path:
@@ -110,10 +106,25 @@ class VerilatedSegment:
             f"static const unsigned out_lanes = {result.lanes}, out_width = {self.output_format.width};\n"
             f"static const bool out_signed = {str(self.output_format.signed).lower()};\n"
         )
-        images = tuple(sorted(self.roms.glob("*.hex")))
-        parameters = {"RomFolder": f'"{self.roms.resolve()}/"'}
-        what = Verilation(self.top, self.sources, ("segment.cpp",), model, parameters, images, trace=trace)
-        return verilate(what, self.folder)
+        project = self.project
+        return verilate(Verilation(project, project.modules, ("segment.cpp",), model, project.top, trace=trace))
+
+
+def read_segment(folder: Path) -> VerilatedSegment:
+    """A segment's project from disk, ready to be simulated.
+
+    Raises:
+        DesignError: no project there, it is an accelerator's, or a file of it is not as it was written.
+    """
+    project, fields = read_project(folder), read_manifest(folder)
+    try:
+        if not {"input", "output"} <= fields.keys():
+            raise FieldError("it is not a segment's, which has an input and an output")
+        streams = [fields[name].fields(("format", "shape")) for name in ("input", "output")]
+        given, result = ((FixedPoint.from_json(s["format"]), shape_from_json(s["shape"])) for s in streams)
+    except FieldError as error:
+        raise damaged(folder, error) from None
+    return VerilatedSegment(project, *given, *result)
 
 
 def _pointer(array: NDArray[Any]) -> ctypes.c_void_p:

@@ -5,20 +5,21 @@ Verilator's own make files would compile its runtime for every model; here it is
 
 from __future__ import annotations
 
-import os
 import platform
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
+from hwcodesign.cache import entry_of, is_kept, kept
 from hwcodesign.errors import ToolError
-from hwcodesign.files import sha256, sha256_file, write_bytes
+from hwcodesign.files import sha256_file
 from hwcodesign.progress import Task, task
 from hwcodesign.share import shared_folder
+from hwcodesign.simulation.project import ROMS, Project
 from hwcodesign.simulation.verilator import Verilator, find_verilator
 
 _VERILATE = ["--cc", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--noassert", "-Wno-lint", "-Wno-style"]
@@ -30,6 +31,10 @@ _FAST, _SLOW = ["-O1"], ["-O0"]
 _STEPS = 4
 _RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
 _RUNTIME_TRACE = ("verilated_vcd_c.cpp",)
+#: What is kept: a model, beside the ROM images that it reads when it starts, or the runtime.
+_LIBRARY, _ARCHIVE = "model.so", "runtime.a"
+#: The copy of a project that is compiled.
+_PROJECT = "project"
 
 
 @dataclass(frozen=True)
@@ -37,50 +42,62 @@ class Verilation:
     """What a library is made of.
 
     Attributes:
-        top: module.
-        sources: SystemVerilog files, packages first.
+        project: that is compiled.
+        modules: paths in it of the SystemVerilog files, packages first.
         drives: C++ files of rtl_sim/drive.
         model: text of model.h, which tells them about the model; `Model` is its type there.
-        parameters: of the top module, as Verilator's -G takes them.
-        images: files that the model reads when it starts, by the paths that its parameters give.
+        top: module; its parameter `RomFolder` names the folder of the project's ROM images.
         trace: whether it can write waveforms.
         assertions: whether the modules' assertions are checked.
     """
 
-    top: str
-    sources: tuple[Path, ...]
+    project: Project
+    modules: tuple[str, ...]
     drives: tuple[str, ...]
     model: str
-    parameters: Mapping[str, str] = field(default_factory=dict)
-    images: tuple[Path, ...] = ()
+    top: str
     trace: bool = False
     assertions: bool = False
 
 
-def verilate(what: Verilation, folder: Path) -> Path:
-    """Make the library, unless it is made already.
-
-    Args:
-        folder: keeps libraries; their names hold a digest of everything they were made of.
+def verilate(what: Verilation) -> Path:
+    """Make the library, unless it is kept already.
 
     Raises:
+        DesignError: a file is not as it was written.
         ToolError: Verilator or g++ is missing or fails.
     """
     tool = find_verilator()
-    library = folder / f"{what.top}-{_digest(what, tool)[:16]}.so"
-    if library.exists():
-        return library
-    with task("compiling the generated SystemVerilog", _STEPS, "steps") as reported:
-        runtime = _runtime(tool, trace=what.trace)
-        with tempfile.TemporaryDirectory() as scratch:
-            write_bytes(library, _built(what, tool, runtime, Path(scratch), reported).read_bytes())
-    return library
+    what.project.files.check()
+    name, made_of = f"{what.top}-rtl", _made_of(what, tool)
+
+    def make(folder: Path) -> None:
+        with task("compiling the generated SystemVerilog", _STEPS, "steps") as reported:
+            runtime = _runtime(tool, trace=what.trace)
+            # a folder of its own: the compiler of a killed process may still be writing into the one before
+            work = Path(tempfile.mkdtemp(dir=folder))
+            what.project.files.copy(work / _PROJECT)
+            roms = entry_of(name, made_of) / ROMS
+            _build(what, tool, runtime, roms, work, reported).replace(folder / _LIBRARY)
+            (work / _PROJECT / ROMS).replace(folder / ROMS)
+            shutil.rmtree(work)
+
+    return kept(name, made_of, make) / _LIBRARY
 
 
-def _built(what: Verilation, tool: Verilator, runtime: Path, work: Path, reported: Task) -> Path:
-    """The library, in a folder for what comes before it."""
+def is_verilated(what: Verilation) -> bool:
+    """Whether its library is kept already."""
+    return is_kept(f"{what.top}-rtl", _made_of(what, find_verilator()))
+
+
+def _build(what: Verilation, tool: Verilator, runtime: Path, roms: Path, work: Path, reported: Task) -> Path:
+    """The library, in the folder in which the copied project is.
+
+    Args:
+        roms: folder in which its ROM images will be.
+    """
     reported.advance(0, "Verilator writes C++")
-    _verilate(what, tool, work)
+    _verilate(what, tool, roms, work)
     (work / "model.h").write_text(f'#pragma once\n#include "Vmodel.h"\ntypedef Vmodel Model;\n{what.model}')
     reported.advance(note="g++ compiles what runs each cycle, and what runs once")
     jobs = []
@@ -93,22 +110,23 @@ def _built(what: Verilation, tool: Verilator, runtime: Path, work: Path, reporte
             job.result()
             reported.advance()
     reported.advance(0, "linking")
-    linked, objects = work / "model.so", [str(job.result()) for job in jobs]
+    linked, objects = work / _LIBRARY, [str(job.result()) for job in jobs]
     # -Bsymbolic: libraries of several models live in one process, each with its own runtime
     _run(["g++", "-shared", "-Wl,-Bsymbolic", *objects, str(runtime), "-o", str(linked), "-lpthread"])
     reported.advance()
     return linked
 
 
-def _verilate(what: Verilation, tool: Verilator, work: Path) -> None:
+def _verilate(what: Verilation, tool: Verilator, roms: Path, work: Path) -> None:
     arguments = [*_VERILATE, "--Mdir", str(work), "--prefix", "Vmodel", "--top-module", what.top]
     arguments += ["--output-split", "0"]
     if what.assertions:
         arguments[arguments.index("--noassert")] = "--assert"
     if what.trace:
         arguments.append("--trace-vcd")
-    arguments += [f"-G{name}={value}" for name, value in what.parameters.items()]
-    _run([str(tool.folder / "verilator"), *arguments, *map(str, what.sources)], tool.environment)
+    arguments.append(f'-GRomFolder="{roms}/"')
+    modules = [str(work / _PROJECT / name) for name in what.modules]
+    _run([str(tool.folder / "verilator"), *arguments, *modules], tool.environment)
 
 
 def _units(what: Verilation, work: Path) -> dict[str, tuple[list[str], list[str]]]:
@@ -138,41 +156,32 @@ def _runtime(tool: Verilator, *, trace: bool) -> Path:
     """Verilator's runtime as an archive, compiled at the first use."""
     root, _ = _include_folders(tool)
     files = [root / name for name in (*_RUNTIME, *(_RUNTIME_TRACE if trace else ()))]
-    digest = sha256("".join([*map(sha256_file, files), *_FLAGS, tool.version, platform.machine()]).encode())
-    archive = cache_folder() / f"verilated-{digest[:16]}.a"
-    if archive.exists():
-        return archive
-    text = "compiling Verilator's runtime, once on this machine"
-    with task(text, len(files), "units") as reported, tempfile.TemporaryDirectory() as scratch:
-        units = []
-        for file in files:
-            unit = Path(scratch) / file.name
-            unit.write_text(f'#include "{file}"\n')
-            units.append(unit)
-        with ThreadPoolExecutor(2) as pool:
-            jobs = [pool.submit(_compile, unit, _FAST, tool, trace) for unit in units]
-            for job in as_completed(jobs):
-                job.result()
-                reported.advance()
-        objects = [job.result() for job in jobs]
-        made = Path(scratch) / "runtime.a"
-        _run(["ar", "rcs", str(made), *map(str, objects)])
-        write_bytes(archive, made.read_bytes())
-    return archive
+    made_of = "\n".join([*map(sha256_file, [*files, Path(__file__)]), tool.version, platform.machine()])
+
+    def make(folder: Path) -> None:
+        work = Path(tempfile.mkdtemp(dir=folder))
+        with task("compiling Verilator's runtime, once on this machine", len(files), "units") as reported:
+            units = []
+            for file in files:
+                unit = work / file.name
+                unit.write_text(f'#include "{file}"\n')
+                units.append(unit)
+            with ThreadPoolExecutor(2) as pool:
+                jobs = [pool.submit(_compile, unit, _FAST, tool, trace) for unit in units]
+                for job in as_completed(jobs):
+                    job.result()
+                    reported.advance()
+            _run(["ar", "rcs", str(folder / _ARCHIVE), *(str(job.result()) for job in jobs)])
+        shutil.rmtree(work)
+
+    return kept("verilated", made_of, make) / _ARCHIVE
 
 
-def cache_folder() -> Path:
-    """Where compiled parts that no design owns are kept."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "hwcodesign"
-
-
-def _digest(what: Verilation, tool: Verilator) -> str:
-    files = [*what.sources, *what.images, *sorted((shared_folder("rtl_sim") / "drive").glob("*"))]
-    parts = [f"{path.name} {sha256_file(path)}" for path in files]
+def _made_of(what: Verilation, tool: Verilator) -> str:
+    drives = sorted((shared_folder("rtl_sim") / "drive").glob("*"))
+    parts = [what.project.files.digest, *what.modules, *(f"{path.name} {sha256_file(path)}" for path in drives)]
     parts += [what.top, *what.drives, what.model, f"{what.trace} {what.assertions}", tool.version, platform.machine()]
-    parts += [f"{name}={value}" for name, value in sorted(what.parameters.items())]
-    return sha256("\n".join([*parts, *_VERILATE, *_FLAGS, *_FAST]).encode())
+    return "\n".join([*parts, sha256_file(Path(__file__))])  # it says how, and with which flags
 
 
 def _run(command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:

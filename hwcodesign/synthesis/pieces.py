@@ -7,12 +7,12 @@ as soon as they are there: a run that was stopped goes on with the pieces that a
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from hwcodesign.cache import scratch_folder
 from hwcodesign.errors import ToolError
 from hwcodesign.files import sha256_json, write_json
 from hwcodesign.synthesis.netlist import Module
@@ -75,8 +75,7 @@ class Piece:
             OutOfTimeError: there was no time.
             ToolError: Yosys failed; the message says at which piece, and ends with its output.
         """
-        with tempfile.TemporaryDirectory(prefix="hwcodesign_") as name:
-            folder = Path(name)
+        with scratch_folder() as folder:
             (folder / _NETLIST).write_text("".join(self._netlist()))
             script = [f"read_rtlil {_NETLIST}", *mapping(self.setting.family, _TOP, self.setting.fast)]
             try:

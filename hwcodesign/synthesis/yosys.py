@@ -10,13 +10,13 @@ import hashlib
 import json
 import re
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from hwcodesign.cache import scratch_folder
 from hwcodesign.errors import SettingsError
 from hwcodesign.files import sha256_json
 from hwcodesign.kernels.rtl import Parameter, literal
@@ -92,8 +92,7 @@ class Sources:
     @contextmanager
     def copied(self) -> Iterator[Path]:
         """A scratch folder with copies of everything."""
-        with tempfile.TemporaryDirectory(prefix="hwcodesign_") as name:
-            folder = Path(name)
+        with scratch_folder() as folder:
             for file in self.sources:
                 shutil.copyfile(file, folder / file.name)
             for path, text in self.roms.items():

@@ -47,12 +47,14 @@ class Checkpoint:
         moments: the optimiser's state by parameter index.
         learned: the strategy's own parameters.
         complete: whether training was.
+        tensors: name of the file that it was restored from.
     """
 
     progress: Progress
     moments: dict[int, dict[str, Tensor]]
     learned: dict[str, Tensor]
     complete: bool
+    tensors: str
 
 
 def save_checkpoint(
@@ -88,6 +90,11 @@ def save_checkpoint(
             "history": list(progress.history),
         },
     )
+    remove_others(folder, name)
+
+
+def remove_others(folder: Path, name: str) -> None:
+    """Remove the tensors of earlier epochs."""
     for old in folder.glob("phase*.safetensors"):
         if old.name != name:
             old.unlink()
@@ -128,7 +135,7 @@ def load_checkpoint(folder: Path, network: MultiExitNetwork, fingerprint: str) -
         index, key = name.split(".", 1)
         moments.setdefault(int(index), {})[key] = tensor
     restore_network(network, _below(tensors, "network"))
-    return Checkpoint(progress, moments, _below(tensors, "learned"), complete)
+    return Checkpoint(progress, moments, _below(tensors, "learned"), complete, tensors_path.name)
 
 
 def _below(tensors: dict[str, Tensor], kind: str) -> dict[str, Tensor]:

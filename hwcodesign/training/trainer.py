@@ -17,10 +17,17 @@ from torch import Tensor, nn
 
 from hwcodesign.data import Dataset, Split
 from hwcodesign.errors import ImagesError, SettingsError, TrainingError
-from hwcodesign.files import sha256_json
+from hwcodesign.files import claimed_folder, sha256_json
 from hwcodesign.network import MultiExitNetwork
 from hwcodesign.progress import Task, task
-from hwcodesign.training.checkpoint import Checkpoint, Progress, load_checkpoint, network_state, save_checkpoint
+from hwcodesign.training.checkpoint import (
+    Checkpoint,
+    Progress,
+    load_checkpoint,
+    network_state,
+    remove_others,
+    save_checkpoint,
+)
 from hwcodesign.training.strategies import Batch, Strategy, strategy_named
 from hwcodesign.training.strategies.strategy import Weights
 
@@ -135,23 +142,38 @@ def train(
             strategy's settings that do not fit the network or the data.
         CheckpointError: the folder holds a checkpoint of another run, or a damaged one.
         TrainingError: the loss is not finite; the checkpoint is that of the epoch before.
+        BusyError: another process trains into the folder.
     """
     if phases and (strategy is not None or settings):
         raise SettingsError("give phases, or the fields of one phase, not both")
     if not phases:
         phases = (TrainingSettings(strategy=strategy or "joint", **settings),)
     _check(network, data, phases)
-    folder = None if checkpoint is None else Path(checkpoint)
+    if checkpoint is None:
+        return _trained(network, data, phases, None, observer or _Silent())
+    with claimed_folder(Path(checkpoint)):
+        return _trained(network, data, phases, Path(checkpoint), observer or _Silent())
+
+
+def _trained(
+    network: MultiExitNetwork,
+    data: Dataset,
+    phases: Sequence[TrainingSettings],
+    folder: Path | None,
+    observer: Observer,
+) -> list[dict[str, Any]]:
     fingerprint = _fingerprint(network, data, phases)
     restored = None if folder is None else load_checkpoint(folder, network, fingerprint)
     progress = Progress(0, 0) if restored is None else restored.progress
+    if folder is not None and restored is not None:
+        remove_others(folder, restored.tensors)  # left where saving was killed before its end
     if restored is not None and restored.complete:
         network.eval()
         return list(progress.history)
     before = torch.get_num_threads()
     try:
         with task(f"training on {len(data.training)} images", _steps_left(data, phases, progress), "steps") as reported:
-            run = _Run(network, data, folder, fingerprint, observer or _Silent(), reported)
+            run = _Run(network, data, folder, fingerprint, observer, reported)
             for phase in range(progress.phase, len(phases)):
                 torch.set_num_threads(phases[phase].threads or before)
                 progress = run.phase(phase, phases[phase], progress, restored)

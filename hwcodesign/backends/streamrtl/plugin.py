@@ -183,7 +183,7 @@ def _identifier(name: str) -> str:
 
 
 def _simulation(model: Any) -> VerilatedSegment:
-    from hwcodesign.simulation.project import read_segment
+    from hwcodesign.simulation.verilated import read_segment
 
     return read_segment(Path(model.config.get_output_dir()))
 

@@ -19,9 +19,10 @@ from hwcodesign.errors import DesignError
 from hwcodesign.files import sha256_file, write_json, write_text
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.kernels import Segment
+from hwcodesign.sealed import SealedFiles
 from hwcodesign.share import shared_folder
 from hwcodesign.simulation.probes import wrapper_name
-from hwcodesign.simulation.project import MANIFEST, Project
+from hwcodesign.simulation.project import MANIFEST, ROMS, SIMULATION, Project
 
 #: Modules of rtl_sim/rtl, copied into every project.
 LIBRARY = "library"
@@ -65,8 +66,8 @@ def write_accelerator(hardware: Hardware, folder: Path, replaced: Mapping[str, S
     extra = {
         "registers.h": registers.header,
         "registers.md": registers.documentation,
-        f"simulation/{wrapper_name(accelerator)}.sv": wrapper_source(accelerator),
-        "simulation/model.h": drive_header(accelerator),
+        f"{SIMULATION}/{wrapper_name(accelerator)}.sv": wrapper_source(accelerator),
+        f"{SIMULATION}/model.h": drive_header(accelerator),
     }
     description: dict[str, Any] = {"configuration_hash": accelerator.configuration_hash}
     if replaced:
@@ -94,7 +95,7 @@ def _write(
     extra: dict[str, str] | None = None,
 ) -> Project:
     names = _copy_library(folder)
-    (folder / "roms").mkdir(parents=True, exist_ok=True)
+    (folder / ROMS).mkdir(parents=True, exist_ok=True)
     for source in sources:
         for name, text in source.texts.items():
             write_text(folder / name, text)
@@ -103,15 +104,10 @@ def _write(
     for name, text in (extra or {}).items():
         write_text(folder / name, text)
     write_text(folder / f"{top}.f", "".join(f"{name}\n" for name in names))
-    images = sorted(path.relative_to(folder).as_posix() for path in (folder / "roms").glob("*.hex"))
-    manifest = {
-        "top": top,
-        **description,
-        "sources": names,
-        "sha256": {name: sha256_file(folder / name) for name in [*names, *images]},
-    }
-    write_json(folder / MANIFEST, manifest)
-    return Project(folder, top, tuple(folder / name for name in names))
+    written = (*names, *(name for source in sources for name in source.texts), *(extra or ()))
+    files = SealedFiles(folder, {name: sha256_file(folder / name) for name in dict.fromkeys(written)})
+    write_json(folder / MANIFEST, {"top": top, **description, "sources": names, "sha256": dict(files.digests)})
+    return Project(files, top, tuple(names))
 
 
 def _copy_library(folder: Path) -> list[str]:

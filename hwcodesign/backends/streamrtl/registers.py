@@ -8,7 +8,6 @@ rewrites the driver's constants after a change of rtl_sim/rdl/accelerator.rdl.
 from __future__ import annotations
 
 import re
-import tempfile
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from peakrdl_regblock.udps import ALL_UDPS  # type: ignore[import-untyped]
 from systemrdl.compiler import RDLCompiler
 from systemrdl.node import AddrmapNode, FieldNode, RegNode, RootNode
 
+from hwcodesign.cache import scratch_folder
 from hwcodesign.errors import SettingsError
 from hwcodesign.files import write_text
 from hwcodesign.runtime.registers import Count, Field, Register
@@ -93,7 +93,7 @@ def generate(exits: int, prefix: str) -> RegisterBlock:
         raise SettingsError(f"{prefix!r} is no prefix of names: use lower-case letters, digits and underscores")
     module, package = f"{prefix}_registers", f"{prefix}_registers_pkg"
     root = _elaborate(exits)
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch_folder() as folder:
         RegblockExporter().export(
             root,
             folder,

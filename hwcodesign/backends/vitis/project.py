@@ -17,8 +17,11 @@ from hwcodesign.boards import Board
 from hwcodesign.errors import ToolError
 from hwcodesign.files import sha256, write_text
 from hwcodesign.progress import task
+from hwcodesign.sealed import SealedFiles
 from hwcodesign.share import shared_folder
 
+#: Folder of all projects, below a design's.
+VITIS = "vitis"
 _SEARCHED_TOOLS = ("vitis-run", "vitis_hls")
 #: Of Vitis' output, in an error.
 _SHOWN_LINES = 20
@@ -44,12 +47,12 @@ def write_blocks(accelerator: Accelerator, board: Board, folder: Path) -> list[s
     """Write every block's project, and the kernels in hls/ that they instantiate. Returns their names."""
     hls = shared_folder("hls")
     ignore = shutil.ignore_patterns("instances", "stalling", "tcl", "README.md", "__pycache__")
-    shutil.copytree(hls, folder / "hls", ignore=ignore)
+    shutil.copytree(hls, folder / "hls", ignore=ignore, copy_function=shutil.copyfile)
     names = []
     for block in blocks_of(accelerator, board):
         for name, text in block.files.items():
             write_text(folder / block.name / name, text)
-        shutil.copy(hls / "tcl" / "build_block.tcl", folder / block.name / "build_block.tcl")
+        shutil.copyfile(hls / "tcl" / "build_block.tcl", folder / block.name / "build_block.tcl")
         names.append(block.name)
     return names
 
@@ -75,13 +78,18 @@ def require_vitis() -> str:
     return found
 
 
-def build_projects(folder: Path, names: list[str]) -> None:
-    """Run Vitis on every project of a design, one after the other; its log goes to `<project>/vitis.log`.
+def build_projects(files: SealedFiles, names: list[str]) -> None:
+    """Run Vitis on projects of a design, one after the other; its log goes to `<project>/vitis.log`.
+
+    Args:
+        files: the design's.
 
     Raises:
+        DesignError: a file of a project is not as it was written.
         ToolError: Vitis is missing, or a project failed, with the end of its log.
     """
-    tool = require_vitis()
+    tool, folder = require_vitis(), files.folder / VITIS
+    files.below(f"{VITIS}/").check()
     with task("building with Vitis HLS", len(names), "projects") as reported:
         for name in names:
             reported.advance(0, name)

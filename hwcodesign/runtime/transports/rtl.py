@@ -13,7 +13,7 @@ from hwcodesign.runtime.modes import ExitControl, exit_control
 from hwcodesign.runtime.records import Records
 from hwcodesign.runtime.stages import Stage, StageTimes
 from hwcodesign.runtime.transport import TransferSettings, in_thread
-from hwcodesign.simulation.rtl import RtlRun, RtlSimulation
+from hwcodesign.simulation.rtl import RtlRun, rtl_of
 from hwcodesign.stored_design import CompiledDesign
 
 
@@ -27,7 +27,7 @@ class RtlTransport:
         self.batch = settings.batch * (os.cpu_count() or 1)
         self.times = StageTimes()
         self._settings = settings
-        self._simulation = RtlSimulation(design.accelerator, design.folder)
+        self._simulation = rtl_of(design)
         self._control = exit_control(design.accelerator.policy)
         self._counters = Counters.none(design.accelerator.exits)
         self._simulation.library()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -18,6 +17,7 @@ import pynq.uio
 from pynq.ps import Clocks
 from pynq.uio import UioController
 
+from hwcodesign.cache import scratch_folder
 from hwcodesign.deployment.block_design import block_design_of
 from hwcodesign.deployment.hwh import fabric_clock, hand_off
 from hwcodesign.errors import DesignError, SimulationError
@@ -26,7 +26,7 @@ from hwcodesign.simulation.board.device import SimulatedDevice
 from hwcodesign.simulation.board.fabric import Fabric
 from hwcodesign.simulation.board.faults import Fault, Faults, Side
 from hwcodesign.simulation.board.memory import Memory
-from hwcodesign.simulation.rtl import RtlSimulation
+from hwcodesign.simulation.rtl import rtl_of
 
 if TYPE_CHECKING:
     from hwcodesign.stored_design import CompiledDesign
@@ -78,12 +78,12 @@ class SimulatedBoard:
 
     def __enter__(self) -> SimulatedBoard:
         with ExitStack() as stack:
-            folder = self._folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hwcodesign-")))
+            folder = self._folder or stack.enter_context(scratch_folder())
             self.bitfile = folder / f"{self._block_design.accelerator}.bit"
             write_text(self.bitfile, "A placeholder: the simulated board has no bitstream.\n")
             write_text(self.bitfile.with_suffix(".hwh"), hand_off(self._block_design, self._design.accelerator.exits))
             latency = self._design.manifest["cycles"]["exits"][-1]["latency"]
-            library = RtlSimulation(self._design.accelerator, self._design.folder).library()
+            library = rtl_of(self._design).library()
             self._fabric = Fabric(self._block_design, library, _STILL * latency, self._memory, self._faults)
             stack.callback(self._fabric.close)
             self.device = SimulatedDevice(self._block_design, self._fabric, self._memory)
