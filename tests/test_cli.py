@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from hwcodesign.files import claimed_folder
+
 RECIPE = """
 import dataclasses
 import hwcodesign as hw
@@ -215,9 +217,41 @@ def test_fit_takes_another_request(finished: Path, tmp_path: Path) -> None:
     fitted = json.loads(done.stdout)
     assert fitted["method"] == "budget=0.3"
     assert fitted["cost_share"] <= 0.3
-    done = hwcodesign(tmp_path, "fit", "quick.py", "--budget", "0.01")
+    before = (tmp_path / "build/quick/policy.json").read_bytes()
+    for budget, message in (
+        ("0.01", "budget 0.01 of the full cost cannot be met"),
+        ("7", "budget 7 of the full cost cannot be spent: the dearest exit costs 1."),
+    ):
+        done = hwcodesign(tmp_path, "fit", "quick.py", "--budget", budget)
+        assert done.returncode == 1
+        assert message in done.stderr
+    assert (tmp_path / "build/quick/policy.json").read_bytes() == before
+
+
+def test_a_fit_says_what_it_replaces_and_what_is_stale(finished: Path, tmp_path: Path) -> None:
+    shutil.copytree(finished / "build", tmp_path / "build")
+    shutil.copy(finished / "quick.py", tmp_path)
+    done = hwcodesign(tmp_path, "fit", "quick.py")
+    assert done.stdout.count("\n") == 1, "the same policy again: nothing is replaced, nothing stale"
+    done = hwcodesign(tmp_path, "fit", "quick.py", "--criterion", "margin", "--budget", "0.3")
+    assert "it replaces the policy that was there, max_softmax with [0.95, 0.95]" in done.stdout
+    stale = "build/quick/design and build/quick/report.json; hwcodesign run quick.py makes them again"
+    assert f"made with another policy: {stale}" in done.stdout
+    done = hwcodesign(tmp_path, "fit", "quick.py", "--criterion", "margin", "--budget", "0.3", "--json")
+    found = json.loads(done.stdout)
+    assert (found["replaces"], found["stale"]) == (False, ["build/quick/design", "build/quick/report.json"])
+    assert hwcodesign(tmp_path, "compile", "quick.py").returncode == 0
+    done = hwcodesign(tmp_path, "fit", "quick.py", "--criterion", "margin", "--budget", "0.3", "--json")
+    assert json.loads(done.stdout)["stale"] == []
+
+
+@pytest.mark.parametrize("verb", ["run", "train", "fit", "compile", "deploy"])
+def test_two_verbs_that_write_one_folder_are_refused(verb: str, tmp_path: Path) -> None:
+    (tmp_path / "quick.py").write_text(RECIPE)
+    with claimed_folder(tmp_path / "build" / "quick"):
+        done = hwcodesign(tmp_path, verb, "quick.py")
     assert done.returncode == 1
-    assert "budget 0.01 of the full cost cannot be met" in done.stderr
+    assert "another process is writing build/quick: wait until it has ended, or name another folder" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -235,12 +269,12 @@ def test_fit_takes_another_request(finished: Path, tmp_path: Path) -> None:
         (("train", "blenet_mnist"), "set HWCODESIGN_DATA to the folder above it"),
         (("train", "blenet_mnist", "--data", "nowhere"), "there is no data set at nowhere/mnist"),
         (("compile", "digits"), "holds no finished training: run hwcodesign train digits first"),
-        (("simulate", "digits"), "has no design.json"),
-        (("attack", "digits"), "has no design.json"),
+        (("simulate", "digits"), "no design, build/digits/design is not there: run hwcodesign compile digits first"),
+        (("attack", "digits"), "no design, build/digits/design is not there: run hwcodesign compile digits first"),
         (("attack", "digits", "--steps", "0"), "steps=0 is not a positive number"),
         (("report", "digits"), "report.json is not there: run hwcodesign run digits first"),
         (("compile", "digits", "--build"), "building needs Vitis HLS"),
-        (("deploy", "digits"), "has no design.json"),
+        (("deploy", "digits"), "no design, build/digits/design is not there: run hwcodesign compile digits first"),
         (("deploy", "digits", "--vivado", "--bitstream", "a.bit"), "give one of them"),
     ],
 )
@@ -276,6 +310,7 @@ def test_a_budget_that_only_some_criteria_can_meet_still_gives_a_report(tmp_path
             "temperature of a softmax, and margin looks at",
         ),
         ("policy=hw.PolicySettings('eenet', budget=0.5, class_thresholds=True)", "eenet has no thresholds by class"),
+        ("policy=hw.PolicySettings(budget=7)", "budget 7 of the full cost cannot be spent: the dearest exit costs 1.0"),
         ("policy=hw.PolicySettings(accuracy_drop=1.5)", "accuracy_drop 1.5 is not in 0..1"),
         ("policy=hw.PolicySettings(accuracy_drop=0.1, confidence=2)", "confidence 2 goes with accuracy_drop"),
         ("policy=hw.PolicySettings(budget=0.5, thresholds=(1, 1))", "give exactly one of accuracy_drop, budget and"),

@@ -27,9 +27,12 @@ from hwcodesign.runtime.modes import ExitControl, exit_control
 from hwcodesign.runtime.records import FLAG_FINAL, Records, final_records
 from hwcodesign.simulation import rtl, verilator
 from hwcodesign.simulation.measurement import measure_exits
+from hwcodesign.simulation.project import read_project
 from hwcodesign.simulation.rtl import Stalls
 from hwcodesign.simulation.waves import traced_signals, write_view
 from rtl_sim.tb import small_accelerators as small
+from tests.hand_made import hand_made
+from tests.sealing import seal_project
 from tests.stress import PATTERNS, require_same, stress_lines, written
 
 needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is not installed")
@@ -50,10 +53,7 @@ _STALLS = (Stalls(0.3, 0.3, 1), Stalls(1.0, 0.03, 2), Stalls(0.05, 1.0, 3))
 @pytest.fixture(scope="module")
 def design(tmp_path_factory: pytest.TempPathFactory) -> Design:
     """Three exits that decide by entropy, as compile would leave it."""
-    accelerator = small.plain("plain", criterion="entropy")
-    folder = tmp_path_factory.mktemp("plain")
-    written(accelerator, folder)
-    return Design(accelerator, folder, {"cycles": Hardware.of(accelerator).to_json()})
+    return hand_made(small.plain("plain", criterion="entropy"), tmp_path_factory.mktemp("plain"))
 
 
 @pytest.fixture(scope="module")
@@ -288,19 +288,28 @@ def test_settings_out_of_range_are_refused(
 def test_a_design_without_rtl_is_refused(design: Design, images: small.Codes, tmp_path: Path) -> None:
     bare = Design(design.accelerator, tmp_path, {"cycles": None})
     assert not bare.has_rtl
-    for call in (lambda: bare.run(images, on="rtl"), lambda: bare.logits(images, on="rtl")):
-        with pytest.raises(DesignError, match=rf"{re.escape(str(tmp_path))}.* holds no StreamRTL project .*compile it"):
+    for call in (lambda: bare.run(images, on="rtl"), lambda: bare.logits(images, on="rtl"), lambda: bare.rtl):
+        with pytest.raises(DesignError, match="was compiled without RTL: compile it with backend='streamrtl'"):
             call()
     with pytest.raises(DesignError, match="without RTL: compile it with backend='streamrtl'"):
-        measure_exits(bare.rtl, {}, images)
+        measure_exits(design.rtl, {}, images)
 
 
-def test_a_damaged_manifest_is_refused(design: Design, images: small.Codes, tmp_path: Path) -> None:
-    copied = Path(shutil.copytree(design.folder / "rtl", tmp_path / "rtl", ignore=shutil.ignore_patterns("build")))
-    for text, message in (("{", "holds no StreamRTL project"), ("[]", "is damaged"), ('{"sources": []}', "is damaged")):
-        (copied / "manifest.json").write_text(text)
-        with pytest.raises(DesignError, match=f"{message}.*again"):
-            Design(design.accelerator, tmp_path, {}).run(images, on="rtl")
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "it is not JSON"),
+        ("[]", "the file is a list of 0, and must be an object with top, sources, sha256"),
+        ('{"sources": []}', "top is missing"),
+        ('{"top": "a", "sources": [], "sha256": {}}', "sources is a list of 0"),
+        ('{"top": "a", "sources": ["x.sv"], "sha256": {}}', "sources.0. 'x.sv' is not known"),
+        ('{"top": "a b", "sources": [], "sha256": {"../x": "%s"}}' % ("0" * 64), "sha256 has '../x', which is not a"),
+    ],
+)
+def test_a_damaged_manifest_is_refused(text: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text(text)
+    with pytest.raises(DesignError, match=f"manifest.json: {message}.*; write or compile the project again"):
+        read_project(tmp_path)
 
 
 @pytest.fixture
@@ -373,6 +382,7 @@ def test_a_buffer_one_beat_too_small_deadlocks_and_the_campaign_sees_it(
     cramped = text.replace("level_d == LevelBits'(Depth);", "level_d == LevelBits'(Depth - 1);")
     assert cramped != text
     module.write_text(cramped)
+    seal_project(tmp_path / "rtl")
     codes = small.steered_images(accelerator, [0, 1, 0])
     with pytest.raises(SimulationError, match="cramped hangs") as caught:
         simulation.run(codes, exit_control(accelerator.policy))

@@ -21,6 +21,7 @@ from hwcodesign.files import sha256_file
 from hwcodesign.sealed import SealedFiles
 from hwcodesign.stored_design import MANIFEST, SOURCES, sources_of
 from hwcodesign.synthesis.accelerator import accelerator_resources
+from tests.sealing import seal_design, seal_list
 
 #: C++ and SystemVerilog that write a file when they run.
 PLANTED_CPP = """
@@ -96,7 +97,7 @@ def test_that_very_code_would_run_if_it_were_compiled(
     """Else the tests above could not fail. Whoever changes the hashes with it is trusted like a program."""
     path = copied / "csim" / "accelerator.cpp"
     path.write_text(PLANTED_CPP + path.read_text())
-    _seal_again(copied)
+    seal_design(copied)
     load(copied).run(images, "csim")
     assert planted.exists()
 
@@ -144,7 +145,7 @@ def test_an_altered_list_of_hashes_is_refused(copied: Path, images: np.ndarray[A
 )
 def test_a_list_that_no_design_has_is_refused(listed: str, copied: Path) -> None:
     (copied / SOURCES).write_text(listed)
-    _seal_again(copied, listed=False)
+    seal_list(copied)
     with pytest.raises(DesignError, match=rf"{SOURCES}: .*; compile the design again"):
         sources_of(load(copied))
 
@@ -203,13 +204,3 @@ def test_files_are_copied_as_they_were_sealed_and_no_others(tmp_path: Path) -> N
             use()
     with pytest.raises(DesignError, match="three is not as it was written"):
         sealed.text("three")
-
-
-def _seal_again(folder: Path, *, listed: bool = True) -> None:
-    """Give files that were altered the hashes that they have now."""
-    if listed:
-        old = json.loads((folder / SOURCES).read_text())
-        (folder / SOURCES).write_text(json.dumps({name: sha256_file(folder / name) for name in old}))
-    manifest = json.loads((folder / MANIFEST).read_text())
-    manifest["sources_sha256"] = sha256_file(folder / SOURCES)
-    (folder / MANIFEST).write_text(json.dumps(manifest))

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwcodesign.accelerator import Accelerator
-from hwcodesign.errors import SettingsError, SimulationError
+from hwcodesign.errors import DesignError, SettingsError, SimulationError
 from hwcodesign.images import pack_words
 from hwcodesign.policies import subnet_codes
 from hwcodesign.progress import task
@@ -244,8 +244,10 @@ def rtl_of(design: CompiledDesign) -> RtlSimulation:
     """The simulation of a design's RTL.
 
     Raises:
-        DesignError: a file of it is not as it was written.
+        DesignError: it has none, or a file of it is not as it was written.
     """
+    if design.manifest.get("cycles") is None:
+        raise DesignError("the design was compiled without RTL: compile it with backend='streamrtl'")
     sources_of(design).below(f"{FOLDER}/").check()
     return RtlSimulation(design.accelerator, design.folder)
 

@@ -1,0 +1,173 @@
+"""Whoever kills the main job, at whatever point: nothing half-written is believed, and nothing is left.
+
+Each run is killed some time after it began one of its steps; the next takes up what was finished. In the end the
+results are those of a run that nobody killed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="torch is not installed (extra 'design')")
+
+from hwcodesign.design import load
+from hwcodesign.fields import read_json
+from hwcodesign.policies import ExitPolicy
+
+ROOT = Path(__file__).resolve().parent.parent
+KILLS = 100 if os.environ.get("HWCODESIGN_CAMPAIGN") else 5
+#: Seconds into a step when a run is killed at the latest; most steps of so small a job are shorter.
+LATEST = 2.0
+#: How steps begin, as the run reports them.
+STEPS = (
+    "loading recipe",
+    "checking that the network fits",
+    "training",
+    "fitting max_softmax",
+    "generating hardware sources",
+    "compiling the generated C++",
+    "compiling the generated SystemVerilog",
+    "running 60 images on rtl",
+    "measuring cycles",
+    "drawing",
+)
+RECIPE = """
+import hwcodesign as hw
+from hwcodesign import layers
+from hwcodesign.data import Dataset, Split
+from hwcodesign.data.digits import INPUT_FORMAT, digits
+from torch import nn
+
+P = layers.Precision(weights=3, activations=3, logits=6)
+
+def head(features):
+    return nn.Sequential(nn.Flatten(), layers.linear(features, 10, precision=P), layers.logits(precision=P))
+
+def network():
+    first = nn.Sequential(layers.conv2d(1, 2, 3, stride=2, precision=P), layers.relu(precision=P))
+    second = nn.Sequential(layers.conv2d(2, 3, 3, precision=P), layers.relu(precision=P))
+    return hw.MultiExitNetwork([first, second], [head(18), head(3)], input_format=INPUT_FORMAT, input_shape=(1, 8, 8))
+
+def part(split, samples):
+    return Split(split.images[:samples], split.labels[:samples])
+
+def data():
+    whole = digits()
+    return Dataset(
+        whole.name, INPUT_FORMAT, part(whole.training, 300), part(whole.fitting, 100), part(whole.test, 60)
+    )
+
+RECIPE = hw.Recipe(
+    name="tiny", network=network, data=data, training=(hw.TrainingSettings(epochs=4, batch_size=50, seed=3),),
+    policy=hw.PolicySettings(criterion="max_softmax", accuracy_drop=0.05),
+)
+"""
+#: Wall time, and the time that steps took.
+_DIFFERS = ("seconds",)
+
+
+def prepared(place: Path) -> Path:
+    """A folder with the recipe in it, beside which caches and temporary files will be."""
+    folder = place / "work"
+    folder.mkdir(parents=True)
+    (place / "tmp").mkdir()
+    (folder / "tiny.py").write_text(RECIPE)
+    return folder
+
+
+def begun(folder: Path) -> subprocess.Popen[str]:
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "XDG_CACHE_HOME": str(folder.parent / "cache"),
+        "TMPDIR": str(folder.parent / "tmp"),
+    }
+    command = [sys.executable, "-m", "hwcodesign.cli", "run", "tiny.py"]
+    return subprocess.Popen(
+        command, cwd=folder, env=environment, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+
+
+def run_until(step: str, seconds: float, folder: Path) -> str | None:
+    """Kill a run so many seconds after it began a step; what it said where it ended before."""
+    with begun(folder) as process:
+        assert process.stderr is not None
+        said = []
+        for line in process.stderr:
+            said.append(line)
+            if step in line:
+                break
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            return None
+        said.append(process.stderr.read())
+        assert process.returncode == 0, "".join(said)
+        return "".join(said)
+
+
+def check_what_is_there(folder: Path) -> None:
+    """Whatever has its final name is whole."""
+    build = folder / "build" / "tiny"
+    if (build / "design").exists():
+        load(build / "design")
+    if (build / "policy.json").exists():
+        ExitPolicy.from_json(read_json(build / "policy.json"))
+    for name in ("report.json", "training/checkpoint.json"):
+        if (build / name).exists():
+            read_json(build / name)
+
+
+def results(folder: Path) -> dict[str, object]:
+    """Every file that a run left, but for the times in it; of pictures that they are there."""
+    found: dict[str, object] = {}
+    for path in sorted((folder / "build").rglob("*")):
+        if path.is_file():
+            data: object = path.read_bytes() if path.suffix != ".png" else None
+            if path.name == "report.json":
+                data = {key: value for key, value in json.loads(path.read_text()).items() if key not in _DIFFERS}
+            if path.name in {"report.html", "checkpoint.json"}:
+                data = None  # it has times
+            found[str(path.relative_to(folder))] = data
+    return found
+
+
+def test_a_run_that_is_killed_again_and_again_ends_like_one_that_is_not(tmp_path: Path) -> None:
+    seed = 7 if KILLS < 100 else int(time.time())
+    print(f"seed {seed}")
+    rng, folder = np.random.default_rng(seed), prepared(tmp_path / "killed")
+    kills = 0
+    while kills < KILLS:
+        step = STEPS[kills % len(STEPS)] if len(STEPS) <= KILLS else STEPS[2 * kills + 1]
+        if run_until(step, rng.uniform(0, LATEST), folder) is None:
+            kills += 1
+        else:
+            shutil.rmtree(folder / "build")  # it was through: all steps are to be there again for the next
+            shutil.rmtree(folder.parent / "cache")
+        check_what_is_there(folder)
+    with begun(folder) as process:
+        assert process.stderr is not None
+        said = process.stderr.read()
+    assert process.returncode == 0, said
+    cache = folder.parent / "cache" / "hwcodesign"
+    assert [path for place in (folder, cache) for path in place.rglob(".*")] == [], "half-written files and folders"
+    assert list((cache / "scratch").iterdir()) == []
+    assert {path.name for path in (folder.parent / "tmp").iterdir()} <= {".ses"}, "onnxruntime keeps a session's number"
+    undisturbed = prepared(tmp_path / "undisturbed")
+    (tmp_path / "killed" / "cache").rename(tmp_path / "undisturbed" / "cache")
+    with begun(undisturbed) as process:
+        assert process.stderr is not None
+        said = process.stderr.read()
+    assert process.returncode == 0, said
+    assert results(folder) == results(undisturbed)
