@@ -65,7 +65,7 @@ def kept(name: str, made_of: str, make: Callable[[Path], None]) -> Path:
     Raises:
         ToolError: the cache is somebody else's, or others may write it.
     """
-    entry = _own_cache() / entry_of(name, made_of).name
+    entry = own_cache() / entry_of(name, made_of).name
     if not is_kept(name, made_of):
         with one_at_a_time(entry):
             if not is_kept(name, made_of):
@@ -98,15 +98,15 @@ def is_kept(name: str, made_of: str) -> bool:
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
     """An empty folder, gone when the block ends; the next one removes what killed processes left."""
-    with scratch_below(_own_cache() / "scratch") as scratch:
+    with scratch_below(own_cache() / "scratch") as scratch:
         yield scratch
 
 
-def _own_cache() -> Path:
+def own_cache() -> Path:
     """The cache's folder, made where it is not there.
 
     Raises:
-        ToolError: it is not the user's own.
+        ToolError: it is not the user's own, or others may write it.
     """
     folder = cache_folder()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -171,7 +171,7 @@ class Design:
         """Whether it was compiled with SystemVerilog."""
         return self.manifest.get("cycles") is not None
 
-    @property
+    @cached_property
     def rtl(self) -> RtlSimulation:
         """The simulation of the SystemVerilog, with cycles, counters, stalls and waveforms; built at its first run."""
         return rtl_of(self)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from packaging.requirements import Requirement
 
 from hwcodesign.backends.vitis.project import require_vitis
+from hwcodesign.cache import own_cache
 from hwcodesign.deployment.vivado import require_vivado
 from hwcodesign.errors import HwcodesignError, MissingExtraError, ToolError
 from hwcodesign.runtime.transports import TRANSPORTS
@@ -105,8 +106,8 @@ def routes() -> list[Route]:
     """All of them, those that need least first."""
     checks: dict[str, Callable[[], object]] = {
         "software": lambda: importlib.import_module(TRANSPORTS["software"]),
-        "csim": find_compiler,
-        "rtl": find_verilator,
+        "csim": _require_csim,
+        "rtl": _require_rtl,
         "board-sim": _require_simulated_board,
         "board": find_board,
         "train, fit, compile": lambda: require_extra("design"),
@@ -127,8 +128,18 @@ def _problem(check: Callable[[], object]) -> str | None:
     return None
 
 
-def _require_simulated_board() -> None:
+def _require_csim() -> None:
+    find_compiler()
+    own_cache()
+
+
+def _require_rtl() -> None:
     find_verilator()
+    own_cache()
+
+
+def _require_simulated_board() -> None:
+    _require_rtl()
     importlib.import_module(TRANSPORTS["board-sim"])
 
 

@@ -97,6 +97,17 @@ def test_doctor_says_what_to_install_for_the_others(tmp_path: Path) -> None:
     assert re.search(r"software +works", text)
 
 
+def test_doctor_says_where_what_is_compiled_cannot_be_kept(tmp_path: Path) -> None:
+    cache = tmp_path / "hwcodesign"
+    cache.mkdir()
+    cache.chmod(0o777)
+    done = hwcodesign(tmp_path, "doctor", "--json", XDG_CACHE_HOME=str(tmp_path))
+    problems = {name: route["problem"] for name, route in json.loads(done.stdout)["routes"].items()}
+    for route in ("csim", "rtl", "board-sim"):
+        assert problems[route].startswith(f"{cache} can be written by other users")
+    assert problems["software"] is None
+
+
 def test_an_extra_is_complete_with_fitting_versions_of_all_of_its_packages(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

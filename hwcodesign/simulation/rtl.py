@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -95,13 +96,21 @@ class RtlSimulation:
     folder: Path
 
     def library(self, *, trace: bool = False) -> Path:
-        """The compiled model, made at the first use.
+        """The compiled model; made, or found to be kept and whole, at the first use.
 
         Raises:
             ToolError: Verilator or g++ is missing.
             DesignError: the design has no RTL, or a file of it is not as it was written.
         """
-        return verilate(self._made_of(trace=trace))
+        return self._with_waves if trace else self._without_waves
+
+    @cached_property
+    def _with_waves(self) -> Path:
+        return verilate(self._made_of(trace=True))
+
+    @cached_property
+    def _without_waves(self) -> Path:
+        return verilate(self._made_of(trace=False))
 
     @property
     def is_compiled(self) -> bool:
