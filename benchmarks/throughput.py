@@ -100,9 +100,9 @@ def contender(name: str, folder: Path) -> Callable[[NDArray[Any]], object]:
 
     design = hw.load(folder / "design")
     if name == "csim":
-        from hwcodesign.simulation.csim import CSimulation, build_library
+        from hwcodesign.simulation.csim import csim_of
 
-        design.csim = CSimulation(design.accelerator, build_library(design.accelerator, design.folder), workers=1)
+        design.csim = csim_of(design, workers=1)
         return lambda images: design.run(images, on="csim")
     if name == "software":
         return lambda images: design.run(images, on="software")

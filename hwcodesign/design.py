@@ -23,9 +23,9 @@ from hwcodesign.runtime import software
 from hwcodesign.runtime.modes import ExitControl, Mode, exit_control
 from hwcodesign.runtime.progressive import ProgressiveAccelerator
 from hwcodesign.runtime.records import Records, empty_records, final_records
-from hwcodesign.simulation.csim import FOLDERS, CSimulation, build_library
+from hwcodesign.simulation.csim import CSimulation, csim_of
 from hwcodesign.simulation.rtl import RtlSimulation, rtl_of
-from hwcodesign.stored_design import read_design, sources_of
+from hwcodesign.stored_design import read_design
 
 
 @dataclass
@@ -163,8 +163,7 @@ class Design:
     @cached_property
     def csim(self) -> CSimulation:
         """The simulation model, compiled at the first use."""
-        files = sources_of(self).below(*(f"{folder}/" for folder in FOLDERS))
-        return CSimulation(self.accelerator, build_library(self.accelerator, files))
+        return csim_of(self)
 
     @property
     def has_rtl(self) -> bool:

@@ -659,7 +659,7 @@ def test_patience_with_two_exits_warns_notes_and_never_leaves(trained_network: A
     data = (digits_data.fitting.images, digits_data.fitting.labels)
     note = "patience with two exits never leaves early"
     with pytest.warns(UserWarning, match=note):
-        policy = fit_policy(two, data, criterion="patience", budget=1.5)
+        policy = fit_policy(two, data, criterion="patience", budget=max(two.costs().shares))
     assert policy.threshold_codes == (NEVER, NEVER)
     assert policy.fitted_on.exit_share == (0.0, 1.0)
     assert policy.fitted_on.note.startswith(note)

@@ -415,5 +415,5 @@ def test_what_is_asked_for_by_name_and_cannot_be_had_is_an_error(compiled_design
         with pytest.raises((BoardError, hw.MissingExtraError), match=r"PYNQ finds no board|a board needs pynq"):
             hw.ProgressiveAccelerator(compiled_design, "board")
     elsewhere = dataclasses.replace(compiled_design, folder=tmp_path)
-    with pytest.raises(DesignError, match="holds no StreamRTL project"):
+    with pytest.raises(DesignError, match="has no generated sources"):
         hw.ProgressiveAccelerator(elsewhere, "rtl")

@@ -209,7 +209,7 @@ def test_an_interrupted_run_leaves_no_process(files: list[Path], tmp_path: Path,
         "from pathlib import Path; from hwcodesign.synthesis import synthesise\n"
         "synthesise([Path(f) for f in sys.argv[1:]], 'counter', by_module=True)"
     )
-    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
     command = [sys.executable, "-c", program, *map(str, files)]
     run = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
     children: list[int] = []

@@ -29,8 +29,10 @@ from hwcodesign.runtime.modes import exit_control
 from hwcodesign.runtime.register_map import REGISTERS
 from hwcodesign.simulation.rtl import RtlSimulation
 from hwcodesign.simulation.verilator import find_verilator
+from hwcodesign.stored_design import write_sources
 from rtl_sim.tb.small_accelerators import images, plain
 from rtl_sim.tb.vitis_stand_in import stand_in_source
+from tests.sealing import seal_project
 from tests.stress import require_same
 from tests.vivado_planted import PLANTED, Planted
 
@@ -54,7 +56,8 @@ def hardware(accelerator: Accelerator) -> Hardware:
 def design_for(hardware: Hardware, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Design]:
     folder = tmp_path_factory.mktemp("design")
     write_accelerator(hardware, folder / "rtl")
-    return lambda board: Design(hardware.accelerator, folder, {"board": {"name": board}, "cycles": {}})
+    manifest = {"cycles": {}, "sources_sha256": write_sources(folder)}
+    return lambda board: Design(hardware.accelerator, folder, {"board": {"name": board}, **manifest})
 
 
 @pytest.fixture(scope="module")
@@ -293,6 +296,7 @@ def test_sources_without_that_type_do_the_same(
         path.write_text(typeless(text))
         changed += text != typeless(text)
     assert changed > 10
+    seal_project(folder / "rtl")
     codes, control = images(accelerator, 40), exit_control(accelerator.policy, "adaptive")
     expected = np.concatenate(list(software.stream_records(accelerator, codes, control)))
     require_same(RtlSimulation(accelerator, folder).run(codes, control).records, expected)
@@ -376,16 +380,19 @@ def test_what_cannot_be_an_exported_segment_is_refused(with_exported_stage: Desi
 
 def test_designs_that_cannot_be_written_are_refused(design_for: Callable[[str], Design], tmp_path: Path) -> None:
     design = design_for("pynq-z2")
-    with pytest.raises(DesignError, match="has no SystemVerilog: compile it with backend='streamrtl'"):
+    with pytest.raises(DesignError, match="was compiled without RTL: compile it with backend='streamrtl'"):
         write_vivado(Design(design.accelerator, design.folder, {"board": {"name": "pynq-z2"}}), tmp_path / "x")
     with pytest.raises(SettingsError, match=r"board 'pynq-z9' is not known: did you mean 'pynq-z2'\? Known: pynq-z1"):
         write_vivado(design_for("pynq-z9"), tmp_path / "x")
-    copy = shutil.copytree(design.folder, tmp_path / "design")
-    manifest = copy / "rtl" / "manifest.json"
+    copy = Path(shutil.copytree(design.folder, tmp_path / "design"))
+    manifest = json.loads((copy / "rtl" / "manifest.json").read_text())
     shutil.copyfile(copy / "rtl" / "tiny.sv", copy / "rtl" / "rom.sv")
-    manifest.write_text(manifest.read_text().replace('"sources": [', '"sources": [\n"rom.sv",'))
+    manifest["sources"].append("rom.sv")
+    manifest["sha256"]["rom.sv"] = manifest["sha256"]["tiny.sv"]
+    (copy / "rtl" / "manifest.json").write_text(json.dumps(manifest))
+    sealed = {**design.manifest, "sources_sha256": write_sources(copy)}
     with pytest.raises(SettingsError, match=r"two files of the design are called rom\.sv"):
-        write_vivado(Design(design.accelerator, copy, design.manifest), tmp_path / "x")
+        write_vivado(Design(design.accelerator, copy, sealed), tmp_path / "x")
     assert not (tmp_path / "x").exists()
 
 

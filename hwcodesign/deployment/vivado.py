@@ -35,8 +35,8 @@ from hwcodesign.files import replaced_folder
 from hwcodesign.progress import task
 from hwcodesign.runtime.register_map import REGISTERS
 from hwcodesign.runtime.registers import Count, Register
-from hwcodesign.simulation.project import Project, read_project
-from hwcodesign.simulation.rtl import FOLDER
+from hwcodesign.simulation.project import Project
+from hwcodesign.simulation.rtl import project_of
 
 SETTINGS, BUILD_SCRIPT = "settings.tcl", "build.tcl"
 _SCRIPTS = Path(__file__).parent / "tcl"
@@ -80,8 +80,6 @@ def write_vivado(design: Design, folder: Path | str, *, exported: Sequence[str] 
         SettingsError: two source files have one name.
     """
     folder = Path(folder)
-    if not design.has_rtl:
-        raise DesignError(f"{design.folder} has no SystemVerilog: compile it with backend='streamrtl'")
     described = block_design_of(design)
     ips = [ExportedIp.of(design, segment) for segment in exported]
     with replaced_folder(folder) as written, _rtl(design, ips) as project:
@@ -98,8 +96,9 @@ def write_vivado(design: Design, folder: Path | str, *, exported: Sequence[str] 
 @contextmanager
 def _rtl(design: Design, ips: Sequence[ExportedIp]) -> Iterator[Project]:
     """The accelerator's SystemVerilog: the design's own, or one that is written around exported IPs."""
+    own = project_of(design)
     if not ips:
-        yield read_project(design.folder / FOLDER)
+        yield own
         return
     with scratch_folder() as scratch:
         yield write_with_exported_ips(design, ips, scratch)

@@ -31,11 +31,12 @@ from hwcodesign.progress import task
 from hwcodesign.runtime.modes import ExitControl
 from hwcodesign.runtime.records import RECORD_DTYPE, Records
 from hwcodesign.sealed import SealedFiles
+from hwcodesign.stored_design import CompiledDesign, sources_of
 
 #: Without exceptions, because g++ analyses thousands of weights' constructors at length otherwise (40 s to 3 s).
 _FLAGS = ["-O2", "-fPIC", "-std=c++14", "-fno-exceptions", "-fno-gnu-unique", "-w"]
 #: Folders of a design that the generated C++ is in.
-FOLDERS = ("vitis", "csim")
+_FOLDERS = ("vitis", "csim")
 _LIBRARY, _OBJECT = "accelerator.so", "unit.o"
 #: Widest code that the library's 32-bit interface carries.
 _MAX_WIDTH = 31
@@ -67,7 +68,7 @@ def build_library(accelerator: Accelerator, files: SealedFiles, workers: int | N
     """Compile the C++ of a design, unless it is compiled already.
 
     Args:
-        files: the design's, below `FOLDERS`.
+        files: those of the design's C++.
         workers: compilers at a time; all cores by default.
 
     Returns:
@@ -94,7 +95,7 @@ def build_library(accelerator: Accelerator, files: SealedFiles, workers: int | N
                 jobs = {pool.submit(_compiled, compiler, unit, files, work): unit for unit in units}
                 for job in as_completed(jobs):
                     job.result()
-                    reported.advance(note=f"{jobs[job].name} is done")
+                    reported.advance(note=f"{PurePosixPath(jobs[job].source).name} is done")
             objects = [str(job.result()) for job in jobs]
             _run([compiler, "-shared", "-Wl,-Bsymbolic", *objects, "-o", str(folder / _LIBRARY)])
 
@@ -220,6 +221,19 @@ class CSimulation:
 
         with task(text, len(inputs), "images") as reported, ThreadPoolExecutor(max(1, len(shares))) as pool:
             return [part for parts in pool.map(work, shares) for part in parts]
+
+
+def csim_of(design: CompiledDesign, workers: int | None = None) -> CSimulation:
+    """The C simulation of a design, compiled unless it is kept already.
+
+    Args:
+        workers: threads to compile and to simulate on; all cores by default.
+
+    Raises:
+        DesignError, SimulationError, ToolError, FormatError: see `build_library`.
+    """
+    files = sources_of(design).below(*(f"{folder}/" for folder in _FOLDERS))
+    return CSimulation(design.accelerator, build_library(design.accelerator, files, workers), workers)
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from hwcodesign.runtime.modes import ExitControl
 from hwcodesign.runtime.records import FLAG_FINAL, RECORD_DTYPE, Records
 from hwcodesign.runtime.transport import BATCH
 from hwcodesign.simulation.probes import counters, probes, wrapper_name
-from hwcodesign.simulation.project import SIMULATION, read_project
+from hwcodesign.simulation.project import SIMULATION, Project, read_project
 from hwcodesign.simulation.verilation import Verilation, is_verilated, verilate
 from hwcodesign.stored_design import CompiledDesign, sources_of
 
@@ -255,10 +255,20 @@ def rtl_of(design: CompiledDesign) -> RtlSimulation:
     Raises:
         DesignError: it has none, or a file of it is not as it was written.
     """
+    project_of(design)
+    return RtlSimulation(design.accelerator, design.folder)
+
+
+def project_of(design: CompiledDesign) -> Project:
+    """A design's SystemVerilog, under the design's seal.
+
+    Raises:
+        DesignError: it has none, or a file of it is not as it was written.
+    """
     if design.manifest.get("cycles") is None:
         raise DesignError("the design was compiled without RTL: compile it with backend='streamrtl'")
     sources_of(design).below(f"{FOLDER}/").check()
-    return RtlSimulation(design.accelerator, design.folder)
+    return read_project(design.folder / FOLDER)
 
 
 def _check_settings(stalls: Stalls, batch: int, records_per_packet: int) -> None:

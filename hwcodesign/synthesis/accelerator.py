@@ -8,9 +8,9 @@ from typing import Any
 
 from hwcodesign import progress
 from hwcodesign.design import Design
-from hwcodesign.errors import DesignError, SettingsError, ToolError
-from hwcodesign.simulation.project import Project, read_project
-from hwcodesign.simulation.rtl import FOLDER
+from hwcodesign.errors import SettingsError, ToolError
+from hwcodesign.simulation.project import Project
+from hwcodesign.simulation.rtl import FOLDER, project_of
 from hwcodesign.synthesis.ecp5 import PostRoute, fmax
 from hwcodesign.synthesis.figures import synthesise_modules
 from hwcodesign.synthesis.jobs import Job
@@ -93,9 +93,7 @@ def accelerator_resources(design: Design, timeout: float = LIMIT, cache: Path | 
     """
     if not timeout > 0:
         raise SettingsError(f"timeout {timeout:g}: give the seconds that synthesis may take in all, {LIMIT:g} say")
-    if not design.has_rtl:
-        raise DesignError("the design was compiled without RTL: compile it with backend='streamrtl'")
-    project = read_project(design.folder / FOLDER)
+    project = project_of(design)
     cache = design.folder / CACHE if cache is None else cache
     limit = TimeLimit(timeout)
     routed: list[PostRoute | str] = []
