@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from hwcodesign.errors import NetworkError, PolicyError
 from hwcodesign.fixedpoint import FixedPoint
-from hwcodesign.policies import CRITERIA, NEVER, ExitPolicy, ExitStatistics, check_request, evaluate, fit
+from hwcodesign.output_fitting import fit_to_outputs
+from hwcodesign.policies import CRITERIA, NEVER, ExitPolicy, ExitStatistics, check_budget, check_request, evaluate, fit
 from hwcodesign.policies.class_thresholds import fit_by_class
 from hwcodesign.policies.fitting import SPENT
 from rtl_sim.tb.drawn_policies import drawn_policy
@@ -129,6 +130,20 @@ def test_a_budget_that_nothing_meets_is_refused_with_the_nearest() -> None:
 def test_a_budget_that_is_no_positive_number_is_refused(budget: float) -> None:
     with pytest.raises(PolicyError, match=f"budget {budget} is not a positive number"):
         check_request(None, budget, None, None)
+
+
+def test_a_budget_above_the_dearest_exit_is_refused_with_the_most() -> None:
+    message = (
+        "budget 7 of the full cost cannot be spent: the dearest exit costs 1.1; give at most that, or accuracy_drop"
+    )
+    for budget in (7, 1.101):
+        with pytest.raises(PolicyError, match=message.replace("7", f"{budget:g}")):
+            check_budget(budget, COSTS)
+    for spent in (None, 1.1, 0.2):
+        check_budget(spent, COSTS)
+    logits, truth = answers(0)
+    with pytest.raises(PolicyError, match=message):
+        fit_to_outputs(logits, truth, [LOGITS] * 4, COSTS, criterion="margin", budget=7)
 
 
 def test_logits_that_are_not_integers_or_not_one_row_a_sample_are_refused() -> None:
