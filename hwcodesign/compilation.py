@@ -20,11 +20,13 @@ from hwcodesign.backends.conversion import (
     check_layers,
     convert,
     folded,
+    module_of,
     warn_of_other_reuse,
 )
 from hwcodesign.backends.lowering import lower
 from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.backends.streamrtl.keywords import KEYWORDS
+from hwcodesign.backends.streamrtl.parallelism import check_products
 from hwcodesign.backends.streamrtl.project import write_accelerator
 from hwcodesign.backends.vitis.project import write_blocks, write_model, write_segment
 from hwcodesign.boards import Board, board_named
@@ -163,12 +165,23 @@ def _write_segments(
             kernels = lower(segment.name, graph, segment.input_format, segment.input_shape)
             warn_of_other_reuse(segment, settings, kernels)
             if fold:
-                kernels = folded(segment, settings, kernels)
+                kernels = _folded(segment, settings, kernels)
             segments.append(_checked(kernels, segment))
             reported.advance(0, f"{segment.name}: writing its Vitis project")
             write_segment(graph, segment.name, project)
             reported.advance()
     return segments
+
+
+def _folded(segment: ExportedSegment, settings: ConversionSettings, kernels: Segment) -> Segment:
+    """The kernels with the reuse that was asked for, if StreamRTL can have it.
+
+    Raises:
+        SettingsError: a layer would multiply too much in a cycle.
+    """
+    kernels = folded(segment, settings, kernels)
+    check_products(kernels, lambda name: module_of(segment, name) or name)
+    return kernels
 
 
 def _write_weights(accelerator: Accelerator, folder: Path) -> dict[str, Any]:
@@ -197,8 +210,13 @@ def check_target(out: Path, backend: str, buffer_samples: int | None) -> None:
         raise SettingsError(f"out={str(out)!r} exists and is no design: name another folder, since compile replaces it")
 
 
-def check_compiles(network: MultiExitNetwork, settings: ConversionSettings, board: str) -> None:
+def check_compiles(
+    network: MultiExitNetwork, settings: ConversionSettings, board: str, *, backend: str = "streamrtl"
+) -> None:
     """Go through export, conversion and lowering without keeping anything: what `compile` would refuse is refused.
+
+    Args:
+        settings, board, backend: as `compile` will get them.
 
     Raises:
         SettingsError, UnsupportedLayerError, FormatError: as `compile`.
@@ -211,7 +229,8 @@ def check_compiles(network: MultiExitNetwork, settings: ConversionSettings, boar
             for segment in exported:
                 reported.advance(0, segment.name)
                 graph = convert(segment, settings, board_named(board), "Vitis", Path(scratch) / segment.name)
-                _checked(lower(segment.name, graph, segment.input_format, segment.input_shape), segment)
+                kernels = lower(segment.name, graph, segment.input_format, segment.input_shape)
+                _checked(_folded(segment, settings, kernels) if backend == "streamrtl" else kernels, segment)
                 reported.advance()
 
 

@@ -93,7 +93,7 @@ def check_layers(settings: ConversionSettings, segments: list[ExportedSegment]) 
 def warn_of_other_reuse(segment: ExportedSegment, settings: ConversionSettings, kernels: Segment) -> None:
     """Say where hls4ml chose another reuse factor than it was asked for: it takes the nearest that divides the work."""
     for kernel in kernels.kernels:
-        module = _module_of(segment, kernel.name)
+        module = module_of(segment, kernel.name)
         used = getattr(kernel, "reuse_factor", None)
         if module is not None and used is not None and used != settings.of(module).reuse:
             warnings.warn(
@@ -107,7 +107,7 @@ def folded(segment: ExportedSegment, settings: ConversionSettings, kernels: Segm
     """The same kernels with the reuse and strategy that were asked for: StreamRTL can have any."""
 
     def fold(kernel: Kernel) -> Kernel:
-        module = _module_of(segment, kernel.name)
+        module = module_of(segment, kernel.name)
         if module is None or not isinstance(kernel, WeightedKernel):
             return kernel
         choice = settings.of(module)
@@ -116,7 +116,7 @@ def folded(segment: ExportedSegment, settings: ConversionSettings, kernels: Segm
     return replace(kernels, kernels=tuple(fold(kernel) for kernel in kernels.kernels))
 
 
-def _module_of(segment: ExportedSegment, layer: str) -> str | None:
+def module_of(segment: ExportedSegment, layer: str) -> str | None:
     """Torch name of an hls4ml layer, which is its node's name behind a prefix that hls4ml gives."""
     matches = [node for node in segment.modules if layer == node or layer.endswith(f"_{node}")]
     return segment.modules[max(matches, key=len)] if matches else None
@@ -171,7 +171,7 @@ def _configure(config: dict[str, Any], segment: ExportedSegment, settings: Conve
     config["LayerName"][source]["Precision"]["result"] = segment.input_format.hls4ml_type
     config["Model"]["Strategy"] = _vitis_strategy(settings.default.strategy)
     for name, layer in config["LayerName"].items():
-        module = _module_of(segment, name)
+        module = module_of(segment, name)
         if module is not None:
             choice = settings.of(module)
             layer["ReuseFactor"] = choice.reuse

@@ -111,10 +111,16 @@ class StreamRTLBackend(FPGABackend):  # type: ignore[misc]  # hls4ml has no type
         return segment
 
     def write_rtl(self, model: Any) -> None:
-        """Write the SystemVerilog of the graph as it is now into the project's output folder."""
+        """Write the SystemVerilog of the graph as it is now into the project's output folder.
+
+        Raises:
+            SettingsError: a layer multiplies too much in a cycle; see `check_products`.
+        """
+        from hwcodesign.backends.streamrtl.parallelism import check_products
         from hwcodesign.backends.streamrtl.project import write_segment
 
         segment = self._lowered(model)
+        check_products(segment)
         write_segment(replace(segment, name="top"), Path(model.config.get_output_dir()), _identifier(segment.name))
         self._written[model] = segment
 
