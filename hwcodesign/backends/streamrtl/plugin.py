@@ -73,6 +73,9 @@ class StreamRTLBackend(FPGABackend):  # type: ignore[misc]  # hls4ml has no type
         Raises:
             SettingsError: another io_type.
         """
+        from hwcodesign.backends.refusals import guard_conversions
+
+        guard_conversions(NAME)
         if io_type != "io_stream":
             raise SettingsError(f"io_type {io_type!r} has no StreamRTL hardware: convert with io_type='io_stream'")
         return {"Part": part, "ClockPeriod": clock_period, "IOType": io_type, "HLSConfig": {}}
@@ -207,5 +210,8 @@ def _encode(segment: Segment, x: NDArray[Any]) -> NDArray[np.float64]:
 
 def register(register_backend: Callable[..., None], register_writer: Callable[..., None]) -> None:
     """Entry point of the group `hls4ml.backends`."""
+    from hwcodesign.backends.refusals import guard_configurations
+
+    guard_configurations(NAME)
     register_writer(NAME, StreamRTLWriter)
     register_backend(NAME, StreamRTLBackend)
