@@ -17,6 +17,7 @@ from typing import Any
 from hls4ml.converters import convert_from_onnx_model
 from hls4ml.utils import config_from_onnx_model
 
+from hwcodesign.backends.refusals import of_segment, reason
 from hwcodesign.boards import Board
 from hwcodesign.choices import not_known
 from hwcodesign.errors import SettingsError, UnsupportedLayerError
@@ -161,8 +162,9 @@ def convert(segment: ExportedSegment, settings: ConversionSettings, board: Board
             )
     except Exception as error:
         operators = ", ".join(f"{node.name} ({node.op_type})" for node in segment.graph.graph.node)
+        place, way_out = of_segment(error, segment.modules)
         raise UnsupportedLayerError(
-            f"hls4ml cannot take {segment.name}: {error!r}. Its QONNX layers are {operators}"
+            f"hls4ml cannot take {segment.name}: {place}: {reason(error)}; {way_out}. Its QONNX layers are {operators}"
         ) from error
 
 

@@ -14,7 +14,7 @@ import functools
 import importlib
 import inspect
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from types import ModuleType
 from typing import Any
 
@@ -88,9 +88,27 @@ def refusal(error: Exception, what: str) -> UnsupportedLayerError:
         what: was read.
     """
     place, way_out = _place(error)
-    reason = str(error) if type(error) is Exception or isinstance(error, RuntimeError) else repr(error)
-    text = f"{what}: hls4ml cannot read {place}: {reason.strip().rstrip('.') or type(error).__name__}"
-    return UnsupportedLayerError(f"{text}; {way_out}")
+    return UnsupportedLayerError(f"{what}: hls4ml cannot read {place}: {reason(error)}; {way_out}")
+
+
+def of_segment(error: Exception, modules: Mapping[str, str]) -> tuple[str, str]:
+    """What hls4ml stopped at in an exported stage or head, and what its PyTorch module should say instead.
+
+    Args:
+        modules: torch name of each node of its graph.
+    """
+    for variables in _frames(error):
+        for name in ("node", "layer", "self"):
+            told = ways_out.of_segment(variables.get(name), modules)
+            if told is not None:
+                return told
+    return "it", ways_out.LAYERS
+
+
+def reason(error: Exception) -> str:
+    """What an error of another package says, on one line."""
+    plain = type(error) is Exception or isinstance(error, RuntimeError)
+    return " ".join((str(error) if plain else repr(error)).split()).rstrip(".") or type(error).__name__
 
 
 def _place(error: Exception) -> tuple[str, str]:

@@ -66,6 +66,42 @@ _WAYS: dict[str, str] = {
     "ConvTranspose2d": "use nn.Conv2d: transposed convolutions have no kernel",
 }
 
+#: What a stage or head may consist of.
+LAYERS = "use the layers of hwcodesign.layers, max-pooling, flattening, concatenation of two and residual sums"
+#: Operators of an exported stage or head, in words of the module that it was.
+_SEGMENT_WAYS = {
+    **dict.fromkeys(
+        ("ReduceSum", "ReduceMax", "Trunc"), "use a convolution, or nn.MaxPool2d over the whole image"
+    ),
+    "Clip": "use hwcodesign.layers.relu, whose quantiser limits its values",
+    "Neg": "use x * -1.0",
+    **dict.fromkeys(("Slice", "Split", "Gather"), "compute each part by a layer of its own"),
+    **dict.fromkeys(
+        ("Squeeze", "Unsqueeze", "Reshape"), "reshape by nn.Flatten() in front of linear layers, and nowhere else"
+    ),
+    "Pad": "pad with zeros, by padding of a convolution",
+    **dict.fromkeys(("MatMul", "Add", "Gemm"), "put nn.Flatten() in front of a linear layer"),
+    "Concat": "join two at a time",
+}
+
+
+def of_segment(found: Any, modules: Mapping[str, str]) -> tuple[str, str] | None:
+    """As `of`, of a node or layer of an exported stage or head."""
+    if type(found).__name__ == "NodeProto":
+        name, operator = str(found.name), str(found.op_type)
+    elif _is_layer(found):
+        name, operator = str(found.name), str(found.class_name)
+        operator = {"Dense": "MatMul", "ApplyAlpha": "Add", "BatchNormalization": "Add"}.get(operator, operator)
+    else:
+        return None
+    layer = f", of layer {modules[name]!r}" if name in modules else ""
+    return f"{name or 'a node'} ({operator}{layer})", _SEGMENT_WAYS.get(operator, LAYERS)
+
+
+def _is_layer(found: Any) -> bool:
+    """Whether it is a layer of hls4ml's graph."""
+    return any(base.__module__ == "hls4ml.model.layers" and base.__name__ == "Layer" for base in type(found).__mro__)
+
 
 def of(found: Any, variables: Mapping[str, Any], error: Exception) -> tuple[str, str] | None:
     """What an object that hls4ml was at is called, and what to do about it.
@@ -80,7 +116,7 @@ def of(found: Any, variables: Mapping[str, Any], error: Exception) -> tuple[str,
         return _of_torch(found, variables)
     if kind.__name__ == "NodeProto":
         return f"node {found.name or found.output[0]!r} ({found.op_type})", _of_onnx(str(found.op_type), str(error))
-    if any(base.__module__ == "hls4ml.model.layers" and base.__name__ == "Layer" for base in kind.__mro__):
+    if _is_layer(found):
         return f"layer {found.name!r} of class {found.class_name}", _of_layer(found, str(error))
     return None
 

@@ -44,7 +44,8 @@ def _convolution(layer: Any, reading: Reading) -> None:
         _check_cpp(layer, reading, kernel, stride)
     if weights.size != kernel[0] * kernel[1] * depth * filters:
         raise reading.unsupported(
-            layer, f"has groups, or weights {weights.shape} for {depth} channels", "use one group, or a depthwise layer"
+            layer, f"has groups, or weights {weights.shape} for {depth} channels", "use one group, or a depthwise layer; "
+            "flatten before a linear layer"
         )
     reading.bind(
         layer,
