@@ -37,6 +37,7 @@ from hwcodesign.export import ExportedSegment, export_network
 from hwcodesign.files import replaced_folder, sha256_file, sha256_json, write_json
 from hwcodesign.kernels import Arrays, Segment
 from hwcodesign.network import MultiExitNetwork
+from hwcodesign.paths import check_folder
 from hwcodesign.policies import ExitPolicy
 from hwcodesign.progress import task
 from hwcodesign.reading_check import check_reading
@@ -85,7 +86,7 @@ def compile(
         The design, as `hwcodesign.load(out)` would.
 
     Raises:
-        SettingsError, UnsupportedLayerError, FormatError, PolicyError: before anything in `out` changes.
+        NetworkError, SettingsError, UnsupportedLayerError, FormatError, PolicyError: before anything in `out` changes.
         MismatchError: what hardware would compute is not what the network computes; likewise.
     """
     out = Path(out)
@@ -96,6 +97,7 @@ def compile(
         settings.check_vitis()
     identifier = _identifier(name or out.resolve().name)
     network.check()
+    network.check_calibrated()
     with task(f"generating hardware sources for {target.name}"), replaced_folder(out) as generated:
         segments = _write_segments(network, settings, target, generated, fold=backend == "streamrtl")
         with task("comparing the kernels with the network"):
@@ -197,7 +199,7 @@ def _write_weights(accelerator: Accelerator, folder: Path) -> dict[str, Any]:
 
 
 def check_target(out: Path, backend: str, buffer_samples: int | None) -> None:
-    """Refuse settings that no network could be compiled with, and a folder that `compile` must not replace.
+    """Refuse settings that no network could be compiled with, and a folder that `compile` must not replace or use.
 
     Raises:
         SettingsError: naming the setting.
@@ -206,6 +208,7 @@ def check_target(out: Path, backend: str, buffer_samples: int | None) -> None:
         raise SettingsError(not_known(f"backend {backend!r}", backend, _BACKENDS))
     if buffer_samples is not None and buffer_samples < 1:
         raise SettingsError(f"buffer_samples={buffer_samples}: a conditional buffer holds one whole sample at least")
+    check_folder(out)
     if out.exists() and not (out.is_dir() and ((out / MANIFEST).exists() or not any(out.iterdir()))):
         raise SettingsError(f"out={str(out)!r} exists and is no design: name another folder, since compile replaces it")
 

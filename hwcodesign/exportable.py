@@ -13,10 +13,9 @@ from torch import nn
 
 from hwcodesign.errors import UnsupportedLayerError
 
-
 _AVERAGES = (
-    "averages have no kernel in this flow: use nn.MaxPool2d, a convolution with a stride, or one with groups=channels, "
-    "which can learn an average"
+    "there is none for averages in this flow: use nn.MaxPool2d, a convolution with a stride, or one with "
+    "groups=channels, which can learn an average"
 )
 
 
@@ -56,8 +55,8 @@ def _setting(part: nn.Module) -> tuple[str, str] | None:
             if getattr(part, name, usual) != usual
         )
         return (
-            given or "averages",
-            f"and {_AVERAGES}",
+            f"{given} and no kernel" if given else "no kernel",
+            f"since {_AVERAGES}",
         )
     return None
 
@@ -76,7 +75,7 @@ def check_graph(segment: str, graph: ModelWrapper, modules: dict[str, str]) -> N
     for node in graph.graph.node:
         layer = modules.get(node.name, node.name)
         if node.op_type in ("AveragePool", "GlobalAveragePool", "ReduceMean"):
-            raise UnsupportedLayerError(f"{segment}: {layer!r} is a {node.op_type}, and {_AVERAGES}")
+            raise UnsupportedLayerError(f"{segment}: {layer!r} ({node.op_type}) has no kernel, since {_AVERAGES}")
         if node.op_type != "MaxPool":
             continue
         given = {attribute.name: attribute for attribute in node.attribute}
@@ -100,9 +99,7 @@ def _rounds_up(
     shape = graph.get_tensor_shape(node.input[0])
     sides = shape[1:-1] if node.domain.endswith("channels_last") else shape[2:]
     pads = _ints(given, "pads") or [0] * 2 * len(kernel)
-    return any(
-        (side + pads[i] + pads[i + len(kernel)] - kernel[i]) % strides[i] for i, side in enumerate(sides)
-    )
+    return any((side + pads[i] + pads[i + len(kernel)] - kernel[i]) % strides[i] for i, side in enumerate(sides))
 
 
 def _ints(given: dict[str, Any], name: str) -> list[int]:

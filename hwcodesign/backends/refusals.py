@@ -119,7 +119,10 @@ def _place(error: Exception) -> tuple[str, str]:
             if told is not None:
                 return told
     if type(error).__name__ == "TraceError":
-        return "its forward", "write it without conditions and loops that depend on values, and without what torch.fx cannot trace"
+        return (
+            "its forward",
+            "write it without conditions and loops that depend on values, and without what torch.fx cannot trace",
+        )
     return "it", "say it in layers of torch.nn, or of QONNX with its channels last, that hls4ml knows"
 
 

@@ -9,7 +9,9 @@ _TORCH = (
     "say it in layers that hls4ml knows: Conv1d, Conv2d, Linear, BatchNorm1d, BatchNorm2d, ReLU, Max- and AvgPool, "
     "ConstantPad, Flatten, Dropout of torch.nn, torch.add and torch.cat of two"
 )
-_ONNX = "say it in operators of QONNX that hls4ml knows: Quant, Conv, MatMul, Relu, MaxPool, Add, Concat, Reshape, Flatten"
+_ONNX = (
+    "say it in operators of QONNX that hls4ml knows: Quant, Conv, MatMul, Relu, MaxPool, Add, Concat, Reshape, Flatten"
+)
 _DEPTHWISE = "make it a depthwise convolution with constant weights, since qonnx leaves its channels first"
 _SHAPES = "let qonnx infer all shapes first: cleanup_model(ModelWrapper(model)), or qonnx-cleanup on a file"
 _LOGITS = "end the model at its logits, whose order it keeps"
@@ -23,8 +25,8 @@ _OUT = "leave it out: it does nothing in inference, and hls4ml knows nn.Dropout 
 _WHOLE = "use nn.AvgPool2d over the whole image, for example nn.AvgPool2d(6) for 6x6 pixels"
 _RECTIFY = "use nn.ReLU"
 _CHANNELS = (
-    "order the graph's channels last, by ModelWrapper(model).transform(ConvertToChannelsLastAndClean()) of qonnx or by "
-    "qonnx-to-channels-last on a file"
+    "order the graph's channels last: cleanup_model(ModelWrapper(model).transform(ConvertToChannelsLastAndClean())) of "
+    "qonnx, or qonnx-to-channels-last and then qonnx-cleanup on a file"
 )
 
 #: Operators of ONNX.
@@ -56,7 +58,9 @@ _WAYS: dict[str, str] = {
         ("mean", "adaptive_avg_pool2d", "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveMaxPool2d"), _WHOLE
     ),
     **dict.fromkeys(("ReLU6", "relu6", "Hardtanh", "hardtanh", "clamp", "GELU", "SiLU", "Hardswish"), _RECTIFY),
-    **dict.fromkeys(("cat", "concat", "concatenate"), "join two at a time, and name the axis: torch.cat([x, y], dim=1)"),
+    **dict.fromkeys(
+        ("cat", "concat", "concatenate"), "join two at a time, and name the axis: torch.cat([x, y], dim=1)"
+    ),
     **dict.fromkeys(("pad", "ZeroPad1d", "ZeroPad2d"), "use padding of the convolution, or nn.ConstantPad2d(1, 0.0)"),
     **dict.fromkeys(("ConstantPad1d", "ConstantPad2d"), "pad with zeros, or train without padding"),
     "LayerNorm": "use nn.BatchNorm1d or nn.BatchNorm2d",
@@ -70,9 +74,7 @@ _WAYS: dict[str, str] = {
 LAYERS = "use the layers of hwcodesign.layers, max-pooling, flattening, concatenation of two and residual sums"
 #: Operators of an exported stage or head, in words of the module that it was.
 _SEGMENT_WAYS = {
-    **dict.fromkeys(
-        ("ReduceSum", "ReduceMax", "Trunc"), "use a convolution, or nn.MaxPool2d over the whole image"
-    ),
+    **dict.fromkeys(("ReduceSum", "ReduceMax", "Trunc"), "use a convolution, or nn.MaxPool2d over the whole image"),
     "Clip": "use hwcodesign.layers.relu, whose quantiser limits its values",
     "Neg": "use x * -1.0",
     **dict.fromkeys(("Slice", "Split", "Gather"), "compute each part by a layer of its own"),

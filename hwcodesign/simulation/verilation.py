@@ -17,6 +17,7 @@ from pathlib import Path
 
 from hwcodesign.errors import ToolError
 from hwcodesign.files import sha256, sha256_file, write_bytes
+from hwcodesign.paths import check_folder
 from hwcodesign.progress import Task, task
 from hwcodesign.share import shared_folder
 from hwcodesign.simulation.verilator import Verilator, find_verilator
@@ -64,8 +65,10 @@ def verilate(what: Verilation, folder: Path) -> Path:
         folder: keeps libraries; their names hold a digest of everything they were made of.
 
     Raises:
+        SettingsError: the sources lie where Verilator cannot read them.
         ToolError: Verilator or g++ is missing or fails.
     """
+    check_folder(what.sources[0].parent)  # designs can be moved
     tool = find_verilator()
     library = folder / f"{what.top}-{_digest(what, tool)[:16]}.so"
     if library.exists():

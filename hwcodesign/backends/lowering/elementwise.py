@@ -69,7 +69,9 @@ def _is_ternary(layer: Any) -> bool:
 def _merge(layer: Any, reading: Reading) -> None:
     operation = str(layer.get_attr("op")).lower()
     if operation != "add":
-        raise reading.unsupported(layer, f"is a {operation}, which has no exact kernel", "use a sum, with weights of the other sign")
+        raise reading.unsupported(
+            layer, f"is a {operation}, which has no exact kernel", "use a sum, with weights of the other sign"
+        )
     sources = _two(layer, reading)
     shapes = [reading.shapes[source] for source in sources]
     if shapes[0] != shapes[1]:

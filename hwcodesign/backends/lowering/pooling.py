@@ -18,8 +18,8 @@ def _windows(layer: Any, reading: Reading) -> None:
             "is padded, which hls4ml's streams do not support (its own simulation stops there)",
             "pool without padding, and pad a convolution instead"
             if reading.cpp
-            else "put a ZeroPadding layer before it (in PyTorch nn.ConstantPad2d(1, 0.0)) and a ReLU before that, or pad "
-            "the convolution before it instead",
+            else "put a ZeroPadding layer before it (in PyTorch nn.ConstantPad2d(1, 0.0)) and a ReLU before that, "
+            "or pad the convolution before it instead",
         )
     pool = (int(layer.get_attr("pool_height", 1)), int(layer.get_attr("pool_width")))
     stride = (int(layer.get_attr("stride_height", 1)), int(layer.get_attr("stride_width")))

@@ -1,4 +1,4 @@
-"""How many products a layer may make in a cycle: more than a few thousand, and no simulator reads the layer any more."""
+"""How many products a layer may make in a cycle: beyond a few thousand, simulators do not read it any more."""
 
 from __future__ import annotations
 

@@ -27,6 +27,7 @@ from hwcodesign.backends.lowering import cast_values, lower_graph
 from hwcodesign.choices import not_known
 from hwcodesign.errors import FormatError, ImagesError, SettingsError, SimulationError
 from hwcodesign.kernels import STRATEGIES, Segment
+from hwcodesign.paths import check_folder
 from hwcodesign.simulation.project import read_project
 from hwcodesign.synthesis import Resources, synthesise
 from hwcodesign.synthesis.yosys import Family
@@ -117,11 +118,13 @@ class StreamRTLBackend(FPGABackend):  # type: ignore[misc]  # hls4ml has no type
         """Write the SystemVerilog of the graph as it is now into the project's output folder.
 
         Raises:
-            SettingsError: a layer multiplies too much in a cycle; see `check_products`.
+            SettingsError: a layer multiplies too much in a cycle, see `check_products`; or the folder's name has a
+                character that no simulator takes.
         """
         from hwcodesign.backends.streamrtl.parallelism import check_products
         from hwcodesign.backends.streamrtl.project import write_segment
 
+        check_folder(Path(model.config.get_output_dir()))
         segment = self._lowered(model)
         check_products(segment)
         write_segment(replace(segment, name="top"), Path(model.config.get_output_dir()), _identifier(segment.name))

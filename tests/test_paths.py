@@ -1,0 +1,57 @@
+"""A design's folder may have any name that the tools take; others are refused before anything is written."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import hwcodesign as hw
+from hwcodesign.cli import app
+from hwcodesign.errors import SettingsError
+from hwcodesign.runtime.records import RECORD_DTYPE
+from tests.test_reading_check import network_of, plain_stage
+
+IMAGES = np.random.default_rng(0).integers(0, 32, (6, 1, 6, 6))
+
+
+def compiled(out: Path) -> hw.Design:
+    network = network_of(plain_stage(), (1, 6, 6), 27)
+    policy = hw.fit_policy(network, None, criterion="margin", thresholds=[0.5])
+    return hw.compile(network, policy, out=out, reuse=9)  # with ROM images, whose path the library holds
+
+
+@pytest.mark.parametrize("name", ["a b  c", "a[/b]c[red]", "Ünïcödé 网络", "a'b;c&d%#"])
+def test_a_design_of_any_usual_name_works_everywhere(name: str, tmp_path: Path) -> None:
+    compiled(tmp_path / name / "design")
+    design = hw.load(tmp_path / name / "design")
+    expected = design.run(IMAGES, on="software")
+    fields = [field for field in RECORD_DTYPE.names or () if field != "cycles"]
+    for on in ("csim", "rtl"):
+        assert all(np.array_equal(design.run(IMAGES, on=on)[field], expected[field]) for field in fields)
+
+
+@pytest.mark.parametrize("name", ["a$HOME", 'a"b', "a\nb", "a`b`", "a\\b", "a\tb"])
+def test_a_name_that_simulators_read_otherwise_is_refused_before_anything_is_written(name: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"^the path '.*' has the character '.*', which .*: name a folder without"):
+        compiled(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_design_that_was_moved_to_such_a_name_runs_in_software_and_is_refused_in_rtl(tmp_path: Path) -> None:
+    compiled(tmp_path / "design")
+    shutil.move(tmp_path / "design", tmp_path / "a$b")
+    design = hw.load(tmp_path / "a$b")
+    assert len(design.run(IMAGES, on="software")) == len(IMAGES)
+    with pytest.raises(SettingsError, match=r"has the character '\$'"):
+        design.run(IMAGES, on="rtl")
+
+
+def test_the_command_line_prints_a_path_with_brackets_as_it_is(tmp_path: Path) -> None:
+    out = tmp_path / "a[/b]c[red]"
+    result = CliRunner().invoke(app, ["fit", "digits", "--out", str(out)])
+    assert result.exception is not None
+    assert "a[/b]c[red]" in str(result.exception) or "a[/b]c[red]" in result.output.replace("\n", "")
