@@ -173,7 +173,6 @@ QUICK: tuple[Callable[[], Extreme], ...] = (
     lambda: conv((2, 2, 512), 4, 1, 4, 64, "resource"),
     lambda: conv((3, 3, 512), 512, 3, 2, 9, depthwise=True),
     lambda: joined((1, 2, 512), "concatenate"),
-    lambda: pool((2, 2, 512), 2, average=False),
 )
 #: What the campaign runs besides.
 WIDE: tuple[Callable[[], Extreme], ...] = (
