@@ -18,11 +18,13 @@ from hwcodesign.backends.conversion import (
     check_layers,
     convert,
     folded,
+    module_of,
     warn_of_other_reuse,
 )
 from hwcodesign.backends.lowering import lower
 from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.backends.streamrtl.keywords import KEYWORDS
+from hwcodesign.backends.streamrtl.parallelism import check_products
 from hwcodesign.backends.streamrtl.project import write_accelerator
 from hwcodesign.backends.vitis.project import write_blocks, write_model, write_segment
 from hwcodesign.boards import Board, board_named
@@ -34,6 +36,7 @@ from hwcodesign.export import ExportedSegment, export_network
 from hwcodesign.files import replaced_folder, sha256_file, sha256_json, write_json
 from hwcodesign.kernels import Arrays, Segment
 from hwcodesign.network import MultiExitNetwork
+from hwcodesign.paths import check_folder
 from hwcodesign.policies import ExitPolicy
 from hwcodesign.progress import task
 from hwcodesign.reading_check import check_reading
@@ -82,7 +85,7 @@ def compile(
         The design, as `hwcodesign.load(out)` would.
 
     Raises:
-        SettingsError, UnsupportedLayerError, FormatError, PolicyError: before anything in `out` changes.
+        NetworkError, SettingsError, UnsupportedLayerError, FormatError, PolicyError: before anything in `out` changes.
         MismatchError: what hardware would compute is not what the network computes; likewise.
     """
     out = Path(out)
@@ -93,6 +96,7 @@ def compile(
         settings.check_vitis()
     identifier = _identifier(name or out.resolve().name)
     network.check()
+    network.check_calibrated()
     with task(f"generating hardware sources for {target.name}"), replaced_folder(out) as generated:
         segments = _write_segments(network, settings, target, generated, fold=backend == "streamrtl")
         with task("comparing the kernels with the network"):
@@ -160,12 +164,23 @@ def _write_segments(
             kernels = lower(segment.name, graph, segment.input_format, segment.input_shape)
             warn_of_other_reuse(segment, settings, kernels)
             if fold:
-                kernels = folded(segment, settings, kernels)
+                kernels = _folded(segment, settings, kernels)
             segments.append(_checked(kernels, segment))
             reported.advance(0, f"{segment.name}: writing its Vitis project")
             write_segment(graph, segment.name, project)
             reported.advance()
     return segments
+
+
+def _folded(segment: ExportedSegment, settings: ConversionSettings, kernels: Segment) -> Segment:
+    """The kernels with the reuse that was asked for, if StreamRTL can have it.
+
+    Raises:
+        SettingsError: a layer would multiply too much in a cycle.
+    """
+    kernels = folded(segment, settings, kernels)
+    check_products(kernels, lambda name: module_of(segment, name) or name)
+    return kernels
 
 
 def _write_weights(accelerator: Accelerator, folder: Path) -> dict[str, Any]:
@@ -181,7 +196,7 @@ def _write_weights(accelerator: Accelerator, folder: Path) -> dict[str, Any]:
 
 
 def check_target(out: Path, backend: str, buffer_samples: int | None) -> None:
-    """Refuse settings that no network could be compiled with, and a folder that `compile` must not replace.
+    """Refuse settings that no network could be compiled with, and a folder that `compile` must not replace or use.
 
     Raises:
         SettingsError: naming the setting.
@@ -190,12 +205,18 @@ def check_target(out: Path, backend: str, buffer_samples: int | None) -> None:
         raise SettingsError(not_known(f"backend {backend!r}", backend, _BACKENDS))
     if buffer_samples is not None and buffer_samples < 1:
         raise SettingsError(f"buffer_samples={buffer_samples}: a conditional buffer holds one whole sample at least")
+    check_folder(out)
     if out.exists() and not (out.is_dir() and ((out / MANIFEST).exists() or not any(out.iterdir()))):
         raise SettingsError(f"out={str(out)!r} exists and is no design: name another folder, since compile replaces it")
 
 
-def check_compiles(network: MultiExitNetwork, settings: ConversionSettings, board: str) -> None:
+def check_compiles(
+    network: MultiExitNetwork, settings: ConversionSettings, board: str, *, backend: str = "streamrtl"
+) -> None:
     """Go through export, conversion and lowering without keeping anything: what `compile` would refuse is refused.
+
+    Args:
+        settings, board, backend: as `compile` will get them.
 
     Raises:
         SettingsError, UnsupportedLayerError, FormatError: as `compile`.
@@ -208,7 +229,8 @@ def check_compiles(network: MultiExitNetwork, settings: ConversionSettings, boar
             for segment in exported:
                 reported.advance(0, segment.name)
                 graph = convert(segment, settings, board_named(board), "Vitis", scratch / segment.name)
-                _checked(lower(segment.name, graph, segment.input_format, segment.input_shape), segment)
+                kernels = lower(segment.name, graph, segment.input_format, segment.input_shape)
+                _checked(_folded(segment, settings, kernels) if backend == "streamrtl" else kernels, segment)
                 reported.advance()
 
 

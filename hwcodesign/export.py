@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,8 @@ from qonnx.transformation.infer_shapes import InferShapes
 from qonnx.util.cleanup import cleanup_model
 from torch import nn
 
-from hwcodesign.errors import UnsupportedLayerError
+from hwcodesign.errors import HwcodesignError, UnsupportedLayerError
+from hwcodesign.exportable import check_graph, check_modules
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.network import MultiExitNetwork
 from hwcodesign.progress import task
@@ -103,6 +104,7 @@ def _channels_last(shape: Sequence[int]) -> tuple[int, ...]:
 def _export(
     name: str, path: str, module: nn.Module, shape: Sequence[int], target: Path
 ) -> tuple[ModelWrapper, dict[str, str]]:
+    check_modules(path, module)
     training = module.training
     blank = torch.zeros((1, *shape))
     try:
@@ -118,18 +120,36 @@ def _export(
                 # a head without convolutions has its transpose only now
                 graph = graph.transform(AbsorbChanFirstIntoMatMul()).transform(InferShapes())
             graph = cleanup_model(graph.transform(GemmToMatMul()))
+    except HwcodesignError:
+        raise
     except Exception as error:
-        layers = ", ".join(sorted({type(m).__name__ for m in module.modules() if not list(m.children())}))
+        layers = ", ".join(sorted({type(part).__name__ for part in _layers(module)}))
         raise UnsupportedLayerError(
-            f"{name} ({path}) cannot be exported to QONNX: {error}. Its layers are {layers}; "
+            f"{name} ({path}) cannot be exported to QONNX: {_first_sentence(error)}. Its layers are {layers}; "
             "use the layers of hwcodesign.layers, max-pooling, flatten and residual sums"
         ) from error
     finally:
         module.train(training)
     _end_channels_last(graph)
     modules = _name_nodes(graph, paths, path)
+    check_graph(name, graph, modules)
     graph.save(str(target))
     return graph, modules
+
+
+def _layers(module: nn.Module) -> Iterator[nn.Module]:
+    """The layers of a module; what Brevitas makes its quantisers of is no layer."""
+    children = [] if type(module).__module__.startswith("brevitas.nn") else list(module.children())
+    if not children:
+        yield module
+    for child in children:
+        yield from _layers(child)
+
+
+def _first_sentence(error: Exception) -> str:
+    """What an error says, without the pages that PyTorch's exporter puts behind it."""
+    text = " ".join(str(error).split()) or repr(error)
+    return text.partition("[Caused by")[0].partition(". Please feel free")[0].strip().rstrip(".")
 
 
 def _module_paths(graph: ModelWrapper) -> dict[str, list[str]]:

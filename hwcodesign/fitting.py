@@ -63,10 +63,12 @@ def fit_policy(
         costs: multiply-accumulates by default.
 
     Raises:
+        NetworkError: a quantiser that was never calibrated.
         PolicyError: not exactly one request, no fitting data, or a request that cannot be met.
     """
     check_request(accuracy_drop, budget, thresholds, confidence)
     check_budget(budget, (costs or network.costs()).shares)
+    network.check_calibrated()
     formats = [head.format for head in network.boundaries()[1]]
     policy = starting_policy(
         criterion,

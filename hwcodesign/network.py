@@ -152,6 +152,40 @@ class MultiExitNetwork(nn.Module):
                 f"heads give {shapes} a sample: each must give the same number of logits, two or more{behind}"
             )
 
+    def check_calibrated(self) -> None:
+        """Check that every quantiser of activations whose scale is to be observed or learned has seen data.
+
+        Scales that are given (constants, weights' own ranges, logits of fixed range) need none.
+
+        Raises:
+            NetworkError: names the quantisers that have seen none.
+        """
+        unseen: list[str] = []
+
+        def look(name: str) -> Callable[[nn.Module, Any, Any], None]:
+            def hook(module: nn.Module, _inputs: Any, _output: Any) -> None:
+                if name not in unseen and any(_has_seen_nothing(part) for part in module.modules()):
+                    unseen.append(name)
+
+            return hook
+
+        hooks = [
+            module.register_forward_hook(look(name.removesuffix(".act_quant")))
+            for name, module in self.named_modules()
+            if isinstance(module, QuantProxyFromInjector) and module.is_quant_enabled
+        ]
+        try:
+            self.boundaries()
+        finally:
+            for hook in hooks:
+                hook.remove()
+        if unseen:
+            more = f" and {len(unseen) - 1} more" if len(unseen) > 1 else ""
+            raise NetworkError(
+                f"quantiser {unseen[0]!r}{more} was never calibrated: its scale is to come from data, and it has seen "
+                "none; train the network, load its weights, or run images through it in training mode"
+            )
+
     def boundaries(self) -> tuple[list[Boundary], list[Boundary]]:
         """Format and shape of every stage's and every head's output, as they are now."""
         stages, heads = [], []
@@ -287,6 +321,11 @@ def _scale_check(name: str) -> Callable[[nn.Module, Any, Any], None]:
         if not isinstance(output, IntQuantTensor):
             return
         for scale in output.scale.detach().reshape(-1).tolist():
+            if not 0 < scale < math.inf:
+                raise NetworkError(
+                    f"{name} has scale {scale}: training diverged, or the quantiser was never calibrated; train the "
+                    "network, or run images through it in training mode"
+                )
             if math.log2(scale) != round(math.log2(scale)):
                 raise NetworkError(
                     f"{name} has scale {scale:.6g}, which is not a power of two: use a fixed-point quantiser, "
@@ -296,6 +335,20 @@ def _scale_check(name: str) -> Callable[[nn.Module, Any, Any], None]:
             raise NetworkError(f"{name} has a zero point that is not zero: fixed point has none")
 
     return hook
+
+
+def _has_seen_nothing(part: nn.Module) -> bool:
+    """Whether it is what Brevitas observes activations with, before the first batch.
+
+    A scale that is learned from observed ones has `buffer` and a counter that loading weights ends; one that is only
+    observed has `running_stats`, and its counter begins anew.
+    """
+    if getattr(part, "counter", None) != 0:
+        return False
+    if hasattr(part, "collect_stats_steps"):
+        return True
+    running = getattr(part, "running_stats", None)
+    return isinstance(running, Tensor) and bool((running == 1.0).all())
 
 
 def _boundary(name: str, tensor: Any) -> Boundary:

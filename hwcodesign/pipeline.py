@@ -132,7 +132,7 @@ def check_before_training(run: Run, network: MultiExitNetwork) -> None:
     )
     settings = ConversionSettings(LayerSettings(hardware.reuse, hardware.strategy), hardware.layers)
     with run.timed("check"):
-        check_compiles(network, settings, hardware.board)
+        check_compiles(network, settings, hardware.board, backend=hardware.backend)
     find_compiler()
     if hardware.backend == "streamrtl":
         find_verilator()

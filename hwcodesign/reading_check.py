@@ -55,7 +55,9 @@ def _check(segment: Segment, module: nn.Module) -> None:
     try:
         with torch.no_grad():
             values = segment.input_format.decode(codes)
-            expected = _values(module(torch.from_numpy(np.moveaxis(values, -1, 1) if values.ndim == 4 else values)))
+            # in PyTorch's own order in memory, too: x.view refuses any other
+            given = np.ascontiguousarray(np.moveaxis(values, -1, 1)) if values.ndim == 4 else values
+            expected = _values(module(torch.from_numpy(given)))
     finally:
         for hook in hooks:
             hook.remove()

@@ -28,6 +28,7 @@ from hwcodesign.files import sha256, sha256_file, write_json, write_text
 from hwcodesign.verification import Agreement, require_agreement
 from tests.campaign_document import document
 from tests.comparisons import CLASS_MEANS, UNGATED, Line, criterion_lines, generated_lines, recipe_lines, rtl_lines
+from tests.extreme_sizes import sweep
 from tests.generated_graphs import generate_graph, graph_agreements
 from tests.stress import EXITS, SAMPLES, StressLine, stress_lines
 
@@ -68,6 +69,11 @@ def _criterion(name: str, criterion: str, build: str) -> Iterator[Line]:
     return criterion_lines(name, criterion, Path(build))
 
 
+def _sizes(number: int) -> Iterator[Line]:
+    agreement = sweep()[number]()
+    yield Line(f"size {number}", agreement.what, agreement)
+
+
 def _stress(samples: int, exits: int) -> Iterator[StressLine]:
     return stress_lines(samples, (exits,))
 
@@ -78,6 +84,7 @@ _RUNS: dict[str, Callable[..., Iterator[Line | StressLine]]] = {
     "graph": _graph,
     "recipe": _recipe,
     "criterion": _criterion,
+    "sizes": _sizes,
     "stress": _stress,
 }
 
@@ -90,6 +97,7 @@ def parts(options: argparse.Namespace) -> list[Part]:
     found += [Part(f"stress-{exits}", "stress", (each, exits)) for exits in EXITS if each]
     for run, count in (("network", options.networks), ("rtl", options.rtl_networks), ("graph", options.graphs)):
         found += [Part(f"{run}-{seed}", run, (seed,)) for seed in range(count)]
+    found += [Part(f"sizes-{number}", "sizes", (number,)) for number in range(len(sweep()) if options.sizes else 0)]
     found += [
         Part(f"criterion-{recipe}-{name.replace(' ', '-')}", "criterion", (recipe, name, build))
         for recipe in _EVERY_CRITERION
@@ -128,6 +136,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--networks", type=int, default=24, help="generated networks in software and C++")
     parser.add_argument("--rtl-networks", type=int, default=50, help="generated networks in RTL")
     parser.add_argument("--graphs", type=int, default=50, help="generated graphs through hls4ml's Vitis and StreamRTL")
+    parser.add_argument("--no-sizes", dest="sizes", action="store_false", help="leave out kernels at extreme sizes")
     parser.add_argument("--samples", type=int, default=SAMPLES, help="samples in search of a deadlock")
     parser.add_argument("--recipes", nargs="*", default=list(RECIPES), help="recipes, each on its whole test split")
     parser.add_argument("--build", type=Path, default=Path("build"), help="where trained recipes are")

@@ -6,6 +6,7 @@ import copy
 import os
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ import torch
 from brevitas.quant import Uint8ActPerTensorFixedPoint, Uint8ActPerTensorFloat
 from torch import nn
 
+import hwcodesign as hw
 from hwcodesign import layers
 from hwcodesign.data import Dataset
 from hwcodesign.errors import ImagesError, NetworkError, SettingsError
@@ -278,3 +280,43 @@ def test_the_digest_changes_with_one_weight_and_with_nothing_else(
     other = MultiExitNetwork(list(net.stages), list(net.heads), FixedPoint(6, 2, signed=False), (1, 8, 8))
     assert other.digest() != digest
     assert small_network(5).digest() == small_network(5).digest() != small_network(6).digest()
+
+
+def test_a_network_that_has_seen_no_data_is_refused_by_the_names_of_its_quantisers(tmp_path: Path) -> None:
+    network = uncalibrated()
+    with pytest.raises(
+        NetworkError, match=r"^quantiser 'stages.0.1' and 3 more was never calibrated: .*; train the network, load its"
+    ):
+        hw.fit_policy(network, None, criterion="margin", thresholds=[1.0])
+    network.train()
+    network(torch.rand(4, 1, 4, 4))
+    network.eval()
+    policy = hw.fit_policy(network, None, criterion="margin", thresholds=[1.0])
+    with pytest.raises(NetworkError, match="was never calibrated"):
+        hw.compile(uncalibrated(), policy, out=tmp_path / "design")
+    loaded = uncalibrated()
+    loaded.load_state_dict(network.state_dict())
+    loaded.check_calibrated()
+
+
+def test_a_scale_that_is_no_number_is_refused_by_name() -> None:
+    network = uncalibrated()
+    network.train()
+    network(torch.rand(4, 1, 4, 4))
+    for name, part in network.named_modules():
+        if name.endswith("scaling_impl") and name.startswith("stages.0.1") and hasattr(part, "buffer"):
+            part.buffer.fill_(float("nan"))
+    with pytest.raises(
+        NetworkError, match=r"stages.0.1.* has scale nan: training diverged, or the quantiser was never"
+    ):
+        network.check()
+
+
+def uncalibrated() -> hw.MultiExitNetwork:
+    precision = layers.Precision()
+    stages = [
+        nn.Sequential(layers.conv2d(1, 2, 3, precision=precision), layers.relu(precision=precision)) for _ in range(1)
+    ]
+    stages.append(nn.Sequential(layers.conv2d(2, 2, 1, precision=precision), layers.relu(precision=precision)))
+    heads = [layers.linear_head(8, 3, precision=precision) for _ in range(2)]
+    return hw.MultiExitNetwork(stages, heads, hw.FixedPoint(4, 0, signed=False), (1, 4, 4))

@@ -17,6 +17,7 @@ from typing import Any
 from hls4ml.converters import convert_from_onnx_model
 from hls4ml.utils import config_from_onnx_model
 
+from hwcodesign.backends.refusals import of_segment, reason
 from hwcodesign.boards import Board
 from hwcodesign.choices import not_known
 from hwcodesign.errors import SettingsError, UnsupportedLayerError
@@ -93,7 +94,7 @@ def check_layers(settings: ConversionSettings, segments: list[ExportedSegment]) 
 def warn_of_other_reuse(segment: ExportedSegment, settings: ConversionSettings, kernels: Segment) -> None:
     """Say where hls4ml chose another reuse factor than it was asked for: it takes the nearest that divides the work."""
     for kernel in kernels.kernels:
-        module = _module_of(segment, kernel.name)
+        module = module_of(segment, kernel.name)
         used = getattr(kernel, "reuse_factor", None)
         if module is not None and used is not None and used != settings.of(module).reuse:
             warnings.warn(
@@ -107,7 +108,7 @@ def folded(segment: ExportedSegment, settings: ConversionSettings, kernels: Segm
     """The same kernels with the reuse and strategy that were asked for: StreamRTL can have any."""
 
     def fold(kernel: Kernel) -> Kernel:
-        module = _module_of(segment, kernel.name)
+        module = module_of(segment, kernel.name)
         if module is None or not isinstance(kernel, WeightedKernel):
             return kernel
         choice = settings.of(module)
@@ -116,7 +117,7 @@ def folded(segment: ExportedSegment, settings: ConversionSettings, kernels: Segm
     return replace(kernels, kernels=tuple(fold(kernel) for kernel in kernels.kernels))
 
 
-def _module_of(segment: ExportedSegment, layer: str) -> str | None:
+def module_of(segment: ExportedSegment, layer: str) -> str | None:
     """Torch name of an hls4ml layer, which is its node's name behind a prefix that hls4ml gives."""
     matches = [node for node in segment.modules if layer == node or layer.endswith(f"_{node}")]
     return segment.modules[max(matches, key=len)] if matches else None
@@ -161,8 +162,9 @@ def convert(segment: ExportedSegment, settings: ConversionSettings, board: Board
             )
     except Exception as error:
         operators = ", ".join(f"{node.name} ({node.op_type})" for node in segment.graph.graph.node)
+        place, way_out = of_segment(error, segment.modules)
         raise UnsupportedLayerError(
-            f"hls4ml cannot take {segment.name}: {error!r}. Its QONNX layers are {operators}"
+            f"hls4ml cannot take {segment.name}: {place}: {reason(error)}; {way_out}. Its QONNX layers are {operators}"
         ) from error
 
 
@@ -171,7 +173,7 @@ def _configure(config: dict[str, Any], segment: ExportedSegment, settings: Conve
     config["LayerName"][source]["Precision"]["result"] = segment.input_format.hls4ml_type
     config["Model"]["Strategy"] = _vitis_strategy(settings.default.strategy)
     for name, layer in config["LayerName"].items():
-        module = _module_of(segment, name)
+        module = module_of(segment, name)
         if module is not None:
             choice = settings.of(module)
             layer["ReuseFactor"] = choice.reuse

@@ -31,7 +31,7 @@ from hwcodesign.stored_design import CompiledDesign, sources_of
 #: Where a design keeps its SystemVerilog, below its folder.
 FOLDER = Path("rtl")
 _ALWAYS = 65536
-_PATIENCE = 1_000_000
+_PATIENCE = 2**25
 _DUMP = 16384
 
 

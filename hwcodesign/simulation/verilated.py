@@ -18,7 +18,7 @@ from hwcodesign.simulation.project import Project, damaged, read_manifest, read_
 from hwcodesign.simulation.verilation import Verilation, verilate
 
 #: Cycles without any transfer after which a segment is said to hang.
-_PATIENCE = 2_000_000
+_PATIENCE = 2**25
 _ALWAYS = 65536
 
 

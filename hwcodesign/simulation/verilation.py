@@ -14,9 +14,10 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
-from hwcodesign.cache import entry_of, is_kept, kept
+from hwcodesign.cache import cache_folder, entry_of, is_kept, kept
 from hwcodesign.errors import ToolError
 from hwcodesign.files import sha256_file
+from hwcodesign.paths import check_folder
 from hwcodesign.progress import Task, task
 from hwcodesign.share import shared_folder
 from hwcodesign.simulation.project import ROMS, Project
@@ -65,8 +66,10 @@ def verilate(what: Verilation) -> Path:
 
     Raises:
         DesignError: a file is not as it was written.
+        SettingsError: the cache lies where Verilator cannot read.
         ToolError: Verilator or g++ is missing or fails.
     """
+    check_folder(cache_folder())
     tool = find_verilator()
     what.project.files.check()
     name, made_of = f"{what.top}-rtl", _made_of(what, tool)

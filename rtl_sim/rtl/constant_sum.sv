@@ -36,54 +36,130 @@ module constant_sum
   localparam int unsigned Levels = unsigned'($clog2(MaxTerms));
   localparam int unsigned ShiftBits = index_bits(WeightWidth);
   localparam int unsigned OperandBits = index_bits(Simd);
+  // Tools work out constants bit by bit: what describes all terms stays short, and terms are looked at a chunk at a time
+  localparam int unsigned ChunkLevels = Levels < 5 ? Levels : 5;
+  localparam int unsigned Chunk = 1 << ChunkLevels;
+  localparam int unsigned MaxChunks = (MaxTerms + Chunk - 1) / Chunk;
 
   // Largest value of an operand, and the least one's magnitude
   localparam longint Largest = In.is_signed ? (64'sd1 <<< (InWidth - 1)) - 1 : (64'sd1 <<< InWidth) - 1;
   localparam longint Least = In.is_signed ? 64'sd1 <<< (InWidth - 1) : 0;
 
-  typedef logic [MaxTerms-1:0] signs_t;
-  typedef logic [MaxTerms-1:0][ShiftBits-1:0] shifts_t;
-  // count terms, sorted by their shifts: sign, power of two, operand of each
+  // count terms, sorted by their shifts, of which chunk c begins with the digit at bit shift[c] of weight operand[c];
+  // what its terms add to and take from the sum, where all operands are one
   typedef struct packed {
-    logic [31:0]                          count;
-    signs_t                               negative;
-    shifts_t                              shift;
-    logic [MaxTerms-1:0][OperandBits-1:0] operand;
+    logic [31:0]                           count;
+    logic [MaxChunks-1:0]                  negative;
+    logic [MaxChunks-1:0][ShiftBits-1:0]   shift;
+    logic [MaxChunks-1:0][OperandBits-1:0] operand;
+    logic [MaxChunks-1:0][63:0]            added;
+    logic [MaxChunks-1:0][63:0]            taken;
+  } chunks_t;
+
+  // Terms of a chunk: sign, power of two, operand of each
+  typedef struct packed {
+    logic [Chunk-1:0]                  negative;
+    logic [Chunk-1:0][ShiftBits-1:0]   shift;
+    logic [Chunk-1:0][OperandBits-1:0] operand;
   } terms_t;
 
   // Of w the digit at bit b is that of (3w - w) / 2: plus where 3w alone has bit b + 1, minus where w alone has it
-  function automatic terms_t terms_of(input logic [Simd-1:0][WeightWidth-1:0] weights);
+  function automatic chunks_t chunks_of(input logic [Simd-1:0][WeightWidth-1:0] weights);
     logic [WeightWidth+1:0] once, thrice;
+    longint added, taken;
     int term;
     term = 0;
-    terms_of = '0;
+    added = 0;
+    taken = 0;
+    chunks_of = '0;
     for (int b = 0; b < int'(WeightWidth); b++) begin
       for (int i = 0; i < int'(Simd); i++) begin
         once = (WeightWidth + 2)'(signed'(weights[i]));
         thrice = once + (once << 1);
         if (once[b+1] != thrice[b+1]) begin
-          terms_of.negative[term] = once[b+1];
-          terms_of.shift[term] = ShiftBits'(b);
-          terms_of.operand[term] = OperandBits'(i);
+          if (term % int'(Chunk) == 0) begin
+            chunks_of.negative[term/int'(Chunk)] = once[b+1];
+            chunks_of.shift[term/int'(Chunk)] = ShiftBits'(b);
+            chunks_of.operand[term/int'(Chunk)] = OperandBits'(i);
+            added = 0;
+            taken = 0;
+          end
+          if (once[b+1]) taken = taken + (64'sd1 <<< b);
+          else added = added + (64'sd1 <<< b);
+          if (term % int'(Chunk) == int'(Chunk) - 1) begin
+            chunks_of.added[term/int'(Chunk)] = added;
+            chunks_of.taken[term/int'(Chunk)] = taken;
+          end
           term = term + 1;
         end
       end
     end
-    terms_of.count = term;
+    if (term % int'(Chunk) != 0) begin
+      chunks_of.added[term/int'(Chunk)] = added;
+      chunks_of.taken[term/int'(Chunk)] = taken;
+    end
+    chunks_of.count = term;
   endfunction
 
-  // Bits of the sum of the terms [from, to), as a multiple of the first one's power of two, with that one's sign
-  function automatic int unsigned bits_of(input signs_t negative, input shifts_t shift, input int from, input int to);
-    longint like, unlike, high, low;
-    like = 0;
-    unlike = 0;
-    for (int t = from; t < to; t++) begin
-      if (negative[t] == negative[from]) like = like + (64'sd1 <<< (shift[t] - shift[from]));
-      else unlike = unlike + (64'sd1 <<< (shift[t] - shift[from]));
+  // The terms from a digit on, count of them
+  function automatic terms_t terms_of(input logic [Simd-1:0][WeightWidth-1:0] weights, input int shift,
+                                      input int operand, input int count);
+    logic [WeightWidth+1:0] once, thrice;
+    int term, b, i;
+    term = 0;
+    b = shift;
+    i = operand;
+    terms_of = '0;
+    while (term < count) begin
+      once = (WeightWidth + 2)'(signed'(weights[i]));
+      thrice = once + (once << 1);
+      if (once[b+1] != thrice[b+1]) begin
+        terms_of.negative[term] = once[b+1];
+        terms_of.shift[term] = ShiftBits'(b);
+        terms_of.operand[term] = OperandBits'(i);
+        term = term + 1;
+      end
+      i = i + 1;
+      if (i == int'(Simd)) begin
+        i = 0;
+        b = b + 1;
+      end
     end
+  endfunction
+
+  // Bits of a sum of terms that add to it like times the first one, and take from it unlike times the first one
+  function automatic int unsigned bits_of(input longint like, input longint unlike);
+    longint high, low;
     high = like * Largest + unlike * Least;
     low = like * Least + unlike * Largest;  // downwards
     return unsigned'(1 + ($clog2(high + 1) > $clog2(low) ? $clog2(high + 1) : $clog2(low)));
+  endfunction
+
+  // Bits of the sum of the terms [from, to) of a chunk, as a multiple of the first one's power of two, with that one's
+  // sign
+  function automatic int unsigned bits_of_terms(input terms_t terms, input int from, input int to);
+    longint like, unlike;
+    like = 0;
+    unlike = 0;
+    for (int t = from; t < to; t++) begin
+      if (terms.negative[t] == terms.negative[from]) like = like + (64'sd1 <<< (terms.shift[t] - terms.shift[from]));
+      else unlike = unlike + (64'sd1 <<< (terms.shift[t] - terms.shift[from]));
+    end
+    return bits_of(like, unlike);
+  endfunction
+
+  // The same of the chunks [from, to)
+  function automatic int unsigned bits_of_chunks(input chunks_t chunks, input int from, input int to);
+    longint added, taken;
+    added = 0;
+    taken = 0;
+    for (int c = from; c < to; c++) begin
+      added = added + chunks.added[c];
+      taken = taken + chunks.taken[c];
+    end
+    added = added >>> chunks.shift[from];
+    taken = taken >>> chunks.shift[from];
+    return chunks.negative[from] ? bits_of(taken, added) : bits_of(added, taken);
   endfunction
 
   logic [Sets-1:0][Simd-1:0][InWidth-1:0] operands_q;
@@ -91,37 +167,71 @@ module constant_sum
   always_ff @(posedge clk_i) if (enable_i) operands_q <= operands_i;
 
   for (genvar pe = 0; pe < Pe; pe++) begin : gen_pe
-    localparam terms_t Terms = terms_of(Weights[pe]);
-    localparam int unsigned Count = Terms.count;
-    localparam signs_t Negative = Terms.negative;
-    localparam shifts_t Shift = Terms.shift;
+    localparam chunks_t Chunks = chunks_of(Weights[pe]);
+    localparam int unsigned Count = Chunks.count;
+    localparam int unsigned ChunkCount = Count > 0 ? (Count + Chunk - 1) / Chunk : 1;
 
-    for (genvar level = 0; level <= Levels; level++) begin : gen_level
-      localparam int unsigned Nodes = Count > 0 ? (Count + (1 << level) - 1) >> level : 1;
+    // The lowest levels of the tree, chunk by chunk
+    for (genvar c = 0; c < ChunkCount; c++) begin : gen_chunk
+      localparam int unsigned Here = Count < (c + 1) * Chunk ? Count - c * Chunk : Chunk;
+      localparam terms_t Terms = terms_of(Weights[pe], 32'(Chunks.shift[c]), 32'(Chunks.operand[c]), Here);
+
+      for (genvar level = 0; level <= ChunkLevels; level++) begin : gen_level
+        localparam int unsigned Nodes = Here > 0 ? (Here + (1 << level) - 1) >> level : 1;
+        for (genvar i = 0; i < Nodes; i++) begin : gen_node
+          // Terms below this node, and where those of its right half begin
+          localparam int unsigned From = i << level;
+          localparam int unsigned To = (i + 1) << level < Here ? (i + 1) << level : Here;
+          localparam int unsigned Half = level > 0 ? From + (1 << (level - 1)) : To;
+          localparam int unsigned Bits = From < To ? bits_of_terms(Terms, From, To) : 1;
+          logic signed [Bits-1:0] node;
+
+          if (From >= To) begin : gen_nothing
+            assign node = '0;
+          end else if (level == 0) begin : gen_term
+            localparam int unsigned Set = Sets == 1 ? 0 : pe;
+            logic [InWidth-1:0] operand;
+            assign operand = operands_q[Set][Terms.operand[From]];
+            assign node = Bits'(signed'({In.is_signed & operand[InWidth-1], operand}));
+          end else if (Half >= To) begin : gen_one
+            always_ff @(posedge clk_i) if (enable_i) node <= gen_level[level-1].gen_node[2*i].node;
+          end else begin : gen_two
+            localparam int unsigned Further = 32'(Terms.shift[Half]) - 32'(Terms.shift[From]);
+            logic signed [Bits-1:0] left, right;
+
+            assign left = Bits'(gen_level[level-1].gen_node[2*i].node);
+            assign right = Bits'(gen_level[level-1].gen_node[2*i+1].node);
+            if (Terms.negative[Half] == Terms.negative[From]) begin : gen_add
+              always_ff @(posedge clk_i) if (enable_i) node <= left + (right <<< Further);
+            end else begin : gen_subtract
+              always_ff @(posedge clk_i) if (enable_i) node <= left - (right <<< Further);
+            end
+          end
+        end
+      end
+    end
+
+    // The levels above: nodes of chunks
+    for (genvar level = 0; level <= Levels - ChunkLevels; level++) begin : gen_level
+      localparam int unsigned Nodes = (ChunkCount + (1 << level) - 1) >> level;
       for (genvar i = 0; i < Nodes; i++) begin : gen_node
-        // Terms below this node, and where those of its right half begin
         localparam int unsigned From = i << level;
-        localparam int unsigned To = (i + 1) << level < Count ? (i + 1) << level : Count;
+        localparam int unsigned To = (i + 1) << level < ChunkCount ? (i + 1) << level : ChunkCount;
         localparam int unsigned Half = level > 0 ? From + (1 << (level - 1)) : To;
-        localparam int unsigned Bits = From < To ? bits_of(Negative, Shift, From, To) : 1;
+        localparam int unsigned Bits = Count > 0 ? bits_of_chunks(Chunks, From, To) : 1;
         logic signed [Bits-1:0] node;
 
-        if (From >= To) begin : gen_nothing
-          assign node = '0;
-        end else if (level == 0) begin : gen_term
-          localparam int unsigned Set = Sets == 1 ? 0 : pe;
-          logic [InWidth-1:0] operand;
-          assign operand = operands_q[Set][Terms.operand[From]];
-          assign node = Bits'(signed'({In.is_signed & operand[InWidth-1], operand}));
+        if (level == 0) begin : gen_chunk_sum
+          assign node = gen_chunk[i].gen_level[ChunkLevels].gen_node[0].node;
         end else if (Half >= To) begin : gen_one
-          always_ff @(posedge clk_i) if (enable_i) node <= gen_pe[pe].gen_level[level-1].gen_node[2*i].node;
+          always_ff @(posedge clk_i) if (enable_i) node <= gen_level[level-1].gen_node[2*i].node;
         end else begin : gen_two
-          localparam int unsigned Further = 32'(Shift[Half]) - 32'(Shift[From]);
+          localparam int unsigned Further = 32'(Chunks.shift[Half]) - 32'(Chunks.shift[From]);
           logic signed [Bits-1:0] left, right;
 
-          assign left = Bits'(gen_pe[pe].gen_level[level-1].gen_node[2*i].node);
-          assign right = Bits'(gen_pe[pe].gen_level[level-1].gen_node[2*i+1].node);
-          if (Negative[Half] == Negative[From]) begin : gen_add
+          assign left = Bits'(gen_level[level-1].gen_node[2*i].node);
+          assign right = Bits'(gen_level[level-1].gen_node[2*i+1].node);
+          if (Chunks.negative[Half] == Chunks.negative[From]) begin : gen_add
             always_ff @(posedge clk_i) if (enable_i) node <= left + (right <<< Further);
           end else begin : gen_subtract
             always_ff @(posedge clk_i) if (enable_i) node <= left - (right <<< Further);
@@ -132,8 +242,8 @@ module constant_sum
 
     // The first term's power of two and sign are still to be applied; where there is no term, all is zero
     logic signed [SumWidth-1:0] sum;
-    assign sum = SumWidth'(gen_level[Levels].gen_node[0].node) <<< Shift[0];
-    assign sums_o[pe] = Negative[0] ? -sum : sum;
+    assign sum = SumWidth'(gen_level[Levels-ChunkLevels].gen_node[0].node) <<< Chunks.shift[0];
+    assign sums_o[pe] = Chunks.negative[0] ? -sum : sum;
   end
 
 endmodule

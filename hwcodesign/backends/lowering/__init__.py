@@ -19,6 +19,13 @@ from hwcodesign.errors import FormatError, UnsupportedLayerError
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.kernels import INPUT, Segment
 
+#: What to do without layers that many models have.
+_INSTEAD = {
+    "Softmax": "end the model at its logits, whose order it keeps",
+    "ParametrizedActivation": "use ReLU",
+    "PReLU": "use ReLU",
+}
+
 __all__ = ["LOWERINGS", "cast_values", "lower", "lower_graph"]
 
 
@@ -46,9 +53,8 @@ def lower(
             continue
         lowering = LOWERINGS.get(layer.class_name)
         if lowering is None:
-            raise reading.unsupported(
-                layer, "has no exact kernel", f"there are kernels for {', '.join(sorted(LOWERINGS))}"
-            )
+            known = f"there are kernels for {', '.join(sorted(LOWERINGS))}"
+            raise reading.unsupported(layer, "has no exact kernel", _INSTEAD.get(layer.class_name, known))
         try:
             lowering(layer, reading)
         except FormatError as error:

@@ -69,7 +69,9 @@ def _is_ternary(layer: Any) -> bool:
 def _merge(layer: Any, reading: Reading) -> None:
     operation = str(layer.get_attr("op")).lower()
     if operation != "add":
-        raise reading.unsupported(layer, f"is a {operation}, which has no exact kernel", "use a sum")
+        raise reading.unsupported(
+            layer, f"is a {operation}, which has no exact kernel", "use a sum, with weights of the other sign"
+        )
     sources = _two(layer, reading)
     shapes = [reading.shapes[source] for source in sources]
     if shapes[0] != shapes[1]:
@@ -107,7 +109,5 @@ def _two(layer: Any, reading: Reading) -> list[str]:
     """What a layer of two inputs reads."""
     for name in layer.inputs:
         if name in reading.padding:
-            raise reading.unsupported(
-                layer, "reads an image that is padded with zeros", "pad in front of a convolution or pooling"
-            )
+            raise reading.unsupported(layer, "reads an image that is padded with zeros", reading.pad_instead)
     return [reading.sources[name] for name in layer.inputs]

@@ -16,7 +16,10 @@ def _windows(layer: Any, reading: Reading) -> None:
         raise reading.unsupported(
             layer,
             "is padded, which hls4ml's streams do not support (its own simulation stops there)",
-            "put a ZeroPadding layer before it, or pad the convolution before it instead",
+            "pool without padding, and pad a convolution instead"
+            if reading.cpp
+            else "put a ZeroPadding layer before it (in PyTorch nn.ConstantPad2d(1, 0.0)) and a ReLU before that, "
+            "or pad the convolution before it instead",
         )
     pool = (int(layer.get_attr("pool_height", 1)), int(layer.get_attr("pool_width")))
     stride = (int(layer.get_attr("stride_height", 1)), int(layer.get_attr("stride_width")))
@@ -63,7 +66,7 @@ def _whole(layer: Any, reading: Reading) -> None:
         raise reading.unsupported(
             layer,
             f"pools a stream of shape {shape} that has its channels first, so hls4ml itself would be wrong",
-            "convert from PyTorch, or make it a depthwise convolution over the whole image with constant weights",
+            "make it a depthwise convolution over the whole image with constant weights",
         )
     fields = {**reading.common(layer), "maximum": not _is_average(layer)}
     accumulator = (

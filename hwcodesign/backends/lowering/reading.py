@@ -61,10 +61,14 @@ class Reading:
     def source(self, layer: Any) -> str:
         """The kernel that writes the layer's only input; refuses an input that is padded."""
         if layer.inputs[0] in self.padding:
-            raise self.unsupported(
-                layer, "reads an image that is padded with zeros", "pad in front of a convolution or pooling"
-            )
+            raise self.unsupported(layer, "reads an image that is padded with zeros", self.pad_instead)
         return self.sources[layer.inputs[0]]
+
+    @property
+    def pad_instead(self) -> str:
+        """What to do in the place of a padding layer that some other layer reads."""
+        # between a padding layer and a convolution, export leaves a transpose
+        return "use padding of a convolution" if self.cpp else "pad in front of a convolution or pooling"
 
     def padded(self, layer: Any) -> Padding:
         """Zeros around the layer's only input."""

@@ -44,7 +44,9 @@ def _convolution(layer: Any, reading: Reading) -> None:
         _check_cpp(layer, reading, kernel, stride)
     if weights.size != kernel[0] * kernel[1] * depth * filters:
         raise reading.unsupported(
-            layer, f"has groups, or weights {weights.shape} for {depth} channels", "use one group, or a depthwise layer"
+            layer,
+            f"has groups, or weights {weights.shape} for {depth} channels",
+            "use one group, or a depthwise layer; flatten before a linear layer",
         )
     reading.bind(
         layer,
@@ -76,11 +78,15 @@ def _check_cpp(layer: Any, reading: Reading, kernel: tuple[int, int], stride: tu
     """
     if kernel[0] == 1 and stride[0] > 1 and not layer.class_name.startswith("Pointwise"):
         raise reading.unsupported(
-            layer, "skips rows with a kernel of one row, which hls4ml's streams do not", "use the StreamRTL backend"
+            layer,
+            "skips rows with a kernel of one row, which hls4ml's streams do not",
+            "give its kernel as many rows as it skips",
         )
     if layer.class_name.startswith("Depthwise") and int(layer.get_attr("n_filt")) != int(layer.get_attr("n_chan")):
         raise reading.unsupported(
-            layer, "has several filters a channel, which hls4ml's streams mix up", "use the StreamRTL backend"
+            layer,
+            "has several filters a channel, which hls4ml's streams mix up",
+            "give it one filter a channel, or groups=1",
         )
 
 
@@ -122,5 +128,5 @@ def check_windows(
     raise reading.unsupported(
         layer,
         f"gives {wanted}, which does not follow from its input {shape}: hls4ml has taken one axis for another",
-        "feed it channels last (for QONNX, convert the graph to channels last first)",
+        "flatten before a linear layer, and feed it channels last (for QONNX, convert the graph first)",
     )

@@ -27,6 +27,7 @@ from hwcodesign.backends.lowering import cast_values, lower_graph
 from hwcodesign.choices import not_known
 from hwcodesign.errors import FormatError, ImagesError, SettingsError, SimulationError
 from hwcodesign.kernels import STRATEGIES, Segment
+from hwcodesign.paths import check_folder
 from hwcodesign.simulation.project import read_project
 from hwcodesign.synthesis import Resources, synthesise
 from hwcodesign.synthesis.yosys import Family
@@ -73,6 +74,9 @@ class StreamRTLBackend(FPGABackend):  # type: ignore[misc]  # hls4ml has no type
         Raises:
             SettingsError: another io_type.
         """
+        from hwcodesign.backends.refusals import guard_conversions
+
+        guard_conversions(NAME)
         if io_type != "io_stream":
             raise SettingsError(f"io_type {io_type!r} has no StreamRTL hardware: convert with io_type='io_stream'")
         return {"Part": part, "ClockPeriod": clock_period, "IOType": io_type, "HLSConfig": {}}
@@ -111,10 +115,18 @@ class StreamRTLBackend(FPGABackend):  # type: ignore[misc]  # hls4ml has no type
         return segment
 
     def write_rtl(self, model: Any) -> None:
-        """Write the SystemVerilog of the graph as it is now into the project's output folder."""
+        """Write the SystemVerilog of the graph as it is now into the project's output folder.
+
+        Raises:
+            SettingsError: a layer multiplies too much in a cycle, see `check_products`; or the folder's name has a
+                character that no simulator takes.
+        """
+        from hwcodesign.backends.streamrtl.parallelism import check_products
         from hwcodesign.backends.streamrtl.project import write_segment
 
+        check_folder(Path(model.config.get_output_dir()))
         segment = self._lowered(model)
+        check_products(segment)
         write_segment(replace(segment, name="top"), Path(model.config.get_output_dir()), _identifier(segment.name))
         self._written[model] = segment
 
@@ -201,5 +213,8 @@ def _encode(segment: Segment, x: NDArray[Any]) -> NDArray[np.float64]:
 
 def register(register_backend: Callable[..., None], register_writer: Callable[..., None]) -> None:
     """Entry point of the group `hls4ml.backends`."""
+    from hwcodesign.backends.refusals import guard_configurations
+
+    guard_configurations(NAME)
     register_writer(NAME, StreamRTLWriter)
     register_backend(NAME, StreamRTLBackend)

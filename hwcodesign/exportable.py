@@ -1,0 +1,106 @@
+"""What export or hls4ml would drop in silence or stop at in words of its own: refused by its own name, before.
+
+Modules are looked at for what their graph no longer says, graphs for what functions of `torch.nn.functional` say, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from qonnx.core.modelwrapper import ModelWrapper
+from torch import nn
+
+from hwcodesign.errors import UnsupportedLayerError
+
+_AVERAGES = (
+    "there is none for averages in this flow: use nn.MaxPool2d, a convolution with a stride, or one with "
+    "groups=channels, which can learn an average"
+)
+
+
+def check_modules(path: str, module: nn.Module) -> None:
+    """Refuse settings of layers that no graph of theirs could be compiled with.
+
+    Args:
+        path: torch name of the stage or head.
+        module: it.
+
+    Raises:
+        UnsupportedLayerError: naming the layer, the setting, and what to do.
+    """
+    for name, part in module.named_modules():
+        found = _setting(part)
+        if found is not None:
+            where = f"{path}.{name}" if name else path
+            raise UnsupportedLayerError(f"layer {where!r} ({type(part).__name__}) has {found[0]}, {found[1]}")
+
+
+def _setting(part: nn.Module) -> tuple[str, str] | None:
+    """A setting that is refused, and why."""
+    mode, padding = getattr(part, "padding_mode", "zeros"), getattr(part, "padding", 0)
+    if isinstance(part, nn.modules.conv._ConvTransposeNd):
+        return "transposed windows", "which have no kernel: use a convolution"
+    if isinstance(part, nn.modules.conv._ConvNd):
+        if mode != "zeros":
+            return f"padding_mode={mode!r}", "but hardware pads with zeros alone: use padding_mode='zeros'"
+        if isinstance(padding, str):
+            return f"padding={padding!r}", "of which QONNX has no number: give it as a number of pixels"
+        if set(part.dilation) != {1}:
+            return f"dilation={part.dilation}", "which hardware has not: use a larger kernel"
+    if isinstance(part, nn.AvgPool1d | nn.AvgPool2d | nn.AdaptiveAvgPool1d | nn.AdaptiveAvgPool2d):
+        given = ", ".join(
+            f"{name}={getattr(part, name)}"
+            for name, usual in (("divisor_override", None), ("ceil_mode", False), ("count_include_pad", True))
+            if getattr(part, name, usual) != usual
+        )
+        return (
+            f"{given} and no kernel" if given else "no kernel",
+            f"since {_AVERAGES}",
+        )
+    return None
+
+
+def check_graph(segment: str, graph: ModelWrapper, modules: dict[str, str]) -> None:
+    """Refuse averages, and attributes of operators that hls4ml drops where they make a difference.
+
+    Args:
+        segment: "stage0", …
+        graph: with all shapes.
+        modules: torch name of each node.
+
+    Raises:
+        UnsupportedLayerError: naming the layer, the attribute, and what to do.
+    """
+    for node in graph.graph.node:
+        layer = modules.get(node.name, node.name)
+        if node.op_type in ("AveragePool", "GlobalAveragePool", "ReduceMean"):
+            raise UnsupportedLayerError(f"{segment}: {layer!r} ({node.op_type}) has no kernel, since {_AVERAGES}")
+        if node.op_type != "MaxPool":
+            continue
+        given = {attribute.name: attribute for attribute in node.attribute}
+        kernel, strides = (_ints(given, name) or [] for name in ("kernel_shape", "strides"))
+        dilations = _ints(given, "dilations") or [1] * len(kernel)
+        what = None
+        if set(dilations) != {1}:
+            what = f"dilation={tuple(dilations)}", "use dilation=1 and a larger window"
+        elif "ceil_mode" in given and given["ceil_mode"].i and _rounds_up(graph, node, kernel, strides, given):
+            what = "ceil_mode=True", "leave ceil_mode at False, and give the layers behind it the size that follows"
+        if what is not None:
+            raise UnsupportedLayerError(
+                f"{segment}: pooling {layer!r} has {what[0]}, which hls4ml would drop: {what[1]}"
+            )
+
+
+def _rounds_up(
+    graph: ModelWrapper, node: Any, kernel: Sequence[int], strides: Sequence[int], given: dict[str, Any]
+) -> bool:
+    """Whether windows reach beyond the image."""
+    shape = graph.get_tensor_shape(node.input[0])
+    sides = shape[1:-1] if node.domain.endswith("channels_last") else shape[2:]
+    pads = _ints(given, "pads") or [0] * 2 * len(kernel)
+    return any((side + pads[i] + pads[i + len(kernel)] - kernel[i]) % strides[i] for i, side in enumerate(sides))
+
+
+def _ints(given: dict[str, Any], name: str) -> list[int]:
+    return list(given[name].ints) if name in given else []

@@ -1,0 +1,25 @@
+"""Folders that tools can read: shells and Tcl take some characters of a path for something else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hwcodesign.errors import SettingsError
+
+#: What Verilator's launcher gives to a shell, and what ends a string or a line in the sources that it reads.
+_READ_OTHERWISE = '"$`\\'
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder whose path a tool cannot be given.
+
+    Raises:
+        SettingsError: naming the character.
+    """
+    path = str(folder.resolve())
+    for char in path:
+        if char in _READ_OTHERWISE or not char.isprintable():
+            raise SettingsError(
+                f"the path {path!r} has the character {char!r}, which tools read as something else: name a folder "
+                "without it"
+            )

@@ -1,0 +1,285 @@
+"""What is not read is refused by an error of ours that names the layer and a way out; every way out is tried."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from hls4ml.backends import get_backend
+from hls4ml.converters import convert_from_onnx_model, convert_from_pytorch_model
+from hls4ml.utils import config_from_onnx_model, config_from_pytorch_model
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.transformation.channels_last import ConvertToChannelsLastAndClean
+from qonnx.util.cleanup import cleanup_model
+from torch import Tensor, nn
+from torch.nn import functional
+
+import hwcodesign as hw
+from hwcodesign import layers
+from hwcodesign.backends.conversion import ConversionSettings
+from hwcodesign.compilation import check_compiles
+from hwcodesign.errors import FormatError, HwcodesignError, UnsupportedLayerError
+from hwcodesign.layers import value_of
+from tests.drawn_graphs import quiet
+from tests.test_reading_check import P, network_of
+from tests.torch_models import IMAGE, MODELS, Net, conv
+
+# --- PyTorch through hls4ml ---
+
+#: Of `MODELS` those that are read, each held to the model in `==`.
+READ = {
+    "sub1", "mul2", "mul-1+1", "add1", "addt", "add_kw", "torch.relu", "F.relu", "x.relu", "avgpool_kw",
+    "avgpool_tuple", "maxpool_pos", "maxpool_kw", "maxpool_idx", "flat_1", "flat_neg", "x.flatten", "flat2", "view-1",
+    "view1-1", "unsq", "sq-neg", "cat_kw", "cat_neg", "dropout", "nested", "inner", "shared", "sharedconv", "nobias",
+    "conv1d", "conv1dsame", "pool1dF", "asym", "bn", "bn_noaffine",
+}  # fmt: skip
+
+
+def segment_of(module: nn.Module, shape: tuple[int, ...], folder: Path, backend: str = "StreamRTL") -> Any:
+    """The checked kernels of a module."""
+    with quiet():
+        config = config_from_pytorch_model(
+            module.eval(), shape, granularity="name", backend=backend, default_precision="fixed<16,6>",
+            channels_last_conversion="internal",
+        )  # fmt: skip
+        for layer in config["LayerName"].values():
+            layer["Precision"]["result"] = "fixed<16,6>"
+        model = convert_from_pytorch_model(
+            module, hls_config=config, backend=backend, io_type="io_stream", output_dir=str(folder)
+        )
+        return get_backend(backend).segment(model)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_is_read_rightly_or_refused_by_an_error_of_ours(name: str, tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    module, shape = MODELS[name]()
+    if name in READ:
+        assert segment_of(module, shape, tmp_path).kernels
+        return
+    with pytest.raises(HwcodesignError, match=r"\w+[;:.] .{20,}"):
+        segment_of(module, shape, tmp_path)
+
+
+WAYS_OUT: dict[str, tuple[str, Callable[[], nn.Module]]] = {
+    "avgpool_pos": (
+        r"'avg_pool2d' .*KeyError\('stride'\); .* F.avg_pool2d\(x, 3, stride=2, padding=0\)",
+        lambda: Net(lambda n, x: functional.avg_pool2d(n.c(x), 3, stride=2, padding=0), c=conv()),
+    ),
+    "flat_kw": (
+        r"'flatten' .*IndexError\(.*\); flatten with nn.Flatten\(\) or torch.flatten\(x, 1\)",
+        lambda: Net(lambda n, x: n.l(torch.flatten(n.c(x), 1)), c=conv(), l=nn.Linear(72, 3)),
+    ),
+    "rsub": (
+        r"layer 'sub' of class Merge: AssertionError\(\); put the number behind the tensor and both behind an nn.ReLU",
+        lambda: Net(lambda n, x: n.r(n.c(x)) * -1.0 + 1.0, c=conv(), r=nn.ReLU()),
+    ),
+    "adaptive1": (
+        r"layer '1' \(AdaptiveAvgPool2d\): .*; use nn.AvgPool2d over the whole image, for example nn.AvgPool2d\(6\)",
+        lambda: nn.Sequential(conv(), nn.AvgPool2d(6)),
+    ),
+    "same": (r"layer '_0' of class Conv2D: .*; give its padding as a number", lambda: nn.Sequential(conv(2, 3))),
+    "reflect": (r"layer '0' \(Conv2d\): .*; use padding_mode='zeros', not 'reflect'", lambda: nn.Sequential(conv())),
+    "cat": (
+        r"'cat' .*; join two at a time, and name the axis: torch.cat\(\[x, y\], dim=1\)",
+        lambda: Net(lambda n, x: torch.cat([n.r(y := n.c(x)), n.d(y)], dim=1), c=conv(), d=conv(), r=nn.ReLU()),
+    ),
+    "zeropad": (
+        r"layer '0' \(ZeroPad2d\): .* nn.ConstantPad2d\(1, 0.0\)",
+        lambda: nn.Sequential(nn.ReLU(), nn.ConstantPad2d(1, 0.0), conv()),
+    ),
+    "maxpoolpadm": (
+        r"is padded, .* put a ZeroPadding layer before it \(in PyTorch nn.ConstantPad2d\(1, 0.0\)\) and a ReLU",
+        lambda: nn.Sequential(conv(), nn.ReLU(), nn.ConstantPad2d(1, 0.0), nn.MaxPool2d(3, 2)),
+    ),
+    "linear4d": (
+        r"flatten before a linear layer", lambda: nn.Sequential(nn.ReLU(), nn.Flatten(), nn.Linear(72, 4))
+    ),
+    "identity": (r"layer '1' \(Identity\): .*; leave it out", lambda: nn.Sequential(conv(), nn.ReLU())),
+    "if": (r"its forward: TraceError.*; write it without conditions", lambda: nn.Sequential(conv())),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WAYS_OUT)
+def test_the_way_out_of_a_refusal_is_one(name: str, tmp_path: Path) -> None:
+    message, way_out = WAYS_OUT[name]
+    module, shape = MODELS[name]()
+    with pytest.raises(UnsupportedLayerError, match=message):
+        segment_of(module, shape, tmp_path)
+    assert segment_of(way_out(), IMAGE, tmp_path).kernels
+
+
+def test_the_error_that_was_raised_is_kept(tmp_path: Path) -> None:
+    with pytest.raises(UnsupportedLayerError) as caught:
+        segment_of(*MODELS["avgpool_pos"](), tmp_path)
+    assert repr(caught.value.__cause__) == "KeyError('stride')"
+
+
+def test_other_backends_raise_what_they_raised() -> None:
+    module, shape = MODELS["avgpool_pos"]()
+    with pytest.raises(KeyError, match="stride"):
+        config_from_pytorch_model(module, shape, granularity="name", backend="Vitis")
+
+
+# --- ONNX through hls4ml ---
+
+
+def exported(module: nn.Module, path: Path) -> ModelWrapper:
+    torch.onnx.export(module.eval(), (torch.zeros(1, *IMAGE),), str(path), input_names=["x"], dynamo=False)
+    return cleanup_model(ModelWrapper(onnx.load(path)))
+
+
+def onnx_segment(model: ModelWrapper, folder: Path) -> Any:
+    with quiet():
+        config = config_from_onnx_model(model.model, granularity="name", backend="StreamRTL")
+        for layer in config["LayerName"].values():
+            layer.get("Precision", {})["result"] = "fixed<16,6>"
+        return get_backend("StreamRTL").segment(
+            convert_from_onnx_model(
+                model.model, hls_config=config, backend="StreamRTL", io_type="io_stream", output_dir=str(folder)
+            )
+        )
+
+
+def test_channels_first_are_refused_with_what_turns_them(tmp_path: Path) -> None:
+    model = exported(nn.Sequential(conv(), nn.ReLU()), tmp_path / "model.onnx")
+    with pytest.raises(UnsupportedLayerError, match=r"node 'Conv_0' \(Conv\): .*ConvertToChannelsLastAndClean"):
+        onnx_segment(model, tmp_path)
+    assert onnx_segment(cleanup_model(model.transform(ConvertToChannelsLastAndClean())), tmp_path).kernels
+
+
+def test_an_average_of_onnx_is_not_sent_in_a_circle(tmp_path: Path) -> None:
+    """qonnx turns no average's channels, so that turning the graph would not help."""
+    model = exported(nn.Sequential(conv(), nn.AvgPool2d(2)), tmp_path / "model.onnx")
+    with pytest.raises(UnsupportedLayerError, match=r"\(AveragePool\): .*; make it a depthwise convolution"):
+        onnx_segment(cleanup_model(model.transform(ConvertToChannelsLastAndClean())), tmp_path)
+
+
+# --- the main flow ---
+
+
+def compiles(stage: nn.Module, features: int) -> None:
+    check_compiles(network_of(stage, IMAGE, features), ConversionSettings(), "pynq-z2")
+
+
+def c(inputs: int = 2, outputs: int = 2, **arguments: Any) -> nn.Module:
+    return layers.conv2d(inputs, outputs, 3, padding=1, precision=P, **arguments)
+
+
+def r() -> nn.Module:
+    return layers.relu(precision=P)
+
+
+def plain(**arguments: Any) -> nn.Module:
+    """A convolution of its own settings, quantised."""
+    layer = c()
+    for name, value in arguments.items():
+        setattr(layer, name, value)
+    layer.padding = arguments.get("padding", layer.padding)
+    return nn.Sequential(layer, r())
+
+
+def of(function: Callable[[Any, Tensor], Tensor]) -> nn.Module:
+    """A function between a rectified convolution and a quantiser."""
+    return Net(
+        lambda n, x: n.quant(function(n, value_of(n.relu(n.conv(x))))),
+        conv=c(), relu=r(), quant=layers.identity(precision=P),
+    )  # fmt: skip
+
+
+REFUSED: dict[str, tuple[Callable[[], nn.Module], int, str]] = {
+    "ceil_mode": (
+        lambda: nn.Sequential(c(), nn.MaxPool2d(4, ceil_mode=True), r()), 8,
+        r"stage0: pooling 'stages.0.1' has ceil_mode=True, which hls4ml would drop: leave ceil_mode at False",
+    ),
+    "ceil_mode of a function": (
+        lambda: of(lambda _, x: functional.max_pool2d(x, 4, ceil_mode=True)), 8, r"has ceil_mode=True",
+    ),
+    "dilated pooling": (
+        lambda: nn.Sequential(c(), nn.MaxPool2d(2, dilation=2), r()), 8,
+        r"pooling 'stages.0.1' has dilation=\(2, 2\), .*: use dilation=1 and a larger window",
+    ),
+    "divisor_override": (
+        lambda: nn.Sequential(c(), r(), nn.AvgPool2d(2, divisor_override=3), layers.identity(precision=P)), 18,
+        r"layer 'stages.0.2' \(AvgPool2d\) has divisor_override=3 and no kernel, .*: use nn.MaxPool2d, a convolution",
+    ),
+    "count_include_pad": (
+        lambda: nn.Sequential(
+            c(), r(), nn.AvgPool2d(2, padding=1, count_include_pad=False), layers.identity(precision=P)
+        ), 32, r"has count_include_pad=False and no kernel",
+    ),
+    "adaptive average": (
+        lambda: nn.Sequential(c(), r(), nn.AdaptiveAvgPool2d(1), layers.identity(precision=P)), 2,
+        r"layer 'stages.0.2' \(AdaptiveAvgPool2d\) has no kernel",
+    ),
+    "average by a function": (
+        lambda: of(lambda _, x: functional.adaptive_avg_pool2d(x, 1)), 2, r"\(GlobalAveragePool\) has no kernel",
+    ),
+    "padding_mode": (
+        lambda: plain(padding_mode="reflect", _reversed_padding_repeated_twice=[1, 1, 1, 1]), 72,
+        r"layer 'stages.0.0' \(QuantConv2d\) has padding_mode='reflect', .*: use padding_mode='zeros'",
+    ),
+    "padding in words": (
+        lambda: plain(padding="same", _reversed_padding_repeated_twice=[1, 1, 1, 1]), 72,
+        r"layer 'stages.0.0' \(QuantConv2d\) has padding='same', .*: give it as a number of pixels",
+    ),
+    "several filters a channel": (
+        lambda: nn.Sequential(c(2, 4, groups=2), r()), 144, r"give it one filter a channel, or groups=1$",
+    ),
+    "reshape": (
+        lambda: of(lambda _, x: x.reshape(x.shape[0], 2, 4, 9)), 72,
+        r"hls4ml cannot take stage0: \w+ \(Reshape, of layer 'stages.0'\): KeyError\('reshape'\); reshape by nn.F",
+    ),
+    "negation": (lambda: of(lambda _, x: -x), 72, r"\(Neg\): .*; use x \* -1.0\. "),
+    "slice": (lambda: of(lambda _, x: x[:, :1]), 36, r"\(Slice\): .*; compute each part by a layer of its own"),
+    "limits": (lambda: of(lambda _, x: x.clamp(0, 1)), 72, r"\(Clip\): .*; use hwcodesign.layers.relu"),
+    "padding layer": (
+        lambda: nn.Sequential(layers.identity(precision=P), nn.ZeroPad2d(1), c(), r()), 128,
+        r"reads an image that is padded with zeros; use padding of a convolution$",
+    ),
+    "padded maximum": (
+        lambda: nn.Sequential(c(), nn.MaxPool2d(3, 2, padding=1), r()), 18, r"; pool without padding, and pad a conv",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("stage", "features", "message"), REFUSED.values(), ids=REFUSED)
+def test_what_the_main_flow_cannot_take_is_refused_by_its_name(
+    stage: Callable[[], nn.Module], features: int, message: str
+) -> None:
+    with pytest.raises((UnsupportedLayerError, FormatError), match=message):
+        compiles(stage(), features)
+
+
+TAKEN: dict[str, tuple[Callable[[], nn.Module], int]] = {
+    "pooling whose size needs no rounding up": (lambda: nn.Sequential(c(), nn.MaxPool2d(2, ceil_mode=True), r()), 18),
+    "a number less": (lambda: of(lambda _, x: 1 - x), 72),
+    "negation by a product": (lambda: of(lambda _, x: x * -1.0), 72),
+    "a learned average": (
+        lambda: nn.Sequential(c(), r(), layers.conv2d(2, 2, 2, stride=2, groups=2, precision=P), r()), 18
+    ),
+    "identity and dropout": (lambda: nn.Sequential(c(), nn.Identity(), nn.Dropout(0.5), r()), 72),
+    "a view of its own size": (
+        lambda: Net(
+            lambda n, x: n.s(n.l((y := value_of(n.r(n.c(x)))).view(y.shape[0], -1))),
+            c=c(), r=r(), l=layers.linear(72, 4, precision=P), s=r(),
+        ), 4,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("stage", "features"), TAKEN.values(), ids=TAKEN)
+def test_what_it_can_take_is_what_the_network_computes(
+    stage: Callable[[], nn.Module], features: int, tmp_path: Path
+) -> None:
+    network = network_of(stage(), IMAGE, features)
+    policy = hw.fit_policy(network, None, criterion="margin", thresholds=[1.0])
+    design = hw.compile(network, policy, out=tmp_path / "design", backend="vitis")
+    images = np.random.default_rng(3).integers(0, 32, (20, *IMAGE))
+    expected, outputs = network.integers(images), design.segment_outputs(images)
+    assert np.array_equal(outputs["stage0"].reshape(20, -1), expected[0][0].reshape(20, -1))
