@@ -8,9 +8,10 @@ import random
 from pathlib import Path
 
 import pytest
+from tb.passing import require_all_passed
 
 from hwcodesign.kernels.rtl import Bits, Parameter
-from hwcodesign.simulation.cocotb_runner import Bench, run_bench
+from hwcodesign.simulation.cocotb_runner import Bench
 
 #: Channels, ElementWidth, Pixels, FirstId
 _CASES = {
@@ -34,7 +35,7 @@ def _run(values: tuple[int, int, int, int], folder: Path) -> None:
     sizes = {"Channels": channels, "ElementWidth": width, "Pixels": pixels}
     case = {"HWC_CASE": json.dumps({**sizes, "FirstId": first, "Samples": 12})}
     overrides: dict[str, Parameter] = {**sizes, "FirstId": Bits(32, first)}
-    assert run_bench(Bench("word_unpack", "word_unpack_bench", overrides, values=case), folder) == 13
+    require_all_passed(Bench("word_unpack", "word_unpack_bench", overrides, values=case), folder)
 
 
 @pytest.mark.parametrize("name", _CASES)

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from hwcodesign.recipe_files import recipe_names
+
 RECIPE = """
 import dataclasses
 import hwcodesign as hw
@@ -216,7 +218,7 @@ def test_fit_takes_another_request(finished: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("run", "nonsense"), "recipe 'nonsense' is not known. Known: adversarial_digits, blenet3_fashion"),
+        (("run", "nonsense"), f"recipe 'nonsense' is not known. Known: {', '.join(recipe_names())}"),
         (("run", "digts"), "recipe 'digts' is not known: did you mean 'digits'?"),
         (("report", "digts"), "recipe 'digts' is not known: did you mean 'digits'?"),
         (("run", "blenet"), "'blenet' may be blenet_fashion or blenet_mnist"),
