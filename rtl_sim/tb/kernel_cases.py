@@ -161,9 +161,19 @@ def _global_pool(rng: random.Random, maximum: bool) -> Case:
 
 
 def _activation(rng: random.Random) -> Case:
-    shape, source = _shape(rng), _format(rng)
+    return _cast(rng, _format(rng), rectify=None)
+
+
+def _unsigned_rectifier(rng: random.Random) -> Case:
+    """No code is below zero, though the highest bit of some is set."""
+    return _cast(rng, replace(_format(rng, 3), signed=False), rectify=True)
+
+
+def _cast(rng: random.Random, source: FixedPoint, rectify: bool | None) -> Case:
+    shape = _shape(rng)
     result = _result(rng, source.min_code, source.max_code, source.fraction)
-    return _of_kernel(Activation("layer", ("input",), (source,), (shape,), result, shape, rng.random() < 0.5))
+    rectify = rng.random() < 0.5 if rectify is None else rectify
+    return _of_kernel(Activation("layer", ("input",), (source,), (shape,), result, shape, rectify))
 
 
 def _add(rng: random.Random) -> Case:
@@ -229,6 +239,7 @@ KINDS: dict[str, Callable[[random.Random], Case]] = {
     "global maximum": lambda rng: _global_pool(rng, maximum=True),
     "global average": lambda rng: _global_pool(rng, maximum=False),
     "activation": _activation,
+    "unsigned rectifier": _unsigned_rectifier,
     "add": _add,
     "concatenate": _concatenate,
     "affine": _affine,
