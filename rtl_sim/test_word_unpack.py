@@ -17,10 +17,10 @@ from hwcodesign.simulation.cocotb_runner import Bench
 _CASES = {
     "pixels across words, padded, ids that wrap": (3, 7, 13, 0xFFFFFFFD),
     "words across pixels, 16-bit lanes": (6, 12, 5, 0),
+    "one word a sample": (2, 8, 3, 0xFFFFFFFF),
 }
 _MORE = {
     "one channel": (1, 8, 49, 0),
-    "one word a sample": (2, 8, 3, 0xFFFFFFFF),
     "one pixel of one bit": (1, 1, 1, 0),
     "wide pixels": (64, 8, 4, 0),
     "wide pixels, odd": (11, 5, 6, 7),

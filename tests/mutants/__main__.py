@@ -1,7 +1,7 @@
 """Plants each fault of tests/mutants in a copy of the checkout, and runs the tests that must catch it.
 
-python -m tests.mutants --write docs/mutants.md    # what `make mutants` runs
-python -m tests.mutants statistics_tie eenet_drop  # some of them
+python -m tests.mutants --write docs/mutants.md                 # what `make mutants` runs
+python -m tests.mutants policy_exit_taken_tie rtl_find_top_tie  # some of them
 
 Each core has a copy of its own. The named tests run once without any fault, where all of them must pass.
 """
