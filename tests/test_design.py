@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -419,6 +420,23 @@ def test_a_sample_leaves_where_its_score_equals_the_threshold_and_goes_on_where_
             control = ExitControl(tuple(threshold if i == k else hw_never() for i in range(3)), anytime=False)
             (record,) = np.concatenate(list(software.stream_records(accelerator, codes[n : n + 1], control)))
             assert record["exit"] == leaves, f"image {n}, score {score}, threshold {threshold}"
+
+
+def test_patience_counts_agreements_in_a_row_and_begins_anew_after_a_disagreement(
+    compiled_design: Design, trained_network: MultiExitNetwork, images: Images
+) -> None:
+    accelerator = compiled_design.accelerator
+    patient = ExitPolicy.build("patience", [exit_.logits for exit_ in accelerator.policy.exits], 10)
+    accelerator = dataclasses.replace(accelerator, policy=patient)
+    codes = encode_images(images, accelerator.input_format, accelerator.input_shape)
+    control = ExitControl((hw_never(),) * 3, anytime=True)
+    records = np.sort(np.concatenate(list(software.stream_records(accelerator, codes, control))), order="sample_id")
+    labels = [z.argmax(axis=1) for z in trained_network.logits(images)]
+    first, second = labels[1] == labels[0], labels[2] == labels[1]
+    wanted = [np.zeros(len(images), int), first.astype(int), np.where(second, first + 1, 0)]
+    for k in range(3):
+        assert records["score"][records["exit"] == k].tolist() == wanted[k].tolist(), f"exit {k}"
+    assert (first & ~second).any(), "some agree and then disagree"
 
 
 @pytest.mark.parametrize("leave_at", [0, 1, 2])
