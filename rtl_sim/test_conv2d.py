@@ -7,11 +7,13 @@ import random
 from pathlib import Path
 
 import pytest
+from tb.passing import require_all_passed
 from tb.weighted_cases import Case, Layer
 
 from hwcodesign.kernels.rtl import Parameter
-from hwcodesign.simulation.cocotb_runner import Bench, run_bench
+from hwcodesign.simulation.cocotb_runner import Bench
 
+_SAMPLES = 4
 _CASES = {
     "padded, folded": Case(41, (6, 5, 2), 4, 6, kernel=(3, 3), padding=(1, 1, 1, 1)),
     "strided, uneven padding, constants": Case(
@@ -61,10 +63,10 @@ def _geometry(case: Case) -> dict[str, Parameter]:
 
 def _run(case: Case, folder: Path) -> None:
     print(case)
-    parameters, roms = Layer(case).parameters()
-    values = {"HWC_CASE": case.to_json(), "HWC_SAMPLES": "4"}
+    parameters, roms = Layer(case, _SAMPLES).parameters()
+    values = {"HWC_CASE": case.to_json(), "HWC_SAMPLES": str(_SAMPLES)}
     bench = Bench("conv2d", "conv2d_bench", {**_geometry(case), **parameters}, roms, values=values)
-    assert run_bench(bench, folder) == 4
+    require_all_passed(bench, folder)
 
 
 @pytest.mark.parametrize("name", _CASES)

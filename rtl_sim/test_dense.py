@@ -7,10 +7,12 @@ import random
 from pathlib import Path
 
 import pytest
+from tb.passing import require_all_passed
 from tb.weighted_cases import Case, Layer
 
-from hwcodesign.simulation.cocotb_runner import Bench, run_bench
+from hwcodesign.simulation.cocotb_runner import Bench
 
+_SAMPLES = 20
 _CASES = {
     "a flattened image, one input a cycle": Case(21, (3, 4, 5), 10, reuse=60),
     "a vector, outputs folded": Case(22, (1, 1, 7), 6, reuse=21),
@@ -29,10 +31,10 @@ def _random_case(seed: int) -> Case:
 
 def _run(case: Case, folder: Path) -> None:
     print(case)
-    parameters, roms = Layer(case).parameters()
-    values = {"HWC_CASE": case.to_json(), "HWC_SAMPLES": "20"}
+    parameters, roms = Layer(case, _SAMPLES).parameters()
+    values = {"HWC_CASE": case.to_json(), "HWC_SAMPLES": str(_SAMPLES)}
     shape = {"Lanes": case.lanes, "Beats": case.beats}
-    assert run_bench(Bench("dense", "dense_bench", {**shape, **parameters}, roms, values=values), folder) == 4
+    require_all_passed(Bench("dense", "dense_bench", {**shape, **parameters}, roms, values=values), folder)
 
 
 @pytest.mark.parametrize("name", _CASES)

@@ -10,16 +10,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tb.passing import require_all_passed
 from tb.weighted_cases import Case, Layer
 
 from hwcodesign.backends.streamrtl.distributed_arithmetic import distributed_kernel
 from hwcodesign.kernels.rtl import Parameter
-from hwcodesign.simulation.cocotb_runner import Bench, run_bench
+from hwcodesign.simulation.cocotb_runner import Bench
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("da4ml") is None, reason="da4ml is not installed: pip install 'hwcodesign[design]'"
 )
 
+_SAMPLES = 40
 _CASES = {
     "vectors, adders one by one": (Case(11, (1, 1, 9), 5), 1),
     "padded convolution": (Case(12, (5, 6, 2), 3, kernel=(3, 3), padding=(1, 1, 1, 1)), 2),
@@ -56,7 +58,7 @@ def _window(case: Case) -> tuple[tuple[str, Parameter], ...]:
 
 def _run(case: Case, adders_per_stage: int, folder: Path) -> None:
     print(case, adders_per_stage)
-    layer = Layer(case)
+    layer = Layer(case, _SAMPLES)
     kernel = distributed_kernel(
         _matrix(case, layer),
         layer.input,
@@ -70,9 +72,9 @@ def _run(case: Case, adders_per_stage: int, folder: Path) -> None:
     )
     for name, text in kernel.texts.items():
         (folder / name).write_text(text)
-    values = {"HWC_CASE": case.to_json(), "HWC_SAMPLES": "40", "HWC_LATENCY": str(kernel.latency)}
+    values = {"HWC_CASE": case.to_json(), "HWC_SAMPLES": str(_SAMPLES), "HWC_LATENCY": str(kernel.latency)}
     sources = [folder / name for name in kernel.texts]
-    assert run_bench(Bench("layer", "distributed_array_bench", {}, sources=sources, values=values), folder / "run") == 4
+    require_all_passed(Bench("layer", "distributed_array_bench", {}, sources=sources, values=values), folder / "run")
 
 
 @pytest.mark.parametrize("name", _CASES)

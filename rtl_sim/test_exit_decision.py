@@ -9,17 +9,18 @@ from pathlib import Path
 
 import pytest
 from tb.drawn_policies import drawn_policy
+from tb.passing import require_all_passed
 
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.kernels.decision import Decision
-from hwcodesign.simulation.cocotb_runner import Bench, run_bench
+from hwcodesign.simulation.cocotb_runner import Bench
 
 #: criterion, classes, logits a cycle, format of the logits, position of the exit, exits, temperature or one an exit
 _Case = tuple[str, int, int, FixedPoint, int, int, float | list[float]]
 
 _CASES: dict[str, _Case] = {
     "margin": ("margin", 10, 5, FixedPoint(8, 4), 0, 3, 1.0),
-    "max_softmax": ("max_softmax", 10, 3, FixedPoint(9, 4, signed=False), 0, 2, 1.0),
+    "max_softmax": ("max_softmax", 10, 3, FixedPoint(9, 4, signed=False), 0, 2, 0.4),  # whose table ends early
     "entropy": ("entropy", 10, 1, FixedPoint(8, 4), 1, 3, [0.4, 1.3, 2.0]),
     "patience": ("patience", 2, 2, FixedPoint(5, 3), 2, 3, 1.0),
     "eenet": ("eenet", 10, 3, FixedPoint(8, 4), 2, 4, [0.4, 1.3, 2.0, 1.0]),
@@ -56,10 +57,9 @@ _GATED: dict[str, _Case] = {
 _BY_CLASS: dict[str, _Case] = {
     "margin": ("margin", 10, 3, FixedPoint(8, 4), 0, 3, 1.0),
     "max_softmax": ("max_softmax", 3, 3, FixedPoint(8, 4), 0, 2, 1.0),
-    "gate": ("gate", 5, 2, FixedPoint(4, 4), 0, 2, 1.0),
+    "gate": ("gate", 5, 2, FixedPoint(4, 4, signed=False), 0, 2, 1.0),
     "cdln": ("cdln", 5, 2, FixedPoint(4, 4), 0, 2, 1.0),
 }
-_PASSED = 15
 
 
 def _random_case(rng: random.Random) -> _Case:
@@ -82,7 +82,7 @@ def _run(case: _Case, folder: Path, *, by_class: bool = False, gated: bool = Fal
     numbers |= {"exit_index": exit_index, "per_cycle": per_cycle, "by_class": by_class, "gated": gated}
     values = {"HWC_CASE": json.dumps({"criterion": criterion, "logits": fmt.to_json(), **numbers})}
     bench = Bench("exit_decision", "exit_decision_bench", parameters, instance.roms, values=values)
-    assert run_bench(bench, folder) == _PASSED
+    require_all_passed(bench, folder)
 
 
 @pytest.mark.parametrize("name", _CASES)

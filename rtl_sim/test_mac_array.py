@@ -7,10 +7,12 @@ import random
 from pathlib import Path
 
 import pytest
+from tb.passing import require_all_passed
 from tb.weighted_cases import Case, Layer
 
-from hwcodesign.simulation.cocotb_runner import Bench, run_bench
+from hwcodesign.simulation.cocotb_runner import Bench
 
+_SAMPLES = 40
 _CASES = {
     "inputs and outputs folded, several beats": Case(1, (3, 1, 6), 4, reuse=36),
     "depthwise, two outputs a channel, outputs folded": Case(2, (1, 6, 3), 6, 6, kernel=(1, 6), depthwise=True),
@@ -35,12 +37,12 @@ def _random_case(seed: int) -> Case:
 
 def _run(case: Case, folder: Path) -> None:
     print(case)
-    parameters, roms = Layer(case).parameters()
+    parameters, roms = Layer(case, _SAMPLES).parameters()
     shape = {"Lanes": case.lanes, "Beats": case.beats, "Depthwise": case.depthwise}
     if case.depthwise:
         shape["Channels"] = case.shape[2]
-    values = {"HWC_CASE": case.to_json(), "HWC_SAMPLES": "40"}
-    assert run_bench(Bench("mac_array", "mac_array_bench", {**shape, **parameters}, roms, values=values), folder) == 4
+    values = {"HWC_CASE": case.to_json(), "HWC_SAMPLES": str(_SAMPLES)}
+    require_all_passed(Bench("mac_array", "mac_array_bench", {**shape, **parameters}, roms, values=values), folder)
 
 
 @pytest.mark.parametrize("name", _CASES)

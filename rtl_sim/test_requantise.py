@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tb.telling import require_telling
 
 from hwcodesign.fixedpoint import FixedPoint, Overflow, Rounding
 from hwcodesign.kernels.rtl import Bits
@@ -77,6 +78,16 @@ def _run(pairs: list[Pair], folder: Path) -> None:
     for number, pair_ in enumerate(pairs):
         for code, wanted in enumerate(_casts(pair_)):
             assert found[number, code] == wanted, f"{pair_}, code {code}"
+
+
+def test_expected_casts_tell_every_mode_from_every_other() -> None:
+    """From signed to signed, where all 28 mean something else; and no pair of formats has one result alone."""
+    tables = [_casts(pair) for pair in _PAIRS]
+    for table in tables:
+        require_telling([[sum(code << 4 * i for i, code in enumerate(codes))] for codes in table])
+    modes = len(Rounding) * len(Overflow)
+    signed = [codes[-modes:] for table in tables for codes in table]
+    assert len(set(zip(*signed, strict=True))) == modes
 
 
 def test_all_codes_by_all_modes(tmp_path: Path) -> None:

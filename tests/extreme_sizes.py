@@ -39,8 +39,8 @@ from hwcodesign.kernels.kernel import Shape
 from hwcodesign.policies import CRITERIA
 from hwcodesign.runtime import software
 from hwcodesign.runtime.modes import Mode, exit_control
-from hwcodesign.simulation.project import read_segment
 from hwcodesign.simulation.rtl import FOLDER, RtlSimulation
+from hwcodesign.simulation.verilated import read_segment
 from hwcodesign.verification import Agreement
 from rtl_sim.tb.drawn_policies import drawn_policy
 from tests.stress import require_same

@@ -19,9 +19,14 @@ from hwcodesign import layers
 from hwcodesign.backends.conversion import LayerSettings
 from hwcodesign.data import Dataset
 from hwcodesign.errors import MismatchError, ToolError
+from hwcodesign.images import channels_last
 from hwcodesign.kernels import Conv2D, Dense
 from hwcodesign.output_fitting import float_disagreement
+from hwcodesign.runtime.modes import exit_control
 from hwcodesign.runtime.records import RECORD_DTYPE
+from hwcodesign.runtime.software import segment_codes
+from hwcodesign.sealed import SealedFiles
+from hwcodesign.simulation.csim import _units, csim_of
 from hwcodesign.simulation.verilator import find_verilator
 from hwcodesign.verification import (
     Agreement,
@@ -116,6 +121,22 @@ def test_csim_and_software_give_the_same_records_in_every_mode(
 
 
 @needs_gxx
+@pytest.mark.parametrize("count", [1, 2, 25, 26, 51, 52])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_csim_takes_every_sample_however_many_a_thread_has(
+    count: int, workers: int, compiled_design: hw.Design, digits_data: Dataset
+) -> None:
+    accelerator = compiled_design.accelerator
+    codes = digits_data.test.images[:count].astype(np.int64)
+    simulation = csim_of(compiled_design, workers)
+    found = simulation.records(codes, exit_control(compiled_design.policy))
+    assert np.array_equal(found, compiled_design.run(digits_data.test.images[:count]))
+    stage = accelerator.stages[0]
+    inputs = channels_last(codes)
+    assert np.array_equal(simulation.segment_codes(stage, inputs), segment_codes(stage, inputs))
+
+
+@needs_gxx
 def test_thresholds_change_at_run_time_without_compiling_again(
     compiled_design: hw.Design, digits_data: Dataset
 ) -> None:
@@ -130,6 +151,34 @@ def test_thresholds_change_at_run_time_without_compiling_again(
 
 
 @needs_gxx
+def test_whatever_a_unit_includes_is_part_of_what_its_object_is_known_by(
+    compiled_design: hw.Design, tmp_path: Path
+) -> None:
+    folder = tmp_path / "design"
+    shutil.copytree(compiled_design.folder, folder)
+    units = _units(compiled_design.accelerator, SealedFiles.of(folder))
+
+    def digests() -> dict[str, str]:
+        files = SealedFiles.of(folder)
+        return {unit.name: unit.made_of(files) for unit in units}
+
+    blocks = {"fork0", "decision0", "buffer0", "merge", "accelerator"}
+    for file, some in (
+        ("vitis/stage1/firmware/stage1.cpp", {"stage1"}),
+        ("vitis/head2/firmware/parameters.h", {"head2"}),
+        ("vitis/stage0/firmware/nnet_utils/nnet_types.h", {"stage0", *blocks}),
+        ("vitis/hls/exit_decision.h", blocks),
+        ("vitis/decision0/decision0.h", {"decision0", "accelerator"}),
+        ("csim/accelerator.cpp", {"accelerator"}),
+    ):
+        before = digests()
+        path = folder / file
+        path.write_text(path.read_text() + "\n// changed\n")
+        after = digests()
+        assert some <= {name for name in before if before[name] != after[name]}, file
+    assert digests() == after
+
+
 def test_folded_layers_compute_the_same_integers(
     trained_network: hw.MultiExitNetwork, compiled_design: hw.Design, digits_data: Dataset, tmp_path: Path
 ) -> None:

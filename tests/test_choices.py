@@ -20,6 +20,8 @@ def test_nothing_is_proposed_where_nothing_is_near() -> None:
 
 def test_case_makes_no_difference() -> None:
     assert "did you mean 'kv260'?" in not_known("board 'KV260'", "KV260", BOARDS)
+    assert "did you mean 'pynq-z2'?" in not_known("board 'PYNQ-Z2'", "PYNQ-Z2", BOARDS)
+    assert "did you mean 'PYNQ-Z2'?" in not_known("board 'pynq-z2'", "pynq-z2", ["PYNQ-Z2"])
 
 
 def test_short_names_are_proposed_and_not_listed() -> None:

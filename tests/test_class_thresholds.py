@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import Any
 
@@ -13,7 +14,7 @@ from hwcodesign.errors import PolicyError
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.policies import NEVER, ExitPolicy, ExitStatistics, evaluate, fit
 from hwcodesign.policies.class_offsets import FAR, joined, split
-from hwcodesign.policies.class_thresholds import fit_by_class
+from hwcodesign.policies.class_thresholds import _best_codes, fit_by_class
 
 LOGITS = FixedPoint(8, 5)
 CRITERIA_BY_CLASS = ["margin", "max_softmax", "entropy"]
@@ -57,6 +58,23 @@ def test_a_register_holds_the_median_and_offsets_the_rest() -> None:
         PolicyError, match=r"class thresholds 0 and 1073741824 are too far apart: differences stay below"
     ):
         split([0, 2**30])
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_codes_of_an_exit_are_better_at_a_price_also_where_scores_are_equal(seed: int) -> None:
+    """Against all there are: three scores and never, for each of two classes."""
+    rng = np.random.default_rng(seed)
+    scores, labels, truth = rng.integers(0, 3, (2, 24)), rng.integers(0, 2, (2, 24)), rng.integers(0, 2, 24)
+    statistics, price = ExitStatistics(scores, labels, truth, np.array([0.25, 1.0])), 0.2
+
+    def worth(codes: NDArray[np.int64]) -> float:
+        taken = np.where(scores[0] >= codes[labels[0]], 0, 1)
+        right = statistics.correct[taken, np.arange(24)]
+        return float((right - price * statistics.costs[taken]).sum())
+
+    found = _best_codes(statistics, np.full((1, 2), NEVER), 0, price)
+    possible = [np.array(pair) for pair in itertools.product((0, 1, 2, NEVER), repeat=2)]
+    assert worth(found) == pytest.approx(max(map(worth, possible)), abs=1e-9)
 
 
 @pytest.mark.parametrize("seed", range(3))

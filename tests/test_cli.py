@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from hwcodesign.files import claimed_folder
+from hwcodesign.recipe_files import recipe_names
 
 RECIPE = """
 import dataclasses
@@ -257,7 +258,7 @@ def test_two_verbs_that_write_one_folder_are_refused(verb: str, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("run", "nonsense"), "recipe 'nonsense' is not known. Known: adversarial_digits, blenet3_fashion"),
+        (("run", "nonsense"), f"recipe 'nonsense' is not known. Known: {', '.join(recipe_names())}"),
         (("run", "digts"), "recipe 'digts' is not known: did you mean 'digits'?"),
         (("report", "digts"), "recipe 'digts' is not known: did you mean 'digits'?"),
         (("run", "blenet"), "'blenet' may be blenet_fashion or blenet_mnist"),

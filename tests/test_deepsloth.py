@@ -56,6 +56,16 @@ def test_attacked_images_are_codes_of_the_format_no_further_away_than_epsilon(
     assert set(np.unique(noise)) == {-RADIUS, RADIUS}
 
 
+def test_attacked_images_stay_within_the_format_at_both_of_its_ends(
+    trained_network: MultiExitNetwork, digits_data: Dataset
+) -> None:
+    """Digits are dark: their pixels end at 16 of the format's 31."""
+    fmt = digits_data.input_format
+    for code, other in ((fmt.min_code, RADIUS), (fmt.max_code, fmt.max_code - RADIUS)):
+        found = slowed(trained_network, np.full((4, 1, 8, 8), code), SETTINGS)
+        assert set(np.unique(found)) <= set(range(min(code, other), max(code, other) + 1))
+
+
 def test_fewer_leave_early_than_under_noise_of_the_same_size(
     attacked: np.ndarray[Any, Any],
     universal: np.ndarray[Any, Any],

@@ -119,6 +119,18 @@ def test_the_self_test_holds_every_record_to_the_bundle(bundle: Bundle, capsys: 
     assert said.count("on software, all as they should be") == 5
 
 
+def test_its_samples_come_with_the_designs_records_in_every_mode(bundle: Bundle, compiled_design: Design) -> None:
+    with np.load(bundle.folder / selftest.SAMPLES) as samples:
+        found = {name: samples[name] for name in samples.files}
+    images = found.pop("images")
+    order = ["sample_id", "exit"]
+    anytime = np.sort(np.concatenate(list(compiled_design.stream(images, "software", mode="anytime"))), order=order)
+    wanted = {"adaptive": compiled_design.run(images), "anytime": anytime}
+    wanted |= {f"subnet{k}": compiled_design.run(images, mode="subnet", leave_at=k) for k in range(3)}
+    assert {name: records.tolist() for name, records in found.items()} == {n: r.tolist() for n, r in wanted.items()}
+    assert len({records.tobytes() for records in wanted.values()}) == len(wanted)
+
+
 def test_the_self_test_runs_on_a_board(compiled_design: Design, copied: Path) -> None:
     pytest.importorskip("pynq", reason="pynq is not installed (extra 'pynq')")
     (copied / "rtl").symlink_to(compiled_design.folder / "rtl")  # which a simulated board is made of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -28,8 +29,11 @@ from hwcodesign.errors import (
     PolicyError,
     SettingsError,
 )
+from hwcodesign.images import encode_images
 from hwcodesign.network import MultiExitNetwork
 from hwcodesign.policies import ExitPolicy
+from hwcodesign.runtime import software
+from hwcodesign.runtime.modes import ExitControl
 from hwcodesign.runtime.records import FLAG_FINAL, RECORD_DTYPE
 from hwcodesign.stored_design import MANIFEST, WEIGHTS
 
@@ -396,6 +400,38 @@ def test_adaptive_mode_leaves_at_the_first_sure_exit(
     streamed = np.concatenate(list(compiled_design.stream(images)))
     assert sorted(as_tuples(streamed)) == as_tuples(records)
     assert as_tuples(streamed) != as_tuples(records)  # in the order of completion
+
+
+@pytest.mark.parametrize("k", [0, 1])
+def test_a_sample_leaves_where_its_score_equals_the_threshold_and_goes_on_where_it_is_one_below(
+    k: int, compiled_design: Design, images: Images
+) -> None:
+    accelerator, few = compiled_design.accelerator, images[:20]
+    codes = encode_images(few, accelerator.input_format, accelerator.input_shape)
+    scores = compiled_design.run(few, mode="subnet", leave_at=k)["score"].tolist()
+    assert len(set(scores)) > 10
+    for n, score in enumerate(scores):
+        for threshold, leaves in ((score, k), (score + 1, 2)):
+            control = ExitControl(tuple(threshold if i == k else hw_never() for i in range(3)), anytime=False)
+            (record,) = np.concatenate(list(software.stream_records(accelerator, codes[n : n + 1], control)))
+            assert record["exit"] == leaves, f"image {n}, score {score}, threshold {threshold}"
+
+
+def test_patience_counts_agreements_in_a_row_and_begins_anew_after_a_disagreement(
+    compiled_design: Design, trained_network: MultiExitNetwork, images: Images
+) -> None:
+    accelerator = compiled_design.accelerator
+    patient = ExitPolicy.build("patience", [exit_.logits for exit_ in accelerator.policy.exits], 10)
+    accelerator = dataclasses.replace(accelerator, policy=patient)
+    codes = encode_images(images, accelerator.input_format, accelerator.input_shape)
+    control = ExitControl((hw_never(),) * 3, anytime=True)
+    records = np.sort(np.concatenate(list(software.stream_records(accelerator, codes, control))), order="sample_id")
+    labels = [z.argmax(axis=1) for z in trained_network.logits(images)]
+    first, second = labels[1] == labels[0], labels[2] == labels[1]
+    wanted = [np.zeros(len(images), int), first.astype(int), np.where(second, first + 1, 0)]
+    for k in range(3):
+        assert records["score"][records["exit"] == k].tolist() == wanted[k].tolist(), f"exit {k}"
+    assert (first & ~second).any(), "some agree and then disagree"
 
 
 @pytest.mark.parametrize("leave_at", [0, 1, 2])

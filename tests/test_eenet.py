@@ -18,6 +18,7 @@ from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.kernels.decision import Decision
 from hwcodesign.policies import NEVER, ExitPolicy, ExitStatistics, evaluate
 from hwcodesign.policies.allocation import quota_codes, tilted
+from hwcodesign.policies.calibration import fit_temperature
 from hwcodesign.policies.scoring_function import WEIGHT_BITS, LearnedWeights, quantise
 from hwcodesign.policies.tables import FRACTION_BITS
 from rtl_sim.tb import small_accelerators as small
@@ -354,6 +355,11 @@ def test_a_networks_policy_learns_on_one_half_and_sets_thresholds_on_the_other(
     point, fitted = evaluate(statistics, policy.threshold_codes[:-1]), policy.fitted_on
     assert (fitted.accuracy, fitted.cost_share, fitted.exit_share) == (point.accuracy, point.cost, point.exit_share)
     assert point.cost <= 0.6
+    learning = np.random.default_rng(0).permutation(397)[:198]
+    assert policy.temperatures == tuple(
+        fit_temperature(z[learning], split.labels[learning], exit_.logits.scale)
+        for z, exit_ in zip(trained_network.logits(split.images), policy.exits, strict=True)
+    ), "temperatures are learned with the weights"
     assert len(set(policy.temperatures)) == 3
     assert fitted.note == "weights learned on 198 samples, thresholds fitted on 199 others"
     assert fitted.float_disagreement == float_disagreement(policy, logits)

@@ -122,6 +122,20 @@ def test_layers_keep_the_names_of_their_modules(tmp_path: Path) -> None:
     assert "keep_it" in names
 
 
+def test_layers_whose_names_would_be_one_are_told_apart(tmp_path: Path) -> None:
+    """In a graph "conv_1" and "conv.1" are both "conv_1"."""
+    net = network(conv())
+    net.stages[0] = nn.Sequential()
+    net.stages[0].add_module("conv", nn.Sequential(layers.identity(precision=P), conv()))
+    net.stages[0].add_module("conv_1", layers.conv2d(4, 4, 1, precision=P))
+    net.stages[0].add_module("last", layers.relu(precision=P))
+    stage = export_network(net, tmp_path)[0]
+    names = [node.name for node in onnx.load(tmp_path / "stage0.onnx").graph.node]
+    assert len(set(names)) == len(names)
+    assert {"conv_1": "stages.0.conv.1", "conv_1_conv": "stages.0.conv_1"}.items() <= stage.modules.items()
+    check_compiles(net, ConversionSettings(), "pynq-z2")
+
+
 def test_a_setting_reaches_the_layer_that_it_names_though_another_name_ends_alike() -> None:
     net = network(conv())
     inner = nn.Sequential()

@@ -83,6 +83,13 @@ def _read_twice() -> tuple[Kernel, ...]:
     "kernels",
     [
         pytest.param(_chain(dataclasses.replace(_RELU, overflow="WRAP")), id="a cast that wraps is not monotone"),
+        pytest.param(
+            _chain(dataclasses.replace(_RELU, overflow="WRAP"), rectify=False),
+            id="a cast that wraps, no rectifier",
+        ),
+        pytest.param(
+            _chain(dataclasses.replace(_RELU, overflow="SAT_ZERO"), rectify=False), id="a cast that goes to zero"
+        ),
         pytest.param(_chain(dataclasses.replace(_RELU, signed=True)), id="a signed result knows no rectifier"),
         pytest.param(_chain(_RELU, sums=FixedPoint(12, 10)), id="sums that were rounded before"),
         pytest.param(_padded(), id="zeros around the image are among those compared"),

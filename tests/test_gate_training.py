@@ -21,6 +21,8 @@ from hwcodesign import layers
 from hwcodesign.data import Dataset
 from hwcodesign.errors import CheckpointError, SettingsError
 from hwcodesign.network import MultiExitNetwork
+from hwcodesign.recipe_files import recipe_names
+from hwcodesign.recipes import load_recipe
 from hwcodesign.training import JointGates, OracleExits, RewardedGates, TrainingSettings, VariationalGates, train
 from hwcodesign.training.checkpoint import network_state
 from hwcodesign.training.strategies.gates import GateBatch
@@ -301,12 +303,10 @@ def test_settings_out_of_range_are_refused() -> None:
             make()
 
 
-@pytest.mark.parametrize("name", ["gated_digits", "rewarded_digits", "variational_digits"])
+@pytest.mark.parametrize("name", [name for name in recipe_names() if load_recipe(name).policy.criterion == "gate"])
 def test_recipes_of_gates_leave_by_them(name: str) -> None:
-    import hwcodesign as hw
-
-    recipe = hw.load_recipe(name.split("_", maxsplit=1)[0])
+    recipe = load_recipe(name.split("_", maxsplit=1)[0])
     network = recipe.build()
     assert (recipe.name, recipe.policy.criterion, network.gates, network.classes) == (name, "gate", True, CLASSES)
     assert not all(isinstance(phase.strategy, str) for phase in recipe.training)
-    assert hw.load_recipe("digits").name == "digits"
+    assert load_recipe("digits").name == "digits"

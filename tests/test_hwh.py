@@ -67,6 +67,8 @@ def test_interrupts_of_the_dma_reach_the_processor(board: str, tmp_path: Path) -
     line = {Processor.ZYNQ_7000: 61, Processor.ZYNQ_ULTRASCALE: 121}[design.board.processor]
     controller = parsed.interrupt_controllers[design.interrupts]
     assert (controller["parent"], controller["index"], controller["raw_irq"]) == ("", 0, line)
+    # the driver waits for the second of them, which says that records have come
+    assert design.interrupt_pins == (f"{design.dma}/mm2s_introut", f"{design.dma}/s2mm_introut")
     for index, pin in enumerate(design.interrupt_pins):
         found = parsed.interrupt_pins[pin]
         assert (found["controller"], found["index"]) == (design.interrupts, index)

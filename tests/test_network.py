@@ -24,7 +24,7 @@ from hwcodesign import layers
 from hwcodesign.data import Dataset
 from hwcodesign.errors import ImagesError, NetworkError, SettingsError
 from hwcodesign.fixedpoint import FixedPoint
-from hwcodesign.images import channels_last, encode_images
+from hwcodesign.images import channels_last, encode_images, lane_bits, pack_words, words_per_sample
 from hwcodesign.network import MultiExitNetwork
 from hwcodesign.recipes import load_recipe
 
@@ -48,6 +48,20 @@ def head(channels: int, classes: int = 3, *, end: nn.Module | None = None, pixel
 
 def network(stages: list[nn.Module], heads: list[nn.Module], shape: tuple[int, ...] = (1, 4, 4)) -> MultiExitNetwork:
     return MultiExitNetwork(stages, heads, INPUT, shape)
+
+
+@pytest.mark.parametrize(("width", "bits"), [(1, 8), (8, 8), (9, 16), (16, 16), (17, 32), (32, 32)])
+def test_elements_travel_in_the_narrowest_lanes_that_hold_them(width: int, bits: int) -> None:
+    fmt = FixedPoint(width, width)
+    codes = np.random.default_rng(width).integers(fmt.min_code, fmt.max_code, (2, 3, 1, 5), endpoint=True)
+    words = pack_words(codes, fmt)
+    assert lane_bits(fmt) == bits
+    assert words.shape == (2, words_per_sample(fmt, (3, 1, 5))) == (2, -(-15 * bits // 64))
+    for sample, packed in zip(codes, words, strict=True):
+        whole = sum(int(word) << 64 * n for n, word in enumerate(packed))
+        lanes = [whole >> bits * n & (1 << bits) - 1 for n in range(64 // bits * len(packed))]
+        wanted = [int(code) % (1 << bits) for code in sample.transpose(1, 2, 0).reshape(-1)]
+        assert lanes == wanted + [0] * (len(lanes) - 15)
 
 
 def test_a_network_that_fits_is_taken_and_knows_its_boundaries() -> None:

@@ -53,9 +53,7 @@ def test_a_design_that_was_moved_to_such_a_name_runs_all_the_same(tmp_path: Path
 def test_a_cache_under_such_a_name_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     compiled(tmp_path / "design")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "a$HOME"))
-    with pytest.raises(
-        SettingsError, match=r"a\$HOME/hwcodesign' has the character '\$', which tools read"
-    ):
+    with pytest.raises(SettingsError, match=r"a\$HOME/hwcodesign' has the character '\$', which tools read"):
         hw.load(tmp_path / "design").run(IMAGES, on="rtl")
 
 

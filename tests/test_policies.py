@@ -96,6 +96,17 @@ def test_weights_rise_to_one_nat_and_fall_from_there() -> None:
     assert max(table.weighted) == table.weighted[64] == round(2**16 / math.e)
 
 
+def test_the_last_entry_of_a_table_that_ends_early_is_zero_also_where_the_function_is_not_yet() -> None:
+    """It stands for everything beyond; with an index that leaves bits out it may lie a step before the end."""
+    table = ExponentialTable.build(0.06, 10**6, index_bits=4)
+    argument = (table.length - 1) * 2**table.shift * 0.06
+    assert round(2**table.fraction * argument * math.exp(-argument)) == 1
+    assert (table.exponential[-1], table.weighted[-1]) == (0, 0)
+    whole = ExponentialTable.build(0.05, 40)
+    assert whole.length == 41
+    assert min(whole.exponential[-1], whole.weighted[-1]) > 0
+
+
 def test_an_index_beyond_the_table_reads_its_last_entry() -> None:
     table = ExponentialTable.build(0.5, 10**6)
     index = table.index(np.array([0, 1, table.length - 1, table.length, 10**6]))
@@ -310,6 +321,29 @@ def test_a_threshold_out_of_range_is_refused_with_the_range(criterion: str, thre
     message = re.escape(f"threshold {threshold!r} is outside {criterion}'s range {range_}")
     with pytest.raises(PolicyError, match=message + ".*None means never leave"):
         policy_of(criterion).with_thresholds([None, threshold])
+
+
+@pytest.mark.parametrize(
+    ("criterion", "thresholds"),
+    [
+        *(("margin", theta) for theta in (0.0, 0.01, 0.25, 0.3, 0.99, 1.0, 7.6)),
+        *(("cdln", theta) for theta in (-1.01, -0.25, 0.0, 0.1, 0.26)),
+        *(("patience", count) for count in (1, 2)),
+    ],
+)
+def test_without_a_softmax_integers_decide_as_the_float_formula_also_between_two_codes(
+    criterion: str, thresholds: float
+) -> None:
+    fmt = FixedPoint(6, 4)
+    rng = np.random.default_rng(7)
+    logits = [rng.integers(fmt.min_code, fmt.max_code + 1, (2000, 3)) for _ in range(4)]
+    policy = ExitPolicy.build(
+        criterion, [fmt] * 4, 3, [thresholds] * 3, activation=0.5 if criterion == "cdln" else None
+    )
+    leaves = policy.score_exits(logits)[1][:-1] >= np.array(policy.threshold_codes[:-1])[:, None]
+    assert np.array_equal(policy.float_decisions(logits), leaves)
+    assert leaves.sum() > 0
+    assert leaves.all() == (criterion == "margin" and thresholds == 0)
 
 
 def test_patience_counts_whole_exits() -> None:

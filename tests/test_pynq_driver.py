@@ -94,7 +94,8 @@ def test_boards_of_either_processor_give_the_same(either: Design, images: Images
 
 def test_batches_that_the_images_do_not_fill_are_joined_and_ids_go_on(design: Design, images: Images) -> None:
     wanted = design.rtl.run(images, exit_control(design.policy), batch=150).records
-    with opened(design, batch=150) as (_, driver):
+    with opened(design, batch=150) as (_, driver), warnings.catch_warnings():
+        warnings.simplefilter("error")  # a batch that fails is repeated, with a warning
         for _ in range(2):
             assert driver.run(images).tobytes() == np.sort(wanted, order="sample_id").tobytes()
 
@@ -227,6 +228,18 @@ def test_counters_are_the_hardwares_and_survive_a_recovery(design: Design, image
     assert again.accepted > counters.accepted  # those sent twice
     assert isinstance(again, Counters)
     assert sum(again.finals) >= len(images)
+
+
+def test_counters_add_up_over_several_recoveries(design: Design, images: Images) -> None:
+    images = images[:100]
+    words = 2 * len(images)
+    faults = [Fault(FaultKind.SLAVE_ERROR, Side.RECEIVE, at=20 + k * (words + 20)) for k in range(3)]
+    with opened(design, *faults) as (board, driver):
+        for _ in range(3):
+            with pytest.warns(UserWarning, match="slave error"):
+                driver.run(images)
+        assert len(board.struck) == 3
+        assert driver.counters.accepted > sum(driver.counters.finals) - 1 >= 3 * len(images)
 
 
 def test_a_throughput_test_on_the_board_counts_every_stage(design: Design, images: Images) -> None:
@@ -369,6 +382,19 @@ def test_a_transfer_that_fails_once_is_repeated_after_a_recovery(
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             assert without_cycles(driver.run(images)) == without_cycles(records)
+
+
+@pytest.mark.parametrize("kind", [FaultKind.STUCK, FaultKind.SLAVE_ERROR])
+def test_no_word_of_a_batch_that_failed_reaches_the_accelerator_after_its_reset(
+    kind: FaultKind, design: Design, images: Images
+) -> None:
+    """Most words wait to be sent when the first records fail: the DMA is reset first, and they are gone."""
+    with opened(design, Fault(kind, Side.RECEIVE, at=4)) as (board, driver):
+        with pytest.warns(UserWarning, match="did not come within|slave error") as told:
+            records = driver.run(images)
+        assert len(told) == len(board.struck) == 1
+        assert driver.on == "board-sim"
+        assert without_cycles(records) == design.run(images).tobytes()
 
 
 @pytest.mark.parametrize(("kind", "side", "message"), _BROKEN, ids=[f"{k.name}-{s.value}" for k, s, _ in _BROKEN])

@@ -32,6 +32,34 @@ def test_easy_samples_behind_a_hard_one_wait_in_the_buffer_or_before_it() -> Non
     assert paces[0] > 12
 
 
+def cycles_by_definition(levels: list[Level], exits: list[int], depth: int) -> float:
+    """Two stages: a sample begins when the one `depth` before it has left the buffer, in whose order all leave."""
+    first, second = levels
+    starts: list[int] = []
+    left: list[int] = []  # when each sample left the buffer
+    read, end = -second.interval, 0  # when the second stage began to read, and the last decision
+    for n, leaves in enumerate(exits):
+        starts.append(max(starts[-1] + first.interval if starts else 0, left[n - depth] if n >= depth else 0))
+        decided = starts[-1] + first.decision
+        oldest = max(decided, left[-1] if left else 0)  # decided, and nobody in front of it
+        end = max(end, decided)
+        if leaves == 0:
+            left.append(oldest)
+        else:
+            read = max(oldest, read + second.interval)
+            left.append(read + second.interval)
+            end = max(end, read + second.decision)
+    return end / len(exits)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 8])
+def test_two_stages_take_the_cycles_of_the_definition(depth: int) -> None:
+    for seed in range(10):
+        exits = np.random.default_rng(seed).choice(2, 300, p=[0.8, 0.2]).tolist()
+        levels = [Level(10, 14 + seed), Level(35, 50)]
+        assert cycles_per_sample(levels, exits, depth) == cycles_by_definition(levels, exits, depth), f"seed {seed}"
+
+
 def test_deeper_is_never_slower() -> None:
     levels = [Level(7, 20), Level(30, 60), Level(90, 130)]
     for seed in range(20):

@@ -14,7 +14,9 @@ from torch import Tensor, nn
 import hwcodesign as hw
 from hwcodesign import compilation, export, layers
 from hwcodesign.errors import MismatchError, UnsupportedLayerError
-from hwcodesign.kernels import Conv2D, Segment
+from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.kernels import Conv2D, Dense, Segment
+from hwcodesign.reading_check import _drawn
 
 P = layers.Precision(weights=4, activations=4)
 
@@ -139,6 +141,22 @@ def test_a_planted_fault_is_caught_before_anything_is_written(
     assert not (tmp_path / "design").exists()
 
 
+@pytest.mark.parametrize("name", ["head0", "stage1", "head1"])
+def test_a_fault_in_any_stage_or_head_is_caught(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    lowered = compilation.lower
+
+    def lower(*arguments: Any) -> Segment:
+        segment = lowered(*arguments)
+        if segment.name != name:
+            return segment
+        kernels = [dataclasses.replace(k, bias=k.bias + 8) if isinstance(k, Dense) else k for k in segment.kernels]
+        return dataclasses.replace(segment, kernels=tuple(kernels))
+
+    monkeypatch.setattr(compilation, "lower", lower)
+    with pytest.raises(MismatchError, match=f"^{name}: what hardware would compute is not what the network computes"):
+        compiled(network_of(plain_stage(), (1, 6, 6), 27), tmp_path)
+
+
 def test_the_check_names_the_layers_between_which_the_difference_comes_in(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -146,3 +164,18 @@ def test_the_check_names_the_layers_between_which_the_difference_comes_in(
     stage = nn.Sequential(layers.identity(precision=P), layers.conv2d(1, 3, 3, precision=P), layers.relu(precision=P))
     with pytest.raises(MismatchError, match=r"They agree up to layer '.*0.*', and differ from layer '.*1.*' on"):
         compiled(network_of(stage, (1, 6, 6), 48), tmp_path)
+
+
+def test_codes_that_are_tried_are_random_and_extreme_ones_and_single_ones_among_zeros() -> None:
+    fmt, shape = FixedPoint(6, 3), (4, 5, 3)
+    codes = _drawn(fmt, shape)
+    flat = codes.reshape(len(codes), -1)
+    random, extreme, sparse = np.split(flat, 3)
+    assert all(len(np.unique(row)) > 20 for row in random)
+    assert all(set(row) <= {fmt.min_code, fmt.max_code} for row in extreme)
+    assert set(extreme[0]) == {fmt.min_code}
+    assert set(extreme[1]) == {fmt.max_code}
+    assert all(len(set(row)) == 2 for row in extreme[2:])
+    assert all(np.count_nonzero(row) <= 1 for row in sparse)
+    places = {int(np.flatnonzero(row)[0]) for row in sparse if row.any()}
+    assert len(places) > len(sparse) / 3, "each at a place of its own"

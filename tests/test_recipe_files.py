@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,15 @@ def test_what_is_read_of_a_recipe_is_what_executing_it_gives(name: str) -> None:
     loader = recipe.data
     own = loader.__module__ == f"hwcodesign_recipe_{name}"
     assert file.data == ("its own" if own else loader.__name__)
+    assert find_recipe(recipe.name) == file.path, "its name finds it"
+    assert re.fullmatch(r"[A-Z].*[\w.:)]", file.about), "its first line says what it is"
     assert file.about == str(ast.get_docstring(ast.parse(file.path.read_text()))).partition("\n")[0]
+
+
+def test_no_two_recipes_have_one_name_or_say_the_same_of_themselves() -> None:
+    files = [RecipeFile(find_recipe(name)) for name in recipe_names()]
+    assert len({file.path for file in files}) == len({file.name for file in files}) == len(files) > 0
+    assert len({file.about for file in files}) == len(files)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +66,8 @@ def test_a_file_that_is_no_python_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_mistyped_recipe_is_refused_with_what_was_probably_meant() -> None:
-    with pytest.raises(RecipeError, match=r"recipe 'digts' is not known: did you mean 'digits'\? Known: adversarial_"):
+    known = ", ".join(recipe_names())
+    with pytest.raises(RecipeError, match=rf"recipe 'digts' is not known: did you mean 'digits'\? Known: {known}"):
         find_recipe("digts")
     with pytest.raises(RecipeError, match="recipe 'blenet' may be blenet_fashion or blenet_mnist: give the whole name"):
         find_recipe("blenet")

@@ -251,6 +251,65 @@ def test_the_terminal_shows_every_number_whole(width: int, exits: int, terminal:
     assert "Overthinking: 6 test images" in plain
 
 
+def test_every_number_of_the_report_stands_in_its_place() -> None:
+    found = {table.title: table for table in summary.tables(make_report())}
+
+    def cells(title: str) -> list[list[str]]:
+        return [[cell.text for cell in row] for row in found[title].rows]
+
+    bought = found["What early exit bought"]
+    assert cells(bought.title) == [
+        ["with early exits", "97.00%", "563,210", "45.6%", "33%  33%  33%"],
+        ["last exit alone", "97.25%", "1,234,568", "100.0%", "all at exit 2"],
+        ["best single exit of no more MACs", "90.00%", "370,370", "30.0%", "all at exit 0"],
+    ]
+    assert [note.text for note in bought.notes] == [
+        "Early exit is 0.25 points below the last exit, for 45.6% of its MACs. "
+        "Exit 0 alone is 7.00 points below early exit.",
+        "Overthinking: 6 test images are right at an earlier exit and wrong at the last.",
+    ]
+    assert cells("Each exit") == [
+        ["exit 0", "0.9125", "33.3%", "99.25%", "90.00%", "370,370"],
+        ["exit 1", "never leaves", "33.3%", "-", "93.62%", "371,370"],
+        ["exit 2", "-", "33.3%", "93.25%", "97.25%", "372,370"],
+    ]
+    assert cells("Criteria, each at its own thresholds") == [
+        ["max_softmax (used)", "97.00%", "45.6%", "0.25%", "33%  33%  33%"],
+        ["entropy", "96.75%", "50.6%", "0.25%", "33%  33%  33%"],
+        ["margin", "96.50%", "55.6%", "0.25%", "33%  33%  33%"],
+        ["patience", "96.25%", "60.6%", "0.25%", "33%  33%  33%"],
+    ]
+    assert cells("Agreement of the backends")[2] == ["software = csim", "records (margin)", "400", "2,000", "0"]
+    better = make_report()
+    better["accuracy"]["early_exit"] = 0.99
+    assert "Early exit is 1.75 points above the last exit" in summary.tables(better)[0].notes[0].text
+
+
+def test_bars_of_a_class_are_the_shares_of_its_own_images() -> None:
+    exits, labels = np.array([0, 0, 1, 0, 1, 1, 1, 1]), np.array([0, 0, 0, 0, 1, 1, 2, 2])
+    axes = figures.exit_share_figure(exits, labels, 3, 2).axes[0]
+    drawn = {
+        (round(bar.get_y() + bar.get_height() / 2, 2), round(bar.get_x(), 3)): bar.get_width()
+        for bar in axes.patches
+        if bar.get_width()
+    }
+    heights = [round(float(y), 2) for y in axes.get_yticks()]
+    assert [text.get_text() for text in axes.get_yticklabels()] == [
+        "all  (8)",
+        "class 0  (4)",
+        "class 1  (2)",
+        "class 2  (2)",
+    ]
+    assert drawn == {
+        (heights[0], 0.0): 0.375,
+        (heights[0], 0.375): 0.625,
+        (heights[1], 0.0): 0.75,
+        (heights[1], 0.75): 0.25,
+        (heights[2], 0.0): 1.0,
+        (heights[3], 0.0): 1.0,
+    }
+
+
 def test_the_best_single_exit_may_be_missing() -> None:
     assert "none is that cheap" in printed(make_report(cheap=False), 80)
 

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 from hwcodesign.backends.streamrtl.cycles import segment_cycles
-from hwcodesign.backends.streamrtl.netlist import netlist
+from hwcodesign.backends.streamrtl.netlist import Netlist, netlist
 from hwcodesign.backends.streamrtl.project import write_segment
 from hwcodesign.backends.streamrtl.segment_source import segment_source
 from hwcodesign.design import Design
-from hwcodesign.errors import DesignError, FormatError
+from hwcodesign.errors import DesignError, FormatError, SimulationError
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.kernels import Activation, Add, Conv2D, Dense, MaxPool2D, Reshape, Segment
 from hwcodesign.kernels.kernel import Stream
@@ -136,9 +136,17 @@ def test_the_short_way_round_a_convolution_gets_the_queue_that_its_windows_need(
     """A 3x3 window waits for a row and a pixel more; with one beat less in the queue the sum would never get them."""
     placed = netlist(residual())
     queues = {block.name: block.queue for block in placed.blocks if block.queue}
-    assert queues["sum_queue1"] >= 8
     assert queues["sum_queue0"] == 2
-    assert segment_cycles(placed).interval >= 36 * 9
+    cycles = segment_cycles(placed)
+    assert cycles.interval >= 36 * 9
+
+    def with_queue(depth: int) -> Netlist:
+        blocks = (replace(b, queue=depth) if b.name == "sum_queue1" else b for b in placed.blocks)
+        return replace(placed, blocks=tuple(blocks))
+
+    assert segment_cycles(with_queue(1000)) == cycles, "a deeper one would gain nothing"
+    with pytest.raises(SimulationError, match="stands still"):
+        segment_cycles(with_queue(6))
 
 
 def test_too_much_padding_is_refused() -> None:
@@ -224,6 +232,18 @@ def test_sums_have_no_more_bits_than_they_need() -> None:
     parameters = dict(dense("fc", "input", (4,), 2, 1).mac_array(Stream(1, 4))[0])
     assert parameters["ProductShift"] == 0
     assert parameters["AccFraction"] == U5.fraction + W4.fraction
+
+
+@pytest.mark.parametrize(("bias", "shift"), [((8, -24), 0), ((8, -20), 1), ((8, -22), 2), ((8, 3), 3)])
+def test_sums_are_as_fine_as_the_finest_bias(bias: tuple[int, int], shift: int) -> None:
+    """Codes at the accumulator's fraction, three bits below that of the products."""
+    layer = dense("fc", "input", (4,), 2, 1)
+    accumulator = FixedPoint(24, 24 - U5.fraction - W4.fraction - 3)
+    layer = replace(layer, accumulator=accumulator, bias=np.array(bias, float))
+    parameters = dict(layer.mac_array(Stream(1, 4))[0])
+    assert parameters["ProductShift"] == shift
+    assert parameters["AccFraction"] == U5.fraction + W4.fraction + shift
+    assert parameters["Bias"] == Bits.pack([code >> 3 - shift for code in bias], parameters["AccWidth"])  # type: ignore[arg-type]
 
 
 def test_pooling_reads_windows() -> None:

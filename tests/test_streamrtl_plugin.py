@@ -20,9 +20,12 @@ from hls4ml.utils.config import create_config
 from torch import Tensor, nn
 
 from hwcodesign.backends.lowering import cast_values, lower_graph
+from hwcodesign.backends.streamrtl.cycles import segment_cycles
+from hwcodesign.backends.streamrtl.netlist import netlist
 from hwcodesign.errors import FormatError, ImagesError, SettingsError, SimulationError, ToolError, UnsupportedLayerError
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.kernels import Affine, Conv2D, Dense, GlobalPool, Segment, Transpose
+from hwcodesign.simulation.verilated import read_segment
 from hwcodesign.simulation.verilator import find_verilator
 from tests.drawn_graphs import quiet
 from tests.generated_graphs import generate_graph, graph_agreements, vitis_predict
@@ -280,6 +283,9 @@ def test_predict_gives_hls4mls_shapes_and_casts_its_input(tmp_path: Path) -> Non
         assert np.array_equal(model.predict(single), wanted[0])
     assert model.predict(x.astype(np.float32)).dtype == np.float32
     assert np.array_equal(model.predict(x, on="software"), model.predict(np.asfortranarray(x)))
+    segment = model.config.backend.segment(model)
+    simulated = read_segment(tmp_path / "project").run(np.zeros((4, *segment.input_shape), np.int64))
+    assert tuple(simulated.ends) == segment_cycles(netlist(segment), samples=4).ends
 
 
 def test_what_is_no_sample_is_refused(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from hwcodesign.data import Dataset, Split
 from hwcodesign.data.handwriting import Handwriting
 from hwcodesign.errors import CheckpointError, ImagesError, SettingsError
 from hwcodesign.network import MultiExitNetwork
+from hwcodesign.recipe_files import recipe_names
 from hwcodesign.training import (
     STRATEGIES,
     Adversarial,
@@ -505,13 +506,12 @@ def test_hands_rotate_slant_and_thicken() -> None:
 
 # --- recipes ---
 
-RECIPES = ("two", "learned", "equilibrium", "distilled", "hierarchical", "adversarial", "personalised")
+OF_DIGITS = [name for name in recipe_names() if name.endswith("_digits")]
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", [name for name in OF_DIGITS if hw.load_recipe(name).policy.criterion != "gate"])
 def test_a_recipe_trains_the_digits_network_by_its_strategy(name: str) -> None:
     recipe, digits = hw.load_recipe(name), hw.load_recipe("digits")
-    assert recipe.name.endswith("_digits")
     assert recipe.build().digest() == digits.build().digest()
     data, network = recipe.data(), recipe.build()
     few = dataclasses.replace(data, training=data.training.take(100))

@@ -25,6 +25,7 @@ from cocotbext.axi import (
     AxiStreamSink,
     AxiStreamSource,
 )
+from telling import require_telling_beats
 
 from hwcodesign.accelerator import Accelerator
 from hwcodesign.images import pack_words
@@ -215,6 +216,9 @@ class World:
         """
         expected = software_records(self.accelerator, codes, controls)
         expected["flags"] |= np.where(np.isin(expected["sample_id"], damaged), FLAG_ERROR, 0).astype(np.uint8)
+        if len(codes) >= 10:
+            require_telling_beats(expected["score"].tolist())
+            assert len(set(expected["label"].tolist())) > 1, "all samples have one label"
         by_sample = records[np.argsort(records["sample_id"], kind="stable")]
         assert len(records) == len(expected), f"{len(records)} records instead of {len(expected)}"
         for name in RECORD_DTYPE.names or ():

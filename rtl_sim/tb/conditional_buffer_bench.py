@@ -9,6 +9,7 @@ from typing import Any
 import cocotb
 from beats import seeded
 from ports import Ports, Sink, Source
+from telling import require_telling_beats
 
 BEATS, DEPTH, WIDTH = (int(os.environ[f"HWC_{name}"]) for name in ("BEATS", "DEPTH", "WIDTH"))
 SAMPLES = 60
@@ -64,6 +65,8 @@ def streams(rng: Any, idle: float, slow: float, keeps: list[int]) -> tuple[Sourc
 async def forwards_and_drops_whole_samples(dut: Any, idle: float, slow: float, stall: float, share: float) -> None:
     rng = seeded()
     source, decisions, kept = streams(rng, idle, slow, [int(rng.random() < share) for _ in range(SAMPLES)])
+    require_telling_beats(kept)
+    assert {*decisions.beats} == {0, 1}
     model, sink = Model(), Sink(stall)
 
     def watch(_: int) -> None:

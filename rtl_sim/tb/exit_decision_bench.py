@@ -13,6 +13,7 @@ from drawn_policies import drawn_policy
 from numpy.typing import NDArray
 from ports import Ports, Sink, Source
 from records import Record, Sample, with_past
+from telling import require_telling
 
 from hwcodesign.fields import Field
 from hwcodesign.fixedpoint import FixedPoint
@@ -76,6 +77,8 @@ class Cases:
         agreements = np.array([0 if a is None else min(a + 1, 255) for a in before])
         scores = POLICY.scores(EXIT, self.logits, agreements, self.history)
         history = self.history.then(labels, scores) if POLICY.criterion.learned else self.history
+        require_telling([[int(score)] for score in scores])
+        require_telling([[int(label)] for label in labels])
         self.thresholds = tuple(int(rng.choice([NEVER, *scores.tolist()])) for _ in range(2))
         self.anytime = anytime
         self.records: list[int] = []
@@ -130,11 +133,14 @@ class Cases:
 @cocotb.parametrize(idle=[0.0, 0.6], stall=[0.0, 0.7], anytime=[(0, 0), (1, 0), (1, 1)])
 async def decides_as_the_policy(dut: Any, idle: float, stall: float, anytime: tuple[int, int]) -> None:
     rng = seeded()
+    keeps = []
     for _ in range(3):
         cases = Cases(rng, anytime)
+        keeps += cases.keeps
         ports = cases.ports(dut, rng, idle, stall)
         await ports.run(cases.outputs)
         cases.check(ports)
+    assert UNIT.is_last or set(keeps) == {0, 1}, "samples that leave and samples that stay"
 
 
 @cocotb.test()

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+from telling import why_not_telling
 
 from hwcodesign.backends.streamrtl.netlist import resize_timing
 from hwcodesign.fixedpoint import Codes, FixedPoint, Overflow, Rounding
@@ -25,6 +26,9 @@ from hwcodesign.kernels import (
 from hwcodesign.kernels.kernel import Shape, Stream, largest
 from hwcodesign.kernels.rtl import Instance, Rom, parameter_lines
 from hwcodesign.kernels.timing import Automaton
+
+#: That each module computes.
+SAMPLES = 5
 
 
 @dataclass(frozen=True)
@@ -62,12 +66,17 @@ class Case:
     timing: tuple[Automaton, ...]
     compute: Callable[..., Codes]
 
-    def inputs(self, samples: int, seed: int) -> list[Codes]:
-        """Codes (N, beats, lanes) of each input; the first two samples are all lowest and all highest."""
+    def expected(self, seed: int) -> list[list[int]]:
+        """Results of its inputs: codes of each output beat."""
+        outputs = self.compute(*self.inputs(seed))
+        return outputs.reshape(-1, self.ports[-1].stream.lanes).astype(int).tolist()  # type: ignore[no-any-return]
+
+    def inputs(self, seed: int) -> list[Codes]:
+        """Codes (SAMPLES, beats, lanes) of each input; the first two samples are all lowest and all highest."""
         numbers = np.random.default_rng(seed)
         arrays = []
         for port in self.ports[:-1]:
-            shape = (samples, port.stream.beats, port.stream.lanes)
+            shape = (SAMPLES, port.stream.beats, port.stream.lanes)
             codes = numbers.integers(port.fmt.min_code, port.fmt.max_code, shape, endpoint=True).astype(np.float64)
             codes[0], codes[1:2] = port.fmt.min_code, port.fmt.max_code
             arrays.append(codes)
@@ -75,8 +84,13 @@ class Case:
 
 
 def random_case(kind: str, seed: int) -> Case:
-    """A module of a kind (a key of `KINDS`), all else by the seed."""
-    return KINDS[kind](random.Random(seed))  # noqa: S311
+    """A module of a kind (a key of `KINDS`), all else by the seed; drawn anew until its results tell."""
+    rng = random.Random(seed)  # noqa: S311
+    for _ in range(100):
+        case = KINDS[kind](rng)
+        if why_not_telling(case.expected(seed)) is None:
+            return case
+    raise AssertionError(f"no {kind} of seed {seed} gives results that tell")
 
 
 def _format(rng: random.Random, narrow: int = 1, wide: int = 8) -> FixedPoint:
@@ -147,9 +161,19 @@ def _global_pool(rng: random.Random, maximum: bool) -> Case:
 
 
 def _activation(rng: random.Random) -> Case:
-    shape, source = _shape(rng), _format(rng)
+    return _cast(rng, _format(rng), rectify=None)
+
+
+def _unsigned_rectifier(rng: random.Random) -> Case:
+    """No code is below zero, though the highest bit of some is set."""
+    return _cast(rng, replace(_format(rng, 3), signed=False), rectify=True)
+
+
+def _cast(rng: random.Random, source: FixedPoint, rectify: bool | None) -> Case:
+    shape = _shape(rng)
     result = _result(rng, source.min_code, source.max_code, source.fraction)
-    return _of_kernel(Activation("layer", ("input",), (source,), (shape,), result, shape, rng.random() < 0.5))
+    rectify = rng.random() < 0.5 if rectify is None else rectify
+    return _of_kernel(Activation("layer", ("input",), (source,), (shape,), result, shape, rectify))
 
 
 def _add(rng: random.Random) -> Case:
@@ -215,6 +239,7 @@ KINDS: dict[str, Callable[[random.Random], Case]] = {
     "global maximum": lambda rng: _global_pool(rng, maximum=True),
     "global average": lambda rng: _global_pool(rng, maximum=False),
     "activation": _activation,
+    "unsigned rectifier": _unsigned_rectifier,
     "add": _add,
     "concatenate": _concatenate,
     "affine": _affine,

@@ -10,6 +10,7 @@ import cocotb
 from beats import seeded
 from ports import Ports, Sink, Source
 from records import Record
+from telling import require_telling_beats
 
 EXITS = int(os.environ["HWC_EXITS"])
 RECORDS = 60
@@ -42,7 +43,10 @@ async def merges_by_depth_and_measures_cycles(dut: Any, idle: float, stall: floa
     ports = Ports(dut, {"in": sources}, {"out": [sink]}, rng, each_cycle=tick, watch=deepest_first)
     await ports.run(EXITS * RECORDS)
     order = sorted((cycle, k, i) for k, source in enumerate(sources) for i, cycle in enumerate(source.accepted))
-    for beat, (_, k, i) in zip(sink.beats, order, strict=True):
-        offered = start + sources[k].offered[i]
-        wanted = dataclasses.replace(given[k][i], cycles=(offered - given[k][i].cycles) % (1 << 32))
+    expected = []
+    for _, k, i in order:
+        cycles = (start + sources[k].offered[i] - given[k][i].cycles) % (1 << 32)
+        expected.append(dataclasses.replace(given[k][i], cycles=cycles))
+    require_telling_beats([wanted.code for wanted in expected])
+    for beat, wanted in zip(sink.beats, expected, strict=True):
         assert beat == wanted.code, f"{Record.of(beat)} instead of {wanted}"

@@ -9,6 +9,7 @@ from typing import Any
 import cocotb
 from beats import seeded
 from cocotb.triggers import Timer
+from telling import require_telling_beats
 
 FINAL = 1 << 120  # flags are the highest byte
 WIRE = (1 << 122) - 1  # of all flags only final and error leave
@@ -28,6 +29,7 @@ class Bench:
         self.offered: int | None = None
         self.count = 0  # records of the open packet
         self.words: deque[tuple[int, bool]] = deque()
+        self.expected: list[int] = []
         self.held: tuple[int, bool] | None = None
         self.lengths: list[int] = []
         self.length = 0
@@ -65,7 +67,9 @@ class Bench:
         last = (self.packet != 0 and self.count >= self.packet) or (batch_last and bool(record & FINAL))
         if last or self.packet == 0:
             self.count = 0
-        self.words += [(record & (2**64 - 1), False), ((record & WIRE) >> 64, last)]
+        pair = [(record & (2**64 - 1), False), ((record & WIRE) >> 64, last)]
+        self.words += pair
+        self.expected += [word for word, _ in pair]
         self.taken.append(self.now)
 
     def _output(self, ready: bool) -> None:
@@ -103,6 +107,7 @@ async def packets(dut: Any, idle: float, stall: float) -> None:
         bench.packet = rng.choice([0, 1, 2, 3, 7, 65535])
         for _ in range(rng.randrange(1, 60)):
             await bench.cycle()
+    require_telling_beats(bench.expected)
 
 
 @cocotb.test()

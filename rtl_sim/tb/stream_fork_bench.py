@@ -8,6 +8,7 @@ from typing import Any
 import cocotb
 from beats import seeded
 from ports import Ports, Sink, Source
+from telling import require_telling_beats
 
 WIDTH, OUTPUTS = int(os.environ["HWC_WIDTH"]), int(os.environ["HWC_OUTPUTS"])
 BEATS = 200
@@ -18,6 +19,7 @@ BEATS = 200
 async def every_output_has_every_beat_once(dut: Any, idle: float, stall: float) -> None:
     rng = seeded()
     source = Source([rng.getrandbits(WIDTH) for _ in range(BEATS)], idle)
+    require_telling_beats(source.beats)
     sinks = [Sink(stall * rng.random()) for _ in range(OUTPUTS)]
     await Ports(dut, {"in": [source]}, {"out": sinks}, rng, shared=frozenset({"out"})).run(BEATS * OUTPUTS)
     for i, sink in enumerate(sinks):

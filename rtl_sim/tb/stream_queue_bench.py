@@ -8,6 +8,7 @@ from typing import Any
 import cocotb
 from beats import Pace, play, seeded
 from ports import Ports, Sink, Source
+from telling import require_telling_beats
 
 from hwcodesign.kernels.timing import Queue
 
@@ -20,6 +21,7 @@ BEATS = 200
 async def passes_every_beat_when_its_model_says(dut: Any, idle: float, stall: float) -> None:
     rng = seeded()
     beats = [rng.getrandbits(WIDTH) for _ in range(BEATS)]
+    require_telling_beats(beats)
     trace = await play(dut, {"in": beats}, BEATS, Pace(idle, stall), rng, [Queue(DEPTH)])
     assert trace.outputs == beats
     if DEPTH > 1 and idle == stall == 0:

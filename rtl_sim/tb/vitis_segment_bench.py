@@ -8,6 +8,7 @@ from typing import Any
 
 import cocotb
 from beats import Pace, play, seeded
+from telling import require_telling_beats
 
 #: Beats in and out, of whole samples.
 SENT, EXPECTED = (json.loads(os.environ[name]) for name in ("HWC_SENT", "HWC_EXPECTED"))
@@ -16,6 +17,7 @@ SENT, EXPECTED = (json.loads(os.environ[name]) for name in ("HWC_SENT", "HWC_EXP
 @cocotb.test()
 @cocotb.parametrize(idle=[0.0, 0.6], stall=[0.0, 0.7])
 async def beats_are_the_segments(dut: Any, idle: float, stall: float) -> None:
+    require_telling_beats(EXPECTED)
     trace = await play(dut, {"in": SENT}, len(EXPECTED), Pace(idle, stall), seeded())
     assert trace.outputs == EXPECTED
 

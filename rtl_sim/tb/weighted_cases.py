@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import random
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from telling import why_not_telling
 
 from hwcodesign.fixedpoint import Codes, FixedPoint, Overflow, Rounding
 from hwcodesign.kernels import Conv2D, Dense
@@ -88,12 +90,19 @@ def random_format(rng: random.Random, narrow: int, wide: int, signed: bool | Non
 
 
 class Layer:
-    """The kernel of a case, and its hardware."""
+    """The kernel of a case, and its hardware; drawn anew until the results of its inputs tell."""
 
-    def __init__(self, case: Case) -> None:
-        rng = random.Random(case.seed)  # noqa: S311
-        numbers = np.random.default_rng(case.seed)
-        self.case = case
+    def __init__(self, case: Case, samples: int) -> None:
+        self.case, self.samples = case, samples
+        rng, numbers = random.Random(case.seed), np.random.default_rng(case.seed)  # noqa: S311
+        for _ in range(100):
+            self._draw(rng, numbers)
+            if why_not_telling(self.expected, self.wrong()) is None:
+                return
+        raise AssertionError(f"no layer of {case} gives results that tell")
+
+    def _draw(self, rng: random.Random, numbers: np.random.Generator) -> None:
+        case = self.case
         self.input, self.weight = random_format(rng, 2, 8), random_format(rng, 2, 8, signed=True)
         depth = 1 if case.depthwise else case.shape[2]
         shape = (*case.kernel, depth) if case.kernel else (case.beats * case.lanes,)
@@ -113,6 +122,24 @@ class Layer:
         fraction = self.fraction - rng.randint(-2, max(self.accumulator_width - width + 1, 0))
         modes = random_format(rng, 1, 1)
         self.result = FixedPoint(width, width - fraction, modes.signed, modes.rounding, modes.overflow)
+
+    @property
+    def expected(self) -> list[list[int]]:
+        """Results of its inputs: codes of each output pixel."""
+        return self._results(self.kernel)
+
+    def wrong(self) -> list[list[list[int]]]:
+        """Results without the biases, and with weights in another order."""
+        wide = FixedPoint(self.accumulator.width + 8, self.accumulator.integer + 8)
+        layer = dataclasses.replace(self.kernel, accumulator=wide)
+        wrong = [self._results(dataclasses.replace(layer, bias=0 * self.bias))]
+        if self.weights.size > 1:
+            shifted = np.roll(self.weights, 1).reshape(self.weights.shape)
+            wrong.append(self._results(dataclasses.replace(layer, weights=shifted)))
+        return wrong
+
+    def _results(self, kernel: Conv2D | Dense) -> list[list[int]]:
+        return kernel.compute(self.inputs()).reshape(-1, self.case.outputs).astype(int).tolist()  # type: ignore[no-any-return]
 
     @property
     def kernel(self) -> Conv2D | Dense:
@@ -163,11 +190,11 @@ class Layer:
             return {**parameters, "Weights": Bits(width, words[0])}, ()
         return {**parameters, "WeightsFile": "weights.hex"}, (Rom("weights", "WeightsFile", width, words),)
 
-    def inputs(self, samples: int) -> Codes:
+    def inputs(self) -> Codes:
         """Random codes (N, rows, columns, channels); the first two samples are all lowest and all highest."""
         numbers = np.random.default_rng(self.case.seed + 1)
         codes = numbers.integers(
-            self.input.min_code, self.input.max_code, (samples, *self.case.shape), endpoint=True
+            self.input.min_code, self.input.max_code, (self.samples, *self.case.shape), endpoint=True
         ).astype(np.float64)
         codes[0], codes[1:2] = self.input.min_code, self.input.max_code
         return codes

@@ -9,6 +9,7 @@ from typing import Any
 import cocotb
 from beats import seeded
 from cocotb.triggers import Timer
+from telling import require_telling_beats
 
 LATENCY = 3
 
@@ -24,6 +25,7 @@ async def products(dut: Any) -> None:
     rng = seeded()
     widths = len(dut.a_i), len(dut.b_i)
     pending: deque[int] = deque()
+    expected: list[int] = []
     for _ in range(5000):
         a, b = (operand(rng, width) for width in widths)
         enabled = rng.random() < 0.8
@@ -34,7 +36,9 @@ async def products(dut: Any) -> None:
         await Timer(1, "ns")
         if enabled:
             pending.append(a * b)
+            expected.append(a * b)
         if len(pending) > LATENCY:
             pending.popleft()
         if len(pending) == LATENCY:
             assert dut.product_o.value.to_signed() == pending[0], f"{pending[0]} is due"
+    require_telling_beats(expected)

@@ -9,6 +9,7 @@ from typing import Any
 import cocotb
 import numpy as np
 from beats import Pace, pack, play, seeded, unpack
+from telling import require_telling_beats
 
 from hwcodesign.kernels.timing import Windows
 
@@ -56,6 +57,7 @@ async def windows_are_numpys(dut: Any, idle: float, stall: float) -> None:
     shape = (CASE["Samples"], CASE["Height"], CASE["Width"], lanes)
     images = np.array([rng.getrandbits(bits) for _ in range(int(np.prod(shape)))], np.int64).reshape(shape)
     expected = windows(images).reshape(-1, CASE["KernelHeight"] * CASE["KernelWidth"] * lanes)
+    require_telling_beats([pack(window, bits) for window in expected])
     beats = [pack(pixel, bits) for pixel in images.reshape(-1, lanes)]
     trace = await play(dut, {"in": beats}, len(expected), Pace(idle, stall), rng, [model()])
     for i, (beat, window) in enumerate(zip(trace.outputs, expected, strict=True)):

@@ -12,6 +12,7 @@ from typing import Any
 import cocotb
 from beats import pack, seeded, unpack
 from cocotb.triggers import Timer
+from telling import require_telling_beats
 
 CASE = json.loads(os.environ["HWC_CASE"])
 CHANNELS, WIDTH, PIXELS = CASE["Channels"], CASE["ElementWidth"], CASE["Pixels"]
@@ -43,6 +44,7 @@ class Model:
         error: TLAST came inside a sample.
         finished: samples accepted.
         pixels, infos: expected and not yet seen.
+        given: all pixels so far.
     """
 
     index: int = 0
@@ -54,6 +56,7 @@ class Model:
     finished: int = 0
     pixels: deque[int] = field(default_factory=deque)
     infos: deque[dict[str, int]] = field(default_factory=deque)
+    given: list[int] = field(default_factory=list)
 
     def accept(self, word: int, last: bool, now: int, bank: int) -> None:
         if self.index == 0:
@@ -74,7 +77,9 @@ class Model:
     def _release(self) -> None:
         whole = min(PIXELS, len(self.elements) // CHANNELS)
         for p in range(self.released, whole):
-            self.pixels.append(pack(self.elements[p * CHANNELS : (p + 1) * CHANNELS], WIDTH))
+            pixel = pack(self.elements[p * CHANNELS : (p + 1) * CHANNELS], WIDTH)
+            self.pixels.append(pixel)
+            self.given.append(pixel)
         self.released = whole
 
 
@@ -221,6 +226,7 @@ async def full_throughput(dut: Any) -> None:
     await bench.reset()
     bench.send(CASE["Samples"], 0.0, batch=CASE["Samples"])
     await bench.drain()
+    require_telling_beats(bench.model.given)
     pixels = CASE["Samples"] * PIXELS
     if CHANNELS <= LANES:
         assert bench.leaves == list(range(bench.accepts[0] + 1, bench.accepts[0] + 1 + pixels)), "a pixel a cycle"
