@@ -24,6 +24,7 @@ from hwcodesign.deployment.hwh import hand_off
 from hwcodesign.design import Design
 from hwcodesign.errors import BoardError, DesignError, SettingsError
 from hwcodesign.runtime import selftest
+from hwcodesign.stored_design import SOURCES
 
 Images = np.ndarray[Any, Any]
 ROOT = Path(hw.__file__).resolve().parent.parent
@@ -134,6 +135,7 @@ def test_its_samples_come_with_the_designs_records_in_every_mode(bundle: Bundle,
 def test_the_self_test_runs_on_a_board(compiled_design: Design, copied: Path) -> None:
     pytest.importorskip("pynq", reason="pynq is not installed (extra 'pynq')")
     (copied / "rtl").symlink_to(compiled_design.folder / "rtl")  # which a simulated board is made of
+    shutil.copyfile(compiled_design.folder / SOURCES, copied / SOURCES)
     said: list[str] = []
     selftest.check_records(copied, "board-sim", said.append)
     assert len(said) == 5

