@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -134,11 +135,9 @@ def test_scratch_folders_of_killed_processes_go_and_those_of_living_ones_stay(tm
 
 def test_many_writers_of_one_file_leave_one_whole_text(tmp_path: Path) -> None:
     texts = [str(k) * 100_000 for k in range(8)]
-    threads = [threading.Thread(target=write_text, args=(tmp_path / "file", text)) for text in texts]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(len(texts)) as pool:
+        for written in [pool.submit(write_text, tmp_path / "file", text) for text in texts * 5]:
+            written.result()
     assert (tmp_path / "file").read_text() in texts
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 

@@ -22,7 +22,9 @@ pytest.importorskip("torch", reason="torch is not installed (extra 'design')")
 
 from hwcodesign.design import load
 from hwcodesign.fields import read_json
+from hwcodesign.pipeline import TRAINING
 from hwcodesign.policies import ExitPolicy
+from hwcodesign.training.checkpoint import CHECKPOINT
 
 ROOT = Path(__file__).resolve().parent.parent
 KILLS = 100 if os.environ.get("HWCODESIGN_CAMPAIGN") else 5
@@ -125,7 +127,7 @@ def check_what_is_there(folder: Path) -> None:
         load(build / "design")
     if (build / "policy.json").exists():
         ExitPolicy.from_json(read_json(build / "policy.json"))
-    for name in ("report.json", "training/checkpoint.json"):
+    for name in ("report.json", f"{TRAINING}/{CHECKPOINT}"):
         if (build / name).exists():
             read_json(build / name)
 
@@ -138,7 +140,7 @@ def results(folder: Path) -> dict[str, object]:
             data: object = path.read_bytes() if path.suffix != ".png" else None
             if path.name == "report.json":
                 data = {key: value for key, value in json.loads(path.read_text()).items() if key not in _DIFFERS}
-            if path.name in {"report.html", "checkpoint.json"}:
+            if path.name in {"report.html", CHECKPOINT}:
                 data = None  # it has times
             found[str(path.relative_to(folder))] = data
     return found

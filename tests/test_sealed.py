@@ -129,7 +129,7 @@ def test_a_missing_source_is_named(copied: Path, images: np.ndarray[Any, Any]) -
         load(copied).run(images, "csim")
 
 
-def test_an_altered_list_of_hashes_is_refused(copied: Path, images: np.ndarray[Any, Any]) -> None:
+def test_an_altered_list_of_hashes_is_refused(copied: Path, planted: Path, images: np.ndarray[Any, Any]) -> None:
     path = copied / "csim" / "accelerator.cpp"
     path.write_text(PLANTED_CPP + path.read_text())
     listed = json.loads((copied / SOURCES).read_text())
@@ -137,6 +137,7 @@ def test_an_altered_list_of_hashes_is_refused(copied: Path, images: np.ndarray[A
     (copied / SOURCES).write_text(json.dumps(listed))
     with pytest.raises(DesignError, match=rf"{copied / SOURCES} was altered: compile the design again"):
         load(copied).run(images, "csim")
+    assert not planted.exists()
 
 
 @pytest.mark.parametrize(
