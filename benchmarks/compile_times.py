@@ -24,8 +24,8 @@ from torch import Tensor, nn
 import hwcodesign as hw
 from hwcodesign import layers
 from hwcodesign.backends.streamrtl.hardware import Hardware
-from hwcodesign.files import write_text
 from hwcodesign.simulation.measurement import ExitMeasurement, measure_exits
+from hwcodesign.storage.files import write_text
 
 #: Channels of the three groups of blocks, and reuse of their convolutions: all take about as long for an image.
 _GROUPS = ((16, 64), (32, 256), (64, 512))

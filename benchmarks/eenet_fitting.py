@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from hwcodesign.fitting.outputs import fit_to_outputs
 from hwcodesign.fixedpoint import FixedPoint
-from hwcodesign.output_fitting import fit_to_outputs
 
 LOGITS = FixedPoint(8, 4)
 SAMPLES, EXITS, CLASSES, BUDGET, SEED = 10_000, 5, 10, 0.5, 0

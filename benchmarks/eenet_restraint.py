@@ -18,9 +18,10 @@ from pathlib import Path
 
 from benchmarks.policies import budgets_of
 from benchmarks.policy_networks import PRECISIONS, Setting, answers, costs
-from hwcodesign.eenet_training import EENetSettings
-from hwcodesign.output_fitting import fit_to_outputs
-from hwcodesign.policies import ExitStatistics, evaluate
+from hwcodesign.fitting.eenet import EENetSettings
+from hwcodesign.fitting.outputs import fit_to_outputs
+from hwcodesign.fitting.search import evaluate
+from hwcodesign.policies import ExitStatistics
 
 RECIPES = ("blenet3_fashion", "blenet5_fashion")
 CHOSEN = EENetSettings()
@@ -101,7 +102,7 @@ def document(found: dict[Setting, dict[str, Gain]], seeds: int) -> str:
 
 EENet's accuracy less that of max_softmax, in points of a per cent: mean over three budgets and {seeds} networks of each
 kind. `restraint` is the weight, in the loss, of the squares of all weights of the score but that of the largest
-probability (`hwcodesign.eenet_training`).
+probability (`hwcodesign.fitting.eenet`).
 
 On the fitting images that thresholds were fitted to, which settings were chosen by; EENet's are but half of them, so
 that only rows compare:

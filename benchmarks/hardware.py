@@ -18,9 +18,9 @@ import numpy as np
 
 import hwcodesign as hw
 from hwcodesign.images import encode_images
+from hwcodesign.interface.modes import ExitControl, exit_control
 from hwcodesign.pipeline import Run, read_network, read_policy
 from hwcodesign.policies.policy import FittedOn
-from hwcodesign.runtime.modes import ExitControl, exit_control
 from hwcodesign.simulation.measurement import throughput
 from hwcodesign.simulation.project import read_project
 from hwcodesign.simulation.rtl import FOLDER

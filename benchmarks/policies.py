@@ -29,9 +29,9 @@ from benchmarks.policy_networks import (
     costs,
     gated_costs,
 )
-from hwcodesign.files import sha256, write_bytes
-from hwcodesign.output_fitting import fit_to_outputs, float_disagreement
+from hwcodesign.fitting.outputs import fit_to_outputs, float_disagreement
 from hwcodesign.policies import CRITERIA, ExitPolicy, ExitStatistics
+from hwcodesign.storage.files import sha256, write_bytes
 from hwcodesign.training import RewardedGates
 
 #: How far from the first exit's cost to the last's the budgets lie.

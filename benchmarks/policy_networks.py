@@ -25,9 +25,9 @@ from torch import nn
 import hwcodesign as hw
 from benchmarks.policy_gates import gate_macs, with_gates
 from hwcodesign.data import Dataset, Split
-from hwcodesign.files import write_bytes
 from hwcodesign.fixedpoint import FixedPoint
-from hwcodesign.floating import fine_format, float_logits, floating, on_grid
+from hwcodesign.networks.floating import fine_format, float_logits, floating, on_grid
+from hwcodesign.storage.files import write_bytes
 from hwcodesign.training import with_class_means
 from hwcodesign.training.class_means import class_means
 

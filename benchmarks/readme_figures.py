@@ -25,8 +25,9 @@ from typing import Any
 import hwcodesign as hw
 from hwcodesign import pipeline
 from hwcodesign.data import Split
-from hwcodesign.network import MultiExitNetwork
-from hwcodesign.policies import ExitPolicy, ExitStatistics, evaluate
+from hwcodesign.fitting.search import evaluate
+from hwcodesign.networks.network import MultiExitNetwork
+from hwcodesign.policies import ExitPolicy, ExitStatistics
 
 RECIPE, SEEDS = "digits", range(1, 11)
 README = Path(__file__).resolve().parent.parent / "README.md"

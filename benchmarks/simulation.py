@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 import hwcodesign as hw
 from hwcodesign.data.digits import digits
 from hwcodesign.images import encode_images
-from hwcodesign.runtime.modes import exit_control
+from hwcodesign.interface.modes import exit_control
 from hwcodesign.simulation.cocotb_runner import Bench, run_bench
 from hwcodesign.simulation.project import read_project
 from hwcodesign.simulation.rtl import FOLDER

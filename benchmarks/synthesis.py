@@ -20,8 +20,8 @@ from hwcodesign.synthesis import Resources
 from hwcodesign.synthesis.figures import synthesise_modules
 from hwcodesign.synthesis.pieces import Setting
 from hwcodesign.synthesis.resources import from_cells
-from hwcodesign.synthesis.tools import TimeLimit
 from hwcodesign.synthesis.yosys import Family, Sources, cells_of, mapping
+from hwcodesign.tools.yowasp import TimeLimit
 
 #: Seconds; a loaded machine takes its time.
 LIMIT = 6 * 3600.0

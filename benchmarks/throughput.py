@@ -72,7 +72,7 @@ def _float_network(network: Any) -> Any:
     """The stages and the last head with plain float layers of the same sizes and weights: no quantisers, no exits."""
     from torch import nn
 
-    from hwcodesign.floating import floating
+    from hwcodesign.networks.floating import floating
 
     plain = floating(network)
     return nn.Sequential(*plain.stages, plain.heads[-1]).eval()

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 import hwcodesign as hw
 from hwcodesign.data import Split
-from hwcodesign.files import sha256_json
-from hwcodesign.network import MultiExitNetwork
+from hwcodesign.networks.network import MultiExitNetwork
 from hwcodesign.recipes import Recipe
+from hwcodesign.storage.files import sha256_json
 from hwcodesign.training import (
     Adversarial,
     Attack,

@@ -12,22 +12,22 @@ from hwcodesign import progress
 from hwcodesign.errors import HwcodesignError, MissingExtraError
 
 if TYPE_CHECKING:
-    from hwcodesign.backends.conversion import LayerSettings
+    from hwcodesign.cli.console import show_progress
     from hwcodesign.compilation import compile
-    from hwcodesign.console import show_progress
-    from hwcodesign.costs import ExitCosts
     from hwcodesign.design import Design, load
-    from hwcodesign.fitting import fit_policy
+    from hwcodesign.designs.costs import ExitCosts
+    from hwcodesign.fitting.network import fit_policy
     from hwcodesign.fixedpoint import FixedPoint
-    from hwcodesign.network import MultiExitNetwork
+    from hwcodesign.frontend.conversion import LayerSettings
+    from hwcodesign.interface.modes import Mode
+    from hwcodesign.networks.network import MultiExitNetwork
     from hwcodesign.policies import ExitPolicy
     from hwcodesign.recipes import CompileSettings, PolicySettings, Recipe, load_recipe
     from hwcodesign.runtime.control import ControlSettings
-    from hwcodesign.runtime.modes import Mode
     from hwcodesign.runtime.monitor import ExitMonitor
     from hwcodesign.runtime.progressive import ProgressiveAccelerator
     from hwcodesign.runtime.stream_controller import StreamController
-    from hwcodesign.runtime.transport import TransferSettings
+    from hwcodesign.runtime.transports.transport import TransferSettings
     from hwcodesign.training import TrainingSettings, train
 
 __version__ = "0.1.0"
@@ -37,26 +37,29 @@ _NAMES = {
     "CompileSettings": ("hwcodesign.recipes", "design"),
     "ControlSettings": ("hwcodesign.runtime.control", ""),
     "Design": ("hwcodesign.design", ""),
-    "ExitCosts": ("hwcodesign.costs", ""),
+    "ExitCosts": ("hwcodesign.designs.costs", ""),
     "ExitMonitor": ("hwcodesign.runtime.monitor", ""),
     "ExitPolicy": ("hwcodesign.policies", ""),
     "FixedPoint": ("hwcodesign.fixedpoint", ""),
-    "LayerSettings": ("hwcodesign.backends.conversion", "design"),
-    "Mode": ("hwcodesign.runtime.modes", ""),
+    "LayerSettings": ("hwcodesign.frontend.conversion", "design"),
+    "Mode": ("hwcodesign.interface.modes", ""),
     "ProgressiveAccelerator": ("hwcodesign.runtime.progressive", ""),
     "StreamController": ("hwcodesign.runtime.stream_controller", ""),
-    "TransferSettings": ("hwcodesign.runtime.transport", ""),
-    "MultiExitNetwork": ("hwcodesign.network", "design"),
+    "TransferSettings": ("hwcodesign.runtime.transports.transport", ""),
+    "MultiExitNetwork": ("hwcodesign.networks.network", "design"),
     "PolicySettings": ("hwcodesign.recipes", "design"),
     "Recipe": ("hwcodesign.recipes", "design"),
     "TrainingSettings": ("hwcodesign.training", "design"),
     "compile": ("hwcodesign.compilation", "design"),
-    "fit_policy": ("hwcodesign.fitting", "design"),
+    "fit_policy": ("hwcodesign.fitting.network", "design"),
     "load": ("hwcodesign.design", ""),
     "load_recipe": ("hwcodesign.recipes", "design"),
-    "show_progress": ("hwcodesign.console", "cli"),
+    "show_progress": ("hwcodesign.cli.console", "cli"),
     "train": ("hwcodesign.training", "design"),
 }
+
+#: Public modules that lie in a room of their own.
+_MODULES = {"layers": "hwcodesign.networks.layers"}
 
 __all__ = [
     "CompileSettings",
@@ -89,6 +92,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(_MODULES[name])
     if name not in _NAMES:
         raise AttributeError(f"module 'hwcodesign' has no attribute {name!r}")
     module, extra = _NAMES[name]

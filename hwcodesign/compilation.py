@@ -11,8 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from hwcodesign.accelerator import Accelerator
-from hwcodesign.backends.conversion import (
+from hwcodesign.backends.streamrtl.hardware import Hardware
+from hwcodesign.backends.streamrtl.keywords import KEYWORDS
+from hwcodesign.backends.streamrtl.parallelism import check_products
+from hwcodesign.backends.streamrtl.project_files import write_accelerator
+from hwcodesign.backends.vitis.project_files import write_blocks, write_model, write_segment
+from hwcodesign.choices import not_known
+from hwcodesign.design import Design
+from hwcodesign.designs.accelerator import Accelerator
+from hwcodesign.designs.boards import Board, board_named
+from hwcodesign.designs.stored import DESIGN_VERSION, MANIFEST, POLICY, WEIGHTS, write_sources
+from hwcodesign.errors import FormatError, SettingsError
+from hwcodesign.frontend.conversion import (
     ConversionSettings,
     LayerSettings,
     check_layers,
@@ -21,28 +31,18 @@ from hwcodesign.backends.conversion import (
     module_of,
     warn_of_other_reuse,
 )
-from hwcodesign.backends.lowering import lower
-from hwcodesign.backends.streamrtl.hardware import Hardware
-from hwcodesign.backends.streamrtl.keywords import KEYWORDS
-from hwcodesign.backends.streamrtl.parallelism import check_products
-from hwcodesign.backends.streamrtl.project import write_accelerator
-from hwcodesign.backends.vitis.project import write_blocks, write_model, write_segment
-from hwcodesign.boards import Board, board_named
-from hwcodesign.cache import scratch_folder
-from hwcodesign.choices import not_known
-from hwcodesign.design import Design
-from hwcodesign.errors import FormatError, SettingsError
-from hwcodesign.export import ExportedSegment, export_network
-from hwcodesign.files import replaced_folder, sha256_file, sha256_json, write_json
+from hwcodesign.frontend.lowering import lower
+from hwcodesign.frontend.segment_check import check_reading
 from hwcodesign.kernels import Arrays, Segment
-from hwcodesign.network import MultiExitNetwork
-from hwcodesign.paths import check_folder
+from hwcodesign.networks.export import ExportedSegment, export_network
+from hwcodesign.networks.network import MultiExitNetwork
 from hwcodesign.policies import ExitPolicy
 from hwcodesign.progress import task
-from hwcodesign.reading_check import check_reading
-from hwcodesign.share import shared_folder
 from hwcodesign.simulation import rtl
-from hwcodesign.stored_design import DESIGN_VERSION, MANIFEST, POLICY, WEIGHTS, write_sources
+from hwcodesign.storage.cache import scratch_folder
+from hwcodesign.storage.files import replaced_folder, sha256_file, sha256_json, write_json
+from hwcodesign.storage.installed import shared_folder
+from hwcodesign.storage.paths import check_folder
 
 #: Either writes what those after it write, too.
 _BACKENDS = ("streamrtl", "vitis")

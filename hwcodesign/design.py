@@ -12,20 +12,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwcodesign.accelerator import Accelerator
 from hwcodesign.choices import not_known
-from hwcodesign.costs import ExitCosts
+from hwcodesign.designs.accelerator import Accelerator
+from hwcodesign.designs.costs import ExitCosts
+from hwcodesign.designs.stored import read_design
 from hwcodesign.errors import SettingsError
 from hwcodesign.images import channels_last, encode_images
+from hwcodesign.interface.modes import ExitControl, Mode, exit_control
+from hwcodesign.interface.records import Records, empty_records, final_records
 from hwcodesign.policies import ExitPolicy, Threshold
 from hwcodesign.progress import task
 from hwcodesign.runtime import software
-from hwcodesign.runtime.modes import ExitControl, Mode, exit_control
 from hwcodesign.runtime.progressive import ProgressiveAccelerator
-from hwcodesign.runtime.records import Records, empty_records, final_records
 from hwcodesign.simulation.csim import CSimulation, csim_of
 from hwcodesign.simulation.rtl import RtlSimulation, rtl_of
-from hwcodesign.stored_design import read_design
 
 
 @dataclass

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from hwcodesign.choices import not_known
 from hwcodesign.errors import FormatError
-from hwcodesign.fields import Field
+from hwcodesign.storage.fields import Field
 
 Codes = NDArray[np.floating[Any]]
 

@@ -13,42 +13,35 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwcodesign.backends.conversion import ConversionSettings, LayerSettings
 from hwcodesign.compilation import check_compiles, check_target, compile
-from hwcodesign.costs import ExitCosts
 from hwcodesign.data import Dataset
 from hwcodesign.design import Design, load
+from hwcodesign.designs.costs import ExitCosts
+from hwcodesign.designs.stored import MANIFEST
 from hwcodesign.errors import CheckpointError, DesignError, FieldError, PolicyError
 from hwcodesign.exploration.deadlines import accuracy_by_deadline
-from hwcodesign.fields import read_json
-from hwcodesign.files import write_json
-from hwcodesign.fitting import fit_policy
+from hwcodesign.fitting.network import fit_policy
+from hwcodesign.fitting.outputs import float_disagreement, starting_policy
+from hwcodesign.fitting.search import OperatingPoint, check_budget, check_request, cost_curve, evaluate
+from hwcodesign.frontend.conversion import ConversionSettings, LayerSettings
 from hwcodesign.images import encode_images
-from hwcodesign.network import MultiExitNetwork
-from hwcodesign.output_fitting import float_disagreement, starting_policy
-from hwcodesign.policies import (
-    CRITERIA,
-    ExitPolicy,
-    ExitStatistics,
-    OperatingPoint,
-    check_budget,
-    check_request,
-    cost_curve,
-    evaluate,
-)
+from hwcodesign.interface.modes import exit_control
+from hwcodesign.interface.records import Records
+from hwcodesign.networks.network import MultiExitNetwork
+from hwcodesign.policies import CRITERIA, ExitPolicy, ExitStatistics
 from hwcodesign.progress import Task, task
 from hwcodesign.recipes import PolicySettings, Recipe
+from hwcodesign.report.results import Results
 from hwcodesign.report.schema import REPORT, CriterionReport, HardwareReport, Report, SingleExit
 from hwcodesign.report.schema import Agreement as AgreementReport
-from hwcodesign.runtime.modes import exit_control
-from hwcodesign.runtime.records import Records
 from hwcodesign.simulation.csim import find_compiler
 from hwcodesign.simulation.measurement import measure_exits, throughput
-from hwcodesign.simulation.verilator import find_verilator
-from hwcodesign.stored_design import MANIFEST
+from hwcodesign.storage.fields import read_json
+from hwcodesign.storage.files import write_json
+from hwcodesign.tools.verilator import find_verilator
 from hwcodesign.training import train
 from hwcodesign.training.checkpoint import load_trained
-from hwcodesign.verification import (
+from hwcodesign.verification.comparison import (
     Agreement,
     brevitas_outputs,
     brevitas_records,
@@ -86,26 +79,6 @@ class Run:
         """Time a step, and report it as a task."""
         with self.timed(name), task(text, total, unit) as reported:
             yield reported
-
-
-@dataclass(frozen=True)
-class Results:
-    """What figures are drawn from.
-
-    Attributes:
-        statistics: of the recipe's policy on the test split.
-        records: of the test split, in sample order.
-        curves: each criterion's accuracy-cost curve, with its fitted point, cheapest first: thresholds from the fitting
-            split, figures from the test split.
-        chosen: the operating point, on the test split.
-        costs: multiply-accumulates.
-    """
-
-    statistics: ExitStatistics
-    records: Records
-    curves: dict[str, list[OperatingPoint]]
-    chosen: OperatingPoint
-    costs: ExitCosts
 
 
 def check_before_training(run: Run, network: MultiExitNetwork) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from hwcodesign.choices import not_known
 from hwcodesign.errors import RecipeError
-from hwcodesign.share import shared_folder
+from hwcodesign.storage.installed import shared_folder
 
 #: What a recipe may be made by, with its settings as keywords.
 _MAKERS = ("Recipe", "replace")

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from hwcodesign.backends.conversion import LayerSettings
 from hwcodesign.data import Dataset
 from hwcodesign.errors import PolicyError, RecipeError
+from hwcodesign.frontend.conversion import LayerSettings
 from hwcodesign.policies.criterion import criterion_named
 from hwcodesign.recipe_files import find_recipe
 from hwcodesign.training import TrainingSettings
@@ -25,7 +25,7 @@ from hwcodesign.training import TrainingSettings
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from hwcodesign.network import MultiExitNetwork
+    from hwcodesign.networks.network import MultiExitNetwork
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from tb import small_accelerators as small
 from tb.passing import require_all_passed
 
 from hwcodesign.backends.streamrtl.hardware import Hardware
-from hwcodesign.backends.streamrtl.project import LIBRARY, write_accelerator
+from hwcodesign.backends.streamrtl.project_files import LIBRARY, write_accelerator
 from hwcodesign.simulation.cocotb_runner import Bench
 from hwcodesign.simulation.project import Project
 

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from hwcodesign.simulation.formal import Change, Proof, counterexample, prove
+from hwcodesign.verification.formal import Change, Proof, counterexample, prove
 
 _CAMPAIGN = pytest.mark.skipif("HWCODESIGN_CAMPAIGN" not in os.environ, reason="one of a campaign's many proofs")
 

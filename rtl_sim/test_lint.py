@@ -10,8 +10,8 @@ import pytest
 from tb.verible import misnamed, names, our_sources
 
 from hwcodesign.errors import ToolError
-from hwcodesign.share import shared_folder
-from hwcodesign.simulation.verilator import find_verilator
+from hwcodesign.storage.installed import shared_folder
+from hwcodesign.tools.verilator import find_verilator
 
 RTL = shared_folder("rtl_sim") / "rtl"
 MODULES = sorted(path.stem for path in RTL.glob("*.sv") if path.stem != "hwc_pkg")

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from tb.passing import require_all_passed
 
-from hwcodesign.backends.streamrtl.registers import RegisterBlock, generate, python_constants, read_registers
+from hwcodesign.backends.streamrtl.register_block import RegisterBlock, generate, python_constants, read_registers
 from hwcodesign.errors import SettingsError
-from hwcodesign.runtime import register_map
-from hwcodesign.runtime.registers import Count, Field
-from hwcodesign.share import shared_folder
+from hwcodesign.interface import register_map
+from hwcodesign.interface.registers import Count, Field
 from hwcodesign.simulation.cocotb_runner import Bench
-from hwcodesign.simulation.verilator import find_verilator
+from hwcodesign.storage.installed import shared_folder
+from hwcodesign.tools.verilator import find_verilator
 
 _TB = shared_folder("rtl_sim") / "tb"
 
@@ -31,7 +31,7 @@ def _write(block: RegisterBlock, folder: Path) -> list[Path]:
 
 def test_driver_constants_are_those_of_the_description() -> None:
     text = Path(register_map.__file__).read_text()
-    assert text == python_constants(read_registers()), "run python -m hwcodesign.backends.streamrtl.registers"
+    assert text == python_constants(read_registers()), "run python -m hwcodesign.backends.streamrtl.register_block"
     assert read_registers() == register_map.REGISTERS
 
 

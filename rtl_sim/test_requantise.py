@@ -16,8 +16,8 @@ from tb.telling import require_telling
 
 from hwcodesign.fixedpoint import FixedPoint, Overflow, Rounding
 from hwcodesign.kernels.rtl import Bits
-from hwcodesign.share import shared_folder
-from hwcodesign.simulation.verilator import find_verilator
+from hwcodesign.storage.installed import shared_folder
+from hwcodesign.tools.verilator import find_verilator
 
 #: Input width and fraction, result width and fraction.
 Pair = tuple[int, int, int, int]

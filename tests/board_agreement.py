@@ -16,7 +16,7 @@ import numpy as np
 
 import hwcodesign as hw
 from hwcodesign.data import idx
-from hwcodesign.runtime.records import RECORD_DTYPE
+from hwcodesign.interface.records import RECORD_DTYPE
 
 IDX = {"mnist": idx.mnist, "fashion_mnist": idx.fashion_mnist}
 

@@ -12,9 +12,9 @@ import pynq
 
 from hwcodesign.design import Design
 from hwcodesign.images import pack_words
-from hwcodesign.runtime import register_map as registers
-from hwcodesign.runtime.modes import exit_control
-from hwcodesign.runtime.records import RECORD_DTYPE, Records
+from hwcodesign.interface import register_map as registers
+from hwcodesign.interface.modes import exit_control
+from hwcodesign.interface.records import RECORD_DTYPE, Records
 from hwcodesign.simulation.board import SimulatedBoard
 from rtl_sim.tb.small_accelerators import images
 

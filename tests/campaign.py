@@ -24,8 +24,8 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from hwcodesign.errors import HwcodesignError
-from hwcodesign.files import sha256, sha256_file, write_json, write_text
-from hwcodesign.verification import Agreement, require_agreement
+from hwcodesign.storage.files import sha256, sha256_file, write_json, write_text
+from hwcodesign.verification.comparison import Agreement, require_agreement
 from tests.campaign_document import document
 from tests.comparisons import CLASS_MEANS, UNGATED, Line, criterion_lines, generated_lines, recipe_lines, rtl_lines
 from tests.extreme_sizes import sweep

@@ -15,22 +15,21 @@ from numpy.typing import NDArray
 from torch import nn
 
 import hwcodesign as hw
+from hwcodesign.fitting.class_thresholds import fit_by_class
+from hwcodesign.fitting.search import cost_curve, evaluate
 from hwcodesign.images import encode_images
-from hwcodesign.pipeline import (
-    Run,
-    compiled_design,
-    fitted_policy,
-    measure,
-    trained_network,
-    verify,
-    write_report,
-)
-from hwcodesign.policies import CRITERIA, ExitPolicy, ExitStatistics, cost_curve, evaluate
-from hwcodesign.policies.class_thresholds import fit_by_class
-from hwcodesign.runtime.records import RECORD_DTYPE
+from hwcodesign.interface.records import RECORD_DTYPE
+from hwcodesign.pipeline import Run, compiled_design, fitted_policy, measure, trained_network, verify, write_report
+from hwcodesign.policies import CRITERIA, ExitPolicy, ExitStatistics
 from hwcodesign.simulation.measurement import measure_exits
 from hwcodesign.training import with_class_means
-from hwcodesign.verification import Agreement, brevitas_outputs, brevitas_records, compare_outputs, compare_records
+from hwcodesign.verification.comparison import (
+    Agreement,
+    brevitas_outputs,
+    brevitas_records,
+    compare_outputs,
+    compare_records,
+)
 from rtl_sim.tb.drawn_policies import drawn_policy
 from tests.generated_networks import generate
 

@@ -24,7 +24,7 @@ from hwcodesign.fixedpoint import FixedPoint
 if TYPE_CHECKING:
     from hwcodesign.data import Dataset
     from hwcodesign.design import Design
-    from hwcodesign.network import MultiExitNetwork
+    from hwcodesign.networks.network import MultiExitNetwork
     from hwcodesign.policies import ExitPolicy
     from hwcodesign.simulation.board import Fault
     from tests.boards import Bench, Boards
@@ -116,7 +116,7 @@ def small_network() -> Callable[[int], MultiExitNetwork]:
 
     from hwcodesign import layers
     from hwcodesign.data.digits import INPUT_FORMAT
-    from hwcodesign.network import MultiExitNetwork
+    from hwcodesign.networks.network import MultiExitNetwork
 
     torch.set_num_threads(1)  # so small a network only waits for more
     precision = layers.Precision(weights=4, activations=4, logits=7)
@@ -165,8 +165,9 @@ def fitted_policy(trained_network: MultiExitNetwork, digits_data: Dataset) -> Ex
     """An entropy policy of the trained network under which samples leave at each of its exits, and its path."""
     import dataclasses
 
-    from hwcodesign.fitting import fit_policy
-    from hwcodesign.policies import ExitStatistics, threshold_path
+    from hwcodesign.fitting.network import fit_policy
+    from hwcodesign.fitting.path import threshold_path
+    from hwcodesign.policies import ExitStatistics
 
     policy, split = fit_policy(trained_network, None, criterion="entropy", thresholds=[0.25, 0.2]), digits_data.fitting
     logits, costs = trained_network.logits(split.images), trained_network.costs().shares

@@ -25,11 +25,11 @@ import numpy as np
 from hwcodesign.design import Design
 from hwcodesign.errors import BoardError
 from hwcodesign.images import words_per_sample
-from hwcodesign.runtime.modes import Mode
+from hwcodesign.interface.modes import Mode
+from hwcodesign.interface.records import FLAG_FINAL, Records
 from hwcodesign.runtime.progressive import ProgressiveAccelerator
-from hwcodesign.runtime.records import FLAG_FINAL, Records
-from hwcodesign.runtime.transport import TransferSettings
 from hwcodesign.runtime.transports.simulated_board import open_simulated
+from hwcodesign.runtime.transports.transport import TransferSettings
 from hwcodesign.simulation.board import Fault, FaultKind, Side, SimulatedBoard, random_fault
 from rtl_sim.tb.small_accelerators import images, plain
 from tests.hand_made import hand_made

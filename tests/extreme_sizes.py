@@ -14,11 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-from hwcodesign.accelerator import Accelerator
 from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.backends.streamrtl.parallelism import check_products
-from hwcodesign.backends.streamrtl.project import write_accelerator, write_segment
+from hwcodesign.backends.streamrtl.project_files import write_accelerator, write_segment
+from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.interface.modes import Mode, exit_control
 from hwcodesign.kernels import (
     Activation,
     Add,
@@ -38,10 +39,9 @@ from hwcodesign.kernels import (
 from hwcodesign.kernels.kernel import Shape
 from hwcodesign.policies import CRITERIA
 from hwcodesign.runtime import software
-from hwcodesign.runtime.modes import Mode, exit_control
 from hwcodesign.simulation.rtl import FOLDER, RtlSimulation
-from hwcodesign.simulation.verilated import read_segment
-from hwcodesign.verification import Agreement
+from hwcodesign.simulation.segment import read_segment
+from hwcodesign.verification.comparison import Agreement
 from rtl_sim.tb.drawn_policies import drawn_policy
 from tests.stress import require_same
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwcodesign.verification import Agreement
+from hwcodesign.verification.comparison import Agreement
 from tests.drawn_graphs import GeneratedGraph, quiet
 from tests.qonnx_graphs import qonnx_graph
 from tests.torch_graphs import torch_graph

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hwcodesign.accelerator import Accelerator
 from hwcodesign.backends.streamrtl.hardware import Hardware
-from hwcodesign.backends.streamrtl.project import write_accelerator
-from hwcodesign.boards import board_named
+from hwcodesign.backends.streamrtl.project_files import write_accelerator
 from hwcodesign.design import Design
+from hwcodesign.designs.accelerator import Accelerator
+from hwcodesign.designs.boards import board_named
+from hwcodesign.designs.stored import write_sources
 from hwcodesign.simulation.rtl import FOLDER
-from hwcodesign.stored_design import write_sources
 
 
 def hand_made(accelerator: Accelerator, folder: Path, board: str = "pynq-z2") -> Design:

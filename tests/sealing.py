@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from hwcodesign.files import sha256_file
+from hwcodesign.designs.stored import MANIFEST, SOURCES
 from hwcodesign.simulation import project
-from hwcodesign.stored_design import MANIFEST, SOURCES
+from hwcodesign.storage.files import sha256_file
 
 
 def seal_project(folder: Path) -> None:

@@ -20,12 +20,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hwcodesign.accelerator import Accelerator
 from hwcodesign.backends.streamrtl.hardware import Hardware
-from hwcodesign.backends.streamrtl.project import write_accelerator
+from hwcodesign.backends.streamrtl.project_files import write_accelerator
+from hwcodesign.designs.accelerator import Accelerator
+from hwcodesign.interface.modes import ExitControl, Mode, exit_control
+from hwcodesign.interface.records import RECORD_DTYPE, Records, final_records
 from hwcodesign.runtime import software
-from hwcodesign.runtime.modes import ExitControl, Mode, exit_control
-from hwcodesign.runtime.records import RECORD_DTYPE, Records, final_records
 from hwcodesign.simulation.rtl import FOLDER, RtlRun, RtlSimulation, Stalls
 from rtl_sim.tb.small_accelerators import steered, steered_images
 

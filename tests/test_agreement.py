@@ -16,19 +16,19 @@ from torch import nn
 
 import hwcodesign as hw
 from hwcodesign import layers
-from hwcodesign.backends.conversion import LayerSettings
 from hwcodesign.data import Dataset
 from hwcodesign.errors import MismatchError, ToolError
+from hwcodesign.fitting.outputs import float_disagreement
+from hwcodesign.frontend.conversion import LayerSettings
 from hwcodesign.images import channels_last
+from hwcodesign.interface.modes import exit_control
+from hwcodesign.interface.records import RECORD_DTYPE
 from hwcodesign.kernels import Conv2D, Dense
-from hwcodesign.output_fitting import float_disagreement
-from hwcodesign.runtime.modes import exit_control
-from hwcodesign.runtime.records import RECORD_DTYPE
 from hwcodesign.runtime.software import segment_codes
-from hwcodesign.sealed import SealedFiles
 from hwcodesign.simulation.csim import _units, csim_of
-from hwcodesign.simulation.verilator import find_verilator
-from hwcodesign.verification import (
+from hwcodesign.storage.sealed import SealedFiles
+from hwcodesign.tools.verilator import find_verilator
+from hwcodesign.verification.comparison import (
     Agreement,
     brevitas_outputs,
     brevitas_records,

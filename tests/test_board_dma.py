@@ -9,7 +9,7 @@ import pytest
 
 from hwcodesign.design import Design
 from hwcodesign.errors import SimulationError
-from hwcodesign.runtime.records import RECORD_DTYPE
+from hwcodesign.interface.records import RECORD_DTYPE
 
 pynq = pytest.importorskip("pynq", reason="pynq is not installed: pip install 'hwcodesign[pynq]'")
 

@@ -12,7 +12,7 @@ import pytest
 
 from hwcodesign.design import Design
 from hwcodesign.errors import SettingsError
-from hwcodesign.runtime import register_map as registers
+from hwcodesign.interface import register_map as registers
 
 pynq = pytest.importorskip("pynq", reason="pynq is not installed: pip install 'hwcodesign[pynq]'")
 

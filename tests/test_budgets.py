@@ -11,11 +11,11 @@ import pytest
 from numpy.typing import NDArray
 
 from hwcodesign.errors import NetworkError, PolicyError
+from hwcodesign.fitting.class_thresholds import fit_by_class
+from hwcodesign.fitting.outputs import fit_to_outputs
+from hwcodesign.fitting.search import SPENT, check_budget, check_request, evaluate, fit
 from hwcodesign.fixedpoint import FixedPoint
-from hwcodesign.output_fitting import fit_to_outputs
-from hwcodesign.policies import CRITERIA, NEVER, ExitPolicy, ExitStatistics, check_budget, check_request, evaluate, fit
-from hwcodesign.policies.class_thresholds import fit_by_class
-from hwcodesign.policies.fitting import SPENT
+from hwcodesign.policies import CRITERIA, NEVER, ExitPolicy, ExitStatistics
 from rtl_sim.tb.drawn_policies import drawn_policy
 
 LOGITS = FixedPoint(10, 5)
@@ -162,7 +162,7 @@ def test_logits_that_are_not_integers_or_not_one_row_a_sample_are_refused() -> N
 def test_a_network_that_gives_no_numbers_is_refused(trained_network: Any, digits_data: Any) -> None:
     import torch
 
-    from hwcodesign.fitting import fit_policy
+    from hwcodesign.fitting.network import fit_policy
 
     broken = copy.deepcopy(trained_network)
     with torch.no_grad():
@@ -173,7 +173,7 @@ def test_a_network_that_gives_no_numbers_is_refused(trained_network: Any, digits
 
 
 def test_labels_are_classes_and_missing_ones_are_said(trained_network: Any, digits_data: Any) -> None:
-    from hwcodesign.fitting import fit_policy
+    from hwcodesign.fitting.network import fit_policy
 
     images, labels = digits_data.fitting.images, digits_data.fitting.labels
     few = np.isin(labels, [0, 1, 4])

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from hwcodesign.backends.vitis.blocks import blocks_of
-from hwcodesign.boards import BOARDS
-from hwcodesign.share import shared_folder
+from hwcodesign.designs.boards import BOARDS
+from hwcodesign.storage.installed import shared_folder
 from rtl_sim.tb.small_accelerators import plain
 
 pytestmark = pytest.mark.skipif(shutil.which("tclsh") is None, reason="tclsh is not installed")

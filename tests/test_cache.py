@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from hwcodesign.cache import entry_of, is_kept, kept, scratch_folder
 from hwcodesign.errors import ToolError
+from hwcodesign.storage.cache import entry_of, is_kept, kept, scratch_folder
 
 
 @pytest.fixture(autouse=True)
@@ -146,7 +146,7 @@ def test_what_fails_leaves_nothing(cache: Path) -> None:
 
 def test_processes_that_want_the_same_wait_for_the_one_that_makes_it(tmp_path: Path) -> None:
     script = (
-        "import sys, time\nfrom pathlib import Path\nfrom hwcodesign.cache import kept\n"
+        "import sys, time\nfrom pathlib import Path\nfrom hwcodesign.storage.cache import kept\n"
         "def make(folder):\n    (Path(sys.argv[1]) / 'log').open('a').write('made\\n')\n"
         "    time.sleep(0.5)\n    (folder / 'model.so').write_text('a library')\n"
         "print((kept('model', 'sources', make) / 'model.so').read_text())\n"

@@ -11,9 +11,9 @@ import pytest
 from numpy.typing import NDArray
 
 from hwcodesign.errors import PolicyError
+from hwcodesign.fitting.calibration import HIGHEST, LOWEST, expected_calibration_error, fit_temperature
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.policies import ExitPolicy
-from hwcodesign.policies.calibration import HIGHEST, LOWEST, expected_calibration_error, fit_temperature
 from hwcodesign.policies.tables import ExponentialTable
 
 LOGITS = FixedPoint(8, 5)
@@ -136,7 +136,7 @@ def test_without_calibration_a_file_is_as_it_was_before_there_was_any() -> None:
 
 
 def test_a_network_is_calibrated_on_its_fitting_split(trained_network: Any, digits_data: Any) -> None:
-    from hwcodesign.fitting import fit_policy
+    from hwcodesign.fitting.network import fit_policy
 
     split = digits_data.fitting
     policy = fit_policy(trained_network, (split.images, split.labels), budget=0.6, calibrate=True)
@@ -156,7 +156,7 @@ def test_a_network_is_calibrated_on_its_fitting_split(trained_network: Any, digi
 
 
 def test_given_thresholds_may_mean_calibrated_probabilities(trained_network: Any, digits_data: Any) -> None:
-    from hwcodesign.fitting import fit_policy
+    from hwcodesign.fitting.network import fit_policy
 
     data = (digits_data.fitting.images, digits_data.fitting.labels)
     policy = fit_policy(trained_network, data, thresholds=[0.9, 0.8], calibrate=True)
@@ -168,7 +168,7 @@ def test_given_thresholds_may_mean_calibrated_probabilities(trained_network: Any
 
 
 def test_what_looks_at_no_softmax_is_not_calibrated(trained_network: Any, digits_data: Any) -> None:
-    from hwcodesign.fitting import fit_policy
+    from hwcodesign.fitting.network import fit_policy
 
     with pytest.raises(PolicyError, match="calibrate fits the temperature of a softmax, and margin looks at none"):
         fit_policy(trained_network, (digits_data.fitting.images, []), criterion="margin", budget=0.6, calibrate=True)

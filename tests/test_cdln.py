@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from hwcodesign.errors import PolicyError
+from hwcodesign.fitting.search import evaluate
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.kernels.decision import Decision
-from hwcodesign.policies import NEVER, ExitPolicy, ExitStatistics, evaluate
+from hwcodesign.policies import NEVER, ExitPolicy, ExitStatistics
 from hwcodesign.policies.cdln import activation_grid
 from rtl_sim.tb import small_accelerators as small
 from rtl_sim.tb.drawn_policies import drawn_policy
@@ -138,7 +139,7 @@ def test_activations_that_are_tried_are_quantiles_of_the_two_largest_logits() ->
 def test_activations_are_fitted_with_the_thresholds_and_beat_each_one_that_was_tried(
     trained_network: Any, digits_data: Any, request_: dict[str, float]
 ) -> None:
-    from hwcodesign.fitting import fit_policy
+    from hwcodesign.fitting.network import fit_policy
 
     data = (digits_data.fitting.images, digits_data.fitting.labels)
     policy = fit_policy(trained_network, data, criterion="cdln", **request_)
@@ -166,7 +167,7 @@ def test_activations_are_fitted_with_the_thresholds_and_beat_each_one_that_was_t
 
 
 def test_classes_may_have_thresholds_of_their_own(trained_network: Any, digits_data: Any) -> None:
-    from hwcodesign.fitting import fit_policy
+    from hwcodesign.fitting.network import fit_policy
 
     data = (digits_data.fitting.images, digits_data.fitting.labels)
     policy = fit_policy(trained_network, data, criterion="cdln", budget=0.6, activation=1.0, class_thresholds=True)
@@ -180,7 +181,7 @@ def test_classes_may_have_thresholds_of_their_own(trained_network: Any, digits_d
 
 
 def test_a_given_activation_and_threshold_need_no_data(trained_network: Any) -> None:
-    from hwcodesign.fitting import fit_policy
+    from hwcodesign.fitting.network import fit_policy
 
     policy = fit_policy(trained_network, None, criterion="cdln", thresholds=[0.0, None], activation=1.0)
     assert policy.thresholds == (0.0, None)
@@ -193,7 +194,7 @@ def test_a_given_activation_and_threshold_need_no_data(trained_network: Any) -> 
 def test_a_budget_below_the_first_exit_is_refused_with_what_is_reachable(
     trained_network: Any, digits_data: Any
 ) -> None:
-    from hwcodesign.fitting import fit_policy
+    from hwcodesign.fitting.network import fit_policy
 
     data = (digits_data.fitting.images, digits_data.fitting.labels)
     with pytest.raises(PolicyError, match=r"budget 0\.001 of the full cost cannot be met"):

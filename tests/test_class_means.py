@@ -13,7 +13,7 @@ import torch
 import hwcodesign as hw
 from hwcodesign.errors import SettingsError
 from hwcodesign.training.class_means import with_class_means
-from hwcodesign.verification import brevitas_outputs, brevitas_records, compare_outputs, compare_records
+from hwcodesign.verification.comparison import brevitas_outputs, brevitas_records, compare_outputs, compare_records
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,11 @@ import pytest
 from numpy.typing import NDArray
 
 from hwcodesign.errors import PolicyError
+from hwcodesign.fitting.class_thresholds import _best_codes, fit_by_class
+from hwcodesign.fitting.search import evaluate, fit
 from hwcodesign.fixedpoint import FixedPoint
-from hwcodesign.policies import NEVER, ExitPolicy, ExitStatistics, evaluate, fit
+from hwcodesign.policies import NEVER, ExitPolicy, ExitStatistics
 from hwcodesign.policies.class_offsets import FAR, joined, split
-from hwcodesign.policies.class_thresholds import _best_codes, fit_by_class
 
 LOGITS = FixedPoint(8, 5)
 CRITERIA_BY_CLASS = ["margin", "max_softmax", "entropy"]
@@ -181,7 +182,7 @@ def test_a_policy_file_keeps_offsets_and_older_files_have_none() -> None:
 
 
 def test_criteria_whose_score_no_offset_could_lower_are_refused(trained_network: Any, digits_data: Any) -> None:
-    from hwcodesign.fitting import fit_policy
+    from hwcodesign.fitting.network import fit_policy
 
     data = (digits_data.fitting.images, digits_data.fitting.labels)
     for criterion in ("patience", "eenet"):
@@ -194,7 +195,7 @@ def test_criteria_whose_score_no_offset_could_lower_are_refused(trained_network:
 
 
 def test_a_networks_policy_by_class_is_what_its_file_says(trained_network: Any, digits_data: Any) -> None:
-    from hwcodesign.fitting import fit_policy
+    from hwcodesign.fitting.network import fit_policy
 
     split_ = digits_data.fitting
     policy = fit_policy(trained_network, (split_.images, split_.labels), budget=0.6, class_thresholds=True)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from hwcodesign.files import claimed_folder
 from hwcodesign.recipe_files import recipe_names
+from hwcodesign.storage.files import claimed_folder
 
 RECIPE = """
 import dataclasses

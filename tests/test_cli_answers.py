@@ -14,7 +14,7 @@ import pexpect
 import pytest
 
 import hwcodesign as hw
-from hwcodesign import installation
+from hwcodesign.cli import installation
 from hwcodesign.errors import MissingExtraError
 from hwcodesign.recipe_files import recipe_names
 from tests.test_cli import hwcodesign

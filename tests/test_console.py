@@ -12,14 +12,14 @@ import pytest
 
 import hwcodesign as hw
 from hwcodesign import progress
-from hwcodesign.console import TerminalListener
+from hwcodesign.cli.console import TerminalListener
 
 ROOT = Path(__file__).resolve().parent.parent
 #: Work that is short, long, of a known amount and within other work; and a line of somebody else's.
 WORK = """
 import sys, time, warnings
 import hwcodesign as hw
-from hwcodesign.console import Verbosity
+from hwcodesign.cli.console import Verbosity
 from hwcodesign.progress import task
 
 with hw.show_progress(Verbosity.{verbosity}):

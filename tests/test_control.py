@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from hwcodesign.errors import SettingsError
+from hwcodesign.fitting.path import threshold_path
 from hwcodesign.fixedpoint import FixedPoint
-from hwcodesign.policies import ExitPolicy, ExitStatistics, ThresholdPath, threshold_path
+from hwcodesign.policies import ExitPolicy, ExitStatistics, ThresholdPath
 from hwcodesign.runtime.control import ControlSettings, ControlUpdate, PathControl
 
 Floats = np.ndarray

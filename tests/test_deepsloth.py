@@ -14,7 +14,7 @@ import hwcodesign as hw
 from hwcodesign.data import Dataset
 from hwcodesign.design import Design
 from hwcodesign.errors import ImagesError, SettingsError
-from hwcodesign.network import MultiExitNetwork
+from hwcodesign.networks.network import MultiExitNetwork
 from hwcodesign.robustness.deepsloth import (
     AttackSettings,
     perturbed,

@@ -16,15 +16,15 @@ import pytest
 pytest.importorskip("torch", reason="torch is not installed (extra 'design')")
 
 import hwcodesign as hw
-from hwcodesign.boards import board_named
 from hwcodesign.data import Dataset
-from hwcodesign.deployment.block_design import BlockDesign, block_design_of
 from hwcodesign.deployment.bundle import Bundle, write_bundle
-from hwcodesign.deployment.hwh import hand_off
 from hwcodesign.design import Design
+from hwcodesign.designs.boards import board_named
+from hwcodesign.designs.stored import SOURCES
 from hwcodesign.errors import BoardError, DesignError, SettingsError
+from hwcodesign.interface.block_design import BlockDesign, block_design_of
+from hwcodesign.interface.hwh import hand_off
 from hwcodesign.runtime import selftest
-from hwcodesign.stored_design import SOURCES
 
 Images = np.ndarray[Any, Any]
 ROOT = Path(hw.__file__).resolve().parent.parent

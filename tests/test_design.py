@@ -21,21 +21,14 @@ pytest.importorskip("torch", reason="torch is not installed (extra 'design')")
 import hwcodesign as hw
 from hwcodesign.data import Dataset
 from hwcodesign.design import Design, load
-from hwcodesign.errors import (
-    DesignError,
-    HwcodesignError,
-    ImagesError,
-    MissingExtraError,
-    PolicyError,
-    SettingsError,
-)
+from hwcodesign.designs.stored import MANIFEST, WEIGHTS
+from hwcodesign.errors import DesignError, HwcodesignError, ImagesError, MissingExtraError, PolicyError, SettingsError
 from hwcodesign.images import encode_images
-from hwcodesign.network import MultiExitNetwork
+from hwcodesign.interface.modes import ExitControl
+from hwcodesign.interface.records import FLAG_FINAL, RECORD_DTYPE
+from hwcodesign.networks.network import MultiExitNetwork
 from hwcodesign.policies import ExitPolicy
 from hwcodesign.runtime import software
-from hwcodesign.runtime.modes import ExitControl
-from hwcodesign.runtime.records import FLAG_FINAL, RECORD_DTYPE
-from hwcodesign.stored_design import MANIFEST, WEIGHTS
 
 Files = Callable[[Path], dict[str, bytes]]
 Images = np.ndarray[Any, Any]
@@ -90,7 +83,7 @@ def test_missing_or_altered_weights_are_refused(copied: Path) -> None:
 
 
 def test_other_weights_under_a_corrected_digest_are_refused_by_the_configuration_hash(copied: Path) -> None:
-    from hwcodesign.files import sha256_file
+    from hwcodesign.storage.files import sha256_file
 
     with np.load(copied / WEIGHTS, allow_pickle=False) as stored:
         arrays = dict(stored)

@@ -17,8 +17,8 @@ from hwcodesign.backends.streamrtl.distributed_arithmetic import DistributedKern
 from hwcodesign.errors import FormatError, ToolError
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.kernels.rtl import Bits, Name, Parameter
-from hwcodesign.share import shared_folder
 from hwcodesign.simulation.cocotb_runner import library_sources
+from hwcodesign.storage.installed import shared_folder
 from hwcodesign.synthesis import Resources, synthesise
 
 needs_da4ml = pytest.mark.skipif(

@@ -14,11 +14,12 @@ import pytest
 from numpy.typing import NDArray
 
 from hwcodesign.errors import PolicyError
+from hwcodesign.fitting.allocation import quota_codes, tilted
+from hwcodesign.fitting.calibration import fit_temperature
+from hwcodesign.fitting.search import evaluate
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.kernels.decision import Decision
-from hwcodesign.policies import NEVER, ExitPolicy, ExitStatistics, evaluate
-from hwcodesign.policies.allocation import quota_codes, tilted
-from hwcodesign.policies.calibration import fit_temperature
+from hwcodesign.policies import NEVER, ExitPolicy, ExitStatistics
 from hwcodesign.policies.scoring_function import WEIGHT_BITS, LearnedWeights, quantise
 from hwcodesign.policies.tables import FRACTION_BITS
 from rtl_sim.tb import small_accelerators as small
@@ -108,7 +109,7 @@ def test_weights_that_always_point_one_way_still_fit_a_score() -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_the_float_formula_is_that_of_the_paper_and_rarely_decides_otherwise(seed: int) -> None:
-    fitting = pytest.importorskip("hwcodesign.output_fitting", reason="torch is not installed (extra 'design')")
+    fitting = pytest.importorskip("hwcodesign.fitting.outputs", reason="torch is not installed (extra 'design')")
     rng = np.random.default_rng(seed)
     policy = drawn_policy("eenet", [LOGITS] * 3, 5, temperature=1.2, seed=seed)
     logits = drawn_logits(rng, LOGITS, 1000, 5, 3)
@@ -279,7 +280,7 @@ COSTS = [0.25, 0.5, 1.0]
 
 def test_the_loss_of_scores_weighs_each_sample_by_what_its_assignment_leaves() -> None:
     torch = pytest.importorskip("torch", reason="torch is not installed (extra 'design')")
-    from hwcodesign.eenet_training import _score_loss
+    from hwcodesign.fitting.eenet import _score_loss
 
     rng = np.random.default_rng(0)
     scores, right = rng.normal(size=(7, 3)), rng.integers(0, 2, (7, 3)).astype(float)
@@ -296,7 +297,7 @@ def test_the_loss_of_scores_weighs_each_sample_by_what_its_assignment_leaves() -
 
 def test_all_weights_of_scores_are_held_back_but_that_of_the_largest_probability() -> None:
     torch = pytest.importorskip("torch", reason="torch is not installed (extra 'design')")
-    from hwcodesign.eenet_training import EENetSettings, ExitScorer, _penalty
+    from hwcodesign.fitting.eenet import EENetSettings, ExitScorer, _penalty
 
     settings = EENetSettings(restraint=0.5, decay=0.25)
     scorer = ExitScorer(4, 2, settings)
@@ -308,7 +309,7 @@ def test_all_weights_of_scores_are_held_back_but_that_of_the_largest_probability
 
 
 def test_training_is_repeatable_and_its_scores_are_likelier_than_each_exits_accuracy() -> None:
-    training = pytest.importorskip("hwcodesign.eenet_training", reason="torch is not installed (extra 'design')")
+    training = pytest.importorskip("hwcodesign.fitting.eenet", reason="torch is not installed (extra 'design')")
     logits, truth = answers(0)
     first, again = (training.train_scorer(logits, STEPS, truth, COSTS, 0.5).weights() for _ in range(2))
     assert first == again
@@ -326,7 +327,7 @@ def test_training_is_repeatable_and_its_scores_are_likelier_than_each_exits_accu
 
 
 def test_the_mean_assignment_moves_with_the_budget_it_was_trained_for() -> None:
-    training = pytest.importorskip("hwcodesign.eenet_training", reason="torch is not installed (extra 'design')")
+    training = pytest.importorskip("hwcodesign.fitting.eenet", reason="torch is not installed (extra 'design')")
     logits, truth = answers(2)
     costs = []
     for budget in (0.3, 0.5, 0.8):
@@ -342,8 +343,8 @@ def test_the_mean_assignment_moves_with_the_budget_it_was_trained_for() -> None:
 def test_a_networks_policy_learns_on_one_half_and_sets_thresholds_on_the_other(
     trained_network: Any, digits_data: Any
 ) -> None:
-    from hwcodesign.fitting import fit_policy
-    from hwcodesign.output_fitting import float_disagreement
+    from hwcodesign.fitting.network import fit_policy
+    from hwcodesign.fitting.outputs import float_disagreement
 
     split = digits_data.fitting
     data = (split.images, split.labels)
@@ -367,7 +368,7 @@ def test_a_networks_policy_learns_on_one_half_and_sets_thresholds_on_the_other(
 
 
 def test_given_thresholds_and_accuracy_drops_are_met_too(trained_network: Any, digits_data: Any) -> None:
-    from hwcodesign.fitting import fit_policy
+    from hwcodesign.fitting.network import fit_policy
 
     data = (digits_data.fitting.images, digits_data.fitting.labels)
     given = fit_policy(trained_network, data, criterion="eenet", thresholds=[2.0, None])

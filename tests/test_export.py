@@ -15,13 +15,13 @@ from torch import nn
 
 import hwcodesign as hw
 from hwcodesign import layers
-from hwcodesign.backends.conversion import ConversionSettings, LayerSettings, convert
-from hwcodesign.backends.lowering import lower
-from hwcodesign.boards import board_named
 from hwcodesign.compilation import check_compiles
+from hwcodesign.designs.boards import board_named
 from hwcodesign.errors import FormatError, NetworkError, SettingsError, UnsupportedLayerError
-from hwcodesign.export import export_network
+from hwcodesign.frontend.conversion import ConversionSettings, LayerSettings, convert
+from hwcodesign.frontend.lowering import lower
 from hwcodesign.kernels import Conv2D
+from hwcodesign.networks.export import export_network
 
 P = layers.Precision()
 

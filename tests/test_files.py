@@ -15,14 +15,21 @@ from pathlib import Path
 import pytest
 
 from hwcodesign.errors import BusyError
-from hwcodesign.files import claimed_folder, one_at_a_time, replaced_folder, scratch_below, write_bytes, write_text
+from hwcodesign.storage.files import (
+    claimed_folder,
+    one_at_a_time,
+    replaced_folder,
+    scratch_below,
+    write_bytes,
+    write_text,
+)
 
 
 @contextmanager
 def held(folder: Path, block: str) -> Iterator[subprocess.Popen[str]]:
     """Another process that is within `with <block>:`; it is killed at the end."""
     script = (
-        "import sys, time\nfrom pathlib import Path\nimport hwcodesign.files as files\n"
+        "import sys, time\nfrom pathlib import Path\nimport hwcodesign.storage.files as files\n"
         f"folder = Path(sys.argv[1])\nwith files.{block} as inside:\n"
         "    if inside is not None:\n        (inside / 'half').write_text('half')\n"
         "    print('in', flush=True)\n    time.sleep(60)\n"

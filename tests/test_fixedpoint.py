@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from hwcodesign.errors import FormatError
-from hwcodesign.fields import Field
 from hwcodesign.fixedpoint import FixedPoint, Overflow, Rounding
+from hwcodesign.storage.fields import Field
 
 ROUNDINGS = [mode.value for mode in Rounding]
 OVERFLOWS = [mode.value for mode in Overflow]

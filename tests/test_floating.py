@@ -14,7 +14,7 @@ from torch.nn import functional
 import hwcodesign as hw
 from hwcodesign import layers
 from hwcodesign.errors import NetworkError
-from hwcodesign.floating import fine_format, float_logits, floating, on_grid
+from hwcodesign.networks.floating import fine_format, float_logits, floating, on_grid
 
 PRECISION = layers.Precision(weights=4, activations=4)
 IMAGES = np.random.default_rng(7).integers(0, 16, (30, 1, 6, 6))

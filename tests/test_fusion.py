@@ -7,8 +7,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from hwcodesign.backends.lowering.fusion import with_merged_casts
 from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.frontend.lowering.fusion import with_merged_casts
 from hwcodesign.kernels import INPUT, Activation, Add, Conv2D, Kernel, MaxPool2D, Segment
 
 _IN = FixedPoint(6, 2, signed=False)

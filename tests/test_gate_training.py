@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from hwcodesign import layers
 from hwcodesign.data import Dataset
 from hwcodesign.errors import CheckpointError, SettingsError
-from hwcodesign.network import MultiExitNetwork
+from hwcodesign.networks.network import MultiExitNetwork
 from hwcodesign.recipe_files import recipe_names
 from hwcodesign.recipes import load_recipe
 from hwcodesign.training import JointGates, OracleExits, RewardedGates, TrainingSettings, VariationalGates, train

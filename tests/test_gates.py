@@ -147,7 +147,7 @@ def test_a_gated_networks_logits_are_its_classes(drawn: Any) -> None:
 
 def _without_gates(network: Any) -> Any:
     """The same weights, in which the last output is one more class."""
-    from hwcodesign.network import MultiExitNetwork
+    from hwcodesign.networks.network import MultiExitNetwork
 
     return MultiExitNetwork(list(network.stages), list(network.heads), network.input_format, network.input_shape)
 
@@ -157,7 +157,7 @@ def test_heads_must_give_two_classes_beside_the_gate() -> None:
     from torch import nn
 
     from hwcodesign import layers
-    from hwcodesign.network import MultiExitNetwork
+    from hwcodesign.networks.network import MultiExitNetwork
 
     p = layers.Precision()
     stages = [nn.Sequential(layers.conv2d(1, 2, 1, precision=p), layers.relu(precision=p)) for _ in range(1)]
@@ -178,7 +178,7 @@ def test_class_means_have_no_gates(drawn: Any) -> None:
 def test_every_criterion_is_fitted_to_a_gated_network(drawn: Any, criterion: str) -> None:
     import warnings
 
-    from hwcodesign.fitting import fit_policy
+    from hwcodesign.fitting.network import fit_policy
 
     known = CRITERIA[criterion]
     with warnings.catch_warnings():
@@ -193,7 +193,7 @@ def test_every_criterion_is_fitted_to_a_gated_network(drawn: Any, criterion: str
 
 
 def test_a_network_without_gates_is_told_how_to_get_them_before_anything_is_fitted(trained_network: Any) -> None:
-    from hwcodesign.fitting import fit_policy
+    from hwcodesign.fitting.network import fit_policy
 
     for request in ({"thresholds": [0.0, 0.0]}, {"budget": 0.5}):
         with pytest.raises(PolicyError, match=r"build the network with MultiExitNetwork\(\.\.\., gates=True\)"):

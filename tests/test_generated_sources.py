@@ -11,13 +11,13 @@ from hwcodesign.backends.streamrtl.distributed_arithmetic import distributed_ker
 from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.backends.streamrtl.layout import Port, instance_lines, module_lines, range_of
 from hwcodesign.backends.streamrtl.netlist import netlist
-from hwcodesign.backends.streamrtl.project import write_accelerator
+from hwcodesign.backends.streamrtl.project_files import write_accelerator
 from hwcodesign.backends.streamrtl.segment_source import segment_source
 from hwcodesign.backends.streamrtl.vitis_segment import vitis_segment_source
 from hwcodesign.deployment.packaged_top import packaged_top
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.kernels.rtl import Bits, concatenated, parameter_lines
-from hwcodesign.share import shared_folder
+from hwcodesign.storage.installed import shared_folder
 from rtl_sim.tb import small_accelerators as small
 from rtl_sim.tb.verible import laid_out, misnamed, names, our_sources
 from tests.test_streamrtl import residual

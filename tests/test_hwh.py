@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from hwcodesign.boards import BOARDS, Processor
-from hwcodesign.deployment.block_design import DMA_LENGTH_BITS, DMA_VLNV, DMA_WIDTH, INTERRUPTS_VLNV, BlockDesign
-from hwcodesign.deployment.hwh import fabric_clock, hand_off
-from hwcodesign.runtime.register_map import REGISTERS
-from hwcodesign.runtime.registers import Count
+from hwcodesign.designs.boards import BOARDS, Processor
+from hwcodesign.interface.block_design import DMA_LENGTH_BITS, DMA_VLNV, DMA_WIDTH, INTERRUPTS_VLNV, BlockDesign
+from hwcodesign.interface.hwh import fabric_clock, hand_off
+from hwcodesign.interface.register_map import REGISTERS
+from hwcodesign.interface.registers import Count
 
 pytest.importorskip("pynq", reason="pynq is not installed: pip install 'hwcodesign[pynq]'")
 

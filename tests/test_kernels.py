@@ -16,7 +16,6 @@ import pytest
 from numpy.typing import NDArray
 
 from hwcodesign.errors import DesignError, FieldError, FormatError
-from hwcodesign.fields import Field
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.kernels import (
     INPUT,
@@ -38,6 +37,7 @@ from hwcodesign.kernels import (
     kernel_from_json,
     kernel_to_json,
 )
+from hwcodesign.storage.fields import Field
 
 ExactCast = Callable[[Fraction, FixedPoint], int]
 RandomFormat = Callable[..., FixedPoint]

@@ -21,9 +21,9 @@ import pytest
 pytest.importorskip("torch", reason="torch is not installed (extra 'design')")
 
 from hwcodesign.design import load
-from hwcodesign.fields import read_json
 from hwcodesign.pipeline import TRAINING
 from hwcodesign.policies import ExitPolicy
+from hwcodesign.storage.fields import read_json
 from hwcodesign.training.checkpoint import CHECKPOINT
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -176,7 +176,7 @@ def test_what_nothing_was_fitted_for_is_refused(accelerator: hw.ProgressiveAccel
 def test_a_policys_own_thresholds_are_held_to_their_own_shares(
     accelerator: hw.ProgressiveAccelerator, digits_data: Any, trained_network: Any
 ) -> None:
-    from hwcodesign.fitting import fit_policy
+    from hwcodesign.fitting.network import fit_policy
 
     split = digits_data.fitting
     fitted = fit_policy(trained_network, (split.images, split.labels), criterion="entropy", budget=0.5)

@@ -25,7 +25,7 @@ from hwcodesign.data import Dataset
 from hwcodesign.errors import ImagesError, NetworkError, SettingsError
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.images import channels_last, encode_images, lane_bits, pack_words, words_per_sample
-from hwcodesign.network import MultiExitNetwork
+from hwcodesign.networks.network import MultiExitNetwork
 from hwcodesign.recipes import load_recipe
 
 PRECISION = layers.Precision()

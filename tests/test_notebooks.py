@@ -25,9 +25,9 @@ import hwcodesign as hw
 from hwcodesign.data import Dataset
 from hwcodesign.deployment.bundle import write_bundle
 from hwcodesign.design import Design
+from hwcodesign.designs.stored import SOURCES
 from hwcodesign.errors import SettingsError
 from hwcodesign.runtime import selftest
-from hwcodesign.stored_design import SOURCES
 
 Notebook = nbformat.NotebookNode
 ROOT = Path(hw.__file__).resolve().parent.parent

@@ -12,7 +12,7 @@ import hwcodesign as hw
 from hwcodesign.deployment.bundle import write_bundle
 from hwcodesign.deployment.vivado import write_vivado
 from hwcodesign.errors import SettingsError
-from hwcodesign.runtime.records import RECORD_DTYPE
+from hwcodesign.interface.records import RECORD_DTYPE
 from tests.test_cli import hwcodesign
 from tests.test_reading_check import network_of, plain_stage
 

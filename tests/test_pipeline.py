@@ -22,14 +22,14 @@ import hwcodesign as hw
 from hwcodesign import pipeline
 from hwcodesign.data import Dataset, Split
 from hwcodesign.design import Design
-from hwcodesign.fitting import fit_policy
-from hwcodesign.network import MultiExitNetwork
+from hwcodesign.fitting.network import fit_policy
+from hwcodesign.networks.network import MultiExitNetwork
 from hwcodesign.policies import CRITERIA
 from hwcodesign.recipes import PolicySettings
 from hwcodesign.training import STRATEGIES, TrainingSettings, train
 from hwcodesign.training.strategies.losses import weighted_cross_entropy
 from hwcodesign.training.strategies.strategy import Batch, Strategy
-from hwcodesign.verification import brevitas_records
+from hwcodesign.verification.comparison import brevitas_records
 
 
 def without(data: Dataset, *splits: str) -> Dataset:

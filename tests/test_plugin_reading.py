@@ -19,8 +19,8 @@ from hls4ml.utils import config_from_onnx_model
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hwcodesign.backends.front_ends import check_front_end
 from hwcodesign.errors import MismatchError, UnsupportedLayerError
+from hwcodesign.frontend.readings import check_front_end
 from tests.drawn_graphs import quiet
 from tests.generated_graphs import generate_graph
 from tests.qonnx_graphs import _Drawing

@@ -15,23 +15,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hwcodesign.costs import ExitCosts
+from hwcodesign.designs.costs import ExitCosts
 from hwcodesign.errors import PolicyError
+from hwcodesign.fitting.search import OperatingPoint, cost_curve, evaluate, fit, largest_drop
 from hwcodesign.fixedpoint import FixedPoint
-from hwcodesign.policies import (
-    ALWAYS,
-    CRITERIA,
-    NEVER,
-    ExitPolicy,
-    ExitStatistics,
-    OperatingPoint,
-    cost_curve,
-    evaluate,
-    fit,
-    subnet_codes,
-)
+from hwcodesign.policies import ALWAYS, CRITERIA, NEVER, ExitPolicy, ExitStatistics, subnet_codes
 from hwcodesign.policies.criterion import agreements_after
-from hwcodesign.policies.fitting import largest_drop
 from hwcodesign.policies.tables import ExponentialTable, MantissaTable
 
 LOGITS = FixedPoint(8, 5)  # steps of 1/8
@@ -393,7 +382,7 @@ def float_verdict(criterion: str, logits: Sequence[int], scale: float, temperatu
 def test_float_disagreement_is_reported_exactly_and_is_small(
     criterion: str, thresholds: tuple[float, float], seed: int
 ) -> None:
-    fitting = pytest.importorskip("hwcodesign.output_fitting", reason="torch is not installed (extra 'design')")
+    fitting = pytest.importorskip("hwcodesign.fitting.outputs", reason="torch is not installed (extra 'design')")
     rng = np.random.default_rng(seed)
     fmt, temperature = FixedPoint(8, 4), 1.0 if criterion == "margin" else 1.2
     policy = policy_of(criterion, 5, fmt=fmt, temperature=temperature).with_thresholds(thresholds)
@@ -411,7 +400,7 @@ def test_float_disagreement_is_reported_exactly_and_is_small(
 
 def test_float_disagreement_is_not_always_zero() -> None:
     """Of many samples at a threshold between two scores of one float value, some are decided otherwise."""
-    fitting = pytest.importorskip("hwcodesign.output_fitting", reason="torch is not installed (extra 'design')")
+    fitting = pytest.importorskip("hwcodesign.fitting.outputs", reason="torch is not installed (extra 'design')")
     policy = policy_of("margin", 2, exits=2, fmt=FixedPoint(8, 5)).with_thresholds([1.0])
     moved = copy.deepcopy(policy)
     object.__setattr__(moved.exits[0], "threshold", 2.0)  # the code still stands for 1.0
@@ -647,8 +636,8 @@ def test_requests_that_cannot_be_met_or_understood_are_refused() -> None:
 
 
 def test_fitting_a_network_says_where_its_thresholds_came_from(trained_network: Any, digits_data: Any) -> None:
-    from hwcodesign.fitting import fit_policy
-    from hwcodesign.output_fitting import float_disagreement
+    from hwcodesign.fitting.network import fit_policy
+    from hwcodesign.fitting.outputs import float_disagreement
 
     split = digits_data.fitting
     policy = fit_policy(trained_network, (split.images, split.labels), criterion="entropy", budget=0.6)
@@ -668,7 +657,7 @@ def test_fitting_a_network_says_where_its_thresholds_came_from(trained_network: 
 
 
 def test_what_a_network_cannot_be_fitted_to_is_refused(trained_network: Any, digits_data: Any) -> None:
-    from hwcodesign.fitting import fit_policy
+    from hwcodesign.fitting.network import fit_policy
 
     data = (digits_data.fitting.images, digits_data.fitting.labels)
     with pytest.raises(PolicyError, match=r"exactly one of accuracy_drop, budget and thresholds, not none"):
@@ -684,8 +673,8 @@ def test_what_a_network_cannot_be_fitted_to_is_refused(trained_network: Any, dig
 
 
 def test_patience_with_two_exits_warns_notes_and_never_leaves(trained_network: Any, digits_data: Any) -> None:
-    from hwcodesign.fitting import fit_policy
-    from hwcodesign.network import MultiExitNetwork
+    from hwcodesign.fitting.network import fit_policy
+    from hwcodesign.networks.network import MultiExitNetwork
 
     two = MultiExitNetwork(
         list(trained_network.stages)[:2], list(trained_network.heads)[:2], trained_network.input_format, (1, 8, 8)
@@ -718,7 +707,7 @@ def test_a_policy_file_is_byte_identical_after_reading_and_writing(criterion: st
 
 
 def test_a_fitted_policys_file_is_byte_identical_too(trained_network: Any, digits_data: Any) -> None:
-    from hwcodesign.fitting import fit_policy
+    from hwcodesign.fitting.network import fit_policy
 
     data = (digits_data.fitting.images, digits_data.fitting.labels)
     policy = fit_policy(trained_network, data, accuracy_drop=0.02, confidence=0.9)

@@ -20,13 +20,13 @@ import pytest
 pytest.importorskip("pynq", reason="pynq is not installed (extra 'pynq')")
 
 import hwcodesign as hw
-from hwcodesign.boards import board_named
-from hwcodesign.deployment.block_design import BlockDesign
 from hwcodesign.design import Design
+from hwcodesign.designs.boards import board_named
 from hwcodesign.errors import BoardError, SettingsError
-from hwcodesign.runtime.counters import Counters
-from hwcodesign.runtime.modes import exit_control
-from hwcodesign.runtime.records import FLAG_FINAL, Records
+from hwcodesign.interface.block_design import BlockDesign
+from hwcodesign.interface.counters import Counters
+from hwcodesign.interface.modes import exit_control
+from hwcodesign.interface.records import FLAG_FINAL, Records
 from hwcodesign.runtime.transports.buffers import Buffers
 from hwcodesign.runtime.transports.lock import OverlayLock
 from hwcodesign.runtime.transports.overlay import AcceleratorOverlay

@@ -12,11 +12,12 @@ import torch
 from torch import Tensor, nn
 
 import hwcodesign as hw
-from hwcodesign import compilation, export, layers
+from hwcodesign import compilation, layers
 from hwcodesign.errors import MismatchError, UnsupportedLayerError
 from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.frontend.segment_check import _drawn
 from hwcodesign.kernels import Conv2D, Dense, Segment
-from hwcodesign.reading_check import _drawn
+from hwcodesign.networks import export
 
 P = layers.Precision(weights=4, activations=4)
 

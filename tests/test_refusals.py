@@ -21,10 +21,10 @@ from torch.nn import functional
 
 import hwcodesign as hw
 from hwcodesign import layers
-from hwcodesign.backends.conversion import ConversionSettings
 from hwcodesign.compilation import check_compiles
 from hwcodesign.errors import FormatError, HwcodesignError, UnsupportedLayerError
-from hwcodesign.layers import value_of
+from hwcodesign.frontend.conversion import ConversionSettings
+from hwcodesign.networks.layers import value_of
 from tests.drawn_graphs import quiet
 from tests.test_reading_check import P, network_of
 from tests.torch_models import IMAGE, MODELS, Net, conv

@@ -17,12 +17,12 @@ rich_console = pytest.importorskip("rich.console")
 
 from matplotlib.figure import Figure  # noqa: E402
 
-from hwcodesign.policies import OperatingPoint  # noqa: E402
+from hwcodesign.fitting.search import OperatingPoint  # noqa: E402
+from hwcodesign.interface.records import FLAG_FINAL, Records, empty_records  # noqa: E402
 from hwcodesign.report import figures, summary  # noqa: E402
 from hwcodesign.report.page import write_page  # noqa: E402
 from hwcodesign.report.schema import Report  # noqa: E402
 from hwcodesign.report.terminal import print_report  # noqa: E402
-from hwcodesign.runtime.records import FLAG_FINAL, Records, empty_records  # noqa: E402
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

@@ -11,16 +11,16 @@ import pytest
 
 import hwcodesign as hw
 from hwcodesign import progress
-from hwcodesign.backends.conversion import ConversionSettings
 from hwcodesign.compilation import check_compiles, compile
 from hwcodesign.data import Dataset
 from hwcodesign.design import Design
-from hwcodesign.fitting import fit_policy
-from hwcodesign.network import MultiExitNetwork
+from hwcodesign.fitting.network import fit_policy
+from hwcodesign.frontend.conversion import ConversionSettings
+from hwcodesign.interface.modes import exit_control
+from hwcodesign.networks.network import MultiExitNetwork
 from hwcodesign.policies import ExitPolicy
 from hwcodesign.robustness.deepsloth import AttackSettings
 from hwcodesign.robustness.slowdown import slowdown
-from hwcodesign.runtime.modes import exit_control
 from hwcodesign.training import TrainingSettings, train
 from tests.listening import Listening, Told
 

@@ -16,20 +16,21 @@ import pytest
 
 from hwcodesign.backends.streamrtl.accelerator_source import channels
 from hwcodesign.backends.streamrtl.hardware import Hardware
-from hwcodesign.cache import cache_folder
 from hwcodesign.design import Design
 from hwcodesign.errors import DesignError, SettingsError, SimulationError, ToolError
+from hwcodesign.interface.modes import ExitControl, exit_control
+from hwcodesign.interface.records import FLAG_FINAL, Records, final_records
 from hwcodesign.kernels.movement_timing import Split
 from hwcodesign.kernels.pace import settle
 from hwcodesign.kernels.timing import Node, Pipeline, Queue
 from hwcodesign.runtime import software
-from hwcodesign.runtime.modes import ExitControl, exit_control
-from hwcodesign.runtime.records import FLAG_FINAL, Records, final_records
-from hwcodesign.simulation import rtl, verilator
+from hwcodesign.simulation import rtl
 from hwcodesign.simulation.measurement import measure_exits
 from hwcodesign.simulation.project import read_project
 from hwcodesign.simulation.rtl import Stalls
 from hwcodesign.simulation.waves import traced_signals, write_view
+from hwcodesign.storage.cache import cache_folder
+from hwcodesign.tools import verilator
 from rtl_sim.tb import small_accelerators as small
 from tests.hand_made import hand_made
 from tests.sealing import seal_project

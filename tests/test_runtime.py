@@ -17,19 +17,12 @@ import pytest
 import hwcodesign as hw
 from hwcodesign.data import Dataset
 from hwcodesign.design import Design
-from hwcodesign.errors import (
-    BoardError,
-    DesignError,
-    ImagesError,
-    PolicyError,
-    SettingsError,
-    TransferError,
-)
-from hwcodesign.runtime.counters import Counters
+from hwcodesign.errors import BoardError, DesignError, ImagesError, PolicyError, SettingsError, TransferError
+from hwcodesign.interface.counters import Counters
+from hwcodesign.interface.records import FLAG_ERROR, FLAG_FINAL, Records, empty_records
 from hwcodesign.runtime.delivery import Delivery
-from hwcodesign.runtime.records import FLAG_ERROR, FLAG_FINAL, Records, empty_records
 from hwcodesign.runtime.stages import Stage
-from hwcodesign.runtime.transport import TransferSettings
+from hwcodesign.runtime.transports.transport import TransferSettings
 
 Images = np.ndarray[Any, Any]
 EXITS, CLASSES = 3, 10

@@ -16,10 +16,10 @@ pytest.importorskip("torch", reason="torch is not installed (extra 'design')")
 from hwcodesign.data import Dataset
 from hwcodesign.deployment.vivado import write_vivado
 from hwcodesign.design import Design, load
+from hwcodesign.designs.stored import MANIFEST, SOURCES, sources_of
 from hwcodesign.errors import DesignError
-from hwcodesign.files import sha256_file
-from hwcodesign.sealed import SealedFiles
-from hwcodesign.stored_design import MANIFEST, SOURCES, sources_of
+from hwcodesign.storage.files import sha256_file
+from hwcodesign.storage.sealed import SealedFiles
 from hwcodesign.synthesis.accelerator import accelerator_resources
 from tests.sealing import seal_design, seal_list
 

@@ -11,14 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hwcodesign.boards import BOARDS
-from hwcodesign.deployment.block_design import BlockDesign
-from hwcodesign.deployment.hwh import fabric_clock, hand_off
 from hwcodesign.design import Design
+from hwcodesign.designs.boards import BOARDS
 from hwcodesign.errors import DesignError, SettingsError, SimulationError
-from hwcodesign.runtime import register_map as registers
-from hwcodesign.runtime.records import RECORD_DTYPE, Records
-from hwcodesign.simulation.rtl import BATCH
+from hwcodesign.interface import register_map as registers
+from hwcodesign.interface.block_design import BlockDesign
+from hwcodesign.interface.hwh import fabric_clock, hand_off
+from hwcodesign.interface.records import BATCH, RECORD_DTYPE, Records
 
 pynq = pytest.importorskip("pynq", reason="pynq is not installed: pip install 'hwcodesign[pynq]'")
 

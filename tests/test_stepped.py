@@ -10,9 +10,9 @@ import pytest
 
 from hwcodesign.errors import SettingsError
 from hwcodesign.images import pack_words
-from hwcodesign.runtime import register_map as registers
-from hwcodesign.runtime.modes import exit_control
-from hwcodesign.runtime.records import FLAG_ERROR, RECORD_DTYPE, Records
+from hwcodesign.interface import register_map as registers
+from hwcodesign.interface.modes import exit_control
+from hwcodesign.interface.records import FLAG_ERROR, RECORD_DTYPE, Records
 from hwcodesign.simulation.rtl import RtlSimulation, Stalls
 from hwcodesign.simulation.stepped import SteppedAccelerator
 from rtl_sim.tb.small_accelerators import Codes, images, plain

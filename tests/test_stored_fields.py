@@ -23,14 +23,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from hwcodesign.designs.stored import MANIFEST, WEIGHTS, read_design
 from hwcodesign.errors import DesignError, FieldError, PolicyError
-from hwcodesign.fields import MOST_BYTES, Field, parse_json, read_json
-from hwcodesign.files import sha256, sha256_json
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.kernels import KERNELS, GlobalPool, Segment, serialisation
 from hwcodesign.policies import CRITERIA, ExitPolicy, FittedOn, PathPoint, ThresholdPath
-from hwcodesign.stored_arrays import open_arrays
-from hwcodesign.stored_design import MANIFEST, WEIGHTS, read_design
+from hwcodesign.storage.arrays import open_arrays
+from hwcodesign.storage.fields import MOST_BYTES, Field, parse_json, read_json
+from hwcodesign.storage.files import sha256, sha256_json
 from rtl_sim.tb.drawn_policies import drawn_policy
 from rtl_sim.tb.small_accelerators import plain
 

@@ -18,7 +18,7 @@ from hwcodesign.data import Dataset
 from hwcodesign.design import Design
 from hwcodesign.errors import DesignError, ImagesError, PolicyError, SettingsError
 from hwcodesign.policies import PathPoint, ThresholdPath
-from hwcodesign.runtime.accelerator_registers import AcceleratorRegisters
+from hwcodesign.runtime.register_access import AcceleratorRegisters
 
 Images = np.ndarray[Any, Any]
 SETTINGS = hw.ControlSettings(window=100)

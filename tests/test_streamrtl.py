@@ -14,7 +14,7 @@ import pytest
 
 from hwcodesign.backends.streamrtl.cycles import segment_cycles
 from hwcodesign.backends.streamrtl.netlist import Netlist, netlist
-from hwcodesign.backends.streamrtl.project import write_segment
+from hwcodesign.backends.streamrtl.project_files import write_segment
 from hwcodesign.backends.streamrtl.segment_source import segment_source
 from hwcodesign.design import Design
 from hwcodesign.errors import DesignError, FormatError, SimulationError
@@ -25,7 +25,7 @@ from hwcodesign.kernels.rtl import Bits, Name, Rom, literal, parameter_lines
 from hwcodesign.kernels.stepping import run
 from hwcodesign.kernels.timing import Node, Pipeline, Queue, Windows
 from hwcodesign.simulation.project import read_project
-from hwcodesign.simulation.verilated import read_segment
+from hwcodesign.simulation.segment import read_segment
 
 U5 = FixedPoint(5, 2, signed=False)
 W4 = FixedPoint(4, 1)

@@ -19,14 +19,14 @@ from hls4ml.utils import config_from_pytorch_model
 from hls4ml.utils.config import create_config
 from torch import Tensor, nn
 
-from hwcodesign.backends.lowering import cast_values, lower_graph
 from hwcodesign.backends.streamrtl.cycles import segment_cycles
 from hwcodesign.backends.streamrtl.netlist import netlist
 from hwcodesign.errors import FormatError, ImagesError, SettingsError, SimulationError, ToolError, UnsupportedLayerError
 from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.frontend.lowering import cast_values, lower_graph
 from hwcodesign.kernels import Affine, Conv2D, Dense, GlobalPool, Segment, Transpose
-from hwcodesign.simulation.verilated import read_segment
-from hwcodesign.simulation.verilator import find_verilator
+from hwcodesign.simulation.segment import read_segment
+from hwcodesign.tools.verilator import find_verilator
 from tests.drawn_graphs import quiet
 from tests.generated_graphs import generate_graph, graph_agreements, vitis_predict
 
@@ -410,7 +410,7 @@ def test_a_join_along_rows_is_one_along_channels_between_transposes(tmp_path: Pa
 
 
 def test_values_between_layers_are_the_same_with_and_without_transposes() -> None:
-    from hwcodesign.backends.lowering.simplification import without_transposes
+    from hwcodesign.frontend.lowering.simplification import without_transposes
     from hwcodesign.kernels import INPUT, Activation, Add, Kernel, Reshape
 
     rng = np.random.default_rng(0)

@@ -17,10 +17,11 @@ import pytest
 from hwcodesign import progress
 from hwcodesign.errors import SettingsError, ToolError
 from hwcodesign.fixedpoint import FixedPoint
-from hwcodesign.synthesis import PostRoute, Resources, ecp5, fmax, jobs, pieces, synthesise, tools, yosys
+from hwcodesign.synthesis import PostRoute, Resources, ecp5, fmax, jobs, pieces, synthesise, yosys
 from hwcodesign.synthesis.accelerator import AcceleratorResources, accelerator_resources
 from hwcodesign.synthesis.resources import count, from_cells
-from hwcodesign.synthesis.tools import TimeLimit
+from hwcodesign.tools import yowasp as tools
+from hwcodesign.tools.yowasp import TimeLimit
 from rtl_sim.tb.small_accelerators import plain
 from tests.hand_made import hand_made
 

@@ -10,20 +10,11 @@ import numpy as np
 import pytest
 
 from hwcodesign.errors import FieldError, PolicyError
-from hwcodesign.fields import Field
+from hwcodesign.fitting.path import STEP, threshold_path
+from hwcodesign.fitting.search import cost_curve, evaluate
 from hwcodesign.fixedpoint import FixedPoint
-from hwcodesign.policies import (
-    ALWAYS,
-    NEVER,
-    ExitPolicy,
-    ExitStatistics,
-    PathPoint,
-    ThresholdPath,
-    cost_curve,
-    evaluate,
-    threshold_path,
-)
-from hwcodesign.policies.path_fitting import STEP
+from hwcodesign.policies import ALWAYS, NEVER, ExitPolicy, ExitStatistics, PathPoint, ThresholdPath
+from hwcodesign.storage.fields import Field
 
 LOGITS = FixedPoint(8, 4)
 CLASSES = 5
@@ -125,7 +116,7 @@ def test_a_path_comes_back_from_the_policys_file_and_is_no_part_of_what_decides(
 def test_a_fitted_policy_has_a_path_of_the_samples_that_its_thresholds_were_fitted_on(
     trained_network: Any, digits_data: Any
 ) -> None:
-    from hwcodesign.fitting import fit_policy
+    from hwcodesign.fitting.network import fit_policy
 
     split = digits_data.fitting
     policy = fit_policy(trained_network, (split.images, split.labels), criterion="margin", budget=0.5)

@@ -20,7 +20,7 @@ import torch
 from hwcodesign import layers
 from hwcodesign.data import Dataset
 from hwcodesign.errors import CheckpointError, ImagesError, SettingsError, TrainingError
-from hwcodesign.network import MultiExitNetwork
+from hwcodesign.networks.network import MultiExitNetwork
 from hwcodesign.training import TrainingSettings, train
 from hwcodesign.training.checkpoint import CHECKPOINT, network_state
 

@@ -24,7 +24,7 @@ import hwcodesign as hw
 from hwcodesign.data import Dataset, Split
 from hwcodesign.data.handwriting import Handwriting
 from hwcodesign.errors import CheckpointError, ImagesError, SettingsError
-from hwcodesign.network import MultiExitNetwork
+from hwcodesign.networks.network import MultiExitNetwork
 from hwcodesign.recipe_files import recipe_names
 from hwcodesign.training import (
     STRATEGIES,

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from hwcodesign.errors import PolicyError
-from hwcodesign.policies import ExitPolicy, evaluate, fit
+from hwcodesign.fitting.search import evaluate, fit
+from hwcodesign.policies import ExitPolicy
 
-trust_score = pytest.importorskip("hwcodesign.trust_score", reason="torch is not installed (extra 'design')")
+trust_score = pytest.importorskip("hwcodesign.fitting.trust_score", reason="torch is not installed (extra 'design')")
 
 
 def distance(a: list[int], b: list[int]) -> float:

@@ -15,21 +15,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hwcodesign.accelerator import Accelerator
 from hwcodesign.backends.streamrtl.hardware import Hardware
-from hwcodesign.backends.streamrtl.project import write_accelerator
-from hwcodesign.boards import BOARDS
-from hwcodesign.deployment.block_design import DMA_LENGTH_BITS, DMA_REALIGNS, DMA_WIDTH, block_design_of
+from hwcodesign.backends.streamrtl.project_files import write_accelerator
 from hwcodesign.deployment.tcl_text import Value, word
 from hwcodesign.deployment.vivado import build_bitstream, typeless, write_vivado
 from hwcodesign.design import Design
+from hwcodesign.designs.accelerator import Accelerator
+from hwcodesign.designs.boards import BOARDS
+from hwcodesign.designs.stored import write_sources
 from hwcodesign.errors import DesignError, SettingsError, ToolError
+from hwcodesign.interface.block_design import DMA_LENGTH_BITS, DMA_REALIGNS, DMA_WIDTH, block_design_of
+from hwcodesign.interface.modes import exit_control
+from hwcodesign.interface.register_map import REGISTERS
 from hwcodesign.runtime import software
-from hwcodesign.runtime.modes import exit_control
-from hwcodesign.runtime.register_map import REGISTERS
 from hwcodesign.simulation.rtl import RtlSimulation
-from hwcodesign.simulation.verilator import find_verilator
-from hwcodesign.stored_design import write_sources
+from hwcodesign.tools.verilator import find_verilator
 from rtl_sim.tb.small_accelerators import images, plain
 from rtl_sim.tb.vitis_stand_in import stand_in_source
 from tests.sealing import seal_project

@@ -18,7 +18,7 @@ import hwcodesign
 try:
     import typer
 
-    from hwcodesign.console import Verbosity, show_progress
+    from hwcodesign.cli.console import Verbosity, show_progress
 except ModuleNotFoundError as error:
     sys.exit(f"the hwcodesign command needs {error.name}: pip install 'hwcodesign[cli]'")
 
@@ -105,9 +105,9 @@ def opened(recipe: str, out: Path | None, data: Path | None, *, writes: bool = F
         BusyError: another process does so now.
     """
     from hwcodesign.data.idx import DATA_VARIABLE
-    from hwcodesign.files import claimed_folder
     from hwcodesign.progress import task
     from hwcodesign.recipe_files import find_recipe
+    from hwcodesign.storage.files import claimed_folder
 
     find_recipe(recipe)  # before what takes seconds
     if data is not None:

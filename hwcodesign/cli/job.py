@@ -14,7 +14,7 @@ from hwcodesign.errors import SettingsError
 
 if TYPE_CHECKING:
     from hwcodesign.data import Dataset
-    from hwcodesign.network import MultiExitNetwork
+    from hwcodesign.networks.network import MultiExitNetwork
     from hwcodesign.pipeline import Run
 
 
@@ -123,8 +123,8 @@ def compile(
     json: Json = False,
 ) -> None:
     """Generate the hardware sources of a trained and fitted network."""
-    from hwcodesign.backends.vitis.project import build_projects, require_vitis
-    from hwcodesign.stored_design import sources_of
+    from hwcodesign.backends.vitis.project_files import build_projects, require_vitis
+    from hwcodesign.designs.stored import sources_of
     from hwcodesign.synthesis.accelerator import accelerator_resources, require_synthesis
 
     if build:

@@ -57,7 +57,7 @@ def simulate(
 
 def _write_waves(design: Design, images: Any, waves: Path) -> Path:
     from hwcodesign.images import encode_images
-    from hwcodesign.runtime.modes import exit_control
+    from hwcodesign.interface.modes import exit_control
     from hwcodesign.simulation.waves import write_view
 
     codes = encode_images(images, design.accelerator.input_format, design.accelerator.input_shape)

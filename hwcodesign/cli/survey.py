@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from hwcodesign.installation import Package, Route, Tool
+    from hwcodesign.cli.installation import Package, Route, Tool
 
 
 @verb
@@ -51,7 +51,7 @@ def doctor(json: Json = False) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    from hwcodesign import installation
+    from hwcodesign.cli import installation
     from hwcodesign.progress import task
 
     with task("looking at this installation"):

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwcodesign.errors import DataError
-from hwcodesign.files import sha256
 from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.storage.files import sha256
 
 
 @dataclass(frozen=True, eq=False)

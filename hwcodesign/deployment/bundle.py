@@ -15,21 +15,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 import hwcodesign
-from hwcodesign.cache import scratch_folder
 from hwcodesign.choices import not_known
-from hwcodesign.deployment.block_design import BlockDesign, block_design_of
-from hwcodesign.deployment.hwh import hand_off
 from hwcodesign.deployment.notebooks import copy_notebooks
 from hwcodesign.design import Design
+from hwcodesign.designs.stored import MANIFEST as DESIGN_MANIFEST
+from hwcodesign.designs.stored import POLICY, WEIGHTS
 from hwcodesign.errors import DesignError, SettingsError
-from hwcodesign.files import replaced_folder, sha256_file, write_bytes, write_json, write_text
 from hwcodesign.images import encode_images
+from hwcodesign.interface.block_design import BlockDesign, block_design_of
+from hwcodesign.interface.hwh import hand_off
 from hwcodesign.progress import task
 from hwcodesign.runtime.progressive import ProgressiveAccelerator
 from hwcodesign.runtime.selftest import MANIFEST, SAMPLES, expected_records
 from hwcodesign.runtime.transports.board import OVERLAY
-from hwcodesign.stored_design import MANIFEST as DESIGN_MANIFEST
-from hwcodesign.stored_design import POLICY, WEIGHTS
+from hwcodesign.storage.cache import scratch_folder
+from hwcodesign.storage.files import replaced_folder, sha256_file, write_bytes, write_json, write_text
 
 #: Formats of `shutil.make_archive` by the names of their files.
 ARCHIVES = {"tar.gz": "gztar", "zip": "zip"}

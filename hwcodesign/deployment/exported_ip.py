@@ -8,7 +8,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from hwcodesign.backends.streamrtl.hardware import Hardware
-from hwcodesign.backends.streamrtl.project import write_accelerator
+from hwcodesign.backends.streamrtl.project_files import write_accelerator
 from hwcodesign.backends.streamrtl.vitis_segment import exported_ports, vitis_segment_source
 from hwcodesign.choices import not_known
 from hwcodesign.design import Design

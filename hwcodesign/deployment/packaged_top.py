@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hwcodesign.deployment.block_design import DMA_WIDTH
+from hwcodesign.interface.block_design import DMA_WIDTH
 
 #: Bits of an address of the registers, and of a register.
 _ADDRESS, _REGISTER = 12, 32

@@ -15,8 +15,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from hwcodesign.cache import scratch_folder
-from hwcodesign.deployment.block_design import (
+from hwcodesign.deployment.exported_ip import ExportedIp, write_with_exported_ips
+from hwcodesign.deployment.packaged_top import packaged_top, packaged_top_name
+from hwcodesign.deployment.tcl_text import Value, word
+from hwcodesign.design import Design
+from hwcodesign.errors import DesignError, SettingsError, ToolError
+from hwcodesign.interface.block_design import (
     DMA_LENGTH_BITS,
     DMA_REALIGNS,
     DMA_WIDTH,
@@ -26,17 +30,13 @@ from hwcodesign.deployment.block_design import (
     BlockDesign,
     block_design_of,
 )
-from hwcodesign.deployment.exported_ip import ExportedIp, write_with_exported_ips
-from hwcodesign.deployment.packaged_top import packaged_top, packaged_top_name
-from hwcodesign.deployment.tcl_text import Value, word
-from hwcodesign.design import Design
-from hwcodesign.errors import DesignError, SettingsError, ToolError
-from hwcodesign.files import replaced_folder
+from hwcodesign.interface.register_map import REGISTERS
+from hwcodesign.interface.registers import Count, Register
 from hwcodesign.progress import task
-from hwcodesign.runtime.register_map import REGISTERS
-from hwcodesign.runtime.registers import Count, Register
 from hwcodesign.simulation.project import Project
 from hwcodesign.simulation.rtl import project_of
+from hwcodesign.storage.cache import scratch_folder
+from hwcodesign.storage.files import replaced_folder
 
 SETTINGS, BUILD_SCRIPT = "settings.tcl", "build.tcl"
 _SCRIPTS = Path(__file__).parent / "tcl"

@@ -11,7 +11,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from hwcodesign.files import sha256_file
 from hwcodesign.kernels import automata, timing
 from hwcodesign.kernels.automata import (
     P_FOLDS,
@@ -29,6 +28,7 @@ from hwcodesign.kernels.automata import (
     entry,
     ready_of,
 )
+from hwcodesign.storage.files import sha256_file
 
 #: What `advance` counts: cycles; input beats still to be offered (negative: endless) and taken; output beats given;
 #: no node that counts need be looked at before this cycle; whether any node is awake.

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwcodesign.errors import FieldError
-from hwcodesign.fields import Field, shown
 from hwcodesign.fixedpoint import MAX_WIDTH, FixedPoint
 from hwcodesign.kernels.kernel import KERNELS, Kernel, Shape
 from hwcodesign.kernels.segment import INPUT, Segment
 from hwcodesign.kernels.stored_shapes import MOST_AXES, MOST_ELEMENTS, MOST_LONG, check_shapes
-from hwcodesign.stored_arrays import StoredArray
+from hwcodesign.storage.arrays import StoredArray
+from hwcodesign.storage.fields import Field, shown
 
 Arrays = dict[str, NDArray[Any]]
 #: An array, or one of a file that is not read yet.

@@ -1,6 +1,6 @@
 """EENet (Ilhan et al., arXiv 2301.07099): a learned score of how likely an exit's answer is right.
 
-What is scored, and in which integers, stands in `policies.scoring_function`; `hwcodesign.eenet_training` learns the
+What is scored, and in which integers, stands in `policies.scoring_function`; `hwcodesign.fitting.eenet` learns the
 weights. A threshold is the logarithm of the odds that the answer is right.
 """
 

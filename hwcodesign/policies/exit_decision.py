@@ -6,12 +6,12 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from hwcodesign.fields import Field
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.policies.class_offsets import FAR
 from hwcodesign.policies.criterion import ALWAYS, NEVER, Criterion, Threshold
 from hwcodesign.policies.scoring_function import ScoringFunction
 from hwcodesign.policies.tables import ExponentialTable
+from hwcodesign.storage.fields import Field
 
 #: Of a stored policy: images of a fitting split, and a cost over the full one.
 _MOST_SAMPLES, _LARGEST_COST = 2**40, 2.0**10

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwcodesign.errors import FieldError, FormatError, PolicyError
-from hwcodesign.fields import Field, shown
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.policies import class_offsets
 from hwcodesign.policies.criterion import (
@@ -32,6 +31,7 @@ from hwcodesign.policies.per_exit import activations_of, scoring_of, temperature
 from hwcodesign.policies.scoring_function import LearnedWeights, scores_fit
 from hwcodesign.policies.tables import ExponentialTable, Integers, MantissaTable
 from hwcodesign.policies.threshold_path import ThresholdPath
+from hwcodesign.storage.fields import Field, shown
 
 POLICY_VERSION = 2
 _ROUNDING = "table entries are rounded half to even; differences beyond a table read its last entry"

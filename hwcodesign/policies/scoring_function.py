@@ -31,7 +31,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hwcodesign.errors import FieldError, PolicyError
-from hwcodesign.fields import Field
+from hwcodesign.storage.fields import Field
 
 #: Of a weight, its sign included: the narrower input of a DSP48's multiplier.
 WEIGHT_BITS = 18

@@ -27,8 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwcodesign.errors import PolicyError
-from hwcodesign.fields import Field
 from hwcodesign.fixedpoint import MAX_WIDTH
+from hwcodesign.storage.fields import Field
 
 Integers = NDArray[np.int64]
 

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwcodesign.errors import FieldError, PolicyError
-from hwcodesign.fields import Field
 from hwcodesign.policies.criterion import ALWAYS, NEVER
+from hwcodesign.storage.fields import Field
 
 #: Of a stored path.
 _MOST_POINTS, _MOST_SAMPLES = 2**16, 2**40

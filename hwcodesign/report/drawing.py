@@ -5,15 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from hwcodesign.data import Split
-from hwcodesign.pipeline import Results
-from hwcodesign.report.figures import (
-    cost_curve_figure,
-    deadline_figure,
-    exit_share_figure,
-    extreme_images_figure,
-    save,
-)
+from hwcodesign.report.figures import cost_curve_figure, deadline_figure, exit_share_figure, extreme_images_figure, save
 from hwcodesign.report.page import write_page
+from hwcodesign.report.results import Results
 from hwcodesign.report.schema import Report
 from hwcodesign.report.summary import COST_CURVE, DEADLINE, EXIT_SHARE, EXTREME_IMAGES
 

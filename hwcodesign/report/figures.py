@@ -21,9 +21,9 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
-from hwcodesign import files
-from hwcodesign.policies import OperatingPoint
-from hwcodesign.runtime.records import Records, final_records
+from hwcodesign.fitting.search import OperatingPoint
+from hwcodesign.interface.records import Records, final_records
+from hwcodesign.storage import files
 
 _DPI = 130
 _TEXT, _FAINT, _RIGHT, _WRONG = "#222222", "#666666", "#00663A", "#B00020"

@@ -6,10 +6,10 @@ from html import escape
 from pathlib import Path
 from string import Template
 
-from hwcodesign import files
 from hwcodesign.report import summary
 from hwcodesign.report.schema import Report
 from hwcodesign.report.summary import Cell, Table
+from hwcodesign.storage import files
 
 PAGE = "report.html"
 

@@ -24,8 +24,8 @@ from torch import Tensor
 from hwcodesign.errors import SettingsError
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.images import encode_images
-from hwcodesign.layers import value_of
-from hwcodesign.network import MultiExitNetwork
+from hwcodesign.networks.layers import value_of
+from hwcodesign.networks.network import MultiExitNetwork
 from hwcodesign.progress import task
 
 _BATCH = 250

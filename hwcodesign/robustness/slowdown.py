@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from hwcodesign.data import Dataset, Split
 from hwcodesign.design import Design
 from hwcodesign.errors import SettingsError
-from hwcodesign.network import MultiExitNetwork
+from hwcodesign.interface.modes import exit_control
+from hwcodesign.networks.network import MultiExitNetwork
 from hwcodesign.progress import task
 from hwcodesign.robustness.deepsloth import (
     AttackSettings,
@@ -19,7 +20,6 @@ from hwcodesign.robustness.deepsloth import (
     slowed,
     universal_perturbation,
 )
-from hwcodesign.runtime.modes import exit_control
 
 
 class Outcome(TypedDict):

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwcodesign.errors import TransferError
-from hwcodesign.runtime.records import FLAG_ERROR, FLAG_FINAL, Records
+from hwcodesign.interface.records import FLAG_ERROR, FLAG_FINAL, Records
 
 
 class Delivery:

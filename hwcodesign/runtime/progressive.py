@@ -14,19 +14,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hwcodesign.designs.stored import CompiledDesign, read_design
 from hwcodesign.errors import BoardError, MissingExtraError, PolicyError, TransferError
 from hwcodesign.images import encode_images
+from hwcodesign.interface.counters import Counters
+from hwcodesign.interface.modes import ExitControl, Mode, exit_control
+from hwcodesign.interface.records import Records, empty_records, final_records
 from hwcodesign.policies import ALWAYS, NEVER, ExitPolicy, Threshold, listed_thresholds
-from hwcodesign.runtime.counters import Counters
 from hwcodesign.runtime.delivery import Delivery
-from hwcodesign.runtime.modes import ExitControl, Mode, exit_control
-from hwcodesign.runtime.records import Records, empty_records, final_records
 from hwcodesign.runtime.stages import Stage, StageTimes, Throughput
-from hwcodesign.runtime.transport import TransferSettings, Transport
 from hwcodesign.runtime.transports import open_transport
 from hwcodesign.runtime.transports.software import SoftwareTransport
+from hwcodesign.runtime.transports.transport import TransferSettings, Transport
 from hwcodesign.runtime.turns import Turn, Turns
-from hwcodesign.stored_design import CompiledDesign, read_design
 
 
 @dataclass(frozen=True)

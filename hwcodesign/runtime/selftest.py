@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwcodesign.errors import DesignError, HwcodesignError, MismatchError
-from hwcodesign.files import sha256_file
-from hwcodesign.runtime.modes import Mode
+from hwcodesign.interface.modes import Mode
+from hwcodesign.interface.records import Records, empty_records
 from hwcodesign.runtime.progressive import ProgressiveAccelerator
-from hwcodesign.runtime.records import Records, empty_records
+from hwcodesign.storage.files import sha256_file
 
 MANIFEST = "bundle.json"
 SAMPLES = "selftest.npz"

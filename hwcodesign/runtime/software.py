@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwcodesign.accelerator import Accelerator
+from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.images import channels_last
+from hwcodesign.interface.modes import ExitControl
+from hwcodesign.interface.records import FLAG_FINAL, RECORD_DTYPE, Records
 from hwcodesign.kernels import Segment
 from hwcodesign.kernels.kernel import carrier, largest
 from hwcodesign.policies import ALWAYS, NEVER
 from hwcodesign.policies.criterion import History
 from hwcodesign.progress import task
-from hwcodesign.runtime.modes import ExitControl
-from hwcodesign.runtime.records import FLAG_FINAL, RECORD_DTYPE, Records
 
 #: Images at a time: a few MiB of intermediate values, so that they stay in cache.
 BATCH = 128

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from hwcodesign.errors import DesignError, PolicyError, SettingsError
 from hwcodesign.images import encode_images
+from hwcodesign.interface.records import Records, empty_records, final_records
 from hwcodesign.policies import ThresholdPath
 from hwcodesign.runtime.control import ControlSettings, ControlUpdate, PathControl
 from hwcodesign.runtime.monitor import ExitMonitor
 from hwcodesign.runtime.progressive import ProgressiveAccelerator
-from hwcodesign.runtime.records import Records, empty_records, final_records
 
 
 class StreamController:

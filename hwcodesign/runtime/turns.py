@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from hwcodesign.errors import BoardError
-from hwcodesign.runtime.modes import ExitControl, Mode
+from hwcodesign.interface.modes import ExitControl, Mode
 
 
 @dataclass

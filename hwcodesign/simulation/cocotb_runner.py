@@ -14,12 +14,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hwcodesign.cache import entry_of, is_kept, kept, scratch_folder
 from hwcodesign.errors import SimulationError, ToolError
 from hwcodesign.fixedpoint import FixedPoint, Overflow, Rounding
 from hwcodesign.kernels.rtl import Bits, Name, Parameter, Rom
-from hwcodesign.share import shared_folder
-from hwcodesign.simulation.verilator import find_verilator
+from hwcodesign.storage.cache import entry_of, is_kept, kept, scratch_folder
+from hwcodesign.storage.installed import shared_folder
+from hwcodesign.tools.verilator import find_verilator
 
 #: More than any build takes.
 _BUILD_SECONDS = 86400

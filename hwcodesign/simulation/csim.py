@@ -21,17 +21,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwcodesign.accelerator import Accelerator
-from hwcodesign.cache import kept, scratch_folder
+from hwcodesign.designs.accelerator import Accelerator
+from hwcodesign.designs.stored import CompiledDesign, sources_of
 from hwcodesign.errors import FormatError, SimulationError, ToolError
-from hwcodesign.files import sha256_file
 from hwcodesign.images import channels_last
+from hwcodesign.interface.modes import ExitControl
+from hwcodesign.interface.records import RECORD_DTYPE, Records
 from hwcodesign.kernels import Segment
 from hwcodesign.progress import task
-from hwcodesign.runtime.modes import ExitControl
-from hwcodesign.runtime.records import RECORD_DTYPE, Records
-from hwcodesign.sealed import SealedFiles
-from hwcodesign.stored_design import CompiledDesign, sources_of
+from hwcodesign.storage.cache import kept, scratch_folder
+from hwcodesign.storage.files import sha256_file
+from hwcodesign.storage.sealed import SealedFiles
 
 #: Without exceptions, because g++ analyses thousands of weights' constructors at length otherwise (40 s to 3 s).
 _FLAGS = ["-O2", "-fPIC", "-std=c++14", "-fno-exceptions", "-fno-gnu-unique", "-w"]

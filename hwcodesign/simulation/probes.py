@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hwcodesign.accelerator import Accelerator
+from hwcodesign.designs.accelerator import Accelerator
+from hwcodesign.interface import register_map as registers
+from hwcodesign.interface.registers import Register
 from hwcodesign.kernels import Segment
 from hwcodesign.kernels.kernel import Stream
-from hwcodesign.runtime import register_map as registers
-from hwcodesign.runtime.registers import Register
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hwcodesign.errors import DesignError, FieldError
-from hwcodesign.fields import Field, read_json
-from hwcodesign.sealed import SealedFiles
+from hwcodesign.storage.fields import Field, read_json
+from hwcodesign.storage.sealed import SealedFiles
 
 MANIFEST = "manifest.json"
 #: Folder of the ROM images, below a project's.

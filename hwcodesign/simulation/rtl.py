@@ -14,19 +14,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwcodesign.accelerator import Accelerator
+from hwcodesign.designs.accelerator import Accelerator
+from hwcodesign.designs.stored import CompiledDesign, sources_of
 from hwcodesign.errors import DesignError, SettingsError, SimulationError
 from hwcodesign.images import pack_words
+from hwcodesign.interface import register_map as registers
+from hwcodesign.interface.modes import ExitControl
+from hwcodesign.interface.records import BATCH, FLAG_FINAL, RECORD_DTYPE, Records
 from hwcodesign.policies import subnet_codes
 from hwcodesign.progress import task
-from hwcodesign.runtime import register_map as registers
-from hwcodesign.runtime.modes import ExitControl
-from hwcodesign.runtime.records import FLAG_FINAL, RECORD_DTYPE, Records
-from hwcodesign.runtime.transport import BATCH
+from hwcodesign.simulation.model import Verilation, is_verilated, verilate
 from hwcodesign.simulation.probes import counters, probes, wrapper_name
 from hwcodesign.simulation.project import SIMULATION, Project, read_project
-from hwcodesign.simulation.verilation import Verilation, is_verilated, verilate
-from hwcodesign.stored_design import CompiledDesign, sources_of
 
 #: Where a design keeps its SystemVerilog, below its folder.
 FOLDER = Path("rtl")

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hwcodesign.accelerator import Accelerator
+from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.errors import SimulationError
-from hwcodesign.files import write_text
 from hwcodesign.simulation.probes import wrapper_name
+from hwcodesign.storage.files import write_text
 
 _GROUP_BEGINS, _GROUP_ENDS = "@800200", "@1000200"
 _BITS, _HEXADECIMAL, _UNSIGNED, _SIGNED = "@28", "@22", "@24", "@420"

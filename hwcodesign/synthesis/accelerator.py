@@ -16,8 +16,8 @@ from hwcodesign.synthesis.figures import synthesise_modules
 from hwcodesign.synthesis.jobs import Job
 from hwcodesign.synthesis.pieces import Setting
 from hwcodesign.synthesis.resources import Resources
-from hwcodesign.synthesis.tools import LIMIT, OutOfTimeError, TimeLimit, installed_version
 from hwcodesign.synthesis.yosys import Sources
+from hwcodesign.tools.yowasp import LIMIT, OutOfTimeError, TimeLimit, installed_version
 
 #: Where results are kept below a design's folder, unless another place is named.
 CACHE = FOLDER / "synthesis"

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from hwcodesign.errors import ToolError
-from hwcodesign.files import write_bytes, write_json
 from hwcodesign.kernels.rtl import Parameter
-from hwcodesign.synthesis.tools import LIMIT, TimeLimit, installed_version, run_tool
+from hwcodesign.storage.files import write_bytes, write_json
 from hwcodesign.synthesis.yosys import Sources, run_yosys
+from hwcodesign.tools.yowasp import LIMIT, TimeLimit, installed_version, run_tool
 
 #: The largest ECP5, at its fastest speed grade.
 DEVICE = "LFE5U-85F-8"

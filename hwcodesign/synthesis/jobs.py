@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 
-from hwcodesign.synthesis.tools import OutOfTimeError, TimeLimit
+from hwcodesign.tools.yowasp import OutOfTimeError, TimeLimit
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from hwcodesign.files import sha256
+from hwcodesign.storage.files import sha256
 
 #: Stands for the module's name; no RTLIL has it.
 _HERE = "\x00"

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from hwcodesign.cache import scratch_folder
 from hwcodesign.errors import ToolError
-from hwcodesign.files import sha256_json, write_json
+from hwcodesign.storage.cache import scratch_folder
+from hwcodesign.storage.files import sha256_json, write_json
 from hwcodesign.synthesis.netlist import Module
-from hwcodesign.synthesis.tools import OutOfTimeError, TimeLimit, installed_version
 from hwcodesign.synthesis.yosys import Family, cells_of, mapping
+from hwcodesign.tools.yowasp import OutOfTimeError, TimeLimit, installed_version
 
 #: Cells of a piece, from which on it is large enough.
 _CELLS = 400

@@ -16,11 +16,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from hwcodesign.cache import scratch_folder
 from hwcodesign.errors import SettingsError
-from hwcodesign.files import sha256_json
 from hwcodesign.kernels.rtl import Parameter, literal
-from hwcodesign.synthesis.tools import TimeLimit, run_tool
+from hwcodesign.storage.cache import scratch_folder
+from hwcodesign.storage.files import sha256_json
+from hwcodesign.tools.yowasp import TimeLimit, run_tool
 
 Family = Literal["xc7", "xcup"]
 

@@ -23,7 +23,7 @@ from hwcodesign.choices import not_known
 from hwcodesign.errors import SettingsError
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.images import encode_images
-from hwcodesign.network import Evaluating, MultiExitNetwork
+from hwcodesign.networks.network import Evaluating, MultiExitNetwork
 
 Form = Literal["average", "max_average"]
 #: Of all exits' logits and the labels, (N,) what an attack makes large.

@@ -17,8 +17,8 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from hwcodesign.errors import CheckpointError
-from hwcodesign.files import sha256, sha256_file, write_bytes, write_json
-from hwcodesign.network import MultiExitNetwork
+from hwcodesign.networks.network import MultiExitNetwork
+from hwcodesign.storage.files import sha256, sha256_file, write_bytes, write_json
 
 CHECKPOINT = "training.json"
 _VERSION = 1

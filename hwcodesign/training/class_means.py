@@ -18,10 +18,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from hwcodesign import layers
 from hwcodesign.errors import SettingsError
 from hwcodesign.images import encode_images
-from hwcodesign.network import MultiExitNetwork
+from hwcodesign.networks import layers
+from hwcodesign.networks.network import MultiExitNetwork
 
 _BATCH = 256
 #: Batches over which the logits' quantiser observes their range.

@@ -17,9 +17,9 @@ from torch import Tensor, nn
 
 from hwcodesign.data import Dataset, Split
 from hwcodesign.errors import ImagesError, SettingsError, TrainingError
-from hwcodesign.files import claimed_folder, sha256_json
-from hwcodesign.network import MultiExitNetwork
+from hwcodesign.networks.network import MultiExitNetwork
 from hwcodesign.progress import Task, task
+from hwcodesign.storage.files import claimed_folder, sha256_json
 from hwcodesign.training.checkpoint import (
     Checkpoint,
     Progress,

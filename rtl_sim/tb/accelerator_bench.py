@@ -17,10 +17,10 @@ from cocotb.triggers import ClockCycles, RisingEdge
 from cocotbext.axi import AxiResp, AxiStreamFrame
 
 from hwcodesign.images import pack_words
+from hwcodesign.interface import register_map as registers
+from hwcodesign.interface.modes import ExitControl, exit_control
+from hwcodesign.interface.records import FLAG_FINAL
 from hwcodesign.policies import ALWAYS, NEVER, subnet_codes
-from hwcodesign.runtime import register_map as registers
-from hwcodesign.runtime.modes import ExitControl, exit_control
-from hwcodesign.runtime.records import FLAG_FINAL
 
 #: From the cycle in which a record is offered to the merge to those in which its words leave, nothing stalling.
 LEAVES = (2, 3)

@@ -27,13 +27,13 @@ from cocotbext.axi import (
 )
 from telling import require_telling_beats
 
-from hwcodesign.accelerator import Accelerator
+from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.images import pack_words
-from hwcodesign.runtime import register_map as registers
+from hwcodesign.interface import register_map as registers
+from hwcodesign.interface.modes import ExitControl, exit_control
+from hwcodesign.interface.records import FLAG_ERROR, FLAG_FINAL, RECORD_DTYPE, Records
+from hwcodesign.interface.registers import Register
 from hwcodesign.runtime import software
-from hwcodesign.runtime.modes import ExitControl, exit_control
-from hwcodesign.runtime.records import FLAG_ERROR, FLAG_FINAL, RECORD_DTYPE, Records
-from hwcodesign.runtime.registers import Register
 
 CASE = json.loads(os.environ["HWC_CASE"])
 #: Of a sample of the first accelerator; its pixels fill the last but for 7 lanes.

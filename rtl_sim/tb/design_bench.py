@@ -22,10 +22,10 @@ from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiStreamBus, AxiStreamFram
 
 from hwcodesign.design import load
 from hwcodesign.images import encode_images, pack_words
-from hwcodesign.runtime import register_map as registers
+from hwcodesign.interface import register_map as registers
+from hwcodesign.interface.modes import exit_control
+from hwcodesign.interface.records import RECORD_DTYPE, final_records
 from hwcodesign.runtime import software
-from hwcodesign.runtime.modes import exit_control
-from hwcodesign.runtime.records import RECORD_DTYPE, final_records
 
 DESIGN = load(os.environ["HWC_DESIGN"])
 ACCELERATOR = DESIGN.accelerator

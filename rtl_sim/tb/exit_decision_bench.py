@@ -15,11 +15,11 @@ from ports import Ports, Sink, Source
 from records import Record, Sample, with_past
 from telling import require_telling
 
-from hwcodesign.fields import Field
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.kernels.decision import Decision
 from hwcodesign.policies import NEVER
 from hwcodesign.policies.criterion import History
+from hwcodesign.storage.fields import Field
 
 CASE = json.loads(os.environ["HWC_CASE"])
 LOGITS = FixedPoint.from_json(Field(CASE["logits"], "logits"))

@@ -1,7 +1,7 @@
 `default_nettype none
 
 // The whole shell of an accelerator of three exits around a core that the bench plays: registers, control, unpacking
-// and packing. Its register block is made by hwcodesign.backends.streamrtl.registers with the prefix "shell".
+// and packing. Its register block is made by hwcodesign.backends.streamrtl.register_block with the prefix "shell".
 module shell
   import hwc_pkg::*;
 #(

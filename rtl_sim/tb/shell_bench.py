@@ -23,9 +23,9 @@ from cocotbext.axi import (
 )
 from shell_core import CHANNELS, EXITS, FIRST_ID, PIXELS, WIDTH, WORDS, Core
 
-from hwcodesign.runtime import register_map as registers
-from hwcodesign.runtime.records import FLAG_ERROR, FLAG_FINAL, RECORD_DTYPE, Records
-from hwcodesign.runtime.registers import Register
+from hwcodesign.interface import register_map as registers
+from hwcodesign.interface.records import FLAG_ERROR, FLAG_FINAL, RECORD_DTYPE, Records
+from hwcodesign.interface.registers import Register
 
 NEVER = 0x7FFFFFFF
 logging.getLogger("cocotb").setLevel(logging.WARNING)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from hwcodesign.share import shared_folder
+from hwcodesign.storage.installed import shared_folder
 
 _FLAGS = shared_folder("rtl_sim") / "verible_format.flags"
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 
-from hwcodesign.files import write_text
+from hwcodesign.storage.files import write_text
 from tests.mutants.checkout import Checkout
 from tests.mutants.faults import PlantedFault, planted_faults
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hwcodesign.accelerator import Accelerator, beats_of
 from hwcodesign.backends.streamrtl.layout import (
     Port,
     input_stream,
@@ -15,8 +14,9 @@ from hwcodesign.backends.streamrtl.layout import (
     output_stream,
     range_of,
 )
-from hwcodesign.backends.streamrtl.registers import RegisterBlock
+from hwcodesign.backends.streamrtl.register_block import RegisterBlock
 from hwcodesign.backends.streamrtl.segment_source import Source
+from hwcodesign.designs.accelerator import Accelerator, beats_of
 from hwcodesign.kernels.decision import Decision
 from hwcodesign.kernels.kernel import Stream
 from hwcodesign.kernels.rtl import concatenated, literal, parameter_lines

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hwcodesign.accelerator import Accelerator
 from hwcodesign.backends.streamrtl.netlist import Netlist
+from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.images import lane_bits
 from hwcodesign.kernels.decision import Decision
 from hwcodesign.kernels.pace import settle

@@ -23,17 +23,17 @@ from hls4ml.model.optimizer import layer_optimizer
 from hls4ml.writer.writers import Writer
 from numpy.typing import NDArray
 
-from hwcodesign.backends.lowering import cast_values, lower_graph
 from hwcodesign.choices import not_known
 from hwcodesign.errors import FormatError, ImagesError, SettingsError, SimulationError
+from hwcodesign.frontend.lowering import cast_values, lower_graph
 from hwcodesign.kernels import STRATEGIES, Segment
-from hwcodesign.paths import check_folder
 from hwcodesign.simulation.project import read_project
+from hwcodesign.storage.paths import check_folder
 from hwcodesign.synthesis import Resources, synthesise
 from hwcodesign.synthesis.yosys import Family
 
 if TYPE_CHECKING:
-    from hwcodesign.simulation.verilated import VerilatedSegment
+    from hwcodesign.simulation.segment import VerilatedSegment
 
 NAME = "StreamRTL"
 
@@ -74,7 +74,7 @@ class StreamRTLBackend(FPGABackend):  # type: ignore[misc]  # hls4ml has no type
         Raises:
             SettingsError: another io_type.
         """
-        from hwcodesign.backends.refusals import guard_conversions
+        from hwcodesign.frontend.refusals import guard_conversions
 
         guard_conversions(NAME)
         if io_type != "io_stream":
@@ -106,7 +106,7 @@ class StreamRTLBackend(FPGABackend):  # type: ignore[misc]  # hls4ml has no type
 
     def _lowered(self, model: Any) -> Segment:
         """The kernels of the graph as it is now; the first time, the reading is checked."""
-        from hwcodesign.backends.front_ends import check_front_end
+        from hwcodesign.frontend.readings import check_front_end
 
         segment = lower_graph(model)
         if model not in self._checked:
@@ -122,7 +122,7 @@ class StreamRTLBackend(FPGABackend):  # type: ignore[misc]  # hls4ml has no type
                 character that no simulator takes.
         """
         from hwcodesign.backends.streamrtl.parallelism import check_products
-        from hwcodesign.backends.streamrtl.project import write_segment
+        from hwcodesign.backends.streamrtl.project_files import write_segment
 
         check_folder(Path(model.config.get_output_dir()))
         segment = self._lowered(model)
@@ -195,7 +195,7 @@ def _identifier(name: str) -> str:
 
 
 def _simulation(model: Any) -> VerilatedSegment:
-    from hwcodesign.simulation.verilated import read_segment
+    from hwcodesign.simulation.segment import read_segment
 
     return read_segment(Path(model.config.get_output_dir()))
 
@@ -213,7 +213,7 @@ def _encode(segment: Segment, x: NDArray[Any]) -> NDArray[np.float64]:
 
 def register(register_backend: Callable[..., None], register_writer: Callable[..., None]) -> None:
     """Entry point of the group `hls4ml.backends`."""
-    from hwcodesign.backends.refusals import guard_configurations
+    from hwcodesign.frontend.refusals import guard_configurations
 
     guard_configurations(NAME)
     register_writer(NAME, StreamRTLWriter)

@@ -9,8 +9,8 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hwcodesign.accelerator import Accelerator, beats_of
-from hwcodesign.boards import Board
+from hwcodesign.designs.accelerator import Accelerator, beats_of
+from hwcodesign.designs.boards import Board
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.policies import ExitPolicy
 from hwcodesign.policies.scoring_function import ScoringFunction

@@ -7,8 +7,8 @@ the accelerator, and each segment alone.
 
 from __future__ import annotations
 
-from hwcodesign.accelerator import Accelerator, beats_of
 from hwcodesign.backends.vitis.blocks import beat_type, sample_type
+from hwcodesign.designs.accelerator import Accelerator, beats_of
 from hwcodesign.kernels import Segment
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from hwcodesign.share import shared_folder
+from hwcodesign.storage.installed import shared_folder
 
 _FOLDER = "notebooks"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import importlib
 
 from hwcodesign.choices import not_known
+from hwcodesign.designs.stored import CompiledDesign
 from hwcodesign.errors import SettingsError
-from hwcodesign.runtime.transport import TransferSettings, Transport
-from hwcodesign.stored_design import CompiledDesign
+from hwcodesign.runtime.transports.transport import TransferSettings, Transport
 
 #: Modules with a function `open_transport(design, settings)`, by the name of where they run a design.
 TRANSPORTS = {

@@ -9,16 +9,16 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from hwcodesign.deployment.block_design import block_design_of
+from hwcodesign.designs.stored import CompiledDesign
 from hwcodesign.errors import BoardError, MissingExtraError
-from hwcodesign.runtime.accelerator_registers import AcceleratorRegisters
-from hwcodesign.runtime.transport import TransferSettings
+from hwcodesign.interface.block_design import block_design_of
+from hwcodesign.runtime.register_access import AcceleratorRegisters
 from hwcodesign.runtime.transports.board_transport import BoardTransport
 from hwcodesign.runtime.transports.buffers import Buffers
 from hwcodesign.runtime.transports.clock import WALL
 from hwcodesign.runtime.transports.lock import OverlayLock
 from hwcodesign.runtime.transports.place import Place, told_as
-from hwcodesign.stored_design import CompiledDesign
+from hwcodesign.runtime.transports.transport import TransferSettings
 
 #: Where a bundle keeps its bitstream and hand-off file, below its folder.
 OVERLAY = Path("overlay")

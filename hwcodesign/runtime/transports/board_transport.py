@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hwcodesign.designs.stored import CompiledDesign
 from hwcodesign.errors import BoardError, TransferError
-from hwcodesign.runtime.accelerator_registers import AcceleratorRegisters
-from hwcodesign.runtime.counters import Counters
-from hwcodesign.runtime.modes import ExitControl, exit_control
-from hwcodesign.runtime.records import FLAG_FINAL, RECORD_DTYPE, Records
+from hwcodesign.interface.counters import Counters
+from hwcodesign.interface.modes import ExitControl, exit_control
+from hwcodesign.interface.records import FLAG_FINAL, RECORD_DTYPE, Records
+from hwcodesign.runtime.register_access import AcceleratorRegisters
 from hwcodesign.runtime.stages import Stage, StageTimes
-from hwcodesign.runtime.transport import TransferSettings
 from hwcodesign.runtime.transports.buffers import Buffers
 from hwcodesign.runtime.transports.clock import Deadline
 from hwcodesign.runtime.transports.place import Place, told_as
-from hwcodesign.stored_design import CompiledDesign
+from hwcodesign.runtime.transports.transport import TransferSettings
 
 if TYPE_CHECKING:
     from hwcodesign.runtime.transports.dma import Dma  # needs pynq

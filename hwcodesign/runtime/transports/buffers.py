@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwcodesign.accelerator import Accelerator
+from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.errors import BoardError
 from hwcodesign.images import pack_words, words_per_sample
-from hwcodesign.runtime.records import RECORD_DTYPE, Records
+from hwcodesign.interface.records import RECORD_DTYPE, Records
 
 _RECORD_WORDS = RECORD_DTYPE.itemsize // 8
 #: The DMA's addresses have 32 bits.

@@ -9,8 +9,8 @@ from typing import Any
 import pynq
 from pynq.lib.dma import DMA
 
-from hwcodesign.deployment.block_design import BlockDesign
 from hwcodesign.errors import BoardError
+from hwcodesign.interface.block_design import BlockDesign
 
 
 class AcceleratorIP(pynq.DefaultIP):  # type: ignore[misc]  # pynq has no types

@@ -8,13 +8,13 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from hwcodesign.runtime.counters import Counters
-from hwcodesign.runtime.modes import ExitControl, exit_control
-from hwcodesign.runtime.records import Records
+from hwcodesign.designs.stored import CompiledDesign
+from hwcodesign.interface.counters import Counters
+from hwcodesign.interface.modes import ExitControl, exit_control
+from hwcodesign.interface.records import Records
 from hwcodesign.runtime.stages import Stage, StageTimes
-from hwcodesign.runtime.transport import TransferSettings, in_thread
+from hwcodesign.runtime.transports.transport import TransferSettings, in_thread
 from hwcodesign.simulation.rtl import RtlRun, rtl_of
-from hwcodesign.stored_design import CompiledDesign
 
 
 class RtlTransport:

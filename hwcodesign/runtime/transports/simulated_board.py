@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
-from hwcodesign.runtime.transport import TransferSettings
+from hwcodesign.designs.stored import CompiledDesign
 from hwcodesign.runtime.transports.board import open_board
 from hwcodesign.runtime.transports.board_transport import BoardTransport
 from hwcodesign.runtime.transports.clock import Clock
 from hwcodesign.runtime.transports.place import Place
+from hwcodesign.runtime.transports.transport import TransferSettings
 from hwcodesign.simulation.board import SimulatedBoard
-from hwcodesign.stored_design import CompiledDesign
 
 #: How much longer a wait may take beyond what the hardware needs: nothing else runs on the simulated processor.
 _SLACK_SECONDS = 1e-3

@@ -7,14 +7,14 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from hwcodesign.accelerator import Accelerator
-from hwcodesign.runtime.counters import Counters
-from hwcodesign.runtime.modes import ExitControl, exit_control
-from hwcodesign.runtime.records import Records
+from hwcodesign.designs.accelerator import Accelerator
+from hwcodesign.designs.stored import CompiledDesign
+from hwcodesign.interface.counters import Counters
+from hwcodesign.interface.modes import ExitControl, exit_control
+from hwcodesign.interface.records import Records
 from hwcodesign.runtime.software import stream_records
 from hwcodesign.runtime.stages import Stage, StageTimes
-from hwcodesign.runtime.transport import TransferSettings, in_thread
-from hwcodesign.stored_design import CompiledDesign
+from hwcodesign.runtime.transports.transport import TransferSettings, in_thread
 
 
 class SoftwareTransport:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hwcodesign.boards import Processor
+from hwcodesign.designs.boards import Processor
 
 #: Address and word of each register that PYNQ reads. Zynq-7000 (UG585, SLCR): PLLs of 1300, 1050 and 1000 MHz from
 #: 50 MHz, as PYNQ takes it. Zynq UltraScale+ (UG1087, CRL_APB and CRF_APB): PLLs of 33.333 MHz x 90 / 2.

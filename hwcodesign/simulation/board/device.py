@@ -12,9 +12,9 @@ import pynq
 from pynq.metadata.runtime_metadata_parser import RuntimeMetadataParser
 from pynqmetadata.frontends import Metadata
 
-from hwcodesign.boards import Processor
-from hwcodesign.deployment.block_design import BlockDesign
+from hwcodesign.designs.boards import Processor
 from hwcodesign.errors import SimulationError
+from hwcodesign.interface.block_design import BlockDesign
 from hwcodesign.simulation.board.fabric import Fabric
 from hwcodesign.simulation.board.memory import Memory
 

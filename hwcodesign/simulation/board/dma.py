@@ -6,8 +6,8 @@ words. The model follows PG021's text; it was never compared with the IP.
 
 from __future__ import annotations
 
-from hwcodesign.deployment.block_design import DMA_LENGTH_BITS, DMA_WIDTH
 from hwcodesign.errors import SimulationError
+from hwcodesign.interface.block_design import DMA_LENGTH_BITS, DMA_WIDTH
 from hwcodesign.simulation.board.faults import Faults, Side
 from hwcodesign.simulation.board.memory import Memory
 from hwcodesign.simulation.board.transfers import Outcome, Receiving, Sending, Transfer

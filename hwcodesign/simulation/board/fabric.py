@@ -15,8 +15,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hwcodesign.deployment.block_design import AddressRange, BlockDesign
 from hwcodesign.errors import SimulationError
+from hwcodesign.interface.block_design import AddressRange, BlockDesign
 from hwcodesign.simulation.board.clocks import ClockRegisters
 from hwcodesign.simulation.board.dma import Dma
 from hwcodesign.simulation.board.faults import Faults, Side

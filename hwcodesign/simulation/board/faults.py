@@ -9,7 +9,7 @@ from enum import Enum
 import numpy as np
 
 from hwcodesign.errors import SettingsError
-from hwcodesign.runtime import register_map as registers
+from hwcodesign.interface import register_map as registers
 
 
 class Side(Enum):

@@ -17,19 +17,19 @@ import pynq.uio
 from pynq.ps import Clocks
 from pynq.uio import UioController
 
-from hwcodesign.cache import scratch_folder
-from hwcodesign.deployment.block_design import block_design_of
-from hwcodesign.deployment.hwh import fabric_clock, hand_off
 from hwcodesign.errors import DesignError, SimulationError
-from hwcodesign.files import write_text
+from hwcodesign.interface.block_design import block_design_of
+from hwcodesign.interface.hwh import fabric_clock, hand_off
 from hwcodesign.simulation.board.device import SimulatedDevice
 from hwcodesign.simulation.board.fabric import Fabric
 from hwcodesign.simulation.board.faults import Fault, Faults, Side
 from hwcodesign.simulation.board.memory import Memory
 from hwcodesign.simulation.rtl import rtl_of
+from hwcodesign.storage.cache import scratch_folder
+from hwcodesign.storage.files import write_text
 
 if TYPE_CHECKING:
-    from hwcodesign.stored_design import CompiledDesign
+    from hwcodesign.designs.stored import CompiledDesign
 
 #: Bytes of contiguous memory that PYNQ's images set aside.
 MEMORY = 128 << 20

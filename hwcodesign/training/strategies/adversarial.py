@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from hwcodesign.errors import SettingsError
-from hwcodesign.network import MultiExitNetwork
+from hwcodesign.networks.network import MultiExitNetwork
 from hwcodesign.training.attack import Attack, attacked
 from hwcodesign.training.strategies.losses import weighted_cross_entropy
 from hwcodesign.training.strategies.strategy import Batch, Strategy, Weights, register

@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hwcodesign.errors import SettingsError
-from hwcodesign.network import MultiExitNetwork
+from hwcodesign.networks.network import MultiExitNetwork
 from hwcodesign.training.strategies.losses import weighted_sum
 from hwcodesign.training.strategies.strategy import Batch, Strategy, Weights, register
 

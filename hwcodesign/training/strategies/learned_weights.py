@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hwcodesign.errors import SettingsError
-from hwcodesign.network import MultiExitNetwork
+from hwcodesign.networks.network import MultiExitNetwork
 from hwcodesign.training.strategies.strategy import Batch, Strategy, Weights, register
 
 #: Name of s among the learned parameters.

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from hwcodesign.choices import not_known
 from hwcodesign.data import Dataset, Split
 from hwcodesign.errors import SettingsError
-from hwcodesign.network import MultiExitNetwork
+from hwcodesign.networks.network import MultiExitNetwork
 from hwcodesign.training.strategies.losses import distillation, weighted_cross_entropy, weighted_sum
 from hwcodesign.training.strategies.strategy import Batch, Strategy, register
 

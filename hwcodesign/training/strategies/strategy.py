@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from hwcodesign.choices import not_known
 from hwcodesign.data import Dataset, Split
 from hwcodesign.errors import SettingsError
-from hwcodesign.network import MultiExitNetwork
+from hwcodesign.networks.network import MultiExitNetwork
 
 #: Of the loss, one per exit.
 Weights = tuple[float, ...]

@@ -1,0 +1,108 @@
+"""Vitis HLS projects on disk: one per segment, through hls4ml, and one per block."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from hwcodesign.backends.vitis.blocks import blocks_of
+from hwcodesign.backends.vitis.model import model_source
+from hwcodesign.designs.accelerator import Accelerator
+from hwcodesign.designs.boards import Board
+from hwcodesign.errors import ToolError
+from hwcodesign.progress import task
+from hwcodesign.storage.files import sha256, write_text
+from hwcodesign.storage.installed import shared_folder
+from hwcodesign.storage.sealed import SealedFiles
+
+#: Folder of all projects, below a design's.
+VITIS = "vitis"
+_SEARCHED_TOOLS = ("vitis-run", "vitis_hls")
+#: Of Vitis' output, in an error.
+_SHOWN_LINES = 20
+
+
+def write_segment(graph: Any, name: str, folder: Path) -> None:
+    """Write hls4ml's project of one converted segment into `folder`.
+
+    hls4ml stamps each project with a random identifier and with the folder's path; both would make equal
+    designs differ, so the stamp is made from the segment's name and the path is left out.
+    """
+    graph.config.config["OutputDir"] = str(folder)
+    graph.config.config["Stamp"] = sha256(name.encode())[:8]
+    with contextlib.redirect_stdout(io.StringIO()):
+        graph.config.backend.writer.write_hls(graph)
+    config = folder / "hls4ml_config.yml"
+    write_text(config, re.sub(r"(?m)^OutputDir: .*$", f"OutputDir: {name}", config.read_text()))
+    shutil.rmtree(folder / "tb_data", ignore_errors=True)
+    (folder / "tb_data").mkdir()
+
+
+def write_blocks(accelerator: Accelerator, board: Board, folder: Path) -> list[str]:
+    """Write every block's project, and the kernels in hls/ that they instantiate. Returns their names."""
+    hls = shared_folder("hls")
+    ignore = shutil.ignore_patterns("instances", "stalling", "tcl", "README.md", "__pycache__")
+    shutil.copytree(hls, folder / "hls", ignore=ignore, copy_function=shutil.copyfile)
+    names = []
+    for block in blocks_of(accelerator, board):
+        for name, text in block.files.items():
+            write_text(folder / block.name / name, text)
+        shutil.copyfile(hls / "tcl" / "build_block.tcl", folder / block.name / "build_block.tcl")
+        names.append(block.name)
+    return names
+
+
+def write_model(accelerator: Accelerator, folder: Path) -> None:
+    """Write the C++ simulation model that composes segments and blocks."""
+    write_text(folder / "accelerator.cpp", model_source(accelerator))
+
+
+def require_vitis() -> str:
+    """Name of the installed Vitis HLS command.
+
+    Raises:
+        ToolError: there is none on PATH.
+    """
+    found = next((tool for tool in _SEARCHED_TOOLS if shutil.which(tool)), None)
+    if found is None:
+        raise ToolError(
+            f"building needs Vitis HLS, and neither {' nor '.join(_SEARCHED_TOOLS)} is on PATH: source its "
+            "settings64.sh first; compile without --build writes the projects all the same, and simulating them "
+            "needs no vendor tool"
+        )
+    return found
+
+
+def build_projects(files: SealedFiles, names: list[str]) -> None:
+    """Run Vitis on projects of a design, one after the other; its log goes to `<project>/vitis.log`.
+
+    Args:
+        files: the design's.
+
+    Raises:
+        DesignError: a file of a project is not as it was written.
+        ToolError: Vitis is missing, or a project failed, with the end of its log.
+    """
+    tool, folder = require_vitis(), files.folder / VITIS
+    files.below(f"{VITIS}/").check()
+    with task("building with Vitis HLS", len(names), "projects") as reported:
+        for name in names:
+            reported.advance(0, name)
+            _build_project(tool, folder / name)
+            reported.advance()
+
+
+def _build_project(tool: str, folder: Path) -> None:
+    log = folder / "vitis.log"
+    script = "build_block.tcl" if (folder / "build_block.tcl").exists() else "build_prj.tcl"
+    command = [tool, "--mode", "hls", "--tcl", script] if tool == "vitis-run" else [tool, "-f", script]
+    with log.open("w") as stream:
+        code = subprocess.run(command, cwd=folder, stdout=stream, stderr=subprocess.STDOUT, check=False).returncode
+    if code:
+        end = "\n".join(log.read_text(errors="replace").splitlines()[-_SHOWN_LINES:])
+        raise ToolError(f"Vitis failed on {folder.name} with status {code}; all of its output is in {log}:\n{end}")

@@ -1,0 +1,168 @@
+"""A design as it lies on disk: read, and held to its hashes. NumPy only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from hwcodesign.designs.accelerator import Accelerator
+from hwcodesign.designs.boards import BOARDS
+from hwcodesign.errors import DesignError, FieldError
+from hwcodesign.kernels import STRATEGIES
+from hwcodesign.storage.arrays import check_size, open_arrays
+from hwcodesign.storage.fields import Field, read_json
+from hwcodesign.storage.files import sha256_file, sha256_json, write_json
+from hwcodesign.storage.sealed import SealedFiles
+
+MANIFEST = "design.json"
+WEIGHTS = "weights.npz"
+#: The policy alone, for people and other programs.
+POLICY = "policy.json"
+#: Digests of all that is compiled or run of a design.
+SOURCES = "sources.json"
+DESIGN_VERSION = 2
+_FIELDS = (
+    *("design_version", "backend", "board", "settings", "network_sha256", "projects", "cycles", "tools"),
+    *("accelerator", "policy_sha256", "weights_sha256", "sources_sha256"),
+)
+#: Of what a manifest lists, and cycles.
+_MOST, _MOST_CYCLES = 2**12, 2**53
+
+
+class CompiledDesign(Protocol):
+    """What runs a design needs of it: `Design` is one, and so is `StoredDesign`."""
+
+    @property
+    def accelerator(self) -> Accelerator: ...
+
+    @property
+    def folder(self) -> Path: ...
+
+    @property
+    def manifest(self) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True)
+class StoredDesign:
+    """An accelerator and the folder with everything that was made for it.
+
+    Attributes:
+        accelerator: kernels, decisions, buffers.
+        folder: of `compile`, or a bundle; has design.json.
+        manifest: settings, tool versions and hashes.
+    """
+
+    accelerator: Accelerator
+    folder: Path
+    manifest: dict[str, Any] = field(repr=False)
+
+
+def read_design(folder: Path | str) -> StoredDesign:
+    """Read a design that `compile` made, or the one in a bundle.
+
+    Raises:
+        DesignError: no design there, another version, files that are not those it was made with, or fields or arrays
+            that no design has.
+    """
+    folder = Path(folder)
+    path = folder / MANIFEST
+    if folder.is_file():
+        raise DesignError(f"{folder} is a file: unpack it, and give the folder with {MANIFEST} in it")
+    if not path.exists():
+        raise DesignError(f"{folder} has no {MANIFEST}: it is not a design, or was left half-made; compile it again")
+    try:
+        manifest = read_json(path)
+    except FieldError as error:
+        raise DesignError(f"{path}: {error}; compile the design again") from None
+    if not isinstance(manifest, dict) or manifest.get("design_version") != DESIGN_VERSION:
+        raise DesignError(f"{path} is not a design of version {DESIGN_VERSION}: compile the design again")
+    weights = folder / WEIGHTS
+    if not _is_unaltered(weights, manifest.get("weights_sha256")):
+        raise DesignError(f"{weights} is missing or was altered: compile the design again")
+    try:
+        fields = Field(manifest, "").fields(_FIELDS)
+        with open_arrays(weights) as arrays:
+            accelerator = Accelerator.from_json(fields["accelerator"].value, arrays)
+        _check_manifest(fields, accelerator)
+    except DesignError as error:
+        raise DesignError(f"{folder}: {error}") from None
+    except FieldError as error:
+        raise DesignError(f"{folder}: {error}; compile the design again") from None
+    if sha256_json(accelerator.policy.to_json()) != fields["policy_sha256"].value:
+        raise DesignError(f"the policy in {path} was altered: give thresholds to run() instead, or compile again")
+    return StoredDesign(accelerator, folder, manifest)
+
+
+def write_sources(folder: Path) -> str:
+    """Write the digests of all files of a folder into it; returns the digest that seals them."""
+    (folder / SOURCES).unlink(missing_ok=True)
+    write_json(folder / SOURCES, dict(SealedFiles.of(folder).digests))
+    return sha256_file(folder / SOURCES)
+
+
+def sources_of(design: CompiledDesign) -> SealedFiles:
+    """The generated files of a design.
+
+    Raises:
+        DesignError: it is a bundle, which has none, or their digests are not those that its manifest seals.
+    """
+    path = design.folder / SOURCES
+    if not path.exists():
+        raise DesignError(f"{design.folder} has no generated sources, as a bundle has none: use the folder of compile")
+    if not _is_unaltered(path, design.manifest["sources_sha256"]):
+        raise DesignError(f"{path} was altered: compile the design again")
+    try:
+        return SealedFiles.from_json(design.folder, Field(read_json(path), "the file"))
+    except FieldError as error:
+        raise DesignError(f"{path}: {error}; compile the design again") from None
+
+
+def _is_unaltered(path: Path, digest: object) -> bool:
+    try:
+        check_size(path)
+        return sha256_file(path) == digest
+    except (FieldError, OSError):
+        return False
+
+
+def _check_manifest(fields: dict[str, Field], accelerator: Accelerator) -> None:
+    """Hold the fields beside the accelerator's to their types and ranges; what runs a design reads some of them."""
+    fields["design_version"].integer(DESIGN_VERSION, DESIGN_VERSION)
+    fields["backend"].one_of(("streamrtl", "vitis"))
+    board = fields["board"].fields(("name", "part", "clock_mhz"))
+    target = BOARDS[board["name"].one_of(BOARDS)]
+    if board["part"].value != target.part:
+        raise board["part"].wrong(repr(target.part))
+    board["clock_mhz"].number(1, 10_000)
+    for name in ("network_sha256", "policy_sha256", "weights_sha256", "sources_sha256"):
+        fields[name].sha256()
+    projects = fields["projects"].tuple_of(Field.name, 1, _MOST)
+    if len(set(projects)) != len(projects):
+        raise FieldError("projects has a name twice")
+    for tool in fields["tools"].mapping(_MOST).values():
+        tool.text()
+    settings = fields["settings"].fields(("reuse", "strategy", "layers", "buffer_samples"))
+    for layer in (settings, *(own.fields(("reuse", "strategy")) for own in settings["layers"].mapping(_MOST).values())):
+        layer["reuse"].integer(1, _MOST_CYCLES)
+        if not layer["strategy"].is_null:
+            layer["strategy"].one_of(STRATEGIES)
+    buffered = accelerator.buffer_samples
+    settings["buffer_samples"].integer(buffered, buffered)
+    if not fields["cycles"].is_null:
+        _check_cycles(fields["cycles"], accelerator.exits)
+
+
+def _check_cycles(stored: Field, exits: int) -> None:
+    fields = stored.fields(("segments", "levels", "exits"))
+    for segment in (
+        fields["segments"].fields([f"{kind}{k}" for k in range(exits) for kind in ("stage", "head")]).values()
+    ):
+        for cycles in segment.fields(("latency", "interval")).values():
+            cycles.integer(0, _MOST_CYCLES)
+    fields["levels"].integers(1, _MOST_CYCLES, exits, exits)
+    for item in fields["exits"].items(exits, exits):
+        exit_ = item.fields(("latency", "interval", "settled", "period"))
+        exit_["interval"].number(1, _MOST_CYCLES)
+        for name in ("latency", "settled", "period"):
+            exit_[name].integer(0, _MOST_CYCLES)

@@ -1,0 +1,1 @@
+"""From an exported graph to kernels, each reading held to its source."""

@@ -1,0 +1,184 @@
+"""QONNX to hls4ml's ModelGraph: one conversion for every backend.
+
+The configuration that hls4ml needs to be exact is set here once: granularity by name, the producer's type at
+the input, one namespace a segment, and weights compiled in.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from hls4ml.converters import convert_from_onnx_model
+from hls4ml.utils import config_from_onnx_model
+
+from hwcodesign.choices import not_known
+from hwcodesign.designs.boards import Board
+from hwcodesign.errors import SettingsError, UnsupportedLayerError
+from hwcodesign.frontend.refusals import of_segment, reason
+from hwcodesign.kernels import STRATEGIES, Kernel, Segment
+from hwcodesign.kernels.weighted import WeightedKernel
+from hwcodesign.networks.export import ExportedSegment
+
+#: What Vitis projects get in the place of a strategy that hls4ml 1.3 writes wrongly under a namespace.
+_VITIS_STRATEGIES = {"distributed_arithmetic": "latency"}
+
+
+@dataclass(frozen=True)
+class LayerSettings:
+    """How one layer is folded in hardware.
+
+    Attributes:
+        reuse: how often each multiplier is used a pixel or sample (hls4ml's ReuseFactor).
+        strategy: hls4ml's Strategy, "latency", "resource" or, in StreamRTL alone, "distributed_arithmetic": adders
+            without multipliers, and without reuse; None keeps the design's.
+    """
+
+    reuse: int = 1
+    strategy: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.reuse < 1:
+            raise SettingsError(f"reuse {self.reuse} is not a positive whole number")
+        if self.strategy is not None and self.strategy not in STRATEGIES:
+            raise SettingsError(not_known(f"strategy {self.strategy!r}", self.strategy, STRATEGIES))
+
+
+@dataclass(frozen=True)
+class ConversionSettings:
+    """hls4ml's settings for a design.
+
+    Attributes:
+        default: of every layer that is not named.
+        layers: by the torch name of the layer, for example "stages.0.conv".
+    """
+
+    default: LayerSettings = field(default_factory=lambda: LayerSettings(strategy="latency"))
+    layers: Mapping[str, LayerSettings] = field(default_factory=dict)
+
+    def of(self, module: str) -> LayerSettings:
+        named = self.layers.get(module, self.default)
+        return LayerSettings(named.reuse, named.strategy or self.default.strategy)
+
+    def check_vitis(self) -> None:
+        """Refuse a strategy that Vitis projects cannot have.
+
+        Raises:
+            SettingsError: naming it.
+        """
+        for settings in (self.default, *self.layers.values()):
+            if settings.strategy in _VITIS_STRATEGIES:
+                raise SettingsError(
+                    f"strategy {settings.strategy!r} is not to be had in Vitis projects, since hls4ml 1.3 writes it "
+                    "wrongly under a namespace: use backend='streamrtl', or strategy='latency'"
+                )
+
+
+def check_layers(settings: ConversionSettings, segments: list[ExportedSegment]) -> None:
+    """Refuse settings for layers that do not exist.
+
+    Raises:
+        SettingsError: naming the layer, and those there are.
+    """
+    known = {module for segment in segments for module in segment.modules.values()}
+    for name in settings.layers:
+        if name not in known:
+            raise SettingsError(not_known(f"layer {name!r}", name, sorted(known)))
+
+
+def warn_of_other_reuse(segment: ExportedSegment, settings: ConversionSettings, kernels: Segment) -> None:
+    """Say where hls4ml chose another reuse factor than it was asked for: it takes the nearest that divides the work."""
+    for kernel in kernels.kernels:
+        module = module_of(segment, kernel.name)
+        used = getattr(kernel, "reuse_factor", None)
+        if module is not None and used is not None and used != settings.of(module).reuse:
+            warnings.warn(
+                f"{module}: reuse {settings.of(module).reuse} does not divide its multiplications evenly; "
+                f"the Vitis project uses {used}",
+                stacklevel=3,
+            )
+
+
+def folded(segment: ExportedSegment, settings: ConversionSettings, kernels: Segment) -> Segment:
+    """The same kernels with the reuse and strategy that were asked for: StreamRTL can have any."""
+
+    def fold(kernel: Kernel) -> Kernel:
+        module = module_of(segment, kernel.name)
+        if module is None or not isinstance(kernel, WeightedKernel):
+            return kernel
+        choice = settings.of(module)
+        return replace(kernel, reuse_factor=choice.reuse, strategy=choice.strategy or kernel.strategy)
+
+    return replace(kernels, kernels=tuple(fold(kernel) for kernel in kernels.kernels))
+
+
+def module_of(segment: ExportedSegment, layer: str) -> str | None:
+    """Torch name of an hls4ml layer, which is its node's name behind a prefix that hls4ml gives."""
+    matches = [node for node in segment.modules if layer == node or layer.endswith(f"_{node}")]
+    return segment.modules[max(matches, key=len)] if matches else None
+
+
+def convert(segment: ExportedSegment, settings: ConversionSettings, board: Board, backend: str, folder: Path) -> Any:
+    """Convert one segment.
+
+    Args:
+        backend: hls4ml's name of it.
+        folder: where `write()` will write.
+
+    Returns:
+        A ModelGraph, streaming, with every type resolved.
+
+    Raises:
+        UnsupportedLayerError: a layer that hls4ml cannot take.
+    """
+    talk = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(talk), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            config = config_from_onnx_model(
+                segment.graph.model,
+                granularity="name",
+                backend=backend,
+                default_precision="fixed<16,6>",
+                default_reuse_factor=settings.default.reuse,
+            )
+            _configure(config, segment, settings)
+            return convert_from_onnx_model(
+                segment.graph.model,
+                hls_config=config,
+                backend=backend,
+                io_type="io_stream",
+                part=board.part,
+                clock_period=1000.0 / board.clock_mhz,
+                namespace=f"ns_{segment.name}",
+                project_name=segment.name,
+                output_dir=str(folder),
+                write_weights_txt=False,
+            )
+    except Exception as error:
+        operators = ", ".join(f"{node.name} ({node.op_type})" for node in segment.graph.graph.node)
+        place, way_out = of_segment(error, segment.modules)
+        raise UnsupportedLayerError(
+            f"hls4ml cannot take {segment.name}: {place}: {reason(error)}; {way_out}. Its QONNX layers are {operators}"
+        ) from error
+
+
+def _configure(config: dict[str, Any], segment: ExportedSegment, settings: ConversionSettings) -> None:
+    source = segment.graph.graph.input[0].name
+    config["LayerName"][source]["Precision"]["result"] = segment.input_format.hls4ml_type
+    config["Model"]["Strategy"] = _vitis_strategy(settings.default.strategy)
+    for name, layer in config["LayerName"].items():
+        module = module_of(segment, name)
+        if module is not None:
+            choice = settings.of(module)
+            layer["ReuseFactor"] = choice.reuse
+            layer["Strategy"] = _vitis_strategy(choice.strategy)
+
+
+def _vitis_strategy(strategy: str | None) -> str | None:
+    return _VITIS_STRATEGIES.get(strategy, strategy) if strategy is not None else None

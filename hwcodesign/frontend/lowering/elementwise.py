@@ -1,0 +1,113 @@
+"""Layers that treat every value alike, and those that put two streams together."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from hwcodesign.fixedpoint import Codes
+from hwcodesign.frontend.lowering.reading import Reading, lowers
+from hwcodesign.frontend.lowering.shapes import transposed
+from hwcodesign.kernels import Activation, Add, Affine, Concatenate
+
+
+@lowers("Activation")
+def _activation(layer: Any, reading: Reading) -> None:
+    function = str(layer.get_attr("activation")).lower()
+    if function not in ("relu", "linear"):
+        raise reading.unsupported(
+            layer, f"is {function}, which has no exact kernel", "use relu or a quantiser, or stop at logits"
+        )
+    source = reading.sources[layer.inputs[0]]
+    shape = reading.shapes[source]
+    fields = {**reading.common(layer, [source]), "output_shape": shape}  # zeros around the image stay zeros
+    reading.bind(layer, reading.add(Activation(**fields, rectify=function == "relu")), reading.padded(layer))
+
+
+@lowers("BatchNormalization", "ApplyAlpha")
+def _affine(layer: Any, reading: Reading) -> None:
+    if layer.get_attr("data_format") == "channels_first":
+        raise reading.unsupported(
+            layer, "has its channels first", "convert with channels_last_conversion='full' or 'internal'"
+        )
+    constants: dict[str, Any] = {}
+    for name in ("scale", "bias"):
+        codes, fmt = reading.constants(layer, name)
+        constants[name], constants[f"{name}_format"] = _per_channel(layer, reading, name, codes), fmt
+    if _is_ternary(layer) and constants["scale"].min() < -1:
+        raise reading.unsupported(
+            layer, "has the scale -2 in an int<2>, which hls4ml takes for 1", "give its scale a wider type"
+        )
+    kernel = Affine(**reading.common(layer), **constants, reuse_factor=int(layer.get_attr("reuse_factor")))
+    reading.bind(layer, reading.add(kernel))
+
+
+def _per_channel(layer: Any, reading: Reading, name: str, codes: Codes) -> Codes:
+    """(C,) constants from hls4ml's, of which there may be one for each value of the image."""
+    shape = reading.shapes[reading.source(layer)]
+    filters = int(layer.get_attr("n_filt", -1))
+    size = math.prod(shape)
+    rows = codes.reshape(-1, shape[-1]) if codes.size % shape[-1] == 0 else codes.reshape(1, -1)
+    # hls4ml's C++ counts over the channels, whatever comes after them, or over the whole image
+    fits = filters == shape[-1] or (filters == -1 and codes.size == size and bool((rows == rows[0]).all()))
+    if codes.size % shape[-1] or not fits:
+        raise reading.unsupported(
+            layer, f"has a {name} of shape {codes.shape} for an image of {shape}", "use one value a channel"
+        )
+    first: Codes = rows[0]
+    return first
+
+
+def _is_ternary(layer: Any) -> bool:
+    precision = layer.get_weights("scale").type.precision
+    return "Integer" in type(precision).__name__ and precision.width == 2 and bool(precision.signed)
+
+
+@lowers("Merge")
+def _merge(layer: Any, reading: Reading) -> None:
+    operation = str(layer.get_attr("op")).lower()
+    if operation != "add":
+        raise reading.unsupported(
+            layer, f"is a {operation}, which has no exact kernel", "use a sum, with weights of the other sign"
+        )
+    sources = _two(layer, reading)
+    shapes = [reading.shapes[source] for source in sources]
+    if shapes[0] != shapes[1]:
+        raise reading.unsupported(
+            layer, f"adds {shapes[0]} and {shapes[1]}, which it would have to repeat", "add tensors of one shape"
+        )
+    reading.bind(layer, reading.add(Add(**reading.common(layer, sources))))
+
+
+@lowers("Concatenate")
+def _concatenate(layer: Any, reading: Reading) -> None:
+    sources = _two(layer, reading)
+    shapes = [reading.shapes[source] for source in sources]
+    wanted = reading.shape(layer, layer.get_output_variable())
+    rank, axis = len(layer.get_output_variable().shape), int(layer.get_attr("axis"))
+    place = len(wanted) - 1 - (rank - axis if axis > 0 else -1 - axis)  # hls4ml counts the batch unless from the end
+    whole = [sum(sizes) if i == place else sizes[0] for i, sizes in enumerate(zip(*shapes, strict=False))]
+    others = {(*shape[:place], *shape[place + 1 :]) for shape in shapes}
+    if not 0 <= place < len(wanted) or len(others) != 1 or tuple(whole) != wanted:
+        raise reading.unsupported(
+            layer,
+            f"joins {shapes[0]} and {shapes[1]} along axis {axis} to {wanted}",
+            "join tensors of one shape but for that axis (in PyTorch name it: torch.cat(..., dim=1))",
+        )
+    last = [*(i for i in range(len(wanted)) if i != place), place]  # that axis to the channels' place, and back
+    turned = [transposed(reading, f"{layer.name}_in{i}", source, last) for i, source in enumerate(sources)]
+    joined = tuple(wanted[i] for i in last)
+    name = layer.name if place == len(wanted) - 1 else f"{layer.name}_joined"
+    fields = {**reading.common(layer, turned), "name": name, "output_shape": joined}
+    back = [int(i) for i in np.argsort(last)]
+    reading.bind(layer, transposed(reading, layer.name, reading.add(Concatenate(**fields)), back))
+
+
+def _two(layer: Any, reading: Reading) -> list[str]:
+    """What a layer of two inputs reads."""
+    for name in layer.inputs:
+        if name in reading.padding:
+            raise reading.unsupported(layer, "reads an image that is padded with zeros", reading.pad_instead)
+    return [reading.sources[name] for name in layer.inputs]

@@ -1,0 +1,75 @@
+"""Pooling, of windows and of whole images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hwcodesign.fixedpoint import FixedPoint, Overflow
+from hwcodesign.frontend.lowering.reading import Reading, lowers
+from hwcodesign.frontend.lowering.weighted import check_windows, own_padding
+from hwcodesign.kernels import AveragePool2D, GlobalPool, Kernel, MaxPool2D
+
+
+@lowers("Pooling1D", "Pooling2D")
+def _windows(layer: Any, reading: Reading) -> None:
+    if any(own_padding(layer)):
+        raise reading.unsupported(
+            layer,
+            "is padded, which hls4ml's streams do not support (its own simulation stops there)",
+            "pool without padding, and pad a convolution instead"
+            if reading.cpp
+            else "put a ZeroPadding layer before it (in PyTorch nn.ConstantPad2d(1, 0.0)) and a ReLU before that, "
+            "or pad the convolution before it instead",
+        )
+    pool = (int(layer.get_attr("pool_height", 1)), int(layer.get_attr("pool_width")))
+    stride = (int(layer.get_attr("stride_height", 1)), int(layer.get_attr("stride_width")))
+    padding = reading.padded(layer)
+    check_windows(layer, reading, pool, stride, int(layer.get_attr("n_filt")), padding)
+    source = reading.sources[layer.inputs[0]]
+    fields = {**reading.common(layer, [source]), "pool": pool, "stride": stride, "padding": padding}
+    if _is_average(layer):
+        kernel: Kernel = AveragePool2D(**fields, accumulator=reading.accumulator(layer))
+    else:
+        _comparison(layer, reading, source)
+        kernel = MaxPool2D(**fields)
+    reading.bind(layer, reading.add(kernel))
+
+
+def _is_average(layer: Any) -> bool:
+    return str(layer.get_attr("pool_op")) == "Average"
+
+
+def _comparison(layer: Any, reading: Reading, source: str) -> FixedPoint:
+    """The format in which a maximum is found.
+
+    Raises:
+        UnsupportedLayerError: it does not hold every value of the input.
+    """
+    fmt = reading.formats[source]
+    used = reading.format(layer, "accum", layer.get_attr("accum_t").precision)
+    whole = used.overflow is not Overflow.SAT_SYM and used.holds(fmt.min_code, fmt.max_code, fmt.fraction)
+    if not whole and used.ap_type != fmt.ap_type:
+        raise reading.unsupported(
+            layer, f"compares in {used}, which does not hold every {fmt}", f"give it the accum type {fmt}"
+        )
+    return fmt
+
+
+@lowers("GlobalPooling1D", "GlobalPooling2D")
+def _whole(layer: Any, reading: Reading) -> None:
+    shape = reading.shapes[reading.source(layer)]
+    rows = int(layer.get_attr("in_height", 1))
+    columns = int(layer.get_attr("in_width") or layer.get_attr("n_in"))
+    axes = list(layer.get_input_node().get_attr("perm") or [0])
+    turned = len(axes) > 1 and axes[0] == len(axes) - 1  # a Transpose has just put the channels first
+    if shape != (rows, columns, int(layer.get_attr("n_filt"))) or turned:
+        raise reading.unsupported(
+            layer,
+            f"pools a stream of shape {shape} that has its channels first, so hls4ml itself would be wrong",
+            "make it a depthwise convolution over the whole image with constant weights",
+        )
+    fields = {**reading.common(layer), "maximum": not _is_average(layer)}
+    accumulator = (
+        reading.accumulator(layer) if _is_average(layer) else _comparison(layer, reading, reading.source(layer))
+    )
+    reading.bind(layer, reading.add(GlobalPool(**fields, accumulator=accumulator)))

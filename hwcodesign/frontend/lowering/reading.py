@@ -1,0 +1,178 @@
+"""What is known of a ModelGraph while it is read, and the table of readers, one per class of hls4ml's layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from hwcodesign.errors import FormatError, UnsupportedLayerError
+from hwcodesign.fixedpoint import Codes, FixedPoint, Overflow
+from hwcodesign.frontend.lowering.values import cast_values
+from hwcodesign.kernels import INPUT, Activation, Kernel
+
+Padding = tuple[int, int, int, int]
+NO_PADDING: Padding = (0, 0, 0, 0)
+
+
+@dataclass
+class Reading:
+    """Kernels so far, and what each of hls4ml's tensors is.
+
+    Attributes:
+        segment: its name.
+        cast_weights: quantise constants as hls4ml's C++ does; otherwise refuse those that are not on their grid.
+        cpp: whether hls4ml's C++ is to compute it as well, so that what its C++ gets wrong is refused.
+        kernels: in order.
+        sources: hls4ml tensor to the kernel that writes it.
+        padding: tensors that are what their kernel writes with zeros around it (top, bottom, left, right): the kernels
+            that read them have to add them.
+        formats, shapes: of each kernel's output.
+    """
+
+    segment: str
+    cast_weights: bool
+    cpp: bool
+    kernels: list[Kernel] = field(default_factory=list)
+    sources: dict[str, str] = field(default_factory=dict)
+    padding: dict[str, Padding] = field(default_factory=dict)
+    formats: dict[str, FixedPoint] = field(default_factory=dict)
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+
+    def start(self, fmt: FixedPoint, shape: Sequence[int]) -> None:
+        """Declare the segment's input."""
+        self.formats[INPUT], self.shapes[INPUT] = fmt, tuple(shape)
+
+    def add(self, kernel: Kernel) -> str:
+        """Take a kernel; returns its name."""
+        self.kernels.append(kernel)
+        self.formats[kernel.name], self.shapes[kernel.name] = kernel.result, kernel.output_shape
+        return kernel.name
+
+    def bind(self, layer: Any, source: str, padding: Padding = NO_PADDING) -> None:
+        """Say which kernel writes the layer's outputs."""
+        for name in (layer.name, *layer.outputs):
+            self.sources[name] = source
+            if any(padding):
+                self.padding[name] = padding
+
+    def source(self, layer: Any) -> str:
+        """The kernel that writes the layer's only input; refuses an input that is padded."""
+        if layer.inputs[0] in self.padding:
+            raise self.unsupported(layer, "reads an image that is padded with zeros", self.pad_instead)
+        return self.sources[layer.inputs[0]]
+
+    @property
+    def pad_instead(self) -> str:
+        """What to do in the place of a padding layer that some other layer reads."""
+        # between a padding layer and a convolution, export leaves a transpose
+        return "use padding of a convolution" if self.cpp else "pad in front of a convolution or pooling"
+
+    def padded(self, layer: Any) -> Padding:
+        """Zeros around the layer's only input."""
+        return self.padding.get(layer.inputs[0], NO_PADDING)
+
+    def common(self, layer: Any, sources: Sequence[str] | None = None) -> dict[str, Any]:
+        """The fields that every kernel has.
+
+        Args:
+            sources: what it reads, where that is not its only input as it is.
+        """
+        inputs = tuple(sources) if sources is not None else (self.source(layer),)
+        return {
+            "name": layer.name,
+            "inputs": inputs,
+            "input_formats": tuple(self.formats[name] for name in inputs),
+            "input_shapes": tuple(self.shapes[name] for name in inputs),
+            "result": self.result(layer),
+            "output_shape": self.shape(layer, layer.get_output_variable()),
+        }
+
+    def result(self, layer: Any) -> FixedPoint:
+        """The format of the layer's output.
+
+        Raises:
+            FormatError: its type is no fixed point.
+        """
+        return self.format(layer, "result", layer.get_output_variable().type.precision)
+
+    def format(self, layer: Any, name: str, precision: Any) -> FixedPoint:
+        """A precision of hls4ml as a format."""
+        if "Xnor" in type(precision).__name__ or "Exponent" in type(precision).__name__:
+            raise self.unsupported(
+                layer, f"has the {name} type {precision}, which is no number", "use a fixed-point type"
+            )
+        try:
+            return FixedPoint.parse(str(precision))
+        except FormatError as error:
+            raise FormatError(f"the {name} type of layer {layer.name} ({layer.class_name}): {error}") from None
+
+    def accumulator(self, layer: Any) -> FixedPoint:
+        """The format in which the layer adds."""
+        fmt = self.format(layer, "accum", layer.get_attr("accum_t").precision)
+        if fmt.signed and fmt.overflow is Overflow.SAT_SYM:
+            raise self.unsupported(
+                layer, f"adds in {fmt}, which lacks its most negative code", "give it an accum type that wraps"
+            )
+        return fmt
+
+    def shape(self, layer: Any, variable: Any) -> tuple[int, ...]:
+        """Of a tensor; a sequence (length, channels) is an image of one row."""
+        sizes = tuple(int(size) for size in variable.shape)
+        if len(sizes) > 3:
+            raise self.unsupported(layer, f"has a tensor of shape {sizes}", "use images, sequences and vectors")
+        return (1, *sizes) if len(sizes) == 2 else sizes
+
+    def cast(self, layer: Any, source: str, fmt: FixedPoint) -> str:
+        """A kernel whose output has the format: `source` itself, or a cast behind it."""
+        before = self.formats[source]
+        if before.ap_type == fmt.ap_type:
+            return source
+        shape = self.shapes[source]
+        name = f"{layer.name}_cast"
+        return self.add(Activation(name, (source,), (before,), (shape,), fmt, shape, rectify=False))
+
+    def constants(self, layer: Any, name: str) -> tuple[Codes, FixedPoint]:
+        """Integer codes of a weight variable, in hls4ml's shape with outputs last, and their format."""
+        variable = layer.get_weights(name)
+        fmt = self.format(layer, name, variable.type.precision)
+        values = np.asarray(variable.data, np.float64)
+        if self.cast_weights:
+            # hls4ml writes decimal text, and C++ casts what it reads there
+            text = [float(variable.precision_fmt.format(value)) for value in values.reshape(-1)]
+            codes = cast_values(fmt, np.array(text).reshape(values.shape))
+        else:
+            codes = fmt.encode(values)
+            if not np.array_equal(codes * fmt.scale, values):
+                remedy = (
+                    "merge batch normalisation into the layer before it"
+                    if layer.class_name == "BatchNormalization"
+                    else "quantise it with a fixed-point quantiser, for example by hwcodesign.layers"
+                )
+                raise FormatError(
+                    f"the {name} of layer {layer.name} is not on the grid of {fmt}, the type that hls4ml gives it: "
+                    f"{remedy}"
+                )
+        if name == "weight" and layer.get_attr("_weights_transposed", False):
+            codes = np.moveaxis(codes, 0, -1)  # the resource strategy puts outputs first
+        return codes, fmt
+
+    def unsupported(self, layer: Any, why: str, instead: str) -> UnsupportedLayerError:
+        """The error of a layer that has no exact kernel."""
+        return UnsupportedLayerError(f"{self.segment}: layer {layer.name} of class {layer.class_name} {why}; {instead}")
+
+
+Lowering = Callable[[Any, Reading], None]
+LOWERINGS: dict[str, Lowering] = {}
+
+
+def lowers(*classes: str) -> Callable[[Lowering], Lowering]:
+    """Decorator: the function reads layers of these classes of hls4ml, and binds their outputs."""
+
+    def add(lowering: Lowering) -> Lowering:
+        LOWERINGS.update(dict.fromkeys(classes, lowering))
+        return lowering
+
+    return add

@@ -1,0 +1,132 @@
+"""Convolutions and linear layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from hwcodesign.frontend.lowering.reading import Padding, Reading, lowers
+from hwcodesign.kernels import Conv2D, Dense
+
+
+def _weighted(layer: Any, reading: Reading) -> dict[str, Any]:
+    """The fields of both kernels but their weights."""
+    bias, bias_format = reading.constants(layer, "bias")
+    accumulator = reading.accumulator(layer)
+    return {
+        "bias": np.ravel(bias) * 2.0 ** (accumulator.fraction - bias_format.fraction),
+        "accumulator": accumulator,
+        "reuse_factor": int(layer.get_attr("reuse_factor")),
+        "strategy": str(layer.get_attr("strategy", "latency")).lower(),
+    }
+
+
+@lowers("Conv1D", "Conv2D", "PointwiseConv1D", "PointwiseConv2D", "DepthwiseConv1D", "DepthwiseConv2D")
+def _convolution(layer: Any, reading: Reading) -> None:
+    if layer.get_attr("data_format") == "channels_first":
+        raise reading.unsupported(
+            layer, "has its channels first", "convert with channels_last_conversion='full' or 'internal'"
+        )
+    for name in ("dilation", "dilation_height", "dilation_width"):
+        if int(layer.get_attr(name, 1)) != 1:
+            raise reading.unsupported(layer, "is dilated, which hls4ml's streams ignore", "use a larger kernel")
+    weights, weight_format = reading.constants(layer, "weight")
+    source = reading.sources[layer.inputs[0]]
+    padding = all_padding(layer, reading)
+    kernel = (int(layer.get_attr("filt_height", 1)), int(layer.get_attr("filt_width")))
+    stride = (int(layer.get_attr("stride_height", 1)), int(layer.get_attr("stride_width")))
+    filters = int(layer.get_attr("n_filt"))
+    depthwise = layer.class_name.startswith("Depthwise")
+    depth = 1 if depthwise else reading.shapes[source][2]
+    check_windows(layer, reading, kernel, stride, filters, padding)
+    if reading.cpp:
+        _check_cpp(layer, reading, kernel, stride)
+    if weights.size != kernel[0] * kernel[1] * depth * filters:
+        raise reading.unsupported(
+            layer,
+            f"has groups, or weights {weights.shape} for {depth} channels",
+            "use one group, or a depthwise layer; flatten before a linear layer",
+        )
+    reading.bind(
+        layer,
+        reading.add(
+            Conv2D(
+                **reading.common(layer, [source]),
+                **_weighted(layer, reading),
+                weights=weights.reshape(*kernel, depth, filters),
+                weight_format=weight_format,
+                stride=stride,
+                padding=padding,
+            )
+        ),
+    )
+
+
+@lowers("Dense")
+def _dense(layer: Any, reading: Reading) -> None:
+    weights, weight_format = reading.constants(layer, "weight")
+    kernel = Dense(**reading.common(layer), **_weighted(layer, reading), weights=weights, weight_format=weight_format)
+    reading.bind(layer, reading.add(kernel))
+
+
+def _check_cpp(layer: Any, reading: Reading, kernel: tuple[int, int], stride: tuple[int, int]) -> None:
+    """Refuse a convolution that hls4ml's own streams get wrong.
+
+    Raises:
+        UnsupportedLayerError: naming what goes wrong.
+    """
+    if kernel[0] == 1 and stride[0] > 1 and not layer.class_name.startswith("Pointwise"):
+        raise reading.unsupported(
+            layer,
+            "skips rows with a kernel of one row, which hls4ml's streams do not",
+            "give its kernel as many rows as it skips",
+        )
+    if layer.class_name.startswith("Depthwise") and int(layer.get_attr("n_filt")) != int(layer.get_attr("n_chan")):
+        raise reading.unsupported(
+            layer,
+            "has several filters a channel, which hls4ml's streams mix up",
+            "give it one filter a channel, or groups=1",
+        )
+
+
+def own_padding(layer: Any) -> Padding:
+    """Zeros around the image that the layer itself adds."""
+    top, bottom, left, right = (int(layer.get_attr(f"pad_{side}", 0)) for side in ("top", "bottom", "left", "right"))
+    return top, bottom, left, right
+
+
+def all_padding(layer: Any, reading: Reading) -> Padding:
+    """Zeros around what the layer's kernel reads: its own, and those of padding layers before it."""
+    own, before = own_padding(layer), reading.padded(layer)
+    return own[0] + before[0], own[1] + before[1], own[2] + before[2], own[3] + before[3]
+
+
+def check_windows(
+    layer: Any,
+    reading: Reading,
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    filters: int,
+    padding: Padding,
+) -> None:
+    """Refuse a layer whose sizes, as hls4ml has them, do not follow from what it reads.
+
+    Raises:
+        UnsupportedLayerError: hls4ml has mistaken an axis for another, and its own results would be wrong.
+    """
+    shape = reading.shapes[reading.sources[layer.inputs[0]]]
+    wanted = reading.shape(layer, layer.get_output_variable())
+    if len(shape) == 3:
+        rows, columns = (
+            (shape[axis] + padding[2 * axis] + padding[2 * axis + 1] - kernel[axis]) // stride[axis] + 1
+            for axis in (0, 1)
+        )
+        channels = int(layer.get_attr("n_chan") or filters) if "Conv" in layer.class_name else filters
+        if wanted == (rows, columns, filters) and channels == shape[2]:
+            return
+    raise reading.unsupported(
+        layer,
+        f"gives {wanted}, which does not follow from its input {shape}: hls4ml has taken one axis for another",
+        "flatten before a linear layer, and feed it channels last (for QONNX, convert the graph first)",
+    )

@@ -1,0 +1,194 @@
+"""An ONNX or QONNX graph's copy with small whole weights, executed by qonnx.
+
+Its quantisers stay as they are, but for scales that are no power of two, which become the next to them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+from numpy.typing import NDArray
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.core.onnx_exec import execute_onnx
+
+from hwcodesign.errors import UnsupportedLayerError
+from hwcodesign.frontend.readings.copied import (
+    SAMPLES,
+    CopiedModel,
+    CopySettings,
+    few_weights,
+    fraction_bits,
+    integer_bits,
+)
+
+_QUANTISERS = ("Quant", "IntQuant", "BipolarQuant")
+#: Operators that read constants beside their input, which is their first.
+_WEIGHTED = ("Conv", "MatMul", "BatchNormalization", "Add", "Sub", "Mul", "Div")
+#: Attributes that hls4ml's front end does not look at, and the values at which that is no harm.
+_IGNORED: dict[tuple[str, str], tuple[Any, ...]] = {
+    ("MaxPool", "ceil_mode"): (0,),
+    ("MaxPool", "auto_pad"): ("NOTSET",),
+    ("MaxPool", "dilations"): ([1], [1, 1]),
+    ("AveragePool", "ceil_mode"): (0,),
+    ("AveragePool", "auto_pad"): ("NOTSET",),
+    ("AveragePool", "count_include_pad"): (1,),
+    ("Conv", "auto_pad"): ("NOTSET",),
+    ("Flatten", "axis"): (1,),
+    ("Reshape", "allowzero"): (0,),
+}
+#: Bits of a value that float32, in which ONNX is executed, holds with some to spare for sums.
+_EXACT_BITS = 22
+
+
+def copy_onnx(graph: Any, settings: CopySettings) -> CopiedModel:
+    """Copy the model that a graph was converted from, and run it.
+
+    Raises:
+        UnsupportedLayerError: a quantiser whose zero point is not zero.
+    """
+    model = graph.config.config["OnnxModel"]
+    made = onnx.load(model) if isinstance(model, str) else onnx.ModelProto.FromString(model.SerializeToString())
+    with _quiet():
+        copied = ModelWrapper(made)
+        _refuse_zero_points(str(graph.config.get_project_name()), copied)
+        rng = np.random.default_rng(1)
+        _even_scales(copied)
+        kept = {name for node in copied.graph.node if node.op_type in _QUANTISERS for name in node.input[1:]}
+        for node in copied.graph.node:
+            _fill(copied, node, rng, settings.taps, kept)
+        source, result = copied.graph.input[0].name, copied.graph.output[0].name
+        shape = copied.get_tensor_shape(source)
+        inputs = rng.integers(-48, 49, (SAMPLES, *shape[1:])) / rng.choice([1.0, 16.0], (SAMPLES, *shape[1:]))
+        runs = [
+            execute_onnx(copied, {source: x[None].astype(np.float32)}, return_full_exec_context=True) for x in inputs
+        ]
+    constants = [array for tensor in copied.graph.initializer if (array := _floats(copied, tensor.name)) is not None]
+    tensors = {name for node in copied.graph.node for name in node.output}
+    seen = [np.concatenate([np.atleast_1d(run[name]) for run in runs]).astype(np.float64) for name in sorted(tensors)]
+    everything = [inputs, *seen, *constants]
+    finest = min((float(np.abs(scale).min()) for scale in _scales(copied)), default=1.0)
+    bits = integer_bits(everything) + max(0, int(-np.floor(np.log2(finest))))  # hls4ml may divide by scales
+    fraction = fraction_bits(everything)
+    return CopiedModel(
+        {"OnnxModel": copied.model},
+        inputs,
+        np.concatenate([run[result] for run in runs]).astype(np.float64),
+        seen,
+        bits if integer_bits(everything) + fraction <= _EXACT_BITS else 1024,
+        fraction,
+        list(_ignored(copied)),
+    )
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        onnxruntime.set_default_logger_severity(3)  # errors alone: qonnx runs operators under old versions
+        try:
+            yield
+        finally:
+            onnxruntime.set_default_logger_severity(2)
+
+
+def _floats(model: ModelWrapper, name: str) -> NDArray[np.float64] | None:
+    """A constant of real numbers; None for others, and for tensors that are computed."""
+    value = model.get_initializer(name)
+    return np.asarray(value, np.float64) if value is not None and value.dtype.kind == "f" else None
+
+
+def _refuse_zero_points(name: str, model: ModelWrapper) -> None:
+    for node in model.graph.node:
+        if node.op_type in ("Quant", "IntQuant"):
+            zero = model.get_initializer(node.input[2])
+            if zero is None or np.any(zero):
+                given = "that is computed" if zero is None else f"{np.ravel(zero).tolist()[:4]}"
+                raise UnsupportedLayerError(
+                    f"{name}: layer {node.name} of class Quant has the zero point {given}, with which hls4ml's types "
+                    "do not hold what it computes; use a quantiser whose zero point is 0"
+                )
+
+
+def _scales(model: ModelWrapper) -> list[NDArray[np.float64]]:
+    named = {node.input[1] for node in model.graph.node if node.op_type in _QUANTISERS}
+    return [scale for name in sorted(named) if (scale := _floats(model, name)) is not None]
+
+
+def _even_scales(model: ModelWrapper) -> None:
+    """Make every quantiser's scale the power of two next to it: others are exact in no type."""
+    for name in {node.input[1] for node in model.graph.node if node.op_type in _QUANTISERS}:
+        scale = _floats(model, name)
+        if scale is not None:
+            model.set_initializer(name, np.exp2(np.rint(np.log2(np.abs(scale)))).astype(np.float32))
+
+
+def _fill(model: ModelWrapper, node: Any, rng: np.random.Generator, taps: int, kept: set[str]) -> None:
+    """Replace the constants that an operator reads, but those `kept`."""
+    if node.op_type not in _WEIGHTED:
+        return
+    for place, tensor in enumerate(node.input):
+        name, quantiser = tensor, None
+        producer = model.find_producer(tensor)
+        if producer is not None and producer.op_type in _QUANTISERS:
+            name, quantiser = producer.input[0], producer
+        old = _floats(model, name)
+        if old is None or name in kept:
+            continue
+        values = _values(node.op_type, place, old.shape, rng, taps)
+        if quantiser is not None:
+            values = _quantised(model, quantiser, values)
+        model.set_initializer(name, np.broadcast_to(values, old.shape).astype(np.float32))
+    if node.op_type == "BatchNormalization":
+        others = [attribute for attribute in node.attribute if attribute.name != "epsilon"]
+        del node.attribute[:]
+        node.attribute.extend([*others, onnx.helper.make_attribute("epsilon", 0.125)])
+
+
+def _values(
+    operator: str, place: int, shape: tuple[int, ...], rng: np.random.Generator, taps: int
+) -> NDArray[np.float64]:
+    """Whole numbers for a constant of an operator, by its place among the operator's inputs."""
+    match operator, place:
+        case "Conv", 1:
+            return few_weights(rng, shape[0], int(np.prod(shape[1:])), taps).reshape(shape)
+        case "MatMul", _ if len(shape) == 2:
+            return few_weights(rng, shape[1], shape[0], taps).T
+        case ("BatchNormalization", 1) | ("Mul" | "MatMul", _):
+            return rng.choice([-1.0, 1.0, 2.0], shape)
+        case "Div", _:
+            return rng.choice([0.5, 1.0, 2.0], shape)
+        case "BatchNormalization", 4:
+            return rng.choice([0.125, 0.875], shape)  # with the epsilon, of a root that is 1 or one half
+    return rng.choice([-2.0, -1.0, 1.0, 2.0], shape)
+
+
+def _quantised(model: ModelWrapper, quantiser: Any, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Values that a quantiser leaves as they are: codes like these, times its scale."""
+    scale = _floats(model, quantiser.input[1])
+    scale = np.ones(()) if scale is None else scale
+    if quantiser.op_type == "BipolarQuant":
+        return np.where(values < 0, -1.0, 1.0) * scale
+    attributes = {attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in quantiser.attribute}
+    bits = float(np.ravel(model.get_initializer(quantiser.input[3]))[0])
+    signed, narrow = bool(attributes.get("signed", 1)), bool(attributes.get("narrow", 0))
+    low = narrow - 2 ** (bits - 1) if signed else 0.0
+    high = 2 ** (bits - 1) - 1 if signed else 2**bits - 1 - narrow
+    return np.clip(values if signed else np.abs(values), np.ceil(low), np.floor(high)) * scale
+
+
+def _ignored(model: ModelWrapper) -> Iterator[str]:
+    """What hls4ml's front end is known not to look at, in words."""
+    for node in model.graph.node:
+        for attribute in node.attribute:
+            harmless = _IGNORED.get((node.op_type, attribute.name))
+            value = onnx.helper.get_attribute_value(attribute)
+            value = value.decode() if isinstance(value, bytes) else value
+            if harmless is not None and (list(value) if attribute.ints else value) not in harmless:
+                yield f"{attribute.name}={value} of {node.op_type} {node.name!r}"

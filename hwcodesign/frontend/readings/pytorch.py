@@ -1,0 +1,166 @@
+"""A PyTorch module's copy with small whole weights, evaluated by PyTorch in float64."""
+
+from __future__ import annotations
+
+import copy
+import operator
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from hls4ml.converters.pytorch_to_hls import PyTorchFileReader
+from hls4ml.utils.torch import CustomFXTracer
+from numpy.typing import NDArray
+from torch import fx, nn
+
+from hwcodesign.errors import MismatchError
+from hwcodesign.frontend.readings.copied import (
+    SAMPLES,
+    CopiedModel,
+    CopySettings,
+    few_weights,
+    fraction_bits,
+    integer_bits,
+)
+
+#: Arguments that hls4ml's front end does not look at, and the values at which that is no harm.
+_IGNORED: dict[str, tuple[Any, ...]] = {
+    "ceil_mode": (False,),
+    "divisor_override": (None,),
+    "count_include_pad": (True,),
+    "dilation": (1, (1,), (1, 1)),
+    "alpha": (1,),
+}
+#: Functions of two tensors, or of a tensor and a number.
+_SUMS = (operator.add, operator.sub, torch.add, torch.sub)
+_PRODUCTS = (operator.mul, torch.mul)
+
+
+def copy_pytorch(graph: Any, settings: CopySettings) -> CopiedModel:
+    """Copy the module that a graph was converted from, and run it.
+
+    Args:
+        graph: ModelGraph, with the module in its configuration.
+    """
+    config = graph.config.config
+    module = _module(config)
+    rng = np.random.default_rng(1)
+    copied = copy.deepcopy(module).cpu().double()
+    for part in copied.modules():
+        _fill(part, rng, settings)
+    copied = _with_whole_numbers(copied, settings.unit)
+    reference = copy.deepcopy(copied).eval()  # hls4ml traces the copy in the mode in which it traced the module
+    model = config["HLSConfig"]["Model"]
+    layout = model.get("ChannelsLastConversion", "off")
+    sizes = tuple(int(size) for size in graph.get_input_variables()[0].shape)
+    shape = (sizes[-1], *sizes[:-1]) if layout == "internal" else sizes
+    values = settings.unit * rng.integers(-3, 4, (SAMPLES, *shape)).astype(np.float64)
+    outputs, seen = _run(str(graph.config.get_project_name()), reference, values)
+    everything = [values, outputs, *seen]
+    return CopiedModel(
+        {"PytorchModel": copied},
+        _channels_last(values) if layout == "internal" else values,
+        outputs if layout == "off" or model.get("TransposeOutputs") else _channels_last(outputs),
+        [ordered for array in seen for ordered in (array, _channels_last(array))],
+        integer_bits(everything),
+        fraction_bits(everything),
+        list(_ignored(module)),
+    )
+
+
+def _module(config: dict[str, Any]) -> nn.Module:
+    module = config["PytorchModel"]
+    if isinstance(module, str):
+        module = PyTorchFileReader(config).torch_model
+    assert isinstance(module, nn.Module)
+    return module
+
+
+def _channels_last(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.moveaxis(values, 1, -1) if values.ndim > 2 else values
+
+
+def _fill(module: nn.Module, rng: np.random.Generator, settings: CopySettings) -> None:
+    """Give a module's own parameters whole values; what is added has the unit of its inputs."""
+    norm = isinstance(module, nn.modules.batchnorm._BatchNorm)
+    for name, parameter in module.named_parameters(recurse=False):
+        size = tuple(parameter.shape)
+        if len(size) > 1:
+            values = few_weights(rng, size[0], int(np.prod(size[1:])), settings.taps)
+        elif norm and name == "weight":
+            values = rng.choice(np.array([-1.0, 1.0, 2.0]), size)
+        else:
+            values = np.asarray(settings.unit * rng.choice([-2.0, -1.0, 1.0, 2.0], size), np.float64)
+        parameter.data = torch.from_numpy(values.reshape(size))
+    if norm:
+        assert isinstance(module, nn.modules.batchnorm._BatchNorm)
+        module.eps = 0.125  # with these variances, a root that is 1 or one half
+        if module.running_mean is not None and module.running_var is not None:
+            size = tuple(module.running_mean.shape)
+            module.running_mean = torch.from_numpy(settings.unit * rng.choice([-2.0, -1.0, 1.0, 2.0], size))
+            module.running_var = torch.from_numpy(rng.choice([0.125, 0.875], size))
+
+
+def _run(
+    name: str, reference: nn.Module, values: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], list[NDArray[np.float64]]]:
+    """What a module gives for samples, and what each of its operations gives."""
+    watched = _Watched(fx.GraphModule(reference, CustomFXTracer().trace(reference)))
+    with torch.no_grad():
+        try:
+            outputs = reference(torch.from_numpy(values.copy()))  # a layer may work in place
+            watched.run(torch.from_numpy(values.copy()))
+        except (RuntimeError, ValueError, IndexError):  # a module that names its batch of one
+            watched.seen.clear()
+            try:
+                outputs = torch.cat([reference(torch.from_numpy(values[i : i + 1].copy())) for i in range(len(values))])
+            except (RuntimeError, ValueError, IndexError) as error:
+                raise MismatchError(
+                    f"{name}: PyTorch itself does not compute the model for samples of shape {values.shape[1:]}, which "
+                    f"hls4ml was told: {error}. Give config_from_pytorch_model the shape of a sample"
+                ) from None
+    return outputs.numpy(), watched.seen
+
+
+def _with_whole_numbers(module: nn.Module, unit: int) -> nn.Module:
+    """The module itself, or one like it where numbers are written in `forward`: others in their place."""
+    traced = CustomFXTracer().trace(module)
+    changed = False
+    for node in traced.nodes:
+        if node.op == "call_function" and node.target in (*_SUMS, *_PRODUCTS):
+            number = float(unit) if node.target in _SUMS else 2.0
+            numbers = [isinstance(argument, int | float) for argument in node.args]
+            node.args = tuple(number if is_number else old for old, is_number in zip(node.args, numbers, strict=True))
+            changed = changed or any(numbers)
+    return fx.GraphModule(module, traced) if changed else module
+
+
+class _Watched(fx.Interpreter):
+    """Keeps what every operation of a traced module gives."""
+
+    def __init__(self, module: fx.GraphModule) -> None:
+        super().__init__(module)
+        self.seen: list[NDArray[np.float64]] = []
+
+    def run_node(self, n: fx.Node) -> Any:
+        result = super().run_node(n)
+        if isinstance(result, torch.Tensor) and result.dim() > 0:
+            self.seen.append(result.detach().numpy().copy())
+        return result
+
+
+def _ignored(module: nn.Module) -> Iterator[str]:
+    """What hls4ml's front end is known not to look at, in words."""
+    traced = CustomFXTracer().trace(module)
+    for node in traced.nodes:
+        if node.target is operator.getitem:
+            yield f"the slice {node.name!r} (x[{node.args[1]}])"
+        part: Any = module.get_submodule(str(node.target)) if node.op == "call_module" else None
+        given = node.kwargs if part is None else vars(part)
+        what = type(part).__name__ if part is not None else getattr(node.target, "__name__", str(node.target))
+        if given.get("inplace") and any(len(source.users) > 1 for source in node.all_input_nodes):
+            yield f"that {what} {node.name!r} works in place, on what others read as well"
+        for name, harmless in _IGNORED.items():
+            if name in given and given[name] not in harmless:
+                yield f"{name}={given[name]} of {what} {node.name!r}"

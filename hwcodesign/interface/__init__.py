@@ -1,0 +1,1 @@
+"""What hardware, driver and reports must agree on."""

@@ -1,0 +1,1 @@
+"""Networks with exits, and what is made of them before hardware is."""

@@ -1,0 +1,106 @@
+"""The network in floating point that a quantised one stands for, to measure what quantisation costs.
+
+It has no hardware. Its answers become integers on a grid so fine that rounding decides nothing, so that policies are
+fitted to both networks by the same functions.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import brevitas.nn as qnn
+import numpy as np
+import torch
+from brevitas.nn.quant_layer import QuantWeightBiasInputOutputLayer
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from hwcodesign.errors import NetworkError
+from hwcodesign.fixedpoint import FixedPoint, Overflow, Rounding
+from hwcodesign.images import encode_images
+from hwcodesign.networks.network import MultiExitNetwork
+
+_BATCH = 500
+
+
+def floating(network: MultiExitNetwork) -> MultiExitNetwork:
+    """A copy with plain torch layers in the place of quantised ones, the parameters' values kept.
+
+    It trains as the other does; what needs integers (`boundaries`, `integers`, compiling) refuses it.
+
+    Raises:
+        NetworkError: a Brevitas layer that has no counterpart here.
+    """
+    made = copy.deepcopy(network)
+    for name, module in list(made.named_modules()):
+        if type(module).__module__.startswith("brevitas.nn") and (twin := _twin(name, module)) is not None:
+            owner, _, leaf = name.rpartition(".")
+            setattr(made.get_submodule(owner), leaf, twin)
+    return made
+
+
+def _twin(name: str, module: nn.Module) -> nn.Module | None:
+    """The plain layer; None for Brevitas' own parts of a layer."""
+    if isinstance(module, qnn.QuantReLU):
+        return nn.ReLU()
+    if isinstance(module, qnn.QuantIdentity):
+        return nn.Identity()
+    if isinstance(module, qnn.QuantConv2d):
+        plain: nn.Module = nn.Conv2d(
+            module.in_channels,
+            module.out_channels,
+            module.kernel_size,
+            module.stride,
+            module.padding,
+            module.dilation,
+            module.groups,
+            bias=module.bias is not None,
+        )
+    elif isinstance(module, qnn.QuantLinear):
+        plain = nn.Linear(module.in_features, module.out_features, bias=module.bias is not None)
+    elif isinstance(module, QuantWeightBiasInputOutputLayer):
+        raise NetworkError(f"{name} is a {type(module).__name__}, which has no floating-point counterpart here")
+    else:
+        return None
+    with torch.no_grad():
+        for own, value in plain.named_parameters():
+            value.copy_(module.get_parameter(own))
+    return plain
+
+
+def float_logits(network: MultiExitNetwork, images: NDArray[Any]) -> list[NDArray[np.float32]]:
+    """Logits of every exit, (N, classes) each.
+
+    Args:
+        network: as `floating` makes it.
+        images: (N, C, H, W) values or codes.
+    """
+    codes = encode_images(images, network.input_format, network.input_shape)
+    parts: list[list[Tensor]] = []
+    network.eval()
+    with torch.no_grad():
+        for start in range(0, len(codes), _BATCH):
+            values = network.input_format.decode(codes[start : start + _BATCH]).astype(np.float32)
+            parts.append(network(torch.from_numpy(values)))
+    return [torch.cat([part[k] for part in parts]).numpy() for k in range(network.exits)]
+
+
+def fine_format(logits: Sequence[NDArray[np.float32]], width: int = 16) -> FixedPoint:
+    """The finest signed format of `width` bits that holds the logits of all exits, and twice as much.
+
+    Raises:
+        NetworkError: a logit is not finite.
+    """
+    largest = max(float(np.abs(z).max()) for z in logits)
+    if not math.isfinite(largest):
+        raise NetworkError("a logit is not finite: training diverged, or weights are NaN")
+    return FixedPoint(width, 2 + math.frexp(largest)[1], True, Rounding.RND_CONV, Overflow.SAT)
+
+
+def on_grid(logits: NDArray[np.float32], fmt: FixedPoint) -> NDArray[np.int64]:
+    """Codes of logits, rounded half to even, those beyond the format at its ends."""
+    codes = np.rint(logits.astype(np.float64) / fmt.scale)
+    return np.asarray(np.clip(codes, fmt.min_code, fmt.max_code), np.int64)

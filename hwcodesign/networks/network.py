@@ -1,0 +1,367 @@
+"""The multi-exit network: quantised stages in a row, a head behind each."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import torch
+from brevitas.proxy.quant_proxy import QuantProxyFromInjector
+from brevitas.quant_tensor import IntQuantTensor
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from hwcodesign.designs.costs import ExitCosts
+from hwcodesign.errors import ImagesError, NetworkError
+from hwcodesign.fixedpoint import FixedPoint, Overflow, Rounding
+from hwcodesign.images import encode_images
+from hwcodesign.networks.layers import value_of
+from hwcodesign.progress import task
+
+_REFERENCE_BATCH = 500
+
+
+@dataclass(frozen=True)
+class Boundary:
+    """A tensor between segments: its format and its shape without the batch, channels first."""
+
+    format: FixedPoint
+    shape: tuple[int, ...]
+
+
+class MultiExitNetwork(nn.Module):
+    """Stages in a row and one head per stage, each an `nn.Module` of Brevitas layers.
+
+    Stage k+1 reads what stage k wrote, head k reads it too and ends in logits (N, classes). Every stage and head
+    ends in a fixed-point quantiser whose scale is a power of two. In a gated network each head gives one output more,
+    last and on the same quantiser: its gate, which the criterion "gate" leaves by.
+
+    Args:
+        stages, heads: as many of one as of the other, at least two.
+        input_format: of the images' values.
+        input_shape: (C, H, W).
+        gates: whether the last output of each head is a gate, and no class.
+
+    Raises:
+        NetworkError: the numbers of stages and heads, their shapes, or the quantisers on their boundaries do not fit.
+    """
+
+    def __init__(
+        self,
+        stages: Sequence[nn.Module],
+        heads: Sequence[nn.Module],
+        input_format: FixedPoint,
+        input_shape: Sequence[int],
+        *,
+        gates: bool = False,
+    ) -> None:
+        super().__init__()
+        if len(stages) != len(heads) or len(stages) < 2:
+            raise NetworkError(
+                f"{len(stages)} stages and {len(heads)} heads: a multi-exit network has one head per stage, "
+                "and two stages or more"
+            )
+        if len(input_shape) != 3 or min(input_shape) < 1:
+            raise NetworkError(f"input_shape {tuple(input_shape)} is not (C, H, W)")
+        self.stages = nn.ModuleList(stages)
+        self.heads = nn.ModuleList(heads)
+        self.gates = gates
+        self.input_format = input_format
+        self.input_shape = tuple(int(size) for size in input_shape)
+        weights = [id(parameter) for part in (*stages, *heads) for parameter in part.parameters()]
+        if len(set(weights)) != len(weights):
+            raise NetworkError(
+                "a layer is used in two stages or heads: in hardware each has its own, so make one for each"
+            )
+        self.check()
+
+    @property
+    def exits(self) -> int:
+        return len(self.heads)
+
+    @property
+    def classes(self) -> int:
+        return self.boundaries()[1][0].shape[0] - int(self.gates)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """Logits of every exit, first exit first.
+
+        Args:
+            x: (N, C, H, W) values; rounded half to even to the input format.
+
+        Returns:
+            K tensors (N, classes) of real values on the logits' grid; gates are not among them.
+        """
+        return [self.class_logits(outputs) for outputs in self.head_outputs(x)]
+
+    def head_outputs(self, x: Tensor) -> list[Tensor]:
+        """All that heads give: logits, and in a gated network the gates behind them.
+
+        Args:
+            x: as for `forward`.
+
+        Returns:
+            K tensors (N, classes), in a gated network (N, classes + 1).
+        """
+        outputs: list[Tensor] = []
+        for head_in in self.features(x):
+            head = self.heads[len(outputs)]
+            outputs.append(value_of(head(head_in)))
+        return outputs
+
+    def class_logits(self, outputs: Tensor) -> Tensor:
+        """The logits (N, classes) in a head's outputs."""
+        return outputs[:, :-1] if self.gates else outputs
+
+    def features(self, x: Tensor) -> Iterator[Tensor]:
+        """Each stage's output in turn, computed when asked for."""
+        scale = self.input_format.scale
+        x = torch.clamp(torch.round(x / scale), self.input_format.min_code, self.input_format.max_code) * scale
+        for stage in self.stages:
+            x = value_of(stage(x))
+            yield x
+
+    def check(self) -> None:
+        """Check the shapes of every boundary and the scale of every quantiser, on one blank image.
+
+        Raises:
+            NetworkError: names the stage, head or quantiser, and what does not fit.
+        """
+        hooks = [
+            module.register_forward_hook(_scale_check(name))
+            for name, module in self.named_modules()
+            # one that is switched off passes on what it is given: a sum whose bias Brevitas counts as a zero point
+            if isinstance(module, QuantProxyFromInjector) and module.is_quant_enabled
+        ]
+        try:
+            _, heads = self.boundaries()
+        finally:
+            for hook in hooks:
+                hook.remove()
+        classes = {boundary.shape for boundary in heads}
+        least = 2 + int(self.gates)
+        if len(classes) != 1 or len(next(iter(classes))) != 1 or next(iter(classes))[0] < least:
+            shapes = ", ".join(str(boundary.shape) for boundary in heads)
+            behind = ", and a gate behind them" if self.gates else ""
+            raise NetworkError(
+                f"heads give {shapes} a sample: each must give the same number of logits, two or more{behind}"
+            )
+
+    def check_calibrated(self) -> None:
+        """Check that every quantiser of activations whose scale is to be observed or learned has seen data.
+
+        Scales that are given (constants, weights' own ranges, logits of fixed range) need none.
+
+        Raises:
+            NetworkError: names the quantisers that have seen none.
+        """
+        unseen: list[str] = []
+
+        def look(name: str) -> Callable[[nn.Module, Any, Any], None]:
+            def hook(module: nn.Module, _inputs: Any, _output: Any) -> None:
+                if name not in unseen and any(_has_seen_nothing(part) for part in module.modules()):
+                    unseen.append(name)
+
+            return hook
+
+        hooks = [
+            module.register_forward_hook(look(name.removesuffix(".act_quant")))
+            for name, module in self.named_modules()
+            if isinstance(module, QuantProxyFromInjector) and module.is_quant_enabled
+        ]
+        try:
+            self.boundaries()
+        finally:
+            for hook in hooks:
+                hook.remove()
+        if unseen:
+            more = f" and {len(unseen) - 1} more" if len(unseen) > 1 else ""
+            raise NetworkError(
+                f"quantiser {unseen[0]!r}{more} was never calibrated: its scale is to come from data, and it has seen "
+                "none; train the network, load its weights, or run images through it in training mode"
+            )
+
+    def boundaries(self) -> tuple[list[Boundary], list[Boundary]]:
+        """Format and shape of every stage's and every head's output, as they are now."""
+        stages, heads = [], []
+        with Evaluating(self), torch.no_grad():
+            parameter = next(self.parameters(), torch.zeros(()))
+            x = torch.zeros((1, *self.input_shape), dtype=parameter.dtype)
+            for k, (stage, head) in enumerate(zip(self.stages, self.heads, strict=True)):
+                stage_out = _run(f"stage {k}", stage, x)
+                stages.append(_boundary(f"stage {k}", stage_out))
+                x = value_of(stage_out)
+                heads.append(_boundary(f"head {k}", _run(f"head {k}", head, x)))
+        return stages, heads
+
+    def costs(self) -> ExitCosts:
+        """Multiply-accumulates of convolutions and linear layers, padding included."""
+        counts: dict[str, int] = {}
+
+        def count(name: str) -> Any:
+            def hook(module: nn.Module, _: Any, output: Any) -> None:
+                shape = value_of(output).shape
+                weight = cast(Tensor, module.weight)
+                pixels = math.prod(shape[2:]) if weight.dim() > 2 else 1
+                counts[name] = counts.get(name, 0) + pixels * weight.numel()
+
+            return hook
+
+        hooks = [
+            module.register_forward_hook(count(".".join(name.split(".")[:2])))
+            for name, module in self.named_modules()
+            if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Linear)
+        ]
+        try:
+            self.boundaries()
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return ExitCosts(
+            tuple(counts.get(f"stages.{k}", 0) for k in range(self.exits)),
+            tuple(counts.get(f"heads.{k}", 0) for k in range(self.exits)),
+        )
+
+    def reference(self) -> MultiExitNetwork:
+        """A frozen float64 copy: the integers of the network, whatever the width of its sums."""
+        return copy.deepcopy(self).eval().double()
+
+    def integers(self, images: NDArray[Any]) -> tuple[list[NDArray[np.int64]], list[NDArray[np.int64]]]:
+        """Codes of every stage's and every head's output, by Brevitas in float64.
+
+        Args:
+            images: (N, C, H, W) values or codes.
+
+        Returns:
+            Stage outputs, channels last, and head outputs: logits (N, classes), in a gated network (N, classes + 1)
+            with the gates last.
+        """
+        codes = encode_images(images, self.input_format, self.input_shape)
+        if not len(codes):
+            raise ImagesError("no images: give one at least")
+        network = self.reference()
+        stage_formats, head_formats = network.boundaries()
+        stages: list[list[NDArray[np.int64]]] = [[] for _ in stage_formats]
+        heads: list[list[NDArray[np.int64]]] = [[] for _ in head_formats]
+        with torch.no_grad(), task(f"computing {len(codes)} images in Brevitas", len(codes), "images") as reported:
+            for start in range(0, len(codes), _REFERENCE_BATCH):
+                x = torch.from_numpy(self.input_format.decode(codes[start : start + _REFERENCE_BATCH]))
+                for k, feature in enumerate(network.features(x)):
+                    stages[k].append(_channels_last(_codes(feature, stage_formats[k].format)))
+                    heads[k].append(_codes(value_of(network.heads[k](feature)), head_formats[k].format))
+                reported.advance(len(x))
+        return [np.concatenate(parts) for parts in stages], [np.concatenate(parts) for parts in heads]
+
+    def logits(self, images: NDArray[Any]) -> list[NDArray[np.int64]]:
+        """Integer outputs of every head by Brevitas in float64, as policies read them.
+
+        Returns:
+            K arrays (N, classes); of a gated network (N, classes + 1), where the gate is last and no class.
+        """
+        return self.integers(images)[1]
+
+    def digest(self) -> str:
+        """SHA-256 of names, shapes and values of all parameters and buffers, and of the input."""
+        gates = " gates" if self.gates else ""
+        digest = hashlib.sha256(f"{self.input_format} {self.input_shape}{gates}".encode())
+        for name, tensor in sorted(self.state_dict().items()):
+            array = tensor.detach().cpu().numpy()
+            digest.update(f"{name} {array.dtype} {array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
+
+class Evaluating:
+    """Evaluation mode within a block, the former modes after it."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self._modes = {module: module.training for module in network.modules()}
+        self._network = network
+
+    def __enter__(self) -> None:
+        self._network.eval()
+
+    def __exit__(self, *_: object) -> None:
+        for module, training in self._modes.items():
+            module.training = training
+
+
+def _channels_last(array: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.ascontiguousarray(np.moveaxis(array, 1, -1)) if array.ndim == 4 else array
+
+
+def _codes(tensor: Tensor, fmt: FixedPoint) -> NDArray[np.int64]:
+    codes = tensor.detach().numpy() / fmt.scale
+    if not np.isfinite(codes).all():
+        raise NetworkError("a stage or head gives values that are not finite: training diverged, or weights are NaN")
+    result = codes.astype(np.int64)
+    if not np.array_equal(result, codes):
+        raise NetworkError(f"values of a boundary are not on the grid of {fmt}: its quantiser is not deterministic")
+    return result
+
+
+def _run(name: str, module: nn.Module, x: Tensor) -> Any:
+    try:
+        return module(x)
+    except NetworkError:
+        raise
+    except (RuntimeError, ValueError) as error:
+        raise NetworkError(f"{name} cannot take its input of shape {tuple(x.shape[1:])}: {error}") from error
+
+
+def _scale_check(name: str) -> Callable[[nn.Module, Any, Any], None]:
+    """A forward hook that refuses a quantiser whose scale is not a power of two, or whose zero point is not zero."""
+
+    def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
+        if not isinstance(output, IntQuantTensor):
+            return
+        for scale in output.scale.detach().reshape(-1).tolist():
+            if not 0 < scale < math.inf:
+                raise NetworkError(
+                    f"{name} has scale {scale}: training diverged, or the quantiser was never calibrated; train the "
+                    "network, or run images through it in training mode"
+                )
+            if math.log2(scale) != round(math.log2(scale)):
+                raise NetworkError(
+                    f"{name} has scale {scale:.6g}, which is not a power of two: use a fixed-point quantiser, "
+                    "for example Int8WeightPerTensorFixedPoint or Uint8ActPerTensorFixedPoint"
+                )
+        if output.zero_point.detach().any():
+            raise NetworkError(f"{name} has a zero point that is not zero: fixed point has none")
+
+    return hook
+
+
+def _has_seen_nothing(part: nn.Module) -> bool:
+    """Whether it is what Brevitas observes activations with, before the first batch.
+
+    A scale that is learned from observed ones has `buffer` and a counter that loading weights ends; one that is only
+    observed has `running_stats`, and its counter begins anew.
+    """
+    if getattr(part, "counter", None) != 0:
+        return False
+    if hasattr(part, "collect_stats_steps"):
+        return True
+    running = getattr(part, "running_stats", None)
+    return isinstance(running, Tensor) and bool((running == 1.0).all())
+
+
+def _boundary(name: str, tensor: Any) -> Boundary:
+    if not isinstance(tensor, IntQuantTensor):
+        raise NetworkError(
+            f"{name} ends in a plain tensor: end it in a Brevitas quantiser with return_quant_tensor=True, "
+            "for example hwcodesign.layers.relu or .logits"
+        )
+    scale, bits = (np.asarray(t.detach()) for t in (tensor.scale, tensor.bit_width))
+    if scale.size != 1:
+        raise NetworkError(f"{name} has {scale.size} scales, one a channel: a boundary needs one scale for its tensor")
+    _scale_check(name)(nn.Identity(), None, tensor)
+    exponent = math.log2(float(scale.reshape(())))
+    width = int(bits)
+    fmt = FixedPoint(width, width + int(exponent), bool(tensor.signed), Rounding.RND_CONV, Overflow.SAT)
+    return Boundary(fmt, tuple(tensor.value.shape[1:]))

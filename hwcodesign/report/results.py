@@ -1,0 +1,30 @@
+"""What the figures of a report are drawn from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hwcodesign.designs.costs import ExitCosts
+from hwcodesign.fitting.search import OperatingPoint
+from hwcodesign.interface.records import Records
+from hwcodesign.policies import ExitStatistics
+
+
+@dataclass(frozen=True)
+class Results:
+    """What figures are drawn from.
+
+    Attributes:
+        statistics: of the recipe's policy on the test split.
+        records: of the test split, in sample order.
+        curves: each criterion's accuracy-cost curve, with its fitted point, cheapest first: thresholds from the fitting
+            split, figures from the test split.
+        chosen: the operating point, on the test split.
+        costs: multiply-accumulates.
+    """
+
+    statistics: ExitStatistics
+    records: Records
+    curves: dict[str, list[OperatingPoint]]
+    chosen: OperatingPoint
+    costs: ExitCosts

@@ -1,0 +1,113 @@
+"""An accelerator's registers as a driver uses them: who it is, commands, thresholds, counters."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from hwcodesign.designs.accelerator import Accelerator
+from hwcodesign.errors import BoardError
+from hwcodesign.interface import register_map as registers
+from hwcodesign.interface.counters import Counters
+from hwcodesign.interface.modes import ExitControl
+from hwcodesign.interface.registers import Register
+
+#: What a bus reads where nobody answers.
+_NOBODY = (0x0000_0000, 0xFFFF_FFFF)
+
+
+class RegisterPort(Protocol):
+    """32-bit registers at byte offsets; pynq's `DefaultIP` is one."""
+
+    def read(self, offset: int = 0) -> int: ...
+
+    def write(self, offset: int, value: int) -> None: ...
+
+
+class AcceleratorRegisters:
+    """Named access to the registers of one accelerator.
+
+    Args:
+        port: to them.
+        exits: of the accelerator, the last one included.
+    """
+
+    def __init__(self, port: RegisterPort, exits: int) -> None:
+        self._port, self._exits = port, exits
+
+    def check_identity(self, accelerator: Accelerator) -> None:
+        """Hold what answers to what a driver is about to trust.
+
+        Raises:
+            BoardError: nobody answers, or something else, another version, or another network.
+        """
+        magic = registers.ID.field("magic").reset
+        found = self._read(registers.ID)
+        if found in _NOBODY:
+            raise BoardError(
+                f"the accelerator's registers read 0x{found:08X}: nothing answers there; load the overlay "
+                "(download=True), and see that its clock runs"
+            )
+        if found != magic:
+            raise BoardError(f"register ID reads 0x{found:08X}, not 0x{magic:08X}: this is no hwcodesign accelerator")
+        major = registers.VERSION.field("major")
+        version = major.extract(self._read(registers.VERSION))
+        if version != major.reset:
+            raise BoardError(
+                f"the bitstream's registers are of version {version}, this driver knows version {major.reset}: "
+                "build the bitstream again, or install the hwcodesign that it was built with"
+            )
+        sizes = self._read(registers.SIZES)
+        exits, classes = (registers.SIZES.field(name).extract(sizes) for name in ("exits", "classes"))
+        digest = f"{self._read(registers.HASH_HIGH):08x}{self._read(registers.HASH_LOW):08x}"
+        wanted = accelerator.configuration_hash[:16]
+        if (exits, classes, digest) != (accelerator.exits, accelerator.policy.classes, wanted):
+            raise BoardError(
+                f"the bitstream is of another network: {exits} exits, {classes} classes, configuration {digest}; the "
+                f"design has {accelerator.exits} exits, {accelerator.policy.classes} classes, configuration {wanted}. "
+                "Load the bitstream that was built from this design"
+            )
+
+    def stage(self, control: ExitControl, before: ExitControl | None) -> None:
+        """Write what differs from the values that stand there; `commit` makes them active.
+
+        Contract: no commit is pending.
+        """
+        code = registers.THRESHOLD.field("code")
+        for k, value in enumerate(control.codes):
+            if before is None or before.codes[k] != value:
+                self._write(registers.THRESHOLD, code.insert(value), k)
+        if before is None or before.anytime != control.anytime:
+            self._write(registers.MODE, registers.MODE.field("anytime").insert(int(control.anytime)))
+
+    def set_records_per_packet(self, count: int) -> None:
+        field = registers.RECORDS_PER_PACKET.field("count")
+        self._write(registers.RECORDS_PER_PACKET, field.insert(count))
+
+    def command(self, *names: str) -> None:
+        """Give commands of CONTROL in one write: soft_reset, snapshot, commit."""
+        word = 0
+        for name in names:
+            word = registers.CONTROL.field(name).insert(1, word)
+        self._write(registers.CONTROL, word)
+
+    def status(self, name: str) -> int:
+        """A field of STATUS."""
+        return registers.STATUS.field(name).extract(self._read(registers.STATUS))
+
+    def latched(self) -> Counters:
+        """Counters as of the last snapshot, since the last reset."""
+        high, low = self._read(registers.CYCLES_HIGH), self._read(registers.CYCLES_LOW)
+        return Counters(
+            self._read(registers.ACCEPTED),
+            tuple(self._read(registers.FINALS, k) for k in range(self._exits)),
+            high << 32 | low,
+            self._read(registers.INPUT_STALLS),
+            self._read(registers.OUTPUT_STALLS),
+            tuple(self._read(registers.HIGH_WATER, k) for k in range(self._exits - 1)),
+        )
+
+    def _read(self, register: Register, index: int = 0) -> int:
+        return int(self._port.read(register.address(index)))
+
+    def _write(self, register: Register, word: int, index: int = 0) -> None:
+        self._port.write(register.address(index), word)

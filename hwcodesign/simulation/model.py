@@ -1,0 +1,198 @@
+"""SystemVerilog to a shared library: Verilator's C++ and a drive loop, compiled with g++.
+
+Verilator's own make files would compile its runtime for every model; here it is compiled once and kept.
+"""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+from hwcodesign.errors import ToolError
+from hwcodesign.progress import Task, task
+from hwcodesign.simulation.project import ROMS, Project
+from hwcodesign.storage.cache import cache_folder, entry_of, is_kept, kept
+from hwcodesign.storage.files import sha256_file
+from hwcodesign.storage.installed import shared_folder
+from hwcodesign.storage.paths import check_folder
+from hwcodesign.tools.verilator import Verilator, find_verilator
+
+_VERILATE = ["--cc", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--noassert", "-Wno-lint", "-Wno-style"]
+_FLAGS = ["-std=gnu++17", "-fPIC", "-w", "-fno-strict-aliasing", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0"]
+#: Code that runs each cycle, and code that runs once. Verilator has optimised it before: -O2 and -O3 were measured to
+#: take longer to compile, and to run no faster.
+_FAST, _SLOW = ["-O1"], ["-O0"]
+#: Verilator, two units of C++, the linker.
+_STEPS = 4
+_RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
+_RUNTIME_TRACE = ("verilated_vcd_c.cpp",)
+#: What is kept: a model, beside the ROM images that it reads when it starts, or the runtime.
+_LIBRARY, _ARCHIVE = "model.so", "runtime.a"
+#: The copy of a project that is compiled.
+_PROJECT = "project"
+
+
+@dataclass(frozen=True)
+class Verilation:
+    """What a library is made of.
+
+    Attributes:
+        project: that is compiled.
+        modules: paths in it of the SystemVerilog files, packages first.
+        drives: C++ files of rtl_sim/drive.
+        model: text of model.h, which tells them about the model; `Model` is its type there.
+        top: module; its parameter `RomFolder` names the folder of the project's ROM images.
+        trace: whether it can write waveforms.
+        assertions: whether the modules' assertions are checked.
+    """
+
+    project: Project
+    modules: tuple[str, ...]
+    drives: tuple[str, ...]
+    model: str
+    top: str
+    trace: bool = False
+    assertions: bool = False
+
+
+def verilate(what: Verilation) -> Path:
+    """Make the library, unless it is kept already.
+
+    Raises:
+        DesignError: a file is not as it was written.
+        SettingsError: the cache lies where Verilator cannot read.
+        ToolError: Verilator or g++ is missing or fails.
+    """
+    check_folder(cache_folder())
+    tool = find_verilator()
+    what.project.files.check()
+    name, made_of = f"{what.top}-rtl", _made_of(what, tool)
+
+    def make(folder: Path) -> None:
+        with task("compiling the generated SystemVerilog", _STEPS, "steps") as reported:
+            runtime = _runtime(tool, trace=what.trace)
+            # a folder of its own: the compiler of a killed process may still be writing into the one before
+            work = Path(tempfile.mkdtemp(dir=folder))
+            what.project.files.copy(work / _PROJECT)
+            roms = entry_of(name, made_of) / ROMS
+            _build(what, tool, runtime, roms, work, reported).replace(folder / _LIBRARY)
+            (work / _PROJECT / ROMS).mkdir(exist_ok=True)  # there may be no images
+            (work / _PROJECT / ROMS).replace(folder / ROMS)
+            shutil.rmtree(work)
+
+    return kept(name, made_of, make) / _LIBRARY
+
+
+def is_verilated(what: Verilation) -> bool:
+    """Whether its library is kept already."""
+    return is_kept(f"{what.top}-rtl", _made_of(what, find_verilator()))
+
+
+def _build(what: Verilation, tool: Verilator, runtime: Path, roms: Path, work: Path, reported: Task) -> Path:
+    """The library, in the folder in which the copied project is.
+
+    Args:
+        roms: folder in which its ROM images will be.
+    """
+    reported.advance(0, "Verilator writes C++")
+    _verilate(what, tool, roms, work)
+    (work / "model.h").write_text(f'#pragma once\n#include "Vmodel.h"\ntypedef Vmodel Model;\n{what.model}')
+    reported.advance(note="g++ compiles what runs each cycle, and what runs once")
+    jobs = []
+    with ThreadPoolExecutor(2) as pool:
+        for name, (files, flags) in _units(what, work).items():
+            unit = work / f"{name}.cpp"
+            unit.write_text("".join(f'#include "{file}"\n' for file in files))
+            jobs.append(pool.submit(_compile, unit, flags, tool, what.trace))
+        for job in as_completed(jobs):
+            job.result()
+            reported.advance()
+    reported.advance(0, "linking")
+    linked, objects = work / _LIBRARY, [str(job.result()) for job in jobs]
+    # -Bsymbolic: libraries of several models live in one process, each with its own runtime
+    _run(["g++", "-shared", "-Wl,-Bsymbolic", *objects, str(runtime), "-o", str(linked), "-lpthread"])
+    reported.advance()
+    return linked
+
+
+def _verilate(what: Verilation, tool: Verilator, roms: Path, work: Path) -> None:
+    arguments = [*_VERILATE, "--Mdir", str(work), "--prefix", "Vmodel", "--top-module", what.top]
+    arguments += ["--output-split", "0"]
+    if what.assertions:
+        arguments[arguments.index("--noassert")] = "--assert"
+    if what.trace:
+        arguments.append("--trace-vcd")
+    arguments.append(f'-GRomFolder="{roms}/"')
+    modules = [str(work / _PROJECT / name) for name in what.modules]
+    _run([str(tool.folder / "verilator"), *arguments, *modules], tool.environment)
+
+
+def _units(what: Verilation, work: Path) -> dict[str, tuple[list[str], list[str]]]:
+    """Files that are compiled together, and with which flags: code of every cycle, and code that runs once."""
+    files = sorted(path.name for path in work.glob("Vmodel*.cpp"))
+    slow = [name for name in files if "__Slow" in name or "__Syms" in name or "__Trace" in name]
+    fast = [name for name in files if name not in slow]
+    drives = [str(shared_folder("rtl_sim") / "drive" / name) for name in what.drives]
+    return {"fast": ([*fast, *drives], _FAST), "slow": (slow, _SLOW)}
+
+
+def _compile(unit: Path, flags: list[str], tool: Verilator, trace: bool) -> Path:
+    target = unit.with_suffix(".o")
+    includes = [f"-I{path}" for path in (unit.parent, *_include_folders(tool), shared_folder("rtl_sim") / "drive")]
+    _run(["g++", *_FLAGS, *flags, f"-DVM_TRACE={int(trace)}", *includes, "-c", str(unit), "-o", str(target)])
+    return target
+
+
+def _include_folders(tool: Verilator) -> tuple[Path, Path]:
+    for root in (tool.folder.parent / "include", tool.folder.parent / "share" / "verilator" / "include"):
+        if (root / "verilated.h").exists():
+            return root, root / "vltstd"
+    raise ToolError(f"Verilator in {tool.folder} has no include folder with verilated.h: install it again")
+
+
+def _runtime(tool: Verilator, *, trace: bool) -> Path:
+    """Verilator's runtime as an archive, compiled at the first use."""
+    root, _ = _include_folders(tool)
+    files = [root / name for name in (*_RUNTIME, *(_RUNTIME_TRACE if trace else ()))]
+    made_of = "\n".join([*map(sha256_file, [*files, Path(__file__)]), tool.version, platform.machine()])
+
+    def make(folder: Path) -> None:
+        work = Path(tempfile.mkdtemp(dir=folder))
+        with task("compiling Verilator's runtime, once on this machine", len(files), "units") as reported:
+            units = []
+            for file in files:
+                unit = work / file.name
+                unit.write_text(f'#include "{file}"\n')
+                units.append(unit)
+            with ThreadPoolExecutor(2) as pool:
+                jobs = [pool.submit(_compile, unit, _FAST, tool, trace) for unit in units]
+                for job in as_completed(jobs):
+                    job.result()
+                    reported.advance()
+            _run(["ar", "rcs", str(folder / _ARCHIVE), *(str(job.result()) for job in jobs)])
+        shutil.rmtree(work)
+
+    return kept("verilated", made_of, make) / _ARCHIVE
+
+
+def _made_of(what: Verilation, tool: Verilator) -> str:
+    drives = sorted((shared_folder("rtl_sim") / "drive").glob("*"))
+    parts = [what.project.files.digest, *what.modules, *(f"{path.name} {sha256_file(path)}" for path in drives)]
+    parts += [what.top, *what.drives, what.model, f"{what.trace} {what.assertions}", tool.version, platform.machine()]
+    # The path of the ROM images is in the model, which would read zeros where the cache was moved; this file says how
+    # models are made, and with which flags
+    return "\n".join([*parts, str(cache_folder()), sha256_file(Path(__file__))])
+
+
+def _run(command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+    if shutil.which(command[0]) is None:
+        raise ToolError(f"{command[0]} is not installed: simulating RTL needs it")
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    if done.returncode:
+        raise ToolError(f"{' '.join(command)} failed:\n{(done.stdout + done.stderr)[-6000:]}")

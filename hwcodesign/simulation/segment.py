@@ -1,0 +1,131 @@
+"""A segment's RTL, run cycle by cycle: codes in, codes out."""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwcodesign.errors import FieldError, SimulationError
+from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.kernels import shape_from_json
+from hwcodesign.kernels.kernel import Shape, Stream
+from hwcodesign.simulation.model import Verilation, verilate
+from hwcodesign.simulation.project import Project, damaged, read_manifest, read_project
+
+#: Cycles without any transfer after which a segment is said to hang.
+_PATIENCE = 2**25
+_ALWAYS = 65536
+
+
+@dataclass(frozen=True)
+class SegmentRun:
+    """What a simulation gave.
+
+    Attributes:
+        codes: (N, *output_shape).
+        ends: (N,) cycle of each sample's last output beat; cycle 0 is the first in which input was offered.
+        cycles: simulated after reset.
+    """
+
+    codes: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    cycles: int
+
+
+@dataclass(frozen=True)
+class VerilatedSegment:
+    """A segment's module and how to run it.
+
+    Attributes:
+        project: as it was written.
+        input_format, input_shape, output_format, output_shape: of its streams, channels last.
+    """
+
+    project: Project
+    input_format: FixedPoint
+    input_shape: Shape
+    output_format: FixedPoint
+    output_shape: Shape
+
+    def run(
+        self,
+        codes: NDArray[Any],
+        *,
+        valid_rate: float = 1.0,
+        ready_rate: float = 1.0,
+        seed: int = 1,
+        waves: Path | None = None,
+    ) -> SegmentRun:
+        """Simulate samples, one after the other without gaps.
+
+        Args:
+            codes: (N, *input_shape) integers of the input format.
+            valid_rate, ready_rate: chances that input is offered, and output taken, in a cycle.
+            seed: of the stalls.
+            waves: file for a VCD trace.
+
+        Raises:
+            SimulationError: the segment hangs, or has output left over.
+            ToolError: Verilator or g++ is missing.
+        """
+        if waves is not None:
+            waves.parent.mkdir(parents=True, exist_ok=True)
+        library = ctypes.CDLL(str(self.library(trace=waves is not None)))
+        flat = np.ascontiguousarray(codes, np.int64)
+        out = np.zeros((len(flat), *self.output_shape), np.int64)
+        ends = np.zeros(len(flat), np.uint64)
+        rates = np.array([round(valid_rate * _ALWAYS), round(ready_rate * _ALWAYS)], np.uint32)
+        function = library.hwc_segment_run
+        function.restype = ctypes.c_long
+        cycles = function(
+            _pointer(flat),
+            ctypes.c_long(len(flat)),
+            _pointer(out),
+            _pointer(rates),
+            ctypes.c_uint64(seed),
+            _pointer(ends),
+            ctypes.c_long(_PATIENCE),
+            str(waves).encode() if waves is not None else None,
+        )
+        if cycles < 0:
+            what = "hangs" if cycles == -1 else "has output left over"
+            raise SimulationError(f"{self.project.top} {what} after {int((ends > 0).sum())} of {len(flat)} samples")
+        return SegmentRun(out, ends.astype(np.int64), int(cycles))
+
+    def library(self, *, trace: bool = False) -> Path:
+        """The compiled library, made at the first use."""
+        source, result = Stream.of(self.input_shape), Stream.of(self.output_shape)
+        model = (
+            f"static const unsigned in_lanes = {source.lanes}, in_width = {self.input_format.width};\n"
+            f"static const long in_beats = {source.beats}, out_beats = {result.beats};\n"
+            f"static const unsigned out_lanes = {result.lanes}, out_width = {self.output_format.width};\n"
+            f"static const bool out_signed = {str(self.output_format.signed).lower()};\n"
+        )
+        project = self.project
+        return verilate(Verilation(project, project.modules, ("segment.cpp",), model, project.top, trace=trace))
+
+
+def read_segment(folder: Path) -> VerilatedSegment:
+    """A segment's project from disk, ready to be simulated.
+
+    Raises:
+        DesignError: no project there, it is an accelerator's, or a file of it is not as it was written.
+    """
+    project, fields = read_project(folder), read_manifest(folder)
+    try:
+        if not {"input", "output"} <= fields.keys():
+            raise FieldError("it is not a segment's, which has an input and an output")
+        streams = [fields[name].fields(("format", "shape")) for name in ("input", "output")]
+        given, result = ((FixedPoint.from_json(s["format"]), shape_from_json(s["shape"])) for s in streams)
+    except FieldError as error:
+        raise damaged(folder, error) from None
+    return VerilatedSegment(project, *given, *result)
+
+
+def _pointer(array: NDArray[Any]) -> ctypes.c_void_p:
+    return ctypes.c_void_p(array.ctypes.data)

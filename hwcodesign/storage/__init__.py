@@ -1,0 +1,1 @@
+"""Files, folders and data on disk: whole, held to types and hashes, or not believed."""

@@ -1,0 +1,144 @@
+"""What was compiled on this machine: kept outside of designs, by what it was made of, and owned by the user alone.
+
+It is loaded into this process, so whoever may write it may run anything here: a cache of somebody else, or one that
+others may write, is refused. What is damaged is made again.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from hwcodesign.errors import FieldError, ToolError
+from hwcodesign.storage.fields import read_json
+from hwcodesign.storage.files import (
+    one_at_a_time,
+    remove_folder,
+    replaced_folder,
+    scratch_below,
+    sha256,
+    sha256_file,
+    write_json,
+)
+
+#: Names the folder that caches are in; ~/.cache by default.
+VARIABLE = "XDG_CACHE_HOME"
+#: Lists an entry's files with their digests; its time is that of the last use.
+_MADE = "made.json"
+#: Days after its last use when an entry is removed.
+_KEPT_DAYS = 60
+#: Permissions to write of others than the owner.
+_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
+
+
+def cache_folder() -> Path:
+    """Where this user's compiled parts are."""
+    base = os.environ.get(VARIABLE)
+    return (Path(base) if base else Path.home() / ".cache").resolve() / "hwcodesign"
+
+
+def entry_of(name: str, made_of: str) -> Path:
+    """The folder in which something is kept, whether it is there or not.
+
+    Args:
+        name: what it is, for people who look at the folder.
+        made_of: all that it depends on, as text.
+    """
+    return cache_folder() / f"{name}-{sha256(made_of.encode())[:32]}"
+
+
+def kept(name: str, made_of: str, make: Callable[[Path], None]) -> Path:
+    """A folder of things that were made once on this machine.
+
+    Args:
+        name, made_of: see `entry_of`.
+        make: fills a folder; what it leaves there is kept.
+
+    Returns:
+        The folder, with the files that `make` left, unaltered.
+
+    Raises:
+        ToolError: the cache is somebody else's, or others may write it.
+    """
+    entry = own_cache() / entry_of(name, made_of).name
+    if not is_kept(name, made_of):
+        with one_at_a_time(entry):
+            if not is_kept(name, made_of):
+                _remove_unused()
+                with replaced_folder(entry) as new:
+                    make(new)
+                    write_json(new / _MADE, _described(made_of, new))
+                    new.chmod(new.stat().st_mode & ~_BY_OTHERS)
+    os.utime(entry / _MADE)
+    return entry
+
+
+def is_kept(name: str, made_of: str) -> bool:
+    """Whether something is there already, whole and unaltered.
+
+    Raises:
+        ToolError: it is somebody else's, or others may write it.
+    """
+    entry = entry_of(name, made_of)
+    if not entry.exists():
+        return False
+    for path in (entry, *entry.rglob("*")):
+        _require_own(path)
+    try:
+        return bool(read_json(entry / _MADE) == _described(made_of, entry))
+    except (FieldError, OSError):
+        return False
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """An empty folder, gone when the block ends; the next one removes what killed processes left."""
+    with scratch_below(own_cache() / "scratch") as scratch:
+        yield scratch
+
+
+def own_cache() -> Path:
+    """The cache's folder, made where it is not there.
+
+    Raises:
+        ToolError: it is not the user's own, or others may write it.
+    """
+    folder = cache_folder()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _require_own(folder)
+    return folder
+
+
+def _require_own(path: Path) -> None:
+    found = path.lstat()
+    if found.st_uid == os.geteuid() and (stat.S_ISLNK(found.st_mode) or not found.st_mode & _BY_OTHERS):
+        return
+    whose = "can be written by other users" if found.st_uid == os.geteuid() else "belongs to another user"
+    raise ToolError(
+        f"{path} {whose}, and what is in it would be run: remove it, make it your own alone (chmod go-w), or let "
+        f"{VARIABLE} name another folder"
+    )
+
+
+def _described(made_of: str, entry: Path) -> dict[str, Any]:
+    """What an entry was made of, and its files by their paths in it; a link is none that was made."""
+    files = sorted(path for path in entry.rglob("*") if not path.is_dir() and path.name != _MADE)
+    digests = {
+        path.relative_to(entry).as_posix(): "a link" if path.is_symlink() else sha256_file(path) for path in files
+    }
+    return {"made_of": sha256(made_of.encode()), "files": digests}
+
+
+def _remove_unused() -> None:
+    """Remove what was not used for long; it can be made again."""
+    oldest = time.time() - _KEPT_DAYS * 86_400
+    for entry in cache_folder().iterdir():
+        with suppress(OSError):
+            made = entry / _MADE
+            if (made if made.exists() else entry).stat().st_mtime < oldest:
+                remove_folder(entry)

@@ -1,0 +1,97 @@
+"""Generated files that are compiled or run, held to the hashes with which they were written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from hwcodesign.errors import DesignError, FieldError
+from hwcodesign.storage.fields import Field, shown
+from hwcodesign.storage.files import sha256, sha256_file, sha256_json
+
+#: Files of a design; one of 56 layers has 9,000.
+_MOST = 2**17
+
+
+@dataclass(frozen=True)
+class SealedFiles:
+    """Files below a folder, as they were written.
+
+    Attributes:
+        folder: that they are in.
+        digests: SHA-256 by path relative to it, in the order in which they were given.
+    """
+
+    folder: Path
+    digests: Mapping[str, str]
+
+    @classmethod
+    def of(cls, folder: Path) -> SealedFiles:
+        """All files that are below a folder now."""
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        return cls(folder, {path.relative_to(folder).as_posix(): sha256_file(path) for path in files})
+
+    @classmethod
+    def from_json(cls, folder: Path, stored: Field) -> SealedFiles:
+        """Read digests by path.
+
+        Raises:
+            FieldError: another type, or a path that leaves the folder.
+        """
+        digests = {name: field.sha256() for name, field in stored.mapping(_MOST).items()}
+        for name in digests:
+            if Path(name).is_absolute() or ".." in Path(name).parts:
+                raise FieldError(f"{stored.place} has {shown(name)}, which is not a path below its folder")
+        return cls(folder, digests)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all of them, with their names and order."""
+        return sha256_json(list(self.digests.items()))
+
+    def below(self, *prefixes: str) -> SealedFiles:
+        """Those whose paths begin with one of these."""
+        return SealedFiles(
+            self.folder, {name: self.digests[name] for name in self.digests if name.startswith(prefixes)}
+        )
+
+    def text(self, name: str) -> str:
+        """Of one of them.
+
+        Raises:
+            DesignError: it is not one of them, it is gone, or it was altered.
+        """
+        return self._read(name).decode(errors="replace")
+
+    def check(self) -> None:
+        """Hold every file to its hash.
+
+        Raises:
+            DesignError: one is gone, or was altered.
+        """
+        for name in self.digests:
+            self._read(name)
+
+    def copy(self, out: Path) -> None:
+        """Write the files, and no other that lies beside them, below another folder: what is compiled is the copy.
+
+        Raises:
+            DesignError: one is gone, or was altered.
+        """
+        for name in self.digests:
+            target = out / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(self._read(name))
+
+    def _read(self, name: str) -> bytes:
+        try:
+            data = (self.folder / name).read_bytes()
+        except OSError:
+            data = None
+        if data is None or sha256(data) != self.digests.get(name):
+            raise DesignError(
+                f"{self.folder / name} is {'missing' if data is None else 'not as it was written'}: compile the "
+                "design again; files of a design are not to be changed"
+            )
+        return data

@@ -1,0 +1,1 @@
+"""Backends compared with the network, and properties proved."""

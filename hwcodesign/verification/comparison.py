@@ -1,0 +1,108 @@
+"""Holding backends to each other: every logit, segment by segment, and every record, in `==`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwcodesign.design import Design
+from hwcodesign.errors import MismatchError
+from hwcodesign.interface.modes import exit_control
+from hwcodesign.interface.records import FLAG_FINAL, RECORD_DTYPE, Records
+from hwcodesign.networks.network import MultiExitNetwork
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """One comparison.
+
+    Attributes:
+        backends: those compared, the reference first.
+        what: was compared.
+        samples: images.
+        values: integers compared.
+        mismatches: of these, how many differ.
+    """
+
+    backends: tuple[str, ...]
+    what: str
+    samples: int
+    values: int
+    mismatches: int
+
+
+def brevitas_outputs(network: MultiExitNetwork, images: NDArray[Any]) -> dict[str, NDArray[np.int64]]:
+    """Every segment's output codes by Brevitas, named as `Design.segment_outputs` names them."""
+    stages, heads = network.integers(images)
+    outputs = {}
+    for k, (stage, head) in enumerate(zip(stages, heads, strict=True)):
+        outputs[f"stage{k}"], outputs[f"head{k}"] = stage, head
+    return outputs
+
+
+def brevitas_records(design: Design, logits: Sequence[NDArray[np.int64]]) -> Records:
+    """The records that Brevitas' logits mean under a design's policy.
+
+    All exits are computed and nothing is skipped or compacted, so it shares no control flow with the backends. Scores
+    are the policy's own, as in software; csim computes them in C++.
+
+    Returns:
+        (N,) final records in sample order.
+    """
+    policy, control = design.policy, exit_control(design.policy)
+    labels, scores = policy.score_exits(logits)
+    leaves = scores >= np.asarray(control.codes)[:, None]
+    leaves[-1] = True
+    taken = leaves.argmax(axis=0)
+    samples = np.arange(len(taken))
+    records = np.zeros(len(taken), dtype=RECORD_DTYPE)
+    records["sample_id"] = samples
+    records["score"] = scores[taken, samples]
+    records["label"] = labels[taken, samples]
+    records["exit"] = taken
+    records["flags"] = FLAG_FINAL
+    return records
+
+
+def compare_outputs(
+    name: str, outputs: Mapping[str, NDArray[np.int64]], reference: Mapping[str, NDArray[np.int64]], against: str
+) -> list[Agreement]:
+    """Compare every segment's codes; features and logits each summed up in one line."""
+    agreements = []
+    for what, prefix in (("features, stage by stage", "stage"), ("logits, exit by exit", "head")):
+        pairs = [(outputs[key], reference[key]) for key in reference if key.startswith(prefix)]
+        mismatches = sum(_differences(a, b) for a, b in pairs)
+        agreements.append(Agreement((against, name), what, len(pairs[0][1]), sum(b.size for _, b in pairs), mismatches))
+    return agreements
+
+
+def compare_records(name: str, records: Records, reference: Records, against: str, what: str) -> Agreement:
+    """Compare every field of every record but `cycles`, which only some backends measure."""
+    fields = [field for field in RECORD_DTYPE.names or () if field != "cycles"]
+    if len(records) != len(reference):
+        mismatches = abs(len(records) - len(reference)) * len(fields)
+        return Agreement((against, name), what, len(reference), len(reference) * len(fields), mismatches)
+    mismatches = sum(_differences(records[field], reference[field]) for field in fields)
+    return Agreement((against, name), what, len(reference), len(reference) * len(fields), mismatches)
+
+
+def require_agreement(agreements: Sequence[Agreement]) -> None:
+    """Raises:
+    MismatchError: any comparison found a mismatch, or compared nothing.
+    """
+    if not agreements:
+        raise MismatchError("nothing was compared")
+    for agreement in agreements:
+        if agreement.mismatches or not agreement.values:
+            raise MismatchError(
+                f"{' and '.join(agreement.backends)} disagree on {agreement.mismatches} of {agreement.values} values "
+                f"({agreement.what}): one of them is wrong"
+            )
+
+
+def _differences(a: NDArray[Any], b: NDArray[Any]) -> int:
+    return int((a != b).sum()) if a.shape == b.shape else max(a.size, b.size)

