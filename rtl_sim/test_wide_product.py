@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tb.passing import require_all_passed
 
-from hwcodesign.simulation.cocotb_runner import Bench
+from hwcodesign.simulation.cocotb_runner import Bench, run_bench
 
 _WIDTHS = {
     "one limb each": (18, 18),
@@ -20,4 +19,4 @@ _WIDTHS = {
 @pytest.mark.parametrize("widths", _WIDTHS.values(), ids=_WIDTHS.keys())
 def test_products_are_pythons_three_enabled_cycles_later(widths: tuple[int, int], tmp_path: Path) -> None:
     parameters = dict(zip(("AWidth", "BWidth"), widths, strict=True))
-    require_all_passed(Bench("wide_product", "wide_product_bench", parameters), tmp_path)
+    run_bench(Bench("wide_product", "wide_product_bench", parameters), tmp_path)

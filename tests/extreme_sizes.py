@@ -14,9 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.backends.streamrtl.parallelism import check_products
-from hwcodesign.backends.streamrtl.project_files import write_accelerator, write_segment
+from hwcodesign.backends.streamrtl.project_files import write_segment
 from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.interface.modes import Mode, exit_control
@@ -39,11 +38,10 @@ from hwcodesign.kernels import (
 from hwcodesign.kernels.kernel import Shape
 from hwcodesign.policies import CRITERIA
 from hwcodesign.runtime import software
-from hwcodesign.simulation.rtl import FOLDER, RtlSimulation
 from hwcodesign.simulation.segment import read_segment
 from hwcodesign.verification.comparison import Agreement
 from rtl_sim.tb.drawn_policies import drawn_policy
-from tests.stress import require_same
+from tests.stress import require_same, written
 
 #: Random samples, and two extreme ones before them.
 _SAMPLES = 3
@@ -254,8 +252,7 @@ def compare_decisions(criterion: str, classes: int) -> Agreement:
     control = exit_control(accelerator.policy, Mode.ANYTIME)
     expected = np.concatenate(list(software.stream_records(accelerator, images, control)))
     with tempfile.TemporaryDirectory() as scratch:
-        write_accelerator(Hardware.of(accelerator), Path(scratch) / FOLDER)
-        run = RtlSimulation(accelerator, Path(scratch)).run(images, control)
+        run = written(accelerator, Path(scratch)).run(images, control)
     require_same(run.records, expected)
     return Agreement(("software", "rtl"), f"records, {criterion}, {classes} classes", len(images), len(expected), 0)
 

@@ -113,8 +113,7 @@ def stress_lines(
 
 def written(accelerator: Accelerator, folder: Path) -> RtlSimulation:
     """The simulation of an accelerator whose sources are written into a folder."""
-    write_accelerator(Hardware.of(accelerator), folder / FOLDER)
-    return RtlSimulation(accelerator, folder)
+    return RtlSimulation(accelerator, write_accelerator(Hardware.of(accelerator), folder / FOLDER))
 
 
 def _run(

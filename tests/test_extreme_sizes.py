@@ -16,7 +16,7 @@ from hwcodesign.backends.streamrtl.parallelism import MOST_PRODUCTS, check_produ
 from hwcodesign.errors import SettingsError
 from hwcodesign.kernels.kernel import Stream
 from tests.extreme_sizes import QUICK, QUICK_DECISIONS, Extreme, compare, compare_decisions, conv, dense, flattened
-from tests.test_refusals import segment_of
+from tests.test_refusals import model_of
 
 
 @pytest.mark.parametrize("make", QUICK, ids=[make().text for make in QUICK])
@@ -71,7 +71,7 @@ def test_compile_and_the_plugin_name_the_layer_and_the_factor(tmp_path: Path) ->
     images = np.random.default_rng(0).integers(0, 256, (5, 784, 1, 1))
     assert len(design.run(images, on="software")) == 5
 
-    module = nn.Sequential(nn.Linear(784, 64))
-    segment = segment_of(module, (784,), tmp_path)
-    with pytest.raises(SettingsError, match=r"layer '_0' makes 50,176 products"):
-        check_products(segment)
+    model = model_of(nn.Sequential(nn.Linear(784, 64)), (784,), tmp_path / "project")
+    with pytest.raises(SettingsError, match=r"layer '_0' makes 50,176 products .* ReuseFactor 14 or more$"):
+        model.write()
+    assert not (tmp_path / "project" / "manifest.json").exists()

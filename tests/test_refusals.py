@@ -40,8 +40,8 @@ READ = {
 }  # fmt: skip
 
 
-def segment_of(module: nn.Module, shape: tuple[int, ...], folder: Path, backend: str = "StreamRTL") -> Any:
-    """The checked kernels of a module."""
+def model_of(module: nn.Module, shape: tuple[int, ...], folder: Path, backend: str = "StreamRTL") -> Any:
+    """hls4ml's graph of a module."""
     with quiet():
         config = config_from_pytorch_model(
             module.eval(), shape, granularity="name", backend=backend, default_precision="fixed<16,6>",
@@ -49,9 +49,15 @@ def segment_of(module: nn.Module, shape: tuple[int, ...], folder: Path, backend:
         )  # fmt: skip
         for layer in config["LayerName"].values():
             layer["Precision"]["result"] = "fixed<16,6>"
-        model = convert_from_pytorch_model(
+        return convert_from_pytorch_model(
             module, hls_config=config, backend=backend, io_type="io_stream", output_dir=str(folder)
         )
+
+
+def segment_of(module: nn.Module, shape: tuple[int, ...], folder: Path, backend: str = "StreamRTL") -> Any:
+    """The checked kernels of a module."""
+    model = model_of(module, shape, folder, backend)
+    with quiet():
         return get_backend(backend).segment(model)
 
 

@@ -27,7 +27,7 @@ from hwcodesign.runtime import software
 from hwcodesign.simulation import rtl
 from hwcodesign.simulation.measurement import measure_exits
 from hwcodesign.simulation.project import read_project
-from hwcodesign.simulation.rtl import Stalls
+from hwcodesign.simulation.rtl import RtlSimulation, Stalls
 from hwcodesign.simulation.waves import traced_signals, write_view
 from hwcodesign.storage.cache import cache_folder
 from hwcodesign.tools import verilator
@@ -377,7 +377,7 @@ def test_a_buffer_one_beat_too_small_deadlocks_and_the_campaign_sees_it(
     """The fork waits for the buffer, the head for the fork, the buffer for the head's decision."""
     monkeypatch.setattr(rtl, "_PATIENCE", 5000)
     accelerator = small.steered("cramped", 2)
-    simulation = written(accelerator, tmp_path)
+    written(accelerator, tmp_path)
     module = tmp_path / "rtl" / "library" / "conditional_buffer.sv"
     text = module.read_text()
     cramped = text.replace("level_d == LevelBits'(Depth);", "level_d == LevelBits'(Depth - 1);")
@@ -386,7 +386,7 @@ def test_a_buffer_one_beat_too_small_deadlocks_and_the_campaign_sees_it(
     seal_project(tmp_path / "rtl")
     codes = small.steered_images(accelerator, [0, 1, 0])
     with pytest.raises(SimulationError, match="cramped hangs") as caught:
-        simulation.run(codes, exit_control(accelerator.policy))
+        RtlSimulation(accelerator, read_project(tmp_path / "rtl")).run(codes, exit_control(accelerator.policy))
     lines = str(caught.value).splitlines()
     assert "  buffer0_in (fork to buffer0): STALLED" in lines
     assert "  logits0 (head0 to decision0): waits for data" in lines

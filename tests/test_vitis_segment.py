@@ -122,7 +122,7 @@ def test_an_accelerator_cannot_tell(accelerator: Accelerator, hardware: Hardware
     assert json.loads((rtl / "manifest.json").read_text())["replaced"] == ["head1", "stage0"]
     assert rtl / "stage0.sv" in project.sources
     assert "stage0 u_ip (" in (rtl / "tiny_stage0.sv").read_text()
-    simulation = RtlSimulation(accelerator, tmp_path)
+    simulation = RtlSimulation(accelerator, project)
     codes = images(accelerator, 60)
     for mode, stalls in (
         (Mode.ADAPTIVE, Stalls()),

@@ -28,6 +28,7 @@ from hwcodesign.interface.block_design import DMA_LENGTH_BITS, DMA_REALIGNS, DMA
 from hwcodesign.interface.modes import exit_control
 from hwcodesign.interface.register_map import REGISTERS
 from hwcodesign.runtime import software
+from hwcodesign.simulation.project import read_project
 from hwcodesign.simulation.rtl import RtlSimulation
 from hwcodesign.tools.verilator import find_verilator
 from rtl_sim.tb.small_accelerators import images, plain
@@ -299,7 +300,7 @@ def test_sources_without_that_type_do_the_same(
     seal_project(folder / "rtl")
     codes, control = images(accelerator, 40), exit_control(accelerator.policy, "adaptive")
     expected = np.concatenate(list(software.stream_records(accelerator, codes, control)))
-    require_same(RtlSimulation(accelerator, folder).run(codes, control).records, expected)
+    require_same(RtlSimulation(accelerator, read_project(folder / "rtl")).run(codes, control).records, expected)
 
 
 COMPONENT = """<?xml version="1.0" encoding="UTF-8"?>

@@ -94,6 +94,16 @@ def read_design(folder: Path | str) -> StoredDesign:
     return StoredDesign(accelerator, folder, manifest)
 
 
+def require_rtl(design: CompiledDesign) -> None:
+    """Refuse a design that was compiled without SystemVerilog.
+
+    Raises:
+        DesignError: naming the backend that writes it.
+    """
+    if design.manifest.get("cycles") is None:
+        raise DesignError("the design was compiled without RTL: compile it with backend='streamrtl'")
+
+
 def write_sources(folder: Path) -> str:
     """Write the digests of all files of a folder into it; returns the digest that seals them."""
     (folder / SOURCES).unlink(missing_ok=True)

@@ -97,12 +97,8 @@ def of_segment(error: Exception, modules: Mapping[str, str]) -> tuple[str, str]:
     Args:
         modules: torch name of each node of its graph.
     """
-    for variables in _frames(error):
-        for name in ("node", "layer", "self"):
-            told = ways_out.of_segment(variables.get(name), modules)
-            if told is not None:
-                return told
-    return "it", ways_out.LAYERS
+    told = _told(error, lambda found, _: ways_out.of_segment(found, modules))
+    return told or ("it", ways_out.LAYERS)
 
 
 def reason(error: Exception) -> str:
@@ -113,17 +109,25 @@ def reason(error: Exception) -> str:
 
 def _place(error: Exception) -> tuple[str, str]:
     """What hls4ml was at, and what to do about it."""
-    for variables in _frames(error):
-        for name in ("node", "layer", "self"):
-            told = ways_out.of(variables.get(name), variables, error)
-            if told is not None:
-                return told
+    told = _told(error, lambda found, variables: ways_out.of(found, variables, error))
+    if told is not None:
+        return told
     if type(error).__name__ == "TraceError":
         return (
             "its forward",
             "write it without conditions and loops that depend on values, and without what torch.fx cannot trace",
         )
     return "it", "say it in layers of torch.nn, or of QONNX with its channels last, that hls4ml knows"
+
+
+def _told(error: Exception, tell: Callable[[Any, dict[str, Any]], tuple[str, str] | None]) -> tuple[str, str] | None:
+    """What `tell` says of the first node or layer that hls4ml was at, from where the error was raised outwards."""
+    for variables in _frames(error):
+        for name in ("node", "layer", "self"):
+            told = tell(variables.get(name), variables)
+            if told is not None:
+                return told
+    return None
 
 
 def _frames(error: BaseException) -> Iterator[dict[str, Any]]:

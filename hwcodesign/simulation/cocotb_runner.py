@@ -17,7 +17,7 @@ from pathlib import Path
 from hwcodesign.errors import SimulationError, ToolError
 from hwcodesign.fixedpoint import FixedPoint, Overflow, Rounding
 from hwcodesign.kernels.rtl import Bits, Name, Parameter, Rom
-from hwcodesign.storage.cache import entry_of, is_kept, kept, scratch_folder
+from hwcodesign.storage.cache import entry_of, is_kept, kept
 from hwcodesign.storage.installed import shared_folder
 from hwcodesign.tools.verilator import find_verilator
 
@@ -56,18 +56,15 @@ class Bench:
     folder_of_bench: Path | None = None
 
 
-def run_bench(bench: Bench, folder: Path) -> int:
-    """Build the module and run its bench.
+def run_bench(bench: Bench, folder: Path) -> None:
+    """Build the module and run its bench, of which every cocotb test must pass.
 
     Args:
         folder: empty, for the build and its results.
 
-    Returns:
-        How many cocotb tests passed.
-
     Raises:
         ToolError: Verilator or cocotb is missing, or the build fails.
-        SimulationError: a cocotb test failed, or none ran; the message ends with the bench's output.
+        SimulationError: a cocotb test failed or was skipped, or none ran; the message ends with the bench's output.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for rom in bench.roms:
@@ -105,7 +102,7 @@ def run_bench(bench: Bench, folder: Path) -> int:
         kept(*runtime, lambda folder: _copy_runtime(build, folder))
     output = done.stdout + done.stderr
     (folder / "output.txt").write_text(output)
-    return _passed(bench, folder, output)
+    _require_passed(bench, folder, output)
 
 
 def _runtime(*, waves: bool) -> tuple[str, str]:
@@ -132,12 +129,6 @@ def build_arguments() -> list[str]:
     return ["-O3", "-Wall", "--assert", "--x-assign", "fast", "--x-initial", "fast"]
 
 
-def temporary_bench(bench: Bench) -> int:
-    """`run_bench` in a folder that is gone afterwards."""
-    with scratch_folder() as folder:
-        return run_bench(bench, folder)
-
-
 def _override(name: str, value: Parameter) -> str:
     match value:
         case FixedPoint():
@@ -161,17 +152,19 @@ def format_code(fmt: FixedPoint) -> int:
     return code << 2 | list(Overflow).index(fmt.overflow)
 
 
-def _passed(bench: Bench, folder: Path, output: str) -> int:
+def _require_passed(bench: Bench, folder: Path, output: str) -> None:
     results = folder / _RESULTS
     if not results.exists():
         raise SimulationError(f"{bench.top}: {bench.module} did not run:\n{output[-6000:]}")
     cases = list(ET.parse(results).getroot().iter("testcase"))  # noqa: S314
-    failed = [case.get("name") for case in cases if case.find("failure") is not None or case.find("error") is not None]
-    if failed or not cases:
-        raise SimulationError(
-            f"{bench.top}: {', '.join(map(str, failed)) or 'no test'} of {bench.module} failed:\n{output[-6000:]}"
-        )
-    return len(cases)
+    wrong = [
+        f"{case.get('name')} {said}"
+        for case in cases
+        for kind, said in (("failure", "failed"), ("error", "failed"), ("skipped", "was skipped"))
+        if case.find(kind) is not None
+    ]
+    if wrong or not cases:
+        raise SimulationError(f"{bench.top}: {bench.module}: {', '.join(wrong) or 'no test ran'}:\n{output[-6000:]}")
 
 
 #: In a process of its own, so that a simulator that dies takes no test runner along.

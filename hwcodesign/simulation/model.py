@@ -71,7 +71,6 @@ def verilate(what: Verilation) -> Path:
     """
     check_folder(cache_folder())
     tool = find_verilator()
-    what.project.files.check()
     name, made_of = f"{what.top}-rtl", _made_of(what, tool)
 
     def make(folder: Path) -> None:

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwcodesign.designs.accelerator import Accelerator
-from hwcodesign.designs.stored import CompiledDesign, sources_of
-from hwcodesign.errors import DesignError, SettingsError, SimulationError
+from hwcodesign.designs.stored import CompiledDesign, require_rtl, sources_of
+from hwcodesign.errors import SettingsError, SimulationError
 from hwcodesign.images import pack_words
 from hwcodesign.interface import register_map as registers
 from hwcodesign.interface.modes import ExitControl
@@ -88,18 +88,18 @@ class RtlSimulation:
 
     Attributes:
         accelerator: that the design holds.
-        folder: the design's.
+        project: its SystemVerilog.
     """
 
     accelerator: Accelerator
-    folder: Path
+    project: Project
 
     def library(self, *, trace: bool = False) -> Path:
         """The compiled model; made, or found to be kept and whole, at the first use.
 
         Raises:
             ToolError: Verilator or g++ is missing.
-            DesignError: the design has no RTL, or a file of it is not as it was written.
+            DesignError: a file is not as it was written.
         """
         return self._with_waves if trace else self._without_waves
 
@@ -117,7 +117,7 @@ class RtlSimulation:
         return is_verilated(self._made_of(trace=False))
 
     def _made_of(self, *, trace: bool) -> Verilation:
-        project, wrapper = read_project(self.folder / FOLDER), wrapper_name(self.accelerator)
+        project, wrapper = self.project, wrapper_name(self.accelerator)
         return Verilation(
             project,
             (*project.modules, f"{SIMULATION}/{wrapper}.sv"),
@@ -254,8 +254,7 @@ def rtl_of(design: CompiledDesign) -> RtlSimulation:
     Raises:
         DesignError: it has none, or a file of it is not as it was written.
     """
-    project_of(design)
-    return RtlSimulation(design.accelerator, design.folder)
+    return RtlSimulation(design.accelerator, project_of(design))
 
 
 def project_of(design: CompiledDesign) -> Project:
@@ -264,8 +263,7 @@ def project_of(design: CompiledDesign) -> Project:
     Raises:
         DesignError: it has none, or a file of it is not as it was written.
     """
-    if design.manifest.get("cycles") is None:
-        raise DesignError("the design was compiled without RTL: compile it with backend='streamrtl'")
+    require_rtl(design)
     sources_of(design).below(f"{FOLDER}/").check()
     return read_project(design.folder / FOLDER)
 

@@ -17,7 +17,8 @@ import pynq.uio
 from pynq.ps import Clocks
 from pynq.uio import UioController
 
-from hwcodesign.errors import DesignError, SimulationError
+from hwcodesign.designs.stored import require_rtl
+from hwcodesign.errors import SimulationError
 from hwcodesign.interface.block_design import block_design_of
 from hwcodesign.interface.hwh import fabric_clock, hand_off
 from hwcodesign.simulation.board.device import SimulatedDevice
@@ -69,8 +70,7 @@ class SimulatedBoard:
         folder: Path | None = None,
         memory: int = MEMORY,
     ) -> None:
-        if not design.manifest.get("cycles"):
-            raise DesignError("the design was compiled without RTL: compile it with backend='streamrtl'")
+        require_rtl(design)
         self._design, self._folder = design, folder
         self._block_design = block_design_of(design)
         self._hertz = fabric_clock(self._block_design.board).mhz * 1e6
