@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from tb.weighted_cases import Case, Layer
 
-from hwcodesign.kernels.rtl import Parameter
 from hwcodesign.simulation.cocotb_runner import Bench, run_bench
+from hwcodesign.systemverilog import Parameter
 
 _SAMPLES = 4
 _CASES = {

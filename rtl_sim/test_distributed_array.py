@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from tb.weighted_cases import Case, Layer
 
 from hwcodesign.backends.streamrtl.distributed_arithmetic import distributed_kernel
-from hwcodesign.kernels.rtl import Parameter
 from hwcodesign.simulation.cocotb_runner import Bench, run_bench
+from hwcodesign.systemverilog import Parameter
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("da4ml") is None, reason="da4ml is not installed: pip install 'hwcodesign[design]'"

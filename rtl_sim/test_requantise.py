@@ -15,8 +15,8 @@ import pytest
 from tb.telling import require_telling
 
 from hwcodesign.fixedpoint import FixedPoint, Overflow, Rounding
-from hwcodesign.kernels.rtl import Bits
 from hwcodesign.storage.installed import shared_folder
+from hwcodesign.systemverilog import Bits
 from hwcodesign.tools.verilator import find_verilator
 
 #: Input width and fraction, result width and fraction.

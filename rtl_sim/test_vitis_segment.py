@@ -13,8 +13,8 @@ from hwcodesign.backends.streamrtl.netlist import netlist
 from hwcodesign.backends.streamrtl.vitis_segment import vitis_segment_source
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.kernels import Activation, Conv2D, Segment
-from hwcodesign.kernels.rtl import Bits
 from hwcodesign.simulation.cocotb_runner import Bench, run_bench
+from hwcodesign.systemverilog import Bits
 
 SAMPLES = 12
 

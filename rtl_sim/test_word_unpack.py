@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from hwcodesign.kernels.rtl import Bits, Parameter
 from hwcodesign.simulation.cocotb_runner import Bench, run_bench
+from hwcodesign.systemverilog import Bits, Parameter
 
 #: Channels, ElementWidth, Pixels, FirstId
 _CASES = {

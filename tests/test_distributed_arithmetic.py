@@ -16,10 +16,10 @@ from hwcodesign.backends.streamrtl.adder_graph import Adder, AdderGraph, Matrix,
 from hwcodesign.backends.streamrtl.distributed_arithmetic import DistributedKernel, distributed_kernel
 from hwcodesign.errors import FormatError, ToolError
 from hwcodesign.fixedpoint import FixedPoint
-from hwcodesign.kernels.rtl import Bits, Name, Parameter
 from hwcodesign.simulation.cocotb_runner import library_sources
 from hwcodesign.storage.installed import shared_folder
 from hwcodesign.synthesis import Resources, synthesise
+from hwcodesign.systemverilog import Bits, Name, Parameter
 
 needs_da4ml = pytest.mark.skipif(
     importlib.util.find_spec("da4ml") is None, reason="da4ml is not installed: pip install 'hwcodesign[design]'"

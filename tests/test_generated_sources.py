@@ -16,8 +16,8 @@ from hwcodesign.backends.streamrtl.segment_source import segment_source
 from hwcodesign.backends.streamrtl.vitis_segment import vitis_segment_source
 from hwcodesign.deployment.packaged_top import packaged_top
 from hwcodesign.fixedpoint import FixedPoint
-from hwcodesign.kernels.rtl import Bits, concatenated, parameter_lines
 from hwcodesign.storage.installed import shared_folder
+from hwcodesign.systemverilog import Bits, concatenated, parameter_lines
 from rtl_sim.tb import small_accelerators as small
 from rtl_sim.tb.verible import laid_out, misnamed, names, our_sources
 from tests.test_streamrtl import residual

@@ -21,11 +21,11 @@ from hwcodesign.errors import DesignError, FormatError, SimulationError
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.kernels import Activation, Add, Conv2D, Dense, MaxPool2D, Reshape, Segment
 from hwcodesign.kernels.kernel import Stream
-from hwcodesign.kernels.rtl import Bits, Name, Rom, literal, parameter_lines
 from hwcodesign.kernels.stepping import run
 from hwcodesign.kernels.timing import Node, Pipeline, Queue, Windows
 from hwcodesign.simulation.project import read_project
 from hwcodesign.simulation.segment import read_segment
+from hwcodesign.systemverilog import Bits, Name, Rom, literal, parameter_lines
 
 U5 = FixedPoint(5, 2, signed=False)
 W4 = FixedPoint(4, 1)

@@ -8,8 +8,8 @@ import numpy as np
 
 from hwcodesign.fixedpoint import Codes
 from hwcodesign.kernels.kernel import Kernel, Stream, carrier, largest, register
-from hwcodesign.kernels.rtl import Instance
 from hwcodesign.kernels.timing import Automaton, Pipeline
+from hwcodesign.systemverilog import Instance
 
 
 @register

@@ -9,9 +9,9 @@ import numpy as np
 
 from hwcodesign.fixedpoint import Codes, FixedPoint
 from hwcodesign.kernels.kernel import Kernel, Stream, carrier, largest, register
-from hwcodesign.kernels.rtl import Instance
 from hwcodesign.kernels.timing import Automaton
 from hwcodesign.kernels.weighted import WeightedKernel
+from hwcodesign.systemverilog import Instance
 
 
 class _Diagonal(WeightedKernel):

@@ -11,8 +11,8 @@ from hwcodesign.fixedpoint import Codes, FixedPoint
 from hwcodesign.kernels.averaging import Division, averages_carrier, divide, division
 from hwcodesign.kernels.kernel import Stream, largest, register
 from hwcodesign.kernels.pooling import WindowedPool
-from hwcodesign.kernels.rtl import Instance
 from hwcodesign.kernels.timing import Automaton, Pipeline
+from hwcodesign.systemverilog import Instance
 
 
 @register

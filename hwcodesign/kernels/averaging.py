@@ -8,7 +8,7 @@ import numpy as np
 
 from hwcodesign.fixedpoint import Codes, FixedPoint
 from hwcodesign.kernels.kernel import exact_sums_carrier
-from hwcodesign.kernels.rtl import Bits, Parameter
+from hwcodesign.systemverilog import Bits, Parameter
 
 
 class Division(NamedTuple):

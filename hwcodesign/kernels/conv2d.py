@@ -17,10 +17,10 @@ from numpy.lib.stride_tricks import as_strided
 
 from hwcodesign.fixedpoint import Codes
 from hwcodesign.kernels.kernel import Stream, register
-from hwcodesign.kernels.rtl import Instance
 from hwcodesign.kernels.timing import Automaton
 from hwcodesign.kernels.weighted import WeightedKernel
 from hwcodesign.kernels.window import Window
+from hwcodesign.systemverilog import Instance
 
 #: Time of a multiply-accumulate against the number of columns n of the right factor is about 1 + _NARROW / n, and that
 #: of copying an element about _COPY of them: measured with OpenBLAS on x86-64, and not critical.

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from hwcodesign.errors import FormatError, PolicyError
 from hwcodesign.fixedpoint import FixedPoint
-from hwcodesign.kernels.rtl import Bits, Instance, Parameter, Rom
 from hwcodesign.policies import ExitPolicy
 from hwcodesign.policies.scoring_function import WEIGHT_BITS, ScoringFunction
 from hwcodesign.policies.tables import ExponentialTable, MantissaTable
+from hwcodesign.systemverilog import Bits, Instance, Parameter, Rom
 
 #: Widest logits: a score of them fits 32 signed bits, clear of the threshold code that means never.
 WIDEST_LOGITS = 30

@@ -9,9 +9,9 @@ import numpy as np
 
 from hwcodesign.fixedpoint import Codes
 from hwcodesign.kernels.kernel import Stream, register
-from hwcodesign.kernels.rtl import Instance
 from hwcodesign.kernels.timing import Automaton
 from hwcodesign.kernels.weighted import WeightedKernel
+from hwcodesign.systemverilog import Instance
 
 
 @register

@@ -11,8 +11,8 @@ from hwcodesign.errors import FormatError
 from hwcodesign.fixedpoint import Codes, FixedPoint
 from hwcodesign.kernels.averaging import Division, averages_carrier, divide, division
 from hwcodesign.kernels.kernel import Kernel, Stream, carrier, largest, register
-from hwcodesign.kernels.rtl import Instance
 from hwcodesign.kernels.timing import Automaton, Pipeline
+from hwcodesign.systemverilog import Instance
 
 
 @register

@@ -15,8 +15,8 @@ import numpy as np
 
 from hwcodesign.errors import FormatError
 from hwcodesign.fixedpoint import Codes, FixedPoint
-from hwcodesign.kernels.rtl import Instance
 from hwcodesign.kernels.timing import Automaton
+from hwcodesign.systemverilog import Instance
 
 Shape = tuple[int, ...]
 

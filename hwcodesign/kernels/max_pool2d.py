@@ -10,8 +10,8 @@ import numpy as np
 from hwcodesign.fixedpoint import Codes
 from hwcodesign.kernels.kernel import Stream, carrier, largest, register
 from hwcodesign.kernels.pooling import WindowedPool
-from hwcodesign.kernels.rtl import Instance
 from hwcodesign.kernels.timing import Automaton, Pipeline
+from hwcodesign.systemverilog import Instance
 
 
 @register

@@ -10,8 +10,8 @@ from hwcodesign.errors import FormatError
 from hwcodesign.fixedpoint import Codes
 from hwcodesign.kernels.kernel import Kernel, Stream, register
 from hwcodesign.kernels.movement_timing import Frames
-from hwcodesign.kernels.rtl import Instance
 from hwcodesign.kernels.timing import Automaton
+from hwcodesign.systemverilog import Instance
 
 
 @register

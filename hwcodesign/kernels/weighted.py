@@ -11,8 +11,8 @@ import numpy as np
 from hwcodesign.fixedpoint import Codes, FixedPoint
 from hwcodesign.kernels.folding import Folding, fold, rom_words
 from hwcodesign.kernels.kernel import Kernel, Stream, exact_sums_carrier, sum_bounds
-from hwcodesign.kernels.rtl import Bits, Name, Parameter, Rom
 from hwcodesign.kernels.timing import Pipeline
+from hwcodesign.systemverilog import Bits, Name, Parameter, Rom
 
 
 @dataclass(frozen=True, eq=False)

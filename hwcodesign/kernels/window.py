@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from hwcodesign.errors import FormatError
 from hwcodesign.kernels.kernel import Shape
-from hwcodesign.kernels.rtl import Parameter
 from hwcodesign.kernels.timing import Windows
+from hwcodesign.systemverilog import Parameter
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from hwcodesign.errors import SimulationError, ToolError
 from hwcodesign.fixedpoint import FixedPoint, Overflow, Rounding
-from hwcodesign.kernels.rtl import Bits, Name, Parameter, Rom
 from hwcodesign.storage.cache import entry_of, is_kept, kept
 from hwcodesign.storage.installed import shared_folder
+from hwcodesign.systemverilog import Bits, Name, Parameter, Rom
 from hwcodesign.tools.verilator import find_verilator
 
 #: More than any build takes.

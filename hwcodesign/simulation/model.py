@@ -122,8 +122,8 @@ def _build(what: Verilation, tool: Verilator, runtime: Path, roms: Path, work: P
 
 def _verilate(what: Verilation, tool: Verilator, roms: Path, work: Path) -> None:
     arguments = [*_VERILATE, "--Mdir", str(work), "--prefix", "Vmodel", "--top-module", what.top]
-    # one file, which one run of g++ compiles, of short functions: g++ takes far longer than twice the time for one twice
-    # as long (affine of 4,096 channels: a minute, from more than ten)
+    # one file, for one run of g++; and short functions, since g++'s time grows faster than a function does (an affine
+    # layer of 4,096 channels: one minute instead of more than ten)
     arguments += ["--output-split", "0", "--output-split-cfuncs", "500"]
     if what.assertions:
         arguments[arguments.index("--noassert")] = "--assert"

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from hwcodesign.errors import ToolError
-from hwcodesign.kernels.rtl import Parameter
 from hwcodesign.storage.files import write_bytes, write_json
 from hwcodesign.synthesis.yosys import Sources, run_yosys
+from hwcodesign.systemverilog import Parameter
 from hwcodesign.tools.yowasp import LIMIT, TimeLimit, installed_version, run_tool
 
 #: The largest ECP5, at its fastest speed grade.

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from hwcodesign import progress
 from hwcodesign.errors import SettingsError
-from hwcodesign.kernels.rtl import Parameter
 from hwcodesign.storage.files import write_json
 from hwcodesign.synthesis.jobs import Job, run_jobs
 from hwcodesign.synthesis.netlist import Module, modules_of
 from hwcodesign.synthesis.pieces import Mapped, Piece, Setting, Store, largest_first, pieces_of
 from hwcodesign.synthesis.resources import Resources, from_cells
 from hwcodesign.synthesis.yosys import Family, Sources, cells_of, mapping, run_yosys
+from hwcodesign.systemverilog import Parameter
 from hwcodesign.tools.yowasp import LIMIT, OutOfTimeError, TimeLimit, installed_version
 
 _ELABORATED = "elaborated.il"

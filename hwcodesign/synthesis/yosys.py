@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Literal
 
 from hwcodesign.errors import SettingsError
-from hwcodesign.kernels.rtl import Parameter, literal
 from hwcodesign.storage.cache import scratch_folder
 from hwcodesign.storage.files import sha256_json
+from hwcodesign.systemverilog import Parameter, literal
 from hwcodesign.tools.yowasp import TimeLimit, run_tool
 
 Family = Literal["xc7", "xcup"]

@@ -24,8 +24,8 @@ from hwcodesign.kernels import (
     Transpose,
 )
 from hwcodesign.kernels.kernel import Shape, Stream, largest
-from hwcodesign.kernels.rtl import Instance, Rom, parameter_lines
 from hwcodesign.kernels.timing import Automaton
+from hwcodesign.systemverilog import Instance, Rom, parameter_lines
 
 #: That each module computes.
 SAMPLES = 5

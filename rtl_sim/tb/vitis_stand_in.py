@@ -7,8 +7,8 @@ from pathlib import Path
 from hwcodesign.backends.streamrtl.netlist import Netlist
 from hwcodesign.backends.streamrtl.segment_source import Source, segment_source
 from hwcodesign.backends.streamrtl.vitis_segment import adapter_parameters, data_bits
-from hwcodesign.kernels.rtl import parameter_lines
 from hwcodesign.storage.installed import shared_folder
+from hwcodesign.systemverilog import parameter_lines
 
 
 def stand_in_source(

@@ -15,8 +15,8 @@ from hwcodesign.fixedpoint import Codes, FixedPoint, Overflow, Rounding
 from hwcodesign.kernels import Conv2D, Dense
 from hwcodesign.kernels.folding import Folding, fold, rom_words
 from hwcodesign.kernels.kernel import sum_bounds
-from hwcodesign.kernels.rtl import Bits, Name, Parameter, Rom
 from hwcodesign.kernels.timing import Pipeline
+from hwcodesign.systemverilog import Bits, Name, Parameter, Rom
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from hwcodesign.backends.streamrtl.segment_source import Source
 from hwcodesign.designs.accelerator import Accelerator, beats_of
 from hwcodesign.kernels.decision import Decision
 from hwcodesign.kernels.kernel import Stream
-from hwcodesign.kernels.rtl import concatenated, literal, parameter_lines
+from hwcodesign.systemverilog import concatenated, literal, parameter_lines
 
 #: Bits of a buffer's level as the registers show it.
 _LEVEL_BITS = 16

@@ -26,7 +26,7 @@ from hwcodesign.backends.streamrtl.layout import (
 )
 from hwcodesign.errors import FormatError
 from hwcodesign.fixedpoint import FixedPoint
-from hwcodesign.kernels.rtl import Parameter, concatenated, parameter_lines
+from hwcodesign.systemverilog import Parameter, concatenated, parameter_lines
 
 #: Adders between registers.
 ADDERS_PER_STAGE = 2

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from hwcodesign.backends.streamrtl.distributed_arithmetic import distributed_kernel
 from hwcodesign.kernels import Conv2D, Dense, Kernel
 from hwcodesign.kernels.kernel import Stream
-from hwcodesign.kernels.rtl import Instance
 from hwcodesign.kernels.timing import Automaton, Pipeline
 from hwcodesign.kernels.weighted import WeightedKernel
+from hwcodesign.systemverilog import Instance
 
 DISTRIBUTED = "distributed_arithmetic"
 

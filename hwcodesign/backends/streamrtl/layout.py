@@ -88,7 +88,7 @@ def instance_lines(module: str, label: str, connections: Sequence[str], paramete
 
     Args:
         connections: without commas, of several lines where they have line ends; comments stand among them.
-        parameters: lines between `#(` and `)`, with commas, as `kernels.rtl.parameter_lines` gives them.
+        parameters: lines between `#(` and `)`, with commas, as `systemverilog.parameter_lines` gives them.
     """
     lines = [f"{_INDENT}{module} {label} ("]
     if parameters:

@@ -17,7 +17,7 @@ from hwcodesign.backends.streamrtl.layout import (
 )
 from hwcodesign.backends.streamrtl.netlist import Block, Netlist
 from hwcodesign.kernels.kernel import Stream
-from hwcodesign.kernels.rtl import Instance, concatenated, parameter_lines
+from hwcodesign.systemverilog import Instance, concatenated, parameter_lines
 
 #: Beats that a stream_register holds.
 _REGISTER = 2

@@ -48,7 +48,7 @@ from hwcodesign.backends.streamrtl.layout import instance_lines, left_open
 from hwcodesign.backends.streamrtl.netlist import Netlist
 from hwcodesign.backends.streamrtl.segment_source import Source, module_opening
 from hwcodesign.errors import DesignError, SettingsError
-from hwcodesign.kernels.rtl import parameter_lines
+from hwcodesign.systemverilog import parameter_lines
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _AXIS = re.compile(r"#pragma HLS INTERFACE axis port=([\w, ]+)")

@@ -1,4 +1,4 @@
-"""How a kernel appears in generated SystemVerilog: a module of rtl_sim/rtl, its parameters, its ROM images."""
+"""SystemVerilog as plain values: an instance of a module, its parameters, its ROM images; and their text."""
 
 from __future__ import annotations
 
