@@ -50,7 +50,7 @@ def driver_costs(folder: Path, images: NDArray[Any], packet: int) -> dict[str, f
     """Of a batch on the simulated board: driver's milliseconds, register accesses, and packets."""
     import hwcodesign as hw
     from hwcodesign.runtime.transports.simulated_board import open_simulated
-    from hwcodesign.simulation.board import SimulatedBoard
+    from hwcodesign.simulated_board import SimulatedBoard
 
     design, settings = hw.load(folder), hw.TransferSettings(records_per_packet=packet)
     times, accesses, packets = [], [], []

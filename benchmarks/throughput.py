@@ -100,9 +100,9 @@ def contender(name: str, folder: Path) -> Callable[[NDArray[Any]], object]:
 
     design = hw.load(folder / "design")
     if name == "csim":
-        from hwcodesign.simulation.csim import csim_of
+        from hwcodesign.simulation.csim import compiled
 
-        design.csim = csim_of(design, workers=1)
+        design.csim = compiled(design.accelerator, design.sources, workers=1)
         return lambda images: design.run(images, on="csim")
     if name == "software":
         return lambda images: design.run(images, on="software")

@@ -15,7 +15,7 @@ from hwcodesign.images import pack_words
 from hwcodesign.interface import register_map as registers
 from hwcodesign.interface.modes import exit_control
 from hwcodesign.interface.records import RECORD_DTYPE, Records
-from hwcodesign.simulation.board import SimulatedBoard
+from hwcodesign.simulated_board import SimulatedBoard
 from rtl_sim.tb.small_accelerators import images
 
 #: First register of each channel of the DMA, and what is at its start.

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from hwcodesign.design import Design
     from hwcodesign.networks.network import MultiExitNetwork
     from hwcodesign.policies import ExitPolicy
-    from hwcodesign.simulation.board import Fault
+    from hwcodesign.simulated_board import Fault
     from tests.boards import Bench, Boards
 
 #: What tests compile is kept beside the checkout's other results: a user's own cache stays as it is.
@@ -250,7 +250,7 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
 @pytest.fixture
 def boards(design: Design, loop: asyncio.AbstractEventLoop) -> Iterator[Boards]:  # noqa: ARG001
     """Enters simulated boards with given faults, and leaves them when the test ends."""
-    from hwcodesign.simulation.board import SimulatedBoard
+    from hwcodesign.simulated_board import SimulatedBoard
     from tests.boards import Bench
 
     with ExitStack() as stack:

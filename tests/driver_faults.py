@@ -30,7 +30,7 @@ from hwcodesign.interface.records import FLAG_FINAL, Records
 from hwcodesign.runtime.progressive import ProgressiveAccelerator
 from hwcodesign.runtime.transports.simulated_board import open_simulated
 from hwcodesign.runtime.transports.transport import TransferSettings
-from hwcodesign.simulation.board import Fault, FaultKind, Side, SimulatedBoard, random_fault
+from hwcodesign.simulated_board import Fault, FaultKind, Side, SimulatedBoard, random_fault
 from rtl_sim.tb.small_accelerators import images, plain
 from tests.hand_made import hand_made
 

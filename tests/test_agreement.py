@@ -25,7 +25,7 @@ from hwcodesign.interface.modes import exit_control
 from hwcodesign.interface.records import RECORD_DTYPE
 from hwcodesign.kernels import Conv2D, Dense
 from hwcodesign.runtime.software import segment_codes
-from hwcodesign.simulation.csim import _units, csim_of
+from hwcodesign.simulation.csim import _units, compiled
 from hwcodesign.storage.sealed import SealedFiles
 from hwcodesign.tools.verilator import find_verilator
 from hwcodesign.verification.comparison import (
@@ -128,7 +128,7 @@ def test_csim_takes_every_sample_however_many_a_thread_has(
 ) -> None:
     accelerator = compiled_design.accelerator
     codes = digits_data.test.images[:count].astype(np.int64)
-    simulation = csim_of(compiled_design, workers)
+    simulation = compiled(compiled_design.accelerator, compiled_design.sources, workers)
     found = simulation.records(codes, exit_control(compiled_design.policy))
     assert np.array_equal(found, compiled_design.run(digits_data.test.images[:count]))
     stage = accelerator.stages[0]

@@ -16,7 +16,7 @@ from hwcodesign.interface import register_map as registers
 
 pynq = pytest.importorskip("pynq", reason="pynq is not installed: pip install 'hwcodesign[pynq]'")
 
-from hwcodesign.simulation.board import Fault, FaultKind, Side, SimulatedBoard, random_fault  # noqa: E402
+from hwcodesign.simulated_board import Fault, FaultKind, Side, SimulatedBoard, random_fault  # noqa: E402
 from tests.boards import (  # noqa: E402
     COMPLETE,
     DECODE_ERROR,

@@ -22,7 +22,7 @@ from hwcodesign.design import Design
 from hwcodesign.designs.boards import board_named
 from hwcodesign.designs.stored import SOURCES
 from hwcodesign.errors import BoardError, DesignError, SettingsError
-from hwcodesign.interface.block_design import BlockDesign, block_design_of
+from hwcodesign.interface.block_design import BlockDesign
 from hwcodesign.interface.hwh import hand_off
 from hwcodesign.runtime import selftest
 
@@ -48,7 +48,7 @@ def copied(bundle: Bundle, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def block_design(compiled_design: Design) -> BlockDesign:
-    return block_design_of(compiled_design)
+    return compiled_design.block_design
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ from hwcodesign.runtime.transports.buffers import Buffers
 from hwcodesign.runtime.transports.lock import OverlayLock
 from hwcodesign.runtime.transports.overlay import AcceleratorOverlay
 from hwcodesign.runtime.transports.simulated_board import open_simulated
-from hwcodesign.simulation.board import Fault, FaultKind, Side, SimulatedBoard
+from hwcodesign.simulated_board import Fault, FaultKind, Side, SimulatedBoard
 from rtl_sim.tb import small_accelerators
 from tests.driver_faults import campaign
 

@@ -246,6 +246,37 @@ def test_stamps_are_those_of_the_bus(design: Design, images: small.Codes) -> Non
     assert np.array_equal(run.accepted[final["sample_id"]] + final["cycles"] + 3, run.left)
 
 
+# --- checked ---
+
+
+@needs_compiler
+def test_every_stream_keeps_its_contract_in_every_mode_under_stalls(design: Design, images: small.Codes) -> None:
+    checked = RtlSimulation(design.accelerator, design.rtl_project, checked=True)
+    for name, settings in _MODES.items():
+        control = exit_control(design.policy, **settings)
+        for stalls in (None, *_STALLS):
+            run, without = (each.run(images, control, stalls=stalls) for each in (checked, design.rtl))
+            assert run.records.tobytes() == without.records.tobytes(), f"{name} {stalls}"
+
+
+@needs_compiler
+def test_a_fault_that_changes_no_record_is_found_by_a_check(images: small.Codes, tmp_path: Path) -> None:
+    """While a beat waits, its data is another one's; when it is taken, its own."""
+    accelerator = small.plain("hasty")
+    written(accelerator, tmp_path)
+    module = tmp_path / "rtl" / "library" / "stream_fork.sv"
+    text = module.read_text()
+    hasty = text.replace("out_data_o = in_data_i;", "out_data_o = |(out_valid_o & out_ready_i) ? in_data_i : '0;")
+    assert hasty != text
+    module.write_text(hasty)
+    seal_project(tmp_path / "rtl")
+    project, control, stalls = read_project(tmp_path / "rtl"), exit_control(accelerator.policy), Stalls(1.0, 0.3, 1)
+    run = RtlSimulation(accelerator, project).run(images, control, stalls=stalls)
+    require_same(run.records, np.concatenate(list(software.stream_records(accelerator, images, control))))
+    with pytest.raises(SimulationError, match=r"hasty fails a check:\n.*data changed while a beat waited to be taken"):
+        RtlSimulation(accelerator, project, checked=True).run(images, control, stalls=stalls)
+
+
 # --- where it cannot run ---
 
 

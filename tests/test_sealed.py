@@ -16,7 +16,7 @@ pytest.importorskip("torch", reason="torch is not installed (extra 'design')")
 from hwcodesign.data import Dataset
 from hwcodesign.deployment.vivado import write_vivado
 from hwcodesign.design import Design, load
-from hwcodesign.designs.stored import MANIFEST, SOURCES, sources_of
+from hwcodesign.designs.stored import MANIFEST, SOURCES
 from hwcodesign.errors import DesignError
 from hwcodesign.storage.files import sha256_file
 from hwcodesign.storage.sealed import SealedFiles
@@ -63,7 +63,7 @@ def images(digits_data: Dataset) -> np.ndarray[Any, Any]:
 
 
 def test_every_file_but_the_data_is_under_the_seal(compiled_design: Design) -> None:
-    sealed = sources_of(compiled_design)
+    sealed = compiled_design.sources
     there = {str(path.relative_to(sealed.folder)) for path in sealed.folder.rglob("*") if path.is_file()}
     assert there - set(sealed.digests) == {MANIFEST, SOURCES, "weights.npz", "policy.json"}
     kinds = {Path(name).suffix for name in sealed.digests}
@@ -148,7 +148,7 @@ def test_a_list_that_no_design_has_is_refused(listed: str, copied: Path) -> None
     (copied / SOURCES).write_text(listed)
     seal_list(copied)
     with pytest.raises(DesignError, match=rf"{SOURCES}: .*; compile the design again"):
-        sources_of(load(copied))
+        _ = load(copied).sources
 
 
 @pytest.mark.usefixtures("cache")

@@ -21,7 +21,7 @@ from hwcodesign.interface.records import BATCH, RECORD_DTYPE, Records
 
 pynq = pytest.importorskip("pynq", reason="pynq is not installed: pip install 'hwcodesign[pynq]'")
 
-from hwcodesign.simulation.board import Side, SimulatedBoard  # noqa: E402
+from hwcodesign.simulated_board import Side, SimulatedBoard  # noqa: E402
 from tests.boards import (  # noqa: E402
     ADDRESS,
     COMPLETE,
@@ -341,7 +341,7 @@ def test_a_board_without_memory_is_refused(design: Design) -> None:
 
 
 def test_without_pynq_the_import_names_the_extra() -> None:
-    program = "import sys; sys.modules['pynq'] = None; import hwcodesign.simulation.board"
+    program = "import sys; sys.modules['pynq'] = None; import hwcodesign.simulated_board"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert "MissingExtraError" in done.stderr
     assert "pip install 'hwcodesign[pynq]'" in done.stderr

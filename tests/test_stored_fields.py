@@ -23,7 +23,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hwcodesign.designs.stored import MANIFEST, WEIGHTS, read_design
+from hwcodesign.design import load
+from hwcodesign.designs.stored import MANIFEST, WEIGHTS
 from hwcodesign.errors import DesignError, FieldError, PolicyError
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.kernels import KERNELS, GlobalPool, Segment, serialisation
@@ -124,7 +125,7 @@ def read(tmp_path: Path) -> Callable[..., Any]:
         (tmp_path / WEIGHTS).write_bytes(weights)
         sealed(manifest, weights, own if isinstance(arrays, bytes) else arrays)
         (tmp_path / MANIFEST).write_text(json.dumps(manifest))
-        return read_design(tmp_path)
+        return load(tmp_path)
 
     return reading
 
@@ -478,7 +479,7 @@ def test_a_file_of_arrays_that_is_huge_is_not_even_hashed(tmp_path: Path) -> Non
     with (tmp_path / WEIGHTS).open("wb") as stream:
         stream.truncate(2**40)  # takes no space
     with pytest.raises(DesignError, match=r"weights\.npz is missing or was altered: compile the design again"):
-        read_design(tmp_path)
+        load(tmp_path)
     with pytest.raises(FieldError, match="it has 1099511627776 bytes: at most"), open_arrays(tmp_path / WEIGHTS):
         pass
 

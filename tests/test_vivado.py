@@ -24,7 +24,7 @@ from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.designs.boards import BOARDS
 from hwcodesign.designs.stored import write_sources
 from hwcodesign.errors import DesignError, SettingsError, ToolError
-from hwcodesign.interface.block_design import DMA_LENGTH_BITS, DMA_REALIGNS, DMA_WIDTH, block_design_of
+from hwcodesign.interface.block_design import DMA_LENGTH_BITS, DMA_REALIGNS, DMA_WIDTH
 from hwcodesign.interface.modes import exit_control
 from hwcodesign.interface.register_map import REGISTERS
 from hwcodesign.runtime import software
@@ -97,7 +97,7 @@ def test_the_scripts_make_what_the_block_design_describes(
     board: str, design_for: Callable[[str], Design], project_for: Callable[[str], Path], tmp_path: Path
 ) -> None:
     output, made = built(project_for(board), tmp_path)
-    described = block_design_of(design_for(board))
+    described = design_for(board).block_design
     assert "WARNING" not in output
     assert {name: cell["vlnv"] for name, cell in made["cells"].items()} == described.cells
     assert [

@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 from hwcodesign.backends.vitis.project_files import require_vitis
 from hwcodesign.deployment.vivado import require_vivado
 from hwcodesign.errors import HwcodesignError, MissingExtraError, ToolError
-from hwcodesign.runtime.transports import TRANSPORTS
+from hwcodesign.places import PLACES
 from hwcodesign.runtime.transports.board import find_board
 from hwcodesign.simulation.csim import find_compiler
 from hwcodesign.storage.cache import own_cache
@@ -105,7 +105,7 @@ def tools() -> list[Tool]:
 def routes() -> list[Route]:
     """All of them, those that need least first."""
     checks: dict[str, Callable[[], object]] = {
-        "software": lambda: importlib.import_module(TRANSPORTS["software"]),
+        "software": PLACES["software"].load,
         "csim": _require_csim,
         "rtl": _require_rtl,
         "board-sim": _require_simulated_board,
@@ -140,7 +140,7 @@ def _require_rtl() -> None:
 
 def _require_simulated_board() -> None:
     _require_rtl()
-    importlib.import_module(TRANSPORTS["board-sim"])
+    PLACES["board-sim"].load()
 
 
 def _found(find: Callable[[], str | None]) -> str | None:

@@ -124,7 +124,6 @@ def compile(
 ) -> None:
     """Generate the hardware sources of a trained and fitted network."""
     from hwcodesign.backends.vitis.project_files import build_projects, require_vitis
-    from hwcodesign.designs.stored import sources_of
     from hwcodesign.synthesis.accelerator import accelerator_resources, require_synthesis
 
     if build:
@@ -136,7 +135,7 @@ def compile(
 
     design = pipeline.compiled_design(job, pipeline.read_network(job), pipeline.read_policy(job))
     if build:
-        build_projects(sources_of(design), design.manifest["projects"])
+        build_projects(design.sources, design.manifest["projects"])
     result: dict[str, Any] = {"folder": str(design.folder), "projects": design.manifest["projects"]}
     text = f"{design.folder}: {', '.join(design.manifest['projects'])}"
     if resources:

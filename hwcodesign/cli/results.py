@@ -10,13 +10,12 @@ import typer
 
 from hwcodesign.cli.app import Data, Json, Out, RecipeName, opened, results_folder, show, verb
 from hwcodesign.errors import DesignError, SettingsError
+from hwcodesign.places import PLACES, place_named
 
 if TYPE_CHECKING:
     from hwcodesign.design import Design
 
-_On = Annotated[
-    str, typer.Option(help="software, csim, rtl, board-sim, board, or auto: the board if there is one, else software")
-]
+_On = Annotated[str, typer.Option(help="; ".join(f"{place.name}: {place.text}" for place in PLACES.values()))]
 #: Images of a waveform: more would fill disks.
 _TRACED = 20
 
@@ -33,9 +32,7 @@ def simulate(
     """Run the test split through a compiled design and show the records' figures."""
     import numpy as np
 
-    from hwcodesign.design import check_place
-
-    check_place(on)
+    place_named(on)
     if waves is not None and on != "rtl":
         raise SettingsError(f"--waves shows signals of the RTL: add --on rtl, instead of {on}")
     job = opened(recipe, out, data)

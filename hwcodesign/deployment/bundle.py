@@ -22,7 +22,7 @@ from hwcodesign.designs.stored import MANIFEST as DESIGN_MANIFEST
 from hwcodesign.designs.stored import POLICY, WEIGHTS
 from hwcodesign.errors import DesignError, SettingsError
 from hwcodesign.images import encode_images
-from hwcodesign.interface.block_design import BlockDesign, block_design_of
+from hwcodesign.interface.block_design import BlockDesign
 from hwcodesign.interface.hwh import hand_off
 from hwcodesign.progress import task
 from hwcodesign.runtime.progressive import ProgressiveAccelerator
@@ -90,7 +90,7 @@ def write_bundle(
         raise SettingsError(not_known(f"archive {archive!r}", archive, ARCHIVES))
     if labels is not None and len(labels) != len(images):
         raise SettingsError(f"{len(labels)} labels are not those of {len(images)} images: give one for each")
-    block_design = block_design_of(design)
+    block_design = design.block_design
     with task(f"writing the bundle {out}") as reported, replaced_folder(out) as folder:
         for name in _DESIGN_FILES:
             shutil.copyfile(design.folder / name, folder / name)

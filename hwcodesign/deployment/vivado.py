@@ -28,13 +28,11 @@ from hwcodesign.interface.block_design import (
     VENDOR,
     VERSION,
     BlockDesign,
-    block_design_of,
 )
 from hwcodesign.interface.register_map import REGISTERS
 from hwcodesign.interface.registers import Count, Register
 from hwcodesign.progress import task
 from hwcodesign.simulation.project import Project
-from hwcodesign.simulation.rtl import project_of
 from hwcodesign.storage.cache import scratch_folder
 from hwcodesign.storage.files import replaced_folder
 
@@ -80,7 +78,7 @@ def write_vivado(design: Design, folder: Path | str, *, exported: Sequence[str] 
         SettingsError: two source files have one name.
     """
     folder = Path(folder)
-    described = block_design_of(design)
+    described = design.block_design
     ips = [ExportedIp.of(design, segment) for segment in exported]
     with replaced_folder(folder) as written, _rtl(design, ips) as project:
         sources = _copy_sources(project, written / _SOURCES, described.accelerator)
@@ -96,7 +94,7 @@ def write_vivado(design: Design, folder: Path | str, *, exported: Sequence[str] 
 @contextmanager
 def _rtl(design: Design, ips: Sequence[ExportedIp]) -> Iterator[Project]:
     """The accelerator's SystemVerilog: the design's own, or one that is written around exported IPs."""
-    own = project_of(design)
+    own = design.rtl_project
     if not ips:
         yield own
         return

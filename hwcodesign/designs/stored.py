@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.designs.boards import BOARDS
@@ -30,42 +29,13 @@ _FIELDS = (
 _MOST, _MOST_CYCLES = 2**12, 2**53
 
 
-class CompiledDesign(Protocol):
-    """What runs a design needs of it: `Design` is one, and so is `StoredDesign`."""
-
-    @property
-    def accelerator(self) -> Accelerator: ...
-
-    @property
-    def folder(self) -> Path: ...
-
-    @property
-    def manifest(self) -> dict[str, Any]: ...
-
-
-@dataclass(frozen=True)
-class StoredDesign:
-    """An accelerator and the folder with everything that was made for it.
-
-    Attributes:
-        accelerator: kernels, decisions, buffers.
-        folder: of `compile`, or a bundle; has design.json.
-        manifest: settings, tool versions and hashes.
-    """
-
-    accelerator: Accelerator
-    folder: Path
-    manifest: dict[str, Any] = field(repr=False)
-
-
-def read_design(folder: Path | str) -> StoredDesign:
-    """Read a design that `compile` made, or the one in a bundle.
+def read_stored(folder: Path) -> tuple[Accelerator, Path, dict[str, Any]]:
+    """Reads a design that `compile` made, or the one in a bundle: the accelerator, the folder, the manifest.
 
     Raises:
         DesignError: no design there, another version, files that are not those it was made with, or fields or arrays
             that no design has.
     """
-    folder = Path(folder)
     path = folder / MANIFEST
     if folder.is_file():
         raise DesignError(f"{folder} is a file: unpack it, and give the folder with {MANIFEST} in it")
@@ -91,17 +61,7 @@ def read_design(folder: Path | str) -> StoredDesign:
         raise DesignError(f"{folder}: {error}; compile the design again") from None
     if sha256_json(accelerator.policy.to_json()) != fields["policy_sha256"].value:
         raise DesignError(f"the policy in {path} was altered: give thresholds to run() instead, or compile again")
-    return StoredDesign(accelerator, folder, manifest)
-
-
-def require_rtl(design: CompiledDesign) -> None:
-    """Refuse a design that was compiled without SystemVerilog.
-
-    Raises:
-        DesignError: naming the backend that writes it.
-    """
-    if design.manifest.get("cycles") is None:
-        raise DesignError("the design was compiled without RTL: compile it with backend='streamrtl'")
+    return accelerator, folder, manifest
 
 
 def write_sources(folder: Path) -> str:
@@ -111,19 +71,22 @@ def write_sources(folder: Path) -> str:
     return sha256_file(folder / SOURCES)
 
 
-def sources_of(design: CompiledDesign) -> SealedFiles:
-    """The generated files of a design.
+def read_sources(folder: Path, digest: str) -> SealedFiles:
+    """Reads the list of generated files of a design.
+
+    Args:
+        digest: that seals the list.
 
     Raises:
-        DesignError: it is a bundle, which has none, or their digests are not those that its manifest seals.
+        DesignError: the folder is a bundle, which has none, or the list was altered.
     """
-    path = design.folder / SOURCES
+    path = folder / SOURCES
     if not path.exists():
-        raise DesignError(f"{design.folder} has no generated sources, as a bundle has none: use the folder of compile")
-    if not _is_unaltered(path, design.manifest["sources_sha256"]):
+        raise DesignError(f"{folder} has no generated sources, as a bundle has none: use the folder of compile")
+    if not _is_unaltered(path, digest):
         raise DesignError(f"{path} was altered: compile the design again")
     try:
-        return SealedFiles.from_json(design.folder, Field(read_json(path), "the file"))
+        return SealedFiles.from_json(folder, Field(read_json(path), "the file"))
     except FieldError as error:
         raise DesignError(f"{path}: {error}; compile the design again") from None
 

@@ -11,8 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hwcodesign.designs.boards import Board, Processor, board_named
-from hwcodesign.designs.stored import CompiledDesign
+from hwcodesign.designs.boards import Board, Processor
 
 #: Vendor, library and version of packaged accelerators; the name between them is the accelerator's.
 VENDOR, LIBRARY, VERSION = "hwcodesign", "accelerators", "1.0"
@@ -143,14 +142,3 @@ class BlockDesign:
             AddressRange(self.dma, "S_AXI_LITE", base + 0x1_0000, 0x1_0000, "S_AXI_LITE/Reg"),
             AddressRange(self.interrupts, "s_axi", base + 0x2_0000, 0x1_0000, "S_AXI/Reg"),
         )
-
-
-def block_design_of(design: CompiledDesign) -> BlockDesign:
-    """The block design of a design on the board that it was compiled for.
-
-    Raises:
-        SettingsError: its board is not known to this version.
-    """
-    accelerator = design.accelerator
-    board = board_named(str(design.manifest["board"]["name"]))
-    return BlockDesign(accelerator.name, board, accelerator.configuration_hash)

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwcodesign.designs.stored import CompiledDesign, read_design
-from hwcodesign.errors import BoardError, MissingExtraError, PolicyError, TransferError
+from hwcodesign.design import Design, load
+from hwcodesign.errors import BoardError, PolicyError, TransferError
 from hwcodesign.images import encode_images
 from hwcodesign.interface.counters import Counters
 from hwcodesign.interface.modes import ExitControl, Mode, exit_control
@@ -47,8 +47,8 @@ class ProgressiveAccelerator:
 
     Args:
         design: compiled or loaded, or the folder of one, or of a bundle.
-        on: "board", "board-sim", "rtl" or "software", all of which raise where they cannot be had; "auto": the board if
-            there is one, else software, with a warning that gives the reason. Or a transport, which it then owns.
+        on: one of `places.PLACES`, all of which raise where they cannot be had but "auto": the board if there is one,
+            else software, with a warning that gives the reason. Or a transport, which it then owns.
         settings: of transfers.
 
     Raises:
@@ -60,18 +60,18 @@ class ProgressiveAccelerator:
 
     def __init__(
         self,
-        design: CompiledDesign | Path | str,
+        design: Design | Path | str,
         on: str | Transport = "auto",
         *,
         settings: TransferSettings | None = None,
     ) -> None:
         settings = settings or TransferSettings()
         if isinstance(design, str | Path):
-            design = read_design(design)
+            design = load(design)
         self.design = design
         self.accelerator = design.accelerator
         self._settings = settings
-        self._transport = _opened(on, design, settings) if isinstance(on, str) else on
+        self._transport = open_transport(on, design, settings) if isinstance(on, str) else on
         self._software = SoftwareTransport(self.accelerator, settings, self._transport.times)
         self._on = self._transport.name
         self._turns = Turns()
@@ -320,16 +320,6 @@ class ProgressiveAccelerator:
             new = batch.delivery.accept(records)
             new["sample_id"] += np.uint32(batch.start)
             return new
-
-
-def _opened(on: str, design: CompiledDesign, settings: TransferSettings) -> Transport:
-    if on != "auto":
-        return open_transport(on, design, settings)
-    try:
-        return open_transport("board", design, settings)
-    except (BoardError, MissingExtraError) as error:
-        warnings.warn(f"on='auto' runs in software: {error}", stacklevel=3)
-        return open_transport("software", design, settings)
 
 
 def _final(parts: list[Records]) -> Records:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from hwcodesign.errors import SimulationError, ToolError
 from hwcodesign.fixedpoint import FixedPoint, Overflow, Rounding
+from hwcodesign.simulation.stream_checks import bindings, checker_source
 from hwcodesign.storage.cache import entry_of, is_kept, kept
 from hwcodesign.storage.installed import shared_folder
 from hwcodesign.systemverilog import Bits, Name, Parameter, Rom
@@ -64,16 +65,20 @@ def run_bench(bench: Bench, folder: Path) -> None:
 
     Raises:
         ToolError: Verilator or cocotb is missing, or the build fails.
-        SimulationError: a cocotb test failed or was skipped, or none ran; the message ends with the bench's output.
+        SimulationError: a cocotb test failed or was skipped, none ran, or a check failed in the end; the message ends
+            with the bench's output.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for rom in bench.roms:
         (folder / f"{rom.name}.hex").write_text(rom.text)
+    checked = [*library_sources(), *bench.sources]
+    checks = folder / "checks.sv"
+    checks.write_text(bindings([path.read_text() for path in checked if path.suffix == ".sv"]))
     script = folder / "run.py"
     script.write_text(_SCRIPT)
     tb = bench.folder_of_bench or shared_folder("rtl_sim") / "tb"
     settings = {
-        "HWC_RUN_SOURCES": os.pathsep.join(map(str, [*library_sources(), *bench.sources])),
+        "HWC_RUN_SOURCES": os.pathsep.join(map(str, [*checked, checker_source(), checks])),
         "HWC_RUN_TOP": bench.top,
         "HWC_RUN_MODULE": bench.module,
         "HWC_RUN_FOLDER": str(folder),
@@ -102,7 +107,7 @@ def run_bench(bench: Bench, folder: Path) -> None:
         kept(*runtime, lambda folder: _copy_runtime(build, folder))
     output = done.stdout + done.stderr
     (folder / "output.txt").write_text(output)
-    _require_passed(bench, folder, output)
+    _require_passed(bench, folder, output, done.returncode)
 
 
 def _runtime(*, waves: bool) -> tuple[str, str]:
@@ -152,7 +157,7 @@ def format_code(fmt: FixedPoint) -> int:
     return code << 2 | list(Overflow).index(fmt.overflow)
 
 
-def _require_passed(bench: Bench, folder: Path, output: str) -> None:
+def _require_passed(bench: Bench, folder: Path, output: str, code: int) -> None:
     results = folder / _RESULTS
     if not results.exists():
         raise SimulationError(f"{bench.top}: {bench.module} did not run:\n{output[-6000:]}")
@@ -163,6 +168,8 @@ def _require_passed(bench: Bench, folder: Path, output: str) -> None:
         for kind, said in (("failure", "failed"), ("error", "failed"), ("skipped", "was skipped"))
         if case.find(kind) is not None
     ]
+    if code and not wrong:
+        wrong = ["the simulation did not end well"]  # a check at its end failed, after the results were written
     if wrong or not cases:
         raise SimulationError(f"{bench.top}: {bench.module}: {', '.join(wrong) or 'no test ran'}:\n{output[-6000:]}")
 

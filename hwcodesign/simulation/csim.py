@@ -22,7 +22,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwcodesign.designs.accelerator import Accelerator
-from hwcodesign.designs.stored import CompiledDesign, sources_of
 from hwcodesign.errors import FormatError, SimulationError, ToolError
 from hwcodesign.images import channels_last
 from hwcodesign.interface.modes import ExitControl
@@ -223,17 +222,18 @@ class CSimulation:
             return [part for parts in pool.map(work, shares) for part in parts]
 
 
-def csim_of(design: CompiledDesign, workers: int | None = None) -> CSimulation:
-    """The C simulation of a design, compiled unless it is kept already.
+def compiled(accelerator: Accelerator, sources: SealedFiles, workers: int | None = None) -> CSimulation:
+    """Compiles the C simulation of a design, unless it is kept already.
 
     Args:
+        sources: of the design.
         workers: threads to compile and to simulate on; all cores by default.
 
     Raises:
         DesignError, SimulationError, ToolError, FormatError: see `build_library`.
     """
-    files = sources_of(design).below(*(f"{folder}/" for folder in _FOLDERS))
-    return CSimulation(design.accelerator, build_library(design.accelerator, files, workers), workers)
+    files = sources.below(*(f"{folder}/" for folder in _FOLDERS))
+    return CSimulation(accelerator, build_library(accelerator, files, workers), workers)
 
 
 @contextmanager

@@ -5,18 +5,20 @@ Verilator's own make files would compile its runtime for every model; here it is
 
 from __future__ import annotations
 
+import ctypes
 import platform
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from hwcodesign.errors import ToolError
 from hwcodesign.progress import Task, task
 from hwcodesign.simulation.project import ROMS, Project
+from hwcodesign.simulation.stream_checks import Beats, bindings, checker_source
 from hwcodesign.storage.cache import cache_folder, entry_of, is_kept, kept
 from hwcodesign.storage.files import sha256_file
 from hwcodesign.storage.installed import shared_folder
@@ -36,6 +38,9 @@ _RUNTIME_TRACE = ("verilated_vcd_c.cpp",)
 _LIBRARY, _ARCHIVE = "model.so", "runtime.a"
 #: The copy of a project that is compiled.
 _PROJECT = "project"
+#: What a drive loop returns where a check failed; `said` has the messages.
+FAILED = -3
+_MESSAGES = 1 << 14
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,9 @@ class Verilation:
         model: text of model.h, which tells them about the model; `Model` is its type there.
         top: module; its parameter `RomFolder` names the folder of the project's ROM images.
         trace: whether it can write waveforms.
-        assertions: whether the modules' assertions are checked.
+        checked: whether the modules' assertions are checked, and every stream by a `stream_checker`. A run in which one
+            fails goes on, and returns `FAILED`.
+        beats: of a sample, in streams that have the same number in every one; for the checks.
     """
 
     project: Project
@@ -58,7 +65,8 @@ class Verilation:
     model: str
     top: str
     trace: bool = False
-    assertions: bool = False
+    checked: bool = False
+    beats: Beats = field(default_factory=dict)
 
 
 def verilate(what: Verilation) -> Path:
@@ -86,6 +94,13 @@ def verilate(what: Verilation) -> Path:
             shutil.rmtree(work)
 
     return kept(name, made_of, make) / _LIBRARY
+
+
+def said(library: ctypes.CDLL) -> str:
+    """Takes what the runtime of a library has said in this thread: messages of checks that failed."""
+    text = ctypes.create_string_buffer(_MESSAGES)
+    library.hwc_said(text, ctypes.c_long(_MESSAGES))
+    return text.value.decode(errors="replace")
 
 
 def is_verilated(what: Verilation) -> bool:
@@ -125,12 +140,15 @@ def _verilate(what: Verilation, tool: Verilator, roms: Path, work: Path) -> None
     # one file, for one run of g++; and short functions, since g++'s time grows faster than a function does (an affine
     # layer of 4,096 channels: one minute instead of more than ten)
     arguments += ["--output-split", "0", "--output-split-cfuncs", "500"]
-    if what.assertions:
+    modules = [str(work / _PROJECT / name) for name in what.modules]
+    if what.checked:
         arguments[arguments.index("--noassert")] = "--assert"
+        checks = work / "checks.sv"
+        checks.write_text(bindings([Path(name).read_text() for name in modules if name.endswith(".sv")], what.beats))
+        modules += [str(checker_source()), str(checks)]
     if what.trace:
         arguments.append("--trace-vcd")
     arguments.append(f'-GRomFolder="{roms}/"')
-    modules = [str(work / _PROJECT / name) for name in what.modules]
     _run([str(tool.folder / "verilator"), *arguments, *modules], tool.environment)
 
 
@@ -139,14 +157,16 @@ def _units(what: Verilation, work: Path) -> dict[str, tuple[list[str], list[str]
     files = sorted(path.name for path in work.glob("Vmodel*.cpp"))
     slow = [name for name in files if "__Slow" in name or "__Syms" in name or "__Trace" in name]
     fast = [name for name in files if name not in slow]
-    drives = [str(shared_folder("rtl_sim") / "drive" / name) for name in what.drives]
+    drives = [str(shared_folder("rtl_sim") / "drive" / name) for name in ("messages.cpp", *what.drives)]
     return {"fast": ([*fast, *drives], _FAST), "slow": (slow, _SLOW)}
 
 
 def _compile(unit: Path, flags: list[str], tool: Verilator, trace: bool) -> Path:
     target = unit.with_suffix(".o")
-    includes = [f"-I{path}" for path in (unit.parent, *_include_folders(tool), shared_folder("rtl_sim") / "drive")]
-    _run(["g++", *_FLAGS, *flags, f"-DVM_TRACE={int(trace)}", *includes, "-c", str(unit), "-o", str(target)])
+    folders = (unit.parent, *_include_folders(tool), shared_folder("rtl_sim") / "drive")
+    options = [*_FLAGS, *flags, f"-DVM_TRACE={int(trace)}", *(f"-I{path}" for path in folders)]
+    options += ["-include", "messages.h"]
+    _run(["g++", *options, "-c", str(unit), "-o", str(target)])
     return target
 
 
@@ -161,7 +181,8 @@ def _runtime(tool: Verilator, *, trace: bool) -> Path:
     """Verilator's runtime as an archive, compiled at the first use."""
     root, _ = _include_folders(tool)
     files = [root / name for name in (*_RUNTIME, *(_RUNTIME_TRACE if trace else ()))]
-    made_of = "\n".join([*map(sha256_file, [*files, Path(__file__)]), tool.version, platform.machine()])
+    messages = shared_folder("rtl_sim") / "drive" / "messages.h"
+    made_of = "\n".join([*map(sha256_file, [*files, messages, Path(__file__)]), tool.version, platform.machine()])
 
     def make(folder: Path) -> None:
         work = Path(tempfile.mkdtemp(dir=folder))
@@ -183,9 +204,16 @@ def _runtime(tool: Verilator, *, trace: bool) -> Path:
 
 
 def _made_of(what: Verilation, tool: Verilator) -> str:
-    drives = sorted((shared_folder("rtl_sim") / "drive").glob("*"))
+    drives = [*sorted((shared_folder("rtl_sim") / "drive").glob("*")), checker_source()]
     parts = [what.project.files.digest, *what.modules, *(f"{path.name} {sha256_file(path)}" for path in drives)]
-    parts += [what.top, *what.drives, what.model, f"{what.trace} {what.assertions}", tool.version, platform.machine()]
+    parts += [
+        what.top,
+        *what.drives,
+        what.model,
+        f"{what.trace} {what.checked} {what.beats}",
+        tool.version,
+        platform.machine(),
+    ]
     # The path of the ROM images is in the model, which would read zeros where the cache was moved; this file says how
     # models are made, and with which flags
     return "\n".join([*parts, str(cache_folder()), sha256_file(Path(__file__))])

@@ -15,17 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwcodesign.designs.accelerator import Accelerator
-from hwcodesign.designs.stored import CompiledDesign, require_rtl, sources_of
 from hwcodesign.errors import SettingsError, SimulationError
 from hwcodesign.images import pack_words
 from hwcodesign.interface import register_map as registers
 from hwcodesign.interface.modes import ExitControl
 from hwcodesign.interface.records import BATCH, FLAG_FINAL, RECORD_DTYPE, Records
+from hwcodesign.kernels.kernel import Stream
 from hwcodesign.policies import subnet_codes
 from hwcodesign.progress import task
-from hwcodesign.simulation.model import Verilation, is_verilated, verilate
+from hwcodesign.simulation.model import FAILED, Verilation, is_verilated, said, verilate
 from hwcodesign.simulation.probes import counters, probes, wrapper_name
-from hwcodesign.simulation.project import SIMULATION, Project, read_project
+from hwcodesign.simulation.project import SIMULATION, Project
 
 #: Where a design keeps its SystemVerilog, below its folder.
 FOLDER = Path("rtl")
@@ -89,10 +89,13 @@ class RtlSimulation:
     Attributes:
         accelerator: that the design holds.
         project: its SystemVerilog.
+        checked: whether the assertions of its modules are checked in every cycle, and every stream between them is held
+            to its contract; for finding faults in modules: compiling and running take longer.
     """
 
     accelerator: Accelerator
     project: Project
+    checked: bool = False
 
     def library(self, *, trace: bool = False) -> Path:
         """The compiled model; made, or found to be kept and whole, at the first use.
@@ -125,7 +128,18 @@ class RtlSimulation:
             project.files.text(f"{SIMULATION}/model.h"),
             wrapper,
             trace=trace,
+            checked=self.checked,
+            beats=self._beats if self.checked else {},
         )
+
+    @property
+    def _beats(self) -> dict[str, dict[str, int]]:
+        """Of a sample in each segment's streams, which are parts of no sample but whole ones."""
+        streams = {segment.name: (segment.input_shape, segment.output_shape) for segment in self.accelerator.segments}
+        return {
+            f"{self.accelerator.name}_{name}": {"in": Stream.of(given).beats, "out": Stream.of(result).beats}
+            for name, (given, result) in streams.items()
+        }
 
     def run(
         self,
@@ -152,7 +166,8 @@ class RtlSimulation:
 
         Raises:
             SettingsError: a rate outside 0 to 1, a batch of no samples, or packets longer than a register holds.
-            SimulationError: the accelerator hangs (with the state of its streams), or loses or duplicates a record.
+            SimulationError: the accelerator hangs (with the state of its streams), loses or duplicates a record, or
+                fails a check.
         """
         stalls = stalls or Stalls()
         _check_settings(stalls, batch, records_per_packet)
@@ -232,7 +247,9 @@ class RtlSimulation:
             str(waves).encode() if waves is not None else None,
         )
         if count == -1:
-            raise SimulationError(f"{self.accelerator.name} hangs:\n{dump.value.decode()}")
+            raise SimulationError(f"{self.accelerator.name} hangs:\n{dump.value.decode()}{said(library)}")
+        if count == FAILED:
+            raise SimulationError(f"{self.accelerator.name} fails a check:\n{said(library)}")
         if count < 0:
             raise SimulationError(f"{self.accelerator.name} gave more records than {samples} samples have")
         records = records[:count]
@@ -246,26 +263,6 @@ class RtlSimulation:
         return RtlRun(
             records, left[:count].astype(np.int64), accepted.astype(np.int64), values, names, int(cycles.value)
         )
-
-
-def rtl_of(design: CompiledDesign) -> RtlSimulation:
-    """The simulation of a design's RTL.
-
-    Raises:
-        DesignError: it has none, or a file of it is not as it was written.
-    """
-    return RtlSimulation(design.accelerator, project_of(design))
-
-
-def project_of(design: CompiledDesign) -> Project:
-    """A design's SystemVerilog, under the design's seal.
-
-    Raises:
-        DesignError: it has none, or a file of it is not as it was written.
-    """
-    require_rtl(design)
-    sources_of(design).below(f"{FOLDER}/").check()
-    return read_project(design.folder / FOLDER)
 
 
 def _check_settings(stalls: Stalls, batch: int, records_per_packet: int) -> None:

@@ -14,7 +14,7 @@ from hwcodesign.errors import FieldError, SimulationError
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.kernels import shape_from_json
 from hwcodesign.kernels.kernel import Shape, Stream
-from hwcodesign.simulation.model import Verilation, verilate
+from hwcodesign.simulation.model import FAILED, Verilation, said, verilate
 from hwcodesign.simulation.project import Project, damaged, read_manifest, read_project
 
 #: Cycles without any transfer after which a segment is said to hang.
@@ -60,6 +60,7 @@ class VerilatedSegment:
         ready_rate: float = 1.0,
         seed: int = 1,
         waves: Path | None = None,
+        checked: bool = False,
     ) -> SegmentRun:
         """Simulate samples, one after the other without gaps.
 
@@ -68,14 +69,15 @@ class VerilatedSegment:
             valid_rate, ready_rate: chances that input is offered, and output taken, in a cycle.
             seed: of the stalls.
             waves: file for a VCD trace.
+            checked: check the assertions of its modules in every cycle, and hold every stream to its contract.
 
         Raises:
-            SimulationError: the segment hangs, or has output left over.
+            SimulationError: the segment hangs, has output left over, or fails a check.
             ToolError: Verilator or g++ is missing.
         """
         if waves is not None:
             waves.parent.mkdir(parents=True, exist_ok=True)
-        library = ctypes.CDLL(str(self.library(trace=waves is not None)))
+        library = ctypes.CDLL(str(self.library(trace=waves is not None, checked=checked)))
         flat = np.ascontiguousarray(codes, np.int64)
         out = np.zeros((len(flat), *self.output_shape), np.int64)
         ends = np.zeros(len(flat), np.uint64)
@@ -92,12 +94,15 @@ class VerilatedSegment:
             ctypes.c_long(_PATIENCE),
             str(waves).encode() if waves is not None else None,
         )
+        if cycles == FAILED:
+            raise SimulationError(f"{self.project.top} fails a check:\n{said(library)}")
         if cycles < 0:
             what = "hangs" if cycles == -1 else "has output left over"
-            raise SimulationError(f"{self.project.top} {what} after {int((ends > 0).sum())} of {len(flat)} samples")
+            done = f"{int((ends > 0).sum())} of {len(flat)} samples"
+            raise SimulationError(f"{self.project.top} {what} after {done}\n{said(library)}".rstrip())
         return SegmentRun(out, ends.astype(np.int64), int(cycles))
 
-    def library(self, *, trace: bool = False) -> Path:
+    def library(self, *, trace: bool = False, checked: bool = False) -> Path:
         """The compiled library, made at the first use."""
         source, result = Stream.of(self.input_shape), Stream.of(self.output_shape)
         model = (
@@ -107,7 +112,9 @@ class VerilatedSegment:
             f"static const bool out_signed = {str(self.output_format.signed).lower()};\n"
         )
         project = self.project
-        return verilate(Verilation(project, project.modules, ("segment.cpp",), model, project.top, trace=trace))
+        beats = {project.top: {"in": source.beats, "out": result.beats}} if checked else {}
+        drives = ("segment.cpp",)
+        return verilate(Verilation(project, project.modules, drives, model, project.top, trace, checked, beats))
 
 
 def read_segment(folder: Path) -> VerilatedSegment:

@@ -10,7 +10,7 @@ from hwcodesign import progress
 from hwcodesign.design import Design
 from hwcodesign.errors import SettingsError, ToolError
 from hwcodesign.simulation.project import Project
-from hwcodesign.simulation.rtl import FOLDER, project_of
+from hwcodesign.simulation.rtl import FOLDER
 from hwcodesign.synthesis.ecp5 import PostRoute, fmax
 from hwcodesign.synthesis.figures import synthesise_modules
 from hwcodesign.synthesis.jobs import Job
@@ -93,7 +93,7 @@ def accelerator_resources(design: Design, timeout: float = LIMIT, cache: Path | 
     """
     if not timeout > 0:
         raise SettingsError(f"timeout {timeout:g}: give the seconds that synthesis may take in all, {LIMIT:g} say")
-    project = project_of(design)
+    project = design.rtl_project
     cache = design.folder / CACHE if cache is None else cache
     limit = TimeLimit(timeout)
     routed: list[PostRoute | str] = []

@@ -59,7 +59,7 @@ extern "C" {
 //   probes      null, or for each probe an array for the codes that pass it; room: elements in each
 //   registers   n_counters words: the counters, latched at the end
 //   dump        text: state of the streams where it hangs
-// Returns the number of records. -1: it hangs; -2: more records than capacity.
+// Returns the number of records. -1: it hangs; -2: more records than capacity; -3: a check failed.
 long hwc_accelerator_run(const uint64_t *words, long samples, const settings_t *settings, const int32_t *thresholds,
                          uint64_t *records, long capacity, uint64_t *left, uint64_t *accepted, int32_t *const *probes,
                          const int64_t *room, uint32_t *registers, uint64_t *cycles, char *dump, long dump_size,
@@ -118,7 +118,7 @@ long hwc_accelerator_run(const uint64_t *words, long samples, const settings_t *
     simulation.tick();
     for (unsigned i = 0; i < n_counters; i++)
         registers[i] = simulation.read(counter_addresses[i]);
-    return long(halves / 2);
+    return simulation.end() ? long(halves / 2) : -3;
 }
 
 } // extern "C"

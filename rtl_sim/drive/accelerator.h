@@ -28,6 +28,7 @@ class Simulation {
   public:
     explicit Simulation(const char *trace) : context_(new VerilatedContext) {
         context_->traceEverOn(trace != nullptr);
+        context_->fatalOnError(false); // a run goes on, and tells at its end
         model_.reset(new Model(context_.get(), "TOP"));
 #if VM_TRACE
         if (trace) {
@@ -38,7 +39,15 @@ class Simulation {
 #endif
         reset();
     }
-    ~Simulation() { model_->final(); }
+    ~Simulation() { end(); }
+
+    // Ends the simulation; whether no check has failed.
+    bool end() {
+        if (!ended_)
+            model_->final();
+        ended_ = true;
+        return !context_->gotError();
+    }
 
     // By aresetn; the bus and the streams are idle. Cycles count from its end.
     void reset() {
@@ -145,6 +154,7 @@ class Simulation {
 #if VM_TRACE
     std::unique_ptr<VerilatedVcdC> waves_;
 #endif
+    bool ended_ = false;
     int64_t cycle_ = 0;
     uint64_t time_ = 0;
 };

@@ -17,11 +17,13 @@ using hwc::Chance;
 //   ends        cycle of each sample's last output beat; cycle 0 is the first in which input may be offered
 //   patience    cycles without any transfer after which the segment is said to hang
 //   trace       file of the waveform, or null; needs a model built for it
-// Returns the number of cycles, or -1 where the segment hangs and -2 where a beat is left over at the end.
+// Returns the number of cycles, or -1 where the segment hangs, -2 where a beat is left over at the end and -3 where a
+// check failed.
 extern "C" long hwc_segment_run(const int64_t *codes, long samples, int64_t *out, const uint32_t *rates, uint64_t seed,
                                 uint64_t *ends, long patience, const char *trace) {
     const std::unique_ptr<VerilatedContext> context(new VerilatedContext);
     context->traceEverOn(trace != nullptr);
+    context->fatalOnError(false); // the run goes on, and tells at its end
     const std::unique_ptr<Model> model(new Model(context.get(), "TOP"));
     uint64_t time = 0;
 #if VM_TRACE
@@ -86,6 +88,8 @@ extern "C" long hwc_segment_run(const int64_t *codes, long samples, int64_t *out
             break;
     }
     model->final();
+    if (context->gotError())
+        return -3;
     if (got < beats_out)
         return -1;
     return left_over ? -2 : cycle;

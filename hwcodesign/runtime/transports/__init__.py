@@ -1,31 +1,18 @@
-"""Where a design runs: one module for each way, loaded when it is asked for. The base install has software alone."""
+"""What carries batches to where a design runs: one module for each place, loaded when it is asked for."""
 
 from __future__ import annotations
 
-import importlib
-
-from hwcodesign.choices import not_known
-from hwcodesign.designs.stored import CompiledDesign
-from hwcodesign.errors import SettingsError
+from hwcodesign.design import Design
+from hwcodesign.places import place_named
 from hwcodesign.runtime.transports.transport import TransferSettings, Transport
 
-#: Modules with a function `open_transport(design, settings)`, by the name of where they run a design.
-TRANSPORTS = {
-    "board": "hwcodesign.runtime.transports.board",
-    "board-sim": "hwcodesign.runtime.transports.simulated_board",
-    "rtl": "hwcodesign.runtime.transports.rtl",
-    "software": "hwcodesign.runtime.transports.software",
-}
 
-
-def open_transport(on: str, design: CompiledDesign, settings: TransferSettings) -> Transport:
-    """Open one of `TRANSPORTS`.
+def open_transport(on: str, design: Design, settings: TransferSettings) -> Transport:
+    """Opens a transport to one of `places.PLACES`.
 
     Raises:
-        SettingsError: no such name.
+        SettingsError: no such place.
         HwcodesignError: it cannot be had here.
     """
-    if on not in TRANSPORTS:
-        raise SettingsError(not_known(f"on={on!r}", on, ["auto", *TRANSPORTS]))
-    opened: Transport = importlib.import_module(TRANSPORTS[on]).open_transport(design, settings)
+    opened: Transport = place_named(on).load().open_transport(design, settings)
     return opened

@@ -9,22 +9,22 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from hwcodesign.designs.stored import CompiledDesign
+from hwcodesign.design import Design
 from hwcodesign.errors import BoardError, MissingExtraError
-from hwcodesign.interface.block_design import block_design_of
+from hwcodesign.runtime.driven import DrivenRunner
 from hwcodesign.runtime.register_access import AcceleratorRegisters
+from hwcodesign.runtime.transports.board_device import BoardDevice, told_as
 from hwcodesign.runtime.transports.board_transport import BoardTransport
 from hwcodesign.runtime.transports.buffers import Buffers
 from hwcodesign.runtime.transports.clock import WALL
 from hwcodesign.runtime.transports.lock import OverlayLock
-from hwcodesign.runtime.transports.place import Place, told_as
 from hwcodesign.runtime.transports.transport import TransferSettings
 
 #: Where a bundle keeps its bitstream and hand-off file, below its folder.
 OVERLAY = Path("overlay")
 
 
-def open_transport(design: CompiledDesign, settings: TransferSettings) -> BoardTransport:
+def open_transport(design: Design, settings: TransferSettings) -> BoardTransport:
     """The first board that PYNQ finds, with the bitstream of the bundle.
 
     Raises:
@@ -39,11 +39,16 @@ def open_transport(design: CompiledDesign, settings: TransferSettings) -> BoardT
                 f"there is no {path}: build the bitstream with hwcodesign deploy --vivado, and run in its bundle"
             )
     lock = Path(tempfile.gettempdir()) / f"hwcodesign-{device.tag}.lock".replace("/", "_")
-    return open_board(Place("board", device, bitfile, lock, WALL), design, settings)
+    return open_board(BoardDevice("board", device, bitfile, lock, WALL), design, settings)
+
+
+def open_runner(design: Design) -> DrivenRunner:
+    """A board that `Design.run` uses for one run."""
+    return DrivenRunner(design, "board")
 
 
 def open_board(
-    place: Place, design: CompiledDesign, settings: TransferSettings, held: ExitStack | None = None
+    board: BoardDevice, design: Design, settings: TransferSettings, held: ExitStack | None = None
 ) -> BoardTransport:
     """Load the overlay and make sure that it is the design's.
 
@@ -55,29 +60,29 @@ def open_board(
     """
     held = held or ExitStack()
     try:
-        with told_as(BoardError, f"{place.name} cannot be opened"):
-            return _opened(place, design, settings, held)
+        with told_as(BoardError, f"{board.name} cannot be opened"):
+            return _opened(board, design, settings, held)
     except BaseException:
         held.close()
         raise
 
 
-def _opened(place: Place, design: CompiledDesign, settings: TransferSettings, held: ExitStack) -> BoardTransport:
+def _opened(board: BoardDevice, design: Design, settings: TransferSettings, held: ExitStack) -> BoardTransport:
     from hwcodesign.runtime.transports.dma import Dma  # noqa: PLC0415  # both need pynq
     from hwcodesign.runtime.transports.overlay import AcceleratorOverlay  # noqa: PLC0415
 
     accelerator = design.accelerator
-    if not design.manifest.get("cycles"):
+    if not design.has_rtl:
         raise BoardError(f"{accelerator.name} was compiled without RTL: compile it with backend='streamrtl'")
-    lock = OverlayLock(place.lock)
+    lock = OverlayLock(board.lock)
     held.callback(lock.release)
-    overlay = AcceleratorOverlay(place.bitfile, block_design_of(design), device=place.device)
+    overlay = AcceleratorOverlay(board.bitfile, design.block_design, device=board.device)
     registers = AcceleratorRegisters(overlay.accelerator_ip, accelerator.exits)
     registers.check_identity(accelerator)
-    dma = Dma(overlay, place.clock)
-    buffers = Buffers(accelerator, settings.batch, dma.most_bytes, place.device)
+    dma = Dma(overlay, board.clock)
+    buffers = Buffers(accelerator, settings.batch, dma.most_bytes, board.device)
     held.callback(buffers.free)
-    return BoardTransport(place, design, settings, registers, dma, buffers, held)
+    return BoardTransport(board, design, settings, registers, dma, buffers, held)
 
 
 def find_board() -> Any:

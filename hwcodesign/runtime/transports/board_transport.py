@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwcodesign.designs.stored import CompiledDesign
+from hwcodesign.design import Design
 from hwcodesign.errors import BoardError, TransferError
 from hwcodesign.interface.counters import Counters
 from hwcodesign.interface.modes import ExitControl, exit_control
 from hwcodesign.interface.records import FLAG_FINAL, RECORD_DTYPE, Records
 from hwcodesign.runtime.register_access import AcceleratorRegisters
 from hwcodesign.runtime.stages import Stage, StageTimes
+from hwcodesign.runtime.transports.board_device import BoardDevice, told_as
 from hwcodesign.runtime.transports.buffers import Buffers
 from hwcodesign.runtime.transports.clock import Deadline
-from hwcodesign.runtime.transports.place import Place, told_as
 from hwcodesign.runtime.transports.transport import TransferSettings
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class BoardTransport:
     soft reset.
 
     Args:
-        place: where it is.
+        board: that computes.
         design: what is loaded there, already checked.
         settings: of transfers.
         registers, dma, buffers: of the overlay.
@@ -52,16 +52,16 @@ class BoardTransport:
 
     def __init__(
         self,
-        place: Place,
-        design: CompiledDesign,
+        board: BoardDevice,
+        design: Design,
         settings: TransferSettings,
         registers: AcceleratorRegisters,
         dma: Dma,
         buffers: Buffers,
         held: ExitStack,
     ) -> None:
-        self.name, self.batch, self.times = place.name, buffers.samples, StageTimes()
-        self._clock, self._settings = place.clock, settings
+        self.name, self.batch, self.times = board.name, buffers.samples, StageTimes()
+        self._clock, self._settings = board.clock, settings
         self._registers, self._dma, self._buffers, self._held = registers, dma, buffers, held
         self._latency, self._interval = _predicted_seconds(design)
         self._wanted = exit_control(design.accelerator.policy)
@@ -190,7 +190,7 @@ class BoardTransport:
         return Deadline(self._clock, self._settings.deadline or self._clock.slack + _PATIENCE * predicted, what)
 
 
-def _predicted_seconds(design: CompiledDesign) -> tuple[float, float]:
+def _predicted_seconds(design: Design) -> tuple[float, float]:
     """Latency and interval of samples that go to the last exit."""
     cycles, hertz = design.manifest["cycles"], float(design.manifest["board"]["clock_mhz"]) * 1e6
     slowest = max(exit_["interval"] for exit_ in cycles["exits"])

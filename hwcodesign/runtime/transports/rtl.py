@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Generator, Iterator
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
-from hwcodesign.designs.stored import CompiledDesign
+from hwcodesign.design import Design
 from hwcodesign.interface.counters import Counters
 from hwcodesign.interface.modes import ExitControl, exit_control
 from hwcodesign.interface.records import Records
 from hwcodesign.runtime.stages import Stage, StageTimes
 from hwcodesign.runtime.transports.transport import TransferSettings, in_thread
-from hwcodesign.simulation.rtl import RtlRun, rtl_of
+from hwcodesign.simulation.rtl import RtlRun
 
 
 class RtlTransport:
@@ -23,11 +24,11 @@ class RtlTransport:
     name = "rtl"
     recoverable = False
 
-    def __init__(self, design: CompiledDesign, settings: TransferSettings) -> None:
+    def __init__(self, design: Design, settings: TransferSettings) -> None:
         self.batch = settings.batch * (os.cpu_count() or 1)
         self.times = StageTimes()
         self._settings = settings
-        self._simulation = rtl_of(design)
+        self._simulation = design.rtl
         self._control = exit_control(design.accelerator.policy)
         self._counters = Counters.none(design.accelerator.exits)
         self._simulation.library()
@@ -71,5 +72,27 @@ def _counters(run: RtlRun, exits: int) -> Counters:
     )
 
 
-def open_transport(design: CompiledDesign, settings: TransferSettings) -> RtlTransport:
+class RtlRunner:
+    """The simulated accelerator, for `Design.run`."""
+
+    on = "rtl"
+
+    def __init__(self, design: Design) -> None:
+        self._simulation = design.rtl
+
+    def stream(self, codes: NDArray[Any], control: ExitControl) -> Generator[Records, None, None]:
+        yield self._simulation.run(codes, control).records
+
+    def segment_outputs(self, codes: NDArray[Any]) -> dict[str, NDArray[np.int64]]:
+        return self._simulation.outputs(codes)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def open_runner(design: Design) -> RtlRunner:
+    return RtlRunner(design)
+
+
+def open_transport(design: Design, settings: TransferSettings) -> RtlTransport:
     return RtlTransport(design, settings)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
-from hwcodesign.designs.stored import CompiledDesign
+from hwcodesign.design import Design
+from hwcodesign.runtime.driven import DrivenRunner
 from hwcodesign.runtime.transports.board import open_board
+from hwcodesign.runtime.transports.board_device import BoardDevice
 from hwcodesign.runtime.transports.board_transport import BoardTransport
 from hwcodesign.runtime.transports.clock import Clock
-from hwcodesign.runtime.transports.place import Place
 from hwcodesign.runtime.transports.transport import TransferSettings
-from hwcodesign.simulation.board import SimulatedBoard
+from hwcodesign.simulated_board import SimulatedBoard
 
 #: How much longer a wait may take beyond what the hardware needs: nothing else runs on the simulated processor.
 _SLACK_SECONDS = 1e-3
@@ -19,7 +20,7 @@ _SLACK_SECONDS = 1e-3
 _IN_VAIN_SECONDS = 1e-3
 
 
-def open_transport(design: CompiledDesign, settings: TransferSettings) -> BoardTransport:
+def open_transport(design: Design, settings: TransferSettings) -> BoardTransport:
     """A board of its own for this transport.
 
     Raises:
@@ -31,10 +32,15 @@ def open_transport(design: CompiledDesign, settings: TransferSettings) -> BoardT
     return open_simulated(held.enter_context(SimulatedBoard(design)), design, settings, held)
 
 
+def open_runner(design: Design) -> DrivenRunner:
+    """A simulated board that `Design.run` uses for one run."""
+    return DrivenRunner(design, "board-sim")
+
+
 def open_simulated(
-    board: SimulatedBoard, design: CompiledDesign, settings: TransferSettings, held: ExitStack | None = None
+    board: SimulatedBoard, design: Design, settings: TransferSettings, held: ExitStack | None = None
 ) -> BoardTransport:
     """A transport on a simulated board that is there already, for example one with faults."""
     clock = Clock(lambda: board.seconds, board.sleep, lambda _: board.sleep(_IN_VAIN_SECONDS), _SLACK_SECONDS)
-    place = Place("board-sim", board.device, board.bitfile, board.bitfile.with_suffix(".lock"), clock)
-    return open_board(place, design, settings, held)
+    device = BoardDevice("board-sim", board.device, board.bitfile, board.bitfile.with_suffix(".lock"), clock)
+    return open_board(device, design, settings, held)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Generator, Iterator
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
+from hwcodesign.design import Design
 from hwcodesign.designs.accelerator import Accelerator
-from hwcodesign.designs.stored import CompiledDesign
 from hwcodesign.interface.counters import Counters
 from hwcodesign.interface.modes import ExitControl, exit_control
 from hwcodesign.interface.records import Records
-from hwcodesign.runtime.software import stream_records
+from hwcodesign.runtime.segments import segment_by_segment
+from hwcodesign.runtime.software import segment_codes, stream_records
 from hwcodesign.runtime.stages import Stage, StageTimes
 from hwcodesign.runtime.transports.transport import TransferSettings, in_thread
 
@@ -56,5 +58,27 @@ class SoftwareTransport:
         """Nothing is held."""
 
 
-def open_transport(design: CompiledDesign, settings: TransferSettings) -> SoftwareTransport:
+class SoftwareRunner:
+    """The accelerator in NumPy, for `Design.run`."""
+
+    on = "software"
+
+    def __init__(self, accelerator: Accelerator) -> None:
+        self._accelerator = accelerator
+
+    def stream(self, codes: NDArray[Any], control: ExitControl) -> Generator[Records, None, None]:
+        yield from stream_records(self._accelerator, codes, control)
+
+    def segment_outputs(self, codes: NDArray[Any]) -> dict[str, NDArray[np.int64]]:
+        return segment_by_segment(self._accelerator, codes, segment_codes, self.on)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def open_runner(design: Design) -> SoftwareRunner:
+    return SoftwareRunner(design.accelerator)
+
+
+def open_transport(design: Design, settings: TransferSettings) -> SoftwareTransport:
     return SoftwareTransport(design.accelerator, settings)

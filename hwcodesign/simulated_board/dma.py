@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from hwcodesign.errors import SimulationError
 from hwcodesign.interface.block_design import DMA_LENGTH_BITS, DMA_WIDTH
-from hwcodesign.simulation.board.faults import Faults, Side
-from hwcodesign.simulation.board.memory import Memory
-from hwcodesign.simulation.board.transfers import Outcome, Receiving, Sending, Transfer
+from hwcodesign.simulated_board.faults import Faults, Side
+from hwcodesign.simulated_board.memory import Memory
+from hwcodesign.simulated_board.transfers import Outcome, Receiving, Sending, Transfer
 from hwcodesign.simulation.stepped import SteppedAccelerator
 
 # Registers of a channel (PG021, direct register mode)

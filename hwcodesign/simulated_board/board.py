@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pynq
 import pynq.interrupt
@@ -17,20 +17,15 @@ import pynq.uio
 from pynq.ps import Clocks
 from pynq.uio import UioController
 
-from hwcodesign.designs.stored import require_rtl
+from hwcodesign.design import Design
 from hwcodesign.errors import SimulationError
-from hwcodesign.interface.block_design import block_design_of
 from hwcodesign.interface.hwh import fabric_clock, hand_off
-from hwcodesign.simulation.board.device import SimulatedDevice
-from hwcodesign.simulation.board.fabric import Fabric
-from hwcodesign.simulation.board.faults import Fault, Faults, Side
-from hwcodesign.simulation.board.memory import Memory
-from hwcodesign.simulation.rtl import rtl_of
+from hwcodesign.simulated_board.device import SimulatedDevice
+from hwcodesign.simulated_board.fabric import Fabric
+from hwcodesign.simulated_board.faults import Fault, Faults, Side
+from hwcodesign.simulated_board.memory import Memory
 from hwcodesign.storage.cache import scratch_folder
 from hwcodesign.storage.files import write_text
-
-if TYPE_CHECKING:
-    from hwcodesign.designs.stored import CompiledDesign
 
 #: Bytes of contiguous memory that PYNQ's images set aside.
 MEMORY = 128 << 20
@@ -64,15 +59,15 @@ class SimulatedBoard:
 
     def __init__(
         self,
-        design: CompiledDesign,
+        design: Design,
         faults: Iterable[Fault] = (),
         *,
         folder: Path | None = None,
         memory: int = MEMORY,
     ) -> None:
-        require_rtl(design)
+        self._rtl = design.rtl
         self._design, self._folder = design, folder
-        self._block_design = block_design_of(design)
+        self._block_design = design.block_design
         self._hertz = fabric_clock(self._block_design.board).mhz * 1e6
         self._faults, self._memory = Faults(faults), Memory(memory)
 
@@ -83,7 +78,7 @@ class SimulatedBoard:
             write_text(self.bitfile, "A placeholder: the simulated board has no bitstream.\n")
             write_text(self.bitfile.with_suffix(".hwh"), hand_off(self._block_design, self._design.accelerator.exits))
             latency = self._design.manifest["cycles"]["exits"][-1]["latency"]
-            library = rtl_of(self._design).library()
+            library = self._rtl.library()
             self._fabric = Fabric(self._block_design, library, _STILL * latency, self._memory, self._faults)
             stack.callback(self._fabric.close)
             self.device = SimulatedDevice(self._block_design, self._fabric, self._memory)

@@ -13,7 +13,7 @@ from hwcodesign.runtime.transports.clock import Clock
 
 
 @dataclass(frozen=True)
-class Place:
+class BoardDevice:
     """A board, real or simulated.
 
     Attributes:

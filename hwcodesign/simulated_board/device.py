@@ -15,8 +15,8 @@ from pynqmetadata.frontends import Metadata
 from hwcodesign.designs.boards import Processor
 from hwcodesign.errors import SimulationError
 from hwcodesign.interface.block_design import BlockDesign
-from hwcodesign.simulation.board.fabric import Fabric
-from hwcodesign.simulation.board.memory import Memory
+from hwcodesign.simulated_board.fabric import Fabric
+from hwcodesign.simulated_board.memory import Memory
 
 #: Cycles that pass in one turn of the event loop while an interrupt is awaited.
 TURN_CYCLES = 10_000

@@ -17,11 +17,11 @@ from pathlib import Path
 
 from hwcodesign.errors import SimulationError
 from hwcodesign.interface.block_design import AddressRange, BlockDesign
-from hwcodesign.simulation.board.clocks import ClockRegisters
-from hwcodesign.simulation.board.dma import Dma
-from hwcodesign.simulation.board.faults import Faults, Side
-from hwcodesign.simulation.board.interrupts import InterruptController, UioFile
-from hwcodesign.simulation.board.memory import Memory
+from hwcodesign.simulated_board.clocks import ClockRegisters
+from hwcodesign.simulated_board.dma import Dma
+from hwcodesign.simulated_board.faults import Faults, Side
+from hwcodesign.simulated_board.interrupts import InterruptController, UioFile
+from hwcodesign.simulated_board.memory import Memory
 from hwcodesign.simulation.stepped import SteppedAccelerator
 
 #: Cycles that an access to a register takes.

@@ -18,7 +18,7 @@ except ImportError as error:
         "pip install 'hwcodesign[pynq]'"
     ) from error
 
-from hwcodesign.simulation.board.faults import Fault, FaultKind, Side, random_fault
-from hwcodesign.simulation.board.simulated_board import SimulatedBoard
+from hwcodesign.simulated_board.board import SimulatedBoard
+from hwcodesign.simulated_board.faults import Fault, FaultKind, Side, random_fault
 
 __all__ = ["Fault", "FaultKind", "Side", "SimulatedBoard", "random_fault"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from enum import Enum
 
-from hwcodesign.simulation.board.faults import FaultKind, Faults, Side
+from hwcodesign.simulated_board.faults import FaultKind, Faults, Side
 from hwcodesign.simulation.stepped import SteppedAccelerator, Words
 
 
