@@ -1,0 +1,61 @@
+"""The examples of CONTRIBUTING.md, executed in their order: what they add works like what was there."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+import hwcodesign as hw
+from hwcodesign.designs.boards import BOARDS, board_named
+from hwcodesign.interface.block_design import BlockDesign
+from hwcodesign.training.strategies.strategy import STRATEGIES
+
+PAGE = Path(__file__).resolve().parent.parent / "CONTRIBUTING.md"
+
+
+@pytest.fixture(scope="module")
+def examples() -> Iterator[dict[str, Any]]:
+    """The names that the page's examples define; registries are as before afterwards."""
+    registries: tuple[dict[str, Any], ...] = (BOARDS, STRATEGIES)
+    before = [dict(registry) for registry in registries]
+    module = ModuleType("contributing")
+    sys.modules[module.__name__] = module  # where dataclasses look for the names of their annotations
+    names = vars(module)
+    for example in re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL):
+        exec(compile(example, str(PAGE), "exec"), names)  # noqa: S102  # our own page
+    yield names
+    del sys.modules[module.__name__]
+    for registry, kept in zip(registries, before, strict=True):
+        registry.clear()
+        registry.update(kept)
+
+
+@pytest.fixture(scope="module")
+def trained(examples: dict[str, Any]) -> hw.MultiExitNetwork:
+    recipe = examples["RECIPE"]
+    network: hw.MultiExitNetwork = recipe.build()
+    hw.train(network, recipe.data(), *recipe.training)
+    return network
+
+
+def test_a_board_is_known_and_has_a_block_design(examples: dict[str, Any]) -> None:
+    assert board_named("my-board") is examples["mine"]
+    addresses = BlockDesign("own", board_named("my-board"), "0" * 64).addresses
+    assert addresses == BlockDesign("own", board_named("pynq-z2"), "0" * 64).addresses  # of the same processing system
+
+
+def test_a_recipe_learns_by_its_own_strategy_on_its_own_data(
+    examples: dict[str, Any], trained: hw.MultiExitNetwork
+) -> None:
+    assert STRATEGIES["smoothed"] is examples["Smoothed"]
+    data = examples["RECIPE"].data()
+    logits = trained.logits(data.test.images)
+    accuracy = [float((np.argmax(z, axis=1) == data.test.labels).mean()) for z in logits]
+    assert min(accuracy) > 0.8
