@@ -46,9 +46,10 @@ class Alarm:
         low, high = (bound / self.samples for bound in self.bounds)
         return (
             f"{self.count} of {self.samples} samples left at exit {self.exit} ({self.count / self.samples:.1%}). "
-            f"Of the {self.fitted_samples} that thresholds were fitted on {self.fitted / self.fitted_samples:.1%} did, "
-            f"and {low:.1%} to {high:.1%} would be chance at {100 * self.confidence:g}% confidence. These samples are "
-            "of another kind: do not rely on the fitted accuracy and cost"
+            f"On the {self.fitted_samples} samples of the fitting split the exit rate was "
+            f"{self.fitted / self.fitted_samples:.1%}; at {100 * self.confidence:g}% confidence, {low:.1%} to "
+            f"{high:.1%} is within chance. These samples differ from the fitting split: do not rely on the fitted "
+            "accuracy and cost"
         )
 
 
