@@ -106,7 +106,7 @@ def main() -> None:
     options = parser.parse_args()
     folder = options.build / RECIPE / "design"
     if not folder.exists():
-        raise SystemExit(f"{folder} is not there: run hwcodesign run {RECIPE} first")
+        raise SystemExit(f"{folder} does not exist: run hwcodesign run {RECIPE} first")
     text = measure(hw.load(folder))
     print(text)
     if options.write:

@@ -157,7 +157,7 @@ def read_policy(run: Run) -> ExitPolicy:
     """
     path = run.folder / POLICY
     if not path.exists():
-        raise PolicyError(f"{path} is not there: run hwcodesign fit {run.recipe.name} first")
+        raise PolicyError(f"{path} does not exist: run hwcodesign fit {run.recipe.name} first")
     try:
         return ExitPolicy.from_json(read_json(path))
     except (FieldError, PolicyError) as error:
@@ -185,7 +185,9 @@ def read_design(run: Run) -> Design:
     """
     folder = run.folder / DESIGN
     if not folder.exists():
-        raise DesignError(f"there is no design, {folder} is not there: run hwcodesign compile {run.recipe.name} first")
+        raise DesignError(
+            f"there is no design, {folder} does not exist: run hwcodesign compile {run.recipe.name} first"
+        )
     return load(folder)
 
 

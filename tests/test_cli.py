@@ -235,9 +235,9 @@ def test_a_fit_says_what_it_replaces_and_what_is_stale(finished: Path, tmp_path:
     done = hwcodesign(tmp_path, "fit", "quick.py")
     assert done.stdout.count("\n") == 1, "the same policy again: nothing is replaced, nothing stale"
     done = hwcodesign(tmp_path, "fit", "quick.py", "--criterion", "margin", "--budget", "0.3")
-    assert "it replaces the policy that was there, max_softmax with [0.95, 0.95]" in done.stdout
+    assert "this replaces the earlier policy max_softmax with thresholds [0.95, 0.95]" in done.stdout
     stale = "build/quick/design and build/quick/report.json; hwcodesign run quick.py makes them again"
-    assert f"made with another policy: {stale}" in done.stdout
+    assert f"generated with another policy: {stale}" in done.stdout
     done = hwcodesign(tmp_path, "fit", "quick.py", "--criterion", "margin", "--budget", "0.3", "--json")
     found = json.loads(done.stdout)
     assert (found["replaces"], found["stale"]) == (False, ["build/quick/design", "build/quick/report.json"])
@@ -270,12 +270,12 @@ def test_two_verbs_that_write_one_folder_are_refused(verb: str, tmp_path: Path) 
         (("train", "blenet_mnist"), "set HWCODESIGN_DATA to the folder above it"),
         (("train", "blenet_mnist", "--data", "nowhere"), "there is no data set at nowhere/mnist"),
         (("compile", "digits"), "holds no finished training: run hwcodesign train digits first"),
-        (("simulate", "digits"), "no design, build/digits/design is not there: run hwcodesign compile digits first"),
-        (("attack", "digits"), "no design, build/digits/design is not there: run hwcodesign compile digits first"),
+        (("simulate", "digits"), "no design, build/digits/design does not exist: run hwcodesign compile digits first"),
+        (("attack", "digits"), "no design, build/digits/design does not exist: run hwcodesign compile digits first"),
         (("attack", "digits", "--steps", "0"), "steps=0 is not a positive number"),
-        (("report", "digits"), "report.json is not there: run hwcodesign run digits first"),
+        (("report", "digits"), "report.json does not exist: run hwcodesign run digits first"),
         (("compile", "digits", "--build"), "building needs Vitis HLS"),
-        (("deploy", "digits"), "no design, build/digits/design is not there: run hwcodesign compile digits first"),
+        (("deploy", "digits"), "no design, build/digits/design does not exist: run hwcodesign compile digits first"),
         (("deploy", "digits", "--vivado", "--bitstream", "a.bit"), "give one of them"),
     ],
 )

@@ -126,7 +126,7 @@ def cost_curve_figure(
     star = _fractions(axes, [(point.cost, point.accuracy)]) + np.array(_AROUND_STAR)
     labels = _draw_singles(axes, singles, np.concatenate([taken, star]))
     _draw_chosen(axes, name, point, np.concatenate([taken, star, *labels]))
-    axes.set_xlabel("average cost, as a share of the full network's MACs")
+    axes.set_xlabel("average cost, as a fraction of the full cost")
     axes.set_ylabel("accuracy")
     axes.xaxis.set_major_formatter(PercentFormatter(1))
     axes.yaxis.set_major_formatter(PercentFormatter(1))
@@ -266,9 +266,9 @@ def exit_share_figure(exits: Integers, labels: Integers, classes: int, exit_coun
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.xaxis.set_major_formatter(PercentFormatter(1))
-    axes.set_xlabel("share of the images")
+    axes.set_xlabel("fraction of the images")
     _legend(axes, columns=6)
-    _headings(figure, "Where each class leaves", "In brackets: how many images.")
+    _headings(figure, "Exit rates of each class", "The number of images is in brackets.")
     return figure
 
 
@@ -321,13 +321,13 @@ def extreme_images_figure(
         _exit_title(block, k, len(left), len(final))
         if len(left):
             _draw_extremes(block, left, pictures, labels, count)
-    caption = "✓ what was predicted, rightly.  ✗ what was predicted, and what it is."
-    _headings(figure, "Surest and least sure images that left at each exit", caption)
+    caption = "✓ predicted class, right.  ✗ predicted class, and true class."
+    _headings(figure, "Images with the highest and lowest scores at each exit", caption)
     return figure
 
 
 def _exit_title(block: SubFigure, index: int, left: int, total: int) -> None:
-    words = f"{left:,} of {total:,} images left here" if left else "nobody left here"
+    words = f"{left:,} of {total:,} images left here" if left else "no image left here"
     inch = 1 / float(block.bbox.width / block.figure.dpi)
     block.suptitle(f"exit {index}: {words}", x=0.34 * inch, ha="left", fontsize=10.5)
     strip = Rectangle((0.0, 0.02), 0.1 * inch, 0.96, transform=block.transSubfigure)
@@ -394,12 +394,14 @@ def deadline_figure(deadlines: Sequence[tuple[float, float, float]]) -> Figure:
         )  # fmt: skip
     axes.set_xlim(0, end)
     axes.set_ylim(0, 1.15)
-    axes.set_xlabel("cycles after an image's first word was accepted")
-    axes.set_ylabel("share of the images")
+    axes.set_xlabel("cycles since the first word of an image was accepted")
+    axes.set_ylabel("fraction of the images")
     axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.grid(visible=True)
     _legend(axes, columns=2)
-    _headings(figure, "Accuracy against deadline", "Anytime mode, each image by itself; cycles of the simulated RTL.")
+    _headings(
+        figure, "Accuracy against deadline", "In anytime mode, each image by itself; cycles from the RTL simulation."
+    )
     return figure
 
 

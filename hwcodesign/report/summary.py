@@ -98,14 +98,16 @@ def _bought(report: Report) -> Table:
         _result("last exit alone", accuracy["last_exit"], macs["full"], 1.0, f"all at exit {last}"),
     ]  # fmt: skip
     if best is None:
-        rows.append((Cell("best single exit of no more MACs"), *[Cell(_NOTHING)] * 3, Cell("none is that cheap")))
+        rows.append(
+            (Cell("best single exit that needs no more MACs"), *[Cell(_NOTHING)] * 3, Cell("no exit needs so few MACs"))
+        )
     else:
         rows.append(
-            _result("best single exit of no more MACs", best["accuracy"], best["macs_share"] * macs["full"],
+            _result("best single exit that needs no more MACs", best["accuracy"], best["macs_share"] * macs["full"],
                     best["macs_share"], f"all at exit {best['exit']}")
         )  # fmt: skip
-    headings = ("", "accuracy", "average MACs", "of full cost", f"leaving at exits 0 to {last}")
-    return Table("What early exit bought", headings, tuple(rows), _bought_notes(report))
+    headings = ("", "accuracy", "average MACs", "of full cost", f"exit rate at exits 0 to {last}")
+    return Table("Gain of early exit", headings, tuple(rows), _bought_notes(report))
 
 
 def _result(
@@ -118,22 +120,22 @@ def _result(
 def _bought_notes(report: Report) -> tuple[Cell, ...]:
     accuracy, best = report["accuracy"], report["accuracy"]["best_single_exit"]
     share = report["macs_share"]
-    first = f"Early exit is {_gap(accuracy['early_exit'], accuracy['last_exit'])} the last exit"
-    first += f", for {percent(share, 1)} of its MACs."
+    first = f"With early exits the network is {_gap(accuracy['early_exit'], accuracy['last_exit'])} the last exit"
+    first += f" and needs {percent(share, 1)} of its MACs."
     if best is not None:
-        first += f" Exit {best['exit']} alone is {_gap(best['accuracy'], accuracy['early_exit'])} early exit."
+        first += f" Exit {best['exit']} alone is {_gap(best['accuracy'], accuracy['early_exit'])} the early exits."
     thinking = report["overthinking"]
     verb = "image is" if thinking == 1 else "images are"
-    second = f"Overthinking: {thinking:,} test {verb} right at an earlier exit and wrong at the last."
+    second = f"Overthinking: {thinking:,} test {verb} classified correctly by an earlier exit and wrongly by the last."
     return Cell(first), Cell(second)
 
 
 def _gap(accuracy: float, reference: float) -> str:
-    """How one accuracy compares with another, in percentage points."""
+    """Compares one accuracy with another, in percentage points."""
     points = round(100 * (accuracy - reference), 2)
     if points == 0:
         return "as accurate as"
-    return f"{abs(points):.2f} points {'above' if points > 0 else 'below'}"
+    return f"{abs(points):.2f} points {'more' if points > 0 else 'less'} accurate than"
 
 
 def _exits(report: Report) -> Table:
@@ -150,12 +152,19 @@ def _exits(report: Report) -> Table:
         )
         for k, (threshold, right) in enumerate(zip([*thresholds, _NOTHING], report["exit_accuracy"], strict=True))
     )
-    how = "as given" if policy["method"] == "given" else f"by {policy['method']}"
+    how = "given by hand" if policy["method"] == "given" else f"fitted to {policy['method']}"
     note = (
-        f"Thresholds of {policy['criterion']} in {policy['unit']}, {how}. "
-        f"The float formula decides {percent(policy['float_disagreement'])} of the early exits' samples otherwise."
+        f"The thresholds of {policy['criterion']} are in {policy['unit']}, {how}. The floating-point formula gives "
+        f"another decision for {percent(policy['float_disagreement'])} of the samples at the early exits."
     )
-    headings = ("", "threshold", "images leaving", "accuracy of those", "accuracy if all did", "MACs to here")
+    headings = (
+        "",
+        "threshold",
+        "exit rate",
+        "accuracy of these images",
+        "accuracy if all leave here",
+        "MACs per image",
+    )
     return Table("Each exit", headings, rows, (Cell(note),))
 
 
@@ -175,15 +184,15 @@ def _cycles(hardware: HardwareReport) -> Table:
     levels = ", ".join(f"{most} of {depth}" for most, depth in hardware["buffers"])
     notes = (
         Cell(
-            f"Test images in their own order: {hardware['cycles_per_image']:,.1f} cycles an image, "
-            f"{percent(share, 1)} of the bound that reach and interval set. "
-            f"{rate:,.0f} images a second at {clock}, a clock that is assumed.",
+            f"The test images in their own order take {hardware['cycles_per_image']:,.1f} cycles per image. This is "
+            f"{percent(share, 1)} of the highest throughput that the exit rates and the intervals of the stages allow, "
+            f"and {rate:,.0f} images per second at an assumed clock of {clock}.",
             "strong",
         ),
-        Cell(f"Beats in the conditional buffers, at most: {levels}."),
+        Cell(f"Most beats in each conditional buffer: {levels}."),
     )
     headings = ("", "latency, simulated", "predicted", "interval, simulated", "predicted")
-    return Table("Cycles of the RTL, if all images left there", headings, rows, notes)
+    return Table("Cycles of the RTL if all images leave at this exit", headings, rows, notes)
 
 
 def _deadlines(hardware: HardwareReport) -> tuple[Table, ...]:
@@ -193,8 +202,8 @@ def _deadlines(hardware: HardwareReport) -> tuple[Table, ...]:
         (Cell(f"exit {k}"), Cell(f"{d['cycles']:,.0f}"), Cell(percent(d["accuracy"])), Cell(percent(d["final"], 1)))
         for k, d in enumerate(deadlines)
     )
-    note = "Of an image by itself, in anytime mode; until the next exit's cycle nothing changes."
-    headings = ("answers of", "cycles", "newest answer right", "newest is final")
+    note = "Each image is run by itself, in anytime mode. Its newest answer changes only at the cycles above."
+    headings = ("answers of", "cycles", "accuracy of the newest answer", "newest answer is final")
     return (Table("Accuracy against deadline", headings, rows, (Cell(note),)),) if rows else ()
 
 
@@ -216,7 +225,7 @@ def _criteria(report: Report) -> Table:
         rows.append(tuple(Cell(text, "strong" if name == chosen else "plain") for text in texts))
     notes = [Cell(f"{name}: {result['note']}") for name, result in report["criteria"].items() if result["note"]]
     notes += [Cell(f"{name} is left out: {reason}") for name, reason in report.get("left_out", {}).items()]
-    headings = ("", "accuracy", "of full cost", "float disagrees", f"leaving at exits 0 to {report['exits'] - 1}")
+    headings = ("", "accuracy", "of full cost", "float disagreement", f"exit rate at exits 0 to {report['exits'] - 1}")
     return Table("Criteria, each at its own thresholds", headings, tuple(rows), tuple(notes))
 
 
@@ -259,7 +268,7 @@ def written_files(folder: Path) -> dict[str, Path]:
         "page": "report.html",
         "figures of this table": REPORT,
         "accuracy against cost": COST_CURVE,
-        "exit shares per class": EXIT_SHARE,
+        "exit rates per class": EXIT_SHARE,
         "easiest and hardest images": EXTREME_IMAGES,
         "accuracy against deadline": DEADLINE,
         "exit policy": "policy.json",

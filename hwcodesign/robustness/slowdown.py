@@ -126,7 +126,7 @@ def outcome_of(design: Design, split: Split, *, simulated: bool) -> Outcome:
 
 def table(report: SlowdownReport) -> str:
     """The figures in lines of plain text."""
-    rows = [("images", "right", "of full cost", "cycles", "leaving at each exit")]
+    rows = [("images", "accuracy", "of full cost", "cycles", "exit rate at each exit")]
     for name, found in (
         ("clean", report["clean"]),
         ("random noise", report["random"]),
@@ -144,9 +144,9 @@ def table(report: SlowdownReport) -> str:
             )
         )
     lines = [f"{a:<18}{b:>8}{c:>14}{d:>9}   {e}" for a, b, c, d, e in rows]
-    source = {"rtl": "cycles an image: simulated", "prediction": "cycles an image: predicted bound", None: "no RTL"}
+    source = {"rtl": "simulated cycles per image", "prediction": "predicted least cycles per image", None: "no RTL"}
     note = (
-        f"{report['samples']} test images, changed by {report['epsilon']:g} at most ({report['radius']} codes), "
+        f"{report['samples']} test images, changed by at most {report['epsilon']:g} ({report['radius']} codes), "
         f"{report['steps']} steps; {source[report['cycles_from']]}"
     )
     return "\n".join([*lines, note])
