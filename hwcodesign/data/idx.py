@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST, in the IDX format of their authors' files.
+"""This module reads MNIST and Fashion-MNIST from their original files in IDX format.
 
 The format is described at the end of the MNIST page of LeCun, Cortes and Burges: a magic number that holds type
 and rank, the sizes as big-endian 32-bit integers, then the values.
@@ -29,20 +29,20 @@ _UNSIGNED_BYTE = 0x08
 
 
 def mnist() -> Dataset:
-    """MNIST: 55,000 training, 5,000 fitting and 10,000 test images."""
+    """Returns MNIST: 55,000 training, 5,000 fitting and 10,000 test images."""
     return _load("mnist")
 
 
 def fashion_mnist() -> Dataset:
-    """Fashion-MNIST, split alike."""
+    """Returns Fashion-MNIST in the same split as MNIST."""
     return _load("fashion-mnist")
 
 
 def data_folder(name: str) -> Path:
-    """Folder of a data set.
+    """Returns the folder of a data set.
 
     Raises:
-        DataError: the variable is not set, or names no such folder.
+        DataError: the environment variable is not set, or the folder does not exist.
     """
     root = os.environ.get(DATA_VARIABLE)
     if not root:
@@ -57,10 +57,10 @@ def data_folder(name: str) -> Path:
 
 
 def read_idx(path: Path, rank: int) -> NDArray[np.uint8]:
-    """Read an IDX file of unsigned bytes, gzipped or not.
+    """Reads an IDX file of unsigned bytes, gzipped or not.
 
     Raises:
-        DataError: missing, truncated, or not such a file.
+        DataError: the file is missing, truncated, or not an IDX file of this kind.
     """
     if not path.exists():
         raise DataError(f"{path} is not there: put the data set's original files there")

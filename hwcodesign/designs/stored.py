@@ -1,4 +1,4 @@
-"""A design as it lies on disk: read, and held to its hashes. NumPy only."""
+"""This module reads a design from disk, and compares its files with their hashes. NumPy only."""
 
 from __future__ import annotations
 
@@ -31,25 +31,28 @@ _MOST, _MOST_CYCLES = 2**12, 2**53
 
 
 class CompiledDesign(Protocol):
-    """What runs a design needs of it: `Design` is one, and so is `StoredDesign`."""
+    """This protocol lists what running a design needs of it. `Design` and `StoredDesign` follow it."""
 
     @property
-    def accelerator(self) -> Accelerator: ...
+    def accelerator(self) -> Accelerator:
+        """Returns the kernels, decisions and buffers."""
 
     @property
-    def folder(self) -> Path: ...
+    def folder(self) -> Path:
+        """Returns the folder of the design."""
 
     @property
-    def manifest(self) -> dict[str, Any]: ...
+    def manifest(self) -> dict[str, Any]:
+        """Returns the settings, tool versions and hashes."""
 
 
 @dataclass(frozen=True)
 class StoredDesign:
-    """An accelerator and the folder with everything that was made for it.
+    """A stored design is an accelerator, and the folder with everything that was generated for it.
 
     Attributes:
         accelerator: kernels, decisions, buffers.
-        folder: of `compile`, or a bundle; has design.json.
+        folder: folder of `compile` or of a bundle, with design.json.
         manifest: settings, tool versions and hashes.
     """
 
@@ -59,11 +62,11 @@ class StoredDesign:
 
 
 def read_design(folder: Path | str) -> StoredDesign:
-    """Read a design that `compile` made, or the one in a bundle.
+    """Reads a design that `compile` wrote, or the design in a bundle.
 
     Raises:
-        DesignError: no design there, another version, files that are not those it was made with, or fields or arrays
-            that no design has.
+        DesignError: there is no design, it has another version, its files were altered, or it has fields or arrays that
+            no design has.
     """
     folder = Path(folder)
     path = folder / MANIFEST
@@ -95,27 +98,27 @@ def read_design(folder: Path | str) -> StoredDesign:
 
 
 def require_rtl(design: CompiledDesign) -> None:
-    """Refuse a design that was compiled without SystemVerilog.
+    """Raises an error if a design was compiled without SystemVerilog.
 
     Raises:
-        DesignError: naming the backend that writes it.
+        DesignError: it names the backend that writes SystemVerilog.
     """
     if design.manifest.get("cycles") is None:
         raise DesignError("the design was compiled without RTL: compile it with backend='streamrtl'")
 
 
 def write_sources(folder: Path) -> str:
-    """Write the digests of all files of a folder into it; returns the digest that seals them."""
+    """Writes the hashes of all files of a folder into it; returns the hash of this list, which seals them."""
     (folder / SOURCES).unlink(missing_ok=True)
     write_json(folder / SOURCES, dict(SealedFiles.of(folder).digests))
     return sha256_file(folder / SOURCES)
 
 
 def sources_of(design: CompiledDesign) -> SealedFiles:
-    """The generated files of a design.
+    """Returns the generated files of a design.
 
     Raises:
-        DesignError: it is a bundle, which has none, or their digests are not those that its manifest seals.
+        DesignError: the design is a bundle, which has no sources, or the list of hashes was altered.
     """
     path = design.folder / SOURCES
     if not path.exists():
@@ -137,7 +140,7 @@ def _is_unaltered(path: Path, digest: object) -> bool:
 
 
 def _check_manifest(fields: dict[str, Field], accelerator: Accelerator) -> None:
-    """Hold the fields beside the accelerator's to their types and ranges; what runs a design reads some of them."""
+    """Checks the types and ranges of the fields beside the accelerator's."""
     fields["design_version"].integer(DESIGN_VERSION, DESIGN_VERSION)
     fields["backend"].one_of(("streamrtl", "vitis"))
     board = fields["board"].fields(("name", "part", "clock_mhz"))
