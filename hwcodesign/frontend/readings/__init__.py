@@ -1,6 +1,7 @@
-"""Holds what hls4ml's front ends read to the model that they read, in `==`: a front end drops what it does not know.
+"""This package checks with `==` that hls4ml's front ends have read a model correctly; a front end drops what it does
+not know.
 
-The model is copied with small whole weights, so that every value is exact in wide types; the copy is converted as the
+The model is copied with small integer weights, so that every value is exact in wide types. The copy is converted as the
 model was, and its kernels must give what PyTorch or ONNX gives. Software, C++ and RTL all follow the one reading, and
 would agree with each other on a wrong one.
 """
@@ -35,18 +36,18 @@ _VALUE_BITS, _SUM_BITS = 34, 52
 
 
 def check_front_end(graph: Any) -> None:
-    """Compare what was read with the model that the graph's configuration holds.
+    """Compares what was read with the model that the graph's configuration holds.
 
-    Warns where it cannot be done: a Keras model, a file that is gone, or a model so deep that no copy stays exact. A
-    graph that came through no front end needs no check.
+    It warns if the comparison is not possible: for a Keras model, a file that does not exist any more, or a model so
+    deep that no copy stays exact. A graph that came through no front end needs no check.
 
     Args:
         graph: hls4ml ModelGraph after its backend's flow.
 
     Raises:
-        MismatchError: the copy's kernels compute something else; the message names the layer where it begins, and
-            what hls4ml is known to ignore.
-        UnsupportedLayerError: something that hls4ml is known to get wrong whatever the weights.
+        MismatchError: the copy's kernels compute something else; the message names the first wrong layer, and what
+            hls4ml is known to ignore.
+        UnsupportedLayerError: hls4ml is known to get something wrong whatever the weights are.
     """
     copied = _copier(graph)
     if copied is None:
