@@ -1,6 +1,7 @@
-"""The report's figures: matplotlib on `Figure` objects, with nothing global touched for longer than a call.
+"""This module draws the report's figures with matplotlib's `Figure` objects. A call leaves matplotlib's global settings
+unchanged.
 
-Colours are safe for colour-blind readers, and an exit has the same one in every figure.
+Colours are safe for colour-blind readers, and an exit has the same colour in every figure.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ Integers = NDArray[Any]
 
 
 def _styled(function: Callable[P, R]) -> Callable[P, R]:
-    """Run under the figures' look, whatever the user's own settings are; these come back afterwards."""
+    """Runs a function under the figures' own style, and restores the user's settings afterwards."""
 
     @wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -83,14 +84,14 @@ def _styled(function: Callable[P, R]) -> Callable[P, R]:
 
 @_styled
 def save(figure: Figure, path: Path) -> None:
-    """Write a PNG, whole or not at all; the same data give the same bytes."""
+    """Writes a PNG, whole or not at all; the same data give the same bytes."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=_DPI, metadata={"Software": None})
     files.write_bytes(path, buffer.getvalue())
 
 
 def exit_colour(index: int) -> str:
-    """An exit's colour, in every figure."""
+    """Returns the colour of an exit, the same in every figure."""
     return _EXIT_COLOURS[index % len(_EXIT_COLOURS)]
 
 
@@ -105,7 +106,7 @@ def cost_curve_figure(
     full: float,
     split: str = "the test split",
 ) -> Figure:
-    """Accuracy against average cost.
+    """Draws accuracy against average cost.
 
     Args:
         curves: points of each criterion, cheapest first.
@@ -242,13 +243,13 @@ def _along(line: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @_styled
 def exit_share_figure(exits: Integers, labels: Integers, classes: int, exit_count: int | None = None) -> Figure:
-    """Stacked bars, one per true class and one of all images: the share that leaves at each exit.
+    """Draws the exit rates as stacked bars, one per true class and one of all images.
 
     Args:
         exits: (N,) where each image left.
         labels: (N,) true classes.
-        classes: how many there are.
-        exit_count: how many exits there are; without it, none after the last that an image left at.
+        classes: number of classes.
+        exit_count: number of exits; without it, the figure ends with the last exit at which an image left.
     """
     total = _exit_count(exits, exit_count)
     crowded = classes > 20
@@ -301,14 +302,14 @@ def _ink_on(colour: str) -> str:
 def extreme_images_figure(
     images: Integers, records: Records, labels: Integers, count: int, exit_count: int | None = None
 ) -> Figure:
-    """For each exit the images that left there with the highest scores, and with the lowest.
+    """Draws, for each exit, the images that left there with the highest and with the lowest scores.
 
     Args:
         images: (N, C, H, W) integer codes; three channels are red, green and blue, others are averaged.
         records: of `RECORD_DTYPE`; `sample_id` counts images from 0, only final records are used.
         labels: (N,) true classes.
-        count: how many at most in a row; no image is in both rows.
-        exit_count: how many exits there are; without it, none after the last that an image left at.
+        count: maximum number of images in a row; no image is in both rows.
+        exit_count: number of exits; without it, the figure ends with the last exit at which an image left.
     """
     final = final_records(records)
     total = _exit_count(final["exit"], exit_count)
@@ -369,10 +370,11 @@ def _pictures(images: Integers) -> NDArray[Any]:
 
 @_styled
 def deadline_figure(deadlines: Sequence[tuple[float, float, float]]) -> Figure:
-    """Steps at which exits answer in anytime mode.
+    """Draws the accuracy in anytime mode over the cycles, with a step at each exit.
 
     Args:
-        deadlines: cycles of each exit, share of images whose newest answer is right then, share whose it is the last.
+        deadlines: for each exit its cycles, the fraction of images whose newest answer is then right, and the fraction
+            for which it is the last.
     """
     cycles, accuracy, final = (list(column) for column in zip(*deadlines, strict=True))
     end = 1.15 * cycles[-1]

@@ -1,4 +1,4 @@
-"""The report as one HTML page beside its figures."""
+"""This module writes the report as one HTML page beside its figures."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ $footnotes
 
 
 def write_page(report: Report, folder: Path) -> Path:
-    """Write the page into the folder that holds the figures; figures that are not there are left out.
+    """Writes the page into the folder that holds the figures; a missing figure is left out.
 
     Returns:
         The page's path.

@@ -1,4 +1,4 @@
-"""The report as titles, tables and sentences, worded once for the terminal and the page."""
+"""This module writes the report as titles, tables and sentences, once for the terminal and the page."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NOTHING = "-"
 
 @dataclass(frozen=True)
 class Cell:
-    """A piece of text and its tone."""
+    """A cell is a piece of text and its tone."""
 
     text: str
     tone: Tone = "plain"
@@ -31,14 +31,14 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """A table in words.
+    """This is a table of texts.
 
     Attributes:
-        title: above it.
-        headings: of the columns; the first `named` columns hold words, the others numbers.
+        title: title above it.
+        headings: headings of the columns; the first `named` columns hold words, the others numbers.
         rows: each as long as `headings`.
         notes: sentences below it.
-        named: how many columns hold words.
+        named: number of columns that hold words.
     """
 
     title: str
@@ -49,12 +49,12 @@ class Table:
 
 
 def percent(share: float, digits: int = 2) -> str:
-    """0.9725 as "97.25%"."""
+    """Returns 0.9725 as "97.25%"."""
     return f"{100 * share:.{digits}f}%"
 
 
 def count(value: float) -> str:
-    """A count to the unit, or in millions or thousand millions from ten of them on."""
+    """Returns a number as text: in full, or from ten millions or ten thousand millions on in these units."""
     for limit, unit, letter in ((1e10, 1e9, " G"), (1e7, 1e6, " M")):
         if value >= limit:
             return f"{value / unit:.2f}{letter}"
@@ -62,10 +62,12 @@ def count(value: float) -> str:
 
 
 def title(report: Report) -> str:
+    """Returns the title of the report."""
     return f"{report['name']}: early exit on {report['dataset']}"
 
 
 def subtitle(report: Report) -> str:
+    """Returns one line about exits, classes, criterion and splits."""
     splits = report["splits"]
     return (
         f"{report['exits']} exits, {report['classes']} classes, {report['policy']['criterion']} criterion, "
@@ -75,14 +77,14 @@ def subtitle(report: Report) -> str:
 
 
 def tables(report: Report) -> tuple[Table, ...]:
-    """All tables, in reading order."""
+    """Returns all tables, in reading order."""
     hardware = report.get("hardware")
     cycles = () if hardware is None else (_cycles(hardware), *_deadlines(hardware))
     return (_bought(report), _exits(report), *cycles, _criteria(report), _agreement(report))
 
 
 def footnotes(report: Report) -> tuple[str, ...]:
-    """Times and versions; empty ones are left out."""
+    """Returns times and versions; empty ones are left out."""
     seconds = ", ".join(f"{step} {value:.1f} s" for step, value in report["seconds"].items())
     versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
     return tuple(f"{head}: {text}." for head, text in (("Time", seconds), ("Made with", versions)) if text)
@@ -196,7 +198,7 @@ def _cycles(hardware: HardwareReport) -> Table:
 
 
 def _deadlines(hardware: HardwareReport) -> tuple[Table, ...]:
-    """None where the report was written by a version that did not know them."""
+    """Returns the table of deadlines; none if an earlier version wrote the report without them."""
     deadlines = hardware.get("deadlines", [])
     rows = tuple(
         (Cell(f"exit {k}"), Cell(f"{d['cycles']:,.0f}"), Cell(percent(d["accuracy"])), Cell(percent(d["final"], 1)))
@@ -258,12 +260,12 @@ def _agreement(report: Report) -> Table:
 
 
 def _shares(shares: Sequence[float]) -> str:
-    """Whole percents, with small ones kept apart from none."""
+    """Returns whole percents; a small fraction is shown as "<1%", not as 0."""
     return "  ".join("<1%" if 0 < share < 0.01 else f"{100 * share:.0f}%" for share in shares)
 
 
 def written_files(folder: Path) -> dict[str, Path]:
-    """What a reader may want to open after a run."""
+    """Returns the files that a reader may want to open after a run."""
     names = {
         "page": "report.html",
         "figures of this table": REPORT,

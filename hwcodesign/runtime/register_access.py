@@ -1,4 +1,4 @@
-"""An accelerator's registers as a driver uses them: who it is, commands, thresholds, counters."""
+"""This module gives a driver access to an accelerator's registers: identity, commands, thresholds and counters."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NOBODY = (0x0000_0000, 0xFFFF_FFFF)
 
 
 class RegisterPort(Protocol):
-    """32-bit registers at byte offsets; pynq's `DefaultIP` is one."""
+    """A register port reads and writes 32-bit registers at byte offsets; pynq's `DefaultIP` is one."""
 
     def read(self, offset: int = 0) -> int: ...
 
@@ -24,21 +24,21 @@ class RegisterPort(Protocol):
 
 
 class AcceleratorRegisters:
-    """Named access to the registers of one accelerator.
+    """This class gives named access to the registers of one accelerator.
 
     Args:
-        port: to them.
-        exits: of the accelerator, the last one included.
+        port: port to the registers.
+        exits: number of exits of the accelerator, including the last.
     """
 
     def __init__(self, port: RegisterPort, exits: int) -> None:
         self._port, self._exits = port, exits
 
     def check_identity(self, accelerator: Accelerator) -> None:
-        """Hold what answers to what a driver is about to trust.
+        """Checks that the accelerator is the one that the driver expects.
 
         Raises:
-            BoardError: nobody answers, or something else, another version, or another network.
+            BoardError: there is no answer, or something else, another version, or another network.
         """
         magic = registers.ID.field("magic").reset
         found = self._read(registers.ID)
@@ -68,7 +68,7 @@ class AcceleratorRegisters:
             )
 
     def stage(self, control: ExitControl, before: ExitControl | None) -> None:
-        """Write what differs from the values that stand there; `commit` makes them active.
+        """Writes the values that differ from the present ones; `commit` makes them active.
 
         Contract: no commit is pending.
         """
@@ -80,22 +80,23 @@ class AcceleratorRegisters:
             self._write(registers.MODE, registers.MODE.field("anytime").insert(int(control.anytime)))
 
     def set_records_per_packet(self, count: int) -> None:
+        """Sets the number of records in a packet."""
         field = registers.RECORDS_PER_PACKET.field("count")
         self._write(registers.RECORDS_PER_PACKET, field.insert(count))
 
     def command(self, *names: str) -> None:
-        """Give commands of CONTROL in one write: soft_reset, snapshot, commit."""
+        """Gives commands of CONTROL in one write: soft_reset, snapshot, commit."""
         word = 0
         for name in names:
             word = registers.CONTROL.field(name).insert(1, word)
         self._write(registers.CONTROL, word)
 
     def status(self, name: str) -> int:
-        """A field of STATUS."""
+        """Returns a field of STATUS."""
         return registers.STATUS.field(name).extract(self._read(registers.STATUS))
 
     def latched(self) -> Counters:
-        """Counters as of the last snapshot, since the last reset."""
+        """Returns the counters as of the last snapshot, since the last reset."""
         high, low = self._read(registers.CYCLES_HIGH), self._read(registers.CYCLES_LOW)
         return Counters(
             self._read(registers.ACCEPTED),

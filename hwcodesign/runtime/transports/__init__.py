@@ -1,4 +1,6 @@
-"""Where a design runs: one module for each way, loaded when it is asked for. The base install has software alone."""
+"""This package has one module for each place where a design runs; a module is imported when it is needed. The base
+installation has software only.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +21,11 @@ TRANSPORTS = {
 
 
 def open_transport(on: str, design: CompiledDesign, settings: TransferSettings) -> Transport:
-    """Open one of `TRANSPORTS`.
+    """Opens one of `TRANSPORTS`.
 
     Raises:
-        SettingsError: no such name.
-        HwcodesignError: it cannot be had here.
+        SettingsError: there is no such name.
+        HwcodesignError: it is not available here.
     """
     if on not in TRANSPORTS:
         raise SettingsError(not_known(f"on={on!r}", on, ["auto", *TRANSPORTS]))

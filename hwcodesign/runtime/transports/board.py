@@ -1,4 +1,6 @@
-"""Opening an accelerator on a PYNQ board: the overlay loaded, checked, locked, with memory for batches."""
+"""This module opens an accelerator on a PYNQ board: it loads, checks and locks the overlay and allocates memory for
+batches.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ OVERLAY = Path("overlay")
 
 
 def open_transport(design: CompiledDesign, settings: TransferSettings) -> BoardTransport:
-    """The first board that PYNQ finds, with the bitstream of the bundle.
+    """Opens the first board that PYNQ finds, with the bitstream of the bundle.
 
     Raises:
         MissingExtraError: no pynq.
@@ -45,13 +47,14 @@ def open_transport(design: CompiledDesign, settings: TransferSettings) -> BoardT
 def open_board(
     place: Place, design: CompiledDesign, settings: TransferSettings, held: ExitStack | None = None
 ) -> BoardTransport:
-    """Load the overlay and make sure that it is the design's.
+    """Loads the overlay and checks that it belongs to the design.
 
     Args:
-        held: what is to be given back when the transport is closed, or cannot be opened.
+        held: what is given back when the transport is closed, or cannot be opened.
 
     Raises:
-        BoardError: in use, no permission, not of this design, or it does not answer.
+        BoardError: the board is in use, permission is missing, the overlay belongs to another design, or it does not
+            answer.
     """
     held = held or ExitStack()
     try:
@@ -81,7 +84,7 @@ def _opened(place: Place, design: CompiledDesign, settings: TransferSettings, he
 
 
 def find_board() -> Any:
-    """The first board that PYNQ finds: its device.
+    """Returns the device of the first board that PYNQ finds.
 
     Raises:
         MissingExtraError: no pynq.

@@ -1,4 +1,4 @@
-"""Batches simulated by Verilator, the accelerator's buses driven in C++ without a processor beside it."""
+"""This module simulates batches with Verilator; C++ drives the accelerator's buses, without a processor."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hwcodesign.simulation.rtl import RtlRun, rtl_of
 
 
 class RtlTransport:
-    """The simulated accelerator as a transport: of each core a batch at a time."""
+    """This transport is the simulated accelerator; each core simulates one batch at a time."""
 
     name = "rtl"
     recoverable = False

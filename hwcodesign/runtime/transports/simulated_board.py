@@ -1,4 +1,6 @@
-"""Opening an accelerator on the simulated board: PYNQ's own classes, its real registers, its Verilated RTL."""
+"""This module opens an accelerator on the simulated board: PYNQ's own classes, its real registers and its Verilated
+RTL.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ _IN_VAIN_SECONDS = 1e-3
 
 
 def open_transport(design: CompiledDesign, settings: TransferSettings) -> BoardTransport:
-    """A board of its own for this transport.
+    """Opens a simulated board for this transport alone.
 
     Raises:
         MissingExtraError: no pynq.
@@ -34,7 +36,7 @@ def open_transport(design: CompiledDesign, settings: TransferSettings) -> BoardT
 def open_simulated(
     board: SimulatedBoard, design: CompiledDesign, settings: TransferSettings, held: ExitStack | None = None
 ) -> BoardTransport:
-    """A transport on a simulated board that is there already, for example one with faults."""
+    """Opens a transport on an existing simulated board, for example one with faults."""
     clock = Clock(lambda: board.seconds, board.sleep, lambda _: board.sleep(_IN_VAIN_SECONDS), _SLACK_SECONDS)
     place = Place("board-sim", board.device, board.bitfile, board.bitfile.with_suffix(".lock"), clock)
     return open_board(place, design, settings, held)

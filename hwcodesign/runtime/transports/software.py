@@ -1,4 +1,4 @@
-"""Batches computed in NumPy, on whatever runs Python."""
+"""This module computes batches in NumPy, on any machine that runs Python."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hwcodesign.runtime.transports.transport import TransferSettings, in_thread
 
 
 class SoftwareTransport:
-    """The accelerator in NumPy, as a transport."""
+    """This transport is the accelerator in NumPy."""
 
     name = "software"
     recoverable = False
