@@ -85,7 +85,7 @@ class Accelerator:
 
     @property
     def segments(self) -> tuple[Segment, ...]:
-        """Returns the segments in the order stage0, head0, stage1, head1, …"""
+        """Returns all segments, in the order stage0, head0, stage1, head1 and so on."""
         return tuple(segment for pair in zip(self.stages, self.heads, strict=True) for segment in pair)
 
     @cached_property

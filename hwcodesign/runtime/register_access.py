@@ -18,9 +18,11 @@ _NOBODY = (0x0000_0000, 0xFFFF_FFFF)
 class RegisterPort(Protocol):
     """A register port reads and writes 32-bit registers at byte offsets; pynq's `DefaultIP` is one."""
 
-    def read(self, offset: int = 0) -> int: ...
+    def read(self, offset: int = 0) -> int:
+        """Returns the word of the register at a byte offset."""
 
-    def write(self, offset: int, value: int) -> None: ...
+    def write(self, offset: int, value: int) -> None:
+        """Writes the word of the register at a byte offset."""
 
 
 class AcceleratorRegisters:

@@ -32,7 +32,9 @@ class Probe:
 
 
 def probes(accelerator: Accelerator) -> tuple[Probe, ...]:
-    """Returns the features behind every stage and the logits behind every head, stage0, head0, stage1, …"""
+    """Returns the features behind every stage and the logits behind every head, in the order stage0, head0, stage1 and
+    so on.
+    """
     return tuple(
         probe
         for k, (stage, head) in enumerate(zip(accelerator.stages, accelerator.heads, strict=True))

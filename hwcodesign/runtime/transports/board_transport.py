@@ -76,9 +76,11 @@ class BoardTransport:
         self._before = Counters.none(design.accelerator.exits)  # what stood there was not ours
 
     def configure(self, control: ExitControl) -> None:
+        """Sets thresholds and mode of samples that start from now on."""
         self._wanted = control
 
     def records(self, codes: NDArray[Any]) -> Iterator[Records]:
+        """Yields the records of one batch as they come."""
         for step in self._steps(codes):
             if isinstance(step, Deadline):
                 with self.times.stage(Stage.TRANSFER):
@@ -87,6 +89,7 @@ class BoardTransport:
                 yield step
 
     async def records_async(self, codes: NDArray[Any]) -> AsyncGenerator[Records, None]:
+        """Does the same as `records`, with the event loop free while it waits."""
         with told_as(TransferError, "interrupts"):  # which are registers, too
             wakeup = self._dma.wakeup()
         for step in self._steps(codes):
@@ -107,6 +110,7 @@ class BoardTransport:
         self._next_id, self._unfinished = 0, False
 
     def counters(self) -> Counters:
+        """Returns the counts since opening."""
         with told_as(BoardError, f"{self.name}'s counters cannot be read"):
             self._registers.command("snapshot")
             return self._before + self._registers.latched()

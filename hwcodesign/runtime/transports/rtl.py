@@ -33,9 +33,11 @@ class RtlTransport:
         self._simulation.library()
 
     def configure(self, control: ExitControl) -> None:
+        """Sets thresholds and mode of batches that start from now on."""
         self._control = control
 
     def records(self, codes: NDArray[Any]) -> Iterator[Records]:
+        """Yields the records of one batch when it is simulated."""
         with self.times.stage(Stage.TRANSFER):
             run = self._simulation.run(
                 codes,
@@ -47,16 +49,18 @@ class RtlTransport:
         yield run.records
 
     def records_async(self, codes: NDArray[Any]) -> AsyncGenerator[Records, None]:
+        """Does the same as `records`, in a thread."""
         return in_thread(self.records(codes))
 
     def recover(self) -> None:
-        """Every batch starts from a reset."""
+        """Does nothing, because every batch starts from a reset."""
 
     def counters(self) -> Counters:
+        """Returns the counts since opening."""
         return self._counters
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Does nothing, because nothing is held."""
 
 
 def _counters(run: RtlRun, exits: int) -> Counters:
@@ -72,4 +76,5 @@ def _counters(run: RtlRun, exits: int) -> Counters:
 
 
 def open_transport(design: CompiledDesign, settings: TransferSettings) -> RtlTransport:
+    """Opens the simulated accelerator of a design."""
     return RtlTransport(design, settings)

@@ -31,9 +31,11 @@ class SoftwareTransport:
         self._counters = Counters.none(accelerator.exits)
 
     def configure(self, control: ExitControl) -> None:
+        """Sets thresholds and mode of batches that start from now on."""
         self._control = control
 
     def records(self, codes: NDArray[Any]) -> Iterator[Records]:
+        """Yields the records of one batch as they are computed."""
         found = stream_records(self._accelerator, codes, self._control)
         while True:
             with self.times.stage(Stage.TRANSFER):
@@ -44,17 +46,20 @@ class SoftwareTransport:
             yield records
 
     def records_async(self, codes: NDArray[Any]) -> AsyncGenerator[Records, None]:
+        """Does the same as `records`, in a thread."""
         return in_thread(self.records(codes))
 
     def recover(self) -> None:
-        """Nothing is left behind."""
+        """Does nothing, because nothing is left behind."""
 
     def counters(self) -> Counters:
+        """Returns the counts since opening."""
         return self._counters
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Does nothing, because nothing is held."""
 
 
 def open_transport(design: CompiledDesign, settings: TransferSettings) -> SoftwareTransport:
+    """Opens a design in software."""
     return SoftwareTransport(design.accelerator, settings)
