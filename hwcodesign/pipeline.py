@@ -162,7 +162,9 @@ def read_policy(run: Run) -> ExitPolicy:
     try:
         return ExitPolicy.from_json(read_json(path))
     except (FieldError, PolicyError) as error:
-        raise PolicyError(f"{path} is no policy file ({error}): run hwcodesign fit {run.recipe.name} again") from None
+        raise PolicyError(
+            f"{path} is not a policy file ({error}): run hwcodesign fit {run.recipe.name} again"
+        ) from None
 
 
 def stale_results(run: Run, policy: ExitPolicy) -> list[Path]:

@@ -95,7 +95,7 @@ class RecipeFile:
         try:
             return ast.parse(self.path.read_bytes())
         except (SyntaxError, ValueError) as error:
-            raise RecipeError(f"recipe {self.path} is no Python text: {error}") from None
+            raise RecipeError(f"recipe {self.path} is not Python text: {error}") from None
 
     def _setting(self, key: str) -> ast.expr | None:
         """What `RECIPE` is given for a setting, here or in the recipe that it was made from."""

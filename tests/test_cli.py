@@ -252,7 +252,7 @@ def test_two_verbs_that_write_one_folder_are_refused(verb: str, tmp_path: Path) 
     with claimed_folder(tmp_path / "build" / "quick"):
         done = hwcodesign(tmp_path, verb, "quick.py")
     assert done.returncode == 1
-    assert "another process is writing build/quick: wait until it has ended, or name another folder" in done.stderr
+    assert "another process is writing build/quick: wait until it has ended, or choose another folder" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def require_extra(extra: str) -> None:
     missing = [item.name for item in _packages(extra) if not item.fits]
     if missing:
         raise MissingExtraError(
-            f"{', '.join(missing)} missing, or in another version than is needed: pip install 'hwcodesign[{extra}]'"
+            f"{', '.join(missing)} missing or of a wrong version: pip install 'hwcodesign[{extra}]'"
         )
 
 

@@ -87,7 +87,7 @@ def write_bundle(
         DesignError: the bitstream is of another design, or its .hwh is missing.
     """
     if out.exists() and not (out / MANIFEST).exists() and (not out.is_dir() or any(out.iterdir())):
-        raise SettingsError(f"out={str(out)!r} exists and is no bundle: name another folder")
+        raise SettingsError(f"out={str(out)!r} exists and is not a bundle: choose another folder")
     if archive is not None and archive not in ARCHIVES:
         raise SettingsError(not_known(f"archive {archive!r}", archive, ARCHIVES))
     if labels is not None and len(labels) != len(images):
@@ -119,10 +119,10 @@ def _write_overlay(design: BlockDesign, exits: int, folder: Path, bitstream: Pat
     described = bitstream.with_suffix(".hwh")
     for path in (bitstream, described):
         if not path.is_file():
-            raise DesignError(f"there is no {path}: a bitstream and its .hwh lie beside each other under one name")
+            raise DesignError(f"there is no {path}: put the .bit and the .hwh into one folder under the same name")
     cells = {cell.get("VLNV"): cell.get("INSTANCE") for cell in _parsed(described).iter("MODULE")}
     if not {design.vlnv, design.module_vlnv} & set(cells):
-        raise DesignError(f"{described} has no {design.vlnv}: it is of another design")
+        raise DesignError(f"{described} has no {design.vlnv}: it belongs to another design")
     shutil.copyfile(bitstream, pair.with_suffix(".bit"))
     shutil.copyfile(described, pair)
 
@@ -131,7 +131,7 @@ def _parsed(path: Path) -> ElementTree.Element:
     try:
         return ElementTree.parse(path).getroot()  # noqa: S314  # a file that the user's own Vivado wrote
     except ElementTree.ParseError as error:
-        raise DesignError(f"{path} is no hand-off file ({error}): take the one that Vivado wrote") from None
+        raise DesignError(f"{path} is not a hand-off file ({error}): use the one that Vivado wrote") from None
 
 
 def _write_samples(design: Design, images: NDArray[Any], path: Path) -> None:
@@ -164,7 +164,7 @@ def _build_wheel(folder: Path) -> str | None:
     wheels = sorted(folder.glob("*.whl"))
     if done.returncode or len(wheels) != 1:
         reason = (done.stderr.strip() or "pip said nothing").splitlines()[-1]
-        warnings.warn(f"the bundle has no driver, its wheel could not be built: {reason}", stacklevel=3)
+        warnings.warn(f"the bundle has no driver, because its wheel could not be built: {reason}", stacklevel=3)
         shutil.rmtree(folder, ignore_errors=True)
         return None
     return wheels[0].name

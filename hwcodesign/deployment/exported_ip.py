@@ -54,7 +54,7 @@ class ExportedIp:
         component = folder / "component.xml"
         if not component.exists():
             raise DesignError(
-                f"{segment} has not been exported: {component} is not there; build {project} with Vitis HLS and "
+                f"{segment} has not been exported: {component} does not exist; build {project} with Vitis HLS and "
                 "export=1"
             )
         vlnv, found = _read(component)
@@ -70,7 +70,7 @@ def _read(component: Path) -> tuple[str, set[str]]:
     try:
         root = ElementTree.parse(component).getroot()  # noqa: S314  # the user's own Vitis wrote it
     except ElementTree.ParseError as error:
-        raise DesignError(f"{component} is no IP-XACT component ({error}): export it again") from None
+        raise DesignError(f"{component} is not an IP-XACT component ({error}): export it again") from None
     parts = [root.findtext(f"{_IP_XACT}{name}") for name in ("vendor", "library", "name", "version")]
     vlnv = ":".join(part for part in parts if part)
     if vlnv.count(":") != 3:

@@ -229,11 +229,11 @@ def build_bitstream(folder: Path | str, *, jobs: int = 2) -> Bitstream:
         ToolError: Vivado is not on PATH, or failed: a run did not complete, timing is not met, or a ROM is empty.
     """
     if jobs < 1:
-        raise SettingsError(f"jobs={jobs} is no number of processes: at least 1")
+        raise SettingsError(f"jobs={jobs} is not a number of processes: give 1 or more")
     folder = Path(folder).resolve()
     for name in (BUILD_SCRIPT, SETTINGS):
         if not (folder / name).exists():
-            raise DesignError(f"{folder} holds no Vivado project, as it has no {name}: write_vivado makes one")
+            raise DesignError(f"{folder} is not a Vivado project, because it has no {name}: call write_vivado first")
     vivado = require_vivado(folder)
     command = [vivado, "-mode", "batch", "-nojournal", "-log", "vivado.log", "-source", BUILD_SCRIPT]
     lines = []
@@ -279,6 +279,6 @@ def require_vivado(folder: Path | str = "the project's folder") -> str:
 def _bitstream(out: Path) -> Bitstream:
     found = sorted(out.glob("*.bit"))
     if len(found) != 1:
-        raise ToolError(f"Vivado ended well and left {len(found)} bitstreams in {out} instead of one")
+        raise ToolError(f"Vivado ended without an error, but {out} has {len(found)} bitstreams instead of one")
     bit = found[0]
     return Bitstream(bit, bit.with_suffix(".hwh"), bit.with_suffix(".xsa"), out)

@@ -194,7 +194,7 @@ class Accelerator:
             )
         policy, buffered = ExitPolicy.from_json(fields["policy"].value), fields["buffer_samples"].integer(1, _MOST_LONG)
         if left:
-            raise FieldError(f"array {shown(min(left))} is in the file of arrays, but no kernel's")
+            raise FieldError(f"array {shown(min(left))} is in the file of arrays, but no kernel uses it")
         return cls(name, (channels, height, width), stages, heads, policy, buffered)
 
 

@@ -73,7 +73,9 @@ def read_design(folder: Path | str) -> StoredDesign:
     if folder.is_file():
         raise DesignError(f"{folder} is a file: unpack it, and give the folder with {MANIFEST} in it")
     if not path.exists():
-        raise DesignError(f"{folder} has no {MANIFEST}: it is not a design, or was left half-made; compile it again")
+        raise DesignError(
+            f"{folder} has no {MANIFEST}: it is not a design, or its compilation was interrupted; compile it again"
+        )
     try:
         manifest = read_json(path)
     except FieldError as error:
@@ -122,7 +124,9 @@ def sources_of(design: CompiledDesign) -> SealedFiles:
     """
     path = design.folder / SOURCES
     if not path.exists():
-        raise DesignError(f"{design.folder} has no generated sources, as a bundle has none: use the folder of compile")
+        raise DesignError(
+            f"{design.folder} has no generated sources, because a bundle has none: use the folder that compile wrote"
+        )
     if not _is_unaltered(path, design.manifest["sources_sha256"]):
         raise DesignError(f"{path} was altered: compile the design again")
     try:

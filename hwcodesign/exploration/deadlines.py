@@ -42,9 +42,9 @@ def accuracy_by_deadline(
     """
     exits, samples = correct.shape
     if len(latency) != exits or any(high <= low for low, high in pairwise(latency)):
-        raise PolicyError(f"latencies {tuple(latency)} are not {exits} rising ones, one per exit")
+        raise PolicyError(f"latencies {tuple(latency)} must be {exits} rising numbers, one per exit")
     if not samples:
-        raise PolicyError("no samples: accuracy is a share of one at least")
+        raise PolicyError("there are no samples: give at least one")
     every = np.arange(samples)
     return tuple(
         Deadline(float(cycles), float(correct[np.minimum(taken, k), every].mean()), float((taken <= k).mean()))

@@ -29,7 +29,7 @@ def choose_exit(
         PolicyError: there is no target, or no exit meets it; the message names the nearest one.
     """
     if least_accuracy is None and most_cost is None:
-        raise PolicyError(f"give a target: a least accuracy, or the most {unit}")
+        raise PolicyError(f"give a target: the lowest accuracy, or the most {unit}")
     exits = range(len(accuracy))
     accurate = [k for k in exits if least_accuracy is None or accuracy[k] >= least_accuracy]
     cheap = [k for k in exits if most_cost is None or cost[k] <= most_cost]

@@ -75,7 +75,7 @@ class ConversionSettings:
         for settings in (self.default, *self.layers.values()):
             if settings.strategy in _VITIS_STRATEGIES:
                 raise SettingsError(
-                    f"strategy {settings.strategy!r} is not to be had in Vitis projects, since hls4ml 1.3 writes it "
+                    f"strategy {settings.strategy!r} is not available in Vitis projects, because hls4ml 1.3 writes it "
                     "wrongly under a namespace: use backend='streamrtl', or strategy='latency'"
                 )
 

@@ -65,9 +65,9 @@ def _check(segment: Segment, module: nn.Module) -> None:
         return
     wrong = f"{(got != expected).sum()} of {got.size} values" if got.shape == expected.shape else "the shape"
     raise MismatchError(
-        f"{segment.name}: what hardware would compute is not what the network computes; {wrong} of its output differ. "
+        f"{segment.name}: the hardware would not compute what the network computes; {wrong} of its output differ. "
         f"{where_it_differs(segment, codes.astype(np.float64), seen)}. "
-        "Say the layer in another way, for example by a layer of hwcodesign.layers, "
+        "Write the layer in another way, for example with a layer of hwcodesign.layers, "
         "and please report it: this is a fault of hwcodesign or of hls4ml"
     )
 

@@ -125,8 +125,8 @@ def _export(
     except Exception as error:
         layers = ", ".join(sorted({type(part).__name__ for part in _layers(module)}))
         raise UnsupportedLayerError(
-            f"{name} ({path}) cannot be exported to QONNX: {_first_sentence(error)}. Its layers are {layers}; "
-            "use the layers of hwcodesign.layers, max-pooling, flatten and residual sums"
+            f"{name} ({path}) cannot be exported to QONNX: {_first_sentence(error)}. The segment has the layers "
+            f"{layers}; use the layers of hwcodesign.layers, max-pooling, flatten and residual sums"
         ) from error
     finally:
         module.train(training)

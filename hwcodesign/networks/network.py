@@ -184,8 +184,8 @@ class MultiExitNetwork(nn.Module):
         if unseen:
             more = f" and {len(unseen) - 1} more" if len(unseen) > 1 else ""
             raise NetworkError(
-                f"quantiser {unseen[0]!r}{more} was never calibrated: its scale is to come from data, and it has seen "
-                "none; train the network, load its weights, or run images through it in training mode"
+                f"quantiser {unseen[0]!r}{more} was never calibrated: its scale must be observed on data, and it has "
+                "processed none; train the network, load its weights, or run images through it in training mode"
             )
 
     def boundaries(self) -> tuple[list[Boundary], list[Boundary]]:
@@ -245,7 +245,7 @@ class MultiExitNetwork(nn.Module):
         """
         codes = encode_images(images, self.input_format, self.input_shape)
         if not len(codes):
-            raise ImagesError("no images: give one at least")
+            raise ImagesError("there are no images: give at least one")
         network = self.reference()
         stage_formats, head_formats = network.boundaries()
         stages: list[list[NDArray[np.int64]]] = [[] for _ in stage_formats]

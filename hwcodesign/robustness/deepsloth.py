@@ -95,7 +95,7 @@ def universal_perturbation(network: MultiExitNetwork, images: NDArray[Any], sett
     """
     codes, attacked = _codes(network, images), _Attacked(network, settings)
     if not len(codes):
-        raise SettingsError("a universal perturbation is learned from images: give one at least")
+        raise SettingsError("a universal perturbation is learned from images: give at least one")
     given = torch.from_numpy(codes).float()
 
     def loss_of(change: Tensor) -> Tensor:

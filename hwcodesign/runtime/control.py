@@ -51,7 +51,7 @@ class ControlSettings:
             if getattr(self, name) < 1:
                 raise SettingsError(f"{name}={getattr(self, name)} is not a positive number")
         if not 0 <= self.tolerance < 1:
-            raise SettingsError(f"tolerance={self.tolerance} is not a share from 0 to 1 of the target")
+            raise SettingsError(f"tolerance={self.tolerance} is not a fraction from 0 to 1 of the target")
         if not 0.5 < self.confidence < 1:
             raise SettingsError(f"confidence={self.confidence} is not between 0.5 and 1")
 

@@ -113,4 +113,4 @@ def _refuse_first(records: Records, bad: NDArray[np.bool_], why: str) -> None:
         where = int(np.flatnonzero(bad)[0])
         names = records.dtype.names or ()
         fields = ", ".join(f"{name} {int(records[name][where])}" for name in names)
-        raise TransferError(f"record {where} of {len(records)} cannot be ({fields}): {why}")
+        raise TransferError(f"record {where} of {len(records)} is impossible ({fields}): {why}")

@@ -108,7 +108,7 @@ class ExitMonitor:
             BoardError: the registers of a board cannot be read.
         """
         if self._accelerator.leave_at is not None:
-            raise SettingsError("a monitor watches thresholds, and in subnet mode none decides: leave_at = None")
+            raise SettingsError("a monitor needs thresholds, which subnet mode does not use: set leave_at = None")
         counters, codes = self._accelerator.counters, self._accelerator.threshold_codes
         leaving, self._seen = counters.left_since(self._seen), counters
         if codes != self._codes:  # some of them left by these, some by those
@@ -148,8 +148,8 @@ class ExitMonitor:
     def _fitted_at(self, codes: _Counts) -> _Counts:
         if codes not in self._fitted:
             raise PolicyError(
-                f"threshold codes {codes} are neither the policy's own nor a point of its path: what leaves there was "
-                "never fitted, and cannot be watched"
+                f"threshold codes {codes} are neither the policy's own nor a point of its path: no exit rates were "
+                "fitted for them, so they cannot be watched"
             )
         return self._fitted[codes]
 
@@ -164,7 +164,8 @@ def _fitted_counts(policy: ExitPolicy, path: ThresholdPath | None) -> dict[_Coun
         found.setdefault(policy.threshold_codes[:-1], shares)
     if not found:
         raise PolicyError(
-            f"the policy's thresholds were {fitted.method!r}, not fitted to data: there are no shares to hold others to"
+            f"the policy's thresholds were {fitted.method!r}, not fitted to data: there are no exit rates to "
+            "compare with"
         )
     return found
 

@@ -293,7 +293,7 @@ class ProgressiveAccelerator:
         if owed:
             if not turn.in_software:
                 turn.in_software = True
-                warnings.warn(f"{self._transport.name} has failed: what is left runs in software", stacklevel=1)
+                warnings.warn(f"{self._transport.name} has failed: the rest runs in software", stacklevel=1)
             yield self._software
 
     @contextmanager
@@ -320,7 +320,7 @@ class ProgressiveAccelerator:
             self._transport.recover()
         except BoardError as error:
             self._broken = error
-            warnings.warn(f"{error}: what is left runs in software", stacklevel=1)
+            warnings.warn(f"{error}: the rest runs in software", stacklevel=1)
 
     def _believed(self, batch: _Batch, records: Records) -> Records:
         with self._times.stage(Stage.CHECK):

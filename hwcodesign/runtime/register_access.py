@@ -46,16 +46,18 @@ class AcceleratorRegisters:
         found = self._read(registers.ID)
         if found in _NOBODY:
             raise BoardError(
-                f"the accelerator's registers read 0x{found:08X}: nothing answers there; load the overlay "
-                "(download=True), and see that its clock runs"
+                f"the accelerator's registers read 0x{found:08X}: there is no answer; load the overlay "
+                "(download=True), and check that its clock runs"
             )
         if found != magic:
-            raise BoardError(f"register ID reads 0x{found:08X}, not 0x{magic:08X}: this is no hwcodesign accelerator")
+            raise BoardError(
+                f"register ID reads 0x{found:08X}, not 0x{magic:08X}: this is not a hwcodesign accelerator"
+            )
         major = registers.VERSION.field("major")
         version = major.extract(self._read(registers.VERSION))
         if version != major.reset:
             raise BoardError(
-                f"the bitstream's registers are of version {version}, this driver knows version {major.reset}: "
+                f"the bitstream's registers are of version {version}, this driver needs version {major.reset}: "
                 "build the bitstream again, or install the hwcodesign that it was built with"
             )
         sizes = self._read(registers.SIZES)
@@ -64,9 +66,9 @@ class AcceleratorRegisters:
         wanted = accelerator.configuration_hash[:16]
         if (exits, classes, digest) != (accelerator.exits, accelerator.policy.classes, wanted):
             raise BoardError(
-                f"the bitstream is of another network: {exits} exits, {classes} classes, configuration {digest}; the "
-                f"design has {accelerator.exits} exits, {accelerator.policy.classes} classes, configuration {wanted}. "
-                "Load the bitstream that was built from this design"
+                f"the bitstream belongs to another network: {exits} exits, {classes} classes, configuration {digest}; "
+                f"the design has {accelerator.exits} exits, {accelerator.policy.classes} classes, configuration "
+                f"{wanted}. Load the bitstream that was built from this design"
             )
 
     def stage(self, control: ExitControl, before: ExitControl | None) -> None:

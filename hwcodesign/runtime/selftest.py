@@ -47,7 +47,7 @@ def check_files(folder: Path) -> int:
     """
     path = folder / MANIFEST
     if not path.exists():
-        raise DesignError(f"{folder} has no {MANIFEST}: it is no bundle; make one with hwcodesign deploy")
+        raise DesignError(f"{folder} has no {MANIFEST}: it is not a bundle; make one with hwcodesign deploy")
     digests: dict[str, str] = json.loads(path.read_text())["files"]
     for name, digest in digests.items():
         if not (folder / name).is_file() or sha256_file(folder / name) != digest:

@@ -139,7 +139,7 @@ class StreamController:
 
     def _require_thresholds(self) -> None:
         if self._accelerator.leave_at is not None:
-            raise SettingsError("a controller moves thresholds, and in subnet mode none decides: leave_at = None")
+            raise SettingsError("a controller moves thresholds, which subnet mode does not use: set leave_at = None")
 
 
 def _target(
@@ -151,7 +151,7 @@ def _target(
     if cycles is not None and budget is None:
         predicted = accelerator.design.manifest.get("cycles")
         if predicted is None:
-            raise DesignError("cycles are not known: the design has no RTL; compile it with backend='streamrtl'")
+            raise DesignError("there are no cycles: the design has no RTL; compile it with backend='streamrtl'")
         return float(cycles), "cycles", tuple(float(exit_["latency"]) for exit_ in predicted["exits"])
     raise SettingsError(f"give exactly one of budget and cycles, not budget={budget}, cycles={cycles}")
 
@@ -164,7 +164,9 @@ def _path(accelerator: ProgressiveAccelerator, path: ThresholdPath | None) -> Th
             "accuracy drop or a budget, or give path=threshold_path(policy, statistics)"
         )
     if found.leaving.shape[1] != exits:
-        raise PolicyError(f"a path for {found.leaving.shape[1]} exits, and an accelerator with {exits}: fit its own")
+        raise PolicyError(
+            f"the path is for {found.leaving.shape[1]} exits, but the accelerator has {exits}: fit a path for it"
+        )
     return found
 
 

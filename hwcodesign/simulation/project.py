@@ -84,7 +84,9 @@ def read_manifest(folder: Path) -> dict[str, Field]:
     """
     path = folder / MANIFEST
     if not path.exists():
-        raise DesignError(f"{folder} holds no StreamRTL project, {MANIFEST} is not there: write or compile it again")
+        raise DesignError(
+            f"{folder} is not a StreamRTL project, because it has no {MANIFEST}: write or compile it again"
+        )
     try:
         return Field(read_json(path), "").fields(("top", "sources", "sha256"), _OPTIONAL)
     except FieldError as error:

@@ -85,7 +85,7 @@ def traced_signals(vcd: Path) -> dict[str, str]:
                         return found
     except OSError as error:
         raise SimulationError(f"{vcd} cannot be read ({error.strerror}): simulate with waves= first") from None
-    raise SimulationError(f"{vcd} is no whole VCD trace: simulate with waves= again")
+    raise SimulationError(f"{vcd} is not a complete VCD trace: simulate with waves= again")
 
 
 def _lines(trace: _Trace, top: str, signals: Mapping[str, str], vcd: Path) -> list[str]:

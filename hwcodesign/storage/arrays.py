@@ -78,7 +78,7 @@ def open_arrays(path: Path) -> Iterator[dict[str, StoredArray]]:
         _check_directory(path)
         file = zipfile.ZipFile(path)
     except _DAMAGED as error:
-        raise FieldError(f"it is no file of arrays: {error}") from None
+        raise FieldError(f"it is not a file of arrays: {error}") from None
     with file:
         members = file.infolist()
         if len(members) > _MOST_ARRAYS or len({member.filename for member in members}) != len(members):

@@ -122,8 +122,8 @@ def _require_own(path: Path) -> None:
         return
     whose = "can be written by other users" if found.st_uid == os.geteuid() else "belongs to another user"
     raise ToolError(
-        f"{path} {whose}, and what is in it would be run: remove it, make it your own alone (chmod go-w), or let "
-        f"{VARIABLE} name another folder"
+        f"{path} {whose}, and its content would be run: remove it, make it writable by you only (chmod go-w), or set "
+        f"{VARIABLE} to another folder"
     )
 
 

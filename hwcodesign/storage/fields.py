@@ -206,7 +206,7 @@ def parse_json(text: str) -> Any:
 
 
 def _constant(text: str) -> Any:
-    raise FieldError(f"it has {text}, which is no number")
+    raise FieldError(f"it has {text}, which is not a number")
 
 
 def _whole(text: str) -> int:

@@ -178,7 +178,7 @@ def _lock(path: Path, opened: Callable[[Path], int], wait: bool) -> int:
             if not isinstance(error, BlockingIOError):
                 raise
             raise BusyError(
-                f"another process is writing {_final(path)}: wait until it has ended, or name another folder"
+                f"another process is writing {_final(path)}: wait until it has ended, or choose another folder"
             ) from None
         if _is(handle, path):
             return handle

@@ -20,6 +20,5 @@ def check_folder(folder: Path) -> None:
     for char in path:
         if char in _READ_OTHERWISE or not char.isprintable():
             raise SettingsError(
-                f"the path {path!r} has the character {char!r}, which tools read as something else: name a folder "
-                "without it"
+                f"the path {path!r} has the character {char!r}, which tools treat specially: choose a folder without it"
             )

@@ -94,6 +94,6 @@ class SealedFiles:
         if data is None or sha256(data) != self.digests.get(name):
             raise DesignError(
                 f"{self.folder / name} is {'missing' if data is None else 'not as it was written'}: compile the "
-                "design again; files of a design are not to be changed"
+                "design again; files of a design must not be changed"
             )
         return data

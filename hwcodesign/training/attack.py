@@ -67,7 +67,7 @@ class Attack:
         codes = input_format.max_code - input_format.min_code
         if self.epsilon >= codes:
             raise SettingsError(
-                f"epsilon={self.epsilon} codes is all of the input format's range, {codes} codes: give less"
+                f"epsilon={self.epsilon} codes is the whole range of the input format, {codes} codes: give less"
             )
 
 

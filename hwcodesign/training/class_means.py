@@ -52,7 +52,7 @@ def with_class_means(
             stage's output; or a class has no image.
     """
     if network.gates:
-        raise SettingsError("class means have no gates: give a network without them")
+        raise SettingsError("class means do not support gates: give a network without gates")
     codes = encode_images(images, network.input_format, network.input_shape)
     labels = np.asarray(labels, np.int64)
     missing = sorted(set(range(network.classes)) - set(labels.tolist()))

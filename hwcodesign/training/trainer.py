@@ -76,7 +76,7 @@ class TrainingSettings:
         if weights is not None and not self.chosen.weighted:
             raise SettingsError(f"{type(self.chosen).__name__} has weights of its own: leave out exit_weights")
         if weights is not None and not (all(0 <= w < math.inf for w in weights) and any(weights)):
-            raise SettingsError(f"exit_weights={weights}: none may be negative, and one at least must be positive")
+            raise SettingsError(f"exit_weights={weights}: none may be negative, and at least one must be positive")
         if self.threads is not None and self.threads < 1:
             raise SettingsError(f"threads={self.threads} is not a positive whole number")
         if self.epochs < 1 or self.batch_size < 1 or self.shift < 0 or not self.learning_rate > 0:

@@ -87,8 +87,8 @@ def _copier(graph: Any) -> Callable[[Any, CopySettings], CopiedModel] | None:
 
 def _warn(graph: Any, why: str) -> None:
     warnings.warn(
-        f"{graph.config.get_project_name()}: whether hls4ml read the model rightly was not checked, since {why}; "
-        "compare outputs with the model's own",
+        f"{graph.config.get_project_name()}: it was not checked whether hls4ml read the model correctly, because "
+        f"{why}; compare outputs with the model's own",
         stacklevel=4,
     )
 
@@ -148,9 +148,9 @@ def _compare(segment: Segment, made: CopiedModel) -> None:
     )
     known = "".join(f" hls4ml ignores {text}." for text in made.ignored)
     raise MismatchError(
-        f"{segment.name}: hls4ml does not read what the model says: with small whole weights {wrong}. "
+        f"{segment.name}: hls4ml did not read the model correctly: with small integer weights {wrong}. "
         f"{where_it_differs(segment, codes, made.seen, _same)}.{known} "
-        "Say that in another way, of layers that hls4ml knows"
+        "Write this part with layers that hls4ml knows"
     )
 
 

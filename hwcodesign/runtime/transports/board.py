@@ -94,7 +94,7 @@ def find_board() -> Any:
         pynq = importlib.import_module("pynq")
     except ImportError as error:
         raise MissingExtraError(
-            f"a board needs pynq ({error}): its images bring it, in the Python environment of their Jupyter"
+            f"a board needs pynq ({error}): the image of a PYNQ board has it in the Python environment of its Jupyter"
         ) from None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that there is none is told below
@@ -103,5 +103,5 @@ def find_board() -> Any:
         except Exception as error:  # whatever a probe raises, for example a remote board that is off
             raise BoardError(f"PYNQ finds no board ({type(error).__name__}: {error})") from error
     if not devices:
-        raise BoardError("PYNQ finds no board: on one, run as root with its environment, as its Jupyter does")
+        raise BoardError("PYNQ finds no board: on a board, run as root in the Python environment of its Jupyter")
     return devices[0]

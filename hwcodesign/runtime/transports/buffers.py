@@ -45,11 +45,15 @@ class Buffers:
             except (RuntimeError, OSError, MemoryError) as error:
                 self.free()
                 reason, self.samples = error, self.samples // 2
-                warnings.warn(f"no memory for so large a batch ({error}): {self.samples} samples each", stacklevel=2)
+                warnings.warn(
+                    f"there is not enough memory for a large batch ({error}): {self.samples} samples each", stacklevel=2
+                )
             else:
                 self._check_reach()
                 return
-        raise BoardError(f"no memory for a batch of one sample ({reason}): free other buffers, or restart the board")
+        raise BoardError(
+            f"there is not enough memory for a batch of one sample ({reason}): free other buffers, or restart the board"
+        )
 
     def _check_reach(self) -> None:
         for buffer in (self._input, self._output):

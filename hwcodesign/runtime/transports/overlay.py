@@ -55,12 +55,13 @@ class AcceleratorOverlay(pynq.Overlay):  # type: ignore[misc]  # pynq has no typ
         for cell in (design.accelerator, design.dma):
             if cell not in self.ip_dict:
                 raise BoardError(
-                    f"{bitfile} has no cell {cell!r}, only {', '.join(self.ip_dict) or 'none'}: it is of another design"
+                    f"{bitfile} has no cell {cell!r}, only {', '.join(self.ip_dict) or 'none'}: it belongs to "
+                    "another design"
                 )
         if not isinstance(self.accelerator_ip, AcceleratorIP):
             raise BoardError(
                 f"cell {design.accelerator!r} of {bitfile} is {self.ip_dict[design.accelerator]['type']}, "
-                f"not {design.vlnv}: it is of another design"
+                f"not {design.vlnv}: it belongs to another design"
             )
 
     @property

@@ -36,7 +36,7 @@ class Memory:
 
     def __init__(self, size: int) -> None:
         if size < 1:
-            raise SettingsError(f"memory={size}: a board has at least one byte that buffers are taken from")
+            raise SettingsError(f"memory={size}: a board needs at least one byte of memory for buffers")
         self._cpu, self._dram = np.zeros(size, np.uint8), np.zeros(size, np.uint8)
         # what the cache last agreed on with memory, if it ever has: what differs, or never has, is dirty
         self._clean, self._agreed = np.zeros(size, np.uint8), np.zeros(size, np.bool_)

@@ -113,8 +113,8 @@ def _gates_of(network: MultiExitNetwork) -> list[nn.Module]:
         gate = getattr(head, "gate", None)
         if not isinstance(gate, nn.Module):
             raise SettingsError(
-                f"head {k} has no layers that are its gate's alone, and only such can learn while the answers stay as "
-                "they are: make it a hwcodesign.layers.GatedHead, or any module with its gate's layers in `gate`"
+                f"head {k} has no layers that only its gate uses, and only such layers can learn while the answers "
+                "stay as they are: make it a hwcodesign.layers.GatedHead, or a module with its gate's layers in `gate`"
             )
         gates.append(gate)
     return gates

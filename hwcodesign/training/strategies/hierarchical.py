@@ -59,7 +59,7 @@ class Hierarchical(Strategy):
         """Raises an error if there is not one group for each class of the network."""
         if len(self.coarse) != network.classes:
             raise SettingsError(
-                f"coarse has groups of {len(self.coarse)} classes, the network tells {network.classes} apart: "
+                f"coarse has groups of {len(self.coarse)} classes, the network has {network.classes}: "
                 "give one group per class"
             )
 

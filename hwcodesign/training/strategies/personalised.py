@@ -58,7 +58,7 @@ class Personalised(Strategy):
         """
         if data.personal is None:
             raise SettingsError(
-                f"{data.name} has no user's own images, which strategy 'personalised' learns from: "
+                f"{data.name} has no images of one user, from which strategy 'personalised' learns: "
                 "give Dataset(..., personal=Split(images, labels))"
             )
         return data.personal
