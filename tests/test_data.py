@@ -141,7 +141,7 @@ def test_without_the_variable_the_error_says_what_to_set(monkeypatch: pytest.Mon
     with pytest.raises(DataError, match=message):
         mnist()
     monkeypatch.setenv("HWCODESIGN_DATA", "")
-    with pytest.raises(DataError, match=r"fashion-mnist is not in the package: .* set HWCODESIGN_DATA"):
+    with pytest.raises(DataError, match=r"fashion-mnist is not part of hwcodesign: .* set HWCODESIGN_DATA"):
         fashion_mnist()
 
 

@@ -230,7 +230,7 @@ def test_a_bitstream_of_another_design_is_refused_and_the_old_bundle_stays(
     before = selftest.check_files(copied)
     for text, message in (
         (hand_off(other, 3), r"has no hwcodesign:accelerators:.*: it belongs to another design"),
-        ("<EDK", "is no hand-off file"),
+        ("<EDK", "is not a hand-off file"),
     ):
         bitstream.with_suffix(".hwh").write_text(text)
         with pytest.raises(DesignError, match=message):

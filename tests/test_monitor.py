@@ -161,7 +161,7 @@ def test_what_nothing_was_fitted_for_is_refused(accelerator: hw.ProgressiveAccel
     with pytest.raises(PolicyError, match=r"threshold codes \(5, 6\) are neither the policy's own nor a point"):
         monitor.observe((1, 2, 3), (5, 6))
     accelerator.leave_at = 0
-    with pytest.raises(SettingsError, match="in subnet mode none decides"):
+    with pytest.raises(SettingsError, match="which subnet mode does not use"):
         monitor.check()
     with pytest.raises(SettingsError, match="window=0 is not a positive number of samples"):
         hw.ExitMonitor(accelerator, window=0)

@@ -198,7 +198,7 @@ def test_what_cannot_be_controlled_is_refused_before_it_starts(
         with pytest.raises(ImagesError, match="images have shape"):
             controller.stream(digits_data.test.images[:, :, 1:])
         accelerator.leave_at = 1
-        with pytest.raises(SettingsError, match="in subnet mode none decides: leave_at = None"):
+        with pytest.raises(SettingsError, match="which subnet mode does not use: set leave_at = None"):
             controller.run(digits_data.test.images)
     plain = dataclasses.replace(
         compiled_design.accelerator, policy=dataclasses.replace(compiled_design.policy, path=None)

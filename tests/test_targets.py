@@ -84,7 +84,7 @@ def test_what_has_no_deadline_is_refused() -> None:
     correct, taken = np.ones((2, 3), dtype=bool), np.zeros(3, np.int64)
     with pytest.raises(PolicyError, match=r"latencies \(10, 10\) must be 2 rising numbers, one per exit"):
         accuracy_by_deadline(correct, taken, (10, 10))
-    with pytest.raises(PolicyError, match=r"latencies \(10,\) are not 2 rising ones"):
+    with pytest.raises(PolicyError, match=r"latencies \(10,\) must be 2 rising numbers"):
         accuracy_by_deadline(correct, taken, (10,))
     with pytest.raises(PolicyError, match="there are no samples: give at least one"):
         accuracy_by_deadline(correct[:, :0], taken[:0], (10, 20))

@@ -559,7 +559,7 @@ def test_what_does_not_fit_network_or_data_is_refused_before_training(
         train(network, digits_data, strategy=Hierarchical(COARSE[:9]))
     with pytest.raises(SettingsError, match="epsilon=31 codes is the whole range of the input format, 31 codes"):
         train(network, digits_data, strategy=Adversarial(Attack(epsilon=31)))
-    with pytest.raises(SettingsError, match="epsilon=31 codes is all"):
+    with pytest.raises(SettingsError, match="epsilon=31 codes is the whole range"):
         attacked_codes(network, digits_data.test.images, digits_data.test.labels, Attack(epsilon=31))
     with pytest.raises(SettingsError, match=r"exit_weights=\(1.0, 0.0, 1.0\): learned weights .* give positive ones"):
         train(network, digits_data, strategy="learned_weights", exit_weights=(1.0, 0.0, 1.0))
