@@ -169,22 +169,23 @@ def document(found: Sequence[Times], exits: Sequence[ExitMeasurement], first: fl
     )
     return f"""# How long compiling takes
 
-Residual networks as He et al. (2016) draw them for 32x32 colour images: three groups of blocks with 16, 32 and 64
-channels, 4-bit weights and activations, reuse factors of 64, 256 and 512, and an exit behind each group. Maximum
-pooling stands where the original has average pooling. Weights are random. Seconds of one processor;
-`python -m benchmarks.compile_times --write docs/compile_times.md` repeats it.
+The networks are the residual networks of He et al. (2016) for 32x32 colour images. They have three groups of blocks
+with 16, 32 and 64 channels, 4-bit weights and activations, reuse factors of 64, 256 and 512, and an exit behind each
+group. Maximum pooling replaces the average pooling of the original. Weights are random. Times are seconds of one
+processor. `python -m benchmarks.compile_times --write docs/compile_times.md` repeats the measurement.
 
-| layers | kernels | cycles an image | predicting cycles, s | compiling in all, s |
+| layers | kernels | cycles an image | predicting cycles, s | compiling in total, s |
 |---:|---:|---:|---:|---:|
 {rows}
-Predicting cycles runs the cycle model of every segment, sizes the queues where paths meet, and runs the accelerator
-once for each exit. At the first run after an installation numba compiles the model: {first:.1f} s more here.
+To predict cycles, the cycle model of every segment runs, the queues where paths meet get their sizes, and the model of
+the accelerator runs once for each exit. In the first run after an installation numba also compiles the cycle model,
+which took {first:.1f} s here.
 
-## Predictions and the simulator
+## Predicted and simulated cycles
 
-The network of {_SIMULATED} layers, its SystemVerilog under Verilator; cycles, the predicted ones first.
+Verilator simulates the SystemVerilog of the network of {_SIMULATED} layers. All figures are cycles.
 
-| all leaving at exit | latency, predicted | simulated | interval, predicted | simulated |
+| all images leave at exit | latency, predicted | simulated | interval, predicted | simulated |
 |---:|---:|---:|---:|---:|
 {by_exit}
 {platform.processor() or platform.machine()}, Python {platform.python_version()}, numba {numba.__version__}.

@@ -96,7 +96,7 @@ def noisy_digits(data: Dataset, phase: int = 1500) -> Stream:
     images = test.images[chosen].astype(np.int64)
     noise = rng.integers(-4, 4, (phase, *images.shape[1:]), endpoint=True)
     images[phase : 2 * phase] = np.clip(images[phase : 2 * phase] + noise, 0, 16)
-    words = "a quarter of the range of noise on every pixel"
+    words = "images with noise of a quarter of the range on every pixel"
     return Stream("digits", "digits", "board-sim", images, test.labels[chosen], 100, words)
 
 
@@ -162,20 +162,21 @@ def section(stream: Stream, response: Response, image: str) -> str:
         windows, alarms = response.alarms[k]
         rows += (
             f"| {name} | {fixed[0]:.3f} | {controlled[0]:.3f} | {response.controlled[settled, 0].mean():.3f} "
-            f"| {fixed[1]:.2%} | {controlled[1]:.2%} | {alarms} of {windows} |\n"
+            f"| {fixed[1]:.2%} | {controlled[1]:.2%} | {alarms} / {windows} |\n"
         )
     moves = sum(update.moved_to != update.point for update in response.history)
     return f"""## {stream.name}
 
-{stream.phase:,} images a phase, on `{stream.on}`; harder: {stream.words}. The budget is {response.budget:g} of the
-full cost. Thresholds moved after {moves} of {len(response.history)} windows of {stream.window} images.
+Each phase has {stream.phase:,} images and runs on `{stream.on}`. The harder images are {stream.words}. The budget is
+{response.budget:g} of the full cost. Thresholds moved after {moves} of {len(response.history)} windows of
+{stream.window} images.
 
 ![cost, thresholds and accuracy of each window]({image})
 
-| phase | cost, fixed | cost, controlled | second half of it | right, fixed | right, controlled | alarms of windows |
+| phase | cost, fixed | cost, controlled | its second half | accuracy, fixed | accuracy, controlled | alarms |
 |---|---:|---:|---:|---:|---:|---:|
 {rows}
-The first alarm: {response.first or "there was none"}.
+The first alarm says: {response.first or "there was none"}.
 """
 
 
@@ -193,7 +194,7 @@ def natural(recipes: Sequence[str], build: Path) -> str:
         rows += f"| {recipe} | {len(test):,} | {monitor.windows} | {len(monitor.alarms)} |\n"
     return f"""## Test splits in their own order
 
-The policies' own thresholds; a window's false-alarm rate is at most 0.1 %.
+The thresholds are those of the policies. The false-alarm rate of a window is at most 0.1 %.
 
 | | images | windows | alarms |
 |---|---:|---:|---:|
@@ -206,8 +207,9 @@ def document(build: Path, images: Path) -> str:
 
     HWCODESIGN_DATA=… python -m benchmarks.control --write docs/control.md
 
-What `StreamController` and `ExitMonitor` ([driver.md](driver.md)) do on test images in three phases, the second harder
-than what thresholds were fitted on. *Fixed*: the thresholds that were planned for the budget, left as they are.
+`StreamController` and `ExitMonitor` ([driver.md](driver.md)) run here on test images in three phases. The images of the
+second phase are harder than those on which the thresholds were fitted. *Fixed* means that the thresholds planned for
+the budget stay as they are.
 
 """
     for make, recipe, budget in ((fashion, "blenet_fashion", 0.3), (noisy_digits, "digits", 0.15)):

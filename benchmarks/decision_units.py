@@ -59,12 +59,13 @@ def main() -> None:
 
     python -m benchmarks.decision_units --write docs/decision_units.md
 
-Of logits in {LOGITS}, exit {EXIT} of {EXITS}; P: logits handled a cycle. An answer comes every ceil(C/P) cycles.
-Resources are Yosys' for 7 series, not Vivado's. The clock is that after place and route on a Lattice ECP5 (speed grade
-8), other silicon: it shows where no path is long. ATHEENA's unit (arXiv 2304.08400), of float32 exponentials, takes 10
-classes every 10 cycles; its resources are not published by themselves.
+The table shows the decision unit of exit {EXIT} of {EXITS}, for logits in {LOGITS}. P is the number of logits that the
+unit reads in one cycle. With C classes it decides on a sample every ceil(C/P) cycles. Resources are Yosys' estimates
+for 7 series, not Vivado's. The clock is the one after place and route on a Lattice ECP5 (speed grade 8). An ECP5 is
+another FPGA, so this clock only compares the units with each other. ATHEENA's unit (arXiv 2304.08400) computes float32
+exponentials and takes 10 classes every 10 cycles. Its resources are not published separately.
 
-| criterion | classes | P | cycles between answers | latency, cycles | LUT | FF | DSP | BRAM18 | ECP5 |
+| criterion | classes | P | interval, cycles | latency, cycles | LUT | FF | DSP | BRAM18 | ECP5 |
 |---|---:|---:|---:|---:|---:|---:|---:|---:|---:|
 """
     for row in rows(options.build / "decisions"):

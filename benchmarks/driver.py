@@ -125,22 +125,22 @@ def table(build: Path) -> str:
             )
         rate, memory, one = _measured_software(folder, np.resize(images, (IMAGES, *images.shape[1:])), build)
         rows += f"| {recipe}, software, NumPy alone | {rate:,.0f} images/s, {one:.2f} ms for one | {memory:.0f} MiB |\n"
-    return f"""# What the driver costs
+    return f"""# Costs of the driver
 
     HWCODESIGN_DATA=… python -m benchmarks.driver --write docs/driver_costs.md
 
-| | a batch of {BATCH} images; or the rate | registers; or memory beyond Python, NumPy and the images |
+| | a batch of {BATCH} images; or the rate | register accesses; or memory in addition to Python, NumPy and the images |
 |---|---:|---:|
 {rows}
-Processor time on {platform.machine()}, Python {platform.python_version()}, NumPy {np.__version__},
-beside other work; not measured on a board.
+These are processor times on {platform.machine()}, Python {platform.python_version()}, NumPy {np.__version__}. Other
+programs ran on the machine at the same time. Nothing was measured on a board.
 
-*board*: the simulated one, its own time taken out: what is left is what the driver, PYNQ and NumPy take beside the
-transfers, as the median of {ROUNDS} batches. Accesses are those of a batch with polling, which sleeps for an eighth of
-what it has waited so far.
+*board* means the simulated board, without the time of the simulation itself. What remains is the time that the driver,
+PYNQ and NumPy need in addition to the transfers, as the median of {ROUNDS} batches. Register accesses are those of one
+batch with polling. Polling sleeps for an eighth of the time waited so far.
 
-*software*: {IMAGES:,} images in one call, in a process with one thread; memory is the most that was ever resident,
-beyond what was before `import hwcodesign`.
+*software* means {IMAGES:,} images in one call, in a process with one thread. Its memory is the peak of resident memory
+minus the resident memory before `import hwcodesign`.
 """
 
 

@@ -96,19 +96,21 @@ def document(found: dict[Setting, dict[str, Gain]], seeds: int) -> str:
             text += f"| {name} | {' | '.join(cells)} |\n"
         return text
 
-    return f"""# How far EENet is held back to the largest probability
+    return f"""# The L2 penalty on EENet's weights
 
     HWCODESIGN_DATA=… python -m benchmarks.eenet_restraint --write docs/eenet_restraint.md
 
-EENet's accuracy less that of max_softmax, in points of a per cent: mean over three budgets and {seeds} networks of each
-kind. `restraint` is the weight, in the loss, of the squares of all weights of the score but that of the largest
-probability (`hwcodesign.fitting.eenet`).
+The tables show EENet's accuracy minus that of max_softmax, in percentage points: the mean over three budgets and
+{seeds} networks of each kind. `restraint` is the factor of an L2 penalty in the loss: the sum of the squares of all
+weights of the score except the weight of the largest probability (`hwcodesign.fitting.eenet`). With a large penalty the
+score is close to the largest probability.
 
-On the fitting images that thresholds were fitted to, which settings were chosen by; EENet's are but half of them, so
-that only rows compare:
+The first table is measured on the fitting images to which thresholds were fitted. The setting was chosen by this table.
+EENet's thresholds are fitted to only half of these images. Therefore the rows can be compared with each other, but the
+values cannot be compared with zero.
 
 {rows("fitting")}
-On the test images:
+The second table is measured on the test images:
 
 {rows("test")}"""
 

@@ -141,16 +141,19 @@ def document(rows: list[Row]) -> str:
 
     HWCODESIGN_DATA=… python -m benchmarks.hardware --write docs/hardware.md
 
-MNIST's 10,000 test images in their order, simulated cycle by cycle as one batch; {CLOCK_MHZ:.0f} MHz is assumed, the
-clock of ATHEENA's designs, and not achieved by any tool here. Our resources are Yosys' for 7 series (registers and
-buses included), not Vivado's; ATHEENA's are its optimiser's predictions, before place and route, with 16-bit numbers
-where ours have 4-bit weights and 5-bit activations. "of the bound": against the least cycles an image that reach
-probabilities and intervals allow; "buffer": samples that the conditional buffer holds.
+We simulate MNIST's 10,000 test images in their order, cycle by cycle, as one batch. The clock of {CLOCK_MHZ:.0f} MHz is
+assumed; it is the clock of ATHEENA's designs, and no tool here has achieved it. Our resources are Yosys' estimates for
+7 series, including registers and buses; they are not Vivado's. ATHEENA's resources are the predictions of its optimiser
+before place and route. ATHEENA uses 16-bit numbers; ours are 4-bit weights and 5-bit activations.
 
-| | accuracy | go on | images/s | of the bound | buffer | LUT | FF | DSP | BRAM18 |
+"go on" is the fraction of images that go on to the second stage. "of the highest throughput" compares the images/s with
+the highest throughput that the exit rates and the intervals of the stages allow. "buffer" is the number of samples that
+the conditional buffer holds.
+
+| | accuracy | go on | images/s | of the highest throughput | buffer | LUT | FF | DSP | BRAM18 |
 |---|---:|---:|---:|---:|---:|---:|---:|---:|---:|
 {theirs}{ours}
-Beside A3. {ratios}.
+Compared with A3: {ratios}.
 """
 
 

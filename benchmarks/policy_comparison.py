@@ -114,16 +114,22 @@ def document(groups: Mapping[tuple[str, str], Group], ways: Sequence[float]) -> 
 
     HWCODESIGN_DATA=… python -m benchmarks.policies --write docs/policies.md
 
-{seeds} networks of each kind, trained once each; policies fitted to the same fitting images, figures of the 10,000 test
-images, which nothing was fitted to. Budgets lie {", ".join(f"{way:.0%}" for way in ways)} of the way from the first
-exit's cost to the last's. Accuracies are means over the networks, in per cent. Differences are EENet's accuracy minus
-the other's, paired over images and networks, with a 95 % interval, in points of a per cent. "cost" is the mean cost on
-the test split over the budget, with two standard deviations of sampling; (!) where they differ by more, and by more
-than 1 %. "float": the share of decisions that the float formula makes otherwise on the same logits, mean and largest
-over networks and budgets. [choosing_a_policy.md](choosing_a_policy.md) says what to make of it.
+{seeds} networks of each kind were trained, once each. All policies are fitted to the same fitting images. All figures
+are of the 10,000 test images, to which nothing was fitted. The budgets lie {", ".join(f"{way:.0%}" for way in ways)} of
+the way from the cost of the first exit to the cost of the last exit.
 
-Patience meets no other costs than its own, and is compared with EENet at these. The softmax is calibrated for each
-exit; class means have their own, cheaper, early heads.
+- *accuracy*: the mean over the networks, in percent.
+- *EENet minus it*: EENet's accuracy minus that of the row, in percentage points, with a 95 % confidence interval. It is
+  paired over images and networks.
+- *cost*: the mean cost on the test split divided by the budget, with two standard deviations of sampling. (!) marks a
+  cost that differs from the budget by more than these two standard deviations and by more than 1 %.
+- *float*: the fraction of decisions in which the floating-point formula differs from the integers, on the same logits.
+  The first number is the mean over networks and budgets, the second the maximum.
+
+[choosing_a_policy.md](choosing_a_policy.md) explains the results.
+
+Patience cannot be fitted to a budget. EENet is therefore compared with it at the costs that patience has. The softmax
+of each exit is calibrated. Class means have early heads of their own, which cost less.
 
 {_verdict(groups)}
 {"".join(parts)}"""
@@ -190,7 +196,9 @@ def _verdict(groups: Mapping[tuple[str, str], Group]) -> str:
                 plans += spent.planned[0] > 0.99 and spent.planned[1] <= 1
     lines = "".join(f"- {line}\n" for line in below)
     return (
-        f"Of {total} differences {above} lie wholly above zero and {len(below)} wholly below.\n{lines}"
-        f"Of {budgets} budgets {plans} are planned within 99 to 100 % for every network, and {kept} are kept on the "
-        "test split within 1 % or two standard deviations of sampling.\n"
+        f"Of {total} confidence intervals {above} lie completely above zero and {len(below)} completely below"
+        f"{':' if below else '.'}\n{lines}\n"
+        f"On the fitting split, the cost is 99 to 100 % of the budget for every network in {plans} of {budgets} cases. "
+        "On the test split, the cost\ndiffers from the budget by at most 1 % or two standard deviations of sampling in "
+        f"{kept} cases.\n"
     )

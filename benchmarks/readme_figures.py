@@ -63,25 +63,26 @@ STEPS = {
 BEGIN = "<!-- Written by benchmarks/readme_figures.py --write, and checked by make readme-figures. -->"
 END = "<!-- The end of what is written. -->"
 TEXT = """
-| | accuracy, % | average MACs | of full cost, % | leaving at exits 0 / 1 / 2, % |
+| | accuracy, % | average MACs | of full cost, % | exit rate at exits 0 / 1 / 2, % |
 |---|---:|---:|---:|---:|
 | with early exits | {accuracy} | {MACs} | {share of MACs} | \
 {leaving at exit 0} / {leaving at exit 1} / {leaving at exit 2} |
 | last exit alone | {accuracy of the last exit} | {full MACs} | 100 | all at exit 2 |
-| best single exit of no more MACs | {accuracy of the single exit} | {MACs of the single exit} \
+| best single exit that needs no more MACs | {accuracy of the single exit} | {MACs of the single exit} \
 | {share of MACs of the single exit} | all at exit {single exit} |
 
-Network by network, accuracy with early exits is {gain over the single exit} points above the best single exit's, and
-differs from the last exit's by {gap to the last exit} points. In hardware, in cycles:
+In each of these networks the accuracy with early exits is {gain over the single exit} points above that of the best \
+single exit.
+It differs from that of the last exit by {gap to the last exit} points. The hardware takes these cycles:
 
-| all leaving at | latency, simulated and predicted | interval, simulated and predicted |
+| all images leave at | latency, simulated and predicted | interval, simulated and predicted |
 |---|---:|---:|
 | exit 0 | {latency of exit 0} | {interval of exit 0} |
 | exit 1 | {latency of exit 1} | {interval of exit 1} |
 | exit 2 | {latency of exit 2} | {interval of exit 2} |
 
-Test images in their own order, leaving where they do: {cycles an image} cycles an image,
-{share of the bound} % of the bound that reach and interval set.
+On the test images in their own order it takes {cycles an image} cycles an image. This is
+{share of the bound} % of the highest throughput that the exit rates and the intervals of the stages allow.
 """
 #: Figures in percent of a whole.
 _SHARES = ("accuracy", "leaving", "share")

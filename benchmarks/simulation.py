@@ -81,10 +81,11 @@ def measure(design: hw.Design) -> str:
 
     python -m benchmarks.simulation --write docs/simulation.md
 
-The digits' accelerator ({design.accelerator.exits} exits), the same sources under both, on {platform.machine()};
-medians of {ROUNDS} rounds of the drive loop; builds not included. Only ratios carry over to another machine.
+Both programs simulate the accelerator of the recipe `digits` ({design.accelerator.exits} exits), from the same sources,
+on {platform.machine()}. The drive loop is the C++ program of this project; its figures are medians of {ROUNDS} rounds.
+Build times are not included. Only the ratios can be compared with another machine.
 
-| | cycles | seconds | cycles/s | of cocotb's |
+| | cycles | seconds | cycles/s | speed relative to cocotb |
 |---|---:|---:|---:|---:|
 {table}"""
 
@@ -105,7 +106,7 @@ def main() -> None:
     options = parser.parse_args()
     folder = options.build / RECIPE / "design"
     if not folder.exists():
-        raise SystemExit(f"{folder} is not there: run hwcodesign run {RECIPE} first")
+        raise SystemExit(f"{folder} does not exist: run hwcodesign run {RECIPE} first")
     text = measure(hw.load(folder))
     print(text)
     if options.write:

@@ -183,16 +183,17 @@ def table(results: dict[str, dict[str, float]]) -> str:
 
     HWCODESIGN_DATA=… python -m benchmarks.throughput --write docs/benchmarks.md
 
-B-LeNet on MNIST's test images, one core each, in one run: {ROUNDS} alternating rounds, medians. Images enter as raw
-bytes and leave as labels or records. Measured on {platform.machine()}, Python {platform.python_version()}, NumPy
-{np.__version__}; only the ratios carry over to another machine.
+Each program classifies MNIST's test images with B-LeNet, on one core. Images enter as raw bytes and leave as labels or
+records. The figures are medians of {ROUNDS} rounds of one run; in each round the programs run in turn. They were
+measured on {platform.machine()}, Python {platform.python_version()}, NumPy {np.__version__}. Only the ratios can be
+compared with another machine.
 
-| | images/s | software with exits is | peak memory of the process |
+| | images/s | speed of software with exits, relative to it | peak memory of the process |
 |---|---:|---:|---:|
 {rows}
-C simulation runs {IMAGES["csim"]} images a round, the others {IMAGES["software"]:,}, software in batches of {BATCH},
-onnxruntime in batches of {ONNX_BATCH}. Peak memory is that of the whole process: Python, NumPy and the
-{IMAGES["software"]:,} images included, which are 7.5 MiB.
+C simulation runs {IMAGES["csim"]} images in each round, the others {IMAGES["software"]:,}. Software uses batches of
+{BATCH}, onnxruntime batches of {ONNX_BATCH}. Peak memory is that of the whole process. It includes Python, NumPy and
+the {IMAGES["software"]:,} images, which take 7.5 MiB.
 """
 
 

@@ -201,21 +201,24 @@ def digits_part(folder: Path) -> str:
     attack = TEST_ATTACK
     return f"""## Digits
 
-{DIGITS_EPOCHS} epochs in all, {DIGITS_SEEDS} seeds, three exits, 400 test images (one is 0.25 points).
+{DIGITS_EPOCHS} epochs in total, {DIGITS_SEEDS} seeds, three exits, 400 test images (one image is 0.25 points).
 
 {table(found)}
-Against heads-only:
+Differences to `last exit, then heads only`, in percentage points:
 
 {differences(found)}
-What some strategies are for is not in that table. Under attack (each network on its own: {attack.steps} steps of
-projected gradient ascent, every pixel within {attack.epsilon} of 17 codes, form `{attack.form}`):
+Some strategies have other aims than accuracy on clean images. The next table shows the accuracy under attack. Each
+network is attacked separately, with {attack.steps} steps of projected gradient ascent; each pixel changes by at most
+{attack.epsilon} of 17 codes, and the form of the attack is `{attack.form}`.
 
 {table(under_attack(folder))}
-The right coarse class (loops, straight strokes, open curves): that of the label, which is what hardware tells; and
-the one with the largest sum of probabilities:
+The next table shows how often the coarse class is right (loops, straight strokes, open curves). "of the label" takes
+the coarse class of the predicted label, as hardware does. "by sums" takes the coarse class with the largest sum of
+probabilities.
 
 {table(coarse_accuracy(folder))}
-One user's images, a stand-in (`models/personalised_digits.py`); 200 of them to learn from:
+The last table is about the images of one user. They are made from the digits (`models/personalised_digits.py`), and 200
+of them are used for training.
 
 {table(personalisation(folder))}"""
 
@@ -225,11 +228,11 @@ def fashion_part(epochs: int, seeds: int, folder: Path) -> str:
     found = accuracies(hw.load_recipe("blenet_fashion"), epochs, seeds, folder)
     return f"""## Fashion-MNIST, B-LeNet
 
-{epochs} epochs in all, {seeds} seeds, two exits, 10,000 test images. The first exit's only later exit is the last, so
-that both forms of self-distillation are the same training.
+{epochs} epochs in total, {seeds} seeds, two exits, 10,000 test images. The first exit's only later exit is the last, so
+both forms of self-distillation are the same training.
 
 {table(found)}
-Against heads-only:
+Differences to `last exit, then heads only`, in percentage points:
 
 {differences(found)}"""
 
@@ -241,9 +244,10 @@ def document(parts: Sequence[str], arguments: str) -> str:
 
     HWCODESIGN_DATA=… python -m benchmarks.training_strategies{arguments} --write docs/training.md
 
-Accuracy of each exit on the test split, in percent: mean over seeds (least to most). All networks are quantised, start
-from the same weights for the same seed, and have the same budget of epochs; phases share it out alike. Learning rate,
-batch and shifts are the recipes', tuned for joint training and for none of the others. No exit policy is involved.
+The tables show the accuracy of each exit on the test split, in percent: the mean over seeds, and in brackets the lowest
+and the highest value. All networks are quantised, start from the same weights for the same seed, and train for the same
+number of epochs in total. A strategy with several phases divides the epochs equally among them. Learning rate, batch
+size and shifts are those of the recipes. They were tuned for joint training only. No exit policy is used here.
 
 {body}"""
 

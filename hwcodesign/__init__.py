@@ -1,4 +1,4 @@
-"""Early-exit neural networks on FPGAs: from a quantised multi-exit network to a bit-exact accelerator.
+"""hwcodesign turns a quantised multi-exit network into a bit-exact FPGA accelerator.
 
 Names load when they are first used, so that a machine with NumPy alone can load and run a compiled design.
 """

@@ -1,4 +1,4 @@
-"""Names that a user may mistype, and what was probably meant."""
+"""This module writes errors about unknown names, with a guess of the intended name."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Iterable
 
 
 def not_known(what: str, name: str, known: Iterable[str], *, short: Iterable[str] = ()) -> str:
-    """The message of an error that refuses a name among known ones.
+    """Returns the message of an error about an unknown name.
 
     Args:
-        what: stands in the message for the name: "board 'pynq-z3'".
-        name: as it was given.
-        known: all that may be given; they are listed.
-        short: other names of these, which are proposed and not listed.
+        what: what stands in the message for the name, for example "board 'pynq-z3'".
+        name: the name as it was given.
+        known: all names that may be given; the message lists them.
+        short: short forms of these names, which the message proposes but does not list.
     """
     listed = list(known)
     meant = _nearest(name, [*short, *listed])

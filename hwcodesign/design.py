@@ -51,6 +51,7 @@ class Design:
 
     @property
     def policy(self) -> ExitPolicy:
+        """Returns the policy of its exits."""
         return self.accelerator.policy
 
     def run(

@@ -1,87 +1,87 @@
-"""Errors a user can act on: each names the value, the place and the way out.
+"""This module defines errors that a user can act on: each names the value, the place and what to do.
 
-Everything the package raises on purpose derives from `HwcodesignError`, so that the command line
-can print it without a traceback and a caller can tell it from a bug.
+Everything that the package raises on purpose derives from `HwcodesignError`. The command line prints such an error
+without a traceback, and a caller can distinguish it from a bug.
 """
 
 from __future__ import annotations
 
 
 class HwcodesignError(Exception):
-    """Base of all deliberate errors."""
+    """This is the base class of all deliberate errors."""
 
 
 class FieldError(HwcodesignError, ValueError):
-    """A field of a stored file of another type, range or length than it must have; its readers make it their own."""
+    """A field of a stored file has the wrong type, range or length. Readers of a file raise their own error for it."""
 
 
 class FormatError(HwcodesignError, ValueError):
-    """A number format that hardware cannot hold, or a value outside its format."""
+    """Hardware cannot hold a number format, or a value is outside its format."""
 
 
 class NetworkError(HwcodesignError, ValueError):
-    """A network whose stages, heads or quantisers do not fit together."""
+    """The stages, heads or quantisers of a network do not fit together."""
 
 
 class UnsupportedLayerError(HwcodesignError, TypeError):
-    """A layer that the hardware flow cannot take."""
+    """The hardware flow does not support a layer."""
 
 
 class PolicyError(HwcodesignError, ValueError):
-    """A criterion, threshold or budget out of its range, or a policy for another network."""
+    """A criterion, threshold or budget is out of range, or a policy belongs to another network."""
 
 
 class ImagesError(HwcodesignError, ValueError):
-    """Images of the wrong shape, type or range."""
+    """Images have the wrong shape, type or range."""
 
 
 class DataError(HwcodesignError, FileNotFoundError):
-    """A data set that is not there or not what its name says."""
+    """A data set is missing, or its files are not what their names say."""
 
 
 class TrainingError(HwcodesignError, ArithmeticError):
-    """Training that diverged."""
+    """Training diverged."""
 
 
 class CheckpointError(HwcodesignError, ValueError):
-    """A checkpoint that is truncated, altered, or of another network."""
+    """A checkpoint is truncated, altered, or of another network."""
 
 
 class DesignError(HwcodesignError, ValueError):
-    """A design folder that is incomplete, altered, or of another version."""
+    """A design folder is incomplete, altered, or of another version."""
 
 
 class BusyError(HwcodesignError, OSError):
-    """A folder that another process is working in."""
+    """Another process is working in a folder."""
 
 
 class RecipeError(HwcodesignError, ValueError):
-    """A recipe that cannot be found or does not export `RECIPE`."""
+    """A recipe was not found, or it does not export `RECIPE`."""
 
 
 class SettingsError(HwcodesignError, ValueError):
-    """A setting out of range or naming something that does not exist."""
+    """A setting is out of range, or names something that does not exist."""
 
 
 class MissingExtraError(HwcodesignError, ImportError):
-    """A verb that needs an optional extra which is not installed."""
+    """A command needs an optional extra that is not installed."""
 
 
 class ToolError(HwcodesignError, RuntimeError):
-    """An external tool that is missing or failed."""
+    """An external tool is missing or failed."""
 
 
 class SimulationError(HwcodesignError, RuntimeError):
-    """A simulation that ended in a state it must not end in."""
+    """A simulation ended in a state in which it must not end."""
 
 
 class MismatchError(HwcodesignError, AssertionError):
-    """Two backends that must agree bit for bit and do not."""
+    """Two backends that must agree bit for bit do not agree."""
 
 
 class BoardError(HwcodesignError, RuntimeError):
-    """A board that is not there, is not as it should be, or is in use."""
+    """A board is missing, is not in the expected state, or is in use."""
 
 
 class TransferError(BoardError):
-    """A batch that did not come back whole; a driver recovers and tries again."""
+    """A batch did not come back completely. A driver recovers and tries again."""

@@ -1,4 +1,5 @@
-"""Fixed-point formats with the semantics of `ap_fixed<W, I, Q, O>`, and exact arithmetic on their codes.
+"""This module defines fixed-point formats with the semantics of `ap_fixed<W, I, Q, O>`, and exact arithmetic on their
+codes.
 
 A *code* is the raw integer of a fixed-point number: value = code * 2**-fraction. Codes travel in
 NumPy float arrays, because every operation here (scaling by a power of two, floor, rint, clip) is
@@ -30,7 +31,7 @@ MAX_INTEGER = 128
 
 
 class Rounding(str, Enum):
-    """What becomes of bits below the format's last one."""
+    """The rounding mode says what happens to bits below the last bit of the format."""
 
     TRN = "TRN"  #: toward minus infinity
     TRN_ZERO = "TRN_ZERO"  #: toward zero
@@ -42,7 +43,7 @@ class Rounding(str, Enum):
 
 
 class Overflow(str, Enum):
-    """What becomes of values outside the format's range."""
+    """The overflow mode says what happens to values outside the range of the format."""
 
     WRAP = "WRAP"  #: keep the low bits
     SAT = "SAT"  #: clip to the range
@@ -52,14 +53,14 @@ class Overflow(str, Enum):
 
 @dataclass(frozen=True)
 class FixedPoint:
-    """A fixed-point format.
+    """This is a fixed-point format.
 
     Args:
-        width: bits in all, sign included.
-        integer: bits before the binary point, sign included; may be negative or exceed `width`.
+        width: number of bits, including the sign.
+        integer: bits before the binary point, including the sign; may be negative or exceed `width`.
         signed: two's complement if true.
-        rounding: applied when a finer value is cast to this format.
-        overflow: applied after rounding.
+        rounding: rounding mode, applied when a finer value is cast to this format.
+        overflow: overflow mode, applied after rounding.
 
     Raises:
         FormatError: the width is not in 1..53 (a code must be exact in float64).
@@ -86,31 +87,33 @@ class FixedPoint:
 
     @property
     def fraction(self) -> int:
-        """Bits after the binary point."""
+        """Returns the number of bits after the binary point."""
         return self.width - self.integer
 
     @property
     def scale(self) -> float:
-        """Value of one code step, a power of two."""
+        """Returns the value of one code step, a power of two."""
         return float(2.0**-self.fraction)
 
     @property
     def min_code(self) -> int:
+        """Returns the smallest code."""
         return -(1 << (self.width - 1)) if self.signed else 0
 
     @property
     def max_code(self) -> int:
+        """Returns the largest code."""
         return (1 << (self.width - int(self.signed))) - 1
 
     @property
     def ap_type(self) -> str:
-        """The C++ type, for example `ap_ufixed<5,0,AP_RND_CONV,AP_SAT,0>`."""
+        """Returns the C++ type, for example `ap_ufixed<5,0,AP_RND_CONV,AP_SAT,0>`."""
         name = "ap_fixed" if self.signed else "ap_ufixed"
         return f"{name}<{self.width},{self.integer},AP_{self.rounding.value},AP_{self.overflow.value},0>"
 
     @property
     def hls4ml_type(self) -> str:
-        """The type as hls4ml's configuration spells it, for example `ufixed<5,0,RND_CONV,SAT>`."""
+        """Returns the type as in hls4ml's configuration, for example `ufixed<5,0,RND_CONV,SAT>`."""
         name = "fixed" if self.signed else "ufixed"
         return f"{name}<{self.width},{self.integer},{self.rounding.value},{self.overflow.value}>"
 
@@ -119,7 +122,7 @@ class FixedPoint:
 
     @classmethod
     def parse(cls, text: str) -> FixedPoint:
-        """Read `[u]fixed<W,I[,Q[,O[,0]]]>` or `[u]int<W>`, as hls4ml prints its precisions.
+        """Reads `[u]fixed<W,I[,Q[,O[,0]]]>` or `[u]int<W>`, as hls4ml prints its precisions.
 
         Raises:
             FormatError: the text is none of these.
@@ -140,15 +143,15 @@ class FixedPoint:
             raise FormatError(f"{text!r} is not a fixed-point type: {error}") from None
 
     def holds(self, low: float, high: float, fraction: int) -> bool:
-        """Whether every value from `low` to `high`, codes at `fraction`, is exact in this format."""
+        """Tells whether every value from `low` to `high`, given as codes at `fraction`, is exact in this format."""
         step = 2.0 ** (self.fraction - fraction)
         return self.fraction >= fraction and low * step >= self.min_code and high * step <= self.max_code
 
     def encode(self, values: NDArray[Any]) -> NDArray[np.float64]:
-        """Real values to codes, rounded half to even, refusing what is out of range.
+        """Converts real values to codes, rounded half to even; values out of range are an error.
 
         Raises:
-            FormatError: NaN, infinity, or a value outside the format; names the first one.
+            FormatError: a value is NaN, infinite or outside the format; the message names the first one.
         """
         values = np.asarray(values, dtype=np.float64)
         codes = np.rint(values * 2.0**self.fraction)
@@ -163,11 +166,11 @@ class FixedPoint:
         return cast(NDArray[np.float64], codes)
 
     def decode(self, codes: NDArray[Any]) -> NDArray[np.float64]:
-        """Codes to real values; exact."""
+        """Converts codes to real values, exactly."""
         return np.asarray(codes, dtype=np.float64) * self.scale
 
     def requantise(self, codes: Codes, fraction: int) -> Codes:
-        """Cast codes at another fraction to this format, by its rounding and overflow modes.
+        """Casts codes with another number of fraction bits to this format, by its rounding and overflow modes.
 
         Args:
             codes: float array of integers, any shape; exact in its dtype with one bit to spare.
@@ -214,6 +217,7 @@ class FixedPoint:
                 return cast(Codes, codes - modulus * np.floor((codes - low) / modulus))
 
     def to_json(self) -> dict[str, Any]:
+        """Returns plain data."""
         return {
             "width": self.width,
             "integer": self.integer,
@@ -224,10 +228,10 @@ class FixedPoint:
 
     @classmethod
     def from_json(cls, stored: Field) -> FixedPoint:
-        """Read what `to_json` wrote.
+        """Reads what `to_json` wrote.
 
         Raises:
-            FieldError: a field is missing, of another type or out of its range.
+            FieldError: a field is missing, has another type or is out of range.
         """
         fields = stored.fields(("width", "integer", "signed", "rounding", "overflow"))
         return cls(

@@ -1,4 +1,4 @@
-"""Images at the door: every backend takes the same ones, checked and encoded once."""
+"""This module checks and encodes images, once for all backends."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from hwcodesign.fixedpoint import FixedPoint
 
 
 def encode_images(images: NDArray[Any], fmt: FixedPoint, shape: Sequence[int]) -> NDArray[np.integer[Any]]:
-    """Codes of images.
+    """Returns the codes of images.
 
     Args:
-        images: (N, C, H, W). Floats are values in the input format, rounded half to even; integers are codes.
+        images: (N, C, H, W). Floats are values and are rounded half to even to the input format; integers are codes.
         fmt: the input format.
         shape: (C, H, W).
 
@@ -25,7 +25,8 @@ def encode_images(images: NDArray[Any], fmt: FixedPoint, shape: Sequence[int]) -
         (N, C, H, W) codes; integers stay as they are, in their own dtype.
 
     Raises:
-        ImagesError: wrong shape, wrong dtype, NaN, or out of range; names the first bad value.
+        ImagesError: the shape or dtype is wrong, or a value is NaN or out of range; the message names the first bad
+            value.
     """
     images = np.asarray(images)
     if images.shape[1:] != tuple(shape) or images.ndim != 4:
@@ -52,12 +53,12 @@ def encode_images(images: NDArray[Any], fmt: FixedPoint, shape: Sequence[int]) -
 
 
 def channels_last(codes: NDArray[Any]) -> NDArray[Any]:
-    """(N, C, H, W) to a contiguous (N, H, W, C), the order of every stream."""
+    """Converts (N, C, H, W) to a contiguous (N, H, W, C), the order of every stream."""
     return np.ascontiguousarray(codes.transpose(0, 2, 3, 1))
 
 
 def lane_bits(fmt: FixedPoint) -> int:
-    """Bits of an element's lane in an input word: 8, 16 or 32, the smallest that holds a code.
+    """Returns the bits of an element's lane in an input word: 8, 16 or 32, the smallest that holds a code.
 
     Raises:
         FormatError: codes are wider than 32 bits.
@@ -69,12 +70,12 @@ def lane_bits(fmt: FixedPoint) -> int:
 
 
 def words_per_sample(fmt: FixedPoint, shape: Sequence[int]) -> int:
-    """64-bit input words of one (C, H, W) image."""
+    """Returns the number of 64-bit input words of one (C, H, W) image."""
     return -(-math.prod(shape) * lane_bits(fmt) // 64)
 
 
 def pack_words(codes: NDArray[Any], fmt: FixedPoint) -> NDArray[np.uint64]:
-    """Images as the DMA carries them: 64-bit little-endian words, channels last, each sample in whole words.
+    """Packs images as the DMA carries them: 64-bit little-endian words, channels last, each sample in whole words.
 
     Args:
         codes: (N, C, H, W) integers of the input format.

@@ -1,4 +1,4 @@
-"""The main job, end to end: train, fit, generate, simulate, compare, report."""
+"""This module runs the main job from start to end: train, fit, generate, simulate, compare, report."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ TRAINING, POLICY, DESIGN = "training", "policy.json", "design"
 
 @dataclass
 class Run:
-    """One recipe's results as they come to be, in one folder.
+    """A run holds one recipe and its results in one folder.
 
     Attributes:
-        recipe: what is run.
-        folder: results go to; training/, policy.json, design/, report.json and figures.
-        seconds: that each step took.
+        recipe: recipe that is run.
+        folder: folder of the results: training/, policy.json, design/, report.json and figures.
+        seconds: time of each step.
     """
 
     recipe: Recipe
@@ -69,23 +69,24 @@ class Run:
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
-        """Time a step, which reports what it does by itself."""
+        """Measures the time of a step that reports its progress itself."""
         start = time.perf_counter()
         yield
         self.seconds[name] = time.perf_counter() - start
 
     @contextmanager
     def step(self, name: str, text: str, total: float | None = None, unit: str = "") -> Iterator[Task]:
-        """Time a step, and report it as a task."""
+        """Measures the time of a step, and reports the step as a task."""
         with self.timed(name), task(text, total, unit) as reported:
             yield reported
 
 
 def check_before_training(run: Run, network: MultiExitNetwork) -> None:
-    """Find out what later steps would refuse, before the long one.
+    """Checks before the training, which is long, for errors that later steps would raise.
 
     Raises:
-        HwcodesignError: the policy's or the hardware's settings, a layer, or a missing compiler.
+        HwcodesignError: settings of the policy or the hardware, or a layer, are not supported, or a compiler is
+            missing.
     """
     policy, hardware = run.recipe.policy, run.recipe.compile
     check_request(policy.accuracy_drop, policy.budget, policy.thresholds, policy.confidence)
@@ -112,7 +113,7 @@ def check_before_training(run: Run, network: MultiExitNetwork) -> None:
 
 
 def trained_network(run: Run, data: Dataset) -> MultiExitNetwork:
-    """Train, or take up where a former run stopped."""
+    """Trains the network, or continues an interrupted training."""
     network = run.recipe.build()
     with run.timed("training"):
         train(network, data, *run.recipe.training, checkpoint=run.folder / TRAINING)
@@ -120,10 +121,10 @@ def trained_network(run: Run, data: Dataset) -> MultiExitNetwork:
 
 
 def read_network(run: Run) -> MultiExitNetwork:
-    """The network of a finished training.
+    """Reads the network of a finished training.
 
     Raises:
-        CheckpointError: there is none.
+        CheckpointError: there is no finished training.
     """
     network = run.recipe.build()
     if not load_trained(run.folder / TRAINING, network):
@@ -134,7 +135,7 @@ def read_network(run: Run) -> MultiExitNetwork:
 
 
 def fitted_policy(run: Run, network: MultiExitNetwork, data: Dataset) -> ExitPolicy:
-    """Fit the recipe's policy on the fitting split and write it."""
+    """Fits the recipe's policy on the fitting split and writes it."""
     with run.timed("fitting"):
         policy = _fit(network, data, run.recipe.policy)
     write_json(run.folder / POLICY, policy.to_json())
@@ -142,7 +143,7 @@ def fitted_policy(run: Run, network: MultiExitNetwork, data: Dataset) -> ExitPol
 
 
 def former_policy(run: Run) -> ExitPolicy | None:
-    """The policy of a former run, if there is one that can be read."""
+    """Returns the policy of an earlier run if it can be read, else None."""
     try:
         return read_policy(run)
     except PolicyError:
@@ -150,22 +151,24 @@ def former_policy(run: Run) -> ExitPolicy | None:
 
 
 def read_policy(run: Run) -> ExitPolicy:
-    """The policy of a former run.
+    """Reads the policy of an earlier run.
 
     Raises:
-        PolicyError: there is none, or the file is damaged.
+        PolicyError: there is no policy, or the file is damaged.
     """
     path = run.folder / POLICY
     if not path.exists():
-        raise PolicyError(f"{path} is not there: run hwcodesign fit {run.recipe.name} first")
+        raise PolicyError(f"{path} does not exist: run hwcodesign fit {run.recipe.name} first")
     try:
         return ExitPolicy.from_json(read_json(path))
     except (FieldError, PolicyError) as error:
-        raise PolicyError(f"{path} is no policy file ({error}): run hwcodesign fit {run.recipe.name} again") from None
+        raise PolicyError(
+            f"{path} is not a policy file ({error}): run hwcodesign fit {run.recipe.name} again"
+        ) from None
 
 
 def stale_results(run: Run, policy: ExitPolicy) -> list[Path]:
-    """What lies in the run's folder and was made with another policy than this; a design that cannot be read, too."""
+    """Returns results in the run's folder that were generated with another policy, or a design that cannot be read."""
     design, report = run.folder / DESIGN, run.folder / REPORT
     if not (design / MANIFEST).exists():
         return []
@@ -178,19 +181,21 @@ def stale_results(run: Run, policy: ExitPolicy) -> list[Path]:
 
 
 def read_design(run: Run) -> Design:
-    """The design of a former run.
+    """Reads the design of an earlier run.
 
     Raises:
-        DesignError: there is none, or it is not as it was written.
+        DesignError: there is no design, or it was altered.
     """
     folder = run.folder / DESIGN
     if not folder.exists():
-        raise DesignError(f"there is no design, {folder} is not there: run hwcodesign compile {run.recipe.name} first")
+        raise DesignError(
+            f"there is no design, {folder} does not exist: run hwcodesign compile {run.recipe.name} first"
+        )
     return load(folder)
 
 
 def compiled_design(run: Run, network: MultiExitNetwork, policy: ExitPolicy) -> Design:
-    """Generate hardware sources into design/."""
+    """Generates the hardware sources into design/."""
     settings = run.recipe.compile
     fields = {f.name: getattr(settings, f.name) for f in dataclasses.fields(settings)}
     with run.timed("compile"):
@@ -200,7 +205,7 @@ def compiled_design(run: Run, network: MultiExitNetwork, policy: ExitPolicy) -> 
 def verify(
     run: Run, network: MultiExitNetwork, design: Design, images: NDArray[Any]
 ) -> tuple[Records, list[Agreement]]:
-    """Run every backend on all images and hold them to Brevitas.
+    """Runs every backend on all images, and compares each with Brevitas.
 
     Returns:
         The records, and one line per comparison.
@@ -238,7 +243,7 @@ def measure(
     data: Dataset,
     verified: tuple[Records, list[Agreement]],
 ) -> tuple[Report, Results]:
-    """The report and what its figures are drawn from; the test split is read here only."""
+    """Returns the report and the data for its figures; only this function reads the test split."""
     records, agreements = verified
     test, policy, costs = data.test, design.policy, network.costs()
     logits = design.logits(test.images)
@@ -285,7 +290,7 @@ def measure(
 
 
 def hardware_report(design: Design, images: NDArray[Any], statistics: ExitStatistics) -> HardwareReport:
-    """Cycles of the RTL: by exit, on the images in their order, and by deadline."""
+    """Returns the cycles of the RTL: for each exit, on the images in their order, and by deadline."""
     simulation, cycles = design.rtl, design.manifest["cycles"]
     codes = encode_images(images, design.accelerator.input_format, design.accelerator.input_shape)
     clock = float(design.manifest["board"]["clock_mhz"])
@@ -315,6 +320,7 @@ def hardware_report(design: Design, images: NDArray[Any], statistics: ExitStatis
 
 
 def write_report(run: Run, report: Report) -> None:
+    """Writes report.json."""
     write_json(run.folder / REPORT, report)
 
 
@@ -331,9 +337,10 @@ def _criteria(
     chosen: ExitPolicy,
     reported: Task,
 ) -> tuple[dict[str, CriterionReport], dict[str, list[OperatingPoint]], dict[str, str]]:
-    """Every criterion, fitted to the recipe's request on the fitting split, measured on the test split.
+    """Fits every criterion to the recipe's request on the fitting split, and measures it on the test split.
 
-    Where the request is thresholds, which are one criterion's own, the others spend what these cost on that split.
+    If the request is thresholds, which belong to one criterion, the others get a budget equal to the cost of these
+    thresholds.
 
     Returns:
         Figures and curves by name; and of criteria that are left out the reason.
@@ -371,14 +378,14 @@ def _criteria(
 
 
 def _counted(names: Iterable[str], reported: Task) -> Iterator[str]:
-    """The names; each is reported when whoever took it is done with it."""
+    """Yields the names; each is reported as done when the next one is taken."""
     for name in names:
         yield name
         reported.advance()
 
 
 def best_single_exit(costs: ExitCosts, accuracy: list[float], share: float) -> SingleExit | None:
-    """The most accurate network with one exit alone that costs no more than the policy does on average."""
+    """Returns the most accurate network with one exit alone that costs no more than the policy on average."""
     singles: list[SingleExit] = [
         {"exit": k, "accuracy": accuracy[k], "macs_share": cost / costs.full}
         for k, cost in enumerate(costs.single)

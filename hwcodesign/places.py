@@ -30,7 +30,9 @@ class Runner(Protocol):
     """
 
     @property
-    def on(self) -> str: ...
+    def on(self) -> str:
+        """Names the place where it last ran, or will run next."""
+        ...
 
     def stream(self, codes: NDArray[Any], control: ExitControl) -> Generator[Records, None, None]:
         """Runs (N, C, H, W) codes of the input format; gives records as they come, ids from 0."""

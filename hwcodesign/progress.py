@@ -1,7 +1,8 @@
-"""Long work says what it does and how far it is; who listens decides what is shown, and nobody listens by default.
+"""Long work reports what it does and its progress to a listener. By default there is no listener, and nothing is
+shown.
 
-A library must not print, and a function five calls below the command line should not carry an argument for it. So work
-reports here, as programs report to `logging`, and the command line installs a listener.
+A library must not print, and functions deep in the call tree should not need an argument for this. So work reports
+here, as programs report to `logging`, and the command line installs a listener.
 """
 
 from __future__ import annotations
@@ -13,23 +14,23 @@ from typing import Any, Protocol
 
 
 class Listener(Protocol):
-    """Shows tasks. Its methods may be called from several threads at once; tasks may lie within tasks."""
+    """A listener shows tasks. Its methods may be called from several threads at once; tasks may lie within tasks."""
 
     def begin(self, text: str, total: float | None, unit: str) -> Any:
-        """Note a task's beginning; returns what the listener knows it by."""
+        """Notes the start of a task; returns a handle for it."""
         ...
 
     def advance(self, task: Any, amount: float, note: str | None) -> None:
-        """Note that `amount` of the task's total is done, and replace what stands beside it unless `note` is None."""
+        """Notes that `amount` of the task's total is done, and replaces its note unless `note` is None."""
         ...
 
     def end(self, task: Any) -> None:
-        """Note a task's end, whether it succeeded or raised."""
+        """Notes the end of a task, whether it succeeded or raised."""
         ...
 
 
 class _Silence:
-    """The listener that shows nothing."""
+    """This listener shows nothing."""
 
     def begin(self, text: str, total: float | None, unit: str) -> None: ...
 
@@ -40,17 +41,17 @@ class _Silence:
 
 @dataclass(frozen=True)
 class Task:
-    """A piece of work under way."""
+    """This is a piece of work in progress."""
 
     _listener: Listener
     _known_as: Any
 
     def advance(self, amount: float = 1, note: str | None = None) -> None:
-        """Report that so much more is done.
+        """Reports that `amount` more is done.
 
         Args:
-            amount: in the task's unit; 0 to change the note alone.
-            note: what is at work now or has just ended; None leaves the former one.
+            amount: amount in the task's unit; 0 to change only the note.
+            note: what is at work now or has just ended; None keeps the previous note.
         """
         self._listener.advance(self._known_as, amount, note)
 
@@ -60,12 +61,12 @@ _listener: Listener = _Silence()
 
 @contextmanager
 def task(text: str, total: float | None = None, unit: str = "") -> Iterator[Task]:
-    """Report work that lasts as long as the context.
+    """Reports work that lasts as long as the context.
 
     Args:
-        text: what is done, as a participle: "compiling the generated C++".
-        total: how much there is to do; None where that is not known.
-        unit: of `total`, in the plural: "images".
+        text: what is done, for example "compiling the generated C++".
+        total: total amount; None if it is not known.
+        unit: unit of `total`, in the plural: "images".
     """
     listener = _listener
     known_as = listener.begin(text, total, unit)
@@ -77,7 +78,7 @@ def task(text: str, total: float | None = None, unit: str = "") -> Iterator[Task
 
 @contextmanager
 def shown_by(listener: Listener) -> Iterator[None]:
-    """Install a listener, in all threads, for as long as the context lasts."""
+    """Installs a listener, in all threads, for as long as the context lasts."""
     global _listener  # noqa: PLW0603  # one per process, as for logging: work in all threads reports to it
     before, _listener = _listener, listener
     try:

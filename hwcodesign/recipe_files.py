@@ -1,7 +1,7 @@
-"""Recipe files: where they lie, and what they say of themselves without being executed.
+"""This module finds recipe files, and reads what their text says without executing them.
 
-Executing a recipe imports PyTorch, which takes seconds; whoever lists recipes, or looks for a recipe's results, waits
-for nothing.
+Executing a recipe imports PyTorch, which takes seconds. Listing recipes, and finding the results of a recipe, do not
+need it.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _MAKERS = ("Recipe", "replace")
 
 
 def recipe_names() -> list[str]:
-    """Names of the recipes that come with the package."""
+    """Returns the names of the recipes that come with the package."""
     return sorted(path.stem for path in shared_folder("models").glob("*.py"))
 
 
 def find_recipe(name: str) -> Path:
-    """A recipe's file.
+    """Returns the file of a recipe.
 
     Args:
         name: path of a recipe file, or the name of one that comes with the package; the part before the first
@@ -56,33 +56,33 @@ def _short(stem: str) -> str:
 
 @dataclass(frozen=True)
 class RecipeFile:
-    """What a recipe's text says.
+    """A recipe file gives access to the text of a recipe.
 
     Attributes:
-        path: of the file.
+        path: path of the file.
 
     Raises:
-        RecipeError: it is no Python text, when any of its properties is asked for.
+        RecipeError: when a property is requested: the file is not Python text.
     """
 
     path: Path
 
     @property
     def about(self) -> str:
-        """The first line of its docstring; empty where it has none."""
+        """Returns the first line of its docstring; empty if it has none."""
         return (ast.get_docstring(self._text) or "").partition("\n")[0]
 
     @property
     def name(self) -> str | None:
-        """`RECIPE.name`; None where only executing the recipe would tell."""
+        """Returns `RECIPE.name`; None if only executing the recipe would tell."""
         value = self._setting("name")
         return value.value if isinstance(value, ast.Constant) and isinstance(value.value, str) else None
 
     @property
     def data(self) -> str | None:
-        """Name of the function that loads `RECIPE`'s data set; "its own" where the recipe defines one.
+        """Returns the name of the function that loads `RECIPE`'s data set; "its own" if the recipe defines one.
 
-        None where only executing the recipe would tell.
+        The value is None if only executing the recipe would tell.
         """
         value = self._setting("data")
         if not isinstance(value, ast.Name):
@@ -95,7 +95,7 @@ class RecipeFile:
         try:
             return ast.parse(self.path.read_bytes())
         except (SyntaxError, ValueError) as error:
-            raise RecipeError(f"recipe {self.path} is no Python text: {error}") from None
+            raise RecipeError(f"recipe {self.path} is not Python text: {error}") from None
 
     def _setting(self, key: str) -> ast.expr | None:
         """What `RECIPE` is given for a setting, here or in the recipe that it was made from."""

@@ -1,4 +1,6 @@
-"""SystemVerilog as plain values: an instance of a module, its parameters, its ROM images; and their text."""
+"""This module describes SystemVerilog as plain values (an instance of a module, its parameters, its ROM images), and
+writes their text.
+"""
 
 from __future__ import annotations
 
@@ -33,14 +35,14 @@ _INDENT = "  "
 
 @dataclass(frozen=True)
 class Bits:
-    """A sized vector; `value` is its unsigned content."""
+    """These bits are a sized vector; `value` is its unsigned content."""
 
     width: int
     value: int
 
     @classmethod
     def pack(cls, fields: Iterable[int], width: int) -> Bits:
-        """Fields of one width, the first lowest; negative ones in two's complement."""
+        """Packs fields of one width, the first lowest; negative ones are in two's complement."""
         value = count = 0
         for count, field in enumerate(fields, 1):
             value |= (field & ((1 << width) - 1)) << ((count - 1) * width)
@@ -49,20 +51,20 @@ class Bits:
 
 @dataclass(frozen=True)
 class Name:
-    """A name of hwc_pkg, for example a value of one of its enums."""
+    """This is a name of hwc_pkg, for example a value of one of its enums."""
 
     name: str
 
 
 @dataclass(frozen=True)
 class Rom:
-    """A ROM image: a file of one hexadecimal word a line, read by $readmemh.
+    """A ROM image is a file of one hexadecimal word per line, which $readmemh reads.
 
     Attributes:
-        name: of the file, without its suffix, unique in its kernel.
-        parameter: of the instance that takes the file's path.
+        name: name of the file without its suffix, unique in its kernel.
+        parameter: parameter of the instance that takes the file's path.
         width: bits of a word.
-        words: unsigned.
+        words: unsigned words.
     """
 
     name: str
@@ -72,7 +74,7 @@ class Rom:
 
     @property
     def text(self) -> str:
-        """Content of the file."""
+        """Returns the content of the file."""
         digits = -(-self.width // 4)
         return "".join(f"{word:0{digits}x}\n" for word in self.words)
 
@@ -82,7 +84,7 @@ Parameter = int | bool | str | Bits | Name | FixedPoint
 
 @dataclass(frozen=True)
 class Instance:
-    """A module of rtl_sim/rtl with its parameters, in the order in which they are to be written."""
+    """An instance is a module of rtl_sim/rtl with its parameters, in the order in which they are written."""
 
     module: str
     parameters: tuple[tuple[str, Parameter], ...]
@@ -90,10 +92,10 @@ class Instance:
 
 
 def literal(value: Parameter, scope: str = "hwc_pkg::") -> str:
-    """SystemVerilog text of a parameter.
+    """Returns the SystemVerilog text of a parameter.
 
     Args:
-        scope: in front of names of hwc_pkg; empty where it is imported.
+        scope: prefix of names of hwc_pkg; empty where it is imported.
     """
     match value:
         case bool():
@@ -119,7 +121,7 @@ def _format_literal(fmt: FixedPoint, scope: str) -> str:
 
 
 def parameter_lines(parameters: Sequence[tuple[str, Parameter]]) -> list[str]:
-    """The lines between `#(` and `)` of an instance, in a module that imports hwc_pkg.
+    """Returns the lines between `#(` and `)` of an instance, in a module that imports hwc_pkg.
 
     Long vectors are concatenations over several lines.
     """
@@ -134,10 +136,10 @@ def parameter_lines(parameters: Sequence[tuple[str, Parameter]]) -> list[str]:
 
 
 def concatenated(before: str, parts: Sequence[str], after: str, indent: int = 4) -> str:
-    """Write a concatenation: in its line, or in one of its own, or a part a line, whatever fits first.
+    """Writes a concatenation in its line, on one line of its own, or with one part per line, whichever fits first.
 
     Args:
-        before, after: what stands around the braces.
+        before, after: text around the braces.
         indent: columns in front of it.
     """
     inside = ", ".join(parts)

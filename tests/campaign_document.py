@@ -26,7 +26,7 @@ def document(
     errors = "".join(f"**{name} ended in an error**: {error}\n\n" for name, error in failed.items())
     text = f"""# Verification
 
-Every integer of every backend, compared in `==`; there is no tolerance anywhere.
+This page shows the comparison of every integer of every backend. Values are compared with `==`, without any tolerance.
 
     {command}
 
@@ -34,28 +34,30 @@ Every integer of every backend, compared in `==`; there is no tolerance anywhere
 Python {platform.python_version()}, at commit {commit.stdout.strip() or "unknown"} ({seconds / 60:.0f} minutes, without
 parts that had run before).
 
-{errors}* *features, logits*: every segment alone, on all samples, exits ignored; each fed by the one before it.
-* *records*: the composed accelerator under the policy; every field but `cycles`. "leaving 60%/40%" is the share of
-  samples leaving at each exit; thresholds lie in the middle of the criterion's curve.
-* *cycles*: latency and interval of every exit, predicted when the accelerator was compiled, and simulated.
-* The reference is Brevitas in float64, all exits computed, nothing skipped; its records share no control flow with
-  the backends, and their scores are Python's. Graphs are compared with hls4ml's own C++.
+{errors}* *features, logits*: every segment is run by itself on all samples, without exits. Its input is the output of
+  the segment before it.
+* *records*: the whole accelerator is run with the exit policy. Every field except `cycles` is compared. "leaving
+  60%/40%" are the exit rates. The thresholds are in the middle of the accuracy-cost curve of the criterion.
+* *cycles*: latency and interval of every exit, as predicted by the compilation and as simulated.
+* The reference is Brevitas in float64. It computes all exits and skips nothing. Its records use no control flow of the
+  backends, and their scores are computed in Python. Graphs are compared with hls4ml's own C++.
 
-## In sums
+## Totals
 
 | backends | compared | networks | values | mismatches |
 |---|---|---:|---:|---:|
 """
     text += "".join(_sums(lines))
-    text += "\n## Network by network\n\n| network | | compared | values | mismatches |\n|---|---|---|---:|---:|\n"
+    text += "\n## Each network\n\n| network | | compared | values | mismatches |\n|---|---|---|---:|---:|\n"
     for subject, group in groupby(lines, key=lambda line: line.subject):
         text += _row(subject, list(group))
     if stress:
         text += f"""
-## In search of a deadlock
+## Search for deadlocks
 
-Whole accelerators with buffers of one sample, in adaptive and in anytime mode; every record compared with the software
-backend's, so none was lost, repeated or mixed up. `python -m tests.stress` runs this part alone.
+This part simulates whole accelerators whose conditional buffers hold one sample, in adaptive and in anytime mode, while
+inputs and outputs stall. Every record is compared with that of the software backend, so none was lost, repeated or
+exchanged. `python -m tests.stress` runs this part alone.
 
 {table(stress)}
 """

@@ -166,7 +166,7 @@ def test_attack_makes_images_stay_and_tells_what_they_cost(finished: Path) -> No
     assert said(done) == ["loading recipe quick.py", "attacking 60 test images"]
     text = done.stdout
     assert f"{found['per_sample']['accuracy']:.2%}" in text
-    assert "60 test images, changed by 0.2 at most (3 codes), 8 steps; cycles an image: simulated" in text
+    assert "60 test images, changed by at most 0.2 (3 codes), 8 steps; simulated cycles per image" in text
     done = hwcodesign(finished, "attack", "quick.py", "--epsilon", "0.01")
     assert done.returncode == 1
     assert "epsilon=0.01 is less than 0.0625, a step of the input" in done.stderr
@@ -205,7 +205,7 @@ def test_deploy_runs_vivado_for_the_bitstream(finished: Path, tmp_path: Path) ->
     path = f"{tools}:{os.environ['PATH']}"
     done = hwcodesign(tmp_path, "deploy", "quick.py", "--no-wheel", "--vivado", PATH=path)
     assert done.returncode == 0, done.stderr
-    assert "runs on the board, and in software" in done.stdout
+    assert "runs on the board and in software" in done.stdout
     assert name.with_suffix(".bit").read_text() == "bits\n"
     bundle = "writing the bundle build/quick/quick-pynq-z2"
     assert said(done) == ["loading recipe quick.py", "building the bitstream with Vivado: minutes to hours", bundle]
@@ -235,9 +235,9 @@ def test_a_fit_says_what_it_replaces_and_what_is_stale(finished: Path, tmp_path:
     done = hwcodesign(tmp_path, "fit", "quick.py")
     assert done.stdout.count("\n") == 1, "the same policy again: nothing is replaced, nothing stale"
     done = hwcodesign(tmp_path, "fit", "quick.py", "--criterion", "margin", "--budget", "0.3")
-    assert "it replaces the policy that was there, max_softmax with [0.95, 0.95]" in done.stdout
-    stale = "build/quick/design and build/quick/report.json; hwcodesign run quick.py makes them again"
-    assert f"made with another policy: {stale}" in done.stdout
+    assert "this replaces the earlier policy max_softmax with thresholds [0.95, 0.95]" in done.stdout
+    stale = "build/quick/design and build/quick/report.json; hwcodesign run quick.py generates them again"
+    assert f"generated with another policy: {stale}" in done.stdout
     done = hwcodesign(tmp_path, "fit", "quick.py", "--criterion", "margin", "--budget", "0.3", "--json")
     found = json.loads(done.stdout)
     assert (found["replaces"], found["stale"]) == (False, ["build/quick/design", "build/quick/report.json"])
@@ -252,7 +252,7 @@ def test_two_verbs_that_write_one_folder_are_refused(verb: str, tmp_path: Path) 
     with claimed_folder(tmp_path / "build" / "quick"):
         done = hwcodesign(tmp_path, verb, "quick.py")
     assert done.returncode == 1
-    assert "another process is writing build/quick: wait until it has ended, or name another folder" in done.stderr
+    assert "another process is writing build/quick: wait until it has ended, or choose another folder" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -270,13 +270,13 @@ def test_two_verbs_that_write_one_folder_are_refused(verb: str, tmp_path: Path) 
         (("train", "blenet_mnist"), "set HWCODESIGN_DATA to the folder above it"),
         (("train", "blenet_mnist", "--data", "nowhere"), "there is no data set at nowhere/mnist"),
         (("compile", "digits"), "holds no finished training: run hwcodesign train digits first"),
-        (("simulate", "digits"), "no design, build/digits/design is not there: run hwcodesign compile digits first"),
-        (("attack", "digits"), "no design, build/digits/design is not there: run hwcodesign compile digits first"),
+        (("simulate", "digits"), "no design, build/digits/design does not exist: run hwcodesign compile digits first"),
+        (("attack", "digits"), "no design, build/digits/design does not exist: run hwcodesign compile digits first"),
         (("attack", "digits", "--steps", "0"), "steps=0 is not a positive number"),
-        (("report", "digits"), "report.json is not there: run hwcodesign run digits first"),
+        (("report", "digits"), "report.json does not exist: run hwcodesign run digits first"),
         (("compile", "digits", "--build"), "building needs Vitis HLS"),
-        (("deploy", "digits"), "no design, build/digits/design is not there: run hwcodesign compile digits first"),
-        (("deploy", "digits", "--vivado", "--bitstream", "a.bit"), "give one of them"),
+        (("deploy", "digits"), "no design, build/digits/design does not exist: run hwcodesign compile digits first"),
+        (("deploy", "digits", "--vivado", "--bitstream", "a.bit"), "give only one of them"),
     ],
 )
 def test_a_mistake_is_one_line_that_says_what_to_do(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
@@ -334,7 +334,7 @@ def test_a_damaged_report_is_refused(finished: Path, tmp_path: Path) -> None:
     shutil.copy(finished / "quick.py", tmp_path)
     path = tmp_path / "build/quick/report.json"
     path.parent.mkdir(parents=True)
-    for text, message in (("{", "is not JSON"), ("{}", "is no report")):
+    for text, message in (("{", "is not JSON"), ("{}", "is not a report")):
         path.write_text(text)
         done = hwcodesign(tmp_path, "report", "quick.py")
         assert done.returncode == 1

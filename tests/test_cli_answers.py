@@ -41,7 +41,7 @@ def test_a_mistyped_verb_or_option_is_told_what_was_probably_meant(
 
 def test_quiet_and_verbose_stand_before_a_verb_or_behind_it(tmp_path: Path) -> None:
     # between them there may be warnings, which --verbose shows
-    begins, ends = "· looking at this installation\n", r"(?s:.*)  looking at this installation: \d+\.\d s\n"
+    begins, ends = "· checking this installation\n", r"(?s:.*)  checking this installation: \d+\.\d s\n"
     for arguments, expected in (
         (("doctor",), begins),
         (("-v", "doctor"), begins + ends),
@@ -178,8 +178,8 @@ def test_a_terminal_shows_bars_and_keeps_plain_lines(tmp_path: Path) -> None:
     )
     child.expect(pexpect.EOF)
     sent = str(child.before)
-    spinning = sent.index("looking at this installation")
+    spinning = sent.index("checking this installation")
     erased = sent.index("\x1b[2K", spinning)
-    kept = sent.index("looking at this installation", erased)
+    kept = sent.index("checking this installation", erased)
     assert re.search("[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏]", sent[spinning:erased])
     assert sent.index("software", kept) > kept

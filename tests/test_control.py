@@ -182,7 +182,7 @@ def test_the_deadband_is_the_noise_of_so_many_samples_but_not_less_than_the_tole
         ({"window": 0}, "window=0 is not a positive number"),
         ({"limit": 0}, "limit=0 is not a positive number"),
         ({"memory": -1}, "memory=-1 is not a positive number"),
-        ({"tolerance": 1.5}, r"tolerance=1\.5 is not a share from 0 to 1 of the target"),
+        ({"tolerance": 1.5}, r"tolerance=1\.5 is not a fraction from 0 to 1 of the target"),
         ({"confidence": 1.0}, r"confidence=1\.0 is not between 0\.5 and 1"),
     ],
 )

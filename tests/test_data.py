@@ -137,11 +137,11 @@ def test_a_set_is_read_and_its_last_5000_training_images_kept_for_fitting(
 
 def test_without_the_variable_the_error_says_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HWCODESIGN_DATA", raising=False)
-    message = r"mnist is not in the package: put its original files into a folder mnist/ and set HWCODESIGN_DATA to"
+    message = r"mnist is not part of hwcodesign: put its original files into a folder mnist/ and set HWCODESIGN_DATA to"
     with pytest.raises(DataError, match=message):
         mnist()
     monkeypatch.setenv("HWCODESIGN_DATA", "")
-    with pytest.raises(DataError, match=r"fashion-mnist is not in the package: .* set HWCODESIGN_DATA"):
+    with pytest.raises(DataError, match=r"fashion-mnist is not part of hwcodesign: .* set HWCODESIGN_DATA"):
         fashion_mnist()
 
 
@@ -163,7 +163,7 @@ def test_a_file_that_is_not_there_is_named(lost: str, tmp_path: Path, monkeypatc
     monkeypatch.setenv("HWCODESIGN_DATA", str(tmp_path))
     (folder / f"{lost}.gz").unlink()
     with pytest.raises(
-        DataError, match=re.escape(f"{folder}/{lost}.gz is not there: put the data set's original files there")
+        DataError, match=re.escape(f"{folder}/{lost}.gz does not exist: put the data set's original files there")
     ):
         mnist()
 
@@ -185,7 +185,7 @@ def flipped(data: bytes, at: int) -> bytes:
 def test_a_gzip_file_that_is_damaged_is_refused_and_named(data: bytes, tmp_path: Path) -> None:
     path = tmp_path / "train-images-idx3-ubyte.gz"
     path.write_bytes(data)
-    with pytest.raises(DataError, match=rf"{re.escape(str(path))} cannot be read \(.+\): fetch it again"):
+    with pytest.raises(DataError, match=rf"{re.escape(str(path))} cannot be read \(.+\): download it again"):
         read_idx(path, 3)
 
 
@@ -208,14 +208,14 @@ GOOD = idx(IMAGES)
 )  # fmt: skip
 def test_a_file_with_another_magic_number_is_refused_and_named(data: bytes, tmp_path: Path) -> None:
     (tmp_path / "images").write_bytes(data)
-    with pytest.raises(DataError, match=r"images is not an IDX file of rank 3 with unsigned bytes: fetch it again"):
+    with pytest.raises(DataError, match=r"images is not an IDX file of rank 3 with unsigned bytes: download it again"):
         read_idx(tmp_path / "images", 3)
 
 
 @pytest.mark.parametrize("change", [-1, 1, -30])
 def test_a_file_with_more_or_fewer_values_than_its_head_says_is_refused(change: int, tmp_path: Path) -> None:
     (tmp_path / "images").write_bytes(GOOD[:change] if change < 0 else GOOD + b"\0" * change)
-    message = rf"images has {1500 + change} values where its head says \[50, 6, 5\]: fetch it again"
+    message = rf"images has {1500 + change} values where its header says \[50, 6, 5\]: download it again"
     with pytest.raises(DataError, match=message):
         read_idx(tmp_path / "images", 3)
 
@@ -223,11 +223,11 @@ def test_a_file_with_more_or_fewer_values_than_its_head_says_is_refused(change: 
 def test_sizes_beyond_any_memory_are_refused_without_overflow(tmp_path: Path) -> None:
     huge = (2**32 - 1).to_bytes(4, "big")
     (tmp_path / "images").write_bytes(bytes([0, 0, 8, 3]) + huge * 3)
-    with pytest.raises(DataError, match="images has 0 values where its head says"):
+    with pytest.raises(DataError, match="images has 0 values where its header says"):
         read_idx(tmp_path / "images", 3)
     zero_by_overflow = (2**31).to_bytes(4, "big") + (2**31).to_bytes(4, "big") + (4).to_bytes(4, "big")
     (tmp_path / "images").write_bytes(bytes([0, 0, 8, 3]) + zero_by_overflow)
-    with pytest.raises(DataError, match="images has 0 values where its head says"):
+    with pytest.raises(DataError, match="images has 0 values where its header says"):
         read_idx(tmp_path / "images", 3)
 
 

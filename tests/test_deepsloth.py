@@ -151,7 +151,7 @@ def test_settings_out_of_range_are_refused_before_anything_is_computed(
         AttackSettings(steps=0)
     with pytest.raises(SettingsError, match="samples=401 is not 1 to 400, the images of the test split"):
         slowdown(trained_network, compiled_design, digits_data, SETTINGS, 401)
-    with pytest.raises(SettingsError, match="learned from images: give one at least"):
+    with pytest.raises(SettingsError, match="learned from images: give at least one"):
         universal_perturbation(trained_network, images[:0], SETTINGS)
     with pytest.raises(ImagesError, match="images have shape"):
         slowed(trained_network, images[:, :, 1:], SETTINGS)

@@ -229,21 +229,21 @@ def test_a_bitstream_of_another_design_is_refused_and_the_old_bundle_stays(
     other = BlockDesign("other", board_named("pynq-z2"), "00")
     before = selftest.check_files(copied)
     for text, message in (
-        (hand_off(other, 3), r"has no hwcodesign:accelerators:.*: it is of another design"),
-        ("<EDK", "is no hand-off file"),
+        (hand_off(other, 3), r"has no hwcodesign:accelerators:.*: it belongs to another design"),
+        ("<EDK", "is not a hand-off file"),
     ):
         bitstream.with_suffix(".hwh").write_text(text)
         with pytest.raises(DesignError, match=message):
             write_bundle(compiled_design, images, copied, bitstream=bitstream, wheel=False)
     bitstream.with_suffix(".hwh").unlink()
-    with pytest.raises(DesignError, match=r"there is no .*top\.hwh: a bitstream and its \.hwh lie beside each other"):
+    with pytest.raises(DesignError, match=r"there is no .*top\.hwh: put the \.bit and the \.hwh into one folder"):
         write_bundle(compiled_design, images, copied, bitstream=bitstream, wheel=False)
     assert selftest.check_files(copied) == before
 
 
 def test_a_folder_that_is_no_bundle_is_not_replaced(compiled_design: Design, images: Images, tmp_path: Path) -> None:
     (tmp_path / "precious").write_text("data")
-    with pytest.raises(SettingsError, match="exists and is no bundle: name another folder"):
+    with pytest.raises(SettingsError, match="exists and is not a bundle: choose another folder"):
         write_bundle(compiled_design, images, tmp_path, wheel=False)
     assert (tmp_path / "precious").read_text() == "data"
     with pytest.raises(SettingsError, match=r"archive 'rar' is not known\. Known: tar\.gz, zip"):

@@ -113,7 +113,7 @@ def test_other_weights_under_a_corrected_digest_are_refused_by_the_configuration
         ("{}", "is not a design of version 2"),
         ('{"design_version": 1}', "is not a design of version 2"),
         ('{"design_version": 2}', "is missing or was altered"),
-        ('{"design_version": NaN}', "it has NaN, which is no number"),
+        ('{"design_version": NaN}', "it has NaN, which is not a number"),
     ],
 )
 def test_a_foreign_manifest_is_refused(text: str, message: str, copied: Path) -> None:

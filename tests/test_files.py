@@ -82,7 +82,7 @@ def test_a_writer_that_was_killed_between_its_two_moves_has_changed_nothing(tmp_
 
 def test_a_second_writer_of_a_folder_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / "design"
-    message = rf"another process is writing {folder}: wait until it has ended, or name another folder"
+    message = rf"another process is writing {folder}: wait until it has ended, or choose another folder"
     with (
         held(folder, "replaced_folder(folder)"),
         pytest.raises(BusyError, match=message),

@@ -281,7 +281,7 @@ def test_gates_alone_need_layers_of_their_own(network: MultiExitNetwork, digits_
     other.heads[1] = nn.Sequential(
         nn.Flatten(), layers.linear(features, CLASSES + 1, precision=PRECISION), layers.logits(precision=PRECISION)
     )
-    with pytest.raises(SettingsError, match=r"head 1 has no layers that are its gate's alone.*layers\.GatedHead"):
+    with pytest.raises(SettingsError, match=r"head 1 has no layers that only its gate uses.*layers\.GatedHead"):
         train(other, digits_data, strategy=RewardedGates(), epochs=1)
 
 

@@ -170,7 +170,7 @@ def test_heads_must_give_two_classes_beside_the_gate() -> None:
 def test_class_means_have_no_gates(drawn: Any) -> None:
     from hwcodesign.training import with_class_means
 
-    with pytest.raises(SettingsError, match="class means have no gates: give a network without them"):
+    with pytest.raises(SettingsError, match="class means do not support gates: give a network without"):
         with_class_means(drawn.network, drawn.images, drawn.labels)
 
 

@@ -106,7 +106,7 @@ def test_what_hls4mls_pytorch_front_end_ignores_is_refused_with_the_layer(
     module: nn.Module, shape: tuple[int, ...], layout: str, message: str, tmp_path: Path
 ) -> None:
     model = converted(module, shape, tmp_path, layout)
-    with pytest.raises(MismatchError, match=rf"^My-net: hls4ml does not read what the model says: .*{message}"):
+    with pytest.raises(MismatchError, match=rf"^My-net: hls4ml did not read the model correctly: .*{message}"):
         model.write()
     assert not list(tmp_path.glob("*.sv"))
 
@@ -176,7 +176,7 @@ def test_a_shape_that_the_module_cannot_read_is_refused(tmp_path: Path) -> None:
 def test_a_model_that_no_small_weights_keep_exact_is_taken_with_a_warning(tmp_path: Path) -> None:
     model = converted(nn.Sequential(*(nn.AvgPool1d(3, 1) for _ in range(22))), (1, 50), tmp_path)
     with pytest.warns(
-        UserWarning, match="My-net: whether hls4ml read the model rightly was not checked, since no copy"
+        UserWarning, match="My-net: it was not checked whether hls4ml read the model correctly, because no copy"
     ):
         check_front_end(model)
 
@@ -375,6 +375,6 @@ def test_a_keras_model_is_taken_with_a_warning_and_a_list_of_layers_without(tmp_
         check_front_end(model)
     model.config.config["KerasModel"] = object()
     with pytest.warns(
-        UserWarning, match="layers: whether hls4ml read the model rightly was not checked, since it is a K"
+        UserWarning, match="layers: it was not checked whether hls4ml read the model correctly, because it is a K"
     ):
         check_front_end(model)

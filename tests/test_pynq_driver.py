@@ -252,10 +252,10 @@ def test_a_throughput_test_on_the_board_counts_every_stage(design: Design, image
 # --- what is checked before the first transfer ---
 
 _WRONG = {
-    FaultKind.OTHER_HASH: r"the bitstream is of another network: 3 exits, 3 classes, configuration \w{16}; .*"
+    FaultKind.OTHER_HASH: r"the bitstream belongs to another network: 3 exits, 3 classes, configuration \w{16}; .*"
     "Load the bitstream that was built from this design",
-    FaultKind.OTHER_VERSION: "registers are of version 2, this driver knows version 1: build the bitstream again",
-    FaultKind.ALL_ONES: "registers read 0xFFFFFFFF: nothing answers there",
+    FaultKind.OTHER_VERSION: "registers are of version 2, this driver needs version 1: build the bitstream again",
+    FaultKind.ALL_ONES: "registers read 0xFFFFFFFF: there is no answer",
     FaultKind.DENIED: "no permission .*: run as root",
 }
 
@@ -275,7 +275,7 @@ def test_an_overlay_without_the_accelerator_is_refused_with_what_it_has(design: 
     other = BlockDesign("other", board_named("pynq-z2"), "00")
     with (
         SimulatedBoard(design) as board,
-        pytest.raises(BoardError, match=r"has no cell 'other', only .*sample.*: it is of another design"),
+        pytest.raises(BoardError, match=r"has no cell 'other', only .*sample.*: it belongs to another design"),
     ):
         AcceleratorOverlay(board.bitfile, other, device=board.device)
 
@@ -316,7 +316,7 @@ def test_another_process_is_told_who_holds_the_lock_until_it_is_gone(tmp_path: P
 
 def test_a_batch_for_which_there_is_no_memory_is_made_smaller(design: Design, images: Images) -> None:
     with SimulatedBoard(design, memory=40_000) as board:
-        with pytest.warns(UserWarning, match="no memory for so large a batch"):
+        with pytest.warns(UserWarning, match="there is not enough memory for a large batch"):
             transport = open_simulated(board, design, hw.TransferSettings())
         assert 100 < transport.batch < 400
         with hw.ProgressiveAccelerator(design, transport) as driver:
@@ -326,7 +326,7 @@ def test_a_batch_for_which_there_is_no_memory_is_made_smaller(design: Design, im
 def test_no_memory_at_all_is_an_error(design: Design) -> None:
     with SimulatedBoard(design, memory=64) as board, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        with pytest.raises(BoardError, match="no memory for a batch of one sample"):
+        with pytest.raises(BoardError, match="there is not enough memory for a batch of one sample"):
             open_simulated(board, design, hw.TransferSettings())
 
 
@@ -346,7 +346,9 @@ def test_memory_that_the_dma_does_not_reach_is_refused(design: Design, monkeypat
 
 
 def test_a_sample_larger_than_a_transfer_is_refused(design: Design) -> None:
-    with pytest.raises(BoardError, match=r"no memory for a batch of one sample \(it takes 48 bytes, a transfer 40\)"):
+    with pytest.raises(
+        BoardError, match=r"there is not enough memory for a batch of one sample \(it takes 48 bytes, a transfer 40\)"
+    ):
         Buffers(design.accelerator, 100, 40, None)
 
 
@@ -407,7 +409,7 @@ def test_what_fails_again_is_computed_in_software_with_a_warning(
             records = driver.run(images)
         *failures, last = [str(warning.message) for warning in told]
         assert [bool(re.search(message, failure)) for failure in failures] == [True, True]
-        assert last == "board-sim has failed: what is left runs in software"  # for the later batches, too
+        assert last == "board-sim has failed: the rest runs in software"  # for the later batches, too
         assert driver.on == "software"
         assert records.tobytes() == design.run(images).tobytes()
 

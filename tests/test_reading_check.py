@@ -137,7 +137,7 @@ def test_a_planted_fault_is_caught_before_anything_is_written(
         network = network_of(layers.identity(precision=P), (6, 6, 6), 216)
     else:
         network = network_of(plain_stage(), (1, 6, 6), 27)
-    with pytest.raises(MismatchError, match="stage0: what hardware would compute is not what the network computes"):
+    with pytest.raises(MismatchError, match="stage0: the hardware would not compute what the network computes"):
         compiled(network, tmp_path)
     assert not (tmp_path / "design").exists()
 
@@ -154,7 +154,7 @@ def test_a_fault_in_any_stage_or_head_is_caught(name: str, monkeypatch: pytest.M
         return dataclasses.replace(segment, kernels=tuple(kernels))
 
     monkeypatch.setattr(compilation, "lower", lower)
-    with pytest.raises(MismatchError, match=f"^{name}: what hardware would compute is not what the network computes"):
+    with pytest.raises(MismatchError, match=f"^{name}: the hardware would not compute what the network computes"):
         compiled(network_of(plain_stage(), (1, 6, 6), 27), tmp_path)
 
 

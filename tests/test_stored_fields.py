@@ -272,7 +272,7 @@ def test_a_policy_file_that_is_no_good_is_named_with_the_way_out(tmp_path: Path)
         ("[" * 100_000, "it is nested more than 32 levels deep"),
     ):
         path.write_text(text)
-        wanted = rf"{re.escape(str(path))} is no policy file \(.*{message}.*\): run hwcodesign fit blenet again"
+        wanted = rf"{re.escape(str(path))} is not a policy file \(.*{message}.*\): run hwcodesign fit blenet again"
         with pytest.raises(PolicyError, match=wanted):
             read_policy(run)
 
@@ -283,8 +283,8 @@ def test_a_policy_file_that_is_no_good_is_named_with_the_way_out(tmp_path: Path)
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("NaN", "it has NaN, which is no number"),
-        ('{"a": -Infinity}', "it has -Infinity, which is no number"),
+        ("NaN", "it has NaN, which is not a number"),
+        ('{"a": -Infinity}', "it has -Infinity, which is not a number"),
         ("1e999", "it has the number '1e999', which is beyond what 64 bits hold"),
         ("1" * 5000, "it has a whole number of 5000 digits"),
         ("[" * 33 + "]" * 33, "it is nested more than 32 levels deep"),
@@ -455,7 +455,7 @@ BIAS = "stage0.conv.bias"
         (lambda: with_member(BIAS, npy("'<f8'", "(2,)", struct.pack("<2d", 1, 2.0**60))), "has values that are no cod"),
         (lambda: with_member("extra", npy("'<f8'", "(2,)", bytes(16))), "array 'extra' is in the file of arrays, but "),
         (lambda: npz({k: v for k, v in made("margin")[1].items() if k != BIAS}), f"bias is array '{BIAS}', which is m"),
-        (lambda: b"", "it is no file of arrays"),
+        (lambda: b"", "it is not a file of arrays"),
         (lambda: npz(made("margin")[1])[:-1], "its end is not that of a file that NumPy wrote"),
         (lambda: npz(made("margin")[1])[:-10] + b"\xff\xff\xff\x7f" + bytes(6), "its list of arrays has 2147483647 by"),
     ],

@@ -192,13 +192,13 @@ def test_what_cannot_be_controlled_is_refused_before_it_starts(
         with pytest.raises(PolicyError, match=rf"a target of 9 full cost .* the nearest is {costs[-1]:.4g}"):
             hw.StreamController(accelerator, budget=9)
         two = ThresholdPath((PathPoint((1,), (5, 1), 4), PathPoint((2,), (4, 2), 4)))
-        with pytest.raises(PolicyError, match=r"a path for 2 exits, and an accelerator with 3: fit its own"):
+        with pytest.raises(PolicyError, match=r"the path is for 2 exits, but the accelerator has 3: fit a path for it"):
             hw.StreamController(accelerator, budget=0.3, path=two)
         controller = hw.StreamController(accelerator, budget=0.3)
         with pytest.raises(ImagesError, match="images have shape"):
             controller.stream(digits_data.test.images[:, :, 1:])
         accelerator.leave_at = 1
-        with pytest.raises(SettingsError, match="in subnet mode none decides: leave_at = None"):
+        with pytest.raises(SettingsError, match="which subnet mode does not use: set leave_at = None"):
             controller.run(digits_data.test.images)
     plain = dataclasses.replace(
         compiled_design.accelerator, policy=dataclasses.replace(compiled_design.policy, path=None)
@@ -207,7 +207,7 @@ def test_what_cannot_be_controlled_is_refused_before_it_starts(
     with hw.ProgressiveAccelerator(design, "software") as accelerator:
         with pytest.raises(PolicyError, match=r"the policy has no path of thresholds \(they were 'given'\): fit it to"):
             hw.StreamController(accelerator, budget=0.3)
-        with pytest.raises(DesignError, match="cycles are not known: the design has no RTL"):
+        with pytest.raises(DesignError, match="there are no cycles: the design has no RTL"):
             hw.StreamController(accelerator, cycles=100)
 
 

@@ -214,7 +214,7 @@ def test_a_written_segment_says_what_it_holds(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_a_project_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DesignError, match="holds no StreamRTL project"):
+    with pytest.raises(DesignError, match="is not a StreamRTL project"):
         read_project(tmp_path)
 
 

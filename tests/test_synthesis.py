@@ -240,9 +240,9 @@ def test_an_accelerators_figures_stand_without_the_ecp5() -> None:
 @needs_yosys
 def test_the_time_that_resources_take_is_limited(tmp_path: Path) -> None:
     design = hand_made(plain("little"), tmp_path)
-    with pytest.raises(SettingsError, match="timeout 0: give the seconds that synthesis may take in all"):
+    with pytest.raises(SettingsError, match="timeout 0: give the time limit of synthesis in seconds"):
         accelerator_resources(design, timeout=0)
-    with pytest.raises(ToolError, match=r"took longer than 0.2 s(.|\n)*Place and route on the ECP5 is missing, too"):
+    with pytest.raises(ToolError, match=r"took longer than 0.2 s(.|\n)*Place and route on the ECP5 is missing as well"):
         accelerator_resources(design, timeout=0.2)
 
 

@@ -52,7 +52,7 @@ def test_a_target_that_no_exit_meets_names_the_nearest(
 
 
 def test_no_target_is_no_question() -> None:
-    with pytest.raises(PolicyError, match="give a target: a least accuracy, or the most cycles"):
+    with pytest.raises(PolicyError, match="give a target: the lowest accuracy, or the most cycles"):
         choose_exit(ACCURACY, CYCLES)
 
 
@@ -82,9 +82,9 @@ def test_with_time_enough_it_is_the_policys_accuracy_and_without_early_exits_tha
 
 def test_what_has_no_deadline_is_refused() -> None:
     correct, taken = np.ones((2, 3), dtype=bool), np.zeros(3, np.int64)
-    with pytest.raises(PolicyError, match=r"latencies \(10, 10\) are not 2 rising ones, one per exit"):
+    with pytest.raises(PolicyError, match=r"latencies \(10, 10\) must be 2 rising numbers, one per exit"):
         accuracy_by_deadline(correct, taken, (10, 10))
-    with pytest.raises(PolicyError, match=r"latencies \(10,\) are not 2 rising ones"):
+    with pytest.raises(PolicyError, match=r"latencies \(10,\) must be 2 rising numbers"):
         accuracy_by_deadline(correct, taken, (10,))
-    with pytest.raises(PolicyError, match="no samples: accuracy is a share of one at least"):
+    with pytest.raises(PolicyError, match="there are no samples: give at least one"):
         accuracy_by_deadline(correct[:, :0], taken[:0], (10, 20))

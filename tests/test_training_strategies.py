@@ -541,7 +541,7 @@ def test_a_recipe_trains_the_digits_network_by_its_strategy(name: str) -> None:
         (lambda: TrainingSettings(strategy="hierarchical"), r"no default for coarse: give .*Hierarchical\(coarse=…\)"),
         (lambda: TrainingSettings(strategy=3), "strategy=3 is neither a strategy's name nor a strategy"),
         (lambda: TrainingSettings(strategy=Distilled), "is neither a strategy's name nor a strategy, as in"),
-        (lambda: TrainingSettings(exit_weights=(1.0, -1.0)), "none may be negative, and one at least must be positive"),
+        (lambda: TrainingSettings(exit_weights=(1.0, -1.0)), "none may be negative, and at least one must be positive"),
         (lambda: TrainingSettings(exit_weights=(0.0, 0.0)), r"exit_weights=\(0.0, 0.0\): none may be negative"),
     ],
 )
@@ -555,11 +555,11 @@ def test_what_does_not_fit_network_or_data_is_refused_before_training(
 ) -> None:
     network = small_network(1)
     before = state_bytes(network)
-    with pytest.raises(SettingsError, match="groups of 9 classes, the network tells 10 apart: give one group per"):
+    with pytest.raises(SettingsError, match="groups of 9 classes, the network has 10: give one group per"):
         train(network, digits_data, strategy=Hierarchical(COARSE[:9]))
-    with pytest.raises(SettingsError, match="epsilon=31 codes is all of the input format's range, 31 codes"):
+    with pytest.raises(SettingsError, match="epsilon=31 codes is the whole range of the input format, 31 codes"):
         train(network, digits_data, strategy=Adversarial(Attack(epsilon=31)))
-    with pytest.raises(SettingsError, match="epsilon=31 codes is all"):
+    with pytest.raises(SettingsError, match="epsilon=31 codes is the whole range"):
         attacked_codes(network, digits_data.test.images, digits_data.test.labels, Attack(epsilon=31))
     with pytest.raises(SettingsError, match=r"exit_weights=\(1.0, 0.0, 1.0\): learned weights .* give positive ones"):
         train(network, digits_data, strategy="learned_weights", exit_weights=(1.0, 0.0, 1.0))

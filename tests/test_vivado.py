@@ -365,7 +365,7 @@ def test_what_cannot_be_an_exported_segment_is_refused(with_exported_stage: Desi
     for text, message in (
         (COMPONENT.replace("layer17_out_T", "layer9_out_T"), "has no port layer17_out_TDATA: .* export again"),
         (COMPONENT.replace("<spirit:library>hls</spirit:library>", ""), "no vendor, library, name and version"),
-        ("<spirit:", "is no IP-XACT component"),
+        ("<spirit:", "is not an IP-XACT component"),
     ):
         component.write_text(text)
         with pytest.raises(DesignError, match=message):
@@ -438,7 +438,7 @@ def test_building_without_vivado_says_so(
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ToolError, match=r"Vivado is not on PATH: source its settings64\.sh, or run"):
         build_bitstream(project_for("pynq-z2"))
-    with pytest.raises(DesignError, match=r"holds no Vivado project, as it has no build\.tcl"):
+    with pytest.raises(DesignError, match=r"is not a Vivado project, because it has no build\.tcl"):
         build_bitstream(tmp_path)
     with pytest.raises(SettingsError, match="jobs=0"):
         build_bitstream(project_for("pynq-z2"), jobs=0)

@@ -1,4 +1,4 @@
-"""The command line: each verb is one step of the main job, `run` is all of them."""
+"""The command line runs the steps of the main job: `run` runs all of them, each other command runs one."""
 
 from hwcodesign.cli.program import main
 

@@ -1,4 +1,4 @@
-"""`python -m hwcodesign.cli`."""
+"""This module is run by `python -m hwcodesign.cli`."""
 
 from hwcodesign.cli import main
 

@@ -1,4 +1,4 @@
-"""What all verbs share: the application, its options, and how a verb reports and prints."""
+"""This module holds what all commands share: the application, its options, and how a command reports and prints."""
 
 from __future__ import annotations
 
@@ -31,15 +31,17 @@ _claims = ExitStack()
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 RecipeName = Annotated[
-    str, typer.Argument(metavar="RECIPE", help="name of a recipe, or path of its file (it is executed)")
+    str, typer.Argument(metavar="RECIPE", help="name of a recipe, or path of a recipe file; the file is executed")
 ]
-Out = Annotated[Path | None, typer.Option(help="folder for results; build/<recipe> by default")]
-Data = Annotated[Path | None, typer.Option(help="folder with one folder per data set; overrides HWCODESIGN_DATA")]
-Json = Annotated[bool, typer.Option("--json", help="print the result as JSON, nothing else")]
+Out = Annotated[Path | None, typer.Option(help="folder for the results; the default is build/<recipe>")]
+Data = Annotated[
+    Path | None, typer.Option(help="folder that holds one folder for each data set; it overrides HWCODESIGN_DATA")
+]
+Json = Annotated[bool, typer.Option("--json", help="print only the result, as JSON")]
 
-_Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="say nothing of the work, errors alone")]
+_Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="print no progress, only results and errors")]
 _Verbose = Annotated[
-    bool, typer.Option("--verbose", "-v", help="say how long each part of the work took, and show all warnings")
+    bool, typer.Option("--verbose", "-v", help="also print the time of each part of the work, and all warnings")
 ]
 
 
@@ -49,22 +51,22 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(epilog="--quiet and --verbose may stand before a verb or behind it.")
+@app.callback(epilog="--quiet and --verbose may stand before or after a command.")
 def _options(
     context: typer.Context,
     quiet: _Quiet = False,
     verbose: _Verbose = False,
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version, and end")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version and exit")
     ] = False,
 ) -> None:
-    """Early-exit neural networks on FPGAs: each verb is one step of the main job, `run` is all of them."""
+    """Turn early-exit neural networks into FPGA accelerators. `run` runs all steps, the other commands one step."""
     del version  # its callback has ended the program
     context.obj = (quiet, verbose)
 
 
 def verb(function: Callable[..., None]) -> Callable[..., None]:
-    """Make a function a verb: it has the options of `hwcodesign` itself, too, and its work is shown while it runs."""
+    """Makes a function a command that also has the options of `hwcodesign` itself and shows its progress."""
 
     @functools.wraps(function)
     def command(context: typer.Context, quiet: bool, verbose: bool, **arguments: Any) -> None:
@@ -86,7 +88,7 @@ def verb(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def _verbosity(quiet: bool, verbose: bool, arguments: dict[str, Any]) -> Verbosity:
-    """Of a verb that was called so; who asks for JSON wants nothing else."""
+    """Chooses the verbosity of a command. With --json a command prints nothing but its result."""
     if quiet or arguments.get("json"):
         return Verbosity.QUIET
     if verbose:
@@ -96,13 +98,13 @@ def _verbosity(quiet: bool, verbose: bool, arguments: dict[str, Any]) -> Verbosi
 
 
 def opened(recipe: str, out: Path | None, data: Path | None, *, writes: bool = False) -> Run:
-    """A recipe, executed, and the folder of its results.
+    """Executes a recipe, and returns it with the folder of its results.
 
     Args:
-        writes: whether the verb writes there; two that do so at the same time would spoil each other's results.
+        writes: whether the command writes into that folder. The folder is then locked against other processes.
 
     Raises:
-        BusyError: another process does so now.
+        BusyError: another process is writing into the folder.
     """
     from hwcodesign.data.idx import DATA_VARIABLE
     from hwcodesign.progress import task
@@ -124,10 +126,10 @@ def opened(recipe: str, out: Path | None, data: Path | None, *, writes: bool = F
 
 
 def results_folder(out: Path | None, name: str) -> Path:
-    """Where a recipe's results are."""
+    """Returns the folder of a recipe's results."""
     return out or Path("build") / name
 
 
 def show(result: Any, as_json: bool, text: str) -> None:
-    """Print a verb's result."""
+    """Prints a command's result, as text or as JSON."""
     typer.echo(json.dumps(result, indent=2) if as_json else text)

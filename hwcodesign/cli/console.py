@@ -1,6 +1,6 @@
-"""Shows on a terminal what long work does and how far it is; in a pipe or a file, in plain lines, what begins.
+"""This module shows the progress of long work: bars on a terminal, plain lines in a pipe or a file.
 
-It writes to standard error, so that results can be piped. Of tasks within tasks a pipe is told the outermost alone.
+It writes to standard error, so that results can be piped. Of tasks within tasks, a pipe shows only the outermost ones.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ _FRAMES_PER_SECOND = 8
 
 
 class Verbosity(Enum):
-    """How much is told of work: nothing; what begins; also what ended, with all that lay within it."""
+    """The verbosity says what is shown of the work: nothing, the start of a task, or also its end and its inner
+    tasks.
+    """
 
     QUIET = 0
     NORMAL = 1
@@ -41,12 +43,12 @@ class Verbosity(Enum):
 
 @dataclass(eq=False)
 class _Shown:
-    """A task under way.
+    """This is a task in progress.
 
     Attributes:
-        depth: tasks that it lies within.
-        done: of its total.
-        row: in the live part of the terminal.
+        depth: number of tasks that it lies within.
+        done: amount done, in the unit of the total.
+        row: its row in the live part of the terminal.
     """
 
     text: str
@@ -63,7 +65,7 @@ class _Shown:
 
 
 class TerminalListener:
-    """Listens to `hwcodesign.progress`; draws where standard error is a terminal that can show it."""
+    """The listener receives the events of `hwcodesign.progress`, and draws if standard error is a terminal."""
 
     def __init__(self, verbosity: Verbosity = Verbosity.NORMAL) -> None:
         self._verbosity = verbosity
@@ -73,6 +75,7 @@ class TerminalListener:
         self._rows: Progress | None = None
 
     def begin(self, text: str, total: float | None, unit: str) -> _Shown:
+        """Shows that a task begins; returns a handle for the task."""
         with self._lock:
             shown = _Shown(text, total, unit, len(self._open))
             self._open.append(shown)
@@ -86,6 +89,7 @@ class TerminalListener:
             return shown
 
     def advance(self, task: _Shown, amount: float, note: str | None) -> None:
+        """Shows that `amount` more of a task is done, and replaces its note unless `note` is None."""
         with self._lock:
             task.done += amount
             if self._rows is not None and task.row is not None:
@@ -95,6 +99,7 @@ class TerminalListener:
                     self._rows.update(task.row, note=note)
 
     def end(self, task: _Shown) -> None:
+        """Removes a task from the display, and prints its time if this is wanted."""
         with self._lock:
             self._open.remove(task)
             if self._rows is not None and task.row is not None:
@@ -108,7 +113,7 @@ class TerminalListener:
                 self._print(task.text, bullet=True, seconds=task.seconds)
 
     def _print(self, text: str, *, bullet: bool = False, seconds: float = 0.0) -> None:
-        """One line, above the bars where there are any."""
+        """Prints one line, above the bars if there are any."""
         if not self._live:
             print(f"· {text}" if bullet else text, file=sys.stderr, flush=True)
             return
@@ -120,13 +125,13 @@ class TerminalListener:
 
 @contextmanager
 def show_progress(verbosity: Verbosity = Verbosity.NORMAL) -> Iterator[None]:
-    """Show what hwcodesign does within the block, and how far it is: bars on a terminal, plain lines elsewhere."""
+    """Shows what hwcodesign does within the block, and its progress: bars on a terminal, plain lines elsewhere."""
     with progress.shown_by(TerminalListener(verbosity)):
         yield
 
 
 class _Rows(Progress):
-    """The live part: a row for each task, and below them what the innermost is at."""
+    """This is the live part of the display: a row for each task, and below them the note of the innermost task."""
 
     def get_renderables(self) -> Iterable[RenderableType]:
         yield self.make_tasks_table(self.tasks)
@@ -136,14 +141,14 @@ class _Rows(Progress):
 
 
 class _Description(ProgressColumn):
-    """What is done; cut where the terminal is narrow."""
+    """This column shows what is done; it is cut if the terminal is narrow."""
 
     def render(self, task: Row) -> Text:
         return Text(f"  {task.description}", no_wrap=True, overflow="ellipsis")
 
 
 class _Bar(ProgressColumn):
-    """A bar, or a spinner where nobody knows how much there is to do."""
+    """This column shows a bar, or a spinner if the total is not known."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -156,7 +161,7 @@ class _Bar(ProgressColumn):
 
 
 class _Amount(ProgressColumn):
-    """How much is done of how much, and how fast: "200/400  812 images/s"."""
+    """This column shows how much is done and how fast, for example "200/400  812 images/s"."""
 
     def render(self, task: Row) -> Text:
         if task.total is None:
@@ -167,7 +172,7 @@ class _Amount(ProgressColumn):
 
 
 class _Time(ProgressColumn):
-    """How long it has taken, and will take if it goes on as it did up to what it reached last."""
+    """This column shows the time passed, and the time left if the work continues at the same rate."""
 
     def render(self, task: Row) -> Text:
         elapsed, reached = task.elapsed or 0.0, float(task.fields["reached"])
@@ -198,7 +203,7 @@ def _console() -> Console:
 
 
 def _summary(task: _Shown) -> str:
-    """For example: compiling the generated C++: 12 units in 34.1 s."""
+    """Returns a line such as "compiling the generated C++: 12 units in 34.1 s"."""
     seconds = task.seconds
     if task.total is None:
         return f"{task.text}: {_duration(seconds)}"
@@ -209,18 +214,18 @@ def _summary(task: _Shown) -> str:
 
 
 def _rate(done: float, seconds: float) -> str | None:
-    """In digits that mean something; None below one a second, and where next to nothing is done yet."""
+    """Returns a rate as text; None below one a second, or if almost nothing is done yet."""
     rate = done / seconds if seconds >= _STEADY else 0.0
     return None if rate < 1 else f"{rate:.1f}" if rate < 10 else f"{rate:,.0f}"
 
 
 def _duration(seconds: float) -> str:
-    """34.1 s, and from two minutes on 2 min 5 s."""
+    """Returns a duration as text: "34.1 s", and from two minutes on "2 min 5 s"."""
     return f"{seconds:.1f} s" if seconds < 120 else f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
 
 
 def _clock(seconds: float) -> str:
-    """0:34, and from an hour on 1:02:34."""
+    """Returns a time as text: "0:34", and from one hour on "1:02:34"."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,7 +1,7 @@
-"""What is installed here, which routes work, and what the others need.
+"""This module finds out what is installed, what works on this machine, and what to install for the rest.
 
-Each route is asked of the function that refuses it when it is taken, so that what is said here is what will happen.
-Packages are looked up in their metadata: importing them would take seconds.
+Each check calls the function that would raise the error later, so that its answer is what will happen. Packages are
+looked up in their metadata, because importing them would take seconds.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ _PACKAGE = "hwcodesign"
 
 @dataclass(frozen=True)
 class Package:
-    """One that an extra asks for.
+    """This is a package that an extra requires.
 
     Attributes:
-        name: on PyPI.
-        wanted: versions, as "<2"; empty for any.
-        version: that is installed; None where none is.
-        fits: whether one of these is installed.
+        name: its name on PyPI.
+        wanted: required versions, for example "<2"; empty for any version.
+        version: installed version; None if there is none.
+        fits: whether the installed version is one of the required ones.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Package:
 
 @dataclass(frozen=True)
 class Tool:
-    """A program, and which one is used; None where there is none."""
+    """This is a program and the path or version that is used; None if it is missing."""
 
     name: str
     found: str | None
@@ -56,11 +56,11 @@ class Tool:
 
 @dataclass(frozen=True)
 class Route:
-    """A way to use hwcodesign.
+    """This is a way to use hwcodesign.
 
     Attributes:
-        name: of it.
-        problem: what keeps it from working here, and what to do about it; None where it works.
+        name: its name.
+        problem: why it does not work on this machine, and what to do about it; None if it works.
     """
 
     name: str
@@ -68,7 +68,7 @@ class Route:
 
 
 def extras() -> dict[str, tuple[Package, ...]]:
-    """The packages of each extra of this installation; those that take in others come after them."""
+    """Returns the packages of each extra; an extra that includes others comes after them."""
     try:
         names = importlib.metadata.metadata(_PACKAGE).get_all("Provides-Extra") or []
     except importlib.metadata.PackageNotFoundError:
@@ -78,20 +78,20 @@ def extras() -> dict[str, tuple[Package, ...]]:
 
 
 def require_extra(extra: str) -> None:
-    """Refuse where an extra, or one that it takes in, lacks a package.
+    """Raises an error if a package of an extra is missing.
 
     Raises:
-        MissingExtraError: naming the packages.
+        MissingExtraError: it names the packages.
     """
     missing = [item.name for item in _packages(extra) if not item.fits]
     if missing:
         raise MissingExtraError(
-            f"{', '.join(missing)} missing, or in another version than is needed: pip install 'hwcodesign[{extra}]'"
+            f"{', '.join(missing)} missing or of a wrong version: pip install 'hwcodesign[{extra}]'"
         )
 
 
 def tools() -> list[Tool]:
-    """Programs outside Python's packages, and Yosys and nextpnr, which come as such."""
+    """Returns the external programs that hwcodesign can use, and whether they were found."""
     verilator = _found(lambda: f"{find_verilator().version}, {find_verilator().folder}")
     return [
         *(Tool(name, shutil.which(name)) for name in BUILD_TOOLS),
@@ -103,7 +103,7 @@ def tools() -> list[Tool]:
 
 
 def routes() -> list[Route]:
-    """All of them, those that need least first."""
+    """Returns all ways to use hwcodesign, the ones with the fewest requirements first."""
     checks: dict[str, Callable[[], object]] = {
         "software": PLACES["software"].load,
         "csim": _require_csim,
@@ -155,7 +155,7 @@ def _installed(package: str) -> str | None:
 
 
 def _requirements(extra: str) -> Iterator[Requirement]:
-    """What an extra adds to the base install."""
+    """Yields what an extra adds to the base installation."""
     try:
         lines = importlib.metadata.requires(_PACKAGE) or []
     except importlib.metadata.PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""Verbs that make things: the main job, and its steps one by one."""
+"""These commands generate results: the main job, and its steps one by one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def _trained(job: Run) -> tuple[MultiExitNetwork, Dataset]:
-    """The trained network and its data, after whatever later steps would refuse has been looked for."""
+    """Returns the trained network and its data. Errors of later steps are looked for before the training."""
     from hwcodesign import pipeline
 
     pipeline.check_before_training(job, job.recipe.build())
@@ -29,7 +29,7 @@ def _trained(job: Run) -> tuple[MultiExitNetwork, Dataset]:
 
 @verb
 def run(recipe: RecipeName, out: Out = None, data: Data = None, json: Json = False) -> None:
-    """Train, fit, generate, simulate, compare every bit, and report."""
+    """Run all steps: train, fit, generate, simulate, compare every bit, and report."""
     job = opened(recipe, out, data, writes=True)
     from hwcodesign import pipeline
 
@@ -56,7 +56,7 @@ def run(recipe: RecipeName, out: Out = None, data: Data = None, json: Json = Fal
 
 @verb
 def train(recipe: RecipeName, out: Out = None, data: Data = None, json: Json = False) -> None:
-    """Train the recipe's network; a killed training goes on from its last epoch."""
+    """Train the recipe's network. An interrupted training continues after its last finished epoch."""
     job = opened(recipe, out, data, writes=True)
     network, splits = _trained(job)
     logits = network.logits(splits.fitting.images)
@@ -71,9 +71,16 @@ def fit(
     recipe: RecipeName,
     out: Out = None,
     data: Data = None,
-    criterion: Annotated[str | None, typer.Option(help="instead of the recipe's")] = None,
-    accuracy_drop: Annotated[float | None, typer.Option(help="request, instead of the recipe's")] = None,
-    budget: Annotated[float | None, typer.Option(help="request, instead of the recipe's")] = None,
+    criterion: Annotated[str | None, typer.Option(help="exit criterion; the default is that of the recipe")] = None,
+    accuracy_drop: Annotated[
+        float | None,
+        typer.Option(
+            help="allowed loss of accuracy against the last exit, a fraction; instead of the recipe's request"
+        ),
+    ] = None,
+    budget: Annotated[
+        float | None, typer.Option(help="average cost, as a fraction of the full cost; instead of the recipe's request")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Fit the exit policy of a trained network."""
@@ -101,9 +108,11 @@ def fit(
         text += f"; on the fitting split {fitted.accuracy:.2%} at {fitted.cost_share:.3f} of the full cost"
     replaced = None if before == policy else before
     if replaced is not None:
-        text += f"\nit replaces the policy that was there, {replaced.criterion_name} with {list(replaced.thresholds)}"
+        text += (
+            f"\nthis replaces the earlier policy {replaced.criterion_name} with thresholds {list(replaced.thresholds)}"
+        )
     if stale:
-        text += f"\nmade with another policy: {' and '.join(stale)}; hwcodesign run {recipe} makes them again"
+        text += f"\ngenerated with another policy: {' and '.join(stale)}; hwcodesign run {recipe} generates them again"
     result = {"thresholds": policy.thresholds, "replaces": replaced is not None, "stale": stale}
     show(dataclasses.asdict(fitted) | result, json, text)
 
@@ -113,12 +122,12 @@ def compile(
     recipe: RecipeName,
     out: Out = None,
     data: Data = None,
-    build: Annotated[bool, typer.Option("--build", help="build every project with Vitis HLS")] = False,
+    build: Annotated[bool, typer.Option("--build", help="also build every project with Vitis HLS")] = False,
     resources: Annotated[
-        bool, typer.Option("--resources", help="synthesise the RTL with Yosys, and route it on an ECP5")
+        bool, typer.Option("--resources", help="also synthesise the RTL with Yosys, and place and route it on an ECP5")
     ] = False,
     timeout: Annotated[
-        float, typer.Option(help="seconds that --resources may take in all; the same command goes on with the rest")
+        float, typer.Option(help="time limit of --resources in seconds; run the command again to continue")
     ] = 3600.0,
     json: Json = False,
 ) -> None:
@@ -151,26 +160,31 @@ def deploy(
     out: Out = None,
     data: Data = None,
     vivado: Annotated[
-        bool, typer.Option("--vivado", help="write the Vivado project, and run it for the bitstream: minutes to hours")
+        bool,
+        typer.Option(
+            "--vivado", help="write the Vivado project, and run Vivado to build the bitstream (minutes to hours)"
+        ),
     ] = False,
     bitstream: Annotated[
-        Path | None, typer.Option(help="one that is there already: a .bit with its .hwh beside it, as Vivado left them")
+        Path | None, typer.Option(help="use this .bit file; its .hwh file must be in the same folder")
     ] = None,
     archive: Annotated[
-        str, typer.Option(help="tar.gz, zip or none: the bundle in one file, beside its folder")
+        str, typer.Option(help="archive of the bundle, written beside its folder: tar.gz, zip or none")
     ] = "tar.gz",
-    wheel: Annotated[bool, typer.Option(help="build the driver's wheel into the bundle; needs a checkout")] = True,
+    wheel: Annotated[
+        bool, typer.Option(help="put the driver's wheel into the bundle; this needs the source code of hwcodesign")
+    ] = True,
     json: Json = False,
 ) -> None:
-    """Write the bundle of a compiled design: what a PYNQ user copies to the board.
+    """Write the bundle of a compiled design, the folder that is copied to a PYNQ board.
 
-    Without a bitstream it runs in software alone.
+    Without a bitstream the bundle runs in software only.
     """
     from hwcodesign.deployment.bundle import write_bundle
     from hwcodesign.deployment.vivado import build_bitstream, write_vivado
 
     if vivado and bitstream is not None:
-        raise SettingsError("--vivado makes a bitstream and --bitstream names one: give one of them")
+        raise SettingsError("--vivado builds a bitstream, and --bitstream names an existing one: give only one of them")
     job = opened(recipe, out, data, writes=True)
     from hwcodesign.pipeline import read_design
 
@@ -189,12 +203,12 @@ def deploy(
         wheel=wheel,
         archive=None if archive == "none" else archive,
     )
-    where = "on the board, and in software" if bundle.bitstream else "in software: there is no bitstream in it"
+    where = "on the board and in software" if bundle.bitstream else "in software only, because it has no bitstream"
     result = {
         "folder": str(bundle.folder),
         "archive": str(bundle.archive) if bundle.archive else None,
         "bitstream": bundle.bitstream,
         "driver": bundle.driver,
     }
-    text = f"{bundle.archive or bundle.folder} runs {where}; its README.md says how"
+    text = f"{bundle.archive or bundle.folder} runs {where}; its README.md has the instructions"
     show(result, json, text)

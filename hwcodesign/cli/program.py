@@ -1,4 +1,4 @@
-"""The program: its verbs, and its errors in one line each."""
+"""The program runs a command and prints a deliberate error on one line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ __all__ = ["job", "main", "results", "survey"]  # importing a module of verbs ma
 
 
 def main() -> None:
-    """Entry point: deliberate errors are one line, anything else is a bug and keeps its traceback."""
+    """Runs the command line.
+
+    A deliberate error is printed on one line. Any other error is a bug and keeps its traceback.
+    """
     warnings.filterwarnings("default", category=UserWarning, module="hwcodesign")
     try:
         app()

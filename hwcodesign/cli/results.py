@@ -1,4 +1,4 @@
-"""Verbs that ask a finished design, or the report of a former run."""
+"""These commands use a compiled design, or the report of an earlier run."""
 
 from __future__ import annotations
 
@@ -26,15 +26,17 @@ def simulate(
     out: Out = None,
     data: Data = None,
     on: _On = "csim",
-    waves: Annotated[Path | None, typer.Option(help="VCD file of the first 20 images; needs --on rtl")] = None,
+    waves: Annotated[
+        Path | None, typer.Option(help="write a waveform (VCD) of the first 20 images; this needs --on rtl")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Run the test split through a compiled design and show the records' figures."""
+    """Run the test images through a compiled design, and print accuracy and exit rates."""
     import numpy as np
 
     place_named(on)
     if waves is not None and on != "rtl":
-        raise SettingsError(f"--waves shows signals of the RTL: add --on rtl, instead of {on}")
+        raise SettingsError(f"--waves records signals of the RTL and cannot be used with --on {on}: use --on rtl")
     job = opened(recipe, out, data)
     from hwcodesign.pipeline import read_design
 
@@ -45,10 +47,10 @@ def simulate(
     accuracy = float((records["label"] == test.labels).mean())
     exits = "  ".join(f"exit {k} {part:.1%}" for k, part in enumerate(share))
     result = {"on": design.on, "samples": len(records), "accuracy": accuracy, "exit_share": share.tolist()}
-    text = f"{len(records)} images on {design.on}: {accuracy:.2%} right, {exits}"
+    text = f"{len(records)} images on {design.on}: accuracy {accuracy:.2%}; exit rates: {exits}"
     if waves is not None:
         view = _write_waves(design, test.images[:_TRACED], waves)
-        result["waves"], text = str(waves), f"{text}\n{waves}, and {view} to open it with in GTKWave"
+        result["waves"], text = str(waves), f"{text}\nwaveform {waves}; open it in GTKWave with {view}"
     show(result, json, text)
 
 
@@ -67,13 +69,15 @@ def attack(
     recipe: RecipeName,
     out: Out = None,
     data: Data = None,
-    epsilon: Annotated[float, typer.Option(help="largest change of any value of an image, in its own unit")] = 0.125,
-    steps: Annotated[int, typer.Option(help="of gradient descent")] = 30,
-    samples: Annotated[int, typer.Option(help="test images that are attacked")] = 400,
-    seed: Annotated[int, typer.Option(help="of the attack's start, and of the noise it is compared with")] = 1,
+    epsilon: Annotated[
+        float, typer.Option(help="largest change of any value of an image, in the unit of the values")
+    ] = 0.125,
+    steps: Annotated[int, typer.Option(help="steps of gradient descent")] = 30,
+    samples: Annotated[int, typer.Option(help="number of test images that are attacked")] = 400,
+    seed: Annotated[int, typer.Option(help="random seed of the attack and of the noise that it is compared with")] = 1,
     json: Json = False,
 ) -> None:
-    """Slow a compiled design down: images that stay to the last exit (DeepSloth), and what they cost."""
+    """Perturb images so that they go to the last exit (DeepSloth), and measure what this costs a compiled design."""
     job = opened(recipe, out, data)
     from hwcodesign import pipeline
     from hwcodesign.robustness.deepsloth import AttackSettings
@@ -91,12 +95,15 @@ def report(
     out: Out = None,
     data: Data = None,
     least_accuracy: Annotated[
-        float | None, typer.Option(help="show the exit to use alone for this accuracy, a fraction")
+        float | None,
+        typer.Option(help="choose the cheapest exit for subnet mode with at least this accuracy, a fraction"),
     ] = None,
-    most_cycles: Annotated[float | None, typer.Option(help="show the exit to use alone within this latency")] = None,
+    most_cycles: Annotated[
+        float | None, typer.Option(help="choose the most accurate exit for subnet mode within this latency, in cycles")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Show the report of a former run, or which exit it says to use alone."""
+    """Show the report of an earlier run, or choose from it the exit for subnet mode."""
     from hwcodesign.recipe_files import RecipeFile, find_recipe
     from hwcodesign.report.schema import REPORT
 
@@ -105,7 +112,7 @@ def report(
     folder = opened(recipe, out, data).folder if name is None else results_folder(out, name)
     path = folder / REPORT
     if not path.exists():
-        raise DesignError(f"{path} is not there: run hwcodesign run {recipe} first")
+        raise DesignError(f"{path} does not exist: run hwcodesign run {recipe} first")
     content = _read_report(path)
     if least_accuracy is not None or most_cycles is not None:
         _show_exit(content, least_accuracy, most_cycles, json)
@@ -121,7 +128,7 @@ def report(
 
 
 def _show_exit(report: Any, least_accuracy: float | None, most_cycles: float | None, as_json: bool) -> None:
-    """The exit of subnet mode that meets the targets, by a report's figures; latency is simulated."""
+    """Prints the exit for subnet mode that meets the targets, by the figures of a report. Latency is simulated."""
     from hwcodesign.exploration.subnets import choose_exit
 
     hardware = report["hardware"]
@@ -129,9 +136,8 @@ def _show_exit(report: Any, least_accuracy: float | None, most_cycles: float | N
         raise DesignError("the report has no cycles: the design has no RTL; compile it with backend='streamrtl'")
     accuracy, cycles = report["accuracy"]["each_exit"], [exit_["latency"] for exit_ in hardware["exits"]]
     chosen = choose_exit(accuracy, cycles, least_accuracy=least_accuracy, most_cost=most_cycles)
-    text = (
-        f'mode="subnet", leave_at={chosen}: {accuracy[chosen]:.2%} right on the test split, {cycles[chosen]:,} cycles'
-    )
+    figures = f"accuracy {accuracy[chosen]:.2%} on the test split, {cycles[chosen]:,} cycles"
+    text = f'mode="subnet", leave_at={chosen}: {figures}'
     show({"exit": chosen, "accuracy": accuracy[chosen], "cycles": cycles[chosen]}, as_json, text)
 
 
@@ -141,5 +147,5 @@ def _read_report(path: Path) -> Any:
     except ValueError as error:
         raise DesignError(f"{path} is not JSON ({error}): run the recipe again") from None
     if not isinstance(content, dict) or "agreement" not in content:
-        raise DesignError(f"{path} is no report: run the recipe again")
+        raise DesignError(f"{path} is not a report of hwcodesign: run the recipe again")
     return content

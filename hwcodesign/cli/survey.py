@@ -1,4 +1,4 @@
-"""Verbs that ask the installation: what is there, what works, which recipes there are."""
+"""These commands show the installation: what is installed, what works, and which recipes there are."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ def recipes(json: Json = False) -> None:
         facts = {n: {"about": f.about, "data": f.data, "path": str(f.path)} for n, f in files.items()}
         show(facts, True, "")
         return
-    table = _table("recipe", "data", "what it is")
+    table = _table("recipe", "data", "description")
     for name, file in files.items():
         about, loader = Text(file.about), Text(file.data or "-", no_wrap=True)
         table.add_row(Text(name, style="bold", no_wrap=True), loader, about)
     console = Console()
     console.print(table)
     folders = sorted({str(file.path.parent) for file in files.values()})
-    console.print(Text(f"\nThey lie in {', '.join(folders)}"), soft_wrap=True)
+    console.print(Text(f"\nThey are in {', '.join(folders)}"), soft_wrap=True)
 
 
 @verb
 def doctor(json: Json = False) -> None:
-    """Show what is installed, which routes work, and what to install for the others.
+    """Show what is installed, what works on this machine, and what to install for the rest.
 
-    The exit status is 0 where designs can be run in software.
+    The exit status is 0 if designs can run in software.
     """
     from rich.console import Console
     from rich.text import Text
@@ -54,7 +54,7 @@ def doctor(json: Json = False) -> None:
     from hwcodesign.cli import installation
     from hwcodesign.progress import task
 
-    with task("looking at this installation"):
+    with task("checking this installation"):
         extras, tools, routes = installation.extras(), installation.tools(), installation.routes()
     versions = {"hwcodesign": hwcodesign.__version__, "python": platform.python_version()}
     if json:

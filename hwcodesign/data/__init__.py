@@ -1,4 +1,4 @@
-"""Data sets in their own file formats."""
+"""This package reads data sets in their own file formats."""
 
 from hwcodesign.data.dataset import Dataset, Split
 

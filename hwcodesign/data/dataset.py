@@ -1,4 +1,4 @@
-"""A data set split in three: training, fitting of policies, and test."""
+"""A data set is split into three parts: training, fitting of policies, and test."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from hwcodesign.storage.files import sha256
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Images as codes, and their labels.
+    """A split holds images as codes, and their labels.
 
     Attributes:
         images: (N, C, H, W) integer codes of the data set's input format.
         labels: (N,) integers, the classes from 0.
 
     Raises:
-        DataError: more images than labels or fewer, or labels that are no classes.
+        DataError: the numbers of images and labels differ, or a label is not a class.
     """
 
     images: NDArray[Any]
@@ -41,24 +41,25 @@ class Split:
         return len(self.labels)
 
     def digest(self) -> str:
-        """SHA-256 of images and labels."""
+        """Returns the SHA-256 hash of images and labels."""
         return sha256(np.ascontiguousarray(self.images).tobytes() + self.labels.astype("<i8").tobytes())
 
     def take(self, count: int) -> Split:
-        """The first `count` samples."""
+        """Returns the first `count` samples."""
         return Split(self.images[:count], self.labels[:count])
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Attributes:
-    name: for reports.
-    input_format: of the images' codes.
-    training: what networks learn from.
-    fitting: what policies are fitted on; never trained on.
-    test: what results are reported on; touched by neither.
-    personal: one user's own images, which heads are personalised on; a data set of one user's then has `fitting` and
-        `test` from that user, too.
+    """A data set holds its splits and the format of its images.
+
+    Attributes:
+        name: name in reports.
+        input_format: format of the images' codes.
+        training: the split that networks learn from.
+        fitting: the split on which policies are fitted; networks are never trained on it.
+        test: the split of which results are reported; neither training nor fitting uses it.
+        personal: images of one user, for personalised heads; `fitting` and `test` are then also from this user.
     """
 
     name: str

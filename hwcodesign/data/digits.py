@@ -1,4 +1,5 @@
-"""Handwritten digits, 8x8, 1797 of them, that come with scikit-learn: the data set that is always there.
+"""This module loads the 1797 handwritten digits (8x8 pixels) of scikit-learn, which are available without a
+download.
 
 E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning Repository, 1998
 (its test part).
@@ -20,7 +21,7 @@ _SEED = 20
 
 
 def digits() -> Dataset:
-    """Digits in a fixed split of 1000 training, 397 fitting and 400 test images."""
+    """Returns the digits in a fixed split of 1000 training, 397 fitting and 400 test images."""
     bunch = load_digits()
     images = np.asarray(bunch.images).astype(np.uint8)[:, None]
     labels = np.asarray(bunch.target).astype(np.int64)

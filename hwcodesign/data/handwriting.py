@@ -1,7 +1,7 @@
-"""One user's handwriting, made from everybody's: rotated, slanted and thickened images.
+"""This module simulates one user's handwriting: it rotates, slants and thickens images.
 
-A stand-in for data of a real user, which the data sets here do not tell apart: what it shares with them is that all of
-a user's images differ from everybody's in the same way.
+It replaces real data of a user, because the data sets here do not say who wrote an image. As with a real user, all
+images of the user differ from those of other people in the same way.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ from hwcodesign.data.dataset import Split
 
 @dataclass(frozen=True)
 class Handwriting:
-    """Attributes:
-    rotation: degrees, counterclockwise.
-    slant: pixels to the right by which a stroke leans per pixel upwards.
-    thickness: 0 leaves strokes as they are, 1 makes each pixel the largest of its 3x3 neighbours.
+    """A handwriting says how a user's images differ from those of other people.
+
+    Attributes:
+        rotation: degrees, counterclockwise.
+        slant: pixels by which a stroke leans to the right for each pixel upwards.
+        thickness: 0 keeps strokes as they are; 1 replaces each pixel by the largest of its 3x3 neighbours.
     """
 
     rotation: float = 0.0
@@ -29,7 +31,7 @@ class Handwriting:
     thickness: float = 0.0
 
     def written(self, split: Split) -> Split:
-        """The split's images in this hand; labels stay.
+        """Returns the split's images in this handwriting, with the same labels.
 
         Values between pixels are interpolated linearly, beyond the border they are 0; codes are rounded half to even.
         """
@@ -39,7 +41,7 @@ class Handwriting:
         return Split(written, split.labels)
 
     def _moved(self, images: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Each pixel reads where it comes from: back by the rotation, then by the slant, about the centre."""
+        """Moves the images: each pixel reads the place that it comes from."""
         height, width = images.shape[2:]
         rows, columns = np.mgrid[:height, :width].astype(np.float64)
         up, right = (height - 1) / 2 - rows, columns - (width - 1) / 2
@@ -52,7 +54,7 @@ class Handwriting:
 
 
 def _largest_neighbour(images: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of the 3x3 pixels around each."""
+    """Returns the largest of the 3x3 pixels around each pixel."""
     padded = np.pad(images, ((0, 0), (0, 0), (1, 1), (1, 1)))
     height, width = images.shape[2:]
     shifted: list[NDArray[Any]] = [padded[:, :, r : r + height, c : c + width] for r in range(3) for c in range(3)]
@@ -62,7 +64,7 @@ def _largest_neighbour(images: NDArray[np.float64]) -> NDArray[np.float64]:
 def _sampled(
     images: NDArray[np.float64], rows: NDArray[np.float64], columns: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Values at real positions, (H, W) each: linear between pixels, 0 beyond the border."""
+    """Returns the values at real positions, (H, W) each: linear between pixels, 0 beyond the border."""
     height, width = images.shape[2:]
     padded = np.pad(images, ((0, 0), (0, 0), (1, 1), (1, 1)))
     rows, columns = np.clip(rows + 1, 0, height + 1), np.clip(columns + 1, 0, width + 1)

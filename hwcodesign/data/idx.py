@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST, in the IDX format of their authors' files.
+"""This module reads MNIST and Fashion-MNIST from their original files in IDX format.
 
 The format is described at the end of the MNIST page of LeCun, Cortes and Burges: a magic number that holds type
 and rank, the sizes as big-endian 32-bit integers, then the values.
@@ -29,25 +29,25 @@ _UNSIGNED_BYTE = 0x08
 
 
 def mnist() -> Dataset:
-    """MNIST: 55,000 training, 5,000 fitting and 10,000 test images."""
+    """Returns MNIST: 55,000 training, 5,000 fitting and 10,000 test images."""
     return _load("mnist")
 
 
 def fashion_mnist() -> Dataset:
-    """Fashion-MNIST, split alike."""
+    """Returns Fashion-MNIST in the same split as MNIST."""
     return _load("fashion-mnist")
 
 
 def data_folder(name: str) -> Path:
-    """Folder of a data set.
+    """Returns the folder of a data set.
 
     Raises:
-        DataError: the variable is not set, or names no such folder.
+        DataError: the environment variable is not set, or the folder does not exist.
     """
     root = os.environ.get(DATA_VARIABLE)
     if not root:
         raise DataError(
-            f"{name} is not in the package: put its original files into a folder {name}/ and set {DATA_VARIABLE} "
+            f"{name} is not part of hwcodesign: put its original files into a folder {name}/ and set {DATA_VARIABLE} "
             f"to the folder above it (or give --data)"
         )
     folder = Path(root) / name
@@ -57,23 +57,23 @@ def data_folder(name: str) -> Path:
 
 
 def read_idx(path: Path, rank: int) -> NDArray[np.uint8]:
-    """Read an IDX file of unsigned bytes, gzipped or not.
+    """Reads an IDX file of unsigned bytes, gzipped or not.
 
     Raises:
-        DataError: missing, truncated, or not such a file.
+        DataError: the file is missing, truncated, or not an IDX file of this kind.
     """
     if not path.exists():
-        raise DataError(f"{path} is not there: put the data set's original files there")
+        raise DataError(f"{path} does not exist: put the data set's original files there")
     try:
         data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path} cannot be read ({error}): fetch it again") from None
+        raise DataError(f"{path} cannot be read ({error}): download it again") from None
     head = 4 + 4 * rank
     if len(data) < head or data[:4] != bytes([0, 0, _UNSIGNED_BYTE, rank]):
-        raise DataError(f"{path} is not an IDX file of rank {rank} with unsigned bytes: fetch it again")
+        raise DataError(f"{path} is not an IDX file of rank {rank} with unsigned bytes: download it again")
     shape = [int.from_bytes(data[4 + 4 * i : 8 + 4 * i], "big") for i in range(rank)]
     if len(data) - head != math.prod(shape):
-        raise DataError(f"{path} has {len(data) - head} values where its head says {shape}: fetch it again")
+        raise DataError(f"{path} has {len(data) - head} values where its header says {shape}: download it again")
     return np.frombuffer(data, np.uint8, offset=head).reshape(shape)
 
 

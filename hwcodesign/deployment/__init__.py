@@ -1,1 +1,1 @@
-"""Onto a board: block design, Vivado project, hardware hand-off, bundle."""
+"""This package brings a design onto a board: block design, Vivado project, hardware hand-off file and bundle."""

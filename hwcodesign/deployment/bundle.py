@@ -1,4 +1,4 @@
-"""A bundle: what a PYNQ user copies to the board. It also runs where there is no board, in NumPy alone."""
+"""A bundle is the folder that a PYNQ user copies to the board. Without a board it runs in software."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ _MOST_TEST_IMAGES = 400
 
 @dataclass(frozen=True)
 class Bundle:
-    """What was written.
+    """This is a bundle that was written.
 
     Attributes:
-        folder: of the bundle.
-        archive: the same in one file, where one was asked for.
+        folder: its folder.
+        archive: the same content in one file, if one was requested.
         bitstream: whether it can run on a board.
-        driver: name of the wheel in it, where one was built.
+        driver: file name of the driver's wheel in it, if one was built.
     """
 
     folder: Path
@@ -69,23 +69,25 @@ def write_bundle(
     wheel: bool = True,
     archive: str | None = None,
 ) -> Bundle:
-    """Write a bundle; an earlier one there is replaced as a whole.
+    """Writes a bundle. A bundle that exists in the folder is replaced as a whole.
 
     Args:
-        design: compiled.
-        images: (N, C, H, W) to take those of the self-test from.
-        out: its folder.
-        labels: (N,) classes of the images; with them the bundle has notebooks, and images with labels to run there.
-        bitstream: a .bit with its .hwh beside it, as Vivado left them; without, the bundle runs in software.
-        wheel: build the driver's wheel into it, where this is a checkout.
-        archive: a key of `ARCHIVES`: write it in one file beside the folder, too.
+        design: a compiled design.
+        images: (N, C, H, W) images; the self-test uses some of them.
+        out: folder of the bundle.
+        labels: (N,) classes of the images. With labels, the bundle also holds notebooks and labelled images for them.
+        bitstream: a .bit file with its .hwh file beside it, as Vivado writes them; without it, the bundle runs in
+            software.
+        wheel: whether to build the driver's wheel into it; this needs the source code of hwcodesign.
+        archive: a key of `ARCHIVES`; the bundle is then also written as one file, beside the folder.
 
     Raises:
-        SettingsError: a folder that is no bundle, an unknown archive, or labels that are not those of the images.
-        DesignError: a bitstream of another design, or without its .hwh.
+        SettingsError: the folder exists and is not a bundle, the archive format is unknown, or there is not one label
+            per image.
+        DesignError: the bitstream is of another design, or its .hwh is missing.
     """
     if out.exists() and not (out / MANIFEST).exists() and (not out.is_dir() or any(out.iterdir())):
-        raise SettingsError(f"out={str(out)!r} exists and is no bundle: name another folder")
+        raise SettingsError(f"out={str(out)!r} exists and is not a bundle: choose another folder")
     if archive is not None and archive not in ARCHIVES:
         raise SettingsError(not_known(f"archive {archive!r}", archive, ARCHIVES))
     if labels is not None and len(labels) != len(images):
@@ -108,7 +110,7 @@ def write_bundle(
 
 
 def _write_overlay(design: BlockDesign, exits: int, folder: Path, bitstream: Path | None) -> None:
-    """The bitstream and its hand-off file under the names that PYNQ pairs; without one, the hand-off file's twin."""
+    """Copies the bitstream and its hand-off file under one name; without a bitstream, writes a hand-off file."""
     folder.mkdir()
     pair = folder / f"{design.accelerator}.hwh"
     if bitstream is None:
@@ -117,10 +119,10 @@ def _write_overlay(design: BlockDesign, exits: int, folder: Path, bitstream: Pat
     described = bitstream.with_suffix(".hwh")
     for path in (bitstream, described):
         if not path.is_file():
-            raise DesignError(f"there is no {path}: a bitstream and its .hwh lie beside each other under one name")
+            raise DesignError(f"there is no {path}: put the .bit and the .hwh into one folder under the same name")
     cells = {cell.get("VLNV"): cell.get("INSTANCE") for cell in _parsed(described).iter("MODULE")}
     if not {design.vlnv, design.module_vlnv} & set(cells):
-        raise DesignError(f"{described} has no {design.vlnv}: it is of another design")
+        raise DesignError(f"{described} has no {design.vlnv}: it belongs to another design")
     shutil.copyfile(bitstream, pair.with_suffix(".bit"))
     shutil.copyfile(described, pair)
 
@@ -129,11 +131,11 @@ def _parsed(path: Path) -> ElementTree.Element:
     try:
         return ElementTree.parse(path).getroot()  # noqa: S314  # a file that the user's own Vivado wrote
     except ElementTree.ParseError as error:
-        raise DesignError(f"{path} is no hand-off file ({error}): take the one that Vivado wrote") from None
+        raise DesignError(f"{path} is not a hand-off file ({error}): use the one that Vivado wrote") from None
 
 
 def _write_samples(design: Design, images: NDArray[Any], path: Path) -> None:
-    """Images of the self-test, some for each exit, and the records that software gives for them."""
+    """Writes the images of the self-test, some for each exit, and the records that software gives for them."""
     accelerator = design.accelerator
     codes = encode_images(images, accelerator.input_format, accelerator.input_shape)
     exits = design.run(codes)["exit"]
@@ -144,7 +146,7 @@ def _write_samples(design: Design, images: NDArray[Any], path: Path) -> None:
 
 
 def _write_test_images(design: Design, images: NDArray[Any], labels: NDArray[Any], path: Path) -> None:
-    """Codes and labels of images from all over the test split."""
+    """Writes codes and labels of images from all parts of the test split."""
     accelerator = design.accelerator
     chosen = np.unique(np.linspace(0, len(images) - 1, _MOST_TEST_IMAGES).astype(np.int64))
     codes = encode_images(images[chosen], accelerator.input_format, accelerator.input_shape)
@@ -152,7 +154,7 @@ def _write_test_images(design: Design, images: NDArray[Any], labels: NDArray[Any
 
 
 def _build_wheel(folder: Path) -> str | None:
-    """Build this checkout's wheel; None, with a warning, where that cannot be done."""
+    """Builds the driver's wheel from the source code; returns None, with a warning, if this is not possible."""
     checkout = Path(hwcodesign.__file__).resolve().parent.parent
     if not (checkout / "pyproject.toml").is_file():
         warnings.warn("the bundle has no driver: hwcodesign itself was installed from a wheel; copy that", stacklevel=3)
@@ -162,7 +164,7 @@ def _build_wheel(folder: Path) -> str | None:
     wheels = sorted(folder.glob("*.whl"))
     if done.returncode or len(wheels) != 1:
         reason = (done.stderr.strip() or "pip said nothing").splitlines()[-1]
-        warnings.warn(f"the bundle has no driver, its wheel could not be built: {reason}", stacklevel=3)
+        warnings.warn(f"the bundle has no driver, because its wheel could not be built: {reason}", stacklevel=3)
         shutil.rmtree(folder, ignore_errors=True)
         return None
     return wheels[0].name

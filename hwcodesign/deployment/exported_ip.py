@@ -1,4 +1,4 @@
-"""IPs that Vitis HLS exported for segments, and the accelerator with them in the segments' places."""
+"""This module puts IPs that Vitis HLS exported in the place of segments of an accelerator."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _EXPORTED = Path("solution1", "impl", "ip")
 
 @dataclass(frozen=True)
 class ExportedIp:
-    """A segment as an IP.
+    """This is the IP of a segment.
 
     Attributes:
-        segment: its name.
-        folder: that holds component.xml.
-        vlnv: of the IP.
-        module: name of its instance's module in the Vivado project.
-        ports: names of its input and output stream, in front of _TDATA.
+        segment: name of the segment.
+        folder: folder that holds component.xml.
+        vlnv: vendor, library, name and version of the IP.
+        module: name of the module of its instance in the Vivado project.
+        ports: names of its input and output stream, without the suffix _TDATA.
     """
 
     segment: str
@@ -40,11 +40,11 @@ class ExportedIp:
 
     @classmethod
     def of(cls, design: Design, segment: str) -> ExportedIp:
-        """Find what Vitis HLS exported for a segment of a design.
+        """Finds the IP that Vitis HLS exported for a segment of a design.
 
         Raises:
-            DesignError: the design has no such segment, it has not been exported, or its ports are not those of the
-                C++ that the design holds.
+            DesignError: the design has no such segment, the segment was not exported, or its ports differ from those of
+                the C++ in the design.
         """
         names = [item.name for item in design.accelerator.segments]
         if segment not in names:
@@ -54,7 +54,7 @@ class ExportedIp:
         component = folder / "component.xml"
         if not component.exists():
             raise DesignError(
-                f"{segment} has not been exported: {component} is not there; build {project} with Vitis HLS and "
+                f"{segment} has not been exported: {component} does not exist; build {project} with Vitis HLS and "
                 "export=1"
             )
         vlnv, found = _read(component)
@@ -66,11 +66,11 @@ class ExportedIp:
 
 
 def _read(component: Path) -> tuple[str, set[str]]:
-    """VLNV and ports."""
+    """Returns the VLNV and the ports."""
     try:
         root = ElementTree.parse(component).getroot()  # noqa: S314  # the user's own Vitis wrote it
     except ElementTree.ParseError as error:
-        raise DesignError(f"{component} is no IP-XACT component ({error}): export it again") from None
+        raise DesignError(f"{component} is not an IP-XACT component ({error}): export it again") from None
     parts = [root.findtext(f"{_IP_XACT}{name}") for name in ("vendor", "library", "name", "version")]
     vlnv = ":".join(part for part in parts if part)
     if vlnv.count(":") != 3:
@@ -79,7 +79,7 @@ def _read(component: Path) -> tuple[str, set[str]]:
 
 
 def write_with_exported_ips(design: Design, ips: Sequence[ExportedIp], folder: Path) -> Project:
-    """Write the accelerator's SystemVerilog with IPs behind adapters in the places of segments."""
+    """Writes the accelerator's SystemVerilog with IPs behind adapters in the place of segments."""
     hardware = Hardware.of(design.accelerator)
     placed = {item.segment.name: item for item in hardware.netlists}
     replaced = {

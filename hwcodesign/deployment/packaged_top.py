@@ -1,4 +1,4 @@
-"""The Verilog module around an accelerator that Vivado packages: IPs need a top in Verilog or VHDL (UG1118)."""
+"""This module writes the Verilog top that Vivado packages; an IP needs a top in Verilog or VHDL (UG1118)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _ADDRESS, _REGISTER = 12, 32
 
 @dataclass(frozen=True)
 class _Bus:
-    """An interface of the accelerator.
+    """This is an interface of the accelerator.
 
     Attributes:
         name: of the interface, and prefix of its ports.
@@ -56,12 +56,13 @@ _BUSSES = (
 
 
 def packaged_top_name(accelerator: str) -> str:
-    """Name of the module around the accelerator of this name."""
+    """Returns the name of the module around the accelerator of this name."""
     return f"{accelerator}_top"
 
 
 def packaged_top(accelerator: str) -> str:
-    """Verilog of the module, with the attributes by which the packager knows its interfaces (UG1118).
+    """Returns the Verilog of the top module, with the attributes from which the packager knows its interfaces
+    (UG1118).
 
     ROM images are found beside the sources, as in IPs that Vitis HLS exports.
     """

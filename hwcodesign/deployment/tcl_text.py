@@ -1,4 +1,4 @@
-"""Python values as Tcl words: whatever they hold, Tcl reads them as data."""
+"""This module writes Python values as Tcl words, so that Tcl reads any content as data."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _LAST = 0xFFFF
 
 
 def word(value: Value) -> str:
-    """One Tcl word.
+    """Returns one Tcl word.
 
     Args:
-        value: sequences become lists, mappings become dictionaries, truth values 1 and 0.
+        value: the value; sequences become lists, mappings become dictionaries, truth values become 1 and 0.
 
     Raises:
         SettingsError: a text has a character beyond U+FFFF.
@@ -49,7 +49,7 @@ def _quoted(text: str) -> str:
 
 
 def _nested(value: Sequence[Value] | Mapping[str, Value]) -> str:
-    """A list or dictionary, on lines of its own where its elements are nested themselves."""
+    """Returns a list or dictionary; nested elements are on lines of their own."""
     if isinstance(value, Mapping):
         words = [f"{word(name)} {word(item)}" for name, item in value.items()]
         items: Sequence[Value] = tuple(value.values())

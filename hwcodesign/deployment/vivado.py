@@ -1,7 +1,7 @@
-"""The Vivado project of a design: sources, settings and scripts in one folder, and the command that builds it.
+"""This module writes the Vivado project of a design (sources, settings and scripts), and runs Vivado to build it.
 
-The scripts in `tcl/` are written by hand and copied as they are; what differs from design to design is in settings.tcl.
-They have not been through Vivado: a stub that knows its commands checks them (tests/vivado_stub).
+The scripts in `tcl/` are written by hand and copied as they are. The settings of a design are in settings.tcl. The
+scripts have not been through Vivado; a stub that knows its commands checks them (tests/vivado_stub).
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _SHOWN = 4000
 
 @dataclass(frozen=True)
 class Bitstream:
-    """What Vivado made for a board.
+    """These are the files that Vivado built for a board.
 
     Attributes:
         bit, hwh: what PYNQ loads; they lie beside each other under one name.
@@ -63,19 +63,19 @@ class Bitstream:
 
 
 def write_vivado(design: Design, folder: Path | str, *, exported: Sequence[str] = ()) -> BlockDesign:
-    """Write the project; what was in the folder is replaced as a whole.
+    """Writes the Vivado project. The previous content of the folder is replaced as a whole.
 
     Args:
-        folder: that the project takes with it wherever it is copied; nothing in it points out of it.
-        exported: segments ("stage0") that are to be the IPs which Vitis HLS exported from the design's projects,
-            behind adapters; see `backends.streamrtl.vitis_segment` for how these must be built.
+        folder: folder of the project. It refers to no file outside it, so that it can be copied.
+        exported: segments ("stage0") for which the project uses the IPs that Vitis HLS exported, behind adapters.
+            `backends.streamrtl.vitis_segment` says how they must be built.
 
     Returns:
         What the scripts will draw.
 
     Raises:
         DesignError: the design has no RTL, or a segment has not been exported.
-        SettingsError: two source files have one name.
+        SettingsError: two source files have the same name.
     """
     folder = Path(folder)
     described = design.block_design
@@ -93,7 +93,7 @@ def write_vivado(design: Design, folder: Path | str, *, exported: Sequence[str] 
 
 @contextmanager
 def _rtl(design: Design, ips: Sequence[ExportedIp]) -> Iterator[Project]:
-    """The accelerator's SystemVerilog: the design's own, or one that is written around exported IPs."""
+    """Returns the accelerator's SystemVerilog: the design's own, or one with exported IPs."""
     own = design.rtl_project
     if not ips:
         yield own
@@ -103,7 +103,7 @@ def _rtl(design: Design, ips: Sequence[ExportedIp]) -> Iterator[Project]:
 
 
 def _copy_sources(project: Project, folder: Path, accelerator: str) -> list[str]:
-    """Copy modules and ROM images beside each other, with the top around them; returns the modules in order."""
+    """Copies modules and ROM images into one folder, with the top module; returns the modules in order."""
     folder.mkdir(parents=True)
     modules = [name for name in project.modules if name.endswith((".sv", ".v"))]
     for name in (*modules, *project.images):
@@ -119,8 +119,8 @@ def _copy_sources(project: Project, folder: Path, accelerator: str) -> list[str]
 
 
 def typeless(source: str) -> str:
-    """SystemVerilog without the type `string`, which Vivado's synthesis refuses ([Synth 8-27]) and parameters that are
-    texts do not need.
+    """Returns SystemVerilog without the type `string`. Vivado's synthesis refuses it ([Synth 8-27]), and parameters
+    that are texts do not need it.
     """
     return _TYPED_TEXT.sub(r"\1", source)
 
@@ -128,12 +128,12 @@ def typeless(source: str) -> str:
 def settings_text(
     described: BlockDesign, exits: int, sources: Sequence[str], images: Sequence[str], ips: Sequence[ExportedIp] = ()
 ) -> str:
-    """Text of settings.tcl: everything that the scripts have to know of this design.
+    """Returns the text of settings.tcl, which holds everything that the scripts need to know about this design.
 
     Args:
-        exits: of the accelerator.
+        exits: number of exits of the accelerator.
         sources, images: names of files in ip/src, in the order in which they are read.
-        ips: that Vitis HLS exported.
+        ips: IPs that Vitis HLS exported.
     """
     board = described.board
     values: dict[str, Value] = {
@@ -215,23 +215,23 @@ def _register(register: Register, index: int) -> dict[str, Value]:
 
 
 def build_bitstream(folder: Path | str, *, jobs: int = 2) -> Bitstream:
-    """Run a written project through Vivado: minutes to hours.
+    """Runs Vivado on a project that was written; this takes minutes to hours.
 
     Args:
-        folder: that `write_vivado` wrote.
-        jobs: processes at a time.
+        folder: folder that `write_vivado` wrote.
+        jobs: number of parallel processes.
 
     Raises:
-        DesignError: the folder holds no project.
-        SettingsError: no process is allowed.
-        ToolError: Vivado is not on PATH, or failed: a run did not complete, timing is not met, a ROM is empty.
+        DesignError: the folder has no project.
+        SettingsError: `jobs` is less than 1.
+        ToolError: Vivado is not on PATH, or failed: a run did not complete, timing is not met, or a ROM is empty.
     """
     if jobs < 1:
-        raise SettingsError(f"jobs={jobs} is no number of processes: at least 1")
+        raise SettingsError(f"jobs={jobs} is not a number of processes: give 1 or more")
     folder = Path(folder).resolve()
     for name in (BUILD_SCRIPT, SETTINGS):
         if not (folder / name).exists():
-            raise DesignError(f"{folder} holds no Vivado project, as it has no {name}: write_vivado makes one")
+            raise DesignError(f"{folder} is not a Vivado project, because it has no {name}: call write_vivado first")
     vivado = require_vivado(folder)
     command = [vivado, "-mode", "batch", "-nojournal", "-log", "vivado.log", "-source", BUILD_SCRIPT]
     lines = []
@@ -257,13 +257,13 @@ def build_bitstream(folder: Path | str, *, jobs: int = 2) -> Bitstream:
 
 
 def require_vivado(folder: Path | str = "the project's folder") -> str:
-    """Path of Vivado.
+    """Returns the path of Vivado.
 
     Args:
-        folder: of a project, for the error's advice.
+        folder: folder of a project, for the advice in the error.
 
     Raises:
-        ToolError: it is not on PATH.
+        ToolError: Vivado is not on PATH.
     """
     vivado = shutil.which("vivado")
     if vivado is None:
@@ -277,6 +277,6 @@ def require_vivado(folder: Path | str = "the project's folder") -> str:
 def _bitstream(out: Path) -> Bitstream:
     found = sorted(out.glob("*.bit"))
     if len(found) != 1:
-        raise ToolError(f"Vivado ended well and left {len(found)} bitstreams in {out} instead of one")
+        raise ToolError(f"Vivado ended without an error, but {out} has {len(found)} bitstreams instead of one")
     bit = found[0]
     return Bitstream(bit, bit.with_suffix(".hwh"), bit.with_suffix(".xsa"), out)

@@ -1,1 +1,1 @@
-"""A composed accelerator: what it is, what it costs, what it is made for, how it lies on disk."""
+"""This package describes a complete accelerator: its parts, its cost, its board and its files."""

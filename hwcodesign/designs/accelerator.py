@@ -1,4 +1,4 @@
-"""The composed design: segments, exit decisions and buffers, and everything that identifies it. NumPy only."""
+"""The accelerator holds segments, exit decisions and buffers, and everything that identifies a design. NumPy only."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _MOST_EXITS, _MOST_KERNELS, _MOST_LONG = 256, 2**12, 2**20
 
 @dataclass(frozen=True, eq=False)
 class Accelerator:
-    """Kernels, decisions and buffers of one design.
+    """The accelerator holds the kernels, decisions and buffers of one design.
 
     Attributes:
-        name: an identifier in generated sources.
+        name: identifier in generated sources.
         input_shape: (C, H, W) of the images.
-        stages, heads: one each per exit.
+        stages, heads: the stages and the heads, one each per exit.
         policy: criterion, tables and default thresholds.
-        buffer_samples: samples that each conditional buffer holds.
+        buffer_samples: number of samples that each conditional buffer holds.
 
     Raises:
         PolicyError: the policy is for other logits or another number of exits.
@@ -75,47 +75,53 @@ class Accelerator:
 
     @property
     def exits(self) -> int:
+        """Returns the number of exits."""
         return len(self.heads)
 
     @property
     def input_format(self) -> FixedPoint:
+        """Returns the format of the images."""
         return self.stages[0].input_format
 
     @property
     def segments(self) -> tuple[Segment, ...]:
-        """stage0, head0, stage1, head1, …"""
+        """Returns all segments, in the order stage0, head0, stage1, head1 and so on."""
         return tuple(segment for pair in zip(self.stages, self.heads, strict=True) for segment in pair)
 
     @cached_property
     def macs(self) -> ExitCosts:
-        """Multiply-accumulates of the kernels."""
+        """Returns the multiply-accumulates of the kernels."""
         return ExitCosts(tuple(s.macs for s in self.stages), tuple(h.macs for h in self.heads))
 
     @property
     def blocks(self) -> tuple[str, ...]:
-        """Names of everything around the segments, in the order in which data meets it."""
+        """Returns the names of everything around the segments, in the order in which data meets it."""
         early = [f"{block}{k}" for k in range(self.exits - 1) for block in ("fork", "decision", "buffer")]
         return (*early, f"decision{self.exits - 1}", "merge")
 
     def least_buffer_beats(self, k: int) -> int:
-        """Beats that the buffer behind stage k must hold at least: one whole sample, or the fork would wait for
-        a decision that waits for the fork.
+        """Returns the beats that the buffer behind stage k must hold at least: one whole sample. With less, the fork
+        would wait for a decision that waits for the fork.
         """
         return beats_of(self.stages[k].output_shape)
 
     def buffer_beats(self, k: int) -> int:
+        """Returns the beats that the buffer behind each stage holds."""
         return self.least_buffer_beats(k) * self.buffer_samples
 
     @property
     def waiting_decisions(self) -> int:
-        """Decisions that wait in a FIFO before each buffer, beside the two that it takes ahead: one a sample, where it
-        holds more than those, so that easy samples are decided on while a hard one before them waits.
+        """Returns the number of decisions that wait in a FIFO in front of each buffer, in addition to the two that it
+        takes ahead. There is one for each sample if the buffer holds more than two samples, so that easy samples are
+        decided while a hard one in front of them waits.
         """
         return self.buffer_samples if self.buffer_samples > DECISIONS_AHEAD else 0
 
     @cached_property
     def configuration_hash(self) -> str:
-        """SHA-256 of all that is fixed at compile time: kernels, weights, criterion and tables, not thresholds."""
+        """Returns the SHA-256 hash of all that is fixed at compile time: kernels, weights, criterion and tables, but
+        not thresholds.
+        """
         arrays: Arrays = {}
         data = self._to_json(arrays)
         exits = [
@@ -135,7 +141,7 @@ class Accelerator:
         return sha256_json({"design": data, "weights": weights})
 
     def to_json(self, arrays: Arrays) -> dict[str, Any]:
-        """Plain data; weights are added to `arrays`."""
+        """Returns plain data, and adds the weights to `arrays`."""
         return {**self._to_json(arrays), "configuration_hash": self.configuration_hash}
 
     def _to_json(self, arrays: Arrays) -> dict[str, Any]:
@@ -150,11 +156,11 @@ class Accelerator:
 
     @classmethod
     def from_json(cls, data: Any, arrays: Mapping[str, Held]) -> Accelerator:
-        """Read what `to_json` wrote.
+        """Reads what `to_json` wrote.
 
         Raises:
-            DesignError: fields or arrays are missing, of another type or shape, out of range or do not go together; or
-                weights are not those of the configuration hash.
+            DesignError: fields or arrays are missing, have another type or shape, are out of range or do not fit
+                together; or the weights do not match the configuration hash.
         """
         stored = Field(data, "accelerator")
         try:
@@ -188,12 +194,12 @@ class Accelerator:
             )
         policy, buffered = ExitPolicy.from_json(fields["policy"].value), fields["buffer_samples"].integer(1, _MOST_LONG)
         if left:
-            raise FieldError(f"array {shown(min(left))} is in the file of arrays, but no kernel's")
+            raise FieldError(f"array {shown(min(left))} is in the file of arrays, but no kernel uses it")
         return cls(name, (channels, height, width), stages, heads, policy, buffered)
 
 
 def beats_of(shape: tuple[int, ...]) -> int:
-    """Beats of a streamed tensor: one a pixel, or one for a vector."""
+    """Returns the beats of a streamed tensor: one for each pixel, or one for a vector."""
     return math.prod(shape[:-1])
 
 

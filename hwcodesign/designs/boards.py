@@ -1,4 +1,4 @@
-"""Boards and their devices."""
+"""This module lists the boards and their devices."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hwcodesign.errors import SettingsError
 
 
 class Processor(str, Enum):
-    """The processing system beside the programmable logic; it sets addresses, ports and interrupts."""
+    """The processing system beside the programmable logic sets addresses, ports and interrupts."""
 
     ZYNQ_7000 = "zynq-7000"
     ZYNQ_ULTRASCALE = "zynq-ultrascale+"
@@ -18,13 +18,13 @@ class Processor(str, Enum):
 
 @dataclass(frozen=True)
 class Board:
-    """A board that designs are made for.
+    """This is a board for which designs are made.
 
     Attributes:
         part: device, as the vendor's tools spell it.
-        clock_mhz: that designs are synthesised for.
+        clock_mhz: clock for which designs are synthesised.
         processor: its processing system.
-        board_part: name of the vendor's board files, which a Vivado installation may or may not have.
+        board_part: name of the vendor's board files, which a Vivado installation may lack.
     """
 
     name: str
@@ -48,10 +48,10 @@ BOARDS = {
 
 
 def board_named(name: str) -> Board:
-    """Look a board up.
+    """Returns the board of this name.
 
     Raises:
-        SettingsError: no such board; lists those there are.
+        SettingsError: there is no such board; the message lists the known ones.
     """
     try:
         return BOARDS[name]

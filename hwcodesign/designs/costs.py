@@ -1,4 +1,6 @@
-"""What an exit costs: multiply-accumulates by default, anything additive in stages and heads in general."""
+"""This module defines the cost of an exit: multiply-accumulates, or any other cost that adds up over stages and
+heads.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +10,13 @@ from itertools import accumulate
 
 @dataclass(frozen=True)
 class ExitCosts:
-    """Costs of a multi-exit network's parts.
+    """The exit costs hold the costs of a multi-exit network's parts.
 
     Leaving at exit k has cost stages 0..k and heads 0..k. The full cost is that of all stages
     and the last head alone: the network as it would be without early exits.
 
     Attributes:
-        stages, heads: one each per exit, in any one unit.
+        stages, heads: one cost each per exit, in any one unit.
     """
 
     stages: tuple[int, ...]
@@ -22,20 +24,20 @@ class ExitCosts:
 
     @property
     def at_exit(self) -> tuple[int, ...]:
-        """c_k, first exit first."""
+        """Returns c_k, the cost of leaving at each exit, first exit first."""
         return tuple(accumulate(stage + head for stage, head in zip(self.stages, self.heads, strict=True)))
 
     @property
     def full(self) -> int:
-        """C."""
+        """Returns the full cost C."""
         return sum(self.stages) + self.heads[-1]
 
     @property
     def shares(self) -> tuple[float, ...]:
-        """c_k / C."""
+        """Returns c_k / C for each exit."""
         return tuple(cost / self.full for cost in self.at_exit)
 
     @property
     def single(self) -> tuple[int, ...]:
-        """Cost of a network that has exit k alone: stages 0..k and head k."""
+        """Returns the cost of a network that has exit k alone: stages 0..k and head k."""
         return tuple(stage + head for stage, head in zip(accumulate(self.stages), self.heads, strict=True))

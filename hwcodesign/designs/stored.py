@@ -1,4 +1,4 @@
-"""A design as it lies on disk: read, and held to its hashes. NumPy only."""
+"""This module reads a design from disk, and compares its files with their hashes. NumPy only."""
 
 from __future__ import annotations
 
@@ -30,17 +30,19 @@ _MOST, _MOST_CYCLES = 2**12, 2**53
 
 
 def read_stored(folder: Path) -> tuple[Accelerator, Path, dict[str, Any]]:
-    """Reads a design that `compile` made, or the one in a bundle: the accelerator, the folder, the manifest.
+    """Reads a design that `compile` wrote, or the design in a bundle: the accelerator, the folder, the manifest.
 
     Raises:
-        DesignError: no design there, another version, files that are not those it was made with, or fields or arrays
-            that no design has.
+        DesignError: there is no design, it has another version, its files were altered, or it has fields or arrays that
+            no design has.
     """
     path = folder / MANIFEST
     if folder.is_file():
         raise DesignError(f"{folder} is a file: unpack it, and give the folder with {MANIFEST} in it")
     if not path.exists():
-        raise DesignError(f"{folder} has no {MANIFEST}: it is not a design, or was left half-made; compile it again")
+        raise DesignError(
+            f"{folder} has no {MANIFEST}: it is not a design, or its compilation was interrupted; compile it again"
+        )
     try:
         manifest = read_json(path)
     except FieldError as error:
@@ -65,7 +67,7 @@ def read_stored(folder: Path) -> tuple[Accelerator, Path, dict[str, Any]]:
 
 
 def write_sources(folder: Path) -> str:
-    """Write the digests of all files of a folder into it; returns the digest that seals them."""
+    """Writes the hashes of all files of a folder into it; returns the hash of this list, which seals them."""
     (folder / SOURCES).unlink(missing_ok=True)
     write_json(folder / SOURCES, dict(SealedFiles.of(folder).digests))
     return sha256_file(folder / SOURCES)
@@ -78,11 +80,13 @@ def read_sources(folder: Path, digest: str) -> SealedFiles:
         digest: that seals the list.
 
     Raises:
-        DesignError: the folder is a bundle, which has none, or the list was altered.
+        DesignError: the folder is a bundle, which has no sources, or the list of hashes was altered.
     """
     path = folder / SOURCES
     if not path.exists():
-        raise DesignError(f"{folder} has no generated sources, as a bundle has none: use the folder of compile")
+        raise DesignError(
+            f"{folder} has no generated sources, because a bundle has none: use the folder that compile wrote"
+        )
     if not _is_unaltered(path, digest):
         raise DesignError(f"{path} was altered: compile the design again")
     try:
@@ -100,7 +104,7 @@ def _is_unaltered(path: Path, digest: object) -> bool:
 
 
 def _check_manifest(fields: dict[str, Field], accelerator: Accelerator) -> None:
-    """Hold the fields beside the accelerator's to their types and ranges; what runs a design reads some of them."""
+    """Checks the types and ranges of the fields beside the accelerator's."""
     fields["design_version"].integer(DESIGN_VERSION, DESIGN_VERSION)
     fields["backend"].one_of(("streamrtl", "vitis"))
     board = fields["board"].fields(("name", "part", "clock_mhz"))

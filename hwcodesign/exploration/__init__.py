@@ -1,1 +1,1 @@
-"""What a design would take before it is made: models of its queues."""
+"""This package estimates properties of a design before it is generated, with models of its queues."""

@@ -1,9 +1,10 @@
-"""How deep conditional buffers must be, by a model of the queues between stages that counts samples instead of beats.
+"""This module chooses the depth of conditional buffers with a model of the queues between stages, which counts samples
+instead of beats.
 
 A sample holds a place in the buffer behind a stage from the cycle in which the stage begins to write it until it is
-dropped, or has been read whole by the next stage. Stages take samples in order, each at its interval, and wait while
-there is no place. Which samples go on is drawn from the exit shares, independent of one another: a stream whose hard
-samples come in bursts longer than chance makes them needs deeper buffers.
+dropped, or until the next stage has read all of it. Stages take samples in order, each at its interval, and stall while
+there is no place. The model draws at random, from the exit rates and independently for each sample, which samples go
+on. A stream whose hard samples come in longer bursts than by chance needs deeper buffers.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _SAMPLES, _SEED = 20_000, 1
 
 @dataclass(frozen=True)
 class Level:
-    """A stage with its head and decision.
+    """A level is a stage with its head and decision.
 
     Attributes:
         interval: cycles between samples, of the slowest of the three.
@@ -34,11 +35,11 @@ class Level:
 
 
 def cycles_per_sample(levels: Sequence[Level], exits: Sequence[int], depth: int) -> float:
-    """Cycles a sample on a stream.
+    """Returns the cycles per sample on a stream.
 
     Args:
-        levels: of the accelerator, the first stage first.
-        exits: at which each sample leaves.
+        levels: levels of the accelerator, the first stage first.
+        exits: exit at which each sample leaves.
         depth: samples that each buffer holds.
     """
     last = len(levels) - 1
@@ -67,12 +68,13 @@ def cycles_per_sample(levels: Sequence[Level], exits: Sequence[int], depth: int)
 
 
 def least_depth(levels: Sequence[Level], exit_share: Sequence[float], wanted: float = WANTED) -> int:
-    """The least depth of `DEPTHS` that gives the wanted share of the throughput of unlimited buffers, or the largest.
+    """Returns the smallest depth in `DEPTHS` that gives the wanted fraction of the throughput of unlimited buffers, or
+    else the largest.
 
     Args:
-        levels: of the accelerator.
-        exit_share: of samples leaving at each exit.
-        wanted: 0 to 1.
+        levels: levels of the accelerator.
+        exit_share: exit rates, one for each exit.
+        wanted: fraction from 0 to 1.
     """
     rng = np.random.default_rng(_SEED)
     shares = np.asarray(exit_share, np.float64)

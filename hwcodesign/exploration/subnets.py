@@ -1,4 +1,4 @@
-"""Which exit to use alone, in subnet mode, for a target of accuracy or of cost."""
+"""This module chooses the exit for subnet mode, for a target of accuracy or of cost."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ def choose_exit(
     most_cost: float | None = None,
     unit: str = "cycles",
 ) -> int:
-    """The exit that every sample should leave at; ties go to the earlier one.
+    """Returns the exit at which every sample should leave; of equally good exits, the earlier one.
 
     Args:
-        accuracy: of each exit, if all samples left there, as a fraction.
-        cost: of each exit, in any one unit.
-        least_accuracy: the cheapest exit that reaches it; or
-        most_cost: the most accurate exit that costs no more. With both, the most accurate that meets both.
-        unit: of costs, for errors.
+        accuracy: accuracy of each exit if all samples leave there, as a fraction.
+        cost: cost of each exit, in any one unit.
+        least_accuracy: lowest allowed accuracy; the result is the cheapest exit that reaches it.
+        most_cost: highest allowed cost; the result is the most accurate exit within it. With both targets, the result
+            is the most accurate exit that meets both.
+        unit: unit of the costs, for errors.
 
     Raises:
-        PolicyError: no target, or one that no exit meets; names the nearest.
+        PolicyError: there is no target, or no exit meets it; the message names the nearest one.
     """
     if least_accuracy is None and most_cost is None:
-        raise PolicyError(f"give a target: a least accuracy, or the most {unit}")
+        raise PolicyError(f"give a target: the lowest accuracy, or the most {unit}")
     exits = range(len(accuracy))
     accurate = [k for k in exits if least_accuracy is None or accuracy[k] >= least_accuracy]
     cheap = [k for k in exits if most_cost is None or cost[k] <= most_cost]

@@ -1,1 +1,1 @@
-"""From an exported graph to kernels, each reading held to its source."""
+"""This package translates an exported graph to kernels, and checks each translation against its source."""

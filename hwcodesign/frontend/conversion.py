@@ -1,7 +1,7 @@
-"""QONNX to hls4ml's ModelGraph: one conversion for every backend.
+"""This module converts QONNX to hls4ml's ModelGraph, in the same way for every backend.
 
-The configuration that hls4ml needs to be exact is set here once: granularity by name, the producer's type at
-the input, one namespace a segment, and weights compiled in.
+It sets the configuration that hls4ml needs to be exact: granularity by name, the producer's type at the input, one
+namespace for each segment, and weights compiled in.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ _VITIS_STRATEGIES = {"distributed_arithmetic": "latency"}
 
 @dataclass(frozen=True)
 class LayerSettings:
-    """How one layer is folded in hardware.
+    """The layer settings say how one layer is folded in hardware.
 
     Attributes:
-        reuse: how often each multiplier is used a pixel or sample (hls4ml's ReuseFactor).
-        strategy: hls4ml's Strategy, "latency", "resource" or, in StreamRTL alone, "distributed_arithmetic": adders
-            without multipliers, and without reuse; None keeps the design's.
+        reuse: how often each multiplier is used for one pixel or sample (hls4ml's ReuseFactor).
+        strategy: hls4ml's Strategy: "latency", "resource" or, in StreamRTL only, "distributed_arithmetic", which uses
+            adders without multipliers and without reuse. None keeps the design's strategy.
     """
 
     reuse: int = 1
@@ -51,39 +51,40 @@ class LayerSettings:
 
 @dataclass(frozen=True)
 class ConversionSettings:
-    """hls4ml's settings for a design.
+    """The conversion settings are hls4ml's settings for a design.
 
     Attributes:
-        default: of every layer that is not named.
-        layers: by the torch name of the layer, for example "stages.0.conv".
+        default: settings of every layer that is not named.
+        layers: settings by the torch name of the layer, for example "stages.0.conv".
     """
 
     default: LayerSettings = field(default_factory=lambda: LayerSettings(strategy="latency"))
     layers: Mapping[str, LayerSettings] = field(default_factory=dict)
 
     def of(self, module: str) -> LayerSettings:
+        """Returns the settings of a layer."""
         named = self.layers.get(module, self.default)
         return LayerSettings(named.reuse, named.strategy or self.default.strategy)
 
     def check_vitis(self) -> None:
-        """Refuse a strategy that Vitis projects cannot have.
+        """Raises an error if a strategy is not available in Vitis projects.
 
         Raises:
-            SettingsError: naming it.
+            SettingsError: it names the strategy.
         """
         for settings in (self.default, *self.layers.values()):
             if settings.strategy in _VITIS_STRATEGIES:
                 raise SettingsError(
-                    f"strategy {settings.strategy!r} is not to be had in Vitis projects, since hls4ml 1.3 writes it "
+                    f"strategy {settings.strategy!r} is not available in Vitis projects, because hls4ml 1.3 writes it "
                     "wrongly under a namespace: use backend='streamrtl', or strategy='latency'"
                 )
 
 
 def check_layers(settings: ConversionSettings, segments: list[ExportedSegment]) -> None:
-    """Refuse settings for layers that do not exist.
+    """Raises an error if settings name a layer that does not exist.
 
     Raises:
-        SettingsError: naming the layer, and those there are.
+        SettingsError: it names the layer, and the existing ones.
     """
     known = {module for segment in segments for module in segment.modules.values()}
     for name in settings.layers:
@@ -92,7 +93,7 @@ def check_layers(settings: ConversionSettings, segments: list[ExportedSegment]) 
 
 
 def warn_of_other_reuse(segment: ExportedSegment, settings: ConversionSettings, kernels: Segment) -> None:
-    """Say where hls4ml chose another reuse factor than it was asked for: it takes the nearest that divides the work."""
+    """Warns where hls4ml chose another reuse factor than requested: it takes the nearest one that divides the work."""
     for kernel in kernels.kernels:
         module = module_of(segment, kernel.name)
         used = getattr(kernel, "reuse_factor", None)
@@ -105,7 +106,7 @@ def warn_of_other_reuse(segment: ExportedSegment, settings: ConversionSettings, 
 
 
 def folded(segment: ExportedSegment, settings: ConversionSettings, kernels: Segment) -> Segment:
-    """The same kernels with the reuse and strategy that were asked for: StreamRTL can have any."""
+    """Returns the same kernels with the requested reuse and strategy; StreamRTL supports any reuse factor."""
 
     def fold(kernel: Kernel) -> Kernel:
         module = module_of(segment, kernel.name)
@@ -118,23 +119,23 @@ def folded(segment: ExportedSegment, settings: ConversionSettings, kernels: Segm
 
 
 def module_of(segment: ExportedSegment, layer: str) -> str | None:
-    """Torch name of an hls4ml layer, which is its node's name behind a prefix that hls4ml gives."""
+    """Returns the torch name of an hls4ml layer, which is the name of its node without hls4ml's prefix."""
     matches = [node for node in segment.modules if layer == node or layer.endswith(f"_{node}")]
     return segment.modules[max(matches, key=len)] if matches else None
 
 
 def convert(segment: ExportedSegment, settings: ConversionSettings, board: Board, backend: str, folder: Path) -> Any:
-    """Convert one segment.
+    """Converts one segment.
 
     Args:
-        backend: hls4ml's name of it.
-        folder: where `write()` will write.
+        backend: hls4ml's name of the backend.
+        folder: folder to which `write()` will write.
 
     Returns:
         A ModelGraph, streaming, with every type resolved.
 
     Raises:
-        UnsupportedLayerError: a layer that hls4ml cannot take.
+        UnsupportedLayerError: hls4ml does not support a layer.
     """
     talk = io.StringIO()
     try:

@@ -1,11 +1,11 @@
-"""What hls4ml's front ends stop at, as an error that names the layer and a way out.
+"""This module turns errors of hls4ml's front ends into errors that name the layer and a way out.
 
-hls4ml 1.3 calls a backend's own code only once a model is read, and has no hook before: what `parse_pytorch_model`,
-`parse_onnx_model` or the graph's optimisers raise would reach the user as it is, a bare KeyError among others. Four
-functions of hls4ml are therefore wrapped, and do something else only where the backend is StreamRTL:
-`config_from_pytorch_model` and `config_from_onnx_model` when the plugin is registered, since they ask the backend for
-nothing before they read the model; `pytorch_to_hls` and `onnx_to_hls`, which conversions call, when a conversion asks
-the backend for its settings.
+hls4ml 1.3 calls a backend's own code only after a model is read, and has no hook before. What `parse_pytorch_model`,
+`parse_onnx_model` or the graph's optimisers raise would reach the user as it is, for example as a bare KeyError. Four
+functions of hls4ml are therefore wrapped; they do something else only if the backend is StreamRTL.
+`config_from_pytorch_model` and `config_from_onnx_model` are wrapped when the plugin is registered, because they ask the
+backend for nothing before they read the model. `pytorch_to_hls` and `onnx_to_hls`, which conversions call, are wrapped
+when a conversion asks the backend for its settings.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ _WRAPPED = "_hwcodesign_refuses"
 
 
 def guard_configurations(backend: str) -> None:
-    """Make hls4ml's `config_from_…_model` refuse by our errors what they cannot read for a backend.
+    """Makes hls4ml's `config_from_…_model` raise our errors for what they cannot read for a backend.
 
     Args:
-        backend: name of it.
+        backend: name of the backend.
     """
     of_backend = functools.partial(_is_for, backend)
     for name in _CONFIGURED:
@@ -38,7 +38,7 @@ def guard_configurations(backend: str) -> None:
 
 
 def guard_conversions(backend: str) -> None:
-    """Make hls4ml's conversions refuse by our errors what they cannot read for a backend."""
+    """Makes hls4ml's conversions raise our errors for what they cannot read for a backend."""
     for name in _CONVERTED:
         _wrap(("hls4ml.converters",), name, lambda given: _is_for(backend, given.get("config", {})))
 
@@ -81,18 +81,18 @@ def _what(given: dict[str, Any]) -> str:
 
 
 def refusal(error: Exception, what: str) -> UnsupportedLayerError:
-    """An error of ours for one that hls4ml raised while it read a model.
+    """Returns our error for an error that hls4ml raised while it read a model.
 
     Args:
-        error: with its traceback.
-        what: was read.
+        error: error with its traceback.
+        what: what was read.
     """
     place, way_out = _place(error)
     return UnsupportedLayerError(f"{what}: hls4ml cannot read {place}: {reason(error)}; {way_out}")
 
 
 def of_segment(error: Exception, modules: Mapping[str, str]) -> tuple[str, str]:
-    """What hls4ml stopped at in an exported stage or head, and what its PyTorch module should say instead.
+    """Describes where hls4ml stopped in an exported stage or head, and how to change the PyTorch module.
 
     Args:
         modules: torch name of each node of its graph.
@@ -102,7 +102,7 @@ def of_segment(error: Exception, modules: Mapping[str, str]) -> tuple[str, str]:
 
 
 def reason(error: Exception) -> str:
-    """What an error of another package says, on one line."""
+    """Returns the message of another package's error, on one line."""
     plain = type(error) is Exception or isinstance(error, RuntimeError)
     return " ".join((str(error) if plain else repr(error)).split()).rstrip(".") or type(error).__name__
 

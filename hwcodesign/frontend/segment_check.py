@@ -1,8 +1,7 @@
-"""Holds the kernels of a network to the network itself, in `==`: whoever read it may have erred.
+"""This module checks with `==` that the kernels of a network compute what the network computes.
 
-The reference is the network's own modules in float64. It passes through neither export nor hls4ml, so that what these
-misread differs from it; software, C++ and RTL all follow the same reading, and would agree with each other on a wrong
-one.
+The reference is the network's own modules in float64. It uses neither the export nor hls4ml, so an error of these is
+found. Software, C++ and RTL all follow the same reading, and would agree with each other on a wrong one.
 """
 
 from __future__ import annotations
@@ -28,11 +27,11 @@ _EACH = 3
 
 
 def check_reading(network: MultiExitNetwork, segments: Sequence[Segment]) -> None:
-    """Compare every segment with the stage or head that it is of, on random, extreme and sparse codes.
+    """Compares every segment with its stage or head, on random, extreme and sparse codes.
 
     Args:
-        network: that was read.
-        segments: stage0, head0, stage1, …
+        network: network that was read.
+        segments: segments in the order stage0, head0, stage1, …
 
     Raises:
         MismatchError: a segment computes something else; the message names the last layer up to which both agree.
@@ -66,15 +65,15 @@ def _check(segment: Segment, module: nn.Module) -> None:
         return
     wrong = f"{(got != expected).sum()} of {got.size} values" if got.shape == expected.shape else "the shape"
     raise MismatchError(
-        f"{segment.name}: what hardware would compute is not what the network computes; {wrong} of its output differ. "
+        f"{segment.name}: the hardware would not compute what the network computes; {wrong} of its output differ. "
         f"{where_it_differs(segment, codes.astype(np.float64), seen)}. "
-        "Say the layer in another way, for example by a layer of hwcodesign.layers, "
+        "Write the layer in another way, for example with a layer of hwcodesign.layers, "
         "and please report it: this is a fault of hwcodesign or of hls4ml"
     )
 
 
 def _drawn(fmt: FixedPoint, shape: Sequence[int]) -> NDArray[np.int64]:
-    """Codes that tell layouts and roundings apart: random ones, extreme ones, and single ones among zeros."""
+    """Returns codes that reveal wrong layouts and roundings: random ones, extreme ones, and single ones among zeros."""
     rng = np.random.default_rng(1)
     low, high = fmt.min_code, fmt.max_code
     random = rng.integers(low, high, (_EACH, *shape), endpoint=True)
@@ -86,6 +85,6 @@ def _drawn(fmt: FixedPoint, shape: Sequence[int]) -> NDArray[np.int64]:
 
 
 def _values(output: object) -> NDArray[np.float64]:
-    """Values of a module's output, channels last."""
+    """Returns the values of a module's output, channels last."""
     array = np.asarray(value_of(output).detach().numpy(), np.float64)
     return np.moveaxis(array, 1, -1) if array.ndim == 4 else array

@@ -1,4 +1,6 @@
-"""What a model says in other words where hls4ml's front ends stop: by layer, function or operator, one sentence."""
+"""This module says how to change a model where hls4ml's front ends stop: one sentence for each layer, function or
+operator.
+"""
 
 from __future__ import annotations
 
@@ -88,7 +90,7 @@ _SEGMENT_WAYS = {
 
 
 def of_segment(found: Any, modules: Mapping[str, str]) -> tuple[str, str] | None:
-    """As `of`, of a node or layer of an exported stage or head."""
+    """Does the same as `of`, for a node or layer of an exported stage or head."""
     if type(found).__name__ == "NodeProto":
         name, operator = str(found.name), str(found.op_type)
     elif _is_layer(found):
@@ -106,12 +108,13 @@ def _is_layer(found: Any) -> bool:
 
 
 def of(found: Any, variables: Mapping[str, Any], error: Exception) -> tuple[str, str] | None:
-    """What an object that hls4ml was at is called, and what to do about it.
+    """Returns the name of the object at which hls4ml stopped, and what to do about it.
 
     Args:
-        found: node of PyTorch's graph, node of an ONNX graph or layer of hls4ml's; anything else is none of these.
-        variables: of the function in which it was found.
-        error: that was raised there.
+        found: node of PyTorch's graph, node of an ONNX graph or layer of hls4ml's; for anything else there is no
+            answer.
+        variables: local variables of the function in which it was found.
+        error: error that was raised there.
     """
     kind = type(found)
     if kind.__module__ == "torch.fx.node":

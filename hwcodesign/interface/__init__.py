@@ -1,1 +1,1 @@
-"""What hardware, driver and reports must agree on."""
+"""This package defines what hardware, driver and reports must agree on."""

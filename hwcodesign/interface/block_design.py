@@ -1,4 +1,5 @@
-"""The block design around an accelerator, once: Vivado's script, the hand-off file and the simulated board follow it.
+"""This module describes the block design around an accelerator. Vivado's script, the hand-off file and the simulated
+board follow it.
 
     processor ── AXI4-Lite ──► registers of the accelerator, the DMA and the interrupt controller
         ▲  memory ◄──────────► AXI DMA ── words ──► accelerator ── records ──► AXI DMA
@@ -37,12 +38,12 @@ DMA_REALIGNS = False
 
 @dataclass(frozen=True)
 class AddressRange:
-    """Where the processor sees the registers of a cell.
+    """An address range says where the processor sees the registers of a cell.
 
     Attributes:
-        cell: its instance name.
-        interface: of the cell.
-        base, size: in bytes.
+        cell: instance name of the cell.
+        interface: interface of the cell.
+        base, size: first address and size, in bytes.
         segment: memory map and address block below the cell, as Vivado names them; axi_intc's map is in capitals.
     """
 
@@ -55,12 +56,12 @@ class AddressRange:
 
 @dataclass(frozen=True)
 class BlockDesign:
-    """The block design of one accelerator on one board.
+    """This is the block design of one accelerator on one board.
 
     Attributes:
         accelerator: name of its module, its IP and its cell.
-        board: target.
-        configuration_hash: of the accelerator, hexadecimal.
+        board: target board.
+        configuration_hash: configuration hash of the accelerator, hexadecimal.
     """
 
     accelerator: str
@@ -69,52 +70,52 @@ class BlockDesign:
 
     @property
     def vlnv(self) -> str:
-        """Of the packaged accelerator."""
+        """Returns the VLNV of the packaged accelerator."""
         return f"{VENDOR}:{LIBRARY}:{self.accelerator}:{VERSION}"
 
     @property
     def module_vlnv(self) -> str:
-        """Of the accelerator where its module stands in a block design without being packaged."""
+        """Returns the VLNV of the accelerator if its module stands in a block design without being packaged."""
         return f"xilinx.com:module_ref:{self.accelerator}:1.0"
 
     @property
     def dma(self) -> str:
-        """Name of the DMA's cell."""
+        """Returns the name of the DMA's cell."""
         return f"{self.accelerator}_dma"
 
     @property
     def interrupts(self) -> str:
-        """Name of the interrupt controller's cell."""
+        """Returns the name of the interrupt controller's cell."""
         return f"{self.accelerator}_interrupts"
 
     @property
     def processor(self) -> str:
-        """Name of the processing system's cell."""
+        """Returns the name of the processing system's cell."""
         return "processor"
 
     @property
     def interrupt_lines(self) -> str:
-        """Name of the cell that joins the interrupts into one vector."""
+        """Returns the name of the cell that joins the interrupts into one vector."""
         return f"{self.accelerator}_interrupt_lines"
 
     @property
     def control_bus(self) -> str:
-        """Name of the interconnect's cell between the processor and registers."""
+        """Returns the name of the interconnect's cell between the processor and the registers."""
         return f"{self.accelerator}_control_bus"
 
     @property
     def memory_bus(self) -> str:
-        """Name of the interconnect's cell between the DMA and memory."""
+        """Returns the name of the interconnect's cell between the DMA and the memory."""
         return f"{self.accelerator}_memory_bus"
 
     @property
     def resets(self) -> str:
-        """Name of the cell that synchronises the reset."""
+        """Returns the name of the cell that synchronises the reset."""
         return "resets"
 
     @property
     def cells(self) -> dict[str, str]:
-        """VLNV of every cell by its name."""
+        """Returns the VLNV of every cell by its name."""
         return {
             self.processor: PROCESSOR_VLNV[self.board.processor],
             self.resets: RESETS_VLNV,
@@ -128,13 +129,15 @@ class BlockDesign:
 
     @property
     def interrupt_pins(self) -> tuple[str, str]:
-        """Pins of the interrupt controller's inputs, the lowest first: memory to stream, stream to memory."""
+        """Returns the pins of the interrupt controller's inputs, the lowest first: memory to stream, stream to
+        memory.
+        """
         return (f"{self.dma}/mm2s_introut", f"{self.dma}/s2mm_introut")
 
     @property
     def addresses(self) -> tuple[AddressRange, ...]:
-        """Registers as the processor sees them: in M_AXI_GP0 of a Zynq-7000 (UG585), M_AXI_HPM0_FPD of a Zynq
-        UltraScale+ (UG1085).
+        """Returns the registers as the processor sees them: in M_AXI_GP0 of a Zynq-7000 (UG585), or M_AXI_HPM0_FPD of a
+        Zynq UltraScale+ (UG1085).
         """
         base = {Processor.ZYNQ_7000: 0x4000_0000, Processor.ZYNQ_ULTRASCALE: 0xA000_0000}[self.board.processor]
         return (

@@ -1,4 +1,4 @@
-"""What an accelerator has counted since it was opened."""
+"""This module holds what an accelerator has counted since it was opened."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from hwcodesign.interface.records import FLAG_FINAL, Records
 
 @dataclass(frozen=True)
 class Counters:
-    """Counts since opening, those of soft resets in between included. None: not measured where this ran.
+    """The counters count since opening, across soft resets. None means that a value was not measured here.
 
     Attributes:
-        accepted: samples that came in whole, those sent twice by a recovery counted twice.
+        accepted: samples that were received completely; samples that a recovery sent twice count twice.
         finals: samples that left at each exit.
-        cycles: of the clock.
-        input_stalls, output_stalls: cycles in which an input word, or an output word, waited.
+        cycles: clock cycles.
+        input_stalls, output_stalls: cycles in which an input word, or an output word, stalled.
         high_water: most beats in each conditional buffer.
     """
 
@@ -31,21 +31,21 @@ class Counters:
 
     @classmethod
     def none(cls, exits: int) -> Counters:
-        """Nothing counted yet, and nothing that only hardware measures."""
+        """Returns counters at zero, without the values that only hardware measures."""
         return cls(0, (0,) * exits)
 
     @classmethod
     def of(cls, records: Records, exits: int) -> Counters:
-        """What records alone tell."""
+        """Returns the counters that follow from records alone."""
         final = records["exit"][(records["flags"] & FLAG_FINAL) != 0]
         return cls(len(final), tuple(np.bincount(final, minlength=exits).tolist()))
 
     def left_since(self, before: Counters) -> tuple[int, ...]:
-        """Samples that left at each exit after an earlier count."""
+        """Returns the samples that left at each exit after an earlier count."""
         return tuple(now - then for now, then in zip(self.finals, before.finals, strict=True))
 
     def __add__(self, other: Counters) -> Counters:
-        """Counts of two spans of time, one after the other; highest levels of either."""
+        """Adds the counts of two time spans, one after the other; takes the higher of two levels."""
         return Counters(
             self.accepted + other.accepted,
             tuple(a + b for a, b in zip(self.finals, other.finals, strict=True)),

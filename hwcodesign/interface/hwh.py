@@ -1,8 +1,9 @@
-"""The hardware hand-off (.hwh) of a block design: what PYNQ reads beside a bitstream, and Vivado writes.
+"""This module writes the hardware hand-off file (.hwh) of a block design, which Vivado writes and PYNQ reads beside a
+bitstream.
 
 Cells, addresses, registers, clocks and interrupts are those of the block design. What no driver sees (interconnects,
-the reset block, pins of memory buses) is left out, so this is a twin for the simulated board and for tests, not what
-Vivado would write. Names of cells' pins and parameters are those of the IPs: PG021 (AXI DMA), PG099 (AXI INTC), PG082
+the reset block, pins of memory buses) is left out. The file is therefore for the simulated board and for tests, and not
+what Vivado would write. Names of pins and parameters are those of the IPs: PG021 (AXI DMA), PG099 (AXI INTC), PG082
 (Zynq-7000), PG201 (Zynq UltraScale+).
 """
 
@@ -41,11 +42,11 @@ _FABRIC_CLOCKS = 4
 
 @dataclass(frozen=True)
 class FabricClock:
-    """Fabric clock 0 of a board, which everything in a block design runs on.
+    """This is fabric clock 0 of a board, which drives everything in a block design.
 
     Attributes:
-        divisors: of the PLL's frequency.
-        mhz: that they give: the board's own clock, or the next below it that the PLL can give.
+        divisors: divisors of the PLL's frequency.
+        mhz: resulting frequency: the board's own clock, or the next lower one that the PLL can make.
     """
 
     divisors: tuple[int, int]
@@ -53,7 +54,7 @@ class FabricClock:
 
 
 def fabric_clock(board: Board) -> FabricClock:
-    """The fastest fabric clock that is no faster than what the board's designs are made for."""
+    """Returns the fastest fabric clock that is not faster than the clock of the board's designs."""
     pll = _PLL_MHZ[board.processor]
     least = math.ceil(pll / board.clock_mhz)
     ways = [(a * b, a, b) for a in range(1, _MOST_DIVISOR + 1) for b in range(1, a + 1) if a * b >= least]
@@ -106,11 +107,11 @@ class _Cell:
 
 
 def hand_off(design: BlockDesign, exits: int) -> str:
-    """The text of the .hwh.
+    """Returns the text of the .hwh.
 
     Args:
-        design: to describe.
-        exits: of the accelerator; arrays of registers have one register for each.
+        design: block design to describe.
+        exits: number of exits of the accelerator; an array of registers has one register for each.
     """
     root = Element("EDKSYSTEM", EDWVERSION="1.2")
     root.append(ElementTree.Comment(" A twin for the simulated board: written by hwcodesign, not by Vivado "))

@@ -1,4 +1,4 @@
-"""The three modes of inference, and what a run is asked for."""
+"""This module defines the three modes of inference, and the settings of a run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hwcodesign.policies import ExitPolicy, Threshold, subnet_codes
 
 
 class Mode(str, Enum):
-    """How samples leave."""
+    """The mode says how samples leave."""
 
     ADAPTIVE = "adaptive"  #: at the first sure exit
     SUBNET = "subnet"  #: at one given exit, always
@@ -21,11 +21,11 @@ class Mode(str, Enum):
 
 @dataclass(frozen=True)
 class ExitControl:
-    """What the decision units are set to during a run.
+    """The exit control holds the settings of the decision units during a run.
 
     Attributes:
         codes: threshold codes, one per exit.
-        anytime: emit a record at every exit reached.
+        anytime: whether every exit that a sample reaches sends a record.
     """
 
     codes: tuple[int, ...]
@@ -39,16 +39,16 @@ def exit_control(
     thresholds: Sequence[Threshold] | None = None,
     leave_at: int | None = None,
 ) -> ExitControl:
-    """Registers' contents for a mode.
+    """Returns the contents of the registers for a mode.
 
     Args:
-        policy: whose thresholds hold unless `thresholds` are given.
+        policy: policy whose thresholds hold unless `thresholds` are given.
         mode: adaptive, subnet or anytime.
         thresholds: in the criterion's unit, one per exit but the last.
-        leave_at: the exit of subnet mode.
+        leave_at: exit of subnet mode.
 
     Raises:
-        PolicyError: an unknown mode, a threshold out of range, or an argument that the mode does not take.
+        PolicyError: the mode is unknown, a threshold is out of range, or the mode does not take an argument.
     """
     try:
         mode = Mode(mode)

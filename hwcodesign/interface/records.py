@@ -1,4 +1,4 @@
-"""The exit record: 16 bytes, little endian, the same in every backend and on the wire."""
+"""This module defines the exit record: 16 bytes, little endian, the same in every backend and on the bus."""
 
 from __future__ import annotations
 
@@ -29,10 +29,11 @@ Records = NDArray[Any]
 
 
 def empty_records(count: int) -> Records:
+    """Returns an array of zeroed records."""
     return np.zeros(count, dtype=RECORD_DTYPE)
 
 
 def final_records(records: Records) -> Records:
-    """Only final records, in sample order."""
+    """Returns only the final records, in sample order."""
     final = records[(records["flags"] & FLAG_FINAL) != 0]
     return np.asarray(final[np.argsort(final["sample_id"], kind="stable")])

@@ -1,4 +1,6 @@
-"""What a register is to a driver: a name, an offset, fields. The registers themselves are in `register_map`."""
+"""This module describes a register as a driver sees it: a name, an offset and fields. `register_map` holds the
+registers.
+"""
 
 from __future__ import annotations
 
@@ -9,24 +11,24 @@ from hwcodesign.errors import SettingsError
 
 
 class Count(Enum):
-    """How many registers stand under one name, 4 bytes apart."""
+    """The count says how many registers have one name; they are 4 bytes apart."""
 
     ONE = "one"
     EXITS = "one per exit"
     BUFFERS = "one per conditional buffer, at least one"
 
     def of(self, exits: int) -> int:
-        """Registers in an accelerator of so many exits."""
+        """Returns the number of registers in an accelerator with so many exits."""
         return {Count.ONE: 1, Count.EXITS: exits, Count.BUFFERS: max(1, exits - 1)}[self]
 
 
 @dataclass(frozen=True)
 class Field:
-    """Bits of a register.
+    """A field is a group of bits of a register.
 
     Attributes:
-        name: in its register.
-        low, width: place and number of its bits.
+        name: name in its register.
+        low, width: lowest bit and number of bits.
         access: "r", "w" (reads as 0) or "rw".
         reset: value after reset, or the constant; 0 where hardware gives it.
         description: one or two sentences.
@@ -41,15 +43,15 @@ class Field:
 
     @property
     def mask(self) -> int:
-        """Its bits, in place."""
+        """Returns the mask of its bits, in place."""
         return ((1 << self.width) - 1) << self.low
 
     def extract(self, word: int) -> int:
-        """Its value in a register's word, unsigned."""
+        """Returns its value in a register's word, unsigned."""
         return (word & self.mask) >> self.low
 
     def insert(self, value: int, word: int = 0) -> int:
-        """A register's word with this field set; a negative value in two's complement.
+        """Returns a register's word with this field set; a negative value is in two's complement.
 
         Raises:
             SettingsError: the value does not fit.
@@ -61,13 +63,13 @@ class Field:
 
 @dataclass(frozen=True)
 class Register:
-    """One 32-bit register, or an array of them.
+    """This is one 32-bit register, or an array of them.
 
     Attributes:
-        name: upper case.
-        offset: of the (first) register, in bytes.
-        count: how many there are.
-        fields: lowest first.
+        name: name, in upper case.
+        offset: offset of the (first) register, in bytes.
+        count: number of registers.
+        fields: fields, the lowest first.
         description: one or two sentences.
     """
 
@@ -78,11 +80,11 @@ class Register:
     description: str
 
     def address(self, index: int = 0) -> int:
-        """Offset of one register of an array."""
+        """Returns the offset of one register of an array."""
         return self.offset + 4 * index
 
     def field(self, name: str) -> Field:
-        """The field of this name; KeyError where there is none."""
+        """Returns the field of this name, or raises KeyError if there is none."""
         for field in self.fields:
             if field.name == name:
                 return field

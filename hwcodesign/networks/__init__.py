@@ -1,1 +1,1 @@
-"""Networks with exits, and what is made of them before hardware is."""
+"""This package defines multi-exit networks and exports them."""

@@ -1,4 +1,4 @@
-"""Network to QONNX: one graph per stage and per head, channels last, ready for hls4ml."""
+"""This module exports a network to QONNX: one graph for each stage and head, channels last, ready for hls4ml."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ _CHANNELS_FIRST, _CHANNELS_LAST = [0, 3, 1, 2], [0, 2, 3, 1]
 
 @dataclass(frozen=True)
 class ExportedSegment:
-    """A stage or head as a QONNX graph.
+    """This is a stage or head as a QONNX graph.
 
     Attributes:
         name: "stage0", "head0", …
-        graph: channels last in and out, layers named after the torch modules.
-        input_format, input_shape: of its input, channels last.
-        output_format: that its last quantiser had in Brevitas.
+        graph: graph with channels last at input and output; layers are named after the torch modules.
+        input_format, input_shape: format and shape of its input, channels last.
+        output_format: format of its last quantiser in Brevitas.
         modules: torch name of each graph node.
     """
 
@@ -69,13 +69,13 @@ class ExportedSegment:
 
 
 def export_network(network: MultiExitNetwork, folder: Path) -> list[ExportedSegment]:
-    """Export every stage and head; writes `<name>.onnx` into `folder`.
+    """Exports every stage and head, and writes `<name>.onnx` into `folder`.
 
     Returns:
         stage0, head0, stage1, head1, …
 
     Raises:
-        UnsupportedLayerError: a layer that QONNX cannot express, with its name.
+        UnsupportedLayerError: QONNX cannot express a layer; the message names it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     stages, heads = network.boundaries()
@@ -125,8 +125,8 @@ def _export(
     except Exception as error:
         layers = ", ".join(sorted({type(part).__name__ for part in _layers(module)}))
         raise UnsupportedLayerError(
-            f"{name} ({path}) cannot be exported to QONNX: {_first_sentence(error)}. Its layers are {layers}; "
-            "use the layers of hwcodesign.layers, max-pooling, flatten and residual sums"
+            f"{name} ({path}) cannot be exported to QONNX: {_first_sentence(error)}. The segment has the layers "
+            f"{layers}; use the layers of hwcodesign.layers, max-pooling, flatten and residual sums"
         ) from error
     finally:
         module.train(training)

@@ -1,4 +1,4 @@
-"""What export or hls4ml would drop in silence or stop at in words of its own: refused by its own name, before.
+"""This module refuses, by name and before the export, what export or hls4ml would drop silently or report unclearly.
 
 Modules are looked at for what their graph no longer says, graphs for what functions of `torch.nn.functional` say, too.
 """
@@ -20,14 +20,14 @@ _AVERAGES = (
 
 
 def check_modules(path: str, module: nn.Module) -> None:
-    """Refuse settings of layers that no graph of theirs could be compiled with.
+    """Raises an error for settings of layers that no exported graph can be compiled with.
 
     Args:
         path: torch name of the stage or head.
-        module: it.
+        module: stage or head.
 
     Raises:
-        UnsupportedLayerError: naming the layer, the setting, and what to do.
+        UnsupportedLayerError: it names the layer, the setting, and what to do.
     """
     for name, part in module.named_modules():
         found = _setting(part)
@@ -62,15 +62,15 @@ def _setting(part: nn.Module) -> tuple[str, str] | None:
 
 
 def check_graph(segment: str, graph: ModelWrapper, modules: dict[str, str]) -> None:
-    """Refuse averages, and attributes of operators that hls4ml drops where they make a difference.
+    """Raises an error for averages, and for attributes of operators that hls4ml drops if they make a difference.
 
     Args:
         segment: "stage0", …
-        graph: with all shapes.
+        graph: graph with all shapes.
         modules: torch name of each node.
 
     Raises:
-        UnsupportedLayerError: naming the layer, the attribute, and what to do.
+        UnsupportedLayerError: it names the layer, the attribute, and what to do.
     """
     for node in graph.graph.node:
         layer = modules.get(node.name, node.name)

@@ -1,6 +1,7 @@
-"""The network in floating point that a quantised one stands for, to measure what quantisation costs.
+"""This module makes the floating-point network that corresponds to a quantised one, to measure what quantisation
+costs.
 
-It has no hardware. Its answers become integers on a grid so fine that rounding decides nothing, so that policies are
+It has no hardware. Its logits become integers on a grid so fine that rounding decides nothing, so that policies are
 fitted to both networks by the same functions.
 """
 
@@ -27,12 +28,13 @@ _BATCH = 500
 
 
 def floating(network: MultiExitNetwork) -> MultiExitNetwork:
-    """A copy with plain torch layers in the place of quantised ones, the parameters' values kept.
+    """Returns a copy with plain torch layers instead of quantised ones and the same parameter values.
 
-    It trains as the other does; what needs integers (`boundaries`, `integers`, compiling) refuses it.
+    It trains like the original. Functions that need integers (`boundaries`, `integers`, compiling) raise an error for
+    it.
 
     Raises:
-        NetworkError: a Brevitas layer that has no counterpart here.
+        NetworkError: a Brevitas layer has no counterpart here.
     """
     made = copy.deepcopy(network)
     for name, module in list(made.named_modules()):
@@ -72,10 +74,10 @@ def _twin(name: str, module: nn.Module) -> nn.Module | None:
 
 
 def float_logits(network: MultiExitNetwork, images: NDArray[Any]) -> list[NDArray[np.float32]]:
-    """Logits of every exit, (N, classes) each.
+    """Returns the logits of every exit, (N, classes) each.
 
     Args:
-        network: as `floating` makes it.
+        network: network that `floating` made.
         images: (N, C, H, W) values or codes.
     """
     codes = encode_images(images, network.input_format, network.input_shape)
@@ -89,7 +91,7 @@ def float_logits(network: MultiExitNetwork, images: NDArray[Any]) -> list[NDArra
 
 
 def fine_format(logits: Sequence[NDArray[np.float32]], width: int = 16) -> FixedPoint:
-    """The finest signed format of `width` bits that holds the logits of all exits, and twice as much.
+    """Returns the finest signed format of `width` bits that holds the logits of all exits, and twice as much.
 
     Raises:
         NetworkError: a logit is not finite.
@@ -101,6 +103,6 @@ def fine_format(logits: Sequence[NDArray[np.float32]], width: int = 16) -> Fixed
 
 
 def on_grid(logits: NDArray[np.float32], fmt: FixedPoint) -> NDArray[np.int64]:
-    """Codes of logits, rounded half to even, those beyond the format at its ends."""
+    """Returns codes of logits, rounded half to even; values beyond the format become its smallest or largest code."""
     codes = np.rint(logits.astype(np.float64) / fmt.scale)
     return np.asarray(np.clip(codes, fmt.min_code, fmt.max_code), np.int64)

@@ -1,4 +1,4 @@
-"""Quantised layers that hardware holds exactly: Brevitas layers with fixed-point quantisers.
+"""This module defines quantised layers that hardware computes exactly: Brevitas layers with fixed-point quantisers.
 
 Every scale is a power of two, so that a multiplication by it is a shift. Any Brevitas layer with such
 quantisers may be used in a network; these are the ones that need no further thought.
@@ -27,14 +27,14 @@ _LEAST_RANGE = 2.0**-16
 
 @dataclass(frozen=True)
 class Precision:
-    """Bits of a network's numbers.
+    """The precision gives the bits of a network's numbers.
 
     Attributes:
-        weights, activations: 2 to 8.
-        bias, logits: 2 to 16.
+        weights, activations: bits of weights and activations, 2 to 8.
+        bias, logits: bits of biases and logits, 2 to 16.
 
     Raises:
-        SettingsError: outside these ranges.
+        SettingsError: a value is outside these ranges.
     """
 
     weights: int = 4
@@ -63,7 +63,7 @@ def conv2d(
     padding: int = 0,
     groups: int = 1,
 ) -> nn.Module:
-    """(N, inputs, H, W) to (N, outputs, H', W'), with a quantised bias."""
+    """Returns a convolution from (N, inputs, H, W) to (N, outputs, H', W'), with a quantised bias."""
     layer: nn.Module = qnn.QuantConv2d(
         inputs,
         outputs,
@@ -83,7 +83,7 @@ def conv2d(
 
 
 def linear(inputs: int, outputs: int, *, precision: Precision) -> nn.Module:
-    """(N, inputs) to (N, outputs), with a quantised bias."""
+    """Returns a linear layer from (N, inputs) to (N, outputs), with a quantised bias."""
     layer: nn.Module = qnn.QuantLinear(
         inputs,
         outputs,
@@ -99,7 +99,7 @@ def linear(inputs: int, outputs: int, *, precision: Precision) -> nn.Module:
 
 
 def relu(*, precision: Precision) -> nn.Module:
-    """Rectifier with an unsigned quantiser."""
+    """Returns a rectifier with an unsigned quantiser."""
     layer: nn.Module = qnn.QuantReLU(
         act_quant=Uint8ActPerTensorFixedPoint,
         bit_width=precision.activations,
@@ -111,12 +111,12 @@ def relu(*, precision: Precision) -> nn.Module:
 
 
 def identity(*, precision: Precision) -> nn.Module:
-    """Signed quantiser alone, for example behind a residual sum."""
+    """Returns a signed quantiser alone, for example for the place behind a residual sum."""
     return _signed(precision.activations)
 
 
 def logits(*, precision: Precision) -> nn.Module:
-    """Signed quantiser for the end of a head."""
+    """Returns a signed quantiser for the end of a head."""
     return _signed(precision.logits)
 
 
@@ -132,24 +132,25 @@ def _signed(bits: int) -> nn.Module:
 
 
 def linear_head(features: int, classes: int, *, precision: Precision) -> nn.Module:
-    """A head of one linear layer on all features: (N, ...) to logits (N, classes)."""
+    """Returns a head of one linear layer on all features: (N, ...) to logits (N, classes)."""
     return nn.Sequential(nn.Flatten(), linear(features, classes, precision=precision), logits(precision=precision))
 
 
 class GatedHead(nn.Module):
-    """A head with a gate of its own: (N, ...) features to (N, classes + 1), the gate last.
+    """A gated head also computes a gate: (N, ...) features to (N, classes + 1), with the gate last.
 
-    The gate reads the head's logits through a hidden layer, since how sure an answer is hangs on the largest logits
-    against the others, which no linear function of the features says. Both end in one quantiser.
+    The gate reads the head's logits through a hidden layer. How certain an answer is depends on the difference between
+    the largest logits and the others, which is not a linear function of the features. Logits and gate end in one
+    quantiser.
 
     Args:
-        classifier: ends in `logits` (N, classes).
-        classes: how many.
+        classifier: layers that end in `logits` (N, classes).
+        classes: number of classes.
         hidden: units between the logits and the gate.
-        precision: of the gate's layers, and of all outputs.
+        precision: precision of the gate's layers and of all outputs.
 
     Attributes:
-        gate: the layers that the gate alone has, so that it can learn while the answers stay as they are.
+        gate: layers that only the gate uses, so that it can learn while the answers stay as they are.
     """
 
     def __init__(self, classifier: nn.Module, classes: int, *, precision: Precision, hidden: int = 32) -> None:
@@ -163,12 +164,13 @@ class GatedHead(nn.Module):
         self.outputs = logits(precision=precision)
 
     def forward(self, x: Any) -> Any:
+        """Computes logits and gate, (N, classes + 1)."""
         answer = self.classifier(x)
         gate = self.gate(answer)
         return self.outputs(torch.cat([value_of(answer), value_of(gate)], dim=1))
 
 
 def value_of(tensor: Any) -> torch.Tensor:
-    """The real values of a quantised tensor, or of a plain one."""
+    """Returns the real values of a quantised tensor, or of a plain one."""
     value: torch.Tensor = tensor.value if isinstance(tensor, QuantTensor) else tensor
     return value

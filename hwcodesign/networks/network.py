@@ -1,4 +1,4 @@
-"""The multi-exit network: quantised stages in a row, a head behind each."""
+"""This module defines the multi-exit network: quantised stages in a row, with a head behind each."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ _REFERENCE_BATCH = 500
 
 @dataclass(frozen=True)
 class Boundary:
-    """A tensor between segments: its format and its shape without the batch, channels first."""
+    """A boundary is a tensor between segments: its format, and its shape without the batch, channels first."""
 
     format: FixedPoint
     shape: tuple[int, ...]
 
 
 class MultiExitNetwork(nn.Module):
-    """Stages in a row and one head per stage, each an `nn.Module` of Brevitas layers.
+    """A multi-exit network has stages in a row and one head per stage, each an `nn.Module` of Brevitas layers.
 
     Stage k+1 reads what stage k wrote, head k reads it too and ends in logits (N, classes). Every stage and head
     ends in a fixed-point quantiser whose scale is a power of two. In a gated network each head gives one output more,
     last and on the same quantiser: its gate, which the criterion "gate" leaves by.
 
     Args:
-        stages, heads: as many of one as of the other, at least two.
-        input_format: of the images' values.
+        stages, heads: lists of equal length, at least two.
+        input_format: format of the images' values.
         input_shape: (C, H, W).
-        gates: whether the last output of each head is a gate, and no class.
+        gates: whether the last output of each head is a gate instead of a class.
 
     Raises:
         NetworkError: the numbers of stages and heads, their shapes, or the quantisers on their boundaries do not fit.
@@ -82,14 +82,16 @@ class MultiExitNetwork(nn.Module):
 
     @property
     def exits(self) -> int:
+        """Returns the number of exits."""
         return len(self.heads)
 
     @property
     def classes(self) -> int:
+        """Returns the number of classes."""
         return self.boundaries()[1][0].shape[0] - int(self.gates)
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """Logits of every exit, first exit first.
+        """Computes the logits of every exit, first exit first.
 
         Args:
             x: (N, C, H, W) values; rounded half to even to the input format.
@@ -100,7 +102,7 @@ class MultiExitNetwork(nn.Module):
         return [self.class_logits(outputs) for outputs in self.head_outputs(x)]
 
     def head_outputs(self, x: Tensor) -> list[Tensor]:
-        """All that heads give: logits, and in a gated network the gates behind them.
+        """Computes all outputs of the heads: logits, and in a gated network the gates behind them.
 
         Args:
             x: as for `forward`.
@@ -115,11 +117,11 @@ class MultiExitNetwork(nn.Module):
         return outputs
 
     def class_logits(self, outputs: Tensor) -> Tensor:
-        """The logits (N, classes) in a head's outputs."""
+        """Returns the logits (N, classes) in a head's outputs."""
         return outputs[:, :-1] if self.gates else outputs
 
     def features(self, x: Tensor) -> Iterator[Tensor]:
-        """Each stage's output in turn, computed when asked for."""
+        """Yields each stage's output in turn, computed when it is requested."""
         scale = self.input_format.scale
         x = torch.clamp(torch.round(x / scale), self.input_format.min_code, self.input_format.max_code) * scale
         for stage in self.stages:
@@ -127,10 +129,10 @@ class MultiExitNetwork(nn.Module):
             yield x
 
     def check(self) -> None:
-        """Check the shapes of every boundary and the scale of every quantiser, on one blank image.
+        """Checks the shapes of all boundaries and the scales of all quantisers, on one blank image.
 
         Raises:
-            NetworkError: names the stage, head or quantiser, and what does not fit.
+            NetworkError: it names the stage, head or quantiser, and what does not fit.
         """
         hooks = [
             module.register_forward_hook(_scale_check(name))
@@ -153,12 +155,12 @@ class MultiExitNetwork(nn.Module):
             )
 
     def check_calibrated(self) -> None:
-        """Check that every quantiser of activations whose scale is to be observed or learned has seen data.
+        """Checks that quantisers of activations with observed or learned scales have processed data.
 
-        Scales that are given (constants, weights' own ranges, logits of fixed range) need none.
+        Scales that are given (constants, weights' own ranges, logits of fixed range) need no data.
 
         Raises:
-            NetworkError: names the quantisers that have seen none.
+            NetworkError: it names the quantisers that have not processed data.
         """
         unseen: list[str] = []
 
@@ -182,12 +184,12 @@ class MultiExitNetwork(nn.Module):
         if unseen:
             more = f" and {len(unseen) - 1} more" if len(unseen) > 1 else ""
             raise NetworkError(
-                f"quantiser {unseen[0]!r}{more} was never calibrated: its scale is to come from data, and it has seen "
-                "none; train the network, load its weights, or run images through it in training mode"
+                f"quantiser {unseen[0]!r}{more} was never calibrated: its scale must be observed on data, and it has "
+                "processed none; train the network, load its weights, or run images through it in training mode"
             )
 
     def boundaries(self) -> tuple[list[Boundary], list[Boundary]]:
-        """Format and shape of every stage's and every head's output, as they are now."""
+        """Returns format and shape of every stage's and every head's output, as they are now."""
         stages, heads = [], []
         with Evaluating(self), torch.no_grad():
             parameter = next(self.parameters(), torch.zeros(()))
@@ -200,7 +202,7 @@ class MultiExitNetwork(nn.Module):
         return stages, heads
 
     def costs(self) -> ExitCosts:
-        """Multiply-accumulates of convolutions and linear layers, padding included."""
+        """Returns the multiply-accumulates of convolutions and linear layers, including padding."""
         counts: dict[str, int] = {}
 
         def count(name: str) -> Any:
@@ -228,11 +230,11 @@ class MultiExitNetwork(nn.Module):
         )
 
     def reference(self) -> MultiExitNetwork:
-        """A frozen float64 copy: the integers of the network, whatever the width of its sums."""
+        """Returns a frozen float64 copy, which computes the integers of the network whatever the width of its sums."""
         return copy.deepcopy(self).eval().double()
 
     def integers(self, images: NDArray[Any]) -> tuple[list[NDArray[np.int64]], list[NDArray[np.int64]]]:
-        """Codes of every stage's and every head's output, by Brevitas in float64.
+        """Computes the codes of every stage's and every head's output, with Brevitas in float64.
 
         Args:
             images: (N, C, H, W) values or codes.
@@ -243,7 +245,7 @@ class MultiExitNetwork(nn.Module):
         """
         codes = encode_images(images, self.input_format, self.input_shape)
         if not len(codes):
-            raise ImagesError("no images: give one at least")
+            raise ImagesError("there are no images: give at least one")
         network = self.reference()
         stage_formats, head_formats = network.boundaries()
         stages: list[list[NDArray[np.int64]]] = [[] for _ in stage_formats]
@@ -258,7 +260,7 @@ class MultiExitNetwork(nn.Module):
         return [np.concatenate(parts) for parts in stages], [np.concatenate(parts) for parts in heads]
 
     def logits(self, images: NDArray[Any]) -> list[NDArray[np.int64]]:
-        """Integer outputs of every head by Brevitas in float64, as policies read them.
+        """Computes the integer outputs of every head with Brevitas in float64, as policies read them.
 
         Returns:
             K arrays (N, classes); of a gated network (N, classes + 1), where the gate is last and no class.
@@ -266,7 +268,7 @@ class MultiExitNetwork(nn.Module):
         return self.integers(images)[1]
 
     def digest(self) -> str:
-        """SHA-256 of names, shapes and values of all parameters and buffers, and of the input."""
+        """Returns the SHA-256 hash of names, shapes and values of all parameters and buffers, and of the input."""
         gates = " gates" if self.gates else ""
         digest = hashlib.sha256(f"{self.input_format} {self.input_shape}{gates}".encode())
         for name, tensor in sorted(self.state_dict().items()):
@@ -277,7 +279,7 @@ class MultiExitNetwork(nn.Module):
 
 
 class Evaluating:
-    """Evaluation mode within a block, the former modes after it."""
+    """Sets evaluation mode within a block, and restores the former modes after it."""
 
     def __init__(self, network: nn.Module) -> None:
         self._modes = {module: module.training for module in network.modules()}

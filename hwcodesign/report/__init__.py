@@ -1,1 +1,1 @@
-"""What a run shows: tables in the terminal, figures, and a page."""
+"""This package shows the results of a run: tables in the terminal, figures, and a page."""

@@ -1,4 +1,4 @@
-"""All pictures of a run, and the page around them."""
+"""This module draws all pictures of a run, and the page around them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ _EXTREMES = 8
 
 
 def draw(report: Report, results: Results, test: Split, folder: Path) -> None:
-    """Write cost_curve.png, exit_share.png, extreme_images.png, deadline.png (of RTL) and report.html into `folder`."""
+    """Writes cost_curve.png, exit_share.png, extreme_images.png, deadline.png (with RTL only) and report.html into
+    `folder`.
+    """
     exits, chosen = report["exits"], (report["policy"]["criterion"], results.chosen)
     singles = [
         (f"exit {k}", cost / report["macs"]["full"], accuracy)

@@ -1,6 +1,7 @@
-"""The report's figures: matplotlib on `Figure` objects, with nothing global touched for longer than a call.
+"""This module draws the report's figures with matplotlib's `Figure` objects. A call leaves matplotlib's global settings
+unchanged.
 
-Colours are safe for colour-blind readers, and an exit has the same one in every figure.
+Colours are safe for colour-blind readers, and an exit has the same colour in every figure.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ Integers = NDArray[Any]
 
 
 def _styled(function: Callable[P, R]) -> Callable[P, R]:
-    """Run under the figures' look, whatever the user's own settings are; these come back afterwards."""
+    """Runs a function under the figures' own style, and restores the user's settings afterwards."""
 
     @wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -83,14 +84,14 @@ def _styled(function: Callable[P, R]) -> Callable[P, R]:
 
 @_styled
 def save(figure: Figure, path: Path) -> None:
-    """Write a PNG, whole or not at all; the same data give the same bytes."""
+    """Writes a PNG, whole or not at all; the same data give the same bytes."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=_DPI, metadata={"Software": None})
     files.write_bytes(path, buffer.getvalue())
 
 
 def exit_colour(index: int) -> str:
-    """An exit's colour, in every figure."""
+    """Returns the colour of an exit, the same in every figure."""
     return _EXIT_COLOURS[index % len(_EXIT_COLOURS)]
 
 
@@ -105,7 +106,7 @@ def cost_curve_figure(
     full: float,
     split: str = "the test split",
 ) -> Figure:
-    """Accuracy against average cost.
+    """Draws accuracy against average cost.
 
     Args:
         curves: points of each criterion, cheapest first.
@@ -126,7 +127,7 @@ def cost_curve_figure(
     star = _fractions(axes, [(point.cost, point.accuracy)]) + np.array(_AROUND_STAR)
     labels = _draw_singles(axes, singles, np.concatenate([taken, star]))
     _draw_chosen(axes, name, point, np.concatenate([taken, star, *labels]))
-    axes.set_xlabel("average cost, as a share of the full network's MACs")
+    axes.set_xlabel("average cost, as a fraction of the full cost")
     axes.set_ylabel("accuracy")
     axes.xaxis.set_major_formatter(PercentFormatter(1))
     axes.yaxis.set_major_formatter(PercentFormatter(1))
@@ -242,13 +243,13 @@ def _along(line: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @_styled
 def exit_share_figure(exits: Integers, labels: Integers, classes: int, exit_count: int | None = None) -> Figure:
-    """Stacked bars, one per true class and one of all images: the share that leaves at each exit.
+    """Draws the exit rates as stacked bars, one per true class and one of all images.
 
     Args:
         exits: (N,) where each image left.
         labels: (N,) true classes.
-        classes: how many there are.
-        exit_count: how many exits there are; without it, none after the last that an image left at.
+        classes: number of classes.
+        exit_count: number of exits; without it, the figure ends with the last exit at which an image left.
     """
     total = _exit_count(exits, exit_count)
     crowded = classes > 20
@@ -266,9 +267,9 @@ def exit_share_figure(exits: Integers, labels: Integers, classes: int, exit_coun
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.xaxis.set_major_formatter(PercentFormatter(1))
-    axes.set_xlabel("share of the images")
+    axes.set_xlabel("fraction of the images")
     _legend(axes, columns=6)
-    _headings(figure, "Where each class leaves", "In brackets: how many images.")
+    _headings(figure, "Exit rates of each class", "The number of images is in brackets.")
     return figure
 
 
@@ -301,14 +302,14 @@ def _ink_on(colour: str) -> str:
 def extreme_images_figure(
     images: Integers, records: Records, labels: Integers, count: int, exit_count: int | None = None
 ) -> Figure:
-    """For each exit the images that left there with the highest scores, and with the lowest.
+    """Draws, for each exit, the images that left there with the highest and with the lowest scores.
 
     Args:
         images: (N, C, H, W) integer codes; three channels are red, green and blue, others are averaged.
         records: of `RECORD_DTYPE`; `sample_id` counts images from 0, only final records are used.
         labels: (N,) true classes.
-        count: how many at most in a row; no image is in both rows.
-        exit_count: how many exits there are; without it, none after the last that an image left at.
+        count: maximum number of images in a row; no image is in both rows.
+        exit_count: number of exits; without it, the figure ends with the last exit at which an image left.
     """
     final = final_records(records)
     total = _exit_count(final["exit"], exit_count)
@@ -321,13 +322,13 @@ def extreme_images_figure(
         _exit_title(block, k, len(left), len(final))
         if len(left):
             _draw_extremes(block, left, pictures, labels, count)
-    caption = "✓ what was predicted, rightly.  ✗ what was predicted, and what it is."
-    _headings(figure, "Surest and least sure images that left at each exit", caption)
+    caption = "✓ predicted class, right.  ✗ predicted class, and true class."
+    _headings(figure, "Images with the highest and lowest scores at each exit", caption)
     return figure
 
 
 def _exit_title(block: SubFigure, index: int, left: int, total: int) -> None:
-    words = f"{left:,} of {total:,} images left here" if left else "nobody left here"
+    words = f"{left:,} of {total:,} images left here" if left else "no image left here"
     inch = 1 / float(block.bbox.width / block.figure.dpi)
     block.suptitle(f"exit {index}: {words}", x=0.34 * inch, ha="left", fontsize=10.5)
     strip = Rectangle((0.0, 0.02), 0.1 * inch, 0.96, transform=block.transSubfigure)
@@ -369,10 +370,11 @@ def _pictures(images: Integers) -> NDArray[Any]:
 
 @_styled
 def deadline_figure(deadlines: Sequence[tuple[float, float, float]]) -> Figure:
-    """Steps at which exits answer in anytime mode.
+    """Draws the accuracy in anytime mode over the cycles, with a step at each exit.
 
     Args:
-        deadlines: cycles of each exit, share of images whose newest answer is right then, share whose it is the last.
+        deadlines: for each exit its cycles, the fraction of images whose newest answer is then right, and the fraction
+            for which it is the last.
     """
     cycles, accuracy, final = (list(column) for column in zip(*deadlines, strict=True))
     end = 1.15 * cycles[-1]
@@ -394,12 +396,14 @@ def deadline_figure(deadlines: Sequence[tuple[float, float, float]]) -> Figure:
         )  # fmt: skip
     axes.set_xlim(0, end)
     axes.set_ylim(0, 1.15)
-    axes.set_xlabel("cycles after an image's first word was accepted")
-    axes.set_ylabel("share of the images")
+    axes.set_xlabel("cycles since the first word of an image was accepted")
+    axes.set_ylabel("fraction of the images")
     axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.grid(visible=True)
     _legend(axes, columns=2)
-    _headings(figure, "Accuracy against deadline", "Anytime mode, each image by itself; cycles of the simulated RTL.")
+    _headings(
+        figure, "Accuracy against deadline", "In anytime mode, each image by itself; cycles from the RTL simulation."
+    )
     return figure
 
 

@@ -1,4 +1,4 @@
-"""The report as one HTML page beside its figures."""
+"""This module writes the report as one HTML page beside its figures."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from hwcodesign.storage import files
 PAGE = "report.html"
 
 _CAPTIONS = {
-    summary.COST_CURVE: "Accuracy against average cost: every criterion, the point in use, and each exit alone.",
-    summary.EXIT_SHARE: "Where the images of each class leave.",
-    summary.DEADLINE: "Share of images whose newest answer is right, against the cycles that each is given.",
-    summary.EXTREME_IMAGES: "The surest and the least sure images that left at each exit.",
+    summary.COST_CURVE: "Accuracy against average cost, for every criterion, the operating point and each exit alone.",
+    summary.EXIT_SHARE: "Exit rates of the images of each class.",
+    summary.DEADLINE: "Fraction of images whose newest answer is right, against the cycles allowed for an image.",
+    summary.EXTREME_IMAGES: "At each exit, the images with the highest and the lowest scores that left there.",
 }
 
 _PAGE = Template("""<!doctype html>
@@ -64,7 +64,7 @@ $footnotes
 
 
 def write_page(report: Report, folder: Path) -> Path:
-    """Write the page into the folder that holds the figures; figures that are not there are left out.
+    """Writes the page into the folder that holds the figures; a missing figure is left out.
 
     Returns:
         The page's path.

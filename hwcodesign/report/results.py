@@ -1,4 +1,4 @@
-"""What the figures of a report are drawn from."""
+"""This module holds the data from which the figures of a report are drawn."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from hwcodesign.policies import ExitStatistics
 
 @dataclass(frozen=True)
 class Results:
-    """What figures are drawn from.
+    """The results are the data for the figures.
 
     Attributes:
-        statistics: of the recipe's policy on the test split.
-        records: of the test split, in sample order.
+        statistics: statistics of the recipe's policy on the test split.
+        records: records of the test split, in sample order.
         curves: each criterion's accuracy-cost curve, with its fitted point, cheapest first: thresholds from the fitting
             split, figures from the test split.
         chosen: the operating point, on the test split.

@@ -1,6 +1,6 @@
-"""The report's shape: plain data that goes into JSON and back.
+"""This module defines the report as plain data that is written to JSON and read back.
 
-Shares and accuracies are fractions from 0 to 1, and are of the test split unless a field says otherwise.
+Rates and accuracies are fractions from 0 to 1, and are measured on the test split unless a field says otherwise.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ REPORT = "report.json"
 
 
 class Splits(TypedDict):
-    """Images in each split of the data set.
+    """The splits count the images in each part of the data set.
 
     Keys:
-        training: the network learnt from.
-        fitting: the thresholds were fitted on.
-        test: the report's results are of.
+        training: images from which the network has learned.
+        fitting: images on which the thresholds were fitted.
+        test: images of the report's results.
     """
 
     training: int
@@ -26,14 +26,15 @@ class Splits(TypedDict):
 
 
 class PolicyReport(TypedDict):
-    """The exit policy that was compiled in.
+    """This is the exit policy that was compiled into the design.
 
     Keys:
         criterion: its name, a key of `Report.criteria`.
-        unit: what a threshold counts.
+        unit: unit of a threshold.
         thresholds: in that unit, one per exit but the last; None where images never leave early.
         method: how the thresholds were asked for, for example "accuracy_drop=0.005".
-        float_disagreement: share of samples at all early exits that the float formula decides otherwise.
+        float_disagreement: fraction of samples at all early exits for which the floating-point formula decides
+            otherwise.
     """
 
     criterion: str
@@ -44,11 +45,11 @@ class PolicyReport(TypedDict):
 
 
 class SingleExit(TypedDict):
-    """One exit used alone for every image.
+    """This is one exit used alone for every image.
 
     Keys:
         exit: its index, from 0.
-        accuracy: share of right answers.
+        accuracy: fraction of right answers.
         macs_share: its MACs over those of the full network.
     """
 
@@ -58,7 +59,7 @@ class SingleExit(TypedDict):
 
 
 class AccuracyReport(TypedDict):
-    """Shares of right answers.
+    """These are fractions of right answers.
 
     Keys:
         early_exit: with the policy.
@@ -74,11 +75,11 @@ class AccuracyReport(TypedDict):
 
 
 class MacsReport(TypedDict):
-    """Multiply-accumulates per image.
+    """These are multiply-accumulates per image.
 
     Keys:
-        full: to the last exit.
-        at_exit: spent by an image that leaves at exit k, first exit first.
+        full: MACs up to the last exit.
+        at_exit: MACs of an image that leaves at exit k, first exit first.
         average: over the test split, with the policy.
     """
 
@@ -88,13 +89,14 @@ class MacsReport(TypedDict):
 
 
 class CriterionReport(TypedDict):
-    """One criterion at the point fitted for it.
+    """This is one criterion at the point fitted for it.
 
     Keys:
-        accuracy: share of right answers.
+        accuracy: fraction of right answers.
         macs_share: average MACs over those of the full network.
-        exit_share: share of images leaving at each exit.
-        float_disagreement: share of samples at all early exits that the float formula decides otherwise.
+        exit_share: exit rates: fraction of the images that leave at each exit.
+        float_disagreement: fraction of samples at all early exits for which the floating-point formula decides
+            otherwise.
         note: what the reader must know about it; may be empty.
     """
 
@@ -106,14 +108,14 @@ class CriterionReport(TypedDict):
 
 
 class Agreement(TypedDict):
-    """One comparison of backends, value by value.
+    """This is one comparison of backends, value by value.
 
     Keys:
-        backends: names of those compared.
+        backends: names of the compared backends.
         what: what was compared, for example "records (max_softmax)".
         samples: images that went through each backend.
-        values: integers compared.
-        mismatches: of these, how many differ.
+        values: number of integers compared.
+        mismatches: number of these that differ.
     """
 
     backends: list[str]
@@ -124,11 +126,11 @@ class Agreement(TypedDict):
 
 
 class ExitCycles(TypedDict):
-    """Cycles of samples that all leave at one exit, predicted from the kernels and simulated in RTL.
+    """These are the cycles of samples that all leave at one exit, predicted from the kernels and simulated in RTL.
 
     Keys:
-        latency_predicted, latency: of a sample alone, from its first input word to its record.
-        interval_predicted, interval: between records in the long run, as a mean.
+        latency_predicted, latency: cycles of a sample alone, from its first input word to its record.
+        interval_predicted, interval: mean number of cycles between records in the long run.
     """
 
     latency_predicted: int
@@ -138,12 +140,12 @@ class ExitCycles(TypedDict):
 
 
 class DeadlineReport(TypedDict):
-    """Test images in anytime mode, so many cycles after each came in.
+    """This describes test images in anytime mode, a given number of cycles after each came in.
 
     Keys:
-        cycles: simulated, at which an exit's answers have come.
-        accuracy: share of images whose newest answer is right.
-        final: share whose newest answer is their last.
+        cycles: simulated cycles after which the answers of an exit have come.
+        accuracy: fraction of images whose newest answer is right.
+        final: fraction of images whose newest answer is their last.
     """
 
     cycles: float
@@ -152,16 +154,18 @@ class DeadlineReport(TypedDict):
 
 
 class HardwareReport(TypedDict):
-    """What the simulation of the SystemVerilog took on the test split, cycle by cycle, nothing stalling outside.
+    """This describes the cycle-by-cycle simulation of the SystemVerilog on the test split, without stalls from
+    outside.
 
     Keys:
-        clock_mhz: assumed, not achieved: that is for place and route to say.
+        clock_mhz: assumed clock, not an achieved one; only place and route can tell that.
         cycles_per_image: average over the test split in its natural order.
-        images_per_second: at that clock.
-        bound: cycles an image that no buffering could undercut: the largest of reach probability times interval.
+        images_per_second: throughput at that clock.
+        bound: least cycles per image with unlimited buffers: the largest product of reach probability and interval over
+            the stages.
         exits: cycles by exit, first exit first.
         buffers: most beats that each conditional buffer held, and its depth.
-        deadlines: of anytime mode, one for each exit; an image by itself.
+        deadlines: entries of anytime mode, one for each exit, for an image by itself.
     """
 
     clock_mhz: float
@@ -174,28 +178,28 @@ class HardwareReport(TypedDict):
 
 
 class Report(TypedDict):
-    """Everything that a run found.
+    """The report holds everything that a run found.
 
     Keys:
-        name: the run's, as its recipe gives it.
+        name: name of the run, as in its recipe.
         dataset: name of the data set.
-        seed: of training.
-        exits: how many, the last one included.
-        classes: how many.
+        seed: seed of the training.
+        exits: number of exits, including the last.
+        classes: number of classes.
         splits: images in each split.
         policy: the exit policy.
-        accuracy: shares of right answers.
-        exit_share: share of images leaving at each exit.
-        exit_accuracy: share of right answers among those leaving at exit k; None where nobody does.
+        accuracy: fractions of right answers.
+        exit_share: exit rates: fraction of the images that leave at each exit.
+        exit_accuracy: fraction of right answers among the images that leave at exit k; None if no image does.
         macs: multiply-accumulates per image.
         macs_share: average MACs over those of the full network.
         criteria: every criterion that was tried, by name.
-        left_out: of criteria that were not, the reason, by name.
+        left_out: criteria that were left out, and for each the reason.
         hardware: cycles of the RTL; None where the design has none.
         agreement: every comparison of backends.
         overthinking: test images right at an earlier exit and wrong at the last (Kaya et al., Shallow-Deep Networks).
         seconds: wall-clock time of each step, by its name.
-        versions: of the software that made the results, by its name.
+        versions: versions of the software that made the results, by its name.
     """
 
     name: str

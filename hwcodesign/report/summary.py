@@ -1,4 +1,4 @@
-"""The report as titles, tables and sentences, worded once for the terminal and the page."""
+"""This module writes the report as titles, tables and sentences, once for the terminal and the page."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NOTHING = "-"
 
 @dataclass(frozen=True)
 class Cell:
-    """A piece of text and its tone."""
+    """A cell is a piece of text and its tone."""
 
     text: str
     tone: Tone = "plain"
@@ -31,14 +31,14 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """A table in words.
+    """This is a table of texts.
 
     Attributes:
-        title: above it.
-        headings: of the columns; the first `named` columns hold words, the others numbers.
+        title: title above it.
+        headings: headings of the columns; the first `named` columns hold words, the others numbers.
         rows: each as long as `headings`.
         notes: sentences below it.
-        named: how many columns hold words.
+        named: number of columns that hold words.
     """
 
     title: str
@@ -49,12 +49,12 @@ class Table:
 
 
 def percent(share: float, digits: int = 2) -> str:
-    """0.9725 as "97.25%"."""
+    """Returns 0.9725 as "97.25%"."""
     return f"{100 * share:.{digits}f}%"
 
 
 def count(value: float) -> str:
-    """A count to the unit, or in millions or thousand millions from ten of them on."""
+    """Returns a number as text: in full, or from ten millions or ten thousand millions on in these units."""
     for limit, unit, letter in ((1e10, 1e9, " G"), (1e7, 1e6, " M")):
         if value >= limit:
             return f"{value / unit:.2f}{letter}"
@@ -62,10 +62,12 @@ def count(value: float) -> str:
 
 
 def title(report: Report) -> str:
+    """Returns the title of the report."""
     return f"{report['name']}: early exit on {report['dataset']}"
 
 
 def subtitle(report: Report) -> str:
+    """Returns one line about exits, classes, criterion and splits."""
     splits = report["splits"]
     return (
         f"{report['exits']} exits, {report['classes']} classes, {report['policy']['criterion']} criterion, "
@@ -75,14 +77,14 @@ def subtitle(report: Report) -> str:
 
 
 def tables(report: Report) -> tuple[Table, ...]:
-    """All tables, in reading order."""
+    """Returns all tables, in reading order."""
     hardware = report.get("hardware")
     cycles = () if hardware is None else (_cycles(hardware), *_deadlines(hardware))
     return (_bought(report), _exits(report), *cycles, _criteria(report), _agreement(report))
 
 
 def footnotes(report: Report) -> tuple[str, ...]:
-    """Times and versions; empty ones are left out."""
+    """Returns times and versions; empty ones are left out."""
     seconds = ", ".join(f"{step} {value:.1f} s" for step, value in report["seconds"].items())
     versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
     return tuple(f"{head}: {text}." for head, text in (("Time", seconds), ("Made with", versions)) if text)
@@ -98,14 +100,16 @@ def _bought(report: Report) -> Table:
         _result("last exit alone", accuracy["last_exit"], macs["full"], 1.0, f"all at exit {last}"),
     ]  # fmt: skip
     if best is None:
-        rows.append((Cell("best single exit of no more MACs"), *[Cell(_NOTHING)] * 3, Cell("none is that cheap")))
+        rows.append(
+            (Cell("best single exit that needs no more MACs"), *[Cell(_NOTHING)] * 3, Cell("no exit needs so few MACs"))
+        )
     else:
         rows.append(
-            _result("best single exit of no more MACs", best["accuracy"], best["macs_share"] * macs["full"],
+            _result("best single exit that needs no more MACs", best["accuracy"], best["macs_share"] * macs["full"],
                     best["macs_share"], f"all at exit {best['exit']}")
         )  # fmt: skip
-    headings = ("", "accuracy", "average MACs", "of full cost", f"leaving at exits 0 to {last}")
-    return Table("What early exit bought", headings, tuple(rows), _bought_notes(report))
+    headings = ("", "accuracy", "average MACs", "of full cost", f"exit rate at exits 0 to {last}")
+    return Table("Gain of early exit", headings, tuple(rows), _bought_notes(report))
 
 
 def _result(
@@ -118,22 +122,22 @@ def _result(
 def _bought_notes(report: Report) -> tuple[Cell, ...]:
     accuracy, best = report["accuracy"], report["accuracy"]["best_single_exit"]
     share = report["macs_share"]
-    first = f"Early exit is {_gap(accuracy['early_exit'], accuracy['last_exit'])} the last exit"
-    first += f", for {percent(share, 1)} of its MACs."
+    first = f"With early exits the network is {_gap(accuracy['early_exit'], accuracy['last_exit'])} the last exit"
+    first += f" and needs {percent(share, 1)} of its MACs."
     if best is not None:
-        first += f" Exit {best['exit']} alone is {_gap(best['accuracy'], accuracy['early_exit'])} early exit."
+        first += f" Exit {best['exit']} alone is {_gap(best['accuracy'], accuracy['early_exit'])} the early exits."
     thinking = report["overthinking"]
     verb = "image is" if thinking == 1 else "images are"
-    second = f"Overthinking: {thinking:,} test {verb} right at an earlier exit and wrong at the last."
+    second = f"Overthinking: {thinking:,} test {verb} classified correctly by an earlier exit and wrongly by the last."
     return Cell(first), Cell(second)
 
 
 def _gap(accuracy: float, reference: float) -> str:
-    """How one accuracy compares with another, in percentage points."""
+    """Compares one accuracy with another, in percentage points."""
     points = round(100 * (accuracy - reference), 2)
     if points == 0:
         return "as accurate as"
-    return f"{abs(points):.2f} points {'above' if points > 0 else 'below'}"
+    return f"{abs(points):.2f} points {'more' if points > 0 else 'less'} accurate than"
 
 
 def _exits(report: Report) -> Table:
@@ -150,12 +154,19 @@ def _exits(report: Report) -> Table:
         )
         for k, (threshold, right) in enumerate(zip([*thresholds, _NOTHING], report["exit_accuracy"], strict=True))
     )
-    how = "as given" if policy["method"] == "given" else f"by {policy['method']}"
+    how = "given by hand" if policy["method"] == "given" else f"fitted to {policy['method']}"
     note = (
-        f"Thresholds of {policy['criterion']} in {policy['unit']}, {how}. "
-        f"The float formula decides {percent(policy['float_disagreement'])} of the early exits' samples otherwise."
+        f"The thresholds of {policy['criterion']} are in {policy['unit']}, {how}. The floating-point formula gives "
+        f"another decision for {percent(policy['float_disagreement'])} of the samples at the early exits."
     )
-    headings = ("", "threshold", "images leaving", "accuracy of those", "accuracy if all did", "MACs to here")
+    headings = (
+        "",
+        "threshold",
+        "exit rate",
+        "accuracy of these images",
+        "accuracy if all leave here",
+        "MACs per image",
+    )
     return Table("Each exit", headings, rows, (Cell(note),))
 
 
@@ -175,26 +186,26 @@ def _cycles(hardware: HardwareReport) -> Table:
     levels = ", ".join(f"{most} of {depth}" for most, depth in hardware["buffers"])
     notes = (
         Cell(
-            f"Test images in their own order: {hardware['cycles_per_image']:,.1f} cycles an image, "
-            f"{percent(share, 1)} of the bound that reach and interval set. "
-            f"{rate:,.0f} images a second at {clock}, a clock that is assumed.",
+            f"The test images in their own order take {hardware['cycles_per_image']:,.1f} cycles per image. This is "
+            f"{percent(share, 1)} of the highest throughput that the exit rates and the intervals of the stages allow, "
+            f"and {rate:,.0f} images per second at an assumed clock of {clock}.",
             "strong",
         ),
-        Cell(f"Beats in the conditional buffers, at most: {levels}."),
+        Cell(f"Most beats in each conditional buffer: {levels}."),
     )
     headings = ("", "latency, simulated", "predicted", "interval, simulated", "predicted")
-    return Table("Cycles of the RTL, if all images left there", headings, rows, notes)
+    return Table("Cycles of the RTL if all images leave at this exit", headings, rows, notes)
 
 
 def _deadlines(hardware: HardwareReport) -> tuple[Table, ...]:
-    """None where the report was written by a version that did not know them."""
+    """Returns the table of deadlines; none if an earlier version wrote the report without them."""
     deadlines = hardware.get("deadlines", [])
     rows = tuple(
         (Cell(f"exit {k}"), Cell(f"{d['cycles']:,.0f}"), Cell(percent(d["accuracy"])), Cell(percent(d["final"], 1)))
         for k, d in enumerate(deadlines)
     )
-    note = "Of an image by itself, in anytime mode; until the next exit's cycle nothing changes."
-    headings = ("answers of", "cycles", "newest answer right", "newest is final")
+    note = "Each image is run by itself, in anytime mode. Its newest answer changes only at the cycles above."
+    headings = ("answers of", "cycles", "accuracy of the newest answer", "newest answer is final")
     return (Table("Accuracy against deadline", headings, rows, (Cell(note),)),) if rows else ()
 
 
@@ -216,7 +227,7 @@ def _criteria(report: Report) -> Table:
         rows.append(tuple(Cell(text, "strong" if name == chosen else "plain") for text in texts))
     notes = [Cell(f"{name}: {result['note']}") for name, result in report["criteria"].items() if result["note"]]
     notes += [Cell(f"{name} is left out: {reason}") for name, reason in report.get("left_out", {}).items()]
-    headings = ("", "accuracy", "of full cost", "float disagrees", f"leaving at exits 0 to {report['exits'] - 1}")
+    headings = ("", "accuracy", "of full cost", "float disagreement", f"exit rate at exits 0 to {report['exits'] - 1}")
     return Table("Criteria, each at its own thresholds", headings, tuple(rows), tuple(notes))
 
 
@@ -249,17 +260,17 @@ def _agreement(report: Report) -> Table:
 
 
 def _shares(shares: Sequence[float]) -> str:
-    """Whole percents, with small ones kept apart from none."""
+    """Returns whole percents; a small fraction is shown as "<1%", not as 0."""
     return "  ".join("<1%" if 0 < share < 0.01 else f"{100 * share:.0f}%" for share in shares)
 
 
 def written_files(folder: Path) -> dict[str, Path]:
-    """What a reader may want to open after a run."""
+    """Returns the files that a reader may want to open after a run."""
     names = {
         "page": "report.html",
         "figures of this table": REPORT,
         "accuracy against cost": COST_CURVE,
-        "exit shares per class": EXIT_SHARE,
+        "exit rates per class": EXIT_SHARE,
         "easiest and hardest images": EXTREME_IMAGES,
         "accuracy against deadline": DEADLINE,
         "exit policy": "policy.json",

@@ -1,4 +1,4 @@
-"""The report in a terminal, or in a log: rich does the layout."""
+"""This module prints the report in a terminal or a log, with rich."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _STYLES: dict[Tone, str] = {"plain": "", "strong": "bold", "good": "bold green",
 
 
 def print_report(report: Report, console: Console, files: Mapping[str, Path] | None = None) -> None:
-    """Print everything the report says.
+    """Prints everything in the report.
 
     Args:
-        report: what the run found.
-        console: where to; its width decides how wide words are set, numbers are never broken.
-        files: what was written, a few words each, and where; listed last.
+        report: results of the run.
+        console: console to print to; words are wrapped to its width, numbers are never broken.
+        files: written files, each with a few words about it; they are listed last.
     """
     console.print(Text(summary.title(report), style="bold"))
     console.print(Text(summary.subtitle(report), style="dim"))

@@ -1,1 +1,1 @@
-"""What becomes of early exits when somebody means them harm."""
+"""This package measures how early exits behave under an attack."""

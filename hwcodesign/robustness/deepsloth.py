@@ -1,12 +1,13 @@
-"""Images that are made to stay: the slowdown attack on early exits.
+"""This module implements DeepSloth, the slowdown attack on early exits: it perturbs images so that they go to the last
+exit.
 
 S. Hong, Y. Kaya, I.-V. Modoranu, T. Dumitraş, "A Panda? No, It's a Sloth: Slowdown Attacks on Adaptive Multi-Exit
 Neural Network Inference", ICLR 2021. Projected gradient descent within an L∞ ball brings the softmax of every early
-exit as near to uniform as it can: the loss is the sum over the early exits of the cross-entropy −(1/C) Σ_c log p_c. It
-knows the network, not the policy: whatever the criterion, an exit that is sure of nothing keeps its samples.
+exit as near to uniform as it can. The loss is the sum over the early exits of the cross-entropy −(1/C) Σ_c log p_c. The
+attack knows the network but not the policy: whatever the criterion, an exit that is not certain keeps its samples.
 
-Perturbed images are codes of the input format, so that hardware is given exactly what was attacked: gradients pass
-straight through the rounding, and of all steps each sample keeps its worst image on the grid.
+Perturbed images are codes of the input format, so that hardware gets exactly the attacked images. Gradients pass
+straight through the rounding, and each sample keeps its worst image on the grid of all steps.
 """
 
 from __future__ import annotations
@@ -37,15 +38,16 @@ Codes = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class AttackSettings:
-    """How images are perturbed.
+    """The settings say how images are perturbed.
 
     Attributes:
-        epsilon: largest change of any value of an image, in its own unit; whole steps of the input format count.
-        steps: of gradient descent.
-        seed: of the start within the ball, and of random noise.
+        epsilon: largest change of any value of an image, in the unit of the values; only whole steps of the input
+            format count.
+        steps: steps of gradient descent.
+        seed: seed of the start within the ball, and of the random noise.
 
     Raises:
-        SettingsError: naming the setting out of range.
+        SettingsError: a setting is out of range; the message names it.
     """
 
     epsilon: float = 0.125
@@ -59,7 +61,7 @@ class AttackSettings:
             raise SettingsError(f"steps={self.steps} is not a positive number")
 
     def radius(self, fmt: FixedPoint) -> int:
-        """The largest change in codes.
+        """Returns the largest change in codes.
 
         Raises:
             SettingsError: it is less than one.
@@ -71,7 +73,7 @@ class AttackSettings:
 
 
 def slowed(network: MultiExitNetwork, images: NDArray[Any], settings: AttackSettings) -> Codes:
-    """Each image perturbed by itself, (N, C, H, W) codes.
+    """Returns each image perturbed by itself, as (N, C, H, W) codes.
 
     Args:
         images: (N, C, H, W) values or codes.
@@ -86,14 +88,14 @@ def slowed(network: MultiExitNetwork, images: NDArray[Any], settings: AttackSett
 
 
 def universal_perturbation(network: MultiExitNetwork, images: NDArray[Any], settings: AttackSettings) -> Codes:
-    """One perturbation for whatever image, (C, H, W) in codes, from images that it is to work on like others.
+    """Learns one perturbation for all images, (C, H, W) in codes, from images like those that it will be used on.
 
     Raises:
-        SettingsError: no images to learn it from.
+        SettingsError: there are no images to learn from.
     """
     codes, attacked = _codes(network, images), _Attacked(network, settings)
     if not len(codes):
-        raise SettingsError("a universal perturbation is learned from images: give one at least")
+        raise SettingsError("a universal perturbation is learned from images: give at least one")
     given = torch.from_numpy(codes).float()
 
     def loss_of(change: Tensor) -> Tensor:
@@ -112,17 +114,17 @@ def universal_perturbation(network: MultiExitNetwork, images: NDArray[Any], sett
 
 
 def perturbed(images: NDArray[Any], perturbation: Codes, fmt: FixedPoint) -> Codes:
-    """Codes with a perturbation of their own, or one for all; what leaves the format's range is clipped to it."""
+    """Returns codes with their own perturbation, or one for all; values outside the format's range are clipped."""
     return np.clip(np.asarray(images, np.int64) + perturbation, fmt.min_code, fmt.max_code)
 
 
 def random_perturbation(shape: tuple[int, ...], fmt: FixedPoint, settings: AttackSettings) -> Codes:
-    """Noise of the attack's size in every value, up or down by chance: what the attack must be compared with."""
+    """Returns random noise of the attack's size in every value, for comparison with the attack."""
     return _corners(fmt, settings.radius(fmt), shape, settings.seed).numpy().astype(np.int64)
 
 
 class _Attacked:
-    """A frozen copy of a network, and the loss that the attack lowers."""
+    """This is a frozen copy of a network, with the loss that the attack lowers."""
 
     def __init__(self, network: MultiExitNetwork, settings: AttackSettings) -> None:
         self.fmt, self.settings = network.input_format, settings
@@ -130,7 +132,7 @@ class _Attacked:
         self._network = copy.deepcopy(network).eval().requires_grad_(requires_grad=False)
 
     def loss(self, codes: Tensor) -> Tensor:
-        """(N,) sum over early exits of the cross-entropy of softmax to uniform, at the codes rounded."""
+        """Returns (N,) sums over early exits of the cross-entropy of softmax to uniform, at the rounded codes."""
         rounded = torch.clamp(torch.round(codes.detach()), self.fmt.min_code, self.fmt.max_code)
         values: Tensor = _StraightThrough.apply(codes, rounded) * self.fmt.scale  # type: ignore[no-untyped-call]
         exits = [-torch.log_softmax(z, dim=1).mean(dim=1) for z in self._early_logits(values)]
@@ -143,7 +145,7 @@ class _Attacked:
 
 
 class _StraightThrough(torch.autograd.Function):
-    """Rounded values in one direction, gradients as if nothing had been rounded in the other."""
+    """Rounds values in the forward pass; the backward pass passes gradients as if nothing had been rounded."""
 
     @staticmethod
     def forward(_context: Any, _codes: Tensor, rounded: Tensor) -> Tensor:
@@ -155,7 +157,7 @@ class _StraightThrough(torch.autograd.Function):
 
 
 def _descend(attacked: _Attacked, codes: Codes, number: int) -> Codes:
-    """A batch of images at their worst."""
+    """Returns a batch of images after the attack."""
     centre = torch.from_numpy(codes).float()
     rng = np.random.default_rng((attacked.settings.seed, number))
     start = centre + torch.from_numpy(rng.uniform(-attacked.radius, attacked.radius, codes.shape)).float()
@@ -176,7 +178,7 @@ def _worst(
     attacked: _Attacked,
     limits: tuple[int, int] | None,
 ) -> Codes:
-    """Whole codes of least loss that descent by signs of the gradient meets within the radius around a centre.
+    """Returns the integer codes with the least loss that the descent finds within the radius around a centre.
 
     Args:
         loss_of: (M,) losses of M images, or one of a perturbation of all; leaves the gradient in its argument.

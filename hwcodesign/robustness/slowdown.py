@@ -1,4 +1,6 @@
-"""What a slowdown attack does to a compiled design: exits, accuracy, cost and cycles, before and after."""
+"""This module measures what a slowdown attack does to a compiled design: exit rates, accuracy, cost and cycles, before
+and after.
+"""
 
 from __future__ import annotations
 
@@ -23,13 +25,13 @@ from hwcodesign.robustness.deepsloth import (
 
 
 class Outcome(TypedDict):
-    """What some images do.
+    """The outcome says how a design runs on some images.
 
     Keys:
-        exit_share: share that leaves at each exit.
-        accuracy: share of right answers.
+        exit_share: exit rates: fraction of the images that leave at each exit.
+        accuracy: fraction of right answers.
         macs_share: average multiply-accumulates, as a fraction of the full cost.
-        cycles_per_image: None where the design has no RTL.
+        cycles_per_image: cycles per image; None if the design has no RTL.
     """
 
     exit_share: list[float]
@@ -39,17 +41,18 @@ class Outcome(TypedDict):
 
 
 class SlowdownReport(TypedDict):
-    """Figures of an attack.
+    """The report holds the figures of an attack.
 
     Keys:
-        epsilon, steps, seed: of the settings.
+        epsilon, steps, seed: the settings.
         radius: largest change in codes of the input format.
-        samples: test images that were attacked.
-        cycles_from: "rtl": simulated; "prediction": the bound that reach and interval set; None: there are no cycles.
+        samples: number of test images that were attacked.
+        cycles_from: "rtl" (simulated), "prediction" (the least cycles that exit rates and intervals allow), or None (no
+            cycles).
         clean: the images as they are.
-        random: with random noise of the attack's size.
-        universal: with one perturbation for all, learned from as many images of the fitting split.
-        per_sample: each attacked by itself.
+        random: images with random noise of the attack's size.
+        universal: images with one perturbation for all, learned from as many images of the fitting split.
+        per_sample: images that are each attacked by themselves.
     """
 
     epsilon: float
@@ -67,7 +70,7 @@ class SlowdownReport(TypedDict):
 def slowdown(
     network: MultiExitNetwork, design: Design, data: Dataset, settings: AttackSettings, samples: int
 ) -> SlowdownReport:
-    """Attack the first test images, and run them on a design.
+    """Attacks the first test images, and runs them on a design.
 
     Raises:
         SettingsError: no samples, more than there are, or an epsilon below a step of the input format.
@@ -104,7 +107,7 @@ def _slowdown(
 
 
 def outcome_of(design: Design, split: Split, *, simulated: bool) -> Outcome:
-    """Run images with their labels on a design; cycles are simulated, or predicted from the exits that were taken."""
+    """Runs labelled images on a design; cycles are simulated, or predicted from the exits that were taken."""
     accelerator = design.accelerator
     records = design.run(split.images)
     share = np.bincount(records["exit"], minlength=accelerator.exits) / len(records)
@@ -125,8 +128,8 @@ def outcome_of(design: Design, split: Split, *, simulated: bool) -> Outcome:
 
 
 def table(report: SlowdownReport) -> str:
-    """The figures in lines of plain text."""
-    rows = [("images", "right", "of full cost", "cycles", "leaving at each exit")]
+    """Returns the figures as lines of plain text."""
+    rows = [("images", "accuracy", "of full cost", "cycles", "exit rate at each exit")]
     for name, found in (
         ("clean", report["clean"]),
         ("random noise", report["random"]),
@@ -144,16 +147,16 @@ def table(report: SlowdownReport) -> str:
             )
         )
     lines = [f"{a:<18}{b:>8}{c:>14}{d:>9}   {e}" for a, b, c, d, e in rows]
-    source = {"rtl": "cycles an image: simulated", "prediction": "cycles an image: predicted bound", None: "no RTL"}
+    source = {"rtl": "simulated cycles per image", "prediction": "predicted least cycles per image", None: "no RTL"}
     note = (
-        f"{report['samples']} test images, changed by {report['epsilon']:g} at most ({report['radius']} codes), "
+        f"{report['samples']} test images, changed by at most {report['epsilon']:g} ({report['radius']} codes), "
         f"{report['steps']} steps; {source[report['cycles_from']]}"
     )
     return "\n".join([*lines, note])
 
 
 def _cycles_from(design: Design) -> str | None:
-    """Simulated where the RTL was compiled already, since that takes a minute; else predicted."""
+    """Chooses simulation if the RTL is already compiled, because compiling takes a minute; else prediction."""
     if not design.has_rtl:
         return None
     return "rtl" if design.rtl.is_compiled else "prediction"

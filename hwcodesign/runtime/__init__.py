@@ -1,1 +1,1 @@
-"""Running a compiled design: NumPy only."""
+"""This package runs a compiled design, with NumPy only."""

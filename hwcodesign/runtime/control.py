@@ -1,9 +1,10 @@
-"""The law by which a controller moves along a path of thresholds, from counts of exits alone.
+"""This module holds the control law by which a controller moves along a path of thresholds, from exit counts alone.
 
-Its state is the place on the path, so it integrates: what it has moved it keeps, and at an end of its range there is
-nothing that could wind up. An update adds the error, in cost, to the cost that was planned where it stands, and takes
-the point whose plan is nearest. Streams harder or easier than the fitting split answer more or less steeply than
-planned; whenever the direction turns, the gain is halved, so that even a cliff is approached by single points.
+Its state is the place on the path, so the law integrates: it keeps earlier moves, and at an end of its range nothing
+can wind up. An update adds the error, in cost, to the cost that was planned for the present point, and takes the point
+whose planned cost is nearest. A stream that is harder or easier than the fitting split may respond more or less steeply
+than planned. Whenever the direction changes, the gain is halved, so that even a steep response is approached by single
+points.
 """
 
 from __future__ import annotations
@@ -23,18 +24,19 @@ _LEAST_GAIN = 1 / 64
 
 @dataclass(frozen=True)
 class ControlSettings:
-    """How thresholds follow a stream.
+    """The control settings say how thresholds follow a stream.
 
     Attributes:
         window: samples between updates.
-        limit: most points of the path that an update moves.
-        tolerance: share of the target that an average may be away from it.
-        confidence: with which a deviation is no chance, before anything moves.
-        memory: most windows since the last move that are averaged over.
-        least_accuracy: no point is taken below the first from which on the fitting split had at least this accuracy.
+        limit: maximum number of points of the path in one update.
+        tolerance: allowed distance of the average from the target, as a fraction of the target.
+        confidence: confidence that a deviation is not chance, before thresholds move.
+        memory: maximum number of windows since the last move in an average.
+        least_accuracy: accuracy on the fitting split; points before the first one from which on it is reached are not
+            used.
 
     Raises:
-        SettingsError: naming the setting out of range.
+        SettingsError: a setting is out of range; the message names it.
     """
 
     window: int = 250
@@ -49,22 +51,23 @@ class ControlSettings:
             if getattr(self, name) < 1:
                 raise SettingsError(f"{name}={getattr(self, name)} is not a positive number")
         if not 0 <= self.tolerance < 1:
-            raise SettingsError(f"tolerance={self.tolerance} is not a share from 0 to 1 of the target")
+            raise SettingsError(f"tolerance={self.tolerance} is not a fraction from 0 to 1 of the target")
         if not 0.5 < self.confidence < 1:
             raise SettingsError(f"confidence={self.confidence} is not between 0.5 and 1")
 
 
 @dataclass(frozen=True)
 class ControlUpdate:
-    """What one update saw and did.
+    """A control update says what one update saw and did.
 
     Attributes:
-        samples: since control began.
-        leaving: of the latest window, at each exit.
-        cost: average of the latest window.
-        point: of the path, during the window.
-        moved_to: the point of the next window.
-        unmet: 1: the cost is too high, and no cheaper point is allowed; -1: too low, and no dearer one; 0: neither.
+        samples: number of samples since control began.
+        leaving: samples of the latest window that left at each exit.
+        cost: average cost of the latest window.
+        point: point of the path during the window.
+        moved_to: point of the next window.
+        unmet: 1 if the cost is too high and no cheaper point is allowed; -1 if it is too low and no more expensive
+            point exists; else 0.
     """
 
     samples: int
@@ -76,14 +79,14 @@ class ControlUpdate:
 
 
 class PathControl:
-    """The place on a path that keeps an average cost.
+    """The path control holds the place on a path that keeps an average cost.
 
     Args:
         planned: (P,) average cost at each point on the fitting split, rising.
         at_exit: (K,) cost of leaving at each exit, in the same unit.
-        target: the average to keep, in that unit.
-        settings: of the control.
-        first: the cheapest point that is allowed.
+        target: average to keep, in that unit.
+        settings: settings of the control.
+        first: cheapest point that is allowed.
     """
 
     def __init__(
@@ -102,7 +105,7 @@ class PathControl:
         self._since: deque[NDArray[np.int64]] = deque(maxlen=settings.memory)  # windows since the last move
 
     def update(self, leaving: Sequence[int]) -> ControlUpdate:
-        """Take a window's counts of samples by exit, and move where they ask for it."""
+        """Takes a window's counts of samples by exit, and moves along the path if needed."""
         window = np.asarray(leaving, np.int64)
         self._since.append(window)
         self._samples += int(window.sum())
@@ -122,17 +125,20 @@ class PathControl:
         )
 
     def deadband(self, leaving: NDArray[np.int64]) -> float:
-        """How far the average cost of so many samples may be from the target: tolerance, or what chance makes of it."""
+        """Returns how far the average cost of so many samples may be from the target: the tolerance, or what chance
+        explains.
+        """
         # half a sample at every exit, so that few samples at one exit are not taken for certainty
         shares = (leaving + 0.5) / (leaving.sum() + 0.5 * len(leaving))
         variance = float(shares @ self._at_exit**2 - (shares @ self._at_exit) ** 2)
         return max(self.settings.tolerance * self.target, self._z * float(np.sqrt(variance / leaving.sum())))
 
     def _error(self) -> float:
-        """Target less average cost; 0 where that may be chance.
+        """Returns the target minus the average cost; 0 if the difference may be chance.
 
-        Of the latest window, so that a step is answered at once, and then only what chance does not explain, so that a
-        freak window moves little; else of all windows since the last move, so that what is small and lasts is found.
+        The latest window is used first, so that a step is answered at once, but only with the part that chance does not
+        explain, so that one unusual window moves little. Otherwise all windows since the last move are used, so that a
+        small and lasting difference is found.
         """
         latest, since = self._since[-1], np.sum(self._since, axis=0)
         error, noise = self.target - self._average(latest), self.deadband(latest)

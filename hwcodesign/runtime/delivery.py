@@ -1,7 +1,7 @@
-"""Records are checked before they are believed: every sample of a batch is answered exactly once.
+"""This module checks records before they are delivered, so that every sample of a batch is answered exactly once.
 
-A batch may take several attempts, on the same backend or another. Whatever an attempt repeats of what an earlier one
-has already answered is dropped.
+A batch may take several attempts, on the same backend or another. A record that an earlier attempt has already
+delivered is dropped.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from hwcodesign.interface.records import FLAG_ERROR, FLAG_FINAL, Records
 
 
 class Delivery:
-    """What is still owed of one batch.
+    """The delivery holds the samples of one batch that have no final record yet.
 
     Contract: `begin` an attempt, send the samples that it names in that order, `accept` what comes back in the order in
     which it comes, `finish`. Records of an attempt count its samples from 0.
@@ -29,20 +29,21 @@ class Delivery:
 
     @property
     def owed(self) -> NDArray[np.int64]:
-        """Samples without a final record, ascending."""
+        """Returns the samples without a final record, ascending."""
         return np.flatnonzero(~self._done)
 
     def begin(self) -> NDArray[np.int64]:
-        """Start an attempt; returns the samples to be sent."""
+        """Starts an attempt; returns the samples to be sent."""
         self._sent = self.owed
         self._seen = np.zeros(len(self._sent), np.int64)
         return self._sent
 
     def accept(self, records: Records) -> Records:
-        """The new ones among an attempt's records, numbered as in the batch.
+        """Returns the new records of an attempt, numbered as in the batch.
 
         Raises:
-            TransferError: an id, exit, label or flag that cannot be, or a record too many; names the first one.
+            TransferError: an id, exit, label or flag is impossible, or there is a record too many; the message names
+                the first one.
         """
         self._check_fields(records)
         ids = records["sample_id"].astype(np.int64)
@@ -60,10 +61,10 @@ class Delivery:
         return new
 
     def finish(self) -> None:
-        """End an attempt.
+        """Ends an attempt.
 
         Raises:
-            TransferError: samples without a final record.
+            TransferError: there are samples without a final record.
         """
         owed = self.owed
         if len(owed):
@@ -83,7 +84,7 @@ class Delivery:
             _refuse_first(records, bad, what)
 
     def _check_sequence(self, records: Records, before: NDArray[np.int64]) -> None:
-        """Each sample's records come in the order of the exits, and none after its final one."""
+        """Checks that each sample's records come in the order of the exits, and none after its final one."""
         ids = records["sample_id"].astype(np.int64)
         if self._anytime:
             _refuse_first(records, records["exit"] != before, "a sample's records come in the order of its exits")
@@ -101,7 +102,7 @@ def _final(records: Records) -> NDArray[np.bool_]:
 
 
 def _ranks(ids: NDArray[np.int64]) -> NDArray[np.int64]:
-    """How many equal ids stand before each, in a sorted array."""
+    """Returns how many equal ids stand before each id in a sorted array."""
     places = np.arange(len(ids))
     starts = np.flatnonzero(np.diff(ids, prepend=-1))
     return places - np.repeat(starts, np.diff(starts, append=len(ids)))
@@ -112,4 +113,4 @@ def _refuse_first(records: Records, bad: NDArray[np.bool_], why: str) -> None:
         where = int(np.flatnonzero(bad)[0])
         names = records.dtype.names or ()
         fields = ", ".join(f"{name} {int(records[name][where])}" for name in names)
-        raise TransferError(f"record {where} of {len(records)} cannot be ({fields}): {why}")
+        raise TransferError(f"record {where} of {len(records)} is impossible ({fields}): {why}")

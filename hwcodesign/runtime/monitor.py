@@ -1,8 +1,10 @@
-"""A watch on exit shares: whether samples still leave where those did that the thresholds were fitted on.
+"""This module watches exit rates: it tests whether samples still leave at the same exits as those of the fitting
+split.
 
-Both are samples. If they are of one kind, then, given how many of both left at an exit, how many of those are the
-window's is hypergeometric (Fisher's exact test), whatever the true share is: the size of the fitting split is accounted
-for, and nothing is approximated. All exits are watched on both sides, each with its part of the false-alarm rate.
+The window and the fitting split are both samples. If they are alike, and if it is known how many of both left at an
+exit, then the number of these that belong to the window has a hypergeometric distribution (Fisher's exact test),
+whatever the true exit rate is. The test accounts for the size of the fitting split, and nothing is approximated. All
+exits are watched for rates that are too high and too low, each with its part of the false-alarm rate.
 """
 
 from __future__ import annotations
@@ -24,14 +26,14 @@ _Counts = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Alarm:
-    """A window whose exit shares are outside what was fitted.
+    """An alarm is a window whose exit rates are outside the bounds.
 
     Attributes:
-        exit: whose share is the least likely.
-        count, samples: that left there, of the window's.
-        fitted, fitted_samples: the same of the fitting split.
-        bounds: least and largest count that would have been no alarm.
-        confidence: 1 less the false-alarm rate of a window, all exits together.
+        exit: exit whose rate is the least likely.
+        count, samples: number of samples that left there, and number of samples in the window.
+        fitted, fitted_samples: the same numbers on the fitting split.
+        bounds: least and largest count without an alarm.
+        confidence: 1 minus the false-alarm rate of a window, for all exits together.
     """
 
     exit: int
@@ -46,28 +48,30 @@ class Alarm:
         low, high = (bound / self.samples for bound in self.bounds)
         return (
             f"{self.count} of {self.samples} samples left at exit {self.exit} ({self.count / self.samples:.1%}). "
-            f"Of the {self.fitted_samples} that thresholds were fitted on {self.fitted / self.fitted_samples:.1%} did, "
-            f"and {low:.1%} to {high:.1%} would be chance at {100 * self.confidence:g}% confidence. These samples are "
-            "of another kind: do not rely on the fitted accuracy and cost"
+            f"On the {self.fitted_samples} samples of the fitting split the exit rate was "
+            f"{self.fitted / self.fitted_samples:.1%}; at {100 * self.confidence:g}% confidence, {low:.1%} to "
+            f"{high:.1%} is within chance. These samples differ from the fitting split: do not rely on the fitted "
+            "accuracy and cost"
         )
 
 
 class ExitMonitor:
-    """Holds the exit counters of an accelerator to the fitting split; warns once an episode, with figures.
+    """The monitor compares the exit counters of an accelerator with the fitting split, and warns once in each episode,
+    with figures.
 
-    A window that ends inside the bounds ends an episode. Thresholds may be any point of the policy's path, or the
-    policy's own; when they change, a window is begun anew. Where all leave at one exit whatever they are, as at a
-    path's ends, there is nothing to be seen.
+    A window inside the bounds ends an episode. Thresholds may be any point of the policy's path, or the policy's own;
+    when they change, a new window begins. If all samples leave at one exit whatever they are, as at the ends of a path,
+    no change can be seen.
 
     Args:
-        accelerator: watched from now on.
-        path: of thresholds; by default the one that was fitted with the policy.
-        window: samples of one test.
-        confidence: 1 less the false-alarm rate of a window.
+        accelerator: accelerator that is watched from now on.
+        path: path of thresholds; by default the one that was fitted with the policy.
+        window: number of samples of one test.
+        confidence: 1 minus the false-alarm rate of a window.
 
     Raises:
         PolicyError: the policy was not fitted to data.
-        SettingsError: naming the setting out of range.
+        SettingsError: a setting is out of range; the message names it.
     """
 
     def __init__(
@@ -92,19 +96,19 @@ class ExitMonitor:
 
     @property
     def alarming(self) -> bool:
-        """Whether an episode is going on."""
+        """Tells whether an episode is going on."""
         return self._alarming
 
     def check(self) -> Alarm | None:
-        """Read the counters; what left since the last check is watched, unless thresholds were changed in between.
+        """Reads the counters and tests the samples since the last check, unless thresholds were changed in between.
 
         Raises:
             SettingsError: the accelerator is in subnet mode, where no threshold decides.
-            PolicyError: nothing was fitted at its thresholds.
-            BoardError: a board's registers cannot be read.
+            PolicyError: the policy was not fitted at its thresholds.
+            BoardError: the registers of a board cannot be read.
         """
         if self._accelerator.leave_at is not None:
-            raise SettingsError("a monitor watches thresholds, and in subnet mode none decides: leave_at = None")
+            raise SettingsError("a monitor needs thresholds, which subnet mode does not use: set leave_at = None")
         counters, codes = self._accelerator.counters, self._accelerator.threshold_codes
         leaving, self._seen = counters.left_since(self._seen), counters
         if codes != self._codes:  # some of them left by these, some by those
@@ -113,13 +117,13 @@ class ExitMonitor:
         return self.observe(leaving, codes)
 
     def observe(self, leaving: Sequence[int], codes: Sequence[int]) -> Alarm | None:
-        """Take counts of samples that left at each exit under threshold codes, one per exit but the last.
+        """Takes counts of samples that left at each exit under threshold codes, one per exit but the last.
 
         Returns:
             What was outside the bounds, where this ended a window and something was.
 
         Raises:
-            PolicyError: nothing was fitted at these thresholds.
+            PolicyError: the policy was not fitted at these thresholds.
         """
         if tuple(codes) != self._codes:
             self._begin(tuple(codes))
@@ -144,14 +148,14 @@ class ExitMonitor:
     def _fitted_at(self, codes: _Counts) -> _Counts:
         if codes not in self._fitted:
             raise PolicyError(
-                f"threshold codes {codes} are neither the policy's own nor a point of its path: what leaves there was "
-                "never fitted, and cannot be watched"
+                f"threshold codes {codes} are neither the policy's own nor a point of its path: no exit rates were "
+                "fitted for them, so they cannot be watched"
             )
         return self._fitted[codes]
 
 
 def _fitted_counts(policy: ExitPolicy, path: ThresholdPath | None) -> dict[_Counts, _Counts]:
-    """Samples of the fitting split that left at each exit, by threshold codes."""
+    """Returns the samples of the fitting split that left at each exit, by threshold codes."""
     fitted, own = policy.fitted_on, policy.path
     found = {point.codes: point.leaving for point in path.points} if path else {}
     samples = own.samples if own else fitted.samples  # a learned criterion's thresholds are fitted on half of them
@@ -160,13 +164,16 @@ def _fitted_counts(policy: ExitPolicy, path: ThresholdPath | None) -> dict[_Coun
         found.setdefault(policy.threshold_codes[:-1], shares)
     if not found:
         raise PolicyError(
-            f"the policy's thresholds were {fitted.method!r}, not fitted to data: there are no shares to hold others to"
+            f"the policy's thresholds were {fitted.method!r}, not fitted to data: there are no exit rates to "
+            "compare with"
         )
     return found
 
 
 def out_of_bounds(counted: Sequence[int], fitted: Sequence[int], confidence: float) -> Alarm | None:
-    """Whether two samples, counted by exit, may be of one kind; the exit that speaks most against it."""
+    """Tests whether two samples, counted by exit, may be alike; returns the exit with the strongest evidence against
+    it.
+    """
     samples, others = sum(counted), sum(fitted)
     rate = (1 - confidence) / (2 * len(counted))
     chances = [min(_tails(x, samples, y, others)) for x, y in zip(counted, fitted, strict=True)]
@@ -179,13 +186,15 @@ def out_of_bounds(counted: Sequence[int], fitted: Sequence[int], confidence: flo
 
 @lru_cache(maxsize=256)
 def count_bounds(fitted: int, fitted_samples: int, samples: int, rate: float) -> tuple[int, int]:
-    """Least and largest count of `samples` that are not outside, with a chance of `rate` on each side."""
+    """Returns the least and the largest count of `samples` inside the bounds, with a chance of `rate` on each side."""
     inside = [x for x in range(samples + 1) if min(_tails(x, samples, fitted, fitted_samples)) >= rate]
     return (inside[0], inside[-1])
 
 
 def _tails(x: int, samples: int, y: int, others: int) -> tuple[float, float]:
-    """Chances that no more, and no fewer, than x of the x + y that left are among `samples` of `samples + others`."""
+    """Returns the chances that no more, and no fewer, than x of the x + y that left are among `samples` of `samples +
+    others`.
+    """
     left, logs = x + y, _log_factorials(samples + others)
     k = np.arange(max(0, left - others), min(samples, left) + 1)
     stayed = samples + others - left

@@ -1,4 +1,4 @@
-"""The driver: one accelerator, wherever it runs, that gives records as they come."""
+"""This module is the driver: it runs one accelerator, in any place, and delivers records as they are computed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from hwcodesign.runtime.turns import Turn, Turns
 
 @dataclass(frozen=True)
 class _Batch:
-    """Samples on their way: their codes, the number of the first, and what is owed of them."""
+    """A batch holds samples in progress: their codes, the number of the first, and what is still owed of them."""
 
     codes: NDArray[Any]
     start: int
@@ -39,22 +39,23 @@ class _Batch:
 
 
 class ProgressiveAccelerator:
-    """Runs a design and gives records as they come: easy images first, in anytime mode every refinement.
+    """The driver runs a design and delivers records as they are computed: easy images first, in anytime mode every
+    refinement.
 
-    Contract: every image is answered exactly once, in the very bits that the design computes, wherever it runs. On a
-    board a batch that does not come back whole is repeated after a recovery; what fails again is computed in software,
-    with a warning. Not for use by several threads at a time. Close it, or use it in a `with` block.
+    Contract: every image is answered exactly once, with exactly the bits that the design computes, in any place. On a
+    board a batch that does not come back completely is repeated after a recovery. If it fails again, software computes
+    it, with a warning. Do not use one object from several threads at a time. Close it, or use it in a `with` block.
 
     Args:
-        design: compiled or loaded, or the folder of one, or of a bundle.
-        on: one of `places.PLACES`, all of which raise where they cannot be had but "auto": the board if there is one,
-            else software, with a warning that gives the reason. Or a transport, which it then owns.
-        settings: of transfers.
+        design: a compiled or loaded design, or the folder of a design or a bundle.
+        on: a name of `places.PLACES`, which raises an error if the place is not available; "auto" is the board if there
+            is one, else software, with a warning that gives the reason. Or a transport, which the driver then closes.
+        settings: settings of transfers.
 
     Raises:
         DesignError: the folder holds no design.
-        SettingsError: no such place to run.
-        BoardError: no board, no bitstream, the wrong one, no permission, or in use.
+        SettingsError: there is no such place to run.
+        BoardError: there is no board, no bitstream, or the wrong one; permission is missing; or the board is in use.
         MissingExtraError: a package is missing.
     """
 
@@ -83,17 +84,17 @@ class ProgressiveAccelerator:
 
     @property
     def policy(self) -> ExitPolicy:
-        """The design's; its thresholds hold until others are set."""
+        """Returns the design's policy; its thresholds hold until others are set."""
         return self.accelerator.policy
 
     @property
     def on(self) -> str:
-        """What ran last, or will run next; "software" also after a board has failed."""
+        """Returns the place that ran last or will run next; it is "software" also after a board has failed."""
         return self._on
 
     @property
     def mode(self) -> Mode:
-        """Mode of runs that start from now on; subnet mode is set by `leave_at`."""
+        """Gets or sets the mode of runs that start from now on; subnet mode is set by `leave_at`."""
         return self._mode
 
     @mode.setter
@@ -103,7 +104,7 @@ class ProgressiveAccelerator:
 
     @property
     def leave_at(self) -> int | None:
-        """The exit of subnet mode; setting it starts that mode, setting None goes back to adaptive mode."""
+        """Gets or sets the exit of subnet mode. Setting it starts that mode; setting None returns to adaptive mode."""
         return self._leave_at
 
     @leave_at.setter
@@ -114,9 +115,10 @@ class ProgressiveAccelerator:
 
     @property
     def thresholds(self) -> tuple[Threshold, ...]:
-        """In the criterion's unit, one per exit but the last; None: never.
+        """Gets or sets the thresholds, in the criterion's unit, one per exit but the last; None means never leave.
 
-        On a board, and during a run, a change holds for samples that start later; elsewhere for batches that do.
+        On a board, and during a run, a change holds for samples that start later; elsewhere for batches that start
+        later.
         """
         return self._thresholds
 
@@ -127,7 +129,9 @@ class ProgressiveAccelerator:
 
     @property
     def threshold_codes(self) -> tuple[int, ...]:
-        """The same as the integers that scores are compared with; any that fits a register may be set."""
+        """Gets or sets the same thresholds as integers that are compared with scores; any integer that fits a register
+        is allowed.
+        """
         return self._codes[:-1]
 
     @threshold_codes.setter
@@ -150,15 +154,15 @@ class ProgressiveAccelerator:
 
     @property
     def counters(self) -> Counters:
-        """Counts since opening.
+        """Returns the counts since opening.
 
         Raises:
-            BoardError: a board's registers cannot be read.
+            BoardError: the registers of a board cannot be read.
         """
         return self._transport.counters() + self._software.counters()
 
     def run(self, images: NDArray[Any]) -> Records:
-        """Final records of all images, in sample order.
+        """Returns the final records of all images, in sample order.
 
         Args:
             images: (N, C, H, W); floats are values in the input format, integers are codes.
@@ -170,26 +174,26 @@ class ProgressiveAccelerator:
             return _final(list(stream))
 
     def stream(self, images: NDArray[Any]) -> Generator[Records, None, None]:
-        """Records as they come, in anytime mode every refinement; images are checked at the call.
+        """Yields records as they are computed, in anytime mode every refinement; images are checked at the call.
 
         A later run ends a stream that was left unfinished.
         """
         return self._stream(self._encoded(images))
 
     async def run_async(self, images: NDArray[Any]) -> Records:
-        """`run`, with the event loop free while the accelerator works."""
+        """Does the same as `run`, with the event loop free while the accelerator works."""
         async with aclosing(self._stream_async(self._encoded(images))) as stream:
             return _final([records async for records in stream])
 
     def stream_async(self, images: NDArray[Any]) -> AsyncGenerator[Records, None]:
-        """`stream` as an asynchronous generator."""
+        """Does the same as `stream`, as an asynchronous generator."""
         return self._stream_async(self._encoded(images))
 
     def throughput_test(self, images: NDArray[Any] | None = None) -> Throughput:
-        """Run images once and tell where the time went.
+        """Runs images once and measures where the time goes.
 
         Args:
-            images: as in `run`; by default one batch of random codes, which leave where such images do.
+            images: as in `run`; by default one batch of random codes.
         """
         if images is None:
             fmt = self.accelerator.input_format
@@ -202,7 +206,7 @@ class ProgressiveAccelerator:
         return Throughput(self._on, len(images), seconds, {s: self._times.seconds[s] - before[s] for s in Stage})
 
     def close(self) -> None:
-        """Free buffers and locks; what was left unfinished is lost."""
+        """Frees buffers and locks; an unfinished run is lost."""
         if not self._closed:
             self._closed = True
             self._turns.end()
@@ -277,7 +281,9 @@ class ProgressiveAccelerator:
             yield _Batch(part, start, Delivery(len(part), exits, classes, anytime=turn.control.anytime))
 
     def _attempts(self, batch: _Batch, turn: Turn) -> Iterator[Transport]:
-        """Where to compute what is owed of a batch: its own place and again, at last software."""
+        """Yields the places that try to compute what is owed of a batch: its own place, again its own place, and at
+        last software.
+        """
         for _ in range(1 + self._settings.retries):
             if turn.in_software or not len(batch.delivery.owed):
                 break
@@ -286,12 +292,12 @@ class ProgressiveAccelerator:
         if owed:
             if not turn.in_software:
                 turn.in_software = True
-                warnings.warn(f"{self._transport.name} has failed: what is left runs in software", stacklevel=1)
+                warnings.warn(f"{self._transport.name} has failed: the rest runs in software", stacklevel=1)
             yield self._software
 
     @contextmanager
     def _attempt(self, transport: Transport, turn: Turn) -> Iterator[None]:
-        """Whatever ends it early, the accelerator is left in order; a failed transfer is told and ends here."""
+        """Runs one attempt, and leaves the accelerator in order however it ends; a failed transfer is reported here."""
         self._on = transport.name
         try:
             transport.configure(turn.control)
@@ -313,7 +319,7 @@ class ProgressiveAccelerator:
             self._transport.recover()
         except BoardError as error:
             self._broken = error
-            warnings.warn(f"{error}: what is left runs in software", stacklevel=1)
+            warnings.warn(f"{error}: the rest runs in software", stacklevel=1)
 
     def _believed(self, batch: _Batch, records: Records) -> Records:
         with self._times.stage(Stage.CHECK):

@@ -1,6 +1,6 @@
-"""A bundle's own test: its files are whole, and its sample images give the records that they gave where it was made.
+"""This module tests a bundle: its files are unaltered, and its sample images give the stored records.
 
-python -m hwcodesign.runtime.selftest BUNDLE [--on auto|board|software]
+Run it as `python -m hwcodesign.runtime.selftest BUNDLE [--on auto|board|software]`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SAMPLES = "selftest.npz"
 
 
 def expected_records(driver: ProgressiveAccelerator, images: NDArray[Any]) -> dict[str, Records]:
-    """Records of the same images in every mode, by its name; by sample and exit, and without cycles."""
+    """Returns records of the same images in every mode, by its name; sorted by sample and exit, and without cycles."""
     found = {}
     driver.mode = Mode.ADAPTIVE
     found["adaptive"] = _ordered(driver.run(images))
@@ -40,14 +40,14 @@ def expected_records(driver: ProgressiveAccelerator, images: NDArray[Any]) -> di
 
 
 def check_files(folder: Path) -> int:
-    """Hold every file of a bundle to its digest; returns how many there are.
+    """Compares every file of a bundle with its hash; returns the number of files.
 
     Raises:
-        DesignError: no bundle there, or a file is missing or altered.
+        DesignError: there is no bundle, or a file is missing or altered.
     """
     path = folder / MANIFEST
     if not path.exists():
-        raise DesignError(f"{folder} has no {MANIFEST}: it is no bundle; make one with hwcodesign deploy")
+        raise DesignError(f"{folder} has no {MANIFEST}: it is not a bundle; make one with hwcodesign deploy")
     digests: dict[str, str] = json.loads(path.read_text())["files"]
     for name, digest in digests.items():
         if not (folder / name).is_file() or sha256_file(folder / name) != digest:
@@ -56,7 +56,7 @@ def check_files(folder: Path) -> int:
 
 
 def check_records(folder: Path, on: str, say: Callable[[str], None]) -> None:
-    """Run the sample images in every mode.
+    """Runs the sample images in every mode.
 
     Raises:
         MismatchError: a record differs from the one in the bundle.
@@ -71,7 +71,7 @@ def check_records(folder: Path, on: str, say: Callable[[str], None]) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Exit status 0 where everything is as it should be; the reason on stderr otherwise."""
+    """Exits with status 0 if everything is in order; otherwise prints the reason on stderr."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bundle", type=Path, help="folder of the bundle")
     parser.add_argument("--on", default="auto", help="auto (the default): the board if there is one, else software")

@@ -1,7 +1,7 @@
-"""The accelerator in NumPy: exact integers, and nothing computed that an exit skips.
+"""This module is the accelerator in NumPy: it computes exact integers, and nothing that an exit makes unnecessary.
 
-Images go through in batches. Those that an exit does not let leave wait before the next stage until there is a batch
-of them, or no more images come. The same code runs on a board's ARM.
+Images are computed in batches. Samples that do not leave at an exit wait before the next stage until there is a batch
+of them, or no more images come. The same code runs on a board's ARM processor.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ BATCH = 128
 
 @dataclass(frozen=True)
 class _Group:
-    """Samples on their way: input codes of the next stage, and what travels with them.
+    """A group holds samples in progress: input codes of the next stage, and the information that travels with them.
 
     Attributes:
         values: (N, ...) codes.
         ids: (N,) sample ids.
-        labels: (N,) of the exit before, -1 before the first.
-        agreements: (N,) in a row up to the exit before.
-        history: of the exits before, for a learned criterion; otherwise empty.
+        labels: (N,) labels at the exit before, -1 before the first.
+        agreements: (N,) agreements in a row up to the exit before.
+        history: answers and scores of the exits before, for a learned criterion; otherwise empty.
     """
 
     values: NDArray[Any]
@@ -56,7 +56,7 @@ class _Group:
 
 @dataclass
 class _Waiting:
-    """Groups that wait before a stage."""
+    """This holds groups that wait before a stage."""
 
     groups: list[_Group] = field(default_factory=list)
 
@@ -77,7 +77,7 @@ class _Waiting:
 
 
 def stream_records(accelerator: Accelerator, codes: NDArray[Any], control: ExitControl) -> Iterator[Records]:
-    """Records as they come: of each batch those that leave first, the others when a batch of them has gathered.
+    """Yields records as they are computed: first those that leave early, the others when there is a batch of them.
 
     Args:
         codes: (N, C, H, W) input codes, already checked.
@@ -107,7 +107,7 @@ def stream_records(accelerator: Accelerator, codes: NDArray[Any], control: ExitC
 
 
 def _step(accelerator: Accelerator, k: int, group: _Group, control: ExitControl) -> tuple[Records, _Group]:
-    """One stage, its head and its decision: the records that leave, and the samples that go on."""
+    """Runs one stage, its head and its decision; returns the records that leave, and the samples that go on."""
     values = accelerator.stages[k].run(group.values)
     logits = accelerator.heads[k].run(values).astype(np.int64)
     labels = accelerator.policy.labels(logits)
@@ -134,7 +134,7 @@ def _leaves(scores: NDArray[np.int64], code: int, *, last: bool) -> NDArray[np.b
 
 
 def segment_codes(segment: Segment, codes: NDArray[Any]) -> NDArray[np.int64]:
-    """Output codes of one segment for all samples, (N, *output_shape), from (N, *input_shape) codes."""
+    """Returns the output codes of one segment for all samples, (N, *output_shape), from (N, *input_shape) codes."""
     parts = [
         segment.run(codes[start : start + BATCH].astype(np.float64)).astype(np.int64)
         for start in range(0, len(codes), BATCH)

@@ -1,4 +1,4 @@
-"""Where the time of a run goes."""
+"""This module measures the time of the parts of a run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from enum import Enum
 
 
 class Stage(str, Enum):
-    """Parts of a run, in the order in which an image meets them."""
+    """The stages are the parts of a run, in the order in which an image meets them."""
 
     ENCODE = "encode"  #: images to codes, with their checks
     COPY_IN = "copy in"  #: codes to words in the memory that the accelerator reads
@@ -21,13 +21,13 @@ class Stage(str, Enum):
 
 @dataclass
 class StageTimes:
-    """Seconds of each stage since opening."""
+    """The stage times are the seconds of each part since opening."""
 
     seconds: dict[Stage, float] = field(default_factory=lambda: dict.fromkeys(Stage, 0.0))
 
     @contextmanager
     def stage(self, stage: Stage) -> Iterator[None]:
-        """Time a block."""
+        """Measures the time of a block."""
         start = time.perf_counter()
         try:
             yield
@@ -37,13 +37,13 @@ class StageTimes:
 
 @dataclass(frozen=True)
 class Throughput:
-    """What a throughput test measured.
+    """The throughput is the result of a throughput test.
 
     Attributes:
-        on: where it ran.
-        images: how many.
-        seconds: all of it, by the wall clock.
-        stages: seconds of each stage; what is missing of the whole is Python around them.
+        on: place where it ran.
+        images: number of images.
+        seconds: total wall-clock time.
+        stages: seconds of each part; the rest of the total is Python around them.
     """
 
     on: str
@@ -53,6 +53,7 @@ class Throughput:
 
     @property
     def images_per_second(self) -> float:
+        """Returns the images per second."""
         return self.images / self.seconds
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""A budget held on a live stream: thresholds follow the exit counters, wherever the accelerator runs."""
+"""This module keeps a budget on a live stream: thresholds follow the exit counters, wherever the accelerator runs."""
 
 from __future__ import annotations
 
@@ -20,35 +20,35 @@ from hwcodesign.runtime.progressive import ProgressiveAccelerator
 
 
 class StreamController:
-    """Keeps an average cost on a stream by moving an accelerator's thresholds along a path.
+    """The controller keeps an average cost on a stream by moving an accelerator's thresholds along a path.
 
-    Contract: thresholds are always a point of the path, not below the cheapest that is allowed; an update moves them by
-    `settings.limit` points at most, and registers are written only where the point changes. On a stream that stays as
-    it is, the average comes within the tolerance of the target, or within what neighbouring points of the path differ
-    by there, give or take the noise of `memory` windows; where the allowed points do not reach it, that is told in a
-    warning, once until the thresholds move again.
+    Contract: thresholds are always a point of the path, not below the cheapest allowed one. An update moves them by at
+    most `settings.limit` points, and registers are written only if the point changes. On a stream that does not change,
+    the average comes within the tolerance of the target, or within the difference between neighbouring points of the
+    path, plus or minus the noise of `memory` windows. If the allowed points do not reach the target, there is one
+    warning until the thresholds move again.
 
     Args:
-        accelerator: in adaptive or anytime mode; thresholds are the controller's from now on.
-        budget: average multiply-accumulates, as a fraction of the full cost; or
-        cycles: average cycles of an image by itself, from its first word to its record, as the design predicts them
-            for its exits. Give one of both.
-        path: of thresholds; by default the one that was fitted with the policy.
-        settings: of the control.
-        monitor: is shown every window, under the thresholds that it was measured with.
+        accelerator: accelerator in adaptive or anytime mode; the controller sets its thresholds from now on.
+        budget: target as average multiply-accumulates, as a fraction of the full cost.
+        cycles: target as average latency in cycles of an image by itself, as the design predicts it for its exits. Give
+            either this or `budget`.
+        path: path of thresholds; by default the one that was fitted with the policy.
+        settings: settings of the control.
+        monitor: monitor that gets every window, under the thresholds with which it was measured.
 
     Attributes:
-        target: the average that is kept, in `unit`.
+        target: average that is kept, in `unit`.
         unit: "full cost" or "cycles".
         at_exit: cost of leaving at each exit, in that unit.
-        path: that thresholds are on.
+        path: path of the thresholds.
         history: an entry for each update.
 
     Raises:
-        PolicyError: there is no path, a target that it cannot reach on the samples of the fit, or an accuracy that it
-            does not have; names the nearest.
-        DesignError: cycles of a design without RTL.
-        SettingsError: not exactly one of budget and cycles, or subnet mode.
+        PolicyError: there is no path, or it cannot reach the target or the accuracy on the samples of the fit; the
+            message names the nearest.
+        DesignError: a target in cycles was given for a design without RTL.
+        SettingsError: not exactly one of budget and cycles was given, or the accelerator is in subnet mode.
     """
 
     def __init__(
@@ -76,24 +76,24 @@ class StreamController:
 
     @property
     def point(self) -> int:
-        """Of the path, where thresholds are now."""
+        """Returns the present point of the path."""
         return self._control.point
 
     @property
     def codes(self) -> tuple[int, ...]:
-        """Threshold codes of that point, one per exit but the last."""
+        """Returns the threshold codes of that point, one per exit but the last."""
         return self.path.points[self.point].codes
 
     def run(self, images: NDArray[Any]) -> Records:
-        """Final records of all images, in sample order; see `ProgressiveAccelerator.run`."""
+        """Returns the final records of all images, in sample order; see `ProgressiveAccelerator.run`."""
         with closing(self.stream(images)) as stream:
             parts = list(stream)
         return final_records(np.concatenate(parts)) if parts else empty_records(0)
 
     def stream(self, images: NDArray[Any]) -> Generator[Records, None, None]:
-        """Records as they come, of a window after the other; images are checked at the call.
+        """Yields records as they are computed, window by window; images are checked at the call.
 
-        A window may span several calls; what leaves outside of them is not counted.
+        A window may span several calls. Samples that run outside of them are not counted.
         """
         self._require_thresholds()
         fmt, shape = self._accelerator.accelerator.input_format, self._accelerator.accelerator.input_shape
@@ -114,7 +114,7 @@ class StreamController:
             start += len(part)
 
     def _count(self, leaving: Sequence[int]) -> None:
-        """What left of a part; the end of a window is an update."""
+        """Counts the samples of a part of a window; the end of a window triggers an update."""
         if self._monitor is not None:
             self._monitor.observe(leaving, self.codes)
         self._counted += np.asarray(leaving, np.int64)
@@ -139,19 +139,19 @@ class StreamController:
 
     def _require_thresholds(self) -> None:
         if self._accelerator.leave_at is not None:
-            raise SettingsError("a controller moves thresholds, and in subnet mode none decides: leave_at = None")
+            raise SettingsError("a controller moves thresholds, which subnet mode does not use: set leave_at = None")
 
 
 def _target(
     accelerator: ProgressiveAccelerator, budget: float | None, cycles: float | None
 ) -> tuple[float, str, tuple[float, ...]]:
-    """The average to keep, its unit, and the cost of leaving at each exit."""
+    """Returns the average to keep, its unit, and the cost of leaving at each exit."""
     if budget is not None and cycles is None:
         return float(budget), "full cost", accelerator.accelerator.macs.shares
     if cycles is not None and budget is None:
         predicted = accelerator.design.manifest.get("cycles")
         if predicted is None:
-            raise DesignError("cycles are not known: the design has no RTL; compile it with backend='streamrtl'")
+            raise DesignError("there are no cycles: the design has no RTL; compile it with backend='streamrtl'")
         return float(cycles), "cycles", tuple(float(exit_["latency"]) for exit_ in predicted["exits"])
     raise SettingsError(f"give exactly one of budget and cycles, not budget={budget}, cycles={cycles}")
 
@@ -164,7 +164,9 @@ def _path(accelerator: ProgressiveAccelerator, path: ThresholdPath | None) -> Th
             "accuracy drop or a budget, or give path=threshold_path(policy, statistics)"
         )
     if found.leaving.shape[1] != exits:
-        raise PolicyError(f"a path for {found.leaving.shape[1]} exits, and an accelerator with {exits}: fit its own")
+        raise PolicyError(
+            f"the path is for {found.leaving.shape[1]} exits, but the accelerator has {exits}: fit a path for it"
+        )
     return found
 
 

@@ -1,7 +1,7 @@
-"""One run at a time on one accelerator.
+"""This module allows one run at a time on one accelerator.
 
 A generator may be left unfinished: by an exception of the loop around it, by Ctrl-C, or because nobody asks for more.
-It must not keep its accelerator from the next run, so a later run ends one that only waits to be asked.
+It must not keep its accelerator from the next run, so a later run ends one that only waits for its consumer.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from hwcodesign.interface.modes import ExitControl, Mode
 
 @dataclass
 class Turn:
-    """A run's claim on the accelerator.
+    """A turn is a run's claim on the accelerator.
 
     Attributes:
-        mode: of the run.
-        control: what the decisions are set to; thresholds may change during the run.
-        in_software: whether what is left of the run is computed in software.
-        waiting: for its consumer to ask for more.
-        over: finished, or ended by a later run.
+        mode: mode of the run.
+        control: settings of the decision units; thresholds may change during the run.
+        in_software: whether the rest of the run is computed in software.
+        waiting: whether it waits for its consumer.
+        over: whether it has finished, or was ended by a later run.
     """
 
     mode: Mode
@@ -35,10 +35,10 @@ class Turn:
 
     @contextmanager
     def handed_out(self) -> Iterator[None]:
-        """Around a `yield` to the consumer.
+        """Surrounds a `yield` to the consumer.
 
         Raises:
-            BoardError: meanwhile a later run has ended this one.
+            BoardError: a later run has ended this one in the meantime.
         """
         self.waiting = True
         yield
@@ -48,7 +48,7 @@ class Turn:
 
 
 class Turns:
-    """Who has the accelerator."""
+    """The turns say which run has the accelerator."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -56,11 +56,11 @@ class Turns:
 
     @property
     def current(self) -> Turn | None:
-        """The run that has it now, if any."""
+        """Returns the run that has it now, if any."""
         return self._current
 
     def take(self, mode: Mode, control: ExitControl) -> tuple[Turn, bool]:
-        """A new run's turn, and whether it has ended an unfinished one.
+        """Returns a new run's turn, and whether it has ended an unfinished one.
 
         Raises:
             BoardError: a run is at work, in another thread or task.
@@ -75,14 +75,14 @@ class Turns:
             return self._current, before is not None
 
     def give_back(self, turn: Turn) -> None:
-        """End a turn; does nothing where a later run has it by now."""
+        """Ends a turn; does nothing if a later run has the accelerator."""
         with self._lock:
             turn.over = True
             if self._current is turn:
                 self._current = None
 
     def end(self) -> None:
-        """End whatever run is unfinished."""
+        """Ends an unfinished run."""
         with self._lock:
             if self._current is not None:
                 self._current.over = True

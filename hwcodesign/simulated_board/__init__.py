@@ -1,4 +1,4 @@
-"""A board off the board: PYNQ's own classes on simulated registers, memory and interrupts.
+"""This package simulates a board: PYNQ's own classes work on simulated registers, memory and interrupts.
 
     with SimulatedBoard(design) as board:
         overlay = pynq.Overlay(str(board.bitfile))

@@ -1,4 +1,4 @@
-"""A board for a design, off the board: made, entered, used through PYNQ, left."""
+"""This module simulates a board for a design, which is used through PYNQ."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ _STILL = 10
 
 
 class SimulatedBoard:
-    """A board with one design's accelerator, DMA and interrupt controller, for PYNQ's own classes.
+    """This is a board with one design's accelerator, DMA and interrupt controller, for PYNQ's own classes.
 
     Inside the context its device is PYNQ's only one. Only one board may be entered at a time, since PYNQ keeps the
     device, clocks and interrupts of a process in one place. Compiles the RTL at the first use.
 
     Args:
-        design: compiled with RTL.
-        faults: what goes wrong.
-        folder: for bitfile and .hwh; a temporary one by default.
-        memory: bytes that buffers are taken from.
+        design: design that was compiled with RTL.
+        faults: faults to plant.
+        folder: folder for bitfile and .hwh; a temporary one by default.
+        memory: bytes of memory for buffers.
 
     Attributes:
         bitfile: a placeholder with the design's .hwh beside it: what `pynq.Overlay` is given.
@@ -94,36 +94,36 @@ class SimulatedBoard:
 
     @property
     def cycles(self) -> int:
-        """Of the fabric's clock that have passed."""
+        """Returns the cycles of the fabric's clock that have passed."""
         return self._fabric.cycles
 
     @property
     def seconds(self) -> float:
-        """Of simulated time that have passed; it stands still while a coroutine waits for what cannot come."""
+        """Returns the simulated time that has passed; it stands still while a coroutine waits for what cannot come."""
         return self._fabric.cycles / self._hertz
 
     def sleep(self, seconds: float) -> None:
-        """Let simulated time pass in which the processor does nothing."""
+        """Lets simulated time pass in which the processor does nothing."""
         self.device.pass_time(round(seconds * self._hertz))
 
     @property
     def accesses(self) -> int:
-        """To registers in the fabric, denied ones included."""
+        """Returns the number of accesses to registers in the fabric, including denied ones."""
         return self._fabric.accesses
 
     @property
     def words(self) -> dict[Side, int]:
-        """64-bit words that each channel of the DMA has moved."""
+        """Returns the number of 64-bit words that each channel of the DMA has moved."""
         return self._fabric.words
 
     @property
     def leaked(self) -> dict[int, int]:
-        """Bytes of buffers that are not freed, by physical address."""
+        """Returns the bytes of buffers that are not freed, by physical address."""
         return self._memory.allocated
 
     @property
     def struck(self) -> tuple[Fault, ...]:
-        """Faults that have happened."""
+        """Returns the faults that have happened."""
         return tuple(self._faults.struck)
 
 

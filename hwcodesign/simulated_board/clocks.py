@@ -1,4 +1,6 @@
-"""The processing system's clock registers, as PYNQ's images leave them; PYNQ sets fabric clocks through them."""
+"""This module holds the processing system's clock registers as PYNQ's images leave them; PYNQ sets fabric clocks
+through them.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +24,10 @@ _ZYNQ_ULTRASCALE = {
 
 
 class ClockRegisters:
-    """Words that keep what is written to them.
+    """The clock registers are words that keep what is written to them.
 
     Args:
-        processor: whose registers they are.
+        processor: processor whose registers they are.
     """
 
     def __init__(self, processor: Processor) -> None:
@@ -35,9 +37,9 @@ class ClockRegisters:
         return address in self._words
 
     def read(self, address: int) -> int:
-        """A register's word."""
+        """Returns a register's word."""
         return self._words[address]
 
     def write(self, address: int, value: int) -> None:
-        """Write a register's word."""
+        """Writes a register's word."""
         self._words[address] = value

@@ -1,4 +1,6 @@
-"""A PYNQ device whose registers and memory are simulated; PYNQ's own classes run on it unchanged."""
+"""This module defines a PYNQ device whose registers and memory are simulated; PYNQ's own classes run on it
+unchanged.
+"""
 
 from __future__ import annotations
 
@@ -24,14 +26,14 @@ _WORD = 4
 
 
 class SimulatedDevice(pynq.Device):  # type: ignore[misc]
-    """What PYNQ sees of a simulated board.
+    """This device is what PYNQ sees of a simulated board.
 
     While a coroutine waits for an interrupt, cycles pass with the turns of its event loop, so that other tasks go on.
 
     Args:
-        design: block design that a bitstream must be of.
-        fabric: behind its registers.
-        memory: that buffers are taken from.
+        design: block design that a bitstream must belong to.
+        fabric: programmable logic behind its registers.
+        memory: memory for buffers.
     """
 
     #: A driver that is asked for a real board leaves it alone.
@@ -50,42 +52,42 @@ class SimulatedDevice(pynq.Device):  # type: ignore[misc]
     # Registers
 
     def read_registers(self, address: int, length: int) -> bytes:
-        """Words of registers, little endian."""
+        """Returns the words of registers, little endian."""
         with self._lock:
             words = [self._fabric.read(address + offset) for offset in range(0, length, _WORD)]
             self._wait()
         return struct.pack(f"<{len(words)}I", *words)
 
     def write_registers(self, address: int, data: bytes) -> None:
-        """Write words to registers, little endian."""
+        """Writes words to registers, little endian."""
         with self._lock:
             for index, word in enumerate(struct.unpack(f"<{len(data) // _WORD}I", data)):
                 self._fabric.write(address + index * _WORD, word)
             self._wait()
 
     def pass_time(self, cycles: int) -> None:
-        """Let cycles pass in which no register is accessed."""
+        """Lets cycles pass in which no register is accessed."""
         with self._lock:
             self._fabric.pass_time(cycles)
 
     # Memory
 
     def allocate(self, shape: Any, dtype: Any, cacheable: int = 1, **_: Any) -> Any:
-        """A buffer; RuntimeError where memory is exhausted."""
+        """Returns a buffer, or raises RuntimeError if memory is exhausted."""
         return self._memory.allocate(shape, dtype, self, cacheable=bool(cacheable))
 
     def flush(self, bo: int, offset: int, _address: int, size: int) -> None:
-        """Of a buffer's cache lines."""
+        """Flushes a buffer's cache lines."""
         self._memory.flush(bo + offset, size)
 
     def invalidate(self, bo: int, offset: int, _address: int, size: int) -> None:
-        """Of a buffer's cache lines."""
+        """Invalidates a buffer's cache lines."""
         self._memory.invalidate(bo + offset, size)
 
     # Bitstreams
 
     def get_bitfile_metadata(self, bitfile_name: str, partial: bool = False) -> Any:
-        """What the .hwh beside a bitstream says."""
+        """Returns the content of the .hwh beside a bitstream."""
         if partial:
             raise SimulationError(f"{bitfile_name}: partial bitstreams are not simulated")
         parser = RuntimeMetadataParser(Metadata(input=Path(bitfile_name).with_suffix(".hwh")))
@@ -97,7 +99,7 @@ class SimulatedDevice(pynq.Device):  # type: ignore[misc]
         return parser
 
     def download(self, bitstream: Any, parser: Any = None) -> None:
-        """Load a bitstream, as far as its .hwh describes the design that is simulated."""
+        """Loads a bitstream if its .hwh describes the simulated design."""
         cells = parser.ip_dict if parser is not None else {}
         cell = cells.get(self._design.accelerator, {})
         if cell.get("type") != self._design.vlnv:

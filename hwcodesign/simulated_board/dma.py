@@ -1,7 +1,8 @@
-"""AXI DMA in direct register mode, as PG021 describes it: the registers of its two channels and what they start.
+"""This module models the AXI DMA in direct register mode, as PG021 describes it: the registers of its two channels and
+their transfers.
 
-Not modelled, and an error where a driver relies on it: scatter-gather, and lengths and addresses that are not whole
-words. The model follows PG021's text; it was never compared with the IP.
+Scatter-gather, and lengths and addresses that are not whole words, are not modelled; a driver that relies on them gets
+an error. The model follows the text of PG021 and was never compared with the IP.
 """
 
 from __future__ import annotations
@@ -39,13 +40,13 @@ _WORD = DMA_WIDTH // 8
 
 
 class Channel:
-    """One channel.
+    """This is one channel of the DMA.
 
     Args:
-        transfer: what it does: `Sending` or `Receiving`.
-        memory: that it reads or writes.
-        accelerator: at the other end of its stream.
-        faults: that may stop its transfers.
+        transfer: kind of its transfers: `Sending` or `Receiving`.
+        memory: memory that it reads or writes.
+        accelerator: accelerator at the other end of its stream.
+        faults: faults that may stop its transfers.
     """
 
     def __init__(
@@ -57,23 +58,23 @@ class Channel:
         self.reset()
 
     def reset(self) -> None:
-        """To the state after power-on; a transfer ends where it is."""
+        """Resets the channel to the state after power-on; a transfer ends where it is."""
         self._end()
         self._control = self._status = self._address = self._length = 0
         self._halted, self._idle = True, False
 
     @property
     def interrupt(self) -> bool:
-        """Level of its interrupt pin."""
+        """Returns the level of its interrupt pin."""
         return bool(self._status & self._control & _INTERRUPTS)
 
     @property
     def words(self) -> int:
-        """That it has moved since it was made."""
+        """Returns the number of words that it has moved since it was made."""
         return self._moved + (self._transfer.moved if self._transfer is not None else 0)
 
     def read(self, offset: int) -> int:
-        """A register's word; those that direct mode does not have read 0."""
+        """Returns a register's word; registers that direct mode does not have read 0."""
         state = (HALTED if self._halted else 0) | (IDLE if self._idle else 0)
         words = {
             CONTROL: self._control | _CONTROL_FIXED,
@@ -85,7 +86,7 @@ class Channel:
         return words.get(offset, 0)
 
     def write(self, offset: int, value: int) -> None:
-        """Write a register; soft resets are the whole DMA's."""
+        """Writes a register; a soft reset applies to the whole DMA."""
         if offset == CONTROL:
             failed = self._status & _ANY_ERROR  # until a soft reset it stays halted
             self._control = value & (_INTERRUPTS if failed else RUN | _INTERRUPTS)
@@ -103,7 +104,7 @@ class Channel:
             self._start(value & ((1 << DMA_LENGTH_BITS) - 1))
 
     def settle(self) -> None:
-        """Look at what the transfer has come to."""
+        """Updates the channel by the state of its transfer."""
         transfer = self._transfer
         outcome = transfer.outcome() if transfer is not None else None
         if transfer is None or outcome is None:
@@ -151,13 +152,13 @@ class Channel:
 
 
 class Dma:
-    """Both channels, and the soft reset of all.
+    """The DMA has two channels, and a soft reset of both.
 
     Args:
-        memory, accelerator, faults: as a channel's.
+        memory, accelerator, faults: as for a channel.
 
     Attributes:
-        channels: by side.
+        channels: channels by side.
     """
 
     def __init__(self, memory: Memory, accelerator: SteppedAccelerator, faults: Faults) -> None:
@@ -166,13 +167,13 @@ class Dma:
         self._reset_until = -1
 
     def read(self, offset: int, now: int) -> int:
-        """A register's word in a cycle."""
+        """Returns a register's word in a cycle."""
         side, register = _place(offset)
         resetting = RESET if register == CONTROL and now < self._reset_until else 0
         return self.channels[side].read(register) | resetting if side is not None else 0
 
     def write(self, offset: int, value: int, now: int) -> None:
-        """Write a register in a cycle; while a soft reset goes on, nothing is."""
+        """Writes a register in a cycle; during a soft reset nothing is written."""
         side, register = _place(offset)
         if side is None or now < self._reset_until:
             return
@@ -184,12 +185,12 @@ class Dma:
             self.channels[side].write(register, value)
 
     def settle(self) -> None:
-        """Look at what the transfers have come to."""
+        """Updates the channels by the states of their transfers."""
         for channel in self.channels.values():
             channel.settle()
 
     def close(self) -> None:
-        """Stop everything."""
+        """Stops everything."""
         for channel in self.channels.values():
             channel.reset()
 

@@ -1,14 +1,14 @@
-"""The programmable logic of a simulated board, and its time.
+"""This module simulates the programmable logic of a board, and its time.
 
-Time passes with accesses to registers, and with waiting for an interrupt; a run is a matter of what the processor does
-alone. Every access takes `ACCESS_CYCLES` of the fabric's clock, in which DMA and accelerator go on, and then happens:
-some 10 µs, as an access from Python takes on a Zynq's ARM. So polling is cheap: a batch that takes the accelerator
-three million cycles is over after some three thousand accesses. Through all of it the DMA offers a word, and takes one,
-in every cycle in which it has one to offer or room to take it.
+Time passes with accesses to registers and with waiting for an interrupt; a run therefore depends only on what the
+processor does. Every access takes `ACCESS_CYCLES` of the fabric's clock, in which DMA and accelerator continue, and
+then takes effect. This is some 10 µs, as for an access from Python on a Zynq's ARM. So polling is cheap: a batch that
+takes the accelerator three million cycles is over after some three thousand accesses. All the time the DMA offers a
+word, and takes one, in every cycle in which it has a word to offer or space to take one.
 
-The accelerator is simulated in every cycle but those in which nothing can happen in it: when for ten times as long as a
-sample takes nothing has moved on its streams, no transfer was started and none of its registers written. Then time
-passes without it.
+The accelerator is simulated in every cycle, except those in which nothing can happen in it: when for ten times as long
+as a sample takes nothing has moved on its streams, no transfer was started and none of its registers was written. Then
+time passes without it.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ _REGISTERS = 0x1000
 
 
 class Fabric:
-    """Accelerator, DMA and interrupt controller behind their addresses.
+    """The fabric holds accelerator, DMA and interrupt controller behind their addresses.
 
     Args:
         design: block design that is simulated.
-        library: of the Verilated accelerator.
-        stillness: cycles after which an accelerator in which nothing moves does nothing any more.
-        memory: that the DMA reaches.
-        faults: planted.
+        library: library of the Verilated accelerator.
+        stillness: number of cycles without movement after which the accelerator does nothing any more.
+        memory: memory that the DMA reaches.
+        faults: planted faults.
 
     Attributes:
-        cycles: of the fabric's clock that have passed.
-        accesses: to registers in the fabric.
+        cycles: cycles of the fabric's clock that have passed.
+        accesses: accesses to registers in the fabric.
         uio: file of the interrupt.
     """
 
@@ -61,14 +61,14 @@ class Fabric:
         self._interrupts_of = dict.fromkeys(Side, 0)
 
     def configure(self) -> None:
-        """A bitstream is loaded: everything is as after power-on."""
+        """Loads a bitstream: everything is then as after power-on."""
         self._on = True
         self._dma.close()
         self._accelerator.reset()
         self._interrupts.reset()
 
     def close(self) -> None:
-        """Give memory and files back."""
+        """Gives memory and files back."""
         self._on = False
         self._dma.close()
         self._accelerator.close()
@@ -76,22 +76,22 @@ class Fabric:
 
     @property
     def words(self) -> dict[Side, int]:
-        """Words that each channel of the DMA has moved."""
+        """Returns the number of words that each channel of the DMA has moved."""
         return {side: channel.words for side, channel in self._dma.channels.items()}
 
     @property
     def awaited(self) -> bool:
-        """The processor waits for an interrupt that has not come."""
+        """Tells whether the processor waits for an interrupt that has not come."""
         return bool(self._on and self._interrupts.armed) and not self._interrupts.output and self.uio.on
 
     # Registers
 
     def read(self, address: int) -> int:
-        """A register's word, after the time that reading it takes.
+        """Returns a register's word, after the time that reading it takes.
 
         Raises:
             PermissionError: a fault denies the access.
-            SimulationError: there is no register, or no bitstream was loaded: a board would hang.
+            SimulationError: there is no such register, or no bitstream was loaded; a real board would hang.
         """
         if address in self._clocks:
             return self._clocks.read(address)
@@ -105,7 +105,7 @@ class Fabric:
         return self._faults.read(offset % _REGISTERS, value, self.accesses - 1)
 
     def write(self, address: int, value: int) -> None:
-        """Write a register's word; as `read`."""
+        """Writes a register's word; raises the same errors as `read`."""
         if address in self._clocks:
             self._clocks.write(address, value)
             return
@@ -139,7 +139,7 @@ class Fabric:
     # Time
 
     def pass_time(self, cycles: int) -> bool:
-        """Let cycles pass.
+        """Lets cycles pass.
 
         Returns:
             Whether anything may still come of waiting longer.

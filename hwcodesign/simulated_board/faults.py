@@ -1,4 +1,4 @@
-"""What can go wrong around an accelerator, to be planted at a chosen or a random point."""
+"""This module defines faults around an accelerator, which are planted at a chosen or a random point."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from hwcodesign.interface import register_map as registers
 
 
 class Side(Enum):
-    """A channel of the DMA: memory to stream, or stream to memory."""
+    """The side is a channel of the DMA: memory to stream, or stream to memory."""
 
     SEND = "mm2s"
     RECEIVE = "s2mm"
 
 
 class FaultKind(Enum):
-    """What goes wrong."""
+    """The kind says what goes wrong."""
 
     LOST_LAST = "a TLAST is lost"
     SLAVE_ERROR = "memory answers with a slave error"
@@ -40,15 +40,15 @@ REGISTER_FAULTS = (FaultKind.OTHER_HASH, FaultKind.OTHER_VERSION, FaultKind.ALL_
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that goes wrong.
+    """This is one fault.
 
     Attributes:
-        kind: of fault.
-        side: channel of the DMA; registers have none.
+        kind: kind of fault.
+        side: channel of the DMA; faults of registers have none.
         at: how much goes well before it: words of that channel's stream; accesses to registers; interrupts of that
             channel. All count from the start of the board.
-        standing: it stays from then on; otherwise it happens once.
-        cycles: that an interrupt is late.
+        standing: whether it stays from then on; otherwise it happens once.
+        cycles: number of cycles by which an interrupt is late.
 
     Raises:
         SettingsError: `at` or `cycles` is negative.
@@ -68,13 +68,13 @@ class Fault:
 def random_fault(
     rng: np.random.Generator, *, words: dict[Side, int], accesses: int, kinds: Iterable[FaultKind] = FaultKind
 ) -> Fault:
-    """One fault at a random point of a run.
+    """Returns one fault at a random point of a run.
 
     Args:
-        rng: that draws it.
-        words: of each stream in a run without faults.
-        accesses: to registers in it.
-        kinds: to draw from.
+        rng: generator that draws it.
+        words: number of words of each stream in a run without faults.
+        accesses: number of accesses to registers in that run.
+        kinds: kinds to draw from.
     """
     choices = list(kinds)
     kind = choices[int(rng.integers(len(choices)))]
@@ -85,13 +85,13 @@ def random_fault(
 
 
 class Faults:
-    """Faults that are still to come, and those that came.
+    """This class holds the faults that are still to come, and those that have happened.
 
     Args:
-        planned: in any order.
+        planned: faults in any order.
 
     Attributes:
-        struck: those that have happened, each once.
+        struck: faults that have happened, each once.
     """
 
     def __init__(self, planned: Iterable[Fault]) -> None:
@@ -99,19 +99,19 @@ class Faults:
         self.struck: list[Fault] = []
 
     def strike(self, fault: Fault) -> None:
-        """It happens now."""
+        """Records that a fault happens now."""
         if fault not in self.struck:
             self.struck.append(fault)
         if not fault.standing:
             self._planned.remove(fault)
 
     def stop(self, side: Side, start: int, count: int) -> tuple[int, Fault] | None:
-        """The first fault that stops a transfer.
+        """Returns the first fault that stops a transfer.
 
         Args:
-            side: its channel.
-            start: words of the stream before it.
-            count: its words.
+            side: channel of the transfer.
+            start: number of words of the stream before it.
+            count: number of its words.
 
         Returns:
             Words that pass, and the fault.
@@ -119,11 +119,11 @@ class Faults:
         return self._first(side, start, count, FaultKind.SLAVE_ERROR, FaultKind.DECODE_ERROR, FaultKind.STUCK)
 
     def lost_last(self, side: Side, start: int, count: int) -> tuple[int, Fault] | None:
-        """From which word of a transfer on TLASTs are lost, and by which fault; as `stop`."""
+        """Returns from which word of a transfer on TLASTs are lost, and the fault; arguments as for `stop`."""
         return self._first(side, start, count, FaultKind.LOST_LAST)
 
     def lateness(self, side: Side, interrupts: int) -> int:
-        """Cycles that an interrupt is late, after so many before it; the fault strikes."""
+        """Returns the cycles by which an interrupt is late, after so many before it; the fault then happens."""
         late = 0
         for fault in self._of(side, FaultKind.LATE_INTERRUPT):
             if fault.at <= interrupts:
@@ -132,10 +132,10 @@ class Faults:
         return late
 
     def access(self, accesses: int) -> None:
-        """Before an access to any register, after so many before it.
+        """Checks an access to any register, after so many before it.
 
         Raises:
-            PermissionError: it is denied.
+            PermissionError: the access is denied.
         """
         for fault in self._of(None, FaultKind.DENIED):
             if fault.at <= accesses:
@@ -143,12 +143,12 @@ class Faults:
                 raise PermissionError("[simulated] Root permissions required.")
 
     def read(self, offset: int, value: int, accesses: int) -> int:
-        """What a register of the accelerator reads as.
+        """Returns what a register of the accelerator reads as.
 
         Args:
-            offset: of the register.
-            value: that it has.
-            accesses: to registers before this one.
+            offset: offset of the register.
+            value: value of the register.
+            accesses: number of accesses to registers before this one.
         """
         version = registers.VERSION
         for fault in self._of(None, FaultKind.OTHER_HASH, FaultKind.OTHER_VERSION, FaultKind.ALL_ONES):

@@ -1,4 +1,6 @@
-"""From the DMA's interrupt pins to the file that PYNQ waits on: AXI INTC (PG099), and the kernel's UIO driver."""
+"""This module models the way from the DMA's interrupt pins to the file that PYNQ waits on: AXI INTC (PG099), and the
+kernel's UIO driver.
+"""
 
 from __future__ import annotations
 
@@ -13,33 +15,33 @@ _MASTER_ENABLE, _HARDWARE_ENABLE = 1 << 0, 1 << 1
 
 
 class InterruptController:
-    """AXI INTC with level inputs."""
+    """This is an AXI INTC with level inputs."""
 
     def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
-        """To the state after power-on."""
+        """Resets the controller to the state after power-on."""
         self._status = self._enabled = self._master = self._levels = 0
 
     def sample(self, levels: int) -> None:
-        """What the inputs are now: a high one stays noted until acknowledged."""
+        """Takes the present inputs; a high one stays noted until it is acknowledged."""
         self._levels = levels
         if self._master & _HARDWARE_ENABLE:
             self._status |= levels
 
     @property
     def output(self) -> bool:
-        """Level of its own interrupt pin."""
+        """Returns the level of its own interrupt pin."""
         return bool(self._master & _MASTER_ENABLE and self._status & self._enabled)
 
     @property
     def armed(self) -> int:
-        """Inputs that would raise the output."""
+        """Returns the inputs that would raise the output."""
         return self._enabled if self._master & _MASTER_ENABLE and self._master & _HARDWARE_ENABLE else 0
 
     def read(self, offset: int) -> int:
-        """A register's word; those that are write-only read 0."""
+        """Returns a register's word; write-only registers read 0."""
         pending = self._status & self._enabled
         words = {
             STATUS: self._status,
@@ -51,7 +53,7 @@ class InterruptController:
         return words.get(offset, 0)
 
     def write(self, offset: int, value: int) -> None:
-        """Write a register; interrupts that software raises in STATUS are not modelled."""
+        """Writes a register; interrupts that software raises in STATUS are not modelled."""
         if offset == ENABLED:
             self._enabled = value
         elif offset == ACKNOWLEDGE:
@@ -66,12 +68,12 @@ class InterruptController:
 
 
 class UioFile:
-    """A file that behaves as /dev/uio0 does: reading waits for an interrupt, which then is off until a 1 is written.
+    """This file behaves like /dev/uio0: reading waits for an interrupt, which is then off until a 1 is written.
 
     It is a pseudo-terminal without any treatment of its bytes: a file that can be polled, as UIO's can.
 
     Attributes:
-        path: to open.
+        path: path to open.
     """
 
     def __init__(self) -> None:
@@ -84,7 +86,7 @@ class UioFile:
 
     @property
     def on(self) -> bool:
-        """Somebody waits for the interrupt."""
+        """Tells whether somebody waits for the interrupt."""
         try:
             while command := os.read(self._ours, 4):
                 self._on = any(command)
@@ -93,13 +95,13 @@ class UioFile:
         return self._on
 
     def interrupt(self) -> None:
-        """The interrupt has come; ignored while it is off."""
+        """Raises the interrupt; this is ignored while it is off."""
         if self.on:
             self._on = False
             self._count += 1
             os.write(self._ours, self._count.to_bytes(4, "little"))
 
     def close(self) -> None:
-        """Take the file away."""
+        """Removes the file."""
         os.close(self._ours)
         os.close(self._theirs)

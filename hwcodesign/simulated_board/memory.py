@@ -1,4 +1,4 @@
-"""Memory as two see it: the processor through its cache, and the DMA.
+"""This module models memory as the processor sees it through its cache, and as the DMA sees it.
 
 What the processor writes reaches the DMA with a flush, and what the DMA writes reaches the processor with an
 invalidation, so that a driver which forgets either reads what was there before. Fresh buffers hold other bytes on each
@@ -25,10 +25,10 @@ Bytes = NDArray[np.uint8]
 
 
 class Memory:
-    """A bounded pool of physically contiguous memory.
+    """This is a limited pool of physically contiguous memory.
 
     Args:
-        size: of the pool, in bytes.
+        size: size of the pool, in bytes.
 
     Raises:
         SettingsError: the size is not positive.
@@ -36,7 +36,7 @@ class Memory:
 
     def __init__(self, size: int) -> None:
         if size < 1:
-            raise SettingsError(f"memory={size}: a board has at least one byte that buffers are taken from")
+            raise SettingsError(f"memory={size}: a board needs at least one byte of memory for buffers")
         self._cpu, self._dram = np.zeros(size, np.uint8), np.zeros(size, np.uint8)
         # what the cache last agreed on with memory, if it ever has: what differs, or never has, is dirty
         self._clean, self._agreed = np.zeros(size, np.uint8), np.zeros(size, np.bool_)
@@ -45,11 +45,11 @@ class Memory:
 
     @property
     def allocated(self) -> dict[int, int]:
-        """Bytes of the buffers that are not freed, by address."""
+        """Returns the bytes of the buffers that are not freed, by address."""
         return dict(self._taken)
 
     def allocate(self, shape: Any, dtype: DTypeLike, device: Any, *, cacheable: bool) -> Any:
-        """A PYNQ buffer in the first gap that holds it; uncached ones are seen by both sides at once.
+        """Returns a PYNQ buffer in the first gap that holds it; uncached ones are seen by both sides at once.
 
         Raises:
             RuntimeError: the pool is exhausted; PYNQ on a board raises it with these words.
@@ -79,7 +79,7 @@ class Memory:
         return buffer
 
     def return_pointer(self, address: int) -> None:
-        """Free a buffer; PYNQ calls it when one is freed or forgotten."""
+        """Frees a buffer; PYNQ calls it when a buffer is freed or forgotten."""
         del self._taken[address]
         buffer = self._buffers.pop(address, None)
         if buffer is not None:  # freed by hand: PYNQ would unmap it when it is forgotten
@@ -100,23 +100,23 @@ class Memory:
         )
 
     def flush(self, address: int, size: int) -> None:
-        """What the processor has changed becomes visible to the DMA, and nothing else; all of a fresh buffer."""
+        """Makes what the processor has changed visible to the DMA, and nothing else; for a fresh buffer, all of it."""
         part = self._slice(address, size)
         dirty = (self._cpu[part] != self._clean[part]) | ~self._agreed[part]
         self._dram[part][dirty] = self._cpu[part][dirty]
         self._clean[part], self._agreed[part] = self._cpu[part], True
 
     def invalidate(self, address: int, size: int) -> None:
-        """The processor sees what is in memory; what it had written and not flushed is lost."""
+        """Makes the processor see what is in memory; what it had written and not flushed is lost."""
         part = self._slice(address, size)
         self._cpu[part] = self._clean[part] = self._dram[part]
         self._agreed[part] = True
 
     def words(self, address: int, size: int) -> NDArray[np.uint64] | None:
-        """The DMA's view of some memory; None where there is none at that address.
+        """Returns the DMA's view of some memory; None if there is none at that address.
 
         Raises:
-            SimulationError: nobody has allocated it, so that a board would lose data that is not the driver's.
+            SimulationError: the memory is not allocated; a board would overwrite data that do not belong to the driver.
         """
         if not BASE <= address <= address + size <= BASE + len(self._dram):
             return None

@@ -1,4 +1,4 @@
-"""A transfer of the DMA while it is going on: words from memory into the accelerator, or records into memory."""
+"""This module models a transfer of the DMA: words from memory into the accelerator, or records into memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hwcodesign.simulation.stepped import SteppedAccelerator, Words
 
 
 class Outcome(Enum):
-    """How a transfer ended."""
+    """The outcome says how a transfer ended."""
 
     COMPLETE = "complete"
     TOO_LONG = "a packet is longer than the room for it"
@@ -22,13 +22,13 @@ _STOPPED = {FaultKind.SLAVE_ERROR: Outcome.SLAVE_ERROR, FaultKind.DECODE_ERROR: 
 
 
 class Transfer(ABC):
-    """One transfer, from its start.
+    """This is one transfer, from its start.
 
     Args:
-        accelerator: at the other end.
-        words: of memory to send, or to fill.
-        faults: that may stop it.
-        before: words that the channel has moved before.
+        accelerator: accelerator at the other end.
+        words: memory to send, or to fill.
+        faults: faults that may stop it.
+        before: number of words that the channel has moved before.
     """
 
     side: Side
@@ -46,7 +46,7 @@ class Transfer(ABC):
     @property
     @abstractmethod
     def moved(self) -> int:
-        """Words so far."""
+        """Returns the number of words so far."""
 
     @abstractmethod
     def _ended(self) -> Outcome | None:
@@ -54,10 +54,10 @@ class Transfer(ABC):
 
     @abstractmethod
     def cut(self) -> None:
-        """End it where it is."""
+        """Ends the transfer where it is."""
 
     def outcome(self) -> Outcome | None:
-        """How it has ended; None while it is going on. Faults that it has come to strike."""
+        """Returns how it has ended; None while it is going on. Faults that it has reached happen."""
         ended = self._ended()
         if ended is not None:
             return ended
@@ -71,7 +71,7 @@ class Transfer(ABC):
 
 
 class Sending(Transfer):
-    """Memory to stream, with TLAST on the last word."""
+    """This transfer moves words from memory to the stream, with TLAST on the last word."""
 
     side = Side.SEND
 
@@ -92,7 +92,7 @@ class Sending(Transfer):
 
 
 class Receiving(Transfer):
-    """Stream to memory, up to a word with TLAST."""
+    """This transfer moves words from the stream to memory, up to a word with TLAST."""
 
     side = Side.RECEIVE
 

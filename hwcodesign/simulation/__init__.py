@@ -1,1 +1,1 @@
-"""Running generated hardware sources on this machine."""
+"""This package runs generated hardware sources on this machine."""

@@ -1,4 +1,4 @@
-"""Run a cocotb bench on a module of rtl_sim/rtl, or on any design of generated sources, with Verilator."""
+"""This module runs a cocotb bench with Verilator, on a module of rtl_sim/rtl or on any design of generated sources."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ _ENUMS = {"Lut": 0, "Dsp": 1, "Constant": 2}
 
 @dataclass(frozen=True)
 class Bench:
-    """What one cocotb run needs.
+    """The bench holds the settings of one cocotb run.
 
     Attributes:
-        top: module under test.
+        top: module to test.
         module: Python module with the cocotb tests, importable from `folder_of_bench`.
-        folder_of_bench: where that module lies; rtl_sim/tb unless given.
-        parameters: of the top module.
-        roms: images that its parameters name; written where the simulation runs.
+        folder_of_bench: folder of that module; the default is rtl_sim/tb.
+        parameters: parameters of the top module.
+        roms: ROM images that its parameters name; they are written where the simulation runs.
         sources: SystemVerilog files beside those of rtl_sim/rtl, for example a wrapper of rtl_sim/tb.
-        values: what the bench reads from its environment (HWC_...), as text.
-        seed: of cocotb's and the bench's random choices.
-        waves: write a trace (dump.vcd) into the build folder.
+        values: texts that the bench reads from its environment (HWC_...).
+        seed: seed of cocotb's and the bench's random choices.
+        waves: whether to write a trace (dump.vcd) into the build folder.
     """
 
     top: str
@@ -58,10 +58,10 @@ class Bench:
 
 
 def run_bench(bench: Bench, folder: Path) -> None:
-    """Build the module and run its bench, of which every cocotb test must pass.
+    """Builds the module and runs its bench; every cocotb test must pass.
 
     Args:
-        folder: empty, for the build and its results.
+        folder: empty folder for the build and its results.
 
     Raises:
         ToolError: Verilator or cocotb is missing, or the build fails.
@@ -123,14 +123,14 @@ def _copy_runtime(build: Path, folder: Path) -> None:
 
 
 def library_sources() -> list[Path]:
-    """The files of rtl_sim/rtl, waivers and the package first."""
+    """Returns the files of rtl_sim/rtl, waivers and the package first."""
     rtl = shared_folder("rtl_sim") / "rtl"
     first = [rtl / "verilator.vlt", rtl / "hwc_pkg.sv"]
     return [*first, *sorted(path for path in rtl.glob("*.sv") if path not in first)]
 
 
 def build_arguments() -> list[str]:
-    """Verilator's arguments for every simulation: all warnings, assertions on."""
+    """Returns Verilator's arguments for every simulation: all warnings, assertions on."""
     return ["-O3", "-Wall", "--assert", "--x-assign", "fast", "--x-initial", "fast"]
 
 
@@ -149,7 +149,7 @@ def _override(name: str, value: Parameter) -> str:
 
 
 def format_code(fmt: FixedPoint) -> int:
-    """A format as the bits of hwc_pkg's format_t."""
+    """Returns a format as the bits of hwc_pkg's format_t."""
     code = int(fmt.signed)
     code = code << 16 | fmt.width
     code = code << 16 | (fmt.fraction & 0xFFFF)

@@ -1,4 +1,6 @@
-"""What the simulated accelerator takes, beside what was predicted when it was compiled."""
+"""This module measures the cycles of the simulated accelerator, to compare them with the prediction of the
+compilation.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ from hwcodesign.simulation.rtl import RtlRun, RtlSimulation
 
 @dataclass(frozen=True)
 class ExitMeasurement:
-    """Cycles of samples that all leave at one exit.
+    """This holds the cycles of samples that all leave at one exit.
 
     Attributes:
         latency: (predicted, simulated) of a sample alone, from its first word accepted to its record offered.
@@ -31,11 +33,13 @@ class ExitMeasurement:
 
 @dataclass(frozen=True)
 class Throughput:
-    """Cycles on a stream of images with the exits that they take.
+    """This holds the cycles on a stream of images at the exits that they take.
 
     Attributes:
-        cycles_per_image: simulated, from the first word accepted to the last record gone, over the number of images.
-        bound: the least that any buffering could reach: the largest of reach probability times interval over stages.
+        cycles_per_image: simulated cycles from the first word accepted to the last record sent, divided by the number
+            of images.
+        bound: least cycles per image with unlimited buffers: the largest product of reach probability and interval over
+            the stages.
         high_water: most beats in each conditional buffer, and what it holds.
     """
 
@@ -47,11 +51,11 @@ class Throughput:
 def measure_exits(
     simulation: RtlSimulation, cycles: dict[str, Any], codes: NDArray[Any]
 ) -> tuple[ExitMeasurement, ...]:
-    """Simulate one sample alone and some in a row for each exit.
+    """Simulates, for each exit, one sample alone and some in a row.
 
     Args:
-        cycles: the manifest's predictions.
-        codes: (N, C, H, W) of any images; what they are makes no difference to cycles.
+        cycles: predictions in the manifest.
+        codes: (N, C, H, W) codes of any images; cycles do not depend on them.
 
     Raises:
         DesignError: the design has no predictions: it has no RTL.
@@ -75,11 +79,11 @@ def measure_exits(
 
 
 def throughput(simulation: RtlSimulation, cycles: dict[str, Any], run: RtlRun) -> Throughput:
-    """Cycles of a run that was not stalled from outside.
+    """Returns the cycles of a run that was not stalled from outside.
 
     Args:
-        cycles: the manifest's predictions.
-        run: in adaptive mode.
+        cycles: predictions in the manifest.
+        run: run in adaptive mode.
     """
     accelerator = simulation.accelerator
     samples = len(run.accepted)
@@ -92,5 +96,5 @@ def throughput(simulation: RtlSimulation, cycles: dict[str, Any], run: RtlRun) -
 
 
 def _reach(leaving: Sequence[float]) -> list[float]:
-    """Share of samples that reach each exit's stage."""
+    """Returns the fraction of samples that reach each exit's stage."""
     return [1.0 - sum(leaving[:k]) for k in range(len(leaving))]

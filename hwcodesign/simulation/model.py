@@ -1,4 +1,4 @@
-"""SystemVerilog to a shared library: Verilator's C++ and a drive loop, compiled with g++.
+"""This module compiles SystemVerilog to a shared library: Verilator's C++ and a drive loop, compiled with g++.
 
 Verilator's own make files would compile its runtime for every model; here it is compiled once and kept.
 """
@@ -45,14 +45,14 @@ _MESSAGES = 1 << 14
 
 @dataclass(frozen=True)
 class Verilation:
-    """What a library is made of.
+    """A Verilation lists what a library is made of.
 
     Attributes:
-        project: that is compiled.
+        project: project that is compiled.
         modules: paths in it of the SystemVerilog files, packages first.
         drives: C++ files of rtl_sim/drive.
         model: text of model.h, which tells them about the model; `Model` is its type there.
-        top: module; its parameter `RomFolder` names the folder of the project's ROM images.
+        top: top module; its parameter `RomFolder` names the folder of the project's ROM images.
         trace: whether it can write waveforms.
         checked: whether the modules' assertions are checked, and every stream by a `stream_checker`. A run in which one
             fails goes on, and returns `FAILED`.
@@ -70,11 +70,11 @@ class Verilation:
 
 
 def verilate(what: Verilation) -> Path:
-    """Make the library, unless it is kept already.
+    """Makes the library, unless it is already in the cache.
 
     Raises:
-        DesignError: a file is not as it was written.
-        SettingsError: the cache lies where Verilator cannot read.
+        DesignError: a file was altered.
+        SettingsError: the path of the cache is one that Verilator cannot read.
         ToolError: Verilator or g++ is missing or fails.
     """
     check_folder(cache_folder())
@@ -104,7 +104,7 @@ def said(library: ctypes.CDLL) -> str:
 
 
 def is_verilated(what: Verilation) -> bool:
-    """Whether its library is kept already."""
+    """Tells whether its library is already in the cache."""
     return is_kept(f"{what.top}-rtl", _made_of(what, find_verilator()))
 
 

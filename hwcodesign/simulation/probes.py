@@ -1,4 +1,6 @@
-"""What a simulated accelerator shows of itself: streams whose codes can be recorded, and registers read at the end."""
+"""This module lists what a simulated accelerator shows: streams whose codes can be recorded, and registers read at the
+end.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +15,11 @@ from hwcodesign.kernels.kernel import Stream
 
 @dataclass(frozen=True)
 class Probe:
-    """A stream whose codes the drive loop can record.
+    """A probe is a stream whose codes the drive loop can record.
 
     Attributes:
-        segment: whose output it is.
-        net: its signals' prefix.
+        segment: segment whose output it is.
+        net: prefix of its signals.
     """
 
     segment: Segment
@@ -25,11 +27,14 @@ class Probe:
 
     @property
     def stream(self) -> Stream:
+        """Returns the name of the stream."""
         return Stream.of(self.segment.output_shape)
 
 
 def probes(accelerator: Accelerator) -> tuple[Probe, ...]:
-    """Features behind every stage and logits behind every head, stage0, head0, stage1, …"""
+    """Returns the features behind every stage and the logits behind every head, in the order stage0, head0, stage1 and
+    so on.
+    """
     return tuple(
         probe
         for k, (stage, head) in enumerate(zip(accelerator.stages, accelerator.heads, strict=True))
@@ -38,12 +43,12 @@ def probes(accelerator: Accelerator) -> tuple[Probe, ...]:
 
 
 def wrapper_name(accelerator: Accelerator) -> str:
-    """Name of the wrapper's module."""
+    """Returns the name of the wrapper's module."""
     return f"{accelerator.name}_probed"
 
 
 def counters(exits: int) -> list[tuple[str, int]]:
-    """The registers that a run reads at its end: name and address."""
+    """Returns the registers that a run reads at its end: name and address."""
     single = (
         registers.STATUS,
         registers.CYCLES_LOW,

@@ -1,4 +1,4 @@
-"""A written StreamRTL project, as simulation and synthesis find it on disk."""
+"""This module reads a written StreamRTL project from disk, for simulation and synthesis."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _OPTIONAL = ("input", "output", "configuration_hash", "replaced")
 
 @dataclass(frozen=True)
 class Project:
-    """A written project.
+    """This is a written project.
 
     Attributes:
-        files: all that was written, but the manifest.
-        top: module.
+        files: all files that were written, except the manifest.
+        top: top module.
         modules: paths of the SystemVerilog files, in the order in which they are to be read.
     """
 
@@ -35,32 +35,35 @@ class Project:
 
     @property
     def folder(self) -> Path:
+        """Returns the folder of the project."""
         return self.files.folder
 
     @property
     def sources(self) -> tuple[Path, ...]:
+        """Returns the SystemVerilog files."""
         return tuple(self.folder / name for name in self.modules)
 
     @property
     def roms(self) -> Path:
+        """Returns the folder of the ROM images."""
         return self.folder / ROMS
 
     @property
     def images(self) -> tuple[str, ...]:
-        """Paths of the ROM images."""
+        """Returns the paths of the ROM images."""
         return tuple(sorted(name for name in self.files.digests if name.startswith(f"{ROMS}/")))
 
     @property
     def rom_texts(self) -> dict[str, str]:
-        """ROM images by the paths that the modules' default parameters give."""
+        """Returns the texts of the ROM images, by the paths that the modules' default parameters give."""
         return {name: self.files.text(name) for name in self.images}
 
 
 def read_project(folder: Path) -> Project:
-    """A project from disk, of a segment or an accelerator.
+    """Reads a project of a segment or an accelerator from disk.
 
     Raises:
-        DesignError: no project there, or a file of it is not as it was written.
+        DesignError: there is no project, or one of its files was altered.
     """
     fields = read_manifest(folder)
     try:
@@ -74,14 +77,16 @@ def read_project(folder: Path) -> Project:
 
 
 def read_manifest(folder: Path) -> dict[str, Field]:
-    """What a project says of itself.
+    """Reads the manifest of a project.
 
     Raises:
-        DesignError: no project there.
+        DesignError: there is no project.
     """
     path = folder / MANIFEST
     if not path.exists():
-        raise DesignError(f"{folder} holds no StreamRTL project, {MANIFEST} is not there: write or compile it again")
+        raise DesignError(
+            f"{folder} is not a StreamRTL project, because it has no {MANIFEST}: write or compile it again"
+        )
     try:
         return Field(read_json(path), "").fields(("top", "sources", "sha256"), _OPTIONAL)
     except FieldError as error:
@@ -89,5 +94,5 @@ def read_manifest(folder: Path) -> dict[str, Field]:
 
 
 def damaged(folder: Path, error: FieldError) -> DesignError:
-    """What is to be raised for a wrong field of a project's manifest."""
+    """Returns the error for a wrong field of a project's manifest."""
     return DesignError(f"{folder / MANIFEST}: {error}; write or compile the project again")

@@ -1,4 +1,4 @@
-"""A segment's RTL, run cycle by cycle: codes in, codes out."""
+"""This module simulates a segment's RTL cycle by cycle, from codes to codes."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _ALWAYS = 65536
 
 @dataclass(frozen=True)
 class SegmentRun:
-    """What a simulation gave.
+    """This is the result of a simulation.
 
     Attributes:
-        codes: (N, *output_shape).
+        codes: (N, *output_shape) codes.
         ends: (N,) cycle of each sample's last output beat; cycle 0 is the first in which input was offered.
-        cycles: simulated after reset.
+        cycles: simulated cycles after reset.
     """
 
     codes: NDArray[np.int64]
@@ -39,11 +39,11 @@ class SegmentRun:
 
 @dataclass(frozen=True)
 class VerilatedSegment:
-    """A segment's module and how to run it.
+    """This is a segment's module that can be simulated.
 
     Attributes:
-        project: as it was written.
-        input_format, input_shape, output_format, output_shape: of its streams, channels last.
+        project: project as it was written.
+        input_format, input_shape, output_format, output_shape: formats and shapes of its streams, channels last.
     """
 
     project: Project
@@ -62,12 +62,12 @@ class VerilatedSegment:
         waves: Path | None = None,
         checked: bool = False,
     ) -> SegmentRun:
-        """Simulate samples, one after the other without gaps.
+        """Simulates samples, one after the other without gaps.
 
         Args:
             codes: (N, *input_shape) integers of the input format.
             valid_rate, ready_rate: chances that input is offered, and output taken, in a cycle.
-            seed: of the stalls.
+            seed: seed of the stalls.
             waves: file for a VCD trace.
             checked: check the assertions of its modules in every cycle, and hold every stream to its contract.
 
@@ -118,10 +118,10 @@ class VerilatedSegment:
 
 
 def read_segment(folder: Path) -> VerilatedSegment:
-    """A segment's project from disk, ready to be simulated.
+    """Reads a segment's project from disk, ready to be simulated.
 
     Raises:
-        DesignError: no project there, it is an accelerator's, or a file of it is not as it was written.
+        DesignError: there is no project, it belongs to an accelerator, or one of its files was altered.
     """
     project, fields = read_project(folder), read_manifest(folder)
     try:

@@ -1,7 +1,7 @@
-"""The whole accelerator's RTL as an object that is stepped: registers, words in, records out, cycle by cycle.
+"""This module simulates the whole accelerator's RTL step by step: registers, words in, records out, cycle by cycle.
 
-Words go from an array and records into one as cycles pass, also in the cycles that an access to a register takes. A run
-is a matter of its calls alone: the same calls give the same cycles.
+Words are taken from an array and records written into one while cycles pass, also in the cycles of an access to a
+register. A run depends on its calls alone: the same calls give the same cycles.
 """
 
 from __future__ import annotations
@@ -49,13 +49,11 @@ class _Sink(ctypes.Structure):
 
 
 class SteppedAccelerator:
-    """One Verilated accelerator, freshly reset.
+    """This is one Verilated accelerator, freshly reset.
 
     Args:
-        library: of `RtlSimulation.library`.
-        stillness: cycles without a transfer on the streams after which nothing can come any more, whatever the
-            accelerator was doing: `advance` then holds the clock, until there is something new to send or to take, or
-            a register is written.
+        library: library of `RtlSimulation.library`.
+        stillness: as given to the constructor.
 
     Attributes:
         stillness: as given.
@@ -79,36 +77,36 @@ class SteppedAccelerator:
         self.close()
 
     def close(self) -> None:
-        """Give its memory back; nothing else may be called afterwards."""
+        """Gives its memory back; nothing else may be called afterwards."""
         if self._board:
             self._library.hwc_board_destroy(self._board)
             self._board = ctypes.c_void_p()
 
     def reset(self) -> None:
-        """By aresetn; what was being sent and taken is forgotten."""
+        """Resets the accelerator by aresetn; transfers in progress are forgotten."""
         self.withdraw()
         self.shut()
         self._library.hwc_board_reset(self._board)
 
     def stall(self, stalls: Stalls) -> None:
-        """How often a word is offered, and one taken, from now on."""
+        """Sets how often a word is offered, and one taken, from now on."""
         rates = [round(rate * _ALWAYS) for rate in (stalls.valid_rate, stalls.ready_rate)]
         self._library.hwc_board_stalls(self._board, *rates, stalls.seed)
 
     # Registers
 
     def read(self, address: int) -> int:
-        """A register's word."""
+        """Returns a register's word."""
         return int(self._library.hwc_board_read(self._board, address, self._source, self._sink))
 
     def write(self, address: int, value: int) -> None:
-        """Write a register's word."""
+        """Writes a register's word."""
         self._library.hwc_board_write(self._board, address, value, self._source, self._sink)
 
     # Words in
 
     def offer(self, words: Words, *, last: int | None = -1, upto: int | None = None) -> None:
-        """Send words as cycles pass.
+        """Sends words while cycles pass.
 
         Args:
             words: input words, contiguous.
@@ -123,18 +121,18 @@ class SteppedAccelerator:
 
     @property
     def sent(self) -> int:
-        """Words accepted of those offered."""
+        """Returns how many of the offered words were accepted."""
         return int(self._source.sent)
 
     def withdraw(self) -> None:
-        """Offer nothing any more, not even a word that waits: what only a reset may do to an AXI4-Stream."""
+        """Stops offering words, even one that waits; on an AXI4-Stream only a reset may do this."""
         self._source, self._words = _Source(last=-1), _NONE
         self._library.hwc_board_withdraw(self._board)
 
     # Record words out
 
     def accept(self, records: Words, *, drop_from: int = 0, drops: int = 0, upto: int | None = None) -> None:
-        """Take words as cycles pass, up to one with TLAST or until the array is full.
+        """Takes words while cycles pass, up to one with TLAST or until the array is full.
 
         Args:
             records: array for the words, contiguous.
@@ -148,27 +146,27 @@ class SteppedAccelerator:
 
     @property
     def taken(self) -> int:
-        """Words taken."""
+        """Returns the number of words taken."""
         return int(self._sink.taken)
 
     @property
     def ended(self) -> bool:
-        """Whether the last of them carried TLAST."""
+        """Tells whether the last of them carried TLAST."""
         return bool(self._sink.ended)
 
     @property
     def dropped(self) -> int:
-        """TLASTs still to be dropped."""
+        """Returns the number of TLASTs still to be dropped."""
         return int(self._sink.drops)
 
     def shut(self) -> None:
-        """Take nothing any more."""
+        """Stops taking words."""
         self._sink, self._records = _Sink(), _NONE
 
     # Time
 
     def advance(self, cycles: int) -> int:
-        """Let up to so many cycles pass; fewer where the accelerator has come to a standstill.
+        """Lets up to so many cycles pass; fewer if the accelerator comes to a standstill.
 
         Returns:
             Cycles that passed.
@@ -177,12 +175,12 @@ class SteppedAccelerator:
 
     @property
     def cycles(self) -> int:
-        """Simulated since the last reset."""
+        """Returns the cycles simulated since the last reset."""
         return int(self._library.hwc_board_cycles(self._board))
 
     @property
     def state(self) -> str:
-        """What every stream between the blocks is doing, a line each."""
+        """Returns what every stream between the blocks is doing, one line each."""
         text = ctypes.create_string_buffer(_STATE)
         self._library.hwc_board_state(self._board, text, _STATE)
         return text.value.decode()

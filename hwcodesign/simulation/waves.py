@@ -1,4 +1,4 @@
-"""A view of a simulation's waveforms: a GTKWave save file that opens on the exit decisions.
+"""This module writes a view of a simulation's waveforms: a GTKWave save file that opens on the exit decisions.
 
 The file is plain text: `@` lines hold the display flags of the lines that follow, in hexadecimal (GTKWave's
 `TR_…` constants), `-` lines are comments and names of groups, all others are signals with their bit range.
@@ -33,16 +33,16 @@ class _Trace:
 
 
 def write_view(accelerator: Accelerator, vcd: Path) -> Path:
-    """Write a save file beside a trace that `RtlSimulation.run(waves=…)` wrote.
+    """Writes a save file beside a trace that `RtlSimulation.run(waves=…)` wrote.
 
     Args:
-        vcd: the trace; only its header is read.
+        vcd: trace; only its header is read.
 
     Returns:
         The save file: the trace's name with the suffix .gtkw. It names the trace, so `gtkwave FILE.gtkw` opens both.
 
     Raises:
-        SimulationError: the trace is missing, or of another accelerator.
+        SimulationError: the trace is missing, or belongs to another accelerator.
     """
     signals = traced_signals(vcd)
     top = f"TOP.{wrapper_name(accelerator)}.u_dut"
@@ -64,10 +64,10 @@ def write_view(accelerator: Accelerator, vcd: Path) -> Path:
 
 
 def traced_signals(vcd: Path) -> dict[str, str]:
-    """The signals of a trace's header: full path to bit range, "[7:0]" or nothing.
+    """Returns the signals of a trace's header: full path to bit range, "[7:0]" or nothing.
 
     Raises:
-        SimulationError: the file is missing or no trace.
+        SimulationError: the file is missing or is not a trace.
     """
     scopes: list[str] = []
     found: dict[str, str] = {}
@@ -85,7 +85,7 @@ def traced_signals(vcd: Path) -> dict[str, str]:
                         return found
     except OSError as error:
         raise SimulationError(f"{vcd} cannot be read ({error.strerror}): simulate with waves= first") from None
-    raise SimulationError(f"{vcd} is no whole VCD trace: simulate with waves= again")
+    raise SimulationError(f"{vcd} is not a complete VCD trace: simulate with waves= again")
 
 
 def _lines(trace: _Trace, top: str, signals: Mapping[str, str], vcd: Path) -> list[str]:

@@ -1,1 +1,3 @@
-"""Files, folders and data on disk: whole, held to types and hashes, or not believed."""
+"""This package writes files and folders that are complete or absent, and reads only data with the right types and
+hashes.
+"""

@@ -1,7 +1,7 @@
-"""Arrays of a .npz file: their headers first, their data only when asked for. NumPy only.
+"""This module reads arrays of a .npz file: first their headers, and their data only on request. NumPy only.
 
-A file may say that an array has any size, of any type, and be much smaller than that. So whoever reads it compares
-shapes with what they must be before memory is taken for one.
+A small file may claim that an array is huge. Readers therefore compare shapes with the expected ones before memory is
+allocated.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ _DAMAGED = (OSError, ValueError, RuntimeError, EOFError, struct.error, zipfile.B
 
 @dataclass(frozen=True)
 class StoredArray:
-    """An array of an open file; its header is read.
+    """This is an array of an open file whose header has been read.
 
     Attributes:
-        name: in the file.
-        shape, dtype: as the header says.
+        name: name in the file.
+        shape, dtype: shape and dtype in the header.
     """
 
     name: str
@@ -53,7 +53,7 @@ class StoredArray:
     _file: zipfile.ZipFile = field(repr=False)
 
     def read(self) -> NDArray[Any]:
-        """Its data.
+        """Returns its data.
 
         Raises:
             FieldError: they are damaged.
@@ -68,17 +68,17 @@ class StoredArray:
 
 @contextmanager
 def open_arrays(path: Path) -> Iterator[dict[str, StoredArray]]:
-    """The arrays of a .npz file by their names; they can be read within the block.
+    """Opens the arrays of a .npz file by their names; they can be read within the block.
 
     Raises:
-        FieldError: no such file, or not one of numbers, or arrays larger than `MOST_BYTES` in all, or other than the
-            space that they take in it.
+        FieldError: the file is missing or does not hold numeric arrays, or the arrays are larger than `MOST_BYTES` in
+            total or do not match the space that they take in the file.
     """
     try:
         _check_directory(path)
         file = zipfile.ZipFile(path)
     except _DAMAGED as error:
-        raise FieldError(f"it is no file of arrays: {error}") from None
+        raise FieldError(f"it is not a file of arrays: {error}") from None
     with file:
         members = file.infolist()
         if len(members) > _MOST_ARRAYS or len({member.filename for member in members}) != len(members):
@@ -90,10 +90,10 @@ def open_arrays(path: Path) -> Iterator[dict[str, StoredArray]]:
 
 
 def check_size(path: Path) -> None:
-    """Refuse a file that is larger than its arrays could be.
+    """Raises an error if a file is larger than its arrays could be.
 
     Raises:
-        FieldError: it is, or it cannot be read.
+        FieldError: the file is too large, or cannot be read.
     """
     try:
         size = path.stat().st_size

@@ -1,7 +1,7 @@
-"""What was compiled on this machine: kept outside of designs, by what it was made of, and owned by the user alone.
+"""This module keeps compiled parts on this machine, outside of designs, under a hash of what they were made of.
 
-It is loaded into this process, so whoever may write it may run anything here: a cache of somebody else, or one that
-others may write, is refused. What is damaged is made again.
+They are loaded into this process, so whoever may write to the cache may run anything here. A cache that belongs to
+somebody else, or that others may write to, is therefore an error. A damaged entry is made again.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ _BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
 def cache_folder() -> Path:
-    """Where this user's compiled parts are."""
+    """Returns the folder of this user's compiled parts."""
     base = os.environ.get(VARIABLE)
     return (Path(base) if base else Path.home() / ".cache").resolve() / "hwcodesign"
 
 
 def entry_of(name: str, made_of: str) -> Path:
-    """The folder in which something is kept, whether it is there or not.
+    """Returns the folder in which something is kept, whether it exists or not.
 
     Args:
         name: what it is, for people who look at the folder.
@@ -53,17 +53,17 @@ def entry_of(name: str, made_of: str) -> Path:
 
 
 def kept(name: str, made_of: str, make: Callable[[Path], None]) -> Path:
-    """A folder of things that were made once on this machine.
+    """Returns a folder of things that are made once on this machine.
 
     Args:
         name, made_of: see `entry_of`.
-        make: fills a folder; what it leaves there is kept.
+        make: function that fills a folder; its content is kept.
 
     Returns:
         The folder, with the files that `make` left, unaltered.
 
     Raises:
-        ToolError: the cache is somebody else's, or others may write it.
+        ToolError: the cache belongs to somebody else, or others may write to it.
     """
     entry = own_cache() / entry_of(name, made_of).name
     if not is_kept(name, made_of):
@@ -79,10 +79,10 @@ def kept(name: str, made_of: str, make: Callable[[Path], None]) -> Path:
 
 
 def is_kept(name: str, made_of: str) -> bool:
-    """Whether something is there already, whole and unaltered.
+    """Tells whether something is there already, complete and unaltered.
 
     Raises:
-        ToolError: it is somebody else's, or others may write it.
+        ToolError: the cache belongs to somebody else, or others may write to it.
     """
     entry = entry_of(name, made_of)
     if not entry.exists():
@@ -97,16 +97,18 @@ def is_kept(name: str, made_of: str) -> bool:
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """An empty folder, gone when the block ends; the next one removes what killed processes left."""
+    """Returns an empty folder that is removed when the block ends; folders of killed processes are removed by the next
+    call.
+    """
     with scratch_below(own_cache() / "scratch") as scratch:
         yield scratch
 
 
 def own_cache() -> Path:
-    """The cache's folder, made where it is not there.
+    """Returns the cache's folder, which is made if it does not exist.
 
     Raises:
-        ToolError: it is not the user's own, or others may write it.
+        ToolError: it does not belong to the user, or others may write to it.
     """
     folder = cache_folder()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -120,8 +122,8 @@ def _require_own(path: Path) -> None:
         return
     whose = "can be written by other users" if found.st_uid == os.geteuid() else "belongs to another user"
     raise ToolError(
-        f"{path} {whose}, and what is in it would be run: remove it, make it your own alone (chmod go-w), or let "
-        f"{VARIABLE} name another folder"
+        f"{path} {whose}, and its content would be run: remove it, make it writable by you only (chmod go-w), or set "
+        f"{VARIABLE} to another folder"
     )
 
 

@@ -1,7 +1,7 @@
-"""Fields of JSON files, read with their type and range. What is wrong is refused with its place, never by chance later.
+"""This module reads fields of JSON files with their types and ranges, and refuses a wrong one with its place.
 
-A stored file may have been edited, truncated or made by someone else. So no reader indexes what `json` gives: it asks a
-`Field` for what it wants, and names the range.
+A stored file may have been edited, truncated or made by someone else. Readers therefore ask a `Field` for what they
+want, with its range, instead of indexing what `json` returns.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class Field:
-    """A value of a JSON file, not yet looked at.
+    """A field is a value of a JSON file that is not yet checked.
 
     Attributes:
-        value: as `json` gave it.
-        place: "exits[1].threshold_code"; of a whole file, a word for it.
+        value: value as `json` returned it.
+        place: for example "exits[1].threshold_code"; for a whole file, a word for it.
     """
 
     value: Any
@@ -44,65 +44,67 @@ class Field:
 
     @property
     def is_null(self) -> bool:
+        """Tells whether the value is null."""
         return self.value is None
 
     def wrong(self, wanted: str) -> FieldError:
-        """The error that says what the value is and what it must be."""
+        """Returns the error that says what the value is and what it must be."""
         return FieldError(f"{self.place or 'the file'} is {shown(self.value)}, and must be {wanted}")
 
     def integer(self, low: int, high: int) -> int:
-        """A whole number from `low` to `high`; neither 1.0 nor true is one."""
+        """Returns a whole number from `low` to `high`; neither 1.0 nor true is one."""
         if type(self.value) is not int or not low <= self.value <= high:
             raise self.wrong(f"a whole number from {low} to {high}")
         return self.value
 
     def number(self, low: float, high: float) -> float:
-        """A number from `low` to `high`, whole or not."""
+        """Returns a number from `low` to `high`, whole or not."""
         if type(self.value) not in {int, float} or not low <= self.value <= high:
             raise self.wrong(f"a number from {low:g} to {high:g}")
         return self.value  # type: ignore[no-any-return]  # as it was written, so that it is written so again
 
     def flag(self) -> bool:
+        """Returns true or false."""
         if type(self.value) is not bool:
             raise self.wrong("true or false")
         return self.value
 
     def text(self, longest: int = _LONGEST_TEXT) -> str:
-        """Characters that can be shown, one at least."""
+        """Returns a text of at least one character, all of which can be shown."""
         if not (isinstance(self.value, str) and 0 < len(self.value) <= longest and self.value.isprintable()):
             raise self.wrong(f"a text of 1 to {longest} characters that can be shown")
         return self.value
 
     def note(self, longest: int = 2**16) -> str:
-        """A text for people; may be empty, and have several lines."""
+        """Returns a text for people; it may be empty, and have several lines."""
         text = self.value
         if not (isinstance(text, str) and len(text) <= longest and text.replace("\n", " ").isprintable()):
             raise self.wrong(f"a text of at most {longest} characters that can be shown")
         return text
 
     def name(self) -> str:
-        """A name that a file or a module could have: letters, digits and underscores."""
+        """Returns a name that a file or a module could have: letters, digits and underscores."""
         text = self.text()
         if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", text):
             raise self.wrong("a name of letters, digits and underscores")
         return text
 
     def sha256(self) -> str:
-        """A digest in hexadecimal digits."""
+        """Returns a hash in hexadecimal digits."""
         text = self.text()
         if len(text) != 64 or not set(text) <= set("0123456789abcdef"):
             raise self.wrong("a SHA-256, 64 hexadecimal digits")
         return text
 
     def one_of(self, known: Collection[str]) -> str:
-        """One of some names."""
+        """Returns one of some names."""
         text = self.text()
         if text not in known:
             raise FieldError(not_known(f"{self.place} {shown(text)}", text, sorted(known)))
         return text
 
     def fields(self, required: Collection[str], optional: Collection[str] = ()) -> dict[str, Field]:
-        """The fields of an object: all of `required`, some of `optional`, no others."""
+        """Returns the fields of an object: all of `required`, some of `optional`, no others."""
         if not isinstance(self.value, dict):
             raise self.wrong(f"an object with {', '.join(required)}")
         for name in required:
@@ -115,29 +117,31 @@ class Field:
         return {name: Field(value, self._below(name)) for name, value in self.value.items()}
 
     def mapping(self, most: int) -> dict[str, Field]:
-        """The fields of an object whose names are free, as far as they can be shown."""
+        """Returns the fields of an object with any names that can be shown."""
         if not isinstance(self.value, dict) or len(self.value) > most:
             raise self.wrong(f"an object of at most {most} fields")
         names = [Field(name, f"a name in {self.place}").text() for name in self.value]
         return {name: Field(self.value[name], self._below(name)) for name in names}
 
     def items(self, least: int, most: int) -> list[Field]:
-        """The items of a list of `least` to `most`; a tuple, which becomes one when it is written, is one."""
+        """Returns the items of a list of `least` to `most`; a tuple counts as a list, which it becomes when it is
+        written.
+        """
         if not isinstance(self.value, list | tuple) or not least <= len(self.value) <= most:
             long = f"{least}" if least == most else f"{least} to {most}"
             raise self.wrong(f"a list of {long}")
         return [Field(value, f"{self.place}[{index}]") for index, value in enumerate(self.value)]
 
     def tuple_of(self, read: Callable[[Field], _T], least: int, most: int) -> tuple[_T, ...]:
-        """What `read` makes of each item of a list of `least` to `most`."""
+        """Returns what `read` makes of each item of a list of `least` to `most`."""
         return tuple(read(item) for item in self.items(least, most))
 
     def integers(self, low: int, high: int, least: int, most: int) -> tuple[int, ...]:
-        """A list of `least` to `most` whole numbers from `low` to `high`."""
+        """Returns a list of `least` to `most` whole numbers from `low` to `high`."""
         return self.tuple_of(lambda item: item.integer(low, high), least, most)
 
     def numbers(self, low: float, high: float, least: int, most: int) -> tuple[float, ...]:
-        """A list of `least` to `most` numbers from `low` to `high`."""
+        """Returns a list of `least` to `most` numbers from `low` to `high`."""
         return self.tuple_of(lambda item: item.number(low, high), least, most)
 
     def _below(self, name: str) -> str:
@@ -145,7 +149,7 @@ class Field:
 
 
 def shown(value: Any) -> str:
-    """A value as it stands in an error: never long, whatever it is."""
+    """Returns a value as text for an error; the text is never long."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, dict | list | tuple):
@@ -157,10 +161,10 @@ def shown(value: Any) -> str:
 
 
 def read_json(path: Path) -> Any:
-    """What a JSON file holds.
+    """Returns the content of a JSON file.
 
     Raises:
-        FieldError: it cannot be read, is too large, is not JSON, or is what `parse_json` refuses.
+        FieldError: it cannot be read, is too large, is not JSON, or is something that `parse_json` refuses.
     """
     try:
         large = path.stat().st_size > MOST_BYTES
@@ -175,7 +179,7 @@ def read_json(path: Path) -> Any:
 
 
 def parse_json(text: str) -> Any:
-    """Plain data from JSON, every number finite and every name once in its object.
+    """Returns plain data from JSON, in which every number is finite and every name occurs once in its object.
 
     Raises:
         FieldError: it is not JSON, has NaN, infinities, huge integers or a name twice, or is nested too deeply.
@@ -202,7 +206,7 @@ def parse_json(text: str) -> Any:
 
 
 def _constant(text: str) -> Any:
-    raise FieldError(f"it has {text}, which is no number")
+    raise FieldError(f"it has {text}, which is not a number")
 
 
 def _whole(text: str) -> int:

@@ -1,7 +1,8 @@
-"""Files and folders that are whole or not there, whoever else writes them, and digests of what is in them.
+"""This module writes files and folders that are either complete or absent, even if several processes write them, and
+computes their hashes.
 
-What is being written has another name until it is whole, and is locked under it: of two writers the second waits or is
-refused, and what a killed one left is known by its lock being free, and is overwritten or removed by the next.
+A file or folder that is being written has a temporary name and is locked. A second writer waits or gets an error. What
+a killed writer left has no lock, so the next writer overwrites or removes it.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _REMOVALS, _BETWEEN = 20, 0.1
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write under another name beside `path`, then move into place."""
+    """Writes under another name beside `path`, then moves the file into place."""
     path.parent.mkdir(parents=True, exist_ok=True)
     new = _named(path, "new")
     with _locked(new, _opened_file, wait=True) as handle:
@@ -41,17 +42,18 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
+    """Writes a text file, complete or not at all."""
     write_bytes(path, text.encode())
 
 
 def write_json(path: Path, data: Any) -> None:
-    """Stable key order as given, two spaces, a final newline."""
+    """Writes JSON with the keys in the given order, two spaces of indentation and a final newline."""
     write_text(path, json.dumps(data, indent=2, allow_nan=False) + "\n")
 
 
 @contextmanager
 def replaced_folder(path: Path) -> Iterator[Path]:
-    """A new folder to fill; it takes the place of `path` when the block ends without an error.
+    """Gives a new folder to fill; it takes the place of `path` if the block ends without an error.
 
     What is in it then has no permission that the umask takes away, wherever it was copied from.
 
@@ -81,7 +83,8 @@ def replaced_folder(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def claimed_folder(path: Path) -> Iterator[None]:
-    """A folder that one process at a time works in, made where it is not there; one that stays empty is removed.
+    """Gives a folder that one process at a time works in. It is made if it does not exist, and removed if it stays
+    empty.
 
     Raises:
         BusyError: another process, or thread, works in it.
@@ -96,7 +99,7 @@ def claimed_folder(path: Path) -> Iterator[None]:
 
 @contextmanager
 def one_at_a_time(path: Path) -> Iterator[None]:
-    """Wait until no other process, or thread, is in such a block for the same path, which need not exist."""
+    """Waits until no other process, or thread, is in such a block for the same path, which need not exist."""
     lock = _named(path, "lock")
     with _locked(lock, _opened_folder, wait=True):
         try:
@@ -107,7 +110,9 @@ def one_at_a_time(path: Path) -> Iterator[None]:
 
 @contextmanager
 def scratch_below(root: Path) -> Iterator[Path]:
-    """An empty folder below `root`, gone when the block ends; what killed processes left there is removed first."""
+    """Gives an empty folder below `root` that is removed when the block ends; folders of killed processes are removed
+    first.
+    """
     root.mkdir(parents=True, exist_ok=True)
     for left in root.iterdir():
         try:
@@ -124,7 +129,7 @@ def scratch_below(root: Path) -> Iterator[Path]:
 
 
 def remove_folder(path: Path) -> None:
-    """Remove a folder, if it is there, with all that is in it."""
+    """Removes a folder with all its content, if it exists."""
     for _ in range(_REMOVALS):
         shutil.rmtree(path, ignore_errors=True)
         if not path.exists():
@@ -173,7 +178,7 @@ def _lock(path: Path, opened: Callable[[Path], int], wait: bool) -> int:
             if not isinstance(error, BlockingIOError):
                 raise
             raise BusyError(
-                f"another process is writing {_final(path)}: wait until it has ended, or name another folder"
+                f"another process is writing {_final(path)}: wait until it has ended, or choose another folder"
             ) from None
         if _is(handle, path):
             return handle
@@ -214,10 +219,12 @@ def _apply_umask(folder: Path) -> None:
 
 
 def sha256(data: bytes) -> str:
+    """Returns the SHA-256 hash of bytes."""
     return hashlib.sha256(data).hexdigest()
 
 
 def sha256_file(path: Path) -> str:
+    """Returns the SHA-256 hash of a file."""
     with path.open("rb") as stream:
         return (
             hashlib.file_digest(stream, "sha256").hexdigest()
@@ -227,5 +234,5 @@ def sha256_file(path: Path) -> str:
 
 
 def sha256_json(data: Any) -> str:
-    """Digest of plain data, whatever the order of its keys."""
+    """Returns the SHA-256 hash of plain data, whatever the order of its keys."""
     return sha256(json.dumps(data, sort_keys=True, allow_nan=False).encode())

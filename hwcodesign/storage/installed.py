@@ -1,4 +1,4 @@
-"""Where the sources that are not Python lie: hls/, models/ and the like.
+"""This module finds the sources that are not Python: hls/, models/ and others.
 
 A checkout has them at its top, where hardware people look; a built wheel carries them in the package.
 """
@@ -13,10 +13,10 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 
 
 def shared_folder(name: str) -> Path:
-    """The folder `name` of an editable install's checkout, or of the wheel.
+    """Returns the folder `name` of an editable install's source code, or of the wheel.
 
     Raises:
-        DesignError: the installation carries neither.
+        DesignError: the installation has neither.
     """
     for folder in (_PACKAGE / "_share" / name, _PACKAGE.parent / name):
         if folder.is_dir():

@@ -1,4 +1,4 @@
-"""Folders that tools can read: shells and Tcl take some characters of a path for something else."""
+"""This module checks that tools can read a folder, because shells and Tcl treat some characters of a path specially."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ _READ_OTHERWISE = '"$`\\'
 
 
 def check_folder(folder: Path) -> None:
-    """Refuse a folder whose path a tool cannot be given.
+    """Raises an error if a tool cannot be given the path of a folder.
 
     Raises:
-        SettingsError: naming the character.
+        SettingsError: it names the character.
     """
     path = str(folder.resolve())
     for char in path:
         if char in _READ_OTHERWISE or not char.isprintable():
             raise SettingsError(
-                f"the path {path!r} has the character {char!r}, which tools read as something else: name a folder "
-                "without it"
+                f"the path {path!r} has the character {char!r}, which tools treat specially: choose a folder without it"
             )

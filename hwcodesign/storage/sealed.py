@@ -1,4 +1,6 @@
-"""Generated files that are compiled or run, held to the hashes with which they were written."""
+"""This module compares generated files, before they are compiled or run, with the hashes with which they were
+written.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +18,11 @@ _MOST = 2**17
 
 @dataclass(frozen=True)
 class SealedFiles:
-    """Files below a folder, as they were written.
+    """The sealed files are the files below a folder, with their hashes.
 
     Attributes:
-        folder: that they are in.
-        digests: SHA-256 by path relative to it, in the order in which they were given.
+        folder: folder of the files.
+        digests: SHA-256 hashes by path relative to the folder, in the order in which they were given.
     """
 
     folder: Path
@@ -28,16 +30,16 @@ class SealedFiles:
 
     @classmethod
     def of(cls, folder: Path) -> SealedFiles:
-        """All files that are below a folder now."""
+        """Returns all files that are below a folder now."""
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         return cls(folder, {path.relative_to(folder).as_posix(): sha256_file(path) for path in files})
 
     @classmethod
     def from_json(cls, folder: Path, stored: Field) -> SealedFiles:
-        """Read digests by path.
+        """Reads hashes by path.
 
         Raises:
-            FieldError: another type, or a path that leaves the folder.
+            FieldError: the field has another type, or a path leaves the folder.
         """
         digests = {name: field.sha256() for name, field in stored.mapping(_MOST).items()}
         for name in digests:
@@ -47,37 +49,37 @@ class SealedFiles:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of all of them, with their names and order."""
+        """Returns the SHA-256 hash of all of them, with their names and order."""
         return sha256_json(list(self.digests.items()))
 
     def below(self, *prefixes: str) -> SealedFiles:
-        """Those whose paths begin with one of these."""
+        """Returns the files whose paths begin with one of these prefixes."""
         return SealedFiles(
             self.folder, {name: self.digests[name] for name in self.digests if name.startswith(prefixes)}
         )
 
     def text(self, name: str) -> str:
-        """Of one of them.
+        """Returns the text of one file.
 
         Raises:
-            DesignError: it is not one of them, it is gone, or it was altered.
+            DesignError: it is not one of the files, it is missing, or it was altered.
         """
         return self._read(name).decode(errors="replace")
 
     def check(self) -> None:
-        """Hold every file to its hash.
+        """Compares every file with its hash.
 
         Raises:
-            DesignError: one is gone, or was altered.
+            DesignError: a file is missing, or was altered.
         """
         for name in self.digests:
             self._read(name)
 
     def copy(self, out: Path) -> None:
-        """Write the files, and no other that lies beside them, below another folder: what is compiled is the copy.
+        """Writes the files, and no other file beside them, below another folder, so that the copy can be compiled.
 
         Raises:
-            DesignError: one is gone, or was altered.
+            DesignError: a file is missing, or was altered.
         """
         for name in self.digests:
             target = out / name
@@ -92,6 +94,6 @@ class SealedFiles:
         if data is None or sha256(data) != self.digests.get(name):
             raise DesignError(
                 f"{self.folder / name} is {'missing' if data is None else 'not as it was written'}: compile the "
-                "design again; files of a design are not to be changed"
+                "design again; files of a design must not be changed"
             )
         return data

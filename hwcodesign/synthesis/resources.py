@@ -1,4 +1,4 @@
-"""What a design occupies on an AMD device, counted from the cells of a netlist that Yosys mapped."""
+"""This module counts what a design occupies on an AMD device, from the cells of a netlist that Yosys mapped."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ _FREE = frozenset({"MUXF5", "MUXF6", "MUXF7", "MUXF8", "MUXF9", "VCC", "GND", "B
 
 @dataclass(frozen=True)
 class Resources:
-    """Occupied primitives, as Yosys maps them; not Vivado's figures.
+    """The resources are occupied primitives, as Yosys maps them; they are not Vivado's figures.
 
     Attributes:
-        lut: LUTs in all, those used as memory included; Yosys does not pack two small ones into one.
+        lut: all LUTs, including those used as memory; Yosys does not pack two small ones into one.
         ff: flip-flops.
         dsp: DSP48 blocks.
         bram18: RAMB18 blocks; a RAMB36 counts as two.
@@ -66,11 +66,11 @@ class Resources:
 
     @property
     def logic_lut(self) -> int:
-        """LUTs that compute."""
+        """Returns the LUTs that compute."""
         return self.lut - self.lutram
 
     def __add__(self, other: Resources) -> Resources:
-        """Sum of both; of no module in particular."""
+        """Returns the sum of both, which belongs to no module."""
         return Resources(
             self.lut + other.lut,
             self.ff + other.ff,
@@ -81,19 +81,21 @@ class Resources:
         )
 
     def to_json(self) -> dict[str, Any]:
+        """Returns plain data."""
         figures = {name: getattr(self, name) for name in ("lut", "ff", "dsp", "bram18", "lutram", "carry", "module")}
         return {**figures, "modules": {path: part.to_json() for path, part in self.modules.items()}}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Resources:
+        """Reads what `to_json` wrote."""
         return cls(**{**data, "modules": {path: cls.from_json(part) for path, part in data["modules"].items()}})
 
 
 def count(cells: Mapping[str, int]) -> Resources:
-    """Resources of cells by type.
+    """Returns the resources of cells, by type.
 
     Raises:
-        ToolError: a type whose cost is not known, for example a latch: it would be missing from the figures.
+        ToolError: the cost of a type is not known, for example of a latch, and would be missing from the figures.
     """
     total = Resources()
     for name, number in cells.items():
@@ -116,7 +118,7 @@ def count(cells: Mapping[str, int]) -> Resources:
 
 
 def from_cells(contents: Mapping[str, Mapping[str, int]], top: str, by_module: bool) -> Resources:
-    """Resources of a design by the cells of each of its modules.
+    """Returns the resources of a design by the cells of each of its modules.
 
     Args:
         contents: by module, its cells by type, submodules among them; a module below the top is named

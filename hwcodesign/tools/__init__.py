@@ -1,1 +1,1 @@
-"""Programs of others that are run."""
+"""This package runs external programs."""

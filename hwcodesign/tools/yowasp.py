@@ -1,4 +1,6 @@
-"""YoWASP's tools in processes of their own, all of which end in time, when they are told to, and with this process."""
+"""This module runs YoWASP's tools in processes of their own, which end at a time limit, on request, and with this
+process.
+"""
 
 from __future__ import annotations
 
@@ -34,13 +36,13 @@ class OutOfTimeError(ToolError):
 
 
 class TimeLimit:
-    """Time that tools may take in all, whether one after the other or at once; and what ends them before.
+    """A time limit holds for tools that run one after the other or at once, and can stop them earlier.
 
     Its methods may be called from several threads.
 
     Args:
-        seconds: from now on.
-        clock: gives the time.
+        seconds: seconds from now on.
+        clock: function that returns the time.
     """
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -53,18 +55,18 @@ class TimeLimit:
 
     @classmethod
     def of(cls, limit: float | TimeLimit) -> TimeLimit:
-        """The limit itself, or one that begins now."""
+        """Returns the limit itself, or one that begins now."""
         return limit if isinstance(limit, TimeLimit) else cls(limit)
 
     def stop(self) -> None:
-        """End all that runs under this limit; nothing starts any more."""
+        """Ends all that runs under this limit; nothing starts any more."""
         with self._lock:
             self._is_stopped = True
             for process in self._running:
                 process.kill()
 
     def run(self, name: str, command: Sequence[str], folder: Path) -> str:
-        """Run a command to its end.
+        """Runs a command to its end.
 
         Returns:
             What it wrote.
@@ -117,7 +119,7 @@ class TimeLimit:
 
 
 def run_tool(package: str, function: str, arguments: Sequence[str], folder: Path, limit: TimeLimit) -> None:
-    """Run a YoWASP tool in a process of its own.
+    """Runs a YoWASP tool in a process of its own.
 
     Raises:
         OutOfTimeError: it did not end in time.
@@ -129,7 +131,7 @@ def run_tool(package: str, function: str, arguments: Sequence[str], folder: Path
 
 
 def installed_version(package: str) -> str:
-    """Version of a PyPI package of the synthesis extra.
+    """Returns the version of a PyPI package of the synthesis extra.
 
     Raises:
         ToolError: it is not installed.
@@ -137,4 +139,4 @@ def installed_version(package: str) -> str:
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
-        raise ToolError(f"{package} is not installed: pip install 'hwcodesign[synthesis]' brings it") from None
+        raise ToolError(f"{package} is not installed: run pip install 'hwcodesign[synthesis]'") from None

@@ -1,4 +1,4 @@
-"""Training multi-exit networks."""
+"""This package trains multi-exit networks."""
 
 from hwcodesign.training.attack import Attack, attacked_codes
 from hwcodesign.training.class_means import with_class_means

@@ -1,4 +1,5 @@
-"""Attacks on all exits at once: projected gradient descent on codes (Madry et al. 2018; Triple Wins, Hu et al. 2020).
+"""This module attacks all exits at once, with projected gradient descent on codes (Madry et al. 2018; Triple Wins, Hu
+et al. 2020).
 
 An attack stays within `epsilon` codes of each pixel and within the input format, and moves by whole codes: what comes
 out is an image that hardware can be given. Of an image x with label y, and exits k of K,
@@ -33,14 +34,16 @@ _BATCH = 500
 
 @dataclass(frozen=True)
 class Attack:
-    """Attributes:
-        epsilon: codes by which a pixel may change, at most.
-        steps: of gradient ascent, from a random start within epsilon.
-        step: codes that a pixel moves in each.
+    """An attack holds its settings.
+
+    Attributes:
+        epsilon: maximum number of codes by which a pixel may change.
+        steps: steps of gradient ascent, from a random start within epsilon.
+        step: number of codes that a pixel moves in each step.
         form: "average" or "max_average".
 
     Raises:
-        SettingsError: one of them out of its range.
+        SettingsError: a setting is out of range.
     """
 
     epsilon: int = 1
@@ -56,7 +59,7 @@ class Attack:
             raise SettingsError(not_known(f"form={self.form!r}", self.form, get_args(Form)))
 
     def check(self, input_format: FixedPoint) -> None:
-        """Refuse an attack that may make any image of any other.
+        """Raises an error if the attack could turn any image into any other.
 
         Raises:
             SettingsError: epsilon is the whole range of codes, or more.
@@ -64,15 +67,15 @@ class Attack:
         codes = input_format.max_code - input_format.min_code
         if self.epsilon >= codes:
             raise SettingsError(
-                f"epsilon={self.epsilon} codes is all of the input format's range, {codes} codes: give less"
+                f"epsilon={self.epsilon} codes is the whole range of the input format, {codes} codes: give less"
             )
 
 
 def attacked(network: MultiExitNetwork, images: Tensor, labels: Tensor, attack: Attack) -> Tensor:
-    """Images that the exits do worse on; the network's modes and gradients stay as they are.
+    """Returns images on which the exits do worse; the network's modes and gradients do not change.
 
     Args:
-        network: in any mode; it is attacked as it evaluates.
+        network: network in any mode; it is attacked in evaluation mode.
         images: (N, C, H, W) values on the input format's grid.
         labels: (N,) true classes.
 
@@ -95,12 +98,12 @@ def attacked(network: MultiExitNetwork, images: Tensor, labels: Tensor, attack: 
 def attacked_codes(
     network: MultiExitNetwork, images: NDArray[Any], labels: NDArray[Any], attack: Attack, *, seed: int = 0
 ) -> NDArray[np.int64]:
-    """The same on arrays, as codes: images for any backend.
+    """Does the same as `attacked` on arrays, as codes: images for any backend.
 
     Args:
         images: (N, C, H, W) values or codes.
         labels: (N,) true classes.
-        seed: of the random starts.
+        seed: seed of the random starts.
 
     Raises:
         SettingsError: epsilon is the whole range of codes, or more.

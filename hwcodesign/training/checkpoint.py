@@ -1,7 +1,7 @@
-"""Checkpoints: a safetensors file with everything training needs, and a JSON file that points to it.
+"""A checkpoint is a safetensors file with everything that training needs, and a JSON file that points to it.
 
-The tensors are written first and the JSON, which names them and their digest, moves into place last; a kill
-at any time leaves the former checkpoint or the new one.
+The tensors are written first. The JSON file names them and their hash, and moves into place last. A process that is
+killed at any time leaves either the previous checkpoint or the new one.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ _VERSION = 1
 
 @dataclass(frozen=True)
 class Progress:
-    """How far training has come.
+    """The progress says how far training has come.
 
     Attributes:
-        phase, epoch: the next epoch to run, of which phase.
+        phase, epoch: next epoch to run, and its phase.
         history: one entry per finished epoch.
     """
 
@@ -40,13 +40,13 @@ class Progress:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What was restored beside the network.
+    """A checkpoint holds what was restored in addition to the network.
 
     Attributes:
         progress: how far training had come.
         moments: the optimiser's state by parameter index.
-        learned: the strategy's own parameters.
-        complete: whether training was.
+        learned: parameters of the strategy.
+        complete: whether training was complete.
         tensors: name of the file that it was restored from.
     """
 
@@ -67,7 +67,7 @@ def save_checkpoint(
     *,
     complete: bool,
 ) -> None:
-    """Write a checkpoint atomically; older tensors in the folder are removed afterwards."""
+    """Writes a checkpoint atomically; older tensors in the folder are removed afterwards."""
     tensors = {f"network.{name}": tensor for name, tensor in network_state(network).items()}
     if optimizer is not None:
         for index, state in optimizer.state_dict()["state"].items():
@@ -94,20 +94,20 @@ def save_checkpoint(
 
 
 def remove_others(folder: Path, name: str) -> None:
-    """Remove the tensors of earlier epochs."""
+    """Removes the tensors of earlier epochs."""
     for old in folder.glob("phase*.safetensors"):
         if old.name != name:
             old.unlink()
 
 
 def load_checkpoint(folder: Path, network: MultiExitNetwork, fingerprint: str) -> Checkpoint | None:
-    """Restore a network in place.
+    """Restores a network in place.
 
     Returns:
         All else that training needs; None where there is no checkpoint.
 
     Raises:
-        CheckpointError: truncated, altered, or of other settings, network or data.
+        CheckpointError: the checkpoint is truncated or altered, or has other settings, another network or other data.
     """
     path = folder / CHECKPOINT
     if not path.exists():
@@ -145,7 +145,7 @@ def _below(tensors: dict[str, Tensor], kind: str) -> dict[str, Tensor]:
 
 
 def load_trained(folder: Path, network: MultiExitNetwork) -> bool:
-    """Restore a network from a finished training, whatever its settings were.
+    """Restores a network from a finished training, whatever its settings were.
 
     Returns:
         Whether there was one.
@@ -168,10 +168,10 @@ def load_trained(folder: Path, network: MultiExitNetwork) -> bool:
 
 
 def network_state(network: MultiExitNetwork) -> dict[str, Tensor]:
-    """All parameters, buffers, and the counters of activation ranges still being observed.
+    """Returns all parameters, buffers, and the counters of activation ranges that are still being observed.
 
-    Brevitas leaves the observed buffer and its counter out of `state_dict`, so that a network restored from it in
-    the middle of the observation would go another way than one that was never stopped.
+    Brevitas leaves the observed buffer and its counter out of `state_dict`. A network restored from `state_dict` in the
+    middle of the observation would therefore continue differently from one that was never stopped.
     """
     state = dict(network.named_parameters()) | dict(network.named_buffers())
     for name, module in network.named_modules():
@@ -181,7 +181,7 @@ def network_state(network: MultiExitNetwork) -> dict[str, Tensor]:
 
 
 def restore_network(network: MultiExitNetwork, state: dict[str, Tensor]) -> None:
-    """Set what `network_state` gave.
+    """Restores what `network_state` returned.
 
     Raises:
         CheckpointError: names or shapes are those of another network.

@@ -1,4 +1,5 @@
-"""Exits by class means (Gormez and Koyuncu, "E2CM", arXiv 2103.01148): no training but one pass over the images.
+"""This module makes exits from class means (Gormez and Koyuncu, "E2CM", arXiv 2103.01148), which need no training but
+one pass over the images.
 
 An early exit compares pooled features f with the mean of each class in the training split; the nearest is its answer.
 Since |f - m_c|^2 = |f|^2 - 2 (m_c . f - |m_c|^2 / 2), and |f|^2 is the same for all classes, the nearest mean has the
@@ -37,21 +38,21 @@ def with_class_means(
     pool: int = 1,
     precision: layers.Precision = PRECISION,
 ) -> MultiExitNetwork:
-    """A copy of the network whose early exits are class means; stages and last head stay as they are.
+    """Returns a copy of the network whose early exits are class means; stages and last head stay as they are.
 
     Args:
-        network: trained.
+        network: trained network.
         images: (N, C, H, W) of the training split, values or codes.
         labels: (N,) true classes.
-        pool: pixels that are averaged, each way; 1 compares the features as they are.
-        precision: of the means, of what is subtracted, and of the logits.
+        pool: size of the averaging window in pixels, in both directions; 1 compares the features as they are.
+        precision: precision of the means, of what is subtracted, and of the logits.
 
     Raises:
-        SettingsError: the network has gates, which class means have not; windows of `pool` pixels do not fill a
-            stage's output, or a class has no image.
+        SettingsError: the network has gates, which class means do not support; windows of `pool` pixels do not fill a
+            stage's output; or a class has no image.
     """
     if network.gates:
-        raise SettingsError("class means have no gates: give a network without them")
+        raise SettingsError("class means do not support gates: give a network without gates")
     codes = encode_images(images, network.input_format, network.input_shape)
     labels = np.asarray(labels, np.int64)
     missing = sorted(set(range(network.classes)) - set(labels.tolist()))
@@ -69,10 +70,10 @@ def with_class_means(
 
 
 def class_means(network: MultiExitNetwork, images: NDArray[Any], labels: NDArray[Any]) -> list[Tensor]:
-    """(classes, C, H, W) means of the outputs of every stage but the last, in float64.
+    """Returns (classes, C, H, W) means of the outputs of every stage but the last, in float64.
 
     Args:
-        network: in evaluation mode; quantised or floating.
+        network: quantised or floating-point network in evaluation mode.
         images: (N, C, H, W) values or codes.
         labels: (N,) true classes, each at least once.
     """

@@ -1,4 +1,4 @@
-"""Seeded, resumable training of all exits."""
+"""This module trains all exits, with a seed, and resumes an interrupted training."""
 
 from __future__ import annotations
 
@@ -37,22 +37,23 @@ _WARM_UP = 0.25
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """One phase of training.
+    """The training settings describe one phase of training.
 
     Attributes:
-        strategy: which modules learn, and from what loss; a name ("joint", "heads_only", ...; all are in
-            `hwcodesign.training.STRATEGIES`), or one with its own settings, for example `Distilled(temperature=2.0)`.
+        strategy: says which modules learn, and from what loss: a name ("joint", "heads_only", ...; all are in
+            `hwcodesign.training.STRATEGIES`), or a strategy with its own settings, for example
+            `Distilled(temperature=2.0)`.
         epochs: passes over the training split.
-        batch_size: samples a step; the last, smaller batch of an epoch is left out.
-        learning_rate: peak of Adam's, which rises to it and falls to zero along a cosine.
-        exit_weights: of the loss, one per exit; all 1 by default.
-        shift: largest random shift of a batch, in pixels, each way.
-        seed: of everything random.
-        threads: torch computes on; torch's own choice by default. A small network trains fastest on one, and by far
-            where other work is on the machine. It is part of what makes training repeat exactly.
+        batch_size: samples per step; the last, smaller batch of an epoch is left out.
+        learning_rate: peak learning rate of Adam, which rises to it and falls to zero along a cosine.
+        exit_weights: weights of the exits' losses, one per exit; all 1 by default.
+        shift: largest random shift of a batch, in pixels, in each direction.
+        seed: seed of everything random.
+        threads: number of threads of torch; torch's own choice by default. A small network trains fastest on one
+            thread, especially on a busy machine. It is one of the settings that make training repeat exactly.
 
     Raises:
-        SettingsError: a value out of its range.
+        SettingsError: a value is out of range.
     """
 
     strategy: str | Strategy = "joint"
@@ -75,7 +76,7 @@ class TrainingSettings:
         if weights is not None and not self.chosen.weighted:
             raise SettingsError(f"{type(self.chosen).__name__} has weights of its own: leave out exit_weights")
         if weights is not None and not (all(0 <= w < math.inf for w in weights) and any(weights)):
-            raise SettingsError(f"exit_weights={weights}: none may be negative, and one at least must be positive")
+            raise SettingsError(f"exit_weights={weights}: none may be negative, and at least one must be positive")
         if self.threads is not None and self.threads < 1:
             raise SettingsError(f"threads={self.threads} is not a positive whole number")
         if self.epochs < 1 or self.batch_size < 1 or self.shift < 0 or not self.learning_rate > 0:
@@ -86,24 +87,26 @@ class TrainingSettings:
 
     @property
     def chosen(self) -> Strategy:
-        """The strategy itself."""
+        """Returns the strategy itself."""
         return strategy_named(self.strategy) if isinstance(self.strategy, str) else self.strategy
 
     def weights(self, exits: int) -> Weights:
-        """Of the exits' losses."""
+        """Returns the weights of the exits' losses."""
         return (1.0,) * exits if self.exit_weights is None else self.exit_weights
 
     def to_json(self) -> dict[str, Any]:
-        """All of them, as they go into a checkpoint's fingerprint."""
+        """Returns all settings for a checkpoint's fingerprint."""
         return {**dataclasses.asdict(self), "strategy": self.chosen.to_json()}
 
 
 class Observer(Protocol):
-    """Who watches training: told of every epoch's start and every step."""
+    """An observer is told of the start of every epoch and of every step."""
 
-    def epoch(self, number: int, epochs: int, steps: int) -> None: ...
+    def epoch(self, number: int, epochs: int, steps: int) -> None:
+        """Is called at the start of an epoch."""
 
-    def step(self, loss: float, accuracy: Sequence[float]) -> None: ...
+    def step(self, loss: float, accuracy: Sequence[float]) -> None:
+        """Is called after a step."""
 
 
 class _Silent:
@@ -123,15 +126,15 @@ def train(
     observer: Observer | None = None,
     **settings: Any,
 ) -> list[dict[str, Any]]:
-    """Train a network in place.
+    """Trains a network in place.
 
     Args:
-        network: any state; a checkpoint of the same run continues from where it was.
-        data: its training split is learned from (its user's own images, by `Personalised`), nothing else is touched.
+        network: network in any state; a checkpoint of the same run continues from where it was.
+        data: data set; only its training split is used (with `Personalised`, its user's images).
         phases: settings of one or more phases, run one after the other.
         strategy, settings: instead of `phases`, fields of a single `TrainingSettings`.
         checkpoint: folder to write a checkpoint to after every epoch, and to resume from.
-        observer: told of progress.
+        observer: observer of the progress.
 
     Returns:
         One entry per epoch: phase, epoch, loss, accuracy per exit on the training batches, seconds, and what a

@@ -1,1 +1,1 @@
-"""Backends compared with the network, and properties proved."""
+"""This package compares backends with the network, and proves properties."""

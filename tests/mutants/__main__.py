@@ -26,9 +26,9 @@ from tests.mutants.faults import PlantedFault, planted_faults
 _HEAD = """\
 # Planted faults
 
-What `make mutants` writes. Each fault is planted alone in a copy of the checkout (the patches are in `tests/mutants`);
-then the tests of the default suite that are named beside it run. A fault is caught where one of them fails; without
-any fault all of them pass.
+`make mutants` writes this page. It plants each fault alone in a copy of the source code (the patches are in
+`tests/mutants`). Then it runs the tests that are named in the same row. A fault is caught if one of them fails. Without
+a fault, all of them pass.
 
 """
 

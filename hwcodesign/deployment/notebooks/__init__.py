@@ -1,4 +1,4 @@
-"""The notebooks, where somebody wants a copy: a bundle, or whoever asks `pynq get-notebooks` for them.
+"""This package copies the notebooks into a bundle, or to a user of `pynq get-notebooks`.
 
 This is a package because PYNQ takes entry points of `pynq.notebooks` for folders; it is empty, and PYNQ calls
 `deliver_notebooks`, because the notebooks lie where `share` finds them.
@@ -15,10 +15,10 @@ _FOLDER = "notebooks"
 
 
 def copy_notebooks(folder: Path) -> None:
-    """Copy all notebooks and their index into a new folder.
+    """Copies all notebooks and their index into a new folder.
 
     Raises:
-        DesignError: this installation carries none.
+        DesignError: this installation has no notebooks.
     """
     folder.mkdir()
     source = shared_folder(_FOLDER)
@@ -34,18 +34,18 @@ def deliver_notebooks(
     folder: bool = False,
     overlays_res_lookup: bool = True,
 ) -> None:
-    """What `pynq get-notebooks hwcodesign` calls in place of `pynqutils.setup_utils.deliver_notebooks`.
+    """Copies the notebooks for `pynq get-notebooks`, in place of `pynqutils.setup_utils.deliver_notebooks`.
 
     Args:
-        device_name: of the board; None where overlays are not looked up.
-        src_path: of this package.
-        dst_path: where PYNQ puts notebooks.
-        name: of the entry point.
-        folder: whether to make a folder of that name in it.
+        device_name: name of the board; None if overlays are not looked up.
+        src_path: path of this package.
+        dst_path: folder where PYNQ keeps notebooks.
+        name: name of the entry point.
+        folder: whether to make a folder of that name.
         overlays_res_lookup: whether PYNQ looks for overlays beside the notebooks; there are none.
 
     Raises:
-        DesignError: this installation carries no notebooks.
+        DesignError: this installation has no notebooks.
     """
     from pynqutils.setup_utils import deliver_notebooks as deliver  # noqa: PLC0415  # which PYNQ brings
 

@@ -1,7 +1,7 @@
-"""hls4ml's ModelGraph to kernels: what each layer computes, read off its resolved types and weights.
+"""This package translates hls4ml's ModelGraph to kernels, from its resolved types and weights.
 
-One function per class of hls4ml's layers, found in `LOWERINGS`. What they claim is what hls4ml's own streaming C++
-computes; a layer that rounds or overflows inside, or that hls4ml itself gets wrong, is refused.
+`LOWERINGS` has one function for each class of hls4ml's layers. The kernels compute what hls4ml's own streaming C++
+computes. A layer that rounds or overflows internally, or that hls4ml itself computes wrongly, is an error.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ __all__ = ["LOWERINGS", "cast_values", "lower", "lower_graph"]
 def lower(
     name: str, graph: Any, input_format: FixedPoint, input_shape: Sequence[int], *, cast_weights: bool = False
 ) -> Segment:
-    """Read a converted ModelGraph.
+    """Translates a converted ModelGraph.
 
     Args:
-        name: of the segment.
+        name: name of the segment.
         graph: hls4ml ModelGraph after its backend's flow.
-        input_format, input_shape: of its input, channels last.
-        cast_weights: quantise weights as hls4ml's C++ does; otherwise those that are not on the grid of their type are
-            refused.
+        input_format, input_shape: format and shape of its input, channels last.
+        cast_weights: whether to quantise weights as hls4ml's C++ does; otherwise a weight that is not on the grid of
+            its type is an error.
 
     Raises:
         UnsupportedLayerError: a layer without a kernel.
@@ -76,7 +76,7 @@ def _output(reading: Reading, graph: Any) -> str:
 
 
 def lower_graph(graph: Any) -> Segment:
-    """Read a ModelGraph of any front end; the reference is hls4ml's own C++ simulation.
+    """Translates a ModelGraph of any front end; the reference is hls4ml's own C++ simulation.
 
     Raises:
         UnsupportedLayerError: a layer without a kernel, or more than one input or output.

@@ -1,8 +1,8 @@
-"""Quantisers that the layer before them does at once, so that nothing wide travels between the two.
+"""This module merges quantisers into the layer before them, so that no wide values travel between the two.
 
-A front end leaves a convolution with its exact sums, and a quantiser behind it, perhaps with a pooling in between.
-Where the sums are exact, casting them at once gives the same codes. A cast that is monotone may also go in front of a
-maximum: the largest of the casts is the cast of the largest.
+A front end gives a convolution exact sums, and a quantiser behind it, perhaps with a pooling in between. Where the sums
+are exact, casting them at once gives the same codes. A cast that is monotone may also move in front of a maximum,
+because the largest of the casts is the cast of the largest.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ _MONOTONE = (Overflow.SAT, Overflow.SAT_SYM)
 
 
 def with_merged_casts(kernels: Sequence[Kernel]) -> tuple[Kernel, ...]:
-    """The same function, quantisers done by the convolution or linear layer before them where that changes no code.
+    """Returns kernels with the same function, in which convolution and linear layers apply the quantisers behind them
+    if this changes no code.
 
     Args:
         kernels: of a segment, in order; the last one gives its result.

@@ -1,4 +1,4 @@
-"""Pooling, of windows and of whole images."""
+"""This module translates pooling of windows and of whole images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What is known of a ModelGraph while it is read, and the table of readers, one per class of hls4ml's layers."""
+"""This module holds what is known of a ModelGraph during its translation, and the table of functions by class of
+hls4ml's layers.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +21,13 @@ NO_PADDING: Padding = (0, 0, 0, 0)
 
 @dataclass
 class Reading:
-    """Kernels so far, and what each of hls4ml's tensors is.
+    """A reading holds the kernels so far, and what each of hls4ml's tensors is.
 
     Attributes:
-        segment: its name.
-        cast_weights: quantise constants as hls4ml's C++ does; otherwise refuse those that are not on their grid.
-        cpp: whether hls4ml's C++ is to compute it as well, so that what its C++ gets wrong is refused.
+        segment: name of the segment.
+        cast_weights: whether to quantise constants as hls4ml's C++ does; otherwise a constant that is not on its grid
+            is an error.
+        cpp: whether hls4ml's C++ also has to compute it; then a layer that its C++ computes wrongly is an error.
         kernels: in order.
         sources: hls4ml tensor to the kernel that writes it.
         padding: tensors that are what their kernel writes with zeros around it (top, bottom, left, right): the kernels
@@ -42,43 +45,43 @@ class Reading:
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
     def start(self, fmt: FixedPoint, shape: Sequence[int]) -> None:
-        """Declare the segment's input."""
+        """Declares the segment's input."""
         self.formats[INPUT], self.shapes[INPUT] = fmt, tuple(shape)
 
     def add(self, kernel: Kernel) -> str:
-        """Take a kernel; returns its name."""
+        """Adds a kernel; returns its name."""
         self.kernels.append(kernel)
         self.formats[kernel.name], self.shapes[kernel.name] = kernel.result, kernel.output_shape
         return kernel.name
 
     def bind(self, layer: Any, source: str, padding: Padding = NO_PADDING) -> None:
-        """Say which kernel writes the layer's outputs."""
+        """Records which kernel writes the layer's outputs."""
         for name in (layer.name, *layer.outputs):
             self.sources[name] = source
             if any(padding):
                 self.padding[name] = padding
 
     def source(self, layer: Any) -> str:
-        """The kernel that writes the layer's only input; refuses an input that is padded."""
+        """Returns the kernel that writes the layer's only input; an input that is padded is an error."""
         if layer.inputs[0] in self.padding:
             raise self.unsupported(layer, "reads an image that is padded with zeros", self.pad_instead)
         return self.sources[layer.inputs[0]]
 
     @property
     def pad_instead(self) -> str:
-        """What to do in the place of a padding layer that some other layer reads."""
+        """Returns the advice for a padding layer that some other layer reads."""
         # between a padding layer and a convolution, export leaves a transpose
         return "use padding of a convolution" if self.cpp else "pad in front of a convolution or pooling"
 
     def padded(self, layer: Any) -> Padding:
-        """Zeros around the layer's only input."""
+        """Returns the zeros around the layer's only input."""
         return self.padding.get(layer.inputs[0], NO_PADDING)
 
     def common(self, layer: Any, sources: Sequence[str] | None = None) -> dict[str, Any]:
-        """The fields that every kernel has.
+        """Returns the fields that every kernel has.
 
         Args:
-            sources: what it reads, where that is not its only input as it is.
+            sources: kernels that it reads, if they are not its only input as it is.
         """
         inputs = tuple(sources) if sources is not None else (self.source(layer),)
         return {
@@ -91,15 +94,15 @@ class Reading:
         }
 
     def result(self, layer: Any) -> FixedPoint:
-        """The format of the layer's output.
+        """Returns the format of the layer's output.
 
         Raises:
-            FormatError: its type is no fixed point.
+            FormatError: its type is not fixed point.
         """
         return self.format(layer, "result", layer.get_output_variable().type.precision)
 
     def format(self, layer: Any, name: str, precision: Any) -> FixedPoint:
-        """A precision of hls4ml as a format."""
+        """Converts a precision of hls4ml to a format."""
         if "Xnor" in type(precision).__name__ or "Exponent" in type(precision).__name__:
             raise self.unsupported(
                 layer, f"has the {name} type {precision}, which is no number", "use a fixed-point type"
@@ -110,7 +113,7 @@ class Reading:
             raise FormatError(f"the {name} type of layer {layer.name} ({layer.class_name}): {error}") from None
 
     def accumulator(self, layer: Any) -> FixedPoint:
-        """The format in which the layer adds."""
+        """Returns the format in which the layer adds."""
         fmt = self.format(layer, "accum", layer.get_attr("accum_t").precision)
         if fmt.signed and fmt.overflow is Overflow.SAT_SYM:
             raise self.unsupported(
@@ -119,14 +122,14 @@ class Reading:
         return fmt
 
     def shape(self, layer: Any, variable: Any) -> tuple[int, ...]:
-        """Of a tensor; a sequence (length, channels) is an image of one row."""
+        """Returns the shape of a tensor; a sequence (length, channels) is an image of one row."""
         sizes = tuple(int(size) for size in variable.shape)
         if len(sizes) > 3:
             raise self.unsupported(layer, f"has a tensor of shape {sizes}", "use images, sequences and vectors")
         return (1, *sizes) if len(sizes) == 2 else sizes
 
     def cast(self, layer: Any, source: str, fmt: FixedPoint) -> str:
-        """A kernel whose output has the format: `source` itself, or a cast behind it."""
+        """Returns a kernel whose output has the format: `source` itself, or a cast behind it."""
         before = self.formats[source]
         if before.ap_type == fmt.ap_type:
             return source
@@ -135,7 +138,7 @@ class Reading:
         return self.add(Activation(name, (source,), (before,), (shape,), fmt, shape, rectify=False))
 
     def constants(self, layer: Any, name: str) -> tuple[Codes, FixedPoint]:
-        """Integer codes of a weight variable, in hls4ml's shape with outputs last, and their format."""
+        """Returns integer codes of a weight variable, in hls4ml's shape with outputs last, and their format."""
         variable = layer.get_weights(name)
         fmt = self.format(layer, name, variable.type.precision)
         values = np.asarray(variable.data, np.float64)
@@ -160,7 +163,7 @@ class Reading:
         return codes, fmt
 
     def unsupported(self, layer: Any, why: str, instead: str) -> UnsupportedLayerError:
-        """The error of a layer that has no exact kernel."""
+        """Returns the error for a layer that has no exact kernel."""
         return UnsupportedLayerError(f"{self.segment}: layer {layer.name} of class {layer.class_name} {why}; {instead}")
 
 
@@ -169,7 +172,7 @@ LOWERINGS: dict[str, Lowering] = {}
 
 
 def lowers(*classes: str) -> Callable[[Lowering], Lowering]:
-    """Decorator: the function reads layers of these classes of hls4ml, and binds their outputs."""
+    """Decorates a function that translates layers of these classes of hls4ml and binds their outputs."""
 
     def add(lowering: Lowering) -> Lowering:
         LOWERINGS.update(dict.fromkeys(classes, lowering))

@@ -1,4 +1,4 @@
-"""Transposes that hardware need not make: each would store a whole sample.
+"""This module removes transposes that hardware does not need, because each would store a whole sample.
 
 Front ends that put channels first leave them in front of every flattening, and in pairs around what they do not know.
 """
@@ -14,7 +14,7 @@ from hwcodesign.kernels import INPUT, Activation, Add, Dense, Kernel, Reshape, T
 
 
 def without_transposes(kernels: Sequence[Kernel], output: str) -> tuple[tuple[Kernel, ...], str]:
-    """The same function with as few transposes as can be told from neighbours.
+    """Returns kernels with the same function and as few transposes as possible.
 
     * Two in a row are one, or none.
     * One before what treats every value alike goes behind it.

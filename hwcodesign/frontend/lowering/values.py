@@ -1,4 +1,4 @@
-"""Real numbers to codes, exactly as C++ converts a double to `ap_fixed`."""
+"""This module converts real numbers to codes, exactly as C++ converts a double to `ap_fixed`."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from hwcodesign.fixedpoint import FixedPoint
 
 
 def cast_values(fmt: FixedPoint, values: NDArray[Any]) -> NDArray[np.float64]:
-    """Codes of real values, rounded and wrapped or saturated by the format's own modes.
+    """Returns codes of real values, rounded and wrapped or saturated by the format's own modes.
 
     Raises:
-        FormatError: NaN or infinity, which have no code.
+        FormatError: a value is NaN or infinite.
     """
     values = np.asarray(values, np.float64)
     if not np.isfinite(values).all():

@@ -1,4 +1,4 @@
-"""Convolutions and linear layers."""
+"""This module translates convolutions and linear layers."""
 
 from __future__ import annotations
 
@@ -91,13 +91,13 @@ def _check_cpp(layer: Any, reading: Reading, kernel: tuple[int, int], stride: tu
 
 
 def own_padding(layer: Any) -> Padding:
-    """Zeros around the image that the layer itself adds."""
+    """Returns the zeros that the layer itself adds around the image."""
     top, bottom, left, right = (int(layer.get_attr(f"pad_{side}", 0)) for side in ("top", "bottom", "left", "right"))
     return top, bottom, left, right
 
 
 def all_padding(layer: Any, reading: Reading) -> Padding:
-    """Zeros around what the layer's kernel reads: its own, and those of padding layers before it."""
+    """Returns the zeros around the input of the layer's kernel: its own, and those of padding layers before it."""
     own, before = own_padding(layer), reading.padded(layer)
     return own[0] + before[0], own[1] + before[1], own[2] + before[2], own[3] + before[3]
 
@@ -110,10 +110,10 @@ def check_windows(
     filters: int,
     padding: Padding,
 ) -> None:
-    """Refuse a layer whose sizes, as hls4ml has them, do not follow from what it reads.
+    """Raises an error if hls4ml's sizes of a layer do not follow from its input.
 
     Raises:
-        UnsupportedLayerError: hls4ml has mistaken an axis for another, and its own results would be wrong.
+        UnsupportedLayerError: hls4ml has confused two axes, and its own results would be wrong.
     """
     shape = reading.shapes[reading.sources[layer.inputs[0]]]
     wanted = reading.shape(layer, layer.get_output_variable())

@@ -1,4 +1,6 @@
-"""Zeros on the left that a window buffer cannot make: windows that would hold nothing else."""
+"""This module splits off zeros on the left that a window buffer cannot make, because a window would hold nothing
+else.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ from hwcodesign.kernels.pooling import WindowedPool
 
 
 def with_zero_columns(kernels: Sequence[Kernel]) -> tuple[Kernel, ...]:
-    """The same function, padded on the left by no more than a window's width less one.
+    """Returns kernels with the same function, padded on the left by less than the width of a window.
 
     Args:
         kernels: of a segment, in order.

@@ -1,6 +1,7 @@
-"""Holds what hls4ml's front ends read to the model that they read, in `==`: a front end drops what it does not know.
+"""This package checks with `==` that hls4ml's front ends have read a model correctly; a front end drops what it does
+not know.
 
-The model is copied with small whole weights, so that every value is exact in wide types; the copy is converted as the
+The model is copied with small integer weights, so that every value is exact in wide types. The copy is converted as the
 model was, and its kernels must give what PyTorch or ONNX gives. Software, C++ and RTL all follow the one reading, and
 would agree with each other on a wrong one.
 """
@@ -35,18 +36,18 @@ _VALUE_BITS, _SUM_BITS = 34, 52
 
 
 def check_front_end(graph: Any) -> None:
-    """Compare what was read with the model that the graph's configuration holds.
+    """Compares what was read with the model that the graph's configuration holds.
 
-    Warns where it cannot be done: a Keras model, a file that is gone, or a model so deep that no copy stays exact. A
-    graph that came through no front end needs no check.
+    It warns if the comparison is not possible: for a Keras model, a file that does not exist any more, or a model so
+    deep that no copy stays exact. A graph that came through no front end needs no check.
 
     Args:
         graph: hls4ml ModelGraph after its backend's flow.
 
     Raises:
-        MismatchError: the copy's kernels compute something else; the message names the layer where it begins, and
-            what hls4ml is known to ignore.
-        UnsupportedLayerError: something that hls4ml is known to get wrong whatever the weights.
+        MismatchError: the copy's kernels compute something else; the message names the first wrong layer, and what
+            hls4ml is known to ignore.
+        UnsupportedLayerError: hls4ml is known to get something wrong whatever the weights are.
     """
     copied = _copier(graph)
     if copied is None:
@@ -86,8 +87,8 @@ def _copier(graph: Any) -> Callable[[Any, CopySettings], CopiedModel] | None:
 
 def _warn(graph: Any, why: str) -> None:
     warnings.warn(
-        f"{graph.config.get_project_name()}: whether hls4ml read the model rightly was not checked, since {why}; "
-        "compare outputs with the model's own",
+        f"{graph.config.get_project_name()}: it was not checked whether hls4ml read the model correctly, because "
+        f"{why}; compare outputs with the model's own",
         stacklevel=4,
     )
 
@@ -147,9 +148,9 @@ def _compare(segment: Segment, made: CopiedModel) -> None:
     )
     known = "".join(f" hls4ml ignores {text}." for text in made.ignored)
     raise MismatchError(
-        f"{segment.name}: hls4ml does not read what the model says: with small whole weights {wrong}. "
+        f"{segment.name}: hls4ml did not read the model correctly: with small integer weights {wrong}. "
         f"{where_it_differs(segment, codes, made.seen, _same)}.{known} "
-        "Say that in another way, of layers that hls4ml knows"
+        "Write this part with layers that hls4ml knows"
     )
 
 

@@ -1,4 +1,4 @@
-"""A model's copy with small whole weights, and what it gives: what both front ends' checks have in common."""
+"""This module holds a model's copy with small integer weights, and its outputs, for the checks of both front ends."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ SAMPLES = 4
 
 @dataclass(frozen=True)
 class CopySettings:
-    """How a copy is made.
+    """The copy settings say how a copy is made.
 
     Attributes:
-        taps: weights of an output that are not zero, at most.
-        unit: inputs and constants that are added are multiples of it, so that averages are whole.
+        taps: maximum number of weights of an output that are not zero.
+        unit: inputs and added constants are multiples of it, so that averages are whole numbers.
     """
 
     taps: int
@@ -30,7 +30,7 @@ class CopySettings:
 
 @dataclass(frozen=True)
 class CopiedModel:
-    """A copy and what it computes.
+    """This is a copy and what it computes.
 
     Attributes:
         entries: of hls4ml's configuration, which hold it.
@@ -38,7 +38,7 @@ class CopiedModel:
         outputs: (N, *shape) values, in the layout in which the kernels give them.
         seen: values of layers, in the layouts that kernels may have.
         bits, fraction: integer bits of the largest value, without sign, and bits after the point of the finest.
-        ignored: what is known to be ignored by hls4ml, for the error's text.
+        ignored: what hls4ml is known to ignore, for the text of the error.
     """
 
     entries: dict[str, Any]
@@ -51,13 +51,13 @@ class CopiedModel:
 
 
 def integer_bits(arrays: Sequence[NDArray[Any]]) -> int:
-    """Bits before the point of the largest value, without sign."""
+    """Returns the bits before the binary point of the largest value, without sign."""
     most = max((float(np.abs(array).max()) for array in arrays if array.size), default=0.0)
     return int(np.ceil(np.log2(most + 1))) if np.isfinite(most) else 1024
 
 
 def fraction_bits(arrays: Sequence[NDArray[Any]]) -> int:
-    """Bits after the point of the finest value."""
+    """Returns the bits after the binary point of the finest value."""
     for bits in range(_MOST_FRACTION):
         if all(np.array_equal(np.rint(scaled := np.ldexp(array, bits)), scaled) for array in arrays):
             return bits
@@ -65,7 +65,7 @@ def fraction_bits(arrays: Sequence[NDArray[Any]]) -> int:
 
 
 def few_weights(rng: np.random.Generator, outputs: int, inputs: int, taps: int) -> NDArray[np.float64]:
-    """(outputs, inputs) small whole numbers, `taps` in a row not zero: every input is read, if that many suffice."""
+    """Returns (outputs, inputs) small integers, `taps` in a row not zero; every input is used if that many suffice."""
     values = rng.choice([-2.0, -1.0, 1.0, 2.0] if taps > 1 else [-1.0, 1.0], (outputs, inputs))
     if taps >= inputs:
         return values

@@ -1,6 +1,6 @@
-"""An ONNX or QONNX graph's copy with small whole weights, executed by qonnx.
+"""This module copies an ONNX or QONNX graph with small integer weights, and runs it with qonnx.
 
-Its quantisers stay as they are, but for scales that are no power of two, which become the next to them.
+Quantisers stay as they are, except that a scale that is no power of two becomes the nearest one.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ _EXACT_BITS = 22
 
 
 def copy_onnx(graph: Any, settings: CopySettings) -> CopiedModel:
-    """Copy the model that a graph was converted from, and run it.
+    """Copies the model that a graph was converted from, and runs it.
 
     Raises:
-        UnsupportedLayerError: a quantiser whose zero point is not zero.
+        UnsupportedLayerError: the zero point of a quantiser is not zero.
     """
     model = graph.config.config["OnnxModel"]
     made = onnx.load(model) if isinstance(model, str) else onnx.ModelProto.FromString(model.SerializeToString())

@@ -1,4 +1,4 @@
-"""A PyTorch module's copy with small whole weights, evaluated by PyTorch in float64."""
+"""This module copies a PyTorch module with small integer weights, and evaluates it with PyTorch in float64."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ _PRODUCTS = (operator.mul, torch.mul)
 
 
 def copy_pytorch(graph: Any, settings: CopySettings) -> CopiedModel:
-    """Copy the module that a graph was converted from, and run it.
+    """Copies the module that a graph was converted from, and runs it.
 
     Args:
-        graph: ModelGraph, with the module in its configuration.
+        graph: ModelGraph with the module in its configuration.
     """
     config = graph.config.config
     module = _module(config)

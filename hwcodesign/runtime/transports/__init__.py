@@ -1,4 +1,6 @@
-"""What carries batches to where a design runs: one module for each place, loaded when it is asked for."""
+"""This package has one module for each place where a design runs; a module is imported when it is needed. The base
+installation has software only.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,8 @@ def open_transport(on: str, design: Design, settings: TransferSettings) -> Trans
     """Opens a transport to one of `places.PLACES`.
 
     Raises:
-        SettingsError: no such place.
-        HwcodesignError: it cannot be had here.
+        SettingsError: there is no such place.
+        HwcodesignError: it is not available here.
     """
     opened: Transport = place_named(on).load().open_transport(design, settings)
     return opened

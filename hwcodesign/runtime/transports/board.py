@@ -1,4 +1,6 @@
-"""Opening an accelerator on a PYNQ board: the overlay loaded, checked, locked, with memory for batches."""
+"""This module opens an accelerator on a PYNQ board: it loads, checks and locks the overlay and allocates memory for
+batches.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ OVERLAY = Path("overlay")
 
 
 def open_transport(design: Design, settings: TransferSettings) -> BoardTransport:
-    """The first board that PYNQ finds, with the bitstream of the bundle.
+    """Opens the first board that PYNQ finds, with the bitstream of the bundle.
 
     Raises:
         MissingExtraError: no pynq.
@@ -50,13 +52,14 @@ def open_runner(design: Design) -> DrivenRunner:
 def open_board(
     board: BoardDevice, design: Design, settings: TransferSettings, held: ExitStack | None = None
 ) -> BoardTransport:
-    """Load the overlay and make sure that it is the design's.
+    """Loads the overlay and checks that it belongs to the design.
 
     Args:
-        held: what is to be given back when the transport is closed, or cannot be opened.
+        held: what is given back when the transport is closed, or cannot be opened.
 
     Raises:
-        BoardError: in use, no permission, not of this design, or it does not answer.
+        BoardError: the board is in use, permission is missing, the overlay belongs to another design, or it does not
+            answer.
     """
     held = held or ExitStack()
     try:
@@ -86,7 +89,7 @@ def _opened(board: BoardDevice, design: Design, settings: TransferSettings, held
 
 
 def find_board() -> Any:
-    """The first board that PYNQ finds: its device.
+    """Returns the device of the first board that PYNQ finds.
 
     Raises:
         MissingExtraError: no pynq.
@@ -96,7 +99,7 @@ def find_board() -> Any:
         pynq = importlib.import_module("pynq")
     except ImportError as error:
         raise MissingExtraError(
-            f"a board needs pynq ({error}): its images bring it, in the Python environment of their Jupyter"
+            f"a board needs pynq ({error}): the image of a PYNQ board has it in the Python environment of its Jupyter"
         ) from None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that there is none is told below
@@ -105,5 +108,5 @@ def find_board() -> Any:
         except Exception as error:  # whatever a probe raises, for example a remote board that is off
             raise BoardError(f"PYNQ finds no board ({type(error).__name__}: {error})") from error
     if not devices:
-        raise BoardError("PYNQ finds no board: on one, run as root with its environment, as its Jupyter does")
+        raise BoardError("PYNQ finds no board: on a board, run as root in the Python environment of its Jupyter")
     return devices[0]

@@ -1,4 +1,4 @@
-"""Where an overlay is loaded, and how its errors are told."""
+"""This module describes where an overlay is loaded, and how its errors are reported."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from hwcodesign.runtime.transports.clock import Clock
 
 @dataclass(frozen=True)
 class BoardDevice:
-    """A board, real or simulated.
+    """This is a board, real or simulated.
 
     Attributes:
         name: "board" or "board-sim".
-        device: pynq's.
-        bitfile: with its hand-off file beside it.
+        device: pynq's device.
+        bitfile: bitstream with its hand-off file beside it.
         lock: file that says who uses the board.
-        clock: of the board.
+        clock: clock of the board.
     """
 
     name: str
@@ -33,7 +33,7 @@ class BoardDevice:
 
 @contextmanager
 def told_as(kind: type[BoardError], what: str) -> Iterator[None]:
-    """Errors of PYNQ, of the system and of NumPy in the block become one of ours, with the reason."""
+    """Converts errors of PYNQ, of the system and of NumPy in the block to one of ours, with the reason."""
     try:
         yield
     except HwcodesignError:

@@ -1,4 +1,4 @@
-"""Batches carried to an accelerator on a board: registers, DMA, buffers, and recovery when one fails."""
+"""This module carries batches to an accelerator on a board: registers, DMA, buffers, and recovery after a failure."""
 
 from __future__ import annotations
 
@@ -32,16 +32,17 @@ _IDS = 1 << 32
 
 
 class BoardTransport:
-    """One accelerator on one board; a batch is one transfer out, and one or more packets back.
+    """The board transport is one accelerator on one board; a batch is one transfer out, and one or more packets
+    back.
 
     Contract: receiving is armed before sending. Every wait has an end. Ids count on from batch to batch, from 0 at a
     soft reset.
 
     Args:
-        board: that computes.
-        design: what is loaded there, already checked.
-        settings: of transfers.
-        registers, dma, buffers: of the overlay.
+        board: the board that computes.
+        design: design that is loaded there, already checked.
+        settings: settings of transfers.
+        registers, dma, buffers: registers, DMA and buffers of the overlay.
         held: what `close` gives back: buffers, lock.
 
     Raises:
@@ -75,9 +76,11 @@ class BoardTransport:
         self._before = Counters.none(design.accelerator.exits)  # what stood there was not ours
 
     def configure(self, control: ExitControl) -> None:
+        """Sets thresholds and mode of samples that start from now on."""
         self._wanted = control
 
     def records(self, codes: NDArray[Any]) -> Iterator[Records]:
+        """Yields the records of one batch as they come."""
         for step in self._steps(codes):
             if isinstance(step, Deadline):
                 with self.times.stage(Stage.TRANSFER):
@@ -86,6 +89,7 @@ class BoardTransport:
                 yield step
 
     async def records_async(self, codes: NDArray[Any]) -> AsyncGenerator[Records, None]:
+        """Does the same as `records`, with the event loop free while it waits."""
         with told_as(TransferError, "interrupts"):  # which are registers, too
             wakeup = self._dma.wakeup()
         for step in self._steps(codes):
@@ -96,7 +100,7 @@ class BoardTransport:
                 yield step
 
     def recover(self) -> None:
-        """Reset the DMA, so that no old word comes after, then the accelerator; counts so far are kept."""
+        """Resets the DMA, so that no old word follows, and then the accelerator; earlier counts are kept."""
         with told_as(BoardError, f"{self.name} does not recover"):
             self._dma.reset()
             self._registers.command("snapshot", "soft_reset")
@@ -106,12 +110,13 @@ class BoardTransport:
         self._next_id, self._unfinished = 0, False
 
     def counters(self) -> Counters:
+        """Returns the counts since opening."""
         with told_as(BoardError, f"{self.name}'s counters cannot be read"):
             self._registers.command("snapshot")
             return self._before + self._registers.latched()
 
     def close(self) -> None:
-        """Stop what is on its way, since it would go on in freed memory, and give everything back."""
+        """Stops transfers in progress, because they would continue in freed memory, and gives everything back."""
         with self._held:
             if self._unfinished:
                 try:
@@ -121,7 +126,7 @@ class BoardTransport:
                 self._unfinished = False
 
     def _steps(self, codes: NDArray[Any]) -> Iterator[Records | Deadline]:
-        """A batch: its records as they come, and a deadline, already checked, whenever there is nothing but to wait."""
+        """Runs a batch: yields its records as they come, and a checked deadline whenever it must wait."""
         with told_as(TransferError, f"a batch of {len(codes)}"):
             self._unfinished = True
             with self.times.stage(Stage.COPY_IN):
@@ -152,7 +157,7 @@ class BoardTransport:
             return self._dma.received()
 
     def _taken(self, size: int) -> Records:
-        """Records of a packet, numbered from the batch's first sample."""
+        """Returns the records of a packet, numbered from the batch's first sample."""
         if size == 0 or size % RECORD_DTYPE.itemsize:
             raise TransferError(f"a packet of {size} bytes is not one or more records of {RECORD_DTYPE.itemsize}")
         with self.times.stage(Stage.COPY_OUT):
@@ -167,7 +172,9 @@ class BoardTransport:
         self._unfinished = False
 
     def _commit(self, *, wait: bool) -> None:
-        """Make the wanted thresholds and mode active; where an earlier change is still pending, wait, or leave it."""
+        """Makes the wanted thresholds and mode active; if an earlier change is still pending, waits for it or skips the
+        change.
+        """
         if self._wanted == self._committed:
             return
         if wait:
@@ -185,13 +192,15 @@ class BoardTransport:
         return not self._registers.status("commit_pending")
 
     def _deadline(self, what: str, samples: int = 0) -> Deadline:
-        """What a wait for so many samples may last, by default as the longest way through the network predicts."""
+        """Returns the deadline for so many samples; by default from the prediction for the longest way through the
+        network.
+        """
         predicted = self._latency + samples * self._interval if samples else 0.0
         return Deadline(self._clock, self._settings.deadline or self._clock.slack + _PATIENCE * predicted, what)
 
 
 def _predicted_seconds(design: Design) -> tuple[float, float]:
-    """Latency and interval of samples that go to the last exit."""
+    """Returns latency and interval of samples that go to the last exit, in seconds."""
     cycles, hertz = design.manifest["cycles"], float(design.manifest["board"]["clock_mhz"]) * 1e6
     slowest = max(exit_["interval"] for exit_ in cycles["exits"])
     return max(exit_["latency"] for exit_ in cycles["exits"]) / hertz, slowest / hertz

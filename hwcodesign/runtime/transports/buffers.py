@@ -1,4 +1,4 @@
-"""Memory that the DMA reads and writes."""
+"""This module holds the memory that the DMA reads and writes."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _REACH = 1 << 32
 
 
 class Buffers:
-    """Input words and output records of a batch, in a buffer each: PYNQ keeps caches coherent by whole buffers, and one
-    direction must not undo what the other wrote.
+    """The buffers hold the input words and the output records of a batch, one buffer each. PYNQ keeps caches coherent
+    by whole buffers, and one direction must not undo what the other wrote.
 
     Args:
-        accelerator: whose batches they hold.
-        samples: most samples of a batch.
-        most_bytes: of one transfer.
-        device: pynq's, whose memory it is.
+        accelerator: accelerator whose batches they hold.
+        samples: maximum number of samples of a batch.
+        most_bytes: maximum number of bytes of one transfer.
+        device: pynq's device, whose memory it is.
 
     Raises:
         BoardError: there is no memory even for one sample, or the DMA does not reach it.
@@ -45,11 +45,15 @@ class Buffers:
             except (RuntimeError, OSError, MemoryError) as error:
                 self.free()
                 reason, self.samples = error, self.samples // 2
-                warnings.warn(f"no memory for so large a batch ({error}): {self.samples} samples each", stacklevel=2)
+                warnings.warn(
+                    f"there is not enough memory for a large batch ({error}): {self.samples} samples each", stacklevel=2
+                )
             else:
                 self._check_reach()
                 return
-        raise BoardError(f"no memory for a batch of one sample ({reason}): free other buffers, or restart the board")
+        raise BoardError(
+            f"there is not enough memory for a batch of one sample ({reason}): free other buffers, or restart the board"
+        )
 
     def _check_reach(self) -> None:
         for buffer in (self._input, self._output):
@@ -61,24 +65,24 @@ class Buffers:
                 )
 
     def put(self, codes: NDArray[Any]) -> Any:
-        """Write (N, C, H, W) codes as words; returns the part of the buffer to be sent."""
+        """Writes (N, C, H, W) codes as words; returns the part of the buffer to be sent."""
         words = pack_words(codes, self._format).reshape(-1)
         self._input[: len(words)] = words
         return self._input[: len(words)]
 
     @property
     def output(self) -> Any:
-        """Room for a packet, whatever its length."""
+        """Returns the buffer for a packet of any length."""
         return self._output
 
     def take(self, size: int) -> Records:
-        """A copy of the first `size` bytes of the output, which are whole records."""
+        """Returns a copy of the first `size` bytes of the output, which are whole records."""
         part = self._output[: size // 8]
         part.invalidate()
         return np.asarray(part).copy().view(RECORD_DTYPE)
 
     def free(self) -> None:
-        """Give the memory back; may be called twice."""
+        """Gives the memory back; may be called twice."""
         for name in ("_input", "_output"):
             buffer = self.__dict__.pop(name, None)
             if buffer is not None:

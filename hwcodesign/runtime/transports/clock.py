@@ -1,4 +1,4 @@
-"""Time as a board tells it, and waits that end."""
+"""This module holds the time of a board, and waits that have a deadline."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LONGEST_SLEEP = 1e-3
 
 @dataclass(frozen=True)
 class Clock:
-    """Seconds on the board, which a simulation counts in cycles.
+    """A clock counts seconds on the board; a simulation counts them in cycles.
 
     Attributes:
         now: seconds since any fixed time.
@@ -34,12 +34,12 @@ WALL = Clock(time.monotonic, time.sleep, lambda _: None, 0.5)
 
 
 class Deadline:
-    """A wait with an end.
+    """A deadline limits a wait.
 
     Args:
-        clock: of the board.
-        seconds: that the wait may last.
-        what: is waited for, for the error.
+        clock: clock of the board.
+        seconds: seconds that the wait may last.
+        what: what is waited for, for the error.
     """
 
     def __init__(self, clock: Clock, seconds: float, what: str) -> None:
@@ -47,23 +47,25 @@ class Deadline:
         self._start = clock.now()
 
     def check(self) -> None:
-        """Go on waiting?
+        """Checks that the wait may continue.
 
         Raises:
-            TransferError: it has lasted too long.
+            TransferError: the wait has lasted too long.
         """
         if self._clock.now() - self._start > self._seconds:
             raise TransferError(f"{self._what} did not come within {self._seconds:.3g} s")
 
     def sleep(self) -> None:
-        """Sleep for an eighth of what was waited so far: short waits stay short, long ones cost no processor time."""
+        """Sleeps for an eighth of the time waited so far: short waits stay short, and long ones cost no processor
+        time.
+        """
         self._clock.sleep(min((self._clock.now() - self._start) / 8, _LONGEST_SLEEP))
 
     def until(self, done: Callable[[], bool]) -> None:
-        """Wait for a condition.
+        """Waits for a condition.
 
         Raises:
-            TransferError: it has lasted too long.
+            TransferError: the wait has lasted too long.
         """
         while not done():
             self.check()

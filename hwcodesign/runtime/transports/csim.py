@@ -32,25 +32,29 @@ class CsimTransport:
         self._counters = Counters.none(self._exits)
 
     def configure(self, control: ExitControl) -> None:
+        """Sets thresholds and mode of batches that start from now on."""
         self._control = control
 
     def records(self, codes: NDArray[Any]) -> Iterator[Records]:
+        """Computes one batch and gives its records."""
         with self.times.stage(Stage.TRANSFER):
             records = self._simulation.records(codes, self._control)
         self._counters += Counters.of(records, self._exits)
         yield records
 
     def records_async(self, codes: NDArray[Any]) -> AsyncGenerator[Records, None]:
+        """Gives the same records, with the event loop free while it computes."""
         return in_thread(self.records(codes))
 
     def recover(self) -> None:
-        """Nothing is left behind."""
+        """Does nothing, because nothing is left behind."""
 
     def counters(self) -> Counters:
+        """Returns the counts since opening."""
         return self._counters
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Does nothing, because nothing is held."""
 
 
 class CsimRunner:
@@ -62,18 +66,22 @@ class CsimRunner:
         self._design = design
 
     def stream(self, codes: NDArray[Any], control: ExitControl) -> Generator[Records, None, None]:
+        """Runs all samples and gives their records."""
         yield self._design.csim.records(codes, control)
 
     def segment_outputs(self, codes: NDArray[Any]) -> dict[str, NDArray[np.int64]]:
+        """Computes every segment for all samples, exits ignored."""
         return segment_by_segment(self._design.accelerator, codes, self._design.csim.segment_codes, self.on)
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Does nothing, because nothing is held."""
 
 
 def open_runner(design: Design) -> CsimRunner:
+    """Opens what `Design.run` uses."""
     return CsimRunner(design)
 
 
 def open_transport(design: Design, settings: TransferSettings) -> CsimTransport:
+    """Opens what the driver uses."""
     return CsimTransport(design, settings)

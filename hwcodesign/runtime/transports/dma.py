@@ -1,4 +1,5 @@
-"""AXI DMA in direct register mode (PG021): PYNQ's channels start transfers, waits and recovery are here. Needs pynq.
+"""This module drives the AXI DMA in direct register mode (PG021). PYNQ's channels start transfers; waits and recovery
+are here. It needs pynq.
 
 PYNQ's own `wait` polls for ever where TLAST is lost, and its `wait_async` never ends after an error.
 """
@@ -32,11 +33,11 @@ _POLL_SECONDS = 0.001
 
 
 class Dma:
-    """Both channels of one DMA.
+    """This class drives both channels of one DMA.
 
     Args:
-        overlay: with the DMA.
-        clock: of the board.
+        overlay: overlay with the DMA.
+        clock: clock of the board.
 
     Raises:
         TransferError: the DMA does not start.
@@ -54,22 +55,22 @@ class Dma:
 
     @property
     def most_bytes(self) -> int:
-        """Of one transfer."""
+        """Returns the maximum number of bytes of one transfer."""
         return int(self._driver.buffer_max_size)
 
     def receive(self, buffer: Any) -> None:
-        """Be ready for a packet of at most the buffer's size; before the words that it answers are sent."""
+        """Prepares for a packet of at most the buffer's size. Call it before the words that it answers are sent."""
         if self._awaited:  # the last packet's interrupt still stands where nobody waited for it
             self._registers.write(_RECEIVE + _STATUS, _DONE_INTERRUPT)
         self._driver.recvchannel.transfer(buffer)
 
     def send(self, buffer: Any) -> None:
-        """Send a whole buffer, with TLAST on its last word."""
+        """Sends a whole buffer, with TLAST on its last word."""
         self._driver.sendchannel.transfer(buffer)
         self._sent = False
 
     def received(self) -> int | None:
-        """Bytes of the packet that has come; None while it comes.
+        """Returns the bytes of the packet that has come; None while it is coming.
 
         Raises:
             TransferError: either channel has stopped with an error.
@@ -80,7 +81,7 @@ class Dma:
         return None
 
     def sent(self) -> bool:
-        """Whether all words have gone.
+        """Tells whether all words have been sent.
 
         Raises:
             TransferError: the channel has stopped with an error.
@@ -89,7 +90,7 @@ class Dma:
         return self._sent
 
     def reset(self) -> None:
-        """Stop both channels whatever they do, and start them again.
+        """Stops both channels in any state, and starts them again.
 
         Raises:
             TransferError: the DMA does not answer.
@@ -122,17 +123,17 @@ class Dma:
             )
 
     def wakeup(self) -> Wakeup:
-        """For the event loop that runs; from now on interrupts are taken back before each packet."""
+        """Returns a wakeup for the running event loop; from now on interrupts are cleared before each packet."""
         self._awaited = self._interrupt_pin is not None
         return Wakeup(self._interrupt_pin, self._clock)
 
 
 class Wakeup:
-    """Lets an event loop run until a packet has probably come; whether it has is for `Dma.received` to say.
+    """A wakeup lets an event loop run until a packet has probably come; `Dma.received` tells whether it has.
 
     Args:
-        pin: PYNQ's name of the interrupt, or None where the overlay has none.
-        clock: of the board.
+        pin: PYNQ's name of the interrupt, or None if the overlay has none.
+        clock: clock of the board.
     """
 
     def __init__(self, pin: str | None, clock: Clock) -> None:
@@ -140,7 +141,7 @@ class Wakeup:
         self._interrupt = None if pin is None else _interrupt_in_this_loop(pin)
 
     async def wait(self) -> None:
-        """Until an interrupt, or for a short time."""
+        """Waits for an interrupt, or for a short time."""
         if self._interrupt is None:
             await asyncio.sleep(_POLL_SECONDS)
             self._clock.waited(_POLL_SECONDS)

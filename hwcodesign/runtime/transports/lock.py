@@ -1,4 +1,6 @@
-"""One process at a time on one overlay. The operating system frees the lock of a process that dies."""
+"""This module allows one process at a time on one overlay. The operating system frees the lock of a process that
+dies.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +12,10 @@ from hwcodesign.errors import BoardError
 
 
 class OverlayLock:
-    """Held from construction to `release`.
+    """The lock is held from construction to `release`.
 
     Args:
-        path: of the lock's file, which stays; it names the process that holds the lock.
+        path: path of the lock's file, which is not deleted; it names the process that holds the lock.
 
     Raises:
         BoardError: another driver holds it, in this process or another, or the file cannot be opened.
@@ -38,7 +40,7 @@ class OverlayLock:
         os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
 
     def release(self) -> None:
-        """Let others in; may be called twice."""
+        """Releases the lock; may be called twice."""
         if self._file >= 0:
             os.close(self._file)
             self._file = -1

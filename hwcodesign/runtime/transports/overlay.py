@@ -1,4 +1,6 @@
-"""The overlay as PYNQ sees it: its registers by a driver bound to the accelerator's VLNV, its DMA. Needs pynq."""
+"""This module defines the overlay as PYNQ sees it: a driver bound to the accelerator's VLNV, and the DMA. It needs
+pynq.
+"""
 
 from __future__ import annotations
 
@@ -14,21 +16,23 @@ from hwcodesign.interface.block_design import BlockDesign
 
 
 class AcceleratorIP(pynq.DefaultIP):  # type: ignore[misc]  # pynq has no types
-    """Registers of an accelerator; a subclass for each is bound to its VLNV. `AcceleratorRegisters` has their names."""
+    """This driver accesses the registers of an accelerator; a subclass for each is bound to its VLNV.
+    `AcceleratorRegisters` has their names.
+    """
 
 
 @cache
 def bind_driver(*vlnvs: str) -> type[AcceleratorIP]:
-    """A driver that PYNQ binds to IP of these names."""
+    """Defines a driver that PYNQ binds to IP of these names."""
     return type("BoundAcceleratorIP", (AcceleratorIP,), {"bindto": list(vlnvs)})
 
 
 class AcceleratorOverlay(pynq.Overlay):  # type: ignore[misc]  # pynq has no types
-    """An overlay with an accelerator and its DMA.
+    """This is an overlay with an accelerator and its DMA.
 
     Args:
-        bitfile: with its hand-off file (.hwh) beside it.
-        design: of the overlay.
+        bitfile: bitstream with its hand-off file (.hwh) beside it.
+        design: block design of the overlay.
         download, dtbo, ignore_version, device: as in `pynq.Overlay`.
 
     Raises:
@@ -51,26 +55,27 @@ class AcceleratorOverlay(pynq.Overlay):  # type: ignore[misc]  # pynq has no typ
         for cell in (design.accelerator, design.dma):
             if cell not in self.ip_dict:
                 raise BoardError(
-                    f"{bitfile} has no cell {cell!r}, only {', '.join(self.ip_dict) or 'none'}: it is of another design"
+                    f"{bitfile} has no cell {cell!r}, only {', '.join(self.ip_dict) or 'none'}: it belongs to "
+                    "another design"
                 )
         if not isinstance(self.accelerator_ip, AcceleratorIP):
             raise BoardError(
                 f"cell {design.accelerator!r} of {bitfile} is {self.ip_dict[design.accelerator]['type']}, "
-                f"not {design.vlnv}: it is of another design"
+                f"not {design.vlnv}: it belongs to another design"
             )
 
     @property
     def accelerator_ip(self) -> AcceleratorIP:
-        """The accelerator's registers."""
+        """Returns the accelerator's registers."""
         return getattr(self, self.block_design.accelerator)  # type: ignore[no-any-return]
 
     @property
     def dma_registers(self) -> pynq.MMIO:
-        """The DMA's registers without its driver, whose constructor waits for ever for a DMA that is not there."""
+        """Returns the DMA's registers without its driver, whose constructor waits for ever if there is no DMA."""
         where = self.ip_dict[self.block_design.dma]
         return pynq.MMIO(where["phys_addr"], where["addr_range"], device=self.device)
 
     @property
     def dma(self) -> DMA:
-        """PYNQ's own driver of the DMA."""
+        """Returns PYNQ's own driver of the DMA."""
         return getattr(self, self.block_design.dma)

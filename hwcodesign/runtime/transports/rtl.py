@@ -1,4 +1,4 @@
-"""Batches simulated by Verilator, the accelerator's buses driven in C++ without a processor beside it."""
+"""This module simulates batches with Verilator; C++ drives the accelerator's buses, without a processor."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from hwcodesign.simulation.rtl import RtlRun
 
 
 class RtlTransport:
-    """The simulated accelerator as a transport: of each core a batch at a time."""
+    """This transport is the simulated accelerator; each core simulates one batch at a time."""
 
     name = "rtl"
     recoverable = False
@@ -34,9 +34,11 @@ class RtlTransport:
         self._simulation.library()
 
     def configure(self, control: ExitControl) -> None:
+        """Sets thresholds and mode of batches that start from now on."""
         self._control = control
 
     def records(self, codes: NDArray[Any]) -> Iterator[Records]:
+        """Yields the records of one batch when it is simulated."""
         with self.times.stage(Stage.TRANSFER):
             run = self._simulation.run(
                 codes,
@@ -48,16 +50,18 @@ class RtlTransport:
         yield run.records
 
     def records_async(self, codes: NDArray[Any]) -> AsyncGenerator[Records, None]:
+        """Does the same as `records`, in a thread."""
         return in_thread(self.records(codes))
 
     def recover(self) -> None:
-        """Every batch starts from a reset."""
+        """Does nothing, because every batch starts from a reset."""
 
     def counters(self) -> Counters:
+        """Returns the counts since opening."""
         return self._counters
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Does nothing, because nothing is held."""
 
 
 def _counters(run: RtlRun, exits: int) -> Counters:
@@ -81,18 +85,22 @@ class RtlRunner:
         self._simulation = design.rtl
 
     def stream(self, codes: NDArray[Any], control: ExitControl) -> Generator[Records, None, None]:
+        """Runs all samples and gives their records."""
         yield self._simulation.run(codes, control).records
 
     def segment_outputs(self, codes: NDArray[Any]) -> dict[str, NDArray[np.int64]]:
+        """Computes every segment for all samples, exits ignored."""
         return self._simulation.outputs(codes)
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Does nothing, because nothing is held."""
 
 
 def open_runner(design: Design) -> RtlRunner:
+    """Opens what `Design.run` uses."""
     return RtlRunner(design)
 
 
 def open_transport(design: Design, settings: TransferSettings) -> RtlTransport:
+    """Opens what the driver uses."""
     return RtlTransport(design, settings)

@@ -1,4 +1,6 @@
-"""Opening an accelerator on the simulated board: PYNQ's own classes, its real registers, its Verilated RTL."""
+"""This module opens an accelerator on the simulated board: PYNQ's own classes, its real registers and its Verilated
+RTL.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,7 @@ def open_runner(design: Design) -> DrivenRunner:
 def open_simulated(
     board: SimulatedBoard, design: Design, settings: TransferSettings, held: ExitStack | None = None
 ) -> BoardTransport:
-    """A transport on a simulated board that is there already, for example one with faults."""
+    """Opens a transport on an existing simulated board, for example one with faults."""
     clock = Clock(lambda: board.seconds, board.sleep, lambda _: board.sleep(_IN_VAIN_SECONDS), _SLACK_SECONDS)
     device = BoardDevice("board-sim", board.device, board.bitfile, board.bitfile.with_suffix(".lock"), clock)
     return open_board(device, design, settings, held)

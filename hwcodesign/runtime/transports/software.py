@@ -1,4 +1,4 @@
-"""Batches computed in NumPy, on whatever runs Python."""
+"""This module computes batches in NumPy, on any machine that runs Python."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from hwcodesign.runtime.transports.transport import TransferSettings, in_thread
 
 
 class SoftwareTransport:
-    """The accelerator in NumPy, as a transport."""
+    """This transport is the accelerator in NumPy."""
 
     name = "software"
     recoverable = False
@@ -33,9 +33,11 @@ class SoftwareTransport:
         self._counters = Counters.none(accelerator.exits)
 
     def configure(self, control: ExitControl) -> None:
+        """Sets thresholds and mode of batches that start from now on."""
         self._control = control
 
     def records(self, codes: NDArray[Any]) -> Iterator[Records]:
+        """Yields the records of one batch as they are computed."""
         found = stream_records(self._accelerator, codes, self._control)
         while True:
             with self.times.stage(Stage.TRANSFER):
@@ -46,16 +48,18 @@ class SoftwareTransport:
             yield records
 
     def records_async(self, codes: NDArray[Any]) -> AsyncGenerator[Records, None]:
+        """Does the same as `records`, in a thread."""
         return in_thread(self.records(codes))
 
     def recover(self) -> None:
-        """Nothing is left behind."""
+        """Does nothing, because nothing is left behind."""
 
     def counters(self) -> Counters:
+        """Returns the counts since opening."""
         return self._counters
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Does nothing, because nothing is held."""
 
 
 class SoftwareRunner:
@@ -67,18 +71,22 @@ class SoftwareRunner:
         self._accelerator = accelerator
 
     def stream(self, codes: NDArray[Any], control: ExitControl) -> Generator[Records, None, None]:
+        """Runs all samples and gives their records."""
         yield from stream_records(self._accelerator, codes, control)
 
     def segment_outputs(self, codes: NDArray[Any]) -> dict[str, NDArray[np.int64]]:
+        """Computes every segment for all samples, exits ignored."""
         return segment_by_segment(self._accelerator, codes, segment_codes, self.on)
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Does nothing, because nothing is held."""
 
 
 def open_runner(design: Design) -> SoftwareRunner:
+    """Opens what `Design.run` uses."""
     return SoftwareRunner(design.accelerator)
 
 
 def open_transport(design: Design, settings: TransferSettings) -> SoftwareTransport:
+    """Opens what the driver uses."""
     return SoftwareTransport(design.accelerator, settings)

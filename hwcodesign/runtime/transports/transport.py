@@ -1,4 +1,4 @@
-"""What carries a batch to where it is computed, and its records back: one protocol, one module for each way."""
+"""This module defines the protocol that carries a batch to the place where it is computed, and its records back."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from hwcodesign.runtime.stages import StageTimes
 
 @dataclass(frozen=True)
 class TransferSettings:
-    """How batches are carried.
+    """The transfer settings say how batches are carried.
 
     Attributes:
-        batch: most samples of one batch.
-        records_per_packet: records that arrive together; 0: all of a batch. Few show early answers sooner, many cost
-            less of the processor's time.
-        deadline: seconds that any wait may last; by default one and a half times what the longest way through the
-            network takes for all samples of the batch, and some for the operating system.
-        retries: further attempts of a batch after a recovery, before what is left of it is computed in software.
+        batch: maximum number of samples of one batch.
+        records_per_packet: number of records that arrive together; 0 means all of a batch. Few records show early
+            answers sooner, many need less processor time.
+        deadline: seconds that any wait may last; by default one and a half times the prediction for all samples of the
+            batch on the longest way through the network, plus some time for the operating system.
+        retries: number of further attempts of a batch after a recovery, before software computes the rest.
     """
 
     batch: int = BATCH
@@ -48,13 +48,13 @@ class TransferSettings:
 
 
 class Transport(Protocol):
-    """One way to have batches computed.
+    """A transport is one way to have batches computed.
 
     Attributes:
-        name: of what computes, as users spell it.
-        recoverable: whether what fails may go well at another attempt, or in software; else a failure is a bug.
-        batch: most samples that `records` takes.
-        times: of its stages, and of those of its owner.
+        name: name of the place, as users write it.
+        recoverable: whether a failure may succeed at another attempt, or in software; otherwise a failure is a bug.
+        batch: maximum number of samples that `records` takes.
+        times: times of its parts, and of those of its owner.
     """
 
     name: str
@@ -63,39 +63,39 @@ class Transport(Protocol):
     times: StageTimes
 
     def configure(self, control: ExitControl) -> None:
-        """Thresholds and mode of samples that start from now on; in computed ways, of batches that start."""
+        """Sets thresholds and mode of samples that start from now on; in software and RTL, of batches that start."""
         ...
 
     def records(self, codes: NDArray[Any]) -> Iterator[Records]:
-        """Records of one batch as they come; `sample_id` counts (N, C, H, W) codes from 0.
+        """Yields records of one batch as they come; `sample_id` counts (N, C, H, W) codes from 0.
 
         Raises:
-            TransferError: the batch did not come back whole; `recover` before the next.
+            TransferError: the batch did not come back completely; call `recover` before the next.
         """
         ...
 
     def records_async(self, codes: NDArray[Any]) -> AsyncGenerator[Records, None]:
-        """The same, with the event loop free while it waits."""
+        """Does the same, with the event loop free while it waits."""
         ...
 
     def recover(self) -> None:
-        """Give up a batch that failed or was left unfinished: nothing of it comes back later.
+        """Gives up a batch that failed or was left unfinished; nothing of it comes back later.
 
         Raises:
-            BoardError: it cannot be brought back to order.
+            BoardError: the board cannot be recovered.
         """
         ...
 
     def counters(self) -> Counters:
-        """Counts since opening."""
+        """Returns the counts since opening."""
         ...
 
     def close(self) -> None:
-        """Free buffers and locks; may be called twice."""
+        """Frees buffers and locks; may be called twice."""
         ...
 
 
 async def in_thread(records: Iterator[Records]) -> AsyncGenerator[Records, None]:
-    """Records of a plain iterator, each computed in a thread."""
+    """Yields the records of a plain iterator, each computed in a thread."""
     while (found := await asyncio.to_thread(next, records, None)) is not None:
         yield found

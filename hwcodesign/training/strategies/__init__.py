@@ -1,4 +1,4 @@
-"""Training strategies: one module each, all found in `STRATEGIES`."""
+"""This package has one module for each training strategy; `STRATEGIES` lists them."""
 
 from hwcodesign.training.strategies.adversarial import Adversarial  # importing registers them
 from hwcodesign.training.strategies.distilled import Distilled

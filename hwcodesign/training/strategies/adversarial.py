@@ -1,4 +1,4 @@
-"""Adversarial training of all exits together (Triple Wins, Hu et al., ICLR 2020).
+"""This module trains all exits together on attacked images (Triple Wins, Hu et al., ICLR 2020).
 
 Each step attacks its batch as `training.attack` does, against all exits at once, and learns from both:
 
@@ -24,12 +24,14 @@ from hwcodesign.training.strategies.strategy import Batch, Strategy, Weights, re
 @register
 @dataclass(frozen=True)
 class Adversarial(Strategy):
-    """Attributes:
-        attack: what images are changed by.
-        share: of the loss on attacked images, the rest being that on the images as they are.
+    """Adversarial training learns from images as they are and from attacked ones.
+
+    Attributes:
+        attack: attack that changes the images.
+        share: weight of the loss on attacked images; the rest is the weight of the loss on the images as they are.
 
     Raises:
-        SettingsError: a share outside 0..1.
+        SettingsError: `share` is outside 0..1.
     """
 
     attack: Attack = field(default_factory=Attack)
@@ -42,9 +44,11 @@ class Adversarial(Strategy):
             raise SettingsError(f"share={self.share} is not above 0 and at most 1")
 
     def check(self, network: MultiExitNetwork, weights: Weights) -> None:  # noqa: ARG002  # strategies share signatures
+        """Raises an error if the attack does not fit the network's input format."""
         self.attack.check(network.input_format)
 
     def loss(self, batch: Batch) -> tuple[Tensor, list[Tensor]]:
+        """Returns the loss, and the logits on the images as they are."""
         changed = attacked(batch.network, batch.images, batch.labels, self.attack)
         logits = batch.network(batch.images)
         clean = weighted_cross_entropy(logits, batch.labels, batch.weights)

@@ -1,4 +1,4 @@
-"""Self-distillation: later exits teach earlier ones while all learn.
+"""This module implements self-distillation: later exits teach earlier ones while all learn.
 
 From the last exit: Zhang et al., "Be Your Own Teacher" (ICCV 2019), without its term on features, which needs layers
 that hardware would not use; Phuong and Lampert, "Distillation-Based Training for Multi-Exit Architectures" (ICCV 2019),
@@ -31,13 +31,15 @@ Teacher = Literal["last", "later"]
 @register
 @dataclass(frozen=True)
 class Distilled(Strategy):
-    """Attributes:
-        teacher: "last" exit, or every "later" one.
-        temperature: T, which softens both sides.
-        alpha: share of the teachers, against the labels', in an early exit's loss.
+    """Self-distillation adds to each early exit's loss the divergence from its teachers.
+
+    Attributes:
+        teacher: the "last" exit, or every "later" one.
+        temperature: temperature T, which softens both sides.
+        alpha: weight of the teachers in the loss of an early exit; the rest is the weight of the labels.
 
     Raises:
-        SettingsError: one of them out of its range.
+        SettingsError: a setting is out of range.
     """
 
     teacher: Teacher = "last"
@@ -55,11 +57,12 @@ class Distilled(Strategy):
             )
 
     def loss(self, batch: Batch) -> tuple[Tensor, list[Tensor]]:
+        """Returns the loss, and the logits."""
         logits = batch.network(batch.images)
         return self.of(logits, batch.labels, batch.weights), logits
 
     def of(self, logits: list[Tensor], labels: Tensor, weights: Weights) -> Tensor:
-        """The formula above, of K tensors (N, classes), (N,) labels and K weights."""
+        """Computes the formula above from K tensors (N, classes), (N,) labels and K weights."""
         losses = []
         for k, z in enumerate(logits[:-1]):
             teachers = logits[-1:] if self.teacher == "last" else logits[k + 1 :]

@@ -1,4 +1,5 @@
-"""Gradient equilibrium (Li et al., "Improved Techniques for Training Adaptive Deep Networks", arXiv 1908.06294).
+"""This module implements gradient equilibrium (Li et al., "Improved Techniques for Training Adaptive Deep Networks",
+arXiv 1908.06294).
 
 Under a sum of K exits' losses the first stage is pulled by K gradients, the last by one. Here gradients are rescaled on
 their way back, values stay as they are: with exits counted from i = 1, what exit i's head sends to its stage is
@@ -28,11 +29,14 @@ from hwcodesign.training.strategies.strategy import Batch, Strategy, register
 @register
 @dataclass(frozen=True)
 class GradientEquilibrium(Strategy):
-    """Joint training, each stage's gradient the mean of those of the exits behind it."""
+    """Gradient equilibrium is joint training in which each stage's gradient is the mean of those of the exits behind
+    it.
+    """
 
     name = "equilibrium"
 
     def loss(self, batch: Batch) -> tuple[Tensor, list[Tensor]]:
+        """Returns the loss, and the logits."""
         with gradients_in_equilibrium(batch.network):
             logits = batch.network(batch.images)
         return weighted_cross_entropy(logits, batch.labels, batch.weights), logits
@@ -40,7 +44,7 @@ class GradientEquilibrium(Strategy):
 
 @contextmanager
 def gradients_in_equilibrium(network: MultiExitNetwork) -> Iterator[None]:
-    """Forward passes within the block are those of the network, to the bit; their gradients are rescaled."""
+    """Rescales gradients of passes within the block; the forward passes are those of the network, in every bit."""
     hooks = []
     for i, head in enumerate(network.heads):
         exits = network.exits - i
@@ -62,7 +66,7 @@ def _rescaling(factor: float) -> Callable[[nn.Module, tuple[Tensor, ...]], Tenso
 
 
 class _Rescaled(torch.autograd.Function):
-    """Its input; the gradient times a factor."""
+    """Returns its input; the gradient is multiplied by a factor."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, factor: float) -> Tensor:

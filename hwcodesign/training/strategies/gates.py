@@ -1,4 +1,4 @@
-"""Learning when to leave: what all ways of training a network's gates have in common.
+"""This module holds what all ways of training a network's gates have in common.
 
 Exit k's gate g_k is the logarithm of the odds that a sample which reached the exit leaves there: with probability
 s_k = sigmoid(g_k), and at the last exit always. So a sample leaves at exit k with probability
@@ -29,13 +29,13 @@ from hwcodesign.training.strategies.strategy import Batch, Strategy, Weights
 
 @dataclass(frozen=True)
 class GateBatch:
-    """What a loss of gates reads.
+    """A gate batch holds what a loss of gates reads.
 
     Attributes:
         logits: K tensors (N, C).
-        gates: (N, K); the last exit's says nothing, since every sample leaves there.
+        gates: (N, K) gates; the last exit's has no meaning, because every sample leaves there.
         labels: (N,).
-        costs: (K,) of leaving at each exit, as shares of the full cost.
+        costs: (K,) costs of leaving at each exit, as fractions of the full cost.
     """
 
     logits: list[Tensor]
@@ -45,43 +45,42 @@ class GateBatch:
 
     @property
     def log_leaving(self) -> Tensor:
-        """(N, K) logarithms of p_k."""
+        """Returns (N, K) logarithms of p_k."""
         early = self.gates[:, :-1]
         stayed = functional.pad(torch.cumsum(functional.logsigmoid(-early), dim=1), (1, 0))
         return stayed + functional.pad(functional.logsigmoid(early), (0, 1))
 
     @property
     def losses(self) -> Tensor:
-        """(N, K) cross-entropy of each exit's answer."""
+        """Returns the (N, K) cross-entropies of each exit's answer."""
         return torch.stack([functional.cross_entropy(z, self.labels, reduction="none") for z in self.logits], dim=1)
 
     @property
     def right(self) -> Tensor:
-        """(N, K) 1 where the exit's answer is right, else 0."""
+        """Returns (N, K): 1 if the exit's answer is right, else 0."""
         return torch.stack([(z.argmax(dim=1) == self.labels).float() for z in self.logits], dim=1)
 
 
 @dataclass(frozen=True)
 class GateTraining(Strategy):
-    """Base of the strategies that train gates; they have no use for weights of exits.
+    """This is the base class of the strategies that train gates; they do not use weights of exits.
 
     Attributes:
-        whole_network: whether everything learns; otherwise the gates alone do.
+        whole_network: whether the whole network learns; otherwise only the gates do.
     """
 
     whole_network: ClassVar[bool]
     weighted = False
 
     def gate_loss(self, batch: GateBatch) -> Tensor:
-        """A scalar."""
+        """Returns the loss of the gates, a scalar."""
         raise NotImplementedError
 
     def check(self, network: MultiExitNetwork, weights: Weights) -> None:  # noqa: ARG002
-        """Refuse a network whose gates cannot be trained in this way.
+        """Raises an error if the network's gates cannot be trained in this way.
 
         Raises:
-            SettingsError: the network has no gates; or gates are to be trained alone, and a head has no layers for
-                that.
+            SettingsError: the network has no gates; or only gates are to be trained, and a head has no layers for them.
         """
         if not network.gates:
             raise SettingsError(
@@ -92,12 +91,15 @@ class GateTraining(Strategy):
             _gates_of(network)
 
     def trained(self, network: MultiExitNetwork) -> list[nn.Module]:
+        """Returns the modules that learn."""
         return [network] if self.whole_network else _gates_of(network)
 
     def costs(self, network: MultiExitNetwork) -> tuple[float, ...]:
+        """Returns the costs of leaving at each exit, as fractions of the full cost."""
         return network.costs().shares
 
     def loss(self, batch: Batch) -> tuple[Tensor, list[Tensor]]:
+        """Returns the loss, and the logits."""
         outputs = batch.network.head_outputs(batch.images)
         logits = [batch.network.class_logits(z) for z in outputs]
         gates = torch.stack([z[:, -1] for z in outputs], dim=1)
@@ -111,18 +113,18 @@ def _gates_of(network: MultiExitNetwork) -> list[nn.Module]:
         gate = getattr(head, "gate", None)
         if not isinstance(gate, nn.Module):
             raise SettingsError(
-                f"head {k} has no layers that are its gate's alone, and only such can learn while the answers stay as "
-                "they are: make it a hwcodesign.layers.GatedHead, or any module with its gate's layers in `gate`"
+                f"head {k} has no layers that only its gate uses, and only such layers can learn while the answers "
+                "stay as they are: make it a hwcodesign.layers.GatedHead, or a module with its gate's layers in `gate`"
             )
         gates.append(gate)
     return gates
 
 
 def require_setting(name: str, value: float, *, positive: bool = False) -> None:
-    """Refuse a setting that is negative, or not a number.
+    """Raises an error if a setting is negative, or not a number.
 
     Raises:
-        SettingsError: naming it.
+        SettingsError: it names the setting.
     """
     if value < 0 or (positive and value == 0) or not math.isfinite(value):
         raise SettingsError(f"{name}={value} is not a {'positive' if positive else 'non-negative'} number")

@@ -1,4 +1,4 @@
-"""Hierarchical labels: early exits learn coarse classes first, later ones the fine classes.
+"""This module trains with hierarchical labels: early exits learn coarse classes first, later ones the fine classes.
 
 B-CNN (Zhu and Bain, "Branch Convolutional Neural Network for Hierarchical Classification", arXiv 1709.09890) gives an
 early branch as many outputs as its level has classes. Here every exit answers the same question, has C logits and may
@@ -31,12 +31,14 @@ from hwcodesign.training.strategies.strategy import Batch, Strategy, Weights, re
 @register
 @dataclass(frozen=True)
 class Hierarchical(Strategy):
-    """Attributes:
-        coarse: the group of each class, counted from 0.
-        fine: share of the fine loss at the first exit.
+    """Hierarchical training mixes the losses of coarse and of fine classes, with a weight that depends on the exit.
+
+    Attributes:
+        coarse: group of each class, counted from 0.
+        fine: weight of the fine loss at the first exit.
 
     Raises:
-        SettingsError: fewer than two groups, a group without a class, or a share outside 0..1.
+        SettingsError: there are fewer than two groups, a group has no class, or a weight is outside 0..1.
     """
 
     coarse: tuple[int, ...]
@@ -54,18 +56,20 @@ class Hierarchical(Strategy):
             raise SettingsError(f"fine={self.fine} is not in 0..1")
 
     def check(self, network: MultiExitNetwork, weights: Weights) -> None:  # noqa: ARG002  # strategies share signatures
+        """Raises an error if there is not one group for each class of the network."""
         if len(self.coarse) != network.classes:
             raise SettingsError(
-                f"coarse has groups of {len(self.coarse)} classes, the network tells {network.classes} apart: "
+                f"coarse has groups of {len(self.coarse)} classes, the network has {network.classes}: "
                 "give one group per class"
             )
 
     def loss(self, batch: Batch) -> tuple[Tensor, list[Tensor]]:
+        """Returns the loss, and the logits."""
         logits = batch.network(batch.images)
         return self.of(logits, batch.labels, batch.weights), logits
 
     def of(self, logits: list[Tensor], labels: Tensor, weights: Weights) -> Tensor:
-        """The formula above, of K tensors (N, classes), (N,) labels and K weights."""
+        """Computes the formula above from K tensors (N, classes), (N,) labels and K weights."""
         losses = []
         for k, z in enumerate(logits):
             share = self.fine + (1 - self.fine) * k / (len(logits) - 1)
@@ -75,12 +79,12 @@ class Hierarchical(Strategy):
 
 
 def coarse_cross_entropy(logits: Tensor, labels: Tensor, coarse: tuple[int, ...]) -> Tensor:
-    """Mean over samples of -log of the probability that the softmax gives to the label's group.
+    """Returns the mean over samples of -log of the probability that the softmax gives to the label's group.
 
     Args:
-        logits: (N, C).
+        logits: (N, C) logits.
         labels: (N,) fine classes.
-        coarse: C groups.
+        coarse: group of each of the C classes.
     """
     group = torch.tensor(coarse)
     others = group[None, :] != group[labels][:, None]

@@ -1,4 +1,4 @@
-"""Gates trained together with the network, end to end (Scardapane et al. 2020).
+"""This module trains gates together with the network, end to end (Scardapane et al. 2020).
 
 S. Scardapane, D. Comminiello, M. Scarpiniti, E. Baccarelli, A. Uncini, "Differentiable branching in deep networks for
 fast inference", ICASSP 2020: each branch's hard decision is replaced by a soft one, so that the network's answer is
@@ -23,17 +23,19 @@ from hwcodesign.training.strategies.strategy import register
 @register
 @dataclass(frozen=True)
 class JointGates(GateTraining):
-    """-log sum_k p_k softmax(z_k)_y + cost sum_k p_k c_k + exits sum_k -log softmax(z_k)_y + calm sum_{k<K} g_k^2.
+    """The strategy trains network and gates with one loss.
+
+    It is -log sum_k p_k softmax(z_k)_y + cost sum_k p_k c_k + exits sum_k -log softmax(z_k)_y + calm sum_{k<K} g_k^2.
 
     Attributes:
-        cost: nats that the full cost is worth.
-        exits: weight of every exit's own cross-entropy, so that one that no sample leaves at yet learns, too.
-        calm: weight of the gates' squares. While exits still learn, the deepest is the best for all samples; without
-            this, gates shut for good before the early ones have learned: where the sigmoid or the quantiser saturates,
-            nothing brings them back.
+        cost: weight of the full cost, in nats.
+        exits: weight of every exit's own cross-entropy, so that an exit at which no sample leaves yet also learns.
+        calm: weight of an L2 penalty on the gates. While exits still learn, the deepest one is the best for all
+            samples. Without the penalty, gates would close for good before the early exits have learned: where the
+            sigmoid or the quantiser saturates, the gradient is zero.
 
     Raises:
-        SettingsError: a negative weight.
+        SettingsError: a weight is negative.
     """
 
     cost: float = 0.3
@@ -49,6 +51,7 @@ class JointGates(GateTraining):
         require_setting("calm", self.calm)
 
     def gate_loss(self, batch: GateBatch) -> Tensor:
+        """Returns the loss of the gates, a scalar."""
         leaving, losses = batch.log_leaving, batch.losses
         mixed = -torch.logsumexp(leaving - losses, dim=1)
         average = (leaving.exp() * batch.costs).sum(dim=1)

@@ -1,4 +1,4 @@
-"""Losses that strategies share, on logits alone."""
+"""This module holds losses on logits that strategies share."""
 
 from __future__ import annotations
 
@@ -10,23 +10,24 @@ from hwcodesign.training.strategies.strategy import Weights
 
 
 def weighted_cross_entropy(logits: list[Tensor], labels: Tensor, weights: Weights) -> Tensor:
-    """Sum over exits of weight times cross-entropy (BranchyNet, Teerapittayanon et al. 2016, equation 1).
+    """Returns the sum over exits of weight times cross-entropy (BranchyNet, Teerapittayanon et al. 2016, equation
+    1).
 
     Args:
         logits: K tensors (N, classes).
         labels: (N,) classes.
-        weights: K of them.
+        weights: K weights.
     """
     return weighted_sum([F.cross_entropy(z, labels) for z in logits], weights)
 
 
 def weighted_sum(losses: list[Tensor], weights: Weights) -> Tensor:
-    """Sum of weight times loss, of as many of one as of the other."""
+    """Returns the sum of weight times loss, for lists of equal length."""
     return torch.stack([w * loss for w, loss in zip(weights, losses, strict=True)]).sum()
 
 
 def distillation(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
-    """T^2 KL(softmax(teacher / T) || softmax(student / T)), averaged over samples (Hinton et al. 2015).
+    """Returns T^2 KL(softmax(teacher / T) || softmax(student / T)), averaged over samples (Hinton et al. 2015).
 
     The teacher is a constant to the gradient; T^2 keeps the gradient's size whatever the temperature T is.
 

@@ -1,7 +1,7 @@
-"""Early heads that go on learning from one user's data (PersEPhonEE, Leontiadis et al., HotMobile 2021).
+"""This module trains early heads further on one user's data (PersEPhonEE, Leontiadis et al., HotMobile 2021).
 
-Backbone and last head are frozen: the last exit answers everybody as it did. Where the user labels nothing, it is the
-teacher, and labels are not read:
+The backbone and the last head are frozen, so the last exit's answers do not change. If the user gives no labels, the
+last exit is the teacher, and labels are not read:
 
     loss = sum_{k < K} w_k CE_k                        with the user's labels
     loss = sum_{k < K} w_k T^2 KL(p_K || p_k)          with the last exit as teacher, p = softmax(z / T)
@@ -28,14 +28,15 @@ Teacher = Literal["labels", "last"]
 @register
 @dataclass(frozen=True)
 class Personalised(Strategy):
-    """A phase behind those that trained the network for everybody; learns from `Dataset.personal`.
+    """Personalised training follows the phases that trained the network for everybody; it learns from
+    `Dataset.personal`.
 
     Attributes:
         teacher: the user's "labels", or the "last" exit.
-        temperature: T; of use with the last exit.
+        temperature: temperature T; it is used with the last exit only.
 
     Raises:
-        SettingsError: one of them out of its range.
+        SettingsError: a setting is out of range.
     """
 
     teacher: Teacher = "last"
@@ -50,22 +51,24 @@ class Personalised(Strategy):
             raise SettingsError(f"temperature={self.temperature} is not positive")
 
     def split(self, data: Dataset) -> Split:
-        """The user's own images.
+        """Returns the user's own images.
 
         Raises:
             SettingsError: the data set has none.
         """
         if data.personal is None:
             raise SettingsError(
-                f"{data.name} has no user's own images, which strategy 'personalised' learns from: "
+                f"{data.name} has no images of one user, from which strategy 'personalised' learns: "
                 "give Dataset(..., personal=Split(images, labels))"
             )
         return data.personal
 
     def trained(self, network: MultiExitNetwork) -> list[nn.Module]:
+        """Returns the early heads."""
         return list(network.heads)[:-1]
 
     def loss(self, batch: Batch) -> tuple[Tensor, list[Tensor]]:
+        """Returns the loss, and the logits."""
         logits = batch.network(batch.images)
         early, weights = logits[:-1], batch.weights[:-1]
         if self.teacher == "labels":

@@ -1,5 +1,5 @@
-"""Gates that learn from a reward on a frozen network (EPNet: X. Dai, X. Kong, T. Guo, "EPNet: learning to exit with
-flexible multi-branch network", CIKM 2020).
+"""This module trains gates by a reward on a frozen network (EPNet: X. Dai, X. Kong, T. Guo, "EPNet: learning to exit
+with flexible multi-branch network", CIKM 2020).
 
 At each exit the gate chooses between leaving and going on, a Markov decision process whose reward, when a sample leaves
 at exit k, is what its answer is worth less what it cost: r_k = [the answer is right] - cost c_k. There are only K ways
@@ -20,14 +20,14 @@ from hwcodesign.training.strategies.strategy import register
 @register
 @dataclass(frozen=True)
 class RewardedGates(GateTraining):
-    """-(sum_k p_k ([exit k is right] - cost c_k)) - exploration H(p).
+    """The loss is -(sum_k p_k ([exit k is right] - cost c_k)) - exploration H(p).
 
     Attributes:
-        cost: right answers that the full cost is worth.
+        cost: weight of the full cost, in right answers.
         exploration: weight of the entropy of p in nats, which keeps gates from closing before they have learned.
 
     Raises:
-        SettingsError: a negative weight.
+        SettingsError: a weight is negative.
     """
 
     cost: float = 0.1
@@ -41,6 +41,7 @@ class RewardedGates(GateTraining):
         require_setting("exploration", self.exploration)
 
     def gate_loss(self, batch: GateBatch) -> Tensor:
+        """Returns the loss of the gates, a scalar."""
         log_leaving = batch.log_leaving
         leaving = log_leaving.exp()
         reward = (leaving * (batch.right - self.cost * batch.costs)).sum(dim=1)

@@ -1,4 +1,4 @@
-"""What a training strategy is, and the registry of all of them."""
+"""This module defines a training strategy, and the registry of all of them."""
 
 from __future__ import annotations
 
@@ -19,15 +19,16 @@ Weights = tuple[float, ...]
 
 @dataclass(frozen=True)
 class Batch:
-    """What the loss of one step is computed from.
+    """A batch holds what the loss of one step is computed from.
 
     Attributes:
-        network: in the modes of this step: what learns is in training mode, all else in evaluation mode.
+        network: network in the modes of this step: modules that learn are in training mode, all others in evaluation
+            mode.
         images: (N, C, H, W) float32 values on the input format's grid.
         labels: (N,) int64 classes.
-        weights: of the exits' losses, first exit first.
-        learned: the strategy's own parameters.
-        costs: what `Strategy.costs` gave for the phase.
+        weights: weights of the exits' losses, first exit first.
+        learned: parameters of the strategy.
+        costs: result of `Strategy.costs` for the phase.
     """
 
     network: MultiExitNetwork
@@ -40,45 +41,46 @@ class Batch:
 
 @dataclass(frozen=True)
 class Strategy:
-    """Base of the training strategies; a subclass is one file, a frozen dataclass of settings and a `register` line.
+    """This is the base class of the training strategies. A subclass is one file: a frozen dataclass of settings and a
+    `register` line.
 
     Attributes:
-        name: as users spell it.
-        weighted: whether it has a use for weights of the exits.
+        name: name, as users write it.
+        weighted: whether it uses weights of the exits.
     """
 
     name: ClassVar[str]
     weighted: ClassVar[bool] = True
 
     def check(self, network: MultiExitNetwork, weights: Weights) -> None:
-        """Refuse a network, or weights, that the settings do not fit; called before anything is trained.
+        """Raises an error if a network, or weights, do not fit the settings; called before anything is trained.
 
         Raises:
-            SettingsError: naming the setting and what it would have to be.
+            SettingsError: it names the setting and its allowed values.
         """
 
     def split(self, data: Dataset) -> Split:
-        """What is learned from."""
+        """Returns the split to learn from."""
         return data.training
 
     def trained(self, network: MultiExitNetwork) -> list[nn.Module]:
-        """Modules whose parameters learn; all others are frozen, in evaluation mode."""
+        """Returns the modules whose parameters learn; all others are frozen, in evaluation mode."""
         return [network]
 
     def learned(self, network: MultiExitNetwork, weights: Weights) -> nn.ParameterDict:  # noqa: ARG002  # few have any
-        """The strategy's own parameters at the phase's start; they learn beside the network's."""
+        """Returns the strategy's own parameters at the start of the phase; they learn together with the network's."""
         return nn.ParameterDict()
 
     def costs(self, network: MultiExitNetwork) -> tuple[float, ...]:  # noqa: ARG002  # few ask
-        """Of leaving at each exit, as shares of the full cost, where the loss reads them."""
+        """Returns the costs of leaving at each exit, as fractions of the full cost, if the loss uses them."""
         return ()
 
     def loss(self, batch: Batch) -> tuple[Tensor, list[Tensor]]:
-        """The loss, a scalar, and all exits' logits (K tensors (N, classes)) on the batch's images as given."""
+        """Returns the loss, a scalar, and all exits' logits (K tensors (N, classes)) on the batch's images as given."""
         raise NotImplementedError
 
     def to_json(self) -> Any:
-        """Name and settings, as they go into a checkpoint's fingerprint; the name alone where there are no settings."""
+        """Returns name and settings for a checkpoint's fingerprint; the name alone if there are no settings."""
         settings = dataclasses.asdict(self)
         return {"name": self.name, **settings} if settings else self.name
 
@@ -88,16 +90,16 @@ _S = TypeVar("_S", bound=Strategy)
 
 
 def register(strategy: type[_S]) -> type[_S]:
-    """Class decorator: make a strategy known by its name."""
+    """Decorates a class of a strategy, and registers it by its name."""
     STRATEGIES[strategy.name] = strategy
     return strategy
 
 
 def strategy_named(name: str) -> Strategy:
-    """A strategy with its default settings.
+    """Returns a strategy with its default settings.
 
     Raises:
-        SettingsError: no such strategy, which lists those there are; or one that has no defaults.
+        SettingsError: there is no such strategy (the message lists the known ones), or it has no default settings.
     """
     try:
         strategy = STRATEGIES[name]

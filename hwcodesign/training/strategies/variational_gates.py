@@ -1,5 +1,5 @@
-"""Stopping as a variable to infer (X. Chen, H. Dai, Y. Li, X. Gao, L. Song, "Learning to stop while learning to
-predict", ICML 2020).
+"""This module trains gates by variational inference of the exit (X. Chen, H. Dai, Y. Li, X. Gao, L. Song, "Learning to
+stop while learning to predict", ICML 2020).
 
 The exit t at which a sample leaves is a hidden variable with a prior and the likelihood exp(-l_t), l_t the exit's
 cross-entropy. The distribution q that maximises the beta-weighted bound E_q[-l_t] - beta KL(q, prior) is known in
@@ -25,14 +25,14 @@ from hwcodesign.training.strategies.strategy import register
 @register
 @dataclass(frozen=True)
 class OracleExits(GateTraining):
-    """First stage: sum_t q_t l_t, q held fixed; gates do not learn.
+    """The loss of the first stage is sum_t q_t l_t, with q held fixed; gates do not learn.
 
     Attributes:
-        cost: nats that the full cost is worth.
-        beta: nats; the smaller it is, the more each sample counts at its best exit alone.
+        cost: weight of the full cost, in nats.
+        beta: in nats; the smaller it is, the more each sample counts at its best exit alone.
 
     Raises:
-        SettingsError: a negative cost, or a beta that is not positive.
+        SettingsError: `cost` is negative, or `beta` is not positive.
     """
 
     cost: float = 0.3
@@ -46,6 +46,7 @@ class OracleExits(GateTraining):
         require_setting("beta", self.beta, positive=True)
 
     def gate_loss(self, batch: GateBatch) -> Tensor:
+        """Returns the loss, a scalar."""
         losses = batch.losses
         posterior = _log_posterior(batch, self.cost, self.beta).exp()
         return (posterior * losses).sum(dim=1).mean()
@@ -54,13 +55,13 @@ class OracleExits(GateTraining):
 @register
 @dataclass(frozen=True)
 class VariationalGates(GateTraining):
-    """Second stage: KL(q, p) = sum_t q_t (log q_t - log p_t), on a frozen network.
+    """The loss of the second stage is KL(q, p) = sum_t q_t (log q_t - log p_t), on a frozen network.
 
     Attributes:
         cost, beta: as in the first stage.
 
     Raises:
-        SettingsError: a negative cost, or a beta that is not positive.
+        SettingsError: `cost` is negative, or `beta` is not positive.
     """
 
     cost: float = 0.3
@@ -74,6 +75,7 @@ class VariationalGates(GateTraining):
         require_setting("beta", self.beta, positive=True)
 
     def gate_loss(self, batch: GateBatch) -> Tensor:
+        """Returns the loss of the gates, a scalar."""
         log_posterior = _log_posterior(batch, self.cost, self.beta)
         return (log_posterior.exp() * (log_posterior - batch.log_leaving)).sum(dim=1).mean()
 
