@@ -1,6 +1,6 @@
 # make demo    the main job on real digits: train, fit, generate, simulate, compare, report
 # make test    the test suite
-# Both first make the environment they need in .venv, with Python, g++, make and perl alone.
+# Both first install what they need in .venv. They need Python, g++, make and perl.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -13,20 +13,20 @@ SV_FORMAT := $(BIN)/verible-verilog-format --flagfile=rtl_sim/verible_format.fla
 
 help:
 	@sed -n 's/^# //p' Makefile
-	@echo "make lint    ruff, mypy and verible"
-	@echo "make format  lay out Python and SystemVerilog as make lint wants it"
-	@echo "make mutants plants faults and sees that make test would catch each; writes docs/mutants.md"
-	@echo "make verify  the whole verification campaign; writes docs/verification.md"
-	@echo "make pynq4   the simulated board under PYNQ 4; PYTHON312 names a Python 3.12"
-	@echo "make bench   benchmarks; writes docs/{benchmarks,simulation,driver_costs,hardware,decision_units,control,compile_times,training}.md"
-	@echo "make readme-figures  trains the digits with ten seeds (ten minutes): do README's ranges hold?"
-	@echo "make policies  exit policies side by side, on networks trained for it (two hours); writes docs/policies.md"
-	@echo "make wheel   build the wheel and run the main job from it, elsewhere"
+	@echo "make lint    run ruff, mypy and verible"
+	@echo "make format  format Python and SystemVerilog as make lint requires"
+	@echo "make mutants plant faults, and check that a test fails for each; writes docs/mutants.md"
+	@echo "make verify  run the whole verification campaign; writes docs/verification.md"
+	@echo "make pynq4   test the simulated board under PYNQ 4; PYTHON312 names a Python 3.12"
+	@echo "make bench   run the benchmarks; writes docs/{benchmarks,simulation,driver_costs,hardware,decision_units,control,compile_times,training}.md"
+	@echo "make readme-figures  train the digits with ten seeds, and check the ranges in README (ten minutes)"
+	@echo "make policies  compare exit policies on networks that are trained for this (two hours); writes docs/policies.md"
+	@echo "make wheel   build the wheel and run the main job from it, in an empty environment"
 
 setup: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt
-	@command -v g++ >/dev/null || { echo "g++ is not installed: apt install g++ (or your system's like)"; exit 1; }
+	@command -v g++ >/dev/null || { echo "g++ is not installed: apt install g++ (or the equivalent on your system)"; exit 1; }
 	@command -v perl >/dev/null || { echo "perl is not installed: apt install perl (Verilator is started by it)"; exit 1; }
 	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] <= (3, 12) else "Python 3.11 or 3.12 is needed, for example make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)

@@ -98,7 +98,7 @@ class RecipeFile:
             raise RecipeError(f"recipe {self.path} is not Python text: {error}") from None
 
     def _setting(self, key: str) -> ast.expr | None:
-        """What `RECIPE` is given for a setting, here or in the recipe that it was made from."""
+        """Returns what `RECIPE` is given for a setting, here or in the recipe from which it was made."""
         made = self._assigned("RECIPE")
         if not isinstance(made, ast.Call) or _called(made) not in _MAKERS:
             return None
@@ -116,7 +116,7 @@ class RecipeFile:
         return RecipeFile(find_recipe(name.value))._setting(key)
 
     def _assigned(self, name: str) -> ast.expr | None:
-        """The value of a name that the module assigns once, and nowhere but at its top."""
+        """Returns the value of a name that the module assigns once, and only at its top level."""
         if sum(_is_stored(node, name) for node in ast.walk(self._text)) != 1:
             return None
         for statement in self._text.body:
@@ -129,7 +129,7 @@ class RecipeFile:
 
 
 def _called(call: ast.Call) -> str:
-    """Last part of what is called: "replace" of `dataclasses.replace`."""
+    """Returns the last part of what is called: "replace" of `dataclasses.replace`."""
     function = call.func
     return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
 
@@ -139,7 +139,7 @@ def _is_stored(node: ast.AST, name: str) -> bool:
 
 
 def _matched(target: ast.expr, value: ast.expr, name: str) -> ast.expr | None:
-    """What a name is assigned, alone or as one of several: `a, b = x, y`."""
+    """Returns what a name is assigned, alone or as one of several: `a, b = x, y`."""
     if isinstance(target, ast.Name):
         return value if target.id == name else None
     if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):

@@ -151,7 +151,7 @@ def concatenated(before: str, parts: Sequence[str], after: str, indent: int = 4)
 
 
 def _parts(value: Bits) -> list[str]:
-    """Parts of a long vector, the highest first."""
+    """Returns the parts of a long vector, the highest first."""
     parts = []
     for low in range(0, value.width, _LINE_BITS):
         width = min(_LINE_BITS, value.width - low)

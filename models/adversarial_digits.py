@@ -1,4 +1,4 @@
-"""The digits' network, trained on images that attack all of its exits together, as well as on those as they are."""
+"""The digits' network is trained on images as they are, and on images that attack all of its exits together."""
 
 import dataclasses
 

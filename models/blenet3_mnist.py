@@ -1,4 +1,4 @@
-"""B-LeNet on MNIST with an exit behind each of its three convolutions, on which exit policies are compared."""
+"""B-LeNet with an exit behind each of its three convolutions, on MNIST, for comparing exit policies."""
 
 from torch import nn
 

@@ -1,4 +1,4 @@
-"""B-LeNet on MNIST, two convolutions deeper, with five exits, on which exit policies are compared."""
+"""B-LeNet with two more convolutions and five exits, on MNIST, for comparing exit policies."""
 
 from torch import nn
 

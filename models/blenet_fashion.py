@@ -1,4 +1,4 @@
-"""The same B-LeNet on Fashion-MNIST, where deciding early is harder."""
+"""B-LeNet on Fashion-MNIST, where early decisions are harder than on MNIST."""
 
 import dataclasses
 

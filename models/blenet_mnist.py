@@ -1,4 +1,4 @@
-"""BranchyNet's B-LeNet on MNIST, built as ATHEENA built it (arXiv 2304.08400), so that figures compare."""
+"""BranchyNet's B-LeNet on MNIST, built as in ATHEENA (arXiv 2304.08400), so that figures can be compared."""
 
 from torch import nn
 

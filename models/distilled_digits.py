@@ -1,4 +1,4 @@
-"""The digits' network; every exit also learns from all exits behind it."""
+"""The digits' network, in which every exit also learns from all exits behind it."""
 
 import dataclasses
 

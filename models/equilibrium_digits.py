@@ -1,4 +1,4 @@
-"""The digits' network; each stage learns from the mean of the gradients of the exits behind it."""
+"""The digits' network, in which each stage learns from the mean of the gradients of the exits behind it."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""The LeNet of digits_lenet with a gate at every exit, trained together with it from the start (Scardapane et al.)."""
+"""The LeNet of digits_lenet with a gate at every exit, trained together from the start (Scardapane et al.)."""
 
 import dataclasses
 

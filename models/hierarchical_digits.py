@@ -1,4 +1,4 @@
-"""The digits' network; its first exit learns to tell three kinds of shapes apart before it learns the digits."""
+"""The digits' network, whose first exit first learns three kinds of shapes and then the digits."""
 
 import dataclasses
 

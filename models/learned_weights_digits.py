@@ -1,4 +1,4 @@
-"""The digits' network; how much each exit's loss counts is learned."""
+"""The digits' network, which learns the weights of its exits' losses."""
 
 import dataclasses
 

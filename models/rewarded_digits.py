@@ -1,4 +1,4 @@
-"""The gated LeNet, trained without its gates; then they alone learn from a reward (EPNet, Dai et al.)."""
+"""The gated LeNet, trained first without its gates; then only the gates learn, from a reward (EPNet, Dai et al.)."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""The digits' network in DeeBERT's two stages: backbone with last exit, then the early heads on what it has become."""
+"""The digits' network in DeeBERT's two stages: first backbone and last exit, then the early heads."""
 
 import dataclasses
 

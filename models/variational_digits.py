@@ -1,4 +1,4 @@
-"""The gated LeNet, trained where an oracle would stop; then its gates learn to do as the oracle does (Chen et al.)."""
+"""The gated LeNet, trained for the exits of an oracle; then its gates learn to imitate it (Chen et al.)."""
 
 import dataclasses
 

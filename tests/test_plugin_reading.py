@@ -363,7 +363,9 @@ def padded(drawing: _Drawing) -> None:
 def test_a_model_whose_file_is_gone_is_taken_with_a_warning(tmp_path: Path) -> None:
     model = qonnx(depthwise, (2, 5, 5), tmp_path, by_path=True)
     (tmp_path / "model.onnx").unlink()
-    with pytest.warns(UserWarning, match=r"drawn: .* not checked, since its file .*model\.onnx is no longer there"):
+    with pytest.warns(
+        UserWarning, match=r"drawn: it was not checked .*, because its file .*model\.onnx is no longer there"
+    ):
         check_front_end(model)
 
 

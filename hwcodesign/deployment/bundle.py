@@ -199,22 +199,24 @@ def _readme(design: BlockDesign, bitstream: bool, driver: str | None, notebooks:
         f"`{OVERLAY}/{design.accelerator}.bit` is the bitstream, with its hand-off file beside it."
         if bitstream
         else "There is no bitstream in this bundle: it runs in software. "
-        f"`{OVERLAY}/{design.accelerator}.hwh` is a twin of the hand-off file, not Vivado's."
+        f"`{OVERLAY}/{design.accelerator}.hwh` is a hand-off file that hwcodesign wrote, not Vivado."
     )
-    shown = f"\n`{NOTEBOOKS}/` shows all this: open it where Jupyter finds the bundle.\n" if notebooks else ""
+    shown = (
+        f"\n`{NOTEBOOKS}/` shows all this; put the bundle into a folder that Jupyter can see.\n" if notebooks else ""
+    )
     return f"""# {design.accelerator} for {design.board.name}
 
-An early-exit neural network accelerator, made by hwcodesign {hwcodesign.__version__}.
+This folder holds an early-exit neural network accelerator that hwcodesign {hwcodesign.__version__} generated.
 {where}
 
-On the board (Python 3.10 or later, NumPy; on a PYNQ image both are there, in the environment of its Jupyter), in this
-folder:
+The board needs Python 3.10 or later and NumPy. A PYNQ image has both, in the Python environment of its Jupyter. Run in
+this folder:
 
     pip install {package}
     python3 -m hwcodesign.runtime.selftest .
 
-The self-test runs sample images and compares every record with those in this bundle; on a board with a bitstream it
-runs there (as root), elsewhere in software, and says which. Then, in Python:
+The self-test runs sample images and compares every record with those in this bundle. With a bitstream it runs on the
+board (run it as root), else in software; it prints which. Then use the accelerator in Python:
 
     import hwcodesign as hw
 
@@ -222,9 +224,9 @@ runs there (as root), elsewhere in software, and says which. Then, in Python:
         print(accelerator.on)
         records = accelerator.run(images)        # final records, in the order of the images
         for records in accelerator.stream(images):
-            ...                                  # as they come: easy images first
+            ...                                  # as they are computed: easy images first
         accelerator.thresholds = [...]           # one per exit but the last
         print(accelerator.counters)
 
-`images` are (N, C, H, W): floats are values, integers are the codes that the accelerator takes.
+`images` are (N, C, H, W): floats are values, integers are the codes that the accelerator reads.
 {shown}"""

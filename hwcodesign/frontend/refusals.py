@@ -49,7 +49,7 @@ def _is_for(backend: str, given: Any) -> bool:
 
 
 def _wrap(modules: tuple[str, ...], name: str, concerns: Callable[[dict[str, Any]], bool]) -> None:
-    """Replace a function of hls4ml where it is bound, once."""
+    """Replaces a function of hls4ml where it is bound, once."""
     home = sys.modules.get(modules[0]) or importlib.import_module(modules[0])
     original = getattr(home, name)
     if hasattr(original, _WRAPPED):
@@ -108,7 +108,7 @@ def reason(error: Exception) -> str:
 
 
 def _place(error: Exception) -> tuple[str, str]:
-    """What hls4ml was at, and what to do about it."""
+    """Returns where hls4ml stopped, and what to do about it."""
     told = _told(error, lambda found, variables: ways_out.of(found, variables, error))
     if told is not None:
         return told
@@ -121,7 +121,9 @@ def _place(error: Exception) -> tuple[str, str]:
 
 
 def _told(error: Exception, tell: Callable[[Any, dict[str, Any]], tuple[str, str] | None]) -> tuple[str, str] | None:
-    """What `tell` says of the first node or layer that hls4ml was at, from where the error was raised outwards."""
+    """Returns the answer of `tell` about the first node or layer at which hls4ml stopped, from where the error was
+    raised outwards.
+    """
     for variables in _frames(error):
         for name in ("node", "layer", "self"):
             told = tell(variables.get(name), variables)
@@ -131,7 +133,7 @@ def _told(error: Exception, tell: Callable[[Any, dict[str, Any]], tuple[str, str
 
 
 def _frames(error: BaseException) -> Iterator[dict[str, Any]]:
-    """Local variables of the functions that an error passed, the innermost first."""
+    """Yields the local variables of the functions that an error passed, the innermost first."""
     frames = []
     trace = error.__traceback__
     while trace is not None:

@@ -103,7 +103,7 @@ def of_segment(found: Any, modules: Mapping[str, str]) -> tuple[str, str] | None
 
 
 def _is_layer(found: Any) -> bool:
-    """Whether it is a layer of hls4ml's graph."""
+    """Tells whether it is a layer of hls4ml's graph."""
     return any(base.__module__ == "hls4ml.model.layers" and base.__name__ == "Layer" for base in type(found).__mro__)
 
 

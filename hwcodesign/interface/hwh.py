@@ -64,7 +64,7 @@ def fabric_clock(board: Board) -> FabricClock:
 
 @dataclass(frozen=True)
 class _ProcessorPins:
-    """Names of a processing system's pins and ports."""
+    """These are the names of a processing system's pins and ports."""
 
     clock: str
     reset: str
@@ -89,7 +89,7 @@ class _Pin:
 
 @dataclass(frozen=True)
 class _Interface:
-    """A bus interface; `pins`: physical ones by logical name."""
+    """This is a bus interface; `pins` maps logical to physical names."""
 
     name: str
     type: str
@@ -152,7 +152,7 @@ def _processor(design: BlockDesign) -> _Cell:
 
 
 def _clock_parameters(board: Board) -> dict[str, str]:
-    """Fabric clock 0 is on; the others are not."""
+    """Returns parameters in which fabric clock 0 is on and the others are off."""
     clock = fabric_clock(board)
     found: dict[str, str] = {}
     for i in range(_FABRIC_CLOCKS):
@@ -280,7 +280,7 @@ def _stream(name: str, type_: str, prefix: str) -> _Interface:
 
 
 def _nets(design: BlockDesign) -> dict[str, list[str]]:
-    """Pins that each pin, as cell/pin, is connected to."""
+    """Returns the pins to which each pin, as cell/pin, is connected."""
     processor = _PROCESSOR_PINS[design.board.processor]
     dma, interrupts, accelerator = design.dma, design.interrupts, design.accelerator
     clocks = [f"{dma}/{name}" for name in ("s_axi_lite_aclk", "m_axi_mm2s_aclk", "m_axi_s2mm_aclk")]
@@ -340,7 +340,7 @@ def _module(modules: Element, cell: _Cell, nets: Mapping[str, Sequence[str]]) ->
 
 
 def _memory_map(module: Element, design: BlockDesign) -> None:
-    """Registers as the processor sees them."""
+    """Writes the registers as the processor sees them."""
     port = _PROCESSOR_PINS[design.board.processor].registers
     ranges = SubElement(module, "MEMORYMAP")
     for place in design.addresses:

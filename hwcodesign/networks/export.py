@@ -138,7 +138,7 @@ def _export(
 
 
 def _layers(module: nn.Module) -> Iterator[nn.Module]:
-    """The layers of a module; what Brevitas makes its quantisers of is no layer."""
+    """Yields the layers of a module; the parts of Brevitas' quantisers are not layers."""
     children = [] if type(module).__module__.startswith("brevitas.nn") else list(module.children())
     if not children:
         yield module
@@ -147,7 +147,7 @@ def _layers(module: nn.Module) -> Iterator[nn.Module]:
 
 
 def _first_sentence(error: Exception) -> str:
-    """What an error says, without the pages that PyTorch's exporter puts behind it."""
+    """Returns the message of an error without the pages that PyTorch's exporter appends."""
     text = " ".join(str(error).split()) or repr(error)
     return text.partition("[Caused by")[0].partition(". Please feel free")[0].strip().rstrip(".")
 
@@ -175,7 +175,7 @@ def _module_paths(graph: ModelWrapper) -> dict[str, list[str]]:
 
 
 def _name_nodes(graph: ModelWrapper, paths: dict[str, list[str]], prefix: str) -> dict[str, str]:
-    """Rename nodes after their modules; returns the module of each. Unmatched nodes keep their names."""
+    """Renames nodes after their modules, and returns the module of each; unmatched nodes keep their names."""
     modules: dict[str, str] = {}
     taken: set[str] = set()
     for kind, word in _NAMED_OPERATORS.items():
@@ -194,18 +194,18 @@ def _name_nodes(graph: ModelWrapper, paths: dict[str, list[str]], prefix: str) -
 
 
 def _identifier(path: str, word: str) -> str:
-    """A C++ and SystemVerilog identifier from a module path."""
+    """Returns a C++ and SystemVerilog identifier for a module path."""
     name = re.sub(r"[^0-9a-zA-Z]+", "_", path).strip("_").lower()
     return name if re.match(r"[a-z]", name) else f"{word}{name}"
 
 
 def _is_constant(graph: ModelWrapper, node: Any) -> bool:
-    """Whether a node works on weights only, or adds a bias."""
+    """Tells whether a node works on weights only, or adds a bias."""
     return graph.get_initializer(node.input[0]) is not None and node.op_type == "Quant"
 
 
 def _end_channels_last(graph: ModelWrapper) -> None:
-    """Let a segment that ends in feature maps give them channels last, as all that reads them expects."""
+    """Makes a segment that ends in feature maps give them channels last, as its readers expect."""
     output = graph.graph.output[0].name
     if len(graph.get_tensor_shape(output)) != 4:
         return
@@ -225,7 +225,7 @@ def _end_channels_last(graph: ModelWrapper) -> None:
 
 
 def _take_out_last(graph: ModelWrapper) -> None:
-    """Let the last node's input be the graph's output."""
+    """Makes the last node's input the graph's output."""
     last = graph.graph.node[-1]
     shape = graph.get_tensor_shape(last.input[0])
     producer = graph.find_producer(last.input[0])

@@ -37,7 +37,7 @@ def check_modules(path: str, module: nn.Module) -> None:
 
 
 def _setting(part: nn.Module) -> tuple[str, str] | None:
-    """A setting that is refused, and why."""
+    """Returns a setting that is refused, and the reason."""
     mode, padding = getattr(part, "padding_mode", "zeros"), getattr(part, "padding", 0)
     if isinstance(part, nn.modules.conv._ConvTransposeNd):
         return "transposed windows", "which have no kernel: use a convolution"
@@ -95,7 +95,7 @@ def check_graph(segment: str, graph: ModelWrapper, modules: dict[str, str]) -> N
 def _rounds_up(
     graph: ModelWrapper, node: Any, kernel: Sequence[int], strides: Sequence[int], given: dict[str, Any]
 ) -> bool:
-    """Whether windows reach beyond the image."""
+    """Tells whether windows reach beyond the image."""
     shape = graph.get_tensor_shape(node.input[0])
     sides = shape[1:-1] if node.domain.endswith("channels_last") else shape[2:]
     pads = _ints(given, "pads") or [0] * 2 * len(kernel)

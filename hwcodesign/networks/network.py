@@ -317,7 +317,9 @@ def _run(name: str, module: nn.Module, x: Tensor) -> Any:
 
 
 def _scale_check(name: str) -> Callable[[nn.Module, Any, Any], None]:
-    """A forward hook that refuses a quantiser whose scale is not a power of two, or whose zero point is not zero."""
+    """Returns a forward hook that refuses a quantiser whose scale is not a power of two, or whose zero point is not
+    zero.
+    """
 
     def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
         if not isinstance(output, IntQuantTensor):
@@ -340,7 +342,7 @@ def _scale_check(name: str) -> Callable[[nn.Module, Any, Any], None]:
 
 
 def _has_seen_nothing(part: nn.Module) -> bool:
-    """Whether it is what Brevitas observes activations with, before the first batch.
+    """Tells whether it is Brevitas' observer of activations, before the first batch.
 
     A scale that is learned from observed ones has `buffer` and a counter that loading weights ends; one that is only
     observed has `running_stats`, and its counter begins anew.

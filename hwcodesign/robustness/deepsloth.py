@@ -99,7 +99,7 @@ def universal_perturbation(network: MultiExitNetwork, images: NDArray[Any], sett
     given = torch.from_numpy(codes).float()
 
     def loss_of(change: Tensor) -> Tensor:
-        """Of all images; differentiated batch by batch, so that no more than one is held."""
+        """Returns the loss of all images; it is differentiated batch by batch, so that only one batch is in memory."""
         reported.advance()
         total = torch.zeros(())
         for start in range(0, len(given), _BATCH):

@@ -114,7 +114,7 @@ class SimulatedDevice(pynq.Device):  # type: ignore[misc]
     # Waiting for an interrupt
 
     def _wait(self) -> None:
-        """Let time pass on the event loop where an interrupt is awaited."""
+        """Lets time pass on the event loop while an interrupt is awaited."""
         if self._turning or not self._fabric.awaited:
             return
         try:

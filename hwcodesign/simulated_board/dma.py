@@ -196,7 +196,7 @@ class Dma:
 
 
 def _place(offset: int) -> tuple[Side | None, int]:
-    """Channel and register at an offset."""
+    """Returns the channel and the register at an offset."""
     for side, first in CHANNELS.items():
         if first <= offset < first + _SPAN:
             return side, offset - first

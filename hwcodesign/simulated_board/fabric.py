@@ -120,7 +120,7 @@ class Fabric:
         self._signal()
 
     def _access(self, address: int) -> AddressRange:
-        """Let the time of an access pass."""
+        """Lets the time of an access pass."""
         for place in self._places.values():
             if place.base <= address < place.base + place.size:
                 break
@@ -151,7 +151,7 @@ class Fabric:
         return moved > 0 or any(due > self.cycles for due in self._due.values())
 
     def _signal(self) -> None:
-        """Interrupts to where they are waited for."""
+        """Passes interrupts on to where they are awaited."""
         levels = 0
         for bit, (side, channel) in enumerate(self._dma.channels.items()):
             if not channel.interrupt:

@@ -41,7 +41,7 @@ class Transfer(ABC):
 
     @abstractmethod
     def _begin(self, upto: int | None) -> None:
-        """Connect memory and stream, for so many words alone."""
+        """Connects memory and stream for a number of words."""
 
     @property
     @abstractmethod
@@ -50,7 +50,7 @@ class Transfer(ABC):
 
     @abstractmethod
     def _ended(self) -> Outcome | None:
-        """How it has ended by itself, if it has."""
+        """Returns how it has ended by itself, if it has."""
 
     @abstractmethod
     def cut(self) -> None:

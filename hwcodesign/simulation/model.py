@@ -109,7 +109,7 @@ def is_verilated(what: Verilation) -> bool:
 
 
 def _build(what: Verilation, tool: Verilator, runtime: Path, roms: Path, work: Path, reported: Task) -> Path:
-    """The library, in the folder in which the copied project is.
+    """Builds the library in the folder that holds the copied project.
 
     Args:
         roms: folder in which its ROM images will be.
@@ -153,7 +153,7 @@ def _verilate(what: Verilation, tool: Verilator, roms: Path, work: Path) -> None
 
 
 def _units(what: Verilation, work: Path) -> dict[str, tuple[list[str], list[str]]]:
-    """Files that are compiled together, and with which flags: code of every cycle, and code that runs once."""
+    """Returns the files that are compiled together, with their flags: code of every cycle, and code that runs once."""
     files = sorted(path.name for path in work.glob("Vmodel*.cpp"))
     slow = [name for name in files if "__Slow" in name or "__Syms" in name or "__Trace" in name]
     fast = [name for name in files if name not in slow]
@@ -178,7 +178,7 @@ def _include_folders(tool: Verilator) -> tuple[Path, Path]:
 
 
 def _runtime(tool: Verilator, *, trace: bool) -> Path:
-    """Verilator's runtime as an archive, compiled at the first use."""
+    """Returns Verilator's runtime as an archive, compiled at the first use."""
     root, _ = _include_folders(tool)
     files = [root / name for name in (*_RUNTIME, *(_RUNTIME_TRACE if trace else ()))]
     messages = shared_folder("rtl_sim") / "drive" / "messages.h"

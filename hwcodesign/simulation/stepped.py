@@ -187,7 +187,7 @@ class SteppedAccelerator:
 
 
 def _load(path: Path) -> Any:
-    """The library with its functions' types."""
+    """Loads the library and declares the types of its functions."""
     library = ctypes.CDLL(str(path))
     board, source, sink = ctypes.c_void_p, ctypes.POINTER(_Source), ctypes.POINTER(_Sink)
     types: dict[str, tuple[list[Any], Any]] = {

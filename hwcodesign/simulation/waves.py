@@ -21,7 +21,7 @@ _BITS, _HEXADECIMAL, _UNSIGNED, _SIGNED = "@28", "@22", "@24", "@420"
 
 @dataclass(frozen=True)
 class _Trace:
-    """A line of the view.
+    """This is a line of the view.
 
     Attributes:
         path: of the signal, below the accelerator's top.
@@ -96,7 +96,7 @@ def _lines(trace: _Trace, top: str, signals: Mapping[str, str], vcd: Path) -> li
 
 
 def _groups(accelerator: Accelerator) -> Iterator[tuple[str, Sequence[_Trace]]]:
-    """Names and signals, in data order."""
+    """Yields names and signals, in data order."""
     yield "Clock", [_Trace("aclk"), _Trace("core_rst_n"), _Trace("now", _UNSIGNED)]
     yield (
         "Input",

@@ -104,7 +104,7 @@ def check_size(path: Path) -> None:
 
 
 def _check_directory(path: Path) -> None:
-    """Refuse a list of arrays that would take much memory: `zipfile` reads all of it, whatever its size.
+    """Raises an error for a list of arrays that would take much memory, because `zipfile` reads all of it.
 
     NumPy writes its end record last and short: 22 bytes, and no longer one before it.
     """

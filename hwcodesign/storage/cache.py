@@ -128,7 +128,7 @@ def _require_own(path: Path) -> None:
 
 
 def _described(made_of: str, entry: Path) -> dict[str, Any]:
-    """What an entry was made of, and its files by their paths in it; a link is none that was made."""
+    """Returns what an entry was made of, and its files by their paths in it; a link is not a file that was made."""
     files = sorted(path for path in entry.rglob("*") if not path.is_dir() and path.name != _MADE)
     digests = {
         path.relative_to(entry).as_posix(): "a link" if path.is_symlink() else sha256_file(path) for path in files
@@ -137,7 +137,7 @@ def _described(made_of: str, entry: Path) -> dict[str, Any]:
 
 
 def _remove_unused() -> None:
-    """Remove what was not used for long; it can be made again."""
+    """Removes entries that were not used for long; they can be made again."""
     oldest = time.time() - _KEPT_DAYS * 86_400
     for entry in cache_folder().iterdir():
         with suppress(OSError):

@@ -153,7 +153,8 @@ def _opened_folder(path: Path) -> int:
 
 @contextmanager
 def _locked(path: Path, opened: Callable[[Path], int], *, wait: bool) -> Iterator[int]:
-    """The handle of a file or folder that nobody else has locked; the lock ends with the block, or the process.
+    """Returns the handle of a file or folder that nobody else has locked; the lock ends with the block, or the
+    process.
 
     Args:
         opened: opens it, and makes it where it is not there.
@@ -186,7 +187,7 @@ def _lock(path: Path, opened: Callable[[Path], int], wait: bool) -> int:
 
 
 def _is(handle: int, path: Path) -> bool:
-    """Whether what was opened is still what the path names: who held the lock before may have moved it."""
+    """Tells whether what was opened is still what the path names; the previous owner of the lock may have moved it."""
     try:
         there = path.stat()
     except FileNotFoundError:
@@ -209,7 +210,7 @@ def _clear(folder: Path) -> None:
 
 
 def _apply_umask(folder: Path) -> None:
-    """Take from what is in a new folder the permissions that the folder itself did not get when it was made."""
+    """Removes from the content of a new folder the permissions that the folder itself did not get when it was made."""
     allowed = folder.stat().st_mode & 0o777
     for path in folder.rglob("*"):
         if not path.is_symlink():

@@ -73,7 +73,7 @@ class AcceleratorResources:
 
 
 def _own(resources: Resources) -> list[tuple[str, Resources]]:
-    """The blocks of the accelerator's top, in the order of their names."""
+    """Returns the blocks of the accelerator's top, in the order of their names."""
     return [(path, part) for path, part in resources.modules.items() if path.count(".") == 1]
 
 
@@ -110,7 +110,9 @@ def accelerator_resources(design: Design, timeout: float = LIMIT, cache: Path | 
 
 
 def _routed(project: Project, cache: Path, limit: TimeLimit) -> PostRoute | str:
-    """What came out of place and route, or why nothing did; the figures of synthesis stand without it."""
+    """Returns the result of place and route, or the reason why there is none; the figures of synthesis are kept without
+    it.
+    """
     with progress.task("placing and routing on an ECP5"):
         try:
             return fmax(project.sources, project.top, roms=project.rom_texts, cache=cache, limit=limit)

@@ -94,7 +94,7 @@ def fmax(
 
 
 def _routed(design: Sources, kept: Path | None, target_mhz: int, seed: int, limit: TimeLimit) -> dict[str, Any]:
-    """The report of nextpnr; the netlist is taken from where it is kept, or put there."""
+    """Returns the report of nextpnr; the netlist is taken from the cache, or put there."""
     arguments = [*_DEVICE_ARGUMENTS, "--out-of-context", "--timing-allow-fail", "--quiet"]
     arguments += ["--freq", str(target_mhz), "--seed", str(seed), "--json", _NETLIST, "--report", _REPORT]
     with design.copied() as folder:
@@ -131,7 +131,7 @@ def _post_route(report: Mapping[str, Any], top: str) -> PostRoute:
 
 
 def _steps(path: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Nets of a path with the time up to their ends; nets that Yosys made from one signal are one step."""
+    """Returns the nets of a path with the time up to their ends; nets that Yosys made from one signal are one step."""
     time = 0.0
     last: str | None = None
     for part in path:

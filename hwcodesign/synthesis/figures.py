@@ -120,7 +120,7 @@ def _count(pieces: Sequence[Piece]) -> int:
 
 
 def _elaborated(design: Sources, limit: TimeLimit) -> dict[str, Module]:
-    """Modules by name."""
+    """Returns the modules by name."""
     with design.copied() as folder:
         run_yosys([design.read_command(keep_hierarchy=True), f"write_rtlil {_ELABORATED}"], folder, limit)
         return modules_of((folder / _ELABORATED).read_text())

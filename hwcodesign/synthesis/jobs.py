@@ -45,5 +45,5 @@ def run_jobs(jobs: Sequence[Job], limit: TimeLimit) -> None:
 
 
 def _cores() -> int:
-    """Cores that this process may use."""
+    """Returns the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -62,13 +62,13 @@ class Module:
 
 @dataclass
 class _Lines:
-    """A module as it was written: lines before and after its name."""
+    """This is a module as it was written: lines before and after its name."""
 
     attributes: list[str]
     body: list[str]
 
     def types(self) -> Iterator[str]:
-        """Modules of its cells."""
+        """Returns the modules of its cells."""
         for line in self.body:
             if line.startswith("  cell \\"):
                 yield line.split()[1][1:]
@@ -113,7 +113,7 @@ def _module(name: str, written: Mapping[str, _Lines], kept: dict[str, bool]) -> 
 
 
 class _Names:
-    """Names of one module, as its text has them."""
+    """These are the names of one module, as its text has them."""
 
     def __init__(self) -> None:
         self._numbers: dict[str, str] = {}
@@ -127,12 +127,12 @@ class _Names:
         return f"{own}.{_HERE}"
 
     def in_line(self, text: str) -> str:
-        """Text with all names in it replaced."""
+        """Returns text with all names in it replaced."""
         return _TOKEN.sub(lambda token: self.of(token[0]) if token[0][0] in "\\$" else token[0], text)
 
 
 def _renamed(body: Iterable[str], types: Mapping[str, str], names: _Names) -> Iterator[str]:
-    """Lines under new names, but those of what Yosys defines: its own cells with their ports and parameters."""
+    """Returns lines under new names, except those that Yosys defines: its own cells with their ports and parameters."""
     is_child = False
     for line in body:
         if _ORIGIN.match(line):

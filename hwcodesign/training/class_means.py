@@ -100,7 +100,7 @@ def _means(network: MultiExitNetwork, batches: list[Tensor], labels: NDArray[np.
 
 
 def _head(means: Tensor, pool: int, precision: layers.Precision) -> nn.Module:
-    """Flatten, linear, logits."""
+    """Builds a head of flatten, linear layer and logits."""
     pooled = nn.functional.avg_pool2d(means, pool) if pool > 1 else means
     spread = pooled.repeat_interleave(pool, dim=2).repeat_interleave(pool, dim=3) if pool > 1 else means
     linear: Any = layers.linear(means[0].numel(), len(means), precision=precision)
@@ -113,7 +113,7 @@ def _head(means: Tensor, pool: int, precision: layers.Precision) -> nn.Module:
 
 
 def _observe(network: MultiExitNetwork, batches: list[Tensor]) -> None:
-    """Let the new heads' logit quantisers see what range they need."""
+    """Runs images, so that the new heads' logit quantisers observe their ranges."""
     with torch.no_grad():
         for n in range(_OBSERVED):
             network.eval()

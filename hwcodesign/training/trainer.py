@@ -211,7 +211,7 @@ def _check(network: MultiExitNetwork, data: Dataset, phases: Sequence[TrainingSe
 
 
 def _steps_left(data: Dataset, phases: Sequence[TrainingSettings], progress: Progress) -> int:
-    """Of all phases that have not ended."""
+    """Returns the number of steps of all phases that have not ended."""
     steps = [settings.epochs * (len(settings.chosen.split(data)) // settings.batch_size) for settings in phases]
     left = sum(steps[progress.phase :])
     if progress.epoch:
@@ -220,7 +220,9 @@ def _steps_left(data: Dataset, phases: Sequence[TrainingSettings], progress: Pro
 
 
 def _fingerprint(network: MultiExitNetwork, data: Dataset, phases: Sequence[TrainingSettings]) -> str:
-    """Of what determines the result: structure, input, data and settings (the initial weights follow from the seed)."""
+    """Returns a hash of all that determines the result: structure, input, data and settings. The initial weights follow
+    from the seed.
+    """
     shapes = {name: list(tensor.shape) for name, tensor in network_state(network).items()}
     return sha256_json(
         {
@@ -238,7 +240,7 @@ def _fingerprint(network: MultiExitNetwork, data: Dataset, phases: Sequence[Trai
 
 @dataclass(frozen=True)
 class _Phase:
-    """What stays the same through the epochs of a phase."""
+    """This holds what does not change during a phase."""
 
     index: int
     settings: TrainingSettings
@@ -252,13 +254,13 @@ class _Phase:
 
     @property
     def steps(self) -> int:
-        """Of an epoch."""
+        """Returns the number of steps of an epoch."""
         return len(self.split) // self.settings.batch_size
 
 
 @dataclass
 class _Run:
-    """What stays the same through all epochs."""
+    """This holds what does not change during all epochs."""
 
     network: MultiExitNetwork
     data: Dataset
@@ -270,7 +272,7 @@ class _Run:
     def phase(
         self, index: int, settings: TrainingSettings, progress: Progress, restored: Checkpoint | None
     ) -> Progress:
-        """Train from `progress` to the end of one phase; writes a checkpoint after each epoch."""
+        """Trains from `progress` to the end of one phase; writes a checkpoint after each epoch."""
         phase = self._prepared(index, settings, restored)
         history = list(progress.history)
         with _frozen_but(self.network, phase.trained):
@@ -303,7 +305,7 @@ class _Run:
         )
 
     def _epoch(self, phase: _Phase, epoch: int) -> dict[str, Any]:
-        """One pass over the split; its entry in the history."""
+        """Runs one pass over the split; returns its entry in the history."""
         start = time.perf_counter()
         settings, steps = phase.settings, phase.steps
         self.observer.epoch(epoch, settings.epochs, steps)
@@ -337,7 +339,7 @@ class _Run:
 
     @staticmethod
     def _finite(loss: float, epoch: int, step: int, settings: TrainingSettings) -> float:
-        """Refuse a loss that is none."""
+        """Raises an error if the loss is not finite."""
         if not math.isfinite(loss):
             raise TrainingError(
                 f"the loss is {loss} at step {step + 1} of epoch {epoch + 1}: training diverged; "
@@ -356,7 +358,7 @@ class _Run:
 
 @contextmanager
 def _frozen_but(network: nn.Module, trained: Sequence[nn.Module]) -> Iterator[None]:
-    """Within the block no gradients are computed for what does not learn, which would only take time."""
+    """Stops computing gradients, within the block, of what does not learn, to save time."""
     learning = {id(parameter) for module in trained for parameter in module.parameters()}
     frozen = [p for p in network.parameters() if p.requires_grad and id(p) not in learning]
     for parameter in frozen:
@@ -369,14 +371,14 @@ def _frozen_but(network: nn.Module, trained: Sequence[nn.Module]) -> Iterator[No
 
 
 def _set_modes(network: nn.Module, trained: Sequence[nn.Module]) -> None:
-    """Training mode for what learns; what is frozen must not even observe ranges."""
+    """Sets training mode for what learns; what is frozen must not even observe ranges."""
     network.eval()
     for module in trained:
         module.train()
 
 
 def _shifted(x: Tensor, shift: int) -> Tensor:
-    """The batch, moved by up to `shift` pixels each way, blank where nothing moved in."""
+    """Returns the batch moved by up to `shift` pixels in each direction, with blank pixels at the border."""
     if shift == 0:
         return x
     down, right = torch.randint(0, 2 * shift + 1, (2,)).tolist()
@@ -385,12 +387,12 @@ def _shifted(x: Tensor, shift: int) -> Tensor:
 
 
 def _epoch_seed(seed: int, phase: int, epoch: int) -> int:
-    """One seed per epoch, so that a resumed run needs no generator's state."""
+    """Returns one seed per epoch, so that a resumed run needs no state of a generator."""
     return (seed * 1_000_003 + phase * 10_007 + epoch) % 2**63
 
 
 def _rate(step: int, steps: int) -> float:
-    """Share of the peak learning rate at a step: a rise, then half a cosine to zero."""
+    """Returns the fraction of the peak learning rate at a step: a rise, then half a cosine to zero."""
     rise = max(1.0, _WARM_UP * steps)
     if step < rise:
         return (step + 1) / (rise + 1)

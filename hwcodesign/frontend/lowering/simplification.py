@@ -50,7 +50,7 @@ def without_transposes(kernels: Sequence[Kernel], output: str) -> tuple[tuple[Ke
 
 
 def _composed(kernel: Transpose, done: Mapping[str, Kernel]) -> Transpose:
-    """The transpose, taking in the one before it."""
+    """Returns the transpose combined with the one before it."""
     before = done.get(kernel.inputs[0])
     if not isinstance(before, Transpose):
         return kernel
@@ -64,7 +64,7 @@ def _composed(kernel: Transpose, done: Mapping[str, Kernel]) -> Transpose:
 
 
 def _passed(kernel: Kernel, done: Mapping[str, Kernel]) -> tuple[Kernel, Transpose | None]:
-    """The kernel, reading what was transposed for it, and the transpose that then belongs behind it."""
+    """Returns the kernel without the transpose in front of it, and the transpose that then belongs behind it."""
     turned = [before for name in kernel.inputs if isinstance(before := done.get(name), Transpose)]
     if len(turned) < len(kernel.inputs) or len({before.permutation for before in turned}) > 1:
         return kernel, None
@@ -80,7 +80,9 @@ def _passed(kernel: Kernel, done: Mapping[str, Kernel]) -> tuple[Kernel, Transpo
 
 
 def _reordered(kernel: Dense, done: Mapping[str, Kernel]) -> Dense:
-    """The linear layer, reading what was transposed and flattened for it, with its weights in that order."""
+    """Returns the linear layer without the transpose and the flattening in front of it, with its weights in their
+    order.
+    """
     flat = done.get(kernel.inputs[0])
     turned = done.get(flat.inputs[0]) if isinstance(flat, Reshape) and len(flat.output_shape) == 1 else None
     if not isinstance(turned, Transpose):
@@ -94,7 +96,7 @@ def _reordered(kernel: Dense, done: Mapping[str, Kernel]) -> Dense:
 
 
 def _needed(done: Mapping[str, Kernel], output: str) -> tuple[Kernel, ...]:
-    """Kernels that the output depends on, in order."""
+    """Returns the kernels that the output depends on, in order."""
     wanted = {output}
     for kernel in reversed(list(done.values())):
         if kernel.name in wanted:

@@ -11,7 +11,7 @@ from hwcodesign.kernels import Conv2D, Dense
 
 
 def _weighted(layer: Any, reading: Reading) -> dict[str, Any]:
-    """The fields of both kernels but their weights."""
+    """Returns the fields of both kernels except their weights."""
     bias, bias_format = reading.constants(layer, "bias")
     accumulator = reading.accumulator(layer)
     return {
@@ -71,7 +71,7 @@ def _dense(layer: Any, reading: Reading) -> None:
 
 
 def _check_cpp(layer: Any, reading: Reading, kernel: tuple[int, int], stride: tuple[int, int]) -> None:
-    """Refuse a convolution that hls4ml's own streams get wrong.
+    """Raises an error for a convolution that hls4ml's own streams compute wrongly.
 
     Raises:
         UnsupportedLayerError: naming what goes wrong.

@@ -21,7 +21,7 @@ def with_zero_columns(kernels: Sequence[Kernel]) -> tuple[Kernel, ...]:
 
 
 def _narrowed(kernel: Kernel) -> Iterator[Kernel]:
-    """The kernel, behind zeros of their own where its windows are too narrow for them."""
+    """Returns the kernel, behind a kernel for zeros if its windows are too narrow for them."""
     if not isinstance(kernel, Conv2D | WindowedPool):
         yield kernel
         return

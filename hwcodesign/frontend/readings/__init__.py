@@ -94,7 +94,7 @@ def _warn(graph: Any, why: str) -> None:
 
 
 def _settings(graph: Any, growth: float) -> CopySettings:
-    """How weights are drawn, by what hls4ml took for weighted layers and averages."""
+    """Chooses how weights are drawn, by hls4ml's weighted layers and averages."""
     layers = list(graph.get_layers())
     weighted = [layer for layer in layers if layer.class_name.startswith(("Conv", "Dense", "Pointwise", "Depthwise"))]
     taps = growth ** (2 / max(len(weighted), 1))  # a sum of as many products of either sign is about its root as large
@@ -103,14 +103,14 @@ def _settings(graph: Any, growth: float) -> CopySettings:
 
 
 def _area(layer: Any) -> int:
-    """Values that an average is of."""
+    """Returns the number of values in an average."""
     whole = layer.class_name.startswith("Global")
     sides = ("in_height", "in_width", "n_in") if whole else ("pool_height", "pool_width")
     return math.prod(int(layer.get_attr(side) or 1) for side in sides)
 
 
 def _config(graph: Any, made: CopiedModel) -> dict[str, Any]:
-    """The graph's own configuration with the copy in the model's place, and wide types."""
+    """Returns the graph's own configuration with the copy in the model's place, and wide types."""
     config = dict(graph.config.config)
     hls = dict(config["HLSConfig"])
     for group in ("LayerName", "LayerType"):
@@ -155,7 +155,7 @@ def _compare(segment: Segment, made: CopiedModel) -> None:
 
 
 def _flat(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Values of each sample in their order, in which alone `predict` gives them."""
+    """Returns the values of each sample in the order in which `predict` gives them."""
     return values.reshape(len(values), -1)
 
 

@@ -99,7 +99,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _floats(model: ModelWrapper, name: str) -> NDArray[np.float64] | None:
-    """A constant of real numbers; None for others, and for tensors that are computed."""
+    """Returns a constant of real numbers; None for others, and for tensors that are computed."""
     value = model.get_initializer(name)
     return np.asarray(value, np.float64) if value is not None and value.dtype.kind == "f" else None
 
@@ -122,7 +122,7 @@ def _scales(model: ModelWrapper) -> list[NDArray[np.float64]]:
 
 
 def _even_scales(model: ModelWrapper) -> None:
-    """Make every quantiser's scale the power of two next to it: others are exact in no type."""
+    """Replaces every quantiser's scale by the nearest power of two, because others are exact in no type."""
     for name in {node.input[1] for node in model.graph.node if node.op_type in _QUANTISERS}:
         scale = _floats(model, name)
         if scale is not None:
@@ -130,7 +130,7 @@ def _even_scales(model: ModelWrapper) -> None:
 
 
 def _fill(model: ModelWrapper, node: Any, rng: np.random.Generator, taps: int, kept: set[str]) -> None:
-    """Replace the constants that an operator reads, but those `kept`."""
+    """Replaces the constants that an operator reads, except those in `kept`."""
     if node.op_type not in _WEIGHTED:
         return
     for place, tensor in enumerate(node.input):
@@ -154,7 +154,7 @@ def _fill(model: ModelWrapper, node: Any, rng: np.random.Generator, taps: int, k
 def _values(
     operator: str, place: int, shape: tuple[int, ...], rng: np.random.Generator, taps: int
 ) -> NDArray[np.float64]:
-    """Whole numbers for a constant of an operator, by its place among the operator's inputs."""
+    """Returns whole numbers for a constant of an operator, by its place among the operator's inputs."""
     match operator, place:
         case "Conv", 1:
             return few_weights(rng, shape[0], int(np.prod(shape[1:])), taps).reshape(shape)
@@ -170,7 +170,7 @@ def _values(
 
 
 def _quantised(model: ModelWrapper, quantiser: Any, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Values that a quantiser leaves as they are: codes like these, times its scale."""
+    """Returns values that a quantiser leaves unchanged: codes like these, times its scale."""
     scale = _floats(model, quantiser.input[1])
     scale = np.ones(()) if scale is None else scale
     if quantiser.op_type == "BipolarQuant":
@@ -184,7 +184,7 @@ def _quantised(model: ModelWrapper, quantiser: Any, values: NDArray[np.float64])
 
 
 def _ignored(model: ModelWrapper) -> Iterator[str]:
-    """What hls4ml's front end is known not to look at, in words."""
+    """Describes what hls4ml's front end is known to ignore."""
     for node in model.graph.node:
         for attribute in node.attribute:
             harmless = _IGNORED.get((node.op_type, attribute.name))

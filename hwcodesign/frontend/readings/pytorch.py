@@ -82,7 +82,7 @@ def _channels_last(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _fill(module: nn.Module, rng: np.random.Generator, settings: CopySettings) -> None:
-    """Give a module's own parameters whole values; what is added has the unit of its inputs."""
+    """Sets a module's own parameters to whole values; what is added has the unit of its inputs."""
     norm = isinstance(module, nn.modules.batchnorm._BatchNorm)
     for name, parameter in module.named_parameters(recurse=False):
         size = tuple(parameter.shape)
@@ -105,7 +105,7 @@ def _fill(module: nn.Module, rng: np.random.Generator, settings: CopySettings) -
 def _run(
     name: str, reference: nn.Module, values: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], list[NDArray[np.float64]]]:
-    """What a module gives for samples, and what each of its operations gives."""
+    """Returns the outputs of a module for samples, and the outputs of each of its operations."""
     watched = _Watched(fx.GraphModule(reference, CustomFXTracer().trace(reference)))
     with torch.no_grad():
         try:
@@ -124,7 +124,7 @@ def _run(
 
 
 def _with_whole_numbers(module: nn.Module, unit: int) -> nn.Module:
-    """The module itself, or one like it where numbers are written in `forward`: others in their place."""
+    """Returns the module, or a copy in which numbers written in `forward` are replaced by whole ones."""
     traced = CustomFXTracer().trace(module)
     changed = False
     for node in traced.nodes:
@@ -137,7 +137,7 @@ def _with_whole_numbers(module: nn.Module, unit: int) -> nn.Module:
 
 
 class _Watched(fx.Interpreter):
-    """Keeps what every operation of a traced module gives."""
+    """Keeps the output of every operation of a traced module."""
 
     def __init__(self, module: fx.GraphModule) -> None:
         super().__init__(module)
@@ -151,7 +151,7 @@ class _Watched(fx.Interpreter):
 
 
 def _ignored(module: nn.Module) -> Iterator[str]:
-    """What hls4ml's front end is known not to look at, in words."""
+    """Describes what hls4ml's front end is known to ignore."""
     traced = CustomFXTracer().trace(module)
     for node in traced.nodes:
         if node.target is operator.getitem:

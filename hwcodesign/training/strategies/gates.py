@@ -107,7 +107,7 @@ class GateTraining(Strategy):
 
 
 def _gates_of(network: MultiExitNetwork) -> list[nn.Module]:
-    """The layers of the early exits' gates; what the last exit's says is never read."""
+    """Returns the layers of the early exits' gates; the gate of the last exit is never read."""
     gates = []
     for k, head in enumerate(list(network.heads)[:-1]):
         gate = getattr(head, "gate", None)

@@ -81,5 +81,5 @@ class VariationalGates(GateTraining):
 
 
 def _log_posterior(batch: GateBatch, cost: float, beta: float) -> Tensor:
-    """(N, K) log q_t; no gradient flows through it."""
+    """Returns (N, K) log q_t; no gradient flows through it."""
     return torch.log_softmax(-(batch.losses.detach() + cost * batch.costs) / beta, dim=1)
