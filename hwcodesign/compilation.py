@@ -13,7 +13,6 @@ import numpy as np
 
 from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.backends.streamrtl.keywords import KEYWORDS
-from hwcodesign.backends.streamrtl.parallelism import check_products
 from hwcodesign.backends.streamrtl.project_files import write_accelerator
 from hwcodesign.backends.vitis.project_files import write_blocks, write_model, write_segment
 from hwcodesign.choices import not_known
@@ -33,6 +32,7 @@ from hwcodesign.frontend.conversion import (
 )
 from hwcodesign.frontend.lowering import lower
 from hwcodesign.frontend.segment_check import check_reading
+from hwcodesign.hardware.parallelism import check_products
 from hwcodesign.kernels import Arrays, Segment
 from hwcodesign.networks.export import ExportedSegment, export_network
 from hwcodesign.networks.network import MultiExitNetwork

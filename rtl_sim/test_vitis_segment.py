@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from tb.vitis_stand_in import stand_in_source
 
-from hwcodesign.backends.streamrtl.netlist import netlist
 from hwcodesign.backends.streamrtl.vitis_segment import vitis_segment_source
 from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.hardware.netlist import netlist
 from hwcodesign.kernels import Activation, Conv2D, Segment
 from hwcodesign.simulation.cocotb_runner import Bench, run_bench
 from hwcodesign.systemverilog import Bits

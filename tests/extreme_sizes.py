@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from hwcodesign.backends.streamrtl.parallelism import check_products
 from hwcodesign.backends.streamrtl.project_files import write_segment
 from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.hardware.parallelism import check_products
 from hwcodesign.interface.modes import Mode, exit_control
 from hwcodesign.kernels import (
     Activation,

@@ -10,9 +10,9 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from hwcodesign.hardware.pace import Pace
+from hwcodesign.hardware.shell_timing import Buffer, Decider, Packer, Unpacker
 from hwcodesign.kernels.movement_timing import Frames, Split
-from hwcodesign.kernels.pace import Pace
-from hwcodesign.kernels.shell_timing import Buffer, Decider, Packer, Unpacker
 from hwcodesign.kernels.timing import Automaton, Node, Pipeline, Queue, Windows
 
 

@@ -12,8 +12,8 @@ from torch import nn
 
 import hwcodesign as hw
 from hwcodesign import layers
-from hwcodesign.backends.streamrtl.parallelism import MOST_PRODUCTS, check_products
 from hwcodesign.errors import SettingsError
+from hwcodesign.hardware.parallelism import MOST_PRODUCTS, check_products
 from hwcodesign.kernels.kernel import Stream
 from tests.extreme_sizes import QUICK, QUICK_DECISIONS, Extreme, compare, compare_decisions, conv, dense, flattened
 from tests.test_refusals import model_of

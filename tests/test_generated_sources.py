@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hwcodesign.backends.streamrtl.distributed_arithmetic import distributed_kernel
 from hwcodesign.backends.streamrtl.hardware import Hardware
-from hwcodesign.backends.streamrtl.layout import Port, instance_lines, module_lines, range_of
-from hwcodesign.backends.streamrtl.netlist import netlist
 from hwcodesign.backends.streamrtl.project_files import write_accelerator
 from hwcodesign.backends.streamrtl.segment_source import segment_source
 from hwcodesign.backends.streamrtl.vitis_segment import vitis_segment_source
 from hwcodesign.deployment.packaged_top import packaged_top
 from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.hardware.distributed_arithmetic import distributed_kernel
+from hwcodesign.hardware.layout import Port, instance_lines, module_lines, range_of
+from hwcodesign.hardware.netlist import netlist
 from hwcodesign.storage.installed import shared_folder
 from hwcodesign.systemverilog import Bits, concatenated, parameter_lines
 from rtl_sim.tb import small_accelerators as small

@@ -12,16 +12,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hwcodesign.backends.streamrtl.cycles import segment_cycles
-from hwcodesign.backends.streamrtl.netlist import Netlist, netlist
 from hwcodesign.backends.streamrtl.project_files import write_segment
 from hwcodesign.backends.streamrtl.segment_source import segment_source
 from hwcodesign.design import Design
 from hwcodesign.errors import DesignError, FormatError, SimulationError
 from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.hardware.cycles import segment_cycles
+from hwcodesign.hardware.netlist import Netlist, netlist
+from hwcodesign.hardware.stepping import run
 from hwcodesign.kernels import Activation, Add, Conv2D, Dense, MaxPool2D, Reshape, Segment
 from hwcodesign.kernels.kernel import Stream
-from hwcodesign.kernels.stepping import run
 from hwcodesign.kernels.timing import Node, Pipeline, Queue, Windows
 from hwcodesign.simulation.project import read_project
 from hwcodesign.simulation.segment import read_segment

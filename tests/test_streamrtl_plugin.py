@@ -19,11 +19,11 @@ from hls4ml.utils import config_from_pytorch_model
 from hls4ml.utils.config import create_config
 from torch import Tensor, nn
 
-from hwcodesign.backends.streamrtl.cycles import segment_cycles
-from hwcodesign.backends.streamrtl.netlist import netlist
 from hwcodesign.errors import FormatError, ImagesError, SettingsError, SimulationError, ToolError, UnsupportedLayerError
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.frontend.lowering import cast_values, lower_graph
+from hwcodesign.hardware.cycles import segment_cycles
+from hwcodesign.hardware.netlist import netlist
 from hwcodesign.kernels import Affine, Conv2D, Dense, GlobalPool, Segment, Transpose
 from hwcodesign.simulation.segment import read_segment
 from hwcodesign.tools.verilator import find_verilator

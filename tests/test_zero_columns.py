@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hwcodesign.backends.streamrtl.netlist import netlist
 from hwcodesign.errors import FormatError
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.frontend.lowering.zeros import with_zero_columns
+from hwcodesign.hardware.netlist import netlist
 from hwcodesign.kernels import INPUT, Conv2D, Kernel, MaxPool2D, Segment, ZeroColumns
 
 _IN, _WEIGHTS, _SUMS = FixedPoint(6, 2), FixedPoint(4, 1), FixedPoint(20, 10)

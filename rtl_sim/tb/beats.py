@@ -10,7 +10,7 @@ from typing import Any
 
 from ports import Ports, Sink, Source
 
-from hwcodesign.kernels.stepping import State
+from hwcodesign.hardware.stepping import State
 from hwcodesign.kernels.timing import Automaton
 
 #: Cycles without any transfer after which a module is held to be stuck.

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from telling import why_not_telling
 
-from hwcodesign.backends.streamrtl.netlist import resize_timing
 from hwcodesign.fixedpoint import Codes, FixedPoint, Overflow, Rounding
+from hwcodesign.hardware.netlist import resize_timing
 from hwcodesign.kernels import (
     Activation,
     Add,

@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from hwcodesign.backends.streamrtl.cycles import Cycles, ExitCycles, accelerator_cycles, segment_cycles
-from hwcodesign.backends.streamrtl.netlist import Netlist, netlist
+from hwcodesign.backends.streamrtl.cycles import ExitCycles, accelerator_cycles
 from hwcodesign.designs.accelerator import DECISIONS_AHEAD, Accelerator
 from hwcodesign.exploration.queues import Level, least_depth
+from hwcodesign.hardware.cycles import Cycles, segment_cycles
+from hwcodesign.hardware.netlist import Netlist, netlist
 from hwcodesign.kernels.decision import Decision
 
 

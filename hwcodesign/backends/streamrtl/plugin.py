@@ -121,8 +121,8 @@ class StreamRTLBackend(FPGABackend):  # type: ignore[misc]  # hls4ml has no type
             SettingsError: a layer multiplies too much in a cycle, see `check_products`; or the folder's name has a
                 character that no simulator takes.
         """
-        from hwcodesign.backends.streamrtl.parallelism import check_products
         from hwcodesign.backends.streamrtl.project_files import write_segment
+        from hwcodesign.hardware.parallelism import check_products
 
         check_folder(Path(model.config.get_output_dir()))
         segment = self._lowered(model)

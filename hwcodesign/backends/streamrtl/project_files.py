@@ -9,7 +9,6 @@ from typing import Any
 
 from hwcodesign.backends.streamrtl.accelerator_source import accelerator_source
 from hwcodesign.backends.streamrtl.hardware import Hardware
-from hwcodesign.backends.streamrtl.netlist import netlist
 from hwcodesign.backends.streamrtl.register_block import generate
 from hwcodesign.backends.streamrtl.segment_source import Source, segment_source
 from hwcodesign.backends.streamrtl.simulation_source import drive_header, wrapper_source
@@ -17,6 +16,7 @@ from hwcodesign.choices import not_known
 from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.errors import DesignError
 from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.hardware.netlist import netlist
 from hwcodesign.kernels import Segment
 from hwcodesign.simulation.probes import wrapper_name
 from hwcodesign.simulation.project import MANIFEST, ROMS, SIMULATION, Project

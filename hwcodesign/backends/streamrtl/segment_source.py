@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from dataclasses import dataclass
 
-from hwcodesign.backends.streamrtl.layout import (
+from hwcodesign.hardware.layout import (
     Port,
     input_stream,
     instance_lines,
@@ -15,7 +15,7 @@ from hwcodesign.backends.streamrtl.layout import (
     range_of,
     stream_ports,
 )
-from hwcodesign.backends.streamrtl.netlist import Block, Netlist
+from hwcodesign.hardware.netlist import Block, Netlist
 from hwcodesign.kernels.kernel import Stream
 from hwcodesign.systemverilog import Instance, concatenated, parameter_lines
 

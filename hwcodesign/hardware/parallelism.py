@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hwcodesign.backends.streamrtl.layer import DISTRIBUTED
 from hwcodesign.errors import SettingsError
+from hwcodesign.hardware.layer import DISTRIBUTED
 from hwcodesign.kernels import INPUT, Conv2D, Dense, Segment
 from hwcodesign.kernels.folding import fold
 from hwcodesign.kernels.kernel import Stream

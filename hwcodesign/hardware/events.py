@@ -11,8 +11,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from hwcodesign.kernels import automata, timing
-from hwcodesign.kernels.automata import (
+from hwcodesign.hardware import automata
+from hwcodesign.hardware.automata import (
     P_FOLDS,
     P_LAST_BIT,
     P_WORDS,
@@ -28,6 +28,7 @@ from hwcodesign.kernels.automata import (
     entry,
     ready_of,
 )
+from hwcodesign.kernels import timing
 from hwcodesign.storage.files import sha256_file
 
 #: What `advance` counts: cycles; input beats still to be offered (negative: endless) and taken; output beats given;

@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
-from hwcodesign.backends.streamrtl.layer import Layer, layer
 from hwcodesign.errors import DesignError, SimulationError
+from hwcodesign.hardware.layer import Layer, layer
+from hwcodesign.hardware.stepping import Network
 from hwcodesign.kernels import INPUT, Kernel, Segment
 from hwcodesign.kernels.kernel import Stream
 from hwcodesign.kernels.movement_timing import Split
-from hwcodesign.kernels.stepping import Network
 from hwcodesign.kernels.timing import Automaton, Node, Pipeline, Queue
 
 #: Samples for which a queue's need is observed; it repeats from the second one on.

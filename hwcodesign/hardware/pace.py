@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hwcodesign.kernels.stepping import Network, end_of_sample
+from hwcodesign.hardware.stepping import Network, end_of_sample
 from hwcodesign.kernels.timing import Node
 
 #: Of `settle`: samples that are looked at whatever they take, and those and cycles after which it gives up.

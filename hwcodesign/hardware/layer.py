@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from hwcodesign.backends.streamrtl.distributed_arithmetic import distributed_kernel
+from hwcodesign.hardware.distributed_arithmetic import distributed_kernel
 from hwcodesign.kernels import Conv2D, Dense, Kernel
 from hwcodesign.kernels.kernel import Stream
 from hwcodesign.kernels.timing import Automaton, Pipeline
