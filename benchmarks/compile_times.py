@@ -193,7 +193,7 @@ The network of {_SIMULATED} layers, its SystemVerilog under Verilator; cycles, t
 
 def _seconds_of_compiling_the_model() -> float:
     """What the first run takes more than those after it, where nothing is kept from before."""
-    code = "import time; from hwcodesign.hardware import stepping; from hwcodesign.kernels import timing; "
+    code = "import time; from hwcodesign.hardware import stepping, timing; "
     code += "start = time.process_time(); "
     code += "stepping.run([timing.Node(timing.Queue(), (-1,))], 1, 1, 1); print(time.process_time() - start)"
     with tempfile.TemporaryDirectory() as empty:

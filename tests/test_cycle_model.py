@@ -7,11 +7,11 @@ import random
 import pytest
 
 from hwcodesign.errors import FormatError
+from hwcodesign.hardware.movement_timing import Frames, Split
 from hwcodesign.hardware.pace import Pace, settle
 from hwcodesign.hardware.shell_timing import Buffer, Decider, Packer, Unpacker
 from hwcodesign.hardware.stepping import Network, State, run
-from hwcodesign.kernels.movement_timing import Frames, Split
-from hwcodesign.kernels.timing import Automaton, Node, Pipeline, Queue, Windows
+from hwcodesign.hardware.timing import Automaton, Node, Pipeline, Queue, Windows
 from tests import reference_automata as reference
 
 #: Random networks of chains and forks.

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from hwcodesign.errors import FormatError
 from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.hardware.division import division
 from hwcodesign.kernels import INPUT, Affine, AveragePool2D, Concatenate, GlobalPool, MaxPool2D, Transpose
-from hwcodesign.kernels.averaging import division
 
 ExactCast = Callable[[Fraction, FixedPoint], int]
 RandomFormat = Callable[..., FixedPoint]

@@ -18,11 +18,11 @@ from hwcodesign.backends.streamrtl.accelerator_source import channels
 from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.design import Design
 from hwcodesign.errors import DesignError, SettingsError, SimulationError, ToolError
+from hwcodesign.hardware.movement_timing import Split
 from hwcodesign.hardware.pace import settle
+from hwcodesign.hardware.timing import Node, Pipeline, Queue
 from hwcodesign.interface.modes import ExitControl, exit_control
 from hwcodesign.interface.records import FLAG_FINAL, Records, final_records
-from hwcodesign.kernels.movement_timing import Split
-from hwcodesign.kernels.timing import Node, Pipeline, Queue
 from hwcodesign.runtime import software
 from hwcodesign.simulation import rtl
 from hwcodesign.simulation.measurement import measure_exits

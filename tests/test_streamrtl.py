@@ -18,14 +18,16 @@ from hwcodesign.design import Design
 from hwcodesign.errors import DesignError, FormatError, SimulationError
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.hardware.cycles import segment_cycles
+from hwcodesign.hardware.implementation import Implementation
 from hwcodesign.hardware.netlist import Netlist, netlist
 from hwcodesign.hardware.stepping import run
+from hwcodesign.hardware.stream import Stream
+from hwcodesign.hardware.timing import Node, Pipeline, Queue, Windows
+from hwcodesign.hardware.units import unit_of
 from hwcodesign.kernels import Activation, Add, Conv2D, Dense, MaxPool2D, Reshape, Segment
-from hwcodesign.kernels.kernel import Stream
-from hwcodesign.kernels.timing import Node, Pipeline, Queue, Windows
 from hwcodesign.simulation.project import read_project
 from hwcodesign.simulation.segment import read_segment
-from hwcodesign.systemverilog import Bits, Name, Rom, literal, parameter_lines
+from hwcodesign.systemverilog import Bits, Name, Parameter, Rom, literal, parameter_lines
 
 U5 = FixedPoint(5, 2, signed=False)
 W4 = FixedPoint(4, 1)
@@ -227,9 +229,13 @@ def test_a_design_carries_rtl_and_its_predictions(compiled_design: Design) -> No
     assert (compiled_design.folder / "vitis" / "stage0").is_dir()
 
 
+def array_parameters(layer: Dense) -> dict[str, Parameter]:
+    return dict(unit_of(layer, Implementation(), (Stream(1, 4),)).instance.parameters)
+
+
 def test_sums_have_no_more_bits_than_they_need() -> None:
     """Nothing is finer than the products here, so the accumulator that hls4ml inferred loses its spare bits."""
-    parameters = dict(dense("fc", "input", (4,), 2, 1).mac_array(Stream(1, 4))[0])
+    parameters = array_parameters(dense("fc", "input", (4,), 2, 1))
     assert parameters["ProductShift"] == 0
     assert parameters["AccFraction"] == U5.fraction + W4.fraction
 
@@ -240,7 +246,7 @@ def test_sums_are_as_fine_as_the_finest_bias(bias: tuple[int, int], shift: int) 
     layer = dense("fc", "input", (4,), 2, 1)
     accumulator = FixedPoint(24, 24 - U5.fraction - W4.fraction - 3)
     layer = replace(layer, accumulator=accumulator, bias=np.array(bias, float))
-    parameters = dict(layer.mac_array(Stream(1, 4))[0])
+    parameters = array_parameters(layer)
     assert parameters["ProductShift"] == shift
     assert parameters["AccFraction"] == U5.fraction + W4.fraction + shift
     assert parameters["Bias"] == Bits.pack([code >> 3 - shift for code in bias], parameters["AccWidth"])  # type: ignore[arg-type]

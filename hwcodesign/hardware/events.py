@@ -11,7 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from hwcodesign.hardware import automata
+from hwcodesign.hardware import automata, timing
 from hwcodesign.hardware.automata import (
     P_FOLDS,
     P_LAST_BIT,
@@ -28,7 +28,6 @@ from hwcodesign.hardware.automata import (
     entry,
     ready_of,
 )
-from hwcodesign.kernels import timing
 from hwcodesign.storage.files import sha256_file
 
 #: What `advance` counts: cycles; input beats still to be offered (negative: endless) and taken; output beats given;

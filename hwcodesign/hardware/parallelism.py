@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 from hwcodesign.errors import SettingsError
-from hwcodesign.hardware.layer import DISTRIBUTED
-from hwcodesign.kernels import INPUT, Conv2D, Dense, Segment
-from hwcodesign.kernels.folding import fold
-from hwcodesign.kernels.kernel import Stream
-from hwcodesign.kernels.weighted import WeightedKernel
+from hwcodesign.hardware.folding import Folding
+from hwcodesign.hardware.implementation import DISTRIBUTED, LATENCY, Implementation
+from hwcodesign.hardware.stream import Stream
+from hwcodesign.hardware.unit import Unit
+from hwcodesign.hardware.units import unit_of
+from hwcodesign.kernels import INPUT, Segment
 
 #: Products that one layer makes in a cycle: all of the tests' sweep of sizes is within it.
 MOST_PRODUCTS = 4096
@@ -27,35 +30,30 @@ def check_products(segment: Segment, named: Callable[[str], str] = str) -> None:
     """
     streams = {INPUT: Stream.of(segment.input_shape)}
     for kernel in segment.kernels:
-        reads = kernel.reads(tuple(streams[source] for source in kernel.inputs))
-        if isinstance(kernel, Conv2D | Dense):
-            _check(segment.name, named(kernel.name), kernel, kernel.windows if isinstance(kernel, Conv2D) else reads[0])
-        streams[kernel.name] = kernel.writes(reads) if kernel.timing(reads) else reads[0]
+        offered = tuple(streams[source] for source in kernel.inputs)
+        unit = unit_of(kernel, Implementation.asked_of(kernel), offered)
+        if unit.folding is not None and unit.folding.products > MOST_PRODUCTS:
+            raise _too_many(segment.name, named(kernel.name), unit, unit.folding)
+        streams[kernel.name] = unit.writes
 
 
-def _check(segment: str, name: str, kernel: WeightedKernel, vectors: Stream) -> None:
-    distributed = kernel.strategy == DISTRIBUTED
-    if distributed:
-        made = kernel.weights.size
-    else:
-        folding = kernel.folding(vectors)
-        made = folding.simd * folding.pe
-    if made <= MOST_PRODUCTS:
-        return
-    strategy = "strategy 'latency' and " if distributed else ""
-    now = "with distributed arithmetic" if distributed else f"at ReuseFactor {kernel.reuse_factor}"
-    raise SettingsError(
-        f"{segment}: layer {name!r} makes {made:,} products in a cycle {now}, and {MOST_PRODUCTS:,} is the most that "
-        f"StreamRTL simulates: give it {strategy}ReuseFactor {_least_reuse(kernel, vectors)} or more"
+def _too_many(segment: str, name: str, unit: Unit[Any], folding: Folding) -> SettingsError:
+    asked = unit.implementation
+    distributed = asked.strategy == DISTRIBUTED
+    strategy = f"strategy {LATENCY!r} and " if distributed else ""
+    now = "with distributed arithmetic" if distributed else f"at ReuseFactor {asked.reuse_factor}"
+    return SettingsError(
+        f"{segment}: layer {name!r} makes {folding.products:,} products in a cycle {now}, and {MOST_PRODUCTS:,} is the "
+        f"most that StreamRTL simulates: give it {strategy}ReuseFactor {_least_reuse(unit, folding)} or more"
     )
 
 
-def _least_reuse(kernel: WeightedKernel, vectors: Stream) -> int:
+def _least_reuse(unit: Unit[Any], folding: Folding) -> int:
     """The least reuse factor that is a number of folds the layer can have, with products enough below the limit."""
-    outputs = kernel.weights.shape[-1]
-    least = -(-kernel.weights.size // MOST_PRODUCTS)
+    strategy = LATENCY if unit.implementation.strategy == DISTRIBUTED else unit.implementation.strategy
+    least = -(-folding.products * folding.folds // MOST_PRODUCTS)
     while True:
-        folding = fold(vectors.lanes, vectors.beats, outputs, least, channels=kernel.channels)
-        if folding.folds == least and folding.simd * folding.pe <= MOST_PRODUCTS:
+        tried = unit_of(unit.kernel, replace(unit.implementation, reuse_factor=least, strategy=strategy), unit.offered)
+        if tried.folding and tried.folding.folds == least and tried.folding.products <= MOST_PRODUCTS:
             return least
         least += 1

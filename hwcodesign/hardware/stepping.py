@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hwcodesign.errors import SimulationError
 from hwcodesign.hardware import automata, events
-from hwcodesign.kernels.timing import Automaton, Node
+from hwcodesign.hardware.timing import Automaton, Node
 
 
 class Network:

@@ -11,7 +11,7 @@ from typing import Any
 from ports import Ports, Sink, Source
 
 from hwcodesign.hardware.stepping import State
-from hwcodesign.kernels.timing import Automaton
+from hwcodesign.hardware.timing import Automaton
 
 #: Cycles without any transfer after which a module is held to be stuck.
 _PATIENCE = 2000

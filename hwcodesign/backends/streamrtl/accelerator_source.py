@@ -17,8 +17,8 @@ from hwcodesign.hardware.layout import (
     output_stream,
     range_of,
 )
+from hwcodesign.hardware.stream import Stream
 from hwcodesign.kernels.decision import Decision
-from hwcodesign.kernels.kernel import Stream
 from hwcodesign.systemverilog import concatenated, literal, parameter_lines
 
 #: Bits of a buffer's level as the registers show it.

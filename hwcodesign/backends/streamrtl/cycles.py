@@ -9,9 +9,9 @@ from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.hardware.netlist import Netlist
 from hwcodesign.hardware.pace import settle
 from hwcodesign.hardware.shell_timing import Buffer, Decider, Packer, Unpacker
+from hwcodesign.hardware.timing import Node, Queue
 from hwcodesign.images import lane_bits
 from hwcodesign.kernels.decision import Decision
-from hwcodesign.kernels.timing import Node, Queue
 
 #: Cycles from the one in which a record is offered to that in which its last word leaves.
 _LEAVING = 3
