@@ -44,8 +44,8 @@ def test_more_products_a_cycle_are_refused_with_a_reuse_factor_that_will_do(
     make: Callable[[int], Extreme], products: int, reuse: int
 ) -> None:
     with pytest.raises(SettingsError, match=rf"extreme: layer '\w+' makes {products:,} products .* ReuseFactor (\d+)"):
-        check_products(make(1).segment)
-    check_products(make(reuse).segment)
+        check_products(make(1).segment, make(1).implementations)
+    check_products(make(reuse).segment, make(reuse).implementations)
 
 
 def test_the_most_products_are_taken() -> None:

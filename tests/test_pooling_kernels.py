@@ -121,7 +121,7 @@ def test_a_scale_and_a_bias_are_exact_before_the_cast(
     result = random_format(rng, (2, 14), (-3, 12))
     factors, offsets = random_codes(rng, scale, (3,)), random_codes(rng, bias, (3,))
     shape = (2, 2, 3)
-    kernel = Affine("norm", (INPUT,), (source,), (shape,), result, shape, factors, offsets, scale, bias, 1)
+    kernel = Affine("norm", (INPUT,), (source,), (shape,), result, shape, factors, offsets, scale, bias)
     codes = random_codes(rng, source, (5, *shape))
     got = kernel.compute(codes.astype(np.float32))
     exact = np.empty((*codes.shape,), object)

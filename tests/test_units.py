@@ -25,18 +25,16 @@ _IMAGE = (4, 4, 2)
 def _conv() -> Conv2D:
     weights = np.arange(-7.0, 8.0)[np.arange(36) % 15].reshape(3, 3, 2, 2)
     fields = ("conv", ("input",), (_U5,), (_IMAGE,), _U5, (2, 2, 2), weights, np.zeros(2), _W4, _SUMS)
-    return Conv2D(*fields, stride=(1, 1), padding=(0, 0, 0, 0), reuse_factor=1)
+    return Conv2D(*fields, stride=(1, 1), padding=(0, 0, 0, 0))
 
 
 def _dense() -> Dense:
     weights = np.arange(-7.0, 8.0)[np.arange(12) % 15].reshape(4, 3)
-    return Dense("fc", ("input",), (_U5,), ((4,),), _U5, (3,), weights, np.zeros(3), _W4, _SUMS, reuse_factor=1)
+    return Dense("fc", ("input",), (_U5,), ((4,),), _U5, (3,), weights, np.zeros(3), _W4, _SUMS)
 
 
 def _affine() -> Affine:
-    return Affine(
-        "bn", ("input",), (_U5,), (_IMAGE,), _U5, _IMAGE, np.array([3.0, -2.0]), np.zeros(2), _W4, _W4, reuse_factor=1
-    )
+    return Affine("bn", ("input",), (_U5,), (_IMAGE,), _U5, _IMAGE, np.array([3.0, -2.0]), np.zeros(2), _W4, _W4)
 
 
 def test_every_kernel_has_a_unit_for_the_default_implementation() -> None:

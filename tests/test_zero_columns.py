@@ -21,7 +21,7 @@ def _conv(left: int) -> Conv2D:
     weights = np.random.default_rng(_SEED).integers(-7, 8, (2, 2, 2, 3)).astype(float)
     shape = (5, 7 + left - 1, 3)
     return Conv2D(
-        "conv", (INPUT,), (_IN,), (_SHAPE,), _SUMS, shape, weights, np.ones(3), _WEIGHTS, _SUMS, 1, (1, 1),
+        "conv", (INPUT,), (_IN,), (_SHAPE,), _SUMS, shape, weights, np.ones(3), _WEIGHTS, _SUMS, (1, 1),
         (0, 1, left, 0),
     )  # fmt: skip
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
 
-from hwcodesign.kernels import Kernel
+from hwcodesign.storage.fields import Field
 
 LATENCY, RESOURCE, DISTRIBUTED = "latency", "resource", "distributed_arithmetic"
 #: How hardware multiplies, by hls4ml's names.
 STRATEGIES = (LATENCY, RESOURCE, DISTRIBUTED)
+#: Of a stored implementation.
+_MOST_REUSE = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -25,11 +29,19 @@ class Implementation:
     reuse_factor: int = 1
     strategy: str = LATENCY
 
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return {"reuse_factor": self.reuse_factor, "strategy": self.strategy}
+
     @classmethod
-    def asked_of(cls, kernel: Kernel) -> Implementation:
-        """What a kernel carries."""
-        return cls(getattr(kernel, "reuse_factor", 1), getattr(kernel, "strategy", LATENCY))
+    def from_json(cls, stored: Field) -> Implementation:
+        """Read what `to_json` wrote; raises `FieldError`."""
+        fields = stored.fields(("reuse_factor", "strategy"))
+        return cls(fields["reuse_factor"].integer(1, _MOST_REUSE), fields["strategy"].one_of(STRATEGIES))
 
 
-#: Of a segment, by the name of the kernel; kernels that it does not name have the default.
+DEFAULT = Implementation()
+#: Of a segment, by the name of the kernel; kernels that it does not name have `DEFAULT`.
 Implementations = Mapping[str, Implementation]
+#: Where no kernel is named.
+DEFAULTS: Implementations = MappingProxyType({})

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from hwcodesign.errors import DesignError, SimulationError
-from hwcodesign.hardware.implementation import Implementation
+from hwcodesign.hardware.implementation import DEFAULT, DEFAULTS, Implementations
 from hwcodesign.hardware.movement_timing import Split
 from hwcodesign.hardware.stepping import Network
 from hwcodesign.hardware.stream import Stream
@@ -108,14 +108,16 @@ class Netlist:
         return nodes, drivers[self.output]
 
 
-def netlist(segment: Segment, prefix: str = "generated") -> Netlist:
+def netlist(segment: Segment, implementations: Implementations = DEFAULTS, prefix: str = "generated") -> Netlist:
     """Place the kernels of a segment, and what they need between them.
 
     Args:
+        implementations: of its kernels.
         prefix: of the names of modules that are generated.
 
     Raises:
-        DesignError: a kernel's beats cannot be had from those that come.
+        DesignError: a kernel's beats cannot be had from those that come, or no unit builds it as it is to be built.
+        ToolError: distributed arithmetic without da4ml.
     """
     names = _identifiers([kernel.name for kernel in segment.kernels])
     nets: dict[str, tuple[str, Stream]] = {INPUT: ("in", Stream.of(segment.input_shape))}
@@ -124,7 +126,8 @@ def netlist(segment: Segment, prefix: str = "generated") -> Netlist:
         name = names[kernel.name]
         offered = tuple(nets[source] for source in kernel.inputs)
         streams = tuple(stream for _, stream in offered)
-        unit = unit_of(kernel, Implementation.asked_of(kernel), streams, f"{prefix}_{segment.name}_{name}")
+        implementation = implementations.get(kernel.name, DEFAULT)
+        unit = unit_of(kernel, implementation, streams, f"{prefix}_{segment.name}_{name}")
         before = _before(unit, name, offered)
         blocks += before.blocks
         if unit.is_wires:

@@ -8,7 +8,7 @@ from typing import Any
 
 from hwcodesign.errors import SettingsError
 from hwcodesign.hardware.folding import Folding
-from hwcodesign.hardware.implementation import DISTRIBUTED, LATENCY, Implementation
+from hwcodesign.hardware.implementation import DEFAULT, DEFAULTS, DISTRIBUTED, LATENCY, Implementations
 from hwcodesign.hardware.stream import Stream
 from hwcodesign.hardware.unit import Unit
 from hwcodesign.hardware.units import unit_of
@@ -18,11 +18,13 @@ from hwcodesign.kernels import INPUT, Segment
 MOST_PRODUCTS = 4096
 
 
-def check_products(segment: Segment, named: Callable[[str], str] = str) -> None:
+def check_products(
+    segment: Segment, implementations: Implementations = DEFAULTS, named: Callable[[str], str] = str
+) -> None:
     """Refuse a layer that multiplies more in a cycle than can be simulated.
 
     Args:
-        segment: kernels with the reuse factors that hardware will have.
+        implementations: of its kernels.
         named: what the user calls the layer of a kernel.
 
     Raises:
@@ -31,7 +33,7 @@ def check_products(segment: Segment, named: Callable[[str], str] = str) -> None:
     streams = {INPUT: Stream.of(segment.input_shape)}
     for kernel in segment.kernels:
         offered = tuple(streams[source] for source in kernel.inputs)
-        unit = unit_of(kernel, Implementation.asked_of(kernel), offered)
+        unit = unit_of(kernel, implementations.get(kernel.name, DEFAULT), offered)
         if unit.folding is not None and unit.folding.products > MOST_PRODUCTS:
             raise _too_many(segment.name, named(kernel.name), unit, unit.folding)
         streams[kernel.name] = unit.writes

@@ -20,7 +20,6 @@ class Affine(Kernel):
         scale: (C,) integer codes of `scale_format`.
         bias: (C,) integer codes of `bias_format`.
         scale_format, bias_format: of the constants.
-        reuse_factor: how often hardware uses each multiplier a pixel (hls4ml's ReuseFactor).
     """
 
     kind = "affine"
@@ -29,7 +28,6 @@ class Affine(Kernel):
     bias: Codes
     scale_format: FixedPoint
     bias_format: FixedPoint
-    reuse_factor: int
 
     def __post_init__(self) -> None:
         _ = self._carrier  # refuses sums that would not be exact

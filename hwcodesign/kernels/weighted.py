@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
 
@@ -21,9 +21,6 @@ class WeightedKernel(Kernel):
         bias: (outputs,) integer codes at the accumulator's fraction.
         weight_format: of the weights.
         accumulator: exact type of the sums.
-        reuse_factor: how often hardware uses each multiplier a pixel or sample (hls4ml's ReuseFactor).
-        strategy: how hardware multiplies (hls4ml's Strategy): "latency" in LUTs, "resource" in DSP blocks,
-            "distributed_arithmetic" by an adder graph without multipliers, and without reuse.
 
     Raises:
         FormatError: the accumulator could round or overflow, or the sums exceed what float64 holds.
@@ -36,8 +33,6 @@ class WeightedKernel(Kernel):
     bias: Codes
     weight_format: FixedPoint
     accumulator: FixedPoint
-    reuse_factor: int
-    strategy: str = field(default="latency", kw_only=True)
 
     def __post_init__(self) -> None:
         _ = self._carrier  # refuses sums that would not be exact

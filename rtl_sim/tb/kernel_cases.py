@@ -12,7 +12,7 @@ import numpy as np
 from telling import why_not_telling
 
 from hwcodesign.fixedpoint import Codes, FixedPoint, Overflow, Rounding
-from hwcodesign.hardware.implementation import Implementation
+from hwcodesign.hardware.implementation import DEFAULT, Implementation
 from hwcodesign.hardware.netlist import resize_timing
 from hwcodesign.hardware.stream import Stream
 from hwcodesign.hardware.timing import Automaton
@@ -113,12 +113,12 @@ def _result(rng: random.Random, low: float, high: float, fraction: int) -> Fixed
     return FixedPoint(width, width - kept, rng.random() < 0.5, *modes)
 
 
-def _unit(kernel: Kernel) -> Unit[Any]:
-    return unit_of(kernel, Implementation.asked_of(kernel), tuple(Stream.of(shape) for shape in kernel.input_shapes))
+def _unit(kernel: Kernel, implementation: Implementation) -> Unit[Any]:
+    return unit_of(kernel, implementation, tuple(Stream.of(shape) for shape in kernel.input_shapes))
 
 
-def _of_kernel(kernel: Kernel) -> Case:
-    unit = _unit(kernel)
+def _of_kernel(kernel: Kernel, implementation: Implementation = DEFAULT) -> Case:
+    unit = _unit(kernel, implementation)
     names = ("in",) if len(unit.reads) == 1 else ("a", "b")
     ports = [Port(*port) for port in zip(names, unit.reads, kernel.input_formats, strict=True)]
     output = unit.writes
@@ -208,8 +208,9 @@ def _affine(rng: random.Random) -> Case:
     scales, biases = (
         np.array([float(rng.randint(fmt.min_code, fmt.max_code)) for _ in range(shape[2])]) for fmt in (scale, bias)
     )
-    layer = Affine("layer", ("in",), (source,), (shape,), source, shape, scales, biases, scale, bias, rng.randint(1, 6))
-    return _of_kernel(replace(layer, result=_result(rng, *layer.bounds, layer.sum_fraction)))
+    layer = Affine("layer", ("in",), (source,), (shape,), source, shape, scales, biases, scale, bias)
+    implementation = Implementation(rng.randint(1, 6))
+    return _of_kernel(replace(layer, result=_result(rng, *layer.bounds, layer.sum_fraction)), implementation)
 
 
 def _transpose(rng: random.Random) -> Case:
@@ -218,7 +219,7 @@ def _transpose(rng: random.Random) -> Case:
         source = _format(rng)
         output = tuple(shape[axis] for axis in axes)
         kernel = Transpose("layer", ("in",), (source,), (shape,), source, output, (axes[0], axes[1], axes[2]))
-        if not _unit(kernel).is_wires:
+        if not _unit(kernel, DEFAULT).is_wires:
             return _of_kernel(kernel)
 
 

@@ -155,7 +155,6 @@ class Layer:
             "bias": self.bias,
             "weight_format": self.weight,
             "accumulator": self.accumulator,
-            "reuse_factor": case.reuse,
         }
         if case.kernel is None:
             return Dense(**fields)

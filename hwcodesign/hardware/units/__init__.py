@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from hwcodesign.choices import not_known
 from hwcodesign.errors import DesignError
-from hwcodesign.hardware.implementation import Implementation
+from hwcodesign.hardware.implementation import Implementation, Implementations
 from hwcodesign.hardware.stream import Stream
 from hwcodesign.hardware.unit import Unit
 from hwcodesign.hardware.units.activation import Casts
@@ -21,7 +22,7 @@ from hwcodesign.hardware.units.global_pool import RunningPool
 from hwcodesign.hardware.units.max_pool2d import MaximumOfWindows
 from hwcodesign.hardware.units.reshape import Wires
 from hwcodesign.hardware.units.transpose import InOrder, StoredFrames
-from hwcodesign.kernels import Kernel
+from hwcodesign.kernels import Kernel, Segment
 
 #: By kind of kernel; the first that has the strategy and fits is taken.
 UNITS: Mapping[str, tuple[type[Unit[Any]], ...]] = {
@@ -61,7 +62,26 @@ def unit_of(
         unit = known(kernel, implementation, offered, module)
         if implementation.strategy in known.strategies and unit.fits:
             return unit
-    raise DesignError(
+    raise _no_unit(kernel, implementation)
+
+
+def check_implementations(segment: Segment, implementations: Implementations) -> None:
+    """Refuse implementations of kernels that a segment does not have, or by strategies without a unit.
+
+    Raises:
+        DesignError: naming the kernel.
+    """
+    kernels = {kernel.name: kernel for kernel in segment.kernels}
+    for name, implementation in implementations.items():
+        if name not in kernels:
+            what = f"{segment.name}: kernel {name!r} of an implementation"
+            raise DesignError(not_known(what, name, sorted(kernels)))
+        if implementation.strategy not in strategies_of(kernels[name].kind):
+            raise _no_unit(kernels[name], implementation)
+
+
+def _no_unit(kernel: Kernel, implementation: Implementation) -> DesignError:
+    return DesignError(
         f"{kernel.name}: there is no hardware for a kernel of kind {kernel.kind} with strategy "
         f"{implementation.strategy!r}: give it {' or '.join(map(repr, strategies_of(kernel.kind)))}"
     )
