@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Generic, TypeVar
 
+from hwcodesign.hardware.estimate import Estimate, estimated
 from hwcodesign.hardware.folding import Folding
 from hwcodesign.hardware.implementation import LATENCY, Implementation
 from hwcodesign.hardware.stream import Stream
@@ -73,6 +74,11 @@ class Unit(Generic[K]):
     def timing(self) -> tuple[Automaton, ...]:
         """The control of its module as a chain of automata, the first of which has its inputs; none of wires."""
         raise NotImplementedError
+
+    @property
+    def estimate(self) -> Estimate:
+        """What it takes alone, without stepping its automata."""
+        return estimated(self.timing, self.reads[0].beats)
 
     @property
     def texts(self) -> Mapping[str, str]:
