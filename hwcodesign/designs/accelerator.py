@@ -29,10 +29,8 @@ from hwcodesign.storage.files import sha256, sha256_json
 
 #: Decisions that a conditional buffer takes ahead of the samples that they are on.
 DECISIONS_AHEAD = 2
-_FIELDS = (
-    *("name", "input_shape", "buffer_samples", "stages", "heads", "implementations", "policy"),
-    "configuration_hash",
-)
+_PARTS = ("name", "input_shape", "buffer_samples", "stages", "heads", "implementations", "policy")
+_FIELDS = (*_PARTS, "configuration_hash")
 #: Of a stored accelerator.
 _MOST_EXITS, _MOST_KERNELS, _MOST_LONG = 256, 2**12, 2**20
 
@@ -207,10 +205,8 @@ class Accelerator:
                 f"{stored.place}.input_shape is {(channels, height, width)}, but stage0 reads {stages[0].input_shape}"
             )
         policy, buffered = ExitPolicy.from_json(fields["policy"].value), fields["buffer_samples"].integer(1, _MOST_LONG)
-        implementations = {
-            segment: {kernel: Implementation.from_json(item) for kernel, item in stored.mapping(_MOST_KERNELS).items()}
-            for segment, stored in fields["implementations"].fields([part.name for part in (*stages, *heads)]).items()
-        }
+        built = fields["implementations"].fields([segment.name for segment in (*stages, *heads)])
+        implementations = {segment: _implementations_from_json(item) for segment, item in built.items()}
         if left:
             raise FieldError(f"array {shown(min(left))} is in the file of arrays, but no kernel's")
         return cls(name, (channels, height, width), stages, heads, policy, buffered, implementations)
@@ -228,6 +224,10 @@ def _segment_to_json(segment: Segment, arrays: Arrays) -> dict[str, Any]:
         "input_shape": list(segment.input_shape),
         "kernels": [kernel_to_json(kernel, f"{segment.name}.{kernel.name}.", arrays) for kernel in segment.kernels],
     }
+
+
+def _implementations_from_json(stored: Field) -> Implementations:
+    return {kernel: Implementation.from_json(item) for kernel, item in stored.mapping(_MOST_KERNELS).items()}
 
 
 def _segment_from_json(stored: Field, name: str, arrays: dict[str, Held]) -> Segment:

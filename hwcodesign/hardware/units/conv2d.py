@@ -17,6 +17,12 @@ from hwcodesign.kernels import Conv2D
 from hwcodesign.systemverilog import Instance
 
 
+def window_of(kernel: Conv2D) -> Window:
+    """What a window_buffer cuts for it."""
+    rows, columns = kernel.weights.shape[:2]
+    return Window.of(kernel, (rows, columns), kernel.stride, kernel.padding)
+
+
 @dataclass(frozen=True, eq=False)
 class ConvolutionByMultipliers(Unit[Conv2D]):
     """Weights from ROM, multiplied in LUTs or DSP blocks; a window takes a cycle a fold."""
@@ -26,8 +32,7 @@ class ConvolutionByMultipliers(Unit[Conv2D]):
     @property
     def window(self) -> Window:
         """What its window_buffer cuts."""
-        kernel = self.kernel
-        return Window.of(kernel, (kernel.weights.shape[0], kernel.weights.shape[1]), kernel.stride, kernel.padding)
+        return window_of(self.kernel)
 
     @cached_property
     def folding(self) -> Folding:

@@ -17,6 +17,7 @@ from hwcodesign.hardware.stream import Stream
 from hwcodesign.hardware.sums import sums_of
 from hwcodesign.hardware.timing import Automaton, Pipeline
 from hwcodesign.hardware.unit import Unit
+from hwcodesign.hardware.units.conv2d import window_of
 from hwcodesign.hardware.window import Window
 from hwcodesign.kernels import Conv2D, Dense
 from hwcodesign.kernels.weighted import WeightedKernel
@@ -73,8 +74,7 @@ class DistributedConvolution(Unit[Conv2D]):
     @property
     def window(self) -> Window:
         """What its window_buffer cuts."""
-        kernel = self.kernel
-        return Window.of(kernel, (kernel.weights.shape[0], kernel.weights.shape[1]), kernel.stride, kernel.padding)
+        return window_of(self.kernel)
 
     @property
     def folding(self) -> Folding:
