@@ -194,7 +194,8 @@ Verilator simulates the SystemVerilog of the network of {_SIMULATED} layers. All
 
 def _seconds_of_compiling_the_model() -> float:
     """What the first run takes more than those after it, where nothing is kept from before."""
-    code = "import time; from hwcodesign.kernels import stepping, timing; start = time.process_time(); "
+    code = "import time; from hwcodesign.hardware import stepping, timing; "
+    code += "start = time.process_time(); "
     code += "stepping.run([timing.Node(timing.Queue(), (-1,))], 1, 1, 1); print(time.process_time() - start)"
     with tempfile.TemporaryDirectory() as empty:
         environment = os.environ | {"NUMBA_CACHE_DIR": empty}

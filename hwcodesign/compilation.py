@@ -13,7 +13,6 @@ import numpy as np
 
 from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.backends.streamrtl.keywords import KEYWORDS
-from hwcodesign.backends.streamrtl.parallelism import check_products
 from hwcodesign.backends.streamrtl.project_files import write_accelerator
 from hwcodesign.backends.vitis.project_files import write_blocks, write_model, write_segment
 from hwcodesign.choices import not_known
@@ -25,14 +24,16 @@ from hwcodesign.errors import FormatError, SettingsError
 from hwcodesign.frontend.conversion import (
     ConversionSettings,
     LayerSettings,
+    asked_for,
     check_layers,
     convert,
-    folded,
     module_of,
     warn_of_other_reuse,
 )
-from hwcodesign.frontend.lowering import lower
+from hwcodesign.frontend.lowering import implementations, lower
 from hwcodesign.frontend.segment_check import check_reading
+from hwcodesign.hardware.implementation import Implementations
+from hwcodesign.hardware.parallelism import check_products
 from hwcodesign.kernels import Arrays, Segment
 from hwcodesign.networks.export import ExportedSegment, export_network
 from hwcodesign.networks.network import MultiExitNetwork
@@ -98,7 +99,7 @@ def compile(
     network.check()
     network.check_calibrated()
     with task(f"generating hardware sources for {target.name}"), replaced_folder(out) as generated:
-        segments = _write_segments(network, settings, target, generated, fold=backend == "streamrtl")
+        segments, chosen = _write_segments(network, settings, target, generated, rtl_too=backend == "streamrtl")
         with task("comparing the kernels with the network"):
             check_reading(network, segments)
         channels, height, width = network.input_shape
@@ -109,6 +110,7 @@ def compile(
             tuple(segments[1::2]),
             policy,
             buffer_samples or _BUFFER_SAMPLES,
+            chosen,
         )
         hardware = cycles = None
         if backend == "streamrtl":
@@ -145,16 +147,19 @@ def compile(
 
 
 def _write_segments(
-    network: MultiExitNetwork, settings: ConversionSettings, board: Board, folder: Path, *, fold: bool
-) -> list[Segment]:
+    network: MultiExitNetwork, settings: ConversionSettings, board: Board, folder: Path, *, rtl_too: bool
+) -> tuple[list[Segment], dict[str, Implementations]]:
     """Export, convert and lower every stage and head, and write its QONNX graph and its Vitis project.
 
     Args:
-        fold: give kernels the reuse that was asked for, where hls4ml's Vitis kernels cannot have it.
+        rtl_too: kernels are to be built by StreamRTL, with the reuse that hls4ml's Vitis kernels cannot have.
+
+    Returns:
+        Kernels, and how each segment's are to be built.
     """
     exported = export_network(network, folder / "qonnx")
     check_layers(settings, exported)
-    segments = []
+    segments, chosen = [], {}
     with task("converting with hls4ml", len(exported), "segments") as reported:
         for segment in exported:
             project = folder / "vitis" / segment.name
@@ -162,25 +167,27 @@ def _write_segments(
             graph = convert(segment, settings, board, "Vitis", project)
             reported.advance(0, f"{segment.name}: lowering to kernels")
             kernels = lower(segment.name, graph, segment.input_format, segment.input_shape)
-            warn_of_other_reuse(segment, settings, kernels)
-            if fold:
-                kernels = _folded(segment, settings, kernels)
+            found = implementations(graph, kernels)
+            warn_of_other_reuse(segment, settings, found)
+            chosen[segment.name] = _asked_for(segment, settings, kernels, found) if rtl_too else found
             segments.append(_checked(kernels, segment))
             reported.advance(0, f"{segment.name}: writing its Vitis project")
             write_segment(graph, segment.name, project)
             reported.advance()
-    return segments
+    return segments, chosen
 
 
-def _folded(segment: ExportedSegment, settings: ConversionSettings, kernels: Segment) -> Segment:
-    """The kernels with the reuse that was asked for, if StreamRTL can have it.
+def _asked_for(
+    segment: ExportedSegment, settings: ConversionSettings, kernels: Segment, found: Implementations
+) -> Implementations:
+    """The implementations that were asked for, if StreamRTL can have them.
 
     Raises:
         SettingsError: a layer would multiply too much in a cycle.
     """
-    kernels = folded(segment, settings, kernels)
-    check_products(kernels, lambda name: module_of(segment, name) or name)
-    return kernels
+    asked = asked_for(segment, settings, kernels, found)
+    check_products(kernels, asked, lambda name: module_of(segment, name) or name)
+    return asked
 
 
 def _write_weights(accelerator: Accelerator, folder: Path) -> dict[str, Any]:
@@ -230,7 +237,9 @@ def check_compiles(
                 reported.advance(0, segment.name)
                 graph = convert(segment, settings, board_named(board), "Vitis", scratch / segment.name)
                 kernels = lower(segment.name, graph, segment.input_format, segment.input_shape)
-                _checked(_folded(segment, settings, kernels) if backend == "streamrtl" else kernels, segment)
+                if backend == "streamrtl":
+                    _asked_for(segment, settings, kernels, implementations(graph, kernels))
+                _checked(kernels, segment)
                 reported.advance()
 
 

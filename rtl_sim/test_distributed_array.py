@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from tb.weighted_cases import Case, Layer
 
-from hwcodesign.backends.streamrtl.distributed_arithmetic import distributed_kernel
+from hwcodesign.hardware.distributed_arithmetic import distributed_kernel
 from hwcodesign.simulation.cocotb_runner import Bench, run_bench
 from hwcodesign.systemverilog import Parameter
 

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from tb.vitis_stand_in import stand_in_source
 
-from hwcodesign.backends.streamrtl.netlist import netlist
 from hwcodesign.backends.streamrtl.vitis_segment import vitis_segment_source
 from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.hardware.implementation import Implementation
+from hwcodesign.hardware.netlist import netlist
 from hwcodesign.kernels import Activation, Conv2D, Segment
 from hwcodesign.simulation.cocotb_runner import Bench, run_bench
 from hwcodesign.systemverilog import Bits
@@ -28,7 +29,7 @@ def _convolution() -> Segment:
     weights = np.random.default_rng(5).integers(-7, 8, (2, 2, 3, 2)).astype(float)
     conv = Conv2D(
         "conv", ("input",), (_SIGNED,), ((3, 3, 3),), _RESULT, (2, 2, 2), weights, np.array([3.0, -4.0]),
-        FixedPoint(4, 1, signed=True), FixedPoint(20, 14, signed=True), 6, (1, 1), (0, 0, 0, 0),
+        FixedPoint(4, 1, signed=True), FixedPoint(20, 14, signed=True), (1, 1), (0, 0, 0, 0),
     )  # fmt: skip
     return Segment("stage1", _SIGNED, (3, 3, 3), (conv,))
 
@@ -49,7 +50,7 @@ _CASES = {
 def test_a_segment_behind_the_adapter_is_the_segment(name: str, tmp_path: Path) -> None:
     make, bits, overlap = _CASES[name]
     segment = make()
-    placed = netlist(segment)
+    placed = netlist(segment, {"conv": Implementation(6)})
     source = vitis_segment_source(
         placed, "top", "the_ip", "global_in", "layer5_out", input_element_bits=bits[0], output_element_bits=bits[1]
     )

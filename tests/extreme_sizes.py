@@ -14,10 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from hwcodesign.backends.streamrtl.parallelism import check_products
 from hwcodesign.backends.streamrtl.project_files import write_segment
 from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.hardware.implementation import DEFAULT, Implementation, Implementations
+from hwcodesign.hardware.parallelism import check_products
 from hwcodesign.interface.modes import Mode, exit_control
 from hwcodesign.kernels import (
     Activation,
@@ -58,10 +59,16 @@ class Extreme:
     Attributes:
         text: its sizes, for tables.
         kernels: in order; the last one gives the result.
+        implementation: of the last one.
     """
 
     text: str
     kernels: tuple[Kernel, ...]
+    implementation: Implementation = DEFAULT
+
+    @property
+    def implementations(self) -> Implementations:
+        return {self.kernels[-1].name: self.implementation}
 
     @property
     def segment(self) -> Segment:
@@ -81,10 +88,13 @@ def dense(inputs: int, outputs: int, bits: int, reuse: int = 1, strategy: str = 
     weights, fmt = _weights((inputs, outputs), bits)
     bias = np.arange(outputs, dtype=np.float64) - outputs // 2
     kernel = Dense(
-        "fc", ("input",), (_S8,), ((inputs,),), _RESULT, (outputs,), weights, bias, fmt, FixedPoint(40, 24), reuse,
-        strategy=strategy,
+        "fc", ("input",), (_S8,), ((inputs,),), _RESULT, (outputs,), weights, bias, fmt, FixedPoint(40, 24),
     )  # fmt: skip
-    return Extreme(f"dense {inputs} to {outputs}, {bits} bits, {strategy}, reuse {reuse}", (kernel,))
+    return Extreme(
+        f"dense {inputs} to {outputs}, {bits} bits, {strategy}, reuse {reuse}",
+        (kernel,),
+        Implementation(reuse, strategy),
+    )
 
 
 def flattened(shape: Shape, outputs: int, reuse: int) -> Extreme:
@@ -94,9 +104,9 @@ def flattened(shape: Shape, outputs: int, reuse: int) -> Extreme:
     flat = Reshape("flat", ("input",), (_S8,), (shape,), _S8, (inputs,))
     kernel = Dense(
         "fc", ("flat",), (_S8,), ((inputs,),), _RESULT, (outputs,), weights, np.zeros(outputs), fmt,
-        FixedPoint(40, 24), reuse,
+        FixedPoint(40, 24),
     )  # fmt: skip
-    return Extreme(f"dense of {_by(shape)} to {outputs}, reuse {reuse}", (flat, kernel))
+    return Extreme(f"dense of {_by(shape)} to {outputs}, reuse {reuse}", (flat, kernel), Implementation(reuse))
 
 
 def conv(
@@ -107,11 +117,13 @@ def conv(
     pad = size // 2
     kernel = Conv2D(
         "conv", ("input",), (_U5,), (shape,), _RESULT, (*shape[:2], filters), weights, np.zeros(filters), fmt,
-        FixedPoint(40, 24), reuse, (1, 1), (pad, pad, pad, pad), strategy=strategy,
+        FixedPoint(40, 24), (1, 1), (pad, pad, pad, pad),
     )  # fmt: skip
     kind = "depthwise" if depthwise else "conv2d"
     return Extreme(
-        f"{kind} {size}x{size} of {_by(shape)} to {filters}, {bits} bits, {strategy}, reuse {reuse}", (kernel,)
+        f"{kind} {size}x{size} of {_by(shape)} to {filters}, {bits} bits, {strategy}, reuse {reuse}",
+        (kernel,),
+        Implementation(reuse, strategy),
     )
 
 
@@ -130,8 +142,8 @@ def global_pool(shape: Shape, *, maximum: bool) -> Extreme:
 
 def affine(shape: Shape, reuse: int) -> Extreme:
     scale, fmt = _weights(shape[-1:], 8)
-    kernel = Affine("affine", ("input",), (_S8,), (shape,), _RESULT, shape, scale, scale[::-1].copy(), fmt, fmt, reuse)
-    return Extreme(f"affine of {_by(shape)}, reuse {reuse}", (kernel,))
+    kernel = Affine("affine", ("input",), (_S8,), (shape,), _RESULT, shape, scale, scale[::-1].copy(), fmt, fmt)
+    return Extreme(f"affine of {_by(shape)}, reuse {reuse}", (kernel,), Implementation(reuse))
 
 
 def joined(shape: Shape, kind: str) -> Extreme:
@@ -214,14 +226,14 @@ DECISIONS = tuple((name, classes) for name in sorted(CRITERIA) for classes in (2
 def compare(extreme: Extreme, folder: Path | None = None) -> Agreement:
     """RTL and software of one, in `==`."""
     segment = extreme.segment
-    check_products(segment)
+    check_products(segment, extreme.implementations)
     fmt = segment.input_format
     codes = np.random.default_rng(1).integers(
         fmt.min_code, fmt.max_code, (_SAMPLES + 2, *segment.input_shape), endpoint=True
     )
     codes[0], codes[1] = fmt.min_code, fmt.max_code
     with tempfile.TemporaryDirectory() as scratch:
-        write_segment(segment, folder or Path(scratch), "sizes")
+        write_segment(segment, folder or Path(scratch), "sizes", extreme.implementations)
         got = read_segment(folder or Path(scratch)).run(codes).codes
     expected = segment.run(codes.astype(np.float64))
     return Agreement(("software", "rtl"), extreme.text, len(codes), got.size, int((got != expected).sum()))

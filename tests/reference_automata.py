@@ -1,4 +1,4 @@
-"""The automata of `hwcodesign.kernels.timing`, stepped one by one in every cycle, in plain Python.
+"""The automata of `hwcodesign.hardware.timing`, stepped one by one in every cycle, in plain Python.
 
 It is the definition that the compiled ones are held to: slow, without events, and without a line in common with them.
 """
@@ -10,10 +10,10 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from hwcodesign.kernels.movement_timing import Frames, Split
-from hwcodesign.kernels.pace import Pace
-from hwcodesign.kernels.shell_timing import Buffer, Decider, Packer, Unpacker
-from hwcodesign.kernels.timing import Automaton, Node, Pipeline, Queue, Windows
+from hwcodesign.hardware.movement_timing import Frames, Split
+from hwcodesign.hardware.pace import Pace
+from hwcodesign.hardware.shell_timing import Buffer, Decider, Packer, Unpacker
+from hwcodesign.hardware.timing import Automaton, Node, Pipeline, Queue, Windows
 
 
 class State(Protocol):

@@ -23,7 +23,6 @@ from hwcodesign.frontend.conversion import LayerSettings
 from hwcodesign.images import channels_last
 from hwcodesign.interface.modes import exit_control
 from hwcodesign.interface.records import RECORD_DTYPE
-from hwcodesign.kernels import Conv2D, Dense
 from hwcodesign.runtime.software import segment_codes
 from hwcodesign.simulation.csim import _units, compiled
 from hwcodesign.storage.sealed import SealedFiles
@@ -191,10 +190,9 @@ def test_folded_layers_compute_the_same_integers(
         layers={"heads.0.1": LayerSettings(reuse=16, strategy="resource"), "stages.1.0": LayerSettings(3, "resource")},
     )
     reuse = {
-        f"{segment.name}.{kernel.name}": kernel.reuse_factor
-        for segment in folded.accelerator.segments
-        for kernel in segment.kernels
-        if isinstance(kernel, Conv2D | Dense)
+        f"{segment}.{kernel}": implementation.reuse_factor
+        for segment, implementations in folded.accelerator.implementations.items()
+        for kernel, implementation in implementations.items()
     }
     assert folded.manifest["settings"]["layers"]["heads.0.1"] == {"reuse": 16, "strategy": "resource"}
     assert (reuse["head0.Dense_linear1"], reuse["stage1.Conv2D_conv0"], reuse["head1.Dense_linear1"]) == (16, 3, 2)

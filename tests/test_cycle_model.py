@@ -7,11 +7,11 @@ import random
 import pytest
 
 from hwcodesign.errors import FormatError
-from hwcodesign.kernels.movement_timing import Frames, Split
-from hwcodesign.kernels.pace import Pace, settle
-from hwcodesign.kernels.shell_timing import Buffer, Decider, Packer, Unpacker
-from hwcodesign.kernels.stepping import Network, State, run
-from hwcodesign.kernels.timing import Automaton, Node, Pipeline, Queue, Windows
+from hwcodesign.hardware.movement_timing import Frames, Split
+from hwcodesign.hardware.pace import Pace, settle
+from hwcodesign.hardware.shell_timing import Buffer, Decider, Packer, Unpacker
+from hwcodesign.hardware.stepping import Network, State, run
+from hwcodesign.hardware.timing import Automaton, Node, Pipeline, Queue, Windows
 from tests import reference_automata as reference
 
 #: Random networks of chains and forks.
@@ -149,7 +149,7 @@ def test_a_rhythm_is_waited_for_up_to_a_cycle(more: int, monkeypatch: pytest.Mon
     assert long, "no accelerator is drawn whose samples take long to leave in a rhythm"
     nodes, words = long[0]
     ends = settle(nodes, words, 1).ends
-    monkeypatch.setattr("hwcodesign.kernels.pace._MOST_CYCLES", ends[9] + more)
+    monkeypatch.setattr("hwcodesign.hardware.pace._MOST_CYCLES", ends[9] + more)
     assert settle(nodes, words, 1).ends == ends[: 9 + more]
 
 

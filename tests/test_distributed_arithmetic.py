@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hwcodesign.backends.streamrtl import adder_graph as graphs
-from hwcodesign.backends.streamrtl.adder_graph import Adder, AdderGraph, Matrix, Output, adder_graph, bits_of
-from hwcodesign.backends.streamrtl.distributed_arithmetic import DistributedKernel, distributed_kernel
 from hwcodesign.errors import FormatError, ToolError
 from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.hardware import adder_graph as graphs
+from hwcodesign.hardware.adder_graph import Adder, AdderGraph, Matrix, Output, adder_graph, bits_of
+from hwcodesign.hardware.distributed_arithmetic import DistributedKernel, distributed_kernel
 from hwcodesign.simulation.cocotb_runner import library_sources
 from hwcodesign.storage.installed import shared_folder
 from hwcodesign.synthesis import Resources, synthesise

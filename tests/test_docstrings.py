@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 FILES = sorted((ROOT / "hwcodesign").rglob("*.py"))
 #: Parts of the package whose public names do not all have docstrings yet.
-UNFINISHED = ("backends/", "kernels/", "policies/")
+UNFINISHED = ("backends/", "hardware/", "kernels/", "policies/")
 CHECKED = [path for path in FILES if not str(path.relative_to(ROOT / "hwcodesign")).startswith(UNFINISHED)]
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 #: What may end the first paragraph of a docstring.

@@ -19,7 +19,7 @@ from hwcodesign.compilation import check_compiles
 from hwcodesign.designs.boards import board_named
 from hwcodesign.errors import FormatError, NetworkError, SettingsError, UnsupportedLayerError
 from hwcodesign.frontend.conversion import ConversionSettings, LayerSettings, convert
-from hwcodesign.frontend.lowering import lower
+from hwcodesign.frontend.lowering import implementations, lower
 from hwcodesign.kernels import Conv2D
 from hwcodesign.networks.export import export_network
 
@@ -151,7 +151,8 @@ def test_a_setting_reaches_the_layer_that_it_names_though_another_name_ends_alik
             stage = export_network(net, Path(scratch))[0]
             graph = convert(stage, settings, board_named("pynq-z2"), "Vitis", Path(scratch) / "stage0")
             segment = lower("stage0", graph, stage.input_format, stage.input_shape)
-        assert [kernel.reuse_factor for kernel in segment.kernels if isinstance(kernel, Conv2D)] == expected
+        found = implementations(graph, segment)
+        assert [found[kernel.name].reuse_factor for kernel in segment.kernels if isinstance(kernel, Conv2D)] == expected
 
 
 def test_a_layer_that_two_stages_share_is_refused() -> None:

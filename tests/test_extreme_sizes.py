@@ -12,9 +12,11 @@ from torch import nn
 
 import hwcodesign as hw
 from hwcodesign import layers
-from hwcodesign.backends.streamrtl.parallelism import MOST_PRODUCTS, check_products
 from hwcodesign.errors import SettingsError
-from hwcodesign.kernels.kernel import Stream
+from hwcodesign.hardware.implementation import Implementation
+from hwcodesign.hardware.parallelism import MOST_PRODUCTS, check_products
+from hwcodesign.hardware.stream import Stream
+from hwcodesign.hardware.units import unit_of
 from tests.extreme_sizes import QUICK, QUICK_DECISIONS, Extreme, compare, compare_decisions, conv, dense, flattened
 from tests.test_refusals import model_of
 
@@ -42,14 +44,15 @@ def test_more_products_a_cycle_are_refused_with_a_reuse_factor_that_will_do(
     make: Callable[[int], Extreme], products: int, reuse: int
 ) -> None:
     with pytest.raises(SettingsError, match=rf"extreme: layer '\w+' makes {products:,} products .* ReuseFactor (\d+)"):
-        check_products(make(1).segment)
-    check_products(make(reuse).segment)
+        check_products(make(1).segment, make(1).implementations)
+    check_products(make(reuse).segment, make(reuse).implementations)
 
 
 def test_the_most_products_are_taken() -> None:
     check_products(dense(64, 64, 2).segment)
-    folding = dense(64, 64, 2).kernels[0].folding(Stream(1, 64))  # type: ignore[attr-defined]
-    assert folding.simd * folding.pe == MOST_PRODUCTS
+    unit = unit_of(dense(64, 64, 2).kernels[0], Implementation(), (Stream(1, 64),))
+    assert unit.folding is not None
+    assert unit.folding.products == MOST_PRODUCTS
 
 
 def test_compile_and_the_plugin_name_the_layer_and_the_factor(tmp_path: Path) -> None:

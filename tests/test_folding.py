@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hwcodesign.errors import FormatError
-from hwcodesign.kernels.folding import Folding, fold, rom_words
+from hwcodesign.hardware.folding import Folding, fold, rom_words
 
 
 def _replay(words: tuple[int, ...], folding: Folding, width: int, vectors: np.ndarray, outputs: int) -> np.ndarray:

@@ -24,7 +24,7 @@ def _conv(sums: FixedPoint = _SUMS) -> Conv2D:
     bias = rng.integers(-200, 200, 5).astype(float)
     shape = (*_SHAPE[:2], 5)
     return Conv2D(
-        "conv", (INPUT,), (_IN,), (_SHAPE,), sums, shape, weights, bias, _WEIGHTS, _SUMS, 1, (1, 1), (1, 1, 1, 1)
+        "conv", (INPUT,), (_IN,), (_SHAPE,), sums, shape, weights, bias, _WEIGHTS, _SUMS, (1, 1), (1, 1, 1, 1)
     )
 
 

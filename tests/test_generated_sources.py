@@ -7,20 +7,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hwcodesign.backends.streamrtl.distributed_arithmetic import distributed_kernel
 from hwcodesign.backends.streamrtl.hardware import Hardware
-from hwcodesign.backends.streamrtl.layout import Port, instance_lines, module_lines, range_of
-from hwcodesign.backends.streamrtl.netlist import netlist
 from hwcodesign.backends.streamrtl.project_files import write_accelerator
 from hwcodesign.backends.streamrtl.segment_source import segment_source
 from hwcodesign.backends.streamrtl.vitis_segment import vitis_segment_source
 from hwcodesign.deployment.packaged_top import packaged_top
 from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.hardware.distributed_arithmetic import distributed_kernel
+from hwcodesign.hardware.layout import Port, instance_lines, module_lines, range_of
+from hwcodesign.hardware.netlist import netlist
 from hwcodesign.storage.installed import shared_folder
 from hwcodesign.systemverilog import Bits, concatenated, parameter_lines
 from rtl_sim.tb import small_accelerators as small
 from rtl_sim.tb.verible import laid_out, misnamed, names, our_sources
-from tests.test_streamrtl import residual
+from tests.test_streamrtl import FOLDED, residual
 
 _HAND_WRITTEN = {path.name for path in (shared_folder("rtl_sim") / "rtl").glob("*.sv")}
 
@@ -40,7 +40,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     window = (("Height", 5), ("Width", 5), ("Channels", 30))
     texts = [
         vitis_segment_source(placed, "vitis", "stage0", "in_r", "out").texts,
-        segment_source(netlist(residual(), "forked"), "forked").texts,
+        segment_source(netlist(residual(), FOLDED, "forked"), "forked").texts,
         distributed_kernel(weights, u5, "vector", result=s8, sum_fraction=8).texts,
         distributed_kernel(-weights, s8, "windows", result=s8, sum_fraction=8, window=window).texts,
     ]

@@ -100,7 +100,6 @@ def make_conv(
         accumulator=accumulator,
         stride=stride,
         padding=padding,
-        reuse_factor=1,
     )
 
 
@@ -285,7 +284,6 @@ def make_dense(
         rng.integers(-200, 200, outputs).astype(np.float64),
         weight_format,
         accumulator or FixedPoint(40, 40 - fraction),
-        1,
     )
 
 
@@ -420,7 +418,7 @@ def dense_of(weights: list[int], bias: float, source: FixedPoint, accumulator: F
     column = np.array(weights, np.float64)[:, None]
     shape = ((len(weights),),)
     return Dense(
-        "fc", (INPUT,), (source,), shape, result, (1,), column, np.array([bias]), FixedPoint(30, 30), accumulator, 1
+        "fc", (INPUT,), (source,), shape, result, (1,), column, np.array([bias]), FixedPoint(30, 30), accumulator
     )
 
 
@@ -494,7 +492,7 @@ def test_a_cast_to_a_much_finer_result_is_exact(kind: str, overflow: str, exact_
         "dense": (dense_of([1], 0.0, source, accumulator, result), (codes[:, None],)),
         "conv": (
             Conv2D("conv", (INPUT,), (source,), (shape,), result, shape, one, np.zeros(1), FixedPoint(2, 2),
-                   accumulator, 1, (1, 1), (0, 0, 0, 0)),
+                   accumulator, (1, 1), (0, 0, 0, 0)),
             (images,),
         ),
         "pool": (MaxPool2D("pool", (INPUT,), (source,), (shape,), result, (1, 1, 1), (2, 2), (2, 2)), (images,)),
@@ -568,7 +566,7 @@ def every_kernel() -> list[Kernel]:
         ),
         GlobalPool("whole", ("relu",), (source,), ((6, 6, 2),), fmt, (2,), maximum=False, accumulator=WIDE),
         Affine("norm", ("relu",), (source,), ((6, 6, 2),), fmt, (6, 6, 2), np.array([3.0, -2]), np.array([1.0, 7]),
-               FixedPoint(4, 1), FixedPoint(5, 5), 2),
+               FixedPoint(4, 1), FixedPoint(5, 5)),
         Concatenate("both", ("a", "b"), (source, fmt), ((6, 6, 2), (6, 6, 1)), fmt, (6, 6, 3)),
         Transpose("turn", ("relu",), (source,), ((6, 6, 2),), source, (2, 6, 6), (2, 0, 1)),
         ZeroColumns.before("zeros", "relu", source, (6, 6, 2), 2),

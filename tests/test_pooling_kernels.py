@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from hwcodesign.errors import FormatError
 from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.hardware.division import division
 from hwcodesign.kernels import INPUT, Affine, AveragePool2D, Concatenate, GlobalPool, MaxPool2D, Transpose
-from hwcodesign.kernels.averaging import division
 
 ExactCast = Callable[[Fraction, FixedPoint], int]
 RandomFormat = Callable[..., FixedPoint]
@@ -121,7 +121,7 @@ def test_a_scale_and_a_bias_are_exact_before_the_cast(
     result = random_format(rng, (2, 14), (-3, 12))
     factors, offsets = random_codes(rng, scale, (3,)), random_codes(rng, bias, (3,))
     shape = (2, 2, 3)
-    kernel = Affine("norm", (INPUT,), (source,), (shape,), result, shape, factors, offsets, scale, bias, 1)
+    kernel = Affine("norm", (INPUT,), (source,), (shape,), result, shape, factors, offsets, scale, bias)
     codes = random_codes(rng, source, (5, *shape))
     got = kernel.compute(codes.astype(np.float32))
     exact = np.empty((*codes.shape,), object)

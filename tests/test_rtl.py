@@ -18,11 +18,11 @@ from hwcodesign.backends.streamrtl.accelerator_source import channels
 from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.design import Design
 from hwcodesign.errors import DesignError, SettingsError, SimulationError, ToolError
+from hwcodesign.hardware.movement_timing import Split
+from hwcodesign.hardware.pace import settle
+from hwcodesign.hardware.timing import Node, Pipeline, Queue
 from hwcodesign.interface.modes import ExitControl, exit_control
 from hwcodesign.interface.records import FLAG_FINAL, Records, final_records
-from hwcodesign.kernels.movement_timing import Split
-from hwcodesign.kernels.pace import settle
-from hwcodesign.kernels.timing import Node, Pipeline, Queue
 from hwcodesign.runtime import software
 from hwcodesign.simulation import rtl
 from hwcodesign.simulation.measurement import measure_exits
@@ -218,7 +218,7 @@ def test_a_rhythm_that_is_too_long_to_wait_for_is_the_mean_of_what_was_seen(monk
     last = Hardware.of(accelerator).exits[4]
     assert last.interval == 14
     assert last.settled > 60
-    monkeypatch.setattr("hwcodesign.kernels.pace._MOST_CYCLES", 0)
+    monkeypatch.setattr("hwcodesign.hardware.pace._MOST_CYCLES", 0)
     last = Hardware.of(accelerator).exits[4]
     assert (last.interval, last.settled, last.period) == (16.5, 3, 2)
 

@@ -24,7 +24,7 @@ import numpy as np
 import pytest
 
 from hwcodesign.design import load
-from hwcodesign.designs.stored import MANIFEST, WEIGHTS
+from hwcodesign.designs.stored import DESIGN_VERSION, MANIFEST, WEIGHTS
 from hwcodesign.errors import DesignError, FieldError, PolicyError
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.kernels import KERNELS, GlobalPool, Segment, serialisation
@@ -61,7 +61,7 @@ def made(criterion: str) -> tuple[str, dict[str, Any]]:
     data = dataclasses.replace(accelerator, policy=policy).to_json(arrays)
     pace = {"latency": 30, "interval": 25}
     manifest = {
-        "design_version": 2,
+        "design_version": DESIGN_VERSION,
         "backend": "streamrtl",
         "board": {"name": "pynq-z2", "part": "xc7z020clg400-1", "clock_mhz": 100.0},
         "settings": {
@@ -333,6 +333,8 @@ def dig(data: Any, *keys: str | int) -> Any:
 
 CONV = ("accelerator", "stages", 0, "kernels", 0)
 DENSE = ("accelerator", "heads", 0, "kernels", 1)
+BUILT = ("accelerator", "implementations", "stage0")
+BUILD = {"reuse_factor": 1, "strategy": "latency"}
 
 
 @pytest.mark.parametrize(
@@ -342,7 +344,7 @@ DENSE = ("accelerator", "heads", 0, "kernels", 1)
         (set_in("board", to=None), "board is null, and must be an object with name, part, clock_mhz"),
         (set_in("board", "clock_mhz", to=0), r"board\.clock_mhz is 0, and must be a number from 1 to 10000"),
         (set_in("board", "clock_mhz", to=True), r"board\.clock_mhz is true, and must be a number"),
-        (set_in("design_version", to=2.0), "design_version is 2.0, and must be a whole number from 2 to 2"),
+        (set_in("design_version", to=3.0), "design_version is 3.0, and must be a whole number from 3 to 3"),
         (set_in("backend", to="streamrt"), "backend 'streamrt' is not known: did you mean 'streamrtl'"),
         (set_in("tools", to={"numpy": 1}), r"tools\.numpy is 1, and must be a text"),
         (set_in("colour", to=1), "the file has 'colour', which is none of design_version"),
@@ -369,8 +371,13 @@ DENSE = ("accelerator", "heads", 0, "kernels", 1)
         (set_in(*CONV, "inputs", to=["input", "input"]), "inputs has 2 items: a kernel of kind conv2d has 1"),
         (set_in(*CONV, "inputs", to=["later"]), "stage0: conv reads 'later', which no earlier kernel writes"),
         (set_in(*CONV, "name", to="input"), "stage0 has two kernels named 'input'"),
-        (set_in(*CONV, "reuse_factor", to=0), r"reuse_factor is 0, and must be a whole number from 1"),
-        (set_in(*CONV, "strategy", to=None), r"strategy is null, and must be a text"),
+        (set_in(*CONV, "reuse_factor", to=1), r"kernels\[0\] has 'reuse_factor', which is none of kind, name"),
+        (set_in(*BUILT, "conv", "reuse_factor", to=0), r"conv\.reuse_factor is 0, and must be a whole number from 1"),
+        (set_in(*BUILT, "conv", "strategy", to=None), r"conv\.strategy is null, and must be a text"),
+        (set_in(*BUILT, "conv", "strategy", to="magic"), r"conv\.strategy 'magic' is not known\. Known: d"),
+        (set_in(*BUILT, "cnv", to=BUILD), "stage0: kernel 'cnv' of an implementation is not known: did you mean 'con"),
+        (set_in(*BUILT, to=None), r"implementations\.stage0 is null, and must be an object"),
+        (set_in("accelerator", "implementations", to={}), r"implementations\.stage0 is missing"),
         (set_in(*CONV, "weight_format", "fixed_point", "width", to=2), r"weights has values that are no codes of fixe"),
         (set_in(*CONV, "accumulator", "fixed_point", "width", to=3), "conv: the accumulator fixed<3,.* could round"),
         (set_in(*DENSE, "input_shapes", to=[[49]]), r"shape of weights is \(50, 3\), and must be \(49, 3\)"),

@@ -12,20 +12,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hwcodesign.backends.streamrtl.cycles import segment_cycles
-from hwcodesign.backends.streamrtl.netlist import Netlist, netlist
 from hwcodesign.backends.streamrtl.project_files import write_segment
 from hwcodesign.backends.streamrtl.segment_source import segment_source
 from hwcodesign.design import Design
 from hwcodesign.errors import DesignError, FormatError, SimulationError
 from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.hardware.cycles import segment_cycles
+from hwcodesign.hardware.implementation import Implementation
+from hwcodesign.hardware.netlist import Netlist, netlist
+from hwcodesign.hardware.stepping import run
+from hwcodesign.hardware.stream import Stream
+from hwcodesign.hardware.timing import Node, Pipeline, Queue, Windows
+from hwcodesign.hardware.units import unit_of
 from hwcodesign.kernels import Activation, Add, Conv2D, Dense, MaxPool2D, Reshape, Segment
-from hwcodesign.kernels.kernel import Stream
-from hwcodesign.kernels.stepping import run
-from hwcodesign.kernels.timing import Node, Pipeline, Queue, Windows
 from hwcodesign.simulation.project import read_project
 from hwcodesign.simulation.segment import read_segment
-from hwcodesign.systemverilog import Bits, Name, Rom, literal, parameter_lines
+from hwcodesign.systemverilog import Bits, Name, Parameter, Rom, literal, parameter_lines
 
 U5 = FixedPoint(5, 2, signed=False)
 W4 = FixedPoint(4, 1)
@@ -33,33 +35,35 @@ S8 = FixedPoint(8, 5, rounding="RND_CONV", overflow="SAT")  # type: ignore[arg-t
 WIDE = FixedPoint(24, 18)
 
 
-def convolution(
-    name: str, source: str, shape: tuple[int, int, int], filters: int, reuse: int, kernel: int = 3
-) -> Conv2D:
+def convolution(name: str, source: str, shape: tuple[int, int, int], filters: int, kernel: int = 3) -> Conv2D:
     rng = np.random.default_rng(3)
     weights = rng.integers(-7, 8, (kernel, kernel, shape[2], filters)).astype(float)
     pad = kernel // 2
     return Conv2D(
-        name, (source,), (U5,), (shape,), U5, (*shape[:2], filters), weights, np.zeros(filters), W4, WIDE, reuse,
+        name, (source,), (U5,), (shape,), U5, (*shape[:2], filters), weights, np.zeros(filters), W4, WIDE,
         (1, 1), (pad, pad, pad, pad),
     )  # fmt: skip
 
 
-def dense(name: str, source: str, shape: tuple[int, ...], outputs: int, reuse: int) -> Dense:
+def dense(name: str, source: str, shape: tuple[int, ...], outputs: int) -> Dense:
     rng = np.random.default_rng(4)
     weights = rng.integers(-7, 8, (int(np.prod(shape)), outputs)).astype(float)
-    return Dense(name, (source,), (U5,), (shape,), S8, (outputs,), weights, np.zeros(outputs), W4, WIDE, reuse)
+    return Dense(name, (source,), (U5,), (shape,), S8, (outputs,), weights, np.zeros(outputs), W4, WIDE)
+
+
+#: Of the kernels that are folded here.
+FOLDED = {name: Implementation(reuse) for name, reuse in (("conv", 9), ("first", 8), ("second", 8), ("fc", 48))}
 
 
 def residual(name: str = "conv") -> Segment:
-    """A convolution around which its input is added."""
+    """A convolution around which its input is added; to be built with `FOLDED`."""
     shape = (6, 6, 3)
     return Segment(
         "stage0",
         U5,
         shape,
         (
-            convolution(name, "input", shape, 3, 9),
+            convolution(name, "input", shape, 3),
             Add("sum", (name, "input"), (U5, U5), (shape, shape), U5, shape),
         ),
     )
@@ -118,7 +122,7 @@ def test_layers_of_like_names_stay_apart() -> None:
 def test_a_flattened_image_reaches_a_linear_layer_in_its_own_beats() -> None:
     shape = (4, 4, 3)
     flat = Reshape("flat", ("input",), (U5,), (shape,), U5, (48,))
-    placed = netlist(Segment("head0", U5, shape, (flat, dense("fc", "flat", (48,), 10, 48))))
+    placed = netlist(Segment("head0", U5, shape, (flat, dense("fc", "flat", (48,), 10))), FOLDED)
     assert [(block.name, block.streams) for block in placed.blocks] == [
         ("fc_operand", (Stream(16, 3),)),
         ("fc", (Stream(16, 3),)),
@@ -134,7 +138,7 @@ def test_a_segment_that_ends_flat_gives_one_beat() -> None:
 
 def test_the_short_way_round_a_convolution_gets_the_queue_that_its_windows_need() -> None:
     """A 3x3 window waits for a row and a pixel more; with one beat less in the queue the sum would never get them."""
-    placed = netlist(residual())
+    placed = netlist(residual(), FOLDED)
     queues = {block.name: block.queue for block in placed.blocks if block.queue}
     assert queues["sum_queue0"] == 2
     cycles = segment_cycles(placed)
@@ -153,7 +157,7 @@ def test_too_much_padding_is_refused() -> None:
     shape = (4, 4, 1)
     weights = np.ones((1, 1, 1, 1))
     kernel = Conv2D(
-        "c", ("input",), (U5,), (shape,), U5, (6, 6, 1), weights, np.zeros(1), W4, WIDE, 1, (1, 1), (1, 1, 1, 1)
+        "c", ("input",), (U5,), (shape,), U5, (6, 6, 1), weights, np.zeros(1), W4, WIDE, (1, 1), (1, 1, 1, 1)
     )
     with pytest.raises(FormatError, match="1 columns of padding left of windows 1 wide"):
         netlist(Segment("s", U5, shape, (kernel,)))
@@ -190,8 +194,8 @@ def test_a_pipeline_stalls_while_its_reader_folds_unless_a_register_is_between()
 
 
 def test_a_layer_that_folds_its_beats_has_a_register_before_it() -> None:
-    layers = (dense("first", "input", (8,), 8, 8), dense("second", "first", (8,), 4, 8))
-    placed = netlist(Segment("head0", U5, (8,), (layers[0], replace(layers[1], input_formats=(S8,)))))
+    layers = (dense("first", "input", (8,), 8), dense("second", "first", (8,), 4))
+    placed = netlist(Segment("head0", U5, (8,), (layers[0], replace(layers[1], input_formats=(S8,)))), FOLDED)
     assert [block.name for block in placed.blocks] == ["first_operand", "first", "second_operand", "second"]
     assert segment_cycles(placed).interval == 8
 
@@ -200,12 +204,12 @@ def test_the_same_segment_is_written_byte_for_byte(
     tmp_path: Path, files_below: Callable[[Path], dict[str, bytes]]
 ) -> None:
     for name in ("a", "b"):
-        write_segment(residual(), tmp_path / name, "same")
+        write_segment(residual(), tmp_path / name, "same", FOLDED)
     assert files_below(tmp_path / "a") == files_below(tmp_path / "b")
 
 
 def test_a_written_segment_says_what_it_holds(tmp_path: Path) -> None:
-    project = write_segment(residual(), tmp_path, "one")
+    project = write_segment(residual(), tmp_path, "one", FOLDED)
     manifest = json.loads((tmp_path / "manifest.json").read_text())
     listed = (tmp_path / "one_stage0.f").read_text().split()
     assert listed == manifest["sources"]
@@ -227,9 +231,13 @@ def test_a_design_carries_rtl_and_its_predictions(compiled_design: Design) -> No
     assert (compiled_design.folder / "vitis" / "stage0").is_dir()
 
 
+def array_parameters(layer: Dense) -> dict[str, Parameter]:
+    return dict(unit_of(layer, Implementation(), (Stream(1, 4),)).instance.parameters)
+
+
 def test_sums_have_no_more_bits_than_they_need() -> None:
     """Nothing is finer than the products here, so the accumulator that hls4ml inferred loses its spare bits."""
-    parameters = dict(dense("fc", "input", (4,), 2, 1).mac_array(Stream(1, 4))[0])
+    parameters = array_parameters(dense("fc", "input", (4,), 2))
     assert parameters["ProductShift"] == 0
     assert parameters["AccFraction"] == U5.fraction + W4.fraction
 
@@ -237,10 +245,10 @@ def test_sums_have_no_more_bits_than_they_need() -> None:
 @pytest.mark.parametrize(("bias", "shift"), [((8, -24), 0), ((8, -20), 1), ((8, -22), 2), ((8, 3), 3)])
 def test_sums_are_as_fine_as_the_finest_bias(bias: tuple[int, int], shift: int) -> None:
     """Codes at the accumulator's fraction, three bits below that of the products."""
-    layer = dense("fc", "input", (4,), 2, 1)
+    layer = dense("fc", "input", (4,), 2)
     accumulator = FixedPoint(24, 24 - U5.fraction - W4.fraction - 3)
     layer = replace(layer, accumulator=accumulator, bias=np.array(bias, float))
-    parameters = dict(layer.mac_array(Stream(1, 4))[0])
+    parameters = array_parameters(layer)
     assert parameters["ProductShift"] == shift
     assert parameters["AccFraction"] == U5.fraction + W4.fraction + shift
     assert parameters["Bias"] == Bits.pack([code >> 3 - shift for code in bias], parameters["AccWidth"])  # type: ignore[arg-type]

@@ -19,11 +19,12 @@ from hls4ml.utils import config_from_pytorch_model
 from hls4ml.utils.config import create_config
 from torch import Tensor, nn
 
-from hwcodesign.backends.streamrtl.cycles import segment_cycles
-from hwcodesign.backends.streamrtl.netlist import netlist
 from hwcodesign.errors import FormatError, ImagesError, SettingsError, SimulationError, ToolError, UnsupportedLayerError
 from hwcodesign.fixedpoint import FixedPoint
-from hwcodesign.frontend.lowering import cast_values, lower_graph
+from hwcodesign.frontend.lowering import cast_values, implementations, lower_graph
+from hwcodesign.hardware.cycles import segment_cycles
+from hwcodesign.hardware.implementation import Implementation
+from hwcodesign.hardware.netlist import netlist
 from hwcodesign.kernels import Affine, Conv2D, Dense, GlobalPool, Segment, Transpose
 from hwcodesign.simulation.segment import read_segment
 from hwcodesign.tools.verilator import find_verilator
@@ -213,19 +214,17 @@ def kernels_of(model: ModelGraph) -> Segment:
 
 @pytest.mark.parametrize("strategy", ["Latency", "Resource", "Distributed_Arithmetic", "da"])
 @pytest.mark.parametrize("reuse", [1, 7])
-def test_any_reuse_factor_and_strategy_reaches_the_kernels(strategy: str, reuse: int, tmp_path: Path) -> None:
+def test_any_reuse_factor_and_strategy_reaches_the_implementations(strategy: str, reuse: int, tmp_path: Path) -> None:
     def change(config: dict[str, Any]) -> None:
         config["Model"]["Strategy"] = strategy
         config["LayerName"]["conv"]["ReuseFactor"] = reuse
 
-    weighted = [
-        kernel
-        for kernel in kernels_of(convert(Joined(), (2, 4, 5), tmp_path, change)).kernels
-        if isinstance(kernel, Conv2D | Dense)
-    ]
-    assert [kernel.reuse_factor for kernel in weighted] == [reuse, 1]
+    model = convert(Joined(), (2, 4, 5), tmp_path, change)
+    segment = kernels_of(model)
+    weighted = [kernel.name for kernel in segment.kernels if isinstance(kernel, Conv2D | Dense)]
+    found = [implementations(model, segment)[name] for name in weighted]
     wanted = {"Latency": "latency", "Resource": "resource"}.get(strategy, "distributed_arithmetic")
-    assert {kernel.strategy for kernel in weighted} == {wanted}
+    assert found == [Implementation(reuse, wanted), Implementation(1, wanted)]
 
 
 def test_a_transpose_before_flattening_becomes_the_order_of_weights(tmp_path: Path) -> None:
@@ -288,7 +287,7 @@ def test_predict_gives_hls4mls_shapes_and_casts_its_input(tmp_path: Path) -> Non
     assert np.array_equal(model.predict(x, on="software"), model.predict(np.asfortranarray(x)))
     segment = model.config.backend.segment(model)
     simulated = read_segment(tmp_path / "project").run(np.zeros((4, *segment.input_shape), np.int64))
-    assert tuple(simulated.ends) == segment_cycles(netlist(segment), samples=4).ends
+    assert tuple(simulated.ends) == segment_cycles(netlist(segment, implementations(model, segment)), samples=4).ends
 
 
 def test_what_is_no_sample_is_refused(tmp_path: Path) -> None:
@@ -436,9 +435,7 @@ def test_values_between_layers_are_the_same_with_and_without_transposes() -> Non
             kernels.append(Reshape("flat", (last,), (fmt,), (shape,), fmt, (24,)))
             weights = rng.integers(-3, 4, (24, 2)).astype(np.float64)
             kernels.append(
-                Dense(
-                    "linear", ("flat",), (fmt,), ((24,),), fmt, (2,), weights, np.zeros(2), fmt, FixedPoint(20, 14), 1
-                )
+                Dense("linear", ("flat",), (fmt,), ((24,),), fmt, (2,), weights, np.zeros(2), fmt, FixedPoint(20, 14))
             )
             last = "linear"
         fewer, output = without_transposes(kernels, last)

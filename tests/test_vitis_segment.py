@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from hwcodesign.backends.streamrtl.hardware import Hardware
-from hwcodesign.backends.streamrtl.netlist import Netlist
 from hwcodesign.backends.streamrtl.project_files import write_accelerator
 from hwcodesign.backends.streamrtl.segment_source import Source
 from hwcodesign.backends.streamrtl.vitis_segment import element_bits, exported_ports, vitis_segment_source
 from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.errors import DesignError, SettingsError
+from hwcodesign.hardware.netlist import Netlist
 from hwcodesign.interface.modes import Mode, exit_control
 from hwcodesign.runtime import software
 from hwcodesign.simulation.rtl import FOLDER, RtlSimulation, Stalls

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hwcodesign.backends.streamrtl.netlist import netlist
 from hwcodesign.errors import FormatError
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.frontend.lowering.zeros import with_zero_columns
+from hwcodesign.hardware.netlist import netlist
 from hwcodesign.kernels import INPUT, Conv2D, Kernel, MaxPool2D, Segment, ZeroColumns
 
 _IN, _WEIGHTS, _SUMS = FixedPoint(6, 2), FixedPoint(4, 1), FixedPoint(20, 10)
@@ -21,7 +21,7 @@ def _conv(left: int) -> Conv2D:
     weights = np.random.default_rng(_SEED).integers(-7, 8, (2, 2, 2, 3)).astype(float)
     shape = (5, 7 + left - 1, 3)
     return Conv2D(
-        "conv", (INPUT,), (_IN,), (_SHAPE,), _SUMS, shape, weights, np.ones(3), _WEIGHTS, _SUMS, 1, (1, 1),
+        "conv", (INPUT,), (_IN,), (_SHAPE,), _SUMS, shape, weights, np.ones(3), _WEIGHTS, _SUMS, (1, 1),
         (0, 1, left, 0),
     )  # fmt: skip
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from hwcodesign.choices import not_known
 from hwcodesign.designs.costs import ExitCosts
 from hwcodesign.errors import DesignError, FieldError, HwcodesignError, PolicyError
 from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.hardware.implementation import Implementation, Implementations
+from hwcodesign.hardware.units import check_implementations
 from hwcodesign.kernels import (
     Arrays,
     Held,
@@ -26,7 +29,8 @@ from hwcodesign.storage.files import sha256, sha256_json
 
 #: Decisions that a conditional buffer takes ahead of the samples that they are on.
 DECISIONS_AHEAD = 2
-_FIELDS = ("name", "input_shape", "buffer_samples", "stages", "heads", "policy", "configuration_hash")
+_PARTS = ("name", "input_shape", "buffer_samples", "stages", "heads", "implementations", "policy")
+_FIELDS = (*_PARTS, "configuration_hash")
 #: Of a stored accelerator.
 _MOST_EXITS, _MOST_KERNELS, _MOST_LONG = 256, 2**12, 2**20
 
@@ -41,10 +45,11 @@ class Accelerator:
         stages, heads: the stages and the heads, one each per exit.
         policy: criterion, tables and default thresholds.
         buffer_samples: number of samples that each conditional buffer holds.
+        implementations: how kernels are built, by segment; of those that it does not name, as by default.
 
     Raises:
         PolicyError: the policy is for other logits or another number of exits.
-        DesignError: stages and heads do not fit together.
+        DesignError: stages and heads do not fit together, or implementations are of kernels that are not there.
     """
 
     name: str
@@ -53,6 +58,7 @@ class Accelerator:
     heads: tuple[Segment, ...]
     policy: ExitPolicy
     buffer_samples: int = 2
+    implementations: Mapping[str, Implementations] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for k, (stage, head) in enumerate(zip(self.stages, self.heads, strict=True)):
@@ -63,6 +69,11 @@ class Accelerator:
                         f"{reader.name} reads {reader.input_format} {reader.input_shape}, "
                         f"but {stage.name} writes {stage.output_format} {stage.output_shape}"
                     )
+        segments = {segment.name: segment for segment in self.segments}
+        for name, implementations in self.implementations.items():
+            if name not in segments:
+                raise DesignError(not_known(f"segment {name!r} of implementations", name, sorted(segments)))
+            check_implementations(segments[name], implementations)
         formats = [head.output_format for head in self.heads]
         wanted = [exit_.logits for exit_ in self.policy.exits]
         if formats != wanted or {head.output_shape for head in self.heads} != {(self.policy.columns,)}:
@@ -119,8 +130,8 @@ class Accelerator:
 
     @cached_property
     def configuration_hash(self) -> str:
-        """Returns the SHA-256 hash of all that is fixed at compile time: kernels, weights, criterion and tables, but
-        not thresholds.
+        """Returns the SHA-256 hash of all that is fixed at compile time: kernels and how they are built, weights,
+        criterion and tables, but not thresholds.
         """
         arrays: Arrays = {}
         data = self._to_json(arrays)
@@ -151,6 +162,13 @@ class Accelerator:
             "buffer_samples": self.buffer_samples,
             "stages": [_segment_to_json(segment, arrays) for segment in self.stages],
             "heads": [_segment_to_json(segment, arrays) for segment in self.heads],
+            "implementations": {
+                segment.name: {
+                    kernel: implementation.to_json()
+                    for kernel, implementation in sorted(self.implementations.get(segment.name, {}).items())
+                }
+                for segment in self.segments
+            },
             "policy": self.policy.to_json(),
         }
 
@@ -193,9 +211,11 @@ class Accelerator:
                 f"{stored.place}.input_shape is {(channels, height, width)}, but stage0 reads {stages[0].input_shape}"
             )
         policy, buffered = ExitPolicy.from_json(fields["policy"].value), fields["buffer_samples"].integer(1, _MOST_LONG)
+        built = fields["implementations"].fields([segment.name for segment in (*stages, *heads)])
+        implementations = {segment: _implementations_from_json(item) for segment, item in built.items()}
         if left:
             raise FieldError(f"array {shown(min(left))} is in the file of arrays, but no kernel uses it")
-        return cls(name, (channels, height, width), stages, heads, policy, buffered)
+        return cls(name, (channels, height, width), stages, heads, policy, buffered, implementations)
 
 
 def beats_of(shape: tuple[int, ...]) -> int:
@@ -210,6 +230,10 @@ def _segment_to_json(segment: Segment, arrays: Arrays) -> dict[str, Any]:
         "input_shape": list(segment.input_shape),
         "kernels": [kernel_to_json(kernel, f"{segment.name}.{kernel.name}.", arrays) for kernel in segment.kernels],
     }
+
+
+def _implementations_from_json(stored: Field) -> Implementations:
+    return {kernel: Implementation.from_json(item) for kernel, item in stored.mapping(_MOST_KERNELS).items()}
 
 
 def _segment_from_json(stored: Field, name: str, arrays: dict[str, Held]) -> Segment:

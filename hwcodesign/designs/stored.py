@@ -8,7 +8,7 @@ from typing import Any
 from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.designs.boards import BOARDS
 from hwcodesign.errors import DesignError, FieldError
-from hwcodesign.kernels import STRATEGIES
+from hwcodesign.hardware.implementation import STRATEGIES
 from hwcodesign.storage.arrays import check_size, open_arrays
 from hwcodesign.storage.fields import Field, read_json
 from hwcodesign.storage.files import sha256_file, sha256_json, write_json
@@ -20,7 +20,7 @@ WEIGHTS = "weights.npz"
 POLICY = "policy.json"
 #: Digests of all that is compiled or run of a design.
 SOURCES = "sources.json"
-DESIGN_VERSION = 2
+DESIGN_VERSION = 3
 _FIELDS = (
     *("design_version", "backend", "board", "settings", "network_sha256", "projects", "cycles", "tools"),
     *("accelerator", "policy_sha256", "weights_sha256", "sources_sha256"),

@@ -10,7 +10,7 @@ import contextlib
 import io
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,9 @@ from hwcodesign.choices import not_known
 from hwcodesign.designs.boards import Board
 from hwcodesign.errors import SettingsError, UnsupportedLayerError
 from hwcodesign.frontend.refusals import of_segment, reason
-from hwcodesign.kernels import STRATEGIES, Kernel, Segment
-from hwcodesign.kernels.weighted import WeightedKernel
+from hwcodesign.hardware.implementation import STRATEGIES, Implementation, Implementations
+from hwcodesign.hardware.units import strategies_of
+from hwcodesign.kernels import Segment
 from hwcodesign.networks.export import ExportedSegment
 
 #: What Vitis projects get in the place of a strategy that hls4ml 1.3 writes wrongly under a namespace.
@@ -92,12 +93,11 @@ def check_layers(settings: ConversionSettings, segments: list[ExportedSegment]) 
             raise SettingsError(not_known(f"layer {name!r}", name, sorted(known)))
 
 
-def warn_of_other_reuse(segment: ExportedSegment, settings: ConversionSettings, kernels: Segment) -> None:
+def warn_of_other_reuse(segment: ExportedSegment, settings: ConversionSettings, found: Implementations) -> None:
     """Warns where hls4ml chose another reuse factor than requested: it takes the nearest one that divides the work."""
-    for kernel in kernels.kernels:
-        module = module_of(segment, kernel.name)
-        used = getattr(kernel, "reuse_factor", None)
-        if module is not None and used is not None and used != settings.of(module).reuse:
+    for name, implementation in found.items():
+        module, used = module_of(segment, name), implementation.reuse_factor
+        if module is not None and used != settings.of(module).reuse:
             warnings.warn(
                 f"{module}: reuse {settings.of(module).reuse} does not divide its multiplications evenly; "
                 f"the Vitis project uses {used}",
@@ -105,17 +105,25 @@ def warn_of_other_reuse(segment: ExportedSegment, settings: ConversionSettings, 
             )
 
 
-def folded(segment: ExportedSegment, settings: ConversionSettings, kernels: Segment) -> Segment:
-    """Returns the same kernels with the requested reuse and strategy; StreamRTL supports any reuse factor."""
+def asked_for(
+    segment: ExportedSegment, settings: ConversionSettings, kernels: Segment, found: Implementations
+) -> Implementations:
+    """Returns the requested implementations; StreamRTL supports any reuse factor.
 
-    def fold(kernel: Kernel) -> Kernel:
-        module = module_of(segment, kernel.name)
-        if module is None or not isinstance(kernel, WeightedKernel):
-            return kernel
-        choice = settings.of(module)
-        return replace(kernel, reuse_factor=choice.reuse, strategy=choice.strategy or kernel.strategy)
-
-    return replace(kernels, kernels=tuple(fold(kernel) for kernel in kernels.kernels))
+    Args:
+        kernels: that the segment became.
+        found: what hls4ml made of the settings.
+    """
+    kinds = {kernel.name: kernel.kind for kernel in kernels.kernels}
+    asked = dict(found)
+    for name, implementation in found.items():
+        module = module_of(segment, name)
+        if module is not None:
+            choice = settings.of(module)
+            known = choice.strategy in strategies_of(kinds[name])
+            strategy = choice.strategy if choice.strategy and known else implementation.strategy
+            asked[name] = Implementation(choice.reuse, strategy)
+    return asked
 
 
 def module_of(segment: ExportedSegment, layer: str) -> str | None:

@@ -13,7 +13,6 @@ from hwcodesign.kernels.max_pool2d import MaxPool2D
 from hwcodesign.kernels.reshape import Reshape
 from hwcodesign.kernels.segment import INPUT, Segment
 from hwcodesign.kernels.serialisation import (
-    STRATEGIES,
     Arrays,
     Held,
     check_connections,
@@ -27,7 +26,6 @@ from hwcodesign.kernels.zero_columns import ZeroColumns
 __all__ = [
     "INPUT",
     "KERNELS",
-    "STRATEGIES",
     "Activation",
     "Add",
     "Affine",

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hwcodesign.fixedpoint import Codes
-from hwcodesign.kernels.kernel import Kernel, Stream, carrier, largest, register
-from hwcodesign.kernels.timing import Automaton, Pipeline
-from hwcodesign.systemverilog import Instance
+from hwcodesign.kernels.kernel import Kernel, carrier, largest, register
 
 
 @register
@@ -20,19 +18,6 @@ class Activation(Kernel):
     kind = "activation"
 
     rectify: bool
-
-    def instance(self, streams: tuple[Stream, ...]) -> Instance:
-        formats = [("In", self.input_formats[0]), ("Result", self.result)]
-        return Instance("activation", (("Lanes", streams[0].lanes), ("Rectify", self.rectify), *formats))
-
-    def reads(self, offered: tuple[Stream, ...]) -> tuple[Stream, ...]:
-        return offered  # element by element
-
-    def writes(self, streams: tuple[Stream, ...]) -> Stream:
-        return streams[0]
-
-    def timing(self, streams: tuple[Stream, ...]) -> tuple[Automaton, ...]:  # noqa: ARG002
-        return (Pipeline(),)
 
     def compute(self, *inputs: Codes) -> Codes:
         source = self.input_formats[0]

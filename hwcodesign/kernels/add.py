@@ -7,9 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hwcodesign.fixedpoint import Codes
-from hwcodesign.kernels.kernel import Kernel, Stream, carrier, largest, register
-from hwcodesign.kernels.timing import Automaton, Pipeline
-from hwcodesign.systemverilog import Instance
+from hwcodesign.kernels.kernel import Kernel, carrier, largest, register
 
 
 @register
@@ -18,13 +16,6 @@ class Add(Kernel):
     """Exact sum at the finer of both fractions, then a cast to the result's format."""
 
     kind = "add"
-
-    def instance(self, streams: tuple[Stream, ...]) -> Instance:
-        formats = [("InA", self.input_formats[0]), ("InB", self.input_formats[1]), ("Result", self.result)]
-        return Instance("add", (("Lanes", streams[0].lanes), *formats))
-
-    def timing(self, streams: tuple[Stream, ...]) -> tuple[Automaton, ...]:  # noqa: ARG002
-        return (Pipeline(inputs=2),)
 
     def compute(self, *inputs: Codes) -> Codes:
         fraction = max(fmt.fraction for fmt in self.input_formats)

@@ -8,21 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from hwcodesign.fixedpoint import Codes, FixedPoint
-from hwcodesign.kernels.kernel import Kernel, Stream, carrier, largest, register
-from hwcodesign.kernels.timing import Automaton
-from hwcodesign.kernels.weighted import WeightedKernel
-from hwcodesign.systemverilog import Instance
-
-
-class _Diagonal(WeightedKernel):
-    """The same function as hardware sees it: a depthwise layer with one tap. Weights are (1, C)."""
-
-    kind = "affine"
-    summed_axes = (0,)
-
-    @property
-    def channels(self) -> int:
-        return self.weights.shape[1]
+from hwcodesign.kernels.kernel import Kernel, carrier, largest, register
 
 
 @register
@@ -34,7 +20,6 @@ class Affine(Kernel):
         scale: (C,) integer codes of `scale_format`.
         bias: (C,) integer codes of `bias_format`.
         scale_format, bias_format: of the constants.
-        reuse_factor: how often hardware uses each multiplier a pixel (hls4ml's ReuseFactor).
     """
 
     kind = "affine"
@@ -43,7 +28,6 @@ class Affine(Kernel):
     bias: Codes
     scale_format: FixedPoint
     bias_format: FixedPoint
-    reuse_factor: int
 
     def __post_init__(self) -> None:
         _ = self._carrier  # refuses sums that would not be exact
@@ -62,44 +46,17 @@ class Affine(Kernel):
     def bounds(self) -> tuple[int, int]:
         """Least and greatest sum, codes at `sum_fraction`."""
         source = self.input_formats[0]
-        ends = [self._scale * code + self._bias for code in (source.min_code, source.max_code)]
+        ends = [self._scale * code + self.aligned_bias for code in (source.min_code, source.max_code)]
         return int(np.minimum(*ends).min()), int(np.maximum(*ends).max())
 
     @property
     def parameters(self) -> int:
         return self.scale.size + self.bias.size
 
-    def instance(self, streams: tuple[Stream, ...]) -> Instance:
-        parameters, roms = self._diagonal.mac_array(Stream(1, streams[0].lanes))
-        sizes = [(name, streams[0].lanes) for name in ("Lanes", "Outputs", "Channels")]
-        return Instance("mac_array", (*sizes, ("Depthwise", True), *parameters), roms)
-
-    def timing(self, streams: tuple[Stream, ...]) -> tuple[Automaton, ...]:
-        return (self._diagonal.mac_timing(Stream(1, streams[0].lanes)),)
-
     def compute(self, *inputs: Codes) -> Codes:
         codes = inputs[0].astype(self._carrier, copy=False)
-        sums = codes * self._scale.astype(self._carrier) + self._bias.astype(self._carrier)
+        sums = codes * self._scale.astype(self._carrier) + self.aligned_bias.astype(self._carrier)
         return self.result.requantise(sums, self.sum_fraction)
-
-    @cached_property
-    def _diagonal(self) -> _Diagonal:
-        low, high = (int(code) for code in (self._bias.min(), self._bias.max()))
-        low, high = min(low, self.bounds[0]), max(high, self.bounds[1])
-        width = max((-low - 1).bit_length() if low < 0 else 0, max(high, 1).bit_length()) + 1
-        return _Diagonal(
-            self.name,
-            self.inputs,
-            self.input_formats,
-            self.input_shapes,
-            self.result,
-            self.output_shape,
-            self.scale.reshape(1, -1),
-            self._bias,
-            self.scale_format,
-            FixedPoint(width, width - self.sum_fraction),
-            self.reuse_factor,
-        )
 
     @property
     def _scale(self) -> Codes:
@@ -107,12 +64,12 @@ class Affine(Kernel):
         return self.scale.astype(np.float64) * 2.0 ** (self.sum_fraction - self.product_fraction)
 
     @property
-    def _bias(self) -> Codes:
-        """At `sum_fraction`."""
+    def aligned_bias(self) -> Codes:
+        """Codes at `sum_fraction`."""
         return self.bias.astype(np.float64) * 2.0 ** (self.sum_fraction - self.bias_format.fraction)
 
     @cached_property
     def _carrier(self) -> type[np.float32] | type[np.float64]:
-        bound = float((np.abs(self._scale) * largest(self.input_formats[0]) + np.abs(self._bias)).max())
+        bound = float((np.abs(self._scale) * largest(self.input_formats[0]) + np.abs(self.aligned_bias)).max())
         # a cast to a finer fraction multiplies the code before it saturates
         return carrier(bound * 2.0 ** max(0, self.result.fraction - self.sum_fraction), self.name)

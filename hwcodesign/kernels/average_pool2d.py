@@ -8,11 +8,9 @@ from functools import cached_property, reduce
 import numpy as np
 
 from hwcodesign.fixedpoint import Codes, FixedPoint
-from hwcodesign.kernels.averaging import Division, averages_carrier, divide, division
-from hwcodesign.kernels.kernel import Stream, largest, register
+from hwcodesign.kernels.averaging import averages_carrier, divide
+from hwcodesign.kernels.kernel import register
 from hwcodesign.kernels.pooling import WindowedPool
-from hwcodesign.kernels.timing import Automaton, Pipeline
-from hwcodesign.systemverilog import Instance
 
 
 @register
@@ -37,21 +35,6 @@ class AveragePool2D(WindowedPool):
 
     def __post_init__(self) -> None:
         _ = self._carrier  # refuses sums that would not be exact
-
-    @property
-    def division(self) -> Division:
-        """Hardware's division of a sum's magnitude, of the code at the accumulator's fraction."""
-        source = self.input_formats[0]
-        bound = self.window * largest(source) << (self.accumulator.fraction - source.fraction)
-        return division(self.window, bound)
-
-    def instance(self, streams: tuple[Stream, ...]) -> Instance:  # noqa: ARG002
-        formats = [("In", self.input_formats[0]), ("Result", self.result)]
-        division = self.division.parameters(self.accumulator.fraction)
-        return Instance("pool2d", (*self.sliding.parameters, *division, *formats))
-
-    def timing(self, streams: tuple[Stream, ...]) -> tuple[Automaton, ...]:  # noqa: ARG002
-        return (self.sliding.timing, Pipeline(depth=3))
 
     def compute(self, *inputs: Codes) -> Codes:
         sums = reduce(np.add, self._taps(inputs[0].astype(self._carrier, copy=False)))

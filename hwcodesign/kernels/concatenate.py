@@ -7,9 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hwcodesign.fixedpoint import Codes
-from hwcodesign.kernels.kernel import Kernel, Stream, carrier, largest, register
-from hwcodesign.kernels.timing import Automaton, Pipeline
-from hwcodesign.systemverilog import Instance
+from hwcodesign.kernels.kernel import Kernel, carrier, largest, register
 
 
 @register
@@ -21,14 +19,6 @@ class Concatenate(Kernel):
     """
 
     kind = "concatenate"
-
-    def instance(self, streams: tuple[Stream, ...]) -> Instance:
-        lanes = [("LanesA", streams[0].lanes), ("LanesB", streams[1].lanes)]
-        formats = [("InA", self.input_formats[0]), ("InB", self.input_formats[1]), ("Result", self.result)]
-        return Instance("concatenate", (*lanes, *formats))
-
-    def timing(self, streams: tuple[Stream, ...]) -> tuple[Automaton, ...]:  # noqa: ARG002
-        return (Pipeline(inputs=2),)
 
     def compute(self, *inputs: Codes) -> Codes:
         parts = []

@@ -16,11 +16,8 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from hwcodesign.fixedpoint import Codes
-from hwcodesign.kernels.kernel import Stream, register
-from hwcodesign.kernels.timing import Automaton
+from hwcodesign.kernels.kernel import register
 from hwcodesign.kernels.weighted import WeightedKernel
-from hwcodesign.kernels.window import Window
-from hwcodesign.systemverilog import Instance
 
 #: Time of a multiply-accumulate against the number of columns n of the right factor is about 1 + _NARROW / n, and that
 #: of copying an element about _COPY of them: measured with OpenBLAS on x86-64, and not critical.
@@ -56,33 +53,6 @@ class Conv2D(WeightedKernel):
     @property
     def groups(self) -> int:
         return self.input_shapes[0][2] // self.weights.shape[2]
-
-    @property
-    def channels(self) -> int:
-        return self.groups
-
-    @property
-    def windows(self) -> Stream:
-        """What its mac_array reads."""
-        kernel_height, kernel_width = self.weights.shape[:2]
-        return Stream(1, kernel_height * kernel_width * self.input_shapes[0][2])
-
-    def instance(self, streams: tuple[Stream, ...]) -> Instance:  # noqa: ARG002  # pixels, as they always come
-        parameters, roms = self.mac_array(self.windows)
-        depthwise = ("Depthwise", self.groups > 1)
-        outputs = ("Outputs", self.output_shape[2])
-        return Instance("conv2d", (*self.window.parameters, outputs, depthwise, *parameters), roms)
-
-    def timing(self, streams: tuple[Stream, ...]) -> tuple[Automaton, ...]:  # noqa: ARG002
-        return (self.window.timing, self.mac_timing(self.windows))
-
-    @property
-    def window(self) -> Window:
-        """What its window_buffer cuts."""
-        height, width = self.weights.shape[:2]
-        return Window(
-            self.input_shapes[0], self.output_shape, (height, width), self.stride, (self.padding[0], self.padding[2])
-        )
 
     @property
     def macs(self) -> int:

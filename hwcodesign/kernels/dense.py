@@ -8,10 +8,8 @@ from functools import cached_property
 import numpy as np
 
 from hwcodesign.fixedpoint import Codes
-from hwcodesign.kernels.kernel import Stream, register
-from hwcodesign.kernels.timing import Automaton
+from hwcodesign.kernels.kernel import register
 from hwcodesign.kernels.weighted import WeightedKernel
-from hwcodesign.systemverilog import Instance
 
 
 @register
@@ -29,17 +27,6 @@ class Dense(WeightedKernel):
     @property
     def macs(self) -> int:
         return self.weights.size
-
-    def reads(self, offered: tuple[Stream, ...]) -> tuple[Stream, ...]:
-        return offered  # in any number of beats: they are a flattened image's
-
-    def instance(self, streams: tuple[Stream, ...]) -> Instance:
-        parameters, roms = self.mac_array(streams[0])
-        sizes = [("Lanes", streams[0].lanes), ("Beats", streams[0].beats), ("Outputs", self.weights.shape[1])]
-        return Instance("dense", (*sizes, *parameters), roms)
-
-    def timing(self, streams: tuple[Stream, ...]) -> tuple[Automaton, ...]:
-        return (self.mac_timing(streams[0]),)
 
     def compute(self, *inputs: Codes) -> Codes:
         codes: Codes = inputs[0].reshape(len(inputs[0]), -1).astype(self._carrier, copy=False)

@@ -9,10 +9,8 @@ import numpy as np
 
 from hwcodesign.errors import FormatError
 from hwcodesign.fixedpoint import Codes, FixedPoint
-from hwcodesign.kernels.averaging import Division, averages_carrier, divide, division
-from hwcodesign.kernels.kernel import Kernel, Stream, carrier, largest, register
-from hwcodesign.kernels.timing import Automaton, Pipeline
-from hwcodesign.systemverilog import Instance
+from hwcodesign.kernels.averaging import averages_carrier, divide
+from hwcodesign.kernels.kernel import Kernel, carrier, largest, register
 
 
 @register
@@ -43,20 +41,6 @@ class GlobalPool(Kernel):
     def pixels(self) -> int:
         """Pixels of the image, so beats of input for one of output."""
         return self.input_shapes[0][0] * self.input_shapes[0][1]
-
-    @property
-    def division(self) -> Division:
-        """Hardware's division of a sum's magnitude, of the code at the accumulator's fraction."""
-        source = self.input_formats[0]
-        return division(self.pixels, self.pixels * largest(source) << (self.accumulator.fraction - source.fraction))
-
-    def instance(self, streams: tuple[Stream, ...]) -> Instance:
-        sizes = [("Beats", streams[0].beats), ("Lanes", streams[0].lanes)]
-        division = [] if self.maximum else self.division.parameters(self.accumulator.fraction)
-        return Instance("global_pool", (*sizes, *division, ("In", self.input_formats[0]), ("Result", self.result)))
-
-    def timing(self, streams: tuple[Stream, ...]) -> tuple[Automaton, ...]:
-        return (Pipeline(beats=streams[0].beats, depth=2 if self.maximum else 3),)
 
     def compute(self, *inputs: Codes) -> Codes:
         codes = inputs[0].astype(np.promote_types(inputs[0].dtype, self._carrier), copy=False)

@@ -1,4 +1,4 @@
-"""What a streaming kernel is: one class per kernel owns its function, formats and cost.
+"""What a kernel is: one class per kernel owns its function, its formats and its cost, whatever hardware builds it.
 
 Arrays are codes in float carriers, channels last: (N, H, W, C) or (N, F). A kernel picks float32 where every
 intermediate integer stays below 2^23 (one bit spare for rounding), else float64 below 2^52, and refuses more,
@@ -7,7 +7,6 @@ so that every result is exact whatever order BLAS adds in.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -15,28 +14,8 @@ import numpy as np
 
 from hwcodesign.errors import FormatError
 from hwcodesign.fixedpoint import Codes, FixedPoint
-from hwcodesign.kernels.timing import Automaton
-from hwcodesign.systemverilog import Instance
 
 Shape = tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Stream:
-    """How hardware carries one sample of a tensor: in order, channels last.
-
-    Attributes:
-        beats: transfers of one sample.
-        lanes: elements side by side in a transfer.
-    """
-
-    beats: int
-    lanes: int
-
-    @classmethod
-    def of(cls, shape: Shape) -> Stream:
-        """One pixel a beat, all its channels; a vector is one beat."""
-        return cls(math.prod(shape[:-1]), shape[-1])
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,22 +41,6 @@ class Kernel:
 
     def compute(self, *inputs: Codes) -> Codes:
         """Exact integer function: codes of `input_formats` to codes of `result`."""
-        raise NotImplementedError
-
-    def reads(self, offered: tuple[Stream, ...]) -> tuple[Stream, ...]:  # noqa: ARG002  # some kernels take what comes
-        """The streams that its module reads, given those that come; others are resized before it."""
-        return tuple(Stream.of(shape) for shape in self.input_shapes)
-
-    def writes(self, streams: tuple[Stream, ...]) -> Stream:  # noqa: ARG002  # that of some is like what they read
-        """The stream that its module writes, for the streams that `reads` gave."""
-        return Stream.of(self.output_shape)
-
-    def instance(self, streams: tuple[Stream, ...]) -> Instance | None:
-        """Its module in rtl_sim/rtl, for the streams that `reads` gave; None where it is wires alone."""
-        raise NotImplementedError
-
-    def timing(self, streams: tuple[Stream, ...]) -> tuple[Automaton, ...]:
-        """The control of its module as a chain of automata; the first has its inputs."""
         raise NotImplementedError
 
     @property

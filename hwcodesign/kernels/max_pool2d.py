@@ -8,10 +8,8 @@ from functools import reduce
 import numpy as np
 
 from hwcodesign.fixedpoint import Codes
-from hwcodesign.kernels.kernel import Stream, carrier, largest, register
+from hwcodesign.kernels.kernel import carrier, largest, register
 from hwcodesign.kernels.pooling import WindowedPool
-from hwcodesign.kernels.timing import Automaton, Pipeline
-from hwcodesign.systemverilog import Instance
 
 
 @register
@@ -27,13 +25,6 @@ class MaxPool2D(WindowedPool):
         side, (height, width) = self.pool[0], self.input_shapes[0][:2]
         tiles = self.pool == self.stride == (side, side) and height % side == 0 and width % side == 0
         return side if tiles and not any(self.padding) else 0
-
-    def instance(self, streams: tuple[Stream, ...]) -> Instance:  # noqa: ARG002
-        formats = [("In", self.input_formats[0]), ("Result", self.result)]
-        return Instance("pool2d", (*self.sliding.parameters, *formats))
-
-    def timing(self, streams: tuple[Stream, ...]) -> tuple[Automaton, ...]:  # noqa: ARG002
-        return (self.sliding.timing, Pipeline())
 
     def compute(self, *inputs: Codes) -> Codes:
         most = reduce(np.maximum, self._taps(inputs[0]))

@@ -9,7 +9,6 @@ import numpy as np
 
 from hwcodesign.fixedpoint import Codes
 from hwcodesign.kernels.kernel import Kernel
-from hwcodesign.kernels.window import Window
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,13 +30,6 @@ class WindowedPool(Kernel):
     def window(self) -> int:
         """Pixels in a window."""
         return self.pool[0] * self.pool[1]
-
-    @property
-    def sliding(self) -> Window:
-        """What its window_buffer cuts."""
-        return Window(
-            self.input_shapes[0], self.output_shape, self.pool, self.stride, (self.padding[0], self.padding[2])
-        )
 
     def _taps(self, codes: Codes) -> Iterator[Codes]:
         """For each place in the window, what lies there under every output pixel: (N, rows, columns, C)."""

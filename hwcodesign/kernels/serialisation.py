@@ -91,8 +91,6 @@ def _sizes(low: int, count: int) -> Callable[[Field], tuple[int, ...]]:
     return lambda stored: stored.integers(low, MOST_LONG, count, count)
 
 
-#: How hardware multiplies, as `WeightedKernel.strategy` says.
-STRATEGIES = ("latency", "resource", "distributed_arithmetic")
 _ARRAYS = {"weights", "bias", "scale"}
 _WIDEST = FixedPoint(MAX_WIDTH, MAX_WIDTH)
 #: By the field of a kernel.
@@ -107,8 +105,6 @@ _READERS: dict[str, Callable[[Field], Any]] = {
     "bias_format": _format,
     "scale_format": _format,
     "accumulator": _format,
-    "reuse_factor": lambda stored: stored.integer(1, 2**31 - 1),
-    "strategy": lambda stored: stored.one_of(STRATEGIES),
     "stride": _sizes(1, 2),
     "padding": _sizes(0, 4),
     "pool": _sizes(1, 2),

@@ -45,7 +45,6 @@ class ZeroColumns(Conv2D):
             np.zeros(channels),
             _WEIGHTS,
             FixedPoint(fmt.width + 2, fmt.integer + 2),
-            1,
             (1, 1),
             (0, 0, columns, columns),
         )

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwcodesign.errors import DesignError
+from hwcodesign.hardware.pace import mean_interval
 from hwcodesign.interface.modes import ExitControl
-from hwcodesign.kernels.pace import mean_interval
 from hwcodesign.policies import subnet_codes
 from hwcodesign.simulation.rtl import RtlRun, RtlSimulation
 

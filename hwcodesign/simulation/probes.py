@@ -7,10 +7,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hwcodesign.designs.accelerator import Accelerator
+from hwcodesign.hardware.stream import Stream
 from hwcodesign.interface import register_map as registers
 from hwcodesign.interface.registers import Register
 from hwcodesign.kernels import Segment
-from hwcodesign.kernels.kernel import Stream
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.errors import SettingsError, SimulationError
+from hwcodesign.hardware.stream import Stream
 from hwcodesign.images import pack_words
 from hwcodesign.interface import register_map as registers
 from hwcodesign.interface.modes import ExitControl
 from hwcodesign.interface.records import BATCH, FLAG_FINAL, RECORD_DTYPE, Records
-from hwcodesign.kernels.kernel import Stream
 from hwcodesign.policies import subnet_codes
 from hwcodesign.progress import task
 from hwcodesign.simulation.model import FAILED, Verilation, is_verilated, said, verilate

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from hwcodesign.errors import FieldError, SimulationError
 from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.hardware.stream import Stream
 from hwcodesign.kernels import shape_from_json
-from hwcodesign.kernels.kernel import Shape, Stream
+from hwcodesign.kernels.kernel import Shape
 from hwcodesign.simulation.model import FAILED, Verilation, said, verilate
 from hwcodesign.simulation.project import Project, damaged, read_manifest, read_project
 

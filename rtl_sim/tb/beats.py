@@ -10,8 +10,8 @@ from typing import Any
 
 from ports import Ports, Sink, Source
 
-from hwcodesign.kernels.stepping import State
-from hwcodesign.kernels.timing import Automaton
+from hwcodesign.hardware.stepping import State
+from hwcodesign.hardware.timing import Automaton
 
 #: Cycles without any transfer after which a module is held to be stuck.
 _PATIENCE = 2000

@@ -10,7 +10,7 @@ from beats import Pace, pack, play, seeded, unpack
 from telling import require_telling
 from weighted_cases import Case, Layer
 
-from hwcodesign.kernels.timing import Automaton, Windows
+from hwcodesign.hardware.timing import Automaton, Windows
 
 CASE = Case.from_json(os.environ["HWC_CASE"])
 SAMPLES = int(os.environ["HWC_SAMPLES"])

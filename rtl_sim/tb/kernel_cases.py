@@ -6,12 +6,18 @@ import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from telling import why_not_telling
 
-from hwcodesign.backends.streamrtl.netlist import resize_timing
 from hwcodesign.fixedpoint import Codes, FixedPoint, Overflow, Rounding
+from hwcodesign.hardware.implementation import DEFAULT, Implementation
+from hwcodesign.hardware.netlist import resize_timing
+from hwcodesign.hardware.stream import Stream
+from hwcodesign.hardware.timing import Automaton
+from hwcodesign.hardware.unit import Unit
+from hwcodesign.hardware.units import unit_of
 from hwcodesign.kernels import (
     Activation,
     Add,
@@ -23,8 +29,7 @@ from hwcodesign.kernels import (
     MaxPool2D,
     Transpose,
 )
-from hwcodesign.kernels.kernel import Shape, Stream, largest
-from hwcodesign.kernels.timing import Automaton
+from hwcodesign.kernels.kernel import Shape, largest
 from hwcodesign.systemverilog import Instance, Rom, parameter_lines
 
 #: That each module computes.
@@ -108,19 +113,21 @@ def _result(rng: random.Random, low: float, high: float, fraction: int) -> Fixed
     return FixedPoint(width, width - kept, rng.random() < 0.5, *modes)
 
 
-def _of_kernel(kernel: Kernel) -> Case:
-    streams = kernel.reads(tuple(Stream.of(shape) for shape in kernel.input_shapes))
-    names = ("in",) if len(streams) == 1 else ("a", "b")
-    ports = [Port(*port) for port in zip(names, streams, kernel.input_formats, strict=True)]
-    output = kernel.writes(streams)
-    instance = kernel.instance(streams)
-    assert instance is not None
+def _unit(kernel: Kernel, implementation: Implementation) -> Unit[Any]:
+    return unit_of(kernel, implementation, tuple(Stream.of(shape) for shape in kernel.input_shapes))
+
+
+def _of_kernel(kernel: Kernel, implementation: Implementation = DEFAULT) -> Case:
+    unit = _unit(kernel, implementation)
+    names = ("in",) if len(unit.reads) == 1 else ("a", "b")
+    ports = [Port(*port) for port in zip(names, unit.reads, kernel.input_formats, strict=True)]
+    output = unit.writes
 
     def compute(*inputs: Codes) -> Codes:
         shaped = [codes.reshape(-1, *shape) for codes, shape in zip(inputs, kernel.input_shapes, strict=True)]
         return kernel.compute(*shaped).reshape(-1, output.beats, output.lanes)
 
-    return Case(instance, (*ports, Port("out", output, kernel.result)), kernel.timing(streams), compute)
+    return Case(unit.instance, (*ports, Port("out", output, kernel.result)), unit.timing, compute)
 
 
 def _shape(rng: random.Random) -> Shape:
@@ -201,8 +208,9 @@ def _affine(rng: random.Random) -> Case:
     scales, biases = (
         np.array([float(rng.randint(fmt.min_code, fmt.max_code)) for _ in range(shape[2])]) for fmt in (scale, bias)
     )
-    layer = Affine("layer", ("in",), (source,), (shape,), source, shape, scales, biases, scale, bias, rng.randint(1, 6))
-    return _of_kernel(replace(layer, result=_result(rng, *layer.bounds, layer.sum_fraction)))
+    layer = Affine("layer", ("in",), (source,), (shape,), source, shape, scales, biases, scale, bias)
+    implementation = Implementation(rng.randint(1, 6))
+    return _of_kernel(replace(layer, result=_result(rng, *layer.bounds, layer.sum_fraction)), implementation)
 
 
 def _transpose(rng: random.Random) -> Case:
@@ -211,7 +219,7 @@ def _transpose(rng: random.Random) -> Case:
         source = _format(rng)
         output = tuple(shape[axis] for axis in axes)
         kernel = Transpose("layer", ("in",), (source,), (shape,), source, output, (axes[0], axes[1], axes[2]))
-        if not kernel.is_wires:
+        if not _unit(kernel, DEFAULT).is_wires:
             return _of_kernel(kernel)
 
 

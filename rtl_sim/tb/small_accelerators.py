@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.hardware.implementation import Implementation, Implementations
 from hwcodesign.images import channels_last
 from hwcodesign.kernels import Conv2D, Dense, Reshape, Segment
 from hwcodesign.policies import ExitPolicy
@@ -48,12 +49,17 @@ def plain(name: str, *, exits: int = 3, criterion: str = "margin", seed: int = 0
     shapes = ((5, 5, 1), (5, 5, 2), (3, 3, 3), (3, 3, 2))
     reuse = ((1, 4), (12, 3), (3, 9))
     stages = [
-        _stage(rng, k, shapes[k], shapes[k + 1], kernel=3 if k < 2 else 1, stride=2 if k == 1 else 1, reuse=reuse[k][0])
+        _stage(rng, k, shapes[k], shapes[k + 1], kernel=3 if k < 2 else 1, stride=2 if k == 1 else 1)
         for k in range(exits)
     ]
-    heads = [_head(rng, k, shapes[k + 1], 3, reuse[k][1]) for k in range(exits)]
+    heads = [_head(rng, k, shapes[k + 1], 3) for k in range(exits)]
+    implementations: dict[str, Implementations] = {}
+    for k in range(exits):
+        rows, columns, _ = shapes[k + 1]
+        implementations[f"stage{k}"] = {"conv": Implementation(reuse[k][0])}
+        implementations[f"head{k}"] = {"dense": Implementation(reuse[k][1] * rows * columns)}
     policy = ExitPolicy.build(criterion, [_LOGITS] * exits, 3)
-    accelerator = Accelerator(name, (1, 5, 5), tuple(stages), tuple(heads), policy)
+    accelerator = Accelerator(name, (1, 5, 5), tuple(stages), tuple(heads), policy, implementations=implementations)
     return replace(accelerator, policy=_median_policy(accelerator))
 
 
@@ -82,12 +88,13 @@ def steered(name: str, exits: int, *, buffer_samples: int = 1) -> Accelerator:
     identity = np.eye(channels).reshape(1, 1, channels, channels)
     accumulator = FixedPoint(16, 16, signed=True)
     stages, heads = [], []
+    implementations: dict[str, Implementations] = {}
     for k in range(exits):
         reuse = 1 if k % 2 or exits == 1 else 4
         none = np.zeros(channels)
         copy = Conv2D(
             "copy", ("input",), (_STEERED,), (shape,), _STEERED, shape, identity, none, FixedPoint(2, 2, signed=True),
-            accumulator, reuse, (1, 1), (0, 0, 0, 0),
+            accumulator, (1, 1), (0, 0, 0, 0),
         )  # fmt: skip
         stages.append(Segment(f"stage{k}", _STEERED, shape, (copy,)))
         weights = np.zeros((elements, 2))
@@ -97,11 +104,15 @@ def steered(name: str, exits: int, *, buffer_samples: int = 1) -> Accelerator:
         flat = Reshape("flat", ("input",), (_STEERED,), (shape,), _STEERED, (elements,))
         look = Dense(
             "look", ("flat",), (_STEERED,), ((elements,),), _STEERED_LOGITS, (2,), weights, np.zeros(2),
-            FixedPoint(6, 6, signed=True), accumulator, reuse * elements,
+            FixedPoint(6, 6, signed=True), accumulator,
         )  # fmt: skip
         heads.append(Segment(f"head{k}", _STEERED, shape, (flat, look)))
+        implementations[f"stage{k}"] = {"copy": Implementation(reuse)}
+        implementations[f"head{k}"] = {"look": Implementation(reuse * elements)}
     policy = ExitPolicy.build("margin", [_STEERED_LOGITS] * exits, 2).with_codes([_STEERED_THRESHOLD] * (exits - 1))
-    return Accelerator(name, (channels, height, width), tuple(stages), tuple(heads), policy, buffer_samples)
+    return Accelerator(
+        name, (channels, height, width), tuple(stages), tuple(heads), policy, buffer_samples, implementations
+    )
 
 
 def steered_images(accelerator: Accelerator, leaves: Sequence[int] | Codes, seed: int = 0) -> Codes:
@@ -121,21 +132,19 @@ def steered_images(accelerator: Accelerator, leaves: Sequence[int] | Codes, seed
     return np.ascontiguousarray(flat.reshape(len(leaves), height, width, channels).transpose(0, 3, 1, 2))
 
 
-def _stage(
-    rng: np.random.Generator, k: int, shape: Shape, output: Shape, *, kernel: int, stride: int, reuse: int
-) -> Segment:
+def _stage(rng: np.random.Generator, k: int, shape: Shape, output: Shape, *, kernel: int, stride: int) -> Segment:
     source = _PIXELS if k == 0 else _FEATURES
     weights = rng.integers(-7, 8, (kernel, kernel, shape[2], output[2])).astype(float)
     bias = rng.integers(0, 60, output[2]).astype(float)
     pad = kernel // 2
     conv = Conv2D(
         "conv", ("input",), (source,), (shape,), _FEATURES, output, weights, bias, _WEIGHTS,
-        FixedPoint(20, 20 - source.fraction - _WEIGHTS.fraction, signed=True), reuse, (stride, stride), (pad,) * 4,
+        FixedPoint(20, 20 - source.fraction - _WEIGHTS.fraction, signed=True), (stride, stride), (pad,) * 4,
     )  # fmt: skip
     return Segment(f"stage{k}", source, shape, (conv,))
 
 
-def _head(rng: np.random.Generator, k: int, shape: Shape, classes: int, reuse: int) -> Segment:
+def _head(rng: np.random.Generator, k: int, shape: Shape, classes: int) -> Segment:
     inputs = int(np.prod(shape))
     weights = rng.integers(-7, 8, (inputs, classes)).astype(float)
     weights -= np.rint(weights.mean(axis=0))  # no class is ahead for every image
@@ -143,7 +152,7 @@ def _head(rng: np.random.Generator, k: int, shape: Shape, classes: int, reuse: i
     flat = Reshape("flat", ("input",), (_FEATURES,), (shape,), _FEATURES, (inputs,))
     dense = Dense(
         "dense", ("flat",), (_FEATURES,), ((inputs,),), _LOGITS, (classes,), weights.clip(-8, 7), bias, _WEIGHTS,
-        FixedPoint(24, 24 - _FEATURES.fraction - _WEIGHTS.fraction, signed=True), reuse * shape[0] * shape[1],
+        FixedPoint(24, 24 - _FEATURES.fraction - _WEIGHTS.fraction, signed=True),
     )  # fmt: skip
     return Segment(f"head{k}", _FEATURES, shape, (flat, dense))
 

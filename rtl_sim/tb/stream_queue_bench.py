@@ -10,7 +10,7 @@ from beats import Pace, play, seeded
 from ports import Ports, Sink, Source
 from telling import require_telling_beats
 
-from hwcodesign.kernels.timing import Queue
+from hwcodesign.hardware.timing import Queue
 
 WIDTH, DEPTH = int(os.environ["HWC_WIDTH"]), int(os.environ["HWC_DEPTH"])
 BEATS = 200

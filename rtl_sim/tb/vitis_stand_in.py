@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hwcodesign.backends.streamrtl.netlist import Netlist
 from hwcodesign.backends.streamrtl.segment_source import Source, segment_source
 from hwcodesign.backends.streamrtl.vitis_segment import adapter_parameters, data_bits
+from hwcodesign.hardware.netlist import Netlist
 from hwcodesign.storage.installed import shared_folder
 from hwcodesign.systemverilog import parameter_lines
 

@@ -12,10 +12,10 @@ import numpy as np
 from telling import why_not_telling
 
 from hwcodesign.fixedpoint import Codes, FixedPoint, Overflow, Rounding
+from hwcodesign.hardware.folding import Folding, fold, rom_words
+from hwcodesign.hardware.timing import Pipeline
 from hwcodesign.kernels import Conv2D, Dense
-from hwcodesign.kernels.folding import Folding, fold, rom_words
 from hwcodesign.kernels.kernel import sum_bounds
-from hwcodesign.kernels.timing import Pipeline
 from hwcodesign.systemverilog import Bits, Name, Parameter, Rom
 
 
@@ -155,7 +155,6 @@ class Layer:
             "bias": self.bias,
             "weight_format": self.weight,
             "accumulator": self.accumulator,
-            "reuse_factor": case.reuse,
         }
         if case.kernel is None:
             return Dense(**fields)

@@ -11,7 +11,7 @@ import numpy as np
 from beats import Pace, pack, play, seeded, unpack
 from telling import require_telling_beats
 
-from hwcodesign.kernels.timing import Windows
+from hwcodesign.hardware.timing import Windows
 
 CASE = json.loads(os.environ["HWC_CASE"])
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hwcodesign.backends.streamrtl.layout import (
+from hwcodesign.backends.streamrtl.register_block import RegisterBlock
+from hwcodesign.backends.streamrtl.segment_source import Source
+from hwcodesign.designs.accelerator import Accelerator, beats_of
+from hwcodesign.hardware.layout import (
     Port,
     input_stream,
     instance_lines,
@@ -14,11 +17,8 @@ from hwcodesign.backends.streamrtl.layout import (
     output_stream,
     range_of,
 )
-from hwcodesign.backends.streamrtl.register_block import RegisterBlock
-from hwcodesign.backends.streamrtl.segment_source import Source
-from hwcodesign.designs.accelerator import Accelerator, beats_of
+from hwcodesign.hardware.stream import Stream
 from hwcodesign.kernels.decision import Decision
-from hwcodesign.kernels.kernel import Stream
 from hwcodesign.systemverilog import concatenated, literal, parameter_lines
 
 #: Bits of a buffer's level as the registers show it.

@@ -7,10 +7,12 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from hwcodesign.backends.streamrtl.cycles import Cycles, ExitCycles, accelerator_cycles, segment_cycles
-from hwcodesign.backends.streamrtl.netlist import Netlist, netlist
+from hwcodesign.backends.streamrtl.cycles import ExitCycles, accelerator_cycles
 from hwcodesign.designs.accelerator import DECISIONS_AHEAD, Accelerator
 from hwcodesign.exploration.queues import Level, least_depth
+from hwcodesign.hardware.cycles import Cycles, segment_cycles
+from hwcodesign.hardware.implementation import DEFAULTS
+from hwcodesign.hardware.netlist import Netlist, netlist
 from hwcodesign.kernels.decision import Decision
 
 
@@ -29,7 +31,11 @@ class Hardware:
     @classmethod
     def of(cls, accelerator: Accelerator) -> Hardware:
         """Place every segment."""
-        return cls(accelerator, tuple(netlist(segment, accelerator.name) for segment in accelerator.segments))
+        placed = (
+            netlist(segment, accelerator.implementations.get(segment.name, DEFAULTS), accelerator.name)
+            for segment in accelerator.segments
+        )
+        return cls(accelerator, tuple(placed))
 
     @cached_property
     def segments(self) -> tuple[Cycles, ...]:

@@ -25,8 +25,9 @@ from numpy.typing import NDArray
 
 from hwcodesign.choices import not_known
 from hwcodesign.errors import FormatError, ImagesError, SettingsError, SimulationError
-from hwcodesign.frontend.lowering import cast_values, lower_graph
-from hwcodesign.kernels import STRATEGIES, Segment
+from hwcodesign.frontend.lowering import cast_values, implementations, lower_graph
+from hwcodesign.hardware.implementation import STRATEGIES
+from hwcodesign.kernels import Segment
 from hwcodesign.simulation.project import read_project
 from hwcodesign.storage.paths import check_folder
 from hwcodesign.synthesis import Resources, synthesise
@@ -121,13 +122,15 @@ class StreamRTLBackend(FPGABackend):  # type: ignore[misc]  # hls4ml has no type
             SettingsError: a layer multiplies too much in a cycle, see `check_products`; or the folder's name has a
                 character that no simulator takes.
         """
-        from hwcodesign.backends.streamrtl.parallelism import check_products
         from hwcodesign.backends.streamrtl.project_files import write_segment
+        from hwcodesign.hardware.parallelism import check_products
 
         check_folder(Path(model.config.get_output_dir()))
         segment = self._lowered(model)
-        check_products(segment)
-        write_segment(replace(segment, name="top"), Path(model.config.get_output_dir()), _identifier(segment.name))
+        chosen = implementations(model, segment)
+        check_products(segment, chosen)
+        folder = Path(model.config.get_output_dir())
+        write_segment(replace(segment, name="top"), folder, _identifier(segment.name), chosen)
         self._written[model] = segment
 
     def compile(self, model: Any) -> str:

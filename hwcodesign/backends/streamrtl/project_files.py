@@ -9,7 +9,6 @@ from typing import Any
 
 from hwcodesign.backends.streamrtl.accelerator_source import accelerator_source
 from hwcodesign.backends.streamrtl.hardware import Hardware
-from hwcodesign.backends.streamrtl.netlist import netlist
 from hwcodesign.backends.streamrtl.register_block import generate
 from hwcodesign.backends.streamrtl.segment_source import Source, segment_source
 from hwcodesign.backends.streamrtl.simulation_source import drive_header, wrapper_source
@@ -17,6 +16,8 @@ from hwcodesign.choices import not_known
 from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.errors import DesignError
 from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.hardware.implementation import DEFAULTS, Implementations
+from hwcodesign.hardware.netlist import netlist
 from hwcodesign.kernels import Segment
 from hwcodesign.simulation.probes import wrapper_name
 from hwcodesign.simulation.project import MANIFEST, ROMS, SIMULATION, Project
@@ -28,13 +29,14 @@ from hwcodesign.storage.sealed import SealedFiles
 LIBRARY = "library"
 
 
-def write_segment(segment: Segment, folder: Path, prefix: str) -> Project:
+def write_segment(segment: Segment, folder: Path, prefix: str, implementations: Implementations = DEFAULTS) -> Project:
     """Write a segment alone: what the hls4ml backend's `write` leaves.
 
     Args:
         prefix: of its module, an identifier.
+        implementations: of its kernels.
     """
-    source = segment_source(netlist(segment, prefix), prefix)
+    source = segment_source(netlist(segment, implementations, prefix), prefix)
     description = {
         "input": _stream_json(segment.input_format, segment.input_shape),
         "output": _stream_json(segment.output_format, segment.output_shape),

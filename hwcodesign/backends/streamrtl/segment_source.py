@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from dataclasses import dataclass
 
-from hwcodesign.backends.streamrtl.layout import (
+from hwcodesign.hardware.layout import (
     Port,
     input_stream,
     instance_lines,
@@ -15,8 +15,8 @@ from hwcodesign.backends.streamrtl.layout import (
     range_of,
     stream_ports,
 )
-from hwcodesign.backends.streamrtl.netlist import Block, Netlist
-from hwcodesign.kernels.kernel import Stream
+from hwcodesign.hardware.netlist import Block, Netlist
+from hwcodesign.hardware.stream import Stream
 from hwcodesign.systemverilog import Instance, concatenated, parameter_lines
 
 #: Beats that a stream_register holds.
@@ -108,8 +108,8 @@ def module_opening(placed: Netlist, module: str, about: str) -> list[str]:
 def _block(block: Block, placed: Netlist, prefix: str, texts: dict[str, str]) -> list[str]:
     """Comment, nets and instance of one block; its ROM images and generated modules are added to `texts`."""
     lines = []
-    kernel = block.kernel
-    if kernel is not None:
+    if block.unit is not None:
+        kernel = block.unit.kernel
         text = f"{kernel.name}: {kernel.kind}, {' and '.join(map(_shape, kernel.input_shapes))} to "
         lines += [f"  // {text}{_shape(kernel.output_shape)} of {kernel.result}"]
     lines += _net(block.name, placed, block.width, block.output)
@@ -126,7 +126,7 @@ def _block(block: Block, placed: Netlist, prefix: str, texts: dict[str, str]) ->
 
 
 def _parameters(instance: Instance, block: Block, prefix: str, texts: dict[str, str]) -> list[str]:
-    texts.update(block.layer.texts if block.layer is not None else {})
+    texts.update(block.unit.texts if block.unit is not None else {})
     parameters = parameter_lines(instance.parameters)
     for rom in instance.roms:
         file = f"{prefix}{block.name}_{rom.name}.hex"
@@ -137,9 +137,8 @@ def _parameters(instance: Instance, block: Block, prefix: str, texts: dict[str, 
 
 
 def _instance(block: Block) -> Instance:
-    if block.layer is not None:
-        assert block.layer.instance is not None  # kernels that are wires alone have no block
-        return block.layer.instance
+    if block.unit is not None:
+        return block.unit.instance
     if block.queue == _REGISTER:
         return Instance("stream_register", (("Width", block.output.lanes * block.width),))
     if block.queue:

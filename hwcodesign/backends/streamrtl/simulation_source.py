@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hwcodesign.backends.streamrtl.accelerator_source import BUS_PORTS, channels
-from hwcodesign.backends.streamrtl.layout import Port, module_lines, range_of
 from hwcodesign.designs.accelerator import Accelerator, beats_of
+from hwcodesign.hardware.layout import Port, module_lines, range_of
 from hwcodesign.images import lane_bits
 from hwcodesign.interface import register_map as registers
 from hwcodesign.simulation.probes import Probe, counters, probes, wrapper_name

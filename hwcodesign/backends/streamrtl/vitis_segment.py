@@ -44,10 +44,10 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from hwcodesign.backends.streamrtl.layout import instance_lines, left_open
-from hwcodesign.backends.streamrtl.netlist import Netlist
 from hwcodesign.backends.streamrtl.segment_source import Source, module_opening
 from hwcodesign.errors import DesignError, SettingsError
+from hwcodesign.hardware.layout import instance_lines, left_open
+from hwcodesign.hardware.netlist import Netlist
 from hwcodesign.systemverilog import parameter_lines
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

@@ -13,6 +13,7 @@ from hwcodesign.errors import FormatError, UnsupportedLayerError
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.frontend.lowering import elementwise, pooling, shapes, weighted  # noqa: F401  # each fills LOWERINGS
 from hwcodesign.frontend.lowering.fusion import with_merged_casts
+from hwcodesign.frontend.lowering.implementations import implementations
 from hwcodesign.frontend.lowering.reading import LOWERINGS, Reading
 from hwcodesign.frontend.lowering.simplification import without_transposes
 from hwcodesign.frontend.lowering.values import cast_values
@@ -26,7 +27,7 @@ _INSTEAD = {
     "PReLU": "use ReLU",
 }
 
-__all__ = ["LOWERINGS", "cast_values", "lower", "lower_graph"]
+__all__ = ["LOWERINGS", "cast_values", "implementations", "lower", "lower_graph"]
 
 
 def lower(

@@ -40,7 +40,7 @@ def _affine(layer: Any, reading: Reading) -> None:
         raise reading.unsupported(
             layer, "has the scale -2 in an int<2>, which hls4ml takes for 1", "give its scale a wider type"
         )
-    kernel = Affine(**reading.common(layer), **constants, reuse_factor=int(layer.get_attr("reuse_factor")))
+    kernel = Affine(**reading.common(layer), **constants)
     reading.bind(layer, reading.add(kernel))
 
 

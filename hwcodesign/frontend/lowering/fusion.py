@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from hwcodesign.fixedpoint import FixedPoint, Overflow
+from hwcodesign.hardware.sums import sums_of
 from hwcodesign.kernels import Activation, Kernel, MaxPool2D
 from hwcodesign.kernels.weighted import WeightedKernel
 
@@ -60,7 +61,7 @@ def _merged(kernel: Activation, done: Mapping[str, Kernel], readers: Mapping[str
 
 def _exact(kernel: WeightedKernel) -> bool:
     """Tells whether its result holds every sum as it is."""
-    sums = kernel.narrowest_sums()[1]
+    sums = sums_of(kernel).accumulator
     return kernel.result.holds(sums.min_code, sums.max_code, sums.fraction)
 
 

@@ -17,8 +17,6 @@ def _weighted(layer: Any, reading: Reading) -> dict[str, Any]:
     return {
         "bias": np.ravel(bias) * 2.0 ** (accumulator.fraction - bias_format.fraction),
         "accumulator": accumulator,
-        "reuse_factor": int(layer.get_attr("reuse_factor")),
-        "strategy": str(layer.get_attr("strategy", "latency")).lower(),
     }
 
 

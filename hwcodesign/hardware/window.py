@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hwcodesign.errors import FormatError
-from hwcodesign.kernels.kernel import Shape
-from hwcodesign.kernels.timing import Windows
+from hwcodesign.hardware.timing import Windows
+from hwcodesign.kernels.kernel import Kernel, Shape
 from hwcodesign.systemverilog import Parameter
+
+Padding = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,16 @@ class Window:
                 f"{self.padding[1]} columns of padding left of windows {self.kernel[1]} wide make windows of zeros "
                 "alone, for which there is no hardware: pad less than the kernel's width"
             )
+
+    @classmethod
+    def of(cls, kernel: Kernel, sides: tuple[int, int], stride: tuple[int, int], padding: Padding) -> Window:
+        """Those of a convolution or pooling.
+
+        Args:
+            sides: rows and columns of a window.
+            padding: top, bottom, left, right.
+        """
+        return cls(kernel.input_shapes[0], kernel.output_shape, sides, stride, (padding[0], padding[2]))
 
     @property
     def parameters(self) -> list[tuple[str, Parameter]]:

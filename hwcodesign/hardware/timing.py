@@ -1,6 +1,6 @@
 """What each module of rtl_sim/rtl does in a cycle, without data: its control, as an automaton.
 
-Each class here says what the control of one module depends on; `automata` steps it, state for state. A kernel's
+Each class here says what the control of one module depends on; `automata` steps it, state for state. A unit's
 `timing` chains them, and networks of them give latency and interval of kernels, segments and whole accelerators, with
 all stalls that blocks put on one another.
 """

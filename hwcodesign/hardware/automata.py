@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numba import njit
 
-from hwcodesign.kernels.timing import STAGES_PER_WORD, Kind
+from hwcodesign.hardware.timing import STAGES_PER_WORD, Kind
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 

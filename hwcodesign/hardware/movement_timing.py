@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hwcodesign.kernels.timing import Control, Kind
+from hwcodesign.hardware.timing import Control, Kind
 
 
 @dataclass(frozen=True)

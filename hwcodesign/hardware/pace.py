@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hwcodesign.kernels.stepping import Network, end_of_sample
-from hwcodesign.kernels.timing import Node
+from hwcodesign.hardware.stepping import Network, end_of_sample
+from hwcodesign.hardware.timing import Node
 
 #: Of `settle`: samples that are looked at whatever they take, and those and cycles after which it gives up.
 _LEAST_SAMPLES, _MOST_SAMPLES, _MOST_CYCLES = 6, 1000, 200_000

@@ -29,6 +29,11 @@ class Folding:
     pe: int
     folds: int
 
+    @property
+    def products(self) -> int:
+        """Made in a cycle."""
+        return self.simd * self.pe
+
     def depth(self, weight_width: int, constant: bool) -> int:
         """Cycles from a vector's last fold to its result.
 

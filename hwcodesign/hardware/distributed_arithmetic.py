@@ -14,8 +14,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from hwcodesign.backends.streamrtl.adder_graph import LIMIT, AdderGraph, adder_graph, bits_of, da4ml_version, form_range
-from hwcodesign.backends.streamrtl.layout import (
+from hwcodesign.errors import FormatError
+from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.hardware.adder_graph import LIMIT, AdderGraph, adder_graph, bits_of, da4ml_version, form_range
+from hwcodesign.hardware.layout import (
     Port,
     input_stream,
     instance_lines,
@@ -24,8 +26,6 @@ from hwcodesign.backends.streamrtl.layout import (
     range_of,
     stream_ports,
 )
-from hwcodesign.errors import FormatError
-from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.systemverilog import Parameter, concatenated, parameter_lines
 
 #: Adders between registers.

@@ -11,8 +11,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from hwcodesign.kernels import automata, timing
-from hwcodesign.kernels.automata import (
+from hwcodesign.hardware import automata, timing
+from hwcodesign.hardware.automata import (
     P_FOLDS,
     P_LAST_BIT,
     P_WORDS,

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwcodesign.errors import SimulationError
-from hwcodesign.kernels import automata, events
-from hwcodesign.kernels.timing import Automaton, Node
+from hwcodesign.hardware import automata, events
+from hwcodesign.hardware.timing import Automaton, Node
 
 
 class Network:

@@ -10,15 +10,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from hwcodesign.backends.streamrtl.layer import Layer, layer
 from hwcodesign.errors import DesignError, SimulationError
-from hwcodesign.kernels import INPUT, Kernel, Segment
-from hwcodesign.kernels.kernel import Stream
-from hwcodesign.kernels.movement_timing import Split
-from hwcodesign.kernels.stepping import Network
-from hwcodesign.kernels.timing import Automaton, Node, Pipeline, Queue
+from hwcodesign.hardware.implementation import DEFAULT, DEFAULTS, Implementations
+from hwcodesign.hardware.movement_timing import Split
+from hwcodesign.hardware.stepping import Network
+from hwcodesign.hardware.stream import Stream
+from hwcodesign.hardware.timing import Automaton, Node, Pipeline, Queue
+from hwcodesign.hardware.unit import Unit
+from hwcodesign.hardware.units import unit_of
+from hwcodesign.kernels import INPUT, Segment
 
 #: Samples for which a queue's need is observed; it repeats from the second one on.
 _OBSERVED = 4
@@ -34,8 +36,7 @@ class Block:
         streams: of each net read.
         output: stream of the net driven.
         width: bits of an element of that net.
-        kernel: what it computes; None where it only moves beats.
-        layer: how that is built.
+        unit: that it is of; None where it only moves beats.
         queue: beats that it holds, where it is a queue; else 0.
         meets: whether it is a queue before a block where two paths meet.
     """
@@ -45,16 +46,15 @@ class Block:
     streams: tuple[Stream, ...]
     output: Stream
     width: int
-    kernel: Kernel | None = None
-    layer: Layer | None = None
+    unit: Unit[Any] | None = None
     queue: int = 0
     meets: bool = False
 
     @property
     def timing(self) -> tuple[Automaton, ...]:
         """Control of the module; empty where it is wires alone."""
-        if self.layer is not None:
-            return self.layer.timing
+        if self.unit is not None:
+            return self.unit.timing
         if self.queue:
             return (Queue(self.queue),)
         return resize_timing(self.streams[0], self.output)
@@ -108,14 +108,16 @@ class Netlist:
         return nodes, drivers[self.output]
 
 
-def netlist(segment: Segment, prefix: str = "generated") -> Netlist:
+def netlist(segment: Segment, implementations: Implementations = DEFAULTS, prefix: str = "generated") -> Netlist:
     """Place the kernels of a segment, and what they need between them.
 
     Args:
+        implementations: of its kernels.
         prefix: of the names of modules that are generated.
 
     Raises:
-        DesignError: a kernel's beats cannot be had from those that come.
+        DesignError: a kernel's beats cannot be had from those that come, or no unit builds it as it is to be built.
+        ToolError: distributed arithmetic without da4ml.
     """
     names = _identifiers([kernel.name for kernel in segment.kernels])
     nets: dict[str, tuple[str, Stream]] = {INPUT: ("in", Stream.of(segment.input_shape))}
@@ -123,14 +125,16 @@ def netlist(segment: Segment, prefix: str = "generated") -> Netlist:
     for kernel in segment.kernels:
         name = names[kernel.name]
         offered = tuple(nets[source] for source in kernel.inputs)
-        built = layer(kernel, tuple(stream for _, stream in offered), f"{prefix}_{segment.name}_{name}")
-        before = _before(kernel, name, offered, built)
+        streams = tuple(stream for _, stream in offered)
+        implementation = implementations.get(kernel.name, DEFAULT)
+        unit = unit_of(kernel, implementation, streams, f"{prefix}_{segment.name}_{name}")
+        before = _before(unit, name, offered)
         blocks += before.blocks
-        if built.instance is None:
-            nets[kernel.name] = (before.nets[0], built.reads[0])
+        if unit.is_wires:
+            nets[kernel.name] = (before.nets[0], unit.writes)
             continue
-        blocks.append(Block(name, before.nets, built.reads, built.writes, kernel.result.width, kernel, built))
-        nets[kernel.name] = (name, built.writes)
+        blocks.append(Block(name, before.nets, unit.reads, unit.writes, kernel.result.width, unit))
+        nets[kernel.name] = (name, unit.writes)
     last, stream = nets[segment.kernels[-1].name if segment.kernels else INPUT]
     want = Stream.of(segment.output_shape)
     if stream != want:
@@ -146,12 +150,12 @@ class _Before(NamedTuple):
     nets: tuple[str, ...]
 
 
-def _before(kernel: Kernel, name: str, offered: tuple[tuple[str, Stream], ...], built: Layer) -> _Before:
+def _before(unit: Unit[Any], name: str, offered: tuple[tuple[str, Stream], ...]) -> _Before:
     """Resize what comes in other beats; let streams wait for each other, and for a kernel that folds its beats."""
     blocks, nets = [], []
     several = len(offered) > 1
-    for i, ((net, stream), want) in enumerate(zip(offered, built.reads, strict=True)):
-        source, width = net, kernel.input_formats[i].width
+    for i, ((net, stream), want) in enumerate(zip(offered, unit.reads, strict=True)):
+        source, width = net, unit.kernel.input_formats[i].width
         if stream != want:
             source = f"{name}_resized{i if several else ''}"
             blocks.append(_resize(source, net, stream, want, width))
@@ -159,7 +163,7 @@ def _before(kernel: Kernel, name: str, offered: tuple[tuple[str, Stream], ...], 
             queue = f"{name}_queue{i}"
             blocks.append(Block(queue, (source,), (want,), want, width, queue=2, meets=True))
             source = queue
-        elif built.timing and isinstance(built.timing[0], Pipeline) and built.timing[0].folds > 1:
+        elif unit.timing and isinstance(unit.timing[0], Pipeline) and unit.timing[0].folds > 1:
             register = f"{name}_operand"  # without it the producer would stall while this one folds
             blocks.append(Block(register, (source,), (want,), want, width, queue=2))
             source = register

@@ -1,0 +1,1 @@
+"""How kernels are built: their modules, the streams between them, and the cycles that they take."""

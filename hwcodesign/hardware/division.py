@@ -1,0 +1,46 @@
+"""Division of a magnitude by a constant, without a divider."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from hwcodesign.systemverilog import Bits, Parameter
+
+
+class Division(NamedTuple):
+    """Division of magnitudes by a constant, without a divider: |s| // divisor == (|s| * multiplier) >> shift.
+
+    It holds for every |s| <= `bound`. A power of two has multiplier 1.
+    """
+
+    divisor: int
+    multiplier: int
+    shift: int
+    bound: int
+
+    def parameters(self, fraction: int) -> list[tuple[str, Parameter]]:
+        """Of the modules that average; `fraction` is the quotient's."""
+        width = self.multiplier.bit_length()
+        return [
+            ("Average", True),
+            ("QuotientFraction", fraction),
+            ("MultiplierWidth", width),
+            ("Multiplier", Bits(width, self.multiplier)),
+            ("Shift", self.shift),
+        ]
+
+
+def division(divisor: int, bound: int) -> Division:
+    """The least shift, and so the narrowest multiplier, that is exact up to `bound`, which is `divisor` at least.
+
+    With n = divisor, m = ceil(2^k / n) and e = m n - 2^k: s m / 2^k = s / n + s e / (n 2^k), whose floor is that of
+    s / n as long as s e < (n - s mod n) 2^k. That is hardest for the largest s that leaves n - 1. (The method is T.
+    Granlund and P. L. Montgomery's, "Division by Invariant Integers using Multiplication", PLDI 1994.)
+    """
+    hardest = bound - (bound + 1) % divisor
+    shift = divisor.bit_length() - 1
+    while True:
+        multiplier = -(-(1 << shift) // divisor)
+        if (multiplier * divisor - (1 << shift)) * hardest < 1 << shift:
+            return Division(divisor, multiplier, shift, bound)
+        shift += 1

@@ -1,0 +1,162 @@
+"""What a unit takes, without stepping its automata cycle by cycle: its interval and latency, where nothing else stalls.
+
+Both are exact. Pipelines and stored frames have a formula. Windows in front of a pipeline are followed row by row: of a
+row of pixels, the cycles in which the first and the last one are accepted; of a pass, those of its first step, of its
+last one that reads a pixel, and of its last one. What lies between cannot be later than these make it, because a pass
+is never faster along a row than a pixel a cycle, which is the pace of the input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+
+from hwcodesign.hardware.movement_timing import Frames
+from hwcodesign.hardware.timing import Automaton, Pipeline, Windows
+
+#: Samples after which the rhythm of windows is given up for the mean of the second half.
+_MOST_SAMPLES = 1000
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a unit takes while its input is always offered and its output always taken.
+
+    Attributes:
+        interval: cycles between samples in the long run, an int where it is whole.
+        latency: from the cycle in which the first input beat of a sample is offered to that of its last output beat.
+    """
+
+    interval: float
+    latency: int
+
+
+def estimated(timing: Sequence[Automaton], beats: int) -> Estimate:
+    """Estimate a chain of automata.
+
+    Args:
+        timing: nothing, a pipeline, stored frames, or windows in front of a pipeline of single beats.
+        beats: input beats of a sample.
+
+    Raises:
+        NotImplementedError: another chain.
+    """
+    match tuple(timing):
+        case ():
+            return Estimate(beats, beats - 1)
+        case (Pipeline() as pipeline,):
+            return Estimate(beats * pipeline.folds, beats * pipeline.folds - 1 + pipeline.depth)
+        case (Frames() as frames,):
+            return Estimate(max(frames.beats, frames.steps), frames.beats + frames.steps + 1)
+        case (Windows() as windows, Pipeline(beats=1) as pipeline):
+            interval, latency = _Rows(windows, pipeline.folds).pace()
+            return Estimate(interval, latency + pipeline.depth)
+    raise NotImplementedError(f"no estimate of {' behind '.join(type(item).__name__ for item in reversed(timing))}")
+
+
+class _Rows:
+    """Windows whose reader takes each in so many cycles, row by row.
+
+    A step of a pass that offers a window is followed by the next one after `folds` cycles, any other after one. Reading
+    a pixel, and writing into the place of one that was read, come a cycle after what they wait for, or later.
+    """
+
+    def __init__(self, windows: Windows, folds: int) -> None:
+        self._of, self._folds = windows, folds
+        #: Cycles of the steps of every pass so far: first, last that reads a pixel, last.
+        self._passes: list[tuple[int, int, int]] = []
+        #: Cycles in which the first and the last pixel of every row so far were accepted.
+        self._written: list[tuple[int, int]] = []
+
+    def pace(self) -> tuple[float, int]:
+        """Mean interval in the long run, and the cycle in which the first sample's last window is taken."""
+        of = self._of
+        ends: list[int] = []
+        seen: dict[tuple[tuple[int, int, int], ...], int] = {}
+        samples_that_matter = 1 + of.kernel[0] // of.height
+        while len(ends) < _MOST_SAMPLES:
+            self._sample(len(ends))
+            ends.append(self._passes[-1][2] + self._folds)
+            recent = self._passes[-samples_that_matter * of.out_height :]
+            state = tuple((a - ends[-1], b - ends[-1], c - ends[-1]) for a, b, c in recent)
+            if state in seen and len(ends) > samples_that_matter:
+                before = seen[state]
+                return _mean(ends[-1] - ends[before], len(ends) - 1 - before), ends[0]
+            seen[state] = len(ends) - 1
+        half = len(ends) // 2
+        return _mean(ends[-1] - ends[half], len(ends) - 1 - half), ends[0]
+
+    def _sample(self, sample: int) -> None:
+        of = self._of
+        for number in range(of.out_height):
+            lowest = min(max(number * of.stride[0] - of.pad_top + of.kernel[0] - 1, 0), of.height - 1)
+            needed = sample * of.height + lowest
+            while len(self._written) <= needed:
+                self._write()
+            before = self._passes[-1][2] + self._folds if self._passes else 0
+            first, last = self._written[needed]
+            start = max(before, first + 1)
+            # the first pixel of the row is there; the last one may still be waited for
+            read = max(start + self._steps_to_last_pixel, last + 1 if of.columns >= of.width else 0)
+            self._passes.append((start, read, read + self._steps_behind))
+
+    def _write(self) -> None:
+        """The next row of pixels, into the places of one that is needed no more."""
+        of, row = self._of, len(self._written)
+        first = self._written[-1][1] + 1 if self._written else 0
+        last = first + of.width - 1
+        freeing = self._freed_by(row)
+        if freeing >= 0:
+            start, read, end = self._passes[freeing]
+            first = max(first, start + 1)
+            behind = read if of.columns >= of.width else end + of.width - of.columns
+            last = max(first + of.width - 1, behind + 1)
+        self._written.append((first, last))
+
+    def _freed_by(self, row: int) -> int:
+        """The pass, of all so far, whose steps free the places of a row; negative where they are free from reset."""
+        of = self._of
+        sample, row = divmod(row, of.height)
+        over = row - of.kernel[0]  # the row that lies there
+        while over < 0:
+            sample, over = sample - 1, over + of.height
+        return sample * of.out_height + self._last_reader[over]
+
+    @cached_property
+    def _last_reader(self) -> list[int]:
+        """For each row of the image, the pass behind which it is needed no more."""
+        of = self._of
+        bases = [min(of.height, max(0, n * of.stride[0] - of.pad_top)) for n in range(1, of.out_height)] + [of.height]
+        found, number = [], 0
+        for row in range(of.height):
+            while bases[number] <= row:
+                number += 1
+            found.append(number)
+        return found
+
+    def _cycles(self, steps: int) -> int:
+        """From the first step of a pass to the one behind so many."""
+        offered = sum(self._offers(step) for step in range(steps))
+        return steps + offered * (self._folds - 1)
+
+    def _offers(self, step: int) -> bool:
+        of = self._of
+        column = step - (of.kernel[1] - 1) + of.pad_left
+        return column >= 0 and column % of.stride[1] == 0
+
+    @cached_property
+    def _steps_to_last_pixel(self) -> int:
+        return self._cycles(min(self._of.width, self._of.columns) - 1)
+
+    @cached_property
+    def _steps_behind(self) -> int:
+        """From the last step that reads a pixel to the last one."""
+        return self._cycles(self._of.columns - 1) - self._steps_to_last_pixel
+
+
+def _mean(cycles: int, samples: int) -> float:
+    """An int where it is whole."""
+    mean = Fraction(cycles, samples)
+    return int(mean) if mean.denominator == 1 else float(mean)

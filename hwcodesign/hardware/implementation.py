@@ -1,0 +1,47 @@
+"""What chooses among the ways to build a kernel: hls4ml's ReuseFactor and Strategy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from hwcodesign.storage.fields import Field
+
+LATENCY, RESOURCE, DISTRIBUTED = "latency", "resource", "distributed_arithmetic"
+#: How hardware multiplies, by hls4ml's names.
+STRATEGIES = (LATENCY, RESOURCE, DISTRIBUTED)
+#: Of a stored implementation.
+_MOST_REUSE = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Implementation:
+    """How a kernel is to be built.
+
+    Attributes:
+        reuse_factor: how often hardware uses each multiplier a pixel or sample (hls4ml's ReuseFactor).
+        strategy: how hardware multiplies (hls4ml's Strategy): "latency" in LUTs, "resource" in DSP blocks,
+            "distributed_arithmetic" by an adder graph without multipliers, and without reuse.
+    """
+
+    reuse_factor: int = 1
+    strategy: str = LATENCY
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return {"reuse_factor": self.reuse_factor, "strategy": self.strategy}
+
+    @classmethod
+    def from_json(cls, stored: Field) -> Implementation:
+        """Read what `to_json` wrote; raises `FieldError`."""
+        fields = stored.fields(("reuse_factor", "strategy"))
+        return cls(fields["reuse_factor"].integer(1, _MOST_REUSE), fields["strategy"].one_of(STRATEGIES))
+
+
+DEFAULT = Implementation()
+#: Of a segment, by the name of the kernel; kernels that it does not name have `DEFAULT`.
+Implementations = Mapping[str, Implementation]
+#: Where no kernel is named.
+DEFAULTS: Implementations = MappingProxyType({})

@@ -1,0 +1,88 @@
+"""The multiply-accumulates of a layer in the module mac_array: its parameters, its ROM images and its control."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from hwcodesign.fixedpoint import Codes, FixedPoint
+from hwcodesign.hardware.folding import Folding, rom_words
+from hwcodesign.hardware.implementation import RESOURCE, Implementation
+from hwcodesign.hardware.sums import Sums, weight_width
+from hwcodesign.hardware.timing import Pipeline
+from hwcodesign.systemverilog import Bits, Name, Parameter, Rom
+
+#: How products are made: weights built into adders, or multiplied in LUTs or in DSP blocks.
+CONSTANT, LUT, DSP = "Constant", "Lut", "Dsp"
+
+
+def multiplier_of(implementation: Implementation) -> str:
+    """How weights are multiplied that come out of a ROM."""
+    return DSP if implementation.strategy == RESOURCE else LUT
+
+
+@dataclass(frozen=True, eq=False)
+class MacArray:
+    """One mac_array.
+
+    Attributes:
+        weights: (inputs, outputs) integer codes; inputs in stream order, of a depthwise layer its taps alone.
+        sums: of the products.
+        source, result: formats of what is multiplied, and of the results.
+        beats: of a vector.
+        folding: of its multiplications; one fold where `multiplier` is `CONSTANT`.
+        multiplier: how products are made.
+    """
+
+    weights: Codes
+    sums: Sums
+    source: FixedPoint
+    result: FixedPoint
+    beats: int
+    folding: Folding
+    multiplier: str
+
+    @cached_property
+    def parameters(self) -> list[tuple[str, Parameter]]:
+        """Those that do not say how the vector comes."""
+        folding, (shift, accumulator, bias) = self.folding, self.sums
+        parameters: list[tuple[str, Parameter]] = [
+            ("Simd", folding.simd),
+            ("Pe", folding.pe),
+            ("In", self.source),
+            ("WeightWidth", self._weight_width),
+            ("AccWidth", accumulator.width),
+            ("ProductShift", shift),
+            ("AccFraction", accumulator.fraction),
+            ("Result", self.result),
+            ("Multiplier", Name(self.multiplier)),
+            ("Bias", Bits.pack(bias, accumulator.width)),
+        ]
+        if self.multiplier == CONSTANT:
+            return [*parameters, ("Weights", Bits(self._word, self._words[0]))]
+        return parameters
+
+    @property
+    def roms(self) -> tuple[Rom, ...]:
+        if self.multiplier == CONSTANT:
+            return ()
+        return (Rom("weights", "WeightsFile", self._word, self._words),)
+
+    @property
+    def timing(self) -> Pipeline:
+        """Its control."""
+        depth = self.folding.depth(self._weight_width, self.multiplier == CONSTANT)
+        return Pipeline(self.folding.folds // self.beats, self.beats, depth)
+
+    @cached_property
+    def _weight_width(self) -> int:
+        return weight_width(self.weights)
+
+    @property
+    def _word(self) -> int:
+        """Bits of the weights of one fold."""
+        return self.folding.pe * self.folding.simd * self._weight_width
+
+    @cached_property
+    def _words(self) -> tuple[int, ...]:
+        return rom_words(self.weights, self.folding, self._weight_width)

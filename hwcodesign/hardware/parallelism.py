@@ -1,0 +1,61 @@
+"""How many products a layer may make in a cycle: beyond a few thousand, simulators do not read it any more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from hwcodesign.errors import SettingsError
+from hwcodesign.hardware.folding import Folding
+from hwcodesign.hardware.implementation import DEFAULT, DEFAULTS, DISTRIBUTED, LATENCY, Implementations
+from hwcodesign.hardware.stream import Stream
+from hwcodesign.hardware.unit import Unit
+from hwcodesign.hardware.units import unit_of
+from hwcodesign.kernels import INPUT, Segment
+
+#: Products that one layer makes in a cycle: all of the tests' sweep of sizes is within it.
+MOST_PRODUCTS = 4096
+
+
+def check_products(
+    segment: Segment, implementations: Implementations = DEFAULTS, named: Callable[[str], str] = str
+) -> None:
+    """Refuse a layer that multiplies more in a cycle than can be simulated.
+
+    Args:
+        implementations: of its kernels.
+        named: what the user calls the layer of a kernel.
+
+    Raises:
+        SettingsError: naming the layer, and the least reuse factor that will do.
+    """
+    streams = {INPUT: Stream.of(segment.input_shape)}
+    for kernel in segment.kernels:
+        offered = tuple(streams[source] for source in kernel.inputs)
+        unit = unit_of(kernel, implementations.get(kernel.name, DEFAULT), offered)
+        if unit.folding is not None and unit.folding.products > MOST_PRODUCTS:
+            raise _too_many(segment.name, named(kernel.name), unit, unit.folding)
+        streams[kernel.name] = unit.writes
+
+
+def _too_many(segment: str, name: str, unit: Unit[Any], folding: Folding) -> SettingsError:
+    asked = unit.implementation
+    distributed = asked.strategy == DISTRIBUTED
+    strategy = f"strategy {LATENCY!r} and " if distributed else ""
+    now = "with distributed arithmetic" if distributed else f"at ReuseFactor {asked.reuse_factor}"
+    return SettingsError(
+        f"{segment}: layer {name!r} makes {folding.products:,} products in a cycle {now}, and {MOST_PRODUCTS:,} is the "
+        f"most that StreamRTL simulates: give it {strategy}ReuseFactor {_least_reuse(unit, folding)} or more"
+    )
+
+
+def _least_reuse(unit: Unit[Any], folding: Folding) -> int:
+    """The least reuse factor that is a number of folds the layer can have, with products enough below the limit."""
+    strategy = LATENCY if unit.implementation.strategy == DISTRIBUTED else unit.implementation.strategy
+    least = -(-folding.products * folding.folds // MOST_PRODUCTS)
+    while True:
+        tried = unit_of(unit.kernel, replace(unit.implementation, reuse_factor=least, strategy=strategy), unit.offered)
+        if tried.folding and tried.folding.folds == least and tried.folding.products <= MOST_PRODUCTS:
+            return least
+        least += 1

@@ -1,0 +1,87 @@
+"""Units by the kind of kernel that they build, and which of them is chosen. One module a kernel, or an architecture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from hwcodesign.choices import not_known
+from hwcodesign.errors import DesignError
+from hwcodesign.hardware.implementation import Implementation, Implementations
+from hwcodesign.hardware.stream import Stream
+from hwcodesign.hardware.unit import Unit
+from hwcodesign.hardware.units.activation import Casts
+from hwcodesign.hardware.units.add import Sum
+from hwcodesign.hardware.units.affine import ScalesByAdders, ScalesByMultipliers
+from hwcodesign.hardware.units.average_pool2d import AverageOfWindows
+from hwcodesign.hardware.units.concatenate import SideBySide
+from hwcodesign.hardware.units.conv2d import ConvolutionByAdders, ConvolutionByMultipliers
+from hwcodesign.hardware.units.dense import LinearByAdders, LinearByMultipliers
+from hwcodesign.hardware.units.distributed import DistributedConvolution, DistributedLinear
+from hwcodesign.hardware.units.global_pool import RunningPool
+from hwcodesign.hardware.units.max_pool2d import MaximumOfWindows
+from hwcodesign.hardware.units.reshape import Wires
+from hwcodesign.hardware.units.transpose import InOrder, StoredFrames
+from hwcodesign.kernels import Kernel, Segment
+
+#: By kind of kernel; the first that has the strategy and fits is taken.
+UNITS: Mapping[str, tuple[type[Unit[Any]], ...]] = {
+    "activation": (Casts,),
+    "add": (Sum,),
+    "affine": (ScalesByAdders, ScalesByMultipliers),
+    "average_pool2d": (AverageOfWindows,),
+    "concatenate": (SideBySide,),
+    "conv2d": (ConvolutionByAdders, ConvolutionByMultipliers, DistributedConvolution),
+    "dense": (LinearByAdders, LinearByMultipliers, DistributedLinear),
+    "global_pool": (RunningPool,),
+    "max_pool2d": (MaximumOfWindows,),
+    "reshape": (Wires,),
+    "transpose": (InOrder, StoredFrames),
+    "zero_columns": (ConvolutionByAdders, ConvolutionByMultipliers),
+}
+
+
+def strategies_of(kind: str) -> tuple[str, ...]:
+    """The strategies by which there are units of a kind of kernel."""
+    return tuple(dict.fromkeys(strategy for unit in UNITS[kind] for strategy in unit.strategies))
+
+
+def unit_of(
+    kernel: Kernel, implementation: Implementation, offered: tuple[Stream, ...], module: str = "generated"
+) -> Unit[Any]:
+    """Choose a kernel's unit.
+
+    Args:
+        offered: streams that come; those that the unit reads may differ.
+        module: name for a module that is generated for it.
+
+    Raises:
+        DesignError: there is no unit of this kind of kernel for the strategy.
+    """
+    for known in UNITS[kernel.kind]:
+        unit = known(kernel, implementation, offered, module)
+        if implementation.strategy in known.strategies and unit.fits:
+            return unit
+    raise _no_unit(kernel, implementation)
+
+
+def check_implementations(segment: Segment, implementations: Implementations) -> None:
+    """Refuse implementations of kernels that a segment does not have, or by strategies without a unit.
+
+    Raises:
+        DesignError: naming the kernel.
+    """
+    kernels = {kernel.name: kernel for kernel in segment.kernels}
+    for name, implementation in implementations.items():
+        if name not in kernels:
+            what = f"{segment.name}: kernel {name!r} of an implementation"
+            raise DesignError(not_known(what, name, sorted(kernels)))
+        if implementation.strategy not in strategies_of(kernels[name].kind):
+            raise _no_unit(kernels[name], implementation)
+
+
+def _no_unit(kernel: Kernel, implementation: Implementation) -> DesignError:
+    return DesignError(
+        f"{kernel.name}: there is no hardware for a kernel of kind {kernel.kind} with strategy "
+        f"{implementation.strategy!r}: give it {' or '.join(map(repr, strategies_of(kernel.kind)))}"
+    )

@@ -1,0 +1,34 @@
+"""Quantisers and rectifiers: element by element, in whatever beats come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hwcodesign.hardware.stream import Stream
+from hwcodesign.hardware.timing import Automaton, Pipeline
+from hwcodesign.hardware.unit import Unit
+from hwcodesign.kernels import Activation
+from hwcodesign.systemverilog import Instance
+
+
+@dataclass(frozen=True, eq=False)
+class Casts(Unit[Activation]):
+    """All elements of a beat at once (activation)."""
+
+    @property
+    def reads(self) -> tuple[Stream, ...]:
+        return self.offered
+
+    @property
+    def writes(self) -> Stream:
+        return self.reads[0]
+
+    @property
+    def instance(self) -> Instance:
+        kernel, lanes = self.kernel, self.reads[0].lanes
+        formats = [("In", kernel.input_formats[0]), ("Result", kernel.result)]
+        return Instance("activation", (("Lanes", lanes), ("Rectify", kernel.rectify), *formats))
+
+    @property
+    def timing(self) -> tuple[Automaton, ...]:
+        return (Pipeline(),)

@@ -1,0 +1,25 @@
+"""Sums of two streams."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hwcodesign.hardware.timing import Automaton, Pipeline
+from hwcodesign.hardware.unit import Unit
+from hwcodesign.kernels import Add
+from hwcodesign.systemverilog import Instance
+
+
+@dataclass(frozen=True, eq=False)
+class Sum(Unit[Add]):
+    """All elements of a beat at once (add)."""
+
+    @property
+    def instance(self) -> Instance:
+        one, other = self.kernel.input_formats
+        formats = [("InA", one), ("InB", other), ("Result", self.kernel.result)]
+        return Instance("add", (("Lanes", self.reads[0].lanes), *formats))
+
+    @property
+    def timing(self) -> tuple[Automaton, ...]:
+        return (Pipeline(inputs=2),)

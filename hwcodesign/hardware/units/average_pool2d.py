@@ -1,0 +1,42 @@
+"""Averages of windows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hwcodesign.hardware.division import Division, division
+from hwcodesign.hardware.timing import Automaton, Pipeline
+from hwcodesign.hardware.unit import Unit
+from hwcodesign.hardware.window import Window
+from hwcodesign.kernels import AveragePool2D
+from hwcodesign.kernels.kernel import largest
+from hwcodesign.systemverilog import Instance
+
+
+@dataclass(frozen=True, eq=False)
+class AverageOfWindows(Unit[AveragePool2D]):
+    """A whole window a cycle (pool2d), its sum divided by a multiplication and a shift."""
+
+    @property
+    def window(self) -> Window:
+        """What its window_buffer cuts."""
+        kernel = self.kernel
+        return Window.of(kernel, kernel.pool, kernel.stride, kernel.padding)
+
+    @property
+    def division(self) -> Division:
+        """Of a sum's magnitude, of the code at the accumulator's fraction."""
+        kernel, source = self.kernel, self.kernel.input_formats[0]
+        bound = kernel.window * largest(source) << (kernel.accumulator.fraction - source.fraction)
+        return division(kernel.window, bound)
+
+    @property
+    def instance(self) -> Instance:
+        kernel = self.kernel
+        formats = [("In", kernel.input_formats[0]), ("Result", kernel.result)]
+        division = self.division.parameters(kernel.accumulator.fraction)
+        return Instance("pool2d", (*self.window.parameters, *division, *formats))
+
+    @property
+    def timing(self) -> tuple[Automaton, ...]:
+        return (self.window.timing, Pipeline(depth=3))

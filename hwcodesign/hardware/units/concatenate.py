@@ -1,0 +1,25 @@
+"""Two streams side by side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hwcodesign.hardware.timing import Automaton, Pipeline
+from hwcodesign.hardware.unit import Unit
+from hwcodesign.kernels import Concatenate
+from hwcodesign.systemverilog import Instance
+
+
+@dataclass(frozen=True, eq=False)
+class SideBySide(Unit[Concatenate]):
+    """A beat of each input makes one of output (concatenate)."""
+
+    @property
+    def instance(self) -> Instance:
+        (one, other), (first, second) = self.kernel.input_formats, self.reads
+        lanes = [("LanesA", first.lanes), ("LanesB", second.lanes)]
+        return Instance("concatenate", (*lanes, ("InA", one), ("InB", other), ("Result", self.kernel.result)))
+
+    @property
+    def timing(self) -> tuple[Automaton, ...]:
+        return (Pipeline(inputs=2),)

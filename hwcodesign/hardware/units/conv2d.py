@@ -1,0 +1,79 @@
+"""Convolutions: whole windows, one after another, into multiply-accumulates (conv2d)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
+
+from hwcodesign.hardware.folding import Folding, fold
+from hwcodesign.hardware.implementation import LATENCY, RESOURCE
+from hwcodesign.hardware.mac_array import CONSTANT, MacArray, multiplier_of
+from hwcodesign.hardware.sums import sums_of
+from hwcodesign.hardware.timing import Automaton
+from hwcodesign.hardware.unit import Unit
+from hwcodesign.hardware.window import Window
+from hwcodesign.kernels import Conv2D
+from hwcodesign.systemverilog import Instance
+
+
+def window_of(kernel: Conv2D) -> Window:
+    """What a window_buffer cuts for it."""
+    rows, columns = kernel.weights.shape[:2]
+    return Window.of(kernel, (rows, columns), kernel.stride, kernel.padding)
+
+
+@dataclass(frozen=True, eq=False)
+class ConvolutionByMultipliers(Unit[Conv2D]):
+    """Weights from ROM, multiplied in LUTs or DSP blocks; a window takes a cycle a fold."""
+
+    strategies: ClassVar[tuple[str, ...]] = (LATENCY, RESOURCE)
+
+    @property
+    def window(self) -> Window:
+        """What its window_buffer cuts."""
+        return window_of(self.kernel)
+
+    @cached_property
+    def folding(self) -> Folding:
+        weights, reuse = self.kernel.weights, self.implementation.reuse_factor
+        lanes = weights.shape[0] * weights.shape[1] * self.kernel.input_shapes[0][2]
+        return fold(lanes, 1, weights.shape[-1], reuse, channels=self.kernel.groups)
+
+    @property
+    def multiplier(self) -> str:
+        """How products are made."""
+        return multiplier_of(self.implementation)
+
+    @cached_property
+    def array(self) -> MacArray:
+        """Its multiply-accumulates."""
+        kernel = self.kernel
+        weights = kernel.weights.reshape(-1, kernel.weights.shape[-1])
+        source, sums = kernel.input_formats[0], sums_of(kernel)
+        return MacArray(weights, sums, source, kernel.result, 1, self.folding, self.multiplier)
+
+    @property
+    def instance(self) -> Instance:
+        depthwise, outputs = ("Depthwise", self.kernel.groups > 1), ("Outputs", self.kernel.output_shape[2])
+        parameters = (*self.window.parameters, outputs, depthwise, *self.array.parameters)
+        return Instance("conv2d", parameters, self.array.roms)
+
+    @cached_property
+    def timing(self) -> tuple[Automaton, ...]:
+        return (self.window.timing, self.array.timing)
+
+
+@dataclass(frozen=True, eq=False)
+class ConvolutionByAdders(ConvolutionByMultipliers):
+    """A window a cycle, its weights built into adders."""
+
+    strategies: ClassVar[tuple[str, ...]] = (LATENCY,)
+
+    @property
+    def fits(self) -> bool:
+        return self.folding.folds == 1
+
+    @property
+    def multiplier(self) -> str:
+        return CONSTANT

@@ -1,0 +1,117 @@
+"""Layers by distributed arithmetic: an adder graph that is generated for the weights, a vector a cycle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+
+from hwcodesign.fixedpoint import Codes
+from hwcodesign.hardware.distributed_arithmetic import DistributedKernel, distributed_kernel
+from hwcodesign.hardware.folding import Folding
+from hwcodesign.hardware.implementation import DISTRIBUTED
+from hwcodesign.hardware.stream import Stream
+from hwcodesign.hardware.sums import sums_of
+from hwcodesign.hardware.timing import Automaton, Pipeline
+from hwcodesign.hardware.unit import Unit
+from hwcodesign.hardware.units.conv2d import window_of
+from hwcodesign.hardware.window import Window
+from hwcodesign.kernels import Conv2D, Dense
+from hwcodesign.kernels.weighted import WeightedKernel
+from hwcodesign.systemverilog import Instance, Parameter
+
+
+@dataclass(frozen=True, eq=False)
+class DistributedLinear(Unit[Dense]):
+    """All products of a vector, which comes in one beat.
+
+    Raises:
+        ToolError: da4ml is missing, where the module or its timing is asked for.
+    """
+
+    strategies: ClassVar[tuple[str, ...]] = (DISTRIBUTED,)
+
+    @property
+    def reads(self) -> tuple[Stream, ...]:
+        return (Stream(1, self.kernel.weights.shape[0]),)
+
+    @property
+    def folding(self) -> Folding:
+        inputs, outputs = self.kernel.weights.shape
+        return Folding(inputs, outputs, folds=1)
+
+    @cached_property
+    def made(self) -> DistributedKernel:
+        """What is generated."""
+        return _made(self.kernel, self.kernel.weights, self.module)
+
+    @property
+    def instance(self) -> Instance:
+        return Instance(self.made.module, ())
+
+    @property
+    def timing(self) -> tuple[Automaton, ...]:
+        return (Pipeline(depth=self.made.latency),)
+
+    @property
+    def texts(self) -> Mapping[str, str]:
+        return self.made.texts
+
+
+@dataclass(frozen=True, eq=False)
+class DistributedConvolution(Unit[Conv2D]):
+    """All products of a window.
+
+    Raises:
+        ToolError: da4ml is missing, where the module or its timing is asked for.
+    """
+
+    strategies: ClassVar[tuple[str, ...]] = (DISTRIBUTED,)
+
+    @property
+    def window(self) -> Window:
+        """What its window_buffer cuts."""
+        return window_of(self.kernel)
+
+    @property
+    def folding(self) -> Folding:
+        outputs = self.kernel.weights.shape[-1]
+        return Folding(self.kernel.weights.size // outputs, outputs, folds=1)
+
+    @cached_property
+    def made(self) -> DistributedKernel:
+        """What is generated."""
+        weights = self.kernel.dense_weights()  # zeros between the channels of a depthwise convolution
+        matrix = weights.reshape(-1, weights.shape[-1])
+        return _made(self.kernel, matrix, self.module, self.window.parameters)
+
+    @property
+    def instance(self) -> Instance:
+        return Instance(self.made.module, ())
+
+    @property
+    def timing(self) -> tuple[Automaton, ...]:
+        return (self.window.timing, Pipeline(depth=self.made.latency))
+
+    @property
+    def texts(self) -> Mapping[str, str]:
+        return self.made.texts
+
+
+def _made(
+    kernel: WeightedKernel, matrix: Codes, module: str, window: Sequence[tuple[str, Parameter]] = ()
+) -> DistributedKernel:
+    sums = sums_of(kernel)
+    return distributed_kernel(
+        matrix.astype(np.int64),
+        kernel.input_formats[0],
+        module,
+        result=kernel.result,
+        sum_fraction=sums.accumulator.fraction,
+        bias=sums.bias,
+        product_shift=sums.shift,
+        window=window,
+    )

@@ -1,0 +1,36 @@
+"""Maxima and averages of whole images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hwcodesign.hardware.division import Division, division
+from hwcodesign.hardware.timing import Automaton, Pipeline
+from hwcodesign.hardware.unit import Unit
+from hwcodesign.kernels import GlobalPool
+from hwcodesign.kernels.kernel import largest
+from hwcodesign.systemverilog import Instance
+
+
+@dataclass(frozen=True, eq=False)
+class RunningPool(Unit[GlobalPool]):
+    """A pixel a cycle into running maxima or sums (global_pool)."""
+
+    @property
+    def division(self) -> Division:
+        """Of a sum's magnitude, of the code at the accumulator's fraction."""
+        kernel, source = self.kernel, self.kernel.input_formats[0]
+        bound = kernel.pixels * largest(source) << (kernel.accumulator.fraction - source.fraction)
+        return division(kernel.pixels, bound)
+
+    @property
+    def instance(self) -> Instance:
+        kernel, stream = self.kernel, self.reads[0]
+        sizes = [("Beats", stream.beats), ("Lanes", stream.lanes)]
+        division = [] if kernel.maximum else self.division.parameters(kernel.accumulator.fraction)
+        formats = [("In", kernel.input_formats[0]), ("Result", kernel.result)]
+        return Instance("global_pool", (*sizes, *division, *formats))
+
+    @property
+    def timing(self) -> tuple[Automaton, ...]:
+        return (Pipeline(beats=self.reads[0].beats, depth=2 if self.kernel.maximum else 3),)

@@ -1,0 +1,52 @@
+"""Axes in another order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hwcodesign.hardware.movement_timing import Frames
+from hwcodesign.hardware.stream import Stream
+from hwcodesign.hardware.timing import Automaton
+from hwcodesign.hardware.unit import Unit
+from hwcodesign.kernels import Transpose
+from hwcodesign.systemverilog import Instance
+
+
+@dataclass(frozen=True, eq=False)
+class InOrder(Unit[Transpose]):
+    """Nothing but wires, where the pixels come in the same order anyway."""
+
+    @property
+    def fits(self) -> bool:
+        axes = self.kernel.permutation
+        return axes[2] == 2 and (axes[0] == 0 or 1 in self.kernel.input_shapes[0][:2])
+
+    @property
+    def is_wires(self) -> bool:
+        return True
+
+    @property
+    def writes(self) -> Stream:
+        return self.reads[0]
+
+    @property
+    def timing(self) -> tuple[Automaton, ...]:
+        return ()
+
+
+@dataclass(frozen=True, eq=False)
+class StoredFrames(Unit[Transpose]):
+    """A whole sample is written while the one before it is read (transpose)."""
+
+    @property
+    def instance(self) -> Instance:
+        kernel = self.kernel
+        sizes = zip(("Height", "Width", "Channels"), kernel.input_shapes[0], strict=True)
+        axes = zip(("AxisOfRows", "AxisOfColumns", "AxisOfChannels"), kernel.permutation, strict=True)
+        return Instance("transpose", (*sizes, *axes, ("ElementWidth", kernel.result.width)))
+
+    @property
+    def timing(self) -> tuple[Automaton, ...]:
+        beats, lanes = self.reads[0].beats, self.reads[0].lanes
+        whole = self.kernel.permutation[2] == 2  # a step reads a pixel, else an element
+        return (Frames(beats, beats if whole else beats * lanes, 1 if whole else self.kernel.output_shape[2]),)

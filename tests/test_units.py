@@ -1,0 +1,85 @@
+"""Units build kernels: there is one for every kernel, and implementations choose among several."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hwcodesign.errors import DesignError
+from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.hardware.implementation import DISTRIBUTED, LATENCY, RESOURCE, STRATEGIES, Implementation
+from hwcodesign.hardware.stream import Stream
+from hwcodesign.hardware.unit import Unit
+from hwcodesign.hardware.units import UNITS, strategies_of, unit_of
+from hwcodesign.hardware.units.affine import ScalesByAdders, ScalesByMultipliers
+from hwcodesign.hardware.units.conv2d import ConvolutionByAdders, ConvolutionByMultipliers
+from hwcodesign.hardware.units.dense import LinearByAdders, LinearByMultipliers
+from hwcodesign.hardware.units.distributed import DistributedConvolution, DistributedLinear
+from hwcodesign.kernels import KERNELS, Affine, Conv2D, Dense, Kernel
+from hwcodesign.systemverilog import Name
+
+_U5, _W4, _SUMS = FixedPoint(5, 2, signed=False), FixedPoint(4, 1), FixedPoint(30, 20)
+_IMAGE = (4, 4, 2)
+
+
+def _conv() -> Conv2D:
+    weights = np.arange(-7.0, 8.0)[np.arange(36) % 15].reshape(3, 3, 2, 2)
+    fields = ("conv", ("input",), (_U5,), (_IMAGE,), _U5, (2, 2, 2), weights, np.zeros(2), _W4, _SUMS)
+    return Conv2D(*fields, stride=(1, 1), padding=(0, 0, 0, 0))
+
+
+def _dense() -> Dense:
+    weights = np.arange(-7.0, 8.0)[np.arange(12) % 15].reshape(4, 3)
+    return Dense("fc", ("input",), (_U5,), ((4,),), _U5, (3,), weights, np.zeros(3), _W4, _SUMS)
+
+
+def _affine() -> Affine:
+    return Affine("bn", ("input",), (_U5,), (_IMAGE,), _U5, _IMAGE, np.array([3.0, -2.0]), np.zeros(2), _W4, _W4)
+
+
+def test_every_kernel_has_a_unit_for_the_default_implementation() -> None:
+    assert sorted(UNITS) == sorted(KERNELS)
+    assert {kind for kind in KERNELS if LATENCY not in strategies_of(kind)} == set()
+
+
+@pytest.mark.parametrize(
+    ("kernel", "implementation", "chosen"),
+    [
+        (_conv(), Implementation(1, LATENCY), ConvolutionByAdders),
+        (_conv(), Implementation(3, LATENCY), ConvolutionByMultipliers),
+        (_conv(), Implementation(1, RESOURCE), ConvolutionByMultipliers),
+        (_conv(), Implementation(3, DISTRIBUTED), DistributedConvolution),
+        (_dense(), Implementation(1, LATENCY), LinearByAdders),
+        (_dense(), Implementation(4, LATENCY), LinearByMultipliers),
+        (_dense(), Implementation(1, RESOURCE), LinearByMultipliers),
+        (_dense(), Implementation(1, DISTRIBUTED), DistributedLinear),
+        (_affine(), Implementation(1), ScalesByAdders),
+        (_affine(), Implementation(2), ScalesByMultipliers),
+    ],
+)
+def test_reuse_factor_and_strategy_choose_the_unit(
+    kernel: Kernel, implementation: Implementation, chosen: type[Unit[Kernel]]
+) -> None:
+    unit = unit_of(kernel, implementation, (Stream.of(kernel.input_shapes[0]),))
+    assert type(unit) is chosen
+
+
+@pytest.mark.parametrize(("strategy", "multiplier"), [(LATENCY, "Lut"), (RESOURCE, "Dsp")])
+def test_strategy_says_by_what_is_multiplied(strategy: str, multiplier: str) -> None:
+    unit = unit_of(_dense(), Implementation(2, strategy), (Stream(1, 4),))
+    assert dict(unit.instance.parameters)["Multiplier"] == Name(multiplier)
+
+
+def test_folds_are_those_of_the_reuse_factor_wherever_it_divides_the_products() -> None:
+    for reuse in (1, 2, 3, 4, 6, 12):
+        unit = unit_of(_dense(), Implementation(reuse), (Stream(1, 4),))
+        assert unit.folding is not None
+        assert (unit.folding.folds, unit.folding.products) == (reuse, 12 // reuse)
+
+
+def test_a_strategy_without_a_unit_is_refused_with_those_that_there_are() -> None:
+    with pytest.raises(DesignError, match=r"bn: .* kind affine with strategy 'resource': give it 'latency'$"):
+        unit_of(_affine(), Implementation(1, RESOURCE), (Stream.of(_IMAGE),))
+    with pytest.raises(DesignError, match=r"'magic': give it 'latency' or 'resource' or 'distributed_arithmetic'$"):
+        unit_of(_conv(), Implementation(1, "magic"), (Stream.of(_IMAGE),))
+    assert strategies_of("conv2d") == STRATEGIES
