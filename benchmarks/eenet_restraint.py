@@ -18,13 +18,15 @@ from pathlib import Path
 
 from benchmarks.policies import budgets_of
 from benchmarks.policy_networks import PRECISIONS, Setting, answers, costs
-from hwcodesign.fitting.eenet import EENetSettings
 from hwcodesign.fitting.outputs import fit_to_outputs
+from hwcodesign.fitting.request import PolicyRequest
 from hwcodesign.fitting.search import evaluate
 from hwcodesign.policies import ExitStatistics
+from hwcodesign.policies.criteria.eenet import EENet
+from hwcodesign.policies.criterion import Criterion
 
 RECIPES = ("blenet3_fashion", "blenet5_fashion")
-CHOSEN = EENetSettings()
+CHOSEN = EENet()
 _FREE = dataclasses.replace(CHOSEN, restraint=0.0)
 TRIED = {
     "none": _FREE,
@@ -55,26 +57,18 @@ def gains(setting: Setting) -> dict[str, Gain]:
     """Of every setting of training, on one network."""
     (fitting, test), shares = answers(setting), costs(setting)
 
-    def accuracies(name: str, training: EENetSettings | None) -> Gain:
+    def accuracies(criterion: str | Criterion) -> Gain:
         known, new = [], []
         for budget in budgets_of(setting):
-            policy = fit_to_outputs(
-                fitting.logits,
-                fitting.labels,
-                fitting.formats,
-                shares,
-                criterion=name,
-                budget=budget,
-                calibrate=True,
-                eenet=training,
-            )
+            request = PolicyRequest(criterion, budget=budget, calibrate=True)
+            policy = fit_to_outputs(fitting.logits, fitting.labels, fitting.formats, shares, request)
             seen = ExitStatistics.of(policy, test.logits, test.labels, shares)
             known.append(policy.fitted_on.accuracy or 0.0)
             new.append(evaluate(seen, policy.threshold_codes[:-1]).accuracy)
         return Gain(statistics.fmean(known), statistics.fmean(new))
 
-    base = accuracies("max_softmax", None)
-    found = {name: accuracies("eenet", training) for name, training in TRIED.items()}
+    base = accuracies("max_softmax")
+    found = {name: accuracies(training) for name, training in TRIED.items()}
     return {name: Gain(gain.fitting - base.fitting, gain.test - base.test) for name, gain in found.items()}
 
 
@@ -102,7 +96,7 @@ def document(found: dict[Setting, dict[str, Gain]], seeds: int) -> str:
 
 EENet's accuracy less that of max_softmax, in points of a per cent: mean over three budgets and {seeds} networks of each
 kind. `restraint` is the weight, in the loss, of the squares of all weights of the score but that of the largest
-probability (`hwcodesign.fitting.eenet`).
+probability (`hwcodesign.policies.criteria.eenet.training`).
 
 On the fitting images that thresholds were fitted to, which settings were chosen by; EENet's are but half of them, so
 that only rows compare:

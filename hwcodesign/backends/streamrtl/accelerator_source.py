@@ -159,8 +159,8 @@ def _types(accelerator: Accelerator) -> dict[str, str]:
 
 
 def info_type(accelerator: Accelerator, k: int) -> str:
-    """What travels with a sample to exit k: a sample_t, above which a learned criterion has a past_t for each exit."""
-    past = k if accelerator.policy.criterion.learned else 0
+    """What travels with a sample to exit k: a sample_t; above it a past_t for each exit before, if read."""
+    past = k if accelerator.policy.criterion.reads_past else 0
     return f"logic [{past}*$bits(past_t)+$bits(sample_t)-1:0]" if past else "sample_t"
 
 
