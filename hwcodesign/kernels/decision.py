@@ -95,21 +95,32 @@ class Decision:
 
     @property
     def instance(self) -> Instance:
-        """The module exit_decision with its tables."""
+        """The module exit_decision, which stands beside its score unit."""
         parameters: list[tuple[str, Parameter]] = [
             ("Classes", self.classes),
             ("Logits", self.logits),
             ("PerCycle", self.per_cycle),
             ("ExitIndex", self.exit_index),
             ("IsLast", self.is_last),
-            ("Criterion", self.unit.module.removeprefix("score_")),
+            ("ScoreLatency", self.unit.latency(self.interval, self._levels)),
         ]
-        if self.gated:
-            parameters.append(("Gated", True))
-        parameters += self.unit.parameters
+        flags = {"Gated": self.gated, "Second": self.unit.second, "Gate": self.unit.gate, "Past": self.unit.past}
+        parameters += [(name, True) for name, is_set in flags.items() if is_set]
         if self.class_offsets is not None:
             parameters += [("ByClass", True), ("ClassOffsets", Bits.pack(self.class_offsets, 32))]
-        return Instance("exit_decision", tuple(parameters), self.unit.roms)
+        return Instance("exit_decision", tuple(parameters))
+
+    @property
+    def score_instance(self) -> Instance:
+        """The module of the score unit, with its tables."""
+        parameters: list[tuple[str, Parameter]] = [
+            ("Classes", self.classes),
+            ("CodeWidth", self.logits.width),
+            ("PerCycle", self.per_cycle),
+        ]
+        if self.unit.past:
+            parameters.append(("ExitIndex", self.exit_index))
+        return Instance(self.unit.module, (*parameters, *self.unit.parameters), self.unit.roms)
 
     @property
     def _levels(self) -> int:

@@ -105,7 +105,9 @@ class CDLN(Criterion[int]):
         require_range(threshold, -(2.0**31), 2.0**31, self.name, self.unit)
 
     def score_unit(self, heads: Heads, exit_index: int, parameters: int) -> ScoreUnit:
-        return self.unit_of(depth=2, second=True, parameters=[("Activation", parameters)])
+        # in hardware logits are unsigned codes in the same order
+        lowest = heads.formats[exit_index].min_code
+        return self.unit_of(depth=2, second=True, parameters=[("Activation", parameters - lowest)])
 
     def config(self, heads: Heads, exit_index: int, parameters: int) -> Config:
         return Config((Constant("int", "activation", parameters, "the logit from which a class is active"),))

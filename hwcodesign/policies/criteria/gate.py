@@ -50,7 +50,7 @@ class Gate(WithoutParameters):
         require_range(threshold, -(2.0**31), 2.0**31, self.name, self.unit)
 
     def score_unit(self, heads: Heads, exit_index: int, parameters: None) -> ScoreUnit:
-        return self.unit_of()
+        return self.unit_of(parameters=[("IsSigned", heads.formats[exit_index].signed)])
 
 
 def _gate(inputs: ScoreInputs[None]) -> Integers:
