@@ -11,10 +11,12 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
+from hwcodesign.backends.streamrtl.decision_source import decision_source
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.kernels.decision import Decision
 from hwcodesign.policies import CRITERIA
 from hwcodesign.simulation.cocotb_runner import library_sources
+from hwcodesign.storage.cache import scratch_folder
 from hwcodesign.synthesis import fmax, synthesise
 from rtl_sim.tb.drawn_policies import drawn_policy
 
@@ -38,12 +40,13 @@ def rows(cache: Path) -> Iterator[str]:
     for classes, per_cycle in SIZES:
         for name in names if classes == SIZES[0][0] else sorted(CRITERIA):
             unit = unit_of(name, classes, per_cycle)
-            instance = unit.instance
-            roms = {f"{rom.name}.hex": rom.text for rom in instance.roms}
-            parameters = {**dict(instance.parameters), **{rom.parameter: f"{rom.name}.hex" for rom in instance.roms}}
-            sources = library_sources()
-            found = synthesise(sources, instance.module, parameters=parameters, roms=roms, fast=True, cache=cache)
-            routed = fmax(sources, instance.module, parameters=parameters, roms=roms, cache=cache)
+            texts = decision_source(unit, "decision").texts
+            roms = {file: text for file, text in texts.items() if file.endswith(".hex")}
+            with scratch_folder() as scratch:
+                (scratch / "decision.sv").write_text(texts["decision.sv"])
+                sources = [*library_sources(), scratch / "decision.sv"]
+                found = synthesise(sources, "decision", roms=roms, fast=True, cache=cache)
+                routed = fmax(sources, "decision", roms=roms, cache=cache)
             yield (
                 f"| {name} | {classes} | {per_cycle} | {unit.interval} | {unit.latency} | {found.lut:,} | {found.ff:,} "
                 f"| {found.dsp} | {found.bram18} | {routed.fmax_mhz:.0f} MHz |\n"

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from hwcodesign.fitting.outputs import fit_to_outputs
+from hwcodesign.fitting.request import PolicyRequest
 from hwcodesign.fixedpoint import FixedPoint
 
 LOGITS = FixedPoint(8, 4)
@@ -39,7 +40,8 @@ def main() -> None:
     logits, truth = drawn()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start, processor = time.perf_counter(), time.process_time()
-    policy = fit_to_outputs(logits, truth, [LOGITS] * EXITS, COSTS, criterion="eenet", budget=BUDGET, calibrate=True)
+    request = PolicyRequest("eenet", budget=BUDGET, calibrate=True)
+    policy = fit_to_outputs(logits, truth, [LOGITS] * EXITS, COSTS, request)
     seconds, processor = time.perf_counter() - start, time.process_time() - processor
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(

@@ -18,13 +18,15 @@ from pathlib import Path
 
 from benchmarks.policies import budgets_of
 from benchmarks.policy_networks import PRECISIONS, Setting, answers, costs
-from hwcodesign.fitting.eenet import EENetSettings
 from hwcodesign.fitting.outputs import fit_to_outputs
+from hwcodesign.fitting.request import PolicyRequest
 from hwcodesign.fitting.search import evaluate
 from hwcodesign.policies import ExitStatistics
+from hwcodesign.policies.criteria.eenet import EENet
+from hwcodesign.policies.criterion import Criterion
 
 RECIPES = ("blenet3_fashion", "blenet5_fashion")
-CHOSEN = EENetSettings()
+CHOSEN = EENet()
 _FREE = dataclasses.replace(CHOSEN, restraint=0.0)
 TRIED = {
     "none": _FREE,
@@ -55,26 +57,18 @@ def gains(setting: Setting) -> dict[str, Gain]:
     """Of every setting of training, on one network."""
     (fitting, test), shares = answers(setting), costs(setting)
 
-    def accuracies(name: str, training: EENetSettings | None) -> Gain:
+    def accuracies(criterion: str | Criterion) -> Gain:
         known, new = [], []
         for budget in budgets_of(setting):
-            policy = fit_to_outputs(
-                fitting.logits,
-                fitting.labels,
-                fitting.formats,
-                shares,
-                criterion=name,
-                budget=budget,
-                calibrate=True,
-                eenet=training,
-            )
+            request = PolicyRequest(criterion, budget=budget, calibrate=True)
+            policy = fit_to_outputs(fitting.logits, fitting.labels, fitting.formats, shares, request)
             seen = ExitStatistics.of(policy, test.logits, test.labels, shares)
             known.append(policy.fitted_on.accuracy or 0.0)
             new.append(evaluate(seen, policy.threshold_codes[:-1]).accuracy)
         return Gain(statistics.fmean(known), statistics.fmean(new))
 
-    base = accuracies("max_softmax", None)
-    found = {name: accuracies("eenet", training) for name, training in TRIED.items()}
+    base = accuracies("max_softmax")
+    found = {name: accuracies(training) for name, training in TRIED.items()}
     return {name: Gain(gain.fitting - base.fitting, gain.test - base.test) for name, gain in found.items()}
 
 
@@ -102,8 +96,8 @@ def document(found: dict[Setting, dict[str, Gain]], seeds: int) -> str:
 
 The tables show EENet's accuracy minus that of max_softmax, in percentage points: the mean over three budgets and
 {seeds} networks of each kind. `restraint` is the factor of an L2 penalty in the loss: the sum of the squares of all
-weights of the score except the weight of the largest probability (`hwcodesign.fitting.eenet`). With a large penalty the
-score is close to the largest probability.
+weights of the score except the weight of the largest probability (`hwcodesign.policies.criteria.eenet.training`). With
+a large penalty the score is close to the largest probability.
 
 The first table is measured on the fitting images to which thresholds were fitted. The setting was chosen by this table.
 EENet's thresholds are fitted to only half of these images. Therefore the rows can be compared with each other, but the

@@ -30,6 +30,7 @@ from benchmarks.policy_networks import (
     gated_costs,
 )
 from hwcodesign.fitting.outputs import fit_to_outputs, float_disagreement
+from hwcodesign.fitting.request import PolicyRequest
 from hwcodesign.policies import CRITERIA, ExitPolicy, ExitStatistics
 from hwcodesign.storage.files import sha256, write_bytes
 from hwcodesign.training import RewardedGates
@@ -73,9 +74,8 @@ def patience(setting: Setting, _: Sequence[float]) -> list[Outcome]:
     found = []
     for agreements in range(1, len(shares) - 1):
         thresholds = [float(agreements)] * (len(shares) - 1)
-        policy = fit_to_outputs(
-            fitting.logits, fitting.labels, fitting.formats, shares, criterion="patience", thresholds=thresholds
-        )
+        request = PolicyRequest("patience", thresholds=tuple(thresholds))
+        policy = fit_to_outputs(fitting.logits, fitting.labels, fitting.formats, shares, request)
         found.append(_outcome(policy, test, shares, policy.fitted_on.cost_share or 0.0))
     return found
 
@@ -105,9 +105,8 @@ def gate(setting: Setting, budgets: Sequence[float]) -> list[Outcome]:
         )
         for b, budget in enumerate(budgets):
             own = choosing.gated(gates)
-            policy = fit_to_outputs(
-                own.logits, own.labels, own.formats, shares, gated=True, criterion="gate", budget=budget
-            )
+            request = PolicyRequest("gate", budget=budget)
+            policy = fit_to_outputs(own.logits, own.labels, own.formats, shares, request, gated=True)
             found[b].append((policy.fitted_on.accuracy or 0.0, _outcome(policy, test.gated(gates), shares, budget)))
     return [max(tried, key=lambda one: one[0])[1] for tried in found]
 
@@ -127,15 +126,8 @@ def _outcomes(
 ) -> list[Outcome]:
     found = []
     for budget in budgets:
-        policy = fit_to_outputs(
-            fitting.logits,
-            fitting.labels,
-            fitting.formats,
-            shares,
-            criterion=criterion,
-            budget=budget,
-            calibrate=CRITERIA[criterion].needs_exponential,
-        )
+        request = PolicyRequest(criterion, budget=budget, calibrate=CRITERIA[criterion].softmax)
+        policy = fit_to_outputs(fitting.logits, fitting.labels, fitting.formats, shares, request)
         found.append(_outcome(policy, test, shares, budget))
     return found
 

@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from hwcodesign.design import Design, load
     from hwcodesign.designs.costs import ExitCosts
     from hwcodesign.fitting.network import fit_policy
+    from hwcodesign.fitting.request import PolicyRequest
     from hwcodesign.fixedpoint import FixedPoint
     from hwcodesign.frontend.conversion import LayerSettings
     from hwcodesign.interface.modes import Mode
     from hwcodesign.networks.network import MultiExitNetwork
     from hwcodesign.policies import ExitPolicy
-    from hwcodesign.recipes import CompileSettings, PolicySettings, Recipe, load_recipe
+    from hwcodesign.recipes import CompileSettings, Recipe, load_recipe
     from hwcodesign.runtime.control import ControlSettings
     from hwcodesign.runtime.monitor import ExitMonitor
     from hwcodesign.runtime.progressive import ProgressiveAccelerator
@@ -47,7 +48,7 @@ _NAMES = {
     "StreamController": ("hwcodesign.runtime.stream_controller", ""),
     "TransferSettings": ("hwcodesign.runtime.transports.transport", ""),
     "MultiExitNetwork": ("hwcodesign.networks.network", "design"),
-    "PolicySettings": ("hwcodesign.recipes", "design"),
+    "PolicyRequest": ("hwcodesign.fitting.request", ""),
     "Recipe": ("hwcodesign.recipes", "design"),
     "TrainingSettings": ("hwcodesign.training", "design"),
     "compile": ("hwcodesign.compilation", "design"),
@@ -74,7 +75,7 @@ __all__ = [
     "MissingExtraError",
     "Mode",
     "MultiExitNetwork",
-    "PolicySettings",
+    "PolicyRequest",
     "ProgressiveAccelerator",
     "Recipe",
     "StreamController",

@@ -20,9 +20,10 @@ from hwcodesign.designs.costs import ExitCosts
 from hwcodesign.designs.stored import MANIFEST
 from hwcodesign.errors import CheckpointError, DesignError, FieldError, PolicyError
 from hwcodesign.exploration.deadlines import accuracy_by_deadline
-from hwcodesign.fitting.network import fit_policy
-from hwcodesign.fitting.outputs import float_disagreement, starting_policy
-from hwcodesign.fitting.search import OperatingPoint, check_budget, check_request, cost_curve, evaluate
+from hwcodesign.fitting.network import fit_policy, heads_of
+from hwcodesign.fitting.outputs import float_disagreement
+from hwcodesign.fitting.request import PolicyRequest
+from hwcodesign.fitting.search import OperatingPoint, check_budget, cost_curve, evaluate
 from hwcodesign.frontend.conversion import ConversionSettings, LayerSettings
 from hwcodesign.images import encode_images
 from hwcodesign.interface.modes import exit_control
@@ -30,7 +31,7 @@ from hwcodesign.interface.records import Records
 from hwcodesign.networks.network import MultiExitNetwork
 from hwcodesign.policies import CRITERIA, ExitPolicy, ExitStatistics
 from hwcodesign.progress import Task, task
-from hwcodesign.recipes import PolicySettings, Recipe
+from hwcodesign.recipes import Recipe
 from hwcodesign.report.results import Results
 from hwcodesign.report.schema import REPORT, CriterionReport, HardwareReport, Report, SingleExit
 from hwcodesign.report.schema import Agreement as AgreementReport
@@ -89,21 +90,9 @@ def check_before_training(run: Run, network: MultiExitNetwork) -> None:
             missing.
     """
     policy, hardware = run.recipe.policy, run.recipe.compile
-    check_request(policy.accuracy_drop, policy.budget, policy.thresholds, policy.confidence)
     check_budget(policy.budget, network.costs().shares)
     check_target(run.folder / DESIGN, hardware.backend, hardware.buffer_samples)
-    heads = [head.format for head in network.boundaries()[1]]
-    starting_policy(
-        policy.criterion,
-        heads,
-        network.classes,
-        policy.thresholds,
-        policy.temperature,
-        calibrate=policy.calibrate,
-        by_class=policy.class_thresholds,
-        gated=network.gates,
-        activation=policy.activation,
-    )
+    policy.given(heads_of(network, policy.temperature))
     settings = ConversionSettings(LayerSettings(hardware.reuse, hardware.strategy), hardware.layers)
     with run.timed("check"):
         check_compiles(network, settings, hardware.board, backend=hardware.backend)
@@ -324,16 +313,15 @@ def write_report(run: Run, report: Report) -> None:
     write_json(run.folder / REPORT, report)
 
 
-def _fit(network: MultiExitNetwork, data: Dataset, settings: PolicySettings) -> ExitPolicy:
-    fields = {f.name: getattr(settings, f.name) for f in dataclasses.fields(settings)}
-    return fit_policy(network, (data.fitting.images, data.fitting.labels), **fields)
+def _fit(network: MultiExitNetwork, data: Dataset, request: PolicyRequest) -> ExitPolicy:
+    return fit_policy(network, (data.fitting.images, data.fitting.labels), request)
 
 
 def _criteria(
     network: MultiExitNetwork,
     data: Dataset,
     logits: list[NDArray[np.int64]],
-    settings: PolicySettings,
+    settings: PolicyRequest,
     chosen: ExitPolicy,
     reported: Task,
 ) -> tuple[dict[str, CriterionReport], dict[str, list[OperatingPoint]], dict[str, str]]:
@@ -356,9 +344,9 @@ def _criteria(
         others = dataclasses.replace(settings, thresholds=None, budget=budget)
     for name in _counted(sorted(CRITERIA), reported):
         try:
-            policy = _fit(network, data, settings if name == settings.criterion else others.of(name))
+            policy = _fit(network, data, settings if name == settings.known.name else others.of(name))
         except PolicyError as error:  # patience cannot meet a small budget, a network without gates has none to read
-            if name == settings.criterion:
+            if name == settings.known.name:
                 raise
             left_out[name] = str(error)
             continue

@@ -5,7 +5,6 @@ A recipe is code and is executed: run only recipes that you would run as a scrip
 
 from __future__ import annotations
 
-import dataclasses
 import importlib.util
 import sys
 from collections.abc import Callable
@@ -16,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from hwcodesign.data import Dataset
-from hwcodesign.errors import PolicyError, RecipeError
+from hwcodesign.errors import RecipeError
+from hwcodesign.fitting.request import PolicyRequest
 from hwcodesign.frontend.conversion import LayerSettings
-from hwcodesign.policies.criterion import criterion_named
 from hwcodesign.recipe_files import find_recipe
 from hwcodesign.training import TrainingSettings
 
@@ -26,42 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hwcodesign.networks.network import MultiExitNetwork
-
-
-@dataclass(frozen=True)
-class PolicySettings:
-    """How a recipe's policy is fitted; see `fit_policy`."""
-
-    criterion: str = "max_softmax"
-    accuracy_drop: float | None = None
-    budget: float | None = None
-    confidence: float | None = None
-    thresholds: tuple[float | None, ...] | None = None
-    temperature: float = 1.0
-    calibrate: bool = False
-    class_thresholds: bool = False
-    activation: float | tuple[float, ...] | None = None
-
-    def of(self, criterion: str) -> PolicySettings:
-        """The same request to another criterion, without what that one cannot have.
-
-        Raises:
-            PolicyError: the criterion does not exist, or the request is thresholds, which are this criterion's own.
-        """
-        if criterion == self.criterion:
-            return self
-        known = criterion_named(criterion)
-        if self.thresholds is not None:
-            raise PolicyError(
-                f"thresholds={self.thresholds} are {self.criterion}'s: ask {criterion} for an accuracy drop or a budget"
-            )
-        return dataclasses.replace(
-            self,
-            criterion=criterion,
-            calibrate=self.calibrate and known.needs_exponential,
-            class_thresholds=self.class_thresholds and not (known.learned or known.shared_threshold),
-            activation=self.activation if known.needs_activation else None,
-        )
 
 
 @dataclass(frozen=True)
@@ -93,7 +56,7 @@ class Recipe:
     network: Callable[[], MultiExitNetwork]
     data: Callable[[], Dataset]
     training: tuple[TrainingSettings, ...]
-    policy: PolicySettings
+    policy: PolicyRequest
     compile: CompileSettings = field(default_factory=CompileSettings)
 
     def build(self) -> MultiExitNetwork:

@@ -55,6 +55,6 @@ RECIPE = hw.Recipe(
     network=network,
     data=mnist,
     training=(hw.TrainingSettings(epochs=3, batch_size=256, learning_rate=0.01, shift=1, seed=1, threads=1),),
-    policy=hw.PolicySettings(criterion="max_softmax", budget=0.4),
+    policy=hw.PolicyRequest(criterion="max_softmax", budget=0.4),
     compile=hw.CompileSettings(board="zc706", layers=FOLDING),
 )

@@ -12,5 +12,5 @@ RECIPE = dataclasses.replace(
     name="blenet_fashion",
     data=fashion_mnist,
     training=(hw.TrainingSettings(epochs=12, batch_size=256, learning_rate=0.01, shift=1, seed=1),),
-    policy=hw.PolicySettings(criterion="max_softmax", accuracy_drop=0.01, confidence=0.95),
+    policy=hw.PolicyRequest(criterion="max_softmax", accuracy_drop=0.01, confidence=0.95),
 )

@@ -55,6 +55,6 @@ RECIPE = hw.Recipe(
     network=network,
     data=mnist,
     training=(hw.TrainingSettings(epochs=12, batch_size=256, learning_rate=0.01, shift=2, seed=1),),
-    policy=hw.PolicySettings(criterion="max_softmax", accuracy_drop=0.003, confidence=0.95),
+    policy=hw.PolicyRequest(criterion="max_softmax", accuracy_drop=0.003, confidence=0.95),
     compile=hw.CompileSettings(board="zc706", layers=FOLDING),
 )

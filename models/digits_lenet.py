@@ -51,7 +51,7 @@ FOLDING = {
 #: for each exit, so that 95 % means 95 %. One number an exit is what 397 fitting images settle. Thresholds fitted to so
 #: few depend on a handful of hard images: they lose accuracy on other images, and with some training seeds hardly
 #: anybody was left for the last exit. README has what comes of it over ten seeds; `make readme-figures` checks that.
-POLICY = hw.PolicySettings(criterion="max_softmax", calibrate=True, thresholds=(0.95, 0.95))
+POLICY = hw.PolicyRequest(criterion="max_softmax", calibrate=True, thresholds=(0.95, 0.95))
 
 RECIPE = hw.Recipe(
     name="digits",

@@ -32,6 +32,6 @@ RECIPE = dataclasses.replace(
     name="gated_digits",
     network=network,
     training=tuple(dataclasses.replace(phase, strategy=JointGates(cost=0.5), epochs=40) for phase in _DIGITS.training),
-    policy=hw.PolicySettings(criterion="gate", budget=0.1),
+    policy=hw.PolicyRequest(criterion="gate", budget=0.1),
     compile=hw.CompileSettings(layers=FOLDING),
 )

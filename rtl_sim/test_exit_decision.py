@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 from tb.drawn_policies import drawn_policy
 
+from hwcodesign.backends.streamrtl.decision_source import decision_source
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.kernels.decision import Decision
 from hwcodesign.simulation.cocotb_runner import Bench, run_bench
+from hwcodesign.storage.files import write_text
 
 #: criterion, classes, logits a cycle, format of the logits, position of the exit, exits, temperature or one an exit
 _Case = tuple[str, int, int, FixedPoint, int, int, float | list[float]]
@@ -73,14 +75,14 @@ def _random_case(rng: random.Random) -> _Case:
 def _run(case: _Case, folder: Path, *, by_class: bool = False, gated: bool = False) -> None:
     criterion, classes, per_cycle, fmt, exit_index, exits, temperature = case
     policy = drawn_policy(criterion, [fmt] * exits, classes, temperature=temperature, by_class=by_class, gated=gated)
-    unit = Decision.of(policy, exit_index, per_cycle)
-    instance = unit.instance
-    parameters = {**dict(instance.parameters), **{rom.parameter: f"{rom.name}.hex" for rom in instance.roms}}
+    source = decision_source(Decision.of(policy, exit_index, per_cycle), "decision")
+    for file, text in source.texts.items():
+        write_text(folder / file, text)
     # the bench builds the same policy again: its tables would not fit into the environment
     numbers = {"classes": classes, "exits": exits, "temperature": temperature}
     numbers |= {"exit_index": exit_index, "per_cycle": per_cycle, "by_class": by_class, "gated": gated}
     values = {"HWC_CASE": json.dumps({"criterion": criterion, "logits": fmt.to_json(), **numbers})}
-    bench = Bench("exit_decision", "exit_decision_bench", parameters, instance.roms, values=values)
+    bench = Bench("decision", "exit_decision_bench", {}, sources=[folder / "decision.sv"], values=values)
     run_bench(bench, folder)
 
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 
 import pytest
+from tb.drawn_policies import drawn_policy
 
-from hwcodesign.verification.formal import Change, Proof, counterexample, prove
+from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.kernels.decision import Decision
+from hwcodesign.policies import CRITERIA
+from hwcodesign.verification.formal import Change, Proof, counterexample, prove, score_unit_proofs
 
 _CAMPAIGN = pytest.mark.skipif("HWCODESIGN_CAMPAIGN" not in os.environ, reason="one of a campaign's many proofs")
 
@@ -93,6 +97,42 @@ _FAULTS: dict[str, tuple[Proof, tuple[Change, ...], int, str]] = {
 @pytest.mark.parametrize("name", _PROOFS)
 def test_the_exit_control_is_proved(name: str) -> None:
     prove(_PROOFS[name])
+
+
+def _score_unit(criterion: str) -> Decision:
+    """Of the second of three exits: three classes in two cycles."""
+    return Decision.of(drawn_policy(criterion, [FixedPoint(4, 2)] * 3, 3), 1, 2)
+
+
+@pytest.mark.parametrize("criterion", sorted(CRITERIA))
+def test_a_score_unit_gives_one_score_a_start_when_it_says_and_holds_it(criterion: str) -> None:
+    for proof in score_unit_proofs(_score_unit(criterion)):
+        prove(proof)
+
+
+@pytest.mark.parametrize(
+    ("criterion", "module", "old", "new", "says"),
+    [
+        ("margin", "score_margin", "valid_o <= start_i;", "valid_o <= start_i || valid_o;", "is not offered"),
+        (
+            "max_softmax",
+            "table_sum",
+            "{start_q[Lookup-1:1], start_i}",
+            "{start_q[Lookup-2:1], start_i, 1'b0}",
+            "is not",
+        ),
+        ("cdln", "score_cdln", "end else if (en_i) begin", "end else begin", "moves while its unit is not enabled"),
+    ],
+)
+def test_a_score_that_comes_late_twice_or_in_a_pause_is_seen(
+    criterion: str, module: str, old: str, new: str, says: str
+) -> None:
+    failed = [
+        sentence
+        for proof in score_unit_proofs(_score_unit(criterion))
+        for sentence in counterexample(proof, (Change(module, old, new),), 16)
+    ]
+    assert any(says in sentence for sentence in failed), failed
 
 
 @_CAMPAIGN

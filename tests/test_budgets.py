@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from hwcodesign.errors import NetworkError, PolicyError
 from hwcodesign.fitting.class_thresholds import fit_by_class
 from hwcodesign.fitting.outputs import fit_to_outputs
+from hwcodesign.fitting.request import PolicyRequest
 from hwcodesign.fitting.search import SPENT, check_budget, check_request, evaluate, fit
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.policies import CRITERIA, NEVER, ExitPolicy, ExitStatistics
@@ -143,7 +144,7 @@ def test_a_budget_above_the_dearest_exit_is_refused_with_the_most() -> None:
         check_budget(spent, COSTS)
     logits, truth = answers(0)
     with pytest.raises(PolicyError, match=message):
-        fit_to_outputs(logits, truth, [LOGITS] * 4, COSTS, criterion="margin", budget=7)
+        fit_to_outputs(logits, truth, [LOGITS] * 4, COSTS, PolicyRequest("margin", budget=7))
 
 
 def test_logits_that_are_not_integers_or_not_one_row_a_sample_are_refused() -> None:

@@ -14,7 +14,7 @@ from hwcodesign.errors import PolicyError
 from hwcodesign.fitting.calibration import HIGHEST, LOWEST, expected_calibration_error, fit_temperature
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.policies import ExitPolicy
-from hwcodesign.policies.tables import ExponentialTable
+from hwcodesign.policies.tables import FRACTION_BITS, ExponentialTable
 
 LOGITS = FixedPoint(8, 5)
 
@@ -96,9 +96,10 @@ def test_the_calibration_error_of_one_sure_and_right_sample_is_what_it_lacks_to_
 def test_each_exits_temperature_is_absorbed_into_its_own_table(criterion: str) -> None:
     policy = ExitPolicy.build(criterion, [LOGITS] * 3, 10, temperature=[0.5, 1.0, 2.5])
     assert policy.temperatures == (0.5, 1.0, 2.5)
-    fraction = policy.criterion.table_fraction(10)
+    fraction = {"max_softmax": 20, "entropy": FRACTION_BITS}[criterion]
     for exit_, temperature in zip(policy.exits, policy.temperatures, strict=True):
-        assert exit_.exponential == ExponentialTable.build(LOGITS.scale / temperature, 255, fraction=fraction)
+        wanted = ExponentialTable.build(LOGITS.scale / temperature, 255, fraction=fraction)
+        assert exit_.parameters.exponential == wanted
 
 
 def test_a_policy_file_says_one_temperature_or_one_an_exit() -> None:
@@ -131,7 +132,7 @@ def test_without_calibration_a_file_is_as_it_was_before_there_was_any() -> None:
         "method", "samples", "data_sha256", "accuracy", "last_exit_accuracy", "cost_share", "exit_share",
         "float_disagreement", "network_sha256", "note",
     ]  # fmt: skip
-    assert list(data["exits"][0]) == ["logits", "threshold", "threshold_code", "exponential"]
+    assert list(data["exits"][0]) == ["logits", "threshold", "threshold_code"]
     assert ExitPolicy.from_json(data) == policy
 
 

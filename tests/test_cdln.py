@@ -14,9 +14,8 @@ import pytest
 from hwcodesign.errors import PolicyError
 from hwcodesign.fitting.search import evaluate
 from hwcodesign.fixedpoint import FixedPoint
-from hwcodesign.kernels.decision import Decision
 from hwcodesign.policies import NEVER, ExitPolicy, ExitStatistics
-from hwcodesign.policies.cdln import activation_grid
+from hwcodesign.policies.criteria.cdln import CDLN, activation_grid
 from rtl_sim.tb import small_accelerators as small
 from rtl_sim.tb.drawn_policies import drawn_policy
 
@@ -38,7 +37,7 @@ def test_at_threshold_zero_a_sample_leaves_when_exactly_one_class_reaches_the_ac
     every = list(itertools.product(range(fmt.min_code, fmt.max_code + 1), repeat=classes))
     for code in range(fmt.min_code + 1, fmt.max_code + 1):
         activation = code * fmt.scale
-        policy = ExitPolicy.build("cdln", [fmt] * 2, classes, [0.0], activation=activation)
+        policy = ExitPolicy.build(CDLN(activation=activation), [fmt] * 2, classes, [0.0])
         wanted = [sum(z * fmt.scale >= activation for z in logits) == 1 for logits in every]
         assert leaving(policy, every) == wanted, activation
         floats = policy.float_leaves(0, np.array(every), np.zeros(len(every), np.int64))
@@ -52,7 +51,7 @@ def test_a_threshold_asks_that_much_more_of_the_active_class_and_that_much_less_
     every = list(itertools.product(range(TINY.min_code, TINY.max_code + 1), repeat=3))
     for code in range(TINY.min_code + 1, TINY.max_code + 1):
         activation = code * TINY.scale
-        policy = ExitPolicy.build("cdln", [TINY] * 2, 3, [threshold], activation=activation)
+        policy = ExitPolicy.build(CDLN(activation=activation), [TINY] * 2, 3, [threshold])
         wanted = []
         for logits in every:
             others, top = sorted(z * TINY.scale for z in logits)[-2:]
@@ -63,28 +62,23 @@ def test_a_threshold_asks_that_much_more_of_the_active_class_and_that_much_less_
 
 def test_an_activation_between_two_logits_is_reached_by_the_upper_one() -> None:
     for activation, code in ((0.5, 1), (0.51, 2), (0.99, 2), (1.0, 2), (-0.26, 0), (1.5, 3)):
-        policy = ExitPolicy.build("cdln", [TINY] * 2, 3, activation=activation)
-        assert [exit_.activation for exit_ in policy.exits] == [code, code]
-    own = ExitPolicy.build("cdln", [TINY, LOGITS], 3, activation=[0.5, -2.0])
-    assert [exit_.activation for exit_ in own.exits] == [1, -16]
+        policy = ExitPolicy.build(CDLN(activation=activation), [TINY] * 2, 3)
+        assert [exit_.parameters for exit_ in policy.exits] == [code, code]
+    own = ExitPolicy.build(CDLN(activation=[0.5, -2.0]), [TINY, LOGITS], 3)
+    assert [exit_.parameters for exit_ in own.exits] == [1, -16]
 
 
 @pytest.mark.parametrize("activation", [-2.0, -7.0, 1.6, math.nan, math.inf])
 def test_an_activation_that_all_or_no_logits_reach_is_refused_with_the_range(activation: float) -> None:
     with pytest.raises(PolicyError, match=rf"activation {activation} .* give one above -2 and up to 1\.5"):
-        ExitPolicy.build("cdln", [TINY] * 2, 3, activation=activation)
+        ExitPolicy.build(CDLN(activation=activation), [TINY] * 2, 3)
 
 
 def test_what_has_no_activation_or_needs_one_says_so() -> None:
-    with pytest.raises(PolicyError, match=r"criterion cdln needs the logit .* give activation=…, or let fit_policy"):
+    with pytest.raises(PolicyError, match=r"cdln needs the logit .* give CDLN\(activation=…\), or let fit_policy"):
         ExitPolicy.build("cdln", [LOGITS] * 2, 3)
-    with pytest.raises(PolicyError, match="criterion margin reads no activation: it is cdln's"):
-        ExitPolicy.build("margin", [LOGITS] * 2, 3, activation=1.0)
     with pytest.raises(PolicyError, match="3 activations for 2 exits: give one number, or one per exit"):
-        ExitPolicy.build("cdln", [LOGITS] * 2, 3, activation=[1.0] * 3)
-    unit = Decision.of(drawn_policy("cdln", [LOGITS] * 2, 4), 1, 2)
-    with pytest.raises(PolicyError, match="criterion 'cdln' misses its activation at exit 1"):
-        dataclasses.replace(unit, activation=None)
+        ExitPolicy.build(CDLN(activation=[1.0] * 3), [LOGITS] * 2, 3)
 
 
 @pytest.mark.parametrize("threshold", [math.nan, math.inf, -(2.0**40)])
@@ -96,7 +90,7 @@ def test_a_threshold_out_of_range_is_refused(threshold: float) -> None:
 def test_the_widest_logits_score_within_32_bits_and_every_code_stands_for_itself() -> None:
     fmt = FixedPoint(30, 8)
     for activation in (fmt.min_code + 1, fmt.max_code):
-        policy = ExitPolicy.build("cdln", [fmt] * 2, 2, activation=activation * fmt.scale)
+        policy = ExitPolicy.build(CDLN(activation=activation * fmt.scale), [fmt] * 2, 2)
         ends = list(itertools.product([fmt.min_code, fmt.max_code], repeat=2))
         scores = policy.scores(0, np.array(ends), np.zeros(4, np.int64)).tolist()
         assert all(-(2**30) <= score <= 2**30 for score in scores)
@@ -111,12 +105,12 @@ def test_a_policy_file_and_the_configuration_hash_hold_the_activations() -> None
     assert again == policy
     assert json.dumps(again.to_json(), indent=2, allow_nan=False) == text
     data = json.loads(text)
-    del data["exits"][1]["activation"]
-    with pytest.raises(PolicyError, match=r"the policy file is incomplete .*: exits\[1\]\.activation is missing"):
+    del data["parameters"]["activation"][1]
+    with pytest.raises(PolicyError, match=r"the policy file is incomplete .*: parameters\.activation is a list of 2"):
         ExitPolicy.from_json(data)
     plain = small.plain("plain", exits=2)
     formats = [exit_.logits for exit_ in plain.policy.exits]
-    policies = [ExitPolicy.build("cdln", formats, 3, activation=[activation, 1.0]) for activation in (1.0, 1.125)]
+    policies = [ExitPolicy.build(CDLN(activation=[activation, 1.0]), formats, 3) for activation in (1.0, 1.125)]
     hashes = [dataclasses.replace(plain, policy=policy).configuration_hash for policy in policies]
     assert hashes[0] != hashes[1]
     assert dataclasses.replace(plain, policy=policies[0].with_codes([5])).configuration_hash == hashes[0]
@@ -153,10 +147,10 @@ def test_activations_are_fitted_with_the_thresholds_and_beat_each_one_that_was_t
     assert fitted.float_disagreement == 0
     formats = [exit_.logits for exit_ in policy.exits]
     grid = activation_grid(logits, formats)
-    assert tuple(exit_.activation for exit_ in policy.exits) in grid
+    assert tuple(exit_.parameters for exit_ in policy.exits) in grid
     for codes in grid:
         given = [code * fmt.scale for code, fmt in zip(codes, formats, strict=True)]
-        other = fit_policy(trained_network, data, criterion="cdln", activation=given, **request_).fitted_on
+        other = fit_policy(trained_network, data, criterion=CDLN(activation=tuple(given)), **request_).fitted_on
         if "budget" in request_:
             assert fitted.cost_share <= 0.5
             spent = other.cost_share > 0.99 * 0.5
@@ -170,7 +164,7 @@ def test_classes_may_have_thresholds_of_their_own(trained_network: Any, digits_d
     from hwcodesign.fitting.network import fit_policy
 
     data = (digits_data.fitting.images, digits_data.fitting.labels)
-    policy = fit_policy(trained_network, data, criterion="cdln", budget=0.6, activation=1.0, class_thresholds=True)
+    policy = fit_policy(trained_network, data, criterion=CDLN(activation=1.0), budget=0.6, class_thresholds=True)
     labels, scores = policy.score_exits(trained_network.logits(data[0]))
     leaves = scores[:-1] >= np.array(policy.threshold_codes[:-1])[:, None]
     taken = [next((k for k in range(2) if leaves[k, n]), 2) for n in range(len(data[1]))]
@@ -183,11 +177,11 @@ def test_classes_may_have_thresholds_of_their_own(trained_network: Any, digits_d
 def test_a_given_activation_and_threshold_need_no_data(trained_network: Any) -> None:
     from hwcodesign.fitting.network import fit_policy
 
-    policy = fit_policy(trained_network, None, criterion="cdln", thresholds=[0.0, None], activation=1.0)
+    policy = fit_policy(trained_network, None, criterion=CDLN(activation=1.0), thresholds=[0.0, None])
     assert policy.thresholds == (0.0, None)
     with pytest.raises(PolicyError, match=r"criterion cdln needs the logit that a class must reach"):
         fit_policy(trained_network, None, criterion="cdln", thresholds=[0.0, None])
-    with pytest.raises(PolicyError, match="criterion max_softmax reads no activation"):
+    with pytest.raises(PolicyError, match=r"setting 'activation' of a policy.*go with it, such as criterion=CDLN\("):
         fit_policy(trained_network, None, thresholds=[0.5, None], activation=1.0)
 
 

@@ -186,7 +186,7 @@ def test_criteria_whose_score_no_offset_could_lower_are_refused(trained_network:
 
     data = (digits_data.fitting.images, digits_data.fitting.labels)
     for criterion in ("patience", "eenet"):
-        with pytest.raises(PolicyError, match=f"{criterion} has no thresholds by class: they go with margin"):
+        with pytest.raises(PolicyError, match=f"{criterion} has no thresholds by class: they go with cdln, "):
             fit_policy(trained_network, data, criterion=criterion, budget=0.6, class_thresholds=True)
     with pytest.raises(PolicyError, match="class_thresholds are fitted to an accuracy drop or a budget, not given"):
         fit_policy(trained_network, data, thresholds=[0.5, 0.5], class_thresholds=True)

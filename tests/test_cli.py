@@ -290,7 +290,7 @@ def test_a_mistake_is_one_line_that_says_what_to_do(tmp_path: Path, arguments: t
 
 
 def test_a_budget_that_only_some_criteria_can_meet_still_gives_a_report(tmp_path: Path) -> None:
-    (tmp_path / "budget.py").write_text(RECIPE + "policy = hw.PolicySettings(budget=0.2)\n"
+    (tmp_path / "budget.py").write_text(RECIPE + "policy = hw.PolicyRequest(budget=0.2)\n"
         "RECIPE = dataclasses.replace(RECIPE, name='budget', policy=policy)\n")  # fmt: skip
     if shutil.which("g++") is None:
         pytest.skip("g++ is not installed: the main job compiles C++")
@@ -307,16 +307,16 @@ def test_a_budget_that_only_some_criteria_can_meet_still_gives_a_report(tmp_path
     ("change", "message"),
     [
         (
-            "policy=hw.PolicySettings('margin', budget=0.5, calibrate=True)",
+            "policy=hw.PolicyRequest('margin', budget=0.5, calibrate=True)",
             "temperature of a softmax, and margin looks at",
         ),
-        ("policy=hw.PolicySettings('eenet', budget=0.5, class_thresholds=True)", "eenet has no thresholds by class"),
-        ("policy=hw.PolicySettings(budget=7)", "budget 7 of the full cost cannot be spent: the dearest exit costs 1.0"),
-        ("policy=hw.PolicySettings(accuracy_drop=1.5)", "accuracy_drop 1.5 is not in 0..1"),
-        ("policy=hw.PolicySettings(accuracy_drop=0.1, confidence=2)", "confidence 2 goes with accuracy_drop"),
-        ("policy=hw.PolicySettings(budget=0.5, thresholds=(1, 1))", "give exactly one of accuracy_drop, budget and"),
-        ("policy=hw.PolicySettings(thresholds=(0.5,))", "1 thresholds for 3 exits"),
-        ("policy=hw.PolicySettings(thresholds=(0.5, 1.5))", "threshold 1.5 is outside max_softmax's range 0 to 1"),
+        ("policy=hw.PolicyRequest('eenet', budget=0.5, class_thresholds=True)", "eenet has no thresholds by class"),
+        ("policy=hw.PolicyRequest(budget=7)", "budget 7 of the full cost cannot be spent: the dearest exit costs 1.0"),
+        ("policy=hw.PolicyRequest(accuracy_drop=1.5)", "accuracy_drop 1.5 is not in 0..1"),
+        ("policy=hw.PolicyRequest(accuracy_drop=0.1, confidence=2)", "confidence 2 goes with accuracy_drop"),
+        ("policy=hw.PolicyRequest(budget=0.5, thresholds=(1, 1))", "give exactly one of accuracy_drop, budget and"),
+        ("policy=hw.PolicyRequest(thresholds=(0.5,))", "1 thresholds for 3 exits"),
+        ("policy=hw.PolicyRequest(thresholds=(0.5, 1.5))", "threshold 1.5 is outside max_softmax's range 0 to 1"),
         ("compile=hw.CompileSettings(buffer_samples=0)", "buffer_samples=0: a conditional buffer holds one whole"),
         ("compile=hw.CompileSettings(backend='verilog')", "backend 'verilog' is not known. Known: streamrtl, vitis"),
         ("compile=hw.CompileSettings(board='de10')", "board 'de10' is not known"),

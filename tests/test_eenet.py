@@ -18,14 +18,15 @@ from hwcodesign.fitting.allocation import quota_codes, tilted
 from hwcodesign.fitting.calibration import fit_temperature
 from hwcodesign.fitting.search import evaluate
 from hwcodesign.fixedpoint import FixedPoint
-from hwcodesign.kernels.decision import Decision
 from hwcodesign.policies import NEVER, ExitPolicy, ExitStatistics
-from hwcodesign.policies.scoring_function import WEIGHT_BITS, LearnedWeights, quantise
+from hwcodesign.policies.criteria.eenet import EENet
+from hwcodesign.policies.criteria.eenet.integers import WEIGHT_BITS, LearnedWeights, quantise
 from hwcodesign.policies.tables import FRACTION_BITS
 from rtl_sim.tb import small_accelerators as small
 from rtl_sim.tb.drawn_policies import drawn_policy, drawn_weights
 
 LOGITS = FixedPoint(8, 5)
+TRAINING = "hwcodesign.policies.criteria.eenet.training"
 Codes = NDArray[np.int64]
 
 
@@ -40,14 +41,12 @@ def drawn_logits(rng: np.random.Generator, fmt: FixedPoint, samples: int, classe
 
 
 def slow_scores(policy: ExitPolicy, logits: Sequence[Sequence[int]]) -> list[int]:
-    """One sample's scores at all exits, from the text of scoring_function.py, in Python integers."""
+    """One sample's scores at all exits, from the text of criteria/eenet/integers.py, in Python integers."""
     scores: list[int] = []
     labels = [list(z).index(max(z)) for z in logits]
     for k, z in enumerate(logits):
-        table, function, tables = policy.exits[k].exponential, policy.exits[k].scoring, policy.mantissa
-        assert table is not None
-        assert function is not None
-        assert tables is not None
+        own = policy.exits[k].parameters
+        table, function, tables = own.exponential, own.scoring, own.mantissa
         index = [min((max(z) - v) >> table.shift, table.length - 1) for v in z]
         total = sum(table.exponential[i] for i in index)
         dot = sum(w * table.exponential[i] for w, i in zip(function.classes, index, strict=True))
@@ -102,7 +101,7 @@ def test_weights_that_always_point_one_way_still_fit_a_score() -> None:
     """Every feature at its largest, at every exit: what the bound of a score is made for."""
     for size in (1e-3, 0.1, 1.0, 1e3):
         learned = [LearnedWeights((size, -size), size, size, size, (2.0,) * k, size) for k in range(6)]
-        policy = ExitPolicy.build("eenet", [LOGITS] * 6, 2, learned=learned)
+        policy = ExitPolicy.build(EENet(weights=tuple(learned)), [LOGITS] * 6, 2)
         _, scores = policy.score_exits([np.array([[LOGITS.max_code, LOGITS.min_code]])] * 6)
         assert 2**28 < scores.max() < 2**30
 
@@ -115,7 +114,7 @@ def test_the_float_formula_is_that_of_the_paper_and_rarely_decides_otherwise(see
     logits = drawn_logits(rng, LOGITS, 1000, 5, 3)
     _, scores = policy.score_exits(logits)
     policy = policy.with_codes([int(np.median(row)) for row in scores[:-1]])
-    learned, steps = [exit_.scoring.learned for exit_ in policy.exits if exit_.scoring], [LOGITS.scale / 1.2] * 3
+    learned, steps = [exit_.parameters.scoring.learned for exit_ in policy.exits], [LOGITS.scale / 1.2] * 3
     floats = np.array([slow_float_scores(learned, steps, [z[n] for z in logits]) for n in range(1000)]).T
     wanted = floats[:-1] >= np.array([[threshold] for threshold in policy.thresholds])
     assert policy.float_decisions(logits).tolist() == wanted.tolist(), f"seed {seed}"
@@ -126,8 +125,7 @@ def test_the_float_formula_is_that_of_the_paper_and_rarely_decides_otherwise(see
 
 def test_a_code_stands_for_one_threshold_in_log_odds() -> None:
     policy = drawn_policy("eenet", [LOGITS] * 3, 10)
-    function = policy.exits[1].scoring
-    assert function is not None
+    function = policy.exits[1].parameters.scoring
     for code in (-(2**31), -(2**20) - 1, -1, 0, 1, 12345, 2**30, NEVER):
         again = policy.with_codes([NEVER, code])
         assert again.threshold_codes == (NEVER, code, NEVER)
@@ -165,7 +163,7 @@ def test_the_float_formula_has_the_weights_that_the_integers_stand_for(seed: int
 
 def test_no_weights_at_all_make_a_score_of_zero() -> None:
     learned = [LearnedWeights((0.0,) * 3, 0.0, 0.0, 0.0, (0.0,) * k, 0.0) for k in range(2)]
-    policy = ExitPolicy.build("eenet", [LOGITS] * 2, 3, learned=learned)
+    policy = ExitPolicy.build(EENet(weights=tuple(learned)), [LOGITS] * 2, 3)
     assert policy.score_exits([np.arange(12).reshape(4, 3)] * 2)[1].tolist() == [[0] * 4] * 2
 
 
@@ -173,17 +171,15 @@ def test_weights_that_cannot_be_held_are_refused() -> None:
     fine = drawn_weights(3, 2, 0)
     wrong = [fine[0], LearnedWeights((0.0, math.nan, 0.0), 0, 0, 0, (0.0,), 0)]
     with pytest.raises(PolicyError, match="a weight of exit 1's score is not finite: fit the policy again"):
-        ExitPolicy.build("eenet", [LOGITS] * 2, 3, learned=wrong)
+        ExitPolicy.build(EENet(weights=tuple(wrong)), [LOGITS] * 2, 3)
     with pytest.raises(PolicyError, match=r"scores up to .* leave no bits after the point: fit the policy again"):
-        ExitPolicy.build("eenet", [LOGITS], 2, learned=[LearnedWeights((1e12, 0.0), 0, 0, 0, (), 0)])
+        ExitPolicy.build(EENet(weights=(LearnedWeights((1e12, 0.0), 0, 0, 0, (), 0),)), [LOGITS], 2)
     with pytest.raises(PolicyError, match="eenet scores at most 2047 classes exactly, and the network has 2048"):
-        ExitPolicy.build("eenet", [LOGITS], 2048, learned=drawn_weights(2048, 1, 0))
+        ExitPolicy.build(EENet(weights=tuple(drawn_weights(2048, 1, 0))), [LOGITS], 2048)
     with pytest.raises(PolicyError, match=r"weights of \[\(3, 0\), \(3, 1\)\] .* not those of 4 classes and 2 exits"):
-        ExitPolicy.build("eenet", [LOGITS] * 2, 4, learned=fine)
+        ExitPolicy.build(EENet(weights=tuple(fine)), [LOGITS] * 2, 4)
     with pytest.raises(PolicyError, match="criterion eenet is learned from a network's answers: fit_policy fits it"):
         ExitPolicy.build("eenet", [LOGITS] * 2, 3)
-    with pytest.raises(PolicyError, match="criterion margin has no weights to learn"):
-        ExitPolicy.build("margin", [LOGITS] * 2, 3, learned=fine)
 
 
 def test_a_policy_file_is_byte_identical_after_reading_and_writing() -> None:
@@ -193,17 +189,9 @@ def test_a_policy_file_is_byte_identical_after_reading_and_writing() -> None:
     assert again == policy
     assert json.dumps(again.to_json(), indent=2, allow_nan=False) == text
     data = json.loads(text)
-    del data["exits"][1]["scoring"]
-    with pytest.raises(PolicyError, match=r"the policy file is incomplete .*: exits\[1\]\.scoring is missing"):
+    del data["parameters"]["scoring"][1]
+    with pytest.raises(PolicyError, match=r"the policy file is incomplete .*: parameters\.scoring is a list of 2"):
         ExitPolicy.from_json(data)
-
-
-def test_a_decision_unit_without_its_weights_is_refused() -> None:
-    unit = Decision.of(drawn_policy("eenet", [LOGITS] * 2, 4), 1, 2)
-    with pytest.raises(PolicyError, match="criterion 'eenet' misses its weights at exit 1"):
-        dataclasses.replace(unit, scoring=None)
-    with pytest.raises(PolicyError, match="criterion 'eenet' misses its tables at exit 1"):
-        dataclasses.replace(unit, mantissa=None)
 
 
 def test_the_configuration_hash_knows_weights_and_offsets_but_no_thresholds() -> None:
@@ -280,7 +268,7 @@ COSTS = [0.25, 0.5, 1.0]
 
 def test_the_loss_of_scores_weighs_each_sample_by_what_its_assignment_leaves() -> None:
     torch = pytest.importorskip("torch", reason="torch is not installed (extra 'design')")
-    from hwcodesign.fitting.eenet import _score_loss
+    from hwcodesign.policies.criteria.eenet.training import _score_loss
 
     rng = np.random.default_rng(0)
     scores, right = rng.normal(size=(7, 3)), rng.integers(0, 2, (7, 3)).astype(float)
@@ -297,9 +285,9 @@ def test_the_loss_of_scores_weighs_each_sample_by_what_its_assignment_leaves() -
 
 def test_all_weights_of_scores_are_held_back_but_that_of_the_largest_probability() -> None:
     torch = pytest.importorskip("torch", reason="torch is not installed (extra 'design')")
-    from hwcodesign.fitting.eenet import EENetSettings, ExitScorer, _penalty
+    from hwcodesign.policies.criteria.eenet.training import ExitScorer, _penalty
 
-    settings = EENetSettings(restraint=0.5, decay=0.25)
+    settings = EENet(restraint=0.5, decay=0.25)
     scorer = ExitScorer(4, 2, settings)
     for g in scorer.linear:
         with torch.no_grad():
@@ -309,17 +297,16 @@ def test_all_weights_of_scores_are_held_back_but_that_of_the_largest_probability
 
 
 def test_training_is_repeatable_and_its_scores_are_likelier_than_each_exits_accuracy() -> None:
-    training = pytest.importorskip("hwcodesign.fitting.eenet", reason="torch is not installed (extra 'design')")
+    training = pytest.importorskip(TRAINING, reason="torch is not installed (extra 'design')")
     logits, truth = answers(0)
-    first, again = (training.train_scorer(logits, STEPS, truth, COSTS, 0.5).weights() for _ in range(2))
+    first, again = (training.train_scorer(logits, STEPS, truth, COSTS, 0.5, EENet()).weights() for _ in range(2))
     assert first == again
-    assert training.train_scorer(logits, STEPS, truth, COSTS, 0.3).weights() != first
-    policy = ExitPolicy.build("eenet", [LOGITS] * 3, 4, learned=first)
+    assert training.train_scorer(logits, STEPS, truth, COSTS, 0.3, EENet()).weights() != first
+    policy = ExitPolicy.build(EENet(weights=tuple(first)), [LOGITS] * 3, 4)
     new, new_truth = answers(1)
     labels, scores = policy.score_exits(new)
     for k in range(3):
-        function, right = policy.exits[k].scoring, labels[k] == new_truth
-        assert function is not None
+        function, right = policy.exits[k].parameters.scoring, labels[k] == new_truth
         odds = scores[k] * 2.0**-function.fraction
         share = right.mean()
         constant = -(share * math.log(share) + (1 - share) * math.log(1 - share))
@@ -327,11 +314,11 @@ def test_training_is_repeatable_and_its_scores_are_likelier_than_each_exits_accu
 
 
 def test_the_mean_assignment_moves_with_the_budget_it_was_trained_for() -> None:
-    training = pytest.importorskip("hwcodesign.fitting.eenet", reason="torch is not installed (extra 'design')")
+    training = pytest.importorskip(TRAINING, reason="torch is not installed (extra 'design')")
     logits, truth = answers(2)
     costs = []
     for budget in (0.3, 0.5, 0.8):
-        settings = training.EENetSettings(budget=20.0)
+        settings = EENet(budget=20.0)
         scorer = training.train_scorer(logits, STEPS, truth, COSTS, budget, settings)
         shares = training.mean_assignment(scorer, logits, STEPS)
         assert f"{shares.sum():.9f}" == "1.000000000"

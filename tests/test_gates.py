@@ -100,7 +100,7 @@ def test_what_has_no_gates_is_told_how_to_get_them() -> None:
     with pytest.raises(PolicyError, match=r"criterion gate reads the gate .*: build the network with .*gates=True"):
         ExitPolicy.build("gate", [LOGITS] * 2, 4)
     unit = Decision.of(drawn_policy("gate", [LOGITS] * 2, 4), 0, 2)
-    with pytest.raises(PolicyError, match="criterion 'gate' has no gate behind the logits of exit 0"):
+    with pytest.raises(PolicyError, match="score_gate reads a gate, and the logits of exit 0 have none"):
         dataclasses.replace(unit, gated=False)
     plain = small.plain("plain", exits=2)
     gated = drawn_policy("margin", [exit_.logits for exit_ in plain.policy.exits], 3, gated=True)
@@ -185,7 +185,7 @@ def test_every_criterion_is_fitted_to_a_gated_network(drawn: Any, criterion: str
         warnings.simplefilter("ignore")  # so few images that classes are missing
         policy = fit_policy(
             drawn.network, (drawn.images, drawn.labels), criterion=criterion, accuracy_drop=0.5,
-            calibrate=known.needs_exponential,
+            calibrate=known.softmax,
         )  # fmt: skip
     assert policy.gated
     assert policy.classes == drawn.network.classes

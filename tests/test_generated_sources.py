@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hwcodesign.backends.streamrtl.decision_source import decision_source
 from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.backends.streamrtl.project_files import write_accelerator
 from hwcodesign.backends.streamrtl.segment_source import segment_source
@@ -16,9 +17,11 @@ from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.hardware.distributed_arithmetic import distributed_kernel
 from hwcodesign.hardware.layout import Port, instance_lines, module_lines, range_of
 from hwcodesign.hardware.netlist import netlist
+from hwcodesign.kernels.decision import Decision
 from hwcodesign.storage.installed import shared_folder
 from hwcodesign.systemverilog import Bits, concatenated, parameter_lines
 from rtl_sim.tb import small_accelerators as small
+from rtl_sim.tb.drawn_policies import drawn_policy
 from rtl_sim.tb.verible import laid_out, misnamed, names, our_sources
 from tests.test_streamrtl import FOLDED, residual
 
@@ -44,6 +47,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         distributed_kernel(weights, u5, "vector", result=s8, sum_fraction=8).texts,
         distributed_kernel(-weights, s8, "windows", result=s8, sum_fraction=8, window=window).texts,
     ]
+    learned = Decision.of(drawn_policy("eenet", [s8] * 3, 10), 2, 4)
+    texts.append(decision_source(learned, "learned").texts)
     for name, text in (item for texts_ in texts for item in texts_.items() if item[0].endswith(".sv")):
         (found / name).write_text(text)
     return found
@@ -51,7 +56,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_verible_would_change_nothing(folder: Path) -> None:
     sources = [path for path in our_sources(folder) if path.name not in _HAND_WRITTEN]
-    assert len(sources) == 4 * 2 + 2 * (3 + 1 + 5 + 3) + 6
+    assert len(sources) == 4 * 2 + 3 * (3 + 1 + 5 + 3) + 7
     for source in sources:
         assert source.read_text() == laid_out(source)
 

@@ -71,7 +71,7 @@ def data():
 
 RECIPE = hw.Recipe(
     name="tiny", network=network, data=data, training=(hw.TrainingSettings(epochs=4, batch_size=50, seed=3),),
-    policy=hw.PolicySettings(criterion="max_softmax", accuracy_drop=0.05),
+    policy=hw.PolicyRequest(criterion="max_softmax", accuracy_drop=0.05),
 )
 """
 #: What onnxruntime and PyTorch keep among temporary files.

@@ -25,7 +25,7 @@ from hwcodesign.design import Design
 from hwcodesign.fitting.network import fit_policy
 from hwcodesign.networks.network import MultiExitNetwork
 from hwcodesign.policies import CRITERIA
-from hwcodesign.recipes import PolicySettings
+from hwcodesign.recipes import PolicyRequest
 from hwcodesign.training import STRATEGIES, TrainingSettings, train
 from hwcodesign.training.strategies.losses import weighted_cross_entropy
 from hwcodesign.training.strategies.strategy import Batch, Strategy
@@ -40,7 +40,7 @@ def without(data: Dataset, *splits: str) -> Dataset:
 def small_run(folder: Path) -> pipeline.Run:
     """Of a quickly trained recipe with the policy of the fitted design."""
     training = (TrainingSettings(epochs=2, batch_size=50, learning_rate=0.02, seed=1),)
-    settings = PolicySettings(criterion="entropy", thresholds=(0.25, 0.2))
+    settings = PolicyRequest(criterion="entropy", thresholds=(0.25, 0.2))
     return pipeline.Run(
         dataclasses.replace(hw.load_recipe("digits"), name="small", training=training, policy=settings), folder
     )
@@ -54,7 +54,7 @@ def test_training_reads_the_training_split_alone_and_fitting_the_fitting_split(
 ) -> None:
     run = small_run(tmp_path)
     network = pipeline.trained_network(run, without(digits_data, "fitting", "test"))
-    settings = PolicySettings(criterion="margin", budget=0.3)
+    settings = PolicyRequest(criterion="margin", budget=0.3)
     run = dataclasses.replace(run, recipe=dataclasses.replace(run.recipe, policy=settings))
     policy = pipeline.fitted_policy(run, network, without(digits_data, "training", "test"))
     split = digits_data.fitting

@@ -20,6 +20,8 @@ from hwcodesign.errors import PolicyError
 from hwcodesign.fitting.search import OperatingPoint, cost_curve, evaluate, fit, largest_drop
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.policies import ALWAYS, CRITERIA, NEVER, ExitPolicy, ExitStatistics, subnet_codes
+from hwcodesign.policies.criteria.cdln import CDLN
+from hwcodesign.policies.criteria.eenet.integers import finest_fraction
 from hwcodesign.policies.criterion import agreements_after
 from hwcodesign.policies.tables import ExponentialTable, MantissaTable
 
@@ -146,15 +148,13 @@ def slow_score(policy: ExitPolicy, exit_index: int, logits: Sequence[int], agree
         return ordered[0] - ordered[1]
     if policy.criterion_name == "patience":
         return agreements
-    table = policy.exits[exit_index].exponential
-    assert table is not None
+    table = policy.exits[exit_index].parameters.exponential
     indices = [min((ordered[0] - z) >> table.shift, len(table.exponential) - 1) for z in logits]
     total = sum(table.exponential[i] for i in indices)
     if policy.criterion_name == "max_softmax":
         return -total
     weighted = sum(table.weighted[i] for i in indices)
-    mantissa = policy.mantissa
-    assert mantissa is not None
+    mantissa = policy.exits[exit_index].parameters.mantissa
     # S = 2^(F + e) (1 + m/M + ...)
     exponent = 0
     while total >= 2 ** (table.fraction + exponent + 1):
@@ -220,7 +220,7 @@ def test_the_sum_of_as_many_exponentials_as_32_bits_hold_and_no_more(criterion: 
 
 @pytest.mark.parametrize(("classes", "fraction"), [(2, 20), (10, 19), (127, 18), (2047, 16)])
 def test_eenets_tables_are_as_fine_as_64_bits_allow(classes: int, fraction: int) -> None:
-    assert CRITERIA["eenet"].table_fraction(classes) == fraction
+    assert finest_fraction(classes) == fraction
     # D R' of the module's text, D below 2^17 (2^F (C + 1) + C 2^F), R' at most 2^F
     assert 2**17 * 2**fraction * (2 * classes + 1) * 2**fraction < 2**63
 
@@ -237,7 +237,7 @@ def test_agreements_count_exits_in_a_row_and_saturate() -> None:
 
 def reachable_codes(policy: ExitPolicy, seed: int) -> list[int]:
     """Threshold codes to try: the ends of what scores may be, and many between."""
-    table, classes = policy.exits[0].exponential, policy.classes
+    table, classes = policy.exits[0].parameters.exponential, policy.classes
     one = 2**table.fraction if table else 1
     low, high = {
         "margin": (0, policy.exits[0].logits.max_code - policy.exits[0].logits.min_code),
@@ -283,8 +283,7 @@ def test_the_loosest_and_the_tightest_thresholds() -> None:
         assert (policy.scores(0, logits, nothing) >= code).all(), (policy.criterion_name, loose)
     sure = softmax.with_thresholds([1.0]).threshold_codes[0]
     leaves = softmax.scores(0, logits, nothing) >= sure
-    table = softmax.exits[0].exponential
-    assert table is not None
+    table = softmax.exits[0].parameters.exponential
     distances = np.sort(logits.max(axis=1, keepdims=True) - logits, axis=1)[:, 1]
     zero = table.exponential.index(0)
     assert leaves.tolist() == (distances >= zero).tolist()
@@ -326,9 +325,8 @@ def test_without_a_softmax_integers_decide_as_the_float_formula_also_between_two
     fmt = FixedPoint(6, 4)
     rng = np.random.default_rng(7)
     logits = [rng.integers(fmt.min_code, fmt.max_code + 1, (2000, 3)) for _ in range(4)]
-    policy = ExitPolicy.build(
-        criterion, [fmt] * 4, 3, [thresholds] * 3, activation=0.5 if criterion == "cdln" else None
-    )
+    known = CDLN(activation=0.5) if criterion == "cdln" else criterion
+    policy = ExitPolicy.build(known, [fmt] * 4, 3, [thresholds] * 3)
     leaves = policy.score_exits(logits)[1][:-1] >= np.array(policy.threshold_codes[:-1])[:, None]
     assert np.array_equal(policy.float_decisions(logits), leaves)
     assert leaves.sum() > 0
@@ -725,13 +723,13 @@ def altered(change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda d: d.update(policy_version=1), "policy version 1 is not 2: fit the policy again"),
-        (lambda d: d.pop("policy_version"), "policy version null is not 2: fit the policy again"),
+        (lambda d: d.update(policy_version=2), "policy version 2 is not 3: fit the policy again"),
+        (lambda d: d.pop("policy_version"), "policy version null is not 3: fit the policy again"),
         (lambda d: d.update(criterion="magic"), r"criterion 'magic' is not known: did you mean 'margin'\? Known: cdln"),
         (lambda d: d.pop("classes"), "the policy file is incomplete .*: classes is missing.*: fit the policy again"),
         (lambda d: d["exits"][1].pop("threshold_code"), "incomplete.*threshold_code.*fit the policy again"),
-        (lambda d: d["exits"][0]["exponential"].pop("shift"), "incomplete.*shift.*fit the policy again"),
-        (lambda d: d["mantissa"].pop("ln2"), "incomplete.*ln2.*fit the policy again"),
+        (lambda d: d["parameters"]["exponential"][0].pop("shift"), "incomplete.*shift.*fit the policy again"),
+        (lambda d: d["parameters"]["mantissa"].pop("ln2"), "incomplete.*ln2.*fit the policy again"),
         (lambda d: d.update(exits=None), "incomplete.*fit the policy again"),
         (lambda d: d["exits"][0]["logits"].update(colour=1), "incomplete.*colour.*fit the policy again"),
         (lambda d: d.pop("fitted_on"), "incomplete.*fitted_on.*fit the policy again"),

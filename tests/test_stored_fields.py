@@ -100,7 +100,7 @@ def sealed(manifest: dict[str, Any], weights: bytes, arrays: Arrays | None = Non
         manifest["policy_sha256"] = sha256_json(policy)
         held = {key: value for key, value in accelerator.items() if key != "configuration_hash"}
         exits = [{k: v for k, v in e.items() if not k.startswith("threshold")} for e in policy["exits"]]
-        names = [name for name in ("criterion", "gated", "temperature", "mantissa") if name in policy]
+        names = [name for name in ("criterion", "gated", "temperature", "parameters") if name in policy]
         held["policy"] = {**{name: policy[name] for name in names}, "exits": exits}
         digests = {
             key: sha256(str(array.shape).encode() + array.astype("<f8").tobytes())
@@ -206,37 +206,37 @@ CODE = r"exits\[1\]\.threshold_code is {}, and must be a whole number from -2147
         (
             "max_softmax",
             lambda d: d.update(criterion="margin", unit="difference of logits"),
-            r"exits\[0\]\.exponential is an object of 4, and must be null for criterion margin",
+            r"parameters is an object of 1, and must be null for criterion margin",
         ),
         (
             "margin",
             lambda d: d.update(criterion="max_softmax", unit="probability"),
-            r"exits\[0\]\.exponential is null, and must be a table for criterion max_softmax",
+            r"parameters is null, and must be an object",
         ),
         (
             "entropy",
             lambda d: d.update(criterion="max_softmax", unit="probability"),
-            r"mantissa is an object of 5, and must be null for criterion max_softmax",
+            r"parameters has \'mantissa\', which is none of exponential",
         ),
         (
             "max_softmax",
-            set_in("exits", 0, "exponential", "exponential", 3, to=-1),
-            r"exits\[0\]\.exponential\.exponential\[3\] is -1, and must be a whole number from 0 to 1048576",
+            set_in("parameters", "exponential", 0, "exponential", 3, to=-1),
+            r"parameters\.exponential\[0\]\.exponential\[3\] is -1, and must be a whole number from 0 to 1048576",
         ),
         (
             "max_softmax",
-            set_in("exits", 0, "exponential", "exponential", 3, to=5),
-            r"exits\[0\]\.exponential has entries that are not those of fixed<8,5,RND_CONV,SAT> at temperature 1",
+            set_in("parameters", "exponential", 0, "exponential", 3, to=5),
+            r"parameters\.exponential\[0\] has entries that are not those of fixed<8,5,RND_CONV,SAT> at temperature 1",
         ),
-        ("max_softmax", set_in("temperature", 1, to=0.25), r"exits\[1\]\.exponential has entries .* at temperature 0."),
+        ("max_softmax", set_in("temperature", 1, to=0.25), r"exponential\[1\] has entries .* at temperature 0\.25"),
         ("max_softmax", set_in("temperature", to=[1.0]), r"temperature is a list of 1, and must be a list of 3"),
         ("max_softmax", set_in("temperature", to=0), r"temperature is 0, and must be a number from"),
         ("max_softmax", set_in("exits", 0, "class_offsets", to=[1]), r"class_offsets is a list of 1, .* a list of 4"),
-        ("entropy", set_in("mantissa", "ln2", to=7), "mantissa has entries that are not those of its functions"),
-        ("entropy", set_in("mantissa", "reciprocal", to=[]), r"mantissa\.reciprocal is a list of 0, .* a list of 1024"),
-        ("eenet", set_in("exits", 1, "scoring", "votes", to=[1]), r"exits\[1\]\.scoring\.votes is a list of 1, .* of "),
-        ("eenet", set_in("exits", 1, "scoring", "top", to=1), r"exits\[1\]\.scoring has integers that are not those"),
-        ("cdln", set_in("exits", 1, "activation", to=128), r"activation is 128, and must be .* from -127 to 127"),
+        ("entropy", set_in("parameters", "mantissa", "ln2", to=7), "mantissa has entries that are not those of its"),
+        ("entropy", set_in("parameters", "mantissa", "reciprocal", to=[]), r"reciprocal is a list of 0, .* of 1024"),
+        ("eenet", set_in("parameters", "scoring", 1, "votes", to=[1]), r"scoring\[1\]\.votes is a list of 1, .* of "),
+        ("eenet", set_in("parameters", "scoring", 1, "top", to=1), r"scoring\[1\] has integers that are not those of"),
+        ("cdln", set_in("parameters", "activation", 1, to=128), r"activation\[1\] is 128, .* from -127 to 127"),
         ("gate", lambda d: d.pop("gated"), "'gated' is missing: criterion gate reads a gate"),
         ("margin", set_in("classes", to=1), "classes is 1, and must be a whole number from 2 to 65536"),
         ("margin", set_in("exits", to=[]), "exits is a list of 0, and must be a list of 1 to 256"),
@@ -249,7 +249,7 @@ CODE = r"exits\[1\]\.threshold_code is {}, and must be a whole number from -2147
         ("margin", set_in("fitted_on", "data_sha256", to="12"), r"data_sha256 is '12', and must be a SHA-256"),
         ("margin", set_in("fitted_on", "accuracy", to=1.5), r"fitted_on\.accuracy is 1\.5, and must be a number from "),
         ("margin", set_in("colour", to=1), "the file has 'colour', which is none of policy_version"),
-        ("margin", set_in("policy_version", to=[2]), r"policy version a list of 1 is not 2: fit the policy again"),
+        ("margin", set_in("policy_version", to=[2]), r"policy version a list of 1 is not 3: fit the policy again"),
     ],
 )  # fmt: skip
 def test_an_edited_policy_is_refused_by_its_place_and_range(criterion: str, edit: Edit, message: str) -> None:

@@ -143,8 +143,8 @@ class Accelerator:
             "criterion": self.policy.criterion_name,
             **({"gated": True} if self.policy.gated else {}),
             "temperature": data["policy"]["temperature"],
+            "parameters": data["policy"]["parameters"],
             "exits": exits,
-            "mantissa": data["policy"]["mantissa"],
         }
         weights = {
             key: sha256(str(array.shape).encode() + array.astype("<f8").tobytes()) for key, array in arrays.items()

@@ -7,6 +7,7 @@ label. Deciding takes no more for it: T is absorbed into the exit's exponential 
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,13 +22,13 @@ _HALVINGS = 60
 _BINS = 15
 
 
-def require_softmax(criterion: Criterion) -> None:
+def require_softmax(criterion: Criterion[Any]) -> None:
     """Refuse to calibrate what looks at no softmax.
 
     Raises:
         PolicyError: a temperature would change nothing.
     """
-    if not criterion.needs_exponential:
+    if not criterion.softmax:
         raise PolicyError(f"calibrate fits the temperature of a softmax, and {criterion.name} looks at none")
 
 

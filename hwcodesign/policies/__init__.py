@@ -1,6 +1,6 @@
-"""Exit policies: one module per criterion, all found in `CRITERIA`. NumPy only."""
+"""Exit policies: one module or package per criterion in `criteria`, all found in `CRITERIA`. NumPy only."""
 
-from hwcodesign.policies import cdln, eenet, entropy, gate, margin, max_softmax, patience  # importing registers them
+from hwcodesign.policies import criteria  # importing registers them
 from hwcodesign.policies.criterion import ALWAYS, CRITERIA, NEVER, Criterion, Threshold
 from hwcodesign.policies.exit_decision import ExitDecision, FittedOn
 from hwcodesign.policies.policy import ExitPolicy, listed_thresholds, subnet_codes
@@ -19,13 +19,7 @@ __all__ = [
     "PathPoint",
     "Threshold",
     "ThresholdPath",
-    "cdln",
-    "eenet",
-    "entropy",
-    "gate",
+    "criteria",
     "listed_thresholds",
-    "margin",
-    "max_softmax",
-    "patience",
     "subnet_codes",
 ]

@@ -7,25 +7,26 @@ class c is lowered by T_c - T, its offset, so that moving the register moves all
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from hwcodesign.errors import PolicyError
-from hwcodesign.policies.criterion import NEVER, Criterion
+from hwcodesign.policies.criterion import CRITERIA, NEVER, Criterion
 
 #: Offset of a class that never leaves: no score lowered by it reaches a threshold that a sample could.
 FAR = 2**30
 #: Most classes whose scores, lowered by an offset, fit 32 bits under every criterion.
 MOST_CLASSES = 2**13
-_OTHERS = "margin, max_softmax, entropy, gate and cdln"
 
 
-def require_offsets(criterion: Criterion, classes: int) -> None:
-    """Refuse thresholds by class where a score cannot be lowered by an offset.
+def require_offsets(criterion: Criterion[Any], classes: int = 2) -> None:
+    """Refuse thresholds by class where a score cannot be lowered by an offset of one of so many classes.
 
     Raises:
         PolicyError: naming the criterion, or the number of classes.
     """
-    if criterion.shared_threshold or criterion.learned:
-        raise PolicyError(f"{criterion.name} has no thresholds by class: they go with {_OTHERS}")
+    if not criterion.takes_class_thresholds():
+        others = ", ".join(name for name in sorted(CRITERIA) if CRITERIA[name].takes_class_thresholds())
+        raise PolicyError(f"{criterion.name} has no thresholds by class: they go with {others}")
     if classes > MOST_CLASSES:
         raise PolicyError(f"thresholds by class are for at most {MOST_CLASSES} classes, not {classes}")
 

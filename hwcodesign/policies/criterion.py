@@ -7,18 +7,22 @@ Python, C++ and SystemVerilog.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hwcodesign.choices import not_known
+from hwcodesign.cplusplus import Config
 from hwcodesign.errors import PolicyError
-from hwcodesign.policies.scoring_function import ScoringFunction
-from hwcodesign.policies.tables import FRACTION_BITS, ExponentialTable, Integers, MantissaTable
+from hwcodesign.policies.heads import Heads
+from hwcodesign.policies.score_unit import ScoreUnit
+from hwcodesign.policies.tables import Integers
+from hwcodesign.storage.fields import Field
+from hwcodesign.systemverilog import Parameter, Rom
 
 #: Threshold code that no score reaches; the reset value of the threshold registers.
 NEVER = 2**31 - 1
@@ -27,6 +31,9 @@ ALWAYS = -(2**31)
 
 #: A threshold in a criterion's own unit; None means never.
 Threshold = float | None
+
+#: What a criterion keeps of one exit: integers that its score reads, or None.
+P = TypeVar("P")
 
 
 @dataclass(frozen=True)
@@ -62,20 +69,17 @@ class History:
 
 
 @dataclass(frozen=True)
-class ScoreInputs:
+class ScoreInputs(Generic[P]):
     """What one exit's score may be computed from.
 
     Attributes:
         logits: (N, C) integer logits of the classes.
         agreements: (N,) how many exits in a row, up to this one, gave the same label as the exit before them.
-        history: of the exits before; empty for criteria that are not learned.
+        history: of the exits before; empty for criteria that do not read it.
         scale: real value of one logit step.
         temperature: divides the logits before a softmax.
-        exponential: this exit's table, for criteria that need it.
-        mantissa: the logarithm and reciprocal tables, for criteria that need them.
-        scoring: the weights of a learned criterion.
+        parameters: the criterion's own of this exit.
         gate: (N,) integer gate values, where the network has gates.
-        activation: integer logit that a class must reach, for criteria that need it.
     """
 
     logits: Integers
@@ -83,57 +87,134 @@ class ScoreInputs:
     history: History
     scale: float
     temperature: float
-    exponential: ExponentialTable | None = None
-    mantissa: MantissaTable | None = None
-    scoring: ScoringFunction | None = None
+    parameters: P
     gate: Integers | None = None
-    activation: int | None = None
 
 
-class Criterion:
-    """Base of the exit criteria; a subclass is one file and one `register` line.
+@dataclass(frozen=True)
+class Candidate:
+    """A criterion that was fitted to samples.
 
     Attributes:
-        name: as users and policy files spell it.
+        criterion: with nothing left to fit.
+        shares: of samples that each exit should take for the budget that it was fitted to, (K,), told from the exits'
+            logits (N, C) of other samples; None: it does not say.
+    """
+
+    criterion: Criterion[Any]
+    shares: Callable[[Sequence[Integers]], NDArray[np.float64]] | None = None
+
+
+@dataclass(frozen=True)
+class Criterion(Generic[P]):
+    """Base of the exit criteria; a subclass is a frozen dataclass whose fields are its settings, all with defaults.
+
+    `docs/criteria.md` says how to write one. `P` is the type of what it keeps of an exit.
+
+    Attributes:
+        name: as users and policy files spell it: score_<name>.sv and <name>.h are its modules.
         unit: what a threshold counts, for tables and axis labels.
-        needs_exponential, needs_mantissa: which tables its score reads.
+        softmax: whether it looks at a softmax, so that it has a temperature.
         shared_threshold: whether all exits share one threshold by definition.
-        needs_gate: whether its score is made of the gate values of a network that has them.
-        needs_activation: whether its score reads a logit that a class must reach.
-        learned: whether its score has weights, which are fitted to a network's answers, and reads labels and scores
-            of the exits before, which then travel with each sample.
+        reads_gate: whether its score is made of the gate values of a network that has them.
+        reads_past: whether its score reads labels and scores of the exits before, which then travel with each sample.
+        learned: whether it is fitted to other samples than its thresholds are.
     """
 
     name: ClassVar[str]
     unit: ClassVar[str]
-    needs_exponential: ClassVar[bool] = False
-    needs_mantissa: ClassVar[bool] = False
+    softmax: ClassVar[bool] = False
     shared_threshold: ClassVar[bool] = False
-    needs_gate: ClassVar[bool] = False
-    needs_activation: ClassVar[bool] = False
+    reads_gate: ClassVar[bool] = False
+    reads_past: ClassVar[bool] = False
     learned: ClassVar[bool] = False
 
-    def table_fraction(self, classes: int) -> int:  # of those that need not ask
-        """Bits after the point of its tables' entries."""
-        return FRACTION_BITS
+    @classmethod
+    def takes_class_thresholds(cls) -> bool:
+        """Whether an offset of the class may lower its score: not where other exits' scores are made of it."""
+        return not (cls.shared_threshold or cls.reads_past)
 
-    def score(self, inputs: ScoreInputs) -> Integers:
+    # --- its settings and what they become ---
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether nothing is left to `fit`."""
+        return True
+
+    def check_heads(self, heads: Heads) -> None:
+        """Refuse heads that it cannot decide on.
+
+        Raises:
+            PolicyError: saying what they miss.
+        """
+        if self.reads_gate and not heads.gated:
+            raise PolicyError(
+                f"criterion {self.name} reads the gate that each head gives beside its logits, and these heads give "
+                "none: build the network with MultiExitNetwork(..., gates=True), one output more in each head, and "
+                "train its gates (hwcodesign.training.strategies.gates)"
+            )
+
+    def fit(
+        self, heads: Heads, logits: Sequence[Integers], truth: Integers, costs: Sequence[float], budget: float | None
+    ) -> list[Candidate]:
+        """Fit what is not given to samples; returns what is worth trying, the first on ties. Not for what `is_fitted`.
+
+        Args:
+            heads: that the logits come from.
+            logits: (N, C) integers of each exit.
+            truth: (N,) true classes.
+            costs: (K,) of leaving at each exit, as shares of the full cost.
+            budget: mean cost to spend, where one is asked for.
+        """
+        raise NotImplementedError
+
+    def parameters(self, heads: Heads) -> tuple[P, ...]:
+        """Its integers for each exit.
+
+        Raises:
+            PolicyError: it is not fitted, or its settings do not go with the heads.
+        """
+        raise NotImplementedError
+
+    def note(self, heads: Heads) -> str:
+        """What a user must know of it with such heads; empty mostly."""
+        return ""
+
+    def to_json(self, parameters: Sequence[P]) -> Any:
+        """Parameters of all exits as plain data; None where it has none."""
+        return None
+
+    def from_json(self, stored: Field, heads: Heads) -> tuple[P, ...]:
+        """Read what `to_json` wrote.
+
+        Raises:
+            FieldError: a field is missing, out of range or of another length, or integers that it cannot have.
+        """
+        if not stored.is_null:
+            raise stored.wrong(f"null for criterion {self.name}")
+        return self.parameters(heads)
+
+    # --- the score ---
+
+    def score(self, inputs: ScoreInputs[P]) -> Integers:
         """(N,) integer scores, each in the signed 32-bit range."""
         raise NotImplementedError
 
-    def float_leaves(self, inputs: ScoreInputs, threshold: float) -> NDArray[np.bool_]:
+    def float_leaves(self, inputs: ScoreInputs[P], threshold: float) -> NDArray[np.bool_]:
         """(N,) the float formula's own verdict on the same logits, for the report of disagreement."""
         raise NotImplementedError
 
-    def float_score(self, inputs: ScoreInputs) -> NDArray[np.float64]:
-        """(N,) the float formula's score in steps of the integer one; learned criteria alone, for their history."""
+    def float_score(self, inputs: ScoreInputs[P]) -> NDArray[np.float64]:
+        """(N,) the float formula's score in steps of the integer one; needed where later exits read it."""
         raise NotImplementedError
 
-    def threshold_code(self, threshold: float, inputs: ScoreInputs) -> int:
+    # --- thresholds ---
+
+    def threshold_code(self, threshold: float, inputs: ScoreInputs[P]) -> int:
         """Least score that a threshold in the criterion's unit lets leave."""
         raise NotImplementedError
 
-    def threshold_value(self, code: int, inputs: ScoreInputs) -> float:
+    def threshold_value(self, code: int, inputs: ScoreInputs[P]) -> float:
         """A threshold in the criterion's unit whose code is `code`."""
         raise NotImplementedError
 
@@ -145,26 +226,72 @@ class Criterion:
         """
         raise NotImplementedError
 
+    # --- hardware ---
 
-CRITERIA: dict[str, Criterion] = {}
+    def score_unit(self, heads: Heads, exit_index: int, parameters: P) -> ScoreUnit:
+        """The module that computes its score at an exit, as `unit` makes it."""
+        raise NotImplementedError
+
+    def config(self, heads: Heads, exit_index: int, parameters: P) -> Config:
+        """What its C++ header reads of an exit's config."""
+        return Config()
+
+    def unit_of(
+        self,
+        *,
+        depth: int = 1,
+        second_pass: bool = False,
+        second: bool = False,
+        parameters: Sequence[tuple[str, Parameter]] = (),
+        roms: Sequence[Rom] = (),
+    ) -> ScoreUnit:
+        """A score unit of this criterion's module."""
+        return ScoreUnit(
+            f"score_{self.name}",
+            tuple(parameters),
+            tuple(roms),
+            depth,
+            second_pass,
+            second,
+            gate=self.reads_gate,
+            past=self.reads_past,
+        )
 
 
-def register(criterion: type[Criterion]) -> type[Criterion]:
+@dataclass(frozen=True)
+class WithoutParameters(Criterion[None]):
+    """Base of criteria whose score reads logits, agreements or gates alone."""
+
+    def parameters(self, heads: Heads) -> tuple[None, ...]:
+        return (None,) * heads.exits
+
+
+CRITERIA: dict[str, type[Criterion[Any]]] = {}
+
+_C = TypeVar("_C", bound=type[Criterion[Any]])
+
+
+def register(criterion: _C) -> _C:
     """Class decorator: make a criterion known by its name."""
-    CRITERIA[criterion.name] = criterion()
+    CRITERIA[criterion.name] = criterion
     return criterion
 
 
-def criterion_named(name: str) -> Criterion:
-    """Look a criterion up.
+def criterion_named(name: str) -> Criterion[Any]:
+    """Look a criterion up; its settings are its defaults.
 
     Raises:
         PolicyError: no such criterion; lists those there are.
     """
     try:
-        return CRITERIA[name]
+        return CRITERIA[name]()
     except KeyError:
         raise PolicyError(not_known(f"criterion {name!r}", name, sorted(CRITERIA))) from None
+
+
+def criterion_of(criterion: str | Criterion[Any]) -> Criterion[Any]:
+    """A criterion that is given, or the one of a name; raises as `criterion_named`."""
+    return criterion if isinstance(criterion, Criterion) else criterion_named(criterion)
 
 
 def require_range(threshold: float, low: float, high: float, name: str, unit: str) -> None:
@@ -173,13 +300,6 @@ def require_range(threshold: float, low: float, high: float, name: str, unit: st
         raise PolicyError(
             f"threshold {threshold!r} is outside {name}'s range {low:g} to {high:g} ({unit}); None means never leave"
         )
-
-
-def softmax(inputs: ScoreInputs) -> NDArray[np.float64]:
-    """(N, C) probabilities of the real logits over the temperature, in float64."""
-    values = inputs.logits * (inputs.scale / inputs.temperature)
-    exponentials = np.exp(values - values.max(axis=1, keepdims=True))
-    return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
 
 
 def clamp_code(code: int) -> int:

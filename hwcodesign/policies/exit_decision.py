@@ -9,8 +9,6 @@ from typing import Any
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.policies.class_offsets import FAR
 from hwcodesign.policies.criterion import ALWAYS, NEVER, Criterion, Threshold
-from hwcodesign.policies.scoring_function import ScoringFunction
-from hwcodesign.policies.tables import ExponentialTable
 from hwcodesign.storage.fields import Field
 
 #: Of a stored policy: images of a fitting split, and a cost over the full one.
@@ -19,71 +17,52 @@ _MOST_SAMPLES, _LARGEST_COST = 2**40, 2.0**10
 
 @dataclass(frozen=True)
 class ExitDecision:
-    """One exit's part of the policy: its logits' format, its table, its threshold.
+    """One exit's part of the policy: its logits' format, what its criterion keeps of it, its threshold.
 
     Attributes:
         logits: format of the logits that it decides on.
-        temperature: divides the logits before a softmax; absorbed into the exponential table.
-        exponential: None for criteria that need no softmax.
+        temperature: divides the logits before a softmax; absorbed into tables.
+        parameters: the criterion's own integers; None for those that have none.
         threshold: in the criterion's unit; None at the last exit, and where it never leaves.
         threshold_code: the integer that a score is compared with; `NEVER` at the last exit.
-        scoring: the weights of a learned criterion.
         class_offsets: by which the score of a sample of each predicted class is lowered; None: by nothing.
-        activation: integer logit that a class must reach, for criteria that need it.
     """
 
     logits: FixedPoint
     temperature: float
-    exponential: ExponentialTable | None
-    threshold: Threshold
-    threshold_code: int
-    scoring: ScoringFunction | None = None
+    parameters: Any
+    threshold: Threshold = None
+    threshold_code: int = NEVER
     class_offsets: tuple[int, ...] | None = None
-    activation: int | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data; the temperature is the policy's to write."""
+        """Plain data; temperature and parameters are the policy's to write."""
         return {
             "logits": self.logits.to_json(),
             "threshold": self.threshold,
             "threshold_code": self.threshold_code,
-            "exponential": self.exponential.to_json() if self.exponential else None,
-            **({"scoring": self.scoring.to_json()} if self.scoring else {}),
             **({"class_offsets": list(self.class_offsets)} if self.class_offsets else {}),
-            **({"activation": self.activation} if self.activation is not None else {}),
         }
 
     @classmethod
-    def from_json(
-        cls, stored: Field, criterion: Criterion, classes: int, exit_index: int, temperature: float
-    ) -> ExitDecision:
-        """Read what `to_json` wrote.
+    def from_json(cls, stored: Field, criterion: Criterion[Any], classes: int, temperature: float) -> ExitDecision:
+        """Read what `to_json` wrote, without parameters.
 
         Raises:
             FieldError: a field is missing, out of range or of another length, or not one of this criterion.
         """
         fields = stored.fields(
-            (
-                *("logits", "threshold", "threshold_code", "exponential"),
-                *(["scoring"] if criterion.learned else []),
-                *(["activation"] if criterion.needs_activation else []),
-            ),
-            () if criterion.shared_threshold or criterion.learned else ("class_offsets",),
+            ("logits", "threshold", "threshold_code"),
+            ("class_offsets",) if criterion.takes_class_thresholds() else (),
         )
-        logits = FixedPoint.from_json(fields["logits"])
-        if fields["exponential"].is_null == criterion.needs_exponential:
-            wanted = "a table" if criterion.needs_exponential else "null"
-            raise fields["exponential"].wrong(f"{wanted} for criterion {criterion.name}")
-        threshold, offsets, activation = fields["threshold"], fields.get("class_offsets"), fields.get("activation")
+        threshold, offsets = fields["threshold"], fields.get("class_offsets")
         return cls(
-            logits,
+            FixedPoint.from_json(fields["logits"]),
             temperature,
-            ExponentialTable.from_json(fields["exponential"]) if criterion.needs_exponential else None,
+            None,
             None if threshold.is_null else threshold.number(ALWAYS, -ALWAYS),
             fields["threshold_code"].integer(ALWAYS, NEVER),
-            ScoringFunction.from_json(fields["scoring"], classes, exit_index) if criterion.learned else None,
             offsets.integers(-FAR, FAR, classes, classes) if offsets else None,
-            activation.integer(logits.min_code + 1, logits.max_code) if activation else None,
         )
 
 

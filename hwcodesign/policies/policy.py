@@ -1,4 +1,4 @@
-"""An exit policy: a criterion, its tables and its thresholds; one JSON file.
+"""An exit policy: a criterion, its parameters and its thresholds; one JSON file.
 
 Everything that decides is in the file as integers, so that whoever reads it decides alike.
 """
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hwcodesign.cplusplus import Config
 from hwcodesign.errors import FieldError, FormatError, PolicyError
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.policies import class_offsets
@@ -25,15 +26,16 @@ from hwcodesign.policies.criterion import (
     Threshold,
     agreements_after,
     criterion_named,
+    criterion_of,
 )
 from hwcodesign.policies.exit_decision import ExitDecision, FittedOn
-from hwcodesign.policies.per_exit import activations_of, scoring_of, temperatures_of
-from hwcodesign.policies.scoring_function import LearnedWeights, scores_fit
-from hwcodesign.policies.tables import ExponentialTable, Integers, MantissaTable
+from hwcodesign.policies.heads import Heads
+from hwcodesign.policies.score_unit import ScoreUnit
+from hwcodesign.policies.tables import Integers
 from hwcodesign.policies.threshold_path import ThresholdPath
 from hwcodesign.storage.fields import Field, shown
 
-POLICY_VERSION = 2
+POLICY_VERSION = 3
 _ROUNDING = "table entries are rounded half to even; differences beyond a table read its last entry"
 #: Of a stored policy.
 _MOST_CLASSES, _MOST_EXITS, _TEMPERATURES = 2**16, 256, (2.0**-64, 2.0**64)
@@ -50,7 +52,6 @@ class ExitPolicy:
         criterion_name: key into `CRITERIA`.
         classes: number of logits at every exit.
         exits: first exit first.
-        mantissa: logarithm and reciprocal tables where the criterion needs them.
         fitted_on: where the thresholds came from.
         gated: whether heads give a gate value behind the logits; a criterion may ignore it.
         path: thresholds from the cheapest to the dearest, for what moves them while it runs; None: none were fitted.
@@ -59,7 +60,6 @@ class ExitPolicy:
     criterion_name: str
     classes: int
     exits: tuple[ExitDecision, ...]
-    mantissa: MantissaTable | None = None
     fitted_on: FittedOn = field(default_factory=lambda: FittedOn("given"))
     gated: bool = False
     path: ThresholdPath | None = None
@@ -67,61 +67,45 @@ class ExitPolicy:
     @classmethod
     def build(
         cls,
-        criterion: str,
+        criterion: str | Criterion[Any],
         logits: Sequence[FixedPoint],
         classes: int,
         thresholds: Sequence[Threshold] | None = None,
         *,
         temperature: float | Sequence[float] = 1.0,
-        learned: Sequence[LearnedWeights] | None = None,
         gated: bool = False,
-        activation: float | Sequence[float] | None = None,
     ) -> ExitPolicy:
-        """Make the tables and set thresholds (None: never leave early).
+        """Make the criterion's parameters and set thresholds (None: never leave early).
 
         Args:
+            criterion: its name, or itself with its settings.
             temperature: of all exits, or one each.
-            learned: one per exit, for a learned criterion and no other.
             gated: whether heads give a gate value behind the logits.
-            activation: of all exits, or one each: the logit that a class must reach, for cdln and no other.
 
         Raises:
-            PolicyError: unknown criterion, a temperature that is not positive, a threshold or activation out of range,
-                not one threshold per exit but the last, weights that do not fit criterion, classes and exits, or a
-                criterion that reads gates where there are none.
+            PolicyError: unknown criterion, one that is to be fitted first or whose settings do not go with the exits, a
+                temperature that is not positive, a threshold out of range, not one threshold per exit but the last, or
+                a criterion that reads gates where there are none.
         """
-        known = criterion_named(criterion)
-        if known.needs_gate and not gated:
-            raise PolicyError(
-                f"criterion {criterion} reads the gate that each head gives beside its logits, and these heads give "
-                "none: build the network with MultiExitNetwork(..., gates=True), one output more in each head, and "
-                "train its gates (hwcodesign.training.strategies.gates)"
-            )
-        temperatures = temperatures_of(temperature, len(logits))
-        if classes < 2:
-            raise PolicyError(f"{classes} class is not a choice: a head must give two logits or more")
-        fraction = _table_fraction(known, classes)
-        scoring = scoring_of(known, learned, classes, len(logits))
-        activations = activations_of(known, activation, logits)
-        exits = tuple(
-            ExitDecision(
-                fmt,
-                own,
-                _exponential(known, fmt, own, fraction),
-                None,
-                NEVER,
-                function,
-                activation=least,
-            )
-            for fmt, own, function, least in zip(logits, temperatures, scoring, activations, strict=True)
-        )
-        mantissa = MantissaTable.build(fraction=fraction) if known.needs_mantissa else None
-        policy = cls(criterion, classes, exits, mantissa, gated=gated)
+        policy = cls.on(criterion_of(criterion), Heads.of(logits, classes, temperature, gated=gated))
         return policy if thresholds is None else policy.with_thresholds(thresholds)
 
+    @classmethod
+    def on(cls, criterion: Criterion[Any], heads: Heads) -> ExitPolicy:
+        """A policy without thresholds, that decides on such heads; raises `PolicyError` as `build`."""
+        criterion.check_heads(heads)
+        exits = map(ExitDecision, heads.formats, heads.temperatures, criterion.parameters(heads))
+        return cls(criterion.name, heads.classes, tuple(exits), gated=heads.gated)
+
     @property
-    def criterion(self) -> Criterion:
+    def criterion(self) -> Criterion[Any]:
+        """The criterion; its settings are its defaults, since what they led to is the exits' parameters."""
         return criterion_named(self.criterion_name)
+
+    @property
+    def heads(self) -> Heads:
+        """What it decides on."""
+        return Heads(tuple(exit_.logits for exit_ in self.exits), self.classes, self.temperatures, self.gated)
 
     @property
     def columns(self) -> int:
@@ -223,7 +207,7 @@ class ExitPolicy:
     def scores(
         self, exit_index: int, outputs: Integers, agreements: Integers, history: History | None = None
     ) -> Integers:
-        """(N,) scores of a head's integer outputs at one exit; `history` is that of a learned criterion."""
+        """(N,) scores of a head's integer outputs at one exit; `history` is for a criterion that reads it."""
         scores = self.criterion.score(self._inputs(exit_index, outputs, agreements, history))
         offsets = self.exits[exit_index].class_offsets
         return scores if offsets is None else scores - np.asarray(offsets, np.int64)[self.labels(outputs)]
@@ -234,7 +218,7 @@ class ExitPolicy:
         history, scores = History.empty(len(labels[0])), []
         for k, (z, agreements) in enumerate(zip(outputs, agreements_after(labels), strict=True)):
             scores.append(self.scores(k, z, agreements, history))
-            if self.criterion.learned:
+            if self.criterion.reads_past:
                 history = history.then(labels[k], scores[k])
         return np.stack(labels), np.stack(scores)
 
@@ -261,7 +245,7 @@ class ExitPolicy:
         history, decisions = History.empty(len(labels[0])), []
         for k, (z, agreements) in enumerate(zip(outputs[:-1], agreements_after(labels)[:-1], strict=True)):
             decisions.append(self.float_leaves(k, z, agreements, history))
-            if self.criterion.learned:
+            if self.criterion.reads_past:
                 inputs = self._inputs(k, z, agreements, history)
                 history = history.then(labels[k], self.criterion.float_score(inputs))
         return np.array(decisions, np.bool_).reshape(len(outputs) - 1, len(labels[0]))
@@ -272,12 +256,12 @@ class ExitPolicy:
         outputs: Integers | None = None,
         agreements: Integers | None = None,
         history: History | None = None,
-    ) -> ScoreInputs:
+    ) -> ScoreInputs[Any]:
         """Of samples; or, without any, what a threshold is converted by."""
         exit_ = self.exits[k]
         if outputs is None:
             outputs, agreements = np.zeros((1, self.columns), np.int64), np.zeros(1, np.int64)
-            before = np.zeros((1, k if self.criterion.learned else 0), np.int64)
+            before = np.zeros((1, k if self.criterion.reads_past else 0), np.int64)
             history = History(before, before)
         return ScoreInputs(
             self.class_logits(outputs),
@@ -285,12 +269,17 @@ class ExitPolicy:
             History.empty(len(outputs)) if history is None else history,
             exit_.logits.scale,
             exit_.temperature,
-            exit_.exponential,
-            self.mantissa,
-            exit_.scoring,
+            exit_.parameters,
             outputs[:, self.classes] if self.gated else None,
-            exit_.activation,
         )
+
+    def score_unit(self, exit_index: int) -> ScoreUnit:
+        """What computes an exit's score in hardware."""
+        return self.criterion.score_unit(self.heads, exit_index, self.exits[exit_index].parameters)
+
+    def config(self, exit_index: int) -> Config:
+        """What the criterion's C++ reads of an exit's config."""
+        return self.criterion.config(self.heads, exit_index, self.exits[exit_index].parameters)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; `temperature` is a number where all exits share it, else a list of one per exit."""
@@ -303,8 +292,8 @@ class ExitPolicy:
             **({"gated": True} if self.gated else {}),
             "temperature": self.temperatures[0] if shared else list(self.temperatures),
             "rounding": _ROUNDING,
+            "parameters": self.criterion.to_json([exit_.parameters for exit_ in self.exits]),
             "exits": [exit_.to_json() for exit_ in self.exits],
-            "mantissa": self.mantissa.to_json() if self.mantissa else None,
             "fitted_on": self.fitted_on.to_json(),
             **({"path": self.path.to_json()} if self.path else {}),
         }
@@ -315,8 +304,8 @@ class ExitPolicy:
 
         Raises:
             PolicyError: another version, an unknown criterion, fields that are missing, of another type, out of range
-                or of another length, tables that are not those of criterion, formats and temperatures, or thresholds
-                that are not those of their codes.
+                or of another length, parameters that are not those of criterion, formats and temperatures, or
+                thresholds that are not those of their codes.
         """
         if not isinstance(data, dict):
             raise PolicyError(f"a policy file holds an object, not {type(data).__name__}: fit the policy again")
@@ -332,7 +321,7 @@ class ExitPolicy:
 
     @classmethod
     def _from_fields(cls, stored: Field) -> ExitPolicy:
-        required = ("policy_version", "criterion", "unit", "classes", "temperature", "rounding", "exits", "mantissa")
+        required = ("policy_version", "criterion", "unit", "classes", "temperature", "rounding", "parameters", "exits")
         fields = stored.fields((*required, "fitted_on"), ("gated", "path"))
         fields["policy_version"].integer(POLICY_VERSION, POLICY_VERSION)
         known = criterion_named(fields["criterion"].text())
@@ -340,50 +329,36 @@ class ExitPolicy:
             if fields[name].value != text:
                 raise fields[name].wrong(f"{text!r} for criterion {known.name}")
         classes, gated = fields["classes"].integer(2, _MOST_CLASSES), "gated" in fields and fields["gated"].flag()
-        if known.needs_gate and not gated:
+        if known.reads_gate and not gated:
             raise FieldError(f"'gated' is missing: criterion {known.name} reads a gate")
         listed = fields["exits"].items(1, _MOST_EXITS)
         heat, count = fields["temperature"], len(listed)
         several = isinstance(heat.value, list | tuple)
         temperatures = heat.numbers(*_TEMPERATURES, count, count) if several else (heat.number(*_TEMPERATURES),) * count
-        if fields["mantissa"].is_null == known.needs_mantissa:
-            wanted = "a table" if known.needs_mantissa else "null"
-            raise fields["mantissa"].wrong(f"{wanted} for criterion {known.name}")
+        exits = [
+            ExitDecision.from_json(item, known, classes, temperature)
+            for item, temperature in zip(listed, temperatures, strict=True)
+        ]
+        heads = Heads(tuple(exit_.logits for exit_ in exits), classes, temperatures, gated)
+        parameters = known.from_json(fields["parameters"], heads)
         return cls(
             known.name,
             classes,
-            tuple(
-                ExitDecision.from_json(item, known, classes, k, temperature)
-                for k, (item, temperature) in enumerate(zip(listed, temperatures, strict=True))
-            ),
-            MantissaTable.from_json(fields["mantissa"]) if known.needs_mantissa else None,
+            tuple(dataclasses.replace(exit_, parameters=own) for exit_, own in zip(exits, parameters, strict=True)),
             FittedOn.from_json(fields["fitted_on"], count),
             gated,
             ThresholdPath.from_json(fields["path"], count) if "path" in fields else None,
         )
 
     def _check_stored(self) -> None:
-        """Hold tables to what they are made of, and codes to thresholds.
+        """Hold codes to thresholds.
 
         Raises:
             FieldError: naming the first that differs.
-            PolicyError: a threshold, or a table's step, out of range.
+            PolicyError: a threshold out of range, or too many classes for thresholds by class.
         """
-        known, fraction = self.criterion, _table_fraction(self.criterion, self.classes)
-        if self.mantissa and not self.mantissa.is_near(MantissaTable.build(fraction=fraction)):
-            raise FieldError("mantissa has entries that are not those of its functions")
-        functions = [exit_.scoring for exit_ in self.exits if exit_.scoring]
-        if functions and not scores_fit(functions, fraction):
-            raise FieldError("exits have scorings of different fractions, or whose scores do not fit 32 bits")
-        for k, exit_ in enumerate(self.exits):
-            table = _exponential(known, exit_.logits, exit_.temperature, fraction)
-            if table and exit_.exponential and not exit_.exponential.is_near(table):
-                raise FieldError(
-                    f"exits[{k}].exponential has entries that are not those of {exit_.logits} at temperature "
-                    f"{exit_.temperature:g}"
-                )
-            if exit_.class_offsets:
-                class_offsets.require_offsets(known, self.classes)
+        if any(exit_.class_offsets for exit_ in self.exits):
+            class_offsets.require_offsets(self.criterion, self.classes)
         last = self.exits[-1]
         if last.threshold is not None or last.class_offsets:
             raise FieldError("the last exit has a threshold or class_offsets: every sample that comes there leaves")
@@ -393,31 +368,6 @@ class ExitPolicy:
                     f"exits[{k}].threshold_code is {exit_.threshold_code}, and must be {code}, that of its threshold "
                     f"{shown(exit_.threshold)}"
                 )
-
-
-def _table_fraction(criterion: Criterion, classes: int) -> int:
-    """Bits after the point of all tables' entries.
-
-    Raises:
-        PolicyError: their sum over so many classes would not fit 32 bits.
-    """
-    fraction = criterion.table_fraction(classes)
-    if criterion.needs_exponential and classes << fraction >= 1 << 31:
-        most = ((1 << 31) - 1) >> fraction
-        raise PolicyError(
-            f"criterion {criterion.name} sums the exponentials of {most} classes at most in 32 bits, and there are "
-            f"{classes}: margin takes any number"
-        )
-    return fraction
-
-
-def _exponential(
-    criterion: Criterion, logits: FixedPoint, temperature: float, fraction: int
-) -> ExponentialTable | None:
-    """The table of an exit, None where the criterion reads none."""
-    if not criterion.needs_exponential:
-        return None
-    return ExponentialTable.build(logits.scale / temperature, logits.max_code - logits.min_code, fraction=fraction)
 
 
 def listed_thresholds(thresholds: Any) -> list[Threshold]:

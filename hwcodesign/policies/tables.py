@@ -205,5 +205,11 @@ class MantissaTable:
         return cls(fraction, bits, logarithm, reciprocal, fields["ln2"].integer(0, 1 << fraction))
 
 
+def two_largest(logits: Integers) -> tuple[Integers, Integers]:
+    """(N,) the largest and the second largest logit of each sample; equal where two are largest."""
+    top = np.partition(logits, -2, axis=1)[:, -2:]
+    return top[:, 1], top[:, 0]
+
+
 def _near(entries: tuple[int, ...], others: tuple[int, ...]) -> bool:
     return len(entries) == len(others) and all(abs(a - b) <= 1 for a, b in zip(entries, others, strict=True))

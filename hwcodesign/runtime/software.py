@@ -36,7 +36,7 @@ class _Group:
         ids: (N,) sample ids.
         labels: (N,) labels at the exit before, -1 before the first.
         agreements: (N,) agreements in a row up to the exit before.
-        history: answers and scores of the exits before, for a learned criterion; otherwise empty.
+        history: answers and scores of the exits before, for a criterion that reads it; otherwise empty.
     """
 
     values: NDArray[Any]
@@ -121,7 +121,7 @@ def _step(accelerator: Accelerator, k: int, group: _Group, control: ExitControl)
     records["label"] = labels[emitted]
     records["exit"] = k
     records["flags"] = np.where(leaves[emitted], FLAG_FINAL, 0)
-    history = group.history.then(labels, scores) if accelerator.policy.criterion.learned else group.history
+    history = group.history.then(labels, scores) if accelerator.policy.criterion.reads_past else group.history
     return records, _Group(values, group.ids, labels, agreements, history).where(~leaves)
 
 

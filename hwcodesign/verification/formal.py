@@ -12,10 +12,12 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from hwcodesign.backends.streamrtl.decision_source import score_unit_source
 from hwcodesign.errors import SimulationError, ToolError
+from hwcodesign.kernels.decision import Decision
 from hwcodesign.storage.cache import scratch_folder
 from hwcodesign.storage.installed import shared_folder
 from hwcodesign.synthesis.yosys import run_yosys
@@ -24,6 +26,8 @@ from hwcodesign.tools.yowasp import TimeLimit
 #: Seconds after which a solver is stopped.
 LIMIT = 600.0
 
+#: Cycles of a score unit from which on it is deep.
+_DEEP = 12
 _SMT = "design.smt2"
 _FAILED = re.compile(r"Assert failed in \S+ (\S+\.sv):(\d+)\.")
 _SENTENCE = re.compile(r'\$error\("([^"]*)"')
@@ -38,12 +42,33 @@ class Proof:
         parameters: parameters of the top module.
         modules: modules of rtl_sim/rtl that it is made of, beside hwc_pkg.
         steps: number of cycles that the induction step assumes; the base case checks one more, from reset.
+        generated: files beside these, name to text: modules, and ROM images.
     """
 
     top: str
     modules: tuple[str, ...]
     parameters: Mapping[str, int] = field(default_factory=dict)
     steps: int = 2
+    generated: Mapping[str, str] = field(default_factory=dict)
+
+
+def score_unit_proofs(decision: Decision) -> tuple[Proof, Proof]:
+    """That the score unit of a decision offers each score when it says, and that it holds what it offers."""
+    modules = sorted(path.stem for path in (shared_folder("rtl_sim") / "rtl").glob("*.sv") if path.stem != "hwc_pkg")
+    latency = decision.unit.latency(decision.interval, (decision.per_cycle - 1).bit_length())
+    sizes = {
+        "Latency": latency,
+        "Folds": decision.interval,
+        "CodeWidth": decision.logits.width,
+        "PerCycle": decision.per_cycle,
+    }
+    generated = score_unit_source(decision, "score_unit").texts
+    # so many cycles that all registers have moved on, where every other one may be a pause; in a deep pipeline none is,
+    # or the solver would take minutes
+    pauses = int(latency <= _DEEP)
+    steps = (1 + pauses) * (latency + decision.interval + 2)
+    timed = Proof("score_properties", tuple(modules), {**sizes, "Pauses": pauses}, steps, generated)
+    return timed, replace(timed, parameters={**sizes, "Held": 1}, steps=2)
 
 
 @dataclass(frozen=True)
@@ -115,18 +140,20 @@ def _model(proof: Proof, changes: Iterable[Change], folder: Path, limit: float) 
         if texts[file].count(change.old) != 1:
             raise SimulationError(f"{file} does not hold {change.old!r} once: the change is out of date")
         texts[file] = texts[file].replace(change.old, change.new)
-    for file, text in texts.items():
+    modules = [*texts, *(file for file in proof.generated if file.endswith(".sv"))]
+    for file, text in {**texts, **proof.generated}.items():
         (folder / file).write_text(text)
     parameters = " ".join(f"-G {name}={value}" for name, value in proof.parameters.items())
     script = [
-        f"read_slang --threads 1 --no-synthesis-define {' '.join(files)} --top {proof.top} {parameters}",
+        f"read_slang --threads 1 --no-synthesis-define {' '.join(modules)} --top {proof.top} {parameters}",
         f"prep -flatten -top {proof.top}",
+        "opt_clean -purge",
         "memory_map",
         "opt -full",
         "async2sync",
         "chformal -lower",
         "dffunmap",
-        "opt_clean",
+        "opt_clean -purge",  # of all but what properties look at
         f"write_smt2 -wires {_SMT}",
     ]
     run_yosys(script, folder, TimeLimit(limit))

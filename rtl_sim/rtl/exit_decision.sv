@@ -3,13 +3,12 @@
 // Decides whether a sample leaves at an exit.
 //
 // A beat of logits is folded: PerCycle of them a cycle, over Folds = ceil(Classes / PerCycle) cycles. A first pass
-// finds the largest (and second largest), a second one, where the criterion needs it, sums over the distances from it,
-// while the first pass is at the next sample. The pipeline stalls as a whole where a decision cannot be handed on.
+// finds the largest (and second largest); the score unit beside this module makes a score of them, and of the same
+// logits in a second pass, if it needs them again, while the first pass is at the next sample. The pipeline, with the
+// score unit, stalls as a whole where a decision cannot be handed on.
 // Interval: Folds cycles; in anytime mode at least 2.
 // Latency, from the cycle in which logits are accepted to the one in which `record_valid_o` rises, nothing stalling:
-//   Folds + clog2(PerCycle) + 4 + score latency, the latter
-//   margin, patience, gate: 1;  cdln: 2;  max_softmax: Folds + clog2(PerCycle) + 5;
-//   entropy, eenet: Folds + clog2(PerCycle) + 18;  1 more where scores are lowered by class.
+//   Folds + clog2(PerCycle) + 4 + ScoreLatency;  1 more where scores are lowered by class.
 // `sample` is taken when the score is known, 2 cycles before the record is offered; it may come at any time before.
 //
 // A sample leaves when its score reaches the threshold of its bank; the last exit takes every sample. Each decision
@@ -33,34 +32,20 @@ module exit_decision
   parameter int unsigned ExitIndex = 0,
   // 1: the last exit, which every sample that reaches it leaves
   parameter bit IsLast = 1'b0,
-  // "margin", "max_softmax", "entropy", "patience", "eenet", "gate" or "cdln"
-  parameter string Criterion = "margin",
-  // Tables of max_softmax (the first file), entropy and eenet (all four): see there
-  parameter string ExponentialFile = "",
-  parameter string WeightedFile = "",
-  parameter int unsigned Length = 2,
-  parameter int unsigned Fraction = 16,
-  parameter int unsigned Shift = 0,
-  parameter string LogarithmFile = "",
-  parameter string ReciprocalFile = "",
-  parameter int unsigned MantissaBits = 10,
-  parameter int unsigned Ln2 = 45426,
-  // 1: lower scores by an offset of the class chosen; with criteria that have a score before the sample's information
+  // Enabled cycles from `score_start_o` to `score_valid_i`
+  parameter int unsigned ScoreLatency = 1,
+  // 1: the score unit needs the second largest logit; it is 0 otherwise
+  parameter bit Second = 1'b0,
+  // 1: the score unit needs the gate; it is 0 otherwise
+  parameter bit Gate = 1'b0,
+  // 1: what the exits before have left travels with a sample, and what this one leaves
+  parameter bit Past = 1'b0,
+  // 1: lower scores by an offset of the class chosen
   parameter bit ByClass = 1'b0,
   parameter logic [Classes-1:0][31:0] ClassOffsets = '0,
-  // Weights of eenet: see score_eenet, and past_scores for the last two
-  parameter logic [Classes-1:0][17:0] ClassWeights = '0,
-  parameter int TopWeight = 0,
-  parameter int NatsWeight = 0,
-  parameter logic [ExitIndex:0][31:0] Votes = '0,
-  parameter int unsigned Drop = 0,
-  parameter logic [ExitIndex:0][17:0] EarlierWeights = '0,
-  parameter int unsigned EarlierFraction = 0,
-  // Of cdln: the logit, an integer, from which a class is active
-  parameter int Activation = 1,
-  // Bits of what travels with a sample: a sample_t, and for eenet a past_t for each exit before this one above it
-  localparam int unsigned PastBits = Criterion == "eenet" ? ExitIndex * $bits(past_t) : 0,
-  localparam int unsigned NextPastBits = Criterion == "eenet" ? (ExitIndex + 1) * $bits(past_t) : 0,
+  // Bits of what travels with a sample: a sample_t, and a past_t for each exit before this one above it
+  localparam int unsigned PastBits = Past ? ExitIndex * $bits(past_t) : 0,
+  localparam int unsigned NextPastBits = Past ? (ExitIndex + 1) * $bits(past_t) : 0,
   localparam int unsigned SampleBits = PastBits + $bits(sample_t),
   localparam int unsigned NextBits = NextPastBits + $bits(sample_t),
   // Bits of a logit, and of all outputs of a head; follow from the above
@@ -73,6 +58,18 @@ module exit_decision
   // Score from which a sample leaves, and whether samples that stay are reported; one of each a bank
   input wire logic [1:0][31:0] threshold_i,
   input wire logic [1:0]       anytime_i,
+
+  // The score unit: see docs/criteria.md
+  output logic                                       score_en_o,
+  output logic                                       score_start_o,
+  output logic             [PerCycle-1:0][Width-1:0] score_lanes_o,
+  output logic             [   Width-1:0]            score_top_o,
+  output logic             [   Width-1:0]            score_second_o,
+  output logic             [   Width-1:0]            score_gate_o,
+  output logic             [        15:0]            score_label_o,
+  output logic             [         7:0]            score_agreements_o,
+  input  wire logic                                  score_valid_i,
+  input  wire logic signed [        31:0]            score_i,
 
   input  wire logic                          logits_valid_i,
   output logic                               logits_ready_o,
@@ -99,13 +96,8 @@ module exit_decision
   localparam int unsigned FoldBits = index_bits(Folds);
   localparam int unsigned LabelBits = index_bits(Classes);
   localparam int unsigned Levels = $clog2(PerCycle);
-  // enabled cycles from the first fold to the start of the second pass, and from there to the score
+  // enabled cycles from the first fold to the start of the score unit
   localparam int unsigned TopLatency = Folds + Levels + 1;
-  localparam int unsigned ScoreLatency =
-      Criterion == "eenet" ? Folds + Levels + 18 :
-      Criterion == "entropy" ? Folds + Levels + 18 :
-      Criterion == "max_softmax" ? Folds + Levels + 5 :
-      Criterion == "cdln" ? 2 : 1;
 
   if (Classes < 2 || Classes > 65536) begin : gen_check_classes
     $error("exit_decision %m: Classes=%0d is not in 2 to 65536", Classes);
@@ -116,11 +108,14 @@ module exit_decision
   if (PerCycle < 1 || PerCycle > Classes) begin : gen_check_per_cycle
     $error("exit_decision %m: PerCycle=%0d is not in 1 to Classes=%0d", PerCycle, Classes);
   end
-  if (ByClass && (Criterion == "patience" || Criterion == "eenet")) begin : gen_check_by_class
-    $error("exit_decision %m: ByClass goes with margin, max_softmax, entropy, gate and cdln, not with %s", Criterion);
+  if (Gate && !Gated) begin : gen_check_gate
+    $error("exit_decision %m: Gate=1 needs a gate behind the logits: set Gated=1");
   end
-  if (Criterion == "gate" && !Gated) begin : gen_check_gate
-    $error("exit_decision %m: Criterion=gate reads a gate behind the logits: set Gated=1");
+  if (ByClass && Past) begin : gen_check_by_class
+    $error("exit_decision %m: ByClass would change the scores that later exits read: set Past=0");
+  end
+  if (ScoreLatency < 1) begin : gen_check_latency
+    $error("exit_decision %m: ScoreLatency=%0d: a score comes a cycle after its start at the earliest", ScoreLatency);
   end
   if (ExitIndex > 255) begin : gen_check_exit
     $error("exit_decision %m: ExitIndex=%0d has more than the 8 bits of a record", ExitIndex);
@@ -160,7 +155,7 @@ module exit_decision
 
   // first pass
   wire [PerCycle-1:0][Width-1:0] lanes = codes_q[PerCycle-1:0];
-  logic start;  // of the second pass
+  logic start;  // of the score unit
   logic [Width-1:0] top, second;
   logic [LabelBits-1:0] top_label;
 
@@ -168,7 +163,7 @@ module exit_decision
     .CodeWidth(Width),
     .PerCycle(PerCycle),
     .LabelBits(LabelBits),
-    .Second(Criterion == "margin" || Criterion == "cdln")
+    .Second(Second)
   ) u_find_top (
     .clk_i,
     .rst_ni,
@@ -192,183 +187,22 @@ module exit_decision
   end
   wire [PerCycle-1:0][Width-1:0] late_lanes = folds_q[TopLatency-1];
 
-  // second pass; the criterion's score and label, and those that decide
-  logic scored, decided;
-  logic signed [31:0] score, decisive;
-  logic [7:0] agreements;
+  // score and label of the score unit, and those that decide
+  logic decided;
+  logic signed [31:0] decisive;
   logic [LabelBits-1:0] label, decided_label;
 
-  // what travels with the sample whose score is known
-  logic sample_valid, sample_ready;
-  sample_t sample;
-  localparam int unsigned NextPastWires = NextPastBits > 0 ? NextPastBits : 1;
-  logic [NextPastWires-1:0] next_past;
+  assign score_en_o = en;
+  assign score_start_o = start;
+  assign score_lanes_o = late_lanes;
+  assign score_top_o = top;
+  assign score_second_o = second;
+  assign score_label_o = 16'(label);
 
-  if (Criterion == "margin") begin : gen_margin
-    score_margin #(
-      .CodeWidth(Width),
-      .PerCycle(PerCycle)
-    ) u_score (
-      .clk_i,
-      .rst_ni,
-      .en_i(en),
-      .start_i(start),
-      .lanes_i(late_lanes),
-      .top_i(top),
-      .second_i(second),
-      .agreements_i(agreements),
-      .valid_o(scored),
-      .score_o(score)
-    );
-  end else if (Criterion == "patience") begin : gen_patience
-    score_patience #(
-      .CodeWidth(Width),
-      .PerCycle(PerCycle)
-    ) u_score (
-      .clk_i,
-      .rst_ni,
-      .en_i(en),
-      .start_i(start),
-      .lanes_i(late_lanes),
-      .top_i(top),
-      .second_i(second),
-      .agreements_i(agreements),
-      .valid_o(scored),
-      .score_o(score)
-    );
-  end else if (Criterion == "max_softmax") begin : gen_max_softmax
-    score_max_softmax #(
-      .Classes(Classes),
-      .CodeWidth(Width),
-      .PerCycle(PerCycle),
-      .ExponentialFile(ExponentialFile),
-      .Length(Length),
-      .Fraction(Fraction),
-      .Shift(Shift)
-    ) u_score (
-      .clk_i,
-      .rst_ni,
-      .en_i(en),
-      .start_i(start),
-      .lanes_i(late_lanes),
-      .top_i(top),
-      .second_i(second),
-      .agreements_i(agreements),
-      .valid_o(scored),
-      .score_o(score)
-    );
-  end else if (Criterion == "entropy") begin : gen_entropy
-    score_entropy #(
-      .Classes(Classes),
-      .CodeWidth(Width),
-      .PerCycle(PerCycle),
-      .ExponentialFile(ExponentialFile),
-      .WeightedFile(WeightedFile),
-      .Length(Length),
-      .Fraction(Fraction),
-      .Shift(Shift),
-      .LogarithmFile(LogarithmFile),
-      .ReciprocalFile(ReciprocalFile),
-      .MantissaBits(MantissaBits),
-      .Ln2(Ln2)
-    ) u_score (
-      .clk_i,
-      .rst_ni,
-      .en_i(en),
-      .start_i(start),
-      .lanes_i(late_lanes),
-      .top_i(top),
-      .second_i(second),
-      .agreements_i(agreements),
-      .valid_o(scored),
-      .score_o(score)
-    );
-  end else if (Criterion == "eenet") begin : gen_eenet
-    logic signed [31:0] past_sum;
-    logic [ExitIndex:0][15:0] labels;  // those of the exits before, and this one's
-    assign labels[ExitIndex] = 16'(label);
-
-    score_eenet #(
-      .Classes(Classes),
-      .CodeWidth(Width),
-      .PerCycle(PerCycle),
-      .Exits(ExitIndex + 1),
-      .ExponentialFile(ExponentialFile),
-      .WeightedFile(WeightedFile),
-      .Length(Length),
-      .Fraction(Fraction),
-      .Shift(Shift),
-      .LogarithmFile(LogarithmFile),
-      .ReciprocalFile(ReciprocalFile),
-      .MantissaBits(MantissaBits),
-      .Ln2(Ln2),
-      .ClassWeights(ClassWeights),
-      .TopWeight(TopWeight),
-      .NatsWeight(NatsWeight),
-      .Votes(Votes),
-      .Drop(Drop)
-    ) u_score (
-      .clk_i,
-      .rst_ni,
-      .en_i(en),
-      .start_i(start),
-      .lanes_i(late_lanes),
-      .top_i(top),
-      .second_i(second),
-      .agreements_i(agreements),
-      .labels_i(labels),
-      .past_sum_i(past_sum),
-      .valid_o(scored),
-      .score_o(score)
-    );
-
-    if (ExitIndex == 0) begin : gen_no_past
-      assign past_sum = '0;
-      assign next_past = {16'(label), score};
-    end else begin : gen_past
-      past_t [ExitIndex-1:0] past;
-      past_scores #(
-        .Earlier(ExitIndex),
-        .Weights(EarlierWeights[ExitIndex-1:0]),
-        .WeightFraction(EarlierFraction)
-      ) u_past (
-        .clk_i,
-        .rst_ni,
-        .in_valid_i(sample_valid_i),
-        .in_ready_o(sample_ready_o),
-        .in_data_i(sample_data_i),
-        .out_valid_o(sample_valid),
-        .out_ready_i(sample_ready),
-        .out_data_o({past, sample}),
-        .sum_o(past_sum)
-      );
-      for (genvar k = 0; k < ExitIndex; k++) begin : gen_label
-        assign labels[k] = past[k].label;
-      end
-      assign next_past = {16'(label), score, past};
-    end
-  end else if (Criterion == "cdln") begin : gen_cdln
-    score_cdln #(
-      .CodeWidth(Width),
-      .PerCycle(PerCycle),
-      .Activation(Activation + (Logits.is_signed ? 2 ** (Width - 1) : 0))
-    ) u_score (
-      .clk_i,
-      .rst_ni,
-      .en_i(en),
-      .start_i(start),
-      .lanes_i(late_lanes),
-      .top_i(top),
-      .second_i(second),
-      .agreements_i(agreements),
-      .valid_o(scored),
-      .score_o(score)
-    );
-  end else if (Criterion == "gate") begin : gen_gate
-    // gates of the samples between the acceptance of their logits and the start of their second pass
+  if (Gate) begin : gen_gate
+    // gates of the samples between the acceptance of their logits and the start of the score unit
     localparam int unsigned Waiting = TopLatency / Folds + 2;
     logic room, some;
-    logic [Width-1:0] gate;
     logic [index_bits(Waiting + 1)-1:0] unused_level;
     stream_fifo #(
       .Width(Width),
@@ -381,7 +215,7 @@ module exit_decision
       .in_data_i(logits_data_i[Outputs-1]),
       .out_valid_o(some),
       .out_ready_i(start && en),
-      .out_data_o(gate),
+      .out_data_o(score_gate_o),
       .level_o(unused_level)
     );
 `ifndef SYNTHESIS
@@ -394,37 +228,20 @@ module exit_decision
 `else
     wire unused = room ^ some;
 `endif
-    score_gate #(
-      .CodeWidth(Width),
-      .PerCycle(PerCycle),
-      .IsSigned(Logits.is_signed)
-    ) u_score (
-      .clk_i,
-      .rst_ni,
-      .en_i(en),
-      .start_i(start),
-      .lanes_i(late_lanes),
-      .gate_i(gate),
-      .top_i(top),
-      .second_i(second),
-      .agreements_i(agreements),
-      .valid_o(scored),
-      .score_o(score)
-    );
-  end else begin : gen_unknown
-    $error("exit_decision %m: Criterion=%s is unknown", Criterion);
-  end
-
-  if (Criterion != "eenet") begin : gen_nothing_past
-    assign next_past = '0;
-  end
-  if (Gated && Criterion != "gate") begin : gen_no_gate
+  end else begin : gen_no_gate
+    assign score_gate_o = '0;
     wire unused_gate = &{1'b0, logits_data_i[Outputs-1]};
   end
-  if (PastBits == 0) begin : gen_sample
-    assign sample_valid = sample_valid_i;
-    assign sample_ready_o = sample_ready;
-    assign sample = sample_data_i;
+
+  // what goes on with a sample that stays
+  localparam int unsigned NextPastWires = NextPastBits > 0 ? NextPastBits : 1;
+  logic [NextPastWires-1:0] next_past;
+  if (!Past) begin : gen_no_past
+    assign next_past = '0;
+  end else if (ExitIndex == 0) begin : gen_first_past
+    assign next_past = {16'(label), score_i};
+  end else begin : gen_past
+    assign next_past = {16'(label), score_i, sample_data_i[SampleBits-1:$bits(sample_t)]};
   end
 
   // the label waits for the score
@@ -443,14 +260,14 @@ module exit_decision
       .in_ready_o(room),
       .in_data_i(top_label),
       .out_valid_o(some),
-      .out_ready_i(scored && en),
+      .out_ready_i(score_valid_i && en),
       .out_data_o(label),
       .level_o(unused_level)
     );
 `ifndef SYNTHESIS
     always_ff @(posedge clk_i) begin
       if (rst_ni) begin
-        assert ((room || !start) && (some || !scored))
+        assert ((room || !start) && (some || !score_valid_i))
         else $error("a score has lost its label (%m)");
       end
     end
@@ -468,16 +285,16 @@ module exit_decision
       .clk_i,
       .rst_ni,
       .en_i(en),
-      .valid_i(scored),
-      .score_i(score),
+      .valid_i(score_valid_i),
+      .score_i,
       .label_i(label),
       .valid_o(decided),
       .score_o(decisive),
       .label_o(decided_label)
     );
   end else begin : gen_for_all
-    assign decided = scored;
-    assign decisive = score;
+    assign decided = score_valid_i;
+    assign decisive = score_i;
     assign decided_label = label;
   end
 
@@ -496,11 +313,11 @@ module exit_decision
     .en_o(en),
     .score_i(decisive),
     .label_i(decided_label),
-    .agreements_o(agreements),
+    .agreements_o(score_agreements_o),
     .extra_i(next_past),
-    .sample_valid_i(sample_valid),
-    .sample_ready_o(sample_ready),
-    .sample_data_i(sample),
+    .sample_valid_i,
+    .sample_ready_o,
+    .sample_data_i(sample_data_i[$bits(sample_t)-1:0]),
     .record_valid_o,
     .record_ready_i,
     .record_data_o,

@@ -7,19 +7,22 @@
 // and e, reciprocal R' and logarithm L' of S those of sum_log_reciprocal:
 //   dot   = sum of ClassWeights[c] exp(-x of class c) + TopWeight 2**Fraction + NatsWeight W
 //   own   = ((dot R' >>> Fraction + e) + NatsWeight L') >>> Drop
-//   score = own + Votes[n - 1] + past_sum_i, n the exits that chose the class which most of them chose.
+//   score = own + Votes[n - 1] + the scores of the exits before, weighted (past_scores), n the exits that chose the
+//   class which most of them chose.
 // Whoever makes the weights sees to it that scores fit 32 bits.
 // Latency: `valid_o` rises Folds + clog2(PerCycle) + 18 enabled cycles after `start_i`,
-// Folds = ceil(Classes / PerCycle). The last sum is combinational, from labels_i and past_sum_i.
-module score_eenet #(
+// Folds = ceil(Classes / PerCycle). The last sum is combinational, from label_i and what was passed with the sample.
+module score_eenet
+  import hwc_pkg::*;
+#(
   // Classes of a sample
   parameter int unsigned Classes = 10,
   // Bits of a code; codes are unsigned
   parameter int unsigned CodeWidth = 8,
   // Classes a cycle
   parameter int unsigned PerCycle = 1,
-  // Exits up to this one
-  parameter int unsigned Exits = 1,
+  // Exits before this one
+  parameter int unsigned ExitIndex = 0,
   // Hex images of the tables round(2**Fraction exp(-u d)) and round(2**Fraction u d exp(-u d)), u nats a step,
   // d = index << Shift; their entries
   parameter string ExponentialFile = "",
@@ -41,34 +44,45 @@ module score_eenet #(
   parameter int TopWeight = 0,
   parameter int NatsWeight = 0,
   // Signed term for 1, 2, ... votes
-  parameter logic [Exits-1:0][31:0] Votes = '0,
+  parameter logic [ExitIndex:0][31:0] Votes = '0,
   // Low bits of weight times table entry that the score leaves out
-  parameter int unsigned Drop = 0
+  parameter int unsigned Drop = 0,
+  // Signed weights of the scores of the exits before, one more than there are, and their bits after the point
+  parameter logic [ExitIndex:0][17:0] EarlierWeights = '0,
+  parameter int unsigned EarlierFraction = 0,
+  localparam int unsigned SampleBits = ExitIndex * $bits(past_t) + $bits(sample_t)
 ) (
   input wire logic clk_i,
   input wire logic rst_ni,
   // Clock enable of the whole pipeline
   input wire logic en_i,
 
-  // A sample begins: its first fold is at lanes_i, its two largest codes hold until its last fold
-  input wire logic                                       start_i,
-  input wire logic        [ PerCycle-1:0][CodeWidth-1:0] lanes_i,
-  input wire logic        [CodeWidth-1:0]                top_i,
-  input wire logic        [CodeWidth-1:0]                second_i,
-  // Of the sample whose score is offered: agreements, classes that the exits chose (this one's last), and what the
-  // score takes from those of the exits before
-  input wire logic        [          7:0]                agreements_i,
-  input wire logic        [    Exits-1:0][         15:0] labels_i,
-  input wire logic signed [         31:0]                past_sum_i,
+  // A sample begins: its first fold and gate are at lanes_i and gate_i, its two largest codes hold until its last fold
+  input wire logic                                start_i,
+  input wire logic [ PerCycle-1:0][CodeWidth-1:0] lanes_i,
+  input wire logic [CodeWidth-1:0]                top_i,
+  input wire logic [CodeWidth-1:0]                second_i,
+  input wire logic [CodeWidth-1:0]                gate_i,
+  // Class and agreements of the sample whose score is offered
+  input wire logic [         15:0]                label_i,
+  input wire logic [          7:0]                agreements_i,
+
+  // What travels with a sample, a sample_t and above it a past_t for each exit before, and the same on its way to the
+  // decision, where it waits for its score
+  input  wire logic                  sample_valid_i,
+  output logic                       sample_ready_o,
+  input  wire logic [SampleBits-1:0] sample_data_i,
+  output logic                       passed_valid_o,
+  input  wire logic                  passed_ready_i,
+  output logic      [SampleBits-1:0] passed_data_o,
 
   output logic               valid_o,
   output logic signed [31:0] score_o
 );
 
-  import hwc_pkg::index_bits;
+  wire unused = &{1'b0, second_i, gate_i, agreements_i};
 
-  wire unused = &{1'b0, second_i, agreements_i};
-
+  localparam int unsigned Exits = ExitIndex + 1;
   localparam int unsigned Folds = (Classes + PerCycle - 1) / PerCycle;
   localparam int unsigned FoldBits = index_bits(Folds);
   localparam int unsigned Lookup = 4;  // enabled cycles of table_lookup
@@ -296,6 +310,38 @@ module score_eenet #(
     end
   end
 
+  // of the exits before: what the score takes from theirs, and their labels, this one's behind them
+  logic signed [31:0] past_sum;
+  logic [ExitIndex:0][15:0] labels;
+  assign labels[ExitIndex] = label_i;
+  if (ExitIndex == 0) begin : gen_no_past
+    assign past_sum = '0;
+    assign passed_valid_o = sample_valid_i;
+    assign sample_ready_o = passed_ready_i;
+    assign passed_data_o = sample_data_i;
+    wire unused_weights = &{1'b0, EarlierWeights, EarlierFraction};
+  end else begin : gen_past
+    past_scores #(
+      .Earlier(ExitIndex),
+      .Weights(EarlierWeights[ExitIndex-1:0]),
+      .WeightFraction(EarlierFraction)
+    ) u_past (
+      .clk_i,
+      .rst_ni,
+      .in_valid_i(sample_valid_i),
+      .in_ready_o(sample_ready_o),
+      .in_data_i(sample_data_i),
+      .out_valid_o(passed_valid_o),
+      .out_ready_i(passed_ready_i),
+      .out_data_o(passed_data_o),
+      .sum_o(past_sum)
+    );
+    wire past_t [ExitIndex-1:0] past = passed_data_o[SampleBits-1:$bits(sample_t)];
+    for (genvar k = 0; k < ExitIndex; k++) begin : gen_label
+      assign labels[k] = past[k].label;
+    end
+  end
+
   // the term of the most votes that a class has
   logic signed [31:0] vote;
   always_comb begin
@@ -304,7 +350,7 @@ module score_eenet #(
     for (int unsigned a = 0; a < Exits; a++) begin
       count = 0;
       for (int unsigned b = 0; b < Exits; b++) begin
-        count += 32'(labels_i[a] == labels_i[b]);
+        count += 32'(labels[a] == labels[b]);
       end
       if (count > most) begin
         most = count;
@@ -318,7 +364,7 @@ module score_eenet #(
     end
   end
 
-  assign score_o = own_q + vote + past_sum_i;
+  assign score_o = own_q + vote + past_sum;
 
 endmodule
 

@@ -35,19 +35,21 @@ module score_entropy #(
   // Clock enable of the whole pipeline
   input wire logic en_i,
 
-  // A sample begins: its first fold is at lanes_i, its two largest codes hold until its last fold
+  // A sample begins: its first fold and gate are at lanes_i and gate_i, its two largest codes hold until its last fold
   input wire logic                                start_i,
   input wire logic [ PerCycle-1:0][CodeWidth-1:0] lanes_i,
   input wire logic [CodeWidth-1:0]                top_i,
   input wire logic [CodeWidth-1:0]                second_i,
-  // Agreements of the sample whose score is offered
+  input wire logic [CodeWidth-1:0]                gate_i,
+  // Class and agreements of the sample whose score is offered
+  input wire logic [         15:0]                label_i,
   input wire logic [          7:0]                agreements_i,
 
   output logic               valid_o,
   output logic signed [31:0] score_o
 );
 
-  wire unused = &{1'b0, second_i, agreements_i};
+  wire unused = &{1'b0, second_i, gate_i, label_i, agreements_i};
 
   localparam int unsigned Growth = $clog2(Classes + 1) - 1;  // largest e
   localparam int unsigned ExponentBits = $clog2(Growth + 1);

@@ -4,6 +4,8 @@
 //
 // Latency: `valid_o` rises 1 enabled cycle after `start_i`.
 module score_gate #(
+  // Classes of a sample
+  parameter int unsigned Classes = 10,
   // Bits of a code; codes are unsigned
   parameter int unsigned CodeWidth = 8,
   // Classes a cycle
@@ -16,21 +18,21 @@ module score_gate #(
   // Clock enable of the whole pipeline
   input wire logic en_i,
 
-  // A sample begins: its first fold is at lanes_i, its gate, as the head gave it, is at gate_i, its two largest codes
-  // hold until its last fold
+  // A sample begins: its first fold and gate are at lanes_i and gate_i, its two largest codes hold until its last fold
   input wire logic                                start_i,
   input wire logic [ PerCycle-1:0][CodeWidth-1:0] lanes_i,
-  input wire logic [CodeWidth-1:0]                gate_i,
   input wire logic [CodeWidth-1:0]                top_i,
   input wire logic [CodeWidth-1:0]                second_i,
-  // Agreements of the sample whose score is offered
+  input wire logic [CodeWidth-1:0]                gate_i,
+  // Class and agreements of the sample whose score is offered
+  input wire logic [         15:0]                label_i,
   input wire logic [          7:0]                agreements_i,
 
   output logic               valid_o,
   output logic signed [31:0] score_o
 );
 
-  wire unused = &{1'b0, lanes_i, top_i, second_i, agreements_i};
+  wire unused = &{1'b0, lanes_i, top_i, second_i, label_i, agreements_i};
 
   logic [CodeWidth-1:0] gate_q;
   assign score_o = IsSigned ? 32'(signed'(gate_q)) : signed'(32'(gate_q));

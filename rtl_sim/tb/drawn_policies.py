@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.policies import CRITERIA, NEVER, ExitPolicy
-from hwcodesign.policies.scoring_function import LearnedWeights
+from hwcodesign.policies.criteria.cdln import CDLN
+from hwcodesign.policies.criteria.eenet import EENet
+from hwcodesign.policies.criteria.eenet.integers import LearnedWeights
+from hwcodesign.policies.criterion import Criterion
 
 
 def drawn_weights(classes: int, exits: int, seed: int) -> tuple[LearnedWeights, ...]:
@@ -33,6 +37,15 @@ def drawn_activations(logits: Sequence[FixedPoint], seed: int) -> list[float]:
     return [int(rng.integers(fmt.min_code + 1, fmt.max_code, endpoint=True)) * fmt.scale for fmt in logits]
 
 
+def drawn_criterion(name: str, logits: Sequence[FixedPoint], classes: int, seed: int = 0) -> Criterion[Any]:
+    """The criterion of a name, with random settings where it is fitted to answers."""
+    if name == EENet.name:
+        return EENet(weights=drawn_weights(classes, len(logits), seed))
+    if name == CDLN.name:
+        return CDLN(activation=tuple(drawn_activations(logits, seed)))
+    return CRITERIA[name]()
+
+
 def drawn_policy(
     criterion: str,
     logits: Sequence[FixedPoint],
@@ -48,16 +61,11 @@ def drawn_policy(
     Args:
         gated: whether heads give a gate; they do where the criterion reads it.
     """
-    known = CRITERIA[criterion]
-    learned = drawn_weights(classes, len(logits), seed) if known.learned else None
-    activation = drawn_activations(logits, seed) if known.needs_activation else None
-    policy = ExitPolicy.build(
-        criterion, logits, classes, temperature=temperature, learned=learned, activation=activation,
-        gated=gated or known.needs_gate,
-    )  # fmt: skip
+    known = drawn_criterion(criterion, logits, classes, seed)
+    policy = ExitPolicy.build(known, logits, classes, temperature=temperature, gated=gated or known.reads_gate)
     if not by_class:
         return policy
     rng = np.random.default_rng(seed)
-    low, high = (-(2**17), -(2**10)) if known.needs_exponential else (0, 4)
+    low, high = (-(2**17), -(2**10)) if known.softmax else (0, 4)
     codes = rng.integers(low, high, (len(logits) - 1, classes))
     return policy.with_class_codes(np.where(rng.random(codes.shape) < 0.1, NEVER, codes).tolist())

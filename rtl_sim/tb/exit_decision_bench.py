@@ -65,7 +65,7 @@ class Cases:
         draw = np.random.default_rng(rng.getrandbits(32))
         *earlier, self.logits = (_logits(draw) for _ in range(EXIT + 1))
         self.history = History.empty(SAMPLES)
-        if POLICY.criterion.learned and earlier:
+        if POLICY.criterion.reads_past and earlier:
             labels_before, scores_before = POLICY.score_exits(earlier)
             # half of the samples: an exit that this one agrees with
             again = draw.random((EXIT, SAMPLES)) < 0.5
@@ -76,7 +76,7 @@ class Cases:
         before = [s.agreements if s.seen and s.label == z else None for s, z in zip(self.samples, labels, strict=True)]
         agreements = np.array([0 if a is None else min(a + 1, 255) for a in before])
         scores = POLICY.scores(EXIT, self.logits, agreements, self.history)
-        history = self.history.then(labels, scores) if POLICY.criterion.learned else self.history
+        history = self.history.then(labels, scores) if POLICY.criterion.reads_past else self.history
         require_telling([[int(score)] for score in scores])
         require_telling([[int(label)] for label in labels])
         self.thresholds = tuple(int(rng.choice([NEVER, *scores.tolist()])) for _ in range(2))

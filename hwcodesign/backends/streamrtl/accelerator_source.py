@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hwcodesign.backends.streamrtl.decision_source import info_bits
 from hwcodesign.backends.streamrtl.register_block import RegisterBlock
 from hwcodesign.backends.streamrtl.segment_source import Source
 from hwcodesign.designs.accelerator import Accelerator, beats_of
@@ -18,8 +19,7 @@ from hwcodesign.hardware.layout import (
     range_of,
 )
 from hwcodesign.hardware.stream import Stream
-from hwcodesign.kernels.decision import Decision
-from hwcodesign.systemverilog import concatenated, literal, parameter_lines
+from hwcodesign.systemverilog import concatenated, parameter_lines
 
 #: Bits of a buffer's level as the registers show it.
 _LEVEL_BITS = 16
@@ -61,26 +61,23 @@ def channels(accelerator: Accelerator) -> tuple[Channel, ...]:
 def accelerator_source(
     accelerator: Accelerator,
     info_depths: Sequence[int],
-    decisions: Sequence[Decision],
     registers: RegisterBlock,
 ) -> Source:
     """Write the top module, named like the accelerator.
 
     Args:
         info_depths: samples whose ids wait beside each stage and its head.
-        decisions: one per exit.
         registers: their block, for as many exits.
     """
     name = accelerator.name
-    roms: dict[str, str] = {}
     lines = ["`default_nettype none", "", *_header(accelerator), *_ports(name), *_nets(accelerator)]
     lines += _control(accelerator, registers)
     lines += _input(accelerator)
     for k in range(accelerator.exits):
-        lines += _level(accelerator, info_depths[k], decisions[k], k, roms)
+        lines += _level(accelerator, info_depths[k], k)
     lines += _output(accelerator)
     lines += ["endmodule", "", "`default_nettype wire"]
-    return Source(name, {f"{name}.sv": "\n".join(lines) + "\n", **roms})
+    return Source(name, {f"{name}.sv": "\n".join(lines) + "\n"})
 
 
 def _header(accelerator: Accelerator) -> list[str]:
@@ -159,9 +156,9 @@ def _types(accelerator: Accelerator) -> dict[str, str]:
 
 
 def info_type(accelerator: Accelerator, k: int) -> str:
-    """What travels with a sample to exit k: a sample_t, above which a learned criterion has a past_t for each exit."""
-    past = k if accelerator.policy.criterion.learned else 0
-    return f"logic [{past}*$bits(past_t)+$bits(sample_t)-1:0]" if past else "sample_t"
+    """What travels with a sample to exit k: a sample_t; above it a past_t for each exit before, if read."""
+    past = k if accelerator.policy.criterion.reads_past else 0
+    return f"logic [{info_bits(past)}-1:0]" if past else "sample_t"
 
 
 def vector(stream: Stream, width: int) -> str:
@@ -256,7 +253,7 @@ def _input(accelerator: Accelerator) -> list[str]:
     return ["  // Words to pixels", *unpack, ""]
 
 
-def _level(accelerator: Accelerator, info_depth: int, decision: Decision, k: int, roms: dict[str, str]) -> list[str]:
+def _level(accelerator: Accelerator, info_depth: int, k: int) -> list[str]:
     """Stage, fork, head, decision and buffer of one exit."""
     last = k == accelerator.exits - 1
     stage = accelerator.stages[k]
@@ -268,7 +265,7 @@ def _level(accelerator: Accelerator, info_depth: int, decision: Decision, k: int
         lines += _fork(k, width)
         lines += _segment(accelerator, f"head{k}", f"head{k}_in", f"logits{k}")
     lines += _info(accelerator, k, info_depth)
-    lines += _decision(accelerator, decision, k, roms)
+    lines += _decision(accelerator, k)
     if not last:
         lines += _buffer(accelerator, k, width)
     return lines
@@ -305,15 +302,8 @@ def _info(accelerator: Accelerator, k: int, depth: int) -> list[str]:
     ]
 
 
-def _decision(accelerator: Accelerator, decision: Decision, k: int, roms: dict[str, str]) -> list[str]:
+def _decision(accelerator: Accelerator, k: int) -> list[str]:
     last = k == accelerator.exits - 1
-    instance = decision.instance
-    parameters = parameter_lines(instance.parameters)
-    for rom in instance.roms:
-        file = f"{accelerator.name}_decision{k}_{rom.name}.hex"
-        roms[f"roms/{file}"] = rom.text
-        parameters[-1] += ","
-        parameters.append(f".{rom.parameter}({{RomFolder, {literal(file)}}})")
     connections = [
         *_CLOCK,
         *(f".threshold_i(thresholds[{k}])", ".anytime_i(anytime)"),
@@ -328,7 +318,8 @@ def _decision(accelerator: Accelerator, decision: Decision, k: int, roms: dict[s
         release = f"release{k}"
         connections += [f".release_valid_o({release}_valid)", f".release_ready_i({release}_ready)"]
         connections += [f".release_keep_o({release}_data)", *output_stream("next", f"next{k}")]
-    lines = instance_lines(instance.module, f"u_decision{k}", connections, parameters)
+    module = f"{accelerator.name}_decision{k}"
+    lines = instance_lines(module, f"u_decision{k}", connections, [".RomFolder(RomFolder)"])
     if not last:
         lines += [f"  assign info{k + 1}_{part} = next{k}_{part};" for part in ("valid", "data")]
         lines.append(f"  assign next{k}_ready = info{k + 1}_ready;")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hwcodesign.backends.streamrtl.accelerator_source import accelerator_source
+from hwcodesign.backends.streamrtl.decision_source import decision_source
 from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.backends.streamrtl.register_block import generate
 from hwcodesign.backends.streamrtl.segment_source import Source, segment_source
@@ -60,7 +61,10 @@ def write_accelerator(hardware: Hardware, folder: Path, replaced: Mapping[str, S
     _check_replaced(accelerator, replaced)
     registers = generate(accelerator.exits, accelerator.name)
     sources = [replaced.get(item.segment.name) or segment_source(item, accelerator.name) for item in hardware.netlists]
-    sources.append(accelerator_source(accelerator, hardware.info_depths, hardware.decisions, registers))
+    sources += [
+        decision_source(decision, f"{accelerator.name}_decision{k}") for k, decision in enumerate(hardware.decisions)
+    ]
+    sources.append(accelerator_source(accelerator, hardware.info_depths, registers))
     blocks = [
         Source(registers.package_name, {f"{registers.package_name}.sv": registers.package}),
         Source(registers.module_name, {f"{registers.module_name}.sv": registers.module}),

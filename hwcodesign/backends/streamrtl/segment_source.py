@@ -19,6 +19,13 @@ from hwcodesign.hardware.netlist import Block, Netlist
 from hwcodesign.hardware.stream import Stream
 from hwcodesign.systemverilog import Instance, concatenated, parameter_lines
 
+#: The parameter of a module that may have ROM images.
+ROM_FOLDER = (
+    "// Folder of the ROM images, with a slash at its end",
+    "/* verilator lint_off UNUSEDPARAM */  // where there are none",
+    'parameter string RomFolder = "roms/"',
+    "/* verilator lint_on UNUSEDPARAM */",
+)
 #: Beats that a stream_register holds.
 _REGISTER = 2
 
@@ -84,12 +91,7 @@ def module_opening(placed: Netlist, module: str, about: str) -> list[str]:
         *(f"// {line}" for line in textwrap.wrap(words, 110)),
         *module_lines(
             module,
-            [
-                "// Folder of the ROM images, with a slash at its end",
-                "/* verilator lint_off UNUSEDPARAM */  // where there are none",
-                'parameter string RomFolder = "roms/"',
-                "/* verilator lint_on UNUSEDPARAM */",
-            ],
+            ROM_FOLDER,
             (
                 ("", (Port("clk_i", False), Port("rst_ni", False))),
                 *(

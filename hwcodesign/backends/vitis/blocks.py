@@ -5,16 +5,14 @@ What a block does is hand-written in hls/; here stand only its numbers.
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hwcodesign.cplusplus import Struct, Table
 from hwcodesign.designs.accelerator import Accelerator, beats_of
 from hwcodesign.designs.boards import Board
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.policies import ExitPolicy
-from hwcodesign.policies.scoring_function import ScoringFunction
-from hwcodesign.policies.tables import ExponentialTable
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,7 @@ def beat_type(fmt: FixedPoint, shape: Sequence[int]) -> str:
 
 def sample_type(policy: ExitPolicy, k: int) -> str:
     """C++ type of what travels with a sample to exit k."""
-    return f"hwc::traced_t<{k}> " if policy.criterion.learned and k else "hwc::sample_t"
+    return f"hwc::traced_t<{k}> " if policy.criterion.reads_past and k else "hwc::sample_t"
 
 
 def blocks_of(accelerator: Accelerator, board: Board) -> list[Block]:
@@ -218,13 +216,12 @@ struct merge_config {{
 def _decision(accelerator: Accelerator, k: int, board: Board, *, last: bool) -> Block:
     policy, head = accelerator.policy, accelerator.heads[k]
     name = f"decision{k}"
-    exit_ = policy.exits[k]
-    criterion = f"hwc::{policy.criterion_name}"
-    tables = _tables(name, accelerator, k) if policy.criterion.needs_exponential else ""
-    tables += _scoring(name, exit_.scoring, exit_.exponential) if exit_.scoring and exit_.exponential else ""
-    if exit_.class_offsets is not None:
+    criterion, config, offsets = f"hwc::{policy.criterion_name}", policy.config(k), policy.exits[k].class_offsets
+    structs = list(config.structs)
+    if offsets is not None:
         criterion = f"hwc::by_class<{criterion}>"
-        tables += _offsets(name, exit_.class_offsets)
+        structs.append(Struct("offsets", (Table("offset", "c", offsets, "of the class chosen", "int"),)))
+    tables = "".join(struct.text(name) for struct in structs)
     text = f"""\
 typedef {beat_type(head.output_format, head.output_shape)} {name}_logits_t;
 {tables}
@@ -236,11 +233,8 @@ struct {name}_config {{
     static const unsigned reuse_factor = 1; // all logits in one cycle
     typedef {criterion} criterion;
 """
-    if exit_.activation is not None:
-        text += f"    static const int activation = {exit_.activation}; // the logit from which a class is active\n"
-    text += f"    typedef {name}_tables tables;\n" if exit_.exponential else ""
-    text += f"    typedef {name}_scoring scoring;\n" if exit_.scoring else ""
-    text += f"    typedef {name}_offsets offsets;\n" if exit_.class_offsets is not None else ""
+    text += "".join(f"{line}\n" for constant in config.constants for line in constant.lines)
+    text += "".join(f"    typedef {name}_{struct.name} {struct.name};\n" for struct in structs)
     text += "};\n"
     logits, samples = _stream("logits", f"{name}_logits_t"), _stream("sample_in", sample_type(policy, k))
     records = _stream("records", "hwc::record_t")
@@ -264,76 +258,6 @@ struct {name}_config {{
     )
     comment = f"Decides by {policy.criterion_name} ({policy.criterion.unit}) whether a sample leaves at exit {k}"
     includes = [f"criteria/{policy.criterion_name}.h", "exit_decision.h"]
-    if exit_.class_offsets is not None:
+    if offsets is not None:
         includes.insert(0, "criteria/by_class.h")
     return _block(top, includes, text, board, step=False, comment=comment)
-
-
-def _tables(name: str, accelerator: Accelerator, k: int) -> str:
-    table, mantissa = accelerator.policy.exits[k].exponential, accelerator.policy.mantissa
-    assert isinstance(table, ExponentialTable)  # the criterion needs it, so the policy has it
-    constants = [
-        ("fraction", table.fraction, "F: bits after the point of all entries"),
-        ("shift", table.shift, "low bits of a difference that the index leaves out"),
-        ("length", table.length, "entries of exponential and weighted"),
-    ]
-    roms = [("exponential", "i", table.exponential, "length", "round(2^F e^-ud), d = i << shift")]
-    if mantissa is not None:
-        constants += [
-            ("mantissa_bits", mantissa.mantissa_bits, "index bits of logarithm and reciprocal"),
-            ("ln2", mantissa.ln2, "round(2^F ln 2)"),
-        ]
-        roms += [
-            ("weighted", "i", table.weighted, "length", "round(2^F u d e^-ud)"),
-            ("logarithm", "m", mantissa.logarithm, "1 << mantissa_bits", "round(2^F ln mantissa)"),
-            ("reciprocal", "m", mantissa.reciprocal, "1 << mantissa_bits", "round(2^F / mantissa)"),
-        ]
-    step = accelerator.policy.exits[k].logits.scale / accelerator.policy.exits[k].temperature
-    lines = ["", f"// u = {step:g} nats a logit step", f"struct {name}_tables {{"]
-    lines += [f"    static const unsigned {key} = {value}; // {meaning}" for key, value, meaning in constants]
-    for rom in roms:
-        lines += ["", *_rom(*rom)]
-    return "\n".join([*lines, "};", ""])
-
-
-def _scoring(name: str, scoring: ScoringFunction, table: ExponentialTable) -> str:
-    """The weights of a learned criterion."""
-    constants = [
-        ("unsigned drop", scoring.drop(table.fraction), "low bits of weight times table entry that are left out"),
-        ("unsigned earlier_fraction", scoring.earlier_fraction, "bits after the point of `earlier`"),
-        ("int top", scoring.top, "weight of the largest probability"),
-        ("int nats", scoring.nats, "weight of the entropy in nats"),
-    ]
-    roms = [
-        ("classes", "c", scoring.classes, "weight of each class' probability"),
-        ("votes", "n", scoring.votes, "term of the score for n + 1 votes"),
-        ("earlier", "k", scoring.earlier or (0,), "weight of exit k's score"),
-    ]
-    lines = ["", f"struct {name}_scoring {{"]
-    lines += [f"    static const {key} = {value}; // {meaning}" for key, value, meaning in constants]
-    for key, index, entries, meaning in roms:
-        lines += ["", *_rom(key, index, entries, str(len(entries)), meaning, entry="int")]
-    return "\n".join([*lines, "};", ""])
-
-
-def _offsets(name: str, offsets: Sequence[int]) -> str:
-    """What scores are lowered by."""
-    rom = _rom("offset", "c", offsets, str(len(offsets)), "of the class chosen", entry="int")
-    return "\n".join(["", f"struct {name}_offsets {{", *rom, "};", ""])
-
-
-def _rom(
-    name: str, index: str, entries: Sequence[int], length: str, meaning: str, *, entry: str = "unsigned"
-) -> list[str]:
-    values = textwrap.wrap(", ".join(map(str, entries)), 100)
-    return [
-        f"    // {meaning}",
-        f"    static {entry} {name}(unsigned {index}) {{",
-        "        #pragma HLS INLINE",
-        f"        static const {entry} rom[{length}] = {{",
-        *(f"            {line}" for line in values[:-1]),
-        f"            {values[-1]}}};",
-        "        #pragma HLS BIND_STORAGE variable=rom type=rom_np",
-        f"        return rom[{index}];",
-        "    }",
-    ]

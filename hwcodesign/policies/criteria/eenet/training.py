@@ -1,6 +1,6 @@
 """Learning EENet's exit scores and assignments (Ilhan et al., arXiv 2301.07099) from a network's answers alone.
 
-For each exit k a linear g_k gives the score of `policies.scoring_function`, and f_k, with one hidden layer, an
+For each exit k a linear g_k gives the score of `integers`, and f_k, with one hidden layer, an
 unbounded number; the softmax of the latter over the exits assigns a sample to them. Both read the exit's features and
 the scores of the exits before. With q = 1 where an exit is right, targets r share 1 out among the right exits (all of
 them, where none is right); the loss is
@@ -17,7 +17,6 @@ wrong, and its scores rank answers worse than a_max alone does (docs/choosing_a_
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
@@ -25,43 +24,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from hwcodesign.policies.criteria.eenet import EENet
+from hwcodesign.policies.criteria.eenet.features import FEATURES, features
+from hwcodesign.policies.criteria.eenet.integers import LearnedWeights
 from hwcodesign.policies.criterion import History
-from hwcodesign.policies.eenet import FEATURES, features
-from hwcodesign.policies.scoring_function import LearnedWeights
 from hwcodesign.policies.tables import Integers
 from hwcodesign.progress import task
-
-
-@dataclass(frozen=True)
-class EENetSettings:
-    """How g and f are trained.
-
-    Attributes:
-        steps: of Adam.
-        batch: samples a step, drawn anew for each; all of them where there are no more.
-        rate: learning rate of the first step; it falls to zero along a half cosine.
-        hidden: units of f's hidden layer.
-        assignment, budget: weights of L_assign and L_budget.
-        restraint: weight of the sum of squares of g's weights but that of a_max.
-        decay: of all of g's weights, which keeps scores finite where an exit is always right.
-        seed: of f's first weights and of the batches.
-    """
-
-    steps: int = 600
-    batch: int = 1024
-    rate: float = 0.05
-    hidden: int = 32
-    assignment: float = 1.0
-    budget: float = 1.0
-    restraint: float = 0.1
-    decay: float = 1e-5
-    seed: int = 0
 
 
 class ExitScorer(nn.Module):
     """g and f of all exits."""
 
-    def __init__(self, classes: int, exits: int, settings: EENetSettings) -> None:
+    def __init__(self, classes: int, exits: int, settings: EENet) -> None:
         super().__init__()
         sizes = [classes + FEATURES + k for k in range(exits)]
         self.classes = classes
@@ -111,7 +85,7 @@ def train_scorer(
     truth: Integers,
     costs: Sequence[float],
     budget: float | None,
-    settings: EENetSettings | None = None,
+    settings: EENet,
 ) -> ExitScorer:
     """Train g and f.
 
@@ -121,8 +95,8 @@ def train_scorer(
         truth: (N,) true classes.
         costs: (K,) of leaving at each exit, as shares of the full cost.
         budget: mean cost to aim the assignment at; None leaves L_budget out.
+        settings: steps, rates and weights of the losses.
     """
-    settings = settings or EENetSettings()
     inputs = exit_features(logits, steps)
     right = torch.from_numpy(np.stack([z.argmax(axis=1) == truth for z in logits], axis=1).astype(np.float64))
     count = right.sum(dim=1, keepdim=True)
@@ -166,7 +140,7 @@ def exit_features(logits: Sequence[Integers], steps: Sequence[float]) -> list[Te
     return found
 
 
-def _penalty(scorer: ExitScorer, settings: EENetSettings) -> Tensor:
+def _penalty(scorer: ExitScorer, settings: EENet) -> Tensor:
     """Of large weights of g."""
     total = torch.zeros((), dtype=torch.float64)
     for g in scorer.linear:

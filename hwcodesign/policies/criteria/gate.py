@@ -8,37 +8,52 @@ of leaving; 0 is an even chance. How gates are trained stands in `hwcodesign.tra
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hwcodesign.policies.criterion import Criterion, ScoreInputs, clamp_code, register, require_range
+from hwcodesign.policies.criterion import (
+    ScoreInputs,
+    WithoutParameters,
+    clamp_code,
+    register,
+    require_range,
+)
+from hwcodesign.policies.heads import Heads
+from hwcodesign.policies.score_unit import ScoreUnit
 from hwcodesign.policies.tables import Integers
 
 
 @register
-class Gate(Criterion):
+@dataclass(frozen=True)
+class Gate(WithoutParameters):
+    """The gate; it has no settings."""
+
     name = "gate"
     unit = "log odds of leaving"
-    needs_gate = True
+    reads_gate = True
 
-    def score(self, inputs: ScoreInputs) -> Integers:
+    def score(self, inputs: ScoreInputs[None]) -> Integers:
         return _gate(inputs)
 
-    def float_leaves(self, inputs: ScoreInputs, threshold: float) -> NDArray[np.bool_]:
+    def float_leaves(self, inputs: ScoreInputs[None], threshold: float) -> NDArray[np.bool_]:
         return np.asarray(_gate(inputs) * inputs.scale >= threshold)
 
-    def threshold_code(self, threshold: float, inputs: ScoreInputs) -> int:
+    def threshold_code(self, threshold: float, inputs: ScoreInputs[None]) -> int:
         return clamp_code(math.ceil(threshold / inputs.scale))
 
-    def threshold_value(self, code: int, inputs: ScoreInputs) -> float:
+    def threshold_value(self, code: int, inputs: ScoreInputs[None]) -> float:
         return code * inputs.scale
 
     def check(self, threshold: float, classes: int) -> None:
         require_range(threshold, -(2.0**31), 2.0**31, self.name, self.unit)
 
+    def score_unit(self, heads: Heads, exit_index: int, parameters: None) -> ScoreUnit:
+        return self.unit_of(parameters=[("IsSigned", heads.formats[exit_index].signed)])
 
-def _gate(inputs: ScoreInputs) -> Integers:
+
+def _gate(inputs: ScoreInputs[None]) -> Integers:
     if inputs.gate is None:
         raise TypeError("gate reads a gate's value and was given none")
     return inputs.gate
