@@ -139,4 +139,4 @@ def installed_version(package: str) -> str:
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
-        raise ToolError(f"{package} is not installed: run pip install 'hwcodesign[synthesis]'") from None
+        raise ToolError(f"{package} is not installed: pip install 'hwcodesign[synthesis]'") from None

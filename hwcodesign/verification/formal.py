@@ -125,7 +125,7 @@ def require_prover() -> None:
         try:
             importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
-            raise ToolError(f"proofs need {package}: run pip install 'hwcodesign[formal]'") from None
+            raise ToolError(f"proofs need {package}: pip install 'hwcodesign[formal]'") from None
 
 
 def _model(proof: Proof, changes: Iterable[Change], folder: Path, limit: float) -> Path:
