@@ -237,7 +237,7 @@ def test_agreements_count_exits_in_a_row_and_saturate() -> None:
 
 def reachable_codes(policy: ExitPolicy, seed: int) -> list[int]:
     """Threshold codes to try: the ends of what scores may be, and many between."""
-    table, classes = policy.exits[0].parameters.exponential, policy.classes
+    table, classes = getattr(policy.exits[0].parameters, "exponential", None), policy.classes
     one = 2**table.fraction if table else 1
     low, high = {
         "margin": (0, policy.exits[0].logits.max_code - policy.exits[0].logits.min_code),
