@@ -16,13 +16,14 @@ if TYPE_CHECKING:
     from hwcodesign.compilation import compile
     from hwcodesign.design import Design, load
     from hwcodesign.designs.costs import ExitCosts
+    from hwcodesign.designs.stored import load_criterion
     from hwcodesign.fitting.network import fit_policy
     from hwcodesign.fitting.request import PolicyRequest
     from hwcodesign.fixedpoint import FixedPoint
     from hwcodesign.frontend.conversion import LayerSettings
     from hwcodesign.interface.modes import Mode
     from hwcodesign.networks.network import MultiExitNetwork
-    from hwcodesign.policies import ExitPolicy
+    from hwcodesign.policies import Criterion, ExitPolicy, register_criterion
     from hwcodesign.recipes import CompileSettings, Recipe, load_recipe
     from hwcodesign.runtime.control import ControlSettings
     from hwcodesign.runtime.monitor import ExitMonitor
@@ -53,7 +54,10 @@ _NAMES = {
     "TrainingSettings": ("hwcodesign.training", "design"),
     "compile": ("hwcodesign.compilation", "design"),
     "fit_policy": ("hwcodesign.fitting.network", "design"),
+    "Criterion": ("hwcodesign.policies", ""),
     "load": ("hwcodesign.design", ""),
+    "load_criterion": ("hwcodesign.designs.stored", ""),
+    "register_criterion": ("hwcodesign.policies", ""),
     "load_recipe": ("hwcodesign.recipes", "design"),
     "show_progress": ("hwcodesign.cli.console", "cli"),
     "train": ("hwcodesign.training", "design"),
@@ -65,6 +69,7 @@ _MODULES = {"layers": "hwcodesign.networks.layers"}
 __all__ = [
     "CompileSettings",
     "ControlSettings",
+    "Criterion",
     "Design",
     "ExitCosts",
     "ExitMonitor",
@@ -85,8 +90,10 @@ __all__ = [
     "compile",
     "fit_policy",
     "load",
+    "load_criterion",
     "load_recipe",
     "progress",
+    "register_criterion",
     "show_progress",
     "train",
 ]

@@ -38,6 +38,8 @@ from hwcodesign.kernels import Arrays, Segment
 from hwcodesign.networks.export import ExportedSegment, export_network
 from hwcodesign.networks.network import MultiExitNetwork
 from hwcodesign.policies import ExitPolicy
+from hwcodesign.policies.own_criteria import FOLDER as CRITERION
+from hwcodesign.policies.own_criteria import files_of
 from hwcodesign.progress import task
 from hwcodesign.simulation import rtl
 from hwcodesign.storage.cache import scratch_folder
@@ -124,6 +126,9 @@ def compile(
             write_model(accelerator, generated / "csim")
             if hardware:
                 write_accelerator(hardware, generated / rtl.FOLDER)
+            own = files_of(policy.criterion_name)
+            if own:
+                own.copy(generated / CRITERION)
         manifest = {
             "design_version": DESIGN_VERSION,
             "backend": backend,
@@ -138,6 +143,7 @@ def compile(
             "projects": [segment.name for segment in segments] + blocks,
             "cycles": cycles,
             "tools": {tool: _version(tool) for tool in _TOOLS} | {"python": platform.python_version()},
+            "criterion": own.to_json() if own else None,
             "sources_sha256": write_sources(generated),
             **_write_weights(accelerator, generated),
         }

@@ -30,6 +30,7 @@ from hwcodesign.interface.modes import exit_control
 from hwcodesign.interface.records import Records
 from hwcodesign.networks.network import MultiExitNetwork
 from hwcodesign.policies import CRITERIA, ExitPolicy, ExitStatistics
+from hwcodesign.policies.own_criteria import files_of
 from hwcodesign.progress import Task, task
 from hwcodesign.recipes import Recipe
 from hwcodesign.report.results import Results
@@ -93,6 +94,9 @@ def check_before_training(run: Run, network: MultiExitNetwork) -> None:
     check_budget(policy.budget, network.costs().shares)
     check_target(run.folder / DESIGN, hardware.backend, hardware.buffer_samples)
     policy.given(heads_of(network, policy.temperature))
+    own = files_of(policy.known.name)
+    if own:
+        own.check()
     settings = ConversionSettings(LayerSettings(hardware.reuse, hardware.strategy), hardware.layers)
     with run.timed("check"):
         check_compiles(network, settings, hardware.board, backend=hardware.backend)

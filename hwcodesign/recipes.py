@@ -80,10 +80,13 @@ def load_recipe(name: str) -> Recipe:
         raise RecipeError(f"{path} is not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
+    sys.path.insert(0, str(path.resolve().parent))  # for files beside it, such as a criterion's
     try:
         spec.loader.exec_module(module)
     except Exception as error:
         raise RecipeError(f"recipe {path} failed: {error!r}") from error
+    finally:
+        sys.path.remove(str(path.resolve().parent))
     recipe: Any = getattr(module, "RECIPE", None)
     if not isinstance(recipe, Recipe):
         raise RecipeError(f"{path} exports no RECIPE of type hwcodesign.Recipe")

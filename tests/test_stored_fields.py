@@ -62,6 +62,7 @@ def made(criterion: str) -> tuple[str, dict[str, Any]]:
     pace = {"latency": 30, "interval": 25}
     manifest = {
         "design_version": DESIGN_VERSION,
+        "criterion": None,
         "backend": "streamrtl",
         "board": {"name": "pynq-z2", "part": "xc7z020clg400-1", "clock_mhz": 100.0},
         "settings": {
@@ -110,6 +111,11 @@ def sealed(manifest: dict[str, Any], weights: bytes, arrays: Arrays | None = Non
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
         pass  # of what has no such fields there is no hash
     return manifest
+
+
+def own(name: str, file: str) -> dict[str, Any]:
+    """What a manifest says of a criterion of one's own."""
+    return {"name": name, "defined_in": file, "sha256": {file: "0" * 64}}
 
 
 @pytest.fixture
@@ -344,6 +350,8 @@ BUILD = {"reuse_factor": 1, "strategy": "latency"}
         (set_in("board", to=None), "board is null, and must be an object with name, part, clock_mhz"),
         (set_in("board", "clock_mhz", to=0), r"board\.clock_mhz is 0, and must be a number from 1 to 10000"),
         (set_in("board", "clock_mhz", to=True), r"board\.clock_mhz is true, and must be a number"),
+        (set_in("criterion", to=7), "criterion is 7, and must be an object"),
+        (set_in("criterion", to=own("leap", "../x.py")), r"criterion names '../x.py', which is no file of its own"),
         (set_in("design_version", to=3.0), "design_version is 3.0, and must be a whole number from 3 to 3"),
         (set_in("backend", to="streamrt"), "backend 'streamrt' is not known: did you mean 'streamrtl'"),
         (set_in("tools", to={"numpy": 1}), r"tools\.numpy is 1, and must be a text"),

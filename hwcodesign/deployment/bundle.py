@@ -24,6 +24,7 @@ from hwcodesign.errors import DesignError, SettingsError
 from hwcodesign.images import encode_images
 from hwcodesign.interface.block_design import BlockDesign
 from hwcodesign.interface.hwh import hand_off
+from hwcodesign.policies.own_criteria import FOLDER as CRITERION
 from hwcodesign.progress import task
 from hwcodesign.runtime.progressive import ProgressiveAccelerator
 from hwcodesign.runtime.selftest import MANIFEST, SAMPLES, expected_records
@@ -96,6 +97,8 @@ def write_bundle(
     with task(f"writing the bundle {out}") as reported, replaced_folder(out) as folder:
         for name in _DESIGN_FILES:
             shutil.copyfile(design.folder / name, folder / name)
+        if (design.folder / CRITERION).is_dir():
+            shutil.copytree(design.folder / CRITERION, folder / CRITERION, copy_function=shutil.copyfile)
         _write_overlay(block_design, design.accelerator.exits, folder / OVERLAY, bitstream)
         reported.advance(0, "its self-test")
         _write_samples(design, images, folder / SAMPLES)

@@ -9,6 +9,8 @@ from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.designs.boards import BOARDS
 from hwcodesign.errors import DesignError, FieldError
 from hwcodesign.hardware.implementation import STRATEGIES
+from hwcodesign.policies import own_criteria
+from hwcodesign.policies.own_criteria import require_registered
 from hwcodesign.storage.arrays import check_size, open_arrays
 from hwcodesign.storage.fields import Field, read_json
 from hwcodesign.storage.files import sha256_file, sha256_json, write_json
@@ -23,7 +25,7 @@ SOURCES = "sources.json"
 DESIGN_VERSION = 3
 _FIELDS = (
     *("design_version", "backend", "board", "settings", "network_sha256", "projects", "cycles", "tools"),
-    *("accelerator", "policy_sha256", "weights_sha256", "sources_sha256"),
+    *("accelerator", "policy_sha256", "weights_sha256", "sources_sha256", "criterion"),
 )
 #: Of what a manifest lists, and cycles.
 _MOST, _MOST_CYCLES = 2**12, 2**53
@@ -54,6 +56,7 @@ def read_stored(folder: Path) -> tuple[Accelerator, Path, dict[str, Any]]:
         raise DesignError(f"{weights} is missing or was altered: compile the design again")
     try:
         fields = Field(manifest, "").fields(_FIELDS)
+        require_registered(fields["criterion"], folder)
         with open_arrays(weights) as arrays:
             accelerator = Accelerator.from_json(fields["accelerator"].value, arrays)
         _check_manifest(fields, accelerator)
@@ -64,6 +67,23 @@ def read_stored(folder: Path) -> tuple[Accelerator, Path, dict[str, Any]]:
     if sha256_json(accelerator.policy.to_json()) != fields["policy_sha256"].value:
         raise DesignError(f"the policy in {path} was altered: give thresholds to run() instead, or compile again")
     return accelerator, folder, manifest
+
+
+def load_criterion(folder: Path | str) -> None:
+    """Execute the criterion that a design or bundle carries, unless it is registered already or comes with the package.
+
+    Its file is held to the manifest's hash, and no more: load only folders that you would run as a program.
+
+    Raises:
+        DesignError: there is no design, a file was altered, or executing it fails.
+    """
+    path = Path(folder) / MANIFEST
+    try:
+        manifest = read_json(path)
+        stored = Field(manifest, "").fields(_FIELDS)["criterion"]
+        own_criteria.load_criterion(Path(folder), stored)
+    except (FieldError, OSError) as error:
+        raise DesignError(f"{path}: {error}; compile the design again") from None
 
 
 def write_sources(folder: Path) -> str:

@@ -2,6 +2,7 @@
 
 from hwcodesign.policies import criteria  # importing registers them
 from hwcodesign.policies.criterion import ALWAYS, CRITERIA, NEVER, Criterion, Threshold
+from hwcodesign.policies.criterion import register as register_criterion
 from hwcodesign.policies.exit_decision import ExitDecision, FittedOn
 from hwcodesign.policies.policy import ExitPolicy, listed_thresholds, subnet_codes
 from hwcodesign.policies.statistics import ExitStatistics
@@ -21,5 +22,6 @@ __all__ = [
     "ThresholdPath",
     "criteria",
     "listed_thresholds",
+    "register_criterion",
     "subnet_codes",
 ]

@@ -7,9 +7,12 @@ Python, C++ and SystemVerilog.
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
@@ -22,6 +25,7 @@ from hwcodesign.policies.heads import Heads
 from hwcodesign.policies.score_unit import ScoreUnit
 from hwcodesign.policies.tables import Integers
 from hwcodesign.storage.fields import Field
+from hwcodesign.storage.files import sha256_file
 from hwcodesign.systemverilog import Parameter, Rom
 
 #: Threshold code that no score reaches; the reset value of the threshold registers.
@@ -267,14 +271,37 @@ class WithoutParameters(Criterion[None]):
 
 
 CRITERIA: dict[str, type[Criterion[Any]]] = {}
+#: Files in which they are defined, by name.
+SOURCES: dict[str, Path] = {}
 
 _C = TypeVar("_C", bound=type[Criterion[Any]])
 
 
 def register(criterion: _C) -> _C:
-    """Class decorator: make a criterion known by its name."""
-    CRITERIA[criterion.name] = criterion
+    """Class decorator: make a criterion known by its name. The same file, or a copy of it, may register it again.
+
+    Raises:
+        PolicyError: its name is none, or another criterion's; or a setting has no default.
+    """
+    name, source = criterion.name, _source(criterion)
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        raise PolicyError(f"criterion name {name!r} is no name of files and modules: use a-z, 0-9 and _")
+    if name in SOURCES and SOURCES[name] != source and sha256_file(SOURCES[name]) != sha256_file(source):
+        raise PolicyError(f"there is a criterion {name!r} already, of {SOURCES[name]}: give yours another name")
+    try:
+        criterion()
+    except TypeError as error:
+        raise PolicyError(f"criterion {name!r} cannot be asked for by its name alone: {error}") from None
+    CRITERIA[name], SOURCES[name] = criterion, source
     return criterion
+
+
+def _source(criterion: type[Criterion[Any]]) -> Path:
+    """The file that defines a class, which a design carries."""
+    source = getattr(sys.modules.get(criterion.__module__), "__file__", None)
+    if source is None:
+        raise PolicyError(f"criterion {criterion.name!r} is defined in no file, which a design could carry: write one")
+    return Path(source).resolve()
 
 
 def criterion_named(name: str) -> Criterion[Any]:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hwcodesign.designs.stored import load_criterion
 from hwcodesign.errors import DesignError, HwcodesignError, MismatchError
 from hwcodesign.interface.modes import Mode
 from hwcodesign.interface.records import Records, empty_records
@@ -61,6 +62,7 @@ def check_records(folder: Path, on: str, say: Callable[[str], None]) -> None:
     Raises:
         MismatchError: a record differs from the one in the bundle.
     """
+    load_criterion(folder)  # a self-test executes what the bundle is made of
     with np.load(folder / SAMPLES, allow_pickle=False) as samples:
         images, wanted = samples["images"], {name: samples[name] for name in samples.files if name != "images"}
     with ProgressiveAccelerator(folder, on) as driver:

@@ -20,6 +20,7 @@ from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.hardware.implementation import DEFAULTS, Implementations
 from hwcodesign.hardware.netlist import netlist
 from hwcodesign.kernels import Segment
+from hwcodesign.policies.own_criteria import files_of
 from hwcodesign.simulation.probes import wrapper_name
 from hwcodesign.simulation.project import MANIFEST, ROMS, SIMULATION, Project
 from hwcodesign.storage.files import sha256_file, write_json, write_text
@@ -78,6 +79,10 @@ def write_accelerator(hardware: Hardware, folder: Path, replaced: Mapping[str, S
     description: dict[str, Any] = {"configuration_hash": accelerator.configuration_hash}
     if replaced:
         description["replaced"] = sorted(replaced)
+    own = files_of(accelerator.policy.criterion_name)
+    if own:
+        own.check()
+        blocks.append(Source(own.systemverilog.stem, {own.systemverilog.name: own.systemverilog.read_text()}))
     return _write(folder, accelerator.name, [*blocks, *sources], description, extra)
 
 

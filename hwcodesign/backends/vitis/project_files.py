@@ -15,6 +15,7 @@ from hwcodesign.backends.vitis.model import model_source
 from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.designs.boards import Board
 from hwcodesign.errors import ToolError
+from hwcodesign.policies.own_criteria import files_of
 from hwcodesign.progress import task
 from hwcodesign.storage.files import sha256, write_text
 from hwcodesign.storage.installed import shared_folder
@@ -48,6 +49,10 @@ def write_blocks(accelerator: Accelerator, board: Board, folder: Path) -> list[s
     hls = shared_folder("hls")
     ignore = shutil.ignore_patterns("instances", "stalling", "tcl", "README.md", "__pycache__")
     shutil.copytree(hls, folder / "hls", ignore=ignore, copy_function=shutil.copyfile)
+    own = files_of(accelerator.policy.criterion_name)
+    if own:
+        own.check()
+        shutil.copyfile(own.header, folder / "hls" / "criteria" / own.header.name)
     names = []
     for block in blocks_of(accelerator, board):
         for name, text in block.files.items():

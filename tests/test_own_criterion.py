@@ -1,0 +1,212 @@
+"""A criterion of one's own: a recipe, a SystemVerilog module and a C++ header run everywhere, and from a bundle."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch", reason="torch is not installed (extra 'design')")
+
+from hwcodesign.errors import PolicyError
+from hwcodesign.policies import CRITERIA, Criterion, register_criterion
+
+ROOT = Path(__file__).resolve().parent.parent
+RECIPE = '''
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from torch import nn
+
+import hwcodesign as hw
+from hwcodesign import layers
+from hwcodesign.cplusplus import Config, Constant
+from hwcodesign.data import Dataset, Split
+from hwcodesign.data.digits import INPUT_FORMAT, digits
+from hwcodesign.policies.criterion import ALWAYS, NEVER
+
+
+@hw.register_criterion
+@dataclass(frozen=True)
+class Lead(hw.Criterion[int]):
+    """How far the largest logit is above the second, up to a bound."""
+
+    name = "lead"
+    unit = "steps of the logits"
+
+    bound: int = 20
+
+    def parameters(self, heads):
+        return (self.bound,) * heads.exits
+
+    def to_json(self, parameters):
+        return {"bounds": list(parameters)}
+
+    def from_json(self, stored, heads):
+        return stored.fields(("bounds",))["bounds"].integers(1, 2**20, heads.exits, heads.exits)
+
+    def score(self, inputs):
+        ordered = np.sort(inputs.logits, axis=1)
+        return np.minimum(ordered[:, -1] - ordered[:, -2], inputs.parameters)
+
+    def float_leaves(self, inputs, threshold):
+        return self.score(inputs) >= threshold
+
+    def threshold_code(self, threshold, inputs):
+        return int(threshold)
+
+    def threshold_value(self, code, inputs):
+        return float(code)
+
+    def check(self, threshold, classes):
+        assert ALWAYS <= threshold < NEVER
+
+    def score_unit(self, heads, exit_index, parameters):
+        return self.unit_of(second=True, parameters=[("Bound", parameters)])
+
+    def config(self, heads, exit_index, parameters):
+        return Config((Constant("int", "bound", parameters, "the largest score"),))
+
+
+P = layers.Precision(weights=3, activations=3, logits=6)
+
+def head(features):
+    return nn.Sequential(nn.Flatten(), layers.linear(features, 10, precision=P), layers.logits(precision=P))
+
+def network():
+    first = nn.Sequential(layers.conv2d(1, 2, 3, stride=2, precision=P), layers.relu(precision=P))
+    second = nn.Sequential(layers.conv2d(2, 3, 3, precision=P), layers.relu(precision=P))
+    return hw.MultiExitNetwork([first, second], [head(18), head(3)], input_format=INPUT_FORMAT, input_shape=(1, 8, 8))
+
+def part(split, samples):
+    return Split(split.images[:samples], split.labels[:samples])
+
+def data():
+    whole = digits()
+    return Dataset(
+        whole.name, INPUT_FORMAT, part(whole.training, 300), part(whole.fitting, 100), part(whole.test, 60)
+    )
+
+RECIPE = hw.Recipe(
+    name="leading", network=network, data=data, training=(hw.TrainingSettings(epochs=4, batch_size=50, seed=3),),
+    policy=hw.PolicyRequest(Lead(bound=9), thresholds=(4.0,)),
+)
+'''
+HEADER = """
+#ifndef OWN_LEAD_H_
+#define OWN_LEAD_H_
+#include "exit_types.h"
+#include "integer_logits.h"
+namespace hwc {
+struct lead {
+    template <class code_T, typename CONFIG_T>
+    static score_t score(const code_T codes[CONFIG_T::n_classes], const top_t<code_T> &top, const sample_t &,
+                         const past_t *) {
+        const score_t lead = top.value - find_second<code_T, CONFIG_T>(codes, top);
+        return lead < CONFIG_T::bound ? lead : score_t(CONFIG_T::bound);
+    }
+};
+} // namespace hwc
+#endif
+"""
+
+
+def score_module() -> str:
+    """That of the margin, with a bound."""
+    text = (ROOT / "rtl_sim" / "rtl" / "score_margin.sv").read_text().replace("score_margin", "score_lead")
+    per_cycle = "parameter int unsigned PerCycle = 1"
+    text = text.replace(per_cycle, f"{per_cycle},\n  // Largest score\n  parameter int Bound = 1")
+    bounded = "32'(margin_q) < 32'(Bound) ? 32'(margin_q) : 32'(Bound)"
+    return text.replace("assign score_o = 32'(margin_q);", f"assign score_o = {bounded};")
+
+
+def python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100"}
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
+
+
+def test_it_runs_in_software_in_both_simulations_on_the_board_in_reports_and_from_its_bundle(tmp_path: Path) -> None:
+    if shutil.which("g++") is None:
+        pytest.skip("g++ is not installed: the main job compiles C++")
+    (tmp_path / "leading.py").write_text(RECIPE)
+    missing = python(tmp_path, "-m", "hwcodesign.cli", "run", "leading.py")
+    assert missing.returncode == 1
+    assert f"there is no {tmp_path / 'score_lead.sv'} beside it" in missing.stderr
+    (tmp_path / "score_lead.sv").write_text(score_module())
+    (tmp_path / "lead.h").write_text(HEADER)
+
+    done = python(tmp_path, "-m", "hwcodesign.cli", "run", "leading.py")
+    assert done.returncode == 0, done.stderr
+    assert "All compared backends agree in every bit." in done.stdout  # Brevitas, software, csim, rtl
+    report = json.loads((tmp_path / "build" / "leading" / "report.json").read_text())
+    assert report["policy"]["criterion"] == "lead"
+    assert {"lead", "margin"} <= set(report["criteria"])
+    policy = json.loads((tmp_path / "build" / "leading" / "design" / "policy.json").read_text())
+    assert policy["parameters"] == {"bounds": [9, 9]}
+    shares = report["exit_share"]
+    assert min(shares) > 0, "samples leave at each exit"
+
+    deployed = python(tmp_path, "-m", "hwcodesign.cli", "deploy", "leading.py", "--no-wheel")
+    assert deployed.returncode == 0, deployed.stderr
+    bundle = tmp_path / "build" / "leading" / "leading-pynq-z2"
+    moved = tmp_path / "elsewhere"
+    shutil.copytree(bundle, moved)
+    for path in (tmp_path / "leading.py", tmp_path / "score_lead.sv", tmp_path / "lead.h"):
+        path.unlink()
+    unknown = python(tmp_path, "-c", f"import hwcodesign as hw; hw.load({str(moved)!r})")
+    assert "DesignError" in unknown.stderr
+    for said in ("criterion 'lead', which does not come with hwcodesign", "leading.py", "hwcodesign.load_criterion("):
+        assert said in unknown.stderr
+    tested = python(moved, "-m", "hwcodesign.runtime.selftest", ".")
+    assert tested.returncode == 0, tested.stderr
+    assert "on software, all as they should be" in tested.stdout
+
+    design = tmp_path / "build" / "leading" / "design"
+    simulated = python(
+        tmp_path, "-c",
+        "import numpy as np, hwcodesign as hw\n"
+        f"hw.load_criterion({str(design)!r})\n"
+        f"design = hw.load({str(design)!r})\n"
+        "images = np.random.default_rng(0).integers(0, 16, (40, 1, 8, 8))\n"
+        "same = [design.run(images, on=on) for on in ('software', 'csim', 'rtl', 'board-sim')]\n"
+        "said = [[r[field].tolist() for field in ('sample_id', 'score', 'label', 'exit')] for r in same]\n"
+        "assert all(own == said[0] for own in said), said\n"
+        "print('alike')",
+    )  # fmt: skip
+    assert simulated.stdout == "alike\n", simulated.stderr
+
+    (moved / "criterion" / "leading.py").write_text("raise SystemExit('executed')")
+    altered = python(tmp_path, "-c", f"import hwcodesign as hw; hw.load_criterion({str(moved)!r})")
+    assert "leading.py is missing or was altered: compile the design again" in altered.stderr
+
+
+def test_a_name_that_is_taken_or_none_and_a_setting_without_a_default_are_refused() -> None:
+    known = dict(CRITERIA)
+
+    class Margin(Criterion[None]):
+        name = "margin"
+
+    class Spaced(Criterion[None]):
+        name = "a b"
+
+    class Asking(Criterion[None]):
+        name = "asking"
+
+        def __init__(self, bound: int) -> None:
+            self.bound = bound
+
+    with pytest.raises(PolicyError, match=r"there is a criterion 'margin' already, of .*margin\.py: give yours"):
+        register_criterion(Margin)
+    with pytest.raises(PolicyError, match="criterion name 'a b' is no name of files and modules: use a-z, 0-9 and _"):
+        register_criterion(Spaced)
+    with pytest.raises(PolicyError, match=r"criterion 'asking' cannot be asked for by its name alone: .*'bound'"):
+        register_criterion(Asking)
+    assert known == CRITERIA
