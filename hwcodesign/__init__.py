@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from hwcodesign.fitting.network import fit_policy
     from hwcodesign.fitting.request import PolicyRequest
     from hwcodesign.fixedpoint import FixedPoint
-    from hwcodesign.frontend.conversion import LayerSettings
+    from hwcodesign.frontend.settings import CompileSettings, LayerSettings
     from hwcodesign.interface.modes import Mode
     from hwcodesign.networks.network import MultiExitNetwork
     from hwcodesign.policies import Criterion, ExitPolicy, register_criterion
-    from hwcodesign.recipes import CompileSettings, Recipe, load_recipe
+    from hwcodesign.recipes import Recipe, load_recipe
     from hwcodesign.runtime.control import ControlSettings
     from hwcodesign.runtime.monitor import ExitMonitor
     from hwcodesign.runtime.progressive import ProgressiveAccelerator
@@ -36,14 +36,14 @@ __version__ = "0.1.0"
 
 #: Where each public name lives, and the extra that it needs ("" for NumPy alone).
 _NAMES = {
-    "CompileSettings": ("hwcodesign.recipes", "design"),
+    "CompileSettings": ("hwcodesign.frontend.settings", ""),
     "ControlSettings": ("hwcodesign.runtime.control", ""),
     "Design": ("hwcodesign.design", ""),
     "ExitCosts": ("hwcodesign.designs.costs", ""),
     "ExitMonitor": ("hwcodesign.runtime.monitor", ""),
     "ExitPolicy": ("hwcodesign.policies", ""),
     "FixedPoint": ("hwcodesign.fixedpoint", ""),
-    "LayerSettings": ("hwcodesign.frontend.conversion", "design"),
+    "LayerSettings": ("hwcodesign.frontend.settings", ""),
     "Mode": ("hwcodesign.interface.modes", ""),
     "ProgressiveAccelerator": ("hwcodesign.runtime.progressive", ""),
     "StreamController": ("hwcodesign.runtime.stream_controller", ""),

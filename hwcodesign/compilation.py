@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +14,11 @@ from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.backends.streamrtl.keywords import KEYWORDS
 from hwcodesign.backends.streamrtl.project_files import write_accelerator
 from hwcodesign.backends.vitis.project_files import write_blocks, write_model, write_segment
-from hwcodesign.choices import not_known
 from hwcodesign.design import Design
 from hwcodesign.designs.accelerator import Accelerator
-from hwcodesign.designs.boards import Board, board_named
 from hwcodesign.designs.stored import DESIGN_VERSION, MANIFEST, POLICY, WEIGHTS, write_sources
 from hwcodesign.errors import FormatError, SettingsError
 from hwcodesign.frontend.conversion import (
-    ConversionSettings,
-    LayerSettings,
     asked_for,
     check_layers,
     convert,
@@ -32,6 +27,7 @@ from hwcodesign.frontend.conversion import (
 )
 from hwcodesign.frontend.lowering import implementations, lower
 from hwcodesign.frontend.segment_check import check_reading
+from hwcodesign.frontend.settings import CompileSettings
 from hwcodesign.hardware.implementation import Implementations
 from hwcodesign.hardware.parallelism import check_products
 from hwcodesign.kernels import Arrays, Segment
@@ -47,8 +43,6 @@ from hwcodesign.storage.files import replaced_folder, sha256_file, sha256_json, 
 from hwcodesign.storage.installed import shared_folder
 from hwcodesign.storage.paths import check_folder
 
-#: Either writes what those after it write, too.
-_BACKENDS = ("streamrtl", "vitis")
 #: Samples of a conditional buffer where nothing is known of the samples to come: one decided on, and one behind it.
 _BUFFER_SAMPLES = 2
 #: Letters of an accelerator's name: files are called after it and a layer of it.
@@ -59,30 +53,21 @@ _TOOLS = ("torch", "brevitas", "qonnx", "hls4ml", "peakrdl-regblock", "numpy", "
 def compile(
     network: MultiExitNetwork,
     policy: ExitPolicy,
+    settings: CompileSettings | None = None,
     *,
     out: Path | str,
-    backend: str = "streamrtl",
-    board: str = "pynq-z2",
-    reuse: int = 1,
-    strategy: str = "latency",
-    layers: Mapping[str, LayerSettings] | None = None,
-    buffer_samples: int | None = None,
     name: str | None = None,
+    **asked: Any,
 ) -> Design:
-    """Generate hardware sources and everything that runs them.
+    """Generates hardware sources and everything that runs them.
 
     Args:
-        network: trained.
-        policy: fitted on it.
+        network: a trained network.
+        policy: the policy that was fitted on it.
+        settings: how sources are generated.
         out: folder of the design; an earlier design there is replaced as a whole.
-        backend: generator; "vitis" writes one Vitis HLS project per segment and block, "streamrtl" writes the whole
-            accelerator in SystemVerilog, and the Vitis projects beside it.
-        board: names the device and clock.
-        reuse, strategy: hls4ml's ReuseFactor and Strategy for every layer not in `layers`.
-        layers: settings by torch layer name, for example "stages.0.conv".
-        buffer_samples: samples that each conditional buffer holds; None: the least that hardly slows down samples which
-            leave as the fitting split's did, or 2 where nothing was fitted or no RTL is written.
-        name: of the accelerator; the folder's by default.
+        name: name of the accelerator; by default the folder's.
+        asked: the fields of `CompileSettings`, in the place of one: board, reuse, …
 
     Returns:
         The design, as `hwcodesign.load(out)` would.
@@ -91,17 +76,17 @@ def compile(
         NetworkError, SettingsError, UnsupportedLayerError, FormatError, PolicyError: before anything in `out` changes.
         MismatchError: what hardware would compute is not what the network computes; likewise.
     """
+    if settings is not None and asked:
+        raise SettingsError(f"give settings, or their fields {', '.join(asked)}, not both")
+    settings = settings or CompileSettings.asked(**asked)
     out = Path(out)
-    check_target(out, backend, buffer_samples)
-    target = board_named(board)
-    settings = ConversionSettings(LayerSettings(reuse, strategy), dict(layers or {}))
-    if backend == "vitis":
-        settings.check_vitis()
+    check_target(out)
+    target = settings.target
     identifier = _identifier(name or out.resolve().name)
     network.check()
     network.check_calibrated()
     with task(f"generating hardware sources for {target.name}"), replaced_folder(out) as generated:
-        segments, chosen = _write_segments(network, settings, target, generated, rtl_too=backend == "streamrtl")
+        segments, chosen = _write_segments(network, settings, generated)
         with task("comparing the kernels with the network"):
             check_reading(network, segments)
         channels, height, width = network.input_shape
@@ -111,14 +96,14 @@ def compile(
             tuple(segments[0::2]),
             tuple(segments[1::2]),
             policy,
-            buffer_samples or _BUFFER_SAMPLES,
+            settings.buffer_samples or _BUFFER_SAMPLES,
             chosen,
         )
         hardware = cycles = None
-        if backend == "streamrtl":
+        if settings.has_rtl:
             with task("predicting cycles"):
                 hardware = Hardware.of(accelerator)
-                if buffer_samples is None and policy.fitted_on.exit_share:
+                if settings.buffer_samples is None and policy.fitted_on.exit_share:
                     hardware = hardware.with_buffers(policy.fitted_on.exit_share)
                 accelerator, cycles = hardware.accelerator, hardware.to_json()
         with task("writing sources"):
@@ -131,11 +116,11 @@ def compile(
                 own.copy(generated / CRITERION)
         manifest = {
             "design_version": DESIGN_VERSION,
-            "backend": backend,
+            "backend": settings.backend,
             "board": {"name": target.name, "part": target.part, "clock_mhz": target.clock_mhz},
             "settings": {
-                "reuse": reuse,
-                "strategy": strategy,
+                "reuse": settings.reuse,
+                "strategy": settings.strategy,
                 "layers": {key: vars(value) for key, value in sorted(settings.layers.items())},
                 "buffer_samples": accelerator.buffer_samples,
             },
@@ -153,12 +138,9 @@ def compile(
 
 
 def _write_segments(
-    network: MultiExitNetwork, settings: ConversionSettings, board: Board, folder: Path, *, rtl_too: bool
+    network: MultiExitNetwork, settings: CompileSettings, folder: Path
 ) -> tuple[list[Segment], dict[str, Implementations]]:
-    """Export, convert and lower every stage and head, and write its QONNX graph and its Vitis project.
-
-    Args:
-        rtl_too: kernels are to be built by StreamRTL, with the reuse that hls4ml's Vitis kernels cannot have.
+    """Exports, converts and lowers every stage and head, and writes its QONNX graph and its Vitis project.
 
     Returns:
         Kernels, and how each segment's are to be built.
@@ -170,12 +152,12 @@ def _write_segments(
         for segment in exported:
             project = folder / "vitis" / segment.name
             reported.advance(0, f"{segment.name}: converting")
-            graph = convert(segment, settings, board, "Vitis", project)
+            graph = convert(segment, settings, "Vitis", project)
             reported.advance(0, f"{segment.name}: lowering to kernels")
             kernels = lower(segment.name, graph, segment.input_format, segment.input_shape)
             found = implementations(graph, kernels)
             warn_of_other_reuse(segment, settings, found)
-            chosen[segment.name] = _asked_for(segment, settings, kernels, found) if rtl_too else found
+            chosen[segment.name] = _asked_for(segment, settings, kernels, found) if settings.has_rtl else found
             segments.append(_checked(kernels, segment))
             reported.advance(0, f"{segment.name}: writing its Vitis project")
             write_segment(graph, segment.name, project)
@@ -184,7 +166,7 @@ def _write_segments(
 
 
 def _asked_for(
-    segment: ExportedSegment, settings: ConversionSettings, kernels: Segment, found: Implementations
+    segment: ExportedSegment, settings: CompileSettings, kernels: Segment, found: Implementations
 ) -> Implementations:
     """The implementations that were asked for, if StreamRTL can have them.
 
@@ -208,28 +190,22 @@ def _write_weights(accelerator: Accelerator, folder: Path) -> dict[str, Any]:
     }
 
 
-def check_target(out: Path, backend: str, buffer_samples: int | None) -> None:
-    """Refuse settings that no network could be compiled with, and a folder that `compile` must not replace or use.
+def check_target(out: Path) -> None:
+    """Refuses a folder that `compile` must not replace or use.
 
     Raises:
-        SettingsError: naming the setting.
+        SettingsError: naming the folder.
     """
-    if backend not in _BACKENDS:
-        raise SettingsError(not_known(f"backend {backend!r}", backend, _BACKENDS))
-    if buffer_samples is not None and buffer_samples < 1:
-        raise SettingsError(f"buffer_samples={buffer_samples}: a conditional buffer holds one whole sample at least")
     check_folder(out)
     if out.exists() and not (out.is_dir() and ((out / MANIFEST).exists() or not any(out.iterdir()))):
         raise SettingsError(f"out={str(out)!r} exists and is no design: name another folder, since compile replaces it")
 
 
-def check_compiles(
-    network: MultiExitNetwork, settings: ConversionSettings, board: str, *, backend: str = "streamrtl"
-) -> None:
+def check_compiles(network: MultiExitNetwork, settings: CompileSettings) -> None:
     """Go through export, conversion and lowering without keeping anything: what `compile` would refuse is refused.
 
     Args:
-        settings, board, backend: as `compile` will get them.
+        settings: as `compile` will get them.
 
     Raises:
         SettingsError, UnsupportedLayerError, FormatError: as `compile`.
@@ -241,9 +217,9 @@ def check_compiles(
         with task("converting with hls4ml", len(exported), "segments") as reported:
             for segment in exported:
                 reported.advance(0, segment.name)
-                graph = convert(segment, settings, board_named(board), "Vitis", scratch / segment.name)
+                graph = convert(segment, settings, "Vitis", scratch / segment.name)
                 kernels = lower(segment.name, graph, segment.input_format, segment.input_shape)
-                if backend == "streamrtl":
+                if settings.has_rtl:
                     _asked_for(segment, settings, kernels, implementations(graph, kernels))
                 _checked(kernels, segment)
                 reported.advance()

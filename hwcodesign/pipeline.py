@@ -24,7 +24,6 @@ from hwcodesign.fitting.network import fit_policy, heads_of
 from hwcodesign.fitting.outputs import float_disagreement
 from hwcodesign.fitting.request import PolicyRequest
 from hwcodesign.fitting.search import OperatingPoint, check_budget, cost_curve, evaluate
-from hwcodesign.frontend.conversion import ConversionSettings, LayerSettings
 from hwcodesign.images import encode_images
 from hwcodesign.interface.modes import exit_control
 from hwcodesign.interface.records import Records
@@ -92,16 +91,15 @@ def check_before_training(run: Run, network: MultiExitNetwork) -> None:
     """
     policy, hardware = run.recipe.policy, run.recipe.compile
     check_budget(policy.budget, network.costs().shares)
-    check_target(run.folder / DESIGN, hardware.backend, hardware.buffer_samples)
+    check_target(run.folder / DESIGN)
     policy.given(heads_of(network, policy.temperature))
     own = files_of(policy.known.name)
     if own:
         own.check()
-    settings = ConversionSettings(LayerSettings(hardware.reuse, hardware.strategy), hardware.layers)
     with run.timed("check"):
-        check_compiles(network, settings, hardware.board, backend=hardware.backend)
+        check_compiles(network, hardware)
     find_compiler()
-    if hardware.backend == "streamrtl":
+    if hardware.has_rtl:
         find_verilator()
 
 
@@ -189,10 +187,8 @@ def read_design(run: Run) -> Design:
 
 def compiled_design(run: Run, network: MultiExitNetwork, policy: ExitPolicy) -> Design:
     """Generates the hardware sources into design/."""
-    settings = run.recipe.compile
-    fields = {f.name: getattr(settings, f.name) for f in dataclasses.fields(settings)}
     with run.timed("compile"):
-        return compile(network, policy, out=run.folder / DESIGN, name=run.recipe.name, **fields)
+        return compile(network, policy, run.recipe.compile, out=run.folder / DESIGN, name=run.recipe.name)
 
 
 def verify(

@@ -9,7 +9,6 @@ import importlib.util
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,26 +16,12 @@ import torch
 from hwcodesign.data import Dataset
 from hwcodesign.errors import RecipeError
 from hwcodesign.fitting.request import PolicyRequest
-from hwcodesign.frontend.conversion import LayerSettings
+from hwcodesign.frontend.settings import CompileSettings
 from hwcodesign.recipe_files import find_recipe
 from hwcodesign.training import TrainingSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from hwcodesign.networks.network import MultiExitNetwork
-
-
-@dataclass(frozen=True)
-class CompileSettings:
-    """How a recipe's design is generated; see `compile`."""
-
-    backend: str = "streamrtl"
-    board: str = "pynq-z2"
-    reuse: int = 1
-    strategy: str = "latency"
-    layers: Mapping[str, LayerSettings] = field(default_factory=lambda: MappingProxyType({}))
-    buffer_samples: int | None = None
 
 
 @dataclass(frozen=True)

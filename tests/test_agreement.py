@@ -19,7 +19,7 @@ from hwcodesign import layers
 from hwcodesign.data import Dataset
 from hwcodesign.errors import MismatchError, ToolError
 from hwcodesign.fitting.outputs import float_disagreement
-from hwcodesign.frontend.conversion import LayerSettings
+from hwcodesign.frontend.settings import LayerSettings
 from hwcodesign.images import channels_last
 from hwcodesign.interface.modes import exit_control
 from hwcodesign.interface.records import RECORD_DTYPE

@@ -265,6 +265,16 @@ FAILURES: dict[str, tuple[dict[str, Any], type[HwcodesignError], str]] = {
         SettingsError,
         "buffer_samples=0: a conditional buffer holds one whole sample",
     ),
+    "unknown setting": (
+        {"boards": "pynq-z2"},
+        SettingsError,
+        r"setting 'boards' of compile is not known: did you mean 'board'\? Known: backend, board, reuse",
+    ),
+    "settings twice": (
+        {"settings": hw.CompileSettings(reuse=2), "board": "pynq-z1"},
+        SettingsError,
+        "give settings, or their fields board, not both",
+    ),
     "no reuse": ({"reuse": 0}, SettingsError, "reuse 0 is not a positive whole number"),
     "unknown strategy": (
         {"strategy": "magic"},
@@ -584,7 +594,7 @@ for verb in {verbs}:
 loaded = {{name.split(".")[0] for name, module in sys.modules.items() if module is not None}}
 print(sorted(loaded & set({blocked})))
 """
-_VERBS = ["train", "fit_policy", "compile", "MultiExitNetwork", "load_recipe", "Recipe", "LayerSettings"]
+_VERBS = ["train", "fit_policy", "compile", "MultiExitNetwork", "load_recipe", "Recipe", "TrainingSettings"]
 
 
 def test_numpy_alone_loads_and_runs_a_design_and_other_verbs_name_their_extra(

@@ -16,10 +16,10 @@ from torch import nn
 import hwcodesign as hw
 from hwcodesign import layers
 from hwcodesign.compilation import check_compiles
-from hwcodesign.designs.boards import board_named
 from hwcodesign.errors import FormatError, NetworkError, SettingsError, UnsupportedLayerError
-from hwcodesign.frontend.conversion import ConversionSettings, LayerSettings, convert
+from hwcodesign.frontend.conversion import convert
 from hwcodesign.frontend.lowering import implementations, lower
+from hwcodesign.frontend.settings import CompileSettings, LayerSettings
 from hwcodesign.kernels import Conv2D
 from hwcodesign.networks.export import export_network
 
@@ -43,7 +43,7 @@ def conv() -> nn.Module:
 
 
 def test_a_network_of_quantised_layers_compiles() -> None:
-    check_compiles(network(conv()), ConversionSettings(), "pynq-z2")
+    check_compiles(network(conv()), CompileSettings())
 
 
 def test_layers_within_modules_are_called_as_in_torch(tmp_path: Path) -> None:
@@ -74,24 +74,24 @@ def test_layers_within_modules_are_called_as_in_torch(tmp_path: Path) -> None:
 )
 def test_a_layer_without_an_exact_kernel_is_refused_by_name(first: nn.Module, message: str) -> None:
     with pytest.raises(UnsupportedLayerError, match=message):
-        check_compiles(network(first), ConversionSettings(), "pynq-z2")
+        check_compiles(network(first), CompileSettings())
 
 
 def test_a_norm_whose_scale_is_not_quantised_is_refused() -> None:
     with pytest.raises(FormatError, match=r"stage0: the scale of layer \w+ is not on the grid .* merge batch norm"):
-        check_compiles(network(nn.Sequential(conv(), nn.BatchNorm2d(4))), ConversionSettings(), "pynq-z2")
+        check_compiles(network(nn.Sequential(conv(), nn.BatchNorm2d(4))), CompileSettings())
 
 
 def test_weights_that_are_not_quantised_are_refused() -> None:
     with pytest.raises(FormatError, match=r"stage0: the weight of layer \w+ is not on the grid .* quantise it"):
-        check_compiles(network(nn.Conv2d(1, 4, 3)), ConversionSettings(), "pynq-z2")
+        check_compiles(network(nn.Conv2d(1, 4, 3)), CompileSettings())
 
 
 def test_a_bias_that_is_not_quantised_is_refused() -> None:
     first = conv()
     first.bias_quant.disable_quant = True
     with pytest.raises(FormatError, match=r"stage0: the bias of layer \w+ is not on the grid"):
-        check_compiles(network(first), ConversionSettings(), "pynq-z2")
+        check_compiles(network(first), CompileSettings())
 
 
 def test_a_weight_scale_that_is_no_power_of_two_is_refused_with_the_layer_and_the_scale() -> None:
@@ -107,7 +107,7 @@ def test_an_activation_scale_that_training_took_off_the_powers_of_two_is_refused
     with pytest.raises(
         NetworkError, match=r"^stages\.0\.0\.1\.act_quant has scale 0\.\d+, which is not a power of two"
     ):
-        check_compiles(net, ConversionSettings(), "pynq-z2")
+        check_compiles(net, CompileSettings())
 
 
 def test_layers_keep_the_names_of_their_modules(tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_layers_whose_names_would_be_one_are_told_apart(tmp_path: Path) -> None:
     names = [node.name for node in onnx.load(tmp_path / "stage0.onnx").graph.node]
     assert len(set(names)) == len(names)
     assert {"conv_1": "stages.0.conv.1", "conv_1_conv": "stages.0.conv_1"}.items() <= stage.modules.items()
-    check_compiles(net, ConversionSettings(), "pynq-z2")
+    check_compiles(net, CompileSettings())
 
 
 def test_a_setting_reaches_the_layer_that_it_names_though_another_name_ends_alike() -> None:
@@ -146,10 +146,10 @@ def test_a_setting_reaches_the_layer_that_it_names_though_another_name_ends_alik
     net.stages[0].add_module("block", inner)
     net.stages[0].add_module("last", layers.relu(precision=P))
     for named, expected in (("stages.0.conv", [3, 1]), ("stages.0.block.conv", [1, 3])):
-        settings = ConversionSettings(layers={named: LayerSettings(3)})
+        settings = CompileSettings(layers={named: LayerSettings(3)})
         with tempfile.TemporaryDirectory() as scratch:
             stage = export_network(net, Path(scratch))[0]
-            graph = convert(stage, settings, board_named("pynq-z2"), "Vitis", Path(scratch) / "stage0")
+            graph = convert(stage, settings, "Vitis", Path(scratch) / "stage0")
             segment = lower("stage0", graph, stage.input_format, stage.input_shape)
         found = implementations(graph, segment)
         assert [found[kernel.name].reuse_factor for kernel in segment.kernels if isinstance(kernel, Conv2D)] == expected
@@ -163,11 +163,11 @@ def test_a_layer_that_two_stages_share_is_refused() -> None:
 
 
 def test_settings_for_a_layer_that_does_not_exist_are_refused_with_those_that_do() -> None:
-    settings = ConversionSettings(layers={"stages.7.conv": LayerSettings(2)})
+    settings = CompileSettings(layers={"stages.7.conv": LayerSettings(2)})
     with pytest.raises(
         SettingsError, match=r"layer 'stages\.7\.conv' is not known: did you mean .* Known: heads\.0\.0, "
     ):
-        check_compiles(network(conv()), settings, "pynq-z2")
+        check_compiles(network(conv()), settings)
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_settings_out_of_range_are_refused_when_they_are_made(make: object, mess
 
 def test_an_unknown_board_is_refused_with_those_there_are() -> None:
     with pytest.raises(SettingsError, match=r"board 'de10' is not known. Known: pynq-z1, pynq-z2"):
-        check_compiles(network(conv()), ConversionSettings(), "de10")
+        check_compiles(network(conv()), CompileSettings(board="de10"))
 
 
 def test_export_leaves_the_network_as_it_was(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ import hwcodesign as hw
 from hwcodesign import layers
 from hwcodesign.compilation import check_compiles
 from hwcodesign.errors import FormatError, HwcodesignError, UnsupportedLayerError
-from hwcodesign.frontend.conversion import ConversionSettings
+from hwcodesign.frontend.settings import CompileSettings
 from hwcodesign.networks.layers import value_of
 from tests.drawn_graphs import quiet
 from tests.test_reading_check import P, network_of
@@ -170,7 +170,7 @@ def test_an_average_of_onnx_is_not_sent_in_a_circle(tmp_path: Path) -> None:
 
 
 def compiles(stage: nn.Module, features: int) -> None:
-    check_compiles(network_of(stage, IMAGE, features), ConversionSettings(), "pynq-z2")
+    check_compiles(network_of(stage, IMAGE, features), CompileSettings())
 
 
 def c(inputs: int = 2, outputs: int = 2, **arguments: Any) -> nn.Module:

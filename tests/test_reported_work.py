@@ -15,7 +15,7 @@ from hwcodesign.compilation import check_compiles, compile
 from hwcodesign.data import Dataset
 from hwcodesign.design import Design
 from hwcodesign.fitting.network import fit_policy
-from hwcodesign.frontend.conversion import ConversionSettings
+from hwcodesign.frontend.settings import CompileSettings
 from hwcodesign.interface.modes import exit_control
 from hwcodesign.networks.network import MultiExitNetwork
 from hwcodesign.policies import ExitPolicy
@@ -59,7 +59,7 @@ def test_compiling_reports_each_segment(
 
 
 def test_checking_reports_each_segment(heard: Listening, trained_network: MultiExitNetwork) -> None:
-    check_compiles(trained_network, ConversionSettings(), "pynq-z2")
+    check_compiles(trained_network, CompileSettings())
     assert outermost(heard) == ["checking that the network fits the hardware flow"]
     assert heard.task("converting with hls4ml").notes == SEGMENTS
 

@@ -1,0 +1,113 @@
+"""This module has the settings of a compilation; they are checked once, where they are made."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from hwcodesign.choices import not_known
+from hwcodesign.designs.boards import Board, board_named
+from hwcodesign.errors import SettingsError
+from hwcodesign.hardware.implementation import STRATEGIES
+
+#: Generators. Each also writes what those after it write.
+BACKENDS = ("streamrtl", "vitis")
+#: Strategies that hls4ml's Vitis projects do not have, and what they get instead.
+VITIS_STRATEGIES = {"distributed_arithmetic": "latency"}
+
+
+@dataclass(frozen=True)
+class LayerSettings:
+    """The layer settings say how one layer is folded in hardware.
+
+    Attributes:
+        reuse: how often each multiplier is used for one pixel or sample (hls4ml's ReuseFactor).
+        strategy: hls4ml's Strategy: "latency", "resource" or, in StreamRTL only, "distributed_arithmetic", which uses
+            adders without multipliers and without reuse. None keeps the design's strategy.
+    """
+
+    reuse: int = 1
+    strategy: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.reuse < 1:
+            raise SettingsError(f"reuse {self.reuse} is not a positive whole number")
+        if self.strategy is not None and self.strategy not in STRATEGIES:
+            raise SettingsError(not_known(f"strategy {self.strategy!r}", self.strategy, STRATEGIES))
+
+
+@dataclass(frozen=True)
+class CompileSettings:
+    """The compile settings say how hardware sources are generated.
+
+    Attributes:
+        backend: generator; "vitis" writes one Vitis HLS project per segment and block, "streamrtl" writes the whole
+            accelerator in SystemVerilog, and the Vitis projects beside it.
+        board: name of the board, which sets device and clock.
+        reuse, strategy: hls4ml's ReuseFactor and Strategy for every layer that is not in `layers`.
+        layers: settings by torch layer name, for example "stages.0.conv".
+        buffer_samples: number of samples that each conditional buffer holds. None takes the least number that hardly
+            slows down samples which leave as those of the fitting split did, or 2 where nothing was fitted or no RTL is
+            written.
+
+    Raises:
+        SettingsError: a name is not known, a number is out of range, or Vitis projects do not have a strategy.
+    """
+
+    backend: str = "streamrtl"
+    board: str = "pynq-z2"
+    reuse: int = 1
+    strategy: str = "latency"
+    layers: Mapping[str, LayerSettings] = field(default_factory=lambda: MappingProxyType({}))
+    buffer_samples: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.backend not in BACKENDS:
+            raise SettingsError(not_known(f"backend {self.backend!r}", self.backend, BACKENDS))
+        if self.buffer_samples is not None and self.buffer_samples < 1:
+            raise SettingsError(
+                f"buffer_samples={self.buffer_samples}: a conditional buffer holds one whole sample at least"
+            )
+        _ = self.target
+        for settings in (self.default, *self.layers.values()):
+            if not self.has_rtl and settings.strategy in VITIS_STRATEGIES:
+                raise SettingsError(
+                    f"strategy {settings.strategy!r} is not available in Vitis projects, because hls4ml 1.3 writes it "
+                    "wrongly under a namespace: use backend='streamrtl', or strategy='latency'"
+                )
+
+    @classmethod
+    def asked(cls, **asked: Any) -> CompileSettings:
+        """Makes settings from keywords.
+
+        Raises:
+            SettingsError: a keyword is no field of the settings; or as when they are made.
+        """
+        names = [setting.name for setting in dataclasses.fields(cls)]
+        for name in asked:
+            if name not in names:
+                raise SettingsError(not_known(f"setting {name!r} of compile", name, names))
+        return cls(**asked)
+
+    @property
+    def target(self) -> Board:
+        """Returns the board."""
+        return board_named(self.board)
+
+    @property
+    def has_rtl(self) -> bool:
+        """Tells whether SystemVerilog is written."""
+        return self.backend == "streamrtl"
+
+    @property
+    def default(self) -> LayerSettings:
+        """Returns the settings of every layer that is not named."""
+        return LayerSettings(self.reuse, self.strategy)
+
+    def of(self, module: str) -> LayerSettings:
+        """Returns the settings of a layer."""
+        named = self.layers.get(module, self.default)
+        return LayerSettings(named.reuse, named.strategy or self.strategy)
