@@ -397,6 +397,15 @@ def test_a_norm_of_an_image_has_one_scale_a_channel(tmp_path: Path) -> None:
     assert affine.scale.shape == affine.bias.shape == (2,)
 
 
+def test_a_norm_multiplies_in_luts_whatever_the_strategy(tmp_path: Path) -> None:
+    def change(config: dict[str, Any]) -> None:
+        config["LayerName"]["_0"] |= {"Strategy": "Resource", "ReuseFactor": 2}
+
+    model = convert(nn.Sequential(nn.BatchNorm2d(2), nn.ReLU()), (2, 4, 5), tmp_path, change)
+    segment = kernels_of(model)
+    assert implementations(model, segment) == {"_0": Implementation(2, "latency")}
+
+
 def test_a_join_along_rows_is_one_along_channels_between_transposes(tmp_path: Path) -> None:
     layers: list[Layer] = [
         {"class_name": "InputLayer", "name": "x", "input_shape": [2, 3, 4]},

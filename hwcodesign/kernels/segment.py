@@ -17,7 +17,7 @@ INPUT = "input"
 
 @dataclass(frozen=True, eq=False)
 class Segment:
-    """One stage or head as hardware sees it.
+    """One stage or head: what it computes.
 
     Attributes:
         name: "stage0", "head0", …

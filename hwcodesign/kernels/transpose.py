@@ -16,8 +16,6 @@ from hwcodesign.kernels.kernel import Kernel, register
 class Transpose(Kernel):
     """y = x with axis `permutation[i]` of the input as axis i of the output; values and format stay.
 
-    Hardware stores a whole sample, unless the channels stay the last axis and one of the others has length one.
-
     Attributes:
         permutation: of (0, 1, 2), which are height, width and channels of the input.
 

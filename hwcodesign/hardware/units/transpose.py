@@ -14,7 +14,7 @@ from hwcodesign.systemverilog import Instance
 
 @dataclass(frozen=True, eq=False)
 class InOrder(Unit[Transpose]):
-    """Nothing but wires, where the pixels come in the same order anyway."""
+    """Nothing but wires: the channels stay the last axis, and the others their order, or one of them has length one."""
 
     @property
     def fits(self) -> bool:
