@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-import hwcodesign
+from benchmarks import policy_gates, policy_networks
 from benchmarks.policy_comparison import EENET, PATIENCE, PATIENCE_RIVAL, Outcome, document
 from benchmarks.policy_gates import learned_gates
 from benchmarks.policy_networks import (
@@ -29,26 +29,23 @@ from benchmarks.policy_networks import (
     costs,
     gated_costs,
 )
+from hwcodesign import fitting, policies
 from hwcodesign.fitting.outputs import fit_to_outputs, float_disagreement
 from hwcodesign.fitting.request import PolicyRequest
-from hwcodesign.policies import CRITERIA, ExitPolicy, ExitStatistics
+from hwcodesign.policies import CRITERIA, ExitPolicy, ExitStatistics, criteria
+from hwcodesign.policies.criteria import eenet
 from hwcodesign.storage.files import sha256, write_bytes
 from hwcodesign.training import RewardedGates
+from hwcodesign.training import class_means as class_means_module
+from hwcodesign.training.strategies import rewarded_gates
 
 #: How far from the first exit's cost to the last's the budgets lie.
 BUDGETS = (0.10, 0.25, 0.50)
 #: Of the full cost, in right answers, that gates are trained for.
 PRICES = (0.03, 0.1, 0.3)
 CRITERIA_ALONE = ("entropy", "max_softmax", "margin")
-#: What decides the figures; kept ones are used as long as it is the same.
-_SOURCES = (
-    "policies",
-    "output_fitting.py",
-    "eenet_training.py",
-    "training/class_means.py",
-    "training/strategies/rewarded_gates.py",
-)
-
+#: Packages and modules that decide the figures; kept ones are used as long as these are the same.
+_SOURCES = (policies, criteria, eenet, fitting, class_means_module, rewarded_gates, policy_gates, policy_networks)
 
 Contender = Callable[[Setting, Sequence[float]], list[Outcome]]
 
@@ -169,10 +166,12 @@ def measured(setting: Setting, name: str) -> list[Outcome]:
 
 
 def _sources() -> str:
-    package, here = Path(hwcodesign.__file__).parent, Path(__file__)
-    files = [file for name in _SOURCES for file in sorted(package.glob(f"{name}/*.py" if "." not in name else name))]
-    files += [here.with_name(f"{name}.py") for name in ("policies", "policy_gates", "policy_networks")]
-    return sha256(b"".join(file.read_bytes() for file in files))
+    """The digest of this file and of all in `_SOURCES`."""
+    own = [Path(str(module.__file__)) for module in _SOURCES]
+    files = [
+        found for path in own for found in (sorted(path.parent.glob("*.py")) if path.stem == "__init__" else [path])
+    ]
+    return sha256(b"".join(file.read_bytes() for file in (*files, Path(__file__))))
 
 
 def main() -> None:
