@@ -13,8 +13,13 @@ import numpy as np
 import pytest
 
 import hwcodesign as hw
+from hwcodesign.backends.streamrtl.project_files import write_segment
 from hwcodesign.designs.boards import BOARDS, board_named
+from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.hardware.units import UNITS
 from hwcodesign.interface.block_design import BlockDesign
+from hwcodesign.kernels import KERNELS, Segment
+from hwcodesign.simulation.segment import read_segment
 from hwcodesign.training.strategies.strategy import STRATEGIES
 
 PAGE = Path(__file__).resolve().parent.parent / "CONTRIBUTING.md"
@@ -23,7 +28,7 @@ PAGE = Path(__file__).resolve().parent.parent / "CONTRIBUTING.md"
 @pytest.fixture(scope="module")
 def examples() -> Iterator[dict[str, Any]]:
     """The names that the page's examples define; registries are as before afterwards."""
-    registries: tuple[dict[str, Any], ...] = (BOARDS, STRATEGIES)
+    registries: tuple[dict[str, Any], ...] = (BOARDS, STRATEGIES, KERNELS, UNITS)
     before = [dict(registry) for registry in registries]
     module = ModuleType("contributing")
     sys.modules[module.__name__] = module  # where dataclasses look for the names of their annotations
@@ -43,6 +48,18 @@ def trained(examples: dict[str, Any]) -> hw.MultiExitNetwork:
     network: hw.MultiExitNetwork = recipe.build()
     hw.train(network, recipe.data(), *recipe.training)
     return network
+
+
+def test_a_kernel_computes_and_its_unit_builds_it(examples: dict[str, Any], tmp_path: Path) -> None:
+    given, result = FixedPoint(6, 2), FixedPoint(5, 3, True, "RND_CONV", "SAT")  # type: ignore[arg-type]
+    double = examples["Double"]("twice", ("input",), (given,), ((3, 3, 2),), result, (3, 3, 2))
+    segment = Segment("doubled", given, (3, 3, 2), (double,))
+    codes = np.arange(given.min_code, given.min_code + 4 * 18).reshape(4, 3, 3, 2) % 64 + given.min_code
+    codes = codes.clip(given.min_code, given.max_code)
+    expected = segment.run(codes.astype(np.float64))
+    assert np.array_equal(expected, result.requantise(2.0 * codes, given.fraction))
+    write_segment(segment, tmp_path, "own")
+    assert np.array_equal(read_segment(tmp_path).run(codes, checked=True).codes, expected)
 
 
 def test_a_board_is_known_and_has_a_block_design(examples: dict[str, Any]) -> None:
