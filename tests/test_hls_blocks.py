@@ -1,6 +1,7 @@
 """The HLS blocks, compiled with g++ and run on their own testbenches; and the testbenches, on faulty blocks.
 
-Every instance in hls/tb/instances is built and run with several seeds. Then faults are put into copies
+Every instance in hls/tb/instances, and every generated one of hls_instances, is built and run with several seeds. Then
+faults are put into copies
 of the headers, one at a time: a testbench that still passes has not tested what it claims to.
 """
 
@@ -17,9 +18,13 @@ from pathlib import Path
 
 import pytest
 
+from hwcodesign.policies import CRITERIA
+from tests.hls_instances import GENERATED, criteria_covered, write_instance
+
 HLS = Path(__file__).resolve().parent.parent / "hls"
 INSTANCES = HLS / "tb" / "instances"
-NAMES = sorted(path.stem.removesuffix("_tb") for path in INSTANCES.glob("*_tb.cpp"))
+KEPT = sorted(path.stem.removesuffix("_tb") for path in INSTANCES.glob("*_tb.cpp"))
+NAMES = sorted([*KEPT, *GENERATED])
 SEEDS = (1, 2, 3)
 SAMPLES = 1000
 
@@ -202,10 +207,10 @@ def compile_source(source: Path, root: Path, made: Path) -> Path:
     return made
 
 
-def build(name: str, root: Path, folder: Path, bench: Future[Path]) -> Path:
+def build(source: Path, root: Path, folder: Path, bench: Future[Path]) -> Path:
     """The top compiled against `root` and linked with the testbench, which holds no code of the block."""
     folder.mkdir(exist_ok=True)
-    top = compile_source(root / "tb" / "instances" / f"{name}.cpp", root, folder / "top.o")
+    top = compile_source(source, root, folder / "top.o")
     program = folder / "program"
     subprocess.run(["g++", str(top), str(bench.result()), "-o", str(program)], timeout=120, check=True)
     return program
@@ -229,8 +234,8 @@ def mutate(mutation: Mutation, folder: Path) -> Path:
     return root
 
 
-def build_mutant(mutation: Mutation, folder: Path, bench: Future[Path]) -> Path:
-    return build(mutation.instance, mutate(mutation, folder), folder, bench)
+def build_mutant(mutation: Mutation, source: Path, folder: Path, bench: Future[Path]) -> Path:
+    return build(source, mutate(mutation, folder), folder, bench)
 
 
 class Programs:
@@ -247,15 +252,28 @@ class Programs:
             mutation = next((mutation for mutation in MUTATIONS if mutation.name == key), None)
             bench = self.start_bench(mutation.instance if mutation else key)  # queued first
             if mutation is None:
-                self.jobs[key] = self.pool.submit(build, key, HLS, self.folder / key, bench)
+                self.jobs[key] = self.pool.submit(build, self.source(key), HLS, self.folder / key, bench)
             else:
-                self.jobs[key] = self.pool.submit(build_mutant, mutation, self.folder / f"mutant-{key}", bench)
+                source, folder = self.source(mutation.instance), self.folder / f"mutant-{key}"
+                self.jobs[key] = self.pool.submit(build_mutant, mutation, source, folder, bench)
         return self.jobs[key]
+
+    def source(self, name: str) -> Path:
+        """The top function of an instance, written unless it is kept, beside its header and its testbench."""
+        if name in KEPT:
+            return INSTANCES / f"{name}.cpp"
+        source = self.folder / "instances" / f"{name}.cpp"
+        if not source.exists():
+            source.parent.mkdir(exist_ok=True)
+            write_instance(name, source.parent)
+        return source
 
     def start_bench(self, name: str) -> Future[Path]:
         if name not in self.benches:
             made = self.folder / f"{name}_tb.o"
-            self.benches[name] = self.pool.submit(compile_source, INSTANCES / f"{name}_tb.cpp", HLS, made)
+            source = self.source(name)
+            bench = source.with_name(f"{name}_tb.cpp")
+            self.benches[name] = self.pool.submit(compile_source, bench, HLS, made)
         return self.benches[name]
 
     def __getitem__(self, key: str) -> Path:
@@ -281,11 +299,9 @@ def programs(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRe
 
 def test_every_block_has_an_instance() -> None:
     blocks = {"exit_decision", "stream_fork", "conditional_buffer", "record_merge"}
-    benches = {name: (INSTANCES / f"{name}_tb.cpp").read_text(encoding="utf-8") for name in NAMES}
+    benches = {name: (INSTANCES / f"{name}_tb.cpp").read_text(encoding="utf-8") for name in KEPT}
     assert {block for block in blocks if any(f"tb/{block}_tb.h" in text for text in benches.values())} == blocks
-    headers = "".join((INSTANCES / f"{name}.h").read_text(encoding="utf-8") for name in NAMES)
-    for criterion in ("margin", "max_softmax", "entropy", "patience", "eenet", "gate", "cdln"):
-        assert f"criteria/{criterion}.h" in headers
+    assert criteria_covered() == set(CRITERIA)
 
 
 def test_every_block_is_in_the_index() -> None:

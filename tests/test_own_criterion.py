@@ -13,8 +13,13 @@ import pytest
 
 pytest.importorskip("torch", reason="torch is not installed (extra 'design')")
 
-from hwcodesign.errors import PolicyError
+from hwcodesign.errors import DesignError, PolicyError
+from hwcodesign.fitting.network import fit_policy
+from hwcodesign.fitting.request import PolicyRequest
 from hwcodesign.policies import CRITERIA, Criterion, register_criterion
+from hwcodesign.policies.own_criteria import FOLDER, load_criterion
+from hwcodesign.storage.fields import Field
+from hwcodesign.storage.files import sha256
 
 ROOT = Path(__file__).resolve().parent.parent
 RECIPE = '''
@@ -210,3 +215,28 @@ def test_a_name_that_is_taken_or_none_and_a_setting_without_a_default_are_refuse
     with pytest.raises(PolicyError, match=r"criterion 'asking' cannot be asked for by its name alone: .*'bound'"):
         register_criterion(Asking)
     assert known == CRITERIA
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("import nothing_of_the_kind", "needs nothing_of_the_kind, which is not installed here: install it; or define"),
+        ("1 / 0", r"executing .*leap\.py failed: ZeroDivisionError"),
+        ("", r"leap\.py registers no criterion 'leap': compile the design again"),
+    ],
+)
+def test_a_copy_that_cannot_be_executed_or_is_no_criterion_is_refused(text: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / FOLDER).mkdir()
+    (tmp_path / FOLDER / "leap.py").write_text(text)
+    stored = {"name": "leap", "defined_in": "leap.py", "sha256": {"leap.py": sha256(text.encode())}}
+    with pytest.raises(DesignError, match=message):
+        load_criterion(tmp_path, Field(stored, "criterion"))
+
+
+def test_a_request_is_given_whole_or_in_its_fields() -> None:
+    request = PolicyRequest("margin", thresholds=(1.0,))
+    with pytest.raises(PolicyError, match="give a request, or its fields budget, not both"):
+        fit_policy(None, None, request, budget=0.5)  # type: ignore[arg-type]
+    assert PolicyRequest.asked(criterion="margin", thresholds=[1.0]) == request
+    with pytest.raises(PolicyError, match=r"setting 'budgit' of a policy is not known: did you mean 'budget'\?"):
+        PolicyRequest.asked(budgit=0.5)

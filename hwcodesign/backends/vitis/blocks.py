@@ -45,7 +45,7 @@ def blocks_of(accelerator: Accelerator, board: Board) -> list[Block]:
         last = k == accelerator.exits - 1
         if not last:
             blocks.append(_fork(accelerator, k, board))
-        blocks.append(_decision(accelerator, k, board, last=last))
+        blocks.append(decision_block(accelerator.policy, k, board))
         if not last:
             blocks.append(_buffer(accelerator, k, board))
     return [*blocks, _merge(accelerator, board)]
@@ -213,9 +213,15 @@ struct merge_config {{
     return _block(top, ["record_merge.h"], text, board, step=True, comment=comment)
 
 
-def _decision(accelerator: Accelerator, k: int, board: Board, *, last: bool) -> Block:
-    policy, head = accelerator.policy, accelerator.heads[k]
-    name = f"decision{k}"
+def decision_block(policy: ExitPolicy, k: int, board: Board, name: str = "", folds: int = 1) -> Block:
+    """The decision at exit k of a policy.
+
+    Args:
+        name: of its top function; decision<k> unless given.
+        folds: cycles over which the logits are spread.
+    """
+    last, name = k == len(policy.exits) - 1, name or f"decision{k}"
+    beat, cycles = beat_type(policy.exits[k].logits, (policy.columns,)), "all logits in one cycle"
     criterion, config, offsets = f"hwc::{policy.criterion_name}", policy.config(k), policy.exits[k].class_offsets
     structs = list(config.structs)
     if offsets is not None:
@@ -223,14 +229,14 @@ def _decision(accelerator: Accelerator, k: int, board: Board, *, last: bool) -> 
         structs.append(Struct("offsets", (Table("offset", "c", offsets, "of the class chosen", "int"),)))
     tables = "".join(struct.text(name) for struct in structs)
     text = f"""\
-typedef {beat_type(head.output_format, head.output_shape)} {name}_logits_t;
+typedef {beat} {name}_logits_t;
 {tables}
 struct {name}_config {{
     static const unsigned n_classes = {policy.classes};
     static const unsigned n_gates = {int(policy.gated)};
     static const unsigned exit_index = {k};
     static const bool is_last = {str(last).lower()};
-    static const unsigned reuse_factor = 1; // all logits in one cycle
+    static const unsigned reuse_factor = {folds}; // {cycles if folds == 1 else "cycles of its pass over the logits"}
     typedef {criterion} criterion;
 """
     text += "".join(f"{line}\n" for constant in config.constants for line in constant.lines)
@@ -241,8 +247,9 @@ struct {name}_config {{
     control = (_Port("threshold", "hwc::threshold_t {}", "ap_none"), _Port("anytime", "ap_uint<1> {}", "ap_none"))
     out = (_stream("release", "ap_uint<1> "), _stream("sample_out", sample_type(policy, k + 1)))
     streams = (logits, samples, *out, records)
-    functor = [port.declaration for port in streams]
-    functor.insert(2, "hwc::control_t control")
+    # the last exit's function leaves arguments out, which then have no names
+    functor = [port.type.format("" if last and port in out else port.name) for port in streams]
+    functor.insert(2, "hwc::control_t" if last else "hwc::control_t control")
     kernel = f"hwc::exit_decision<{name}_logits_t, {name}_config>"
     early = ("logits", "sample_in", "control", "release", "sample_out", "records")
     passed = tuple("control.threshold, control.anytime" if arg == "control" else arg for arg in early)
