@@ -188,6 +188,10 @@ def test_it_runs_in_software_in_both_simulations_on_the_board_in_reports_and_fro
     )  # fmt: skip
     assert simulated.stdout == "alike\n", simulated.stderr
 
+    (tmp_path / "leading.py").write_text(RECIPE.replace("ordered[:, -2]", "ordered[:, -3]"))
+    other = python(tmp_path, "-c", f"import leading, hwcodesign as hw; hw.load({str(design)!r})")
+    assert "from which it is registered, is another file or has changed since: compile the design" in other.stderr
+
     (moved / "criterion" / "leading.py").write_text("raise SystemExit('executed')")
     altered = python(tmp_path, "-c", f"import hwcodesign as hw; hw.load_criterion({str(moved)!r})")
     assert "leading.py is missing or was altered: compile the design again" in altered.stderr

@@ -82,7 +82,7 @@ def files_of(name: str) -> CriterionFiles | None:
 
 
 def require_registered(stored: Field, folder: Path) -> None:
-    """Refuse a design whose criterion is not registered here.
+    """Refuses a design whose criterion is not registered here, or is registered from another file than its own.
 
     Args:
         stored: its manifest's part.
@@ -94,7 +94,13 @@ def require_registered(stored: Field, folder: Path) -> None:
     """
     if stored.is_null:
         return
-    name, source, _ = _fields(stored)
+    name, source, digests = _fields(stored)
+    if name in CRITERIA and sha256_file(SOURCES[name]) != digests[source]:
+        raise DesignError(
+            f"the design decides by criterion {name!r} as {folder / FOLDER / source} defines it, and {SOURCES[name]}, "
+            "from which it is registered, is another file or has changed since: compile the design again. A criterion "
+            "in a file of its own, which the recipe imports, does not change with the recipe"
+        )
     if name not in CRITERIA:
         raise DesignError(
             f"the design decides by criterion {name!r}, which does not come with hwcodesign: it was defined in "
