@@ -34,7 +34,7 @@ from hwcodesign.progress import Task, task
 from hwcodesign.recipes import Recipe
 from hwcodesign.report.results import Results
 from hwcodesign.report.schema import REPORT, CriterionReport, HardwareReport, Report, SingleExit
-from hwcodesign.report.schema import Agreement as AgreementReport
+from hwcodesign.report.schema import Comparison as ComparisonReport
 from hwcodesign.simulation.csim import find_compiler
 from hwcodesign.simulation.measurement import measure_exits, throughput
 from hwcodesign.storage.fields import read_json
@@ -43,12 +43,12 @@ from hwcodesign.tools.verilator import find_verilator
 from hwcodesign.training import train
 from hwcodesign.training.checkpoint import load_trained
 from hwcodesign.verification.comparison import (
-    Agreement,
+    Comparison,
     brevitas_outputs,
     brevitas_records,
     compare_outputs,
     compare_records,
-    require_agreement,
+    require_equal,
 )
 
 TRAINING, POLICY, DESIGN = "training", "policy.json", "design"
@@ -193,7 +193,7 @@ def compiled_design(run: Run, network: MultiExitNetwork, policy: ExitPolicy) -> 
 
 def verify(
     run: Run, network: MultiExitNetwork, design: Design, images: NDArray[Any]
-) -> tuple[Records, list[Agreement]]:
+) -> tuple[Records, list[Comparison]]:
     """Runs every backend on all images, and compares each with Brevitas.
 
     Returns:
@@ -205,7 +205,7 @@ def verify(
     with run.timed("reference"):
         reference = brevitas_outputs(network, images)
     expected = brevitas_records(design, [reference[head.name] for head in design.accelerator.heads])
-    agreements: list[Agreement] = []
+    comparisons: list[Comparison] = []
     what = f"records, {design.policy.criterion_name}"
     backends = ["software", "csim"]
     with run.timed("csim_build"):
@@ -219,10 +219,10 @@ def verify(
         with run.timed(on):
             records = design.run(images, on)
         with run.step(f"{on}_segments", f"comparing every logit of {on}"):
-            agreements += compare_outputs(on, design.segment_outputs(images, on), reference, "brevitas")
-        agreements.append(compare_records(on, records, expected, "brevitas", what))
-    require_agreement(agreements)
-    return records, agreements
+            comparisons += compare_outputs(on, design.segment_outputs(images, on), reference, "brevitas")
+        comparisons.append(compare_records(on, records, expected, "brevitas", what))
+    require_equal(comparisons)
+    return records, comparisons
 
 
 def measure(
@@ -230,10 +230,10 @@ def measure(
     network: MultiExitNetwork,
     design: Design,
     data: Dataset,
-    verified: tuple[Records, list[Agreement]],
+    verified: tuple[Records, list[Comparison]],
 ) -> tuple[Report, Results]:
     """Returns the report and the data for its figures; only this function reads the test split."""
-    records, agreements = verified
+    records, comparisons = verified
     test, policy, costs = data.test, design.policy, network.costs()
     logits = design.logits(test.images)
     statistics = ExitStatistics.of(policy, logits, test.labels, costs.shares)
@@ -270,7 +270,7 @@ def measure(
         "criteria": criteria,
         "left_out": left_out,
         "hardware": hardware,
-        "agreement": [_agreement_report(agreement) for agreement in agreements],
+        "comparisons": [_comparison_report(comparison) for comparison in comparisons],
         "overthinking": int((statistics.correct[:-1].any(axis=0) & ~statistics.correct[-1]).sum()),
         "seconds": dict(run.seconds),
         "versions": design.manifest["tools"],
@@ -382,13 +382,13 @@ def best_single_exit(costs: ExitCosts, accuracy: list[float], share: float) -> S
     return max(singles, key=lambda single: single["accuracy"]) if singles else None
 
 
-def _agreement_report(agreement: Agreement) -> AgreementReport:
+def _comparison_report(comparison: Comparison) -> ComparisonReport:
     return {
-        "backends": list(agreement.backends),
-        "what": agreement.what,
-        "samples": agreement.samples,
-        "values": agreement.values,
-        "mismatches": agreement.mismatches,
+        "backends": list(comparison.backends),
+        "what": comparison.what,
+        "samples": comparison.samples,
+        "values": comparison.values,
+        "mismatches": comparison.mismatches,
     }
 
 

@@ -25,11 +25,11 @@ from pathlib import Path
 
 from hwcodesign.errors import HwcodesignError
 from hwcodesign.storage.files import sha256, sha256_file, write_json, write_text
-from hwcodesign.verification.comparison import Agreement, require_agreement
+from hwcodesign.verification.comparison import Comparison, require_equal
 from tests.campaign_document import document
 from tests.comparisons import CLASS_MEANS, UNGATED, Line, criterion_lines, generated_lines, recipe_lines, rtl_lines
 from tests.extreme_sizes import sweep
-from tests.generated_graphs import generate_graph, graph_agreements
+from tests.generated_graphs import generate_graph, graph_comparisons
 from tests.stress import EXITS, SAMPLES, StressLine, stress_lines
 
 RECIPES = ("digits_lenet", "gated_digits", "blenet_mnist", "blenet_fashion", "blenet3_fashion")
@@ -57,8 +57,8 @@ class Part:
 
 
 def _graph(seed: int) -> Iterator[Line]:
-    for agreement in graph_agreements(seed, "rtl"):
-        yield Line(f"graph {seed}", generate_graph(seed).text, agreement)
+    for comparison in graph_comparisons(seed, "rtl"):
+        yield Line(f"graph {seed}", generate_graph(seed).text, comparison)
 
 
 def _recipe(name: str, build: str) -> Iterator[Line]:
@@ -70,8 +70,8 @@ def _criterion(name: str, criterion: str, build: str) -> Iterator[Line]:
 
 
 def _sizes(number: int) -> Iterator[Line]:
-    agreement = sweep()[number]()
-    yield Line(f"size {number}", agreement.what, agreement)
+    comparison = sweep()[number]()
+    yield Line(f"size {number}", comparison.what, comparison)
 
 
 def _stress(samples: int, exits: int) -> Iterator[StressLine]:
@@ -121,9 +121,9 @@ def run_part(part: Part, results: Path) -> list[Line | StressLine]:
 def _read(kind: type[Line | StressLine], data: dict[str, object]) -> Line | StressLine:
     if kind is StressLine:
         return StressLine(**data)  # type: ignore[arg-type]
-    agreement = dict(data["agreement"])  # type: ignore[call-overload]
-    agreement["backends"] = tuple(agreement["backends"])
-    return Line(str(data["subject"]), str(data["detail"]), Agreement(**agreement))
+    comparison = dict(data["comparison"])  # type: ignore[call-overload]
+    comparison["backends"] = tuple(comparison["backends"])
+    return Line(str(data["subject"]), str(data["detail"]), Comparison(**comparison))
 
 
 def _digest() -> str:
@@ -163,7 +163,7 @@ def main() -> None:
                 lines[part.name] = future.result()
             except HwcodesignError as error:  # the others go on
                 lines[part.name], failed[part.name] = [], f"{type(error).__name__}: {error}"
-            wrong = sum(line.agreement.mismatches for line in lines[part.name] if isinstance(line, Line))
+            wrong = sum(line.comparison.mismatches for line in lines[part.name] if isinstance(line, Line))
             print(
                 f"{len(lines):4} of {len(wanted)}  {part.name:32} {failed.get(part.name) or f'{wrong} mismatches'}",
                 flush=True,
@@ -175,7 +175,7 @@ def main() -> None:
         command = f"python -m tests.campaign {' '.join(sys.argv[1:])}"
         write_text(options.write, document(compared, stressed, failed, command, time.perf_counter() - start))
     if compared or not stressed:  # a search for deadlocks alone has held every record to software's by itself
-        require_agreement([line.agreement for line in compared])
+        require_equal([line.comparison for line in compared])
     if failed:
         raise SystemExit(f"{len(failed)} parts failed: {', '.join(failed)}")
 

@@ -19,8 +19,8 @@ def document(
     Args:
         failed: parts that ended in an error, with it.
     """
-    total = sum(line.agreement.values for line in lines)
-    wrong = sum(line.agreement.mismatches for line in lines)
+    total = sum(line.comparison.values for line in lines)
+    wrong = sum(line.comparison.mismatches for line in lines)
     subjects = len({line.subject for line in lines})
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     errors = "".join(f"**{name} ended in an error**: {error}\n\n" for name, error in failed.items())
@@ -66,16 +66,16 @@ exchanged. `python -m tests.stress` runs this part alone.
 
 def _kind(line: Line) -> str:
     """What a line compares, without its numbers."""
-    return line.agreement.what.split(",")[0].split(":")[0]
+    return line.comparison.what.split(",")[0].split(":")[0]
 
 
 def _sums(lines: Iterable[Line]) -> list[str]:
     sums: dict[tuple[str, str], list[Line]] = {}
     for line in lines:
-        sums.setdefault((" = ".join(line.agreement.backends), _kind(line)), []).append(line)
+        sums.setdefault((" = ".join(line.comparison.backends), _kind(line)), []).append(line)
     return [
         f"| {backends} | {what} | {len({line.subject for line in found})} "
-        f"| {sum(line.agreement.values for line in found):,} | {sum(line.agreement.mismatches for line in found)} |\n"
+        f"| {sum(line.comparison.values for line in found):,} | {sum(line.comparison.mismatches for line in found)} |\n"
         for (backends, what), found in sorted(sums.items())
     ]
 
@@ -83,11 +83,11 @@ def _sums(lines: Iterable[Line]) -> list[str]:
 def _row(subject: str, lines: Sequence[Line]) -> str:
     """A network's row: its comparisons by backend, records with the shares of samples that left at each exit."""
     parts = dict.fromkeys(_comparison(line) for line in lines)
-    values = sum(line.agreement.values for line in lines)
-    wrong = sum(line.agreement.mismatches for line in lines)
+    values = sum(line.comparison.values for line in lines)
+    wrong = sum(line.comparison.mismatches for line in lines)
     return f"| {subject} | {lines[0].detail} | {'; '.join(parts)} | {values:,} | {wrong} |\n"
 
 
 def _comparison(line: Line) -> str:
-    what = line.agreement.what
+    what = line.comparison.what
     return what.removeprefix("records, ") if what.startswith("records") else _kind(line)

@@ -24,7 +24,7 @@ from hwcodesign.policies import CRITERIA, ExitPolicy, ExitStatistics
 from hwcodesign.simulation.measurement import measure_exits
 from hwcodesign.training import with_class_means
 from hwcodesign.verification.comparison import (
-    Agreement,
+    Comparison,
     brevitas_outputs,
     brevitas_records,
     compare_outputs,
@@ -48,7 +48,7 @@ class Line:
 
     subject: str
     detail: str
-    agreement: Agreement
+    comparison: Comparison
 
 
 def verify_network(
@@ -61,7 +61,7 @@ def verify_network(
     criteria: tuple[str, ...] | None = None,
     settings: hw.CompileSettings | None = None,
     segments: bool = True,
-) -> Iterator[Agreement]:
+) -> Iterator[Comparison]:
     """Compare Brevitas with other backends: every logit once, every record for each variant, and cycles.
 
     Variants are `VARIANTS` for a network with gates and `UNGATED` for one without, unless `criteria` are given.
@@ -96,13 +96,13 @@ def verify_network(
             )
 
 
-def _cycles(design: hw.Design, images: NDArray[Any]) -> Agreement:
+def _cycles(design: hw.Design, images: NDArray[Any]) -> Comparison:
     """Latency and interval of every exit: predicted and simulated."""
     codes = encode_images(images[:1], design.accelerator.input_format, design.accelerator.input_shape)
     exits = measure_exits(design.rtl, design.manifest["cycles"], codes)
     pairs = [pair for exit_ in exits for pair in (exit_.latency, exit_.interval)]
     wrong = sum(predicted != simulated for predicted, simulated in pairs)
-    return Agreement(
+    return Comparison(
         ("prediction", "rtl"), "cycles: latency and interval of every exit", 7 * len(exits), len(pairs), wrong
     )
 
@@ -132,10 +132,10 @@ def generated_lines(seed: int) -> Iterator[Line]:
     """Lines of a generated network in software and C++, under every criterion; every other one has gates."""
     drawn = generate(seed, gates=seed % 2 == 1)
     with tempfile.TemporaryDirectory() as folder:
-        for agreement in verify_network(
+        for comparison in verify_network(
             drawn.network, drawn.images, (drawn.images, drawn.labels), Path(folder) / "design", backends=BACKENDS[:2]
         ):
-            yield Line(f"network {seed}", drawn.text, agreement)
+            yield Line(f"network {seed}", drawn.text, comparison)
 
 
 def rtl_lines(seed: int) -> Iterator[Line]:
@@ -144,7 +144,7 @@ def rtl_lines(seed: int) -> Iterator[Line]:
     reuse = int(rng.choice([1, 2, 3, 4, 6, 8, 12, 16, 32]))
     drawn = generate(seed, gates=criterion == "gate" or rng.random() < 0.25)
     with tempfile.TemporaryDirectory() as folder:
-        for agreement in verify_network(
+        for comparison in verify_network(
             drawn.network,
             drawn.images,
             (drawn.images, drawn.labels),
@@ -153,7 +153,7 @@ def rtl_lines(seed: int) -> Iterator[Line]:
             criteria=(criterion,),
             settings=hw.CompileSettings(reuse=reuse),
         ):
-            yield Line(f"network {seed}, RTL", f"{drawn.text}, reuse {reuse}", agreement)
+            yield Line(f"network {seed}, RTL", f"{drawn.text}, reuse {reuse}", comparison)
 
 
 def recipe_lines(name: str, build: Path) -> Iterator[Line]:
@@ -170,18 +170,18 @@ def recipe_lines(name: str, build: Path) -> Iterator[Line]:
     report, _ = measure(run, network, design, data, verified)
     write_report(run, report)
     more = (_cycles(design, data.test.images), *_on_the_simulated_board(design, data.test.images))
-    for agreement in (*verified[1], *more):
-        yield Line(recipe.name, f"whole test split of {data.name}", agreement)
+    for comparison in (*verified[1], *more):
+        yield Line(recipe.name, f"whole test split of {data.name}", comparison)
 
 
-def _on_the_simulated_board(design: hw.Design, images: NDArray[Any]) -> Iterator[Agreement]:
+def _on_the_simulated_board(design: hw.Design, images: NDArray[Any]) -> Iterator[Comparison]:
     """PYNQ's own classes on the Verilated accelerator: the RTL's records with their cycles, software's without."""
     records = {on: design.run(images, on=on) for on in ("board-sim", "rtl", "software")}
     name = f"pynq {importlib.metadata.version('pynq')}"
     yield compare_records(name, records["board-sim"], records["software"], "software", "records")
     fields = RECORD_DTYPE.names or ()
     wrong = sum(int((records["board-sim"][field] != records["rtl"][field]).sum()) for field in fields)
-    yield Agreement(("rtl", name), "records, with cycles", len(images), len(images) * len(fields), wrong)
+    yield Comparison(("rtl", name), "records, with cycles", len(images), len(images) * len(fields), wrong)
 
 
 def criterion_lines(name: str, criterion: str, build: Path) -> Iterator[Line]:
@@ -195,7 +195,7 @@ def criterion_lines(name: str, criterion: str, build: Path) -> Iterator[Line]:
         settings = _folded_anew(settings, network)
     fitting = (data.fitting.images, data.fitting.labels)
     with tempfile.TemporaryDirectory() as folder:
-        for agreement in verify_network(
+        for comparison in verify_network(
             network,
             data.test.images,
             fitting,
@@ -204,7 +204,7 @@ def criterion_lines(name: str, criterion: str, build: Path) -> Iterator[Line]:
             settings=settings,
             segments=criterion == CLASS_MEANS,
         ):
-            yield Line(f"{recipe.name}, {criterion}", f"whole test split of {data.name}", agreement)
+            yield Line(f"{recipe.name}, {criterion}", f"whole test split of {data.name}", comparison)
 
 
 def _folded_anew(settings: hw.CompileSettings, network: hw.MultiExitNetwork) -> hw.CompileSettings:

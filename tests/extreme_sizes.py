@@ -40,7 +40,7 @@ from hwcodesign.kernels.kernel import Shape
 from hwcodesign.policies import CRITERIA
 from hwcodesign.runtime import software
 from hwcodesign.simulation.segment import read_segment
-from hwcodesign.verification.comparison import Agreement
+from hwcodesign.verification.comparison import Comparison
 from rtl_sim.tb.drawn_policies import drawn_policy
 from tests.stress import require_same, written
 
@@ -223,7 +223,7 @@ QUICK_DECISIONS = (("margin", 200),)
 DECISIONS = tuple((name, classes) for name in sorted(CRITERIA) for classes in (2, 257, 1000))
 
 
-def compare(extreme: Extreme, folder: Path | None = None) -> Agreement:
+def compare(extreme: Extreme, folder: Path | None = None) -> Comparison:
     """RTL and software of one, in `==`."""
     segment = extreme.segment
     check_products(segment, extreme.implementations)
@@ -236,7 +236,7 @@ def compare(extreme: Extreme, folder: Path | None = None) -> Agreement:
         write_segment(segment, folder or Path(scratch), "sizes", extreme.implementations)
         got = read_segment(folder or Path(scratch)).run(codes).codes
     expected = segment.run(codes.astype(np.float64))
-    return Agreement(("software", "rtl"), extreme.text, len(codes), got.size, int((got != expected).sum()))
+    return Comparison(("software", "rtl"), extreme.text, len(codes), got.size, int((got != expected).sum()))
 
 
 def decided(criterion: str, classes: int) -> Accelerator:
@@ -255,7 +255,7 @@ def decided(criterion: str, classes: int) -> Accelerator:
     return Accelerator("decided", (policy.columns, 1, 1), stages, heads, policy)
 
 
-def compare_decisions(criterion: str, classes: int) -> Agreement:
+def compare_decisions(criterion: str, classes: int) -> Comparison:
     """Records of every exit, in RTL and in software, in `==`: words unpacked, forked, buffered, decided on, merged."""
     accelerator = decided(criterion, classes)
     rng, fmt = np.random.default_rng(classes), accelerator.input_format
@@ -266,14 +266,14 @@ def compare_decisions(criterion: str, classes: int) -> Agreement:
     with tempfile.TemporaryDirectory() as scratch:
         run = written(accelerator, Path(scratch)).run(images, control)
     require_same(run.records, expected)
-    return Agreement(("software", "rtl"), f"records, {criterion}, {classes} classes", len(images), len(expected), 0)
+    return Comparison(("software", "rtl"), f"records, {criterion}, {classes} classes", len(images), len(expected), 0)
 
 
-def sweep() -> list[Callable[[], Agreement]]:
+def sweep() -> list[Callable[[], Comparison]]:
     """The whole sweep, one comparison each."""
     kernels = [functools.partial(_compare_made, make) for make in (*QUICK, *WIDE)]
     return [*kernels, *(functools.partial(compare_decisions, *decision) for decision in DECISIONS)]
 
 
-def _compare_made(make: Callable[[], Extreme]) -> Agreement:
+def _compare_made(make: Callable[[], Extreme]) -> Comparison:
     return compare(make())

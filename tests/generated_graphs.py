@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwcodesign.verification.comparison import Agreement
+from hwcodesign.verification.comparison import Comparison
 from tests.drawn_graphs import GeneratedGraph, quiet
 from tests.qonnx_graphs import qonnx_graph
 from tests.torch_graphs import torch_graph
@@ -64,7 +64,7 @@ def _printed() -> Iterator[list[str]]:
             lines += file.read().splitlines()
 
 
-def graph_agreements(seed: int, on: str = "software") -> Iterator[Agreement]:
+def graph_comparisons(seed: int, on: str = "software") -> Iterator[Comparison]:
     """Compare a graph with hls4ml's C++.
 
     Args:
@@ -81,4 +81,4 @@ def graph_agreements(seed: int, on: str = "software") -> Iterator[Agreement]:
             same_shape = reference.shape == outputs.shape
             wrong = int((reference != outputs).sum()) if same_shape else reference.size
             compared = ("hls4ml C++", f"StreamRTL {where}")
-            yield Agreement(compared, "outputs", len(drawn.samples), reference.size, wrong)
+            yield Comparison(compared, "outputs", len(drawn.samples), reference.size, wrong)

@@ -28,12 +28,12 @@ from hwcodesign.simulation.csim import _units, compiled
 from hwcodesign.storage.sealed import SealedFiles
 from hwcodesign.tools.verilator import find_verilator
 from hwcodesign.verification.comparison import (
-    Agreement,
+    Comparison,
     brevitas_outputs,
     brevitas_records,
     compare_outputs,
     compare_records,
-    require_agreement,
+    require_equal,
 )
 from tests.comparisons import UNGATED, VARIANTS, rtl_lines, verify_network
 from tests.generated_networks import generate
@@ -66,19 +66,19 @@ def test_every_backend_agrees_on_a_generated_network_under_every_criterion(seed:
     print(f"seed {seed}: {drawn.text}")
     fitting = (drawn.images, drawn.labels)
     backends = ("software", "csim")
-    agreements = list(verify_network(drawn.network, drawn.images, fitting, tmp_path / "design", backends=backends))
-    assert [a for a in agreements if a.mismatches] == []
-    compared = {a.what.split(",")[1].strip() for a in agreements if a.what.startswith("records")}
+    comparisons = list(verify_network(drawn.network, drawn.images, fitting, tmp_path / "design", backends=backends))
+    assert [a for a in comparisons if a.mismatches] == []
+    compared = {a.what.split(",")[1].strip() for a in comparisons if a.what.startswith("records")}
     assert compared == set(VARIANTS if seed == 5 else UNGATED)
-    assert all(a.values > 0 for a in agreements)
+    assert all(a.values > 0 for a in comparisons)
 
 
 @needs_verilator
 @pytest.mark.parametrize("seed", RTL_SEEDS)
 def test_the_rtl_of_a_generated_network_agrees_and_takes_the_cycles_that_were_predicted(seed: int) -> None:
-    agreements = [line.agreement for line in rtl_lines(seed)]
-    assert [a for a in agreements if a.mismatches] == []
-    assert {a.backends for a in agreements} == {("prediction", "rtl"), ("brevitas", "rtl")}
+    comparisons = [line.comparison for line in rtl_lines(seed)]
+    assert [a for a in comparisons if a.mismatches] == []
+    assert {a.backends for a in comparisons} == {("prediction", "rtl"), ("brevitas", "rtl")}
 
 
 @needs_gxx
@@ -198,7 +198,7 @@ def test_folded_layers_compute_the_same_integers(
     assert (reuse["head0.Dense_linear1"], reuse["stage1.Conv2D_conv0"], reuse["head1.Dense_linear1"]) == (16, 3, 2)
     reference = brevitas_outputs(trained_network, images)
     for on in ("software", "csim"):
-        require_agreement(compare_outputs(on, folded.segment_outputs(images, on), reference, "brevitas"))
+        require_equal(compare_outputs(on, folded.segment_outputs(images, on), reference, "brevitas"))
 
 
 def test_a_reuse_factor_that_hls4ml_changes_is_said(
@@ -236,7 +236,7 @@ def test_a_single_wrong_bit_is_a_mismatch(
     wrong = compare_outputs("software", outputs, reference, "brevitas")
     assert [a.mismatches for a in wrong] == [0, 1]
     with pytest.raises(MismatchError, match="brevitas and software disagree on 1 of 900 values"):
-        require_agreement(wrong)
+        require_equal(wrong)
 
 
 def test_every_field_of_a_record_but_cycles_is_compared(compiled_design: hw.Design, digits_data: Dataset) -> None:
@@ -289,6 +289,6 @@ def test_simulating_again_and_again_leaves_no_library_mapped(compiled_design: hw
 
 def test_comparing_nothing_is_no_agreement() -> None:
     with pytest.raises(MismatchError, match="nothing was compared"):
-        require_agreement([])
+        require_equal([])
     with pytest.raises(MismatchError, match="of 0 values"):
-        require_agreement([Agreement(("brevitas", "csim"), "records", 0, 0, 0)])
+        require_equal([Comparison(("brevitas", "csim"), "records", 0, 0, 0)])

@@ -84,9 +84,9 @@ def test_run_leaves_a_report_whose_figures_are_those_of_the_records(finished: Pa
     c, full = report["macs"]["at_exit"], report["macs"]["full"]
     shares = sum(share * cost for share, cost in zip(report["exit_share"], c, strict=True)) / full
     assert report["macs_share"] == pytest.approx(shares)
-    lines = {tuple(line["backends"]) for line in report["agreement"]}
+    lines = {tuple(line["backends"]) for line in report["comparisons"]}
     assert lines == {("brevitas", "software"), ("brevitas", "csim"), ("brevitas", "rtl")}
-    assert all(line["mismatches"] == 0 and line["samples"] == 400 and line["values"] for line in report["agreement"])
+    assert all(line["mismatches"] == 0 and line["samples"] == 400 and line["values"] for line in report["comparisons"])
 
 
 def test_run_leaves_pictures_a_page_a_policy_and_the_sources(finished: Path) -> None:

@@ -246,7 +246,7 @@ def test_a_throughput_test_on_the_board_counts_every_stage(design: Design, image
     with opened(design) as (_, driver):
         result = driver.throughput_test(images[:100])
         assert result.on == "board-sim"
-        assert all(seconds > 0 for seconds in result.stages.values())
+        assert all(seconds > 0 for seconds in result.parts.values())
 
 
 # --- what is checked before the first transfer ---

@@ -65,7 +65,7 @@ def make_report(exits: int = 3, mismatches: int = 0, cheap: bool = True) -> Repo
             for k, name in enumerate(criteria)
         },
         "left_out": {"gate": "heads give none"},
-        "agreement": [
+        "comparisons": [
             {
                 "backends": ["software", "csim"],
                 "what": f"records ({name})",
@@ -279,7 +279,7 @@ def test_every_number_of_the_report_stands_in_its_place() -> None:
         ["margin", "96.50%", "55.6%", "0.25%", "33%  33%  33%"],
         ["patience", "96.25%", "60.6%", "0.25%", "33%  33%  33%"],
     ]
-    assert cells("Agreement of the backends")[2] == ["software = csim", "records (margin)", "400", "2,000", "0"]
+    assert cells("Comparison of the backends")[2] == ["software = csim", "records (margin)", "400", "2,000", "0"]
     better = make_report()
     better["accuracy"]["early_exit"] = 0.99
     assert "is 1.75 points more accurate than the last exit" in summary.tables(better)[0].notes[0].text
@@ -326,7 +326,7 @@ def test_mismatches_are_marked_in_words_and_in_red() -> None:
 
 def test_a_report_without_comparisons_does_not_claim_agreement() -> None:
     report = make_report()
-    report["agreement"] = []
+    report["comparisons"] = []
     text = printed(report, 80)
     assert "No backends were compared." in text
     assert "agree in every bit" not in text
@@ -365,7 +365,7 @@ def test_the_page_escapes_names_and_links_only_figures_that_are_there(tmp_path: 
     report = make_report(mismatches=3)
     attack = "<script>alert('x')</script>"
     report["name"] = report["dataset"] = attack
-    report["agreement"][0]["what"] = report["agreement"][0]["backends"][0] = attack
+    report["comparisons"][0]["what"] = report["comparisons"][0]["backends"][0] = attack
     report["criteria"][attack] = report["criteria"]["patience"]
     report["versions"][attack] = attack
     (tmp_path / summary.COST_CURVE).write_bytes(PNG)

@@ -21,7 +21,7 @@ from hwcodesign.errors import BoardError, DesignError, ImagesError, PolicyError,
 from hwcodesign.interface.counters import Counters
 from hwcodesign.interface.records import FLAG_ERROR, FLAG_FINAL, Records, empty_records
 from hwcodesign.runtime.delivery import Delivery
-from hwcodesign.runtime.stages import Stage
+from hwcodesign.runtime.parts import Part
 from hwcodesign.runtime.transports.transport import TransferSettings
 
 Images = np.ndarray[Any, Any]
@@ -277,9 +277,9 @@ def test_a_throughput_test_says_where_the_time_went(driver: hw.ProgressiveAccele
     result = driver.throughput_test(images)
     assert (result.on, result.images) == (driver.on, 300)
     assert result.images_per_second == 300 / result.seconds
-    assert set(result.stages) == set(Stage)
-    assert 0 < result.stages[Stage.TRANSFER] < result.seconds
-    assert sum(result.stages.values()) <= result.seconds
+    assert set(result.parts) == set(Part)
+    assert 0 < result.parts[Part.TRANSFER] < result.seconds
+    assert sum(result.parts.values()) <= result.seconds
     assert driver.throughput_test().images == 70  # a batch of its own
 
 

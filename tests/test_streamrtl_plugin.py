@@ -29,7 +29,7 @@ from hwcodesign.kernels import Affine, Conv2D, Dense, GlobalPool, Segment, Trans
 from hwcodesign.simulation.segment import read_segment
 from hwcodesign.tools.verilator import find_verilator
 from tests.drawn_graphs import quiet
-from tests.generated_graphs import generate_graph, graph_agreements, vitis_predict
+from tests.generated_graphs import generate_graph, graph_comparisons, vitis_predict
 
 Layer = dict[str, Any]
 
@@ -58,9 +58,9 @@ needs_verilator = pytest.mark.skipif(bool(_verilator_is_missing()), reason=_veri
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_generated_graph_gives_what_hls4mls_cpp_gives(seed: int) -> None:
     print(f"seed {seed}: {generate_graph(seed).text}")
-    agreements = list(graph_agreements(seed, "rtl"))
-    assert [agreement.backends[1] for agreement in agreements] == ["StreamRTL software", "StreamRTL rtl"]
-    assert [agreement.mismatches for agreement in agreements] == [0, 0]
+    comparisons = list(graph_comparisons(seed, "rtl"))
+    assert [agreement.backends[1] for agreement in comparisons] == ["StreamRTL software", "StreamRTL rtl"]
+    assert [agreement.mismatches for agreement in comparisons] == [0, 0]
 
 
 # --- graphs written down layer by layer, for what no front end gives ---

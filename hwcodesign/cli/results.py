@@ -146,6 +146,6 @@ def _read_report(path: Path) -> Any:
         content = json_format.loads(path.read_text())
     except ValueError as error:
         raise DesignError(f"{path} is not JSON ({error}): run the recipe again") from None
-    if not isinstance(content, dict) or "agreement" not in content:
+    if not isinstance(content, dict) or "comparisons" not in content:
         raise DesignError(f"{path} is not a report of hwcodesign: run the recipe again")
     return content

@@ -107,7 +107,7 @@ class CriterionReport(TypedDict):
     note: str
 
 
-class Agreement(TypedDict):
+class Comparison(TypedDict):
     """This is one comparison of backends, value by value.
 
     Keys:
@@ -196,7 +196,7 @@ class Report(TypedDict):
         criteria: every criterion that was tried, by name.
         left_out: criteria that were left out, and for each the reason.
         hardware: cycles of the RTL; None where the design has none.
-        agreement: every comparison of backends.
+        comparisons: every comparison of backends.
         overthinking: test images right at an earlier exit and wrong at the last (Kaya et al., Shallow-Deep Networks).
         seconds: wall-clock time of each step, by its name.
         versions: versions of the software that made the results, by its name.
@@ -217,7 +217,7 @@ class Report(TypedDict):
     criteria: dict[str, CriterionReport]
     left_out: dict[str, str]
     hardware: HardwareReport | None
-    agreement: list[Agreement]
+    comparisons: list[Comparison]
     overthinking: int
     seconds: dict[str, float]
     versions: dict[str, str]

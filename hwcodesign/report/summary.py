@@ -80,7 +80,7 @@ def tables(report: Report) -> tuple[Table, ...]:
     """Returns all tables, in reading order."""
     hardware = report.get("hardware")
     cycles = () if hardware is None else (_cycles(hardware), *_deadlines(hardware))
-    return (_bought(report), _exits(report), *cycles, _criteria(report), _agreement(report))
+    return (_bought(report), _exits(report), *cycles, _criteria(report), _comparisons(report))
 
 
 def footnotes(report: Report) -> tuple[str, ...]:
@@ -231,7 +231,7 @@ def _criteria(report: Report) -> Table:
     return Table("Criteria, each at its own thresholds", headings, tuple(rows), tuple(notes))
 
 
-def _agreement(report: Report) -> Table:
+def _comparisons(report: Report) -> Table:
     rows = tuple(
         (
             Cell(" = ".join(item["backends"]) if item["mismatches"] == 0 else " / ".join(item["backends"])),
@@ -240,9 +240,9 @@ def _agreement(report: Report) -> Table:
             Cell(f"{item['values']:,}"),
             Cell(f"{item['mismatches']:,}", "good" if item["mismatches"] == 0 else "bad"),
         )
-        for item in report["agreement"]
+        for item in report["comparisons"]
     )
-    failed = [item for item in report["agreement"] if item["mismatches"]]
+    failed = [item for item in report["comparisons"] if item["mismatches"]]
     notes = tuple(
         Cell(
             f"MISMATCH: {' and '.join(item['backends'])} differ in {item['mismatches']:,} "
@@ -251,12 +251,12 @@ def _agreement(report: Report) -> Table:
         )
         for item in failed
     )
-    if not report["agreement"]:
+    if not report["comparisons"]:
         notes = (Cell("No backends were compared.", "bad"),)
     elif not failed:
         notes = (Cell("All compared backends agree in every bit.", "good"),)
     headings = ("backends", "compared", "samples", "values", "mismatches")
-    return Table("Agreement of the backends", headings, rows, notes, named=2)
+    return Table("Comparison of the backends", headings, rows, notes, named=2)
 
 
 def _shares(shares: Sequence[float]) -> str:

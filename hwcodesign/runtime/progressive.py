@@ -22,7 +22,7 @@ from hwcodesign.interface.modes import ExitControl, Mode, exit_control
 from hwcodesign.interface.records import Records, empty_records, final_records
 from hwcodesign.policies import ALWAYS, NEVER, ExitPolicy, Threshold, listed_thresholds
 from hwcodesign.runtime.delivery import Delivery
-from hwcodesign.runtime.stages import Stage, StageTimes, Throughput
+from hwcodesign.runtime.parts import Part, PartTimes, Throughput
 from hwcodesign.runtime.transports import open_transport
 from hwcodesign.runtime.transports.software import SoftwareTransport
 from hwcodesign.runtime.transports.transport import TransferSettings, Transport
@@ -203,7 +203,7 @@ class ProgressiveAccelerator:
         start = time.perf_counter()
         self.run(images)
         seconds = time.perf_counter() - start
-        return Throughput(self._on, len(images), seconds, {s: self._times.seconds[s] - before[s] for s in Stage})
+        return Throughput(self._on, len(images), seconds, {s: self._times.seconds[s] - before[s] for s in Part})
 
     def close(self) -> None:
         """Frees buffers and locks; an unfinished run is lost."""
@@ -223,7 +223,7 @@ class ProgressiveAccelerator:
     # --- one run: turns, batches, attempts ---
 
     @property
-    def _times(self) -> StageTimes:
+    def _times(self) -> PartTimes:
         return self._transport.times
 
     def _control(self) -> ExitControl:
@@ -234,7 +234,7 @@ class ProgressiveAccelerator:
     def _encoded(self, images: NDArray[Any]) -> NDArray[Any]:
         if self._closed:
             raise BoardError("this driver was closed: open another one")
-        with self._times.stage(Stage.ENCODE):
+        with self._times.part(Part.ENCODE):
             return encode_images(images, self.accelerator.input_format, self.accelerator.input_shape)
 
     def _stream(self, codes: NDArray[Any]) -> Generator[Records, None, None]:
@@ -322,7 +322,7 @@ class ProgressiveAccelerator:
             warnings.warn(f"{error}: the rest runs in software", stacklevel=1)
 
     def _believed(self, batch: _Batch, records: Records) -> Records:
-        with self._times.stage(Stage.CHECK):
+        with self._times.part(Part.CHECK):
             new = batch.delivery.accept(records)
             new["sample_id"] += np.uint32(batch.start)
             return new

@@ -17,7 +17,7 @@ from hwcodesign.networks.network import MultiExitNetwork
 
 
 @dataclass(frozen=True)
-class Agreement:
+class Comparison:
     """This is one comparison.
 
     Attributes:
@@ -70,39 +70,41 @@ def brevitas_records(design: Design, logits: Sequence[NDArray[np.int64]]) -> Rec
 
 def compare_outputs(
     name: str, outputs: Mapping[str, NDArray[np.int64]], reference: Mapping[str, NDArray[np.int64]], against: str
-) -> list[Agreement]:
+) -> list[Comparison]:
     """Compares every segment's codes; features and logits are each summed up in one line."""
-    agreements = []
+    comparisons = []
     for what, prefix in (("features, stage by stage", "stage"), ("logits, exit by exit", "head")):
         pairs = [(outputs[key], reference[key]) for key in reference if key.startswith(prefix)]
         mismatches = sum(_differences(a, b) for a, b in pairs)
-        agreements.append(Agreement((against, name), what, len(pairs[0][1]), sum(b.size for _, b in pairs), mismatches))
-    return agreements
+        comparisons.append(
+            Comparison((against, name), what, len(pairs[0][1]), sum(b.size for _, b in pairs), mismatches)
+        )
+    return comparisons
 
 
-def compare_records(name: str, records: Records, reference: Records, against: str, what: str) -> Agreement:
+def compare_records(name: str, records: Records, reference: Records, against: str, what: str) -> Comparison:
     """Compares every field of every record except `cycles`, which only some backends measure."""
     fields = [field for field in RECORD_DTYPE.names or () if field != "cycles"]
     if len(records) != len(reference):
         mismatches = abs(len(records) - len(reference)) * len(fields)
-        return Agreement((against, name), what, len(reference), len(reference) * len(fields), mismatches)
+        return Comparison((against, name), what, len(reference), len(reference) * len(fields), mismatches)
     mismatches = sum(_differences(records[field], reference[field]) for field in fields)
-    return Agreement((against, name), what, len(reference), len(reference) * len(fields), mismatches)
+    return Comparison((against, name), what, len(reference), len(reference) * len(fields), mismatches)
 
 
-def require_agreement(agreements: Sequence[Agreement]) -> None:
+def require_equal(comparisons: Sequence[Comparison]) -> None:
     """Raises an error unless all comparisons agree.
 
     Raises:
         MismatchError: any comparison found a mismatch, or compared nothing.
     """
-    if not agreements:
+    if not comparisons:
         raise MismatchError("nothing was compared")
-    for agreement in agreements:
-        if agreement.mismatches or not agreement.values:
+    for comparison in comparisons:
+        if comparison.mismatches or not comparison.values:
+            names, wrong = " and ".join(comparison.backends), comparison.mismatches
             raise MismatchError(
-                f"{' and '.join(agreement.backends)} disagree on {agreement.mismatches} of {agreement.values} values "
-                f"({agreement.what}): one of them is wrong"
+                f"{names} disagree on {wrong} of {comparison.values} values ({comparison.what}): one of them is wrong"
             )
 
 

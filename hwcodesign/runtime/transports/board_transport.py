@@ -15,8 +15,8 @@ from hwcodesign.errors import BoardError, TransferError
 from hwcodesign.interface.counters import Counters
 from hwcodesign.interface.modes import ExitControl, exit_control
 from hwcodesign.interface.records import FLAG_FINAL, RECORD_DTYPE, Records
+from hwcodesign.runtime.parts import Part, PartTimes
 from hwcodesign.runtime.register_access import AcceleratorRegisters
-from hwcodesign.runtime.stages import Stage, StageTimes
 from hwcodesign.runtime.transports.board_device import BoardDevice, told_as
 from hwcodesign.runtime.transports.buffers import Buffers
 from hwcodesign.runtime.transports.clock import Deadline
@@ -61,7 +61,7 @@ class BoardTransport:
         buffers: Buffers,
         held: ExitStack,
     ) -> None:
-        self.name, self.batch, self.times = board.name, buffers.samples, StageTimes()
+        self.name, self.batch, self.times = board.name, buffers.samples, PartTimes()
         self._clock, self._settings = board.clock, settings
         self._registers, self._dma, self._buffers, self._held = registers, dma, buffers, held
         self._latency, self._interval = _predicted_seconds(design)
@@ -83,7 +83,7 @@ class BoardTransport:
         """Yields the records of one batch as they come."""
         for step in self._steps(codes):
             if isinstance(step, Deadline):
-                with self.times.stage(Stage.TRANSFER):
+                with self.times.part(Part.TRANSFER):
                     step.sleep()
             else:
                 yield step
@@ -129,9 +129,9 @@ class BoardTransport:
         """Runs a batch: yields its records as they come, and a checked deadline whenever it must wait."""
         with told_as(TransferError, f"a batch of {len(codes)}"):
             self._unfinished = True
-            with self.times.stage(Stage.COPY_IN):
+            with self.times.part(Part.COPY_IN):
                 words = self._buffers.put(codes)
-            with self.times.stage(Stage.TRANSFER):
+            with self.times.part(Part.TRANSFER):
                 self._commit(wait=True)
                 self._dma.receive(self._buffers.output)
                 self._dma.send(words)
@@ -145,7 +145,7 @@ class BoardTransport:
                     self._commit(wait=False)
                 records = self._taken(size)
                 owed -= int(np.count_nonzero(records["flags"] & FLAG_FINAL))
-                with self.times.stage(Stage.TRANSFER):
+                with self.times.part(Part.TRANSFER):
                     if owed > 0:
                         self._dma.receive(self._buffers.output)
                     else:
@@ -153,14 +153,14 @@ class BoardTransport:
                 yield records
 
     def _received(self) -> int | None:
-        with self.times.stage(Stage.TRANSFER):
+        with self.times.part(Part.TRANSFER):
             return self._dma.received()
 
     def _taken(self, size: int) -> Records:
         """Returns the records of a packet, numbered from the batch's first sample."""
         if size == 0 or size % RECORD_DTYPE.itemsize:
             raise TransferError(f"a packet of {size} bytes is not one or more records of {RECORD_DTYPE.itemsize}")
-        with self.times.stage(Stage.COPY_OUT):
+        with self.times.part(Part.COPY_OUT):
             records = self._buffers.take(size)
             records["sample_id"] -= np.uint32(self._next_id)
         return records

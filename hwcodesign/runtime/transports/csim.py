@@ -12,8 +12,8 @@ from hwcodesign.design import Design
 from hwcodesign.interface.counters import Counters
 from hwcodesign.interface.modes import ExitControl, exit_control
 from hwcodesign.interface.records import Records
+from hwcodesign.runtime.parts import Part, PartTimes
 from hwcodesign.runtime.segments import segment_by_segment
-from hwcodesign.runtime.stages import Stage, StageTimes
 from hwcodesign.runtime.transports.transport import TransferSettings, in_thread
 
 
@@ -25,7 +25,7 @@ class CsimTransport:
 
     def __init__(self, design: Design, settings: TransferSettings) -> None:
         self.batch = settings.batch
-        self.times = StageTimes()
+        self.times = PartTimes()
         self._simulation = design.csim
         self._exits = design.accelerator.exits
         self._control = exit_control(design.policy)
@@ -37,7 +37,7 @@ class CsimTransport:
 
     def records(self, codes: NDArray[Any]) -> Iterator[Records]:
         """Computes one batch and gives its records."""
-        with self.times.stage(Stage.TRANSFER):
+        with self.times.part(Part.TRANSFER):
             records = self._simulation.records(codes, self._control)
         self._counters += Counters.of(records, self._exits)
         yield records

@@ -13,7 +13,7 @@ from hwcodesign.design import Design
 from hwcodesign.interface.counters import Counters
 from hwcodesign.interface.modes import ExitControl, exit_control
 from hwcodesign.interface.records import Records
-from hwcodesign.runtime.stages import Stage, StageTimes
+from hwcodesign.runtime.parts import Part, PartTimes
 from hwcodesign.runtime.transports.transport import TransferSettings, in_thread
 from hwcodesign.simulation.rtl import RtlRun
 
@@ -26,7 +26,7 @@ class RtlTransport:
 
     def __init__(self, design: Design, settings: TransferSettings) -> None:
         self.batch = settings.batch * (os.cpu_count() or 1)
-        self.times = StageTimes()
+        self.times = PartTimes()
         self._settings = settings
         self._simulation = design.rtl
         self._control = exit_control(design.accelerator.policy)
@@ -39,7 +39,7 @@ class RtlTransport:
 
     def records(self, codes: NDArray[Any]) -> Iterator[Records]:
         """Yields the records of one batch when it is simulated."""
-        with self.times.stage(Stage.TRANSFER):
+        with self.times.part(Part.TRANSFER):
             run = self._simulation.run(
                 codes,
                 self._control,

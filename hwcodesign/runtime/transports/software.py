@@ -13,9 +13,9 @@ from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.interface.counters import Counters
 from hwcodesign.interface.modes import ExitControl, exit_control
 from hwcodesign.interface.records import Records
+from hwcodesign.runtime.parts import Part, PartTimes
 from hwcodesign.runtime.segments import segment_by_segment
 from hwcodesign.runtime.software import segment_codes, stream_records
-from hwcodesign.runtime.stages import Stage, StageTimes
 from hwcodesign.runtime.transports.transport import TransferSettings, in_thread
 
 
@@ -25,9 +25,9 @@ class SoftwareTransport:
     name = "software"
     recoverable = False
 
-    def __init__(self, accelerator: Accelerator, settings: TransferSettings, times: StageTimes | None = None) -> None:
+    def __init__(self, accelerator: Accelerator, settings: TransferSettings, times: PartTimes | None = None) -> None:
         self.batch = settings.batch
-        self.times = times or StageTimes()
+        self.times = times or PartTimes()
         self._accelerator = accelerator
         self._control = exit_control(accelerator.policy)
         self._counters = Counters.none(accelerator.exits)
@@ -40,7 +40,7 @@ class SoftwareTransport:
         """Yields the records of one batch as they are computed."""
         found = stream_records(self._accelerator, codes, self._control)
         while True:
-            with self.times.stage(Stage.TRANSFER):
+            with self.times.part(Part.TRANSFER):
                 records = next(found, None)
             if records is None:
                 return

@@ -14,7 +14,7 @@ from hwcodesign.interface import register_map as registers
 from hwcodesign.interface.counters import Counters
 from hwcodesign.interface.modes import ExitControl
 from hwcodesign.interface.records import BATCH, Records
-from hwcodesign.runtime.stages import StageTimes
+from hwcodesign.runtime.parts import PartTimes
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Transport(Protocol):
     name: str
     recoverable: bool
     batch: int
-    times: StageTimes
+    times: PartTimes
 
     def configure(self, control: ExitControl) -> None:
         """Sets thresholds and mode of samples that start from now on; in software and RTL, of batches that start."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 
-class Stage(str, Enum):
-    """The stages are the parts of a run, in the order in which an image meets them."""
+class Part(str, Enum):
+    """The parts of a run are listed here, in the order in which an image meets them."""
 
     ENCODE = "encode"  #: images to codes, with their checks
     COPY_IN = "copy in"  #: codes to words in the memory that the accelerator reads
@@ -20,19 +20,19 @@ class Stage(str, Enum):
 
 
 @dataclass
-class StageTimes:
-    """The stage times are the seconds of each part since opening."""
+class PartTimes:
+    """The part times are the seconds of each part since opening."""
 
-    seconds: dict[Stage, float] = field(default_factory=lambda: dict.fromkeys(Stage, 0.0))
+    seconds: dict[Part, float] = field(default_factory=lambda: dict.fromkeys(Part, 0.0))
 
     @contextmanager
-    def stage(self, stage: Stage) -> Iterator[None]:
+    def part(self, part: Part) -> Iterator[None]:
         """Measures the time of a block."""
         start = time.perf_counter()
         try:
             yield
         finally:
-            self.seconds[stage] += time.perf_counter() - start
+            self.seconds[part] += time.perf_counter() - start
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,13 @@ class Throughput:
         on: place where it ran.
         images: number of images.
         seconds: total wall-clock time.
-        stages: seconds of each part; the rest of the total is Python around them.
+        parts: seconds of each part; the rest of the total is Python around them.
     """
 
     on: str
     images: int
     seconds: float
-    stages: dict[Stage, float]
+    parts: dict[Part, float]
 
     @property
     def images_per_second(self) -> float:
@@ -57,5 +57,5 @@ class Throughput:
         return self.images / self.seconds
 
     def __str__(self) -> str:
-        parts = ", ".join(f"{stage.value} {1e3 * seconds:.1f} ms" for stage, seconds in self.stages.items())
+        parts = ", ".join(f"{part.value} {1e3 * seconds:.1f} ms" for part, seconds in self.parts.items())
         return f"{self.images_per_second:,.0f} images/s on {self.on} ({self.images} in {self.seconds:.3f} s: {parts})"

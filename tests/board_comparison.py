@@ -1,7 +1,7 @@
 """A compiled design's whole test split on the simulated board, in RTL and in software: the same records.
 
-    python -m tests.board_agreement build/digits/design digits
-    HWCODESIGN_DATA=… python -m tests.board_agreement build/blenet_mnist/design mnist
+    python -m tests.board_comparison build/digits/design digits
+    HWCODESIGN_DATA=… python -m tests.board_comparison build/blenet_mnist/design mnist
 
 Needs no torch, so that it runs beside PYNQ 4 too (PYNQ4_ENV=… sh tests/pynq4.sh keeps that environment).
 """
