@@ -67,7 +67,7 @@ def test_names_of_modules_and_files_are_the_accelerators_own(exits: int, tmp_pat
         modules.append(set(re.findall(r"^(?:module|package) (\w+)", texts, re.MULTILINE)))
     assert not files[0] & files[1]
     assert not modules[0] & modules[1]
-    assert len(modules[0]) == len(modules[1]) == 2 * exits + 3, "segments, top, registers and their package"
+    assert len(modules[0]) == len(modules[1]) == 3 * exits + 3, "segments, decisions, top, registers and their package"
 
 
 def _own(project: Project) -> list[Path]:

@@ -46,7 +46,7 @@ def test_the_index_has_every_module() -> None:
 
 def test_instances_are_named_u_and_generate_blocks_gen() -> None:
     sources = our_sources(RTL.parent)
-    assert {path.parent.name for path in sources} == {"rtl", "formal", "tb"}
+    assert {path.parent.name for path in sources} == {"rtl", "formal", "checks", "tb"}
     assert misnamed(sources) == set()
 
 

@@ -99,7 +99,7 @@ def test_a_cache_that_others_may_write_is_refused(mode: int, cache: Path) -> Non
     cache.mkdir()
     cache.chmod(mode)
     with pytest.raises(
-        ToolError, match=rf"{cache} can be written by other users, and what is in it would be run: .*chmod go-w"
+        ToolError, match=rf"{cache} can be written by other users, and its content would be run: .*chmod go-w"
     ):
         kept("model", "sources", Maker())
 
@@ -118,7 +118,7 @@ def test_a_cache_of_another_user_is_refused(cache: Path, monkeypatch: pytest.Mon
         os.chown(cache, 12345, -1)
     else:  # who is not root cannot give anything away: this process is somebody else from now on
         monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
-    with pytest.raises(ToolError, match=rf"{cache} belongs to another user, and what is in it would be run: remove it"):
+    with pytest.raises(ToolError, match=rf"{cache} belongs to another user, and its content would be run: remove it"):
         kept("model", "sources", Maker())
 
 

@@ -136,7 +136,7 @@ def test_the_report_has_the_figures_of_the_records_and_the_cycles_of_rtl_or_thei
     assert predicted["cycles_per_image"] < clean["cycles_per_image"]  # type: ignore[operator]
     text = table(report)
     assert f"{attack['accuracy']:.2%}" in text
-    assert "60 test images, changed by 0.2 at most (3 codes), 5 steps; cycles an image: simulated" in text
+    assert "60 test images, changed by at most 0.2 (3 codes), 5 steps; simulated cycles per image" in text
 
 
 def test_settings_out_of_range_are_refused_before_anything_is_computed(

@@ -165,7 +165,7 @@ def test_records_that_differ_fail_the_self_test(copied: Path) -> None:
 
 def test_a_folder_that_is_no_bundle_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert selftest.main([str(tmp_path)]) == 1
-    assert f"{tmp_path} has no bundle.json: it is no bundle" in capsys.readouterr().err
+    assert f"{tmp_path} has no bundle.json: it is not a bundle" in capsys.readouterr().err
 
 
 def test_numpy_alone_passes_the_self_test(bundle: Bundle, tmp_path: Path) -> None:

@@ -71,14 +71,15 @@ def run_bench(bench: Bench, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for rom in bench.roms:
         (folder / f"{rom.name}.hex").write_text(rom.text)
-    checked = [*library_sources(), *bench.sources]
-    checks = folder / "checks.sv"
-    checks.write_text(bindings([path.read_text() for path in checked if path.suffix == ".sv"]))
+    tb = bench.folder_of_bench or shared_folder("rtl_sim") / "tb"
+    sources, checks = [*library_sources(), *bench.sources], folder / "checks.sv"
+    # a wrapper of a bench has the bench's streams at its ports, which may end with a reset that it does not see
+    checked = [path for path in sources if path.suffix == ".sv" and path.parent.name != "tb"]
+    checks.write_text(bindings([path.read_text() for path in checked]))
     script = folder / "run.py"
     script.write_text(_SCRIPT)
-    tb = bench.folder_of_bench or shared_folder("rtl_sim") / "tb"
     settings = {
-        "HWC_RUN_SOURCES": os.pathsep.join(map(str, [*checked, checker_source(), checks])),
+        "HWC_RUN_SOURCES": os.pathsep.join(map(str, [*sources, checker_source(), checks])),
         "HWC_RUN_TOP": bench.top,
         "HWC_RUN_MODULE": bench.module,
         "HWC_RUN_FOLDER": str(folder),

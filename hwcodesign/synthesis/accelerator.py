@@ -92,7 +92,7 @@ def accelerator_resources(design: Design, timeout: float = LIMIT, cache: Path | 
             result.
     """
     if not timeout > 0:
-        raise SettingsError(f"timeout {timeout:g}: give the seconds that synthesis may take in all, {LIMIT:g} say")
+        raise SettingsError(f"timeout {timeout:g}: give the time limit of synthesis in seconds, for example {LIMIT:g}")
     project = design.rtl_project
     cache = design.folder / CACHE if cache is None else cache
     limit = TimeLimit(timeout)
