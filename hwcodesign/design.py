@@ -97,15 +97,17 @@ class Design:
         control = exit_control(self.policy, mode, thresholds=thresholds, leave_at=leave_at)
 
         def records() -> Iterator[Records]:
-            with closing(self._opened(place)) as runner, closing(runner.stream(codes, control)) as stream:
+            runner: Runner = self._opened(place)
+            with closing(runner), closing(runner.stream(codes, control)) as stream:
                 for found in stream:
                     self.on = runner.on
                     yield found
 
         return records()
 
-    def _opened(self, place: Place) -> Runner:
-        runner: Runner = place.load().open_runner(self)
+    def _opened(self, place: Place) -> Any:
+        """Opens a `Runner`, or a `SegmentRunner` where the place has them."""
+        runner = place.load().open_runner(self)
         self.on = runner.on
         return runner
 
@@ -117,9 +119,8 @@ class Design:
         """
         place = segment_place_named(on)
         codes = encode_images(images, self.accelerator.input_format, self.accelerator.input_shape)
-        runner: SegmentRunner = place.load().open_runner(self)
+        runner: SegmentRunner = self._opened(place)
         with closing(runner):
-            self.on = runner.on
             return runner.segment_outputs(codes)
 
     def logits(self, images: NDArray[Any], on: str = "software") -> list[NDArray[np.int64]]:

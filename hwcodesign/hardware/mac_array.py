@@ -7,18 +7,12 @@ from functools import cached_property
 
 from hwcodesign.fixedpoint import Codes, FixedPoint
 from hwcodesign.hardware.folding import Folding, rom_words
-from hwcodesign.hardware.implementation import RESOURCE, Implementation
 from hwcodesign.hardware.sums import Sums, weight_width
 from hwcodesign.hardware.timing import Pipeline
 from hwcodesign.systemverilog import Bits, Name, Parameter, Rom
 
 #: How products are made: weights built into adders, or multiplied in LUTs or in DSP blocks.
 CONSTANT, LUT, DSP = "Constant", "Lut", "Dsp"
-
-
-def multiplier_of(implementation: Implementation) -> str:
-    """How weights are multiplied that come out of a ROM."""
-    return DSP if implementation.strategy == RESOURCE else LUT
 
 
 @dataclass(frozen=True, eq=False)

@@ -74,7 +74,7 @@ def run_bench(bench: Bench, folder: Path) -> None:
     tb = bench.folder_of_bench or shared_folder("rtl_sim") / "tb"
     sources, checks = [*library_sources(), *bench.sources], folder / "checks.sv"
     # a wrapper of a bench has the bench's streams at its ports, which may end with a reset that it does not see
-    checked = [path for path in sources if path.suffix == ".sv" and path.parent.name != "tb"]
+    checked = [path for path in sources if path.suffix == ".sv" and path.parent.resolve() != tb.resolve()]
     checks.write_text(bindings([path.read_text() for path in checked]))
     script = folder / "run.py"
     script.write_text(_SCRIPT)

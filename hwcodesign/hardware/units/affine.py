@@ -6,16 +6,15 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from hwcodesign.hardware.folding import Folding, fold
-from hwcodesign.hardware.mac_array import CONSTANT, MacArray, multiplier_of
+from hwcodesign.hardware.mac_array import MacArray
+from hwcodesign.hardware.mac_unit import MacUnit
 from hwcodesign.hardware.sums import narrowest_sums
-from hwcodesign.hardware.timing import Automaton
-from hwcodesign.hardware.unit import Unit
 from hwcodesign.kernels import Affine
 from hwcodesign.systemverilog import Instance
 
 
 @dataclass(frozen=True, eq=False)
-class ScalesByMultipliers(Unit[Affine]):
+class ScalesByMultipliers(MacUnit[Affine]):
     """Scales from ROM, multiplied in LUTs; a pixel takes a cycle a fold."""
 
     @cached_property
@@ -23,14 +22,8 @@ class ScalesByMultipliers(Unit[Affine]):
         lanes = self.reads[0].lanes
         return fold(lanes, 1, lanes, self.implementation.reuse_factor, channels=lanes)
 
-    @property
-    def multiplier(self) -> str:
-        """How products are made."""
-        return multiplier_of(self.implementation)
-
     @cached_property
     def array(self) -> MacArray:
-        """Its multiply-accumulates."""
         kernel, source, scales = self.kernel, self.kernel.input_formats[0], self.kernel.scale.reshape(1, -1)
         sums = narrowest_sums(scales, kernel.aligned_bias, source, (0,), kernel.product_fraction, kernel.sum_fraction)
         return MacArray(scales, sums, source, kernel.result, 1, self.folding, self.multiplier)
@@ -40,19 +33,9 @@ class ScalesByMultipliers(Unit[Affine]):
         sizes = [(name, self.reads[0].lanes) for name in ("Lanes", "Outputs", "Channels")]
         return Instance("mac_array", (*sizes, ("Depthwise", True), *self.array.parameters), self.array.roms)
 
-    @cached_property
-    def timing(self) -> tuple[Automaton, ...]:
-        return (self.array.timing,)
-
 
 @dataclass(frozen=True, eq=False)
 class ScalesByAdders(ScalesByMultipliers):
     """A pixel a cycle, its scales built into adders."""
 
-    @property
-    def fits(self) -> bool:
-        return self.folding.folds == 1
-
-    @property
-    def multiplier(self) -> str:
-        return CONSTANT
+    by_adders = True

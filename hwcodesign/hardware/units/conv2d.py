@@ -8,10 +8,10 @@ from typing import ClassVar
 
 from hwcodesign.hardware.folding import Folding, fold
 from hwcodesign.hardware.implementation import LATENCY, RESOURCE
-from hwcodesign.hardware.mac_array import CONSTANT, MacArray, multiplier_of
+from hwcodesign.hardware.mac_array import MacArray
+from hwcodesign.hardware.mac_unit import MacUnit
 from hwcodesign.hardware.sums import sums_of
 from hwcodesign.hardware.timing import Automaton
-from hwcodesign.hardware.unit import Unit
 from hwcodesign.hardware.window import Window
 from hwcodesign.kernels import Conv2D
 from hwcodesign.systemverilog import Instance
@@ -24,7 +24,7 @@ def window_of(kernel: Conv2D) -> Window:
 
 
 @dataclass(frozen=True, eq=False)
-class ConvolutionByMultipliers(Unit[Conv2D]):
+class ConvolutionByMultipliers(MacUnit[Conv2D]):
     """Weights from ROM, multiplied in LUTs or DSP blocks; a window takes a cycle a fold."""
 
     strategies: ClassVar[tuple[str, ...]] = (LATENCY, RESOURCE)
@@ -40,14 +40,8 @@ class ConvolutionByMultipliers(Unit[Conv2D]):
         lanes = weights.shape[0] * weights.shape[1] * self.kernel.input_shapes[0][2]
         return fold(lanes, 1, weights.shape[-1], reuse, channels=self.kernel.groups)
 
-    @property
-    def multiplier(self) -> str:
-        """How products are made."""
-        return multiplier_of(self.implementation)
-
     @cached_property
     def array(self) -> MacArray:
-        """Its multiply-accumulates."""
         kernel = self.kernel
         weights = kernel.weights.reshape(-1, kernel.weights.shape[-1])
         source, sums = kernel.input_formats[0], sums_of(kernel)
@@ -69,11 +63,4 @@ class ConvolutionByAdders(ConvolutionByMultipliers):
     """A window a cycle, its weights built into adders."""
 
     strategies: ClassVar[tuple[str, ...]] = (LATENCY,)
-
-    @property
-    def fits(self) -> bool:
-        return self.folding.folds == 1
-
-    @property
-    def multiplier(self) -> str:
-        return CONSTANT
+    by_adders = True

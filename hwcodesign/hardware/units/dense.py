@@ -8,17 +8,16 @@ from typing import ClassVar
 
 from hwcodesign.hardware.folding import Folding, fold
 from hwcodesign.hardware.implementation import LATENCY, RESOURCE
-from hwcodesign.hardware.mac_array import CONSTANT, MacArray, multiplier_of
+from hwcodesign.hardware.mac_array import MacArray
+from hwcodesign.hardware.mac_unit import MacUnit
 from hwcodesign.hardware.stream import Stream
 from hwcodesign.hardware.sums import sums_of
-from hwcodesign.hardware.timing import Automaton
-from hwcodesign.hardware.unit import Unit
 from hwcodesign.kernels import Dense
 from hwcodesign.systemverilog import Instance
 
 
 @dataclass(frozen=True, eq=False)
-class LinearByMultipliers(Unit[Dense]):
+class LinearByMultipliers(MacUnit[Dense]):
     """Weights from ROM, multiplied in LUTs or DSP blocks; a beat takes a cycle a fold."""
 
     strategies: ClassVar[tuple[str, ...]] = (LATENCY, RESOURCE)
@@ -32,14 +31,8 @@ class LinearByMultipliers(Unit[Dense]):
         stream, outputs = self.reads[0], self.kernel.weights.shape[1]
         return fold(stream.lanes, stream.beats, outputs, self.implementation.reuse_factor)
 
-    @property
-    def multiplier(self) -> str:
-        """How products are made."""
-        return multiplier_of(self.implementation)
-
     @cached_property
     def array(self) -> MacArray:
-        """Its multiply-accumulates."""
         kernel, beats = self.kernel, self.reads[0].beats
         source, sums = kernel.input_formats[0], sums_of(kernel)
         return MacArray(kernel.weights, sums, source, kernel.result, beats, self.folding, self.multiplier)
@@ -50,21 +43,10 @@ class LinearByMultipliers(Unit[Dense]):
         sizes = [("Lanes", stream.lanes), ("Beats", stream.beats), ("Outputs", outputs)]
         return Instance("dense", (*sizes, *self.array.parameters), self.array.roms)
 
-    @cached_property
-    def timing(self) -> tuple[Automaton, ...]:
-        return (self.array.timing,)
-
 
 @dataclass(frozen=True, eq=False)
 class LinearByAdders(LinearByMultipliers):
     """A vector a cycle, its weights built into adders."""
 
     strategies: ClassVar[tuple[str, ...]] = (LATENCY,)
-
-    @property
-    def fits(self) -> bool:
-        return self.folding.folds == 1
-
-    @property
-    def multiplier(self) -> str:
-        return CONSTANT
+    by_adders = True

@@ -16,7 +16,7 @@ from hwcodesign.hardware.implementation import DISTRIBUTED
 from hwcodesign.hardware.stream import Stream
 from hwcodesign.hardware.sums import sums_of
 from hwcodesign.hardware.timing import Automaton, Pipeline
-from hwcodesign.hardware.unit import Unit
+from hwcodesign.hardware.unit import K, Unit
 from hwcodesign.hardware.units.conv2d import window_of
 from hwcodesign.hardware.window import Window
 from hwcodesign.kernels import Conv2D, Dense
@@ -25,14 +25,32 @@ from hwcodesign.systemverilog import Instance, Parameter
 
 
 @dataclass(frozen=True, eq=False)
-class DistributedLinear(Unit[Dense]):
-    """All products of a vector, which comes in one beat.
+class _Distributed(Unit[K]):
+    """Base of both.
 
     Raises:
         ToolError: da4ml is missing, where the module or its timing is asked for.
     """
 
     strategies: ClassVar[tuple[str, ...]] = (DISTRIBUTED,)
+
+    @property
+    def made(self) -> DistributedKernel:
+        """What is generated."""
+        raise NotImplementedError
+
+    @property
+    def instance(self) -> Instance:
+        return Instance(self.made.module, ())
+
+    @property
+    def texts(self) -> Mapping[str, str]:
+        return self.made.texts
+
+
+@dataclass(frozen=True, eq=False)
+class DistributedLinear(_Distributed[Dense]):
+    """All products of a vector, which comes in one beat."""
 
     @property
     def reads(self) -> tuple[Stream, ...]:
@@ -49,27 +67,13 @@ class DistributedLinear(Unit[Dense]):
         return _made(self.kernel, self.kernel.weights, self.module)
 
     @property
-    def instance(self) -> Instance:
-        return Instance(self.made.module, ())
-
-    @property
     def timing(self) -> tuple[Automaton, ...]:
         return (Pipeline(depth=self.made.latency),)
 
-    @property
-    def texts(self) -> Mapping[str, str]:
-        return self.made.texts
-
 
 @dataclass(frozen=True, eq=False)
-class DistributedConvolution(Unit[Conv2D]):
-    """All products of a window.
-
-    Raises:
-        ToolError: da4ml is missing, where the module or its timing is asked for.
-    """
-
-    strategies: ClassVar[tuple[str, ...]] = (DISTRIBUTED,)
+class DistributedConvolution(_Distributed[Conv2D]):
+    """All products of a window."""
 
     @property
     def window(self) -> Window:
@@ -89,16 +93,8 @@ class DistributedConvolution(Unit[Conv2D]):
         return _made(self.kernel, matrix, self.module, self.window.parameters)
 
     @property
-    def instance(self) -> Instance:
-        return Instance(self.made.module, ())
-
-    @property
     def timing(self) -> tuple[Automaton, ...]:
         return (self.window.timing, Pipeline(depth=self.made.latency))
-
-    @property
-    def texts(self) -> Mapping[str, str]:
-        return self.made.texts
 
 
 def _made(

@@ -1,0 +1,48 @@
+"""Units around a mac_array: weights from a ROM, multiplied in LUTs or DSP blocks, or built into adders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from hwcodesign.hardware.folding import Folding
+from hwcodesign.hardware.implementation import RESOURCE
+from hwcodesign.hardware.mac_array import CONSTANT, DSP, LUT, MacArray
+from hwcodesign.hardware.timing import Automaton
+from hwcodesign.hardware.unit import K, Unit
+
+
+@dataclass(frozen=True, eq=False)
+class MacUnit(Unit[K]):
+    """Base of the units that multiply and accumulate in a mac_array.
+
+    Attributes:
+        by_adders: whether weights are built into adders, which takes them all in one fold.
+    """
+
+    by_adders: ClassVar[bool] = False
+
+    @property
+    def folding(self) -> Folding:
+        """How its multiplications are spread over cycles."""
+        raise NotImplementedError
+
+    @property
+    def array(self) -> MacArray:
+        """Its multiply-accumulates."""
+        raise NotImplementedError
+
+    @property
+    def fits(self) -> bool:
+        return not self.by_adders or self.folding.folds == 1
+
+    @property
+    def multiplier(self) -> str:
+        """How products are made."""
+        if self.by_adders:
+            return CONSTANT
+        return DSP if self.implementation.strategy == RESOURCE else LUT
+
+    @property
+    def timing(self) -> tuple[Automaton, ...]:
+        return (self.array.timing,)
