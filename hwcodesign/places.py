@@ -1,8 +1,8 @@
 """The places where a design runs: their registry, and what each can do.
 
-A place is one module, loaded when it is asked for: the base install has what software needs alone. The module has two
-functions, `open_runner(design)` for `Design.run`, and `open_transport(design, settings)` for the driver
-(`runtime.progressive`).
+A place is one module, loaded when it is asked for: the base install has what software needs alone. The module has
+`open_runner(design)` for `Design.run`, `open_transport(design, settings)` for the driver (`runtime.progressive`), and
+`check()`, which raises an error if nothing can run there on this machine.
 """
 
 from __future__ import annotations
@@ -60,12 +60,14 @@ class Place:
         text: what computes there.
         module: its name.
         shows_segments: whether it has `SegmentRunner`s.
+        is_choice: whether it stands for one of the others, and has no `check` of its own.
     """
 
     name: str
     text: str
     module: str
     shows_segments: bool = False
+    is_choice: bool = False
 
     def load(self) -> ModuleType:
         """Imports its module.
@@ -82,7 +84,7 @@ _PLACES = (
     Place("rtl", "the SystemVerilog, cycle by cycle", "hwcodesign.runtime.transports.rtl", shows_segments=True),
     Place("board-sim", "PYNQ on a simulated board", "hwcodesign.runtime.transports.simulated_board"),
     Place("board", "PYNQ on a board", "hwcodesign.runtime.transports.board"),
-    Place("auto", "the board if there is one, else software", "hwcodesign.runtime.transports.automatic"),
+    Place("auto", "the board, else software", "hwcodesign.runtime.transports.automatic", is_choice=True),
 )
 #: All of them, by name.
 PLACES = {place.name: place for place in _PLACES}

@@ -11,16 +11,14 @@ import importlib.metadata
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from packaging.requirements import Requirement
 
 from hwcodesign.backends.vitis.project_files import require_vitis
 from hwcodesign.deployment.vivado import require_vivado
 from hwcodesign.errors import HwcodesignError, MissingExtraError, ToolError
-from hwcodesign.places import PLACES
-from hwcodesign.runtime.transports.board import find_board
-from hwcodesign.simulation.csim import find_compiler
-from hwcodesign.storage.cache import own_cache
+from hwcodesign.places import PLACES, Place
 from hwcodesign.synthesis.accelerator import require_synthesis
 from hwcodesign.tools.verilator import BUILD_TOOLS, find_verilator
 from hwcodesign.tools.yowasp import installed_version
@@ -105,11 +103,7 @@ def tools() -> list[Tool]:
 def routes() -> list[Route]:
     """Returns all ways to use hwcodesign, the ones with the fewest requirements first."""
     checks: dict[str, Callable[[], object]] = {
-        "software": PLACES["software"].load,
-        "csim": _require_csim,
-        "rtl": _require_rtl,
-        "board-sim": _require_simulated_board,
-        "board": find_board,
+        **{place.name: partial(_check_place, place) for place in PLACES.values() if not place.is_choice},
         "train, fit, compile": lambda: require_extra("design"),
         "figures of a run": lambda: require_extra("report"),
         "compile --resources": require_synthesis,
@@ -128,19 +122,8 @@ def _problem(check: Callable[[], object]) -> str | None:
     return None
 
 
-def _require_csim() -> None:
-    find_compiler()
-    own_cache()
-
-
-def _require_rtl() -> None:
-    find_verilator()
-    own_cache()
-
-
-def _require_simulated_board() -> None:
-    _require_rtl()
-    PLACES["board-sim"].load()
+def _check_place(place: Place) -> None:
+    place.load().check()
 
 
 def _found(find: Callable[[], str | None]) -> str | None:

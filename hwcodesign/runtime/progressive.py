@@ -24,7 +24,7 @@ from hwcodesign.policies import ALWAYS, NEVER, ExitPolicy, Threshold, listed_thr
 from hwcodesign.runtime.delivery import Delivery
 from hwcodesign.runtime.parts import Part, PartTimes, Throughput
 from hwcodesign.runtime.transports import open_transport
-from hwcodesign.runtime.transports.software import SoftwareTransport
+from hwcodesign.runtime.transports.software import software_transport
 from hwcodesign.runtime.transports.transport import TransferSettings, Transport
 from hwcodesign.runtime.turns import Turn, Turns
 
@@ -73,7 +73,7 @@ class ProgressiveAccelerator:
         self.accelerator = design.accelerator
         self._settings = settings
         self._transport = open_transport(on, design, settings) if isinstance(on, str) else on
-        self._software = SoftwareTransport(self.accelerator, settings, self._transport.times)
+        self._software = software_transport(self.accelerator, settings, self._transport.times)
         self._on = self._transport.name
         self._turns = Turns()
         self._mode = Mode.ADAPTIVE

@@ -16,16 +16,16 @@ from hwcodesign.progress import task
 
 def segment_by_segment(
     accelerator: Accelerator,
-    codes: NDArray[Any],
     compute: Callable[[Segment, NDArray[Any]], NDArray[np.int64]],
     on: str,
+    codes: NDArray[Any],
 ) -> dict[str, NDArray[np.int64]]:
     """Computes every stage from the one before, and every head from its stage.
 
     Args:
-        codes: (N, C, H, W) of the input.
         compute: output codes of a segment for its input codes, channels last.
         on: the place that computes, for messages.
+        codes: (N, C, H, W) of the input.
     """
     feature: NDArray[Any] = channels_last(codes)
     outputs: dict[str, NDArray[np.int64]] = {}

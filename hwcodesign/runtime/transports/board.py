@@ -26,6 +26,11 @@ from hwcodesign.runtime.transports.transport import TransferSettings
 OVERLAY = Path("overlay")
 
 
+def check() -> None:
+    """Raises an error if PYNQ finds no board."""
+    find_board()
+
+
 def open_transport(design: Design, settings: TransferSettings) -> BoardTransport:
     """Opens the first board that PYNQ finds, with the bitstream of the bundle.
 

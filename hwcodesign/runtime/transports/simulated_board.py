@@ -8,6 +8,7 @@ from contextlib import ExitStack
 
 from hwcodesign.design import Design
 from hwcodesign.runtime.driven import DrivenRunner
+from hwcodesign.runtime.transports import rtl
 from hwcodesign.runtime.transports.board import open_board
 from hwcodesign.runtime.transports.board_device import BoardDevice
 from hwcodesign.runtime.transports.board_transport import BoardTransport
@@ -20,6 +21,11 @@ _SLACK_SECONDS = 1e-3
 #: Simulated time that passes where an interrupt was awaited in vain: as long as the simulation had cause to go on by
 #: itself, it has.
 _IN_VAIN_SECONDS = 1e-3
+
+
+def check() -> None:
+    """Raises an error if it cannot run here: it needs what the simulation of the RTL needs, beside PYNQ."""
+    rtl.check()
 
 
 def open_transport(design: Design, settings: TransferSettings) -> BoardTransport:
