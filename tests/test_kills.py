@@ -25,6 +25,7 @@ from hwcodesign.pipeline import TRAINING
 from hwcodesign.policies import ExitPolicy
 from hwcodesign.storage.fields import read_json
 from hwcodesign.training.checkpoint import CHECKPOINT
+from tests.tiny_recipe import NETWORK_AND_DATA
 
 ROOT = Path(__file__).resolve().parent.parent
 KILLS = 100 if os.environ.get("HWCODESIGN_CAMPAIGN") else 5
@@ -43,32 +44,7 @@ STEPS = (
     "measuring cycles",
     "drawing",
 )
-RECIPE = """
-import hwcodesign as hw
-from hwcodesign import layers
-from hwcodesign.data import Dataset, Split
-from hwcodesign.data.digits import INPUT_FORMAT, digits
-from torch import nn
-
-P = layers.Precision(weights=3, activations=3, logits=6)
-
-def head(features):
-    return nn.Sequential(nn.Flatten(), layers.linear(features, 10, precision=P), layers.logits(precision=P))
-
-def network():
-    first = nn.Sequential(layers.conv2d(1, 2, 3, stride=2, precision=P), layers.relu(precision=P))
-    second = nn.Sequential(layers.conv2d(2, 3, 3, precision=P), layers.relu(precision=P))
-    return hw.MultiExitNetwork([first, second], [head(18), head(3)], input_format=INPUT_FORMAT, input_shape=(1, 8, 8))
-
-def part(split, samples):
-    return Split(split.images[:samples], split.labels[:samples])
-
-def data():
-    whole = digits()
-    return Dataset(
-        whole.name, INPUT_FORMAT, part(whole.training, 300), part(whole.fitting, 100), part(whole.test, 60)
-    )
-
+RECIPE = f"""{NETWORK_AND_DATA}
 RECIPE = hw.Recipe(
     name="tiny", network=network, data=data, training=(hw.TrainingSettings(epochs=4, batch_size=50, seed=3),),
     policy=hw.PolicyRequest(criterion="max_softmax", accuracy_drop=0.05),

@@ -20,21 +20,18 @@ from hwcodesign.policies import CRITERIA, Criterion, register_criterion
 from hwcodesign.policies.own_criteria import FOLDER, load_criterion
 from hwcodesign.storage.fields import Field
 from hwcodesign.storage.files import sha256
+from tests.tiny_recipe import NETWORK_AND_DATA
 
 ROOT = Path(__file__).resolve().parent.parent
-RECIPE = '''
+CRITERION = '''
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from torch import nn
 
 import hwcodesign as hw
-from hwcodesign import layers
 from hwcodesign.cplusplus import Config, Constant
-from hwcodesign.data import Dataset, Split
-from hwcodesign.data.digits import INPUT_FORMAT, digits
 from hwcodesign.policies.criterion import ALWAYS, NEVER
 
 
@@ -78,32 +75,14 @@ class Lead(hw.Criterion[int]):
 
     def config(self, heads, exit_index, parameters):
         return Config((Constant("int", "bound", parameters, "the largest score"),))
-
-
-P = layers.Precision(weights=3, activations=3, logits=6)
-
-def head(features):
-    return nn.Sequential(nn.Flatten(), layers.linear(features, 10, precision=P), layers.logits(precision=P))
-
-def network():
-    first = nn.Sequential(layers.conv2d(1, 2, 3, stride=2, precision=P), layers.relu(precision=P))
-    second = nn.Sequential(layers.conv2d(2, 3, 3, precision=P), layers.relu(precision=P))
-    return hw.MultiExitNetwork([first, second], [head(18), head(3)], input_format=INPUT_FORMAT, input_shape=(1, 8, 8))
-
-def part(split, samples):
-    return Split(split.images[:samples], split.labels[:samples])
-
-def data():
-    whole = digits()
-    return Dataset(
-        whole.name, INPUT_FORMAT, part(whole.training, 300), part(whole.fitting, 100), part(whole.test, 60)
-    )
-
+'''
+REQUEST = """
 RECIPE = hw.Recipe(
     name="leading", network=network, data=data, training=(hw.TrainingSettings(epochs=4, batch_size=50, seed=3),),
     policy=hw.PolicyRequest(Lead(bound=9), thresholds=(4.0,)),
 )
-'''
+"""
+RECIPE = CRITERION + NETWORK_AND_DATA + REQUEST
 HEADER = """
 #ifndef OWN_LEAD_H_
 #define OWN_LEAD_H_
@@ -195,6 +174,22 @@ def test_it_runs_in_software_in_both_simulations_on_the_board_in_reports_and_fro
     (moved / "criterion" / "leading.py").write_text("raise SystemExit('executed')")
     altered = python(tmp_path, "-c", f"import hwcodesign as hw; hw.load_criterion({str(moved)!r})")
     assert "leading.py is missing or was altered: compile the design again" in altered.stderr
+
+
+def test_a_recipe_imports_a_criterion_from_a_file_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "leads.py").write_text(CRITERION)
+    recipe = tmp_path / "leading.py"
+    recipe.write_text(f"from leads import Lead\n{NETWORK_AND_DATA}{REQUEST}")
+    asked = (
+        "import sys, hwcodesign as hw\n"
+        "from hwcodesign.policies.own_criteria import files_of\n"
+        f"hw.load_recipe({str(recipe)!r})\n"
+        f"print(files_of('lead').python, {str(tmp_path)!r} in sys.path)"
+    )
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    done = python(elsewhere, "-c", asked)
+    assert done.stdout == f"{tmp_path / 'leads.py'} False\n", done.stderr
 
 
 def test_a_name_that_is_taken_or_none_and_a_setting_without_a_default_are_refused() -> None:

@@ -397,13 +397,14 @@ def test_a_norm_of_an_image_has_one_scale_a_channel(tmp_path: Path) -> None:
     assert affine.scale.shape == affine.bias.shape == (2,)
 
 
-def test_a_norm_multiplies_in_luts_whatever_the_strategy(tmp_path: Path) -> None:
+def test_a_norm_multiplies_in_luts_whatever_the_strategy_and_says_so(tmp_path: Path) -> None:
     def change(config: dict[str, Any]) -> None:
         config["LayerName"]["_0"] |= {"Strategy": "Resource", "ReuseFactor": 2}
 
     model = convert(nn.Sequential(nn.BatchNorm2d(2), nn.ReLU()), (2, 4, 5), tmp_path, change)
     segment = kernels_of(model)
-    assert implementations(model, segment) == {"_0": Implementation(2, "latency")}
+    with pytest.warns(UserWarning, match=r"built by strategy 'latency', .* no other: _0 \(strategy 'resource'\)"):
+        assert implementations(model, segment) == {"_0": Implementation(2, "latency")}
 
 
 def test_a_join_along_rows_is_one_along_channels_between_transposes(tmp_path: Path) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
 
-from hwcodesign.errors import DesignError
+from hwcodesign.errors import DesignError, SettingsError
 from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.frontend.conversion import asked_for
+from hwcodesign.frontend.settings import CompileSettings, LayerSettings
 from hwcodesign.hardware.implementation import DISTRIBUTED, LATENCY, RESOURCE, STRATEGIES, Implementation
 from hwcodesign.hardware.stream import Stream
 from hwcodesign.hardware.unit import Unit
@@ -15,7 +20,7 @@ from hwcodesign.hardware.units.affine import ScalesByAdders, ScalesByMultipliers
 from hwcodesign.hardware.units.conv2d import ConvolutionByAdders, ConvolutionByMultipliers
 from hwcodesign.hardware.units.dense import LinearByAdders, LinearByMultipliers
 from hwcodesign.hardware.units.distributed import DistributedConvolution, DistributedLinear
-from hwcodesign.kernels import KERNELS, Affine, Conv2D, Dense, Kernel
+from hwcodesign.kernels import KERNELS, Affine, Conv2D, Dense, Kernel, Segment
 from hwcodesign.systemverilog import Name
 
 _U5, _W4, _SUMS = FixedPoint(5, 2, signed=False), FixedPoint(4, 1), FixedPoint(30, 20)
@@ -83,3 +88,19 @@ def test_a_strategy_without_a_unit_is_refused_with_those_that_there_are() -> Non
     with pytest.raises(DesignError, match=r"'magic': give it 'latency' or 'resource' or 'distributed_arithmetic'$"):
         unit_of(_conv(), Implementation(1, "magic"), (Stream.of(_IMAGE),))
     assert strategies_of("conv2d") == STRATEGIES
+
+
+def test_a_layer_that_is_named_with_a_strategy_it_cannot_have_is_refused_and_others_keep_theirs() -> None:
+    segment: Any = SimpleNamespace(modules={"bn": "stages.0.1", "conv": "stages.0.0"})  # of which names alone are read
+    kernels = Segment("stage0", _U5, _IMAGE, (_conv(), _affine()))
+    found = {"conv": Implementation(1), "bn": Implementation(1)}
+    everywhere = CompileSettings(reuse=3, strategy=RESOURCE)
+    assert asked_for(segment, everywhere, kernels, found) == {
+        "conv": Implementation(3, RESOURCE),
+        "bn": Implementation(3, LATENCY),
+    }
+    named = CompileSettings(layers={"stages.0.1": LayerSettings(2, RESOURCE)})
+    with pytest.raises(
+        SettingsError, match=r"stages\.0\.1: there is no hardware for its affine with strategy 'resource': give latency"
+    ):
+        asked_for(segment, named, kernels, found)

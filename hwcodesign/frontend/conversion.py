@@ -57,15 +57,23 @@ def asked_for(
     Args:
         kernels: that the segment became.
         found: what hls4ml made of the settings.
+
+    Raises:
+        SettingsError: a layer is named with a strategy by which it cannot be built.
     """
     kinds = {kernel.name: kernel.kind for kernel in kernels.kernels}
     asked = dict(found)
     for name, implementation in found.items():
         module = module_of(segment, name)
         if module is not None:
-            choice = settings.of(module)
-            known = choice.strategy in strategies_of(kinds[name])
-            strategy = choice.strategy if choice.strategy and known else implementation.strategy
+            choice, known = settings.of(module), strategies_of(kinds[name])
+            own = settings.layers.get(module)
+            if own is not None and own.strategy is not None and own.strategy not in known:
+                raise SettingsError(
+                    f"{module}: there is no hardware for its {kinds[name]} with strategy {own.strategy!r}: "
+                    f"give {' or '.join(known)}"
+                )
+            strategy = choice.strategy if choice.strategy in known else implementation.strategy
             asked[name] = Implementation(choice.reuse, strategy)
     return asked
 
