@@ -112,10 +112,11 @@ def contender(name: str, folder: Path) -> Callable[[NDArray[Any]], object]:
     def run_full(images: NDArray[Any]) -> object:
         labels = []
         for start in range(0, len(images), BATCH):
-            values: NDArray[Any] = channels_last(images[start : start + BATCH]).astype(np.float32)
+            values: tuple[NDArray[Any], ...] = (channels_last(images[start : start + BATCH]).astype(np.float32),)
             for stage in design.accelerator.stages:
-                values = stage.run(values)
-            labels.append(design.accelerator.heads[-1].run(values).argmax(axis=1))
+                values = stage.run(*values)
+            (logits,) = design.accelerator.heads[-1].run(*values)
+            labels.append(logits.argmax(axis=1))
         return labels
 
     return run_full

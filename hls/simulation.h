@@ -43,6 +43,12 @@ template <class beat_T> void write_codes(const int32_t *codes, unsigned beats, h
     }
 }
 
+// Moves one sample of a tensor that a stage hands on as it came
+template <class beat_T> void hand_on(hls::stream<beat_T> &in, unsigned beats, hls::stream<beat_T> &out) {
+    for (unsigned b = 0; b < beats; b++)
+        out.write(in.read());
+}
+
 // Reads one sample's raw codes, sign-extended where the format is signed
 template <bool SIGNED, class beat_T> void read_codes(hls::stream<beat_T> &in, unsigned beats, int32_t *codes) {
     for (unsigned b = 0; b < beats; b++) {

@@ -3,7 +3,8 @@
 
 #include "hls_stream.h"
 
-// Copies a stage's output to its exit head and to the buffer before the next stage.
+// Copies a stream to two others: a stage's tensor to its exit head and to the buffer before the next stage, or an
+// exit's decisions to the buffers of two tensors.
 //
 // C-simulated with g++ and the open ap_types; written for Vitis HLS 2022 and later, not run through it.
 namespace hwc {

@@ -98,6 +98,7 @@ def compile(
             policy,
             settings.buffer_samples or _BUFFER_SAMPLES,
             chosen,
+            tuple(network.reads_of(k, len(stage.outputs)) for k, stage in enumerate(segments[0::2])),
         )
         hardware = cycles = None
         if settings.has_rtl:
@@ -154,7 +155,7 @@ def _write_segments(
             reported.advance(0, f"{segment.name}: converting")
             graph = convert(segment, settings, "Vitis", project)
             reported.advance(0, f"{segment.name}: lowering to kernels")
-            kernels = lower(segment.name, graph, segment.input_format, segment.input_shape)
+            kernels = _lowered(segment, graph)
             found = implementations(graph, kernels)
             warn_of_other_reuse(segment, settings, found)
             chosen[segment.name] = _asked_for(segment, settings, kernels, found) if settings.has_rtl else found
@@ -218,21 +219,26 @@ def check_compiles(network: MultiExitNetwork, settings: CompileSettings) -> None
             for segment in exported:
                 reported.advance(0, segment.name)
                 graph = convert(segment, settings, "Vitis", scratch / segment.name)
-                kernels = lower(segment.name, graph, segment.input_format, segment.input_shape)
+                kernels = _lowered(segment, graph)
                 if settings.has_rtl:
                     _asked_for(segment, settings, kernels, implementations(graph, kernels))
                 _checked(kernels, segment)
                 reported.advance()
 
 
+def _lowered(segment: ExportedSegment, graph: Any) -> Segment:
+    return lower(segment.name, graph, segment.inputs, handed_on=segment.handed_on, read=segment.read)
+
+
 def _checked(segment: Segment, exported: ExportedSegment) -> Segment:
-    """Refuse a segment whose result hls4ml understood otherwise than Brevitas."""
-    got, wanted = segment.output_format, exported.output_format
-    if (got.width, got.integer, got.signed) != (wanted.width, wanted.integer, wanted.signed):
-        raise FormatError(
-            f"{segment.name} ends in {got} in hls4ml but in {wanted} in Brevitas: "
-            "end it in a fixed-point quantiser of its own, such as hwcodesign.layers.relu or .logits"
-        )
+    """Refuse a segment whose results hls4ml understood otherwise than Brevitas."""
+    for i, (result, wanted) in enumerate(zip(segment.results, exported.outputs, strict=True)):
+        got = result.format
+        if (got.width, got.integer, got.signed) != (wanted.width, wanted.integer, wanted.signed):
+            raise FormatError(
+                f"{segment.output_name(i)} ends in {got} in hls4ml but in {wanted} in Brevitas: "
+                "end it in a fixed-point quantiser of its own, such as hwcodesign.layers.relu or .logits"
+            )
     return segment
 
 

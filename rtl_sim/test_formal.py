@@ -24,6 +24,7 @@ _PROOFS = {
     "buffer": Proof("buffer_properties", _BUFFER, {"Beats": 3, "Depth": 5}),
     "exit path, buffer of one sample": Proof("exit_path_properties", _PATH, {"Beats": 2, "Depth": 2}),
     "merge": Proof("merge_properties", _MERGE, {"Exits": 3}),
+    "two tensors": Proof("tensor_pair_properties", _PATH, parts=("buffer_properties",)),
 }
 _MORE = {
     "fork to two": Proof("fork_properties", ("stream_fork",), {"Outputs": 2}),
@@ -38,6 +39,12 @@ _MORE = {
     ),
     "exit path, more room": Proof("exit_path_properties", _PATH, {"Beats": 2, "Depth": 5}),
     "merge of one": Proof("merge_properties", _MERGE, {"Exits": 1}),
+    "two tensors, more room": Proof(
+        "tensor_pair_properties",
+        _PATH,
+        {"FirstBeats": 1, "FirstDepth": 3, "SecondBeats": 3, "SecondDepth": 4},
+        parts=("buffer_properties",),
+    ),
     "merge of four": Proof("merge_properties", _MERGE, {"Exits": 4}),
 }
 
@@ -72,6 +79,18 @@ _FAULTS: dict[str, tuple[Proof, tuple[Change, ...], int, str]] = {
         (Change("stream_fork", "taken_q <= in_ready_o ? '0 : taken;", "taken_q <= '0;"),),
         8,
         "",
+    ),
+    "a fork that tells one buffer twice": (
+        _PROOFS["two tensors"],
+        (Change("stream_fork", "in_valid_i ? ~taken_q : '0", "{Outputs{in_valid_i}}"),),
+        8,
+        "told another sample's decision",
+    ),
+    "a fork that forgets the second buffer": (
+        _PROOFS["two tensors"],
+        (Change("stream_fork", "in_ready_o = &taken;", "in_ready_o = taken[0];"),),
+        8,
+        "missed a decision",
     ),
     "a merge that prefers the shallow": (
         _PROOFS["merge"],

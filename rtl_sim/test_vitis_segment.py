@@ -31,13 +31,13 @@ def _convolution() -> Segment:
         "conv", ("input",), (_SIGNED,), ((3, 3, 3),), _RESULT, (2, 2, 2), weights, np.array([3.0, -4.0]),
         FixedPoint(4, 1, signed=True), FixedPoint(20, 14, signed=True), (1, 1), (0, 0, 0, 0),
     )  # fmt: skip
-    return Segment("stage1", _SIGNED, (3, 3, 3), (conv,))
+    return Segment.chain("stage1", _SIGNED, (3, 3, 3), (conv,))
 
 
 def _cast() -> Segment:
     """A vector of seven unsigned elements to another format: one beat a sample."""
     cast = Activation("cast", ("input",), (_UNSIGNED,), ((7,),), FixedPoint(4, 2, signed=True), (7,), rectify=False)
-    return Segment("head0", _UNSIGNED, (7,), (cast,))
+    return Segment.chain("head0", _UNSIGNED, (7,), (cast,))
 
 
 _CASES = {
@@ -61,11 +61,11 @@ def test_a_segment_behind_the_adapter_is_the_segment(name: str, tmp_path: Path) 
         (tmp_path / file).write_text(text)
         if file.endswith(".sv"):
             files.append(tmp_path / file)
-    fmt, result = segment.input_format, segment.output_format
+    fmt, result = segment.inputs[0].format, segment.results[0].format
     codes = np.random.default_rng(2).integers(
-        fmt.min_code, fmt.max_code, (SAMPLES, *segment.input_shape), endpoint=True
+        fmt.min_code, fmt.max_code, (SAMPLES, *segment.inputs[0].shape), endpoint=True
     )
-    outputs = segment.run(codes.astype(float)).astype(int)
+    outputs = segment.run(codes.astype(float))[0].astype(int)
     values = {
         "HWC_SENT": json.dumps(
             [Bits.pack(beat.tolist(), fmt.width).value for beat in codes.reshape(-1, codes.shape[-1])]

@@ -73,7 +73,7 @@ class Extreme:
     @property
     def segment(self) -> Segment:
         first = self.kernels[0]
-        return Segment("extreme", first.input_formats[0], first.input_shapes[0], self.kernels)
+        return Segment.chain("extreme", first.input_formats[0], first.input_shapes[0], self.kernels)
 
 
 def _weights(shape: Shape, bits: int) -> tuple[np.ndarray, FixedPoint]:
@@ -227,15 +227,15 @@ def compare(extreme: Extreme, folder: Path | None = None) -> Comparison:
     """RTL and software of one, in `==`."""
     segment = extreme.segment
     check_products(segment, extreme.implementations)
-    fmt = segment.input_format
+    fmt = segment.inputs[0].format
     codes = np.random.default_rng(1).integers(
-        fmt.min_code, fmt.max_code, (_SAMPLES + 2, *segment.input_shape), endpoint=True
+        fmt.min_code, fmt.max_code, (_SAMPLES + 2, *segment.inputs[0].shape), endpoint=True
     )
     codes[0], codes[1] = fmt.min_code, fmt.max_code
     with tempfile.TemporaryDirectory() as scratch:
         write_segment(segment, folder or Path(scratch), "sizes", extreme.implementations)
-        got = read_segment(folder or Path(scratch)).run(codes).codes
-    expected = segment.run(codes.astype(np.float64))
+        got = read_segment(folder or Path(scratch)).run(codes).outputs[0]
+    expected = segment.run(codes.astype(np.float64))[0]
     return Comparison(("software", "rtl"), extreme.text, len(codes), got.size, int((got != expected).sum()))
 
 
@@ -248,7 +248,7 @@ def decided(criterion: str, classes: int) -> Accelerator:
     def segment(name: str, fmt: FixedPoint, result: FixedPoint, *, flat: bool) -> Segment:
         kernel: Kernel = Activation("pass", ("input",), (fmt,), (shape,), result, shape, rectify=False)
         kernels = (kernel, Reshape("flat", ("pass",), (result,), (shape,), result, shape[2:]))
-        return Segment(name, fmt, shape, kernels if flat else kernels[:1])
+        return Segment.chain(name, fmt, shape, kernels if flat else kernels[:1])
 
     stages = (segment("stage0", source, _LOGITS, flat=False), segment("stage1", _LOGITS, _LOGITS, flat=False))
     heads = tuple(segment(f"head{k}", _LOGITS, _LOGITS, flat=True) for k in range(2))

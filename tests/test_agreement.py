@@ -131,8 +131,8 @@ def test_csim_takes_every_sample_however_many_a_thread_has(
     found = simulation.records(codes, exit_control(compiled_design.policy))
     assert np.array_equal(found, compiled_design.run(digits_data.test.images[:count]))
     stage = accelerator.stages[0]
-    inputs = channels_last(codes)
-    assert np.array_equal(simulation.segment_codes(stage, inputs), segment_codes(stage, inputs))
+    inputs = [channels_last(codes)]
+    assert np.array_equal(simulation.segment_codes(stage, inputs)[0], segment_codes(stage, inputs)[0])
 
 
 @needs_gxx

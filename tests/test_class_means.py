@@ -25,7 +25,7 @@ def features_of(network: hw.MultiExitNetwork, images: Any, k: int) -> np.ndarray
     """(N, C, H, W) real outputs of a stage."""
     x = torch.from_numpy(network.input_format.decode(np.asarray(images, np.int64)).astype(np.float32))
     with torch.no_grad():
-        return [feature.double().numpy() for feature in network.eval().features(x)][k]
+        return [feature.double().numpy() for (feature,) in network.eval().features(x)][k]
 
 
 def pooled(features: np.ndarray, pool: int) -> np.ndarray:

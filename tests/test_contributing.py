@@ -53,13 +53,13 @@ def trained(examples: dict[str, Any]) -> hw.MultiExitNetwork:
 def test_a_kernel_computes_and_its_unit_builds_it(examples: dict[str, Any], tmp_path: Path) -> None:
     given, result = FixedPoint(6, 2), FixedPoint(5, 3, True, "RND_CONV", "SAT")  # type: ignore[arg-type]
     double = examples["Double"]("twice", ("input",), (given,), ((3, 3, 2),), result, (3, 3, 2))
-    segment = Segment("doubled", given, (3, 3, 2), (double,))
+    segment = Segment.chain("doubled", given, (3, 3, 2), (double,))
     codes = np.arange(given.min_code, given.min_code + 4 * 18).reshape(4, 3, 3, 2) % 64 + given.min_code
     codes = codes.clip(given.min_code, given.max_code)
-    expected = segment.run(codes.astype(np.float64))
+    expected = segment.run(codes.astype(np.float64))[0]
     assert np.array_equal(expected, result.requantise(2.0 * codes, given.fraction))
     write_segment(segment, tmp_path, "own")
-    assert np.array_equal(read_segment(tmp_path).run(codes, checked=True).codes, expected)
+    assert np.array_equal(read_segment(tmp_path).run(codes, checked=True).outputs[0], expected)
 
 
 def test_a_board_is_known_and_has_a_block_design(examples: dict[str, Any]) -> None:

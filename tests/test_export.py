@@ -150,7 +150,7 @@ def test_a_setting_reaches_the_layer_that_it_names_though_another_name_ends_alik
         with tempfile.TemporaryDirectory() as scratch:
             stage = export_network(net, Path(scratch))[0]
             graph = convert(stage, settings, "Vitis", Path(scratch) / "stage0")
-            segment = lower("stage0", graph, stage.input_format, stage.input_shape)
+            segment = lower("stage0", graph, stage.inputs)
         found = implementations(graph, segment)
         assert [found[kernel.name].reuse_factor for kernel in segment.kernels if isinstance(kernel, Conv2D)] == expected
 

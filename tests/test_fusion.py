@@ -40,7 +40,7 @@ def _quantiser(before: Kernel, result: FixedPoint, *, rectify: bool) -> Activati
 
 def _same(kernels: tuple[Kernel, ...], merged: tuple[Kernel, ...]) -> bool:
     codes = np.random.default_rng(_SEED).integers(0, 64, (20, *_SHAPE)).astype(float)
-    results = [Segment("s", _IN, _SHAPE, chain).run(codes) for chain in (kernels, merged)]
+    results = [Segment.chain("s", _IN, _SHAPE, chain).run(codes)[0] for chain in (kernels, merged)]
     return np.array_equal(*results)
 
 
@@ -52,7 +52,8 @@ def test_the_layer_casts_its_sums_itself(rounding: str, signed: bool, rectify: b
     conv = _conv()
     before = (conv, _pool(conv)) if pooled else (conv,)
     kernels = (*before, _quantiser(before[-1], result, rectify=rectify))
-    merged = with_merged_casts(kernels)
+    merged, outputs = with_merged_casts(kernels, [kernels[-1].name])
+    assert outputs == (merged[-1].name,)
     assert [kernel.name for kernel in merged] == [kernel.name for kernel in before]
     assert {kernel.result for kernel in merged} == {result}
     assert _same(kernels, merged)
@@ -97,13 +98,16 @@ def _read_twice() -> tuple[Kernel, ...]:
     ],
 )
 def test_it_stays_where_codes_could_change(kernels: tuple[Kernel, ...]) -> None:
-    assert [kernel.result for kernel in with_merged_casts(kernels)] == [kernel.result for kernel in kernels]
+    assert [kernel.result for kernel in with_merged_casts(kernels, [kernels[-1].name])[0]] == [
+        kernel.result for kernel in kernels
+    ]
 
 
 def test_without_pooling_a_cast_that_wraps_moves_too() -> None:
     conv = _conv()
     wraps = FixedPoint(5, 3, True, "RND", "WRAP")  # type: ignore[arg-type]
     kernels = (conv, _quantiser(conv, wraps, rectify=False))
-    merged = with_merged_casts(kernels)
+    merged, outputs = with_merged_casts(kernels, [kernels[-1].name])
+    assert outputs == (merged[-1].name,)
     assert len(merged) == 1
     assert _same(kernels, merged)

@@ -32,6 +32,7 @@ from hwcodesign.kernels import (
     MaxPool2D,
     Reshape,
     Segment,
+    TensorType,
     Transpose,
     ZeroColumns,
     kernel_from_json,
@@ -213,10 +214,10 @@ def test_a_segment_gives_the_same_whether_pooling_is_fused_or_not(
     pooled = pool_of(conv, pool, stride, conv.result)
     assert conv.result_is_sum
     assert (pooled.square > 1) == fuses
-    segment = Segment("stage0", conv.input_formats[0], conv.input_shapes[0], (conv, pooled))
+    segment = Segment.chain("stage0", conv.input_formats[0], conv.input_shapes[0], (conv, pooled))
     codes = random_codes(rng, conv.input_formats[0], (2, *conv.input_shapes[0]))
     wanted = naive_pool(pooled, naive_conv(conv, codes, exact_cast), exact_cast)
-    assert_same(segment.run(codes), wanted, segment)
+    assert_same(segment.run(codes)[0], wanted, segment)
     assert_same(pooled.compute(conv.compute(codes)), wanted, segment)
 
 
@@ -234,14 +235,14 @@ def test_a_convolution_that_two_kernels_read_keeps_its_own_result(
         "sum", ("conv", "again"), (conv.result, conv.result), (conv.output_shape,) * 2, FixedPoint(44, 30), (4, 4, 2)
     )
     again = Activation("again", ("conv",), (conv.result,), (conv.output_shape,), conv.result, conv.output_shape, True)
-    segment = Segment("stage0", conv.input_formats[0], (4, 4, 2), (conv, pooled, again, both))
+    segment = Segment.chain("stage0", conv.input_formats[0], (4, 4, 2), (conv, pooled, again, both))
     codes = random_codes(rng, conv.input_formats[0], (2, 4, 4, 2))
     sums = naive_conv(conv, codes, exact_cast)
     wanted = [
         exact_cast(real(s, conv.result.fraction) + real(max(s, 0), conv.result.fraction), both.result)
         for s in sums.reshape(-1)
     ]
-    assert_same(segment.run(codes), np.array(wanted).reshape(sums.shape), segment)
+    assert_same(segment.run(codes)[0], np.array(wanted).reshape(sums.shape), segment)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -514,18 +515,18 @@ def test_a_segment_refuses_kernels_out_of_order_and_names_them() -> None:
     fmt, shape = FixedPoint(4, 4), (3,)
     first = Activation("first", (INPUT,), (fmt,), (shape,), fmt, shape, True)
     second = Activation("second", ("first",), (fmt,), (shape,), fmt, shape, True)
-    Segment("head0", fmt, shape, (first, second))
+    Segment.chain("head0", fmt, shape, (first, second))
     with pytest.raises(DesignError, match="head0: second reads 'first', which no earlier kernel writes"):
-        Segment("head0", fmt, shape, (second, first))
+        Segment.chain("head0", fmt, shape, (second, first))
     with pytest.raises(DesignError, match="head0: second reads 'first', which no earlier kernel writes"):
-        Segment("head0", fmt, shape, (second,))
+        Segment.chain("head0", fmt, shape, (second,))
 
 
 def test_a_segment_without_kernels_hands_its_input_on() -> None:
-    segment = Segment("stage1", FixedPoint(4, 4), (3,), ())
+    segment = Segment.chain("stage1", FixedPoint(4, 4), (3,), ())
     codes = np.arange(6.0).reshape(2, 3)
-    assert np.array_equal(segment.run(codes), codes)
-    assert (segment.output_format, segment.output_shape) == (FixedPoint(4, 4), (3,))
+    assert np.array_equal(segment.run(codes)[0], codes)
+    assert segment.results == (TensorType(FixedPoint(4, 4), (3,)),)
     assert (segment.macs, segment.parameters) == (0, 0)
 
 
@@ -539,7 +540,7 @@ def test_a_segments_counts_are_the_sums_of_its_kernels() -> None:
     dense = dataclasses.replace(
         make_dense(rng, conv.result, FixedPoint(3, 3), FixedPoint(8, 8), inputs=27), inputs=("flat",)
     )
-    segment = Segment("head0", FixedPoint(4, 4), (4, 4, 2), (conv, flat, dense))
+    segment = Segment.chain("head0", FixedPoint(4, 4), (4, 4, 2), (conv, flat, dense))
     assert segment.macs == 9 * (2 * 2 * 2 * 3) + 27 * 5
     assert segment.parameters == 2 * 2 * 2 * 3 + 3 + 27 * 5 + 5
 

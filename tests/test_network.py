@@ -252,7 +252,7 @@ def test_values_and_their_codes_give_the_same_integers(trained_network: MultiExi
     same_features, same_logits = trained_network.integers(codes / 16.0)
     for a, b in zip([*features, *logits], [*same_features, *same_logits], strict=True):
         assert np.array_equal(a, b)
-    assert [f.shape for f in features] == [(20, 4, 4, 3), (20, 4, 4, 6), (20, 2, 2, 12)]
+    assert [f.shape for (f,) in features] == [(20, 4, 4, 3), (20, 4, 4, 6), (20, 2, 2, 12)]
 
 
 @pytest.mark.parametrize("recipe", ["blenet_mnist", "blenet_fashion"])

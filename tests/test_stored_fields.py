@@ -365,8 +365,8 @@ BUILD = {"reuse_factor": 1, "strategy": "latency"}
         (set_in("accelerator", "heads", to=[]), r"accelerator\.heads is a list of 0, and must be a list of 3"),
         (set_in("accelerator", "stages", 1, "name", to="stage0"), r"stages\[1\]\.name is 'stage0', and must be 'stage"),
         (
-            set_in("accelerator", "stages", 0, "input_format", "integer", to=2147483648),
-            r"stages\[0\]\.input_format\.integer is 2147483648, and must be a whole number from -128 to 128",
+            set_in("accelerator", "stages", 0, "inputs", 0, "format", "integer", to=2147483648),
+            r"stages\[0\]\.inputs\[0\]\.format\.integer is 2147483648, and must be a whole number from -128 to 128",
         ),
         (set_in(*CONV, "kind", to="conv"), r"kernels\[0\]\.kind 'conv' is not known: did you mean 'conv2d'"),
         (set_in(*CONV, "result", to={"array": "x"}), r"kernels\[0\]\.result\.fixed_point is missing"),
@@ -412,7 +412,7 @@ def test_a_pooling_of_more_pixels_than_memory_takes_none() -> None:
     for count in (3, 2**20):
         wide = FixedPoint(40, 40)
         pool = GlobalPool("all", ("input",), (fmt,), ((count, 32, 1),), fmt, (1,), maximum=False, accumulator=wide)
-        assert Segment("head0", fmt, (count, 32, 1), (pool,)).output_shape == (1,)
+        assert Segment.chain("head0", fmt, (count, 32, 1), (pool,)).results[0].shape == (1,)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 2**20
@@ -568,7 +568,8 @@ def test_a_design_edited_at_random_is_read_or_refused(criterion: str, read: Call
             refused.append(str(error))
             continue
         stage = design.accelerator.stages[0]
-        assert stage.run(np.zeros((1, *stage.input_shape), np.float32)).shape == (1, *stage.output_shape)
+        (given,) = stage.run(np.zeros((1, *stage.inputs[0].shape), np.float32))
+        assert given.shape == (1, *stage.results[0].shape)
     assert len(refused) > 150
     assert all(len(text) < 1000 and text.isprintable() and "again" in text for text in refused)
 

@@ -58,7 +58,7 @@ FOLDED = {name: Implementation(reuse) for name, reuse in (("conv", 9), ("first",
 def residual(name: str = "conv") -> Segment:
     """A convolution around which its input is added; to be built with `FOLDED`."""
     shape = (6, 6, 3)
-    return Segment(
+    return Segment.chain(
         "stage0",
         U5,
         shape,
@@ -112,7 +112,7 @@ def test_layers_of_like_names_stay_apart() -> None:
     shape = (4, 4, 1)
     kernels = [Activation(name, (source,), (U5,), (shape,), U5, shape, rectify=True)
                for source, name in (("input", "a-1"), ("a-1", "a_1"), ("a_1", "A 1"))]  # fmt: skip
-    assert [block.name for block in netlist(Segment("s", U5, shape, tuple(kernels))).blocks] == [
+    assert [block.name for block in netlist(Segment.chain("s", U5, shape, tuple(kernels))).blocks] == [
         "a_1",
         "a_1_2",
         "a_1_3",
@@ -122,7 +122,7 @@ def test_layers_of_like_names_stay_apart() -> None:
 def test_a_flattened_image_reaches_a_linear_layer_in_its_own_beats() -> None:
     shape = (4, 4, 3)
     flat = Reshape("flat", ("input",), (U5,), (shape,), U5, (48,))
-    placed = netlist(Segment("head0", U5, shape, (flat, dense("fc", "flat", (48,), 10))), FOLDED)
+    placed = netlist(Segment.chain("head0", U5, shape, (flat, dense("fc", "flat", (48,), 10))), FOLDED)
     assert [(block.name, block.streams) for block in placed.blocks] == [
         ("fc_operand", (Stream(16, 3),)),
         ("fc", (Stream(16, 3),)),
@@ -132,7 +132,7 @@ def test_a_flattened_image_reaches_a_linear_layer_in_its_own_beats() -> None:
 def test_a_segment_that_ends_flat_gives_one_beat() -> None:
     shape = (2, 2, 3)
     flat = Reshape("flat", ("input",), (U5,), (shape,), U5, (12,))
-    placed = netlist(Segment("stage0", U5, shape, (flat,)))
+    placed = netlist(Segment.chain("stage0", U5, shape, (flat,)))
     assert [block.output for block in placed.blocks] == [Stream(1, 12)]
 
 
@@ -160,14 +160,14 @@ def test_too_much_padding_is_refused() -> None:
         "c", ("input",), (U5,), (shape,), U5, (6, 6, 1), weights, np.zeros(1), W4, WIDE, (1, 1), (1, 1, 1, 1)
     )
     with pytest.raises(FormatError, match="1 columns of padding left of windows 1 wide"):
-        netlist(Segment("s", U5, shape, (kernel,)))
+        netlist(Segment.chain("s", U5, shape, (kernel,)))
 
 
 def test_beats_that_do_not_fit_are_refused() -> None:
     shape = (2, 2, 4)
     flat = Reshape("flat", ("input",), (U5,), (shape,), U5, (3, 5))
     with pytest.raises(DesignError, match="does not hold as many elements"):
-        netlist(Segment("s", U5, shape, (flat,)))
+        netlist(Segment.chain("s", U5, shape, (flat,)))
 
 
 @pytest.mark.parametrize(("folds", "beats", "depth"), [(1, 1, 1), (3, 1, 4), (2, 5, 6), (7, 3, 2)])
@@ -195,7 +195,7 @@ def test_a_pipeline_stalls_while_its_reader_folds_unless_a_register_is_between()
 
 def test_a_layer_that_folds_its_beats_has_a_register_before_it() -> None:
     layers = (dense("first", "input", (8,), 8), dense("second", "first", (8,), 4))
-    placed = netlist(Segment("head0", U5, (8,), (layers[0], replace(layers[1], input_formats=(S8,)))), FOLDED)
+    placed = netlist(Segment.chain("head0", U5, (8,), (layers[0], replace(layers[1], input_formats=(S8,)))), FOLDED)
     assert [block.name for block in placed.blocks] == ["first_operand", "first", "second_operand", "second"]
     assert segment_cycles(placed).interval == 8
 
@@ -257,5 +257,5 @@ def test_sums_are_as_fine_as_the_finest_bias(bias: tuple[int, int], shift: int) 
 def test_pooling_reads_windows() -> None:
     shape = (6, 6, 2)
     pool = MaxPool2D("p", ("input",), (U5,), (shape,), U5, (3, 3, 2), (2, 2), (2, 2))
-    cycles = segment_cycles(netlist(Segment("s", U5, shape, (pool,))))
+    cycles = segment_cycles(netlist(Segment.chain("s", U5, shape, (pool,))))
     assert cycles.interval == 36  # as many as there are pixels

@@ -162,7 +162,7 @@ def test_what_hls4mls_streams_get_wrong_is_refused_for_vitis_only(
     conv = segment.kernels[0]
     assert isinstance(conv, Conv2D)
     weights, bias = conv.weights / 8, conv.bias * conv.accumulator.scale
-    got = segment.output_format.decode(segment.run(segment.input_format.encode(x)))
+    got = segment.results[0].format.decode(segment.run(segment.inputs[0].format.encode(x))[0])
     padded = np.pad(x, ((0, 0), (0, 0), (1, 0), (0, 0)))[:, ::stride]
     for o in range(2 * filters):
         wanted = sum(padded[:, :, j : j + 5, o // filters] * weights[0, j, 0, o] for j in range(3)) + bias[o]
@@ -286,8 +286,9 @@ def test_predict_gives_hls4mls_shapes_and_casts_its_input(tmp_path: Path) -> Non
     assert model.predict(x.astype(np.float32)).dtype == np.float32
     assert np.array_equal(model.predict(x, on="software"), model.predict(np.asfortranarray(x)))
     segment = model.config.backend.segment(model)
-    simulated = read_segment(tmp_path / "project").run(np.zeros((4, *segment.input_shape), np.int64))
-    assert tuple(simulated.ends) == segment_cycles(netlist(segment, implementations(model, segment)), samples=4).ends
+    simulated = read_segment(tmp_path / "project").run(np.zeros((4, *segment.inputs[0].shape), np.int64))
+    (ends,) = segment_cycles(netlist(segment, implementations(model, segment)), samples=4).ends
+    assert tuple(simulated.ends[0]) == ends
 
 
 def test_what_is_no_sample_is_refused(tmp_path: Path) -> None:
@@ -415,7 +416,7 @@ def test_a_join_along_rows_is_one_along_channels_between_transposes(tmp_path: Pa
     ]
     segment = lower_graph(graph_of(layers, {}, "StreamRTL", tmp_path))
     x = np.random.default_rng(0).integers(-9, 9, (3, 2, 3, 4)).astype(np.float64)
-    assert np.array_equal(segment.run(x), np.concatenate([np.maximum(x, 0), x], axis=1))
+    assert np.array_equal(segment.run(x)[0], np.concatenate([np.maximum(x, 0), x], axis=1))
 
 
 def test_values_between_layers_are_the_same_with_and_without_transposes() -> None:
@@ -448,10 +449,10 @@ def test_values_between_layers_are_the_same_with_and_without_transposes() -> Non
                 Dense("linear", ("flat",), (fmt,), ((24,),), fmt, (2,), weights, np.zeros(2), fmt, FixedPoint(20, 14))
             )
             last = "linear"
-        fewer, output = without_transposes(kernels, last)
+        fewer, (output,) = without_transposes(kernels, [last])
         x = rng.integers(-32, 32, (5, 2, 3, 4)).astype(np.float64)
-        whole = Segment("s", fmt, (2, 3, 4), tuple(kernels))
+        whole = Segment.chain("s", fmt, (2, 3, 4), tuple(kernels))
         assert (fewer[-1].name if fewer else INPUT) == output
-        assert np.array_equal(Segment("s", fmt, (2, 3, 4), fewer).run(x), whole.run(x))
+        assert np.array_equal(Segment.chain("s", fmt, (2, 3, 4), fewer).run(x)[0], whole.run(x)[0])
         turned = [kernel for kernel in fewer if isinstance(kernel, Transpose)]
         assert len(turned) <= (0 if last == "linear" else 1)

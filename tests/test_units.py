@@ -92,7 +92,7 @@ def test_a_strategy_without_a_unit_is_refused_with_those_that_there_are() -> Non
 
 def test_a_layer_that_is_named_with_a_strategy_it_cannot_have_is_refused_and_others_keep_theirs() -> None:
     segment: Any = SimpleNamespace(modules={"bn": "stages.0.1", "conv": "stages.0.0"})  # of which names alone are read
-    kernels = Segment("stage0", _U5, _IMAGE, (_conv(), _affine()))
+    kernels = Segment.chain("stage0", _U5, _IMAGE, (_conv(), _affine()))
     found = {"conv": Implementation(1), "bn": Implementation(1)}
     everywhere = CompileSettings(reuse=3, strategy=RESOURCE)
     assert asked_for(segment, everywhere, kernels, found) == {

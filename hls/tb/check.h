@@ -57,6 +57,12 @@ template <class data_T> data_T make_beat(uint64_t number) {
     return beat;
 }
 
+// The same for a single bit
+template <> inline ap_uint<1> make_beat<ap_uint<1> >(uint64_t number) {
+    random_t random(uint32_t(number * 2654435761u + 12345u));
+    return ap_uint<1>(random() >> 31);
+}
+
 template <class data_T> bool is_beat(const data_T &beat, uint64_t number) { return beat == make_beat<data_T>(number); }
 
 // Makes a stream full or not, where the model of hls::stream knows how; returns whether it is full now.

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -18,21 +17,24 @@ from hwcodesign.kernels import (
     Arrays,
     Held,
     Segment,
+    TensorType,
     check_connections,
     kernel_from_json,
     kernel_to_json,
-    shape_from_json,
+    tensor_from_json,
+    tensor_to_json,
 )
+from hwcodesign.kernels.tensor import suffix
 from hwcodesign.policies import ExitPolicy
 from hwcodesign.storage.fields import Field, shown
 from hwcodesign.storage.files import sha256, sha256_json
 
 #: Decisions that a conditional buffer takes ahead of the samples that they are on.
 DECISIONS_AHEAD = 2
-_PARTS = ("name", "input_shape", "buffer_samples", "stages", "heads", "implementations", "policy")
+_PARTS = ("name", "input_shape", "buffer_samples", "stages", "heads", "head_reads", "implementations", "policy")
 _FIELDS = (*_PARTS, "configuration_hash")
 #: Of a stored accelerator.
-_MOST_EXITS, _MOST_KERNELS, _MOST_LONG = 256, 2**12, 2**20
+_MOST_EXITS, _MOST_KERNELS, _MOST_LONG, _MOST_TENSORS = 256, 2**12, 2**20, 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,10 +44,11 @@ class Accelerator:
     Attributes:
         name: identifier in generated sources.
         input_shape: (C, H, W) of the images.
-        stages, heads: the stages and the heads, one each per exit.
+        stages, heads: the stages and the heads, one each per exit. A stage reads all tensors of the one before it.
         policy: criterion, tables and default thresholds.
         buffer_samples: number of samples that each conditional buffer holds.
         implementations: how kernels are built, by segment; of those that it does not name, as by default.
+        head_reads: for each head, the positions of the tensors of its stage that it reads; by default all.
 
     Raises:
         PolicyError: the policy is for other logits or another number of exits.
@@ -59,30 +62,46 @@ class Accelerator:
     policy: ExitPolicy
     buffer_samples: int = 2
     implementations: Mapping[str, Implementations] = field(default_factory=dict)
+    head_reads: tuple[tuple[int, ...], ...] = ()
 
     def __post_init__(self) -> None:
-        for k, (stage, head) in enumerate(zip(self.stages, self.heads, strict=True)):
-            readers = [head, *self.stages[k + 1 : k + 2]]
-            for reader in readers:
-                if (reader.input_format, reader.input_shape) != (stage.output_format, stage.output_shape):
-                    raise DesignError(
-                        f"{reader.name} reads {reader.input_format} {reader.input_shape}, "
-                        f"but {stage.name} writes {stage.output_format} {stage.output_shape}"
-                    )
+        if not self.head_reads:
+            object.__setattr__(self, "head_reads", tuple(tuple(range(len(stage.outputs))) for stage in self.stages))
+        self._check_boundaries()
         segments = {segment.name: segment for segment in self.segments}
         for name, implementations in self.implementations.items():
             if name not in segments:
                 raise DesignError(not_known(f"segment {name!r} of implementations", name, sorted(segments)))
             check_implementations(segments[name], implementations)
-        formats = [head.output_format for head in self.heads]
+        logits = [head.results for head in self.heads]
         wanted = [exit_.logits for exit_ in self.policy.exits]
-        if formats != wanted or {head.output_shape for head in self.heads} != {(self.policy.columns,)}:
+        if logits != [(TensorType(fmt, (self.policy.columns,)),) for fmt in wanted]:
             gate = " and a gate" if self.policy.gated else ""
             raise PolicyError(
                 f"the policy decides on {self.policy.classes} logits{gate} of {', '.join(map(str, wanted))}, "
-                f"the heads give {', '.join(f'{h.output_shape} of {h.output_format}' for h in self.heads)}: "
-                "fit the policy on this network"
+                f"the heads give {', '.join(_listed(results) for results in logits)}: fit the policy on this network"
             )
+
+    def _check_boundaries(self) -> None:
+        """Checks that segments read what the stages before them write, and that nothing is written for nobody."""
+        if len(self.stages[0].inputs) != 1:
+            raise DesignError(f"stage0 has {len(self.stages[0].inputs)} inputs: it reads images, which are one tensor")
+        for k, (stage, head, reads) in enumerate(zip(self.stages, self.heads, self.head_reads, strict=True)):
+            given = stage.results
+            if not reads or len(set(reads)) != len(reads) or not set(reads) <= set(range(len(given))):
+                raise DesignError(
+                    f"head_reads of {head.name} is {reads}: it reads one tensor or more of the {len(given)} of "
+                    f"{stage.name}, each once"
+                )
+            if k == self.exits - 1 and len(reads) != len(given):
+                raise DesignError(f"{head.name} reads {len(reads)} of the {len(given)} tensors of the last stage")
+            readers = [(head, tuple(given[i] for i in reads))]
+            readers += [(after, given) for after in self.stages[k + 1 : k + 2]]
+            for reader, offered in readers:
+                if reader.inputs != offered:
+                    raise DesignError(
+                        f"{reader.name} reads {_listed(reader.inputs)}, but {stage.name} writes {_listed(offered)}"
+                    )
 
     @property
     def exits(self) -> int:
@@ -92,7 +111,7 @@ class Accelerator:
     @property
     def input_format(self) -> FixedPoint:
         """Returns the format of the images."""
-        return self.stages[0].input_format
+        return self.stages[0].inputs[0].format
 
     @property
     def segments(self) -> tuple[Segment, ...]:
@@ -107,18 +126,25 @@ class Accelerator:
     @property
     def blocks(self) -> tuple[str, ...]:
         """Returns the names of everything around the segments, in the order in which data meets it."""
-        early = [f"{block}{k}" for k in range(self.exits - 1) for block in ("fork", "decision", "buffer")]
+        early = [name for k in range(self.exits - 1) for name in self._blocks_behind(k)]
         return (*early, f"decision{self.exits - 1}", "merge")
 
-    def least_buffer_beats(self, k: int) -> int:
-        """Returns the beats that the buffer behind stage k must hold at least: one whole sample. With less, the fork
-        would wait for a decision that waits for the fork.
-        """
-        return beats_of(self.stages[k].output_shape)
+    def _blocks_behind(self, k: int) -> Iterator[str]:
+        tensors = range(len(self.stages[k].outputs))
+        yield from (f"fork{k}{suffix(i)}" for i in tensors if i in self.head_reads[k])
+        yield f"decision{k}"
+        yield from (f"release_fork{k}{suffix(i)}" for i in tensors[1:])
+        yield from (f"buffer{k}{suffix(i)}" for i in tensors)
 
-    def buffer_beats(self, k: int) -> int:
-        """Returns the beats that the buffer behind each stage holds."""
-        return self.least_buffer_beats(k) * self.buffer_samples
+    def least_buffer_beats(self, k: int, i: int = 0) -> int:
+        """Returns the beats that the buffer of a tensor of stage k must hold at least: one whole sample. With less, the
+        fork would wait for a decision that waits for the fork.
+        """
+        return self.stages[k].results[i].beats
+
+    def buffer_beats(self, k: int, i: int = 0) -> int:
+        """Returns the beats that the buffer of a tensor of stage k holds."""
+        return self.least_buffer_beats(k, i) * self.buffer_samples
 
     @property
     def waiting_decisions(self) -> int:
@@ -162,6 +188,7 @@ class Accelerator:
             "buffer_samples": self.buffer_samples,
             "stages": [_segment_to_json(segment, arrays) for segment in self.stages],
             "heads": [_segment_to_json(segment, arrays) for segment in self.heads],
+            "head_reads": [list(reads) for reads in self.head_reads],
             "implementations": {
                 segment.name: {
                     kernel: implementation.to_json()
@@ -206,29 +233,32 @@ class Accelerator:
             )
             for kind in ("stage", "head")
         )
-        if stages[0].input_shape != (height, width, channels):
+        if stages[0].inputs[0].shape != (height, width, channels):
             raise FieldError(
-                f"{stored.place}.input_shape is {(channels, height, width)}, but stage0 reads {stages[0].input_shape}"
+                f"{stored.place}.input_shape is {(channels, height, width)}, "
+                f"but stage0 reads {stages[0].inputs[0].shape}"
             )
+        reads = tuple(
+            item.integers(0, _MOST_TENSORS, 1, _MOST_TENSORS) for item in fields["head_reads"].items(exits, exits)
+        )
         policy, buffered = ExitPolicy.from_json(fields["policy"].value), fields["buffer_samples"].integer(1, _MOST_LONG)
         built = fields["implementations"].fields([segment.name for segment in (*stages, *heads)])
         implementations = {segment: _implementations_from_json(item) for segment, item in built.items()}
         if left:
             raise FieldError(f"array {shown(min(left))} is in the file of arrays, but no kernel uses it")
-        return cls(name, (channels, height, width), stages, heads, policy, buffered, implementations)
+        return cls(name, (channels, height, width), stages, heads, policy, buffered, implementations, reads)
 
 
-def beats_of(shape: tuple[int, ...]) -> int:
-    """Returns the beats of a streamed tensor: one for each pixel, or one for a vector."""
-    return math.prod(shape[:-1])
+def _listed(tensors: Sequence[TensorType]) -> str:
+    return " and ".join(map(str, tensors)) or "nothing"
 
 
 def _segment_to_json(segment: Segment, arrays: Arrays) -> dict[str, Any]:
     return {
         "name": segment.name,
-        "input_format": segment.input_format.to_json(),
-        "input_shape": list(segment.input_shape),
+        "inputs": [tensor_to_json(tensor) for tensor in segment.inputs],
         "kernels": [kernel_to_json(kernel, f"{segment.name}.{kernel.name}.", arrays) for kernel in segment.kernels],
+        "outputs": list(segment.outputs),
     }
 
 
@@ -237,14 +267,14 @@ def _implementations_from_json(stored: Field) -> Implementations:
 
 
 def _segment_from_json(stored: Field, name: str, arrays: dict[str, Held]) -> Segment:
-    fields = stored.fields(("name", "input_format", "input_shape", "kernels"))
+    fields = stored.fields(("name", "inputs", "kernels", "outputs"))
     if fields["name"].value != name:
         raise fields["name"].wrong(repr(name))
     segment = Segment(
         name,
-        FixedPoint.from_json(fields["input_format"]),
-        shape_from_json(fields["input_shape"]),
+        fields["inputs"].tuple_of(tensor_from_json, 1, _MOST_TENSORS),
         fields["kernels"].tuple_of(lambda item: kernel_from_json(item, arrays), 0, _MOST_KERNELS),
+        fields["outputs"].tuple_of(Field.text, 1, _MOST_TENSORS),
     )
     check_connections(segment)
     return segment

@@ -110,7 +110,13 @@ def trust_statistics(
     labels = np.stack([z[:, :classes].argmax(axis=1) for z in logits])  # behind the logits there may be a gate
     scores = []
     for k in range(network.exits):
-        trust = TrustScore.fit(known[k].reshape(len(truth), -1), truth, classes, neighbours=neighbours, alpha=alpha)
-        ratio = trust.score(features[k].reshape(len(labels[k]), -1), labels[k])
+        reads = network.reads_of(k, len(features[k]))
+        trust = TrustScore.fit(_flat(known[k], reads), truth, classes, neighbours=neighbours, alpha=alpha)
+        ratio = trust.score(_flat(features[k], reads), labels[k])
         scores.append(np.minimum(ratio * 2.0**FRACTION, _LARGEST).astype(np.int64))
     return ExitStatistics(np.stack(scores), labels, np.asarray(samples[1]), np.asarray(costs, np.float64))
+
+
+def _flat(tensors: Sequence[NDArray[Any]], reads: Sequence[int]) -> NDArray[Any]:
+    """Returns (N, D) features: all that the head of an exit reads."""
+    return np.concatenate([tensors[i].reshape(len(tensors[i]), -1) for i in reads], axis=1)

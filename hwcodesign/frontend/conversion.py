@@ -109,7 +109,7 @@ def convert(segment: ExportedSegment, settings: CompileSettings, backend: str, f
                 default_reuse_factor=settings.default.reuse,
             )
             _configure(config, segment, settings)
-            return convert_from_onnx_model(
+            graph = convert_from_onnx_model(
                 segment.graph.model,
                 hls_config=config,
                 backend=backend,
@@ -121,6 +121,8 @@ def convert(segment: ExportedSegment, settings: CompileSettings, backend: str, f
                 output_dir=str(folder),
                 write_weights_txt=False,
             )
+            graph.outputs = _in_order(graph.outputs, segment)
+            return graph
     except Exception as error:
         operators = ", ".join(f"{node.name} ({node.op_type})" for node in segment.graph.graph.node)
         place, way_out = of_segment(error, segment.modules)
@@ -129,9 +131,16 @@ def convert(segment: ExportedSegment, settings: CompileSettings, backend: str, f
         ) from error
 
 
+def _in_order(outputs: list[str], segment: ExportedSegment) -> list[str]:
+    """Returns hls4ml's outputs in the order of the graph's; hls4ml lists them in that of the nodes that write them."""
+    wanted = [tensor.name for tensor in segment.graph.graph.output]
+    listed = [node.output[0] for node in segment.graph.graph.node if node.output[0] in wanted]
+    return [outputs[listed.index(name)] for name in wanted]
+
+
 def _configure(config: dict[str, Any], segment: ExportedSegment, settings: CompileSettings) -> None:
-    source = segment.graph.graph.input[0].name
-    config["LayerName"][source]["Precision"]["result"] = segment.input_format.hls4ml_type
+    for tensor, i in zip(segment.graph.graph.input, segment.read, strict=True):
+        config["LayerName"][tensor.name]["Precision"]["result"] = segment.inputs[i].format.hls4ml_type
     config["Model"]["Strategy"] = _vitis_strategy(settings.default.strategy)
     for name, layer in config["LayerName"].items():
         module = module_of(segment, name)

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from torch import nn
 
 from hwcodesign.errors import MismatchError
-from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.fixedpoint import Codes, FixedPoint
 from hwcodesign.kernels import Segment
 from hwcodesign.kernels.difference import where_it_differs
 from hwcodesign.kernels.kernel import carrier, largest
-from hwcodesign.networks.layers import value_of
+from hwcodesign.networks.layers import tensors_of, value_of
 from hwcodesign.networks.network import MultiExitNetwork
 
 #: Inputs of each kind that a segment is checked on.
@@ -43,7 +43,7 @@ def check_reading(network: MultiExitNetwork, segments: Sequence[Segment]) -> Non
 
 
 def _check(segment: Segment, module: nn.Module) -> None:
-    codes = _drawn(segment.input_format, segment.input_shape)
+    codes = [_drawn(tensor.format, tensor.shape, seed) for seed, tensor in enumerate(segment.inputs, 1)]
     seen: list[NDArray[np.float64]] = []
 
     def see(_module: nn.Module, _inputs: object, output: object) -> None:
@@ -53,28 +53,39 @@ def _check(segment: Segment, module: nn.Module) -> None:
     hooks = [part.register_forward_hook(see) for part in module.modules()]
     try:
         with torch.no_grad():
-            values = segment.input_format.decode(codes)
-            # in PyTorch's own order in memory, too: x.view refuses any other
-            given = np.ascontiguousarray(np.moveaxis(values, -1, 1)) if values.ndim == 4 else values
-            expected = _values(module(torch.from_numpy(given)))
+            given = [_given(tensor.format.decode(drawn)) for tensor, drawn in zip(segment.inputs, codes, strict=True)]
+            expected = [_values(tensor) for tensor in tensors_of(module(*given))]
     finally:
         for hook in hooks:
             hook.remove()
-    got = segment.output_format.decode(segment.run(codes.astype(carrier(largest(segment.input_format), segment.name))))
-    if np.array_equal(got, expected):
-        return
-    wrong = f"{(got != expected).sum()} of {got.size} values" if got.shape == expected.shape else "the shape"
-    raise MismatchError(
-        f"{segment.name}: the hardware would not compute what the network computes; {wrong} of its output differ. "
-        f"{where_it_differs(segment, codes.astype(np.float64), seen)}. "
-        "Write the layer in another way, for example with a layer of hwcodesign.layers, "
-        "and please report it: this is a fault of hwcodesign or of hls4ml"
-    )
+    carried: list[Codes] = [
+        drawn.astype(carrier(largest(tensor.format), segment.name))
+        for tensor, drawn in zip(segment.inputs, codes, strict=True)
+    ]
+    for i, (result, computed) in enumerate(zip(segment.results, segment.run(*carried), strict=True)):
+        got, wanted = result.format.decode(computed), expected[i]
+        if np.array_equal(got, wanted):
+            continue
+        wrong = f"{(got != wanted).sum()} of {got.size} values" if got.shape == wanted.shape else "the shape"
+        where = where_it_differs(segment, [drawn.astype(np.float64) for drawn in codes], seen)
+        raise MismatchError(
+            f"{segment.output_name(i)}: the hardware would not compute what the network computes; {wrong} of its "
+            f"output differ. {where}. "
+            "Write the layer in another way, for example with a layer of hwcodesign.layers, "
+            "and please report it: this is a fault of hwcodesign or of hls4ml"
+        )
 
 
-def _drawn(fmt: FixedPoint, shape: Sequence[int]) -> NDArray[np.int64]:
+def _given(values: NDArray[np.float64]) -> torch.Tensor:
+    """Returns values as a stage takes them: channels first, in PyTorch's own order in memory, too, since x.view refuses
+    any other.
+    """
+    return torch.from_numpy(np.ascontiguousarray(np.moveaxis(values, -1, 1)) if values.ndim == 4 else values)
+
+
+def _drawn(fmt: FixedPoint, shape: Sequence[int], seed: int) -> NDArray[np.int64]:
     """Returns codes that reveal wrong layouts and roundings: random ones, extreme ones, and single ones among zeros."""
-    rng = np.random.default_rng(1)
+    rng = np.random.default_rng(seed)
     low, high = fmt.min_code, fmt.max_code
     random = rng.integers(low, high, (_EACH, *shape), endpoint=True)
     extreme = np.where(rng.integers(0, 2, (_EACH, *shape)), high, low)

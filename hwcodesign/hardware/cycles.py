@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hwcodesign.hardware.netlist import Netlist
-from hwcodesign.hardware.stepping import run
+from hwcodesign.hardware.netlist import Netlist, offering, watched
+from hwcodesign.hardware.stepping import Network, end_of_sample, run
 
 #: Samples that a pipeline is run for until its pace is steady.
 _SAMPLES = 6
@@ -16,21 +16,33 @@ class Cycles:
     """What a segment takes while nothing else stalls.
 
     Attributes:
-        latency: from the cycle in which its first input beat is offered to that of its last output beat.
+        latency: from the cycle in which its first input beats are offered to that of the last beat of its last output.
         interval: between the last output beats of consecutive samples, at its own pace.
-        ends: cycles of the last output beats of the first samples.
+        ends: for each output, cycles of the last beats of the first samples.
     """
 
     latency: int
     interval: int
-    ends: tuple[int, ...]
+    ends: tuple[tuple[int, ...], ...]
 
 
 def segment_cycles(placed: Netlist, samples: int = _SAMPLES) -> Cycles:
-    """Predict a segment's cycles; input always offered, output always taken."""
-    nodes, last = placed.nodes()
-    if last < 0:  # wires alone
-        beats = placed.input_stream.beats
-        return Cycles(beats - 1, beats, tuple(beats * (n + 1) - 1 for n in range(samples)))
-    ends = run(nodes[: last + 1], samples, placed.input_stream.beats, placed.output_stream.beats)
-    return Cycles(ends[0], ends[-1] - ends[-2], tuple(ends))
+    """Predict a segment's cycles; inputs always offered, outputs always taken."""
+    ends = tuple(_ends(placed, i, samples) for i in range(len(placed.outputs)))
+    last = [max(cycles) for cycles in zip(*ends, strict=True)]
+    return Cycles(last[0], last[-1] - last[-2], ends)
+
+
+def _ends(placed: Netlist, i: int, samples: int) -> tuple[int, ...]:
+    """Cycles in which the last beats of an output leave."""
+    beats = placed.outputs[i].stream.beats
+    if len(placed.inputs) == len(placed.outputs) == 1:
+        nodes, (last,) = placed.nodes()
+        if last < 0:  # wires alone
+            return tuple(beats * (n + 1) - 1 for n in range(samples))
+        return tuple(run(nodes[: last + 1], samples, placed.inputs[0].stream.beats, beats))
+    before = offering(len(placed.inputs))
+    nodes, drivers = placed.nodes(range(len(before)), len(before))
+    network = Network(watched([*before, *nodes], drivers[i]))
+    # a cycle in the queues that offer, and one in that which watches
+    return tuple(end_of_sample(network, n, beats) - 2 for n in range(samples))

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
 from hwcodesign.errors import DesignError, SimulationError
+from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.hardware.implementation import DEFAULT, DEFAULTS, Implementations
 from hwcodesign.hardware.movement_timing import Split
 from hwcodesign.hardware.stepping import Network
@@ -20,10 +21,13 @@ from hwcodesign.hardware.stream import Stream
 from hwcodesign.hardware.timing import Automaton, Node, Pipeline, Queue
 from hwcodesign.hardware.unit import Unit
 from hwcodesign.hardware.units import unit_of
-from hwcodesign.kernels import INPUT, Segment
+from hwcodesign.kernels import Segment
+from hwcodesign.kernels.tensor import suffix
 
+#: Beats of a queue that is never full.
+ENDLESS = 1 << 30
 #: Samples for which a queue's need is observed; it repeats from the second one on.
-_OBSERVED = 4
+OBSERVED = 4
 
 
 @dataclass(frozen=True)
@@ -61,51 +65,79 @@ class Block:
 
 
 @dataclass(frozen=True)
+class Port:
+    """A stream at the ports of a segment's module, which is a tensor of its boundary.
+
+    Attributes:
+        name: prefix of its signals: "in", "out", and "in_1", "out_1" and so on for further tensors.
+        net: that it drives, or that drives it.
+        stream: its beats.
+        format: of its elements.
+    """
+
+    name: str
+    net: str
+    stream: Stream
+    format: FixedPoint
+
+
+@dataclass(frozen=True)
 class Netlist:
-    """Blocks of a segment in data order; the last one drives its output.
+    """Blocks of a segment in data order.
 
     Attributes:
         segment: that it implements.
         blocks: with at least one module, or none where the segment is wires alone.
-        output: the net that is the segment's output: "in" where it is wires alone.
+        driven: for each output of the segment, the net that it is: that of an input where it is handed on.
     """
 
     segment: Segment
     blocks: tuple[Block, ...]
-    output: str
+    driven: tuple[str, ...]
 
     @property
-    def input_stream(self) -> Stream:
-        return Stream.of(self.segment.input_shape)
+    def inputs(self) -> tuple[Port, ...]:
+        """The streams that come, in the order of the segment's inputs."""
+        return tuple(
+            Port(name, name, Stream.of(tensor.shape), tensor.format)
+            for name, tensor in zip(_port_names("in", len(self.segment.inputs)), self.segment.inputs, strict=True)
+        )
 
     @property
-    def output_stream(self) -> Stream:
-        return Stream.of(self.segment.output_shape)
+    def outputs(self) -> tuple[Port, ...]:
+        """The streams that leave, in the order of the segment's outputs."""
+        names = _port_names("out", len(self.driven))
+        return tuple(
+            Port(name, net, Stream.of(tensor.shape), tensor.format)
+            for name, net, tensor in zip(names, self.driven, self.segment.results, strict=True)
+        )
 
     @cached_property
     def readers(self) -> Mapping[str, tuple[str, ...]]:
-        """For each net the blocks that read it; a net with several has a fork behind it."""
+        """For each net the blocks and outputs that read it; a net with several has a fork behind it."""
         found: dict[str, list[str]] = {}
         for block in self.blocks:
             for source in block.sources:
                 found.setdefault(source, []).append(block.name)
+        for port in self.outputs:
+            found.setdefault(port.net, []).append(port.name)
         return {net: tuple(names) for net, names in found.items()}
 
-    def nodes(self, source: int = -1, first: int = 0) -> tuple[list[Node], int]:
-        """The cycle model: its nodes, numbered from `first`, and the number of the one that drives the output.
+    def nodes(self, sources: Sequence[int] = (-1,), first: int = 0) -> tuple[list[Node], tuple[int, ...]]:
+        """The cycle model: its nodes, numbered from `first`, and the numbers of those that drive the outputs.
 
         Args:
-            source: number of the node that feeds the segment.
+            sources: numbers of the nodes that feed the segment, one for each input.
         """
         nodes: list[Node] = []
-        drivers = {"in": source}
+        drivers = {port.net: source for port, source in zip(self.inputs, sources, strict=True)}
         for block in self.blocks:
             inputs = tuple(drivers[name] for name in block.sources)
             for automaton in block.timing:
                 nodes.append(Node(automaton, inputs))
                 inputs = (first + len(nodes) - 1,)
             drivers[block.name] = inputs[0]
-        return nodes, drivers[self.output]
+        return nodes, tuple(drivers[net] for net in self.driven)
 
 
 def netlist(segment: Segment, implementations: Implementations = DEFAULTS, prefix: str = "generated") -> Netlist:
@@ -120,7 +152,8 @@ def netlist(segment: Segment, implementations: Implementations = DEFAULTS, prefi
         ToolError: distributed arithmetic without da4ml.
     """
     names = _identifiers([kernel.name for kernel in segment.kernels])
-    nets: dict[str, tuple[str, Stream]] = {INPUT: ("in", Stream.of(segment.input_shape))}
+    ports = zip(segment.input_names, _port_names("in", len(segment.inputs)), segment.inputs, strict=True)
+    nets = {name: (port, Stream.of(tensor.shape)) for name, port, tensor in ports}
     blocks: list[Block] = []
     for kernel in segment.kernels:
         name = names[kernel.name]
@@ -135,12 +168,20 @@ def netlist(segment: Segment, implementations: Implementations = DEFAULTS, prefi
             continue
         blocks.append(Block(name, before.nets, unit.reads, unit.writes, kernel.result.width, unit))
         nets[kernel.name] = (name, unit.writes)
-    last, stream = nets[segment.kernels[-1].name if segment.kernels else INPUT]
-    want = Stream.of(segment.output_shape)
-    if stream != want:
-        blocks.append(_resize("out_resized", last, stream, want, segment.output_format.width))
-        last = "out_resized"
-    return _with_queues(Netlist(segment, tuple(blocks), last))
+    driven = []
+    ends = zip(_port_names("out", len(segment.outputs)), segment.outputs, segment.results, strict=True)
+    for port, name, result in ends:
+        net, stream = nets[name]
+        want = Stream.of(result.shape)
+        if stream != want:
+            blocks.append(_resize(f"{port}_resized", net, stream, want, result.format.width))
+            net = f"{port}_resized"
+        driven.append(net)
+    return _with_queues(Netlist(segment, tuple(blocks), tuple(driven)))
+
+
+def _port_names(direction: str, count: int) -> list[str]:
+    return [f"{direction}{suffix(i)}" for i in range(count)]
 
 
 class _Before(NamedTuple):
@@ -185,22 +226,48 @@ def _with_queues(placed: Netlist) -> Netlist:
     """
     if not any(block.meets for block in placed.blocks):
         return placed
-    endless = tuple(replace(block, queue=1 << 30) if block.meets else block for block in placed.blocks)
-    most = _observed_levels(Netlist(placed.segment, endless, placed.output))
+    endless = tuple(replace(block, queue=ENDLESS) if block.meets else block for block in placed.blocks)
+    most = _observed_levels(replace(placed, blocks=endless))
     blocks = tuple(
         replace(block, queue=max(2, most[block.name] + 1)) if block.meets else block for block in placed.blocks
     )
-    return Netlist(placed.segment, blocks, placed.output)
+    return replace(placed, blocks=blocks)
+
+
+def offering(inputs: int) -> list[Node]:
+    """Nodes that offer beats on several streams without a pause, from the second cycle on: queues that never empty."""
+    return [Node(Queue(ENDLESS), (-1,)) for _ in range(inputs)]
+
+
+def watched(nodes: Sequence[Node], driver: int) -> list[Node]:
+    """Returns nodes of which the last one shows every beat of one of them a cycle later, and never stalls it."""
+    return [*nodes, Node(Queue(ENDLESS), (driver,))]
 
 
 def _observed_levels(placed: Netlist) -> dict[str, int]:
-    """The most that each queue held."""
-    nodes, last = placed.nodes()
-    network = Network(nodes[: last + 1], _OBSERVED * placed.input_stream.beats)
-    if not network.until(_OBSERVED * placed.output_stream.beats):
+    """The most that each queue held, until the slowest output has given its samples."""
+    if len(placed.inputs) == len(placed.outputs) == 1:
+        nodes, (last,) = placed.nodes()
+        network = Network(nodes[: last + 1], OBSERVED * placed.inputs[0].stream.beats)
+        return _held(placed, network, placed.outputs[0], 0)
+    before = offering(len(placed.inputs))
+    nodes, drivers = placed.nodes(range(len(before)), len(before))
+    found: dict[str, int] = {}
+    for port, driver in zip(placed.outputs, drivers, strict=True):
+        held = _held(placed, Network(watched([*before, *nodes], driver)), port, len(before))
+        found = {name: max(most, found.get(name, 0)) for name, most in held.items()}
+    return found
+
+
+def _held(placed: Netlist, network: Network, output: Port, first: int) -> dict[str, int]:
+    """The most that each queue held when an output, whose driver is the network's last node, has given some samples.
+
+    Args:
+        first: number of the first node of the segment.
+    """
+    if not network.until(OBSERVED * output.stream.beats):
         raise SimulationError(f"{placed.segment.name}: the cycle model stands still")
     found: dict[str, int] = {}
-    first = 0
     for block in placed.blocks:
         if block.meets:
             found[block.name] = network.most_held(first)
@@ -220,7 +287,8 @@ def _identifiers(names: list[str]) -> dict[str, str]:
     taken: dict[str, str] = {}
     for name in names:
         base = re.sub(r"[^0-9a-zA-Z]+", "_", name).strip("_").lower() or "layer"
-        base = base if re.match(r"[a-z]", base) and base not in ("in", "out") else f"layer_{base}"
+        free = re.match(r"[a-z]", base) and not re.fullmatch(r"(in|out)(_\d+)?(_resized)?", base)
+        base = base if free else f"layer_{base}"
         candidate, number = base, 2
         while candidate in taken.values():
             candidate, number = f"{base}_{number}", number + 1

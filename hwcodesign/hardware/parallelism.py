@@ -12,7 +12,7 @@ from hwcodesign.hardware.implementation import DEFAULT, DEFAULTS, DISTRIBUTED, L
 from hwcodesign.hardware.stream import Stream
 from hwcodesign.hardware.unit import Unit
 from hwcodesign.hardware.units import unit_of
-from hwcodesign.kernels import INPUT, Segment
+from hwcodesign.kernels import Segment
 
 #: Products that one layer makes in a cycle: all of the tests' sweep of sizes is within it.
 MOST_PRODUCTS = 4096
@@ -30,7 +30,7 @@ def check_products(
     Raises:
         SettingsError: naming the layer, and the least reuse factor that will do.
     """
-    streams = {INPUT: Stream.of(segment.input_shape)}
+    streams = {name: Stream.of(tensor.shape) for name, tensor in zip(segment.input_names, segment.inputs, strict=True)}
     for kernel in segment.kernels:
         offered = tuple(streams[source] for source in kernel.inputs)
         unit = unit_of(kernel, implementations.get(kernel.name, DEFAULT), offered)

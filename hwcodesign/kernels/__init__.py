@@ -11,7 +11,7 @@ from hwcodesign.kernels.global_pool import GlobalPool
 from hwcodesign.kernels.kernel import KERNELS, Kernel
 from hwcodesign.kernels.max_pool2d import MaxPool2D
 from hwcodesign.kernels.reshape import Reshape
-from hwcodesign.kernels.segment import INPUT, Segment
+from hwcodesign.kernels.segment import INPUT, Segment, input_name
 from hwcodesign.kernels.serialisation import (
     Arrays,
     Held,
@@ -19,7 +19,10 @@ from hwcodesign.kernels.serialisation import (
     kernel_from_json,
     kernel_to_json,
     shape_from_json,
+    tensor_from_json,
+    tensor_to_json,
 )
+from hwcodesign.kernels.tensor import TensorType
 from hwcodesign.kernels.transpose import Transpose
 from hwcodesign.kernels.zero_columns import ZeroColumns
 
@@ -40,10 +43,14 @@ __all__ = [
     "MaxPool2D",
     "Reshape",
     "Segment",
+    "TensorType",
     "Transpose",
     "ZeroColumns",
     "check_connections",
+    "input_name",
     "kernel_from_json",
     "kernel_to_json",
     "shape_from_json",
+    "tensor_from_json",
+    "tensor_to_json",
 ]

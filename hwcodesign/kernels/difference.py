@@ -9,23 +9,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwcodesign.fixedpoint import Codes
-from hwcodesign.kernels.segment import INPUT, Segment
+from hwcodesign.kernels.segment import Segment
 
 Values = NDArray[np.float64]
 
 
 def where_it_differs(
-    segment: Segment, codes: Codes, seen: Sequence[Values], same: Callable[[Any, Any], bool] = np.array_equal
+    segment: Segment, inputs: Sequence[Codes], seen: Sequence[Values], same: Callable[[Any, Any], bool] = np.array_equal
 ) -> str:
     """Say up to which kernel a segment agrees with values that are known to be right, and from which on it does not.
 
     Args:
         segment: that gives another output than it should.
-        codes: of its input.
+        inputs: codes of its inputs.
         seen: values of layers, in any order; a kernel agrees whose values are among them.
         same: whether a kernel's values and a layer's are the same.
     """
-    results: dict[str, Codes] = {INPUT: codes}
+    results: dict[str, Codes] = dict(zip(segment.input_names, inputs, strict=True))
     agreed = ""
     for kernel in segment.kernels:
         results[kernel.name] = kernel.compute(*(results[name] for name in kernel.inputs))

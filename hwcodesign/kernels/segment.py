@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,41 +11,87 @@ from hwcodesign.fixedpoint import Codes, FixedPoint
 from hwcodesign.kernels.conv2d import Conv2D
 from hwcodesign.kernels.kernel import Kernel, Shape
 from hwcodesign.kernels.max_pool2d import MaxPool2D
+from hwcodesign.kernels.tensor import TensorType
 
-#: Name under which kernels refer to their segment's input.
+#: Name under which kernels refer to their segment's first input.
 INPUT = "input"
+
+
+def input_name(i: int) -> str:
+    """Returns the name under which kernels refer to an input of their segment; no kernel can have it.
+
+    Args:
+        i: position of the input, from 0.
+    """
+    return f"{INPUT}:{i}" if i else INPUT
 
 
 @dataclass(frozen=True, eq=False)
 class Segment:
-    """One stage or head: what it computes.
+    """A segment is one stage or head: what it computes from its input tensors.
 
     Attributes:
         name: "stage0", "head0", …
-        input_format, input_shape: of the stream that it reads, channels last.
-        kernels: in an order in which each reads only earlier ones; the last one's output is the segment's.
+        inputs: the tensors that it reads.
+        kernels: in an order in which each reads only earlier ones.
+        outputs: for each tensor that it gives, the name of the kernel that writes it, or of the input that it is.
+
+    Raises:
+        DesignError: a kernel or an output refers to what is not there.
     """
 
     name: str
-    input_format: FixedPoint
-    input_shape: Shape
+    inputs: tuple[TensorType, ...]
     kernels: tuple[Kernel, ...]
+    outputs: tuple[str, ...]
+
+    @classmethod
+    def chain(cls, name: str, fmt: FixedPoint, shape: Shape, kernels: Sequence[Kernel]) -> Segment:
+        """Returns the segment that reads one tensor and gives what the last kernel writes; without kernels, its input.
+
+        Args:
+            fmt, shape: of its input, channels last.
+        """
+        return cls(name, (TensorType(fmt, shape),), tuple(kernels), (kernels[-1].name if kernels else INPUT,))
 
     def __post_init__(self) -> None:
-        known = {INPUT}
+        known = set(self.input_names)
         for kernel in self.kernels:
             missing = [name for name in kernel.inputs if name not in known]
             if missing:
                 raise DesignError(f"{self.name}: {kernel.name} reads {missing[0]!r}, which no earlier kernel writes")
             known.add(kernel.name)
+        missing = [name for name in self.outputs if name not in known]
+        if missing:
+            raise DesignError(f"{self.name} gives {missing[0]!r}, which no kernel writes")
 
     @property
-    def output_format(self) -> FixedPoint:
-        return self.kernels[-1].result if self.kernels else self.input_format
+    def input_names(self) -> tuple[str, ...]:
+        """Returns the names by which kernels and outputs refer to the inputs."""
+        return tuple(input_name(i) for i in range(len(self.inputs)))
+
+    @cached_property
+    def results(self) -> tuple[TensorType, ...]:
+        """Returns the types of its outputs."""
+        types = dict(zip(self.input_names, self.inputs, strict=True))
+        types.update({kernel.name: TensorType(kernel.result, kernel.output_shape) for kernel in self.kernels})
+        return tuple(types[name] for name in self.outputs)
 
     @property
-    def output_shape(self) -> Shape:
-        return self.kernels[-1].output_shape if self.kernels else self.input_shape
+    def read_inputs(self) -> tuple[int, ...]:
+        """Returns the positions of the inputs that a kernel reads; others are only handed on."""
+        read = {name for kernel in self.kernels for name in kernel.inputs}
+        return tuple(i for i, name in enumerate(self.input_names) if name in read)
+
+    @property
+    def handed_on(self) -> Mapping[int, int]:
+        """Returns the outputs that are inputs as they are: the position of the input by that of the output."""
+        names = self.input_names
+        return {i: names.index(name) for i, name in enumerate(self.outputs) if name in names}
+
+    def output_name(self, i: int) -> str:
+        """Returns the name of an output in reports: the segment's, where it has only one."""
+        return f"{self.name}:{i}" if len(self.outputs) > 1 else self.name
 
     @property
     def macs(self) -> int:
@@ -54,9 +101,16 @@ class Segment:
     def parameters(self) -> int:
         return sum(kernel.parameters for kernel in self.kernels)
 
-    def run(self, codes: Codes) -> Codes:
-        """Codes of the input format (N, *input_shape) to codes of the output format (N, *output_shape)."""
-        values = {INPUT: codes}
+    def run(self, *inputs: Codes) -> tuple[Codes, ...]:
+        """Computes the outputs.
+
+        Args:
+            inputs: codes of every input, (N, *shape).
+
+        Returns:
+            Codes of every output, (N, *shape).
+        """
+        values = dict(zip(self.input_names, inputs, strict=True))
         for kernel in self.kernels:
             pool = self._fused.get(kernel.name)
             if pool is not None and isinstance(kernel, Conv2D):
@@ -65,15 +119,15 @@ class Segment:
                 values[kernel.name] = kernel.compute(*(values[name] for name in kernel.inputs))
             for name in self._last_use[kernel.name]:
                 values.pop(name, None)
-        return values[self.kernels[-1].name] if self.kernels else codes
+        return tuple(values[name] for name in self.outputs)
 
     @cached_property
     def _fused(self) -> dict[str, MaxPool2D]:
         """Convolutions whose exact sums are read by one pooling kernel only, which then takes its maximum early."""
         pairs: dict[str, MaxPool2D] = {}
-        readers = {k.name: [r for r in self.kernels if k.name in r.inputs] for k in self.kernels}
         for kernel in self.kernels:
-            reader = readers[kernel.name][0] if len(readers[kernel.name]) == 1 else None
+            readers = [reader for reader in self.kernels if kernel.name in reader.inputs]
+            reader = readers[0] if len(readers) == 1 and kernel.name not in self.outputs else None
             exact = isinstance(kernel, Conv2D) and kernel.result_is_sum
             if exact and isinstance(reader, MaxPool2D) and reader.square > 1 and reader.result == kernel.result:
                 pairs[kernel.name] = reader
@@ -82,7 +136,7 @@ class Segment:
     @cached_property
     def _last_use(self) -> dict[str, tuple[str, ...]]:
         """Values that may be freed after each kernel."""
-        last = {name: kernel.name for kernel in self.kernels for name in kernel.inputs}
+        last = {name: kernel.name for kernel in self.kernels for name in kernel.inputs if name not in self.outputs}
         return {
             kernel.name: tuple(name for name, user in last.items() if user == kernel.name) for kernel in self.kernels
         }

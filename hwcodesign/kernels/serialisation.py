@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from hwcodesign.errors import FieldError
 from hwcodesign.fixedpoint import MAX_WIDTH, FixedPoint
 from hwcodesign.kernels.kernel import KERNELS, Kernel, Shape
-from hwcodesign.kernels.segment import INPUT, Segment
+from hwcodesign.kernels.segment import Segment
 from hwcodesign.kernels.stored_shapes import MOST_AXES, MOST_ELEMENTS, MOST_LONG, check_shapes
+from hwcodesign.kernels.tensor import TensorType
 from hwcodesign.storage.arrays import StoredArray
 from hwcodesign.storage.fields import Field, shown
 
@@ -61,18 +62,27 @@ def check_connections(segment: Segment) -> None:
     Raises:
         FieldError: naming the kernel.
     """
-    written = {INPUT: (segment.input_format, segment.input_shape)}
+    written = dict(zip(segment.input_names, segment.inputs, strict=True))
     for kernel in segment.kernels:
         for name, fmt, shape in zip(kernel.inputs, kernel.input_formats, kernel.input_shapes, strict=True):
-            there, there_shape = written[name]
+            there = written[name].format
             alike = (fmt.width, fmt.integer, fmt.signed) == (there.width, there.integer, there.signed)
-            if not alike or shape != there_shape:
-                raise FieldError(
-                    f"{segment.name}: {kernel.name} reads {fmt} {shape}, but {name} is {there} {there_shape}"
-                )
+            if not alike or shape != written[name].shape:
+                raise FieldError(f"{segment.name}: {kernel.name} reads {fmt} {shape}, but {name} is {written[name]}")
         if kernel.name in written:
             raise FieldError(f"{segment.name} has two kernels named {kernel.name!r}")
-        written[kernel.name] = (kernel.result, kernel.output_shape)
+        written[kernel.name] = TensorType(kernel.result, kernel.output_shape)
+
+
+def tensor_to_json(tensor: TensorType) -> dict[str, Any]:
+    """Describes a tensor."""
+    return {"format": tensor.format.to_json(), "shape": list(tensor.shape)}
+
+
+def tensor_from_json(stored: Field) -> TensorType:
+    """Reads what `tensor_to_json` wrote; raises `FieldError`."""
+    fields = stored.fields(("format", "shape"))
+    return TensorType(FixedPoint.from_json(fields["format"]), shape_from_json(fields["shape"]))
 
 
 def shape_from_json(stored: Field) -> Shape:

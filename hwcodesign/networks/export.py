@@ -10,18 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from onnx import helper
 from qonnx.core.modelwrapper import ModelWrapper
-from qonnx.transformation.channels_last import AbsorbChanFirstIntoMatMul, ConvertToChannelsLastAndClean
 from qonnx.transformation.gemm_to_matmul import GemmToMatMul
-from qonnx.transformation.infer_shapes import InferShapes
 from qonnx.util.cleanup import cleanup_model
 from torch import nn
 
-from hwcodesign.errors import HwcodesignError, UnsupportedLayerError
+from hwcodesign.errors import HwcodesignError, NetworkError, UnsupportedLayerError
 from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.kernels import TensorType
+from hwcodesign.networks.channels_last import with_channels_last
 from hwcodesign.networks.exportable import check_graph, check_modules
-from hwcodesign.networks.network import MultiExitNetwork
+from hwcodesign.networks.layers import values_of
+from hwcodesign.networks.network import Boundary, Evaluating, MultiExitNetwork
 from hwcodesign.progress import task
 
 with warnings.catch_warnings():
@@ -44,8 +44,8 @@ _NAMED_OPERATORS = {
     "Reshape": "reshape",
 }
 _CONSTANTS_OF = ("weight_quant", "bias_quant")
-#: Axes of a batch of feature maps, by those that they have in the other layout.
-_CHANNELS_FIRST, _CHANNELS_LAST = [0, 3, 1, 2], [0, 2, 3, 1]
+#: What a node's path stands behind while a graph is transformed.
+_TAG = "module "
 
 
 @dataclass(frozen=True)
@@ -54,17 +54,21 @@ class ExportedSegment:
 
     Attributes:
         name: "stage0", "head0", …
-        graph: graph with channels last at input and output; layers are named after the torch modules.
-        input_format, input_shape: format and shape of its input, channels last.
-        output_format: format of its last quantiser in Brevitas.
+        graph: graph with channels last at inputs and outputs; layers are named after the torch modules.
+        inputs: the tensors that it reads; those of `read` are the graph's inputs, in their order.
+        read: positions of the inputs that its layers read.
+        outputs: format of the quantiser of each tensor that it gives.
+        handed_on: position of the input that each tensor is; None for those that its layers compute, which are the
+            graph's outputs, in their order.
         modules: torch name of each graph node.
     """
 
     name: str
     graph: ModelWrapper
-    input_format: FixedPoint
-    input_shape: tuple[int, ...]
-    output_format: FixedPoint
+    inputs: tuple[TensorType, ...]
+    read: tuple[int, ...]
+    outputs: tuple[FixedPoint, ...]
+    handed_on: tuple[int | None, ...]
     modules: dict[str, str]
 
 
@@ -80,46 +84,92 @@ def export_network(network: MultiExitNetwork, folder: Path) -> list[ExportedSegm
     folder.mkdir(parents=True, exist_ok=True)
     stages, heads = network.boundaries()
     segments = []
-    shape: Sequence[int] = network.input_shape
-    fmt = network.input_format
+    given: tuple[Boundary, ...] = (Boundary(network.input_format, network.input_shape),)
     with task("exporting to QONNX", 2 * network.exits, "segments") as reported:
         for k in range(network.exits):
-            for name, path, module, read, boundary in (
-                (f"stage{k}", f"stages.{k}", network.stages[k], (fmt, shape), stages[k]),
-                (f"head{k}", f"heads.{k}", network.heads[k], (stages[k].format, stages[k].shape), heads[k]),
+            read = tuple(stages[k][i] for i in network.reads_of(k, len(stages[k])))
+            for name, path, module, inputs, outputs in (
+                (f"stage{k}", f"stages.{k}", network.stages[k], given, stages[k]),
+                (f"head{k}", f"heads.{k}", network.heads[k], read, (heads[k],)),
             ):
                 reported.advance(0, name)
-                graph, modules = _export(name, path, module, read[1], folder / f"{name}.onnx")
-                read_shape = _channels_last(read[1])
-                segments.append(ExportedSegment(name, graph, read[0], read_shape, boundary.format, modules))
+                segments.append(_exported(name, path, module, inputs, outputs, folder / f"{name}.onnx"))
                 reported.advance()
-            fmt, shape = stages[k].format, stages[k].shape
+            given = stages[k]
     return segments
+
+
+def _exported(
+    name: str,
+    path: str,
+    module: nn.Module,
+    inputs: Sequence[Boundary],
+    outputs: Sequence[Boundary],
+    target: Path,
+) -> ExportedSegment:
+    handed_on = tuple(boundary.handed_on for boundary in outputs)
+    computed = [i for i, source in enumerate(handed_on) if source is None]
+    check_modules(path, module)
+    exported = _Computed(module, computed)
+    with Evaluating(exported):
+        graph, modules, read = _export(name, path, exported, [boundary.shape for boundary in inputs], target)
+    unread = sorted(set(range(len(inputs))) - set(read) - set(handed_on))
+    if unread:
+        raise NetworkError(
+            f"{name} ({path}) does not read tensor {unread[0]} of the {len(inputs)} that it is given: a head names "
+            "those that it reads in head_reads, and a stage gives no tensor that nothing behind it reads"
+        )
+    graph.save(str(target))
+    types = tuple(TensorType(boundary.format, _channels_last(boundary.shape)) for boundary in inputs)
+    return ExportedSegment(name, graph, types, read, tuple(boundary.format for boundary in outputs), handed_on, modules)
 
 
 def _channels_last(shape: Sequence[int]) -> tuple[int, ...]:
     return (*shape[1:], shape[0]) if len(shape) == 3 else tuple(shape)
 
 
+class _Computed(nn.Module):
+    """A stage that gives plain values of those tensors alone that it computes: a quantised one would be exported with
+    its scale and bit width as outputs.
+    """
+
+    #: Scope of the module within it, in names of operators.
+    SCOPE = "computed_segment"
+
+    def __init__(self, module: nn.Module, computed: Sequence[int]) -> None:
+        super().__init__()
+        self.computed_segment, self.computed = module, tuple(computed)
+
+    def forward(self, *given: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Computes the tensors."""
+        values = values_of(self.computed_segment(*given))
+        return tuple(values[i] for i in self.computed)
+
+
 def _export(
-    name: str, path: str, module: nn.Module, shape: Sequence[int], target: Path
-) -> tuple[ModelWrapper, dict[str, str]]:
-    check_modules(path, module)
-    training = module.training
-    blank = torch.zeros((1, *shape))
+    name: str, path: str, module: nn.Module, shapes: Sequence[Sequence[int]], target: Path
+) -> tuple[ModelWrapper, dict[str, str], tuple[int, ...]]:
+    """Exports a module.
+
+    Returns:
+        The graph, the module of each of its nodes, and the positions of the inputs that are the graph's: those that are
+        read.
+    """
+    blank = tuple(torch.zeros((1, *shape)) for shape in shapes)
     try:
         with warnings.catch_warnings():
             # the exporter's and qonnx's notes on opset versions, of no consequence to these graphs
             warnings.simplefilter("ignore")
-            export_qonnx(module.eval(), args=blank, export_path=str(target), dynamo=False)
+            names = [f"given_{i}" for i in range(len(blank))]
+            export_qonnx(module, args=blank, export_path=str(target), dynamo=False, input_names=names)
             raw = ModelWrapper(str(target))
-            paths = _module_paths(raw)
+            # PyTorch leaves out those that nothing reads, and lists weights among them
+            read = tuple(names.index(tensor.name) for tensor in raw.graph.input if tensor.name in names)
+            paths = _tag_with_paths(raw)
             graph = cleanup_model(raw)
-            if len(shape) == 3:
-                graph = graph.transform(ConvertToChannelsLastAndClean(make_input_channels_last=True))
-                # a head without convolutions has its transpose only now
-                graph = graph.transform(AbsorbChanFirstIntoMatMul()).transform(InferShapes())
-            graph = cleanup_model(graph.transform(GemmToMatMul()))
+            if any(len(shape) == 3 for shape in shapes):
+                graph = with_channels_last(graph)
+            graph = _without_gemms(graph)
     except HwcodesignError:
         raise
     except Exception as error:
@@ -128,13 +178,9 @@ def _export(
             f"{name} ({path}) cannot be exported to QONNX: {_first_sentence(error)}. The segment has the layers "
             f"{layers}; use the layers of hwcodesign.layers, max-pooling, flatten and residual sums"
         ) from error
-    finally:
-        module.train(training)
-    _end_channels_last(graph)
     modules = _name_nodes(graph, paths, path)
     check_graph(name, graph, modules)
-    graph.save(str(target))
-    return graph, modules
+    return graph, modules, read
 
 
 def _layers(module: nn.Module) -> Iterator[nn.Module]:
@@ -152,14 +198,18 @@ def _first_sentence(error: Exception) -> str:
     return text.partition("[Caused by")[0].partition(". Please feel free")[0].strip().rstrip(".")
 
 
-def _module_paths(graph: ModelWrapper) -> dict[str, list[str]]:
-    """Torch module path of each named operator, by type, in graph order.
+def _tag_with_paths(graph: ModelWrapper) -> dict[str, list[str]]:
+    """Writes the torch module path of each named operator into its node, where it stays through transformations.
 
     "/block/conv/Conv" is "block.conv"; in a sequence within a module the path so far comes again, and
     "/block/block.0/Conv" is "block.0".
+
+    Returns:
+        Paths by the type of operators, in graph order.
     """
     paths: dict[str, list[str]] = {}
     for node in graph.graph.node:
+        node.doc_string = ""
         kind = "MatMul" if node.op_type == "Gemm" else node.op_type
         parts = [part for part in node.name.split("/")[:-1] if part]
         if kind == "Quant" and any(part in _CONSTANTS_OF for part in parts):
@@ -167,29 +217,57 @@ def _module_paths(graph: ModelWrapper) -> dict[str, list[str]]:
         cut = next((i for i, part in enumerate(parts) if part == "act_quant"), len(parts))
         own: list[str] = []
         for scope in parts[:cut]:
+            if scope == _Computed.SCOPE:
+                continue
+            scope = scope.removeprefix(f"{_Computed.SCOPE}.")  # noqa: PLW2901
             if own and scope.startswith(f"{own[-1]}."):
                 own.pop()
             own.append(scope)
-        paths.setdefault(kind, []).append(".".join(own))
+        path = ".".join(own)
+        node.doc_string = f"{_TAG}{path}"
+        paths.setdefault(kind, []).append(path)
     return paths
 
 
+def _without_gemms(graph: ModelWrapper) -> ModelWrapper:
+    """Returns the graph with products and sums in the place of Gemm nodes; the products have their paths."""
+    tags = {node.input[1]: node.doc_string for node in graph.graph.node if node.op_type == "Gemm"}
+    graph = graph.transform(GemmToMatMul())
+    for node in graph.graph.node:
+        if node.op_type == "MatMul":
+            turned = graph.find_producer(node.input[1])  # the weights, or a transpose behind them
+            sources = [node.input[1], *(turned.input[:1] if turned is not None else [])]
+            node.doc_string = next((tags[source] for source in sources if source in tags), node.doc_string)
+    return cleanup_model(graph)
+
+
 def _name_nodes(graph: ModelWrapper, paths: dict[str, list[str]], prefix: str) -> dict[str, str]:
-    """Renames nodes after their modules, and returns the module of each; unmatched nodes keep their names."""
+    """Renames nodes after their modules, and returns the module of each; unmatched nodes keep their names.
+
+    Args:
+        paths: of the operators that were exported; a node without a tag was made anew, and has the path of the operator
+            in its place, where there are as many.
+    """
     modules: dict[str, str] = {}
     taken: set[str] = set()
     for kind, word in _NAMED_OPERATORS.items():
         nodes = [node for node in graph.graph.node if node.op_type == kind and not _is_constant(graph, node)]
         known = paths.get(kind, [])
-        if len(nodes) != len(known):
-            continue  # for example the sums that a Gemm's bias became
-        for node, path in zip(nodes, known, strict=True):
+        for i, node in enumerate(nodes):
+            if node.doc_string.startswith(_TAG):
+                path = node.doc_string.removeprefix(_TAG)
+            elif len(nodes) == len(known):
+                path = known[i]
+            else:
+                continue  # for example the sums that a Gemm's bias became
             name = _identifier(path, word)
             while name in taken:
                 name += f"_{word}"
             taken.add(name)
             node.name = name
             modules[name] = f"{prefix}.{path}" if path else prefix
+    for node in graph.graph.node:
+        node.doc_string = ""
     return modules
 
 
@@ -202,36 +280,3 @@ def _identifier(path: str, word: str) -> str:
 def _is_constant(graph: ModelWrapper, node: Any) -> bool:
     """Tells whether a node works on weights only, or adds a bias."""
     return graph.get_initializer(node.input[0]) is not None and node.op_type == "Quant"
-
-
-def _end_channels_last(graph: ModelWrapper) -> None:
-    """Makes a segment that ends in feature maps give them channels last, as its readers expect."""
-    output = graph.graph.output[0].name
-    if len(graph.get_tensor_shape(output)) != 4:
-        return
-    last = graph.graph.node[-1]
-    if last.op_type == "Transpose" and list(last.attribute[0].ints) == _CHANNELS_FIRST:
-        _take_out_last(graph)
-        return
-    producer = graph.find_producer(output)
-    inner = f"{output}_channels_first"
-    producer.output[:] = [inner if name == output else name for name in producer.output]
-    for node in graph.graph.node:  # others within the segment may read it, too
-        node.input[:] = [inner if name == output else name for name in node.input]
-    shape = graph.get_tensor_shape(output)
-    graph.graph.node.append(helper.make_node("Transpose", [inner], [output], name="channels_last", perm=_CHANNELS_LAST))
-    graph.set_tensor_shape(inner, shape)
-    graph.set_tensor_shape(output, [shape[axis] for axis in _CHANNELS_LAST])
-
-
-def _take_out_last(graph: ModelWrapper) -> None:
-    """Makes the last node's input the graph's output."""
-    last = graph.graph.node[-1]
-    shape = graph.get_tensor_shape(last.input[0])
-    producer = graph.find_producer(last.input[0])
-    output = graph.graph.output[0].name
-    for i, name in enumerate(producer.output):
-        if name == last.input[0]:
-            producer.output[i] = output
-    graph.graph.node.remove(last)
-    graph.set_tensor_shape(output, shape)

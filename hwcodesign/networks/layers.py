@@ -170,6 +170,16 @@ class GatedHead(nn.Module):
         return self.outputs(torch.cat([value_of(answer), value_of(gate)], dim=1))
 
 
+def tensors_of(output: Any) -> tuple[Any, ...]:
+    """Returns what a stage gives as a tuple: its tensors, or its only one. A quantised tensor is a tuple, but one."""
+    return tuple(output) if isinstance(output, tuple | list) and not isinstance(output, QuantTensor) else (output,)
+
+
+def values_of(output: Any) -> tuple[torch.Tensor, ...]:
+    """Returns the plain values of what a stage gives."""
+    return tuple(value_of(tensor) for tensor in tensors_of(output))
+
+
 def value_of(tensor: Any) -> torch.Tensor:
     """Returns the real values of a quantised tensor, or of a plain one."""
     value: torch.Tensor = tensor.value if isinstance(tensor, QuantTensor) else tensor

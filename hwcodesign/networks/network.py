@@ -6,7 +6,7 @@ import copy
 import hashlib
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -20,7 +20,7 @@ from hwcodesign.designs.costs import ExitCosts
 from hwcodesign.errors import ImagesError, NetworkError
 from hwcodesign.fixedpoint import FixedPoint, Overflow, Rounding
 from hwcodesign.images import encode_images
-from hwcodesign.networks.layers import value_of
+from hwcodesign.networks.layers import tensors_of, value_of, values_of
 from hwcodesign.progress import task
 
 _REFERENCE_BATCH = 500
@@ -28,10 +28,17 @@ _REFERENCE_BATCH = 500
 
 @dataclass(frozen=True)
 class Boundary:
-    """A boundary is a tensor between segments: its format, and its shape without the batch, channels first."""
+    """A boundary is a tensor between segments.
+
+    Attributes:
+        format: format of its values.
+        shape: shape without the batch, channels first.
+        handed_on: position of the input that it is, where the stage hands it on as it came.
+    """
 
     format: FixedPoint
     shape: tuple[int, ...]
+    handed_on: int | None = None
 
 
 class MultiExitNetwork(nn.Module):
@@ -41,14 +48,20 @@ class MultiExitNetwork(nn.Module):
     ends in a fixed-point quantiser whose scale is a power of two. In a gated network each head gives one output more,
     last and on the same quantiser: its gate, which the criterion "gate" leaves by.
 
+    A stage may give a tuple of tensors, for example at several scales, or with a residual edge that an exit cuts. The
+    next stage then takes as many arguments; the head takes those that it names in `head_reads`. Each tensor ends in a
+    quantiser of its own, or is an argument of the stage that is handed on as it came.
+
     Args:
         stages, heads: lists of equal length, at least two.
         input_format: format of the images' values.
         input_shape: (C, H, W).
         gates: whether the last output of each head is a gate instead of a class.
+        head_reads: for each head, the positions of the tensors of its stage that it takes; by default all of them.
 
     Raises:
-        NetworkError: the numbers of stages and heads, their shapes, or the quantisers on their boundaries do not fit.
+        NetworkError: the numbers of stages and heads, their tensors and shapes, or the quantisers on their boundaries
+            do not fit.
     """
 
     def __init__(
@@ -59,6 +72,7 @@ class MultiExitNetwork(nn.Module):
         input_shape: Sequence[int],
         *,
         gates: bool = False,
+        head_reads: Sequence[Sequence[int]] | None = None,
     ) -> None:
         super().__init__()
         if len(stages) != len(heads) or len(stages) < 2:
@@ -78,6 +92,9 @@ class MultiExitNetwork(nn.Module):
             raise NetworkError(
                 "a layer is used in two stages or heads: in hardware each has its own, so make one for each"
             )
+        self._head_reads = None if head_reads is None else tuple(tuple(reads) for reads in head_reads)
+        if self._head_reads is not None and len(self._head_reads) != len(heads):
+            raise NetworkError(f"head_reads has {len(self._head_reads)} entries for {len(heads)} heads: give each one")
         self.check()
 
     @property
@@ -111,22 +128,45 @@ class MultiExitNetwork(nn.Module):
             K tensors (N, classes), in a gated network (N, classes + 1).
         """
         outputs: list[Tensor] = []
-        for head_in in self.features(x):
-            head = self.heads[len(outputs)]
-            outputs.append(value_of(head(head_in)))
+        for k, given in enumerate(self.features(x)):
+            outputs.append(value_of(self.heads[k](*self.head_inputs(k, given))))
         return outputs
+
+    def head_inputs(self, k: int, given: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """Returns those tensors of stage k that its head takes."""
+        return tuple(given[i] for i in self.reads_of(k, len(given)))
+
+    def reads_of(self, k: int, tensors: int) -> tuple[int, ...]:
+        """Returns the positions of the tensors of stage k that its head takes.
+
+        Args:
+            tensors: number of those that the stage gives.
+
+        Raises:
+            NetworkError: they are not there, or named twice.
+        """
+        if self._head_reads is None:
+            return tuple(range(tensors))
+        reads = self._head_reads[k]
+        if not reads or len(set(reads)) != len(reads) or not set(reads) <= set(range(tensors)):
+            raise NetworkError(
+                f"head_reads[{k}] is {reads}, but stage {k} gives {tensors} tensor{'s' if tensors > 1 else ''}: name "
+                f"one or more of 0 to {tensors - 1}, each once"
+            )
+        return reads
 
     def class_logits(self, outputs: Tensor) -> Tensor:
         """Returns the logits (N, classes) in a head's outputs."""
         return outputs[:, :-1] if self.gates else outputs
 
-    def features(self, x: Tensor) -> Iterator[Tensor]:
-        """Yields each stage's output in turn, computed when it is requested."""
+    def features(self, x: Tensor) -> Iterator[tuple[Tensor, ...]]:
+        """Yields each stage's tensors in turn, computed when they are requested."""
         scale = self.input_format.scale
         x = torch.clamp(torch.round(x / scale), self.input_format.min_code, self.input_format.max_code) * scale
+        given: tuple[Tensor, ...] = (x,)
         for stage in self.stages:
-            x = value_of(stage(x))
-            yield x
+            given = values_of(stage(*given))
+            yield given
 
     def check(self) -> None:
         """Checks the shapes of all boundaries and the scales of all quantisers, on one blank image.
@@ -188,17 +228,22 @@ class MultiExitNetwork(nn.Module):
                 "processed none; train the network, load its weights, or run images through it in training mode"
             )
 
-    def boundaries(self) -> tuple[list[Boundary], list[Boundary]]:
-        """Returns format and shape of every stage's and every head's output, as they are now."""
-        stages, heads = [], []
+    def boundaries(self) -> tuple[list[tuple[Boundary, ...]], list[Boundary]]:
+        """Returns format and shape of every stage's tensors and of every head's output, as they are now."""
+        stages: list[tuple[Boundary, ...]] = []
+        heads: list[Boundary] = []
         with Evaluating(self), torch.no_grad():
             parameter = next(self.parameters(), torch.zeros(()))
             x = torch.zeros((1, *self.input_shape), dtype=parameter.dtype)
+            given: tuple[Tensor, ...] = (x,)
+            before: tuple[Boundary, ...] = (Boundary(self.input_format, self.input_shape),)
             for k, (stage, head) in enumerate(zip(self.stages, self.heads, strict=True)):
-                stage_out = _run(f"stage {k}", stage, x)
-                stages.append(_boundary(f"stage {k}", stage_out))
-                x = value_of(stage_out)
-                heads.append(_boundary(f"head {k}", _run(f"head {k}", head, x)))
+                written = tensors_of(_run(f"stage {k}", stage, *given))
+                stages.append(_stage_boundaries(f"stage {k}", written, given, before))
+                given, before = tuple(value_of(tensor) for tensor in written), stages[-1]
+                heads.append(_boundary(f"head {k}", _run(f"head {k}", head, *self.head_inputs(k, given))))
+            if len(self.head_inputs(self.exits - 1, given)) != len(given):
+                raise NetworkError(f"the last stage gives {len(given)} tensors, of which its head leaves some out")
         return stages, heads
 
     def costs(self) -> ExitCosts:
@@ -233,31 +278,34 @@ class MultiExitNetwork(nn.Module):
         """Returns a frozen float64 copy, which computes the integers of the network whatever the width of its sums."""
         return copy.deepcopy(self).eval().double()
 
-    def integers(self, images: NDArray[Any]) -> tuple[list[NDArray[np.int64]], list[NDArray[np.int64]]]:
-        """Computes the codes of every stage's and every head's output, with Brevitas in float64.
+    def integers(self, images: NDArray[Any]) -> tuple[list[tuple[NDArray[np.int64], ...]], list[NDArray[np.int64]]]:
+        """Computes the codes of every stage's tensors and of every head's output, with Brevitas in float64.
 
         Args:
             images: (N, C, H, W) values or codes.
 
         Returns:
-            Stage outputs, channels last, and head outputs: logits (N, classes), in a gated network (N, classes + 1)
-            with the gates last.
+            For every stage its tensors, channels last; and head outputs: logits (N, classes), in a gated network
+            (N, classes + 1) with the gates last.
         """
         codes = encode_images(images, self.input_format, self.input_shape)
         if not len(codes):
             raise ImagesError("there are no images: give at least one")
         network = self.reference()
         stage_formats, head_formats = network.boundaries()
-        stages: list[list[NDArray[np.int64]]] = [[] for _ in stage_formats]
+        stages: list[list[list[NDArray[np.int64]]]] = [[[] for _ in tensors] for tensors in stage_formats]
         heads: list[list[NDArray[np.int64]]] = [[] for _ in head_formats]
         with torch.no_grad(), task(f"computing {len(codes)} images in Brevitas", len(codes), "images") as reported:
             for start in range(0, len(codes), _REFERENCE_BATCH):
                 x = torch.from_numpy(self.input_format.decode(codes[start : start + _REFERENCE_BATCH]))
-                for k, feature in enumerate(network.features(x)):
-                    stages[k].append(_channels_last(_codes(feature, stage_formats[k].format)))
-                    heads[k].append(_codes(value_of(network.heads[k](feature)), head_formats[k].format))
+                for k, given in enumerate(network.features(x)):
+                    for tensor, boundary, parts in zip(given, stage_formats[k], stages[k], strict=True):
+                        parts.append(_channels_last(_codes(tensor, boundary.format)))
+                    logits = value_of(network.heads[k](*network.head_inputs(k, given)))
+                    heads[k].append(_codes(logits, head_formats[k].format))
                 reported.advance(len(x))
-        return [np.concatenate(parts) for parts in stages], [np.concatenate(parts) for parts in heads]
+        features = [tuple(np.concatenate(parts) for parts in tensors) for tensors in stages]
+        return features, [np.concatenate(parts) for parts in heads]
 
     def logits(self, images: NDArray[Any]) -> list[NDArray[np.int64]]:
         """Computes the integer outputs of every head with Brevitas in float64, as policies read them.
@@ -269,8 +317,9 @@ class MultiExitNetwork(nn.Module):
 
     def digest(self) -> str:
         """Returns the SHA-256 hash of names, shapes and values of all parameters and buffers, and of the input."""
-        gates = " gates" if self.gates else ""
-        digest = hashlib.sha256(f"{self.input_format} {self.input_shape}{gates}".encode())
+        more = " gates" if self.gates else ""
+        more += f" {self._head_reads}" if self._head_reads is not None else ""
+        digest = hashlib.sha256(f"{self.input_format} {self.input_shape}{more}".encode())
         for name, tensor in sorted(self.state_dict().items()):
             array = tensor.detach().cpu().numpy()
             digest.update(f"{name} {array.dtype} {array.shape}".encode())
@@ -307,13 +356,37 @@ def _codes(tensor: Tensor, fmt: FixedPoint) -> NDArray[np.int64]:
     return result
 
 
-def _run(name: str, module: nn.Module, x: Tensor) -> Any:
+def _run(name: str, module: nn.Module, *given: Tensor) -> Any:
     try:
-        return module(x)
+        return module(*given)
     except NetworkError:
         raise
-    except (RuntimeError, ValueError) as error:
-        raise NetworkError(f"{name} cannot take its input of shape {tuple(x.shape[1:])}: {error}") from error
+    except (RuntimeError, ValueError, TypeError) as error:
+        shapes = " and ".join(str(tuple(tensor.shape[1:])) for tensor in given)
+        raise NetworkError(f"{name} cannot take its input of shape {shapes}: {error}") from error
+
+
+def _stage_boundaries(
+    name: str, written: Sequence[Any], given: Sequence[Tensor], before: Sequence[Boundary]
+) -> tuple[Boundary, ...]:
+    """Returns the boundaries of a stage's tensors, those that it hands on among them.
+
+    Args:
+        written: that the stage returned.
+        given, before: that it took, and what they are.
+    """
+    found: list[Boundary] = []
+    for i, tensor in enumerate(written):
+        if any(tensor is other for other in written[:i]):
+            raise NetworkError(f"{name} gives the same tensor twice: give it once, its readers share it")
+        source = next((j for j, other in enumerate(given) if tensor is other), None)
+        if source is not None:
+            found.append(replace(before[source], handed_on=source))
+        else:
+            found.append(_boundary(name if len(written) == 1 else f"tensor {i} of {name}", tensor))
+    if all(boundary.handed_on is not None for boundary in found):
+        raise NetworkError(f"{name} computes nothing: it hands on all of its tensors as they came")
+    return tuple(found)
 
 
 def _scale_check(name: str) -> Callable[[nn.Module, Any, Any], None]:

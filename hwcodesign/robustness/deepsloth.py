@@ -25,7 +25,7 @@ from torch import Tensor
 from hwcodesign.errors import SettingsError
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.images import encode_images
-from hwcodesign.networks.layers import value_of
+from hwcodesign.networks.layers import value_of, values_of
 from hwcodesign.networks.network import MultiExitNetwork
 from hwcodesign.progress import task
 
@@ -139,9 +139,10 @@ class _Attacked:
         return torch.stack(exits).sum(dim=0)
 
     def _early_logits(self, values: Tensor) -> Iterator[Tensor]:
-        for stage, head in zip(self._network.stages[:-1], self._network.heads[:-1], strict=True):
-            values = value_of(stage(values))
-            yield value_of(head(values))
+        given: tuple[Tensor, ...] = (values,)
+        for k, (stage, head) in enumerate(zip(self._network.stages[:-1], self._network.heads[:-1], strict=True)):
+            given = values_of(stage(*given))
+            yield value_of(head(*self._network.head_inputs(k, given)))
 
 
 class _StraightThrough(torch.autograd.Function):

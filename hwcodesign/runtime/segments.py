@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,25 +16,30 @@ from hwcodesign.progress import task
 
 def segment_by_segment(
     accelerator: Accelerator,
-    compute: Callable[[Segment, NDArray[Any]], NDArray[np.int64]],
+    compute: Callable[[Segment, Sequence[NDArray[Any]]], Sequence[NDArray[np.int64]]],
     on: str,
     codes: NDArray[Any],
 ) -> dict[str, NDArray[np.int64]]:
     """Computes every stage from the one before, and every head from its stage.
 
     Args:
-        compute: output codes of a segment for its input codes, channels last.
+        compute: codes of a segment's outputs for those of its inputs, channels last.
         on: the place that computes, for messages.
         codes: (N, C, H, W) of the input.
+
+    Returns:
+        Codes by the names of outputs: "stage0", "head0", …; "stage0:0", "stage0:1" and so on where there are several.
     """
-    feature: NDArray[Any] = channels_last(codes)
+    given: Sequence[NDArray[Any]] = (channels_last(codes),)
     outputs: dict[str, NDArray[np.int64]] = {}
     with task(f"computing every segment on {on}", len(accelerator.segments), "segments") as reported:
-        for stage, head in zip(accelerator.stages, accelerator.heads, strict=True):
+        for k, (stage, head) in enumerate(zip(accelerator.stages, accelerator.heads, strict=True)):
             for segment in (stage, head):
                 reported.advance(0, segment.name)
-                outputs[segment.name] = compute(segment, feature)
+                read = given if segment is stage else [given[i] for i in accelerator.head_reads[k]]
+                written = compute(segment, read)
+                outputs.update({segment.output_name(i): codes for i, codes in enumerate(written)})
                 if segment is stage:
-                    feature = outputs[segment.name]
+                    given = written
                 reported.advance()
     return outputs

@@ -6,7 +6,7 @@ of them, or no more images come. The same code runs on a board's ARM processor.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,14 +32,14 @@ class _Group:
     """A group holds samples in progress: input codes of the next stage, and the information that travels with them.
 
     Attributes:
-        values: (N, ...) codes.
+        values: codes of each input of the next stage, (N, ...).
         ids: (N,) sample ids.
         labels: (N,) labels at the exit before, -1 before the first.
         agreements: (N,) agreements in a row up to the exit before.
         history: answers and scores of the exits before, for a criterion that reads it; otherwise empty.
     """
 
-    values: NDArray[Any]
+    values: tuple[NDArray[Any], ...]
     ids: NDArray[np.int64]
     labels: NDArray[np.int64]
     agreements: NDArray[np.int64]
@@ -50,7 +50,11 @@ class _Group:
 
     def where(self, kept: NDArray[np.bool_]) -> _Group:
         return _Group(
-            self.values[kept], self.ids[kept], self.labels[kept], self.agreements[kept], self.history.where(kept)
+            tuple(tensor[kept] for tensor in self.values),
+            self.ids[kept],
+            self.labels[kept],
+            self.agreements[kept],
+            self.history.where(kept),
         )
 
 
@@ -68,7 +72,7 @@ class _Waiting:
         if len(groups) == 1:
             return groups[0]
         return _Group(
-            np.concatenate([group.values for group in groups]),
+            tuple(map(np.concatenate, zip(*(group.values for group in groups), strict=True))),
             np.concatenate([group.ids for group in groups]),
             np.concatenate([group.labels for group in groups]),
             np.concatenate([group.agreements for group in groups]),
@@ -93,7 +97,7 @@ def stream_records(accelerator: Accelerator, codes: NDArray[Any], control: ExitC
             batch = channels_last(codes[start : start + BATCH]).astype(dtype)
             fresh = np.zeros(len(batch), np.int64)
             ids = np.arange(start, start + len(batch))
-            waiting[0].groups.append(_Group(batch, ids, fresh - 1, fresh, History.empty(len(batch))))
+            waiting[0].groups.append(_Group((batch,), ids, fresh - 1, fresh, History.empty(len(batch))))
             more = start + BATCH < len(codes)
             for k in range(accelerator.exits):
                 if len(waiting[k]) and (len(waiting[k]) >= BATCH or not more):
@@ -108,8 +112,9 @@ def stream_records(accelerator: Accelerator, codes: NDArray[Any], control: ExitC
 
 def _step(accelerator: Accelerator, k: int, group: _Group, control: ExitControl) -> tuple[Records, _Group]:
     """Runs one stage, its head and its decision; returns the records that leave, and the samples that go on."""
-    values = accelerator.stages[k].run(group.values)
-    logits = accelerator.heads[k].run(values).astype(np.int64)
+    values = accelerator.stages[k].run(*group.values)
+    (given,) = accelerator.heads[k].run(*(values[i] for i in accelerator.head_reads[k]))
+    logits = given.astype(np.int64)
     labels = accelerator.policy.labels(logits)
     agreements = np.where(labels == group.labels, np.minimum(group.agreements + 1, 255), 0)
     scores = accelerator.policy.scores(k, logits, agreements, group.history)
@@ -133,10 +138,11 @@ def _leaves(scores: NDArray[np.int64], code: int, *, last: bool) -> NDArray[np.b
     return scores >= code
 
 
-def segment_codes(segment: Segment, codes: NDArray[Any]) -> NDArray[np.int64]:
-    """Returns the output codes of one segment for all samples, (N, *output_shape), from (N, *input_shape) codes."""
+def segment_codes(segment: Segment, inputs: Sequence[NDArray[Any]]) -> tuple[NDArray[np.int64], ...]:
+    """Returns the codes of a segment's outputs for all samples, (N, *shape), from those of its inputs."""
     parts = [
-        segment.run(codes[start : start + BATCH].astype(np.float64)).astype(np.int64)
-        for start in range(0, len(codes), BATCH)
+        segment.run(*(codes[start : start + BATCH].astype(np.float64) for codes in inputs))
+        for start in range(0, len(inputs[0]), BATCH)
     ]
-    return np.concatenate(parts) if parts else np.zeros((0, *segment.output_shape), np.int64)
+    none = tuple(np.zeros((0, *tensor.shape), np.int64) for tensor in segment.results)
+    return tuple(np.concatenate(codes).astype(np.int64) for codes in zip(*([none, *parts]), strict=True))

@@ -11,12 +11,12 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,9 @@ _MAX_WIDTH = 31
 #: Samples that a thread simulates between two reports of how far it is. The model keeps nothing of a sample that is
 #: through, so that records are the same however samples are parted.
 _REPORTED = 25
+
+
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True)
@@ -80,9 +83,11 @@ def build_library(accelerator: Accelerator, files: SealedFiles, workers: int | N
         FormatError: a code wider than the library's interface.
     """
     for segment in accelerator.segments:
-        for fmt in (segment.input_format, segment.output_format):
-            if fmt.width > _MAX_WIDTH:
-                raise FormatError(f"{segment.name}: {fmt} is wider than the {_MAX_WIDTH} bits that csim carries")
+        for tensor in (*segment.inputs, *segment.results):
+            if tensor.format.width > _MAX_WIDTH:
+                raise FormatError(
+                    f"{segment.name}: {tensor.format} is wider than the {_MAX_WIDTH} bits that csim carries"
+                )
     units = _units(accelerator, files)
     files.check()
     compiler = find_compiler()
@@ -164,7 +169,8 @@ class CSimulation:
         """Records of (N, C, H, W) input codes, in the order of the accelerator within each thread's share."""
         thresholds = np.asarray(control.codes, np.int32)
 
-        def simulate(library: ctypes.CDLL, start: int, part: NDArray[np.int32]) -> Records:
+        def simulate(library: ctypes.CDLL, start: int, parts: Sequence[NDArray[np.int32]]) -> Records:
+            (part,) = parts
             out = np.zeros(len(part) * self._accelerator.exits, dtype=RECORD_DTYPE)
             run = library.accelerator_run
             run.restype = ctypes.c_long
@@ -181,44 +187,45 @@ class CSimulation:
             return out[:count]
 
         inputs = channels_last(codes).astype(np.int32)
-        parts = self._split(inputs, simulate, f"running {len(inputs)} images on csim")
+        parts = self._split([inputs], simulate, f"running {len(inputs)} images on csim")
         return np.concatenate([np.zeros(0, RECORD_DTYPE), *parts])
 
-    def segment_codes(self, segment: Segment, codes: NDArray[Any]) -> NDArray[np.int64]:
-        """Output codes of one segment alone, (N, *output_shape), from (N, *input_shape) codes."""
+    def segment_codes(self, segment: Segment, codes: Sequence[NDArray[Any]]) -> tuple[NDArray[np.int64], ...]:
+        """Codes of the outputs of one segment alone, (N, *shape) each, from those of its inputs."""
 
-        def simulate(library: ctypes.CDLL, _start: int, part: NDArray[np.int32]) -> NDArray[np.int32]:
-            out = np.zeros((len(part), *segment.output_shape), np.int32)
+        def simulate(library: ctypes.CDLL, _start: int, parts: Sequence[NDArray[np.int32]]) -> list[NDArray[np.int32]]:
+            samples = len(parts[0])
+            out = [np.zeros((samples, *tensor.shape), np.int32) for tensor in segment.results]
             run = getattr(library, f"{segment.name}_run")
             run.restype = ctypes.c_long
-            if run(_pointer(part), ctypes.c_long(len(part)), _pointer(out)) < 0:
+            if run(_pointers(parts), ctypes.c_long(samples), _pointers(out)) < 0:
                 raise SimulationError(f"{segment.name} left data in a stream after a sample")
             return out
 
-        inputs = np.ascontiguousarray(codes).astype(np.int32)
-        parts = self._split(inputs, simulate, f"running {len(inputs)} images through {segment.name} on csim")
-        none = np.zeros((0, *segment.output_shape), np.int32)
-        return np.asarray(np.concatenate([none, *parts]), np.int64)
+        inputs = [np.ascontiguousarray(tensor).astype(np.int32) for tensor in codes]
+        parts = self._split(inputs, simulate, f"running {len(inputs[0])} images through {segment.name} on csim")
+        none = [np.zeros((0, *tensor.shape), np.int32) for tensor in segment.results]
+        return tuple(np.concatenate(tensors).astype(np.int64) for tensors in zip(none, *parts, strict=True))
 
     def _split(
         self,
-        inputs: NDArray[np.int32],
-        simulate: Callable[[ctypes.CDLL, int, NDArray[np.int32]], NDArray[Any]],
+        inputs: Sequence[NDArray[np.int32]],
+        simulate: Callable[[ctypes.CDLL, int, Sequence[NDArray[np.int32]]], _Result],
         text: str,
-    ) -> list[NDArray[Any]]:
+    ) -> list[_Result]:
         """Share samples among threads, each with a copy of the library; what each part of them gave, in their order."""
-        shares = [share for share in np.array_split(np.arange(len(inputs)), self._workers) if len(share)]
+        shares = [share for share in np.array_split(np.arange(len(inputs[0])), self._workers) if len(share)]
 
-        def work(share: NDArray[np.int64]) -> list[NDArray[Any]]:
+        def work(share: NDArray[np.int64]) -> list[_Result]:
             found = []
             with _own_copy(self._library) as library:
                 for start in range(share[0], share[-1] + 1, _REPORTED):
-                    part = np.ascontiguousarray(inputs[start : min(start + _REPORTED, share[-1] + 1)])
-                    found.append(simulate(library, start, part))
-                    reported.advance(len(part))
+                    end = min(start + _REPORTED, share[-1] + 1)
+                    found.append(simulate(library, start, [np.ascontiguousarray(each[start:end]) for each in inputs]))
+                    reported.advance(int(end - start))
             return found
 
-        with task(text, len(inputs), "images") as reported, ThreadPoolExecutor(max(1, len(shares))) as pool:
+        with task(text, len(inputs[0]), "images") as reported, ThreadPoolExecutor(max(1, len(shares))) as pool:
             return [part for parts in pool.map(work, shares) for part in parts]
 
 
@@ -249,3 +256,7 @@ def _own_copy(library: Path) -> Iterator[ctypes.CDLL]:
 
 def _pointer(array: NDArray[Any]) -> ctypes.c_void_p:
     return ctypes.c_void_p(array.ctypes.data)
+
+
+def _pointers(arrays: Sequence[NDArray[Any]]) -> Any:
+    return (ctypes.c_void_p * len(arrays))(*(array.ctypes.data for array in arrays))

@@ -10,7 +10,8 @@ from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.hardware.stream import Stream
 from hwcodesign.interface import register_map as registers
 from hwcodesign.interface.registers import Register
-from hwcodesign.kernels import Segment
+from hwcodesign.kernels import TensorType
+from hwcodesign.kernels.tensor import suffix
 
 
 @dataclass(frozen=True)
@@ -18,17 +19,21 @@ class Probe:
     """A probe is a stream whose codes the drive loop can record.
 
     Attributes:
-        segment: segment whose output it is.
+        name: name of the output that it is, as in `Design.segment_outputs`.
+        tensor: what it carries.
         net: prefix of its signals.
+        exit: of its segment.
     """
 
-    segment: Segment
+    name: str
+    tensor: TensorType
     net: str
+    exit: int
 
     @property
     def stream(self) -> Stream:
-        """Returns the name of the stream."""
-        return Stream.of(self.segment.output_shape)
+        """Returns its beats."""
+        return Stream.of(self.tensor.shape)
 
 
 def probes(accelerator: Accelerator) -> tuple[Probe, ...]:
@@ -36,9 +41,10 @@ def probes(accelerator: Accelerator) -> tuple[Probe, ...]:
     so on.
     """
     return tuple(
-        probe
+        Probe(segment.output_name(i), tensor, f"{net}{suffix(i)}", k)
         for k, (stage, head) in enumerate(zip(accelerator.stages, accelerator.heads, strict=True))
-        for probe in (Probe(stage, f"stage{k}_out"), Probe(head, f"logits{k}"))
+        for segment, net in ((stage, f"stage{k}_out"), (head, f"logits{k}"))
+        for i, tensor in enumerate(segment.results)
     )
 
 

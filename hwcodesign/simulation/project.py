@@ -16,7 +16,7 @@ ROMS = "roms"
 SIMULATION = "simulation"
 _MOST_MODULES = 2**12
 #: A segment's streams; of an accelerator, what identifies it and which segments are not its own.
-_OPTIONAL = ("input", "output", "configuration_hash", "replaced")
+_OPTIONAL = ("inputs", "outputs", "configuration_hash", "replaced")
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.errors import SettingsError, SimulationError
-from hwcodesign.hardware.stream import Stream
 from hwcodesign.images import pack_words
 from hwcodesign.interface import register_map as registers
 from hwcodesign.interface.modes import ExitControl
 from hwcodesign.interface.records import BATCH, FLAG_FINAL, RECORD_DTYPE, Records
+from hwcodesign.kernels.tensor import suffix
 from hwcodesign.policies import subnet_codes
 from hwcodesign.progress import task
 from hwcodesign.simulation.model import FAILED, Verilation, is_verilated, said, verilate
@@ -135,10 +135,13 @@ class RtlSimulation:
     @property
     def _beats(self) -> dict[str, dict[str, int]]:
         """Of a sample in each segment's streams, which are parts of no sample but whole ones."""
-        streams = {segment.name: (segment.input_shape, segment.output_shape) for segment in self.accelerator.segments}
         return {
-            f"{self.accelerator.name}_{name}": {"in": Stream.of(given).beats, "out": Stream.of(result).beats}
-            for name, (given, result) in streams.items()
+            f"{self.accelerator.name}_{segment.name}": {
+                f"{direction}{suffix(i)}": tensor.beats
+                for direction, tensors in (("in", segment.inputs), ("out", segment.results))
+                for i, tensor in enumerate(tensors)
+            }
+            for segment in self.accelerator.segments
         }
 
     def run(
@@ -221,7 +224,7 @@ class RtlSimulation:
         latched, cycles = np.zeros(len(addresses), np.uint32), ctypes.c_uint64()
         dump = ctypes.create_string_buffer(_DUMP)
         arrays = [
-            np.zeros((samples, *probe.segment.output_shape), np.int32) if outputs else np.zeros(0, np.int32)
+            np.zeros((samples, *probe.tensor.shape), np.int32) if outputs else np.zeros(0, np.int32)
             for probe in probes(self.accelerator)
         ]
         # arrays that C++ reads must have a name while it does
@@ -255,8 +258,8 @@ class RtlSimulation:
         records = records[:count]
         _check_records(self.accelerator.name, records, samples)
         values = {
-            probe.segment.name: array[: _reached(records, number // 2)].astype(np.int64)
-            for number, (probe, array) in enumerate(zip(probes(self.accelerator), arrays, strict=True))
+            probe.name: array[: _reached(records, probe.exit)].astype(np.int64)
+            for probe, array in zip(probes(self.accelerator), arrays, strict=True)
             if outputs
         }
         names = {name: int(value) for (name, _), value in zip(addresses, latched, strict=True)}
@@ -297,10 +300,10 @@ def _joined(accelerator: Accelerator, runs: Sequence[RtlRun], outputs: bool) -> 
         for name in names
     }
     values = {
-        segment.name: np.concatenate(
-            [np.zeros((0, *segment.output_shape), np.int64), *(run.outputs[segment.name] for run in runs)]
+        probe.name: np.concatenate(
+            [np.zeros((0, *probe.tensor.shape), np.int64), *(run.outputs[probe.name] for run in runs)]
         )
-        for segment in accelerator.segments
+        for probe in probes(accelerator)
         if outputs
     }
     return RtlRun(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,16 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwcodesign.errors import FieldError, SimulationError
-from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.hardware.stream import Stream
-from hwcodesign.kernels import shape_from_json
-from hwcodesign.kernels.kernel import Shape
+from hwcodesign.kernels import TensorType, tensor_from_json
+from hwcodesign.kernels.tensor import suffix
 from hwcodesign.simulation.model import FAILED, Verilation, said, verilate
 from hwcodesign.simulation.project import Project, damaged, read_manifest, read_project
 
 #: Cycles without any transfer after which a segment is said to hang.
 _PATIENCE = 2**25
 _ALWAYS = 65536
+_MOST_TENSORS = 64
 
 
 @dataclass(frozen=True)
@@ -28,13 +29,13 @@ class SegmentRun:
     """This is the result of a simulation.
 
     Attributes:
-        codes: (N, *output_shape) codes.
-        ends: (N,) cycle of each sample's last output beat; cycle 0 is the first in which input was offered.
+        outputs: codes of each output, (N, *shape).
+        ends: for each output (N,) cycles of the samples' last beats; cycle 0 is the first in which input was offered.
         cycles: simulated cycles after reset.
     """
 
-    codes: NDArray[np.int64]
-    ends: NDArray[np.int64]
+    outputs: tuple[NDArray[np.int64], ...]
+    ends: tuple[NDArray[np.int64], ...]
     cycles: int
 
 
@@ -44,19 +45,16 @@ class VerilatedSegment:
 
     Attributes:
         project: project as it was written.
-        input_format, input_shape, output_format, output_shape: formats and shapes of its streams, channels last.
+        inputs, outputs: the tensors that its streams carry.
     """
 
     project: Project
-    input_format: FixedPoint
-    input_shape: Shape
-    output_format: FixedPoint
-    output_shape: Shape
+    inputs: tuple[TensorType, ...]
+    outputs: tuple[TensorType, ...]
 
     def run(
         self,
-        codes: NDArray[Any],
-        *,
+        *codes: NDArray[Any],
         valid_rate: float = 1.0,
         ready_rate: float = 1.0,
         seed: int = 1,
@@ -66,8 +64,8 @@ class VerilatedSegment:
         """Simulates samples, one after the other without gaps.
 
         Args:
-            codes: (N, *input_shape) integers of the input format.
-            valid_rate, ready_rate: chances that input is offered, and output taken, in a cycle.
+            codes: (N, *shape) integers of each input.
+            valid_rate, ready_rate: chances that an input is offered, and an output taken, in a cycle.
             seed: seed of the stalls.
             waves: file for a VCD trace.
             checked: check the assertions of its modules in every cycle, and hold every stream to its contract.
@@ -79,19 +77,24 @@ class VerilatedSegment:
         if waves is not None:
             waves.parent.mkdir(parents=True, exist_ok=True)
         library = ctypes.CDLL(str(self.library(trace=waves is not None, checked=checked)))
-        flat = np.ascontiguousarray(codes, np.int64)
-        out = np.zeros((len(flat), *self.output_shape), np.int64)
-        ends = np.zeros(len(flat), np.uint64)
+        given = [np.ascontiguousarray(tensor, np.int64) for tensor in codes]
+        samples = len(given[0])
+        if [tensor.shape for tensor in given] != [(samples, *tensor.shape) for tensor in self.inputs]:
+            shapes = " and ".join(str(tensor.shape) for tensor in given)
+            wanted = " and ".join(str(("N", *tensor.shape)) for tensor in self.inputs)
+            raise SimulationError(f"{self.project.top} takes {wanted}, not {shapes}")
+        out = [np.zeros((samples, *tensor.shape), np.int64) for tensor in self.outputs]
+        ends = [np.zeros(samples, np.uint64) for _ in self.outputs]
         rates = np.array([round(valid_rate * _ALWAYS), round(ready_rate * _ALWAYS)], np.uint32)
         function = library.hwc_segment_run
         function.restype = ctypes.c_long
         cycles = function(
-            _pointer(flat),
-            ctypes.c_long(len(flat)),
-            _pointer(out),
-            _pointer(rates),
+            _pointers(given),
+            ctypes.c_long(samples),
+            _pointers(out),
+            ctypes.c_void_p(rates.ctypes.data),
             ctypes.c_uint64(seed),
-            _pointer(ends),
+            _pointers(ends),
             ctypes.c_long(_PATIENCE),
             str(waves).encode() if waves is not None else None,
         )
@@ -99,21 +102,17 @@ class VerilatedSegment:
             raise SimulationError(f"{self.project.top} fails a check:\n{said(library)}")
         if cycles < 0:
             what = "hangs" if cycles == -1 else "has output left over"
-            done = f"{int((ends > 0).sum())} of {len(flat)} samples"
+            done = f"{min(int((cycle > 0).sum()) for cycle in ends)} of {samples} samples"
             raise SimulationError(f"{self.project.top} {what} after {done}\n{said(library)}".rstrip())
-        return SegmentRun(out, ends.astype(np.int64), int(cycles))
+        return SegmentRun(tuple(out), tuple(cycle.astype(np.int64) for cycle in ends), int(cycles))
 
     def library(self, *, trace: bool = False, checked: bool = False) -> Path:
         """The compiled library, made at the first use."""
-        source, result = Stream.of(self.input_shape), Stream.of(self.output_shape)
-        model = (
-            f"static const unsigned in_lanes = {source.lanes}, in_width = {self.input_format.width};\n"
-            f"static const long in_beats = {source.beats}, out_beats = {result.beats};\n"
-            f"static const unsigned out_lanes = {result.lanes}, out_width = {self.output_format.width};\n"
-            f"static const bool out_signed = {str(self.output_format.signed).lower()};\n"
-        )
+        ports = [(f"in{suffix(i)}", tensor) for i, tensor in enumerate(self.inputs)]
+        ports += [(f"out{suffix(i)}", tensor) for i, tensor in enumerate(self.outputs)]
+        model = "".join(f"{line}\n" for line in (*_ports("input", self.inputs), *_ports("output", self.outputs)))
         project = self.project
-        beats = {project.top: {"in": source.beats, "out": result.beats}} if checked else {}
+        beats = {project.top: {name: tensor.beats for name, tensor in ports}} if checked else {}
         drives = ("segment.cpp",)
         return verilate(Verilation(project, project.modules, drives, model, project.top, trace, checked, beats))
 
@@ -126,14 +125,36 @@ def read_segment(folder: Path) -> VerilatedSegment:
     """
     project, fields = read_project(folder), read_manifest(folder)
     try:
-        if not {"input", "output"} <= fields.keys():
-            raise FieldError("it is not a segment's, which has an input and an output")
-        streams = [fields[name].fields(("format", "shape")) for name in ("input", "output")]
-        given, result = ((FixedPoint.from_json(s["format"]), shape_from_json(s["shape"])) for s in streams)
+        if not {"inputs", "outputs"} <= fields.keys():
+            raise FieldError("it is not a segment's, which has inputs and outputs")
+        given, results = (fields[name].tuple_of(tensor_from_json, 1, _MOST_TENSORS) for name in ("inputs", "outputs"))
     except FieldError as error:
         raise damaged(folder, error) from None
-    return VerilatedSegment(project, *given, *result)
+    return VerilatedSegment(project, given, results)
 
 
-def _pointer(array: NDArray[Any]) -> ctypes.c_void_p:
-    return ctypes.c_void_p(array.ctypes.data)
+def _ports(direction: str, tensors: Sequence[TensorType]) -> list[str]:
+    """C++ that tells the drive loop about the streams of one direction."""
+    given = direction == "input"
+    types = ", ".join(
+        f"{{{stream.lanes}, {tensor.format.width}, {stream.beats}, {str(tensor.format.signed).lower()}}}"
+        for tensor in tensors
+        for stream in (Stream.of(tensor.shape),)
+    )
+    name, valid, ready = ("in", "i", "o") if given else ("out", "o", "i")
+    ports = (f"{name}{suffix(i)}" for i in range(len(tensors)))
+    calls = (
+        f"    f({i}, m.{port}_valid_{valid}, m.{port}_ready_{ready}, m.{port}_data_{valid});"
+        for i, port in enumerate(ports)
+    )
+    return [
+        f"static const unsigned n_{direction}s = {len(tensors)};",
+        f"static const StreamType {direction}s[] = {{{types}}};",
+        f"template <class F> inline void for_each_{direction}(Model &m, F f) {{",
+        *calls,
+        "}",
+    ]
+
+
+def _pointers(arrays: Sequence[NDArray[Any]]) -> Any:
+    return (ctypes.c_void_p * len(arrays))(*(array.ctypes.data for array in arrays))

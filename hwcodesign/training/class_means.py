@@ -58,7 +58,13 @@ def with_class_means(
     missing = sorted(set(range(network.classes)) - set(labels.tolist()))
     if missing:
         raise SettingsError(f"class {missing[0]} has no image, and so no mean: give images of every class")
-    for k, boundary in enumerate(network.boundaries()[0][:-1]):
+    for k, tensors in enumerate(network.boundaries()[0][:-1]):
+        reads = network.reads_of(k, len(tensors))
+        if len(reads) > 1:
+            raise SettingsError(
+                f"head {k} reads {len(reads)} tensors, but class means are of one: name it in the network's head_reads"
+            )
+        boundary = tensors[reads[0]]
         if pool < 1 or any(size % pool for size in boundary.shape[1:]):
             raise SettingsError(f"pool={pool} does not divide the {boundary.shape[1:]} pixels of stage {k}'s output")
     batches = _batches(network, codes)
@@ -92,7 +98,8 @@ def _means(network: MultiExitNetwork, batches: list[Tensor], labels: NDArray[np.
     counts = torch.from_numpy(np.bincount(labels)).double()
     with torch.no_grad():
         for batch, own in zip(batches, torch.split(torch.from_numpy(labels), _BATCH), strict=True):
-            for k, feature in zip(range(network.exits - 1), network.features(batch), strict=False):
+            for k, given in zip(range(network.exits - 1), network.features(batch), strict=False):
+                feature = network.head_inputs(k, given)[0]
                 if len(totals) == k:
                     totals.append(torch.zeros((classes, *feature.shape[1:]), dtype=torch.float64))
                 totals[k].index_add_(0, own, feature.double())

@@ -38,9 +38,11 @@ class Comparison:
 def brevitas_outputs(network: MultiExitNetwork, images: NDArray[Any]) -> dict[str, NDArray[np.int64]]:
     """Computes every segment's output codes with Brevitas, named as `Design.segment_outputs` names them."""
     stages, heads = network.integers(images)
-    outputs = {}
-    for k, (stage, head) in enumerate(zip(stages, heads, strict=True)):
-        outputs[f"stage{k}"], outputs[f"head{k}"] = stage, head
+    outputs: dict[str, NDArray[np.int64]] = {}
+    for k, (tensors, head) in enumerate(zip(stages, heads, strict=True)):
+        names = [f"stage{k}:{i}" for i in range(len(tensors))] if len(tensors) > 1 else [f"stage{k}"]
+        outputs.update(zip(names, tensors, strict=True))
+        outputs[f"head{k}"] = head
     return outputs
 
 

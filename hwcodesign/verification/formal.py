@@ -41,6 +41,7 @@ class Proof:
         top: top module, in rtl_sim/formal.
         parameters: parameters of the top module.
         modules: modules of rtl_sim/rtl that it is made of, beside hwc_pkg.
+        parts: modules of rtl_sim/formal that the top module is composed of.
         steps: number of cycles that the induction step assumes; the base case checks one more, from reset.
         generated: files beside these, name to text: modules, and ROM images.
     """
@@ -50,6 +51,7 @@ class Proof:
     parameters: Mapping[str, int] = field(default_factory=dict)
     steps: int = 2
     generated: Mapping[str, str] = field(default_factory=dict)
+    parts: tuple[str, ...] = ()
 
 
 def score_unit_proofs(decision: Decision) -> tuple[Proof, Proof]:
@@ -133,7 +135,7 @@ def _model(proof: Proof, changes: Iterable[Change], folder: Path, limit: float) 
     require_prover()
     rtl_sim = shared_folder("rtl_sim")
     files = {f"{module}.sv": rtl_sim / "rtl" / f"{module}.sv" for module in ("hwc_pkg", *proof.modules)}
-    files[f"{proof.top}.sv"] = rtl_sim / "formal" / f"{proof.top}.sv"
+    files.update({f"{module}.sv": rtl_sim / "formal" / f"{module}.sv" for module in (*proof.parts, proof.top)})
     texts = {file: path.read_text() for file, path in files.items()}
     for change in changes:
         file = f"{change.module}.sv"

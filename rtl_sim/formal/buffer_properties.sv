@@ -7,14 +7,21 @@ module buffer_properties
   parameter int unsigned Beats = 2,
   parameter int unsigned Depth = 3,
   // Bits of the samples' numbers
-  parameter int unsigned SampleBits = 3
+  parameter int unsigned SampleBits = 3,
+  // 1: decisions come from another module, and what is assumed of them otherwise is proved of it
+  parameter bit Composed = 1'b0
 ) (
-  input wire logic                     clk_i,
-  input wire logic                     in_valid_i,
-  input wire logic                     release_valid_i,
-  input wire logic                     out_ready_i,
+  input  wire logic                     clk_i,
+  input  wire logic                     in_valid_i,
+  input  wire logic                     release_valid_i,
+  // The decision, where it comes from another module
+  input  wire logic                     release_keep_i,
+  input  wire logic                     out_ready_i,
   // Which samples are kept, by number: any, but always the same
-  input wire logic [2**SampleBits-1:0] plan_i
+  input  wire logic [2**SampleBits-1:0] plan_i,
+  output logic                          release_ready_o,
+  // Sample that the next decision is on
+  output logic      [   SampleBits-1:0] decided_o
 );
 
   localparam int unsigned BeatBits = index_bits(Beats);
@@ -58,12 +65,15 @@ module buffer_properties
     .in_data_i(in_q),
     .release_valid_i,
     .release_ready_o(release_ready),
-    .release_keep_i(plan_i[decided_q]),
+    .release_keep_i(Composed ? release_keep_i : plan_i[decided_q]),
     .out_valid_o(out_valid),
     .out_ready_i,
     .out_data_o(out_bits),
     .level_o(level)
   );
+
+  assign release_ready_o = release_ready;
+  assign decided_o = decided_q;
 
   logic in_stalled_q, release_stalled_q, out_waiting_q;
   logic [2**SampleBits-1:0] plan_q;
@@ -111,7 +121,14 @@ module buffer_properties
     assume (!run_q || plan_i == plan_q);
     if (run_q) begin
       assume (in_valid_i || !in_stalled_q);
-      assume (release_valid_i || !release_stalled_q);
+      if (Composed) begin
+        assert (release_valid_i || !release_stalled_q)
+        else $error("a decision is withdrawn");
+        assert (!release_valid_i || release_keep_i == plan_i[decided_q])
+        else $error("a buffer is told another sample's decision");
+      end else begin
+        assume (release_valid_i || !release_stalled_q);
+      end
       assert (!out_waiting_q || (out_valid && out_data == out_q))
       else $error("an output is withdrawn or changes");
       if (out_valid) begin

@@ -96,7 +96,7 @@ def steered(name: str, exits: int, *, buffer_samples: int = 1) -> Accelerator:
             "copy", ("input",), (_STEERED,), (shape,), _STEERED, shape, identity, none, FixedPoint(2, 2, signed=True),
             accumulator, (1, 1), (0, 0, 0, 0),
         )  # fmt: skip
-        stages.append(Segment(f"stage{k}", _STEERED, shape, (copy,)))
+        stages.append(Segment.chain(f"stage{k}", _STEERED, shape, (copy,)))
         weights = np.zeros((elements, 2))
         weights[elements - 2 :] = np.eye(2)
         if k < exits - 1:
@@ -106,7 +106,7 @@ def steered(name: str, exits: int, *, buffer_samples: int = 1) -> Accelerator:
             "look", ("flat",), (_STEERED,), ((elements,),), _STEERED_LOGITS, (2,), weights, np.zeros(2),
             FixedPoint(6, 6, signed=True), accumulator,
         )  # fmt: skip
-        heads.append(Segment(f"head{k}", _STEERED, shape, (flat, look)))
+        heads.append(Segment.chain(f"head{k}", _STEERED, shape, (flat, look)))
         implementations[f"stage{k}"] = {"copy": Implementation(reuse)}
         implementations[f"head{k}"] = {"look": Implementation(reuse * elements)}
     policy = ExitPolicy.build("margin", [_STEERED_LOGITS] * exits, 2).with_codes([_STEERED_THRESHOLD] * (exits - 1))
@@ -141,7 +141,7 @@ def _stage(rng: np.random.Generator, k: int, shape: Shape, output: Shape, *, ker
         "conv", ("input",), (source,), (shape,), _FEATURES, output, weights, bias, _WEIGHTS,
         FixedPoint(20, 20 - source.fraction - _WEIGHTS.fraction, signed=True), (stride, stride), (pad,) * 4,
     )  # fmt: skip
-    return Segment(f"stage{k}", source, shape, (conv,))
+    return Segment.chain(f"stage{k}", source, shape, (conv,))
 
 
 def _head(rng: np.random.Generator, k: int, shape: Shape, classes: int) -> Segment:
@@ -154,7 +154,7 @@ def _head(rng: np.random.Generator, k: int, shape: Shape, classes: int) -> Segme
         "dense", ("flat",), (_FEATURES,), ((inputs,),), _LOGITS, (classes,), weights.clip(-8, 7), bias, _WEIGHTS,
         FixedPoint(24, 24 - _FEATURES.fraction - _WEIGHTS.fraction, signed=True),
     )  # fmt: skip
-    return Segment(f"head{k}", _FEATURES, shape, (flat, dense))
+    return Segment.chain(f"head{k}", _FEATURES, shape, (flat, dense))
 
 
 def _median_policy(accelerator: Accelerator) -> ExitPolicy:
@@ -162,8 +162,8 @@ def _median_policy(accelerator: Accelerator) -> ExitPolicy:
     policy, values = accelerator.policy, channels_last(images(accelerator, 300)).astype(np.float64)
     agreements, codes = np.zeros(len(values), np.int64), []
     for k in range(accelerator.exits - 1):
-        values = accelerator.stages[k].run(values)
-        logits = accelerator.heads[k].run(values).astype(np.int64)
+        (values,) = accelerator.stages[k].run(values)
+        logits = accelerator.heads[k].run(values)[0].astype(np.int64)
         scores = policy.scores(k, logits, agreements[: len(logits)])
         codes.append(int(np.quantile(scores, 1 - 1 / (accelerator.exits - k))))
         values = values[scores < codes[-1]]

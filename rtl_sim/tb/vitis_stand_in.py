@@ -33,12 +33,12 @@ def stand_in_source(
     """
     inner, control = segment_source(placed, f"{module}_inner"), f"{module}_control"
     layout = adapter_parameters(placed, *element_bits)
-    beats = (("InBeats", placed.input_stream.beats), ("OutBeats", placed.output_stream.beats))
+    beats = (("InBeats", placed.inputs[0].stream.beats), ("OutBeats", placed.outputs[0].stream.beats))
     lines = [
         *_opening(module, input_port, output_port, data_bits(layout)),
         "  logic in_valid, in_ready, out_valid, out_ready;",
-        f"  logic [{placed.input_stream.lanes - 1}:0][{placed.segment.input_format.width - 1}:0] in_data;",
-        f"  logic [{placed.output_stream.lanes - 1}:0][{placed.segment.output_format.width - 1}:0] out_data;",
+        f"  logic [{placed.inputs[0].stream.lanes - 1}:0][{placed.inputs[0].format.width - 1}:0] in_data;",
+        f"  logic [{placed.outputs[0].stream.lanes - 1}:0][{placed.outputs[0].format.width - 1}:0] out_data;",
         f"  {control} #(",
         *(f"    {line}" for line in parameter_lines((*beats, *layout, ("Overlap", overlap)))),
         "  ) u_control (",

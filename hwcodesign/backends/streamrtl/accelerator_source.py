@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hwcodesign.backends.streamrtl.decision_source import info_bits
 from hwcodesign.backends.streamrtl.register_block import RegisterBlock
 from hwcodesign.backends.streamrtl.segment_source import Source
-from hwcodesign.designs.accelerator import Accelerator, beats_of
+from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.hardware.layout import (
     Port,
     input_stream,
@@ -19,6 +19,8 @@ from hwcodesign.hardware.layout import (
     range_of,
 )
 from hwcodesign.hardware.stream import Stream
+from hwcodesign.kernels import Segment, TensorType
+from hwcodesign.kernels.tensor import suffix
 from hwcodesign.systemverilog import concatenated, parameter_lines
 
 #: Bits of a buffer's level as the registers show it.
@@ -44,16 +46,23 @@ def channels(accelerator: Accelerator) -> tuple[Channel, ...]:
     found = [Channel("stage0_in", "pixels into stage0"), Channel("info0", "ids of samples in stage0 and head0")]
     for k in range(accelerator.exits):
         last = k == accelerator.exits - 1
-        found.append(Channel(f"stage{k}_out", f"stage{k} to " + (f"head{k}" if last else "its fork")))
-        if not last:
-            found.append(Channel(f"head{k}_in", f"fork to head{k}"))
-            found.append(Channel(f"buffer{k}_in", f"fork to buffer{k}"))
+        for i in range(len(accelerator.stages[k].outputs)):
+            of = suffix(i)
+            forked = not last and i in accelerator.head_reads[k]
+            to = "its fork" if forked else f"head{k}" if last else f"buffer{k}{of}"
+            found.append(Channel(f"stage{k}_out{of}", f"stage{k} to {to}"))
+            if forked:
+                found.append(Channel(f"head{k}_in{of}", f"fork to head{k}"))
+                found.append(Channel(f"buffer{k}_in{of}", f"fork to buffer{k}{of}"))
         found.append(Channel(f"logits{k}", f"head{k} to decision{k}"))
         found.append(Channel(f"record{k}", f"records of exit {k}"))
         if not last:
-            found.append(Channel(f"release{k}", f"decision{k} to buffer{k}"))
+            buffers = " and ".join(f"buffer{k}{suffix(i)}" for i in range(len(accelerator.stages[k].outputs)))
+            found.append(Channel(f"release{k}", f"decision{k} to {buffers}"))
             found.append(Channel(f"next{k}", f"ids of samples that go on from exit {k}"))
-            found.append(Channel(f"stage{k + 1}_in", f"buffer{k} to stage{k + 1}"))
+            for i in range(len(accelerator.stages[k].outputs)):
+                of = suffix(i)
+                found.append(Channel(f"stage{k + 1}_in{of}", f"buffer{k}{of} to stage{k + 1}"))
             found.append(Channel(f"info{k + 1}", f"ids of samples in stage{k + 1} and head{k + 1}"))
     return (*found, Channel("records", "records after the merge"))
 
@@ -61,20 +70,22 @@ def channels(accelerator: Accelerator) -> tuple[Channel, ...]:
 def accelerator_source(
     accelerator: Accelerator,
     info_depths: Sequence[int],
+    head_queues: Sequence[Sequence[int]],
     registers: RegisterBlock,
 ) -> Source:
     """Write the top module, named like the accelerator.
 
     Args:
         info_depths: samples whose ids wait beside each stage and its head.
+        head_queues: for each head that reads several tensors, beats of the FIFO before each of them; else nothing.
         registers: their block, for as many exits.
     """
     name = accelerator.name
-    lines = ["`default_nettype none", "", *_header(accelerator), *_ports(name), *_nets(accelerator)]
+    lines = ["`default_nettype none", "", *_header(accelerator), *_ports(name), *_declarations(accelerator)]
     lines += _control(accelerator, registers)
     lines += _input(accelerator)
     for k in range(accelerator.exits):
-        lines += _level(accelerator, info_depths[k], k)
+        lines += _level(accelerator, info_depths[k], head_queues[k], k)
     lines += _output(accelerator)
     lines += ["endmodule", "", "`default_nettype wire"]
     return Source(name, {f"{name}.sv": "\n".join(lines) + "\n"})
@@ -130,7 +141,7 @@ BUS_PORTS = (
 )
 
 
-def _nets(accelerator: Accelerator) -> list[str]:
+def _declarations(accelerator: Accelerator) -> list[str]:
     """Declarations, in data order."""
     lines = ["  // Streams, in data order"]
     types = _types(accelerator)
@@ -143,11 +154,12 @@ def _nets(accelerator: Accelerator) -> list[str]:
 def _types(accelerator: Accelerator) -> dict[str, str]:
     found = {"records": "record_t"}
     for k, (stage, head) in enumerate(zip(accelerator.stages, accelerator.heads, strict=True)):
-        feature = f"logic {vector(Stream.of(stage.output_shape), stage.output_format.width)}"
-        found[f"stage{k}_in"] = f"logic {vector(Stream.of(stage.input_shape), stage.input_format.width)}"
-        for net in (f"stage{k}_out", f"head{k}_in", f"buffer{k}_in"):
-            found[net] = feature
-        found[f"logits{k}"] = f"logic {vector(Stream.of(head.output_shape), head.output_format.width)}"
+        for i, tensor in enumerate(stage.inputs):
+            found[f"stage{k}_in{suffix(i)}"] = _data_type(tensor)
+        for i, tensor in enumerate(stage.results):
+            for net in (f"stage{k}_out", f"head{k}_in", f"buffer{k}_in"):
+                found[f"{net}{suffix(i)}"] = _data_type(tensor)
+        found[f"logits{k}"] = _data_type(head.results[0])
         found[f"record{k}"] = "record_t"
         found[f"release{k}"] = "logic"
         found[f"info{k}"] = info_type(accelerator, k)
@@ -159,6 +171,10 @@ def info_type(accelerator: Accelerator, k: int) -> str:
     """What travels with a sample to exit k: a sample_t; above it a past_t for each exit before, if read."""
     past = k if accelerator.policy.criterion.reads_past else 0
     return f"logic [{info_bits(past)}-1:0]" if past else "sample_t"
+
+
+def _data_type(tensor: TensorType) -> str:
+    return f"logic {vector(Stream.of(tensor.shape), tensor.format.width)}"
 
 
 def vector(stream: Stream, width: int) -> str:
@@ -234,7 +250,7 @@ _AXIL_PORTS = tuple(
 
 
 def _input(accelerator: Accelerator) -> list[str]:
-    stage = accelerator.stages[0]
+    (source,) = accelerator.stages[0].inputs
     connections = [
         *_CLOCK,
         *(".s_axis_tvalid", ".s_axis_tready", ".s_axis_tdata", ".s_axis_tlast"),
@@ -245,48 +261,86 @@ def _input(accelerator: Accelerator) -> list[str]:
         *(".accepted_o(accepted)", ".error_o(input_error)"),
     ]
     sizes = [
-        ("Channels", stage.input_shape[-1]),
-        ("ElementWidth", stage.input_format.width),
-        ("Pixels", beats_of(stage.input_shape)),
+        ("Channels", source.shape[-1]),
+        ("ElementWidth", source.format.width),
+        ("Pixels", source.beats),
     ]
     unpack = instance_lines("word_unpack", "u_unpack", connections, parameter_lines(sizes))
     return ["  // Words to pixels", *unpack, ""]
 
 
-def _level(accelerator: Accelerator, info_depth: int, k: int) -> list[str]:
-    """Stage, fork, head, decision and buffer of one exit."""
-    last = k == accelerator.exits - 1
-    stage = accelerator.stages[k]
-    lines = [f"  // Exit {k}", *_segment(accelerator, f"stage{k}", f"stage{k}_in", f"stage{k}_out")]
-    width = Stream.of(stage.output_shape).lanes * stage.output_format.width
-    if last:
-        lines += _segment(accelerator, f"head{k}", f"stage{k}_out", f"logits{k}")
-    else:
-        lines += _fork(k, width)
-        lines += _segment(accelerator, f"head{k}", f"head{k}_in", f"logits{k}")
+def _level(accelerator: Accelerator, info_depth: int, queues: Sequence[int], k: int) -> list[str]:
+    """Stage, forks, head, decision and buffers of one exit."""
+    stage, last = accelerator.stages[k], k == accelerator.exits - 1
+    tensors = range(len(stage.outputs))
+    given = [f"stage{k}_in{suffix(i)}" for i in range(len(stage.inputs))]
+    lines = [f"  // Exit {k}", *_segment(accelerator, stage, given, f"stage{k}_out")]
+    read = []
+    for i in accelerator.head_reads[k]:
+        read.append(f"stage{k}_out{suffix(i)}" if last else f"head{k}_in{suffix(i)}")
+        lines += [] if last else _fork(k, suffix(i), _width(stage.results[i]))
+    if queues:
+        for i, (net, depth) in enumerate(zip(read, queues, strict=True)):
+            lines += _queue(f"head{k}_waiting{suffix(i)}", net, stage.results[accelerator.head_reads[k][i]], depth)
+        read = [f"head{k}_waiting{suffix(i)}" for i in range(len(read))]
+    lines += _segment(accelerator, accelerator.heads[k], read, f"logits{k}")
     lines += _info(accelerator, k, info_depth)
     lines += _decision(accelerator, k)
-    if not last:
-        lines += _buffer(accelerator, k, width)
-    return lines
+    if last:
+        return lines
+    releases, more = _releases(accelerator, k)
+    lines += more
+    for i in tensors:
+        source = f"buffer{k}_in" if i in accelerator.head_reads[k] else f"stage{k}_out"
+        lines += _buffer(accelerator, k, i, f"{source}{suffix(i)}", releases[i])
+    return [*lines, f"  assign levels[{k}] = {_LEVEL_BITS}'(level{k});", ""]
 
 
-def _segment(accelerator: Accelerator, segment: str, source: str, target: str) -> list[str]:
-    connections = [*_CLOCK, *input_stream("in", source), *output_stream("out", target)]
-    module = f"{accelerator.name}_{segment}"
-    return [*instance_lines(module, f"u_{segment}", connections, [".RomFolder(RomFolder)"]), ""]
+def _width(tensor: TensorType) -> int:
+    """Bits of a beat."""
+    return Stream.of(tensor.shape).lanes * tensor.format.width
 
 
-def _fork(k: int, width: int) -> list[str]:
+def _segment(accelerator: Accelerator, segment: Segment, sources: Sequence[str], target: str) -> list[str]:
+    """A segment; where it has several outputs, they drive `target`, `target`_1 and so on."""
+    connections = [*_CLOCK]
+    for i, source in enumerate(sources):
+        connections += input_stream(f"in{suffix(i)}", source)
+    for i in range(len(segment.outputs)):
+        connections += output_stream(f"out{suffix(i)}", f"{target}{suffix(i)}")
+    module = f"{accelerator.name}_{segment.name}"
+    return [*instance_lines(module, f"u_{segment.name}", connections, [".RomFolder(RomFolder)"]), ""]
+
+
+def _fork(k: int, of: str, width: int) -> list[str]:
+    """The fork of a tensor to head and buffer.
+
+    Args:
+        of: suffix of the tensor.
+    """
+    head, buffer = f"head{k}_in{of}", f"buffer{k}_in{of}"
     connections = [
         *_CLOCK,
-        *input_stream("in", f"stage{k}_out"),
-        f".out_valid_o({{buffer{k}_in_valid, head{k}_in_valid}})",
-        f".out_ready_i({{buffer{k}_in_ready, head{k}_in_ready}})",
-        f".out_data_o(head{k}_in_data)",
+        *input_stream("in", f"stage{k}_out{of}"),
+        f".out_valid_o({{{buffer}_valid, {head}_valid}})",
+        f".out_ready_i({{{buffer}_ready, {head}_ready}})",
+        f".out_data_o({head}_data)",
     ]
-    fork = instance_lines("stream_fork", f"u_fork{k}", connections, parameter_lines([("Width", width), ("Outputs", 2)]))
-    return [*fork, f"  assign buffer{k}_in_data = head{k}_in_data;", ""]
+    sizes = parameter_lines([("Width", width), ("Outputs", 2)])
+    fork = instance_lines("stream_fork", f"u_fork{k}{of}", connections, sizes)
+    return [*fork, f"  assign {buffer}_data = {head}_data;", ""]
+
+
+def _queue(name: str, source: str, tensor: TensorType, depth: int) -> list[str]:
+    """A FIFO in front of a head that reads several tensors, for the one that comes before another."""
+    connections = [*_CLOCK, *input_stream("in", source), *output_stream("out", name), *left_open("level_o")]
+    sizes = parameter_lines([("Width", _width(tensor)), ("Depth", depth)])
+    return [
+        f"  logic {name}_valid, {name}_ready;",
+        f"  {_data_type(tensor)} {name}_data;",
+        *instance_lines("stream_fifo", f"u_{name}", connections, sizes),
+        "",
+    ]
 
 
 def _info(accelerator: Accelerator, k: int, depth: int) -> list[str]:
@@ -326,35 +380,58 @@ def _decision(accelerator: Accelerator, k: int) -> list[str]:
     return [*lines, ""]
 
 
-def _buffer(accelerator: Accelerator, k: int, width: int) -> list[str]:
-    depth = accelerator.buffer_beats(k)
+def _releases(accelerator: Accelerator, k: int) -> tuple[list[str], list[str]]:
+    """The nets by which the buffers behind a stage are told, one for each tensor, and what drives them.
+
+    All buffers are told the same, in the same order; each takes a decision when it can.
+    """
+    nets, lines = [f"release{k}"], []
+    tensors = len(accelerator.stages[k].outputs)
+    if tensors > 1:
+        nets = [f"release{k}_to{i}" for i in range(tensors)]
+        lines += [f"  logic {net}_valid, {net}_ready, {net}_data;" for net in nets]
+        connections = [
+            *_CLOCK,
+            *input_stream("in", f"release{k}"),
+            concatenated(".out_valid_o(", [f"{net}_valid" for net in reversed(nets)], ")"),
+            concatenated(".out_ready_i(", [f"{net}_ready" for net in reversed(nets)], ")"),
+            f".out_data_o({nets[0]}_data)",
+        ]
+        sizes = parameter_lines([("Width", 1), ("Outputs", tensors)])
+        lines += instance_lines("stream_fork", f"u_release_fork{k}", connections, sizes)
+        lines += [*(f"  assign {net}_data = {nets[0]}_data;" for net in nets[1:]), ""]
+    return nets, lines
+
+
+def _buffer(accelerator: Accelerator, k: int, i: int, source: str, release: str) -> list[str]:
+    """The conditional buffer of a tensor, and the FIFO of decisions before it."""
+    of, depth = suffix(i), accelerator.buffer_beats(k, i)
     level = max(1, depth.bit_length())
     waiting = accelerator.waiting_decisions
-    release = f"release{k}"
     lines = [f"  // {accelerator.buffer_samples} samples"]
     if waiting:
-        release = f"decided{k}"
-        connections = [*_CLOCK, *input_stream("in", f"release{k}"), *output_stream("out", release)]
-        connections += left_open("level_o")
+        decided = f"decided{k}{of}"
+        connections = [*_CLOCK, *input_stream("in", release), *output_stream("out", decided), *left_open("level_o")]
         sizes = [("Width", 1), ("Depth", waiting)]
-        lines.append(f"  logic {release}_valid, {release}_ready, {release}_data;")
-        lines += instance_lines("stream_fifo", f"u_decided{k}", connections, parameter_lines(sizes))
+        lines.append(f"  logic {decided}_valid, {decided}_ready, {decided}_data;")
+        lines += instance_lines("stream_fifo", f"u_{decided}", connections, parameter_lines(sizes))
+        release = decided
     connections = [
         *_CLOCK,
-        *input_stream("in", f"buffer{k}_in"),
+        *input_stream("in", source),
         *(f".release_valid_i({release}_valid)", f".release_ready_o({release}_ready)"),
         f".release_keep_i({release}_data)",
-        *output_stream("out", f"stage{k + 1}_in"),
-        f".level_o(level{k})",
+        *output_stream("out", f"stage{k + 1}_in{of}"),
     ]
-    sizes = [("Width", width), ("Beats", accelerator.least_buffer_beats(k)), ("Depth", depth)]
-    return [
-        *lines,
-        f"  logic [{level - 1}:0] level{k};",
-        f"  assign levels[{k}] = {_LEVEL_BITS}'(level{k});",
-        *instance_lines("conditional_buffer", f"u_buffer{k}", connections, parameter_lines(sizes)),
-        "",
+    connections += left_open("level_o") if i else [f".level_o(level{k})"]
+    sizes = [
+        ("Width", _width(accelerator.stages[k].results[i])),
+        ("Beats", accelerator.least_buffer_beats(k, i)),
+        ("Depth", depth),
     ]
+    if not i:
+        lines.append(f"  logic [{level - 1}:0] level{k};")
+    return [*lines, *instance_lines("conditional_buffer", f"u_buffer{k}{of}", connections, parameter_lines(sizes)), ""]
 
 
 def _output(accelerator: Accelerator) -> list[str]:

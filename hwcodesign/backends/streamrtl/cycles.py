@@ -35,16 +35,20 @@ class ExitCycles:
 
 
 def accelerator_cycles(
-    accelerator: Accelerator, placed: Sequence[Netlist], decisions: Sequence[Decision]
+    accelerator: Accelerator,
+    placed: Sequence[Netlist],
+    queues: Sequence[Sequence[int]],
+    decisions: Sequence[Decision],
 ) -> tuple[ExitCycles, ...]:
     """Predict the accelerator's cycles, exit by exit.
 
     Args:
         placed: netlists of stage0, head0, stage1, …
+        queues: for each head that reads several tensors, beats of the FIFO before each of them; else nothing.
         decisions: one per exit.
     """
     return tuple(
-        _exit_cycles(*_nodes(accelerator, placed, decisions, leave_at)) for leave_at in range(accelerator.exits)
+        _exit_cycles(*_nodes(accelerator, placed, queues, decisions, leave_at)) for leave_at in range(accelerator.exits)
     )
 
 
@@ -54,31 +58,49 @@ def _exit_cycles(nodes: Sequence[Node], words: int) -> ExitCycles:
 
 
 def _nodes(
-    accelerator: Accelerator, placed: Sequence[Netlist], decisions: Sequence[Decision], leave_at: int
+    accelerator: Accelerator,
+    placed: Sequence[Netlist],
+    queues: Sequence[Sequence[int]],
+    decisions: Sequence[Decision],
+    leave_at: int,
 ) -> tuple[list[Node], int]:
     """Stages up to an exit at which all samples leave, and its records to their last words; input words of a sample."""
-    source = accelerator.stages[0]
-    pixels = placed[0].input_stream.beats
-    unpacker = Unpacker(64 // lane_bits(source.input_format), source.input_shape[-1], pixels)
+    (source,) = accelerator.stages[0].inputs
+    unpacker = Unpacker(64 // lane_bits(source.format), source.shape[-1], source.beats)
     nodes = [Node(unpacker, (-1,))]
+    given: tuple[int, ...] = (0,)
     for k in range(leave_at + 1):
-        # from the second stage on the nodes end with the buffer before it
-        feature = _extend(nodes, placed[2 * k], len(nodes) - 1)
-        logits = _extend(nodes, placed[2 * k + 1], feature)
+        features = _extend(nodes, placed[2 * k], given)
+        read = [features[i] for i in accelerator.head_reads[k]]
+        for i, depth in enumerate(queues[k]):
+            nodes.append(Node(Queue(depth), (read[i],)))
+            read[i] = len(nodes) - 1
+        (logits,) = _extend(nodes, placed[2 * k + 1], read)
         decision = len(nodes)
         nodes.append(Node(Decider(decisions[k].interval, decisions[k].latency), (logits,)))
         if k < accelerator.exits - 1:
-            buffer = Buffer(accelerator.least_buffer_beats(k), accelerator.buffer_beats(k), keep=k < leave_at)
-            release = decision
-            if accelerator.waiting_decisions:
-                release = len(nodes)
-                nodes.append(Node(Queue(accelerator.waiting_decisions), (decision,)))
-            nodes.append(Node(buffer, (feature, release)))
+            given = _buffered(nodes, accelerator, k, features, keep=k < leave_at)
     return [*nodes, Node(Queue(), (decision,)), Node(Packer(), (len(nodes),))], unpacker.words
 
 
-def _extend(nodes: list[Node], placed: Netlist, source: int) -> int:
-    """Add a segment's nodes; the number of the one that drives its output."""
-    more, output = placed.nodes(source, len(nodes))
+def _extend(nodes: list[Node], placed: Netlist, sources: Sequence[int]) -> tuple[int, ...]:
+    """Add a segment's nodes; the numbers of those that drive its outputs."""
+    more, outputs = placed.nodes(sources, len(nodes))
     nodes += more
-    return output
+    return outputs
+
+
+def _buffered(
+    nodes: list[Node], accelerator: Accelerator, k: int, features: Sequence[int], *, keep: bool
+) -> tuple[int, ...]:
+    """Add the conditional buffers behind a stage and its decision, which is the last node; the buffers' numbers."""
+    decision, found = len(nodes) - 1, []
+    for i, feature in enumerate(features):
+        release = decision
+        if accelerator.waiting_decisions:
+            release = len(nodes)
+            nodes.append(Node(Queue(accelerator.waiting_decisions), (decision,)))
+        found.append(len(nodes))
+        buffer = Buffer(accelerator.least_buffer_beats(k, i), accelerator.buffer_beats(k, i), keep=keep)
+        nodes.append(Node(buffer, (feature, release)))
+    return tuple(found)

@@ -9,10 +9,13 @@ from typing import Any
 
 from hwcodesign.backends.streamrtl.cycles import ExitCycles, accelerator_cycles
 from hwcodesign.designs.accelerator import DECISIONS_AHEAD, Accelerator
+from hwcodesign.errors import SimulationError
 from hwcodesign.exploration.queues import Level, least_depth
 from hwcodesign.hardware.cycles import Cycles, segment_cycles
 from hwcodesign.hardware.implementation import DEFAULTS
-from hwcodesign.hardware.netlist import Netlist, netlist
+from hwcodesign.hardware.netlist import ENDLESS, OBSERVED, Netlist, netlist, offering, watched
+from hwcodesign.hardware.stepping import Network
+from hwcodesign.hardware.timing import Node, Queue
 from hwcodesign.kernels.decision import Decision
 
 
@@ -43,6 +46,19 @@ class Hardware:
         return tuple(segment_cycles(placed) for placed in self.netlists)
 
     @cached_property
+    def head_queues(self) -> tuple[tuple[int, ...], ...]:
+        """Beats of the FIFOs before each head that reads several tensors, which come at different times; else nothing.
+
+        A head that waits for one of them must not stall what its stage makes of the same pixels, or the tensor that it
+        waits for would never come. What a run without stalls needs is the most: see `netlist`.
+        """
+        reads = self.accelerator.head_reads
+        return tuple(
+            _queues_before(self.netlists[2 * k], self.netlists[2 * k + 1], reads[k]) if len(reads[k]) > 1 else ()
+            for k in range(self.accelerator.exits)
+        )
+
+    @cached_property
     def decisions(self) -> tuple[Decision, ...]:
         """The decision unit of every exit, just wide enough that it is never slower than its head."""
         classes = self.accelerator.policy.classes
@@ -54,7 +70,7 @@ class Hardware:
     @cached_property
     def exits(self) -> tuple[ExitCycles, ...]:
         """Cycles of samples that leave at each exit."""
-        return accelerator_cycles(self.accelerator, self.netlists, self.decisions)
+        return accelerator_cycles(self.accelerator, self.netlists, self.head_queues, self.decisions)
 
     @property
     def levels(self) -> tuple[int, ...]:
@@ -103,3 +119,17 @@ class Hardware:
             "levels": list(self.levels),
             "exits": [asdict(cycles) for cycles in self.exits],
         }
+
+
+def _queues_before(stage: Netlist, head: Netlist, reads: Sequence[int]) -> tuple[int, ...]:
+    """Beats that wait before a head at most, while its stage runs without stalls, and one more."""
+    nodes = offering(len(stage.inputs))
+    made, features = stage.nodes(range(len(nodes)), len(nodes))
+    nodes += made
+    first = len(nodes)
+    nodes += [Node(Queue(ENDLESS), (features[i],)) for i in reads]
+    made, (logits,) = head.nodes(range(first, len(nodes)), len(nodes))
+    network = Network(watched([*nodes, *made], logits))
+    if not network.until(OBSERVED * head.outputs[0].stream.beats):
+        raise SimulationError(f"{head.segment.name}: the cycle model stands still")
+    return tuple(max(2, network.most_held(first + i) + 1) for i in range(len(reads)))

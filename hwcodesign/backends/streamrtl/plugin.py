@@ -171,15 +171,15 @@ class StreamRTLBackend(FPGABackend):  # type: ignore[misc]  # hls4ml has no type
         segment = self.segment(model)
         codes = _encode(segment, x)
         if on == "software":
-            results: NDArray[Any] = segment.run(codes)
+            results: NDArray[Any] = segment.run(codes)[0]
         elif on == "rtl":
             if model not in self._written:
                 raise SimulationError(f"{segment.name} is not compiled: call compile() first, or give on='software'")
-            results = _simulation(model).run(codes).codes
+            results = _simulation(model).run(codes).outputs[0]
         else:
             raise SettingsError(not_known(f"on={on!r}", on, ("rtl", "software")))
-        values = segment.output_format.decode(results).reshape(len(codes), -1)
-        values = values.astype(x.dtype if x.dtype.kind == "f" else np.float64)
+        decoded: NDArray[Any] = segment.results[0].format.decode(results).reshape(len(codes), -1)
+        values = decoded.astype(x.dtype if x.dtype.kind == "f" else np.float64)
         return values[0] if len(values) == 1 else values
 
 
@@ -204,12 +204,13 @@ def _simulation(model: Any) -> VerilatedSegment:
 
 
 def _encode(segment: Segment, x: NDArray[Any]) -> NDArray[np.float64]:
-    size = int(np.prod(segment.input_shape))
+    (source,) = segment.inputs
+    size = source.elements
     if not isinstance(x, np.ndarray) or x.dtype.kind not in "fiu" or x.size == 0 or x.size % size:
         given = f"{x.dtype} of shape {x.shape}" if isinstance(x, np.ndarray) else type(x).__name__
         raise ImagesError(f"{segment.name} takes NumPy arrays of {size} numbers a sample, not {given}")
     try:
-        return cast_values(segment.input_format, x.reshape(-1, *segment.input_shape))
+        return cast_values(source.format, x.reshape(-1, *source.shape))
     except FormatError as error:
         raise ImagesError(f"{segment.name}: {error}") from None
 

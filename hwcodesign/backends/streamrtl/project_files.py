@@ -16,10 +16,9 @@ from hwcodesign.backends.streamrtl.simulation_source import drive_header, wrappe
 from hwcodesign.choices import not_known
 from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.errors import DesignError
-from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.hardware.implementation import DEFAULTS, Implementations
 from hwcodesign.hardware.netlist import netlist
-from hwcodesign.kernels import Segment
+from hwcodesign.kernels import Segment, tensor_to_json
 from hwcodesign.policies.own_criteria import files_of
 from hwcodesign.simulation.probes import wrapper_name
 from hwcodesign.simulation.project import MANIFEST, ROMS, SIMULATION, Project
@@ -40,8 +39,8 @@ def write_segment(segment: Segment, folder: Path, prefix: str, implementations: 
     """
     source = segment_source(netlist(segment, implementations, prefix), prefix)
     description = {
-        "input": _stream_json(segment.input_format, segment.input_shape),
-        "output": _stream_json(segment.output_format, segment.output_shape),
+        "inputs": [tensor_to_json(tensor) for tensor in segment.inputs],
+        "outputs": [tensor_to_json(tensor) for tensor in segment.results],
     }
     return _write(folder, source.module, [source], description)
 
@@ -65,7 +64,7 @@ def write_accelerator(hardware: Hardware, folder: Path, replaced: Mapping[str, S
     sources += [
         decision_source(decision, f"{accelerator.name}_decision{k}") for k, decision in enumerate(hardware.decisions)
     ]
-    sources.append(accelerator_source(accelerator, hardware.info_depths, registers))
+    sources.append(accelerator_source(accelerator, hardware.info_depths, hardware.head_queues, registers))
     blocks = [
         Source(registers.package_name, {f"{registers.package_name}.sv": registers.package}),
         Source(registers.module_name, {f"{registers.module_name}.sv": registers.module}),
@@ -130,7 +129,3 @@ def _copy_library(folder: Path) -> list[str]:
     for name in names:
         shutil.copyfile(rtl / name, folder / LIBRARY / name)
     return [f"{LIBRARY}/{name}" for name in names]
-
-
-def _stream_json(fmt: FixedPoint, shape: tuple[int, ...]) -> dict[str, Any]:
-    return {"format": fmt.to_json(), "shape": list(shape)}

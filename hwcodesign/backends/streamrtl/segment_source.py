@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hwcodesign.hardware.layout import (
@@ -17,6 +18,7 @@ from hwcodesign.hardware.layout import (
 )
 from hwcodesign.hardware.netlist import Block, Netlist
 from hwcodesign.hardware.stream import Stream
+from hwcodesign.kernels import TensorType
 from hwcodesign.systemverilog import Instance, concatenated, parameter_lines
 
 #: The parameter of a module that may have ROM images.
@@ -55,24 +57,26 @@ def segment_source(placed: Netlist, prefix: str) -> Source:
     texts: dict[str, str] = {}
     lines = [
         *module_opening(placed, module, f"{segment.macs:,} multiply-accumulates a sample."),
-        *_net("in", placed, segment.input_format.width, placed.input_stream),
-        "  assign in_valid = in_valid_i;",
-        "  assign in_data = in_data_i;",
-        "  assign in_ready_o = in_ready;",
-        "",
     ]
+    for port in placed.inputs:
+        lines += [
+            *_net(port.net, placed, port.format.width, port.stream),
+            f"  assign {port.net}_valid = {port.name}_valid_i;",
+            f"  assign {port.net}_data = {port.name}_data_i;",
+            f"  assign {port.name}_ready_o = {port.net}_ready;",
+            "",
+        ]
     for block in placed.blocks:
         lines += _block(block, placed, f"{module}_", texts)
-    driver = placed.output
-    lines += [
-        f"  assign out_valid_o = {driver}_valid;",
-        f"  assign out_data_o = {driver}_data;",
-        f"  assign {driver}_ready = out_ready_i;",
-        "",
-        "endmodule",
-        "",
-        "`default_nettype wire",
-    ]
+    for port in placed.outputs:
+        handshake = _read_net(port.net, port.name, placed)
+        lines += [
+            f"  assign {port.name}_valid_o = {handshake}_valid;",
+            f"  assign {port.name}_data_o = {port.net}_data;",
+            f"  assign {handshake}_ready = {port.name}_ready_i;",
+            "",
+        ]
+    lines += ["endmodule", "", "`default_nettype wire"]
     return Source(module, {**texts, f"{module}.sv": "\n".join(lines) + "\n"})
 
 
@@ -83,8 +87,7 @@ def module_opening(placed: Netlist, module: str, about: str) -> list[str]:
         about: end of the comment, whole sentences.
     """
     segment = placed.segment
-    words = f"{segment.name}: {_shape(segment.input_shape)} {segment.input_format} to "
-    words += f"{_shape(segment.output_shape)} {segment.output_format}, {about}"
+    words = f"{segment.name}: {_tensors(segment.inputs)} to {_tensors(segment.results)}, {about}"
     return [
         "`default_nettype none",
         "",
@@ -95,11 +98,12 @@ def module_opening(placed: Netlist, module: str, about: str) -> list[str]:
             (
                 ("", (Port("clk_i", False), Port("rst_ni", False))),
                 *(
-                    (f"{_stream_text(stream)} of {fmt}", stream_ports(name, stream.lanes, fmt.width, output=output))
-                    for name, stream, fmt, output in (
-                        ("in", placed.input_stream, segment.input_format, False),
-                        ("out", placed.output_stream, segment.output_format, True),
+                    (
+                        f"{_stream_text(port.stream)} of {port.format}",
+                        stream_ports(port.name, port.stream.lanes, port.format.width, output=output),
                     )
+                    for ports, output in ((placed.inputs, False), (placed.outputs, True))
+                    for port in ports
                 ),
             ),
             imports=("hwc_pkg",),
@@ -187,6 +191,10 @@ def _read_net(source: str, reader: str, placed: Netlist) -> str:
 def _stream_text(stream: Stream) -> str:
     beats = "one beat" if stream.beats == 1 else f"{stream.beats} beats"
     return f"{beats} a sample, {stream.lanes} element{'s' if stream.lanes > 1 else ''} a beat"
+
+
+def _tensors(tensors: Sequence[TensorType]) -> str:
+    return " and ".join(f"{_shape(tensor.shape)} {tensor.format}" for tensor in tensors)
 
 
 def _shape(shape: tuple[int, ...]) -> str:

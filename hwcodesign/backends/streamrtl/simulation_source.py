@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hwcodesign.backends.streamrtl.accelerator_source import BUS_PORTS, channels
-from hwcodesign.designs.accelerator import Accelerator, beats_of
+from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.hardware.layout import Port, module_lines, range_of
 from hwcodesign.images import lane_bits
 from hwcodesign.interface import register_map as registers
@@ -45,7 +45,7 @@ def wrapper_source(accelerator: Accelerator) -> str:
 
 
 def _bits(probe: Probe) -> int:
-    return probe.stream.lanes * probe.segment.output_format.width
+    return probe.stream.lanes * probe.tensor.format.width
 
 
 def drive_header(accelerator: Accelerator) -> str:
@@ -54,7 +54,7 @@ def drive_header(accelerator: Accelerator) -> str:
     names = ", ".join(f'"{stream.name} ({stream.text})"' for stream in streams)
     addresses = counters(accelerator.exits)
     lanes = 64 // lane_bits(accelerator.input_format)
-    elements = beats_of(accelerator.stages[0].input_shape) * accelerator.stages[0].input_shape[-1]
+    elements = accelerator.stages[0].inputs[0].elements
     commit, snapshot = (registers.CONTROL.field(name) for name in ("commit", "snapshot"))
     lines = [
         f"static const unsigned n_exits = {accelerator.exits};",
@@ -72,7 +72,7 @@ def drive_header(accelerator: Accelerator) -> str:
         "template <class F> inline void for_each_probe(const Model &m, F &f) {",
     ]
     for i, probe in enumerate(probes(accelerator)):
-        fmt = probe.segment.output_format
+        fmt = probe.tensor.format
         lines.append(
             f"    f({i}, m.{probe.net}_fires_o, m.{probe.net}_data_o, "
             f"{probe.stream.lanes}, {fmt.width}, {str(fmt.signed).lower()});"

@@ -103,8 +103,14 @@ def vitis_segment_source(
 
     Raises:
         SettingsError: a name is no identifier or is taken, or places are narrower than elements.
+        DesignError: the segment has several inputs or outputs.
     """
     segment = placed.segment
+    if len(placed.inputs) > 1 or len(placed.outputs) > 1:
+        raise DesignError(
+            f"{segment.name} has {len(placed.inputs)} inputs and {len(placed.outputs)} outputs, and vitis_adapter "
+            "joins one of each to an IP: leave this segment as RTL"
+        )
     module = f"{prefix}_{segment.name}"
     for name in (ip_module, input_port, output_port):
         if not _IDENTIFIER.fullmatch(name):
@@ -171,17 +177,17 @@ def adapter_parameters(
         SettingsError: places are narrower than elements.
     """
     segment = placed.segment
-    source, target = segment.input_format, segment.output_format
+    source, target = placed.inputs[0].format, placed.outputs[0].format
     places = input_element_bits or element_bits(source.width), output_element_bits or element_bits(target.width)
     for fmt, bits in zip((source, target), places, strict=True):
         if bits < fmt.width:
             raise SettingsError(f"{segment.name}: places of {bits} bits do not hold elements of {fmt}")
     return (
-        ("InLanes", placed.input_stream.lanes),
+        ("InLanes", placed.inputs[0].stream.lanes),
         ("InWidth", source.width),
         ("InSigned", source.signed),
         ("InElementBits", places[0]),
-        ("OutLanes", placed.output_stream.lanes),
+        ("OutLanes", placed.outputs[0].stream.lanes),
         ("OutWidth", target.width),
         ("OutElementBits", places[1]),
     )

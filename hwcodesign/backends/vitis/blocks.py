@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hwcodesign.cplusplus import Struct, Table
-from hwcodesign.designs.accelerator import Accelerator, beats_of
+from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.designs.boards import Board
-from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.kernels import TensorType
+from hwcodesign.kernels.tensor import suffix
 from hwcodesign.policies import ExitPolicy
 
 
@@ -28,9 +29,25 @@ class Block:
     files: dict[str, str]
 
 
-def beat_type(fmt: FixedPoint, shape: Sequence[int]) -> str:
+def beat_type(tensor: TensorType) -> str:
     """C++ type of one beat of a tensor: a pixel's channels, or a whole vector."""
-    return f"nnet::array<{fmt.ap_type}, {shape[-1]}>"
+    return f"nnet::array<{tensor.format.ap_type}, {tensor.shape[-1]}>"
+
+
+def releases(k: int, tensors: int) -> list[str]:
+    """Streams of decisions from an exit to the buffers of as many tensors."""
+    if tensors == 1:
+        return [f"release{k}"]
+    rest = [f"release{k}_rest{i}" for i in range(1, tensors - 1)]
+    return [f"release{k}", *rest, *(f"release{k}_to{i}" for i in range(tensors))]
+
+
+def release_forks(k: int, tensors: int) -> list[tuple[str, tuple[str, str, str]]]:
+    """Blocks that copy the decisions of an exit to the buffers of as many tensors, with their streams: what each reads,
+    and the two that it writes.
+    """
+    rest = [f"release{k}", *(f"release{k}_rest{i}" for i in range(1, tensors - 1)), f"release{k}_to{tensors - 1}"]
+    return [(f"release_fork{k}{suffix(i)}", (rest[i - 1], f"release{k}_to{i - 1}", rest[i])) for i in range(1, tensors)]
 
 
 def sample_type(policy: ExitPolicy, k: int) -> str:
@@ -41,13 +58,13 @@ def sample_type(policy: ExitPolicy, k: int) -> str:
 def blocks_of(accelerator: Accelerator, board: Board) -> list[Block]:
     """Every block around the segments, in the order in which data meets them."""
     blocks = []
-    for k in range(accelerator.exits):
-        last = k == accelerator.exits - 1
-        if not last:
-            blocks.append(_fork(accelerator, k, board))
+    for k in range(accelerator.exits - 1):
+        tensors = range(len(accelerator.stages[k].outputs))
+        blocks += [_fork(accelerator, k, i, board) for i in tensors if i in accelerator.head_reads[k]]
         blocks.append(decision_block(accelerator.policy, k, board))
-        if not last:
-            blocks.append(_buffer(accelerator, k, board))
+        blocks += [_release_fork(name, k, board) for name, _ in release_forks(k, len(tensors))]
+        blocks += [_buffer(accelerator, k, i, board) for i in tensors]
+    blocks.append(decision_block(accelerator.policy, accelerator.exits - 1, board))
     return [*blocks, _merge(accelerator, board)]
 
 
@@ -139,38 +156,48 @@ def _tcl(name: str, board: Board, *, step: bool) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _fork(accelerator: Accelerator, k: int, board: Board) -> Block:
-    stage = accelerator.stages[k]
-    name = f"fork{k}"
+def _fork(accelerator: Accelerator, k: int, i: int, board: Board) -> Block:
+    tensor = accelerator.stages[k].results[i]
+    comment = f"Copies the output of stage{k} to head{k} and to buffer{k}{suffix(i)}"
+    includes = ["ap_fixed.h", "nnet_utils/nnet_types.h", "stream_fork.h"]
+    outputs = ("out_head", "out_buffer")
+    return _copies(f"fork{k}{suffix(i)}", beat_type(tensor), tensor.beats, outputs, includes, comment, board)
+
+
+def _release_fork(name: str, k: int, board: Board) -> Block:
+    comment = f"Copies the decisions of exit {k}, so that the buffers of all tensors behind it do the same"
+    return _copies(name, "ap_uint<1> ", 1, ("out_first", "out_second"), ["ap_int.h", "stream_fork.h"], comment, board)
+
+
+def _copies(
+    name: str, beat: str, beats: int, outputs: tuple[str, str], includes: Sequence[str], comment: str, board: Board
+) -> Block:
     text = f"""\
-typedef {beat_type(stage.output_format, stage.output_shape)} {name}_data_t;
+typedef {beat} {name}_data_t;
 
 struct {name}_config {{
-    static const unsigned beats = {beats_of(stage.output_shape)}; // of one sample
+    static const unsigned beats = {beats}; // of one sample
 }};
 """
     top = _Top(
         name,
-        tuple(_stream(port, f"{name}_data_t") for port in ("in", "out_head", "out_buffer")),
-        f"hwc::stream_fork<{name}_data_t, {name}_config>(in, out_head, out_buffer);",
+        tuple(_stream(port, f"{name}_data_t") for port in ("in", *outputs)),
+        f"hwc::stream_fork<{name}_data_t, {name}_config>(in, {', '.join(outputs)});",
         f"test_stream_fork<{name}_data_t, {name}_config>",
         "tb/stream_fork_tb.h",
     )
-    comment = f"Copies the output of {stage.name} to head{k} and to buffer{k}"
-    return _block(
-        top, ["ap_fixed.h", "nnet_utils/nnet_types.h", "stream_fork.h"], text, board, step=False, comment=comment
-    )
+    return _block(top, includes, text, board, step=False, comment=comment)
 
 
-def _buffer(accelerator: Accelerator, k: int, board: Board) -> Block:
-    stage = accelerator.stages[k]
-    name = f"buffer{k}"
+def _buffer(accelerator: Accelerator, k: int, i: int, board: Board) -> Block:
+    tensor = accelerator.stages[k].results[i]
+    name = f"buffer{k}{suffix(i)}"
     text = f"""\
-typedef {beat_type(stage.output_format, stage.output_shape)} {name}_data_t;
+typedef {beat_type(tensor)} {name}_data_t;
 
 struct {name}_config {{
-    static const unsigned beats = {beats_of(stage.output_shape)}; // of one sample
-    static const unsigned depth = {accelerator.buffer_beats(k)}; // {accelerator.buffer_samples} samples
+    static const unsigned beats = {tensor.beats}; // of one sample
+    static const unsigned depth = {accelerator.buffer_beats(k, i)}; // {accelerator.buffer_samples} samples
 }};
 """
     ports = (
@@ -221,7 +248,7 @@ def decision_block(policy: ExitPolicy, k: int, board: Board, name: str = "", fol
         folds: cycles over which the logits are spread.
     """
     last, name = k == len(policy.exits) - 1, name or f"decision{k}"
-    beat, cycles = beat_type(policy.exits[k].logits, (policy.columns,)), "all logits in one cycle"
+    beat, cycles = beat_type(TensorType(policy.exits[k].logits, (policy.columns,))), "all logits in one cycle"
     criterion, config, offsets = f"hwc::{policy.criterion_name}", policy.config(k), policy.exits[k].class_offsets
     structs = list(config.structs)
     if offsets is not None:

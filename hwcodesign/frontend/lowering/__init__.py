@@ -18,7 +18,7 @@ from hwcodesign.frontend.lowering.reading import LOWERINGS, Reading
 from hwcodesign.frontend.lowering.simplification import without_transposes
 from hwcodesign.frontend.lowering.values import cast_values
 from hwcodesign.frontend.lowering.zeros import with_zero_columns
-from hwcodesign.kernels import INPUT, Segment
+from hwcodesign.kernels import Segment, TensorType, input_name
 
 #: What to do without layers that many models have.
 _INSTEAD = {
@@ -31,14 +31,23 @@ __all__ = ["LOWERINGS", "cast_values", "implementations", "lower", "lower_graph"
 
 
 def lower(
-    name: str, graph: Any, input_format: FixedPoint, input_shape: Sequence[int], *, cast_weights: bool = False
+    name: str,
+    graph: Any,
+    inputs: Sequence[TensorType],
+    *,
+    handed_on: Sequence[int | None] = (None,),
+    read: Sequence[int] = (0,),
+    cast_weights: bool = False,
 ) -> Segment:
     """Translates a converted ModelGraph.
 
     Args:
         name: name of the segment.
         graph: hls4ml ModelGraph after its backend's flow.
-        input_format, input_shape: format and shape of its input, channels last.
+        inputs: the tensors that the segment reads.
+        handed_on: for each tensor that it gives, the position of the input that it is; None for the graph's outputs, in
+            their order.
+        read: positions of the inputs that are the graph's, in their order.
         cast_weights: whether to quantise weights as hls4ml's C++ does; otherwise a weight that is not on the grid of
             its type is an error.
 
@@ -47,10 +56,11 @@ def lower(
         FormatError: an accumulator that could round or overflow, or a weight that is not quantised.
     """
     reading = Reading(name, cast_weights, cpp=graph.config.get_config_value("Backend") != "StreamRTL")
-    reading.start(input_format, input_shape)
+    reading.start(inputs)
+    names = dict(zip(graph.inputs, map(input_name, read), strict=True))
     for layer in graph.get_layers():
         if layer.class_name == "Input":
-            reading.bind(layer, INPUT)
+            reading.bind(layer, names[layer.name])
             continue
         lowering = LOWERINGS.get(layer.class_name)
         if lowering is None:
@@ -60,20 +70,33 @@ def lower(
             lowering(layer, reading)
         except FormatError as error:
             raise FormatError(f"{name}: {error}") from None
-    kernels, _ = without_transposes(reading.kernels, _output(reading, graph))
-    return Segment(name, input_format, tuple(input_shape), with_zero_columns(with_merged_casts(kernels)))
+    kernels, computed = with_merged_casts(*without_transposes(reading.kernels, _outputs(reading, graph, handed_on)))
+    left = iter(computed)
+    outputs = tuple(next(left) if source is None else input_name(source) for source in handed_on)
+    return Segment(name, tuple(inputs), with_zero_columns(kernels), outputs)
 
 
-def _output(reading: Reading, graph: Any) -> str:
-    """Returns the kernel that writes the segment's output, which is the last one."""
-    outputs = list(dict.fromkeys(graph.outputs))
-    last = reading.kernels[-1].name if reading.kernels else INPUT
-    if len(outputs) != 1 or reading.sources[outputs[0]] != last or outputs[0] in reading.padding:
+def _outputs(reading: Reading, graph: Any, handed_on: Sequence[int | None]) -> tuple[str, ...]:
+    """Returns the kernels that write the graph's outputs, in their order."""
+    outputs, computed = list(graph.outputs), sum(source is None for source in handed_on)
+    if len(outputs) != computed:
         raise UnsupportedLayerError(
-            f"{reading.segment}: its outputs {', '.join(outputs)} are not the last layer's alone; "
-            "a segment has one output, which its last layer computes"
+            f"{reading.segment}: it has {len(outputs)} outputs, {', '.join(outputs)}; a segment of this flow has "
+            f"{computed}"
         )
-    return last
+    padded = [name for name in outputs if name in reading.padding]
+    if padded:
+        raise UnsupportedLayerError(
+            f"{reading.segment}: its output {padded[0]} is an image that is padded with zeros; {reading.pad_instead}"
+        )
+    found = tuple(reading.sources[name] for name in outputs)
+    inputs = set(map(input_name, range(len(reading.inputs))))
+    if len(handed_on) > 1 and not inputs.isdisjoint(found):
+        raise UnsupportedLayerError(
+            f"{reading.segment}: output {found.index(next(name for name in found if name in inputs))} is its input "
+            "unchanged, through a quantiser that changes nothing: hand the tensor on as it came"
+        )
+    return found
 
 
 def lower_graph(graph: Any) -> Segment:
@@ -89,4 +112,5 @@ def lower_graph(graph: Any) -> Segment:
         raise UnsupportedLayerError(f"{name}: it has {len(variables)} inputs; a segment has one")
     sizes = tuple(int(size) for size in variables[0].shape)
     shape = (1, *sizes) if len(sizes) == 2 else sizes
-    return lower(name, graph, FixedPoint.parse(str(variables[0].type.precision)), shape, cast_weights=True)
+    source = TensorType(FixedPoint.parse(str(variables[0].type.precision)), shape)
+    return lower(name, graph, (source,), cast_weights=True)

@@ -19,14 +19,18 @@ from hwcodesign.kernels.weighted import WeightedKernel
 _MONOTONE = (Overflow.SAT, Overflow.SAT_SYM)
 
 
-def with_merged_casts(kernels: Sequence[Kernel]) -> tuple[Kernel, ...]:
+def with_merged_casts(kernels: Sequence[Kernel], outputs: Sequence[str]) -> tuple[tuple[Kernel, ...], tuple[str, ...]]:
     """Returns kernels with the same function, in which convolution and linear layers apply the quantisers behind them
     if this changes no code.
 
     Args:
-        kernels: of a segment, in order; the last one gives its result.
+        kernels: of a segment, in order.
+        outputs: those that write its outputs.
+
+    Returns:
+        Kernels in order, and those that then write the outputs.
     """
-    readers = Counter(name for kernel in kernels for name in kernel.inputs)
+    readers = Counter([name for kernel in kernels for name in kernel.inputs] + list(outputs))
     done: dict[str, Kernel] = {}
     same: dict[str, str] = {}
     for kernel in kernels:
@@ -39,7 +43,7 @@ def with_merged_casts(kernels: Sequence[Kernel]) -> tuple[Kernel, ...]:
             readers[merged[-1].name] = readers[kernel.name]
         else:
             done[kernel.name] = kernel
-    return tuple(done.values())
+    return tuple(done.values()), tuple(same.get(name, name) for name in outputs)
 
 
 def _merged(kernel: Activation, done: Mapping[str, Kernel], readers: Mapping[str, int]) -> tuple[Kernel, ...]:

@@ -13,7 +13,7 @@ import numpy as np
 from hwcodesign.errors import FormatError, UnsupportedLayerError
 from hwcodesign.fixedpoint import Codes, FixedPoint, Overflow
 from hwcodesign.frontend.lowering.values import cast_values
-from hwcodesign.kernels import INPUT, Activation, Kernel
+from hwcodesign.kernels import Activation, Kernel, TensorType, input_name
 
 Padding = tuple[int, int, int, int]
 NO_PADDING: Padding = (0, 0, 0, 0)
@@ -33,6 +33,7 @@ class Reading:
         padding: tensors that are what their kernel writes with zeros around it (top, bottom, left, right): the kernels
             that read them have to add them.
         formats, shapes: of each kernel's output.
+        inputs: the tensors that the segment reads.
     """
 
     segment: str
@@ -43,10 +44,13 @@ class Reading:
     padding: dict[str, Padding] = field(default_factory=dict)
     formats: dict[str, FixedPoint] = field(default_factory=dict)
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    inputs: tuple[TensorType, ...] = ()
 
-    def start(self, fmt: FixedPoint, shape: Sequence[int]) -> None:
-        """Declares the segment's input."""
-        self.formats[INPUT], self.shapes[INPUT] = fmt, tuple(shape)
+    def start(self, inputs: Sequence[TensorType]) -> None:
+        """Declares the segment's inputs."""
+        self.inputs = tuple(inputs)
+        for i, tensor in enumerate(inputs):
+            self.formats[input_name(i)], self.shapes[input_name(i)] = tensor.format, tensor.shape
 
     def add(self, kernel: Kernel) -> str:
         """Adds a kernel; returns its name."""

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from hwcodesign.kernels import INPUT, Activation, Add, Dense, Kernel, Reshape, Transpose
+from hwcodesign.kernels import Activation, Add, Dense, Kernel, Reshape, Transpose
 
 
-def without_transposes(kernels: Sequence[Kernel], output: str) -> tuple[tuple[Kernel, ...], str]:
+def without_transposes(kernels: Sequence[Kernel], outputs: Sequence[str]) -> tuple[tuple[Kernel, ...], tuple[str, ...]]:
     """Returns kernels with the same function and as few transposes as possible.
 
     * Two in a row are one, or none.
@@ -22,10 +22,10 @@ def without_transposes(kernels: Sequence[Kernel], output: str) -> tuple[tuple[Ke
 
     Args:
         kernels: of a segment, in order.
-        output: the one that gives its result.
+        outputs: those that write its outputs.
 
     Returns:
-        Kernels in order, those that nothing reads left out, and the one that gives the result.
+        Kernels in order, those that nothing reads left out, and those that then write the outputs.
     """
     done: dict[str, Kernel] = {}
     same: dict[str, str] = {}  # kernels that another one's output, or the input, has replaced
@@ -45,8 +45,8 @@ def without_transposes(kernels: Sequence[Kernel], output: str) -> tuple[tuple[Ke
                 same[kernel.name] = behind.name
                 kernel = behind  # noqa: PLW2901
         done[kernel.name] = kernel
-    output = same.get(output, output)
-    return _needed(done, output), output
+    ends = tuple(same.get(name, name) for name in outputs)
+    return _needed(done, ends), ends
 
 
 def _composed(kernel: Transpose, done: Mapping[str, Kernel]) -> Transpose:
@@ -95,10 +95,10 @@ def _reordered(kernel: Dense, done: Mapping[str, Kernel]) -> Dense:
     )
 
 
-def _needed(done: Mapping[str, Kernel], output: str) -> tuple[Kernel, ...]:
-    """Returns the kernels that the output depends on, in order."""
-    wanted = {output}
+def _needed(done: Mapping[str, Kernel], outputs: Sequence[str]) -> tuple[Kernel, ...]:
+    """Returns the kernels that the outputs depend on, in order."""
+    wanted = set(outputs)
     for kernel in reversed(list(done.values())):
         if kernel.name in wanted:
             wanted.update(kernel.inputs)
-    return tuple(kernel for kernel in done.values() if kernel.name in wanted - {INPUT})
+    return tuple(kernel for kernel in done.values() if kernel.name in wanted)

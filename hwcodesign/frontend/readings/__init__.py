@@ -136,9 +136,11 @@ def _quiet() -> Iterator[None]:
 
 
 def _compare(segment: Segment, made: CopiedModel) -> None:
-    inputs = made.inputs.reshape(len(made.inputs), *segment.input_shape)
-    codes: Codes = segment.input_format.encode(inputs).astype(carrier(largest(segment.input_format), segment.name))
-    got = segment.output_format.decode(segment.run(codes))
+    (source,), (result,) = segment.inputs, segment.results
+    inputs = made.inputs.reshape(len(made.inputs), *source.shape)
+    codes: Codes = source.format.encode(inputs).astype(carrier(largest(source.format), segment.name))
+    (computed,) = segment.run(codes)
+    got = result.format.decode(computed)
     if _same(got, made.outputs):
         return
     wrong = (
@@ -149,7 +151,7 @@ def _compare(segment: Segment, made: CopiedModel) -> None:
     known = "".join(f" hls4ml ignores {text}." for text in made.ignored)
     raise MismatchError(
         f"{segment.name}: hls4ml did not read the model correctly: with small integer weights {wrong}. "
-        f"{where_it_differs(segment, codes, made.seen, _same)}.{known} "
+        f"{where_it_differs(segment, [codes], made.seen, _same)}.{known} "
         "Write this part with layers that hls4ml knows"
     )
 

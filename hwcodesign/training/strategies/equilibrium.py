@@ -58,9 +58,10 @@ def gradients_in_equilibrium(network: MultiExitNetwork) -> Iterator[None]:
             hook.remove()
 
 
-def _rescaling(factor: float) -> Callable[[nn.Module, tuple[Tensor, ...]], Tensor]:
-    def hook(_: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor:
-        return cast(Tensor, _Rescaled.apply(inputs[0], factor))  # type: ignore[no-untyped-call]  # torch's own
+def _rescaling(factor: float) -> Callable[[nn.Module, tuple[Tensor, ...]], tuple[Tensor, ...]]:
+    def hook(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        apply = cast(Callable[[Tensor, float], Tensor], _Rescaled.apply)
+        return tuple(apply(tensor, factor) for tensor in inputs)
 
     return hook
 

@@ -1,0 +1,268 @@
+"""Stages that hand on several tensors: everywhere the same integers, in RTL the cycles that were predicted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+import hwcodesign as hw
+from hwcodesign import layers
+from hwcodesign.backends.streamrtl.hardware import Hardware
+from hwcodesign.designs.accelerator import Accelerator
+from hwcodesign.errors import DesignError, NetworkError
+from hwcodesign.interface.modes import exit_control
+from hwcodesign.kernels import Segment, TensorType
+from hwcodesign.networks.layers import value_of
+from hwcodesign.simulation.measurement import measure_exits
+from hwcodesign.simulation.rtl import RtlSimulation, Stalls
+from hwcodesign.verification.comparison import (
+    brevitas_outputs,
+    brevitas_records,
+    compare_outputs,
+    compare_records,
+    require_equal,
+)
+from tests.several_tensors import CLASSES, FORMAT, SHAPE, P, cut_residual_edge, two_scales
+
+NETWORKS = {
+    "cut_edge": cut_residual_edge,
+    "head_on_both": lambda: cut_residual_edge(head_on_both=True),
+    "two_scales": two_scales,
+}
+IMAGES = np.random.default_rng(7).integers(FORMAT.min_code, FORMAT.max_code, (60, *SHAPE), endpoint=True)
+
+
+@cache
+def network(name: str) -> hw.MultiExitNetwork:
+    return NETWORKS[name]()
+
+
+@pytest.fixture(scope="module", params=NETWORKS)
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def design(name: str, tmp_path_factory: pytest.TempPathFactory) -> hw.Design:
+    """At each exit a part of the images leaves."""
+    made = network(name)
+    policy = hw.fit_policy(made, None, thresholds=[0.5] * (made.exits - 1))
+    _, scores = policy.score_exits(made.logits(IMAGES))
+    shares = np.linspace(0.7, 0.3, made.exits - 1)
+    policy = policy.with_codes([int(np.quantile(scores[k], share)) for k, share in enumerate(shares)])
+    return hw.compile(made, policy, out=tmp_path_factory.mktemp(name) / "design", buffer_samples=3)
+
+
+def test_samples_leave_at_every_exit(name: str, design: hw.Design) -> None:
+    assert set(design.run(IMAGES)["exit"]) == set(range(network(name).exits))
+
+
+@pytest.mark.parametrize("on", ["software", "csim"])
+def test_every_tensor_and_record_is_brevitas(on: str, name: str, design: hw.Design) -> None:
+    reference = brevitas_outputs(network(name), IMAGES)
+    require_equal(compare_outputs(on, design.segment_outputs(IMAGES, on), reference, "brevitas"))
+    records = brevitas_records(design, network(name).logits(IMAGES))
+    require_equal([compare_records(on, design.run(IMAGES, on=on), records, "brevitas", "records")])
+
+
+def test_in_rtl_too_however_streams_stall(design: hw.Design) -> None:
+    expected = design.run(IMAGES)
+    outputs, exits = design.segment_outputs(IMAGES), expected["exit"]
+    simulation = RtlSimulation(design.accelerator, design.rtl_project, checked=True)
+    for stalls in (Stalls(), Stalls(0.5, 0.6, seed=2), Stalls(1.0, 0.1, seed=3), Stalls(0.2, 1.0, seed=4)):
+        run = simulation.run(IMAGES, exit_control(design.policy), stalls=stalls, outputs=True)
+        records = np.sort(run.records, order="sample_id")
+        require_equal([compare_records("rtl", records, expected, "software", "records")])
+        for output, codes in run.outputs.items():
+            stage = int(output.removeprefix("stage").removeprefix("head").partition(":")[0])
+            assert np.array_equal(codes, outputs[output][exits >= stage]), output
+
+
+def test_cycles_are_as_predicted(design: hw.Design) -> None:
+    simulation = RtlSimulation(design.accelerator, design.rtl_project, checked=True)
+    for exit_ in measure_exits(simulation, design.manifest["cycles"], IMAGES):
+        assert exit_.latency[0] == exit_.latency[1]
+        assert exit_.interval[0] == exit_.interval[1]
+
+
+def test_the_driver_streams_it(design: hw.Design) -> None:
+    expected = design.run(IMAGES)
+    records = np.concatenate(list(design.stream(IMAGES, on="board-sim")))
+    require_equal([compare_records("board-sim", np.sort(records, order="sample_id"), expected, "software", "records")])
+
+
+def test_a_loaded_design_is_the_same(design: hw.Design) -> None:
+    loaded = hw.load(design.folder)
+    assert loaded.accelerator.configuration_hash == design.accelerator.configuration_hash
+    assert loaded.accelerator.head_reads == design.accelerator.head_reads
+    assert np.array_equal(loaded.run(IMAGES), design.run(IMAGES))
+
+
+def test_the_edge_waits_before_a_head_that_adds_it() -> None:
+    """The edge comes while the convolution around it still waits for its windows."""
+    made = network("head_on_both")
+    assert made.boundaries()[0][0][1].shape == (3, 8, 8)
+    # a window of three rows of eight pixels, in front of which nothing is padded, ends in its third row
+    hardware = _hardware("head_on_both")
+    ready, waiting = hardware.head_queues[0]
+    assert (ready, hardware.head_queues[1]) == (2, ())
+    assert waiting > 8 + 1
+
+
+@cache
+def _hardware(name: str) -> Hardware:
+    import tempfile
+
+    made = network(name)
+    policy = hw.fit_policy(made, None, thresholds=[0.5] * (made.exits - 1))
+    with tempfile.TemporaryDirectory() as scratch:
+        return Hardware.of(hw.compile(made, policy, out=Path(scratch) / "design").accelerator)
+
+
+# What does not fit is refused
+
+
+class Plain(nn.Module):
+    """Gives what a function makes of a quantised map."""
+
+    def __init__(self, gives: Callable[[Any, Tensor], Any]) -> None:
+        super().__init__()
+        self.conv = nn.Sequential(layers.conv2d(1, 2, 3, precision=P), layers.relu(precision=P))
+        self.gives = gives
+
+    def forward(self, x: Tensor) -> Any:
+        return self.gives(self.conv(x), x)
+
+
+class Takes(nn.Module):
+    """Reads the first of its arguments."""
+
+    def __init__(self, channels: int = 2) -> None:
+        super().__init__()
+        self.conv = nn.Sequential(layers.conv2d(channels, 2, 3, precision=P), layers.relu(precision=P))
+
+    def forward(self, first: Tensor, *_others: Tensor) -> Any:
+        return self.conv(first)
+
+
+def made_of(
+    first: nn.Module, second: nn.Module, head_reads: Any = None, heads: list[nn.Module] | None = None
+) -> hw.MultiExitNetwork:
+    heads = heads or [layers.linear_head(72, CLASSES, precision=P), layers.linear_head(32, CLASSES, precision=P)]
+    result = hw.MultiExitNetwork([first, second], heads, FORMAT, SHAPE, head_reads=head_reads)
+    result.train()
+    with torch.no_grad():
+        result(torch.rand(8, *SHAPE))
+    return result.eval()
+
+
+def both(quantised: Any, x: Tensor) -> Any:
+    return quantised, x
+
+
+@pytest.mark.parametrize(
+    ("gives", "reads", "message"),
+    [
+        (
+            both,
+            [(2,), (0,)],
+            r"head_reads\[0\] is \(2,\), but stage 0 gives 2 tensors: name one or more of 0",
+        ),
+        (both, [(0, 0), (0,)], r"head_reads\[0\] is \(0, 0\)"),
+        (both, [(), (0,)], r"head_reads\[0\] is \(\)"),
+        (both, [(0,)], r"head_reads has 1 entries for 2 heads"),
+        (lambda q, _: (q, q), [(0,), (0,)], "stage 0 gives the same tensor twice: give it once"),
+        (lambda q, _: (q, q.value + 1), [(0,), (0,)], "tensor 1 of stage 0 ends in a plain tensor: end it in"),
+        (lambda _, x: (x,), [(0,), (0,)], "stage 0 computes nothing: it hands on all of its tensors as they came"),
+    ],
+)
+def test_tensors_that_cannot_be_are_refused(gives: Any, reads: Any, message: str) -> None:
+    with pytest.raises(NetworkError, match=message):
+        made_of(Plain(gives), Takes(), reads)
+
+
+def test_a_tensor_that_nobody_reads_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    made = made_of(Plain(lambda q, x: (q, x)), Takes(), [(0,), (0,)])
+    policy = hw.fit_policy(made, None, thresholds=[0.5])
+    with pytest.raises(NetworkError, match=r"stage1 \(stages.1\) does not read tensor 1 of the 2 that it is given"):
+        hw.compile(made, policy, out=tmp_path / "design")
+    assert not (tmp_path / "design").exists()
+
+
+def test_the_last_head_reads_all_that_the_last_stage_gives() -> None:
+    class Gives(Takes):
+        def forward(self, first: Tensor, *others: Tensor) -> Any:
+            return super().forward(first), *others
+
+    with pytest.raises(NetworkError, match="the last stage gives 2 tensors, of which its head leaves some out"):
+        made_of(Plain(both), Gives(), [(0,), (0,)])
+
+
+def test_a_head_that_cannot_take_as_many_tensors_is_refused() -> None:
+    with pytest.raises(NetworkError, match=r"head 0 cannot take its input of shape \(2, 6, 6\) and \(1, 8, 8\)"):
+        made_of(Plain(both), Takes())
+
+
+def test_segments_and_boundaries_are_held_to_each_other() -> None:
+    accelerator = _hardware("cut_edge").accelerator
+    stage, head = accelerator.stages[1], accelerator.heads[0]
+    policy = accelerator.policy
+
+    def build(
+        stages: Any = accelerator.stages, heads: Any = accelerator.heads, reads: Any = ((0,), (0,))
+    ) -> Accelerator:
+        return Accelerator("a", accelerator.input_shape, stages, heads, policy, head_reads=reads)
+
+    with pytest.raises(DesignError, match=r"head0 reads .* but stage0 writes"):
+        build(reads=((1, 0), (0,)))
+    with pytest.raises(DesignError, match=r"head_reads of head0 is \(2,\): it reads one tensor or more of the 2"):
+        build(reads=((2,), (0,)))
+    fewer = Segment(stage.name, stage.inputs[:1], (), ("input",))
+    with pytest.raises(DesignError, match=r"stage1 reads .* but stage0 writes .* and "):
+        build(stages=(accelerator.stages[0], fewer))
+    with pytest.raises(DesignError, match="gives 'sum', which no kernel writes"):
+        Segment("stage1", (TensorType(FORMAT, (4,)),), (), ("sum",))
+    with pytest.raises(DesignError, match="stage0 has 2 inputs: it reads images, which are one tensor"):
+        build(stages=(stage, stage), heads=(head, head))
+
+
+def test_a_quantiser_that_changes_nothing_is_told_to_be_left_out(tmp_path: Path) -> None:
+    class Again(nn.Module):
+        """Quantises what comes once more, to the same format."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.same = Takes(), layers.relu(precision=P)
+
+        def forward(self, x: Tensor) -> Any:
+            return self.conv(x), self.same(x)
+
+    heads = [layers.linear_head(72, CLASSES, precision=P), _Two()]
+    made = made_of(Plain(lambda q, _: q), Again(), [(0,), (0, 1)], heads)
+    made.get_submodule("stages.1.same").load_state_dict(made.get_submodule("stages.0.conv.1").state_dict())
+    policy = hw.fit_policy(made, None, thresholds=[0.5])
+    design = hw.compile(made, policy, out=tmp_path / "design")
+    reference = brevitas_outputs(made, IMAGES)
+    require_equal(compare_outputs("software", design.segment_outputs(IMAGES), reference, "brevitas"))
+
+
+class _Two(nn.Module):
+    """A head on a map, and a linear layer on another one, added up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.small, self.large = layers.linear(32, CLASSES, precision=P), layers.linear(72, CLASSES, precision=P)
+        self.a, self.b, self.sum = (layers.identity(precision=P) for _ in range(3))
+        self.logits = layers.logits(precision=P)
+
+    def forward(self, small: Tensor, large: Tensor) -> Any:
+        a = value_of(self.a(self.small(small.flatten(1))))
+        b = value_of(self.b(self.large(large.flatten(1))))
+        return self.logits(a + b)
