@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import brevitas.nn as qnn
 import onnx
@@ -22,6 +23,7 @@ from hwcodesign.frontend.lowering import implementations, lower
 from hwcodesign.frontend.settings import CompileSettings, LayerSettings
 from hwcodesign.kernels import Conv2D
 from hwcodesign.networks.export import export_network
+from hwcodesign.networks.layers import value_of
 
 P = layers.Precision()
 
@@ -197,3 +199,33 @@ def test_export_leaves_the_network_as_it_was(tmp_path: Path) -> None:
     export_network(net, tmp_path)
     assert net.digest() == before
     assert all(module.training for module in net.modules() if isinstance(module, nn.Conv2d | nn.Linear))
+
+
+class TwoBranches(nn.Module):
+    """Two linear layers of different size on one vector, the larger one first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.large, self.small = layers.linear(144, 6, precision=P), layers.linear(6, 3, precision=P)
+        self.other = layers.linear(144, 3, precision=P)
+        self.first, self.second, self.inner = (layers.relu(precision=P) for _ in range(3))
+        self.logits = layers.logits(precision=P)
+
+    def forward(self, x: torch.Tensor) -> Any:
+        """Computes logits."""
+        flat = x.flatten(1)
+        inner = value_of(self.inner(self.large(flat)))
+        return self.logits(value_of(self.first(self.small(inner))) + value_of(self.second(self.other(flat))))
+
+
+def test_layers_of_two_branches_keep_their_names(tmp_path: Path) -> None:
+    net = network(conv())
+    net.heads[0] = TwoBranches()
+    net.train()(torch.rand(8, *net.input_shape))
+    head = export_network(net.eval(), tmp_path)[1]
+    shapes = {
+        head.modules[node.name]: tuple(head.graph.get_tensor_shape(node.input[1]))
+        for node in head.graph.graph.node
+        if node.op_type == "MatMul"
+    }
+    assert shapes == {"heads.0.large": (144, 6), "heads.0.small": (6, 3), "heads.0.other": (144, 3)}

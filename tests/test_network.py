@@ -68,13 +68,13 @@ def test_a_network_that_fits_is_taken_and_knows_its_boundaries() -> None:
     fits = network([stage(1, 2), stage(2, 3)], [head(2), head(3)])
     stages, heads = fits.boundaries()
     assert (fits.exits, fits.classes) == (2, 3)
-    assert [b.shape for b in stages] == [(2, 4, 4), (3, 4, 4)]
+    assert [[b.shape for b in tensors] for tensors in stages] == [[(2, 4, 4)], [(3, 4, 4)]]
     assert [b.shape for b in heads] == [(3,), (3,)]
-    for boundary in stages:
+    for (boundary,) in stages:
         assert (boundary.format.width, boundary.format.signed) == (5, False)
     for boundary in heads:
         assert (boundary.format.width, boundary.format.signed) == (8, True)
-    for boundary in [*stages, *heads]:
+    for boundary in [*(boundary for (boundary,) in stages), *heads]:
         assert (boundary.format.rounding.value, boundary.format.overflow.value) == ("RND_CONV", "SAT")
 
 

@@ -15,13 +15,17 @@ from torch import Tensor, nn
 import hwcodesign as hw
 from hwcodesign import layers
 from hwcodesign.backends.streamrtl.hardware import Hardware
+from hwcodesign.backends.streamrtl.project_files import write_segment
 from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.errors import DesignError, NetworkError
+from hwcodesign.hardware.cycles import segment_cycles
+from hwcodesign.hardware.netlist import netlist
 from hwcodesign.interface.modes import exit_control
 from hwcodesign.kernels import Segment, TensorType
 from hwcodesign.networks.layers import value_of
 from hwcodesign.simulation.measurement import measure_exits
 from hwcodesign.simulation.rtl import RtlSimulation, Stalls
+from hwcodesign.simulation.segment import read_segment
 from hwcodesign.verification.comparison import (
     brevitas_outputs,
     brevitas_records,
@@ -90,6 +94,29 @@ def test_cycles_are_as_predicted(design: hw.Design) -> None:
     for exit_ in measure_exits(simulation, design.manifest["cycles"], IMAGES):
         assert exit_.latency[0] == exit_.latency[1]
         assert exit_.interval[0] == exit_.interval[1]
+
+
+def test_a_segment_alone_takes_and_gives_its_tensors_when_it_is_said_to(
+    name: str, design: hw.Design, tmp_path: Path
+) -> None:
+    accelerator = design.accelerator
+    for segment in accelerator.segments:
+        if len(segment.inputs) == len(segment.outputs) == 1:
+            continue
+        rng = np.random.default_rng(5)
+        codes = [
+            rng.integers(tensor.format.min_code, tensor.format.max_code, (4, *tensor.shape), endpoint=True)
+            for tensor in segment.inputs
+        ]
+        expected = segment.run(*(tensor.astype(np.float64) for tensor in codes))
+        write_segment(segment, tmp_path / segment.name, name)
+        verilated = read_segment(tmp_path / segment.name)
+        for rates in ((1.0, 1.0), (0.4, 0.7)):
+            run = verilated.run(*codes, valid_rate=rates[0], ready_rate=rates[1], checked=True)
+            assert all(np.array_equal(*pair) for pair in zip(run.outputs, expected, strict=True)), segment.name
+            if rates == (1.0, 1.0):
+                predicted = segment_cycles(netlist(segment), samples=4)
+                assert tuple(tuple(ends) for ends in run.ends) == predicted.ends, segment.name
 
 
 def test_the_driver_streams_it(design: hw.Design) -> None:
