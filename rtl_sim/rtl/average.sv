@@ -12,12 +12,8 @@ module average
   parameter int SumFraction = 0,
   // 0: the sum is never negative
   parameter bit Signed = 1'b1,
-  // Bits after the binary point of the quotient; at least those of the sum
-  parameter int QuotientFraction = 0,
-  // Bits of the multiplier, the multiplier, and the shift to the right after it
-  parameter int unsigned MultiplierWidth = 1,
-  parameter logic [MultiplierWidth-1:0] Multiplier = 1'b1,
-  parameter int unsigned Shift = 2,
+  // How the sum is divided
+  parameter division_t Division = '{fraction: 32'sd0, multiplier_width: 32'd1, multiplier: 64'd1, shift: 32'd2},
   // Format of the result, with the modes of its cast
   parameter format_t Result = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap}
 ) (
@@ -28,13 +24,23 @@ module average
   output logic      [Result.width-1:0] result_o
 );
 
-  if (QuotientFraction < SumFraction) begin : gen_check_fraction
-    $error("average %m: QuotientFraction=%0d is below SumFraction=%0d", QuotientFraction, SumFraction);
+  if (Division.fraction < SumFraction) begin : gen_check_fraction
+    $error("average %m: Division.fraction=%0d is below SumFraction=%0d", Division.fraction, SumFraction);
   end
 
-  localparam int unsigned Up = unsigned'(QuotientFraction - SumFraction);
-  localparam int unsigned ProductWidth = SumWidth + Up + MultiplierWidth;
-  localparam int unsigned QuotientWidth = ProductWidth > Shift ? ProductWidth - Shift : 1;
+  if (Division.multiplier_width < 1 || Division.multiplier_width > 64 ||
+      Division.multiplier >> Division.multiplier_width != '0) begin : gen_check_multiplier
+    $error(
+        "average %m: Division.multiplier=%0d has not Division.multiplier_width=%0d bits",
+        Division.multiplier,
+        Division.multiplier_width
+    );
+  end
+
+  localparam int unsigned Up = unsigned'(Division.fraction - SumFraction);
+  localparam int unsigned ProductWidth = SumWidth + Up + Division.multiplier_width;
+  localparam logic [ProductWidth-1:0] Multiplier = ProductWidth'(Division.multiplier);
+  localparam int unsigned QuotientWidth = ProductWidth > Division.shift ? ProductWidth - Division.shift : 1;
 
   logic [SumWidth-1:0] magnitude;
   logic negative, negative_q;
@@ -46,7 +52,7 @@ module average
 
   always_ff @(posedge clk_i) begin
     if (enable_i) begin
-      quotient_q <= QuotientWidth'(((ProductWidth'(magnitude) << Up) * ProductWidth'(Multiplier)) >> Shift);
+      quotient_q <= QuotientWidth'(((ProductWidth'(magnitude) << Up) * Multiplier) >> Division.shift);
       negative_q <= negative;
     end
   end
@@ -55,7 +61,7 @@ module average
 
   requantise #(
     .InWidth(QuotientWidth + 1),
-    .InFraction(QuotientFraction),
+    .InFraction(Division.fraction),
     .InSigned(1'b1),
     .Out(Result)
   ) u_cast (

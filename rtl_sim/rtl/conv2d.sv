@@ -8,59 +8,52 @@
 module conv2d
   import hwc_pkg::*;
 #(
-  // Rows and columns of the image
-  parameter int unsigned Height = 5,
-  parameter int unsigned Width = 5,
-  // Elements of a pixel
-  parameter int unsigned Channels = 1,
-  // Rows and columns of a window
-  parameter int unsigned KernelHeight = 3,
-  parameter int unsigned KernelWidth = 3,
-  // Pixels between neighbouring windows, down and across
-  parameter int unsigned StrideY = 1,
-  parameter int unsigned StrideX = 1,
-  // Zero rows above the image and zero columns left of it; those below and right follow from the output's size
-  parameter int unsigned PadTop = 0,
-  parameter int unsigned PadLeft = 0,
-  // Rows and columns of the output
-  parameter int unsigned OutHeight = 3,
-  parameter int unsigned OutWidth = 3,
+  // The image and its windows
+  parameter window_t Window = '{
+      height: 32'd5,
+      width: 32'd5,
+      channels: 32'd1,
+      kernel_height: 32'd3,
+      kernel_width: 32'd3,
+      stride_y: 32'd1,
+      stride_x: 32'd1,
+      pad_top: 32'd0,
+      pad_left: 32'd0,
+      out_height: 32'd3,
+      out_width: 32'd3
+  },
   // Elements of an output pixel
   parameter int unsigned Outputs = 1,
-  // Lanes of a window multiplied in a cycle, for each output; divides their number. Depthwise: taps
-  parameter int unsigned Simd = 1,
-  // Outputs added to in a cycle; divides Outputs
-  parameter int unsigned Pe = 1,
+  // Multiply-accumulates of a window: how they are spread over cycles, and how they are built
+  parameter mac_t Mac = '{
+      simd: 32'd1,
+      pe: 32'd1,
+      weight_width: 32'd4,
+      acc_width: 32'd16,
+      acc_fraction: 32'sd0,
+      product_shift: 32'd0,
+      multiplier: Lut
+  },
   // Format of the elements
   parameter format_t In = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap},
-  // Bits of a weight, sign included
-  parameter int unsigned WeightWidth = 4,
-  // Bits of the sums; holds every final sum
-  parameter int unsigned AccWidth = 16,
-  // Bits by which products are shifted left to the accumulator's fraction
-  parameter int unsigned ProductShift = 0,
-  // Bits of the accumulator after the binary point
-  parameter int AccFraction = 0,
   // Format of the result, with the modes of its cast
   parameter format_t Result = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap},
-  // How products are made; Constant only where a window takes one fold
-  parameter multiplier_e Multiplier = Lut,
   // 1: output o = channel * (Outputs / Channels) + m reads only its channel
   parameter bit Depthwise = 1'b0,
   // ROM image, one word a fold; not for Constant
   parameter string WeightsFile = "",
   // The only word of that image; for Constant
-  parameter logic [Pe-1:0][Simd-1:0][WeightWidth-1:0] Weights = '0,
+  parameter logic [Mac.pe-1:0][Mac.simd-1:0][Mac.weight_width-1:0] Weights = '0,
   // Of each output, at AccFraction
-  parameter logic [Outputs-1:0][AccWidth-1:0] Bias = '0
+  parameter logic [Outputs-1:0][Mac.acc_width-1:0] Bias = '0
 ) (
   input wire logic clk_i,
   input wire logic rst_ni,
 
   // Pixels in raster order
-  input  wire logic                              in_valid_i,
-  output logic                                   in_ready_o,
-  input  wire logic [Channels-1:0][In.width-1:0] in_data_i,
+  input  wire logic                                     in_valid_i,
+  output logic                                          in_ready_o,
+  input  wire logic [Window.channels-1:0][In.width-1:0] in_data_i,
 
   // Pixels in raster order
   output logic                                      out_valid_o,
@@ -69,24 +62,14 @@ module conv2d
 );
 
   localparam int unsigned InWidth = unsigned'(int'(In.width));
-  localparam int unsigned Lanes = KernelHeight * KernelWidth * Channels;
+  localparam int unsigned Lanes = Window.kernel_height * Window.kernel_width * Window.channels;
 
   logic window_valid, window_ready;
   logic [Lanes-1:0][InWidth-1:0] window;
 
   window_buffer #(
-    .Height(Height),
-    .Width(Width),
-    .Lanes(Channels),
-    .ElementWidth(InWidth),
-    .KernelHeight(KernelHeight),
-    .KernelWidth(KernelWidth),
-    .StrideY(StrideY),
-    .StrideX(StrideX),
-    .PadTop(PadTop),
-    .PadLeft(PadLeft),
-    .OutHeight(OutHeight),
-    .OutWidth(OutWidth)
+    .Window(Window),
+    .ElementWidth(InWidth)
   ) u_window_buffer (
     .clk_i,
     .rst_ni,
@@ -102,17 +85,11 @@ module conv2d
     .Lanes(Lanes),
     .Beats(1),
     .Outputs(Outputs),
-    .Simd(Simd),
-    .Pe(Pe),
+    .Mac(Mac),
     .In(In),
-    .WeightWidth(WeightWidth),
-    .AccWidth(AccWidth),
-    .ProductShift(ProductShift),
-    .AccFraction(AccFraction),
     .Result(Result),
-    .Multiplier(Multiplier),
     .Depthwise(Depthwise),
-    .Channels(Depthwise ? Channels : 1),
+    .Channels(Depthwise ? Window.channels : 1),
     .WeightsFile(WeightsFile),
     .Weights(Weights),
     .Bias(Bias)

@@ -12,30 +12,26 @@ module dense
   parameter int unsigned Beats = 1,
   // Elements of a result
   parameter int unsigned Outputs = 1,
-  // Lanes multiplied in a cycle, for each output; divides Lanes
-  parameter int unsigned Simd = 1,
-  // Outputs added to in a cycle; divides Outputs
-  parameter int unsigned Pe = 1,
+  // Multiply-accumulates of a sample: how they are spread over cycles, and how they are built
+  parameter mac_t Mac = '{
+      simd: 32'd1,
+      pe: 32'd1,
+      weight_width: 32'd4,
+      acc_width: 32'd16,
+      acc_fraction: 32'sd0,
+      product_shift: 32'd0,
+      multiplier: Lut
+  },
   // Format of the elements
   parameter format_t In = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap},
-  // Bits of a weight, sign included
-  parameter int unsigned WeightWidth = 4,
-  // Bits of the sums; holds every final sum
-  parameter int unsigned AccWidth = 16,
-  // Bits by which products are shifted left to the accumulator's fraction
-  parameter int unsigned ProductShift = 0,
-  // Bits of the accumulator after the binary point
-  parameter int AccFraction = 0,
   // Format of the result, with the modes of its cast
   parameter format_t Result = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap},
-  // How products are made; Constant only where a sample takes one fold
-  parameter multiplier_e Multiplier = Lut,
   // ROM image, one word a fold; not for Constant
   parameter string WeightsFile = "",
   // The only word of that image; for Constant
-  parameter logic [Pe-1:0][Simd-1:0][WeightWidth-1:0] Weights = '0,
+  parameter logic [Mac.pe-1:0][Mac.simd-1:0][Mac.weight_width-1:0] Weights = '0,
   // Of each output, at AccFraction
-  parameter logic [Outputs-1:0][AccWidth-1:0] Bias = '0
+  parameter logic [Outputs-1:0][Mac.acc_width-1:0] Bias = '0
 ) (
   input wire logic clk_i,
   input wire logic rst_ni,
@@ -53,15 +49,9 @@ module dense
     .Lanes(Lanes),
     .Beats(Beats),
     .Outputs(Outputs),
-    .Simd(Simd),
-    .Pe(Pe),
+    .Mac(Mac),
     .In(In),
-    .WeightWidth(WeightWidth),
-    .AccWidth(AccWidth),
-    .ProductShift(ProductShift),
-    .AccFraction(AccFraction),
     .Result(Result),
-    .Multiplier(Multiplier),
     .WeightsFile(WeightsFile),
     .Weights(Weights),
     .Bias(Bias)

@@ -32,20 +32,14 @@ module exit_decision
   parameter int unsigned ExitIndex = 0,
   // 1: the last exit, which every sample that reaches it leaves
   parameter bit IsLast = 1'b0,
-  // Enabled cycles from `score_start_o` to `score_valid_i`
-  parameter int unsigned ScoreLatency = 1,
-  // 1: the score unit needs the second largest logit; it is 0 otherwise
-  parameter bit Second = 1'b0,
-  // 1: the score unit needs the gate; it is 0 otherwise
-  parameter bit Gate = 1'b0,
-  // 1: what the exits before have left travels with a sample, and what this one leaves
-  parameter bit Past = 1'b0,
+  // The score unit beside it. Where it reads the past, that of this exit goes on with a sample, too
+  parameter score_unit_t ScoreUnit = '{latency: 32'd1, second: 1'b0, gate: 1'b0, past: 1'b0},
   // 1: lower scores by an offset of the class chosen
   parameter bit ByClass = 1'b0,
   parameter logic [Classes-1:0][31:0] ClassOffsets = '0,
   // Bits of what travels with a sample: a sample_t, and a past_t for each exit before this one above it
-  localparam int unsigned PastBits = Past ? ExitIndex * $bits(past_t) : 0,
-  localparam int unsigned NextPastBits = Past ? (ExitIndex + 1) * $bits(past_t) : 0,
+  localparam int unsigned PastBits = ScoreUnit.past ? ExitIndex * $bits(past_t) : 0,
+  localparam int unsigned NextPastBits = ScoreUnit.past ? (ExitIndex + 1) * $bits(past_t) : 0,
   localparam int unsigned SampleBits = PastBits + $bits(sample_t),
   localparam int unsigned NextBits = NextPastBits + $bits(sample_t),
   // Bits of a logit, and of all outputs of a head; follow from the above
@@ -108,14 +102,17 @@ module exit_decision
   if (PerCycle < 1 || PerCycle > Classes) begin : gen_check_per_cycle
     $error("exit_decision %m: PerCycle=%0d is not in 1 to Classes=%0d", PerCycle, Classes);
   end
-  if (Gate && !Gated) begin : gen_check_gate
-    $error("exit_decision %m: Gate=1 needs a gate behind the logits: set Gated=1");
+  if (ScoreUnit.gate && !Gated) begin : gen_check_gate
+    $error("exit_decision %m: ScoreUnit.gate=1 needs a gate behind the logits: set Gated=1");
   end
-  if (ByClass && Past) begin : gen_check_by_class
-    $error("exit_decision %m: ByClass would change the scores that later exits read: set Past=0");
+  if (ByClass && ScoreUnit.past) begin : gen_check_by_class
+    $error("exit_decision %m: ByClass would change the scores that later exits read: set ScoreUnit.past=0");
   end
-  if (ScoreLatency < 1) begin : gen_check_latency
-    $error("exit_decision %m: ScoreLatency=%0d: a score comes a cycle after its start at the earliest", ScoreLatency);
+  if (ScoreUnit.latency < 1) begin : gen_check_latency
+    $error(
+        "exit_decision %m: ScoreUnit.latency=%0d: a score comes a cycle after its start at the earliest",
+        ScoreUnit.latency
+    );
   end
   if (ExitIndex > 255) begin : gen_check_exit
     $error("exit_decision %m: ExitIndex=%0d has more than the 8 bits of a record", ExitIndex);
@@ -163,7 +160,7 @@ module exit_decision
     .CodeWidth(Width),
     .PerCycle(PerCycle),
     .LabelBits(LabelBits),
-    .Second(Second)
+    .Second(ScoreUnit.second)
   ) u_find_top (
     .clk_i,
     .rst_ni,
@@ -199,7 +196,7 @@ module exit_decision
   assign score_second_o = second;
   assign score_label_o = 16'(label);
 
-  if (Gate) begin : gen_gate
+  if (ScoreUnit.gate) begin : gen_gate
     // gates of the samples between the acceptance of their logits and the start of the score unit
     localparam int unsigned Waiting = TopLatency / Folds + 2;
     logic room, some;
@@ -236,7 +233,7 @@ module exit_decision
   // what goes on with a sample that stays
   localparam int unsigned NextPastWires = NextPastBits > 0 ? NextPastBits : 1;
   logic [NextPastWires-1:0] next_past;
-  if (!Past) begin : gen_no_past
+  if (!ScoreUnit.past) begin : gen_no_past
     assign next_past = '0;
   end else if (ExitIndex == 0) begin : gen_first_past
     assign next_past = {16'(label), score_i};
@@ -245,14 +242,14 @@ module exit_decision
   end
 
   // the label waits for the score
-  if (ScoreLatency < Folds) begin : gen_label_holds
+  if (ScoreUnit.latency < Folds) begin : gen_label_holds
     assign label = top_label;
   end else begin : gen_label_waits
     logic room, some;
-    logic [index_bits(ScoreLatency / Folds + 2)-1:0] unused_level;
+    logic [index_bits(ScoreUnit.latency / Folds + 2)-1:0] unused_level;
     stream_fifo #(
       .Width(LabelBits),
-      .Depth(ScoreLatency / Folds + 1)
+      .Depth(ScoreUnit.latency / Folds + 1)
     ) u_labels (
       .clk_i,
       .rst_ni,

@@ -12,12 +12,8 @@ module global_pool
   parameter int unsigned Lanes = 1,
   // 0: maximum, 1: average
   parameter bit Average = 1'b0,
-  // Averages: bits after the binary point of the quotient, which is rounded toward zero there; at least those of In
-  parameter int QuotientFraction = 0,
-  // Averages: quotient = (|sum| * Multiplier) >> Shift with the sum at QuotientFraction; width of the Multiplier first
-  parameter int unsigned MultiplierWidth = 1,
-  parameter logic [MultiplierWidth-1:0] Multiplier = 1'b1,
-  parameter int unsigned Shift = 0,
+  // Averages: how a sum is divided
+  parameter division_t Division = '{fraction: 32'sd0, multiplier_width: 32'd1, multiplier: 64'd1, shift: 32'd0},
   // Format of the elements
   parameter format_t In = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap},
   // Format of the result, with the modes of its cast
@@ -84,10 +80,7 @@ module global_pool
         .SumWidth(SumWidth),
         .SumFraction(int'(In.fraction)),
         .Signed(In.is_signed),
-        .QuotientFraction(QuotientFraction),
-        .MultiplierWidth(MultiplierWidth),
-        .Multiplier(Multiplier),
-        .Shift(Shift),
+        .Division(Division),
         .Result(Result)
       ) u_average (
         .clk_i,

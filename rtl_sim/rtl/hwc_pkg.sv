@@ -38,6 +38,74 @@ package hwc_pkg;
     overflow_e          overflow;
   } format_t;
 
+  // An image, and the windows that a kernel reads of it. Rows of windows follow one another from top to bottom, windows
+  // of a row from left to right. Pixels outside the image are zeros.
+  typedef struct packed {
+    logic [31:0] height;         // rows of the image
+    logic [31:0] width;          // columns of the image
+    logic [31:0] channels;       // elements of a pixel
+    logic [31:0] kernel_height;  // rows of a window
+    logic [31:0] kernel_width;   // columns of a window
+    logic [31:0] stride_y;       // rows from a window to the next one below it
+    logic [31:0] stride_x;       // columns from a window to the next one in its row
+    logic [31:0] pad_top;        // rows outside the image in the first windows
+    logic [31:0] pad_left;       // columns outside the image in a row's first window; below kernel_width
+    logic [31:0] out_height;     // rows of windows
+    logic [31:0] out_width;      // windows of a row
+  } window_t;
+
+  // The multiply-accumulates of a layer: (sum of weight * input) * 2**product_shift + bias, then a cast. In a fold, the
+  // work of one cycle, simd inputs are multiplied for each of pe outputs.
+  typedef struct packed {
+    logic [31:0]        simd;           // inputs in a fold; divides the number of an output's inputs
+    logic [31:0]        pe;             // outputs in a fold; divides the number of outputs
+    logic [31:0]        weight_width;   // bits of a weight, sign included
+    logic [31:0]        acc_width;      // bits of the accumulator, sign included; holds every final sum
+    logic signed [31:0] acc_fraction;   // bits of the accumulator after the binary point
+    logic [31:0]        product_shift;  // bits by which products are shifted left to the accumulator's fraction
+    multiplier_e        multiplier;     // how products are built; Constant only where a vector takes one fold
+  } mac_t;
+
+  // Division of a sum by the number of its terms, toward zero: |sum| / n = (|sum| * multiplier) >> shift, with the sum
+  // at the quotient's fraction; whoever sets the fields makes sure that this holds for every sum
+  typedef struct packed {
+    logic signed [31:0] fraction;          // bits of the quotient after the binary point, at least those of the sum
+    logic [31:0]        multiplier_width;  // bits of the multiplier in use, 1 to 64; the others are 0
+    logic [63:0]        multiplier;        // an unsigned integer
+    logic [31:0]        shift;             // bits that are dropped from the product
+  } division_t;
+
+  // What an exit_decision has to know of the score unit beside it
+  typedef struct packed {
+    logic [31:0] latency;  // enabled cycles from the unit's start to its valid, at least 1
+    logic        second;   // 1: it reads the second largest logit; else that is not found, and is 0
+    logic        gate;     // 1: it reads the head's gate; else that is 0
+    logic        past;     // 1: it reads the past_t of the exits before, which then travel with a sample
+  } score_unit_t;
+
+  // Tables at the distance, in nats x, of a logit from the largest one: exp(-x) and, where they are needed, x exp(-x).
+  // Entry i is for the distance i << shift, in steps of the logits.
+  typedef struct packed {
+    logic [31:0] length;    // entries of a table, at least 1; a distance beyond them reads the last one
+    logic [31:0] fraction;  // bits of an entry after the binary point
+    logic [31:0] shift;     // low bits of a distance that the index leaves out
+  } exponential_t;
+
+  // Tables of ln(1 + x) and 1 / (1 + x) at x = (m + 1/2) / 2**mantissa_bits, m the index; their entries have as many
+  // bits after the binary point as those of exponential_t
+  typedef struct packed {
+    logic [31:0] mantissa_bits;  // bits of the index
+    logic [31:0] ln2;            // round(2**fraction ln 2), fraction that of the entries
+  } logarithm_t;
+
+  // The weights of score_eenet that do not belong to one class or one exit
+  typedef struct packed {
+    logic signed [31:0] top_weight;        // of the largest probability, signed, of 18 bits
+    logic signed [31:0] nats_weight;       // of the softmax's entropy in nats, signed, of 18 bits
+    logic [31:0]        drop;              // low bits of weight times table entry that the score leaves out, at most 31
+    logic [31:0]        earlier_fraction;  // bits after the binary point of the weights of earlier exits' scores
+  } eenet_t;
+
   // Travels with a sample past the kernels, in a FIFO beside them
   typedef struct packed {
     logic [31:0] sample_id;   // accepted samples before this one, modulo 2^32

@@ -15,24 +15,21 @@ module mac_array
   parameter int unsigned Beats = 1,
   // Elements of a result
   parameter int unsigned Outputs = 1,
-  // Lanes multiplied in a cycle, for each output; divides Lanes. Depthwise: taps, divides their number
-  parameter int unsigned Simd = 1,
-  // Outputs added to in a cycle; divides Outputs
-  parameter int unsigned Pe = 1,
+  // Multiply-accumulates of a vector: how they are spread over cycles, and how they are built. Depthwise: simd counts
+  // taps, and divides their number
+  parameter mac_t Mac = '{
+      simd: 32'd1,
+      pe: 32'd1,
+      weight_width: 32'd4,
+      acc_width: 32'd16,
+      acc_fraction: 32'sd0,
+      product_shift: 32'd0,
+      multiplier: Lut
+  },
   // Format of the elements
   parameter format_t In = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap},
-  // Bits of a weight, sign included
-  parameter int unsigned WeightWidth = 4,
-  // Bits of the sums in two's complement; holds every final sum, then what passes it on the way does no harm
-  parameter int unsigned AccWidth = 16,
-  // Bits by which products are shifted left to the accumulator's fraction
-  parameter int unsigned ProductShift = 0,
-  // Bits of the accumulator after the binary point
-  parameter int AccFraction = 0,
   // Format of the result, with the modes of its cast
   parameter format_t Result = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap},
-  // How products are made; Constant only where a vector takes one fold
-  parameter multiplier_e Multiplier = Lut,
   // 1: output o = channel * (Outputs / Channels) + m reads only the lanes of its channel
   parameter bit Depthwise = 1'b0,
   // Channels of a depthwise input
@@ -41,9 +38,9 @@ module mac_array
   // Constant
   parameter string WeightsFile = "",
   // The only word of that image; for Constant
-  parameter logic [Pe-1:0][Simd-1:0][WeightWidth-1:0] Weights = '0,
+  parameter logic [Mac.pe-1:0][Mac.simd-1:0][Mac.weight_width-1:0] Weights = '0,
   // Of each output, at AccFraction
-  parameter logic [Outputs-1:0][AccWidth-1:0] Bias = '0
+  parameter logic [Outputs-1:0][Mac.acc_width-1:0] Bias = '0
 ) (
   input wire logic clk_i,
   input wire logic rst_ni,
@@ -59,6 +56,10 @@ module mac_array
 
   localparam int unsigned InWidth = unsigned'(int'(In.width));
   localparam int unsigned ResultWidth = unsigned'(int'(Result.width));
+  localparam int unsigned Simd = Mac.simd;
+  localparam int unsigned Pe = Mac.pe;
+  localparam int unsigned WeightWidth = Mac.weight_width;
+  localparam int unsigned AccWidth = Mac.acc_width;
   // Lanes that one output may read, and in how many steps it does
   localparam int unsigned Depth = Depthwise ? Lanes / Channels : Lanes;
   localparam int unsigned Steps = Depth / Simd;
@@ -72,20 +73,20 @@ module mac_array
   // Cycles from a fold to its sums
   localparam int unsigned ConstantDepth = 1 + unsigned'($clog2(Simd * ((WeightWidth + 1) / 2)));
   localparam int unsigned ProductDepth = 2 + unsigned'($clog2(Simd));
-  localparam int unsigned SumDepth = Multiplier == Constant ? ConstantDepth : ProductDepth;
+  localparam int unsigned SumDepth = Mac.multiplier == Constant ? ConstantDepth : ProductDepth;
   localparam int unsigned SumWidth = InWidth + WeightWidth + unsigned'($clog2(Simd));
 
   if (Outputs % Pe != 0) begin : gen_check_pe
-    $error("mac_array %m: Outputs=%0d is not a multiple of Pe=%0d", Outputs, Pe);
+    $error("mac_array %m: Outputs=%0d is not a multiple of Mac.pe=%0d", Outputs, Pe);
   end
   if (Depth % Simd != 0) begin : gen_check_simd
-    $error("mac_array %m: the %0d lanes of an output are not a multiple of Simd=%0d", Depth, Simd);
+    $error("mac_array %m: the %0d lanes of an output are not a multiple of Mac.simd=%0d", Depth, Simd);
   end
   if (Depthwise && (Lanes % Channels != 0 || Outputs % Channels != 0)) begin : gen_check_channels
     $error("mac_array %m: Lanes=%0d or Outputs=%0d is not a multiple of Channels=%0d", Lanes, Outputs, Channels);
   end
-  if (Multiplier == Constant && Folds != 1) begin : gen_check_constant
-    $error("mac_array %m: Multiplier=Constant needs one fold, not %0d", Folds);
+  if (Mac.multiplier == Constant && Folds != 1) begin : gen_check_constant
+    $error("mac_array %m: Mac.multiplier=Constant needs one fold, not %0d", Folds);
   end
 
   // Counters of the fold: group of outputs, step, beat, word of the ROM
@@ -160,7 +161,7 @@ module mac_array
   // Their products with the weights, summed
   logic [Pe-1:0][SumWidth-1:0] sums;
 
-  if (Multiplier == Constant) begin : gen_constant
+  if (Mac.multiplier == Constant) begin : gen_constant
     constant_sum #(
       .Pe(Pe),
       .Simd(Simd),
@@ -193,7 +194,7 @@ module mac_array
       .Sets(Sets),
       .In(In),
       .WeightWidth(WeightWidth),
-      .Multiplier(Multiplier)
+      .Multiplier(Mac.multiplier)
     ) u_sum (
       .clk_i,
       .enable_i(moving),
@@ -221,7 +222,7 @@ module mac_array
 
   always_comb begin
     for (int pe = 0; pe < int'(Pe); pe++) begin
-      sums_d[pe] = (summed.first ? biases[pe] : sums_q[0][pe]) + (AccWidth'(signed'(sums[pe])) << ProductShift);
+      sums_d[pe] = (summed.first ? biases[pe] : sums_q[0][pe]) + (AccWidth'(signed'(sums[pe])) << Mac.product_shift);
     end
   end
 
@@ -242,7 +243,7 @@ module mac_array
   for (genvar pe = 0; pe < Pe; pe++) begin : gen_cast
     requantise #(
       .InWidth(AccWidth),
-      .InFraction(AccFraction),
+      .InFraction(Mac.acc_fraction),
       .InSigned(1'b1),
       .Out(Result)
     ) u_requantise (

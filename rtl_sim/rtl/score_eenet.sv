@@ -23,33 +23,22 @@ module score_eenet
   parameter int unsigned PerCycle = 1,
   // Exits before this one
   parameter int unsigned ExitIndex = 0,
-  // Hex images of the tables round(2**Fraction exp(-u d)) and round(2**Fraction u d exp(-u d)), u nats a step,
-  // d = index << Shift; their entries
+  // Hex images of the tables exp(-x) and x exp(-x), an entry a line, and what the tables are
   parameter string ExponentialFile = "",
   parameter string WeightedFile = "",
-  parameter int unsigned Length = 2,
-  // Hex images of the tables round(2**Fraction ln(1 + x)) and round(2**Fraction / (1 + x)), x = (m + 1/2) /
-  // 2**MantissaBits
+  parameter exponential_t Exponential = '{length: 32'd2, fraction: 32'd16, shift: 32'd0},
+  // Hex images of the tables ln(1 + x) and 1 / (1 + x), an entry a line, and what the tables are
   parameter string LogarithmFile = "",
   parameter string ReciprocalFile = "",
-  parameter int unsigned MantissaBits = 10,
-  // round(2**Fraction ln 2)
-  parameter int unsigned Ln2 = 45426,
-  // Bits after the point of all tables' entries
-  parameter int unsigned Fraction = 16,
-  // Low bits of a distance that the index leaves out
-  parameter int unsigned Shift = 0,
-  // Signed weights: of each class' probability, of the largest one, of the entropy in nats; of 18 bits
+  parameter logarithm_t Logarithm = '{mantissa_bits: 32'd10, ln2: 32'd45426},
+  // Weights that belong to no class and no exit
+  parameter eenet_t Weights = '{top_weight: 32'sd0, nats_weight: 32'sd0, drop: 32'd0, earlier_fraction: 32'd0},
+  // Signed weight of each class' probability
   parameter logic [Classes-1:0][17:0] ClassWeights = '0,
-  parameter int TopWeight = 0,
-  parameter int NatsWeight = 0,
   // Signed term for 1, 2, ... votes
   parameter logic [ExitIndex:0][31:0] Votes = '0,
-  // Low bits of weight times table entry that the score leaves out
-  parameter int unsigned Drop = 0,
-  // Signed weights of the scores of the exits before, one more than there are, and their bits after the point
+  // Signed weights of the scores of the exits before, the first lowest, one more than there are
   parameter logic [ExitIndex:0][17:0] EarlierWeights = '0,
-  parameter int unsigned EarlierFraction = 0,
   localparam int unsigned SampleBits = ExitIndex * $bits(past_t) + $bits(sample_t)
 ) (
   input wire logic clk_i,
@@ -82,6 +71,7 @@ module score_eenet
 
   wire unused = &{1'b0, second_i, gate_i, agreements_i};
 
+  localparam int unsigned Fraction = Exponential.fraction;
   localparam int unsigned Exits = ExitIndex + 1;
   localparam int unsigned Folds = (Classes + PerCycle - 1) / PerCycle;
   localparam int unsigned FoldBits = index_bits(Folds);
@@ -98,12 +88,16 @@ module score_eenet
   localparam int unsigned ProductWidth = DotWidth + Fraction + 2;
   localparam int unsigned NatsWidth = Fraction + 6;  // signed, of the logarithm of S in nats, at most ln 65536 < 16
 
-  if (TopWeight < -(2 ** 17) || TopWeight >= 2 ** 17 ||
-      NatsWeight < -(2 ** 17) || NatsWeight >= 2 ** 17) begin : gen_check_weights
-    $error("score_eenet %m: TopWeight=%0d or NatsWeight=%0d has more than 18 bits", TopWeight, NatsWeight);
+  if (Weights.top_weight < -(2 ** 17) || Weights.top_weight >= 2 ** 17 ||
+      Weights.nats_weight < -(2 ** 17) || Weights.nats_weight >= 2 ** 17) begin : gen_check_weights
+    $error(
+        "score_eenet %m: Weights.top_weight=%0d or Weights.nats_weight=%0d has more than 18 bits",
+        Weights.top_weight,
+        Weights.nats_weight
+    );
   end
-  if (Drop > 31) begin : gen_check_drop
-    $error("score_eenet %m: Drop=%0d is above 31", Drop);
+  if (Weights.drop > 31) begin : gen_check_drop
+    $error("score_eenet %m: Weights.drop=%0d is above 31", Weights.drop);
   end
 
   // exponentials, summed as they are and by their classes' weights, the latter 4 cycles later
@@ -133,9 +127,9 @@ module score_eenet
     table_lookup #(
       .CodeWidth(CodeWidth),
       .File(ExponentialFile),
-      .Length(Length),
+      .Length(Exponential.length),
       .EntryWidth(Fraction + 1),
-      .Shift(Shift)
+      .Shift(Exponential.shift)
     ) u_lookup (
       .clk_i,
       .en_i,
@@ -210,9 +204,9 @@ module score_eenet
     .CodeWidth(CodeWidth),
     .PerCycle(PerCycle),
     .File(WeightedFile),
-    .Length(Length),
+    .Length(Exponential.length),
     .EntryWidth(WeightWidth),
-    .Shift(Shift),
+    .Shift(Exponential.shift),
     .SumWidth(WeightedWidth)
   ) u_weighted (
     .clk_i,
@@ -232,8 +226,7 @@ module score_eenet
     .Classes(Classes),
     .LogarithmFile(LogarithmFile),
     .ReciprocalFile(ReciprocalFile),
-    .MantissaBits(MantissaBits),
-    .Ln2(Ln2),
+    .Logarithm(Logarithm),
     .Fraction(Fraction)
   ) u_parts (
     .clk_i,
@@ -244,7 +237,7 @@ module score_eenet
     .nats_o(nats_9)
   );
 
-  localparam logic signed [DotWidth-1:0] TopTerm = DotWidth'(64'(TopWeight) << Fraction);
+  localparam logic signed [DotWidth-1:0] TopTerm = DotWidth'(64'(Weights.top_weight) << Fraction);
 
   logic signed [WeightedWidth+18:0] weighted_3_q;
   wide_product #(
@@ -254,7 +247,7 @@ module score_eenet
     .clk_i,
     .en_i,
     .a_i({1'b0, weighted}),
-    .b_i(18'(NatsWeight)),
+    .b_i(18'(Weights.nats_weight)),
     .product_o(weighted_3_q)
   );
 
@@ -281,7 +274,7 @@ module score_eenet
     .clk_i,
     .en_i,
     .a_i(nats_9),
-    .b_i(18'(NatsWeight)),
+    .b_i(18'(Weights.nats_weight)),
     .product_o(nats_12_q)
   );
 
@@ -299,7 +292,7 @@ module score_eenet
       quotient_13_q <= DotWidth'(product_12_q >>> Fraction >>> exponent_q[12]);
       nats_13_q <= DotWidth'(nats_12_q);
 
-      own_q <= 32'((quotient_13_q + nats_13_q) >>> Drop);
+      own_q <= 32'((quotient_13_q + nats_13_q) >>> Weights.drop);
     end
     if (!rst_ni) begin
       valid_q <= '0;
@@ -319,12 +312,12 @@ module score_eenet
     assign passed_valid_o = sample_valid_i;
     assign sample_ready_o = passed_ready_i;
     assign passed_data_o = sample_data_i;
-    wire unused_weights = &{1'b0, EarlierWeights, EarlierFraction};
+    wire unused_weights = &{1'b0, EarlierWeights, Weights.earlier_fraction};
   end else begin : gen_past
     past_scores #(
       .Earlier(ExitIndex),
       .Weights(EarlierWeights[ExitIndex-1:0]),
-      .WeightFraction(EarlierFraction)
+      .WeightFraction(Weights.earlier_fraction)
     ) u_past (
       .clk_i,
       .rst_ni,

@@ -6,29 +6,23 @@
 // Logarithm and reciprocal of S are those of sum_log_reciprocal.
 // Latency: `valid_o` rises Folds + clog2(PerCycle) + 18 enabled cycles after `start_i`,
 // Folds = ceil(Classes / PerCycle).
-module score_entropy #(
+module score_entropy
+  import hwc_pkg::*;
+#(
   // Classes of a sample
   parameter int unsigned Classes = 10,
   // Bits of a code; codes are unsigned
   parameter int unsigned CodeWidth = 8,
   // Classes a cycle
   parameter int unsigned PerCycle = 1,
-  // Hex images of the tables round(2**Fraction exp(-u d)) and round(2**Fraction u d exp(-u d)), u nats a step,
-  // d = index << Shift; their entries
+  // Hex images of the tables exp(-x) and x exp(-x), an entry a line, and what the tables are
   parameter string ExponentialFile = "",
   parameter string WeightedFile = "",
-  parameter int unsigned Length = 2,
-  // Hex images of the tables round(2**Fraction ln(1 + x)) and round(2**Fraction / (1 + x)), x = (m + 1/2) /
-  // 2**MantissaBits
+  parameter exponential_t Exponential = '{length: 32'd2, fraction: 32'd16, shift: 32'd0},
+  // Hex images of the tables ln(1 + x) and 1 / (1 + x), an entry a line, and what the tables are
   parameter string LogarithmFile = "",
   parameter string ReciprocalFile = "",
-  parameter int unsigned MantissaBits = 10,
-  // round(2**Fraction ln 2)
-  parameter int unsigned Ln2 = 45426,
-  // Bits after the point of all tables' entries
-  parameter int unsigned Fraction = 16,
-  // Low bits of a distance that the index leaves out
-  parameter int unsigned Shift = 0
+  parameter logarithm_t Logarithm = '{mantissa_bits: 32'd10, ln2: 32'd45426}
 ) (
   input wire logic clk_i,
   input wire logic rst_ni,
@@ -51,6 +45,7 @@ module score_entropy #(
 
   wire unused = &{1'b0, second_i, gate_i, label_i, agreements_i};
 
+  localparam int unsigned Fraction = Exponential.fraction;
   localparam int unsigned Growth = $clog2(Classes + 1) - 1;  // largest e
   localparam int unsigned ExponentBits = $clog2(Growth + 1);
   localparam int unsigned SumWidth = Fraction + 1 + Growth;
@@ -68,9 +63,9 @@ module score_entropy #(
     .CodeWidth(CodeWidth),
     .PerCycle(PerCycle),
     .File(ExponentialFile),
-    .Length(Length),
+    .Length(Exponential.length),
     .EntryWidth(Fraction + 1),
-    .Shift(Shift),
+    .Shift(Exponential.shift),
     .SumWidth(SumWidth)
   ) u_exponentials (
     .clk_i,
@@ -87,9 +82,9 @@ module score_entropy #(
     .CodeWidth(CodeWidth),
     .PerCycle(PerCycle),
     .File(WeightedFile),
-    .Length(Length),
+    .Length(Exponential.length),
     .EntryWidth(WeightWidth),
-    .Shift(Shift),
+    .Shift(Exponential.shift),
     .SumWidth(WeightedWidth)
   ) u_weighted (
     .clk_i,
@@ -109,8 +104,7 @@ module score_entropy #(
     .Classes(Classes),
     .LogarithmFile(LogarithmFile),
     .ReciprocalFile(ReciprocalFile),
-    .MantissaBits(MantissaBits),
-    .Ln2(Ln2),
+    .Logarithm(Logarithm),
     .Fraction(Fraction)
   ) u_parts (
     .clk_i,

@@ -5,20 +5,18 @@
 //
 // Latency: `valid_o` rises Folds + clog2(PerCycle) + 5 enabled cycles after `start_i`,
 // Folds = ceil(Classes / PerCycle).
-module score_max_softmax #(
+module score_max_softmax
+  import hwc_pkg::*;
+#(
   // Classes of a sample
   parameter int unsigned Classes = 10,
   // Bits of a code; codes are unsigned
   parameter int unsigned CodeWidth = 8,
   // Classes a cycle
   parameter int unsigned PerCycle = 1,
-  // Hex image of the table round(2**Fraction exp(-u d)), u nats a step, d = index << Shift; its entries
+  // Hex image of the table exp(-x), an entry a line, and what the table is
   parameter string ExponentialFile = "",
-  parameter int unsigned Length = 2,
-  // Bits after the point of the table's entries
-  parameter int unsigned Fraction = 16,
-  // Low bits of a distance that the index leaves out
-  parameter int unsigned Shift = 0
+  parameter exponential_t Exponential = '{length: 32'd2, fraction: 32'd16, shift: 32'd0}
 ) (
   input wire logic clk_i,
   input wire logic rst_ni,
@@ -41,12 +39,12 @@ module score_max_softmax #(
 
   wire unused = &{1'b0, second_i, gate_i, label_i, agreements_i};
 
-  localparam int unsigned SumWidth = Fraction + $clog2(Classes + 1);  // holds Classes << Fraction
-  if (Fraction == 0 || SumWidth > 31) begin : gen_check_fraction
+  localparam int unsigned SumWidth = Exponential.fraction + $clog2(Classes + 1);  // holds Classes << Fraction
+  if (Exponential.fraction == 0 || SumWidth > 31) begin : gen_check_fraction
     $error(
-        "score_max_softmax %m: the sum of Classes=%0d exponentials at Fraction=%0d must stay below 2**31",
+        "score_max_softmax %m: the sum of Classes=%0d exponentials at Exponential.fraction=%0d must stay below 2**31",
         Classes,
-        Fraction
+        Exponential.fraction
     );
   end
 
@@ -57,9 +55,9 @@ module score_max_softmax #(
     .CodeWidth(CodeWidth),
     .PerCycle(PerCycle),
     .File(ExponentialFile),
-    .Length(Length),
-    .EntryWidth(Fraction + 1),
-    .Shift(Shift),
+    .Length(Exponential.length),
+    .EntryWidth(Exponential.fraction + 1),
+    .Shift(Exponential.shift),
     .SumWidth(SumWidth)
   ) u_exponentials (
     .clk_i,

@@ -6,17 +6,16 @@
 //   reciprocal_o = R - (R (R r) >>> 2 Fraction)             of S / 2**(Fraction + e), in units of 2**-Fraction
 //   nats_o       = e ln 2 + L + (R r >>> Fraction)          ln(S / 2**Fraction), in units of 2**-Fraction
 // Outputs belong to the sum of 9 enabled cycles before.
-module sum_log_reciprocal #(
+module sum_log_reciprocal
+  import hwc_pkg::*;
+#(
   // Classes that were summed
   parameter int unsigned Classes = 10,
-  // Hex images of the tables round(2**Fraction ln(1 + x)) and round(2**Fraction / (1 + x)), x = (m + 1/2) /
-  // 2**MantissaBits
+  // Hex images of the tables ln(1 + x) and 1 / (1 + x), an entry a line, and what the tables are
   parameter string LogarithmFile = "",
   parameter string ReciprocalFile = "",
-  parameter int unsigned MantissaBits = 10,
-  // round(2**Fraction ln 2)
-  parameter int unsigned Ln2 = 45426,
-  // Bits after the point of all tables' entries
+  parameter logarithm_t Logarithm = '{mantissa_bits: 32'd10, ln2: 32'd45426},
+  // Bits of the tables' entries, and of the exponentials, after the binary point
   parameter int unsigned Fraction = 16,
   // Of the ports: largest e, bits of e and of the sum; they follow from the others
   localparam int unsigned Growth = $clog2(Classes + 1) - 1,
@@ -36,6 +35,7 @@ module sum_log_reciprocal #(
   output logic signed [    Fraction+5:0] nats_o
 );
 
+  localparam int unsigned MantissaBits = Logarithm.mantissa_bits;
   localparam int unsigned NatsWidth = Fraction + 6;
   localparam int unsigned Skipped = Fraction - MantissaBits;  // low bits that the tables' index leaves out
   localparam int unsigned SlopeWidth = Fraction + Skipped + 3;
@@ -49,7 +49,7 @@ module sum_log_reciprocal #(
     );
   end
   if (MantissaBits < 1 || MantissaBits >= Fraction) begin : gen_check_mantissa
-    $error("sum_log_reciprocal %m: MantissaBits=%0d is not in 1 to %0d", MantissaBits, Fraction - 1);
+    $error("sum_log_reciprocal %m: Logarithm.mantissa_bits=%0d is not in 1 to %0d", MantissaBits, Fraction - 1);
   end
 
   logic [Fraction-1:0] logarithm_rom[2**MantissaBits];
@@ -73,7 +73,7 @@ module sum_log_reciprocal #(
     exponent_nats = '0;
     for (int unsigned b = 0; b < ExponentBits; b++) begin
       if (e[b]) begin
-        exponent_nats += NatsWidth'(Ln2 << b);
+        exponent_nats += NatsWidth'(Logarithm.ln2 << b);
       end
     end
   endfunction

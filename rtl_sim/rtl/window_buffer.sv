@@ -14,61 +14,69 @@
 module window_buffer
   import hwc_pkg::*;
 #(
-  // Rows and columns of the image
-  parameter int unsigned Height = 5,
-  parameter int unsigned Width = 5,
-  // Elements of a pixel, and bits of an element
-  parameter int unsigned Lanes = 1,
-  parameter int unsigned ElementWidth = 8,
-  // Rows and columns of a window
-  parameter int unsigned KernelHeight = 3,
-  parameter int unsigned KernelWidth = 3,
-  // Pixels between neighbouring windows, down and across
-  parameter int unsigned StrideY = 1,
-  parameter int unsigned StrideX = 1,
-  // Zero rows above the image and zero columns left of it; those below and right follow from the windows' number
-  parameter int unsigned PadTop = 0,
-  parameter int unsigned PadLeft = 0,
-  // Windows down and across
-  parameter int unsigned OutHeight = 3,
-  parameter int unsigned OutWidth = 3
+  // The image and its windows
+  parameter window_t Window = '{
+      height: 32'd5,
+      width: 32'd5,
+      channels: 32'd1,
+      kernel_height: 32'd3,
+      kernel_width: 32'd3,
+      stride_y: 32'd1,
+      stride_x: 32'd1,
+      pad_top: 32'd0,
+      pad_left: 32'd0,
+      out_height: 32'd3,
+      out_width: 32'd3
+  },
+  // Bits of an element
+  parameter int unsigned ElementWidth = 8
 ) (
   input wire logic clk_i,
   input wire logic rst_ni,
 
   // Pixels in raster order
-  input  wire logic                               in_valid_i,
-  output logic                                    in_ready_o,
-  input  wire logic [Lanes-1:0][ElementWidth-1:0] in_data_i,
+  input  wire logic                                         in_valid_i,
+  output logic                                              in_ready_o,
+  input  wire logic [Window.channels-1:0][ElementWidth-1:0] in_data_i,
 
   // Windows in raster order, first pixel lowest
-  output logic                                                                       out_valid_o,
-  input  wire logic                                                                  out_ready_i,
-  output logic      [KernelHeight-1:0][KernelWidth-1:0][Lanes-1:0][ElementWidth-1:0] out_data_o
+  output logic out_valid_o,
+  input wire logic out_ready_i,
+  output logic [Window.kernel_height-1:0][Window.kernel_width-1:0][Window.channels-1:0][ElementWidth-1:0] out_data_o
 );
 
-  if (Height < 1 || Width < 1 || Lanes < 1 || ElementWidth < 1 || StrideY < 1 || StrideX < 1 || KernelHeight < 1 ||
-      KernelWidth < 1 || OutHeight < 1 || OutWidth < 1) begin : gen_check_sizes
-    $error("window_buffer %m: every parameter but PadTop and PadLeft must be at least 1");
+  if (Window.height < 1 || Window.width < 1 || Window.channels < 1 || Window.kernel_height < 1 ||
+      Window.kernel_width < 1 || Window.stride_y < 1 || Window.stride_x < 1 || Window.out_height < 1 ||
+      Window.out_width < 1 || ElementWidth < 1) begin : gen_check_sizes
+    $error("window_buffer %m: ElementWidth and all of Window but pad_top and pad_left must be at least 1");
   end
-  if (PadLeft >= KernelWidth) begin : gen_check_pad
-    $error("window_buffer %m: PadLeft=%0d is not below KernelWidth=%0d", PadLeft, KernelWidth);
+  if (Window.pad_left >= Window.kernel_width) begin : gen_check_pad
+    $error(
+        "window_buffer %m: Window.pad_left=%0d is not below Window.kernel_width=%0d",
+        Window.pad_left,
+        Window.kernel_width
+    );
   end
 
-  localparam int unsigned PixelWidth = Lanes * ElementWidth;
+  localparam int unsigned Height = Window.height;
+  localparam int unsigned Width = Window.width;
+  localparam int unsigned KernelHeight = Window.kernel_height;
+  localparam int unsigned KernelWidth = Window.kernel_width;
+  localparam int unsigned OutHeight = Window.out_height;
+  localparam int unsigned PixelWidth = Window.channels * ElementWidth;
   // Columns that a pass reads
-  localparam int unsigned Columns = (OutWidth - 1) * StrideX + KernelWidth - PadLeft;
+  localparam int unsigned Columns = (Window.out_width - 1) * Window.stride_x + KernelWidth - Window.pad_left;
   localparam int unsigned ColumnBits = index_bits(Columns > Width ? Columns : Width);
   localparam int unsigned AddressBits = index_bits(Width);
   localparam int unsigned PassBits = index_bits(OutHeight);
   // Steps of a pass before its first window
-  localparam int unsigned Lead = KernelWidth - 1 - PadLeft;
-  localparam int unsigned LeadBits = index_bits((Lead > StrideX - 1 ? Lead : StrideX - 1) + 1);
+  localparam int unsigned Lead = KernelWidth - 1 - Window.pad_left;
+  localparam int unsigned LeadBits = index_bits((Lead > Window.stride_x - 1 ? Lead : Window.stride_x - 1) + 1);
 
   // First row of the image that a pass keeps; OutHeight stands for the next image's first pass
   function automatic int base(input int pass);
     int row;
-    row = pass * int'(StrideY) - int'(PadTop);
+    row = pass * int'(Window.stride_y) - int'(Window.pad_top);
     return row < 0 ? 0 : row > int'(Height) || pass == int'(OutHeight) ? int'(Height) : row;
   endfunction
 
@@ -94,7 +102,7 @@ module window_buffer
   function automatic pass_t [OutHeight-1:0] all_passes();
     for (int p = 0; p < int'(OutHeight); p++) begin
       int first, last;
-      first = p * int'(StrideY) - int'(PadTop);
+      first = p * int'(Window.stride_y) - int'(Window.pad_top);
       last = first + int'(KernelHeight) - 1;
       last = last < 0 ? 0 : last > int'(Height) - 1 ? int'(Height) - 1 : last;
       all_passes[p].advance = RowBits'(base(p + 1) - base(p));
@@ -155,7 +163,7 @@ module window_buffer
       write_ram_q <= KernelHeight'(1);
       pass_q <= '0;
       column_q <= '0;
-      first_ram_q <= turn(KernelHeight'(1), -int'(PadTop));
+      first_ram_q <= turn(KernelHeight'(1), -int'(Window.pad_top));
       lead_q <= LeadBits'(Lead);
       valid_q <= 1'b0;
     end else begin
@@ -164,13 +172,13 @@ module window_buffer
       if (row_end) write_ram_q <= turn(write_ram_q, 1);
       if (step) begin
         column_q <= pass_end ? '0 : column_q + 1'b1;
-        lead_q <= pass_end ? LeadBits'(Lead) : lead_q == '0 ? LeadBits'(StrideX - 1) : lead_q - 1'b1;
+        lead_q <= pass_end ? LeadBits'(Lead) : lead_q == '0 ? LeadBits'(Window.stride_x - 1) : lead_q - 1'b1;
       end
       if (pass_end) begin
         pass_q <= image_end ? '0 : pass_q + 1'b1;
         // by constants alone, lest a divider be made
-        if (image_end) first_ram_q <= turn(first_ram_q, int'(Height) - int'((OutHeight - 1) * StrideY));
-        else first_ram_q <= turn(first_ram_q, int'(StrideY));
+        if (image_end) first_ram_q <= turn(first_ram_q, int'(Height) - int'((OutHeight - 1) * Window.stride_y));
+        else first_ram_q <= turn(first_ram_q, int'(Window.stride_y));
       end
       if (step || out_ready_i) valid_q <= step && lead_q == '0;
     end
