@@ -1,13 +1,13 @@
 `default_nettype none
 
-// Divides a sum by how many values it has, toward zero, and casts the quotient. The division is a multiplication of the
-// magnitude by a constant and a shift: |S| / n = (|S| * Multiplier) >> Shift for every S that can occur, of which who
-// sets the parameters makes sure. One enabled cycle from sum_i to a new result_o; what is behind the register is the
-// sign and the cast.
+// This module divides a sum by the number of its terms, rounds the quotient toward zero, and casts it. It needs no
+// divider: it multiplies the magnitude by a constant and shifts the product to the right, as division_t describes.
+// Whoever sets Division makes sure that this is exact for every sum that can occur. A new result is there one enabled
+// cycle after its sum; sign and cast are combinational behind the register.
 module average
   import hwc_pkg::*;
 #(
-  // Bits of the sum, which is in two's complement, and its bits after the binary point
+  // Bits of the sum, which is in two's complement, and how many of them are after the binary point
   parameter int unsigned SumWidth = 10,
   parameter int SumFraction = 0,
   // 0: the sum is never negative
@@ -17,9 +17,12 @@ module average
   // Format of the result, with the modes of its cast
   parameter format_t Result = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap}
 ) (
+  // Clock
   input wire logic clk_i,
 
+  // Clock enable
   input  wire logic                    enable_i,
+  // The sum, and the result of the sum of the enabled cycle before
   input  wire logic [    SumWidth-1:0] sum_i,
   output logic      [Result.width-1:0] result_o
 );

@@ -1,10 +1,13 @@
 `default_nettype none
 
-// Two-dimensional convolution on a stream of pixels: window_buffer, then mac_array with a vector a window. Padding is
-// part of it; a depthwise convolution is a setting; a one-dimensional one is an image of height 1. A window takes
-// (lanes / Simd) * (Outputs / Pe) cycles, with KernelHeight * KernelWidth * Channels lanes (depthwise: taps for lanes).
-// Its result is valid 4 + clog2(Simd) cycles after the last of them (Constant: 3 + clog2(Simd * ((WeightWidth + 1) /
-// 2))). Which pixels a window waits for, and when a row's place is free: see window_buffer.
+// This module is a two-dimensional convolution on a stream of pixels: a window_buffer, and a mac_array whose vectors
+// are the windows. Padding is included. A depthwise convolution is a setting, and a one-dimensional convolution is an
+// image of height 1.
+//
+// A window takes (lanes / Mac.simd) * (Outputs / Mac.pe) cycles, where lanes is kernel_height * kernel_width *
+// channels, or for a depthwise convolution kernel_height * kernel_width. Its result is valid 4 + clog2(Mac.simd) cycles
+// after the last of them; with Constant multipliers, 3 + clog2(Mac.simd * ((Mac.weight_width + 1) / 2)) cycles.
+// window_buffer says which pixels a window waits for, and when the place of a row is free again.
 module conv2d
   import hwc_pkg::*;
 #(
@@ -22,9 +25,9 @@ module conv2d
       out_height: 32'd3,
       out_width: 32'd3
   },
-  // Elements of an output pixel
+  // Number of elements of an output pixel
   parameter int unsigned Outputs = 1,
-  // Multiply-accumulates of a window: how they are spread over cycles, and how they are built
+  // Multiply-accumulates of a window. For a depthwise convolution, simd counts pixels of a window
   parameter mac_t Mac = '{
       simd: 32'd1,
       pe: 32'd1,
@@ -34,28 +37,29 @@ module conv2d
       product_shift: 32'd0,
       multiplier: Lut
   },
-  // Format of the elements
+  // Format of the input elements
   parameter format_t In = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap},
-  // Format of the result, with the modes of its cast
+  // Format of the output elements, with the modes of the cast
   parameter format_t Result = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap},
-  // 1: output o = channel * (Outputs / Channels) + m reads only its channel
+  // 1: a depthwise convolution: output o reads only channel o / (Outputs / Window.channels)
   parameter bit Depthwise = 1'b0,
-  // ROM image, one word a fold; not for Constant
+  // File with the image of the weight ROM, one word a fold, as mac_array reads it; not for Constant multipliers
   parameter string WeightsFile = "",
-  // The only word of that image; for Constant
+  // The only word of that image, for Constant multipliers
   parameter logic [Mac.pe-1:0][Mac.simd-1:0][Mac.weight_width-1:0] Weights = '0,
-  // Of each output, at AccFraction
+  // Bias of each output, with Mac.acc_fraction bits after the binary point
   parameter logic [Outputs-1:0][Mac.acc_width-1:0] Bias = '0
 ) (
+  // Clock, and synchronous reset, active low
   input wire logic clk_i,
   input wire logic rst_ni,
 
-  // Pixels in raster order
+  // Input pixels in raster order
   input  wire logic                                     in_valid_i,
   output logic                                          in_ready_o,
   input  wire logic [Window.channels-1:0][In.width-1:0] in_data_i,
 
-  // Pixels in raster order
+  // Output pixels in raster order
   output logic                                      out_valid_o,
   input  wire logic                                 out_ready_i,
   output logic      [Outputs-1:0][Result.width-1:0] out_data_o

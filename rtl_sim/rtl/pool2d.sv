@@ -1,9 +1,10 @@
 `default_nettype none
 
-// Maximum or average of every window of an image, channel by channel, cast to the result's format: window_buffer, a
-// tree of comparisons or adders, registers. A window a cycle; its result is valid one cycle after the window, an
-// average three (registers of the sum, the quotient and the result). Which pixels a window waits for, and when a row's
-// place is free: see window_buffer. Padding counts as pixels of value zero. Behind the windows it stalls as a whole.
+// This module computes the maximum or the average of every window of an image, channel by channel, and casts it to the
+// format of the result. It is a window_buffer, a tree of comparators or adders, and registers. The throughput is a
+// window a cycle. The latency from a window to its result is one cycle, and three for an average: registers of the sum,
+// the quotient and the result. window_buffer says which pixels a window waits for, and when the place of a row is free
+// again. Padding counts as pixels of value zero. Behind the window_buffer, the module stalls as a whole.
 module pool2d
   import hwc_pkg::*;
 #(
@@ -23,22 +24,23 @@ module pool2d
   },
   // 0: maximum, 1: average
   parameter bit Average = 1'b0,
-  // Averages: how a sum is divided
+  // Averages only: how a sum is divided by the number of a window's pixels
   parameter division_t Division = '{fraction: 32'sd0, multiplier_width: 32'd1, multiplier: 64'd1, shift: 32'd0},
-  // Format of the elements
+  // Format of the input elements
   parameter format_t In = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap},
-  // Format of the result, with the modes of its cast
+  // Format of the output elements, with the modes of the cast
   parameter format_t Result = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap}
 ) (
+  // Clock, and synchronous reset, active low
   input wire logic clk_i,
   input wire logic rst_ni,
 
-  // Pixels in raster order
+  // Input pixels in raster order
   input  wire logic                                     in_valid_i,
   output logic                                          in_ready_o,
   input  wire logic [Window.channels-1:0][In.width-1:0] in_data_i,
 
-  // Pixels in raster order
+  // Output pixels in raster order
   output logic                                              out_valid_o,
   input  wire logic                                         out_ready_i,
   output logic      [Window.channels-1:0][Result.width-1:0] out_data_o
@@ -82,7 +84,7 @@ module pool2d
       logic [Taps-1:0][SumWidth-1:0] sums;
       logic [SumWidth-1:0] sum_q;
 
-      // A tree: each level adds what lies `reach` apart
+      // A tree: each level adds elements that are `reach` apart
       always_comb begin
         for (int tap = 0; tap < int'(Taps); tap++) begin
           sums[tap] = SumWidth'(signed'({In.is_signed & window[tap][c][InWidth-1], window[tap][c]}));
@@ -111,12 +113,12 @@ module pool2d
     assign result_valid = window_valid;
 
     for (genvar c = 0; c < Window.channels; c++) begin : gen_channel
-      // Signed codes with their sign inverted are in the order of unsigned numbers
+      // With the sign bit inverted, signed codes have the order of unsigned numbers
       localparam logic [InWidth-1:0] Order = InWidth'(In.is_signed) << (InWidth - 1);
       logic [Taps-1:0][InWidth-1:0] most;
 
-      // A tree: each level compares what lies `reach` apart. Nobody reads it while there is no window, and a simulation
-      // then spends nothing on it.
+      // A tree: each level compares elements that are `reach` apart. It computes only while there is a window, which
+      // makes simulation faster.
       always_comb begin
         most = 'x;
         if (window_valid) begin

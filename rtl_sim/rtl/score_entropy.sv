@@ -1,44 +1,47 @@
 `default_nettype none
 
-// Score: the softmax's entropy, negated, in nats and units of 2**-Fraction: -(ln S + W / S), S the sum of the
-// exponentials exp(-x) and W that of x exp(-x), x the distance in nats from the largest logit.
+// This module computes the entropy of the softmax, negated: score = -(ln S + W / S), in nats and units of 2**-fraction.
+// S is the sum of the exponentials exp(-x) and W that of x exp(-x), where x is the distance of a logit from the largest
+// one in nats. The logarithm and the reciprocal of S are those of sum_log_reciprocal.
 //
-// Logarithm and reciprocal of S are those of sum_log_reciprocal.
-// Latency: `valid_o` rises Folds + clog2(PerCycle) + 18 enabled cycles after `start_i`,
+// Latency: `valid_o` rises Folds + clog2(PerCycle) + 18 enabled cycles after `start_i`, where
 // Folds = ceil(Classes / PerCycle).
 module score_entropy
   import hwc_pkg::*;
 #(
-  // Classes of a sample
+  // Number of classes
   parameter int unsigned Classes = 10,
   // Bits of a code; codes are unsigned
   parameter int unsigned CodeWidth = 8,
-  // Classes a cycle
+  // Number of classes processed in a cycle
   parameter int unsigned PerCycle = 1,
-  // Hex images of the tables exp(-x) and x exp(-x), an entry a line, and what the tables are
+  // Files with the tables exp(-x) and x exp(-x), one hexadecimal entry a line, and the form of these tables
   parameter string ExponentialFile = "",
   parameter string WeightedFile = "",
   parameter exponential_t Exponential = '{length: 32'd2, fraction: 32'd16, shift: 32'd0},
-  // Hex images of the tables ln(1 + x) and 1 / (1 + x), an entry a line, and what the tables are
+  // Files with the tables ln(1 + x) and 1 / (1 + x), one hexadecimal entry a line, and the form of these tables
   parameter string LogarithmFile = "",
   parameter string ReciprocalFile = "",
   parameter logarithm_t Logarithm = '{mantissa_bits: 32'd10, ln2: 32'd45426}
 ) (
+  // Clock, and synchronous reset, active low
   input wire logic clk_i,
   input wire logic rst_ni,
   // Clock enable of the whole pipeline
   input wire logic en_i,
 
-  // A sample begins: its first fold and gate are at lanes_i and gate_i, its two largest codes hold until its last fold
+  // A sample starts: its first fold is at lanes_i, its gate at gate_i; its largest and second largest code are at top_i
+  // and second_i until its last fold
   input wire logic                                start_i,
   input wire logic [ PerCycle-1:0][CodeWidth-1:0] lanes_i,
   input wire logic [CodeWidth-1:0]                top_i,
   input wire logic [CodeWidth-1:0]                second_i,
   input wire logic [CodeWidth-1:0]                gate_i,
-  // Class and agreements of the sample whose score is offered
+  // Class and agreements of the sample whose score is at score_o
   input wire logic [         15:0]                label_i,
   input wire logic [          7:0]                agreements_i,
 
+  // The score
   output logic               valid_o,
   output logic signed [31:0] score_o
 );

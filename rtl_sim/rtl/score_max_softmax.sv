@@ -1,38 +1,41 @@
 `default_nettype none
 
-// Score: -S, S the sum of the exponentials of the distances from the largest logit: 2**Fraction / S is the largest
-// probability.
+// This module computes the score -S, where S is the sum of the exponentials of the distances from the largest logit, in
+// units of 2**-fraction. 1 / S is the largest probability of the softmax, so that a larger score means a surer sample.
 //
-// Latency: `valid_o` rises Folds + clog2(PerCycle) + 5 enabled cycles after `start_i`,
+// Latency: `valid_o` rises Folds + clog2(PerCycle) + 5 enabled cycles after `start_i`, where
 // Folds = ceil(Classes / PerCycle).
 module score_max_softmax
   import hwc_pkg::*;
 #(
-  // Classes of a sample
+  // Number of classes
   parameter int unsigned Classes = 10,
   // Bits of a code; codes are unsigned
   parameter int unsigned CodeWidth = 8,
-  // Classes a cycle
+  // Number of classes processed in a cycle
   parameter int unsigned PerCycle = 1,
-  // Hex image of the table exp(-x), an entry a line, and what the table is
+  // File with the table exp(-x), one hexadecimal entry a line, and the form of this table
   parameter string ExponentialFile = "",
   parameter exponential_t Exponential = '{length: 32'd2, fraction: 32'd16, shift: 32'd0}
 ) (
+  // Clock, and synchronous reset, active low
   input wire logic clk_i,
   input wire logic rst_ni,
   // Clock enable of the whole pipeline
   input wire logic en_i,
 
-  // A sample begins: its first fold and gate are at lanes_i and gate_i, its two largest codes hold until its last fold
+  // A sample starts: its first fold is at lanes_i, its gate at gate_i; its largest and second largest code are at top_i
+  // and second_i until its last fold
   input wire logic                                start_i,
   input wire logic [ PerCycle-1:0][CodeWidth-1:0] lanes_i,
   input wire logic [CodeWidth-1:0]                top_i,
   input wire logic [CodeWidth-1:0]                second_i,
   input wire logic [CodeWidth-1:0]                gate_i,
-  // Class and agreements of the sample whose score is offered
+  // Class and agreements of the sample whose score is at score_o
   input wire logic [         15:0]                label_i,
   input wire logic [          7:0]                agreements_i,
 
+  // The score
   output logic               valid_o,
   output logic signed [31:0] score_o
 );

@@ -1,16 +1,16 @@
 `default_nettype none
 
-// Cuts images into the windows of a kernel, zero padding included. Keeps KernelHeight rows: row r of all rows ever
-// accepted lies in RAM r mod KernelHeight, and the next image's rows follow without a gap.
+// This module cuts images into the windows of a kernel, zero padding included. It keeps kernel_height rows: row r of
+// all rows ever accepted is in RAM r mod kernel_height, and the rows of the next image follow without a gap.
 //
-// A pass makes one row of windows. It reads one column of KernelHeight pixels a step, from left to right, and ends at
-// the last window's last column. A step waits for the lowest pixel of its column that lies in the image to have been
-// accepted in an earlier cycle, and for the window in front of it to leave. The window of a step is offered in the next
-// cycle: one window a cycle where nothing waits and the stride is one.
+// A pass makes one row of windows. In each step, it reads one column of kernel_height pixels, from left to right, and
+// it ends at the last column of the last window. A step waits until the lowest pixel of its column that is inside the
+// image was accepted in an earlier cycle, and until the window in front of it leaves. The window of a step is offered
+// in the next cycle, so that the throughput is one window a cycle if nothing waits and the stride is one.
 //
-// A row's place is free once no later pass needs the row and the running pass has read the column. in_ready_o depends
-// on registers only. An image whose last pixel is accepted gives all its windows without further input, and no window
-// is offered before its image's first pixel was accepted.
+// The place of a row is free again once no later pass needs the row and the running pass has read the column.
+// in_ready_o depends on registers only. Once the last pixel of an image is accepted, all windows of that image come
+// without further input. No window is offered before the first pixel of its image is accepted.
 module window_buffer
   import hwc_pkg::*;
 #(
@@ -31,15 +31,16 @@ module window_buffer
   // Bits of an element
   parameter int unsigned ElementWidth = 8
 ) (
+  // Clock, and synchronous reset, active low
   input wire logic clk_i,
   input wire logic rst_ni,
 
-  // Pixels in raster order
+  // Pixels of images in raster order
   input  wire logic                                         in_valid_i,
   output logic                                              in_ready_o,
   input  wire logic [Window.channels-1:0][ElementWidth-1:0] in_data_i,
 
-  // Windows in raster order, first pixel lowest
+  // Windows in raster order; in a window, the first pixel is lowest
   output logic out_valid_o,
   input wire logic out_ready_i,
   output logic [Window.kernel_height-1:0][Window.kernel_width-1:0][Window.channels-1:0][ElementWidth-1:0] out_data_o
@@ -73,7 +74,7 @@ module window_buffer
   localparam int unsigned Lead = KernelWidth - 1 - Window.pad_left;
   localparam int unsigned LeadBits = index_bits((Lead > Window.stride_x - 1 ? Lead : Window.stride_x - 1) + 1);
 
-  // First row of the image that a pass keeps; OutHeight stands for the next image's first pass
+  // First row of the image that a pass needs, its base; pass OutHeight is the first pass of the next image
   function automatic int base(input int pass);
     int row;
     row = pass * int'(Window.stride_y) - int'(Window.pad_top);
@@ -89,7 +90,7 @@ module window_buffer
     return largest;
   endfunction
 
-  // Rows are counted from the pass's base: the writer's lies between -1 - largest_advance() and
+  // Rows are counted from the base of the pass: the row being written is from -1 - largest_advance() to
   // KernelHeight + largest_advance()
   localparam int unsigned RowBits = unsigned'($clog2(KernelHeight + largest_advance() + 2)) + 1;
 
@@ -115,18 +116,18 @@ module window_buffer
 
   localparam pass_t [OutHeight-1:0] Passes = all_passes();
 
-  // Which RAM holds a row, one bit each; `by` rows further down
+  // The RAM, one bit each, of the row that is `by` rows below the row of the given RAM
   function automatic logic [KernelHeight-1:0] turn(input logic [KernelHeight-1:0] ram, input int by);
     for (int k = 0; k < int'(KernelHeight); k++) begin
       turn[((k+by)%int'(KernelHeight)+int'(KernelHeight))%int'(KernelHeight)] = ram[k];
     end
   endfunction
 
-  // Writer: row from the pass's base, column, RAM
+  // Place of the next pixel to write: row, from the base of the pass; column; RAM
   logic signed [RowBits-1:0] row_d, row_q;
   logic [ColumnBits-1:0] write_column_q;
   logic [KernelHeight-1:0] write_ram_q;
-  // Reader: pass, column, RAM of the windows' first row, steps before the next window
+  // Place of the next column to read: pass; column; RAM of the first row; steps before the next window
   logic [PassBits-1:0] pass_q;
   logic [ColumnBits-1:0] column_q;
   logic [KernelHeight-1:0] first_ram_q;
@@ -176,7 +177,7 @@ module window_buffer
       end
       if (pass_end) begin
         pass_q <= image_end ? '0 : pass_q + 1'b1;
-        // by constants alone, lest a divider be made
+        // by constants only, so that synthesis makes no divider
         if (image_end) first_ram_q <= turn(first_ram_q, int'(Height) - int'((OutHeight - 1) * Window.stride_y));
         else first_ram_q <= turn(first_ram_q, int'(Window.stride_y));
       end
@@ -224,7 +225,7 @@ module window_buffer
       localparam int unsigned OlderWidth = (KernelWidth - 1) * PixelWidth;
       logic [KernelWidth-2:0][PixelWidth-1:0] older_q;
 
-      // A pass starts with nothing but zeros on its left
+      // At the start of a pass, all pixels on the left are zeros
       always_ff @(posedge clk_i)
         if (step)
           older_q <= column_q == '0 ? '0 : OlderWidth'({newest[y], older_q} >> PixelWidth);
@@ -237,6 +238,7 @@ module window_buffer
 `ifndef SYNTHESIS
   always_ff @(posedge clk_i) begin
     if (rst_ni) begin
+      // The row being written stays within the bounds that RowBits is made for.
       assert (row_q >= -signed'(RowBits'(largest_advance())) - 1 &&
               row_q <= signed'(RowBits'(KernelHeight + largest_advance())))
       else $error("a row of the image was lost (%m)");
