@@ -1,9 +1,9 @@
 `default_nettype none
 
 // This module has the properties of a score unit, which is the module that is called score_unit: each start gives
-// exactly one valid, Latency enabled cycles later, and the score that is offered holds while the unit is not enabled. A
-// pause, in which it is not enabled, is one cycle long, so that an induction reaches through all registers; in a longer
-// pause that cycle repeats, since nothing moves in it.
+// exactly one valid, Latency enabled cycles later, and the score that is offered holds while the unit is not enabled.
+// Pauses, in which it is not enabled, are one cycle long, so that an induction reaches through all registers; longer
+// pauses are not part of the proof.
 module score_properties #(
   // Enabled cycles from a start to its valid
   parameter int unsigned Latency = 1,
