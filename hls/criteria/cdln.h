@@ -9,9 +9,9 @@
 //   static const int activation = 12; // the least logit, an integer, with which a class is active
 namespace hwc {
 
-// The score says by how much the largest logit exceeds the activation, or by how much the second largest is below it,
-// whichever is less: min(top - activation, activation - 1 - second), in steps of the logits. It is at least 0 if
-// exactly one class is active.
+// The score says how far the largest logit is above the activation, or how far the second largest is below the largest
+// inactive logit, activation - 1, whichever is less, in steps of the logits. It is at least 0 if exactly one class is
+// active.
 struct cdln {
     template <class code_T, typename CONFIG_T>
     static score_t score(const code_T codes[CONFIG_T::n_classes], const top_t<code_T> &top, const sample_t &,
