@@ -84,7 +84,9 @@ class PackedStruct:
     def __post_init__(self) -> None:
         for name, value in self.fields:
             if isinstance(value, int) and not -(1 << 31) <= value < 1 << 32:
-                raise FormatError(f"field {name} of a {self.type} is {value}, which does not fit its 32 bits")
+                raise FormatError(
+                    f"field {name} of a {self.type} is {value}, which does not fit 32 bits: give Bits of its width"
+                )
 
 
 @dataclass(frozen=True)

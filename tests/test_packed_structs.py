@@ -41,7 +41,8 @@ def test_a_struct_that_is_too_long_for_a_line_has_one_for_each_field() -> None:
 
 @pytest.mark.parametrize("value", [1 << 32, -(1 << 31) - 1])
 def test_a_field_that_does_not_fit_is_refused(value: int) -> None:
-    with pytest.raises(FormatError, match=f"field stride_y of a window_t is {value}, which does not fit its 32 bits"):
+    message = f"field stride_y of a window_t is {value}, which does not fit 32 bits: give Bits of its width"
+    with pytest.raises(FormatError, match=message):
         PackedStruct("window_t", (("stride_y", value),))
 
 
