@@ -1,4 +1,4 @@
-"""Quantisers, alone or behind a rectifier."""
+"""This module holds the quantisers, alone or behind a rectifier."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hwcodesign.kernels.kernel import Kernel, carrier, largest, register
 @register
 @dataclass(frozen=True, eq=False)
 class Activation(Kernel):
-    """Cast to the result's format, after max(x, 0) where `rectify` is set."""
+    """An activation casts to the result's format, after max(x, 0) if `rectify` is set."""
 
     kind = "activation"
 

@@ -1,4 +1,4 @@
-"""Streams side by side: the channels of one after those of the other."""
+"""This module holds the concatenation of streams: the channels of one after those of the other."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from hwcodesign.kernels.kernel import Kernel, carrier, largest, register
 @register
 @dataclass(frozen=True, eq=False)
 class Concatenate(Kernel):
-    """The inputs' last axes one after another, in the order of `inputs`, each cast to the result's format.
+    """A concatenation joins the inputs' last axes in the order of `inputs`, each cast to the result's format.
 
-    All other axes are alike: one beat of each input makes one beat of output, the first input in its low lanes.
+    All other axes are equal. One beat of each input makes one beat of output, with the first input in its low lanes.
     """
 
     kind = "concatenate"

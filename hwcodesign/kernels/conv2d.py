@@ -1,9 +1,9 @@
-"""Two-dimensional convolution, with its zero padding.
+"""This module holds the two-dimensional convolution, with its zero padding.
 
-In software the padded image is cut into vertical strips that overlap by the kernel's width. Of a strip, the rows that
-one output row reads lie next to each other in memory, so that an output row of all samples and strips is one matrix
-product with a banded matrix that repeats the kernel once per pixel of the row. It multiplies some zeros, but copies
-each input little more than once, and gives BLAS wide matrices even where there are few channels.
+In software the padded image is cut into vertical strips that overlap by the kernel's width. The rows of a strip that
+one output row reads lie next to each other in memory. So an output row of all samples and strips is one matrix product
+with a banded matrix, which repeats the kernel once per pixel of the row. It multiplies some zeros, but copies each
+input little more than once, and gives BLAS wide matrices even if there are few channels.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ class _Strips(NamedTuple):
 @register
 @dataclass(frozen=True, eq=False)
 class Conv2D(WeightedKernel):
-    """y[o] = bias[o] + sum w[i, j, c, o] x[i, j, c], strided, zero padded.
+    """A convolution computes y[o] = bias[o] + sum w[i, j, c, o] x[i, j, c], with stride and zero padding.
 
     Attributes:
         weights: (kh, kw, C / groups, filters) integer codes; groups is 1 or C (depthwise, filters a multiple of C).
-        stride: down, across.
-        padding: top, bottom, left, right.
+        stride: rows down, columns across.
+        padding: zero rows and columns at top, bottom, left, right.
     """
 
     kind = "conv2d"
@@ -52,6 +52,7 @@ class Conv2D(WeightedKernel):
 
     @property
     def groups(self) -> int:
+        """Returns the number of groups: 1, or the number of channels for a depthwise convolution."""
         return self.input_shapes[0][2] // self.weights.shape[2]
 
     @property
@@ -60,7 +61,7 @@ class Conv2D(WeightedKernel):
 
     @property
     def result_is_sum(self) -> bool:
-        """Whether the cast from accumulator to result changes nothing."""
+        """Returns whether the cast from accumulator to result changes nothing."""
         fmt = self.accumulator
         return self.result.fraction == fmt.fraction and self.result.holds(fmt.min_code, fmt.max_code, fmt.fraction)
 
@@ -69,11 +70,14 @@ class Conv2D(WeightedKernel):
         return sums if self.result_is_sum else self.result.requantise(sums, self.accumulator.fraction)
 
     def sums(self, codes: Codes, pool: int) -> Codes:
-        """Accumulator codes, reduced by the maximum of each `pool` by `pool` block.
+        """Computes accumulator codes, reduced by the maximum of each `pool` by `pool` block.
 
         Args:
             codes: (N, H, W, C).
             pool: 1 for the sums themselves; else must divide the output's height and width.
+
+        Returns:
+            (N, output rows / pool, output columns / pool, filters).
         """
         strips = self._strips.get(pool)
         if strips is None:
@@ -103,7 +107,7 @@ class Conv2D(WeightedKernel):
         return {}
 
     def dense_weights(self) -> Codes:
-        """(kh, kw, C, filters) codes, zeros between groups."""
+        """Returns the weights as (kh, kw, C, filters) codes, with zeros between groups."""
         weights = self.weights
         if self.groups == 1:
             return weights

@@ -1,4 +1,4 @@
-"""Linear layer."""
+"""This module holds the linear layer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hwcodesign.kernels.weighted import WeightedKernel
 @register
 @dataclass(frozen=True, eq=False)
 class Dense(WeightedKernel):
-    """y[o] = bias[o] + sum_i w[i, o] x[i].
+    """A linear layer computes y[o] = bias[o] + sum_i w[i, o] x[i].
 
     Attributes:
         weights: (inputs, outputs) integer codes.

@@ -1,4 +1,4 @@
-"""Maximum or average of each channel over the whole image."""
+"""This module holds the maximum or average of each channel over the whole image."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from hwcodesign.kernels.kernel import Kernel, carrier, largest, register
 @register
 @dataclass(frozen=True, eq=False)
 class GlobalPool(Kernel):
-    """y[c] = cast(max x[:, :, c]), or cast(trunc(S[c] / n)): S the exact sum over the image, n its pixels.
+    """A global pooling computes y[c] = cast(max x[:, :, c]), or cast(trunc(S[c] / n)).
 
-    The average divides as `AveragePool2D` does. The output is one beat: its shape is (C,) or (1, 1, C).
+    S is the exact sum over the image, n its number of pixels. The average divides as `AveragePool2D` does. The output
+    is one beat: its shape is (C,) or (1, 1, C).
 
     Attributes:
-        maximum: largest value instead of average.
+        maximum: whether it takes the largest value instead of the average.
         accumulator: exact type of the sums, at whose fraction the division works; for a maximum, a type that holds
             every value of the input.
 
@@ -39,7 +40,7 @@ class GlobalPool(Kernel):
 
     @property
     def pixels(self) -> int:
-        """Pixels of the image, so beats of input for one of output."""
+        """Returns the number of pixels of the image, which is the number of input beats for one output beat."""
         return self.input_shapes[0][0] * self.input_shapes[0][1]
 
     def compute(self, *inputs: Codes) -> Codes:

@@ -1,8 +1,8 @@
-"""What a kernel is: one class per kernel owns its function, its formats and its cost, whatever hardware builds it.
+"""This module says what a kernel is: one class per kernel holds its function, its formats and its cost.
 
-Arrays are codes in float carriers, channels last: (N, H, W, C) or (N, F). A kernel picks float32 where every
-intermediate integer stays below 2^23 (one bit spare for rounding), else float64 below 2^52, and refuses more,
-so that every result is exact whatever order BLAS adds in.
+It does not say which hardware builds the kernel. Arrays are codes in float carriers, channels last: (N, H, W, C) or
+(N, F). A kernel takes float32 if every intermediate integer stays below 2^23 (one bit is spare for rounding), else
+float64 below 2^52, and refuses more. So every result is exact in whatever order BLAS adds.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True, eq=False)
 class Kernel:
-    """Base of the kernels.
+    """A kernel is the base of all kernels.
 
     Attributes:
-        name: of the layer, unique in its segment; also its name in generated sources.
-        inputs: names of the kernels it reads; the segment's input is called "input".
+        name: name of the layer, unique in its segment; also its name in generated sources.
+        inputs: names of the kernels that it reads; the segment's input is called "input".
         input_formats, input_shapes: one per input, channels last, without the batch.
         result: format of its output.
-        output_shape: channels last, without the batch.
+        output_shape: shape of its output, channels last, without the batch.
     """
 
     kind: ClassVar[str]
@@ -40,17 +40,17 @@ class Kernel:
     output_shape: Shape
 
     def compute(self, *inputs: Codes) -> Codes:
-        """Exact integer function: codes of `input_formats` to codes of `result`."""
+        """Computes the exact integer function, from codes of `input_formats` to codes of `result`."""
         raise NotImplementedError
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates a sample, padding included; zero but for convolutions and linear layers."""
+        """Returns the multiply-accumulates per sample, padding included; only convolutions and linear layers have any."""
         return 0
 
     @property
     def parameters(self) -> int:
-        """Weights and biases."""
+        """Returns the number of weights and biases."""
         return 0
 
 
@@ -58,13 +58,13 @@ KERNELS: dict[str, type[Kernel]] = {}
 
 
 def register(kernel: type[Kernel]) -> type[Kernel]:
-    """Class decorator: make a kernel known by its kind."""
+    """Decorates a class so that the kernel is known by its kind."""
     KERNELS[kernel.kind] = kernel
     return kernel
 
 
 def carrier(bound: float, name: str) -> type[np.float32] | type[np.float64]:
-    """The narrowest float dtype that is exact for integers up to `bound` in magnitude.
+    """Returns the narrowest float dtype that is exact for integers up to `bound` in magnitude.
 
     Raises:
         FormatError: not even float64 would be exact.
@@ -77,7 +77,7 @@ def carrier(bound: float, name: str) -> type[np.float32] | type[np.float64]:
 
 
 def largest(fmt: FixedPoint) -> int:
-    """Largest magnitude of a format's codes."""
+    """Returns the largest magnitude of a format's codes."""
     return max(-fmt.min_code, fmt.max_code)
 
 
@@ -91,18 +91,18 @@ def exact_sums_carrier(
     fmt: FixedPoint,
     axes: tuple[int, ...],
 ) -> type[np.float32] | type[np.float64]:
-    """Refuse an accumulator that could round or overflow; else the dtype that is exact for sums and their cast.
+    """Returns the dtype that is exact for sums and their cast; refuses an accumulator that could round or overflow.
 
     Args:
-        name: of the kernel, for the error.
-        accumulator, result: of the sums, and what they are cast to.
-        product_fraction: bits after the point of a product.
-        weights, bias: codes, the bias' at the accumulator's fraction.
-        fmt: of the inputs.
-        axes: of `weights` that are summed over.
+        name: name of the kernel, for the error.
+        accumulator, result: format of the sums, and the format that they are cast to.
+        product_fraction: fraction bits of a product.
+        weights, bias: codes; those of the bias at the accumulator's fraction.
+        fmt: format of the inputs.
+        axes: axes of `weights` that are summed over.
 
     Raises:
-        FormatError: naming the type that would do, or that none would.
+        FormatError: the accumulator is too narrow; the message names a sufficient type, or says that there is none.
     """
     fraction = product_fraction
     while not np.array_equal(shifted := bias * 2.0 ** (fraction - accumulator.fraction), np.rint(shifted)):
@@ -122,11 +122,14 @@ def exact_sums_carrier(
 
 
 def sum_bounds(weights: Codes, bias: Codes, fmt: FixedPoint, axes: tuple[int, ...]) -> tuple[float, float, float]:
-    """Least and greatest exact sum over all inputs of a format, and a bound on every partial sum's magnitude.
+    """Computes the least and the greatest exact sum over all inputs of a format, and a bound on every partial sum's
+    magnitude.
 
     Args:
         weights: integer weights; summed over `axes`, which leaves one value per output.
         bias: one per output, at the same fraction as the products.
+        fmt: format of the inputs.
+        axes: axes of `weights` that are summed over.
     """
     w = weights.astype(np.float64)
     low = np.minimum(w * fmt.min_code, w * fmt.max_code).sum(axis=axes) + bias

@@ -1,4 +1,4 @@
-"""Maximum of each window."""
+"""This module holds the maximum of each window."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ from hwcodesign.kernels.pooling import WindowedPool
 @register
 @dataclass(frozen=True, eq=False)
 class MaxPool2D(WindowedPool):
-    """y[r, q, c] = the largest x of the window, cast to the result's format."""
+    """A maximum pooling computes the largest x of each window, y[r, q, c], cast to the result's format."""
 
     kind = "max_pool2d"
 
     @property
     def square(self) -> int:
-        """The side of square, touching windows that tile the input; zero where they are otherwise."""
+        """Returns the side of square windows that tile the input without gaps or overlaps; zero if the windows are
+        otherwise.
+        """
         side, (height, width) = self.pool[0], self.input_shapes[0][:2]
         tiles = self.pool == self.stride == (side, side) and height % side == 0 and width % side == 0
         return side if tiles and not any(self.padding) else 0

@@ -1,4 +1,4 @@
-"""What pooling layers have in common: windows that slide over a zero-padded image, one per output pixel."""
+"""This module holds what pooling layers share: windows that slide over a zero-padded image, one per output pixel."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from hwcodesign.kernels.kernel import Kernel
 
 @dataclass(frozen=True, eq=False)
 class WindowedPool(Kernel):
-    """Reduces each window of each channel.
+    """A windowed pooling reduces each window of each channel.
 
     Attributes:
         pool: window rows and columns.
-        stride: down, across.
+        stride: rows down, columns across.
         padding: zeros around the image: top, bottom, left, right. They count as pixels of value zero: a maximum is
-            never below zero where a window reaches into them, and an average divides by the whole window.
+            never below zero if its window reaches into them, and an average divides by the whole window.
     """
 
     pool: tuple[int, int]
@@ -28,7 +28,7 @@ class WindowedPool(Kernel):
 
     @property
     def window(self) -> int:
-        """Pixels in a window."""
+        """Returns the number of pixels in a window."""
         return self.pool[0] * self.pool[1]
 
     def _taps(self, codes: Codes) -> Iterator[Codes]:

@@ -1,4 +1,4 @@
-"""Reshape: the same values in the same order, channels last."""
+"""This module holds the reshape: the same values in the same order, channels last."""
 
 from __future__ import annotations
 
@@ -12,6 +12,12 @@ from hwcodesign.kernels.kernel import Kernel, register
 @register
 @dataclass(frozen=True, eq=False)
 class Reshape(Kernel):
+    """A reshape gives its input another shape; values, their order and their format stay.
+
+    Raises:
+        FormatError: the result's format differs from the input's.
+    """
+
     kind = "reshape"
 
     def __post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Kernels to and from JSON and named arrays: what a design folder stores for the software backend."""
+"""This module converts kernels to and from JSON and named arrays: what a design folder stores for the software backend."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Held = StoredArray | NDArray[Any]
 
 
 def kernel_to_json(kernel: Kernel, prefix: str, arrays: Arrays) -> dict[str, Any]:
-    """Describe a kernel; its arrays are added to `arrays` under `prefix` + field name."""
+    """Describes a kernel as plain data; its arrays are added to `arrays` under `prefix` + field name."""
     data: dict[str, Any] = {"kind": kernel.kind}
     for field in dataclasses.fields(kernel):
         data[field.name] = _plain(getattr(kernel, field.name), prefix + field.name, arrays)
@@ -32,7 +32,7 @@ def kernel_to_json(kernel: Kernel, prefix: str, arrays: Arrays) -> dict[str, Any
 
 
 def kernel_from_json(stored: Field, arrays: dict[str, Held]) -> Kernel:
-    """Rebuild a kernel; its arrays are taken out of `arrays`, and read after their shapes are found right.
+    """Rebuilds a kernel; its arrays are taken out of `arrays`, and read only after their shapes are found right.
 
     Raises:
         FieldError: an unknown kind; a field or array that is missing, of another type or shape, or out of its range.
@@ -56,10 +56,11 @@ def kernel_from_json(stored: Field, arrays: dict[str, Held]) -> Kernel:
 
 
 def check_connections(segment: Segment) -> None:
-    """Refuse a segment in which a kernel reads another shape or format than what it reads has, or a name stands twice.
+    """Refuses a segment in which a kernel reads another shape or format than its source has, or two kernels share a
+    name.
 
     Raises:
-        FieldError: naming the kernel.
+        FieldError: a connection is wrong; the message names the kernel.
     """
     written = {INPUT: (segment.input_format, segment.input_shape)}
     for kernel in segment.kernels:
@@ -76,7 +77,7 @@ def check_connections(segment: Segment) -> None:
 
 
 def shape_from_json(stored: Field) -> Shape:
-    """Read a tensor's shape; raises `FieldError`."""
+    """Reads a tensor's shape; raises `FieldError`."""
     shape = stored.integers(1, MOST_LONG, 1, MOST_AXES)
     if math.prod(shape) > MOST_ELEMENTS:
         raise stored.wrong(f"a shape of at most {MOST_ELEMENTS} elements")

@@ -1,4 +1,4 @@
-"""The shapes that kernels can have: what a stored kernel is held to before its arrays are read."""
+"""This module checks the shapes of a stored kernel before its arrays are read."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ MOST_LONG, MOST_ELEMENTS, MOST_AXES = 2**20, 2**26, 4
 
 
 def check_shapes(kind: str, values: Mapping[str, Any], shapes: Mapping[str, Shape]) -> None:
-    """Refuse shapes that do not belong together.
+    """Refuses shapes that do not belong together.
 
     Args:
-        kind: of the kernel.
-        values: its fields but for arrays.
-        shapes: of its arrays, as their headers say.
+        kind: kind of the kernel.
+        values: its fields without the arrays.
+        shapes: shapes of its arrays, as their headers say.
 
     Raises:
-        FieldError: naming the first shape that is wrong, and what it must be.
+        FieldError: a shape is wrong; the message names the first one, and what it must be.
     """
     wanted = 2 if kind in {"add", "concatenate"} else 1
     for name in ("inputs", "input_formats", "input_shapes"):

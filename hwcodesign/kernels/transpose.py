@@ -1,4 +1,4 @@
-"""Axes in another order."""
+"""This module holds the transpose: axes in another order."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from hwcodesign.kernels.kernel import Kernel, register
 @register
 @dataclass(frozen=True, eq=False)
 class Transpose(Kernel):
-    """y = x with axis `permutation[i]` of the input as axis i of the output; values and format stay.
+    """A transpose has axis `permutation[i]` of the input as axis i of the output; values and format stay.
 
     Attributes:
-        permutation: of (0, 1, 2), which are height, width and channels of the input.
+        permutation: order of (0, 1, 2), which are height, width and channels of the input.
 
     Raises:
         FormatError: the result's format differs from the input's.

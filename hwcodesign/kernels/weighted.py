@@ -1,4 +1,4 @@
-"""What convolutions and linear layers have in common: weights, a bias, and an accumulator that holds every sum."""
+"""This module holds what convolutions and linear layers share: weights, a bias, and an accumulator for every sum."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from hwcodesign.kernels.kernel import Kernel, exact_sums_carrier
 
 @dataclass(frozen=True, eq=False)
 class WeightedKernel(Kernel):
-    """Sums of products, plus a bias.
+    """A weighted kernel computes sums of products, plus a bias.
 
     Attributes:
         weights: integer codes, outputs last.
         bias: (outputs,) integer codes at the accumulator's fraction.
-        weight_format: of the weights.
+        weight_format: format of the weights.
         accumulator: exact type of the sums.
 
     Raises:
@@ -39,7 +39,7 @@ class WeightedKernel(Kernel):
 
     @property
     def product_fraction(self) -> int:
-        """Bits after the point of a product of weight and input."""
+        """Returns the fraction bits of a product of weight and input."""
         return self.input_formats[0].fraction + self.weight_format.fraction
 
     @property
