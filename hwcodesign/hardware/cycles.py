@@ -1,4 +1,4 @@
-"""Cycles of a segment, by the automata of its modules."""
+"""This module predicts the cycles of a segment by the automata of its modules."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _SAMPLES = 6
 
 @dataclass(frozen=True)
 class Cycles:
-    """What a segment takes while nothing else stalls.
+    """It holds the cycles that a segment takes while nothing outside stalls it.
 
     Attributes:
-        latency: from the cycle in which its first input beat is offered to that of its last output beat.
-        interval: between the last output beats of consecutive samples, at its own pace.
+        latency: cycles from the one in which its first input beat is offered to that of its last output beat.
+        interval: cycles between the last output beats of consecutive samples, at its own pace.
         ends: cycles of the last output beats of the first samples.
     """
 
@@ -27,7 +27,7 @@ class Cycles:
 
 
 def segment_cycles(placed: Netlist, samples: int = _SAMPLES) -> Cycles:
-    """Predict a segment's cycles; input always offered, output always taken."""
+    """Predicts a segment's cycles, with its input always offered and its output always taken."""
     nodes, last = placed.nodes()
     if last < 0:  # wires alone
         beats = placed.input_stream.beats

@@ -1,4 +1,4 @@
-"""Control of the modules that move elements without computing, as automata like those of `timing`."""
+"""This module holds the automata of the modules that move elements without computing, like those of `timing`."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from hwcodesign.hardware.timing import Control, Kind
 
 @dataclass(frozen=True)
 class Split:
-    """A beat given away in pieces (stream_resize where beats become narrower).
+    """A split gives a beat away in pieces (stream_resize, if beats become narrower).
 
     Attributes:
-        pieces: output beats of one input beat.
+        pieces: output beats per input beat.
     """
 
     pieces: int
@@ -24,12 +24,12 @@ class Split:
 
 @dataclass(frozen=True)
 class Frames:
-    """Whole samples, written into one half of a memory while the other half is read (transpose).
+    """Frames are whole samples, written into one half of a memory while the other half is read (transpose).
 
     Attributes:
-        beats: input beats of a sample.
+        beats: input beats per sample.
         steps: cycles that reading a sample takes.
-        steps_per_beat: steps that make one output beat.
+        steps_per_beat: steps per output beat.
     """
 
     beats: int

@@ -1,4 +1,4 @@
-"""Control of the blocks around the kernels, as automata like those of `timing`."""
+"""This module holds the automata of the blocks around the kernels, like those of `timing`."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from hwcodesign.hardware.timing import Control, Kind, pipe
 
 @dataclass(frozen=True)
 class Unpacker:
-    """Input words to pixels (word_unpack).
+    """An unpacker splits input words into pixels (word_unpack).
 
     Attributes:
-        lanes: of a word.
+        lanes: elements of a word.
         channels: lanes of a pixel.
-        pixels: of a sample, which fills whole words.
+        pixels: pixels of a sample, which fills whole words.
     """
 
     lanes: int
@@ -23,7 +23,7 @@ class Unpacker:
 
     @property
     def words(self) -> int:
-        """Words of a sample."""
+        """Returns the number of words per sample."""
         return -(-self.pixels * self.channels // self.lanes)
 
     @property
@@ -35,7 +35,7 @@ class Unpacker:
 
 @dataclass(frozen=True)
 class Decider:
-    """From logits to a decision (exit_decision), where decisions are taken at once.
+    """A decider takes logits and gives a decision (exit_decision), in adaptive mode.
 
     Attributes:
         interval: cycles that a sample's logits occupy it.
@@ -53,11 +53,11 @@ class Decider:
 
 @dataclass(frozen=True)
 class Buffer:
-    """Beats that wait for a decision (conditional_buffer); its inputs are the beats and the decisions.
+    """A buffer holds beats that wait for a decision (conditional_buffer); its inputs are the beats and the decisions.
 
     Attributes:
-        beats: of a sample.
-        depth: beats that it holds.
+        beats: beats per sample.
+        depth: number of beats that it can hold.
         keep: what every decision is: forward, or drop.
     """
 
@@ -72,7 +72,7 @@ class Buffer:
 
 @dataclass(frozen=True)
 class Packer:
-    """Records to words, two each (record_pack); its output is a record's last word."""
+    """A packer turns records into words, two each (record_pack); its output is a record's last word."""
 
     @property
     def control(self) -> Control:

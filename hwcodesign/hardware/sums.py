@@ -1,4 +1,4 @@
-"""The narrowest accumulators that hold every sum, and the narrowest weights."""
+"""This module finds the narrowest accumulators that hold every sum, and the narrowest weights."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from hwcodesign.kernels.weighted import WeightedKernel
 
 
 class Sums(NamedTuple):
-    """Sums of products as hardware adds them.
+    """It says how hardware adds products.
 
     Attributes:
         shift: left shift of products to the accumulator's fraction.
-        accumulator: the narrowest for all sums.
-        bias: codes at its fraction.
+        accumulator: the narrowest format for all sums.
+        bias: codes at the accumulator's fraction.
     """
 
     shift: int
@@ -28,14 +28,15 @@ class Sums(NamedTuple):
 def narrowest_sums(
     weights: Codes, bias: Codes, source: FixedPoint, axes: tuple[int, ...], product_fraction: int, sum_fraction: int
 ) -> Sums:
-    """Find the coarsest and narrowest accumulator that is exact.
+    """Finds the coarsest and narrowest accumulator that is exact.
 
     Args:
-        weights: integer codes, of which `axes` are summed over.
+        weights: integer codes, summed over `axes`.
         bias: one integer code per output, at `sum_fraction`.
         source: format of what is multiplied by the weights.
-        product_fraction: bits after the point of a product.
-        sum_fraction: bits after the point of the sums, at least those of a product.
+        axes: axes of `weights` that are summed over.
+        product_fraction: fraction bits of a product.
+        sum_fraction: fraction bits of the sums, at least those of a product.
     """
     codes = [int(code) for code in bias]
     shift = sum_fraction - product_fraction
@@ -47,12 +48,12 @@ def narrowest_sums(
 
 
 def sums_of(kernel: WeightedKernel) -> Sums:
-    """Those of a convolution or linear layer."""
+    """Returns the sums of a convolution or linear layer."""
     source, finest = kernel.input_formats[0], kernel.accumulator.fraction
     return narrowest_sums(kernel.weights, kernel.bias, source, kernel.summed_axes, kernel.product_fraction, finest)
 
 
 def weight_width(weights: Codes) -> int:
-    """Bits of the widest weight there is, in two's complement; at least 2."""
+    """Returns the bits of the widest weight, in two's complement; at least 2."""
     low, high = int(weights.min()), int(weights.max())
     return max(2, (-low - 1).bit_length() + 1 if low < 0 else 1, high.bit_length() + 1 if high > 0 else 1)

@@ -45,7 +45,7 @@ class Kernel:
 
     @property
     def macs(self) -> int:
-        """Returns the multiply-accumulates per sample, padding included; only convolutions and linear layers have any."""
+        """Returns the multiply-accumulates per sample, padding included; only of convolutions and linear layers."""
         return 0
 
     @property

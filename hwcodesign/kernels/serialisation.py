@@ -1,4 +1,6 @@
-"""This module converts kernels to and from JSON and named arrays: what a design folder stores for the software backend."""
+"""This module converts kernels to and from JSON and named arrays, which a design folder stores for the software
+backend.
+"""
 
 from __future__ import annotations
 
