@@ -72,8 +72,7 @@ class Unit(Generic[K]):
 
     @property
     def timing(self) -> tuple[Automaton, ...]:
-        """Returns the control of its module as a chain of automata, the first of which has its inputs; empty if wires.
-        """
+        """Returns the control of its module as a chain of automata; the first has its inputs; empty for wires."""
         raise NotImplementedError
 
     @property
