@@ -7,8 +7,9 @@ from functools import cached_property
 
 from hwcodesign.fixedpoint import Codes, FixedPoint
 from hwcodesign.hardware.folding import Folding, rom_words
-from hwcodesign.hardware.sums import Sums, weight_width
 from hwcodesign.hardware.timing import Pipeline
+from hwcodesign.hardware.weights import weight_width
+from hwcodesign.kernels.sums import Sums
 from hwcodesign.systemverilog import Bits, Name, Parameter, Rom
 
 #: How products are made: weights built into adders, or multiplied in LUTs or in DSP blocks.

@@ -19,6 +19,15 @@ class Activation(Kernel):
 
     rectify: bool
 
+    @property
+    def is_elementwise(self) -> bool:
+        return True
+
+    @property
+    def is_cast(self) -> bool:
+        # an unsigned number that saturates is never below zero, so the rectifier changes nothing
+        return not self.rectify or (not self.result.signed and self.result.overflow.is_monotone)
+
     def compute(self, *inputs: Codes) -> Codes:
         source = self.input_formats[0]
         # a cast to a finer fraction multiplies the code before it saturates

@@ -16,6 +16,11 @@ class Add(Kernel):
     """An addition computes the exact sum at the finer of both fractions, and casts it to the result's format."""
 
     kind = "add"
+    arity = 2
+
+    @property
+    def is_elementwise(self) -> bool:
+        return True
 
     def compute(self, *inputs: Codes) -> Codes:
         fraction = max(fmt.fraction for fmt in self.input_formats)

@@ -4,13 +4,15 @@ express.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from hwcodesign.fixedpoint import Codes, FixedPoint
-from hwcodesign.kernels.kernel import Kernel, carrier, largest, register
+from hwcodesign.kernels.kernel import Kernel, Shape, carrier, largest, register, require_shape
 
 
 @register
@@ -25,6 +27,12 @@ class Affine(Kernel):
     """
 
     kind = "affine"
+
+    @classmethod
+    def check_shapes(cls, values: Mapping[str, Any], shapes: Mapping[str, Shape]) -> None:
+        super().check_shapes(values, shapes)
+        for name in ("scale", "bias"):
+            require_shape(f"shape of {name}", shapes[name], values["output_shape"][-1:])
 
     scale: Codes
     bias: Codes

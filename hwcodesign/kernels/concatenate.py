@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from hwcodesign.fixedpoint import Codes
-from hwcodesign.kernels.kernel import Kernel, carrier, largest, register
+from hwcodesign.kernels.kernel import Kernel, Shape, carrier, largest, register, require_shape
 
 
 @register
@@ -19,6 +21,13 @@ class Concatenate(Kernel):
     """
 
     kind = "concatenate"
+    arity = 2
+
+    @classmethod
+    def check_shapes(cls, values: Mapping[str, Any], shapes: Mapping[str, Shape]) -> None:  # noqa: ARG003
+        first, second = values["input_shapes"]
+        require_shape("the second of input_shapes", second, (*first[:-1], second[-1]))
+        require_shape("output_shape", values["output_shape"], (*first[:-1], first[-1] + second[-1]))
 
     def compute(self, *inputs: Codes) -> Codes:
         parts = []

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from hwcodesign.errors import FormatError
 from hwcodesign.fixedpoint import Codes, FixedPoint
 from hwcodesign.kernels.averaging import averages_carrier, divide
-from hwcodesign.kernels.kernel import Kernel, carrier, largest, register
+from hwcodesign.kernels.kernel import Kernel, Shape, carrier, largest, register, require_shape
+from hwcodesign.kernels.stored_shapes import require_image
 
 
 @register
@@ -37,6 +40,11 @@ class GlobalPool(Kernel):
 
     def __post_init__(self) -> None:
         _ = self._carrier  # refuses what would not be exact
+
+    @classmethod
+    def check_shapes(cls, values: Mapping[str, Any], shapes: Mapping[str, Shape]) -> None:  # noqa: ARG003
+        channels, output = require_image(values["input_shapes"][0])[2], values["output_shape"]
+        require_shape("output_shape", output, (channels,) if len(output) == 1 else (1, 1, channels))
 
     @property
     def pixels(self) -> int:

@@ -7,20 +7,39 @@ float64 below 2^52, and refuses more. So every result is exact in whatever order
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from hwcodesign.errors import FormatError
+from hwcodesign.errors import FieldError, FormatError
 from hwcodesign.fixedpoint import Codes, FixedPoint
 
 Shape = tuple[int, ...]
+Axes = tuple[int, int, int]
+
+
+class Windows(NamedTuple):
+    """Windows slide over a zero-padded image.
+
+    Attributes:
+        sides: rows and columns of a window.
+        stride: rows down, columns across.
+        padding: zeros at top, bottom, left, right.
+    """
+
+    sides: tuple[int, int]
+    stride: tuple[int, int]
+    padding: tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, eq=False)
 class Kernel:
     """A kernel is the base of all kernels.
+
+    The properties from `is_elementwise` on tell what else may be computed in its place, so that passes over kernels
+    need not know the classes. Their defaults promise nothing.
 
     Attributes:
         name: name of the layer, unique in its segment; also its name in generated sources.
@@ -31,6 +50,8 @@ class Kernel:
     """
 
     kind: ClassVar[str]
+    #: Number of inputs.
+    arity: ClassVar[int] = 1
 
     name: str
     inputs: tuple[str, ...]
@@ -53,6 +74,72 @@ class Kernel:
         """Returns the number of weights and biases."""
         return 0
 
+    @property
+    def is_elementwise(self) -> bool:
+        """Returns whether an output element depends only on its place's input elements, the same way everywhere."""
+        return False
+
+    @property
+    def is_cast(self) -> bool:
+        """Returns whether it does nothing but cast its input to `result`."""
+        return False
+
+    @property
+    def is_flattening(self) -> bool:
+        """Returns whether it does nothing but make a vector of its input."""
+        return False
+
+    @property
+    def is_maximum(self) -> bool:
+        """Returns whether each output is the largest of some inputs, not cast."""
+        return False
+
+    @property
+    def maximum_block(self) -> int:
+        """Returns the side of square blocks that tile the input if it takes the largest value of each; else 0."""
+        return 0
+
+    @property
+    def gives_block_maxima(self) -> bool:
+        """Returns whether `block_maxima` is there, and gives the largest results of each block."""
+        return False
+
+    def block_maxima(self, codes: Codes, side: int) -> Codes:
+        """Computes the largest result of each `side` by `side` block, at once from the input's codes."""
+        raise NotImplementedError
+
+    @property
+    def windows(self) -> Windows | None:
+        """Returns the windows that it reads, None if it reads none; then `padding` is one of its fields."""
+        return None
+
+    def with_cast(self, result: FixedPoint) -> Kernel | None:  # noqa: ARG002  # a kernel that can overrides it
+        """Returns a kernel that computes its result and a cast of it to another format; None if there is none."""
+        return None
+
+    def before_transpose(self, shape: Shape, permutation: Axes) -> Kernel | None:  # noqa: ARG002
+        """Returns a kernel that reads a tensor whose transpose, flattened, is its input; None if there is none.
+
+        Args:
+            shape: shape of the tensor, (H, W, C).
+            permutation: the transpose has axis `permutation[i]` of the tensor as axis i.
+        """
+        return None
+
+    @classmethod
+    def check_shapes(cls, values: Mapping[str, Any], shapes: Mapping[str, Shape]) -> None:  # noqa: ARG003
+        """Refuses shapes of a stored kernel that do not belong together; by default all must be equal.
+
+        Args:
+            values: its fields without the arrays.
+            shapes: shapes of its arrays, as their headers say.
+
+        Raises:
+            FieldError: a shape is wrong; the message names the first one, and what it must be.
+        """
+        for shape in (*values["input_shapes"][1:], values["output_shape"]):
+            require_shape("a shape", shape, values["input_shapes"][0])
+
 
 KERNELS: dict[str, type[Kernel]] = {}
 
@@ -61,6 +148,16 @@ def register(kernel: type[Kernel]) -> type[Kernel]:
     """Decorates a class so that the kernel is known by its kind."""
     KERNELS[kernel.kind] = kernel
     return kernel
+
+
+def require_shape(name: str, shape: Shape, wanted: Shape) -> None:
+    """Refuses a stored shape that is not the wanted one.
+
+    Raises:
+        FieldError: it is another; the message has the name and both shapes.
+    """
+    if shape != wanted:
+        raise FieldError(f"{name} is {shape}, and must be {wanted}")
 
 
 def carrier(bound: float, name: str) -> type[np.float32] | type[np.float64]:

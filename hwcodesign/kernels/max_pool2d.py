@@ -20,10 +20,13 @@ class MaxPool2D(WindowedPool):
     kind = "max_pool2d"
 
     @property
-    def square(self) -> int:
-        """Returns the side of square windows that tile the input without gaps or overlaps; zero if the windows are
-        otherwise.
-        """
+    def is_maximum(self) -> bool:
+        source, result = self.input_formats[0], self.result
+        alike = (source.width, source.integer, source.signed) == (result.width, result.integer, result.signed)
+        return alike and not any(self.padding)  # zeros of the padding would not be cast
+
+    @property
+    def maximum_block(self) -> int:
         side, (height, width) = self.pool[0], self.input_shapes[0][:2]
         tiles = self.pool == self.stride == (side, side) and height % side == 0 and width % side == 0
         return side if tiles and not any(self.padding) else 0

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from hwcodesign.fixedpoint import Codes
-from hwcodesign.kernels.kernel import Kernel
+from hwcodesign.kernels.kernel import Kernel, Shape, Windows, require_shape
+from hwcodesign.kernels.stored_shapes import require_windows
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +27,15 @@ class WindowedPool(Kernel):
     pool: tuple[int, int]
     stride: tuple[int, int]
     padding: tuple[int, int, int, int] = field(default=(0, 0, 0, 0), kw_only=True)
+
+    @property
+    def windows(self) -> Windows:
+        return Windows(self.pool, self.stride, self.padding)
+
+    @classmethod
+    def check_shapes(cls, values: Mapping[str, Any], shapes: Mapping[str, Shape]) -> None:  # noqa: ARG003
+        require_windows(values, values["pool"])
+        require_shape("channels of output_shape", values["output_shape"][2:], values["input_shapes"][0][2:])
 
     @property
     def window(self) -> int:

@@ -7,9 +7,7 @@ from functools import cached_property
 
 from hwcodesign.errors import DesignError
 from hwcodesign.fixedpoint import Codes, FixedPoint
-from hwcodesign.kernels.conv2d import Conv2D
 from hwcodesign.kernels.kernel import Kernel, Shape
-from hwcodesign.kernels.max_pool2d import MaxPool2D
 
 #: Name under which kernels refer to their segment's input.
 INPUT = "input"
@@ -59,23 +57,24 @@ class Segment:
         values = {INPUT: codes}
         for kernel in self.kernels:
             pool = self._fused.get(kernel.name)
-            if pool is not None and isinstance(kernel, Conv2D):
-                values[pool.name] = kernel.sums(values[kernel.inputs[0]], pool.square)
-            elif kernel.name not in values:  # else its convolution has taken it along
+            if pool is not None:
+                values[pool.name] = kernel.block_maxima(values[kernel.inputs[0]], pool.maximum_block)
+            elif kernel.name not in values:  # else the kernel before it has given its maxima
                 values[kernel.name] = kernel.compute(*(values[name] for name in kernel.inputs))
             for name in self._last_use[kernel.name]:
                 values.pop(name, None)
         return values[self.kernels[-1].name] if self.kernels else codes
 
     @cached_property
-    def _fused(self) -> dict[str, MaxPool2D]:
-        """Convolutions whose exact sums are read by one pooling kernel only, which then takes its maximum early."""
-        pairs: dict[str, MaxPool2D] = {}
+    def _fused(self) -> dict[str, Kernel]:
+        """Returns kernels whose results one maximum pooling alone reads: they can give its maxima at once."""
+        pairs: dict[str, Kernel] = {}
         readers = {k.name: [r for r in self.kernels if k.name in r.inputs] for k in self.kernels}
         for kernel in self.kernels:
             reader = readers[kernel.name][0] if len(readers[kernel.name]) == 1 else None
-            exact = isinstance(kernel, Conv2D) and kernel.result_is_sum
-            if exact and isinstance(reader, MaxPool2D) and reader.square > 1 and reader.result == kernel.result:
+            if reader is None or not kernel.gives_block_maxima:
+                continue
+            if reader.maximum_block > 1 and reader.result == kernel.result:
                 pairs[kernel.name] = reader
         return pairs
 

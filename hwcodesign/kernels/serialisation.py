@@ -16,7 +16,7 @@ from hwcodesign.errors import FieldError
 from hwcodesign.fixedpoint import MAX_WIDTH, FixedPoint
 from hwcodesign.kernels.kernel import KERNELS, Kernel, Shape
 from hwcodesign.kernels.segment import INPUT, Segment
-from hwcodesign.kernels.stored_shapes import MOST_AXES, MOST_ELEMENTS, MOST_LONG, check_shapes
+from hwcodesign.kernels.stored_shapes import MOST_AXES, MOST_ELEMENTS, MOST_LONG
 from hwcodesign.storage.arrays import StoredArray
 from hwcodesign.storage.fields import Field, shown
 
@@ -47,7 +47,12 @@ def kernel_from_json(stored: Field, arrays: dict[str, Held]) -> Kernel:
     held = {name: _array(fields[name], arrays) for name in names if name in _ARRAYS}
     values = {name: _READERS[name](fields[name]) for name in names if name not in _ARRAYS}
     try:
-        check_shapes(known.kind, values, {name: array.shape for name, array in held.items()})
+        for name in ("inputs", "input_formats", "input_shapes"):
+            if len(values[name]) != known.arity:
+                raise FieldError(
+                    f"{name} has {len(values[name])} items: a kernel of kind {known.kind} has {known.arity}"
+                )
+        known.check_shapes(values, {name: array.shape for name, array in held.items()})
     except FieldError as error:
         raise FieldError(f"{stored.place} ({shown(values['name'])}): {error}") from None
     for name, array in held.items():

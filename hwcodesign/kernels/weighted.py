@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
@@ -10,6 +11,7 @@ import numpy as np
 
 from hwcodesign.fixedpoint import Codes, FixedPoint
 from hwcodesign.kernels.kernel import Kernel, exact_sums_carrier
+from hwcodesign.kernels.sums import Sums, narrowest_sums
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +43,23 @@ class WeightedKernel(Kernel):
     def product_fraction(self) -> int:
         """Returns the fraction bits of a product of weight and input."""
         return self.input_formats[0].fraction + self.weight_format.fraction
+
+    @property
+    def narrowest_sums(self) -> Sums:
+        """Returns the narrowest accumulator for its sums, with the bias at its fraction."""
+        return narrowest_sums(
+            self.weights,
+            self.bias,
+            self.input_formats[0],
+            self.summed_axes,
+            self.product_fraction,
+            self.accumulator.fraction,
+        )
+
+    def with_cast(self, result: FixedPoint) -> Kernel | None:
+        sums = self.narrowest_sums.accumulator
+        exact = self.result.holds(sums.min_code, sums.max_code, sums.fraction)
+        return dataclasses.replace(self, result=result) if exact else None
 
     @property
     def parameters(self) -> int:

@@ -8,8 +8,8 @@ from functools import cached_property
 from hwcodesign.hardware.folding import Folding, fold
 from hwcodesign.hardware.mac_array import MacArray
 from hwcodesign.hardware.mac_unit import MacUnit
-from hwcodesign.hardware.sums import narrowest_sums
 from hwcodesign.kernels import Affine
+from hwcodesign.kernels.sums import narrowest_sums
 from hwcodesign.systemverilog import Instance
 
 

@@ -10,7 +10,6 @@ from hwcodesign.hardware.folding import Folding, fold
 from hwcodesign.hardware.implementation import LATENCY, RESOURCE
 from hwcodesign.hardware.mac_array import MacArray
 from hwcodesign.hardware.mac_unit import MacUnit
-from hwcodesign.hardware.sums import sums_of
 from hwcodesign.hardware.timing import Automaton
 from hwcodesign.hardware.window import Window
 from hwcodesign.kernels import Conv2D
@@ -44,7 +43,7 @@ class ConvolutionByMultipliers(MacUnit[Conv2D]):
     def array(self) -> MacArray:
         kernel = self.kernel
         weights = kernel.weights.reshape(-1, kernel.weights.shape[-1])
-        source, sums = kernel.input_formats[0], sums_of(kernel)
+        source, sums = kernel.input_formats[0], kernel.narrowest_sums
         return MacArray(weights, sums, source, kernel.result, 1, self.folding, self.multiplier)
 
     @property

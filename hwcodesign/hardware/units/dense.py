@@ -11,7 +11,6 @@ from hwcodesign.hardware.implementation import LATENCY, RESOURCE
 from hwcodesign.hardware.mac_array import MacArray
 from hwcodesign.hardware.mac_unit import MacUnit
 from hwcodesign.hardware.stream import Stream
-from hwcodesign.hardware.sums import sums_of
 from hwcodesign.kernels import Dense
 from hwcodesign.systemverilog import Instance
 
@@ -34,7 +33,7 @@ class LinearByMultipliers(MacUnit[Dense]):
     @cached_property
     def array(self) -> MacArray:
         kernel, beats = self.kernel, self.reads[0].beats
-        source, sums = kernel.input_formats[0], sums_of(kernel)
+        source, sums = kernel.input_formats[0], kernel.narrowest_sums
         return MacArray(kernel.weights, sums, source, kernel.result, beats, self.folding, self.multiplier)
 
     @property

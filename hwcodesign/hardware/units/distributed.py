@@ -14,7 +14,6 @@ from hwcodesign.hardware.distributed_arithmetic import DistributedKernel, distri
 from hwcodesign.hardware.folding import Folding
 from hwcodesign.hardware.implementation import DISTRIBUTED
 from hwcodesign.hardware.stream import Stream
-from hwcodesign.hardware.sums import sums_of
 from hwcodesign.hardware.timing import Automaton, Pipeline
 from hwcodesign.hardware.unit import K, Unit
 from hwcodesign.hardware.units.conv2d import window_of
@@ -100,7 +99,7 @@ class DistributedConvolution(_Distributed[Conv2D]):
 def _made(
     kernel: WeightedKernel, matrix: Codes, module: str, window: Sequence[tuple[str, Parameter]] = ()
 ) -> DistributedKernel:
-    sums = sums_of(kernel)
+    sums = kernel.narrowest_sums
     return distributed_kernel(
         matrix.astype(np.int64),
         kernel.input_formats[0],

@@ -1,4 +1,4 @@
-"""This module finds the narrowest accumulators that hold every sum, and the narrowest weights."""
+"""This module finds the narrowest accumulators that hold every sum."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import numpy as np
 
 from hwcodesign.fixedpoint import Codes, FixedPoint
 from hwcodesign.kernels.kernel import sum_bounds
-from hwcodesign.kernels.weighted import WeightedKernel
 
 
 class Sums(NamedTuple):
@@ -45,15 +44,3 @@ def narrowest_sums(
     low, high, _ = sum_bounds(weights * 2.0**shift, np.array(codes, np.float64), source, axes)
     width = max(int(high).bit_length(), int(-low - 1).bit_length() if low < 0 else 0) + 1
     return Sums(shift, FixedPoint(width, width - product_fraction - shift), tuple(codes))
-
-
-def sums_of(kernel: WeightedKernel) -> Sums:
-    """Returns the sums of a convolution or linear layer."""
-    source, finest = kernel.input_formats[0], kernel.accumulator.fraction
-    return narrowest_sums(kernel.weights, kernel.bias, source, kernel.summed_axes, kernel.product_fraction, finest)
-
-
-def weight_width(weights: Codes) -> int:
-    """Returns the bits of the widest weight, in two's complement; at least 2."""
-    low, high = int(weights.min()), int(weights.max())
-    return max(2, (-low - 1).bit_length() + 1 if low < 0 else 1, high.bit_length() + 1 if high > 0 else 1)
