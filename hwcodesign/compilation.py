@@ -103,8 +103,8 @@ def compile(
         if settings.has_rtl:
             with task("predicting cycles"):
                 hardware = Hardware.of(accelerator)
-                if settings.buffer_samples is None and policy.fitted_on.exit_share:
-                    hardware = hardware.with_buffers(policy.fitted_on.exit_share)
+                if settings.buffer_samples is None and policy.fitted_on.exit_rate:
+                    hardware = hardware.with_buffers(policy.fitted_on.exit_rate)
                 accelerator, cycles = hardware.accelerator, hardware.to_json()
         with task("writing sources"):
             blocks = write_blocks(accelerator, target, generated / "vitis")

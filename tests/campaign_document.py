@@ -81,7 +81,7 @@ def _sums(lines: Iterable[Line]) -> list[str]:
 
 
 def _row(subject: str, lines: Sequence[Line]) -> str:
-    """A network's row: its comparisons by backend, records with the shares of samples that left at each exit."""
+    """A network's row: its comparisons by backend, records with the exit rates."""
     parts = dict.fromkeys(_comparison(line) for line in lines)
     values = sum(line.comparison.values for line in lines)
     wrong = sum(line.comparison.mismatches for line in lines)

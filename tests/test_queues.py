@@ -68,8 +68,8 @@ def test_deeper_is_never_slower() -> None:
         assert paces == sorted(paces, reverse=True), f"seed {seed}"
 
 
-def test_the_depth_grows_with_the_share_that_goes_on() -> None:
-    depths = [least_depth([_FAST, _SLOW], [1 - share, share]) for share in (0.001, 0.02, 0.05, 0.08)]
+def test_the_depth_grows_with_the_rate_that_goes_on() -> None:
+    depths = [least_depth([_FAST, _SLOW], [1 - rate, rate]) for rate in (0.001, 0.02, 0.05, 0.08)]
     assert depths == sorted(depths)
     assert depths[0] == 2
     assert depths[-1] > 4

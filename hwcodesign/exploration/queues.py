@@ -67,18 +67,18 @@ def cycles_per_sample(levels: Sequence[Level], exits: Sequence[int], depth: int)
     return end / len(exits)
 
 
-def least_depth(levels: Sequence[Level], exit_share: Sequence[float], wanted: float = WANTED) -> int:
+def least_depth(levels: Sequence[Level], exit_rate: Sequence[float], wanted: float = WANTED) -> int:
     """Returns the smallest depth in `DEPTHS` that gives the wanted fraction of the throughput of unlimited buffers, or
     else the largest.
 
     Args:
         levels: levels of the accelerator.
-        exit_share: exit rates, one for each exit.
+        exit_rate: exit rates, one for each exit.
         wanted: fraction from 0 to 1.
     """
     rng = np.random.default_rng(_SEED)
-    shares = np.asarray(exit_share, np.float64)
-    exits = rng.choice(len(levels), _SAMPLES, p=shares / shares.sum()).tolist()
+    rates = np.asarray(exit_rate, np.float64)
+    exits = rng.choice(len(levels), _SAMPLES, p=rates / rates.sum()).tolist()
     best = cycles_per_sample(levels, exits, _SAMPLES)
     for depth in DEPTHS:
         if best / cycles_per_sample(levels, exits, depth) >= wanted:

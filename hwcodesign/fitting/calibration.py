@@ -81,7 +81,7 @@ def expected_calibration_error(
     """Mean distance between how sure a softmax is and how often it is right (Guo et al. 2017, equation 5).
 
     Samples are sorted by their largest probability into bins of equal width; each bin's distance between mean
-    probability and share of right answers counts by its samples.
+    probability and fraction of right answers counts by its samples.
 
     Args:
         logits: (N, C) integers.

@@ -56,7 +56,7 @@ def fit_policy(
     if request is not None and asked:
         raise PolicyError(f"give a request, or its fields {', '.join(asked)}, not both")
     request = request or PolicyRequest.asked(**asked)
-    check_budget(request.budget, (costs or network.costs()).shares)
+    check_budget(request.budget, (costs or network.costs()).fractions)
     network.check_calibrated()
     heads = heads_of(network, request.temperature)
     given, note = request.given(heads), request.known.note(heads)
@@ -70,7 +70,7 @@ def fit_policy(
             network.logits(codes),
             labels,
             heads.formats,
-            (costs or network.costs()).shares,
+            (costs or network.costs()).fractions,
             request,
             gated=network.gates,
         )

@@ -59,7 +59,7 @@ def fit_to_outputs(
         outputs: (N, C) integer logits of each exit, or (N, C + 1) with gates.
         labels: (N,) true classes.
         formats: of each exit's outputs.
-        costs: of leaving at each exit, as shares of the full cost.
+        costs: of leaving at each exit, as fractions of the full cost.
         request: criterion, and what thresholds are fitted to.
         gated: whether the last column of each exit's outputs is a gate.
 
@@ -89,8 +89,8 @@ def fit_to_outputs(
         samples=len(labels),
         accuracy=point.accuracy,
         last_exit_accuracy=evaluate(statistics, (NEVER,) * len(point.codes)).accuracy,
-        cost_share=point.cost,
-        exit_share=point.exit_share,
+        cost_fraction=point.cost,
+        exit_rate=point.exit_rate,
         float_disagreement=float_disagreement(policy, choosing.outputs),
         note=note if apart else "",
     )
@@ -129,9 +129,9 @@ def _best_fitted(
         policy = ExitPolicy.on(candidate.criterion, heads)
         statistics = ExitStatistics.of(policy, samples.outputs, samples.labels, costs)
         start = None
-        if candidate.shares is not None and request.budget is not None:
-            shares = tilted(candidate.shares(samples.logits(heads)), statistics.costs, request.budget)
-            start = quota_codes(statistics, shares)
+        if candidate.exit_rates is not None and request.budget is not None:
+            rates = tilted(candidate.exit_rates(samples.logits(heads)), statistics.costs, request.budget)
+            start = quota_codes(statistics, rates)
         try:
             fitted.append(_fitted(policy, statistics, request, start))
         except PolicyError as error:  # another one may do

@@ -19,7 +19,7 @@ from hwcodesign.policies.policy import ExitPolicy
 from hwcodesign.policies.statistics import ExitStatistics
 from hwcodesign.policies.threshold_path import PathPoint, ThresholdPath
 
-#: Largest step of the average cost between neighbours, as a share of all that the path spans, where ties allow.
+#: Largest step of the average cost between neighbours, as a fraction of all that the path spans, where ties allow.
 STEP = 0.01
 
 _Codes = tuple[int, ...]

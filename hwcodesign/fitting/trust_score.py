@@ -44,13 +44,13 @@ class TrustScore:
             features: (N, D).
             labels: (N,) true classes.
             neighbours: the distance to the how many-th of its class says how thin a class is at a sample.
-            alpha: share of each class' samples that is left out, where it is thinnest.
+            alpha: fraction of each class' samples that is left out, where it is thinnest.
 
         Raises:
             PolicyError: alpha out of range, or a class with no more samples than neighbours.
         """
         if not 0 <= alpha < 1:
-            raise PolicyError(f"alpha {alpha!r} is not in 0..1: it is the share of samples that is left out")
+            raise PolicyError(f"alpha {alpha!r} is not in 0..1: it is the fraction of samples that is left out")
         kept = []
         for c in range(classes):
             own = features[labels == c]
@@ -98,7 +98,7 @@ def trust_statistics(
     Args:
         network: trained.
         training, samples: images and labels; of the former are the neighbours.
-        costs: (K,) of leaving at each exit, as shares of the full cost.
+        costs: (K,) of leaving at each exit, as fractions of the full cost.
 
     Returns:
         Scores are in units of 2^-16 and at most 2^30.

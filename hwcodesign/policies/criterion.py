@@ -101,12 +101,12 @@ class Candidate:
 
     Attributes:
         criterion: the criterion, with nothing left to fit.
-        shares: function from the exits' logits (N, C) of other samples to the fraction of samples that each exit should
-            take for the budget that the criterion was fitted to, (K,); None: the criterion gives no such fractions.
+        exit_rates: function from the exits' logits (N, C) of other samples to the exit rates (K,) that spend the budget
+            which the criterion was fitted to; None: the criterion gives none.
     """
 
     criterion: Criterion[Any]
-    shares: Callable[[Sequence[Integers]], NDArray[np.float64]] | None = None
+    exit_rates: Callable[[Sequence[Integers]], NDArray[np.float64]] | None = None
 
 
 @dataclass(frozen=True)

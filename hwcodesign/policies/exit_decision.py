@@ -76,8 +76,8 @@ class FittedOn:
         samples: number of images in the fitting split; zero if thresholds were given.
         data_sha256: hash of its image codes and labels.
         accuracy, last_exit_accuracy: accuracy with the policy, and of the last exit alone.
-        cost_share: average cost divided by the full cost.
-        exit_share: fraction of samples that leave at each exit.
+        cost_fraction: average cost divided by the full cost.
+        exit_rate: fraction of samples that leave at each exit.
         float_disagreement: fraction of samples at all early exits that the float formula decides otherwise.
         network_sha256: hash of the network's quantised state, so that a policy is not used with another network.
         note: what the user must know, for example that patience cannot leave.
@@ -90,8 +90,8 @@ class FittedOn:
     data_sha256: str = ""
     accuracy: float | None = None
     last_exit_accuracy: float | None = None
-    cost_share: float | None = None
-    exit_share: tuple[float, ...] = ()
+    cost_fraction: float | None = None
+    exit_rate: tuple[float, ...] = ()
     float_disagreement: float | None = None
     network_sha256: str = ""
     note: str = ""
@@ -115,18 +115,18 @@ class FittedOn:
                 return ()
             return fields[name].numbers(0, 1, exits, exits)
 
-        def share(name: str, most: float = 1) -> float | None:
+        def fraction(name: str, most: float = 1) -> float | None:
             return None if fields[name].is_null else fields[name].number(0, most)
 
         return cls(
             method=fields["method"].note(),
             samples=fields["samples"].integer(0, _MOST_SAMPLES),
             data_sha256=_digest(fields["data_sha256"]),
-            accuracy=share("accuracy"),
-            last_exit_accuracy=share("last_exit_accuracy"),
-            cost_share=share("cost_share", _LARGEST_COST),
-            exit_share=each("exit_share"),
-            float_disagreement=share("float_disagreement"),
+            accuracy=fraction("accuracy"),
+            last_exit_accuracy=fraction("last_exit_accuracy"),
+            cost_fraction=fraction("cost_fraction", _LARGEST_COST),
+            exit_rate=each("exit_rate"),
+            float_disagreement=fraction("float_disagreement"),
             network_sha256=_digest(fields["network_sha256"]),
             note=fields["note"].note(),
             calibration_error=each("calibration_error"),

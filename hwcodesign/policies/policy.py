@@ -35,7 +35,7 @@ from hwcodesign.policies.tables import Integers
 from hwcodesign.policies.threshold_path import ThresholdPath
 from hwcodesign.storage.fields import Field, shown
 
-POLICY_VERSION = 3
+POLICY_VERSION = 4
 _ROUNDING = "table entries are rounded half to even; differences beyond a table read its last entry"
 #: Of a stored policy.
 _MOST_CLASSES, _MOST_EXITS, _TEMPERATURES = 2**16, 256, (2.0**-64, 2.0**64)

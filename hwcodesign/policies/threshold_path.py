@@ -45,7 +45,7 @@ class PathPoint:
         return self.right / sum(self.leaving)
 
     @property
-    def exit_share(self) -> tuple[float, ...]:
+    def exit_rate(self) -> tuple[float, ...]:
         """Returns the fraction of samples that leave at each exit."""
         return tuple(count / sum(self.leaving) for count in self.leaving)
 

@@ -86,17 +86,17 @@ class Hardware:
             found.append(deep + blocks + (released if k else 0) + 2)  # one at either end
         return tuple(found)
 
-    def with_buffers(self, exit_share: Sequence[float]) -> Hardware:
+    def with_buffers(self, exit_rate: Sequence[float]) -> Hardware:
         """Returns the same hardware with conditional buffers just deep enough for a stream of independent samples.
 
         Args:
-            exit_share: fraction of samples that leave at each exit.
+            exit_rate: fraction of samples that leave at each exit.
         """
         levels = [
             Level(interval, max(interval, head.latency) + decision.latency)
             for interval, head, decision in zip(self.levels, self.segments[1::2], self.decisions, strict=True)
         ]
-        return Hardware(replace(self.accelerator, buffer_samples=least_depth(levels, exit_share)), self.netlists)
+        return Hardware(replace(self.accelerator, buffer_samples=least_depth(levels, exit_rate)), self.netlists)
 
     def to_json(self) -> dict[str, Any]:
         """Returns the predictions for the design's manifest."""

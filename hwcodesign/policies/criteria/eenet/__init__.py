@@ -108,10 +108,10 @@ class EENet(Criterion[WeightedTables]):
 
         scorer = train_scorer(logits, heads.steps, truth, costs, budget, self)
 
-        def shares(others: Sequence[Integers]) -> NDArray[np.float64]:
+        def exit_rates(others: Sequence[Integers]) -> NDArray[np.float64]:
             return mean_assignment(scorer, others, heads.steps)
 
-        return [Candidate(dataclasses.replace(self, weights=scorer.weights()), shares)]
+        return [Candidate(dataclasses.replace(self, weights=scorer.weights()), exit_rates)]
 
     def parameters(self, heads: Heads) -> tuple[WeightedTables, ...]:
         if self.weights is None:

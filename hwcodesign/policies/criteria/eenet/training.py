@@ -152,7 +152,7 @@ def _penalty(scorer: ExitScorer, settings: EENet) -> Tensor:
 
 def _score_loss(scores: Tensor, right: Tensor, assigned: Tensor) -> Tensor:
     """L_g; scores, right and the logarithms of assignments are (N, K)."""
-    share = assigned.exp()
-    left = (1 - (share.cumsum(dim=1) - share)).clamp(min=0)
+    probability = assigned.exp()
+    left = (1 - (probability.cumsum(dim=1) - probability)).clamp(min=0)
     left = left / left.sum(dim=0, keepdim=True).clamp(min=1e-9)
     return (left * nn.functional.binary_cross_entropy_with_logits(scores, right, reduction="none")).sum()
