@@ -129,8 +129,8 @@ def test_the_report_has_the_figures_of_the_records_and_the_cycles_of_rtl_or_thei
     assert attack["cycles_per_image"] > clean["cycles_per_image"]  # type: ignore[operator]
     predicted = outcome_of(compiled_design, test, simulated=False)
     bound = max(
-        level * (1 - sum(predicted["exit_rate"][:k]))
-        for k, level in enumerate(compiled_design.manifest["cycles"]["levels"])
+        interval * (1 - sum(predicted["exit_rate"][:k]))
+        for k, interval in enumerate(compiled_design.manifest["cycles"]["stages"])
     )
     assert predicted["cycles_per_image"] == pytest.approx(bound)
     assert predicted["cycles_per_image"] < clean["cycles_per_image"]  # type: ignore[operator]

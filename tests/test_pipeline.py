@@ -199,7 +199,7 @@ def test_the_bound_is_the_largest_of_reach_times_interval(
     assert hardware is not None
     rates = measured[0]["exit_rate"]
     reach = [1.0, rates[1] + rates[2], rates[2]]
-    levels = compiled_design.manifest["cycles"]["levels"]
-    bounds = [r * interval for r, interval in zip(reach, levels, strict=True)]
+    intervals = compiled_design.manifest["cycles"]["stages"]
+    bounds = [r * interval for r, interval in zip(reach, intervals, strict=True)]
     assert hardware["bound"] == pytest.approx(max(bounds), rel=1e-12)
     assert hardware["images_per_second"] == pytest.approx(hardware["clock_mhz"] * 1e6 / hardware["cycles_per_image"])

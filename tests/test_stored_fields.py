@@ -75,7 +75,7 @@ def made(criterion: str) -> tuple[str, dict[str, Any]]:
         "projects": ["stage0", "head0", "decision0"],
         "cycles": {
             "segments": {f"{kind}{k}": pace for k in range(3) for kind in ("stage", "head")},
-            "levels": [25, 25, 25],
+            "stages": [25, 25, 25],
             "exits": [{"latency": 60, "interval": 25.5, "settled": 3, "period": 2}] * 3,
         },
         "tools": {"numpy": "1.26", "python": "3.10"},
@@ -275,7 +275,7 @@ def test_a_policy_file_that_is_no_good_is_named_with_the_way_out(tmp_path: Path)
     for text, message in (
         (json.dumps(data), r"exits\[1\]\.threshold_code is 1\.5, and must be a whole number"),
         ("{", "it is not JSON: Expecting property name"),
-        ("[" * 100_000, "it is nested more than 32 levels deep"),
+        ("[" * 100_000, "it is nested more than 32 deep"),
     ):
         path.write_text(text)
         wanted = rf"{re.escape(str(path))} is not a policy file \(.*{message}.*\): run hwcodesign fit blenet again"
@@ -293,8 +293,8 @@ def test_a_policy_file_that_is_no_good_is_named_with_the_way_out(tmp_path: Path)
         ('{"a": -Infinity}', "it has -Infinity, which is not a number"),
         ("1e999", "it has the number '1e999', which is beyond what 64 bits hold"),
         ("1" * 5000, "it has a whole number of 5000 digits"),
-        ("[" * 33 + "]" * 33, "it is nested more than 32 levels deep"),
-        ('{"a":' * 50_000 + "1" + "}" * 50_000, "it is nested more than 32 levels deep"),
+        ("[" * 33 + "]" * 33, "it is nested more than 32 deep"),
+        ('{"a":' * 50_000 + "1" + "}" * 50_000, "it is nested more than 32 deep"),
         ('{"a": 1, "b": {"c": 1, "c": 2}}', "it has 'c' twice in an object"),
         ("{'a': 1}", "it is not JSON: Expecting property name"),
         ("", "it is not JSON: Expecting value"),
@@ -356,7 +356,7 @@ BUILD = {"reuse_factor": 1, "strategy": "latency"}
         (set_in("backend", to="streamrt"), "backend 'streamrt' is not known: did you mean 'streamrtl'"),
         (set_in("tools", to={"numpy": 1}), r"tools\.numpy is 1, and must be a text"),
         (set_in("colour", to=1), "the file has 'colour', which is none of design_version"),
-        (set_in("cycles", "levels", to=[25]), r"cycles\.levels is a list of 1, and must be a list of 3"),
+        (set_in("cycles", "stages", to=[25]), r"cycles\.stages is a list of 1, and must be a list of 3"),
         (set_in("cycles", "exits", 1, "latency", to="60"), r"cycles\.exits\[1\]\.latency is '60', and must be a whole"),
         (set_in("accelerator", "name", to="../../etc"), r"accelerator\.name is '../../etc', and must be a name of"),
         (set_in("accelerator", "buffer_samples", to=0), r"buffer_samples is 0, and must be a whole number from 1"),

@@ -151,13 +151,13 @@ def _check_manifest(fields: dict[str, Field], accelerator: Accelerator) -> None:
 
 
 def _check_cycles(stored: Field, exits: int) -> None:
-    fields = stored.fields(("segments", "levels", "exits"))
+    fields = stored.fields(("segments", "stages", "exits"))
     for segment in (
         fields["segments"].fields([f"{kind}{k}" for k in range(exits) for kind in ("stage", "head")]).values()
     ):
         for cycles in segment.fields(("latency", "interval")).values():
             cycles.integer(0, _MOST_CYCLES)
-    fields["levels"].integers(1, _MOST_CYCLES, exits, exits)
+    fields["stages"].integers(1, _MOST_CYCLES, exits, exits)
     for item in fields["exits"].items(exits, exits):
         exit_ = item.fields(("latency", "interval", "settled", "period"))
         exit_["interval"].number(1, _MOST_CYCLES)

@@ -42,8 +42,8 @@ class Folding:
             constant: whether weights are built into adders (mac_array's Multiplier is Constant).
         """
         if constant:
-            return 3 + _levels(self.simd * ((weight_width + 1) // 2))
-        return 4 + _levels(self.simd)
+            return 3 + _tree_depth(self.simd * ((weight_width + 1) // 2))
+        return 4 + _tree_depth(self.simd)
 
 
 def fold(lanes: int, beats: int, outputs: int, reuse: int, *, channels: int = 1) -> Folding:
@@ -93,8 +93,8 @@ def rom_words(weights: NDArray[Any], folding: Folding, width: int) -> tuple[int,
     return tuple(int.from_bytes(word.tobytes(), "little") for word in packed)
 
 
-def _levels(leaves: int) -> int:
-    """Levels of a binary tree."""
+def _tree_depth(leaves: int) -> int:
+    """Returns the depth of a binary tree."""
     return (leaves - 1).bit_length()
 
 

@@ -83,12 +83,12 @@ class Decision:
     @property
     def latency(self) -> int:
         """Returns the cycles from the one that accepts the logits to the one in which the record is first offered."""
-        return self.interval + self._levels + 4 + self.score_latency
+        return self.interval + self._tree_depth + 4 + self.score_latency
 
     @property
     def score_latency(self) -> int:
         """Returns the part of `latency` from the known maximum to the score."""
-        return self.unit.latency(self.interval, self._levels) + int(self.class_offsets is not None)
+        return self.unit.latency(self.interval, self._tree_depth) + int(self.class_offsets is not None)
 
     @property
     def samples(self) -> int:
@@ -104,7 +104,7 @@ class Decision:
             ("PerCycle", self.per_cycle),
             ("ExitIndex", self.exit_index),
             ("IsLast", self.is_last),
-            ("ScoreLatency", self.unit.latency(self.interval, self._levels)),
+            ("ScoreLatency", self.unit.latency(self.interval, self._tree_depth)),
         ]
         flags = {"Gated": self.gated, "Second": self.unit.second, "Gate": self.unit.gate, "Past": self.unit.past}
         parameters += [(name, True) for name, is_set in flags.items() if is_set]
@@ -125,6 +125,6 @@ class Decision:
         return Instance(self.unit.module, (*parameters, *self.unit.parameters), self.unit.roms)
 
     @property
-    def _levels(self) -> int:
-        """Of the compare tree, and of the adder tree: ceil(log2(per_cycle))."""
+    def _tree_depth(self) -> int:
+        """Returns the depth of the compare tree and of the adder tree: ceil(log2(per_cycle))."""
         return (self.per_cycle - 1).bit_length()

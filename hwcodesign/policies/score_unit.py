@@ -31,11 +31,11 @@ class ScoreUnit:
     gate: bool = False
     past: bool = False
 
-    def latency(self, folds: int, levels: int) -> int:
+    def latency(self, folds: int, tree_depth: int) -> int:
         """Returns the enabled cycles from the known maximum to the score.
 
         Args:
             folds: cycles over which a sample's logits are spread.
-            levels: depth of the tree that adds up the logits of one cycle.
+            tree_depth: depth of the tree that adds up the logits of one cycle.
         """
-        return self.depth + (folds + levels if self.second_pass else 0)
+        return self.depth + (folds + tree_depth if self.second_pass else 0)

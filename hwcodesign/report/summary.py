@@ -183,7 +183,7 @@ def _cycles(hardware: HardwareReport) -> Table:
     )
     clock, rate = f"{hardware['clock_mhz']:g} MHz", hardware["images_per_second"]
     fraction = hardware["bound"] / hardware["cycles_per_image"]
-    levels = ", ".join(f"{most} of {depth}" for most, depth in hardware["buffers"])
+    held = ", ".join(f"{most} of {depth}" for most, depth in hardware["buffers"])
     notes = (
         Cell(
             f"The test images in their own order take {hardware['cycles_per_image']:,.1f} cycles per image. This is "
@@ -191,7 +191,7 @@ def _cycles(hardware: HardwareReport) -> Table:
             f"allow, and {rate:,.0f} images per second at an assumed clock of {clock}.",
             "strong",
         ),
-        Cell(f"Most beats in each conditional buffer: {levels}."),
+        Cell(f"Most beats in each conditional buffer: {held}."),
     )
     headings = ("", "latency, simulated", "predicted", "interval, simulated", "predicted")
     return Table("Cycles of the RTL if all images leave at this exit", headings, rows, notes)

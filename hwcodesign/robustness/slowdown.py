@@ -118,7 +118,7 @@ def outcome_of(design: Design, split: Split, *, simulated: bool) -> Outcome:
         cycles = design.rtl.run(codes, exit_control(design.policy), batch=len(codes)).cycles / len(codes)
     elif design.has_rtl:
         reach = np.concatenate([[1.0], 1.0 - np.cumsum(rates)[:-1]])
-        cycles = float((reach * np.asarray(design.manifest["cycles"]["levels"])).max())
+        cycles = float((reach * np.asarray(design.manifest["cycles"]["stages"])).max())
     return {
         "exit_rate": rates.tolist(),
         "accuracy": float((records["label"] == split.labels).mean()),

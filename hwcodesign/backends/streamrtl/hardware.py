@@ -12,7 +12,7 @@ from typing import Any
 
 from hwcodesign.backends.streamrtl.cycles import ExitCycles, accelerator_cycles
 from hwcodesign.designs.accelerator import DECISIONS_AHEAD, Accelerator
-from hwcodesign.exploration.queues import Level, least_depth
+from hwcodesign.exploration.queues import StageCycles, least_depth
 from hwcodesign.hardware.cycles import Cycles, segment_cycles
 from hwcodesign.hardware.implementation import DEFAULTS
 from hwcodesign.hardware.netlist import Netlist, netlist
@@ -60,7 +60,7 @@ class Hardware:
         return accelerator_cycles(self.accelerator, self.netlists, self.decisions)
 
     @property
-    def levels(self) -> tuple[int, ...]:
+    def stage_intervals(self) -> tuple[int, ...]:
         """Returns the interval of each stage with its head and decision: the slowest of the three."""
         segments = self.segments
         return tuple(
@@ -92,11 +92,11 @@ class Hardware:
         Args:
             exit_rate: fraction of samples that leave at each exit.
         """
-        levels = [
-            Level(interval, max(interval, head.latency) + decision.latency)
-            for interval, head, decision in zip(self.levels, self.segments[1::2], self.decisions, strict=True)
+        stages = [
+            StageCycles(interval, max(interval, head.latency) + decision.latency)
+            for interval, head, decision in zip(self.stage_intervals, self.segments[1::2], self.decisions, strict=True)
         ]
-        return Hardware(replace(self.accelerator, buffer_samples=least_depth(levels, exit_rate)), self.netlists)
+        return Hardware(replace(self.accelerator, buffer_samples=least_depth(stages, exit_rate)), self.netlists)
 
     def to_json(self) -> dict[str, Any]:
         """Returns the predictions for the design's manifest."""
@@ -105,6 +105,6 @@ class Hardware:
                 placed.segment.name: {"latency": cycles.latency, "interval": cycles.interval}
                 for placed, cycles in zip(self.netlists, self.segments, strict=True)
             },
-            "levels": list(self.levels),
+            "stages": list(self.stage_intervals),
             "exits": [asdict(cycles) for cycles in self.exits],
         }

@@ -1,8 +1,9 @@
 """This module trains with hierarchical labels: early exits learn coarse classes first, later ones the fine classes.
 
 B-CNN (Zhu and Bain, "Branch Convolutional Neural Network for Hierarchical Classification", arXiv 1709.09890) gives an
-early branch one output per coarse class. Here every exit answers the same question, has C logits and may be the last one that a sample sees; so an exit's probability of a coarse class is the sum of those of its fine classes,
-and its loss mixes both, from the weight `fine` at the first exit to 1 at the last:
+early branch one output per coarse class. Here every exit answers the same question, has C logits and may be the last
+one that a sample sees; so an exit's probability of a coarse class is the sum of those of its fine classes, and its loss
+mixes both, from the weight `fine` at the first exit to 1 at the last:
 
     loss = sum_k w_k ((1 - m_k) CE_coarse,k + m_k CE_k),      m_k = fine + (1 - fine) k / (K - 1),  k = 0 .. K - 1
     CE_coarse = -log sum_{c in group of the label} p_c
