@@ -1,4 +1,4 @@
-"""This module holds the control of each module, compiled: ready of its inputs, and its state after the clock edge.
+"""This module holds the control logic of each module, compiled: ready of its inputs, and its state after the edge.
 
 These are the automata that `timing` names. A state is a row of integers; the first one says whether the output is
 valid, which depends on registers alone.
@@ -33,7 +33,7 @@ _WORD = (1 << STAGES_PER_WORD) - 1
 #: A node: an automaton of a network. The row behind the last node stands for the network's own input.
 NODE = np.dtype(
     [
-        ("kind", np.int64),  # of control
+        ("kind", np.int64),  # of automaton
         ("p_at", np.int64),  # where its parameters begin
         ("s_at", np.int64),  # where its state begins,
         ("s_end", np.int64),  # and ends

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hwcodesign.hardware.timing import Control, Kind
+from hwcodesign.hardware.timing import Encoding, Kind
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,8 @@ class Split:
     pieces: int
 
     @property
-    def control(self) -> Control:
-        return Control(Kind.SPLIT, (self.pieces,), 2)
+    def encoding(self) -> Encoding:
+        return Encoding(Kind.SPLIT, (self.pieces,), 2)
 
 
 @dataclass(frozen=True)
@@ -37,5 +37,5 @@ class Frames:
     steps_per_beat: int
 
     @property
-    def control(self) -> Control:
-        return Control(Kind.FRAMES, (self.beats, self.steps, self.steps_per_beat), 6)
+    def encoding(self) -> Encoding:
+        return Encoding(Kind.FRAMES, (self.beats, self.steps, self.steps_per_beat), 6)

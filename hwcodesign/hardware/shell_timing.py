@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hwcodesign.hardware.timing import Control, Kind, pipe
+from hwcodesign.hardware.timing import Encoding, Kind, pipe
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,10 @@ class Unpacker:
         return -(-self.pixels * self.channels // self.lanes)
 
     @property
-    def control(self) -> Control:
+    def encoding(self) -> Encoding:
         elements = self.pixels * self.channels
         last = elements - (self.words - 1) * self.lanes
-        return Control(Kind.UNPACKER, (self.lanes, self.channels, self.words, last), 3)
+        return Encoding(Kind.UNPACKER, (self.lanes, self.channels, self.words, last), 3)
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,9 @@ class Decider:
     latency: int
 
     @property
-    def control(self) -> Control:
+    def encoding(self) -> Encoding:
         parameters, words = pipe(self.latency)
-        return Control(Kind.DECIDER, (self.interval, *parameters), 2 + words)
+        return Encoding(Kind.DECIDER, (self.interval, *parameters), 2 + words)
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,8 @@ class Buffer:
     keep: bool
 
     @property
-    def control(self) -> Control:
-        return Control(Kind.BUFFER, (self.beats, self.depth, int(self.keep)), 4, inputs=2)
+    def encoding(self) -> Encoding:
+        return Encoding(Kind.BUFFER, (self.beats, self.depth, int(self.keep)), 4, inputs=2)
 
 
 @dataclass(frozen=True)
@@ -75,5 +75,5 @@ class Packer:
     """A packer turns records into words, two each (record_pack); its output is a record's last word."""
 
     @property
-    def control(self) -> Control:
-        return Control(Kind.PACKER, (), 2)
+    def encoding(self) -> Encoding:
+        return Encoding(Kind.PACKER, (), 2)

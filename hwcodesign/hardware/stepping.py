@@ -93,7 +93,7 @@ class State:
     """
 
     def __init__(self, automaton: Automaton) -> None:
-        self._net = _after_reset([Node(automaton, (-1,) * automaton.control.inputs)], -1)
+        self._net = _after_reset([Node(automaton, (-1,) * automaton.encoding.inputs)], -1)
 
     def valid(self) -> bool:
         """Returns whether the output is valid; it depends on registers only."""
@@ -122,14 +122,14 @@ def _after_reset(nodes: Sequence[Node], offered: int) -> automata.Net:
         nodes: each reads only earlier ones.
         offered: input beats; -1: endless.
     """
-    controls = [node.automaton.control for node in nodes]
+    encodings = [node.automaton.encoding for node in nodes]
     count = len(nodes)
     sources = [source if source >= 0 else count for node in nodes for source in node.sources]
     node, edge = np.zeros(count + 1, automata.NODE), np.zeros(len(sources), automata.EDGE)
-    node["kind"][:-1] = [control.kind for control in controls]
-    node["p_at"][:-1] = _starts([len(control.parameters) for control in controls])[:-1]
+    node["kind"][:-1] = [encoding.kind for encoding in encodings]
+    node["p_at"][:-1] = _starts([len(encoding.parameters) for encoding in encodings])[:-1]
     for name, lengths in (
-        ("s", [control.words for control in controls]),
+        ("s", [encoding.words for encoding in encodings]),
         ("edge", [len(each.sources) for each in nodes]),
     ):
         starts = _starts(lengths)
@@ -144,11 +144,11 @@ def _after_reset(nodes: Sequence[Node], offered: int) -> automata.Net:
     edge["source"] = sources
     edge["reader"] = sorted(range(len(sources)), key=lambda k: sources[k])
     edge["seen"] = (edge["source"] == count) & node["valid"][-1]
-    words = [control.words for control in controls]
+    words = [encoding.words for encoding in encodings]
     return automata.Net(
         node,
         edge,
-        p=np.array([value for control in controls for value in control.parameters] or [0], np.int64),
+        p=np.array([value for encoding in encodings for value in encoding.parameters] or [0], np.int64),
         s=np.zeros(sum(words), np.int64),
         counts=np.array([0, offered, 0, 0, events.NEVER, 1], np.int64),
         before=np.zeros(max(words), np.int64),

@@ -1,6 +1,6 @@
-"""This module describes what each module of rtl_sim/rtl does in a cycle, without data: its control, as an automaton.
+"""This module describes what each module of rtl_sim/rtl does in a cycle, without data: its control logic.
 
-Each class here says what the control of one module depends on; `automata` steps it, state for state. A unit's
+Each class here says what the control logic of one module depends on; `automata` steps it, state for state. A unit's
 `timing` chains them, and networks of them give latency and interval of kernels, segments and whole accelerators, with
 all stalls that blocks cause each other.
 """
@@ -15,7 +15,7 @@ from hwcodesign.errors import FormatError
 
 
 class Kind(IntEnum):
-    """A kind says which control an automaton has."""
+    """A kind says which control logic an automaton has."""
 
     PIPELINE = 0
     WINDOWS = 1
@@ -28,11 +28,11 @@ class Kind(IntEnum):
     PACKER = 8
 
 
-class Control(NamedTuple):
-    """A control is an automaton as `automata` steps it.
+class Encoding(NamedTuple):
+    """An encoding is an automaton as `automata` steps it, in numbers.
 
     Attributes:
-        kind: kind of the control.
+        kind: kind of the automaton.
         parameters: parameters in the order that `automata` names for the kind.
         words: integers of its state, all zero after reset.
         inputs: number of input streams.
@@ -45,10 +45,10 @@ class Control(NamedTuple):
 
 
 class Automaton(Protocol):
-    """An automaton is the control of a module with one output."""
+    """An automaton is the control logic of a module with one output."""
 
     @property
-    def control(self) -> Control:
+    def encoding(self) -> Encoding:
         """Returns what is stepped."""
         ...
 
@@ -92,9 +92,9 @@ class Pipeline:
         require_positive(self)
 
     @property
-    def control(self) -> Control:
+    def encoding(self) -> Encoding:
         parameters, words = pipe(self.depth)
-        return Control(Kind.PIPELINE, (self.folds, self.beats, *parameters), 3 + words, self.inputs)
+        return Encoding(Kind.PIPELINE, (self.folds, self.beats, *parameters), 3 + words, self.inputs)
 
 
 @dataclass(frozen=True)
@@ -123,9 +123,9 @@ class Windows:
         return (self.out_width - 1) * self.stride[1] - self.pad_left + self.kernel[1]
 
     @property
-    def control(self) -> Control:
+    def encoding(self) -> Encoding:
         sizes = (self.height, self.width, *self.kernel, *self.stride, self.pad_top, self.pad_left)
-        return Control(Kind.WINDOWS, (*sizes, self.out_height, self.out_width, self.columns), 5)
+        return Encoding(Kind.WINDOWS, (*sizes, self.out_height, self.out_width, self.columns), 5)
 
 
 @dataclass(frozen=True)
@@ -139,8 +139,8 @@ class Queue:
     depth: int = 2
 
     @property
-    def control(self) -> Control:
-        return Control(Kind.QUEUE, (self.depth,), 2)
+    def encoding(self) -> Encoding:
+        return Encoding(Kind.QUEUE, (self.depth,), 2)
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ class Node:
     """A node is one automaton in a network.
 
     Attributes:
-        automaton: its control.
+        automaton: its control logic.
         sources: one per input: index of the node that feeds it; -1 for the network's own input.
     """
 

@@ -72,7 +72,7 @@ class Unit(Generic[K]):
 
     @property
     def timing(self) -> tuple[Automaton, ...]:
-        """Returns the control of its module as a chain of automata; the first has its inputs; empty for wires."""
+        """Returns the control logic of its module as a chain of automata; empty for wires; the first has its inputs."""
         raise NotImplementedError
 
     @property

@@ -1,4 +1,4 @@
-"""This module describes windows that slide over a stream of pixels: the parameters and the control of window_buffer."""
+"""This module describes windows that slide over a stream of pixels: the parameters and the timing of window_buffer."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Window:
 
     @property
     def timing(self) -> Windows:
-        """Returns the control of the window_buffer."""
+        """Returns the control logic of the window_buffer."""
         return Windows(
             self.input_shape[0],
             self.input_shape[1],
