@@ -1,6 +1,6 @@
-"""A segment as hardware wires it: kernels, the streams between them, and what stands between kernels that do not fit.
+"""This module holds a segment as hardware wires it: kernels, the streams between them, and what adapts streams.
 
-Shared by the writer of SystemVerilog and the cycle model, so that both see the same hardware.
+The writer of SystemVerilog and the cycle model both read it, so that both see the same hardware.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ _OBSERVED = 4
 
 @dataclass(frozen=True)
 class Block:
-    """One module between two or more nets.
+    """A block is one module between two or more nets.
 
     Attributes:
-        name: an identifier, also of the net that it drives.
+        name: an identifier, also the name of the net that it drives.
         sources: nets that it reads; the segment's input is "in".
-        streams: of each net read.
+        streams: stream of each net read.
         output: stream of the net driven.
         width: bits of an element of that net.
-        unit: that it is of; None where it only moves beats.
-        queue: beats that it holds, where it is a queue; else 0.
+        unit: unit that it builds; None if it only moves beats.
+        queue: number of beats that it can hold if it is a queue; else 0.
         meets: whether it is a queue before a block where two paths meet.
     """
 
@@ -52,7 +52,7 @@ class Block:
 
     @property
     def timing(self) -> tuple[Automaton, ...]:
-        """Control of the module; empty where it is wires alone."""
+        """Returns the control logic of the module; empty if it is only wires."""
         if self.unit is not None:
             return self.unit.timing
         if self.queue:
@@ -62,12 +62,12 @@ class Block:
 
 @dataclass(frozen=True)
 class Netlist:
-    """Blocks of a segment in data order; the last one drives its output.
+    """A netlist holds the blocks of a segment in data order; the last one drives its output.
 
     Attributes:
-        segment: that it implements.
-        blocks: with at least one module, or none where the segment is wires alone.
-        output: the net that is the segment's output: "in" where it is wires alone.
+        segment: the segment that it builds.
+        blocks: at least one module, or none if the segment is only wires.
+        output: the net that is the segment's output: "in" if the segment is only wires.
     """
 
     segment: Segment
@@ -76,15 +76,17 @@ class Netlist:
 
     @property
     def input_stream(self) -> Stream:
+        """Returns the stream that the segment reads."""
         return Stream.of(self.segment.input_shape)
 
     @property
     def output_stream(self) -> Stream:
+        """Returns the stream that the segment writes."""
         return Stream.of(self.segment.output_shape)
 
     @cached_property
     def readers(self) -> Mapping[str, tuple[str, ...]]:
-        """For each net the blocks that read it; a net with several has a fork behind it."""
+        """Returns for each net the blocks that read it; a net with several readers has a fork behind it."""
         found: dict[str, list[str]] = {}
         for block in self.blocks:
             for source in block.sources:
@@ -92,10 +94,11 @@ class Netlist:
         return {net: tuple(names) for net, names in found.items()}
 
     def nodes(self, source: int = -1, first: int = 0) -> tuple[list[Node], int]:
-        """The cycle model: its nodes, numbered from `first`, and the number of the one that drives the output.
+        """Returns the cycle model: its nodes, numbered from `first`, and the number of the node that drives the output.
 
         Args:
             source: number of the node that feeds the segment.
+            first: number of the first node.
         """
         nodes: list[Node] = []
         drivers = {"in": source}
@@ -109,14 +112,15 @@ class Netlist:
 
 
 def netlist(segment: Segment, implementations: Implementations = DEFAULTS, prefix: str = "generated") -> Netlist:
-    """Place the kernels of a segment, and what they need between them.
+    """Places the kernels of a segment, and what they need between them.
 
     Args:
-        implementations: of its kernels.
-        prefix: of the names of modules that are generated.
+        segment: the segment.
+        implementations: implementations of its kernels.
+        prefix: prefix of the names of generated modules.
 
     Raises:
-        DesignError: a kernel's beats cannot be had from those that come, or no unit builds it as it is to be built.
+        DesignError: a kernel's beats cannot be made from those that come, or no unit has its implementation.
         ToolError: distributed arithmetic without da4ml.
     """
     names = _identifiers([kernel.name for kernel in segment.kernels])
@@ -209,7 +213,9 @@ def _observed_levels(placed: Netlist) -> dict[str, int]:
 
 
 def resize_timing(source: Stream, output: Stream) -> tuple[Automaton, ...]:
-    """Control of stream_resize: beats are split into pieces that divide both sizes, and pieces are joined."""
+    """Returns the control logic of stream_resize: beats are split into pieces that divide both sizes, and pieces are
+    joined.
+    """
     lanes = math.gcd(source.lanes, output.lanes)
     split, join = source.lanes // lanes, output.lanes // lanes
     return (*([Split(split)] if split > 1 else []), *([Pipeline(beats=join)] if join > 1 else []))
