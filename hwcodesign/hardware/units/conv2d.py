@@ -1,4 +1,4 @@
-"""Convolutions: whole windows, one after another, into multiply-accumulates (conv2d)."""
+"""This module holds the units of convolutions: whole windows, one after another, into multiply-accumulates (conv2d)."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from hwcodesign.systemverilog import Instance
 
 
 def window_of(kernel: Conv2D) -> Window:
-    """What a window_buffer cuts for it."""
+    """Returns the windows that a window_buffer makes for a convolution."""
     rows, columns = kernel.weights.shape[:2]
     return Window.of(kernel, (rows, columns), kernel.stride, kernel.padding)
 
 
 @dataclass(frozen=True, eq=False)
 class ConvolutionByMultipliers(MacUnit[Conv2D]):
-    """Weights from ROM, multiplied in LUTs or DSP blocks; a window takes a cycle a fold."""
+    """The unit reads weights from ROM and multiplies in LUTs or DSP blocks; a window takes one cycle per fold."""
 
     strategies: ClassVar[tuple[str, ...]] = (LATENCY, RESOURCE)
 
     @property
     def window(self) -> Window:
-        """What its window_buffer cuts."""
+        """Returns the windows of its window_buffer."""
         return window_of(self.kernel)
 
     @cached_property
@@ -59,7 +59,7 @@ class ConvolutionByMultipliers(MacUnit[Conv2D]):
 
 @dataclass(frozen=True, eq=False)
 class ConvolutionByAdders(ConvolutionByMultipliers):
-    """A window a cycle, its weights built into adders."""
+    """The unit builds weights into adders; it takes one window per cycle."""
 
     strategies: ClassVar[tuple[str, ...]] = (LATENCY,)
     by_adders = True

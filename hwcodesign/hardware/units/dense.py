@@ -1,4 +1,4 @@
-"""Linear layers: vectors in whatever beats come, into multiply-accumulates (dense)."""
+"""This module holds the units of linear layers: vectors in whatever beats come, into multiply-accumulates (dense)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hwcodesign.systemverilog import Instance
 
 @dataclass(frozen=True, eq=False)
 class LinearByMultipliers(MacUnit[Dense]):
-    """Weights from ROM, multiplied in LUTs or DSP blocks; a beat takes a cycle a fold."""
+    """The unit reads weights from ROM and multiplies in LUTs or DSP blocks; a beat takes one cycle per fold."""
 
     strategies: ClassVar[tuple[str, ...]] = (LATENCY, RESOURCE)
 
@@ -45,7 +45,7 @@ class LinearByMultipliers(MacUnit[Dense]):
 
 @dataclass(frozen=True, eq=False)
 class LinearByAdders(LinearByMultipliers):
-    """A vector a cycle, its weights built into adders."""
+    """The unit builds weights into adders; it takes one vector per cycle."""
 
     strategies: ClassVar[tuple[str, ...]] = (LATENCY,)
     by_adders = True

@@ -1,4 +1,7 @@
-"""Layers by distributed arithmetic: an adder graph that is generated for the weights, a vector a cycle."""
+"""This module holds the units of distributed arithmetic: an adder graph is generated for the weights.
+
+They take one vector per cycle.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +52,7 @@ class _Distributed(Unit[K]):
 
 @dataclass(frozen=True, eq=False)
 class DistributedLinear(_Distributed[Dense]):
-    """All products of a vector, which comes in one beat."""
+    """The unit computes all products of a vector, which comes in one beat."""
 
     @property
     def reads(self) -> tuple[Stream, ...]:
@@ -62,7 +65,7 @@ class DistributedLinear(_Distributed[Dense]):
 
     @cached_property
     def made(self) -> DistributedKernel:
-        """What is generated."""
+        """Returns the generated layer."""
         return _made(self.kernel, self.kernel.weights, self.module)
 
     @property
@@ -72,11 +75,11 @@ class DistributedLinear(_Distributed[Dense]):
 
 @dataclass(frozen=True, eq=False)
 class DistributedConvolution(_Distributed[Conv2D]):
-    """All products of a window."""
+    """The unit computes all products of a window."""
 
     @property
     def window(self) -> Window:
-        """What its window_buffer cuts."""
+        """Returns the windows of its window_buffer."""
         return window_of(self.kernel)
 
     @property
@@ -86,7 +89,7 @@ class DistributedConvolution(_Distributed[Conv2D]):
 
     @cached_property
     def made(self) -> DistributedKernel:
-        """What is generated."""
+        """Returns the generated layer."""
         weights = self.kernel.dense_weights()  # zeros between the channels of a depthwise convolution
         matrix = weights.reshape(-1, weights.shape[-1])
         return _made(self.kernel, matrix, self.module, self.window.parameters)
