@@ -1,4 +1,4 @@
-"""A segment: the kernels of one stage or head, in order."""
+"""This module holds the segment: the kernels of one stage or head, in order."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ INPUT = "input"
 
 @dataclass(frozen=True, eq=False)
 class Segment:
-    """One stage or head: what it computes.
+    """A segment is one stage or head, described by what it computes.
 
     Attributes:
         name: "stage0", "head0", …
-        input_format, input_shape: of the stream that it reads, channels last.
-        kernels: in an order in which each reads only earlier ones; the last one's output is the segment's.
+        input_format, input_shape: format and shape of the stream that it reads, channels last.
+        kernels: kernels in an order in which each reads only earlier ones; the last one's output is the segment's.
     """
 
     name: str
@@ -38,22 +38,26 @@ class Segment:
 
     @property
     def output_format(self) -> FixedPoint:
+        """Returns the format of its output."""
         return self.kernels[-1].result if self.kernels else self.input_format
 
     @property
     def output_shape(self) -> Shape:
+        """Returns the shape of its output, channels last, without the batch."""
         return self.kernels[-1].output_shape if self.kernels else self.input_shape
 
     @property
     def macs(self) -> int:
+        """Returns the multiply-accumulates per sample."""
         return sum(kernel.macs for kernel in self.kernels)
 
     @property
     def parameters(self) -> int:
+        """Returns the number of weights and biases."""
         return sum(kernel.parameters for kernel in self.kernels)
 
     def run(self, codes: Codes) -> Codes:
-        """Codes of the input format (N, *input_shape) to codes of the output format (N, *output_shape)."""
+        """Computes codes of the output, (N, *output_shape), from codes of the input, (N, *input_shape)."""
         values = {INPUT: codes}
         for kernel in self.kernels:
             pool = self._fused.get(kernel.name)
