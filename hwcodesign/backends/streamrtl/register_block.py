@@ -71,7 +71,7 @@ class RegisterBlock:
 
     @property
     def offsets(self) -> dict[str, int]:
-        """Returns name to offset; arrays are NAME[0], NAME[1], …"""
+        """Returns the offset of each register by its name; arrays are NAME[0], NAME[1] and so on."""
         return {
             register.name if register.count is Count.ONE else f"{register.name}[{i}]": register.address(i)
             for register in self.registers
