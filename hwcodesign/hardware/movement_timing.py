@@ -19,6 +19,7 @@ class Split:
 
     @property
     def encoding(self) -> Encoding:
+        """Returns the automaton in numbers."""
         return Encoding(Kind.SPLIT, (self.pieces,), 2)
 
 
@@ -38,4 +39,5 @@ class Frames:
 
     @property
     def encoding(self) -> Encoding:
+        """Returns the automaton in numbers."""
         return Encoding(Kind.FRAMES, (self.beats, self.steps, self.steps_per_beat), 6)

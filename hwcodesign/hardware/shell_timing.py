@@ -28,6 +28,7 @@ class Unpacker:
 
     @property
     def encoding(self) -> Encoding:
+        """Returns the automaton in numbers."""
         elements = self.pixels * self.channels
         last = elements - (self.words - 1) * self.lanes
         return Encoding(Kind.UNPACKER, (self.lanes, self.channels, self.words, last), 3)
@@ -47,6 +48,7 @@ class Decider:
 
     @property
     def encoding(self) -> Encoding:
+        """Returns the automaton in numbers."""
         parameters, words = pipe(self.latency)
         return Encoding(Kind.DECIDER, (self.interval, *parameters), 2 + words)
 
@@ -67,6 +69,7 @@ class Buffer:
 
     @property
     def encoding(self) -> Encoding:
+        """Returns the automaton in numbers."""
         return Encoding(Kind.BUFFER, (self.beats, self.depth, int(self.keep)), 4, inputs=2)
 
 
@@ -76,4 +79,5 @@ class Packer:
 
     @property
     def encoding(self) -> Encoding:
+        """Returns the automaton in numbers."""
         return Encoding(Kind.PACKER, (), 2)

@@ -49,7 +49,7 @@ class Automaton(Protocol):
 
     @property
     def encoding(self) -> Encoding:
-        """Returns what is stepped."""
+        """Returns the automaton in numbers."""
         ...
 
 
@@ -93,6 +93,7 @@ class Pipeline:
 
     @property
     def encoding(self) -> Encoding:
+        """Returns the automaton in numbers."""
         parameters, words = pipe(self.depth)
         return Encoding(Kind.PIPELINE, (self.folds, self.beats, *parameters), 3 + words, self.inputs)
 
@@ -124,6 +125,7 @@ class Windows:
 
     @property
     def encoding(self) -> Encoding:
+        """Returns the automaton in numbers."""
         sizes = (self.height, self.width, *self.kernel, *self.stride, self.pad_top, self.pad_left)
         return Encoding(Kind.WINDOWS, (*sizes, self.out_height, self.out_width, self.columns), 5)
 
@@ -140,6 +142,7 @@ class Queue:
 
     @property
     def encoding(self) -> Encoding:
+        """Returns the automaton in numbers."""
         return Encoding(Kind.QUEUE, (self.depth,), 2)
 
 
