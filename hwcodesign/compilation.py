@@ -202,7 +202,7 @@ def check_target(out: Path) -> None:
 
 
 def check_compiles(network: MultiExitNetwork, settings: CompileSettings) -> None:
-    """Go through export, conversion and lowering without keeping anything: what `compile` would refuse is refused.
+    """Runs export, conversion and lowering without keeping anything, and refuses what `compile` would refuse.
 
     Args:
         settings: as `compile` will get them.

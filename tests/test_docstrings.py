@@ -1,4 +1,7 @@
-"""Public classes, functions and methods have a docstring whose first paragraph is a sentence."""
+"""Public classes, functions and methods have a docstring whose first paragraph is a sentence.
+
+That of a function begins with a verb in the third person: "Returns …", "Computes …", "Refuses …".
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = sorted((ROOT / "hwcodesign").rglob("*.py"))
-
+#: Their docstrings are help texts of commands, in the imperative.
+COMMANDS = [ROOT / "hwcodesign" / "cli" / name for name in ("job.py", "results.py", "survey.py")]
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 #: What may end the first paragraph of a docstring.
 ENDS = (".", ":", "?")
@@ -69,3 +73,13 @@ def test_public_names_have_docstrings_that_begin_with_a_sentence(path: Path) -> 
     found = {name: ast.get_docstring(node) for name, node in public(tree.body, DOCUMENTED)}  # type: ignore[arg-type]
     assert [name for name, text in found.items() if text is None] == []
     assert [name for name, text in found.items() if text and not text.split("\n\n")[0].endswith(ENDS)] == []
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in FILES if path not in COMMANDS], ids=lambda p: str(p.relative_to(ROOT))
+)
+def test_docstrings_of_functions_begin_with_a_verb_in_the_third_person(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    functions = {name: node for name, node in public(tree.body, DOCUMENTED) if isinstance(node, Function)}
+    begins = {name: (ast.get_docstring(node) or "").split()[0].rstrip(",") for name, node in functions.items()}
+    assert [f"{name}: {word}" for name, word in begins.items() if not word.isalpha() or not word.endswith("s")] == []

@@ -70,7 +70,7 @@ def read_stored(folder: Path) -> tuple[Accelerator, Path, dict[str, Any]]:
 
 
 def load_criterion(folder: Path | str) -> None:
-    """Execute the criterion that a design or bundle carries, unless it is registered already or comes with the package.
+    """Executes the criterion of a design or bundle, unless it is registered already or comes with the package.
 
     Its file is held to the manifest's hash, and no more: load only folders that you would run as a program.
 

@@ -18,7 +18,7 @@ _STEEPEST = 700.0
 
 
 def tilted(rates: NDArray[np.float64], costs: NDArray[np.float64], budget: float) -> NDArray[np.float64]:
-    """The rates r_k e^(-t c_k), normalised, whose mean cost is the budget.
+    """Computes the exit rates r_k e^(-t c_k), normalised, whose mean cost is the budget.
 
     Args:
         rates: (K,) positive.
@@ -43,7 +43,8 @@ def tilted(rates: NDArray[np.float64], costs: NDArray[np.float64], budget: float
 
 
 def quota_codes(statistics: ExitStatistics, rates: NDArray[np.float64]) -> tuple[int, ...]:
-    """Threshold codes with which exit k takes the rates[k] N surest samples of those that reach it.
+    """Computes threshold codes with which exit k takes the rates[k] N samples with the highest scores of those that
+    reach it.
 
     Samples of equal score leave together: as many as come nearest to the rate.
 

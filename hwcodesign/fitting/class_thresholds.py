@@ -72,7 +72,7 @@ def fit_by_class(
     spend: bool = False,
     confidence: float | None = None,
 ) -> tuple[tuple[tuple[int, ...], ...], OperatingPoint]:
-    """Thresholds by class that meet one request on these samples; arguments are those of `fit`.
+    """Finds thresholds by class that meet one request on these samples; arguments are those of `fit`.
 
     Returns:
         Codes, C for each exit but the last, and what they give; a class that no sample of the split was given at an

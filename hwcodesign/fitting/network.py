@@ -23,7 +23,7 @@ from hwcodesign.storage.files import sha256
 
 
 def heads_of(network: MultiExitNetwork, temperature: float) -> Heads:
-    """What a network's heads give, at one temperature; raises `PolicyError` where a policy cannot decide on it."""
+    """Describes a network's heads at one temperature; raises `PolicyError` if a policy cannot decide on them."""
     formats = [head.format for head in network.boundaries()[1]]
     return Heads.of(formats, network.classes, temperature, gated=network.gates)
 
@@ -36,7 +36,7 @@ def fit_policy(
     costs: ExitCosts | None = None,
     **asked: Any,
 ) -> ExitPolicy:
-    """Choose thresholds by one request: an accuracy drop, a budget, or the thresholds themselves.
+    """Chooses thresholds by one request: an accuracy drop, a budget, or the thresholds themselves.
 
     A learned criterion's weights, and its temperatures, are fitted to one half of the fitting split, its thresholds to
     the other.

@@ -53,7 +53,7 @@ def fit_to_outputs(
     *,
     gated: bool = False,
 ) -> ExitPolicy:
-    """What `fitting.fit_policy` does, where the answers of a network are known and the network is not at hand.
+    """Does what `fitting.fit_policy` does, from the answers of a network, without the network.
 
     Args:
         outputs: (N, C) integer logits of each exit, or (N, C + 1) with gates.
@@ -168,7 +168,7 @@ def _fitted(
 
 
 def calibrated(heads: Heads, outputs: Sequence[Integers], labels: Integers) -> tuple[Heads, FittedOn]:
-    """The heads with each exit's temperature fitted to integer logits; and what that did to their softmax.
+    """Returns the heads with each exit's temperature fitted to integer logits, and the effect on their softmax.
 
     Args:
         outputs: (N, C) logits of each exit; with gates (N, C + 1).
@@ -189,7 +189,7 @@ def calibrated(heads: Heads, outputs: Sequence[Integers], labels: Integers) -> t
 
 
 def float_disagreement(policy: ExitPolicy, logits: Sequence[Integers]) -> float:
-    """Share of decisions at early exits that the float formula on the same logits would make otherwise."""
+    """Returns the fraction of decisions at early exits that the float formula makes otherwise on the same logits."""
     _, scores = policy.score_exits(logits)
     leaves = scores[:-1] >= np.asarray(policy.threshold_codes[:-1], np.int64)[:, None]
     return float(np.mean(policy.float_decisions(logits) != leaves))

@@ -28,7 +28,7 @@ _Codes = tuple[int, ...]
 def threshold_path(
     policy: ExitPolicy, statistics: ExitStatistics, curve: Sequence[OperatingPoint] | None = None
 ) -> ThresholdPath | None:
-    """The path of a policy's criterion on these samples; None where thresholds make no difference to them.
+    """Returns the path of a policy's criterion on these samples; None if thresholds make no difference to them.
 
     Args:
         policy: criterion and tables; its own thresholds are one more point that the path may go through.

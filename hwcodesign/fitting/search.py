@@ -56,7 +56,7 @@ _Objective = Callable[[_Splits], NDArray[np.float64]]
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """What thresholds give on a set of samples.
+    """An operating point is what thresholds give on a set of samples.
 
     Attributes:
         codes: integer thresholds, one per exit but the last.
@@ -72,7 +72,7 @@ class OperatingPoint:
 
 
 def evaluate(statistics: ExitStatistics, codes: Sequence[int]) -> OperatingPoint:
-    """Accuracy, cost and exit rates of threshold codes on samples."""
+    """Computes accuracy, cost and exit rates of threshold codes on samples."""
     taken = statistics.exits_taken(codes)
     samples = np.arange(len(taken))
     rates = np.bincount(taken, minlength=len(statistics.costs)) / len(taken)
@@ -85,7 +85,7 @@ def evaluate(statistics: ExitStatistics, codes: Sequence[int]) -> OperatingPoint
 
 
 def cost_curve(policy: ExitPolicy, statistics: ExitStatistics) -> list[OperatingPoint]:
-    """The criterion's accuracy-cost curve on these samples, cheapest first, dominated points left out."""
+    """Computes the criterion's accuracy-cost curve on these samples, cheapest first, without dominated points."""
     if policy.criterion.shared_threshold:
         points = _shared_points(statistics)
     else:
@@ -103,7 +103,7 @@ def check_request(
     thresholds: Sequence[Threshold] | None,
     confidence: float | None,
 ) -> None:
-    """Refuse anything but one request, within its range.
+    """Refuses anything but one request, within its range.
 
     Raises:
         PolicyError: naming what was given, and the range.
@@ -121,7 +121,7 @@ def check_request(
 
 
 def check_budget(budget: float | None, costs: Sequence[float]) -> None:
-    """Refuse a budget that no thresholds could spend.
+    """Refuses a budget that no thresholds could spend.
 
     Args:
         costs: of leaving at each exit, as fractions of the full cost.
@@ -147,7 +147,7 @@ def fit(
     start: Sequence[int] | None = None,
     curve: Sequence[OperatingPoint] | None = None,
 ) -> OperatingPoint:
-    """Thresholds that meet one request on these samples.
+    """Finds thresholds that meet one request on these samples.
 
     Args:
         policy: criterion and tables; its thresholds are ignored.
@@ -247,7 +247,7 @@ def _fit_accuracy(
 def largest_drop(
     drop: NDArray[np.float64], changed: NDArray[np.float64], samples: int, confidence: float | None
 ) -> NDArray[np.float64]:
-    """Upper confidence bound of an accuracy drop between two answers on the same samples.
+    """Computes the upper confidence bound of an accuracy drop between two answers on the same samples.
 
     A. Agresti and Y. Min, "Simple improved confidence intervals for comparing matched proportions", Statistics in
     Medicine 24, 2005: half a count is added to each cell of the two-by-two table, then the normal bound is taken.

@@ -38,7 +38,7 @@ class TrustScore:
     def fit(
         cls, features: NDArray[Any], labels: Integers, classes: int, *, neighbours: int = 10, alpha: float = 0.0
     ) -> TrustScore:
-        """Keep the dense part of each class.
+        """Keeps the dense part of each class.
 
         Args:
             features: (N, D).
@@ -66,7 +66,8 @@ class TrustScore:
         return cls(tuple(kept))
 
     def score(self, features: NDArray[Any], chosen: Integers) -> NDArray[np.float64]:
-        """(N,) distance to the nearest class other than the chosen one, over that to the chosen one.
+        """Computes the distance to the nearest class other than the chosen one, divided by that to the chosen one,
+        (N,).
 
         Args:
             features: (N, D).
@@ -93,7 +94,7 @@ def trust_statistics(
     neighbours: int = 10,
     alpha: float = 0.0,
 ) -> ExitStatistics:
-    """Every exit's labels, and trust scores in the place of a criterion's, for `policies.fit` and `policies.evaluate`.
+    """Returns every exit's labels, with trust scores in the place of a criterion's, for `fit` and `evaluate`.
 
     Args:
         network: trained.

@@ -64,7 +64,7 @@ class _Unit:
 
 
 def build_library(accelerator: Accelerator, files: SealedFiles, workers: int | None = None) -> Path:
-    """Compile the C++ of a design, unless it is compiled already.
+    """Compiles the C++ of a design, unless it is compiled already.
 
     Args:
         files: those of the design's C++.
@@ -102,7 +102,7 @@ def build_library(accelerator: Accelerator, files: SealedFiles, workers: int | N
 
 
 def find_compiler() -> str:
-    """Path of g++.
+    """Returns the path of g++.
 
     Raises:
         ToolError: it is not installed.
@@ -147,7 +147,7 @@ def _run(command: list[str]) -> None:
 
 
 class CSimulation:
-    """A compiled simulation model.
+    """A C simulation is a compiled simulation model.
 
     Args:
         accelerator: what was compiled.
@@ -161,7 +161,7 @@ class CSimulation:
         self._workers = workers or os.cpu_count() or 1
 
     def records(self, codes: NDArray[Any], control: ExitControl) -> Records:
-        """Records of (N, C, H, W) input codes, in the order of the accelerator within each thread's share."""
+        """Computes the records of (N, C, H, W) input codes, in the order of the accelerator in a thread's part."""
         thresholds = np.asarray(control.codes, np.int32)
 
         def simulate(library: ctypes.CDLL, start: int, part: NDArray[np.int32]) -> Records:
@@ -185,7 +185,7 @@ class CSimulation:
         return np.concatenate([np.zeros(0, RECORD_DTYPE), *parts])
 
     def segment_codes(self, segment: Segment, codes: NDArray[Any]) -> NDArray[np.int64]:
-        """Output codes of one segment alone, (N, *output_shape), from (N, *input_shape) codes."""
+        """Computes the output codes of one segment alone, (N, *output_shape), from (N, *input_shape) codes."""
 
         def simulate(library: ctypes.CDLL, _start: int, part: NDArray[np.int32]) -> NDArray[np.int32]:
             out = np.zeros((len(part), *segment.output_shape), np.int32)

@@ -104,7 +104,7 @@ class VerilatedSegment:
         return SegmentRun(out, ends.astype(np.int64), int(cycles))
 
     def library(self, *, trace: bool = False, checked: bool = False) -> Path:
-        """The compiled library, made at the first use."""
+        """Returns the compiled library, made at the first use."""
         source, result = Stream.of(self.input_shape), Stream.of(self.output_shape)
         model = (
             f"static const unsigned in_lanes = {source.lanes}, in_width = {self.input_format.width};\n"
