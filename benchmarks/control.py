@@ -102,9 +102,9 @@ def noisy_digits(data: Dataset, phase: int = 1500) -> Stream:
 
 def respond(stream: Stream, design: hw.Design, budget: float) -> Response:
     """Run a stream twice: with thresholds that were planned for the budget and stay, and controlled."""
-    path, at_exit = design.policy.path, np.asarray(design.accelerator.macs.shares)
+    path, at_exit = design.policy.path, np.asarray(design.accelerator.macs.fractions)
     assert path is not None, "the recipe's policy was fitted by a version without paths: fit and compile it again"
-    planned = path.costs(design.accelerator.macs.shares)
+    planned = path.costs(design.accelerator.macs.fractions)
     with hw.ProgressiveAccelerator(design, stream.on) as accelerator:
         accelerator.threshold_codes = path.points[int(np.argmin(np.abs(planned - budget)))].codes
         fixed = accelerator.run(stream.images)

@@ -47,7 +47,7 @@ def main() -> None:
     print(
         f"{SAMPLES:,} samples, {EXITS} exits: {seconds:.1f} s, {processor:.1f} s of processor time on "
         f"{min(torch.get_num_threads(), os.cpu_count() or 1)} thread(s); {most / 1024:.0f} MiB resident at most, "
-        f"{(most - before) / 1024:.0f} of them for it; cost {policy.fitted_on.cost_share:.4f} of {BUDGET}"
+        f"{(most - before) / 1024:.0f} of them for it; cost {policy.fitted_on.cost_fraction:.4f} of {BUDGET}"
     )
 
 

@@ -55,14 +55,14 @@ class Gain:
 
 def gains(setting: Setting) -> dict[str, Gain]:
     """Of every setting of training, on one network."""
-    (fitting, test), shares = answers(setting), costs(setting)
+    (fitting, test), fractions = answers(setting), costs(setting)
 
     def accuracies(criterion: str | Criterion) -> Gain:
         known, new = [], []
         for budget in budgets_of(setting):
             request = PolicyRequest(criterion, budget=budget, calibrate=True)
-            policy = fit_to_outputs(fitting.logits, fitting.labels, fitting.formats, shares, request)
-            seen = ExitStatistics.of(policy, test.logits, test.labels, shares)
+            policy = fit_to_outputs(fitting.logits, fitting.labels, fitting.formats, fractions, request)
+            seen = ExitStatistics.of(policy, test.logits, test.labels, fractions)
             known.append(policy.fitted_on.accuracy or 0.0)
             new.append(evaluate(seen, policy.threshold_codes[:-1]).accuracy)
         return Gain(statistics.fmean(known), statistics.fmean(new))

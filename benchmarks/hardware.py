@@ -29,8 +29,8 @@ from hwcodesign.synthesis import Resources, synthesise
 RECIPE = "blenet_mnist"
 CLOCK_MHZ = 125.0
 #: Share of samples that go on in ATHEENA's evaluation.
-ATHEENA_SHARE = 0.25
-#: The second stage four times as fast as in the recipe, for a share of one in four.
+ATHEENA_FRACTION = 0.25
+#: The second stage four times as fast as in the recipe, for a fraction of one in four.
 QUARTER = {
     "heads.0.0": hw.LayerSettings(reuse=3),
     "heads.0.4": hw.LayerSettings(reuse=640),
@@ -61,7 +61,7 @@ class Row:
     Attributes:
         text: what it is.
         accuracy: with early exits.
-        share: of images that go on to the second stage.
+        fraction: of images that go on to the second stage.
         rate: images/s.
         of_bound: its cycles an image against the bound that reach and interval set.
         buffer: samples that the conditional buffer holds.
@@ -70,7 +70,7 @@ class Row:
 
     text: str
     accuracy: float
-    share: float
+    fraction: float
     rate: float
     of_bound: float
     buffer: int
@@ -110,9 +110,9 @@ def blenet_rows(build: Path) -> Iterator[Row]:
         yield measured(made, exit_control(policy), "the same, near A3's rate", cache)
     data = run.recipe.data()
     scores = policy.scores(0, network.logits(data.fitting.images)[0], np.zeros(len(data.fitting.images), np.int64))
-    code = int(np.quantile(scores, ATHEENA_SHARE))
-    shares = (1 - ATHEENA_SHARE, ATHEENA_SHARE)
-    quarter = replace(policy.with_codes([code]), fitted_on=FittedOn("a share that goes on", exit_share=shares))
+    code = int(np.quantile(scores, ATHEENA_FRACTION))
+    fractions = (1 - ATHEENA_FRACTION, ATHEENA_FRACTION)
+    quarter = replace(policy.with_codes([code]), fitted_on=FittedOn("a fraction that goes on", exit_rate=fractions))
     with tempfile.TemporaryDirectory() as scratch:
         made = hw.compile(network, quarter, board="zc706", layers=QUARTER, out=Path(scratch) / RECIPE)
         yield measured(made, exit_control(quarter), "sized for one image in four going on", cache)
@@ -126,7 +126,7 @@ def document(rows: list[Row]) -> str:
         for name, (rate, lut, ff, dsp, ram) in ATHEENA.items()
     )
     ours = "".join(
-        f"| {row.text} | {row.accuracy:.2%} | {row.share:.1%} | {row.rate:,.0f} | {row.of_bound:.1%} "
+        f"| {row.text} | {row.accuracy:.2%} | {row.fraction:.1%} | {row.rate:,.0f} | {row.of_bound:.1%} "
         f"| {row.buffer} | {row.resources.lut:,} | {row.resources.ff:,} | {row.resources.dsp} "
         f"| {row.resources.bram18} |\n"
         for row in rows

@@ -61,19 +61,19 @@ def by_criterion(name: str) -> Contender:
 
 def class_means(setting: Setting, budgets: Sequence[float]) -> list[Outcome]:
     """The largest softmax of (minus) distances to class means, in the place of the early heads."""
-    fitting, test, shares = class_means_answers(setting)
-    return _outcomes("max_softmax", fitting, test, shares, budgets)
+    fitting, test, fractions = class_means_answers(setting)
+    return _outcomes("max_softmax", fitting, test, fractions, budgets)
 
 
 def patience(setting: Setting, _: Sequence[float]) -> list[Outcome]:
     """Each number of agreements that lets any sample leave early: patience meets no other costs."""
-    (fitting, test), shares = answers(setting), costs(setting)
+    (fitting, test), fractions = answers(setting), costs(setting)
     found = []
-    for agreements in range(1, len(shares) - 1):
-        thresholds = [float(agreements)] * (len(shares) - 1)
+    for agreements in range(1, len(fractions) - 1):
+        thresholds = [float(agreements)] * (len(fractions) - 1)
         request = PolicyRequest("patience", thresholds=tuple(thresholds))
-        policy = fit_to_outputs(fitting.logits, fitting.labels, fitting.formats, shares, request)
-        found.append(_outcome(policy, test, shares, policy.fitted_on.cost_share or 0.0))
+        policy = fit_to_outputs(fitting.logits, fitting.labels, fitting.formats, fractions, request)
+        found.append(_outcome(policy, test, fractions, policy.fitted_on.cost_fraction or 0.0))
     return found
 
 
@@ -85,7 +85,7 @@ def eenet_like_patience(setting: Setting, _: Sequence[float]) -> list[Outcome]:
 def gate(setting: Setting, budgets: Sequence[float]) -> list[Outcome]:
     """Gates learned by reward on one half of the fitting images, for each price of cost; thresholds, and the price, are
     fitted to the other half."""
-    (fitting, test), shares = answers(setting), gated_costs(setting)
+    (fitting, test), fractions = answers(setting), gated_costs(setting)
     order = np.random.default_rng(0).permutation(len(fitting.labels))
     learning, choosing = (fitting.part(half) for half in np.array_split(order, 2))
     quantised = setting.precision == "quantised"
@@ -95,7 +95,7 @@ def gate(setting: Setting, budgets: Sequence[float]) -> list[Outcome]:
             learning.logits,
             learning.formats,
             learning.labels,
-            shares,
+            fractions,
             RewardedGates(cost=price),
             quantised=quantised,
             seed=setting.seed,
@@ -103,8 +103,8 @@ def gate(setting: Setting, budgets: Sequence[float]) -> list[Outcome]:
         for b, budget in enumerate(budgets):
             own = choosing.gated(gates)
             request = PolicyRequest("gate", budget=budget)
-            policy = fit_to_outputs(own.logits, own.labels, own.formats, shares, request, gated=True)
-            found[b].append((policy.fitted_on.accuracy or 0.0, _outcome(policy, test.gated(gates), shares, budget)))
+            policy = fit_to_outputs(own.logits, own.labels, own.formats, fractions, request, gated=True)
+            found[b].append((policy.fitted_on.accuracy or 0.0, _outcome(policy, test.gated(gates), fractions, budget)))
     return [max(tried, key=lambda one: one[0])[1] for tried in found]
 
 
@@ -119,22 +119,22 @@ CONTENDERS: dict[str, Contender] = {
 
 
 def _outcomes(
-    criterion: str, fitting: Answers, test: Answers, shares: Sequence[float], budgets: Sequence[float]
+    criterion: str, fitting: Answers, test: Answers, fractions: Sequence[float], budgets: Sequence[float]
 ) -> list[Outcome]:
     found = []
     for budget in budgets:
         request = PolicyRequest(criterion, budget=budget, calibrate=CRITERIA[criterion].softmax)
-        policy = fit_to_outputs(fitting.logits, fitting.labels, fitting.formats, shares, request)
-        found.append(_outcome(policy, test, shares, budget))
+        policy = fit_to_outputs(fitting.logits, fitting.labels, fitting.formats, fractions, request)
+        found.append(_outcome(policy, test, fractions, budget))
     return found
 
 
-def _outcome(policy: ExitPolicy, test: Answers, shares: Sequence[float], budget: float) -> Outcome:
-    statistics = ExitStatistics.of(policy, test.logits, test.labels, shares)
+def _outcome(policy: ExitPolicy, test: Answers, fractions: Sequence[float], budget: float) -> Outcome:
+    statistics = ExitStatistics.of(policy, test.logits, test.labels, fractions)
     taken = statistics.exits_taken(policy.threshold_codes[:-1])
     return Outcome(
         budget,
-        policy.fitted_on.cost_share or 0.0,
+        policy.fitted_on.cost_fraction or 0.0,
         # a learned criterion's thresholds are fitted to the half that its weights have not seen
         policy.fitted_on.samples // (2 if policy.criterion.learned else 1),
         statistics.costs[taken],

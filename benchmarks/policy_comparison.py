@@ -19,12 +19,12 @@ class Outcome:
     """What one policy gave at one budget.
 
     Attributes:
-        budget: asked for, as a share of the full cost; where none can be asked for, what was planned.
-        planned: cost on the samples that its thresholds were fitted to, as a share of the full cost.
+        budget: asked for, as a fraction of the full cost; where none can be asked for, what was planned.
+        planned: cost on the samples that its thresholds were fitted to, as a fraction of the full cost.
         fitted_on: how many samples these were.
-        costs: (N,) of each test image, as shares of the full cost.
+        costs: (N,) of each test image, as fractions of the full cost.
         correct: (N,) whether each test image is answered rightly.
-        disagreement: share of decisions on the test split that the float formula would make otherwise.
+        disagreement: fraction of decisions on the test split that the float formula would make otherwise.
     """
 
     budget: float
@@ -79,7 +79,7 @@ class Spending:
     """Whether budgets are kept by one contender at one budget.
 
     Attributes:
-        planned: least and most of the budget that is planned over the seeds, as shares of it.
+        planned: least and most of the budget that is planned over the seeds, as fractions of it.
         realised: mean cost on the test split over the budget.
         two_sigma: of sampling, over the budget.
     """

@@ -46,7 +46,7 @@ def learned_gates(
         logits: (N, C) integers of each exit.
         formats: of them.
         labels: (N,) true classes.
-        costs: of leaving at each exit, as shares of the full cost.
+        costs: of leaving at each exit, as fractions of the full cost.
         training: the reward.
         quantised: whether the gates' layers are.
         seed: of their first weights and of the batches.

@@ -102,8 +102,8 @@ def answers(setting: Setting) -> tuple[Answers, Answers]:
 
 
 def costs(setting: Setting) -> tuple[float, ...]:
-    """Of leaving at each exit, as shares of the full cost."""
-    return hw.load_recipe(setting.recipe).build().costs().shares
+    """Of leaving at each exit, as fractions of the full cost."""
+    return hw.load_recipe(setting.recipe).build().costs().fractions
 
 
 def gated_costs(setting: Setting) -> tuple[float, ...]:
@@ -118,12 +118,12 @@ def class_means_answers(setting: Setting) -> tuple[Answers, Answers, tuple[float
     network, split = trained(setting), data(setting.recipe).training
     if setting.precision == "quantised":
         made = with_class_means(network, split.images, split.labels)
-        shares = made.costs().shares
+        fractions = made.costs().fractions
     else:
         made = _floating_class_means(network, split)
         few = split.take(_ALL_CLASSES)  # of the heads, costs need the shapes alone
-        shares = with_class_means(hw.load_recipe(setting.recipe).build(), few.images, few.labels).costs().shares
-    return *_kept("class-means", made, setting), shares
+        fractions = with_class_means(hw.load_recipe(setting.recipe).build(), few.images, few.labels).costs().fractions
+    return *_kept("class-means", made, setting), fractions
 
 
 def _floating_class_means(network: hw.MultiExitNetwork, split: Split) -> hw.MultiExitNetwork:

@@ -42,10 +42,10 @@ STEPS = {
     "gap to the last exit": 0.25,
     "gain over the single exit": 0.25,
     "MACs": 1000,
-    "share of MACs": 1,
+    "fraction of MACs": 1,
     "full MACs": 1,
     "MACs of the single exit": 1,
-    "share of MACs of the single exit": 0.1,
+    "fraction of MACs of the single exit": 0.1,
     "single exit": 1,
     "leaving at exit 0": 1,
     "leaving at exit 1": 1,
@@ -57,7 +57,7 @@ STEPS = {
     "interval of exit 1": 1,
     "interval of exit 2": 1,
     "cycles an image": 1,
-    "share of the bound": 1,
+    "fraction of the bound": 1,
 }
 
 BEGIN = "<!-- Written by benchmarks/readme_figures.py --write, and checked by make readme-figures. -->"
@@ -65,11 +65,11 @@ END = "<!-- The end of what is written. -->"
 TEXT = """
 | | accuracy, % | average MACs | of full cost, % | exit rate at exits 0 / 1 / 2, % |
 |---|---:|---:|---:|---:|
-| with early exits | {accuracy} | {MACs} | {share of MACs} | \
+| with early exits | {accuracy} | {MACs} | {fraction of MACs} | \
 {leaving at exit 0} / {leaving at exit 1} / {leaving at exit 2} |
 | last exit alone | {accuracy of the last exit} | {full MACs} | 100 | all at exit 2 |
 | best single exit that needs no more MACs | {accuracy of the single exit} | {MACs of the single exit} \
-| {share of MACs of the single exit} | all at exit {single exit} |
+| {fraction of MACs of the single exit} | all at exit {single exit} |
 
 In each of these networks the accuracy with early exits is {gain over the single exit} points above that of the best \
 single exit.
@@ -82,10 +82,10 @@ It differs from that of the last exit by {gap to the last exit} points. The hard
 | exit 2 | {latency of exit 2} | {interval of exit 2} |
 
 On the test images in their own order it takes {cycles an image} cycles an image. This is
-{share of the bound} % of the highest throughput that the exit rates and the intervals of the stages allow.
+{fraction of the bound} % of the highest throughput that the exit rates and the intervals of the stages allow.
 """
 #: Figures in percent of a whole.
-_SHARES = ("accuracy", "leaving", "share")
+_FRACTIONS = ("accuracy", "leaving", "fraction")
 #: Share of the width of what was found by which a range is wider at each end.
 _WIDER = 0.25
 _NUMBER = r"[+-]?[\d,]+(?:\.\d+)?"
@@ -124,7 +124,7 @@ def widened(name: str, values: Sequence[float]) -> list[float]:
     """The ends of a range for other draws of a figure than these."""
     more = (max(values) - min(values)) * _WIDER
     high = max(values) + more
-    return [min(values) - more, min(high, 100.0) if name.startswith(_SHARES) else high]
+    return [min(values) - more, min(high, 100.0) if name.startswith(_FRACTIONS) else high]
 
 
 def block(ranges: Mapping[str, Range]) -> str:
@@ -140,10 +140,10 @@ def recipe_row(ranges: Mapping[str, Range]) -> str:
     shown = {name: ranges[name].text(step) for name, step in STEPS.items()}
     accuracy = f"{shown['accuracy']} / {shown['accuracy of the last exit']} %"
     leaving = " / ".join(shown[f"leaving at exit {k}"] for k in range(3))
-    share = Range(ranges["share of MACs"].low / 100, ranges["share of MACs"].high / 100).text(0.01)
-    cycles = f"{shown['cycles an image']} | {shown['share of the bound']} %"
+    fraction = Range(ranges["fraction of MACs"].low / 100, ranges["fraction of MACs"].high / 100).text(0.01)
+    cycles = f"{shown['cycles an image']} | {shown['fraction of the bound']} %"
     data = "scikit-learn's 8x8 digits, 400 test images"
-    return f"| `{RECIPE}` | {data} | {accuracy} | {leaving} % | {share} | {cycles} |"
+    return f"| `{RECIPE}` | {data} | {accuracy} | {leaving} % | {fraction} | {cycles} |"
 
 
 def stated(readme: str) -> dict[str, Range]:
@@ -195,9 +195,9 @@ def unused(found: Mapping[int, Figures]) -> list[str]:
 def in_software(network: MultiExitNetwork, policy: ExitPolicy, test: Split) -> dict[str, float]:
     """Accuracies and costs on the test split, which are those of every backend."""
     costs = network.costs()
-    statistics = ExitStatistics.of(policy, network.logits(test.images), test.labels, costs.shares)
+    statistics = ExitStatistics.of(policy, network.logits(test.images), test.labels, costs.fractions)
     point = evaluate(statistics, policy.threshold_codes[:-1])
-    each = [float(share) for share in statistics.correct.mean(axis=1)]
+    each = [float(fraction) for fraction in statistics.correct.mean(axis=1)]
     single = pipeline.best_single_exit(costs, each, point.cost)
     assert single is not None, "leaving at the first exit always costs no more than any policy"
     return {
@@ -207,12 +207,12 @@ def in_software(network: MultiExitNetwork, policy: ExitPolicy, test: Split) -> d
         "gap to the last exit": 100 * (point.accuracy - each[-1]),
         "gain over the single exit": 100 * (point.accuracy - single["accuracy"]),
         "MACs": point.cost * costs.full,
-        "share of MACs": 100 * point.cost,
+        "fraction of MACs": 100 * point.cost,
         "full MACs": costs.full,
-        "MACs of the single exit": single["macs_share"] * costs.full,
-        "share of MACs of the single exit": round(100 * single["macs_share"], 1),  # as README shows it
+        "MACs of the single exit": single["macs_fraction"] * costs.full,
+        "fraction of MACs of the single exit": round(100 * single["macs_fraction"], 1),  # as README shows it
         "single exit": single["exit"],
-        **{f"leaving at exit {k}": 100 * share for k, share in enumerate(point.exit_share)},
+        **{f"leaving at exit {k}": 100 * fraction for k, fraction in enumerate(point.exit_rate)},
     }
 
 
@@ -220,7 +220,7 @@ def in_cycles(hardware: Mapping[str, Any]) -> dict[str, float]:
     """Of the report's part on hardware."""
     found = {
         "cycles an image": hardware["cycles_per_image"],
-        "share of the bound": 100 * hardware["bound"] / hardware["cycles_per_image"],
+        "fraction of the bound": 100 * hardware["bound"] / hardware["cycles_per_image"],
     }
     for k, exit_ in enumerate(hardware["exits"]):
         for what in ("latency", "interval"):
@@ -238,7 +238,9 @@ def measured(seed: int, build: Path) -> dict[str, float]:
     network = pipeline.trained_network(run, data)
     policy = pipeline.fitted_policy(run, network, data)
     design = pipeline.compiled_design(run, network, policy)
-    statistics = ExitStatistics.of(policy, network.logits(data.test.images), data.test.labels, network.costs().shares)
+    statistics = ExitStatistics.of(
+        policy, network.logits(data.test.images), data.test.labels, network.costs().fractions
+    )
     hardware = pipeline.hardware_report(design, data.test.images, statistics)
     figures = in_software(network, policy, data.test) | in_cycles(hardware)
     return {name: round(value, 6) for name, value in figures.items()}  # 100 * 0.07 is more than 7 in binary

@@ -47,9 +47,9 @@ Phases = tuple[hw.TrainingSettings, ...]
 
 def phases(base: hw.TrainingSettings, *strategies: str | Strategy) -> Phases:
     """The budget of epochs, shared out among phases alike."""
-    share, rest = divmod(base.epochs, len(strategies))
+    fraction, rest = divmod(base.epochs, len(strategies))
     return tuple(
-        dataclasses.replace(base, strategy=strategy, epochs=share + (rest if last else 0))
+        dataclasses.replace(base, strategy=strategy, epochs=fraction + (rest if last else 0))
         for last, strategy in zip([False] * (len(strategies) - 1) + [True], strategies, strict=True)
     )
 

@@ -104,8 +104,8 @@ def compile(
         if settings.has_rtl:
             with task("predicting cycles"):
                 hardware = Hardware.of(accelerator)
-                if settings.buffer_samples is None and policy.fitted_on.exit_share:
-                    hardware = hardware.with_buffers(policy.fitted_on.exit_share)
+                if settings.buffer_samples is None and policy.fitted_on.exit_rate:
+                    hardware = hardware.with_buffers(policy.fitted_on.exit_rate)
                 accelerator, cycles = hardware.accelerator, hardware.to_json()
         with task("writing sources"):
             blocks = write_blocks(accelerator, target, generated / "vitis")
@@ -203,7 +203,7 @@ def check_target(out: Path) -> None:
 
 
 def check_compiles(network: MultiExitNetwork, settings: CompileSettings) -> None:
-    """Go through export, conversion and lowering without keeping anything: what `compile` would refuse is refused.
+    """Runs export, conversion and lowering without keeping anything, and refuses what `compile` would refuse.
 
     Args:
         settings: as `compile` will get them.

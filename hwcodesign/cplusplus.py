@@ -27,7 +27,7 @@ class Constant:
 
 @dataclass(frozen=True)
 class Table:
-    """A static function of a struct that reads an entry of a table, in synthesis a read-only memory.
+    """A table is a static function of a struct that reads an entry, in synthesis a read-only memory.
 
     Attributes:
         name, index: of the function, and of its argument.
@@ -63,7 +63,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Struct:
-    """A struct of constants and tables, which a config names by `name`; `comment` may be empty."""
+    """A struct holds constants and tables; a config refers to it by `name`; `comment` may be empty."""
 
     name: str
     members: tuple[Constant | Table, ...]

@@ -30,7 +30,7 @@ from hwcodesign.storage.sealed import SealedFiles
 
 @dataclass(eq=False)
 class Design:
-    """An accelerator and the folder with everything that was made for it.
+    """A design is an accelerator and the folder with everything that was made for it.
 
     Attributes:
         accelerator: kernels, decisions, buffers.
@@ -142,7 +142,7 @@ class Design:
 
     @property
     def sources(self) -> SealedFiles:
-        """The generated files, held to the digests that the manifest seals.
+        """Returns the generated files, checked against the digests that the manifest seals.
 
         Raises:
             DesignError: it is a bundle, which has none, or their digests were altered.
@@ -151,7 +151,7 @@ class Design:
 
     @property
     def has_rtl(self) -> bool:
-        """Whether it was compiled with SystemVerilog."""
+        """Returns whether it was compiled with SystemVerilog."""
         return self.manifest.get("cycles") is not None
 
     @property
@@ -168,7 +168,7 @@ class Design:
 
     @property
     def block_design(self) -> BlockDesign:
-        """The block design around it on the board that it was compiled for.
+        """Returns the block design around it on the board that it was compiled for.
 
         Raises:
             SettingsError: its board is not known to this version.
@@ -178,12 +178,14 @@ class Design:
 
     @cached_property
     def csim(self) -> csim.CSimulation:
-        """The simulation of the generated C++, compiled at the first use."""
+        """Returns the simulation of the generated C++, compiled at the first use."""
         return csim.compiled(self.accelerator, self.sources)
 
     @cached_property
     def rtl(self) -> rtl.RtlSimulation:
-        """The simulation of the SystemVerilog, with cycles, counters, stalls and waveforms; built at its first run."""
+        """Returns the simulation of the SystemVerilog, with cycles, counters, stalls and waveforms; built at its first
+        run.
+        """
         return rtl.RtlSimulation(self.accelerator, self.rtl_project)
 
 

@@ -50,6 +50,11 @@ class Overflow(str, Enum):
     SAT_ZERO = "SAT_ZERO"  #: become zero
     SAT_SYM = "SAT_SYM"  #: clip to the range without its most negative code
 
+    @property
+    def is_monotone(self) -> bool:
+        """Returns whether a cast in this mode never reverses the order of two values."""
+        return self in {Overflow.SAT, Overflow.SAT_SYM}
+
 
 @dataclass(frozen=True)
 class FixedPoint:

@@ -33,7 +33,7 @@ from hwcodesign.policies.own_criteria import files_of
 from hwcodesign.progress import Task, task
 from hwcodesign.recipes import Recipe
 from hwcodesign.report.results import Results
-from hwcodesign.report.schema import REPORT, CriterionReport, HardwareReport, Report, SingleExit
+from hwcodesign.report.schema import REPORT, REPORT_VERSION, CriterionReport, HardwareReport, Report, SingleExit
 from hwcodesign.report.schema import Comparison as ComparisonReport
 from hwcodesign.simulation.csim import find_compiler
 from hwcodesign.simulation.measurement import measure_exits, throughput
@@ -90,7 +90,7 @@ def check_before_training(run: Run, network: MultiExitNetwork) -> None:
             missing.
     """
     policy, hardware = run.recipe.policy, run.recipe.compile
-    check_budget(policy.budget, network.costs().shares)
+    check_budget(policy.budget, network.costs().fractions)
     check_target(run.folder / DESIGN)
     policy.given(heads_of(network, policy.temperature))
     own = files_of(policy.known.name)
@@ -236,14 +236,15 @@ def measure(
     records, comparisons = verified
     test, policy, costs = data.test, design.policy, network.costs()
     logits = design.logits(test.images)
-    statistics = ExitStatistics.of(policy, logits, test.labels, costs.shares)
+    statistics = ExitStatistics.of(policy, logits, test.labels, costs.fractions)
     chosen = evaluate(statistics, policy.threshold_codes[:-1])
     with run.step("criteria", "fitting every criterion", len(CRITERIA), "criteria") as reported:
         criteria, curves, left_out = _criteria(network, data, logits, run.recipe.policy, policy, reported)
-    each = [float(share) for share in statistics.correct.mean(axis=1)]
+    each = [float(fraction) for fraction in statistics.correct.mean(axis=1)]
     with run.step("cycles", "measuring cycles in RTL"):
         hardware = hardware_report(design, test.images, statistics) if design.has_rtl else None
     report: Report = {
+        "report_version": REPORT_VERSION,
         "name": run.recipe.name,
         "dataset": data.name,
         "seed": run.recipe.training[0].seed,
@@ -263,10 +264,10 @@ def measure(
             "each_exit": each,
             "best_single_exit": best_single_exit(costs, each, chosen.cost),
         },
-        "exit_share": list(chosen.exit_share),
+        "exit_rate": list(chosen.exit_rate),
         "exit_accuracy": _exit_accuracy(records, test.labels, network.exits),
         "macs": {"full": costs.full, "at_exit": list(costs.at_exit), "average": chosen.cost * costs.full},
-        "macs_share": chosen.cost,
+        "macs_fraction": chosen.cost,
         "criteria": criteria,
         "left_out": left_out,
         "hardware": hardware,
@@ -336,7 +337,7 @@ def _criteria(
     figures: dict[str, CriterionReport] = {}
     curves: dict[str, list[OperatingPoint]] = {}
     left_out: dict[str, str] = {}
-    fitting_logits, costs = network.logits(data.fitting.images), network.costs().shares
+    fitting_logits, costs = network.logits(data.fitting.images), network.costs().fractions
     others = settings
     if settings.thresholds is not None:
         planned = ExitStatistics.of(chosen, fitting_logits, data.fitting.labels, costs)
@@ -355,8 +356,8 @@ def _criteria(
         point = evaluate(test, policy.threshold_codes[:-1])
         figures[name] = {
             "accuracy": point.accuracy,
-            "macs_share": point.cost,
-            "exit_share": list(point.exit_share),
+            "macs_fraction": point.cost,
+            "exit_rate": list(point.exit_rate),
             "float_disagreement": float_disagreement(policy, logits),
             "note": policy.fitted_on.note,
         }
@@ -372,12 +373,12 @@ def _counted(names: Iterable[str], reported: Task) -> Iterator[str]:
         reported.advance()
 
 
-def best_single_exit(costs: ExitCosts, accuracy: list[float], share: float) -> SingleExit | None:
+def best_single_exit(costs: ExitCosts, accuracy: list[float], fraction: float) -> SingleExit | None:
     """Returns the most accurate network with one exit alone that costs no more than the policy on average."""
     singles: list[SingleExit] = [
-        {"exit": k, "accuracy": accuracy[k], "macs_share": cost / costs.full}
+        {"exit": k, "accuracy": accuracy[k], "macs_fraction": cost / costs.full}
         for k, cost in enumerate(costs.single)
-        if cost / costs.full <= share
+        if cost / costs.full <= fraction
     ]
     return max(singles, key=lambda single: single["accuracy"]) if singles else None
 

@@ -44,7 +44,7 @@ class Runner(Protocol):
 
 
 class SegmentRunner(Runner, Protocol):
-    """A runner that also shows what every segment writes."""
+    """A segment runner is a runner that also shows what every segment writes."""
 
     def segment_outputs(self, codes: NDArray[Any]) -> dict[str, NDArray[np.int64]]:
         """Computes every segment for all samples, exits ignored; gives output codes by segment, channels last."""
@@ -53,7 +53,7 @@ class SegmentRunner(Runner, Protocol):
 
 @dataclass(frozen=True)
 class Place:
-    """A place where designs run.
+    """A place is where designs run.
 
     Attributes:
         name: as users spell it.

@@ -116,7 +116,7 @@ class RecipeFile:
         return RecipeFile(find_recipe(name.value))._setting(key)
 
     def _assigned(self, name: str) -> ast.expr | None:
-        """Returns the value of a name that the module assigns once, and only at its top level."""
+        """Returns the value of a name that the module assigns once, and only outside functions and classes."""
         if sum(_is_stored(node, name) for node in ast.walk(self._text)) != 1:
             return None
         for statement in self._text.body:

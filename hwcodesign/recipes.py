@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A network with its data, training, policy and hardware settings.
+    """A recipe is a network with its data, training, policy and hardware settings.
 
     Attributes:
         name: of the folder that results go to, and of the accelerator.
@@ -45,13 +45,13 @@ class Recipe:
     compile: CompileSettings = field(default_factory=CompileSettings)
 
     def build(self) -> MultiExitNetwork:
-        """The untrained network, the same every time."""
+        """Returns the untrained network, the same every time."""
         torch.manual_seed(self.training[0].seed)
         return self.network()
 
 
 def load_recipe(name: str) -> Recipe:
-    """Execute a recipe.
+    """Executes a recipe.
 
     Args:
         name: see `recipe_files.find_recipe`.

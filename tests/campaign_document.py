@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import platform
-import subprocess
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from itertools import groupby
 
 from tests.comparisons import Line
@@ -22,7 +22,7 @@ def document(
     total = sum(line.comparison.values for line in lines)
     wrong = sum(line.comparison.mismatches for line in lines)
     subjects = len({line.subject for line in lines})
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    day = f"{datetime.now().astimezone():%d %B %Y}"
     errors = "".join(f"**{name} ended in an error**: {error}\n\n" for name, error in failed.items())
     text = f"""# Verification
 
@@ -30,9 +30,9 @@ This page shows the comparison of every integer of every backend. Values are com
 
     {command}
 
-{subjects} networks and graphs, {total:,} values compared, **{wrong} mismatches**, on {platform.machine()},
-Python {platform.python_version()}, at commit {commit.stdout.strip() or "unknown"} ({seconds / 60:.0f} minutes, without
-parts that had run before).
+The campaign compared {total:,} values of {subjects} networks and graphs and found **{wrong} mismatches**, on
+{platform.machine()}, under Python {platform.python_version()}. It ran on {day}, on the code of that day, in
+{seconds / 60:.0f} minutes, without parts that had run before.
 
 {errors}* *features, logits*: every segment is run by itself on all samples, without exits. Its input is the output of
   the segment before it.
@@ -81,7 +81,7 @@ def _sums(lines: Iterable[Line]) -> list[str]:
 
 
 def _row(subject: str, lines: Sequence[Line]) -> str:
-    """A network's row: its comparisons by backend, records with the shares of samples that left at each exit."""
+    """A network's row: its comparisons by backend, records with the exit rates."""
     parts = dict.fromkeys(_comparison(line) for line in lines)
     values = sum(line.comparison.values for line in lines)
     wrong = sum(line.comparison.mismatches for line in lines)

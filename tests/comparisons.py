@@ -89,7 +89,7 @@ def verify_network(
             if number == 0 and segments:
                 yield from compare_outputs(on, design.segment_outputs(images, on), reference, "brevitas")
             spread = "/".join(
-                f"{share:.0%}" for share in np.bincount(expected["exit"], minlength=network.exits) / len(images)
+                f"{rate:.0%}" for rate in np.bincount(expected["exit"], minlength=network.exits) / len(images)
             )
             yield compare_records(
                 on, design.run(images, on), expected, "brevitas", f"records, {name}, leaving {spread}"
@@ -113,7 +113,7 @@ def _middle_policy(
     _, heads = network.boundaries()
     criterion, _, by_class = criterion.partition(" ")
     policy = drawn_policy(criterion, [head.format for head in heads], network.classes, gated=network.gates)
-    statistics = ExitStatistics.of(policy, network.logits(fitting[0]), fitting[1], network.costs().shares)
+    statistics = ExitStatistics.of(policy, network.logits(fitting[0]), fitting[1], network.costs().fractions)
     if CRITERIA[criterion].shared_threshold:
         return policy.with_thresholds([1.0] * (network.exits - 1))
     curve = cost_curve(policy, statistics)

@@ -170,7 +170,7 @@ def fitted_policy(trained_network: MultiExitNetwork, digits_data: Dataset) -> Ex
     from hwcodesign.policies import ExitStatistics
 
     policy, split = fit_policy(trained_network, None, criterion="entropy", thresholds=[0.25, 0.2]), digits_data.fitting
-    logits, costs = trained_network.logits(split.images), trained_network.costs().shares
+    logits, costs = trained_network.logits(split.images), trained_network.costs().fractions
     statistics = ExitStatistics.of(policy, logits, split.labels, costs)
     return dataclasses.replace(policy, path=threshold_path(policy, statistics))
 

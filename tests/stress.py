@@ -45,9 +45,9 @@ def _bursts(exits: int, samples: int, rng: np.random.Generator) -> Leaves:
 
 
 def _classes(exits: int, samples: int, rng: np.random.Generator) -> Leaves:
-    """Sorted by class, each class having its own shares of exits, as where a test set is stored class by class."""
-    shares = rng.dirichlet(np.full(exits, 0.5), 10)
-    return np.concatenate([rng.choice(exits, -(-samples // 10), p=share) for share in shares])[:samples]
+    """Sorted by class, each class having its own exit rates, as where a test set is stored class by class."""
+    rates = rng.dirichlet(np.full(exits, 0.5), 10)
+    return np.concatenate([rng.choice(exits, -(-samples // 10), p=rate) for rate in rates])[:samples]
 
 
 #: (number of exits, number of samples, generator) to the exit at which each sample leaves.

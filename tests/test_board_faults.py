@@ -149,7 +149,7 @@ def test_a_late_interrupt_comes_late_and_the_transfer_is_done_before(design: Des
             assert bench.polled(RECEIVE) & COMPLETE
             await bench.dma.s2mm_introut.wait()
             bench.dma.write(RECEIVE + STATUS, COMPLETE)
-            bench.interrupts.write(0x0C, 2)  # acknowledged once more, since the level stood at the first time
+            bench.interrupts.write(0x0C, 2)  # acknowledged once more, since the pin was still high at the first time
             took.append(board.cycles - before)
         return took
 

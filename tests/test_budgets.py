@@ -90,13 +90,13 @@ def test_samples_that_are_all_alike_leave_together_at_the_dearest_exit_that_the_
     constant = [np.full((50, 5), -3)] * 4
     for logits in (same, constant):
         statistics = ExitStatistics.of(policy, outputs(policy, logits), np.zeros(50, np.int64), COSTS)
-        for budget, cost, exit_share in ((0.2, 0.2, (1, 0, 0, 0)), (0.79, 0.5, (0, 1, 0, 0)), (1.1, 1.1, (0, 0, 0, 1))):
+        for budget, cost, exit_rate in ((0.2, 0.2, (1, 0, 0, 0)), (0.79, 0.5, (0, 1, 0, 0)), (1.1, 1.1, (0, 0, 0, 1))):
             point = fit(policy, statistics, budget=budget, spend=True)
-            # where no share of the budget's last percent can be reached, the least cost of equal accuracy is kept
+            # where no part of the budget's last percent can be reached, the least cost of equal accuracy is kept
             assert point.cost <= budget
-            assert set(point.exit_share) == {0.0, 1.0}
+            assert set(point.exit_rate) == {0.0, 1.0}
             if SPENT * budget < cost:
-                assert point.exit_share == exit_share
+                assert point.exit_rate == exit_rate
         assert len(policy.with_codes(point.codes).thresholds) == 3
 
 

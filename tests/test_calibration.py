@@ -129,7 +129,7 @@ def test_without_calibration_a_file_is_as_it_was_before_there_was_any() -> None:
     policy = ExitPolicy.build("max_softmax", [LOGITS] * 2, 4, [0.5])
     data = policy.to_json()
     assert list(data["fitted_on"]) == [
-        "method", "samples", "data_sha256", "accuracy", "last_exit_accuracy", "cost_share", "exit_share",
+        "method", "samples", "data_sha256", "accuracy", "last_exit_accuracy", "cost_fraction", "exit_rate",
         "float_disagreement", "network_sha256", "note",
     ]  # fmt: skip
     assert list(data["exits"][0]) == ["logits", "threshold", "threshold_code"]

@@ -140,10 +140,10 @@ def test_activations_are_fitted_with_the_thresholds_and_beat_each_one_that_was_t
     assert policy == fit_policy(trained_network, data, criterion="cdln", **request_)
     logits = trained_network.logits(data[0])
     point = evaluate(
-        ExitStatistics.of(policy, logits, data[1], trained_network.costs().shares), policy.threshold_codes[:-1]
+        ExitStatistics.of(policy, logits, data[1], trained_network.costs().fractions), policy.threshold_codes[:-1]
     )
     fitted = policy.fitted_on
-    assert (fitted.accuracy, fitted.cost_share, fitted.exit_share) == (point.accuracy, point.cost, point.exit_share)
+    assert (fitted.accuracy, fitted.cost_fraction, fitted.exit_rate) == (point.accuracy, point.cost, point.exit_rate)
     assert fitted.float_disagreement == 0
     formats = [exit_.logits for exit_ in policy.exits]
     grid = activation_grid(logits, formats)
@@ -152,12 +152,12 @@ def test_activations_are_fitted_with_the_thresholds_and_beat_each_one_that_was_t
         given = [code * fmt.scale for code, fmt in zip(codes, formats, strict=True)]
         other = fit_policy(trained_network, data, criterion=CDLN(activation=tuple(given)), **request_).fitted_on
         if "budget" in request_:
-            assert fitted.cost_share <= 0.5
-            spent = other.cost_share > 0.99 * 0.5
-            assert fitted.cost_share > 0.99 * 0.5 or not spent
+            assert fitted.cost_fraction <= 0.5
+            spent = other.cost_fraction > 0.99 * 0.5
+            assert fitted.cost_fraction > 0.99 * 0.5 or not spent
             assert fitted.accuracy >= other.accuracy or not spent
         else:
-            assert fitted.cost_share <= other.cost_share
+            assert fitted.cost_fraction <= other.cost_fraction
 
 
 def test_classes_may_have_thresholds_of_their_own(trained_network: Any, digits_data: Any) -> None:

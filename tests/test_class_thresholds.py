@@ -133,7 +133,7 @@ def test_a_fit_by_class_is_at_least_as_good_as_one_threshold_for_all(seed: int, 
     own = ExitStatistics.of(fitted, logits, truth, COSTS)
     again = evaluate(own, point.codes)
     assert (again.accuracy, again.cost) == (point.accuracy, point.cost)
-    assert [f"{share:.9f}" for share in again.exit_share] == [f"{share:.9f}" for share in point.exit_share]
+    assert [f"{rate:.9f}" for rate in again.exit_rate] == [f"{rate:.9f}" for rate in point.exit_rate]
     if "budget" in request_:
         assert point.cost <= request_["budget"]
         assert point.accuracy >= plain.accuracy
@@ -200,8 +200,8 @@ def test_a_networks_policy_by_class_is_what_its_file_says(trained_network: Any, 
     split_ = digits_data.fitting
     policy = fit_policy(trained_network, (split_.images, split_.labels), budget=0.6, class_thresholds=True)
     logits = trained_network.logits(split_.images)
-    statistics = ExitStatistics.of(policy, logits, split_.labels, trained_network.costs().shares)
+    statistics = ExitStatistics.of(policy, logits, split_.labels, trained_network.costs().fractions)
     point = evaluate(statistics, policy.threshold_codes[:-1])
-    assert (policy.fitted_on.accuracy, policy.fitted_on.cost_share) == (point.accuracy, point.cost)
+    assert (policy.fitted_on.accuracy, policy.fitted_on.cost_fraction) == (point.accuracy, point.cost)
     assert point.cost <= 0.6
     assert any(offset not in {0, FAR} for offset in policy.exits[0].class_offsets or ())

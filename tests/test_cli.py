@@ -80,10 +80,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_run_leaves_a_report_whose_figures_are_those_of_the_records(finished: Path) -> None:
     report = json.loads((finished / "build/quick/report.json").read_text())
     assert {"early_exit", "last_exit"} <= set(report["accuracy"])
-    assert sum(report["exit_share"]) == pytest.approx(1.0)
+    assert sum(report["exit_rate"]) == pytest.approx(1.0)
     c, full = report["macs"]["at_exit"], report["macs"]["full"]
-    shares = sum(share * cost for share, cost in zip(report["exit_share"], c, strict=True)) / full
-    assert report["macs_share"] == pytest.approx(shares)
+    macs = sum(rate * cost for rate, cost in zip(report["exit_rate"], c, strict=True)) / full
+    assert report["macs_fraction"] == pytest.approx(macs)
     lines = {tuple(line["backends"]) for line in report["comparisons"]}
     assert lines == {("brevitas", "software"), ("brevitas", "csim"), ("brevitas", "rtl")}
     assert all(line["mismatches"] == 0 and line["samples"] == 400 and line["values"] for line in report["comparisons"])
@@ -91,7 +91,7 @@ def test_run_leaves_a_report_whose_figures_are_those_of_the_records(finished: Pa
 
 def test_run_leaves_pictures_a_page_a_policy_and_the_sources(finished: Path) -> None:
     build = finished / "build/quick"
-    for name in ("cost_curve.png", "exit_share.png", "extreme_images.png"):
+    for name in ("cost_curve.png", "exit_rate.png", "extreme_images.png"):
         assert (build / name).read_bytes().startswith(b"\x89PNG"), name
     assert "cost_curve.png" in (build / "report.html").read_text()
     assert json.loads((build / "policy.json").read_text())["criterion"] == "max_softmax"
@@ -159,7 +159,7 @@ def test_attack_makes_images_stay_and_tells_what_they_cost(finished: Path) -> No
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert (found["radius"], found["samples"], found["steps"], found["cycles_from"]) == (3, 60, 8, "rtl")
-    clean, random, attacked = (found[name]["exit_share"][0] for name in ("clean", "random", "per_sample"))
+    clean, random, attacked = (found[name]["exit_rate"][0] for name in ("clean", "random", "per_sample"))
     assert attacked < min(clean, random)
     assert found["per_sample"]["cycles_per_image"] > found["clean"]["cycles_per_image"]
     done = hwcodesign(finished, *arguments)
@@ -217,7 +217,7 @@ def test_fit_takes_another_request(finished: Path, tmp_path: Path) -> None:
     done = hwcodesign(tmp_path, "fit", "quick.py", "--criterion", "margin", "--budget", "0.3", "--json")
     fitted = json.loads(done.stdout)
     assert fitted["method"] == "budget=0.3"
-    assert fitted["cost_share"] <= 0.3
+    assert fitted["cost_fraction"] <= 0.3
     before = (tmp_path / "build/quick/policy.json").read_bytes()
     for budget, message in (
         ("0.01", "budget 0.01 of the full cost cannot be met"),
@@ -334,7 +334,12 @@ def test_a_damaged_report_is_refused(finished: Path, tmp_path: Path) -> None:
     shutil.copy(finished / "quick.py", tmp_path)
     path = tmp_path / "build/quick/report.json"
     path.parent.mkdir(parents=True)
-    for text, message in (("{", "is not JSON"), ("{}", "is not a report")):
+    for text, message in (
+        ("{", "is not JSON"),
+        ("{}", "is not a report"),
+        ('{"comparisons": []}', "report version null, not 2: run the recipe again"),
+        ('{"comparisons": [], "report_version": 1}', "report version 1, not 2: run the recipe again"),
+    ):
         path.write_text(text)
         done = hwcodesign(tmp_path, "report", "quick.py")
         assert done.returncode == 1

@@ -147,7 +147,7 @@ def test_what_needs_no_network_imports_no_pytorch(tmp_path: Path, arguments: tup
     for name in ("digits", "mine"):
         report = tmp_path / "build" / name / "report.json"
         report.parent.mkdir(parents=True)
-        report.write_text('{"comparisons": []}')
+        report.write_text('{"comparisons": [], "report_version": 2}')
     json_option = ["--json"] if arguments[0] == "report" else []
     command = [sys.executable, "-X", "importtime", "-m", "hwcodesign.cli", *arguments, *json_option]
     env = {**os.environ, "PYTHONPATH": str(ROOT)}

@@ -15,11 +15,13 @@ import pytest
 import hwcodesign as hw
 from hwcodesign.backends.streamrtl.project_files import write_segment
 from hwcodesign.designs.boards import BOARDS, board_named
+from hwcodesign.errors import FieldError
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.hardware.units import UNITS
 from hwcodesign.interface.block_design import BlockDesign
-from hwcodesign.kernels import KERNELS, Segment
+from hwcodesign.kernels import KERNELS, Segment, kernel_from_json, kernel_to_json
 from hwcodesign.simulation.segment import read_segment
+from hwcodesign.storage.fields import Field
 from hwcodesign.training.strategies.strategy import STRATEGIES
 
 PAGE = Path(__file__).resolve().parent.parent / "CONTRIBUTING.md"
@@ -60,6 +62,17 @@ def test_a_kernel_computes_and_its_unit_builds_it(examples: dict[str, Any], tmp_
     assert np.array_equal(expected, result.requantise(2.0 * codes, given.fraction))
     write_segment(segment, tmp_path, "own")
     assert np.array_equal(read_segment(tmp_path).run(codes, checked=True).outputs[0], expected)
+
+
+def test_a_kernel_is_stored_and_its_shapes_are_checked(examples: dict[str, Any]) -> None:
+    fmt = FixedPoint(6, 2)
+    double = examples["Double"]("twice", ("input",), (fmt,), ((3, 3, 2),), fmt, (3, 3, 2))
+    stored = kernel_to_json(double, "", {})
+    again = kernel_from_json(Field(stored, "kernels[0]"), {})
+    assert (type(again), kernel_to_json(again, "", {})) == (examples["Double"], stored)
+    stored["output_shape"] = [3, 3, 4]
+    with pytest.raises(FieldError, match=r"a shape is \(3, 3, 4\), and must be \(3, 3, 2\)"):
+        kernel_from_json(Field(stored, "kernels[0]"), {})
 
 
 def test_a_board_is_known_and_has_a_block_design(examples: dict[str, Any]) -> None:

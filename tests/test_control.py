@@ -26,17 +26,17 @@ class Behaviour:
     Attributes:
         path: of the fitting split.
         at_exit: (K,) costs.
-        shares: (P, K) of the stream's samples that leave at each exit at each point.
+        rates: (P, K) of the stream's samples that leave at each exit at each point.
     """
 
     path: ThresholdPath
     at_exit: Floats
-    shares: Floats
+    rates: Floats
 
     @property
     def true(self) -> Floats:
         """(P,) average cost at each point, on the stream."""
-        return self.shares @ self.at_exit
+        return self.rates @ self.at_exit
 
 
 def statistics(rng: np.random.Generator, at_exit: Floats, samples: int, shift: float, spread: float) -> ExitStatistics:
@@ -70,7 +70,7 @@ def control_of(stream: Behaviour, target: float, settings: ControlSettings, firs
 
 def run(control: PathControl, stream: Behaviour, updates: int, rng: np.random.Generator) -> list[ControlUpdate]:
     window = control.settings.window
-    return [control.update(rng.multinomial(window, stream.shares[control.point])) for _ in range(updates)]
+    return [control.update(rng.multinomial(window, stream.rates[control.point])) for _ in range(updates)]
 
 
 def reached(stream: Behaviour, rng: np.random.Generator) -> float:
@@ -94,7 +94,7 @@ def test_on_a_stream_that_stays_as_it_is_the_average_comes_within_the_band(seed:
     updates = run(control, stream, 300, rng)
     settled = stream.true[[update.point for update in updates[60:]]]
     # tolerance, and the noise of all windows that are averaged over; or what a step of the path makes there
-    noise = control.deadband(np.rint(settings.memory * settings.window * stream.shares[control.point]).astype(np.int64))
+    noise = control.deadband(np.rint(settings.memory * settings.window * stream.rates[control.point]).astype(np.int64))
     band = max(settings.tolerance * target + noise, gap(stream, target))
     assert abs(settled.mean() - target) <= band
     assert (abs(settled - target) <= band + noise).mean() >= 0.9
@@ -105,7 +105,7 @@ def test_on_a_stream_that_stays_as_it_is_the_average_comes_within_the_band(seed:
 def test_it_never_leaves_its_range_nor_moves_faster_than_it_may_nor_moves_without_a_reason(seed: int) -> None:
     rng = np.random.default_rng(seed)
     streams = [behaviour(seed), behaviour(seed)]
-    streams[1] = Behaviour(streams[0].path, streams[0].at_exit, streams[0].shares[::-1].copy())  # another stream
+    streams[1] = Behaviour(streams[0].path, streams[0].at_exit, streams[0].rates[::-1].copy())  # another stream
     settings = ControlSettings(window=50, limit=int(rng.integers(1, 12)))
     first = int(rng.integers(0, len(streams[0].path) // 2))
     planned = streams[0].path.costs(streams[0].at_exit)
@@ -142,20 +142,20 @@ def test_where_the_stream_is_like_the_fit_it_starts_right_and_hardly_moves(seed:
 def test_a_budget_that_the_stream_cannot_meet_is_told_and_does_not_wind_up(seed: int) -> None:
     stream, rng = behaviour(seed), np.random.default_rng(seed)
     first = len(stream.path) // 2
-    hard = Behaviour(stream.path, stream.at_exit, np.tile(stream.shares[-1], (len(stream.path), 1)))  # all stay
+    hard = Behaviour(stream.path, stream.at_exit, np.tile(stream.rates[-1], (len(stream.path), 1)))  # all stay
     target = float(stream.path.costs(stream.at_exit)[first + 5])
     control = control_of(stream, target, ControlSettings(window=200), first)
     stuck = run(control, hard, 200, rng)
     assert control.point == first
     assert all(update.unmet == 1 for update in stuck[20:])
-    easy = Behaviour(stream.path, stream.at_exit, np.tile(stream.shares[0], (len(stream.path), 1)))  # all leave
+    easy = Behaviour(stream.path, stream.at_exit, np.tile(stream.rates[0], (len(stream.path), 1)))  # all leave
     assert run(control, easy, 1, rng)[0].moved_to > first, "200 updates at the end of its range hold nothing back"
 
 
 def test_a_step_in_difficulty_is_answered_within_a_few_windows() -> None:
     easy = behaviour(4)
     later = np.minimum(np.arange(len(easy.path)) + 40, len(easy.path) - 1)
-    hard = Behaviour(easy.path, easy.at_exit, easy.shares[later])  # as if 40 points further on
+    hard = Behaviour(easy.path, easy.at_exit, easy.rates[later])  # as if 40 points further on
     target, rng = 0.45, np.random.default_rng(1)
     control = control_of(easy, target, ControlSettings(window=500))
     run(control, easy, 40, rng)

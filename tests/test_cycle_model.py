@@ -179,7 +179,7 @@ def test_each_automaton_answers_random_signals_alike(seed: int) -> None:
         busy = rng.random()
         shown = set()
         for _ in range(400):
-            inputs = [rng.random() < 0.3 + 0.7 * busy for _ in range(automaton.control.inputs)]
+            inputs = [rng.random() < 0.3 + 0.7 * busy for _ in range(automaton.encoding.inputs)]
             output = rng.random() < 0.8
             ready = compiled.ready(inputs, output)
             assert (compiled.valid(), ready) == (expected.valid(), list(expected.ready(inputs, output)))

@@ -123,14 +123,14 @@ def test_the_report_has_the_figures_of_the_records_and_the_cycles_of_rtl_or_thei
     test = digits_data.test.take(60)
     records = compiled_design.run(test.images)
     assert clean["accuracy"] == (records["label"] == test.labels).mean()
-    assert clean["exit_share"] == [(records["exit"] == k).mean() for k in range(3)]
-    assert attack["exit_share"][2] > report["random"]["exit_share"][2] > clean["exit_share"][2]
-    assert attack["macs_share"] > clean["macs_share"]
+    assert clean["exit_rate"] == [(records["exit"] == k).mean() for k in range(3)]
+    assert attack["exit_rate"][2] > report["random"]["exit_rate"][2] > clean["exit_rate"][2]
+    assert attack["macs_fraction"] > clean["macs_fraction"]
     assert attack["cycles_per_image"] > clean["cycles_per_image"]  # type: ignore[operator]
     predicted = outcome_of(compiled_design, test, simulated=False)
     bound = max(
-        level * (1 - sum(predicted["exit_share"][:k]))
-        for k, level in enumerate(compiled_design.manifest["cycles"]["levels"])
+        interval * (1 - sum(predicted["exit_rate"][:k]))
+        for k, interval in enumerate(compiled_design.manifest["cycles"]["stages"])
     )
     assert predicted["cycles_per_image"] == pytest.approx(bound)
     assert predicted["cycles_per_image"] < clean["cycles_per_image"]  # type: ignore[operator]

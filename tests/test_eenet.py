@@ -118,9 +118,9 @@ def test_the_float_formula_is_that_of_the_paper_and_rarely_decides_otherwise(see
     floats = np.array([slow_float_scores(learned, steps, [z[n] for z in logits]) for n in range(1000)]).T
     wanted = floats[:-1] >= np.array([[threshold] for threshold in policy.thresholds])
     assert policy.float_decisions(logits).tolist() == wanted.tolist(), f"seed {seed}"
-    share = float((wanted != (scores[:-1] >= np.array(policy.threshold_codes[:-1])[:, None])).mean())
-    assert fitting.float_disagreement(policy, logits) == share
-    assert share <= 0.001
+    rate = float((wanted != (scores[:-1] >= np.array(policy.threshold_codes[:-1])[:, None])).mean())
+    assert fitting.float_disagreement(policy, logits) == rate
+    assert rate <= 0.001
 
 
 def test_a_code_stands_for_one_threshold_in_log_odds() -> None:
@@ -210,32 +210,32 @@ def test_the_configuration_hash_knows_weights_and_offsets_but_no_thresholds() ->
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_tilted_shares_cost_the_budget_and_keep_their_ratios_up_to_the_tilt(seed: int) -> None:
+def test_tilted_rates_cost_the_budget_and_keep_their_ratios_up_to_the_tilt(seed: int) -> None:
     rng = np.random.default_rng(seed)
     costs = np.cumsum(rng.uniform(0.05, 0.4, 4))
-    shares = rng.dirichlet(np.ones(4)) + 1e-6
+    rates = rng.dirichlet(np.ones(4)) + 1e-6
     budget = float(rng.uniform(costs[0], costs[-1]))
-    got = tilted(shares / shares.sum(), costs, budget)
+    got = tilted(rates / rates.sum(), costs, budget)
     assert f"{got.sum():.9f}" == "1.000000000"
     assert f"{got @ costs:.9f}" == f"{budget:.9f}"
-    tilts = np.diff(np.log(got / shares)) / np.diff(costs)  # -t, whichever exits are compared
+    tilts = np.diff(np.log(got / rates)) / np.diff(costs)  # -t, whichever exits are compared
     assert len({f"{tilt:.4f}" for tilt in tilts}) == 1, f"seed {seed}"
 
 
 def test_a_budget_beyond_the_exits_gives_the_nearest_one_everything() -> None:
-    costs, shares = np.array([0.25, 0.5, 1.0]), np.full(3, 1 / 3)
-    assert [f"{share:.6f}" for share in tilted(shares, costs, 0.1)] == ["1.000000", "0.000000", "0.000000"]
-    assert [f"{share:.6f}" for share in tilted(shares, costs, 7.0)] == ["0.000000", "0.000000", "1.000000"]
+    costs, rates = np.array([0.25, 0.5, 1.0]), np.full(3, 1 / 3)
+    assert [f"{rate:.6f}" for rate in tilted(rates, costs, 0.1)] == ["1.000000", "0.000000", "0.000000"]
+    assert [f"{rate:.6f}" for rate in tilted(rates, costs, 7.0)] == ["0.000000", "0.000000", "1.000000"]
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_each_exit_takes_its_share_of_the_surest_that_are_left(seed: int) -> None:
+def test_each_exit_takes_its_part_of_the_surest_that_are_left(seed: int) -> None:
     rng = np.random.default_rng(seed)
     scores = np.stack([rng.permutation(1000) for _ in range(3)])  # no ties
     statistics = ExitStatistics(scores, scores * 0, np.zeros(1000, np.int64), np.array([0.2, 0.5, 1.0]))
-    shares = np.array([0.5, 0.3, 0.2])
-    codes = quota_codes(statistics, shares)
-    assert evaluate(statistics, codes).exit_share == (0.5, 0.3, 0.2)
+    rates = np.array([0.5, 0.3, 0.2])
+    codes = quota_codes(statistics, rates)
+    assert evaluate(statistics, codes).exit_rate == (0.5, 0.3, 0.2)
     left = sorted(range(1000), key=lambda n: -scores[0, n])[500:]
     assert codes == (500, int(sorted(scores[1, left])[-300]))
 
@@ -243,7 +243,7 @@ def test_each_exit_takes_its_share_of_the_surest_that_are_left(seed: int) -> Non
 def test_samples_of_equal_score_leave_together_or_not_at_all() -> None:
     scores = np.array([[5, 5, 5, 5, 1, 1, 1, 1], [0] * 8])
     statistics = ExitStatistics(scores, scores * 0, np.zeros(8, np.int64), np.array([0.5, 1.0]))
-    nearest = {share: quota_codes(statistics, np.array([share, 1 - share])) for share in (0.1, 0.3, 0.6, 0.9)}
+    nearest = {rate: quota_codes(statistics, np.array([rate, 1 - rate])) for rate in (0.1, 0.3, 0.6, 0.9)}
     assert nearest == {0.1: (NEVER,), 0.3: (5,), 0.6: (5,), 0.9: (1,)}
 
 
@@ -272,14 +272,14 @@ def test_the_loss_of_scores_weighs_each_sample_by_what_its_assignment_leaves() -
 
     rng = np.random.default_rng(0)
     scores, right = rng.normal(size=(7, 3)), rng.integers(0, 2, (7, 3)).astype(float)
-    shares = rng.dirichlet(np.ones(3), 7)
+    rates = rng.dirichlet(np.ones(3), 7)
     wanted = 0.0
     for k in range(3):
-        left = [1 - sum(shares[n, :k]) for n in range(7)]
+        left = [1 - sum(rates[n, :k]) for n in range(7)]
         for n in range(7):
             p = 1 / (1 + math.exp(-scores[n, k]))
             wanted -= left[n] / sum(left) * math.log(p if right[n, k] else 1 - p)
-    got = _score_loss(torch.tensor(scores), torch.tensor(right), torch.tensor(np.log(shares)))
+    got = _score_loss(torch.tensor(scores), torch.tensor(right), torch.tensor(np.log(rates)))
     assert f"{float(got):.9f}" == f"{wanted:.9f}"
 
 
@@ -308,8 +308,8 @@ def test_training_is_repeatable_and_its_scores_are_likelier_than_each_exits_accu
     for k in range(3):
         function, right = policy.exits[k].parameters.scoring, labels[k] == new_truth
         odds = scores[k] * 2.0**-function.fraction
-        share = right.mean()
-        constant = -(share * math.log(share) + (1 - share) * math.log(1 - share))
+        rate = right.mean()
+        constant = -(rate * math.log(rate) + (1 - rate) * math.log(1 - rate))
         assert np.log1p(np.exp(np.where(right, -odds, odds))).mean() < 0.95 * constant
 
 
@@ -320,9 +320,9 @@ def test_the_mean_assignment_moves_with_the_budget_it_was_trained_for() -> None:
     for budget in (0.3, 0.5, 0.8):
         settings = EENet(budget=20.0)
         scorer = training.train_scorer(logits, STEPS, truth, COSTS, budget, settings)
-        shares = training.mean_assignment(scorer, logits, STEPS)
-        assert f"{shares.sum():.9f}" == "1.000000000"
-        costs.append(float(shares @ np.array(COSTS)))
+        rates = training.mean_assignment(scorer, logits, STEPS)
+        assert f"{rates.sum():.9f}" == "1.000000000"
+        costs.append(float(rates @ np.array(COSTS)))
     assert costs == sorted(costs)
     assert costs[0] < 0.4 < costs[1] < 0.6 < costs[2]
 
@@ -339,9 +339,9 @@ def test_a_networks_policy_learns_on_one_half_and_sets_thresholds_on_the_other(
     assert policy == fit_policy(trained_network, data, criterion="eenet", budget=0.6, calibrate=True)
     order = np.random.default_rng(0).permutation(397)[198:]
     logits = [z[order] for z in trained_network.logits(split.images)]
-    statistics = ExitStatistics.of(policy, logits, split.labels[order], trained_network.costs().shares)
+    statistics = ExitStatistics.of(policy, logits, split.labels[order], trained_network.costs().fractions)
     point, fitted = evaluate(statistics, policy.threshold_codes[:-1]), policy.fitted_on
-    assert (fitted.accuracy, fitted.cost_share, fitted.exit_share) == (point.accuracy, point.cost, point.exit_share)
+    assert (fitted.accuracy, fitted.cost_fraction, fitted.exit_rate) == (point.accuracy, point.cost, point.exit_rate)
     assert point.cost <= 0.6
     learning = np.random.default_rng(0).permutation(397)[:198]
     assert policy.temperatures == tuple(

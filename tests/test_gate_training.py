@@ -206,7 +206,7 @@ def test_the_dearer_the_cost_the_earlier_samples_leave(
     way: Any, network: MultiExitNetwork, digits_data: Dataset
 ) -> None:
     averages = []
-    costs = torch.tensor(network.costs().shares)
+    costs = torch.tensor(network.costs().fractions)
     x = torch.from_numpy(network.input_format.decode(digits_data.test.images).astype(np.float32))
     for cost in (0.0, 5.0):
         learned = copy.deepcopy(network)

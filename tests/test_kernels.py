@@ -212,8 +212,8 @@ def test_a_segment_gives_the_same_whether_pooling_is_fused_or_not(
         result=None,
     )
     pooled = pool_of(conv, pool, stride, conv.result)
-    assert conv.result_is_sum
-    assert (pooled.square > 1) == fuses
+    assert conv.gives_block_maxima
+    assert (pooled.maximum_block > 1) == fuses
     segment = Segment.chain("stage0", conv.input_formats[0], conv.input_shapes[0], (conv, pooled))
     codes = random_codes(rng, conv.input_formats[0], (2, *conv.input_shapes[0]))
     wanted = naive_pool(pooled, naive_conv(conv, codes, exact_cast), exact_cast)

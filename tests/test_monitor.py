@@ -40,9 +40,9 @@ def test_its_chances_are_those_of_counting_every_way_to_draw_the_window() -> Non
 def test_false_alarms_are_not_more_than_stated_also_where_the_fitting_split_is_small(
     fitted_samples: int, window: int
 ) -> None:
-    rng, shares, runs = np.random.default_rng(fitted_samples), (0.85, 0.1, 0.05), 4000
+    rng, rates, runs = np.random.default_rng(fitted_samples), (0.85, 0.1, 0.05), 4000
     alarms = sum(
-        out_of_bounds(rng.multinomial(window, shares).tolist(), rng.multinomial(fitted_samples, shares).tolist(), 0.95)
+        out_of_bounds(rng.multinomial(window, rates).tolist(), rng.multinomial(fitted_samples, rates).tolist(), 0.95)
         is not None
         for _ in range(runs)
     )
@@ -173,7 +173,7 @@ def test_what_nothing_was_fitted_for_is_refused(accelerator: hw.ProgressiveAccel
         hw.ExitMonitor(accelerator)
 
 
-def test_a_policys_own_thresholds_are_held_to_their_own_shares(
+def test_a_policys_own_thresholds_are_held_to_their_own_exit_rates(
     accelerator: hw.ProgressiveAccelerator, digits_data: Any, trained_network: Any
 ) -> None:
     from hwcodesign.fitting.network import fit_policy

@@ -135,8 +135,8 @@ def test_it_runs_in_software_in_both_simulations_on_the_board_in_reports_and_fro
     assert {"lead", "margin"} <= set(report["criteria"])
     policy = json.loads((tmp_path / "build" / "leading" / "design" / "policy.json").read_text())
     assert policy["parameters"] == {"bounds": [9, 9]}
-    shares = report["exit_share"]
-    assert min(shares) > 0, "samples leave at each exit"
+    rates = report["exit_rate"]
+    assert min(rates) > 0, "samples leave at each exit"
 
     deployed = python(tmp_path, "-m", "hwcodesign.cli", "deploy", "leading.py", "--no-wheel")
     assert deployed.returncode == 0, deployed.stderr

@@ -146,7 +146,7 @@ def test_figures_of_the_policy_are_counted_from_its_records(
     records = compiled_design.run(split.images)
     exits, correct = records["exit"], records["label"] == split.labels
     assert report["splits"] == {"training": 1000, "fitting": 397, "test": 400}
-    assert report["exit_share"] == [(exits == k).mean() for k in range(3)]
+    assert report["exit_rate"] == [(exits == k).mean() for k in range(3)]
     assert report["exit_accuracy"] == [correct[exits == k].mean() for k in range(3)]
     assert len(set(report["exit_accuracy"])) > 1
     assert report["accuracy"]["early_exit"] == correct.mean()
@@ -156,7 +156,7 @@ def test_figures_of_the_policy_are_counted_from_its_records(
     assert report["overthinking"] == overthought > max(int((r & ~right[2]).sum()) for r in right[:2])
     at_exit, full = np.array(report["macs"]["at_exit"]), report["macs"]["full"]
     assert report["macs"]["average"] == pytest.approx(at_exit[exits].mean(), rel=1e-12)
-    assert report["macs_share"] == pytest.approx(at_exit[exits].mean() / full, rel=1e-12)
+    assert report["macs_fraction"] == pytest.approx(at_exit[exits].mean() / full, rel=1e-12)
 
 
 def test_each_criterion_is_fitted_on_the_fitting_split_and_measured_on_the_test_split(
@@ -168,7 +168,7 @@ def test_each_criterion_is_fitted_on_the_fitting_split_and_measured_on_the_test_
     report, results = measured
     split, _ = answers
     assert {*report["criteria"], *report["left_out"]} == set(CRITERIA)
-    shares = np.array(trained_network.costs().shares)
+    fractions = np.array(trained_network.costs().fractions)
     fitting = digits_data.fitting
     spent = report["criteria"]["margin"]
     # the others spend what the given thresholds cost on the fitting split
@@ -177,16 +177,16 @@ def test_each_criterion_is_fitted_on_the_fitting_split_and_measured_on_the_test_
     leaves = np.concatenate(
         [scores[:-1] >= np.array(chosen.threshold_codes[:-1])[:, None], np.ones_like(scores[:1]) > 0]
     )
-    budget = float(shares[leaves.argmax(axis=0)].mean())
+    budget = float(fractions[leaves.argmax(axis=0)].mean())
     margin = fit_policy(trained_network, (fitting.images, fitting.labels), criterion="margin", budget=budget)
     labels, scores = margin.score_exits(trained_network.logits(split.images))
 
     def counted(codes: tuple[int, ...]) -> tuple[float, float]:
         taken = np.array([next((k for k in range(2) if scores[k, n] >= codes[k]), 2) for n in range(len(split))])
         right = labels[taken, np.arange(len(split))] == split.labels
-        return float(right.mean()), float(shares[taken].mean())
+        return float(right.mean()), float(fractions[taken].mean())
 
-    assert (spent["accuracy"], spent["macs_share"]) == counted(margin.threshold_codes[:-1])
+    assert (spent["accuracy"], spent["macs_fraction"]) == counted(margin.threshold_codes[:-1])
     curve = results.curves["margin"]
     assert [(point.accuracy, point.cost) for point in curve] == [counted(point.codes) for point in curve]
     assert len(curve) > 2
@@ -197,9 +197,9 @@ def test_the_bound_is_the_largest_of_reach_times_interval(
 ) -> None:
     hardware = measured[0]["hardware"]
     assert hardware is not None
-    share = measured[0]["exit_share"]
-    reach = [1.0, share[1] + share[2], share[2]]
-    levels = compiled_design.manifest["cycles"]["levels"]
-    bounds = [r * interval for r, interval in zip(reach, levels, strict=True)]
+    rates = measured[0]["exit_rate"]
+    reach = [1.0, rates[1] + rates[2], rates[2]]
+    intervals = compiled_design.manifest["cycles"]["stages"]
+    bounds = [r * interval for r, interval in zip(reach, intervals, strict=True)]
     assert hardware["bound"] == pytest.approx(max(bounds), rel=1e-12)
     assert hardware["images_per_second"] == pytest.approx(hardware["clock_mhz"] * 1e6 / hardware["cycles_per_image"])

@@ -445,7 +445,7 @@ def test_an_operating_point_is_what_its_thresholds_give_sample_by_sample(seed: i
     for point in all_pairs(statistics):
         right, cost, left = slow_evaluate(statistics, point.codes)
         assert (point.accuracy, point.cost) == (right / SAMPLES, cost / SAMPLES)
-        assert point.exit_share == tuple(count / SAMPLES for count in left)
+        assert point.exit_rate == tuple(count / SAMPLES for count in left)
 
 
 def improvements(
@@ -640,16 +640,16 @@ def test_fitting_a_network_says_where_its_thresholds_came_from(trained_network: 
     split = digits_data.fitting
     policy = fit_policy(trained_network, (split.images, split.labels), criterion="entropy", budget=0.6)
     logits = trained_network.logits(split.images)
-    statistics = ExitStatistics.of(policy, logits, split.labels, trained_network.costs().shares)
+    statistics = ExitStatistics.of(policy, logits, split.labels, trained_network.costs().fractions)
     point = evaluate(statistics, policy.threshold_codes[:-1])
     fitted = policy.fitted_on
     assert fitted.method == "budget=0.6"
     assert (fitted.samples, fitted.network_sha256) == (397, trained_network.digest())
-    assert (fitted.accuracy, fitted.cost_share, fitted.exit_share) == (point.accuracy, point.cost, point.exit_share)
+    assert (fitted.accuracy, fitted.cost_fraction, fitted.exit_rate) == (point.accuracy, point.cost, point.exit_rate)
     assert fitted.last_exit_accuracy == float((logits[-1].argmax(axis=1) == split.labels).mean())
     assert fitted.float_disagreement == float_disagreement(policy, logits)
-    assert fitted.cost_share is not None
-    assert fitted.cost_share <= 0.6
+    assert fitted.cost_fraction is not None
+    assert fitted.cost_fraction <= 0.6
     floats = fit_policy(trained_network, (split.images / 16, split.labels), criterion="entropy", budget=0.6)
     assert floats == policy
 
@@ -680,15 +680,15 @@ def test_patience_with_two_exits_warns_notes_and_never_leaves(trained_network: A
     data = (digits_data.fitting.images, digits_data.fitting.labels)
     note = "patience with two exits never leaves early"
     with pytest.warns(UserWarning, match=note):
-        policy = fit_policy(two, data, criterion="patience", budget=max(two.costs().shares))
+        policy = fit_policy(two, data, criterion="patience", budget=max(two.costs().fractions))
     assert policy.threshold_codes == (NEVER, NEVER)
-    assert policy.fitted_on.exit_share == (0.0, 1.0)
+    assert policy.fitted_on.exit_rate == (0.0, 1.0)
     assert policy.fitted_on.note.startswith(note)
     with pytest.warns(UserWarning, match=note), pytest.raises(PolicyError, match=r"budget 0\.5 .* cannot be met"):
         fit_policy(two, data, criterion="patience", budget=0.5)
     with pytest.warns(UserWarning, match=note):
         given = fit_policy(two, None, criterion="patience", thresholds=[1])
-    statistics = ExitStatistics.of(given, two.logits(data[0]), data[1], two.costs().shares)
+    statistics = ExitStatistics.of(given, two.logits(data[0]), data[1], two.costs().fractions)
     assert set(statistics.exits_taken(given.threshold_codes[:-1]).tolist()) == {1}
 
 
@@ -723,8 +723,8 @@ def altered(change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda d: d.update(policy_version=2), "policy version 2 is not 3: fit the policy again"),
-        (lambda d: d.pop("policy_version"), "policy version null is not 3: fit the policy again"),
+        (lambda d: d.update(policy_version=3), "policy version 3 is not 4: fit the policy again"),
+        (lambda d: d.pop("policy_version"), "policy version null is not 4: fit the policy again"),
         (lambda d: d.update(criterion="magic"), r"criterion 'magic' is not known: did you mean 'margin'\? Known: cdln"),
         (lambda d: d.pop("classes"), "the policy file is incomplete .*: classes is missing.*: fit the policy again"),
         (lambda d: d["exits"][1].pop("threshold_code"), "incomplete.*threshold_code.*fit the policy again"),
@@ -753,7 +753,7 @@ def test_the_costs_of_b_lenet_are_those_of_the_contract() -> None:
     assert costs.at_exit == (249_600, 1_476_800)
     assert costs.full == 1_355_200
     assert costs.single == (249_600, 1_355_200)
-    assert costs.shares == (249_600 / 1_355_200, 1_476_800 / 1_355_200)
+    assert costs.fractions == (249_600 / 1_355_200, 1_476_800 / 1_355_200)
 
 
 def test_an_exit_costs_all_stages_and_heads_before_it_and_the_full_cost_one_head() -> None:

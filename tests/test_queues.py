@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hwcodesign.exploration.queues import DEPTHS, Level, cycles_per_sample, least_depth
+from hwcodesign.exploration.queues import DEPTHS, StageCycles, cycles_per_sample, least_depth
 
-_FAST, _SLOW = Level(10, 14), Level(100, 120)
+_FAST, _SLOW = StageCycles(10, 14), StageCycles(100, 120)
 
 
 def test_where_all_leave_at_the_first_exit_its_interval_is_the_pace() -> None:
@@ -32,9 +32,9 @@ def test_easy_samples_behind_a_hard_one_wait_in_the_buffer_or_before_it() -> Non
     assert paces[0] > 12
 
 
-def cycles_by_definition(levels: list[Level], exits: list[int], depth: int) -> float:
+def cycles_by_definition(stages: list[StageCycles], exits: list[int], depth: int) -> float:
     """Two stages: a sample begins when the one `depth` before it has left the buffer, in whose order all leave."""
-    first, second = levels
+    first, second = stages
     starts: list[int] = []
     left: list[int] = []  # when each sample left the buffer
     read, end = -second.interval, 0  # when the second stage began to read, and the last decision
@@ -56,20 +56,20 @@ def cycles_by_definition(levels: list[Level], exits: list[int], depth: int) -> f
 def test_two_stages_take_the_cycles_of_the_definition(depth: int) -> None:
     for seed in range(10):
         exits = np.random.default_rng(seed).choice(2, 300, p=[0.8, 0.2]).tolist()
-        levels = [Level(10, 14 + seed), Level(35, 50)]
-        assert cycles_per_sample(levels, exits, depth) == cycles_by_definition(levels, exits, depth), f"seed {seed}"
+        stages = [StageCycles(10, 14 + seed), StageCycles(35, 50)]
+        assert cycles_per_sample(stages, exits, depth) == cycles_by_definition(stages, exits, depth), f"seed {seed}"
 
 
 def test_deeper_is_never_slower() -> None:
-    levels = [Level(7, 20), Level(30, 60), Level(90, 130)]
+    stages = [StageCycles(7, 20), StageCycles(30, 60), StageCycles(90, 130)]
     for seed in range(20):
         exits = np.random.default_rng(seed).choice(3, 2_000, p=[0.7, 0.2, 0.1]).tolist()
-        paces = [cycles_per_sample(levels, exits, depth) for depth in DEPTHS]
+        paces = [cycles_per_sample(stages, exits, depth) for depth in DEPTHS]
         assert paces == sorted(paces, reverse=True), f"seed {seed}"
 
 
-def test_the_depth_grows_with_the_share_that_goes_on() -> None:
-    depths = [least_depth([_FAST, _SLOW], [1 - share, share]) for share in (0.001, 0.02, 0.05, 0.08)]
+def test_the_depth_grows_with_the_rate_that_goes_on() -> None:
+    depths = [least_depth([_FAST, _SLOW], [1 - rate, rate]) for rate in (0.001, 0.02, 0.05, 0.08)]
     assert depths == sorted(depths)
     assert depths[0] == 2
     assert depths[-1] > 4

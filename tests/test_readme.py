@@ -75,7 +75,7 @@ def test_a_figure_within_its_range_is_no_matter_and_one_outside_is_named_with_se
 
 
 def test_an_exit_that_a_seed_leaves_unused_is_named() -> None:
-    figures = {f"leaving at exit {k}": share for k, share in enumerate((92.0, 8.0, 0.0))}
+    figures = {f"leaving at exit {k}": rate for k, rate in enumerate((92.0, 8.0, 0.0))}
     assert unused({3: figures, 4: dict.fromkeys(figures, 1.0)}) == ["seed 3: no test image leaves at exit 2"]
 
 
@@ -134,4 +134,4 @@ def test_the_default_recipe_sends_test_images_to_every_exit_for_a_fraction_of_th
     network = pipeline.trained_network(run, digits_data)
     figures = readme_figures.in_software(network, pipeline.fitted_policy(run, network, digits_data), digits_data.test)
     assert unused({1: figures}) == []
-    assert figures["share of MACs"] < 100 * network.costs().shares[1]
+    assert figures["fraction of MACs"] < 100 * network.costs().fractions[1]

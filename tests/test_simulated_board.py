@@ -233,7 +233,7 @@ def test_the_interrupt_controller_notes_levels_until_they_are_acknowledged(bench
     controller.write(0x10, 2)
     assert (controller.read(0x08), controller.read(0x04), controller.read(0x18)) == (2, 2, 1)
     controller.write(0x0C, 2)
-    assert controller.read(0x00) == 3, "the level is still there"
+    assert controller.read(0x00) == 3, "the pin is still high"
     bench.dma.write(RECEIVE + STATUS, COMPLETE)
     controller.write(0x0C, 2)
     assert controller.read(0x00) == 1

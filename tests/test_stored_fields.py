@@ -75,7 +75,7 @@ def made(criterion: str) -> tuple[str, dict[str, Any]]:
         "projects": ["stage0", "head0", "decision0"],
         "cycles": {
             "segments": {f"{kind}{k}": pace for k in range(3) for kind in ("stage", "head")},
-            "levels": [25, 25, 25],
+            "stages": [25, 25, 25],
             "exits": [{"latency": 60, "interval": 25.5, "settled": 3, "period": 2}] * 3,
         },
         "tools": {"numpy": "1.26", "python": "3.10"},
@@ -251,11 +251,11 @@ CODE = r"exits\[1\]\.threshold_code is {}, and must be a whole number from -2147
         ("margin", set_in("exits", 0, "logits", "rounding", to="UP"), r"rounding 'UP' is not known.*RND_CONV"),
         ("margin", set_in("path", "leaving", 0, 0, to=-1), r"path\.leaving\[0\]\[0\] is -1, and must be a whole numbe"),
         ("margin", set_in("path", "codes", 1, 0, to=-10), "codes fall from point 0 to 1 of the path"),
-        ("margin", set_in("fitted_on", "exit_share", to=[1, 0]), r"exit_share is a list of 2, and must be a list of 3"),
+        ("margin", set_in("fitted_on", "exit_rate", to=[1, 0]), r"exit_rate is a list of 2, and must be a list of 3"),
         ("margin", set_in("fitted_on", "data_sha256", to="12"), r"data_sha256 is '12', and must be a SHA-256"),
         ("margin", set_in("fitted_on", "accuracy", to=1.5), r"fitted_on\.accuracy is 1\.5, and must be a number from "),
         ("margin", set_in("colour", to=1), "the file has 'colour', which is none of policy_version"),
-        ("margin", set_in("policy_version", to=[2]), r"policy version a list of 1 is not 3: fit the policy again"),
+        ("margin", set_in("policy_version", to=[2]), r"policy version a list of 1 is not 4: fit the policy again"),
     ],
 )  # fmt: skip
 def test_an_edited_policy_is_refused_by_its_place_and_range(criterion: str, edit: Edit, message: str) -> None:
@@ -275,7 +275,7 @@ def test_a_policy_file_that_is_no_good_is_named_with_the_way_out(tmp_path: Path)
     for text, message in (
         (json.dumps(data), r"exits\[1\]\.threshold_code is 1\.5, and must be a whole number"),
         ("{", "it is not JSON: Expecting property name"),
-        ("[" * 100_000, "it is nested more than 32 levels deep"),
+        ("[" * 100_000, "it is nested more than 32 deep"),
     ):
         path.write_text(text)
         wanted = rf"{re.escape(str(path))} is not a policy file \(.*{message}.*\): run hwcodesign fit blenet again"
@@ -293,8 +293,8 @@ def test_a_policy_file_that_is_no_good_is_named_with_the_way_out(tmp_path: Path)
         ('{"a": -Infinity}', "it has -Infinity, which is not a number"),
         ("1e999", "it has the number '1e999', which is beyond what 64 bits hold"),
         ("1" * 5000, "it has a whole number of 5000 digits"),
-        ("[" * 33 + "]" * 33, "it is nested more than 32 levels deep"),
-        ('{"a":' * 50_000 + "1" + "}" * 50_000, "it is nested more than 32 levels deep"),
+        ("[" * 33 + "]" * 33, "it is nested more than 32 deep"),
+        ('{"a":' * 50_000 + "1" + "}" * 50_000, "it is nested more than 32 deep"),
         ('{"a": 1, "b": {"c": 1, "c": 2}}', "it has 'c' twice in an object"),
         ("{'a': 1}", "it is not JSON: Expecting property name"),
         ("", "it is not JSON: Expecting value"),
@@ -352,11 +352,11 @@ BUILD = {"reuse_factor": 1, "strategy": "latency"}
         (set_in("board", "clock_mhz", to=True), r"board\.clock_mhz is true, and must be a number"),
         (set_in("criterion", to=7), "criterion is 7, and must be an object"),
         (set_in("criterion", to=own("leap", "../x.py")), r"criterion names '../x.py', which is no file of its own"),
-        (set_in("design_version", to=3.0), "design_version is 3.0, and must be a whole number from 3 to 3"),
+        (set_in("design_version", to=4.0), "design_version is 4.0, and must be a whole number from 4 to 4"),
         (set_in("backend", to="streamrt"), "backend 'streamrt' is not known: did you mean 'streamrtl'"),
         (set_in("tools", to={"numpy": 1}), r"tools\.numpy is 1, and must be a text"),
         (set_in("colour", to=1), "the file has 'colour', which is none of design_version"),
-        (set_in("cycles", "levels", to=[25]), r"cycles\.levels is a list of 1, and must be a list of 3"),
+        (set_in("cycles", "stages", to=[25]), r"cycles\.stages is a list of 1, and must be a list of 3"),
         (set_in("cycles", "exits", 1, "latency", to="60"), r"cycles\.exits\[1\]\.latency is '60', and must be a whole"),
         (set_in("accelerator", "name", to="../../etc"), r"accelerator\.name is '../../etc', and must be a name of"),
         (set_in("accelerator", "buffer_samples", to=0), r"buffer_samples is 0, and must be a whole number from 1"),

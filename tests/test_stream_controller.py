@@ -38,7 +38,7 @@ def drawn(data: Dataset, samples: int, seed: int, noise: int = 0) -> Images:
 
 
 def average_cost(design: Design, records: Any) -> float:
-    return float(np.asarray(design.accelerator.macs.shares)[records["exit"]].mean())
+    return float(np.asarray(design.accelerator.macs.fractions)[records["exit"]].mean())
 
 
 def test_a_budget_is_held_when_the_stream_becomes_harder_and_easier_again(
@@ -148,7 +148,7 @@ def test_a_budget_that_a_harder_stream_cannot_meet_is_told_once_with_its_figures
     compiled_design: Design, digits_data: Dataset, path: ThresholdPath
 ) -> None:
     dear = ThresholdPath(path.points[len(path) // 3 :])
-    budget = float(dear.costs(compiled_design.accelerator.macs.shares)[0]) + 0.01
+    budget = float(dear.costs(compiled_design.accelerator.macs.fractions)[0]) + 0.01
     with hw.ProgressiveAccelerator(compiled_design, "software") as accelerator:
         controller = hw.StreamController(accelerator, budget=budget, path=dear, settings=SETTINGS)
         with pytest.warns(UserWarning, match=r"the target of .* full cost cannot be met: .* above it, at the cheapest"):
@@ -168,7 +168,7 @@ def test_an_accuracy_that_is_to_be_kept_bounds_the_range(
     settings = dataclasses.replace(SETTINGS, least_accuracy=0.9)
     first = steps.first_as_accurate_as(0.9)
     assert first > 0
-    costs = steps.costs(compiled_design.accelerator.macs.shares)
+    costs = steps.costs(compiled_design.accelerator.macs.fractions)
     with hw.ProgressiveAccelerator(compiled_design, "software") as accelerator:
         with pytest.raises(PolicyError, match=rf"allowed points cost {costs[first]:.4g} to"):
             hw.StreamController(accelerator, budget=float(costs[0]), path=steps, settings=settings)
@@ -184,7 +184,7 @@ def test_what_cannot_be_controlled_is_refused_before_it_starts(
     with hw.ProgressiveAccelerator(compiled_design, "software") as accelerator:
         with pytest.raises(SettingsError, match=r"give exactly one of budget and cycles, not budget=None, cycles=None"):
             hw.StreamController(accelerator)
-        costs = path.costs(compiled_design.accelerator.macs.shares)
+        costs = path.costs(compiled_design.accelerator.macs.fractions)
         with pytest.raises(
             PolicyError, match=rf"a target of 0\.01 full cost is not on the path.*nearest is {costs[0]:.4g}"
         ):

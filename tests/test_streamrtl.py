@@ -225,7 +225,7 @@ def test_a_folder_without_a_project_is_refused(tmp_path: Path) -> None:
 
 def test_a_design_carries_rtl_and_its_predictions(compiled_design: Design) -> None:
     cycles = compiled_design.manifest["cycles"]
-    assert len(cycles["exits"]) == len(cycles["levels"]) == compiled_design.accelerator.exits
+    assert len(cycles["exits"]) == len(cycles["stages"]) == compiled_design.accelerator.exits
     assert all(exit_["latency"] >= exit_["interval"] > 0 for exit_ in cycles["exits"])
     project = read_project(compiled_design.folder / "rtl")
     assert project.top == compiled_design.accelerator.name

@@ -53,8 +53,8 @@ def test_along_a_path_every_sample_leaves_ever_later_also_those_that_it_was_not_
         assert (np.diff(taken, axis=0) >= 0).all()
     assert path.points[0].codes == (ALWAYS,) * (exits - 1)
     assert path.points[-1].codes == (NEVER,) * (exits - 1)
-    assert path.points[0].exit_share == (1.0,) + (0.0,) * (exits - 1)
-    assert path.points[-1].exit_share == (0.0,) * (exits - 1) + (1.0,)
+    assert path.points[0].exit_rate == (1.0,) + (0.0,) * (exits - 1)
+    assert path.points[-1].exit_rate == (0.0,) * (exits - 1) + (1.0,)
 
 
 @pytest.mark.parametrize("exits", [2, 3, 5])
@@ -64,7 +64,7 @@ def test_its_figures_are_those_of_the_samples_and_it_takes_no_step_that_scores_l
     costs = path.costs(statistics.costs)
     for point, cost in zip(path.points, costs, strict=True):
         there = evaluate(statistics, point.codes)
-        assert point.exit_share == there.exit_share
+        assert point.exit_rate == there.exit_rate
         assert point.accuracy == there.accuracy
         assert cost == pytest.approx(there.cost, abs=1e-12)
     widest = STEP * (costs[-1] - costs[0])
@@ -122,16 +122,16 @@ def test_a_fitted_policy_has_a_path_of_the_samples_that_its_thresholds_were_fitt
     policy = fit_policy(trained_network, (split.images, split.labels), criterion="margin", budget=0.5)
     assert policy.path is not None
     assert policy.path.samples == len(split)
-    costs = policy.path.costs(trained_network.costs().shares)
-    assert abs(costs - policy.fitted_on.cost_share).min() < 0.02
+    costs = policy.path.costs(trained_network.costs().fractions)
+    assert abs(costs - policy.fitted_on.cost_fraction).min() < 0.02
     by_class = fit_policy(
         trained_network, (split.images, split.labels), criterion="margin", budget=0.5, class_thresholds=True
     )
     logits = trained_network.logits(split.images)
-    statistics = ExitStatistics.of(by_class, logits, split.labels, trained_network.costs().shares)
+    statistics = ExitStatistics.of(by_class, logits, split.labels, trained_network.costs().fractions)
     assert by_class.path is not None
     for point in by_class.path.points:
-        assert point.exit_share == evaluate(statistics, point.codes).exit_share
+        assert point.exit_rate == evaluate(statistics, point.codes).exit_rate
 
 
 def test_what_is_no_path_is_refused() -> None:

@@ -239,7 +239,7 @@ def test_the_coarse_loss_is_that_of_the_sum_of_probabilities_within_a_group() ->
     assert gradient(loss, logits) == [[-1 / 12, -1 / 12, 1 / 6], [1 / 8, 1 / 4, -3 / 8]]
 
 
-def test_the_share_of_fine_labels_rises_evenly_to_the_last_exit() -> None:
+def test_the_weight_of_fine_labels_rises_evenly_to_the_last_exit() -> None:
     even = [torch.zeros((1, 10)) for _ in range(3)]  # groups of 4, 3, 3 classes
     losses = [
         float(Hierarchical(COARSE, fine=0.5).of(even, torch.tensor([0]), weights))
@@ -534,7 +534,7 @@ def test_a_recipe_trains_the_digits_network_by_its_strategy(name: str) -> None:
         (lambda: Hierarchical((0,) * 10), "give each class its group, counted from 0 without gaps, and two"),
         (lambda: Hierarchical((0, 2)), r"coarse=\(0, 2\): give each class its group, counted from 0 without gaps"),
         (lambda: Hierarchical((0, 1), fine=-0.1), "fine=-0.1 is not in 0..1"),
-        (lambda: Adversarial(share=0.0), "share=0.0 is not above 0 and at most 1"),
+        (lambda: Adversarial(attacked_weight=0.0), "attacked_weight=0.0 is not above 0 and at most 1"),
         (lambda: Attack(epsilon=0), "epsilon=0 is not a positive whole number; epsilon and step count codes"),
         (lambda: Attack(step=0.5), "step=0.5 is not a positive whole number"),
         (lambda: Attack(form="max"), "form='max' is not known. Known: average, max_average"),

@@ -51,13 +51,15 @@ def test_what_is_too_few_is_refused() -> None:
     features, labels = np.zeros((12, 2)), np.array([0] * 11 + [1])
     with pytest.raises(PolicyError, match="class 1 has 1 samples: a trust score with 10 neighbours needs more"):
         trust_score.TrustScore.fit(features, labels, 2)
-    with pytest.raises(PolicyError, match=r"alpha 1\.0 is not in 0\.\.1: it is the share of samples that is left out"):
+    with pytest.raises(
+        PolicyError, match=r"alpha 1\.0 is not in 0\.\.1: it is the fraction of samples that is left out"
+    ):
         trust_score.TrustScore.fit(features, labels, 2, alpha=1.0)
 
 
 def test_trust_tells_right_answers_of_a_network_from_wrong_ones(trained_network: Any, digits_data: Any) -> None:
     training, test = digits_data.training, digits_data.test
-    costs = trained_network.costs().shares
+    costs = trained_network.costs().fractions
     statistics = trust_score.trust_statistics(
         trained_network, (training.images, training.labels), (test.images, test.labels), costs
     )

@@ -1,1 +1,1 @@
-"""Generators of hardware sources, all fed from the same ModelGraph."""
+"""This package holds the generators of hardware sources, all of which read the same ModelGraph."""

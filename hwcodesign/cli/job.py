@@ -62,7 +62,7 @@ def train(recipe: RecipeName, out: Out = None, data: Data = None, json: Json = F
     logits = network.logits(splits.fitting.images)
     classes = network.classes  # behind their logits there may be a gate
     accuracy = [float((z[:, :classes].argmax(axis=1) == splits.fitting.labels).mean()) for z in logits]
-    figures = "  ".join(f"exit {k} {share:.2%}" for k, share in enumerate(accuracy))
+    figures = "  ".join(f"exit {k} {fraction:.2%}" for k, fraction in enumerate(accuracy))
     show({"fitting_accuracy": accuracy, "folder": str(job.folder)}, json, f"on the fitting split: {figures}")
 
 
@@ -105,7 +105,7 @@ def fit(
     fitted, stale = policy.fitted_on, [str(path) for path in pipeline.stale_results(job, policy)]
     text = f"{policy.criterion_name}: thresholds {list(policy.thresholds)}"
     if fitted.samples:
-        text += f"; on the fitting split {fitted.accuracy:.2%} at {fitted.cost_share:.3f} of the full cost"
+        text += f"; on the fitting split {fitted.accuracy:.2%} at {fitted.cost_fraction:.3f} of the full cost"
     replaced = None if before == policy else before
     if replaced is not None:
         text += (

@@ -43,10 +43,10 @@ def simulate(
     design = read_design(job)
     test = job.recipe.data().test
     records = design.run(test.images, on)
-    share = np.bincount(records["exit"], minlength=design.accelerator.exits) / len(records)
+    rates = np.bincount(records["exit"], minlength=design.accelerator.exits) / len(records)
     accuracy = float((records["label"] == test.labels).mean())
-    exits = "  ".join(f"exit {k} {part:.1%}" for k, part in enumerate(share))
-    result = {"on": design.on, "samples": len(records), "accuracy": accuracy, "exit_share": share.tolist()}
+    exits = "  ".join(f"exit {k} {rate:.1%}" for k, rate in enumerate(rates))
+    result = {"on": design.on, "samples": len(records), "accuracy": accuracy, "exit_rate": rates.tolist()}
     text = f"{len(records)} images on {design.on}: accuracy {accuracy:.2%}; exit rates: {exits}"
     if waves is not None:
         view = _write_waves(design, test.images[:_TRACED], waves)
@@ -142,10 +142,16 @@ def _show_exit(report: Any, least_accuracy: float | None, most_cycles: float | N
 
 
 def _read_report(path: Path) -> Any:
+    from hwcodesign.report.schema import REPORT_VERSION
+    from hwcodesign.storage.fields import shown
+
     try:
         content = json_format.loads(path.read_text())
     except ValueError as error:
         raise DesignError(f"{path} is not JSON ({error}): run the recipe again") from None
     if not isinstance(content, dict) or "comparisons" not in content:
         raise DesignError(f"{path} is not a report of hwcodesign: run the recipe again")
+    version = content.get("report_version")
+    if version != REPORT_VERSION:
+        raise DesignError(f"{path} has report version {shown(version)}, not {REPORT_VERSION}: run the recipe again")
     return content

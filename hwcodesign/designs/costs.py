@@ -33,7 +33,7 @@ class ExitCosts:
         return sum(self.stages) + self.heads[-1]
 
     @property
-    def shares(self) -> tuple[float, ...]:
+    def fractions(self) -> tuple[float, ...]:
         """Returns c_k / C for each exit."""
         return tuple(cost / self.full for cost in self.at_exit)
 

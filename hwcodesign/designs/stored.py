@@ -70,7 +70,7 @@ def read_stored(folder: Path) -> tuple[Accelerator, Path, dict[str, Any]]:
 
 
 def load_criterion(folder: Path | str) -> None:
-    """Execute the criterion that a design or bundle carries, unless it is registered already or comes with the package.
+    """Executes the criterion of a design or bundle, unless it is registered already or comes with the package.
 
     Its file is held to the manifest's hash, and no more: load only folders that you would run as a program.
 
@@ -151,13 +151,13 @@ def _check_manifest(fields: dict[str, Field], accelerator: Accelerator) -> None:
 
 
 def _check_cycles(stored: Field, exits: int) -> None:
-    fields = stored.fields(("segments", "levels", "exits"))
+    fields = stored.fields(("segments", "stages", "exits"))
     for segment in (
         fields["segments"].fields([f"{kind}{k}" for k in range(exits) for kind in ("stage", "head")]).values()
     ):
         for cycles in segment.fields(("latency", "interval")).values():
             cycles.integer(0, _MOST_CYCLES)
-    fields["levels"].integers(1, _MOST_CYCLES, exits, exits)
+    fields["stages"].integers(1, _MOST_CYCLES, exits, exits)
     for item in fields["exits"].items(exits, exits):
         exit_ = item.fields(("latency", "interval", "settled", "period"))
         exit_["interval"].number(1, _MOST_CYCLES)

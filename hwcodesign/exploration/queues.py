@@ -16,14 +16,14 @@ import numpy as np
 
 #: Depths that are tried, in samples.
 DEPTHS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
-#: Share of the throughput that unlimited buffers would give, with which a depth is deep enough.
+#: Fraction of the throughput that unlimited buffers would give, with which a depth is deep enough.
 WANTED = 0.985
 _SAMPLES, _SEED = 20_000, 1
 
 
 @dataclass(frozen=True)
-class Level:
-    """A level is a stage with its head and decision.
+class StageCycles:
+    """It holds the cycles of a stage with its head and decision.
 
     Attributes:
         interval: cycles between samples, of the slowest of the three.
@@ -34,30 +34,30 @@ class Level:
     decision: int
 
 
-def cycles_per_sample(levels: Sequence[Level], exits: Sequence[int], depth: int) -> float:
+def cycles_per_sample(stages: Sequence[StageCycles], exits: Sequence[int], depth: int) -> float:
     """Returns the cycles per sample on a stream.
 
     Args:
-        levels: levels of the accelerator, the first stage first.
+        stages: stages of the accelerator, the first stage first.
         exits: exit at which each sample leaves.
         depth: samples that each buffer holds.
     """
-    last = len(levels) - 1
-    begun = [-level.interval for level in levels]  # when each stage began to write its latest sample
-    freed = [[0] * depth for _ in levels]  # when each buffer's places were last given back, in turn
-    count = [0] * len(levels)
+    last = len(stages) - 1
+    begun = [-stage.interval for stage in stages]  # when each stage began to write its latest sample
+    freed = [[0] * depth for _ in stages]  # when each buffer's places were last given back, in turn
+    count = [0] * len(stages)
     end = 0
     for leaves in exits:
         arrival = 0  # when the sample may enter the stage
         for k in range(leaves + 1):
-            level = levels[k]
+            stage = stages[k]
             place = count[k] % depth
-            start = max(arrival, begun[k] + level.interval, freed[k][place] if k < last else 0)
+            start = max(arrival, begun[k] + stage.interval, freed[k][place] if k < last else 0)
             begun[k] = start
-            decided = start + level.decision
+            decided = start + stage.decision
             if k > 0:  # read whole by this stage
                 before = freed[k - 1]
-                before[(count[k - 1] - 1) % depth] = start + level.interval
+                before[(count[k - 1] - 1) % depth] = start + stage.interval
             if k < last:
                 # places come back in the order in which they were taken
                 freed[k][place] = max(decided, freed[k][place - 1])
@@ -67,20 +67,20 @@ def cycles_per_sample(levels: Sequence[Level], exits: Sequence[int], depth: int)
     return end / len(exits)
 
 
-def least_depth(levels: Sequence[Level], exit_share: Sequence[float], wanted: float = WANTED) -> int:
+def least_depth(stages: Sequence[StageCycles], exit_rate: Sequence[float], wanted: float = WANTED) -> int:
     """Returns the smallest depth in `DEPTHS` that gives the wanted fraction of the throughput of unlimited buffers, or
     else the largest.
 
     Args:
-        levels: levels of the accelerator.
-        exit_share: exit rates, one for each exit.
+        stages: stages of the accelerator.
+        exit_rate: exit rates, one for each exit.
         wanted: fraction from 0 to 1.
     """
     rng = np.random.default_rng(_SEED)
-    shares = np.asarray(exit_share, np.float64)
-    exits = rng.choice(len(levels), _SAMPLES, p=shares / shares.sum()).tolist()
-    best = cycles_per_sample(levels, exits, _SAMPLES)
+    rates = np.asarray(exit_rate, np.float64)
+    exits = rng.choice(len(stages), _SAMPLES, p=rates / rates.sum()).tolist()
+    best = cycles_per_sample(stages, exits, _SAMPLES)
     for depth in DEPTHS:
-        if best / cycles_per_sample(levels, exits, depth) >= wanted:
+        if best / cycles_per_sample(stages, exits, depth) >= wanted:
             return depth
     return DEPTHS[-1]

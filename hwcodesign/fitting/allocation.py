@@ -1,7 +1,7 @@
-"""Thresholds from shares: how many samples should leave at each exit (EENet, arXiv 2301.07099, section 3.3).
+"""Thresholds from rates: how many samples should leave at each exit (EENet, arXiv 2301.07099, section 3.3).
 
 The mean assignment of samples to exits is tilted by the exits' costs until it costs the budget; then each exit in turn
-takes its share of all samples, the surest of those that are left.
+takes its part of all samples, the surest of those that are left.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ _HALVINGS = 200
 _STEEPEST = 700.0
 
 
-def tilted(shares: NDArray[np.float64], costs: NDArray[np.float64], budget: float) -> NDArray[np.float64]:
-    """The shares r_k e^(-t c_k), normalised, whose mean cost is the budget.
+def tilted(rates: NDArray[np.float64], costs: NDArray[np.float64], budget: float) -> NDArray[np.float64]:
+    """Computes the exit rates r_k e^(-t c_k), normalised, whose mean cost is the budget.
 
     Args:
-        shares: (K,) positive.
+        rates: (K,) positive.
         costs: (K,) not all equal.
         budget: in the costs' unit; outside of them, the nearest.
 
@@ -31,7 +31,7 @@ def tilted(shares: NDArray[np.float64], costs: NDArray[np.float64], budget: floa
     spread = (costs - costs.min()) / (costs.max() - costs.min())
 
     def at(tilt: float) -> NDArray[np.float64]:
-        powers = np.log(shares) - tilt * spread
+        powers = np.log(rates) - tilt * spread
         weights = np.exp(powers - powers.max())
         return np.asarray(weights / weights.sum())
 
@@ -42,22 +42,23 @@ def tilted(shares: NDArray[np.float64], costs: NDArray[np.float64], budget: floa
     return at(high)
 
 
-def quota_codes(statistics: ExitStatistics, shares: NDArray[np.float64]) -> tuple[int, ...]:
-    """Threshold codes with which exit k takes the shares[k] N surest samples of those that reach it.
+def quota_codes(statistics: ExitStatistics, rates: NDArray[np.float64]) -> tuple[int, ...]:
+    """Computes threshold codes with which exit k takes the rates[k] N samples with the highest scores of those that
+    reach it.
 
-    Samples of equal score leave together: as many as come nearest to the share.
+    Samples of equal score leave together: as many as come nearest to the rate.
 
     Args:
         statistics: of N samples at K exits.
-        shares: (K,), of sum 1; the last exit takes what is left.
+        rates: (K,), of sum 1; the last exit takes what is left.
     """
     left, codes = np.arange(len(statistics.truth)), []
-    for k in range(len(shares) - 1):
+    for k in range(len(rates) - 1):
         scores = np.sort(statistics.scores[k, left])[::-1]
         # leaving with the i-th score takes all that are at least as sure
         counts = np.append(0, np.searchsorted(-scores, -scores, side="right"))
         candidates = np.append(NEVER, scores)
-        code = int(candidates[np.abs(counts - shares[k] * len(statistics.truth)).argmin()])
+        code = int(candidates[np.abs(counts - rates[k] * len(statistics.truth)).argmin()])
         codes.append(code)
         left = left[statistics.scores[k, left] < code]
     return tuple(codes)

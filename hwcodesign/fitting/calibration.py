@@ -23,7 +23,7 @@ _BINS = 15
 
 
 def require_softmax(criterion: Criterion[Any]) -> None:
-    """Refuse to calibrate what looks at no softmax.
+    """Refuses to calibrate a criterion that reads no softmax.
 
     Raises:
         PolicyError: a temperature would change nothing.
@@ -33,7 +33,7 @@ def require_softmax(criterion: Criterion[Any]) -> None:
 
 
 def fit_temperature(logits: Integers, truth: Integers, scale: float) -> float:
-    """The temperature of least negative log-likelihood.
+    """Returns the temperature of least negative log-likelihood.
 
     The likelihood is convex in 1 / T: its derivative, the mean of sum_c p_c z_c - z_truth, rises with 1 / T and is
     halved down to zero.
@@ -78,10 +78,10 @@ def _at_the_end(temperature: float, reason: str) -> float:
 def expected_calibration_error(
     logits: Integers, truth: Integers, scale: float, temperature: float, *, bins: int = _BINS
 ) -> float:
-    """Mean distance between how sure a softmax is and how often it is right (Guo et al. 2017, equation 5).
+    """Computes the mean distance of largest probability and rate of right answers (Guo et al. 2017, equation 5).
 
     Samples are sorted by their largest probability into bins of equal width; each bin's distance between mean
-    probability and share of right answers counts by its samples.
+    probability and fraction of right answers counts by its samples.
 
     Args:
         logits: (N, C) integers.

@@ -72,7 +72,7 @@ def fit_by_class(
     spend: bool = False,
     confidence: float | None = None,
 ) -> tuple[tuple[tuple[int, ...], ...], OperatingPoint]:
-    """Thresholds by class that meet one request on these samples; arguments are those of `fit`.
+    """Finds thresholds by class that meet one request on these samples; arguments are those of `fit`.
 
     Returns:
         Codes, C for each exit but the last, and what they give; a class that no sample of the split was given at an
@@ -94,10 +94,10 @@ def fit_by_class(
         policy, pairs, accuracy_drop=accuracy_drop, budget=budget, spend=spend, confidence=confidence, curve=points
     )
     best = np.array(found.codes, np.int64).reshape(shape)
-    share = np.array(found.exit_share[:-1]).reshape(shape).sum(axis=1)
+    rates = np.array(found.exit_rate[:-1]).reshape(shape).sum(axis=1)
     filled = [_filled(row, labels) for row, labels in zip(best, statistics.labels[:-1], strict=True)]
     medians = tuple(median(row) for row in filled)
-    return tuple(filled), replace(found, codes=medians, exit_share=(*share.tolist(), found.exit_share[-1]))
+    return tuple(filled), replace(found, codes=medians, exit_rate=(*rates.tolist(), found.exit_rate[-1]))
 
 
 def _at_price(statistics: ExitStatistics, codes: Integers, price: float) -> Integers:

@@ -23,7 +23,7 @@ from hwcodesign.storage.files import sha256
 
 
 def heads_of(network: MultiExitNetwork, temperature: float) -> Heads:
-    """What a network's heads give, at one temperature; raises `PolicyError` where a policy cannot decide on it."""
+    """Describes a network's heads at one temperature; raises `PolicyError` if a policy cannot decide on them."""
     formats = [head.format for head in network.boundaries()[1]]
     return Heads.of(formats, network.classes, temperature, gated=network.gates)
 
@@ -36,7 +36,7 @@ def fit_policy(
     costs: ExitCosts | None = None,
     **asked: Any,
 ) -> ExitPolicy:
-    """Choose thresholds by one request: an accuracy drop, a budget, or the thresholds themselves.
+    """Chooses thresholds by one request: an accuracy drop, a budget, or the thresholds themselves.
 
     A learned criterion's weights, and its temperatures, are fitted to one half of the fitting split, its thresholds to
     the other.
@@ -56,7 +56,7 @@ def fit_policy(
     if request is not None and asked:
         raise PolicyError(f"give a request, or its fields {', '.join(asked)}, not both")
     request = request or PolicyRequest.asked(**asked)
-    check_budget(request.budget, (costs or network.costs()).shares)
+    check_budget(request.budget, (costs or network.costs()).fractions)
     network.check_calibrated()
     heads = heads_of(network, request.temperature)
     given, note = request.given(heads), request.known.note(heads)
@@ -70,7 +70,7 @@ def fit_policy(
             network.logits(codes),
             labels,
             heads.formats,
-            (costs or network.costs()).shares,
+            (costs or network.costs()).fractions,
             request,
             gated=network.gates,
         )

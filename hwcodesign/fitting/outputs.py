@@ -53,13 +53,13 @@ def fit_to_outputs(
     *,
     gated: bool = False,
 ) -> ExitPolicy:
-    """What `fitting.fit_policy` does, where the answers of a network are known and the network is not at hand.
+    """Does what `fitting.fit_policy` does, from the answers of a network, without the network.
 
     Args:
         outputs: (N, C) integer logits of each exit, or (N, C + 1) with gates.
         labels: (N,) true classes.
         formats: of each exit's outputs.
-        costs: of leaving at each exit, as shares of the full cost.
+        costs: of leaving at each exit, as fractions of the full cost.
         request: criterion, and what thresholds are fitted to.
         gated: whether the last column of each exit's outputs is a gate.
 
@@ -89,8 +89,8 @@ def fit_to_outputs(
         samples=len(labels),
         accuracy=point.accuracy,
         last_exit_accuracy=evaluate(statistics, (NEVER,) * len(point.codes)).accuracy,
-        cost_share=point.cost,
-        exit_share=point.exit_share,
+        cost_fraction=point.cost,
+        exit_rate=point.exit_rate,
         float_disagreement=float_disagreement(policy, choosing.outputs),
         note=note if apart else "",
     )
@@ -129,9 +129,9 @@ def _best_fitted(
         policy = ExitPolicy.on(candidate.criterion, heads)
         statistics = ExitStatistics.of(policy, samples.outputs, samples.labels, costs)
         start = None
-        if candidate.shares is not None and request.budget is not None:
-            shares = tilted(candidate.shares(samples.logits(heads)), statistics.costs, request.budget)
-            start = quota_codes(statistics, shares)
+        if candidate.exit_rates is not None and request.budget is not None:
+            rates = tilted(candidate.exit_rates(samples.logits(heads)), statistics.costs, request.budget)
+            start = quota_codes(statistics, rates)
         try:
             fitted.append(_fitted(policy, statistics, request, start))
         except PolicyError as error:  # another one may do
@@ -168,7 +168,7 @@ def _fitted(
 
 
 def calibrated(heads: Heads, outputs: Sequence[Integers], labels: Integers) -> tuple[Heads, FittedOn]:
-    """The heads with each exit's temperature fitted to integer logits; and what that did to their softmax.
+    """Returns the heads with each exit's temperature fitted to integer logits, and the effect on their softmax.
 
     Args:
         outputs: (N, C) logits of each exit; with gates (N, C + 1).
@@ -189,7 +189,7 @@ def calibrated(heads: Heads, outputs: Sequence[Integers], labels: Integers) -> t
 
 
 def float_disagreement(policy: ExitPolicy, logits: Sequence[Integers]) -> float:
-    """Share of decisions at early exits that the float formula on the same logits would make otherwise."""
+    """Returns the fraction of decisions at early exits that the float formula makes otherwise on the same logits."""
     _, scores = policy.score_exits(logits)
     leaves = scores[:-1] >= np.asarray(policy.threshold_codes[:-1], np.int64)[:, None]
     return float(np.mean(policy.float_decisions(logits) != leaves))

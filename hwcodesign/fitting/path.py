@@ -19,7 +19,7 @@ from hwcodesign.policies.policy import ExitPolicy
 from hwcodesign.policies.statistics import ExitStatistics
 from hwcodesign.policies.threshold_path import PathPoint, ThresholdPath
 
-#: Largest step of the average cost between neighbours, as a share of all that the path spans, where ties allow.
+#: Largest step of the average cost between neighbours, as a fraction of all that the path spans, where ties allow.
 STEP = 0.01
 
 _Codes = tuple[int, ...]
@@ -28,7 +28,7 @@ _Codes = tuple[int, ...]
 def threshold_path(
     policy: ExitPolicy, statistics: ExitStatistics, curve: Sequence[OperatingPoint] | None = None
 ) -> ThresholdPath | None:
-    """The path of a policy's criterion on these samples; None where thresholds make no difference to them.
+    """Returns the path of a policy's criterion on these samples; None if thresholds make no difference to them.
 
     Args:
         policy: criterion and tables; its own thresholds are one more point that the path may go through.

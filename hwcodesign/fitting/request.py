@@ -18,7 +18,7 @@ from hwcodesign.policies.heads import Heads
 
 @dataclass(frozen=True)
 class PolicyRequest:
-    """A criterion, and one of an accuracy drop, a budget, or the thresholds themselves.
+    """A policy request is a criterion, and one of an accuracy drop, a budget, or the thresholds themselves.
 
     Attributes:
         criterion: a key of `CRITERIA`, or a criterion with settings of its own, such as `CDLN(activation=1.0)`.
@@ -60,7 +60,7 @@ class PolicyRequest:
 
     @classmethod
     def asked(cls, **asked: Any) -> PolicyRequest:
-        """A request from keywords.
+        """Makes a request from keywords.
 
         Raises:
             PolicyError: one of them is no field of a request; or as when one is made.
@@ -76,23 +76,24 @@ class PolicyRequest:
 
     @property
     def known(self) -> Criterion[Any]:
-        """The criterion, with its settings."""
+        """Returns the criterion, with its settings."""
         return criterion_of(self.criterion)
 
     @property
     def text(self) -> str:
-        """What thresholds are fitted to, for the policy file; empty where they are given."""
+        """Returns what thresholds are fitted to, for the policy file; empty if they are given."""
         names = ("accuracy_drop", "budget", "confidence")
         return ", ".join(f"{name}={getattr(self, name)}" for name in names if getattr(self, name) is not None)
 
     def merit(self, point: OperatingPoint) -> tuple[float, ...]:
-        """What a point that meets the request is worth: a budget spent, then accuracy; or a small cost."""
+        """Returns the value of a point that meets the request: a budget spent, then accuracy; or a small cost."""
         if self.budget is None:
             return (-point.cost,)
         return (float(point.cost > SPENT * self.budget), point.accuracy)
 
     def given(self, heads: Heads) -> ExitPolicy | None:
-        """The policy on such heads as far as it is known without any answers: None where the criterion is to be fitted.
+        """Returns the policy on such heads as far as it is known without any answers; None if the criterion must be
+        fitted.
 
         Raises:
             PolicyError: the criterion cannot decide on them, or thresholds are not those of such heads.
@@ -107,7 +108,7 @@ class PolicyRequest:
         return policy if self.thresholds is None else policy.with_thresholds(self.thresholds)
 
     def of(self, criterion: str) -> PolicyRequest:
-        """The same request to another criterion, without what that one cannot have.
+        """Returns the same request to another criterion, without what that criterion cannot have.
 
         Raises:
             PolicyError: the criterion does not exist, or the request is thresholds, which are this criterion's own.

@@ -24,7 +24,7 @@ from hwcodesign.policies.statistics import ExitStatistics
 
 #: Prices of cost, in accuracy per full cost, that the curve is traced at.
 PRICES = np.concatenate([[0.0], np.logspace(-4, 1, 61)])
-#: A budget counts as spent from this share of it on.
+#: A budget counts as spent from this fraction of it on.
 SPENT = 0.99
 #: A mean of equal costs may be above them, by what floats round.
 _ROUNDED = 1 + 1e-9
@@ -40,9 +40,9 @@ class _Splits:
     """What each of some candidate thresholds gives.
 
     Attributes:
-        accuracy: share of right answers.
+        accuracy: fraction of right answers.
         cost: average cost.
-        changed: share of samples that the policy has right and the last exit wrong, or the other way round.
+        changed: fraction of samples that the policy has right and the last exit wrong, or the other way round.
     """
 
     accuracy: NDArray[np.float64]
@@ -56,36 +56,36 @@ _Objective = Callable[[_Splits], NDArray[np.float64]]
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """What thresholds give on a set of samples.
+    """An operating point is what thresholds give on a set of samples.
 
     Attributes:
         codes: integer thresholds, one per exit but the last.
-        accuracy: share of right answers.
+        accuracy: fraction of right answers.
         cost: average cost, as a fraction of the full cost.
-        exit_share: share of samples leaving at each exit.
+        exit_rate: fraction of samples leaving at each exit.
     """
 
     codes: tuple[int, ...]
     accuracy: float
     cost: float
-    exit_share: tuple[float, ...]
+    exit_rate: tuple[float, ...]
 
 
 def evaluate(statistics: ExitStatistics, codes: Sequence[int]) -> OperatingPoint:
-    """Accuracy, cost and exit shares of threshold codes on samples."""
+    """Computes accuracy, cost and exit rates of threshold codes on samples."""
     taken = statistics.exits_taken(codes)
     samples = np.arange(len(taken))
-    share = np.bincount(taken, minlength=len(statistics.costs)) / len(taken)
+    rates = np.bincount(taken, minlength=len(statistics.costs)) / len(taken)
     return OperatingPoint(
         tuple(int(code) for code in codes),
         float(statistics.correct[taken, samples].mean()),
         float(statistics.costs[taken].mean()),
-        tuple(float(s) for s in share),
+        tuple(float(rate) for rate in rates),
     )
 
 
 def cost_curve(policy: ExitPolicy, statistics: ExitStatistics) -> list[OperatingPoint]:
-    """The criterion's accuracy-cost curve on these samples, cheapest first, dominated points left out."""
+    """Computes the criterion's accuracy-cost curve on these samples, cheapest first, without dominated points."""
     if policy.criterion.shared_threshold:
         points = _shared_points(statistics)
     else:
@@ -103,7 +103,7 @@ def check_request(
     thresholds: Sequence[Threshold] | None,
     confidence: float | None,
 ) -> None:
-    """Refuse anything but one request, within its range.
+    """Refuses anything but one request, within its range.
 
     Raises:
         PolicyError: naming what was given, and the range.
@@ -121,7 +121,7 @@ def check_request(
 
 
 def check_budget(budget: float | None, costs: Sequence[float]) -> None:
-    """Refuse a budget that no thresholds could spend.
+    """Refuses a budget that no thresholds could spend.
 
     Args:
         costs: of leaving at each exit, as fractions of the full cost.
@@ -147,7 +147,7 @@ def fit(
     start: Sequence[int] | None = None,
     curve: Sequence[OperatingPoint] | None = None,
 ) -> OperatingPoint:
-    """Thresholds that meet one request on these samples.
+    """Finds thresholds that meet one request on these samples.
 
     Args:
         policy: criterion and tables; its thresholds are ignored.
@@ -208,7 +208,7 @@ def _fit_budget(
 def _spending(statistics: ExitStatistics, budget: float) -> list[tuple[int, ...]]:
     """Codes that cost about the budget, whatever accuracy says of it: a curve may end far below.
 
-    Exits share the samples evenly, or all leave at two of them, one cheaper and one dearer than the budget; shares are
+    Exits divide the samples evenly, or all leave at two of them, one cheaper and one dearer than the budget; rates are
     tilted until they cost the budget.
     """
     exits, costs = len(statistics.costs), statistics.costs
@@ -216,7 +216,7 @@ def _spending(statistics: ExitStatistics, budget: float) -> list[tuple[int, ...]
     for k in range(exits - 1):
         if costs[k] <= budget <= costs[k + 1]:
             mostly.append(np.where((np.arange(exits) == k) | (np.arange(exits) == k + 1), 1.0, _FEW))
-    return [quota_codes(statistics, tilted(shares, costs, min(budget, float(costs.max())))) for shares in mostly]
+    return [quota_codes(statistics, tilted(rates, costs, min(budget, float(costs.max())))) for rates in mostly]
 
 
 def _fit_accuracy(
@@ -229,12 +229,12 @@ def _fit_accuracy(
     last, samples = float(statistics.correct[-1].mean()), len(statistics.truth)
 
     def meets(split: _Splits) -> NDArray[np.bool_]:
-        # a hair more, so that equal shares of right answers compare equal
+        # a hair more, so that equal fractions of right answers compare equal
         bound = largest_drop(last - split.accuracy, split.changed, samples, confidence)
         return np.asarray((bound <= drop + 1e-12) | (split.changed == 0))
 
     def objective(split: _Splits) -> NDArray[np.float64]:
-        # splits that meet the request always beat those that do not: no cost share is anywhere near 100
+        # splits that meet the request always beat those that do not: no cost fraction is anywhere near 100
         return np.where(meets(split), -split.cost, split.accuracy - 100.0)
 
     never = evaluate(statistics, _never(statistics))
@@ -247,14 +247,14 @@ def _fit_accuracy(
 def largest_drop(
     drop: NDArray[np.float64], changed: NDArray[np.float64], samples: int, confidence: float | None
 ) -> NDArray[np.float64]:
-    """Upper confidence bound of an accuracy drop between two answers on the same samples.
+    """Computes the upper confidence bound of an accuracy drop between two answers on the same samples.
 
     A. Agresti and Y. Min, "Simple improved confidence intervals for comparing matched proportions", Statistics in
     Medicine 24, 2005: half a count is added to each cell of the two-by-two table, then the normal bound is taken.
 
     Args:
-        drop: observed difference of the shares of right answers.
-        changed: share of samples that exactly one of both has right.
+        drop: observed difference of the fractions of right answers.
+        changed: fraction of samples that exactly one of both has right.
         samples: N.
         confidence: one-sided; None returns the observed drop.
     """

@@ -38,19 +38,19 @@ class TrustScore:
     def fit(
         cls, features: NDArray[Any], labels: Integers, classes: int, *, neighbours: int = 10, alpha: float = 0.0
     ) -> TrustScore:
-        """Keep the dense part of each class.
+        """Keeps the dense part of each class.
 
         Args:
             features: (N, D).
             labels: (N,) true classes.
             neighbours: the distance to the how many-th of its class says how thin a class is at a sample.
-            alpha: share of each class' samples that is left out, where it is thinnest.
+            alpha: fraction of each class' samples that is left out, where it is thinnest.
 
         Raises:
             PolicyError: alpha out of range, or a class with no more samples than neighbours.
         """
         if not 0 <= alpha < 1:
-            raise PolicyError(f"alpha {alpha!r} is not in 0..1: it is the share of samples that is left out")
+            raise PolicyError(f"alpha {alpha!r} is not in 0..1: it is the fraction of samples that is left out")
         kept = []
         for c in range(classes):
             own = features[labels == c]
@@ -66,7 +66,8 @@ class TrustScore:
         return cls(tuple(kept))
 
     def score(self, features: NDArray[Any], chosen: Integers) -> NDArray[np.float64]:
-        """(N,) distance to the nearest class other than the chosen one, over that to the chosen one.
+        """Computes the distance to the nearest class other than the chosen one, divided by that to the chosen one,
+        (N,).
 
         Args:
             features: (N, D).
@@ -93,12 +94,12 @@ def trust_statistics(
     neighbours: int = 10,
     alpha: float = 0.0,
 ) -> ExitStatistics:
-    """Every exit's labels, and trust scores in the place of a criterion's, for `policies.fit` and `policies.evaluate`.
+    """Returns every exit's labels, with trust scores in the place of a criterion's, for `fit` and `evaluate`.
 
     Args:
         network: trained.
         training, samples: images and labels; of the former are the neighbours.
-        costs: (K,) of leaving at each exit, as shares of the full cost.
+        costs: (K,) of leaving at each exit, as fractions of the full cost.
 
     Returns:
         Scores are in units of 2^-16 and at most 2^30.

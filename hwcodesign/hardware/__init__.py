@@ -1,1 +1,1 @@
-"""How kernels are built: their modules, the streams between them, and the cycles that they take."""
+"""This package says how kernels are built: their modules, the streams between them, and the cycles that they take."""

@@ -1,9 +1,9 @@
-"""Constant matrix-vector products as graphs of shifts and additions that share what their sums have in common.
+"""This module builds constant matrix-vector products as graphs of shifts and additions that share common parts of sums.
 
-da4ml (Sun et al., "da4ml: Distributed Arithmetic for Real-time Neural Networks on FPGAs", arXiv 2507.04535) finds the
-graphs. It runs in a process of its own: Numba compiles it, which takes minutes the first time, and small products are
-found sooner without that, which must be said before it is loaded. What it gives is checked here, symbolically: every
-node is a linear form of the inputs, and those of the outputs must be the matrix.
+da4ml finds the graphs (Sun et al., "da4ml: Distributed Arithmetic for Real-time Neural Networks on FPGAs", arXiv
+2507.04535). It runs in a process of its own. Numba compiles it, which takes minutes the first time; small products are
+found sooner without Numba, and this must be set before da4ml is loaded. Its result is checked here, symbolically: every
+node is a linear form of the inputs, and the forms of the outputs must be the matrix.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Matrix = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Adder:
-    """(left << left_shift) + (right << right_shift), or the difference. One of the shifts is 0.
+    """An adder computes (left << left_shift) + (right << right_shift), or the difference. One of the shifts is 0.
 
     Attributes:
         left, right: numbers of nodes: inputs come first, then adders.
@@ -49,7 +49,7 @@ class Adder:
 
 
 class Output(NamedTuple):
-    """A node's value times 2**shift, exact, negated if so; zero where there is no node."""
+    """An output is a node's value times 2**shift, exact, and negated if `negated`; zero if there is no node."""
 
     node: int | None
     shift: int
@@ -58,13 +58,13 @@ class Output(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class AdderGraph:
-    """Adders in an order in which each reads earlier nodes alone.
+    """An adder graph is a list of adders in an order in which each reads only earlier nodes.
 
     Attributes:
-        inputs: number of them.
+        inputs: number of inputs.
         low, high: least and greatest value of an input.
-        adders: numbered from `inputs` on.
-        outputs: in the matrix's order.
+        adders: adders; their numbers begin at `inputs`.
+        outputs: outputs in the order of the matrix.
     """
 
     inputs: int
@@ -75,7 +75,7 @@ class AdderGraph:
 
     @cached_property
     def forms(self) -> Matrix:
-        """Nodes as linear forms: (nodes, inputs)."""
+        """Returns the nodes as linear forms, (nodes, inputs)."""
         forms = np.zeros((self.inputs + len(self.adders), self.inputs), np.int64)
         forms[: self.inputs] = np.eye(self.inputs, dtype=np.int64)
         for i, adder in enumerate(self.adders, self.inputs):
@@ -85,7 +85,7 @@ class AdderGraph:
 
     @cached_property
     def matrix(self) -> Matrix:
-        """What the graph computes: (inputs, outputs)."""
+        """Returns the matrix that the graph computes, (inputs, outputs)."""
         columns = np.zeros((self.inputs, len(self.outputs)), np.int64)
         for i, output in enumerate(self.outputs):
             if output.node is not None:
@@ -97,12 +97,12 @@ class AdderGraph:
 
     @cached_property
     def ranges(self) -> list[tuple[int, int]]:
-        """Least and greatest value of each node."""
+        """Returns the least and the greatest value of each node."""
         return [form_range(form, self.low, self.high) for form in self.forms]
 
     @cached_property
     def depths(self) -> list[int]:
-        """Adders on the longest way from an input to each node."""
+        """Returns the number of adders on the longest way from an input to each node."""
         depths = [0] * self.inputs
         for adder in self.adders:
             depths.append(1 + max(depths[adder.left], depths[adder.right]))
@@ -110,7 +110,7 @@ class AdderGraph:
 
     @cached_property
     def adder_bits(self) -> int:
-        """Bits of all adders, less those that a shift lets through: about the LUTs that they take."""
+        """Returns the bits of all adders, without those that a shift passes through: about the number of LUTs."""
         bits = 0
         for i, adder in enumerate(self.adders, self.inputs):
             low, high = self.ranges[i]
@@ -120,20 +120,20 @@ class AdderGraph:
 
 
 def form_range(form: Matrix, low: int, high: int) -> tuple[int, int]:
-    """Least and greatest value of a linear form of inputs from `low` to `high`."""
+    """Returns the least and the greatest value of a linear form of inputs from `low` to `high`."""
     positive, negative = int(form[form > 0].sum()), int(form[form < 0].sum())
     return positive * low + negative * high, positive * high + negative * low
 
 
 def bits_of(low: int, high: int) -> int:
-    """Bits that hold all values from `low` to `high`: two's complement where low < 0; at least 1."""
+    """Returns the bits that hold all values from `low` to `high`, at least 1; in two's complement if low < 0."""
     if low < 0:
         return max((-low - 1).bit_length(), high.bit_length()) + 1
     return max(1, high.bit_length())
 
 
 def da4ml_version() -> str:
-    """Version of da4ml.
+    """Returns the version of da4ml.
 
     Raises:
         ToolError: it is not installed.
@@ -147,16 +147,16 @@ def da4ml_version() -> str:
 
 
 def adder_graph(weights: Matrix, low: int, high: int, limit: float = LIMIT) -> AdderGraph:
-    """The smallest graph, by bits of its adders, of those that da4ml finds.
+    """Returns the smallest graph that da4ml finds, measured by the bits of its adders.
 
     Args:
         weights: (inputs, outputs) integers.
         low, high: least and greatest value of an input.
-        limit: seconds after which to give up.
+        limit: time limit in seconds.
 
     Raises:
         FormatError: a weight is too large.
-        ToolError: da4ml is missing, fails, takes too long, or its graph is another matrix's.
+        ToolError: da4ml is missing, fails or takes too long, or its graph is that of another matrix.
     """
     if weights.ndim != 2 or int(np.abs(weights).max(initial=0)) > _LARGEST:
         raise FormatError(f"distributed arithmetic takes a matrix of weights up to {_LARGEST} in magnitude")

@@ -1,9 +1,9 @@
-"""The control of each module, compiled: ready of its inputs, and its state behind the clock edge.
+"""This module holds the control logic of each module, compiled: ready of its inputs, and its state after the edge.
 
-These are the automata that `timing` names. A state is a run of integers; the first says whether the output is valid,
-which depends on registers alone.
+These are the automata that `timing` names. A state is a row of integers; the first one says whether the output is
+valid, which depends on registers alone.
 
-A cycle has two halves. In the first, valid signals settle in data order and ready signals against it; in the second, at
+A cycle has two halves. In the first, valid signals settle in data order and ready signals against it. In the second, at
 the clock edge, every automaton takes note of the transfers (valid and ready) at its ports.
 
 Compiled code is kept between runs; numba compiles again when this file changes.
@@ -33,7 +33,7 @@ _WORD = (1 << STAGES_PER_WORD) - 1
 #: A node: an automaton of a network. The row behind the last node stands for the network's own input.
 NODE = np.dtype(
     [
-        ("kind", np.int64),  # of control
+        ("kind", np.int64),  # of automaton
         ("p_at", np.int64),  # where its parameters begin
         ("s_at", np.int64),  # where its state begins,
         ("s_end", np.int64),  # and ends
@@ -64,14 +64,14 @@ EDGE = np.dtype(
 
 
 class Net(NamedTuple):
-    """A network's nodes and edges.
+    """A net holds the nodes and edges of a network.
 
     Attributes:
         node: (nodes + 1,) of `NODE`.
         edge: (edges,) of `EDGE`.
         p, s: parameters and states, int64.
-        counts: what `events` counts.
-        before: room for a state.
+        counts: counters of `events`.
+        before: memory for one state.
     """
 
     node: Any
@@ -88,13 +88,13 @@ _jit: Any = njit
 
 
 def compiled(function: _Function) -> _Function:
-    """Compile a function that only compiled ones call."""
+    """Compiles a function that only compiled functions call."""
     made: _Function = _jit(_nrt=False)(function)
     return made
 
 
 def entry(function: _Function) -> _Function:
-    """Compile a function that Python calls, and keep the result beside its file or in the user's cache of numba's."""
+    """Compiles a function that Python calls, and keeps the result beside its file or in numba's cache of the user."""
     try:
         made: _Function = _jit(cache=True, _nrt=False)(function)
     except RuntimeError:  # there is nowhere to keep it
@@ -352,7 +352,7 @@ def _packer_clock(s: Any, b: int, offered: bool, output: bool) -> None:
 
 @compiled
 def all_seen(net: Net, i: int) -> bool:
-    """Whether all inputs of a node are valid."""
+    """Returns whether all inputs of a node are valid."""
     for k in range(net.node[i].edge_at, net.node[i].edge_end):  # noqa: SIM110  # numba has no all()
         if not net.edge[k].seen:
             return False
@@ -361,7 +361,7 @@ def all_seen(net: Net, i: int) -> bool:
 
 @entry
 def ready_of(net: Net, i: int) -> None:
-    """Write what is ready at a node's inputs into the edges' `fresh`."""
+    """Writes the ready signals of a node's inputs into the edges' `fresh`."""
     p, s, node, edge = net.p, net.s, net.node[i], net.edge
     a, b, k, output = node.p_at, node.s_at, node.edge_at, node.output
     if node.kind == PIPELINE:
@@ -389,7 +389,7 @@ def ready_of(net: Net, i: int) -> None:
 
 @entry
 def clock(net: Net, i: int) -> None:
-    """Bring a node's state behind the clock edge."""
+    """Updates a node's state at the clock edge."""
     p, s, node, edge = net.p, net.s, net.node[i], net.edge
     a, b, k, output = node.p_at, node.s_at, node.edge_at, node.output
     offered = edge[k].seen

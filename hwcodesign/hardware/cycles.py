@@ -1,4 +1,4 @@
-"""Cycles of a segment, by the automata of its modules."""
+"""This module predicts the cycles of a segment by the automata of its modules."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SAMPLES = 6
 
 @dataclass(frozen=True)
 class Cycles:
-    """What a segment takes while nothing else stalls.
+    """It holds the cycles that a segment takes while nothing outside stalls it.
 
     Attributes:
         latency: from the cycle in which its first input beats are offered to that of the last beat of its last output.

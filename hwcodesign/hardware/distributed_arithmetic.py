@@ -1,8 +1,8 @@
-"""The strategy `distributed_arithmetic`: layers without multipliers, as generated adder graphs behind a stream shell.
+"""This module generates layers of the strategy `distributed_arithmetic`: adder graphs without multipliers.
 
-A layer becomes two modules beside those of rtl_sim/rtl: `<name>_sums`, the adders, with registers every few of them and
-a clock enable; and `<name>`, with the ports of a mac_array or conv2d, which joins it to the shell `distributed_array`.
-The graph is da4ml's; the text is ours, so that nothing of da4ml's own RTL is needed.
+A layer becomes two modules beside those of rtl_sim/rtl. `<name>_sums` holds the adders, with registers every few adders
+and a clock enable. `<name>` has the ports of a mac_array or conv2d, and joins the sums to the stream shell
+`distributed_array`. The graph is da4ml's; the text is our own, so that nothing of da4ml's own RTL is needed.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ _WIDEST = 53
 
 @dataclass(frozen=True)
 class DistributedKernel:
-    """A generated layer.
+    """A distributed kernel is a generated layer.
 
     Attributes:
-        module: with the ports clk_i, rst_ni, in_valid_i, in_ready_o, in_data_i, out_valid_o, out_ready_i, out_data_o,
-            and no parameters.
-        texts: file name to content; beside them it needs the modules of rtl_sim/rtl.
+        module: name of the module with the ports clk_i, rst_ni, in_valid_i, in_ready_o, in_data_i, out_valid_o,
+            out_ready_i, out_data_o, and without parameters.
+        texts: file name to content; the modules of rtl_sim/rtl are needed beside them.
         latency: cycles from the one in which a vector is taken to that in which its result is valid; a new one can be
-            taken in every cycle. Behind a window buffer, counted from the window.
+            taken in every cycle. Behind a window buffer, it is counted from the window.
         sum_width: bits of the widest sum, in two's complement.
-        adders: number of them, those of biases included.
-        adder_bits: bits of them, about the LUTs that they take.
+        adders: number of adders, those of biases included.
+        adder_bits: bits of the adders, about the number of LUTs.
     """
 
     module: str
@@ -71,19 +71,19 @@ def distributed_kernel(
     adders_per_stage: int = ADDERS_PER_STAGE,
     limit: float = LIMIT,
 ) -> DistributedKernel:
-    """Write a layer: result[o] = cast((sum over i of weights[i, o] * input[i]) * 2**product_shift + bias[o]).
+    """Writes a layer: result[o] = cast((sum over i of weights[i, o] * input[i]) * 2**product_shift + bias[o]).
 
     Args:
-        weights: (lanes, outputs) integer codes; of a depthwise convolution with the zeros between its channels.
-        input_format: of the elements.
-        name: of the module, and the prefix of all that is generated: an identifier.
+        weights: (lanes, outputs) integer codes; for a depthwise convolution with the zeros between its channels.
+        input_format: format of the elements.
+        name: name of the module and prefix of all generated names: an identifier.
         result: format of the results.
-        sum_fraction: bits after the point of the shifted products and of the biases.
-        bias: one integer per output; none: zeros.
+        sum_fraction: fraction bits of the shifted products and of the biases.
+        bias: one integer per output; empty: zeros.
         product_shift: left shift of the products.
         window: what a window_buffer in front cuts; none: vectors come as they are.
-        adders_per_stage: between registers; more of them mean fewer registers and a slower clock.
-        limit: seconds after which to give up the search for a graph.
+        adders_per_stage: adders between registers; more adders mean fewer registers and a slower clock.
+        limit: time limit of the search for a graph, in seconds.
 
     Raises:
         FormatError: a sum needs more than 53 bits.

@@ -1,4 +1,4 @@
-"""Division of a magnitude by a constant, without a divider."""
+"""This module divides a magnitude by a constant, without a divider."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hwcodesign.systemverilog import Bits, PackedStruct, Parameter
 
 
 class Division(NamedTuple):
-    """Division of magnitudes by a constant, without a divider: |s| // divisor == (|s| * multiplier) >> shift.
+    """A division by a constant is a multiplication and a shift: |s| // divisor == (|s| * multiplier) >> shift.
 
     It holds for every |s| <= `bound`. A power of two has multiplier 1.
     """
@@ -19,7 +19,7 @@ class Division(NamedTuple):
     bound: int
 
     def parameters(self, fraction: int) -> list[tuple[str, Parameter]]:
-        """Of the modules that average; `fraction` is the quotient's."""
+        """Returns the parameters of the modules that average; `fraction` is the quotient's number of fraction bits."""
         config = PackedStruct(
             "division_t",
             (
@@ -33,11 +33,12 @@ class Division(NamedTuple):
 
 
 def division(divisor: int, bound: int) -> Division:
-    """The least shift, and so the narrowest multiplier, that is exact up to `bound`, which is `divisor` at least.
+    """Returns the division with the least shift, and so the narrowest multiplier, that is exact up to `bound`.
 
-    With n = divisor, m = ceil(2^k / n) and e = m n - 2^k: s m / 2^k = s / n + s e / (n 2^k), whose floor is that of
-    s / n as long as s e < (n - s mod n) 2^k. That is hardest for the largest s that leaves n - 1. (The method is T.
-    Granlund and P. L. Montgomery's, "Division by Invariant Integers using Multiplication", PLDI 1994.)
+    `bound` must be at least `divisor`. Let n = divisor, m = ceil(2^k / n) and e = m n - 2^k. Then s m / 2^k = s / n + s
+    e / (n 2^k), and its floor is that of s / n as long as s e < (n - s mod n) 2^k. The hardest case is the largest s
+    with the remainder n - 1. The method is T. Granlund and P. L. Montgomery's, "Division by Invariant Integers using
+    Multiplication", PLDI 1994.
     """
     hardest = bound - (bound + 1) % divisor
     shift = divisor.bit_length() - 1

@@ -1,9 +1,10 @@
-"""What a unit takes, without stepping its automata cycle by cycle: its interval and latency, where nothing else stalls.
+"""This module computes a unit's interval and latency without stepping its automata cycle by cycle, if nothing else
+stalls.
 
-Both are exact. Pipelines and stored frames have a formula. Windows in front of a pipeline are followed row by row: of a
-row of pixels, the cycles in which the first and the last one are accepted; of a pass, those of its first step, of its
-last one that reads a pixel, and of its last one. What lies between cannot be later than these make it, because a pass
-is never faster along a row than a pixel a cycle, which is the pace of the input.
+Both are exact. Pipelines and stored frames have a formula. Windows in front of a pipeline are followed row by row. For
+a row of pixels, these are the cycles in which the first and the last one are accepted. For a pass, they are the cycles
+of its first step, of its last step that reads a pixel, and of its last step. What lies between cannot be later than
+these make it, because a pass is never faster along a row than one pixel per cycle, which is the pace of the input.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ _MOST_SAMPLES = 1000
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a unit takes while its input is always offered and its output always taken.
+    """An estimate holds the cycles of a unit while its input is always offered and its output always taken.
 
     Attributes:
-        interval: cycles between samples in the long run, an int where it is whole.
-        latency: from the cycle in which the first input beat of a sample is offered to that of its last output beat.
+        interval: cycles between samples in the long run; an int if it is whole.
+        latency: cycles from the one in which a sample's first input beat is offered to that of its last output beat.
     """
 
     interval: float
@@ -34,11 +35,11 @@ class Estimate:
 
 
 def estimated(timing: Sequence[Automaton], beats: int) -> Estimate:
-    """Estimate a chain of automata.
+    """Estimates a chain of automata.
 
     Args:
         timing: nothing, a pipeline, stored frames, or windows in front of a pipeline of single beats.
-        beats: input beats of a sample.
+        beats: input beats per sample.
 
     Raises:
         NotImplementedError: another chain.

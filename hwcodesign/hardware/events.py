@@ -1,9 +1,9 @@
-"""Networks of automata, stepped between events: compiled, because they take millions of cycles.
+"""This module steps networks of automata from event to event; it is compiled, because they take millions of cycles.
 
-An automaton whose state a clock edge left as it was, and one that only counts, rest: they need no look until a signal
-at one of their ports changes, or the count ends. Most of a network rests in most cycles, and where all of it does, time
-jumps. A state is brought up to date, under the signals that it had, before one of them changes; so the states are those
-of stepping every automaton in every cycle.
+Two kinds of automata rest: one whose state did not change at a clock edge, and one that only counts. They need no look
+until a signal at one of their ports changes, or the count ends. Most of a network rests in most cycles; when all of it
+rests, time jumps. A state is brought up to date, under the signals that it had, before one of them changes. So the
+states are those of stepping every automaton in every cycle.
 """
 
 from __future__ import annotations

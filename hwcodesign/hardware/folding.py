@@ -1,7 +1,7 @@
-"""How a layer's multiply-accumulates are spread over cycles, and the weights in the order in which hardware reads them.
+"""This module spreads a layer's multiply-accumulates over cycles, and orders the weights as hardware reads them.
 
-mac_array multiplies `simd` inputs into `pe` outputs a cycle. One such cycle is a fold, and a vector takes
-beats * (lanes / simd) * (outputs / pe) folds in the order: for beat, for inputs, for outputs.
+mac_array multiplies `simd` inputs into `pe` outputs per cycle. One such cycle is a fold. A vector takes
+beats * (lanes / simd) * (outputs / pe) folds, in the order: for beat, for inputs, for outputs.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from hwcodesign.errors import FormatError
 
 @dataclass(frozen=True)
 class Folding:
-    """What is multiplied in a cycle.
+    """A folding says what is multiplied in one cycle.
 
     Attributes:
-        simd: inputs of an output (of a depthwise one: taps); divides the lanes of a beat.
-        pe: outputs; divides their number.
-        folds: cycles a vector.
+        simd: number of inputs of an output (taps of a depthwise one); divides the lanes of a beat.
+        pe: number of outputs; divides all outputs.
+        folds: cycles per vector.
     """
 
     simd: int
@@ -31,33 +31,33 @@ class Folding:
 
     @property
     def products(self) -> int:
-        """Made in a cycle."""
+        """Returns the number of products per cycle."""
         return self.simd * self.pe
 
     def depth(self, weight_width: int, constant: bool) -> int:
-        """Cycles from a vector's last fold to its result.
+        """Returns the cycles from a vector's last fold to its result.
 
         Args:
             weight_width: bits of a weight, sign included.
             constant: whether weights are built into adders (mac_array's Multiplier is Constant).
         """
         if constant:
-            return 3 + _levels(self.simd * ((weight_width + 1) // 2))
-        return 4 + _levels(self.simd)
+            return 3 + _tree_depth(self.simd * ((weight_width + 1) // 2))
+        return 4 + _tree_depth(self.simd)
 
 
 def fold(lanes: int, beats: int, outputs: int, reuse: int, *, channels: int = 1) -> Folding:
-    """The folding whose number of folds is nearest to the reuse factor.
+    """Returns the folding whose number of folds is nearest to the reuse factor.
 
-    Of two as near it is the one with fewer folds; of those with equally many the one that folds outputs least. A vector
-    has at least as many folds as beats.
+    Of two equally near foldings, it takes the one with fewer folds; of those with equally many, the one that folds the
+    outputs least. A vector has at least as many folds as beats.
 
     Args:
         lanes: elements of an input beat.
         beats: input beats of a vector.
         outputs: elements of a result.
-        reuse: folds that are wished for, at least 1.
-        channels: of a depthwise layer, whose lanes are taps times channels; else 1.
+        reuse: wished number of folds, at least 1.
+        channels: number of channels of a depthwise layer, whose lanes are taps times channels; else 1.
     """
     taps = lanes // channels
     foldings = (
@@ -69,11 +69,12 @@ def fold(lanes: int, beats: int, outputs: int, reuse: int, *, channels: int = 1)
 
 
 def rom_words(weights: NDArray[Any], folding: Folding, width: int) -> tuple[int, ...]:
-    """One unsigned word a fold: weight (pe, simd) at bit (pe * folding.simd + simd) * width, in two's complement.
+    """Returns one unsigned word per fold: weight (pe, simd) at bit (pe * folding.simd + simd) * width, in two's
+    complement.
 
     Args:
-        weights: (inputs, outputs) integer codes; inputs in stream order, of a depthwise layer its taps alone.
-        folding: of the layer.
+        weights: (inputs, outputs) integer codes; inputs in stream order; for a depthwise layer its taps alone.
+        folding: folding of the layer.
         width: bits of a weight, sign included.
 
     Raises:
@@ -92,8 +93,8 @@ def rom_words(weights: NDArray[Any], folding: Folding, width: int) -> tuple[int,
     return tuple(int.from_bytes(word.tobytes(), "little") for word in packed)
 
 
-def _levels(leaves: int) -> int:
-    """Levels of a binary tree."""
+def _tree_depth(leaves: int) -> int:
+    """Returns the depth of a binary tree."""
     return (leaves - 1).bit_length()
 
 

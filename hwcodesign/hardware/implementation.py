@@ -1,4 +1,4 @@
-"""What chooses among the ways to build a kernel: hls4ml's ReuseFactor and Strategy."""
+"""This module holds the choice among the ways to build a kernel: hls4ml's ReuseFactor and Strategy."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ _MOST_REUSE = 2**31 - 1
 
 @dataclass(frozen=True)
 class Implementation:
-    """How a kernel is to be built.
+    """An implementation says how a kernel is to be built.
 
     Attributes:
-        reuse_factor: how often hardware uses each multiplier a pixel or sample (hls4ml's ReuseFactor).
+        reuse_factor: how often hardware uses each multiplier per pixel or sample (hls4ml's ReuseFactor).
         strategy: how hardware multiplies (hls4ml's Strategy): "latency" in LUTs, "resource" in DSP blocks,
-            "distributed_arithmetic" by an adder graph without multipliers, and without reuse.
+            "distributed_arithmetic" by an adder graph without multipliers and without reuse.
     """
 
     reuse_factor: int = 1
     strategy: str = LATENCY
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data."""
+        """Returns plain data."""
         return {"reuse_factor": self.reuse_factor, "strategy": self.strategy}
 
     @classmethod
     def from_json(cls, stored: Field) -> Implementation:
-        """Read what `to_json` wrote; raises `FieldError`."""
+        """Reads what `to_json` wrote; raises `FieldError`."""
         fields = stored.fields(("reuse_factor", "strategy"))
         return cls(fields["reuse_factor"].integer(1, _MOST_REUSE), fields["strategy"].one_of(STRATEGIES))
 

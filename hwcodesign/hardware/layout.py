@@ -1,6 +1,6 @@
-"""Generated modules look like hand-written ones: they are laid out as verible does with the flags of rtl_sim.
+"""This module lays out generated SystemVerilog like hand-written modules: as verible does with the flags of rtl_sim.
 
-Generated sources are read in waveforms and tool logs. verible itself is not there where they are made.
+Generated sources are read in waveforms and tool logs. verible itself is not installed where they are generated.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ _COMMENTS = ("//", "/*")
 
 @dataclass(frozen=True)
 class Port:
-    """This is a port of a module.
+    """A port is one port of a module.
 
     Attributes:
-        name: ends with _i if it is an input, or its bus says so.
-        output: it is one.
-        dimensions: what stands between its packed dimensions' brackets, the outermost first: ("3:0", "7:0").
+        name: ends with _i if it is an input, unless its bus says so.
+        output: whether it is an output.
+        dimensions: text between the brackets of its packed dimensions, the outermost first: ("3:0", "7:0").
     """
 
     name: str
@@ -28,12 +28,12 @@ class Port:
 
 
 def range_of(bits: int) -> str:
-    """Return what stands between the brackets of a packed dimension."""
+    """Returns the text between the brackets of a packed dimension."""
     return f"{bits - 1}:0"
 
 
 def stream_ports(name: str, lanes: int, width: int, *, output: bool) -> tuple[Port, Port, Port]:
-    """Return the ports of a stream that a module takes or, as its output, gives."""
+    """Returns the ports of a stream that a module takes or, if it is an output, gives."""
     own, other = ("o", "i") if output else ("i", "o")
     return (
         Port(f"{name}_valid_{own}", output),
@@ -45,11 +45,12 @@ def stream_ports(name: str, lanes: int, width: int, *, output: bool) -> tuple[Po
 def module_lines(
     name: str, parameters: Sequence[str], groups: Sequence[tuple[str, Sequence[Port]]], imports: Sequence[str] = ()
 ) -> list[str]:
-    """Write a module up to the end of its ports, and an empty line.
+    """Writes a module up to the end of its ports, and an empty line.
 
     Args:
-        parameters: lines between `#(` and `)`; none where the module has no parameters.
-        groups: ports that belong together, with a comment that may be empty.
+        name: name of the module.
+        parameters: lines between `#(` and `)`; none if the module has no parameters.
+        groups: ports that belong together, each group with a comment that may be empty.
         imports: packages.
     """
     opening = ["#(", *(_INDENT + line for line in parameters), ") ("] if parameters else ["("]
@@ -84,10 +85,12 @@ def _port_lines(ports: Sequence[Port]) -> list[str]:
 
 
 def instance_lines(module: str, label: str, connections: Sequence[str], parameters: Sequence[str] = ()) -> list[str]:
-    """Write an instance, one connection a line.
+    """Writes an instance, one connection per line.
 
     Args:
-        connections: without commas, of several lines where they have line ends; comments stand among them.
+        module: name of the module.
+        label: name of the instance.
+        connections: connections without commas; with line ends they take several lines; comments are allowed.
         parameters: lines between `#(` and `)`, with commas, as `systemverilog.parameter_lines` gives them.
     """
     lines = [f"{_INDENT}{module} {label} ("]
@@ -102,21 +105,22 @@ def instance_lines(module: str, label: str, connections: Sequence[str], paramete
 
 
 def input_stream(port: str, net: str, data: str = "") -> list[str]:
-    """Connect a stream's three ports at the side that takes it.
+    """Connects a stream's three ports at the receiver.
 
     Args:
-        data: prefix of the data's net where it is not that of the handshake's.
+        port, net: prefixes of the ports and of the nets.
+        data: prefix of the data's net if it is not that of the handshake.
     """
     return [f".{port}_valid_i({net}_valid)", f".{port}_ready_o({net}_ready)", f".{port}_data_i({data or net}_data)"]
 
 
 def output_stream(port: str, net: str) -> list[str]:
-    """Connect a stream's three ports at the side that gives it."""
+    """Connects a stream's three ports at the sender."""
     return [f".{port}_valid_o({net}_valid)", f".{port}_ready_i({net}_ready)", f".{port}_data_o({net}_data)"]
 
 
 def left_open(*ports: str) -> list[str]:
-    """Connect outputs that nobody reads, without a warning."""
+    """Connects outputs that nobody reads, without a warning."""
     return [
         "/* verilator lint_off PINCONNECTEMPTY */",
         *(f".{port}()" for port in ports),

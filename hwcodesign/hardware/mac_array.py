@@ -1,4 +1,4 @@
-"""The multiply-accumulates of a layer in the module mac_array: its parameters, its ROM images and its control."""
+"""This module holds a layer's multiply-accumulates in mac_array: parameters, ROM images and control logic."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from functools import cached_property
 
 from hwcodesign.fixedpoint import Codes, FixedPoint
 from hwcodesign.hardware.folding import Folding, rom_words
-from hwcodesign.hardware.sums import Sums, weight_width
 from hwcodesign.hardware.timing import Pipeline
+from hwcodesign.hardware.weights import weight_width
+from hwcodesign.kernels.sums import Sums
 from hwcodesign.systemverilog import Bits, Name, PackedStruct, Parameter, Rom
 
 #: How products are made: weights built into adders, or multiplied in LUTs or in DSP blocks.
@@ -17,14 +18,14 @@ CONSTANT, LUT, DSP = "Constant", "Lut", "Dsp"
 
 @dataclass(frozen=True, eq=False)
 class MacArray:
-    """One mac_array.
+    """A MAC array is one instance of mac_array.
 
     Attributes:
-        weights: (inputs, outputs) integer codes; inputs in stream order, of a depthwise layer its taps alone.
-        sums: of the products.
+        weights: (inputs, outputs) integer codes; inputs in stream order; for a depthwise layer its taps alone.
+        sums: how the products are added.
         source, result: formats of what is multiplied, and of the results.
-        beats: of a vector.
-        folding: of its multiplications; one fold where `multiplier` is `CONSTANT`.
+        beats: beats per vector.
+        folding: folding of its multiplications; one fold if `multiplier` is `CONSTANT`.
         multiplier: how products are made.
     """
 
@@ -38,7 +39,7 @@ class MacArray:
 
     @cached_property
     def parameters(self) -> list[tuple[str, Parameter]]:
-        """Those that do not say how the vector comes."""
+        """Returns the parameters, without those that say how the vector comes."""
         accumulator = self.sums.accumulator
         parameters: list[tuple[str, Parameter]] = [
             ("Mac", self._config),
@@ -69,13 +70,14 @@ class MacArray:
 
     @property
     def roms(self) -> tuple[Rom, ...]:
+        """Returns the ROM images of weights and biases."""
         if self.multiplier == CONSTANT:
             return ()
         return (Rom("weights", "WeightsFile", self._word, self._words),)
 
     @property
     def timing(self) -> Pipeline:
-        """Its control."""
+        """Returns its control logic."""
         depth = self.folding.depth(self._weight_width, self.multiplier == CONSTANT)
         return Pipeline(self.folding.folds // self.beats, self.beats, depth)
 

@@ -1,4 +1,7 @@
-"""Units around a mac_array: weights from a ROM, multiplied in LUTs or DSP blocks, or built into adders."""
+"""This module holds what units around a mac_array share: weights from a ROM, or built into adders.
+
+Products of weights from a ROM are made in LUTs or DSP blocks.
+"""
 
 from __future__ import annotations
 
@@ -14,22 +17,22 @@ from hwcodesign.hardware.unit import K, Unit
 
 @dataclass(frozen=True, eq=False)
 class MacUnit(Unit[K]):
-    """Base of the units that multiply and accumulate in a mac_array.
+    """A MAC unit is the base of the units that multiply and accumulate in a mac_array.
 
     Attributes:
-        by_adders: whether weights are built into adders, which takes them all in one fold.
+        by_adders: whether weights are built into adders, which multiplies all of them in one fold.
     """
 
     by_adders: ClassVar[bool] = False
 
     @property
     def folding(self) -> Folding:
-        """How its multiplications are spread over cycles."""
+        """Returns how its multiplications are spread over cycles."""
         raise NotImplementedError
 
     @property
     def array(self) -> MacArray:
-        """Its multiply-accumulates."""
+        """Returns its mac_array."""
         raise NotImplementedError
 
     @property
@@ -38,7 +41,7 @@ class MacUnit(Unit[K]):
 
     @property
     def multiplier(self) -> str:
-        """How products are made."""
+        """Returns how products are made."""
         if self.by_adders:
             return CONSTANT
         return DSP if self.implementation.strategy == RESOURCE else LUT

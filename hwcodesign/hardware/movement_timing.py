@@ -1,35 +1,36 @@
-"""Control of the modules that move elements without computing, as automata like those of `timing`."""
+"""This module holds the automata of the modules that move elements without computing, like those of `timing`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hwcodesign.hardware.timing import Control, Kind
+from hwcodesign.hardware.timing import Encoding, Kind
 
 
 @dataclass(frozen=True)
 class Split:
-    """A beat given away in pieces (stream_resize where beats become narrower).
+    """A split gives a beat away in pieces (stream_resize, if beats become narrower).
 
     Attributes:
-        pieces: output beats of one input beat.
+        pieces: output beats per input beat.
     """
 
     pieces: int
 
     @property
-    def control(self) -> Control:
-        return Control(Kind.SPLIT, (self.pieces,), 2)
+    def encoding(self) -> Encoding:
+        """Returns the automaton in numbers."""
+        return Encoding(Kind.SPLIT, (self.pieces,), 2)
 
 
 @dataclass(frozen=True)
 class Frames:
-    """Whole samples, written into one half of a memory while the other half is read (transpose).
+    """Frames are whole samples, written into one half of a memory while the other half is read (transpose).
 
     Attributes:
-        beats: input beats of a sample.
+        beats: input beats per sample.
         steps: cycles that reading a sample takes.
-        steps_per_beat: steps that make one output beat.
+        steps_per_beat: steps per output beat.
     """
 
     beats: int
@@ -37,5 +38,6 @@ class Frames:
     steps_per_beat: int
 
     @property
-    def control(self) -> Control:
-        return Control(Kind.FRAMES, (self.beats, self.steps, self.steps_per_beat), 6)
+    def encoding(self) -> Encoding:
+        """Returns the automaton in numbers."""
+        return Encoding(Kind.FRAMES, (self.beats, self.steps, self.steps_per_beat), 6)

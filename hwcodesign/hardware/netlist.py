@@ -1,6 +1,6 @@
-"""A segment as hardware wires it: kernels, the streams between them, and what stands between kernels that do not fit.
+"""This module holds a segment as hardware wires it: kernels, the streams between them, and what adapts streams.
 
-Shared by the writer of SystemVerilog and the cycle model, so that both see the same hardware.
+The writer of SystemVerilog and the cycle model both read it, so that both see the same hardware.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ OBSERVED = 4
 
 @dataclass(frozen=True)
 class Block:
-    """One module between two or more nets.
+    """A block is one module between two or more nets.
 
     Attributes:
-        name: an identifier, also of the net that it drives.
+        name: an identifier, also the name of the net that it drives.
         sources: nets that it reads; the segment's input is "in".
-        streams: of each net read.
+        streams: stream of each net read.
         output: stream of the net driven.
         width: bits of an element of that net.
-        unit: that it is of; None where it only moves beats.
-        queue: beats that it holds, where it is a queue; else 0.
+        unit: unit that it builds; None if it only moves beats.
+        queue: number of beats that it can hold if it is a queue; else 0.
         meets: whether it is a queue before a block where two paths meet.
     """
 
@@ -56,7 +56,7 @@ class Block:
 
     @property
     def timing(self) -> tuple[Automaton, ...]:
-        """Control of the module; empty where it is wires alone."""
+        """Returns the control logic of the module; empty if it is only wires."""
         if self.unit is not None:
             return self.unit.timing
         if self.queue:
@@ -141,14 +141,15 @@ class Netlist:
 
 
 def netlist(segment: Segment, implementations: Implementations = DEFAULTS, prefix: str = "generated") -> Netlist:
-    """Place the kernels of a segment, and what they need between them.
+    """Places the kernels of a segment, and what they need between them.
 
     Args:
-        implementations: of its kernels.
-        prefix: of the names of modules that are generated.
+        segment: the segment.
+        implementations: implementations of its kernels.
+        prefix: prefix of the names of generated modules.
 
     Raises:
-        DesignError: a kernel's beats cannot be had from those that come, or no unit builds it as it is to be built.
+        DesignError: a kernel's beats cannot be made from those that come, or no unit has its implementation.
         ToolError: distributed arithmetic without da4ml.
     """
     names = _identifiers([kernel.name for kernel in segment.kernels])
@@ -276,7 +277,9 @@ def _held(placed: Netlist, network: Network, output: Port, first: int) -> dict[s
 
 
 def resize_timing(source: Stream, output: Stream) -> tuple[Automaton, ...]:
-    """Control of stream_resize: beats are split into pieces that divide both sizes, and pieces are joined."""
+    """Returns the control logic of stream_resize: beats are split into pieces that divide both sizes, and pieces are
+    joined.
+    """
     lanes = math.gcd(source.lanes, output.lanes)
     split, join = source.lanes // lanes, output.lanes // lanes
     return (*([Split(split)] if split > 1 else []), *([Pipeline(beats=join)] if join > 1 else []))

@@ -1,4 +1,4 @@
-"""How samples leave a network of automata in the long run."""
+"""This module finds the pace at which samples leave a network of automata in the long run."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ _LEAST_SAMPLES, _MOST_SAMPLES, _MOST_CYCLES = 6, 1000, 200_000
 
 @dataclass(frozen=True)
 class Pace:
-    """How samples leave in the long run, input always offered and output always taken.
+    """A pace says how samples leave in the long run, with the input always offered and the output always taken.
 
-    They may leave in a rhythm, say 19 and 27 cycles apart in turn, where two wait in a buffer for the decision on the
-    first.
+    They may leave with a period of several samples, for example 19 and 27 cycles apart in turn, if two wait in a buffer
+    for the decision on the first.
 
     Attributes:
         ends: cycles at which the first samples left, up to the end of one period.
-        settled: the sample from which on they leave in a rhythm.
-        period: samples after which it repeats.
+        settled: number of the sample from which on they leave periodically.
+        period: number of samples in a period.
     """
 
     ends: tuple[int, ...]
@@ -31,20 +31,20 @@ class Pace:
 
     @property
     def interval(self) -> float:
-        """Mean of a period, an int where it is whole."""
+        """Returns the mean interval over a period; an int if it is whole."""
         return mean_interval(self.ends, self.settled, self.period)
 
 
 def mean_interval(ends: Sequence[int], settled: int, period: int) -> float:
-    """Mean cycles a sample from one sample on, an int where it is whole."""
+    """Returns the mean cycles per sample from one sample on; an int if it is whole."""
     cycles = int(ends[settled + period]) - int(ends[settled])
     return cycles // period if cycles % period == 0 else cycles / period
 
 
 def settle(nodes: Sequence[Node], beats_in: int, beats_out: int) -> Pace:
-    """Run until a state comes again, which is then known to come for ever.
+    """Runs a network until a state comes again; from then on it repeats for ever.
 
-    Where none does for very long, the second half of what was seen is held to be the rhythm.
+    If no state comes again for very long, the second half of the run is taken as the period.
 
     Args:
         nodes, beats_in, beats_out: as in `run`.

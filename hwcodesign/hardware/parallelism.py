@@ -1,4 +1,4 @@
-"""How many products a layer may make in a cycle: beyond a few thousand, simulators do not read it any more."""
+"""This module limits the products of a layer per cycle: simulators cannot read more than a few thousand."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ MOST_PRODUCTS = 4096
 def check_products(
     segment: Segment, implementations: Implementations = DEFAULTS, named: Callable[[str], str] = str
 ) -> None:
-    """Refuse a layer that multiplies more in a cycle than can be simulated.
+    """Refuses a layer that multiplies more per cycle than can be simulated.
 
     Args:
-        implementations: of its kernels.
-        named: what the user calls the layer of a kernel.
+        segment: segment that has the layer.
+        implementations: implementations of its kernels.
+        named: function from a kernel's name to the user's name of its layer.
 
     Raises:
-        SettingsError: naming the layer, and the least reuse factor that will do.
+        SettingsError: there is such a layer; the message names it, and the least reuse factor that is sufficient.
     """
     streams = {name: Stream.of(tensor.shape) for name, tensor in zip(segment.input_names, segment.inputs, strict=True)}
     for kernel in segment.kernels:

@@ -1,20 +1,20 @@
-"""Control of the blocks around the kernels, as automata like those of `timing`."""
+"""This module holds the automata of the blocks around the kernels, like those of `timing`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hwcodesign.hardware.timing import Control, Kind, pipe
+from hwcodesign.hardware.timing import Encoding, Kind, pipe
 
 
 @dataclass(frozen=True)
 class Unpacker:
-    """Input words to pixels (word_unpack).
+    """An unpacker splits input words into pixels (word_unpack).
 
     Attributes:
-        lanes: of a word.
+        lanes: elements of a word.
         channels: lanes of a pixel.
-        pixels: of a sample, which fills whole words.
+        pixels: pixels of a sample, which fills whole words.
     """
 
     lanes: int
@@ -23,19 +23,20 @@ class Unpacker:
 
     @property
     def words(self) -> int:
-        """Words of a sample."""
+        """Returns the number of words per sample."""
         return -(-self.pixels * self.channels // self.lanes)
 
     @property
-    def control(self) -> Control:
+    def encoding(self) -> Encoding:
+        """Returns the automaton in numbers."""
         elements = self.pixels * self.channels
         last = elements - (self.words - 1) * self.lanes
-        return Control(Kind.UNPACKER, (self.lanes, self.channels, self.words, last), 3)
+        return Encoding(Kind.UNPACKER, (self.lanes, self.channels, self.words, last), 3)
 
 
 @dataclass(frozen=True)
 class Decider:
-    """From logits to a decision (exit_decision), where decisions are taken at once.
+    """A decider takes logits and gives a decision (exit_decision), in adaptive mode.
 
     Attributes:
         interval: cycles that a sample's logits occupy it.
@@ -46,18 +47,19 @@ class Decider:
     latency: int
 
     @property
-    def control(self) -> Control:
+    def encoding(self) -> Encoding:
+        """Returns the automaton in numbers."""
         parameters, words = pipe(self.latency)
-        return Control(Kind.DECIDER, (self.interval, *parameters), 2 + words)
+        return Encoding(Kind.DECIDER, (self.interval, *parameters), 2 + words)
 
 
 @dataclass(frozen=True)
 class Buffer:
-    """Beats that wait for a decision (conditional_buffer); its inputs are the beats and the decisions.
+    """A buffer holds beats that wait for a decision (conditional_buffer); its inputs are the beats and the decisions.
 
     Attributes:
-        beats: of a sample.
-        depth: beats that it holds.
+        beats: beats per sample.
+        depth: number of beats that it can hold.
         keep: what every decision is: forward, or drop.
     """
 
@@ -66,14 +68,16 @@ class Buffer:
     keep: bool
 
     @property
-    def control(self) -> Control:
-        return Control(Kind.BUFFER, (self.beats, self.depth, int(self.keep)), 4, inputs=2)
+    def encoding(self) -> Encoding:
+        """Returns the automaton in numbers."""
+        return Encoding(Kind.BUFFER, (self.beats, self.depth, int(self.keep)), 4, inputs=2)
 
 
 @dataclass(frozen=True)
 class Packer:
-    """Records to words, two each (record_pack); its output is a record's last word."""
+    """A packer turns records into words, two each (record_pack); its output is a record's last word."""
 
     @property
-    def control(self) -> Control:
-        return Control(Kind.PACKER, (), 2)
+    def encoding(self) -> Encoding:
+        """Returns the automaton in numbers."""
+        return Encoding(Kind.PACKER, (), 2)

@@ -1,4 +1,4 @@
-"""Networks of automata, run: the cycle of every output beat."""
+"""This module runs networks of automata: it computes the cycle of every output beat."""
 
 from __future__ import annotations
 
@@ -13,49 +13,51 @@ from hwcodesign.hardware.timing import Automaton, Node
 
 
 class Network:
-    """Nodes, each of which reads only earlier ones; where several read one, an eager fork is between.
+    """A network is a list of nodes, each of which reads only earlier ones; if several read one, an eager fork is
+    between.
 
     The output of the last node is always ready.
 
     Args:
         nodes: at least one.
-        offered: input beats that are offered, without a pause; endless by default.
+        offered: number of input beats that are offered, without a pause; endless by default.
     """
 
     def __init__(self, nodes: Sequence[Node], offered: int = -1) -> None:
         self._net = _after_reset(nodes, offered)
 
     def until(self, given: int) -> bool:
-        """Step until the last node has given so many beats in all; False where it never will."""
+        """Steps until the last node has given `given` beats in all; returns False if it never will."""
         return bool(events.advance(self._net, given))
 
     @property
     def cycles(self) -> int:
-        """Those stepped so far."""
+        """Returns the number of cycles stepped so far."""
         return int(self._net.counts[events.CYCLE])
 
     @property
     def taken(self) -> int:
-        """Input beats taken so far."""
+        """Returns the number of input beats taken so far."""
         return int(self._net.counts[events.TAKEN])
 
     @property
     def state(self) -> bytes:
-        """All that decides what comes next, but for what is offered."""
+        """Returns everything that decides what comes next, except what is offered."""
         return bytes(self._net.s.tobytes() + self._net.edge["done"].tobytes())
 
     def most_held(self, node: int) -> int:
-        """The most beats that a queue held after any cycle."""
+        """Returns the most beats that a queue held after any cycle."""
         return int(self._net.node["most"][node])
 
 
 def run(nodes: Sequence[Node], samples: int, beats_in: int, beats_out: int) -> list[int]:
-    """Cycles at which the last node's samples are complete: input always valid, output always ready.
+    """Computes the cycles at which samples leave the last node complete, with input always valid and output always
+    ready.
 
     Args:
-        nodes: of a network.
-        samples: number to run.
-        beats_in, beats_out: of one sample, at the network's input and output.
+        nodes: nodes of a network.
+        samples: number of samples to run.
+        beats_in, beats_out: beats per sample at the network's input and output.
 
     Returns:
         For each sample the cycle of its last output beat; the first input beat is offered in cycle 0.
@@ -68,11 +70,12 @@ def run(nodes: Sequence[Node], samples: int, beats_in: int, beats_out: int) -> l
 
 
 def end_of_sample(network: Network, sample: int, beats_out: int) -> int:
-    """The cycle of a sample's last output beat.
+    """Returns the cycle of a sample's last output beat.
 
     Args:
-        sample: that comes next, from 0.
-        beats_out: of one sample.
+        network: network that is stepped on.
+        sample: number of the next sample, from 0.
+        beats_out: output beats per sample.
 
     Raises:
         SimulationError: the network stands still.
@@ -83,27 +86,27 @@ def end_of_sample(network: Network, sample: int, beats_out: int) -> int:
 
 
 class State:
-    """One automaton by itself, stepped with signals from outside.
+    """A state is one automaton by itself, stepped with signals from outside.
 
     Args:
-        automaton: to begin after reset.
+        automaton: the automaton, which begins after reset.
     """
 
     def __init__(self, automaton: Automaton) -> None:
-        self._net = _after_reset([Node(automaton, (-1,) * automaton.control.inputs)], -1)
+        self._net = _after_reset([Node(automaton, (-1,) * automaton.encoding.inputs)], -1)
 
     def valid(self) -> bool:
-        """Whether the output is valid: of registers only."""
+        """Returns whether the output is valid; it depends on registers only."""
         return bool(self._net.s[0])
 
     def ready(self, inputs: Sequence[bool], output: bool) -> list[bool]:
-        """Ready of each input, given the inputs' valid signals and the output's ready."""
+        """Returns ready of each input, given the inputs' valid signals and the output's ready."""
         self._set(inputs, output)
         automata.ready_of(self._net, 0)
         return [bool(value) for value in self._net.edge["fresh"]]
 
     def clock(self, inputs: Sequence[bool], output: bool) -> None:
-        """The edge: which inputs had a valid signal, and whether the output was ready."""
+        """Steps over the clock edge, given which inputs had a valid signal and whether the output was ready."""
         self._set(inputs, output)
         automata.clock(self._net, 0)
 
@@ -119,14 +122,14 @@ def _after_reset(nodes: Sequence[Node], offered: int) -> automata.Net:
         nodes: each reads only earlier ones.
         offered: input beats; -1: endless.
     """
-    controls = [node.automaton.control for node in nodes]
+    encodings = [node.automaton.encoding for node in nodes]
     count = len(nodes)
     sources = [source if source >= 0 else count for node in nodes for source in node.sources]
     node, edge = np.zeros(count + 1, automata.NODE), np.zeros(len(sources), automata.EDGE)
-    node["kind"][:-1] = [control.kind for control in controls]
-    node["p_at"][:-1] = _starts([len(control.parameters) for control in controls])[:-1]
+    node["kind"][:-1] = [encoding.kind for encoding in encodings]
+    node["p_at"][:-1] = _starts([len(encoding.parameters) for encoding in encodings])[:-1]
     for name, lengths in (
-        ("s", [control.words for control in controls]),
+        ("s", [encoding.words for encoding in encodings]),
         ("edge", [len(each.sources) for each in nodes]),
     ):
         starts = _starts(lengths)
@@ -141,11 +144,11 @@ def _after_reset(nodes: Sequence[Node], offered: int) -> automata.Net:
     edge["source"] = sources
     edge["reader"] = sorted(range(len(sources)), key=lambda k: sources[k])
     edge["seen"] = (edge["source"] == count) & node["valid"][-1]
-    words = [control.words for control in controls]
+    words = [encoding.words for encoding in encodings]
     return automata.Net(
         node,
         edge,
-        p=np.array([value for control in controls for value in control.parameters] or [0], np.int64),
+        p=np.array([value for encoding in encodings for value in encoding.parameters] or [0], np.int64),
         s=np.zeros(sum(words), np.int64),
         counts=np.array([0, offered, 0, 0, events.NEVER, 1], np.int64),
         before=np.zeros(max(words), np.int64),

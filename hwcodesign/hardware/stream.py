@@ -1,4 +1,4 @@
-"""How hardware carries a tensor: beats, and elements side by side in a beat."""
+"""This module says how hardware carries a tensor: in beats, with elements side by side in a beat."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from hwcodesign.kernels.kernel import Shape
 
 @dataclass(frozen=True)
 class Stream:
-    """How hardware carries one sample of a tensor: in order, channels last.
+    """A stream carries one sample of a tensor in order, channels last.
 
     Attributes:
-        beats: transfers of one sample.
+        beats: transfers per sample.
         lanes: elements side by side in a transfer.
     """
 
@@ -22,5 +22,5 @@ class Stream:
 
     @classmethod
     def of(cls, shape: Shape) -> Stream:
-        """One pixel a beat, all its channels; a vector is one beat."""
+        """Returns the stream of a shape: one pixel with all its channels per beat; a vector is one beat."""
         return cls(math.prod(shape[:-1]), shape[-1])

@@ -1,8 +1,8 @@
-"""What each module of rtl_sim/rtl does in a cycle, without data: its control, as an automaton.
+"""This module describes what each module of rtl_sim/rtl does in a cycle, without data: its control logic.
 
-Each class here says what the control of one module depends on; `automata` steps it, state for state. A unit's
+Each class here says what the control logic of one module depends on; `automata` steps it, state for state. A unit's
 `timing` chains them, and networks of them give latency and interval of kernels, segments and whole accelerators, with
-all stalls that blocks put on one another.
+all stalls that blocks cause each other.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from hwcodesign.errors import FormatError
 
 
 class Kind(IntEnum):
-    """Which control an automaton has."""
+    """A kind says which control logic an automaton has."""
 
     PIPELINE = 0
     WINDOWS = 1
@@ -28,13 +28,13 @@ class Kind(IntEnum):
     PACKER = 8
 
 
-class Control(NamedTuple):
-    """An automaton as `automata` steps it.
+class Encoding(NamedTuple):
+    """An encoding is an automaton as `automata` steps it, in numbers.
 
     Attributes:
-        kind: of the control.
-        parameters: in the order that `automata` names for the kind.
-        words: of its state, all zero after reset.
+        kind: kind of the automaton.
+        parameters: parameters in the order that `automata` names for the kind.
+        words: integers of its state, all zero after reset.
         inputs: number of input streams.
     """
 
@@ -45,11 +45,11 @@ class Control(NamedTuple):
 
 
 class Automaton(Protocol):
-    """Control of a module with one output."""
+    """An automaton is the control logic of a module with one output."""
 
     @property
-    def control(self) -> Control:
-        """What is stepped."""
+    def encoding(self) -> Encoding:
+        """Returns the automaton in numbers."""
         ...
 
 
@@ -58,7 +58,7 @@ STAGES_PER_WORD = 62
 
 
 def pipe(depth: int) -> tuple[tuple[int, int], int]:
-    """Parameters of a shift register of valid bits, and the words of its state.
+    """Returns the parameters of a shift register of valid bits, and the size of its state.
 
     Returns:
         The number of words and the last stage's bit in the last of them; and the number of words.
@@ -69,7 +69,9 @@ def pipe(depth: int) -> tuple[tuple[int, int], int]:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """Folded compute behind one or more inputs that are read together; stalls as a whole (mac_array, activation, ...).
+    """A pipeline is folded compute behind one or more inputs that are read together (mac_array, activation, ...).
+
+    It stalls as a whole.
 
     Attributes:
         folds: cycles that each input beat occupies.
@@ -90,17 +92,18 @@ class Pipeline:
         require_positive(self)
 
     @property
-    def control(self) -> Control:
+    def encoding(self) -> Encoding:
+        """Returns the automaton in numbers."""
         parameters, words = pipe(self.depth)
-        return Control(Kind.PIPELINE, (self.folds, self.beats, *parameters), 3 + words, self.inputs)
+        return Encoding(Kind.PIPELINE, (self.folds, self.beats, *parameters), 3 + words, self.inputs)
 
 
 @dataclass(frozen=True)
 class Windows:
-    """Rows of RAM to kernel windows (window_buffer).
+    """Windows are made from rows of RAM (window_buffer).
 
     Attributes:
-        height, width: of the input.
+        height, width: size of the input.
         kernel, stride: rows, columns.
         pad_top, pad_left: zeros before the first row and column.
         out_height, out_width: windows down and across.
@@ -117,36 +120,38 @@ class Windows:
 
     @property
     def columns(self) -> int:
-        """Steps of a pass, which makes one row of windows."""
+        """Returns the steps of a pass, which makes one row of windows."""
         return (self.out_width - 1) * self.stride[1] - self.pad_left + self.kernel[1]
 
     @property
-    def control(self) -> Control:
+    def encoding(self) -> Encoding:
+        """Returns the automaton in numbers."""
         sizes = (self.height, self.width, *self.kernel, *self.stride, self.pad_top, self.pad_left)
-        return Control(Kind.WINDOWS, (*sizes, self.out_height, self.out_width, self.columns), 5)
+        return Encoding(Kind.WINDOWS, (*sizes, self.out_height, self.out_width, self.columns), 5)
 
 
 @dataclass(frozen=True)
 class Queue:
-    """First-word fall-through storage of whole beats (stream_fifo, stream_register).
+    """A queue stores whole beats, first-word fall-through (stream_fifo, stream_register).
 
     Attributes:
-        depth: beats that it holds; ready as long as it is not full.
+        depth: number of beats that it can hold; it is ready as long as it is not full.
     """
 
     depth: int = 2
 
     @property
-    def control(self) -> Control:
-        return Control(Kind.QUEUE, (self.depth,), 2)
+    def encoding(self) -> Encoding:
+        """Returns the automaton in numbers."""
+        return Encoding(Kind.QUEUE, (self.depth,), 2)
 
 
 @dataclass(frozen=True)
 class Node:
-    """One automaton in a network.
+    """A node is one automaton in a network.
 
     Attributes:
-        automaton: its control.
+        automaton: its control logic.
         sources: one per input: index of the node that feeds it; -1 for the network's own input.
     """
 
@@ -155,7 +160,7 @@ class Node:
 
 
 def require_positive(automaton: Pipeline) -> None:
-    """Refuse an automaton that could never move.
+    """Refuses an automaton that could never move.
 
     Raises:
         FormatError: a field is below 1.

@@ -1,6 +1,6 @@
-"""What a unit is: the hardware of one kernel, by one micro-architecture and with one folding.
+"""This module says what a unit is: the hardware of one kernel, by one micro-architecture and with one folding.
 
-A kernel says what is computed; a unit says by which module of rtl_sim/rtl, or by which generated one, in how many
+A kernel says what is computed. A unit says by which module of rtl_sim/rtl, or by which generated one, and in how many
 cycles. Units of several classes may build the same kind of kernel; `units.UNITS` lists them.
 """
 
@@ -23,12 +23,12 @@ K = TypeVar("K", bound=Kernel)
 
 @dataclass(frozen=True, eq=False)
 class Unit(Generic[K]):
-    """Base of the units.
+    """A unit is the base of all units.
 
     Attributes:
-        kernel: what it computes.
-        implementation: what it was chosen by.
-        offered: streams that come; where those that it reads differ, others are resized before it.
+        kernel: the kernel that it builds.
+        implementation: the implementation by which it was chosen.
+        offered: streams that come; if it reads others, these are resized before it.
         module: name for a module that is generated for it: an identifier.
     """
 
@@ -42,45 +42,45 @@ class Unit(Generic[K]):
 
     @property
     def fits(self) -> bool:
-        """Whether it can be built with its folding; the registry takes the first unit that can."""
+        """Returns whether it can be built with its folding; the registry takes the first unit that can."""
         return True
 
     @property
     def is_wires(self) -> bool:
-        """Whether it is no module: the elements that it gives are those that come, in their order."""
+        """Returns whether it is no module, because it gives the elements that come, in their order."""
         return False
 
     @property
     def reads(self) -> tuple[Stream, ...]:
-        """The streams that its module reads."""
+        """Returns the streams that its module reads."""
         return tuple(Stream.of(shape) for shape in self.kernel.input_shapes)
 
     @property
     def writes(self) -> Stream:
-        """The stream that its module writes."""
+        """Returns the stream that its module writes."""
         return Stream.of(self.kernel.output_shape)
 
     @property
     def folding(self) -> Folding | None:
-        """How its multiplications are spread over cycles; None where there are none."""
+        """Returns how its multiplications are spread over cycles; None if there are none."""
         return None
 
     @property
     def instance(self) -> Instance:
-        """Its module; not to be asked of wires."""
+        """Returns the instance of its module; wires have none."""
         raise NotImplementedError
 
     @property
     def timing(self) -> tuple[Automaton, ...]:
-        """The control of its module as a chain of automata, the first of which has its inputs; none of wires."""
+        """Returns the control logic of its module as a chain of automata; empty for wires; the first has its inputs."""
         raise NotImplementedError
 
     @property
     def estimate(self) -> Estimate:
-        """What it takes alone, without stepping its automata."""
+        """Returns its cycles alone, without stepping its automata."""
         return estimated(self.timing, self.reads[0].beats)
 
     @property
     def texts(self) -> Mapping[str, str]:
-        """SystemVerilog that is generated for it, by file name."""
+        """Returns SystemVerilog that is generated for it, by file name."""
         return {}

@@ -1,4 +1,4 @@
-"""Windows that slide over a stream of pixels: the parameter and the control of window_buffer."""
+"""This module describes windows that slide over a stream of pixels: the parameter and the timing of window_buffer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Padding = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class Window:
-    """Windows of one kernel.
+    """A window describes the windows of one kernel.
 
     Attributes:
         input_shape, output_shape: (H, W, C).
@@ -37,11 +37,13 @@ class Window:
 
     @classmethod
     def of(cls, kernel: Kernel, sides: tuple[int, int], stride: tuple[int, int], padding: Padding) -> Window:
-        """Those of a convolution or pooling.
+        """Returns the windows of a convolution or pooling.
 
         Args:
+            kernel: the convolution or pooling.
             sides: rows and columns of a window.
-            padding: top, bottom, left, right.
+            stride: rows down, columns across.
+            padding: zeros at top, bottom, left, right.
         """
         return cls(kernel.input_shapes[0], kernel.output_shape, sides, stride, (padding[0], padding[2]))
 
@@ -67,7 +69,7 @@ class Window:
 
     @property
     def timing(self) -> Windows:
-        """Control of the window_buffer."""
+        """Returns the control logic of the window_buffer."""
         return Windows(
             self.input_shape[0],
             self.input_shape[1],

@@ -1,4 +1,4 @@
-"""Streaming kernels, one module each: what a layer computes, exactly. NumPy only."""
+"""This package holds the streaming kernels, one module each: what a layer computes, exactly. NumPy only."""
 
 from hwcodesign.kernels.activation import Activation
 from hwcodesign.kernels.add import Add

@@ -1,4 +1,4 @@
-"""Quantisers, alone or behind a rectifier."""
+"""This module holds the quantisers, alone or behind a rectifier."""
 
 from __future__ import annotations
 
@@ -13,11 +13,20 @@ from hwcodesign.kernels.kernel import Kernel, carrier, largest, register
 @register
 @dataclass(frozen=True, eq=False)
 class Activation(Kernel):
-    """Cast to the result's format, after max(x, 0) where `rectify` is set."""
+    """An activation casts to the result's format, after max(x, 0) if `rectify` is set."""
 
     kind = "activation"
 
     rectify: bool
+
+    @property
+    def is_elementwise(self) -> bool:
+        return True
+
+    @property
+    def is_cast(self) -> bool:
+        # an unsigned number that saturates is never below zero, so the rectifier changes nothing
+        return not self.rectify or (not self.result.signed and self.result.overflow.is_monotone)
 
     def compute(self, *inputs: Codes) -> Codes:
         source = self.input_formats[0]

@@ -1,4 +1,4 @@
-"""Sum of two streams of one shape, as in residual blocks."""
+"""This module holds the sum of two streams of one shape, as in residual blocks."""
 
 from __future__ import annotations
 
@@ -13,9 +13,14 @@ from hwcodesign.kernels.kernel import Kernel, carrier, largest, register
 @register
 @dataclass(frozen=True, eq=False)
 class Add(Kernel):
-    """Exact sum at the finer of both fractions, then a cast to the result's format."""
+    """An addition computes the exact sum at the finer of both fractions, and casts it to the result's format."""
 
     kind = "add"
+    arity = 2
+
+    @property
+    def is_elementwise(self) -> bool:
+        return True
 
     def compute(self, *inputs: Codes) -> Codes:
         fraction = max(fmt.fraction for fmt in self.input_formats)

@@ -1,28 +1,38 @@
-"""A scale and a bias per channel: what is left of batch normalisation, and of scales that are no part of a type."""
+"""This module holds a scale and a bias per channel: the rest of a batch normalisation, or scales that no type can
+express.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from hwcodesign.fixedpoint import Codes, FixedPoint
-from hwcodesign.kernels.kernel import Kernel, carrier, largest, register
+from hwcodesign.kernels.kernel import Kernel, Shape, carrier, largest, register, require_shape
 
 
 @register
 @dataclass(frozen=True, eq=False)
 class Affine(Kernel):
-    """y[..., c] = cast(scale[c] x[..., c] + bias[c]); product and sum are exact.
+    """An affine kernel computes y[..., c] = cast(scale[c] x[..., c] + bias[c]); product and sum are exact.
 
     Attributes:
         scale: (C,) integer codes of `scale_format`.
         bias: (C,) integer codes of `bias_format`.
-        scale_format, bias_format: of the constants.
+        scale_format, bias_format: formats of the constants.
     """
 
     kind = "affine"
+
+    @classmethod
+    def check_shapes(cls, values: Mapping[str, Any], shapes: Mapping[str, Shape]) -> None:
+        super().check_shapes(values, shapes)
+        for name in ("scale", "bias"):
+            require_shape(f"shape of {name}", shapes[name], values["output_shape"][-1:])
 
     scale: Codes
     bias: Codes
@@ -34,17 +44,17 @@ class Affine(Kernel):
 
     @property
     def product_fraction(self) -> int:
-        """Bits after the point of a product of scale and input."""
+        """Returns the fraction bits of a product of scale and input."""
         return self.input_formats[0].fraction + self.scale_format.fraction
 
     @property
     def sum_fraction(self) -> int:
-        """Bits after the point of the sum: the finer of product and bias."""
+        """Returns the fraction bits of the sum: the finer of product and bias."""
         return max(self.product_fraction, self.bias_format.fraction)
 
     @property
     def bounds(self) -> tuple[int, int]:
-        """Least and greatest sum, codes at `sum_fraction`."""
+        """Returns the least and the greatest sum, codes at `sum_fraction`."""
         source = self.input_formats[0]
         ends = [self._scale * code + self.aligned_bias for code in (source.min_code, source.max_code)]
         return int(np.minimum(*ends).min()), int(np.maximum(*ends).max())
@@ -65,7 +75,7 @@ class Affine(Kernel):
 
     @property
     def aligned_bias(self) -> Codes:
-        """Codes at `sum_fraction`."""
+        """Returns the bias as codes at `sum_fraction`, (C,)."""
         return self.bias.astype(np.float64) * 2.0 ** (self.sum_fraction - self.bias_format.fraction)
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Average of each window."""
+"""This module holds the average of each window."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ from hwcodesign.kernels.pooling import WindowedPool
 @register
 @dataclass(frozen=True, eq=False)
 class AveragePool2D(WindowedPool):
-    """y[r, q, c] = cast(trunc(S / n)): S the exact sum of the window, n its pixels, padding included.
+    """An average pooling computes y[r, q, c] = cast(trunc(S / n)): S is the exact sum of the window, n its number of
+    pixels.
 
-    S is a code at the accumulator's fraction (the sum of the input's codes, shifted left by the difference of both
-    fractions); the quotient is a whole code at that fraction, rounded toward zero; only then is it cast to the
-    result's format, by its rounding and overflow modes.
+    Pixels of the padding count in n. S is a code at the accumulator's fraction: the sum of the input's codes, shifted
+    left by the difference of both fractions. The quotient is a whole code at that fraction, rounded toward zero. Only
+    then is it cast to the result's format, by its rounding and overflow modes.
 
     Attributes:
-        accumulator: exact type of the sums; its fraction is the one that the division works at.
+        accumulator: exact type of the sums; the division works at its fraction.
 
     Raises:
         FormatError: the accumulator could round or overflow.

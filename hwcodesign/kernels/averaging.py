@@ -1,4 +1,4 @@
-"""Division of an exact sum by how many values it has, as `ap_fixed` divides: toward zero."""
+"""This module divides an exact sum by the number of its values, as `ap_fixed` divides: toward zero."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from hwcodesign.kernels.kernel import exact_sums_carrier
 def averages_carrier(
     name: str, source: FixedPoint, accumulator: FixedPoint, result: FixedPoint, count: int
 ) -> type[np.float32] | type[np.float64]:
-    """The dtype in which sums of `count` codes, their division and its cast are exact.
+    """Returns the dtype in which sums of `count` codes, their division and its cast are exact.
 
     Raises:
-        FormatError: the accumulator could round or overflow; names the type that would do.
+        FormatError: the accumulator could round or overflow; the message names a sufficient type.
     """
     # one weight for all of them: the sums' bounds are the same, and a stored count takes no memory
     weight, none = np.full((1, 1), float(count)), np.zeros(1)
@@ -22,9 +22,9 @@ def averages_carrier(
 
 
 def divide(sums: Codes, count: int) -> Codes:
-    """Integer quotients of integers, rounded toward zero.
+    """Computes the integer quotients of integers, rounded toward zero.
 
-    Exact although it divides floats: a quotient s/n that is no whole number lies at least 1/n from the next one, and
-    floats that hold all integers up to 2|s| are less than 2/n apart there.
+    The result is exact although floats are divided: a quotient s/n that is no whole number lies at least 1/n from the
+    next one, and floats that hold all integers up to 2|s| are less than 2/n apart there.
     """
     return np.trunc(sums / sums.dtype.type(count))  # type: ignore[no-any-return]

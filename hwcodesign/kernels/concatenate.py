@@ -1,24 +1,33 @@
-"""Streams side by side: the channels of one after those of the other."""
+"""This module holds the concatenation of streams: the channels of one after those of the other."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from hwcodesign.fixedpoint import Codes
-from hwcodesign.kernels.kernel import Kernel, carrier, largest, register
+from hwcodesign.kernels.kernel import Kernel, Shape, carrier, largest, register, require_shape
 
 
 @register
 @dataclass(frozen=True, eq=False)
 class Concatenate(Kernel):
-    """The inputs' last axes one after another, in the order of `inputs`, each cast to the result's format.
+    """A concatenation joins the inputs' last axes in the order of `inputs`, each cast to the result's format.
 
-    All other axes are alike: one beat of each input makes one beat of output, the first input in its low lanes.
+    All other axes are equal. One beat of each input makes one beat of output, with the first input in its low lanes.
     """
 
     kind = "concatenate"
+    arity = 2
+
+    @classmethod
+    def check_shapes(cls, values: Mapping[str, Any], shapes: Mapping[str, Shape]) -> None:  # noqa: ARG003
+        first, second = values["input_shapes"]
+        require_shape("the second of input_shapes", second, (*first[:-1], second[-1]))
+        require_shape("output_shape", values["output_shape"], (*first[:-1], first[-1] + second[-1]))
 
     def compute(self, *inputs: Codes) -> Codes:
         parts = []

@@ -1,22 +1,25 @@
-"""Two-dimensional convolution, with its zero padding.
+"""This module holds the two-dimensional convolution, with its zero padding.
 
-In software the padded image is cut into vertical strips that overlap by the kernel's width. Of a strip, the rows that
-one output row reads lie next to each other in memory, so that an output row of all samples and strips is one matrix
-product with a banded matrix that repeats the kernel once per pixel of the row. It multiplies some zeros, but copies
-each input little more than once, and gives BLAS wide matrices even where there are few channels.
+In software the padded image is cut into vertical strips that overlap by the kernel's width. The rows of a strip that
+one output row reads lie next to each other in memory. So an output row of all samples and strips is one matrix product
+with a banded matrix, which repeats the kernel once per pixel of the row. It multiplies some zeros, but copies each
+input little more than once, and gives BLAS wide matrices even if there are few channels.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from hwcodesign.errors import FieldError
 from hwcodesign.fixedpoint import Codes
-from hwcodesign.kernels.kernel import register
+from hwcodesign.kernels.kernel import Shape, Windows, register, require_shape
+from hwcodesign.kernels.stored_shapes import require_image, require_windows
 from hwcodesign.kernels.weighted import WeightedKernel
 
 #: Time of a multiply-accumulate against the number of columns n of the right factor is about 1 + _NARROW / n, and that
@@ -36,12 +39,12 @@ class _Strips(NamedTuple):
 @register
 @dataclass(frozen=True, eq=False)
 class Conv2D(WeightedKernel):
-    """y[o] = bias[o] + sum w[i, j, c, o] x[i, j, c], strided, zero padded.
+    """A convolution computes y[o] = bias[o] + sum w[i, j, c, o] x[i, j, c], with stride and zero padding.
 
     Attributes:
         weights: (kh, kw, C / groups, filters) integer codes; groups is 1 or C (depthwise, filters a multiple of C).
-        stride: down, across.
-        padding: top, bottom, left, right.
+        stride: rows down, columns across.
+        padding: zero rows and columns at top, bottom, left, right.
     """
 
     kind = "conv2d"
@@ -52,6 +55,7 @@ class Conv2D(WeightedKernel):
 
     @property
     def groups(self) -> int:
+        """Returns the number of groups: 1, or the number of channels for a depthwise convolution."""
         return self.input_shapes[0][2] // self.weights.shape[2]
 
     @property
@@ -59,42 +63,63 @@ class Conv2D(WeightedKernel):
         return self.output_shape[0] * self.output_shape[1] * self.weights.size
 
     @property
-    def result_is_sum(self) -> bool:
-        """Whether the cast from accumulator to result changes nothing."""
+    def windows(self) -> Windows:
+        return Windows((self.weights.shape[0], self.weights.shape[1]), self.stride, self.padding)
+
+    @classmethod
+    def check_shapes(cls, values: Mapping[str, Any], shapes: Mapping[str, Shape]) -> None:
+        channels, filters = require_image(values["input_shapes"][0])[2], require_image(values["output_shape"])[2]
+        weights = shapes["weights"]
+        if len(weights) != 4:
+            raise FieldError(f"shape of weights is {weights}, and must have 4 axes")
+        require_windows(values, weights[:2])
+        if weights[2] not in {1, channels} or (weights[2] != channels and filters % channels):
+            raise FieldError(
+                f"shape of weights is {weights}: the third axis must be {channels}, or 1 of a depthwise layer"
+            )
+        require_shape("shape of weights", weights, (*weights[:3], filters))
+        require_shape("shape of bias", shapes["bias"], (filters,))
+
+    @property
+    def gives_block_maxima(self) -> bool:
+        # the cast from accumulator to result changes nothing
         fmt = self.accumulator
         return self.result.fraction == fmt.fraction and self.result.holds(fmt.min_code, fmt.max_code, fmt.fraction)
 
     def compute(self, *inputs: Codes) -> Codes:
-        sums = self.sums(inputs[0], pool=1)
-        return sums if self.result_is_sum else self.result.requantise(sums, self.accumulator.fraction)
+        sums = self.block_maxima(inputs[0], 1)
+        return sums if self.gives_block_maxima else self.result.requantise(sums, self.accumulator.fraction)
 
-    def sums(self, codes: Codes, pool: int) -> Codes:
-        """Accumulator codes, reduced by the maximum of each `pool` by `pool` block.
+    def block_maxima(self, codes: Codes, side: int) -> Codes:
+        """Computes accumulator codes, reduced by the maximum of each `side` by `side` block.
 
         Args:
             codes: (N, H, W, C).
-            pool: 1 for the sums themselves; else must divide the output's height and width.
+            side: 1 for the sums themselves; else must divide the output's height and width.
+
+        Returns:
+            (N, output rows / side, output columns / side, filters).
         """
-        strips = self._strips.get(pool)
+        strips = self._strips.get(side)
         if strips is None:
-            strips = self._strips[pool] = self._cut(pool)
+            strips = self._strips[side] = self._cut(side)
         rows = self._rows(codes, strips)
         samples, kh = len(codes), self.weights.shape[0]
         step = strips.reads * self.input_shapes[0][2]  # elements of one row of a strip
         height, width, filters = self.output_shape
-        shape = (samples, height // pool, strips.number, strips.matrices.shape[2])
+        shape = (samples, height // side, strips.number, strips.matrices.shape[2])
         result: Codes = np.empty(shape, self._carrier)
-        for y in range(height // pool):
+        for y in range(height // side):
             most: Codes | None = None
-            for row in range(y * pool * self.stride[0], (y * pool + pool) * self.stride[0], self.stride[0]):
+            for row in range(y * side * self.stride[0], (y * side + side) * self.stride[0], self.stride[0]):
                 read = rows[:, row * step : (row + kh) * step]
                 for matrix in strips.matrices:
                     product = read @ matrix
                     most = product if most is None else np.maximum(most, product, out=most)
             assert most is not None  # a pooling block has one pixel at least
             result[:, y] = most.reshape(samples, strips.number, strips.matrices.shape[2])
-        columns = strips.number * strips.width // pool  # the last strip may reach past the image
-        result = result.reshape(samples, height // pool, columns, filters)[:, :, : width // pool]
+        columns = strips.number * strips.width // side  # the last strip may reach past the image
+        result = result.reshape(samples, height // side, columns, filters)[:, :, : width // side]
         result += self._bias
         return result
 
@@ -103,7 +128,7 @@ class Conv2D(WeightedKernel):
         return {}
 
     def dense_weights(self) -> Codes:
-        """(kh, kw, C, filters) codes, zeros between groups."""
+        """Returns the weights as (kh, kw, C, filters) codes, with zeros between groups."""
         weights = self.weights
         if self.groups == 1:
             return weights

@@ -1,7 +1,7 @@
-"""The exit decision as hardware: its cycles, and how it appears in generated SystemVerilog.
+"""This module holds the exit decision as hardware: its cycles, and how it appears in generated SystemVerilog.
 
-What it computes is the policy's (hwcodesign.policies); here is what that takes. It is no kernel of a segment: it reads
-integers, and writes no tensor.
+The policy says what it computes (hwcodesign.policies); this module says what that takes. It is no kernel of a segment:
+it reads integers, and writes no tensor.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ WIDEST_LOGITS = 30
 
 @dataclass(frozen=True)
 class Decision:
-    """The decision unit of one exit (exit_decision).
+    """A decision is the decision unit of one exit (exit_decision).
 
     Attributes:
-        classes: logits a sample, all in one beat; a gate comes behind them in the same beat.
-        logits: their format.
-        per_cycle: logits handled a cycle.
+        classes: logits per sample, all in one beat; a gate comes behind them in the same beat.
+        logits: format of the logits.
+        per_cycle: number of logits that are read per cycle.
         exit_index: position of the exit, from 0.
         is_last: whether every sample leaves here.
-        unit: what scores its samples.
-        class_offsets: by which scores are lowered, where classes have thresholds of their own.
+        unit: hardware that scores its samples.
+        class_offsets: by how much scores are lowered, if thresholds differ by class.
         gated: whether a beat has a gate behind the logits.
 
     Raises:
-        PolicyError: the score is made of a gate, and there is none.
+        PolicyError: the score is computed from a gate, and there is none.
         FormatError: a number is outside what the hardware holds.
     """
 
@@ -60,7 +60,9 @@ class Decision:
 
     @classmethod
     def of(cls, policy: ExitPolicy, exit_index: int, per_cycle: int) -> Decision:
-        """The unit of one exit of a policy; `per_cycle` above the number of classes means all of them."""
+        """Returns the unit of one exit of a policy; if `per_cycle` is above the number of classes, all are read in one
+        cycle.
+        """
         exit_ = policy.exits[exit_index]
         return cls(
             classes=policy.classes,
@@ -75,27 +77,27 @@ class Decision:
 
     @property
     def interval(self) -> int:
-        """Cycles between decisions while nothing stalls; in anytime mode at least 2."""
+        """Returns the cycles between decisions while nothing stalls; in anytime mode the interval is at least 2."""
         return -(-self.classes // self.per_cycle)
 
     @property
     def latency(self) -> int:
-        """Cycles from the one in which logits are accepted to the one in which the record is first offered."""
-        return self.interval + self._levels + 4 + self.score_latency
+        """Returns the cycles from the one that accepts the logits to the one in which the record is first offered."""
+        return self.interval + self._tree_depth + 4 + self.score_latency
 
     @property
     def score_latency(self) -> int:
-        """Of them, those from the known maximum to the score."""
-        return self.unit.latency(self.interval, self._levels) + int(self.class_offsets is not None)
+        """Returns the part of `latency` from the known maximum to the score."""
+        return self.unit.latency(self.interval, self._tree_depth) + int(self.class_offsets is not None)
 
     @property
     def samples(self) -> int:
-        """Samples that it can hold between the acceptance of their logits and that of their information."""
+        """Returns how many samples it can hold between the acceptance of their logits and that of their information."""
         return -(-(self.latency - 2) // self.interval)
 
     @property
     def instance(self) -> Instance:
-        """The module exit_decision, which stands beside its score unit."""
+        """Returns the instance of the module exit_decision, which stands beside its score unit."""
         parameters: list[tuple[str, Parameter]] = [
             ("Classes", self.classes),
             ("Logits", self.logits),
@@ -112,7 +114,7 @@ class Decision:
 
     @property
     def score_instance(self) -> Instance:
-        """The module of the score unit, with its tables."""
+        """Returns the instance of the score unit, with its tables."""
         parameters: list[tuple[str, Parameter]] = [
             ("Classes", self.classes),
             ("CodeWidth", self.logits.width),
@@ -124,11 +126,11 @@ class Decision:
 
     @property
     def _score_unit(self) -> PackedStruct:
-        """The score_unit_t of exit_decision."""
+        """Returns the score_unit_t of exit_decision."""
         return PackedStruct(
             "score_unit_t",
             (
-                ("latency", self.unit.latency(self.interval, self._levels)),
+                ("latency", self.unit.latency(self.interval, self._tree_depth)),
                 ("second", self.unit.second),
                 ("gate", self.unit.gate),
                 ("past", self.unit.past),
@@ -136,6 +138,6 @@ class Decision:
         )
 
     @property
-    def _levels(self) -> int:
-        """Of the compare tree, and of the adder tree: ceil(log2(per_cycle))."""
+    def _tree_depth(self) -> int:
+        """Returns the depth of the compare tree and of the adder tree: ceil(log2(per_cycle))."""
         return (self.per_cycle - 1).bit_length()

@@ -1,21 +1,25 @@
-"""Linear layer."""
+"""This module holds the linear layer."""
 
 from __future__ import annotations
 
+import dataclasses
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from hwcodesign.fixedpoint import Codes
-from hwcodesign.kernels.kernel import register
+from hwcodesign.kernels.kernel import Axes, Shape, register, require_shape
 from hwcodesign.kernels.weighted import WeightedKernel
 
 
 @register
 @dataclass(frozen=True, eq=False)
 class Dense(WeightedKernel):
-    """y[o] = bias[o] + sum_i w[i, o] x[i].
+    """A linear layer computes y[o] = bias[o] + sum_i w[i, o] x[i].
 
     Attributes:
         weights: (inputs, outputs) integer codes.
@@ -23,6 +27,19 @@ class Dense(WeightedKernel):
 
     kind = "dense"
     summed_axes = (0,)
+
+    @classmethod
+    def check_shapes(cls, values: Mapping[str, Any], shapes: Mapping[str, Shape]) -> None:
+        output = values["output_shape"]
+        require_shape("output_shape", output, output[-1:])
+        require_shape("shape of weights", shapes["weights"], (math.prod(values["input_shapes"][0]), *output))
+        require_shape("shape of bias", shapes["bias"], output)
+
+    def before_transpose(self, shape: Shape, permutation: Axes) -> Dense:
+        outputs, back = self.weights.shape[-1], np.argsort(permutation)
+        turned = self.weights.reshape(*(shape[axis] for axis in permutation), outputs)
+        weights = np.ascontiguousarray(turned.transpose(*back, 3).reshape(-1, outputs))
+        return dataclasses.replace(self, input_shapes=(shape,), weights=weights)
 
     @property
     def macs(self) -> int:

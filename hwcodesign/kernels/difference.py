@@ -1,4 +1,4 @@
-"""Between which of a segment's kernels a difference comes in, as far as values from elsewhere show it."""
+"""This module finds the kernel of a segment at which a difference begins, as far as values from elsewhere show it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Values = NDArray[np.float64]
 def where_it_differs(
     segment: Segment, inputs: Sequence[Codes], seen: Sequence[Values], same: Callable[[Any, Any], bool] = np.array_equal
 ) -> str:
-    """Say up to which kernel a segment agrees with values that are known to be right, and from which on it does not.
+    """Tells up to which kernel a segment agrees with values that are known to be right, and from which on it does not.
 
     Args:
         segment: that gives another output than it should.

@@ -1,27 +1,31 @@
-"""Maximum or average of each channel over the whole image."""
+"""This module holds the maximum or average of each channel over the whole image."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from hwcodesign.errors import FormatError
 from hwcodesign.fixedpoint import Codes, FixedPoint
 from hwcodesign.kernels.averaging import averages_carrier, divide
-from hwcodesign.kernels.kernel import Kernel, carrier, largest, register
+from hwcodesign.kernels.kernel import Kernel, Shape, carrier, largest, register, require_shape
+from hwcodesign.kernels.stored_shapes import require_image
 
 
 @register
 @dataclass(frozen=True, eq=False)
 class GlobalPool(Kernel):
-    """y[c] = cast(max x[:, :, c]), or cast(trunc(S[c] / n)): S the exact sum over the image, n its pixels.
+    """A global pooling computes y[c] = cast(max x[:, :, c]), or cast(trunc(S[c] / n)).
 
-    The average divides as `AveragePool2D` does. The output is one beat: its shape is (C,) or (1, 1, C).
+    S is the exact sum over the image, n its number of pixels. The average divides as `AveragePool2D` does. The output
+    is one beat: its shape is (C,) or (1, 1, C).
 
     Attributes:
-        maximum: largest value instead of average.
+        maximum: whether it takes the largest value instead of the average.
         accumulator: exact type of the sums, at whose fraction the division works; for a maximum, a type that holds
             every value of the input.
 
@@ -37,9 +41,14 @@ class GlobalPool(Kernel):
     def __post_init__(self) -> None:
         _ = self._carrier  # refuses what would not be exact
 
+    @classmethod
+    def check_shapes(cls, values: Mapping[str, Any], shapes: Mapping[str, Shape]) -> None:  # noqa: ARG003
+        channels, output = require_image(values["input_shapes"][0])[2], values["output_shape"]
+        require_shape("output_shape", output, (channels,) if len(output) == 1 else (1, 1, channels))
+
     @property
     def pixels(self) -> int:
-        """Pixels of the image, so beats of input for one of output."""
+        """Returns the number of pixels of the image, which is the number of input beats for one output beat."""
         return self.input_shapes[0][0] * self.input_shapes[0][1]
 
     def compute(self, *inputs: Codes) -> Codes:

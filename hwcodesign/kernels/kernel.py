@@ -1,36 +1,57 @@
-"""What a kernel is: one class per kernel owns its function, its formats and its cost, whatever hardware builds it.
+"""This module says what a kernel is: one class per kernel holds its function, its formats and its cost.
 
-Arrays are codes in float carriers, channels last: (N, H, W, C) or (N, F). A kernel picks float32 where every
-intermediate integer stays below 2^23 (one bit spare for rounding), else float64 below 2^52, and refuses more,
-so that every result is exact whatever order BLAS adds in.
+It does not say which hardware builds the kernel. Arrays are codes in float carriers, channels last: (N, H, W, C) or
+(N, F). A kernel takes float32 if every intermediate integer stays below 2^23 (one bit is spare for rounding), else
+float64 below 2^52, and refuses more. So every result is exact in whatever order BLAS adds.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from hwcodesign.errors import FormatError
+from hwcodesign.errors import FieldError, FormatError
 from hwcodesign.fixedpoint import Codes, FixedPoint
 
 Shape = tuple[int, ...]
+Axes = tuple[int, int, int]
+
+
+class Windows(NamedTuple):
+    """Windows slide over a zero-padded image.
+
+    Attributes:
+        sides: rows and columns of a window.
+        stride: rows down, columns across.
+        padding: zeros at top, bottom, left, right.
+    """
+
+    sides: tuple[int, int]
+    stride: tuple[int, int]
+    padding: tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, eq=False)
 class Kernel:
-    """Base of the kernels.
+    """A kernel is the base of all kernels.
+
+    The properties from `is_elementwise` on tell what else may be computed in its place, so that passes over kernels
+    need not know the classes. Their defaults promise nothing.
 
     Attributes:
-        name: of the layer, unique in its segment; also its name in generated sources.
-        inputs: names of the kernels it reads; the segment's input is called "input".
+        name: name of the layer, unique in its segment; also its name in generated sources.
+        inputs: names of the kernels that it reads; the segment's input is called "input".
         input_formats, input_shapes: one per input, channels last, without the batch.
         result: format of its output.
-        output_shape: channels last, without the batch.
+        output_shape: shape of its output, channels last, without the batch.
     """
 
     kind: ClassVar[str]
+    #: Number of inputs.
+    arity: ClassVar[int] = 1
 
     name: str
     inputs: tuple[str, ...]
@@ -40,31 +61,107 @@ class Kernel:
     output_shape: Shape
 
     def compute(self, *inputs: Codes) -> Codes:
-        """Exact integer function: codes of `input_formats` to codes of `result`."""
+        """Computes the exact integer function, from codes of `input_formats` to codes of `result`."""
         raise NotImplementedError
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates a sample, padding included; zero but for convolutions and linear layers."""
+        """Returns the multiply-accumulates per sample, padding included; only of convolutions and linear layers."""
         return 0
 
     @property
     def parameters(self) -> int:
-        """Weights and biases."""
+        """Returns the number of weights and biases."""
         return 0
+
+    @property
+    def is_elementwise(self) -> bool:
+        """Returns whether an output element depends only on its place's input elements, the same way everywhere."""
+        return False
+
+    @property
+    def is_cast(self) -> bool:
+        """Returns whether it does nothing but cast its input to `result`."""
+        return False
+
+    @property
+    def is_flattening(self) -> bool:
+        """Returns whether it does nothing but make a vector of its input."""
+        return False
+
+    @property
+    def is_maximum(self) -> bool:
+        """Returns whether each output is the largest of some inputs, not cast."""
+        return False
+
+    @property
+    def maximum_block(self) -> int:
+        """Returns the side of square blocks that tile the input if it takes the largest value of each; else 0."""
+        return 0
+
+    @property
+    def gives_block_maxima(self) -> bool:
+        """Returns whether `block_maxima` is there, and gives the largest results of each block."""
+        return False
+
+    def block_maxima(self, codes: Codes, side: int) -> Codes:
+        """Computes the largest result of each `side` by `side` block, at once from the input's codes."""
+        raise NotImplementedError
+
+    @property
+    def windows(self) -> Windows | None:
+        """Returns the windows that it reads, None if it reads none; then `padding` is one of its fields."""
+        return None
+
+    def with_cast(self, result: FixedPoint) -> Kernel | None:  # noqa: ARG002  # a kernel that can overrides it
+        """Returns a kernel that computes its result and a cast of it to another format; None if there is none."""
+        return None
+
+    def before_transpose(self, shape: Shape, permutation: Axes) -> Kernel | None:  # noqa: ARG002
+        """Returns a kernel that reads a tensor whose transpose, flattened, is its input; None if there is none.
+
+        Args:
+            shape: shape of the tensor, (H, W, C).
+            permutation: the transpose has axis `permutation[i]` of the tensor as axis i.
+        """
+        return None
+
+    @classmethod
+    def check_shapes(cls, values: Mapping[str, Any], shapes: Mapping[str, Shape]) -> None:  # noqa: ARG003
+        """Refuses shapes of a stored kernel that do not belong together; by default all must be equal.
+
+        Args:
+            values: its fields without the arrays.
+            shapes: shapes of its arrays, as their headers say.
+
+        Raises:
+            FieldError: a shape is wrong; the message names the first one, and what it must be.
+        """
+        for shape in (*values["input_shapes"][1:], values["output_shape"]):
+            require_shape("a shape", shape, values["input_shapes"][0])
 
 
 KERNELS: dict[str, type[Kernel]] = {}
 
 
 def register(kernel: type[Kernel]) -> type[Kernel]:
-    """Class decorator: make a kernel known by its kind."""
+    """Decorates a class so that the kernel is known by its kind."""
     KERNELS[kernel.kind] = kernel
     return kernel
 
 
+def require_shape(name: str, shape: Shape, wanted: Shape) -> None:
+    """Refuses a stored shape that is not the wanted one.
+
+    Raises:
+        FieldError: it is another; the message has the name and both shapes.
+    """
+    if shape != wanted:
+        raise FieldError(f"{name} is {shape}, and must be {wanted}")
+
+
 def carrier(bound: float, name: str) -> type[np.float32] | type[np.float64]:
-    """The narrowest float dtype that is exact for integers up to `bound` in magnitude.
+    """Returns the narrowest float dtype that is exact for integers up to `bound` in magnitude.
 
     Raises:
         FormatError: not even float64 would be exact.
@@ -77,7 +174,7 @@ def carrier(bound: float, name: str) -> type[np.float32] | type[np.float64]:
 
 
 def largest(fmt: FixedPoint) -> int:
-    """Largest magnitude of a format's codes."""
+    """Returns the largest magnitude of a format's codes."""
     return max(-fmt.min_code, fmt.max_code)
 
 
@@ -91,18 +188,18 @@ def exact_sums_carrier(
     fmt: FixedPoint,
     axes: tuple[int, ...],
 ) -> type[np.float32] | type[np.float64]:
-    """Refuse an accumulator that could round or overflow; else the dtype that is exact for sums and their cast.
+    """Returns the dtype that is exact for sums and their cast; refuses an accumulator that could round or overflow.
 
     Args:
-        name: of the kernel, for the error.
-        accumulator, result: of the sums, and what they are cast to.
-        product_fraction: bits after the point of a product.
-        weights, bias: codes, the bias' at the accumulator's fraction.
-        fmt: of the inputs.
-        axes: of `weights` that are summed over.
+        name: name of the kernel, for the error.
+        accumulator, result: format of the sums, and the format that they are cast to.
+        product_fraction: fraction bits of a product.
+        weights, bias: codes; those of the bias at the accumulator's fraction.
+        fmt: format of the inputs.
+        axes: axes of `weights` that are summed over.
 
     Raises:
-        FormatError: naming the type that would do, or that none would.
+        FormatError: the accumulator is too narrow; the message names a sufficient type, or says that there is none.
     """
     fraction = product_fraction
     while not np.array_equal(shifted := bias * 2.0 ** (fraction - accumulator.fraction), np.rint(shifted)):
@@ -122,11 +219,14 @@ def exact_sums_carrier(
 
 
 def sum_bounds(weights: Codes, bias: Codes, fmt: FixedPoint, axes: tuple[int, ...]) -> tuple[float, float, float]:
-    """Least and greatest exact sum over all inputs of a format, and a bound on every partial sum's magnitude.
+    """Computes the least and the greatest exact sum over all inputs of a format, and a bound on every partial sum's
+    magnitude.
 
     Args:
         weights: integer weights; summed over `axes`, which leaves one value per output.
         bias: one per output, at the same fraction as the products.
+        fmt: format of the inputs.
+        axes: axes of `weights` that are summed over.
     """
     w = weights.astype(np.float64)
     low = np.minimum(w * fmt.min_code, w * fmt.max_code).sum(axis=axes) + bias

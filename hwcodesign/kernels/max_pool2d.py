@@ -1,4 +1,4 @@
-"""Maximum of each window."""
+"""This module holds the maximum of each window."""
 
 from __future__ import annotations
 
@@ -15,13 +15,18 @@ from hwcodesign.kernels.pooling import WindowedPool
 @register
 @dataclass(frozen=True, eq=False)
 class MaxPool2D(WindowedPool):
-    """y[r, q, c] = the largest x of the window, cast to the result's format."""
+    """A maximum pooling computes the largest x of each window, y[r, q, c], cast to the result's format."""
 
     kind = "max_pool2d"
 
     @property
-    def square(self) -> int:
-        """The side of square, touching windows that tile the input; zero where they are otherwise."""
+    def is_maximum(self) -> bool:
+        source, result = self.input_formats[0], self.result
+        alike = (source.width, source.integer, source.signed) == (result.width, result.integer, result.signed)
+        return alike and not any(self.padding)  # zeros of the padding would not be cast
+
+    @property
+    def maximum_block(self) -> int:
         side, (height, width) = self.pool[0], self.input_shapes[0][:2]
         tiles = self.pool == self.stride == (side, side) and height % side == 0 and width % side == 0
         return side if tiles and not any(self.padding) else 0

@@ -1,25 +1,27 @@
-"""What pooling layers have in common: windows that slide over a zero-padded image, one per output pixel."""
+"""This module holds what pooling layers share: windows that slide over a zero-padded image, one per output pixel."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from hwcodesign.fixedpoint import Codes
-from hwcodesign.kernels.kernel import Kernel
+from hwcodesign.kernels.kernel import Kernel, Shape, Windows, require_shape
+from hwcodesign.kernels.stored_shapes import require_windows
 
 
 @dataclass(frozen=True, eq=False)
 class WindowedPool(Kernel):
-    """Reduces each window of each channel.
+    """A windowed pooling reduces each window of each channel.
 
     Attributes:
         pool: window rows and columns.
-        stride: down, across.
+        stride: rows down, columns across.
         padding: zeros around the image: top, bottom, left, right. They count as pixels of value zero: a maximum is
-            never below zero where a window reaches into them, and an average divides by the whole window.
+            never below zero if its window reaches into them, and an average divides by the whole window.
     """
 
     pool: tuple[int, int]
@@ -27,8 +29,17 @@ class WindowedPool(Kernel):
     padding: tuple[int, int, int, int] = field(default=(0, 0, 0, 0), kw_only=True)
 
     @property
+    def windows(self) -> Windows:
+        return Windows(self.pool, self.stride, self.padding)
+
+    @classmethod
+    def check_shapes(cls, values: Mapping[str, Any], shapes: Mapping[str, Shape]) -> None:  # noqa: ARG003
+        require_windows(values, values["pool"])
+        require_shape("channels of output_shape", values["output_shape"][2:], values["input_shapes"][0][2:])
+
+    @property
     def window(self) -> int:
-        """Pixels in a window."""
+        """Returns the number of pixels in a window."""
         return self.pool[0] * self.pool[1]
 
     def _taps(self, codes: Codes) -> Iterator[Codes]:

@@ -1,4 +1,4 @@
-"""A segment: the kernels of one stage or head, in order."""
+"""This module holds the segment: the kernels of one stage or head, in order."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from functools import cached_property
 
 from hwcodesign.errors import DesignError
 from hwcodesign.fixedpoint import Codes, FixedPoint
-from hwcodesign.kernels.conv2d import Conv2D
 from hwcodesign.kernels.kernel import Kernel, Shape
-from hwcodesign.kernels.max_pool2d import MaxPool2D
 from hwcodesign.kernels.tensor import TensorType
 
 #: Name under which kernels refer to their segment's first input.
@@ -95,10 +93,12 @@ class Segment:
 
     @property
     def macs(self) -> int:
+        """Returns the multiply-accumulates per sample."""
         return sum(kernel.macs for kernel in self.kernels)
 
     @property
     def parameters(self) -> int:
+        """Returns the number of weights and biases."""
         return sum(kernel.parameters for kernel in self.kernels)
 
     def run(self, *inputs: Codes) -> tuple[Codes, ...]:
@@ -113,23 +113,24 @@ class Segment:
         values = dict(zip(self.input_names, inputs, strict=True))
         for kernel in self.kernels:
             pool = self._fused.get(kernel.name)
-            if pool is not None and isinstance(kernel, Conv2D):
-                values[pool.name] = kernel.sums(values[kernel.inputs[0]], pool.square)
-            elif kernel.name not in values:  # else its convolution has taken it along
+            if pool is not None:
+                values[pool.name] = kernel.block_maxima(values[kernel.inputs[0]], pool.maximum_block)
+            elif kernel.name not in values:  # else the kernel before it has given its maxima
                 values[kernel.name] = kernel.compute(*(values[name] for name in kernel.inputs))
             for name in self._last_use[kernel.name]:
                 values.pop(name, None)
         return tuple(values[name] for name in self.outputs)
 
     @cached_property
-    def _fused(self) -> dict[str, MaxPool2D]:
-        """Convolutions whose exact sums are read by one pooling kernel only, which then takes its maximum early."""
-        pairs: dict[str, MaxPool2D] = {}
+    def _fused(self) -> dict[str, Kernel]:
+        """Returns kernels whose results one maximum pooling alone reads: they can give its maxima at once."""
+        pairs: dict[str, Kernel] = {}
         for kernel in self.kernels:
             readers = [reader for reader in self.kernels if kernel.name in reader.inputs]
-            reader = readers[0] if len(readers) == 1 and kernel.name not in self.outputs else None
-            exact = isinstance(kernel, Conv2D) and kernel.result_is_sum
-            if exact and isinstance(reader, MaxPool2D) and reader.square > 1 and reader.result == kernel.result:
+            if len(readers) != 1 or kernel.name in self.outputs or not kernel.gives_block_maxima:
+                continue
+            (reader,) = readers
+            if reader.maximum_block > 1 and reader.result == kernel.result:
                 pairs[kernel.name] = reader
         return pairs
 

@@ -1,4 +1,6 @@
-"""Kernels to and from JSON and named arrays: what a design folder stores for the software backend."""
+"""This module converts kernels to and from JSON and named arrays, which a design folder stores for the software
+backend.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from hwcodesign.errors import FieldError
 from hwcodesign.fixedpoint import MAX_WIDTH, FixedPoint
 from hwcodesign.kernels.kernel import KERNELS, Kernel, Shape
 from hwcodesign.kernels.segment import Segment
-from hwcodesign.kernels.stored_shapes import MOST_AXES, MOST_ELEMENTS, MOST_LONG, check_shapes
+from hwcodesign.kernels.stored_shapes import MOST_AXES, MOST_ELEMENTS, MOST_LONG
 from hwcodesign.kernels.tensor import TensorType
 from hwcodesign.storage.arrays import StoredArray
 from hwcodesign.storage.fields import Field, shown
@@ -25,7 +27,7 @@ Held = StoredArray | NDArray[Any]
 
 
 def kernel_to_json(kernel: Kernel, prefix: str, arrays: Arrays) -> dict[str, Any]:
-    """Describe a kernel; its arrays are added to `arrays` under `prefix` + field name."""
+    """Describes a kernel as plain data; its arrays are added to `arrays` under `prefix` + field name."""
     data: dict[str, Any] = {"kind": kernel.kind}
     for field in dataclasses.fields(kernel):
         data[field.name] = _plain(getattr(kernel, field.name), prefix + field.name, arrays)
@@ -33,7 +35,7 @@ def kernel_to_json(kernel: Kernel, prefix: str, arrays: Arrays) -> dict[str, Any
 
 
 def kernel_from_json(stored: Field, arrays: dict[str, Held]) -> Kernel:
-    """Rebuild a kernel; its arrays are taken out of `arrays`, and read after their shapes are found right.
+    """Rebuilds a kernel; its arrays are taken out of `arrays`, and read only after their shapes are found right.
 
     Raises:
         FieldError: an unknown kind; a field or array that is missing, of another type or shape, or out of its range.
@@ -46,7 +48,12 @@ def kernel_from_json(stored: Field, arrays: dict[str, Held]) -> Kernel:
     held = {name: _array(fields[name], arrays) for name in names if name in _ARRAYS}
     values = {name: _READERS[name](fields[name]) for name in names if name not in _ARRAYS}
     try:
-        check_shapes(known.kind, values, {name: array.shape for name, array in held.items()})
+        for name in ("inputs", "input_formats", "input_shapes"):
+            if len(values[name]) != known.arity:
+                raise FieldError(
+                    f"{name} has {len(values[name])} items: a kernel of kind {known.kind} has {known.arity}"
+                )
+        known.check_shapes(values, {name: array.shape for name, array in held.items()})
     except FieldError as error:
         raise FieldError(f"{stored.place} ({shown(values['name'])}): {error}") from None
     for name, array in held.items():
@@ -57,10 +64,11 @@ def kernel_from_json(stored: Field, arrays: dict[str, Held]) -> Kernel:
 
 
 def check_connections(segment: Segment) -> None:
-    """Refuse a segment in which a kernel reads another shape or format than what it reads has, or a name stands twice.
+    """Refuses a segment in which a kernel reads another shape or format than its source has, or two kernels share a
+    name.
 
     Raises:
-        FieldError: naming the kernel.
+        FieldError: a connection is wrong; the message names the kernel.
     """
     written = dict(zip(segment.input_names, segment.inputs, strict=True))
     for kernel in segment.kernels:
@@ -86,7 +94,7 @@ def tensor_from_json(stored: Field) -> TensorType:
 
 
 def shape_from_json(stored: Field) -> Shape:
-    """Read a tensor's shape; raises `FieldError`."""
+    """Reads a tensor's shape; raises `FieldError`."""
     shape = stored.integers(1, MOST_LONG, 1, MOST_AXES)
     if math.prod(shape) > MOST_ELEMENTS:
         raise stored.wrong(f"a shape of at most {MOST_ELEMENTS} elements")

@@ -1,7 +1,8 @@
-"""What convolutions and linear layers have in common: weights, a bias, and an accumulator that holds every sum."""
+"""This module holds what convolutions and linear layers share: weights, a bias, and an accumulator for every sum."""
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
@@ -10,16 +11,17 @@ import numpy as np
 
 from hwcodesign.fixedpoint import Codes, FixedPoint
 from hwcodesign.kernels.kernel import Kernel, exact_sums_carrier
+from hwcodesign.kernels.sums import Sums, narrowest_sums
 
 
 @dataclass(frozen=True, eq=False)
 class WeightedKernel(Kernel):
-    """Sums of products, plus a bias.
+    """A weighted kernel computes sums of products, plus a bias.
 
     Attributes:
         weights: integer codes, outputs last.
         bias: (outputs,) integer codes at the accumulator's fraction.
-        weight_format: of the weights.
+        weight_format: format of the weights.
         accumulator: exact type of the sums.
 
     Raises:
@@ -39,8 +41,25 @@ class WeightedKernel(Kernel):
 
     @property
     def product_fraction(self) -> int:
-        """Bits after the point of a product of weight and input."""
+        """Returns the fraction bits of a product of weight and input."""
         return self.input_formats[0].fraction + self.weight_format.fraction
+
+    @property
+    def narrowest_sums(self) -> Sums:
+        """Returns the narrowest accumulator for its sums, with the bias at its fraction."""
+        return narrowest_sums(
+            self.weights,
+            self.bias,
+            self.input_formats[0],
+            self.summed_axes,
+            self.product_fraction,
+            self.accumulator.fraction,
+        )
+
+    def with_cast(self, result: FixedPoint) -> Kernel | None:
+        sums = self.narrowest_sums.accumulator
+        exact = self.result.holds(sums.min_code, sums.max_code, sums.fraction)
+        return dataclasses.replace(self, result=result) if exact else None
 
     @property
     def parameters(self) -> int:

@@ -1,4 +1,4 @@
-"""Zeros to the left of an image, where the windows that follow are too narrow to take them in."""
+"""This module puts zeros to the left of an image if the windows that follow are too narrow for them."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ _WEIGHTS = FixedPoint(2, 2)
 @register
 @dataclass(frozen=True, eq=False)
 class ZeroColumns(Conv2D):
-    """y[r, q] = x[r, q - n], zero where q < n: a depthwise convolution with one weight that is not zero."""
+    """It computes y[r, q] = x[r, q - n], zero if q < n: a depthwise convolution with one weight that is not zero."""
 
     kind = "zero_columns"
 
     @classmethod
     def before(cls, name: str, source: str, fmt: FixedPoint, shape: Shape, columns: int) -> ZeroColumns:
-        """Some columns of zeros.
+        """Makes the kernel that adds `columns` columns of zeros.
 
         Args:
-            name: of the kernel.
+            name: name of the kernel.
             source: kernel that it reads.
-            fmt, shape: of that one's result, (H, W, C).
-            columns: of zeros, at least 1.
+            fmt, shape: format and shape (H, W, C) of that kernel's result.
+            columns: number of zero columns, at least 1.
         """
         height, width, channels = shape
         weights = np.zeros((1, columns + 1, 1, channels))
@@ -51,5 +51,5 @@ class ZeroColumns(Conv2D):
 
     @property
     def macs(self) -> int:
-        """None: what it multiplies by is 1."""
+        """Returns zero: the only weight is 1, so nothing is multiplied."""
         return 0

@@ -328,7 +328,7 @@ class MultiExitNetwork(nn.Module):
 
 
 class Evaluating:
-    """Sets evaluation mode within a block, and restores the former modes after it."""
+    """It sets evaluation mode within a block, and restores the former modes after it."""
 
     def __init__(self, network: nn.Module) -> None:
         self._modes = {module: module.training for module in network.modules()}

@@ -1,4 +1,6 @@
-"""Exit policies: one module or package per criterion in `criteria`, all found in `CRITERIA`. NumPy only."""
+"""This package holds exit policies: one module or package per criterion in `criteria`, all found in `CRITERIA`. NumPy
+only.
+"""
 
 from hwcodesign.policies import criteria  # importing registers them
 from hwcodesign.policies.criterion import ALWAYS, CRITERIA, NEVER, Criterion, Threshold

@@ -1,7 +1,7 @@
-"""Thresholds that differ by class, in one register (Bonato and Bouganis 2021).
+"""This module holds thresholds that differ by class, in one register (Bonato and Bouganis 2021).
 
 An exit's threshold for samples of predicted class c is T_c. The register holds one T, and the score of a sample of
-class c is lowered by T_c - T, its offset, so that moving the register moves all of them.
+class c is lowered by T_c - T, its offset. If software changes the register, all thresholds change by the same amount.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ MOST_CLASSES = 2**13
 
 
 def require_offsets(criterion: Criterion[Any], classes: int = 2) -> None:
-    """Refuse thresholds by class where a score cannot be lowered by an offset of one of so many classes.
+    """Refuses thresholds by class if no offset can lower the criterion's score, or if there are too many classes.
 
     Raises:
-        PolicyError: naming the criterion, or the number of classes.
+        PolicyError: an offset is not possible; the message names the criterion or the number of classes.
     """
     if not criterion.takes_class_thresholds():
         others = ", ".join(name for name in sorted(CRITERIA) if CRITERIA[name].takes_class_thresholds())
@@ -32,22 +32,22 @@ def require_offsets(criterion: Criterion[Any], classes: int = 2) -> None:
 
 
 def median(codes: Sequence[int]) -> int:
-    """Of the codes that let samples leave, the lower one of two; `NEVER` where there are none."""
+    """Returns the median of the codes that let samples leave, of two the lower one; `NEVER` if there are none."""
     leaving = sorted(code for code in codes if code != NEVER)
     return leaving[(len(leaving) - 1) // 2] if leaving else NEVER
 
 
 def split(codes: Sequence[int]) -> tuple[int, tuple[int, ...]]:
-    """The register's threshold and each class' offset.
+    """Computes the threshold of the register and the offset of each class.
 
     Args:
-        codes: threshold code of each class; `NEVER` among them.
+        codes: threshold code of each class; `NEVER` is allowed.
 
     Returns:
-        The median of the codes, and as many offsets as codes; `NEVER` and no difference where no class leaves.
+        The median of the codes, and one offset per code. If no class leaves, `NEVER` and offsets of zero.
 
     Raises:
-        PolicyError: two codes are too far apart for a score.
+        PolicyError: two codes differ by more than a score can.
     """
     middle = median(codes)
     if middle == NEVER:
@@ -61,5 +61,5 @@ def split(codes: Sequence[int]) -> tuple[int, tuple[int, ...]]:
 
 
 def joined(code: int, offsets: Sequence[int]) -> tuple[int, ...]:
-    """Threshold code of each class at a register's threshold."""
+    """Returns the threshold code of each class when the register holds `code`."""
     return tuple(NEVER if code == NEVER or offset == FAR else code + offset for offset in offsets)

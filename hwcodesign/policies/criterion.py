@@ -1,8 +1,8 @@
-"""What an exit criterion is, and the registry of all of them.
+"""This module says what an exit criterion is, and holds the registry of all criteria.
 
-A criterion gives each sample at each exit one signed 32-bit score, larger is surer, from integer
-logits alone; the sample leaves when score >= threshold code. The same integers decide in
-Python, C++ and SystemVerilog.
+A criterion gives each sample at each exit one signed 32-bit score, from integer logits alone. A larger score means a
+more certain answer; the sample leaves when score >= threshold code. The same integers decide in Python, C++ and
+SystemVerilog.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ P = TypeVar("P")
 
 @dataclass(frozen=True)
 class History:
-    """What k exits before this one left of N samples, the first exit first.
+    """A history holds the labels and scores that the k earlier exits gave N samples, the first exit first.
 
     Attributes:
         labels: (N, k) classes that they chose.
-        scores: (N, k) their scores; floats in a float formula.
+        scores: (N, k) their scores, integers; floats in a float formula.
     """
 
     labels: Integers
@@ -54,36 +54,36 @@ class History:
 
     @classmethod
     def empty(cls, samples: int) -> History:
-        """Before the first exit."""
+        """Returns the history of samples before the first exit: arrays of shape (N, 0)."""
         return cls(np.zeros((samples, 0), np.int64), np.zeros((samples, 0), np.int64))
 
     @classmethod
     def concatenate(cls, parts: Sequence[History]) -> History:
-        """Of the samples of all parts, one after the other."""
+        """Returns the history of the samples of all parts, one part after the other."""
         labels, scores = [part.labels for part in parts], [part.scores for part in parts]
         return cls(np.concatenate(labels), np.concatenate(scores))
 
     def then(self, labels: Integers, scores: NDArray[Any]) -> History:
-        """With one more exit, its labels and scores (N,)."""
+        """Returns this history with one more exit, whose labels and scores are (N,)."""
         return History(np.column_stack([self.labels, labels]), np.column_stack([self.scores, scores]))
 
     def where(self, kept: NDArray[np.bool_]) -> History:
-        """Of some of the samples."""
+        """Returns the history of the samples for which `kept` (N,) is true."""
         return History(self.labels[kept], self.scores[kept])
 
 
 @dataclass(frozen=True)
 class ScoreInputs(Generic[P]):
-    """What one exit's score may be computed from.
+    """The score inputs are everything from which the score of one exit may be computed.
 
     Attributes:
         logits: (N, C) integer logits of the classes.
         agreements: (N,) how many exits in a row, up to this one, gave the same label as the exit before them.
-        history: of the exits before; empty for criteria that do not read it.
+        history: labels and scores of the earlier exits; empty for criteria that do not read it.
         scale: real value of one logit step.
-        temperature: divides the logits before a softmax.
-        parameters: the criterion's own of this exit.
-        gate: (N,) integer gate values, where the network has gates.
+        temperature: number by which logits are divided before a softmax.
+        parameters: parameters of the criterion at this exit.
+        gate: (N,) integer gate values, if the network has gates.
     """
 
     logits: Integers
@@ -97,31 +97,32 @@ class ScoreInputs(Generic[P]):
 
 @dataclass(frozen=True)
 class Candidate:
-    """A criterion that was fitted to samples.
+    """A candidate is a criterion that was fitted to samples.
 
     Attributes:
-        criterion: with nothing left to fit.
-        shares: of samples that each exit should take for the budget that it was fitted to, (K,), told from the exits'
-            logits (N, C) of other samples; None: it does not say.
+        criterion: the criterion, with nothing left to fit.
+        exit_rates: function from the exits' logits (N, C) of other samples to the exit rates (K,) that spend the budget
+            which the criterion was fitted to; None: the criterion gives none.
     """
 
     criterion: Criterion[Any]
-    shares: Callable[[Sequence[Integers]], NDArray[np.float64]] | None = None
+    exit_rates: Callable[[Sequence[Integers]], NDArray[np.float64]] | None = None
 
 
 @dataclass(frozen=True)
 class Criterion(Generic[P]):
-    """Base of the exit criteria; a subclass is a frozen dataclass whose fields are its settings, all with defaults.
+    """The criterion is the base of all exit criteria; a subclass is a frozen dataclass whose fields are settings with
+    defaults.
 
-    `docs/criteria.md` says how to write one. `P` is the type of what it keeps of an exit.
+    `docs/criteria.md` says how to write one. `P` is the type of the parameters that it keeps of an exit.
 
     Attributes:
-        name: as users and policy files spell it: score_<name>.sv and <name>.h are its modules.
-        unit: what a threshold counts, for tables and axis labels.
-        softmax: whether it looks at a softmax, so that it has a temperature.
+        name: name as users and policy files spell it; score_<name>.sv and <name>.h are its modules.
+        unit: unit of a threshold, for tables and axis labels.
+        softmax: whether it reads a softmax, so that it has a temperature.
         shared_threshold: whether all exits share one threshold by definition.
-        reads_gate: whether its score is made of the gate values of a network that has them.
-        reads_past: whether its score reads labels and scores of the exits before, which then travel with each sample.
+        reads_gate: whether its score is computed from the gate values of a network that has them.
+        reads_past: whether its score reads labels and scores of earlier exits, which then travel with each sample.
         learned: whether it is fitted to other samples than its thresholds are.
     """
 
@@ -135,21 +136,23 @@ class Criterion(Generic[P]):
 
     @classmethod
     def takes_class_thresholds(cls) -> bool:
-        """Whether an offset of the class may lower its score: not where other exits' scores are made of it."""
+        """Returns whether an offset may lower its score by class; it may not if later exits compute their scores from
+        it.
+        """
         return not (cls.shared_threshold or cls.reads_past)
 
     # --- its settings and what they become ---
 
     @property
     def is_fitted(self) -> bool:
-        """Whether nothing is left to `fit`."""
+        """Returns whether nothing is left to `fit`."""
         return True
 
     def check_heads(self, heads: Heads) -> None:
-        """Refuse heads that it cannot decide on.
+        """Refuses heads that it cannot decide on.
 
         Raises:
-            PolicyError: saying what they miss.
+            PolicyError: the heads lack something; the message says what.
         """
         if self.reads_gate and not heads.gated:
             raise PolicyError(
@@ -161,19 +164,21 @@ class Criterion(Generic[P]):
     def fit(
         self, heads: Heads, logits: Sequence[Integers], truth: Integers, costs: Sequence[float], budget: float | None
     ) -> list[Candidate]:
-        """Fit what is not given to samples; returns what is worth trying, the first on ties. Not for what `is_fitted`.
+        """Fits to samples what is not given, and returns the candidates; of equally good ones, the first is taken.
+
+        It is not called if `is_fitted`.
 
         Args:
-            heads: that the logits come from.
+            heads: heads that the logits come from.
             logits: (N, C) integers of each exit.
             truth: (N,) true classes.
-            costs: (K,) of leaving at each exit, as shares of the full cost.
-            budget: mean cost to spend, where one is asked for.
+            costs: (K,) cost of leaving at each exit, as a fraction of the full cost.
+            budget: mean cost to spend, if one was asked for.
         """
         raise NotImplementedError
 
     def parameters(self, heads: Heads) -> tuple[P, ...]:
-        """Its integers for each exit.
+        """Returns its parameters (integers) for each exit.
 
         Raises:
             PolicyError: it is not fitted, or its settings do not go with the heads.
@@ -181,18 +186,18 @@ class Criterion(Generic[P]):
         raise NotImplementedError
 
     def note(self, heads: Heads) -> str:
-        """What a user must know of it with such heads; empty mostly."""
+        """Returns what a user must know about it with such heads; often an empty string."""
         return ""
 
     def to_json(self, parameters: Sequence[P]) -> Any:
-        """Parameters of all exits as plain data; None where it has none."""
+        """Returns the parameters of all exits as plain data; None if it has none."""
         return None
 
     def from_json(self, stored: Field, heads: Heads) -> tuple[P, ...]:
-        """Read what `to_json` wrote.
+        """Reads what `to_json` wrote.
 
         Raises:
-            FieldError: a field is missing, out of range or of another length, or integers that it cannot have.
+            FieldError: a field is missing, out of range or of another length, or integers are impossible.
         """
         if not stored.is_null:
             raise stored.wrong(f"null for criterion {self.name}")
@@ -201,43 +206,43 @@ class Criterion(Generic[P]):
     # --- the score ---
 
     def score(self, inputs: ScoreInputs[P]) -> Integers:
-        """(N,) integer scores, each in the signed 32-bit range."""
+        """Computes the integer scores, (N,), each in the signed 32-bit range."""
         raise NotImplementedError
 
     def float_leaves(self, inputs: ScoreInputs[P], threshold: float) -> NDArray[np.bool_]:
-        """(N,) the float formula's own verdict on the same logits, for the report of disagreement."""
+        """Decides by the float formula on the same logits, (N,), for the report of disagreement."""
         raise NotImplementedError
 
     def float_score(self, inputs: ScoreInputs[P]) -> NDArray[np.float64]:
-        """(N,) the float formula's score in steps of the integer one; needed where later exits read it."""
+        """Computes the score by the float formula, (N,), in steps of the integer score; later exits may read it."""
         raise NotImplementedError
 
     # --- thresholds ---
 
     def threshold_code(self, threshold: float, inputs: ScoreInputs[P]) -> int:
-        """Least score that a threshold in the criterion's unit lets leave."""
+        """Returns the least score that leaves at a threshold in the criterion's unit."""
         raise NotImplementedError
 
     def threshold_value(self, code: int, inputs: ScoreInputs[P]) -> float:
-        """A threshold in the criterion's unit whose code is `code`."""
+        """Returns a threshold in the criterion's unit whose code is `code`."""
         raise NotImplementedError
 
     def check(self, threshold: float, classes: int) -> None:
-        """Refuse a threshold outside the criterion's range.
+        """Refuses a threshold outside the criterion's range.
 
         Raises:
-            PolicyError: naming the threshold and the range.
+            PolicyError: it is outside; the message names the threshold and the range.
         """
         raise NotImplementedError
 
     # --- hardware ---
 
     def score_unit(self, heads: Heads, exit_index: int, parameters: P) -> ScoreUnit:
-        """The module that computes its score at an exit, as `unit` makes it."""
+        """Returns the module that computes its score at an exit, as `unit_of` makes it."""
         raise NotImplementedError
 
     def config(self, heads: Heads, exit_index: int, parameters: P) -> Config:
-        """What its C++ header reads of an exit's config."""
+        """Returns what its C++ header reads of an exit's config."""
         return Config()
 
     def unit_of(
@@ -249,7 +254,7 @@ class Criterion(Generic[P]):
         parameters: Sequence[tuple[str, Parameter]] = (),
         roms: Sequence[Rom] = (),
     ) -> ScoreUnit:
-        """A score unit of this criterion's module."""
+        """Returns a score unit of this criterion's module."""
         return ScoreUnit(
             f"score_{self.name}",
             tuple(parameters),
@@ -264,7 +269,7 @@ class Criterion(Generic[P]):
 
 @dataclass(frozen=True)
 class WithoutParameters(Criterion[None]):
-    """Base of criteria whose score reads logits, agreements or gates alone."""
+    """A criterion without parameters computes its score from logits, agreements or gates alone."""
 
     def parameters(self, heads: Heads) -> tuple[None, ...]:
         return (None,) * heads.exits
@@ -278,10 +283,11 @@ _C = TypeVar("_C", bound=type[Criterion[Any]])
 
 
 def register(criterion: _C) -> _C:
-    """Class decorator: make a criterion known by its name. The same file, or a copy of it, may register it again.
+    """Decorates a class so that the criterion is known by its name. The same file, or a copy of it, may register it
+    again.
 
     Raises:
-        PolicyError: its name is none, or another criterion's; or a setting has no default.
+        PolicyError: its name is missing, or belongs to another criterion; or a setting has no default.
     """
     name, source = criterion.name, _source(criterion)
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
@@ -305,10 +311,10 @@ def _source(criterion: type[Criterion[Any]]) -> Path:
 
 
 def criterion_named(name: str) -> Criterion[Any]:
-    """Look a criterion up; its settings are its defaults.
+    """Returns the criterion of a name, with default settings.
 
     Raises:
-        PolicyError: no such criterion; lists those there are.
+        PolicyError: there is no such criterion; the message lists all names.
     """
     try:
         return CRITERIA[name]()
@@ -317,12 +323,12 @@ def criterion_named(name: str) -> Criterion[Any]:
 
 
 def criterion_of(criterion: str | Criterion[Any]) -> Criterion[Any]:
-    """A criterion that is given, or the one of a name; raises as `criterion_named`."""
+    """Returns the criterion that is given, or the one of that name; raises the errors of `criterion_named`."""
     return criterion if isinstance(criterion, Criterion) else criterion_named(criterion)
 
 
 def require_range(threshold: float, low: float, high: float, name: str, unit: str) -> None:
-    """Shared range check of `Criterion.check`."""
+    """Checks for `Criterion.check` that a threshold is between `low` and `high`; raises `PolicyError`."""
     if not low <= threshold <= high:
         raise PolicyError(
             f"threshold {threshold!r} is outside {name}'s range {low:g} to {high:g} ({unit}); None means never leave"
@@ -330,12 +336,12 @@ def require_range(threshold: float, low: float, high: float, name: str, unit: st
 
 
 def clamp_code(code: int) -> int:
-    """A threshold code inside the register, clear of the code that means never."""
+    """Limits a threshold code to the range of the register, without the code that means never."""
     return int(min(max(code, ALWAYS), NEVER - 1))
 
 
 def agreements_after(labels: Sequence[Integers]) -> list[Integers]:
-    """Agreements in a row at each exit, from the labels of every exit up to it (each (N,)); saturates at 255."""
+    """Counts the agreements in a row at each exit, from the labels (N,) of every exit; the count stops at 255."""
     counts = [np.zeros_like(labels[0])]
     for before, now in pairwise(labels):
         counts.append(np.where(now == before, np.minimum(counts[-1] + 1, 255), 0))

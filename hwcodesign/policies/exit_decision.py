@@ -1,4 +1,4 @@
-"""One exit's part of a policy, and where its thresholds came from."""
+"""This module holds one exit's part of a policy, and the origin of its thresholds."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ _MOST_SAMPLES, _LARGEST_COST = 2**40, 2.0**10
 
 @dataclass(frozen=True)
 class ExitDecision:
-    """One exit's part of the policy: its logits' format, what its criterion keeps of it, its threshold.
+    """An exit decision is one exit's part of the policy: its logits' format, its criterion's parameters and its
+    threshold.
 
     Attributes:
-        logits: format of the logits that it decides on.
-        temperature: divides the logits before a softmax; absorbed into tables.
-        parameters: the criterion's own integers; None for those that have none.
-        threshold: in the criterion's unit; None at the last exit, and where it never leaves.
-        threshold_code: the integer that a score is compared with; `NEVER` at the last exit.
-        class_offsets: by which the score of a sample of each predicted class is lowered; None: by nothing.
+        logits: format of the logits.
+        temperature: number by which logits are divided before a softmax; it is contained in the tables.
+        parameters: integers of the criterion; None for criteria that have none.
+        threshold: threshold in the criterion's unit; None at the last exit, and where no sample ever leaves.
+        threshold_code: integer that a score is compared with; `NEVER` at the last exit.
+        class_offsets: by how much the score of a sample of each predicted class is lowered; None: by nothing.
     """
 
     logits: FixedPoint
@@ -36,7 +37,7 @@ class ExitDecision:
     class_offsets: tuple[int, ...] | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data; temperature and parameters are the policy's to write."""
+        """Returns plain data without temperature and parameters, which the policy writes."""
         return {
             "logits": self.logits.to_json(),
             "threshold": self.threshold,
@@ -46,7 +47,7 @@ class ExitDecision:
 
     @classmethod
     def from_json(cls, stored: Field, criterion: Criterion[Any], classes: int, temperature: float) -> ExitDecision:
-        """Read what `to_json` wrote, without parameters.
+        """Reads what `to_json` wrote, without parameters.
 
         Raises:
             FieldError: a field is missing, out of range or of another length, or not one of this criterion.
@@ -68,20 +69,20 @@ class ExitDecision:
 
 @dataclass(frozen=True)
 class FittedOn:
-    """Where the thresholds came from; figures are those of the fitting split.
+    """It says where the thresholds came from; its figures are those of the fitting split.
 
     Attributes:
-        method: the request, for example "accuracy_drop=0.005".
-        samples: images in the fitting split; zero where thresholds were given.
-        data_sha256: of its image codes and labels.
-        accuracy, last_exit_accuracy: with the policy, and of the last exit alone.
-        cost_share: average cost over the full cost.
-        exit_share: of samples leaving at each exit.
-        float_disagreement: share of samples at all early exits that the float formula decides otherwise.
-        network_sha256: of the network's quantised state, so that a policy is not used with another.
+        method: what was asked for, for example "accuracy_drop=0.005".
+        samples: number of images in the fitting split; zero if thresholds were given.
+        data_sha256: hash of its image codes and labels.
+        accuracy, last_exit_accuracy: accuracy with the policy, and of the last exit alone.
+        cost_fraction: average cost divided by the full cost.
+        exit_rate: fraction of samples that leave at each exit.
+        float_disagreement: fraction of samples at all early exits that the float formula decides otherwise.
+        network_sha256: hash of the network's quantised state, so that a policy is not used with another network.
         note: what the user must know, for example that patience cannot leave.
         calibration_error, calibration_error_before: expected calibration error of each exit's softmax at its own
-            temperature and at the temperature that was asked for; empty where no temperature was fitted.
+            temperature and at the temperature that was asked for; empty if no temperature was fitted.
     """
 
     method: str
@@ -89,8 +90,8 @@ class FittedOn:
     data_sha256: str = ""
     accuracy: float | None = None
     last_exit_accuracy: float | None = None
-    cost_share: float | None = None
-    exit_share: tuple[float, ...] = ()
+    cost_fraction: float | None = None
+    exit_rate: tuple[float, ...] = ()
     float_disagreement: float | None = None
     network_sha256: str = ""
     note: str = ""
@@ -98,13 +99,13 @@ class FittedOn:
     calibration_error_before: tuple[float, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data; what calibration said only where there was one."""
+        """Returns plain data; results of a calibration only if there was one."""
         data = dataclasses.asdict(self)
         return {key: value for key, value in data.items() if value or not key.startswith("calibration")}
 
     @classmethod
     def from_json(cls, stored: Field, exits: int) -> FittedOn:
-        """Read what `to_json` wrote, of a policy with so many exits; raises `FieldError`."""
+        """Reads what `to_json` wrote, of a policy with `exits` exits; raises `FieldError`."""
         names = [field.name for field in dataclasses.fields(cls)]
         calibration = [name for name in names if name.startswith("calibration")]
         fields = stored.fields([name for name in names if name not in calibration], calibration)
@@ -114,18 +115,18 @@ class FittedOn:
                 return ()
             return fields[name].numbers(0, 1, exits, exits)
 
-        def share(name: str, most: float = 1) -> float | None:
+        def fraction(name: str, most: float = 1) -> float | None:
             return None if fields[name].is_null else fields[name].number(0, most)
 
         return cls(
             method=fields["method"].note(),
             samples=fields["samples"].integer(0, _MOST_SAMPLES),
             data_sha256=_digest(fields["data_sha256"]),
-            accuracy=share("accuracy"),
-            last_exit_accuracy=share("last_exit_accuracy"),
-            cost_share=share("cost_share", _LARGEST_COST),
-            exit_share=each("exit_share"),
-            float_disagreement=share("float_disagreement"),
+            accuracy=fraction("accuracy"),
+            last_exit_accuracy=fraction("last_exit_accuracy"),
+            cost_fraction=fraction("cost_fraction", _LARGEST_COST),
+            exit_rate=each("exit_rate"),
+            float_disagreement=fraction("float_disagreement"),
             network_sha256=_digest(fields["network_sha256"]),
             note=fields["note"].note(),
             calibration_error=each("calibration_error"),

@@ -1,4 +1,4 @@
-"""What the heads of a network give, which a policy decides on."""
+"""This module describes the outputs of a network's heads, which a policy decides on."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from hwcodesign.fixedpoint import FixedPoint
 
 @dataclass(frozen=True)
 class Heads:
-    """The outputs of all exits' heads.
+    """The heads are described by the formats of their outputs, for all exits.
 
     Attributes:
-        formats: of each exit's logits, first exit first.
-        classes: logits of each.
-        temperatures: of each exit; divide the logits before a softmax.
+        formats: format of each exit's logits, first exit first.
+        classes: number of logits of each head.
+        temperatures: temperature of each exit; logits are divided by it before a softmax.
         gated: whether heads give a gate value behind the logits.
     """
 
@@ -29,10 +29,11 @@ class Heads:
     def of(
         cls, formats: Sequence[FixedPoint], classes: int, temperature: float | Sequence[float] = 1.0, *, gated: bool
     ) -> Heads:
-        """Heads at one temperature, or at one each.
+        """Makes heads at one temperature, or with one temperature for each.
 
         Raises:
-            PolicyError: a temperature is not a positive number, there are not as many as exits, or one class alone.
+            PolicyError: a temperature is not a positive number, there are not as many as exits, or there is only one
+                class.
         """
         exits = len(formats)
         found = tuple(temperature) if isinstance(temperature, Sequence) else (temperature,) * exits
@@ -47,9 +48,10 @@ class Heads:
 
     @property
     def exits(self) -> int:
+        """Returns the number of exits."""
         return len(self.formats)
 
     @property
     def steps(self) -> tuple[float, ...]:
-        """Nats that one logit step of each exit is worth, its temperature absorbed."""
+        """Returns the nats per logit step of each exit, divided by its temperature."""
         return tuple(fmt.scale / heat for fmt, heat in zip(self.formats, self.temperatures, strict=True))

@@ -1,8 +1,8 @@
-"""Criteria that do not come with the package: their files, carried by every design that decides by one.
+"""This module handles criteria that do not come with the package: every design that uses one carries its files.
 
-A criterion of one's own is registered like any other. Where its class is defined lie its SystemVerilog module,
-score_<name>.sv, and its C++ header, <name>.h; a design and a bundle have copies of all three in the folder `criterion`.
-Reading a design executes none of it: whoever trusts the folder calls `load_criterion`.
+A criterion of one's own is registered like any other. Beside the file that defines its class are its SystemVerilog
+module, score_<name>.sv, and its C++ header, <name>.h. A design and a bundle have copies of all three in the folder
+`criterion`. Reading a design executes none of it; a user who trusts the folder calls `load_criterion`.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ _PACKAGE = Path(criteria.__file__).resolve().parent
 
 @dataclass(frozen=True)
 class CriterionFiles:
-    """Where a criterion of one's own lies.
+    """The criterion files are the places of a criterion of one's own.
 
     Attributes:
-        name: of the criterion.
-        python: the file that defines its class.
+        name: name of the criterion.
+        python: file that defines its class.
     """
 
     name: str
@@ -39,17 +39,19 @@ class CriterionFiles:
 
     @property
     def systemverilog(self) -> Path:
+        """Returns the path of its SystemVerilog module."""
         return self.python.parent / f"score_{self.name}.sv"
 
     @property
     def header(self) -> Path:
+        """Returns the path of its C++ header."""
         return self.python.parent / f"{self.name}.h"
 
     def check(self) -> None:
-        """Refuse a criterion that misses a file.
+        """Refuses a criterion if one of its files is missing.
 
         Raises:
-            PolicyError: naming the file.
+            PolicyError: a file is missing; the message names it.
         """
         for path in (self.systemverilog, self.header):
             if not path.is_file():
@@ -59,14 +61,14 @@ class CriterionFiles:
                 )
 
     def copy(self, folder: Path) -> None:
-        """Copy all three into a folder of a design."""
+        """Copies all three files into a folder of a design."""
         self.check()
         folder.mkdir()
         for path in (self.python, self.systemverilog, self.header):
             shutil.copyfile(path, folder / path.name)
 
     def to_json(self) -> dict[str, Any]:
-        """For a design's manifest: what they are, and their seal."""
+        """Returns the part of a design's manifest that names the files and seals them."""
         paths = (self.python, self.systemverilog, self.header)
         return {
             "name": self.name,
@@ -76,20 +78,20 @@ class CriterionFiles:
 
 
 def files_of(name: str) -> CriterionFiles | None:
-    """Files of a registered criterion; None for one that comes with the package."""
+    """Returns the files of a registered criterion; None if it comes with the package."""
     path = SOURCES[name]
     return None if path.is_relative_to(_PACKAGE) else CriterionFiles(name, path)
 
 
 def require_registered(stored: Field, folder: Path) -> None:
-    """Refuses a design whose criterion is not registered here, or is registered from another file than its own.
+    """Refuses a design whose criterion is not registered here, or is registered from another file.
 
     Args:
-        stored: its manifest's part.
-        folder: of the design or bundle.
+        stored: the criterion's part of the design's manifest.
+        folder: folder of the design or bundle.
 
     Raises:
-        DesignError: saying where the criterion comes from, and how to get it.
+        DesignError: the criterion is not registered; the message says where it comes from, and how to get it.
         FieldError: a field is missing or of another type.
     """
     if stored.is_null:
@@ -110,7 +112,7 @@ def require_registered(stored: Field, folder: Path) -> None:
 
 
 def load_criterion(folder: Path, stored: Field) -> None:
-    """Execute the copy of a criterion's file that a design carries, if its criterion is not registered yet.
+    """Executes the copy of a criterion's file that a design carries, if its criterion is not registered yet.
 
     Raises:
         DesignError: a file is gone or was altered, executing it fails, or it registers no such criterion.

@@ -1,6 +1,6 @@
-"""An exit policy: a criterion, its parameters and its thresholds; one JSON file.
+"""This module holds the exit policy: a criterion, its parameters and its thresholds in one JSON file.
 
-Everything that decides is in the file as integers, so that whoever reads it decides alike.
+Everything that decides is in the file as integers, so that every reader decides alike.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from hwcodesign.policies.tables import Integers
 from hwcodesign.policies.threshold_path import ThresholdPath
 from hwcodesign.storage.fields import Field, shown
 
-POLICY_VERSION = 3
+POLICY_VERSION = 4
 _ROUNDING = "table entries are rounded half to even; differences beyond a table read its last entry"
 #: Of a stored policy.
 _MOST_CLASSES, _MOST_EXITS, _TEMPERATURES = 2**16, 256, (2.0**-64, 2.0**64)
@@ -43,18 +43,19 @@ _MOST_CLASSES, _MOST_EXITS, _TEMPERATURES = 2**16, 256, (2.0**-64, 2.0**64)
 
 @dataclass(frozen=True)
 class ExitPolicy:
-    """When samples leave, bit for bit.
+    """An exit policy decides, bit for bit, at which exit samples leave.
 
-    It reads the heads' outputs: integers (N, C), the logits of C classes; of a gated network (N, C + 1), the gate's
-    value last. The label is the largest of the logits, whatever the gate's value is.
+    It reads the heads' outputs: integers (N, C), the logits of C classes; of a gated network (N, C + 1), with the
+    gate's value last. The label is the class of the largest logit, whatever the gate's value is.
 
     Attributes:
         criterion_name: key into `CRITERIA`.
         classes: number of logits at every exit.
-        exits: first exit first.
+        exits: decisions of the exits, first exit first.
         fitted_on: where the thresholds came from.
         gated: whether heads give a gate value behind the logits; a criterion may ignore it.
-        path: thresholds from the cheapest to the dearest, for what moves them while it runs; None: none were fitted.
+        path: thresholds from the cheapest to the most expensive, for controllers that change them at run time; None:
+            none were fitted.
     """
 
     criterion_name: str
@@ -75,45 +76,48 @@ class ExitPolicy:
         temperature: float | Sequence[float] = 1.0,
         gated: bool = False,
     ) -> ExitPolicy:
-        """Make the criterion's parameters and set thresholds (None: never leave early).
+        """Makes a policy: the criterion's parameters and thresholds (None: samples never leave early).
 
         Args:
-            criterion: its name, or itself with its settings.
-            temperature: of all exits, or one each.
+            criterion: its name, or the criterion with its settings.
+            logits: format of each exit's logits.
+            classes: number of classes.
+            thresholds: thresholds in the criterion's unit, one per exit but the last.
+            temperature: one number for all exits, or one per exit.
             gated: whether heads give a gate value behind the logits.
 
         Raises:
-            PolicyError: unknown criterion, one that is to be fitted first or whose settings do not go with the exits, a
-                temperature that is not positive, a threshold out of range, not one threshold per exit but the last, or
-                a criterion that reads gates where there are none.
+            PolicyError: the criterion is unknown, must be fitted first, has settings that do not go with the exits, or
+                reads gates where there are none; a temperature is not positive; a threshold is out of range; or the
+                number of thresholds is not the number of exits minus one.
         """
         policy = cls.on(criterion_of(criterion), Heads.of(logits, classes, temperature, gated=gated))
         return policy if thresholds is None else policy.with_thresholds(thresholds)
 
     @classmethod
     def on(cls, criterion: Criterion[Any], heads: Heads) -> ExitPolicy:
-        """A policy without thresholds, that decides on such heads; raises `PolicyError` as `build`."""
+        """Makes a policy without thresholds for such heads; raises `PolicyError` as `build` does."""
         criterion.check_heads(heads)
         exits = map(ExitDecision, heads.formats, heads.temperatures, criterion.parameters(heads))
         return cls(criterion.name, heads.classes, tuple(exits), gated=heads.gated)
 
     @property
     def criterion(self) -> Criterion[Any]:
-        """The criterion; its settings are its defaults, since what they led to is the exits' parameters."""
+        """Returns the criterion with default settings; the effect of other settings is in the exits' parameters."""
         return criterion_named(self.criterion_name)
 
     @property
     def heads(self) -> Heads:
-        """What it decides on."""
+        """Returns the description of the heads that it decides on."""
         return Heads(tuple(exit_.logits for exit_ in self.exits), self.classes, self.temperatures, self.gated)
 
     @property
     def columns(self) -> int:
-        """Outputs of a head: logits, and a gate value where there are gates."""
+        """Returns the number of outputs of a head: one per class, and one more if there are gates."""
         return self.classes + int(self.gated)
 
     def class_logits(self, outputs: Integers) -> Integers:
-        """(N, C) logits of the classes, from a head's outputs.
+        """Returns the logits of the classes, (N, C), from a head's outputs.
 
         Raises:
             PolicyError: outputs are not (N, C), or (N, C + 1) with gates.
@@ -126,26 +130,28 @@ class ExitPolicy:
         return outputs[:, : self.classes]
 
     def labels(self, outputs: Integers) -> Integers:
-        """(N,) classes that a head's outputs choose: the lowest of those with the largest logit."""
+        """Returns the classes that a head's outputs choose, (N,): the one with the largest logit, of several the
+        lowest.
+        """
         return np.asarray(self.class_logits(outputs).argmax(axis=1))
 
     @property
     def temperatures(self) -> tuple[float, ...]:
-        """One per exit."""
+        """Returns the temperature of each exit."""
         return tuple(exit_.temperature for exit_ in self.exits)
 
     @property
     def thresholds(self) -> tuple[Threshold, ...]:
-        """In the criterion's unit, one per exit but the last."""
+        """Returns the thresholds in the criterion's unit, one per exit but the last."""
         return tuple(exit_.threshold for exit_ in self.exits[:-1])
 
     @property
     def threshold_codes(self) -> tuple[int, ...]:
-        """One per exit, the last's being `NEVER`."""
+        """Returns the threshold codes, one per exit; the last one is `NEVER`."""
         return tuple(exit_.threshold_code for exit_ in self.exits)
 
     def codes_of(self, thresholds: Sequence[Threshold]) -> tuple[int, ...]:
-        """Thresholds in the criterion's unit as integers, one per exit.
+        """Converts thresholds in the criterion's unit to integers, one per exit.
 
         Raises:
             PolicyError: the wrong number of thresholds, or one out of range.
@@ -164,7 +170,7 @@ class ExitPolicy:
         return (*codes, NEVER)
 
     def with_thresholds(self, thresholds: Sequence[Threshold]) -> ExitPolicy:
-        """The same policy at other thresholds, in the criterion's unit."""
+        """Returns the same policy with other thresholds, in the criterion's unit."""
         thresholds = listed_thresholds(thresholds)
         codes = self.codes_of(thresholds)
         exits = tuple(
@@ -174,21 +180,21 @@ class ExitPolicy:
         return dataclasses.replace(self, exits=exits)
 
     def thresholds_of(self, codes: Sequence[int]) -> tuple[Threshold, ...]:
-        """Integer thresholds, one per exit but the last, in the criterion's unit."""
+        """Converts integer thresholds, one per exit but the last, to the criterion's unit."""
         return tuple(
             None if code == NEVER else self.criterion.threshold_value(code, self._inputs(k))
             for k, code in enumerate(codes)
         )
 
     def with_codes(self, codes: Sequence[int]) -> ExitPolicy:
-        """The same policy at other integer thresholds, one per exit but the last."""
+        """Returns the same policy with other integer thresholds, one per exit but the last."""
         return self.with_thresholds(self.thresholds_of(codes))
 
     def with_class_codes(self, codes: Sequence[Sequence[int]]) -> ExitPolicy:
-        """The same policy at integer thresholds for each predicted class, C for each exit but the last.
+        """Returns the same policy with integer thresholds for each predicted class, C for each exit but the last.
 
         Raises:
-            PolicyError: the criterion's score is not one that an offset could lower, or codes are too far apart.
+            PolicyError: an offset cannot lower the criterion's score, or codes differ by too much.
         """
         class_offsets.require_offsets(self.criterion, self.classes)
         registers, offsets = zip(*map(class_offsets.split, codes), strict=True) if codes else ((), ())
@@ -200,20 +206,20 @@ class ExitPolicy:
         return dataclasses.replace(policy, exits=exits, path=None)  # which is one of other scores
 
     def class_codes(self, exit_index: int) -> tuple[int, ...]:
-        """Threshold code of each predicted class at one exit."""
+        """Returns the threshold code of each predicted class at one exit."""
         exit_ = self.exits[exit_index]
         return class_offsets.joined(exit_.threshold_code, exit_.class_offsets or (0,) * self.classes)
 
     def scores(
         self, exit_index: int, outputs: Integers, agreements: Integers, history: History | None = None
     ) -> Integers:
-        """(N,) scores of a head's integer outputs at one exit; `history` is for a criterion that reads it."""
+        """Computes the scores, (N,), of a head's integer outputs at one exit; some criteria read `history`."""
         scores = self.criterion.score(self._inputs(exit_index, outputs, agreements, history))
         offsets = self.exits[exit_index].class_offsets
         return scores if offsets is None else scores - np.asarray(offsets, np.int64)[self.labels(outputs)]
 
     def score_exits(self, outputs: Sequence[Integers]) -> tuple[Integers, Integers]:
-        """Labels and scores (K, N) of all exits, all of them computed, from their heads' integer outputs."""
+        """Computes labels and scores, (K, N) each, at all exits for all samples, from the heads' integer outputs."""
         labels = [self.labels(z) for z in outputs]
         history, scores = History.empty(len(labels[0])), []
         for k, (z, agreements) in enumerate(zip(outputs, agreements_after(labels), strict=True)):
@@ -225,7 +231,9 @@ class ExitPolicy:
     def float_leaves(
         self, exit_index: int, outputs: Integers, agreements: Integers, history: History | None = None
     ) -> NDArray[np.bool_]:
-        """(N,) what the float formula decides at this exit's threshold; `history` has its own earlier scores."""
+        """Decides by the float formula at this exit's threshold, (N,); `history` holds the formula's own earlier
+        scores.
+        """
         leaves, threshold = np.zeros(len(outputs), dtype=np.bool_), self.exits[exit_index].threshold
         if threshold is None:
             return leaves
@@ -240,7 +248,7 @@ class ExitPolicy:
         return leaves
 
     def float_decisions(self, outputs: Sequence[Integers]) -> NDArray[np.bool_]:
-        """(K - 1, N) what the float formula decides at all exits but the last, all of them computed."""
+        """Decides by the float formula at all exits but the last for all samples, (K - 1, N)."""
         labels = [self.labels(z) for z in outputs]
         history, decisions = History.empty(len(labels[0])), []
         for k, (z, agreements) in enumerate(zip(outputs[:-1], agreements_after(labels)[:-1], strict=True)):
@@ -274,15 +282,15 @@ class ExitPolicy:
         )
 
     def score_unit(self, exit_index: int) -> ScoreUnit:
-        """What computes an exit's score in hardware."""
+        """Returns the hardware that computes an exit's score."""
         return self.criterion.score_unit(self.heads, exit_index, self.exits[exit_index].parameters)
 
     def config(self, exit_index: int) -> Config:
-        """What the criterion's C++ reads of an exit's config."""
+        """Returns what the criterion's C++ reads of an exit's config."""
         return self.criterion.config(self.heads, exit_index, self.exits[exit_index].parameters)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data; `temperature` is a number where all exits share it, else a list of one per exit."""
+        """Returns plain data; `temperature` is one number if all exits share it, else a list with one per exit."""
         shared = len(set(self.temperatures)) == 1
         return {
             "policy_version": POLICY_VERSION,
@@ -300,12 +308,12 @@ class ExitPolicy:
 
     @classmethod
     def from_json(cls, data: Any) -> ExitPolicy:
-        """Read what `to_json` wrote.
+        """Reads what `to_json` wrote.
 
         Raises:
-            PolicyError: another version, an unknown criterion, fields that are missing, of another type, out of range
-                or of another length, parameters that are not those of criterion, formats and temperatures, or
-                thresholds that are not those of their codes.
+            PolicyError: the version is another, the criterion is unknown, or a field is missing, of another type, out
+                of range or of another length; or the parameters are not those of criterion, formats and temperatures,
+                or the thresholds are not those of their codes.
         """
         if not isinstance(data, dict):
             raise PolicyError(f"a policy file holds an object, not {type(data).__name__}: fit the policy again")
@@ -371,10 +379,10 @@ class ExitPolicy:
 
 
 def listed_thresholds(thresholds: Any) -> list[Threshold]:
-    """Thresholds as a list of numbers and Nones, from a list, a tuple, an array or a tensor.
+    """Returns thresholds as a list of numbers and Nones, from a list, a tuple, an array or a tensor.
 
     Raises:
-        PolicyError: it is something else, for example a set, whose order is chance; or one of them is no number.
+        PolicyError: it is of another type, for example a set, which has no order; or an element is no number.
     """
     if isinstance(thresholds, np.ma.MaskedArray):
         raise PolicyError("thresholds are a masked array: give a list, with None where an exit is never to be left at")
@@ -391,10 +399,10 @@ def listed_thresholds(thresholds: Any) -> list[Threshold]:
 
 
 def subnet_codes(exits: int, leave_at: int) -> tuple[int, ...]:
-    """Threshold codes of subnet mode: leave at exit `leave_at`, always.
+    """Returns the threshold codes of subnet mode, by which all samples leave at exit `leave_at`.
 
     Raises:
-        PolicyError: no such exit.
+        PolicyError: there is no such exit.
     """
     if isinstance(leave_at, bool) or not isinstance(leave_at, int | np.integer):
         raise PolicyError(f"leave_at={leave_at!r} is no exit: give its number, a whole one from 0 to {exits - 1}")

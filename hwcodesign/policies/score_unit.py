@@ -1,4 +1,4 @@
-"""What scores a sample in hardware, as plain values: one module of SystemVerilog, and what it needs around it."""
+"""This module describes the hardware that scores a sample: one SystemVerilog module, and what it needs around it."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from hwcodesign.systemverilog import Parameter, Rom
 
 @dataclass(frozen=True)
 class ScoreUnit:
-    """The module that computes a criterion's score at one exit.
+    """A score unit is the module that computes a criterion's score at one exit.
 
     Attributes:
-        module: its name; `docs/criteria.md` says which ports and parameters all such modules have.
-        parameters: beside those that all have.
+        module: name of the module; `docs/criteria.md` says which ports and parameters all such modules have.
+        parameters: further parameters, beside those that all have.
         roms: images of its tables.
-        depth: enabled cycles from the known maximum to the score; of a second pass over the classes, those beyond it.
+        depth: enabled cycles from the known maximum to the score; with a second pass, the cycles after that pass.
         second_pass: whether it reads every logit again once the maximum is known.
         second: whether it needs the second largest logit, too.
         gate: whether it needs the head's gate.
-        past: whether it needs what the exits before have left of the sample.
+        past: whether it needs labels and scores of the earlier exits.
     """
 
     module: str
@@ -31,11 +31,11 @@ class ScoreUnit:
     gate: bool = False
     past: bool = False
 
-    def latency(self, folds: int, levels: int) -> int:
-        """Enabled cycles from the known maximum to the score.
+    def latency(self, folds: int, tree_depth: int) -> int:
+        """Returns the enabled cycles from the known maximum to the score.
 
         Args:
             folds: cycles over which a sample's logits are spread.
-            levels: of a tree that adds up one cycle's.
+            tree_depth: depth of the tree that adds up the logits of one cycle.
         """
-        return self.depth + (folds + levels if self.second_pass else 0)
+        return self.depth + (folds + tree_depth if self.second_pass else 0)

@@ -1,4 +1,4 @@
-"""What the criteria that look at a softmax share: their tables, and how those are stored and reach hardware."""
+"""This module holds what all softmax criteria share: tables, how they are stored, and how they reach hardware."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ from hwcodesign.systemverilog import PackedStruct, Parameter, Rom
 
 @dataclass(frozen=True)
 class Exponentials:
-    """Of one exit: the table from which the sum over the classes is made."""
+    """It holds the table of one exit from which the sum over the classes is computed."""
 
     exponential: ExponentialTable
 
 
 @dataclass(frozen=True)
 class Logarithms(Exponentials):
-    """Of one exit: the tables with which the sum's logarithm and reciprocal are made, too."""
+    """It holds the tables of one exit, with those for the logarithm and the reciprocal of the sum."""
 
     mantissa: MantissaTable
 
 
 def softmax(inputs: ScoreInputs[Any]) -> NDArray[np.float64]:
-    """(N, C) probabilities of the real logits over the temperature, in float64."""
+    """Computes the probabilities of the real logits divided by the temperature, (N, C) float64."""
     values = inputs.logits * (inputs.scale / inputs.temperature)
     exponentials = np.exp(values - values.max(axis=1, keepdims=True))
     return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
 
 
 def exponential_tables(name: str, heads: Heads, fraction: int) -> tuple[ExponentialTable, ...]:
-    """The table of each exit, with so many bits after the point of its entries.
+    """Builds the table of each exit; its entries have `fraction` fraction bits.
 
     Raises:
         PolicyError: the sum over so many classes would not fit 32 bits.
@@ -58,10 +58,10 @@ def exponential_tables(name: str, heads: Heads, fraction: int) -> tuple[Exponent
 
 
 def stored_exponentials(stored: Field, name: str, heads: Heads, fraction: int) -> tuple[ExponentialTable, ...]:
-    """Read the table of each exit, and hold it to what it is made of.
+    """Reads the table of each exit, and checks it against the exit's logits and temperature.
 
     Raises:
-        FieldError: it is not one, or not that of the exit's logits at its temperature.
+        FieldError: it is no table, or not that of the exit's logits at its temperature.
     """
     found = []
     for k, (item, wanted) in enumerate(
@@ -78,7 +78,7 @@ def stored_exponentials(stored: Field, name: str, heads: Heads, fraction: int) -
 
 
 def stored_mantissa(stored: Field, fraction: int) -> MantissaTable:
-    """Read the tables of logarithm and reciprocal, and hold them to their functions; raises `FieldError`."""
+    """Reads the tables of logarithm and reciprocal, and checks them against their functions; raises `FieldError`."""
     table = MantissaTable.from_json(stored)
     if not table.is_near(MantissaTable.build(fraction=fraction)):
         raise FieldError(f"{stored.place} has entries that are not those of its functions")
@@ -86,14 +86,14 @@ def stored_mantissa(stored: Field, fraction: int) -> MantissaTable:
 
 
 def tables_to_json(parameters: Sequence[Exponentials]) -> dict[str, Any]:
-    """Tables of all exits; the mantissa's are the same for every exit, and are there once."""
+    """Returns the tables of all exits as plain data; the mantissa's are equal at all exits and are written once."""
     first = parameters[0]
     shared = {"mantissa": first.mantissa.to_json()} if isinstance(first, Logarithms) else {}
     return {**shared, "exponential": [own.exponential.to_json() for own in parameters]}
 
 
 def unit_parameters(tables: Exponentials) -> list[tuple[str, Parameter]]:
-    """Of a score unit that reads these tables."""
+    """Returns the parameters of a score unit that reads these tables."""
     table = tables.exponential
     exponential = PackedStruct(
         "exponential_t", (("length", table.length), ("fraction", table.fraction), ("shift", table.shift))
@@ -107,7 +107,7 @@ def unit_parameters(tables: Exponentials) -> list[tuple[str, Parameter]]:
 
 
 def unit_roms(tables: Exponentials) -> list[Rom]:
-    """Images of a score unit that reads these tables."""
+    """Returns the ROM images of a score unit that reads these tables."""
     table = tables.exponential
     found = [Rom("exponential", "ExponentialFile", table.fraction + 1, table.exponential)]
     if isinstance(tables, Logarithms):
@@ -118,10 +118,11 @@ def unit_roms(tables: Exponentials) -> list[Rom]:
 
 
 def tables_struct(tables: Exponentials, step: float) -> Struct:
-    """What hls/criteria/exponential.h reads.
+    """Returns the struct that hls/criteria/exponential.h reads.
 
     Args:
-        step: nats that a logit step is worth.
+        tables: tables of the exit.
+        step: nats per logit step.
     """
     table = tables.exponential
     members: list[Constant | Table] = [

@@ -1,4 +1,6 @@
-"""What fitting knows of a set of samples: every exit's label and score, as the hardware computes them."""
+"""This module holds what fitting knows of a set of samples: every exit's label and score, as the hardware computes
+them.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ from hwcodesign.policies.tables import Integers
 
 @dataclass(frozen=True)
 class ExitStatistics:
-    """Scores and labels at all K exits for N samples, all exits computed.
+    """The exit statistics are scores and labels of N samples at all K exits, all exits computed.
 
     Attributes:
         scores: (K, N) integers.
@@ -34,10 +36,12 @@ class ExitStatistics:
     def of(
         cls, policy: ExitPolicy, logits: Sequence[Integers], truth: Integers, costs: Sequence[float]
     ) -> ExitStatistics:
-        """Score integer outputs of the heads (K arrays of (N, C), or of (N, C + 1) with gates) with a policy.
+        """Computes scores and labels from integer outputs of the heads: K arrays of (N, C), or of (N, C + 1) with
+        gates.
 
         Raises:
-            PolicyError: as many costs as exits are needed, and integer logits, one row a sample.
+            PolicyError: the number of costs is not the number of exits, or logits are not integers with one row per
+                sample.
         """
         if len(costs) != len(logits):
             raise PolicyError(f"{len(costs)} costs for {len(logits)} exits: give one per exit")
@@ -54,11 +58,13 @@ class ExitStatistics:
 
     @cached_property
     def correct(self) -> NDArray[np.bool_]:
-        """(K, N)"""
+        """Returns which labels are right, (K, N)."""
         return np.asarray(self.labels == self.truth)
 
     def exits_taken(self, codes: Sequence[int]) -> Integers:
-        """(N,) exit at which each sample leaves under threshold codes, one per exit but the last."""
+        """Returns the exit at which each sample leaves under threshold codes, (N,); there is one code per exit but the
+        last.
+        """
         leaves = self.scores[:-1] >= np.asarray(codes, np.int64)[:, None]
         last = np.ones((1, self.scores.shape[1]), dtype=np.bool_)
         return np.asarray(np.concatenate([leaves, last]).argmax(axis=0))

@@ -1,19 +1,19 @@
-"""The lookup tables of the integer decision, built once from the float formulas.
+"""This module holds the lookup tables of the integer decision, built once from the float formulas.
 
-Let z_c be the integer logits of a sample, s the value of one logit step, T the temperature and
-u = s / T nats a step. With d_c = z_max - z_c >= 0 the softmax is p_c = e^(-u d_c) / sum_j e^(-u d_j),
-free of overflow whatever the logits. The tables hold, at `fraction` bits F:
+Let z_c be the integer logits of a sample, s the value of one logit step, T the temperature and u = s / T the nats per
+step. With d_c = z_max - z_c >= 0 the softmax is p_c = e^(-u d_c) / sum_j e^(-u d_j), which never overflows. The tables
+hold, at `fraction` bits F:
 
 * exponential      E[i] = round(2^F e^(-u d)),          d = i << shift
 * weighted         G[i] = round(2^F u d e^(-u d))
 * logarithm        L[m] = round(2^F ln(1 + (m + 1/2) / M)),  M = 2^mantissa_bits
 * reciprocal       R[m] = round(2^F / (1 + (m + 1/2) / M))
 
-An index i = min(d >> shift, length - 1). The table ends at the largest difference that the logits' format
-allows, or where both functions round to zero; the last entry then stands for everything beyond. `shift` is
-zero unless the logits are so fine that the table would exceed 2^index_bits entries.
+The index is i = min(d >> shift, length - 1). The table ends at the largest difference that the logits' format allows,
+or where both functions round to zero; the last entry then stands for everything beyond. `shift` is zero unless the
+logits are so fine that the table would exceed 2^index_bits entries.
 
-The sum S = sum_c E[d_c] >= 2^F is split as S = 2^(F + e) (1 + m/M + ...), e its exponent above 2^F and m its
+The sum S = sum_c E[d_c] >= 2^F is split as S = 2^(F + e) (1 + m/M + ...), where e is its exponent above 2^F and m its
 next mantissa bits, so that ln(S / 2^F) = e ln 2 + L[m] and 2^F / S = R[m] 2^-(F + e) up to the tables' rounding.
 """
 
@@ -40,11 +40,11 @@ _MOST_FRACTION = 30
 
 @dataclass(frozen=True)
 class ExponentialTable:
-    """E and G of the module's text, for one exit.
+    """An exponential table holds E and G of this module, for one exit.
 
     Attributes:
-        fraction: F, the bits after the binary point of the entries.
-        shift: low bits of a logit difference that the index leaves out.
+        fraction: F, the fraction bits of the entries.
+        shift: number of low bits of a logit difference that the index leaves out.
         exponential: E, integers from 2^F down to 0.
         weighted: G, as long as E.
     """
@@ -58,11 +58,13 @@ class ExponentialTable:
     def build(
         cls, step: float, largest: int, *, fraction: int = FRACTION_BITS, index_bits: int = INDEX_BITS
     ) -> ExponentialTable:
-        """Tabulate for logits whose step is worth `step` nats after the temperature (u above).
+        """Builds the table for logits with `step` nats per step after the temperature.
 
         Args:
             step: u.
             largest: the largest difference d that two logits can have.
+            fraction: F.
+            index_bits: maximum number of bits of an index.
 
         Raises:
             PolicyError: the step is not a positive finite number.
@@ -88,29 +90,31 @@ class ExponentialTable:
 
     @property
     def length(self) -> int:
+        """Returns the number of entries."""
         return len(self.exponential)
 
     def index(self, differences: Integers) -> Integers:
-        """Table index of each difference d >= 0."""
+        """Returns the table index of each difference d >= 0."""
         return np.minimum(differences >> self.shift, self.length - 1)
 
     def entries(self, logits: Integers) -> tuple[Integers, Integers]:
-        """E[d_c] and G[d_c] of each sample and class; logits (N, C) integer, as results."""
+        """Returns E[d_c] and G[d_c] of each sample and class; logits and results are (N, C) integers."""
         index = self.index(logits.max(axis=1, keepdims=True) - logits)
         exponential, weighted = (np.asarray(entries, np.int64) for entries in (self.exponential, self.weighted))
         return exponential[index], weighted[index]
 
     def sums(self, logits: Integers) -> tuple[Integers, Integers]:
-        """S and sum_c G[d_c] of each sample; logits (N, C) integer, results (N,)."""
+        """Computes S and sum_c G[d_c] of each sample; logits are (N, C) integers, results (N,)."""
         exponential, weighted = self.entries(logits)
         return exponential.sum(axis=1), weighted.sum(axis=1)
 
     def exponential_sums(self, logits: Integers) -> Integers:
-        """S of each sample."""
+        """Computes S of each sample, (N,), from (N, C) integer logits."""
         index = self.index(logits.max(axis=1, keepdims=True) - logits)
         return np.asarray(np.asarray(self.exponential, np.int64).take(index).sum(axis=1))
 
     def to_json(self) -> dict[str, Any]:
+        """Returns plain data."""
         return {
             "fraction": self.fraction,
             "shift": self.shift,
@@ -119,13 +123,15 @@ class ExponentialTable:
         }
 
     def is_near(self, other: ExponentialTable) -> bool:
-        """Whether both are of the same function: another machine's e^x may round an entry otherwise, by one."""
+        """Returns whether both tables are of one function: another machine's e^x may round an entry differently, by
+        one.
+        """
         alike = (self.fraction, self.shift) == (other.fraction, other.shift)
         return alike and _near(self.exponential, other.exponential) and _near(self.weighted, other.weighted)
 
     @classmethod
     def from_json(cls, stored: Field) -> ExponentialTable:
-        """Read what `to_json` wrote; raises `FieldError`."""
+        """Reads what `to_json` wrote; raises `FieldError`."""
         fields = stored.fields(("fraction", "shift", "exponential", "weighted"))
         fraction = fields["fraction"].integer(1, _MOST_FRACTION)
         exponential, weighted = (
@@ -136,7 +142,7 @@ class ExponentialTable:
 
 @dataclass(frozen=True)
 class MantissaTable:
-    """L, R and ln 2 of the module's text; the same for every exit."""
+    """A mantissa table holds L, R and ln 2 of this module; it is the same for every exit."""
 
     fraction: int
     mantissa_bits: int
@@ -146,6 +152,7 @@ class MantissaTable:
 
     @classmethod
     def build(cls, *, fraction: int = FRACTION_BITS, mantissa_bits: int = MANTISSA_BITS) -> MantissaTable:
+        """Builds the table with 2^mantissa_bits entries of `fraction` fraction bits."""
         mantissa = 1 + (np.arange(2**mantissa_bits) + 0.5) / 2**mantissa_bits
         logarithm = np.rint(2.0**fraction * np.log(mantissa))
         reciprocal = np.rint(2.0**fraction / mantissa)
@@ -158,17 +165,18 @@ class MantissaTable:
         )
 
     def split(self, sums: Integers) -> tuple[Integers, Integers]:
-        """Exponent e and mantissa index m of each S >= 2^F; both (N,)."""
+        """Returns the exponent e and the mantissa index m of each S >= 2^F; both are (N,)."""
         # frexp is exact below 2^53, and S is far below
         exponent = np.frexp(sums.astype(np.float64))[1].astype(np.int64) - 1 - self.fraction
         mantissa = ((sums >> exponent) - (1 << self.fraction)) >> (self.fraction - self.mantissa_bits)
         return exponent, mantissa
 
     def interpolated(self, sums: Integers) -> tuple[Integers, Integers, Integers]:
-        """Exponent e, reciprocal 2^F (2^(F + e) / S) and logarithm 2^F ln(S / 2^F) of each S, all (N,).
+        """Returns the exponent e, the reciprocal 2^F (2^(F + e) / S) and the logarithm 2^F ln(S / 2^F) of each S, all
+        (N,).
 
-        With r the distance of S / 2^e from the middle of its cell, in units of 2^-F, the first terms of both series:
-        R' = R[m] - (R[m] (R[m] r) >> 2F) and L' = e ln 2 + L[m] + (R[m] r >> F).
+        With r the distance of S / 2^e from the middle of its cell, in units of 2^-F, the first terms of both series
+        give R' = R[m] - (R[m] (R[m] r) >> 2F) and L' = e ln 2 + L[m] + (R[m] r >> F).
         """
         exponent, mantissa = self.split(sums)
         cell = 1 << (self.fraction - self.mantissa_bits)
@@ -179,6 +187,7 @@ class MantissaTable:
         return exponent, reciprocal - (reciprocal * slope >> 2 * self.fraction), logarithm
 
     def to_json(self) -> dict[str, Any]:
+        """Returns plain data."""
         return {
             "fraction": self.fraction,
             "mantissa_bits": self.mantissa_bits,
@@ -188,14 +197,14 @@ class MantissaTable:
         }
 
     def is_near(self, other: MantissaTable) -> bool:
-        """Whether both are of the same function, as `ExponentialTable.is_near`."""
+        """Returns whether both tables are of one function, as `ExponentialTable.is_near` does."""
         alike = (self.fraction, self.mantissa_bits) == (other.fraction, other.mantissa_bits)
         alike = alike and _near(self.logarithm, other.logarithm) and _near(self.reciprocal, other.reciprocal)
         return alike and abs(self.ln2 - other.ln2) <= 1
 
     @classmethod
     def from_json(cls, stored: Field) -> MantissaTable:
-        """Read what `to_json` wrote; raises `FieldError`."""
+        """Reads what `to_json` wrote; raises `FieldError`."""
         fields = stored.fields(("fraction", "mantissa_bits", "logarithm", "reciprocal", "ln2"))
         fraction = fields["fraction"].integer(1, _MOST_FRACTION)
         bits = fields["mantissa_bits"].integer(1, INDEX_BITS)
@@ -206,7 +215,9 @@ class MantissaTable:
 
 
 def two_largest(logits: Integers) -> tuple[Integers, Integers]:
-    """(N,) the largest and the second largest logit of each sample; equal where two are largest."""
+    """Returns the largest and the second largest logit of each sample, (N,) each; they are equal if two classes are
+    largest.
+    """
     top = np.partition(logits, -2, axis=1)[:, -2:]
     return top[:, 1], top[:, 0]
 

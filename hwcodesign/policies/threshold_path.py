@@ -1,8 +1,9 @@
-"""A family of thresholds from the cheapest to the dearest, along which every sample leaves ever later.
+"""This module holds a path of thresholds, from the cheapest to the most expensive, along which samples leave ever
+later.
 
-What moves thresholds while an accelerator runs needs a knob with one direction. Along a path every exit's code only
-rises, so whatever the samples are, each leaves at the same exit as before or at a later one, and the average cost can
-only rise. All of it is integers: whoever has NumPy can follow it.
+A controller that changes thresholds while an accelerator runs needs one direction. Along a path, the code of every exit
+only rises. So each sample leaves at the same exit as before or at a later one, and the average cost can only rise.
+Everything is in integers; NumPy is enough to follow the path.
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ _MOST_POINTS, _MOST_SAMPLES = 2**16, 2**40
 
 @dataclass(frozen=True)
 class PathPoint:
-    """Thresholds, and what they gave on the samples that the path was fitted on.
+    """A path point holds thresholds, and what they gave on the samples that the path was fitted on.
 
     Attributes:
         codes: integer thresholds, one per exit but the last.
-        leaving: samples that left at each exit.
-        right: samples that were answered rightly.
+        leaving: number of samples that left at each exit.
+        right: number of samples with a right answer.
     """
 
     codes: tuple[int, ...]
@@ -40,23 +41,24 @@ class PathPoint:
 
     @property
     def accuracy(self) -> float:
+        """Returns the fraction of samples with a right answer."""
         return self.right / sum(self.leaving)
 
     @property
-    def exit_share(self) -> tuple[float, ...]:
-        """Share of samples leaving at each exit."""
+    def exit_rate(self) -> tuple[float, ...]:
+        """Returns the fraction of samples that leave at each exit."""
         return tuple(count / sum(self.leaving) for count in self.leaving)
 
 
 @dataclass(frozen=True)
 class ThresholdPath:
-    """Points with ever stricter thresholds, cheapest first.
+    """A threshold path is a list of points with ever stricter thresholds, the cheapest first.
 
     Attributes:
-        points: two at least; no code ever falls, and no two points let the fitting samples leave alike.
+        points: at least two; no code ever falls, and no two points have the same numbers of leaving samples.
 
     Raises:
-        PolicyError: the points are no such path; names the first that is not.
+        PolicyError: the points are no such path; the message names the first wrong one.
     """
 
     points: tuple[PathPoint, ...]
@@ -85,32 +87,32 @@ class ThresholdPath:
 
     @property
     def samples(self) -> int:
-        """That the path was fitted on."""
+        """Returns the number of samples that the path was fitted on."""
         return sum(self.points[0].leaving)
 
     @cached_property
     def leaving(self) -> NDArray[np.int64]:
-        """(P, K) samples that left at each exit, at each point."""
+        """Returns the number of samples that left at each exit, at each point: (P, K)."""
         return np.array([point.leaving for point in self.points], np.int64)
 
     def costs(self, at_exit: Sequence[float]) -> NDArray[np.float64]:
-        """(P,) average cost at each point on the samples of the fit, strictly rising.
+        """Computes the average cost at each point on the samples of the fit, (P,); it strictly rises.
 
         Args:
             at_exit: cost of leaving at each exit, in any one unit; must rise.
 
         Raises:
-            PolicyError: as many rising costs as exits are needed.
+            PolicyError: the costs do not rise, or there is not one per exit.
         """
         if len(at_exit) != self.leaving.shape[1] or any(high <= low for low, high in pairwise(at_exit)):
             raise PolicyError(f"costs {tuple(at_exit)} are not {self.leaving.shape[1]} rising ones, one per exit")
         return np.asarray(self.leaving @ np.asarray(at_exit, np.float64) / self.samples)
 
     def first_as_accurate_as(self, accuracy: float) -> int:
-        """The first point from which on all were at least so accurate on the samples of the fit.
+        """Returns the first point from which on all have at least this accuracy on the samples of the fit.
 
         Raises:
-            PolicyError: the last is not; names the most accurate.
+            PolicyError: the last point has less; the message names the most accurate one.
         """
         found = len(self)
         while found and self.points[found - 1].accuracy >= accuracy:
@@ -123,7 +125,7 @@ class ThresholdPath:
         return found
 
     def to_json(self) -> dict[str, Any]:
-        """Plain integers."""
+        """Returns plain integers."""
         return {
             "codes": [list(point.codes) for point in self.points],
             "leaving": [list(point.leaving) for point in self.points],
@@ -132,7 +134,7 @@ class ThresholdPath:
 
     @classmethod
     def from_json(cls, stored: Field, exits: int) -> ThresholdPath:
-        """Read what `to_json` wrote, of a policy with so many exits.
+        """Reads what `to_json` wrote, of a policy with `exits` exits.
 
         Raises:
             FieldError: a field is missing, of another type or length, or out of its range.

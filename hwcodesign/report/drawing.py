@@ -5,18 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from hwcodesign.data import Split
-from hwcodesign.report.figures import cost_curve_figure, deadline_figure, exit_share_figure, extreme_images_figure, save
+from hwcodesign.report.figures import cost_curve_figure, deadline_figure, exit_rate_figure, extreme_images_figure, save
 from hwcodesign.report.page import write_page
 from hwcodesign.report.results import Results
 from hwcodesign.report.schema import Report
-from hwcodesign.report.summary import COST_CURVE, DEADLINE, EXIT_SHARE, EXTREME_IMAGES
+from hwcodesign.report.summary import COST_CURVE, DEADLINE, EXIT_RATE, EXTREME_IMAGES
 
 #: Images in each row of the easiest and hardest.
 _EXTREMES = 8
 
 
 def draw(report: Report, results: Results, test: Split, folder: Path) -> None:
-    """Writes cost_curve.png, exit_share.png, extreme_images.png, deadline.png (with RTL only) and report.html into
+    """Writes cost_curve.png, exit_rate.png, extreme_images.png, deadline.png (with RTL only) and report.html into
     `folder`.
     """
     exits, chosen = report["exits"], (report["policy"]["criterion"], results.chosen)
@@ -28,7 +28,7 @@ def draw(report: Report, results: Results, test: Split, folder: Path) -> None:
     split = f"{len(test)} test images"
     save(cost_curve_figure(results.curves, chosen, singles, last, split), folder / COST_CURVE)
     taken, classes = results.records["exit"], report["classes"]
-    save(exit_share_figure(taken, test.labels, classes, exits), folder / EXIT_SHARE)
+    save(exit_rate_figure(taken, test.labels, classes, exits), folder / EXIT_RATE)
     extremes = extreme_images_figure(test.images, results.records, test.labels, _EXTREMES, exits)
     save(extremes, folder / EXTREME_IMAGES)
     if report["hardware"] is not None:

@@ -242,7 +242,7 @@ def _along(line: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 @_styled
-def exit_share_figure(exits: Integers, labels: Integers, classes: int, exit_count: int | None = None) -> Figure:
+def exit_rate_figure(exits: Integers, labels: Integers, classes: int, exit_count: int | None = None) -> Figure:
     """Draws the exit rates as stacked bars, one per true class and one of all images.
 
     Args:
@@ -277,16 +277,18 @@ def _draw_bar(axes: Axes, counts: Integers, y: float, size: float) -> None:
     if counts.sum() == 0:
         axes.text(0.01, y, "no images", va="center", color=_FAINT, fontsize=size, style="italic")
         return
-    shares = counts / counts.sum()
-    starts = np.cumsum(shares) - shares
-    for k, (start, share) in enumerate(zip(starts, shares, strict=True)):
-        if share == 0:
+    fractions = counts / counts.sum()
+    starts = np.cumsum(fractions) - fractions
+    for k, (start, fraction) in enumerate(zip(starts, fractions, strict=True)):
+        if fraction == 0:
             continue
         colour = exit_colour(k)
-        axes.barh(y, share, left=start, height=0.8, color=colour, edgecolor="white", linewidth=0.8)
-        if share >= 0.055:
+        axes.barh(y, fraction, left=start, height=0.8, color=colour, edgecolor="white", linewidth=0.8)
+        if fraction >= 0.055:
             ink = _ink_on(colour)
-            axes.text(start + share / 2, y, f"{100 * share:.0f}%", ha="center", va="center", color=ink, fontsize=size)
+            axes.text(
+                start + fraction / 2, y, f"{100 * fraction:.0f}%", ha="center", va="center", color=ink, fontsize=size
+            )
 
 
 def _ink_on(colour: str) -> str:
@@ -388,10 +390,10 @@ def deadline_figure(deadlines: Sequence[tuple[float, float, float]]) -> Figure:
             [0.0, *cycles, end], [0.0, *values, values[-1]], where="post", color=colour, linestyle=look, linewidth=1.8,
             label=name,
         )  # fmt: skip
-    for k, (at, share) in enumerate(zip(cycles, accuracy, strict=True)):
-        axes.plot(at, share, marker="o", color=exit_colour(k), markeredgecolor=_TEXT, markersize=8, linestyle="none")
+    for k, (at, fraction) in enumerate(zip(cycles, accuracy, strict=True)):
+        axes.plot(at, fraction, marker="o", color=exit_colour(k), markeredgecolor=_TEXT, markersize=8, linestyle="none")
         axes.annotate(
-            f"exit {k}, {100 * share:.1f}%", (at, share), xytext=(0, 9), textcoords="offset points", fontsize=9,
+            f"exit {k}, {100 * fraction:.1f}%", (at, fraction), xytext=(0, 9), textcoords="offset points", fontsize=9,
             path_effects=_HALO,
         )  # fmt: skip
     axes.set_xlim(0, end)
@@ -407,7 +409,7 @@ def deadline_figure(deadlines: Sequence[tuple[float, float, float]]) -> Figure:
     return figure
 
 
-# What all figures share
+# What all figures have in common
 
 
 def _exit_count(exits: Integers, given: int | None) -> int:

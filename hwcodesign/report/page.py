@@ -15,7 +15,7 @@ PAGE = "report.html"
 
 _CAPTIONS = {
     summary.COST_CURVE: "Accuracy against average cost, for every criterion, the operating point and each exit alone.",
-    summary.EXIT_SHARE: "Exit rates of the images of each class.",
+    summary.EXIT_RATE: "Exit rates of the images of each class.",
     summary.DEADLINE: "Fraction of images whose newest answer is right, against the cycles allowed for an image.",
     summary.EXTREME_IMAGES: "At each exit, the images with the highest and the lowest scores that left there.",
 }

@@ -9,6 +9,8 @@ from typing import TypedDict
 
 #: Name of its file, in the folder of a run.
 REPORT = "report.json"
+#: Raised where a field's name or meaning changes; a report of another version is refused.
+REPORT_VERSION = 2
 
 
 class Splits(TypedDict):
@@ -50,12 +52,12 @@ class SingleExit(TypedDict):
     Keys:
         exit: its index, from 0.
         accuracy: fraction of right answers.
-        macs_share: its MACs over those of the full network.
+        macs_fraction: its MACs over those of the full network.
     """
 
     exit: int
     accuracy: float
-    macs_share: float
+    macs_fraction: float
 
 
 class AccuracyReport(TypedDict):
@@ -93,16 +95,16 @@ class CriterionReport(TypedDict):
 
     Keys:
         accuracy: fraction of right answers.
-        macs_share: average MACs over those of the full network.
-        exit_share: exit rates: fraction of the images that leave at each exit.
+        macs_fraction: average MACs over those of the full network.
+        exit_rate: exit rates: fraction of the images that leave at each exit.
         float_disagreement: fraction of samples at all early exits for which the floating-point formula decides
             otherwise.
         note: what the reader must know about it; may be empty.
     """
 
     accuracy: float
-    macs_share: float
-    exit_share: list[float]
+    macs_fraction: float
+    exit_rate: list[float]
     float_disagreement: float
     note: str
 
@@ -181,6 +183,7 @@ class Report(TypedDict):
     """The report holds everything that a run found.
 
     Keys:
+        report_version: `REPORT_VERSION`.
         name: name of the run, as in its recipe.
         dataset: name of the data set.
         seed: seed of the training.
@@ -189,10 +192,10 @@ class Report(TypedDict):
         splits: images in each split.
         policy: the exit policy.
         accuracy: fractions of right answers.
-        exit_share: exit rates: fraction of the images that leave at each exit.
+        exit_rate: exit rates: fraction of the images that leave at each exit.
         exit_accuracy: fraction of right answers among the images that leave at exit k; None if no image does.
         macs: multiply-accumulates per image.
-        macs_share: average MACs over those of the full network.
+        macs_fraction: average MACs over those of the full network.
         criteria: every criterion that was tried, by name.
         left_out: criteria that were left out, and for each the reason.
         hardware: cycles of the RTL; None where the design has none.
@@ -202,6 +205,7 @@ class Report(TypedDict):
         versions: versions of the software that made the results, by its name.
     """
 
+    report_version: int
     name: str
     dataset: str
     seed: int
@@ -210,10 +214,10 @@ class Report(TypedDict):
     splits: Splits
     policy: PolicyReport
     accuracy: AccuracyReport
-    exit_share: list[float]
+    exit_rate: list[float]
     exit_accuracy: list[float | None]
     macs: MacsReport
-    macs_share: float
+    macs_fraction: float
     criteria: dict[str, CriterionReport]
     left_out: dict[str, str]
     hardware: HardwareReport | None

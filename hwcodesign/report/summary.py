@@ -14,7 +14,7 @@ Tone = Literal["plain", "strong", "good", "bad"]
 
 #: File names of the figures, beside the page.
 COST_CURVE = "cost_curve.png"
-EXIT_SHARE = "exit_share.png"
+EXIT_RATE = "exit_rate.png"
 EXTREME_IMAGES = "extreme_images.png"
 DEADLINE = "deadline.png"
 
@@ -48,9 +48,9 @@ class Table:
     named: int = 1
 
 
-def percent(share: float, digits: int = 2) -> str:
+def percent(fraction: float, digits: int = 2) -> str:
     """Returns 0.9725 as "97.25%"."""
-    return f"{100 * share:.{digits}f}%"
+    return f"{100 * fraction:.{digits}f}%"
 
 
 def count(value: float) -> str:
@@ -79,7 +79,7 @@ def subtitle(report: Report) -> str:
 def tables(report: Report) -> tuple[Table, ...]:
     """Returns all tables, in reading order."""
     hardware = report.get("hardware")
-    cycles = () if hardware is None else (_cycles(hardware), *_deadlines(hardware))
+    cycles = () if hardware is None else (_cycles(hardware), _deadlines(hardware))
     return (_bought(report), _exits(report), *cycles, _criteria(report), _comparisons(report))
 
 
@@ -95,8 +95,8 @@ def _bought(report: Report) -> Table:
     last = report["exits"] - 1
     best = accuracy["best_single_exit"]
     rows = [
-        _result("with early exits", accuracy["early_exit"], macs["average"], report["macs_share"],
-                _shares(report["exit_share"]), tone="strong"),
+        _result("with early exits", accuracy["early_exit"], macs["average"], report["macs_fraction"],
+                _fractions(report["exit_rate"]), tone="strong"),
         _result("last exit alone", accuracy["last_exit"], macs["full"], 1.0, f"all at exit {last}"),
     ]  # fmt: skip
     if best is None:
@@ -105,25 +105,25 @@ def _bought(report: Report) -> Table:
         )
     else:
         rows.append(
-            _result("best single exit that needs no more MACs", best["accuracy"], best["macs_share"] * macs["full"],
-                    best["macs_share"], f"all at exit {best['exit']}")
+            _result("best single exit that needs no more MACs", best["accuracy"], best["macs_fraction"] * macs["full"],
+                    best["macs_fraction"], f"all at exit {best['exit']}")
         )  # fmt: skip
     headings = ("", "accuracy", "average MACs", "of full cost", f"exit rate at exits 0 to {last}")
     return Table("Gain of early exit", headings, tuple(rows), _bought_notes(report))
 
 
 def _result(
-    name: str, accuracy: float, macs: float, share: float, leaving: str, *, tone: Tone = "plain"
+    name: str, accuracy: float, macs: float, fraction: float, leaving: str, *, tone: Tone = "plain"
 ) -> tuple[Cell, ...]:
-    texts = (name, percent(accuracy), count(macs), percent(share, 1), leaving)
+    texts = (name, percent(accuracy), count(macs), percent(fraction, 1), leaving)
     return tuple(Cell(text, tone) for text in texts)
 
 
 def _bought_notes(report: Report) -> tuple[Cell, ...]:
     accuracy, best = report["accuracy"], report["accuracy"]["best_single_exit"]
-    share = report["macs_share"]
+    fraction = report["macs_fraction"]
     first = f"With early exits the network is {_gap(accuracy['early_exit'], accuracy['last_exit'])} the last exit"
-    first += f" and needs {percent(share, 1)} of its MACs."
+    first += f" and needs {percent(fraction, 1)} of its MACs."
     if best is not None:
         first += f" Exit {best['exit']} alone is {_gap(best['accuracy'], accuracy['early_exit'])} the early exits."
     thinking = report["overthinking"]
@@ -147,7 +147,7 @@ def _exits(report: Report) -> Table:
         (
             Cell(f"exit {k}"),
             Cell(threshold),
-            Cell(percent(report["exit_share"][k], 1)),
+            Cell(percent(report["exit_rate"][k], 1)),
             Cell(_NOTHING if right is None else percent(right)),
             Cell(percent(report["accuracy"]["each_exit"][k])),
             Cell(count(report["macs"]["at_exit"][k])),
@@ -182,31 +182,29 @@ def _cycles(hardware: HardwareReport) -> Table:
         for k, exit_ in enumerate(hardware["exits"])
     )
     clock, rate = f"{hardware['clock_mhz']:g} MHz", hardware["images_per_second"]
-    share = hardware["bound"] / hardware["cycles_per_image"]
-    levels = ", ".join(f"{most} of {depth}" for most, depth in hardware["buffers"])
+    fraction = hardware["bound"] / hardware["cycles_per_image"]
+    held = ", ".join(f"{most} of {depth}" for most, depth in hardware["buffers"])
     notes = (
         Cell(
             f"The test images in their own order take {hardware['cycles_per_image']:,.1f} cycles per image. This is "
-            f"{percent(share, 1)} of the highest throughput that the exit rates and the intervals of the stages allow, "
-            f"and {rate:,.0f} images per second at an assumed clock of {clock}.",
+            f"{percent(fraction, 1)} of the highest throughput that the exit rates and the intervals of the stages "
+            f"allow, and {rate:,.0f} images per second at an assumed clock of {clock}.",
             "strong",
         ),
-        Cell(f"Most beats in each conditional buffer: {levels}."),
+        Cell(f"Most beats in each conditional buffer: {held}."),
     )
     headings = ("", "latency, simulated", "predicted", "interval, simulated", "predicted")
     return Table("Cycles of the RTL if all images leave at this exit", headings, rows, notes)
 
 
-def _deadlines(hardware: HardwareReport) -> tuple[Table, ...]:
-    """Returns the table of deadlines; none if an earlier version wrote the report without them."""
-    deadlines = hardware.get("deadlines", [])
+def _deadlines(hardware: HardwareReport) -> Table:
     rows = tuple(
         (Cell(f"exit {k}"), Cell(f"{d['cycles']:,.0f}"), Cell(percent(d["accuracy"])), Cell(percent(d["final"], 1)))
-        for k, d in enumerate(deadlines)
+        for k, d in enumerate(hardware["deadlines"])
     )
     note = "Each image is run by itself, in anytime mode. Its newest answer changes only at the cycles above."
     headings = ("answers of", "cycles", "accuracy of the newest answer", "newest answer is final")
-    return (Table("Accuracy against deadline", headings, rows, (Cell(note),)),) if rows else ()
+    return Table("Accuracy against deadline", headings, rows, (Cell(note),))
 
 
 def _interval(cycles: float) -> str:
@@ -220,9 +218,9 @@ def _criteria(report: Report) -> Table:
         texts = (
             f"{name} (used)" if name == chosen else name,
             percent(result["accuracy"]),
-            percent(result["macs_share"], 1),
+            percent(result["macs_fraction"], 1),
             percent(result["float_disagreement"]),
-            _shares(result["exit_share"]),
+            _fractions(result["exit_rate"]),
         )
         rows.append(tuple(Cell(text, "strong" if name == chosen else "plain") for text in texts))
     notes = [Cell(f"{name}: {result['note']}") for name, result in report["criteria"].items() if result["note"]]
@@ -259,9 +257,9 @@ def _comparisons(report: Report) -> Table:
     return Table("Comparison of the backends", headings, rows, notes, named=2)
 
 
-def _shares(shares: Sequence[float]) -> str:
+def _fractions(fractions: Sequence[float]) -> str:
     """Returns whole percents; a small fraction is shown as "<1%", not as 0."""
-    return "  ".join("<1%" if 0 < share < 0.01 else f"{100 * share:.0f}%" for share in shares)
+    return "  ".join("<1%" if 0 < fraction < 0.01 else f"{100 * fraction:.0f}%" for fraction in fractions)
 
 
 def written_files(folder: Path) -> dict[str, Path]:
@@ -270,7 +268,7 @@ def written_files(folder: Path) -> dict[str, Path]:
         "page": "report.html",
         "figures of this table": REPORT,
         "accuracy against cost": COST_CURVE,
-        "exit rates per class": EXIT_SHARE,
+        "exit rates per class": EXIT_RATE,
         "easiest and hardest images": EXTREME_IMAGES,
         "accuracy against deadline": DEADLINE,
         "exit policy": "policy.json",

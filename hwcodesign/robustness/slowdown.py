@@ -28,15 +28,15 @@ class Outcome(TypedDict):
     """The outcome says how a design runs on some images.
 
     Keys:
-        exit_share: exit rates: fraction of the images that leave at each exit.
+        exit_rate: exit rates: fraction of the images that leave at each exit.
         accuracy: fraction of right answers.
-        macs_share: average multiply-accumulates, as a fraction of the full cost.
+        macs_fraction: average multiply-accumulates, as a fraction of the full cost.
         cycles_per_image: cycles per image; None if the design has no RTL.
     """
 
-    exit_share: list[float]
+    exit_rate: list[float]
     accuracy: float
-    macs_share: float
+    macs_fraction: float
     cycles_per_image: float | None
 
 
@@ -110,19 +110,19 @@ def outcome_of(design: Design, split: Split, *, simulated: bool) -> Outcome:
     """Runs labelled images on a design; cycles are simulated, or predicted from the exits that were taken."""
     accelerator = design.accelerator
     records = design.run(split.images)
-    share = np.bincount(records["exit"], minlength=accelerator.exits) / len(records)
+    rates = np.bincount(records["exit"], minlength=accelerator.exits) / len(records)
     cycles = None
     if simulated:
         # one batch: the pipeline fills and drains once
         codes = np.asarray(split.images)
         cycles = design.rtl.run(codes, exit_control(design.policy), batch=len(codes)).cycles / len(codes)
     elif design.has_rtl:
-        reach = np.concatenate([[1.0], 1.0 - np.cumsum(share)[:-1]])
-        cycles = float((reach * np.asarray(design.manifest["cycles"]["levels"])).max())
+        reach = np.concatenate([[1.0], 1.0 - np.cumsum(rates)[:-1]])
+        cycles = float((reach * np.asarray(design.manifest["cycles"]["stages"])).max())
     return {
-        "exit_share": share.tolist(),
+        "exit_rate": rates.tolist(),
         "accuracy": float((records["label"] == split.labels).mean()),
-        "macs_share": float(share @ np.asarray(accelerator.macs.shares)),
+        "macs_fraction": float(rates @ np.asarray(accelerator.macs.fractions)),
         "cycles_per_image": cycles,
     }
 
@@ -141,9 +141,9 @@ def table(report: SlowdownReport) -> str:
             (
                 name,
                 f"{found['accuracy']:.2%}",
-                f"{found['macs_share']:.3f}",
+                f"{found['macs_fraction']:.3f}",
                 "-" if cycles is None else f"{cycles:,.0f}",
-                "  ".join(f"{share:.1%}" for share in found["exit_share"]),
+                "  ".join(f"{rate:.1%}" for rate in found["exit_rate"]),
             )
         )
     lines = [f"{a:<18}{b:>8}{c:>14}{d:>9}   {e}" for a, b, c, d, e in rows]

@@ -129,8 +129,8 @@ class PathControl:
         explains.
         """
         # half a sample at every exit, so that few samples at one exit are not taken for certainty
-        shares = (leaving + 0.5) / (leaving.sum() + 0.5 * len(leaving))
-        variance = float(shares @ self._at_exit**2 - (shares @ self._at_exit) ** 2)
+        rates = (leaving + 0.5) / (leaving.sum() + 0.5 * len(leaving))
+        variance = float(rates @ self._at_exit**2 - (rates @ self._at_exit) ** 2)
         return max(self.settings.tolerance * self.target, self._z * float(np.sqrt(variance / leaving.sum())))
 
     def _error(self) -> float:

@@ -159,9 +159,9 @@ def _fitted_counts(policy: ExitPolicy, path: ThresholdPath | None) -> dict[_Coun
     fitted, own = policy.fitted_on, policy.path
     found = {point.codes: point.leaving for point in path.points} if path else {}
     samples = own.samples if own else fitted.samples  # a learned criterion's thresholds are fitted on half of them
-    if fitted.exit_share and samples:
-        shares = tuple(round(share * samples) for share in fitted.exit_share)
-        found.setdefault(policy.threshold_codes[:-1], shares)
+    if fitted.exit_rate and samples:
+        leaving = tuple(round(rate * samples) for rate in fitted.exit_rate)
+        found.setdefault(policy.threshold_codes[:-1], leaving)
     if not found:
         raise PolicyError(
             f"the policy's thresholds were {fitted.method!r}, not fitted to data: there are no exit rates to "

@@ -147,7 +147,7 @@ def _target(
 ) -> tuple[float, str, tuple[float, ...]]:
     """Returns the average to keep, its unit, and the cost of leaving at each exit."""
     if budget is not None and cycles is None:
-        return float(budget), "full cost", accelerator.accelerator.macs.shares
+        return float(budget), "full cost", accelerator.accelerator.macs.fractions
     if cycles is not None and budget is None:
         predicted = accelerator.design.manifest.get("cycles")
         if predicted is None:

@@ -65,7 +65,7 @@ class Channel:
 
     @property
     def interrupt(self) -> bool:
-        """Returns the level of its interrupt pin."""
+        """Returns its interrupt pin."""
         return bool(self._status & self._control & _INTERRUPTS)
 
     @property

@@ -152,7 +152,7 @@ class Fabric:
 
     def _signal(self) -> None:
         """Passes interrupts on to where they are awaited."""
-        levels = 0
+        pins = 0
         for bit, (side, channel) in enumerate(self._dma.channels.items()):
             if not channel.interrupt:
                 self._due.pop(side, None)
@@ -160,7 +160,7 @@ class Fabric:
             if side not in self._due:
                 self._due[side] = self.cycles + self._faults.lateness(side, self._interrupts_of[side])
                 self._interrupts_of[side] += 1
-            levels |= (self.cycles >= self._due[side]) << bit
-        self._interrupts.sample(levels)
+            pins |= (self.cycles >= self._due[side]) << bit
+        self._interrupts.sample(pins)
         if self._interrupts.output:
             self.uio.interrupt()

@@ -15,24 +15,24 @@ _MASTER_ENABLE, _HARDWARE_ENABLE = 1 << 0, 1 << 1
 
 
 class InterruptController:
-    """This is an AXI INTC with level inputs."""
+    """This is an AXI INTC with level-sensitive inputs."""
 
     def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
         """Resets the controller to the state after power-on."""
-        self._status = self._enabled = self._master = self._levels = 0
+        self._status = self._enabled = self._master = self._pins = 0
 
-    def sample(self, levels: int) -> None:
+    def sample(self, pins: int) -> None:
         """Takes the present inputs; a high one stays noted until it is acknowledged."""
-        self._levels = levels
+        self._pins = pins
         if self._master & _HARDWARE_ENABLE:
-            self._status |= levels
+            self._status |= pins
 
     @property
     def output(self) -> bool:
-        """Returns the level of its own interrupt pin."""
+        """Returns its own interrupt pin."""
         return bool(self._master & _MASTER_ENABLE and self._status & self._enabled)
 
     @property
@@ -64,7 +64,7 @@ class InterruptController:
             self._enabled &= ~value
         elif offset == MASTER:
             self._master = value & (_MASTER_ENABLE | _HARDWARE_ENABLE)
-        self.sample(self._levels)
+        self.sample(self._pins)
 
 
 class UioFile:

@@ -67,7 +67,7 @@ class _Unit:
 
 
 def build_library(accelerator: Accelerator, files: SealedFiles, workers: int | None = None) -> Path:
-    """Compile the C++ of a design, unless it is compiled already.
+    """Compiles the C++ of a design, unless it is compiled already.
 
     Args:
         files: those of the design's C++.
@@ -107,7 +107,7 @@ def build_library(accelerator: Accelerator, files: SealedFiles, workers: int | N
 
 
 def find_compiler() -> str:
-    """Path of g++.
+    """Returns the path of g++.
 
     Raises:
         ToolError: it is not installed.
@@ -152,7 +152,7 @@ def _run(command: list[str]) -> None:
 
 
 class CSimulation:
-    """A compiled simulation model.
+    """A C simulation is a compiled simulation model.
 
     Args:
         accelerator: what was compiled.
@@ -166,7 +166,7 @@ class CSimulation:
         self._workers = workers or os.cpu_count() or 1
 
     def records(self, codes: NDArray[Any], control: ExitControl) -> Records:
-        """Records of (N, C, H, W) input codes, in the order of the accelerator within each thread's share."""
+        """Computes the records of (N, C, H, W) input codes, in the order of the accelerator in a thread's part."""
         thresholds = np.asarray(control.codes, np.int32)
 
         def simulate(library: ctypes.CDLL, start: int, parts: Sequence[NDArray[np.int32]]) -> Records:

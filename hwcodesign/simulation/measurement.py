@@ -88,11 +88,9 @@ def throughput(simulation: RtlSimulation, cycles: dict[str, Any], run: RtlRun) -
     accelerator = simulation.accelerator
     samples = len(run.accepted)
     reach = _reach([run.counters[f"FINALS[{k}]"] / samples for k in range(accelerator.exits)])
-    bound = max(share * interval for share, interval in zip(reach, cycles["levels"], strict=True))
-    levels = tuple(
-        (run.counters[f"HIGH_WATER[{k}]"], accelerator.buffer_beats(k)) for k in range(accelerator.exits - 1)
-    )
-    return Throughput(run.cycles / samples, bound, levels)
+    bound = max(fraction * interval for fraction, interval in zip(reach, cycles["stages"], strict=True))
+    held = tuple((run.counters[f"HIGH_WATER[{k}]"], accelerator.buffer_beats(k)) for k in range(accelerator.exits - 1))
+    return Throughput(run.cycles / samples, bound, held)
 
 
 def _reach(leaving: Sequence[float]) -> list[float]:

@@ -36,7 +36,7 @@ _DUMP = 16384
 
 @dataclass(frozen=True)
 class Stalls:
-    """How the world treats the accelerator's streams.
+    """The stalls say how the world treats the accelerator's streams.
 
     Attributes:
         valid_rate, ready_rate: chances that a word is offered, and a record word taken, in a cycle.
@@ -50,7 +50,7 @@ class Stalls:
 
 @dataclass(frozen=True)
 class RtlRun:
-    """What a simulation gave.
+    """An RTL run is what a simulation gave.
 
     Attributes:
         records: in the order in which they left.
@@ -84,7 +84,7 @@ class _Settings(ctypes.Structure):
 
 @dataclass(frozen=True)
 class RtlSimulation:
-    """The Verilated accelerator of a design.
+    """An RTL simulation is the Verilated accelerator of a design.
 
     Attributes:
         accelerator: that the design holds.
@@ -98,7 +98,7 @@ class RtlSimulation:
     checked: bool = False
 
     def library(self, *, trace: bool = False) -> Path:
-        """The compiled model; made, or found to be kept and whole, at the first use.
+        """Returns the compiled model; at the first use it is made, or found to be kept and whole.
 
         Raises:
             ToolError: Verilator or g++ is missing.
@@ -116,7 +116,7 @@ class RtlSimulation:
 
     @property
     def is_compiled(self) -> bool:
-        """Whether running it needs no compiling, which takes a minute."""
+        """Returns whether a run needs no compiling, which takes a minute."""
         return is_verilated(self._made_of(trace=False))
 
     def _made_of(self, *, trace: bool) -> Verilation:
@@ -155,7 +155,7 @@ class RtlSimulation:
         records_per_packet: int = 0,
         waves: Path | None = None,
     ) -> RtlRun:
-        """Simulate samples.
+        """Simulates samples.
 
         Args:
             codes: (N, C, H, W) input codes.
@@ -195,7 +195,7 @@ class RtlSimulation:
         return _joined(self.accelerator, runs, outputs)
 
     def outputs(self, codes: NDArray[Any]) -> dict[str, NDArray[np.int64]]:
-        """Codes that every segment writes for all samples: all of them go to the last exit."""
+        """Returns the codes that every segment writes for all samples, all of which go to the last exit."""
         control = ExitControl(subnet_codes(self.accelerator.exits, self.accelerator.exits - 1), anytime=False)
         return dict(self.run(codes, control, outputs=True).outputs)
 

@@ -15,7 +15,7 @@ Beats = Mapping[str, Mapping[str, int]]
 
 @dataclass(frozen=True)
 class PortStream:
-    """A stream at the ports of a module.
+    """A port stream is a stream at the ports of a module.
 
     Attributes:
         name: prefix of its ports.
@@ -32,18 +32,18 @@ class PortStream:
 
 
 def checker_source() -> Path:
-    """The file of the module that checks a stream."""
+    """Returns the file of the module that checks a stream."""
     return shared_folder("rtl_sim") / "checks" / "stream_checker.sv"
 
 
 def module_name(text: str) -> str:
-    """Name of the module in a file; empty where there is none."""
+    """Returns the name of the module in a file; empty if there is none."""
     found = re.search(r"^module\s+(\w+)", text, re.MULTILINE)
     return found[1] if found else ""
 
 
 def port_streams(text: str) -> list[PortStream]:
-    """The streams at a module's ports; none where it has no `clk_i` and `rst_ni` to check them by.
+    """Returns the streams at a module's ports; none if it has no `clk_i` and `rst_ni` to check them by.
 
     Args:
         text: of its file, ports declared as this project does: one a line, `<stream>_valid_i` or `_o` and so on.
@@ -72,7 +72,7 @@ def port_streams(text: str) -> list[PortStream]:
 
 
 def bindings(texts: Iterable[str], beats: Beats | None = None) -> str:
-    """SystemVerilog that binds a checker to every stream at the ports of modules.
+    """Returns SystemVerilog that binds a checker to every stream at the ports of modules.
 
     Args:
         texts: of the modules' files.

@@ -21,8 +21,8 @@ from hwcodesign.errors import FieldError
 
 #: Of a JSON file; a design of ten exits and thousands of classes has a third of it.
 MOST_BYTES = 16 * 2**20
-#: Levels of objects and lists; a design has ten.
-MOST_LEVELS = 32
+#: Depth of nested objects and lists; a design has ten.
+MOST_NESTED = 32
 #: Digits of an integer; 64 bits have 20.
 _MOST_DIGITS = 20
 _LONGEST_TEXT = 256
@@ -191,18 +191,18 @@ def parse_json(text: str) -> Any:
     except json.JSONDecodeError as error:
         raise FieldError(f"it is not JSON: {error}") from None
     except RecursionError:
-        raise FieldError(f"it is nested more than {MOST_LEVELS} levels deep") from None
-    level = [data]
-    for _ in range(MOST_LEVELS):
-        level = [
+        raise FieldError(f"it is nested more than {MOST_NESTED} deep") from None
+    inner = [data]
+    for _ in range(MOST_NESTED):
+        inner = [
             item
-            for value in level
+            for value in inner
             if isinstance(value, dict | list)
             for item in (value.values() if isinstance(value, dict) else value)
         ]
-        if not level:
+        if not inner:
             return data
-    raise FieldError(f"it is nested more than {MOST_LEVELS} levels deep")
+    raise FieldError(f"it is nested more than {MOST_NESTED} deep")
 
 
 def _constant(text: str) -> Any:

@@ -323,9 +323,9 @@ class _Run:
             right += torch.tensor([float((z.argmax(dim=1) == y).float().mean()) for z in logits])
             accuracy = (right / (step + 1)).tolist()
             self.observer.step(total / (step + 1), accuracy)
-            shares = "  ".join(f"exit {k} {share:.1%}" for k, share in enumerate(accuracy))
+            figures = "  ".join(f"exit {k} {fraction:.1%}" for k, fraction in enumerate(accuracy))
             self.reported.advance(
-                note=f"epoch {epoch + 1} of {settings.epochs}  loss {total / (step + 1):.3f}  {shares}"
+                note=f"epoch {epoch + 1} of {settings.epochs}  loss {total / (step + 1):.3f}  {figures}"
             )
         learned = {name: tensor.tolist() for name, tensor in phase.learned.items()}
         return {

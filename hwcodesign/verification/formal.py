@@ -53,7 +53,7 @@ class Proof:
 
 
 def score_unit_proofs(decision: Decision) -> tuple[Proof, Proof]:
-    """That the score unit of a decision offers each score when it says, and that it holds what it offers."""
+    """Proves that the score unit of a decision offers each score when it says, and that it holds what it offers."""
     modules = sorted(path.stem for path in (shared_folder("rtl_sim") / "rtl").glob("*.sv") if path.stem != "hwc_pkg")
     latency = decision.unit.latency(decision.interval, (decision.per_cycle - 1).bit_length())
     sizes = {

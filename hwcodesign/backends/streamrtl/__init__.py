@@ -1,1 +1,1 @@
-"""StreamRTL: streaming SystemVerilog from the same graph that Vitis HLS gets."""
+"""This package holds StreamRTL: it generates streaming SystemVerilog from the same graph that Vitis HLS gets."""

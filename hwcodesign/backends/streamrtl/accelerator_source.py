@@ -1,4 +1,4 @@
-"""The SystemVerilog of a whole accelerator: segments and exit control between its buses, instances and wires only."""
+"""This module writes the SystemVerilog of a whole accelerator: segments and exit logic, only instances and wires."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _CLOCK = (".clk_i(aclk)", ".rst_ni(core_rst_n)")
 
 @dataclass(frozen=True)
 class Channel:
-    """A stream between two blocks of the accelerator, for probes and reports.
+    """A channel is a stream between two blocks of the accelerator, for probes and reports.
 
     Attributes:
         name: prefix of its signals `_valid`, `_ready` and `_data`.
@@ -42,7 +42,7 @@ class Channel:
 
 
 def channels(accelerator: Accelerator) -> tuple[Channel, ...]:
-    """Every stream of the accelerator's top, in data order."""
+    """Returns every stream of the accelerator's top, in data order."""
     found = [Channel("stage0_in", "pixels into stage0"), Channel("info0", "ids of samples in stage0 and head0")]
     for k in range(accelerator.exits):
         last = k == accelerator.exits - 1
@@ -73,9 +73,10 @@ def accelerator_source(
     head_queues: Sequence[Sequence[int]],
     registers: RegisterBlock,
 ) -> Source:
-    """Write the top module, named like the accelerator.
+    """Writes the top module, named like the accelerator.
 
     Args:
+        accelerator: the accelerator.
         info_depths: samples whose ids wait beside each stage and its head.
         head_queues: for each head that reads several tensors, beats of the FIFO before each of them; else nothing.
         registers: their block, for as many exits.
@@ -168,7 +169,9 @@ def _types(accelerator: Accelerator) -> dict[str, str]:
 
 
 def info_type(accelerator: Accelerator, k: int) -> str:
-    """What travels with a sample to exit k: a sample_t; above it a past_t for each exit before, if read."""
+    """Returns the type of what travels with a sample to exit k: a sample_t, above it a past_t for each earlier exit if
+    read.
+    """
     past = k if accelerator.policy.criterion.reads_past else 0
     return f"logic [{info_bits(past)}-1:0]" if past else "sample_t"
 
@@ -178,7 +181,7 @@ def _data_type(tensor: TensorType) -> str:
 
 
 def vector(stream: Stream, width: int) -> str:
-    """Packed dimensions of a stream's data."""
+    """Returns the packed dimensions of a stream's data."""
     return f"[{stream.lanes - 1}:0][{width - 1}:0]"
 
 

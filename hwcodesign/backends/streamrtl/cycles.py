@@ -1,4 +1,4 @@
-"""Cycles of the whole accelerator, by the automata of its modules."""
+"""This module predicts the cycles of the whole accelerator, by the automata of its modules."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ _LEAVING = 3
 
 @dataclass(frozen=True)
 class ExitCycles:
-    """What samples take that leave at one exit, while nothing outside stalls.
+    """It holds the cycles of samples that leave at one exit, while nothing outside stalls.
 
     Attributes:
-        latency: of a sample alone, from its first input word accepted to its record offered: the record's `cycles`.
-        interval: between records in the long run, where every sample leaves at this exit.
-        settled, period: the interval is a mean from sample `settled` on over `period` samples, after which they leave
-            as they did before.
+        latency: cycles of a sample alone, from its first input word accepted to its record offered: the record's
+            `cycles`.
+        interval: cycles between records in the long run, if every sample leaves at this exit.
+        settled, period: the interval is a mean over `period` samples from sample `settled` on; after them, the samples
+            leave as before.
     """
 
     latency: int
@@ -40,9 +41,10 @@ def accelerator_cycles(
     queues: Sequence[Sequence[int]],
     decisions: Sequence[Decision],
 ) -> tuple[ExitCycles, ...]:
-    """Predict the accelerator's cycles, exit by exit.
+    """Predicts the accelerator's cycles, exit by exit.
 
     Args:
+        accelerator: the accelerator.
         placed: netlists of stage0, head0, stage1, …
         queues: for each head that reads several tensors, beats of the FIFO before each of them; else nothing.
         decisions: one per exit.

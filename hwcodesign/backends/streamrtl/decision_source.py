@@ -1,4 +1,6 @@
-"""The SystemVerilog of one exit's decision: exit_decision with its score unit, instances and wires only."""
+"""This module writes the SystemVerilog of one exit's decision: exit_decision with its score unit, only instances and
+wires.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +20,15 @@ _CLOCK = (".clk_i", ".rst_ni")
 
 
 def info_bits(earlier: int) -> str:
-    """Bits of what travels with a sample: a sample_t, above it a past_t for each of so many exits."""
+    """Returns the bits of what travels with a sample: a sample_t, and above it a past_t for each of `earlier` exits."""
     return f"{earlier}*$bits(past_t)+$bits(sample_t)" if earlier else "$bits(sample_t)"
 
 
 def decision_source(decision: Decision, module: str) -> Source:
-    """Write the module of one exit's decision, and the images of its score unit's tables.
+    """Writes the module of one exit's decision, and the images of its score unit's tables.
 
-    Its parameter RomFolder is the folder of the images; its ports are exit_decision's but those to the score unit.
+    Its parameter RomFolder is the folder of the images. Its ports are those of exit_decision, without those to the
+    score unit.
     """
     earlier = decision.exit_index if decision.unit.past else 0
     later = decision.exit_index + 1 if decision.unit.past else 0
@@ -127,7 +130,9 @@ def _decision(decision: Decision) -> list[str]:
 
 
 def score_unit_source(decision: Decision, module: str) -> Source:
-    """Write the score unit of a decision in a module without parameters, for proofs: the exits before left zeros."""
+    """Writes the score unit of a decision in a module without parameters, for proofs; results of earlier exits are
+    zero.
+    """
     lanes = (range_of(decision.per_cycle), range_of(decision.logits.width))
     codes = ("top", "second", "gate")
     ports = (

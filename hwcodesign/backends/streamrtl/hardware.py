@@ -1,4 +1,7 @@
-"""An accelerator as hardware: netlists of its segments, decision units just fast enough, and their cycles."""
+"""This module turns an accelerator into hardware: netlists of its segments, decision units and their cycles.
+
+Decision units are just fast enough.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from typing import Any
 from hwcodesign.backends.streamrtl.cycles import ExitCycles, accelerator_cycles
 from hwcodesign.designs.accelerator import DECISIONS_AHEAD, Accelerator
 from hwcodesign.errors import SimulationError
-from hwcodesign.exploration.queues import Level, least_depth
+from hwcodesign.exploration.queues import StageCycles, least_depth
 from hwcodesign.hardware.cycles import Cycles, segment_cycles
 from hwcodesign.hardware.implementation import DEFAULTS
 from hwcodesign.hardware.netlist import ENDLESS, OBSERVED, Netlist, netlist, offering, watched
@@ -21,11 +24,11 @@ from hwcodesign.kernels.decision import Decision
 
 @dataclass(frozen=True, eq=False)
 class Hardware:
-    """What is written and what is predicted.
+    """The hardware is what is written and what is predicted.
 
     Attributes:
-        accelerator: that it is of.
-        netlists: of stage0, head0, stage1, …
+        accelerator: the accelerator that it builds.
+        netlists: netlists of stage0, head0, stage1, …
     """
 
     accelerator: Accelerator
@@ -33,7 +36,7 @@ class Hardware:
 
     @classmethod
     def of(cls, accelerator: Accelerator) -> Hardware:
-        """Place every segment."""
+        """Places every segment."""
         placed = (
             netlist(segment, accelerator.implementations.get(segment.name, DEFAULTS), accelerator.name)
             for segment in accelerator.segments
@@ -42,7 +45,7 @@ class Hardware:
 
     @cached_property
     def segments(self) -> tuple[Cycles, ...]:
-        """Cycles of every segment alone."""
+        """Returns the cycles of every segment alone."""
         return tuple(segment_cycles(placed) for placed in self.netlists)
 
     @cached_property
@@ -60,7 +63,7 @@ class Hardware:
 
     @cached_property
     def decisions(self) -> tuple[Decision, ...]:
-        """The decision unit of every exit, just wide enough that it is never slower than its head."""
+        """Returns the decision unit of every exit, just wide enough that it is never slower than its head."""
         classes = self.accelerator.policy.classes
         return tuple(
             Decision.of(self.accelerator.policy, k, -(-classes // min(classes, head.interval)))
@@ -69,12 +72,12 @@ class Hardware:
 
     @cached_property
     def exits(self) -> tuple[ExitCycles, ...]:
-        """Cycles of samples that leave at each exit."""
+        """Returns the cycles of samples that leave at each exit."""
         return accelerator_cycles(self.accelerator, self.netlists, self.head_queues, self.decisions)
 
     @property
-    def levels(self) -> tuple[int, ...]:
-        """Interval of each stage with its head and decision: the slowest of the three."""
+    def stage_intervals(self) -> tuple[int, ...]:
+        """Returns the interval of each stage with its head and decision: the slowest of the three."""
         segments = self.segments
         return tuple(
             max(segments[2 * k].interval, segments[2 * k + 1].interval, decision.interval)
@@ -83,8 +86,10 @@ class Hardware:
 
     @property
     def info_depths(self) -> tuple[int, ...]:
-        """Samples whose ids each level must hold so that its pipelines can be full: those between the words or the
-        decision that started them and the level's own decision.
+        """Returns how many samples' ids must wait beside each stage and its head so that their pipelines can be full.
+
+        These are the samples between the start of the stage (by words or by the decision of the exit before) and the
+        exit's own decision.
         """
         found = []
         # a buffer has been told to forward them: one on its way, others decided on
@@ -97,26 +102,26 @@ class Hardware:
             found.append(deep + blocks + (released if k else 0) + 2)  # one at either end
         return tuple(found)
 
-    def with_buffers(self, exit_share: Sequence[float]) -> Hardware:
-        """The same with conditional buffers just deep enough for a stream of independent samples.
+    def with_buffers(self, exit_rate: Sequence[float]) -> Hardware:
+        """Returns the same hardware with conditional buffers just deep enough for a stream of independent samples.
 
         Args:
-            exit_share: of samples leaving at each exit.
+            exit_rate: fraction of samples that leave at each exit.
         """
-        levels = [
-            Level(interval, max(interval, head.latency) + decision.latency)
-            for interval, head, decision in zip(self.levels, self.segments[1::2], self.decisions, strict=True)
+        stages = [
+            StageCycles(interval, max(interval, head.latency) + decision.latency)
+            for interval, head, decision in zip(self.stage_intervals, self.segments[1::2], self.decisions, strict=True)
         ]
-        return Hardware(replace(self.accelerator, buffer_samples=least_depth(levels, exit_share)), self.netlists)
+        return Hardware(replace(self.accelerator, buffer_samples=least_depth(stages, exit_rate)), self.netlists)
 
     def to_json(self) -> dict[str, Any]:
-        """Predictions for the design's manifest."""
+        """Returns the predictions for the design's manifest."""
         return {
             "segments": {
                 placed.segment.name: {"latency": cycles.latency, "interval": cycles.interval}
                 for placed, cycles in zip(self.netlists, self.segments, strict=True)
             },
-            "levels": list(self.levels),
+            "stages": list(self.stage_intervals),
             "exits": [asdict(cycles) for cycles in self.exits],
         }
 

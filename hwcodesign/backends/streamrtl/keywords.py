@@ -1,4 +1,4 @@
-"""SystemVerilog's reserved keywords (IEEE 1800-2017, Annex B): no module may be called so."""
+"""This module holds SystemVerilog's reserved keywords (IEEE 1800-2017, Annex B): no module may have such a name."""
 
 _TEXT = """
 accept_on alias always always_comb always_ff always_latch and assert assign assume automatic before begin bind bins

@@ -1,9 +1,10 @@
-"""The hls4ml backend "StreamRTL": `convert_from_…(…, backend="StreamRTL")`, then `write`, `compile`, `predict`.
+"""This module is hls4ml's backend "StreamRTL": `convert_from_…(…, backend="StreamRTL")`, then `write`, `compile`,
+`predict`.
 
 hls4ml finds it through the entry point group `hls4ml.backends`. Its front ends, its optimisers and its inference of
-types run as for every backend; what it adds for C++ (streams, templates, snapped reuse factors) does not, because the
-graph is then lowered to kernels that need none of it. hls4ml imports this module whenever it is imported itself: what
-`write` and `predict` need is imported by them.
+types run as for every backend. What it adds for C++ (streams, templates, snapped reuse factors) does not run, because
+the graph is then lowered to kernels that need none of it. hls4ml imports this module whenever it is imported itself;
+`write` and `predict` import what they need.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ _PASSES = ["fuse_consecutive_batch_normalization", "infer_precision_types"]
 
 
 class StreamRTLBackend(FPGABackend):  # type: ignore[misc]  # hls4ml has no type information
-    """What hls4ml calls for a model with this backend."""
+    """The StreamRTL backend is what hls4ml calls for a model with this backend."""
 
     def __init__(self) -> None:
         super().__init__(NAME)
@@ -57,15 +58,17 @@ class StreamRTLBackend(FPGABackend):  # type: ignore[misc]  # hls4ml has no type
         )
 
     def get_default_flow(self) -> str:
+        """Returns the name of the flow that converts a model."""
         return self._default_flow
 
     def get_writer_flow(self) -> str:
+        """Returns the name of the flow that writes a project."""
         return self._writer_flow
 
     def create_initial_config(
         self, part: str | None = None, clock_period: float = 10, io_type: str = "io_stream", **_: Any
     ) -> dict[str, Any]:
-        """The project's settings; those that concern C++ are ignored.
+        """Returns the project's settings; those that concern C++ are ignored.
 
         Args:
             part: name of the device, for the project's files.
@@ -84,7 +87,7 @@ class StreamRTLBackend(FPGABackend):  # type: ignore[misc]  # hls4ml has no type
 
     @layer_optimizer(Layer)  # type: ignore[untyped-decorator]
     def init_layer(self, layer: Any) -> None:
-        """Take over the reuse factor and the strategy that are configured for the layer, as they are."""
+        """Takes over the reuse factor and the strategy that are configured for the layer, unchanged."""
         config = layer.model.config
         layer.set_attr("reuse_factor", int(config.get_reuse_factor(layer)))
         if "weight" not in layer.weights:
@@ -96,11 +99,11 @@ class StreamRTLBackend(FPGABackend):  # type: ignore[misc]  # hls4ml has no type
         layer.set_attr("strategy", strategy)
 
     def segment(self, model: Any) -> Segment:
-        """The kernels of a ModelGraph: as it was when it was last written, else as it is now.
+        """Returns the kernels of a ModelGraph: as last written, or as it is now if nothing was written.
 
         Raises:
             UnsupportedLayerError, FormatError: see `lower_graph`.
-            MismatchError: hls4ml does not read what the model says; see `check_front_end`.
+            MismatchError: hls4ml reads something else than the model says; see `check_front_end`.
         """
         written = self._written.get(model)
         return self._lowered(model) if written is None else written
@@ -116,10 +119,10 @@ class StreamRTLBackend(FPGABackend):  # type: ignore[misc]  # hls4ml has no type
         return segment
 
     def write_rtl(self, model: Any) -> None:
-        """Write the SystemVerilog of the graph as it is now into the project's output folder.
+        """Writes the SystemVerilog of the graph as it is now into the project's output folder.
 
         Raises:
-            SettingsError: a layer multiplies too much in a cycle, see `check_products`; or the folder's name has a
+            SettingsError: a layer multiplies too much per cycle, see `check_products`; or the folder's name has a
                 character that no simulator takes.
         """
         from hwcodesign.backends.streamrtl.project_files import write_segment
@@ -134,15 +137,16 @@ class StreamRTLBackend(FPGABackend):  # type: ignore[misc]  # hls4ml has no type
         self._written[model] = segment
 
     def compile(self, model: Any) -> str:
-        """Compile what was written with Verilator; returns the library, which ModelGraph loads."""
+        """Compiles what was written with Verilator; returns the library, which ModelGraph loads."""
         return str(_simulation(model).library())
 
     def build(self, model: Any, family: Family = "xc7", *, by_module: bool = False) -> Resources:
-        """Synthesise what was written with Yosys; its figures, not Vivado's.
+        """Synthesises what was written with Yosys; the figures are those of Yosys, not Vivado's.
 
         Args:
+            model: ModelGraph that was written.
             family: "xc7" (7 series) or "xcup" (UltraScale+).
-            by_module: also give figures of each instance.
+            by_module: whether to give figures of each instance, too.
 
         Raises:
             DesignError: nothing was written.
@@ -155,9 +159,10 @@ class StreamRTLBackend(FPGABackend):  # type: ignore[misc]  # hls4ml has no type
         )
 
     def predict(self, model: Any, x: NDArray[Any], on: str = "rtl") -> NDArray[Any]:
-        """Run samples through the compiled RTL, cycle by cycle.
+        """Runs samples through the compiled RTL, cycle by cycle.
 
         Args:
+            model: ModelGraph that was compiled.
             x: (N, *input_shape) values, or one sample; cast to the input's type as hls4ml's C++ casts them.
             on: "rtl", or "software" for the kernels in NumPy, which need no Verilator and give the same.
 
@@ -184,10 +189,10 @@ class StreamRTLBackend(FPGABackend):  # type: ignore[misc]  # hls4ml has no type
 
 
 class StreamRTLWriter(Writer):  # type: ignore[misc]  # hls4ml has no type information
-    """What the backend's writer flow calls."""
+    """The StreamRTL writer is what the backend's writer flow calls."""
 
     def write_hls(self, model: Any) -> None:
-        """Lower the graph as it is now and write its SystemVerilog into the project's output folder."""
+        """Lowers the graph as it is now and writes its SystemVerilog into the project's output folder."""
         model.config.backend.write_rtl(model)
 
 
@@ -216,7 +221,7 @@ def _encode(segment: Segment, x: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def register(register_backend: Callable[..., None], register_writer: Callable[..., None]) -> None:
-    """Entry point of the group `hls4ml.backends`."""
+    """Registers backend and writer; it is the entry point of the group `hls4ml.backends`."""
     from hwcodesign.frontend.refusals import guard_configurations
 
     guard_configurations(NAME)

@@ -1,4 +1,6 @@
-"""StreamRTL's files on disk: SystemVerilog, ROM images, a file list and a manifest, for a segment or an accelerator."""
+"""This module writes StreamRTL's files: SystemVerilog, ROM images, a file list and a manifest, for a segment or an
+accelerator.
+"""
 
 from __future__ import annotations
 
@@ -31,11 +33,13 @@ LIBRARY = "library"
 
 
 def write_segment(segment: Segment, folder: Path, prefix: str, implementations: Implementations = DEFAULTS) -> Project:
-    """Write a segment alone: what the hls4ml backend's `write` leaves.
+    """Writes a segment alone, which is what the hls4ml backend's `write` does.
 
     Args:
-        prefix: of its module, an identifier.
-        implementations: of its kernels.
+        segment: the segment.
+        folder: folder for the files.
+        prefix: prefix of its module's name, an identifier.
+        implementations: implementations of its kernels.
     """
     source = segment_source(netlist(segment, implementations, prefix), prefix)
     description = {
@@ -46,12 +50,14 @@ def write_segment(segment: Segment, folder: Path, prefix: str, implementations: 
 
 
 def write_accelerator(hardware: Hardware, folder: Path, replaced: Mapping[str, Source] | None = None) -> Project:
-    """Write a whole accelerator.
+    """Writes a whole accelerator.
 
     Args:
-        replaced: by name of the segment ("stage0"), what is written in its place, for example by
-            `vitis_segment.vitis_segment_source`: a module of the same name and ports, with all that it needs. Predicted
-            cycles are those of the segments that were replaced, not of what took their places.
+        hardware: hardware of the accelerator.
+        folder: folder for the files.
+        replaced: by name of the segment ("stage0"), the source that is written in its place, for example by
+            `vitis_segment.vitis_segment_source`: a module of the same name and ports, with everything that it needs.
+            The predicted cycles are those of the replaced segments, not of what takes their places.
 
     Raises:
         DesignError: there is no such segment, or the module in its place has another name.

@@ -1,6 +1,6 @@
-"""The register block of an accelerator: one SystemRDL file, and everything that is made from it.
+"""This module makes the register block of an accelerator: everything comes from one SystemRDL file.
 
-PeakRDL writes the SystemVerilog; the driver's constants (`hwcodesign/interface/register_map.py`), the C header and the
+PeakRDL writes the SystemVerilog. The driver's constants (`hwcodesign/interface/register_map.py`), the C header and the
 documentation are written here, from the same compiled description. After a change of rtl_sim/rdl/accelerator.rdl,
 `python -m hwcodesign.backends.streamrtl.register_block` writes the driver's constants anew.
 """
@@ -36,14 +36,14 @@ _WAIVED = ("GENUNNAMED", "MULTIDRIVEN", "UNUSEDPARAM", "UNUSEDSIGNAL")
 
 @dataclass(frozen=True)
 class RegisterBlock:
-    """The registers of one accelerator.
+    """A register block holds the registers of one accelerator.
 
     Attributes:
-        exits: of the accelerator, the last one included.
+        exits: number of exits of the accelerator, the last one included.
         package_name, package: SystemVerilog package with the types of the ports `hwif_in` and `hwif_out`.
         module_name, module: SystemVerilog module with an AXI4-Lite slave `s_axil_`.
-        hwif_in_type, hwif_out_type: of those ports.
-        registers: by ascending offset.
+        hwif_in_type, hwif_out_type: types of those ports.
+        registers: registers by ascending offset.
         control_ports: ports of accelerator_control, and what in hwif_in and hwif_out each is wired to.
         documentation: Markdown.
         header: C and C++ constants.
@@ -61,15 +61,17 @@ class RegisterBlock:
 
     @property
     def hwif_in_type(self) -> str:
+        """Returns the type of the port `hwif_in`."""
         return f"{self.package_name}::accelerator__in_t"
 
     @property
     def hwif_out_type(self) -> str:
+        """Returns the type of the port `hwif_out`."""
         return f"{self.package_name}::accelerator__out_t"
 
     @property
     def offsets(self) -> dict[str, int]:
-        """Name to offset; arrays as NAME[0], NAME[1], …"""
+        """Returns the offset of each register by its name; arrays are NAME[0], NAME[1] and so on."""
         return {
             register.name if register.count is Count.ONE else f"{register.name}[{i}]": register.address(i)
             for register in self.registers
@@ -78,11 +80,11 @@ class RegisterBlock:
 
 
 def generate(exits: int, prefix: str) -> RegisterBlock:
-    """Make the register block of an accelerator; the same text every time.
+    """Makes the register block of an accelerator; the text is the same every time.
 
     Args:
-        exits: of the accelerator, the last one included.
-        prefix: of the names of module and package, so that several accelerators fit into one design.
+        exits: number of exits of the accelerator, the last one included.
+        prefix: prefix of the names of module and package, so that several accelerators fit into one design.
 
     Raises:
         SettingsError: exits or prefix out of range.
@@ -120,7 +122,7 @@ def generate(exits: int, prefix: str) -> RegisterBlock:
 
 
 def read_registers() -> tuple[Register, ...]:
-    """What rtl_sim/rdl/accelerator.rdl describes, by ascending offset."""
+    """Reads the registers that rtl_sim/rdl/accelerator.rdl describes, by ascending offset."""
     exits = 5  # so that the length of an array tells what it has one of
     top = _elaborate(exits).children()[0]
     assert isinstance(top, AddrmapNode)
@@ -198,7 +200,7 @@ def _waived(text: str) -> str:
 
 
 def documentation(registers: tuple[Register, ...]) -> str:
-    """A Markdown table of registers and fields."""
+    """Returns a Markdown table of registers and fields."""
     lines = [
         "| offset | register | bits | field | access | after reset | meaning |",
         "|---|---|---|---|---|---|---|",
@@ -217,7 +219,7 @@ def documentation(registers: tuple[Register, ...]) -> str:
 
 
 def c_header(registers: tuple[Register, ...], exits: int, prefix: str) -> str:
-    """Constants of one accelerator for C and C++."""
+    """Returns the constants of one accelerator for C and C++."""
     name = prefix.upper()
     lines = [
         "/* Registers of an accelerator, from rtl_sim/rdl/accelerator.rdl: byte offsets, masks, places of fields. */",
@@ -243,7 +245,7 @@ def c_header(registers: tuple[Register, ...], exits: int, prefix: str) -> str:
 
 
 def python_constants(registers: tuple[Register, ...]) -> str:
-    """The text of hwcodesign/interface/register_map.py."""
+    """Returns the text of hwcodesign/interface/register_map.py."""
     lines = [
         '"""The registers of every accelerator, written from rtl_sim/rdl/accelerator.rdl; a test compares the two.',
         "",
@@ -287,7 +289,7 @@ def _literal(text: str, indent: int) -> list[str]:
 
 
 def main() -> None:
-    """Write the driver's constants."""
+    """Writes the driver's constants."""
     path = Path(__file__).resolve().parents[2] / "interface" / "register_map.py"
     write_text(path, python_constants(read_registers()))
     print(path)

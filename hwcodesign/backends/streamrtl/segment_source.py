@@ -1,4 +1,4 @@
-"""The SystemVerilog of a segment: a module that instantiates its kernels and wires them, nothing else."""
+"""This module writes the SystemVerilog of a segment: a module that only instantiates its kernels and wires them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _REGISTER = 2
 
 @dataclass(frozen=True)
 class Source:
-    """Generated files of one module.
+    """A source holds the generated files of one module.
 
     Attributes:
         module: name of the module.
@@ -46,11 +46,11 @@ class Source:
 
 
 def segment_source(placed: Netlist, prefix: str) -> Source:
-    """Write a segment.
+    """Writes a segment.
 
     Args:
         placed: the segment's netlist.
-        prefix: of the module and its files, so that several accelerators fit into one design.
+        prefix: prefix of the module and its files, so that several accelerators fit into one design.
     """
     segment = placed.segment
     module = f"{prefix}_{segment.name}"
@@ -81,9 +81,11 @@ def segment_source(placed: Netlist, prefix: str) -> Source:
 
 
 def module_opening(placed: Netlist, module: str, about: str) -> list[str]:
-    """What every module in a segment's place begins with: header comment, RomFolder and ports.
+    """Returns how every module in a segment's place begins: header comment, RomFolder and ports.
 
     Args:
+        placed: the segment's netlist.
+        module: name of the module.
         about: end of the comment, whole sentences.
     """
     segment = placed.segment

@@ -1,6 +1,6 @@
-"""What simulation adds to an accelerator: a wrapper with probes on its streams, and what the drive loop must know.
+"""This module writes what simulation adds to an accelerator: a wrapper with probes, and a header for the drive loop.
 
-The wrapper reads the accelerator's own nets by name, so that hardware carries nothing for simulation's sake.
+The wrapper reads the accelerator's own nets by name, so that the hardware contains nothing for simulation.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from hwcodesign.simulation.probes import Probe, counters, probes, wrapper_name
 
 
 def wrapper_source(accelerator: Accelerator) -> str:
-    """SystemVerilog of the wrapper."""
+    """Returns the SystemVerilog of the wrapper."""
     streams = channels(accelerator)
     groups: list[tuple[str, Sequence[Port]]] = [("", (Port("aclk", False), Port("aresetn", False))), *BUS_PORTS]
     for probe in probes(accelerator):
@@ -49,7 +49,7 @@ def _bits(probe: Probe) -> int:
 
 
 def drive_header(accelerator: Accelerator) -> str:
-    """What model.h says of an accelerator: registers, probes, names of streams."""
+    """Returns what model.h says of an accelerator: registers, probes, names of streams."""
     streams = channels(accelerator)
     names = ", ".join(f'"{stream.name} ({stream.text})"' for stream in streams)
     addresses = counters(accelerator.exits)

@@ -1,4 +1,4 @@
-"""A segment as the IP that Vitis HLS exports for it, in the place of the segment's RTL.
+"""This module puts the IP that Vitis HLS exports for a segment in the place of the segment's RTL.
 
 `compile` writes a Vitis project for every segment beside the RTL. Built and exported, its top function becomes a
 Verilog module. The module written here has the name and ports of the RTL segment and holds that IP behind a
@@ -55,18 +55,18 @@ _AXIS = re.compile(r"#pragma HLS INTERFACE axis port=([\w, ]+)")
 
 
 def element_bits(width: int) -> int:
-    """Bits that an element takes on an AXI4-Stream port of Vitis HLS: a power of two, at least a byte."""
+    """Returns the bits that an element takes on an AXI4-Stream port of Vitis HLS: a power of two, at least a byte."""
     return max(8, 1 << (width - 1).bit_length())
 
 
 def exported_ports(project: Path) -> tuple[str, str]:
-    """Names of the input and the output of a segment's top function.
+    """Returns the names of the input and the output of a segment's top function.
 
     Args:
-        project: that hls4ml's Vitis backend wrote, named like the segment: `<design>/vitis/stage0`.
+        project: project that hls4ml's Vitis backend wrote, named like the segment: `<design>/vitis/stage0`.
 
     Raises:
-        DesignError: no such project, or a top function with other than two streams.
+        DesignError: there is no such project, or its top function has not exactly two streams.
     """
     source = project / "firmware" / f"{project.name}.cpp"
     try:
@@ -91,15 +91,15 @@ def vitis_segment_source(
     input_element_bits: int | None = None,
     output_element_bits: int | None = None,
 ) -> Source:
-    """Write the module that takes the segment's place.
+    """Writes the module that takes the segment's place.
 
     Args:
         placed: the segment; its formats and shapes are those of the IP's streams.
-        prefix: of the module, the accelerator's name.
+        prefix: prefix of the module, the accelerator's name.
         ip_module: module of the IP: the top function's name in exported Verilog, or its name in a Vivado project.
         input_port, output_port: names of its streams, in front of _TDATA.
         input_element_bits, output_element_bits: distance of neighbouring elements in TDATA; by default what Vitis HLS
-            documents, `element_bits` of the format's width. The width itself where the IP packs elements.
+            documents, `element_bits` of the format's width; the width itself if the IP packs elements.
 
     Raises:
         SettingsError: a name is no identifier or is taken, or places are narrower than elements.
@@ -171,7 +171,7 @@ def _ip_lines(ip_module: str, input_port: str, output_port: str) -> list[str]:
 def adapter_parameters(
     placed: Netlist, input_element_bits: int | None = None, output_element_bits: int | None = None
 ) -> tuple[tuple[str, int], ...]:
-    """Parameters of the segment's `vitis_adapter`.
+    """Returns the parameters of the segment's `vitis_adapter`.
 
     Raises:
         SettingsError: places are narrower than elements.
@@ -194,10 +194,10 @@ def adapter_parameters(
 
 
 def data_bits(parameters: Sequence[tuple[str, int]]) -> tuple[int, int]:
-    """Bits of TDATA on the input and the output port, whole bytes.
+    """Returns the bits of TDATA on the input and the output port, whole bytes.
 
     Args:
-        parameters: of the segment's `vitis_adapter`.
+        parameters: parameters of the segment's `vitis_adapter`.
     """
     values = dict(parameters)
     into, out = (-(-values[f"{side}Lanes"] * values[f"{side}ElementBits"] // 8) * 8 for side in ("In", "Out"))

@@ -1,1 +1,1 @@
-"""The Vitis HLS backend: hls4ml's C++ for segments, our own for what stands between them."""
+"""This package is the Vitis HLS backend: hls4ml's C++ for segments, our own for what stands between them."""

@@ -1,6 +1,7 @@
-"""Thin instances of the blocks in hls/: a header, a top function, a testbench and block.tcl for each.
+"""This module writes thin instances of the blocks in hls/: a header, a top function, a testbench and block.tcl for
+each.
 
-What a block does is hand-written in hls/; here stand only its numbers.
+What a block does is hand-written in hls/; only its numbers are written here.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from hwcodesign.policies import ExitPolicy
 
 @dataclass(frozen=True)
 class Block:
-    """One IP.
+    """A block is one IP.
 
     Attributes:
-        name: of its top function and the stem of its files.
-        files: name to text.
+        name: name of its top function and stem of its files.
+        files: file name to text.
     """
 
     name: str
@@ -51,12 +52,12 @@ def release_forks(k: int, tensors: int) -> list[tuple[str, tuple[str, str, str]]
 
 
 def sample_type(policy: ExitPolicy, k: int) -> str:
-    """C++ type of what travels with a sample to exit k."""
+    """Returns the C++ type of what travels with a sample to exit k."""
     return f"hwc::traced_t<{k}> " if policy.criterion.reads_past and k else "hwc::sample_t"
 
 
 def blocks_of(accelerator: Accelerator, board: Board) -> list[Block]:
-    """Every block around the segments, in the order in which data meets them."""
+    """Returns every block around the segments, in data order."""
     blocks = []
     for k in range(accelerator.exits - 1):
         tensors = range(len(accelerator.stages[k].outputs))
@@ -241,10 +242,13 @@ struct merge_config {{
 
 
 def decision_block(policy: ExitPolicy, k: int, board: Board, name: str = "", folds: int = 1) -> Block:
-    """The decision at exit k of a policy.
+    """Returns the decision at exit k of a policy.
 
     Args:
-        name: of its top function; decision<k> unless given.
+        policy: the policy.
+        k: number of the exit, from 0.
+        board: board that it is built for.
+        name: name of its top function; by default decision<k>.
         folds: cycles over which the logits are spread.
     """
     last, name = k == len(policy.exits) - 1, name or f"decision{k}"

@@ -1,8 +1,8 @@
-"""The C++ simulation model: segments and blocks composed as the hardware composes them.
+"""This module writes the C++ simulation model: segments and blocks composed as the hardware composes them.
 
-One translation unit that declares the segments' tops (their headers cannot be included together: they share
-include guards), calls everything in data order, one sample at a time, and exports two kinds of C functions:
-the accelerator, and each segment alone.
+It is one translation unit that declares the segments' tops (their headers cannot be included together, because they
+share include guards) and calls everything in data order, one sample at a time. It exports two kinds of C functions: the
+accelerator, and each segment alone.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from hwcodesign.kernels.tensor import suffix
 
 
 def model_source(accelerator: Accelerator) -> str:
-    """Text of accelerator.cpp."""
+    """Returns the text of accelerator.cpp."""
     exits = accelerator.exits
     parts = [
         f"// Simulation model of accelerator {accelerator.name}: {exits} exits, composed from the segments of",

@@ -1,4 +1,4 @@
-"""Vitis HLS projects on disk: one per segment, through hls4ml, and one per block."""
+"""This module writes Vitis HLS projects: one per segment, through hls4ml, and one per block."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _SHOWN_LINES = 20
 
 
 def write_segment(graph: Any, name: str, folder: Path) -> None:
-    """Write hls4ml's project of one converted segment into `folder`.
+    """Writes hls4ml's project of one converted segment into `folder`.
 
-    hls4ml stamps each project with a random identifier and with the folder's path; both would make equal
-    designs differ, so the stamp is made from the segment's name and the path is left out.
+    hls4ml stamps each project with a random identifier and with the folder's path. Both would make equal designs
+    differ, so the stamp is made from the segment's name, and the path is left out.
     """
     graph.config.config["OutputDir"] = str(folder)
     graph.config.config["Stamp"] = sha256(name.encode())[:8]
@@ -45,7 +45,7 @@ def write_segment(graph: Any, name: str, folder: Path) -> None:
 
 
 def write_blocks(accelerator: Accelerator, board: Board, folder: Path) -> list[str]:
-    """Write every block's project, and the kernels in hls/ that they instantiate. Returns their names."""
+    """Writes every block's project, and the kernels in hls/ that they instantiate; returns their names."""
     hls = shared_folder("hls")
     ignore = shutil.ignore_patterns("instances", "stalling", "tcl", "README.md", "__pycache__")
     shutil.copytree(hls, folder / "hls", ignore=ignore, copy_function=shutil.copyfile)
@@ -63,12 +63,12 @@ def write_blocks(accelerator: Accelerator, board: Board, folder: Path) -> list[s
 
 
 def write_model(accelerator: Accelerator, folder: Path) -> None:
-    """Write the C++ simulation model that composes segments and blocks."""
+    """Writes the C++ simulation model that composes segments and blocks."""
     write_text(folder / "accelerator.cpp", model_source(accelerator))
 
 
 def require_vitis() -> str:
-    """Name of the installed Vitis HLS command.
+    """Returns the name of the installed Vitis HLS command.
 
     Raises:
         ToolError: there is none on PATH.
@@ -84,14 +84,15 @@ def require_vitis() -> str:
 
 
 def build_projects(files: SealedFiles, names: list[str]) -> None:
-    """Run Vitis on projects of a design, one after the other; its log goes to `<project>/vitis.log`.
+    """Runs Vitis on projects of a design, one after the other; its log goes to `<project>/vitis.log`.
 
     Args:
-        files: the design's.
+        files: files of the design.
+        names: names of the projects.
 
     Raises:
         DesignError: a file of a project is not as it was written.
-        ToolError: Vitis is missing, or a project failed, with the end of its log.
+        ToolError: Vitis is missing, or a project failed; the message has the end of its log.
     """
     tool, folder = require_vitis(), files.folder / VITIS
     files.below(f"{VITIS}/").check()

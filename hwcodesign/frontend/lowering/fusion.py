@@ -11,12 +11,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from hwcodesign.fixedpoint import FixedPoint, Overflow
-from hwcodesign.hardware.sums import sums_of
-from hwcodesign.kernels import Activation, Kernel, MaxPool2D
-from hwcodesign.kernels.weighted import WeightedKernel
-
-_MONOTONE = (Overflow.SAT, Overflow.SAT_SYM)
+from hwcodesign.kernels import Kernel
 
 
 def with_merged_casts(kernels: Sequence[Kernel], outputs: Sequence[str]) -> tuple[tuple[Kernel, ...], tuple[str, ...]]:
@@ -35,7 +30,7 @@ def with_merged_casts(kernels: Sequence[Kernel], outputs: Sequence[str]) -> tupl
     same: dict[str, str] = {}
     for kernel in kernels:
         kernel = dataclasses.replace(kernel, inputs=tuple(same.get(name, name) for name in kernel.inputs))  # noqa: PLW2901
-        merged = _merged(kernel, done, readers) if isinstance(kernel, Activation) else ()
+        merged = _merged(kernel, done, readers) if kernel.is_cast else ()
         for one in merged:
             done[one.name] = one
         if merged:
@@ -46,36 +41,18 @@ def with_merged_casts(kernels: Sequence[Kernel], outputs: Sequence[str]) -> tupl
     return tuple(done.values()), tuple(same.get(name, name) for name in outputs)
 
 
-def _merged(kernel: Activation, done: Mapping[str, Kernel], readers: Mapping[str, int]) -> tuple[Kernel, ...]:
+def _merged(kernel: Kernel, done: Mapping[str, Kernel], readers: Mapping[str, int]) -> tuple[Kernel, ...]:
     """Returns the replacement of the layers that the quantiser closes; nothing if they must stay as they are."""
     before = done.get(kernel.inputs[0])
-    pool = before if isinstance(before, MaxPool2D) else None
-    sums = done.get(pool.inputs[0]) if pool else before
-    if not isinstance(sums, WeightedKernel) or any(readers[one.name] > 1 for one in (sums, pool) if one):
+    maximum = before if before is not None and before.is_maximum else None
+    sums = done.get(maximum.inputs[0]) if maximum else before
+    if sums is None or any(readers[one.name] > 1 for one in (sums, maximum) if one):
         return ()
-    if not _exact(sums) or not _casts_alone(kernel):
+    cast = sums.with_cast(kernel.result)
+    if cast is None:
         return ()
-    if pool and (any(pool.padding) or not _same_numbers(pool) or kernel.result.overflow not in _MONOTONE):
-        return ()
-    cast = dataclasses.replace(sums, result=kernel.result)
-    if pool is None:
+    if maximum is None:
         return (cast,)
-    return cast, dataclasses.replace(pool, input_formats=(kernel.result,), result=kernel.result)
-
-
-def _exact(kernel: WeightedKernel) -> bool:
-    """Tells whether its result holds every sum as it is."""
-    sums = sums_of(kernel).accumulator
-    return kernel.result.holds(sums.min_code, sums.max_code, sums.fraction)
-
-
-def _casts_alone(kernel: Activation) -> bool:
-    """Tells whether the cast does what the rectifier does: an unsigned number that saturates is never below zero."""
-    return not kernel.rectify or (not kernel.result.signed and kernel.result.overflow in _MONOTONE)
-
-
-def _same_numbers(pool: MaxPool2D) -> bool:
-    def numbers(fmt: FixedPoint) -> tuple[int, int, bool]:
-        return fmt.width, fmt.integer, fmt.signed
-
-    return numbers(pool.result) == numbers(pool.input_formats[0])
+    if not kernel.result.overflow.is_monotone:
+        return ()
+    return cast, dataclasses.replace(maximum, input_formats=(kernel.result,), result=kernel.result)

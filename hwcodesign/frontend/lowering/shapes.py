@@ -44,7 +44,7 @@ def _transpose(layer: Any, reading: Reading) -> None:
 
 
 def transposed(reading: Reading, name: str, source: str, axes: Sequence[int]) -> str:
-    """A kernel that orders the axes of another's output."""
+    """Returns a kernel that orders the axes of another's output."""
     if list(axes) == sorted(axes):
         return source
     fmt, shape = reading.formats[source], reading.shapes[source]

@@ -8,9 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
-from hwcodesign.kernels import Activation, Add, Dense, Kernel, Reshape, Transpose
+from hwcodesign.kernels import Kernel, Transpose
 
 
 def without_transposes(kernels: Sequence[Kernel], outputs: Sequence[str]) -> tuple[tuple[Kernel, ...], tuple[str, ...]]:
@@ -36,9 +34,8 @@ def without_transposes(kernels: Sequence[Kernel], outputs: Sequence[str]) -> tup
             if kernel.permutation == (0, 1, 2):
                 same[kernel.name] = kernel.inputs[0]
                 continue
-        if isinstance(kernel, Dense):
-            kernel = _reordered(kernel, done)  # noqa: PLW2901
-        if isinstance(kernel, Activation | Add):
+        kernel = _reordered(kernel, done)  # noqa: PLW2901
+        if kernel.is_elementwise:
             kernel, behind = _passed(kernel, done)  # noqa: PLW2901
             if behind is not None:
                 done[kernel.name] = kernel
@@ -79,20 +76,14 @@ def _passed(kernel: Kernel, done: Mapping[str, Kernel]) -> tuple[Kernel, Transpo
     return inner, Transpose(name, (kernel.name,), (fmt,), (shape,), fmt, kernel.output_shape, turned[0].permutation)
 
 
-def _reordered(kernel: Dense, done: Mapping[str, Kernel]) -> Dense:
-    """Returns the linear layer without the transpose and the flattening in front of it, with its weights in their
-    order.
-    """
+def _reordered(kernel: Kernel, done: Mapping[str, Kernel]) -> Kernel:
+    """Returns the kernel without the transpose and the flattening in front of it, if it can read their input."""
     flat = done.get(kernel.inputs[0])
-    turned = done.get(flat.inputs[0]) if isinstance(flat, Reshape) and len(flat.output_shape) == 1 else None
+    turned = done.get(flat.inputs[0]) if flat is not None and flat.is_flattening else None
     if not isinstance(turned, Transpose):
         return kernel
-    outputs = kernel.weights.shape[-1]
-    back = np.argsort(turned.permutation)
-    weights = kernel.weights.reshape(*turned.output_shape, outputs).transpose(*back, 3).reshape(-1, outputs)
-    return dataclasses.replace(
-        kernel, inputs=turned.inputs, input_shapes=turned.input_shapes, weights=np.ascontiguousarray(weights)
-    )
+    inner = kernel.before_transpose(turned.input_shapes[0], turned.permutation)
+    return kernel if inner is None else dataclasses.replace(inner, inputs=turned.inputs)
 
 
 def _needed(done: Mapping[str, Kernel], outputs: Sequence[str]) -> tuple[Kernel, ...]:

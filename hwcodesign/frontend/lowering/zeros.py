@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Sequence
+from typing import Any
 
-from hwcodesign.kernels import Conv2D, Kernel, ZeroColumns
-from hwcodesign.kernels.pooling import WindowedPool
+from hwcodesign.kernels import Kernel, ZeroColumns
 
 
 def with_zero_columns(kernels: Sequence[Kernel]) -> tuple[Kernel, ...]:
@@ -22,22 +22,20 @@ def with_zero_columns(kernels: Sequence[Kernel]) -> tuple[Kernel, ...]:
 
 def _narrowed(kernel: Kernel) -> Iterator[Kernel]:
     """Returns the kernel, behind a kernel for zeros if its windows are too narrow for them."""
-    if not isinstance(kernel, Conv2D | WindowedPool):
+    windows = kernel.windows
+    if windows is None or windows.padding[2] < windows.sides[1]:
         yield kernel
         return
-    across = kernel.weights.shape[1] if isinstance(kernel, Conv2D) else kernel.pool[1]
-    top, bottom, left, right = kernel.padding
-    if left < across:
-        yield kernel
-        return
+    across, (top, bottom, left, right) = windows.sides[1], windows.padding
     zeros = ZeroColumns.before(
         f"{kernel.name}_zeros", kernel.inputs[0], kernel.input_formats[0], kernel.input_shapes[0], left - across + 1
     )
     yield zeros
+    narrower: dict[str, Any] = {"padding": (top, bottom, across - 1, right)}
     yield dataclasses.replace(
         kernel,
         inputs=(zeros.name,),
         input_formats=(zeros.result,),
         input_shapes=(zeros.output_shape,),
-        padding=(top, bottom, across - 1, right),
+        **narrower,
     )

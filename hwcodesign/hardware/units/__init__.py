@@ -1,4 +1,7 @@
-"""Units by the kind of kernel that they build, and which of them is chosen. One module a kernel, or an architecture."""
+"""This package holds the units, by the kind of kernel that they build, and the choice among them.
+
+There is one module per kernel, or per architecture.
+"""
 
 from __future__ import annotations
 
@@ -42,21 +45,23 @@ UNITS: Mapping[str, tuple[type[Unit[Any]], ...]] = {
 
 
 def strategies_of(kind: str) -> tuple[str, ...]:
-    """The strategies by which there are units of a kind of kernel."""
+    """Returns the strategies for which a kind of kernel has units."""
     return tuple(dict.fromkeys(strategy for unit in UNITS[kind] for strategy in unit.strategies))
 
 
 def unit_of(
     kernel: Kernel, implementation: Implementation, offered: tuple[Stream, ...], module: str = "generated"
 ) -> Unit[Any]:
-    """Choose a kernel's unit.
+    """Returns the unit that is chosen for a kernel.
 
     Args:
+        kernel: the kernel.
+        implementation: its implementation.
         offered: streams that come; those that the unit reads may differ.
         module: name for a module that is generated for it.
 
     Raises:
-        DesignError: there is no unit of this kind of kernel for the strategy.
+        DesignError: no unit of this kind of kernel has the strategy.
     """
     for known in UNITS[kernel.kind]:
         unit = known(kernel, implementation, offered, module)
@@ -66,10 +71,10 @@ def unit_of(
 
 
 def check_implementations(segment: Segment, implementations: Implementations) -> None:
-    """Refuse implementations of kernels that a segment does not have, or by strategies without a unit.
+    """Refuses implementations of kernels that a segment does not have, or with strategies that no unit has.
 
     Raises:
-        DesignError: naming the kernel.
+        DesignError: there is such an implementation; the message names the kernel.
     """
     kernels = {kernel.name: kernel for kernel in segment.kernels}
     for name, implementation in implementations.items():

@@ -1,4 +1,4 @@
-"""Quantisers and rectifiers: element by element, in whatever beats come."""
+"""This module holds the unit of quantisers and rectifiers: element by element, in whatever beats come."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hwcodesign.systemverilog import Instance
 
 @dataclass(frozen=True, eq=False)
 class Casts(Unit[Activation]):
-    """All elements of a beat at once (activation)."""
+    """The unit casts all elements of a beat at once (activation)."""
 
     @property
     def reads(self) -> tuple[Stream, ...]:

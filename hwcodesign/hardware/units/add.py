@@ -1,4 +1,4 @@
-"""Sums of two streams."""
+"""This module holds the unit of sums of two streams."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hwcodesign.systemverilog import Instance
 
 @dataclass(frozen=True, eq=False)
 class Sum(Unit[Add]):
-    """All elements of a beat at once (add)."""
+    """The unit adds all elements of a beat at once (add)."""
 
     @property
     def instance(self) -> Instance:

@@ -1,4 +1,7 @@
-"""A scale and a bias per channel: to hardware a depthwise layer with one tap (mac_array)."""
+"""This module holds the units of a scale and a bias per channel: hardware computes a depthwise layer with one tap.
+
+The module is mac_array.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,14 @@ from functools import cached_property
 from hwcodesign.hardware.folding import Folding, fold
 from hwcodesign.hardware.mac_array import MacArray
 from hwcodesign.hardware.mac_unit import MacUnit
-from hwcodesign.hardware.sums import narrowest_sums
 from hwcodesign.kernels import Affine
+from hwcodesign.kernels.sums import narrowest_sums
 from hwcodesign.systemverilog import Instance
 
 
 @dataclass(frozen=True, eq=False)
 class ScalesByMultipliers(MacUnit[Affine]):
-    """Scales from ROM, multiplied in LUTs; a pixel takes a cycle a fold."""
+    """The unit reads scales from ROM and multiplies in LUTs; a pixel takes one cycle per fold."""
 
     @cached_property
     def folding(self) -> Folding:
@@ -36,6 +39,6 @@ class ScalesByMultipliers(MacUnit[Affine]):
 
 @dataclass(frozen=True, eq=False)
 class ScalesByAdders(ScalesByMultipliers):
-    """A pixel a cycle, its scales built into adders."""
+    """The unit builds scales into adders; it takes one pixel per cycle."""
 
     by_adders = True

@@ -1,4 +1,4 @@
-"""Averages of windows."""
+"""This module holds the unit of averages of windows."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from hwcodesign.systemverilog import Instance
 
 @dataclass(frozen=True, eq=False)
 class AverageOfWindows(Unit[AveragePool2D]):
-    """A whole window a cycle (pool2d), its sum divided by a multiplication and a shift."""
+    """The unit takes a whole window per cycle (pool2d), and divides its sum by a multiplication and a shift."""
 
     @property
     def window(self) -> Window:
-        """What its window_buffer cuts."""
+        """Returns the windows of its window_buffer."""
         kernel = self.kernel
         return Window.of(kernel, kernel.pool, kernel.stride, kernel.padding)
 
     @property
     def division(self) -> Division:
-        """Of a sum's magnitude, of the code at the accumulator's fraction."""
+        """Returns the division of a sum's magnitude, a code at the accumulator's fraction."""
         kernel, source = self.kernel, self.kernel.input_formats[0]
         bound = kernel.window * largest(source) << (kernel.accumulator.fraction - source.fraction)
         return division(kernel.window, bound)

@@ -1,4 +1,4 @@
-"""Two streams side by side."""
+"""This module holds the unit that puts two streams side by side."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hwcodesign.systemverilog import Instance
 
 @dataclass(frozen=True, eq=False)
 class SideBySide(Unit[Concatenate]):
-    """A beat of each input makes one of output (concatenate)."""
+    """The unit makes one output beat from one beat of each input (concatenate)."""
 
     @property
     def instance(self) -> Instance:

@@ -1,4 +1,4 @@
-"""Convolutions: whole windows, one after another, into multiply-accumulates (conv2d)."""
+"""This module holds the units of convolutions: whole windows, one after another, into multiply-accumulates (conv2d)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from hwcodesign.hardware.folding import Folding, fold
 from hwcodesign.hardware.implementation import LATENCY, RESOURCE
 from hwcodesign.hardware.mac_array import MacArray
 from hwcodesign.hardware.mac_unit import MacUnit
-from hwcodesign.hardware.sums import sums_of
 from hwcodesign.hardware.timing import Automaton
 from hwcodesign.hardware.window import Window
 from hwcodesign.kernels import Conv2D
@@ -18,20 +17,20 @@ from hwcodesign.systemverilog import Instance, Parameter
 
 
 def window_of(kernel: Conv2D) -> Window:
-    """What a window_buffer cuts for it."""
+    """Returns the windows that a window_buffer makes for a convolution."""
     rows, columns = kernel.weights.shape[:2]
     return Window.of(kernel, (rows, columns), kernel.stride, kernel.padding)
 
 
 @dataclass(frozen=True, eq=False)
 class ConvolutionByMultipliers(MacUnit[Conv2D]):
-    """Weights from ROM, multiplied in LUTs or DSP blocks; a window takes a cycle a fold."""
+    """The unit reads weights from ROM and multiplies in LUTs or DSP blocks; a window takes one cycle per fold."""
 
     strategies: ClassVar[tuple[str, ...]] = (LATENCY, RESOURCE)
 
     @property
     def window(self) -> Window:
-        """What its window_buffer cuts."""
+        """Returns the windows of its window_buffer."""
         return window_of(self.kernel)
 
     @cached_property
@@ -44,7 +43,7 @@ class ConvolutionByMultipliers(MacUnit[Conv2D]):
     def array(self) -> MacArray:
         kernel = self.kernel
         weights = kernel.weights.reshape(-1, kernel.weights.shape[-1])
-        source, sums = kernel.input_formats[0], sums_of(kernel)
+        source, sums = kernel.input_formats[0], kernel.narrowest_sums
         return MacArray(weights, sums, source, kernel.result, 1, self.folding, self.multiplier)
 
     @property
@@ -63,7 +62,7 @@ class ConvolutionByMultipliers(MacUnit[Conv2D]):
 
 @dataclass(frozen=True, eq=False)
 class ConvolutionByAdders(ConvolutionByMultipliers):
-    """A window a cycle, its weights built into adders."""
+    """The unit builds weights into adders; it takes one window per cycle."""
 
     strategies: ClassVar[tuple[str, ...]] = (LATENCY,)
     by_adders = True

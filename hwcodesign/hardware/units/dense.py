@@ -1,4 +1,4 @@
-"""Linear layers: vectors in whatever beats come, into multiply-accumulates (dense)."""
+"""This module holds the units of linear layers: vectors in whatever beats come, into multiply-accumulates (dense)."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from hwcodesign.hardware.implementation import LATENCY, RESOURCE
 from hwcodesign.hardware.mac_array import MacArray
 from hwcodesign.hardware.mac_unit import MacUnit
 from hwcodesign.hardware.stream import Stream
-from hwcodesign.hardware.sums import sums_of
 from hwcodesign.kernels import Dense
 from hwcodesign.systemverilog import Instance
 
 
 @dataclass(frozen=True, eq=False)
 class LinearByMultipliers(MacUnit[Dense]):
-    """Weights from ROM, multiplied in LUTs or DSP blocks; a beat takes a cycle a fold."""
+    """The unit reads weights from ROM and multiplies in LUTs or DSP blocks; a beat takes one cycle per fold."""
 
     strategies: ClassVar[tuple[str, ...]] = (LATENCY, RESOURCE)
 
@@ -34,7 +33,7 @@ class LinearByMultipliers(MacUnit[Dense]):
     @cached_property
     def array(self) -> MacArray:
         kernel, beats = self.kernel, self.reads[0].beats
-        source, sums = kernel.input_formats[0], sums_of(kernel)
+        source, sums = kernel.input_formats[0], kernel.narrowest_sums
         return MacArray(kernel.weights, sums, source, kernel.result, beats, self.folding, self.multiplier)
 
     @property
@@ -46,7 +45,7 @@ class LinearByMultipliers(MacUnit[Dense]):
 
 @dataclass(frozen=True, eq=False)
 class LinearByAdders(LinearByMultipliers):
-    """A vector a cycle, its weights built into adders."""
+    """The unit builds weights into adders; it takes one vector per cycle."""
 
     strategies: ClassVar[tuple[str, ...]] = (LATENCY,)
     by_adders = True

@@ -1,4 +1,7 @@
-"""Layers by distributed arithmetic: an adder graph that is generated for the weights, a vector a cycle."""
+"""This module holds the units of distributed arithmetic: an adder graph is generated for the weights.
+
+They take one vector per cycle.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,6 @@ from hwcodesign.hardware.distributed_arithmetic import DistributedKernel, distri
 from hwcodesign.hardware.folding import Folding
 from hwcodesign.hardware.implementation import DISTRIBUTED
 from hwcodesign.hardware.stream import Stream
-from hwcodesign.hardware.sums import sums_of
 from hwcodesign.hardware.timing import Automaton, Pipeline
 from hwcodesign.hardware.unit import K, Unit
 from hwcodesign.hardware.units.conv2d import window_of
@@ -50,7 +52,7 @@ class _Distributed(Unit[K]):
 
 @dataclass(frozen=True, eq=False)
 class DistributedLinear(_Distributed[Dense]):
-    """All products of a vector, which comes in one beat."""
+    """The unit computes all products of a vector, which comes in one beat."""
 
     @property
     def reads(self) -> tuple[Stream, ...]:
@@ -63,7 +65,7 @@ class DistributedLinear(_Distributed[Dense]):
 
     @cached_property
     def made(self) -> DistributedKernel:
-        """What is generated."""
+        """Returns the generated layer."""
         return _made(self.kernel, self.kernel.weights, self.module)
 
     @property
@@ -73,11 +75,11 @@ class DistributedLinear(_Distributed[Dense]):
 
 @dataclass(frozen=True, eq=False)
 class DistributedConvolution(_Distributed[Conv2D]):
-    """All products of a window."""
+    """The unit computes all products of a window."""
 
     @property
     def window(self) -> Window:
-        """What its window_buffer cuts."""
+        """Returns the windows of its window_buffer."""
         return window_of(self.kernel)
 
     @property
@@ -87,7 +89,7 @@ class DistributedConvolution(_Distributed[Conv2D]):
 
     @cached_property
     def made(self) -> DistributedKernel:
-        """What is generated."""
+        """Returns the generated layer."""
         weights = self.kernel.dense_weights()  # zeros between the channels of a depthwise convolution
         matrix = weights.reshape(-1, weights.shape[-1])
         return _made(self.kernel, matrix, self.module, self.window)
@@ -98,7 +100,7 @@ class DistributedConvolution(_Distributed[Conv2D]):
 
 
 def _made(kernel: WeightedKernel, matrix: Codes, module: str, window: Window | None = None) -> DistributedKernel:
-    sums = sums_of(kernel)
+    sums = kernel.narrowest_sums
     return distributed_kernel(
         matrix.astype(np.int64),
         kernel.input_formats[0],

@@ -1,4 +1,4 @@
-"""Maxima and averages of whole images."""
+"""This module holds the unit of maxima and averages of whole images."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from hwcodesign.systemverilog import Instance
 
 @dataclass(frozen=True, eq=False)
 class RunningPool(Unit[GlobalPool]):
-    """A pixel a cycle into running maxima or sums (global_pool)."""
+    """The unit takes one pixel per cycle into running maxima or sums (global_pool)."""
 
     @property
     def division(self) -> Division:
-        """Of a sum's magnitude, of the code at the accumulator's fraction."""
+        """Returns the division of a sum's magnitude, a code at the accumulator's fraction."""
         kernel, source = self.kernel, self.kernel.input_formats[0]
         bound = kernel.pixels * largest(source) << (kernel.accumulator.fraction - source.fraction)
         return division(kernel.pixels, bound)

@@ -1,4 +1,4 @@
-"""Maxima of windows."""
+"""This module holds the unit of maxima of windows."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from hwcodesign.systemverilog import Instance
 
 @dataclass(frozen=True, eq=False)
 class MaximumOfWindows(Unit[MaxPool2D]):
-    """A whole window a cycle (pool2d)."""
+    """The unit takes a whole window per cycle (pool2d)."""
 
     @property
     def window(self) -> Window:
-        """What its window_buffer cuts."""
+        """Returns the windows of its window_buffer."""
         kernel = self.kernel
         return Window.of(kernel, kernel.pool, kernel.stride, kernel.padding)
 

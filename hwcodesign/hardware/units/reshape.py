@@ -1,4 +1,4 @@
-"""Reshapes: the order of elements stays, and whoever reads them takes them in its own beats."""
+"""This module holds the unit of reshapes: elements keep their order, and the reader takes them in its own beats."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hwcodesign.kernels import Reshape
 
 @dataclass(frozen=True, eq=False)
 class Wires(Unit[Reshape]):
-    """Nothing but wires."""
+    """The unit is nothing but wires."""
 
     @property
     def is_wires(self) -> bool:

@@ -1,4 +1,4 @@
-"""Axes in another order."""
+"""This module holds the units of transposes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from hwcodesign.systemverilog import Instance
 
 @dataclass(frozen=True, eq=False)
 class InOrder(Unit[Transpose]):
-    """Nothing but wires: the channels stay the last axis, and the others their order, or one of them has length one."""
+    """The unit is nothing but wires: the order of elements does not change.
+
+    The channels stay the last axis, and the others keep their order, or one of them has length one.
+    """
 
     @property
     def fits(self) -> bool:
@@ -36,7 +39,7 @@ class InOrder(Unit[Transpose]):
 
 @dataclass(frozen=True, eq=False)
 class StoredFrames(Unit[Transpose]):
-    """A whole sample is written while the one before it is read (transpose)."""
+    """The unit writes a whole sample while it reads the one before (transpose)."""
 
     @property
     def instance(self) -> Instance:

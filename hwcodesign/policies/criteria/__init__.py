@@ -1,6 +1,6 @@
-"""The exit criteria that come with the package: each module here is one, and importing it registers it.
+"""This package holds the exit criteria that come with hwcodesign: each module is one, and importing it registers it.
 
-A module that begins with an underscore is none.
+A module whose name begins with an underscore is no criterion.
 """
 
 import importlib

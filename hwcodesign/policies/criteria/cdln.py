@@ -1,9 +1,10 @@
-"""CDLN (Panda, Sengupta and Roy, "Conditional deep learning", DATE 2016): leave when exactly one class is active.
+"""This module holds CDLN: a sample leaves when exactly one class is active.
 
-A class is active when its logit reaches the exit's activation, an integer D. The score is min(z_1 - D, D - 1 - z_2) of
-the two largest logits z_1 and z_2: not negative where z_1 >= D > z_2, which is CDLN's rule. Larger thresholds are
-stricter: they want that much more of the active class and that much less of all others; negative ones are laxer. So the
-rule remains one comparison of a score with a threshold, as it is for every other criterion.
+The source is Panda, Sengupta and Roy, "Conditional deep learning", DATE 2016. A class is active when its logit reaches
+the exit's activation, an integer D. The score is min(z_1 - D, D - 1 - z_2) of the two largest logits z_1 and z_2. It is
+not negative where z_1 >= D > z_2, which is CDLN's rule. A larger threshold is stricter: it asks for a larger distance
+from D of both logits; a negative threshold is less strict. So the rule remains one comparison of a score with a
+threshold, as for every other criterion.
 """
 
 from __future__ import annotations
@@ -40,11 +41,11 @@ _STEPS = 8
 @register
 @dataclass(frozen=True)
 class CDLN(Criterion[int]):
-    """CDLN, which keeps of each exit the logit, an integer, that a class must reach.
+    """CDLN keeps for each exit the activation, an integer that the logit of a class must reach.
 
     Attributes:
-        activation: the logit that a class must reach, of all exits or one each; None: fitted to an accuracy drop or a
-            budget.
+        activation: the logit that a class must reach, one for all exits or one per exit; None: it is fitted to an
+            accuracy drop or a budget.
     """
 
     name = "cdln"
@@ -59,7 +60,7 @@ class CDLN(Criterion[int]):
     def fit(
         self, heads: Heads, logits: Sequence[Integers], truth: Integers, costs: Sequence[float], budget: float | None
     ) -> list[Candidate]:
-        """Every activation that is worth trying on these logits."""
+        """Returns one candidate for every activation that is worth trying on these logits."""
         grid = activation_grid(logits, heads.formats)
         values = [tuple(code * fmt.scale for code, fmt in zip(codes, heads.formats, strict=True)) for codes in grid]
         return [Candidate(dataclasses.replace(self, activation=own)) for own in values]
@@ -114,7 +115,7 @@ class CDLN(Criterion[int]):
 
 
 def activation_code(activation: float, logits: FixedPoint) -> int:
-    """Least logit, as an integer, that reaches an activation.
+    """Returns the least integer logit that reaches an activation.
 
     Raises:
         PolicyError: no logit of this format reaches it, or all do.
@@ -129,14 +130,14 @@ def activation_code(activation: float, logits: FixedPoint) -> int:
 
 
 def activation_grid(logits: Sequence[Integers], formats: Sequence[FixedPoint]) -> list[tuple[int, ...]]:
-    """Activations worth trying, one per exit each: quantiles of the two largest logits, the same at every exit.
+    """Returns the activations that are worth trying, one per exit in each tuple.
 
-    An activation separates the largest logit from the second; at the lower end of the grid only the second matters, at
-    the upper end only the largest.
+    They are quantiles of the two largest logits, the same quantile at every exit. An activation separates the largest
+    logit from the second; at the lower end of the grid only the second matters, at the upper end only the largest.
 
     Args:
         logits: (N, C) integers of each exit.
-        formats: theirs.
+        formats: fixed-point format of each exit's logits.
     """
     pools = [np.concatenate(two_largest(z)) for z in logits]
     found = []

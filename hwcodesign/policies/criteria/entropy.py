@@ -1,8 +1,8 @@
-"""Normalised entropy of the softmax (BranchyNet, Teerapittayanon et al. 2016).
+"""This module holds the normalised entropy of the softmax (BranchyNet, Teerapittayanon et al. 2016).
 
-With S = sum_c e^(-u d_c), the entropy is H = ln S + (sum_c u d_c e^(-u d_c)) / S nats; a sample leaves
-when H / ln C is at most the threshold. The score is -H at the tables' fraction bits, with S' reciprocal and logarithm
-interpolated (`MantissaTable.interpolated`): without, sure samples would all look alike.
+With S = sum_c e^(-u d_c), the entropy is H = ln S + (sum_c u d_c e^(-u d_c)) / S nats. A sample leaves when H / ln C is
+at most the threshold. The score is -H with the fraction bits of the tables. The reciprocal and the logarithm of S are
+interpolated (`MantissaTable.interpolated`); without it, all samples with a low entropy would look alike.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _MOST = 1.01
 @register
 @dataclass(frozen=True)
 class Entropy(Criterion[Logarithms]):
-    """The entropy; it has no settings."""
+    """The entropy criterion has no settings."""
 
     name = "entropy"
     unit = "nats / ln C"

@@ -1,8 +1,8 @@
-"""Gate: one more output of each head, learned to say whether the sample should leave.
+"""This module holds the gate: one more output of each head that is trained to say whether the sample should leave.
 
-The score is the gate's code as it comes from the head's quantiser, so that deciding takes no arithmetic at all. A
-threshold is the gate's real value: the logarithm of the odds of leaving, of which a sigmoid would make the probability
-of leaving; 0 is an even chance. How gates are trained stands in `hwcodesign.training.strategies.gates`.
+The score is the gate's code as the head's quantiser gives it, so that the decision takes no arithmetic at all. A
+threshold is the gate's real value: the logarithm of the odds of leaving. A sigmoid would make the probability of
+leaving from it; 0 means one half. `hwcodesign.training.strategies.gates` says how gates are trained.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from hwcodesign.policies.tables import Integers
 @register
 @dataclass(frozen=True)
 class Gate(WithoutParameters):
-    """The gate; it has no settings."""
+    """The gate criterion has no settings."""
 
     name = "gate"
     unit = "log odds of leaving"

@@ -1,4 +1,4 @@
-"""Margin: the difference of the two largest logits.
+"""This module holds the margin: the difference of the two largest logits.
 
 A logit margin needs no exponential; deciding on logits costs little accuracy (Kim and Park 2020).
 """
@@ -26,7 +26,7 @@ from hwcodesign.policies.tables import Integers, two_largest
 @register
 @dataclass(frozen=True)
 class Margin(WithoutParameters):
-    """The margin; it has no settings."""
+    """The margin criterion has no settings."""
 
     name = "margin"
     unit = "difference of logits"

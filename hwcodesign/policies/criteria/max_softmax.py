@@ -1,10 +1,11 @@
-"""Maximum softmax probability (MSDNet, Huang et al. 2018), without exponentials or division in hardware.
+"""This module holds the maximum softmax probability (MSDNet, Huang et al. 2018), which hardware compares without
+division.
 
-p_max = 1 / sum_c e^(-u d_c) >= tau exactly when sum_c e^(-u d_c) <= 1 / tau; the sum is that of the
-table's integers, the score its negative.
+p_max = 1 / sum_c e^(-u d_c) >= tau holds exactly when sum_c e^(-u d_c) <= 1 / tau. The sum is taken over the table's
+integers, and the score is the negative sum. So hardware needs neither exponentials nor a division.
 
-With a threshold above one half it is the rule of CDLN (Panda et al. 2016) too, that one class is as sure as asked and
-no other is, since no two probabilities are above one half.
+With a threshold above one half, this is also the rule of CDLN (Panda et al. 2016) that exactly one class is active,
+since no two probabilities are above one half.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ _FRACTION = 20
 @register
 @dataclass(frozen=True)
 class MaxSoftmax(Criterion[Exponentials]):
-    """The largest probability; it has no settings."""
+    """The maximum softmax criterion has no settings."""
 
     name = "max_softmax"
     unit = "probability"

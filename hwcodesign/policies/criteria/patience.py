@@ -1,4 +1,4 @@
-"""Patience (PABEE, Zhou et al. 2020): leave once enough exits in a row gave the same label.
+"""This module holds patience (PABEE, Zhou et al. 2020): a sample leaves once enough exits in a row gave the same label.
 
 t agreements need t + 1 exits, so with two exits nothing ever leaves early.
 """
@@ -20,7 +20,7 @@ from hwcodesign.policies.tables import Integers
 @register
 @dataclass(frozen=True)
 class Patience(WithoutParameters):
-    """Patience; it has no settings."""
+    """The patience criterion has no settings."""
 
     name = "patience"
     unit = "agreements in a row"

@@ -21,5 +21,5 @@ def open_transport(design: Design, settings: TransferSettings) -> Transport:
 
 
 def open_runner(design: Design) -> DrivenRunner:
-    """What `Design.run` uses for one run."""
+    """Opens what `Design.run` uses for one run."""
     return DrivenRunner(design, "auto")

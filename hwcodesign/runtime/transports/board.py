@@ -50,7 +50,7 @@ def open_transport(design: Design, settings: TransferSettings) -> BoardTransport
 
 
 def open_runner(design: Design) -> DrivenRunner:
-    """A board that `Design.run` uses for one run."""
+    """Opens a board that `Design.run` uses for one run."""
     return DrivenRunner(design, "board")
 
 

@@ -29,7 +29,7 @@ def check() -> None:
 
 
 def open_transport(design: Design, settings: TransferSettings) -> BoardTransport:
-    """A board of its own for this transport.
+    """Opens a simulated board of its own for this transport.
 
     Raises:
         MissingExtraError: no pynq.
@@ -41,7 +41,7 @@ def open_transport(design: Design, settings: TransferSettings) -> BoardTransport
 
 
 def open_runner(design: Design) -> DrivenRunner:
-    """A simulated board that `Design.run` uses for one run."""
+    """Opens a simulated board that `Design.run` uses for one run."""
     return DrivenRunner(design, "board-sim")
 
 

@@ -2,9 +2,9 @@
 
 Each step attacks its batch as `training.attack` does, against all exits at once, and learns from both:
 
-    loss = sum_k w_k ((1 - share) CE_k(x) + share CE_k(x_attacked))
+    loss = sum_k w_k ((1 - a) CE_k(x) + a CE_k(x_attacked))
 
-The paper's loss is the one with equal shares, twice as large. The attack is computed in evaluation mode, so that
+The paper's loss is the one with equal weights, twice as large. The attack is computed in evaluation mode, so that
 quantisers observe no ranges on the way to it.
 """
 
@@ -28,20 +28,20 @@ class Adversarial(Strategy):
 
     Attributes:
         attack: attack that changes the images.
-        share: weight of the loss on attacked images; the rest is the weight of the loss on the images as they are.
+        attacked_weight: weight a of the loss on attacked images; that of the images as they are is 1 - a.
 
     Raises:
-        SettingsError: `share` is outside 0..1.
+        SettingsError: `attacked_weight` is outside 0..1.
     """
 
     attack: Attack = field(default_factory=Attack)
-    share: float = 0.5
+    attacked_weight: float = 0.5
 
     name = "adversarial"
 
     def __post_init__(self) -> None:
-        if not 0 < self.share <= 1:
-            raise SettingsError(f"share={self.share} is not above 0 and at most 1")
+        if not 0 < self.attacked_weight <= 1:
+            raise SettingsError(f"attacked_weight={self.attacked_weight} is not above 0 and at most 1")
 
     def check(self, network: MultiExitNetwork, weights: Weights) -> None:  # noqa: ARG002  # strategies share signatures
         """Raises an error if the attack does not fit the network's input format."""
@@ -53,4 +53,4 @@ class Adversarial(Strategy):
         logits = batch.network(batch.images)
         clean = weighted_cross_entropy(logits, batch.labels, batch.weights)
         under_attack = weighted_cross_entropy(batch.network(changed), batch.labels, batch.weights)
-        return (1 - self.share) * clean + self.share * under_attack, logits
+        return (1 - self.attacked_weight) * clean + self.attacked_weight * under_attack, logits

@@ -5,8 +5,8 @@ s_k = sigmoid(g_k), and at the last exit always. So a sample leaves at exit k wi
 
     p_k = s_k prod_{j<k} (1 - s_j),    p_K = prod_{j<K} (1 - s_j)
 
-and costs sum_k p_k c_k on average, c_k the share of the full cost. Hardware compares the gate with a threshold instead
-of tossing a coin, and thresholds are fitted after training (`fit_policy(criterion="gate")`).
+and costs sum_k p_k c_k on average, c_k the fraction of the full cost. Hardware compares the gate with a threshold
+instead of tossing a coin, and thresholds are fitted after training (`fit_policy(criterion="gate")`).
 
 One module per way: `joint_gates` trains network and gates together, `rewarded_gates` and `variational_gates` teach the
 gates of a network whose answers stay as they are, bit for bit.
@@ -96,7 +96,7 @@ class GateTraining(Strategy):
 
     def costs(self, network: MultiExitNetwork) -> tuple[float, ...]:
         """Returns the costs of leaving at each exit, as fractions of the full cost."""
-        return network.costs().shares
+        return network.costs().fractions
 
     def loss(self, batch: Batch) -> tuple[Tensor, list[Tensor]]:
         """Returns the loss, and the logits."""

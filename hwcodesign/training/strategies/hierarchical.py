@@ -1,15 +1,15 @@
 """This module trains with hierarchical labels: early exits learn coarse classes first, later ones the fine classes.
 
 B-CNN (Zhu and Bain, "Branch Convolutional Neural Network for Hierarchical Classification", arXiv 1709.09890) gives an
-early branch as many outputs as its level has classes. Here every exit answers the same question, has C logits and may
-be the last one that a sample sees; so an exit's probability of a coarse class is the sum of those of its fine classes,
-and its loss mixes both levels, from the share `fine` at the first exit to 1 at the last:
+early branch one output per coarse class. Here every exit answers the same question, has C logits and may be the last
+one that a sample sees; so an exit's probability of a coarse class is the sum of those of its fine classes, and its loss
+mixes both, from the weight `fine` at the first exit to 1 at the last:
 
     loss = sum_k w_k ((1 - m_k) CE_coarse,k + m_k CE_k),      m_k = fine + (1 - fine) k / (K - 1),  k = 0 .. K - 1
     CE_coarse = -log sum_{c in group of the label} p_c
 
 The coarse loss is indifferent to how probability spreads within a group, so that a narrow early stage spends what it
-has on telling groups apart; the share `fine` makes the label that leaves there more than a guess within its group. Its
+has on telling groups apart; the weight `fine` makes the label that leaves there more than a guess within its group. Its
 coarse answer is the group of that label. A criterion of the fine probabilities lets a sample leave when the fine class
 is sure; where coarse answers do, take a small threshold.
 """
@@ -72,9 +72,9 @@ class Hierarchical(Strategy):
         """Computes the formula above from K tensors (N, classes), (N,) labels and K weights."""
         losses = []
         for k, z in enumerate(logits):
-            share = self.fine + (1 - self.fine) * k / (len(logits) - 1)
+            weight = self.fine + (1 - self.fine) * k / (len(logits) - 1)
             coarse = coarse_cross_entropy(z, labels, self.coarse)
-            losses.append((1 - share) * coarse + share * F.cross_entropy(z, labels))
+            losses.append((1 - weight) * coarse + weight * F.cross_entropy(z, labels))
         return weighted_sum(losses, weights)
 
 

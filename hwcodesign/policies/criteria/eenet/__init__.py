@@ -1,7 +1,7 @@
-"""EENet (Ilhan et al., arXiv 2301.07099): a learned score of how likely an exit's answer is right.
+"""This package holds EENet (Ilhan et al., arXiv 2301.07099): a learned score of how likely an exit's answer is right.
 
-What is scored, and in which integers, stands in `integers`; `training` learns the weights, with PyTorch. A threshold is
-the logarithm of the odds that the answer is right.
+The module `integers` says what the score is and in which integers it is computed; `training` learns the weights, with
+PyTorch. A threshold is the logarithm of the odds that the answer is right.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ from hwcodesign.systemverilog import Bits, PackedStruct, Parameter
 
 @dataclass(frozen=True)
 class WeightedTables(Logarithms):
-    """Of one exit: its tables, and the integers of its weights."""
+    """The weighted tables are those of one exit: its softmax tables and the integers of its weights."""
 
     scoring: ScoringFunction
 
@@ -61,18 +61,18 @@ class WeightedTables(Logarithms):
 @register
 @dataclass(frozen=True)
 class EENet(Criterion[WeightedTables]):
-    """EENet; its settings say how g and f are trained, which `criteria.eenet.training` explains.
+    """EENet is the criterion; its settings say how g and f are trained (see `criteria.eenet.training`).
 
     Attributes:
-        steps: of Adam.
-        batch: samples a step, drawn anew for each; all of them where there are no more.
+        steps: number of steps of the Adam optimiser.
+        batch: samples per step, drawn anew for each; all samples if there are no more.
         rate: learning rate of the first step; it falls to zero along a half cosine.
-        hidden: units of f's hidden layer.
+        hidden: number of units of f's hidden layer.
         assignment, budget: weights of L_assign and L_budget.
-        restraint: weight of the sum of squares of g's weights but that of a_max.
-        decay: of all of g's weights, which keeps scores finite where an exit is always right.
-        seed: of f's first weights and of the batches.
-        weights: of each exit's score; None: trained.
+        restraint: weight of the sum of squares of g's weights, without that of a_max.
+        decay: weight of the sum of squares of all of g's weights; it keeps scores finite if an exit is always right.
+        seed: seed of f's first weights and of the batches.
+        weights: weights of each exit's score; None: they are trained.
     """
 
     name = "eenet"
@@ -103,15 +103,15 @@ class EENet(Criterion[WeightedTables]):
     def fit(
         self, heads: Heads, logits: Sequence[Integers], truth: Integers, costs: Sequence[float], budget: float | None
     ) -> list[Candidate]:
-        """The weights that training finds, and its assignment of samples to exits."""
+        """Returns the weights that training finds, with its assignment of samples to exits."""
         from hwcodesign.policies.criteria.eenet.training import mean_assignment, train_scorer
 
         scorer = train_scorer(logits, heads.steps, truth, costs, budget, self)
 
-        def shares(others: Sequence[Integers]) -> NDArray[np.float64]:
+        def exit_rates(others: Sequence[Integers]) -> NDArray[np.float64]:
             return mean_assignment(scorer, others, heads.steps)
 
-        return [Candidate(dataclasses.replace(self, weights=scorer.weights()), shares)]
+        return [Candidate(dataclasses.replace(self, weights=scorer.weights()), exit_rates)]
 
     def parameters(self, heads: Heads) -> tuple[WeightedTables, ...]:
         if self.weights is None:

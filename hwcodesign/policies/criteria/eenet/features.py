@@ -1,4 +1,4 @@
-"""What EENet's score is made of, in floating point, and the votes that its integers count, too."""
+"""This module computes the features that EENet's score reads, in floating point, and the votes for its integers."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ FEATURES = 3
 
 
 def features(logits: Integers, step: float, history: History) -> NDArray[np.float64]:
-    """(N, C + 3) what g and f read of one exit: y, a_max, a_entropy, a_vote.
+    """Computes what g and f read of one exit: y, a_max, a_entropy and a_vote side by side, (N, C + 3) float64.
 
     Args:
         logits: (N, C) integers.
-        step: nats that one logit step is worth, the temperature absorbed.
-        history: labels of the exits before.
+        step: nats per logit step, divided by the temperature.
+        history: labels and scores of the earlier exits.
     """
     values = (logits - logits.max(axis=1, keepdims=True)) * step
     exponentials = np.exp(values)
@@ -33,6 +33,11 @@ def features(logits: Integers, step: float, history: History) -> NDArray[np.floa
 
 
 def most_votes(history: History, labels: Integers) -> Integers:
-    """(N,) how many exits up to this one chose the class that most of them chose; labels (N,) are this one's."""
+    """Counts how many exits up to this one chose the most frequent class; (N,) integers.
+
+    Args:
+        history: labels and scores of the earlier exits.
+        labels: (N,) labels of this exit.
+    """
     chosen = np.concatenate([history.labels, labels[:, None]], axis=1)
     return np.asarray((chosen[:, :, None] == chosen[:, None, :]).sum(axis=2).max(axis=1))

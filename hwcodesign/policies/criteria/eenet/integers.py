@@ -1,25 +1,25 @@
-"""A learned score of one exit: EENet's g_k (arXiv 2301.07099), as learned and as the integers that the hardware holds.
+"""This module holds EENet's score of one exit, g_k (arXiv 2301.07099): as learned, and as integers for the hardware.
 
-With weights that were learned and then rounded to what the integers hold, from the softmax y of C classes and what the
-exits before k left of the sample, each with its label and its own score s_j:
+The score has learned weights, which are then rounded to what the integers hold. It reads the softmax y of C classes,
+and from each earlier exit j of the sample the label and the score s_j:
 
     s_k = sum_c classes_c y_c + top a_max + certainty a_entropy + vote a_vote + sum_j earlier_j s_j + bias
 
     a_max = max_c y_c,  a_entropy = 1 + sum_c y_c ln y_c / ln C,  a_vote = n / k, n the exits 1..k that chose the class
     which most of them chose
 
-and sigmoid(s_k) is the probability that exit k is right. The sigmoid rises, so that s_k is compared without it.
+and sigmoid(s_k) is the probability that exit k is right. The sigmoid rises, so s_k is compared without it.
 
-The integers, with the tables of `policies.tables` at F bits, S = sum_c E[d_c], e its exponent, R' and L' its
-interpolated reciprocal and logarithm (`MantissaTable.interpolated`; without, sure samples would all look alike),
-W = sum_c G[d_c] and n as above:
+The integers use the tables of `policies.tables` at F bits. S = sum_c E[d_c], e is its exponent, R' and L' are its
+interpolated reciprocal and logarithm (`MantissaTable.interpolated`; without interpolation, all samples with high scores
+would look alike). W = sum_c G[d_c], and n is as above:
 
     D     = sum_c classes_c E[d_c] + top 2^F + nats W
     own   = ((D R' >> (F + e)) + nats L') >> drop
     score = own + votes[n - 1] + sum_j (earlier_j score_j >> V)
 
-since y_c = E[d_c] / S, a_max = 2^F / S, and the entropy in nats is ln(S / 2^F) + W / S. `nats` is -certainty / ln C;
-what stays of certainty, vote and bias is in `votes`. Shifts round toward minus infinity.
+This holds because y_c = E[d_c] / S, a_max = 2^F / S, and the entropy in nats is ln(S / 2^F) + W / S. `nats` is
+-certainty / ln C; what remains of certainty, vote and bias is in `votes`. Shifts round toward minus infinity.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _LARGEST_WEIGHT = 2.0**40
 
 @dataclass(frozen=True)
 class LearnedWeights:
-    """The weights of s_k in the module's text."""
+    """The learned weights are those of s_k in the formula of this module."""
 
     classes: tuple[float, ...]
     top: float
@@ -59,26 +59,26 @@ class LearnedWeights:
 
     @property
     def nats(self) -> float:
-        """Weight of the entropy in nats."""
+        """Returns the weight of the entropy in nats."""
         return -self.certainty / math.log(len(self.classes))
 
     @property
     def votes(self) -> tuple[float, ...]:
-        """What does not depend on the logits, for n = 1, 2, … votes."""
+        """Returns the part of the score that does not depend on the logits, for n = 1, 2, … votes."""
         exits = len(self.earlier) + 1
         return tuple(self.bias + self.certainty + self.vote * n / exits for n in range(1, exits + 1))
 
 
 @dataclass(frozen=True)
 class ScoringFunction:
-    """The integers of one exit's score.
+    """A scoring function holds the integers of one exit's score.
 
     Attributes:
         learned: the weights that these integers stand for.
-        weight_fraction: bits after the point of `classes`, `top` and `nats`.
-        earlier_fraction: V, those of `earlier`.
-        fraction: those of the score and of `votes`.
-        classes, top, nats, votes, earlier: as in the module's text.
+        weight_fraction: fraction bits of `classes`, `top` and `nats`.
+        earlier_fraction: V, the fraction bits of `earlier`.
+        fraction: fraction bits of the score and of `votes`.
+        classes, top, nats, votes, earlier: integers of the formula of this module.
     """
 
     learned: LearnedWeights
@@ -92,15 +92,16 @@ class ScoringFunction:
     earlier: tuple[int, ...]
 
     def drop(self, table_fraction: int) -> int:
-        """Low bits of weight times table entry that the score leaves out."""
+        """Returns how many low bits of weight times table entry the score leaves out."""
         return self.weight_fraction + table_fraction - self.fraction
 
     def to_json(self) -> dict[str, Any]:
+        """Returns plain data: the integers, their fraction bits and the learned weights."""
         return dataclasses.asdict(self)
 
     @property
     def stands_for_learned(self) -> bool:
-        """Whether the integers are those of the learned weights, at the fractions that they have."""
+        """Returns whether the integers are those of the learned weights, at the fractions that they have."""
         learned, votes = self.learned, _codes(self.learned.votes, self.fraction)
         own = _codes((*learned.classes, learned.top, learned.nats), self.weight_fraction)
         earlier = _codes(learned.earlier, self.earlier_fraction)
@@ -110,7 +111,7 @@ class ScoringFunction:
 
     @classmethod
     def from_json(cls, stored: Field, classes: int, exit_index: int) -> ScoringFunction:
-        """Read what `to_json` wrote, of an exit of so many classes behind so many others.
+        """Reads what `to_json` wrote, for an exit with `classes` classes behind `exit_index` others.
 
         Raises:
             FieldError: a field is missing, out of range or of another length, or integers are not those of the weights.
@@ -144,7 +145,7 @@ def _learned_from_json(stored: Field, classes: int, exit_index: int) -> LearnedW
 
 
 def scores_fit(functions: Sequence[ScoringFunction], table_fraction: int) -> bool:
-    """Whether all exits' scores have the same bits after the point, no more than the tables, and fit 32 bits."""
+    """Returns whether all exits' scores have the same fraction bits, no more than the tables, and fit 32 bits."""
     fractions = {(f.weight_fraction, f.earlier_fraction, f.fraction) for f in functions}
     largest = max(_bounds([function.learned for function in functions]))
     dropped = all(function.drop(table_fraction) >= 0 for function in functions)
@@ -152,22 +153,23 @@ def scores_fit(functions: Sequence[ScoringFunction], table_fraction: int) -> boo
 
 
 def finest_fraction(classes: int) -> int:
-    """Most bits after the point of the tables' entries, F, with which D R' stays in 64 bits.
+    """Returns the largest number of fraction bits of the tables' entries, F, with which D R' fits 64 bits.
 
-    D has 18 + F bits and those of C + 1 more, R' has F + 2, and a bit each is to spare.
+    D has 18 + F bits plus those of C + 1, R' has F + 2; each has one bit to spare.
     """
     return max(LEAST_FRACTION, min(_MOST_FRACTION, (64 - WEIGHT_BITS - 3 - classes.bit_length()) // 2))
 
 
 def quantise(learned: Sequence[LearnedWeights], table_fraction: int) -> tuple[ScoringFunction, ...]:
-    """The integers of all exits: weights of `WEIGHT_BITS`, scores of all exits with the same bits after the point.
+    """Computes the integers of all exits: weights of `WEIGHT_BITS`, and scores with the same fraction bits at all
+    exits.
 
-    What these weights stand for is what the score is from then on: weights that are off by a little more than the
-    tables resolve would order sure answers of one class before those of another.
+    The score is from then on what these rounded weights stand for. Weights that differ by a little more than the tables
+    resolve would put right answers of one class before those of another.
 
     Args:
-        learned: one per exit, first exit first.
-        table_fraction: F.
+        learned: weights of each exit, first exit first.
+        table_fraction: F, the fraction bits of the tables.
 
     Raises:
         PolicyError: a weight is not finite, scores would not fit 32 bits, or there are too many classes.

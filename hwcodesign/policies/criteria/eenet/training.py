@@ -1,17 +1,18 @@
-"""Learning EENet's exit scores and assignments (Ilhan et al., arXiv 2301.07099) from a network's answers alone.
+"""This module learns EENet's exit scores and assignments (Ilhan et al., arXiv 2301.07099) from a network's answers
+alone.
 
-For each exit k a linear g_k gives the score of `integers`, and f_k, with one hidden layer, an
-unbounded number; the softmax of the latter over the exits assigns a sample to them. Both read the exit's features and
-the scores of the exits before. With q = 1 where an exit is right, targets r share 1 out among the right exits (all of
-them, where none is right); the loss is
+For each exit k, a linear g_k gives the score of `integers`. A network f_k with one hidden layer gives an unbounded
+number; the softmax of these numbers over the exits assigns a sample to them. Both read the exit's features and the
+scores of the earlier exits. Let q be 1 if an exit is right. The targets r divide 1 equally among the right exits (among
+all exits if none is right). The loss is the sum of
 
-    L_g        negative log-likelihood of q, of each sample weighted by what the assignment leaves for the exit
+    L_g        negative log-likelihood of q, each sample weighted by what the assignment leaves for the exit
     L_assign   cross-entropy of r
     L_budget   |B - mean cost of the assignment| / B
 
-Weights of L_g and scores of earlier exits are constants to the gradient. The squares of g's weights are added, but
-hardly that of a_max's: without, a few thousand samples teach g which classes are hard rather than which answers are
-wrong, and its scores rank answers worse than a_max alone does (docs/choosing_a_policy.md).
+The weights of L_g and the scores of earlier exits are constants for the gradient. The squares of g's weights are added,
+but that of a_max's weight hardly counts. Without this penalty, a few thousand samples teach g which classes are hard
+instead of which answers are wrong, and its scores rank answers worse than a_max alone (docs/choosing_a_policy.md).
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from hwcodesign.progress import task
 
 
 class ExitScorer(nn.Module):
-    """g and f of all exits."""
+    """The exit scorer holds g and f of all exits."""
 
     def __init__(self, classes: int, exits: int, settings: EENet) -> None:
         super().__init__()
@@ -53,11 +54,11 @@ class ExitScorer(nn.Module):
 
     @property
     def linear(self) -> list[nn.Linear]:
-        """G of each exit."""
+        """Returns g of each exit."""
         return [cast(nn.Linear, g) for g in self.g]
 
     def forward(self, inputs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """Scores and logarithms of assignments, (N, K) each, from features (N, C + 3) of each exit."""
+        """Computes scores and logarithms of assignments, (N, K) each, from the features (N, C + 3) of each exit."""
         scores: list[Tensor] = []
         values: list[Tensor] = []
         for x, g, f in zip(inputs, self.linear, self.f, strict=True):
@@ -67,7 +68,7 @@ class ExitScorer(nn.Module):
         return torch.cat(scores, dim=1), torch.log_softmax(torch.cat(values, dim=1), dim=1)
 
     def weights(self) -> tuple[LearnedWeights, ...]:
-        """Of every exit's score."""
+        """Returns the weights of every exit's score."""
         found = []
         for g in self.linear:
             values = g.weight.detach().reshape(-1).tolist()
@@ -87,14 +88,14 @@ def train_scorer(
     budget: float | None,
     settings: EENet,
 ) -> ExitScorer:
-    """Train g and f.
+    """Trains g and f.
 
     Args:
         logits: (N, C) integers of each exit.
-        steps: nats that one logit step of each exit is worth, its temperature absorbed.
+        steps: nats per logit step of each exit, divided by its temperature.
         truth: (N,) true classes.
-        costs: (K,) of leaving at each exit, as shares of the full cost.
-        budget: mean cost to aim the assignment at; None leaves L_budget out.
+        costs: (K,) cost of leaving at each exit, as a fraction of the full cost.
+        budget: mean cost of the assignment that is aimed at; None: L_budget is left out.
         settings: steps, rates and weights of the losses.
     """
     inputs = exit_features(logits, steps)
@@ -124,14 +125,14 @@ def train_scorer(
 
 
 def mean_assignment(scorer: ExitScorer, logits: Sequence[Integers], steps: Sequence[float]) -> NDArray[np.float64]:
-    """(K,) share of samples that the scorer assigns to each exit."""
+    """Returns the fraction of samples that the scorer assigns to each exit, (K,)."""
     with torch.no_grad():
         _, assigned = scorer(exit_features(logits, steps))
     return np.asarray(assigned.exp().mean(dim=0).numpy(), np.float64)
 
 
 def exit_features(logits: Sequence[Integers], steps: Sequence[float]) -> list[Tensor]:
-    """(N, C + 3) features of each exit."""
+    """Returns the features (N, C + 3) of each exit."""
     history, found = History.empty(len(logits[0])), []
     for z, step in zip(logits, steps, strict=True):
         found.append(torch.from_numpy(features(z, step, history)))
@@ -151,7 +152,7 @@ def _penalty(scorer: ExitScorer, settings: EENet) -> Tensor:
 
 def _score_loss(scores: Tensor, right: Tensor, assigned: Tensor) -> Tensor:
     """L_g; scores, right and the logarithms of assignments are (N, K)."""
-    share = assigned.exp()
-    left = (1 - (share.cumsum(dim=1) - share)).clamp(min=0)
+    probability = assigned.exp()
+    left = (1 - (probability.cumsum(dim=1) - probability)).clamp(min=0)
     left = left / left.sum(dim=0, keepdim=True).clamp(min=1e-9)
     return (left * nn.functional.binary_cross_entropy_with_logits(scores, right, reduction="none")).sum()
