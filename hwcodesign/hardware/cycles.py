@@ -16,8 +16,8 @@ class Cycles:
     """It holds the cycles that a segment takes while nothing outside stalls it.
 
     Attributes:
-        latency: from the cycle in which its first input beats are offered to that of the last beat of its last output.
-        interval: between the last output beats of consecutive samples, at its own pace.
+        latency: cycles from the one in which its first input beats are offered to that of the last beat of all outputs.
+        interval: cycles between the last output beats of consecutive samples, at its own pace.
         ends: for each output, cycles of the last beats of the first samples.
     """
 
@@ -27,14 +27,14 @@ class Cycles:
 
 
 def segment_cycles(placed: Netlist, samples: int = _SAMPLES) -> Cycles:
-    """Predict a segment's cycles; inputs always offered, outputs always taken."""
+    """Predicts a segment's cycles, with its inputs always offered and its outputs always taken."""
     ends = tuple(_ends(placed, i, samples) for i in range(len(placed.outputs)))
     last = [max(cycles) for cycles in zip(*ends, strict=True)]
     return Cycles(last[0], last[-1] - last[-2], ends)
 
 
 def _ends(placed: Netlist, i: int, samples: int) -> tuple[int, ...]:
-    """Cycles in which the last beats of an output leave."""
+    """Returns the cycles in which the last beats of an output leave."""
     beats = placed.outputs[i].stream.beats
     if len(placed.inputs) == len(placed.outputs) == 1:
         nodes, (last,) = placed.nodes()

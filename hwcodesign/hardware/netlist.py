@@ -66,13 +66,13 @@ class Block:
 
 @dataclass(frozen=True)
 class Port:
-    """A stream at the ports of a segment's module, which is a tensor of its boundary.
+    """A port is a stream that a segment's module takes or gives: a tensor of its boundary.
 
     Attributes:
         name: prefix of its signals: "in", "out", and "in_1", "out_1" and so on for further tensors.
-        net: that it drives, or that drives it.
-        stream: its beats.
-        format: of its elements.
+        net: the net that it drives, or that drives it.
+        stream: beats and lanes.
+        format: format of its elements.
     """
 
     name: str
@@ -83,12 +83,12 @@ class Port:
 
 @dataclass(frozen=True)
 class Netlist:
-    """Blocks of a segment in data order.
+    """A netlist holds the blocks of a segment in data order.
 
     Attributes:
-        segment: that it implements.
-        blocks: with at least one module, or none where the segment is wires alone.
-        driven: for each output of the segment, the net that it is: that of an input where it is handed on.
+        segment: the segment that it builds.
+        blocks: at least one module, or none if the segment is only wires.
+        driven: for each output of the segment, the net that it is: that of an input if it is handed on.
     """
 
     segment: Segment
@@ -97,7 +97,7 @@ class Netlist:
 
     @property
     def inputs(self) -> tuple[Port, ...]:
-        """The streams that come, in the order of the segment's inputs."""
+        """Returns the streams that come, in the order of the segment's inputs."""
         return tuple(
             Port(name, name, Stream.of(tensor.shape), tensor.format)
             for name, tensor in zip(_port_names("in", len(self.segment.inputs)), self.segment.inputs, strict=True)
@@ -105,7 +105,7 @@ class Netlist:
 
     @property
     def outputs(self) -> tuple[Port, ...]:
-        """The streams that leave, in the order of the segment's outputs."""
+        """Returns the streams that leave, in the order of the segment's outputs."""
         names = _port_names("out", len(self.driven))
         return tuple(
             Port(name, net, Stream.of(tensor.shape), tensor.format)
@@ -114,7 +114,7 @@ class Netlist:
 
     @cached_property
     def readers(self) -> Mapping[str, tuple[str, ...]]:
-        """For each net the blocks and outputs that read it; a net with several has a fork behind it."""
+        """Returns for each net the blocks and outputs that read it; a net with several readers has a fork behind it."""
         found: dict[str, list[str]] = {}
         for block in self.blocks:
             for source in block.sources:
@@ -124,10 +124,11 @@ class Netlist:
         return {net: tuple(names) for net, names in found.items()}
 
     def nodes(self, sources: Sequence[int] = (-1,), first: int = 0) -> tuple[list[Node], tuple[int, ...]]:
-        """The cycle model: its nodes, numbered from `first`, and the numbers of those that drive the outputs.
+        """Returns the cycle model: its nodes, numbered from `first`, and the numbers of those that drive the outputs.
 
         Args:
             sources: numbers of the nodes that feed the segment, one for each input.
+            first: number of the first node.
         """
         nodes: list[Node] = []
         drivers = {port.net: source for port, source in zip(self.inputs, sources, strict=True)}
@@ -236,7 +237,7 @@ def _with_queues(placed: Netlist) -> Netlist:
 
 
 def offering(inputs: int) -> list[Node]:
-    """Nodes that offer beats on several streams without a pause, from the second cycle on: queues that never empty."""
+    """Returns nodes that offer beats on so many streams without a pause from the second cycle on: queues never empty."""
     return [Node(Queue(ENDLESS), (-1,)) for _ in range(inputs)]
 
 

@@ -49,7 +49,7 @@ class Window:
 
     @property
     def config(self) -> PackedStruct:
-        """The window_t of the modules that contain a window_buffer."""
+        """Returns the window_t of the modules that contain a window_buffer."""
         return PackedStruct(
             "window_t",
             (

@@ -18,10 +18,11 @@ from torch import nn
 from hwcodesign.errors import HwcodesignError, NetworkError, UnsupportedLayerError
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.kernels import TensorType
+from hwcodesign.networks.boundaries import Boundary
 from hwcodesign.networks.channels_last import with_channels_last
 from hwcodesign.networks.exportable import check_graph, check_modules
 from hwcodesign.networks.layers import values_of
-from hwcodesign.networks.network import Boundary, Evaluating, MultiExitNetwork
+from hwcodesign.networks.network import Evaluating, MultiExitNetwork
 from hwcodesign.progress import task
 
 with warnings.catch_warnings():

@@ -6,39 +6,23 @@ import copy
 import hashlib
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
 import torch
 from brevitas.proxy.quant_proxy import QuantProxyFromInjector
-from brevitas.quant_tensor import IntQuantTensor
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from hwcodesign.designs.costs import ExitCosts
 from hwcodesign.errors import ImagesError, NetworkError
-from hwcodesign.fixedpoint import FixedPoint, Overflow, Rounding
+from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.images import encode_images
+from hwcodesign.networks.boundaries import Boundary, boundary_of, scale_check, stage_boundaries
 from hwcodesign.networks.layers import tensors_of, value_of, values_of
 from hwcodesign.progress import task
 
 _REFERENCE_BATCH = 500
-
-
-@dataclass(frozen=True)
-class Boundary:
-    """A boundary is a tensor between segments.
-
-    Attributes:
-        format: format of its values.
-        shape: shape without the batch, channels first.
-        handed_on: position of the input that it is, where the stage hands it on as it came.
-    """
-
-    format: FixedPoint
-    shape: tuple[int, ...]
-    handed_on: int | None = None
 
 
 class MultiExitNetwork(nn.Module):
@@ -175,7 +159,7 @@ class MultiExitNetwork(nn.Module):
             NetworkError: it names the stage, head or quantiser, and what does not fit.
         """
         hooks = [
-            module.register_forward_hook(_scale_check(name))
+            module.register_forward_hook(scale_check(name))
             for name, module in self.named_modules()
             # one that is switched off passes on what it is given: a sum whose bias Brevitas counts as a zero point
             if isinstance(module, QuantProxyFromInjector) and module.is_quant_enabled
@@ -239,9 +223,9 @@ class MultiExitNetwork(nn.Module):
             before: tuple[Boundary, ...] = (Boundary(self.input_format, self.input_shape),)
             for k, (stage, head) in enumerate(zip(self.stages, self.heads, strict=True)):
                 written = tensors_of(_run(f"stage {k}", stage, *given))
-                stages.append(_stage_boundaries(f"stage {k}", written, given, before))
+                stages.append(stage_boundaries(f"stage {k}", written, given, before))
                 given, before = tuple(value_of(tensor) for tensor in written), stages[-1]
-                heads.append(_boundary(f"head {k}", _run(f"head {k}", head, *self.head_inputs(k, given))))
+                heads.append(boundary_of(f"head {k}", _run(f"head {k}", head, *self.head_inputs(k, given))))
             if len(self.head_inputs(self.exits - 1, given)) != len(given):
                 raise NetworkError(f"the last stage gives {len(given)} tensors, of which its head leaves some out")
         return stages, heads
@@ -366,54 +350,6 @@ def _run(name: str, module: nn.Module, *given: Tensor) -> Any:
         raise NetworkError(f"{name} cannot take its input of shape {shapes}: {error}") from error
 
 
-def _stage_boundaries(
-    name: str, written: Sequence[Any], given: Sequence[Tensor], before: Sequence[Boundary]
-) -> tuple[Boundary, ...]:
-    """Returns the boundaries of a stage's tensors, those that it hands on among them.
-
-    Args:
-        written: that the stage returned.
-        given, before: that it took, and what they are.
-    """
-    found: list[Boundary] = []
-    for i, tensor in enumerate(written):
-        if any(tensor is other for other in written[:i]):
-            raise NetworkError(f"{name} gives the same tensor twice: give it once, its readers share it")
-        source = next((j for j, other in enumerate(given) if tensor is other), None)
-        if source is not None:
-            found.append(replace(before[source], handed_on=source))
-        else:
-            found.append(_boundary(name if len(written) == 1 else f"tensor {i} of {name}", tensor))
-    if all(boundary.handed_on is not None for boundary in found):
-        raise NetworkError(f"{name} computes nothing: it hands on all of its tensors as they came")
-    return tuple(found)
-
-
-def _scale_check(name: str) -> Callable[[nn.Module, Any, Any], None]:
-    """Returns a forward hook that refuses a quantiser whose scale is not a power of two, or whose zero point is not
-    zero.
-    """
-
-    def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
-        if not isinstance(output, IntQuantTensor):
-            return
-        for scale in output.scale.detach().reshape(-1).tolist():
-            if not 0 < scale < math.inf:
-                raise NetworkError(
-                    f"{name} has scale {scale}: training diverged, or the quantiser was never calibrated; train the "
-                    "network, or run images through it in training mode"
-                )
-            if math.log2(scale) != round(math.log2(scale)):
-                raise NetworkError(
-                    f"{name} has scale {scale:.6g}, which is not a power of two: use a fixed-point quantiser, "
-                    "for example Int8WeightPerTensorFixedPoint or Uint8ActPerTensorFixedPoint"
-                )
-        if output.zero_point.detach().any():
-            raise NetworkError(f"{name} has a zero point that is not zero: fixed point has none")
-
-    return hook
-
-
 def _has_seen_nothing(part: nn.Module) -> bool:
     """Tells whether it is Brevitas' observer of activations, before the first batch.
 
@@ -426,19 +362,3 @@ def _has_seen_nothing(part: nn.Module) -> bool:
         return True
     running = getattr(part, "running_stats", None)
     return isinstance(running, Tensor) and bool((running == 1.0).all())
-
-
-def _boundary(name: str, tensor: Any) -> Boundary:
-    if not isinstance(tensor, IntQuantTensor):
-        raise NetworkError(
-            f"{name} ends in a plain tensor: end it in a Brevitas quantiser with return_quant_tensor=True, "
-            "for example hwcodesign.layers.relu or .logits"
-        )
-    scale, bits = (np.asarray(t.detach()) for t in (tensor.scale, tensor.bit_width))
-    if scale.size != 1:
-        raise NetworkError(f"{name} has {scale.size} scales, one a channel: a boundary needs one scale for its tensor")
-    _scale_check(name)(nn.Identity(), None, tensor)
-    exponent = math.log2(float(scale.reshape(())))
-    width = int(bits)
-    fmt = FixedPoint(width, width + int(exponent), bool(tensor.signed), Rounding.RND_CONV, Overflow.SAT)
-    return Boundary(fmt, tuple(tensor.value.shape[1:]))

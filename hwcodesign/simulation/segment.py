@@ -107,7 +107,7 @@ class VerilatedSegment:
         return SegmentRun(tuple(out), tuple(cycle.astype(np.int64) for cycle in ends), int(cycles))
 
     def library(self, *, trace: bool = False, checked: bool = False) -> Path:
-        """The compiled library, made at the first use."""
+        """Returns the compiled library, made at the first use."""
         ports = [(f"in{suffix(i)}", tensor) for i, tensor in enumerate(self.inputs)]
         ports += [(f"out{suffix(i)}", tensor) for i, tensor in enumerate(self.outputs)]
         model = "".join(f"{line}\n" for line in (*_ports("input", self.inputs), *_ports("output", self.outputs)))

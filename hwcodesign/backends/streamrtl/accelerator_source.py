@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hwcodesign.backends.streamrtl.decision_source import info_bits
+from hwcodesign.backends.streamrtl.exit_source import CLOCK, LEVEL_BITS, data_type, exit_lines, info_type
 from hwcodesign.backends.streamrtl.register_block import RegisterBlock
 from hwcodesign.backends.streamrtl.segment_source import Source
 from hwcodesign.designs.accelerator import Accelerator
@@ -13,19 +13,12 @@ from hwcodesign.hardware.layout import (
     Port,
     input_stream,
     instance_lines,
-    left_open,
     module_lines,
     output_stream,
     range_of,
 )
-from hwcodesign.hardware.stream import Stream
-from hwcodesign.kernels import Segment, TensorType
 from hwcodesign.kernels.tensor import suffix
 from hwcodesign.systemverilog import concatenated, parameter_lines
-
-#: Bits of a buffer's level as the registers show it.
-_LEVEL_BITS = 16
-_CLOCK = (".clk_i(aclk)", ".rst_ni(core_rst_n)")
 
 
 @dataclass(frozen=True)
@@ -86,7 +79,7 @@ def accelerator_source(
     lines += _control(accelerator, registers)
     lines += _input(accelerator)
     for k in range(accelerator.exits):
-        lines += _level(accelerator, info_depths[k], head_queues[k], k)
+        lines += exit_lines(accelerator, info_depths[k], head_queues[k], k)
     lines += _output(accelerator)
     lines += ["endmodule", "", "`default_nettype wire"]
     return Source(name, {f"{name}.sv": "\n".join(lines) + "\n"})
@@ -156,33 +149,16 @@ def _types(accelerator: Accelerator) -> dict[str, str]:
     found = {"records": "record_t"}
     for k, (stage, head) in enumerate(zip(accelerator.stages, accelerator.heads, strict=True)):
         for i, tensor in enumerate(stage.inputs):
-            found[f"stage{k}_in{suffix(i)}"] = _data_type(tensor)
+            found[f"stage{k}_in{suffix(i)}"] = data_type(tensor)
         for i, tensor in enumerate(stage.results):
             for net in (f"stage{k}_out", f"head{k}_in", f"buffer{k}_in"):
-                found[f"{net}{suffix(i)}"] = _data_type(tensor)
-        found[f"logits{k}"] = _data_type(head.results[0])
+                found[f"{net}{suffix(i)}"] = data_type(tensor)
+        found[f"logits{k}"] = data_type(head.results[0])
         found[f"record{k}"] = "record_t"
         found[f"release{k}"] = "logic"
         found[f"info{k}"] = info_type(accelerator, k)
         found[f"next{k}"] = info_type(accelerator, k + 1)
     return found
-
-
-def info_type(accelerator: Accelerator, k: int) -> str:
-    """Returns the type of what travels with a sample to exit k: a sample_t, above it a past_t for each earlier exit if
-    read.
-    """
-    past = k if accelerator.policy.criterion.reads_past else 0
-    return f"logic [{info_bits(past)}-1:0]" if past else "sample_t"
-
-
-def _data_type(tensor: TensorType) -> str:
-    return f"logic {vector(Stream.of(tensor.shape), tensor.format.width)}"
-
-
-def vector(stream: Stream, width: int) -> str:
-    """Returns the packed dimensions of a stream's data."""
-    return f"[{stream.lanes - 1}:0][{width - 1}:0]"
 
 
 def _control(accelerator: Accelerator, registers: RegisterBlock) -> list[str]:
@@ -194,7 +170,7 @@ def _control(accelerator: Accelerator, registers: RegisterBlock) -> list[str]:
         "  logic [1:0] anytime;  // [bank]",
         "  logic active_bank, start_allowed, sample_started, batch_ended, batch_last, record_taken, input_error;",
         "  logic [31:0] now, accepted;",
-        f"  logic [{exits - 2}:0][{_LEVEL_BITS - 1}:0] levels;",
+        f"  logic [{exits - 2}:0][{LEVEL_BITS - 1}:0] levels;",
         f"  {registers.hwif_in_type} hwif_in;",
         f"  {registers.hwif_out_type} hwif_out;",
         "",
@@ -255,7 +231,7 @@ _AXIL_PORTS = tuple(
 def _input(accelerator: Accelerator) -> list[str]:
     (source,) = accelerator.stages[0].inputs
     connections = [
-        *_CLOCK,
+        *CLOCK,
         *(".s_axis_tvalid", ".s_axis_tready", ".s_axis_tdata", ".s_axis_tlast"),
         *output_stream("out", "stage0_in"),
         *output_stream("info", "info0"),
@@ -272,182 +248,17 @@ def _input(accelerator: Accelerator) -> list[str]:
     return ["  // Words to pixels", *unpack, ""]
 
 
-def _level(accelerator: Accelerator, info_depth: int, queues: Sequence[int], k: int) -> list[str]:
-    """Stage, forks, head, decision and buffers of one exit."""
-    stage, last = accelerator.stages[k], k == accelerator.exits - 1
-    tensors = range(len(stage.outputs))
-    given = [f"stage{k}_in{suffix(i)}" for i in range(len(stage.inputs))]
-    lines = [f"  // Exit {k}", *_segment(accelerator, stage, given, f"stage{k}_out")]
-    read = []
-    for i in accelerator.head_reads[k]:
-        read.append(f"stage{k}_out{suffix(i)}" if last else f"head{k}_in{suffix(i)}")
-        lines += [] if last else _fork(k, suffix(i), _width(stage.results[i]))
-    if queues:
-        for i, (net, depth) in enumerate(zip(read, queues, strict=True)):
-            lines += _queue(f"head{k}_waiting{suffix(i)}", net, stage.results[accelerator.head_reads[k][i]], depth)
-        read = [f"head{k}_waiting{suffix(i)}" for i in range(len(read))]
-    lines += _segment(accelerator, accelerator.heads[k], read, f"logits{k}")
-    lines += _info(accelerator, k, info_depth)
-    lines += _decision(accelerator, k)
-    if last:
-        return lines
-    releases, more = _releases(accelerator, k)
-    lines += more
-    for i in tensors:
-        source = f"buffer{k}_in" if i in accelerator.head_reads[k] else f"stage{k}_out"
-        lines += _buffer(accelerator, k, i, f"{source}{suffix(i)}", releases[i])
-    return [*lines, f"  assign levels[{k}] = {_LEVEL_BITS}'(level{k});", ""]
-
-
-def _width(tensor: TensorType) -> int:
-    """Bits of a beat."""
-    return Stream.of(tensor.shape).lanes * tensor.format.width
-
-
-def _segment(accelerator: Accelerator, segment: Segment, sources: Sequence[str], target: str) -> list[str]:
-    """A segment; where it has several outputs, they drive `target`, `target`_1 and so on."""
-    connections = [*_CLOCK]
-    for i, source in enumerate(sources):
-        connections += input_stream(f"in{suffix(i)}", source)
-    for i in range(len(segment.outputs)):
-        connections += output_stream(f"out{suffix(i)}", f"{target}{suffix(i)}")
-    module = f"{accelerator.name}_{segment.name}"
-    return [*instance_lines(module, f"u_{segment.name}", connections, [".RomFolder(RomFolder)"]), ""]
-
-
-def _fork(k: int, of: str, width: int) -> list[str]:
-    """The fork of a tensor to head and buffer.
-
-    Args:
-        of: suffix of the tensor.
-    """
-    head, buffer = f"head{k}_in{of}", f"buffer{k}_in{of}"
-    connections = [
-        *_CLOCK,
-        *input_stream("in", f"stage{k}_out{of}"),
-        f".out_valid_o({{{buffer}_valid, {head}_valid}})",
-        f".out_ready_i({{{buffer}_ready, {head}_ready}})",
-        f".out_data_o({head}_data)",
-    ]
-    sizes = parameter_lines([("Width", width), ("Outputs", 2)])
-    fork = instance_lines("stream_fork", f"u_fork{k}{of}", connections, sizes)
-    return [*fork, f"  assign {buffer}_data = {head}_data;", ""]
-
-
-def _queue(name: str, source: str, tensor: TensorType, depth: int) -> list[str]:
-    """A FIFO in front of a head that reads several tensors, for the one that comes before another."""
-    connections = [*_CLOCK, *input_stream("in", source), *output_stream("out", name), *left_open("level_o")]
-    sizes = parameter_lines([("Width", _width(tensor)), ("Depth", depth)])
-    return [
-        f"  logic {name}_valid, {name}_ready;",
-        f"  {_data_type(tensor)} {name}_data;",
-        *instance_lines("stream_fifo", f"u_{name}", connections, sizes),
-        "",
-    ]
-
-
-def _info(accelerator: Accelerator, k: int, depth: int) -> list[str]:
-    """The FIFO beside stage and head, behind the net `info{k}`."""
-    waiting = f"waiting{k}"
-    sizes = [f".Width($bits({waiting}_data)),", f".Depth({depth})"]
-    connections = [*_CLOCK, *input_stream("in", f"info{k}"), *output_stream("out", waiting), *left_open("level_o")]
-    return [
-        f"  logic {waiting}_valid, {waiting}_ready;",
-        f"  {info_type(accelerator, k)} {waiting}_data;",
-        *instance_lines("stream_fifo", f"u_info{k}", connections, sizes),
-        "",
-    ]
-
-
-def _decision(accelerator: Accelerator, k: int) -> list[str]:
-    last = k == accelerator.exits - 1
-    connections = [
-        *_CLOCK,
-        *(f".threshold_i(thresholds[{k}])", ".anytime_i(anytime)"),
-        *input_stream("logits", f"logits{k}"),
-        *input_stream("sample", f"waiting{k}"),
-        *output_stream("record", f"record{k}"),
-    ]
-    if last:
-        connections += ["// Nothing goes on from here", ".release_ready_i(1'b1)", ".next_ready_i(1'b1)"]
-        connections += left_open("release_valid_o", "release_keep_o", "next_valid_o", "next_data_o")
-    else:
-        release = f"release{k}"
-        connections += [f".release_valid_o({release}_valid)", f".release_ready_i({release}_ready)"]
-        connections += [f".release_keep_o({release}_data)", *output_stream("next", f"next{k}")]
-    module = f"{accelerator.name}_decision{k}"
-    lines = instance_lines(module, f"u_decision{k}", connections, [".RomFolder(RomFolder)"])
-    if not last:
-        lines += [f"  assign info{k + 1}_{part} = next{k}_{part};" for part in ("valid", "data")]
-        lines.append(f"  assign next{k}_ready = info{k + 1}_ready;")
-    return [*lines, ""]
-
-
-def _releases(accelerator: Accelerator, k: int) -> tuple[list[str], list[str]]:
-    """The nets by which the buffers behind a stage are told, one for each tensor, and what drives them.
-
-    All buffers are told the same, in the same order; each takes a decision when it can.
-    """
-    nets, lines = [f"release{k}"], []
-    tensors = len(accelerator.stages[k].outputs)
-    if tensors > 1:
-        nets = [f"release{k}_to{i}" for i in range(tensors)]
-        lines += [f"  logic {net}_valid, {net}_ready, {net}_data;" for net in nets]
-        connections = [
-            *_CLOCK,
-            *input_stream("in", f"release{k}"),
-            concatenated(".out_valid_o(", [f"{net}_valid" for net in reversed(nets)], ")"),
-            concatenated(".out_ready_i(", [f"{net}_ready" for net in reversed(nets)], ")"),
-            f".out_data_o({nets[0]}_data)",
-        ]
-        sizes = parameter_lines([("Width", 1), ("Outputs", tensors)])
-        lines += instance_lines("stream_fork", f"u_release_fork{k}", connections, sizes)
-        lines += [*(f"  assign {net}_data = {nets[0]}_data;" for net in nets[1:]), ""]
-    return nets, lines
-
-
-def _buffer(accelerator: Accelerator, k: int, i: int, source: str, release: str) -> list[str]:
-    """The conditional buffer of a tensor, and the FIFO of decisions before it."""
-    of, depth = suffix(i), accelerator.buffer_beats(k, i)
-    level = max(1, depth.bit_length())
-    waiting = accelerator.waiting_decisions
-    lines = [f"  // {accelerator.buffer_samples} samples"]
-    if waiting:
-        decided = f"decided{k}{of}"
-        connections = [*_CLOCK, *input_stream("in", release), *output_stream("out", decided), *left_open("level_o")]
-        sizes = [("Width", 1), ("Depth", waiting)]
-        lines.append(f"  logic {decided}_valid, {decided}_ready, {decided}_data;")
-        lines += instance_lines("stream_fifo", f"u_{decided}", connections, parameter_lines(sizes))
-        release = decided
-    connections = [
-        *_CLOCK,
-        *input_stream("in", source),
-        *(f".release_valid_i({release}_valid)", f".release_ready_o({release}_ready)"),
-        f".release_keep_i({release}_data)",
-        *output_stream("out", f"stage{k + 1}_in{of}"),
-    ]
-    connections += left_open("level_o") if i else [f".level_o(level{k})"]
-    sizes = [
-        ("Width", _width(accelerator.stages[k].results[i])),
-        ("Beats", accelerator.least_buffer_beats(k, i)),
-        ("Depth", depth),
-    ]
-    if not i:
-        lines.append(f"  logic [{level - 1}:0] level{k};")
-    return [*lines, *instance_lines("conditional_buffer", f"u_buffer{k}{of}", connections, parameter_lines(sizes)), ""]
-
-
 def _output(accelerator: Accelerator) -> list[str]:
     exits = range(accelerator.exits - 1, -1, -1)
     merge = [
-        *(*_CLOCK, ".now_i(now)"),
+        *(*CLOCK, ".now_i(now)"),
         concatenated(".in_valid_i(", [f"record{k}_valid" for k in exits], ")"),
         concatenated(".in_ready_o(", [f"record{k}_ready" for k in exits], ")"),
         ".in_data_i(offered)",
         *output_stream("out", "records"),
     ]
     pack = [
-        *_CLOCK,
+        *CLOCK,
         ".records_per_packet_i(hwif_out.RECORDS_PER_PACKET.count.value)",
         ".batch_last_i(batch_last)",
         *input_stream("in", "records"),

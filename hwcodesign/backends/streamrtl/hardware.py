@@ -50,10 +50,11 @@ class Hardware:
 
     @cached_property
     def head_queues(self) -> tuple[tuple[int, ...], ...]:
-        """Beats of the FIFOs before each head that reads several tensors, which come at different times; else nothing.
+        """Returns the beats of the FIFOs before each head that reads several tensors; nothing for other heads.
 
-        A head that waits for one of them must not stall what its stage makes of the same pixels, or the tensor that it
-        waits for would never come. What a run without stalls needs is the most: see `netlist`.
+        The tensors come at different times. A head that waits for one of them must not stall what its stage makes of
+        the same pixels, or the tensor that it waits for would never come. A run without stalls needs the most beats:
+        see `netlist`.
         """
         reads = self.accelerator.head_reads
         return tuple(

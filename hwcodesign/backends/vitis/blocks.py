@@ -31,12 +31,12 @@ class Block:
 
 
 def beat_type(tensor: TensorType) -> str:
-    """C++ type of one beat of a tensor: a pixel's channels, or a whole vector."""
+    """Returns the C++ type of one beat of a tensor: a pixel's channels, or a whole vector."""
     return f"nnet::array<{tensor.format.ap_type}, {tensor.shape[-1]}>"
 
 
 def releases(k: int, tensors: int) -> list[str]:
-    """Streams of decisions from an exit to the buffers of as many tensors."""
+    """Returns the streams of decisions from an exit to the buffers of so many tensors."""
     if tensors == 1:
         return [f"release{k}"]
     rest = [f"release{k}_rest{i}" for i in range(1, tensors - 1)]
@@ -44,8 +44,8 @@ def releases(k: int, tensors: int) -> list[str]:
 
 
 def release_forks(k: int, tensors: int) -> list[tuple[str, tuple[str, str, str]]]:
-    """Blocks that copy the decisions of an exit to the buffers of as many tensors, with their streams: what each reads,
-    and the two that it writes.
+    """Returns the blocks that copy the decisions of an exit to the buffers of so many tensors, each with the stream
+    that it reads and the two that it writes.
     """
     rest = [f"release{k}", *(f"release{k}_rest{i}" for i in range(1, tensors - 1)), f"release{k}_to{tensors - 1}"]
     return [(f"release_fork{k}{suffix(i)}", (rest[i - 1], f"release{k}_to{i - 1}", rest[i])) for i in range(1, tensors)]
