@@ -237,7 +237,7 @@ def _with_queues(placed: Netlist) -> Netlist:
 
 
 def offering(inputs: int) -> list[Node]:
-    """Returns nodes that offer beats on so many streams without a pause from the second cycle on: queues never empty."""
+    """Returns nodes that offer beats on so many streams, without a pause from the second cycle on."""
     return [Node(Queue(ENDLESS), (-1,)) for _ in range(inputs)]
 
 

@@ -368,7 +368,7 @@ HIGH_WATER = Register(
             "Beats.",
         ),
     ),
-    "Highest level of the conditional buffer behind each stage but the last since reset, as of the last snapshot.",
+    "Highest level of the first buffer behind each stage but the last since reset, as of the last snapshot.",
 )
 
 #: By ascending offset.
