@@ -76,7 +76,7 @@ class Kernel:
 
     @property
     def is_elementwise(self) -> bool:
-        """Returns whether an output element depends only on its place's input elements, the same way everywhere."""
+        """Returns whether each output element is the same function of the input elements at its place."""
         return False
 
     @property
@@ -110,7 +110,7 @@ class Kernel:
 
     @property
     def windows(self) -> Windows | None:
-        """Returns the windows that it reads, None if it reads none; then `padding` is one of its fields."""
+        """Returns the windows that it reads, whose padding is then its field `padding`; None if it reads none."""
         return None
 
     def with_cast(self, result: FixedPoint) -> Kernel | None:  # noqa: ARG002  # a kernel that can overrides it
