@@ -115,6 +115,37 @@ class BothScales(nn.Module):
         return result
 
 
+class LateTensor(nn.Module):
+    """Gives what it is given, quantised, at once, and what many layers make of it several samples later."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.early, self.late = layers.relu(precision=P), nn.Sequential(*(_conv(1, 1) for _ in range(16)))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Computes both, the early one first."""
+        return self.early(x), self.late(x)
+
+
+class EarlyAndLate(nn.Module):
+    """Adds both."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sum = layers.relu(precision=P)
+
+    def forward(self, early: Tensor, late: Tensor) -> Tensor:
+        """Computes a feature map."""
+        result: Tensor = self.sum(early + late)
+        return result
+
+
+def late_tensor() -> hw.MultiExitNetwork:
+    """Returns a network whose first exit decides on several samples before the second tensor of the first one comes."""
+    heads = [layers.linear_head(64, CLASSES, precision=P) for _ in range(2)]
+    return _calibrated([LateTensor(), EarlyAndLate()], heads, [(0,), (0,)])
+
+
 def cut_residual_edge(*, head_on_both: bool = False) -> hw.MultiExitNetwork:
     """Returns a network whose first exit lies within a residual block.
 

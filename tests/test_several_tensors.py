@@ -33,7 +33,7 @@ from hwcodesign.verification.comparison import (
     compare_records,
     require_equal,
 )
-from tests.several_tensors import CLASSES, FORMAT, SHAPE, P, cut_residual_edge, two_scales
+from tests.several_tensors import CLASSES, FORMAT, SHAPE, P, cut_residual_edge, late_tensor, two_scales
 
 NETWORKS = {
     "cut_edge": cut_residual_edge,
@@ -117,6 +117,29 @@ def test_a_segment_alone_takes_and_gives_its_tensors_when_it_is_said_to(
             if rates == (1.0, 1.0):
                 predicted = segment_cycles(netlist(segment), samples=4)
                 assert tuple(tuple(ends) for ends in run.ends) == predicted.ends, segment.name
+
+
+@pytest.mark.parametrize("buffered", [1, 4])
+def test_a_tensor_that_comes_samples_later_blocks_nothing(buffered: int, tmp_path: Path) -> None:
+    """Decisions wait for the late tensor's samples, in buffers of one sample as in deeper ones."""
+    made = late_tensor()
+    policy = hw.fit_policy(made, None, thresholds=[0.5])
+    _, scores = policy.score_exits(made.logits(IMAGES))
+    design = hw.compile(
+        made, policy.with_codes([int(np.median(scores[0]))]), out=tmp_path / "design", buffer_samples=buffered
+    )
+    segments = design.manifest["cycles"]["segments"]
+    first_decision = 64 + segments["head0"]["latency"]
+    assert segments["stage0"]["latency"] > first_decision + 3 * 64
+    expected = design.run(IMAGES)
+    assert set(expected["exit"]) == {0, 1}
+    simulation = RtlSimulation(design.accelerator, design.rtl_project, checked=True)
+    for stalls in (Stalls(), Stalls(0.3, 1.0, seed=5), Stalls(1.0, 0.2, seed=6)):
+        run = simulation.run(IMAGES, exit_control(design.policy), stalls=stalls)
+        records = np.sort(run.records, order="sample_id")
+        require_equal([compare_records("rtl", records, expected, "software", "records")])
+    for exit_ in measure_exits(simulation, design.manifest["cycles"], IMAGES):
+        assert (exit_.latency[0], exit_.interval[0]) == (exit_.latency[1], exit_.interval[1])
 
 
 def test_the_driver_streams_it(design: hw.Design) -> None:
