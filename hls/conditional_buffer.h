@@ -5,30 +5,32 @@
 #include "hls_stream.h"
 #include "integer_logits.h"
 
-// Holds samples between two stages until the exit has decided, then forwards or drops each.
+// This block holds samples between two stages until the exit has decided, and then forwards or drops each.
 //
 // C-simulated with g++ and the open ap_types; written for Vitis HLS 2022 and later, not run through it.
-// What the guide (UG1399) asks for:
-// - Non-blocking access wants ap_fifo ports: axis has no full() and no non-blocking write. An AXI stream
-//   drives a read side as it is (TVALID = empty_n, TREADY = read). On the write side `write` waits
-//   for full_n, which AXI forbids a TVALID to do: the next block's input FIFO goes in between.
-// - With ap_ctrl_none the top starts a call every cycle: synthesis must reach a task interval of 1.
+// What the guide (UG1399) says about it:
+// - Non-blocking access needs ap_fifo ports, because axis has no full() and no non-blocking write. An AXI
+//   stream drives the read side directly (TVALID = empty_n, TREADY = read). On the write side, `write`
+//   waits for full_n, but AXI forbids that TVALID waits for TREADY: the input FIFO of the next block
+//   must be in between.
+// - With ap_ctrl_none, the top starts a call in every cycle: synthesis must reach a task interval of 1.
 // - Co-simulation of ap_ctrl_none with non-blocking streams is not guaranteed to complete, and its
-//   streams do not arrive call by call: the exported RTL is checked in the composed design instead.
+//   streams do not come call by call: the exported RTL is checked in the composed design instead.
 namespace hwc {
 
+// The constants of a buffer; each instance defines its own struct with all of them.
 struct conditional_buffer_config {
-    // Beats of one sample
+    // Number of beats of a sample
     static const unsigned beats = 64;
 
-    // Beats that the ring holds, at least one sample; more lets the stage before run ahead
+    // Capacity of the ring in beats, at least `beats`; more lets the stage in front run ahead
     static const unsigned depth = 128;
 };
 
-// One call is one cycle: it takes at most one beat in, starts at most one decision and emits at most
-// one beat. `in` carries samples back to back; `release` one bit a sample, in their order:
-// 1 forwards the sample, beat by beat as they come in, 0 drops it, as soon as it is wholly in, by one
-// jump of the read pointer.
+// One call is one cycle: it accepts at most one beat, starts at most one decision and gives at most
+// one beat. `in` carries the samples, one after the other. `release` carries one bit for each sample, in
+// the same order: 1 forwards the sample, beat by beat as its beats come in; 0 drops it by one jump of the
+// read pointer, as soon as the whole sample is in the ring.
 //
 // The ring and its pointers are static: CONFIG_T must be a type of its own for every instance.
 template <class data_T, typename CONFIG_T>
@@ -52,7 +54,7 @@ void conditional_buffer(hls::stream<data_T> &in, hls::stream<ap_uint<1> > &relea
     #pragma HLS RESET variable=left
     #pragma HLS RESET variable=forward
 
-    const count_t held = stored; // what this call may emit or drop; it takes in by the same count
+    const count_t held = stored; // beats that this call may give or drop; what it accepts counts from the next call on
     count_t gone = 0;            // beats that leave the ring in this call
 
     ap_uint<1> decision;

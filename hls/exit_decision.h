@@ -7,44 +7,45 @@
 #include "integer_logits.h"
 #include "nnet_utils/nnet_types.h"
 
-// Decides whether a sample leaves at an exit. One call decides one sample.
+// This block decides whether a sample leaves at an exit. One call decides on one sample.
 //
 // C-simulated with g++ and the open ap_types; written for Vitis HLS 2022 and later, not run through it.
 namespace hwc {
 
-// The constants that a decision needs; an instance defines its own struct with all of them.
+// The constants of a decision; each instance defines its own struct with all of them.
 struct exit_decision_config {
-    // Classes, one logit each, all in one beat of the logits stream
+    // Number of classes; each has one logit, and all logits come in one beat
     static const unsigned n_classes = 10;
 
-    // 1: a beat has one more output behind the logits, the sample's gate, which is no class; 0: it has not
+    // 1: a beat has one more element behind the logits, the gate of the sample, which is no class; 0: it has none
     static const unsigned n_gates = 0;
 
-    // Position of this exit, from 0, as it stands in its records
+    // Index of this exit, from 0, as its records have it
     static const unsigned exit_index = 0;
 
-    // The last exit takes every sample and ignores its threshold
+    // Whether this is the last exit, at which every sample leaves whatever the threshold is
     static const bool is_last = false;
 
-    // Cycles over which the classes are folded: ceil(n_classes / reuse_factor) logits are handled per
+    // Cycles over which the classes are folded: ceil(n_classes / reuse_factor) logits are processed in a
     // cycle. A decision scans the logits once for the maximum and at most once more for the score, so
-    // that its interval is about 2 * reuse_factor cycles and the depth of the pipeline.
+    // that its interval is at most about 2 * reuse_factor cycles plus the depth of the pipeline.
     static const unsigned reuse_factor = 1;
 
-    // How sure the logits are: one of the tags in criteria/, whose header the instance includes
+    // The criterion: one of the structs in criteria/, whose header the instance includes
     // typedef hwc::max_softmax criterion;
 
-    // Of criteria/cdln.h: the logit, an integer, from which a class is active
+    // Of criteria/cdln.h only: the least logit, an integer, with which a class is active
     // static const int activation = 12;
 
-    // Lookup tables of the criterion, where it has any: see criteria/exponential.h for the shape
+    // Tables of the criterion, if it has any; criteria/exponential.h describes them
     // typedef exit0_tables tables;
 
-    // Weights of a learned criterion: see criteria/eenet.h for the shape
+    // Weights of a learned criterion; criteria/eenet.h describes them
     // typedef exit0_scoring scoring;
 };
 
-// How the two forms of what travels with a sample are read: sample_t, and traced_t where the criterion is learned.
+// What travels with a sample has two forms, a sample_t, or a traced_t if the criterion is learned. These functions read
+// either.
 inline const sample_t &sample_of(const sample_t &info) { return info; }
 template <unsigned N> const sample_t &sample_of(const traced_t<N> &info) { return info.sample; }
 
@@ -64,7 +65,8 @@ template <> struct past_of<sample_t> {
     static void copy(const sample_t &, past_t *) {}
 };
 
-// What goes to the next exit: the sample, and where the criterion is learned what this exit leaves.
+// These functions write what travels on to the next exit: the sample_t and, if the criterion is learned, the past_t of
+// each exit up to this one.
 inline void hand_on(const sample_t &sample, const past_t *, sample_t &next) { next = sample; }
 template <unsigned N> void hand_on(const sample_t &sample, const past_t *past, traced_t<N> &next) {
     #pragma HLS INLINE
@@ -76,14 +78,15 @@ HandOnLoop:
     }
 }
 
-// All that a decision comes to; EXITS are those whose past it read.
+// The result of a decision; EXITS is the number of earlier exits whose past_t it has read.
 template <unsigned EXITS> struct verdict_t {
-    sample_t sample;        // to the next exit, should it stay
-    past_t past[EXITS + 1]; // of the exits before, and of this one
-    record_t record; // final flag set where it leaves
-    bool leave;
+    sample_t sample;        // for the next exit, if the sample stays
+    past_t past[EXITS + 1]; // of the earlier exits, and of this one
+    record_t record;        // its final flag is set if the sample leaves
+    bool leave;             // whether the sample leaves
 };
 
+// This function decides on one sample, from its logits and what travels with it.
 template <class logits_T, typename CONFIG_T, class info_T>
 verdict_t<past_of<info_T>::exits> decide(const logits_T &logits, const info_T &info, const control_t &control) {
     #pragma HLS INLINE
@@ -139,14 +142,15 @@ CodeLoop:
     return verdict;
 }
 
-// in_T, out_T  sample_t; where the criterion is learned, traced_t with the exits before this one, and with this one
-// logits       hls4ml's nnet::array of ap_fixed or ap_ufixed, one beat a sample
-// sample_in    one entry a sample, in the order of the logits
-// control      threshold and mode of this exit, read once a call
-// release      to the conditional buffer: 1 forwards the sample to the next stage, 0 drops it
-// sample_out   to the next exit, for samples that stay
-// records      for samples that leave, and in anytime mode for all
-// The last exit writes neither release nor sample_out.
+// This is the block of every exit but the last.
+// in_T, out_T  sample_t; if the criterion is learned, traced_t of all exits before this one, and of those up to it
+// logits       hls4ml's nnet::array of ap_fixed or ap_ufixed, one beat for each sample
+// sample_in    what travels with a sample, one entry for each, in the order of the logits
+// control      threshold and mode of this exit, read once in a call
+// release      one bit for the conditional buffer: 1 forwards the sample to the next stage, 0 drops it
+// sample_out   what travels on to the next exit, for samples that stay
+// records      records of the samples that leave, and in anytime mode of all samples
+// With is_last it writes neither release nor sample_out.
 template <class logits_T, typename CONFIG_T, class in_T, class out_T>
 void exit_decision(hls::stream<logits_T> &logits, hls::stream<in_T> &sample_in, control_t control,
                    hls::stream<ap_uint<1> > &release, hls::stream<out_T> &sample_out, hls::stream<record_t> &records) {
@@ -166,7 +170,7 @@ void exit_decision(hls::stream<logits_T> &logits, hls::stream<in_T> &sample_in, 
     }
 }
 
-// The same for the last exit, without the ports that it has no use for.
+// This is the block of the last exit, without the ports that it does not need.
 template <class logits_T, typename CONFIG_T, class in_T>
 void exit_decision(hls::stream<logits_T> &logits, hls::stream<in_T> &sample_in, hls::stream<record_t> &records) {
     static_assert(CONFIG_T::is_last, "exit_decision: only the last exit does without a threshold");

@@ -3,15 +3,15 @@
 
 #include "ap_int.h"
 
-// What the exit blocks pass to each other. Plain structs of public fields: a host model may copy
-// them field by field, and Vitis HLS packs them in the order of declaration, first field lowest.
+// This header defines what the exit blocks pass to each other, in plain structs of public fields. A host
+// model may copy them field by field, and Vitis HLS packs them in the order of declaration, first field lowest.
 namespace hwc {
 
-// Surer is larger. A sample leaves at an exit when its score reaches the exit's threshold.
+// The surer an exit is, the larger is the score. A sample leaves if its score is at least the threshold of the exit.
 typedef ap_int<32> score_t;
 typedef ap_int<32> threshold_t;
 
-// Threshold codes. No criterion's score reaches `never`; every score reaches `always`.
+// Threshold codes: no score is at least `never`, every score is at least `always`.
 static const int never = 0x7fffffff;
 static const int always = -never - 1;
 
@@ -19,36 +19,36 @@ static const int always = -never - 1;
 static const unsigned flag_final = 1; // the sample's last record: it left here
 static const unsigned flag_error = 2; // the record cannot be trusted; no block of this folder sets it
 
-// Travels with a sample past the kernels of a stage, in a FIFO beside them. 57 bits.
+// A sample_t travels with a sample, in a FIFO beside the kernels of a stage. It has 57 bits.
 struct sample_t {
-    ap_uint<32> sample_id; // accepted samples before this one, modulo 2^32
+    ap_uint<32> sample_id; // number of samples accepted before this one, modulo 2^32
     ap_uint<16> label;     // class that the previous exit chose; meaningless while seen = 0
-    ap_uint<8> agreements; // exits in a row, up to the previous one, that repeated the label before them
+    ap_uint<8> agreements; // exits in a row, up to the previous one, that chose the label of the exit before them
     ap_uint<1> seen;       // 1 once an exit has decided on the sample, 0 before the first one
 };
 
-// What a learned criterion keeps of an exit. 48 bits.
+// A past_t is what a learned criterion keeps of an exit. It has 48 bits.
 struct past_t {
-    score_t score;
+    score_t score;     // score of the sample at that exit
     ap_uint<16> label; // class that it chose
 };
 
-// Travels in the place of a sample_t where the criterion is learned: with what each exit so far left.
+// A traced_t travels in the place of a sample_t if the criterion is learned: it adds the past_t of each exit so far.
 template <unsigned N> struct traced_t {
     static const unsigned exits = N; // at least 1
     sample_t sample;
     past_t past[N]; // the first exit first
 };
 
-// Whether a criterion is learned; those that are say so beside themselves.
+// is_learned says whether a criterion is learned. The header of a learned criterion specialises it.
 template <class criterion> struct is_learned { static const bool value = false; };
 
-// What an exit with N exits before it reads.
+// info_t is what travels with a sample to an exit with N exits before it.
 template <bool LEARNED, unsigned N> struct info_t { typedef traced_t<N> type; };
 template <unsigned N> struct info_t<false, N> { typedef sample_t type; };
 template <> struct info_t<true, 0> { typedef sample_t type; };
 
-// What an exit reports. 16 bytes, little endian, in this order.
+// A record_t is the report of an exit: 16 bytes, little endian, in this order.
 struct record_t {
     ap_uint<32> sample_id; // of the sample_t
     ap_uint<32> cycles;    // clock cycles since the sample's first beat; measured around the blocks, 0 here
@@ -58,9 +58,9 @@ struct record_t {
     ap_uint<8> flags;      // flag_final | flag_error
 };
 
-// Run-time settings of one exit. They must hold still while a sample is being decided.
+// A control_t has the run-time settings of one exit. They must not change while it decides on a sample.
 struct control_t {
-    threshold_t threshold; // score from which a sample leaves, in the criterion's integer units
+    threshold_t threshold; // least score with which a sample leaves, in the criterion's integer units
     ap_uint<1> anytime;    // 1: report samples that stay, too
 };
 

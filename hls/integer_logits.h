@@ -4,7 +4,7 @@
 #include "ap_fixed.h"
 #include "ap_int.h"
 
-// Logits as the integers they are stored as, and the largest of them.
+// This header reads logits as the integers as which they are stored, and finds the largest ones.
 namespace hwc {
 
 constexpr unsigned floor_log2(unsigned n) { return n <= 1 ? 0 : 1 + floor_log2(n / 2); }
@@ -13,13 +13,13 @@ constexpr unsigned ceil_log2(unsigned n) { return n <= 1 ? 0 : 1 + ceil_log2((n 
 
 constexpr unsigned div_roundup(unsigned n, unsigned d) { return (n + d - 1) / d; }
 
-// How CONFIG_T::reuse_factor folds the classes: `lanes` classes a cycle, in `folds` cycles.
+// class_fold says how CONFIG_T::reuse_factor folds the classes: `lanes` classes in a cycle, over `folds` cycles.
 template <typename CONFIG_T> struct class_fold {
     static const unsigned lanes = div_roundup(CONFIG_T::n_classes, CONFIG_T::reuse_factor);
     static const unsigned folds = div_roundup(CONFIG_T::n_classes, lanes);
 };
 
-// raw_code<T>::of(x): the stored bits of x as a signed integer, that is x in units of its last place.
+// raw_code<T>::of(x) gives the stored bits of x as a signed integer, that is x in units of its last place.
 template <class T> struct raw_code;
 
 template <class T, int W, bool S> struct raw_bits {
@@ -39,13 +39,13 @@ struct raw_code<ap_ufixed<W, I, Q, O, N> > : raw_bits<ap_ufixed<W, I, Q, O, N>, 
 template <int W> struct raw_code<ap_int<W> > : raw_bits<ap_int<W>, W, true> {};
 template <int W> struct raw_code<ap_uint<W> > : raw_bits<ap_uint<W>, W, false> {};
 
-// A logit and the class it belongs to.
+// A top_t is a logit with the class it belongs to.
 template <class code_T> struct top_t {
     code_T value;      // integer logit
     ap_uint<16> label; // class index
 };
 
-// The larger of neighbouring lanes, as a balanced tree; the left one on ties.
+// top_tree gives the largest of n lanes, with a balanced tree; on ties the leftmost.
 template <class code_T, unsigned n> struct top_tree {
     static top_t<code_T> of(const top_t<code_T> *lane) {
         #pragma HLS INLINE
@@ -62,7 +62,7 @@ template <class code_T> struct top_tree<code_T, 1> {
     }
 };
 
-// The largest logit, at its lowest class index.
+// find_top gives the largest logit, with the lowest class that has it.
 template <class code_T, typename CONFIG_T> top_t<code_T> find_top(const code_T codes[CONFIG_T::n_classes]) {
     typedef class_fold<CONFIG_T> fold;
     top_t<code_T> top = {codes[0], 0};
@@ -76,7 +76,7 @@ TopFoldLoop:
     TopLaneLoop:
         for (unsigned j = 0; j < fold::lanes; j++) {
             #pragma HLS UNROLL
-            // lanes past the last class repeat class 0, which cannot beat itself
+            // lanes behind the last class repeat class 0, which changes nothing
             const unsigned c = i * fold::lanes + j;
             lane[j].label = c < CONFIG_T::n_classes ? c : 0;
             lane[j].value = codes[c < CONFIG_T::n_classes ? c : 0];
@@ -89,7 +89,7 @@ TopFoldLoop:
     return top;
 }
 
-// The second largest logit, which is the largest again where two are.
+// find_second gives the second largest logit, which equals the largest if two classes have that.
 template <class code_T, typename CONFIG_T>
 code_T find_second(const code_T codes[CONFIG_T::n_classes], const top_t<code_T> &top) {
     const code_T lowest = code_T(1) << (code_T::width - 1);

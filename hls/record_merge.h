@@ -4,20 +4,21 @@
 #include "exit_types.h"
 #include "hls_stream.h"
 
-// Brings the records of all exits into one stream.
+// This block merges the records of all exits into one stream.
 //
 // C-simulated with g++ and the open ap_types; written for Vitis HLS 2022 and later, not run through it.
-// As for conditional_buffer.h: ap_fifo ports, ap_ctrl_none with a task interval of 1, and no
-// co-simulation, whose records would come in another order than the calls' wherever two exits have one.
+// As conditional_buffer.h, it needs ap_fifo ports and ap_ctrl_none with a task interval of 1, and is not co-simulated:
+// when two exits have a record, co-simulation could give them in another order than the calls.
 namespace hwc {
 
+// The constants of a merge; each instance defines its own struct with all of them.
 struct record_merge_config {
-    // Exits, first to last, each with a stream of its own
+    // Number of exits, each of which has its own stream
     static const unsigned n_exits = 3;
 };
 
-// One call is one cycle and moves at most one record, the deepest exit's first, so that a sample far
-// on its way never waits for one that has just begun.
+// One call is one cycle and moves at most one record, that of the deepest exit which has one, so that a
+// deep sample never waits for the record of a shallower one.
 template <typename CONFIG_T>
 void record_merge(hls::stream<record_t> in[CONFIG_T::n_exits], hls::stream<record_t> &out) {
     #pragma HLS PIPELINE II=1

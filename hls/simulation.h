@@ -6,10 +6,10 @@
 
 #include <cstdint>
 
-// What the simulation model of a composed accelerator needs beside the blocks; not for synthesis.
+// This header has what the simulation model of a composed accelerator needs beside the blocks; it is not for synthesis.
 namespace hwc {
 
-// A record as the host sees it: 16 bytes, little endian on the machines that simulate
+// A host_record_t is a record as the host sees it: 16 bytes, little endian on the machines that simulate.
 struct host_record_t {
     uint32_t sample_id;
     uint32_t cycles;
@@ -20,6 +20,7 @@ struct host_record_t {
 };
 static_assert(sizeof(host_record_t) == 16, "host_record_t: a record has 16 bytes");
 
+// This function converts a record of the blocks to that of the host.
 inline host_record_t to_host(const record_t &record) {
     host_record_t host;
     host.sample_id = record.sample_id.to_uint();
@@ -31,7 +32,7 @@ inline host_record_t to_host(const record_t &record) {
     return host;
 }
 
-// Writes one sample: `beats` beats of beat_T::size raw codes each
+// This function writes one sample: `beats` beats of beat_T::size raw codes each.
 template <class beat_T> void write_codes(const int32_t *codes, unsigned beats, hls::stream<beat_T> &out) {
     for (unsigned b = 0; b < beats; b++) {
         beat_T beat;
@@ -43,7 +44,7 @@ template <class beat_T> void write_codes(const int32_t *codes, unsigned beats, h
     }
 }
 
-// Reads one sample's raw codes, sign-extended where the format is signed
+// This function reads the raw codes of one sample, with sign extension if the format is signed.
 template <bool SIGNED, class beat_T> void read_codes(hls::stream<beat_T> &in, unsigned beats, int32_t *codes) {
     for (unsigned b = 0; b < beats; b++) {
         const beat_T beat = in.read();

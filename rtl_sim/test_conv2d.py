@@ -10,7 +10,6 @@ import pytest
 from tb.weighted_cases import Case, Layer
 
 from hwcodesign.simulation.cocotb_runner import Bench, run_bench
-from hwcodesign.systemverilog import Parameter
 
 _SAMPLES = 4
 _CASES = {
@@ -42,29 +41,12 @@ def _random_case(seed: int) -> Case:
     return Case(seed, shape, outputs, reuse, multiplier, kernel, stride, padding, depthwise)
 
 
-def _geometry(case: Case) -> dict[str, Parameter]:
-    assert case.kernel is not None
-    return {
-        "Height": case.shape[0],
-        "Width": case.shape[1],
-        "Channels": case.shape[2],
-        "KernelHeight": case.kernel[0],
-        "KernelWidth": case.kernel[1],
-        "StrideY": case.stride[0],
-        "StrideX": case.stride[1],
-        "PadTop": case.padding[0],
-        "PadLeft": case.padding[2],
-        "OutHeight": case.output_shape[0],
-        "OutWidth": case.output_shape[1],
-        "Depthwise": case.depthwise,
-    }
-
-
 def _run(case: Case, folder: Path) -> None:
     print(case)
     parameters, roms = Layer(case, _SAMPLES).parameters()
+    geometry = {"Window": case.window.config, "Depthwise": case.depthwise}
     values = {"HWC_CASE": case.to_json(), "HWC_SAMPLES": str(_SAMPLES)}
-    bench = Bench("conv2d", "conv2d_bench", {**_geometry(case), **parameters}, roms, values=values)
+    bench = Bench("conv2d", "conv2d_bench", {**geometry, **parameters}, roms, values=values)
     run_bench(bench, folder)
 
 

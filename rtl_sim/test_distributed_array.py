@@ -14,7 +14,6 @@ from tb.weighted_cases import Case, Layer
 
 from hwcodesign.hardware.distributed_arithmetic import distributed_kernel
 from hwcodesign.simulation.cocotb_runner import Bench, run_bench
-from hwcodesign.systemverilog import Parameter
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("da4ml") is None, reason="da4ml is not installed: pip install 'hwcodesign[design]'"
@@ -44,17 +43,6 @@ def _matrix(case: Case, layer: Layer) -> NDArray[np.int64]:
     return matrix.reshape(-1, case.outputs)
 
 
-def _window(case: Case) -> tuple[tuple[str, Parameter], ...]:
-    if case.kernel is None:
-        return ()
-    rows, columns, channels = case.shape
-    shape = (("Height", rows), ("Width", columns), ("Channels", channels))
-    kernel = (("KernelHeight", case.kernel[0]), ("KernelWidth", case.kernel[1]))
-    stride = (("StrideY", case.stride[0]), ("StrideX", case.stride[1]))
-    pad = (("PadTop", case.padding[0]), ("PadLeft", case.padding[2]))
-    return (*shape, *kernel, *stride, *pad, ("OutHeight", case.output_shape[0]), ("OutWidth", case.output_shape[1]))
-
-
 def _run(case: Case, adders_per_stage: int, folder: Path) -> None:
     print(case, adders_per_stage)
     layer = Layer(case, _SAMPLES)
@@ -66,7 +54,7 @@ def _run(case: Case, adders_per_stage: int, folder: Path) -> None:
         sum_fraction=layer.fraction,
         bias=layer.bias.astype(int).tolist(),
         product_shift=layer.shift,
-        window=_window(case),
+        window=case.window if case.kernel else None,
         adders_per_stage=adders_per_stage,
     )
     for name, text in kernel.texts.items():

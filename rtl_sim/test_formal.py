@@ -135,6 +135,13 @@ def test_a_score_that_comes_late_twice_or_in_a_pause_is_seen(
     assert any(says in sentence for sentence in failed), failed
 
 
+def test_a_deep_score_unit_that_moves_in_a_pause_is_seen() -> None:
+    timed, _ = score_unit_proofs(_score_unit("entropy"))
+    change = Change("score_entropy", "end else if (en_i) begin", "end else begin")
+    failed = counterexample(timed, (change,), 26)
+    assert failed == ["a score is not offered Latency enabled cycles after its start"]
+
+
 @_CAMPAIGN
 @pytest.mark.parametrize("name", _MORE)
 def test_more_sizes_are_proved(name: str) -> None:

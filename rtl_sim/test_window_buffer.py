@@ -10,20 +10,22 @@ from pathlib import Path
 import pytest
 
 from hwcodesign.simulation.cocotb_runner import Bench, run_bench
+from hwcodesign.systemverilog import PackedStruct
 
+#: Fields of window_t, and bits of an element.
 _NAMES = (
-    "Height",
-    "Width",
-    "Lanes",
-    "ElementWidth",
-    "KernelHeight",
-    "KernelWidth",
-    "StrideY",
-    "StrideX",
-    "PadTop",
-    "PadLeft",
-    "OutHeight",
-    "OutWidth",
+    "height",
+    "width",
+    "channels",
+    "element_width",
+    "kernel_height",
+    "kernel_width",
+    "stride_y",
+    "stride_x",
+    "pad_top",
+    "pad_left",
+    "out_height",
+    "out_width",
 )
 
 _CASES = {
@@ -61,10 +63,12 @@ def _random_case(rng: random.Random) -> tuple[int, ...]:
 
 
 def _run(values: tuple[int, ...], folder: Path) -> None:
-    parameters = dict(zip(_NAMES, values, strict=True))
-    samples = max(3, 40 // (parameters["Height"] * parameters["Width"]))
-    case = {"HWC_CASE": json.dumps({**parameters, "Samples": samples})}
-    run_bench(Bench("window_buffer", "window_buffer_bench", parameters, values=case), folder)
+    case = dict(zip(_NAMES, values, strict=True))
+    samples = max(3, 40 // (case["height"] * case["width"]))
+    window = PackedStruct("window_t", tuple((name, value) for name, value in case.items() if name != "element_width"))
+    parameters = {"Window": window, "ElementWidth": case["element_width"]}
+    told = {"HWC_CASE": json.dumps({**case, "samples": samples})}
+    run_bench(Bench("window_buffer", "window_buffer_bench", parameters, values=told), folder)
 
 
 @pytest.mark.parametrize("name", _CASES)

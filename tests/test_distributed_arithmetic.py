@@ -19,7 +19,7 @@ from hwcodesign.hardware.distributed_arithmetic import DistributedKernel, distri
 from hwcodesign.simulation.cocotb_runner import library_sources
 from hwcodesign.storage.installed import shared_folder
 from hwcodesign.synthesis import Resources, synthesise
-from hwcodesign.systemverilog import Bits, Name, Parameter
+from hwcodesign.systemverilog import Bits, Name, PackedStruct, Parameter
 
 needs_da4ml = pytest.mark.skipif(
     importlib.util.find_spec("da4ml") is None, reason="da4ml is not installed: pip install 'hwcodesign[design]'"
@@ -191,17 +191,24 @@ def test_it_takes_no_multiplier_and_about_its_adders_luts(tmp_path: Path) -> Non
 def test_it_is_smaller_than_constant_multipliers(tmp_path: Path) -> None:
     weights = np.random.default_rng(7).integers(-7, 8, (9, 4))
     kernel = _kernel(weights)
+    mac = PackedStruct(
+        "mac_t",
+        (
+            ("simd", 9),
+            ("pe", 4),
+            ("weight_width", 4),
+            ("acc_width", kernel.sum_width),
+            ("acc_fraction", 8),
+            ("product_shift", 0),
+            ("multiplier", Name("Constant")),
+        ),
+    )
     parameters: dict[str, Parameter] = {
         "Lanes": 9,
         "Outputs": 4,
-        "Simd": 9,
-        "Pe": 4,
+        "Mac": mac,
         "In": _U5,
-        "WeightWidth": 4,
-        "AccWidth": kernel.sum_width,
-        "AccFraction": 8,
         "Result": _RESULT,
-        "Multiplier": Name("Constant"),
         "Weights": Bits.pack(weights.T.reshape(-1).tolist(), 4),
     }
     constants = synthesise(library_sources(), "mac_array", parameters=parameters, fast=True)

@@ -17,6 +17,7 @@ from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.hardware.distributed_arithmetic import distributed_kernel
 from hwcodesign.hardware.layout import Port, instance_lines, module_lines, range_of
 from hwcodesign.hardware.netlist import netlist
+from hwcodesign.hardware.window import Window
 from hwcodesign.kernels.decision import Decision
 from hwcodesign.storage.installed import shared_folder
 from hwcodesign.systemverilog import Bits, concatenated, parameter_lines
@@ -40,7 +41,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     placed = Hardware.of(accelerators[0]).netlists[0]
     weights = np.random.default_rng(1).integers(-7, 8, (30, 4))
     weights[::2] = 0  # inputs that nothing reads
-    window = (("Height", 5), ("Width", 5), ("Channels", 30))
+    window = Window((5, 5, 30), (5, 5, 4), (1, 1), (1, 1))
     texts = [
         vitis_segment_source(placed, "vitis", "stage0", "in_r", "out").texts,
         segment_source(netlist(residual(), FOLDED, "forked"), "forked").texts,

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ from hwcodesign.hardware.units import unit_of
 from hwcodesign.kernels import Activation, Add, Conv2D, Dense, MaxPool2D, Reshape, Segment
 from hwcodesign.simulation.project import read_project
 from hwcodesign.simulation.segment import read_segment
-from hwcodesign.systemverilog import Bits, Name, Parameter, Rom, literal, parameter_lines
+from hwcodesign.systemverilog import Bits, Name, PackedStruct, Parameter, Rom, literal, parameter_lines
 
 U5 = FixedPoint(5, 2, signed=False)
 W4 = FixedPoint(4, 1)
@@ -231,15 +232,19 @@ def test_a_design_carries_rtl_and_its_predictions(compiled_design: Design) -> No
     assert (compiled_design.folder / "vitis" / "stage0").is_dir()
 
 
-def array_parameters(layer: Dense) -> dict[str, Parameter]:
-    return dict(unit_of(layer, Implementation(), (Stream(1, 4),)).instance.parameters)
+def array_parameters(layer: Dense) -> tuple[dict[str, Any], Parameter]:
+    """Fields of the mac_t, and the biases."""
+    parameters = dict(unit_of(layer, Implementation(), (Stream(1, 4),)).instance.parameters)
+    mac = parameters["Mac"]
+    assert isinstance(mac, PackedStruct)
+    return dict(mac.fields), parameters["Bias"]
 
 
 def test_sums_have_no_more_bits_than_they_need() -> None:
     """Nothing is finer than the products here, so the accumulator that hls4ml inferred loses its spare bits."""
-    parameters = array_parameters(dense("fc", "input", (4,), 2))
-    assert parameters["ProductShift"] == 0
-    assert parameters["AccFraction"] == U5.fraction + W4.fraction
+    mac, _ = array_parameters(dense("fc", "input", (4,), 2))
+    assert mac["product_shift"] == 0
+    assert mac["acc_fraction"] == U5.fraction + W4.fraction
 
 
 @pytest.mark.parametrize(("bias", "shift"), [((8, -24), 0), ((8, -20), 1), ((8, -22), 2), ((8, 3), 3)])
@@ -248,10 +253,10 @@ def test_sums_are_as_fine_as_the_finest_bias(bias: tuple[int, int], shift: int) 
     layer = dense("fc", "input", (4,), 2)
     accumulator = FixedPoint(24, 24 - U5.fraction - W4.fraction - 3)
     layer = replace(layer, accumulator=accumulator, bias=np.array(bias, float))
-    parameters = array_parameters(layer)
-    assert parameters["ProductShift"] == shift
-    assert parameters["AccFraction"] == U5.fraction + W4.fraction + shift
-    assert parameters["Bias"] == Bits.pack([code >> 3 - shift for code in bias], parameters["AccWidth"])  # type: ignore[arg-type]
+    mac, biases = array_parameters(layer)
+    assert mac["product_shift"] == shift
+    assert mac["acc_fraction"] == U5.fraction + W4.fraction + shift
+    assert biases == Bits.pack([code >> 3 - shift for code in bias], mac["acc_width"])
 
 
 def test_pooling_reads_windows() -> None:

@@ -21,7 +21,7 @@ from hwcodesign.hardware.units.conv2d import ConvolutionByAdders, ConvolutionByM
 from hwcodesign.hardware.units.dense import LinearByAdders, LinearByMultipliers
 from hwcodesign.hardware.units.distributed import DistributedConvolution, DistributedLinear
 from hwcodesign.kernels import KERNELS, Affine, Conv2D, Dense, Kernel, Segment
-from hwcodesign.systemverilog import Name
+from hwcodesign.systemverilog import Name, PackedStruct
 
 _U5, _W4, _SUMS = FixedPoint(5, 2, signed=False), FixedPoint(4, 1), FixedPoint(30, 20)
 _IMAGE = (4, 4, 2)
@@ -72,7 +72,9 @@ def test_reuse_factor_and_strategy_choose_the_unit(
 @pytest.mark.parametrize(("strategy", "multiplier"), [(LATENCY, "Lut"), (RESOURCE, "Dsp")])
 def test_strategy_says_by_what_is_multiplied(strategy: str, multiplier: str) -> None:
     unit = unit_of(_dense(), Implementation(2, strategy), (Stream(1, 4),))
-    assert dict(unit.instance.parameters)["Multiplier"] == Name(multiplier)
+    mac = dict(unit.instance.parameters)["Mac"]
+    assert isinstance(mac, PackedStruct)
+    assert dict(mac.fields)["multiplier"] == Name(multiplier)
 
 
 def test_folds_are_those_of_the_reuse_factor_wherever_it_divides_the_products() -> None:

@@ -4,13 +4,14 @@
 #include "exit_types.h"
 #include "integer_logits.h"
 
-// An instance's CONFIG_T has
+// This criterion is CDLN. The CONFIG_T of an instance has
 //
-//   static const int activation = 12; // the logit, an integer, from which a class is active
+//   static const int activation = 12; // the least logit, an integer, with which a class is active
 namespace hwc {
 
-// Score: how far the largest logit is at or above the activation, and the second largest below it, whichever is less.
-// It is not negative where exactly one class is active.
+// The score says how far the largest logit is above the activation, or how far the second largest is below the largest
+// inactive logit, activation - 1, whichever is less, in steps of the logits. It is at least 0 if exactly one class is
+// active.
 struct cdln {
     template <class code_T, typename CONFIG_T>
     static score_t score(const code_T codes[CONFIG_T::n_classes], const top_t<code_T> &top, const sample_t &,

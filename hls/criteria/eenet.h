@@ -4,26 +4,28 @@
 #include "criteria/exponential.h"
 #include "exit_types.h"
 
-// An instance's CONFIG_T::scoring is generated as
+// This criterion is EENet (arXiv 2301.07099). The CONFIG_T::scoring of an instance is generated as
 //
 //   struct exit1_scoring {
 //       static const unsigned drop = 5;              // low bits of weight times table entry that are left out
-//       static const unsigned earlier_fraction = 18; // bits after the point of `earlier`
+//       static const unsigned earlier_fraction = 18; // bits of `earlier` after the binary point
 //       static const int top = 4711;                 // weight of the largest probability
 //       static const int nats = -815;                // weight of the entropy in nats
-//       static int classes(unsigned c);              // weight of each class' probability; all weights have 18 bits
+//       static int classes(unsigned c);              // weight of the probability of class c; all weights have 18 bits
 //       static int votes(unsigned n);                // term of the score for n + 1 votes
 //       static int earlier(unsigned k);              // weight of exit k's score
 //   };
 namespace hwc {
 
-// Score: how likely the answer is right, a linear function of the softmax y, of its largest probability and its entropy,
-// of the votes of the exits up to this one, and of the scores of those before it (arXiv 2301.07099).
-// With S the sum of the exponentials and W the weighted one, e, reciprocal R' and logarithm L' of S those of log_sum:
-//   dot   = sum of classes_c e^-x_c + top 2^F + nats W
-//   score = ((dot R' >> F + e) + nats L' >> drop) + votes + earlier scores, weighted.
-// Whoever makes the weights sees to it that scores fit 32 bits.
-// Tables: exponential, weighted, logarithm, reciprocal.
+// The score says how likely the answer is right. It is a linear function of the softmax y, of its largest probability
+// and its entropy, of the votes of all exits up to this one, and of the scores of earlier exits.
+// Let S be the sum of the exponentials e^-x and W that of x e^-x, where x is the distance of a logit from the largest
+// one in nats. Let e be the exponent, R' the reciprocal and L' the logarithm of S as of log_sum:
+//   dot   = sum of classes(c) e^-x_c + top 2^F + nats W
+//   score = ((dot R' >> F + e) + nats L' >> drop) + votes(n - 1) + weighted sum of the scores of earlier exits,
+// where n is the number of exits that chose the class which most exits chose. Whoever makes the weights makes sure that
+// scores fit 32 bits.
+// It reads the tables exponential, weighted, logarithm and reciprocal.
 struct eenet {
     typedef ap_int<18> weight_t;
 
@@ -66,7 +68,7 @@ struct eenet {
     }
 
   private:
-    // What the score takes from the answers of the exits up to this one and from the scores of those before.
+    // This function gives the part of the score that comes from the votes and from the scores of earlier exits.
     template <typename CONFIG_T> static score_t past_score(const past_t *past) {
         #pragma HLS INLINE
         typedef typename CONFIG_T::scoring scoring;

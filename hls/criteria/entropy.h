@@ -6,10 +6,10 @@
 
 namespace hwc {
 
-// Score: the softmax's entropy, negated, in nats and units of 2^-F: -(ln S + W / S), S the sum of the
-// exponentials e^-x and W that of x e^-x, x the distance in nats from the largest logit.
-// The logarithm and reciprocal of S are those of log_sum.
-// Tables: exponential, weighted, logarithm, reciprocal.
+// The score is the entropy of the softmax, negated, in nats and units of 2^-F: -(ln S + W / S). S is the sum of the
+// exponentials e^-x and W that of x e^-x, where x is the distance of a logit from the largest one in nats.
+// The logarithm and the reciprocal of S are those of log_sum.
+// It reads the tables exponential, weighted, logarithm and reciprocal.
 struct entropy {
     template <class code_T, typename CONFIG_T>
     static score_t score(const code_T codes[CONFIG_T::n_classes], const top_t<code_T> &top, const sample_t &,

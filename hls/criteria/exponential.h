@@ -3,13 +3,13 @@
 
 #include "integer_logits.h"
 
-// Common to the criteria that rest on the softmax, and the shape of their tables.
+// This header has what the criteria that read the softmax share, and describes their tables.
 //
-// With d_c the largest logit less logit c, in steps of the logits, u nats a step (the temperature
-// absorbed) and F = fraction, an instance's CONFIG_T::tables is generated as
+// Let d_c be the largest logit minus logit c, in steps of the logits, let a step be u nats (the temperature
+// included), and let F = fraction. The CONFIG_T::tables of an instance is generated as
 //
 //   struct exit0_tables {
-//       static const unsigned fraction = 16;      // F: bits after the point of all entries
+//       static const unsigned fraction = 16;      // F: bits of all entries after the binary point
 //       static const unsigned shift = 0;          // low bits of a difference that the index leaves out
 //       static const unsigned length = 118;       // entries of exponential and weighted
 //       static const unsigned mantissa_bits = 10; // log2 of the entries of logarithm and reciprocal
@@ -22,16 +22,17 @@
 //           #pragma HLS BIND_STORAGE variable=rom type=rom_np
 //           return rom[i];
 //       }
-//       static unsigned weighted(unsigned i);     // likewise: round(2^F ud e^-ud)
+//       static unsigned weighted(unsigned i);     // in the same way: round(2^F ud e^-ud)
 //       static unsigned logarithm(unsigned m);    // round(2^F ln(1 + (m + 1/2) / 2^mantissa_bits))
 //       static unsigned reciprocal(unsigned m);   // round(2^F / (1 + (m + 1/2) / 2^mantissa_bits))
 //   };
 //
 // The arrays are local statics of member functions: constants of one definition however many files
-// include them, and read-only memories in synthesis. Each lane of the fold reads a port of its own.
-// max_softmax needs fraction, shift, length and exponential alone; margin and patience no tables.
+// include them, and read-only memories in synthesis. Each lane of a fold reads its own port.
+// max_softmax needs only fraction, shift, length and exponential; margin and patience need no tables.
 namespace hwc {
 
+// exponential_types has the types of entries and of their sums over the classes.
 template <typename CONFIG_T> struct exponential_types {
     typedef typename CONFIG_T::tables tables;
     static const unsigned growth = floor_log2(CONFIG_T::n_classes); // bits that a sum over the classes gains
@@ -43,7 +44,7 @@ template <typename CONFIG_T> struct exponential_types {
     static_assert(tables::length >= 1, "criteria: an empty table");
 };
 
-// Table index of the difference between the largest logit and another.
+// table_index gives the index of a table for the difference between the largest logit and another.
 template <class code_T, typename CONFIG_T> unsigned table_index(const code_T &top, const code_T &other) {
     #pragma HLS INLINE
     typedef typename CONFIG_T::tables tables;
@@ -52,9 +53,10 @@ template <class code_T, typename CONFIG_T> unsigned table_index(const code_T &to
     return index < tables::length ? index : unsigned(tables::length - 1);
 }
 
-// Logarithm and reciprocal of a sum S of exponentials, S = 2^(F + e) (1 + m / M + ...): looked up at the M mantissas as L
-// and R, and interpolated, for sums that differ by little to do so here. With r the rest of S / 2^e, from the middle of
-// its cell of the tables, in units of 2^-F:
+// log_sum computes the logarithm and the reciprocal of a sum S of exponentials, S = 2^(F + e) (1 + m / M + ...), where
+// M is the number of entries of the tables. It looks both up at m, as L and R, and interpolates with what is left of S
+// / 2^e, so that sums that differ by little give different results. With r this rest, measured from the middle of its
+// cell of the tables, in units of 2^-F:
 template <typename CONFIG_T> struct log_sum_t {
     typedef typename CONFIG_T::tables tables;
     unsigned exponent;                      // e

@@ -6,7 +6,7 @@
 
 namespace hwc {
 
-// Score: what the head's gate says, the output that it gives behind its logits, in steps of the logits.
+// The score is the gate of the sample, in steps of the logits: the output that a head gives behind its logits.
 struct gate {
     template <class code_T, typename CONFIG_T>
     static score_t score(const code_T codes[CONFIG_T::n_classes + CONFIG_T::n_gates], const top_t<code_T> &,

@@ -6,7 +6,8 @@
 
 namespace hwc {
 
-// Score: the largest logit less the second largest, in steps of the logits; 0 where two are largest.
+// The score is the margin: the largest logit minus the second largest, in steps of the logits. It is 0 if two logits
+// are largest.
 struct margin {
     template <class code_T, typename CONFIG_T>
     static score_t score(const code_T codes[CONFIG_T::n_classes], const top_t<code_T> &top, const sample_t &,

@@ -6,8 +6,9 @@
 
 namespace hwc {
 
-// Score: -S, S the sum of the exponentials relative to the largest: 2^F / S is the largest probability.
-// Units of 2^-F. Tables: exponential.
+// The score is -S, where S is the sum of the exponentials of the distances from the largest logit, in units of 2^-F.
+// 2^F / S is the largest probability of the softmax, so that a larger score means a surer sample.
+// It reads the table exponential.
 struct max_softmax {
     template <class code_T, typename CONFIG_T>
     static score_t score(const code_T codes[CONFIG_T::n_classes], const top_t<code_T> &top, const sample_t &,

@@ -6,7 +6,7 @@
 
 namespace hwc {
 
-// Score: how many exits in a row, this one included, chose the class that the exit before them chose.
+// The score is the number of exits in a row, this one included, that chose the class of the exit before them.
 struct patience {
     template <class code_T, typename CONFIG_T>
     static score_t score(const code_T *, const top_t<code_T> &, const sample_t &now, const past_t *) {

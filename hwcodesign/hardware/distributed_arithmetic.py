@@ -26,7 +26,8 @@ from hwcodesign.hardware.layout import (
     range_of,
     stream_ports,
 )
-from hwcodesign.systemverilog import Parameter, concatenated, parameter_lines
+from hwcodesign.hardware.window import Window
+from hwcodesign.systemverilog import Instance, Parameter, concatenated, parameter_lines, with_constants
 
 #: Adders between registers.
 ADDERS_PER_STAGE = 2
@@ -66,7 +67,7 @@ def distributed_kernel(
     sum_fraction: int,
     bias: Sequence[int] = (),
     product_shift: int = 0,
-    window: Sequence[tuple[str, Parameter]] = (),
+    window: Window | None = None,
     adders_per_stage: int = ADDERS_PER_STAGE,
     limit: float = LIMIT,
 ) -> DistributedKernel:
@@ -80,7 +81,7 @@ def distributed_kernel(
         sum_fraction: fraction bits of the shifted products and of the biases.
         bias: one integer per output; empty: zeros.
         product_shift: left shift of the products.
-        window: parameters of a window_buffer in front, with "Channels" for its lanes; empty: vectors come as they are.
+        window: windows of a window_buffer in front; None: vectors come as they are.
         adders_per_stage: adders between registers; more adders mean fewer registers and a slower clock.
         limit: time limit of the search for a graph, in seconds.
 
@@ -264,11 +265,11 @@ def _top(
     input_format: FixedPoint,
     result: FixedPoint,
     sum_fraction: int,
-    window: Sequence[tuple[str, Parameter]],
+    window: Window | None,
 ) -> str:
     """The module that joins window buffer, shell and adders."""
     lanes, outputs = graph.inputs, len(graph.outputs)
-    pixel = dict(window)["Channels"] if window else lanes
+    pixel = window.input_shape[2] if window else lanes
     shell: list[tuple[str, Parameter]] = [
         ("Lanes", lanes),
         ("Outputs", outputs),
@@ -298,7 +299,7 @@ def _top(
             (),
             (
                 ("", (Port("clk_i", False), Port("rst_ni", False))),
-                ("", stream_ports("in", int(str(pixel)), input_format.width, output=False)),
+                ("", stream_ports("in", pixel, input_format.width, output=False)),
                 ("", stream_ports("out", outputs, result.width, output=True)),
             ),
             imports=("hwc_pkg",),
@@ -322,17 +323,19 @@ def _top(
     return "\n".join(lines)
 
 
-def _window_lines(window: Sequence[tuple[str, Parameter]], lanes: int, input_format: FixedPoint) -> list[str]:
-    parameters = [("Lanes" if name == "Channels" else name, value) for name, value in window]
+def _window_lines(window: Window, lanes: int, input_format: FixedPoint) -> list[str]:
+    parameters: tuple[tuple[str, Parameter], ...] = (("Window", window.config), ("ElementWidth", input_format.width))
+    constants, buffer = with_constants(Instance("window_buffer", parameters), "buffer")
     return [
         "  logic window_valid, window_ready;",
         f"  logic [{lanes - 1}:0][{input_format.width - 1}:0] window_data;",
         "",
+        *constants,
         *instance_lines(
-            "window_buffer",
+            buffer.module,
             "u_window_buffer",
             (".clk_i", ".rst_ni", ".in_valid_i", ".in_ready_o", ".in_data_i", *output_stream("out", "window")),
-            parameter_lines([*parameters, ("ElementWidth", input_format.width)]),
+            parameter_lines(buffer.parameters),
         ),
         "",
     ]

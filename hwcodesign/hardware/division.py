@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from hwcodesign.systemverilog import Bits, Parameter
+from hwcodesign.systemverilog import Bits, PackedStruct, Parameter
 
 
 class Division(NamedTuple):
@@ -20,14 +20,16 @@ class Division(NamedTuple):
 
     def parameters(self, fraction: int) -> list[tuple[str, Parameter]]:
         """Returns the parameters of the modules that average; `fraction` is the quotient's number of fraction bits."""
-        width = self.multiplier.bit_length()
-        return [
-            ("Average", True),
-            ("QuotientFraction", fraction),
-            ("MultiplierWidth", width),
-            ("Multiplier", Bits(width, self.multiplier)),
-            ("Shift", self.shift),
-        ]
+        config = PackedStruct(
+            "division_t",
+            (
+                ("fraction", fraction),
+                ("multiplier_width", self.multiplier.bit_length()),
+                ("multiplier", Bits(64, self.multiplier)),
+                ("shift", self.shift),
+            ),
+        )
+        return [("Average", True), ("Division", config)]
 
 
 def division(divisor: int, bound: int) -> Division:

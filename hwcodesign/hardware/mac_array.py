@@ -10,7 +10,7 @@ from hwcodesign.hardware.folding import Folding, rom_words
 from hwcodesign.hardware.timing import Pipeline
 from hwcodesign.hardware.weights import weight_width
 from hwcodesign.kernels.sums import Sums
-from hwcodesign.systemverilog import Bits, Name, Parameter, Rom
+from hwcodesign.systemverilog import Bits, Name, PackedStruct, Parameter, Rom
 
 #: How products are made: weights built into adders, or multiplied in LUTs or in DSP blocks.
 CONSTANT, LUT, DSP = "Constant", "Lut", "Dsp"
@@ -40,22 +40,33 @@ class MacArray:
     @cached_property
     def parameters(self) -> list[tuple[str, Parameter]]:
         """Returns the parameters, without those that say how the vector comes."""
-        folding, (shift, accumulator, bias) = self.folding, self.sums
+        accumulator = self.sums.accumulator
         parameters: list[tuple[str, Parameter]] = [
-            ("Simd", folding.simd),
-            ("Pe", folding.pe),
+            ("Mac", self._config),
             ("In", self.source),
-            ("WeightWidth", self._weight_width),
-            ("AccWidth", accumulator.width),
-            ("ProductShift", shift),
-            ("AccFraction", accumulator.fraction),
             ("Result", self.result),
-            ("Multiplier", Name(self.multiplier)),
-            ("Bias", Bits.pack(bias, accumulator.width)),
+            ("Bias", Bits.pack(self.sums.bias, accumulator.width)),
         ]
         if self.multiplier == CONSTANT:
             return [*parameters, ("Weights", Bits(self._word, self._words[0]))]
         return parameters
+
+    @property
+    def _config(self) -> PackedStruct:
+        """The mac_t."""
+        accumulator = self.sums.accumulator
+        return PackedStruct(
+            "mac_t",
+            (
+                ("simd", self.folding.simd),
+                ("pe", self.folding.pe),
+                ("weight_width", self._weight_width),
+                ("acc_width", accumulator.width),
+                ("acc_fraction", accumulator.fraction),
+                ("product_shift", self.sums.shift),
+                ("multiplier", Name(self.multiplier)),
+            ),
+        )
 
     @property
     def roms(self) -> tuple[Rom, ...]:

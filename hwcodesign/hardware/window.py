@@ -1,4 +1,4 @@
-"""This module describes windows that slide over a stream of pixels: the parameters and the timing of window_buffer."""
+"""This module describes windows that slide over a stream of pixels: the parameter and the timing of window_buffer."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hwcodesign.errors import FormatError
 from hwcodesign.hardware.timing import Windows
 from hwcodesign.kernels.kernel import Kernel, Shape
-from hwcodesign.systemverilog import Parameter
+from hwcodesign.systemverilog import PackedStruct
 
 Padding = tuple[int, int, int, int]
 
@@ -48,21 +48,24 @@ class Window:
         return cls(kernel.input_shapes[0], kernel.output_shape, sides, stride, (padding[0], padding[2]))
 
     @property
-    def parameters(self) -> list[tuple[str, Parameter]]:
-        """Returns the parameters of the modules that contain a window_buffer."""
-        return [
-            ("Height", self.input_shape[0]),
-            ("Width", self.input_shape[1]),
-            ("Channels", self.input_shape[2]),
-            ("KernelHeight", self.kernel[0]),
-            ("KernelWidth", self.kernel[1]),
-            ("StrideY", self.stride[0]),
-            ("StrideX", self.stride[1]),
-            ("PadTop", self.padding[0]),
-            ("PadLeft", self.padding[1]),
-            ("OutHeight", self.output_shape[0]),
-            ("OutWidth", self.output_shape[1]),
-        ]
+    def config(self) -> PackedStruct:
+        """Returns the window_t of the modules that contain a window_buffer."""
+        return PackedStruct(
+            "window_t",
+            (
+                ("height", self.input_shape[0]),
+                ("width", self.input_shape[1]),
+                ("channels", self.input_shape[2]),
+                ("kernel_height", self.kernel[0]),
+                ("kernel_width", self.kernel[1]),
+                ("stride_y", self.stride[0]),
+                ("stride_x", self.stride[1]),
+                ("pad_top", self.padding[0]),
+                ("pad_left", self.padding[1]),
+                ("out_height", self.output_shape[0]),
+                ("out_width", self.output_shape[1]),
+            ),
+        )
 
     @property
     def timing(self) -> Windows:

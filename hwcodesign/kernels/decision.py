@@ -12,7 +12,7 @@ from hwcodesign.errors import FormatError, PolicyError
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.policies import ExitPolicy
 from hwcodesign.policies.score_unit import ScoreUnit
-from hwcodesign.systemverilog import Bits, Instance, Parameter
+from hwcodesign.systemverilog import Bits, Instance, PackedStruct, Parameter
 
 #: Widest logits: a score of them fits 32 signed bits, clear of the threshold code that means never.
 WIDEST_LOGITS = 30
@@ -104,10 +104,10 @@ class Decision:
             ("PerCycle", self.per_cycle),
             ("ExitIndex", self.exit_index),
             ("IsLast", self.is_last),
-            ("ScoreLatency", self.unit.latency(self.interval, self._tree_depth)),
+            ("ScoreUnit", self._score_unit),
         ]
-        flags = {"Gated": self.gated, "Second": self.unit.second, "Gate": self.unit.gate, "Past": self.unit.past}
-        parameters += [(name, True) for name, is_set in flags.items() if is_set]
+        if self.gated:
+            parameters.append(("Gated", True))
         if self.class_offsets is not None:
             parameters += [("ByClass", True), ("ClassOffsets", Bits.pack(self.class_offsets, 32))]
         return Instance("exit_decision", tuple(parameters))
@@ -123,6 +123,19 @@ class Decision:
         if self.unit.past:
             parameters.append(("ExitIndex", self.exit_index))
         return Instance(self.unit.module, (*parameters, *self.unit.parameters), self.unit.roms)
+
+    @property
+    def _score_unit(self) -> PackedStruct:
+        """The score_unit_t of exit_decision."""
+        return PackedStruct(
+            "score_unit_t",
+            (
+                ("latency", self.unit.latency(self.interval, self._tree_depth)),
+                ("second", self.unit.second),
+                ("gate", self.unit.gate),
+                ("past", self.unit.past),
+            ),
+        )
 
     @property
     def _tree_depth(self) -> int:

@@ -15,7 +15,7 @@ from hwcodesign.policies.criterion import ScoreInputs
 from hwcodesign.policies.heads import Heads
 from hwcodesign.policies.tables import ExponentialTable, MantissaTable
 from hwcodesign.storage.fields import Field
-from hwcodesign.systemverilog import Parameter, Rom
+from hwcodesign.systemverilog import PackedStruct, Parameter, Rom
 
 
 @dataclass(frozen=True)
@@ -95,13 +95,14 @@ def tables_to_json(parameters: Sequence[Exponentials]) -> dict[str, Any]:
 def unit_parameters(tables: Exponentials) -> list[tuple[str, Parameter]]:
     """Returns the parameters of a score unit that reads these tables."""
     table = tables.exponential
-    found: list[tuple[str, Parameter]] = [
-        ("Length", table.length),
-        ("Fraction", table.fraction),
-        ("Shift", table.shift),
-    ]
+    exponential = PackedStruct(
+        "exponential_t", (("length", table.length), ("fraction", table.fraction), ("shift", table.shift))
+    )
+    found: list[tuple[str, Parameter]] = [("Exponential", exponential)]
     if isinstance(tables, Logarithms):
-        found += [("MantissaBits", tables.mantissa.mantissa_bits), ("Ln2", tables.mantissa.ln2)]
+        mantissa = tables.mantissa
+        logarithm = PackedStruct("logarithm_t", (("mantissa_bits", mantissa.mantissa_bits), ("ln2", mantissa.ln2)))
+        found.append(("Logarithm", logarithm))
     return found
 
 

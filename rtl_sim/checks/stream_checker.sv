@@ -1,22 +1,26 @@
 `default_nettype none
 
-// Holds a stream to its contract; for simulation, bound to the streams of modules (hwcodesign/simulation/stream_checks).
+// This module checks that a stream keeps its contract. It is for simulation, where hwcodesign/simulation/stream_checks
+// binds it to the streams at the ports of all modules.
 //
-// A beat that is offered stays, and its data with it, until it is taken. After reset nothing is unknown: valid and
-// ready never, data not while it is offered. At the end of a simulation every sample that has begun is whole.
+// A beat that is offered stays offered, with its data, until it is accepted. After reset nothing is unknown: valid and
+// ready never are, and data are not while they are offered. At the end of a simulation, every sample that has begun is
+// whole.
 module stream_checker #(
-  // Handshakes side by side
+  // Number of handshakes side by side
   parameter int unsigned Streams = 1,
-  // Bits of all their data
+  // Bits of the data of all handshakes together
   parameter int unsigned Width = 1,
-  // 1: all handshakes offer the same data; 0: each has Width / Streams bits of it, the first one's lowest
+  // 1: all handshakes have the same data; 0: each has its own Width / Streams bits, the first one's lowest
   parameter bit Shared = 1'b0,
-  // Beats of a sample, where all samples have the same; else 1
+  // Number of beats of a sample; 1 if samples differ in it
   parameter int unsigned Beats = 1
 ) (
+  // Clock, and synchronous reset, active low
   input wire logic clk_i,
   input wire logic rst_ni,
 
+  // The handshakes, and their data
   input wire logic [Streams-1:0] valid_i,
   input wire logic [Streams-1:0] ready_i,
   input wire logic [  Width-1:0] data_i
@@ -45,18 +49,23 @@ module stream_checker #(
       else if (valid_i[i] && ready_i[i]) beat_q <= beat_q == Beats - 1 ? 0 : beat_q + 1;
 
       if (rst_ni) begin
+        // Valid and ready are never unknown.
         assert (!$isunknown(valid_i[i]) && !$isunknown(ready_i[i]))
         else $error("valid or ready is unknown (%m)");
+        // Data that are offered are not unknown.
         assert (valid_i[i] !== 1'b1 || !$isunknown(data))
         else $error("data is unknown while it is offered (%m)");
+        // A beat stays offered until it is accepted.
         assert (!waits_q || valid_i[i])
         else $error("a beat was withdrawn before it was taken (%m)");
+        // The data of a beat do not change until it is accepted.
         assert (!waits_q || !valid_i[i] || data === data_q)
         else $error("data changed while a beat waited to be taken (%m)");
       end
     end
 
     final begin
+      // No sample has only some of its beats.
       assert (beat_q == 0)
       else $error("the last sample has %0d of its %0d beats (%m)", beat_q, Beats);
     end

@@ -1,18 +1,18 @@
 `default_nettype none
 
-// A score unit, whichever one is called score_unit: each start gives one valid, Latency enabled cycles later; and what
-// it offers holds while it is not enabled. Pauses are of one cycle, so that an induction sees through its registers; a
-// longer pause is that one again, since nothing moves in it.
+// This module has the properties of a score unit, which is the module that is called score_unit: each start gives
+// exactly one valid, Latency enabled cycles later, and the score that is offered holds while the unit is not enabled.
+// Pauses, in which it is not enabled, are one cycle long, so that an induction reaches through all registers; longer
+// pauses are not part of the proof.
 module score_properties #(
+  // Enabled cycles from a start to its valid
   parameter int unsigned Latency = 1,
   // Enabled cycles that a sample takes
   parameter int unsigned Folds = 2,
   parameter int unsigned CodeWidth = 4,
   parameter int unsigned PerCycle = 2,
   // 1: the score holds; 0: the valid comes and holds
-  parameter bit Held = 1'b0,
-  // 0: it is always enabled
-  parameter bit Pauses = 1'b1
+  parameter bit Held = 1'b0
 ) (
   input wire logic                                clk_i,
   input wire logic                                en_i,
@@ -49,7 +49,7 @@ module score_properties #(
   always_ff @(posedge clk_i) begin
     stalled_q <= run_q && !en_i;
     if (run_q) begin
-      assume (en_i || (Pauses && !stalled_q));
+      assume (en_i || !stalled_q);
     end
   end
 

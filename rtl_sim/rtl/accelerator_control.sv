@@ -1,49 +1,55 @@
 `default_nettype none
 
-// What is between the registers and the data path: soft reset, batches, threshold banks and counters. Every port that a
-// register drives or shows is plain, so that a generated register block is only wired up.
+// This module stands between the registers and the data path. It holds the soft reset, the batches, the threshold banks
+// and the counters. Every port that a register drives or shows is a plain vector, so that a generated register block
+// needs wires only.
 //
 // Contract:
-// - soft_reset_i (one cycle) holds core_rst_no low for the ResetCycles cycles that follow; so does rst_ni as it ends.
-//   resetting_o shows it. Thresholds return to Never, the mode to adaptive; ids, error, counters and samples in flight
-//   are gone. The registers, the staged values, a pending commit and the latched counters stay.
-// - A batch ends with TLAST. Its records still leave; no sample starts before the last of them, whatever it waits for
-//   (draining_o). batch_last_o stands while the only sample in flight is the last of a batch that ended.
-// - snapshot_i latches all counters as they stand at its cycle; with soft_reset_i in the same cycle: as they were.
-// - commit_i: see threshold_banks.
-// - No sample starts while 2^InFlightWidth - 1 samples of its bank are in flight.
+// - Soft reset: soft_reset_i, a pulse of one cycle, holds core_rst_no at 0 for the ResetCycles cycles that follow. The
+//   end of rst_ni does the same. resetting_o is 1 meanwhile. A soft reset sets all thresholds to Never and the mode to
+//   adaptive, and clears ids, the error, the running counters and the samples in flight. It keeps the registers, the
+//   staged values, a pending commit and the latched counters.
+// - Batches: a batch ends with TLAST. From then on no sample starts until the last record of the batch has been
+//   accepted, whatever it waits for; draining_o is 1 meanwhile. batch_last_o is 1 while the only sample in flight is
+//   the last one of a batch that has ended.
+// - Counters: snapshot_i, a pulse of one cycle, latches the values that all counters have in that cycle. If
+//   soft_reset_i comes in the same cycle, the values are those from before the reset.
+// - Thresholds: threshold_banks says what commit_i does.
+// - No sample starts while 2^InFlightWidth - 1 samples of its threshold bank are in flight.
 module accelerator_control
   import hwc_pkg::*;
 #(
-  // Exits, the last one included
+  // Number of exits, the last one included
   parameter int unsigned Exits = 2,
-  // Buffers whose level is watched: those between the stages; one, tied to 0, where there is a single exit
+  // Number of conditional buffers whose level is watched. With a single exit there is none: then 1, its level tied to 0
   parameter int unsigned Buffers = Exits > 1 ? Exits - 1 : 1,
-  // Cycles that a soft reset lasts
+  // Duration of a soft reset, in cycles
   parameter int unsigned ResetCycles = 8,
-  // Bits that count the samples in flight of one threshold bank
+  // Bits of the counter of samples in flight of one threshold bank, 1 to 15
   parameter int unsigned InFlightWidth = 10
 ) (
+  // Clock
   input  wire logic clk_i,
-  // Of the registers
+  // Synchronous reset of the registers, active low
   input  wire logic rst_ni,
-  // Of everything else; a register
+  // Synchronous reset of everything else, active low; driven by a flip-flop
   output logic      core_rst_no,
 
-  // From the registers; the last three are pulses of one cycle
+  // From the registers: staged threshold codes and mode; then three requests, each a pulse of one cycle
   input wire logic [Exits-1:0][31:0] staged_thresholds_i,
   input wire logic                   staged_anytime_i,
   input wire logic                   soft_reset_i,
   input wire logic                   snapshot_i,
   input wire logic                   commit_i,
 
-  // To the registers: now
+  // To the registers, as it is now: flags, and the number of samples in flight
   output logic                     commit_pending_o,
   output logic                     active_bank_o,
   output logic                     draining_o,
   output logic                     resetting_o,
   output logic [       15:0]       in_flight_o,
-  // To the registers: as of the last snapshot
+  // To the registers, as of the last snapshot: cycles since the reset, samples accepted, cycles in which the input and
+  // the output stalled, final records of each exit, and the highest level of each buffer in beats
   output logic [       63:0]       cycles_o,
   output logic [       31:0]       accepted_o,
   output logic [       31:0]       input_stalls_o,
@@ -51,7 +57,7 @@ module accelerator_control
   output logic [  Exits-1:0][31:0] finals_o,
   output logic [Buffers-1:0][15:0] high_water_o,
 
-  // Around word_unpack
+  // To and from word_unpack; now_o counts cycles, modulo 2^32
   input  wire logic        s_axis_tvalid_i,
   input  wire logic        s_axis_tready_i,
   input  wire logic        sample_started_i,
@@ -60,18 +66,18 @@ module accelerator_control
   output logic             start_allowed_o,
   output logic      [31:0] now_o,
 
-  // Around record_pack: a record is taken in this cycle; its flags[7] is the bank of its sample
+  // To and from record_pack. record_taken_i: record_i is accepted in this cycle; its flags[7] is the bank of its sample
   input  wire logic    m_axis_tvalid_i,
   input  wire logic    m_axis_tready_i,
   input  wire logic    record_taken_i,
   input  wire record_t record_i,
   output logic         batch_last_o,
 
-  // To the decisions: [exit][bank] and [bank]
+  // To the decisions: threshold codes [exit][bank], and whether the mode is anytime [bank]
   output logic [Exits-1:0][1:0][31:0] thresholds_o,
   output logic [      1:0]            anytime_o,
 
-  // Beats in each buffer
+  // Level of each buffer, in beats
   input wire logic [Buffers-1:0][15:0] levels_i
 );
 

@@ -1,26 +1,30 @@
 `default_nettype none
 
-// Casts every element to another format, after max(x, 0) where it rectifies. A beat a cycle; its result is valid in the
-// next one. Stalls as a whole: in_ready_o follows out_ready_i while a result waits.
+// This module casts every element of a stream to another format, and applies a rectifier, max(x, 0), before that if
+// Rectify is set. It takes a beat in each cycle; the latency is one cycle. The module stalls as a whole: while a result
+// waits, in_ready_o follows out_ready_i in the same cycle.
 module activation
   import hwc_pkg::*;
 #(
-  // Elements of a beat
+  // Number of elements of a beat
   parameter int unsigned Lanes = 1,
   // 1: negative elements become zero
   parameter bit Rectify = 1'b0,
-  // Format of the elements
+  // Format of the input elements
   parameter format_t In = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap},
-  // Format of the result, with the modes of its cast
+  // Format of the output elements, with the modes of the cast
   parameter format_t Result = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap}
 ) (
+  // Clock, and synchronous reset, active low
   input wire logic clk_i,
   input wire logic rst_ni,
 
+  // Input beats
   input  wire logic                           in_valid_i,
   output logic                                in_ready_o,
   input  wire logic [Lanes-1:0][In.width-1:0] in_data_i,
 
+  // Output beats
   output logic                                    out_valid_o,
   input  wire logic                               out_ready_i,
   output logic      [Lanes-1:0][Result.width-1:0] out_data_o

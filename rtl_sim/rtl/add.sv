@@ -1,29 +1,34 @@
 `default_nettype none
 
-// Adds two streams element by element: exact at the finer of both fractions, then cast. A beat of each makes one beat,
-// valid in the next cycle; what comes first waits for the other. Stalls as a whole.
+// This module adds two streams element by element. A sum is exact at the finer of the two fractions, and is then cast.
+// One beat of each input makes one output beat, which is valid in the next cycle; an input that is valid first waits
+// for the other. The module stalls as a whole while its result waits.
 module add
   import hwc_pkg::*;
 #(
-  // Elements of a beat
+  // Number of elements of a beat
   parameter int unsigned Lanes = 1,
-  // Formats of the elements
+  // Formats of the elements of inputs a and b
   parameter format_t InA = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap},
   parameter format_t InB = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap},
   // Format of the sum, with the modes of its cast
   parameter format_t Result = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap}
 ) (
+  // Clock, and synchronous reset, active low
   input wire logic clk_i,
   input wire logic rst_ni,
 
+  // Beats of input a
   input  wire logic                            a_valid_i,
   output logic                                 a_ready_o,
   input  wire logic [Lanes-1:0][InA.width-1:0] a_data_i,
 
+  // Beats of input b
   input  wire logic                            b_valid_i,
   output logic                                 b_ready_o,
   input  wire logic [Lanes-1:0][InB.width-1:0] b_data_i,
 
+  // Output beats
   output logic                                    out_valid_o,
   input  wire logic                               out_ready_i,
   output logic      [Lanes-1:0][Result.width-1:0] out_data_o

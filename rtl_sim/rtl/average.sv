@@ -1,40 +1,49 @@
 `default_nettype none
 
-// Divides a sum by how many values it has, toward zero, and casts the quotient. The division is a multiplication of the
-// magnitude by a constant and a shift: |S| / n = (|S| * Multiplier) >> Shift for every S that can occur, of which who
-// sets the parameters makes sure. One enabled cycle from sum_i to a new result_o; what is behind the register is the
-// sign and the cast.
+// This module divides a sum by the number of its terms, rounds the quotient toward zero, and casts it. It needs no
+// divider: it multiplies the magnitude by a constant and shifts the product to the right, as division_t describes.
+// Whoever sets Division makes sure that this is exact for every sum that can occur. A new result is there one enabled
+// cycle after its sum; sign and cast are combinational behind the register.
 module average
   import hwc_pkg::*;
 #(
-  // Bits of the sum, which is in two's complement, and its bits after the binary point
+  // Bits of the sum, which is in two's complement, and how many of them are after the binary point
   parameter int unsigned SumWidth = 10,
   parameter int SumFraction = 0,
   // 0: the sum is never negative
   parameter bit Signed = 1'b1,
-  // Bits after the binary point of the quotient; at least those of the sum
-  parameter int QuotientFraction = 0,
-  // Bits of the multiplier, the multiplier, and the shift to the right after it
-  parameter int unsigned MultiplierWidth = 1,
-  parameter logic [MultiplierWidth-1:0] Multiplier = 1'b1,
-  parameter int unsigned Shift = 2,
+  // How the sum is divided
+  parameter division_t Division = '{fraction: 32'sd0, multiplier_width: 32'd1, multiplier: 64'd1, shift: 32'd2},
   // Format of the result, with the modes of its cast
   parameter format_t Result = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap}
 ) (
+  // Clock
   input wire logic clk_i,
 
+  // Clock enable
   input  wire logic                    enable_i,
+  // The sum, and the result of the sum of the enabled cycle before
   input  wire logic [    SumWidth-1:0] sum_i,
   output logic      [Result.width-1:0] result_o
 );
 
-  if (QuotientFraction < SumFraction) begin : gen_check_fraction
-    $error("average %m: QuotientFraction=%0d is below SumFraction=%0d", QuotientFraction, SumFraction);
+  if (Division.fraction < SumFraction) begin : gen_check_fraction
+    $error("average %m: Division.fraction=%0d is below SumFraction=%0d", Division.fraction, SumFraction);
   end
 
-  localparam int unsigned Up = unsigned'(QuotientFraction - SumFraction);
-  localparam int unsigned ProductWidth = SumWidth + Up + MultiplierWidth;
-  localparam int unsigned QuotientWidth = ProductWidth > Shift ? ProductWidth - Shift : 1;
+  if (Division.multiplier_width < 1 || Division.multiplier_width > 64 ||
+      Division.multiplier >> Division.multiplier_width != '0) begin : gen_check_multiplier
+    $error(
+        "average %m: Division.multiplier=%0d has not Division.multiplier_width=%0d bits",
+        Division.multiplier,
+        Division.multiplier_width
+    );
+  end
+
+  localparam int unsigned Up = unsigned'(Division.fraction - SumFraction);
+  localparam int unsigned ProductWidth = SumWidth + Up + Division.multiplier_width;
+  localparam logic [ProductWidth-1:0] Multiplier = ProductWidth'(Division.multiplier);
+  localparam int unsigned QuotientWidth = ProductWidth > Division.shift ? ProductWidth - Division.shift : 1;
 
   logic [SumWidth-1:0] magnitude;
   logic negative, negative_q;
@@ -46,7 +55,7 @@ module average
 
   always_ff @(posedge clk_i) begin
     if (enable_i) begin
-      quotient_q <= QuotientWidth'(((ProductWidth'(magnitude) << Up) * ProductWidth'(Multiplier)) >> Shift);
+      quotient_q <= QuotientWidth'(((ProductWidth'(magnitude) << Up) * Multiplier) >> Division.shift);
       negative_q <= negative;
     end
   end
@@ -55,7 +64,7 @@ module average
 
   requantise #(
     .InWidth(QuotientWidth + 1),
-    .InFraction(QuotientFraction),
+    .InFraction(Division.fraction),
     .InSigned(1'b1),
     .Out(Result)
   ) u_cast (

@@ -1,41 +1,48 @@
 `default_nettype none
 
-// Holds samples between two stages until the exit has decided, then forwards or drops each.
+// This module holds samples between two stages until the exit has decided, and then forwards or drops each.
 //
-// `release` carries one decision a sample, in the samples' order: 1 forwards the sample, beat by beat as they come in,
-// 0 drops it by one jump of the read pointer, in one cycle, once it is wholly in (the head may run ahead of this
-// buffer). A decision or a beat taken in cycle t has its effect in cycle t + 1: a beat is then read, and offered from
-// cycle t + 2 on. One beat a cycle passes, without a bubble between forwarded samples; up to two decisions are taken
-// ahead. `in_ready_o` and `release_ready_o` are functions of registers only. It deadlocks nobody as long as it holds
-// one sample (Depth >= Beats): it then takes the whole of the oldest sample without a decision.
+// `release` carries one decision for each sample, in the order of the samples. 1 forwards the sample, beat by beat as
+// its beats come in. 0 drops it in one cycle, by a jump of the read pointer, as soon as the whole sample is in the
+// buffer; a decision may come earlier than that. A decision or a beat that is accepted in a cycle has its effect in the
+// next one: a beat is then read, and offered one cycle later. The throughput is one beat a cycle, without a bubble
+// between forwarded samples. Up to two decisions are accepted ahead. `in_ready_o` and `release_ready_o` depend on
+// registers only.
+//
+// The buffer causes no deadlock as long as it can hold one sample (Depth >= Beats), because it then accepts the whole
+// oldest sample before any decision.
 module conditional_buffer
   import hwc_pkg::*;
 #(
   // Bits of a beat
   parameter int unsigned Width = 8,
-  // Beats of one sample
+  // Number of beats of a sample
   parameter int unsigned Beats = 1,
-  // Beats that the ring holds, at least one sample; more lets the stage before run ahead
+  // Capacity of the ring in beats, at least Beats; more lets the stage in front run ahead
   parameter int unsigned Depth = 2,
   // Bits of the level; follows from Depth
   localparam int unsigned LevelBits = index_bits(Depth + 1)
 ) (
+  // Clock, and synchronous reset, active low
   input wire logic clk_i,
   input wire logic rst_ni,
 
+  // Beats of the stage in front
   input  wire logic             in_valid_i,
   output logic                  in_ready_o,
   input  wire logic [Width-1:0] in_data_i,
 
+  // Decisions: 1 forwards a sample, 0 drops it
   input  wire logic release_valid_i,
   output logic      release_ready_o,
   input  wire logic release_keep_i,
 
+  // Beats of the samples that are forwarded
   output logic                  out_valid_o,
   input  wire logic             out_ready_i,
   output logic      [Width-1:0] out_data_o,
 
-  // Beats in the ring
+  // Level of the ring in beats
   output logic [LevelBits-1:0] level_o
 );
 
@@ -150,8 +157,10 @@ module conditional_buffer
 `ifndef SYNTHESIS
   always_ff @(posedge clk_i) begin
     if (rst_ni) begin
+      // The flag `full` agrees with the level.
       assert (full_q == (level_q == LevelBits'(Depth)))
       else $error("the buffer's level contradicts its flag (%m)");
+      // A sample is dropped only if none of its beats has been forwarded.
       assert (!drop || beat_q == '0)
       else $error("a sample was dropped after some of its beats had left (%m)");
     end

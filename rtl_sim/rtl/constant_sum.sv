@@ -1,30 +1,36 @@
 `default_nettype none
 
-// Sums of operands times weights that never change, for several outputs at a time. The weights are written in canonical
-// signed digits, and each digit other than zero is one term: an operand, shifted. A binary tree adds or subtracts the
-// terms; those of one shift stand next to each other, and a node is as wide as its least and greatest value need. A
-// pipeline that takes and gives a set of sums in every enabled cycle: the operands' register, and one a level of the
-// tree, so 1 + clog2(Simd * digits that a weight can have) enabled cycles from operands_i to sums_o. Exact.
+// This module computes sums of operands times constant weights, for several outputs at a time. The sums are exact.
+//
+// Each weight is written in canonical signed digits (-1, 0, 1). Each digit that is not zero makes one term: an operand,
+// shifted. A binary tree adds or subtracts the terms. Terms of the same shift stand next to each other, and each node
+// is only as wide as its least and its greatest value need.
+//
+// The module is a pipeline with a clock enable: it accepts and gives a set of sums in every enabled cycle. The latency
+// is 1 + clog2(Simd * digits that a weight can have) enabled cycles: one for the register of the operands, and one for
+// each level of the tree.
 module constant_sum
   import hwc_pkg::*;
 #(
-  // Sums at a time
+  // Number of sums, one for each output
   parameter int unsigned Pe = 1,
-  // Products in a sum
+  // Number of products in a sum
   parameter int unsigned Simd = 1,
-  // Sets of operands: 1 if all sums read the same ones, else Pe
+  // Number of sets of operands: 1 if all sums read the same operands, else Pe
   parameter int unsigned Sets = 1,
-  // Format of the operands; only width and sign matter
+  // Format of the operands, of which only width and sign matter
   parameter format_t In = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap},
   // Bits of a weight, sign included
   parameter int unsigned WeightWidth = 4,
-  // The weights, in two's complement
+  // The weights, in two's complement: [sum][product]
   parameter logic [Pe-1:0][Simd-1:0][WeightWidth-1:0] Weights = '0,
   // Bits of a sum
   localparam int unsigned SumWidth = unsigned'(int'(In.width)) + WeightWidth + unsigned'($clog2(Simd))
 ) (
+  // Clock
   input wire logic clk_i,
 
+  // Clock enable; operands, and the sums of earlier operands
   input  wire logic                                        enable_i,
   input  wire logic [Sets-1:0][    Simd-1:0][In.width-1:0] operands_i,
   output logic      [  Pe-1:0][SumWidth-1:0]               sums_o
@@ -36,7 +42,8 @@ module constant_sum
   localparam int unsigned Levels = unsigned'($clog2(MaxTerms));
   localparam int unsigned ShiftBits = index_bits(WeightWidth);
   localparam int unsigned OperandBits = index_bits(Simd);
-  // Tools work out constants bit by bit: what describes all terms stays short, and terms are looked at a chunk at a time
+  // Tools are slow with long constants. So only chunks of terms are described for the whole sum, and single terms for
+  // one chunk at a time.
   localparam int unsigned ChunkLevels = Levels < 5 ? Levels : 5;
   localparam int unsigned Chunk = 1 << ChunkLevels;
   localparam int unsigned MaxChunks = (MaxTerms + Chunk - 1) / Chunk;
@@ -45,8 +52,9 @@ module constant_sum
   localparam longint Largest = In.is_signed ? (64'sd1 <<< (InWidth - 1)) - 1 : (64'sd1 <<< InWidth) - 1;
   localparam longint Least = In.is_signed ? 64'sd1 <<< (InWidth - 1) : 0;
 
-  // count terms, sorted by their shifts, of which chunk c begins with the digit at bit shift[c] of weight operand[c];
-  // what its terms add to and take from the sum, where all operands are one
+  // The terms of one sum, sorted by shift, in chunks: how many terms there are; of each chunk c the sign of its first
+  // digit, which is at bit shift[c] of the weight of operand[c]; and, for operands that are all 1, what the terms of
+  // the chunk add to the sum and what they subtract from it
   typedef struct packed {
     logic [31:0]                           count;
     logic [MaxChunks-1:0]                  negative;
@@ -56,14 +64,15 @@ module constant_sum
     logic [MaxChunks-1:0][63:0]            taken;
   } chunks_t;
 
-  // Terms of a chunk: sign, power of two, operand of each
+  // The terms of one chunk: sign, shift and operand of each
   typedef struct packed {
     logic [Chunk-1:0]                  negative;
     logic [Chunk-1:0][ShiftBits-1:0]   shift;
     logic [Chunk-1:0][OperandBits-1:0] operand;
   } terms_t;
 
-  // Of w the digit at bit b is that of (3w - w) / 2: plus where 3w alone has bit b + 1, minus where w alone has it
+  // The canonical digits of a weight w follow from w = (3w - w) / 2: the digit at bit b is 1 if only 3w has bit b + 1,
+  // and -1 if only w has it
   function automatic chunks_t chunks_of(input logic [Simd-1:0][WeightWidth-1:0] weights);
     logic [WeightWidth+1:0] once, thrice;
     longint added, taken;
@@ -101,7 +110,7 @@ module constant_sum
     chunks_of.count = term;
   endfunction
 
-  // The terms from a digit on, count of them
+  // The `count` terms from a digit on
   function automatic terms_t terms_of(input logic [Simd-1:0][WeightWidth-1:0] weights, input int shift,
                                       input int operand, input int count);
     logic [WeightWidth+1:0] once, thrice;
@@ -127,7 +136,7 @@ module constant_sum
     end
   endfunction
 
-  // Bits of a sum of terms that add to it like times the first one, and take from it unlike times the first one
+  // Bits that a node needs whose terms, in units of the first one, add `like` and subtract `unlike`
   function automatic int unsigned bits_of(input longint like, input longint unlike);
     longint high, low;
     high = like * Largest + unlike * Least;

@@ -1,92 +1,79 @@
 `default_nettype none
 
-// Two-dimensional convolution on a stream of pixels: window_buffer, then mac_array with a vector a window. Padding is
-// part of it; a depthwise convolution is a setting; a one-dimensional one is an image of height 1. A window takes
-// (lanes / Simd) * (Outputs / Pe) cycles, with KernelHeight * KernelWidth * Channels lanes (depthwise: taps for lanes).
-// Its result is valid 4 + clog2(Simd) cycles after the last of them (Constant: 3 + clog2(Simd * ((WeightWidth + 1) /
-// 2))). Which pixels a window waits for, and when a row's place is free: see window_buffer.
+// This module is a two-dimensional convolution on a stream of pixels: a window_buffer, and a mac_array whose vectors
+// are the windows. Padding is included. A depthwise convolution is a setting, and a one-dimensional convolution is an
+// image of height 1.
+//
+// A window takes (lanes / Mac.simd) * (Outputs / Mac.pe) cycles, where lanes is kernel_height * kernel_width *
+// channels, or for a depthwise convolution kernel_height * kernel_width. Its result is valid 4 + clog2(Mac.simd) cycles
+// after the last of them; with Constant multipliers, 3 + clog2(Mac.simd * ((Mac.weight_width + 1) / 2)) cycles.
+// window_buffer says which pixels a window waits for, and when the place of a row is free again.
 module conv2d
   import hwc_pkg::*;
 #(
-  // Rows and columns of the image
-  parameter int unsigned Height = 5,
-  parameter int unsigned Width = 5,
-  // Elements of a pixel
-  parameter int unsigned Channels = 1,
-  // Rows and columns of a window
-  parameter int unsigned KernelHeight = 3,
-  parameter int unsigned KernelWidth = 3,
-  // Pixels between neighbouring windows, down and across
-  parameter int unsigned StrideY = 1,
-  parameter int unsigned StrideX = 1,
-  // Zero rows above the image and zero columns left of it; those below and right follow from the output's size
-  parameter int unsigned PadTop = 0,
-  parameter int unsigned PadLeft = 0,
-  // Rows and columns of the output
-  parameter int unsigned OutHeight = 3,
-  parameter int unsigned OutWidth = 3,
-  // Elements of an output pixel
+  // The image and its windows
+  parameter window_t Window = '{
+      height: 32'd5,
+      width: 32'd5,
+      channels: 32'd1,
+      kernel_height: 32'd3,
+      kernel_width: 32'd3,
+      stride_y: 32'd1,
+      stride_x: 32'd1,
+      pad_top: 32'd0,
+      pad_left: 32'd0,
+      out_height: 32'd3,
+      out_width: 32'd3
+  },
+  // Number of elements of an output pixel
   parameter int unsigned Outputs = 1,
-  // Lanes of a window multiplied in a cycle, for each output; divides their number. Depthwise: taps
-  parameter int unsigned Simd = 1,
-  // Outputs added to in a cycle; divides Outputs
-  parameter int unsigned Pe = 1,
-  // Format of the elements
+  // Multiply-accumulates of a window. For a depthwise convolution, simd counts pixels of a window
+  parameter mac_t Mac = '{
+      simd: 32'd1,
+      pe: 32'd1,
+      weight_width: 32'd4,
+      acc_width: 32'd16,
+      acc_fraction: 32'sd0,
+      product_shift: 32'd0,
+      multiplier: Lut
+  },
+  // Format of the input elements
   parameter format_t In = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap},
-  // Bits of a weight, sign included
-  parameter int unsigned WeightWidth = 4,
-  // Bits of the sums; holds every final sum
-  parameter int unsigned AccWidth = 16,
-  // Bits by which products are shifted left to the accumulator's fraction
-  parameter int unsigned ProductShift = 0,
-  // Bits of the accumulator after the binary point
-  parameter int AccFraction = 0,
-  // Format of the result, with the modes of its cast
+  // Format of the output elements, with the modes of the cast
   parameter format_t Result = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap},
-  // How products are made; Constant only where a window takes one fold
-  parameter multiplier_e Multiplier = Lut,
-  // 1: output o = channel * (Outputs / Channels) + m reads only its channel
+  // 1: a depthwise convolution: output o reads only channel o / (Outputs / Window.channels)
   parameter bit Depthwise = 1'b0,
-  // ROM image, one word a fold; not for Constant
+  // File with the image of the weight ROM, one word a fold, as mac_array reads it; not for Constant multipliers
   parameter string WeightsFile = "",
-  // The only word of that image; for Constant
-  parameter logic [Pe-1:0][Simd-1:0][WeightWidth-1:0] Weights = '0,
-  // Of each output, at AccFraction
-  parameter logic [Outputs-1:0][AccWidth-1:0] Bias = '0
+  // The only word of that image, for Constant multipliers
+  parameter logic [Mac.pe-1:0][Mac.simd-1:0][Mac.weight_width-1:0] Weights = '0,
+  // Bias of each output, with Mac.acc_fraction bits after the binary point
+  parameter logic [Outputs-1:0][Mac.acc_width-1:0] Bias = '0
 ) (
+  // Clock, and synchronous reset, active low
   input wire logic clk_i,
   input wire logic rst_ni,
 
-  // Pixels in raster order
-  input  wire logic                              in_valid_i,
-  output logic                                   in_ready_o,
-  input  wire logic [Channels-1:0][In.width-1:0] in_data_i,
+  // Input pixels in raster order
+  input  wire logic                                     in_valid_i,
+  output logic                                          in_ready_o,
+  input  wire logic [Window.channels-1:0][In.width-1:0] in_data_i,
 
-  // Pixels in raster order
+  // Output pixels in raster order
   output logic                                      out_valid_o,
   input  wire logic                                 out_ready_i,
   output logic      [Outputs-1:0][Result.width-1:0] out_data_o
 );
 
   localparam int unsigned InWidth = unsigned'(int'(In.width));
-  localparam int unsigned Lanes = KernelHeight * KernelWidth * Channels;
+  localparam int unsigned Lanes = Window.kernel_height * Window.kernel_width * Window.channels;
 
   logic window_valid, window_ready;
   logic [Lanes-1:0][InWidth-1:0] window;
 
   window_buffer #(
-    .Height(Height),
-    .Width(Width),
-    .Lanes(Channels),
-    .ElementWidth(InWidth),
-    .KernelHeight(KernelHeight),
-    .KernelWidth(KernelWidth),
-    .StrideY(StrideY),
-    .StrideX(StrideX),
-    .PadTop(PadTop),
-    .PadLeft(PadLeft),
-    .OutHeight(OutHeight),
-    .OutWidth(OutWidth)
+    .Window(Window),
+    .ElementWidth(InWidth)
   ) u_window_buffer (
     .clk_i,
     .rst_ni,
@@ -102,17 +89,11 @@ module conv2d
     .Lanes(Lanes),
     .Beats(1),
     .Outputs(Outputs),
-    .Simd(Simd),
-    .Pe(Pe),
+    .Mac(Mac),
     .In(In),
-    .WeightWidth(WeightWidth),
-    .AccWidth(AccWidth),
-    .ProductShift(ProductShift),
-    .AccFraction(AccFraction),
     .Result(Result),
-    .Multiplier(Multiplier),
     .Depthwise(Depthwise),
-    .Channels(Depthwise ? Channels : 1),
+    .Channels(Depthwise ? Window.channels : 1),
     .WeightsFile(WeightsFile),
     .Weights(Weights),
     .Bias(Bias)

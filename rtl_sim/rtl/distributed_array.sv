@@ -1,40 +1,43 @@
 `default_nettype none
 
-// Stream shell around a generated module of adders that calculates the sums of one layer: out = cast(sums of in). It
-// takes a beat in every cycle in which nothing stalls, and gives its result SumDepth + 2 cycles later: one for the
-// operands' register, SumDepth for the sums, one for their cast. The pipeline stalls as a whole while a result waits,
-// the adders by `enable_o`; in_ready_o depends on out_ready_i, never on in_valid_i. Stands in for a mac_array of one
-// fold.
+// This module is the stream shell around a generated module of adders that computes the sums of one layer: out =
+// cast(sums of in). It replaces a mac_array of one fold. It accepts a beat in every cycle in which nothing stalls. The
+// latency is SumDepth + 2 cycles: one for the register of the operands, SumDepth for the sums, one for the cast. While
+// a result waits, the pipeline stalls as a whole, and the adders with it by `enable_o`. in_ready_o depends on
+// out_ready_i, never on in_valid_i.
 module distributed_array
   import hwc_pkg::*;
 #(
-  // Elements of an input beat
+  // Number of elements of an input beat
   parameter int unsigned Lanes = 1,
-  // Elements of a result
+  // Number of elements of a result
   parameter int unsigned Outputs = 1,
-  // Format of the elements, of which the width matters here
+  // Format of the input elements, of which only the width matters
   parameter format_t In = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap},
   // Bits of the sums, in two's complement
   parameter int unsigned SumWidth = 16,
-  // Their bits after the binary point
+  // Bits of the sums after the binary point
   parameter int SumFraction = 0,
-  // Enabled cycles from operands to sums, at least 1
+  // Latency of the adders from operands to sums, in enabled cycles, at least 1
   parameter int unsigned SumDepth = 1,
   // Format of the result, with the modes of its cast
   parameter format_t Result = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap}
 ) (
+  // Clock, and synchronous reset, active low
   input wire logic clk_i,
   input wire logic rst_ni,
 
+  // Input beats
   input  wire logic                           in_valid_i,
   output logic                                in_ready_o,
   input  wire logic [Lanes-1:0][In.width-1:0] in_data_i,
 
-  // To and from the adders: they move on in cycles with enable_o, and take operands in each of them
+  // To and from the adders: in each cycle with enable_o they accept operands, and every register of them moves on
   output logic                                  enable_o,
   output logic      [  Lanes-1:0][In.width-1:0] operands_o,
   input  wire logic [Outputs-1:0][SumWidth-1:0] sums_i,
 
+  // Output beats
   output logic                                      out_valid_o,
   input  wire logic                                 out_ready_i,
   output logic      [Outputs-1:0][Result.width-1:0] out_data_o

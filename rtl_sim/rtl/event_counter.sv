@@ -1,17 +1,19 @@
 `default_nettype none
 
-// Counts events modulo 2^Width, and latches the count where snapshot_i is set, so that several counters can be read as
-// of one cycle. The latched count leaves out an event of the snapshot's own cycle.
+// This module counts events modulo 2^Width, and latches the count when snapshot_i is set, so that several counters can
+// be read as of one cycle. The latched count does not include an event of the cycle of the snapshot.
 module event_counter #(
   // Bits of the count
   parameter int unsigned Width = 32
 ) (
+  // Clock
   input wire logic clk_i,
-  // Zeroes the latched count
+  // Synchronous reset, active low, of the latched count
   input wire logic rst_ni,
-  // Zeroes the running count
+  // Synchronous reset, active low, of the running count
   input wire logic core_rst_ni,
 
+  // An event occurs in this cycle; the count is latched in this cycle
   input  wire logic             event_i,
   input  wire logic             snapshot_i,
   // The count as of the last snapshot

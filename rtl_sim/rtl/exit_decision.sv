@@ -1,65 +1,66 @@
 `default_nettype none
 
-// Decides whether a sample leaves at an exit.
+// This module decides whether a sample leaves at an exit.
 //
-// A beat of logits is folded: PerCycle of them a cycle, over Folds = ceil(Classes / PerCycle) cycles. A first pass
-// finds the largest (and second largest); the score unit beside this module makes a score of them, and of the same
-// logits in a second pass, if it needs them again, while the first pass is at the next sample. The pipeline, with the
-// score unit, stalls as a whole where a decision cannot be handed on.
+// A beat of logits is folded: PerCycle logits a cycle, over Folds = ceil(Classes / PerCycle) cycles. A first pass finds
+// the largest logit, and the second largest if it is needed. The score unit beside this module makes a score of them;
+// if it needs all logits again, it gets them in a second pass, while the first pass works on the next sample. The
+// pipeline, with the score unit, stalls as a whole where a decision cannot be handed on.
+//
 // Interval: Folds cycles; in anytime mode at least 2.
-// Latency, from the cycle in which logits are accepted to the one in which `record_valid_o` rises, nothing stalling:
-//   Folds + clog2(PerCycle) + 4 + ScoreLatency;  1 more where scores are lowered by class.
-// `sample` is taken when the score is known, 2 cycles before the record is offered; it may come at any time before.
+// Latency, from the cycle in which logits are accepted to that in which `record_valid_o` rises, while nothing stalls:
+//   Folds + clog2(PerCycle) + 4 + ScoreUnit.latency;  1 more if scores are lowered by class.
+// `sample` is accepted when the score is known, 2 cycles before the record is offered; it may be offered at any time
+// before.
 //
-// A sample leaves when its score reaches the threshold of its bank; the last exit takes every sample. Each decision
-// gives, each exactly once and as soon as each is taken: a record for a sample that leaves (in anytime mode for every
-// one), with its stamp in the place of `cycles`; its information to the next exit where it stays; one bit to the
-// conditional buffer, 1 forwards, 0 drops. In anytime mode a sample that stays goes on only after its record was taken.
-// The last exit offers neither of the latter two. No output's valid depends on an input of the same cycle, and
-// `logits_ready_o` on no output's ready but where Folds is 1.
+// A sample leaves if its score is at least the threshold of its bank; the last exit takes every sample. Each decision
+// gives up to three outputs. Each of them is given exactly once, and as soon as its receiver is ready:
+//
+// - a record, if the sample leaves (in anytime mode for every sample), with the sample's stamp in the place of
+//   `cycles`;
+// - what travels with the sample, to the next exit, if it stays;
+// - one bit to the conditional buffer: 1 forwards the sample, 0 drops it.
+// In anytime mode, a sample that stays goes on only after its record has been accepted. The last exit gives records
+// only. No output's valid depends on an input of the same cycle. `logits_ready_o` depends on the ready of an output
+// only if Folds is 1.
 module exit_decision
   import hwc_pkg::*;
 #(
-  // Classes, 2 to 65536, one logit each, all in one beat
+  // Number of classes, 2 to 65536; each has one logit, and all logits come in one beat
   parameter int unsigned Classes = 10,
-  // 1: a beat has one more output behind the logits, the sample's gate, which is no class
+  // 1: a beat has one more element behind the logits, the gate of the sample, which is no class
   parameter bit Gated = 1'b0,
-  // Format of the logits, of which width (at most 30) and sign are used: codes are integers
+  // Format of the logits, of which only width (at most 30 bits) and sign are used: codes are integers
   parameter format_t Logits = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap},
-  // Logits handled a cycle
+  // Number of logits processed in a cycle, 1 to Classes
   parameter int unsigned PerCycle = 1,
-  // Position of this exit, from 0, as it stands in its records
+  // Index of this exit, from 0, as its records have it
   parameter int unsigned ExitIndex = 0,
-  // 1: the last exit, which every sample that reaches it leaves
+  // 1: this is the last exit, at which every sample leaves
   parameter bit IsLast = 1'b0,
-  // Enabled cycles from `score_start_o` to `score_valid_i`
-  parameter int unsigned ScoreLatency = 1,
-  // 1: the score unit needs the second largest logit; it is 0 otherwise
-  parameter bit Second = 1'b0,
-  // 1: the score unit needs the gate; it is 0 otherwise
-  parameter bit Gate = 1'b0,
-  // 1: what the exits before have left travels with a sample, and what this one leaves
-  parameter bit Past = 1'b0,
-  // 1: lower scores by an offset of the class chosen
+  // The score unit beside this module. If it reads the past_t of earlier exits, this exit adds its own past_t, too
+  parameter score_unit_t ScoreUnit = '{latency: 32'd1, second: 1'b0, gate: 1'b0, past: 1'b0},
+  // 1: scores are lowered by an offset of the class chosen; then these offsets, signed, the first class lowest
   parameter bit ByClass = 1'b0,
   parameter logic [Classes-1:0][31:0] ClassOffsets = '0,
   // Bits of what travels with a sample: a sample_t, and a past_t for each exit before this one above it
-  localparam int unsigned PastBits = Past ? ExitIndex * $bits(past_t) : 0,
-  localparam int unsigned NextPastBits = Past ? (ExitIndex + 1) * $bits(past_t) : 0,
+  localparam int unsigned PastBits = ScoreUnit.past ? ExitIndex * $bits(past_t) : 0,
+  localparam int unsigned NextPastBits = ScoreUnit.past ? (ExitIndex + 1) * $bits(past_t) : 0,
   localparam int unsigned SampleBits = PastBits + $bits(sample_t),
   localparam int unsigned NextBits = NextPastBits + $bits(sample_t),
   // Bits of a logit, and of all outputs of a head; follow from the above
   localparam int unsigned Width = 32'(Logits.width),
   localparam int unsigned Outputs = Classes + 32'(Gated)
 ) (
+  // Clock, and synchronous reset, active low
   input wire logic clk_i,
   input wire logic rst_ni,
 
-  // Score from which a sample leaves, and whether samples that stay are reported; one of each a bank
+  // Of each bank: the threshold, the least score with which a sample leaves; and whether the mode is anytime
   input wire logic [1:0][31:0] threshold_i,
   input wire logic [1:0]       anytime_i,
 
-  // The score unit: see docs/criteria.md
+  // To and from the score unit; docs/criteria.md describes these signals
   output logic                                       score_en_o,
   output logic                                       score_start_o,
   output logic             [PerCycle-1:0][Width-1:0] score_lanes_o,
@@ -71,22 +72,27 @@ module exit_decision
   input  wire logic                                  score_valid_i,
   input  wire logic signed [        31:0]            score_i,
 
+  // Logits of a sample, and its gate above them
   input  wire logic                          logits_valid_i,
   output logic                               logits_ready_o,
   input  wire logic [Outputs-1:0][Width-1:0] logits_data_i,
 
+  // What travels with a sample
   input  wire logic                  sample_valid_i,
   output logic                       sample_ready_o,
   input  wire logic [SampleBits-1:0] sample_data_i,
 
+  // Records
   output logic      record_valid_o,
   input  wire logic record_ready_i,
   output record_t   record_data_o,
 
+  // Decisions for the conditional buffer: 1 forwards the sample, 0 drops it
   output logic      release_valid_o,
   input  wire logic release_ready_i,
   output logic      release_keep_o,
 
+  // What travels with a sample to the next exit
   output logic                     next_valid_o,
   input  wire logic                next_ready_i,
   output logic      [NextBits-1:0] next_data_o
@@ -108,14 +114,17 @@ module exit_decision
   if (PerCycle < 1 || PerCycle > Classes) begin : gen_check_per_cycle
     $error("exit_decision %m: PerCycle=%0d is not in 1 to Classes=%0d", PerCycle, Classes);
   end
-  if (Gate && !Gated) begin : gen_check_gate
-    $error("exit_decision %m: Gate=1 needs a gate behind the logits: set Gated=1");
+  if (ScoreUnit.gate && !Gated) begin : gen_check_gate
+    $error("exit_decision %m: ScoreUnit.gate=1 needs a gate behind the logits: set Gated=1");
   end
-  if (ByClass && Past) begin : gen_check_by_class
-    $error("exit_decision %m: ByClass would change the scores that later exits read: set Past=0");
+  if (ByClass && ScoreUnit.past) begin : gen_check_by_class
+    $error("exit_decision %m: ByClass would change the scores that later exits read: set ScoreUnit.past=0");
   end
-  if (ScoreLatency < 1) begin : gen_check_latency
-    $error("exit_decision %m: ScoreLatency=%0d: a score comes a cycle after its start at the earliest", ScoreLatency);
+  if (ScoreUnit.latency < 1) begin : gen_check_latency
+    $error(
+        "exit_decision %m: ScoreUnit.latency=%0d: a score comes a cycle after its start at the earliest",
+        ScoreUnit.latency
+    );
   end
   if (ExitIndex > 255) begin : gen_check_exit
     $error("exit_decision %m: ExitIndex=%0d has more than the 8 bits of a record", ExitIndex);
@@ -163,7 +172,7 @@ module exit_decision
     .CodeWidth(Width),
     .PerCycle(PerCycle),
     .LabelBits(LabelBits),
-    .Second(Second)
+    .Second(ScoreUnit.second)
   ) u_find_top (
     .clk_i,
     .rst_ni,
@@ -199,7 +208,7 @@ module exit_decision
   assign score_second_o = second;
   assign score_label_o = 16'(label);
 
-  if (Gate) begin : gen_gate
+  if (ScoreUnit.gate) begin : gen_gate
     // gates of the samples between the acceptance of their logits and the start of the score unit
     localparam int unsigned Waiting = TopLatency / Folds + 2;
     logic room, some;
@@ -221,6 +230,7 @@ module exit_decision
 `ifndef SYNTHESIS
     always_ff @(posedge clk_i) begin
       if (rst_ni) begin
+        // The FIFO has room for every gate that comes, and a gate for every start of the score unit.
         assert ((room || !(logits_valid_i && logits_ready_o)) && (some || !start))
         else $error("a sample has lost its gate (%m)");
       end
@@ -236,7 +246,7 @@ module exit_decision
   // what goes on with a sample that stays
   localparam int unsigned NextPastWires = NextPastBits > 0 ? NextPastBits : 1;
   logic [NextPastWires-1:0] next_past;
-  if (!Past) begin : gen_no_past
+  if (!ScoreUnit.past) begin : gen_no_past
     assign next_past = '0;
   end else if (ExitIndex == 0) begin : gen_first_past
     assign next_past = {16'(label), score_i};
@@ -245,14 +255,14 @@ module exit_decision
   end
 
   // the label waits for the score
-  if (ScoreLatency < Folds) begin : gen_label_holds
+  if (ScoreUnit.latency < Folds) begin : gen_label_holds
     assign label = top_label;
   end else begin : gen_label_waits
     logic room, some;
-    logic [index_bits(ScoreLatency / Folds + 2)-1:0] unused_level;
+    logic [index_bits(ScoreUnit.latency / Folds + 2)-1:0] unused_level;
     stream_fifo #(
       .Width(LabelBits),
-      .Depth(ScoreLatency / Folds + 1)
+      .Depth(ScoreUnit.latency / Folds + 1)
     ) u_labels (
       .clk_i,
       .rst_ni,
@@ -267,6 +277,7 @@ module exit_decision
 `ifndef SYNTHESIS
     always_ff @(posedge clk_i) begin
       if (rst_ni) begin
+        // The FIFO has room for every label that comes, and a label for every score.
         assert ((room || !start) && (some || !score_valid_i))
         else $error("a score has lost its label (%m)");
       end

@@ -1,54 +1,62 @@
 `default_nettype none
 
-// The end of an exit's decision: holds a score against its threshold and hands on what follows from it.
+// This module is the end of an exit's decision: it compares a score with its threshold, and gives the outputs that
+// follow from that.
 //
-// A score that is taken in cycle t is compared in cycle t + 1, and its outputs are offered from cycle t + 2 on. See
-// exit_decision for what they mean.
+// A score that is accepted in cycle t is compared in cycle t + 1, and its outputs are offered from cycle t + 2 on.
+// exit_decision says what they mean.
 module exit_verdict
   import hwc_pkg::*;
 #(
-  // Bits of a class
+  // Bits of the index of a class
   parameter int unsigned LabelBits = 4,
-  // Position of this exit, from 0, as it stands in its records
+  // Index of this exit, from 0, as its records have it
   parameter int unsigned ExitIndex = 0,
-  // 1: the last exit, which every sample that reaches it leaves
+  // 1: this is the last exit, at which every sample leaves
   parameter bit IsLast = 1'b0,
-  // 1: scores may follow one another every cycle, and en_o depends on the outputs' ready; 0: every other cycle at most,
-  // and en_o depends on no ready
+  // 1: scores may come in every cycle, and en_o depends on the ready of the outputs; 0: scores come in every other
+  // cycle at most, and en_o depends on no ready
   parameter bit EveryCycle = 1'b0,
-  // Bits that travel above the sample_t to the next exit, and what they are is the criterion's
+  // Number of bits that travel above the sample_t to the next exit; the criterion gives them their meaning
   parameter int unsigned ExtraBits = 0,
   localparam int unsigned ExtraWires = ExtraBits > 0 ? ExtraBits : 1
 ) (
+  // Clock, and synchronous reset, active low
   input wire logic clk_i,
   input wire logic rst_ni,
 
-  // Score from which a sample leaves, and whether samples that stay are reported; one of each a bank
+  // Of each bank: the threshold, the least score with which a sample leaves; and whether the mode is anytime
   input wire logic [1:0][31:0] threshold_i,
   input wire logic [1:0]       anytime_i,
 
-  // A score with its label, taken where en_o is set. That is the pipeline's clock enable: set where there is no score
+  // A score with the class chosen, accepted when en_o is 1. en_o is the clock enable of the pipeline in front, and is
+  // also 1 while there is no score
   input  wire logic                         score_valid_i,
   output logic                              en_o,
   input  wire logic signed [          31:0] score_i,
   input  wire logic        [ LabelBits-1:0] label_i,
-  // Exits in a row, this one included, that chose the class of the one before; of the sample that is being taken
+  // Of the sample whose score is offered: the number of exits in a row, up to this one, that chose the class of the
+  // exit before them
   output logic             [           7:0] agreements_o,
-  // Extra bits for the next exit, of the same sample; 0 where there are none
+  // Extra bits of the same sample for the next exit; 0 if there are none
   input  wire logic        [ExtraWires-1:0] extra_i,
 
+  // What travels with the sample
   input  wire logic    sample_valid_i,
   output logic         sample_ready_o,
   input  wire sample_t sample_data_i,
 
+  // Records
   output logic      record_valid_o,
   input  wire logic record_ready_i,
   output record_t   record_data_o,
 
+  // Decisions for the conditional buffer: 1 forwards the sample, 0 drops it
   output logic      release_valid_o,
   input  wire logic release_ready_i,
   output logic      release_keep_o,
 
+  // What travels with the sample to the next exit: the extra bits above the sample_t
   output logic                                      next_valid_o,
   input  wire logic                                 next_ready_i,
   output logic      [ExtraBits+$bits(sample_t)-1:0] next_data_o
@@ -62,7 +70,7 @@ module exit_verdict
 
   scored_t scored_q, verdict_q;  // to be compared, and being handed on
   logic scored_valid_q, valid_q, leave_q, report_q;
-  logic settled;  // the last part of the verdict is being taken, if there is a verdict
+  logic settled;  // the last output of the verdict is being accepted, if there is a verdict
 
   wire again = sample_data_i.seen && sample_data_i.label == 16'(label_i);
 
@@ -134,7 +142,7 @@ module exit_verdict
     assign release_valid_o = 1'b0;
     assign next_valid_o = 1'b0;
   end else begin : gen_early
-    // each part is pending until it is taken; one that the verdict does not have is taken at once
+    // each output is pending until it is accepted; an output that this verdict does not have counts as accepted
     logic record, release_bit, next;
     wire waits = record && report_q && !leave_q;  // goes on after its record only
     logic [$bits(scored_t)-1:0] unused_data;

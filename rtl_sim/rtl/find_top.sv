@@ -1,34 +1,37 @@
 `default_nettype none
 
-// The largest logit of a sample, at its lowest class, and the second largest.
+// This module finds the largest logit of a sample, with the lowest class that has it, and the second largest.
 //
-// A sample comes as folds of PerCycle codes, one an enabled cycle, without gaps in it; samples may follow one another
-// at once. A tree of compares, a register after each of its levels, brings a fold down to one candidate, which is then
-// held against the best so far. Latency: `valid_o` rises clog2(PerCycle) + 2 enabled cycles after the last fold, for
-// one cycle, and the results hold until it rises again.
+// A sample comes in folds of PerCycle codes, one fold in each enabled cycle, without gaps inside a sample; the next
+// sample may follow at once. A tree of comparators with a register after each level reduces a fold to one candidate,
+// which is then compared with the best so far. Latency: `valid_o` rises clog2(PerCycle) + 2 enabled cycles after the
+// last fold, for one cycle. The results hold until it rises again.
 module find_top
   import hwc_pkg::*;
 #(
   // Bits of a code; codes are unsigned
   parameter int unsigned CodeWidth = 8,
-  // Codes a cycle
+  // Number of codes in a cycle
   parameter int unsigned PerCycle = 1,
-  // Bits of a class
+  // Bits of the index of a class
   parameter int unsigned LabelBits = 4,
-  // 1: find the second largest too; else second_o is 0
+  // 1: find the second largest, too; 0: second_o is 0
   parameter bit Second = 1'b0
 ) (
+  // Clock, and synchronous reset, active low
   input wire logic clk_i,
   input wire logic rst_ni,
   // Clock enable of the whole pipeline
   input wire logic en_i,
 
+  // A fold is there; it is the first, the last one of its sample
   input wire logic                               valid_i,
-  input wire logic                               first_i,  // fold of the sample
+  input wire logic                               first_i,
   input wire logic                               last_i,
   // Codes of consecutive classes; lanes past the last class hold 0
   input wire logic [PerCycle-1:0][CodeWidth-1:0] lanes_i,
 
+  // The largest code, the second largest, and the lowest class that has the largest
   output logic                 valid_o,
   output logic [CodeWidth-1:0] top_o,
   output logic [CodeWidth-1:0] second_o,

@@ -1,30 +1,33 @@
 `default_nettype none
 
-// Sum over the classes of a value each, which come PerCycle at a time, one fold after the other.
+// This module adds up one value for each class of a sample. The values come in folds of PerCycle, one fold in each
+// enabled cycle.
 //
-// An adder tree with a register after each level, then an accumulator. Latency: `valid_o` rises Folds +
-// clog2(PerCycle) enabled cycles after `start_i`, Folds = ceil(Classes / PerCycle), for one cycle; the sum holds for it
-// alone. Samples may follow one another every Folds enabled cycles.
+// It is a tree of adders with a register after each level, and an accumulator. Latency: `valid_o` rises Folds +
+// clog2(PerCycle) enabled cycles after `start_i`, where Folds = ceil(Classes / PerCycle), for one cycle; the sum holds
+// for that cycle alone. Samples may follow one another every Folds enabled cycles.
 module fold_sum
   import hwc_pkg::*;
 #(
-  // Classes of a sample
+  // Number of classes
   parameter int unsigned Classes = 10,
-  // Values a cycle
+  // Number of values in a fold
   parameter int unsigned PerCycle = 1,
-  // Bits of a value and of the sum, which must hold Classes of them; unsigned, or in two's complement
+  // Bits of a value and of the sum, wide enough for the sum of Classes values; unsigned, or in two's complement
   parameter int unsigned Width = 21
 ) (
+  // Clock, and synchronous reset, active low
   input wire logic clk_i,
   input wire logic rst_ni,
   // Clock enable of the whole pipeline
   input wire logic en_i,
 
-  // A sample's first fold is at values_i; the others follow in the next enabled cycles. Lanes past the last class may
-  // hold anything
+  // A sample starts: its first fold is at values_i, and the others follow in the next enabled cycles. Lanes behind the
+  // last class may hold anything
   input wire logic                           start_i,
   input wire logic [PerCycle-1:0][Width-1:0] values_i,
 
+  // The sum of a sample
   output logic             valid_o,
   output logic [Width-1:0] sum_o
 );

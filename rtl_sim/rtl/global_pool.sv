@@ -1,36 +1,35 @@
 `default_nettype none
 
-// Maximum or average of each channel over a whole image, cast to the result's format. Takes a pixel a cycle and gives
-// one beat an image: valid two cycles after the last pixel was accepted, an average three. Images follow without a gap,
-// so the interval is Beats cycles. Stalls as a whole: in_ready_o follows out_ready_i while a result waits.
+// This module computes the maximum or the average of each channel over a whole image, and casts it to the format of the
+// result. It accepts a pixel in each cycle, and gives one beat for an image: valid two cycles after the last pixel was
+// accepted, three for an average. Images follow one another without a gap, so the interval is Beats cycles. The module
+// stalls as a whole: while a result waits, in_ready_o follows out_ready_i in the same cycle.
 module global_pool
   import hwc_pkg::*;
 #(
-  // Pixels of an image
+  // Number of pixels of an image
   parameter int unsigned Beats = 4,
-  // Elements of a pixel
+  // Number of elements of a pixel, its channels
   parameter int unsigned Lanes = 1,
   // 0: maximum, 1: average
   parameter bit Average = 1'b0,
-  // Averages: bits after the binary point of the quotient, which is rounded toward zero there; at least those of In
-  parameter int QuotientFraction = 0,
-  // Averages: quotient = (|sum| * Multiplier) >> Shift with the sum at QuotientFraction; width of the Multiplier first
-  parameter int unsigned MultiplierWidth = 1,
-  parameter logic [MultiplierWidth-1:0] Multiplier = 1'b1,
-  parameter int unsigned Shift = 0,
-  // Format of the elements
+  // Averages only: how a sum is divided by Beats
+  parameter division_t Division = '{fraction: 32'sd0, multiplier_width: 32'd1, multiplier: 64'd1, shift: 32'd0},
+  // Format of the input elements
   parameter format_t In = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap},
-  // Format of the result, with the modes of its cast
+  // Format of the output elements, with the modes of the cast
   parameter format_t Result = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap}
 ) (
+  // Clock, and synchronous reset, active low
   input wire logic clk_i,
   input wire logic rst_ni,
 
-  // Pixels, in any order
+  // Pixels of an image, in any order
   input  wire logic                           in_valid_i,
   output logic                                in_ready_o,
   input  wire logic [Lanes-1:0][In.width-1:0] in_data_i,
 
+  // One pixel for each image
   output logic                                    out_valid_o,
   input  wire logic                               out_ready_i,
   output logic      [Lanes-1:0][Result.width-1:0] out_data_o
@@ -84,10 +83,7 @@ module global_pool
         .SumWidth(SumWidth),
         .SumFraction(int'(In.fraction)),
         .Signed(In.is_signed),
-        .QuotientFraction(QuotientFraction),
-        .MultiplierWidth(MultiplierWidth),
-        .Multiplier(Multiplier),
-        .Shift(Shift),
+        .Division(Division),
         .Result(Result)
       ) u_average (
         .clk_i,
@@ -100,7 +96,7 @@ module global_pool
     assign result_valid = done_q;
 
     for (genvar c = 0; c < Lanes; c++) begin : gen_lane
-      // Signed codes with their sign inverted are in the order of unsigned numbers
+      // With the sign bit inverted, signed codes have the order of unsigned numbers
       localparam logic [InWidth-1:0] Order = InWidth'(In.is_signed) << (InWidth - 1);
       logic [InWidth-1:0] element, most_q;
 

@@ -1,57 +1,60 @@
 `default_nettype none
 
-// Folded multiply-accumulate: out[o] = cast(bias[o] + sum over inputs of weight[input, o] * input), exact up to the
-// cast. A vector comes in Beats beats of Lanes elements. In each cycle (a fold) Simd lanes are multiplied into Pe
-// outputs, in the order: for beat, for Simd lanes, for Pe outputs. A beat leaves its stream in its last fold, so that
-// vectors follow one another without a gap: one every Beats * (Lanes / Simd) * (Outputs / Pe) cycles. The result is
-// valid 4 + clog2(Simd) cycles after the last fold (Constant: 3 + clog2(Simd * ((WeightWidth + 1) / 2))). The pipeline
-// stalls as a whole while a result waits; in_ready_o depends on out_ready_i, never on in_valid_i.
+// This module is a folded array of multiply-accumulate units: out[o] = cast(bias[o] + sum over inputs of weight[input,
+// o] * input), exact up to the cast.
+//
+// A vector comes in Beats beats of Lanes elements. In each cycle, a fold, Mac.simd lanes are multiplied for each of
+// Mac.pe outputs, in the order: for each beat, for each Mac.simd lanes, for each Mac.pe outputs. A beat is accepted in
+// its last fold, so that vectors follow one another without a gap. The interval is Beats * (Lanes / Mac.simd) *
+// (Outputs / Mac.pe) cycles. The result is valid 4 + clog2(Mac.simd) cycles after the last fold; with Constant
+// multipliers, 3 + clog2(Mac.simd * ((Mac.weight_width + 1) / 2)) cycles.
+//
+// The pipeline stalls as a whole while a result waits; in_ready_o depends on out_ready_i, never on in_valid_i.
 module mac_array
   import hwc_pkg::*;
 #(
-  // Elements of an input beat; Depthwise: taps of the kernel times Channels, channels innermost
+  // Number of elements of an input beat. Depthwise: taps of the kernel times Channels, channels innermost
   parameter int unsigned Lanes = 1,
-  // Input beats of a vector
+  // Number of input beats of a vector
   parameter int unsigned Beats = 1,
-  // Elements of a result
+  // Number of elements of a result
   parameter int unsigned Outputs = 1,
-  // Lanes multiplied in a cycle, for each output; divides Lanes. Depthwise: taps, divides their number
-  parameter int unsigned Simd = 1,
-  // Outputs added to in a cycle; divides Outputs
-  parameter int unsigned Pe = 1,
-  // Format of the elements
+  // Multiply-accumulates of a vector. Depthwise: simd counts taps of the kernel
+  parameter mac_t Mac = '{
+      simd: 32'd1,
+      pe: 32'd1,
+      weight_width: 32'd4,
+      acc_width: 32'd16,
+      acc_fraction: 32'sd0,
+      product_shift: 32'd0,
+      multiplier: Lut
+  },
+  // Format of the input elements
   parameter format_t In = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap},
-  // Bits of a weight, sign included
-  parameter int unsigned WeightWidth = 4,
-  // Bits of the sums in two's complement; holds every final sum, then what passes it on the way does no harm
-  parameter int unsigned AccWidth = 16,
-  // Bits by which products are shifted left to the accumulator's fraction
-  parameter int unsigned ProductShift = 0,
-  // Bits of the accumulator after the binary point
-  parameter int AccFraction = 0,
-  // Format of the result, with the modes of its cast
+  // Format of the output elements, with the modes of the cast
   parameter format_t Result = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap},
-  // How products are made; Constant only where a vector takes one fold
-  parameter multiplier_e Multiplier = Lut,
-  // 1: output o = channel * (Outputs / Channels) + m reads only the lanes of its channel
+  // 1: a depthwise layer: output o reads only the lanes of channel o / (Outputs / Channels)
   parameter bit Depthwise = 1'b0,
-  // Channels of a depthwise input
+  // Number of channels of a depthwise input
   parameter int unsigned Channels = 1,
-  // ROM image, one word a fold: weight (pe, simd) at [(pe * Simd + simd) * WeightWidth +: WeightWidth]; not for
-  // Constant
+  // File with the image of the weight ROM, one word a fold, in the order of the folds: the weight of output pe and lane
+  // simd is at [(pe * Mac.simd + simd) * Mac.weight_width +: Mac.weight_width]; not for Constant multipliers
   parameter string WeightsFile = "",
-  // The only word of that image; for Constant
-  parameter logic [Pe-1:0][Simd-1:0][WeightWidth-1:0] Weights = '0,
-  // Of each output, at AccFraction
-  parameter logic [Outputs-1:0][AccWidth-1:0] Bias = '0
+  // The only word of that image, for Constant multipliers
+  parameter logic [Mac.pe-1:0][Mac.simd-1:0][Mac.weight_width-1:0] Weights = '0,
+  // Bias of each output, with Mac.acc_fraction bits after the binary point
+  parameter logic [Outputs-1:0][Mac.acc_width-1:0] Bias = '0
 ) (
+  // Clock, and synchronous reset, active low
   input wire logic clk_i,
   input wire logic rst_ni,
 
+  // Input beats
   input  wire logic                           in_valid_i,
   output logic                                in_ready_o,
   input  wire logic [Lanes-1:0][In.width-1:0] in_data_i,
 
+  // Output beats
   output logic                                      out_valid_o,
   input  wire logic                                 out_ready_i,
   output logic      [Outputs-1:0][Result.width-1:0] out_data_o
@@ -59,7 +62,11 @@ module mac_array
 
   localparam int unsigned InWidth = unsigned'(int'(In.width));
   localparam int unsigned ResultWidth = unsigned'(int'(Result.width));
-  // Lanes that one output may read, and in how many steps it does
+  localparam int unsigned Simd = Mac.simd;
+  localparam int unsigned Pe = Mac.pe;
+  localparam int unsigned WeightWidth = Mac.weight_width;
+  localparam int unsigned AccWidth = Mac.acc_width;
+  // Lanes that one output reads, and the number of folds in which it reads those of a beat
   localparam int unsigned Depth = Depthwise ? Lanes / Channels : Lanes;
   localparam int unsigned Steps = Depth / Simd;
   localparam int unsigned Groups = Outputs / Pe;
@@ -72,20 +79,20 @@ module mac_array
   // Cycles from a fold to its sums
   localparam int unsigned ConstantDepth = 1 + unsigned'($clog2(Simd * ((WeightWidth + 1) / 2)));
   localparam int unsigned ProductDepth = 2 + unsigned'($clog2(Simd));
-  localparam int unsigned SumDepth = Multiplier == Constant ? ConstantDepth : ProductDepth;
+  localparam int unsigned SumDepth = Mac.multiplier == Constant ? ConstantDepth : ProductDepth;
   localparam int unsigned SumWidth = InWidth + WeightWidth + unsigned'($clog2(Simd));
 
   if (Outputs % Pe != 0) begin : gen_check_pe
-    $error("mac_array %m: Outputs=%0d is not a multiple of Pe=%0d", Outputs, Pe);
+    $error("mac_array %m: Outputs=%0d is not a multiple of Mac.pe=%0d", Outputs, Pe);
   end
   if (Depth % Simd != 0) begin : gen_check_simd
-    $error("mac_array %m: the %0d lanes of an output are not a multiple of Simd=%0d", Depth, Simd);
+    $error("mac_array %m: the %0d lanes of an output are not a multiple of Mac.simd=%0d", Depth, Simd);
   end
   if (Depthwise && (Lanes % Channels != 0 || Outputs % Channels != 0)) begin : gen_check_channels
     $error("mac_array %m: Lanes=%0d or Outputs=%0d is not a multiple of Channels=%0d", Lanes, Outputs, Channels);
   end
-  if (Multiplier == Constant && Folds != 1) begin : gen_check_constant
-    $error("mac_array %m: Multiplier=Constant needs one fold, not %0d", Folds);
+  if (Mac.multiplier == Constant && Folds != 1) begin : gen_check_constant
+    $error("mac_array %m: Mac.multiplier=Constant needs one fold, not %0d", Folds);
   end
 
   // Counters of the fold: group of outputs, step, beat, word of the ROM
@@ -138,7 +145,7 @@ module mac_array
     assign operands = in_data_i[step_q*Simd+:Simd];
   end
 
-  // What accompanies them: whether there is a fold, whether it is a group's first or last
+  // What travels with them: whether there is a fold, and whether it is the first or the last one of its outputs
   typedef struct packed {
     logic valid;
     logic first;
@@ -149,7 +156,7 @@ module mac_array
 
   always_comb for (int i = 0; i < int'(SumDepth); i++) valid_q[i] = folds_q[i].valid;
 
-  // Registers of an array without a fold in it stand still
+  // While there is no fold in the array, its registers do not change
   assign moving = enable && (in_valid_i || valid_q != '0);
 
   always_ff @(posedge clk_i) begin
@@ -160,7 +167,7 @@ module mac_array
   // Their products with the weights, summed
   logic [Pe-1:0][SumWidth-1:0] sums;
 
-  if (Multiplier == Constant) begin : gen_constant
+  if (Mac.multiplier == Constant) begin : gen_constant
     constant_sum #(
       .Pe(Pe),
       .Simd(Simd),
@@ -193,7 +200,7 @@ module mac_array
       .Sets(Sets),
       .In(In),
       .WeightWidth(WeightWidth),
-      .Multiplier(Multiplier)
+      .Multiplier(Mac.multiplier)
     ) u_sum (
       .clk_i,
       .enable_i(moving),
@@ -206,7 +213,7 @@ module mac_array
   fold_t summed;
   assign summed = folds_q[SumDepth-1];
 
-  // The groups' sums so far, the next one's lowest, the latest highest
+  // The sums so far of each group of outputs: those of the group whose fold comes next are lowest
   logic [Groups-1:0][Pe-1:0][AccWidth-1:0] sums_q;
   logic [Pe-1:0][AccWidth-1:0] sums_d, biases;
   logic [GroupBits-1:0] sums_group_q, cast_group_q;
@@ -221,7 +228,7 @@ module mac_array
 
   always_comb begin
     for (int pe = 0; pe < int'(Pe); pe++) begin
-      sums_d[pe] = (summed.first ? biases[pe] : sums_q[0][pe]) + (AccWidth'(signed'(sums[pe])) << ProductShift);
+      sums_d[pe] = (summed.first ? biases[pe] : sums_q[0][pe]) + (AccWidth'(signed'(sums[pe])) << Mac.product_shift);
     end
   end
 
@@ -242,7 +249,7 @@ module mac_array
   for (genvar pe = 0; pe < Pe; pe++) begin : gen_cast
     requantise #(
       .InWidth(AccWidth),
-      .InFraction(AccFraction),
+      .InFraction(Mac.acc_fraction),
       .InSigned(1'b1),
       .Out(Result)
     ) u_requantise (
@@ -265,6 +272,7 @@ module mac_array
 `ifndef SYNTHESIS
   always_ff @(posedge clk_i) begin
     if (rst_ni) begin
+      // A beat stays offered until its last fold.
       assert (in_valid_i || (group_q == '0 && step_q == '0))
       else $error("a beat was withdrawn between its folds (%m)");
     end

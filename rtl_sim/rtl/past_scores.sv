@@ -1,30 +1,32 @@
 `default_nettype none
 
-// Adds up what an exit's score takes from the scores of the exits before it, on the way of a sample's information.
+// This module adds up the part of an exit's score that comes from the scores of earlier exits. It stands in the path of
+// what travels with a sample.
 //
-// sum = sum of (Weights[k] * score of exit k) >>> WeightFraction, each shifted alone. It takes 2 cycles, one sample a
-// cycle; two stream registers, so that no combinational path crosses it.
+// sum = sum of (Weights[k] * score of exit k) >>> WeightFraction, where each product is shifted alone. The latency is 2
+// cycles, and the throughput one sample a cycle. Two stream registers cut every combinational path.
 module past_scores
   import hwc_pkg::*;
 #(
-  // Exits before this one, at least 1
+  // Number of exits before this one, at least 1
   parameter int unsigned Earlier = 1,
-  // Signed weight of each, the first lowest
+  // Signed weight of the score of each, the first exit lowest
   parameter logic [Earlier-1:0][17:0] Weights = '0,
-  // Their bits after the binary point
+  // Bits of the weights after the binary point, at most 31
   parameter int unsigned WeightFraction = 0,
   localparam int unsigned PastBits = Earlier * $bits(past_t),
   localparam int unsigned DataBits = PastBits + $bits(sample_t)
 ) (
+  // Clock, and synchronous reset, active low
   input wire logic clk_i,
   input wire logic rst_ni,
 
-  // A sample_t, and a past_t for each exit above it, the first lowest
+  // What travels with a sample: a sample_t, and above it a past_t for each earlier exit, the first exit lowest
   input  wire logic                in_valid_i,
   output logic                     in_ready_o,
   input  wire logic [DataBits-1:0] in_data_i,
 
-  // The same, and the sum
+  // The same, and the sum in units of the score
   output logic                       out_valid_o,
   input  wire logic                  out_ready_i,
   output logic        [DataBits-1:0] out_data_o,
@@ -40,7 +42,7 @@ module past_scores
 
   wire past_t [Earlier-1:0] past = in_data_i[DataBits-1:$bits(sample_t)];
 
-  // a term fits 32 bits where the weights are such that every score does
+  // a term fits 32 bits, because the weights are chosen so that every score does
   logic [Earlier-1:0][31:0] terms, terms_q;
   always_comb begin
     for (int unsigned k = 0; k < Earlier; k++) begin

@@ -1,77 +1,62 @@
 `default_nettype none
 
-// Maximum or average of every window of an image, channel by channel, cast to the result's format: window_buffer, a
-// tree of comparisons or adders, registers. A window a cycle; its result is valid one cycle after the window, an
-// average three (registers of the sum, the quotient and the result). Which pixels a window waits for, and when a row's
-// place is free: see window_buffer. Padding counts as pixels of value zero. Behind the windows it stalls as a whole.
+// This module computes the maximum or the average of every window of an image, channel by channel, and casts it to the
+// format of the result. It is a window_buffer, a tree of comparators or adders, and registers. The throughput is a
+// window a cycle. The latency from a window to its result is one cycle, and three for an average: registers of the sum,
+// the quotient and the result. window_buffer says which pixels a window waits for, and when the place of a row is free
+// again. Padding counts as pixels of value zero. Behind the window_buffer, the module stalls as a whole.
 module pool2d
   import hwc_pkg::*;
 #(
-  // Rows and columns of the image
-  parameter int unsigned Height = 4,
-  parameter int unsigned Width = 4,
-  // Elements of a pixel
-  parameter int unsigned Channels = 1,
-  // Rows and columns of a window
-  parameter int unsigned KernelHeight = 2,
-  parameter int unsigned KernelWidth = 2,
-  // Pixels between neighbouring windows, down and across
-  parameter int unsigned StrideY = 2,
-  parameter int unsigned StrideX = 2,
-  // Zero rows above the image and zero columns left of it; those below and right follow from the output's size
-  parameter int unsigned PadTop = 0,
-  parameter int unsigned PadLeft = 0,
-  // Rows and columns of the output
-  parameter int unsigned OutHeight = 2,
-  parameter int unsigned OutWidth = 2,
+  // The image and its windows
+  parameter window_t Window = '{
+      height: 32'd4,
+      width: 32'd4,
+      channels: 32'd1,
+      kernel_height: 32'd2,
+      kernel_width: 32'd2,
+      stride_y: 32'd2,
+      stride_x: 32'd2,
+      pad_top: 32'd0,
+      pad_left: 32'd0,
+      out_height: 32'd2,
+      out_width: 32'd2
+  },
   // 0: maximum, 1: average
   parameter bit Average = 1'b0,
-  // Averages: bits after the binary point of the quotient, which is rounded toward zero there; at least those of In
-  parameter int QuotientFraction = 0,
-  // Averages: quotient = (|sum| * Multiplier) >> Shift with the sum at QuotientFraction; width of the Multiplier first
-  parameter int unsigned MultiplierWidth = 1,
-  parameter logic [MultiplierWidth-1:0] Multiplier = 1'b1,
-  parameter int unsigned Shift = 0,
-  // Format of the elements
+  // Averages only: how a sum is divided by the number of a window's pixels
+  parameter division_t Division = '{fraction: 32'sd0, multiplier_width: 32'd1, multiplier: 64'd1, shift: 32'd0},
+  // Format of the input elements
   parameter format_t In = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap},
-  // Format of the result, with the modes of its cast
+  // Format of the output elements, with the modes of the cast
   parameter format_t Result = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap}
 ) (
+  // Clock, and synchronous reset, active low
   input wire logic clk_i,
   input wire logic rst_ni,
 
-  // Pixels in raster order
-  input  wire logic                              in_valid_i,
-  output logic                                   in_ready_o,
-  input  wire logic [Channels-1:0][In.width-1:0] in_data_i,
+  // Input pixels in raster order
+  input  wire logic                                     in_valid_i,
+  output logic                                          in_ready_o,
+  input  wire logic [Window.channels-1:0][In.width-1:0] in_data_i,
 
-  // Pixels in raster order
-  output logic                                       out_valid_o,
-  input  wire logic                                  out_ready_i,
-  output logic      [Channels-1:0][Result.width-1:0] out_data_o
+  // Output pixels in raster order
+  output logic                                              out_valid_o,
+  input  wire logic                                         out_ready_i,
+  output logic      [Window.channels-1:0][Result.width-1:0] out_data_o
 );
 
   localparam int unsigned InWidth = unsigned'(int'(In.width));
   localparam int unsigned ResultWidth = unsigned'(int'(Result.width));
-  localparam int unsigned Taps = KernelHeight * KernelWidth;
+  localparam int unsigned Taps = Window.kernel_height * Window.kernel_width;
 
   logic window_valid, enable, result_valid;
-  logic [Taps-1:0][Channels-1:0][InWidth-1:0] window;
-  logic [Channels-1:0][ResultWidth-1:0] result;
+  logic [Taps-1:0][Window.channels-1:0][InWidth-1:0] window;
+  logic [Window.channels-1:0][ResultWidth-1:0] result;
 
   window_buffer #(
-    .Height(Height),
-    .Width(Width),
-    .Lanes(Channels),
-    .ElementWidth(InWidth),
-    .KernelHeight(KernelHeight),
-    .KernelWidth(KernelWidth),
-    .StrideY(StrideY),
-    .StrideX(StrideX),
-    .PadTop(PadTop),
-    .PadLeft(PadLeft),
-    .OutHeight(OutHeight),
-    .OutWidth(OutWidth)
+    .Window(Window),
+    .ElementWidth(InWidth)
   ) u_window_buffer (
     .clk_i,
     .rst_ni,
@@ -95,11 +80,11 @@ module pool2d
     end
     assign result_valid = valid_q[1];
 
-    for (genvar c = 0; c < Channels; c++) begin : gen_channel
+    for (genvar c = 0; c < Window.channels; c++) begin : gen_channel
       logic [Taps-1:0][SumWidth-1:0] sums;
       logic [SumWidth-1:0] sum_q;
 
-      // A tree: each level adds what lies `reach` apart
+      // A tree: each level adds elements that are `reach` apart
       always_comb begin
         for (int tap = 0; tap < int'(Taps); tap++) begin
           sums[tap] = SumWidth'(signed'({In.is_signed & window[tap][c][InWidth-1], window[tap][c]}));
@@ -115,10 +100,7 @@ module pool2d
         .SumWidth(SumWidth),
         .SumFraction(int'(In.fraction)),
         .Signed(In.is_signed),
-        .QuotientFraction(QuotientFraction),
-        .MultiplierWidth(MultiplierWidth),
-        .Multiplier(Multiplier),
-        .Shift(Shift),
+        .Division(Division),
         .Result(Result)
       ) u_average (
         .clk_i,
@@ -130,13 +112,13 @@ module pool2d
   end else begin : gen_maximum
     assign result_valid = window_valid;
 
-    for (genvar c = 0; c < Channels; c++) begin : gen_channel
-      // Signed codes with their sign inverted are in the order of unsigned numbers
+    for (genvar c = 0; c < Window.channels; c++) begin : gen_channel
+      // With the sign bit inverted, signed codes have the order of unsigned numbers
       localparam logic [InWidth-1:0] Order = InWidth'(In.is_signed) << (InWidth - 1);
       logic [Taps-1:0][InWidth-1:0] most;
 
-      // A tree: each level compares what lies `reach` apart. Nobody reads it while there is no window, and a simulation
-      // then spends nothing on it.
+      // A tree: each level compares elements that are `reach` apart. It computes only while there is a window, which
+      // makes simulation faster.
       always_comb begin
         most = 'x;
         if (window_valid) begin

@@ -1,29 +1,31 @@
 `default_nettype none
 
-// Sums of products of operands and weights, for several outputs at a time. A pipeline that takes and gives a set of
-// sums in every enabled cycle: the operands' register, the products' register, and one register a level of a binary
-// tree of adders, so 2 + clog2(Simd) enabled cycles from operands_i to sums_o. Weights join one enabled cycle after
-// their operands, as a memory with a registered output gives them. The sums are exact.
+// This module computes sums of products of operands and weights, for several outputs at a time. The sums are exact. It
+// is a pipeline with a clock enable, which accepts and gives a set of sums in every enabled cycle. The latency is 2 +
+// clog2(Simd) enabled cycles: a register for the operands, one for the products, and one for each level of a binary
+// tree of adders. Weights come one enabled cycle after their operands, as from a memory with a registered output.
 module product_sum
   import hwc_pkg::*;
 #(
-  // Sums at a time
+  // Number of sums, one for each output
   parameter int unsigned Pe = 1,
-  // Products in a sum
+  // Number of products in a sum
   parameter int unsigned Simd = 1,
-  // Sets of operands: 1 if all sums read the same ones, else Pe
+  // Number of sets of operands: 1 if all sums read the same operands, else Pe
   parameter int unsigned Sets = 1,
-  // Format of the operands; only width and sign matter
+  // Format of the operands, of which only width and sign matter
   parameter format_t In = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap},
   // Bits of a weight, sign included
   parameter int unsigned WeightWidth = 4,
-  // Lut or Dsp
+  // How products are built, Lut or Dsp
   parameter multiplier_e Multiplier = Lut,
   // Bits of a sum
   localparam int unsigned SumWidth = unsigned'(int'(In.width)) + WeightWidth + unsigned'($clog2(Simd))
 ) (
+  // Clock
   input wire logic clk_i,
 
+  // Clock enable; operands; weights of the operands one enabled cycle before; sums of earlier operands
   input  wire logic                                           enable_i,
   input  wire logic [Sets-1:0][    Simd-1:0][   In.width-1:0] operands_i,
   input  wire logic [  Pe-1:0][    Simd-1:0][WeightWidth-1:0] weights_i,
@@ -51,8 +53,8 @@ module product_sum
     return multiple_t'(signed'({In.is_signed & operand[InWidth-1], operand}));
   endfunction
 
-  // Unpacked arrays, and loops that Verilator does not unroll: its C++ is far shorter. What registers take is computed
-  // where they are enabled: a simulation spends nothing on a layer that waits.
+  // Unpacked arrays, and loops that Verilator does not unroll, make its C++ far shorter. What a register stores is
+  // computed only where it is enabled, so that a layer that waits costs no simulation time.
   product_t products_q[Pe][Simd];
 
   if (Multiplier == Dsp) begin : gen_dsp
@@ -79,9 +81,10 @@ module product_sum
       end
     end
   end else begin : gen_lut
-    // A product is the sum of the multiples that the weight's digits to base four choose. All digits are 0 to 3 but the
-    // highest, which carries the sign: -2 to 1, or -1 to 0 where it has one bit. Triple and negative are made once, in
-    // front of the operands' register, so that a digit costs one LUT6 a bit, adder included.
+    // A product is the sum of multiples of the operand, one for each digit of the weight to base four. A digit is 0 to
+    // 3, but the highest one carries the sign: it is -2 to 1, or -1 to 0 if it has only one bit. The triple and the
+    // negative of an operand are computed once, in front of the operands' register; a digit then costs one LUT6 a bit,
+    // its adder included.
     localparam int unsigned Digits = (WeightWidth + 1) / 2;
 
     multiple_t once_q[Sets][Simd], thrice_q[Sets][Simd], minus_q[Sets][Simd];

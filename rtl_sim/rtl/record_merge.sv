@@ -1,28 +1,31 @@
 `default_nettype none
 
-// Brings the records of all exits into one stream, the deepest exit's first.
+// This module merges the records of all exits into one stream, those of the deepest exit first.
 //
-// A record comes with its sample's stamp in the place of `cycles`, and leaves with the cycles from that stamp to the
-// one in which it was first offered here, frozen there. A record taken in cycle t is offered from cycle t + 1 on; one
-// record a cycle passes. The output holds what it offers until it is taken: a deep record waits for no shallower one
-// but the (at most two) that the output register has already taken. `in_ready_o` depends on the deeper inputs' valid
-// and on registers.
+// A record comes with its sample's stamp in the place of `cycles`. It leaves with the number of cycles from that stamp
+// to the cycle in which it was first offered here; waiting after that does not count. A record accepted in cycle t is
+// offered from cycle t + 1 on; the throughput is one record a cycle. The output holds the record that it offers until
+// that is accepted. So a deep record waits for no shallower one, except for at most two that the output register has
+// already accepted. `in_ready_o` depends on the valid of deeper exits and on registers.
 module record_merge
   import hwc_pkg::*;
 #(
-  // Exits, each with an input of its own, first exit in the lowest place
+  // Number of exits, each of which has its own input, the first exit lowest
   parameter int unsigned Exits = 2
 ) (
+  // Clock, and synchronous reset, active low
   input wire logic clk_i,
   input wire logic rst_ni,
 
-  // The clock cycle, counted modulo 2^32, that stamps are taken from
+  // Count of clock cycles, modulo 2^32, from which stamps are taken
   input wire logic [31:0] now_i,
 
+  // Records of the exits, with stamps
   input  wire logic    [Exits-1:0] in_valid_i,
   output logic         [Exits-1:0] in_ready_o,
   input  wire record_t [Exits-1:0] in_data_i,
 
+  // Merged records, with cycles
   output logic      out_valid_o,
   input  wire logic out_ready_i,
   output record_t   out_data_o
@@ -69,7 +72,7 @@ module record_merge
 
   assign in_ready_o = room ? chosen : '0;
 
-  // offered to the register only when it takes: until then a deeper record may come in front
+  // a record is offered to the register only when that accepts it: until then a deeper record may go first
   logic [$bits(record_t)-1:0] out_data;
   stream_register #(
     .Width($bits(record_t))

@@ -1,31 +1,34 @@
 `default_nettype none
 
-// Packs exit records into 64-bit words: two words a record, low half first, little endian, all bytes valid.
+// This module packs exit records into 64-bit words: two words for each record, low half first, little endian, all bytes
+// valid.
 //
-// Contract: a record accepted in cycle t is offered from cycle t + 1 on; a record every two cycles. TLAST comes with a
-// record's second word where the record is
-// - the RecordsPerPacket-th since the last TLAST (records_per_packet_i, read as the record is accepted; 0: never; a
-//   smaller value than the packet already holds ends it with the next record), or
-// - final while batch_last_i stands: then nothing follows it in its batch.
-// On the wire only the flags that the format knows are left: bit 0 final, bit 1 error. A reset drops a record that is
-// being offered, even after its first word.
+// Contract: a record accepted in cycle t is offered from cycle t + 1 on, and the interval is two cycles. The second
+// word of a record has TLAST if the record
+// - is number RecordsPerPacket since the last TLAST (records_per_packet_i, read in the cycle in which the record is
+//   accepted; 0: never; if the packet already holds more records than a new, smaller value, its next record ends it),
+//   or
+// - is final while batch_last_i is 1: then no record of its batch follows.
+// Of the flags, only those leave that the format of records defines: bit 0 final, bit 1 error. A reset drops a record
+// that is being offered, even after its first word.
 module record_pack
   import hwc_pkg::*;
 (
+  // Clock, and synchronous reset, active low
   input wire logic clk_i,
   input wire logic rst_ni,
 
-  // Records between two TLAST; 0: only at the batch's end
+  // Number of records of a packet, from one TLAST to the next; 0: TLAST comes only at the end of a batch
   input wire logic [15:0] records_per_packet_i,
-  // The batch's last word is in, and only one of its samples is in flight
+  // 1: the last word of the batch has been accepted, and only one sample of the batch is in flight
   input wire logic        batch_last_i,
 
-  // Records
+  // Records to pack
   input  wire logic    in_valid_i,
   output logic         in_ready_o,
   input  wire record_t in_data_i,
 
-  // In this cycle a record is accepted
+  // 1: a record is accepted in this cycle
   output logic taken_o,
 
   // AXI4-Stream of words

@@ -1,20 +1,21 @@
 `default_nettype none
 
-// Casts a fixed-point code to another format: first rounds what lies below the format's last bit, then treats what lies
-// outside its range. Purely combinational; the same function as `FixedPoint.requantise` in Python, for every pair of
-// formats. Symmetric saturation of an unsigned format is plain saturation.
+// This module casts a fixed-point code to another format: it rounds the bits below the last bit of the format, then
+// treats values outside its range. It is purely combinational, and the same function as `FixedPoint.requantise` in
+// Python, for every pair of formats. Symmetric saturation of an unsigned format is plain saturation.
 module requantise
   import hwc_pkg::*;
 #(
-  // Bits of the code that comes in
+  // Bits of the input code
   parameter int unsigned InWidth = 16,
-  // Its bits after the binary point; may be negative or exceed InWidth
+  // Bits of the input code after the binary point; may be negative or above InWidth
   parameter int InFraction = 8,
-  // 1: it is in two's complement
+  // 1: the input code is in two's complement; 0: it is unsigned
   parameter bit InSigned = 1'b1,
-  // Format of the code that goes out, with the modes of the cast
+  // Format of the output code, with the modes of the cast
   parameter format_t Out = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd4, rounding: Trn, overflow: Wrap}
 ) (
+  // Input code and output code
   input  wire logic [  InWidth-1:0] code_i,
   output logic      [Out.width-1:0] code_o
 );

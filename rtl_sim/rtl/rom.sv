@@ -1,19 +1,21 @@
 `default_nettype none
 
-// Read-only memory, filled from a file: the word at address_i is at data_o from the next enabled clock edge on.
-// Synthesis chooses between block RAM and LUTs by its size.
+// This module is a read-only memory that is filled from a file. The word at address_i is at data_o from the next
+// enabled clock edge on. Synthesis chooses between block RAM and LUTs by its size.
 module rom
   import hwc_pkg::*;
 #(
-  // Words
+  // Number of words
   parameter int unsigned Depth = 1,
   // Bits of a word
   parameter int unsigned Width = 8,
-  // One hexadecimal word a line, Depth lines
+  // File with the content: one hexadecimal word a line, Depth lines
   parameter string File = ""
 ) (
+  // Clock
   input wire logic clk_i,
 
+  // Clock enable, address of a word, and the word
   input  wire logic                         enable_i,
   input  wire logic [index_bits(Depth)-1:0] address_i,
   output logic      [            Width-1:0] data_o

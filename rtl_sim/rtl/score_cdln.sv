@@ -1,34 +1,38 @@
 `default_nettype none
 
-// Score of CDLN: how far the largest logit is at or above the activation, and the second largest below it, whichever is
-// less: min(top - Activation, Activation - 1 - second). It is not negative where exactly one class is active.
+// This module computes the score of CDLN: by how much the largest logit exceeds the activation, or by how much the
+// second largest is below it, whichever is less. score = min(top - Activation, Activation - 1 - second), in steps of
+// the logits, which is at least 0 if exactly one class is active.
 //
 // Latency: `valid_o` rises 2 enabled cycles after `start_i`.
 module score_cdln #(
-  // Classes of a sample
+  // Number of classes
   parameter int unsigned Classes = 10,
   // Bits of a code; codes are unsigned
   parameter int unsigned CodeWidth = 8,
-  // Classes a cycle
+  // Number of classes processed in a cycle
   parameter int unsigned PerCycle = 1,
-  // Code from which a class is active
+  // Least code with which a class is active, from 1 to 2**CodeWidth - 1
   parameter int Activation = 1
 ) (
+  // Clock, and synchronous reset, active low
   input wire logic clk_i,
   input wire logic rst_ni,
   // Clock enable of the whole pipeline
   input wire logic en_i,
 
-  // A sample begins: its first fold and gate are at lanes_i and gate_i, its two largest codes hold until its last fold
+  // A sample starts: its first fold is at lanes_i, its gate at gate_i; its largest and second largest code are at top_i
+  // and second_i until its last fold
   input wire logic                                start_i,
   input wire logic [ PerCycle-1:0][CodeWidth-1:0] lanes_i,
   input wire logic [CodeWidth-1:0]                top_i,
   input wire logic [CodeWidth-1:0]                second_i,
   input wire logic [CodeWidth-1:0]                gate_i,
-  // Class and agreements of the sample whose score is offered
+  // Class and agreements of the sample whose score is at score_o
   input wire logic [         15:0]                label_i,
   input wire logic [          7:0]                agreements_i,
 
+  // The score
   output logic               valid_o,
   output logic signed [31:0] score_o
 );

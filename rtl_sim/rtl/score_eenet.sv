@@ -1,74 +1,67 @@
 `default_nettype none
 
-// Score of EENet: how likely the answer is right, a linear function of the softmax y, of its largest probability and
-// its entropy, of the votes of the exits up to this one, and of the scores of those before it (arXiv 2301.07099).
+// This module computes the score of EENet, which says how likely the answer is right. It is a linear function of the
+// softmax y, of its largest probability and its entropy, of the votes of all exits up to this one, and of the scores of
+// earlier exits (arXiv 2301.07099).
 //
-// With S the sum of the exponentials exp(-x) and W that of x exp(-x), x the distance in nats from the largest logit,
-// and e, reciprocal R' and logarithm L' of S those of sum_log_reciprocal:
-//   dot   = sum of ClassWeights[c] exp(-x of class c) + TopWeight 2**Fraction + NatsWeight W
-//   own   = ((dot R' >>> Fraction + e) + NatsWeight L') >>> Drop
-//   score = own + Votes[n - 1] + the scores of the exits before, weighted (past_scores), n the exits that chose the
-//   class which most of them chose.
-// Whoever makes the weights sees to it that scores fit 32 bits.
-// Latency: `valid_o` rises Folds + clog2(PerCycle) + 18 enabled cycles after `start_i`,
-// Folds = ceil(Classes / PerCycle). The last sum is combinational, from label_i and what was passed with the sample.
+// Let S be the sum of the exponentials exp(-x) and W that of x exp(-x), where x is the distance of a logit from the
+// largest one in nats. Let e be the exponent, R' the reciprocal and L' the logarithm of S as of sum_log_reciprocal:
+//   dot   = sum of ClassWeights[c] exp(-x of class c) + top_weight 2**fraction + nats_weight W
+//   own   = ((dot R' >>> fraction + e) + nats_weight L') >>> drop
+//   score = own + Votes[n - 1] + weighted sum of the scores of earlier exits (past_scores),
+// where n is the number of exits that chose the class which most exits chose. Whoever makes the weights makes sure that
+// scores fit 32 bits.
+//
+// Latency: `valid_o` rises Folds + clog2(PerCycle) + 18 enabled cycles after `start_i`, where
+// Folds = ceil(Classes / PerCycle). The last sum is combinational, from label_i and from what travels with the sample.
 module score_eenet
   import hwc_pkg::*;
 #(
-  // Classes of a sample
+  // Number of classes
   parameter int unsigned Classes = 10,
   // Bits of a code; codes are unsigned
   parameter int unsigned CodeWidth = 8,
-  // Classes a cycle
+  // Number of classes processed in a cycle
   parameter int unsigned PerCycle = 1,
-  // Exits before this one
+  // Number of exits before this one
   parameter int unsigned ExitIndex = 0,
-  // Hex images of the tables round(2**Fraction exp(-u d)) and round(2**Fraction u d exp(-u d)), u nats a step,
-  // d = index << Shift; their entries
+  // Files with the tables exp(-x) and x exp(-x), one hexadecimal entry a line, and the form of these tables
   parameter string ExponentialFile = "",
   parameter string WeightedFile = "",
-  parameter int unsigned Length = 2,
-  // Hex images of the tables round(2**Fraction ln(1 + x)) and round(2**Fraction / (1 + x)), x = (m + 1/2) /
-  // 2**MantissaBits
+  parameter exponential_t Exponential = '{length: 32'd2, fraction: 32'd16, shift: 32'd0},
+  // Files with the tables ln(1 + x) and 1 / (1 + x), one hexadecimal entry a line, and the form of these tables
   parameter string LogarithmFile = "",
   parameter string ReciprocalFile = "",
-  parameter int unsigned MantissaBits = 10,
-  // round(2**Fraction ln 2)
-  parameter int unsigned Ln2 = 45426,
-  // Bits after the point of all tables' entries
-  parameter int unsigned Fraction = 16,
-  // Low bits of a distance that the index leaves out
-  parameter int unsigned Shift = 0,
-  // Signed weights: of each class' probability, of the largest one, of the entropy in nats; of 18 bits
+  parameter logarithm_t Logarithm = '{mantissa_bits: 32'd10, ln2: 32'd45426},
+  // Weights that do not belong to one class or one exit
+  parameter eenet_t Weights = '{top_weight: 32'sd0, nats_weight: 32'sd0, drop: 32'd0, earlier_fraction: 32'd0},
+  // Signed weight of the probability of each class, the first class lowest
   parameter logic [Classes-1:0][17:0] ClassWeights = '0,
-  parameter int TopWeight = 0,
-  parameter int NatsWeight = 0,
-  // Signed term for 1, 2, ... votes
+  // Signed term of the score for 1, 2, ... votes, in units of the score, that for 1 vote lowest
   parameter logic [ExitIndex:0][31:0] Votes = '0,
-  // Low bits of weight times table entry that the score leaves out
-  parameter int unsigned Drop = 0,
-  // Signed weights of the scores of the exits before, one more than there are, and their bits after the point
+  // Signed weights of the scores of earlier exits, the first exit lowest; the highest weight is not used
   parameter logic [ExitIndex:0][17:0] EarlierWeights = '0,
-  parameter int unsigned EarlierFraction = 0,
   localparam int unsigned SampleBits = ExitIndex * $bits(past_t) + $bits(sample_t)
 ) (
+  // Clock, and synchronous reset, active low
   input wire logic clk_i,
   input wire logic rst_ni,
   // Clock enable of the whole pipeline
   input wire logic en_i,
 
-  // A sample begins: its first fold and gate are at lanes_i and gate_i, its two largest codes hold until its last fold
+  // A sample starts: its first fold is at lanes_i, its gate at gate_i; its largest and second largest code are at top_i
+  // and second_i until its last fold
   input wire logic                                start_i,
   input wire logic [ PerCycle-1:0][CodeWidth-1:0] lanes_i,
   input wire logic [CodeWidth-1:0]                top_i,
   input wire logic [CodeWidth-1:0]                second_i,
   input wire logic [CodeWidth-1:0]                gate_i,
-  // Class and agreements of the sample whose score is offered
+  // Class and agreements of the sample whose score is at score_o
   input wire logic [         15:0]                label_i,
   input wire logic [          7:0]                agreements_i,
 
-  // What travels with a sample, a sample_t and above it a past_t for each exit before, and the same on its way to the
-  // decision, where it waits for its score
+  // What travels with a sample, a sample_t and above it a past_t for each earlier exit; and the same on its way to the
+  // decision, where it waits for the score
   input  wire logic                  sample_valid_i,
   output logic                       sample_ready_o,
   input  wire logic [SampleBits-1:0] sample_data_i,
@@ -76,12 +69,14 @@ module score_eenet
   input  wire logic                  passed_ready_i,
   output logic      [SampleBits-1:0] passed_data_o,
 
+  // The score
   output logic               valid_o,
   output logic signed [31:0] score_o
 );
 
   wire unused = &{1'b0, second_i, gate_i, agreements_i};
 
+  localparam int unsigned Fraction = Exponential.fraction;
   localparam int unsigned Exits = ExitIndex + 1;
   localparam int unsigned Folds = (Classes + PerCycle - 1) / PerCycle;
   localparam int unsigned FoldBits = index_bits(Folds);
@@ -98,12 +93,16 @@ module score_eenet
   localparam int unsigned ProductWidth = DotWidth + Fraction + 2;
   localparam int unsigned NatsWidth = Fraction + 6;  // signed, of the logarithm of S in nats, at most ln 65536 < 16
 
-  if (TopWeight < -(2 ** 17) || TopWeight >= 2 ** 17 ||
-      NatsWeight < -(2 ** 17) || NatsWeight >= 2 ** 17) begin : gen_check_weights
-    $error("score_eenet %m: TopWeight=%0d or NatsWeight=%0d has more than 18 bits", TopWeight, NatsWeight);
+  if (Weights.top_weight < -(2 ** 17) || Weights.top_weight >= 2 ** 17 ||
+      Weights.nats_weight < -(2 ** 17) || Weights.nats_weight >= 2 ** 17) begin : gen_check_weights
+    $error(
+        "score_eenet %m: Weights.top_weight=%0d or Weights.nats_weight=%0d has more than 18 bits",
+        Weights.top_weight,
+        Weights.nats_weight
+    );
   end
-  if (Drop > 31) begin : gen_check_drop
-    $error("score_eenet %m: Drop=%0d is above 31", Drop);
+  if (Weights.drop > 31) begin : gen_check_drop
+    $error("score_eenet %m: Weights.drop=%0d is above 31", Weights.drop);
   end
 
   // exponentials, summed as they are and by their classes' weights, the latter 4 cycles later
@@ -133,9 +132,9 @@ module score_eenet
     table_lookup #(
       .CodeWidth(CodeWidth),
       .File(ExponentialFile),
-      .Length(Length),
+      .Length(Exponential.length),
       .EntryWidth(Fraction + 1),
-      .Shift(Shift)
+      .Shift(Exponential.shift)
     ) u_lookup (
       .clk_i,
       .en_i,
@@ -210,9 +209,9 @@ module score_eenet
     .CodeWidth(CodeWidth),
     .PerCycle(PerCycle),
     .File(WeightedFile),
-    .Length(Length),
+    .Length(Exponential.length),
     .EntryWidth(WeightWidth),
-    .Shift(Shift),
+    .Shift(Exponential.shift),
     .SumWidth(WeightedWidth)
   ) u_weighted (
     .clk_i,
@@ -232,8 +231,7 @@ module score_eenet
     .Classes(Classes),
     .LogarithmFile(LogarithmFile),
     .ReciprocalFile(ReciprocalFile),
-    .MantissaBits(MantissaBits),
-    .Ln2(Ln2),
+    .Logarithm(Logarithm),
     .Fraction(Fraction)
   ) u_parts (
     .clk_i,
@@ -244,7 +242,7 @@ module score_eenet
     .nats_o(nats_9)
   );
 
-  localparam logic signed [DotWidth-1:0] TopTerm = DotWidth'(64'(TopWeight) << Fraction);
+  localparam logic signed [DotWidth-1:0] TopTerm = DotWidth'(64'(Weights.top_weight) << Fraction);
 
   logic signed [WeightedWidth+18:0] weighted_3_q;
   wide_product #(
@@ -254,7 +252,7 @@ module score_eenet
     .clk_i,
     .en_i,
     .a_i({1'b0, weighted}),
-    .b_i(18'(NatsWeight)),
+    .b_i(18'(Weights.nats_weight)),
     .product_o(weighted_3_q)
   );
 
@@ -281,7 +279,7 @@ module score_eenet
     .clk_i,
     .en_i,
     .a_i(nats_9),
-    .b_i(18'(NatsWeight)),
+    .b_i(18'(Weights.nats_weight)),
     .product_o(nats_12_q)
   );
 
@@ -299,7 +297,7 @@ module score_eenet
       quotient_13_q <= DotWidth'(product_12_q >>> Fraction >>> exponent_q[12]);
       nats_13_q <= DotWidth'(nats_12_q);
 
-      own_q <= 32'((quotient_13_q + nats_13_q) >>> Drop);
+      own_q <= 32'((quotient_13_q + nats_13_q) >>> Weights.drop);
     end
     if (!rst_ni) begin
       valid_q <= '0;
@@ -310,7 +308,7 @@ module score_eenet
     end
   end
 
-  // of the exits before: what the score takes from theirs, and their labels, this one's behind them
+  // of earlier exits: what their scores add to this one's, and the classes they chose, with this exit's class above
   logic signed [31:0] past_sum;
   logic [ExitIndex:0][15:0] labels;
   assign labels[ExitIndex] = label_i;
@@ -319,12 +317,12 @@ module score_eenet
     assign passed_valid_o = sample_valid_i;
     assign sample_ready_o = passed_ready_i;
     assign passed_data_o = sample_data_i;
-    wire unused_weights = &{1'b0, EarlierWeights, EarlierFraction};
+    wire unused_weights = &{1'b0, EarlierWeights, Weights.earlier_fraction};
   end else begin : gen_past
     past_scores #(
       .Earlier(ExitIndex),
       .Weights(EarlierWeights[ExitIndex-1:0]),
-      .WeightFraction(EarlierFraction)
+      .WeightFraction(Weights.earlier_fraction)
     ) u_past (
       .clk_i,
       .rst_ni,
@@ -342,7 +340,7 @@ module score_eenet
     end
   end
 
-  // the term of the most votes that a class has
+  // the term for the votes of the class that has most of them
   logic signed [31:0] vote;
   always_comb begin
     int unsigned most, count;

@@ -1,56 +1,54 @@
 `default_nettype none
 
-// Score: the softmax's entropy, negated, in nats and units of 2**-Fraction: -(ln S + W / S), S the sum of the
-// exponentials exp(-x) and W that of x exp(-x), x the distance in nats from the largest logit.
+// This module computes the entropy of the softmax, negated: score = -(ln S + W / S), in nats and units of 2**-fraction.
+// S is the sum of the exponentials exp(-x) and W that of x exp(-x), where x is the distance of a logit from the largest
+// one in nats. The logarithm and the reciprocal of S are those of sum_log_reciprocal.
 //
-// Logarithm and reciprocal of S are those of sum_log_reciprocal.
-// Latency: `valid_o` rises Folds + clog2(PerCycle) + 18 enabled cycles after `start_i`,
+// Latency: `valid_o` rises Folds + clog2(PerCycle) + 18 enabled cycles after `start_i`, where
 // Folds = ceil(Classes / PerCycle).
-module score_entropy #(
-  // Classes of a sample
+module score_entropy
+  import hwc_pkg::*;
+#(
+  // Number of classes
   parameter int unsigned Classes = 10,
   // Bits of a code; codes are unsigned
   parameter int unsigned CodeWidth = 8,
-  // Classes a cycle
+  // Number of classes processed in a cycle
   parameter int unsigned PerCycle = 1,
-  // Hex images of the tables round(2**Fraction exp(-u d)) and round(2**Fraction u d exp(-u d)), u nats a step,
-  // d = index << Shift; their entries
+  // Files with the tables exp(-x) and x exp(-x), one hexadecimal entry a line, and the form of these tables
   parameter string ExponentialFile = "",
   parameter string WeightedFile = "",
-  parameter int unsigned Length = 2,
-  // Hex images of the tables round(2**Fraction ln(1 + x)) and round(2**Fraction / (1 + x)), x = (m + 1/2) /
-  // 2**MantissaBits
+  parameter exponential_t Exponential = '{length: 32'd2, fraction: 32'd16, shift: 32'd0},
+  // Files with the tables ln(1 + x) and 1 / (1 + x), one hexadecimal entry a line, and the form of these tables
   parameter string LogarithmFile = "",
   parameter string ReciprocalFile = "",
-  parameter int unsigned MantissaBits = 10,
-  // round(2**Fraction ln 2)
-  parameter int unsigned Ln2 = 45426,
-  // Bits after the point of all tables' entries
-  parameter int unsigned Fraction = 16,
-  // Low bits of a distance that the index leaves out
-  parameter int unsigned Shift = 0
+  parameter logarithm_t Logarithm = '{mantissa_bits: 32'd10, ln2: 32'd45426}
 ) (
+  // Clock, and synchronous reset, active low
   input wire logic clk_i,
   input wire logic rst_ni,
   // Clock enable of the whole pipeline
   input wire logic en_i,
 
-  // A sample begins: its first fold and gate are at lanes_i and gate_i, its two largest codes hold until its last fold
+  // A sample starts: its first fold is at lanes_i, its gate at gate_i; its largest and second largest code are at top_i
+  // and second_i until its last fold
   input wire logic                                start_i,
   input wire logic [ PerCycle-1:0][CodeWidth-1:0] lanes_i,
   input wire logic [CodeWidth-1:0]                top_i,
   input wire logic [CodeWidth-1:0]                second_i,
   input wire logic [CodeWidth-1:0]                gate_i,
-  // Class and agreements of the sample whose score is offered
+  // Class and agreements of the sample whose score is at score_o
   input wire logic [         15:0]                label_i,
   input wire logic [          7:0]                agreements_i,
 
+  // The score
   output logic               valid_o,
   output logic signed [31:0] score_o
 );
 
   wire unused = &{1'b0, second_i, gate_i, label_i, agreements_i};
 
+  localparam int unsigned Fraction = Exponential.fraction;
   localparam int unsigned Growth = $clog2(Classes + 1) - 1;  // largest e
   localparam int unsigned ExponentBits = $clog2(Growth + 1);
   localparam int unsigned SumWidth = Fraction + 1 + Growth;
@@ -68,9 +66,9 @@ module score_entropy #(
     .CodeWidth(CodeWidth),
     .PerCycle(PerCycle),
     .File(ExponentialFile),
-    .Length(Length),
+    .Length(Exponential.length),
     .EntryWidth(Fraction + 1),
-    .Shift(Shift),
+    .Shift(Exponential.shift),
     .SumWidth(SumWidth)
   ) u_exponentials (
     .clk_i,
@@ -87,9 +85,9 @@ module score_entropy #(
     .CodeWidth(CodeWidth),
     .PerCycle(PerCycle),
     .File(WeightedFile),
-    .Length(Length),
+    .Length(Exponential.length),
     .EntryWidth(WeightWidth),
-    .Shift(Shift),
+    .Shift(Exponential.shift),
     .SumWidth(WeightedWidth)
   ) u_weighted (
     .clk_i,
@@ -109,8 +107,7 @@ module score_entropy #(
     .Classes(Classes),
     .LogarithmFile(LogarithmFile),
     .ReciprocalFile(ReciprocalFile),
-    .MantissaBits(MantissaBits),
-    .Ln2(Ln2),
+    .Logarithm(Logarithm),
     .Fraction(Fraction)
   ) u_parts (
     .clk_i,

@@ -1,33 +1,37 @@
 `default_nettype none
 
-// Score: what the head's gate says, the output that it gives behind its logits, in steps of the logits.
+// This module takes the gate of a sample as its score, in steps of the logits. The gate is the output that a head gives
+// behind its logits.
 //
 // Latency: `valid_o` rises 1 enabled cycle after `start_i`.
 module score_gate #(
-  // Classes of a sample
+  // Number of classes
   parameter int unsigned Classes = 10,
   // Bits of a code; codes are unsigned
   parameter int unsigned CodeWidth = 8,
-  // Classes a cycle
+  // Number of classes processed in a cycle
   parameter int unsigned PerCycle = 1,
-  // 1: gates are signed, in two's complement
+  // 1: gates are signed, in two's complement; 0: they are unsigned
   parameter bit IsSigned = 1'b1
 ) (
+  // Clock, and synchronous reset, active low
   input wire logic clk_i,
   input wire logic rst_ni,
   // Clock enable of the whole pipeline
   input wire logic en_i,
 
-  // A sample begins: its first fold and gate are at lanes_i and gate_i, its two largest codes hold until its last fold
+  // A sample starts: its first fold is at lanes_i, its gate at gate_i; its largest and second largest code are at top_i
+  // and second_i until its last fold
   input wire logic                                start_i,
   input wire logic [ PerCycle-1:0][CodeWidth-1:0] lanes_i,
   input wire logic [CodeWidth-1:0]                top_i,
   input wire logic [CodeWidth-1:0]                second_i,
   input wire logic [CodeWidth-1:0]                gate_i,
-  // Class and agreements of the sample whose score is offered
+  // Class and agreements of the sample whose score is at score_o
   input wire logic [         15:0]                label_i,
   input wire logic [          7:0]                agreements_i,
 
+  // The score
   output logic               valid_o,
   output logic signed [31:0] score_o
 );

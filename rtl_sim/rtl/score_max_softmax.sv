@@ -1,52 +1,53 @@
 `default_nettype none
 
-// Score: -S, S the sum of the exponentials of the distances from the largest logit: 2**Fraction / S is the largest
-// probability.
+// This module computes the score -S, where S is the sum of the exponentials of the distances from the largest logit, in
+// units of 2**-fraction. 1 / S is the largest probability of the softmax, so that a larger score means a surer sample.
 //
-// Latency: `valid_o` rises Folds + clog2(PerCycle) + 5 enabled cycles after `start_i`,
+// Latency: `valid_o` rises Folds + clog2(PerCycle) + 5 enabled cycles after `start_i`, where
 // Folds = ceil(Classes / PerCycle).
-module score_max_softmax #(
-  // Classes of a sample
+module score_max_softmax
+  import hwc_pkg::*;
+#(
+  // Number of classes
   parameter int unsigned Classes = 10,
   // Bits of a code; codes are unsigned
   parameter int unsigned CodeWidth = 8,
-  // Classes a cycle
+  // Number of classes processed in a cycle
   parameter int unsigned PerCycle = 1,
-  // Hex image of the table round(2**Fraction exp(-u d)), u nats a step, d = index << Shift; its entries
+  // File with the table exp(-x), one hexadecimal entry a line, and the form of this table
   parameter string ExponentialFile = "",
-  parameter int unsigned Length = 2,
-  // Bits after the point of the table's entries
-  parameter int unsigned Fraction = 16,
-  // Low bits of a distance that the index leaves out
-  parameter int unsigned Shift = 0
+  parameter exponential_t Exponential = '{length: 32'd2, fraction: 32'd16, shift: 32'd0}
 ) (
+  // Clock, and synchronous reset, active low
   input wire logic clk_i,
   input wire logic rst_ni,
   // Clock enable of the whole pipeline
   input wire logic en_i,
 
-  // A sample begins: its first fold and gate are at lanes_i and gate_i, its two largest codes hold until its last fold
+  // A sample starts: its first fold is at lanes_i, its gate at gate_i; its largest and second largest code are at top_i
+  // and second_i until its last fold
   input wire logic                                start_i,
   input wire logic [ PerCycle-1:0][CodeWidth-1:0] lanes_i,
   input wire logic [CodeWidth-1:0]                top_i,
   input wire logic [CodeWidth-1:0]                second_i,
   input wire logic [CodeWidth-1:0]                gate_i,
-  // Class and agreements of the sample whose score is offered
+  // Class and agreements of the sample whose score is at score_o
   input wire logic [         15:0]                label_i,
   input wire logic [          7:0]                agreements_i,
 
+  // The score
   output logic               valid_o,
   output logic signed [31:0] score_o
 );
 
   wire unused = &{1'b0, second_i, gate_i, label_i, agreements_i};
 
-  localparam int unsigned SumWidth = Fraction + $clog2(Classes + 1);  // holds Classes << Fraction
-  if (Fraction == 0 || SumWidth > 31) begin : gen_check_fraction
+  localparam int unsigned SumWidth = Exponential.fraction + $clog2(Classes + 1);  // holds Classes << Fraction
+  if (Exponential.fraction == 0 || SumWidth > 31) begin : gen_check_fraction
     $error(
-        "score_max_softmax %m: the sum of Classes=%0d exponentials at Fraction=%0d must stay below 2**31",
+        "score_max_softmax %m: the sum of Classes=%0d exponentials at Exponential.fraction=%0d must stay below 2**31",
         Classes,
-        Fraction
+        Exponential.fraction
     );
   end
 
@@ -57,9 +58,9 @@ module score_max_softmax #(
     .CodeWidth(CodeWidth),
     .PerCycle(PerCycle),
     .File(ExponentialFile),
-    .Length(Length),
-    .EntryWidth(Fraction + 1),
-    .Shift(Shift),
+    .Length(Exponential.length),
+    .EntryWidth(Exponential.fraction + 1),
+    .Shift(Exponential.shift),
     .SumWidth(SumWidth)
   ) u_exponentials (
     .clk_i,

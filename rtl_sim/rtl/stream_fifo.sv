@@ -1,32 +1,36 @@
 `default_nettype none
 
-// First-in first-out buffer of a stream, first word fall-through.
+// This module is a first-in first-out buffer of a stream, with first word fall-through.
 //
-// A beat taken in cycle t is offered from cycle t + 1 on where nothing is ahead of it. It takes beats while fewer than
-// Depth are held; a full one takes the next beat in the cycle after one has left. `in_ready_o` and `out_valid_o` are
-// functions of registers only. Storage is read without a clock: LUT memory, or registers where Depth is 1.
+// A beat accepted in cycle t is offered from cycle t + 1 on if no beat is in front of it. The FIFO accepts beats while
+// it holds fewer than Depth; a full one accepts the next beat in the cycle after one has left. `in_ready_o` and
+// `out_valid_o` depend on registers only. The memory has an asynchronous read: it is made of LUTs, or of registers if
+// Depth is 1.
 module stream_fifo
   import hwc_pkg::*;
 #(
   // Bits of a beat
   parameter int unsigned Width = 8,
-  // Beats that it holds, at least 1; 2 keep a beat a cycle moving
+  // Capacity in beats, at least 1; from 2 on, the throughput is one beat a cycle
   parameter int unsigned Depth = 2,
   // Bits of the level; follows from Depth
   localparam int unsigned LevelBits = index_bits(Depth + 1)
 ) (
+  // Clock, and synchronous reset, active low
   input wire logic clk_i,
   input wire logic rst_ni,
 
+  // Beats in
   input  wire logic             in_valid_i,
   output logic                  in_ready_o,
   input  wire logic [Width-1:0] in_data_i,
 
+  // Beats out, in the same order
   output logic                  out_valid_o,
   input  wire logic             out_ready_i,
   output logic      [Width-1:0] out_data_o,
 
-  // Beats held
+  // Level in beats
   output logic [LevelBits-1:0] level_o
 );
 
@@ -83,6 +87,7 @@ module stream_fifo
 `ifndef SYNTHESIS
   always_ff @(posedge clk_i) begin
     if (rst_ni) begin
+      // The flags `full` and `some` agree with the level.
       assert (full_q == (level_q == LevelBits'(Depth)) && some_q == (level_q != '0))
       else $error("the FIFO's level contradicts its flags (%m)");
     end

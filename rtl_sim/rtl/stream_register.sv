@@ -1,20 +1,24 @@
 `default_nettype none
 
-// Two-entry register in a stream: no combinational path crosses it, neither of valid and data nor of ready.
+// This module is a register of two entries in a stream: no combinational path crosses it, neither of valid and data nor
+// of ready.
 //
-// A beat taken in cycle t is offered from cycle t + 1 on; one beat a cycle passes. It never drops, repeats or
-// reorders a beat, and takes up to two while its output is stalled.
+// A beat accepted in cycle t is offered from cycle t + 1 on; the throughput is one beat a cycle. It never drops,
+// repeats or reorders a beat, and accepts up to two while its output is stalled.
 module stream_register #(
   // Bits of a beat
   parameter int unsigned Width = 8
 ) (
+  // Clock, and synchronous reset, active low
   input wire logic clk_i,
   input wire logic rst_ni,
 
+  // Beats in
   input  wire logic             in_valid_i,
   output logic                  in_ready_o,
   input  wire logic [Width-1:0] in_data_i,
 
+  // Beats out, in the same order
   output logic                  out_valid_o,
   input  wire logic             out_ready_i,
   output logic      [Width-1:0] out_data_o
@@ -58,6 +62,7 @@ module stream_register #(
     stalled_q <= rst_ni && in_valid_i && !in_ready_o;
     held_q <= in_data_i;
     if (rst_ni && stalled_q) begin
+      // A beat that is offered stays, with its data, until it is accepted.
       assert (in_valid_i && in_data_i == held_q)
       else $error("a beat was taken back or changed before it was accepted (%m)");
     end

@@ -1,25 +1,31 @@
 `default_nettype none
 
-// Carries the same elements in beats of another size, in the same order. A wide beat is kept and given away in pieces,
-// a piece a cycle from the next cycle on; the following one is taken with the last piece. Pieces are collected, a piece
-// a cycle; the wide beat is valid in the cycle after its last piece. Where neither number of lanes divides the other,
-// both happen, with pieces of as many lanes as divide both. in_ready_o follows out_ready_i while a result waits.
+// This module carries the same elements, in the same order, in beats of another size.
+//
+// A wide beat is split: it is stored and given in pieces, one piece a cycle from the next cycle on, and the following
+// beat is accepted with the last piece. Narrow beats are joined: pieces are collected, one piece a cycle, and the wide
+// beat is valid in the cycle after its last piece. If neither number of lanes divides the other, the module does both,
+// with pieces of as many lanes as divide both numbers. in_ready_o follows out_ready_i in the same cycle while a result
+// waits.
 module stream_resize #(
-  // Elements of a beat, before and after
+  // Number of elements of an input beat and of an output beat
   parameter int unsigned InLanes = 2,
   parameter int unsigned OutLanes = 1,
   // Bits of an element
   parameter int unsigned ElementWidth = 8,
-  // Elements of a sample: whole beats on either side
+  // Number of elements of a sample, a multiple of InLanes and of OutLanes
   parameter int unsigned Elements = 2
 ) (
+  // Clock, and synchronous reset, active low
   input wire logic clk_i,
   input wire logic rst_ni,
 
+  // Beats of InLanes elements
   input  wire logic                                 in_valid_i,
   output logic                                      in_ready_o,
   input  wire logic [InLanes-1:0][ElementWidth-1:0] in_data_i,
 
+  // Beats of OutLanes elements
   output logic                                       out_valid_o,
   input  wire logic                                  out_ready_i,
   output logic      [OutLanes-1:0][ElementWidth-1:0] out_data_o

@@ -1,41 +1,46 @@
 `default_nettype none
 
-// Logarithm and reciprocal of a sum S of exponentials, S = 2**(Fraction + e) (1 + m / 2**MantissaBits + ...): looked up
-// at m, and interpolated to what is left of S / 2**e, so that sums that differ by little do so here. With r that rest,
-// from the middle of its cell of the tables:
+// This module computes the logarithm and the reciprocal of a sum S of exponentials, S = 2**(Fraction + e) (1 + m /
+// 2**mantissa_bits + ...).
+//
+// It looks both up at m, and interpolates with what is left of S / 2**e, so that sums that differ by little give
+// different results. With r this rest, measured from the middle of its cell of the tables, R the entry of the table
+// 1 / (1 + x) and L that of ln(1 + x):
 //   reciprocal_o = R - (R (R r) >>> 2 Fraction)             of S / 2**(Fraction + e), in units of 2**-Fraction
 //   nats_o       = e ln 2 + L + (R r >>> Fraction)          ln(S / 2**Fraction), in units of 2**-Fraction
-// Outputs belong to the sum of 9 enabled cycles before.
-module sum_log_reciprocal #(
-  // Classes that were summed
+// The latency is 9 enabled cycles; a sum is accepted in every enabled cycle.
+module sum_log_reciprocal
+  import hwc_pkg::*;
+#(
+  // Number of classes whose exponentials were summed
   parameter int unsigned Classes = 10,
-  // Hex images of the tables round(2**Fraction ln(1 + x)) and round(2**Fraction / (1 + x)), x = (m + 1/2) /
-  // 2**MantissaBits
+  // Files with the tables ln(1 + x) and 1 / (1 + x), one hexadecimal entry a line, and the form of these tables
   parameter string LogarithmFile = "",
   parameter string ReciprocalFile = "",
-  parameter int unsigned MantissaBits = 10,
-  // round(2**Fraction ln 2)
-  parameter int unsigned Ln2 = 45426,
-  // Bits after the point of all tables' entries
+  parameter logarithm_t Logarithm = '{mantissa_bits: 32'd10, ln2: 32'd45426},
+  // Bits of the tables' entries, and of the exponentials, after the binary point
   parameter int unsigned Fraction = 16,
-  // Of the ports: largest e, bits of e and of the sum; they follow from the others
+  // Of the ports: the largest e, the bits of e, and those of the sum; they follow from the others
   localparam int unsigned Growth = $clog2(Classes + 1) - 1,
   localparam int unsigned ExponentBits = $clog2(Growth + 1),
   localparam int unsigned SumWidth = Fraction + 1 + Growth
 ) (
+  // Clock
   input wire logic clk_i,
   // Clock enable of the whole pipeline
   input wire logic en_i,
 
-  // At least 2**Fraction, which the largest logit alone puts there
+  // The sum S, at least 2**Fraction, because the exponential of the largest logit is 1
   input wire logic [SumWidth-1:0] total_i,
 
+  // The exponent e, and the reciprocal
   output logic        [ExponentBits-1:0] exponent_o,
   output logic        [      Fraction:0] reciprocal_o,
-  // At most ln 65536 < 16
+  // The logarithm in nats, which is at most ln 65536 < 16
   output logic signed [    Fraction+5:0] nats_o
 );
 
+  localparam int unsigned MantissaBits = Logarithm.mantissa_bits;
   localparam int unsigned NatsWidth = Fraction + 6;
   localparam int unsigned Skipped = Fraction - MantissaBits;  // low bits that the tables' index leaves out
   localparam int unsigned SlopeWidth = Fraction + Skipped + 3;
@@ -49,7 +54,7 @@ module sum_log_reciprocal #(
     );
   end
   if (MantissaBits < 1 || MantissaBits >= Fraction) begin : gen_check_mantissa
-    $error("sum_log_reciprocal %m: MantissaBits=%0d is not in 1 to %0d", MantissaBits, Fraction - 1);
+    $error("sum_log_reciprocal %m: Logarithm.mantissa_bits=%0d is not in 1 to %0d", MantissaBits, Fraction - 1);
   end
 
   logic [Fraction-1:0] logarithm_rom[2**MantissaBits];
@@ -73,7 +78,7 @@ module sum_log_reciprocal #(
     exponent_nats = '0;
     for (int unsigned b = 0; b < ExponentBits; b++) begin
       if (e[b]) begin
-        exponent_nats += NatsWidth'(Ln2 << b);
+        exponent_nats += NatsWidth'(Logarithm.ln2 << b);
       end
     end
   endfunction

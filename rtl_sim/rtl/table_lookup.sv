@@ -1,28 +1,31 @@
 `default_nettype none
 
-// A table's entry at a distance from the largest logit. A distance beyond the table reads its last entry.
+// This module looks up the entry of a table at the distance of a code from the largest code. A distance beyond the
+// table reads its last entry.
 //
-// Latency: 4 enabled cycles, two of them those of a block RAM with its output register.
+// The latency is 4 enabled cycles, two of which are those of a block RAM with its output register.
 module table_lookup
   import hwc_pkg::*;
 #(
   // Bits of a code; codes are unsigned
   parameter int unsigned CodeWidth = 8,
-  // Hex image of the table, an entry a line
+  // File with the table, one hexadecimal entry a line
   parameter string File = "",
-  // Entries of the table
+  // Number of entries of the table
   parameter int unsigned Length = 2,
   // Bits of an entry; entries are unsigned
   parameter int unsigned EntryWidth = 17,
   // Low bits of a distance that the index leaves out
   parameter int unsigned Shift = 0
 ) (
+  // Clock
   input wire logic clk_i,
   // Clock enable of the whole pipeline
   input wire logic en_i,
 
+  // The largest code, another one that is not above it, and the entry
   input  wire logic [ CodeWidth-1:0] top_i,
-  input  wire logic [ CodeWidth-1:0] code_i,  // not above top_i
+  input  wire logic [ CodeWidth-1:0] code_i,
   output logic      [EntryWidth-1:0] entry_o
 );
 

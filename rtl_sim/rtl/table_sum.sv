@@ -1,39 +1,41 @@
 `default_nettype none
 
-// Sum over the classes of a table's entries at the distances from the largest logit.
+// This module adds up, over the classes of a sample, the entries of a table at the distances from the largest logit.
 //
-// Every lane reads a copy of the table. A distance beyond the table reads its last entry. Latency: `valid_o` rises
-// Folds + clog2(PerCycle) + 4 enabled cycles after `start_i`, Folds = ceil(Classes / PerCycle), for one cycle; the sum
-// holds for it alone. Samples may follow one another every Folds enabled cycles.
+// Each lane reads its own copy of the table. A distance beyond the table reads its last entry. Latency: `valid_o` rises
+// Folds + clog2(PerCycle) + 4 enabled cycles after `start_i`, where Folds = ceil(Classes / PerCycle), for one cycle;
+// the sum holds for that cycle alone. Samples may follow one another every Folds enabled cycles.
 module table_sum #(
-  // Classes of a sample
+  // Number of classes
   parameter int unsigned Classes = 10,
   // Bits of a code; codes are unsigned
   parameter int unsigned CodeWidth = 8,
-  // Classes a cycle
+  // Number of classes processed in a cycle
   parameter int unsigned PerCycle = 1,
-  // Hex image of the table, an entry a line
+  // File with the table, one hexadecimal entry a line
   parameter string File = "",
-  // Entries of the table
+  // Number of entries of the table
   parameter int unsigned Length = 2,
   // Bits of an entry; entries are unsigned
   parameter int unsigned EntryWidth = 17,
   // Low bits of a distance that the index leaves out
   parameter int unsigned Shift = 0,
-  // Bits of the sum, which must hold Classes entries
+  // Bits of the sum, wide enough for Classes entries
   parameter int unsigned SumWidth = 21
 ) (
+  // Clock, and synchronous reset, active low
   input wire logic clk_i,
   input wire logic rst_ni,
   // Clock enable of the whole pipeline
   input wire logic en_i,
 
-  // A sample's first fold is at lanes_i; the others follow in the next enabled cycles
+  // A sample starts: its first fold is at lanes_i, and the others follow in the next enabled cycles
   input wire logic                                start_i,
   input wire logic [ PerCycle-1:0][CodeWidth-1:0] lanes_i,
-  // Largest code, from start_i to the sample's last fold
+  // The largest code, from start_i to the last fold of the sample
   input wire logic [CodeWidth-1:0]                top_i,
 
+  // The sum of a sample
   output logic                valid_o,
   output logic [SumWidth-1:0] sum_o
 );

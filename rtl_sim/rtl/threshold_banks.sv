@@ -1,44 +1,46 @@
 `default_nettype none
 
-// Two banks of thresholds, so that they can change while samples are in flight. One bank is active: a sample carries
-// its number from its first word on, and is decided by it wherever it leaves. The other is idle or drains.
+// This module holds two banks of thresholds, so that thresholds can change while samples are in flight. One bank is
+// active: a sample carries the number of that bank from its first word on, and is decided by its thresholds at every
+// exit. The other bank is idle, or its last samples are still in flight.
 //
 // Contract: commit_i asks for a change. As soon as no sample of the inactive bank is in flight, the staged values *of
-// that cycle* are copied into it and it becomes active for samples that start in later cycles. pending_o stands from
-// the cycle after commit_i until the copy is done; a commit_i meanwhile changes nothing, one in the very cycle of the
-// copy asks for another. A change needs no sample to move: it is done two cycles after commit_i where the inactive bank
-// is empty. core_rst_ni returns both banks to Never and adaptive, and empties the counts; it does not withdraw a
-// commit that is pending, which is then done as soon as the reset ends.
+// that cycle* are copied into that bank, and it becomes active for samples that start in later cycles. pending_o is 1
+// from the cycle after commit_i until the copy is done. A commit_i in between changes nothing; one in the cycle of the
+// copy itself asks for another change. A change does not need a sample that moves: if the inactive bank is empty, it is
+// done two cycles after commit_i. core_rst_ni returns both banks to Never and to the adaptive mode, and clears the
+// counts. It does not withdraw a pending commit, which is done as soon as the reset ends.
 module threshold_banks
   import hwc_pkg::*;
 #(
-  // Exits, the last one included
+  // Number of exits, the last one included
   parameter int unsigned Exits = 2,
-  // Bits that count the samples in flight of one bank
+  // Bits of the counter of samples in flight of one bank
   parameter int unsigned InFlightWidth = 10
 ) (
+  // Clock
   input wire logic clk_i,
-  // Of the registers
+  // Synchronous reset of the registers, active low
   input wire logic rst_ni,
-  // Of everything that a soft reset reaches; 0 wherever rst_ni is
+  // Synchronous reset of everything that a soft reset reaches, active low; 0 whenever rst_ni is 0
   input wire logic core_rst_ni,
 
-  // Staged values, and the wish to make them active
+  // Staged threshold codes and mode; the request to make them active; and whether such a request is pending
   input  wire logic [Exits-1:0][31:0] staged_thresholds_i,
   input  wire logic                   staged_anytime_i,
   input  wire logic                   commit_i,
   output logic                        pending_o,
 
-  // In this cycle a sample of the active bank starts; a sample of finished_bank_i leaves
+  // A sample of the active bank starts in this cycle; a sample of bank finished_bank_i leaves in this cycle
   input wire logic started_i,
   input wire logic finished_i,
   input wire logic finished_bank_i,
 
-  // The bank of samples that start now, and the samples in flight of each bank
+  // The active bank, and the number of samples in flight of each bank
   output logic                          active_o,
   output logic [1:0][InFlightWidth-1:0] in_flight_o,
 
-  // Values of both banks: [exit][bank] and [bank]
+  // Threshold codes [exit][bank], and whether the mode is anytime [bank]
   output logic [Exits-1:0][1:0][31:0] thresholds_o,
   output logic [      1:0]            anytime_o
 );
@@ -95,8 +97,10 @@ module threshold_banks
   always_ff @(posedge clk_i) begin
     for (int bank = 0; bank < 2; bank++) begin
       if (core_rst_ni) begin
+        // A sample leaves only if one of its bank is in flight.
         assert (!(finished[bank] && in_flight_q[bank] == '0))
         else $error("A sample of bank %0d leaves that never started: was its record duplicated? (%m)", bank);
+        // The counter of samples in flight does not overflow.
         assert (!(started[bank] && !finished[bank] && in_flight_q[bank] == '1))
         else $error("More samples of bank %0d are in flight than InFlightWidth counts (%m)", bank);
       end

@@ -1,14 +1,16 @@
 `default_nettype none
 
-// Gives the elements of an image in another order of its axes. One image is read while the next is written, each in its
-// own half of a memory with a pixel a word. A step reads one element, or one pixel where the channels stay the last
-// axis; reading starts in the cycle after an image's last pixel was accepted. An output beat is valid two cycles after
-// its last step, so the interval is the larger of an image's pixels and steps. Reading stalls as a whole while an
-// output waits; in_ready_o depends on registers only.
+// This module gives the elements of an image in another order of its axes.
+//
+// One image is read while the next is written, each in its own half of a memory with one pixel a word. A step reads one
+// element, or one pixel if the channels stay the last axis. Reading starts in the cycle after the last pixel of an
+// image was accepted. An output beat is valid two cycles after its last step, so that the interval is the number of
+// pixels or the number of steps of an image, whichever is larger. Reading stalls as a whole while an output beat waits;
+// in_ready_o depends on registers only.
 module transpose
   import hwc_pkg::*;
 #(
-  // Rows, columns and elements of a pixel of the input
+  // Number of rows and columns of the input image, and of elements of its pixels
   parameter int unsigned Height = 2,
   parameter int unsigned Width = 3,
   parameter int unsigned Channels = 4,
@@ -18,18 +20,19 @@ module transpose
   parameter int unsigned AxisOfChannels = 2,
   // Bits of an element
   parameter int unsigned ElementWidth = 8,
-  // Elements of an output pixel; not to be set
+  // Number of elements of an output pixel; follows from the above
   localparam int unsigned OutChannels = AxisOfChannels == 0 ? Height : AxisOfChannels == 1 ? Width : Channels
 ) (
+  // Clock, and synchronous reset, active low
   input wire logic clk_i,
   input wire logic rst_ni,
 
-  // Pixels in raster order
+  // Input pixels in raster order
   input  wire logic                                  in_valid_i,
   output logic                                       in_ready_o,
   input  wire logic [Channels-1:0][ElementWidth-1:0] in_data_i,
 
-  // Pixels in raster order
+  // Output pixels in raster order
   output logic                                          out_valid_o,
   input  wire logic                                     out_ready_i,
   output logic      [OutChannels-1:0][ElementWidth-1:0] out_data_o

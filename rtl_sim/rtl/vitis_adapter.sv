@@ -1,28 +1,28 @@
 `default_nettype none
 
-// Lays out beats as an IP of Vitis HLS has them on its AXI4-Stream ports, and takes its own beats apart again. Wires
-// alone: valid, ready and data pass in the same cycle. The IP registers its ports, which is Vitis' default
-// (register_mode=both).
+// This module connects our streams to an IP of Vitis HLS: it lays out beats as the IP has them on its AXI4-Stream
+// ports, and takes the beats of the IP apart again. It is wires alone: valid, ready and data pass in the same cycle.
+// The IP registers its ports, which is the default of Vitis (register_mode=both).
 //
-// On an IP's port, element 0 of a beat is lowest, each element stands in the low bits of its place, and the whole is
-// rounded up to bytes. Places are as wide as ElementBits: Vitis' default for hls::stream<nnet::array<T, N>> is the
-// width rounded up to 8, 16, 32 or 64; places of just the width are a packed beat. Padding is written as the sign says,
-// and never read. Sources: UG1399, "AXI4-Stream Interfaces" and "Structs in the Interface"; UG1391, "Data Layout for
-// Arbitrary Precision Types". No IP that Vitis made has been connected yet.
+// On a port of an IP, element 0 of a beat is lowest, each element is in the low bits of its place, and the whole is
+// rounded up to bytes. A place has ElementBits bits: by default, Vitis rounds the width of an element up to 8, 16, 32
+// or 64 for hls::stream<nnet::array<T, N>>; in a packed beat, a place is as wide as its element. Padding is written
+// with copies of the sign or with zeros, and never read. Sources: UG1399, "AXI4-Stream Interfaces" and "Structs in the
+// Interface"; UG1391, "Data Layout for Arbitrary Precision Types". No IP that Vitis made has been connected yet.
 module vitis_adapter #(
-  // Elements of a beat to the IP
+  // Number of elements of a beat to the IP
   parameter int unsigned InLanes = 1,
   // Bits of such an element
   parameter int unsigned InWidth = 8,
-  // 1: its padding copies its sign; 0: its padding is zero
+  // 1: padding of such an element copies its sign; 0: padding is zero
   parameter bit InSigned = 1'b0,
-  // Bits of its place, at least InWidth
+  // Bits of the place of such an element, at least InWidth
   parameter int unsigned InElementBits = 8,
-  // Elements of a beat from the IP
+  // Number of elements of a beat from the IP
   parameter int unsigned OutLanes = 1,
   // Bits of such an element
   parameter int unsigned OutWidth = 8,
-  // Bits of its place, at least OutWidth
+  // Bits of the place of such an element, at least OutWidth
   parameter int unsigned OutElementBits = 8,
   // Bits of the IP's TDATA; follow from the above
   localparam int unsigned InDataBits = (InLanes * InElementBits + 7) / 8 * 8,

@@ -1,22 +1,25 @@
 `default_nettype none
 
-// Product of two signed integers that are wider than one multiplier of a DSP block: limbs of 17 bits are multiplied,
-// which fit the 18 signed bits of the small multipliers there are, and their products summed, first those of each limb
-// of b_i. The product belongs to the inputs of 3 enabled cycles before.
+// This module multiplies two signed integers that are wider than one multiplier of a DSP block. It multiplies limbs of
+// 17 bits, which fit the 18 signed bits of the smallest of these multipliers, and adds up the products, first those of
+// each limb of b_i. The latency is 3 enabled cycles; a pair is accepted in every enabled cycle.
 module wide_product #(
   // Bits of a_i and of b_i
   parameter int unsigned AWidth = 42,
   parameter int unsigned BWidth = 21,
-  // Of the port: bits of the product; they follow from the others
+  // Bits of the product; follows from the above
   localparam int unsigned Width = AWidth + BWidth
 ) (
+  // Clock
   input wire logic clk_i,
   // Clock enable of the whole pipeline
   input wire logic en_i,
 
+  // Both factors
   input wire logic signed [AWidth-1:0] a_i,
   input wire logic signed [BWidth-1:0] b_i,
 
+  // The product of the factors of 3 enabled cycles before
   output logic signed [Width-1:0] product_o
 );
 
@@ -28,7 +31,7 @@ module wide_product #(
     $error("wide_product %m: AWidth=%0d or BWidth=%0d is below 2", AWidth, BWidth);
   end
 
-  // one bit more than the unsigned lower limbs have; the highest, which has the sign, is filled up with it
+  // one bit more than all limbs have, for the sign, which also fills the highest limb
   wire signed [ALimbs*Limb:0] a = (ALimbs * Limb + 1)'(a_i);
   wire signed [BLimbs*Limb:0] b = (BLimbs * Limb + 1)'(b_i);
 

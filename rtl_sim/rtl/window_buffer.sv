@@ -1,74 +1,83 @@
 `default_nettype none
 
-// Cuts images into the windows of a kernel, zero padding included. Keeps KernelHeight rows: row r of all rows ever
-// accepted lies in RAM r mod KernelHeight, and the next image's rows follow without a gap.
+// This module cuts images into the windows of a kernel, zero padding included. It keeps kernel_height rows: row r of
+// all rows ever accepted is in RAM r mod kernel_height, and the rows of the next image follow without a gap.
 //
-// A pass makes one row of windows. It reads one column of KernelHeight pixels a step, from left to right, and ends at
-// the last window's last column. A step waits for the lowest pixel of its column that lies in the image to have been
-// accepted in an earlier cycle, and for the window in front of it to leave. The window of a step is offered in the next
-// cycle: one window a cycle where nothing waits and the stride is one.
+// A pass makes one row of windows. In each step, it reads one column of kernel_height pixels, from left to right, and
+// it ends at the last column of the last window. A step waits until the lowest pixel of its column that is inside the
+// image was accepted in an earlier cycle, and until the window in front of it leaves. The window of a step is offered
+// in the next cycle, so that the throughput is one window a cycle if nothing waits and the stride is one.
 //
-// A row's place is free once no later pass needs the row and the running pass has read the column. in_ready_o depends
-// on registers only. An image whose last pixel is accepted gives all its windows without further input, and no window
-// is offered before its image's first pixel was accepted.
+// The place of a row is free again once no later pass needs the row and the running pass has read the column.
+// in_ready_o depends on registers only. Once the last pixel of an image is accepted, all windows of that image come
+// without further input. No window is offered before the first pixel of its image is accepted.
 module window_buffer
   import hwc_pkg::*;
 #(
-  // Rows and columns of the image
-  parameter int unsigned Height = 5,
-  parameter int unsigned Width = 5,
-  // Elements of a pixel, and bits of an element
-  parameter int unsigned Lanes = 1,
-  parameter int unsigned ElementWidth = 8,
-  // Rows and columns of a window
-  parameter int unsigned KernelHeight = 3,
-  parameter int unsigned KernelWidth = 3,
-  // Pixels between neighbouring windows, down and across
-  parameter int unsigned StrideY = 1,
-  parameter int unsigned StrideX = 1,
-  // Zero rows above the image and zero columns left of it; those below and right follow from the windows' number
-  parameter int unsigned PadTop = 0,
-  parameter int unsigned PadLeft = 0,
-  // Windows down and across
-  parameter int unsigned OutHeight = 3,
-  parameter int unsigned OutWidth = 3
+  // The image and its windows
+  parameter window_t Window = '{
+      height: 32'd5,
+      width: 32'd5,
+      channels: 32'd1,
+      kernel_height: 32'd3,
+      kernel_width: 32'd3,
+      stride_y: 32'd1,
+      stride_x: 32'd1,
+      pad_top: 32'd0,
+      pad_left: 32'd0,
+      out_height: 32'd3,
+      out_width: 32'd3
+  },
+  // Bits of an element
+  parameter int unsigned ElementWidth = 8
 ) (
+  // Clock, and synchronous reset, active low
   input wire logic clk_i,
   input wire logic rst_ni,
 
-  // Pixels in raster order
-  input  wire logic                               in_valid_i,
-  output logic                                    in_ready_o,
-  input  wire logic [Lanes-1:0][ElementWidth-1:0] in_data_i,
+  // Pixels of images in raster order
+  input  wire logic                                         in_valid_i,
+  output logic                                              in_ready_o,
+  input  wire logic [Window.channels-1:0][ElementWidth-1:0] in_data_i,
 
-  // Windows in raster order, first pixel lowest
-  output logic                                                                       out_valid_o,
-  input  wire logic                                                                  out_ready_i,
-  output logic      [KernelHeight-1:0][KernelWidth-1:0][Lanes-1:0][ElementWidth-1:0] out_data_o
+  // Windows in raster order; in a window, the first pixel is lowest
+  output logic out_valid_o,
+  input wire logic out_ready_i,
+  output logic [Window.kernel_height-1:0][Window.kernel_width-1:0][Window.channels-1:0][ElementWidth-1:0] out_data_o
 );
 
-  if (Height < 1 || Width < 1 || Lanes < 1 || ElementWidth < 1 || StrideY < 1 || StrideX < 1 || KernelHeight < 1 ||
-      KernelWidth < 1 || OutHeight < 1 || OutWidth < 1) begin : gen_check_sizes
-    $error("window_buffer %m: every parameter but PadTop and PadLeft must be at least 1");
+  if (Window.height < 1 || Window.width < 1 || Window.channels < 1 || Window.kernel_height < 1 ||
+      Window.kernel_width < 1 || Window.stride_y < 1 || Window.stride_x < 1 || Window.out_height < 1 ||
+      Window.out_width < 1 || ElementWidth < 1) begin : gen_check_sizes
+    $error("window_buffer %m: ElementWidth and all of Window but pad_top and pad_left must be at least 1");
   end
-  if (PadLeft >= KernelWidth) begin : gen_check_pad
-    $error("window_buffer %m: PadLeft=%0d is not below KernelWidth=%0d", PadLeft, KernelWidth);
+  if (Window.pad_left >= Window.kernel_width) begin : gen_check_pad
+    $error(
+        "window_buffer %m: Window.pad_left=%0d is not below Window.kernel_width=%0d",
+        Window.pad_left,
+        Window.kernel_width
+    );
   end
 
-  localparam int unsigned PixelWidth = Lanes * ElementWidth;
+  localparam int unsigned Height = Window.height;
+  localparam int unsigned Width = Window.width;
+  localparam int unsigned KernelHeight = Window.kernel_height;
+  localparam int unsigned KernelWidth = Window.kernel_width;
+  localparam int unsigned OutHeight = Window.out_height;
+  localparam int unsigned PixelWidth = Window.channels * ElementWidth;
   // Columns that a pass reads
-  localparam int unsigned Columns = (OutWidth - 1) * StrideX + KernelWidth - PadLeft;
+  localparam int unsigned Columns = (Window.out_width - 1) * Window.stride_x + KernelWidth - Window.pad_left;
   localparam int unsigned ColumnBits = index_bits(Columns > Width ? Columns : Width);
   localparam int unsigned AddressBits = index_bits(Width);
   localparam int unsigned PassBits = index_bits(OutHeight);
   // Steps of a pass before its first window
-  localparam int unsigned Lead = KernelWidth - 1 - PadLeft;
-  localparam int unsigned LeadBits = index_bits((Lead > StrideX - 1 ? Lead : StrideX - 1) + 1);
+  localparam int unsigned Lead = KernelWidth - 1 - Window.pad_left;
+  localparam int unsigned LeadBits = index_bits((Lead > Window.stride_x - 1 ? Lead : Window.stride_x - 1) + 1);
 
-  // First row of the image that a pass keeps; OutHeight stands for the next image's first pass
+  // First row of the image that a pass needs, its base; pass OutHeight is the first pass of the next image
   function automatic int base(input int pass);
     int row;
-    row = pass * int'(StrideY) - int'(PadTop);
+    row = pass * int'(Window.stride_y) - int'(Window.pad_top);
     return row < 0 ? 0 : row > int'(Height) || pass == int'(OutHeight) ? int'(Height) : row;
   endfunction
 
@@ -81,7 +90,7 @@ module window_buffer
     return largest;
   endfunction
 
-  // Rows are counted from the pass's base: the writer's lies between -1 - largest_advance() and
+  // Rows are counted from the base of the pass: the row being written is from -1 - largest_advance() to
   // KernelHeight + largest_advance()
   localparam int unsigned RowBits = unsigned'($clog2(KernelHeight + largest_advance() + 2)) + 1;
 
@@ -94,7 +103,7 @@ module window_buffer
   function automatic pass_t [OutHeight-1:0] all_passes();
     for (int p = 0; p < int'(OutHeight); p++) begin
       int first, last;
-      first = p * int'(StrideY) - int'(PadTop);
+      first = p * int'(Window.stride_y) - int'(Window.pad_top);
       last = first + int'(KernelHeight) - 1;
       last = last < 0 ? 0 : last > int'(Height) - 1 ? int'(Height) - 1 : last;
       all_passes[p].advance = RowBits'(base(p + 1) - base(p));
@@ -107,18 +116,18 @@ module window_buffer
 
   localparam pass_t [OutHeight-1:0] Passes = all_passes();
 
-  // Which RAM holds a row, one bit each; `by` rows further down
+  // The RAM, one bit each, of the row that is `by` rows below the row of the given RAM
   function automatic logic [KernelHeight-1:0] turn(input logic [KernelHeight-1:0] ram, input int by);
     for (int k = 0; k < int'(KernelHeight); k++) begin
       turn[((k+by)%int'(KernelHeight)+int'(KernelHeight))%int'(KernelHeight)] = ram[k];
     end
   endfunction
 
-  // Writer: row from the pass's base, column, RAM
+  // Place of the next pixel to write: row, from the base of the pass; column; RAM
   logic signed [RowBits-1:0] row_d, row_q;
   logic [ColumnBits-1:0] write_column_q;
   logic [KernelHeight-1:0] write_ram_q;
-  // Reader: pass, column, RAM of the windows' first row, steps before the next window
+  // Place of the next column to read: pass; column; RAM of the first row; steps before the next window
   logic [PassBits-1:0] pass_q;
   logic [ColumnBits-1:0] column_q;
   logic [KernelHeight-1:0] first_ram_q;
@@ -155,7 +164,7 @@ module window_buffer
       write_ram_q <= KernelHeight'(1);
       pass_q <= '0;
       column_q <= '0;
-      first_ram_q <= turn(KernelHeight'(1), -int'(PadTop));
+      first_ram_q <= turn(KernelHeight'(1), -int'(Window.pad_top));
       lead_q <= LeadBits'(Lead);
       valid_q <= 1'b0;
     end else begin
@@ -164,13 +173,13 @@ module window_buffer
       if (row_end) write_ram_q <= turn(write_ram_q, 1);
       if (step) begin
         column_q <= pass_end ? '0 : column_q + 1'b1;
-        lead_q <= pass_end ? LeadBits'(Lead) : lead_q == '0 ? LeadBits'(StrideX - 1) : lead_q - 1'b1;
+        lead_q <= pass_end ? LeadBits'(Lead) : lead_q == '0 ? LeadBits'(Window.stride_x - 1) : lead_q - 1'b1;
       end
       if (pass_end) begin
         pass_q <= image_end ? '0 : pass_q + 1'b1;
-        // by constants alone, lest a divider be made
-        if (image_end) first_ram_q <= turn(first_ram_q, int'(Height) - int'((OutHeight - 1) * StrideY));
-        else first_ram_q <= turn(first_ram_q, int'(StrideY));
+        // by constants only, so that synthesis makes no divider
+        if (image_end) first_ram_q <= turn(first_ram_q, int'(Height) - int'((OutHeight - 1) * Window.stride_y));
+        else first_ram_q <= turn(first_ram_q, int'(Window.stride_y));
       end
       if (step || out_ready_i) valid_q <= step && lead_q == '0;
     end
@@ -216,7 +225,7 @@ module window_buffer
       localparam int unsigned OlderWidth = (KernelWidth - 1) * PixelWidth;
       logic [KernelWidth-2:0][PixelWidth-1:0] older_q;
 
-      // A pass starts with nothing but zeros on its left
+      // At the start of a pass, all pixels on the left are zeros
       always_ff @(posedge clk_i)
         if (step)
           older_q <= column_q == '0 ? '0 : OlderWidth'({newest[y], older_q} >> PixelWidth);
@@ -229,6 +238,7 @@ module window_buffer
 `ifndef SYNTHESIS
   always_ff @(posedge clk_i) begin
     if (rst_ni) begin
+      // The row being written stays within the bounds that RowBits is made for.
       assert (row_q >= -signed'(RowBits'(largest_advance())) - 1 &&
               row_q <= signed'(RowBits'(KernelHeight + largest_advance())))
       else $error("a row of the image was lost (%m)");

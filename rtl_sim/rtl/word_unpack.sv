@@ -1,33 +1,35 @@
 `default_nettype none
 
-// Unpacks input words into pixels. A sample is Pixels * Channels lanes of 8, 16 or 32 bits (the smallest that holds an
-// element), channels last, lowest bits first, padded to whole 64-bit words. Of each lane the lowest ElementWidth bits
-// count; the bits above, and the lanes that pad the last word, are ignored.
+// This module unpacks 64-bit input words into pixels. A sample is Pixels * Channels lanes of 8, 16 or 32 bits (the
+// smallest lane that holds an element), channels last, lowest bits first, padded to whole words. Only the lowest
+// ElementWidth bits of a lane are used; the bits above them, and the lanes that pad the last word, are ignored.
 //
 // Contract:
-// - A word accepted in cycle t gives the pixels that it completes from cycle t + 1 on: one pixel a cycle where a word
-//   holds one or more, one word a cycle where a pixel takes several. No cycle is lost between words or samples.
-// - With a sample's last word it offers one sample_t from the next cycle on: by then it is known whether the sample
-//   came whole. Id, stamp and bank are those of the cycle in which the sample's first word was accepted. The last word
-//   waits until the sample_t before has been taken.
-// - A sample's first word waits for start_allowed_i; later words do not.
-// - TLAST inside a sample (an error): words up to and including that one count, the sample's other words become zeros
-//   at one a cycle, and error_o stands until reset. The sample's sample_t carries the error; the next word accepted is
-//   the first of the next sample. Nothing hangs, and nothing is lost.
-// - TLAST that comes late, or never, cannot be told from a longer batch: samples are counted in words. The batch then
-//   goes on until a sample's last word carries TLAST, an early TLAST comes, or a reset.
+// - A word accepted in cycle t gives the pixels that it completes from cycle t + 1 on: one pixel a cycle if a word
+//   holds at least one pixel, and else one word a cycle. No cycle is lost between words or between samples.
+// - With the last word of a sample, one sample_t is offered from the next cycle on, because only then it is known
+//   whether the sample was whole. Its id, stamp and bank are those of the cycle in which the first word of the sample
+//   was accepted. The last word waits until the sample_t of the sample before has been accepted.
+// - The first word of a sample waits for start_allowed_i; later words do not.
+// - TLAST inside a sample is an error: words up to and including that one count, the other words of the sample become
+//   zeros, one word a cycle, and error_o is 1 until reset. The sample_t of the sample carries the error. The next word
+//   accepted is the first one of the next sample. Nothing hangs, and nothing is lost.
+// - TLAST that comes late or never cannot be told from a longer batch, because samples are counted in words. The batch
+//   then goes on until the last word of a sample carries TLAST, or until TLAST comes inside a sample, or until a
+//   reset.
 module word_unpack
   import hwc_pkg::*;
 #(
-  // Elements of a pixel
+  // Number of elements of a pixel
   parameter int unsigned Channels = 1,
   // Bits of an element, 1 to 32
   parameter int unsigned ElementWidth = 8,
-  // Pixels of a sample
+  // Number of pixels of a sample
   parameter int unsigned Pixels = 64,
-  // Id of the first sample after reset; anything but 0 is for tests of the wrap from 2^32 - 1 to 0
+  // Id of the first sample after reset; only tests of the wrap from 2^32 - 1 to 0 set it
   parameter logic [31:0] FirstId = 32'd0
 ) (
+  // Clock, and synchronous reset, active low
   input wire logic clk_i,
   input wire logic rst_ni,
 
@@ -42,22 +44,22 @@ module word_unpack
   input  wire logic                                  out_ready_i,
   output logic      [Channels-1:0][ElementWidth-1:0] out_data_o,
 
-  // What travels with each sample
+  // What travels with each sample, one sample_t for each
   output logic      info_valid_o,
   input  wire logic info_ready_i,
   output sample_t   info_data_o,
 
-  // Cycle count, active threshold bank, and whether a sample may start now
+  // Count of cycles modulo 2^32, active threshold bank, and whether a sample may start in this cycle
   input wire logic [31:0] now_i,
   input wire logic        bank_i,
   input wire logic        start_allowed_i,
 
-  // In this cycle a sample's first word, or a word with TLAST, is accepted
+  // In this cycle the first word of a sample is accepted; in this cycle a word with TLAST is accepted
   output logic        sample_started_o,
   output logic        batch_ended_o,
-  // Samples accepted to their last word since reset, modulo 2^32
+  // Number of samples that have been accepted up to their last word since reset, modulo 2^32
   output logic [31:0] accepted_o,
-  // TLAST has come inside a sample since reset
+  // 1: TLAST has come inside a sample since reset
   output logic        error_o
 );
 
@@ -182,8 +184,10 @@ module word_unpack
 `ifndef SYNTHESIS
   always_ff @(posedge clk_i) begin
     if (rst_ni) begin
+      // The groups of lanes that are held fit the memory for them.
       assert (held_q <= HeldWidth'(Capacity))
       else $error("More lanes are held than there is room for: a word was taken too early (%m)");
+      // A sample starts only after the last pixel of the sample before has left.
       assert (!(take && first) || left == '0)
       else $error("A sample starts on lanes of the one before (%m)");
     end

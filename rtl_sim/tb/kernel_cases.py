@@ -30,7 +30,7 @@ from hwcodesign.kernels import (
     Transpose,
 )
 from hwcodesign.kernels.kernel import Shape, largest
-from hwcodesign.systemverilog import Instance, Rom, parameter_lines
+from hwcodesign.systemverilog import Instance, Rom, parameter_lines, with_constants
 
 #: That each module computes.
 SAMPLES = 5
@@ -273,11 +273,13 @@ def wrapper(cases: list[Case]) -> tuple[str, list[Rom]]:
             kinds = [_net(towards, 1), _net(away, 1), _net(towards, port.bits)]
             lines += [f"  , {kind} k{i}_{name}" for kind, name in zip(kinds, names, strict=True)]
             connections += [f".{name}(k{i}_{name})" for name in names]
-        parameters = parameter_lines(case.instance.parameters)
+        constants, instance = with_constants(case.instance, str(i))
+        parameters = parameter_lines(instance.parameters)
         for rom in case.instance.roms:
             roms.append(replace(rom, name=f"k{i}_{rom.name}"))
             parameters.append(f', .{rom.parameter}("k{i}_{rom.name}.hex")')
-        body.append(f"  {case.instance.module} #({' '.join(parameters)}) u_{i} ({', '.join(connections)});")
+        body += constants
+        body.append(f"  {instance.module} #({' '.join(parameters)}) u_{i} ({', '.join(connections)});")
     return "\n".join(["`default_nettype none", *lines, ");", *body, "endmodule", "`default_nettype wire", ""]), roms
 
 

@@ -14,9 +14,10 @@ from telling import why_not_telling
 from hwcodesign.fixedpoint import Codes, FixedPoint, Overflow, Rounding
 from hwcodesign.hardware.folding import Folding, fold, rom_words
 from hwcodesign.hardware.timing import Pipeline
+from hwcodesign.hardware.window import Window
 from hwcodesign.kernels import Conv2D, Dense
 from hwcodesign.kernels.kernel import sum_bounds
-from hwcodesign.systemverilog import Bits, Name, Parameter, Rom
+from hwcodesign.systemverilog import Bits, Name, PackedStruct, Parameter, Rom
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,13 @@ class Case:
         rows = (self.shape[0] + top + bottom - self.kernel[0]) // self.stride[0] + 1
         columns = (self.shape[1] + left + right - self.kernel[1]) // self.stride[1] + 1
         return (rows, columns, self.outputs)
+
+    @property
+    def window(self) -> Window:
+        """What a window_buffer cuts for it."""
+        assert self.kernel is not None
+        rows, columns, outputs = self.output_shape
+        return Window(self.shape, (rows, columns, outputs), self.kernel, self.stride, self.padding[::2])
 
     @property
     def folding(self) -> Folding:
@@ -172,17 +180,23 @@ class Layer:
         case, folding = self.case, self.case.folding
         width = folding.simd * folding.pe * self.weight.width
         words = rom_words(self.weights.reshape(-1, case.outputs), folding, self.weight.width)
+        mac = PackedStruct(
+            "mac_t",
+            (
+                ("simd", folding.simd),
+                ("pe", folding.pe),
+                ("weight_width", self.weight.width),
+                ("acc_width", self.accumulator_width),
+                ("acc_fraction", self.fraction),
+                ("product_shift", self.shift),
+                ("multiplier", Name(case.multiplier)),
+            ),
+        )
         parameters: dict[str, Parameter] = {
             "Outputs": case.outputs,
-            "Simd": folding.simd,
-            "Pe": folding.pe,
+            "Mac": mac,
             "In": self.input,
-            "WeightWidth": self.weight.width,
-            "AccWidth": self.accumulator_width,
-            "ProductShift": self.shift,
-            "AccFraction": self.fraction,
             "Result": self.result,
-            "Multiplier": Name(case.multiplier),
             "Bias": Bits.pack(self.bias.astype(int).tolist(), self.accumulator_width),
         }
         if case.multiplier == "Constant":

@@ -17,35 +17,42 @@ CASE = json.loads(os.environ["HWC_CASE"])
 
 
 def windows(images: np.ndarray[Any, np.dtype[np.int64]]) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """All windows (N, OutHeight, OutWidth, KernelHeight, KernelWidth, Lanes) of images (N, Height, Width, Lanes)."""
+    """All windows of images.
+
+    Args:
+        images: (N, height, width, channels).
+
+    Returns:
+        (N, out_height, out_width, kernel_height, kernel_width, channels).
+    """
     c = CASE
-    rows = (c["OutHeight"] - 1) * c["StrideY"] + c["KernelHeight"]
-    columns = (c["OutWidth"] - 1) * c["StrideX"] + c["KernelWidth"]
+    rows = (c["out_height"] - 1) * c["stride_y"] + c["kernel_height"]
+    columns = (c["out_width"] - 1) * c["stride_x"] + c["kernel_width"]
     padded = np.zeros(
-        (len(images), max(rows, c["PadTop"] + c["Height"]), max(columns, c["PadLeft"] + c["Width"]), c["Lanes"]),
+        (len(images), max(rows, c["pad_top"] + c["height"]), max(columns, c["pad_left"] + c["width"]), c["channels"]),
         np.int64,
     )
-    padded[:, c["PadTop"] : c["PadTop"] + c["Height"], c["PadLeft"] : c["PadLeft"] + c["Width"]] = images
+    padded[:, c["pad_top"] : c["pad_top"] + c["height"], c["pad_left"] : c["pad_left"] + c["width"]] = images
     cut = np.empty(
-        (len(images), c["OutHeight"], c["OutWidth"], c["KernelHeight"], c["KernelWidth"], c["Lanes"]), np.int64
+        (len(images), c["out_height"], c["out_width"], c["kernel_height"], c["kernel_width"], c["channels"]), np.int64
     )
-    for y, x in np.ndindex(c["OutHeight"], c["OutWidth"]):
-        top, left = y * c["StrideY"], x * c["StrideX"]
-        cut[:, y, x] = padded[:, top : top + c["KernelHeight"], left : left + c["KernelWidth"]]
+    for y, x in np.ndindex(c["out_height"], c["out_width"]):
+        top, left = y * c["stride_y"], x * c["stride_x"]
+        cut[:, y, x] = padded[:, top : top + c["kernel_height"], left : left + c["kernel_width"]]
     return cut
 
 
 def model() -> Windows:
     c = CASE
     return Windows(
-        height=c["Height"],
-        width=c["Width"],
-        kernel=(c["KernelHeight"], c["KernelWidth"]),
-        stride=(c["StrideY"], c["StrideX"]),
-        pad_top=c["PadTop"],
-        pad_left=c["PadLeft"],
-        out_height=c["OutHeight"],
-        out_width=c["OutWidth"],
+        height=c["height"],
+        width=c["width"],
+        kernel=(c["kernel_height"], c["kernel_width"]),
+        stride=(c["stride_y"], c["stride_x"]),
+        pad_top=c["pad_top"],
+        pad_left=c["pad_left"],
+        out_height=c["out_height"],
+        out_width=c["out_width"],
     )
 
 
@@ -53,10 +60,10 @@ def model() -> Windows:
 @cocotb.parametrize(idle=[0.0, 0.5], stall=[0.0, 0.6])
 async def windows_are_numpys(dut: Any, idle: float, stall: float) -> None:
     rng = seeded()
-    bits, lanes = CASE["ElementWidth"], CASE["Lanes"]
-    shape = (CASE["Samples"], CASE["Height"], CASE["Width"], lanes)
+    bits, lanes = CASE["element_width"], CASE["channels"]
+    shape = (CASE["samples"], CASE["height"], CASE["width"], lanes)
     images = np.array([rng.getrandbits(bits) for _ in range(int(np.prod(shape)))], np.int64).reshape(shape)
-    expected = windows(images).reshape(-1, CASE["KernelHeight"] * CASE["KernelWidth"] * lanes)
+    expected = windows(images).reshape(-1, CASE["kernel_height"] * CASE["kernel_width"] * lanes)
     require_telling_beats([pack(window, bits) for window in expected])
     beats = [pack(pixel, bits) for pixel in images.reshape(-1, lanes)]
     trace = await play(dut, {"in": beats}, len(expected), Pace(idle, stall), rng, [model()])

@@ -14,7 +14,7 @@ from hwcodesign.hardware.layout import (
     range_of,
 )
 from hwcodesign.kernels.decision import Decision
-from hwcodesign.systemverilog import literal, parameter_lines
+from hwcodesign.systemverilog import literal, parameter_lines, with_constants
 
 _CLOCK = (".clk_i", ".rst_ni")
 
@@ -94,7 +94,7 @@ def _nets(decision: Decision) -> list[str]:
 
 
 def _score_unit(decision: Decision, module: str) -> list[str]:
-    instance = decision.score_instance
+    constants, instance = with_constants(decision.score_instance, "score")
     parameters = parameter_lines(instance.parameters)
     for rom in instance.roms:
         parameters[-1] += ","
@@ -107,11 +107,11 @@ def _score_unit(decision: Decision, module: str) -> list[str]:
     if decision.unit.past:
         connections += [".sample_valid_i", ".sample_ready_o", ".sample_data_i", *output_stream("passed", "passed")]
     connections += [".valid_o(scored)", ".score_o(score)"]
-    return [*instance_lines(instance.module, "u_score", connections, parameters), ""]
+    return [*constants, *instance_lines(instance.module, "u_score", connections, parameters), ""]
 
 
 def _decision(decision: Decision) -> list[str]:
-    instance = decision.instance
+    constants, instance = with_constants(decision.instance, "decision")
     sample = [".sample_valid_i", ".sample_ready_o", ".sample_data_i"]
     connections = [
         *_CLOCK,
@@ -125,7 +125,8 @@ def _decision(decision: Decision) -> list[str]:
         *(".release_valid_o", ".release_ready_i", ".release_keep_o"),
         *(".next_valid_o", ".next_ready_i", ".next_data_o"),
     ]
-    return [*instance_lines(instance.module, "u_decision", connections, parameter_lines(instance.parameters)), ""]
+    parameters = parameter_lines(instance.parameters)
+    return [*constants, *instance_lines(instance.module, "u_decision", connections, parameters), ""]
 
 
 def score_unit_source(decision: Decision, module: str) -> Source:

@@ -17,7 +17,7 @@ from hwcodesign.hardware.layout import (
 )
 from hwcodesign.hardware.netlist import Block, Netlist
 from hwcodesign.hardware.stream import Stream
-from hwcodesign.systemverilog import Instance, concatenated, parameter_lines
+from hwcodesign.systemverilog import Instance, concatenated, parameter_lines, with_constants
 
 #: The parameter of a module that may have ROM images.
 ROM_FOLDER = (
@@ -124,9 +124,9 @@ def _block(block: Block, placed: Netlist, prefix: str, texts: dict[str, str]) ->
     connections += output_stream("out", block.name)
     if block.queue > _REGISTER:
         connections += left_open("level_o")
-    instance = _instance(block)
+    constants, instance = with_constants(_instance(block), block.name)
     parameters = _parameters(instance, block, prefix, texts)
-    return [*lines, *instance_lines(instance.module, f"u_{block.name}", connections, parameters), ""]
+    return [*lines, *constants, *instance_lines(instance.module, f"u_{block.name}", connections, parameters), ""]
 
 
 def _parameters(instance: Instance, block: Block, prefix: str, texts: dict[str, str]) -> list[str]:

@@ -35,7 +35,7 @@ class AverageOfWindows(Unit[AveragePool2D]):
         kernel = self.kernel
         formats = [("In", kernel.input_formats[0]), ("Result", kernel.result)]
         division = self.division.parameters(kernel.accumulator.fraction)
-        return Instance("pool2d", (*self.window.parameters, *division, *formats))
+        return Instance("pool2d", (("Window", self.window.config), *division, *formats))
 
     @property
     def timing(self) -> tuple[Automaton, ...]:

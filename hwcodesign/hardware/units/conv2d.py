@@ -13,7 +13,7 @@ from hwcodesign.hardware.mac_unit import MacUnit
 from hwcodesign.hardware.timing import Automaton
 from hwcodesign.hardware.window import Window
 from hwcodesign.kernels import Conv2D
-from hwcodesign.systemverilog import Instance
+from hwcodesign.systemverilog import Instance, Parameter
 
 
 def window_of(kernel: Conv2D) -> Window:
@@ -48,9 +48,12 @@ class ConvolutionByMultipliers(MacUnit[Conv2D]):
 
     @property
     def instance(self) -> Instance:
-        depthwise, outputs = ("Depthwise", self.kernel.groups > 1), ("Outputs", self.kernel.output_shape[2])
-        parameters = (*self.window.parameters, outputs, depthwise, *self.array.parameters)
-        return Instance("conv2d", parameters, self.array.roms)
+        sizes: list[tuple[str, Parameter]] = [
+            ("Window", self.window.config),
+            ("Outputs", self.kernel.output_shape[2]),
+            ("Depthwise", self.kernel.groups > 1),
+        ]
+        return Instance("conv2d", (*sizes, *self.array.parameters), self.array.roms)
 
     @cached_property
     def timing(self) -> tuple[Automaton, ...]:

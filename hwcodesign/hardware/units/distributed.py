@@ -5,7 +5,7 @@ They take one vector per cycle.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
@@ -23,7 +23,7 @@ from hwcodesign.hardware.units.conv2d import window_of
 from hwcodesign.hardware.window import Window
 from hwcodesign.kernels import Conv2D, Dense
 from hwcodesign.kernels.weighted import WeightedKernel
-from hwcodesign.systemverilog import Instance, Parameter
+from hwcodesign.systemverilog import Instance
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,16 +92,14 @@ class DistributedConvolution(_Distributed[Conv2D]):
         """Returns the generated layer."""
         weights = self.kernel.dense_weights()  # zeros between the channels of a depthwise convolution
         matrix = weights.reshape(-1, weights.shape[-1])
-        return _made(self.kernel, matrix, self.module, self.window.parameters)
+        return _made(self.kernel, matrix, self.module, self.window)
 
     @property
     def timing(self) -> tuple[Automaton, ...]:
         return (self.window.timing, Pipeline(depth=self.made.latency))
 
 
-def _made(
-    kernel: WeightedKernel, matrix: Codes, module: str, window: Sequence[tuple[str, Parameter]] = ()
-) -> DistributedKernel:
+def _made(kernel: WeightedKernel, matrix: Codes, module: str, window: Window | None = None) -> DistributedKernel:
     sums = kernel.narrowest_sums
     return distributed_kernel(
         matrix.astype(np.int64),

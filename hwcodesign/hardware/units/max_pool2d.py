@@ -24,7 +24,7 @@ class MaximumOfWindows(Unit[MaxPool2D]):
     @property
     def instance(self) -> Instance:
         formats = [("In", self.kernel.input_formats[0]), ("Result", self.kernel.result)]
-        return Instance("pool2d", (*self.window.parameters, *formats))
+        return Instance("pool2d", (("Window", self.window.config), *formats))
 
     @property
     def timing(self) -> tuple[Automaton, ...]:

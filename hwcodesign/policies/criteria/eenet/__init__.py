@@ -48,7 +48,7 @@ from hwcodesign.policies.softmax import (
 )
 from hwcodesign.policies.tables import Integers, MantissaTable
 from hwcodesign.storage.fields import Field
-from hwcodesign.systemverilog import Bits, Parameter
+from hwcodesign.systemverilog import Bits, PackedStruct, Parameter
 
 
 @dataclass(frozen=True)
@@ -180,13 +180,10 @@ class EENet(Criterion[WeightedTables]):
     def score_unit(self, heads: Heads, exit_index: int, parameters: WeightedTables) -> ScoreUnit:
         scoring = parameters.scoring
         weights: list[tuple[str, Parameter]] = [
+            ("Weights", _shared_weights(parameters)),
             ("ClassWeights", Bits.pack(scoring.classes, WEIGHT_BITS)),
-            ("TopWeight", scoring.top),
-            ("NatsWeight", scoring.nats),
             ("Votes", Bits.pack(scoring.votes, 32)),
-            ("Drop", scoring.drop(parameters.exponential.fraction)),
             ("EarlierWeights", Bits.pack((*scoring.earlier, 0), WEIGHT_BITS)),  # a parameter cannot be empty
-            ("EarlierFraction", scoring.earlier_fraction),
         ]
         return self.unit_of(
             depth=18,
@@ -208,6 +205,20 @@ class EENet(Criterion[WeightedTables]):
             Table("earlier", "k", scoring.earlier or (0,), "weight of exit k's score", "int"),
         )
         return Config(structs=(tables_struct(parameters, heads.steps[exit_index]), Struct("scoring", members)))
+
+
+def _shared_weights(parameters: WeightedTables) -> PackedStruct:
+    """The eenet_t of score_eenet."""
+    scoring = parameters.scoring
+    return PackedStruct(
+        "eenet_t",
+        (
+            ("top_weight", scoring.top),
+            ("nats_weight", scoring.nats),
+            ("drop", scoring.drop(parameters.exponential.fraction)),
+            ("earlier_fraction", scoring.earlier_fraction),
+        ),
+    )
 
 
 def _function(inputs: ScoreInputs[WeightedTables]) -> ScoringFunction:
