@@ -81,7 +81,7 @@ def distributed_kernel(
         sum_fraction: fraction bits of the shifted products and of the biases.
         bias: one integer per output; empty: zeros.
         product_shift: left shift of the products.
-        window: what a window_buffer in front cuts; none: vectors come as they are.
+        window: windows of a window_buffer in front; None: vectors come as they are.
         adders_per_stage: adders between registers; more adders mean fewer registers and a slower clock.
         limit: time limit of the search for a graph, in seconds.
 
