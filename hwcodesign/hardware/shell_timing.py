@@ -36,11 +36,11 @@ class Unpacker:
 
 @dataclass(frozen=True)
 class Decider:
-    """A decider takes logits and gives a decision (exit_decision), in adaptive mode.
+    """A decider takes logits and gives a score, or a decision that is taken at once (exit_decision), in adaptive mode.
 
     Attributes:
         interval: cycles that a sample's logits occupy it.
-        latency: cycles from logits to decision.
+        latency: cycles from logits to score or decision.
     """
 
     interval: int

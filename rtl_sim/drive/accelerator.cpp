@@ -46,6 +46,29 @@ struct Capture {
     }
 };
 
+// Whether a probe fires.
+struct Fires {
+    bool any = false;
+
+    template <class T> void operator()(unsigned, bool fires, const T &, unsigned, unsigned, bool) { any |= fires; }
+};
+
+// Goes on until no segment gives anything any more: one of several tensors may come after the record of its sample.
+// `drain_cycles` without a beat say so, since no segment takes longer from its input to its output.
+void drain(Simulation &simulation, Capture *capture) {
+    Model &m = simulation.model();
+    for (int64_t quiet = 0; quiet < drain_cycles; quiet++) {
+        simulation.settle();
+        Fires fires;
+        for_each_probe(m, fires);
+        if (fires.any)
+            quiet = 0;
+        if (capture)
+            for_each_probe(m, *capture);
+        simulation.edge();
+    }
+}
+
 } // namespace
 
 extern "C" {
@@ -113,6 +136,7 @@ long hwc_accelerator_run(const uint64_t *words, long samples, const settings_t *
     }
     m.s_axis_tvalid = m.m_axis_tready = 0;
     *cycles = uint64_t(simulation.cycle() - start);
+    drain(simulation, probes ? &capture : nullptr);
     simulation.write(reg_control, control_snapshot);
     simulation.tick();
     simulation.tick();

@@ -9,12 +9,14 @@ from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.hardware.netlist import Netlist
 from hwcodesign.hardware.pace import settle
 from hwcodesign.hardware.shell_timing import Buffer, Decider, Packer, Unpacker
-from hwcodesign.hardware.timing import Node, Queue
+from hwcodesign.hardware.timing import Node, Pipeline, Queue
 from hwcodesign.images import lane_bits
 from hwcodesign.kernels.decision import Decision
 
 #: Cycles from the one in which a record is offered to that in which its last word leaves.
 _LEAVING = 3
+#: Cycles in exit_verdict, of those of a decision.
+_VERDICT = 2
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,7 @@ def _nodes(
             nodes.append(Node(Queue(depth), (read[i],)))
             read[i] = len(nodes) - 1
         (logits,) = _extend(nodes, placed[2 * k + 1], read)
-        decision = len(nodes)
-        nodes.append(Node(Decider(decisions[k].interval, decisions[k].latency), (logits,)))
+        decision = _decided(nodes, decisions[k], logits)
         if k < accelerator.exits - 1:
             given = _buffered(nodes, accelerator, k, features, keep=k < leave_at)
     return [*nodes, Node(Queue(), (decision,)), Node(Packer(), (len(nodes),))], unpacker.words
@@ -90,6 +91,21 @@ def _extend(nodes: list[Node], placed: Netlist, sources: Sequence[int]) -> tuple
     more, outputs = placed.nodes(sources, len(nodes))
     nodes += more
     return outputs
+
+
+def _decided(nodes: list[Node], decision: Decision, logits: int) -> int:
+    """Adds the nodes of a decision; returns the number of the one whose output its readers take.
+
+    The score unit stalls as a whole while a score waits for exit_verdict, which holds a score and a verdict. Decisions
+    wait only if one of several tensors comes some samples later than another: buffers take decisions ahead.
+    """
+    every_cycle = decision.interval == 1
+    first = len(nodes)
+    nodes.append(Node(Decider(decision.interval, decision.latency - _VERDICT), (logits,)))
+    # the register of the score takes the next one as the last one leaves only if scores may come in every cycle
+    nodes.append(Node(Pipeline() if every_cycle else Queue(1), (first,)))
+    nodes.append(Node(Pipeline(), (first + 1,)))
+    return first + 2
 
 
 def _buffered(

@@ -79,7 +79,7 @@ def write_accelerator(hardware: Hardware, folder: Path, replaced: Mapping[str, S
         "registers.h": registers.header,
         "registers.md": registers.documentation,
         f"{SIMULATION}/{wrapper_name(accelerator)}.sv": wrapper_source(accelerator),
-        f"{SIMULATION}/model.h": drive_header(accelerator),
+        f"{SIMULATION}/model.h": drive_header(accelerator, _drain(hardware)),
     }
     description: dict[str, Any] = {"configuration_hash": accelerator.configuration_hash}
     if replaced:
@@ -89,6 +89,14 @@ def write_accelerator(hardware: Hardware, folder: Path, replaced: Mapping[str, S
         own.check()
         blocks.append(Source(own.systemverilog.stem, {own.systemverilog.name: own.systemverilog.read_text()}))
     return _write(folder, accelerator.name, [*blocks, *sources], description, extra)
+
+
+def _drain(hardware: Hardware) -> int:
+    """Returns the cycles without a beat after which no segment gives anything any more; 0 if nothing comes after the
+    record of its sample.
+    """
+    several = any(len(stage.outputs) > 1 for stage in hardware.accelerator.stages)
+    return max(cycles.latency for cycles in hardware.segments) + 1 if several else 0
 
 
 def _check_replaced(accelerator: Accelerator, replaced: Mapping[str, Source]) -> None:

@@ -48,8 +48,12 @@ def _bits(probe: Probe) -> int:
     return probe.stream.lanes * probe.tensor.format.width
 
 
-def drive_header(accelerator: Accelerator) -> str:
-    """Returns what model.h says of an accelerator: registers, probes, names of streams."""
+def drive_header(accelerator: Accelerator, drain: int) -> str:
+    """Returns what model.h says of an accelerator: registers, probes, names of streams.
+
+    Args:
+        drain: cycles without a beat after which no segment gives anything any more; 0: nothing comes after the records.
+    """
     streams = channels(accelerator)
     names = ", ".join(f'"{stream.name} ({stream.text})"' for stream in streams)
     addresses = counters(accelerator.exits)
@@ -58,6 +62,7 @@ def drive_header(accelerator: Accelerator) -> str:
     commit, snapshot = (registers.CONTROL.field(name) for name in ("commit", "snapshot"))
     lines = [
         f"static const unsigned n_exits = {accelerator.exits};",
+        f"static const int64_t drain_cycles = {drain};",
         f"static const int64_t words_per_sample = {-(-elements // lanes)};",
         f"static const uint32_t reg_threshold = {registers.THRESHOLD.offset}, reg_threshold_stride = 4;",
         f"static const uint32_t reg_mode = {registers.MODE.offset};",
