@@ -1,5 +1,7 @@
 """What a unit takes, without stepping its automata cycle by cycle: its interval and latency, where nothing else stalls.
 
+The resources beside them are those of `hardware.resources`.
+
 Both are exact. Pipelines and stored frames have a formula. Windows in front of a pipeline are followed row by row: of a
 row of pixels, the cycles in which the first and the last one are accepted; of a pass, those of its first step, of its
 last one that reads a pixel, and of its last one. What lies between cannot be later than these make it, because a pass
@@ -9,11 +11,12 @@ is never faster along a row than a pixel a cycle, which is the pace of the input
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 
 from hwcodesign.hardware.movement_timing import Frames
+from hwcodesign.hardware.resources.figures import Resources
 from hwcodesign.hardware.timing import Automaton, Pipeline, Windows
 
 #: Samples after which the rhythm of windows is given up for the mean of the second half.
@@ -27,10 +30,12 @@ class Estimate:
     Attributes:
         interval: cycles between samples in the long run, an int where it is whole.
         latency: from the cycle in which the first input beat of a sample is offered to that of its last output beat.
+        resources: LUTs and flip-flops about as Yosys counts them for 7 series, DSP blocks and block RAMs exactly so.
     """
 
     interval: float
     latency: int
+    resources: Resources = field(default_factory=Resources)
 
 
 def estimated(timing: Sequence[Automaton], beats: int) -> Estimate:
