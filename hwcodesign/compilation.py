@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import re
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.backends.streamrtl.keywords import KEYWORDS
 from hwcodesign.backends.streamrtl.project_files import write_accelerator
+from hwcodesign.backends.streamrtl.resources import AcceleratorEstimate, DoesNotFitWarning
 from hwcodesign.backends.vitis.project_files import write_blocks, write_model, write_segment
 from hwcodesign.design import Design
 from hwcodesign.designs.accelerator import Accelerator
@@ -72,6 +74,9 @@ def compile(
     Returns:
         The design, as `hwcodesign.load(out)` would.
 
+    Warns:
+        DoesNotFitWarning: the design is estimated to take more than the board has; it is written all the same.
+
     Raises:
         NetworkError, SettingsError, UnsupportedLayerError, FormatError, PolicyError: before anything in `out` changes.
         MismatchError: what hardware would compute is not what the network computes; likewise.
@@ -107,6 +112,9 @@ def compile(
                 if settings.buffer_samples is None and policy.fitted_on.exit_rate:
                     hardware = hardware.with_buffers(policy.fitted_on.exit_rate)
                 accelerator, cycles = hardware.accelerator, hardware.to_json()
+            warning = AcceleratorEstimate.of(hardware).warning(target)
+            if warning:
+                warnings.warn(warning, DoesNotFitWarning, stacklevel=2)
         with task("writing sources"):
             blocks = write_blocks(accelerator, target, generated / "vitis")
             write_model(accelerator, generated / "csim")

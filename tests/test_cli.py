@@ -111,6 +111,38 @@ def test_each_verb_does_its_part_on_what_the_last_left(finished: Path) -> None:
         assert key in json.loads(done.stdout)
 
 
+def test_compile_says_what_a_design_takes_of_its_board(finished: Path) -> None:
+    done = hwcodesign(finished, "compile", "quick.py")
+    lines = done.stdout.splitlines()
+    table = lines[next(i for i, line in enumerate(lines) if line.startswith("Estimated, not synthesised")) :]
+    assert [line for line in table if line.startswith("  stage2: Conv2D_conv0 (conv2d) ")]
+    assert table[-1].split() == ["pynq-z2", "has", "53,200", "106,400", "220", "140", "0"]
+    estimate = json.loads(hwcodesign(finished, "compile", "quick.py", "--json").stdout)["estimate"]
+    assert (estimate["estimated"], estimate["fits"]) == (True, True)
+    assert f"{estimate['total']['lut']:,}" == table[-2].split()[2]
+    assert abs(sum(part["lut"] for part in estimate["parts"]) - estimate["total"]["lut"]) < len(estimate["parts"])
+
+
+SMALL_BOARD = """
+from hwcodesign.designs.boards import BOARDS, Board, Processor
+from hwcodesign.hardware.resources.figures import Resources
+SMALL = Resources(lut=9_000, ff=10**6, dsp=10**6, bram18=10**6)
+BOARDS["tiny"] = Board("tiny", "xc7s15ftgb196-1", 100.0, Processor.ZYNQ_7000, "example.com:tiny:part0:1.0", SMALL)
+RECIPE = dataclasses.replace(RECIPE, compile=dataclasses.replace(RECIPE.compile, board="tiny"))
+"""
+
+
+def test_compile_warns_of_a_board_that_is_too_small_and_writes_the_design(finished: Path, tmp_path: Path) -> None:
+    shutil.copytree(finished / "build", tmp_path / "build")
+    (tmp_path / "quick.py").write_text(RECIPE + SMALL_BOARD)
+    done = hwcodesign(tmp_path, "compile", "quick.py")
+    assert done.returncode == 0, done.stderr
+    warning = next(line for line in done.stderr.splitlines() if "DoesNotFitWarning" in line)
+    assert "the design is estimated not to fit tiny (xc7s15ftgb196-1): LUT: " in warning
+    assert " too many; most by stage2: Conv2D_conv0 (conv2d) " in warning
+    assert json.loads((tmp_path / "build/quick/design/design.json").read_text())["board"]["name"] == "tiny"
+
+
 def test_thresholds_are_one_criterions_and_others_spend_what_they_cost(finished: Path, tmp_path: Path) -> None:
     report = json.loads((finished / "build/quick/report.json").read_text())
     assert report["policy"]["method"] == "given"

@@ -86,7 +86,8 @@ def test_units_of_any_shape_and_folding_take_what_they_estimate(seed: int, strat
 
 
 def assert_exact(unit: Unit[Kernel]) -> None:
-    assert unit.estimate == stepped(unit.timing, unit.reads[0].beats, unit.writes.beats), unit
+    taken = stepped(unit.timing, unit.reads[0].beats, unit.writes.beats)
+    assert (unit.estimate.interval, unit.estimate.latency) == (taken.interval, taken.latency), unit
 
 
 def test_units_without_multipliers_take_what_they_estimate() -> None:

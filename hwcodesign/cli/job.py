@@ -132,7 +132,10 @@ def compile(
     json: Json = False,
 ) -> None:
     """Generate the hardware sources of a trained and fitted network."""
+    from hwcodesign.backends.streamrtl.hardware import Hardware
+    from hwcodesign.backends.streamrtl.resources import AcceleratorEstimate
     from hwcodesign.backends.vitis.project_files import build_projects, require_vitis
+    from hwcodesign.designs.boards import board_named
     from hwcodesign.synthesis.accelerator import accelerator_resources, require_synthesis
 
     if build:
@@ -147,6 +150,10 @@ def compile(
         build_projects(design.sources, design.manifest["projects"])
     result: dict[str, Any] = {"folder": str(design.folder), "projects": design.manifest["projects"]}
     text = f"{design.folder}: {', '.join(design.manifest['projects'])}"
+    if design.has_rtl:
+        estimate = AcceleratorEstimate.of(Hardware.of(design.accelerator))
+        board = board_named(design.manifest["board"]["name"])
+        result["estimate"], text = estimate.to_json(board), f"{text}\n{estimate.text(board)}"
     if resources:
         with job.step("resources", "synthesising with Yosys, and routing on an ECP5"):
             found = accelerator_resources(design, timeout, job.folder / "synthesis")

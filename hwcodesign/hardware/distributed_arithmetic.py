@@ -46,16 +46,25 @@ class DistributedKernel:
         latency: cycles from the one in which a vector is taken to that in which its result is valid; a new one can be
             taken in every cycle. Behind a window buffer, it is counted from the window.
         sum_width: bits of the widest sum, in two's complement.
+        sum_fraction: bits of the sums after the point.
         adders: number of adders, those of biases included.
         adder_bits: bits of the adders, about the number of LUTs.
+        shared_bits: bits of the adders that add no bias.
+        lanes, outputs: elements of a vector and of a result.
+        held: bits of values that wait for those that are added to them, and the registers that each passes.
     """
 
     module: str
     texts: dict[str, str]
     latency: int
     sum_width: int
+    sum_fraction: int
     adders: int
     adder_bits: int
+    shared_bits: int
+    lanes: int
+    outputs: int
+    held: tuple[tuple[int, int], ...]
 
 
 def distributed_kernel(
@@ -101,8 +110,13 @@ def distributed_kernel(
         {f"{name}_sums.sv": text.module(), f"{name}.sv": top},
         text.stages + 2,
         text.width,
+        sum_fraction,
         len(graph.adders) + biased,
         graph.adder_bits + biased * text.width,
+        graph.adder_bits,
+        weights.shape[0],
+        weights.shape[1],
+        text.held(),
     )
 
 
@@ -229,6 +243,11 @@ class _Text:
         lines += ["  always_ff @(posedge clk_i) begin", "    if (enable_i) begin"]
         lines += [f"      {self._label(node, stage + 1)} <= {self._label(node, stage)};" for node in nodes]
         return [*lines, "    end", "  end", ""]
+
+    def held(self) -> tuple[tuple[int, int], ...]:
+        """Bits and registers of each node that is needed in a later stage."""
+        waits = ((bits_of(*self.graph.ranges[node]), last - self._made(node)) for node, last in self.needed.items())
+        return tuple((bits, registers) for bits, registers in waits if registers > 0)
 
     def _made(self, node: int) -> int:
         return self._stage(node) if node >= self.graph.inputs else 0

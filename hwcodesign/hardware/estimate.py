@@ -1,6 +1,8 @@
 """This module computes a unit's interval and latency without stepping its automata cycle by cycle, if nothing else
 stalls.
 
+The resources beside them are those of `hardware.resources`.
+
 Both are exact. Pipelines and stored frames have a formula. Windows in front of a pipeline are followed row by row. For
 a row of pixels, these are the cycles in which the first and the last one are accepted. For a pass, they are the cycles
 of its first step, of its last step that reads a pixel, and of its last step. What lies between cannot be later than
@@ -10,11 +12,12 @@ these make it, because a pass is never faster along a row than one pixel per cyc
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 
 from hwcodesign.hardware.movement_timing import Frames
+from hwcodesign.hardware.resources.figures import Resources
 from hwcodesign.hardware.timing import Automaton, Pipeline, Windows
 
 #: Samples after which the rhythm of windows is given up for the mean of the second half.
@@ -28,10 +31,12 @@ class Estimate:
     Attributes:
         interval: cycles between samples in the long run; an int if it is whole.
         latency: cycles from the one in which a sample's first input beat is offered to that of its last output beat.
+        resources: LUTs and flip-flops about as Yosys counts them for 7 series, DSP blocks and block RAMs exactly so.
     """
 
     interval: float
     latency: int
+    resources: Resources = field(default_factory=Resources)
 
 
 def estimated(timing: Sequence[Automaton], beats: int) -> Estimate:

@@ -48,7 +48,7 @@ class MacArray:
             ("Bias", Bits.pack(self.sums.bias, accumulator.width)),
         ]
         if self.multiplier == CONSTANT:
-            return [*parameters, ("Weights", Bits(self._word, self._words[0]))]
+            return [*parameters, ("Weights", Bits(self.word_bits, self.words[0]))]
         return parameters
 
     @property
@@ -60,7 +60,7 @@ class MacArray:
             (
                 ("simd", self.folding.simd),
                 ("pe", self.folding.pe),
-                ("weight_width", self._weight_width),
+                ("weight_width", self.weight_bits),
                 ("acc_width", accumulator.width),
                 ("acc_fraction", accumulator.fraction),
                 ("product_shift", self.sums.shift),
@@ -73,23 +73,29 @@ class MacArray:
         """Returns the ROM images of weights and biases."""
         if self.multiplier == CONSTANT:
             return ()
-        return (Rom("weights", "WeightsFile", self._word, self._words),)
+        return (Rom("weights", "WeightsFile", self.word_bits, self.words),)
 
     @property
     def timing(self) -> Pipeline:
         """Returns its control logic."""
-        depth = self.folding.depth(self._weight_width, self.multiplier == CONSTANT)
-        return Pipeline(self.folding.folds // self.beats, self.beats, depth)
+        return Pipeline(self.folding.folds // self.beats, self.beats, self.depth)
+
+    @property
+    def depth(self) -> int:
+        """Returns the cycles from a vector's last fold to its result."""
+        return self.folding.depth(self.weight_bits, self.multiplier == CONSTANT)
 
     @cached_property
-    def _weight_width(self) -> int:
+    def weight_bits(self) -> int:
+        """Bits of a weight, sign included."""
         return weight_width(self.weights)
 
     @property
-    def _word(self) -> int:
+    def word_bits(self) -> int:
         """Bits of the weights of one fold."""
-        return self.folding.pe * self.folding.simd * self._weight_width
+        return self.folding.pe * self.folding.simd * self.weight_bits
 
     @cached_property
-    def _words(self) -> tuple[int, ...]:
-        return rom_words(self.weights, self.folding, self._weight_width)
+    def words(self) -> tuple[int, ...]:
+        """The weights, one word a fold."""
+        return rom_words(self.weights, self.folding, self.weight_bits)

@@ -16,6 +16,8 @@ from hwcodesign.errors import DesignError, SimulationError
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.hardware.implementation import DEFAULT, DEFAULTS, Implementations
 from hwcodesign.hardware.movement_timing import Split
+from hwcodesign.hardware.resources.figures import Part
+from hwcodesign.hardware.resources.streams import queue, stream_resize
 from hwcodesign.hardware.stepping import Network
 from hwcodesign.hardware.stream import Stream
 from hwcodesign.hardware.timing import Automaton, Node, Pipeline, Queue
@@ -62,6 +64,15 @@ class Block:
         if self.queue:
             return (Queue(self.queue),)
         return resize_timing(self.streams[0], self.output)
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """What the module is made of, for the estimate of its resources."""
+        if self.unit is not None:
+            return self.unit.parts
+        if self.queue:
+            return (queue(self.output.lanes * self.width, self.queue),)
+        return (stream_resize(self.streams[0], self.output, self.width),)
 
 
 @dataclass(frozen=True)

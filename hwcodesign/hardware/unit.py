@@ -7,12 +7,14 @@ cycles. Units of several classes may build the same kind of kernel; `units.UNITS
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Generic, TypeVar
 
 from hwcodesign.hardware.estimate import Estimate, estimated
 from hwcodesign.hardware.folding import Folding
 from hwcodesign.hardware.implementation import LATENCY, Implementation
+from hwcodesign.hardware.resources.coefficients import COEFFICIENTS
+from hwcodesign.hardware.resources.figures import Part, total
 from hwcodesign.hardware.stream import Stream
 from hwcodesign.hardware.timing import Automaton
 from hwcodesign.kernels import Kernel
@@ -76,9 +78,17 @@ class Unit(Generic[K]):
         raise NotImplementedError
 
     @property
+    def parts(self) -> tuple[Part, ...]:
+        """What its module is made of, for the estimate of its resources; none of wires."""
+        if self.is_wires:
+            return ()
+        raise NotImplementedError(f"{type(self).__name__} has no parts, and so no estimate of its resources")
+
+    @property
     def estimate(self) -> Estimate:
-        """Returns its cycles alone, without stepping its automata."""
-        return estimated(self.timing, self.reads[0].beats)
+        """Returns what it takes alone, without stepping its automata and without synthesis."""
+        taken = estimated(self.timing, self.reads[0].beats)
+        return replace(taken, resources=total(self.parts, COEFFICIENTS))
 
     @property
     def texts(self) -> Mapping[str, str]:

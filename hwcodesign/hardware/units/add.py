@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hwcodesign.hardware.resources.elementwise import add
+from hwcodesign.hardware.resources.figures import Part
 from hwcodesign.hardware.timing import Automaton, Pipeline
 from hwcodesign.hardware.unit import Unit
 from hwcodesign.kernels import Add
@@ -19,6 +21,11 @@ class Sum(Unit[Add]):
         one, other = self.kernel.input_formats
         formats = [("InA", one), ("InB", other), ("Result", self.kernel.result)]
         return Instance("add", (("Lanes", self.reads[0].lanes), *formats))
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        one, other = self.kernel.input_formats
+        return add(one, other, self.kernel.result, self.reads[0].lanes)
 
     @property
     def timing(self) -> tuple[Automaton, ...]:

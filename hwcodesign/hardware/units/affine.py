@@ -11,6 +11,8 @@ from functools import cached_property
 from hwcodesign.hardware.folding import Folding, fold
 from hwcodesign.hardware.mac_array import MacArray
 from hwcodesign.hardware.mac_unit import MacUnit
+from hwcodesign.hardware.resources.arithmetic import mac_array
+from hwcodesign.hardware.resources.figures import Part
 from hwcodesign.kernels import Affine
 from hwcodesign.kernels.sums import narrowest_sums
 from hwcodesign.systemverilog import Instance
@@ -35,6 +37,10 @@ class ScalesByMultipliers(MacUnit[Affine]):
     def instance(self) -> Instance:
         sizes = [(name, self.reads[0].lanes) for name in ("Lanes", "Outputs", "Channels")]
         return Instance("mac_array", (*sizes, ("Depthwise", True), *self.array.parameters), self.array.roms)
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        return mac_array(self.array, channels=self.reads[0].lanes)
 
 
 @dataclass(frozen=True, eq=False)

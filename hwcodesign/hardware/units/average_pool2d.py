@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hwcodesign.hardware.division import Division, division
+from hwcodesign.hardware.resources.elementwise import average_of_windows
+from hwcodesign.hardware.resources.figures import Part
+from hwcodesign.hardware.resources.windows import window_buffer
 from hwcodesign.hardware.timing import Automaton, Pipeline
 from hwcodesign.hardware.unit import Unit
 from hwcodesign.hardware.window import Window
@@ -36,6 +39,13 @@ class AverageOfWindows(Unit[AveragePool2D]):
         formats = [("In", kernel.input_formats[0]), ("Result", kernel.result)]
         division = self.division.parameters(kernel.accumulator.fraction)
         return Instance("pool2d", (("Window", self.window.config), *division, *formats))
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        kernel, source = self.kernel, self.kernel.input_formats[0]
+        fraction, lanes = kernel.accumulator.fraction, kernel.output_shape[2]
+        averages = average_of_windows(source, kernel.result, fraction, self.division, kernel.window, lanes)
+        return window_buffer(self.window, source.width), *averages
 
     @property
     def timing(self) -> tuple[Automaton, ...]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hwcodesign.hardware.resources.elementwise import concatenate
+from hwcodesign.hardware.resources.figures import Part
 from hwcodesign.hardware.timing import Automaton, Pipeline
 from hwcodesign.hardware.unit import Unit
 from hwcodesign.kernels import Concatenate
@@ -19,6 +21,11 @@ class SideBySide(Unit[Concatenate]):
         (one, other), (first, second) = self.kernel.input_formats, self.reads
         lanes = [("LanesA", first.lanes), ("LanesB", second.lanes)]
         return Instance("concatenate", (*lanes, ("InA", one), ("InB", other), ("Result", self.kernel.result)))
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        (one, other), (first, second) = self.kernel.input_formats, self.reads
+        return concatenate(one, other, self.kernel.result, (first.lanes, second.lanes))
 
     @property
     def timing(self) -> tuple[Automaton, ...]:

@@ -10,6 +10,9 @@ from hwcodesign.hardware.folding import Folding, fold
 from hwcodesign.hardware.implementation import LATENCY, RESOURCE
 from hwcodesign.hardware.mac_array import MacArray
 from hwcodesign.hardware.mac_unit import MacUnit
+from hwcodesign.hardware.resources.arithmetic import mac_array
+from hwcodesign.hardware.resources.figures import Part
+from hwcodesign.hardware.resources.windows import window_buffer
 from hwcodesign.hardware.timing import Automaton
 from hwcodesign.hardware.window import Window
 from hwcodesign.kernels import Conv2D
@@ -54,6 +57,11 @@ class ConvolutionByMultipliers(MacUnit[Conv2D]):
             ("Depthwise", self.kernel.groups > 1),
         ]
         return Instance("conv2d", (*sizes, *self.array.parameters), self.array.roms)
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        kernel = self.kernel
+        return window_buffer(self.window, kernel.input_formats[0].width), *mac_array(self.array, kernel.groups)
 
     @cached_property
     def timing(self) -> tuple[Automaton, ...]:

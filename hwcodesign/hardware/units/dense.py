@@ -10,6 +10,8 @@ from hwcodesign.hardware.folding import Folding, fold
 from hwcodesign.hardware.implementation import LATENCY, RESOURCE
 from hwcodesign.hardware.mac_array import MacArray
 from hwcodesign.hardware.mac_unit import MacUnit
+from hwcodesign.hardware.resources.arithmetic import mac_array
+from hwcodesign.hardware.resources.figures import Part
 from hwcodesign.hardware.stream import Stream
 from hwcodesign.kernels import Dense
 from hwcodesign.systemverilog import Instance
@@ -41,6 +43,10 @@ class LinearByMultipliers(MacUnit[Dense]):
         stream, outputs = self.reads[0], self.kernel.weights.shape[1]
         sizes = [("Lanes", stream.lanes), ("Beats", stream.beats), ("Outputs", outputs)]
         return Instance("dense", (*sizes, *self.array.parameters), self.array.roms)
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        return mac_array(self.array)
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,6 +16,9 @@ from hwcodesign.fixedpoint import Codes
 from hwcodesign.hardware.distributed_arithmetic import DistributedKernel, distributed_kernel
 from hwcodesign.hardware.folding import Folding
 from hwcodesign.hardware.implementation import DISTRIBUTED
+from hwcodesign.hardware.resources.distributed import distributed_array
+from hwcodesign.hardware.resources.figures import Part
+from hwcodesign.hardware.resources.windows import window_buffer
 from hwcodesign.hardware.stream import Stream
 from hwcodesign.hardware.timing import Automaton, Pipeline
 from hwcodesign.hardware.unit import K, Unit
@@ -69,6 +72,10 @@ class DistributedLinear(_Distributed[Dense]):
         return _made(self.kernel, self.kernel.weights, self.module)
 
     @property
+    def parts(self) -> tuple[Part, ...]:
+        return distributed_array(self.made, self.kernel.input_formats[0], self.kernel.result)
+
+    @property
     def timing(self) -> tuple[Automaton, ...]:
         return (Pipeline(depth=self.made.latency),)
 
@@ -93,6 +100,11 @@ class DistributedConvolution(_Distributed[Conv2D]):
         weights = self.kernel.dense_weights()  # zeros between the channels of a depthwise convolution
         matrix = weights.reshape(-1, weights.shape[-1])
         return _made(self.kernel, matrix, self.module, self.window)
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        source = self.kernel.input_formats[0]
+        return window_buffer(self.window, source.width), *distributed_array(self.made, source, self.kernel.result)
 
     @property
     def timing(self) -> tuple[Automaton, ...]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hwcodesign.hardware.division import Division, division
+from hwcodesign.hardware.resources.elementwise import running_average, running_maximum
+from hwcodesign.hardware.resources.figures import Part
 from hwcodesign.hardware.timing import Automaton, Pipeline
 from hwcodesign.hardware.unit import Unit
 from hwcodesign.kernels import GlobalPool
@@ -30,6 +32,14 @@ class RunningPool(Unit[GlobalPool]):
         division = [] if kernel.maximum else self.division.parameters(kernel.accumulator.fraction)
         formats = [("In", kernel.input_formats[0]), ("Result", kernel.result)]
         return Instance("global_pool", (*sizes, *division, *formats))
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        kernel, stream = self.kernel, self.reads[0]
+        source, fraction = kernel.input_formats[0], kernel.accumulator.fraction
+        if kernel.maximum:
+            return running_maximum(source, kernel.result, stream.beats, stream.lanes)
+        return running_average(source, kernel.result, fraction, self.division, stream.beats, stream.lanes)
 
     @property
     def timing(self) -> tuple[Automaton, ...]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hwcodesign.hardware.resources.elementwise import maximum_of_windows
+from hwcodesign.hardware.resources.figures import Part
+from hwcodesign.hardware.resources.windows import window_buffer
 from hwcodesign.hardware.timing import Automaton, Pipeline
 from hwcodesign.hardware.unit import Unit
 from hwcodesign.hardware.window import Window
@@ -25,6 +28,12 @@ class MaximumOfWindows(Unit[MaxPool2D]):
     def instance(self) -> Instance:
         formats = [("In", self.kernel.input_formats[0]), ("Result", self.kernel.result)]
         return Instance("pool2d", (("Window", self.window.config), *formats))
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        kernel, source = self.kernel, self.kernel.input_formats[0]
+        taps, lanes = kernel.pool[0] * kernel.pool[1], kernel.output_shape[2]
+        return window_buffer(self.window, source.width), *maximum_of_windows(source, kernel.result, taps, lanes)
 
     @property
     def timing(self) -> tuple[Automaton, ...]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hwcodesign.hardware.movement_timing import Frames
+from hwcodesign.hardware.resources.elementwise import transpose
+from hwcodesign.hardware.resources.figures import Part
 from hwcodesign.hardware.stream import Stream
 from hwcodesign.hardware.timing import Automaton
 from hwcodesign.hardware.unit import Unit
@@ -47,6 +49,10 @@ class StoredFrames(Unit[Transpose]):
         sizes = zip(("Height", "Width", "Channels"), kernel.input_shapes[0], strict=True)
         axes = zip(("AxisOfRows", "AxisOfColumns", "AxisOfChannels"), kernel.permutation, strict=True)
         return Instance("transpose", (*sizes, *axes, ("ElementWidth", kernel.result.width)))
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        return (transpose(self.kernel),)
 
     @property
     def timing(self) -> tuple[Automaton, ...]:

@@ -1,0 +1,210 @@
+"""What an accelerator is estimated to take on a device, part by part, and whether its board has that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from hwcodesign.backends.streamrtl.hardware import Hardware
+from hwcodesign.designs.boards import Board
+from hwcodesign.hardware.netlist import Netlist
+from hwcodesign.hardware.resources.coefficients import COEFFICIENTS
+from hwcodesign.hardware.resources.decisions import decision_parts, is_estimated
+from hwcodesign.hardware.resources.figures import Part, Resources, total
+from hwcodesign.hardware.resources.shell import (
+    conditional_buffer,
+    control,
+    information,
+    record_merge,
+    record_pack,
+    registers,
+    word_unpack,
+)
+from hwcodesign.hardware.resources.streams import stream_fifo, stream_fork
+from hwcodesign.hardware.stream import Stream
+from hwcodesign.kernels import TensorType
+from hwcodesign.kernels.tensor import suffix
+
+#: What a resource is called in a table, and in `Resources`.
+_COLUMNS = (("LUT", "lut"), ("FF", "ff"), ("DSP", "dsp"), ("BRAM36", "bram18"), ("URAM", "uram"))
+#: Layers that are named where a design does not fit.
+_NAMED = 3
+
+
+class DoesNotFitWarning(UserWarning):
+    """A design is estimated to take more than its board has."""
+
+
+@dataclass(frozen=True)
+class BlockEstimate:
+    """A block estimate says what one layer takes, or one block around the segments.
+
+    Attributes:
+        block: instance in the accelerator's top, without its "u_": "stage0", "decision1", "control", …
+        layer: name of its kernel; empty where it is no layer.
+        kind: of the kernel.
+        parts: modules that it is made of.
+    """
+
+    block: str
+    layer: str
+    kind: str
+    parts: tuple[Part, ...]
+
+    @property
+    def name(self) -> str:
+        """What a table calls it."""
+        return f"{self.block}: {self.layer} ({self.kind})" if self.layer else self.block
+
+    @cached_property
+    def resources(self) -> Resources:
+        """What it takes."""
+        return total(self.parts, COEFFICIENTS)
+
+
+@dataclass(frozen=True)
+class AcceleratorEstimate:
+    """What an accelerator takes: the sum of its parts.
+
+    Attributes:
+        blocks: in data order.
+        missing: modules of criteria that are not hwcodesign's own, of which nothing is known.
+    """
+
+    blocks: tuple[BlockEstimate, ...]
+    missing: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, hardware: Hardware) -> AcceleratorEstimate:
+        """Estimate an accelerator, without synthesis.
+
+        Raises:
+            ToolError: distributed arithmetic without da4ml.
+        """
+        unknown = {decision.unit.module for decision in hardware.decisions if not is_estimated(decision)}
+        return cls(tuple(_blocks(hardware)), tuple(sorted(unknown)))
+
+    @cached_property
+    def total(self) -> Resources:
+        """The whole accelerator."""
+        return sum((block.resources for block in self.blocks), Resources())
+
+    def lacking(self, board: Board) -> dict[str, tuple[float, float]]:
+        """Of each resource that does not suffice, by its name: what the design takes, and what the board has."""
+        pairs = {name: (_shown(self.total, key), _has(board, key)) for name, key in _COLUMNS}
+        return {name: (takes, has) for name, (takes, has) in pairs.items() if takes > has}
+
+    def warning(self, board: Board) -> str | None:
+        """What does not fit, by how much, its largest layers, and what to do; None where all fits."""
+        lacking = self.lacking(board)
+        if not lacking:
+            return None
+        found = []
+        for name, (takes, has) in lacking.items():
+            key = dict(_COLUMNS)[name]
+            layers = [block for block in self.blocks if block.layer and _shown(block.resources, key)]
+            largest = sorted(layers, key=lambda block: -_shown(block.resources, key))[:_NAMED]
+            named = ", ".join(f"{block.name} {_shown(block.resources, key):,g}" for block in largest)
+            most = f"; most by {named}" if named else ""
+            found.append(f"{name}: {takes:,g} of {has:,g}, {takes - has:,g} too many{most}")
+        return (
+            f"the design is estimated not to fit {board.name} ({board.part}): {'. '.join(found)}. Give these layers a "
+            "higher reuse factor, or choose a larger board. Estimated, not synthesised"
+        )
+
+    def to_json(self, board: Board) -> dict[str, Any]:
+        """Plain data."""
+        return {
+            "estimated": True,
+            "total": self.total.to_json(),
+            "board": {key: getattr(board.capacity, key) for _, key in _COLUMNS},
+            "fits": not self.lacking(board),
+            "missing": list(self.missing),
+            "parts": [
+                {"block": s.block, "layer": s.layer, "kind": s.kind, **s.resources.to_json()} for s in self.blocks
+            ],
+        }
+
+    def text(self, board: Board) -> str:
+        """A table for the terminal."""
+        lines = [f"{'Estimated, not synthesised (7 series, as Yosys counts)':56}" + _row(name for name, _ in _COLUMNS)]
+        for block in self.blocks:
+            lines.append(f"  {block.name:54}" + _row(f"{_shown(block.resources, key):,g}" for _, key in _COLUMNS))
+        lines.append(f"{'whole accelerator':56}" + _row(f"{_shown(self.total, key):,g}" for _, key in _COLUMNS))
+        lines.append(f"{board.name + ' has':56}" + _row(f"{_has(board, key):,g}" for _, key in _COLUMNS))
+        lines += [f"nothing is known of {module}: it is not in the sum" for module in self.missing]
+        return "\n".join(lines)
+
+
+def _row(cells: Iterator[str] | Sequence[str]) -> str:
+    return "".join(f"{cell:>9}" for cell in cells)
+
+
+def _shown(resources: Resources, key: str) -> float:
+    value: float = getattr(resources.rounded(), key)
+    return value / 2 if key == "bram18" else value
+
+
+def _has(board: Board, key: str) -> float:
+    value: float = getattr(board.capacity, key)
+    return value / 2 if key == "bram18" else value
+
+
+def _blocks(hardware: Hardware) -> Iterator[BlockEstimate]:
+    accelerator = hardware.accelerator
+    exits, (source,) = accelerator.exits, accelerator.stages[0].inputs
+    yield BlockEstimate("registers", "", "", (registers(exits),))
+    yield BlockEstimate("control", "", "", tuple(control(exits)))
+    yield BlockEstimate("unpack", "", "", (word_unpack(source.shape, source.format.width),))
+    for k in range(exits):
+        yield from _segment(hardware.netlists[2 * k])
+        yield from _segment(hardware.netlists[2 * k + 1])
+        yield from _exit(hardware, k)
+    yield BlockEstimate("merge", "", "", tuple(record_merge(exits)))
+    yield BlockEstimate("pack", "", "", (record_pack(),))
+
+
+def _exit(hardware: Hardware, k: int) -> Iterator[BlockEstimate]:
+    """What is around a stage and its head."""
+    accelerator = hardware.accelerator
+    past = k if accelerator.policy.criterion.reads_past else 0
+    results = accelerator.stages[k].results
+    for i, depth in enumerate(hardware.head_queues[k]):
+        waiting = stream_fifo(_width(results[accelerator.head_reads[k][i]]), depth)
+        yield BlockEstimate(f"head{k}_waiting{suffix(i)}", "", "", (waiting,))
+    yield BlockEstimate(f"info{k}", "", "", (stream_fifo(information(past), hardware.info_depths[k]),))
+    yield BlockEstimate(f"decision{k}", "", "", decision_parts(hardware.decisions[k]))
+    if k == accelerator.exits - 1:
+        return
+    tensors = accelerator.stages[k].results
+    if len(tensors) > 1:
+        yield BlockEstimate(f"release_fork{k}", "", "", (stream_fork(len(tensors)),))
+    for i, tensor in enumerate(tensors):
+        of = f"{k}{suffix(i)}"
+        if i in accelerator.head_reads[k]:
+            yield BlockEstimate(f"fork{of}", "", "", (stream_fork(2),))
+        if accelerator.waiting_decisions:
+            yield BlockEstimate(f"decided{of}", "", "", (stream_fifo(1, accelerator.waiting_decisions),))
+        beats, depth = accelerator.least_buffer_beats(k, i), accelerator.buffer_beats(k, i)
+        yield BlockEstimate(f"buffer{of}", "", "", tuple(conditional_buffer(_width(tensor), beats, depth)))
+
+
+def _width(tensor: TensorType) -> int:
+    """Bits of a beat."""
+    return Stream.of(tensor.shape).lanes * tensor.format.width
+
+
+def _segment(placed: Netlist) -> Iterator[BlockEstimate]:
+    """Layers, each with what stands before it; forks and what stands behind the last layer are the segment's."""
+    before: list[Part] = []
+    for block in placed.blocks:
+        before += block.parts
+        if block.unit is not None:
+            kernel = block.unit.kernel
+            yield BlockEstimate(placed.segment.name, kernel.name, kernel.kind, tuple(before))
+            before = []
+    before += [stream_fork(len(names)) for names in placed.readers.values() if len(names) > 1]
+    if before:
+        yield BlockEstimate(placed.segment.name, "", "", tuple(before))

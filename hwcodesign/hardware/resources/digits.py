@@ -1,0 +1,147 @@
+"""What a constant_sum is made of: its tree of adders, built from the weights' digits as the module builds it.
+
+Registers are followed bit by bit: the low bits of a sum of shifted terms are those of its first term, and a bit that
+passes several registers without being added to is a shift register in LUTs.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from hwcodesign.fixedpoint import Codes, FixedPoint
+from hwcodesign.hardware.resources.figures import Part
+
+#: Registers in a row from which on Yosys makes them a shift register.
+SHIFT_REGISTER = 3
+#: A bit that is always zero.
+_ZERO = 0
+
+
+class _Node(NamedTuple):
+    """A sum of terms, as a multiple of the first one's power of two and with its sign.
+
+    Attributes:
+        bits: what each is, by number; equal hardware has equal numbers.
+        like, unlike: what adds to it and takes from it, where all operands are one.
+        shift: the first term's power of two.
+        negative: the first term's sign.
+    """
+
+    bits: tuple[int, ...]
+    like: int
+    unlike: int
+    shift: int
+    negative: bool
+
+
+class _Bits:
+    """All bits of a module, each counted once however often it is used."""
+
+    def __init__(self, source: FixedPoint) -> None:
+        width = source.width
+        self.largest = (1 << (width - 1)) - 1 if source.signed else (1 << width) - 1
+        self.least = 1 << (width - 1) if source.signed else 0
+        self.known: dict[object, int] = {}
+        self.registers: dict[int, int] = {}  # number of a register's output to that of its input
+        self.readers: dict[int, int] = {}
+        self.adder_bits = 0
+
+    def _number(self, key: object) -> int:
+        return self.known.setdefault(key, len(self.known) + 1)
+
+    def held(self, bit: int) -> int:
+        """The output of a register behind a bit."""
+        if bit == _ZERO:
+            return _ZERO
+        output = self._number(("held", bit))
+        if output not in self.registers:
+            self.registers[output] = bit
+            self.read(bit)
+        return output
+
+    def read(self, bit: int) -> None:
+        self.readers[bit] = self.readers.get(bit, 0) + 1
+
+    def operand(self, number: int, position: int, width: int, *, signed: bool) -> tuple[int, ...]:
+        bits = tuple(self.held(self._number(("operand", number, position, b))) for b in range(width))
+        return bits if signed else (*bits, _ZERO)
+
+    def width(self, like: int, unlike: int) -> int:
+        """Bits of a sum's least and greatest value."""
+        high = like * self.largest + unlike * self.least
+        low = like * self.least + unlike * self.largest
+        return 1 + max(high.bit_length(), (low - 1).bit_length() if low > 0 else 0)
+
+    def joined(self, left: _Node, right: _Node) -> _Node:
+        further, same = right.shift - left.shift, left.negative == right.negative
+        like = left.like + ((right.like if same else right.unlike) << further)
+        unlike = left.unlike + ((right.unlike if same else right.like) << further)
+        width = self.width(like, unlike)
+        key = (left.bits, right.bits, further, same)
+        low = [left.bits[min(b, len(left.bits) - 1)] for b in range(min(further, width))]
+        if ("sum", key, 0) not in self.known:
+            self.adder_bits += width - len(low)
+            for bit in (*left.bits[further:], *right.bits):
+                self.read(bit)
+        sums = [self._number(("sum", key, b)) for b in range(width - len(low))]
+        bits = tuple(self.held(bit) for bit in (*low, *sums))
+        return _Node(bits, like, unlike, left.shift, left.negative)
+
+    def counted(self) -> tuple[int, int]:
+        """Flip-flops, and LUTs that are shift registers."""
+        ff = lutram = 0
+        follows = {source for source in self.registers.values() if source in self.registers}
+        ends = [bit for bit in self.registers if bit not in follows or self.readers.get(bit, 0) != 1]
+        for end in ends:
+            length, bit = 1, end
+            while self.registers[bit] in self.registers and self.readers.get(self.registers[bit], 0) == 1:
+                bit, length = self.registers[bit], length + 1
+            if length >= SHIFT_REGISTER:
+                lutram += -(-length // 32)
+            else:
+                ff += length
+        return ff, lutram
+
+
+def constant_sum(weights: Codes, source: FixedPoint, sets: int, weight_width: int) -> Part:
+    """Return the part that sums products with weights that never change.
+
+    Args:
+        weights: (sums, products) integer codes.
+        source: format of the operands.
+        sets: of operands: 1 where all sums read the same ones.
+        weight_width: bits of the widest weight.
+    """
+    bits = _Bits(source)
+    products = weights.shape[1]
+    levels = (products * ((weight_width + 1) // 2) - 1).bit_length()
+    sum_width = source.width + weight_width + (products - 1).bit_length()
+    negated = 0
+    for number, row in enumerate(weights.astype(int).tolist()):
+        nodes = _terms(row, weight_width, bits, source, number if sets > 1 else 0)
+        if not nodes:
+            continue
+        for _ in range(levels):
+            pairs = [nodes[i : i + 2] for i in range(0, len(nodes), 2)]
+            nodes = [bits.joined(*pair) if len(pair) == 2 else _passed(pair[0], bits) for pair in pairs]
+        for bit in nodes[0].bits:
+            bits.read(bit)
+            bits.read(bit)  # an output is no step of a shift register
+        negated += sum_width - nodes[0].shift if nodes[0].negative else 0
+    ff, lutram = bits.counted()
+    return Part("constant_sum", {"adder bits": bits.adder_bits, "negated bits": negated}, ff, lutram=lutram)
+
+
+def _terms(row: list[int], weight_width: int, bits: _Bits, source: FixedPoint, number: int) -> list[_Node]:
+    """Digits other than zero, by their power of two and then by operand."""
+    found = []
+    for bit in range(weight_width):
+        for i, weight in enumerate(row):
+            if (weight >> (bit + 1) & 1) != (3 * weight >> (bit + 1) & 1):
+                operand = bits.operand(number, i, source.width, signed=source.signed)
+                found.append(_Node(operand, 1, 0, bit, bool(weight >> (bit + 1) & 1)))
+    return found
+
+
+def _passed(node: _Node, bits: _Bits) -> _Node:
+    return node._replace(bits=tuple(bits.held(bit) for bit in node.bits))

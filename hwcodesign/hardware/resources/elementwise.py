@@ -1,0 +1,148 @@
+"""What casts, sums, pools and transposes are made of."""
+
+from __future__ import annotations
+
+from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.hardware.division import Division
+from hwcodesign.hardware.resources.arithmetic import requantise, uses_dsp
+from hwcodesign.hardware.resources.figures import Part, index_bits
+from hwcodesign.hardware.resources.memories import ram
+from hwcodesign.kernels import Transpose
+
+#: Bits up to which two values are compared in one LUT.
+_COMPARED_IN_LUT = 3
+
+
+def activation(source: FixedPoint, result: FixedPoint, lanes: int, *, rectify: bool) -> tuple[Part, ...]:
+    """Return an activation and its casts."""
+    clears = rectify and source.signed
+    shell = Part(
+        "activation",
+        {"rectified bits": lanes * (source.width - 1) if clears else 0, "one": 1},
+        lanes * result.width + 1,
+    )
+    return shell, requantise(source, result, lanes)
+
+
+def add(one: FixedPoint, other: FixedPoint, result: FixedPoint, lanes: int) -> tuple[Part, ...]:
+    """Return an add and its casts."""
+    fraction = max(one.fraction, other.fraction)
+    shifts = [fraction - fmt.fraction for fmt in (one, other)]
+    tops = [fmt.width + shift for fmt, shift in zip((one, other), shifts, strict=True)]
+    # where one of both has no bits, a carry chain does without a LUT
+    ends = [max(tops) if fmt.signed else top for fmt, top in zip((one, other), tops, strict=True)]
+    width = max(tops) + 2
+    shell = Part("add", {"adder bits": lanes * max(0, min(ends) - max(shifts)), "one": 1}, lanes * result.width + 1)
+    return shell, requantise(FixedPoint(width, width - fraction), result, lanes)
+
+
+def concatenate(one: FixedPoint, other: FixedPoint, result: FixedPoint, lanes: tuple[int, int]) -> tuple[Part, ...]:
+    """Return a concatenate and its casts."""
+    shell = Part("concatenate", {"one": 1}, sum(lanes) * result.width + 1)
+    return shell, requantise(one, result, lanes[0]), requantise(other, result, lanes[1])
+
+
+def maximum_of_windows(source: FixedPoint, result: FixedPoint, taps: int, lanes: int) -> tuple[Part, ...]:
+    """Return a pool2d that takes maxima, without its window_buffer."""
+    logic = {**_maxima(source, lanes * (taps - 1)), "one": 1}
+    return Part("pool2d", logic, lanes * result.width + 1), requantise(source, result, lanes)
+
+
+def _maxima(source: FixedPoint, number: int) -> dict[str, float]:
+    """Comparisons, and what they choose; few bits are compared in a LUT, more of them by a carry chain."""
+    compared = source.width if source.width > _COMPARED_IN_LUT else 0
+    return {"compared bits": number * compared, "chosen bits": number * source.width}
+
+
+def average_of_windows(
+    source: FixedPoint, result: FixedPoint, fraction: int, division: Division, taps: int, lanes: int
+) -> tuple[Part, ...]:
+    """Return a pool2d that takes averages, without its window_buffer.
+
+    Args:
+        fraction: bits after the point of a quotient.
+    """
+    width = source.width + 1 + index_bits(taps)
+    bits = sum(source.width + 1 + level for level in _adder_levels(taps))
+    used = source.width + index_bits(taps)
+    shell = Part("pool2d", {"adder bits": lanes * bits, "one": 1}, lanes * (result.width + used) + 3)
+    return shell, *_averages(source, result, fraction, division, width, lanes)
+
+
+def running_maximum(source: FixedPoint, result: FixedPoint, beats: int, lanes: int) -> tuple[Part, ...]:
+    """Return a global_pool that takes maxima."""
+    logic = {**_maxima(source, lanes), "counter bits": index_bits(beats), "one": 1}
+    ff = lanes * (source.width + result.width) + index_bits(beats) + 2
+    return Part("global_pool", logic, ff), requantise(source, result, lanes)
+
+
+def running_average(
+    source: FixedPoint, result: FixedPoint, fraction: int, division: Division, beats: int, lanes: int
+) -> tuple[Part, ...]:
+    """Return a global_pool that takes averages."""
+    width = source.width + 1 + index_bits(beats)
+    extended = lanes * width if source.signed else lanes * source.width
+    logic = {"adder bits": lanes * (width - 1), "gated bits": extended, "counter bits": index_bits(beats), "one": 1}
+    ff = lanes * (width + result.width) + index_bits(beats) + 3
+    return Part("global_pool", logic, ff), *_averages(source, result, fraction, division, width, lanes)
+
+
+def _averages(
+    source: FixedPoint, result: FixedPoint, fraction: int, division: Division, width: int, lanes: int
+) -> tuple[Part, ...]:
+    """Divisions of sums of so many bits."""
+    up = fraction - source.fraction
+    factor = division.multiplier.bit_length()
+    product = width + up + factor
+    quotient = max(1, product - division.shift)
+    dsp = int(division.multiplier > 1 and uses_dsp(width, factor + 1, product))
+    adders = _digits(division.multiplier) - 1
+    used = quotient if dsp else quotient - 1
+    logic = {
+        "magnitude bits": 2 * width if source.signed else 0,
+        "multiplied bits": 0 if dsp else adders * product,
+    }
+    average = Part("average", logic, used + (1 if source.signed else 0), dsp, number=lanes)
+    wide = FixedPoint(quotient + 1, quotient + 1 - fraction, source.signed)
+    return average, requantise(wide, result, lanes)
+
+
+def _digits(value: int) -> int:
+    """Digits other than zero in canonical form."""
+    return bin(value ^ 3 * value).count("1")
+
+
+def _adder_levels(leaves: int) -> list[int]:
+    """For each adder of a tree the number of its level, from 1 on."""
+    found, level = [], 0
+    while leaves > 1:
+        level += 1
+        found += [level] * (leaves // 2)
+        leaves = -(-leaves // 2)
+    return found
+
+
+def transpose(kernel: Transpose) -> Part:
+    """Return a transpose."""
+    height, width, channels = kernel.input_shapes[0]
+    bits = kernel.result.width
+    whole = kernel.permutation[2] == 2
+    pixels = height * width
+    lanes_in = 1 if whole else channels
+    lengths = (height, width, lanes_in)
+    rows, columns = lengths[kernel.permutation[0]], lengths[kernel.permutation[1]]
+    out = 1 if whole else kernel.output_shape[2]
+    word = channels * bits
+    memory = ram(2 * pixels, word)
+    counters = index_bits(pixels) * 2 + index_bits(rows) + index_bits(columns) + index_bits(out)
+    counters += 2 * index_bits(lanes_in) if lanes_in > 1 else 0
+    ff = counters + 2 + 1 + 1 + 2 + 1 + kernel.output_shape[2] * bits
+    ff += memory.selecting + (0 if memory.registers_inside else word)
+    if memory.is_logic:
+        ff += 2 * pixels * word
+    logic = {
+        "lane bits": bits * max(0, lanes_in - 1),
+        "counter bits": counters,
+        "one": 1,
+    }
+    return Part("transpose", logic, ff, 0, memory.bram18, memory.lutram, memory.selection(2 * pixels, word))

@@ -1,0 +1,111 @@
+"""What a window_buffer is made of."""
+
+from __future__ import annotations
+
+from hwcodesign.hardware.resources.figures import Part, index_bits
+from hwcodesign.hardware.resources.memories import ram
+from hwcodesign.hardware.window import Window
+
+#: Bits of the number of a pass from which on what is known of a pass comes from a table with a register.
+_TABLE_BITS = 3
+
+
+def window_buffer(window: Window, width: int) -> Part:
+    """Return the part that cuts windows.
+
+    Args:
+        width: bits of an element.
+    """
+    (_, columns_in, lanes), (rows, columns) = window.input_shape, window.kernel
+    pixel = lanes * width
+    memory = ram(columns_in, pixel)
+    table = _table(window)
+    turns = _turns(window)
+    masks = len({tuple(p[2]) for p in table}) > 1 or _right_padding(window)
+    selects = _selects(window, table)
+    counters = _counter_bits(window, table)
+    ff = counters + selects + rows * (columns - 1) * pixel
+    ff += rows * (pixel * (0 if memory.registers_inside else 1) + memory.selecting)
+    if memory.is_logic:
+        ff += rows * pixel * columns_in
+    # rows side by side: each bit comes from any of the RAMs
+    inputs = 2 * rows if turns else 2 if masks else 0
+    deep = -(-(inputs - 1) // 5) if inputs else 0
+    logic = {
+        "turned bits": rows * pixel * deep,
+        "counter bits": counters,
+        "select bits": selects,
+        "one": 1,
+    }
+    selection = rows * memory.selection(columns_in, pixel)
+    return Part("window_buffer", logic, ff, 0, rows * memory.bram18, rows * memory.lutram, selection)
+
+
+_Pass = tuple[int, int, tuple[bool, ...]]
+
+
+def _table(window: Window) -> list[_Pass]:
+    """Of each pass: rows to the next one's base, the last row that it reads, and which rows lie in the image."""
+    height, kernel, stride, above = window.input_shape[0], window.kernel[0], window.stride[0], window.padding[0]
+    passes = window.output_shape[0]
+
+    def base(number: int) -> int:
+        row = number * stride - above
+        return 0 if row < 0 else height if row > height or number == passes else row
+
+    found = []
+    for number in range(passes):
+        first = number * stride - above
+        last = min(max(first + kernel - 1, 0), height - 1)
+        present = tuple(0 <= first + k < height for k in range(kernel))
+        found.append((base(number + 1) - base(number), last - base(number), present))
+    return found
+
+
+def _turns(window: Window) -> bool:
+    """Whether rows of windows come from one RAM after another."""
+    rows, stride, passes = window.kernel[0], window.stride[0], window.output_shape[0]
+    again = (window.input_shape[0] - (passes - 1) * stride) % rows != 0
+    return rows > 1 and (again or (passes > 1 and stride % rows != 0))
+
+
+def _columns(window: Window) -> int:
+    return (window.output_shape[1] - 1) * window.stride[1] + window.kernel[1] - window.padding[1]
+
+
+def _right_padding(window: Window) -> bool:
+    return _columns(window) > window.input_shape[1]
+
+
+def _selects(window: Window, table: list[_Pass]) -> int:
+    """Registers that say which RAM a row comes from."""
+    rows = window.kernel[0]
+    constant = [all(p[2][y] for p in table) for y in range(rows)]
+    if _turns(window):
+        return (rows if all(constant) else rows * rows) if rows > 1 else 0
+    if _right_padding(window):
+        return len({tuple(p[2][y] for p in table) for y in range(rows)})
+    return len({tuple(p[2][y] for p in table) for y in range(rows) if not constant[y]})
+
+
+def _counter_bits(window: Window, table: list[_Pass]) -> int:
+    rows, passes, width = window.kernel[0], window.output_shape[0], window.input_shape[1]
+    most = max(p[0] for p in table)
+    row = (rows + most + 1).bit_length() + 1
+    columns = _columns(window)
+    lead = max(window.kernel[1] - 1 - window.padding[1], window.stride[1] - 1)
+    bits = row + index_bits(width) + index_bits(columns) + index_bits(lead + 1) + 1
+    bits += (rows if rows > 1 else 0) + (rows if _turns(window) else 0)
+    known = _table_columns(table, row)
+    if known or _turns(window):
+        bits += index_bits(passes)
+    return bits + (known if index_bits(passes) >= _TABLE_BITS else 0)
+
+
+def _table_columns(table: list[_Pass], row_bits: int) -> int:
+    """Different bits of the table of passes that are not the same for all."""
+    columns = set()
+    for b in range(row_bits):
+        columns |= {tuple(p[0] >> b & 1 for p in table), tuple(p[1] >> b & 1 for p in table)}
+    columns |= {tuple(int(p[2][k]) for p in table) for k in range(len(table[0][2]))}
+    return sum(len(set(column)) > 1 for column in columns)

@@ -1,0 +1,241 @@
+"""Resources are estimated without synthesis: exactly where they are counted, within bounds where they are fitted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import hwcodesign as hw
+from benchmarks.unit_measurements import read_measurements
+from benchmarks.unit_points import KINDS, drawn
+from benchmarks.unit_resources import ALLOWED, FIRST_FRESH, POINTS, WORST
+from hwcodesign.backends.streamrtl.hardware import Hardware
+from hwcodesign.backends.streamrtl.resources import AcceleratorEstimate, DoesNotFitWarning
+from hwcodesign.designs.boards import BOARDS, board_named
+from hwcodesign.hardware.implementation import DEFAULT
+from hwcodesign.hardware.resources.arithmetic import uses_dsp
+from hwcodesign.hardware.resources.coefficients import COEFFICIENTS
+from hwcodesign.hardware.resources.figures import Part, Resources, total
+from hwcodesign.hardware.resources.memories import Memory, ram, rom
+from hwcodesign.hardware.stream import Stream
+from hwcodesign.hardware.timing import Automaton, Pipeline
+from hwcodesign.hardware.unit import Unit
+from hwcodesign.hardware.units import UNITS, unit_of
+from hwcodesign.kernels import Activation
+from hwcodesign.policies import ExitPolicy
+from rtl_sim.tb.small_accelerators import plain
+
+MEASURED = read_measurements(POINTS)
+#: What takes da4ml's time, or has its parts tested one by one.
+SLOW = ("distributed", "accelerator")
+
+
+def test_resources_add_up_and_are_shown_in_whole_numbers() -> None:
+    one, other = Resources(1.4, 2.2, 3, 4, 5, 1), Resources(0.4, 0.2, 1, 1, 1, 1)
+    assert (one + other).rounded() == Resources(2, 2, 4, 5, 6, 2)
+    assert one.to_json() == {"lut": 1, "ff": 2, "dsp": 3, "bram18": 4, "uram": 5, "lutram": 1}
+
+
+def test_a_parts_luts_are_counts_times_coefficients_and_what_is_counted() -> None:
+    part = Part("adder", {"bits": 8, "one": 1}, ff=9, dsp=1, bram18=2, lutram=4, lut=3, number=2)
+    assert total([part], {"adder: bits": 0.5, "adder: one": 2.0}) == Resources(26, 18, 2, 4, 0, 8)
+
+
+def test_what_no_coefficient_is_fitted_to_takes_a_lut_each() -> None:
+    assert total([Part("adder", {"bits": 8})], {}) == Resources(lut=8)
+
+
+@pytest.mark.parametrize("unit", [unit for known in UNITS.values() for unit in known], ids=lambda unit: unit.__name__)
+def test_every_unit_has_an_estimate_of_its_resources(unit: type[Unit[Any]]) -> None:
+    assert unit.parts is not Unit.parts or unit.is_wires is not Unit.is_wires, f"{unit.__name__} has no parts"
+
+
+def test_a_unit_without_parts_says_that_it_has_no_estimate() -> None:
+    @dataclass(frozen=True, eq=False)
+    class Bare(Unit[Activation]):
+        @property
+        def timing(self) -> tuple[Automaton, ...]:
+            return (Pipeline(),)
+
+    drawn_unit: Any = drawn("activation", 0).unit
+    bare = Bare(drawn_unit.kernel, DEFAULT, drawn_unit.offered, "bare")
+    with pytest.raises(NotImplementedError, match="Bare has no parts, and so no estimate of its resources"):
+        _ = bare.estimate
+
+
+@pytest.mark.parametrize(
+    ("words", "width", "bram18", "luts"),
+    [
+        *[(16, 200, 0, 0), (256, 20, 0, 0), (256, 36, 1, 0), (256, 100, 3, 0), (400, 20, 0, 0), (400, 50, 2, 0)],
+        *[(512, 18, 1, 0), (640, 9, 0, 0), (640, 20, 0, 0), (640, 40, 3, 0), (1024, 9, 1, 0), (1024, 20, 2, 0)],
+        *[(1600, 12, 2, 0), (1600, 20, 3, 0), (2048, 9, 1, 0), (4096, 4, 1, 0), (4096, 12, 3, 0), (720, 80, 5, 0)],
+    ],
+)
+def test_a_rom_becomes_what_yosys_makes_of_it(words: int, width: int, bram18: int, luts: int) -> None:
+    memory = rom(words, width)
+    assert (memory.bram18, memory.lutram) == (bram18, luts)
+
+
+@pytest.mark.parametrize(
+    ("words", "width", "bram18", "luts"),
+    [
+        *[(2, 3, 0, 0), (3, 3, 0, 4), (4, 1, 0, 0), (8, 1, 0, 4), (2, 5, 0, 4), (32, 25, 0, 20), (36, 25, 0, 36)],
+        *[(64, 160, 0, 216), (80, 1, 0, 4), (80, 25, 0, 60), (80, 36, 1, 0), (100, 18, 0, 48), (100, 25, 1, 0)],
+        *[(160, 8, 0, 36), (160, 15, 1, 0), (256, 40, 2, 0), (400, 5, 0, 56), (400, 8, 1, 0), (512, 100, 3, 0)],
+        *[(600, 40, 3, 0), (800, 3, 0, 52), (1024, 3, 1, 0), (1600, 72, 8, 0), (2048, 1, 1, 0), (3000, 15, 3, 0)],
+        *[(3000, 25, 5, 0), (3000, 40, 8, 0), (6000, 25, 9, 0)],
+    ],
+)
+def test_a_memory_becomes_what_yosys_makes_of_it(words: int, width: int, bram18: int, luts: int) -> None:
+    memory = ram(words, width)
+    assert (memory.bram18, memory.lutram) == (bram18, luts)
+
+
+def test_a_queue_stays_in_flip_flops_a_little_longer() -> None:
+    assert ram(3, 4) == Memory(0, 4, 1)
+    assert ram(3, 4, through=True).is_logic
+    assert ram(3, 5, through=True) == Memory(0, 4, 1)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "product", "is_dsp"),
+    [(4, 4, 8, False), (6, 2, 8, False), (7, 2, 9, True), (7, 2, 8, False), (5, 4, 9, True), (1, 9, 10, False)],
+)
+def test_small_products_are_made_in_luts(one: int, other: int, product: int, is_dsp: bool) -> None:
+    assert uses_dsp(one, other, product) is is_dsp
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if not kind.startswith(SLOW)])
+def test_units_are_estimated_as_yosys_counts_them(kind: str) -> None:
+    found = [measured for measured in MEASURED if measured.kind == kind]
+    assert found, f"benchmarks/unit_resources.jsonl has no {kind}: run python -m benchmarks.unit_resources"
+    for measured in found:
+        estimate, counted = total(drawn(kind, measured.seed).parts, COEFFICIENTS), measured.total
+        assert (estimate.dsp, estimate.bram18) == (counted.dsp, counted.bram18), measured.seed
+        assert abs(estimate.lut - counted.lut) <= max(WORST * counted.lut, ALLOWED), measured.seed
+        assert abs(estimate.ff - counted.ff) <= max(WORST * counted.ff, ALLOWED), measured.seed
+
+
+def test_half_of_the_units_are_estimated_to_a_tenth_and_of_flip_flops_to_a_hundredth() -> None:
+    found = [measured for measured in MEASURED if not measured.kind.startswith(SLOW) and measured.seed < FIRST_FRESH]
+    pairs = [(total(drawn(m.kind, m.seed).parts, COEFFICIENTS), m.total) for m in found]
+    assert 2 * sum(abs(e.lut - m.lut) <= 0.1 * m.lut for e, m in pairs) > len(pairs)
+    assert 2 * sum(abs(e.ff - m.ff) <= 0.01 * m.ff for e, m in pairs) > len(pairs)
+
+
+def test_the_file_is_read_as_it_was_written() -> None:
+    assert "".join(measured.line() for measured in MEASURED) == POINTS.read_text()
+
+
+def test_figures_are_of_what_is_drawn() -> None:
+    found = [measured for measured in MEASURED if not measured.kind.startswith(SLOW)]
+    assert [m for m in found if drawn(m.kind, m.seed).digest[:16] != m.digest] == []
+
+
+def test_figures_of_a_unit_are_those_of_its_modules(tmp_path: Path) -> None:
+    path = tmp_path / "points.jsonl"
+    path.write_text('{"kind":"x","seed":1,"digest":"ab","modules":{"rom":[2,7,5,1,3,4],"sums":[1,1,1,1,1,1]}}\n')
+    (found,) = read_measurements(path)
+    assert found.counts == {"rom": 2, "sums": 1}
+    whole = found.total
+    assert (whole.lut, whole.ff, whole.dsp, whole.bram18, whole.lutram) == (8, 6, 2, 4, 5)
+
+
+def test_an_accelerator_takes_the_sum_of_its_parts() -> None:
+    estimate = AcceleratorEstimate.of(Hardware.of(plain("little")))
+    assert estimate.missing == ()
+    assert estimate.total == sum((block.resources for block in estimate.blocks), Resources())
+    blocks = [block.block for block in estimate.blocks]
+    assert blocks[:3] == ["registers", "control", "unpack"]
+    assert [name for name in blocks if name.endswith("0")] == [
+        *("stage0", "head0", "info0", "decision0", "fork0", "buffer0"),
+    ]
+    assert blocks[-2:] == ["merge", "pack"]
+    conv = next(block for block in estimate.blocks if block.layer)
+    assert conv.name == "stage0: conv (conv2d)"
+
+
+def test_a_table_stands_beside_what_the_board_has() -> None:
+    estimate = AcceleratorEstimate.of(Hardware.of(plain("little")))
+    lines = estimate.text(board_named("zcu104")).splitlines()
+    assert lines[0].startswith("Estimated, not synthesised (7 series, as Yosys counts)")
+    assert lines[0].split()[-5:] == ["LUT", "FF", "DSP", "BRAM36", "URAM"]
+    assert len(lines) == len(estimate.blocks) + 3
+    assert lines[-1].split() == ["zcu104", "has", "230,400", "460,800", "1,728", "312", "96"]
+    assert lines[-2].split()[:2] == ["whole", "accelerator"]
+    data = estimate.to_json(board_named("zcu104"))
+    assert (data["estimated"], data["fits"], data["total"]) == (True, True, estimate.total.to_json())
+    assert data["board"] == {"lut": 230_400, "ff": 460_800, "dsp": 1_728, "bram18": 624, "uram": 96}
+
+
+def test_what_does_not_fit_is_named_with_the_largest_layers_and_a_way_out() -> None:
+    estimate = AcceleratorEstimate.of(Hardware.of(plain("little")))
+    whole = estimate.total.rounded()
+    board = board_named("pynq-z2")
+    assert estimate.warning(board) is None
+    exact = replace(board, capacity=replace(whole, uram=0))
+    assert estimate.lacking(exact) == {}
+    short = replace(board, capacity=replace(whole, lut=whole.lut - 5, ff=100))
+    warning = estimate.warning(short)
+    assert warning is not None
+    assert warning.startswith("the design is estimated not to fit pynq-z2 (xc7z020clg400-1): ")
+    assert f"LUT: {whole.lut:,} of {whole.lut - 5:,}, 5 too many; most by stage1: conv (conv2d) " in warning
+    assert f"FF: {whole.ff:,} of 100, {whole.ff - 100:,} too many; most by " in warning
+    assert warning.endswith(
+        "Give these layers a higher reuse factor, or choose a larger board. Estimated, not synthesised"
+    )
+    assert estimate.to_json(short)["fits"] is False
+
+
+def test_half_a_block_ram_is_shown_as_such() -> None:
+    estimate = AcceleratorEstimate.of(Hardware.of(plain("little")))
+    part = Part("rom", bram18=3)
+    more = replace(estimate, blocks=(replace(estimate.blocks[0], layer="fc", kind="dense", parts=(part,)),))
+    warning = more.warning(replace(board_named("zc706"), capacity=Resources(bram18=2)))
+    assert warning is not None
+    assert "BRAM36: 1.5 of 1, 0.5 too many; most by registers: fc (dense) 1.5" in warning
+
+
+def test_a_criterion_of_ones_own_is_named_as_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    hardware = Hardware.of(plain("little"))
+    decisions = tuple(replace(d, unit=replace(d.unit, module="score_mine")) for d in hardware.decisions)
+    monkeypatch.setitem(vars(hardware), "decisions", decisions)
+    estimate = AcceleratorEstimate.of(hardware)
+    assert estimate.missing == ("score_mine",)
+    assert estimate.text(board_named("zc706")).endswith("nothing is known of score_mine: it is not in the sum")
+
+
+@pytest.mark.parametrize(
+    ("board", "capacity"),
+    [
+        ("pynq-z1", Resources(53_200, 106_400, 220, 280, 0)),
+        ("pynq-z2", Resources(53_200, 106_400, 220, 280, 0)),
+        ("zc706", Resources(218_600, 437_200, 900, 1_090, 0)),
+        ("zcu104", Resources(230_400, 460_800, 1_728, 624, 96)),
+        ("kv260", Resources(117_120, 234_240, 1_248, 288, 64)),
+    ],
+)
+def test_a_board_has_what_its_device_has(board: str, capacity: Resources) -> None:
+    assert board_named(board).capacity == capacity
+
+
+def test_compile_warns_of_a_design_that_does_not_fit_and_writes_it(
+    trained_network: hw.MultiExitNetwork, fitted_policy: ExitPolicy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = replace(BOARDS["pynq-z2"], capacity=Resources(lut=1_000, ff=10**6, dsp=10**6, bram18=10**6))
+    monkeypatch.setitem(BOARDS, "pynq-z2", small)
+    with pytest.warns(
+        DoesNotFitWarning, match=r"not to fit pynq-z2 \(xc7z020clg400-1\): LUT: .* of 1,000, .* too many"
+    ):
+        design = hw.compile(trained_network, fitted_policy, out=tmp_path / "small", reuse=16)
+    assert design.folder.exists()
+
+
+def test_a_layers_estimate_has_cycles_and_resources() -> None:
+    made: Any = drawn("dense by DSPs", 1).unit
+    unit = unit_of(made.kernel, made.implementation, (Stream(16, 8),))
+    assert unit.estimate.resources.dsp == 32
+    assert unit.estimate.interval == unit.folding.folds  # type: ignore[union-attr]
