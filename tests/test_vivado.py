@@ -255,7 +255,7 @@ def lint(folder: Path, sources: list[str], scratch: Path, *more: Path) -> str:
     texts = scratch / "texts.vlt"
     texts.write_text(TEXTS)
     waivers = STUB.parent.parent / "rtl_sim" / "rtl" / "verilator.vlt"
-    files = [str(waivers), str(texts), *map(str, more), *(str(folder / name) for name in sources)]
+    files = [str(waivers), str(texts), *(str(folder / name) for name in sources), *map(str, more)]  # the package first
     done = subprocess.run([*command, *files], capture_output=True, text=True, check=False, env=tool.environment)
     return done.stderr
 
