@@ -192,7 +192,7 @@ def write_coefficients(coefs: Coefficients) -> None:
     """Write the data module."""
     lines = "".join(f'    "{name}": {value:.3f},\n' for name, value in sorted(coefs.items()))
     Path(str(coefficients.__file__)).write_text(
-        '"""LUTs of what parts count. Written by `python -m benchmarks.unit_resources`, not by hand."""\n\n'
+        '"""This module holds LUTs of what parts count. `python -m benchmarks.unit_resources` writes it."""\n\n'
         "from __future__ import annotations\n\nfrom collections.abc import Mapping\n\n"
         f"COEFFICIENTS: Mapping[str, float] = {{\n{lines}}}\n"
     )

@@ -70,7 +70,7 @@ class Struct:
     comment: str = ""
 
     def text(self, prefix: str) -> str:
-        """Its definition as `<prefix>_<name>`, between empty lines."""
+        """Returns its definition as `<prefix>_<name>`, between empty lines."""
         lines = ["", *([f"// {self.comment}"] if self.comment else []), f"struct {prefix}_{self.name} {{"]
         for i, member in enumerate(self.members):
             lines += ["", *member.lines] if i and isinstance(member, Table) else member.lines

@@ -156,7 +156,7 @@ class Design:
 
     @property
     def rtl_project(self) -> Project:
-        """Its SystemVerilog.
+        """Returns the project of its SystemVerilog.
 
         Raises:
             DesignError: it has none, or a file of it is not as it was written.

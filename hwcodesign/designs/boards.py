@@ -26,7 +26,7 @@ class Board:
         clock_mhz: clock for which designs are synthesised.
         processor: its processing system.
         board_part: name of the vendor's board files, which a Vivado installation may lack.
-        capacity: what its device has.
+        capacity: resources of its device.
     """
 
     name: str

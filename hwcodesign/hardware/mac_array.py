@@ -87,15 +87,15 @@ class MacArray:
 
     @cached_property
     def weight_bits(self) -> int:
-        """Bits of a weight, sign included."""
+        """Returns the bits of a weight, sign included."""
         return weight_width(self.weights)
 
     @property
     def word_bits(self) -> int:
-        """Bits of the weights of one fold."""
+        """Returns the bits of the weights of one fold."""
         return self.folding.pe * self.folding.simd * self.weight_bits
 
     @cached_property
     def words(self) -> tuple[int, ...]:
-        """The weights, one word a fold."""
+        """Returns the words of the weights, one per fold."""
         return rom_words(self.weights, self.folding, self.weight_bits)

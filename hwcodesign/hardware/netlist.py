@@ -67,7 +67,7 @@ class Block:
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """What the module is made of, for the estimate of its resources."""
+        """Returns the parts that the module is made of, for the estimate of its resources."""
         if self.unit is not None:
             return self.unit.parts
         if self.queue:

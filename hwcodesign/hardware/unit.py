@@ -79,7 +79,7 @@ class Unit(Generic[K]):
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """What its module is made of, for the estimate of its resources; none of wires."""
+        """Returns the parts that its module is made of, for the estimate of its resources; wires have none."""
         if self.is_wires:
             return ()
         raise NotImplementedError(f"{type(self).__name__} has no parts, and so no estimate of its resources")

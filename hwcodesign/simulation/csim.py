@@ -191,7 +191,7 @@ class CSimulation:
         return np.concatenate([np.zeros(0, RECORD_DTYPE), *parts])
 
     def segment_codes(self, segment: Segment, codes: Sequence[NDArray[Any]]) -> tuple[NDArray[np.int64], ...]:
-        """Codes of the outputs of one segment alone, (N, *shape) each, from those of its inputs."""
+        """Returns the codes of the outputs of one segment alone, (N, *shape) each, from those of its inputs."""
 
         def simulate(library: ctypes.CDLL, _start: int, parts: Sequence[NDArray[np.int32]]) -> list[NDArray[np.int32]]:
             samples = len(parts[0])

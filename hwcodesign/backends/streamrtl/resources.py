@@ -1,4 +1,4 @@
-"""What an accelerator is estimated to take on a device, part by part, and whether its board has that."""
+"""This module estimates what an accelerator takes on a device, block by block, and whether its board has that."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ class BlockEstimate:
     """A block estimate says what one layer takes, or one block around the segments.
 
     Attributes:
-        block: instance in the accelerator's top, without its "u_": "stage0", "decision1", "control", …
-        layer: name of its kernel; empty where it is no layer.
-        kind: of the kernel.
+        block: name of the instance in the accelerator's top, without its "u_": "stage0", "decision1", "control", …
+        layer: name of its kernel; empty if it is no layer.
+        kind: kind of its kernel; empty if it is no layer.
         parts: modules that it is made of.
     """
 
@@ -55,22 +55,22 @@ class BlockEstimate:
 
     @property
     def name(self) -> str:
-        """What a table calls it."""
+        """Returns the name that tables and warnings give it."""
         return f"{self.block}: {self.layer} ({self.kind})" if self.layer else self.block
 
     @cached_property
     def resources(self) -> Resources:
-        """What it takes."""
+        """Returns what its parts take together."""
         return total(self.parts, COEFFICIENTS)
 
 
 @dataclass(frozen=True)
 class AcceleratorEstimate:
-    """What an accelerator takes: the sum of its parts.
+    """An accelerator estimate says what an accelerator takes: the sum of its blocks.
 
     Attributes:
-        blocks: in data order.
-        missing: modules of criteria that are not hwcodesign's own, of which nothing is known.
+        blocks: estimates of its blocks, in data order.
+        missing: names of score units that are not hwcodesign's own; they are not in the sum.
     """
 
     blocks: tuple[BlockEstimate, ...]
@@ -78,26 +78,32 @@ class AcceleratorEstimate:
 
     @classmethod
     def of(cls, hardware: Hardware) -> AcceleratorEstimate:
-        """Estimate an accelerator, without synthesis.
+        """Estimates an accelerator, without synthesis.
 
         Raises:
-            ToolError: distributed arithmetic without da4ml.
+            ToolError: a layer needs distributed arithmetic, but da4ml is missing.
         """
         unknown = {decision.unit.module for decision in hardware.decisions if not is_estimated(decision)}
         return cls(tuple(_blocks(hardware)), tuple(sorted(unknown)))
 
     @cached_property
     def total(self) -> Resources:
-        """The whole accelerator."""
+        """Returns what the whole accelerator takes."""
         return sum((block.resources for block in self.blocks), Resources())
 
     def lacking(self, board: Board) -> dict[str, tuple[float, float]]:
-        """Of each resource that does not suffice, by its name: what the design takes, and what the board has."""
+        """Returns the resources that do not suffice, by name: what the design takes, and what the board has.
+
+        Block RAMs are in RAMB36; a RAMB18 counts as half.
+        """
         pairs = {name: (_shown(self.total, key), _has(board, key)) for name, key in _COLUMNS}
         return {name: (takes, has) for name, (takes, has) in pairs.items() if takes > has}
 
     def warning(self, board: Board) -> str | None:
-        """What does not fit, by how much, its largest layers, and what to do; None where all fits."""
+        """Returns a message if the design does not fit the board, else None.
+
+        It says what is lacking, how much of it, which layers take most, and what to do.
+        """
         lacking = self.lacking(board)
         if not lacking:
             return None
@@ -115,7 +121,7 @@ class AcceleratorEstimate:
         )
 
     def to_json(self, board: Board) -> dict[str, Any]:
-        """Plain data."""
+        """Returns the estimate and the comparison with the board as plain data; block RAMs are in RAMB18."""
         return {
             "estimated": True,
             "total": self.total.to_json(),
@@ -128,7 +134,7 @@ class AcceleratorEstimate:
         }
 
     def text(self, board: Board) -> str:
-        """A table for the terminal."""
+        """Returns a table for the terminal; block RAMs are in RAMB36."""
         lines = [f"{'Estimated, not synthesised (7 series, as Yosys counts)':56}" + _row(name for name, _ in _COLUMNS)]
         for block in self.blocks:
             lines.append(f"  {block.name:54}" + _row(f"{_shown(block.resources, key):,g}" for _, key in _COLUMNS))

@@ -1,4 +1,4 @@
-"""What multiply-accumulates are made of: mac_array, and the modules in it."""
+"""This module says what multiply-accumulates are made of: mac_array, and the modules in it."""
 
 from __future__ import annotations
 
@@ -26,10 +26,11 @@ _DSP_FACTOR = 2
 
 
 def mac_array(array: MacArray, channels: int = 1) -> tuple[Part, ...]:
-    """Return a mac_array and what is in it.
+    """Returns a mac_array and the modules in it.
 
     Args:
-        channels: of a depthwise layer; else 1.
+        array: the layer's multiply-accumulates.
+        channels: number of channels of a depthwise layer; else 1.
     """
     pe = array.folding.pe
     sets = pe if channels > 1 else 1
@@ -118,11 +119,11 @@ def _weights(array: MacArray) -> Part:
 
 
 def uses_dsp(one: int, other: int, product: int) -> bool:
-    """Return whether a product is made in a DSP block; factors of up to 25 and 18 bits take one.
+    """Returns whether a product is made in a DSP block; factors of up to 25 and 18 bits take one.
 
     Args:
         one, other: bits of the factors, in two's complement.
-        product: bits that are asked for of the product.
+        product: bits of the product that are used.
     """
     return min(one, other) >= _DSP_FACTOR and min(one + other, product) >= _DSP_PRODUCT
 
@@ -182,7 +183,15 @@ def _passes(leaves: int) -> int:
 
 
 def requantise(source: FixedPoint, result: FixedPoint, number: int) -> Part:
-    """Return casts. Rounding is a carry chain that takes no LUTs, but for what tells whether to round up."""
+    """Returns the casts from one format to another.
+
+    Rounding is a carry chain that takes no LUTs, except for the logic that tells whether to round up.
+
+    Args:
+        source: format before the cast.
+        result: format after it, with its rounding and overflow.
+        number: number of casts.
+    """
     drop = source.fraction - result.fraction
     kept = max(source.width - max(drop, 0), 0)
     rounds = 0 < drop <= source.width + 1 and result.rounding is not Rounding.TRN

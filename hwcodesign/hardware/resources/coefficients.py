@@ -1,4 +1,4 @@
-"""LUTs of what parts count. Written by `python -m benchmarks.unit_resources`, not by hand."""
+"""This module holds LUTs of what parts count. `python -m benchmarks.unit_resources` writes it."""
 
 from __future__ import annotations
 

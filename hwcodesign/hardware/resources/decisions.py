@@ -1,4 +1,4 @@
-"""What exit decisions are made of: exit_decision with its score unit, for all criteria."""
+"""This module says what exit decisions are made of: exit_decision with its score unit, for all criteria."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _LOOKUP = 4
 
 
 def decision_parts(decision: Decision) -> tuple[Part, ...]:
-    """Return a decision unit. Nothing stands for the score unit of a criterion that is not hwcodesign's own."""
+    """Returns the modules of a decision unit, without a score unit that is not hwcodesign's own."""
     make = _SCORE_UNITS.get(decision.unit.module)
     return (*_exit_decision(decision), *(make(decision) if make else ()))
 
 
 def is_estimated(decision: Decision) -> bool:
-    """Return whether the score unit's module is known here."""
+    """Returns whether the score unit is one of hwcodesign's own, so that its resources can be estimated."""
     return decision.unit.module in _SCORE_UNITS
 
 

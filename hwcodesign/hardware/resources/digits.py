@@ -1,4 +1,4 @@
-"""What a constant_sum is made of: its tree of adders, built from the weights' digits as the module builds it.
+"""This module says what a constant_sum is made of: a tree of adders, built from the weights' digits as in the RTL.
 
 Registers are followed bit by bit: the low bits of a sum of shifted terms are those of its first term, and a bit that
 passes several registers without being added to is a shift register in LUTs.
@@ -104,13 +104,13 @@ class _Bits:
 
 
 def constant_sum(weights: Codes, source: FixedPoint, sets: int, weight_width: int) -> Part:
-    """Return the part that sums products with weights that never change.
+    """Returns the constant_sum, which sums products with weights that never change.
 
     Args:
         weights: (sums, products) integer codes.
         source: format of the operands.
-        sets: of operands: 1 where all sums read the same ones.
-        weight_width: bits of the widest weight.
+        sets: number of sets of operands; 1 if all sums read the same operands.
+        weight_width: bits of the widest weight, sign included.
     """
     bits = _Bits(source)
     products = weights.shape[1]

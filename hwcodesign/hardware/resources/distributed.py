@@ -1,4 +1,4 @@
-"""What layers by distributed arithmetic are made of, once their graph of adders is known."""
+"""This module says what layers by distributed arithmetic are made of, once their graph of adders is known."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ from hwcodesign.hardware.resources.figures import Part
 
 
 def distributed_array(made: DistributedKernel, source: FixedPoint, result: FixedPoint) -> tuple[Part, ...]:
-    """Return a distributed_array, and the generated adders behind it."""
+    """Returns a distributed_array, the generated adders behind it, and the casts.
+
+    Args:
+        made: the generated adders.
+        source: format of the operands.
+        result: format of the results.
+    """
     stages = made.latency - 2
     shell = Part("distributed_array", {"one": 1}, made.lanes * source.width + made.outputs * result.width + stages + 2)
     ff, lutram = made.outputs * made.sum_width, 0

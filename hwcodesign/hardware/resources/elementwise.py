@@ -1,4 +1,4 @@
-"""What casts, sums, pools and transposes are made of."""
+"""This module says what activations, sums, concatenations, pools and transposes are made of."""
 
 from __future__ import annotations
 
@@ -14,7 +14,13 @@ _COMPARED_IN_LUT = 3
 
 
 def activation(source: FixedPoint, result: FixedPoint, lanes: int, *, rectify: bool) -> tuple[Part, ...]:
-    """Return an activation and its casts."""
+    """Returns an activation and its casts.
+
+    Args:
+        source, result: formats of the input and of the output.
+        lanes: elements of a beat.
+        rectify: whether negative values become zero.
+    """
     clears = rectify and source.signed
     shell = Part(
         "activation",
@@ -25,7 +31,13 @@ def activation(source: FixedPoint, result: FixedPoint, lanes: int, *, rectify: b
 
 
 def add(one: FixedPoint, other: FixedPoint, result: FixedPoint, lanes: int) -> tuple[Part, ...]:
-    """Return an add and its casts."""
+    """Returns an add and its casts.
+
+    Args:
+        one, other: formats of the two inputs.
+        result: format of the sums.
+        lanes: elements of a beat.
+    """
     fraction = max(one.fraction, other.fraction)
     shifts = [fraction - fmt.fraction for fmt in (one, other)]
     tops = [fmt.width + shift for fmt, shift in zip((one, other), shifts, strict=True)]
@@ -37,13 +49,25 @@ def add(one: FixedPoint, other: FixedPoint, result: FixedPoint, lanes: int) -> t
 
 
 def concatenate(one: FixedPoint, other: FixedPoint, result: FixedPoint, lanes: tuple[int, int]) -> tuple[Part, ...]:
-    """Return a concatenate and its casts."""
+    """Returns a concatenate and its casts.
+
+    Args:
+        one, other: formats of the two inputs.
+        result: format of the output.
+        lanes: elements of a beat of each input.
+    """
     shell = Part("concatenate", {"one": 1}, sum(lanes) * result.width + 1)
     return shell, requantise(one, result, lanes[0]), requantise(other, result, lanes[1])
 
 
 def maximum_of_windows(source: FixedPoint, result: FixedPoint, taps: int, lanes: int) -> tuple[Part, ...]:
-    """Return a pool2d that takes maxima, without its window_buffer."""
+    """Returns a pool2d that takes maxima, and its casts, without its window_buffer.
+
+    Args:
+        source, result: formats of the input and of the output.
+        taps: elements of a window in one channel.
+        lanes: elements of a beat.
+    """
     logic = {**_maxima(source, lanes * (taps - 1)), "one": 1}
     return Part("pool2d", logic, lanes * result.width + 1), requantise(source, result, lanes)
 
@@ -57,10 +81,14 @@ def _maxima(source: FixedPoint, number: int) -> dict[str, float]:
 def average_of_windows(
     source: FixedPoint, result: FixedPoint, fraction: int, division: Division, taps: int, lanes: int
 ) -> tuple[Part, ...]:
-    """Return a pool2d that takes averages, without its window_buffer.
+    """Returns a pool2d that takes averages, its divisions and casts, without its window_buffer.
 
     Args:
-        fraction: bits after the point of a quotient.
+        source, result: formats of the input and of the output.
+        fraction: bits of a quotient after the point.
+        division: the division of a sum by the number of its elements.
+        taps: elements of a window in one channel.
+        lanes: elements of a beat.
     """
     width = source.width + 1 + index_bits(taps)
     bits = sum(source.width + 1 + level for level in _adder_levels(taps))
@@ -70,7 +98,13 @@ def average_of_windows(
 
 
 def running_maximum(source: FixedPoint, result: FixedPoint, beats: int, lanes: int) -> tuple[Part, ...]:
-    """Return a global_pool that takes maxima."""
+    """Returns a global_pool that takes maxima, and its casts.
+
+    Args:
+        source, result: formats of the input and of the output.
+        beats: beats of a sample.
+        lanes: elements of a beat.
+    """
     logic = {**_maxima(source, lanes), "counter bits": index_bits(beats), "one": 1}
     ff = lanes * (source.width + result.width) + index_bits(beats) + 2
     return Part("global_pool", logic, ff), requantise(source, result, lanes)
@@ -79,7 +113,15 @@ def running_maximum(source: FixedPoint, result: FixedPoint, beats: int, lanes: i
 def running_average(
     source: FixedPoint, result: FixedPoint, fraction: int, division: Division, beats: int, lanes: int
 ) -> tuple[Part, ...]:
-    """Return a global_pool that takes averages."""
+    """Returns a global_pool that takes averages, its divisions and casts.
+
+    Args:
+        source, result: formats of the input and of the output.
+        fraction: bits of a quotient after the point.
+        division: the division of a sum by the number of its elements.
+        beats: beats of a sample.
+        lanes: elements of a beat.
+    """
     width = source.width + 1 + index_bits(beats)
     extended = lanes * width if source.signed else lanes * source.width
     logic = {"adder bits": lanes * (width - 1), "gated bits": extended, "counter bits": index_bits(beats), "one": 1}
@@ -123,7 +165,7 @@ def _adder_levels(leaves: int) -> list[int]:
 
 
 def transpose(kernel: Transpose) -> Part:
-    """Return a transpose."""
+    """Returns a transpose with its memory."""
     height, width, channels = kernel.input_shapes[0]
     bits = kernel.result.width
     whole = kernel.permutation[2] == 2

@@ -1,4 +1,4 @@
-"""What hardware occupies on a device: values that add up, and parts whose LUTs are counted by what they are made of."""
+"""This module holds what hardware occupies on a device: resources that add up, and the parts that take them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _UNSEEN = 1.0
 
 @dataclass(frozen=True)
 class Resources:
-    """Primitives of a device, as Yosys counts them; whole numbers where they are measured.
+    """Resources are primitives of a device, as Yosys counts them; whole numbers where they are measured.
 
     Attributes:
         lut: all LUTs, those used as memory among them.
@@ -30,7 +30,7 @@ class Resources:
     lutram: int = 0
 
     def __add__(self, other: Resources) -> Resources:
-        """Return what both take."""
+        """Returns what both take together."""
         return Resources(
             self.lut + other.lut,
             self.ff + other.ff,
@@ -41,24 +41,27 @@ class Resources:
         )
 
     def rounded(self) -> Resources:
-        """Return the same in whole numbers."""
+        """Returns the same with whole numbers of LUTs and flip-flops."""
         return Resources(round(self.lut), round(self.ff), self.dsp, self.bram18, self.uram, self.lutram)
 
     def to_json(self) -> dict[str, int]:
-        """Return plain data, rounded."""
+        """Returns the numbers by name, rounded."""
         return asdict(self.rounded())
 
 
 @dataclass(frozen=True)
 class Part:
-    """One or several modules of a kind, without what is instantiated in them.
+    """A part is one or several modules of a kind, without the modules that are instantiated in them.
 
     Attributes:
-        module: of rtl_sim/rtl, or what is generated.
-        logic: LUTs that are no memory, by what they are: how many of each, to be multiplied by fitted coefficients.
-        ff, dsp, bram18, lutram: counted.
+        module: name of the module, in rtl_sim/rtl or generated.
+        logic: counts of what takes LUTs that are no memory, by name; each is multiplied by a fitted coefficient.
+        ff: flip-flops.
+        dsp: DSP48 blocks.
+        bram18: RAMB18 blocks; a RAMB36 counts as two.
+        lutram: LUTs that are distributed RAM or shift registers.
         lut: LUTs that are no memory and have no coefficient.
-        number: how many there are of it; all else is of one.
+        number: number of such modules; all other attributes are of one.
     """
 
     module: str
@@ -71,10 +74,10 @@ class Part:
     number: int = 1
 
     def resources(self, coefficients: Mapping[str, float]) -> Resources:
-        """Return what it takes.
+        """Returns what all its modules take.
 
         Args:
-            coefficients: LUTs of each of what `logic` counts, by "module: name".
+            coefficients: LUTs per unit of what `logic` counts, by "module: name".
         """
         logic = self.lut + sum(
             coefficients.get(f"{self.module}: {name}", _UNSEEN) * count for name, count in self.logic.items()
@@ -84,10 +87,15 @@ class Part:
 
 
 def total(parts: Iterable[Part], coefficients: Mapping[str, float]) -> Resources:
-    """Return what parts take together."""
+    """Returns what parts take together.
+
+    Args:
+        parts: the parts.
+        coefficients: LUTs per unit of what `Part.logic` counts, by "module: name".
+    """
     return sum((part.resources(coefficients) for part in parts), Resources())
 
 
 def index_bits(count: int) -> int:
-    """Return the bits of a register that counts so many values; none where there is one value alone."""
+    """Returns the bits of a register that holds one of `count` values; 0 bits if there is only one value."""
     return (count - 1).bit_length()

@@ -1,4 +1,4 @@
-"""What memories become: Yosys' own rule (memory_libmap with the RAM descriptions of 7 series), followed exactly.
+"""This module says what memories become, exactly by Yosys' own rule (memory_libmap with the RAMs of 7 series).
 
 A memory becomes block RAMs, LUTs as RAM, or logic, whichever costs least in Yosys' unit of cost. Several blocks stand
 side by side for more bits, or behind each other for more words; the latter need a multiplexer, which costs as well.
@@ -34,12 +34,12 @@ _LUTS = 4
 
 
 class Memory(NamedTuple):
-    """What a memory takes.
+    """A memory is described by what it takes.
 
     Attributes:
-        bram18: RAMB18 halves.
+        bram18: RAMB18 blocks; a RAMB36 counts as two.
         lutram: LUTs that are memory.
-        banks: RAMs behind each other, between which a multiplexer selects; 0 of a memory in logic.
+        banks: number of RAMs behind each other, between which a multiplexer selects; 0 for a memory in logic.
     """
 
     bram18: int
@@ -48,21 +48,26 @@ class Memory(NamedTuple):
 
     @property
     def is_logic(self) -> bool:
-        """Whether it is made of LUTs and flip-flops that are no memory."""
+        """Returns whether it is made of LUTs and flip-flops that are no memory."""
         return self.banks == 0
 
     def selection(self, words: int, width: int) -> float:
-        """LUTs of the multiplexer behind it, at two inputs a LUT."""
+        """Returns the LUTs of the multiplexer behind it, at two inputs per LUT.
+
+        Args:
+            words: number of words.
+            width: bits of a word.
+        """
         return _SELECTED * width * max(0, (words if self.is_logic else self.banks) - 1)
 
     @property
     def selecting(self) -> int:
-        """Flip-flops that hold which of its RAMs was read."""
+        """Returns the number of flip-flops that hold which of its RAMs was read."""
         return (self.banks - 1).bit_length() if self.banks > 1 else 0
 
     @property
     def registers_inside(self) -> bool:
-        """Whether the register of its output is part of it."""
+        """Returns whether the register of its output is part of the RAM."""
         return self.bram18 > 0
 
 
@@ -72,17 +77,24 @@ class _Choice(NamedTuple):
 
 
 def rom(words: int, width: int) -> Memory:
-    """A memory that is never written and read with a register."""
+    """Returns a memory that is never written and has a register at its output.
+
+    Args:
+        words: number of words.
+        width: bits of a word.
+    """
     logic = _Choice(words * width * _ROM_BIT, Memory(0, 0, 0))
     return min([logic, *_in_blocks(words, width, written=False)], key=lambda choice: choice.cost).memory
 
 
 def ram(words: int, width: int, *, through: bool = False) -> Memory:
-    """A memory with a port to write and one to read, to a register.
+    """Returns a memory with one port to write, and one to read that has a register at its output.
 
     Args:
-        through: whether what is written in a cycle can be read in the same one, as in a queue. Its register is that of
-            the address, which Yosys moves behind the memory.
+        words: number of words.
+        width: bits of a word.
+        through: whether a word can be read in the cycle in which it is written, as in a queue. The register is then
+            that of the address, which Yosys moves behind the memory.
     """
     free = _FREE_BITS_THROUGH if through else _FREE_BITS
     logic = _Choice((words * width - free) * _RAM_BIT, Memory(0, 0, 0))

@@ -1,4 +1,4 @@
-"""What is around the segments and decisions of an accelerator: words in, records out, registers, control, buffers."""
+"""This module says what the blocks around the segments and decisions of an accelerator are made of."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ _WORD, _RECORD = 64, 128
 
 
 def conditional_buffer(width: int, beats: int, depth: int) -> Iterator[Part]:
-    """Return a conditional_buffer of beats of so many bits.
+    """Yields a conditional_buffer and the stream_register of its decisions.
 
     Args:
-        beats: of a sample.
-        depth: beats that it holds.
+        width: bits of a beat.
+        beats: beats of a sample.
+        depth: beats that it can hold.
     """
     memory = ram(depth, width)
     counters = 2 * index_bits(depth) + index_bits(depth + 1) + index_bits(beats)
@@ -39,10 +40,10 @@ def conditional_buffer(width: int, beats: int, depth: int) -> Iterator[Part]:
 
 
 def word_unpack(shape: Shape, width: int) -> Part:
-    """Return a word_unpack of images.
+    """Returns a word_unpack, which takes images out of 64-bit words.
 
     Args:
-        shape: rows, columns, channels.
+        shape: rows, columns and channels of an image.
         width: bits of an element.
     """
     lane = 8 if width <= 8 else 16 if width <= 16 else 32
@@ -66,28 +67,32 @@ def word_unpack(shape: Shape, width: int) -> Part:
 
 
 def record_merge(exits: int) -> Iterator[Part]:
-    """Return a record_merge of so many exits."""
+    """Yields a record_merge of `exits` exits and the stream_register of its records."""
     yield Part("record_merge", {"exits": exits, "one": 1}, 33 * exits)
     yield stream_register(_RECORD)
 
 
 def record_pack() -> Part:
-    """Return a record_pack."""
+    """Returns the record_pack."""
     return Part("record_pack", {"one": 1}, 141)
 
 
 def control(exits: int) -> Iterator[Part]:
-    """Return an accelerator_control, its counters and its banks of thresholds."""
+    """Yields the accelerator_control of `exits` exits, its event counters and its banks of thresholds."""
     yield Part("accelerator_control", {"exits": exits, "one": 1}, 134 + 32 * exits)
     yield Part("event_counter", {"one": 1}, 64, number=exits + 2)
     yield Part("threshold_banks", {"exits": exits, "one": 1}, 64 * exits + 24)
 
 
 def registers(exits: int) -> Part:
-    """Return the register block."""
+    """Returns the register block of an accelerator with `exits` exits."""
     return Part("registers", {"exits": exits, "one": 1}, 153 + 32 * exits)
 
 
 def information(past: int) -> int:
-    """Return the bits that travel with a sample which so many exits have seen and left something of."""
+    """Returns the bits of the information that travels with a sample.
+
+    Args:
+        past: number of past exits whose results travel with it; 0 if the criterion reads none.
+    """
     return SAMPLE + 48 * past

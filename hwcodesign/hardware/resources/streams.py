@@ -1,4 +1,4 @@
-"""What moves beats: queues, registers, forks, and beats of another size."""
+"""This module says what moves beats: registers, FIFOs, forks, and modules that change the number of lanes."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from hwcodesign.hardware.stream import Stream
 
 
 def stream_register(width: int) -> Part:
-    """Return a stream_register of beats of so many bits."""
+    """Returns a stream_register of beats of `width` bits."""
     return Part("stream_register", {"bits": width, "one": 1}, 2 * width + 2)
 
 
 def stream_fifo(width: int, depth: int) -> Part:
-    """Return a stream_fifo."""
+    """Returns a stream_fifo of `depth` beats of `width` bits."""
     memory = ram(depth, width, through=True)
     address = index_bits(depth)
     counters = 2 * address + index_bits(depth + 1)
@@ -33,17 +33,25 @@ def stream_fifo(width: int, depth: int) -> Part:
 
 
 def queue(width: int, depth: int) -> Part:
-    """Return what holds so many beats where streams meet."""
+    """Returns the queue of `depth` beats of `width` bits before a block where streams meet.
+
+    It is a stream_register if it holds two beats, else a stream_fifo.
+    """
     return stream_register(width) if depth == 2 else stream_fifo(width, depth)
 
 
 def stream_fork(outputs: int) -> Part:
-    """Return a stream_fork to so many readers."""
+    """Returns a stream_fork to `outputs` readers."""
     return Part("stream_fork", {"outputs": outputs, "one": 1}, outputs)
 
 
 def stream_resize(source: Stream, output: Stream, width: int) -> Part:
-    """Return a stream_resize of elements of so many bits."""
+    """Returns a stream_resize.
+
+    Args:
+        source, output: streams before and behind it.
+        width: bits of an element.
+    """
     lanes = math.gcd(source.lanes, output.lanes)
     split, join = source.lanes // lanes, output.lanes // lanes
     ff = lut = 0

@@ -1,4 +1,4 @@
-"""What a window_buffer is made of."""
+"""This module says what a window_buffer is made of."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ _TABLE_BITS = 3
 
 
 def window_buffer(window: Window, width: int) -> Part:
-    """Return the part that cuts windows.
+    """Returns the window_buffer, which cuts windows out of an image.
 
     Args:
+        window: shapes of the image and of its windows.
         width: bits of an element.
     """
     (_, columns_in, lanes), (rows, columns) = window.input_shape, window.kernel
