@@ -176,7 +176,7 @@ def test_gates_that_learn_alone_leave_every_answer_as_it_is(
     history = train(learned, digits_data, strategy=way, **PHASE)
     assert history[-1]["loss"] < history[0]["loss"]
     before, after = network.integers(digits_data.test.images[:100]), learned.integers(digits_data.test.images[:100])
-    for old, new in zip(before[0], after[0], strict=True):
+    for (old,), (new,) in zip(before[0], after[0], strict=True):
         assert np.array_equal(old, new)
     for k, (old, new) in enumerate(zip(before[1], after[1], strict=True)):
         assert np.array_equal(old[:, :CLASSES], new[:, :CLASSES])
@@ -277,7 +277,7 @@ def test_a_network_without_gates_is_refused_before_anything_is_trained(
 
 def test_gates_alone_need_layers_of_their_own(network: MultiExitNetwork, digits_data: Dataset) -> None:
     other = copy.deepcopy(network)
-    features = math.prod(network.boundaries()[0][1].shape)
+    features = math.prod(network.boundaries()[0][1][0].shape)
     other.heads[1] = nn.Sequential(
         nn.Flatten(), layers.linear(features, CLASSES + 1, precision=PRECISION), layers.logits(precision=PRECISION)
     )

@@ -35,6 +35,7 @@ from hwcodesign.kernels import (
     TensorType,
     Transpose,
     ZeroColumns,
+    check_connections,
     kernel_from_json,
     kernel_to_json,
 )
@@ -520,6 +521,14 @@ def test_a_segment_refuses_kernels_out_of_order_and_names_them() -> None:
         Segment.chain("head0", fmt, shape, (second, first))
     with pytest.raises(DesignError, match="head0: second reads 'first', which no earlier kernel writes"):
         Segment.chain("head0", fmt, shape, (second,))
+
+
+@pytest.mark.parametrize("name", ["input", "relu"])
+def test_a_stored_segment_in_which_a_name_stands_twice_is_refused(name: str) -> None:
+    fmt, shape = FixedPoint(4, 4), (3,)
+    kernels = [Activation(each, (INPUT,), (fmt,), (shape,), fmt, shape, True) for each in ("relu", name)]
+    with pytest.raises(FieldError, match=f"head0 has two kernels named '{name}'"):
+        check_connections(Segment.chain("head0", fmt, shape, kernels))
 
 
 def test_a_segment_without_kernels_hands_its_input_on() -> None:

@@ -362,7 +362,7 @@ def test_a_graph_of_two_outputs_is_refused(tmp_path: Path) -> None:
     }
     with quiet():
         model = ModelGraph.from_layer_list(config, layers, ["x"], ["mean", "most"])
-    with pytest.raises(UnsupportedLayerError, match="a segment has one output"):
+    with pytest.raises(UnsupportedLayerError, match="it has 2 outputs, mean, most; a segment of this flow has 1"):
         lower_graph(model)
 
 
