@@ -68,7 +68,7 @@ def network() -> hw.MultiExitNetwork:
 
 
 RECIPE = hw.Recipe(
-    name="two_scales_digits",
+    name="two_scales",
     network=network,
     data=digits,
     training=(hw.TrainingSettings(epochs=30, batch_size=50, learning_rate=0.01, shift=1, seed=1, threads=1),),
