@@ -18,7 +18,7 @@ from hwcodesign import layers
 from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.backends.streamrtl.project_files import write_segment
 from hwcodesign.designs.accelerator import Accelerator
-from hwcodesign.errors import DesignError, NetworkError
+from hwcodesign.errors import DesignError, NetworkError, UnsupportedLayerError
 from hwcodesign.hardware.cycles import segment_cycles
 from hwcodesign.hardware.netlist import netlist
 from hwcodesign.interface.modes import exit_control
@@ -292,7 +292,7 @@ def test_segments_and_boundaries_are_held_to_each_other() -> None:
         build(stages=(stage, stage), heads=(head, head))
 
 
-def test_a_quantiser_that_changes_nothing_is_told_to_be_left_out(tmp_path: Path) -> None:
+def test_two_layers_that_read_the_input_of_a_stage_are_read_as_what_they_are(tmp_path: Path) -> None:
     class Again(nn.Module):
         """Quantises what comes once more, to the same format."""
 
@@ -310,6 +310,27 @@ def test_a_quantiser_that_changes_nothing_is_told_to_be_left_out(tmp_path: Path)
     design = hw.compile(made, policy, out=tmp_path / "design")
     reference = brevitas_outputs(made, IMAGES)
     require_equal(compare_outputs("software", design.segment_outputs(IMAGES), reference, "brevitas"))
+
+
+def test_a_quantiser_that_changes_nothing_is_to_be_left_out(tmp_path: Path) -> None:
+    class Again(nn.Module):
+        """Hands its input on behind a layer, and through a quantiser of the same format."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.same = Takes(), layers.identity(precision=P)
+
+        def forward(self, x: Tensor) -> Any:
+            return self.conv(x), self.same(x)
+
+    first = nn.Sequential(layers.conv2d(1, 2, 3, precision=P), layers.identity(precision=P))
+    heads = [layers.linear_head(72, CLASSES, precision=P), _Two()]
+    made = made_of(first, Again(), [(0,), (0, 1)], heads)
+    made.get_submodule("stages.1.same").load_state_dict(made.get_submodule("stages.0.1").state_dict())
+    policy = hw.fit_policy(made, None, thresholds=[0.5])
+    with pytest.raises(UnsupportedLayerError, match=r"stage1: tensor 1 is its input unchanged, .* hand the tensor on"):
+        hw.compile(made, policy, out=tmp_path / "design")
+    assert not (tmp_path / "design").exists()
 
 
 class _Two(nn.Module):

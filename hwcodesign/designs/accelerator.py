@@ -14,6 +14,7 @@ from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.hardware.implementation import Implementation, Implementations
 from hwcodesign.hardware.units import check_implementations
 from hwcodesign.kernels import (
+    MOST_TENSORS,
     Arrays,
     Held,
     Segment,
@@ -21,8 +22,8 @@ from hwcodesign.kernels import (
     check_connections,
     kernel_from_json,
     kernel_to_json,
-    tensor_from_json,
     tensor_to_json,
+    tensors_from_json,
 )
 from hwcodesign.kernels.tensor import suffix
 from hwcodesign.policies import ExitPolicy
@@ -34,7 +35,7 @@ DECISIONS_AHEAD = 2
 _PARTS = ("name", "input_shape", "buffer_samples", "stages", "heads", "head_reads", "implementations", "policy")
 _FIELDS = (*_PARTS, "configuration_hash")
 #: Of a stored accelerator.
-_MOST_EXITS, _MOST_KERNELS, _MOST_LONG, _MOST_TENSORS = 256, 2**12, 2**20, 64
+_MOST_EXITS, _MOST_KERNELS, _MOST_LONG = 256, 2**12, 2**20
 
 
 @dataclass(frozen=True, eq=False)
@@ -239,7 +240,7 @@ class Accelerator:
                 f"but stage0 reads {stages[0].inputs[0].shape}"
             )
         reads = tuple(
-            item.integers(0, _MOST_TENSORS, 1, _MOST_TENSORS) for item in fields["head_reads"].items(exits, exits)
+            item.integers(0, MOST_TENSORS, 1, MOST_TENSORS) for item in fields["head_reads"].items(exits, exits)
         )
         policy, buffered = ExitPolicy.from_json(fields["policy"].value), fields["buffer_samples"].integer(1, _MOST_LONG)
         built = fields["implementations"].fields([segment.name for segment in (*stages, *heads)])
@@ -272,9 +273,9 @@ def _segment_from_json(stored: Field, name: str, arrays: dict[str, Held]) -> Seg
         raise fields["name"].wrong(repr(name))
     segment = Segment(
         name,
-        fields["inputs"].tuple_of(tensor_from_json, 1, _MOST_TENSORS),
+        tensors_from_json(fields["inputs"]),
         fields["kernels"].tuple_of(lambda item: kernel_from_json(item, arrays), 0, _MOST_KERNELS),
-        fields["outputs"].tuple_of(Field.text, 1, _MOST_TENSORS),
+        fields["outputs"].tuple_of(Field.text, 1, MOST_TENSORS),
     )
     check_connections(segment)
     return segment

@@ -13,14 +13,15 @@ from hwcodesign.kernels.max_pool2d import MaxPool2D
 from hwcodesign.kernels.reshape import Reshape
 from hwcodesign.kernels.segment import INPUT, Segment, input_name
 from hwcodesign.kernels.serialisation import (
+    MOST_TENSORS,
     Arrays,
     Held,
     check_connections,
     kernel_from_json,
     kernel_to_json,
     shape_from_json,
-    tensor_from_json,
     tensor_to_json,
+    tensors_from_json,
 )
 from hwcodesign.kernels.tensor import TensorType
 from hwcodesign.kernels.transpose import Transpose
@@ -29,6 +30,7 @@ from hwcodesign.kernels.zero_columns import ZeroColumns
 __all__ = [
     "INPUT",
     "KERNELS",
+    "MOST_TENSORS",
     "Activation",
     "Add",
     "Affine",
@@ -51,6 +53,6 @@ __all__ = [
     "kernel_from_json",
     "kernel_to_json",
     "shape_from_json",
-    "tensor_from_json",
     "tensor_to_json",
+    "tensors_from_json",
 ]

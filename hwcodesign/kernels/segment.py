@@ -9,7 +9,7 @@ from functools import cached_property
 from hwcodesign.errors import DesignError
 from hwcodesign.fixedpoint import Codes, FixedPoint
 from hwcodesign.kernels.kernel import Kernel, Shape
-from hwcodesign.kernels.tensor import TensorType
+from hwcodesign.kernels.tensor import TensorType, tensor_name
 
 #: Name under which kernels refer to their segment's first input.
 INPUT = "input"
@@ -89,7 +89,7 @@ class Segment:
 
     def output_name(self, i: int) -> str:
         """Returns the name of an output in reports: the segment's, where it has only one."""
-        return f"{self.name}:{i}" if len(self.outputs) > 1 else self.name
+        return tensor_name(self.name, i, len(self.outputs))
 
     @property
     def macs(self) -> int:

@@ -21,6 +21,8 @@ from hwcodesign.kernels.tensor import TensorType
 from hwcodesign.storage.arrays import StoredArray
 from hwcodesign.storage.fields import Field, shown
 
+#: Tensors of a stored boundary.
+MOST_TENSORS = 64
 Arrays = dict[str, NDArray[Any]]
 #: An array, or one of a file that is not read yet.
 Held = StoredArray | NDArray[Any]
@@ -91,6 +93,11 @@ def tensor_from_json(stored: Field) -> TensorType:
     """Reads what `tensor_to_json` wrote; raises `FieldError`."""
     fields = stored.fields(("format", "shape"))
     return TensorType(FixedPoint.from_json(fields["format"]), shape_from_json(fields["shape"]))
+
+
+def tensors_from_json(stored: Field) -> tuple[TensorType, ...]:
+    """Reads the tensors of a boundary, one or more; raises `FieldError`."""
+    return stored.tuple_of(tensor_from_json, 1, MOST_TENSORS)
 
 
 def shape_from_json(stored: Field) -> Shape:

@@ -1,4 +1,4 @@
-"""What a tensor between segments is: its format and its shape."""
+"""This module says what a tensor between segments is: its format, its shape, and how it is named."""
 
 from __future__ import annotations
 
@@ -33,6 +33,17 @@ class TensorType:
     def elements(self) -> int:
         """Returns the number of its elements."""
         return math.prod(self.shape)
+
+
+def tensor_name(segment: str, i: int, tensors: int) -> str:
+    """Returns the name of a segment's output in reports: the segment's, where it is the only one.
+
+    Args:
+        segment: name of the segment.
+        i: position of the output, from 0.
+        tensors: number of outputs.
+    """
+    return f"{segment}:{i}" if tensors > 1 else segment
 
 
 def suffix(i: int) -> str:

@@ -28,6 +28,7 @@ from hwcodesign.interface.modes import ExitControl
 from hwcodesign.interface.records import RECORD_DTYPE, Records
 from hwcodesign.kernels import Segment
 from hwcodesign.progress import task
+from hwcodesign.simulation.pointers import pointer, pointers
 from hwcodesign.storage.cache import kept, scratch_folder
 from hwcodesign.storage.files import sha256_file
 from hwcodesign.storage.sealed import SealedFiles
@@ -175,12 +176,12 @@ class CSimulation:
             run = library.accelerator_run
             run.restype = ctypes.c_long
             count = run(
-                _pointer(part),
+                pointer(part),
                 ctypes.c_long(len(part)),
                 ctypes.c_uint32(start),
-                _pointer(thresholds),
+                pointer(thresholds),
                 ctypes.c_int(control.anytime),
-                _pointer(out),
+                pointer(out),
             )
             if count < 0:
                 raise SimulationError("the accelerator's model left data in a stream after a sample")
@@ -198,7 +199,7 @@ class CSimulation:
             out = [np.zeros((samples, *tensor.shape), np.int32) for tensor in segment.results]
             run = getattr(library, f"{segment.name}_run")
             run.restype = ctypes.c_long
-            if run(_pointers(parts), ctypes.c_long(samples), _pointers(out)) < 0:
+            if run(pointers(parts), ctypes.c_long(samples), pointers(out)) < 0:
                 raise SimulationError(f"{segment.name} left data in a stream after a sample")
             return out
 
@@ -252,11 +253,3 @@ def _own_copy(library: Path) -> Iterator[ctypes.CDLL]:
             yield loaded
         finally:
             _ctypes.dlclose(loaded._handle)  # ctypes itself never does, and each run would leave its copies mapped
-
-
-def _pointer(array: NDArray[Any]) -> ctypes.c_void_p:
-    return ctypes.c_void_p(array.ctypes.data)
-
-
-def _pointers(arrays: Sequence[NDArray[Any]]) -> Any:
-    return (ctypes.c_void_p * len(arrays))(*(array.ctypes.data for array in arrays))

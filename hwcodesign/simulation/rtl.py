@@ -24,6 +24,7 @@ from hwcodesign.kernels.tensor import suffix
 from hwcodesign.policies import subnet_codes
 from hwcodesign.progress import task
 from hwcodesign.simulation.model import FAILED, Verilation, is_verilated, said, verilate
+from hwcodesign.simulation.pointers import pointer, pointers
 from hwcodesign.simulation.probes import counters, probes, wrapper_name
 from hwcodesign.simulation.project import SIMULATION, Project
 
@@ -233,17 +234,17 @@ class RtlSimulation:
         function = library.hwc_accelerator_run
         function.restype = ctypes.c_long
         count = function(
-            _pointer(words),
+            pointer(words),
             ctypes.c_long(samples),
             ctypes.byref(settings),
-            _pointer(thresholds),
-            _pointer(records),
+            pointer(thresholds),
+            pointer(records),
             ctypes.c_long(len(records)),
-            _pointer(left),
-            _pointer(accepted),
-            (ctypes.c_void_p * len(arrays))(*(array.ctypes.data for array in arrays)) if outputs else None,
-            _pointer(room),
-            _pointer(latched),
+            pointer(left),
+            pointer(accepted),
+            pointers(arrays) if outputs else None,
+            pointer(room),
+            pointer(latched),
             ctypes.byref(cycles),
             dump,
             ctypes.c_long(_DUMP),
@@ -314,7 +315,3 @@ def _joined(accelerator: Accelerator, runs: Sequence[RtlRun], outputs: bool) -> 
         totals,
         sum(run.cycles for run in runs),
     )
-
-
-def _pointer(array: NDArray[Any]) -> ctypes.c_void_p:
-    return ctypes.c_void_p(array.ctypes.data)

@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 
 from hwcodesign.errors import FieldError, SimulationError
 from hwcodesign.hardware.stream import Stream
-from hwcodesign.kernels import TensorType, tensor_from_json
+from hwcodesign.kernels import TensorType, tensors_from_json
 from hwcodesign.kernels.tensor import suffix
 from hwcodesign.simulation.model import FAILED, Verilation, said, verilate
+from hwcodesign.simulation.pointers import pointer, pointers
 from hwcodesign.simulation.project import Project, damaged, read_manifest, read_project
 
 #: Cycles without any transfer after which a segment is said to hang.
 _PATIENCE = 2**25
 _ALWAYS = 65536
-_MOST_TENSORS = 64
 
 
 @dataclass(frozen=True)
@@ -89,12 +89,12 @@ class VerilatedSegment:
         function = library.hwc_segment_run
         function.restype = ctypes.c_long
         cycles = function(
-            _pointers(given),
+            pointers(given),
             ctypes.c_long(samples),
-            _pointers(out),
-            ctypes.c_void_p(rates.ctypes.data),
+            pointers(out),
+            pointer(rates),
             ctypes.c_uint64(seed),
-            _pointers(ends),
+            pointers(ends),
             ctypes.c_long(_PATIENCE),
             str(waves).encode() if waves is not None else None,
         )
@@ -127,7 +127,7 @@ def read_segment(folder: Path) -> VerilatedSegment:
     try:
         if not {"inputs", "outputs"} <= fields.keys():
             raise FieldError("it is not a segment's, which has inputs and outputs")
-        given, results = (fields[name].tuple_of(tensor_from_json, 1, _MOST_TENSORS) for name in ("inputs", "outputs"))
+        given, results = (tensors_from_json(fields[name]) for name in ("inputs", "outputs"))
     except FieldError as error:
         raise damaged(folder, error) from None
     return VerilatedSegment(project, given, results)
@@ -154,7 +154,3 @@ def _ports(direction: str, tensors: Sequence[TensorType]) -> list[str]:
         *calls,
         "}",
     ]
-
-
-def _pointers(arrays: Sequence[NDArray[Any]]) -> Any:
-    return (ctypes.c_void_p * len(arrays))(*(array.ctypes.data for array in arrays))

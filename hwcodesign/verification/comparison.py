@@ -13,6 +13,7 @@ from hwcodesign.design import Design
 from hwcodesign.errors import MismatchError
 from hwcodesign.interface.modes import exit_control
 from hwcodesign.interface.records import FLAG_FINAL, RECORD_DTYPE, Records
+from hwcodesign.kernels.tensor import tensor_name
 from hwcodesign.networks.network import MultiExitNetwork
 
 
@@ -40,8 +41,7 @@ def brevitas_outputs(network: MultiExitNetwork, images: NDArray[Any]) -> dict[st
     stages, heads = network.integers(images)
     outputs: dict[str, NDArray[np.int64]] = {}
     for k, (tensors, head) in enumerate(zip(stages, heads, strict=True)):
-        names = [f"stage{k}:{i}" for i in range(len(tensors))] if len(tensors) > 1 else [f"stage{k}"]
-        outputs.update(zip(names, tensors, strict=True))
+        outputs.update({tensor_name(f"stage{k}", i, len(tensors)): codes for i, codes in enumerate(tensors)})
         outputs[f"head{k}"] = head
     return outputs
 

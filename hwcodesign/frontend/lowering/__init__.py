@@ -91,10 +91,12 @@ def _outputs(reading: Reading, graph: Any, handed_on: Sequence[int | None]) -> t
         )
     found = tuple(reading.sources[name] for name in outputs)
     inputs = set(map(input_name, range(len(reading.inputs))))
-    if len(handed_on) > 1 and not inputs.isdisjoint(found):
+    positions = [i for i, source in enumerate(handed_on) if source is None]
+    unchanged = [i for i, name in zip(positions, found, strict=True) if name in inputs]
+    if len(handed_on) > 1 and unchanged:
         raise UnsupportedLayerError(
-            f"{reading.segment}: output {found.index(next(name for name in found if name in inputs))} is its input "
-            "unchanged, through a quantiser that changes nothing: hand the tensor on as it came"
+            f"{reading.segment}: tensor {unchanged[0]} is its input unchanged, through a quantiser that changes "
+            "nothing: hand the tensor on as it came"
         )
     return found
 
