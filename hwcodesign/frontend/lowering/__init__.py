@@ -11,7 +11,7 @@ from typing import Any
 
 from hwcodesign.errors import FormatError, UnsupportedLayerError
 from hwcodesign.fixedpoint import FixedPoint
-from hwcodesign.frontend.lowering import elementwise, pooling, shapes, weighted  # noqa: F401  # each fills LOWERINGS
+from hwcodesign.frontend.lowering import elementwise, piecewise, pooling, shapes, weighted  # noqa: F401  # each fills LOWERINGS
 from hwcodesign.frontend.lowering.fusion import with_merged_casts
 from hwcodesign.frontend.lowering.implementations import implementations
 from hwcodesign.frontend.lowering.reading import LOWERINGS, Reading
@@ -23,8 +23,6 @@ from hwcodesign.kernels import Segment, TensorType, input_name
 #: What to do without layers that many models have.
 _INSTEAD = {
     "Softmax": "end the model at its logits, whose order it keeps",
-    "ParametrizedActivation": "use ReLU",
-    "PReLU": "use ReLU",
 }
 
 __all__ = ["LOWERINGS", "cast_values", "implementations", "lower", "lower_graph"]
@@ -70,7 +68,8 @@ def lower(
             lowering(layer, reading)
         except FormatError as error:
             raise FormatError(f"{name}: {error}") from None
-    kernels, computed = with_merged_casts(*without_transposes(reading.kernels, _outputs(reading, graph, handed_on)))
+    ends = _outputs(reading, graph, handed_on)
+    kernels, computed = with_merged_casts(*without_transposes(reading.kernels, ends))
     left = iter(computed)
     outputs = tuple(next(left) if source is None else input_name(source) for source in handed_on)
     return Segment(name, tuple(inputs), with_zero_columns(kernels), outputs)
@@ -84,12 +83,14 @@ def _outputs(reading: Reading, graph: Any, handed_on: Sequence[int | None]) -> t
             f"{reading.segment}: it has {len(outputs)} outputs, {', '.join(outputs)}; a segment of this flow has "
             f"{computed}"
         )
-    padded = [name for name in outputs if name in reading.padding]
+    padded = [name for name in outputs if name in reading.padding and reading.cpp]
     if padded:
         raise UnsupportedLayerError(
-            f"{reading.segment}: its output {padded[0]} is an image that is padded with zeros; {reading.pad_instead}"
+            f"{reading.segment}: its output {padded[0]} is an image that is padded with zeros; use padding of a "
+            "convolution"
         )
-    found = tuple(reading.sources[name] for name in outputs)
+    writers = {name: layer for layer in graph.get_layers() for name in (layer.name, *layer.outputs)}
+    found = tuple(reading.whole(writers[name], name) for name in outputs)
     inputs = set(map(input_name, range(len(reading.inputs))))
     positions = [i for i, source in enumerate(handed_on) if source is None]
     unchanged = [i for i, name in zip(positions, found, strict=True) if name in inputs]
@@ -105,14 +106,14 @@ def lower_graph(graph: Any) -> Segment:
     """Translates a ModelGraph of any front end; the reference is hls4ml's own C++ simulation.
 
     Raises:
-        UnsupportedLayerError: a layer without a kernel, or more than one input or output.
+        UnsupportedLayerError: a layer without a kernel.
         FormatError: an accumulator that could round or overflow, or an input that is no fixed point.
     """
     name = str(graph.config.get_project_name())
-    variables = graph.get_input_variables()
-    if len(variables) != 1:
-        raise UnsupportedLayerError(f"{name}: it has {len(variables)} inputs; a segment has one")
-    sizes = tuple(int(size) for size in variables[0].shape)
-    shape = (1, *sizes) if len(sizes) == 2 else sizes
-    source = TensorType(FixedPoint.parse(str(variables[0].type.precision)), shape)
-    return lower(name, graph, (source,), cast_weights=True)
+    sources = []
+    for variable in graph.get_input_variables():
+        sizes = tuple(int(size) for size in variable.shape)
+        shape = (1, *sizes) if len(sizes) == 2 else sizes
+        sources.append(TensorType(FixedPoint.parse(str(variable.type.precision)), shape))
+    outputs = (None,) * len(graph.outputs)
+    return lower(name, graph, sources, handed_on=outputs, read=range(len(sources)), cast_weights=True)

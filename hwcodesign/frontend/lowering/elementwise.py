@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from hwcodesign.fixedpoint import Codes
+from hwcodesign.frontend.lowering.arithmetic import added, rectified, scaled
 from hwcodesign.frontend.lowering.reading import Reading, lowers
 from hwcodesign.frontend.lowering.shapes import transposed
 from hwcodesign.kernels import Activation, Add, Affine, Concatenate
@@ -68,17 +69,33 @@ def _is_ternary(layer: Any) -> bool:
 @lowers("Merge")
 def _merge(layer: Any, reading: Reading) -> None:
     operation = str(layer.get_attr("op")).lower()
-    if operation != "add":
+    if operation not in ("add", "subtract", "minimum", "maximum"):
         raise reading.unsupported(
-            layer, f"is a {operation}, which has no exact kernel", "use a sum, with weights of the other sign"
+            layer, f"is a {operation}, which has no exact kernel", "use torch.add, sub, minimum or maximum"
         )
     sources = _two(layer, reading)
     shapes = [reading.shapes[source] for source in sources]
     if shapes[0] != shapes[1]:
         raise reading.unsupported(
-            layer, f"adds {shapes[0]} and {shapes[1]}, which it would have to repeat", "add tensors of one shape"
+            layer, f"joins {shapes[0]} and {shapes[1]}, which it would have to repeat", "give it tensors of one shape"
         )
-    reading.bind(layer, reading.add(Add(**reading.common(layer, sources))))
+    if operation == "add":
+        reading.bind(layer, reading.add(Add(**reading.common(layer, sources))))
+        return
+    reading.bind(layer, _of_difference(layer, reading, operation, *sources))
+
+
+def _of_difference(layer: Any, reading: Reading, operation: str, one: str, other: str) -> str:
+    """Adds kernels for `one - other`, or for the larger or smaller one: a rectified difference is by how much."""
+    name, result = str(layer.name), reading.result(layer)
+    minus = scaled(reading, f"{name}_minus", other, -1.0)
+    if operation == "subtract":
+        return added(reading, name, one, minus, result)
+    difference = added(reading, f"{name}_difference", one, minus)
+    more = rectified(reading, f"{name}_more", difference)
+    if operation == "maximum":
+        return added(reading, name, other, more, result)
+    return added(reading, name, one, scaled(reading, f"{name}_less", more, -1.0), result)
 
 
 @lowers("Concatenate")
@@ -107,7 +124,4 @@ def _concatenate(layer: Any, reading: Reading) -> None:
 
 def _two(layer: Any, reading: Reading) -> list[str]:
     """Returns the sources of a layer with two inputs."""
-    for name in layer.inputs:
-        if name in reading.padding:
-            raise reading.unsupported(layer, "reads an image that is padded with zeros", reading.pad_instead)
-    return [reading.sources[name] for name in layer.inputs]
+    return [reading.whole(layer, name) for name in layer.inputs]
