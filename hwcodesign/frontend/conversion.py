@@ -17,6 +17,7 @@ from hls4ml.utils import config_from_onnx_model
 
 from hwcodesign.choices import not_known
 from hwcodesign.errors import SettingsError, UnsupportedLayerError
+from hwcodesign.frontend import own_layers  # noqa: F401  # tells hls4ml of them
 from hwcodesign.frontend.refusals import of_segment, reason
 from hwcodesign.frontend.settings import VITIS_STRATEGIES, CompileSettings
 from hwcodesign.hardware.implementation import Implementation, Implementations
