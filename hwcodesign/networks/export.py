@@ -182,7 +182,7 @@ def _export(
             f"{layers}; use the layers of hwcodesign.layers, max-pooling, flatten and residual sums"
         ) from error
     modules = _name_nodes(graph, paths, path)
-    name_functions(graph)
+    name_functions(graph, modules)
     check_graph(name, graph, modules)
     return graph, modules, read
 
