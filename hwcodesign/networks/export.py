@@ -21,6 +21,7 @@ from hwcodesign.kernels import TensorType
 from hwcodesign.networks.boundaries import Boundary
 from hwcodesign.networks.channels_last import with_channels_last
 from hwcodesign.networks.exportable import check_graph, check_modules
+from hwcodesign.networks.fused_functions import fuse_functions, name_functions
 from hwcodesign.networks.layers import values_of
 from hwcodesign.networks.network import Evaluating, MultiExitNetwork
 from hwcodesign.progress import task
@@ -168,6 +169,7 @@ def _export(
             read = tuple(names.index(tensor.name) for tensor in raw.graph.input if tensor.name in names)
             paths = _tag_with_paths(raw)
             graph = cleanup_model(raw)
+            fuse_functions(graph)
             if any(len(shape) == 3 for shape in shapes):
                 graph = with_channels_last(graph)
             graph = _without_gemms(graph)
@@ -180,6 +182,7 @@ def _export(
             f"{layers}; use the layers of hwcodesign.layers, max-pooling, flatten and residual sums"
         ) from error
     modules = _name_nodes(graph, paths, path)
+    name_functions(graph, modules)
     check_graph(name, graph, modules)
     return graph, modules, read
 

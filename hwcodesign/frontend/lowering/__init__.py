@@ -11,7 +11,14 @@ from typing import Any
 
 from hwcodesign.errors import FormatError, UnsupportedLayerError
 from hwcodesign.fixedpoint import FixedPoint
-from hwcodesign.frontend.lowering import elementwise, piecewise, pooling, shapes, weighted  # noqa: F401  # each fills LOWERINGS
+from hwcodesign.frontend.lowering import (  # each fills LOWERINGS
+    elementwise,  # noqa: F401
+    own_layers,  # noqa: F401
+    piecewise,  # noqa: F401
+    pooling,  # noqa: F401
+    shapes,  # noqa: F401
+    weighted,  # noqa: F401
+)
 from hwcodesign.frontend.lowering.fusion import with_merged_casts
 from hwcodesign.frontend.lowering.implementations import implementations
 from hwcodesign.frontend.lowering.reading import LOWERINGS, Reading
