@@ -7,16 +7,21 @@ from typing import Any
 
 import numpy as np
 
-from hwcodesign.fixedpoint import Codes
+from hwcodesign.fixedpoint import Codes, FixedPoint
+from hwcodesign.frontend.lowering import tables
 from hwcodesign.frontend.lowering.arithmetic import added, rectified, scaled
 from hwcodesign.frontend.lowering.reading import Reading, lowers
 from hwcodesign.frontend.lowering.shapes import transposed
+from hwcodesign.frontend.lowering.values import cast_values
 from hwcodesign.kernels import Activation, Add, Affine, Concatenate
 
 
 @lowers("Activation")
 def _activation(layer: Any, reading: Reading) -> None:
     function = str(layer.get_attr("activation")).lower()
+    if not reading.cpp and function in (*tables.WHOLE, *tables.NEGATIVE):
+        _by_table(layer, reading, function)
+        return
     if function not in ("relu", "linear"):
         raise reading.unsupported(
             layer, f"is {function}, which has no exact kernel", "use relu or a quantiser, or stop at logits"
@@ -25,6 +30,18 @@ def _activation(layer: Any, reading: Reading) -> None:
     shape = reading.shapes[source]
     fields = {**reading.common(layer, [source]), "output_shape": shape}  # zeros around the image stay zeros
     reading.bind(layer, reading.add(Activation(**fields, rectify=function == "relu")), reading.padded(layer))
+
+
+def _by_table(layer: Any, reading: Reading, function: str) -> None:
+    if function in tables.WHOLE:
+        tables.looked_up(layer, reading, function)
+        return
+    one = np.ones(1), FixedPoint(2, 2)
+    slope = one
+    if function == "selu":  # hls4ml's C++ holds it in the type of the values
+        fmt = reading.formats[reading.source(layer)]
+        slope = cast_values(fmt, np.asarray([tables.SELU_SCALE])), fmt
+    tables.linear_above(layer, reading, function, slope, one)
 
 
 @lowers("BatchNormalization", "ApplyAlpha")

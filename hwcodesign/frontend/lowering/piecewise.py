@@ -9,6 +9,7 @@ import numpy as np
 from hwcodesign.fixedpoint import Codes, FixedPoint
 from hwcodesign.frontend.lowering.arithmetic import added, rectified, scaled, where_positive
 from hwcodesign.frontend.lowering.reading import Reading, lowers
+from hwcodesign.frontend.lowering.tables import linear_above
 from hwcodesign.frontend.lowering.values import cast_values
 
 
@@ -21,6 +22,8 @@ def _parametrised(layer: Any, reading: Reading) -> None:
         _leaky(layer, reading, parameter, fmt)
     elif function == "thresholdedrelu":
         _thresholded(layer, reading, parameter, fmt)
+    elif function == "elu" and not reading.cpp:
+        linear_above(layer, reading, function, (np.ones(1), FixedPoint(2, 2)), (parameter, fmt))
     else:
         raise reading.unsupported(
             layer, f"is {function}, which has no exact kernel", "use ReLU, LeakyReLU or PReLU"

@@ -31,6 +31,8 @@ from hwcodesign.frontend.readings.copied import (
 _QUANTISERS = ("Quant", "IntQuant", "BipolarQuant")
 #: Operators that read constants beside their input, which is their first.
 _WEIGHTED = ("Conv", "MatMul", "BatchNormalization", "Add", "Sub", "Mul", "Div")
+#: What hls4ml looks up in tables of its own, which are not exact: the copy has a Relu in its place.
+_LOOKED_UP = ("Sigmoid", "Tanh", "Elu", "Selu", "Softplus", "Softsign")
 #: Attributes that hls4ml's front end does not look at, and the values at which that is no harm.
 _IGNORED: dict[tuple[str, str], tuple[Any, ...]] = {
     ("MaxPool", "ceil_mode"): (0,),
@@ -63,6 +65,9 @@ def copy_onnx(graph: Any, settings: CopySettings) -> CopiedModel:
         _even_scales(copied)
         kept = {name for node in copied.graph.node if node.op_type in _QUANTISERS for name in node.input[1:]}
         for node in copied.graph.node:
+            if node.op_type in _LOOKED_UP:
+                node.op_type = "Relu"
+                del node.attribute[:]
             _fill(copied, node, rng, settings.taps, kept)
         sources, results = [tensor.name for tensor in copied.graph.input], _results(copied)
         shapes = [(SAMPLES, *copied.get_tensor_shape(source)[1:]) for source in sources]

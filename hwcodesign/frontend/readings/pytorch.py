@@ -37,6 +37,9 @@ _IGNORED: dict[str, tuple[Any, ...]] = {
 #: Functions of two tensors, or of a tensor and a number.
 _SUMS = (operator.add, operator.sub, torch.add, torch.sub)
 _PRODUCTS = (operator.mul, torch.mul)
+#: What hls4ml looks up in tables of its own, which are not exact: the copy has a ReLU in its place.
+_LOOKED_UP = (nn.Sigmoid, nn.Tanh, nn.ELU, nn.SELU, nn.Softplus, nn.Softsign)
+_LOOKED_UP_NAMES = ("sigmoid", "tanh", "elu", "selu", "softplus", "softsign")
 
 
 def copy_pytorch(graph: Any, settings: CopySettings) -> CopiedModel:
@@ -51,6 +54,7 @@ def copy_pytorch(graph: Any, settings: CopySettings) -> CopiedModel:
     copied = copy.deepcopy(module).cpu().double()
     for part in copied.modules():
         _fill(part, rng, settings)
+    _rectify(copied)
     copied = _with_whole_numbers(copied, settings.unit)
     reference = copy.deepcopy(copied).eval()  # hls4ml traces the copy in the mode in which it traced the module
     model = config["HLSConfig"]["Model"]
@@ -105,6 +109,15 @@ def _fill(module: nn.Module, rng: np.random.Generator, settings: CopySettings) -
             module.running_var = torch.from_numpy(rng.choice([0.125, 0.875], size))
 
 
+def _rectify(module: nn.Module) -> None:
+    """Replaces layers that hls4ml looks up in tables."""
+    for name, part in list(module.named_children()):
+        if isinstance(part, _LOOKED_UP):
+            setattr(module, name, nn.ReLU())
+        else:
+            _rectify(part)
+
+
 def _run(name: str, reference: nn.Module, values: Arrays) -> tuple[Arrays, Arrays]:
     """Returns the outputs of a module for samples in hls4ml's order, and the outputs of each of its operations."""
     watched = _Watched(fx.GraphModule(reference, CustomFXTracer().trace(reference)))
@@ -137,7 +150,9 @@ def _outputs(watched: _Watched, reference: nn.Module, values: Arrays) -> list[to
 
 
 def _with_whole_numbers(module: nn.Module, unit: int) -> nn.Module:
-    """Returns the module, or a copy in which numbers written in `forward` are replaced by whole ones."""
+    """Returns the module, or a copy in which numbers written in `forward` are replaced by whole ones, and functions
+    that hls4ml looks up in tables by rectifiers.
+    """
     traced = CustomFXTracer().trace(module)
     changed = False
     for node in traced.nodes:
@@ -146,6 +161,10 @@ def _with_whole_numbers(module: nn.Module, unit: int) -> nn.Module:
             numbers = [isinstance(argument, int | float) for argument in node.args]
             node.args = tuple(number if is_number else old for old, is_number in zip(node.args, numbers, strict=True))
             changed = changed or any(numbers)
+        called = node.target if node.op == "call_method" else getattr(node.target, "__name__", "")
+        if node.op in ("call_function", "call_method") and called in _LOOKED_UP_NAMES:
+            node.op, node.target, node.args, node.kwargs = "call_function", torch.relu, node.args[:1], {}
+            changed = True
     return fx.GraphModule(module, traced) if changed else module
 
 
