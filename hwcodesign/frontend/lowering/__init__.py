@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from hwcodesign.errors import FormatError, UnsupportedLayerError
+from hwcodesign.errors import AccumulatorError, FormatError, UnsupportedLayerError
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.frontend.lowering import (  # each fills LOWERINGS
     elementwise,  # noqa: F401
@@ -20,8 +20,9 @@ from hwcodesign.frontend.lowering import (  # each fills LOWERINGS
     weighted,  # noqa: F401
 )
 from hwcodesign.frontend.lowering.fusion import with_merged_casts
+from hwcodesign.frontend.lowering.hls4ml_options import accumulators, narrower
 from hwcodesign.frontend.lowering.implementations import implementations
-from hwcodesign.frontend.lowering.reading import LOWERINGS, Reading
+from hwcodesign.frontend.lowering.reading import LOWERINGS, Lowering, Reading
 from hwcodesign.frontend.lowering.simplification import without_transposes
 from hwcodesign.frontend.lowering.values import cast_values
 from hwcodesign.frontend.lowering.zeros import with_zero_columns
@@ -63,6 +64,7 @@ def lower(
     reading = Reading(name, cast_weights, cpp=graph.config.get_config_value("Backend") != "StreamRTL")
     reading.start(inputs)
     names = dict(zip(graph.inputs, map(input_name, read), strict=True))
+    narrow: list[FormatError] = []
     for layer in graph.get_layers():
         if layer.class_name == "Input":
             reading.bind(layer, names[layer.name])
@@ -72,14 +74,37 @@ def lower(
             known = f"there are kernels for {', '.join(sorted(LOWERINGS))}"
             raise reading.unsupported(layer, "has no exact kernel", _INSTEAD.get(layer.class_name, known))
         try:
-            lowering(layer, reading)
+            narrow += _translate(lowering, layer, reading)
         except FormatError as error:
-            raise FormatError(f"{name}: {error}") from None
+            raise FormatError(f"{name}: {error}{_fewer_bits(reading, layer, graph)}") from None
+    if narrow:
+        raise FormatError(f"{name}: {narrow[0]}. In hls4ml's configuration: {accumulators(graph, reading.widened)}")
     ends = _outputs(reading, graph, handed_on)
     kernels, computed = with_merged_casts(*without_transposes(reading.kernels, ends))
     left = iter(computed)
     outputs = tuple(next(left) if source is None else input_name(source) for source in handed_on)
     return Segment(name, tuple(inputs), with_zero_columns(kernels), outputs)
+
+
+def _translate(lowering: Lowering, layer: Any, reading: Reading) -> list[AccumulatorError]:
+    """Translates a layer; through the plugin, where accumulators are set by hand, with a wider one if it must be.
+
+    Returns:
+        The error about its own accumulator, so that one error can name those of all layers.
+    """
+    try:
+        lowering(layer, reading)
+    except AccumulatorError as error:
+        if reading.cpp:
+            raise
+        reading.widened[layer.name] = FixedPoint.parse(error.would_do)
+        lowering(layer, reading)
+        return [error]
+    return []
+
+
+def _fewer_bits(reading: Reading, layer: Any, graph: Any) -> str:
+    return "" if reading.cpp else f". In hls4ml's configuration, for example: {narrower(graph, layer.name)}"
 
 
 def _outputs(reading: Reading, graph: Any, handed_on: Sequence[int | None]) -> tuple[str, ...]:

@@ -33,6 +33,7 @@ class Reading:
         padding: tensors that are what their kernel writes with zeros around it (top, bottom, left, right): the kernels
             that read them have to add them.
         formats, shapes: of each kernel's output.
+        widened: accumulators that take the place of those of a graph, by name of the layer.
         inputs: the tensors that the segment reads.
     """
 
@@ -44,6 +45,7 @@ class Reading:
     padding: dict[str, Padding] = field(default_factory=dict)
     formats: dict[str, FixedPoint] = field(default_factory=dict)
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    widened: dict[str, FixedPoint] = field(default_factory=dict)
     inputs: tuple[TensorType, ...] = ()
 
     def start(self, inputs: Sequence[TensorType]) -> None:
@@ -127,6 +129,8 @@ class Reading:
 
     def accumulator(self, layer: Any) -> FixedPoint:
         """Returns the format in which the layer adds."""
+        if layer.name in self.widened:
+            return self.widened[layer.name]
         fmt = self.format(layer, "accum", layer.get_attr("accum_t").precision)
         if fmt.signed and fmt.overflow is Overflow.SAT_SYM:
             raise self.unsupported(
