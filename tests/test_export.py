@@ -67,10 +67,13 @@ def test_layers_within_modules_are_called_as_in_torch(tmp_path: Path) -> None:
             r"stage0: layer \w+ of class Activation is sigmoid, which has no exact kernel; use relu",
         ),
         (
-            nn.Sequential(conv(), nn.AvgPool2d(3, 1, 1)),
-            r"layer 'stages.0.0.1' \(AvgPool2d\) has no kernel, since .*: use nn.MaxPool2d",
+            nn.Sequential(conv(), nn.AvgPool2d(3, 1, 1), nn.Dropout(0.5), layers.conv2d(4, 4, 1, precision=P)),
+            r"stage0: average 'stages.0.0.1' of 9 values .*, and what reads it is no quantiser: put one behind it",
         ),
-        (nn.Sequential(conv(), nn.MaxPool2d(3, 1, 1)), r"stage0: layer \w+ of class Pooling2D is padded"),
+        (
+            nn.Sequential(conv(), nn.MaxPool2d(3, 1, 1), layers.identity(precision=P)),
+            r"stage0: 'stages.0.0.1' ignores padding among values that may be negative",
+        ),
     ],
     ids=["sigmoid", "average pooling", "padded max-pooling"],
 )

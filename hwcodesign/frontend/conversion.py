@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from hls4ml.converters import convert_from_onnx_model
 from hls4ml.utils import config_from_onnx_model
 
 from hwcodesign.choices import not_known
-from hwcodesign.errors import SettingsError, UnsupportedLayerError
+from hwcodesign.errors import HwcodesignError, SettingsError, UnsupportedLayerError
+from hwcodesign.frontend.averages import average_types, averages_of, configure
 from hwcodesign.frontend.refusals import of_segment, reason
 from hwcodesign.frontend.settings import VITIS_STRATEGIES, CompileSettings
 from hwcodesign.hardware.implementation import Implementation, Implementations
@@ -109,26 +111,43 @@ def convert(segment: ExportedSegment, settings: CompileSettings, backend: str, f
                 default_reuse_factor=settings.default.reuse,
             )
             _configure(config, segment, settings)
-            graph = convert_from_onnx_model(
-                segment.graph.model,
-                hls_config=config,
-                backend=backend,
-                io_type="io_stream",
-                part=settings.target.part,
-                clock_period=1000.0 / settings.target.clock_mhz,
-                namespace=f"ns_{segment.name}",
-                project_name=segment.name,
-                output_dir=str(folder),
-                write_weights_txt=False,
+            graph = _with_averages(
+                config,
+                segment,
+                lambda: convert_from_onnx_model(
+                    segment.graph.model,
+                    hls_config=config,
+                    backend=backend,
+                    io_type="io_stream",
+                    part=settings.target.part,
+                    clock_period=1000.0 / settings.target.clock_mhz,
+                    namespace=f"ns_{segment.name}",
+                    project_name=segment.name,
+                    output_dir=str(folder),
+                    write_weights_txt=False,
+                ),
             )
             graph.outputs = _in_order(graph.outputs, segment)
             return graph
+    except HwcodesignError:
+        raise
     except Exception as error:
         operators = ", ".join(f"{node.name} ({node.op_type})" for node in segment.graph.graph.node)
         place, way_out = of_segment(error, segment.modules)
         raise UnsupportedLayerError(
             f"hls4ml cannot take {segment.name}: {place}: {reason(error)}; {way_out}. Its QONNX layers are {operators}"
         ) from error
+
+
+def _with_averages(config: dict[str, Any], segment: ExportedSegment, converted: Callable[[], Any]) -> Any:
+    """Returns hls4ml's graph with the types of averages that follow from those in front of them, which only hls4ml
+    knows: each conversion settles one average more of those that follow one another.
+    """
+    graph, settled = converted(), None
+    while averages_of(segment) and settled != (needed := average_types(segment, graph)):
+        configure(config, needed)
+        graph, settled = converted(), needed
+    return graph
 
 
 def _in_order(outputs: list[str], segment: ExportedSegment) -> list[str]:

@@ -8,8 +8,8 @@ from functools import cached_property, reduce
 import numpy as np
 
 from hwcodesign.fixedpoint import Codes, FixedPoint
-from hwcodesign.kernels.averaging import averages_carrier, divide
-from hwcodesign.kernels.kernel import register
+from hwcodesign.kernels.averaging import averages_carrier, divide, with_cast
+from hwcodesign.kernels.kernel import Kernel, register
 from hwcodesign.kernels.pooling import WindowedPool
 
 
@@ -41,6 +41,9 @@ class AveragePool2D(WindowedPool):
         sums = reduce(np.add, self._taps(inputs[0].astype(self._carrier, copy=False)))
         sums = sums * sums.dtype.type(2.0 ** (self.accumulator.fraction - self.input_formats[0].fraction))
         return self.result.requantise(divide(sums, self.window), self.accumulator.fraction)
+
+    def with_cast(self, result: FixedPoint) -> Kernel | None:
+        return with_cast(self, self.input_formats[0], self.accumulator, result)
 
     @cached_property
     def _carrier(self) -> type[np.float32] | type[np.float64]:

@@ -28,11 +28,20 @@ def _windows(layer: Any, reading: Reading) -> None:
     source = reading.sources[layer.inputs[0]]
     fields = {**reading.common(layer, [source]), "pool": pool, "stride": stride, "padding": padding}
     if _is_average(layer):
-        kernel: Kernel = AveragePool2D(**fields, accumulator=reading.accumulator(layer))
+        kernel: Kernel = _average(fields, reading.accumulator(layer))
     else:
         _comparison(layer, reading, source)
         kernel = MaxPool2D(**fields)
     reading.bind(layer, reading.add(kernel))
+
+
+def _average(fields: dict[str, Any], accumulator: FixedPoint) -> Kernel:
+    """Returns the average of windows; of an image that is one window it needs no window, but running sums."""
+    rows, columns, _ = fields["input_shapes"][0]
+    if fields["pool"] != (rows, columns) or any(fields["padding"]):
+        return AveragePool2D(**fields, accumulator=accumulator)
+    others = {name: value for name, value in fields.items() if name not in ("pool", "stride", "padding")}
+    return GlobalPool(**others, maximum=False, accumulator=accumulator)
 
 
 def _is_average(layer: Any) -> bool:
