@@ -23,13 +23,17 @@ def averages_carrier(
     return exact_sums_carrier(name, accumulator, result, source.fraction, weight, none, source, (0,))
 
 
-def divide(sums: Codes, count: int) -> Codes:
+def divide(sums: Codes, count: int | Codes) -> Codes:
     """Computes the integer quotients of integers, rounded toward zero.
+
+    Args:
+        sums: integers.
+        count: positive integers, one or as many as can be spread over the sums.
 
     The result is exact although floats are divided: a quotient s/n that is no whole number lies at least 1/n from the
     next one, and floats that hold all integers up to 2|s| are less than 2/n apart there.
     """
-    return np.trunc(sums / sums.dtype.type(count))  # type: ignore[no-any-return]
+    return np.trunc(sums / np.asarray(count, sums.dtype))  # type: ignore[no-any-return]
 
 
 def with_cast(average: Kernel, source: FixedPoint, accumulator: FixedPoint, result: FixedPoint) -> Kernel | None:

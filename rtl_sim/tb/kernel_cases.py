@@ -144,11 +144,30 @@ def _pooling(rng: random.Random, average: bool) -> Case:
     common = ("layer", ("input",), (source,), (shape,))
     if not average:
         result = _result(rng, source.min_code, source.max_code, source.fraction)
-        return _of_kernel(MaxPool2D(*common, result, (rows, columns, shape[2]), pool, stride, padding=padding))
+        ignored = _sees_everywhere(shape, pool, stride, padding, (rows, columns)) and rng.random() < 0.7
+        return _of_kernel(
+            MaxPool2D(
+                *common, result, (rows, columns, shape[2]), pool, stride, padding=padding, ignores_padding=ignored
+            )
+        )
     accumulator, result = _averaging(rng, source, pool[0] * pool[1])
-    return _of_kernel(
-        AveragePool2D(*common, result, (rows, columns, shape[2]), pool, stride, accumulator, padding=padding)
+    uncounted = (0, 0, 0, 0)
+    if _sees_everywhere(shape, pool, stride, padding, (rows, columns)):
+        uncounted = padding[0], rng.randint(0, padding[1]), rng.randint(0, padding[2]), padding[3]
+    kernel = AveragePool2D(
+        *common, result, (rows, columns, shape[2]), pool, stride, accumulator, padding=padding, uncounted=uncounted
     )
+    return _of_kernel(kernel)
+
+
+def _sees_everywhere(
+    shape: Shape, pool: tuple[int, int], stride: tuple[int, int], padding: tuple[int, ...], number: tuple[int, int]
+) -> bool:
+    """Whether every window sees a pixel of the image."""
+    starts = [
+        range(-padding[2 * axis], number[axis] * stride[axis] - padding[2 * axis], stride[axis]) for axis in (0, 1)
+    ]
+    return all(-pool[axis] < start < shape[axis] for axis in (0, 1) for start in starts[axis])
 
 
 def _averaging(rng: random.Random, source: FixedPoint, count: int) -> tuple[FixedPoint, FixedPoint]:
