@@ -37,7 +37,7 @@ READ = {
     "sub1", "mul2", "mul-1+1", "add1", "addt", "add_kw", "torch.relu", "F.relu", "x.relu", "avgpool_kw",
     "avgpool_tuple", "maxpool_pos", "maxpool_kw", "maxpool_idx", "flat_1", "flat_neg", "x.flatten", "flat2", "view-1",
     "view1-1", "unsq", "sq-neg", "cat_kw", "cat_neg", "dropout", "nested", "inner", "shared", "sharedconv", "nobias",
-    "conv1d", "conv1dsame", "pool1dF", "asym", "bn", "bn_noaffine",
+    "conv1d", "conv1dsame", "pool1dF", "asym", "bn", "bn_noaffine", "maxpoolpadm", "avgpad_nocount", "maxpool_pad",
 }  # fmt: skip
 
 
@@ -99,10 +99,6 @@ WAYS_OUT: dict[str, tuple[str, Callable[[], nn.Module]]] = {
     "zeropad": (
         r"layer '0' \(ZeroPad2d\): .* nn.ConstantPad2d\(1, 0.0\)",
         lambda: nn.Sequential(nn.ReLU(), nn.ConstantPad2d(1, 0.0), conv()),
-    ),
-    "maxpoolpadm": (
-        r"is padded, .* put a ZeroPadding layer before it \(in PyTorch nn.ConstantPad2d\(1, 0.0\)\) and a ReLU",
-        lambda: nn.Sequential(conv(), nn.ReLU(), nn.ConstantPad2d(1, 0.0), nn.MaxPool2d(3, 2)),
     ),
     "linear4d": (
         r"flatten before a linear layer", lambda: nn.Sequential(nn.ReLU(), nn.Flatten(), nn.Linear(72, 4))
@@ -262,6 +258,11 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], int, str]] = {
     ),
     "negative padding": (
         lambda: nn.Sequential(c(), r(), nn.ZeroPad2d((-1, 0, 0, 0)), c(), r()), 60, r"pads by .*: add rows and columns",
+    ),
+    "padded maximum of signed values": (
+        lambda: nn.Sequential(
+            c(), layers.identity(precision=P), nn.MaxPool2d(3, 2, padding=1), layers.identity(precision=P)
+        ), 18, r"stage0: 'stages.0.2' ignores padding among values that may be negative",
     ),
     "padded maximum": (
         lambda: nn.Sequential(c(), nn.MaxPool2d(3, 2, padding=1), layers.identity(precision=P)), 18,

@@ -160,6 +160,23 @@ def _pooling(rng: random.Random, average: bool) -> Case:
     return _of_kernel(kernel)
 
 
+def _border(rng: random.Random, average: bool) -> Case:
+    """Padding that a maximum ignores, or that an average does not count: it divides by 4, 6 and 9."""
+    shape, stride = (rng.randint(3, 6), rng.randint(3, 6), rng.randint(1, 3)), rng.randint(1, 2)
+    rows, columns = ((side - 1) // stride + 1 for side in shape[:2])
+    source = _format(rng, 2)
+    common, padding = ("layer", ("input",), (source,), (shape,)), (1, 1, 1, 1)
+    if average:
+        accumulator, result = _averaging(rng, source, 9)
+        fields: dict[str, Any] = {"accumulator": accumulator, "uncounted": padding}
+    else:
+        result, fields = _result(rng, source.min_code, source.max_code, source.fraction), {"ignores_padding": True}
+    kernel = AveragePool2D if average else MaxPool2D
+    return _of_kernel(
+        kernel(*common, result, (rows, columns, shape[2]), (3, 3), (stride, stride), padding=padding, **fields)
+    )
+
+
 def _sees_everywhere(
     shape: Shape, pool: tuple[int, int], stride: tuple[int, int], padding: tuple[int, ...], number: tuple[int, int]
 ) -> bool:
@@ -263,6 +280,8 @@ def _resize(rng: random.Random, factor: int = 0) -> Case:
 KINDS: dict[str, Callable[[random.Random], Case]] = {
     "maximum": lambda rng: _pooling(rng, average=False),
     "average": lambda rng: _pooling(rng, average=True),
+    "maximum at the border": lambda rng: _border(rng, average=False),
+    "average at the border": lambda rng: _border(rng, average=True),
     "global maximum": lambda rng: _global_pool(rng, maximum=True),
     "global average": lambda rng: _global_pool(rng, maximum=False),
     "activation": _activation,
