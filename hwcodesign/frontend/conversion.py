@@ -18,6 +18,7 @@ from hls4ml.utils import config_from_onnx_model
 
 from hwcodesign.choices import not_known
 from hwcodesign.errors import HwcodesignError, SettingsError, UnsupportedLayerError
+from hwcodesign.frontend import own_layers  # noqa: F401  # tells hls4ml of them
 from hwcodesign.frontend.averages import average_types, averages_of, configure
 from hwcodesign.frontend.refusals import of_segment, reason
 from hwcodesign.frontend.settings import VITIS_STRATEGIES, CompileSettings

@@ -91,5 +91,7 @@ def boundary_of(name: str, tensor: Any) -> Boundary:
     scale_check(name)(nn.Identity(), None, tensor)
     exponent = math.log2(float(scale.reshape(())))
     width = int(bits)
+    if width == 1 and tensor.signed:
+        width = 2  # a bipolar quantiser, which gives 1 and -1
     fmt = FixedPoint(width, width + int(exponent), bool(tensor.signed), Rounding.RND_CONV, Overflow.SAT)
     return Boundary(fmt, tuple(tensor.value.shape[1:]))

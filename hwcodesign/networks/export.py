@@ -21,6 +21,7 @@ from hwcodesign.kernels import TensorType
 from hwcodesign.networks.boundaries import Boundary
 from hwcodesign.networks.channels_last import with_channels_last
 from hwcodesign.networks.exportable import check_graph, check_modules
+from hwcodesign.networks.fused_functions import fuse_functions, name_functions
 from hwcodesign.networks.layers import values_of
 from hwcodesign.networks.network import Evaluating, MultiExitNetwork
 from hwcodesign.networks.windows import with_final_domain, with_plain_windows
@@ -172,6 +173,7 @@ def _export(
             read = tuple(names.index(tensor.name) for tensor in raw.graph.input if tensor.name in names)
             paths = _tag_with_paths(raw)
             graph = cleanup_model(raw)
+            fuse_functions(graph)
             if any(len(boundary.shape) == 3 for boundary in inputs):
                 unsigned = [
                     tensor.name
@@ -190,6 +192,7 @@ def _export(
             f"{layers}; {_way_out(error)}"
         ) from error
     modules = _name_nodes(graph, paths, path)
+    name_functions(graph)
     check_graph(name, graph, modules)
     return graph, modules, read
 

@@ -50,6 +50,10 @@ def _twin(name: str, module: nn.Module) -> nn.Module | None:
         return nn.ReLU()
     if isinstance(module, qnn.QuantIdentity):
         return nn.Identity()
+    if isinstance(module, qnn.QuantSigmoid):
+        return nn.Sigmoid()
+    if isinstance(module, qnn.QuantTanh):
+        return nn.Tanh()
     if isinstance(module, qnn.QuantConv2d):
         plain: nn.Module = nn.Conv2d(
             module.in_channels,

@@ -188,9 +188,9 @@ def _never_negative(graph: ModelWrapper, tensor: str, nonnegative: Collection[st
     producer = graph.find_producer(tensor)
     if producer is None:
         return tensor in nonnegative
-    if producer.op_type in ("Quant", "IntQuant") and not attributes_of(producer).get("signed", 1):
-        return True
-    if producer.op_type in _KEEP_SIGN or producer.op_type in ("Quant", "IntQuant"):
+    if producer.op_type in ("Quant", "IntQuant"):
+        return not attributes_of(producer).get("signed", 1)
+    if producer.op_type in _KEEP_SIGN:
         return _never_negative(graph, producer.input[0], nonnegative)
     return bool(producer.op_type == "Relu")
 
