@@ -54,7 +54,17 @@ def paddings() -> tuple[list[nn.Module], list[int]]:
     return stages, [3 * 6 * 8, 2 * 3 * 4, 2 * 2 * 3]
 
 
-@pytest.fixture(scope="module", params=[averages, paddings], ids=lambda made: made.__name__)
+def borders() -> tuple[list[nn.Module], list[int]]:
+    """Padding that maxima of signed values ignore, that averages do not count, and windows beyond the image."""
+    stages = [
+        nn.Sequential(nn.MaxPool2d(3, 2, padding=1), conv(2, 3), relu()),
+        nn.Sequential(nn.AvgPool2d((3, 2), 2, padding=1, count_include_pad=False), signed(), conv(3, 2), signed()),
+        nn.Sequential(nn.AvgPool2d(3, 2, ceil_mode=True), signed()),
+    ]
+    return stages, [3 * 6 * 7, 2 * 3 * 4, 2 * 1 * 2]
+
+
+@pytest.fixture(scope="module", params=[averages, paddings, borders], ids=lambda made: made.__name__)
 def built(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[hw.MultiExitNetwork, hw.Design]:

@@ -204,14 +204,6 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], int, str]] = {
         lambda: nn.Sequential(c(), r(), nn.AvgPool2d(2, divisor_override=3), layers.identity(precision=P)), 18,
         r"layer 'stages.0.2' \(AvgPool2d\) has divisor_override=3, which QONNX drops: divide by the window's size",
     ),
-    "count_include_pad": (
-        lambda: nn.Sequential(
-            c(), r(), nn.AvgPool2d(2, padding=1, count_include_pad=False), layers.identity(precision=P)
-        ), 32, r"stage0: 'stages.0.2' divides by fewer pixels at the border .*: count the padding",
-    ),
-    "average beyond the image": (
-        lambda: nn.Sequential(c(), r(), nn.AvgPool2d(4, ceil_mode=True), r()), 8, r"and leave ceil_mode at False",
-    ),
     "windows of several sizes": (
         lambda: nn.Sequential(c(), r(), nn.AdaptiveAvgPool2d(4), layers.identity(precision=P)), 32,
         r"adaptive_avg_pool2d.*; give adaptive pooling an output size that divides the image's, or use nn.AvgPool2d",
@@ -257,15 +249,6 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], int, str]] = {
     "negative padding": (
         lambda: nn.Sequential(c(), r(), nn.ZeroPad2d((-1, 0, 0, 0)), c(), r()), 60, r"pads by .*: add rows and columns",
     ),
-    "padded maximum of signed values": (
-        lambda: nn.Sequential(
-            c(), layers.identity(precision=P), nn.MaxPool2d(3, 2, padding=1), layers.identity(precision=P)
-        ), 18, r"stage0: 'stages.0.2' ignores padding among values that may be negative",
-    ),
-    "padded maximum": (
-        lambda: nn.Sequential(c(), nn.MaxPool2d(3, 2, padding=1), layers.identity(precision=P)), 18,
-        r"stage0: 'stages.0.1' ignores padding among values that may be negative, .* a quantiser without sign in front",
-    ),
 }  # fmt: skip
 
 
@@ -305,6 +288,20 @@ TAKEN: dict[str, tuple[Callable[[], nn.Module], int]] = {
     ),
     "a padded maximum of unsigned values": (lambda: nn.Sequential(c(), r(), nn.MaxPool2d(3, 2, padding=1), r()), 18),
     "a padded maximum in front of a ReLU": (lambda: nn.Sequential(c(), nn.MaxPool2d(3, 2, padding=1), r()), 18),
+    "a padded maximum of signed values": (
+        lambda: nn.Sequential(
+            c(), layers.identity(precision=P), nn.MaxPool2d(3, 2, padding=1), layers.identity(precision=P)
+        ), 18
+    ),
+    "padding that an average does not count": (
+        lambda: nn.Sequential(
+            c(), nn.AvgPool2d((2, 3), padding=1, count_include_pad=False), layers.identity(precision=P)
+        ), 16
+    ),
+    "an average beyond the image": (lambda: nn.Sequential(c(), r(), nn.AvgPool2d(4, ceil_mode=True), r()), 8),
+    "an average of two or four that a convolution reads": (
+        lambda: nn.Sequential(c(), r(), nn.AvgPool2d(2, padding=1, count_include_pad=False), c(), r()), 32
+    ),
     "a number less": (lambda: of(lambda _, x: 1 - x), 72),
     "negation": (lambda: of(lambda _, x: -x), 72),
     "limits": (lambda: of(lambda _, x: x.clamp(0, 1)), 72),

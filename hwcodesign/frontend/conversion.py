@@ -19,7 +19,7 @@ from hls4ml.utils import config_from_onnx_model
 from hwcodesign.choices import not_known
 from hwcodesign.errors import HwcodesignError, SettingsError, UnsupportedLayerError
 from hwcodesign.frontend import own_layers  # noqa: F401  # tells hls4ml of them
-from hwcodesign.frontend.averages import average_types, averages_of, configure
+from hwcodesign.frontend.pool_types import configure, first_types, pool_types
 from hwcodesign.frontend.refusals import of_segment, reason
 from hwcodesign.frontend.settings import VITIS_STRATEGIES, CompileSettings
 from hwcodesign.hardware.implementation import Implementation, Implementations
@@ -112,7 +112,7 @@ def convert(segment: ExportedSegment, settings: CompileSettings, backend: str, f
                 default_reuse_factor=settings.default.reuse,
             )
             _configure(config, segment, settings)
-            graph = _with_averages(
+            graph = _with_pool_types(
                 config,
                 segment,
                 lambda: convert_from_onnx_model(
@@ -140,12 +140,14 @@ def convert(segment: ExportedSegment, settings: CompileSettings, backend: str, f
         ) from error
 
 
-def _with_averages(config: dict[str, Any], segment: ExportedSegment, converted: Callable[[], Any]) -> Any:
-    """Returns hls4ml's graph with the types of averages that follow from those in front of them, which only hls4ml
-    knows: each conversion settles one average more of those that follow one another.
+def _with_pool_types(config: dict[str, Any], segment: ExportedSegment, converted: Callable[[], Any]) -> Any:
+    """Returns hls4ml's graph with the types of poolings that follow from those in front of them, which only hls4ml
+    knows: each conversion settles one pooling more of those that follow one another.
     """
-    graph, settled = converted(), None
-    while averages_of(segment) and settled != (needed := average_types(segment, graph)):
+    settled = first_types(segment)
+    configure(config, settled)
+    graph = converted()
+    while settled != (needed := pool_types(segment, graph)):
         configure(config, needed)
         graph, settled = converted(), needed
     return graph

@@ -24,7 +24,7 @@ from hwcodesign.networks.exportable import check_graph, check_modules
 from hwcodesign.networks.fused_functions import fuse_functions, name_functions
 from hwcodesign.networks.layers import values_of
 from hwcodesign.networks.network import Evaluating, MultiExitNetwork
-from hwcodesign.networks.windows import with_final_domain, with_plain_windows
+from hwcodesign.networks.windows import BORDER_POOL, with_final_domain, with_plain_windows
 from hwcodesign.progress import task
 
 with warnings.catch_warnings():
@@ -41,6 +41,7 @@ _NAMED_OPERATORS = {
     "MatMul": "linear",
     "MaxPool": "pool",
     "AveragePool": "pool",
+    BORDER_POOL: "pool",
     "Pad": "pad",
     "ReduceMean": "mean",
     "Relu": "relu",

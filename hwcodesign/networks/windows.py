@@ -3,7 +3,7 @@
 They are windows without padding, with channels last, and zeros around images as a Pad of its own. An average of a whole
 image becomes one of a single window, since hls4ml takes the axes of GlobalAveragePool for others than they are. Padding
 of a pooling becomes zeros in front of it where they change nothing: maxima that are never negative, and averages that
-count them.
+count them. Where windows reach beyond the image otherwise, the pooling is an operator of our own.
 
 qonnx turns convolutions and maxima to channels last, but neither averages nor zeros; they get the transposes that it
 gives the others here. Until shapes are no longer inferred, averages belong to a domain of their own, since qonnx's own
@@ -20,21 +20,17 @@ from onnx import helper
 from qonnx.core.modelwrapper import ModelWrapper
 
 from hwcodesign.errors import UnsupportedLayerError
+from hwcodesign.networks.fused_functions import DOMAIN
 
 #: Axes of a batch of feature maps, by those that they have in the other layout.
 CHANNELS_FIRST, CHANNELS_LAST = [0, 3, 1, 2], [0, 2, 3, 1]
 #: Domain of operators whose channels are last: what qonnx and hls4ml call it, and what it is called until then.
 _FINAL, _PENDING = "qonnx.custom_op.channels_last", "hwcodesign.channels_last"
+#: The operator of a pooling whose padding is no zeros.
+BORDER_POOL = "BorderPool"
 _WHOLE = {"GlobalAveragePool": "AveragePool", "GlobalMaxPool": "MaxPool"}
-#: Why zeros in front of a pooling would not be its padding, and what to do.
-_NO_ZEROS = {
-    "MaxPool": "ignores padding among values that may be negative, which hls4ml's streams cannot: put a quantiser "
-    "without sign in front of it, such as hwcodesign.layers.relu, or nn.ZeroPad2d if it may take zeros",
-    "AveragePool": "divides by fewer pixels at the border than inside, which hls4ml's streams cannot: count the "
-    "padding, count_include_pad=True, and leave ceil_mode at False",
-}
 #: Operators behind which nothing is negative that was not before.
-_KEEP_SIGN = ("MaxPool", "AveragePool", "Transpose", "Pad", "Identity")
+_KEEP_SIGN = ("MaxPool", "AveragePool", BORDER_POOL, "Transpose", "Pad", "Identity")
 
 
 class Placement(NamedTuple):
@@ -73,11 +69,11 @@ def with_plain_windows(graph: ModelWrapper, nonnegative: Collection[str], place:
         if node.op_type == "Conv":
             _write_padding(node)
         elif node.op_type in ("AveragePool", "MaxPool") and _is_image(graph, node):
-            _complete(graph, node, nonnegative, place)
+            _complete(graph, node, nonnegative)
     for node in list(graph.graph.node):
         if node.op_type == "Pad" and _is_image(graph, node):
             _turn_padding(graph, node, place)
-        elif node.op_type == "AveragePool" and _is_image(graph, node):
+        elif node.op_type in ("AveragePool", BORDER_POOL) and _is_image(graph, node):
             node.domain = _PENDING
             _turn(graph, node)
     _import(graph, _PENDING)
@@ -88,7 +84,7 @@ def with_final_domain(graph: ModelWrapper) -> ModelWrapper:
     """Returns the graph with the domain that hls4ml asks of operators whose channels are last."""
     for node in graph.graph.node:
         if node.domain == _PENDING:
-            node.domain = _FINAL
+            node.domain = DOMAIN if node.op_type == BORDER_POOL else _FINAL
     _import(graph, _FINAL)
     return graph
 
@@ -163,20 +159,49 @@ def placements(sides: Sequence[int], given: dict[str, Any]) -> list[Placement]:
     return found
 
 
-def _complete(graph: ModelWrapper, node: Any, nonnegative: Collection[str], place: Callable[[Any], str]) -> None:
-    """Writes attributes that have a default, and zeros in front of a pooling in the place of its padding."""
+def border_counts(sides: Sequence[int], given: dict[str, Any]) -> set[int]:
+    """Returns the numbers of pixels by which a `BORDER_POOL` divides.
+
+    Args:
+        sides: rows and columns of the image.
+        given: attributes of the node.
+    """
+    numbers = []
+    for i, side in enumerate(sides):
+        window, stride, counted = given["kernel_shape"][i], given["strides"][i], given["counted"][i :: len(sides)]
+        before, after = given["pads"][i :: len(sides)]
+        starts = range(-before, side + after - window + 1, stride)
+        numbers.append({min(start + window, side + counted[1]) - max(start, -counted[0]) for start in starts})
+    return {rows * columns for rows in numbers[0] for columns in numbers[1]}
+
+
+def _complete(graph: ModelWrapper, node: Any, nonnegative: Collection[str]) -> None:
+    """Writes attributes that have a default, and zeros in front of a pooling in the place of its padding; or makes it
+    our own.
+    """
     given = attributes_of(node)
     given.setdefault("strides", [1, 1])
     places = placements(graph.get_tensor_shape(node.input[0])[2:], given)
-    if node.op_type == "MaxPool":
+    average = node.op_type == "AveragePool"
+    if not average:
         zeros = _never_negative(graph, node.input[0], nonnegative) or _rectified(graph, node.output[0])
     else:
         counted = bool(given.get("count_include_pad", 0))
         zeros = all(set(place.counted if counted else place.inside) == {place.window} for place in places)
     padding = [place.before for place in places] + [place.after for place in places]
+    if any(padding) and not zeros:
+        known = given.get("pads", [0] * 4) if given.get("count_include_pad", 0) else [0] * 4
+        node.op_type = BORDER_POOL
+        own = {
+            "kernel_shape": given["kernel_shape"],
+            "strides": given["strides"],
+            "pads": padding,
+            "average": int(average),
+            "counted": [min(one, other) for one, other in zip(known, padding, strict=True)],
+        }
+        set_attributes(node, own)
+        return
     if any(padding):
-        if not zeros:
-            raise UnsupportedLayerError(f"{place(node)} {_NO_ZEROS[node.op_type]}")
         _insert_padding(graph, node, padding)
     given["pads"] = [0] * 4
     given.pop("ceil_mode", None)

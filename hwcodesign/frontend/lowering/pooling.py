@@ -87,3 +87,22 @@ def _whole(layer: Any, reading: Reading) -> None:
         reading.accumulator(layer) if _is_average(layer) else _comparison(layer, reading, reading.source(layer))
     )
     reading.bind(layer, reading.add(GlobalPool(**fields, accumulator=accumulator)))
+
+
+@lowers("BorderPoolLayer")
+def _border(layer: Any, reading: Reading) -> None:
+    padding = own_padding(layer)
+    fields = {
+        **reading.common(layer),
+        "pool": (int(layer.get_attr("pool_height")), int(layer.get_attr("pool_width"))),
+        "stride": (int(layer.get_attr("stride_height")), int(layer.get_attr("stride_width"))),
+        "padding": padding,
+    }
+    if layer.get_attr("average"):
+        counted = (int(layer.get_attr(f"count_{side}")) for side in ("top", "bottom", "left", "right"))
+        top, bottom, left, right = (padded - known for padded, known in zip(padding, counted, strict=True))
+        uncounted = top, bottom, left, right
+        kernel: Kernel = AveragePool2D(**fields, uncounted=uncounted, accumulator=reading.accumulator(layer))
+    else:
+        kernel = MaxPool2D(**fields, ignores_padding=True)
+    reading.bind(layer, reading.add(kernel))

@@ -9,7 +9,7 @@ from math import trunc
 import pytest
 
 from hwcodesign.fixedpoint import FixedPoint, Overflow, Rounding
-from hwcodesign.frontend.averages import types_of
+from hwcodesign.frontend.pool_types import types_of
 
 ExactCast = Callable[[Fraction, FixedPoint], int]
 #: Powers of two, numbers beside them, primes, squares: windows of all kinds.
@@ -36,7 +36,7 @@ def test_every_sum_of_every_window_is_cast_to_the_code_of_the_exact_average(
         source = FixedPoint(3, 1, signed)
         for count in COUNTS:
             result = FixedPoint(5 + finer, 3, True, rounding, Overflow.SAT)
-            types = types_of(source, count, result.fraction)
+            types = types_of(source, {count}, result.fraction)
             assert types is not None
             assert wrong(source, count, types.accumulator.fraction, result, exact_cast) == 0, (source, count)
             assert types.result.fraction == types.accumulator.fraction
@@ -48,7 +48,7 @@ def test_one_bit_less_would_not_do(exact_cast: ExactCast) -> None:
     """The half itself, and what is just beyond it, must be told apart."""
     source, result = FixedPoint(6, 6, signed=False), FixedPoint(6, 6, False, Rounding.RND_CONV, Overflow.SAT)
     for count in (3, 5, 9, 17, 33):
-        types = types_of(source, count, result.fraction)
+        types = types_of(source, {count}, result.fraction)
         assert types is not None
         assert wrong(source, count, types.accumulator.fraction, result, exact_cast) == 0
         assert wrong(source, count, types.accumulator.fraction - 1, result, exact_cast) > 0
@@ -56,8 +56,8 @@ def test_one_bit_less_would_not_do(exact_cast: ExactCast) -> None:
 
 def test_without_a_quantiser_only_powers_of_two_have_an_exact_average() -> None:
     source = FixedPoint(4, 2)
-    exact = {count for count in COUNTS if types_of(source, count, None) is not None}
+    exact = {count for count in COUNTS if types_of(source, {count}, None) is not None}
     assert exact == {1, 2, 4, 8, 16}
-    types = types_of(source, 8, None)
+    types = types_of(source, {8}, None)
     assert types is not None
     assert (types.result.fraction, types.result.integer, types.accumulator.integer) == (5, 2, 5)

@@ -1,4 +1,4 @@
-"""This module gives averages the types in which hls4ml's quotient has all that the quantiser behind them needs.
+"""This module gives poolings the types that hls4ml does not find: an average's keep what the quantiser behind it needs.
 
 A quotient S / n is cut off at the accumulator's last bit, and rounded only by the quantiser. Let f be the finer one of
 the input's and the quantiser's fractions. A quotient that is no multiple of 2^-(f + 1), where a quantiser changes its
@@ -10,7 +10,7 @@ quotient itself is exact with log2 n bits more than the input.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,86 +19,105 @@ from qonnx.core.modelwrapper import ModelWrapper
 from hwcodesign.errors import UnsupportedLayerError
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.networks.export import ExportedSegment
+from hwcodesign.networks.windows import BORDER_POOL, attributes_of, border_counts
 
 #: Operators behind which a value is what it was, or another pixel's value.
 _PASSED = ("Relu", "MaxPool", "Flatten", "Reshape", "Transpose", "Identity", "Pad")
 _QUANTISERS = ("Quant", "IntQuant", "BipolarQuant")
 
 
-class AverageTypes(NamedTuple):
-    """The types of an average.
+class PoolTypes(NamedTuple):
+    """The types of a pooling.
 
     Attributes:
-        accumulator: format of the sums, and of the quotient's fraction.
-        result: format that holds every quotient.
+        accumulator: format of sums, and of the quotient's fraction; of a maximum, that of its input.
+        result: format that holds every result.
     """
 
     accumulator: FixedPoint
     result: FixedPoint
 
 
-def types_of(source: FixedPoint, count: int, wanted: int | None) -> AverageTypes | None:
+#: Of poolings whose input is not known yet.
+_UNKNOWN = PoolTypes(FixedPoint(16, 6), FixedPoint(16, 6))
+
+
+def types_of(source: FixedPoint, counts: Collection[int], wanted: int | None) -> PoolTypes | None:
     """Returns the types of an average.
 
     Args:
         source: format of the values.
-        count: number of values.
+        counts: numbers of values that are averaged.
         wanted: fraction of the quantiser that reads the average; None if none does.
 
     Returns:
         None if there is no quantiser and no exact quotient.
     """
-    extra = (count - 1).bit_length()
-    if count & (count - 1) == 0:
+    extra = (max(counts) - 1).bit_length()
+    if all(count & (count - 1) == 0 for count in counts):
         fraction = source.fraction + extra
     elif wanted is not None:
         fraction = max(source.fraction, wanted) + 1 + extra
     else:
         return None
     integer = source.integer
-    return AverageTypes(
+    return PoolTypes(
         FixedPoint(integer + extra + fraction, integer + extra, source.signed),
         FixedPoint(integer + fraction, integer, source.signed),
     )
 
 
-def averages_of(segment: ExportedSegment) -> list[str]:
-    """Returns the names of a segment's averages."""
-    return [node.name for node in segment.graph.graph.node if node.op_type == "AveragePool"]
+def first_types(segment: ExportedSegment) -> dict[str, PoolTypes]:
+    """Returns types with which hls4ml converts a segment, for the poolings whose types it does not find itself."""
+    return {node.name: _UNKNOWN for node in _poolings(segment)}
 
 
-def average_types(segment: ExportedSegment, converted: Any) -> dict[str, AverageTypes]:
-    """Returns the types that each average needs.
+def pool_types(segment: ExportedSegment, converted: Any) -> dict[str, PoolTypes]:
+    """Returns the types that each of these poolings needs.
 
     Args:
         segment: exported segment.
-        converted: hls4ml's graph of it, in which the types in front of an average are right as soon as those of the
-            averages in front of that are.
+        converted: hls4ml's graph of it, in which the types in front of a pooling are right as soon as those of the
+            poolings in front of that are.
 
     Raises:
-        UnsupportedLayerError: the average is no fixed-point number, and nothing behind it quantises it.
+        UnsupportedLayerError: an average is no fixed-point number, and nothing behind it quantises it.
     """
     found = {}
-    for name in averages_of(segment):
-        layer = converted.graph[name]
-        count = int(layer.get_attr("pool_height", 1)) * int(layer.get_attr("pool_width"))
-        source = FixedPoint.parse(str(layer.get_input_variable().type.precision))
-        node = next(node for node in segment.graph.graph.node if node.name == name)
-        types = types_of(source, count, _finest(segment.graph, node.output[0]))
+    for node in _poolings(segment):
+        source = FixedPoint.parse(str(converted.graph[node.name].get_input_variable().type.precision))
+        counts = _counts(segment.graph, node)
+        types = (
+            types_of(source, counts, _finest(segment.graph, node.output[0])) if counts else PoolTypes(source, source)
+        )
         if types is None:
             raise UnsupportedLayerError(
-                f"{segment.name}: average {segment.modules.get(name, name)!r} of {count} values is no fixed-point "
-                "number, and what reads it is no quantiser: put one behind it, for example "
+                f"{segment.name}: average {segment.modules.get(node.name, node.name)!r} of {max(counts)} values is no "
+                "fixed-point number, and what reads it is no quantiser: put one behind it, for example "
                 "hwcodesign.layers.identity or .relu"
             )
-        found[name] = types
+        found[node.name] = types
     return found
 
 
-def configure(config: Mapping[str, Any], types: Mapping[str, AverageTypes]) -> None:
-    """Writes types of averages into hls4ml's configuration."""
+def configure(config: Mapping[str, Any], types: Mapping[str, PoolTypes]) -> None:
+    """Writes types of poolings into hls4ml's configuration."""
     for name, (accumulator, result) in types.items():
         config["LayerName"][name]["Precision"].update(accum=accumulator.hls4ml_type, result=result.hls4ml_type)
+
+
+def _poolings(segment: ExportedSegment) -> list[Any]:
+    return [node for node in segment.graph.graph.node if node.op_type in ("AveragePool", BORDER_POOL)]
+
+
+def _counts(graph: ModelWrapper, node: Any) -> set[int]:
+    """Returns the numbers of values that a pooling averages; none if it is a maximum."""
+    given = attributes_of(node)
+    if node.op_type == "AveragePool":
+        return {math.prod(given["kernel_shape"])}
+    if not given["average"]:
+        return set()
+    return border_counts(graph.get_tensor_shape(node.input[0])[1:3], given)
 
 
 def _finest(graph: ModelWrapper, tensor: str) -> int | None:
