@@ -130,8 +130,8 @@ def convert(segment: ExportedSegment, settings: CompileSettings, backend: str, f
             )
             graph.outputs = _in_order(graph.outputs, segment)
             return graph
-    except HwcodesignError:
-        raise
+    except HwcodesignError as error:
+        raise type(error)(f"{segment.name}: {error}") from None
     except Exception as error:
         operators = ", ".join(f"{node.name} ({node.op_type})" for node in segment.graph.graph.node)
         place, way_out = of_segment(error, segment.modules)

@@ -92,7 +92,7 @@ def pool_types(segment: ExportedSegment, converted: Any) -> dict[str, PoolTypes]
         )
         if types is None:
             raise UnsupportedLayerError(
-                f"{segment.name}: average {segment.modules.get(node.name, node.name)!r} of {max(counts)} values is no "
+                f"average {segment.modules.get(node.name, node.name)!r} of {max(counts)} values is no "
                 "fixed-point number, and what reads it is no quantiser: put one behind it, for example "
                 "hwcodesign.layers.identity or .relu"
             )

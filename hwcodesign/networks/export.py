@@ -193,7 +193,7 @@ def _export(
             f"{layers}; {_way_out(error)}"
         ) from error
     modules = _name_nodes(graph, paths, path)
-    name_functions(graph)
+    name_functions(graph, modules)
     check_graph(name, graph, modules)
     return graph, modules, read
 

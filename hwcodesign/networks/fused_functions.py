@@ -11,7 +11,7 @@ what they know of a quantiser (it treats all values alike, it may be moved past 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
@@ -53,11 +53,12 @@ def fuse_functions(graph: ModelWrapper) -> None:
     _remove_unread(graph)
 
 
-def name_functions(graph: ModelWrapper) -> None:
+def name_functions(graph: ModelWrapper, modules: Mapping[str, str]) -> None:
     """Gives quantisers that hold a function an operator of its own, `FUNCTION`, whose quantiser is in attributes.
 
     Args:
         graph: with channels last.
+        modules: torch name of each node, which errors then have.
 
     Raises:
         UnsupportedLayerError: a quantiser behind a function has several scales, or a zero point.
@@ -67,9 +68,10 @@ def name_functions(graph: ModelWrapper) -> None:
         if not held:
             continue
         scale, zero, bits = (np.asarray(graph.get_initializer(name)) for name in node.input[1:4])
+        module = modules.get(node.name, node.name)
         if scale.size != 1 or zero.any():
             raise UnsupportedLayerError(
-                f"{node.name}: the quantiser behind its function has {scale.size} scales, or a zero point that is not "
+                f"{module}: the quantiser behind its function has {scale.size} scales, or a zero point that is not "
                 "zero: use one fixed-point scale for all channels"
             )
         node.op_type, node.domain = FUNCTION, DOMAIN
@@ -79,6 +81,7 @@ def name_functions(graph: ModelWrapper) -> None:
             _GRAPH: GraphProto.FromString(held[0].s),
             "scale": float(scale.reshape(())),
             "bits": int(bits.reshape(())),
+            "module": module,
         }
         node.attribute.extend(helper.make_attribute(name, value) for name, value in described.items())
     read = {name for node in graph.graph.node for name in node.input}

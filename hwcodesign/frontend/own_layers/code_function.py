@@ -44,7 +44,7 @@ class CodeFunctionLayer(Layer):  # type: ignore[misc]  # hls4ml has no type info
         rounding = given.get("rounding_mode", b"ROUND").decode()
         if rounding not in _ROUNDINGS:
             raise UnsupportedLayerError(
-                f"{node.name}: its quantiser rounds by {rounding}: use {' or '.join(_ROUNDINGS)}"
+                f"layer {given['module'].decode()!r}: its quantiser rounds by {rounding}: use {' or '.join(_ROUNDINGS)}"
             )
         signed, width = bool(given.get("signed", 1)), int(given["bits"])
         overflow = Overflow.SAT_SYM if given.get("narrow", 0) and signed else Overflow.SAT
@@ -56,6 +56,7 @@ class CodeFunctionLayer(Layer):  # type: ignore[misc]  # hls4ml has no type info
             "name": node.name,
             "inputs": input_names,
             "outputs": list(node.output),
+            "module": given["module"].decode(),
             "quantised": QuantisedFunction(function, result, bool(given["bipolar"]), int(input_shapes[0][-1])),
         }
 
@@ -76,6 +77,6 @@ class CodeFunctionLayer(Layer):  # type: ignore[misc]  # hls4ml has no type info
         found: ThresholdConstants | TableConstants | None = self.get_attr("constants")
         if found is None:
             source = FixedPoint.parse(str(self.get_input_variable().type.precision))
-            found = constants_of(f"layer {self.name}", self.get_attr("quantised"), source)
+            found = constants_of(f"layer {self.get_attr('module')!r}", self.get_attr("quantised"), source)
             self.set_attr("constants", found)
         return found
