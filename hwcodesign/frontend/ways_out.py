@@ -73,7 +73,10 @@ _WAYS: dict[str, str] = {
 }
 
 #: What a stage or head may consist of.
-LAYERS = "use the layers of hwcodesign.layers, max-pooling, flattening, concatenation of two and residual sums"
+LAYERS = (
+    "use the layers of hwcodesign.layers, pooling, padding with zeros, flattening, concatenation of two and residual "
+    "sums"
+)
 #: Operators of an exported stage or head, in words of the module that it was.
 _SEGMENT_WAYS = {
     **dict.fromkeys(("ReduceSum", "ReduceMax", "Trunc"), "use a convolution, or nn.MaxPool2d over the whole image"),
@@ -86,11 +89,12 @@ _SEGMENT_WAYS = {
         ("Clip", "Neg", "Exp", "Log", "Sqrt", "Min", "Max", "Greater", "Less", "Where", "HardSwish", "Gelu", "Mish"),
         "put a quantiser behind it, for example hwcodesign.layers.identity: functions of one tensor are exact there",
     ),
+    "ReduceMean": "average rows and columns of an image, x.mean((2, 3))",
     **dict.fromkeys(("Slice", "Split", "Gather"), "compute each part by a layer of its own"),
     **dict.fromkeys(
         ("Squeeze", "Unsqueeze", "Reshape"), "reshape by nn.Flatten() in front of linear layers, and nowhere else"
     ),
-    "Pad": "pad with zeros, by padding of a convolution",
+    "Pad": "pad with zeros, in front of a convolution or pooling",
     **dict.fromkeys(("MatMul", "Add", "Gemm"), "put nn.Flatten() in front of a linear layer"),
     "Concat": "join two at a time",
 }
