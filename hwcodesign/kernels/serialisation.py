@@ -134,6 +134,8 @@ _READERS: dict[str, Callable[[Field], Any]] = {
     "accumulator": _format,
     "stride": _sizes(1, 2),
     "padding": _sizes(0, 4),
+    "uncounted": _sizes(0, 4),
+    "ignores_padding": Field.flag,
     "pool": _sizes(1, 2),
     "permutation": lambda stored: stored.integers(0, 2, 3, 3),
     "rectify": Field.flag,

@@ -24,6 +24,7 @@ from hwcodesign.networks.exportable import check_graph, check_modules
 from hwcodesign.networks.fused_functions import fuse_functions, name_functions
 from hwcodesign.networks.layers import values_of
 from hwcodesign.networks.network import Evaluating, MultiExitNetwork
+from hwcodesign.networks.windows import BORDER_POOL, with_final_domain, with_plain_windows
 from hwcodesign.progress import task
 
 with warnings.catch_warnings():
@@ -39,6 +40,10 @@ _NAMED_OPERATORS = {
     "Conv": "conv",
     "MatMul": "linear",
     "MaxPool": "pool",
+    "AveragePool": "pool",
+    BORDER_POOL: "pool",
+    "Pad": "pad",
+    "ReduceMean": "mean",
     "Relu": "relu",
     "Quant": "quant",
     "Add": "add",
@@ -114,7 +119,7 @@ def _exported(
     check_modules(path, module)
     exported = _Computed(module, computed)
     with Evaluating(exported):
-        graph, modules, read = _export(name, path, exported, [boundary.shape for boundary in inputs], target)
+        graph, modules, read = _export(name, path, exported, inputs, target)
     unread = sorted(set(range(len(inputs))) - set(read) - set(handed_on))
     if unread:
         raise NetworkError(
@@ -149,7 +154,7 @@ class _Computed(nn.Module):
 
 
 def _export(
-    name: str, path: str, module: nn.Module, shapes: Sequence[Sequence[int]], target: Path
+    name: str, path: str, module: nn.Module, inputs: Sequence[Boundary], target: Path
 ) -> tuple[ModelWrapper, dict[str, str], tuple[int, ...]]:
     """Exports a module.
 
@@ -157,7 +162,7 @@ def _export(
         The graph, the module of each of its nodes, and the positions of the inputs that are the graph's: those that are
         read.
     """
-    blank = tuple(torch.zeros((1, *shape)) for shape in shapes)
+    blank = tuple(torch.zeros((1, *boundary.shape)) for boundary in inputs)
     try:
         with warnings.catch_warnings():
             # the exporter's and qonnx's notes on opset versions, of no consequence to these graphs
@@ -170,21 +175,33 @@ def _export(
             paths = _tag_with_paths(raw)
             graph = cleanup_model(raw)
             fuse_functions(graph)
-            if any(len(shape) == 3 for shape in shapes):
+            if any(len(boundary.shape) == 3 for boundary in inputs):
+                unsigned = [
+                    tensor.name
+                    for tensor, i in zip(graph.graph.input, read, strict=True)
+                    if not inputs[i].format.signed
+                ]
+                graph = with_plain_windows(graph, unsigned, lambda node: f"{name}: {_torch_name(node, path)!r}")
                 graph = with_channels_last(graph)
-            graph = _without_gemms(graph)
+            graph = with_final_domain(_without_gemms(graph))
     except HwcodesignError:
         raise
     except Exception as error:
         layers = ", ".join(sorted({type(part).__name__ for part in _layers(module)}))
         raise UnsupportedLayerError(
             f"{name} ({path}) cannot be exported to QONNX: {_first_sentence(error)}. The segment has the layers "
-            f"{layers}; use the layers of hwcodesign.layers, max-pooling, flatten and residual sums"
+            f"{layers}; {_way_out(error)}"
         ) from error
     modules = _name_nodes(graph, paths, path)
     name_functions(graph, modules)
     check_graph(name, graph, modules)
     return graph, modules, read
+
+
+def _way_out(error: Exception) -> str:
+    if "adaptive_avg_pool" in str(error):
+        return "give adaptive pooling an output size that divides the image's, or use nn.AvgPool2d"
+    return "use the layers of hwcodesign.layers, pooling, flatten and residual sums"
 
 
 def _layers(module: nn.Module) -> Iterator[nn.Module]:
@@ -273,6 +290,12 @@ def _name_nodes(graph: ModelWrapper, paths: dict[str, list[str]], prefix: str) -
     for node in graph.graph.node:
         node.doc_string = ""
     return modules
+
+
+def _torch_name(node: Any, prefix: str) -> str:
+    """Returns the module of a node that has its path."""
+    path = node.doc_string.removeprefix(_TAG)
+    return f"{prefix}.{path}" if path else prefix
 
 
 def _identifier(path: str, word: str) -> str:

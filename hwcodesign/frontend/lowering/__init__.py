@@ -118,8 +118,8 @@ def _outputs(reading: Reading, graph: Any, handed_on: Sequence[int | None]) -> t
     padded = [name for name in outputs if name in reading.padding and reading.cpp]
     if padded:
         raise UnsupportedLayerError(
-            f"{reading.segment}: its output {padded[0]} is an image that is padded with zeros; use padding of a "
-            "convolution"
+            f"{reading.segment}: its output {padded[0]} is an image that is padded with zeros; pad in front of "
+            "a convolution or pooling"
         )
     writers = {name: layer for layer in graph.get_layers() for name in (layer.name, *layer.outputs)}
     found = tuple(reading.whole(writers[name], name) for name in outputs)

@@ -82,8 +82,10 @@ class Reading:
         """
         if name not in self.padding:
             return self.sources[name]
-        if self.cpp:  # between a padding layer and a convolution, export leaves a transpose
-            raise self.unsupported(layer, "reads an image that is padded with zeros", "use padding of a convolution")
+        if self.cpp:
+            raise self.unsupported(
+                layer, "reads an image that is padded with zeros", "pad in front of a convolution or pooling"
+            )
         source, padding = self.sources[name], self.padding.pop(name)
         self.sources[name] = self.add(_padded(f"{layer.name}_padded", source, self.formats[source], self.shapes[source], padding))
         return self.sources[name]
