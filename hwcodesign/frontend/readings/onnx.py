@@ -19,6 +19,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
 
 from hwcodesign.errors import UnsupportedLayerError
+from hwcodesign.frontend.lowering.reading import is_binary
 from hwcodesign.frontend.readings.copied import (
     SAMPLES,
     CopiedModel,
@@ -87,12 +88,20 @@ def copy_onnx(graph: Any, settings: CopySettings) -> CopiedModel:
     return CopiedModel(
         {"OnnxModel": copied.model},
         tuple(inputs),
-        tuple(np.concatenate([run[result] for run in runs]).astype(np.float64) for result in results),
+        tuple(
+            _as_given(np.concatenate([run[result] for run in runs]).astype(np.float64), variable.type.precision)
+            for result, variable in zip(results, graph.get_output_variables(), strict=True)
+        ),
         seen,
         bits if integer_bits(everything) + fraction <= _EXACT_BITS else 1024,
         fraction,
         list(_ignored(copied)),
     )
+
+
+def _as_given(values: NDArray[np.float64], precision: Any) -> NDArray[np.float64]:
+    """Returns an output as hls4ml gives it: of -1 and 1, which may be a bit of its own, the bit."""
+    return np.float64(values > 0) if is_binary(precision) else values
 
 
 def _results(model: ModelWrapper) -> list[str]:
