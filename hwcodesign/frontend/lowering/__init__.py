@@ -17,6 +17,7 @@ from hwcodesign.frontend.lowering import (  # each fills LOWERINGS
     piecewise,  # noqa: F401
     pooling,  # noqa: F401
     shapes,  # noqa: F401
+    softmax,  # noqa: F401
     weighted,  # noqa: F401
 )
 from hwcodesign.frontend.lowering.fusion import with_merged_casts

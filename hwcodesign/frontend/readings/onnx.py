@@ -33,7 +33,7 @@ _QUANTISERS = ("Quant", "IntQuant", "BipolarQuant")
 #: Operators that read constants beside their input, which is their first.
 _WEIGHTED = ("Conv", "MatMul", "BatchNormalization", "Add", "Sub", "Mul", "Div")
 #: What hls4ml looks up in tables of its own, which are not exact: the copy has a Relu in its place.
-_LOOKED_UP = ("Sigmoid", "Tanh", "Elu", "Selu", "Softplus", "Softsign")
+_LOOKED_UP = ("Sigmoid", "Tanh", "Elu", "Selu", "Softplus", "Softsign", "Softmax")
 #: Attributes that hls4ml's front end does not look at, and the values at which that is no harm.
 _IGNORED: dict[tuple[str, str], tuple[Any, ...]] = {
     ("MaxPool", "ceil_mode"): (0,),
