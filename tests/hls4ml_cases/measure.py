@@ -16,6 +16,7 @@ from hls4ml.utils import config_from_onnx_model, config_from_pytorch_model
 from numpy.typing import NDArray
 
 from hwcodesign.errors import HwcodesignError, MismatchError
+from hwcodesign.frontend.readings import onnx, pytorch  # noqa: F401  # before a test's own execution is replaced
 from hwcodesign.storage.cache import kept
 from hwcodesign.storage.files import sha256, sha256_file
 from tests.drawn_graphs import quiet

@@ -17,6 +17,8 @@ import onnxruntime
 from numpy.typing import NDArray
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
+from qonnx.transformation.change_batchsize import ChangeBatchSize
+from qonnx.transformation.infer_shapes import InferShapes
 
 from hwcodesign.errors import UnsupportedLayerError
 from hwcodesign.frontend.lowering.reading import is_binary
@@ -24,6 +26,7 @@ from hwcodesign.frontend.readings.copied import (
     SAMPLES,
     CopiedModel,
     CopySettings,
+    NoReferenceError,
     few_weights,
     fraction_bits,
     integer_bits,
@@ -55,12 +58,15 @@ def copy_onnx(graph: Any, settings: CopySettings) -> CopiedModel:
 
     Raises:
         UnsupportedLayerError: the zero point of a quantiser is not zero.
+        NoReferenceError: qonnx does not run the model.
     """
     held = graph.config.config["OnnxModel"]
     model = held.model if isinstance(held, ModelWrapper) else held
     made = onnx.load(model) if isinstance(model, str) else onnx.ModelProto.FromString(model.SerializeToString())
     with _quiet():
         copied = ModelWrapper(made)
+        if any(copied.get_tensor_shape(tensor.name)[0] != 1 for tensor in copied.graph.input):
+            copied = copied.transform(ChangeBatchSize(1)).transform(InferShapes())
         _refuse_zero_points(str(graph.config.get_project_name()), copied)
         rng = np.random.default_rng(1)
         _even_scales(copied)
@@ -77,7 +83,10 @@ def copy_onnx(graph: Any, settings: CopySettings) -> CopiedModel:
             {source: x[i : i + 1].astype(np.float32) for source, x in zip(sources, inputs, strict=True)}
             for i in range(SAMPLES)
         ]
-        runs = [execute_onnx(copied, sample, return_full_exec_context=True) for sample in samples]
+        try:
+            runs = [execute_onnx(copied, sample, return_full_exec_context=True) for sample in samples]
+        except Exception as error:  # of onnxruntime and qonnx, which have no class of their own
+            raise NoReferenceError(f"qonnx cannot run it: {' '.join(str(error).split())}") from None
     constants = [array for tensor in copied.graph.initializer if (array := _floats(copied, tensor.name)) is not None]
     tensors = {name for node in copied.graph.node for name in node.output}
     seen = [np.concatenate([np.atleast_1d(run[name]) for run in runs]).astype(np.float64) for name in sorted(tensors)]
