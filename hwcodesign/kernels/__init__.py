@@ -5,7 +5,7 @@ from hwcodesign.kernels.add import Add
 from hwcodesign.kernels.affine import Affine
 from hwcodesign.kernels.average_pool2d import AveragePool2D
 from hwcodesign.kernels.concatenate import Concatenate
-from hwcodesign.kernels.conv2d import Conv2D
+from hwcodesign.kernels.conv2d import Conv2D, Sparsity
 from hwcodesign.kernels.dense import Dense
 from hwcodesign.kernels.global_pool import GlobalPool
 from hwcodesign.kernels.kernel import KERNELS, Kernel
@@ -45,6 +45,7 @@ __all__ = [
     "MaxPool2D",
     "Reshape",
     "Segment",
+    "Sparsity",
     "TensorType",
     "Transpose",
     "ZeroColumns",

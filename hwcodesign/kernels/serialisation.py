@@ -132,6 +132,7 @@ _READERS: dict[str, Callable[[Field], Any]] = {
     "accumulator": _format,
     "stride": _sizes(1, 2),
     "padding": _sizes(0, 4),
+    "dilation": _sizes(1, 2),
     "pool": _sizes(1, 2),
     "permutation": lambda stored: stored.integers(0, 2, 3, 3),
     "rectify": Field.flag,

@@ -17,12 +17,16 @@ from torch import nn
 
 from hwcodesign.errors import HwcodesignError, NetworkError, UnsupportedLayerError
 from hwcodesign.fixedpoint import FixedPoint
-from hwcodesign.kernels import TensorType
+from hwcodesign.images import stream_shape
+from hwcodesign.kernels import Sparsity, TensorType
 from hwcodesign.networks.boundaries import Boundary
 from hwcodesign.networks.channels_last import with_channels_last
+from hwcodesign.networks.constants import fold_constants
+from hwcodesign.networks.convolutions import sparsity_of, without_note, write_zeros
 from hwcodesign.networks.exportable import check_graph, check_modules
 from hwcodesign.networks.layers import values_of
 from hwcodesign.networks.network import Evaluating, MultiExitNetwork
+from hwcodesign.networks.sequences import as_images
 from hwcodesign.progress import task
 
 with warnings.catch_warnings():
@@ -62,6 +66,8 @@ class ExportedSegment:
         handed_on: position of the input that each tensor is; None for those that its layers compute, which are the
             graph's outputs, in their order.
         modules: torch name of each graph node.
+        sparsities: by the node of a convolution that has groups or dilation, which of its weights are there: in the
+            graph it has zeros in the place of others.
     """
 
     name: str
@@ -71,6 +77,7 @@ class ExportedSegment:
     outputs: tuple[FixedPoint, ...]
     handed_on: tuple[int | None, ...]
     modules: dict[str, str]
+    sparsities: dict[str, Sparsity]
 
 
 def export_network(network: MultiExitNetwork, folder: Path) -> list[ExportedSegment]:
@@ -113,7 +120,8 @@ def _exported(
     check_modules(path, module)
     exported = _Computed(module, computed)
     with Evaluating(exported):
-        graph, modules, read = _export(name, path, exported, [boundary.shape for boundary in inputs], target)
+        made = _export(name, path, exported, [boundary.shape for boundary in inputs], target)
+    graph, modules, read, sparsities = made
     unread = sorted(set(range(len(inputs))) - set(read) - set(handed_on))
     if unread:
         raise NetworkError(
@@ -121,12 +129,9 @@ def _exported(
             "those that it reads in head_reads, and a stage gives no tensor that nothing behind it reads"
         )
     graph.save(str(target))
-    types = tuple(TensorType(boundary.format, _channels_last(boundary.shape)) for boundary in inputs)
-    return ExportedSegment(name, graph, types, read, tuple(boundary.format for boundary in outputs), handed_on, modules)
-
-
-def _channels_last(shape: Sequence[int]) -> tuple[int, ...]:
-    return (*shape[1:], shape[0]) if len(shape) == 3 else tuple(shape)
+    types = tuple(TensorType(boundary.format, stream_shape(boundary.shape)) for boundary in inputs)
+    formats = tuple(boundary.format for boundary in outputs)
+    return ExportedSegment(name, graph, types, read, formats, handed_on, modules, sparsities)
 
 
 class _Computed(nn.Module):
@@ -149,12 +154,12 @@ class _Computed(nn.Module):
 
 def _export(
     name: str, path: str, module: nn.Module, shapes: Sequence[Sequence[int]], target: Path
-) -> tuple[ModelWrapper, dict[str, str], tuple[int, ...]]:
+) -> tuple[ModelWrapper, dict[str, str], tuple[int, ...], dict[str, Sparsity]]:
     """Exports a module.
 
     Returns:
-        The graph, the module of each of its nodes, and the positions of the inputs that are the graph's: those that are
-        read.
+        The graph, the module of each of its nodes, the positions of the inputs that are the graph's: those that are
+        read; and by node, which weights of a convolution are there.
     """
     blank = tuple(torch.zeros((1, *shape)) for shape in shapes)
     try:
@@ -168,7 +173,10 @@ def _export(
             read = tuple(names.index(tensor.name) for tensor in raw.graph.input if tensor.name in names)
             paths = _tag_with_paths(raw)
             graph = cleanup_model(raw)
-            if any(len(shape) == 3 for shape in shapes):
+            fold_constants(graph)
+            as_images(graph, {node.output[0]: node.doc_string.removeprefix(_TAG) for node in graph.graph.node})
+            write_zeros(graph)
+            if any(len(graph.get_tensor_shape(tensor.name)) == 4 for tensor in graph.graph.input):
                 graph = with_channels_last(graph)
             graph = _without_gemms(graph)
     except HwcodesignError:
@@ -180,8 +188,11 @@ def _export(
             f"{layers}; use the layers of hwcodesign.layers, max-pooling, flatten and residual sums"
         ) from error
     modules = _name_nodes(graph, paths, path)
+    found = {node.name: sparsity_of(node) for node in graph.graph.node}
+    for node in graph.graph.node:
+        node.doc_string = ""
     check_graph(name, graph, modules)
-    return graph, modules, read
+    return graph, modules, read, {name: sparsity for name, sparsity in found.items() if sparsity is not None}
 
 
 def _layers(module: nn.Module) -> Iterator[nn.Module]:
@@ -256,7 +267,7 @@ def _name_nodes(graph: ModelWrapper, paths: dict[str, list[str]], prefix: str) -
         known = paths.get(kind, [])
         for i, node in enumerate(nodes):
             if node.doc_string.startswith(_TAG):
-                path = node.doc_string.removeprefix(_TAG)
+                path = without_note(node.doc_string.removeprefix(_TAG))
             elif len(nodes) == len(known):
                 path = known[i]
             else:
@@ -267,8 +278,6 @@ def _name_nodes(graph: ModelWrapper, paths: dict[str, list[str]], prefix: str) -
             taken.add(name)
             node.name = name
             modules[name] = f"{prefix}.{path}" if path else prefix
-    for node in graph.graph.node:
-        node.doc_string = ""
     return modules
 
 

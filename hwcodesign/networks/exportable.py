@@ -46,8 +46,6 @@ def _setting(part: nn.Module) -> tuple[str, str] | None:
             return f"padding_mode={mode!r}", "but hardware pads with zeros alone: use padding_mode='zeros'"
         if isinstance(padding, str):
             return f"padding={padding!r}", "of which QONNX has no number: give it as a number of pixels"
-        if set(part.dilation) != {1}:
-            return f"dilation={part.dilation}", "which hardware has not: use a larger kernel"
     if isinstance(part, nn.AvgPool1d | nn.AvgPool2d | nn.AdaptiveAvgPool1d | nn.AdaptiveAvgPool2d):
         given = ", ".join(
             f"{name}={getattr(part, name)}"
