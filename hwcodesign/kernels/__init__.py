@@ -25,6 +25,7 @@ from hwcodesign.kernels.serialisation import (
 )
 from hwcodesign.kernels.tensor import TensorType
 from hwcodesign.kernels.transpose import Transpose
+from hwcodesign.kernels.upsample2d import Upsample2D
 from hwcodesign.kernels.zero_columns import ZeroColumns
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "Sparsity",
     "TensorType",
     "Transpose",
+    "Upsample2D",
     "ZeroColumns",
     "check_connections",
     "input_name",

@@ -133,6 +133,8 @@ _READERS: dict[str, Callable[[Field], Any]] = {
     "stride": _sizes(1, 2),
     "padding": _sizes(0, 4),
     "dilation": _sizes(1, 2),
+    "factors": _sizes(1, 2),
+    "zeros": Field.flag,
     "pool": _sizes(1, 2),
     "permutation": lambda stored: stored.integers(0, 2, 3, 3),
     "rectify": Field.flag,

@@ -16,6 +16,8 @@ from onnx import helper
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.general.intquant import int_quant
 
+from hwcodesign.networks.notes import attributes_of
+
 _QUANTISERS = ("Quant", "IntQuant", "BipolarQuant")
 #: hls4ml's C++ takes -2 in a type of two bits for 1, and has no type of one bit that is a number.
 _FEWEST_BITS = 2
@@ -51,7 +53,7 @@ def quantised(graph: ModelWrapper, node: Any, value: NDArray[Any]) -> NDArray[np
     scale, *others = (np.asarray(graph.get_initializer(name), np.float64) for name in node.input[1:])
     if node.op_type == "BipolarQuant":
         return np.asarray(np.where(value < 0, -scale, scale), np.float64)
-    given = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
+    given = attributes_of(node)
     rounding = given.get("rounding_mode", b"ROUND").decode()
     signed, narrow = bool(given.get("signed", 1)), bool(given.get("narrow", 0))
     return np.asarray(int_quant(value, scale, *others, signed, narrow, rounding), np.float64)

@@ -10,28 +10,22 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from onnx import helper
 from qonnx.core.modelwrapper import ModelWrapper
 
 from hwcodesign.errors import UnsupportedLayerError
 from hwcodesign.kernels import Sparsity
+from hwcodesign.networks.notes import attributes_of, described, noted, set_attributes, with_note
 
-#: In a node's text, before groups and dilation: the text stays with the node through transformations.
-_NOTE = "\nsparsity "
+_NOTE = "sparsity"
 
 
 def sparsity_of(node: Any) -> Sparsity | None:
     """Returns which weights of a convolution `write_zeros` found there; None if it left the node as it was."""
-    _, found, text = node.doc_string.partition(_NOTE)
-    if not found:
+    text = noted(node, _NOTE)
+    if text is None:
         return None
     groups, rows, columns = map(int, text.split())
     return Sparsity(groups, (rows, columns))
-
-
-def without_note(text: str) -> str:
-    """Returns a node's text without what `write_zeros` noted in it."""
-    return text.partition(_NOTE)[0]
 
 
 def write_zeros(graph: ModelWrapper) -> None:
@@ -48,20 +42,20 @@ def write_zeros(graph: ModelWrapper) -> None:
     for node in graph.graph.node:
         if node.op_type != "Conv":
             continue
-        given = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
+        given = attributes_of(node)
         groups, dilation = int(given.get("group", 1)), tuple(given.get("dilations", (1, 1)))
         producer = graph.find_producer(node.input[1])
         name = node.input[1] if producer is None else producer.input[0]
         weights = graph.get_initializer(name)
         if weights is None:
             raise UnsupportedLayerError(
-                f"the weights of convolution {node.name} are computed: use a layer whose weights are constants"
+                f"the weights of {described(node)} are computed: use a layer whose weights are constants"
             )
         filters, depth, *sides = weights.shape
         depthwise = depth == 1 and groups == filters
         if dilation == (1, 1) and (groups == 1 or depthwise):
             continue
-        node.doc_string += f"{_NOTE}{groups} {dilation[0]} {dilation[1]}"
+        node.doc_string = with_note(node.doc_string, _NOTE, groups, *dilation)
         spread = [(side - 1) * step + 1 for side, step in zip(sides, dilation, strict=True)]
         channels = depth if depthwise else depth * groups
         made = np.zeros((filters, channels, *spread), weights.dtype)
@@ -71,11 +65,4 @@ def write_zeros(graph: ModelWrapper) -> None:
         graph.set_initializer(name, made)
         if producer is not None:
             graph.set_tensor_shape(node.input[1], list(made.shape))
-        _set(node, group=groups if depthwise else 1, dilations=[1, 1], kernel_shape=spread)
-
-
-def _set(node: Any, **values: Any) -> None:
-    """Sets attributes of a node."""
-    kept = [attribute for attribute in node.attribute if attribute.name not in values]
-    del node.attribute[:]
-    node.attribute.extend([*kept, *(helper.make_attribute(name, value) for name, value in values.items())])
+        set_attributes(node, group=groups if depthwise else 1, dilations=[1, 1], kernel_shape=spread)

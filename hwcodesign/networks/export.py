@@ -22,11 +22,13 @@ from hwcodesign.kernels import Sparsity, TensorType
 from hwcodesign.networks.boundaries import Boundary
 from hwcodesign.networks.channels_last import with_channels_last
 from hwcodesign.networks.constants import fold_constants
-from hwcodesign.networks.convolutions import sparsity_of, without_note, write_zeros
+from hwcodesign.networks.convolutions import sparsity_of, write_zeros
 from hwcodesign.networks.exportable import check_graph, check_modules
 from hwcodesign.networks.layers import values_of
 from hwcodesign.networks.network import Evaluating, MultiExitNetwork
+from hwcodesign.networks.notes import MODULE, module_of
 from hwcodesign.networks.sequences import as_images
+from hwcodesign.networks.upsampling import name_upsampling, write_upsampling
 from hwcodesign.progress import task
 
 with warnings.catch_warnings():
@@ -45,12 +47,11 @@ _NAMED_OPERATORS = {
     "Relu": "relu",
     "Quant": "quant",
     "Add": "add",
+    "Resize": "upsample",
     "Flatten": "flatten",
     "Reshape": "reshape",
 }
 _CONSTANTS_OF = ("weight_quant", "bias_quant")
-#: What a node's path stands behind while a graph is transformed.
-_TAG = "module "
 
 
 @dataclass(frozen=True)
@@ -174,7 +175,8 @@ def _export(
             paths = _tag_with_paths(raw)
             graph = cleanup_model(raw)
             fold_constants(graph)
-            as_images(graph, {node.output[0]: node.doc_string.removeprefix(_TAG) for node in graph.graph.node})
+            as_images(graph)
+            write_upsampling(graph)
             write_zeros(graph)
             if any(len(graph.get_tensor_shape(tensor.name)) == 4 for tensor in graph.graph.input):
                 graph = with_channels_last(graph)
@@ -189,6 +191,7 @@ def _export(
         ) from error
     modules = _name_nodes(graph, paths, path)
     found = {node.name: sparsity_of(node) for node in graph.graph.node}
+    name_upsampling(graph)
     for node in graph.graph.node:
         node.doc_string = ""
     check_graph(name, graph, modules)
@@ -236,7 +239,7 @@ def _tag_with_paths(graph: ModelWrapper) -> dict[str, list[str]]:
                 own.pop()
             own.append(scope)
         path = ".".join(own)
-        node.doc_string = f"{_TAG}{path}"
+        node.doc_string = f"{MODULE}{path}"
         paths.setdefault(kind, []).append(path)
     return paths
 
@@ -266,8 +269,9 @@ def _name_nodes(graph: ModelWrapper, paths: dict[str, list[str]], prefix: str) -
         nodes = [node for node in graph.graph.node if node.op_type == kind and not _is_constant(graph, node)]
         known = paths.get(kind, [])
         for i, node in enumerate(nodes):
-            if node.doc_string.startswith(_TAG):
-                path = without_note(node.doc_string.removeprefix(_TAG))
+            known_path = module_of(node)
+            if known_path is not None:
+                path = known_path
             elif len(nodes) == len(known):
                 path = known[i]
             else:

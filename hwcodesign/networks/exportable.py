@@ -39,8 +39,6 @@ def check_modules(path: str, module: nn.Module) -> None:
 def _setting(part: nn.Module) -> tuple[str, str] | None:
     """Returns a setting that is refused, and the reason."""
     mode, padding = getattr(part, "padding_mode", "zeros"), getattr(part, "padding", 0)
-    if isinstance(part, nn.modules.conv._ConvTransposeNd):
-        return "transposed windows", "which have no kernel: use a convolution"
     if isinstance(part, nn.modules.conv._ConvNd):
         if mode != "zeros":
             return f"padding_mode={mode!r}", "but hardware pads with zeros alone: use padding_mode='zeros'"

@@ -252,7 +252,7 @@ class MultiExitNetwork(nn.Module):
         hooks = [
             module.register_forward_hook(count(".".join(name.split(".")[:2])))
             for name, module in self.named_modules()
-            if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Linear)
+            if isinstance(module, nn.Linear | nn.modules.conv._ConvNd)
         ]
         try:
             self.boundaries()

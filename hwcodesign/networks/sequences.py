@@ -9,6 +9,7 @@ from onnx import TensorProto, helper
 from qonnx.core.modelwrapper import ModelWrapper
 
 from hwcodesign.errors import UnsupportedLayerError
+from hwcodesign.networks.notes import described
 
 #: Axes of a batch of sequences, and of one of images.
 _SEQUENCE, _IMAGE = 3, 4
@@ -19,12 +20,11 @@ _ALIKE = ("Quant", "IntQuant", "BipolarQuant", "Relu", "Add", "Sub", "Mul", "Div
 _MOVING = ("Concat", "Flatten", "Reshape", "Pad", "Resize", "Upsample")
 
 
-def as_images(graph: ModelWrapper, modules: dict[str, str]) -> None:
+def as_images(graph: ModelWrapper) -> None:
     """Gives every sequence a row, and windows their place in it.
 
     Args:
         graph: with all shapes, channels first; it is changed.
-        modules: for errors, the module of a node by its output.
 
     Raises:
         UnsupportedLayerError: an operator that would mean something else on images; the message names it.
@@ -38,9 +38,9 @@ def as_images(graph: ModelWrapper, modules: dict[str, str]) -> None:
         if node.op_type in _WINDOWED:
             _windows(node)
         elif node.op_type in _MOVING:
-            _moved(graph, node, modules)
+            _moved(graph, node)
         elif node.op_type not in _ALIKE:
-            raise _unsupported(node, modules)
+            raise _unsupported(node)
     for name in sequences:
         _give_row(graph, name)
 
@@ -71,14 +71,14 @@ def _windows(node: Any) -> None:
             attribute.ints[:] = [0, attribute.ints[0], 0, attribute.ints[1]]
 
 
-def _moved(graph: ModelWrapper, node: Any, modules: dict[str, str]) -> None:
+def _moved(graph: ModelWrapper, node: Any) -> None:
     """Makes what an operator that moves values says of axes true of images."""
     if node.op_type == "Concat":
         axis = node.attribute[0].i
         node.attribute[0].i = axis + 1 if axis == _SEQUENCE - 1 else axis
     elif node.op_type in ("Flatten", "Reshape"):
         if len(graph.get_tensor_shape(node.output[0])) == _SEQUENCE:
-            raise _unsupported(node, modules)
+            raise _unsupported(node)
     elif node.op_type == "Pad":
         before, after = np.split(graph.get_initializer(node.input[1]), 2)
         made = np.concatenate([before[:2], [0], before[2:], after[:2], [0], after[2:]]).astype(np.int64)
@@ -97,10 +97,8 @@ def _constant(graph: ModelWrapper, name: str, value: Any) -> str:
     return name
 
 
-def _unsupported(node: Any, modules: dict[str, str]) -> UnsupportedLayerError:
-    layer = modules.get(node.output[0], "")
-    where = f"{node.op_type} of layer {layer!r}" if layer else node.op_type
+def _unsupported(node: Any) -> UnsupportedLayerError:
     return UnsupportedLayerError(
-        f"{where} works on sequences (C, L), for which this flow has convolutions, pooling, sums, concatenations and "
-        "flattening: flatten before a linear layer, or write the network for images of one row, (C, 1, L)"
+        f"{described(node)} works on sequences (C, L), for which this flow has convolutions, pooling, sums, "
+        "concatenations and flattening: flatten before a linear layer, or write the network for images of one row, (C, 1, L)"
     )
