@@ -100,5 +100,6 @@ def _constant(graph: ModelWrapper, name: str, value: Any) -> str:
 def _unsupported(node: Any) -> UnsupportedLayerError:
     return UnsupportedLayerError(
         f"{described(node)} works on sequences (C, L), for which this flow has convolutions, pooling, sums, "
-        "concatenations and flattening: flatten before a linear layer, or write the network for images of one row, (C, 1, L)"
+        "concatenations and flattening: flatten before a linear layer, or write the network for images of one row, "
+        "(C, 1, L)"
     )
