@@ -252,15 +252,15 @@ def _affine(rng: random.Random) -> Case:
 
 
 def _thresholds(rng: random.Random) -> Case:
-    """Channels that rise, fall, jump and stay."""
+    """Channels that fall and rise in turn; jump, and stay."""
     shape, source = _shape(rng), _format(rng)
     most = rng.randint(1, 9)
     result = FixedPoint(rng.randint(5, 8), 2, rng.random() < 0.5)
     never = source.max_code + 1
     first, sign, thresholds = [], [], []
-    for _ in range(shape[2]):
-        used = rng.randint(0, most)
-        rises = rng.random() < 0.5
+    for channel in range(shape[2]):
+        used = rng.randint(int(channel < 2), most)
+        rises = channel % 2 == 1
         low = rng.randint(result.min_code, result.max_code - most)
         first.append(float(low if rises else low + most))
         sign.append(1.0 if rises else -1.0)
