@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hwcodesign.fixedpoint import FixedPoint
     from hwcodesign.frontend.settings import CompileSettings, LayerSettings
     from hwcodesign.interface.modes import Mode
+    from hwcodesign.networks.folding import fold_batch_norms
     from hwcodesign.networks.network import MultiExitNetwork
     from hwcodesign.policies import Criterion, ExitPolicy, register_criterion
     from hwcodesign.recipes import Recipe, load_recipe
@@ -53,6 +54,7 @@ _NAMES = {
     "Recipe": ("hwcodesign.recipes", "design"),
     "TrainingSettings": ("hwcodesign.training", "design"),
     "compile": ("hwcodesign.compilation", "design"),
+    "fold_batch_norms": ("hwcodesign.networks.folding", "design"),
     "fit_policy": ("hwcodesign.fitting.network", "design"),
     "Criterion": ("hwcodesign.policies", ""),
     "load": ("hwcodesign.design", ""),
@@ -89,6 +91,7 @@ __all__ = [
     "__version__",
     "compile",
     "fit_policy",
+    "fold_batch_norms",
     "load",
     "load_criterion",
     "load_recipe",

@@ -63,8 +63,8 @@ def test_layers_within_modules_are_called_as_in_torch(tmp_path: Path) -> None:
     ("first", "message"),
     [
         (
-            nn.Sequential(conv(), nn.Sigmoid()),
-            r"stage0: layer \w+ of class Activation is sigmoid, which has no exact kernel; use relu",
+            nn.Sequential(conv(), nn.Softmax(1)),
+            r"stage0: layer \w+ of class Softmax has no exact kernel; end the model at its logits",
         ),
         (
             nn.Sequential(conv(), nn.AvgPool2d(3, 1, 1)),
@@ -72,16 +72,25 @@ def test_layers_within_modules_are_called_as_in_torch(tmp_path: Path) -> None:
         ),
         (nn.Sequential(conv(), nn.MaxPool2d(3, 1, 1)), r"stage0: layer \w+ of class Pooling2D is padded"),
     ],
-    ids=["sigmoid", "average pooling", "padded max-pooling"],
+    ids=["softmax", "average pooling", "padded max-pooling"],
 )
 def test_a_layer_without_an_exact_kernel_is_refused_by_name(first: nn.Module, message: str) -> None:
     with pytest.raises(UnsupportedLayerError, match=message):
         check_compiles(network(first), CompileSettings())
 
 
-def test_a_norm_whose_scale_is_not_quantised_is_refused() -> None:
-    with pytest.raises(FormatError, match=r"stage0: the scale of layer \w+ is not on the grid .* merge batch norm"):
-        check_compiles(network(nn.Sequential(conv(), nn.BatchNorm2d(4))), CompileSettings())
+def test_a_norm_that_no_quantiser_follows_is_refused() -> None:
+    class Residual(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.other, self.norm = conv(), conv(), nn.BatchNorm2d(4)
+
+        def forward(self, x: Any) -> Any:
+            return value_of(self.other(x)) + self.norm(value_of(self.conv(x)))
+
+    message = r"stage0: the scale of layer \w+ is not on the grid .*: put a quantiser behind it.*fold_batch_norms"
+    with pytest.raises(FormatError, match=message):
+        check_compiles(network(Residual()), CompileSettings())
 
 
 def test_weights_that_are_not_quantised_are_refused() -> None:

@@ -24,6 +24,7 @@ from hwcodesign.kernels import (
     Add,
     Affine,
     AveragePool2D,
+    CodeTable,
     Concatenate,
     Conv2D,
     Dense,
@@ -33,6 +34,7 @@ from hwcodesign.kernels import (
     Reshape,
     Segment,
     TensorType,
+    Thresholds,
     Transpose,
     Upsample2D,
     ZeroColumns,
@@ -617,6 +619,9 @@ def every_kernel() -> list[Kernel]:
         Transpose("turn", ("relu",), (source,), ((6, 6, 2),), source, (2, 6, 6), (2, 0, 1)),
         Upsample2D("larger", ("relu",), (source,), ((6, 6, 2),), source, (11, 16, 2), (2, 3), zeros=True),
         ZeroColumns.before("zeros", "relu", source, (6, 6, 2), 2),
+        Thresholds("steps", ("relu",), (source,), ((6, 6, 2),), fmt, (6, 6, 2), np.array([-3.0, 9]),
+                   np.array([1.0, -1]), np.array([[3.0, 3, 40], [1, 60, 64]])),
+        CodeTable("bell", ("relu",), (source,), ((6, 6, 2),), fmt, (6, 6, 2), np.arange(64.0) % 7 - 3),
     ]  # fmt: skip
 
 

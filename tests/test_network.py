@@ -334,3 +334,16 @@ def uncalibrated() -> hw.MultiExitNetwork:
     stages.append(nn.Sequential(layers.conv2d(2, 2, 1, precision=precision), layers.relu(precision=precision)))
     heads = [layers.linear_head(8, 3, precision=precision) for _ in range(2)]
     return hw.MultiExitNetwork(stages, heads, hw.FixedPoint(4, 0, signed=False), (1, 4, 4))
+
+
+@pytest.mark.parametrize("softmax", [nn.Softmax(1), nn.LogSoftmax(1)])
+def test_a_softmax_at_the_end_of_a_head_is_refused_or_left_off_when_asked(softmax: nn.Module) -> None:
+    stages = [stage(1, 2), stage(2, 2)]
+    heads = [head(2), nn.Sequential(head(2), softmax)]
+    with pytest.raises(NetworkError, match=r"^head 1 ends in \w*Softmax: stop at its logits.*leave_off_softmax=True"):
+        network(stages, heads)
+    made = MultiExitNetwork(stages, heads, INPUT, (1, 4, 4), leave_off_softmax=True)
+    assert not any(isinstance(part, type(softmax)) for part in made.modules())
+    plain = network(stages, [head(2), heads[1][0]])
+    codes = np.random.default_rng(0).integers(0, 16, (4, 1, 4, 4))
+    assert np.array_equal(made.logits(codes)[1], plain.logits(codes)[1])

@@ -16,7 +16,8 @@ from hls4ml.converters import convert_from_onnx_model
 from hls4ml.utils import config_from_onnx_model
 
 from hwcodesign.choices import not_known
-from hwcodesign.errors import SettingsError, UnsupportedLayerError
+from hwcodesign.errors import HwcodesignError, SettingsError, UnsupportedLayerError
+from hwcodesign.frontend import own_layers  # noqa: F401  # tells hls4ml of them
 from hwcodesign.frontend.refusals import of_segment, reason
 from hwcodesign.frontend.settings import VITIS_STRATEGIES, CompileSettings
 from hwcodesign.hardware.implementation import Implementation, Implementations
@@ -134,6 +135,8 @@ def convert(segment: ExportedSegment, settings: CompileSettings, backend: str, f
             )
             graph.outputs = _in_order(graph.outputs, segment)
             return graph
+    except HwcodesignError as error:
+        raise type(error)(f"{segment.name}: {error}") from None
     except Exception as error:
         operators = ", ".join(f"{node.name} ({node.op_type})" for node in segment.graph.graph.node)
         place, way_out = of_segment(error, segment.modules)

@@ -4,6 +4,7 @@ from hwcodesign.kernels.activation import Activation
 from hwcodesign.kernels.add import Add
 from hwcodesign.kernels.affine import Affine
 from hwcodesign.kernels.average_pool2d import AveragePool2D
+from hwcodesign.kernels.code_table import CodeTable
 from hwcodesign.kernels.concatenate import Concatenate
 from hwcodesign.kernels.conv2d import Conv2D, Sparsity
 from hwcodesign.kernels.dense import Dense
@@ -24,6 +25,7 @@ from hwcodesign.kernels.serialisation import (
     tensors_from_json,
 )
 from hwcodesign.kernels.tensor import TensorType
+from hwcodesign.kernels.thresholds import Thresholds
 from hwcodesign.kernels.transpose import Transpose
 from hwcodesign.kernels.upsample2d import Upsample2D
 from hwcodesign.kernels.zero_columns import ZeroColumns
@@ -37,6 +39,7 @@ __all__ = [
     "Affine",
     "Arrays",
     "AveragePool2D",
+    "CodeTable",
     "Concatenate",
     "Conv2D",
     "Dense",
@@ -48,6 +51,7 @@ __all__ = [
     "Segment",
     "Sparsity",
     "TensorType",
+    "Thresholds",
     "Transpose",
     "Upsample2D",
     "ZeroColumns",

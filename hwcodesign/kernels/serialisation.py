@@ -60,7 +60,7 @@ def kernel_from_json(stored: Field, arrays: dict[str, Held]) -> Kernel:
         raise FieldError(f"{stored.place} ({shown(values['name'])}): {error}") from None
     for name, array in held.items():
         # a bias of sums is at the accumulator's fraction, and held to its range with the sums
-        fmt = values.get({"weights": "weight_format", "bias": "bias_format", "scale": "scale_format"}[name], _WIDEST)
+        fmt = values.get(_FORMAT_OF.get(name, ""), _WIDEST)
         values[name] = _codes(array, fmt, f"{stored.place}.{name}")
     return known(**values)
 
@@ -116,7 +116,9 @@ def _sizes(low: int, count: int) -> Callable[[Field], tuple[int, ...]]:
     return lambda stored: stored.integers(low, MOST_LONG, count, count)
 
 
-_ARRAYS = {"weights", "bias", "scale"}
+_ARRAYS = {"weights", "bias", "scale", "first", "sign", "thresholds", "entries"}
+#: Field with the format of an array; others hold codes of several formats, and the kernel checks them.
+_FORMAT_OF = {"weights": "weight_format", "bias": "bias_format", "scale": "scale_format"}
 _WIDEST = FixedPoint(MAX_WIDTH, MAX_WIDTH)
 #: By the field of a kernel.
 _READERS: dict[str, Callable[[Field], Any]] = {

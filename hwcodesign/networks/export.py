@@ -24,6 +24,7 @@ from hwcodesign.networks.channels_last import with_channels_last
 from hwcodesign.networks.constants import fold_constants
 from hwcodesign.networks.convolutions import sparsity_of, write_zeros
 from hwcodesign.networks.exportable import check_graph, check_modules
+from hwcodesign.networks.fused_functions import fuse_functions, name_functions
 from hwcodesign.networks.layers import values_of
 from hwcodesign.networks.network import Evaluating, MultiExitNetwork
 from hwcodesign.networks.notes import MODULE, module_of
@@ -178,6 +179,7 @@ def _export(
             as_images(graph)
             write_upsampling(graph)
             write_zeros(graph)
+            fuse_functions(graph)
             if any(len(graph.get_tensor_shape(tensor.name)) == 4 for tensor in graph.graph.input):
                 graph = with_channels_last(graph)
             graph = _without_gemms(graph)
@@ -190,6 +192,7 @@ def _export(
             f"{layers}; use the layers of hwcodesign.layers, max-pooling, flatten and residual sums"
         ) from error
     modules = _name_nodes(graph, paths, path)
+    name_functions(graph, modules)
     found = {node.name: sparsity_of(node) for node in graph.graph.node}
     name_upsampling(graph)
     for node in graph.graph.node:

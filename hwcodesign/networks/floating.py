@@ -61,6 +61,10 @@ def _twin(name: str, module: nn.Module) -> nn.Module | None:
         return nn.ReLU()
     if isinstance(module, qnn.QuantIdentity):
         return nn.Identity()
+    if isinstance(module, qnn.QuantSigmoid):
+        return nn.Sigmoid()
+    if isinstance(module, qnn.QuantTanh):
+        return nn.Tanh()
     if isinstance(module, qnn.QuantUpsample):
         return nn.Upsample(module.size, module.scale_factor, module.mode, module.align_corners)
     if isinstance(module, qnn.QuantUpsamplingNearest2d):

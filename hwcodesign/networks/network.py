@@ -20,6 +20,7 @@ from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.images import AXES, channels_last, encode_images
 from hwcodesign.networks.boundaries import Boundary, Quantisers, boundary_of, scale_check, stage_boundaries
 from hwcodesign.networks.layers import tensors_of, value_of, values_of
+from hwcodesign.networks.softmax import refuse_softmax, without_softmax
 from hwcodesign.progress import task
 
 _REFERENCE_BATCH = 500
@@ -47,6 +48,8 @@ class MultiExitNetwork(nn.Module):
         input_shape: (C, H, W) of images, (C, L) of sequences, or (F,) of vectors.
         gates: whether the last output of each head is a gate instead of a class.
         head_reads: for each head, the positions of the tensors of its stage that it takes; by default all of them.
+        leave_off_softmax: whether a softmax at the end of a head is left off. It keeps the order of logits, and
+            criteria that need probabilities compute them; without this, such a head is refused.
 
     Raises:
         NetworkError: the numbers of stages and heads, their tensors and shapes, or the quantisers on their boundaries
@@ -62,6 +65,7 @@ class MultiExitNetwork(nn.Module):
         *,
         gates: bool = False,
         head_reads: Sequence[Sequence[int]] | None = None,
+        leave_off_softmax: bool = False,
     ) -> None:
         super().__init__()
         if len(stages) != len(heads) or len(stages) < 2:
@@ -71,6 +75,10 @@ class MultiExitNetwork(nn.Module):
             )
         if len(input_shape) not in AXES or min(input_shape) < 1:
             raise NetworkError(f"input_shape {tuple(input_shape)} is not {', '.join(reversed(AXES.values()))}")
+        if leave_off_softmax:
+            heads = [without_softmax(head) for head in heads]
+        for k, head in enumerate(heads):
+            refuse_softmax(k, head)
         self.stages = nn.ModuleList(stages)
         self.heads = nn.ModuleList(heads)
         self.gates = gates

@@ -23,10 +23,12 @@ from hwcodesign.kernels import (
     Add,
     Affine,
     AveragePool2D,
+    CodeTable,
     Concatenate,
     GlobalPool,
     Kernel,
     MaxPool2D,
+    Thresholds,
     Transpose,
     Upsample2D,
 )
@@ -214,6 +216,31 @@ def _affine(rng: random.Random) -> Case:
     return _of_kernel(replace(layer, result=_result(rng, *layer.bounds, layer.sum_fraction)), implementation)
 
 
+def _thresholds(rng: random.Random) -> Case:
+    """Channels that rise, fall, jump and stay."""
+    shape, source = _shape(rng), _format(rng)
+    most = rng.randint(1, 9)
+    result = FixedPoint(rng.randint(5, 8), 2, rng.random() < 0.5)
+    never = source.max_code + 1
+    first, sign, thresholds = [], [], []
+    for _ in range(shape[2]):
+        used = rng.randint(0, most)
+        rises = rng.random() < 0.5
+        low = rng.randint(result.min_code, result.max_code - most)
+        first.append(float(low if rises else low + most))
+        sign.append(1.0 if rises else -1.0)
+        levels = sorted(rng.randint(source.min_code, never) for _ in range(used))
+        thresholds.append([float(level) for level in (*levels, *[never] * (most - used))])
+    constants = (np.array(first), np.array(sign), np.array(thresholds))
+    return _of_kernel(Thresholds("layer", ("input",), (source,), (shape,), result, shape, *constants))
+
+
+def _code_table(rng: random.Random) -> Case:
+    shape, source, result = _shape(rng), _format(rng), _format(rng)
+    entries = np.array([float(rng.randint(result.min_code, result.max_code)) for _ in range(1 << source.width)])
+    return _of_kernel(CodeTable("layer", ("input",), (source,), (shape,), result, shape, entries))
+
+
 def _transpose(rng: random.Random) -> Case:
     while True:
         shape, axes = _shape(rng), rng.sample(range(3), 3)
@@ -260,6 +287,8 @@ KINDS: dict[str, Callable[[random.Random], Case]] = {
     "add": _add,
     "concatenate": _concatenate,
     "affine": _affine,
+    "thresholds": _thresholds,
+    "code table": _code_table,
     "transpose": _transpose,
     "repeated pixels": lambda rng: _upsample(rng, zeros=False),
     "inserted zeros": lambda rng: _upsample(rng, zeros=True),

@@ -12,6 +12,7 @@ from typing import Any
 
 from hwcodesign.backends.vitis.blocks import blocks_of
 from hwcodesign.backends.vitis.model import model_source
+from hwcodesign.backends.vitis.own_layers import copy_kernels
 from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.designs.boards import Board
 from hwcodesign.errors import ToolError
@@ -38,6 +39,7 @@ def write_segment(graph: Any, name: str, folder: Path) -> None:
     graph.config.config["Stamp"] = sha256(name.encode())[:8]
     with contextlib.redirect_stdout(io.StringIO()):
         graph.config.backend.writer.write_hls(graph)
+    copy_kernels(graph, folder)
     config = folder / "hls4ml_config.yml"
     write_text(config, re.sub(r"(?m)^OutputDir: .*$", f"OutputDir: {name}", config.read_text()))
     shutil.rmtree(folder / "tb_data", ignore_errors=True)
@@ -47,7 +49,7 @@ def write_segment(graph: Any, name: str, folder: Path) -> None:
 def write_blocks(accelerator: Accelerator, board: Board, folder: Path) -> list[str]:
     """Writes every block's project, and the kernels in hls/ that they instantiate; returns their names."""
     hls = shared_folder("hls")
-    ignore = shutil.ignore_patterns("instances", "stalling", "tcl", "README.md", "__pycache__")
+    ignore = shutil.ignore_patterns("kernels", "instances", "stalling", "tcl", "README.md", "__pycache__")
     shutil.copytree(hls, folder / "hls", ignore=ignore, copy_function=shutil.copyfile)
     own = files_of(accelerator.policy.criterion_name)
     if own:

@@ -11,7 +11,7 @@ from typing import Any
 
 from hwcodesign.errors import FormatError, UnsupportedLayerError
 from hwcodesign.fixedpoint import FixedPoint
-from hwcodesign.frontend.lowering import elementwise, pooling, shapes, weighted  # noqa: F401  # each fills LOWERINGS
+from hwcodesign.frontend.lowering import elementwise, own_layers, pooling, shapes, weighted  # noqa: F401  # each fills LOWERINGS
 from hwcodesign.frontend.lowering.fusion import with_merged_casts
 from hwcodesign.frontend.lowering.implementations import implementations
 from hwcodesign.frontend.lowering.reading import LOWERINGS, Reading

@@ -156,7 +156,8 @@ class Reading:
             codes = fmt.encode(values)
             if not np.array_equal(codes * fmt.scale, values):
                 remedy = (
-                    "merge batch normalisation into the layer before it"
+                    "put a quantiser behind it, as thresholds of which it is exact, or merge it into the layer before "
+                    "it (hwcodesign.fold_batch_norms)"
                     if layer.class_name == "BatchNormalization"
                     else "quantise it with a fixed-point quantiser, for example by hwcodesign.layers"
                 )

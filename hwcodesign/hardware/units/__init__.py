@@ -17,6 +17,7 @@ from hwcodesign.hardware.units.activation import Casts
 from hwcodesign.hardware.units.add import Sum
 from hwcodesign.hardware.units.affine import ScalesByAdders, ScalesByMultipliers
 from hwcodesign.hardware.units.average_pool2d import AverageOfWindows
+from hwcodesign.hardware.units.code_table import LookUp
 from hwcodesign.hardware.units.concatenate import SideBySide
 from hwcodesign.hardware.units.conv2d import ConvolutionByAdders, ConvolutionByMultipliers
 from hwcodesign.hardware.units.dense import LinearByAdders, LinearByMultipliers
@@ -24,6 +25,7 @@ from hwcodesign.hardware.units.distributed import DistributedConvolution, Distri
 from hwcodesign.hardware.units.global_pool import RunningPool
 from hwcodesign.hardware.units.max_pool2d import MaximumOfWindows
 from hwcodesign.hardware.units.reshape import Wires
+from hwcodesign.hardware.units.thresholds import Bisection
 from hwcodesign.hardware.units.transpose import InOrder, StoredFrames
 from hwcodesign.hardware.units.upsample2d import StoredRow
 from hwcodesign.kernels import Kernel, Segment
@@ -40,6 +42,8 @@ UNITS: Mapping[str, tuple[type[Unit[Any]], ...]] = {
     "global_pool": (RunningPool,),
     "max_pool2d": (MaximumOfWindows,),
     "reshape": (Wires,),
+    "code_table": (LookUp,),
+    "thresholds": (Bisection,),
     "transpose": (InOrder, StoredFrames),
     "upsample2d": (StoredRow,),
     "zero_columns": (ConvolutionByAdders, ConvolutionByMultipliers),

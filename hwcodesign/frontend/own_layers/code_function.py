@@ -1,0 +1,82 @@
+"""This module holds hls4ml's layer of a function of one code and its quantiser.
+
+Which constants it has depends on the format that hls4ml finds for its input, so they are computed when they are first
+asked for.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from hls4ml.model.attributes import Attribute
+from hls4ml.model.layers import Layer
+from onnx import NodeProto, helper
+
+from hwcodesign.errors import UnsupportedLayerError
+from hwcodesign.fixedpoint import FixedPoint, Overflow, Rounding
+from hwcodesign.frontend.own_layers.own_layer import own_layer, precision_of
+from hwcodesign.frontend.quantised_functions import (
+    QuantisedFunction,
+    TableConstants,
+    ThresholdConstants,
+    constants_of,
+    rectifies,
+)
+from hwcodesign.networks.code_functions import CodeFunction
+from hwcodesign.networks.fused_functions import FUNCTION
+
+#: Rounding modes by what QONNX calls them.
+_ROUNDINGS = {"ROUND": Rounding.RND_CONV, "FLOOR": Rounding.TRN, "ROUND_TO_ZERO": Rounding.TRN_ZERO}
+
+
+@own_layer(FUNCTION)
+class CodeFunctionLayer(Layer):  # type: ignore[misc]  # hls4ml has no type information
+    """This is hls4ml's layer of a function of one code and its quantiser."""
+
+    _expected_attributes = (Attribute("n_in"), Attribute("n_chan"))
+
+    @classmethod
+    def read(cls, node: NodeProto, input_names: list[str], input_shapes: list[list[int]]) -> dict[str, Any]:
+        """Reads a node; see `own_layer`."""
+        given = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
+        rounding = given.get("rounding_mode", b"ROUND").decode()
+        if rounding not in _ROUNDINGS:
+            raise UnsupportedLayerError(
+                f"layer {given['module'].decode()!r}: its quantiser rounds by {rounding}: use {' or '.join(_ROUNDINGS)}"
+            )
+        signed, width = bool(given.get("signed", 1)), int(given["bits"])
+        overflow = Overflow.SAT_SYM if given.get("narrow", 0) and signed else Overflow.SAT
+        exponent = int(np.log2(given["scale"]))
+        result = FixedPoint(width, width + exponent, signed, _ROUNDINGS[rounding], overflow)
+        function = CodeFunction(given["function"], given["rank"])
+        return {
+            "class_name": cls.__name__,
+            "name": node.name,
+            "inputs": input_names,
+            "outputs": list(node.output),
+            "module": given["module"].decode(),
+            "quantised": QuantisedFunction(function, result, bool(given["bipolar"]), int(input_shapes[0][-1])),
+        }
+
+    def initialize(self) -> None:
+        """Declares the layer's output, in the quantiser's format."""
+        shape = list(self.get_input_variable().shape)
+        self.set_attr("n_in", math.prod(shape))
+        self.set_attr("n_chan", int(shape[-1]))
+        self.add_output_variable(shape, precision=precision_of(self.get_attr("quantised").result))
+
+    def rectifies(self) -> bool | None:
+        """Tells whether it is a cast with a rectifier (True) or without (False), or neither (None)."""
+        source = FixedPoint.parse(str(self.get_input_variable().type.precision))
+        return rectifies(self.get_attr("quantised"), source)
+
+    def constants(self) -> ThresholdConstants | TableConstants:
+        """Returns the function's constants for the format of the layer's input."""
+        found: ThresholdConstants | TableConstants | None = self.get_attr("constants")
+        if found is None:
+            source = FixedPoint.parse(str(self.get_input_variable().type.precision))
+            found = constants_of(f"layer {self.get_attr('module')!r}", self.get_attr("quantised"), source)
+            self.set_attr("constants", found)
+        return found
