@@ -41,6 +41,7 @@ from hwcodesign.kernels import (
     Kernel,
     MaxPool2D,
     Transpose,
+    Upsample2D,
     kernel_to_json,
 )
 from hwcodesign.kernels.decision import Decision
@@ -256,7 +257,13 @@ def _pooling(rng: random.Random, *, average: bool) -> Drawn:
         return _of_kernel(MaxPool2D(*common, result, output, *sides, padding=(0, 0, 0, 0)), Implementation())
     accumulator = _averaging(source, side * side)
     result = _result(rng, source.width, source.fraction)
-    layer = AveragePool2D(*common, result, output, *sides, accumulator, padding=(0, 0, 0, 0))
+    around = (1, 1, 1, 1) if side == 3 and rng.random() < 0.5 else (0, 0, 0, 0)  # which it does not count
+    output = (
+        (shape[0] + 2 * around[0] - side) // stride + 1,
+        (shape[1] + 2 * around[0] - side) // stride + 1,
+        shape[2],
+    )
+    layer = AveragePool2D(*common, result, output, *sides, accumulator, padding=around, uncounted=around)
     return _of_kernel(layer, Implementation())
 
 
@@ -278,6 +285,15 @@ def _transpose(rng: random.Random) -> Drawn:
     axes = rng.choice([(1, 0, 2), (2, 0, 1), (0, 2, 1), (2, 1, 0), (1, 2, 0)])
     output = (shape[axes[0]], shape[axes[1]], shape[axes[2]])
     return _of_kernel(Transpose("layer", ("in",), (source,), (shape,), source, output, axes), Implementation())
+
+
+def _upsample(rng: random.Random) -> Drawn:
+    shape, source = (rng.randint(2, 12), rng.randint(2, 64), rng.choice([1, 2, 4, 8, 16, 48])), _format(rng)
+    factors, zeros = (rng.randint(1, 3), rng.randint(1, 3)), rng.random() < 0.3
+    last = [1 if zeros else factor for factor in factors]
+    output = ((shape[0] - 1) * factors[0] + last[0], (shape[1] - 1) * factors[1] + last[1], shape[2])
+    layer = Upsample2D("layer", ("in",), (source,), (shape,), source, output, factors, zeros)
+    return _of_kernel(layer, Implementation())
 
 
 def _resize(rng: random.Random) -> Drawn:
@@ -377,6 +393,7 @@ KINDS: dict[str, Callable[[random.Random], Drawn]] = {
     "global maximum": lambda rng: _global_pool(rng, maximum=True),
     "global average": lambda rng: _global_pool(rng, maximum=False),
     "transpose": _transpose,
+    "upsample2d": _upsample,
     "resize": _resize,
     "queue": _queue,
     "buffer": _buffer,

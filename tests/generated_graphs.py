@@ -45,7 +45,9 @@ def vitis_predict(
         model._compile()
     with _printed() as lines:
         given = model.predict(x)
-    outputs = np.concatenate(given, axis=-1, dtype=np.float64) if isinstance(given, list) else np.asarray(given, np.float64)
+    outputs = (
+        np.concatenate(given, axis=-1, dtype=np.float64) if isinstance(given, list) else np.asarray(given, np.float64)
+    )
     assert not any("Hls::stream" in line for line in lines), lines[0]
     return outputs
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import re
 import tempfile
 import warnings
 from dataclasses import dataclass
@@ -99,7 +98,14 @@ def _theirs(vitis: Any, inputs: list[NDArray[np.float64]]) -> Any:
 
 
 def _compared(
-    case: Case, setting: str, config: Any, layers: tuple[str, ...], model: Any, theirs: Any, inputs: list[Any], rtl: bool
+    case: Case,
+    setting: str,
+    config: Any,
+    layers: tuple[str, ...],
+    model: Any,
+    theirs: Any,
+    inputs: list[Any],
+    rtl: bool,
 ) -> Outcome:
     given = inputs[0] if len(inputs) == 1 else inputs
     ours = [model.predict(given, on="software")]
@@ -116,7 +122,9 @@ def _compared(
     right = _is_close(flat[0], case, config, inputs)
     words = f"hls4ml's C++ {'stops: ' + _line(theirs) if isinstance(theirs, Exception) else 'differs'}"
     if right and not _is_close(theirs, case, config, inputs):
-        return Outcome(case.name, setting, HLS4ML_WRONG, f"{words}; StreamRTL gives the model's", layers, flat[0].size, where)
+        return Outcome(
+            case.name, setting, HLS4ML_WRONG, f"{words}; StreamRTL gives the model's", layers, flat[0].size, where
+        )
     return Outcome(case.name, setting, WRONG, words, layers, flat[0].size, where)
 
 

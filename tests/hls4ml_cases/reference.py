@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -56,7 +55,11 @@ def _onnx(model: Any, inputs: Arrays) -> list[Any]:
     shapes = [tuple(wrapped.get_tensor_shape(name)) for name in names]
     rows = [
         execute_onnx(
-            wrapped, {name: x[i].reshape(shape).astype(np.float32) for name, x, shape in zip(names, inputs, shapes, strict=True)}
+            wrapped,
+            {
+                name: x[i].reshape(shape).astype(np.float32)
+                for name, x, shape in zip(names, inputs, shapes, strict=True)
+            },
         )
         for i in range(len(inputs[0]))
     ]

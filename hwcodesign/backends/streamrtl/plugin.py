@@ -222,7 +222,9 @@ def _encode(segment: Segment, x: NDArray[Any] | list[NDArray[Any]]) -> list[NDAr
     given = x if isinstance(x, list) and len(segment.inputs) > 1 else [x]
     sizes = [source.elements for source in segment.inputs]
     if len(given) != len(sizes) or not all(map(_is_samples, given, sizes)):
-        shown = " and ".join(f"{a.dtype} of shape {a.shape}" if isinstance(a, np.ndarray) else str(type(a)) for a in given)
+        shown = " and ".join(
+            f"{a.dtype} of shape {a.shape}" if isinstance(a, np.ndarray) else str(type(a)) for a in given
+        )
         wanted = " and ".join(map(str, sizes))
         raise ImagesError(f"{segment.name} takes NumPy arrays of {wanted} numbers a sample, not {shown}")
     numbers = [array.size // size for array, size in zip(given, sizes, strict=True)]

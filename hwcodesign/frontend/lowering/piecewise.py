@@ -25,16 +25,16 @@ def _parametrised(layer: Any, reading: Reading) -> None:
     elif function == "elu" and not reading.cpp:
         linear_above(layer, reading, function, (np.ones(1), FixedPoint(2, 2)), (parameter, fmt))
     else:
-        raise reading.unsupported(
-            layer, f"is {function}, which has no exact kernel", "use ReLU, LeakyReLU or PReLU"
-        )
+        raise reading.unsupported(layer, f"is {function}, which has no exact kernel", "use ReLU, LeakyReLU or PReLU")
 
 
 @lowers("PReLU")
 def _prelu(layer: Any, reading: Reading) -> None:
     codes, fmt = reading.constants(layer, "param")
     shape = reading.shapes[reading.source(layer)]
-    rows = codes.reshape(-1, shape[-1]) if codes.size % shape[-1] == 0 else np.broadcast_to(codes.ravel(), (1, shape[-1]))
+    rows = (
+        codes.reshape(-1, shape[-1]) if codes.size % shape[-1] == 0 else np.broadcast_to(codes.ravel(), (1, shape[-1]))
+    )
     if not (rows == rows[0]).all():
         raise reading.unsupported(layer, f"has slopes of shape {codes.shape} for {shape}", "use one slope a channel")
     _leaky(layer, reading, np.asarray(rows[0], np.float64), fmt)
@@ -64,7 +64,9 @@ def binary_tanh(layer: Any, reading: Reading) -> None:
     source, name = reading.source(layer), str(layer.name)
     fraction = reading.formats[source].fraction
     above = scaled(reading, f"{name}_above", source, 1.0, bias=1.0, bias_format=FixedPoint(2, 2 - fraction))
-    reading.bind(layer, where_positive(reading, name, above, 2.0, FixedPoint(3, 3), otherwise=-1.0, result=reading.result(layer)))
+    reading.bind(
+        layer, where_positive(reading, name, above, 2.0, FixedPoint(3, 3), otherwise=-1.0, result=reading.result(layer))
+    )
 
 
 def as_bit(name: str, reading: Reading, source: str) -> str:

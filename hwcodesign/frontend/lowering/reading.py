@@ -4,7 +4,7 @@ hls4ml's layers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 from hwcodesign.errors import FormatError, UnsupportedLayerError
 from hwcodesign.fixedpoint import Codes, FixedPoint, Overflow
 from hwcodesign.frontend.lowering.values import cast_values
-from hwcodesign.kernels import Activation, Conv2D, Kernel, TensorType, input_name
+from hwcodesign.kernels import Activation, Conv2D, Kernel, Sparsity, TensorType, input_name
 
 Padding = tuple[int, int, int, int]
 NO_PADDING: Padding = (0, 0, 0, 0)
@@ -48,6 +48,7 @@ class Reading:
         formats, shapes: of each kernel's output.
         widened: accumulators that take the place of those of a graph, by name of the layer.
         inputs: the tensors that the segment reads.
+        sparsities: by convolution, which of its weights are there, where hls4ml has zeros in the place of others.
     """
 
     segment: str
@@ -60,6 +61,7 @@ class Reading:
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     widened: dict[str, FixedPoint] = field(default_factory=dict)
     inputs: tuple[TensorType, ...] = ()
+    sparsities: Mapping[str, Sparsity] = field(default_factory=dict)
 
     def start(self, inputs: Sequence[TensorType]) -> None:
         """Declares the segment's inputs."""
@@ -100,7 +102,9 @@ class Reading:
                 layer, "reads an image that is padded with zeros", "pad in front of a convolution or pooling"
             )
         source, padding = self.sources[name], self.padding.pop(name)
-        self.sources[name] = self.add(_padded(f"{layer.name}_padded", source, self.formats[source], self.shapes[source], padding))
+        self.sources[name] = self.add(
+            _padded(f"{layer.name}_padded", source, self.formats[source], self.shapes[source], padding)
+        )
         return self.sources[name]
 
     def padded(self, layer: Any) -> Padding:

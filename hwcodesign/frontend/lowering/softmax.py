@@ -65,9 +65,7 @@ def _legacy(layer: Any, reading: Reading, classes: int) -> None:
     reading.bind(layer, tables.addressed(reading, name, sums, place, found, result))
 
 
-def _sums(
-    reading: Reading, name: str, source: str, weights: Codes, accumulator: FixedPoint, result: FixedPoint
-) -> str:
+def _sums(reading: Reading, name: str, source: str, weights: Codes, accumulator: FixedPoint, result: FixedPoint) -> str:
     """Adds a linear layer whose weights are -1, 0 and 1."""
     shapes, outputs = (reading.shapes[source],), weights.shape[1]
     return reading.add(

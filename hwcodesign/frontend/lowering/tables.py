@@ -20,7 +20,6 @@ from hwcodesign.frontend.lowering.values import cast_values
 from hwcodesign.kernels import Activation, CodeTable
 from hwcodesign.kernels.code_table import MOST_BITS
 
-
 #: Of a SELU, for x >= 0.
 SELU_SCALE = 1.0507009873554804934193349852946
 
@@ -125,7 +124,9 @@ def of_layer(layer: Any, reading: Reading) -> tuple[int, FixedPoint]:
     size = int(layer.get_attr("table_size"))
     if size & (size - 1) or not 32 <= size < 1 << MOST_BITS:
         raise reading.unsupported(
-            layer, f"has a table of {size} entries", f"set its TableSize to a power of two, of {1 << (MOST_BITS - 1)} at most"
+            layer,
+            f"has a table of {size} entries",
+            f"set its TableSize to a power of two, of {1 << (MOST_BITS - 1)} at most",
         )
     return size, reading.format(layer, "table", layer.get_attr("table_t").precision)
 
