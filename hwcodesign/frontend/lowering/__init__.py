@@ -32,7 +32,8 @@ from hwcodesign.kernels import Segment, Sparsity, TensorType, input_name
 
 #: What to do without layers that many models have.
 _INSTEAD = {
-    "Softmax": "end the model at its logits, whose order it keeps",
+    **dict.fromkeys(("SimpleRNN", "LSTM", "GRU", "MultiHeadAttention"), "use nn.Conv1d along the sequence"),
+    "LayerNormalization": "use nn.BatchNorm1d or nn.BatchNorm2d",
 }
 
 __all__ = ["LOWERINGS", "cast_values", "implementations", "lower", "lower_graph"]

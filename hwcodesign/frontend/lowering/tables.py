@@ -1,8 +1,8 @@
 """This module translates activations that hls4ml's C++ looks up in a table of its own.
 
 The table of `nnet_activation.h` is addressed by the value in steps of the table's range, rounded toward zero and
-clipped: a cast, whose codes a table of ours is then addressed by. What it holds is computed as in C++: in float, cast to
-the table's type, then to the result's.
+clipped. That is a cast, and its codes are the addresses of a table of ours. What it holds is computed as in C++: in
+float, cast to the table's type, then to the result's.
 """
 
 from __future__ import annotations
