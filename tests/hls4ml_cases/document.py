@@ -7,7 +7,14 @@ from collections.abc import Sequence
 from importlib.metadata import version
 
 from tests.hls4ml_cases.measure import (
-    BARE, EXACT, HLS4ML_WRONG, NO_MODEL, NOT_CONVERTED, REFUSED, WRONG, Outcome,
+    BARE,
+    EXACT,
+    HLS4ML_WRONG,
+    NO_MODEL,
+    NOT_CONVERTED,
+    REFUSED,
+    WRONG,
+    Outcome,
 )  # fmt: skip
 from tests.hls4ml_cases.settings import SETTINGS, SUMS_HELD
 
@@ -71,7 +78,9 @@ hls4ml converts and computes rightly, and that have no recurrent, attention or l
 
 
 def _by_layer(outcomes: Sequence[Outcome]) -> str:
-    text = "\n## By kind of layer, with accumulators set\n\nA model counts under each class of hls4ml's that it has.\n\n"
+    text = (
+        "\n## By kind of layer, with accumulators set\n\nA model counts under each class of hls4ml's that it has.\n\n"
+    )
     text += f"| layer | {' | '.join(VERDICTS[:-1])} |\n|---|{'---:|' * (len(VERDICTS) - 1)}\n"
     for layer in sorted({layer for one in outcomes for layer in one.layers}):
         counts = Counter(one.verdict for one in outcomes if layer in one.layers)
