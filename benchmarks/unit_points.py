@@ -41,6 +41,7 @@ from hwcodesign.kernels import (
     Kernel,
     MaxPool2D,
     Transpose,
+    Upsample2D,
     kernel_to_json,
 )
 from hwcodesign.kernels.decision import Decision
@@ -286,6 +287,15 @@ def _transpose(rng: random.Random) -> Drawn:
     return _of_kernel(Transpose("layer", ("in",), (source,), (shape,), source, output, axes), Implementation())
 
 
+def _upsample(rng: random.Random) -> Drawn:
+    shape, source = (rng.randint(2, 12), rng.randint(2, 64), rng.choice([1, 2, 4, 8, 16, 48])), _format(rng)
+    factors, zeros = (rng.randint(1, 3), rng.randint(1, 3)), rng.random() < 0.3
+    last = [1 if zeros else factor for factor in factors]
+    output = ((shape[0] - 1) * factors[0] + last[0], (shape[1] - 1) * factors[1] + last[1], shape[2])
+    layer = Upsample2D("layer", ("in",), (source,), (shape,), source, output, factors, zeros)
+    return _of_kernel(layer, Implementation())
+
+
 def _resize(rng: random.Random) -> Drawn:
     one, factor, width = rng.randint(1, 8), rng.randint(2, 6), rng.randint(3, 8)
     lanes = rng.choice([(one, one * factor), (one * factor, one), (2 * factor, 2 * factor + 2)])
@@ -383,6 +393,7 @@ KINDS: dict[str, Callable[[random.Random], Drawn]] = {
     "global maximum": lambda rng: _global_pool(rng, maximum=True),
     "global average": lambda rng: _global_pool(rng, maximum=False),
     "transpose": _transpose,
+    "upsample2d": _upsample,
     "resize": _resize,
     "queue": _queue,
     "buffer": _buffer,

@@ -25,6 +25,7 @@ from hwcodesign.frontend.conversion import (
     check_layers,
     convert,
     module_of,
+    sparsities,
     warn_of_other_reuse,
 )
 from hwcodesign.frontend.lowering import implementations, lower
@@ -94,10 +95,9 @@ def compile(
         segments, chosen = _write_segments(network, settings, generated)
         with task("comparing the kernels with the network"):
             check_reading(network, segments)
-        channels, height, width = network.input_shape
         accelerator = Accelerator(
             identifier,
-            (channels, height, width),
+            network.input_shape,
             tuple(segments[0::2]),
             tuple(segments[1::2]),
             policy,
@@ -235,7 +235,14 @@ def check_compiles(network: MultiExitNetwork, settings: CompileSettings) -> None
 
 
 def _lowered(segment: ExportedSegment, graph: Any) -> Segment:
-    return lower(segment.name, graph, segment.inputs, handed_on=segment.handed_on, read=segment.read)
+    return lower(
+        segment.name,
+        graph,
+        segment.inputs,
+        handed_on=segment.handed_on,
+        read=segment.read,
+        sparsities=sparsities(segment, graph),
+    )
 
 
 def _checked(segment: Segment, exported: ExportedSegment) -> Segment:

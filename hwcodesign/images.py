@@ -1,4 +1,8 @@
-"""This module checks and encodes images, once for all backends."""
+"""This module checks and encodes images, once for all backends.
+
+An image is a sample: a picture (C, H, W), a sequence (C, L), or a vector (F,). Streams and kernels have channels last,
+and take a sequence for a picture of one row.
+"""
 
 from __future__ import annotations
 
@@ -12,24 +16,38 @@ from numpy.typing import NDArray
 from hwcodesign.errors import FormatError, ImagesError
 from hwcodesign.fixedpoint import FixedPoint
 
+#: Axes of a sample, by their number.
+AXES = {1: "(F,)", 2: "(C, L)", 3: "(C, H, W)"}
+
+
+def stream_shape(shape: Sequence[int]) -> tuple[int, ...]:
+    """Returns the shape of a tensor in a stream, channels last: (H, W, C), (1, L, C) or (F,).
+
+    Args:
+        shape: (C, H, W), (C, L) or (F,).
+    """
+    first, *others = shape
+    return (*(1,) * (len(others) == 1), *others, first)
+
 
 def encode_images(images: NDArray[Any], fmt: FixedPoint, shape: Sequence[int]) -> NDArray[np.integer[Any]]:
     """Returns the codes of images.
 
     Args:
-        images: (N, C, H, W). Floats are values and are rounded half to even to the input format; integers are codes.
+        images: (N, C, H, W), (N, C, L) or (N, F). Floats are values and are rounded half to even to the input format;
+            integers are codes.
         fmt: the input format.
-        shape: (C, H, W).
+        shape: (C, H, W), (C, L) or (F,).
 
     Returns:
-        (N, C, H, W) codes; integers stay as they are, in their own dtype.
+        Codes in the shape of the images; integers stay as they are, in their own dtype.
 
     Raises:
         ImagesError: the shape or dtype is wrong, or a value is NaN or out of range; the message names the first bad
             value.
     """
     images = np.asarray(images)
-    if images.shape[1:] != tuple(shape) or images.ndim != 4:
+    if images.shape[1:] != tuple(shape) or images.ndim < 2:
         wanted = ", ".join(str(size) for size in shape)
         raise ImagesError(f"images have shape {images.shape}, not (N, {wanted})")
     if images.dtype.kind in "iu":
@@ -53,8 +71,14 @@ def encode_images(images: NDArray[Any], fmt: FixedPoint, shape: Sequence[int]) -
 
 
 def channels_last(codes: NDArray[Any]) -> NDArray[Any]:
-    """Converts (N, C, H, W) to a contiguous (N, H, W, C), the order of every stream."""
-    return np.ascontiguousarray(codes.transpose(0, 2, 3, 1))
+    """Converts (N, C, H, W) to a contiguous (N, H, W, C), the order of every stream; sequences get a row."""
+    moved = np.moveaxis(codes, 1, -1).reshape(len(codes), *stream_shape(codes.shape[1:]))
+    return np.ascontiguousarray(moved)
+
+
+def channels_first(values: NDArray[Any], shape: Sequence[int]) -> NDArray[Any]:
+    """Converts what `channels_last` gave back to a contiguous (N, *shape)."""
+    return np.ascontiguousarray(np.moveaxis(values, -1, 1)).reshape(len(values), *shape)
 
 
 def lane_bits(fmt: FixedPoint) -> int:
@@ -70,7 +94,7 @@ def lane_bits(fmt: FixedPoint) -> int:
 
 
 def words_per_sample(fmt: FixedPoint, shape: Sequence[int]) -> int:
-    """Returns the number of 64-bit input words of one (C, H, W) image."""
+    """Returns the number of 64-bit input words of one image of a shape."""
     return -(-math.prod(shape) * lane_bits(fmt) // 64)
 
 
@@ -78,7 +102,7 @@ def pack_words(codes: NDArray[Any], fmt: FixedPoint) -> NDArray[np.uint64]:
     """Packs images as the DMA carries them: 64-bit little-endian words, channels last, each sample in whole words.
 
     Args:
-        codes: (N, C, H, W) integers of the input format.
+        codes: (N, C, H, W), (N, C, L) or (N, F) integers of the input format.
 
     Returns:
         (N, words) of a sample.

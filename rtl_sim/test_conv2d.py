@@ -1,4 +1,4 @@
-"""Convolutions: strides, padding, depthwise, pointwise, one row; foldings, multipliers, random formats."""
+"""Convolutions: strides, padding, groups, pointwise, one row; foldings, multipliers, random formats."""
 
 from __future__ import annotations
 
@@ -17,13 +17,15 @@ _CASES = {
     "strided, uneven padding, constants": Case(
         42, (7, 8, 1), 3, 1, "Constant", kernel=(3, 2), stride=(2, 3), padding=(2, 0, 1, 2)
     ),
-    "depthwise": Case(43, (5, 5, 3), 6, 4, kernel=(2, 2), padding=(0, 1, 1, 0), depthwise=True),
+    "depthwise": Case(43, (5, 5, 3), 6, 4, kernel=(2, 2), padding=(0, 1, 1, 0), groups=3),
+    "groups of several channels": Case(51, (4, 5, 6), 6, 4, kernel=(2, 1), padding=(1, 0, 0, 0), groups=3),
 }
 _MORE = {
     "pointwise": Case(44, (3, 4, 6), 5, 3, kernel=(1, 1)),
     "one row": Case(45, (1, 12, 3), 4, 5, kernel=(1, 5), padding=(0, 0, 2, 2)),
     "DSP blocks": Case(46, (5, 6, 3), 4, 3, "Dsp", kernel=(3, 3)),
-    "depthwise constants": Case(47, (5, 6, 3), 3, 1, "Constant", kernel=(3, 3), depthwise=True),
+    "depthwise constants": Case(47, (5, 6, 3), 3, 1, "Constant", kernel=(3, 3), groups=3),
+    "groups of several channels, constants": Case(50, (4, 5, 6), 4, 1, "Constant", kernel=(2, 2), groups=2),
     "faster than its input": Case(48, (6, 6, 1), 2, 1, kernel=(2, 2), stride=(2, 2)),
     "5x5, padded by 4": Case(49, (8, 8, 1), 5, 1, "Constant", kernel=(5, 5), padding=(4, 4, 4, 4)),
 }
@@ -35,16 +37,17 @@ def _random_case(seed: int) -> Case:
     shape = rng.randint(kernel[0], 8), rng.randint(kernel[1], 8), rng.randint(1, 5)
     padding = tuple(rng.randint(0, side - 1) for side in (kernel[0], kernel[0], kernel[1], kernel[1]))
     stride = rng.randint(1, 3), rng.randint(1, 3)
-    depthwise, multiplier = rng.random() < 0.35, rng.choice(["Lut", "Lut", "Dsp", "Constant"])
-    outputs = shape[2] * rng.randint(1, 2) if depthwise else rng.randint(1, 6)
+    multiplier = rng.choice(["Lut", "Lut", "Dsp", "Constant"])
+    groups = rng.choice([1, 1, *(count for count in range(1, shape[2] + 1) if shape[2] % count == 0)])
+    outputs = groups * rng.randint(1, 2) if groups > 1 else rng.randint(1, 6)
     reuse = 1 if multiplier == "Constant" else rng.choice([1, rng.randint(1, 12)])
-    return Case(seed, shape, outputs, reuse, multiplier, kernel, stride, padding, depthwise)
+    return Case(seed, shape, outputs, reuse, multiplier, kernel, stride, padding, groups)
 
 
 def _run(case: Case, folder: Path) -> None:
     print(case)
     parameters, roms = Layer(case, _SAMPLES).parameters()
-    geometry = {"Window": case.window.config, "Depthwise": case.depthwise}
+    geometry = {"Window": case.window.config, "Groups": case.groups}
     values = {"HWC_CASE": case.to_json(), "HWC_SAMPLES": str(_SAMPLES)}
     bench = Bench("conv2d", "conv2d_bench", {**geometry, **parameters}, roms, values=values)
     run_bench(bench, folder)

@@ -24,22 +24,22 @@ _CASES = {
     "vectors, adders one by one": (Case(11, (1, 1, 9), 5), 1),
     "padded convolution": (Case(12, (5, 6, 2), 3, kernel=(3, 3), padding=(1, 1, 1, 1)), 2),
     "depthwise convolution, all adders in one stage": (
-        Case(13, (4, 4, 3), 6, kernel=(2, 2), stride=(2, 2), depthwise=True),
+        Case(13, (4, 4, 3), 6, kernel=(2, 2), stride=(2, 2), groups=3),
         9,
     ),
 }
 
 
 def _matrix(case: Case, layer: Layer) -> NDArray[np.int64]:
-    """Weights (lanes, outputs), with the zeros between the channels of a depthwise convolution."""
+    """Weights (lanes, outputs), with the zeros between the groups of a convolution."""
     weights = layer.weights.astype(np.int64)
-    if not case.depthwise:
+    if case.kernel is None:
         return weights.reshape(-1, case.outputs)
-    channels = case.shape[2]
-    taps = weights.reshape(-1, case.outputs)
-    matrix = np.zeros((len(taps), channels, case.outputs), np.int64)
+    depth = case.shape[2] // case.groups
+    matrix = np.zeros((*case.kernel, case.shape[2], case.outputs), np.int64)
     for o in range(case.outputs):
-        matrix[:, o // (case.outputs // channels), o] = taps[:, o]
+        first = o // (case.outputs // case.groups) * depth
+        matrix[:, :, first : first + depth, o] = weights[..., o]
     return matrix.reshape(-1, case.outputs)
 
 
@@ -77,7 +77,7 @@ def test_random_layers(seed: int, tmp_path: Path) -> None:
     if rng.random() < 0.6:
         _run(Case(seed, (1, 1, rng.randint(1, 24)), outputs), stage, tmp_path)
         return
-    depthwise = rng.random() < 0.5
-    outputs = channels * rng.randint(1, 3) if depthwise else outputs
-    case = Case(seed, (5, 5, channels), outputs, kernel=(rng.randint(1, 3), rng.randint(1, 3)), depthwise=depthwise)
+    groups = rng.choice([1, *(count for count in range(1, channels + 1) if channels % count == 0)])
+    outputs = groups * rng.randint(1, 3) if groups > 1 else outputs
+    case = Case(seed, (5, 5, channels), outputs, kernel=(rng.randint(1, 3), rng.randint(1, 3)), groups=groups)
     _run(case, stage, tmp_path)

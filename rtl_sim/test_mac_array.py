@@ -14,7 +14,7 @@ from hwcodesign.simulation.cocotb_runner import Bench, run_bench
 _SAMPLES = 40
 _CASES = {
     "inputs and outputs folded, several beats": Case(1, (3, 1, 6), 4, reuse=36),
-    "depthwise, two outputs a channel, outputs folded": Case(2, (1, 6, 3), 6, 6, kernel=(1, 6), depthwise=True),
+    "depthwise, two outputs a channel, outputs folded": Case(2, (1, 6, 3), 6, 6, kernel=(1, 6), groups=3),
     "constants": Case(3, (1, 1, 11), 5, multiplier="Constant"),
     "few constants, all of an output even": Case(115, (1, 1, 2), 9, multiplier="Constant"),
     "DSP blocks, odd tree": Case(4, (1, 2, 5), 3, reuse=2, multiplier="Dsp"),
@@ -30,15 +30,15 @@ def _random_case(seed: int) -> Case:
     reuse = 1 if constant else rng.choice([1, rng.randint(1, 20), rng.randint(1, channels * outputs * taps)])
     if depthwise:
         shape = (1, taps, channels)
-        return Case(seed, shape, channels * rng.randint(1, 3), reuse, multiplier, kernel=(1, taps), depthwise=True)
+        return Case(seed, shape, channels * rng.randint(1, 3), reuse, multiplier, kernel=(1, taps), groups=channels)
     return Case(seed, (1, 1 if constant else rng.randint(1, 4), channels), outputs, reuse, multiplier)
 
 
 def _run(case: Case, folder: Path) -> None:
     print(case)
     parameters, roms = Layer(case, _SAMPLES).parameters()
-    shape = {"Lanes": case.lanes, "Beats": case.beats, "Depthwise": case.depthwise}
-    if case.depthwise:
+    shape = {"Lanes": case.lanes, "Beats": case.beats, "Depthwise": case.groups > 1}
+    if case.groups > 1:
         shape["Channels"] = case.shape[2]
     values = {"HWC_CASE": case.to_json(), "HWC_SAMPLES": str(_SAMPLES)}
     run_bench(Bench("mac_array", "mac_array_bench", {**shape, **parameters}, roms, values=values), folder)

@@ -10,7 +10,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from hwcodesign.hardware.movement_timing import Frames, Split
+from hwcodesign.hardware.movement_timing import Copies, Frames, Split
 from hwcodesign.hardware.pace import Pace
 from hwcodesign.hardware.shell_timing import Buffer, Decider, Packer, Unpacker
 from hwcodesign.hardware.timing import Automaton, Node, Pipeline, Queue, Windows
@@ -194,6 +194,37 @@ class _FramesState:
 
 
 @dataclass
+class _CopiesState:
+    of: Copies
+    given: int = 0  # output pixels of the sample
+    taken: bool = False  # an output pixel waits
+
+    def valid(self) -> bool:
+        return self.taken
+
+    def _place(self) -> tuple[int, int]:
+        return divmod(self.given, self.of.output[1])
+
+    def _shows(self) -> bool:
+        (row, column), (down, across) = self._place(), self.of.factors
+        return row % down == 0 and (not self.of.zeros or column % across == 0)
+
+    def _needed_no_more(self) -> bool:
+        _, column = self._place()
+        return self.of.zeros or column == self.of.output[1] - 1 or (column + 1) % self.of.factors[1] == 0
+
+    def ready(self, inputs: Sequence[bool], output: bool) -> Sequence[bool]:
+        return [(output or not self.taken) and self._shows() and self._needed_no_more()]
+
+    def clock(self, inputs: Sequence[bool], output: bool) -> None:
+        if self.taken and not output:
+            return
+        self.taken = inputs[0] or not self._shows()
+        if self.taken:
+            self.given = (self.given + 1) % (self.of.output[0] * self.of.output[1])
+
+
+@dataclass
 class _UnpackerState:
     of: Unpacker
     held: int = 0  # lanes
@@ -300,6 +331,7 @@ _STATES: dict[type, type] = {
     Queue: _QueueState,
     Split: _SplitState,
     Frames: _FramesState,
+    Copies: _CopiesState,
     Unpacker: _UnpackerState,
     Decider: _DeciderState,
     Buffer: _BufferState,

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from hwcodesign.errors import FormatError
-from hwcodesign.hardware.movement_timing import Frames, Split
+from hwcodesign.hardware.movement_timing import Copies, Frames, Split
 from hwcodesign.hardware.pace import Pace, settle
 from hwcodesign.hardware.shell_timing import Buffer, Decider, Packer, Unpacker
 from hwcodesign.hardware.stepping import Network, State, run
@@ -27,6 +27,14 @@ def _windows(rng: random.Random) -> tuple[Windows, int, int]:
     high = max(1, (height + 2 * top - kernel[0]) // stride[0] + 1)
     wide = max(1, (width + 2 * left - kernel[1]) // stride[1] + 1)
     return Windows(height, width, kernel, stride, top, left, high, wide), height * width, high * wide
+
+
+def _copies(rng: random.Random) -> Copies:
+    image, factors, zeros = (rng.randint(1, 4), rng.randint(1, 4)), (rng.randint(1, 3), rng.randint(1, 3)), True
+    if rng.random() < 0.5:
+        return Copies(image, factors, (image[0] * factors[0], image[1] * factors[1]), zeros=False)
+    rows, columns = ((size - 1) * factor + rng.randint(1, factor) for size, factor in zip(image, factors, strict=True))
+    return Copies(image, factors, (rows, columns), zeros)
 
 
 def _pipeline(rng: random.Random, beats: int = 1, inputs: int = 1) -> Pipeline:
@@ -162,6 +170,7 @@ def _automata(rng: random.Random) -> list[Automaton]:
         Queue(rng.randint(1, 4)),
         Split(rng.randint(1, 4)),
         Frames(beats, beats * 2, rng.choice([1, 2 * beats])),
+        _copies(rng),
         Unpacker(rng.choice([1, 4, 8]), rng.randint(1, 9), rng.randint(1, 9)),
         Decider(rng.randint(1, 9), rng.choice([1, 9, 80])),
         Buffer(beats, 3 * beats, keep=True),

@@ -11,7 +11,7 @@ import pytest
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.hardware.estimate import Estimate, estimated
 from hwcodesign.hardware.implementation import LATENCY, RESOURCE, Implementation
-from hwcodesign.hardware.movement_timing import Frames
+from hwcodesign.hardware.movement_timing import Copies, Frames
 from hwcodesign.hardware.pace import settle
 from hwcodesign.hardware.stepping import run
 from hwcodesign.hardware.stream import Stream
@@ -42,6 +42,12 @@ def frames(rng: random.Random) -> Drawn:
     return (Frames(beats, steps * beats_out, steps),), beats, beats_out
 
 
+def copies(rng: random.Random) -> Drawn:
+    height, width, rows, columns = (rng.randint(1, 4) for _ in range(4))
+    automaton = Copies((height, width), (rows, columns), (height * rows, width * columns), rng.random() < 0.5)
+    return (automaton,), height * width, height * rows * width * columns
+
+
 def windows(rng: random.Random) -> Drawn:
     """Any strides and padding: passes above or below the image, rows that nothing reads, and images below a kernel."""
     while True:
@@ -57,7 +63,7 @@ def windows(rng: random.Random) -> Drawn:
 
 
 @pytest.mark.parametrize("seed", range(40))
-@pytest.mark.parametrize("draw", [pipeline, frames, windows])
+@pytest.mark.parametrize("draw", [pipeline, frames, copies, windows])
 def test_an_estimate_is_what_the_automata_take(draw: Callable[[random.Random], Drawn], seed: int) -> None:
     for part in range(5):
         timing, beats_in, beats_out = draw(random.Random(f"{seed} {part}"))  # noqa: S311

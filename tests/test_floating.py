@@ -68,9 +68,40 @@ def test_it_trains_like_any_other(small_network: Any, digits_data: Any) -> None:
 
 
 def test_a_layer_without_a_counterpart_is_named(network: hw.MultiExitNetwork) -> None:
-    network.stages[0][0] = qnn.QuantConv1d(1, 4, 3)
-    with pytest.raises(NetworkError, match=r"stages.0.0 is a QuantConv1d, which has no floating-point counterpart"):
+    network.stages[0][0] = qnn.QuantConv3d(1, 4, 3)
+    with pytest.raises(NetworkError, match=r"stages.0.0 is a QuantConv3d, which has no floating-point counterpart"):
         floating(network)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (qnn.QuantConv1d(2, 4, 3, stride=2, dilation=2, groups=2), (2, 9)),
+        (qnn.QuantConvTranspose1d(2, 4, 3, stride=2, output_padding=1), (2, 9)),
+        (qnn.QuantConvTranspose2d(2, 4, 3, stride=2, padding=1), (2, 5, 4)),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_other_layers_have_counterparts_of_the_same_settings(layer: nn.Module, shape: tuple[int, ...]) -> None:
+    outer = nn.Module()
+    outer.inner = layer
+    (made,) = floating(outer).children()  # type: ignore[arg-type]
+    x = torch.rand(2, *shape)
+    assert not type(made).__module__.startswith("brevitas")
+    assert made(x).shape == layer(x).shape
+    for name, value in made.named_parameters():
+        assert torch.equal(value, layer.get_parameter(name))
+
+
+@pytest.mark.parametrize(
+    "layer", [qnn.QuantUpsample(scale_factor=3, mode="nearest"), qnn.QuantUpsamplingNearest2d(scale_factor=3)]
+)
+def test_upsampling_stays_upsampling(layer: nn.Module) -> None:
+    outer = nn.Module()
+    outer.inner = layer
+    (made,) = floating(outer).children()  # type: ignore[arg-type]
+    x = torch.rand(2, 2, 5, 4)
+    assert torch.equal(made(x), functional.interpolate(x, scale_factor=3, mode="nearest"))
 
 
 def test_the_grid_holds_twice_the_largest_logit_and_rounds_half_to_even() -> None:

@@ -42,7 +42,7 @@ def test_no_folding_is_nearer_to_the_reuse_factor(seed: int) -> None:
     rng = np.random.default_rng(seed)
     taps, channels, beats, multiplier = (int(n) for n in rng.integers(1, 10, 4))
     outputs, reuse = channels * multiplier, int(rng.integers(1, 3 * taps * beats * channels * multiplier + 1))
-    folding = fold(taps * channels, beats, outputs, reuse, channels=channels)
+    folding = fold(taps * channels, beats, outputs, reuse, groups=channels)
     assert taps % folding.simd == 0
     assert outputs % folding.pe == 0
     assert folding.folds == beats * (taps // folding.simd) * (outputs // folding.pe)
@@ -65,7 +65,7 @@ def test_inputs_are_folded_before_outputs() -> None:
     assert fold(10, 64, 10, 640) == Folding(1, 10, 640)
     assert fold(10, 64, 10, 1) == Folding(10, 10, 64)  # each beat takes a cycle
     assert fold(4, 1, 6, 12) == Folding(1, 2, 12)
-    assert fold(9 * 8, 1, 16, 9, channels=8) == Folding(1, 16, 9)
+    assert fold(9 * 8, 1, 16, 9, groups=8) == Folding(1, 16, 9)
     assert fold(4, 1, 1, 3) == Folding(2, 1, 2)  # 2 and 4 are as near
 
 

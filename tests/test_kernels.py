@@ -36,6 +36,7 @@ from hwcodesign.kernels import (
     TensorType,
     Thresholds,
     Transpose,
+    Upsample2D,
     ZeroColumns,
     check_connections,
     kernel_from_json,
@@ -78,7 +79,8 @@ def make_conv(
     kernel: tuple[int, int],
     stride: tuple[int, int] = (1, 1),
     padding: tuple[int, int, int, int] = (0, 0, 0, 0),
-    depthwise: bool = False,
+    groups: int = 1,
+    dilation: tuple[int, int] = (1, 1),
     input_format: FixedPoint,
     weight_format: FixedPoint,
     result: FixedPoint | None,
@@ -86,11 +88,11 @@ def make_conv(
 ) -> Conv2D:
     """A random convolution whose accumulator has `finer` bits more than its products; by default its result."""
     height, width, channels = shape
-    depth = 1 if depthwise else channels
     fraction = input_format.fraction + weight_format.fraction + finer
     accumulator = FixedPoint(40, 40 - fraction)
-    rows = (padding[0] + height + padding[1] - kernel[0]) // stride[0] + 1
-    columns = (padding[2] + width + padding[3] - kernel[1]) // stride[1] + 1
+    sides = [(side - 1) * step + 1 for side, step in zip(kernel, dilation, strict=True)]
+    rows = (padding[0] + height + padding[1] - sides[0]) // stride[0] + 1
+    columns = (padding[2] + width + padding[3] - sides[1]) // stride[1] + 1
     return Conv2D(
         name="conv",
         inputs=(INPUT,),
@@ -98,12 +100,13 @@ def make_conv(
         input_shapes=(shape,),
         result=accumulator if result is None else result,
         output_shape=(rows, columns, filters),
-        weights=random_codes(rng, weight_format, (*kernel, depth, filters)),
+        weights=random_codes(rng, weight_format, (*kernel, channels // groups, filters)),
         bias=rng.integers(-500, 500, filters).astype(np.float64),
         weight_format=weight_format,
         accumulator=accumulator,
         stride=stride,
         padding=padding,
+        dilation=dilation,
     )
 
 
@@ -119,7 +122,8 @@ def naive_conv(conv: Conv2D, codes: Codes, exact_cast: ExactCast) -> Codes:
     for n, y, x, o in itertools.product(range(len(codes)), *map(range, conv.output_shape)):
         total = 0
         for i, j, c in itertools.product(range(kh), range(kw), range(depth)):
-            row, column = y * conv.stride[0] + i - top, x * conv.stride[1] + j - left
+            row = y * conv.stride[0] + i * conv.dilation[0] - top
+            column = x * conv.stride[1] + j * conv.dilation[1] - left
             if 0 <= row < height and 0 <= column < width:
                 total += int(conv.weights[i, j, c, o]) * int(codes[n, row, column, (o // per_group) * depth + c])
         result[n, y, x, o] = exact_cast(total / product + int(conv.bias[o]) / scale, conv.result)
@@ -137,9 +141,16 @@ CONVOLUTIONS: dict[str, dict[str, Any]] = {
     "padded more than the kernel": {"shape": (2, 2, 1), "filters": 2, "kernel": (2, 2), "padding": (3, 2, 3, 2)},
     "not square": {"shape": (4, 11, 2), "filters": 3, "kernel": (1, 5), "padding": (0, 0, 2, 2)},
     "one output pixel": {"shape": (3, 4, 2), "filters": 5, "kernel": (3, 4)},
-    "depthwise": {"shape": (5, 5, 3), "filters": 3, "kernel": (3, 3), "depthwise": True},
+    "depthwise": {"shape": (5, 5, 3), "filters": 3, "kernel": (3, 3), "groups": 3},
     "depthwise, two filters a channel": {
-        "shape": (5, 6, 3), "filters": 6, "kernel": (3, 2), "depthwise": True, "stride": (2, 1), "padding": (1, 0, 0, 1)
+        "shape": (5, 6, 3), "filters": 6, "kernel": (3, 2), "groups": 3, "stride": (2, 1), "padding": (1, 0, 0, 1)
+    },
+    "groups of two channels": {"shape": (5, 4, 6), "filters": 9, "kernel": (2, 3), "groups": 3},
+    "dilated": {
+        "shape": (7, 9, 2), "filters": 3, "kernel": (3, 2), "dilation": (2, 3), "padding": (1, 2, 0, 1)
+    },
+    "dilated groups, strided": {
+        "shape": (8, 7, 4), "filters": 4, "kernel": (2, 2), "groups": 2, "dilation": (3, 1), "stride": (2, 1)
     },
     "finer accumulator": {"shape": (4, 4, 2), "filters": 3, "kernel": (3, 3), "finer": 3},
 }  # fmt: skip
@@ -556,6 +567,31 @@ def test_a_segments_counts_are_the_sums_of_its_kernels() -> None:
     assert segment.parameters == 2 * 2 * 2 * 3 + 3 + 27 * 5 + 5
 
 
+# --- upsampling ---
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(1, 1), (2, 2), (3, 1), (1, 4)])
+@pytest.mark.parametrize("zeros", [False, True])
+def test_an_upsampling_repeats_pixels_or_puts_zeros_between_them(zeros: bool, rows: int, columns: int) -> None:
+    rng, fmt = np.random.default_rng(5), FixedPoint(5, 2)
+    codes = random_codes(rng, fmt, (3, 4, 3, 2))
+    shape = (3 * rows + 1, 2 * columns + 1, 2) if zeros else (4 * rows, 3 * columns, 2)
+    kernel = Upsample2D("larger", (INPUT,), (fmt,), ((4, 3, 2),), fmt, shape, (rows, columns), zeros)
+    wanted = np.zeros((3, *shape))
+    for n, y, x, c in itertools.product(range(3), *map(range, shape)):
+        if not zeros or (y % rows == 0 and x % columns == 0):
+            wanted[n, y, x, c] = codes[n, y // rows, x // columns, c]
+    assert_same(kernel.compute(codes), wanted, kernel)
+    assert kernel.macs == 0
+
+
+def test_an_upsampling_that_would_cast_is_refused() -> None:
+    with pytest.raises(FormatError, match=r"larger: upsampling fixed<5,2,.*> to fixed<6,2,.*> would cast"):
+        Upsample2D(
+            "larger", (INPUT,), (FixedPoint(5, 2),), ((2, 2, 1),), FixedPoint(6, 2), (4, 4, 1), (2, 2), zeros=False
+        )
+
+
 # --- storage ---
 
 
@@ -581,6 +617,7 @@ def every_kernel() -> list[Kernel]:
                FixedPoint(4, 1), FixedPoint(5, 5)),
         Concatenate("both", ("a", "b"), (source, fmt), ((6, 6, 2), (6, 6, 1)), fmt, (6, 6, 3)),
         Transpose("turn", ("relu",), (source,), ((6, 6, 2),), source, (2, 6, 6), (2, 0, 1)),
+        Upsample2D("larger", ("relu",), (source,), ((6, 6, 2),), source, (11, 16, 2), (2, 3), zeros=True),
         ZeroColumns.before("zeros", "relu", source, (6, 6, 2), 2),
         Thresholds("steps", ("relu",), (source,), ((6, 6, 2),), fmt, (6, 6, 2), np.array([-3.0, 9]),
                    np.array([1.0, -1]), np.array([[3.0, 3, 40], [1, 60, 64]])),
@@ -622,7 +659,7 @@ def test_a_kernel_is_the_same_after_json_and_npz(kernel: Kernel, tmp_path: Path)
 def test_a_stored_kernel_of_an_unknown_kind_is_refused_with_those_known() -> None:
     with pytest.raises(
         FieldError,
-        match=r"kernel\.kind 'attention' is not known.*activation, add, affine, average_pool2d, concatenate, conv2d",
+        match=r"kernel\.kind 'attention' is not known.*activation, add, affine, average_pool2d, code_table",
     ):
         kernel_from_json(Field({"kind": "attention"}, "kernel"), {})
 

@@ -84,9 +84,9 @@ def test_numbers_of_stages_and_heads_that_do_not_fit_are_refused(stages: int, he
         network([stage(1, 2), stage(2, 3)][:stages], [head(2), head(3)][:heads])
 
 
-@pytest.mark.parametrize("shape", [(4, 4), (1, 0, 4), (1, 1, 4, 4)])
-def test_an_input_shape_that_is_no_image_is_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(NetworkError, match=re.escape(f"input_shape {shape} is not (C, H, W)")):
+@pytest.mark.parametrize("shape", [(), (4, 0), (1, 0, 4), (1, 1, 4, 4)])
+def test_an_input_shape_that_is_no_image_sequence_or_vector_is_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(NetworkError, match=re.escape(f"input_shape {shape} is not (C, H, W), (C, L), (F,)")):
         network([stage(1, 2), stage(2, 3)], [head(2), head(3)], shape)
 
 

@@ -224,9 +224,6 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], int, str]] = {
         lambda: plain(padding_mode="reflect", _reversed_padding_repeated_twice=[1, 1, 1, 1]), 72,
         r"layer 'stages.0.0' \(QuantConv2d\) has padding_mode='reflect', .*: use padding_mode='zeros'",
     ),
-    "several filters a channel": (
-        lambda: nn.Sequential(c(2, 4, groups=2), r()), 144, r"give it one filter a channel, or groups=1$",
-    ),
     "reshape": (
         lambda: of(lambda _, x: x.reshape(x.shape[0], 2, 4, 9)), 72,
         r"hls4ml cannot take stage0: \w+ \(Reshape, of layer 'stages.0'\): KeyError\('reshape'\); reshape by nn.F",
@@ -309,6 +306,7 @@ TAKEN: dict[str, tuple[Callable[[], nn.Module], int]] = {
     "a learned average": (
         lambda: nn.Sequential(c(), r(), layers.conv2d(2, 2, 2, stride=2, groups=2, precision=P), r()), 18
     ),
+    "several filters a channel": (lambda: nn.Sequential(c(2, 4, groups=2), r()), 144),
     "identity and dropout": (lambda: nn.Sequential(c(), nn.Identity(), nn.Dropout(0.5), r()), 72),
     "a view of its own size": (
         lambda: Net(

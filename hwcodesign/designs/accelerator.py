@@ -13,6 +13,7 @@ from hwcodesign.errors import DesignError, FieldError, HwcodesignError, PolicyEr
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.hardware.implementation import Implementation, Implementations
 from hwcodesign.hardware.units import check_implementations
+from hwcodesign.images import stream_shape
 from hwcodesign.kernels import (
     MOST_TENSORS,
     Arrays,
@@ -25,6 +26,7 @@ from hwcodesign.kernels import (
     tensor_to_json,
     tensors_from_json,
 )
+from hwcodesign.kernels.kernel import Shape
 from hwcodesign.kernels.tensor import suffix
 from hwcodesign.policies import ExitPolicy
 from hwcodesign.storage.fields import Field, shown
@@ -44,7 +46,7 @@ class Accelerator:
 
     Attributes:
         name: identifier in generated sources.
-        input_shape: (C, H, W) of the images.
+        input_shape: (C, H, W) of images, (C, L) of sequences, or (F,) of vectors.
         stages, heads: the stages and the heads, one each per exit. A stage reads all tensors of the one before it.
         policy: criterion, tables and default thresholds.
         buffer_samples: number of samples that each conditional buffer holds.
@@ -57,7 +59,7 @@ class Accelerator:
     """
 
     name: str
-    input_shape: tuple[int, int, int]
+    input_shape: Shape
     stages: tuple[Segment, ...]
     heads: tuple[Segment, ...]
     policy: ExitPolicy
@@ -225,7 +227,7 @@ class Accelerator:
     def _from_fields(cls, stored: Field, arrays: Mapping[str, Held]) -> Accelerator:
         fields = stored.fields(_FIELDS)
         name = fields["name"].name()
-        channels, height, width = fields["input_shape"].integers(1, _MOST_LONG, 3, 3)
+        input_shape = fields["input_shape"].integers(1, _MOST_LONG, 1, 3)
         exits, left = len(fields["stages"].items(1, _MOST_EXITS)), dict(arrays)
         stages, heads = (
             tuple(
@@ -234,10 +236,9 @@ class Accelerator:
             )
             for kind in ("stage", "head")
         )
-        if stages[0].inputs[0].shape != (height, width, channels):
+        if stages[0].inputs[0].shape != stream_shape(input_shape):
             raise FieldError(
-                f"{stored.place}.input_shape is {(channels, height, width)}, "
-                f"but stage0 reads {stages[0].inputs[0].shape}"
+                f"{stored.place}.input_shape is {input_shape}, but stage0 reads {stages[0].inputs[0].shape}"
             )
         reads = tuple(
             item.integers(0, MOST_TENSORS, 1, MOST_TENSORS) for item in fields["head_reads"].items(exits, exits)
@@ -247,7 +248,7 @@ class Accelerator:
         implementations = {segment: _implementations_from_json(item) for segment, item in built.items()}
         if left:
             raise FieldError(f"array {shown(min(left))} is in the file of arrays, but no kernel uses it")
-        return cls(name, (channels, height, width), stages, heads, policy, buffered, implementations, reads)
+        return cls(name, input_shape, stages, heads, policy, buffered, implementations, reads)
 
 
 def _listed(tensors: Sequence[TensorType]) -> str:

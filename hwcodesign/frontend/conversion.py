@@ -24,7 +24,7 @@ from hwcodesign.frontend.refusals import of_segment, reason
 from hwcodesign.frontend.settings import VITIS_STRATEGIES, CompileSettings
 from hwcodesign.hardware.implementation import Implementation, Implementations
 from hwcodesign.hardware.units import strategies_of
-from hwcodesign.kernels import Segment
+from hwcodesign.kernels import Segment, Sparsity
 from hwcodesign.networks.export import ExportedSegment
 
 
@@ -83,8 +83,19 @@ def asked_for(
 
 def module_of(segment: ExportedSegment, layer: str) -> str | None:
     """Returns the torch name of an hls4ml layer, which is the name of its node without hls4ml's prefix."""
+    node = _node_of(segment, layer)
+    return segment.modules[node] if node is not None else None
+
+
+def sparsities(segment: ExportedSegment, graph: Any) -> dict[str, Sparsity]:
+    """Returns which weights are there of those convolutions of hls4ml's that have zeros in the place of others."""
+    nodes = {layer.name: _node_of(segment, layer.name) for layer in graph.get_layers()}
+    return {name: segment.sparsities[node] for name, node in nodes.items() if node in segment.sparsities}
+
+
+def _node_of(segment: ExportedSegment, layer: str) -> str | None:
     matches = [node for node in segment.modules if layer == node or layer.endswith(f"_{node}")]
-    return segment.modules[max(matches, key=len)] if matches else None
+    return max(matches, key=len) if matches else None
 
 
 def convert(segment: ExportedSegment, settings: CompileSettings, backend: str, folder: Path) -> Any:

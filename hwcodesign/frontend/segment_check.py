@@ -16,9 +16,10 @@ from torch import nn
 
 from hwcodesign.errors import MismatchError
 from hwcodesign.fixedpoint import Codes, FixedPoint
+from hwcodesign.images import channels_first, channels_last
 from hwcodesign.kernels import Segment
 from hwcodesign.kernels.difference import where_it_differs
-from hwcodesign.kernels.kernel import carrier, largest
+from hwcodesign.kernels.kernel import Shape, carrier, largest
 from hwcodesign.networks.layers import tensors_of, value_of
 from hwcodesign.networks.network import MultiExitNetwork
 
@@ -37,12 +38,15 @@ def check_reading(network: MultiExitNetwork, segments: Sequence[Segment]) -> Non
         MismatchError: a segment computes something else; the message names the last layer up to which both agree.
     """
     reference = network.reference()
-    modules = [module for pair in zip(reference.stages, reference.heads, strict=True) for module in pair]
-    for segment, module in zip(segments, modules, strict=True):
-        _check(segment, module)
+    given: Sequence[Shape] = (reference.input_shape,)
+    for k, boundaries in enumerate(reference.boundaries()[0]):
+        _check(segments[2 * k], reference.stages[k], given)
+        given = [boundary.shape for boundary in boundaries]
+        _check(segments[2 * k + 1], reference.heads[k], [given[i] for i in reference.reads_of(k, len(given))])
 
 
-def _check(segment: Segment, module: nn.Module) -> None:
+def _check(segment: Segment, module: nn.Module, shapes: Sequence[Shape]) -> None:
+    """Compares a segment with its stage or head, whose inputs have shapes of the network."""
     codes = [_drawn(tensor.format, tensor.shape, seed) for seed, tensor in enumerate(segment.inputs, 1)]
     seen: list[NDArray[np.float64]] = []
 
@@ -53,7 +57,10 @@ def _check(segment: Segment, module: nn.Module) -> None:
     hooks = [part.register_forward_hook(see) for part in module.modules()]
     try:
         with torch.no_grad():
-            given = [_given(tensor.format.decode(drawn)) for tensor, drawn in zip(segment.inputs, codes, strict=True)]
+            given = [
+                torch.from_numpy(channels_first(tensor.format.decode(drawn), shape))
+                for tensor, drawn, shape in zip(segment.inputs, codes, shapes, strict=True)
+            ]
             expected = [_values(tensor) for tensor in tensors_of(module(*given))]
     finally:
         for hook in hooks:
@@ -76,13 +83,6 @@ def _check(segment: Segment, module: nn.Module) -> None:
         )
 
 
-def _given(values: NDArray[np.float64]) -> torch.Tensor:
-    """Returns values as a stage takes them: channels first, in PyTorch's own order in memory, too, since x.view refuses
-    any other.
-    """
-    return torch.from_numpy(np.ascontiguousarray(np.moveaxis(values, -1, 1)) if values.ndim == 4 else values)
-
-
 def _drawn(fmt: FixedPoint, shape: Sequence[int], seed: int) -> NDArray[np.int64]:
     """Returns codes that reveal wrong layouts and roundings: random ones, extreme ones, and single ones among zeros."""
     rng = np.random.default_rng(seed)
@@ -98,4 +98,4 @@ def _drawn(fmt: FixedPoint, shape: Sequence[int], seed: int) -> NDArray[np.int64
 def _values(output: object) -> NDArray[np.float64]:
     """Returns the values of a module's output, channels last."""
     array = np.asarray(value_of(output).detach().numpy(), np.float64)
-    return np.moveaxis(array, 1, -1) if array.ndim == 4 else array
+    return channels_last(array) if array.ndim > 1 else array

@@ -26,6 +26,7 @@ PIPELINE, _WINDOWS, QUEUE, _SPLIT, _FRAMES = map(
     int, (Kind.PIPELINE, Kind.WINDOWS, Kind.QUEUE, Kind.SPLIT, Kind.FRAMES)
 )
 _UNPACKER, _DECIDER, _BUFFER, _PACKER = map(int, (Kind.UNPACKER, Kind.DECIDER, Kind.BUFFER, Kind.PACKER))
+_COPIES = int(Kind.COPIES)
 
 #: Bits of a word of a shift register.
 _WORD = (1 << STAGES_PER_WORD) - 1
@@ -268,6 +269,51 @@ def _frames_clock(p: Any, a: int, s: Any, b: int, offered: bool, output: bool) -
             s[b + _S_FULL] -= 1
 
 
+_P_ROWS, _P_IN_ROW, _P_DOWN, _P_ACROSS, _P_LAST_DOWN, _P_LAST_ACROSS, _P_ZEROS = range(7)
+#: The copy that is next: row and column of its pixel, and which copy of it, down and across.
+_S_OF_ROW, _S_OF_COLUMN, _S_DOWN, _S_ACROSS = range(1, 5)
+
+
+@compiled
+def _is_shown(p: Any, a: int, s: Any, b: int) -> bool:
+    """Whether an input pixel is given itself."""
+    return bool(s[b + _S_DOWN] == 0 and (not p[a + _P_ZEROS] or s[b + _S_ACROSS] == 0))
+
+
+@compiled
+def _ends_across(p: Any, a: int, s: Any, b: int) -> bool:
+    last = s[b + _S_OF_COLUMN] == p[a + _P_IN_ROW] - 1
+    return bool(s[b + _S_ACROSS] == (p[a + _P_LAST_ACROSS] if last else p[a + _P_ACROSS]) - 1)
+
+
+@compiled
+def _copies_ready(p: Any, a: int, s: Any, b: int, output: bool) -> bool:
+    able = (output or s[b] == 0) and _is_shown(p, a, s, b)
+    return bool(able and (p[a + _P_ZEROS] or _ends_across(p, a, s, b)))
+
+
+@compiled
+def _copies_clock(p: Any, a: int, s: Any, b: int, offered: bool, output: bool) -> None:
+    if s[b] and not output:
+        return
+    s[b] = 1 if offered or not _is_shown(p, a, s, b) else 0
+    if s[b] == 0:
+        return
+    if not _ends_across(p, a, s, b):
+        s[b + _S_ACROSS] += 1
+        return
+    s[b + _S_ACROSS] = 0
+    s[b + _S_OF_COLUMN] += 1
+    if s[b + _S_OF_COLUMN] < p[a + _P_IN_ROW]:
+        return
+    s[b + _S_OF_COLUMN] = 0
+    s[b + _S_DOWN] += 1
+    last = s[b + _S_OF_ROW] == p[a + _P_ROWS] - 1
+    if s[b + _S_DOWN] == (p[a + _P_LAST_DOWN] if last else p[a + _P_DOWN]):
+        s[b + _S_DOWN] = 0
+        s[b + _S_OF_ROW] = 0 if last else s[b + _S_OF_ROW] + 1
+
+
 _P_LANES, _P_CHANNELS, _P_SAMPLE_WORDS, _P_LAST_LANES = range(4)
 _S_LANES_HELD, _S_WORD = range(1, 3)
 
@@ -376,6 +422,8 @@ def ready_of(net: Net, i: int) -> None:
         edge[k].fresh = _split_ready(s, b, output)
     elif node.kind == _FRAMES:
         edge[k].fresh = s[b + _S_FULL] < 2
+    elif node.kind == _COPIES:
+        edge[k].fresh = _copies_ready(p, a, s, b, output)
     elif node.kind == _UNPACKER:
         edge[k].fresh = _lanes_left(p, a, s, b, output) < p[a + _P_CHANNELS]
     elif node.kind == _DECIDER:
@@ -403,6 +451,8 @@ def clock(net: Net, i: int) -> None:
         _split_clock(p, a, s, b, offered, output)
     elif node.kind == _FRAMES:
         _frames_clock(p, a, s, b, offered, output)
+    elif node.kind == _COPIES:
+        _copies_clock(p, a, s, b, offered, output)
     elif node.kind == _UNPACKER:
         _unpacker_clock(p, a, s, b, offered, output)
     elif node.kind == _DECIDER:

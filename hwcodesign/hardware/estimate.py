@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 
-from hwcodesign.hardware.movement_timing import Frames
+from hwcodesign.hardware.movement_timing import Copies, Frames
 from hwcodesign.hardware.resources.figures import Resources
 from hwcodesign.hardware.timing import Automaton, Pipeline, Windows
 
@@ -43,7 +43,7 @@ def estimated(timing: Sequence[Automaton], beats: int) -> Estimate:
     """Estimates a chain of automata.
 
     Args:
-        timing: nothing, a pipeline, stored frames, or windows in front of a pipeline of single beats.
+        timing: nothing, a pipeline, stored frames, copies, or windows in front of a pipeline of single beats.
         beats: input beats per sample.
 
     Raises:
@@ -56,6 +56,9 @@ def estimated(timing: Sequence[Automaton], beats: int) -> Estimate:
             return Estimate(beats * pipeline.folds, beats * pipeline.folds - 1 + pipeline.depth)
         case (Frames() as frames,):
             return Estimate(max(frames.beats, frames.steps), frames.beats + frames.steps + 1)
+        case (Copies() as copies,):
+            pixels = copies.output[0] * copies.output[1]
+            return Estimate(pixels, pixels)
         case (Windows() as windows, Pipeline(beats=1) as pipeline):
             interval, latency = _Rows(windows, pipeline.folds).pace()
             return Estimate(interval, latency + pipeline.depth)

@@ -20,7 +20,7 @@ class Folding:
     """A folding says what is multiplied in one cycle.
 
     Attributes:
-        simd: number of inputs of an output (taps of a depthwise one); divides the lanes of a beat.
+        simd: number of inputs of an output; divides the lanes of a beat, of a group where there are several.
         pe: number of outputs; divides all outputs.
         folds: cycles per vector.
     """
@@ -46,7 +46,7 @@ class Folding:
         return 4 + _tree_depth(self.simd)
 
 
-def fold(lanes: int, beats: int, outputs: int, reuse: int, *, channels: int = 1) -> Folding:
+def fold(lanes: int, beats: int, outputs: int, reuse: int, *, groups: int = 1) -> Folding:
     """Returns the folding whose number of folds is nearest to the reuse factor.
 
     Of two equally near foldings, it takes the one with fewer folds; of those with equally many, the one that folds the
@@ -57,9 +57,9 @@ def fold(lanes: int, beats: int, outputs: int, reuse: int, *, channels: int = 1)
         beats: input beats of a vector.
         outputs: elements of a result.
         reuse: wished number of folds, at least 1.
-        channels: number of channels of a depthwise layer, whose lanes are taps times channels; else 1.
+        groups: number of groups of a convolution, each of which has as many of the lanes.
     """
-    taps = lanes // channels
+    taps = lanes // groups
     foldings = (
         Folding(simd, pe, beats * (taps // simd) * (outputs // pe))
         for pe in _divisors(outputs)
@@ -73,7 +73,7 @@ def rom_words(weights: NDArray[Any], folding: Folding, width: int) -> tuple[int,
     complement.
 
     Args:
-        weights: (inputs, outputs) integer codes; inputs in stream order; for a depthwise layer its taps alone.
+        weights: (inputs, outputs) integer codes; inputs in stream order; with groups those of one group.
         folding: folding of the layer.
         width: bits of a weight, sign included.
 

@@ -41,3 +41,30 @@ class Frames:
     def encoding(self) -> Encoding:
         """Returns the automaton in numbers."""
         return Encoding(Kind.FRAMES, (self.beats, self.steps, self.steps_per_beat), 6)
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Copies are a larger image in the place of one, a pixel a cycle (upsample2d).
+
+    Attributes:
+        image: rows and columns of the input.
+        factors: rows and columns of the output for each of the input.
+        output: rows and columns of the output.
+        zeros: whether a pixel is there once, among zeros, instead of several times.
+    """
+
+    image: tuple[int, int]
+    factors: tuple[int, int]
+    output: tuple[int, int]
+    zeros: bool
+
+    @property
+    def encoding(self) -> Encoding:
+        """Returns the automaton in numbers."""
+        last = [out - (size - 1) * factor for size, factor, out in zip(*self._axes, strict=True)]
+        return Encoding(Kind.COPIES, (*self.image, *self.factors, *last, int(self.zeros)), 5)
+
+    @property
+    def _axes(self) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
+        return self.image, self.factors, self.output

@@ -26,6 +26,7 @@ class Kind(IntEnum):
     DECIDER = 6
     BUFFER = 7
     PACKER = 8
+    COPIES = 9
 
 
 class Encoding(NamedTuple):

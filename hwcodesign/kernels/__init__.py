@@ -6,7 +6,7 @@ from hwcodesign.kernels.affine import Affine
 from hwcodesign.kernels.average_pool2d import AveragePool2D
 from hwcodesign.kernels.code_table import CodeTable
 from hwcodesign.kernels.concatenate import Concatenate
-from hwcodesign.kernels.conv2d import Conv2D
+from hwcodesign.kernels.conv2d import Conv2D, Sparsity
 from hwcodesign.kernels.dense import Dense
 from hwcodesign.kernels.global_pool import GlobalPool
 from hwcodesign.kernels.kernel import KERNELS, Kernel
@@ -27,6 +27,7 @@ from hwcodesign.kernels.serialisation import (
 from hwcodesign.kernels.tensor import TensorType
 from hwcodesign.kernels.thresholds import Thresholds
 from hwcodesign.kernels.transpose import Transpose
+from hwcodesign.kernels.upsample2d import Upsample2D
 from hwcodesign.kernels.zero_columns import ZeroColumns
 
 __all__ = [
@@ -48,9 +49,11 @@ __all__ = [
     "MaxPool2D",
     "Reshape",
     "Segment",
+    "Sparsity",
     "TensorType",
     "Thresholds",
     "Transpose",
+    "Upsample2D",
     "ZeroColumns",
     "check_connections",
     "input_name",

@@ -8,15 +8,15 @@ input little more than once, and gives BLAS wide matrices even if there are few 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from hwcodesign.errors import FieldError
+from hwcodesign.errors import FieldError, FormatError
 from hwcodesign.fixedpoint import Codes
 from hwcodesign.kernels.kernel import Shape, Windows, register, require_shape
 from hwcodesign.kernels.stored_shapes import require_image, require_windows
@@ -25,6 +25,18 @@ from hwcodesign.kernels.weighted import WeightedKernel
 #: Time of a multiply-accumulate against the number of columns n of the right factor is about 1 + _NARROW / n, and that
 #: of copying an element about _COPY of them: measured with OpenBLAS on x86-64, and not critical.
 _NARROW, _COPY = 12, 32
+
+
+class Sparsity(NamedTuple):
+    """A sparsity says which weights of a convolution are there; all others are zero.
+
+    Attributes:
+        groups: number of groups; a filter reads the channels of its own group alone.
+        dilation: rows and columns from one tap to the next.
+    """
+
+    groups: int = 1
+    dilation: tuple[int, int] = (1, 1)
 
 
 class _Strips(NamedTuple):
@@ -39,12 +51,15 @@ class _Strips(NamedTuple):
 @register
 @dataclass(frozen=True, eq=False)
 class Conv2D(WeightedKernel):
-    """A convolution computes y[o] = bias[o] + sum w[i, j, c, o] x[i, j, c], with stride and zero padding.
+    """A convolution computes y[r, q, o] = bias[o] + sum w[i, j, c, o] x[r s + i d, q s + j d, c], with stride s,
+    dilation d and zero padding.
 
     Attributes:
-        weights: (kh, kw, C / groups, filters) integer codes; groups is 1 or C (depthwise, filters a multiple of C).
+        weights: (kh, kw, C / groups, filters) integer codes. Filter o reads the channels of group
+            o // (filters / groups); there may be one group, one for each channel (depthwise), or any number between.
         stride: rows down, columns across.
         padding: zero rows and columns at top, bottom, left, right.
+        dilation: rows and columns from one tap to the next.
     """
 
     kind = "conv2d"
@@ -52,10 +67,11 @@ class Conv2D(WeightedKernel):
 
     stride: tuple[int, int]
     padding: tuple[int, int, int, int]
+    dilation: tuple[int, int] = field(default=(1, 1), kw_only=True)
 
     @property
     def groups(self) -> int:
-        """Returns the number of groups: 1, or the number of channels for a depthwise convolution."""
+        """Returns the number of groups."""
         return self.input_shapes[0][2] // self.weights.shape[2]
 
     @property
@@ -63,8 +79,13 @@ class Conv2D(WeightedKernel):
         return self.output_shape[0] * self.output_shape[1] * self.weights.size
 
     @property
+    def sides(self) -> tuple[int, int]:
+        """Returns rows and columns of a window: those of the kernel, and what lies between its taps."""
+        return _spread(self.weights.shape[:2], self.dilation)
+
+    @property
     def windows(self) -> Windows:
-        return Windows((self.weights.shape[0], self.weights.shape[1]), self.stride, self.padding)
+        return Windows(self.sides, self.stride, self.padding)
 
     @classmethod
     def check_shapes(cls, values: Mapping[str, Any], shapes: Mapping[str, Shape]) -> None:
@@ -72,10 +93,11 @@ class Conv2D(WeightedKernel):
         weights = shapes["weights"]
         if len(weights) != 4:
             raise FieldError(f"shape of weights is {weights}, and must have 4 axes")
-        require_windows(values, weights[:2])
-        if weights[2] not in {1, channels} or (weights[2] != channels and filters % channels):
+        require_windows(values, _spread(weights[:2], values["dilation"]))
+        if weights[2] < 1 or channels % weights[2] or filters % (channels // weights[2]):
             raise FieldError(
-                f"shape of weights is {weights}: the third axis must be {channels}, or 1 of a depthwise layer"
+                f"shape of weights is {weights}: the third axis must be {channels}, or the channels of one of several "
+                f"groups, whose number divides {channels} channels and {filters} filters"
             )
         require_shape("shape of weights", weights, (*weights[:3], filters))
         require_shape("shape of bias", shapes["bias"], (filters,))
@@ -104,7 +126,7 @@ class Conv2D(WeightedKernel):
         if strips is None:
             strips = self._strips[side] = self._cut(side)
         rows = self._rows(codes, strips)
-        samples, kh = len(codes), self.weights.shape[0]
+        samples, kh = len(codes), self.sides[0]
         step = strips.reads * self.input_shapes[0][2]  # elements of one row of a strip
         height, width, filters = self.output_shape
         shape = (samples, height // side, strips.number, strips.matrices.shape[2])
@@ -127,20 +149,28 @@ class Conv2D(WeightedKernel):
     def _strips(self) -> dict[int, _Strips]:
         return {}
 
+    def spread_weights(self) -> Codes:
+        """Returns the weights of whole windows, (rows, columns, C / groups, filters), with zeros between taps."""
+        if self.dilation == (1, 1):
+            return self.weights
+        spread = np.zeros((*self.sides, *self.weights.shape[2:]))
+        spread[:: self.dilation[0], :: self.dilation[1]] = self.weights
+        return spread
+
     def dense_weights(self) -> Codes:
-        """Returns the weights as (kh, kw, C, filters) codes, with zeros between groups."""
-        weights = self.weights
-        if self.groups == 1:
+        """Returns the weights of whole windows, (rows, columns, C, filters), with zeros between groups, too."""
+        weights, groups = self.spread_weights(), self.groups
+        if groups == 1:
             return weights
-        kh, kw, depth, filters = weights.shape
-        dense = np.zeros((kh, kw, self.input_shapes[0][2], filters))
+        rows, columns, depth, filters = weights.shape
+        dense = np.zeros((rows, columns, groups * depth, filters))
         for o in range(filters):
-            group = o // (filters // self.groups)
+            group = o // (filters // groups)
             dense[:, :, group * depth : (group + 1) * depth, o] = weights[:, :, :, o]
         return dense
 
     def _cut(self, pool: int) -> _Strips:
-        kh, kw, channels, filters = (*self.weights.shape[:2], self.input_shapes[0][2], self.output_shape[2])
+        kh, kw, channels, filters = (*self.sides, self.input_shapes[0][2], self.output_shape[2])
         height, width = self.output_shape[:2]
         stride = self.stride[1]
 
@@ -178,3 +208,31 @@ class Conv2D(WeightedKernel):
             writeable=False,
         )
         return np.ascontiguousarray(view).reshape(samples * strips.number, -1)
+
+
+def compact_weights(name: str, weights: Codes, sparsity: Sparsity, channels: int) -> Codes:
+    """Returns the weights that are there, (kh, kw, C / groups, filters), from those with zeros in the place of others.
+
+    Args:
+        name: name of the layer, for the error.
+        weights: (rows, columns, C, filters) of whole windows; or with one channel each, of a depthwise convolution.
+        sparsity: which weights are there.
+        channels: number of channels of the input.
+
+    Raises:
+        FormatError: a weight that should not be there is not zero.
+    """
+    taps = weights[:: sparsity.dilation[0], :: sparsity.dilation[1]]
+    depth, filters = channels // sparsity.groups, weights.shape[3]
+    found = np.empty((*taps.shape[:2], depth, filters), taps.dtype)
+    for o in range(filters):
+        first = 0 if weights.shape[2] == depth else o // (filters // sparsity.groups) * depth
+        found[..., o] = taps[:, :, first : first + depth, o]
+    if np.count_nonzero(found) != np.count_nonzero(weights):
+        raise FormatError(f"{name}: it has weights beyond those of {sparsity.groups} groups: a fault of hwcodesign")
+    return found
+
+
+def _spread(kernel: Sequence[int], dilation: Sequence[int]) -> tuple[int, int]:
+    rows, columns = ((side - 1) * step + 1 for side, step in zip(kernel, dilation, strict=True))
+    return rows, columns

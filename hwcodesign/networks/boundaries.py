@@ -8,11 +8,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from brevitas.proxy.quant_proxy import QuantProxyFromInjector
 from brevitas.quant_tensor import IntQuantTensor
 from torch import Tensor, nn
 
 from hwcodesign.errors import NetworkError
 from hwcodesign.fixedpoint import FixedPoint, Overflow, Rounding
+
+#: Of Brevitas' quantisers, those that hls4ml's types have.
+_ROUNDINGS = {"ROUND": Rounding.RND_CONV, "FLOOR": Rounding.TRN}
 
 
 @dataclass(frozen=True)
@@ -20,7 +24,7 @@ class Boundary:
     """A boundary is a tensor between segments.
 
     Attributes:
-        format: format of its values.
+        format: format of its values, with the modes of the quantiser that it comes from.
         shape: shape without the batch, channels first.
         handed_on: position of the input that it is, where the stage hands it on as it came.
     """
@@ -30,14 +34,69 @@ class Boundary:
     handed_on: int | None = None
 
 
+class Quantisers:
+    """They are the quantisers of activations in a network, which tell how they round while data pass them.
+
+    A quantised tensor says what its values are, and not how they were rounded. It has the very scale of the quantiser
+    that it comes from, also behind a pooling or flattening.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        self._network = network
+        self._seen: dict[int, tuple[Tensor, QuantProxyFromInjector]] = {}
+
+    def __enter__(self) -> Quantisers:
+        self._hooks = [
+            module.register_forward_hook(self._see)
+            for module in self._network.modules()
+            if isinstance(module, QuantProxyFromInjector) and module.is_quant_enabled
+        ]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for hook in self._hooks:
+            hook.remove()
+
+    def _see(self, module: nn.Module, _inputs: object, output: object) -> None:
+        if isinstance(output, IntQuantTensor) and isinstance(module, QuantProxyFromInjector):
+            self._seen[id(output.scale)] = output.scale, module  # the tensor is kept, so that its id stays its own
+
+    def modes(self, name: str, tensor: IntQuantTensor) -> tuple[Rounding, Overflow]:
+        """Returns rounding and overflow mode of the quantiser that a tensor comes from.
+
+        Raises:
+            NetworkError: hardware has no such modes; the message has the tensor's name.
+        """
+        _, quantiser = self._seen.get(id(tensor.scale), (None, None))
+        if quantiser is None:
+            return Rounding.RND_CONV, Overflow.SAT
+        rounding = str(quantiser.rounding_mode or "ROUND")
+        if rounding not in _ROUNDINGS:
+            raise NetworkError(
+                f"{name} ends in a quantiser that rounds by {rounding}, which hardware has not: give it "
+                "float_to_int_impl_type ROUND or FLOOR"
+            )
+        if quantiser.is_narrow_range and not tensor.signed:
+            raise NetworkError(
+                f"{name} ends in an unsigned quantiser of narrow range, which hardware has not: leave narrow_range at "
+                "False, or use a signed quantiser"
+            )
+        return _ROUNDINGS[rounding], Overflow.SAT_SYM if quantiser.is_narrow_range else Overflow.SAT
+
+
 def stage_boundaries(
-    name: str, written: Sequence[Any], given: Sequence[Tensor], before: Sequence[Boundary]
+    name: str,
+    written: Sequence[Any],
+    given: Sequence[Tensor],
+    before: Sequence[Boundary],
+    quantisers: Quantisers,
 ) -> tuple[Boundary, ...]:
     """Returns the boundaries of a stage's tensors, those that it hands on among them.
 
     Args:
         written: that the stage returned.
         given, before: that it took, and what they are.
+        quantisers: that saw the tensors made.
     """
     found: list[Boundary] = []
     for i, tensor in enumerate(written):
@@ -47,7 +106,7 @@ def stage_boundaries(
         if source is not None:
             found.append(replace(before[source], handed_on=source))
         else:
-            found.append(boundary_of(name if len(written) == 1 else f"tensor {i} of {name}", tensor))
+            found.append(boundary_of(name if len(written) == 1 else f"tensor {i} of {name}", tensor, quantisers))
     if all(boundary.handed_on is not None for boundary in found):
         raise NetworkError(f"{name} computes nothing: it hands on all of its tensors as they came")
     return tuple(found)
@@ -78,7 +137,7 @@ def scale_check(name: str) -> Callable[[nn.Module, Any, Any], None]:
     return hook
 
 
-def boundary_of(name: str, tensor: Any) -> Boundary:
+def boundary_of(name: str, tensor: Any, quantisers: Quantisers) -> Boundary:
     """Returns the boundary of a tensor; raises NetworkError if it ends in no fixed-point quantiser of one scale."""
     if not isinstance(tensor, IntQuantTensor):
         raise NetworkError(
@@ -93,5 +152,5 @@ def boundary_of(name: str, tensor: Any) -> Boundary:
     width = int(bits)
     if width == 1 and tensor.signed:
         width = 2  # a bipolar quantiser, which gives 1 and -1
-    fmt = FixedPoint(width, width + int(exponent), bool(tensor.signed), Rounding.RND_CONV, Overflow.SAT)
+    fmt = FixedPoint(width, width + int(exponent), bool(tensor.signed), *quantisers.modes(name, tensor))
     return Boundary(fmt, tuple(tensor.value.shape[1:]))

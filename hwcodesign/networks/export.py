@@ -17,13 +17,19 @@ from torch import nn
 
 from hwcodesign.errors import HwcodesignError, NetworkError, UnsupportedLayerError
 from hwcodesign.fixedpoint import FixedPoint
-from hwcodesign.kernels import TensorType
+from hwcodesign.images import stream_shape
+from hwcodesign.kernels import Sparsity, TensorType
 from hwcodesign.networks.boundaries import Boundary
 from hwcodesign.networks.channels_last import with_channels_last
+from hwcodesign.networks.constants import fold_constants
+from hwcodesign.networks.convolutions import sparsity_of, write_zeros
 from hwcodesign.networks.exportable import check_graph, check_modules
 from hwcodesign.networks.fused_functions import fuse_functions, name_functions
 from hwcodesign.networks.layers import values_of
 from hwcodesign.networks.network import Evaluating, MultiExitNetwork
+from hwcodesign.networks.notes import MODULE, module_of
+from hwcodesign.networks.sequences import as_images
+from hwcodesign.networks.upsampling import name_upsampling, write_upsampling
 from hwcodesign.networks.windows import BORDER_POOL, with_final_domain, with_plain_windows
 from hwcodesign.progress import task
 
@@ -47,12 +53,11 @@ _NAMED_OPERATORS = {
     "Relu": "relu",
     "Quant": "quant",
     "Add": "add",
+    "Resize": "upsample",
     "Flatten": "flatten",
     "Reshape": "reshape",
 }
 _CONSTANTS_OF = ("weight_quant", "bias_quant")
-#: What a node's path stands behind while a graph is transformed.
-_TAG = "module "
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,8 @@ class ExportedSegment:
         handed_on: position of the input that each tensor is; None for those that its layers compute, which are the
             graph's outputs, in their order.
         modules: torch name of each graph node.
+        sparsities: by the node of a convolution that has groups or dilation, which of its weights are there: in the
+            graph it has zeros in the place of others.
     """
 
     name: str
@@ -77,6 +84,7 @@ class ExportedSegment:
     outputs: tuple[FixedPoint, ...]
     handed_on: tuple[int | None, ...]
     modules: dict[str, str]
+    sparsities: dict[str, Sparsity]
 
 
 def export_network(network: MultiExitNetwork, folder: Path) -> list[ExportedSegment]:
@@ -119,7 +127,8 @@ def _exported(
     check_modules(path, module)
     exported = _Computed(module, computed)
     with Evaluating(exported):
-        graph, modules, read = _export(name, path, exported, inputs, target)
+        made = _export(name, path, exported, inputs, target)
+    graph, modules, read, sparsities = made
     unread = sorted(set(range(len(inputs))) - set(read) - set(handed_on))
     if unread:
         raise NetworkError(
@@ -127,12 +136,9 @@ def _exported(
             "those that it reads in head_reads, and a stage gives no tensor that nothing behind it reads"
         )
     graph.save(str(target))
-    types = tuple(TensorType(boundary.format, _channels_last(boundary.shape)) for boundary in inputs)
-    return ExportedSegment(name, graph, types, read, tuple(boundary.format for boundary in outputs), handed_on, modules)
-
-
-def _channels_last(shape: Sequence[int]) -> tuple[int, ...]:
-    return (*shape[1:], shape[0]) if len(shape) == 3 else tuple(shape)
+    types = tuple(TensorType(boundary.format, stream_shape(boundary.shape)) for boundary in inputs)
+    formats = tuple(boundary.format for boundary in outputs)
+    return ExportedSegment(name, graph, types, read, formats, handed_on, modules, sparsities)
 
 
 class _Computed(nn.Module):
@@ -155,12 +161,12 @@ class _Computed(nn.Module):
 
 def _export(
     name: str, path: str, module: nn.Module, inputs: Sequence[Boundary], target: Path
-) -> tuple[ModelWrapper, dict[str, str], tuple[int, ...]]:
+) -> tuple[ModelWrapper, dict[str, str], tuple[int, ...], dict[str, Sparsity]]:
     """Exports a module.
 
     Returns:
-        The graph, the module of each of its nodes, and the positions of the inputs that are the graph's: those that are
-        read.
+        The graph, the module of each of its nodes, the positions of the inputs that are the graph's: those that are
+        read; and by node, which weights of a convolution are there.
     """
     blank = tuple(torch.zeros((1, *boundary.shape)) for boundary in inputs)
     try:
@@ -174,13 +180,14 @@ def _export(
             read = tuple(names.index(tensor.name) for tensor in raw.graph.input if tensor.name in names)
             paths = _tag_with_paths(raw)
             graph = cleanup_model(raw)
+            fold_constants(graph)
             fuse_functions(graph)
-            if any(len(boundary.shape) == 3 for boundary in inputs):
-                unsigned = [
-                    tensor.name
-                    for tensor, i in zip(graph.graph.input, read, strict=True)
-                    if not inputs[i].format.signed
-                ]
+            as_images(graph)
+            write_upsampling(graph)
+            write_zeros(graph)
+            if any(len(graph.get_tensor_shape(tensor.name)) == 4 for tensor in graph.graph.input):
+                given = zip(graph.graph.input, read, strict=True)
+                unsigned = [tensor.name for tensor, i in given if not inputs[i].format.signed]
                 graph = with_plain_windows(graph, unsigned, lambda node: f"{name}: {_torch_name(node, path)!r}")
                 graph = with_channels_last(graph)
             graph = with_final_domain(_without_gemms(graph))
@@ -193,9 +200,13 @@ def _export(
             f"{layers}; {_way_out(error)}"
         ) from error
     modules = _name_nodes(graph, paths, path)
+    found = {node.name: sparsity_of(node) for node in graph.graph.node}
     name_functions(graph, modules)
+    name_upsampling(graph)
+    for node in graph.graph.node:
+        node.doc_string = ""
     check_graph(name, graph, modules)
-    return graph, modules, read
+    return graph, modules, read, {name: sparsity for name, sparsity in found.items() if sparsity is not None}
 
 
 def _way_out(error: Exception) -> str:
@@ -245,7 +256,7 @@ def _tag_with_paths(graph: ModelWrapper) -> dict[str, list[str]]:
                 own.pop()
             own.append(scope)
         path = ".".join(own)
-        node.doc_string = f"{_TAG}{path}"
+        node.doc_string = f"{MODULE}{path}"
         paths.setdefault(kind, []).append(path)
     return paths
 
@@ -275,8 +286,9 @@ def _name_nodes(graph: ModelWrapper, paths: dict[str, list[str]], prefix: str) -
         nodes = [node for node in graph.graph.node if node.op_type == kind and not _is_constant(graph, node)]
         known = paths.get(kind, [])
         for i, node in enumerate(nodes):
-            if node.doc_string.startswith(_TAG):
-                path = node.doc_string.removeprefix(_TAG)
+            known_path = module_of(node)
+            if known_path is not None:
+                path = known_path
             elif len(nodes) == len(known):
                 path = known[i]
             else:
@@ -287,14 +299,12 @@ def _name_nodes(graph: ModelWrapper, paths: dict[str, list[str]], prefix: str) -
             taken.add(name)
             node.name = name
             modules[name] = f"{prefix}.{path}" if path else prefix
-    for node in graph.graph.node:
-        node.doc_string = ""
     return modules
 
 
 def _torch_name(node: Any, prefix: str) -> str:
     """Returns the module of a node that has its path."""
-    path = node.doc_string.removeprefix(_TAG)
+    path = module_of(node)
     return f"{prefix}.{path}" if path else prefix
 
 

@@ -35,13 +35,8 @@ def check_modules(path: str, module: nn.Module) -> None:
 def _setting(part: nn.Module) -> tuple[str, str] | None:
     """Returns a setting that is refused, and the reason."""
     mode = getattr(part, "padding_mode", "zeros")
-    if isinstance(part, nn.modules.conv._ConvTransposeNd):
-        return "transposed windows", "which have no kernel: use a convolution"
-    if isinstance(part, nn.modules.conv._ConvNd):
-        if mode != "zeros":
-            return f"padding_mode={mode!r}", "but hardware pads with zeros alone: use padding_mode='zeros'"
-        if set(part.dilation) != {1}:
-            return f"dilation={part.dilation}", "which hardware has not: use a larger kernel"
+    if isinstance(part, nn.modules.conv._ConvNd) and mode != "zeros":
+        return f"padding_mode={mode!r}", "but hardware pads with zeros alone: use padding_mode='zeros'"
     if isinstance(part, TruncAvgPool2d | TruncAdaptiveAvgPool2d):
         return "a quotient that Brevitas cuts off", "which has no kernel: use nn.AvgPool2d, and a quantiser behind it"
     if isinstance(part, nn.AvgPool2d) and part.divisor_override is not None:

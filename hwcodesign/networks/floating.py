@@ -25,6 +25,17 @@ from hwcodesign.images import encode_images
 from hwcodesign.networks.network import MultiExitNetwork
 
 _BATCH = 500
+#: Brevitas' convolutions and PyTorch's, and what both have.
+_CONVOLUTIONS: dict[type[nn.Module], type[nn.Module]] = {
+    qnn.QuantConv1d: nn.Conv1d,
+    qnn.QuantConv2d: nn.Conv2d,
+    qnn.QuantConvTranspose1d: nn.ConvTranspose1d,
+    qnn.QuantConvTranspose2d: nn.ConvTranspose2d,
+}
+_SETTINGS = (
+    "in_channels", "out_channels", "kernel_size", "stride", "padding", "output_padding", "groups", "dilation",
+    "padding_mode",
+)  # fmt: skip
 
 
 def floating(network: MultiExitNetwork) -> MultiExitNetwork:
@@ -54,17 +65,16 @@ def _twin(name: str, module: nn.Module) -> nn.Module | None:
         return nn.Sigmoid()
     if isinstance(module, qnn.QuantTanh):
         return nn.Tanh()
-    if isinstance(module, qnn.QuantConv2d):
-        plain: nn.Module = nn.Conv2d(
-            module.in_channels,
-            module.out_channels,
-            module.kernel_size,
-            module.stride,
-            module.padding,
-            module.dilation,
-            module.groups,
-            bias=module.bias is not None,
-        )
+    if isinstance(module, qnn.QuantUpsample):
+        return nn.Upsample(module.size, module.scale_factor, module.mode, module.align_corners)
+    if isinstance(module, qnn.QuantUpsamplingNearest2d):
+        return nn.UpsamplingNearest2d(module.size, module.scale_factor)
+    convolution = next((plain for quantised, plain in _CONVOLUTIONS.items() if isinstance(module, quantised)), None)
+    if convolution is not None:
+        settings = {name: getattr(module, name) for name in _SETTINGS if hasattr(module, name)}
+        if not issubclass(convolution, nn.modules.conv._ConvTransposeNd):
+            del settings["output_padding"]  # which every convolution has, and only a transposed one takes
+        plain: nn.Module = convolution(**settings, bias=module.bias is not None)
     elif isinstance(module, qnn.QuantLinear):
         plain = nn.Linear(module.in_features, module.out_features, bias=module.bias is not None)
     elif isinstance(module, QuantWeightBiasInputOutputLayer):
@@ -82,7 +92,7 @@ def float_logits(network: MultiExitNetwork, images: NDArray[Any]) -> list[NDArra
 
     Args:
         network: network that `floating` made.
-        images: (N, C, H, W) values or codes.
+        images: (N, *input_shape) values or codes.
     """
     codes = encode_images(images, network.input_format, network.input_shape)
     parts: list[list[Tensor]] = []

@@ -16,10 +16,10 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
 from qonnx.core.modelwrapper import ModelWrapper
-from qonnx.custom_op.general.quant import quant
 
 from hwcodesign.errors import UnsupportedLayerError
 from hwcodesign.networks.code_functions import GIVEN, OPERATORS
+from hwcodesign.networks.constants import quantised
 
 #: The operator of a function and the quantiser behind it, and the domain of all operators that are not ONNX' or QONNX'.
 FUNCTION, DOMAIN = "CodeFunction", "hwcodesign"
@@ -201,18 +201,8 @@ def _value(graph: ModelWrapper, name: str) -> np.ndarray | None:  # type: ignore
     if value is not None:
         return np.asarray(value)
     node = graph.find_producer(name)
-    if node is None or node.op_type != "Quant" or graph.get_initializer(node.input[0]) is None:
-        return None
-    return _quantised(graph, node)
-
-
-def _quantised(graph: ModelWrapper, node: NodeProto) -> np.ndarray:  # type: ignore[type-arg]
-    """Returns the value of a quantised constant."""
-    given = [np.asarray(graph.get_initializer(name), np.float64) for name in node.input]
-    attributes = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
-    rounding = attributes.get("rounding_mode", b"ROUND").decode()
-    value = quant(*given, attributes.get("signed", 1), attributes.get("narrow", 0), rounding)
-    return np.asarray(value)
+    constant = graph.get_initializer(node.input[0]) if node is not None and node.op_type == "Quant" else None
+    return None if constant is None else quantised(graph, node, constant)
 
 
 def _graph_of(graph: ModelWrapper, source: str, nodes: Iterable[NodeProto], result: str) -> GraphProto:

@@ -17,13 +17,18 @@ from torch import Tensor, nn
 from hwcodesign.designs.costs import ExitCosts
 from hwcodesign.errors import ImagesError, NetworkError
 from hwcodesign.fixedpoint import FixedPoint
-from hwcodesign.images import encode_images
-from hwcodesign.networks.boundaries import Boundary, boundary_of, scale_check, stage_boundaries
+from hwcodesign.images import AXES, channels_last, encode_images
+from hwcodesign.networks.boundaries import Boundary, Quantisers, boundary_of, scale_check, stage_boundaries
 from hwcodesign.networks.layers import tensors_of, value_of, values_of
 from hwcodesign.networks.softmax import refuse_softmax, without_softmax
 from hwcodesign.progress import task
 
 _REFERENCE_BATCH = 500
+#: By words of errors of Brevitas.
+_WAYS_OUT = {
+    "Scaling factors are different": ". Add values, and quantise the sum: quantiser(value_of(x) + value_of(y)), with "
+    "hwcodesign.layers.value_of"
+}
 
 
 class MultiExitNetwork(nn.Module):
@@ -40,7 +45,7 @@ class MultiExitNetwork(nn.Module):
     Args:
         stages, heads: lists of equal length, at least two.
         input_format: format of the images' values.
-        input_shape: (C, H, W).
+        input_shape: (C, H, W) of images, (C, L) of sequences, or (F,) of vectors.
         gates: whether the last output of each head is a gate instead of a class.
         head_reads: for each head, the positions of the tensors of its stage that it takes; by default all of them.
         leave_off_softmax: whether a softmax at the end of a head is left off. It keeps the order of logits, and
@@ -68,8 +73,8 @@ class MultiExitNetwork(nn.Module):
                 f"{len(stages)} stages and {len(heads)} heads: a multi-exit network has one head per stage, "
                 "and two stages or more"
             )
-        if len(input_shape) != 3 or min(input_shape) < 1:
-            raise NetworkError(f"input_shape {tuple(input_shape)} is not (C, H, W)")
+        if len(input_shape) not in AXES or min(input_shape) < 1:
+            raise NetworkError(f"input_shape {tuple(input_shape)} is not {', '.join(reversed(AXES.values()))}")
         if leave_off_softmax:
             heads = [without_softmax(head) for head in heads]
         for k, head in enumerate(heads):
@@ -103,7 +108,7 @@ class MultiExitNetwork(nn.Module):
         """Computes the logits of every exit, first exit first.
 
         Args:
-            x: (N, C, H, W) values; rounded half to even to the input format.
+            x: (N, *input_shape) values; rounded half to even to the input format.
 
         Returns:
             K tensors (N, classes) of real values on the logits' grid; gates are not among them.
@@ -224,16 +229,17 @@ class MultiExitNetwork(nn.Module):
         """Returns format and shape of every stage's tensors and of every head's output, as they are now."""
         stages: list[tuple[Boundary, ...]] = []
         heads: list[Boundary] = []
-        with Evaluating(self), torch.no_grad():
+        with Evaluating(self), torch.no_grad(), Quantisers(self) as quantisers:
             parameter = next(self.parameters(), torch.zeros(()))
             x = torch.zeros((1, *self.input_shape), dtype=parameter.dtype)
             given: tuple[Tensor, ...] = (x,)
             before: tuple[Boundary, ...] = (Boundary(self.input_format, self.input_shape),)
             for k, (stage, head) in enumerate(zip(self.stages, self.heads, strict=True)):
                 written = tensors_of(_run(f"stage {k}", stage, *given))
-                stages.append(stage_boundaries(f"stage {k}", written, given, before))
+                stages.append(stage_boundaries(f"stage {k}", written, given, before, quantisers))
                 given, before = tuple(value_of(tensor) for tensor in written), stages[-1]
-                heads.append(boundary_of(f"head {k}", _run(f"head {k}", head, *self.head_inputs(k, given))))
+                output = _run(f"head {k}", head, *self.head_inputs(k, given))
+                heads.append(boundary_of(f"head {k}", output, quantisers))
             if len(self.head_inputs(self.exits - 1, given)) != len(given):
                 raise NetworkError(f"the last stage gives {len(given)} tensors, of which its head leaves some out")
         return stages, heads
@@ -254,7 +260,7 @@ class MultiExitNetwork(nn.Module):
         hooks = [
             module.register_forward_hook(count(".".join(name.split(".")[:2])))
             for name, module in self.named_modules()
-            if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Linear)
+            if isinstance(module, nn.Linear | nn.modules.conv._ConvNd)
         ]
         try:
             self.boundaries()
@@ -274,11 +280,11 @@ class MultiExitNetwork(nn.Module):
         """Computes the codes of every stage's tensors and of every head's output, with Brevitas in float64.
 
         Args:
-            images: (N, C, H, W) values or codes.
+            images: (N, *input_shape) values or codes.
 
         Returns:
-            For every stage its tensors, channels last; and head outputs: logits (N, classes), in a gated network
-            (N, classes + 1) with the gates last.
+            For every stage its tensors, channels last, sequences as images of one row; and head outputs: logits
+            (N, classes), in a gated network (N, classes + 1) with the gates last.
         """
         codes = encode_images(images, self.input_format, self.input_shape)
         if not len(codes):
@@ -292,7 +298,7 @@ class MultiExitNetwork(nn.Module):
                 x = torch.from_numpy(self.input_format.decode(codes[start : start + _REFERENCE_BATCH]))
                 for k, given in enumerate(network.features(x)):
                     for tensor, boundary, parts in zip(given, stage_formats[k], stages[k], strict=True):
-                        parts.append(_channels_last(_codes(tensor, boundary.format)))
+                        parts.append(channels_last(_codes(tensor, boundary.format)))
                     logits = value_of(network.heads[k](*network.head_inputs(k, given)))
                     heads[k].append(_codes(logits, head_formats[k].format))
                 reported.advance(len(x))
@@ -334,10 +340,6 @@ class Evaluating:
             module.training = training
 
 
-def _channels_last(array: NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.ascontiguousarray(np.moveaxis(array, 1, -1)) if array.ndim == 4 else array
-
-
 def _codes(tensor: Tensor, fmt: FixedPoint) -> NDArray[np.int64]:
     codes = tensor.detach().numpy() / fmt.scale
     if not np.isfinite(codes).all():
@@ -355,7 +357,8 @@ def _run(name: str, module: nn.Module, *given: Tensor) -> Any:
         raise
     except (RuntimeError, ValueError, TypeError) as error:
         shapes = " and ".join(str(tuple(tensor.shape[1:])) for tensor in given)
-        raise NetworkError(f"{name} cannot take its input of shape {shapes}: {error}") from error
+        advice = next((way for words, way in _WAYS_OUT.items() if words in str(error)), "")
+        raise NetworkError(f"{name} cannot take its input of shape {shapes}: {error}{advice}") from error
 
 
 def _has_seen_nothing(part: nn.Module) -> bool:

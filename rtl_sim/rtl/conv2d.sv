@@ -1,11 +1,11 @@
 `default_nettype none
 
 // This module is a two-dimensional convolution on a stream of pixels: a window_buffer, and a mac_array whose vectors
-// are the windows. Padding is included. A depthwise convolution is a setting, and a one-dimensional convolution is an
-// image of height 1.
+// are the windows. Padding is included. Groups of channels are a setting, and a one-dimensional convolution is an image
+// of height 1. A dilated convolution has zeros between the taps of its window.
 //
-// A window takes (lanes / Mac.simd) * (Outputs / Mac.pe) cycles, where lanes is kernel_height * kernel_width *
-// channels, or for a depthwise convolution kernel_height * kernel_width. Its result is valid 4 + clog2(Mac.simd) cycles
+// A window takes (lanes / Mac.simd) * (Outputs / Mac.pe) cycles, where lanes is kernel_height * kernel_width * channels
+// / Groups. Its result is valid 4 + clog2(Mac.simd) cycles
 // after the last of them; with Constant multipliers, 3 + clog2(Mac.simd * ((Mac.weight_width + 1) / 2)) cycles.
 // window_buffer says which pixels a window waits for, and when the place of a row is free again.
 module conv2d
@@ -27,7 +27,7 @@ module conv2d
   },
   // Number of elements of an output pixel
   parameter int unsigned Outputs = 1,
-  // Multiply-accumulates of a window. For a depthwise convolution, simd counts pixels of a window
+  // Multiply-accumulates of a window. With several groups, simd counts elements of a window in one group
   parameter mac_t Mac = '{
       simd: 32'd1,
       pe: 32'd1,
@@ -41,8 +41,9 @@ module conv2d
   parameter format_t In = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap},
   // Format of the output elements, with the modes of the cast
   parameter format_t Result = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap},
-  // 1: a depthwise convolution: output o reads only channel o / (Outputs / Window.channels)
-  parameter bit Depthwise = 1'b0,
+  // Number of groups: output o reads only the Window.channels / Groups channels of group o / (Outputs / Groups). As many
+  // groups as channels are a depthwise convolution
+  parameter int unsigned Groups = 1,
   // File with the image of the weight ROM, one word a fold, as mac_array reads it; not for Constant multipliers
   parameter string WeightsFile = "",
   // The only word of that image, for Constant multipliers
@@ -66,10 +67,26 @@ module conv2d
 );
 
   localparam int unsigned InWidth = unsigned'(int'(In.width));
-  localparam int unsigned Lanes = Window.kernel_height * Window.kernel_width * Window.channels;
+  localparam int unsigned Taps = Window.kernel_height * Window.kernel_width;
+  localparam int unsigned Lanes = Taps * Window.channels;
+  localparam int unsigned Depth = Window.channels / Groups;
+
+  if (Window.channels % Groups != 0) begin : gen_check_groups
+    $error("conv2d %m: Window.channels=%0d is not a multiple of Groups=%0d", Window.channels, Groups);
+  end
 
   logic window_valid, window_ready;
-  logic [Lanes-1:0][InWidth-1:0] window;
+  logic [Taps-1:0][Groups-1:0][Depth-1:0][InWidth-1:0] window;
+  logic [Taps-1:0][Depth-1:0][Groups-1:0][InWidth-1:0] grouped;
+
+  // Groups innermost, as mac_array has the channels of a depthwise layer
+  for (genvar tap = 0; tap < Taps; tap++) begin : gen_tap
+    for (genvar channel = 0; channel < Depth; channel++) begin : gen_channel
+      for (genvar group = 0; group < Groups; group++) begin : gen_group
+        assign grouped[tap][channel][group] = window[tap][group][channel];
+      end
+    end
+  end
 
   window_buffer #(
     .Window(Window),
@@ -92,8 +109,8 @@ module conv2d
     .Mac(Mac),
     .In(In),
     .Result(Result),
-    .Depthwise(Depthwise),
-    .Channels(Depthwise ? Window.channels : 1),
+    .Depthwise(Groups > 1),
+    .Channels(Groups),
     .WeightsFile(WeightsFile),
     .Weights(Weights),
     .Bias(Bias)
@@ -102,7 +119,7 @@ module conv2d
     .rst_ni,
     .in_valid_i(window_valid),
     .in_ready_o(window_ready),
-    .in_data_i(window),
+    .in_data_i(grouped),
     .out_valid_o,
     .out_ready_i,
     .out_data_o

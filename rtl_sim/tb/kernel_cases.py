@@ -30,6 +30,7 @@ from hwcodesign.kernels import (
     MaxPool2D,
     Thresholds,
     Transpose,
+    Upsample2D,
 )
 from hwcodesign.kernels.kernel import Shape, largest
 from hwcodesign.systemverilog import Instance, Rom, parameter_lines, with_constants
@@ -286,6 +287,14 @@ def _transpose(rng: random.Random) -> Case:
             return _of_kernel(kernel)
 
 
+def _upsample(rng: random.Random, *, zeros: bool) -> Case:
+    shape, source = _shape(rng), _format(rng)
+    factors = rng.randint(1, 3), rng.randint(1, 3)
+    left = [rng.randint(0, factor - 1) if zeros else 0 for factor in factors]  # of the last row and column
+    output = (shape[0] * factors[0] - left[0], shape[1] * factors[1] - left[1], shape[2])
+    return _of_kernel(Upsample2D("layer", ("in",), (source,), (shape,), source, output, factors, zeros))
+
+
 def _resize(rng: random.Random, factor: int = 0) -> Case:
     """Beats of other sizes; `factor` > 0 joins that many, < 0 splits into that many, 0 does both."""
     one = rng.randint(1, 5)
@@ -319,6 +328,8 @@ KINDS: dict[str, Callable[[random.Random], Case]] = {
     "thresholds": _thresholds,
     "code table": _code_table,
     "transpose": _transpose,
+    "repeated pixels": lambda rng: _upsample(rng, zeros=False),
+    "inserted zeros": lambda rng: _upsample(rng, zeros=True),
     "join": lambda rng: _resize(rng, rng.randint(2, 5)),
     "split": lambda rng: _resize(rng, -rng.randint(2, 5)),
     "split and join": _resize,

@@ -32,7 +32,7 @@ class Case:
         multiplier: Lut, Dsp or Constant.
         kernel, stride, padding: of a convolution (rows, columns; rows, columns; top, bottom, left, right); no kernel
             means dense.
-        depthwise: each output reads one channel.
+        groups: each output reads the channels of one group.
     """
 
     seed: int
@@ -43,7 +43,7 @@ class Case:
     kernel: tuple[int, int] | None = None
     stride: tuple[int, int] = (1, 1)
     padding: tuple[int, int, int, int] = (0, 0, 0, 0)
-    depthwise: bool = False
+    groups: int = 1
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -82,7 +82,7 @@ class Case:
 
     @property
     def folding(self) -> Folding:
-        return fold(self.lanes, self.beats, self.outputs, self.reuse, channels=self.shape[2] if self.depthwise else 1)
+        return fold(self.lanes, self.beats, self.outputs, self.reuse, groups=self.groups)
 
 
 def random_format(rng: random.Random, narrow: int, wide: int, signed: bool | None = None) -> FixedPoint:
@@ -112,7 +112,7 @@ class Layer:
     def _draw(self, rng: random.Random, numbers: np.random.Generator) -> None:
         case = self.case
         self.input, self.weight = random_format(rng, 2, 8), random_format(rng, 2, 8, signed=True)
-        depth = 1 if case.depthwise else case.shape[2]
+        depth = case.shape[2] // case.groups
         shape = (*case.kernel, depth) if case.kernel else (case.beats * case.lanes,)
         self.weights: Codes = numbers.integers(
             self.weight.min_code, self.weight.max_code, (*shape, case.outputs), endpoint=True

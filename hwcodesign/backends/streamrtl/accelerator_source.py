@@ -87,10 +87,10 @@ def accelerator_source(
 
 def _header(accelerator: Accelerator) -> list[str]:
     policy = accelerator.policy
-    channels_, height, width = accelerator.input_shape
+    image = accelerator.stages[0].inputs[0]
     return [
-        f"// Accelerator {accelerator.name}: {accelerator.exits} exits, {height}x{width}x{channels_} pixels of "
-        f"{accelerator.input_format},",
+        f"// Accelerator {accelerator.name}: {accelerator.exits} exits, {'x'.join(map(str, image.shape))} pixels of "
+        f"{image.format},",
         f"// {policy.classes} classes, exits by {policy.criterion_name}.",
         "//",
         "// Input: 64-bit words on s_axis, a sample in whole words, TLAST on the last word of a batch.",

@@ -6,7 +6,7 @@ computes. A layer that rounds or overflows internally, or that hls4ml itself com
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hwcodesign.errors import FormatError, UnsupportedLayerError
@@ -18,7 +18,7 @@ from hwcodesign.frontend.lowering.reading import LOWERINGS, Reading
 from hwcodesign.frontend.lowering.simplification import without_transposes
 from hwcodesign.frontend.lowering.values import cast_values
 from hwcodesign.frontend.lowering.zeros import with_zero_columns
-from hwcodesign.kernels import Segment, TensorType, input_name
+from hwcodesign.kernels import Segment, Sparsity, TensorType, input_name
 
 #: What to do without layers that many models have.
 _INSTEAD = {
@@ -37,6 +37,7 @@ def lower(
     *,
     handed_on: Sequence[int | None] = (None,),
     read: Sequence[int] = (0,),
+    sparsities: Mapping[str, Sparsity] | None = None,
     cast_weights: bool = False,
 ) -> Segment:
     """Translates a converted ModelGraph.
@@ -48,6 +49,7 @@ def lower(
         handed_on: for each tensor that it gives, the position of the input that it is; None for the graph's outputs, in
             their order.
         read: positions of the inputs that are the graph's, in their order.
+        sparsities: by layer, which weights of a convolution are there; the graph has zeros in the place of others.
         cast_weights: whether to quantise weights as hls4ml's C++ does; otherwise a weight that is not on the grid of
             its type is an error.
 
@@ -56,6 +58,7 @@ def lower(
         FormatError: an accumulator that could round or overflow, or a weight that is not quantised.
     """
     reading = Reading(name, cast_weights, cpp=graph.config.get_config_value("Backend") != "StreamRTL")
+    reading.sparsities = sparsities or {}
     reading.start(inputs)
     names = dict(zip(graph.inputs, map(input_name, read), strict=True))
     for layer in graph.get_layers():

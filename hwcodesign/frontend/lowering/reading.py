@@ -4,7 +4,7 @@ hls4ml's layers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 from hwcodesign.errors import FormatError, UnsupportedLayerError
 from hwcodesign.fixedpoint import Codes, FixedPoint, Overflow
 from hwcodesign.frontend.lowering.values import cast_values
-from hwcodesign.kernels import Activation, Kernel, TensorType, input_name
+from hwcodesign.kernels import Activation, Kernel, Sparsity, TensorType, input_name
 
 Padding = tuple[int, int, int, int]
 NO_PADDING: Padding = (0, 0, 0, 0)
@@ -34,6 +34,7 @@ class Reading:
             that read them have to add them.
         formats, shapes: of each kernel's output.
         inputs: the tensors that the segment reads.
+        sparsities: by convolution, which of its weights are there, where hls4ml has zeros in the place of others.
     """
 
     segment: str
@@ -45,6 +46,7 @@ class Reading:
     formats: dict[str, FixedPoint] = field(default_factory=dict)
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     inputs: tuple[TensorType, ...] = ()
+    sparsities: Mapping[str, Sparsity] = field(default_factory=dict)
 
     def start(self, inputs: Sequence[TensorType]) -> None:
         """Declares the segment's inputs."""

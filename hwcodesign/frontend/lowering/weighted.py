@@ -8,6 +8,7 @@ import numpy as np
 
 from hwcodesign.frontend.lowering.reading import Padding, Reading, lowers
 from hwcodesign.kernels import Conv2D, Dense
+from hwcodesign.kernels.conv2d import compact_weights
 
 
 def _weighted(layer: Any, reading: Reading) -> dict[str, Any]:
@@ -46,19 +47,19 @@ def _convolution(layer: Any, reading: Reading) -> None:
             f"has groups, or weights {weights.shape} for {depth} channels",
             "use one group, or a depthwise layer; flatten before a linear layer",
         )
-    reading.bind(
-        layer,
-        reading.add(
-            Conv2D(
-                **reading.common(layer, [source]),
-                **_weighted(layer, reading),
-                weights=weights.reshape(*kernel, depth, filters),
-                weight_format=weight_format,
-                stride=stride,
-                padding=padding,
-            )
-        ),
+    weights, sparsity = weights.reshape(*kernel, depth, filters), reading.sparsities.get(layer.name)
+    if sparsity is not None:
+        weights = compact_weights(layer.name, weights, sparsity, reading.shapes[source][2])
+    made = Conv2D(
+        **reading.common(layer, [source]),
+        **_weighted(layer, reading),
+        weights=weights,
+        weight_format=weight_format,
+        stride=stride,
+        padding=padding,
+        dilation=sparsity.dilation if sparsity else (1, 1),
     )
+    reading.bind(layer, reading.add(made))
 
 
 @lowers("Dense")

@@ -30,7 +30,7 @@ def mac_array(array: MacArray, channels: int = 1) -> tuple[Part, ...]:
 
     Args:
         array: the layer's multiply-accumulates.
-        channels: number of channels of a depthwise layer; else 1.
+        channels: number of groups of channels that outputs read.
     """
     pe = array.folding.pe
     sets = pe if channels > 1 else 1

@@ -9,7 +9,7 @@ from hwcodesign.hardware.division import Division, Divisions
 from hwcodesign.hardware.resources.arithmetic import requantise
 from hwcodesign.hardware.resources.figures import Part, index_bits
 from hwcodesign.hardware.resources.memories import ram
-from hwcodesign.kernels import Transpose
+from hwcodesign.kernels import Transpose, Upsample2D
 
 #: Bits up to which two values are compared in one LUT.
 _COMPARED_IN_LUT = 3
@@ -166,6 +166,30 @@ def _adder_levels(leaves: int) -> list[int]:
         found += [level] * (leaves // 2)
         leaves = -(-leaves // 2)
     return found
+
+
+def upsample(kernel: Upsample2D) -> Part:
+    """Returns an upsample2d with the memory of a row."""
+    (height, width, channels), (down, across) = kernel.input_shapes[0], kernel.factors
+    word = channels * kernel.result.width
+    uneven = kernel.output_shape[0] != height * down, kernel.output_shape[1] != width * across
+    counted = (
+        (across, across > 1),
+        (down, down > 1),
+        (width, down > 1 or any(uneven)),  # of copies alone, rows need not be told apart
+        (height, uneven[0]),
+    )
+    counters = sum(index_bits(size) for size, needed in counted if needed)
+    ff, logic = counters + 1 + word, {"counter bits": counters, "one": 1}
+    if kernel.zeros or down == 1:
+        return Part("upsample2d", logic, ff)
+    memory = ram(width, word, through=True)
+    if memory.registers_inside:
+        ff += word + 1  # what is written in the same cycle goes round the block RAM
+    else:
+        ff += index_bits(width) + (width * word if memory.is_logic else 0)
+    logic["stored bits"] = word
+    return Part("upsample2d", logic, ff, 0, memory.bram18, memory.lutram, memory.selection(width, word))
 
 
 def transpose(kernel: Transpose) -> Part:

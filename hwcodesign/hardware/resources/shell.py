@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from hwcodesign.hardware.resources.decisions import SAMPLE
@@ -43,12 +44,12 @@ def word_unpack(shape: Shape, width: int) -> Part:
     """Returns a word_unpack, which takes images out of 64-bit words.
 
     Args:
-        shape: rows, columns and channels of an image.
+        shape: of a sample, channels last.
         width: bits of an element.
     """
     lane = 8 if width <= 8 else 16 if width <= 16 else 32
-    lanes, channels = _WORD // lane, shape[2]
-    elements = shape[0] * shape[1] * channels
+    lanes, channels = _WORD // lane, shape[-1]
+    elements = math.prod(shape)
     group = next(n for n in (lanes, 4, 2, 1) if channels % n == 0)
     pixel, word = channels // group, lanes // group
     capacity = pixel - 1 + word

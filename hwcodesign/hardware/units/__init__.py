@@ -27,6 +27,7 @@ from hwcodesign.hardware.units.max_pool2d import MaximumOfWindows
 from hwcodesign.hardware.units.reshape import Wires
 from hwcodesign.hardware.units.thresholds import Bisection
 from hwcodesign.hardware.units.transpose import InOrder, StoredFrames
+from hwcodesign.hardware.units.upsample2d import StoredRow
 from hwcodesign.kernels import Kernel, Segment
 
 #: By kind of kernel; the first that has the strategy and fits is taken.
@@ -44,6 +45,7 @@ UNITS: Mapping[str, tuple[type[Unit[Any]], ...]] = {
     "code_table": (LookUp,),
     "thresholds": (Bisection,),
     "transpose": (InOrder, StoredFrames),
+    "upsample2d": (StoredRow,),
     "zero_columns": (ConvolutionByAdders, ConvolutionByMultipliers),
 }
 

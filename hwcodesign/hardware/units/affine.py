@@ -25,7 +25,7 @@ class ScalesByMultipliers(MacUnit[Affine]):
     @cached_property
     def folding(self) -> Folding:
         lanes = self.reads[0].lanes
-        return fold(lanes, 1, lanes, self.implementation.reuse_factor, channels=lanes)
+        return fold(lanes, 1, lanes, self.implementation.reuse_factor, groups=lanes)
 
     @cached_property
     def array(self) -> MacArray:

@@ -21,8 +21,7 @@ from hwcodesign.systemverilog import Instance, Parameter
 
 def window_of(kernel: Conv2D) -> Window:
     """Returns the windows that a window_buffer makes for a convolution."""
-    rows, columns = kernel.weights.shape[:2]
-    return Window.of(kernel, (rows, columns), kernel.stride, kernel.padding)
+    return Window.of(kernel, kernel.sides, kernel.stride, kernel.padding)
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,14 +37,14 @@ class ConvolutionByMultipliers(MacUnit[Conv2D]):
 
     @cached_property
     def folding(self) -> Folding:
-        weights, reuse = self.kernel.weights, self.implementation.reuse_factor
-        lanes = weights.shape[0] * weights.shape[1] * self.kernel.input_shapes[0][2]
-        return fold(lanes, 1, weights.shape[-1], reuse, channels=self.kernel.groups)
+        (rows, columns), reuse = self.kernel.sides, self.implementation.reuse_factor
+        lanes = rows * columns * self.kernel.input_shapes[0][2]
+        return fold(lanes, 1, self.kernel.output_shape[2], reuse, groups=self.kernel.groups)
 
     @cached_property
     def array(self) -> MacArray:
         kernel = self.kernel
-        weights = kernel.weights.reshape(-1, kernel.weights.shape[-1])
+        weights = kernel.spread_weights().reshape(-1, kernel.output_shape[2])
         source, sums = kernel.input_formats[0], kernel.narrowest_sums
         return MacArray(weights, sums, source, kernel.result, 1, self.folding, self.multiplier)
 
@@ -54,7 +53,7 @@ class ConvolutionByMultipliers(MacUnit[Conv2D]):
         sizes: list[tuple[str, Parameter]] = [
             ("Window", self.window.config),
             ("Outputs", self.kernel.output_shape[2]),
-            ("Depthwise", self.kernel.groups > 1),
+            ("Groups", self.kernel.groups),
         ]
         return Instance("conv2d", (*sizes, *self.array.parameters), self.array.roms)
 

@@ -91,13 +91,13 @@ class DistributedConvolution(_Distributed[Conv2D]):
 
     @property
     def folding(self) -> Folding:
-        outputs = self.kernel.weights.shape[-1]
-        return Folding(self.kernel.weights.size // outputs, outputs, folds=1)
+        weights = self.kernel.spread_weights()
+        return Folding(weights.size // weights.shape[-1], weights.shape[-1], folds=1)
 
     @cached_property
     def made(self) -> DistributedKernel:
         """Returns the generated layer."""
-        weights = self.kernel.dense_weights()  # zeros between the channels of a depthwise convolution
+        weights = self.kernel.dense_weights()  # zeros between groups and taps
         matrix = weights.reshape(-1, weights.shape[-1])
         return _made(self.kernel, matrix, self.module, self.window)
 

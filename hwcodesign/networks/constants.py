@@ -1,0 +1,79 @@
+"""This module gives every quantised constant of a QONNX graph one scale, and the fewest bits that hold its values.
+
+Scales per channel, and quantisers of one bit or with another rounding, are ways in which a network learns its weights.
+Hardware needs their values alone. hls4ml would take scales per channel out of a layer and multiply its results by them,
+and has a type of its own for weights of one bit; with one scale it has an ordinary fixed-point type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import helper
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.custom_op.general.intquant import int_quant
+
+from hwcodesign.networks.notes import attributes_of
+
+_QUANTISERS = ("Quant", "IntQuant", "BipolarQuant")
+#: hls4ml's C++ takes -2 in a type of two bits for 1, and has no type of one bit that is a number.
+_FEWEST_BITS = 2
+
+
+def fold_constants(graph: ModelWrapper) -> None:
+    """Replaces quantisers of constants by ones of one scale and as few bits as hold all of the values exactly.
+
+    Args:
+        graph: whose quantisers have constant scales, zero points and bit widths; it is changed.
+    """
+    for node in list(graph.graph.node):
+        value = graph.get_initializer(node.input[0]) if node.op_type in _QUANTISERS else None
+        if value is None or any(graph.get_initializer(name) is None for name in node.input[1:]):
+            continue
+        values = quantised(graph, node, value)
+        bits, exponent = fewest_bits(values)
+        names = [f"{node.output[0]}_{part}" for part in ("values", "scale", "zero", "bits")]
+        for name, constant in zip(names, (values, 2.0**exponent, 0.0, float(bits)), strict=True):
+            graph.set_initializer(name, np.asarray(constant, np.float32))
+        made = helper.make_node(
+            "Quant", names, list(node.output), node.name, node.doc_string, "qonnx.custom_op.general",
+            signed=1, narrow=0, rounding_mode="ROUND",
+        )  # fmt: skip
+        place = list(graph.graph.node).index(node)
+        graph.graph.node.remove(node)
+        graph.graph.node.insert(place, made)
+
+
+def quantised(graph: ModelWrapper, node: Any, value: NDArray[Any]) -> NDArray[np.float64]:
+    """Returns the values that a quantiser makes of a constant, computed in float64."""
+    value = value.astype(np.float64)
+    scale, *others = (np.asarray(graph.get_initializer(name), np.float64) for name in node.input[1:])
+    if node.op_type == "BipolarQuant":
+        return np.asarray(np.where(value < 0, -scale, scale), np.float64)
+    given = attributes_of(node)
+    rounding = given.get("rounding_mode", b"ROUND").decode()
+    signed, narrow = bool(given.get("signed", 1)), bool(given.get("narrow", 0))
+    return np.asarray(int_quant(value, scale, *others, signed, narrow, rounding), np.float64)
+
+
+def fewest_bits(values: NDArray[np.float64]) -> tuple[int, int]:
+    """Returns width and exponent of the narrowest signed fixed-point type that holds all of some values exactly.
+
+    Returns:
+        Bits, at least 2 and 3 where there is a code -2; and e, where codes times 2^e are the values.
+    """
+    exponent = min(_lowest_bits(values), default=0)
+    codes = np.ldexp(values, -exponent)
+    low, high = int(codes.min(initial=0)), int(codes.max(initial=0))
+    width = max(_FEWEST_BITS, high.bit_length() + 1, (-low - 1).bit_length() + 1 if low < 0 else 0)
+    return width + int(width == _FEWEST_BITS and low < -1), exponent
+
+
+def _lowest_bits(values: NDArray[np.float64]) -> Iterator[int]:
+    """Yields the exponent of the lowest bit of every value that is not zero."""
+    for value in np.unique(np.abs(values[values != 0])):
+        numerator, denominator = float(value).as_integer_ratio()
+        yield (numerator & -numerator).bit_length() - denominator.bit_length()
