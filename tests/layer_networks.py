@@ -43,9 +43,8 @@ def of(layer: type[nn.Module], *sizes: int, weights: dict[str, Any] = FIXED, **s
     bias = {"bias_quant": Int8BiasPerTensorFixedPointInternalScaling, "bias_bit_width": 8}
     fixed = issubclass(weights["weight_quant"], Int8WeightPerTensorFixedPoint | Int8WeightPerChannelFixedPoint)
     least = {"weight_scaling_min_val": 2.0**-16} if fixed else {}
-    made: nn.Module = layer(
-        *sizes, **{"bias": True, **bias, "bias_scaling_min_val": 2.0**-16, **weights, **least, **settings}
-    )
+    given = {"bias": True, **bias, "bias_scaling_min_val": 2.0**-16, **weights, **least, **settings}
+    made: nn.Module = layer(*sizes, **given)
     return made
 
 
@@ -159,7 +158,42 @@ def vectors() -> hw.MultiExitNetwork:
     return calibrated(stages, [head(8), head(6)], (11,))
 
 
-NETWORKS = {"weights": weights, "convolutions": convolutions, "sequence": sequence, "vectors": vectors}
+def larger() -> hw.MultiExitNetwork:
+    """Upsampling and transposed convolutions, with strides, groups and paddings of all kinds."""
+    conv, transposed = qnn.QuantConv2d, qnn.QuantConvTranspose2d
+    stages = [
+        nn.Sequential(
+            of(conv, 2, 4, 3, stride=2, padding=1), relu(), nn.Upsample(scale_factor=2, mode="nearest"),
+            of(conv, 4, 3, 3), relu(),
+        ),
+        nn.Sequential(
+            of(transposed, 3, 4, 4, stride=2, padding=1, weights=PER_CHANNEL), signed(),
+            of(transposed, 4, 2, (3, 2), stride=(1, 3), padding=(1, 0), output_padding=(0, 1), groups=2), signed(),
+        ),
+        nn.Sequential(nn.MaxPool2d((2, 6)), signed(narrow_range=True), qnn.QuantUpsamplingNearest2d(scale_factor=2)),
+    ]  # fmt: skip
+    return calibrated(stages, [head(48), head(2 * 8 * 24), head(2 * 8 * 8)], (2, 6, 6))
+
+
+def larger_sequence() -> hw.MultiExitNetwork:
+    """Upsampling and a transposed convolution in one dimension."""
+    stages = [
+        nn.Sequential(
+            of(qnn.QuantConv1d, 2, 3, 3, stride=2), relu(), nn.Upsample(scale_factor=3, mode="nearest"), relu()
+        ),
+        nn.Sequential(of(qnn.QuantConvTranspose1d, 3, 2, 3, stride=2, padding=1, output_padding=1), relu()),
+    ]
+    return calibrated(stages, [head(36), head(48)], (2, 9))
+
+
+NETWORKS = {
+    "weights": weights,
+    "convolutions": convolutions,
+    "sequence": sequence,
+    "vectors": vectors,
+    "larger": larger,
+    "larger_sequence": larger_sequence,
+}
 
 
 def images_of(network: hw.MultiExitNetwork, samples: int) -> Any:

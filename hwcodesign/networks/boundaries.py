@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from hwcodesign.errors import NetworkError
 from hwcodesign.fixedpoint import FixedPoint, Overflow, Rounding
 
-#: Of Brevitas' quantisers, those that hls4ml's types have.
-_ROUNDINGS = {"ROUND": Rounding.RND_CONV, "FLOOR": Rounding.TRN}
+#: Of Brevitas' rounding modes, those that hardware has.
+ROUNDINGS = {"ROUND": Rounding.RND_CONV, "FLOOR": Rounding.TRN, "ROUND_TO_ZERO": Rounding.TRN_ZERO}
 
 
 @dataclass(frozen=True)
@@ -71,17 +71,17 @@ class Quantisers:
         if quantiser is None:
             return Rounding.RND_CONV, Overflow.SAT
         rounding = str(quantiser.rounding_mode or "ROUND")
-        if rounding not in _ROUNDINGS:
+        if rounding not in ROUNDINGS:
             raise NetworkError(
                 f"{name} ends in a quantiser that rounds by {rounding}, which hardware has not: give it "
-                "float_to_int_impl_type ROUND or FLOOR"
+                f"float_to_int_impl_type {' or '.join(ROUNDINGS)}"
             )
         if quantiser.is_narrow_range and not tensor.signed:
             raise NetworkError(
                 f"{name} ends in an unsigned quantiser of narrow range, which hardware has not: leave narrow_range at "
                 "False, or use a signed quantiser"
             )
-        return _ROUNDINGS[rounding], Overflow.SAT_SYM if quantiser.is_narrow_range else Overflow.SAT
+        return ROUNDINGS[rounding], Overflow.SAT_SYM if quantiser.is_narrow_range else Overflow.SAT
 
 
 def stage_boundaries(

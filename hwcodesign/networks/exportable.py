@@ -13,6 +13,8 @@ from qonnx.core.modelwrapper import ModelWrapper
 from torch import nn
 
 from hwcodesign.errors import UnsupportedLayerError
+from hwcodesign.networks.boundaries import ROUNDINGS
+from hwcodesign.networks.notes import attributes_of
 
 
 def check_modules(path: str, module: nn.Module) -> None:
@@ -57,6 +59,8 @@ def check_graph(segment: str, graph: ModelWrapper, modules: dict[str, str]) -> N
     """
     for node in graph.graph.node:
         layer = modules.get(node.name, node.name)
+        if node.op_type == "Quant":
+            _check_quantiser(segment, layer, node)
         if node.op_type != "MaxPool":
             continue
         given = {attribute.name: attribute for attribute in node.attribute}
@@ -71,6 +75,22 @@ def check_graph(segment: str, graph: ModelWrapper, modules: dict[str, str]) -> N
             raise UnsupportedLayerError(
                 f"{segment}: pooling {layer!r} has {what[0]}, which hls4ml would drop: {what[1]}"
             )
+
+
+def _check_quantiser(segment: str, layer: str, node: Any) -> None:
+    """Refuses a quantiser for which there is no fixed-point type."""
+    given = attributes_of(node)
+    rounding = given.get("rounding_mode", b"ROUND").decode()
+    if rounding not in ROUNDINGS:
+        raise UnsupportedLayerError(
+            f"{segment}: the quantiser of {layer!r} rounds by {rounding}, which hardware has not: give it "
+            f"float_to_int_impl_type {' or '.join(ROUNDINGS)}"
+        )
+    if given.get("narrow", 0) and not given.get("signed", 1):
+        raise UnsupportedLayerError(
+            f"{segment}: the unsigned quantiser of {layer!r} has a narrow range, which hardware has not: leave "
+            "narrow_range at False, or use a signed quantiser"
+        )
 
 
 def _rounds_up(

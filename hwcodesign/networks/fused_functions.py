@@ -43,7 +43,7 @@ def fuse_functions(graph: ModelWrapper) -> None:
     for node in _quantisers(graph):
         bipolar = node.op_type == "BipolarQuant"
         source, nodes = _function_before(graph, node.input[0]) or (node.input[0], [])
-        if {part.op_type for part in nodes} <= _PLAIN and not bipolar:
+        if {part.op_type for part in nodes} <= _PLAIN and not bipolar and not _rounds_to_zero(node):
             continue
         rank = len(graph.get_tensor_shape(source))
         function = _graph_of(graph, source, nodes, node.input[0])
@@ -85,6 +85,12 @@ def _pool_behind(graph: ModelWrapper, node: NodeProto) -> None:
         graph.set_tensor_shape(part.output[0], graph.get_tensor_shape(given))
     graph.graph.node.remove(pool)
     graph.graph.node.insert(next(i for i, one in enumerate(graph.graph.node) if one == node) + 1, pool)
+
+
+def _rounds_to_zero(node: NodeProto) -> bool:
+    """Tells whether a quantiser rounds toward zero, as hls4ml's cannot."""
+    given = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
+    return bool(given.get("rounding_mode") == b"ROUND_TO_ZERO")
 
 
 def name_functions(graph: ModelWrapper, modules: Mapping[str, str]) -> None:

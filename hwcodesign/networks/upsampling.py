@@ -15,10 +15,11 @@ from onnx import TensorProto, helper
 from qonnx.core.modelwrapper import ModelWrapper
 
 from hwcodesign.errors import UnsupportedLayerError
+from hwcodesign.networks.fused_functions import DOMAIN
 from hwcodesign.networks.notes import attributes_of, described, noted, set_attributes, with_note
 
-#: The operator, and the domain of all operators that are not ONNX' or QONNX'.
-UPSAMPLING, DOMAIN = "Upsample2D", "hwcodesign"
+#: The operator of an image that is made larger.
+UPSAMPLING = "Upsample2D"
 _NOTE = "upsampling"
 _LAST, _FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
 

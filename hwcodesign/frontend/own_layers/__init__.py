@@ -6,5 +6,6 @@ A layer comes as an ONNX node of its own operator. `backends/vitis/own_layers` w
 
 from hwcodesign.frontend.own_layers.border_pool import BorderPoolLayer
 from hwcodesign.frontend.own_layers.code_function import CodeFunctionLayer
+from hwcodesign.frontend.own_layers.upsampling import UpsamplingLayer
 
-__all__ = ["BorderPoolLayer", "CodeFunctionLayer"]
+__all__ = ["BorderPoolLayer", "CodeFunctionLayer", "UpsamplingLayer"]

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from hls4ml.converters.onnx_to_hls import register_onnx_layer_handler
 from hls4ml.model.layers import register_layer
+from hls4ml.model.optimizer.passes.infer_precision import InferPrecisionTypes
 from hls4ml.model.types import FixedPrecisionType, RoundingMode, SaturationMode
 from onnx import NodeProto
 
@@ -35,6 +36,23 @@ def own_layer(operator: str) -> Callable[[_L], _L]:
         return layer
 
     return register
+
+
+def keeps_format(layer: _L) -> _L:
+    """Decorates a class of layers whose output has the format of its input.
+
+    hls4ml finds formats when the graph is there, and asks a list of the names of its own layers for those that keep
+    theirs; it has no hook for others. So the method is wrapped that has the list.
+    """
+    inferred = InferPrecisionTypes._infer_precision
+
+    def infer(self: Any, node: Any, types: list[str]) -> Any:
+        if isinstance(node, layer):
+            return self._infer_output_matching_precision(node, types)
+        return inferred(self, node, types)
+
+    InferPrecisionTypes._infer_precision = infer
+    return layer
 
 
 def precision_of(fmt: FixedPoint) -> FixedPrecisionType:
