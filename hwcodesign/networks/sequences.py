@@ -17,6 +17,7 @@ _SEQUENCE, _IMAGE = 3, 4
 _BY_AXIS = {"kernel_shape": 1, "strides": 1, "dilations": 1, "output_padding": 0}
 _WINDOWED = ("Conv", "ConvTranspose", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool")
 _ALIKE = ("Quant", "IntQuant", "BipolarQuant", "Relu", "Add", "Sub", "Mul", "Div", "Identity", "BatchNormalization")
+_MEAN = "ReduceMean"
 _MOVING = ("Concat", "Flatten", "Reshape", "Pad", "Resize", "Upsample")
 
 
@@ -39,6 +40,8 @@ def as_images(graph: ModelWrapper) -> None:
             _windows(node)
         elif node.op_type in _MOVING:
             _moved(graph, node)
+        elif node.op_type == _MEAN and _averages_all(graph, node):
+            node.input[1] = _constant(graph, f"{node.output[0]}_axes", np.array([2, 3]))
         elif node.op_type not in _ALIKE:
             raise _unsupported(node)
     for name in sequences:
@@ -89,6 +92,12 @@ def _moved(graph: ModelWrapper, node: Any) -> None:
             if value is not None and value.size == _SEQUENCE:
                 made = np.array([*value[:2], 1, value[2]], value.dtype)
                 node.input[place] = _constant(graph, f"{node.output[0]}_{place}", made)
+
+
+def _averages_all(graph: ModelWrapper, node: Any) -> bool:
+    """Tells whether it is the mean of a whole sequence."""
+    axes = graph.get_initializer(node.input[1]) if len(node.input) > 1 else None
+    return axes is not None and [int(axis) % _SEQUENCE for axis in axes] == [2]
 
 
 def _constant(graph: ModelWrapper, name: str, value: Any) -> str:
