@@ -9,6 +9,7 @@ from onnx import TensorProto, helper
 from qonnx.core.modelwrapper import ModelWrapper
 
 from hwcodesign.errors import UnsupportedLayerError
+from hwcodesign.networks.code_functions import OPERATORS
 from hwcodesign.networks.notes import described
 
 #: Axes of a batch of sequences, and of one of images.
@@ -16,7 +17,7 @@ _SEQUENCE, _IMAGE = 3, 4
 #: Attributes with a number for each axis along which windows lie, and what the row gets.
 _BY_AXIS = {"kernel_shape": 1, "strides": 1, "dilations": 1, "output_padding": 0}
 _WINDOWED = ("Conv", "ConvTranspose", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool")
-_ALIKE = ("Quant", "IntQuant", "BipolarQuant", "Relu", "Add", "Sub", "Mul", "Div", "Identity", "BatchNormalization")
+_QUANTISERS = ("Quant", "IntQuant", "BipolarQuant")
 _MOVING = ("Concat", "Flatten", "Reshape", "Pad", "Resize", "Upsample")
 
 
@@ -39,7 +40,9 @@ def as_images(graph: ModelWrapper) -> None:
             _windows(node)
         elif node.op_type in _MOVING:
             _moved(graph, node)
-        elif node.op_type not in _ALIKE:
+        elif node.op_type in (*_QUANTISERS, *OPERATORS):
+            _constants(graph, node)
+        else:
             raise _unsupported(node)
     for name in sequences:
         _give_row(graph, name)
@@ -61,6 +64,14 @@ def _give_row(graph: ModelWrapper, name: str) -> None:
         graph.set_tensor_shape(name, rowed)
     else:
         graph.set_initializer(name, value.reshape(rowed))
+
+
+def _constants(graph: ModelWrapper, node: Any) -> None:
+    """Makes constants (C, L) or (C, 1), which an operator repeats along the batch, have a row as well."""
+    for tensor in node.input:
+        value = graph.get_initializer(tensor) if tensor else None
+        if value is not None and value.ndim == _SEQUENCE - 1:
+            graph.set_initializer(tensor, value.reshape(value.shape[0], 1, value.shape[1]))
 
 
 def _windows(node: Any) -> None:
