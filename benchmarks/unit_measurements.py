@@ -21,7 +21,7 @@ from hwcodesign.synthesis.netlist import Module
 from hwcodesign.synthesis.pieces import Piece, Setting, Store, largest_first, pieces_of
 from hwcodesign.synthesis.resources import Resources, count
 from hwcodesign.synthesis.yosys import Sources
-from hwcodesign.systemverilog import parameter_lines
+from hwcodesign.systemverilog import parameter_lines, with_constants
 from hwcodesign.tools.yowasp import TimeLimit
 
 #: Seconds; a loaded machine takes its time.
@@ -147,7 +147,9 @@ def _top_source(made: dict[str, Drawn]) -> str:
                 kind = "output logic" if port.output else "input wire logic"
                 ports.append(f"  {kind} {''.join(f'[{text}]' for text in dimensions)} {name}_{port.name}")
                 connections.append(f".{port.name}({name}_{port.name})")
-        parameters = parameter_lines(one.instance.parameters)
+        constants, instance = with_constants(one.instance, name)
+        body += constants
+        parameters = parameter_lines(instance.parameters)
         parameters += [f', .{rom.parameter}("{name}_{rom.name}.hex")' for rom in one.instance.roms]
         given = f"#({' '.join(parameters)}) " if parameters else ""
         body.append(f"  {one.instance.module} {given}{name} ({', '.join(connections)});")

@@ -257,7 +257,13 @@ def _pooling(rng: random.Random, *, average: bool) -> Drawn:
         return _of_kernel(MaxPool2D(*common, result, output, *sides, padding=(0, 0, 0, 0)), Implementation())
     accumulator = _averaging(source, side * side)
     result = _result(rng, source.width, source.fraction)
-    layer = AveragePool2D(*common, result, output, *sides, accumulator, padding=(0, 0, 0, 0))
+    around = (1, 1, 1, 1) if side == 3 and rng.random() < 0.5 else (0, 0, 0, 0)  # which it does not count
+    output = (
+        (shape[0] + 2 * around[0] - side) // stride + 1,
+        (shape[1] + 2 * around[0] - side) // stride + 1,
+        shape[2],
+    )
+    layer = AveragePool2D(*common, result, output, *sides, accumulator, padding=around, uncounted=around)
     return _of_kernel(layer, Implementation())
 
 

@@ -103,13 +103,31 @@ def _stage(
         layers.conv2d(channels, filters, kernel, stride=stride, padding=padding, groups=groups, precision=precision)
     ]
     height, width = ((n + 2 * padding - kernel) // stride + 1 for n in (height, width))
-    pooled = min(height, width) >= 4 and bool(rng.integers(0, 2))
-    if pooled:
-        parts.append(nn.MaxPool2d(2))
-        height, width = height // 2, width // 2
+    pooled = ""
+    if min(height, width) >= 4 and bool(rng.integers(0, 2)):
+        pooling, pooled = _pooling(rng, precision)
+        parts += pooling
+        height, width = pooling[0](torch.zeros(1, 1, height, width)).shape[2:]
     parts.append(layers.relu(precision=precision))
-    word = f"{kind} {filters} {kernel}x{kernel}{f'/{stride}' if stride > 1 else ''}{' pool' if pooled else ''}"
+    word = f"{kind} {filters} {kernel}x{kernel}{f'/{stride}' if stride > 1 else ''}{pooled}"
     return nn.Sequential(*parts), (filters, height, width), word
+
+
+def _pooling(rng: np.random.Generator, precision: layers.Precision) -> tuple[list[nn.Module], str]:
+    """A pooling, with what has to be around it."""
+    kinds = ["maximum", "maximum", "padded maximum", "signed maximum", "average", "padded average", "mean"]
+    kind = str(rng.choice(kinds))
+    side, stride, ceil = int(rng.integers(2, 4)), int(rng.integers(1, 4)), bool(rng.integers(0, 2))
+    signed = layers.identity(precision=precision)
+    made: dict[str, list[nn.Module]] = {
+        "maximum": [nn.MaxPool2d(side, stride, ceil_mode=ceil)],
+        "padded maximum": [nn.MaxPool2d(side, stride, padding=1, ceil_mode=ceil)],
+        "signed maximum": [nn.MaxPool2d(side, stride, padding=1, ceil_mode=ceil), signed],
+        "average": [nn.AvgPool2d(side, stride, ceil_mode=ceil)],
+        "padded average": [nn.AvgPool2d(side, stride, 1, ceil, bool(rng.integers(0, 2)))],
+        "mean": [nn.AdaptiveAvgPool2d(1)],
+    }
+    return made[kind], f" {kind}{f' {side}/{stride}' if kind != 'mean' else ''}"
 
 
 def _head(rng: np.random.Generator, size: tuple[int, int, int], outputs: int, precision: layers.Precision) -> nn.Module:

@@ -102,6 +102,9 @@ def first_stage(network: hw.MultiExitNetwork, folder: Path) -> Segment:
     return lower(exported.name, graph, exported.inputs, handed_on=exported.handed_on, read=exported.read)
 
 
+QUANTISERS = (qnn.QuantReLU, qnn.QuantIdentity)
+
+
 def codes_of(kernel: Kernel) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Every code that its input can have."""
     source = kernel.input_formats[0]
@@ -140,8 +143,14 @@ FUNCTIONS: dict[str, tuple[Callable[[], list[nn.Module]], type[Kernel]]] = {
     "silu": (lambda: [wide(), nn.SiLU(), wide()], CodeTable),
     "hard swish": (lambda: [wide(), nn.Hardswish(), wide()], CodeTable),
     "mish": (lambda: [wide(), nn.Mish(), wide()], CodeTable),
-    "absolute value": (lambda: [signed(), Absolute(), relu()], CodeTable),
-    "negation": (lambda: [Negated(), signed()], Thresholds),
+    "absolute value": (lambda: [signed(), Of(torch.abs), relu()], CodeTable),
+    "negation": (lambda: [Of(torch.neg), signed()], Thresholds),
+    "square": (lambda: [signed(), Of(lambda x: x**2), relu()], CodeTable),
+    "exponential": (lambda: [signed(), Of(torch.exp), relu()], Thresholds),
+    "logarithm": (lambda: [relu(), Of(lambda x: torch.log(x + 0.1)), signed()], Thresholds),
+    "root": (lambda: [relu(), Of(torch.sqrt), relu()], Thresholds),
+    "step": (lambda: [Of(lambda x: torch.where(x > 0.2, 1.0, 0.25)), relu()], Thresholds),
+    "least": (lambda: [Of(lambda x: torch.minimum(x, torch.tensor(0.3))), signed()], Thresholds),
 }  # fmt: skip
 
 
@@ -157,20 +166,16 @@ def slopes(*values: float) -> nn.Module:
     return made
 
 
-class Absolute(nn.Module):
-    """|x|."""
+class Of(nn.Module):
+    """A function of plain values."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.function = function
 
     def forward(self, x: Any) -> Tensor:
         """Computes it."""
-        return value_of(x).abs()
-
-
-class Negated(nn.Module):
-    """-x."""
-
-    def forward(self, x: Any) -> Tensor:
-        """Computes it."""
-        return -value_of(x)
+        return self.function(value_of(x))
 
 
 @pytest.mark.parametrize(("function", "kind"), FUNCTIONS.values(), ids=FUNCTIONS)
@@ -187,7 +192,7 @@ def test_a_function_is_the_network_s_on_every_code(
         assert [one.kind for one in segment.kernels] == ["conv2d"]
         return
     assert isinstance(kernel, kind)
-    behind = reference[2:] if kind is CodeTable else reference[1:]
+    behind = reference[2:] if isinstance(reference[1], QUANTISERS) and len(reference) > 2 else reference[1:]
     codes = codes_of(kernel)
     values = np.repeat(kernel.input_formats[0].decode(codes)[:, None], 4, axis=1)
     with torch.no_grad():
@@ -316,3 +321,16 @@ def test_a_norm_that_cannot_be_folded_is_refused(stage: Callable[[], nn.Module],
     network.stages[0] = stage()
     with pytest.raises(NetworkError, match=message):
         hw.fold_batch_norms(network)
+
+
+def test_a_quantiser_behind_a_pooling_goes_in_front_of_it_where_a_function_is(tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    first = nn.Sequential(layers.conv2d(1, 4, 3, precision=P), norm(4), nn.ReLU(), nn.MaxPool2d(2), relu())
+    stages = [first, nn.Sequential(layers.conv2d(4, 4, 2, precision=P), relu())]
+    heads = [layers.linear_head(features, 3, precision=P) for features in (4 * 3 * 3, 4 * 2 * 2)]
+    network = calibrated(hw.MultiExitNetwork(stages, heads, FORMAT, SHAPE))
+    check_compiles(network, CompileSettings())
+    segment = first_stage(network, tmp_path)
+    assert [kernel.kind for kernel in segment.kernels] == ["conv2d", "thresholds", "max_pool2d"]
+    (wanted,) = network.integers(IMAGES)[0][0]
+    assert np.array_equal(segment.run(np.moveaxis(IMAGES, 1, -1).astype(np.float64))[0], wanted)

@@ -334,12 +334,12 @@ def test_a_layer_that_hardware_cannot_hold_is_refused_by_name(fitted_policy: Exi
         )
 
     network = MultiExitNetwork(
-        [stage(1, 2), stage(2, 2, nn.AvgPool2d(2)), stage(2, 2)], [head(128), head(32), head(32)],
+        [stage(1, 2), stage(2, 2, nn.AvgPool2d(2, divisor_override=3)), stage(2, 2)], [head(128), head(32), head(32)],
         fitted_policy_input(), (1, 8, 8),
     )  # fmt: skip
     network.train()
     network(torch.rand(8, 1, 8, 8))  # calibrates quantisers
-    with pytest.raises(UnsupportedLayerError, match=r"layer .stages.1.1. \(AvgPool2d\) has no kernel"):
+    with pytest.raises(UnsupportedLayerError, match=r"layer .stages.1.1. \(AvgPool2d\) has divisor_override=3"):
         hw.compile(network.eval(), fitted_policy, out=tmp_path / "new")
     assert list(tmp_path.iterdir()) == []
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from hwcodesign.errors import FormatError
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.hardware.division import division
-from hwcodesign.kernels import INPUT, Affine, AveragePool2D, Concatenate, GlobalPool, MaxPool2D, Transpose
+from hwcodesign.kernels import INPUT, Affine, AveragePool2D, Concatenate, GlobalPool, Kernel, MaxPool2D, Transpose
 
 ExactCast = Callable[[Fraction, FixedPoint], int]
 RandomFormat = Callable[..., FixedPoint]
@@ -77,6 +77,60 @@ def test_a_window_is_averaged_or_compared_with_zeros_around_the_image(
         seen = [value(code, source) for code in padded[n, y * sy : y * sy + kh, x * sx : x * sx + kw, c].reshape(-1)]
         exact = average(seen, accumulator) if kind == "average" else max(seen)
         assert int(got[n, y, x, c]) == exact_cast(exact, result), (kernel, seen)
+
+
+UNEVEN: list[dict[str, Any]] = [
+    {"pool": (3, 3), "stride": (2, 2), "padding": (1, 1, 1, 1), "uncounted": (1, 1, 1, 1)},
+    {"pool": (3, 2), "stride": (2, 2), "padding": (1, 2, 0, 1), "uncounted": (0, 1, 0, 1)},
+    {"pool": (2, 4), "stride": (1, 3), "padding": (0, 0, 3, 2), "uncounted": (0, 0, 2, 0)},
+    {"pool": (3, 4), "stride": (3, 3), "padding": (1, 0, 2, 2), "uncounted": (1, 0, 0, 0)},
+]
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("window", UNEVEN, ids=str)
+@pytest.mark.parametrize("kind", ["average", "maximum"])
+def test_padding_counts_is_ignored_or_is_zeros(
+    kind: str, window: dict[str, Any], seed: int, exact_cast: ExactCast, random_format: RandomFormat
+) -> None:
+    rng = np.random.default_rng([seed, UNEVEN.index(window), kind == "average", 9])
+    source, result = random_format(rng, (2, 8), (-1, 6)), random_format(rng, (2, 12), (-1, 8))
+    (kh, kw), (sy, sx), (top, bottom, left, right) = window["pool"], window["stride"], window["padding"]
+    shape = (5, 6, 2)
+    rows, columns = (top + 5 + bottom - kh) // sy + 1, (left + 6 + right - kw) // sx + 1
+    accumulator = finer(source, kh * kw, int(rng.integers(4)))
+    common = ("pool", (INPUT,), (source,), (shape,), result, (rows, columns, 2))
+    if kind == "average":
+        kernel: Kernel = AveragePool2D(*common, **window, accumulator=accumulator)
+    else:
+        others = {name: value for name, value in window.items() if name != "uncounted"}
+        kernel = MaxPool2D(*common, **others, ignores_padding=True)
+    codes = random_codes(rng, source, (3, *shape))
+    got = kernel.compute(codes.astype(np.float32))
+    counts_top, counts_bottom, counts_left, counts_right = (
+        padded - out for padded, out in zip(window["padding"], window["uncounted"], strict=True)
+    )
+    for n, y, x, c in itertools.product(range(3), range(rows), range(columns), range(2)):
+        down, across = range(y * sy - top, y * sy - top + kh), range(x * sx - left, x * sx - left + kw)
+        places = list(itertools.product(down, across))
+        seen = [value(codes[n, i, j, c], source) for i, j in places if 0 <= i < 5 and 0 <= j < 6]
+        count = sum(-counts_top <= i < 5 + counts_bottom and -counts_left <= j < 6 + counts_right for i, j in places)
+        zeros = [Fraction(0)] * (count - len(seen))
+        exact = average([*seen, *zeros], accumulator) if kind == "average" else max(seen)
+        assert int(got[n, y, x, c]) == exact_cast(exact, result), (kernel, seen)
+
+
+def test_a_window_in_padding_alone_is_refused() -> None:
+    fmt = FixedPoint(4, 4)
+    common = ("pool", (INPUT,), (fmt,), ((4, 4, 1),), fmt, (3, 3, 1), (2, 2), (2, 2))
+    message = r"pool: a window of \(2, 2\) sees nothing but padding, \(2, 0, 2, 0\): pad less"
+    with pytest.raises(FormatError, match=message):
+        MaxPool2D(*common, padding=(2, 0, 2, 0), ignores_padding=True)
+    MaxPool2D(*common, padding=(2, 0, 2, 0))
+    for uncounted in ((2, 0, 2, 0), (0, 1, 0, 0)):
+        with pytest.raises(FormatError, match=r"pool: windows of \(2, 2\) in padding .* have nothing to divide by"):
+            AveragePool2D(*common, accumulator=FixedPoint(6, 6), padding=(2, 0, 2, 0), uncounted=uncounted)
+    AveragePool2D(*common, accumulator=FixedPoint(6, 6), padding=(2, 0, 2, 0), uncounted=(1, 0, 1, 0))
 
 
 @pytest.mark.parametrize("seed", range(6))

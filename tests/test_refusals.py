@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from brevitas.nn.quant_avg_pool import TruncAvgPool2d
 from hls4ml.backends import get_backend
 from hls4ml.converters import convert_from_onnx_model, convert_from_pytorch_model
 from hls4ml.utils import config_from_onnx_model, config_from_pytorch_model
@@ -22,7 +23,7 @@ from torch.nn import functional
 import hwcodesign as hw
 from hwcodesign import layers
 from hwcodesign.compilation import check_compiles
-from hwcodesign.errors import FormatError, HwcodesignError, UnsupportedLayerError
+from hwcodesign.errors import FormatError, HwcodesignError, MismatchError, UnsupportedLayerError
 from hwcodesign.frontend.settings import CompileSettings
 from hwcodesign.networks.layers import value_of
 from tests.drawn_graphs import quiet
@@ -36,7 +37,7 @@ READ = {
     "sub1", "mul2", "mul-1+1", "add1", "addt", "add_kw", "torch.relu", "F.relu", "x.relu", "avgpool_kw",
     "avgpool_tuple", "maxpool_pos", "maxpool_kw", "maxpool_idx", "flat_1", "flat_neg", "x.flatten", "flat2", "view-1",
     "view1-1", "unsq", "sq-neg", "cat_kw", "cat_neg", "dropout", "nested", "inner", "shared", "sharedconv", "nobias",
-    "conv1d", "conv1dsame", "pool1dF", "asym", "bn", "bn_noaffine",
+    "conv1d", "conv1dsame", "pool1dF", "asym", "bn", "bn_noaffine", "maxpoolpadm", "avgpad_nocount", "maxpool_pad",
 }  # fmt: skip
 
 
@@ -98,10 +99,6 @@ WAYS_OUT: dict[str, tuple[str, Callable[[], nn.Module]]] = {
     "zeropad": (
         r"layer '0' \(ZeroPad2d\): .* nn.ConstantPad2d\(1, 0.0\)",
         lambda: nn.Sequential(nn.ReLU(), nn.ConstantPad2d(1, 0.0), conv()),
-    ),
-    "maxpoolpadm": (
-        r"is padded, .* put a ZeroPadding layer before it \(in PyTorch nn.ConstantPad2d\(1, 0.0\)\) and a ReLU",
-        lambda: nn.Sequential(conv(), nn.ReLU(), nn.ConstantPad2d(1, 0.0), nn.MaxPool2d(3, 2)),
     ),
     "linear4d": (
         r"flatten before a linear layer", lambda: nn.Sequential(nn.ReLU(), nn.Flatten(), nn.Linear(72, 4))
@@ -199,52 +196,55 @@ def of(function: Callable[[Any, Tensor], Tensor]) -> nn.Module:
 
 
 REFUSED: dict[str, tuple[Callable[[], nn.Module], int, str]] = {
-    "ceil_mode": (
-        lambda: nn.Sequential(c(), nn.MaxPool2d(4, ceil_mode=True), r()), 8,
-        r"stage0: pooling 'stages.0.1' has ceil_mode=True, which hls4ml would drop: leave ceil_mode at False",
-    ),
-    "ceil_mode of a function": (
-        lambda: of(lambda _, x: functional.max_pool2d(x, 4, ceil_mode=True)), 8, r"has ceil_mode=True",
-    ),
     "dilated pooling": (
         lambda: nn.Sequential(c(), nn.MaxPool2d(2, dilation=2), r()), 8,
         r"pooling 'stages.0.1' has dilation=\(2, 2\), .*: use dilation=1 and a larger window",
     ),
     "divisor_override": (
         lambda: nn.Sequential(c(), r(), nn.AvgPool2d(2, divisor_override=3), layers.identity(precision=P)), 18,
-        r"layer 'stages.0.2' \(AvgPool2d\) has divisor_override=3 and no kernel, .*: use nn.MaxPool2d, a convolution",
+        r"layer 'stages.0.2' \(AvgPool2d\) has divisor_override=3, which QONNX drops: divide by the window's size",
     ),
-    "count_include_pad": (
-        lambda: nn.Sequential(
-            c(), r(), nn.AvgPool2d(2, padding=1, count_include_pad=False), layers.identity(precision=P)
-        ), 32, r"has count_include_pad=False and no kernel",
+    "windows of several sizes": (
+        lambda: nn.Sequential(c(), r(), nn.AdaptiveAvgPool2d(4), layers.identity(precision=P)), 32,
+        r"adaptive_avg_pool2d.*; give adaptive pooling an output size that divides the image's, or use nn.AvgPool2d",
     ),
-    "adaptive average": (
-        lambda: nn.Sequential(c(), r(), nn.AdaptiveAvgPool2d(1), layers.identity(precision=P)), 2,
-        r"layer 'stages.0.2' \(AdaptiveAvgPool2d\) has no kernel",
+    "average of rows": (
+        lambda: of(lambda _, x: x.mean(2, keepdim=True)), 12,
+        r"\(ReduceMean, of layer 'stages.0'\): .*; average rows and columns of an image, x.mean\(\(2, 3\)\)",
     ),
-    "average by a function": (
-        lambda: of(lambda _, x: functional.adaptive_avg_pool2d(x, 1)), 2, r"\(GlobalAveragePool\) has no kernel",
+    "average without a quantiser": (
+        lambda: nn.Sequential(c(), r(), nn.AvgPool2d(3), c(), r()), 8,
+        r"average 'stages.0.2' of 9 values is no fixed-point number, .*: put one behind it, .*\.identity",
+    ),
+    "quotient cut off": (
+        lambda: nn.Sequential(c(), r(), TruncAvgPool2d(2), r()), 18,
+        r"\(TruncAvgPool2d\) has a quotient that Brevitas cuts off, .*: use nn.AvgPool2d, and a quantiser behind it",
     ),
     "padding_mode": (
         lambda: plain(padding_mode="reflect", _reversed_padding_repeated_twice=[1, 1, 1, 1]), 72,
         r"layer 'stages.0.0' \(QuantConv2d\) has padding_mode='reflect', .*: use padding_mode='zeros'",
-    ),
-    "padding in words": (
-        lambda: plain(padding="same", _reversed_padding_repeated_twice=[1, 1, 1, 1]), 72,
-        r"layer 'stages.0.0' \(QuantConv2d\) has padding='same', .*: give it as a number of pixels",
     ),
     "reshape": (
         lambda: of(lambda _, x: x.reshape(x.shape[0], 2, 4, 9)), 72,
         r"hls4ml cannot take stage0: \w+ \(Reshape, of layer 'stages.0'\): KeyError\('reshape'\); reshape by nn.F",
     ),
     "slice": (lambda: of(lambda _, x: x[:, :1]), 36, r"\(Slice\): .*; compute each part by a layer of its own"),
-    "padding layer": (
-        lambda: nn.Sequential(layers.identity(precision=P), nn.ZeroPad2d(1), c(), r()), 128,
-        r"reads an image that is padded with zeros; use padding of a convolution$",
+    "padding at the end": (
+        lambda: nn.Sequential(c(), r(), nn.ZeroPad2d(1)), 128, r"is an image that is padded with zeros; pad in front",
     ),
-    "padded maximum": (
-        lambda: nn.Sequential(c(), nn.MaxPool2d(3, 2, padding=1), r()), 18, r"; pool without padding, and pad a conv",
+    "padding of one addend": (
+        lambda: of(lambda _, x: functional.pad(x, (1, 1, 1, 1)) + functional.pad(x, (2, 0, 2, 0))), 128,
+        r"reads an image that is padded with zeros; pad in front of a convolution or pooling$",
+    ),
+    "reflection": (
+        lambda: nn.Sequential(c(), r(), nn.ReflectionPad2d(1), c(), r()), 128,
+        r"stage0: 'stages.0.2' pads in mode 'reflect', which has no kernel: pad with zeros",
+    ),
+    "padding with ones": (
+        lambda: nn.Sequential(c(), r(), nn.ConstantPad2d(1, 1.0), c(), r()), 128, r"'stages.0.2' pads with 1.0",
+    ),
+    "negative padding": (
+        lambda: nn.Sequential(c(), r(), nn.ZeroPad2d((-1, 0, 0, 0)), c(), r()), 60, r"pads by .*: add rows and columns",
     ),
 }  # fmt: skip
 
@@ -259,6 +259,46 @@ def test_what_the_main_flow_cannot_take_is_refused_by_its_name(
 
 TAKEN: dict[str, tuple[Callable[[], nn.Module], int]] = {
     "pooling whose size needs no rounding up": (lambda: nn.Sequential(c(), nn.MaxPool2d(2, ceil_mode=True), r()), 18),
+    "windows that reach beyond the image": (lambda: nn.Sequential(c(), nn.MaxPool2d(4, ceil_mode=True), r()), 8),
+    "those of a function": (lambda: of(lambda _, x: functional.max_pool2d(x, 4, ceil_mode=True)), 8),
+    "a window that would begin behind the image": (
+        lambda: nn.Sequential(c(), r(), nn.MaxPool2d(2, 3, ceil_mode=True, padding=1), r()), 18
+    ),
+    "an average of windows": (lambda: nn.Sequential(c(), nn.AvgPool2d(3, 1), r()), 32),
+    "a padded average": (lambda: nn.Sequential(c(), nn.AvgPool2d(3, 2, padding=1), layers.identity(precision=P)), 18),
+    "an average of an average": (
+        lambda: nn.Sequential(c(), r(), nn.AvgPool2d((1, 3)), r(), nn.AvgPool2d((3, 1)), r()), 8
+    ),
+    "an average of four that a convolution reads": (lambda: nn.Sequential(c(), r(), nn.AvgPool2d(2), c(), r()), 18),
+    "an adaptive average": (lambda: nn.Sequential(c(), r(), nn.AdaptiveAvgPool2d((2, 3)), r()), 12),
+    "an average of the image": (lambda: nn.Sequential(c(), nn.AdaptiveAvgPool2d(1), layers.identity(precision=P)), 2),
+    "one by a function": (lambda: of(lambda _, x: functional.adaptive_avg_pool2d(x, 1)), 2),
+    "a mean of rows and columns": (lambda: of(lambda _, x: x.mean((2, 3))), 2),
+    "one that keeps them": (lambda: of(lambda _, x: x.mean((-1, -2), keepdim=True)), 2),
+    "a maximum of the image": (lambda: nn.Sequential(c(), r(), nn.AdaptiveMaxPool2d(1), r()), 2),
+    "padding in words": (lambda: plain(padding="same", _reversed_padding_repeated_twice=[1, 1, 1, 1]), 72),
+    "no padding in words": (lambda: plain(padding="valid"), 32),
+    "zeros around the input": (lambda: nn.Sequential(nn.ZeroPad2d((1, 2, 0, 1)), c(), r()), 126),
+    "zeros by a function": (lambda: of(lambda _, x: functional.max_pool2d(functional.pad(x, (1, 0, 1, 0)), 2)), 18),
+    "zeros in front of a signed maximum": (
+        lambda: nn.Sequential(c(), layers.identity(precision=P), nn.ZeroPad2d(1), nn.MaxPool2d(3, 2), r()), 18
+    ),
+    "a padded maximum of unsigned values": (lambda: nn.Sequential(c(), r(), nn.MaxPool2d(3, 2, padding=1), r()), 18),
+    "a padded maximum in front of a ReLU": (lambda: nn.Sequential(c(), nn.MaxPool2d(3, 2, padding=1), r()), 18),
+    "a padded maximum of signed values": (
+        lambda: nn.Sequential(
+            c(), layers.identity(precision=P), nn.MaxPool2d(3, 2, padding=1), layers.identity(precision=P)
+        ), 18
+    ),
+    "padding that an average does not count": (
+        lambda: nn.Sequential(
+            c(), nn.AvgPool2d((2, 3), padding=1, count_include_pad=False), layers.identity(precision=P)
+        ), 16
+    ),
+    "an average beyond the image": (lambda: nn.Sequential(c(), r(), nn.AvgPool2d(4, ceil_mode=True), r()), 8),
+    "an average of two or four that a convolution reads": (
+        lambda: nn.Sequential(c(), r(), nn.AvgPool2d(2, padding=1, count_include_pad=False), c(), r()), 32
+    ),
     "a number less": (lambda: of(lambda _, x: 1 - x), 72),
     "negation": (lambda: of(lambda _, x: -x), 72),
     "limits": (lambda: of(lambda _, x: x.clamp(0, 1)), 72),
@@ -287,3 +327,10 @@ def test_what_it_can_take_is_what_the_network_computes(
     images = np.random.default_rng(3).integers(0, 32, (20, *IMAGE))
     expected, outputs = network.integers(images), design.segment_outputs(images)
     assert np.array_equal(outputs["stage0"].reshape(20, -1), expected[0][0][0].reshape(20, -1))
+
+
+def test_a_divisor_that_qonnx_drops_is_seen_by_the_comparison_with_the_network(tmp_path: Path) -> None:
+    network = network_of(of(lambda _, x: functional.avg_pool2d(x, 2, divisor_override=3)), IMAGE, 18)
+    policy = hw.fit_policy(network, None, criterion="margin", thresholds=[1.0])
+    with pytest.raises(MismatchError, match="stage0: the hardware would not compute what the network computes"):
+        hw.compile(network, policy, out=tmp_path / "design", backend="vitis")

@@ -334,7 +334,10 @@ class TwoOutputs(nn.Module):
     [
         (nn.Sequential(nn.Conv2d(2, 2, 3), nn.Sigmoid()), r"layer _1 of class Activation is sigmoid.*use relu"),
         (nn.Sequential(nn.Conv2d(2, 2, 3), nn.LeakyReLU()), r"of class ParametrizedActivation has no exact kernel"),
-        (nn.MaxPool2d(3, 2, 1), r"of class Pooling2D is padded.*put a ZeroPadding layer before it"),
+        (
+            nn.Sequential(nn.ConstantPad2d(1, 0.0), nn.MaxPool2d(3, 2, 1)),
+            r"of class Pooling2D is padded, and zeros are in front of it, too; pad once",
+        ),
         (nn.Conv2d(2, 2, 2, dilation=2), r"of class Conv2D is dilated.*use a larger kernel"),
         (
             nn.Sequential(nn.ConstantPad2d(1, 0.0), nn.BatchNorm2d(2)),
@@ -342,7 +345,7 @@ class TwoOutputs(nn.Module):
         ),
         (Difference(), r"of class Merge is a subtract, which has no exact kernel; use a sum"),
     ],
-    ids=["sigmoid", "leaky relu", "padded pooling", "dilation", "padding before norm", "difference"],
+    ids=["sigmoid", "leaky relu", "padded twice", "dilation", "padding before norm", "difference"],
 )
 def test_a_layer_without_an_exact_kernel_is_refused_by_name_and_class(
     module: nn.Module, message: str, tmp_path: Path

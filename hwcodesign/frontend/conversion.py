@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from hls4ml.utils import config_from_onnx_model
 from hwcodesign.choices import not_known
 from hwcodesign.errors import HwcodesignError, SettingsError, UnsupportedLayerError
 from hwcodesign.frontend import own_layers  # noqa: F401  # tells hls4ml of them
+from hwcodesign.frontend.pool_types import configure, first_types, pool_types
 from hwcodesign.frontend.refusals import of_segment, reason
 from hwcodesign.frontend.settings import VITIS_STRATEGIES, CompileSettings
 from hwcodesign.hardware.implementation import Implementation, Implementations
@@ -121,17 +123,21 @@ def convert(segment: ExportedSegment, settings: CompileSettings, backend: str, f
                 default_reuse_factor=settings.default.reuse,
             )
             _configure(config, segment, settings)
-            graph = convert_from_onnx_model(
-                segment.graph.model,
-                hls_config=config,
-                backend=backend,
-                io_type="io_stream",
-                part=settings.target.part,
-                clock_period=1000.0 / settings.target.clock_mhz,
-                namespace=f"ns_{segment.name}",
-                project_name=segment.name,
-                output_dir=str(folder),
-                write_weights_txt=False,
+            graph = _with_pool_types(
+                config,
+                segment,
+                lambda: convert_from_onnx_model(
+                    segment.graph.model,
+                    hls_config=config,
+                    backend=backend,
+                    io_type="io_stream",
+                    part=settings.target.part,
+                    clock_period=1000.0 / settings.target.clock_mhz,
+                    namespace=f"ns_{segment.name}",
+                    project_name=segment.name,
+                    output_dir=str(folder),
+                    write_weights_txt=False,
+                ),
             )
             graph.outputs = _in_order(graph.outputs, segment)
             return graph
@@ -143,6 +149,19 @@ def convert(segment: ExportedSegment, settings: CompileSettings, backend: str, f
         raise UnsupportedLayerError(
             f"hls4ml cannot take {segment.name}: {place}: {reason(error)}; {way_out}. Its QONNX layers are {operators}"
         ) from error
+
+
+def _with_pool_types(config: dict[str, Any], segment: ExportedSegment, converted: Callable[[], Any]) -> Any:
+    """Returns hls4ml's graph with the types of poolings that follow from those in front of them, which only hls4ml
+    knows: each conversion settles one pooling more of those that follow one another.
+    """
+    settled = first_types(segment)
+    configure(config, settled)
+    graph = converted()
+    while settled != (needed := pool_types(segment, graph)):
+        configure(config, needed)
+        graph, settled = converted(), needed
+    return graph
 
 
 def _in_order(outputs: list[str], segment: ExportedSegment) -> list[str]:

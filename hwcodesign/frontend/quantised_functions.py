@@ -16,6 +16,8 @@ from hwcodesign.kernels.code_table import MOST_BITS
 
 #: Codes times channels that are evaluated at once, and in all to see whether a function is monotone.
 _AT_ONCE, _ALL = 1 << 22, 1 << 24
+#: What an infinite value counts as, which a quantiser clips.
+_INFINITY = 2.0**200
 
 
 class RealFunction(Protocol):
@@ -68,7 +70,7 @@ class QuantisedFunction:
 
     def __call__(self, codes: NDArray[np.float64], source: FixedPoint) -> NDArray[np.float64]:
         """Computes codes of the result, (K, C), of codes of a source, (K, C)."""
-        values = self.function(codes * source.scale)
+        values = np.clip(self.function(codes * source.scale), -_INFINITY, _INFINITY)
         return np.where(values >= 0, 1.0, -1.0) if self.bipolar else cast_values(self.result, values)
 
 

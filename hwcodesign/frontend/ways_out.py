@@ -73,17 +73,28 @@ _WAYS: dict[str, str] = {
 }
 
 #: What a stage or head may consist of.
-LAYERS = "use the layers of hwcodesign.layers, max-pooling, flattening, concatenation of two and residual sums"
+LAYERS = (
+    "use the layers of hwcodesign.layers, pooling, padding with zeros, flattening, concatenation of two and residual "
+    "sums"
+)
 #: Operators of an exported stage or head, in words of the module that it was.
 _SEGMENT_WAYS = {
     **dict.fromkeys(("ReduceSum", "ReduceMax", "Trunc"), "use a convolution, or nn.MaxPool2d over the whole image"),
-    "Clip": "use hwcodesign.layers.relu, whose quantiser limits its values",
-    "Neg": "use x * -1.0",
+    **dict.fromkeys(
+        ("LayerNormalization", "InstanceNormalization", "GroupNormalization"),
+        "use nn.BatchNorm1d or nn.BatchNorm2d before a quantiser: others need the statistics of each sample",
+    ),
+    **dict.fromkeys(("LSTM", "GRU", "RNN"), "use nn.Conv1d over the sequence: recurrent layers have no kernel"),
+    **dict.fromkeys(
+        ("Clip", "Neg", "Exp", "Log", "Sqrt", "Min", "Max", "Greater", "Less", "Where", "HardSwish", "Gelu", "Mish"),
+        "put a quantiser behind it, for example hwcodesign.layers.identity: functions of one tensor are exact there",
+    ),
+    "ReduceMean": "average rows and columns of an image, x.mean((2, 3))",
     **dict.fromkeys(("Slice", "Split", "Gather"), "compute each part by a layer of its own"),
     **dict.fromkeys(
         ("Squeeze", "Unsqueeze", "Reshape"), "reshape by nn.Flatten() in front of linear layers, and nowhere else"
     ),
-    "Pad": "pad with zeros, by padding of a convolution",
+    "Pad": "pad with zeros, in front of a convolution or pooling",
     **dict.fromkeys(("MatMul", "Add", "Gemm"), "put nn.Flatten() in front of a linear layer"),
     "Concat": "join two at a time",
 }

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 
 from hwcodesign.fixedpoint import Codes, FixedPoint
-from hwcodesign.kernels.kernel import exact_sums_carrier
+from hwcodesign.kernels.kernel import Kernel, exact_sums_carrier
 
 
 def averages_carrier(
@@ -21,10 +23,27 @@ def averages_carrier(
     return exact_sums_carrier(name, accumulator, result, source.fraction, weight, none, source, (0,))
 
 
-def divide(sums: Codes, count: int) -> Codes:
+def divide(sums: Codes, count: int | Codes) -> Codes:
     """Computes the integer quotients of integers, rounded toward zero.
+
+    Args:
+        sums: integers.
+        count: positive integers, one or as many as can be spread over the sums.
 
     The result is exact although floats are divided: a quotient s/n that is no whole number lies at least 1/n from the
     next one, and floats that hold all integers up to 2|s| are less than 2/n apart there.
     """
-    return np.trunc(sums / sums.dtype.type(count))  # type: ignore[no-any-return]
+    return np.trunc(sums / np.asarray(count, sums.dtype))  # type: ignore[no-any-return]
+
+
+def with_cast(average: Kernel, source: FixedPoint, accumulator: FixedPoint, result: FixedPoint) -> Kernel | None:
+    """Returns the average with the cast behind it as its own; None if its own cast changes a quotient.
+
+    Args:
+        average: kernel.
+        source, accumulator: formats of its input, which bounds quotients, and of its sums.
+        result: format of the cast behind it.
+    """
+    up = 2.0 ** (accumulator.fraction - source.fraction)
+    exact = average.result.holds(source.min_code * up, source.max_code * up, accumulator.fraction)
+    return dataclasses.replace(average, result=result) if exact else None

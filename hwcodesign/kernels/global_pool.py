@@ -11,7 +11,7 @@ import numpy as np
 
 from hwcodesign.errors import FormatError
 from hwcodesign.fixedpoint import Codes, FixedPoint
-from hwcodesign.kernels.averaging import averages_carrier, divide
+from hwcodesign.kernels.averaging import averages_carrier, divide, with_cast
 from hwcodesign.kernels.kernel import Kernel, Shape, carrier, largest, register, require_shape
 from hwcodesign.kernels.stored_shapes import require_image
 
@@ -61,6 +61,9 @@ class GlobalPool(Kernel):
             sums = codes.sum(axis=1) * codes.dtype.type(2.0 ** (self.accumulator.fraction - source.fraction))
             pooled = self.result.requantise(divide(sums, self.pixels), self.accumulator.fraction)
         return pooled.reshape(len(codes), *self.output_shape)
+
+    def with_cast(self, result: FixedPoint) -> Kernel | None:
+        return None if self.maximum else with_cast(self, self.input_formats[0], self.accumulator, result)
 
     @cached_property
     def _carrier(self) -> type[np.float32] | type[np.float64]:

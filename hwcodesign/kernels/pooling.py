@@ -20,8 +20,8 @@ class WindowedPool(Kernel):
     Attributes:
         pool: window rows and columns.
         stride: rows down, columns across.
-        padding: zeros around the image: top, bottom, left, right. They count as pixels of value zero: a maximum is
-            never below zero if its window reaches into them, and an average divides by the whole window.
+        padding: zeros around the image: top, bottom, left, right. They count as pixels of value zero, unless the kernel
+            says otherwise.
     """
 
     pool: tuple[int, int]
@@ -42,11 +42,27 @@ class WindowedPool(Kernel):
         """Returns the number of pixels in a window."""
         return self.pool[0] * self.pool[1]
 
-    def _taps(self, codes: Codes) -> Iterator[Codes]:
-        """For each place in the window, what lies there under every output pixel: (N, rows, columns, C)."""
+    def _inside(self, axis: int, before: int = 0, after: int = 0) -> tuple[int, ...]:
+        """For each window along an axis, how many of its rows or columns lie in the image.
+
+        Args:
+            axis: 0 down, 1 across.
+            before, after: rows or columns of the padding that count as the image's.
+        """
+        window, stride, side = self.pool[axis], self.stride[axis], self.input_shapes[0][axis]
+        starts = [k * stride - self.padding[2 * axis] for k in range(self.output_shape[axis])]
+        return tuple(max(0, min(start + window, side + after) - max(start, -before)) for start in starts)
+
+    def _taps(self, codes: Codes, padded: int = 0) -> Iterator[Codes]:
+        """For each place in the window, what lies there under every output pixel: (N, rows, columns, C).
+
+        Args:
+            codes: of the image.
+            padded: code of the padding.
+        """
         top, bottom, left, right = self.padding
         if any(self.padding):
-            codes = np.pad(codes, ((0, 0), (top, bottom), (left, right), (0, 0)))
+            codes = np.pad(codes, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=padded)
         rows, columns = self.output_shape[:2]
         for i in range(self.pool[0]):
             for j in range(self.pool[1]):

@@ -134,6 +134,8 @@ _READERS: dict[str, Callable[[Field], Any]] = {
     "accumulator": _format,
     "stride": _sizes(1, 2),
     "padding": _sizes(0, 4),
+    "uncounted": _sizes(0, 4),
+    "ignores_padding": Field.flag,
     "dilation": _sizes(1, 2),
     "factors": _sizes(1, 2),
     "zeros": Field.flag,

@@ -25,9 +25,8 @@ from qonnx.transformation.infer_shapes import InferShapes
 from qonnx.transformation.quant_constant_folding import FoldTransposeIntoQuantInit
 
 from hwcodesign.errors import UnsupportedLayerError
+from hwcodesign.networks.windows import CHANNELS_FIRST, CHANNELS_LAST
 
-#: Axes of a batch of feature maps, by those that they have in the other layout.
-_CHANNELS_FIRST, _CHANNELS_LAST = [0, 3, 1, 2], [0, 2, 3, 1]
 _FENCE = "Identity"
 #: What makes transposes fewer, before one of them is moved on.
 _SIMPLIFYING = (
@@ -57,6 +56,7 @@ def with_channels_last(graph: ModelWrapper) -> ModelWrapper:
             graph = graph.transform(step())
         graph, moved = MoveChanFirstDownstream().apply(graph)
     graph = graph.transform(AbsorbChanFirstIntoMatMul()).transform(InferShapes())
+    _flatten_pixels(graph)
     _open_inputs(graph)
     for tensor in graph.graph.output:
         if len(graph.get_tensor_shape(tensor.name)) == 4:
@@ -69,12 +69,12 @@ def _fence_input(graph: ModelWrapper, tensor: Any) -> None:
     if len(shape) != 4:
         return
     inner, fenced = f"{name}_channels_first", f"{name}_fenced"
-    last = [shape[axis] for axis in _CHANNELS_LAST]
+    last = [shape[axis] for axis in CHANNELS_LAST]
     for node in graph.graph.node:
         node.input[:] = [inner if read == name else read for read in node.input]
     graph.set_tensor_shape(name, last)
     graph.graph.node.insert(0, helper.make_node(_FENCE, [name], [fenced], name=fenced))
-    graph.graph.node.insert(1, helper.make_node("Transpose", [fenced], [inner], name=inner, perm=_CHANNELS_FIRST))
+    graph.graph.node.insert(1, helper.make_node("Transpose", [fenced], [inner], name=inner, perm=CHANNELS_FIRST))
     graph.set_tensor_shape(fenced, last)
     graph.set_tensor_shape(inner, shape)
 
@@ -90,6 +90,17 @@ def _fence_output(graph: ModelWrapper, tensor: Any) -> None:
     graph.set_tensor_shape(inner, shape)
 
 
+def _flatten_pixels(graph: ModelWrapper) -> None:
+    """Takes out transposes in front of a flattening of one pixel, whose channels are in order either way."""
+    for node in graph.graph.node:
+        turned = graph.find_producer(node.input[0]) if node.op_type == "Flatten" else None
+        if turned is None or turned.op_type != "Transpose" or max(graph.get_tensor_shape(node.input[0])[2:]) > 1:
+            continue
+        node.input[0] = turned.input[0]
+        if not graph.find_consumers(turned.output[0]):
+            graph.graph.node.remove(turned)
+
+
 def _open_inputs(graph: ModelWrapper) -> None:
     inputs = {tensor.name for tensor in graph.graph.input}
     for node in [node for node in graph.graph.node if node.op_type == _FENCE and node.input[0] in inputs]:
@@ -102,7 +113,7 @@ def _open_output(graph: ModelWrapper, output: str) -> None:
     shape, source, turned = graph.get_tensor_shape(output), output, False
     while (node := graph.find_producer(source)) is not None and node.op_type in (_FENCE, "Transpose"):
         if node.op_type == "Transpose":
-            if turned or list(node.attribute[0].ints) != _CHANNELS_FIRST:
+            if turned or list(node.attribute[0].ints) != CHANNELS_FIRST:
                 break
             turned = True
         source = node.input[0]
@@ -111,13 +122,13 @@ def _open_output(graph: ModelWrapper, output: str) -> None:
     if not turned:  # it was computed channels first
         inner = f"{output}_channels_first"
         _rename(graph, source, inner)
-        graph.graph.node.append(helper.make_node("Transpose", [inner], [output], name=inner, perm=_CHANNELS_LAST))
+        graph.graph.node.append(helper.make_node("Transpose", [inner], [output], name=inner, perm=CHANNELS_LAST))
         graph.set_tensor_shape(inner, shape)
     elif producer is None:
         raise UnsupportedLayerError(f"output {output} of the graph is an input of it: hand the tensor on as it came")
     else:
         _rename(graph, source, output)
-    graph.set_tensor_shape(output, [shape[axis] for axis in _CHANNELS_LAST])
+    graph.set_tensor_shape(output, [shape[axis] for axis in CHANNELS_LAST])
 
 
 def _rename(graph: ModelWrapper, tensor: str, name: str) -> None:

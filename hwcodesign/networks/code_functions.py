@@ -57,6 +57,11 @@ _MONOTONE: dict[str, _Operator] = {
     "Softsign": lambda x, _: functional.softsign(x[0]),
     "Erf": lambda x, _: torch.erf(x[0]),
     "Sign": lambda x, _: torch.sign(x[0]),
+    "Exp": lambda x, _: torch.exp(x[0]),
+    "Log": lambda x, _: torch.log(x[0]),
+    "Sqrt": lambda x, _: torch.sqrt(x[0]),
+    "Min": lambda x, _: torch.minimum(x[0], x[1]),
+    "Max": lambda x, _: torch.maximum(x[0], x[1]),
 }
 #: Those that may go up and down, for some of their constants at least.
 _ANY: dict[str, _Operator] = {
@@ -69,6 +74,10 @@ _ANY: dict[str, _Operator] = {
     "Mish": lambda x, _: functional.mish(x[0]),
     "Abs": lambda x, _: x[0].abs(),
     "Pow": lambda x, _: x[0] ** x[1],
+    "Reciprocal": lambda x, _: 1 / x[0],
+    "Greater": lambda x, _: (x[0] > x[1]).double(),
+    "Less": lambda x, _: (x[0] < x[1]).double(),
+    "Where": lambda x, _: torch.where(x[0] != 0, x[1], x[2]),
 }
 OPERATORS: Mapping[str, _Operator] = {**_MONOTONE, **_ANY}
 #: Name of a function's input in its graph.

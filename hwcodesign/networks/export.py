@@ -30,6 +30,7 @@ from hwcodesign.networks.network import Evaluating, MultiExitNetwork
 from hwcodesign.networks.notes import MODULE, module_of
 from hwcodesign.networks.sequences import as_images
 from hwcodesign.networks.upsampling import name_upsampling, write_upsampling
+from hwcodesign.networks.windows import BORDER_POOL, with_final_domain, with_plain_windows
 from hwcodesign.progress import task
 
 with warnings.catch_warnings():
@@ -45,6 +46,10 @@ _NAMED_OPERATORS = {
     "Conv": "conv",
     "MatMul": "linear",
     "MaxPool": "pool",
+    "AveragePool": "pool",
+    BORDER_POOL: "pool",
+    "Pad": "pad",
+    "ReduceMean": "mean",
     "Relu": "relu",
     "Quant": "quant",
     "Add": "add",
@@ -122,7 +127,7 @@ def _exported(
     check_modules(path, module)
     exported = _Computed(module, computed)
     with Evaluating(exported):
-        made = _export(name, path, exported, [boundary.shape for boundary in inputs], target)
+        made = _export(name, path, exported, inputs, target)
     graph, modules, read, sparsities = made
     unread = sorted(set(range(len(inputs))) - set(read) - set(handed_on))
     if unread:
@@ -155,7 +160,7 @@ class _Computed(nn.Module):
 
 
 def _export(
-    name: str, path: str, module: nn.Module, shapes: Sequence[Sequence[int]], target: Path
+    name: str, path: str, module: nn.Module, inputs: Sequence[Boundary], target: Path
 ) -> tuple[ModelWrapper, dict[str, str], tuple[int, ...], dict[str, Sparsity]]:
     """Exports a module.
 
@@ -163,7 +168,7 @@ def _export(
         The graph, the module of each of its nodes, the positions of the inputs that are the graph's: those that are
         read; and by node, which weights of a convolution are there.
     """
-    blank = tuple(torch.zeros((1, *shape)) for shape in shapes)
+    blank = tuple(torch.zeros((1, *boundary.shape)) for boundary in inputs)
     try:
         with warnings.catch_warnings():
             # the exporter's and qonnx's notes on opset versions, of no consequence to these graphs
@@ -176,29 +181,38 @@ def _export(
             paths = _tag_with_paths(raw, path)
             graph = cleanup_model(raw)
             fold_constants(graph)
+            fuse_functions(graph)
             as_images(graph)
             write_upsampling(graph)
             write_zeros(graph)
-            fuse_functions(graph)
             if any(len(graph.get_tensor_shape(tensor.name)) == 4 for tensor in graph.graph.input):
+                given = zip(graph.graph.input, read, strict=True)
+                unsigned = [tensor.name for tensor, i in given if not inputs[i].format.signed]
+                graph = with_plain_windows(graph, unsigned, lambda node: f"{name}: {module_of(node) or path!r}")
                 graph = with_channels_last(graph)
-            graph = _without_gemms(graph)
+            graph = with_final_domain(_without_gemms(graph))
     except HwcodesignError:
         raise
     except Exception as error:
         layers = ", ".join(sorted({type(part).__name__ for part in _layers(module)}))
         raise UnsupportedLayerError(
             f"{name} ({path}) cannot be exported to QONNX: {_first_sentence(error)}. The segment has the layers "
-            f"{layers}; use the layers of hwcodesign.layers, max-pooling, flatten and residual sums"
+            f"{layers}; {_way_out(error)}"
         ) from error
     modules = _name_nodes(graph, paths, path)
-    name_functions(graph, modules)
     found = {node.name: sparsity_of(node) for node in graph.graph.node}
+    name_functions(graph, modules)
     name_upsampling(graph)
     for node in graph.graph.node:
         node.doc_string = ""
     check_graph(name, graph, modules)
     return graph, modules, read, {name: sparsity for name, sparsity in found.items() if sparsity is not None}
+
+
+def _way_out(error: Exception) -> str:
+    if "adaptive_avg_pool" in str(error):
+        return "give adaptive pooling an output size that divides the image's, or use nn.AvgPool2d"
+    return "use the layers of hwcodesign.layers, pooling, flatten and residual sums"
 
 
 def _layers(module: nn.Module) -> Iterator[nn.Module]:

@@ -8,17 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from brevitas.nn.quant_avg_pool import TruncAdaptiveAvgPool2d, TruncAvgPool2d
 from qonnx.core.modelwrapper import ModelWrapper
 from torch import nn
 
 from hwcodesign.errors import UnsupportedLayerError
 from hwcodesign.networks.boundaries import ROUNDINGS
 from hwcodesign.networks.notes import attributes_of
-
-_AVERAGES = (
-    "there is none for averages in this flow: use nn.MaxPool2d, a convolution with a stride, or one with "
-    "groups=channels, which can learn an average"
-)
 
 
 def check_modules(path: str, module: nn.Module) -> None:
@@ -40,27 +36,18 @@ def check_modules(path: str, module: nn.Module) -> None:
 
 def _setting(part: nn.Module) -> tuple[str, str] | None:
     """Returns a setting that is refused, and the reason."""
-    mode, padding = getattr(part, "padding_mode", "zeros"), getattr(part, "padding", 0)
-    if isinstance(part, nn.modules.conv._ConvNd):
-        if mode != "zeros":
-            return f"padding_mode={mode!r}", "but hardware pads with zeros alone: use padding_mode='zeros'"
-        if isinstance(padding, str):
-            return f"padding={padding!r}", "of which QONNX has no number: give it as a number of pixels"
-    if isinstance(part, nn.AvgPool1d | nn.AvgPool2d | nn.AdaptiveAvgPool1d | nn.AdaptiveAvgPool2d):
-        given = ", ".join(
-            f"{name}={getattr(part, name)}"
-            for name, usual in (("divisor_override", None), ("ceil_mode", False), ("count_include_pad", True))
-            if getattr(part, name, usual) != usual
-        )
-        return (
-            f"{given} and no kernel" if given else "no kernel",
-            f"since {_AVERAGES}",
-        )
+    mode = getattr(part, "padding_mode", "zeros")
+    if isinstance(part, nn.modules.conv._ConvNd) and mode != "zeros":
+        return f"padding_mode={mode!r}", "but hardware pads with zeros alone: use padding_mode='zeros'"
+    if isinstance(part, TruncAvgPool2d | TruncAdaptiveAvgPool2d):
+        return "a quotient that Brevitas cuts off", "which has no kernel: use nn.AvgPool2d, and a quantiser behind it"
+    if isinstance(part, nn.AvgPool2d) and part.divisor_override is not None:
+        return f"divisor_override={part.divisor_override}", "which QONNX drops: divide by the window's size"
     return None
 
 
 def check_graph(segment: str, graph: ModelWrapper, modules: dict[str, str]) -> None:
-    """Raises an error for averages, and for attributes of operators that hls4ml drops if they make a difference.
+    """Raises an error for attributes of operators that hls4ml drops if they make a difference.
 
     Args:
         segment: "stage0", …
@@ -72,8 +59,6 @@ def check_graph(segment: str, graph: ModelWrapper, modules: dict[str, str]) -> N
     """
     for node in graph.graph.node:
         layer = modules.get(node.name, node.name)
-        if node.op_type in ("AveragePool", "GlobalAveragePool", "ReduceMean"):
-            raise UnsupportedLayerError(f"{segment}: {layer!r} ({node.op_type}) has no kernel, since {_AVERAGES}")
         if node.op_type == "Quant":
             _check_quantiser(segment, layer, node)
         if node.op_type != "MaxPool":

@@ -16,10 +16,10 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
 from qonnx.core.modelwrapper import ModelWrapper
-from qonnx.custom_op.general.quant import quant
 
 from hwcodesign.errors import UnsupportedLayerError
 from hwcodesign.networks.code_functions import GIVEN, OPERATORS
+from hwcodesign.networks.constants import quantised
 
 #: The operator of a function and the quantiser behind it, and the domain of all operators that are not ONNX' or QONNX'.
 FUNCTION, DOMAIN = "CodeFunction", "hwcodesign"
@@ -28,6 +28,8 @@ _GRAPH, _RANK, _BIPOLAR = "function", "rank", "bipolar"
 #: What hls4ml computes exactly without help.
 _PLAIN = {"Relu", "Identity", "Dropout", "Add", "Sub", "Mul", "Div"}
 _QUANTISERS = ("Quant", "BipolarQuant")
+#: Functions that rise, and so give the largest result for the largest value.
+_RISING = ("Relu", "Clip", "Identity", "Dropout")
 
 
 def fuse_functions(graph: ModelWrapper) -> None:
@@ -36,9 +38,9 @@ def fuse_functions(graph: ModelWrapper) -> None:
     Args:
         graph: with channels first and all shapes.
     """
-    for node in list(graph.graph.node):
-        if node.op_type not in _QUANTISERS or _is_constant(graph, node.input[0]):
-            continue
+    for node in _quantisers(graph):
+        _pool_behind(graph, node)
+    for node in _quantisers(graph):
         bipolar = node.op_type == "BipolarQuant"
         source, nodes = _function_before(graph, node.input[0]) or (node.input[0], [])
         if {part.op_type for part in nodes} <= _PLAIN and not bipolar and not _rounds_to_zero(node):
@@ -51,6 +53,38 @@ def fuse_functions(graph: ModelWrapper) -> None:
         for name, value in ((_GRAPH, function.SerializeToString()), (_RANK, rank), (_BIPOLAR, int(bipolar))):
             node.attribute.append(helper.make_attribute(name, value))
     _remove_unread(graph)
+
+
+def _quantisers(graph: ModelWrapper) -> list[NodeProto]:
+    """Returns the quantisers of activations."""
+    nodes = graph.graph.node
+    return [node for node in nodes if node.op_type in _QUANTISERS and not _is_constant(graph, node.input[0])]
+
+
+def _pool_behind(graph: ModelWrapper, node: NodeProto) -> None:
+    """Moves a maximum pooling behind the quantiser that reads it, if a function is in front of the pooling.
+
+    A quantiser never reverses the order of two values, so the largest of the quantised values is the largest value,
+    quantised.
+    """
+    behind = [node]
+    pool = graph.find_producer(node.input[0])
+    while pool is not None and pool.op_type in _RISING and not graph.is_fork_node(pool):
+        behind.insert(0, pool)
+        pool = graph.find_producer(pool.input[0])
+    if pool is None or pool.op_type != "MaxPool" or graph.is_fork_node(pool):
+        return
+    given = pool.input[0]
+    found = _function_before(graph, given)
+    if found is None or {part.op_type for part in found[1]} <= _PLAIN:
+        return
+    pooled, result = pool.output[0], node.output[0]
+    behind[0].input[0], node.output[0] = given, pooled
+    pool.input[0], pool.output[0] = pooled, result
+    for part in behind:
+        graph.set_tensor_shape(part.output[0], graph.get_tensor_shape(given))
+    graph.graph.node.remove(pool)
+    graph.graph.node.insert(next(i for i, one in enumerate(graph.graph.node) if one == node) + 1, pool)
 
 
 def _rounds_to_zero(node: NodeProto) -> bool:
@@ -173,18 +207,8 @@ def _value(graph: ModelWrapper, name: str) -> np.ndarray | None:  # type: ignore
     if value is not None:
         return np.asarray(value)
     node = graph.find_producer(name)
-    if node is None or node.op_type != "Quant" or graph.get_initializer(node.input[0]) is None:
-        return None
-    return _quantised(graph, node)
-
-
-def _quantised(graph: ModelWrapper, node: NodeProto) -> np.ndarray:  # type: ignore[type-arg]
-    """Returns the value of a quantised constant."""
-    given = [np.asarray(graph.get_initializer(name), np.float64) for name in node.input]
-    attributes = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
-    rounding = attributes.get("rounding_mode", b"ROUND").decode()
-    value = quant(*given, attributes.get("signed", 1), attributes.get("narrow", 0), rounding)
-    return np.asarray(value)
+    constant = graph.get_initializer(node.input[0]) if node is not None and node.op_type == "Quant" else None
+    return None if constant is None else quantised(graph, node, constant)
 
 
 def _graph_of(graph: ModelWrapper, source: str, nodes: Iterable[NodeProto], result: str) -> GraphProto:

@@ -14,7 +14,7 @@ module global_pool
   // 0: maximum, 1: average
   parameter bit Average = 1'b0,
   // Averages only: how a sum is divided by Beats
-  parameter division_t Division = '{fraction: 32'sd0, multiplier_width: 32'd1, multiplier: 64'd1, shift: 32'd0},
+  parameter division_t Division = DivideByOne,
   // Format of the input elements
   parameter format_t In = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap},
   // Format of the output elements, with the modes of the cast
@@ -89,6 +89,7 @@ module global_pool
         .clk_i,
         .enable_i(enable),
         .sum_i(sum_q),
+        .choice_i(1'b0),
         .result_o(result[c])
       );
     end

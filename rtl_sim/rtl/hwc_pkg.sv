@@ -76,6 +76,9 @@ package hwc_pkg;
     logic [31:0]        shift;             // bits that are dropped from the product
   } division_t;
 
+  // Division by one
+  localparam division_t DivideByOne = '{fraction: 32'sd0, multiplier_width: 32'd1, multiplier: 64'd1, shift: 32'd0};
+
   // What exit_decision needs to know about the score unit beside it
   typedef struct packed {
     logic [31:0] latency;  // enabled cycles from the unit's start to its valid, at least 1

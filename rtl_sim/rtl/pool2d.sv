@@ -4,7 +4,8 @@
 // format of the result. It is a window_buffer, a tree of comparators or adders, and registers. The throughput is a
 // window a cycle. The latency from a window to its result is one cycle, and three for an average: registers of the sum,
 // the quotient and the result. window_buffer says which pixels a window waits for, and when the place of a row is free
-// again. Padding counts as pixels of value zero. Behind the window_buffer, the module stalls as a whole.
+// again. Padding counts as pixels of value zero, or a maximum ignores it. An average is divided by the number that its
+// row and column of windows have in common. Behind the window_buffer, the module stalls as a whole.
 module pool2d
   import hwc_pkg::*;
 #(
@@ -24,8 +25,17 @@ module pool2d
   },
   // 0: maximum, 1: average
   parameter bit Average = 1'b0,
-  // Averages only: how a sum is divided by the number of a window's pixels
-  parameter division_t Division = '{fraction: 32'sd0, multiplier_width: 32'd1, multiplier: 64'd1, shift: 32'd0},
+  // Maxima only: whether padding is ignored, instead of being zeros
+  parameter bit IgnoresPadding = 1'b0,
+  // Averages only: how a sum is divided by the number of a window's pixels that count. If windows have different
+  // numbers: the classes of all rows and columns of windows, and which division a class of rows and one of columns have
+  parameter int unsigned Divisions = 1,
+  parameter division_t [Divisions-1:0] Division = {Divisions{DivideByOne}},
+  parameter int unsigned RowClasses = 1,
+  parameter int unsigned ColumnClasses = 1,
+  parameter logic [Window.out_height-1:0][index_bits(RowClasses)-1:0] RowClass = '0,
+  parameter logic [Window.out_width-1:0][index_bits(ColumnClasses)-1:0] ColumnClass = '0,
+  parameter logic [RowClasses-1:0][ColumnClasses-1:0][index_bits(Divisions)-1:0] Chosen = '0,
   // Format of the input elements
   parameter format_t In = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap},
   // Format of the output elements, with the modes of the cast
@@ -50,7 +60,12 @@ module pool2d
   localparam int unsigned ResultWidth = unsigned'(int'(Result.width));
   localparam int unsigned Taps = Window.kernel_height * Window.kernel_width;
 
+  // With the sign bit inverted, signed codes have the order of unsigned numbers, and zero bits are the least code
+  localparam logic [InWidth-1:0] Order = InWidth'(In.is_signed && !Average) << (InWidth - 1);
+  localparam logic [InWidth-1:0] Before = IgnoresPadding ? Order : '0;
+
   logic window_valid, enable, result_valid;
+  logic [Window.channels-1:0][InWidth-1:0] pixel;
   logic [Taps-1:0][Window.channels-1:0][InWidth-1:0] window;
   logic [Window.channels-1:0][ResultWidth-1:0] result;
 
@@ -62,12 +77,13 @@ module pool2d
     .rst_ni,
     .in_valid_i,
     .in_ready_o,
-    .in_data_i,
+    .in_data_i(pixel),
     .out_valid_o(window_valid),
     .out_ready_i(enable),
     .out_data_o(window)
   );
 
+  assign pixel = in_data_i ^ {Window.channels{Before}};
   assign enable = !out_valid_o || out_ready_i;
 
   if (Average) begin : gen_average
@@ -79,6 +95,31 @@ module pool2d
       else if (enable) valid_q <= {valid_q[0], window_valid};
     end
     assign result_valid = valid_q[1];
+
+    logic [index_bits(Divisions)-1:0] choice_q;
+
+    if (Divisions > 1) begin : gen_choice
+      localparam int unsigned RowBits = index_bits(Window.out_height);
+      localparam int unsigned ColumnBits = index_bits(Window.out_width);
+      logic [RowBits-1:0] row_q;
+      logic [ColumnBits-1:0] column_q;
+      logic row_end;
+
+      assign row_end = column_q == ColumnBits'(Window.out_width - 1);
+
+      always_ff @(posedge clk_i) begin
+        if (!rst_ni) begin
+          row_q <= '0;
+          column_q <= '0;
+        end else if (enable && window_valid) begin
+          column_q <= row_end ? '0 : column_q + 1'b1;
+          if (row_end) row_q <= row_q == RowBits'(Window.out_height - 1) ? '0 : row_q + 1'b1;
+        end
+        if (enable) choice_q <= Chosen[RowClass[row_q]][ColumnClass[column_q]];
+      end
+    end else begin : gen_one
+      assign choice_q = '0;
+    end
 
     for (genvar c = 0; c < Window.channels; c++) begin : gen_channel
       logic [Taps-1:0][SumWidth-1:0] sums;
@@ -100,12 +141,14 @@ module pool2d
         .SumWidth(SumWidth),
         .SumFraction(int'(In.fraction)),
         .Signed(In.is_signed),
+        .Divisions(Divisions),
         .Division(Division),
         .Result(Result)
       ) u_average (
         .clk_i,
         .enable_i(enable),
         .sum_i(sum_q),
+        .choice_i(choice_q),
         .result_o(result[c])
       );
     end
@@ -113,8 +156,6 @@ module pool2d
     assign result_valid = window_valid;
 
     for (genvar c = 0; c < Window.channels; c++) begin : gen_channel
-      // With the sign bit inverted, signed codes have the order of unsigned numbers
-      localparam logic [InWidth-1:0] Order = InWidth'(In.is_signed) << (InWidth - 1);
       logic [Taps-1:0][InWidth-1:0] most;
 
       // A tree: each level compares elements that are `reach` apart. It computes only while there is a window, which
@@ -122,7 +163,7 @@ module pool2d
       always_comb begin
         most = 'x;
         if (window_valid) begin
-          for (int tap = 0; tap < int'(Taps); tap++) most[tap] = window[tap][c] ^ Order;
+          for (int tap = 0; tap < int'(Taps); tap++) most[tap] = window[tap][c] ^ Order ^ Before;
           for (int reach = 1; reach < int'(Taps); reach = 2 * reach) begin
             for (int tap = 0; tap + reach < int'(Taps); tap = tap + 2 * reach) begin
               if (most[tap+reach] > most[tap]) most[tap] = most[tap+reach];

@@ -147,11 +147,47 @@ def _pooling(rng: random.Random, average: bool) -> Case:
     common = ("layer", ("input",), (source,), (shape,))
     if not average:
         result = _result(rng, source.min_code, source.max_code, source.fraction)
-        return _of_kernel(MaxPool2D(*common, result, (rows, columns, shape[2]), pool, stride, padding=padding))
+        ignored = _sees_everywhere(shape, pool, stride, padding, (rows, columns)) and rng.random() < 0.7
+        return _of_kernel(
+            MaxPool2D(
+                *common, result, (rows, columns, shape[2]), pool, stride, padding=padding, ignores_padding=ignored
+            )
+        )
     accumulator, result = _averaging(rng, source, pool[0] * pool[1])
-    return _of_kernel(
-        AveragePool2D(*common, result, (rows, columns, shape[2]), pool, stride, accumulator, padding=padding)
+    uncounted = (0, 0, 0, 0)
+    if _sees_everywhere(shape, pool, stride, padding, (rows, columns)):
+        uncounted = padding[0], rng.randint(0, padding[1]), rng.randint(0, padding[2]), padding[3]
+    kernel = AveragePool2D(
+        *common, result, (rows, columns, shape[2]), pool, stride, accumulator, padding=padding, uncounted=uncounted
     )
+    return _of_kernel(kernel)
+
+
+def _border(rng: random.Random, average: bool) -> Case:
+    """Padding that a maximum ignores, or that an average does not count: it divides by 4, 6 and 9."""
+    shape, stride = (rng.randint(3, 6), rng.randint(3, 6), rng.randint(1, 3)), rng.randint(1, 2)
+    rows, columns = ((side - 1) // stride + 1 for side in shape[:2])
+    source = _format(rng, 2)
+    common, padding = ("layer", ("input",), (source,), (shape,)), (1, 1, 1, 1)
+    if average:
+        accumulator, result = _averaging(rng, source, 9)
+        fields: dict[str, Any] = {"accumulator": accumulator, "uncounted": padding}
+    else:
+        result, fields = _result(rng, source.min_code, source.max_code, source.fraction), {"ignores_padding": True}
+    kernel = AveragePool2D if average else MaxPool2D
+    return _of_kernel(
+        kernel(*common, result, (rows, columns, shape[2]), (3, 3), (stride, stride), padding=padding, **fields)
+    )
+
+
+def _sees_everywhere(
+    shape: Shape, pool: tuple[int, int], stride: tuple[int, int], padding: tuple[int, ...], number: tuple[int, int]
+) -> bool:
+    """Whether every window sees a pixel of the image."""
+    starts = [
+        range(-padding[2 * axis], number[axis] * stride[axis] - padding[2 * axis], stride[axis]) for axis in (0, 1)
+    ]
+    return all(-pool[axis] < start < shape[axis] for axis in (0, 1) for start in starts[axis])
 
 
 def _averaging(rng: random.Random, source: FixedPoint, count: int) -> tuple[FixedPoint, FixedPoint]:
@@ -217,15 +253,15 @@ def _affine(rng: random.Random) -> Case:
 
 
 def _thresholds(rng: random.Random) -> Case:
-    """Channels that rise, fall, jump and stay."""
+    """Channels that fall and rise in turn; jump, and stay."""
     shape, source = _shape(rng), _format(rng)
     most = rng.randint(1, 9)
     result = FixedPoint(rng.randint(5, 8), 2, rng.random() < 0.5)
     never = source.max_code + 1
     first, sign, thresholds = [], [], []
-    for _ in range(shape[2]):
-        used = rng.randint(0, most)
-        rises = rng.random() < 0.5
+    for channel in range(shape[2]):
+        used = rng.randint(int(channel < 2), most)
+        rises = channel % 2 == 1
         low = rng.randint(result.min_code, result.max_code - most)
         first.append(float(low if rises else low + most))
         sign.append(1.0 if rises else -1.0)
@@ -280,6 +316,8 @@ def _resize(rng: random.Random, factor: int = 0) -> Case:
 KINDS: dict[str, Callable[[random.Random], Case]] = {
     "maximum": lambda rng: _pooling(rng, average=False),
     "average": lambda rng: _pooling(rng, average=True),
+    "maximum at the border": lambda rng: _border(rng, average=False),
+    "average at the border": lambda rng: _border(rng, average=True),
     "global maximum": lambda rng: _global_pool(rng, maximum=True),
     "global average": lambda rng: _global_pool(rng, maximum=False),
     "activation": _activation,

@@ -25,6 +25,8 @@ from hwcodesign.storage.sealed import SealedFiles
 #: Folder of all projects, below a design's.
 VITIS = "vitis"
 _SEARCHED_TOOLS = ("vitis-run", "vitis_hls")
+#: What hls4ml asserts of the windows of a pooling.
+_SIDE_BY_SIDE = r"(?m)^ *assert\(CONFIG_T::pool_\w+ == CONFIG_T::stride_\w+( && CONFIG_T::\w+ == CONFIG_T::\w+)?\);\n"
 #: Of Vitis' output, in an error.
 _SHOWN_LINES = 20
 
@@ -42,8 +44,14 @@ def write_segment(graph: Any, name: str, folder: Path) -> None:
     copy_kernels(graph, folder)
     config = folder / "hls4ml_config.yml"
     write_text(config, re.sub(r"(?m)^OutputDir: .*$", f"OutputDir: {name}", config.read_text()))
+    _let_windows_overlap(folder / "firmware" / "nnet_utils" / "nnet_pooling_stream.h")
     shutil.rmtree(folder / "tb_data", ignore_errors=True)
     (folder / "tb_data").mkdir()
+
+
+def _let_windows_overlap(header: Path) -> None:
+    """Takes out of hls4ml's pooling that windows lie side by side: it asserts that, but computes those that overlap."""
+    write_text(header, re.sub(_SIDE_BY_SIDE, "", header.read_text()))
 
 
 def write_blocks(accelerator: Accelerator, board: Board, folder: Path) -> list[str]:

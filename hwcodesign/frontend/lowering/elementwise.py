@@ -17,9 +17,10 @@ from hwcodesign.kernels import Activation, Add, Affine, Concatenate
 def _activation(layer: Any, reading: Reading) -> None:
     function = str(layer.get_attr("activation")).lower()
     if function not in ("relu", "linear"):
-        raise reading.unsupported(
-            layer, f"is {function}, which has no exact kernel", "use relu or a quantiser, or stop at logits"
+        instead = (
+            "put a quantiser behind it, before which it is exact" if reading.cpp else "use relu, or stop at logits"
         )
+        raise reading.unsupported(layer, f"is {function}, which has no exact kernel", instead)
     source = reading.sources[layer.inputs[0]]
     shape = reading.shapes[source]
     fields = {**reading.common(layer, [source]), "output_shape": shape}  # zeros around the image stay zeros

@@ -2,37 +2,51 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from hwcodesign.fixedpoint import FixedPoint, Overflow
-from hwcodesign.frontend.lowering.reading import Reading, lowers
-from hwcodesign.frontend.lowering.weighted import check_windows, own_padding
+from hwcodesign.frontend.lowering.reading import NO_PADDING, Reading, lowers
+from hwcodesign.frontend.lowering.weighted import all_padding, check_windows, own_padding
 from hwcodesign.kernels import AveragePool2D, GlobalPool, Kernel, MaxPool2D
+
+#: Fields that every kernel has.
+_COMMON = {field.name for field in dataclasses.fields(Kernel)}
 
 
 @lowers("Pooling1D", "Pooling2D")
 def _windows(layer: Any, reading: Reading) -> None:
-    if any(own_padding(layer)):
+    own, before = own_padding(layer), reading.padded(layer)
+    if any(own) and reading.cpp:
         raise reading.unsupported(
             layer,
             "is padded, which hls4ml's streams do not support (its own simulation stops there)",
-            "pool without padding, and pad a convolution instead"
-            if reading.cpp
-            else "put a ZeroPadding layer before it (in PyTorch nn.ConstantPad2d(1, 0.0)) and a ReLU before that, "
-            "or pad the convolution before it instead",
+            "put zeros in front of it where they change nothing: behind a ReLU, or where an average counts them",
         )
+    if any(own) and any(before):
+        raise reading.unsupported(layer, "is padded, and zeros are in front of it, too", "pad once, by zeros alone")
     pool = (int(layer.get_attr("pool_height", 1)), int(layer.get_attr("pool_width")))
     stride = (int(layer.get_attr("stride_height", 1)), int(layer.get_attr("stride_width")))
-    padding = reading.padded(layer)
+    padding = all_padding(layer, reading)
     check_windows(layer, reading, pool, stride, int(layer.get_attr("n_filt")), padding)
     source = reading.sources[layer.inputs[0]]
     fields = {**reading.common(layer, [source]), "pool": pool, "stride": stride, "padding": padding}
     if _is_average(layer):
-        kernel: Kernel = AveragePool2D(**fields, accumulator=reading.accumulator(layer))
+        uncounted = own if not layer.get_attr("count_pad") else NO_PADDING
+        kernel: Kernel = _average({**fields, "uncounted": uncounted}, reading.accumulator(layer))
     else:
         _comparison(layer, reading, source)
-        kernel = MaxPool2D(**fields)
+        kernel = MaxPool2D(**fields, ignores_padding=any(own))
     reading.bind(layer, reading.add(kernel))
+
+
+def _average(fields: dict[str, Any], accumulator: FixedPoint) -> Kernel:
+    """Returns the average of windows; of an image that is one window it needs no window, but running sums."""
+    rows, columns, _ = fields["input_shapes"][0]
+    if fields["pool"] != (rows, columns) or any(fields["padding"]):
+        return AveragePool2D(**fields, accumulator=accumulator)
+    others = {name: value for name, value in fields.items() if name in _COMMON}
+    return GlobalPool(**others, maximum=False, accumulator=accumulator)
 
 
 def _is_average(layer: Any) -> bool:
@@ -73,3 +87,22 @@ def _whole(layer: Any, reading: Reading) -> None:
         reading.accumulator(layer) if _is_average(layer) else _comparison(layer, reading, reading.source(layer))
     )
     reading.bind(layer, reading.add(GlobalPool(**fields, accumulator=accumulator)))
+
+
+@lowers("BorderPoolLayer")
+def _border(layer: Any, reading: Reading) -> None:
+    padding = own_padding(layer)
+    fields = {
+        **reading.common(layer),
+        "pool": (int(layer.get_attr("pool_height")), int(layer.get_attr("pool_width"))),
+        "stride": (int(layer.get_attr("stride_height")), int(layer.get_attr("stride_width"))),
+        "padding": padding,
+    }
+    if layer.get_attr("average"):
+        counted = (int(layer.get_attr(f"count_{side}")) for side in ("top", "bottom", "left", "right"))
+        top, bottom, left, right = (padded - known for padded, known in zip(padding, counted, strict=True))
+        uncounted = top, bottom, left, right
+        kernel: Kernel = AveragePool2D(**fields, uncounted=uncounted, accumulator=reading.accumulator(layer))
+    else:
+        kernel = MaxPool2D(**fields, ignores_padding=True)
+    reading.bind(layer, reading.add(kernel))

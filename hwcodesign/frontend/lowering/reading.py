@@ -76,8 +76,7 @@ class Reading:
     @property
     def pad_instead(self) -> str:
         """Returns the advice for a padding layer that some other layer reads."""
-        # between a padding layer and a convolution, export leaves a transpose
-        return "use padding of a convolution" if self.cpp else "pad in front of a convolution or pooling"
+        return "pad in front of a convolution or pooling"
 
     def padded(self, layer: Any) -> Padding:
         """Returns the zeros around the layer's only input."""

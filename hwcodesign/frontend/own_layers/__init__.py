@@ -4,7 +4,8 @@ A layer comes as an ONNX node of its own operator. `backends/vitis/own_layers` w
 `frontend/lowering/own_layers` makes its kernel.
 """
 
+from hwcodesign.frontend.own_layers.border_pool import BorderPoolLayer
 from hwcodesign.frontend.own_layers.code_function import CodeFunctionLayer
 from hwcodesign.frontend.own_layers.upsampling import UpsamplingLayer
 
-__all__ = ["CodeFunctionLayer", "UpsamplingLayer"]
+__all__ = ["BorderPoolLayer", "CodeFunctionLayer", "UpsamplingLayer"]

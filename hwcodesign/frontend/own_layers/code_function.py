@@ -47,7 +47,8 @@ class CodeFunctionLayer(Layer):  # type: ignore[misc]  # hls4ml has no type info
                 f"layer {given['module'].decode()!r}: its quantiser rounds by {rounding}: use {' or '.join(_ROUNDINGS)}"
             )
         signed, width = bool(given.get("signed", 1)), int(given["bits"])
-        overflow = Overflow.SAT_SYM if given.get("narrow", 0) and signed else Overflow.SAT
+        bipolar = bool(given["bipolar"])
+        overflow = Overflow.SAT_SYM if bipolar or (given.get("narrow", 0) and signed) else Overflow.SAT
         exponent = int(np.log2(given["scale"]))
         result = FixedPoint(width, width + exponent, signed, _ROUNDINGS[rounding], overflow)
         function = CodeFunction(given["function"], given["rank"])
@@ -57,7 +58,7 @@ class CodeFunctionLayer(Layer):  # type: ignore[misc]  # hls4ml has no type info
             "inputs": input_names,
             "outputs": list(node.output),
             "module": given["module"].decode(),
-            "quantised": QuantisedFunction(function, result, bool(given["bipolar"]), int(input_shapes[0][-1])),
+            "quantised": QuantisedFunction(function, result, bipolar, int(input_shapes[0][-1])),
         }
 
     def initialize(self) -> None:

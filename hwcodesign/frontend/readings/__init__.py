@@ -103,10 +103,14 @@ def _settings(graph: Any, growth: float) -> CopySettings:
 
 
 def _area(layer: Any) -> int:
-    """Returns the number of values in an average."""
+    """Returns a multiple of the numbers of values in an average: windows may count fewer at the border."""
     whole = layer.class_name.startswith("Global")
     sides = ("in_height", "in_width", "n_in") if whole else ("pool_height", "pool_width")
-    return math.prod(int(layer.get_attr(side) or 1) for side in sides)
+    lengths = [int(layer.get_attr(side) or 1) for side in sides]
+    padded = any(int(layer.get_attr(f"pad_{side}", 0)) for side in ("top", "bottom", "left", "right"))
+    if padded and not layer.get_attr("count_pad"):
+        lengths = [math.lcm(*range(1, length + 1)) for length in lengths]
+    return math.prod(lengths)
 
 
 def _config(graph: Any, made: CopiedModel) -> dict[str, Any]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hwcodesign.fixedpoint import FixedPoint
-from hwcodesign.hardware.division import Division
-from hwcodesign.hardware.resources.arithmetic import requantise, uses_dsp
+from hwcodesign.hardware.division import Division, Divisions
+from hwcodesign.hardware.resources.arithmetic import requantise
 from hwcodesign.hardware.resources.figures import Part, index_bits
 from hwcodesign.hardware.resources.memories import ram
 from hwcodesign.kernels import Transpose, Upsample2D
@@ -79,22 +81,26 @@ def _maxima(source: FixedPoint, number: int) -> dict[str, float]:
 
 
 def average_of_windows(
-    source: FixedPoint, result: FixedPoint, fraction: int, division: Division, taps: int, lanes: int
+    source: FixedPoint, result: FixedPoint, fraction: int, divisions: Divisions, taps: int, lanes: int
 ) -> tuple[Part, ...]:
     """Returns a pool2d that takes averages, its divisions and casts, without its window_buffer.
 
     Args:
         source, result: formats of the input and of the output.
         fraction: bits of a quotient after the point.
-        division: the division of a sum by the number of its elements.
+        divisions: the divisions of sums by the numbers of elements that count.
         taps: elements of a window in one channel.
         lanes: elements of a beat.
     """
     width = source.width + 1 + index_bits(taps)
     bits = sum(source.width + 1 + level for level in _adder_levels(taps))
     used = source.width + index_bits(taps)
-    shell = Part("pool2d", {"adder bits": lanes * bits, "one": 1}, lanes * (result.width + used) + 3)
-    return shell, *_averages(source, result, fraction, division, width, lanes)
+    logic, ff = {"adder bits": lanes * bits, "one": 1}, lanes * (result.width + used) + 3
+    if len(divisions.each) > 1:
+        places = index_bits(len(divisions.rows)) + index_bits(len(divisions.columns))
+        logic["counter bits"] = places
+        ff += places + index_bits(len(divisions.each))
+    return Part("pool2d", logic, ff), *_averages(source, result, fraction, divisions.each, width, lanes)
 
 
 def running_maximum(source: FixedPoint, result: FixedPoint, beats: int, lanes: int) -> tuple[Part, ...]:
@@ -126,25 +132,23 @@ def running_average(
     extended = lanes * width if source.signed else lanes * source.width
     logic = {"adder bits": lanes * (width - 1), "gated bits": extended, "counter bits": index_bits(beats), "one": 1}
     ff = lanes * (width + result.width) + index_bits(beats) + 3
-    return Part("global_pool", logic, ff), *_averages(source, result, fraction, division, width, lanes)
+    return Part("global_pool", logic, ff), *_averages(source, result, fraction, (division,), width, lanes)
 
 
 def _averages(
-    source: FixedPoint, result: FixedPoint, fraction: int, division: Division, width: int, lanes: int
+    source: FixedPoint, result: FixedPoint, fraction: int, divisions: Sequence[Division], width: int, lanes: int
 ) -> tuple[Part, ...]:
-    """Divisions of sums of so many bits."""
+    """Divisions of sums of so many bits; of several, one is chosen."""
     up = fraction - source.fraction
-    factor = division.multiplier.bit_length()
-    product = width + up + factor
-    quotient = max(1, product - division.shift)
-    dsp = int(division.multiplier > 1 and uses_dsp(width, factor + 1, product))
-    adders = _digits(division.multiplier) - 1
-    used = quotient if dsp else quotient - 1
+    products = [width + up + division.multiplier.bit_length() for division in divisions]
+    quotient = max(1, *(product - one.shift for product, one in zip(products, divisions, strict=True)))
+    multiplied = [(_digits(one.multiplier) - 1) * product for product, one in zip(products, divisions, strict=True)]
     logic = {
         "magnitude bits": 2 * width if source.signed else 0,
-        "multiplied bits": 0 if dsp else adders * product,
+        "multiplied bits": sum(multiplied),
+        "chosen bits": (len(divisions) - 1) * quotient,
     }
-    average = Part("average", logic, used + (1 if source.signed else 0), dsp, number=lanes)
+    average = Part("average", logic, quotient - 1 + (1 if source.signed else 0), number=lanes)
     wide = FixedPoint(quotient + 1, quotient + 1 - fraction, source.signed)
     return average, requantise(wide, result, lanes)
 

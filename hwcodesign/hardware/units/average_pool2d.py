@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hwcodesign.hardware.division import Division, division
+from hwcodesign.hardware.division import Divisions, divisions
 from hwcodesign.hardware.resources.elementwise import average_of_windows
 from hwcodesign.hardware.resources.figures import Part
 from hwcodesign.hardware.resources.windows import window_buffer
@@ -18,7 +18,9 @@ from hwcodesign.systemverilog import Instance
 
 @dataclass(frozen=True, eq=False)
 class AverageOfWindows(Unit[AveragePool2D]):
-    """The unit takes a whole window per cycle (pool2d), and divides its sum by a multiplication and a shift."""
+    """The unit takes a whole window per cycle (pool2d), and divides its sum by a multiplication and a shift: by each
+    number of pixels that count, where windows at the border have fewer, and takes the quotient of its place.
+    """
 
     @property
     def window(self) -> Window:
@@ -27,24 +29,23 @@ class AverageOfWindows(Unit[AveragePool2D]):
         return Window.of(kernel, kernel.pool, kernel.stride, kernel.padding)
 
     @property
-    def division(self) -> Division:
-        """Returns the division of a sum's magnitude, a code at the accumulator's fraction."""
+    def divisions(self) -> Divisions:
+        """Returns the divisions of a sum's magnitude, a code at the accumulator's fraction."""
         kernel, source = self.kernel, self.kernel.input_formats[0]
-        bound = kernel.window * largest(source) << (kernel.accumulator.fraction - source.fraction)
-        return division(kernel.window, bound)
+        return divisions(kernel.counts, largest(source) << (kernel.accumulator.fraction - source.fraction))
 
     @property
     def instance(self) -> Instance:
         kernel = self.kernel
         formats = [("In", kernel.input_formats[0]), ("Result", kernel.result)]
-        division = self.division.parameters(kernel.accumulator.fraction)
+        division = self.divisions.parameters(kernel.accumulator.fraction)
         return Instance("pool2d", (("Window", self.window.config), *division, *formats))
 
     @property
     def parts(self) -> tuple[Part, ...]:
         kernel, source = self.kernel, self.kernel.input_formats[0]
         fraction, lanes = kernel.accumulator.fraction, kernel.output_shape[2]
-        averages = average_of_windows(source, kernel.result, fraction, self.division, kernel.window, lanes)
+        averages = average_of_windows(source, kernel.result, fraction, self.divisions, kernel.window, lanes)
         return window_buffer(self.window, source.width), *averages
 
     @property

@@ -11,7 +11,7 @@ from hwcodesign.hardware.timing import Automaton, Pipeline
 from hwcodesign.hardware.unit import Unit
 from hwcodesign.kernels import GlobalPool
 from hwcodesign.kernels.kernel import largest
-from hwcodesign.systemverilog import Instance
+from hwcodesign.systemverilog import Instance, Parameter
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +29,10 @@ class RunningPool(Unit[GlobalPool]):
     def instance(self) -> Instance:
         kernel, stream = self.kernel, self.reads[0]
         sizes = [("Beats", stream.beats), ("Lanes", stream.lanes)]
-        division = [] if kernel.maximum else self.division.parameters(kernel.accumulator.fraction)
+        fraction = kernel.accumulator.fraction
+        division: list[tuple[str, Parameter]] = []
+        if not kernel.maximum:
+            division = [("Average", True), ("Division", self.division.config(fraction))]
         formats = [("In", kernel.input_formats[0]), ("Result", kernel.result)]
         return Instance("global_pool", (*sizes, *division, *formats))
 

@@ -27,7 +27,8 @@ class MaximumOfWindows(Unit[MaxPool2D]):
     @property
     def instance(self) -> Instance:
         formats = [("In", self.kernel.input_formats[0]), ("Result", self.kernel.result)]
-        return Instance("pool2d", (("Window", self.window.config), *formats))
+        padding = ("IgnoresPadding", self.kernel.ignores_padding)
+        return Instance("pool2d", (("Window", self.window.config), padding, *formats))
 
     @property
     def parts(self) -> tuple[Part, ...]:

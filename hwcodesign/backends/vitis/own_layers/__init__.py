@@ -10,7 +10,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from hwcodesign.backends.vitis.own_layers import code_function, upsampling  # noqa: F401  # tell hls4ml of templates
+from hwcodesign.backends.vitis.own_layers import (  # noqa: F401  # tell hls4ml of templates
+    border_pool,
+    code_function,
+    upsampling,
+)
 from hwcodesign.frontend import own_layers
 from hwcodesign.storage.installed import shared_folder
 
