@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from hls4ml.converters import convert_from_onnx_model, convert_from_pytorch_model
 from hls4ml.utils import config_from_onnx_model, config_from_pytorch_model
 from numpy.typing import NDArray
 
 from hwcodesign.errors import HwcodesignError, MismatchError
+from hwcodesign.frontend.readings import onnx, pytorch  # noqa: F401  # before a test's own execution is replaced
 from hwcodesign.storage.cache import kept
 from hwcodesign.storage.files import sha256, sha256_file
 from tests.drawn_graphs import quiet
@@ -23,8 +25,10 @@ from tests.hls4ml_cases.plugin import Case
 from tests.hls4ml_cases.reference import reference_outputs
 from tests.hls4ml_cases.settings import configured
 
-EXACT, REFUSED, HLS4ML_WRONG, WRONG, BARE, NOT_CONVERTED = (
-    "exact", "refused", "hls4ml wrong", "wrong", "bare exception", "not by hls4ml",
+#: Verdicts. An "hls4ml wrong" is one whose C++ stops, or whose values are not near the model's own; "no model" is one
+#: that PyTorch itself does not compute.
+EXACT, REFUSED, HLS4ML_WRONG, WRONG, BARE, NOT_CONVERTED, NO_MODEL = (
+    "exact", "refused", "hls4ml wrong", "wrong", "bare exception", "not by hls4ml", "no model",
 )  # fmt: skip
 #: Samples of a test that are run, and as many random ones beside them; of large inputs fewer, so many values in all.
 _SAMPLES, _VALUES = 12, 8_000
@@ -49,9 +53,40 @@ class Outcome:
     setting: str
     verdict: str
     words: str
-    layers: tuple[str, ...]
+    layers: tuple[str, ...] = ()
     values: int = 0
     where: str = ""
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """A model that hls4ml has converted, with what it is run on."""
+
+    case: Case
+    setting: str
+    config: dict[str, Any]
+    vitis: Any
+    inputs: list[NDArray[np.float64]]
+
+    def outcome(self, verdict: str, words: str = "", values: int = 0, where: str = "") -> Outcome:
+        layers = {str(layer.class_name) for layer in self.vitis.get_layers()} - {"Input", "InputLayer"}
+        return Outcome(self.case.name, self.setting, verdict, words, tuple(sorted(layers)), values, where)
+
+    def theirs(self) -> Any:
+        """What hls4ml's C++ computes, or the error at which it stops."""
+        try:
+            return _cpp(self.vitis, self.inputs)
+        except Exception as error:
+            return error
+
+    def is_close(self, outputs: Any) -> bool:
+        """Tells whether outputs are near the model's own, for the test's inputs; those of an error are not."""
+        if isinstance(outputs, Exception):
+            return False
+        tests = [x[: len(x) // 2] for x in self.inputs]
+        got = flat(outputs, len(self.inputs[0]))[: len(tests[0])]
+        wanted = reference_outputs(self.case, self.config, tests)
+        return any(each.shape == got.shape and bool(np.abs(each - got).max() <= _CLOSE) for each in wanted)
 
 
 def measure(case: Case, setting: str, rtl: bool) -> Outcome:
@@ -63,68 +98,63 @@ def measure(case: Case, setting: str, rtl: bool) -> Outcome:
 
 def _measured(case: Case, setting: str, rtl: bool, folder: Path) -> Outcome:
     if case.error is not None:
-        return Outcome(case.name, setting, *_configuration(case), ())
+        return Outcome(case.name, setting, *_configuration(case))
     assert case.config is not None
     config = configured(case.config, setting, _quantised(case))
     try:
         vitis = _converted(case, config, "Vitis", folder / "vitis")
     except Exception as error:
         ours = _attempt(case, config, folder)
-        verdict = BARE if isinstance(ours, Exception) and not isinstance(ours, HwcodesignError) else NOT_CONVERTED
-        return Outcome(case.name, setting, verdict, _line(ours if verdict == BARE else error), ())
-    layers = tuple(sorted({str(layer.class_name) for layer in vitis.get_layers()} - {"Input", "InputLayer"}))
-    inputs = _samples(case, vitis)
+        bare = isinstance(ours, Exception) and not isinstance(ours, HwcodesignError)
+        return Outcome(case.name, setting, BARE if bare else NOT_CONVERTED, _line(ours if bare else error))
+    pair = _Pair(case, setting, config, vitis, _samples(case, vitis))
     ours = _attempt(case, config, folder)
+    if isinstance(ours, MismatchError):
+        return pair.outcome(*_misread(pair, ours))
     if isinstance(ours, Exception):
-        verdict = REFUSED if isinstance(ours, HwcodesignError) else BARE
-        if isinstance(ours, MismatchError) and not _is_close(_theirs(vitis, inputs), case, config, inputs):
-            verdict = HLS4ML_WRONG
-        return Outcome(case.name, setting, verdict, _line(ours), layers)
+        return pair.outcome(REFUSED if isinstance(ours, HwcodesignError) else BARE, _line(ours))
     try:
-        return _compared(case, setting, config, layers, ours, _theirs(vitis, inputs), inputs, rtl)
-    except HwcodesignError as error:
-        return Outcome(case.name, setting, REFUSED, _line(error), layers)
+        return _compared(pair, ours, rtl and pair.inputs[0][0].size <= _VALUES)
     except Exception as error:
-        return Outcome(case.name, setting, BARE, _line(error), layers)
+        return pair.outcome(REFUSED if isinstance(error, HwcodesignError) else BARE, _line(error))
 
 
-def _theirs(vitis: Any, inputs: list[NDArray[np.float64]]) -> Any:
-    """What hls4ml's C++ computes, or the error at which it stops."""
-    try:
-        return _cpp(vitis, inputs)
-    except Exception as error:
-        return error
+def _misread(pair: _Pair, error: MismatchError) -> tuple[str, str]:
+    """Judges a refusal that says hls4ml misread a model, by its C++, with other weights if the test's hide it."""
+    if "PyTorch itself does not compute" in str(error):
+        return NO_MODEL, _line(error)
+    if not pair.is_close(pair.theirs()):
+        return HLS4ML_WRONG, f"refused: {_line(error)}"
+    other = copy.deepcopy(pair.case)
+    if other.front_end == "pytorch":
+        torch.manual_seed(1)
+        for parameter in other.model.parameters():
+            torch.nn.init.uniform_(parameter, -0.5, 0.5)
+        with tempfile.TemporaryDirectory() as folder:
+            vitis = _converted(other, pair.config, "Vitis", Path(folder))
+            redrawn = _Pair(other, pair.setting, pair.config, vitis, pair.inputs)
+            if not redrawn.is_close(redrawn.theirs()):
+                return HLS4ML_WRONG, f"refused; right by the test's weights alone: {_line(error)}"
+    return REFUSED, _line(error)
 
 
-def _compared(
-    case: Case,
-    setting: str,
-    config: Any,
-    layers: tuple[str, ...],
-    model: Any,
-    theirs: Any,
-    inputs: list[Any],
-    rtl: bool,
-) -> Outcome:
-    given = inputs[0] if len(inputs) == 1 else inputs
-    ours = [model.predict(given, on="software")]
+def _compared(pair: _Pair, model: Any, rtl: bool) -> Outcome:
+    samples, given = len(pair.inputs[0]), pair.inputs[0] if len(pair.inputs) == 1 else pair.inputs
+    ours, where = flat(model.predict(given, on="software"), samples), "software"
     if rtl:
+        where = "software and RTL"
         with quiet():
             model.compile()
-        ours.append(model.predict(given))
-    where = "software and RTL" if rtl else "software"
-    flat = [_flat(outputs, len(inputs[0])) for outputs in ours]
-    if any(not np.array_equal(flat[0], other) for other in flat[1:]):
-        return Outcome(case.name, setting, WRONG, "software and RTL differ", layers, flat[0].size, where)
-    if not isinstance(theirs, Exception) and np.array_equal(flat[0], _flat(theirs, len(inputs[0]))):
-        return Outcome(case.name, setting, EXACT, "", layers, flat[0].size, where)
-    right = _is_close(flat[0], case, config, inputs)
-    words = f"hls4ml's C++ {'stops: ' + _line(theirs) if isinstance(theirs, Exception) else 'differs'}"
-    if right and not _is_close(theirs, case, config, inputs):
-        return Outcome(
-            case.name, setting, HLS4ML_WRONG, f"{words}; StreamRTL gives the model's", layers, flat[0].size, where
-        )
-    return Outcome(case.name, setting, WRONG, words, layers, flat[0].size, where)
+        if not np.array_equal(ours, flat(model.predict(given), samples)):
+            return pair.outcome(WRONG, "software and RTL differ", ours.size, where)
+    theirs = pair.theirs()
+    stops = isinstance(theirs, Exception)
+    if not stops and np.array_equal(ours, flat(theirs, samples)):
+        return pair.outcome(EXACT, "", ours.size, where)
+    words = f"hls4ml's C++ {'stops: ' + _line(theirs) if stops else 'gives other values than the model'}"
+    if pair.is_close(ours) and not pair.is_close(theirs):
+        return pair.outcome(HLS4ML_WRONG, f"{words}; StreamRTL gives the model's", ours.size, where)
+    return pair.outcome(WRONG, words, ours.size, where)
 
 
 def _configuration(case: Case) -> tuple[str, str]:
@@ -161,10 +191,7 @@ def _converted(case: Case, config: dict[str, Any], backend: str, folder: Path) -
 
 
 def _quantised(case: Case) -> bool:
-    if case.front_end == "pytorch":
-        return False
-    graph = getattr(case.model, "graph", None)
-    return any("Quant" in node.op_type for node in graph.node)
+    return case.front_end == "onnx" and any("Quant" in node.op_type for node in case.model.graph.node)
 
 
 def _samples(case: Case, vitis: Any) -> list[NDArray[np.float64]]:
@@ -206,22 +233,12 @@ def _digest(path: Path, stamp: str) -> str:
     return sha256(path.read_text().replace(stamp, "").encode()) if path.suffix in (".h", ".cpp") else sha256_file(path)
 
 
-def _flat(outputs: Any, samples: int) -> NDArray[np.float64]:
+def flat(outputs: Any, samples: int) -> NDArray[np.float64]:
+    """(N, values) of all outputs of a model, one behind the other."""
     given = outputs if isinstance(outputs, list) else [outputs]
     return np.concatenate([np.asarray(each, np.float64).reshape(samples, -1) for each in given], axis=1)
 
 
-def _is_close(outputs: Any, case: Case, config: dict[str, Any], inputs: list[NDArray[np.float64]]) -> bool:
-    """Tells whether outputs are near the model's own, for the test's own inputs; of an error they are not."""
-    if isinstance(outputs, Exception):
-        return False
-    tests = [x[: len(x) // 2] for x in inputs]
-    wanted = reference_outputs(case, config, tests)
-    got = _flat(outputs, len(inputs[0]))[: len(tests[0])]
-    return any(bool(each.shape == got.shape and np.abs(each - got).max() <= _CLOSE) for each in wanted)
-
-
 def _line(error: Any) -> str:
-    text = " ".join(str(error).split()) or repr(error)
-    own = isinstance(error, HwcodesignError)
-    return text if own else f"{type(error).__name__}: {text[:200]}"
+    text = " ".join(str(error).split()).removeprefix("myproject: ") or repr(error)
+    return text if isinstance(error, HwcodesignError) else f"{type(error).__name__}: {text[:200]}"

@@ -17,12 +17,14 @@ from hwcodesign.frontend.lowering import (  # each fills LOWERINGS
     piecewise,  # noqa: F401
     pooling,  # noqa: F401
     shapes,  # noqa: F401
+    softmax,  # noqa: F401
     weighted,  # noqa: F401
 )
 from hwcodesign.frontend.lowering.fusion import with_merged_casts
 from hwcodesign.frontend.lowering.hls4ml_options import accumulators, narrower
 from hwcodesign.frontend.lowering.implementations import implementations
-from hwcodesign.frontend.lowering.reading import LOWERINGS, Lowering, Reading
+from hwcodesign.frontend.lowering.piecewise import as_bit
+from hwcodesign.frontend.lowering.reading import LOWERINGS, Lowering, Reading, is_binary
 from hwcodesign.frontend.lowering.simplification import without_transposes
 from hwcodesign.frontend.lowering.values import cast_values
 from hwcodesign.frontend.lowering.zeros import with_zero_columns
@@ -30,7 +32,8 @@ from hwcodesign.kernels import Segment, Sparsity, TensorType, input_name
 
 #: What to do without layers that many models have.
 _INSTEAD = {
-    "Softmax": "end the model at its logits, whose order it keeps",
+    **dict.fromkeys(("SimpleRNN", "LSTM", "GRU", "MultiHeadAttention"), "use nn.Conv1d along the sequence"),
+    "LayerNormalization": "use nn.BatchNorm1d or nn.BatchNorm2d",
 }
 
 __all__ = ["LOWERINGS", "cast_values", "implementations", "lower", "lower_graph"]
@@ -125,7 +128,7 @@ def _outputs(reading: Reading, graph: Any, handed_on: Sequence[int | None]) -> t
             "a convolution or pooling"
         )
     writers = {name: layer for layer in graph.get_layers() for name in (layer.name, *layer.outputs)}
-    found = tuple(reading.whole(writers[name], name) for name in outputs)
+    found = tuple(_given(reading, writers[name], name, graph) for name in outputs)
     inputs = set(map(input_name, range(len(reading.inputs))))
     positions = [i for i, source in enumerate(handed_on) if source is None]
     unchanged = [i for i, name in zip(positions, found, strict=True) if name in inputs]
@@ -135,6 +138,14 @@ def _outputs(reading: Reading, graph: Any, handed_on: Sequence[int | None]) -> t
             "nothing: hand the tensor on as it came"
         )
     return found
+
+
+def _given(reading: Reading, layer: Any, name: str, graph: Any) -> str:
+    """Returns the kernel that writes an output, in hls4ml's own values."""
+    source = reading.whole(layer, name)
+    if not is_binary(graph.get_layer_output_variable(name).type.precision):
+        return source
+    return as_bit(f"{layer.name}_bit", reading, source)
 
 
 def lower_graph(graph: Any) -> Segment:

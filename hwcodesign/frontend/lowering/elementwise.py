@@ -10,6 +10,7 @@ import numpy as np
 from hwcodesign.fixedpoint import Codes, FixedPoint
 from hwcodesign.frontend.lowering import tables
 from hwcodesign.frontend.lowering.arithmetic import added, rectified, scaled
+from hwcodesign.frontend.lowering.piecewise import binary_tanh
 from hwcodesign.frontend.lowering.reading import Reading, lowers
 from hwcodesign.frontend.lowering.shapes import transposed
 from hwcodesign.frontend.lowering.values import cast_values
@@ -21,6 +22,9 @@ def _activation(layer: Any, reading: Reading) -> None:
     function = str(layer.get_attr("activation")).lower()
     if not reading.cpp and function in (*tables.WHOLE, *tables.NEGATIVE):
         _by_table(layer, reading, function)
+        return
+    if not reading.cpp and function == "binary_tanh":
+        binary_tanh(layer, reading)
         return
     if function not in ("relu", "linear"):
         instead = (

@@ -59,5 +59,21 @@ def _thresholded(layer: Any, reading: Reading, threshold: Codes, fmt: FixedPoint
     reading.bind(layer, added(reading, name, upper, back, result))
 
 
+def binary_tanh(layer: Any, reading: Reading) -> None:
+    """Binds a layer to the kernels of 1 for x >= 0, and of -1 for others."""
+    source, name = reading.source(layer), str(layer.name)
+    fraction = reading.formats[source].fraction
+    above = scaled(reading, f"{name}_above", source, 1.0, bias=1.0, bias_format=FixedPoint(2, 2 - fraction))
+    reading.bind(
+        layer, where_positive(reading, name, above, 2.0, FixedPoint(3, 3), otherwise=-1.0, result=reading.result(layer))
+    )
+
+
+def as_bit(name: str, reading: Reading, source: str) -> str:
+    """Adds a kernel that makes hls4ml's bit of -1 or 1, and returns its name."""
+    half = FixedPoint(2, 1)
+    return scaled(reading, name, source, 1.0, half, bias=1.0, bias_format=half, result=FixedPoint(1, 1, signed=False))
+
+
 def _negated(fmt: FixedPoint) -> FixedPoint:
     return FixedPoint(fmt.width + 1, fmt.integer + 1)

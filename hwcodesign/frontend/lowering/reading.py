@@ -19,6 +19,19 @@ Padding = tuple[int, int, int, int]
 NO_PADDING: Padding = (0, 0, 0, 0)
 
 
+#: Of a bit that hls4ml's C++ takes for -1 or 1: kernels have these values.
+BINARY = FixedPoint(2, 2)
+#: Layers in which hls4ml's C++ takes it so, or does not look at it.
+_READ_BITS = (
+    "Dense", "Conv1D", "Conv2D", "PointwiseConv1D", "PointwiseConv2D", "Reshape", "Repack", "Transpose", "Clone",
+)  # fmt: skip
+
+
+def is_binary(precision: Any) -> bool:
+    """Tells whether a precision of hls4ml is a bit that means -1 or 1."""
+    return "Xnor" in type(precision).__name__
+
+
 @dataclass
 class Reading:
     """A reading holds the kernels so far, and what each of hls4ml's tensors is.
@@ -105,6 +118,11 @@ class Reading:
             sources: kernels that it reads, if they are not its only input as it is.
         """
         inputs = tuple(sources) if sources is not None else (self.source(layer),)
+        bits = any(is_binary(layer.get_input_variable(name).type.precision) for name in layer.inputs)
+        if bits and layer.class_name not in _READ_BITS:
+            raise self.unsupported(
+                layer, "takes a bit that means -1 or 1 for 0 or 1", "put a linear layer or a convolution before it"
+            )
         return {
             "name": layer.name,
             "inputs": inputs,
@@ -124,7 +142,9 @@ class Reading:
 
     def format(self, layer: Any, name: str, precision: Any) -> FixedPoint:
         """Converts a precision of hls4ml to a format."""
-        if "Xnor" in type(precision).__name__ or "Exponent" in type(precision).__name__:
+        if is_binary(precision) and not self.cpp:
+            return BINARY
+        if is_binary(precision) or "Exponent" in type(precision).__name__:
             raise self.unsupported(
                 layer, f"has the {name} type {precision}, which is no number", "use a fixed-point type"
             )
@@ -165,6 +185,8 @@ class Reading:
         variable = layer.get_weights(name)
         fmt = self.format(layer, name, variable.type.precision)
         values = np.asarray(variable.data, np.float64)
+        if is_binary(variable.type.precision):
+            values = 2 * values - 1
         if self.cast_weights:
             # hls4ml writes decimal text, and C++ casts what it reads there
             text = [float(variable.precision_fmt.format(value)) for value in values.reshape(-1)]

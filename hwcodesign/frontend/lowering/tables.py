@@ -1,8 +1,8 @@
 """This module translates activations that hls4ml's C++ looks up in a table of its own.
 
 The table of `nnet_activation.h` is addressed by the value in steps of the table's range, rounded toward zero and
-clipped: a cast, whose codes a table of ours is then addressed by. What it holds is computed as in C++: in float, cast to
-the table's type, then to the result's.
+clipped. That is a cast, and its codes are the addresses of a table of ours. What it holds is computed as in C++: in
+float, cast to the table's type, then to the result's.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ def _float(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return values.astype(np.float32).astype(np.float64)
 
 
-def _exp(x: NDArray[np.float64]) -> NDArray[np.float64]:
+def exponential(x: NDArray[np.float64]) -> NDArray[np.float64]:
     return _float(np.exp(x))
 
 
 def _sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    return _float(1.0 / _float(1.0 + _exp(-x)))
+    return _float(1.0 / _float(1.0 + exponential(-x)))
 
 
 def _softplus(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    return _float(np.log(_exp(x) + 1.0))
+    return _float(np.log(exponential(x) + 1.0))
 
 
 def _softsign(x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -46,11 +46,11 @@ def _softsign(x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _elu(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    return _float(_exp(x) - 1.0)
+    return _float(exponential(x) - 1.0)
 
 
 def _selu(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    return _float(SELU_SCALE * (1.6732632423543772848170429916717 * (_exp(x) - 1.0)))
+    return _float(SELU_SCALE * (1.6732632423543772848170429916717 * (exponential(x) - 1.0)))
 
 
 #: Functions of a whole table: their range is from -half to half.
@@ -67,14 +67,20 @@ NEGATIVE = {"elu": _elu, "selu": _selu}
 def looked_up(layer: Any, reading: Reading, function: str) -> None:
     """Binds a layer to the kernels of a function in `WHOLE`."""
     compute, half = WHOLE[function]
-    size, table = _table(layer, reading)
+    size, table = of_layer(layer, reading)
     source, result = reading.source(layer), reading.result(layer)
-    x = _float(2.0 * half * (np.arange(size) - size / 2.0) / size)
-    address = FixedPoint(_bits(size), half.bit_length(), rounding=Rounding.TRN_ZERO, overflow=Overflow.SAT)
-    codes = cast_values(table, compute(x))
-    reading.bind(
-        layer, _addressed(reading, str(layer.name), source, address, result.requantise(codes, table.fraction), result)
-    )
+    codes = result.requantise(cast_values(table, compute(values(size, half))), table.fraction)
+    reading.bind(layer, addressed(reading, str(layer.name), source, signed_address(size, half), codes, result))
+
+
+def values(size: int, half: int) -> NDArray[np.float64]:
+    """Returns the values for which a table from -half to half has entries."""
+    return _float(2.0 * half * (np.arange(size) - size / 2.0) / size)
+
+
+def signed_address(size: int, half: int) -> FixedPoint:
+    """Returns the format whose codes are the addresses of such a table, less half of its size."""
+    return FixedPoint(_bits(size), half.bit_length(), rounding=Rounding.TRN_ZERO, overflow=Overflow.SAT)
 
 
 def linear_above(
@@ -86,7 +92,7 @@ def linear_above(
         slope: code and format of what x >= 0 is multiplied by.
         factor: of what the table's value is multiplied by.
     """
-    size, table = _table(layer, reading)
+    size, table = of_layer(layer, reading)
     source, result, name = reading.source(layer), reading.result(layer), str(layer.name)
     # from the least address on, at which the table ends, to the last one, which is zero
     x = _float(-8.0 * np.arange(size) / size)
@@ -94,22 +100,26 @@ def linear_above(
     below = FixedPoint(table.width + factor[1].width, table.integer + factor[1].integer)
     address = FixedPoint(_bits(size) + 1, 4, rounding=Rounding.TRN_ZERO, overflow=Overflow.SAT_SYM)
     steps = np.arange(-size, size)  # codes of the address
-    entries = np.where(steps < 0, codes[np.clip(-steps, 0, size - 1)], 0.0)
-    lower = _addressed(reading, f"{name}_lower", source, address, entries, below)
+    found = np.where(steps < 0, codes[np.clip(-steps, 0, size - 1)], 0.0)
+    lower = addressed(reading, f"{name}_lower", source, address, found, below)
     upper = scaled(reading, f"{name}_slope", rectified(reading, f"{name}_upper", source), *slope)
     reading.bind(layer, added(reading, name, upper, lower, result))
 
 
-def _addressed(
-    reading: Reading, name: str, source: str, address: FixedPoint, entries: Codes, result: FixedPoint
-) -> str:
+def addressed(reading: Reading, name: str, source: str, address: FixedPoint, codes: Codes, result: FixedPoint) -> str:
     """Adds a cast to a table's address, and the table; returns the table's name."""
     given, shape = reading.formats[source], reading.shapes[source]
     cast = reading.add(Activation(f"{name}_address", (source,), (given,), (shape,), address, shape, rectify=False))
-    return reading.add(CodeTable(name, (cast,), (address,), (shape,), result, shape, np.asarray(entries, np.float64)))
+    return entries(reading, name, cast, codes, result)
 
 
-def _table(layer: Any, reading: Reading) -> tuple[int, FixedPoint]:
+def entries(reading: Reading, name: str, source: str, codes: Codes, result: FixedPoint) -> str:
+    """Adds a table whose addresses are the codes of its input."""
+    given, shape = reading.formats[source], reading.shapes[source]
+    return reading.add(CodeTable(name, (source,), (given,), (shape,), result, shape, np.asarray(codes, np.float64)))
+
+
+def of_layer(layer: Any, reading: Reading) -> tuple[int, FixedPoint]:
     """Returns the size of the layer's table and the type of its entries."""
     size = int(layer.get_attr("table_size"))
     if size & (size - 1) or not 32 <= size < 1 << MOST_BITS:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from hwcodesign.errors import FormatError, MismatchError
 from hwcodesign.fixedpoint import Codes
 from hwcodesign.frontend.lowering import lower_graph
-from hwcodesign.frontend.readings.copied import CopiedModel, CopySettings
+from hwcodesign.frontend.readings.copied import CopiedModel, CopySettings, NoReferenceError
 from hwcodesign.kernels import Segment
 from hwcodesign.kernels.difference import where_it_differs
 from hwcodesign.kernels.kernel import carrier, largest
@@ -53,7 +53,11 @@ def check_front_end(graph: Any) -> None:
     if copied is None:
         return
     for growth in _GROWTHS:
-        made = copied(graph, _settings(graph, growth))
+        try:
+            made = copied(graph, _settings(graph, growth))
+        except NoReferenceError as error:
+            _warn(graph, str(error))
+            return
         if made.bits > _VALUE_BITS:
             continue
         try:

@@ -15,6 +15,10 @@ _MOST_FRACTION = 12
 SAMPLES = 4
 
 
+class NoReferenceError(Exception):
+    """Nothing runs the copy, for the reason in its message: the reading cannot be checked."""
+
+
 @dataclass(frozen=True)
 class CopySettings:
     """The copy settings say how a copy is made.

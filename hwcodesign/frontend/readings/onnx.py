@@ -17,12 +17,16 @@ import onnxruntime
 from numpy.typing import NDArray
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
+from qonnx.transformation.change_batchsize import ChangeBatchSize
+from qonnx.transformation.infer_shapes import InferShapes
 
 from hwcodesign.errors import UnsupportedLayerError
+from hwcodesign.frontend.lowering.reading import is_binary
 from hwcodesign.frontend.readings.copied import (
     SAMPLES,
     CopiedModel,
     CopySettings,
+    NoReferenceError,
     few_weights,
     fraction_bits,
     integer_bits,
@@ -32,7 +36,7 @@ _QUANTISERS = ("Quant", "IntQuant", "BipolarQuant")
 #: Operators that read constants beside their input, which is their first.
 _WEIGHTED = ("Conv", "MatMul", "BatchNormalization", "Add", "Sub", "Mul", "Div")
 #: What hls4ml looks up in tables of its own, which are not exact: the copy has a Relu in its place.
-_LOOKED_UP = ("Sigmoid", "Tanh", "Elu", "Selu", "Softplus", "Softsign")
+_LOOKED_UP = ("Sigmoid", "Tanh", "Elu", "Selu", "Softplus", "Softsign", "Softmax")
 #: Attributes that hls4ml's front end does not look at, and the values at which that is no harm.
 _IGNORED: dict[tuple[str, str], tuple[Any, ...]] = {
     ("MaxPool", "ceil_mode"): (0,),
@@ -54,12 +58,15 @@ def copy_onnx(graph: Any, settings: CopySettings) -> CopiedModel:
 
     Raises:
         UnsupportedLayerError: the zero point of a quantiser is not zero.
+        NoReferenceError: qonnx does not run the model.
     """
     held = graph.config.config["OnnxModel"]
     model = held.model if isinstance(held, ModelWrapper) else held
     made = onnx.load(model) if isinstance(model, str) else onnx.ModelProto.FromString(model.SerializeToString())
     with _quiet():
         copied = ModelWrapper(made)
+        if any(copied.get_tensor_shape(tensor.name)[0] != 1 for tensor in copied.graph.input):
+            copied = copied.transform(ChangeBatchSize(1)).transform(InferShapes())
         _refuse_zero_points(str(graph.config.get_project_name()), copied)
         rng = np.random.default_rng(1)
         _even_scales(copied)
@@ -76,7 +83,10 @@ def copy_onnx(graph: Any, settings: CopySettings) -> CopiedModel:
             {source: x[i : i + 1].astype(np.float32) for source, x in zip(sources, inputs, strict=True)}
             for i in range(SAMPLES)
         ]
-        runs = [execute_onnx(copied, sample, return_full_exec_context=True) for sample in samples]
+        try:
+            runs = [execute_onnx(copied, sample, return_full_exec_context=True) for sample in samples]
+        except Exception as error:  # of onnxruntime and qonnx, which have no class of their own
+            raise NoReferenceError(f"qonnx cannot run it: {' '.join(str(error).split())}") from None
     constants = [array for tensor in copied.graph.initializer if (array := _floats(copied, tensor.name)) is not None]
     tensors = {name for node in copied.graph.node for name in node.output}
     seen = [np.concatenate([np.atleast_1d(run[name]) for run in runs]).astype(np.float64) for name in sorted(tensors)]
@@ -87,12 +97,20 @@ def copy_onnx(graph: Any, settings: CopySettings) -> CopiedModel:
     return CopiedModel(
         {"OnnxModel": copied.model},
         tuple(inputs),
-        tuple(np.concatenate([run[result] for run in runs]).astype(np.float64) for result in results),
+        tuple(
+            _as_given(np.concatenate([run[result] for run in runs]).astype(np.float64), variable.type.precision)
+            for result, variable in zip(results, graph.get_output_variables(), strict=True)
+        ),
         seen,
         bits if integer_bits(everything) + fraction <= _EXACT_BITS else 1024,
         fraction,
         list(_ignored(copied)),
     )
+
+
+def _as_given(values: NDArray[np.float64], precision: Any) -> NDArray[np.float64]:
+    """Returns an output as hls4ml gives it: of -1 and 1, which may be a bit of its own, the bit."""
+    return np.float64(values > 0) if is_binary(precision) else values
 
 
 def _results(model: ModelWrapper) -> list[str]:

@@ -38,8 +38,8 @@ _IGNORED: dict[str, tuple[Any, ...]] = {
 _SUMS = (operator.add, operator.sub, torch.add, torch.sub)
 _PRODUCTS = (operator.mul, torch.mul)
 #: What hls4ml looks up in tables of its own, which are not exact: the copy has a ReLU in its place.
-_LOOKED_UP = (nn.Sigmoid, nn.Tanh, nn.ELU, nn.SELU, nn.Softplus, nn.Softsign)
-_LOOKED_UP_NAMES = ("sigmoid", "tanh", "elu", "selu", "softplus", "softsign")
+_LOOKED_UP = (nn.Sigmoid, nn.Tanh, nn.ELU, nn.SELU, nn.Softplus, nn.Softsign, nn.Softmax)
+_LOOKED_UP_NAMES = ("sigmoid", "tanh", "elu", "selu", "softplus", "softsign", "softmax")
 
 
 def copy_pytorch(graph: Any, settings: CopySettings) -> CopiedModel:
