@@ -19,6 +19,18 @@ class FormatError(HwcodesignError, ValueError):
     """Hardware cannot hold a number format, or a value is outside its format."""
 
 
+class AccumulatorError(FormatError):
+    """An accumulator could round or overflow.
+
+    Attributes:
+        would_do: the type that holds every sum, as hls4ml writes types.
+    """
+
+    def __init__(self, message: str, would_do: str) -> None:
+        super().__init__(f"{message}; {would_do} would do")
+        self.would_do = would_do
+
+
 class NetworkError(HwcodesignError, ValueError):
     """The stages, heads or quantisers of a network do not fit together."""
 

@@ -30,8 +30,10 @@ def generate_graph(seed: int, samples: int = 12) -> GeneratedGraph:
     return (torch_graph if seed % 2 == 0 else qonnx_graph)(rng, samples)
 
 
-def vitis_predict(model: Any, x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """hls4ml's C++ of a model converted for Vitis, compiled and run.
+def vitis_predict(
+    model: Any, x: NDArray[np.float64] | list[NDArray[np.float64]], optimisation: str = "-O0"
+) -> NDArray[np.float64]:
+    """hls4ml's C++ of a model converted for Vitis, compiled and run; several outputs one behind the other.
 
     Raises:
         AssertionError: its streams were empty when they were read, or were not when all was done: it is no reference.
@@ -39,10 +41,13 @@ def vitis_predict(model: Any, x: NDArray[np.float64]) -> NDArray[np.float64]:
     with quiet():
         model.write()
         script = Path(model.config.get_output_dir()) / "build_lib.sh"
-        script.write_text(script.read_text().replace("-O3", "-O0 -DNDEBUG -fno-exceptions -w"))
+        script.write_text(script.read_text().replace("-O3", f"{optimisation} -DNDEBUG -fno-exceptions -w"))
         model._compile()
     with _printed() as lines:
-        outputs = np.asarray(model.predict(x), np.float64)
+        given = model.predict(x)
+    outputs = (
+        np.concatenate(given, axis=-1, dtype=np.float64) if isinstance(given, list) else np.asarray(given, np.float64)
+    )
     assert not any("Hls::stream" in line for line in lines), lines[0]
     return outputs
 

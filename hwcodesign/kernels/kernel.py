@@ -13,7 +13,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from hwcodesign.errors import FieldError, FormatError
+from hwcodesign.errors import AccumulatorError, FieldError, FormatError
 from hwcodesign.fixedpoint import Codes, FixedPoint
 
 Shape = tuple[int, ...]
@@ -199,7 +199,8 @@ def exact_sums_carrier(
         axes: axes of `weights` that are summed over.
 
     Raises:
-        FormatError: the accumulator is too narrow; the message names a sufficient type, or says that there is none.
+        AccumulatorError: the accumulator is too narrow; the message names a sufficient type.
+        FormatError: no type is sufficient.
     """
     fraction = product_fraction
     while not np.array_equal(shifted := bias * 2.0 ** (fraction - accumulator.fraction), np.rint(shifted)):
@@ -211,9 +212,10 @@ def exact_sums_carrier(
     if not accumulator.holds(low, high, fraction):
         bits = max(int(max(high, -low - 1)).bit_length(), 1) + int(low < 0)
         would_do = FixedPoint(bits + finest - fraction, bits - fraction, low < 0)
-        raise FormatError(
+        raise AccumulatorError(
             f"{name}: the accumulator {accumulator} could round or overflow, since its sums lie in "
-            f"{low * 2.0**-fraction:g} to {high * 2.0**-fraction:g} in steps of 2^-{fraction}; {would_do} would do"
+            f"{low * 2.0**-fraction:g} to {high * 2.0**-fraction:g} in steps of 2^-{fraction}",
+            str(would_do),
         )
     return dtype
 

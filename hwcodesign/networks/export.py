@@ -30,7 +30,7 @@ from hwcodesign.networks.network import Evaluating, MultiExitNetwork
 from hwcodesign.networks.notes import MODULE, module_of
 from hwcodesign.networks.sequences import as_images
 from hwcodesign.networks.upsampling import name_upsampling, write_upsampling
-from hwcodesign.networks.windows import BORDER_POOL, with_final_domain, with_plain_windows
+from hwcodesign.networks.windows import BORDER_POOL, WHOLE_AVERAGE, with_final_domain, with_plain_windows
 from hwcodesign.progress import task
 
 with warnings.catch_warnings():
@@ -48,6 +48,7 @@ _NAMED_OPERATORS = {
     "MaxPool": "pool",
     "AveragePool": "pool",
     BORDER_POOL: "pool",
+    WHOLE_AVERAGE: "pool",
     "Pad": "pad",
     "ReduceMean": "mean",
     "Relu": "relu",

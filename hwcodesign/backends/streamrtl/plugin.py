@@ -158,16 +158,20 @@ class StreamRTLBackend(FPGABackend):  # type: ignore[misc]  # hls4ml has no type
             project.sources, project.top, family, roms=project.rom_texts, by_module=by_module, cache=cache
         )
 
-    def predict(self, model: Any, x: NDArray[Any], on: str = "rtl") -> NDArray[Any]:
+    def predict(
+        self, model: Any, x: NDArray[Any] | list[NDArray[Any]], on: str = "rtl"
+    ) -> NDArray[Any] | list[NDArray[Any]]:
         """Runs samples through the compiled RTL, cycle by cycle.
 
         Args:
             model: ModelGraph that was compiled.
-            x: (N, *input_shape) values, or one sample; cast to the input's type as hls4ml's C++ casts them.
+            x: (N, *input_shape) values, or one sample; cast to the input's type as hls4ml's C++ casts them. A model of
+                several inputs takes a list of them.
             on: "rtl", or "software" for the kernels in NumPy, which need no Verilator and give the same.
 
         Returns:
-            (N, outputs) values in the dtype of `x`; (outputs,) for one sample, as every backend of hls4ml gives.
+            (N, outputs) values in the dtype of `x`; (outputs,) for one sample, as every backend of hls4ml gives. A
+            list of them for a model of several outputs, (N, outputs) each.
 
         Raises:
             ImagesError: `x` is not an array of such samples.
@@ -176,16 +180,21 @@ class StreamRTLBackend(FPGABackend):  # type: ignore[misc]  # hls4ml has no type
         segment = self.segment(model)
         codes = _encode(segment, x)
         if on == "software":
-            results: NDArray[Any] = segment.run(codes)[0]
+            results: tuple[NDArray[Any], ...] = segment.run(*codes)
         elif on == "rtl":
             if model not in self._written:
                 raise SimulationError(f"{segment.name} is not compiled: call compile() first, or give on='software'")
-            results = _simulation(model).run(codes).outputs[0]
+            results = _simulation(model).run(*codes).outputs
         else:
             raise SettingsError(not_known(f"on={on!r}", on, ("rtl", "software")))
-        decoded: NDArray[Any] = segment.results[0].format.decode(results).reshape(len(codes), -1)
-        values = decoded.astype(x.dtype if x.dtype.kind == "f" else np.float64)
-        return values[0] if len(values) == 1 else values
+        given = (x[0] if isinstance(x, list) else x).dtype
+        values = [
+            tensor.format.decode(result).reshape(len(result), -1).astype(given if given.kind == "f" else np.float64)
+            for tensor, result in zip(segment.results, results, strict=True)
+        ]
+        if len(values) > 1:
+            return values
+        return values[0][0] if len(values[0]) == 1 else values[0]
 
 
 class StreamRTLWriter(Writer):  # type: ignore[misc]  # hls4ml has no type information
@@ -208,16 +217,31 @@ def _simulation(model: Any) -> VerilatedSegment:
     return read_segment(Path(model.config.get_output_dir()))
 
 
-def _encode(segment: Segment, x: NDArray[Any]) -> NDArray[np.float64]:
-    (source,) = segment.inputs
-    size = source.elements
-    if not isinstance(x, np.ndarray) or x.dtype.kind not in "fiu" or x.size == 0 or x.size % size:
-        given = f"{x.dtype} of shape {x.shape}" if isinstance(x, np.ndarray) else type(x).__name__
-        raise ImagesError(f"{segment.name} takes NumPy arrays of {size} numbers a sample, not {given}")
+def _encode(segment: Segment, x: NDArray[Any] | list[NDArray[Any]]) -> list[NDArray[np.float64]]:
+    """Returns codes of every input, for as many samples each."""
+    given = x if isinstance(x, list) and len(segment.inputs) > 1 else [x]
+    sizes = [source.elements for source in segment.inputs]
+    if len(given) != len(sizes) or not all(map(_is_samples, given, sizes)):
+        shown = " and ".join(
+            f"{a.dtype} of shape {a.shape}" if isinstance(a, np.ndarray) else str(type(a)) for a in given
+        )
+        wanted = " and ".join(map(str, sizes))
+        raise ImagesError(f"{segment.name} takes NumPy arrays of {wanted} numbers a sample, not {shown}")
+    numbers = [array.size // size for array, size in zip(given, sizes, strict=True)]
+    if len(set(numbers)) > 1:
+        raise ImagesError(f"{segment.name} takes as many samples for each input, not {' and '.join(map(str, numbers))}")
     try:
-        return cast_values(source.format, x.reshape(-1, *source.shape))
+        return [
+            cast_values(source.format, np.asarray(array).reshape(-1, *source.shape))
+            for source, array in zip(segment.inputs, given, strict=True)
+        ]
     except FormatError as error:
         raise ImagesError(f"{segment.name}: {error}") from None
+
+
+def _is_samples(x: Any, size: int) -> bool:
+    """Tells whether it is an array of samples with so many numbers each."""
+    return isinstance(x, np.ndarray) and x.dtype.kind in "fiu" and x.size > 0 and x.size % size == 0
 
 
 def register(register_backend: Callable[..., None], register_writer: Callable[..., None]) -> None:

@@ -9,12 +9,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hwcodesign.errors import FormatError, UnsupportedLayerError
+from hwcodesign.errors import AccumulatorError, FormatError, UnsupportedLayerError
 from hwcodesign.fixedpoint import FixedPoint
-from hwcodesign.frontend.lowering import elementwise, own_layers, pooling, shapes, weighted  # noqa: F401  # each fills LOWERINGS
+from hwcodesign.frontend.lowering import (  # each fills LOWERINGS
+    elementwise,  # noqa: F401
+    own_layers,  # noqa: F401
+    piecewise,  # noqa: F401
+    pooling,  # noqa: F401
+    shapes,  # noqa: F401
+    softmax,  # noqa: F401
+    weighted,  # noqa: F401
+)
 from hwcodesign.frontend.lowering.fusion import with_merged_casts
+from hwcodesign.frontend.lowering.hls4ml_options import accumulators, narrower
 from hwcodesign.frontend.lowering.implementations import implementations
-from hwcodesign.frontend.lowering.reading import LOWERINGS, Reading
+from hwcodesign.frontend.lowering.piecewise import as_bit
+from hwcodesign.frontend.lowering.reading import LOWERINGS, Lowering, Reading, is_binary
 from hwcodesign.frontend.lowering.simplification import without_transposes
 from hwcodesign.frontend.lowering.values import cast_values
 from hwcodesign.frontend.lowering.zeros import with_zero_columns
@@ -22,9 +32,8 @@ from hwcodesign.kernels import Segment, Sparsity, TensorType, input_name
 
 #: What to do without layers that many models have.
 _INSTEAD = {
-    "Softmax": "end the model at its logits, whose order it keeps",
-    "ParametrizedActivation": "use ReLU",
-    "PReLU": "use ReLU",
+    **dict.fromkeys(("SimpleRNN", "LSTM", "GRU", "MultiHeadAttention"), "use nn.Conv1d along the sequence"),
+    "LayerNormalization": "use nn.BatchNorm1d or nn.BatchNorm2d",
 }
 
 __all__ = ["LOWERINGS", "cast_values", "implementations", "lower", "lower_graph"]
@@ -61,6 +70,7 @@ def lower(
     reading.sparsities = sparsities or {}
     reading.start(inputs)
     names = dict(zip(graph.inputs, map(input_name, read), strict=True))
+    narrow: list[FormatError] = []
     for layer in graph.get_layers():
         if layer.class_name == "Input":
             reading.bind(layer, names[layer.name])
@@ -70,13 +80,37 @@ def lower(
             known = f"there are kernels for {', '.join(sorted(LOWERINGS))}"
             raise reading.unsupported(layer, "has no exact kernel", _INSTEAD.get(layer.class_name, known))
         try:
-            lowering(layer, reading)
+            narrow += _translate(lowering, layer, reading)
         except FormatError as error:
-            raise FormatError(f"{name}: {error}") from None
-    kernels, computed = with_merged_casts(*without_transposes(reading.kernels, _outputs(reading, graph, handed_on)))
+            raise FormatError(f"{name}: {error}{_fewer_bits(reading, layer, graph)}") from None
+    if narrow:
+        raise FormatError(f"{name}: {narrow[0]}. In hls4ml's configuration: {accumulators(graph, reading.widened)}")
+    ends = _outputs(reading, graph, handed_on)
+    kernels, computed = with_merged_casts(*without_transposes(reading.kernels, ends))
     left = iter(computed)
     outputs = tuple(next(left) if source is None else input_name(source) for source in handed_on)
     return Segment(name, tuple(inputs), with_zero_columns(kernels), outputs)
+
+
+def _translate(lowering: Lowering, layer: Any, reading: Reading) -> list[AccumulatorError]:
+    """Translates a layer; through the plugin, where accumulators are set by hand, with a wider one if it must be.
+
+    Returns:
+        The error about its own accumulator, so that one error can name those of all layers.
+    """
+    try:
+        lowering(layer, reading)
+    except AccumulatorError as error:
+        if reading.cpp:
+            raise
+        reading.widened[layer.name] = FixedPoint.parse(error.would_do)
+        lowering(layer, reading)
+        return [error]
+    return []
+
+
+def _fewer_bits(reading: Reading, layer: Any, graph: Any) -> str:
+    return "" if reading.cpp else f". In hls4ml's configuration, for example: {narrower(graph, layer.name)}"
 
 
 def _outputs(reading: Reading, graph: Any, handed_on: Sequence[int | None]) -> tuple[str, ...]:
@@ -87,12 +121,14 @@ def _outputs(reading: Reading, graph: Any, handed_on: Sequence[int | None]) -> t
             f"{reading.segment}: it has {len(outputs)} outputs, {', '.join(outputs)}; a segment of this flow has "
             f"{computed}"
         )
-    padded = [name for name in outputs if name in reading.padding]
+    padded = [name for name in outputs if name in reading.padding and reading.cpp]
     if padded:
         raise UnsupportedLayerError(
-            f"{reading.segment}: its output {padded[0]} is an image that is padded with zeros; {reading.pad_instead}"
+            f"{reading.segment}: its output {padded[0]} is an image that is padded with zeros; pad in front of "
+            "a convolution or pooling"
         )
-    found = tuple(reading.sources[name] for name in outputs)
+    writers = {name: layer for layer in graph.get_layers() for name in (layer.name, *layer.outputs)}
+    found = tuple(_given(reading, writers[name], name, graph) for name in outputs)
     inputs = set(map(input_name, range(len(reading.inputs))))
     positions = [i for i, source in enumerate(handed_on) if source is None]
     unchanged = [i for i, name in zip(positions, found, strict=True) if name in inputs]
@@ -104,18 +140,26 @@ def _outputs(reading: Reading, graph: Any, handed_on: Sequence[int | None]) -> t
     return found
 
 
+def _given(reading: Reading, layer: Any, name: str, graph: Any) -> str:
+    """Returns the kernel that writes an output, in hls4ml's own values."""
+    source = reading.whole(layer, name)
+    if not is_binary(graph.get_layer_output_variable(name).type.precision):
+        return source
+    return as_bit(f"{layer.name}_bit", reading, source)
+
+
 def lower_graph(graph: Any) -> Segment:
     """Translates a ModelGraph of any front end; the reference is hls4ml's own C++ simulation.
 
     Raises:
-        UnsupportedLayerError: a layer without a kernel, or more than one input or output.
+        UnsupportedLayerError: a layer without a kernel.
         FormatError: an accumulator that could round or overflow, or an input that is no fixed point.
     """
     name = str(graph.config.get_project_name())
-    variables = graph.get_input_variables()
-    if len(variables) != 1:
-        raise UnsupportedLayerError(f"{name}: it has {len(variables)} inputs; a segment has one")
-    sizes = tuple(int(size) for size in variables[0].shape)
-    shape = (1, *sizes) if len(sizes) == 2 else sizes
-    source = TensorType(FixedPoint.parse(str(variables[0].type.precision)), shape)
-    return lower(name, graph, (source,), cast_weights=True)
+    sources = []
+    for variable in graph.get_input_variables():
+        sizes = tuple(int(size) for size in variable.shape)
+        shape = (1, *sizes) if len(sizes) == 2 else sizes
+        sources.append(TensorType(FixedPoint.parse(str(variable.type.precision)), shape))
+    outputs = (None,) * len(graph.outputs)
+    return lower(name, graph, sources, handed_on=outputs, read=range(len(sources)), cast_weights=True)

@@ -7,15 +7,25 @@ from typing import Any
 
 import numpy as np
 
-from hwcodesign.fixedpoint import Codes
+from hwcodesign.fixedpoint import Codes, FixedPoint
+from hwcodesign.frontend.lowering import tables
+from hwcodesign.frontend.lowering.arithmetic import added, rectified, scaled
+from hwcodesign.frontend.lowering.piecewise import binary_tanh
 from hwcodesign.frontend.lowering.reading import Reading, lowers
 from hwcodesign.frontend.lowering.shapes import transposed
+from hwcodesign.frontend.lowering.values import cast_values
 from hwcodesign.kernels import Activation, Add, Affine, Concatenate
 
 
 @lowers("Activation")
 def _activation(layer: Any, reading: Reading) -> None:
     function = str(layer.get_attr("activation")).lower()
+    if not reading.cpp and function in (*tables.WHOLE, *tables.NEGATIVE):
+        _by_table(layer, reading, function)
+        return
+    if not reading.cpp and function == "binary_tanh":
+        binary_tanh(layer, reading)
+        return
     if function not in ("relu", "linear"):
         instead = (
             "put a quantiser behind it, before which it is exact" if reading.cpp else "use relu, or stop at logits"
@@ -25,6 +35,18 @@ def _activation(layer: Any, reading: Reading) -> None:
     shape = reading.shapes[source]
     fields = {**reading.common(layer, [source]), "output_shape": shape}  # zeros around the image stay zeros
     reading.bind(layer, reading.add(Activation(**fields, rectify=function == "relu")), reading.padded(layer))
+
+
+def _by_table(layer: Any, reading: Reading, function: str) -> None:
+    if function in tables.WHOLE:
+        tables.looked_up(layer, reading, function)
+        return
+    one = np.ones(1), FixedPoint(2, 2)
+    slope = one
+    if function == "selu":  # hls4ml's C++ holds it in the type of the values
+        fmt = reading.formats[reading.source(layer)]
+        slope = cast_values(fmt, np.asarray([tables.SELU_SCALE])), fmt
+    tables.linear_above(layer, reading, function, slope, one)
 
 
 @lowers("BatchNormalization", "ApplyAlpha")
@@ -69,17 +91,33 @@ def _is_ternary(layer: Any) -> bool:
 @lowers("Merge")
 def _merge(layer: Any, reading: Reading) -> None:
     operation = str(layer.get_attr("op")).lower()
-    if operation != "add":
+    if operation not in ("add", "subtract", "minimum", "maximum"):
         raise reading.unsupported(
-            layer, f"is a {operation}, which has no exact kernel", "use a sum, with weights of the other sign"
+            layer, f"is a {operation}, which has no exact kernel", "use torch.add, sub, minimum or maximum"
         )
     sources = _two(layer, reading)
     shapes = [reading.shapes[source] for source in sources]
     if shapes[0] != shapes[1]:
         raise reading.unsupported(
-            layer, f"adds {shapes[0]} and {shapes[1]}, which it would have to repeat", "add tensors of one shape"
+            layer, f"joins {shapes[0]} and {shapes[1]}, which it would have to repeat", "give it tensors of one shape"
         )
-    reading.bind(layer, reading.add(Add(**reading.common(layer, sources))))
+    if operation == "add":
+        reading.bind(layer, reading.add(Add(**reading.common(layer, sources))))
+        return
+    reading.bind(layer, _of_difference(layer, reading, operation, *sources))
+
+
+def _of_difference(layer: Any, reading: Reading, operation: str, one: str, other: str) -> str:
+    """Adds kernels for `one - other`, or for the larger or smaller one: a rectified difference is by how much."""
+    name, result = str(layer.name), reading.result(layer)
+    minus = scaled(reading, f"{name}_minus", other, -1.0)
+    if operation == "subtract":
+        return added(reading, name, one, minus, result)
+    difference = added(reading, f"{name}_difference", one, minus)
+    more = rectified(reading, f"{name}_more", difference)
+    if operation == "maximum":
+        return added(reading, name, other, more, result)
+    return added(reading, name, one, scaled(reading, f"{name}_less", more, -1.0), result)
 
 
 @lowers("Concatenate")
@@ -108,7 +146,4 @@ def _concatenate(layer: Any, reading: Reading) -> None:
 
 def _two(layer: Any, reading: Reading) -> list[str]:
     """Returns the sources of a layer with two inputs."""
-    for name in layer.inputs:
-        if name in reading.padding:
-            raise reading.unsupported(layer, "reads an image that is padded with zeros", reading.pad_instead)
-    return [reading.sources[name] for name in layer.inputs]
+    return [reading.whole(layer, name) for name in layer.inputs]

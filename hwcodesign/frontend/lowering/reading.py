@@ -13,10 +13,23 @@ import numpy as np
 from hwcodesign.errors import FormatError, UnsupportedLayerError
 from hwcodesign.fixedpoint import Codes, FixedPoint, Overflow
 from hwcodesign.frontend.lowering.values import cast_values
-from hwcodesign.kernels import Activation, Kernel, Sparsity, TensorType, input_name
+from hwcodesign.kernels import Activation, Conv2D, Kernel, Sparsity, TensorType, input_name
 
 Padding = tuple[int, int, int, int]
 NO_PADDING: Padding = (0, 0, 0, 0)
+
+
+#: Of a bit that hls4ml's C++ takes for -1 or 1: kernels have these values.
+BINARY = FixedPoint(2, 2)
+#: Layers in which hls4ml's C++ takes it so, or does not look at it.
+_READ_BITS = (
+    "Dense", "Conv1D", "Conv2D", "PointwiseConv1D", "PointwiseConv2D", "Reshape", "Repack", "Transpose", "Clone",
+)  # fmt: skip
+
+
+def is_binary(precision: Any) -> bool:
+    """Tells whether a precision of hls4ml is a bit that means -1 or 1."""
+    return "Xnor" in type(precision).__name__
 
 
 @dataclass
@@ -33,6 +46,7 @@ class Reading:
         padding: tensors that are what their kernel writes with zeros around it (top, bottom, left, right): the kernels
             that read them have to add them.
         formats, shapes: of each kernel's output.
+        widened: accumulators that take the place of those of a graph, by name of the layer.
         inputs: the tensors that the segment reads.
         sparsities: by convolution, which of its weights are there, where hls4ml has zeros in the place of others.
     """
@@ -45,6 +59,7 @@ class Reading:
     padding: dict[str, Padding] = field(default_factory=dict)
     formats: dict[str, FixedPoint] = field(default_factory=dict)
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    widened: dict[str, FixedPoint] = field(default_factory=dict)
     inputs: tuple[TensorType, ...] = ()
     sparsities: Mapping[str, Sparsity] = field(default_factory=dict)
 
@@ -68,15 +83,29 @@ class Reading:
                 self.padding[name] = padding
 
     def source(self, layer: Any) -> str:
-        """Returns the kernel that writes the layer's only input; an input that is padded is an error."""
-        if layer.inputs[0] in self.padding:
-            raise self.unsupported(layer, "reads an image that is padded with zeros", self.pad_instead)
-        return self.sources[layer.inputs[0]]
+        """Returns the kernel that writes the layer's only input; see `whole`."""
+        return self.whole(layer, layer.inputs[0])
 
-    @property
-    def pad_instead(self) -> str:
-        """Returns the advice for a padding layer that some other layer reads."""
-        return "pad in front of a convolution or pooling"
+    def whole(self, layer: Any, name: str) -> str:
+        """Returns the kernel that writes a tensor with its zeros, which is added where the tensor is padded.
+
+        Args:
+            layer: that reads it.
+
+        Raises:
+            UnsupportedLayerError: it is padded, and hls4ml's C++ has to compute it, too.
+        """
+        if name not in self.padding:
+            return self.sources[name]
+        if self.cpp:
+            raise self.unsupported(
+                layer, "reads an image that is padded with zeros", "pad in front of a convolution or pooling"
+            )
+        source, padding = self.sources[name], self.padding.pop(name)
+        self.sources[name] = self.add(
+            _padded(f"{layer.name}_padded", source, self.formats[source], self.shapes[source], padding)
+        )
+        return self.sources[name]
 
     def padded(self, layer: Any) -> Padding:
         """Returns the zeros around the layer's only input."""
@@ -89,6 +118,11 @@ class Reading:
             sources: kernels that it reads, if they are not its only input as it is.
         """
         inputs = tuple(sources) if sources is not None else (self.source(layer),)
+        bits = any(is_binary(layer.get_input_variable(name).type.precision) for name in layer.inputs)
+        if bits and layer.class_name not in _READ_BITS:
+            raise self.unsupported(
+                layer, "takes a bit that means -1 or 1 for 0 or 1", "put a linear layer or a convolution before it"
+            )
         return {
             "name": layer.name,
             "inputs": inputs,
@@ -108,7 +142,9 @@ class Reading:
 
     def format(self, layer: Any, name: str, precision: Any) -> FixedPoint:
         """Converts a precision of hls4ml to a format."""
-        if "Xnor" in type(precision).__name__ or "Exponent" in type(precision).__name__:
+        if is_binary(precision) and not self.cpp:
+            return BINARY
+        if is_binary(precision) or "Exponent" in type(precision).__name__:
             raise self.unsupported(
                 layer, f"has the {name} type {precision}, which is no number", "use a fixed-point type"
             )
@@ -119,6 +155,8 @@ class Reading:
 
     def accumulator(self, layer: Any) -> FixedPoint:
         """Returns the format in which the layer adds."""
+        if layer.name in self.widened:
+            return self.widened[layer.name]
         fmt = self.format(layer, "accum", layer.get_attr("accum_t").precision)
         if fmt.signed and fmt.overflow is Overflow.SAT_SYM:
             raise self.unsupported(
@@ -147,6 +185,8 @@ class Reading:
         variable = layer.get_weights(name)
         fmt = self.format(layer, name, variable.type.precision)
         values = np.asarray(variable.data, np.float64)
+        if is_binary(variable.type.precision):
+            values = 2 * values - 1
         if self.cast_weights:
             # hls4ml writes decimal text, and C++ casts what it reads there
             text = [float(variable.precision_fmt.format(value)) for value in values.reshape(-1)]
@@ -171,6 +211,25 @@ class Reading:
     def unsupported(self, layer: Any, why: str, instead: str) -> UnsupportedLayerError:
         """Returns the error for a layer that has no exact kernel."""
         return UnsupportedLayerError(f"{self.segment}: layer {layer.name} of class {layer.class_name} {why}; {instead}")
+
+
+def _padded(name: str, source: str, fmt: FixedPoint, shape: tuple[int, ...], padding: Padding) -> Conv2D:
+    """Returns a kernel that pads an image: a depthwise convolution whose only weight is 1."""
+    rows, columns = shape[0] + padding[0] + padding[1], shape[1] + padding[2] + padding[3]
+    return Conv2D(
+        name,
+        (source,),
+        (fmt,),
+        (shape,),
+        fmt,
+        (rows, columns, shape[2]),
+        np.ones((1, 1, 1, shape[2])),
+        np.zeros(shape[2]),
+        FixedPoint(2, 2),
+        FixedPoint(fmt.width + 2, fmt.integer + 2),
+        (1, 1),
+        padding,
+    )
 
 
 Lowering = Callable[[Any, Reading], None]

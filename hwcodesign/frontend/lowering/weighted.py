@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from hwcodesign.frontend.lowering.reading import Padding, Reading, lowers
+from hwcodesign.frontend.lowering.reading import Padding, Reading, is_binary, lowers
 from hwcodesign.kernels import Conv2D, Dense
 from hwcodesign.kernels.conv2d import compact_weights
 
@@ -98,6 +98,10 @@ def own_padding(layer: Any) -> Padding:
 def all_padding(layer: Any, reading: Reading) -> Padding:
     """Returns the zeros around the input of the layer's kernel: its own, and those of padding layers before it."""
     own, before = own_padding(layer), reading.padded(layer)
+    if any((*own, *before)) and is_binary(layer.get_input_variable().type.precision):
+        raise reading.unsupported(
+            layer, "pads bits that mean -1 or 1 with a bit that means -1", "pad in front of the quantiser"
+        )
     return own[0] + before[0], own[1] + before[1], own[2] + before[2], own[3] + before[3]
 
 

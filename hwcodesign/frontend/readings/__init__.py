@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from hwcodesign.errors import FormatError, MismatchError
 from hwcodesign.fixedpoint import Codes
 from hwcodesign.frontend.lowering import lower_graph
-from hwcodesign.frontend.readings.copied import CopiedModel, CopySettings
+from hwcodesign.frontend.readings.copied import CopiedModel, CopySettings, NoReferenceError
 from hwcodesign.kernels import Segment
 from hwcodesign.kernels.difference import where_it_differs
 from hwcodesign.kernels.kernel import carrier, largest
@@ -53,7 +53,11 @@ def check_front_end(graph: Any) -> None:
     if copied is None:
         return
     for growth in _GROWTHS:
-        made = copied(graph, _settings(graph, growth))
+        try:
+            made = copied(graph, _settings(graph, growth))
+        except NoReferenceError as error:
+            _warn(graph, str(error))
+            return
         if made.bits > _VALUE_BITS:
             continue
         try:
@@ -140,24 +144,33 @@ def _quiet() -> Iterator[None]:
 
 
 def _compare(segment: Segment, made: CopiedModel) -> None:
-    (source,), (result,) = segment.inputs, segment.results
-    inputs = made.inputs.reshape(len(made.inputs), *source.shape)
-    codes: Codes = source.format.encode(inputs).astype(carrier(largest(source.format), segment.name))
-    (computed,) = segment.run(codes)
-    got = result.format.decode(computed)
-    if _same(got, made.outputs):
-        return
-    wrong = (
-        f"{(_flat(got) != _flat(made.outputs)).sum()} of {got.size} values of its output differ"
-        if _flat(got).shape == _flat(made.outputs).shape
-        else f"its output has the shape {got.shape}, the model's {made.outputs.shape}, of {len(codes)} samples"
-    )
-    known = "".join(f" hls4ml ignores {text}." for text in made.ignored)
-    raise MismatchError(
-        f"{segment.name}: hls4ml did not read the model correctly: with small integer weights {wrong}. "
-        f"{where_it_differs(segment, [codes], made.seen, _same)}.{known} "
-        "Write this part with layers that hls4ml knows"
-    )
+    codes = [_codes(segment, i, x) for i, x in enumerate(made.inputs)]
+    if len(segment.results) != len(made.outputs):
+        raise MismatchError(
+            f"{segment.name}: hls4ml did not read the model correctly: it gives {len(segment.results)} tensors, the "
+            f"model {len(made.outputs)}. hls4ml gives what no other layer reads: put a layer behind each output"
+        )
+    for i, (computed, wanted) in enumerate(zip(segment.run(*codes), made.outputs, strict=True)):
+        got = segment.results[i].format.decode(computed)
+        if _same(got, wanted):
+            continue
+        wrong = (
+            f"{(_flat(got) != _flat(wanted)).sum()} of {got.size} values of its output differ"
+            if _flat(got).shape == _flat(wanted).shape
+            else f"its output has the shape {got.shape}, the model's {wanted.shape}, of {len(got)} samples"
+        )
+        known = "".join(f" hls4ml ignores {text}." for text in made.ignored)
+        raise MismatchError(
+            f"{segment.output_name(i)}: hls4ml did not read the model correctly: with small integer weights {wrong}. "
+            f"{where_it_differs(segment, codes, made.seen, _same)}.{known} "
+            "Write this part with layers that hls4ml knows"
+        )
+
+
+def _codes(segment: Segment, i: int, x: NDArray[np.float64]) -> Codes:
+    source = segment.inputs[i]
+    codes: Codes = source.format.encode(x.reshape(len(x), *source.shape))
+    return codes.astype(carrier(largest(source.format), segment.name))
 
 
 def _flat(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -15,6 +15,10 @@ _MOST_FRACTION = 12
 SAMPLES = 4
 
 
+class NoReferenceError(Exception):
+    """Nothing runs the copy, for the reason in its message: the reading cannot be checked."""
+
+
 @dataclass(frozen=True)
 class CopySettings:
     """The copy settings say how a copy is made.
@@ -34,16 +38,16 @@ class CopiedModel:
 
     Attributes:
         entries: of hls4ml's configuration, which hold it.
-        inputs: (N, *shape) values, in the layout in which the kernels read them.
-        outputs: (N, *shape) values, in the layout in which the kernels give them.
+        inputs: (N, *shape) values of each input, in the layout in which the kernels read them.
+        outputs: (N, *shape) values of each output, in the order and the layout in which the kernels give them.
         seen: values of layers, in the layouts that kernels may have.
         bits, fraction: integer bits of the largest value, without sign, and bits after the point of the finest.
         ignored: what hls4ml is known to ignore, for the text of the error.
     """
 
     entries: dict[str, Any]
-    inputs: NDArray[np.float64]
-    outputs: NDArray[np.float64]
+    inputs: tuple[NDArray[np.float64], ...]
+    outputs: tuple[NDArray[np.float64], ...]
     seen: list[NDArray[np.float64]]
     bits: int
     fraction: int

@@ -17,12 +17,16 @@ import onnxruntime
 from numpy.typing import NDArray
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
+from qonnx.transformation.change_batchsize import ChangeBatchSize
+from qonnx.transformation.infer_shapes import InferShapes
 
 from hwcodesign.errors import UnsupportedLayerError
+from hwcodesign.frontend.lowering.reading import is_binary
 from hwcodesign.frontend.readings.copied import (
     SAMPLES,
     CopiedModel,
     CopySettings,
+    NoReferenceError,
     few_weights,
     fraction_bits,
     integer_bits,
@@ -31,6 +35,8 @@ from hwcodesign.frontend.readings.copied import (
 _QUANTISERS = ("Quant", "IntQuant", "BipolarQuant")
 #: Operators that read constants beside their input, which is their first.
 _WEIGHTED = ("Conv", "MatMul", "BatchNormalization", "Add", "Sub", "Mul", "Div")
+#: What hls4ml looks up in tables of its own, which are not exact: the copy has a Relu in its place.
+_LOOKED_UP = ("Sigmoid", "Tanh", "Elu", "Selu", "Softplus", "Softsign", "Softmax")
 #: Attributes that hls4ml's front end does not look at, and the values at which that is no harm.
 _IGNORED: dict[tuple[str, str], tuple[Any, ...]] = {
     ("MaxPool", "ceil_mode"): (0,),
@@ -52,39 +58,65 @@ def copy_onnx(graph: Any, settings: CopySettings) -> CopiedModel:
 
     Raises:
         UnsupportedLayerError: the zero point of a quantiser is not zero.
+        NoReferenceError: qonnx does not run the model.
     """
-    model = graph.config.config["OnnxModel"]
+    held = graph.config.config["OnnxModel"]
+    model = held.model if isinstance(held, ModelWrapper) else held
     made = onnx.load(model) if isinstance(model, str) else onnx.ModelProto.FromString(model.SerializeToString())
     with _quiet():
         copied = ModelWrapper(made)
+        if any(copied.get_tensor_shape(tensor.name)[0] != 1 for tensor in copied.graph.input):
+            copied = copied.transform(ChangeBatchSize(1)).transform(InferShapes())
         _refuse_zero_points(str(graph.config.get_project_name()), copied)
         rng = np.random.default_rng(1)
         _even_scales(copied)
         kept = {name for node in copied.graph.node if node.op_type in _QUANTISERS for name in node.input[1:]}
         for node in copied.graph.node:
+            if node.op_type in _LOOKED_UP:
+                node.op_type = "Relu"
+                del node.attribute[:]
             _fill(copied, node, rng, settings.taps, kept)
-        source, result = copied.graph.input[0].name, copied.graph.output[0].name
-        shape = copied.get_tensor_shape(source)
-        inputs = rng.integers(-48, 49, (SAMPLES, *shape[1:])) / rng.choice([1.0, 16.0], (SAMPLES, *shape[1:]))
-        runs = [
-            execute_onnx(copied, {source: x[None].astype(np.float32)}, return_full_exec_context=True) for x in inputs
+        sources, results = [tensor.name for tensor in copied.graph.input], _results(copied)
+        shapes = [(SAMPLES, *copied.get_tensor_shape(source)[1:]) for source in sources]
+        inputs = [rng.integers(-48, 49, shape) / rng.choice([1.0, 16.0], shape) for shape in shapes]
+        samples = [
+            {source: x[i : i + 1].astype(np.float32) for source, x in zip(sources, inputs, strict=True)}
+            for i in range(SAMPLES)
         ]
+        try:
+            runs = [execute_onnx(copied, sample, return_full_exec_context=True) for sample in samples]
+        except Exception as error:  # of onnxruntime and qonnx, which have no class of their own
+            raise NoReferenceError(f"qonnx cannot run it: {' '.join(str(error).split())}") from None
     constants = [array for tensor in copied.graph.initializer if (array := _floats(copied, tensor.name)) is not None]
     tensors = {name for node in copied.graph.node for name in node.output}
     seen = [np.concatenate([np.atleast_1d(run[name]) for run in runs]).astype(np.float64) for name in sorted(tensors)]
-    everything = [inputs, *seen, *constants]
+    everything = [*inputs, *seen, *constants]
     finest = min((float(np.abs(scale).min()) for scale in _scales(copied)), default=1.0)
     bits = integer_bits(everything) + max(0, int(-np.floor(np.log2(finest))))  # hls4ml may divide by scales
     fraction = fraction_bits(everything)
     return CopiedModel(
         {"OnnxModel": copied.model},
-        inputs,
-        np.concatenate([run[result] for run in runs]).astype(np.float64),
+        tuple(inputs),
+        tuple(
+            _as_given(np.concatenate([run[result] for run in runs]).astype(np.float64), variable.type.precision)
+            for result, variable in zip(results, graph.get_output_variables(), strict=True)
+        ),
         seen,
         bits if integer_bits(everything) + fraction <= _EXACT_BITS else 1024,
         fraction,
         list(_ignored(copied)),
     )
+
+
+def _as_given(values: NDArray[np.float64], precision: Any) -> NDArray[np.float64]:
+    """Returns an output as hls4ml gives it: of -1 and 1, which may be a bit of its own, the bit."""
+    return np.float64(values > 0) if is_binary(precision) else values
+
+
+def _results(model: ModelWrapper) -> list[str]:
+    """Returns the names of the outputs in hls4ml's order, which is that of the nodes that write them."""
+    named = {tensor.name for tensor in model.graph.output}
+    return [name for node in model.graph.node for name in node.output[:1] if name in named]
 
 
 @contextlib.contextmanager

@@ -24,6 +24,8 @@ from hwcodesign.frontend.readings.copied import (
     integer_bits,
 )
 
+Arrays = list[NDArray[np.float64]]
+
 #: Arguments that hls4ml's front end does not look at, and the values at which that is no harm.
 _IGNORED: dict[str, tuple[Any, ...]] = {
     "ceil_mode": (False,),
@@ -35,6 +37,9 @@ _IGNORED: dict[str, tuple[Any, ...]] = {
 #: Functions of two tensors, or of a tensor and a number.
 _SUMS = (operator.add, operator.sub, torch.add, torch.sub)
 _PRODUCTS = (operator.mul, torch.mul)
+#: What hls4ml looks up in tables of its own, which are not exact: the copy has a ReLU in its place.
+_LOOKED_UP = (nn.Sigmoid, nn.Tanh, nn.ELU, nn.SELU, nn.Softplus, nn.Softsign, nn.Softmax)
+_LOOKED_UP_NAMES = ("sigmoid", "tanh", "elu", "selu", "softplus", "softsign", "softmax")
 
 
 def copy_pytorch(graph: Any, settings: CopySettings) -> CopiedModel:
@@ -49,19 +54,21 @@ def copy_pytorch(graph: Any, settings: CopySettings) -> CopiedModel:
     copied = copy.deepcopy(module).cpu().double()
     for part in copied.modules():
         _fill(part, rng, settings)
+    _rectify(copied)
     copied = _with_whole_numbers(copied, settings.unit)
     reference = copy.deepcopy(copied).eval()  # hls4ml traces the copy in the mode in which it traced the module
     model = config["HLSConfig"]["Model"]
     layout = model.get("ChannelsLastConversion", "off")
-    sizes = tuple(int(size) for size in graph.get_input_variables()[0].shape)
-    shape = (sizes[-1], *sizes[:-1]) if layout == "internal" else sizes
-    values = settings.unit * rng.integers(-3, 4, (SAMPLES, *shape)).astype(np.float64)
+    sizes = [tuple(int(size) for size in variable.shape) for variable in graph.get_input_variables()]
+    shapes = [(size[-1], *size[:-1]) if layout == "internal" else size for size in sizes]
+    values = [settings.unit * rng.integers(-3, 4, (SAMPLES, *shape)).astype(np.float64) for shape in shapes]
     outputs, seen = _run(str(graph.config.get_project_name()), reference, values)
-    everything = [values, outputs, *seen]
+    everything = [*values, *outputs, *seen]
+    first = layout == "off" or model.get("TransposeOutputs")
     return CopiedModel(
         {"PytorchModel": copied},
-        _channels_last(values) if layout == "internal" else values,
-        outputs if layout == "off" or model.get("TransposeOutputs") else _channels_last(outputs),
+        tuple(_channels_last(x) if layout == "internal" else x for x in values),
+        tuple(y if first else _channels_last(y) for y in outputs),
         [ordered for array in seen for ordered in (array, _channels_last(array))],
         integer_bits(everything),
         fraction_bits(everything),
@@ -102,29 +109,50 @@ def _fill(module: nn.Module, rng: np.random.Generator, settings: CopySettings) -
             module.running_var = torch.from_numpy(rng.choice([0.125, 0.875], size))
 
 
-def _run(
-    name: str, reference: nn.Module, values: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], list[NDArray[np.float64]]]:
-    """Returns the outputs of a module for samples, and the outputs of each of its operations."""
+def _rectify(module: nn.Module) -> None:
+    """Replaces layers that hls4ml looks up in tables."""
+    for name, part in list(module.named_children()):
+        if isinstance(part, _LOOKED_UP):
+            setattr(module, name, nn.ReLU())
+        else:
+            _rectify(part)
+
+
+def _run(name: str, reference: nn.Module, values: Arrays) -> tuple[Arrays, Arrays]:
+    """Returns the outputs of a module for samples in hls4ml's order, and the outputs of each of its operations."""
     watched = _Watched(fx.GraphModule(reference, CustomFXTracer().trace(reference)))
     with torch.no_grad():
         try:
-            outputs = reference(torch.from_numpy(values.copy()))  # a layer may work in place
-            watched.run(torch.from_numpy(values.copy()))
+            outputs = _outputs(watched, reference, values)
+            watched.run(*(torch.from_numpy(x.copy()) for x in values))
         except (RuntimeError, ValueError, IndexError):  # a module that names its batch of one
             watched.seen.clear()
             try:
-                outputs = torch.cat([reference(torch.from_numpy(values[i : i + 1].copy())) for i in range(len(values))])
+                singles = [_outputs(watched, reference, [x[i : i + 1] for x in values]) for i in range(SAMPLES)]
+                outputs = [torch.cat(parts) for parts in zip(*singles, strict=True)]
             except (RuntimeError, ValueError, IndexError) as error:
+                shapes = " and ".join(str(x.shape[1:]) for x in values)
                 raise MismatchError(
-                    f"{name}: PyTorch itself does not compute the model for samples of shape {values.shape[1:]}, which "
+                    f"{name}: PyTorch itself does not compute the model for samples of shape {shapes}, which "
                     f"hls4ml was told: {error}. Give config_from_pytorch_model the shape of a sample"
                 ) from None
-    return outputs.numpy(), watched.seen
+    return [output.numpy() for output in outputs], watched.seen
+
+
+def _outputs(watched: _Watched, reference: nn.Module, values: Arrays) -> list[torch.Tensor]:
+    """Returns what a module gives; of several outputs that which is computed first comes first, as in hls4ml."""
+    given = reference(*(torch.from_numpy(x.copy()) for x in values))  # a layer may work in place
+    if isinstance(given, torch.Tensor):
+        return [given]
+    nodes = list(watched.graph.nodes)
+    places = [nodes.index(node) for node in nodes[-1].all_input_nodes]
+    return [output for _, output in sorted(zip(places, given, strict=True), key=lambda pair: pair[0])]
 
 
 def _with_whole_numbers(module: nn.Module, unit: int) -> nn.Module:
-    """Returns the module, or a copy in which numbers written in `forward` are replaced by whole ones."""
+    """Returns the module, or a copy in which numbers written in `forward` are replaced by whole ones, and functions
+    that hls4ml looks up in tables by rectifiers.
+    """
     traced = CustomFXTracer().trace(module)
     changed = False
     for node in traced.nodes:
@@ -133,6 +161,10 @@ def _with_whole_numbers(module: nn.Module, unit: int) -> nn.Module:
             numbers = [isinstance(argument, int | float) for argument in node.args]
             node.args = tuple(number if is_number else old for old, is_number in zip(node.args, numbers, strict=True))
             changed = changed or any(numbers)
+        called = node.target if node.op == "call_method" else getattr(node.target, "__name__", "")
+        if node.op in ("call_function", "call_method") and called in _LOOKED_UP_NAMES:
+            node.op, node.target, node.args, node.kwargs = "call_function", torch.relu, node.args[:1], {}
+            changed = True
     return fx.GraphModule(module, traced) if changed else module
 
 
