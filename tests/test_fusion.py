@@ -68,11 +68,6 @@ def _chain(result: FixedPoint, *, sums: FixedPoint = _SUMS, rectify: bool = True
     return conv, pool, _quantiser(pool, result, rectify=rectify)
 
 
-def _padded() -> tuple[Kernel, ...]:
-    conv, pool, quantiser = _chain(_RELU)
-    return conv, dataclasses.replace(pool, stride=(3, 3), padding=(1, 1, 1, 1)), quantiser
-
-
 def _read_twice() -> tuple[Kernel, ...]:
     conv = _conv()
     quantiser = _quantiser(conv, _RELU, rectify=True)
@@ -93,7 +88,6 @@ def _read_twice() -> tuple[Kernel, ...]:
         ),
         pytest.param(_chain(dataclasses.replace(_RELU, signed=True)), id="a signed result knows no rectifier"),
         pytest.param(_chain(_RELU, sums=FixedPoint(12, 10)), id="sums that were rounded before"),
-        pytest.param(_padded(), id="zeros around the image are among those compared"),
         pytest.param(_read_twice(), id="another layer reads the sums"),
     ],
 )
@@ -101,6 +95,20 @@ def test_it_stays_where_codes_could_change(kernels: tuple[Kernel, ...]) -> None:
     assert [kernel.result for kernel in with_merged_casts(kernels, [kernels[-1].name])[0]] == [
         kernel.result for kernel in kernels
     ]
+
+
+@pytest.mark.parametrize("ignored", [False, True])
+@pytest.mark.parametrize("result", [_RELU, FixedPoint(5, 3, True, "RND", "SAT")])  # type: ignore[arg-type]
+def test_padding_is_the_same_before_a_cast_and_behind_it(result: FixedPoint, ignored: bool) -> None:
+    """The cast of a zero is zero, and what is ignored is not cast."""
+    conv = _conv()
+    fields = {"stride": (3, 3), "padding": (1, 1, 1, 1), "output_shape": (3, 3, 5), "ignores_padding": ignored}
+    pool = dataclasses.replace(_pool(conv), **fields)  # type: ignore[arg-type]
+    quantiser = _quantiser(pool, result, rectify=not result.signed)
+    kernels = (conv, pool, quantiser)
+    merged, _ = with_merged_casts(kernels, [quantiser.name])
+    assert [kernel.result for kernel in merged] == [result, result]
+    assert _same(kernels, merged)
 
 
 def test_without_pooling_a_cast_that_wraps_moves_too() -> None:

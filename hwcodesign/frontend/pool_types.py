@@ -19,7 +19,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from hwcodesign.errors import UnsupportedLayerError
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.networks.export import ExportedSegment
-from hwcodesign.networks.windows import BORDER_POOL, attributes_of, border_counts
+from hwcodesign.networks.windows import BORDER_POOL, WHOLE_AVERAGE, attributes_of, border_counts
 
 #: Operators behind which a value is what it was, or another pixel's value.
 _PASSED = ("Relu", "MaxPool", "Flatten", "Reshape", "Transpose", "Identity", "Pad")
@@ -107,13 +107,13 @@ def configure(config: Mapping[str, Any], types: Mapping[str, PoolTypes]) -> None
 
 
 def _poolings(segment: ExportedSegment) -> list[Any]:
-    return [node for node in segment.graph.graph.node if node.op_type in ("AveragePool", BORDER_POOL)]
+    return [node for node in segment.graph.graph.node if node.op_type in ("AveragePool", WHOLE_AVERAGE, BORDER_POOL)]
 
 
 def _counts(graph: ModelWrapper, node: Any) -> set[int]:
     """Returns the numbers of values that a pooling averages; none if it is a maximum."""
     given = attributes_of(node)
-    if node.op_type == "AveragePool":
+    if node.op_type != BORDER_POOL:
         return {math.prod(given["kernel_shape"])}
     if not given["average"]:
         return set()

@@ -69,7 +69,7 @@ _WAYS: dict[str, str] = {
     **dict.fromkeys(
         ("BatchNorm1d", "BatchNorm2d"), "give it statistics of its own: track_running_stats=True, and some training"
     ),
-    "ConvTranspose2d": "use nn.Conv2d: transposed convolutions have no kernel",
+    "ConvTranspose2d": "use nn.Upsample(scale_factor=2) and nn.Conv2d: hls4ml reads no transposed convolution",
 }
 
 #: What a stage or head may consist of.

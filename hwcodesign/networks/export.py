@@ -30,7 +30,7 @@ from hwcodesign.networks.network import Evaluating, MultiExitNetwork
 from hwcodesign.networks.notes import MODULE, module_of
 from hwcodesign.networks.sequences import as_images
 from hwcodesign.networks.upsampling import name_upsampling, write_upsampling
-from hwcodesign.networks.windows import BORDER_POOL, with_final_domain, with_plain_windows
+from hwcodesign.networks.windows import BORDER_POOL, WHOLE_AVERAGE, with_final_domain, with_plain_windows
 from hwcodesign.progress import task
 
 with warnings.catch_warnings():
@@ -48,6 +48,7 @@ _NAMED_OPERATORS = {
     "MaxPool": "pool",
     "AveragePool": "pool",
     BORDER_POOL: "pool",
+    WHOLE_AVERAGE: "pool",
     "Pad": "pad",
     "ReduceMean": "mean",
     "Relu": "relu",
@@ -178,7 +179,7 @@ def _export(
             raw = ModelWrapper(str(target))
             # PyTorch leaves out those that nothing reads, and lists weights among them
             read = tuple(names.index(tensor.name) for tensor in raw.graph.input if tensor.name in names)
-            paths = _tag_with_paths(raw)
+            paths = _tag_with_paths(raw, path)
             graph = cleanup_model(raw)
             fold_constants(graph)
             fuse_functions(graph)
@@ -188,7 +189,7 @@ def _export(
             if any(len(graph.get_tensor_shape(tensor.name)) == 4 for tensor in graph.graph.input):
                 given = zip(graph.graph.input, read, strict=True)
                 unsigned = [tensor.name for tensor, i in given if not inputs[i].format.signed]
-                graph = with_plain_windows(graph, unsigned, lambda node: f"{name}: {_torch_name(node, path)!r}")
+                graph = with_plain_windows(graph, unsigned, lambda node: f"{name}: {module_of(node) or path!r}")
                 graph = with_channels_last(graph)
             graph = with_final_domain(_without_gemms(graph))
     except HwcodesignError:
@@ -230,14 +231,17 @@ def _first_sentence(error: Exception) -> str:
     return text.partition("[Caused by")[0].partition(". Please feel free")[0].strip().rstrip(".")
 
 
-def _tag_with_paths(graph: ModelWrapper) -> dict[str, list[str]]:
+def _tag_with_paths(graph: ModelWrapper, prefix: str) -> dict[str, list[str]]:
     """Writes the torch module path of each named operator into its node, where it stays through transformations.
 
     "/block/conv/Conv" is "block.conv"; in a sequence within a module the path so far comes again, and
     "/block/block.0/Conv" is "block.0".
 
+    Args:
+        prefix: path of the segment's module.
+
     Returns:
-        Paths by the type of operators, in graph order.
+        Paths within the segment by the type of operators, in graph order.
     """
     paths: dict[str, list[str]] = {}
     for node in graph.graph.node:
@@ -256,7 +260,7 @@ def _tag_with_paths(graph: ModelWrapper) -> dict[str, list[str]]:
                 own.pop()
             own.append(scope)
         path = ".".join(own)
-        node.doc_string = f"{MODULE}{path}"
+        node.doc_string = f"{MODULE}{_joined(prefix, path)}"
         paths.setdefault(kind, []).append(path)
     return paths
 
@@ -288,7 +292,7 @@ def _name_nodes(graph: ModelWrapper, paths: dict[str, list[str]], prefix: str) -
         for i, node in enumerate(nodes):
             known_path = module_of(node)
             if known_path is not None:
-                path = known_path
+                path = known_path.removeprefix(prefix).removeprefix(".")
             elif len(nodes) == len(known):
                 path = known[i]
             else:
@@ -298,13 +302,11 @@ def _name_nodes(graph: ModelWrapper, paths: dict[str, list[str]], prefix: str) -
                 name += f"_{word}"
             taken.add(name)
             node.name = name
-            modules[name] = f"{prefix}.{path}" if path else prefix
+            modules[name] = _joined(prefix, path)
     return modules
 
 
-def _torch_name(node: Any, prefix: str) -> str:
-    """Returns the module of a node that has its path."""
-    path = module_of(node)
+def _joined(prefix: str, path: str) -> str:
     return f"{prefix}.{path}" if path else prefix
 
 

@@ -9,15 +9,16 @@ from onnx import TensorProto, helper
 from qonnx.core.modelwrapper import ModelWrapper
 
 from hwcodesign.errors import UnsupportedLayerError
-from hwcodesign.networks.notes import described
+from hwcodesign.networks.code_functions import OPERATORS
+from hwcodesign.networks.notes import attributes_of, described, set_attributes
 
 #: Axes of a batch of sequences, and of one of images.
 _SEQUENCE, _IMAGE = 3, 4
 #: Attributes with a number for each axis along which windows lie, and what the row gets.
 _BY_AXIS = {"kernel_shape": 1, "strides": 1, "dilations": 1, "output_padding": 0}
 _WINDOWED = ("Conv", "ConvTranspose", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool")
-_ALIKE = ("Quant", "IntQuant", "BipolarQuant", "Relu", "Add", "Sub", "Mul", "Div", "Identity", "BatchNormalization")
-_MOVING = ("Concat", "Flatten", "Reshape", "Pad", "Resize", "Upsample")
+_QUANTISERS = ("Quant", "IntQuant", "BipolarQuant")
+_MOVING = ("ReduceMean", "Concat", "Flatten", "Reshape", "Pad", "Resize", "Upsample")
 
 
 def as_images(graph: ModelWrapper) -> None:
@@ -39,7 +40,9 @@ def as_images(graph: ModelWrapper) -> None:
             _windows(node)
         elif node.op_type in _MOVING:
             _moved(graph, node)
-        elif node.op_type not in _ALIKE:
+        elif node.op_type in (*_QUANTISERS, *OPERATORS):
+            _constants(graph, node)
+        else:
             raise _unsupported(node)
     for name in sequences:
         _give_row(graph, name)
@@ -63,6 +66,14 @@ def _give_row(graph: ModelWrapper, name: str) -> None:
         graph.set_initializer(name, value.reshape(rowed))
 
 
+def _constants(graph: ModelWrapper, node: Any) -> None:
+    """Makes constants (C, L) or (C, 1), which an operator repeats along the batch, have a row as well."""
+    for tensor in node.input:
+        value = graph.get_initializer(tensor) if tensor else None
+        if value is not None and value.ndim == _SEQUENCE - 1:
+            graph.set_initializer(tensor, value.reshape(value.shape[0], 1, value.shape[1]))
+
+
 def _windows(node: Any) -> None:
     for attribute in node.attribute:
         if attribute.name in _BY_AXIS:
@@ -76,6 +87,8 @@ def _moved(graph: ModelWrapper, node: Any) -> None:
     if node.op_type == "Concat":
         axis = node.attribute[0].i
         node.attribute[0].i = axis + 1 if axis == _SEQUENCE - 1 else axis
+    elif node.op_type == "ReduceMean":
+        _mean(graph, node)
     elif node.op_type in ("Flatten", "Reshape"):
         if len(graph.get_tensor_shape(node.output[0])) == _SEQUENCE:
             raise _unsupported(node)
@@ -89,6 +102,19 @@ def _moved(graph: ModelWrapper, node: Any) -> None:
             if value is not None and value.size == _SEQUENCE:
                 made = np.array([*value[:2], 1, value[2]], value.dtype)
                 node.input[place] = _constant(graph, f"{node.output[0]}_{place}", made)
+
+
+def _mean(graph: ModelWrapper, node: Any) -> None:
+    """Makes a mean along a sequence one of an image."""
+    axes = attributes_of(node).get("axes")
+    if axes is None and len(node.input) > 1:
+        axes = graph.get_initializer(node.input[1])
+    if axes is None or [int(axis) % _SEQUENCE for axis in axes] != [2]:
+        raise _unsupported(node)
+    if len(node.input) > 1:
+        node.input[1] = _constant(graph, f"{node.output[0]}_axes", np.array([2, 3], np.int64))
+    else:
+        set_attributes(node, axes=[2, 3])
 
 
 def _constant(graph: ModelWrapper, name: str, value: Any) -> str:

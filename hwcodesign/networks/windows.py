@@ -1,7 +1,7 @@
 """This module says pooling and padding of a graph in the few operators that hls4ml reads rightly.
 
 They are windows without padding, with channels last, and zeros around images as a Pad of its own. An average of a whole
-image becomes one of a single window, since hls4ml takes the axes of GlobalAveragePool for others than they are. Padding
+image is an operator of our own, since hls4ml takes the axes of GlobalAveragePool for others than they are. Padding
 of a pooling becomes zeros in front of it where they change nothing: maxima that are never negative, and averages that
 count them. Where windows reach beyond the image otherwise, the pooling is an operator of our own.
 
@@ -28,9 +28,12 @@ CHANNELS_FIRST, CHANNELS_LAST = [0, 3, 1, 2], [0, 2, 3, 1]
 _FINAL, _PENDING = "qonnx.custom_op.channels_last", "hwcodesign.channels_last"
 #: The operator of a pooling whose padding is no zeros.
 BORDER_POOL = "BorderPool"
+#: The operator of an average of a whole image.
+WHOLE_AVERAGE = "WholeAverage"
+_OWN = (BORDER_POOL, WHOLE_AVERAGE)
 _WHOLE = {"GlobalAveragePool": "AveragePool", "GlobalMaxPool": "MaxPool"}
 #: Operators behind which nothing is negative that was not before.
-_KEEP_SIGN = ("MaxPool", "AveragePool", BORDER_POOL, "Transpose", "Pad", "Identity")
+_KEEP_SIGN = ("MaxPool", "AveragePool", *_OWN, "Transpose", "Pad", "Identity")
 
 
 class Placement(NamedTuple):
@@ -73,7 +76,7 @@ def with_plain_windows(graph: ModelWrapper, nonnegative: Collection[str], place:
     for node in list(graph.graph.node):
         if node.op_type == "Pad" and _is_image(graph, node):
             _turn_padding(graph, node, place)
-        elif node.op_type in ("AveragePool", BORDER_POOL) and _is_image(graph, node):
+        elif node.op_type in ("AveragePool", *_OWN) and _is_image(graph, node):
             node.domain = _PENDING
             _turn(graph, node)
     _import(graph, _PENDING)
@@ -84,7 +87,7 @@ def with_final_domain(graph: ModelWrapper) -> ModelWrapper:
     """Returns the graph with the domain that hls4ml asks of operators whose channels are last."""
     for node in graph.graph.node:
         if node.domain == _PENDING:
-            node.domain = DOMAIN if node.op_type == BORDER_POOL else _FINAL
+            node.domain = DOMAIN if node.op_type in _OWN else _FINAL
     _import(graph, _FINAL)
     return graph
 
@@ -207,6 +210,8 @@ def _complete(graph: ModelWrapper, node: Any, nonnegative: Collection[str]) -> N
     given.pop("ceil_mode", None)
     given.pop("count_include_pad", None)
     set_attributes(node, given)
+    if average and given["kernel_shape"] == graph.get_tensor_shape(node.input[0])[2:]:
+        node.op_type = WHOLE_AVERAGE
 
 
 def _never_negative(graph: ModelWrapper, tensor: str, nonnegative: Collection[str]) -> bool:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 from hwcodesign.fixedpoint import FixedPoint, Overflow
 from hwcodesign.frontend.lowering.reading import NO_PADDING, Reading, lowers
 from hwcodesign.frontend.lowering.weighted import all_padding, check_windows, own_padding
 from hwcodesign.kernels import AveragePool2D, GlobalPool, Kernel, MaxPool2D
-
-#: Fields that every kernel has.
-_COMMON = {field.name for field in dataclasses.fields(Kernel)}
 
 
 @lowers("Pooling1D", "Pooling2D")
@@ -33,20 +29,11 @@ def _windows(layer: Any, reading: Reading) -> None:
     fields = {**reading.common(layer, [source]), "pool": pool, "stride": stride, "padding": padding}
     if _is_average(layer):
         uncounted = own if not layer.get_attr("count_pad") else NO_PADDING
-        kernel: Kernel = _average({**fields, "uncounted": uncounted}, reading.accumulator(layer))
+        kernel: Kernel = AveragePool2D(**fields, uncounted=uncounted, accumulator=reading.accumulator(layer))
     else:
         _comparison(layer, reading, source)
         kernel = MaxPool2D(**fields, ignores_padding=any(own))
     reading.bind(layer, reading.add(kernel))
-
-
-def _average(fields: dict[str, Any], accumulator: FixedPoint) -> Kernel:
-    """Returns the average of windows; of an image that is one window it needs no window, but running sums."""
-    rows, columns, _ = fields["input_shapes"][0]
-    if fields["pool"] != (rows, columns) or any(fields["padding"]):
-        return AveragePool2D(**fields, accumulator=accumulator)
-    others = {name: value for name, value in fields.items() if name in _COMMON}
-    return GlobalPool(**others, maximum=False, accumulator=accumulator)
 
 
 def _is_average(layer: Any) -> bool:
@@ -105,4 +92,10 @@ def _border(layer: Any, reading: Reading) -> None:
         kernel: Kernel = AveragePool2D(**fields, uncounted=uncounted, accumulator=reading.accumulator(layer))
     else:
         kernel = MaxPool2D(**fields, ignores_padding=True)
+    reading.bind(layer, reading.add(kernel))
+
+
+@lowers("WholeAverageLayer")
+def _whole_average(layer: Any, reading: Reading) -> None:
+    kernel = GlobalPool(**reading.common(layer), maximum=False, accumulator=reading.accumulator(layer))
     reading.bind(layer, reading.add(kernel))

@@ -14,6 +14,7 @@ from hwcodesign.backends.vitis.own_layers import (  # noqa: F401  # tell hls4ml 
     border_pool,
     code_function,
     upsampling,
+    whole_average,
 )
 from hwcodesign.frontend import own_layers
 from hwcodesign.storage.installed import shared_folder
