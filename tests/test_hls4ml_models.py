@@ -1,7 +1,7 @@
 """Models like those of hls4ml's own tests, built in place, with backend="StreamRTL".
 
-All of hls4ml's run in `make verify` (`tests/hls4ml_cases`); each kind of layer that a front end gives has one here, held
-in `==` to hls4ml's own C++.
+All of hls4ml's run in `make verify` (`tests/hls4ml_cases`). Layers that the plugin alone takes have one here, held in
+`==` to hls4ml's own C++.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
 import torch
 from hls4ml.converters import convert_from_onnx_model, convert_from_pytorch_model
@@ -22,7 +21,6 @@ from onnx import TensorProto, helper
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.cleanup import cleanup_model
 from torch import Tensor, nn
-from torch.nn import functional
 
 from hwcodesign.errors import FormatError, ImagesError, MismatchError, UnsupportedLayerError
 from hwcodesign.frontend.lowering import lower_graph
@@ -251,8 +249,8 @@ def test_one_error_names_the_accumulators_of_all_layers(tmp_path: Path) -> None:
         )
     with pytest.raises(
         FormatError,
-        match=r"conv: the accumulator fixed<16,6,TRN,WRAP> could round or overflow, .*; (fixed<\d+,\d+),TRN,WRAP> would "
-        r"do\. In hls4ml's configuration: config\['LayerName'\] = \{'conv': \{'Precision': \{'accum': '\1>'\}\}, "
+        match=r"conv: the accumulator fixed<16,6,TRN,WRAP> could round or overflow, .*; (fixed<\d+,\d+),TRN,WRAP> "
+        r"would do\. In hls4ml's configuration: config\['LayerName'\] = \{'conv': \{'Precision': \{'accum': '\1>'\}\}, "
         r"'pool': .*, 'fc': \{'Precision': \{'accum': 'fixed<\d+,\d+>'\}\}\}$",
     ):
         lower_graph(model)
@@ -319,5 +317,5 @@ def test_an_output_that_another_layer_reads_is_none_of_hls4mls(tmp_path: Path) -
         return y, n.b(y)
 
     model = converted(Several(function, a=nn.Linear(4, 3), b=nn.ReLU()), (4,), tmp_path)
-    with pytest.raises(MismatchError, match="it gives 1 tensors, the model 2. .* put a layer behind each output"):
+    with pytest.raises(MismatchError, match=r"it gives 1 tensors, the model 2\. .* put a layer behind each output"):
         model.config.backend.segment(model)

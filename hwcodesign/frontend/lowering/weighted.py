@@ -72,8 +72,8 @@ def _dense(layer: Any, reading: Reading) -> None:
         raise reading.unsupported(
             layer,
             f"has weights {weights.shape} for {inputs} inputs and {outputs} outputs",
-            "flatten before it, and convert a PyTorch model with channels_last_conversion='internal' or 'full', without "
-            "which hls4ml leaves its weights transposed",
+            "flatten before it, and convert a PyTorch model with channels_last_conversion='internal' or 'full', "
+            "without which hls4ml leaves its weights transposed",
         )
     kernel = Dense(**reading.common(layer), **_weighted(layer, reading), weights=weights, weight_format=weight_format)
     reading.bind(layer, reading.add(kernel))

@@ -108,7 +108,7 @@ def copy_onnx(graph: Any, settings: CopySettings) -> CopiedModel:
 
 def _as_given(values: NDArray[np.float64], precision: Any) -> NDArray[np.float64]:
     """Returns an output as hls4ml gives it: of -1 and 1, which may be a bit of its own, the bit."""
-    return np.float64(values > 0) if is_binary(precision) else values
+    return (values > 0).astype(np.float64) if is_binary(precision) else values
 
 
 def _run(model: ModelWrapper, sample: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[Any]]:
