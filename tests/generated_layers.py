@@ -1,5 +1,5 @@
-"""Stages made at random: groups, dilation, transposed convolutions and upsampling, weights and quantisers of all kinds,
-in one and two dimensions.
+"""Stages made at random: groups, dilation, transposed convolutions and upsampling, batch normalisations and activation
+functions, weights and quantisers of all kinds, in one and two dimensions.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ def drawn_stage(
         _layer(len(sides), transposed=kind == "transposed"), channels, filters, kernel, stride=stride, padding=padding,
         groups=groups, dilation=dilation, weights=weights,
     )  # fmt: skip
-    parts, end = [made], _quantiser(rng, precision)
+    between, function = _function(rng, filters, len(sides), precision)
+    parts, end = [made, *between], _quantiser(rng, precision)
     if kind == "upsampled":
         larger = nn.Upsample(scale_factor=2, mode="nearest")
         parts += [larger, end] if rng.integers(0, 2) else [end, larger, _quantiser(rng, precision)]
@@ -53,7 +54,37 @@ def drawn_stage(
             given = layers.value_of(part.eval()(given))
     stage.train()
     counted = f" of {groups} groups" if groups > 1 else ""
-    return stage, tuple(given.shape[1:]), f"{kind} {filters} {kernel}/{stride}{counted}{word}"
+    return stage, tuple(given.shape[1:]), f"{kind} {filters} {kernel}/{stride}{counted}{word}{function}"
+
+
+def _function(
+    rng: np.random.Generator, channels: int, sides: int, precision: layers.Precision
+) -> tuple[list[nn.Module], str]:
+    """A function in front of a quantiser, or none; one that rises and falls has a quantiser in front, too."""
+    bent = [layers.identity(precision=precision)]
+    made: dict[str, list[nn.Module]] = {
+        "": [],
+        " norm": [_norm(rng, channels, sides)],
+        " norm, relu": [_norm(rng, channels, sides), nn.ReLU()],
+        " leaky": [nn.LeakyReLU(float(rng.choice([0.01, 0.1, 0.25])))],
+        " prelu": [nn.PReLU(channels)],
+        " relu6": [nn.ReLU6()],
+        " tanh": [nn.Tanh()],
+        " sigmoid": [nn.Sigmoid()],
+        " gelu": [*bent, nn.GELU()],
+        " silu": [*bent, nn.SiLU()],
+    }
+    word = str(rng.choice(list(made)))
+    return made[word], word
+
+
+def _norm(rng: np.random.Generator, channels: int, sides: int) -> nn.Module:
+    """Some of whose channels fall."""
+    norm = nn.BatchNorm1d(channels) if sides == 1 else nn.BatchNorm2d(channels)
+    with torch.no_grad():
+        norm.weight.copy_(torch.from_numpy(rng.normal(0, 1, channels)))
+        norm.bias.copy_(torch.from_numpy(rng.normal(0, 0.5, channels)))
+    return norm
 
 
 def _layer(sides: int, *, transposed: bool) -> type[nn.Module]:

@@ -28,6 +28,8 @@ _GRAPH, _RANK, _BIPOLAR = "function", "rank", "bipolar"
 #: What hls4ml computes exactly without help.
 _PLAIN = {"Relu", "Identity", "Dropout", "Add", "Sub", "Mul", "Div"}
 _QUANTISERS = ("Quant", "BipolarQuant")
+#: What may change places with a quantiser: of an upsampling, later passes refuse all kinds but nearest neighbours.
+_PASSED = ("MaxPool", "Resize", "Upsample")
 #: Functions that rise, and so give the largest result for the largest value.
 _RISING = ("Relu", "Clip", "Identity", "Dropout")
 
@@ -62,17 +64,17 @@ def _quantisers(graph: ModelWrapper) -> list[NodeProto]:
 
 
 def _pool_behind(graph: ModelWrapper, node: NodeProto) -> None:
-    """Moves a maximum pooling behind the quantiser that reads it, if a function is in front of the pooling.
+    """Moves a maximum pooling or an upsampling behind the quantiser that reads it, if a function is in front of it.
 
     A quantiser never reverses the order of two values, so the largest of the quantised values is the largest value,
-    quantised.
+    quantised. An upsampling repeats values as they are.
     """
     behind = [node]
     pool = graph.find_producer(node.input[0])
     while pool is not None and pool.op_type in _RISING and not graph.is_fork_node(pool):
         behind.insert(0, pool)
         pool = graph.find_producer(pool.input[0])
-    if pool is None or pool.op_type != "MaxPool" or graph.is_fork_node(pool):
+    if pool is None or pool.op_type not in _PASSED or graph.is_fork_node(pool):
         return
     given = pool.input[0]
     found = _function_before(graph, given)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -30,6 +31,7 @@ know, it does not know either. QONNX models are measured in [hls4ml_compatibilit
 
 """
 _NO = "-"
+_UNREACHED = "Classes of hls4ml's layers that are lowered and that no row above reaches: "
 #: Kernels that every example has around its layer.
 _AROUND = ("conv2d", "activation", "reshape", "transpose")
 
@@ -51,9 +53,7 @@ def _tried(build: object, verdict: Callable[[Row], Verdict], row: Row) -> Verdic
 def document(rows: list[tuple[Row, Verdict | None, Verdict | None]]) -> str:
     """docs/layers.md."""
     lines = ["| layer | condition | main flow | its C++ | plugin |", "|---|---|---|---|---|"]
-    for row, flow, plugin in rows:
-        cpp = flow.cpp if flow is not None and not flow.refused else _NO
-        lines.append(f"| {row.layer} | {row.condition} | {_cell(flow)} | {cpp} | {_cell(plugin)} |")
+    lines += [f"| {row.layer} | {cells(row, flow, plugin)} |" for row, flow, plugin in rows]
     kinds = {kind for _, *both in rows for verdict in both if verdict for kind in verdict.kinds}
     classes = {name for _, *both in rows for verdict in both if verdict for name in verdict.layers}
     return _HEAD + "\n".join(
@@ -61,12 +61,21 @@ def document(rows: list[tuple[Row, Verdict | None, Verdict | None]]) -> str:
             *lines,
             "",
             "Kernels that no row above reaches: " + _listed(set(KERNELS) - kinds) + ".",
-            "Classes of hls4ml's layers that are lowered and that no row above reaches: "
-            + _listed(set(LOWERINGS) - classes)
-            + ".",
+            f"{_UNREACHED}{_listed(set(LOWERINGS) - classes)}.",
             "",
         ]
     )
+
+
+def cells(row: Row, flow: Verdict | None, plugin: Verdict | None) -> str:
+    """A row behind its layer."""
+    cpp = flow.cpp if flow is not None and not flow.refused else _NO
+    return " | ".join((row.condition, _cell(flow), cpp, _cell(plugin)))
+
+
+def missing(text: str) -> set[str]:
+    """Classes of hls4ml's layers that the document says no row reaches."""
+    return set(re.findall(r"`(\w+)`", text.partition(_UNREACHED)[2]))
 
 
 def _cell(verdict: Verdict | None) -> str:

@@ -130,6 +130,8 @@ ROWS: tuple[Row, ...] = (
         alone(nn.Conv2d(2, 4, 3, padding=1, stride=2))),
     Row('Conv2d, padding="same"', "", lambda: nn.Sequential(conv(2, 4, 4, padding="same"), relu()),
         alone(nn.Conv2d(2, 4, 3, padding="same"))),
+    Row("Conv2d, padding wider than the kernel", "", lambda: nn.Sequential(conv(2, 4, 2, padding=3), relu()),
+        alone(nn.Conv2d(2, 4, 2, padding=3))),
     Row("Conv2d, other padding_mode", "",
         lambda: nn.Sequential(conv(2, 4, 3, padding=1, padding_mode="reflect"), relu()),
         alone(nn.Conv2d(2, 4, 3, padding=1, padding_mode="reflect"))),

@@ -30,7 +30,7 @@ from tests.layer_networks import head, relu
 from tests.supported_layers.rows import Row
 
 _FORMAT = FixedPoint(5, 1, signed=False)
-_VALUES, _SUMS = "fixed<12,5>", "fixed<30,16>"
+_VALUES, _SUMS = "fixed<12,5>", "fixed<44,20>"
 
 
 @dataclass(frozen=True)
