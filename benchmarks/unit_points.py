@@ -34,12 +34,14 @@ from hwcodesign.kernels import (
     Affine,
     Arrays,
     AveragePool2D,
+    CodeTable,
     Concatenate,
     Conv2D,
     Dense,
     GlobalPool,
     Kernel,
     MaxPool2D,
+    Thresholds,
     Transpose,
     Upsample2D,
     kernel_to_json,
@@ -230,6 +232,31 @@ def _activation(rng: random.Random) -> Drawn:
     return _of_kernel(layer, Implementation())
 
 
+def _thresholds(rng: random.Random) -> Drawn:
+    """Of batch normalisations: results that are evenly apart, in some channels falling."""
+    shape, source = _shape(rng), _format(rng, 8, 16, signed=True)
+    result = FixedPoint(rng.randint(2, 6), 2, rng.random() < 0.3)
+    most = result.max_code - result.min_code
+    numbers = np.random.default_rng(rng.getrandbits(32))
+    step = (source.max_code - source.min_code) / (most + 1) * numbers.uniform(0.2, 1.0, (shape[2], 1))
+    levels = np.rint(source.min_code + step * (np.arange(most) + numbers.uniform(0.2, 2.0, (shape[2], 1))))
+    sign = np.where(numbers.random(shape[2]) < 0.8, 1.0, -1.0)
+    first = np.where(sign > 0, float(result.min_code), float(result.max_code))
+    constants = (first, sign, np.clip(levels, source.min_code, source.max_code + 1))
+    layer = Thresholds("layer", ("input",), (source,), (shape,), result, shape, *constants)
+    return _of_kernel(layer, Implementation())
+
+
+def _code_table(rng: random.Random) -> Drawn:
+    """Of a bell, at some place and of some width."""
+    shape, source, result = _shape(rng), _format(rng, 4, 9, signed=True), _format(rng, 4, 8, signed=True)
+    codes = np.arange(source.min_code, source.max_code + 1)
+    width = (source.max_code + 1) * rng.uniform(0.2, 0.8)
+    entries = np.rint(result.max_code * np.exp(-(((codes - rng.uniform(-width, width)) / width) ** 2)))
+    layer = CodeTable("layer", ("input",), (source,), (shape,), result, shape, entries)
+    return _of_kernel(layer, Implementation())
+
+
 def _add(rng: random.Random) -> Drawn:
     shape, one, other = _shape(rng), _format(rng), _format(rng)
     fraction = max(one.fraction, other.fraction)
@@ -386,6 +413,8 @@ KINDS: dict[str, Callable[[random.Random], Drawn]] = {
     "distributed dense": lambda rng: _linear(rng, DISTRIBUTED),
     "affine": _affine,
     "activation": _activation,
+    "thresholds": _thresholds,
+    "code_table": _code_table,
     "add": _add,
     "concatenate": _concatenate,
     "max_pool2d": lambda rng: _pooling(rng, average=False),

@@ -12,7 +12,10 @@ from torch import Tensor, nn
 
 import hwcodesign as hw
 from hwcodesign import layers
+from tests.generated_layers import drawn_stage
 
+#: The first seed whose stages are of more kinds: tests know those before.
+_MORE_KINDS = 8
 #: Batches in training mode, so that activation ranges are those of the images.
 _OBSERVED_BATCHES = 3
 
@@ -38,7 +41,7 @@ class Generated:
 
     Attributes:
         network: random weights, in evaluation mode.
-        images: (N, C, H, W) codes.
+        images: codes of images (N, C, H, W), or of sequences (N, C, L).
         labels: (N,) random classes.
         text: what was drawn, for tables.
     """
@@ -52,6 +55,8 @@ class Generated:
 def generate(seed: int, samples: int = 60, *, gates: bool = False) -> Generated:
     """Draw a network: 2 to 5 exits, 2 to 100 classes, sizes, kernels and bit widths at random.
 
+    From seed 8 on, stages are of the kinds of `generated_layers`, too, and every fourth network is of sequences.
+
     Args:
         gates: whether its heads give a gate, too; all else is drawn alike.
     """
@@ -64,11 +69,16 @@ def generate(seed: int, samples: int = 60, *, gates: bool = False) -> Generated:
     width = int(rng.integers(1, 9))
     signed = width > 1 and bool(rng.integers(0, 2))
     fmt = hw.FixedPoint(width, int(rng.integers(-1, width + 2)), signed=signed)
-    shape = (int(rng.integers(1, 4)), int(rng.integers(6, 13)), int(rng.integers(6, 13)))
+    shape: tuple[int, ...] = (int(rng.integers(1, 4)), int(rng.integers(6, 13)), int(rng.integers(6, 13)))
+    if seed >= _MORE_KINDS and seed % 4 == 0:
+        shape = (shape[0], 2 * shape[1])
     stages, heads, words = [], [], []
     size = shape
     for _ in range(exits):
-        stage, size, word = _stage(rng, size, precision)
+        if seed >= _MORE_KINDS and (len(size) == 2 or rng.integers(0, 2)):
+            stage, size, word = drawn_stage(rng, size, precision)
+        else:
+            stage, size, word = _stage(rng, size, precision)
         stages.append(stage)
         heads.append(_head(rng, size, classes + int(gates), precision))
         words.append(word)
@@ -88,8 +98,8 @@ def generate(seed: int, samples: int = 60, *, gates: bool = False) -> Generated:
 
 
 def _stage(
-    rng: np.random.Generator, size: tuple[int, int, int], precision: layers.Precision
-) -> tuple[nn.Module, tuple[int, int, int], str]:
+    rng: np.random.Generator, size: tuple[int, ...], precision: layers.Precision
+) -> tuple[nn.Module, tuple[int, ...], str]:
     channels, height, width = size
     kind = str(rng.choice(["conv", "conv", "conv", "depthwise", "residual"]))
     if kind == "residual":
@@ -130,16 +140,16 @@ def _pooling(rng: np.random.Generator, precision: layers.Precision) -> tuple[lis
     return made[kind], f" {kind}{f' {side}/{stride}' if kind != 'mean' else ''}"
 
 
-def _head(rng: np.random.Generator, size: tuple[int, int, int], outputs: int, precision: layers.Precision) -> nn.Module:
+def _head(rng: np.random.Generator, size: tuple[int, ...], outputs: int, precision: layers.Precision) -> nn.Module:
     parts: list[nn.Module] = []
-    channels, height, width = size
-    if rng.integers(0, 3) == 0:
+    if rng.integers(0, 3) == 0 and len(size) == 3:
+        channels, *sides = size
         filters = int(rng.integers(2, 5))
         parts += [layers.conv2d(channels, filters, 1, precision=precision), layers.relu(precision=precision)]
-        channels = filters
+        size = (filters, *sides)
     parts += [
         nn.Flatten(),
-        layers.linear(math.prod((channels, height, width)), outputs, precision=precision),
+        layers.linear(math.prod(size), outputs, precision=precision),
         layers.logits(precision=precision),
     ]
     return nn.Sequential(*parts)

@@ -10,6 +10,8 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from brevitas import nn as qnn
+from brevitas.inject.enum import FloatToIntImplType
 from brevitas.nn.quant_avg_pool import TruncAvgPool2d
 from hls4ml.backends import get_backend
 from hls4ml.converters import convert_from_onnx_model, convert_from_pytorch_model
@@ -27,6 +29,8 @@ from hwcodesign.errors import FormatError, HwcodesignError, MismatchError, Unsup
 from hwcodesign.frontend.settings import CompileSettings
 from hwcodesign.networks.layers import value_of
 from tests.drawn_graphs import quiet
+from tests.layer_networks import of as of_layer
+from tests.layer_networks import relu, signed
 from tests.test_reading_check import P, network_of
 from tests.torch_models import IMAGE, MODELS, Net, conv
 
@@ -37,7 +41,8 @@ READ = {
     "sub1", "mul2", "mul-1+1", "add1", "addt", "add_kw", "torch.relu", "F.relu", "x.relu", "avgpool_kw",
     "avgpool_tuple", "maxpool_pos", "maxpool_kw", "maxpool_idx", "flat_1", "flat_neg", "x.flatten", "flat2", "view-1",
     "view1-1", "unsq", "sq-neg", "cat_kw", "cat_neg", "dropout", "nested", "inner", "shared", "sharedconv", "nobias",
-    "conv1d", "conv1dsame", "pool1dF", "asym", "bn", "bn_noaffine", "maxpoolpadm", "avgpad_nocount", "maxpool_pad",
+    "conv1d", "conv1dsame", "upsample", "pool1dF", "asym", "bn", "bn_noaffine", "maxpoolpadm", "avgpad_nocount",
+    "maxpool_pad",
 }  # fmt: skip
 
 
@@ -246,6 +251,30 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], int, str]] = {
     ),
     "padding with ones": (
         lambda: nn.Sequential(c(), r(), nn.ConstantPad2d(1, 1.0), c(), r()), 128, r"'stages.0.2' pads with 1.0",
+    ),
+    "upsampling between pixels": (
+        lambda: nn.Sequential(c(), r(), nn.Upsample(scale_factor=2, mode="bilinear"), c(), r()), 288,
+        r"layer 'stages.0.2' \(Resize\) makes 6x6 pixels 12x12 by 'linear', .*: use nn.Upsample\(scale_factor=2, mode=",
+    ),
+    "upsampling by a part": (
+        lambda: nn.Sequential(c(), r(), nn.Upsample(size=(9, 12)), c(), r()), 216,
+        r"'stages.0.2' \(Resize\) makes 6x6 pixels 9x12 by 'nearest', .* whole factors alone: use nn.Upsample\(scale",
+    ),
+    "transposed convolution that cuts its kernel off": (
+        lambda: nn.Sequential(c(), r(), of_layer(qnn.QuantConvTranspose2d, 2, 2, 2, stride=2, padding=2), r()), 128,
+        r"layer 'stages.0.2' \(ConvTranspose\) takes \[2, 2, 2, 2\] pixels off .*: give it a padding below the size of",
+    ),
+    "quantiser that rounds up": (
+        lambda: nn.Sequential(c(), signed(float_to_int_impl_type=FloatToIntImplType.CEIL), c(), r()), 72,
+        r"stage0: the quantiser of 'stages.0.1' rounds by CEIL, .*: give it float_to_int_impl_type ROUND or FLOOR",
+    ),
+    "unsigned quantiser of narrow range": (
+        lambda: nn.Sequential(c(), relu(narrow_range=True), c(), r()), 72,
+        r"stage0: the unsigned quantiser of 'stages.0.1' has a narrow range, .*: leave narrow_range at False, or use a",
+    ),
+    "kernel of one row that skips rows": (
+        lambda: nn.Sequential(of_layer(qnn.QuantConv2d, 2, 2, (1, 3), stride=(2, 1)), r()), 24,
+        r"skips rows with a kernel of one row, .*; give its kernel as many rows as it skips$",
     ),
     "negative padding": (
         lambda: nn.Sequential(c(), r(), nn.ZeroPad2d((-1, 0, 0, 0)), c(), r()), 60, r"pads by .*: add rows and columns",

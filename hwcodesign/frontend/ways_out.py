@@ -65,11 +65,20 @@ _WAYS: dict[str, str] = {
     ),
     **dict.fromkeys(("pad", "ZeroPad1d", "ZeroPad2d"), "use padding of the convolution, or nn.ConstantPad2d(1, 0.0)"),
     **dict.fromkeys(("ConstantPad1d", "ConstantPad2d"), "pad with zeros, or train without padding"),
-    "LayerNorm": "use nn.BatchNorm1d or nn.BatchNorm2d",
+    **dict.fromkeys(
+        ("LayerNorm", "GroupNorm", "RMSNorm", "InstanceNorm1d", "InstanceNorm2d"),
+        "use nn.BatchNorm1d or nn.BatchNorm2d",
+    ),
+    **dict.fromkeys(("LSTM", "GRU", "RNN"), "use nn.Conv1d over the sequence: recurrent layers have no kernel"),
+    "MultiheadAttention": "use convolutions: attention has no kernel",
+    **dict.fromkeys(
+        ("SELU", "CELU", "Hardsigmoid", "Softplus", "Softsign", "Mish", "LogSigmoid"),
+        "use nn.ReLU or nn.Sigmoid, which hls4ml reads; hwcodesign.compile takes it before a quantiser",
+    ),
     **dict.fromkeys(
         ("BatchNorm1d", "BatchNorm2d"), "give it statistics of its own: track_running_stats=True, and some training"
     ),
-    "ConvTranspose2d": "use nn.Conv2d: transposed convolutions have no kernel",
+    "ConvTranspose2d": "use nn.Upsample(scale_factor=2) and nn.Conv2d: hls4ml reads no transposed convolution",
 }
 
 #: What a stage or head may consist of.

@@ -20,6 +20,7 @@ from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.images import AXES, channels_last, encode_images
 from hwcodesign.networks.boundaries import Boundary, Quantisers, boundary_of, scale_check, stage_boundaries
 from hwcodesign.networks.layers import tensors_of, value_of, values_of
+from hwcodesign.networks.refused import refuse_layers
 from hwcodesign.networks.softmax import refuse_softmax, without_softmax
 from hwcodesign.progress import task
 
@@ -79,6 +80,9 @@ class MultiExitNetwork(nn.Module):
             heads = [without_softmax(head) for head in heads]
         for k, head in enumerate(heads):
             refuse_softmax(k, head)
+            refuse_layers(f"heads.{k}", head)
+        for k, stage in enumerate(stages):
+            refuse_layers(f"stages.{k}", stage)
         self.stages = nn.ModuleList(stages)
         self.heads = nn.ModuleList(heads)
         self.gates = gates

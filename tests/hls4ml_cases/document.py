@@ -7,7 +7,14 @@ from collections.abc import Sequence
 from importlib.metadata import version
 
 from tests.hls4ml_cases.measure import (
-    BARE, EXACT, HLS4ML_WRONG, NO_MODEL, NOT_CONVERTED, REFUSED, WRONG, Outcome,
+    BARE,
+    EXACT,
+    HLS4ML_WRONG,
+    NO_MODEL,
+    NOT_CONVERTED,
+    REFUSED,
+    WRONG,
+    Outcome,
 )  # fmt: skip
 from tests.hls4ml_cases.settings import SETTINGS, SUMS_HELD
 

@@ -10,7 +10,6 @@ import brevitas.nn as qnn
 import torch
 from brevitas.quant import SignedBinaryActPerTensorConst
 from torch import Tensor, nn
-from torch.nn import functional
 
 from hwcodesign.networks.layers import value_of
 from tests.layer_networks import BINARY, FLOOR, PER_CHANNEL, TERNARY, of, relu, signed
@@ -50,6 +49,45 @@ class Of(nn.Module):
         return self.function(*(value_of(part(x)) for part in self.parts))
 
 
+class Two(nn.Module):
+    """A function of what two plain layers make of one tensor."""
+
+    def __init__(self, function: Callable[[Tensor, Tensor], Tensor]) -> None:
+        super().__init__()
+        self.function, self.stem = function, nn.Conv2d(2, 4, 3)
+        self.one, self.other = nn.Conv2d(4, 4, 1), nn.ReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Computes it."""
+        y = self.stem(x)
+        return self.function(self.one(y), self.other(y))
+
+
+class Attention(nn.Module):
+    """Of a sequence to itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.attention = nn.MultiheadAttention(12, 2, batch_first=True)
+
+    def forward(self, x: Any) -> Any:
+        """Computes it."""
+        return self.attention(x, x, x)
+
+
+class First(nn.Module):
+    """The first of what a layer gives."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Any) -> Tensor:
+        """Computes it."""
+        first: Tensor = self.layer(x)[0]
+        return first
+
+
 def conv(*settings: Any, **more: Any) -> nn.Module:
     """A quantised convolution from two channels to four."""
     return of(qnn.QuantConv2d, *(settings or (2, 4, 3)), **more)
@@ -70,6 +108,11 @@ def plain(*layers: nn.Module) -> Build:
     return lambda: nn.Sequential(nn.Conv2d(2, 4, 3), *layers)
 
 
+def alone(layer: nn.Module) -> Build:
+    """One plain layer, in a module."""
+    return lambda: nn.Sequential(layer)
+
+
 def sign() -> nn.Module:
     """A bipolar quantiser."""
     made: nn.Module = qnn.QuantIdentity(
@@ -82,25 +125,29 @@ _WEIGHTS = "quantised, scales are powers of two"
 _ACTIVATION = "a quantiser behind it"
 _TABLE = "a quantiser behind it; where it rises and falls, one of at most 12 bits in front"
 ROWS: tuple[Row, ...] = (
-    Row("Conv2d", _WEIGHTS, lambda: nn.Sequential(conv(), relu()), lambda: nn.Conv2d(2, 4, 3)),
+    Row("Conv2d", _WEIGHTS, lambda: nn.Sequential(conv(), relu()), alone(nn.Conv2d(2, 4, 3))),
     Row("Conv2d, padding, stride", "zeros", lambda: nn.Sequential(conv(2, 4, 3, padding=(1, 0), stride=2), relu()),
-        lambda: nn.Conv2d(2, 4, 3, padding=1, stride=2)),
+        alone(nn.Conv2d(2, 4, 3, padding=1, stride=2))),
     Row('Conv2d, padding="same"', "", lambda: nn.Sequential(conv(2, 4, 4, padding="same"), relu()),
-        lambda: nn.Conv2d(2, 4, 3, padding="same")),
-    Row("Conv2d, other padding_mode", "", lambda: nn.Sequential(conv(2, 4, 3, padding=1, padding_mode="reflect"), relu()),
-        lambda: nn.Conv2d(2, 4, 3, padding=1, padding_mode="reflect")),
+        alone(nn.Conv2d(2, 4, 3, padding="same"))),
+    Row("Conv2d, padding wider than the kernel", "", lambda: nn.Sequential(conv(2, 4, 2, padding=3), relu()),
+        alone(nn.Conv2d(2, 4, 2, padding=3))),
+    Row("Conv2d, other padding_mode", "",
+        lambda: nn.Sequential(conv(2, 4, 3, padding=1, padding_mode="reflect"), relu()),
+        alone(nn.Conv2d(2, 4, 3, padding=1, padding_mode="reflect"))),
     Row("Conv2d, dilation", "", lambda: nn.Sequential(conv(2, 4, 3, dilation=2), relu()),
-        lambda: nn.Conv2d(2, 4, 3, dilation=2)),
+        alone(nn.Conv2d(2, 4, 3, dilation=2))),
     Row("Conv2d, groups", "", lambda: nn.Sequential(conv(2, 4, 3, groups=2), relu()),
-        lambda: nn.Conv2d(2, 4, 3, groups=2)),
+        alone(nn.Conv2d(2, 4, 3, groups=2))),
     Row("Conv2d, depthwise", "", lambda: nn.Sequential(conv(2, 2, 3, groups=2), relu()),
-        lambda: nn.Conv2d(2, 2, 3, groups=2)),
-    Row("Conv1d", _WEIGHTS, lambda: nn.Sequential(of(qnn.QuantConv1d, 2, 4, 3), relu()), lambda: nn.Conv1d(2, 4, 3),
+        alone(nn.Conv2d(2, 2, 3, groups=2))),
+    Row("Conv1d", _WEIGHTS, lambda: nn.Sequential(of(qnn.QuantConv1d, 2, 4, 3), relu()), alone(nn.Conv1d(2, 4, 3)),
         SEQUENCE),
     Row("ConvTranspose2d", _WEIGHTS, lambda: nn.Sequential(of(qnn.QuantConvTranspose2d, 2, 3, 3, stride=2), relu()),
-        lambda: nn.ConvTranspose2d(2, 3, 3)),
-    Row("Linear", _WEIGHTS, lambda: nn.Sequential(of(qnn.QuantLinear, 10, 6), relu()), lambda: nn.Linear(10, 6), VECTOR),
-    Row("Flatten", "in front of linear layers", lambda: nn.Sequential(nn.Flatten(), of(qnn.QuantLinear, 128, 6), relu()),
+        alone(nn.ConvTranspose2d(2, 3, 3))),
+    Row("Linear", _WEIGHTS, lambda: nn.Sequential(of(qnn.QuantLinear, 10, 6), relu()), alone(nn.Linear(10, 6)), VECTOR),
+    Row("Flatten", "in front of linear layers",
+        lambda: nn.Sequential(nn.Flatten(), of(qnn.QuantLinear, 128, 6), relu()),
         lambda: nn.Sequential(nn.Flatten(), nn.Linear(128, 6))),
     Row("weights with a scale per channel", "", lambda: nn.Sequential(conv(weights=PER_CHANNEL), relu())),
     Row("binary and ternary weights", "", lambda: nn.Sequential(
@@ -129,7 +176,8 @@ ROWS: tuple[Row, ...] = (
         lambda: nn.Sequential(signed(), nn.ZeroPad2d((1, 0, 2, 1)), conv(), relu()),
         lambda: nn.Sequential(nn.ConstantPad2d(1, 0.0), nn.Conv2d(2, 4, 3))),
     Row("Upsample, nearest", "whole factors",
-        lambda: nn.Sequential(conv(), relu(), nn.Upsample(scale_factor=2, mode="nearest")), plain(nn.Upsample(None, 2))),
+        lambda: nn.Sequential(conv(), relu(), nn.Upsample(scale_factor=2, mode="nearest")),
+        plain(nn.Upsample(None, 2))),
     Row("Upsample, bilinear", "", lambda: nn.Sequential(conv(), nn.Upsample(scale_factor=2, mode="bilinear"), relu()),
         plain(nn.Upsample(None, 2, "bilinear"))),
     Row("BatchNorm2d", _ACTIVATION, before(nn.BatchNorm2d(4), relu(5)), plain(nn.BatchNorm2d(4))),
@@ -146,24 +194,25 @@ ROWS: tuple[Row, ...] = (
         for function in (nn.SiLU(), nn.Hardswish(), nn.GELU(), nn.Mish())
     ),
     Row("abs, exp, log, sqrt, square, clamp, minimum, maximum, where: of one tensor and numbers", _TABLE,
-        behind_quantiser(Of(lambda x: torch.where(x.abs() > 1, x**2, torch.exp(x)).clamp(0.1, 2), nn.Identity())), None),
+        behind_quantiser(Of(lambda x: torch.where(x.abs() > 1, x**2, torch.exp(x)).clamp(0.1, 2), nn.Identity()))),
     Row("sum of two tensors", "their scales may differ", lambda: nn.Sequential(
         Of(torch.add, nn.Sequential(conv(), signed(3)), nn.Sequential(conv(), signed(6))), relu(5)),
-        lambda: Of(torch.add, nn.Conv2d(2, 4, 3), nn.Conv2d(2, 4, 3))),
+        lambda: Two(torch.add)),
     Row("product of two tensors", "", lambda: nn.Sequential(
         Of(torch.mul, nn.Sequential(conv(), signed()), nn.Sequential(conv(), signed())), relu(5)),
-        lambda: Of(torch.mul, nn.Conv2d(2, 4, 3), nn.Conv2d(2, 4, 3))),
+        lambda: Two(torch.mul)),
     Row("concatenation of two tensors", "", lambda: nn.Sequential(
         Of(lambda x, y: torch.cat([x, y], 1), nn.Sequential(conv(), signed(3)), nn.Sequential(conv(), signed(6))),
-        relu(5)), lambda: Of(lambda x, y: torch.cat([x, y], dim=1), nn.Conv2d(2, 4, 3), nn.Conv2d(2, 4, 3))),
+        relu(5)), lambda: Two(lambda x, y: torch.cat([x, y], dim=1))),
     Row("Dropout, Identity", "", lambda: nn.Sequential(conv(), nn.Dropout(0.5), nn.Identity(), relu()),
         plain(nn.Dropout(0.5))),
     Row("slices, chunks", "", lambda: nn.Sequential(conv(), relu(), Of(lambda x: x[:, :2], nn.Identity()), relu()),
         lambda: Of(lambda x: x[:, :2], nn.Conv2d(2, 4, 3))),
-    Row("Softmax", "", before(nn.Softmax(1), relu()), lambda: nn.Sequential(nn.Linear(10, 4), nn.Softmax(1)), IMAGE),
+    Row("Softmax", "left out at a model's end: `leave_off_softmax=True`; in the plugin `Skip`",
+        lambda: nn.Sequential(of(qnn.QuantLinear, 10, 6), nn.Softmax(1), relu()),
+        lambda: nn.Sequential(nn.Linear(10, 4), nn.Softmax(-1)), VECTOR),
     Row("LayerNorm, GroupNorm, InstanceNorm", "", before(nn.GroupNorm(2, 4)), plain(nn.GroupNorm(2, 4))),
-    Row("LSTM, GRU, RNN", "", lambda: Of(lambda x: x[0], nn.LSTM(12, 4)), lambda: nn.LSTM(12, 4), SEQUENCE),
-    Row("MultiheadAttention", "", lambda: Of(
-        lambda q, k: functional.softmax(q.flatten(2).transpose(1, 2) @ k.flatten(2), -1),
-        nn.Sequential(conv(), signed()), nn.Sequential(conv(), signed())), None),
+    Row("LSTM, GRU, RNN", "", lambda: nn.Sequential(First(nn.LSTM(12, 4)), signed()), alone(nn.LSTM(12, 4)), SEQUENCE),
+    Row("MultiheadAttention", "",
+        lambda: nn.Sequential(First(Attention()), signed()), lambda: First(Attention()), SEQUENCE),
 )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 
 from hwcodesign.frontend.lowering.reading import Reading, lowers
 from hwcodesign.frontend.lowering.weighted import all_padding
-from hwcodesign.kernels import Reshape, Transpose
+from hwcodesign.kernels import Reshape, Transpose, Upsample2D
 
 
 @lowers("ZeroPadding1D", "ZeroPadding2D")
@@ -41,6 +41,22 @@ def _transpose(layer: Any, reading: Reading) -> None:
     if len(axes) not in (1, 3):
         raise reading.unsupported(layer, f"orders {len(axes)} axes", "use images and sequences")
     reading.bind(layer, transposed(reading, layer.name, source, axes))
+
+
+@lowers("Resize")
+def _resize(layer: Any, reading: Reading) -> None:
+    source = reading.cast(layer, reading.source(layer), reading.result(layer))
+    fields = reading.common(layer, [source])
+    given, wanted = fields["input_shapes"][0], fields["output_shape"]
+    algorithm = str(layer.get_attr("algorithm"))
+    if algorithm != "nearest":
+        raise reading.unsupported(layer, f"is {algorithm}, which has no exact kernel", "use mode='nearest'")
+    if len(given) != 3 or wanted[2] != given[2] or any(wanted[axis] % given[axis] for axis in (0, 1)):
+        raise reading.unsupported(
+            layer, f"makes {wanted} of {given}", "have its channels last, and make images larger by whole factors"
+        )
+    factors = wanted[0] // given[0], wanted[1] // given[1]
+    reading.bind(layer, reading.add(Upsample2D(**fields, factors=factors, zeros=False)))
 
 
 def transposed(reading: Reading, name: str, source: str, axes: Sequence[int]) -> str:

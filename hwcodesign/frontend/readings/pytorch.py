@@ -100,6 +100,8 @@ def _fill(module: nn.Module, rng: np.random.Generator, settings: CopySettings) -
         else:
             values = np.asarray(settings.unit * rng.choice([-2.0, -1.0, 1.0, 2.0], size), np.float64)
         parameter.data = torch.from_numpy(values.reshape(size))
+    if isinstance(module, nn.LeakyReLU):
+        module.negative_slope = 0.25
     if norm:
         assert isinstance(module, nn.modules.batchnorm._BatchNorm)
         module.eps = 0.125  # with these variances, a root that is 1 or one half
