@@ -182,7 +182,9 @@ def _complete(graph: ModelWrapper, node: Any, nonnegative: Collection[str]) -> N
     """Writes attributes that have a default, and zeros in front of a pooling in the place of its padding; or makes it
     our own.
     """
-    given = attributes_of(node)
+    given, source = attributes_of(node), graph.find_producer(node.input[0])
+    if set(given.get("dilations", [1])) != {1}:
+        return  # check_graph refuses it
     given.setdefault("strides", [1, 1])
     places = placements(graph.get_tensor_shape(node.input[0])[2:], given)
     average = node.op_type == "AveragePool"
@@ -210,7 +212,8 @@ def _complete(graph: ModelWrapper, node: Any, nonnegative: Collection[str]) -> N
     given.pop("ceil_mode", None)
     given.pop("count_include_pad", None)
     set_attributes(node, given)
-    if average and given["kernel_shape"] == graph.get_tensor_shape(node.input[0])[2:]:
+    padded = any(padding) or (source is not None and source.op_type == "Pad")
+    if average and not padded and given["kernel_shape"] == graph.get_tensor_shape(node.input[0])[2:]:
         node.op_type = WHOLE_AVERAGE
 
 
