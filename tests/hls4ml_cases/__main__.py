@@ -43,7 +43,12 @@ def _kept(case: Case, setting: str, rtl: bool, results: Path) -> Outcome:
 
 
 def _digest() -> str:
-    files = sorted(path for folder in _SOURCES for path in (_ROOT / folder).rglob("*") if path.suffix in (".py", ".sv", ".cpp", ".h"))
+    files = sorted(
+        path
+        for folder in _SOURCES
+        for path in (_ROOT / folder).rglob("*")
+        if path.suffix in (".py", ".sv", ".cpp", ".h")
+    )
     return sha256("\n".join(f"{path.relative_to(_ROOT)} {sha256_file(path)}" for path in files).encode())[:16]
 
 
@@ -73,7 +78,9 @@ def outcomes(selected: list[str], results: Path, *, rtl: bool) -> list[Outcome]:
         wanted = f"({' or '.join(selected)}) and not ({left_out})" if selected else f"not ({left_out})"
         options = ["-q", "-s", "--no-header", "-p", "no:cacheprovider", "-c", "/dev/null", "--rootdir", str(tests)]
         capture = Capture(take, Path(scratch))
-        pytest.main([*options, "-W", "ignore", "-k", wanted, *(str(tests / name) for name in _FILES)], plugins=[capture])
+        pytest.main(
+            [*options, "-W", "ignore", "-k", wanted, *(str(tests / name) for name in _FILES)], plugins=[capture]
+        )
     for name, error in capture.failed.items():
         print(f"{name} converted nothing: {error}")
     return found

@@ -78,7 +78,9 @@ hls4ml converts and computes rightly, and that have no recurrent, attention or l
 
 
 def _by_layer(outcomes: Sequence[Outcome]) -> str:
-    text = "\n## By kind of layer, with accumulators set\n\nA model counts under each class of hls4ml's that it has.\n\n"
+    text = (
+        "\n## By kind of layer, with accumulators set\n\nA model counts under each class of hls4ml's that it has.\n\n"
+    )
     text += f"| layer | {' | '.join(VERDICTS[:-1])} |\n|---|{'---:|' * (len(VERDICTS) - 1)}\n"
     for layer in sorted({layer for one in outcomes for layer in one.layers}):
         counts = Counter(one.verdict for one in outcomes if layer in one.layers)

@@ -219,12 +219,10 @@ def _simulation(model: Any) -> VerilatedSegment:
 
 def _encode(segment: Segment, x: NDArray[Any] | list[NDArray[Any]]) -> list[NDArray[np.float64]]:
     """Returns codes of every input, for as many samples each."""
-    given = x if isinstance(x, list) and len(segment.inputs) > 1 else [x]
+    given: list[Any] = x if isinstance(x, list) and len(segment.inputs) > 1 else [x]
     sizes = [source.elements for source in segment.inputs]
     if len(given) != len(sizes) or not all(map(_is_samples, given, sizes)):
-        shown = " and ".join(
-            f"{a.dtype} of shape {a.shape}" if isinstance(a, np.ndarray) else str(type(a)) for a in given
-        )
+        shown = " and ".join(map(_shown, given))
         wanted = " and ".join(map(str, sizes))
         raise ImagesError(f"{segment.name} takes NumPy arrays of {wanted} numbers a sample, not {shown}")
     numbers = [array.size // size for array, size in zip(given, sizes, strict=True)]
@@ -232,11 +230,15 @@ def _encode(segment: Segment, x: NDArray[Any] | list[NDArray[Any]]) -> list[NDAr
         raise ImagesError(f"{segment.name} takes as many samples for each input, not {' and '.join(map(str, numbers))}")
     try:
         return [
-            cast_values(source.format, np.asarray(array).reshape(-1, *source.shape))
+            cast_values(source.format, array.reshape(-1, *source.shape))
             for source, array in zip(segment.inputs, given, strict=True)
         ]
     except FormatError as error:
         raise ImagesError(f"{segment.name}: {error}") from None
+
+
+def _shown(x: Any) -> str:
+    return f"{x.dtype} of shape {x.shape}" if isinstance(x, np.ndarray) else type(x).__name__
 
 
 def _is_samples(x: Any, size: int) -> bool:

@@ -29,9 +29,12 @@ def accumulators(graph: Any, formats: Mapping[str, FixedPoint]) -> str:
 
 
 def narrower(graph: Any, name: str) -> str:
-    """Returns Python that gives a layer values and weights of fewer bits."""
+    """Returns Python that gives a layer, and the model's inputs, fewer bits."""
     types = {"result": "fixed<16,6>", "weight": "fixed<8,2>", "accum": "auto"}
     held = graph.config.config["HLSConfig"].get("LayerName")
     if not held:
         return "config['Model']['Precision'] = {'default': 'fixed<16,6>', 'accum': 'fixed<44,24>'}"
-    return f"config['LayerName']['{name}']['Precision'].update({types})"
+    return (
+        "config['Model']['Precision']['default'] = 'fixed<16,6>'; "
+        f"config['LayerName']['{name}']['Precision'].update({types})"
+    )

@@ -30,6 +30,7 @@ def _float(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def exponential(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Returns e^x as a float of C++."""
     return _float(np.exp(x))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -65,6 +66,15 @@ def _convolution(layer: Any, reading: Reading) -> None:
 @lowers("Dense")
 def _dense(layer: Any, reading: Reading) -> None:
     weights, weight_format = reading.constants(layer, "weight")
+    inputs = math.prod(reading.shapes[reading.source(layer)])
+    outputs = math.prod(reading.shape(layer, layer.get_output_variable()))
+    if weights.shape != (inputs, outputs):
+        raise reading.unsupported(
+            layer,
+            f"has weights {weights.shape} for {inputs} inputs and {outputs} outputs",
+            "flatten before it, and convert a PyTorch model with channels_last_conversion='internal' or 'full', "
+            "without which hls4ml leaves its weights transposed",
+        )
     kernel = Dense(**reading.common(layer), **_weighted(layer, reading), weights=weights, weight_format=weight_format)
     reading.bind(layer, reading.add(kernel))
 

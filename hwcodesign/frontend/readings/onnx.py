@@ -15,6 +15,7 @@ import numpy as np
 import onnx
 import onnxruntime
 from numpy.typing import NDArray
+from onnx.reference import ReferenceEvaluator
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
 from qonnx.transformation.change_batchsize import ChangeBatchSize
@@ -83,12 +84,9 @@ def copy_onnx(graph: Any, settings: CopySettings) -> CopiedModel:
             {source: x[i : i + 1].astype(np.float32) for source, x in zip(sources, inputs, strict=True)}
             for i in range(SAMPLES)
         ]
-        try:
-            runs = [execute_onnx(copied, sample, return_full_exec_context=True) for sample in samples]
-        except Exception as error:  # of onnxruntime and qonnx, which have no class of their own
-            raise NoReferenceError(f"qonnx cannot run it: {' '.join(str(error).split())}") from None
+        runs = [_run(copied, sample) for sample in samples]
     constants = [array for tensor in copied.graph.initializer if (array := _floats(copied, tensor.name)) is not None]
-    tensors = {name for node in copied.graph.node for name in node.output}
+    tensors = {name for node in copied.graph.node for name in node.output if name in runs[0]}
     seen = [np.concatenate([np.atleast_1d(run[name]) for run in runs]).astype(np.float64) for name in sorted(tensors)]
     everything = [*inputs, *seen, *constants]
     finest = min((float(np.abs(scale).min()) for scale in _scales(copied)), default=1.0)
@@ -110,7 +108,21 @@ def copy_onnx(graph: Any, settings: CopySettings) -> CopiedModel:
 
 def _as_given(values: NDArray[np.float64], precision: Any) -> NDArray[np.float64]:
     """Returns an output as hls4ml gives it: of -1 and 1, which may be a bit of its own, the bit."""
-    return np.float64(values > 0) if is_binary(precision) else values
+    return (values > 0).astype(np.float64) if is_binary(precision) else values
+
+
+def _run(model: ModelWrapper, sample: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[Any]]:
+    """Returns the tensors of a run by name; its outputs alone where onnxruntime does not take the model's version."""
+    try:
+        context: dict[str, NDArray[Any]] = execute_onnx(model, sample, return_full_exec_context=True)
+        return context
+    except Exception as error:  # of qonnx and onnxruntime, which have no class of their own
+        refused = " ".join(str(error).split())
+    try:
+        names = [tensor.name for tensor in model.graph.output]
+        return dict(zip(names, ReferenceEvaluator(model.model).run(names, sample), strict=True))
+    except Exception:
+        raise NoReferenceError(f"qonnx cannot run it: {refused}") from None
 
 
 def _results(model: ModelWrapper) -> list[str]:
