@@ -17,7 +17,7 @@ from hwcodesign.errors import MismatchError
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.frontend.segment_check import _drawn
 from hwcodesign.kernels import Conv2D, Dense, Segment
-from hwcodesign.networks import channels_last
+from hwcodesign.networks.graphs import channels_last
 
 P = layers.Precision(weights=4, activations=4)
 

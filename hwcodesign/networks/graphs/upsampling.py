@@ -15,8 +15,7 @@ from onnx import TensorProto, helper
 from qonnx.core.modelwrapper import ModelWrapper
 
 from hwcodesign.errors import UnsupportedLayerError
-from hwcodesign.networks.fused_functions import DOMAIN
-from hwcodesign.networks.notes import attributes_of, described, noted, set_attributes, with_note
+from hwcodesign.networks.graphs.notes import DOMAIN, attributes_of, described, noted, set_attributes, with_note
 
 #: The operator of an image that is made larger.
 UPSAMPLING = "Upsample2D"
