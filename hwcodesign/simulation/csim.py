@@ -214,7 +214,7 @@ class CSimulation:
         simulate: Callable[[ctypes.CDLL, int, Sequence[NDArray[np.int32]]], _Result],
         text: str,
     ) -> list[_Result]:
-        """Gives threads parts of the samples, each a copy of the library; returns what each part gave, in their order."""
+        """Gives each thread a part of the samples and a copy of the library; returns what they gave, in order."""
         parts = [part for part in np.array_split(np.arange(len(inputs[0])), self._workers) if len(part)]
 
         def work(part: NDArray[np.int64]) -> list[_Result]:
