@@ -25,7 +25,7 @@ from hwcodesign.policies.policy import FittedOn
 from hwcodesign.simulation.measurement import throughput
 from hwcodesign.simulation.project import read_project
 from hwcodesign.simulation.rtl import FOLDER
-from hwcodesign.synthesis import Resources, synthesise
+from hwcodesign.synthesis import SynthesisedResources, synthesise
 
 RECIPE = "blenet_mnist"
 CLOCK_MHZ = 125.0
@@ -75,7 +75,7 @@ class Row:
     rate: float
     of_bound: float
     buffer: int
-    resources: Resources
+    resources: SynthesisedResources
 
 
 def measured(design: hw.Design, control: ExitControl, text: str, cache: Path) -> Row:

@@ -16,7 +16,7 @@ from typing import get_args
 
 from hwcodesign.simulation.project import read_project
 from hwcodesign.simulation.rtl import FOLDER
-from hwcodesign.synthesis import Resources
+from hwcodesign.synthesis import SynthesisedResources
 from hwcodesign.synthesis.figures import synthesise_modules
 from hwcodesign.synthesis.pieces import Setting
 from hwcodesign.synthesis.resources import from_cells
@@ -27,19 +27,21 @@ from hwcodesign.tools.yowasp import TimeLimit
 LIMIT = 6 * 3600.0
 
 
-def one_run(design: Sources, family: Family) -> Resources:
+def one_run(design: Sources, family: Family) -> SynthesisedResources:
     """Figures of all instances, by one run of Yosys on the whole design."""
     with design.copied() as folder:
         script = [design.read_command(keep_hierarchy=True), *mapping(family, design.top, fast=False)]
         return from_cells(cells_of(script, folder, TimeLimit(LIMIT)), design.top, by_module=True)
 
 
-def in_pieces(design: Sources, family: Family) -> Resources:
+def in_pieces(design: Sources, family: Family) -> SynthesisedResources:
     """The same by processes of their own, nothing taken from earlier runs."""
     return synthesise_modules(design, [Setting(family)], None, TimeLimit(LIMIT))[0]
 
 
-def timed(run: Callable[[Sources, Family], Resources], design: Sources, family: Family) -> Resources:
+def timed(
+    run: Callable[[Sources, Family], SynthesisedResources], design: Sources, family: Family
+) -> SynthesisedResources:
     """Figures, after a line of the table."""
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     found = run(design, family)

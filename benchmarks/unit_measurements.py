@@ -19,7 +19,7 @@ from hwcodesign.synthesis.figures import elaborated
 from hwcodesign.synthesis.jobs import Job, run_jobs
 from hwcodesign.synthesis.netlist import Module
 from hwcodesign.synthesis.pieces import Piece, Setting, Store, largest_first, pieces_of
-from hwcodesign.synthesis.resources import Resources, count
+from hwcodesign.synthesis.resources import SynthesisedResources, count
 from hwcodesign.synthesis.yosys import Sources
 from hwcodesign.systemverilog import parameter_lines, with_constants
 from hwcodesign.tools.yowasp import TimeLimit
@@ -46,13 +46,13 @@ class Measurement:
     kind: str
     seed: int
     digest: str
-    modules: dict[str, Resources]
+    modules: dict[str, SynthesisedResources]
     counts: dict[str, int]
 
     @property
-    def total(self) -> Resources:
+    def total(self) -> SynthesisedResources:
         """The whole unit."""
-        return sum(self.modules.values(), Resources())
+        return sum(self.modules.values(), SynthesisedResources())
 
     def line(self) -> str:
         """One line of the file: of each module its number, LUTs, FFs, DSPs, RAMB18s and LUTs that are memory."""
@@ -69,7 +69,7 @@ def read_measurements(path: Path) -> list[Measurement]:
     found = []
     for line in path.read_text().splitlines() if path.exists() else []:
         data = json.loads(line)
-        modules = {name: Resources(*row[1:]) for name, row in data["modules"].items()}
+        modules = {name: SynthesisedResources(*row[1:]) for name, row in data["modules"].items()}
         counts = {name: row[0] for name, row in data["modules"].items()}
         found.append(Measurement(data["kind"], data["seed"], data["digest"], modules, counts))
     return found
@@ -157,12 +157,12 @@ def _top_source(made: dict[str, Drawn]) -> str:
     return "\n".join(["`default_nettype none", *lines, "`default_nettype wire", ""])
 
 
-def _mapped(modules: Sequence[Module], limit: TimeLimit) -> dict[str, Resources]:
+def _mapped(modules: Sequence[Module], limit: TimeLimit) -> dict[str, SynthesisedResources]:
     """Figures of modules without what is below them, by digest."""
     store = Store(None)
     pieces = list(pieces_of(modules, Setting("xc7")))
     run_jobs([_job(piece, store, limit) for piece in largest_first(pieces)], limit)
-    found: dict[str, Resources] = {}
+    found: dict[str, SynthesisedResources] = {}
     for piece in pieces:
         for digest, cells in (store.get(piece) or {}).items():
             found[digest] = count({kind: number for kind, number in cells.items() if not kind[1:].isdecimal()})
@@ -173,11 +173,11 @@ def _job(piece: Piece, store: Store, limit: TimeLimit) -> Job:
     return Job(run=lambda: store.put(piece, piece.map(limit)), done=lambda: print(f"  {piece.name}", flush=True))
 
 
-def _measured(kind: str, seed: int, parts: Sequence[Module], figures: dict[str, Resources]) -> Measurement:
-    modules: dict[str, Resources] = {}
+def _measured(kind: str, seed: int, parts: Sequence[Module], figures: dict[str, SynthesisedResources]) -> Measurement:
+    modules: dict[str, SynthesisedResources] = {}
     counts: dict[str, int] = {}
     for part in parts:
         name = part.name.partition("$")[0].removeprefix(f"{GENERATED}_")
-        modules[name] = modules.get(name, Resources()) + figures[part.digest]
+        modules[name] = modules.get(name, SynthesisedResources()) + figures[part.digest]
         counts[name] = counts.get(name, 0) + 1
     return Measurement(kind, seed, _digest(kind, seed), modules, counts)

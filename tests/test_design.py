@@ -108,11 +108,11 @@ def test_other_weights_under_a_corrected_digest_are_refused_by_the_configuration
     [
         ("", "is not JSON"),
         ("{", "is not JSON"),
-        ("[]", "is not a design of version 4"),
-        ("null", "is not a design of version 4"),
-        ("{}", "is not a design of version 4"),
-        ('{"design_version": 3}', "is not a design of version 4"),
-        ('{"design_version": 4}', "is missing or was altered"),
+        ("[]", "is not a design of version 5"),
+        ("null", "is not a design of version 5"),
+        ("{}", "is not a design of version 5"),
+        ('{"design_version": 3}', "is not a design of version 5"),
+        ('{"design_version": 5}', "is missing or was altered"),
         ('{"design_version": NaN}', "it has NaN, which is not a number"),
     ],
 )

@@ -18,7 +18,7 @@ from hwcodesign.hardware.adder_graph import Adder, AdderGraph, Matrix, Output, a
 from hwcodesign.hardware.distributed_arithmetic import DistributedKernel, distributed_kernel
 from hwcodesign.simulation.cocotb_runner import library_sources
 from hwcodesign.storage.installed import shared_folder
-from hwcodesign.synthesis import Resources, synthesise
+from hwcodesign.synthesis import SynthesisedResources, synthesise
 from hwcodesign.systemverilog import Bits, Name, PackedStruct, Parameter
 
 needs_da4ml = pytest.mark.skipif(
@@ -53,7 +53,7 @@ def _kernel(weights: Matrix, **settings: Any) -> DistributedKernel:
     return distributed_kernel(weights, _U5, "layer", result=_RESULT, sum_fraction=8, **settings)
 
 
-def _synthesised(kernel: DistributedKernel, folder: Path) -> Resources:
+def _synthesised(kernel: DistributedKernel, folder: Path) -> SynthesisedResources:
     for name, text in kernel.texts.items():
         (folder / name).write_text(text)
     library = library_sources()

@@ -59,23 +59,27 @@ def test_layers_within_modules_are_called_as_in_torch(tmp_path: Path) -> None:
     assert {"stages.0.0.0", "stages.0.0.1.0", "heads.0.classifier.1", "heads.1.gate.0", "heads.1.gate.2"} <= found
 
 
-@pytest.mark.parametrize(
-    ("first", "message"),
-    [
-        (
-            nn.Sequential(conv(), nn.Softmax(1)),
-            r"stage0: layer \w+ of class Softmax has no exact kernel; end the model at its logits",
-        ),
-        (
-            nn.Sequential(conv(), nn.AvgPool2d(3, 1, 1), nn.Dropout(0.5), layers.conv2d(4, 4, 1, precision=P)),
-            r"stage0: average 'stages.0.0.1' of 9 values .*, and what reads it is no quantiser: put one behind it",
-        ),
-    ],
-    ids=["softmax", "average pooling"],
-)
-def test_a_layer_without_an_exact_kernel_is_refused_by_name(first: nn.Module, message: str) -> None:
+def test_an_average_that_no_quantiser_reads_is_refused() -> None:
+    average = nn.Sequential(conv(), nn.AvgPool2d(3, 1, 1), nn.Dropout(0.5), layers.conv2d(4, 4, 1, precision=P))
+    message = r"stage0: average 'stages.0.0.1' of 9 values .*, and what reads it is no quantiser: put one behind it"
     with pytest.raises(UnsupportedLayerError, match=message):
-        check_compiles(network(first), CompileSettings())
+        check_compiles(network(average), CompileSettings())
+
+
+@pytest.mark.parametrize(
+    ("layer", "way_out"),
+    [
+        (nn.Softmax(1), "use nn.Sigmoid before a quantiser, or stop at logits"),
+        (nn.GroupNorm(2, 4), "use nn.BatchNorm1d or nn.BatchNorm2d, with a quantiser behind it"),
+        (nn.LSTM(6, 6), "use nn.Conv1d over the sequence"),
+        (nn.MultiheadAttention(6, 2), "use convolutions"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, nn.Module) else "",
+)
+def test_layers_that_are_never_taken_are_refused_when_a_network_is_made(layer: nn.Module, way_out: str) -> None:
+    message = rf"^layer 'stages.0.0.1' \({type(layer).__name__}\) is not taken: .*{way_out}"
+    with pytest.raises(UnsupportedLayerError, match=message):
+        network(nn.Sequential(conv(), layer))
 
 
 def test_a_norm_that_no_quantiser_follows_is_refused() -> None:

@@ -17,7 +17,7 @@ from hwcodesign.compilation import check_compiles
 from hwcodesign.errors import NetworkError, UnsupportedLayerError
 from hwcodesign.interface.modes import exit_control
 from hwcodesign.kernels import Upsample2D
-from hwcodesign.networks.constants import fewest_bits
+from hwcodesign.networks.graphs.constants import fewest_bits
 from hwcodesign.networks.layers import value_of
 from hwcodesign.simulation.measurement import measure_exits
 from hwcodesign.simulation.rtl import RtlSimulation, Stalls

@@ -13,11 +13,11 @@ from torch import Tensor, nn
 
 import hwcodesign as hw
 from hwcodesign import compilation, layers
-from hwcodesign.errors import MismatchError, UnsupportedLayerError
+from hwcodesign.errors import MismatchError
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.frontend.segment_check import _drawn
 from hwcodesign.kernels import Conv2D, Dense, Segment
-from hwcodesign.networks import channels_last
+from hwcodesign.networks.graphs import channels_last
 
 P = layers.Precision(weights=4, activations=4)
 
@@ -80,18 +80,6 @@ def test_no_transpose_is_left_in_a_dense_block(tmp_path: Path) -> None:
     design = compiled(network_of(nn.Sequential(Joined(2, 2), Joined(4, 2)), (2, 8, 8), 384), tmp_path)
     assert {kernel.kind for kernel in design.accelerator.stages[0].kernels} == {"conv2d", "concatenate", "activation"}
     assert design.manifest["cycles"]["segments"]["stage0"]["interval"] == 72
-
-
-def test_pooling_that_hls4ml_rounds_down_is_refused_by_name(tmp_path: Path) -> None:
-    """hls4ml drops ceil_mode: three columns of five become two, before a convolution that hides it."""
-    stage = nn.Sequential(
-        nn.MaxPool2d(2, ceil_mode=True),
-        layers.conv2d(1, 6, 4, stride=3, padding=1, precision=P),
-        layers.relu(precision=P),
-    )
-    with pytest.raises(UnsupportedLayerError, match=r"^stage0: pooling 'stages.0.0' has ceil_mode=True.* at False"):
-        compiled(network_of(stage, (1, 5, 5), 6), tmp_path)
-    assert not (tmp_path / "design").exists()
 
 
 def plain_stage() -> nn.Module:

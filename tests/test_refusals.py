@@ -206,6 +206,10 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], int, str]] = {
         lambda: nn.Sequential(c(), nn.MaxPool2d(2, dilation=2), r()), 8,
         r"pooling 'stages.0.1' has dilation=\(2, 2\), .*: use dilation=1 and a larger window",
     ),
+    "dilated and padded pooling": (
+        lambda: nn.Sequential(c(), nn.MaxPool2d(2, 1, padding=1, dilation=2), layers.identity(precision=P)), 72,
+        r"pooling 'stages.0.1' has dilation=\(2, 2\), .*: use dilation=1 and a larger window",
+    ),
     "divisor_override": (
         lambda: nn.Sequential(c(), r(), nn.AvgPool2d(2, divisor_override=3), layers.identity(precision=P)), 18,
         r"layer 'stages.0.2' \(AvgPool2d\) has divisor_override=3, which QONNX drops: divide by the window's size",
@@ -305,6 +309,8 @@ TAKEN: dict[str, tuple[Callable[[], nn.Module], int]] = {
     "one by a function": (lambda: of(lambda _, x: functional.adaptive_avg_pool2d(x, 1)), 2),
     "a mean of rows and columns": (lambda: of(lambda _, x: x.mean((2, 3))), 2),
     "one that keeps them": (lambda: of(lambda _, x: x.mean((-1, -2), keepdim=True)), 2),
+    "an average of a padded image": (lambda: nn.Sequential(c(), r(), nn.ZeroPad2d(1), nn.AdaptiveAvgPool2d(1), r()), 2),
+    "one whose own padding counts": (lambda: nn.Sequential(c(), r(), nn.AvgPool2d(8, padding=1), r()), 2),
     "a maximum of the image": (lambda: nn.Sequential(c(), r(), nn.AdaptiveMaxPool2d(1), r()), 2),
     "padding in words": (lambda: plain(padding="same", _reversed_padding_repeated_twice=[1, 1, 1, 1]), 72),
     "no padding in words": (lambda: plain(padding="valid"), 32),

@@ -17,7 +17,7 @@ import pytest
 from hwcodesign import progress
 from hwcodesign.errors import SettingsError, ToolError
 from hwcodesign.fixedpoint import FixedPoint
-from hwcodesign.synthesis import PostRoute, Resources, ecp5, fmax, jobs, pieces, synthesise, yosys
+from hwcodesign.synthesis import PostRoute, SynthesisedResources, ecp5, fmax, jobs, pieces, synthesise, yosys
 from hwcodesign.synthesis.accelerator import AcceleratorResources, accelerator_resources
 from hwcodesign.synthesis.resources import count, from_cells
 from hwcodesign.tools import yowasp as tools
@@ -78,9 +78,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 def test_cells_are_counted_by_what_they_occupy() -> None:
     cells = {"LUT6": 3, "INV": 1, "SRL16E": 2, "RAM32M": 1, "FDRE": 5, "FDSE": 1, "RAMB36E1": 2, "RAMB18E1": 1}
     resources = count({**cells, "DSP48E1": 4, "CARRY4": 6, "MUXF7": 9})
-    assert resources == Resources(lut=10, ff=6, dsp=4, bram18=5, lutram=6, carry=6)
+    assert resources == SynthesisedResources(lut=10, ff=6, dsp=4, bram18=5, lutram=6, carry=6)
     assert resources.logic_lut == 4
-    assert resources + Resources(lut=1, ff=1) == Resources(11, 7, 4, 5, 6, 6)
+    assert resources + SynthesisedResources(lut=1, ff=1) == SynthesisedResources(11, 7, 4, 5, 6, 6)
 
 
 def test_a_cell_of_unknown_cost_is_an_error() -> None:
@@ -97,10 +97,10 @@ def test_instances_include_what_is_below_them() -> None:
     resources = from_cells(contents, "top", by_module=True)
     assert (resources.module, resources.lut, resources.ff) == ("top", 8, 2)
     assert resources.modules == {
-        "top.u_a": Resources(lut=7, ff=2, module="outer"),
-        "top.u_a.u_b": Resources(lut=7, module="inner"),
+        "top.u_a": SynthesisedResources(lut=7, ff=2, module="outer"),
+        "top.u_a.u_b": SynthesisedResources(lut=7, module="inner"),
     }
-    assert Resources.from_json(resources.to_json()) == resources
+    assert SynthesisedResources.from_json(resources.to_json()) == resources
 
 
 @needs_yosys
@@ -228,7 +228,9 @@ def _tasks(pid: int) -> Iterator[Path]:
 
 
 def test_an_accelerators_figures_stand_without_the_ecp5() -> None:
-    found = AcceleratorResources(Resources(lut=5), Resources(lut=6), "nextpnr-ecp5 failed: it does not fit")
+    found = AcceleratorResources(
+        SynthesisedResources(lut=5), SynthesisedResources(lut=6), "nextpnr-ecp5 failed: it does not fit"
+    )
     assert found.text.splitlines()[-1] == (
         "Not placed and routed on a Lattice ECP5, so no clock rate and no critical path: "
         "nextpnr-ecp5 failed: it does not fit"

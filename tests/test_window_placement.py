@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from hwcodesign.networks.windows import placements
+from hwcodesign.networks.graphs.windows import placements
 
 SIDES = (4, 7)
 SETTINGS = [

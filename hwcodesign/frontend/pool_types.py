@@ -19,7 +19,8 @@ from qonnx.core.modelwrapper import ModelWrapper
 from hwcodesign.errors import UnsupportedLayerError
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.networks.export import ExportedSegment
-from hwcodesign.networks.windows import BORDER_POOL, WHOLE_AVERAGE, attributes_of, border_counts
+from hwcodesign.networks.graphs.notes import attributes_of
+from hwcodesign.networks.graphs.windows import BORDER_POOL, WHOLE_AVERAGE, border_counts
 
 #: Operators behind which a value is what it was, or another pixel's value.
 _PASSED = ("Relu", "MaxPool", "Flatten", "Reshape", "Transpose", "Identity", "Pad")

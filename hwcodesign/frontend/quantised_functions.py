@@ -21,7 +21,7 @@ _INFINITY = 2.0**200
 
 
 class RealFunction(Protocol):
-    """A real function computes channel by channel; `networks.code_functions.CodeFunction` is one."""
+    """A real function computes channel by channel; `networks.graphs.code_functions.CodeFunction` is one."""
 
     @property
     def operators(self) -> tuple[str, ...]:

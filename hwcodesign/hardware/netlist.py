@@ -240,7 +240,7 @@ def _with_queues(placed: Netlist) -> Netlist:
     if not any(block.meets for block in placed.blocks):
         return placed
     endless = tuple(replace(block, queue=ENDLESS) if block.meets else block for block in placed.blocks)
-    most = _observed_levels(replace(placed, blocks=endless))
+    most = _observed_fill(replace(placed, blocks=endless))
     blocks = tuple(
         replace(block, queue=max(2, most[block.name] + 1)) if block.meets else block for block in placed.blocks
     )
@@ -257,7 +257,7 @@ def watched(nodes: Sequence[Node], driver: int) -> list[Node]:
     return [*nodes, Node(Queue(ENDLESS), (driver,))]
 
 
-def _observed_levels(placed: Netlist) -> dict[str, int]:
+def _observed_fill(placed: Netlist) -> dict[str, int]:
     """The most that each queue held, until the slowest output has given its samples."""
     if len(placed.inputs) == len(placed.outputs) == 1:
         nodes, (last,) = placed.nodes()

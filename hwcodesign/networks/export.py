@@ -20,17 +20,17 @@ from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.images import stream_shape
 from hwcodesign.kernels import Sparsity, TensorType
 from hwcodesign.networks.boundaries import Boundary
-from hwcodesign.networks.channels_last import with_channels_last
-from hwcodesign.networks.constants import fold_constants
-from hwcodesign.networks.convolutions import sparsity_of, write_zeros
 from hwcodesign.networks.exportable import check_graph, check_modules
-from hwcodesign.networks.fused_functions import fuse_functions, name_functions
+from hwcodesign.networks.graphs.channels_last import with_channels_last
+from hwcodesign.networks.graphs.constants import fold_constants
+from hwcodesign.networks.graphs.convolutions import sparsity_of, write_zeros
+from hwcodesign.networks.graphs.fused_functions import fuse_functions, name_functions
+from hwcodesign.networks.graphs.notes import MODULE, module_of
+from hwcodesign.networks.graphs.sequences import as_images
+from hwcodesign.networks.graphs.upsampling import name_upsampling, write_upsampling
+from hwcodesign.networks.graphs.windows import BORDER_POOL, WHOLE_AVERAGE, with_final_domain, with_plain_windows
 from hwcodesign.networks.layers import values_of
 from hwcodesign.networks.network import Evaluating, MultiExitNetwork
-from hwcodesign.networks.notes import MODULE, module_of
-from hwcodesign.networks.sequences import as_images
-from hwcodesign.networks.upsampling import name_upsampling, write_upsampling
-from hwcodesign.networks.windows import BORDER_POOL, WHOLE_AVERAGE, with_final_domain, with_plain_windows
 from hwcodesign.progress import task
 
 with warnings.catch_warnings():

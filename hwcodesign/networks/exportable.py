@@ -14,7 +14,7 @@ from torch import nn
 
 from hwcodesign.errors import UnsupportedLayerError
 from hwcodesign.networks.boundaries import ROUNDINGS
-from hwcodesign.networks.notes import attributes_of
+from hwcodesign.networks.graphs.notes import attributes_of
 
 
 def check_modules(path: str, module: nn.Module) -> None:

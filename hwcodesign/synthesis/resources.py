@@ -40,7 +40,7 @@ _FREE = frozenset({"MUXF5", "MUXF6", "MUXF7", "MUXF8", "MUXF9", "VCC", "GND", "B
 
 
 @dataclass(frozen=True)
-class Resources:
+class SynthesisedResources:
     """The resources are occupied primitives, as Yosys maps them; they are not Vivado's figures.
 
     Attributes:
@@ -62,16 +62,16 @@ class Resources:
     lutram: int = 0
     carry: int = 0
     module: str = ""
-    modules: Mapping[str, Resources] = field(default_factory=dict)
+    modules: Mapping[str, SynthesisedResources] = field(default_factory=dict)
 
     @property
     def logic_lut(self) -> int:
         """Returns the LUTs that compute."""
         return self.lut - self.lutram
 
-    def __add__(self, other: Resources) -> Resources:
+    def __add__(self, other: SynthesisedResources) -> SynthesisedResources:
         """Returns the sum of both, which belongs to no module."""
-        return Resources(
+        return SynthesisedResources(
             self.lut + other.lut,
             self.ff + other.ff,
             self.dsp + other.dsp,
@@ -86,38 +86,38 @@ class Resources:
         return {**figures, "modules": {path: part.to_json() for path, part in self.modules.items()}}
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Resources:
+    def from_json(cls, data: dict[str, Any]) -> SynthesisedResources:
         """Reads what `to_json` wrote."""
         return cls(**{**data, "modules": {path: cls.from_json(part) for path, part in data["modules"].items()}})
 
 
-def count(cells: Mapping[str, int]) -> Resources:
+def count(cells: Mapping[str, int]) -> SynthesisedResources:
     """Returns the resources of cells, by type.
 
     Raises:
         ToolError: the cost of a type is not known, for example of a latch, and would be missing from the figures.
     """
-    total = Resources()
+    total = SynthesisedResources()
     for name, number in cells.items():
         if name in _MEMORY_LUTS:
             luts = _MEMORY_LUTS[name] * number
-            total += Resources(lut=luts, lutram=luts)
+            total += SynthesisedResources(lut=luts, lutram=luts)
         elif name in _BLOCK_RAMS:
-            total += Resources(bram18=_BLOCK_RAMS[name] * number)
+            total += SynthesisedResources(bram18=_BLOCK_RAMS[name] * number)
         elif name in _LUTS:
-            total += Resources(lut=number)
+            total += SynthesisedResources(lut=number)
         elif name in _FLIP_FLOPS:
-            total += Resources(ff=number)
+            total += SynthesisedResources(ff=number)
         elif name in _CARRIES:
-            total += Resources(carry=number)
+            total += SynthesisedResources(carry=number)
         elif name in _DSPS:
-            total += Resources(dsp=number)
+            total += SynthesisedResources(dsp=number)
         elif name not in _FREE:
             raise ToolError(f"the netlist has {number} cells of type {name}, whose cost is not known")
     return total
 
 
-def from_cells(contents: Mapping[str, Mapping[str, int]], top: str, by_module: bool) -> Resources:
+def from_cells(contents: Mapping[str, Mapping[str, int]], top: str, by_module: bool) -> SynthesisedResources:
     """Returns the resources of a design by the cells of each of its modules.
 
     Args:
@@ -125,14 +125,16 @@ def from_cells(contents: Mapping[str, Mapping[str, int]], top: str, by_module: b
             `module$path.of.instance` and has one instance.
         by_module: fill `modules`.
     """
-    below: dict[str, Resources] = {}
+    below: dict[str, SynthesisedResources] = {}
     whole = _collect(top, contents, below)
     if not by_module:
         return whole
     return replace(whole, module=top, modules=dict(sorted(below.items())))
 
 
-def _collect(name: str, contents: Mapping[str, Mapping[str, int]], below: dict[str, Resources]) -> Resources:
+def _collect(
+    name: str, contents: Mapping[str, Mapping[str, int]], below: dict[str, SynthesisedResources]
+) -> SynthesisedResources:
     """Returns the resources of a module with all below it; its submodules' are added to `below`."""
     total = count({kind: number for kind, number in contents[name].items() if kind not in contents})
     for kind, number in contents[name].items():

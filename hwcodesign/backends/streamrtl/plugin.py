@@ -31,7 +31,7 @@ from hwcodesign.hardware.implementation import STRATEGIES
 from hwcodesign.kernels import Segment
 from hwcodesign.simulation.project import read_project
 from hwcodesign.storage.paths import check_folder
-from hwcodesign.synthesis import Resources, synthesise
+from hwcodesign.synthesis import SynthesisedResources, synthesise
 from hwcodesign.synthesis.yosys import Family
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ class StreamRTLBackend(FPGABackend):  # type: ignore[misc]  # hls4ml has no type
         """Compiles what was written with Verilator; returns the library, which ModelGraph loads."""
         return str(_simulation(model).library())
 
-    def build(self, model: Any, family: Family = "xc7", *, by_module: bool = False) -> Resources:
+    def build(self, model: Any, family: Family = "xc7", *, by_module: bool = False) -> SynthesisedResources:
         """Synthesises what was written with Yosys; the figures are those of Yosys, not Vivado's.
 
         Args:

@@ -9,7 +9,8 @@ from hls4ml.model.layers import Layer
 from onnx import NodeProto
 
 from hwcodesign.frontend.own_layers.own_layer import own_layer
-from hwcodesign.networks.windows import BORDER_POOL, attributes_of
+from hwcodesign.networks.graphs.notes import attributes_of
+from hwcodesign.networks.graphs.windows import BORDER_POOL
 
 
 @own_layer(BORDER_POOL)

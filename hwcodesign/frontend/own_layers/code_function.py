@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from hls4ml.model.attributes import Attribute
 from hls4ml.model.layers import Layer
-from onnx import NodeProto, helper
+from onnx import NodeProto
 
 from hwcodesign.errors import UnsupportedLayerError
 from hwcodesign.fixedpoint import FixedPoint, Overflow, Rounding
@@ -24,8 +24,9 @@ from hwcodesign.frontend.quantised_functions import (
     constants_of,
     rectifies,
 )
-from hwcodesign.networks.code_functions import CodeFunction
-from hwcodesign.networks.fused_functions import FUNCTION
+from hwcodesign.networks.graphs.code_functions import CodeFunction
+from hwcodesign.networks.graphs.fused_functions import FUNCTION
+from hwcodesign.networks.graphs.notes import attributes_of
 
 #: Rounding modes by what QONNX calls them.
 _ROUNDINGS = {"ROUND": Rounding.RND_CONV, "FLOOR": Rounding.TRN, "ROUND_TO_ZERO": Rounding.TRN_ZERO}
@@ -40,7 +41,7 @@ class CodeFunctionLayer(Layer):  # type: ignore[misc]  # hls4ml has no type info
     @classmethod
     def read(cls, node: NodeProto, input_names: list[str], input_shapes: list[list[int]]) -> dict[str, Any]:
         """Reads a node; see `own_layer`."""
-        given = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
+        given = attributes_of(node)
         rounding = given.get("rounding_mode", b"ROUND").decode()
         if rounding not in _ROUNDINGS:
             raise UnsupportedLayerError(

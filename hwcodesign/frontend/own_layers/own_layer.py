@@ -23,7 +23,7 @@ def own_layer(operator: str) -> Callable[[_L], _L]:
     hls4ml's own handlers do: class_name, name, inputs, outputs, and what else it needs.
 
     Args:
-        operator: operator of the ONNX node; its domain is `networks.fused_functions.DOMAIN`.
+        operator: operator of the ONNX node; its domain is `networks.graphs.notes.DOMAIN`.
     """
 
     def register(layer: _L) -> _L:

@@ -9,8 +9,8 @@ from hls4ml.model.layers import Layer
 from onnx import NodeProto
 
 from hwcodesign.frontend.own_layers.own_layer import keeps_format, own_layer
-from hwcodesign.networks.notes import attributes_of
-from hwcodesign.networks.upsampling import UPSAMPLING
+from hwcodesign.networks.graphs.notes import attributes_of
+from hwcodesign.networks.graphs.upsampling import UPSAMPLING
 
 
 @keeps_format

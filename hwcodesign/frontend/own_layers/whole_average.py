@@ -12,7 +12,7 @@ from hls4ml.model.layers import Layer
 from onnx import NodeProto
 
 from hwcodesign.frontend.own_layers.own_layer import own_layer
-from hwcodesign.networks.windows import WHOLE_AVERAGE
+from hwcodesign.networks.graphs.windows import WHOLE_AVERAGE
 
 
 @own_layer(WHOLE_AVERAGE)

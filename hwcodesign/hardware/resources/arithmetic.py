@@ -14,7 +14,7 @@ from hwcodesign.hardware.resources.figures import Part, index_bits
 from hwcodesign.hardware.resources.memories import rom
 
 #: Bits of an address from which on a table of constants has a register behind it.
-_TABLE_BITS = 3
+TABLE_BITS = 3
 #: Inputs of a LUT.
 _LUT_INPUTS = 6
 #: Inputs that each further LUT adds to a function that may be split.
@@ -51,7 +51,7 @@ def _shell(array: MacArray, channels: int) -> Part:
     if groups - 1 >= SHIFT_REGISTER:
         sums, lutram = folding.pe * width, folding.pe * width * -(-(groups - 1) // 32)
     biases = len(_distinct(_varying(_grouped(array.sums.bias, folding.pe, width)))) if groups > 1 else 0
-    in_table = index_bits(groups) >= _TABLE_BITS
+    in_table = index_bits(groups) >= TABLE_BITS
     ff = control + waiting + sums + outputs * array.result.width + (biases if in_table else 0)
     operands, routed = folding.simd * array.source.width, 0.0
     if channels > 1:

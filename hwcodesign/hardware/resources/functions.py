@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.hardware.resources.arithmetic import TABLE_BITS
 from hwcodesign.hardware.resources.figures import Part
 from hwcodesign.hardware.resources.memories import rom
 
@@ -24,7 +25,7 @@ def thresholds(
         count_bits: stages of its pipeline.
     """
     lanes, width = len(levels), source.width
-    chosen = 0
+    chosen = registered = 0
     for lane in levels:
         for stage in range(1, count_bits):
             step = 1 << (count_bits - 1 - stage)
@@ -32,13 +33,15 @@ def thresholds(
             columns = {tuple(word >> bit & 1 for word in words) for bit in range(width + 1)}
             varying = sum(1 for column in columns if len(set(column)) > 1)
             chosen += varying * -(-len(words) // _LUT_WORDS)
+            registered += varying if stage >= TABLE_BITS else 0
     logic = {
         "compared bits": lanes * count_bits * width,
         "level bits": chosen,
         "result bits": moved * result.width,
         "one": 1,
     }
-    ff = lanes * ((count_bits - 1) * width + count_bits * (count_bits + 1) // 2) + count_bits
+    codes = (count_bits - 1) * (width + int(source.signed))  # with the inverted sign
+    ff = lanes * (codes + count_bits * (count_bits + 1) // 2) + registered + count_bits
     return Part("thresholds", logic, ff)
 
 

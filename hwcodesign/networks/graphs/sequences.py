@@ -9,15 +9,14 @@ from onnx import TensorProto, helper
 from qonnx.core.modelwrapper import ModelWrapper
 
 from hwcodesign.errors import UnsupportedLayerError
-from hwcodesign.networks.code_functions import OPERATORS
-from hwcodesign.networks.notes import attributes_of, described, set_attributes
+from hwcodesign.networks.graphs.code_functions import OPERATORS
+from hwcodesign.networks.graphs.notes import QUANTISERS, attributes_of, described, set_attributes
 
 #: Axes of a batch of sequences, and of one of images.
 _SEQUENCE, _IMAGE = 3, 4
 #: Attributes with a number for each axis along which windows lie, and what the row gets.
 _BY_AXIS = {"kernel_shape": 1, "strides": 1, "dilations": 1, "output_padding": 0}
 _WINDOWED = ("Conv", "ConvTranspose", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool")
-_QUANTISERS = ("Quant", "IntQuant", "BipolarQuant")
 _MOVING = ("ReduceMean", "Concat", "Flatten", "Reshape", "Pad", "Resize", "Upsample")
 
 
@@ -40,7 +39,7 @@ def as_images(graph: ModelWrapper) -> None:
             _windows(node)
         elif node.op_type in _MOVING:
             _moved(graph, node)
-        elif node.op_type in (*_QUANTISERS, *OPERATORS):
+        elif node.op_type in (*QUANTISERS, *OPERATORS):
             _constants(graph, node)
         else:
             raise _unsupported(node)

@@ -14,7 +14,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from hwcodesign.errors import UnsupportedLayerError
 from hwcodesign.kernels import Sparsity
-from hwcodesign.networks.notes import attributes_of, described, noted, set_attributes, with_note
+from hwcodesign.networks.graphs.notes import attributes_of, described, noted, set_attributes, with_note
 
 _NOTE = "sparsity"
 

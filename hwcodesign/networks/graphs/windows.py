@@ -20,7 +20,7 @@ from onnx import helper
 from qonnx.core.modelwrapper import ModelWrapper
 
 from hwcodesign.errors import UnsupportedLayerError
-from hwcodesign.networks.fused_functions import DOMAIN
+from hwcodesign.networks.graphs.notes import DOMAIN, attributes_of, replace_attributes
 
 #: Axes of a batch of feature maps, by those that they have in the other layout.
 CHANNELS_FIRST, CHANNELS_LAST = [0, 3, 1, 2], [0, 2, 3, 1]
@@ -117,7 +117,7 @@ def _make_window(graph: ModelWrapper, node: Any) -> None:
     flat = node.op_type == "ReduceMean" and not attributes_of(node).get("keepdims", 1)
     node.op_type = _WHOLE.get(node.op_type, "AveragePool")
     del node.input[1:]
-    set_attributes(node, {"kernel_shape": sides, "strides": sides, "pads": [0] * 4})
+    replace_attributes(node, {"kernel_shape": sides, "strides": sides, "pads": [0] * 4})
     if flat:
         output, shape = node.output[0], graph.get_tensor_shape(node.output[0])
         node.output[0] = f"{output}_pixel"
@@ -136,7 +136,7 @@ def _write_padding(node: Any) -> None:
         given["pads"] = [0] * 2 * len(given["kernel_shape"])
     elif words != "NOTSET":
         return
-    set_attributes(node, given)
+    replace_attributes(node, given)
 
 
 def placements(sides: Sequence[int], given: dict[str, Any]) -> list[Placement]:
@@ -182,7 +182,9 @@ def _complete(graph: ModelWrapper, node: Any, nonnegative: Collection[str]) -> N
     """Writes attributes that have a default, and zeros in front of a pooling in the place of its padding; or makes it
     our own.
     """
-    given = attributes_of(node)
+    given, source = attributes_of(node), graph.find_producer(node.input[0])
+    if set(given.get("dilations", [1])) != {1}:
+        return  # check_graph refuses it
     given.setdefault("strides", [1, 1])
     places = placements(graph.get_tensor_shape(node.input[0])[2:], given)
     average = node.op_type == "AveragePool"
@@ -202,15 +204,16 @@ def _complete(graph: ModelWrapper, node: Any, nonnegative: Collection[str]) -> N
             "average": int(average),
             "counted": [min(one, other) for one, other in zip(known, padding, strict=True)],
         }
-        set_attributes(node, own)
+        replace_attributes(node, own)
         return
     if any(padding):
         _insert_padding(graph, node, padding)
     given["pads"] = [0] * 4
     given.pop("ceil_mode", None)
     given.pop("count_include_pad", None)
-    set_attributes(node, given)
-    if average and given["kernel_shape"] == graph.get_tensor_shape(node.input[0])[2:]:
+    replace_attributes(node, given)
+    padded = any(padding) or (source is not None and source.op_type == "Pad")
+    if average and not padded and given["kernel_shape"] == graph.get_tensor_shape(node.input[0])[2:]:
         node.op_type = WHOLE_AVERAGE
 
 
@@ -282,14 +285,3 @@ def _turn(graph: ModelWrapper, node: Any) -> None:
 
 def _insert_behind(graph: ModelWrapper, node: Any, new: Any) -> None:
     graph.graph.node.insert(list(graph.graph.node).index(node) + 1, new)
-
-
-def attributes_of(node: Any) -> dict[str, Any]:
-    """Returns the values of a node's attributes."""
-    return {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
-
-
-def set_attributes(node: Any, values: dict[str, Any]) -> None:
-    """Gives a node these attributes and no other."""
-    del node.attribute[:]
-    node.attribute.extend(helper.make_attribute(name, value) for name, value in values.items())

@@ -15,8 +15,7 @@ from onnx import TensorProto, helper
 from qonnx.core.modelwrapper import ModelWrapper
 
 from hwcodesign.errors import UnsupportedLayerError
-from hwcodesign.networks.fused_functions import DOMAIN
-from hwcodesign.networks.notes import attributes_of, described, noted, set_attributes, with_note
+from hwcodesign.networks.graphs.notes import DOMAIN, attributes_of, described, noted, set_attributes, with_note
 
 #: The operator of an image that is made larger.
 UPSAMPLING = "Upsample2D"
@@ -149,8 +148,8 @@ def _larger(
         place: of the first node.
     """
     shape = graph.get_tensor_shape(source)
-    names = [graph.make_new_valueinfo_name() for _ in range(1)]
-    turned, larger, back = (f"{names[0]}_{part}" for part in ("turned", "larger", "back"))
+    name = graph.make_new_valueinfo_name()
+    turned, larger, back = (f"{name}_{part}" for part in ("turned", "larger", "back"))
     sizes = f"{larger}_sizes"
     last = [shape[0], *sides, shape[1]]
     graph.graph.initializer.append(helper.make_tensor(sizes, TensorProto.INT64, [4], last))

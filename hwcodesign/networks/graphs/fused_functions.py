@@ -18,16 +18,16 @@ from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
 from qonnx.core.modelwrapper import ModelWrapper
 
 from hwcodesign.errors import UnsupportedLayerError
-from hwcodesign.networks.code_functions import GIVEN, OPERATORS
-from hwcodesign.networks.constants import quantised
+from hwcodesign.networks.graphs.code_functions import GIVEN, OPERATORS
+from hwcodesign.networks.graphs.constants import quantised
+from hwcodesign.networks.graphs.notes import DOMAIN, QUANTISERS, attributes_of
 
-#: The operator of a function and the quantiser behind it, and the domain of all operators that are not ONNX' or QONNX'.
-FUNCTION, DOMAIN = "CodeFunction", "hwcodesign"
+#: The operator of a function and the quantiser behind it.
+FUNCTION = "CodeFunction"
 #: Attributes: the function's graph, the axes of the tensors around it, and whether the quantiser gives signs alone.
 _GRAPH, _RANK, _BIPOLAR = "function", "rank", "bipolar"
 #: What hls4ml computes exactly without help.
 _PLAIN = {"Relu", "Identity", "Dropout", "Add", "Sub", "Mul", "Div"}
-_QUANTISERS = ("Quant", "BipolarQuant")
 #: What may change places with a quantiser: of an upsampling, later passes refuse all kinds but nearest neighbours.
 _PASSED = ("MaxPool", "Resize", "Upsample")
 #: Functions that rise, and so give the largest result for the largest value.
@@ -60,7 +60,7 @@ def fuse_functions(graph: ModelWrapper) -> None:
 def _quantisers(graph: ModelWrapper) -> list[NodeProto]:
     """Returns the quantisers of activations."""
     nodes = graph.graph.node
-    return [node for node in nodes if node.op_type in _QUANTISERS and not _is_constant(graph, node.input[0])]
+    return [node for node in nodes if node.op_type in QUANTISERS and not _is_constant(graph, node.input[0])]
 
 
 def _pool_behind(graph: ModelWrapper, node: NodeProto) -> None:
@@ -91,8 +91,7 @@ def _pool_behind(graph: ModelWrapper, node: NodeProto) -> None:
 
 def _rounds_to_zero(node: NodeProto) -> bool:
     """Tells whether a quantiser rounds toward zero, as hls4ml's cannot."""
-    given = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
-    return bool(given.get("rounding_mode") == b"ROUND_TO_ZERO")
+    return bool(attributes_of(node).get("rounding_mode") == b"ROUND_TO_ZERO")
 
 
 def name_functions(graph: ModelWrapper, modules: Mapping[str, str]) -> None:

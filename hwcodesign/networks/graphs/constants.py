@@ -16,9 +16,8 @@ from onnx import helper
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.general.intquant import int_quant
 
-from hwcodesign.networks.notes import attributes_of
+from hwcodesign.networks.graphs.notes import QUANTISERS, attributes_of
 
-_QUANTISERS = ("Quant", "IntQuant", "BipolarQuant")
 #: hls4ml's C++ takes -2 in a type of two bits for 1, and has no type of one bit that is a number.
 _FEWEST_BITS = 2
 
@@ -30,7 +29,7 @@ def fold_constants(graph: ModelWrapper) -> None:
         graph: whose quantisers have constant scales, zero points and bit widths; it is changed.
     """
     for node in list(graph.graph.node):
-        value = graph.get_initializer(node.input[0]) if node.op_type in _QUANTISERS else None
+        value = graph.get_initializer(node.input[0]) if node.op_type in QUANTISERS else None
         if value is None or any(graph.get_initializer(name) is None for name in node.input[1:]):
             continue
         values = quantised(graph, node, value)

@@ -10,6 +10,10 @@ from typing import Any
 
 from onnx import helper
 
+#: Domain of operators that are neither ONNX' nor QONNX'.
+DOMAIN = "hwcodesign"
+#: Operators of QONNX that quantise.
+QUANTISERS = ("Quant", "IntQuant", "BipolarQuant")
 #: What the path of a node's module stands behind.
 MODULE = "module "
 
@@ -42,6 +46,12 @@ def noted(node: Any, word: str) -> str | None:
 def attributes_of(node: Any) -> dict[str, Any]:
     """Returns the attributes of a node by their names."""
     return {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
+
+
+def replace_attributes(node: Any, values: dict[str, Any]) -> None:
+    """Gives a node these attributes and no other."""
+    del node.attribute[:]
+    node.attribute.extend(helper.make_attribute(name, value) for name, value in values.items())
 
 
 def set_attributes(node: Any, **values: Any) -> None:
