@@ -42,7 +42,7 @@ READ = {
     "avgpool_tuple", "maxpool_pos", "maxpool_kw", "maxpool_idx", "flat_1", "flat_neg", "x.flatten", "flat2", "view-1",
     "view1-1", "unsq", "sq-neg", "cat_kw", "cat_neg", "dropout", "nested", "inner", "shared", "sharedconv", "nobias",
     "conv1d", "conv1dsame", "upsample", "pool1dF", "asym", "bn", "bn_noaffine",
-    "subt", "sigmoid", "twoout", "maxpoolpadm", "avgpad_nocount",
+    "subt", "sigmoid", "twoout", "leaky", "maxpoolpadm", "avgpad_nocount",
     "maxpool_pad",
 }  # fmt: skip
 
