@@ -15,7 +15,7 @@ from functools import partial
 
 from packaging.requirements import Requirement
 
-from hwcodesign.backends.vitis.project_files import require_vitis
+from hwcodesign.backends.vitis.tool import require_vitis
 from hwcodesign.deployment.vivado import require_vivado
 from hwcodesign.errors import HwcodesignError, MissingExtraError, ToolError
 from hwcodesign.places import PLACES, Place

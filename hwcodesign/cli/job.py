@@ -134,7 +134,7 @@ def compile(
     """Generate the hardware sources of a trained and fitted network."""
     from hwcodesign.backends.streamrtl.hardware import Hardware
     from hwcodesign.backends.streamrtl.resources import AcceleratorEstimate
-    from hwcodesign.backends.vitis.project_files import build_projects, require_vitis
+    from hwcodesign.backends.vitis.tool import build_projects, require_vitis
     from hwcodesign.designs.boards import board_named
     from hwcodesign.synthesis.accelerator import accelerator_resources, require_synthesis
 
