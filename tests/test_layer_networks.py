@@ -34,6 +34,8 @@ from tests.layer_networks import NETWORKS, calibrated, head, images_of, of, relu
 _CAMPAIGN = pytest.mark.skipif("HWCODESIGN_CAMPAIGN" not in os.environ, reason="one of a campaign's many builds")
 #: Networks of zeros in the place of weights, and of our own C++; the C++ of others is compiled in a campaign.
 IN_CPP = ("convolutions", "larger")
+#: Hardware of weights differs in their values alone; that of a larger sequence is that of a larger image of one row.
+IN_RTL = ("convolutions", "sequence", "vectors", "larger")
 
 
 @cache
@@ -84,6 +86,9 @@ def test_every_tensor_and_record_is_brevitas(on: str, name: str, design: hw.Desi
     require_equal([compare_records(on, design.run(images(name), on=on), records, "brevitas", "records")])
 
 
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name in IN_RTL else _CAMPAIGN) for name in NETWORKS], indirect=True
+)
 def test_in_rtl_too_however_streams_stall(name: str, design: hw.Design) -> None:
     expected = design.run(images(name))
     outputs, exits = design.segment_outputs(images(name)), expected["exit"]
@@ -100,7 +105,7 @@ def test_in_rtl_too_however_streams_stall(name: str, design: hw.Design) -> None:
         assert exit_.interval[0] == exit_.interval[1]
 
 
-@pytest.mark.parametrize("name", ["sequence", "vectors"], indirect=True)
+@pytest.mark.parametrize("name", ["sequence", pytest.param("vectors", marks=_CAMPAIGN)], indirect=True)
 def test_sequences_and_vectors_run_on_a_board_and_after_loading(name: str, design: hw.Design) -> None:
     again = hw.load(design.folder)
     assert again.accelerator.input_shape == network(name).input_shape

@@ -82,6 +82,11 @@ def test_every_tensor_and_record_is_brevitas(on: str, name: str, design: hw.Desi
     require_equal([compare_records(on, design.run(IMAGES, on=on), records, "brevitas", "records")])
 
 
+#: A head on both tensors is hardware of its own in its queues alone, which have a test below.
+IN_RTL = [pytest.param(name, marks=_CAMPAIGN if name == "head_on_both" else []) for name in NETWORKS]
+
+
+@pytest.mark.parametrize("name", IN_RTL, indirect=True)
 def test_in_rtl_too_however_streams_stall(design: hw.Design) -> None:
     expected = design.run(IMAGES)
     outputs, exits = design.segment_outputs(IMAGES), expected["exit"]
@@ -95,6 +100,7 @@ def test_in_rtl_too_however_streams_stall(design: hw.Design) -> None:
             assert np.array_equal(codes, outputs[output][exits >= stage]), output
 
 
+@pytest.mark.parametrize("name", IN_RTL, indirect=True)
 def test_cycles_are_as_predicted(design: hw.Design) -> None:
     simulation = RtlSimulation(design.accelerator, design.rtl_project, checked=True)
     for exit_ in measure_exits(simulation, design.manifest["cycles"], IMAGES):
