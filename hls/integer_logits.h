@@ -1,10 +1,9 @@
 #ifndef HWC_INTEGER_LOGITS_H_
 #define HWC_INTEGER_LOGITS_H_
 
-#include "ap_fixed.h"
-#include "ap_int.h"
+#include "raw_code.h"
 
-// This header reads logits as the integers as which they are stored, and finds the largest ones.
+// This header finds the largest logits.
 namespace hwc {
 
 constexpr unsigned floor_log2(unsigned n) { return n <= 1 ? 0 : 1 + floor_log2(n / 2); }
@@ -18,26 +17,6 @@ template <typename CONFIG_T> struct class_fold {
     static const unsigned lanes = div_roundup(CONFIG_T::n_classes, CONFIG_T::reuse_factor);
     static const unsigned folds = div_roundup(CONFIG_T::n_classes, lanes);
 };
-
-// raw_code<T>::of(x) gives the stored bits of x as a signed integer, that is x in units of its last place.
-template <class T> struct raw_code;
-
-template <class T, int W, bool S> struct raw_bits {
-    static const int width = S ? W : W + 1; // bits of the signed integer
-    typedef ap_int<width> type;
-    static type of(const T &x) {
-        #pragma HLS INLINE
-        const ap_uint<W> bits = x.range(W - 1, 0);
-        return type(bits);
-    }
-};
-
-template <int W, int I, ap_q_mode Q, ap_o_mode O, int N>
-struct raw_code<ap_fixed<W, I, Q, O, N> > : raw_bits<ap_fixed<W, I, Q, O, N>, W, true> {};
-template <int W, int I, ap_q_mode Q, ap_o_mode O, int N>
-struct raw_code<ap_ufixed<W, I, Q, O, N> > : raw_bits<ap_ufixed<W, I, Q, O, N>, W, false> {};
-template <int W> struct raw_code<ap_int<W> > : raw_bits<ap_int<W>, W, true> {};
-template <int W> struct raw_code<ap_uint<W> > : raw_bits<ap_uint<W>, W, false> {};
 
 // A top_t is a logit with the class it belongs to.
 template <class code_T> struct top_t {

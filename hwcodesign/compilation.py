@@ -163,7 +163,7 @@ def _write_segments(
             reported.advance(0, f"{segment.name}: converting")
             graph = convert(segment, settings, "Vitis", project)
             reported.advance(0, f"{segment.name}: lowering to kernels")
-            kernels = _lowered(segment, graph)
+            kernels = lowered(segment, graph)
             found = implementations(graph, kernels)
             warn_of_other_reuse(segment, settings, found)
             chosen[segment.name] = _asked_for(segment, settings, kernels, found) if settings.has_rtl else found
@@ -227,14 +227,22 @@ def check_compiles(network: MultiExitNetwork, settings: CompileSettings) -> None
             for segment in exported:
                 reported.advance(0, segment.name)
                 graph = convert(segment, settings, "Vitis", scratch / segment.name)
-                kernels = _lowered(segment, graph)
+                kernels = lowered(segment, graph)
                 if settings.has_rtl:
                     _asked_for(segment, settings, kernels, implementations(graph, kernels))
                 _checked(kernels, segment)
                 reported.advance()
 
 
-def _lowered(segment: ExportedSegment, graph: Any) -> Segment:
+def lowered(segment: ExportedSegment, graph: Any) -> Segment:
+    """Returns the kernels of an exported segment.
+
+    Args:
+        graph: what `convert` made of it.
+
+    Raises:
+        UnsupportedLayerError, FormatError: as `compile`.
+    """
     return lower(
         segment.name,
         graph,

@@ -30,6 +30,11 @@ MAX_WIDTH = 53
 MAX_INTEGER = 128
 
 
+def signed_width(low: int, high: int) -> int:
+    """Returns the bits of the narrowest two's complement that holds all integers from `low` to `high`."""
+    return max((-min(low, -1) - 1).bit_length(), max(high, 0).bit_length()) + 1
+
+
 class Rounding(str, Enum):
     """The rounding mode says what happens to bits below the last bit of the format."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import tempfile
@@ -37,6 +36,7 @@ from hwcodesign.verification.comparison import (
 )
 from tests.comparisons import UNGATED, VARIANTS, rtl_lines, verify_network
 from tests.generated_networks import generate
+from tests.marks import CAMPAIGN
 
 needs_gxx = pytest.mark.skipif(
     shutil.which("g++") is None, reason="g++ is not installed: nothing generated is compiled"
@@ -53,7 +53,6 @@ def _verilator_is_missing() -> str:
 
 needs_verilator = pytest.mark.skipif(bool(_verilator_is_missing()), reason=_verilator_is_missing() or "-")
 
-_CAMPAIGN = pytest.mark.skipif("HWCODESIGN_CAMPAIGN" not in os.environ, reason="one of a campaign's many builds")
 #: Five exits with residual and strided stages; three exits with 82 classes; four exits with depthwise stages and gates.
 SEEDS = (0, 1, 5)
 #: CDLN's rule, a learned criterion, gates, and thresholds by class; folded at random.
@@ -61,7 +60,7 @@ RTL_SEEDS = (0, 1, 3, 7)
 
 
 @needs_gxx
-@pytest.mark.parametrize("seed", [*(pytest.param(seed, marks=_CAMPAIGN) for seed in SEEDS[:2]), SEEDS[2]])
+@pytest.mark.parametrize("seed", [*(pytest.param(seed, marks=CAMPAIGN) for seed in SEEDS[:2]), SEEDS[2]])
 def test_every_backend_agrees_on_a_generated_network_under_every_criterion(seed: int, tmp_path: Path) -> None:
     drawn = generate(seed, gates=seed == 5)
     print(f"seed {seed}: {drawn.text}")
@@ -76,7 +75,7 @@ def test_every_backend_agrees_on_a_generated_network_under_every_criterion(seed:
 
 @needs_verilator
 @pytest.mark.parametrize(
-    "seed", [RTL_SEEDS[0], *(pytest.param(s, marks=_CAMPAIGN) for s in RTL_SEEDS[1:3]), RTL_SEEDS[3]]
+    "seed", [RTL_SEEDS[0], *(pytest.param(s, marks=CAMPAIGN) for s in RTL_SEEDS[1:3]), RTL_SEEDS[3]]
 )
 def test_the_rtl_of_a_generated_network_agrees_and_takes_the_cycles_that_were_predicted(seed: int) -> None:
     comparisons = [line.comparison for line in rtl_lines(seed)]
@@ -86,7 +85,7 @@ def test_the_rtl_of_a_generated_network_agrees_and_takes_the_cycles_that_were_pr
 
 @needs_gxx
 @needs_verilator
-@_CAMPAIGN
+@CAMPAIGN
 @pytest.mark.parametrize(
     "settings",
     [{"criterion": "eenet"}, {"criterion": "max_softmax", "class_thresholds": True}, {"criterion": "entropy"}],

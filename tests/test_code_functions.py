@@ -18,11 +18,10 @@ from torch import Tensor, nn
 
 import hwcodesign as hw
 from hwcodesign import layers
-from hwcodesign.compilation import check_compiles
+from hwcodesign.compilation import check_compiles, lowered
 from hwcodesign.errors import NetworkError, UnsupportedLayerError
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.frontend.conversion import convert
-from hwcodesign.frontend.lowering import lower
 from hwcodesign.frontend.settings import CompileSettings
 from hwcodesign.interface.modes import exit_control
 from hwcodesign.kernels import Activation, CodeTable, Kernel, Segment, Thresholds
@@ -99,7 +98,7 @@ def first_stage(network: hw.MultiExitNetwork, folder: Path) -> Segment:
     """Its kernels."""
     exported = export_network(network, folder)[0]
     graph = convert(exported, CompileSettings(), "Vitis", folder / "project")
-    return lower(exported.name, graph, exported.inputs, handed_on=exported.handed_on, read=exported.read)
+    return lowered(exported, graph)
 
 
 QUANTISERS = (qnn.QuantReLU, qnn.QuantIdentity)
@@ -280,6 +279,23 @@ def test_a_function_that_rises_and_falls_is_refused_behind_sums_of_many_bits() -
         check_compiles(network_of(nn.SiLU(), signed()), CompileSettings())
 
 
+def test_a_function_that_is_not_defined_for_a_code_is_refused() -> None:
+    network = network_of(relu(), Of(torch.log), relu())
+    network.stages[0][1] = signed()  # trained on what it is defined for
+    network.stages[0][1].train()
+    network.stages[0][1](torch.tensor([[-0.7, 0.9]]))
+    with pytest.raises(UnsupportedLayerError, match=r"^stage0: Log and Relu of -\S+ is no number: put a quantiser in front"):
+        check_compiles(network.eval(), CompileSettings())
+
+
+def test_an_unsigned_quantiser_of_narrow_range_behind_a_function_is_refused() -> None:
+    narrow = qnn.QuantReLU(
+        act_quant=Uint8ActPerTensorFixedPoint, bit_width=5, narrow_range=True, return_quant_tensor=True
+    )
+    with pytest.raises(UnsupportedLayerError, match=r"unsigned quantiser of 'stages.0.2' has a narrow range"):
+        check_compiles(network_of(nn.Sigmoid(), narrow, nn.Identity(), relu()), CompileSettings())
+
+
 def test_channels_with_different_functions_that_rise_and_fall_are_refused() -> None:
     with pytest.raises(UnsupportedLayerError, match=r"channels have different functions .*: put a quantiser between"):
         check_compiles(network_of(wide(), norm(4), nn.SiLU(), wide()), CompileSettings())
@@ -292,6 +308,11 @@ def test_batch_norms_are_folded_where_somebody_asks_for_it() -> None:
     norms = nn.BatchNorm1d | nn.BatchNorm2d
     assert [sum(isinstance(part, norms) for part in one.modules()) for one in (network, folded)] == [2, 0]
     check_compiles(calibrated(folded), CompileSettings())
+
+
+def test_a_norm_without_scales_of_its_own_is_folded() -> None:
+    network = network_of(nn.BatchNorm2d(4, affine=False), relu())
+    assert not any(isinstance(part, nn.BatchNorm2d) for part in hw.fold_batch_norms(network).modules())
 
 
 class Shared(nn.Module):
@@ -312,8 +333,14 @@ class Shared(nn.Module):
     [
         (lambda: nn.Sequential(layers.conv2d(1, 4, 3, precision=P), relu(), norm(4), signed()), "0.2 .*no weights"),
         (Shared, "exit 0 computes something else .*: another layer reads"),
+        (
+            lambda: nn.Sequential(
+                layers.conv2d(1, 4, 3, precision=P), nn.BatchNorm2d(4, track_running_stats=False), signed()
+            ),
+            "0.1 .* normalises each batch anew: give it statistics",
+        ),
     ],
-    ids=["behind a quantiser", "beside another reader"],
+    ids=["behind a quantiser", "beside another reader", "without statistics"],
 )
 def test_a_norm_that_cannot_be_folded_is_refused(stage: Callable[[], nn.Module], message: str) -> None:
     network = network_of(relu())

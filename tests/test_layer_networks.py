@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -30,8 +29,8 @@ from hwcodesign.verification.comparison import (
     require_equal,
 )
 from tests.layer_networks import NETWORKS, calibrated, head, images_of, of, relu, signed
+from tests.marks import CAMPAIGN
 
-_CAMPAIGN = pytest.mark.skipif("HWCODESIGN_CAMPAIGN" not in os.environ, reason="one of a campaign's many builds")
 #: Networks of zeros in the place of weights, and of our own C++; the C++ of others is compiled in a campaign.
 IN_CPP = ("convolutions", "larger")
 #: Hardware of weights differs in their values alone; that of a larger sequence is that of a larger image of one row.
@@ -73,7 +72,7 @@ def test_samples_leave_at_every_exit_and_cost_what_the_network_costs(name: str, 
 @pytest.mark.parametrize(
     ("name", "on"),
     [
-        pytest.param(name, on, marks=[] if on == "software" or name in IN_CPP else _CAMPAIGN)
+        pytest.param(name, on, marks=[] if on == "software" or name in IN_CPP else CAMPAIGN)
         for name in NETWORKS
         for on in ("software", "csim")
     ],
@@ -87,7 +86,7 @@ def test_every_tensor_and_record_is_brevitas(on: str, name: str, design: hw.Desi
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[] if name in IN_RTL else _CAMPAIGN) for name in NETWORKS], indirect=True
+    "name", [pytest.param(name, marks=[] if name in IN_RTL else CAMPAIGN) for name in NETWORKS], indirect=True
 )
 def test_in_rtl_too_however_streams_stall(name: str, design: hw.Design) -> None:
     expected = design.run(images(name))
@@ -105,7 +104,7 @@ def test_in_rtl_too_however_streams_stall(name: str, design: hw.Design) -> None:
         assert exit_.interval[0] == exit_.interval[1]
 
 
-@pytest.mark.parametrize("name", ["sequence", pytest.param("vectors", marks=_CAMPAIGN)], indirect=True)
+@pytest.mark.parametrize("name", ["sequence", pytest.param("vectors", marks=CAMPAIGN)], indirect=True)
 def test_sequences_and_vectors_run_on_a_board_and_after_loading(name: str, design: hw.Design) -> None:
     again = hw.load(design.folder)
     assert again.accelerator.input_shape == network(name).input_shape

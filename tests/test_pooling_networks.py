@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 
 import numpy as np
@@ -14,6 +13,7 @@ import hwcodesign as hw
 from hwcodesign import layers
 from hwcodesign.simulation.measurement import measure_exits
 from hwcodesign.verification.comparison import brevitas_outputs
+from tests.marks import CAMPAIGN
 
 P = layers.Precision(weights=4, activations=4)
 
@@ -65,9 +65,6 @@ def borders() -> tuple[list[nn.Module], list[int]]:
     return stages, [3 * 6 * 7, 2 * 3 * 4, 2 * 1 * 2]
 
 
-_CAMPAIGN = pytest.mark.skipif("HWCODESIGN_CAMPAIGN" not in os.environ, reason="one of a campaign's many builds")
-
-
 @pytest.fixture(scope="module", params=[averages, paddings, borders], ids=lambda made: made.__name__)
 def built(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
@@ -88,7 +85,7 @@ def built(
 @pytest.mark.parametrize(
     ("built", "place"),
     [
-        pytest.param(made, place, marks=[] if place != "csim" or made is borders else _CAMPAIGN)
+        pytest.param(made, place, marks=[] if place != "csim" or made is borders else CAMPAIGN)
         for made in (averages, paddings, borders)
         for place in ("software", "csim", "rtl")
     ],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -34,6 +33,7 @@ from hwcodesign.verification.comparison import (
     compare_records,
     require_equal,
 )
+from tests.marks import CAMPAIGN
 from tests.several_tensors import CLASSES, FORMAT, SHAPE, P, cut_residual_edge, late_tensor, two_scales
 
 NETWORKS = {
@@ -41,7 +41,6 @@ NETWORKS = {
     "head_on_both": lambda: cut_residual_edge(head_on_both=True),
     "two_scales": two_scales,
 }
-_CAMPAIGN = pytest.mark.skipif("HWCODESIGN_CAMPAIGN" not in os.environ, reason="one of a campaign's many builds")
 IMAGES = np.random.default_rng(7).integers(FORMAT.min_code, FORMAT.max_code, (60, *SHAPE), endpoint=True)
 
 
@@ -83,7 +82,7 @@ def test_every_tensor_and_record_is_brevitas(on: str, name: str, design: hw.Desi
 
 
 #: A head on both tensors is hardware of its own in its queues alone, which have a test below.
-IN_RTL = [pytest.param(name, marks=_CAMPAIGN if name == "head_on_both" else []) for name in NETWORKS]
+IN_RTL = [pytest.param(name, marks=CAMPAIGN if name == "head_on_both" else []) for name in NETWORKS]
 
 
 @pytest.mark.parametrize("name", IN_RTL, indirect=True)
@@ -133,7 +132,7 @@ def test_a_segment_alone_takes_and_gives_its_tensors_when_it_is_said_to(
                 assert tuple(tuple(ends) for ends in run.ends) == predicted.ends, segment.name
 
 
-@pytest.mark.parametrize("buffered", [1, pytest.param(4, marks=_CAMPAIGN)])
+@pytest.mark.parametrize("buffered", [1, pytest.param(4, marks=CAMPAIGN)])
 def test_a_tensor_that_comes_samples_later_blocks_nothing(buffered: int, tmp_path: Path) -> None:
     """Decisions wait for the late tensor's samples, in buffers of one sample as in deeper ones."""
     made = late_tensor()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 
 from hwcodesign.frontend.lowering import LOWERINGS
 from hwcodesign.kernels import KERNELS
+from tests.marks import CAMPAIGN
 from tests.supported_layers.__main__ import cells, missing
 from tests.supported_layers.rows import ROWS, Row
 from tests.supported_layers.verdicts import in_main_flow, in_plugin
@@ -33,15 +33,7 @@ def test_every_kernel_and_lowering_is_in_a_row_or_named_below_them() -> None:
 
 @pytest.mark.parametrize(
     "row",
-    [
-        pytest.param(
-            row,
-            marks=[]
-            if row.layer in TRIED
-            else pytest.mark.skipif("HWCODESIGN_CAMPAIGN" not in os.environ, reason="one of a campaign's many builds"),
-        )
-        for row in ROWS
-    ],
+    [pytest.param(row, marks=[] if row.layer in TRIED else CAMPAIGN) for row in ROWS],
     ids=lambda row: row.layer,
 )
 def test_a_row_says_what_becomes_of_its_layer(row: Row) -> None:

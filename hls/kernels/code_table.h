@@ -1,8 +1,8 @@
 #ifndef HWC_KERNELS_CODE_TABLE_H_
 #define HWC_KERNELS_CODE_TABLE_H_
 
-#include "codes.h"
 #include "hls_stream.h"
+#include "raw_code.h"
 
 // This kernel looks up each element in a table of results, one for each code that an element may have.
 //
@@ -34,7 +34,7 @@ Beats:
     Elements:
         for (unsigned c = 0; c < res_T::size; c++) {
             #pragma HLS UNROLL
-            const int place = int(code_of(given[c])) - CONFIG_T::least;
+            const int place = int(raw_code<typename data_T::value_type>::of(given[c])) - CONFIG_T::least;
             result[c] = number_of<typename res_T::value_type>(entries[place]);
         }
         res.write(result);

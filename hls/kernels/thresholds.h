@@ -1,8 +1,8 @@
 #ifndef HWC_KERNELS_THRESHOLDS_H_
 #define HWC_KERNELS_THRESHOLDS_H_
 
-#include "codes.h"
 #include "hls_stream.h"
+#include "raw_code.h"
 
 // This kernel computes a monotone function of each element, by the thresholds of its channel: it counts those that are
 // at most the element, and adds the count to the channel's first result, or subtracts it.
@@ -45,7 +45,7 @@ Pixels:
             for (unsigned bit = CONFIG_T::count_bits; bit > 0; bit--) {
                 #pragma HLS UNROLL
                 const unsigned next = count + (1u << (bit - 1));
-                if (code_of(given[c]) >= levels[c * n_levels + next - 1])
+                if (raw_code<typename data_T::value_type>::of(given[c]) >= levels[c * n_levels + next - 1])
                     count = next;
             }
             const ap_int<CONFIG_T::code_bits> code = first[c] + sign[c] * ap_int<CONFIG_T::count_bits + 1>(count);

@@ -69,8 +69,17 @@ class QuantisedFunction:
     channels: int
 
     def __call__(self, codes: NDArray[np.float64], source: FixedPoint) -> NDArray[np.float64]:
-        """Computes codes of the result, (K, C), of codes of a source, (K, C)."""
+        """Computes codes of the result, (K, C), of codes of a source, (K, C).
+
+        Raises:
+            UnsupportedLayerError: the function is not defined for one of them.
+        """
         values = np.clip(self.function(codes * source.scale), -_INFINITY, _INFINITY)
+        if np.isnan(values).any():
+            raise UnsupportedLayerError(
+                f"{_shown(self)} of {codes[np.isnan(values)][0] * source.scale:g} is no number: put a quantiser in "
+                "front of it that gives only what it is defined for, such as hwcodesign.layers.relu"
+            )
         return np.where(values >= 0, 1.0, -1.0) if self.bipolar else cast_values(self.result, values)
 
 
@@ -143,20 +152,26 @@ def constants_of(name: str, function: QuantisedFunction, source: FixedPoint) -> 
     )
 
 
-def rectifies(function: QuantisedFunction, source: FixedPoint) -> bool | None:
+def rectifies(
+    found: ThresholdConstants | TableConstants, function: QuantisedFunction, source: FixedPoint
+) -> bool | None:
     """Tells whether a function of codes of a format is a rectifier and the cast alone, or the cast alone.
 
     A rectifier that clips at 6 is one before a quantiser that clips earlier.
 
+    Args:
+        found: the function's constants.
+        function, source: as for `constants_of`.
+
     Returns:
         True with the rectifier, False without it; None if it is neither.
     """
-    found = None if function.bipolar else constants_of("", function, source)
-    if isinstance(found, ThresholdConstants):
-        for rectify in (False, True):
-            plain = constants_of("", replace(function, function=_Plain(rectify)), source)
-            if isinstance(plain, ThresholdConstants) and found.equals(plain):
-                return rectify
+    if function.bipolar or not isinstance(found, ThresholdConstants):
+        return None
+    for rectify in (False, True):
+        plain = constants_of("", replace(function, function=_Plain(rectify)), source)
+        if isinstance(plain, ThresholdConstants) and found.equals(plain):
+            return rectify
     return None
 
 

@@ -94,3 +94,16 @@ class Unit(Generic[K]):
     def texts(self) -> Mapping[str, str]:
         """Returns SystemVerilog that is generated for it, by file name."""
         return {}
+
+
+@dataclass(frozen=True, eq=False)
+class BeatByBeat(Unit[K]):
+    """The unit treats all elements alike, and so takes whatever beats come, and gives such."""
+
+    @property
+    def reads(self) -> tuple[Stream, ...]:
+        return self.offered
+
+    @property
+    def writes(self) -> Stream:
+        return self.reads[0]

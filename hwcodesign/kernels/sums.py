@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hwcodesign.fixedpoint import Codes, FixedPoint
+from hwcodesign.fixedpoint import Codes, FixedPoint, signed_width
 from hwcodesign.kernels.kernel import sum_bounds
 
 
@@ -42,5 +42,5 @@ def narrowest_sums(
     while shift > 0 and all(code % 2 == 0 for code in codes):  # nothing is as fine as hls4ml's accumulator
         shift, codes = shift - 1, [code // 2 for code in codes]
     low, high, _ = sum_bounds(weights * 2.0**shift, np.array(codes, np.float64), source, axes)
-    width = max(int(high).bit_length(), int(-low - 1).bit_length() if low < 0 else 0) + 1
+    width = signed_width(int(low), int(high))
     return Sums(shift, FixedPoint(width, width - product_fraction - shift), tuple(codes))

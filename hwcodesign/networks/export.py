@@ -25,7 +25,7 @@ from hwcodesign.networks.graphs.channels_last import with_channels_last
 from hwcodesign.networks.graphs.constants import fold_constants
 from hwcodesign.networks.graphs.convolutions import sparsity_of, write_zeros
 from hwcodesign.networks.graphs.fused_functions import fuse_functions, name_functions
-from hwcodesign.networks.graphs.notes import MODULE, module_of
+from hwcodesign.networks.graphs.notes import MODULE, module_of, remove_unread_constants
 from hwcodesign.networks.graphs.sequences import as_images
 from hwcodesign.networks.graphs.upsampling import name_upsampling, write_upsampling
 from hwcodesign.networks.graphs.windows import BORDER_POOL, WHOLE_AVERAGE, with_final_domain, with_plain_windows
@@ -204,6 +204,7 @@ def _export(
     found = {node.name: sparsity_of(node) for node in graph.graph.node}
     name_functions(graph, modules)
     name_upsampling(graph)
+    remove_unread_constants(graph)
     for node in graph.graph.node:
         node.doc_string = ""
     check_graph(name, graph, modules)

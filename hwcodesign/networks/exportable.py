@@ -14,6 +14,7 @@ from torch import nn
 
 from hwcodesign.errors import UnsupportedLayerError
 from hwcodesign.networks.boundaries import ROUNDINGS
+from hwcodesign.networks.graphs.fused_functions import FUNCTION
 from hwcodesign.networks.graphs.notes import attributes_of
 
 
@@ -59,7 +60,7 @@ def check_graph(segment: str, graph: ModelWrapper, modules: dict[str, str]) -> N
     """
     for node in graph.graph.node:
         layer = modules.get(node.name, node.name)
-        if node.op_type == "Quant":
+        if node.op_type in ("Quant", FUNCTION):
             _check_quantiser(segment, layer, node)
         if node.op_type != "MaxPool":
             continue

@@ -44,12 +44,26 @@ def fold_batch_norms(network: MultiExitNetwork) -> MultiExitNetwork:
                 f"{name} ({type(part).__name__}) does not stand right behind a convolution or a linear layer, so there "
                 "are no weights to merge it into: leave it, with a quantiser behind it"
             )
-        merge_bn(layer, part)
+        merge_bn(layer, _with_constants(name, part))
         parent, _, last = name.rpartition(".")
         setattr(folded.get_submodule(parent), last, nn.Identity())
     _check_same(network, folded)
     folded.check()
     return folded
+
+
+def _with_constants(name: str, norm: nn.Module) -> nn.Module:
+    """Returns a norm with scales and biases of its own, which one without `affine` has as ones and zeros."""
+    assert isinstance(norm, _NORMS)
+    if norm.running_mean is None or norm.running_var is None:
+        raise NetworkError(
+            f"{name} ({type(norm).__name__}) normalises each batch anew: give it statistics of its own, "
+            "track_running_stats=True, and some training"
+        )
+    if not norm.affine:
+        norm.weight = nn.Parameter(torch.ones_like(norm.running_var))
+        norm.bias = nn.Parameter(torch.zeros_like(norm.running_mean))
+    return norm
 
 
 def _check_same(network: MultiExitNetwork, folded: MultiExitNetwork) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from hwcodesign.errors import UnsupportedLayerError
+from hwcodesign.networks.softmax import SOFTMAXES
 
 _RECURRENT = "recurrent layers have no kernel: use nn.Conv1d over the sequence, with dilation for a long one"
 _NORM = "it needs the statistics of each sample: use nn.BatchNorm1d or nn.BatchNorm2d, with a quantiser behind it"
@@ -23,9 +24,10 @@ _NEVER: dict[type[nn.Module], str] = {
     nn.TransformerDecoderLayer: _ATTENTION,
     nn.Embedding: "a table of vectors has no kernel: look words up before the network, and feed it the vectors",
     nn.Bilinear: "a product of two tensors has no kernel: use nn.Linear on both, joined by torch.cat",
-    nn.Softmax: "a softmax inside a network divides by a sum: use nn.Sigmoid before a quantiser, or stop at logits",
-    nn.Softmax2d: "a softmax inside a network divides by a sum: use nn.Sigmoid before a quantiser, or stop at logits",
-    nn.LogSoftmax: "a softmax inside a network divides by a sum: use nn.Sigmoid before a quantiser, or stop at logits",
+    **dict.fromkeys(
+        SOFTMAXES,
+        "a softmax inside a network divides by a sum: use nn.Sigmoid before a quantiser, or stop at logits",
+    ),
 }
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import copy
+from collections import OrderedDict
 
 from torch import nn
 
 from hwcodesign.errors import NetworkError
 
-_SOFTMAXES = (nn.Softmax, nn.LogSoftmax, nn.Softmax2d)
+SOFTMAXES = (nn.Softmax, nn.LogSoftmax, nn.Softmax2d)
 
 
 def refuse_softmax(k: int, head: nn.Module) -> None:
@@ -22,7 +22,7 @@ def refuse_softmax(k: int, head: nn.Module) -> None:
         NetworkError: it does; the message says how it is left off.
     """
     last = _last(head)
-    if isinstance(last, _SOFTMAXES):
+    if isinstance(last, SOFTMAXES):
         raise NetworkError(
             f"head {k} ends in {type(last).__name__}: stop at its logits, whose order it keeps, or give "
             "leave_off_softmax=True, and it is left off"
@@ -34,16 +34,12 @@ def without_softmax(head: nn.Module) -> nn.Module:
 
     A head that is no `nn.Sequential` stays as it is.
     """
-    if not isinstance(head, nn.Sequential) or not isinstance(_last(head), _SOFTMAXES):
+    if not isinstance(head, nn.Sequential) or not isinstance(_last(head), SOFTMAXES):
         return head
-    shortened = copy.copy(head)
-    shortened._modules = dict(head._modules)  # the layers themselves are shared
-    name, last = list(shortened.named_children())[-1]
-    if isinstance(last, _SOFTMAXES):
-        del shortened._modules[name]
-    else:
-        shortened._modules[name] = without_softmax(last)
-    return shortened
+    *kept, (name, last) = head.named_children()
+    if not isinstance(last, SOFTMAXES):
+        kept.append((name, without_softmax(last)))
+    return nn.Sequential(OrderedDict(kept))
 
 
 def _last(head: nn.Module) -> nn.Module:

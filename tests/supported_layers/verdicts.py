@@ -15,11 +15,11 @@ from hls4ml.converters import convert_from_pytorch_model
 from hls4ml.utils import config_from_pytorch_model
 
 import hwcodesign as hw
-from hwcodesign.backends.vitis import own_layers as _templates  # noqa: F401  # tells hls4ml of our C++
+from hwcodesign.compilation import lowered
 from hwcodesign.errors import HwcodesignError
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.frontend.conversion import convert
-from hwcodesign.frontend.lowering import lower, lower_graph
+from hwcodesign.frontend.lowering import lower_graph
 from hwcodesign.frontend.own_layers import __all__ as own
 from hwcodesign.frontend.readings import check_front_end
 from hwcodesign.frontend.segment_check import check_reading
@@ -55,7 +55,7 @@ class Verdict:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings(), tempfile.TemporaryFile("w"):
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 
@@ -69,12 +69,7 @@ def in_main_flow(row: Row) -> Verdict:
             network = _network(row)
             exported = export_network(network, Path(folder))
             graphs = [convert(part, CompileSettings(), "Vitis", Path(folder) / part.name) for part in exported]
-            segments = [
-                lower(
-                    part.name, graph, part.inputs, handed_on=part.handed_on, read=part.read, sparsities=part.sparsities
-                )
-                for part, graph in zip(exported, graphs, strict=True)
-            ]
+            segments = [lowered(part, graph) for part, graph in zip(exported, graphs, strict=True)]
             check_reading(network, segments)
     except HwcodesignError as error:
         return Verdict(str(error))

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from hwcodesign.fixedpoint import Codes, FixedPoint, Overflow
+from hwcodesign.fixedpoint import Codes, FixedPoint, Overflow, signed_width
 from hwcodesign.frontend.lowering.reading import Reading
 from hwcodesign.kernels import Activation, Add, Affine
 
@@ -102,5 +102,5 @@ def where_positive(
 
 def _holding(low: float, high: float, fraction: int) -> FixedPoint:
     """Returns the narrowest signed format that holds codes from `low` to `high` at a fraction."""
-    bits = max(math.ceil(high).bit_length(), (-math.floor(low) - 1).bit_length() if low < 0 else 0) + 1
+    bits = signed_width(math.floor(low), math.ceil(high))
     return FixedPoint(bits, bits - fraction)

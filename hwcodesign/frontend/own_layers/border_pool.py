@@ -29,18 +29,14 @@ class BorderPoolLayer(Layer):  # type: ignore[misc]  # hls4ml has no type inform
         TypeAttribute("accum"),
     )
 
-    @classmethod
-    def read(cls, node: NodeProto, input_names: list[str], input_shapes: list[list[int]]) -> dict[str, Any]:
+    @staticmethod
+    def read(node: NodeProto, input_shapes: list[list[int]]) -> dict[str, Any]:
         """Reads a node; see `own_layer`."""
         given, (_, height, width, channels) = attributes_of(node), input_shapes[0]
         (rows, columns), (down, across) = given["kernel_shape"], given["strides"]
         top, left, bottom, right = given["pads"]
         counted = dict(zip(("count_top", "count_left", "count_bottom", "count_right"), given["counted"], strict=True))
         return {
-            "class_name": cls.__name__,
-            "name": node.name,
-            "inputs": input_names,
-            "outputs": list(node.output),
             "in_height": height,
             "in_width": width,
             "n_chan": channels,

@@ -14,8 +14,7 @@ from hls4ml.model.attributes import Attribute
 from hls4ml.model.layers import Layer
 from onnx import NodeProto
 
-from hwcodesign.errors import UnsupportedLayerError
-from hwcodesign.fixedpoint import FixedPoint, Overflow, Rounding
+from hwcodesign.fixedpoint import FixedPoint, Overflow
 from hwcodesign.frontend.own_layers.own_layer import own_layer, precision_of
 from hwcodesign.frontend.quantised_functions import (
     QuantisedFunction,
@@ -24,12 +23,10 @@ from hwcodesign.frontend.quantised_functions import (
     constants_of,
     rectifies,
 )
+from hwcodesign.networks.boundaries import ROUNDINGS
 from hwcodesign.networks.graphs.code_functions import CodeFunction
 from hwcodesign.networks.graphs.fused_functions import FUNCTION
 from hwcodesign.networks.graphs.notes import attributes_of
-
-#: Rounding modes by what QONNX calls them.
-_ROUNDINGS = {"ROUND": Rounding.RND_CONV, "FLOOR": Rounding.TRN, "ROUND_TO_ZERO": Rounding.TRN_ZERO}
 
 
 @own_layer(FUNCTION)
@@ -38,26 +35,18 @@ class CodeFunctionLayer(Layer):  # type: ignore[misc]  # hls4ml has no type info
 
     _expected_attributes = (Attribute("n_in"), Attribute("n_chan"))
 
-    @classmethod
-    def read(cls, node: NodeProto, input_names: list[str], input_shapes: list[list[int]]) -> dict[str, Any]:
+    @staticmethod
+    def read(node: NodeProto, input_shapes: list[list[int]]) -> dict[str, Any]:
         """Reads a node; see `own_layer`."""
         given = attributes_of(node)
         rounding = given.get("rounding_mode", b"ROUND").decode()
-        if rounding not in _ROUNDINGS:
-            raise UnsupportedLayerError(
-                f"layer {given['module'].decode()!r}: its quantiser rounds by {rounding}: use {' or '.join(_ROUNDINGS)}"
-            )
         signed, width = bool(given.get("signed", 1)), int(given["bits"])
         bipolar = bool(given["bipolar"])
         overflow = Overflow.SAT_SYM if bipolar or (given.get("narrow", 0) and signed) else Overflow.SAT
         exponent = int(np.log2(given["scale"]))
-        result = FixedPoint(width, width + exponent, signed, _ROUNDINGS[rounding], overflow)
+        result = FixedPoint(width, width + exponent, signed, ROUNDINGS[rounding], overflow)
         function = CodeFunction(given["function"], given["rank"])
         return {
-            "class_name": cls.__name__,
-            "name": node.name,
-            "inputs": input_names,
-            "outputs": list(node.output),
             "module": given["module"].decode(),
             "quantised": QuantisedFunction(function, result, bipolar, int(input_shapes[0][-1])),
         }
@@ -71,14 +60,16 @@ class CodeFunctionLayer(Layer):  # type: ignore[misc]  # hls4ml has no type info
 
     def rectifies(self) -> bool | None:
         """Tells whether it is a cast with a rectifier (True) or without (False), or neither (None)."""
-        source = FixedPoint.parse(str(self.get_input_variable().type.precision))
-        return rectifies(self.get_attr("quantised"), source)
+        return rectifies(self.constants(), self.get_attr("quantised"), self._source)
+
+    @property
+    def _source(self) -> FixedPoint:
+        return FixedPoint.parse(str(self.get_input_variable().type.precision))
 
     def constants(self) -> ThresholdConstants | TableConstants:
         """Returns the function's constants for the format of the layer's input."""
         found: ThresholdConstants | TableConstants | None = self.get_attr("constants")
         if found is None:
-            source = FixedPoint.parse(str(self.get_input_variable().type.precision))
-            found = constants_of(f"layer {self.get_attr('module')!r}", self.get_attr("quantised"), source)
+            found = constants_of(f"layer {self.get_attr('module')!r}", self.get_attr("quantised"), self._source)
             self.set_attr("constants", found)
         return found

@@ -19,8 +19,8 @@ _L = TypeVar("_L", bound=type[Any])
 def own_layer(operator: str) -> Callable[[_L], _L]:
     """Decorates a class of hls4ml's layers, so that nodes of an operator become such layers.
 
-    The class has a class method `read(node, input_names, input_shapes)`, which returns the layer's attributes as
-    hls4ml's own handlers do: class_name, name, inputs, outputs, and what else it needs.
+    The class has a static method `read(node, input_shapes)`, which returns the layer's own attributes. Those that all
+    layers have (class_name, name, inputs, outputs) are added here.
 
     Args:
         operator: operator of the ONNX node; its domain is `networks.graphs.notes.DOMAIN`.
@@ -28,8 +28,8 @@ def own_layer(operator: str) -> Callable[[_L], _L]:
 
     def register(layer: _L) -> _L:
         def read(node: NodeProto, input_names: list[str], input_shapes: list[list[int]], _graph: Any) -> dict[str, Any]:
-            attributes: dict[str, Any] = layer.read(node, input_names, input_shapes)
-            return attributes
+            named = {"class_name": layer.__name__, "name": node.name, "inputs": input_names, "outputs": [*node.output]}
+            return {**named, **layer.read(node, input_shapes)}
 
         register_layer(layer.__name__, layer)
         register_onnx_layer_handler(operator, read)

@@ -22,16 +22,12 @@ class UpsamplingLayer(Layer):  # type: ignore[misc]  # hls4ml has no type inform
         Attribute(name) for name in ("width", "row_factor", "column_factor", "out_height", "out_width", "zeros")
     )
 
-    @classmethod
-    def read(cls, node: NodeProto, input_names: list[str], input_shapes: list[list[int]]) -> dict[str, Any]:
+    @staticmethod
+    def read(node: NodeProto, input_shapes: list[list[int]]) -> dict[str, Any]:
         """Reads a node; see `own_layer`."""
         given = attributes_of(node)
         (rows, columns), (height, width) = given["factors"], given["sides"]
         return {
-            "class_name": cls.__name__,
-            "name": node.name,
-            "inputs": input_names,
-            "outputs": list(node.output),
             "width": int(input_shapes[0][2]),
             "row_factor": int(rows),
             "column_factor": int(columns),

@@ -24,15 +24,11 @@ class WholeAverageLayer(Layer):  # type: ignore[misc]  # hls4ml has no type info
 
     _expected_attributes = (Attribute("in_height"), Attribute("in_width"), Attribute("n_filt"), TypeAttribute("accum"))
 
-    @classmethod
-    def read(cls, node: NodeProto, input_names: list[str], input_shapes: list[list[int]]) -> dict[str, Any]:
+    @staticmethod
+    def read(_node: NodeProto, input_shapes: list[list[int]]) -> dict[str, Any]:
         """Reads a node; see `own_layer`."""
         _, height, width, channels = input_shapes[0]
         return {
-            "class_name": cls.__name__,
-            "name": node.name,
-            "inputs": input_names,
-            "outputs": list(node.output),
             "in_height": height,
             "in_width": width,
             "n_filt": channels,

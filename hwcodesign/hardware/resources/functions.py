@@ -30,8 +30,7 @@ def thresholds(
         for stage in range(1, count_bits):
             step = 1 << (count_bits - 1 - stage)
             words = [lane[step * (2 * known + 1) - 1] for known in range(1 << stage)]
-            columns = {tuple(word >> bit & 1 for word in words) for bit in range(width + 1)}
-            varying = sum(1 for column in columns if len(set(column)) > 1)
+            varying = _varying_columns(words, width + 1)
             chosen += varying * -(-len(words) // _LUT_WORDS)
             registered += varying if stage >= TABLE_BITS else 0
     logic = {
@@ -57,8 +56,13 @@ def code_table(words: Sequence[int], lanes: int, bits: int) -> tuple[Part, ...]:
     shell = Part("code_table", {"one": 1}, 1)
     if not memory.is_logic:
         return shell, Part("rom", bram18=memory.bram18, number=lanes)
-    columns = {tuple(word >> bit & 1 for word in words) for bit in range(bits)}
-    varying = sum(1 for column in columns if len(set(column)) > 1)
+    varying = _varying_columns(words, bits)
     deep = len(words) > _LUT_WORDS
     logic = {"small bits": 0 if deep else varying, "deep bits": varying * -(-len(words) // 32) if deep else 0}
     return shell, Part("rom", logic, varying, number=lanes)
+
+
+def _varying_columns(words: Sequence[int], bits: int) -> int:
+    """Returns the number of different columns of words that are not the same in all of them."""
+    columns = {tuple(word >> bit & 1 for word in words) for bit in range(bits)}
+    return sum(1 for column in columns if len(set(column)) > 1)

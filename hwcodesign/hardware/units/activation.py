@@ -6,24 +6,15 @@ from dataclasses import dataclass
 
 from hwcodesign.hardware.resources.elementwise import activation
 from hwcodesign.hardware.resources.figures import Part
-from hwcodesign.hardware.stream import Stream
 from hwcodesign.hardware.timing import Automaton, Pipeline
-from hwcodesign.hardware.unit import Unit
+from hwcodesign.hardware.unit import BeatByBeat
 from hwcodesign.kernels import Activation
 from hwcodesign.systemverilog import Instance
 
 
 @dataclass(frozen=True, eq=False)
-class Casts(Unit[Activation]):
+class Casts(BeatByBeat[Activation]):
     """The unit casts all elements of a beat at once (activation)."""
-
-    @property
-    def reads(self) -> tuple[Stream, ...]:
-        return self.offered
-
-    @property
-    def writes(self) -> Stream:
-        return self.reads[0]
 
     @property
     def instance(self) -> Instance:

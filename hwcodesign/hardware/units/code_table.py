@@ -8,24 +8,15 @@ import numpy as np
 
 from hwcodesign.hardware.resources.figures import Part
 from hwcodesign.hardware.resources.functions import code_table
-from hwcodesign.hardware.stream import Stream
 from hwcodesign.hardware.timing import Automaton, Pipeline
-from hwcodesign.hardware.unit import Unit
+from hwcodesign.hardware.unit import BeatByBeat
 from hwcodesign.kernels import CodeTable
 from hwcodesign.systemverilog import Instance, Rom
 
 
 @dataclass(frozen=True, eq=False)
-class LookUp(Unit[CodeTable]):
+class LookUp(BeatByBeat[CodeTable]):
     """The unit looks up all elements of a beat at once (code_table)."""
-
-    @property
-    def reads(self) -> tuple[Stream, ...]:
-        return self.offered
-
-    @property
-    def writes(self) -> Stream:
-        return self.reads[0]
 
     @property
     def words(self) -> tuple[int, ...]:

@@ -25,7 +25,7 @@ from qonnx.transformation.infer_shapes import InferShapes
 from qonnx.transformation.quant_constant_folding import FoldTransposeIntoQuantInit
 
 from hwcodesign.errors import UnsupportedLayerError
-from hwcodesign.networks.graphs.windows import CHANNELS_FIRST, CHANNELS_LAST
+from hwcodesign.networks.graphs.notes import CHANNELS_FIRST, CHANNELS_LAST
 
 _FENCE = "Identity"
 #: What makes transposes fewer, before one of them is moved on.

@@ -16,6 +16,7 @@ from onnx import helper
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.general.intquant import int_quant
 
+from hwcodesign.fixedpoint import signed_width
 from hwcodesign.networks.graphs.notes import QUANTISERS, attributes_of
 
 #: hls4ml's C++ takes -2 in a type of two bits for 1, and has no type of one bit that is a number.
@@ -67,7 +68,7 @@ def fewest_bits(values: NDArray[np.float64]) -> tuple[int, int]:
     exponent = min(_lowest_bits(values), default=0)
     codes = np.ldexp(values, -exponent)
     low, high = int(codes.min(initial=0)), int(codes.max(initial=0))
-    width = max(_FEWEST_BITS, high.bit_length() + 1, (-low - 1).bit_length() + 1 if low < 0 else 0)
+    width = max(_FEWEST_BITS, signed_width(low, high))
     return width + int(width == _FEWEST_BITS and low < -1), exponent
 
 

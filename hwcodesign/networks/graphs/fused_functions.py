@@ -125,9 +125,6 @@ def name_functions(graph: ModelWrapper, modules: Mapping[str, str]) -> None:
             "module": module,
         }
         node.attribute.extend(helper.make_attribute(name, value) for name, value in described.items())
-    read = {name for node in graph.graph.node for name in node.input}
-    for tensor in [tensor for tensor in graph.graph.initializer if tensor.name not in read]:
-        graph.graph.initializer.remove(tensor)
 
 
 def _look_like_quant(graph: ModelWrapper, node: NodeProto) -> None:

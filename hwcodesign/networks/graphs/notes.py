@@ -9,7 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from onnx import helper
+from qonnx.core.modelwrapper import ModelWrapper
 
+#: Axes of a batch of feature maps, by those that they have in the other layout.
+CHANNELS_FIRST, CHANNELS_LAST = [0, 3, 1, 2], [0, 2, 3, 1]
 #: Domain of operators that are neither ONNX' nor QONNX'.
 DOMAIN = "hwcodesign"
 #: Operators of QONNX that quantise.
@@ -60,3 +63,10 @@ def set_attributes(node: Any, **values: Any) -> None:
     made = [helper.make_attribute(name, value) for name, value in values.items()]
     del node.attribute[:]
     node.attribute.extend([*kept, *made])
+
+
+def remove_unread_constants(graph: ModelWrapper) -> None:
+    """Takes constants out of a graph that no node reads any more: hls4ml makes a layer of each."""
+    read = {name for node in graph.graph.node for name in node.input}
+    for tensor in [tensor for tensor in graph.graph.initializer if tensor.name not in read]:
+        graph.graph.initializer.remove(tensor)

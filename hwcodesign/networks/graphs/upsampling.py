@@ -15,12 +15,20 @@ from onnx import TensorProto, helper
 from qonnx.core.modelwrapper import ModelWrapper
 
 from hwcodesign.errors import UnsupportedLayerError
-from hwcodesign.networks.graphs.notes import DOMAIN, attributes_of, described, noted, set_attributes, with_note
+from hwcodesign.networks.graphs.notes import (
+    CHANNELS_FIRST,
+    CHANNELS_LAST,
+    DOMAIN,
+    attributes_of,
+    described,
+    noted,
+    set_attributes,
+    with_note,
+)
 
 #: The operator of an image that is made larger.
 UPSAMPLING = "Upsample2D"
 _NOTE = "upsampling"
-_LAST, _FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
 
 
 def write_upsampling(graph: ModelWrapper) -> None:
@@ -61,9 +69,6 @@ def name_upsampling(graph: ModelWrapper) -> None:
         node.input[:] = node.input[:1]
         del node.attribute[:]
         set_attributes(node, factors=[rows, columns], zeros=zeros, sides=[height, width])
-    read = {name for node in graph.graph.node for name in node.input}
-    for tensor in [tensor for tensor in graph.graph.initializer if tensor.name not in read]:
-        graph.graph.initializer.remove(tensor)
 
 
 def _factors(graph: ModelWrapper, node: Any) -> tuple[int, int]:
@@ -155,16 +160,16 @@ def _larger(
     graph.graph.initializer.append(helper.make_tensor(sizes, TensorProto.INT64, [4], last))
     note = with_note(text, _NOTE, *factors, int(zeros), *sides)
     nodes = (
-        helper.make_node("Transpose", [source], [turned], name=turned, perm=_LAST),
+        helper.make_node("Transpose", [source], [turned], name=turned, perm=CHANNELS_LAST),
         helper.make_node(
             "Resize", [turned, "", "", sizes], [larger], larger, note, mode="nearest", nearest_mode="floor",
             coordinate_transformation_mode="asymmetric",
         ),
-        helper.make_node("Transpose", [larger], [back], name=back, perm=_FIRST),
+        helper.make_node("Transpose", [larger], [back], name=back, perm=CHANNELS_FIRST),
     )  # fmt: skip
     for i, node in enumerate(nodes):
         graph.graph.node.insert(place + i, node)
-    graph.set_tensor_shape(turned, [shape[axis] for axis in _LAST])
+    graph.set_tensor_shape(turned, [shape[axis] for axis in CHANNELS_LAST])
     graph.set_tensor_shape(larger, last)
     graph.set_tensor_shape(back, [*shape[:2], *sides])
     return back

@@ -20,10 +20,14 @@ from onnx import helper
 from qonnx.core.modelwrapper import ModelWrapper
 
 from hwcodesign.errors import UnsupportedLayerError
-from hwcodesign.networks.graphs.notes import DOMAIN, attributes_of, replace_attributes
+from hwcodesign.networks.graphs.notes import (
+    CHANNELS_FIRST,
+    CHANNELS_LAST,
+    DOMAIN,
+    attributes_of,
+    replace_attributes,
+)
 
-#: Axes of a batch of feature maps, by those that they have in the other layout.
-CHANNELS_FIRST, CHANNELS_LAST = [0, 3, 1, 2], [0, 2, 3, 1]
 #: Domain of operators whose channels are last: what qonnx and hls4ml call it, and what it is called until then.
 _FINAL, _PENDING = "qonnx.custom_op.channels_last", "hwcodesign.channels_last"
 #: The operator of a pooling whose padding is no zeros.

@@ -26,5 +26,6 @@ _KERNELS = "firmware/nnet_utils"
 def copy_kernels(graph: Any, project: Path) -> None:
     """Copies the kernels of our own layers into a project that hls4ml wrote, if its graph has such layers."""
     if any(layer.class_name in own_layers.__all__ for layer in graph.get_layers()):
-        for header in sorted((shared_folder("hls") / "kernels").glob("*.h")):
+        hls = shared_folder("hls")
+        for header in (hls / "raw_code.h", *sorted((hls / "kernels").glob("*.h"))):
             shutil.copyfile(header, project / _KERNELS / header.name)

@@ -26,8 +26,7 @@ class BorderPoolConfig(LayerConfigTemplate):  # type: ignore[misc]  # hls4ml has
     def format(self, node: Any) -> str:
         """Returns the struct."""
         sizes = [(name, int(node.get_attr(name))) for name in _SIZES]
-        struct = config_struct(node, "border_pool", sizes)
-        return struct.replace("};\n", f"    typedef {node.get_attr('accum_t').name} accum_t;\n}};\n")
+        return config_struct(node, "border_pool", sizes, accum=node.get_attr("accum_t").name)
 
 
 @template

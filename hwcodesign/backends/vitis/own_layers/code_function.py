@@ -27,16 +27,18 @@ class FunctionConfig(LayerConfigTemplate):  # type: ignore[misc]  # hls4ml has n
         if isinstance(constants, ThresholdConstants):
             bits = int(constants.thresholds.shape[1]).bit_length()
             never = FixedPoint.parse(str(node.get_input_variable().type.precision)).max_code + 1
-            add_constants(node, "levels", _filled(constants.thresholds, (1 << bits) - 1, never))
-            add_constants(node, "first", constants.first)
-            add_constants(node, "sign", constants.sign)
+            types = {
+                "level": add_constants(node, "levels", _filled(constants.thresholds, (1 << bits) - 1, never)),
+                "first": add_constants(node, "first", constants.first),
+                "sign": add_constants(node, "sign", constants.sign),
+            }
             width = node.get_output_variable().type.precision.width
             sizes += [("n_chan", node.get_attr("n_chan")), ("count_bits", bits), ("code_bits", width + bits + 2)]
-            return config_struct(node, "thresholds", sizes, level="levels", first="first", sign="sign")
-        add_constants(node, "entries", constants.entries)
+            return config_struct(node, "thresholds", sizes, **types)
+        entry = add_constants(node, "entries", constants.entries)
         least = FixedPoint.parse(str(node.get_input_variable().type.precision)).min_code
         sizes += [("n_entries", constants.entries.size), ("least", least)]
-        return config_struct(node, "code_table", sizes, entry="entries")
+        return config_struct(node, "code_table", sizes, entry=entry)
 
 
 @template

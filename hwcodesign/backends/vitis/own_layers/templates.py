@@ -11,6 +11,8 @@ from hls4ml.backends.fpga.fpga_types import APTypeConverter, HLSTypeConverter, S
 from hls4ml.model.types import IntegerPrecisionType
 from numpy.typing import NDArray
 
+from hwcodesign.fixedpoint import signed_width
+
 _AS_ARRAY = StaticWeightVariableConverter(HLSTypeConverter(precision_converter=APTypeConverter()))
 _T = TypeVar("_T", bound=type[Any])
 
@@ -21,13 +23,13 @@ def template(written: _T) -> _T:
     return written
 
 
-def add_constants(node: Any, name: str, values: NDArray[Any]) -> None:
-    """Adds integers to what hls4ml writes as the layer's weights."""
+def add_constants(node: Any, name: str, values: NDArray[Any]) -> str:
+    """Adds integers to what hls4ml writes as the layer's weights; returns the name of their type."""
     whole = values.astype(np.int64)
-    bits = max(int(whole.max()).bit_length(), int(-whole.min() - 1).bit_length() if whole.min() < 0 else 0) + 1
-    precision = IntegerPrecisionType(width=bits, signed=True)
+    precision = IntegerPrecisionType(width=signed_width(int(whole.min()), int(whole.max())), signed=True)
     node.add_weights_variable(name, var_name=f"{name}{{index}}", precision=precision, data=whole)
     node.set_attr(name, _AS_ARRAY.convert(node.get_weights(name)))  # hls4ml has done this for all others by now
+    return str(node.get_weights(name).type.name)
 
 
 def config_struct(node: Any, kernel: str, sizes: Sequence[tuple[str, int]], **types: str) -> str:
@@ -35,13 +37,12 @@ def config_struct(node: Any, kernel: str, sizes: Sequence[tuple[str, int]], **ty
 
     Args:
         sizes: its numbers.
-        types: the constants whose type each of its types is.
+        types: what each of its types is.
     """
     lines = [f"struct config{node.index} : hwc::{kernel}_config {{"]
     for name, value in sizes:
         lines.append(f"    static const {'int' if value < 0 else 'unsigned'} {name} = {value};")
-    for name, constants in types.items():
-        lines.append(f"    typedef {node.get_weights(constants).type.name} {name}_t;")
+    lines += [f"    typedef {text} {name}_t;" for name, text in types.items()]
     return "\n".join([*lines, "};\n"])
 
 
