@@ -59,7 +59,7 @@ MUTATIONS = [
         "best.value >= top.value",
         "decision_max_softmax",
     ),
-    Mutation("unsigned-logits", "integer_logits.h", "S ? W : W + 1", "W", "decision_margin_2"),
+    Mutation("unsigned-logits", "raw_code.h", "S ? W : W + 1", "W", "decision_margin_2"),
     Mutation(
         "score-above",
         "exit_decision.h",
