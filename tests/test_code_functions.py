@@ -284,7 +284,8 @@ def test_a_function_that_is_not_defined_for_a_code_is_refused() -> None:
     network.stages[0][1] = signed()  # trained on what it is defined for
     network.stages[0][1].train()
     network.stages[0][1](torch.tensor([[-0.7, 0.9]]))
-    with pytest.raises(UnsupportedLayerError, match=r"^stage0: Log and Relu of -\S+ is no number: put a quantiser in front"):
+    message = r"^stage0: Log and Relu of -\S+ is no number: put a quantiser in front"
+    with pytest.raises(UnsupportedLayerError, match=message):
         check_compiles(network.eval(), CompileSettings())
 
 

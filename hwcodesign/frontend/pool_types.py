@@ -19,12 +19,11 @@ from qonnx.core.modelwrapper import ModelWrapper
 from hwcodesign.errors import UnsupportedLayerError
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.networks.export import ExportedSegment
-from hwcodesign.networks.graphs.notes import attributes_of
+from hwcodesign.networks.graphs.notes import QUANTISERS, attributes_of
 from hwcodesign.networks.graphs.windows import BORDER_POOL, WHOLE_AVERAGE, border_counts
 
 #: Operators behind which a value is what it was, or another pixel's value.
 _PASSED = ("Relu", "MaxPool", "Flatten", "Reshape", "Transpose", "Identity", "Pad")
-_QUANTISERS = ("Quant", "IntQuant", "BipolarQuant")
 
 
 class PoolTypes(NamedTuple):
@@ -134,5 +133,5 @@ def _finest(graph: ModelWrapper, tensor: str) -> int | None:
 def _fraction(graph: ModelWrapper, reader: Any) -> int | None:
     if reader.op_type in _PASSED:
         return _finest(graph, reader.output[0])
-    scale = graph.get_initializer(reader.input[1]) if reader.op_type in _QUANTISERS else None
+    scale = graph.get_initializer(reader.input[1]) if reader.op_type in QUANTISERS else None
     return None if scale is None else math.ceil(-math.log2(float(np.min(scale))))

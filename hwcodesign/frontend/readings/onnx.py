@@ -32,8 +32,8 @@ from hwcodesign.frontend.readings.copied import (
     fraction_bits,
     integer_bits,
 )
+from hwcodesign.networks.graphs.notes import QUANTISERS
 
-_QUANTISERS = ("Quant", "IntQuant", "BipolarQuant")
 #: Operators that read constants beside their input, which is their first.
 _WEIGHTED = ("Conv", "MatMul", "BatchNormalization", "Add", "Sub", "Mul", "Div")
 #: What hls4ml looks up in tables of its own, which are not exact: the copy has a Relu in its place.
@@ -71,7 +71,7 @@ def copy_onnx(graph: Any, settings: CopySettings) -> CopiedModel:
         _refuse_zero_points(str(graph.config.get_project_name()), copied)
         rng = np.random.default_rng(1)
         _even_scales(copied)
-        kept = {name for node in copied.graph.node if node.op_type in _QUANTISERS for name in node.input[1:]}
+        kept = {name for node in copied.graph.node if node.op_type in QUANTISERS for name in node.input[1:]}
         for node in copied.graph.node:
             if node.op_type in _LOOKED_UP:
                 node.op_type = "Relu"
@@ -161,13 +161,13 @@ def _refuse_zero_points(name: str, model: ModelWrapper) -> None:
 
 
 def _scales(model: ModelWrapper) -> list[NDArray[np.float64]]:
-    named = {node.input[1] for node in model.graph.node if node.op_type in _QUANTISERS}
+    named = {node.input[1] for node in model.graph.node if node.op_type in QUANTISERS}
     return [scale for name in sorted(named) if (scale := _floats(model, name)) is not None]
 
 
 def _even_scales(model: ModelWrapper) -> None:
     """Replaces every quantiser's scale by the nearest power of two, because others are exact in no type."""
-    for name in {node.input[1] for node in model.graph.node if node.op_type in _QUANTISERS}:
+    for name in {node.input[1] for node in model.graph.node if node.op_type in QUANTISERS}:
         scale = _floats(model, name)
         if scale is not None:
             model.set_initializer(name, np.exp2(np.rint(np.log2(np.abs(scale)))).astype(np.float32))
@@ -180,7 +180,7 @@ def _fill(model: ModelWrapper, node: Any, rng: np.random.Generator, taps: int, k
     for place, tensor in enumerate(node.input):
         name, quantiser = tensor, None
         producer = model.find_producer(tensor)
-        if producer is not None and producer.op_type in _QUANTISERS:
+        if producer is not None and producer.op_type in QUANTISERS:
             name, quantiser = producer.input[0], producer
         old = _floats(model, name)
         if old is None or name in kept:

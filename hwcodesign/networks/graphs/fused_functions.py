@@ -161,7 +161,7 @@ def _function_before(graph: ModelWrapper, result: str) -> tuple[str, list[NodePr
 def _crossable(graph: ModelWrapper, name: str, frontier: list[str]) -> bool:
     """Tells whether a tensor is computed by a pointwise operator, and from nothing else of the frontier computed."""
     node = graph.find_producer(name)
-    if node is None or node.op_type not in OPERATORS or node.op_type in ("Quant", "BipolarQuant"):
+    if node is None or node.op_type not in OPERATORS:
         return False
     if any(other != name and _depends(graph, other, name) for other in frontier):
         return False  # it is needed later in the order: that which reads it is crossed first
