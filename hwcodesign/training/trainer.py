@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hwcodesign.data import Dataset, Split
@@ -20,6 +19,7 @@ from hwcodesign.errors import ImagesError, SettingsError, TrainingError
 from hwcodesign.networks.network import MultiExitNetwork
 from hwcodesign.progress import Task, task
 from hwcodesign.storage.files import claimed_folder, sha256_json
+from hwcodesign.training.augmentation import cropped, shifted
 from hwcodesign.training.checkpoint import (
     Checkpoint,
     Progress,
@@ -48,6 +48,8 @@ class TrainingSettings:
         learning_rate: peak learning rate of Adam, which rises to it and falls to zero along a cosine.
         exit_weights: weights of the exits' losses, one per exit; all 1 by default.
         shift: largest random shift of a batch, in pixels, in each direction.
+        crop: the same for each image on its own.
+        flip: whether half of the images, at random, are mirrored left to right.
         seed: seed of everything random.
         threads: number of threads of torch; torch's own choice by default. A small network trains fastest on one
             thread, especially on a busy machine. It is one of the settings that make training repeat exactly.
@@ -62,6 +64,8 @@ class TrainingSettings:
     learning_rate: float = 0.01
     exit_weights: tuple[float, ...] | None = None
     shift: int = 0
+    crop: int = 0
+    flip: bool = False
     seed: int = 0
     threads: int | None = None
 
@@ -79,10 +83,10 @@ class TrainingSettings:
             raise SettingsError(f"exit_weights={weights}: none may be negative, and at least one must be positive")
         if self.threads is not None and self.threads < 1:
             raise SettingsError(f"threads={self.threads} is not a positive whole number")
-        if self.epochs < 1 or self.batch_size < 1 or self.shift < 0 or not self.learning_rate > 0:
+        if self.epochs < 1 or self.batch_size < 1 or min(self.shift, self.crop) < 0 or not self.learning_rate > 0:
             raise SettingsError(
                 f"epochs={self.epochs}, batch_size={self.batch_size}, learning_rate={self.learning_rate}, "
-                f"shift={self.shift}: the first three must be positive, the last not negative"
+                f"shift={self.shift}, crop={self.crop}: the first three must be positive, the others not negative"
             )
 
     @property
@@ -203,6 +207,11 @@ def _check(network: MultiExitNetwork, data: Dataset, phases: Sequence[TrainingSe
                 f"{len(settings.exit_weights)} exit_weights for {network.exits} exits: give one per exit"
             )
         strategy.check(network, settings.weights(network.exits))
+        if len(network.input_shape) != 3 and (settings.shift or settings.crop or settings.flip):
+            raise SettingsError(
+                f"shift, crop and flip move images (C, H, W), and {data.name} has samples {network.input_shape}: "
+                "leave them out"
+            )
         split = strategy.split(data)
         if split.images.shape[1:] != network.input_shape:
             raise ImagesError(f"{data.name} has personal images {split.images.shape[1:]}, not {network.input_shape}")
@@ -353,7 +362,8 @@ class _Run:
         for start in range(0, len(order) - settings.batch_size + 1, settings.batch_size):
             part = order[start : start + settings.batch_size]
             x = torch.from_numpy(split.images[part].astype("float32")) * scale
-            yield _shifted(x, settings.shift), torch.from_numpy(split.labels[part])
+            x = cropped(shifted(x, settings.shift), settings.crop, flip=settings.flip)
+            yield x, torch.from_numpy(split.labels[part])
 
 
 @contextmanager
@@ -375,15 +385,6 @@ def _set_modes(network: nn.Module, trained: Sequence[nn.Module]) -> None:
     network.eval()
     for module in trained:
         module.train()
-
-
-def _shifted(x: Tensor, shift: int) -> Tensor:
-    """Returns the batch moved by up to `shift` pixels in each direction, with blank pixels at the border."""
-    if shift == 0:
-        return x
-    down, right = torch.randint(0, 2 * shift + 1, (2,)).tolist()
-    height, width = x.shape[2:]
-    return F.pad(x, (shift, shift, shift, shift))[:, :, down : down + height, right : right + width]
 
 
 def _epoch_seed(seed: int, phase: int, epoch: int) -> int:
