@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hwcodesign.fixedpoint import FixedPoint
     from hwcodesign.frontend.settings import CompileSettings, LayerSettings
     from hwcodesign.interface.modes import Mode
+    from hwcodesign.networks.float_network import FloatNetwork
     from hwcodesign.networks.folding import fold_batch_norms
     from hwcodesign.networks.network import MultiExitNetwork
     from hwcodesign.policies import Criterion, ExitPolicy, register_criterion
@@ -44,6 +45,7 @@ _NAMES = {
     "ExitMonitor": ("hwcodesign.runtime.monitor", ""),
     "ExitPolicy": ("hwcodesign.policies", ""),
     "FixedPoint": ("hwcodesign.fixedpoint", ""),
+    "FloatNetwork": ("hwcodesign.networks.float_network", "design"),
     "LayerSettings": ("hwcodesign.frontend.settings", ""),
     "Mode": ("hwcodesign.interface.modes", ""),
     "ProgressiveAccelerator": ("hwcodesign.runtime.progressive", ""),
@@ -77,6 +79,7 @@ __all__ = [
     "ExitMonitor",
     "ExitPolicy",
     "FixedPoint",
+    "FloatNetwork",
     "HwcodesignError",
     "LayerSettings",
     "MissingExtraError",

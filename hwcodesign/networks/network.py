@@ -106,7 +106,7 @@ class MultiExitNetwork(nn.Module):
     @property
     def classes(self) -> int:
         """Returns the number of classes."""
-        return self.boundaries()[1][0].shape[0] - int(self.gates)
+        return self.head_shapes()[0][0] - int(self.gates)
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Computes the logits of every exit, first exit first.
@@ -162,12 +162,16 @@ class MultiExitNetwork(nn.Module):
 
     def features(self, x: Tensor) -> Iterator[tuple[Tensor, ...]]:
         """Yields each stage's tensors in turn, computed when they are requested."""
-        scale = self.input_format.scale
-        x = torch.clamp(torch.round(x / scale), self.input_format.min_code, self.input_format.max_code) * scale
+        x = self.on_input_grid(x)
         given: tuple[Tensor, ...] = (x,)
         for stage in self.stages:
             given = values_of(stage(*given))
             yield given
+
+    def on_input_grid(self, x: Tensor) -> Tensor:
+        """Returns the values of a batch as the network takes them: rounded half to even to the input format."""
+        fmt = self.input_format
+        return torch.clamp(torch.round(x / fmt.scale), fmt.min_code, fmt.max_code) * fmt.scale
 
     def check(self) -> None:
         """Checks the shapes of all boundaries and the scales of all quantisers, on one blank image.
@@ -186,13 +190,23 @@ class MultiExitNetwork(nn.Module):
         finally:
             for hook in hooks:
                 hook.remove()
-        classes = {boundary.shape for boundary in heads}
+        self.check_heads([boundary.shape for boundary in heads])
+
+    def check_heads(self, shapes: Sequence[tuple[int, ...]]) -> None:
+        """Checks that all heads give the same number of logits.
+
+        Args:
+            shapes: of the heads' outputs, without the batch.
+
+        Raises:
+            NetworkError: they do not.
+        """
         least = 2 + int(self.gates)
-        if len(classes) != 1 or len(next(iter(classes))) != 1 or next(iter(classes))[0] < least:
-            shapes = ", ".join(str(boundary.shape) for boundary in heads)
+        if len(set(shapes)) != 1 or len(shapes[0]) != 1 or shapes[0][0] < least:
             behind = ", and a gate behind them" if self.gates else ""
             raise NetworkError(
-                f"heads give {shapes} a sample: each must give the same number of logits, two or more{behind}"
+                f"heads give {', '.join(map(str, shapes))} a sample: each must give the same number of logits, two or "
+                f"more{behind}"
             )
 
     def check_calibrated(self) -> None:
@@ -229,14 +243,32 @@ class MultiExitNetwork(nn.Module):
                 "processed none; train the network, load its weights, or run images through it in training mode"
             )
 
+    def head_shapes(self) -> list[tuple[int, ...]]:
+        """Returns the shape of every head's output without the batch, found on one blank image.
+
+        Raises:
+            NetworkError: a stage or head cannot take what it is given.
+        """
+        shapes: list[tuple[int, ...]] = []
+        with Evaluating(self), torch.no_grad():
+            given: tuple[Tensor, ...] = (self._blank(),)
+            for k, (stage, head) in enumerate(zip(self.stages, self.heads, strict=True)):
+                given = values_of(_run(f"stage {k}", stage, *given))
+                output = value_of(_run(f"head {k}", head, *self.head_inputs(k, given)))
+                shapes.append(tuple(output.shape[1:]))
+        return shapes
+
+    def _blank(self) -> Tensor:
+        """One blank image, of the type and on the device of the parameters."""
+        parameter = next(self.parameters(), torch.zeros(()))
+        return torch.zeros((1, *self.input_shape), dtype=parameter.dtype, device=parameter.device)
+
     def boundaries(self) -> tuple[list[tuple[Boundary, ...]], list[Boundary]]:
         """Returns format and shape of every stage's tensors and of every head's output, as they are now."""
         stages: list[tuple[Boundary, ...]] = []
         heads: list[Boundary] = []
         with Evaluating(self), torch.no_grad(), Quantisers(self) as quantisers:
-            parameter = next(self.parameters(), torch.zeros(()))
-            x = torch.zeros((1, *self.input_shape), dtype=parameter.dtype)
-            given: tuple[Tensor, ...] = (x,)
+            given: tuple[Tensor, ...] = (self._blank(),)
             before: tuple[Boundary, ...] = (Boundary(self.input_format, self.input_shape),)
             for k, (stage, head) in enumerate(zip(self.stages, self.heads, strict=True)):
                 written = tensors_of(_run(f"stage {k}", stage, *given))
@@ -267,7 +299,7 @@ class MultiExitNetwork(nn.Module):
             if isinstance(module, nn.Linear | nn.modules.conv._ConvNd)
         ]
         try:
-            self.boundaries()
+            self.head_shapes()
         finally:
             for hook in hooks:
                 hook.remove()
