@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 
 import hwcodesign as hw
@@ -23,9 +25,7 @@ class Residual(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, *, stride: int) -> None:
         super().__init__()
-        self.body = nn.Sequential(
-            convolution(inputs, outputs, stride=stride), nn.ReLU(), convolution(outputs, outputs)
-        )
+        self.body = nn.Sequential(convolution(inputs, outputs, stride=stride), nn.ReLU(), convolution(outputs, outputs))
         alike = inputs == outputs and stride == 1
         self.shortcut = nn.Identity() if alike else nn.Conv2d(inputs, outputs, 1, stride)
         self.relu = nn.ReLU()
@@ -39,7 +39,7 @@ class Residual(nn.Module):
 def stages() -> list[nn.Module]:
     """32x32x3 -> 32x32x16 -> 16x16x32 -> 8x8x64; MLPerf Tiny's network up to its average."""
     first = nn.Sequential(convolution(3, CHANNELS[0]), nn.ReLU(), Residual(CHANNELS[0], CHANNELS[0], stride=1))
-    return [first, *(Residual(before, after, stride=2) for before, after in zip(CHANNELS, CHANNELS[1:], strict=False))]
+    return [first, *(Residual(before, after, stride=2) for before, after in pairwise(CHANNELS))]
 
 
 def early_head(inputs: int, pool: int) -> nn.Module:

@@ -28,6 +28,7 @@ from hwcodesign.training.checkpoint import (
     remove_others,
     save_checkpoint,
 )
+from hwcodesign.training.device import device_named, placed
 from hwcodesign.training.strategies import Batch, Strategy, strategy_named
 from hwcodesign.training.strategies.strategy import Weights
 
@@ -128,6 +129,7 @@ def train(
     strategy: str | Strategy | None = None,
     checkpoint: Path | str | None = None,
     observer: Observer | None = None,
+    device: str = "cpu",
     **settings: Any,
 ) -> list[dict[str, Any]]:
     """Trains a network in place.
@@ -139,14 +141,16 @@ def train(
         strategy, settings: instead of `phases`, fields of a single `TrainingSettings`.
         checkpoint: folder to write a checkpoint to after every epoch, and to resume from.
         observer: observer of the progress.
+        device: device that computes, by torch's name: "cpu", "cuda", "cuda:1". Afterwards the network is in the CPU's
+            memory. A checkpoint continues on any device; only on the same device does training repeat exactly.
 
     Returns:
         One entry per epoch: phase, epoch, loss, accuracy per exit on the training batches, seconds, and what a
         strategy learned for itself.
 
     Raises:
-        SettingsError: phases and fields both given, a weight too many, a batch larger than the training split, or a
-            strategy's settings that do not fit the network or the data.
+        SettingsError: phases and fields both given, a device that is not there, a weight too many, a batch larger than
+            the training split, or a strategy's settings that do not fit the network or the data.
         CheckpointError: the folder holds a checkpoint of another run, or a damaged one.
         TrainingError: the loss is not finite; the checkpoint is that of the epoch before.
         BusyError: another process trains into the folder.
@@ -156,10 +160,11 @@ def train(
     if not phases:
         phases = (TrainingSettings(strategy=strategy or "joint", **settings),)
     _check(network, data, phases)
+    place, seen_by = device_named(device), observer or _Silent()
     if checkpoint is None:
-        return _trained(network, data, phases, None, observer or _Silent())
+        return _trained(network, data, phases, None, seen_by, place)
     with claimed_folder(Path(checkpoint)):
-        return _trained(network, data, phases, Path(checkpoint), observer or _Silent())
+        return _trained(network, data, phases, Path(checkpoint), seen_by, place)
 
 
 def _trained(
@@ -168,6 +173,7 @@ def _trained(
     phases: Sequence[TrainingSettings],
     folder: Path | None,
     observer: Observer,
+    device: torch.device,
 ) -> list[dict[str, Any]]:
     fingerprint = _fingerprint(network, data, phases)
     restored = None if folder is None else load_checkpoint(folder, network, fingerprint)
@@ -179,8 +185,11 @@ def _trained(
         return list(progress.history)
     before = torch.get_num_threads()
     try:
-        with task(f"training on {len(data.training)} images", _steps_left(data, phases, progress), "steps") as reported:
-            run = _Run(network, data, folder, fingerprint, observer, reported)
+        with (
+            task(f"training on {len(data.training)} images", _steps_left(data, phases, progress), "steps") as reported,
+            placed(network, device),
+        ):
+            run = _Run(network, data, folder, fingerprint, observer, reported, device)
             for phase in range(progress.phase, len(phases)):
                 torch.set_num_threads(phases[phase].threads or before)
                 progress = run.phase(phase, phases[phase], progress, restored)
@@ -277,6 +286,7 @@ class _Run:
     fingerprint: str
     observer: Observer
     reported: Task
+    device: torch.device
 
     def phase(
         self, index: int, settings: TrainingSettings, progress: Progress, restored: Checkpoint | None
@@ -302,7 +312,7 @@ class _Run:
 
     def _prepared(self, index: int, settings: TrainingSettings, restored: Checkpoint | None) -> _Phase:
         strategy, weights = settings.chosen, settings.weights(self.network.exits)
-        trained, learned = strategy.trained(self.network), strategy.learned(self.network, weights)
+        trained, learned = strategy.trained(self.network), strategy.learned(self.network, weights).to(self.device)
         parameters = [parameter for module in (*trained, learned) for parameter in module.parameters()]
         optimizer = torch.optim.Adam(parameters, settings.learning_rate)
         if restored is not None and restored.moments:
@@ -363,7 +373,7 @@ class _Run:
             part = order[start : start + settings.batch_size]
             x = torch.from_numpy(split.images[part].astype("float32")) * scale
             x = cropped(shifted(x, settings.shift), settings.crop, flip=settings.flip)
-            yield x, torch.from_numpy(split.labels[part])
+            yield x.to(self.device), torch.from_numpy(split.labels[part]).to(self.device)
 
 
 @contextmanager
