@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from hwcodesign.fixedpoint import FixedPoint
     from hwcodesign.frontend.settings import CompileSettings, LayerSettings
     from hwcodesign.interface.modes import Mode
+    from hwcodesign.networks.attach import attach_exits
     from hwcodesign.networks.float_network import FloatNetwork
     from hwcodesign.networks.folding import fold_batch_norms
     from hwcodesign.networks.network import MultiExitNetwork
+    from hwcodesign.networks.quantising import quantisation_noise, quantise
     from hwcodesign.policies import Criterion, ExitPolicy, register_criterion
     from hwcodesign.recipes import Recipe, load_recipe
     from hwcodesign.runtime.control import ControlSettings
@@ -55,10 +57,13 @@ _NAMES = {
     "PolicyRequest": ("hwcodesign.fitting.request", ""),
     "Recipe": ("hwcodesign.recipes", "design"),
     "TrainingSettings": ("hwcodesign.training", "design"),
+    "attach_exits": ("hwcodesign.networks.attach", "design"),
     "compile": ("hwcodesign.compilation", "design"),
     "fold_batch_norms": ("hwcodesign.networks.folding", "design"),
     "fit_policy": ("hwcodesign.fitting.network", "design"),
     "Criterion": ("hwcodesign.policies", ""),
+    "quantisation_noise": ("hwcodesign.networks.quantising", "design"),
+    "quantise": ("hwcodesign.networks.quantising", "design"),
     "load": ("hwcodesign.design", ""),
     "load_criterion": ("hwcodesign.designs.stored", ""),
     "register_criterion": ("hwcodesign.policies", ""),
@@ -92,6 +97,7 @@ __all__ = [
     "TrainingSettings",
     "TransferSettings",
     "__version__",
+    "attach_exits",
     "compile",
     "fit_policy",
     "fold_batch_norms",
@@ -99,6 +105,8 @@ __all__ = [
     "load_criterion",
     "load_recipe",
     "progress",
+    "quantisation_noise",
+    "quantise",
     "register_criterion",
     "show_progress",
     "train",
