@@ -29,7 +29,15 @@ def calibrate(graph: fx.GraphModule, images: Tensor) -> None:
         with calibration_mode(graph):
             for batch in batches:
                 graph(batch)
+        _rounding(graph)
         with bias_correction_mode(graph):
             for batch in batches:
                 graph(batch)
     graph.eval()
+
+
+def _rounding(graph: fx.GraphModule) -> None:
+    """Lets all quantisers round again: Brevitas leaves those that several layers share as they were in calibration."""
+    for module in graph.modules():
+        if hasattr(module, "observer_only"):
+            module.observer_only = False
