@@ -103,11 +103,11 @@ def check_before_training(run: Run, network: MultiExitNetwork) -> None:
         find_verilator()
 
 
-def trained_network(run: Run, data: Dataset) -> MultiExitNetwork:
-    """Trains the network, or continues an interrupted training."""
+def trained_network(run: Run, data: Dataset, device: str = "cpu") -> MultiExitNetwork:
+    """Trains the network on a device, or continues an interrupted training."""
     network = run.recipe.build()
     with run.timed("training"):
-        train(network, data, *run.recipe.training, checkpoint=run.folder / TRAINING)
+        train(network, data, *run.recipe.training, checkpoint=run.folder / TRAINING, device=device)
     return network
 
 

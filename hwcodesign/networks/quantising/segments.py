@@ -90,7 +90,7 @@ def _exit(graph: fx.GraphModule, k: int, logits: fx.Node) -> Exit:
     needed = ancestors([logits])
     own: set[fx.Node] = set()
     for node in graph.graph.nodes:
-        if node in needed and (str(node.target).startswith(prefix) or not own.isdisjoint(node.all_input_nodes)):
+        if node in needed and (f"{node.target}.".startswith(prefix) or not own.isdisjoint(node.all_input_nodes)):
             own.add(node)
     for node in reversed(list(graph.graph.nodes)):
         if node not in own and node.users and own.issuperset(node.users) and _in_front(graph, node):
