@@ -38,7 +38,7 @@ with warnings.catch_warnings():
     warnings.filterwarnings(
         "ignore", "fast_hadamard_transform package not found", UserWarning, r"brevitas\.graph\.equalize"
     )
-    from brevitas.export import export_qonnx
+    from brevitas.export import export_qonnx as export_qonnx
 
 #: QONNX operators that keep the name of the torch module they came from, and what the module's name is prefixed
 #: with where it is a bare number.

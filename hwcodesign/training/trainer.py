@@ -141,6 +141,7 @@ def train(
         strategy learned for itself.
 
     Raises:
+        NetworkError: the network was read from a QONNX file, and is frozen.
         SettingsError: phases and fields both given, a weight too many, a batch larger than the training split, or a
             strategy's settings that do not fit the network or the data.
         CheckpointError: the folder holds a checkpoint of another run, or a damaged one.
@@ -151,6 +152,7 @@ def train(
         raise SettingsError("give phases, or the fields of one phase, not both")
     if not phases:
         phases = (TrainingSettings(strategy=strategy or "joint", **settings),)
+    network.check_trainable()
     _check(network, data, phases)
     if checkpoint is None:
         return _trained(network, data, phases, None, observer or _Silent())

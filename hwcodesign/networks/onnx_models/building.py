@@ -17,6 +17,10 @@ from torch import Tensor, fx, nn
 from hwcodesign.errors import NetworkError, UnsupportedLayerError
 from hwcodesign.networks.layers import value_of
 from hwcodesign.networks.onnx_models.graph import QUANTISERS, Graph, Node
+from hwcodesign.networks.traced.tracing import SHAPE
+
+#: In a torch node's `meta`: whether it gives a quantised tensor.
+QUANTISED = "hwcodesign_quantised"
 
 #: Parts of names that come from within Brevitas' layers.
 _WITHIN = ("act_quant", "export_handler", "activation_impl", "weight_quant", "bias_quant")
@@ -70,7 +74,7 @@ class Build:
     def __post_init__(self) -> None:
         self.quantised = any(node.operator in QUANTISERS for node in self.source.nodes)
         shape = self.source.input_shape
-        self.values[self.source.input_name] = Computed(self.graph.placeholder("x"), torch.zeros((1, *shape)))
+        self.values[self.source.input_name] = self._noted(self.graph.placeholder("x"), torch.zeros((1, *shape)))
         self.values.update(self.source.constants)
 
     def computed(self, node: Node, place: int = 0) -> Computed:
@@ -114,7 +118,8 @@ class Build:
         other = self.weights.setdefault(source, node)
         if other is not node:
             raise UnsupportedLayerError(
-                f"{node} shares the weights {source!r} with {other}: in hardware each layer has its own, so give it a copy"
+                f"{node} shares the weights {source!r} with {other}: in hardware each layer has its own, so give it a "
+                "copy"
             )
         return np.asarray(value, np.float64)
 
@@ -135,7 +140,7 @@ class Build:
         given = self.plain(given)
         self.modules.add_module(str(old.node.target), module.eval())
         with torch.no_grad():
-            return Computed(old.node, module(given.example))
+            return self._noted(old.node, module(given.example))
 
     def function(self, node: Node, function: Callable[..., Any], *args: Any) -> Computed:
         """Adds a call of a function; tensors among its arguments are `Computed`, alone or in a list."""
@@ -150,11 +155,10 @@ class Build:
         return self._added(node, self.graph.call_function(function, nodes), lambda: function(*examples))
 
     def plain(self, given: Computed) -> Computed:
-        """Returns a tensor without what is known of its quantiser."""
+        """Returns a tensor without what is known of its quantiser, anew for each reader: they may be cut apart."""
         if not isinstance(given.example, QuantTensor):
             return given
-        known = next((user for user in given.node.users if user.target is value_of), None)
-        return Computed(known or self.graph.call_function(value_of, (given.node,)), value_of(given.example))
+        return self._noted(self.graph.call_function(value_of, (given.node,)), value_of(given.example))
 
     def _added(self, node: Node, made: fx.Node, run: Callable[[], Any]) -> Computed:
         self.origins[made.name] = node
@@ -168,7 +172,13 @@ class Build:
             raise NetworkError(f"{node} cannot take its input of shape {shapes}: {error}") from error
         if not isinstance(value_of(example), Tensor):
             raise UnsupportedLayerError(f"{node} gives no tensor")
-        return Computed(made, example)
+        return self._noted(made, example)
+
+    def _noted(self, node: fx.Node, example: Any) -> Computed:
+        """Returns a tensor whose node knows its shape, and whether it is quantised."""
+        node.meta[SHAPE] = tuple(value_of(example).shape[1:])
+        node.meta[QUANTISED] = isinstance(example, QuantTensor)
+        return Computed(node, example)
 
 
 def channels(value: Computed) -> int:

@@ -13,8 +13,7 @@ from torch import fx
 
 from hwcodesign.errors import HwcodesignError, NetworkError, UnsupportedLayerError
 from hwcodesign.networks.onnx_models.building import Build, Computed
-from hwcodesign.networks.onnx_models.decisions import constant_of
-from hwcodesign.networks.onnx_models.graph import QUANTISERS, Graph, Node
+from hwcodesign.networks.onnx_models.graph import QUANTISERS, Graph, Node, constant_of
 from hwcodesign.networks.onnx_models.operators import OPERATORS
 
 
@@ -62,7 +61,7 @@ def _convert(node: Node, build: Build) -> None:
         source = build.roots.get(node.inputs[0], node.inputs[0])
         build.roots.update(dict.fromkeys(node.outputs, source))
     if node.operator == "Constant":
-        build.values[node.outputs[0]] = constant_of(node)
+        build.values[node.outputs[0]] = constant_of(node.proto)
     elif node.operator not in QUANTISERS and not any(isinstance(value, Computed) for value in given):
         build.values.update(zip(node.outputs, _folded(node, build), strict=True))
     elif node.operator not in OPERATORS:

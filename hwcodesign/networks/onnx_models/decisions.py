@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import onnx
 from numpy.typing import NDArray
 
-from hwcodesign.networks.onnx_models.graph import Node
+from hwcodesign.networks.onnx_models.graph import Node, constant_of
 from hwcodesign.policies import NEVER, Threshold
 
 #: Operators between a comparison and an `If` or a confidence that change a tensor's type or shape alone.
@@ -57,7 +56,7 @@ class Scope:
             return self.constants[name]
         node = self.writers.get(name)
         if node is not None and node.operator == "Constant":
-            return constant_of(node)
+            return constant_of(node.proto)
         return self.constant(node.inputs[0]) if node is not None and node.operator in PASSING else None
 
     def number(self, name: str) -> float | None:
@@ -78,18 +77,6 @@ class Scope:
             found = "the input" if node is None else str(node)
             raise NoDecisionError(f"{name!r} comes from {found}, not from {' or '.join(operators)}")
         return node
-
-
-def constant_of(node: Node) -> NDArray[Any]:
-    """Returns the value of a `Constant` node."""
-    for item in node.proto.attribute:
-        if item.name == "value":
-            return np.asarray(onnx.numpy_helper.to_array(item.t))
-        if item.name in ("value_float", "value_floats"):
-            return np.asarray(onnx.helper.get_attribute_value(item), np.float32)
-        if item.name in ("value_int", "value_ints"):
-            return np.asarray(onnx.helper.get_attribute_value(item), np.int64)
-    return np.asarray([])
 
 
 def read_decision(condition: str, scope: Scope) -> Decision:

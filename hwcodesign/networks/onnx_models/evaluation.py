@@ -45,15 +45,34 @@ class _Trunc(OpRun):  # type: ignore[misc]
         )
 
 
+class _BatchNormalization(OpRun):  # type: ignore[misc]
+    """onnx' own takes the statistics of the batch under opsets 9 to 13."""
+
+    op_domain = ""
+
+    def _run(
+        self, x: Values, factor: Values, shift: Values, mean: Values, variance: Values, epsilon: Any = None, **_: Any
+    ) -> tuple[Values]:  # fmt: skip
+        factor, shift, mean, variance = (
+            value.reshape(-1, *[1] * (x.ndim - 2)) for value in (factor, shift, mean, variance)
+        )
+        return (factor * (x - mean) / np.sqrt(variance + (1e-5 if epsilon is None else epsilon)) + shift,)
+
+
 def _known(rounding: str | None) -> str:
     """Returns a rounding mode as qonnx names it; Brevitas writes one that qonnx does not know."""
     return {"ROUND_TO_ZERO": "DOWN", None: "ROUND"}.get(rounding, str(rounding))
 
 
+_OF_QONNX: dict[str, type[OpRun]] = {
+    "Quant": _Quant,
+    "IntQuant": _Quant,
+    "BipolarQuant": _BipolarQuant,
+    "Trunc": _Trunc,
+}
 _OPERATORS = [
-    type(name, (base,), {"op_domain": domain})
-    for domain in QONNX_DOMAINS
-    for name, base in (("Quant", _Quant), ("IntQuant", _Quant), ("BipolarQuant", _BipolarQuant), ("Trunc", _Trunc))
+    type("BatchNormalization", (_BatchNormalization,), {}),
+    *(type(name, (base,), {"op_domain": domain}) for domain in QONNX_DOMAINS for name, base in _OF_QONNX.items()),
 ]
 
 

@@ -55,7 +55,10 @@ def without_branches(graph: Graph) -> tuple[Graph, ExitRule | None]:
             "logits of the last one"
         )
     outputs = (*(decision.logits for decision in decisions), last[0])
-    rule = one_rule([(own.criterion, own.threshold, own.temperature) for own in decisions])
+    heat = [own.temperature for own in decisions]
+    if len(graph.temperatures) > len(heat):
+        heat = list(graph.temperatures)
+    rule = one_rule([(own.criterion, own.threshold, each) for own, each in zip(decisions, heat, strict=False)])
     flat = replace(graph, nodes=tuple(nodes), constants=constants, outputs=outputs).giving(*outputs)
     return flat, rule
 

@@ -109,7 +109,7 @@ def grid(values: NDArray[np.float64], most: int, what: str, axis: int | None = N
         NoGridError: codes would have more bits.
     """
     flat = values.reshape(1, -1) if axis is None else np.moveaxis(values, axis, 0).reshape(values.shape[axis], -1)
-    exponents = np.array([_exponent(row) for row in flat])
+    exponents = np.array([exponent_of(row) for row in flat])
     largest = np.abs(flat / np.exp2(exponents)[:, None]).max(initial=1)
     bits = int(largest).bit_length() + 1 if np.isfinite(largest) else most + 1
     if bits > most:
@@ -117,7 +117,7 @@ def grid(values: NDArray[np.float64], most: int, what: str, axis: int | None = N
     return (exponents if axis is not None else exponents[0]), bits
 
 
-def _exponent(values: NDArray[np.float64]) -> int:
+def exponent_of(values: NDArray[np.float64]) -> int:
     """Returns the exponent of the largest power of two of which all values are multiples; 0 of zeros."""
     some = values[values != 0]
     if not some.size:

@@ -67,6 +67,7 @@ class Graph:
         outputs: names of the tensors that it gives.
         input_name, input_shape: its input, and the shape of one sample; those of the outer graph in a branch.
         opset: version of ONNX' operators.
+        temperatures: temperature of each exit, in a file that `hwcodesign.to_onnx` wrote.
     """
 
     nodes: tuple[Node, ...]
@@ -75,6 +76,7 @@ class Graph:
     input_name: str
     input_shape: tuple[int, ...]
     opset: int
+    temperatures: tuple[float, ...] = ()
 
     @cached_property
     def writers(self) -> dict[str, Node]:
@@ -117,13 +119,30 @@ class Graph:
         return onnx.helper.make_model(made, opset_imports=opsets)
 
 
+def constant_of(proto: Any) -> NDArray[Any]:
+    """Returns the value of a `Constant` node."""
+    for item in proto.attribute:
+        if item.name == "value":
+            return np.asarray(onnx.numpy_helper.to_array(item.t))
+        if item.name in ("value_float", "value_floats"):
+            return np.asarray(onnx.helper.get_attribute_value(item), np.float32)
+        if item.name in ("value_int", "value_ints"):
+            return np.asarray(onnx.helper.get_attribute_value(item), np.int64)
+    return np.asarray([])
+
+
 def _of_type(proto: Any, kind: int) -> Any:
-    """Returns a node; a cast to real numbers is to those of a type."""
+    """Returns a node; a cast to real numbers, or a constant of some, is of a type."""
     reals = (onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE)
-    if proto.op_type != "Cast" or not any(item.i in reals for item in proto.attribute if item.name == "to"):
+    if proto.op_type == "Cast" and any(item.i in reals for item in proto.attribute if item.name == "to"):
+        attribute = onnx.helper.make_attribute("to", kind)
+    elif proto.op_type == "Constant" and (value := constant_of(proto)).dtype.kind == "f":
+        value = value.astype(onnx.helper.tensor_dtype_to_np_dtype(kind))
+        attribute = onnx.helper.make_attribute("value", onnx.numpy_helper.from_array(value))
+    else:
         return proto
     made = onnx.NodeProto()
     made.CopyFrom(proto)
     del made.attribute[:]
-    made.attribute.append(onnx.helper.make_attribute("to", kind))
+    made.attribute.append(attribute)
     return made

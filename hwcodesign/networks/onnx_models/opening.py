@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ from hwcodesign.networks.onnx_models.graph import QONNX_DOMAINS, Graph, Node
 
 #: Oldest version of ONNX' operators: before it, tensors of different shapes were added by an attribute.
 _OLDEST = 7
+#: Of a file that was written here: temperatures of the exits, as JSON.
+TEMPERATURES = "hwcodesign.temperatures"
 _BRANCHES = ("then_branch", "else_branch")
 _GRAPH = onnx.AttributeProto.GRAPH
 _REALS = {onnx.TensorProto.FLOAT: "float32", onnx.TensorProto.DOUBLE: "float64"}
@@ -44,7 +48,7 @@ def open_graph(path: Path | str, input_shape: Sequence[int] | None = None) -> Gr
     taken = {inputs[0].name}
     graph = _graph_of(model.graph, {}, taken, (inputs[0].name, shape, opset))
     _check_names(graph, {inputs[0].name})
-    return graph
+    return replace(graph, temperatures=_temperatures(model))
 
 
 def _loaded(path: Path) -> Any:
@@ -79,6 +83,18 @@ def _opset(model: Any) -> int:
             f"opset_version=17, or convert it with onnx.version_converter"
         )
     return version
+
+
+def _temperatures(model: Any) -> tuple[float, ...]:
+    stored = {item.key: item.value for item in model.metadata_props}.get(TEMPERATURES)
+    if stored is None:
+        return ()
+    try:
+        return tuple(float(value) for value in json.loads(stored))
+    except (ValueError, TypeError) as error:
+        raise NetworkError(
+            f"the file's {TEMPERATURES} is {stored!r}, and no list of numbers: write it again"
+        ) from error
 
 
 def _inlined(model: Any) -> Any:

@@ -55,7 +55,7 @@ def sloped(node: Node, build: Build) -> Computed:
 @operator("PRelu")
 def prelu(node: Node, build: Build) -> Computed:
     """Reads a rectifier with a learned slope, one or one a channel."""
-    given, slope = build.computed(node), np.asarray(build.constant(node, 1), np.float32)
+    given, slope = build.computed(node), np.array(build.constant(node, 1), np.float32)
     if slope.size not in (1, channels(given)):
         raise UnsupportedLayerError(f"{node} has {slope.size} slopes for {channels(given)} channels")
     made = nn.PReLU(slope.size)

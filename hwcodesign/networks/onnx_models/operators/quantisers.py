@@ -10,6 +10,7 @@ from qonnx.custom_op.general.bipolar_quant import binary_quant
 from qonnx.custom_op.general.intquant import int_quant
 
 from hwcodesign.errors import NetworkError
+from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.networks.onnx_models.building import Build, Computed, Value
 from hwcodesign.networks.onnx_models.fixed_layers import bipolar_quantiser, quantiser
 from hwcodesign.networks.onnx_models.graph import Node
@@ -78,6 +79,23 @@ def trunc(node: Node, build: Build) -> Value:
         rounding=rounding_of(node, "FLOOR"),
     )
     return build.module(node, made, build.computed(node))
+
+
+def format_of(node: Node, build: Build) -> FixedPoint:
+    """Returns the format of a quantiser of the input, which a network rounds half to even.
+
+    Raises:
+        NetworkError: it rounds in another way, is bipolar, or has a narrow range.
+    """
+    scale, bits = _one(node, scale_of(node, build, 1)), _bits(node, build, 3)
+    _check_zero(node, build)
+    signed, narrow = (bool(node.attributes.get(name, 1)) for name in ("signed", "narrow"))
+    if rounding_of(node) != "ROUND" or narrow or (bits == 1 and signed):
+        raise NetworkError(
+            f"{node} quantises the input to a narrow range, to two values, or with a rounding that is not half to "
+            "even: give input_format, the format of the values in front of it"
+        )
+    return FixedPoint(bits, bits + int(math.log2(scale)), signed)
 
 
 def rounding_of(node: Node, default: str = "ROUND") -> str:

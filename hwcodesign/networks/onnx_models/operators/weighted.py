@@ -65,7 +65,8 @@ def convolution(node: Node, build: Build) -> Computed:
     transposed = node.operator == "ConvTranspose"
     sizes: dict[str, Any] = {}
     if transposed:
-        if "output_shape" in node.attributes or not window.is_even or "auto_pad" in node.attributes:
+        words = node.attributes.get("auto_pad", "NOTSET") not in ("NOTSET", "VALID")
+        if "output_shape" in node.attributes or not window.is_even or words:
             raise UnsupportedLayerError(
                 f"{node} has padding that differs between both ends: give it pads of equal ends"
             )
