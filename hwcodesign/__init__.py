@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     from hwcodesign.fixedpoint import FixedPoint
     from hwcodesign.frontend.settings import CompileSettings, LayerSettings
     from hwcodesign.interface.modes import Mode
+    from hwcodesign.networks.attach import attach_exits
     from hwcodesign.networks.float_network import FloatNetwork
     from hwcodesign.networks.folding import fold_batch_norms
     from hwcodesign.networks.network import MultiExitNetwork
     from hwcodesign.networks.onnx_models.reading import exit_rule, from_onnx, module_from_onnx
     from hwcodesign.networks.onnx_models.writing import to_onnx
+    from hwcodesign.networks.quantising import quantisation_noise, quantise
     from hwcodesign.policies import Criterion, ExitPolicy, register_criterion
     from hwcodesign.recipes import Recipe, load_recipe
     from hwcodesign.runtime.control import ControlSettings
@@ -57,6 +59,7 @@ _NAMES = {
     "PolicyRequest": ("hwcodesign.fitting.request", ""),
     "Recipe": ("hwcodesign.recipes", "design"),
     "TrainingSettings": ("hwcodesign.training", "design"),
+    "attach_exits": ("hwcodesign.networks.attach", "design"),
     "compile": ("hwcodesign.compilation", "design"),
     "exit_rule": ("hwcodesign.networks.onnx_models.reading", "design"),
     "from_onnx": ("hwcodesign.networks.onnx_models.reading", "design"),
@@ -65,6 +68,8 @@ _NAMES = {
     "fold_batch_norms": ("hwcodesign.networks.folding", "design"),
     "fit_policy": ("hwcodesign.fitting.network", "design"),
     "Criterion": ("hwcodesign.policies", ""),
+    "quantisation_noise": ("hwcodesign.networks.quantising", "design"),
+    "quantise": ("hwcodesign.networks.quantising", "design"),
     "load": ("hwcodesign.design", ""),
     "load_criterion": ("hwcodesign.designs.stored", ""),
     "register_criterion": ("hwcodesign.policies", ""),
@@ -98,6 +103,7 @@ __all__ = [
     "TrainingSettings",
     "TransferSettings",
     "__version__",
+    "attach_exits",
     "compile",
     "exit_rule",
     "fit_policy",
@@ -108,6 +114,8 @@ __all__ = [
     "load_recipe",
     "module_from_onnx",
     "progress",
+    "quantisation_noise",
+    "quantise",
     "register_criterion",
     "show_progress",
     "to_onnx",

@@ -50,7 +50,9 @@ class Drawing:
         )  # fmt: skip
 
     def head(self, given: str, channels: int, side: int, classes: int = 10) -> str:
-        pooled = self.node("Flatten", self.node("MaxPool", given, kernel_shape=[side // 2] * 2, strides=[side // 2] * 2))
+        pooled = self.node(
+            "Flatten", self.node("MaxPool", given, kernel_shape=[side // 2] * 2, strides=[side // 2] * 2)
+        )
         return self.node("Gemm", pooled, self.real(classes, 4 * channels), self.real(classes), transB=1)
 
     def quant(

@@ -258,13 +258,20 @@ class MultiExitNetwork(nn.Module):
         Raises:
             NetworkError: a stage or head cannot take what it is given.
         """
-        shapes: list[tuple[int, ...]] = []
+        return [shape for _, shape in self._shapes()]
+
+    def tensor_shapes(self) -> list[tuple[tuple[int, ...], ...]]:
+        """Returns the shapes of every stage's tensors without the batch; raises as `head_shapes`."""
+        return [shapes for shapes, _ in self._shapes()]
+
+    def _shapes(self) -> list[tuple[tuple[tuple[int, ...], ...], tuple[int, ...]]]:
+        shapes = []
         with Evaluating(self), torch.no_grad():
             given: tuple[Tensor, ...] = (self._blank(),)
             for k, (stage, head) in enumerate(zip(self.stages, self.heads, strict=True)):
                 given = values_of(_run(f"stage {k}", stage, *given))
                 output = value_of(_run(f"head {k}", head, *self.head_inputs(k, given)))
-                shapes.append(tuple(output.shape[1:]))
+                shapes.append((tuple(tuple(tensor.shape[1:]) for tensor in given), tuple(output.shape[1:])))
         return shapes
 
     def _blank(self) -> Tensor:

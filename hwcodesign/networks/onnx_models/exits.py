@@ -35,8 +35,8 @@ def exit_names(graph: Graph, exits: Sequence[str] | None) -> tuple[str, ...]:
     if exits is None:
         if len(graph.outputs) < 2:
             raise NetworkError(
-                f"the file has one output, {graph.outputs[0]!r}: name the tensors of two exits' logits or more in exits, or "
-                "read it with hwcodesign.module_from_onnx and give it exits with hwcodesign.attach_exits"
+                f"the file has one output, {graph.outputs[0]!r}: name the tensors of two exits' logits or more in "
+                "exits, or read it with hwcodesign.module_from_onnx and give it exits with hwcodesign.attach_exits"
             )
         depths = {name: len(graph.before(name)) for name in graph.outputs}
         exits = sorted(graph.outputs, key=lambda name: depths[name])

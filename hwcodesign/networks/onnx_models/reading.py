@@ -12,6 +12,7 @@ from torch import fx
 
 from hwcodesign.errors import NetworkError, UnsupportedLayerError
 from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.networks.attach import BYTES
 from hwcodesign.networks.float_network import FloatNetwork
 from hwcodesign.networks.network import MultiExitNetwork
 from hwcodesign.networks.onnx_models.building import Build
@@ -48,7 +49,8 @@ def from_onnx(
         path: file.
         exits: names of the tensors of each exit's logits, first exit first; by default the file's outputs in order of
             depth, or its `If` nodes.
-        input_format: format of the images' values. A file that quantises its input says it itself.
+        input_format: format of the images' values. A file that quantises its input says it itself, a float network has
+            bytes that are 0 to 255/256 by default, and another quantised one needs it.
         input_shape: shape of one sample, for a file that leaves it open.
         leave_off_softmax: whether a softmax at the end of an exit is left off; without this it is refused.
 
@@ -130,6 +132,8 @@ def _without_softmax(graph: Graph, name: str, leave_off: bool) -> str:
 
 def _input_format(graph: Graph) -> tuple[FixedPoint, Graph]:
     """Finds the format of the input's quantisers, and leaves these off: a network rounds its input itself."""
+    if not any(node.operator in QUANTISERS for node in graph.nodes):
+        return BYTES, graph
     readers = [node for node in graph.nodes if graph.input_name in node.inputs]
     if not all(node.operator in ("Quant", "IntQuant") for node in readers):
         raise NetworkError(

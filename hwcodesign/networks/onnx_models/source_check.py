@@ -41,8 +41,8 @@ def check_source(network: MultiExitNetwork, graph: Graph, converted: Converted) 
     for name, own, source in zip(graph.outputs, found, wanted, strict=True):
         if not _same(own, source, quantised):
             raise MismatchError(
-                f"exit {name!r} computes something else than the file evaluated in float64 with onnx' own operators. They "
-                f"differ from {_first_difference(graph, converted, images, quantised)} on. Write that part in another "
+                f"exit {name!r} computes something else than the file evaluated in float64 with onnx' own "
+                f"operators. They differ from {_first_difference(graph, converted, images, quantised)} on. Write that part in another "
                 "way, and please report it: this is a fault of hwcodesign"
             )
 

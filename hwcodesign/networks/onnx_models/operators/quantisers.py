@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from brevitas.quant_tensor import IntQuantTensor
 from numpy.typing import NDArray
 from qonnx.custom_op.general.bipolar_quant import binary_quant
 from qonnx.custom_op.general.intquant import int_quant
@@ -60,7 +61,7 @@ def bipolar(node: Node, build: Build) -> Value:
 
 @operator("Trunc")
 def trunc(node: Node, build: Build) -> Value:
-    """Reads a quantiser that cuts bits off, and gives the scale of what is left."""
+    """Reads a quantiser that rounds to a fine scale, and cuts bits off."""
     if len(node.inputs) != 6:
         raise NetworkError(
             f"{node} is a Trunc of the first version, which keeps the scale of the bits that it cuts off: use a "
@@ -78,7 +79,10 @@ def trunc(node: Node, build: Build) -> Value:
         narrow=narrow,
         rounding=rounding_of(node, "FLOOR"),
     )
-    return build.module(node, made, build.computed(node))
+    given = build.computed(node)
+    if not (isinstance(given.example, IntQuantTensor) and float(given.example.scale) == fine):
+        given = build.module(node, quantiser(_MOST_BITS, fine, signed=True, narrow=False, rounding="ROUND"), given)
+    return build.module(node, made, given)
 
 
 def format_of(node: Node, build: Build) -> FixedPoint:
