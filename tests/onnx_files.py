@@ -101,8 +101,9 @@ def two_outputs(path: Path, batch: int | str = 1) -> Path:
     draw = Drawing()
     x = draw.node("Relu", draw.conv("in put/0", 3, 8))
     values = [draw.rng.normal(size=8) for _ in range(3)] + [draw.rng.uniform(0.5, 2, 8)]
-    y = draw.node("BatchNormalization", x, *(draw.constant(value.astype(np.float32)) for value in values))
-    y = draw.node("Relu", draw.node("Add", draw.conv(y, 8, 8), x))
+    y = draw.conv(x, 8, 8)
+    y = draw.node("BatchNormalization", y, *(draw.constant(value.astype(np.float32)) for value in values))
+    y = draw.node("Relu", draw.node("Add", y, x))
     first = draw.head(y, 8, 12)
     z = draw.node("MaxPool", y, kernel_shape=[2, 2], strides=[2, 2])
     z = draw.node("Clip", draw.conv(z, 8, 16), draw.constant(np.float32(0)), draw.constant(np.float32(6)))

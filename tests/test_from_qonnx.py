@@ -14,7 +14,7 @@ from torch import Tensor, nn
 import hwcodesign as hw
 from hwcodesign.data.digits import digits
 from hwcodesign.errors import NetworkError
-from hwcodesign.networks.export import export_qonnx
+from hwcodesign.networks.brevitas_export import export_qonnx
 from hwcodesign.networks.layers import value_of, values_of
 from hwcodesign.networks.onnx_models.evaluation import Evaluation
 from hwcodesign.networks.onnx_models.opening import open_graph

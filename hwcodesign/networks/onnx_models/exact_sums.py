@@ -78,6 +78,9 @@ def _span(node: Node, build: Build, spans: dict[str, _Span]) -> _Span:
             return _Span(scale, int(math.log2(scale)))
         case operator if operator in _PASSING:
             return _Span(max(span.largest for span in given), _least(given))
+        case "Clip" if len(constants) == 2:
+            ends = [_Span(float(np.abs(value).max()), exponent_of(value)) for value in constants]
+            return _Span(max(end.largest for end in ends), _least([*given, *ends]))
         case "Add" | "Sub":
             added = [_Span(float(np.abs(value).max()), exponent_of(value)) for value in constants]
             return _checked(node, sum(span.largest for span in [*given, *added]), _least([*given, *added]), _SUM_BITS)

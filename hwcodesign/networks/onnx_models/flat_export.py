@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from hwcodesign.errors import NetworkError, UnsupportedLayerError
 from hwcodesign.fixedpoint import FixedPoint
-from hwcodesign.networks.export import export_qonnx
+from hwcodesign.networks.brevitas_export import export_qonnx
 from hwcodesign.networks.float_network import FloatNetwork
 from hwcodesign.networks.layers import value_of, values_of
 from hwcodesign.networks.network import Evaluating, MultiExitNetwork

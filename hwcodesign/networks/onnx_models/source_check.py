@@ -40,10 +40,11 @@ def check_source(network: MultiExitNetwork, graph: Graph, converted: Converted) 
         found = [value_of(z).numpy() for z in network.reference()(torch.from_numpy(images))]
     for name, own, source in zip(graph.outputs, found, wanted, strict=True):
         if not _same(own, source, quantised):
+            where = _first_difference(graph, converted, images, quantised)
             raise MismatchError(
-                f"exit {name!r} computes something else than the file evaluated in float64 with onnx' own "
-                f"operators. They differ from {_first_difference(graph, converted, images, quantised)} on. Write that part in another "
-                "way, and please report it: this is a fault of hwcodesign"
+                f"exit {name!r} computes something else than the file evaluated in float64 with onnx' own operators. "
+                f"They differ from {where} on. Write that part in another way, and please report it: this is a fault "
+                "of hwcodesign"
             )
 
 
@@ -68,14 +69,15 @@ def _first_difference(graph: Graph, converted: Converted, images: NDArray[np.flo
 
     with torch.no_grad():
         Watching(converted.whole.double()).run(torch.from_numpy(images))
-    tensors = [
-        (node, name, value.node.name)
+    # of several tensors that one node of torch gives, the last: a sum that became a layer's bias, not the layer
+    tensors = {
+        value.node.name: (node, name)
         for node in graph.nodes
         for name in node.outputs
         if isinstance(value := converted.build.values.get(name), Computed) and value.node.name in seen
-    ]
-    wanted = Evaluation(graph.giving(*(name for _, name, _ in tensors))).outputs(images)
-    for (node, _, own), source in zip(tensors, wanted, strict=True):
+    }
+    wanted = Evaluation(graph.giving(*(name for _, name in tensors.values()))).outputs(images)
+    for (own, (node, _)), source in zip(tensors.items(), wanted, strict=True):
         if not _same(seen[own], source, exact):
             return str(node)
     return "the cut between two stages"
