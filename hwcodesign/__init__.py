@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from hwcodesign.networks.float_network import FloatNetwork
     from hwcodesign.networks.folding import fold_batch_norms
     from hwcodesign.networks.network import MultiExitNetwork
+    from hwcodesign.networks.onnx_models.reading import exit_rule, from_onnx, module_from_onnx
+    from hwcodesign.networks.onnx_models.writing import to_onnx
     from hwcodesign.networks.quantising import quantisation_noise, quantise
     from hwcodesign.policies import Criterion, ExitPolicy, register_criterion
     from hwcodesign.recipes import Recipe, load_recipe
@@ -59,6 +61,10 @@ _NAMES = {
     "TrainingSettings": ("hwcodesign.training", "design"),
     "attach_exits": ("hwcodesign.networks.attach", "design"),
     "compile": ("hwcodesign.compilation", "design"),
+    "exit_rule": ("hwcodesign.networks.onnx_models.reading", "design"),
+    "from_onnx": ("hwcodesign.networks.onnx_models.reading", "design"),
+    "module_from_onnx": ("hwcodesign.networks.onnx_models.reading", "design"),
+    "to_onnx": ("hwcodesign.networks.onnx_models.writing", "design"),
     "fold_batch_norms": ("hwcodesign.networks.folding", "design"),
     "fit_policy": ("hwcodesign.fitting.network", "design"),
     "Criterion": ("hwcodesign.policies", ""),
@@ -99,16 +105,20 @@ __all__ = [
     "__version__",
     "attach_exits",
     "compile",
+    "exit_rule",
     "fit_policy",
     "fold_batch_norms",
+    "from_onnx",
     "load",
     "load_criterion",
     "load_recipe",
+    "module_from_onnx",
     "progress",
     "quantisation_noise",
     "quantise",
     "register_criterion",
     "show_progress",
+    "to_onnx",
     "train",
 ]
 

@@ -151,6 +151,7 @@ def train(
     Raises:
         SettingsError: phases and fields both given, a device that is not there, a weight too many, a batch larger than
             the training split, or a strategy's settings that do not fit the network or the data.
+        NetworkError: the network was read from a QONNX file, and is frozen.
         CheckpointError: the folder holds a checkpoint of another run, or a damaged one.
         TrainingError: the loss is not finite; the checkpoint is that of the epoch before.
         BusyError: another process trains into the folder.
@@ -159,6 +160,7 @@ def train(
         raise SettingsError("give phases, or the fields of one phase, not both")
     if not phases:
         phases = (TrainingSettings(strategy=strategy or "joint", **settings),)
+    network.check_trainable()
     _check(network, data, phases)
     place, seen_by = device_named(device), observer or _Silent()
     if checkpoint is None:
