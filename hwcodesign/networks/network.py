@@ -6,6 +6,7 @@ import copy
 import hashlib
 import math
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -22,6 +23,7 @@ from hwcodesign.networks.boundaries import Boundary, Quantisers, boundary_of, sc
 from hwcodesign.networks.layers import tensors_of, value_of, values_of
 from hwcodesign.networks.refused import refuse_layers
 from hwcodesign.networks.softmax import refuse_softmax, without_softmax
+from hwcodesign.policies import ExitPolicy
 from hwcodesign.progress import task
 
 _REFERENCE_BATCH = 500
@@ -209,6 +211,13 @@ class MultiExitNetwork(nn.Module):
                 f"more{behind}"
             )
 
+    def check_trainable(self) -> None:
+        """Refuses a network that does not train; here it does nothing.
+
+        Raises:
+            NetworkError: in a network whose scales are constants.
+        """
+
     def check_calibrated(self) -> None:
         """Checks that quantisers of activations with observed or learned scales have processed data.
 
@@ -355,6 +364,12 @@ class MultiExitNetwork(nn.Module):
             K arrays (N, classes); of a gated network (N, classes + 1), where the gate is last and no class.
         """
         return self.integers(images)[1]
+
+    def to_onnx(self, path: Path | str, *, conditional: bool = False, policy: ExitPolicy | None = None) -> None:
+        """Writes the network to an ONNX file, as `hwcodesign.to_onnx` does."""
+        from hwcodesign.networks.onnx_models.writing import to_onnx  # noqa: PLC0415  # which needs this class
+
+        to_onnx(self, path, conditional=conditional, policy=policy)
 
     def digest(self) -> str:
         """Returns the SHA-256 hash of names, shapes and values of all parameters and buffers, and of the input."""

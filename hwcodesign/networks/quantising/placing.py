@@ -7,6 +7,7 @@ quantiser behind the function that follows them.
 
 from __future__ import annotations
 
+import operator
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from typing import Any
 
 import brevitas.config
 import brevitas.nn as qnn
+import torch
 from brevitas.quant import Int8ActPerTensorFixedPoint, Uint8ActPerTensorFixedPoint
 from brevitas.quant.fixed_point import Int8BiasPerTensorFixedPointInternalScaling, Int8WeightPerChannelFixedPointMSE
 from torch import fx, nn
@@ -70,16 +72,17 @@ _LAYERS: dict[type[nn.Module], type[nn.Module]] = {
 }
 #: Their results have more bits than what they read, so that they get a quantiser behind them.
 _AVERAGES = (nn.AvgPool1d, nn.AvgPool2d, nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d)
-#: What passes on a quantised tensor as it is, to Brevitas' passes too.
-INPUT = "quantised_input"
+#: They give no negative values where they read none.
+_KEEP_SIGNS = (*_AVERAGES, nn.MaxPool1d, nn.MaxPool2d, nn.Flatten, nn.Identity)
 
 
-def with_quantisers(whole: nn.Module, precision_of: PrecisionOf) -> fx.GraphModule:
+def with_quantisers(whole: nn.Module, precision_of: PrecisionOf, *, signed_input: bool) -> fx.GraphModule:
     """Returns the graph of a network with quantised layers, and quantisers that have not been calibrated.
 
     Args:
         whole: the network, traced, in evaluation mode; its modules become part of what is returned.
         precision_of: the bits of weights and biases of each layer that has weights.
+        signed_input: whether the network's input may be negative.
 
     Returns:
         A graph of the modules of torch and Brevitas, whose outputs end in quantisers.
@@ -96,7 +99,7 @@ def with_quantisers(whole: nn.Module, precision_of: PrecisionOf) -> fx.GraphModu
         ):
             graph = standard.apply(graph)
         # layers in front of it see that their input is quantised already; it is taken out at the end
-        graph = inp_placeholder_handler(graph, _QUANTISER["unsigned"])
+        graph = inp_placeholder_handler(graph, _QUANTISER[_sign(signed_input)])
         entrance = next(node.target for node in graph.graph.nodes if node.op == "call_module")
         at_entrance = graph.get_submodule(entrance)
         graph = act_handler(graph, layer_map=_RECTIFIER)
@@ -104,12 +107,10 @@ def with_quantisers(whole: nn.Module, precision_of: PrecisionOf) -> fx.GraphModu
         known = (_QUANTISER, _RECTIFIER, (nn.ReLU,))
         graph = add_output_quant_handler(graph, *known)
         graph = residual_handler(graph, *known, align_input_quant)
+        graph = _averages(graph)
         graph = layer_handler(
             graph,
-            layer_map={
-                **{kind: (made, _of_layer(precision_of)) for kind, made in _LAYERS.items()},
-                **dict.fromkeys(_AVERAGES),
-            },
+            layer_map={kind: (made, _of_layer(precision_of)) for kind, made in _LAYERS.items()},
             requantize_output=True,
             quant_identity_map=_QUANTISER,
             quant_act_map=_RECTIFIER,
@@ -137,17 +138,51 @@ def _of_layer(precision_of: PrecisionOf) -> dict[str, Any]:
     }
 
 
+def _sign(signed: bool) -> str:
+    return "signed" if signed else "unsigned"
+
+
 def _functions(graph: Any) -> Any:
     """Puts quantisers behind functions other than ReLU."""
     for node in list(graph.graph.nodes):
-        module = graph.get_submodule(node.target) if node.op == "call_module" else None
-        sign = next((sign for sign, kinds in _FUNCTIONS.items() if isinstance(module, kinds)), None)
+        sign = next((sign for sign, kinds in _FUNCTIONS.items() if isinstance(_called(graph, node), kinds)), None)
         if sign is not None:
-            kind, settings = _QUANTISER[sign]
-            name = f"{node.name}_quant"
-            graph.add_module(name, kind(**settings))
-            graph = InsertModuleCallAfter(name, node).apply(graph)
+            graph = _quantised(graph, node, sign)
     return graph
+
+
+def _averages(graph: Any) -> Any:
+    """Puts quantisers behind averages, unless there are some.
+
+    Brevitas' own pass takes what a quantiser gives for values that are never negative (`are_inputs_unsigned` reads the
+    sign of `input_quant`, which is None there).
+    """
+    for node in list(graph.graph.nodes):
+        if not isinstance(_called(graph, node), _AVERAGES):
+            continue
+        if not all(hasattr(_called(graph, user), "act_quant") for user in node.users):
+            graph = _quantised(graph, node, _sign(_may_be_negative(graph, node)))
+    return graph
+
+
+def _may_be_negative(graph: Any, node: Any) -> bool:
+    module = _called(graph, node)
+    if hasattr(module, "act_quant"):
+        return bool(module.act_quant.is_signed)
+    if isinstance(module, _KEEP_SIGNS) or node.target in (torch.flatten, torch.cat, operator.add, torch.add):
+        return any(_may_be_negative(graph, source) for source in node.all_input_nodes)
+    return True
+
+
+def _quantised(graph: Any, node: Any, sign: str) -> Any:
+    kind, settings = _QUANTISER[sign]
+    name = f"{node.name}_quant"
+    graph.add_module(name, kind(**settings))
+    return InsertModuleCallAfter(name, node).apply(graph)
+
+
+def _called(graph: Any, node: Any) -> Any:
+    return graph.get_submodule(node.target) if node.op == "call_module" else None
 
 
 class _Tracer(fx.Tracer):

@@ -61,7 +61,7 @@ def quantise(
     with task("quantising", 4, "steps") as reported:
         whole = whole_of(network)
         reported.advance(note="placing quantisers")
-        graph = with_quantisers(whole, asked.of_modules(whole))
+        graph = with_quantisers(whole, asked.of_modules(whole), signed_input=network.input_format.signed)
         set_widths(graph, asked.of_name, precision.logits)
         reported.advance(note="calibrating")
         calibrate(graph, images)
