@@ -1,0 +1,81 @@
+"""The zoo's networks, quantised: software and the generated C++ compute what Brevitas does, on every logit.
+
+Those of images have few channels here; `python -m benchmarks.zoo` compares them as they are.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="torch is not installed (extra 'design')")
+
+import torch
+
+import hwcodesign as hw
+from hwcodesign.data.random_inputs import random_inputs
+from hwcodesign.verification.comparison import (
+    brevitas_outputs,
+    brevitas_records,
+    compare_outputs,
+    compare_records,
+    require_equal,
+)
+
+#: Sizes at the top of a recipe, and images that are compared.
+SMALL: dict[str, tuple[dict[str, Any], int]] = {
+    "jet_mlp": ({}, 200),
+    "sequence_conv1d": ({}, 200),
+    "dscnn_kws": ({"CHANNELS": 8}, 200),
+    "resnet8_cifar": ({"CHANNELS": (2, 4, 4)}, 16),
+    "resnet_cifar": ({"CHANNELS": (2, 4, 4), "DEPTH": 8}, 16),
+    "vgg_cifar": ({"CHANNELS": (2, 4, 4), "HIDDEN": 8}, 16),
+    "alexnet_cifar": ({"CHANNELS": (2, 4, 4), "HIDDEN": (8, 8)}, 16),
+    "mobilenet_cifar": (
+        {"BLOCKS": (((1, 2, 1, 1), (2, 4, 1, 2)), ((2, 4, 2, 2),), ((2, 4, 1, 1),)), "FIRST": 2, "LAST": 8},
+        16,
+    ),
+        {"BLOCKS": (((1, 2, 1, 1), (2, 4, 1, 2)), ((2, 4, 2, 2),), ((2, 4, 1, 1),)), "FIRST": 2, "LAST": 8},
+        16,
+    ),
+    "densenet_cifar": ({"LAYERS": (1, 2), "GROWTH": 2}, 16),
+    "msdnet_cifar": ({"EXITS": 3, "FIRST": (2, 4, 4), "GROWTH": (2, 2, 2)}, 16),
+}
+
+
+def quantised(name: str, sizes: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> tuple[hw.MultiExitNetwork, Any]:
+    """A recipe's network whose norms have seen data, quantised; and random inputs of its shape."""
+    recipe = hw.load_recipe(name)
+    module = sys.modules[f"hwcodesign_recipe_{name}"]
+    for size, value in sizes.items():
+        monkeypatch.setattr(module, size, value)
+    network = recipe.build()
+    data = random_inputs(name, network.input_format, network.input_shape, network.classes)
+    network.train()
+    with torch.no_grad():
+        network(torch.from_numpy(data.training.images[:100].astype(np.float32)) * network.input_format.scale)
+    network.eval()
+    assert isinstance(network, hw.FloatNetwork)
+    return hw.quantise(network, calibration=data.training.images[:100]), data
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_backends_compute_what_brevitas_does(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes, count = SMALL[name]
+    network, data = quantised(name, sizes, monkeypatch)
+    budget = float(np.mean(network.costs().fractions))
+    policy = hw.fit_policy(network, (data.fitting.images, data.fitting.labels), criterion="max_softmax", budget=budget)
+    design = hw.compile(network, policy, out=tmp_path / name, backend="vitis")
+    images = data.test.images[:count]
+    reference = brevitas_outputs(network, images)
+    expected = brevitas_records(design, [reference[head.name] for head in design.accelerator.heads])
+    assert len({row.tobytes() for row in reference["head0"]}) > count // 2  # or one answer would do for all
+    for on in ("software", "csim") if count >= 200 else ("software",):
+        require_equal(compare_outputs(on, design.segment_outputs(images, on), reference, "brevitas"))
+        require_equal([compare_records(on, design.run(images, on), expected, "brevitas", "records")])
