@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from hwcodesign.runtime.progressive import ProgressiveAccelerator
     from hwcodesign.runtime.stream_controller import StreamController
     from hwcodesign.runtime.transports.transport import TransferSettings
-    from hwcodesign.training import TrainingSettings, train
+    from hwcodesign.training import Quantisation, TrainingSettings, train
 
 __version__ = "0.1.0"
 
@@ -57,6 +57,7 @@ _NAMES = {
     "TransferSettings": ("hwcodesign.runtime.transports.transport", ""),
     "MultiExitNetwork": ("hwcodesign.networks.network", "design"),
     "PolicyRequest": ("hwcodesign.fitting.request", ""),
+    "Quantisation": ("hwcodesign.training", "design"),
     "Recipe": ("hwcodesign.recipes", "design"),
     "TrainingSettings": ("hwcodesign.training", "design"),
     "attach_exits": ("hwcodesign.networks.attach", "design"),
@@ -98,6 +99,7 @@ __all__ = [
     "MultiExitNetwork",
     "PolicyRequest",
     "ProgressiveAccelerator",
+    "Quantisation",
     "Recipe",
     "StreamController",
     "TrainingSettings",

@@ -44,5 +44,6 @@ RECIPE = hw.Recipe(
             crop=4, flip=True, seed=1, threads=1,
         ),
     ),
+    quantisation=hw.Quantisation(),
     policy=hw.PolicyRequest(criterion="max_softmax", budget=0.6),
 )  # fmt: skip

@@ -130,6 +130,7 @@ def train(
     checkpoint: Path | str | None = None,
     observer: Observer | None = None,
     device: str = "cpu",
+    origin: str | None = None,
     **settings: Any,
 ) -> list[dict[str, Any]]:
     """Trains a network in place.
@@ -143,6 +144,7 @@ def train(
         observer: observer of the progress.
         device: device that computes, by torch's name: "cpu", "cuda", "cuda:1". Afterwards the network is in the CPU's
             memory. A checkpoint continues on any device; only on the same device does training repeat exactly.
+        origin: hash of what the network was made of, where its weights do not follow from the seed alone.
 
     Returns:
         One entry per epoch: phase, epoch, loss, accuracy per exit on the training batches, seconds, and what a
@@ -164,9 +166,9 @@ def train(
     _check(network, data, phases)
     place, seen_by = device_named(device), observer or _Silent()
     if checkpoint is None:
-        return _trained(network, data, phases, None, seen_by, place)
+        return _trained(network, data, phases, None, seen_by, place, origin)
     with claimed_folder(Path(checkpoint)):
-        return _trained(network, data, phases, Path(checkpoint), seen_by, place)
+        return _trained(network, data, phases, Path(checkpoint), seen_by, place, origin)
 
 
 def _trained(
@@ -176,8 +178,9 @@ def _trained(
     folder: Path | None,
     observer: Observer,
     device: torch.device,
+    origin: str | None,
 ) -> list[dict[str, Any]]:
-    fingerprint = _fingerprint(network, data, phases)
+    fingerprint = _fingerprint(network, data, phases, origin)
     restored = None if folder is None else load_checkpoint(folder, network, fingerprint)
     progress = Progress(0, 0) if restored is None else restored.progress
     if folder is not None and restored is not None:
@@ -239,9 +242,11 @@ def _steps_left(data: Dataset, phases: Sequence[TrainingSettings], progress: Pro
     return left
 
 
-def _fingerprint(network: MultiExitNetwork, data: Dataset, phases: Sequence[TrainingSettings]) -> str:
+def _fingerprint(
+    network: MultiExitNetwork, data: Dataset, phases: Sequence[TrainingSettings], origin: str | None
+) -> str:
     """Returns a hash of all that determines the result: structure, input, data and settings. The initial weights follow
-    from the seed.
+    from the seed, or from the network's origin.
     """
     shapes = {name: list(tensor.shape) for name, tensor in network_state(network).items()}
     return sha256_json(
@@ -254,6 +259,7 @@ def _fingerprint(network: MultiExitNetwork, data: Dataset, phases: Sequence[Trai
             "phases": [settings.to_json() for settings in phases],
             # named where there are any alone, so that they are no part of what other data sets are known by
             **({} if data.personal is None else {"personal": data.personal.digest()}),
+            **({} if origin is None else {"origin": origin}),
         }
     )
 
