@@ -12,6 +12,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 from brevitas.proxy.quant_proxy import QuantProxyFromInjector
+from brevitas.quant_tensor import QuantTensor
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -285,10 +286,15 @@ class MultiExitNetwork(nn.Module):
         heads: list[Boundary] = []
         with Evaluating(self), torch.no_grad(), Quantisers(self) as quantisers:
             given: tuple[Tensor, ...] = (self._blank(),)
+            quantised: tuple[Any, ...] = given
             before: tuple[Boundary, ...] = (Boundary(self.input_format, self.input_shape),)
             for k, (stage, head) in enumerate(zip(self.stages, self.heads, strict=True)):
-                written = tensors_of(_run(f"stage {k}", stage, *given))
+                written = _quantised(stage, quantised, tensors_of(_run(f"stage {k}", stage, *given)), given)
                 stages.append(stage_boundaries(f"stage {k}", written, given, before, quantisers))
+                quantised = tuple(
+                    tensor if boundary.handed_on is None else quantised[boundary.handed_on]
+                    for tensor, boundary in zip(written, stages[-1], strict=True)
+                )
                 given, before = tuple(value_of(tensor) for tensor in written), stages[-1]
                 output = _run(f"head {k}", head, *self.head_inputs(k, given))
                 heads.append(boundary_of(f"head {k}", output, quantisers))
@@ -417,6 +423,28 @@ def _run(name: str, module: nn.Module, *given: Tensor) -> Any:
         shapes = " and ".join(str(tuple(tensor.shape[1:])) for tensor in given)
         advice = next((way for words, way in _WAYS_OUT.items() if words in str(error)), "")
         raise NetworkError(f"{name} cannot take its input of shape {shapes}: {error}{advice}") from error
+
+
+def _quantised(
+    stage: nn.Module, quantised: Sequence[Any], written: tuple[Any, ...], given: Sequence[Tensor]
+) -> tuple[Any, ...]:
+    """Returns a stage's tensors with their formats where it joins tensors that it is given with its own.
+
+    On plain values, as they are handed from stage to stage, their concatenation is a plain tensor. If all have one
+    format, it has this format, too.
+
+    Args:
+        quantised: what the stage is given, with formats.
+        written: what it returned for their plain values, `given`.
+    """
+    if all(isinstance(tensor, QuantTensor) or any(tensor is other for other in given) for tensor in written):
+        return written
+    try:
+        again = tensors_of(stage(*quantised))
+    except (RuntimeError, ValueError, TypeError, AttributeError):
+        return written  # it is an error of the plain tensor
+    places = {id(other): i for i, other in enumerate(quantised)}
+    return tuple(given[places[id(tensor)]] if id(tensor) in places else tensor for tensor in again)
 
 
 def _has_seen_nothing(part: nn.Module) -> bool:

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 QONNX_DOMAINS = ("qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general")
 #: Quantisers of QONNX.
 QUANTISERS = ("Quant", "IntQuant", "BipolarQuant", "Trunc")
+#: Domains of functions that stand for an operator of the same name, and are exact where it might round.
+EXACT, EXACT_SPLIT = "hwcodesign.exact", "hwcodesign.exact.split"
 _STANDARD = ("", "ai.onnx")
 
 

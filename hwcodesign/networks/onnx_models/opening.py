@@ -13,12 +13,14 @@ import onnx.inliner
 from onnx.external_data_helper import ExternalDataInfo, load_external_data_for_model, uses_external_data
 
 from hwcodesign.errors import NetworkError, UnsupportedLayerError
-from hwcodesign.networks.onnx_models.graph import QONNX_DOMAINS, Graph, Node
+from hwcodesign.networks.onnx_models.graph import EXACT, EXACT_SPLIT, QONNX_DOMAINS, Graph, Node
 
 #: Oldest version of ONNX' operators: before it, tensors of different shapes were added by an attribute.
 _OLDEST = 7
 #: Of a file that was written here: temperatures of the exits, as JSON.
 TEMPERATURES = "hwcodesign.temperatures"
+#: Inputs of operators that functions stand for.
+_INPUTS = {"Conv": 3, "Gemm": 3, "MatMul": 2, "ReduceMean": 2}
 _BRANCHES = ("then_branch", "else_branch")
 _GRAPH = onnx.AttributeProto.GRAPH
 _REALS = {onnx.TensorProto.FLOAT: "float32", onnx.TensorProto.DOUBLE: "float64"}
@@ -98,8 +100,9 @@ def _temperatures(model: Any) -> tuple[float, ...]:
 
 
 def _inlined(model: Any) -> Any:
-    """Returns the model without functions of its own, but for quantisers, whose operators are known."""
-    kept = [(item.domain, item.name) for item in model.functions if item.domain in QONNX_DOMAINS]
+    """Returns the model without functions of its own, but for those whose operators are known."""
+    known = (*QONNX_DOMAINS, EXACT, EXACT_SPLIT)
+    kept = [(item.domain, item.name) for item in model.functions if item.domain in known]
     if len(kept) == len(model.functions):
         return model
     return onnx.inliner.inline_selected_functions(model, kept, exclude=True)
@@ -167,6 +170,13 @@ def _node_of(proto: Any, names: dict[str, str], own: Any, taken: set[str], about
     made.CopyFrom(proto)
     del made.input[:], made.output[:]
     made.input.extend(names.get(name, name) for name in proto.input)
+    if made.domain in (EXACT, EXACT_SPLIT):  # which has further inputs, for the function
+        made.domain = ""
+        del made.input[_INPUTS.get(made.op_type, 1) :]
+        if made.op_type == "AveragePool":
+            kept = [item for item in made.attribute if item.name != "group"]  # of the sum in its function
+            del made.attribute[:]
+            made.attribute.extend(kept)
     branches = {item.name: _graph_of(item.g, names, taken, about) for item in proto.attribute if item.type == _GRAPH}
     made.output.extend(own(name) for name in proto.output)
     node = Node(made, branches)

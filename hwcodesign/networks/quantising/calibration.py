@@ -29,15 +29,17 @@ def calibrate(graph: fx.GraphModule, images: Tensor) -> None:
         with calibration_mode(graph):
             for batch in batches:
                 graph(batch)
-        _rounding(graph)
+        _quantising_again(graph)
         with bias_correction_mode(graph):
             for batch in batches:
                 graph(batch)
     graph.eval()
 
 
-def _rounding(graph: fx.GraphModule) -> None:
-    """Lets all quantisers round again: Brevitas leaves those that several layers share as they were in calibration."""
+def _quantising_again(graph: fx.GraphModule) -> None:
+    """Ends the observing of quantisers that several layers share: Brevitas restores the state in which the second of
+    them found it.
+    """
     for module in graph.modules():
         if hasattr(module, "observer_only"):
-            module.observer_only = False
+            module.observer_only = False  # type: ignore[assignment]
