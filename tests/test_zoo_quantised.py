@@ -39,9 +39,6 @@ SMALL: dict[str, tuple[dict[str, Any], int]] = {
         {"BLOCKS": (((1, 2, 1, 1), (2, 4, 1, 2)), ((2, 4, 2, 2),), ((2, 4, 1, 1),)), "FIRST": 2, "LAST": 8},
         16,
     ),
-        {"BLOCKS": (((1, 2, 1, 1), (2, 4, 1, 2)), ((2, 4, 2, 2),), ((2, 4, 1, 1),)), "FIRST": 2, "LAST": 8},
-        16,
-    ),
     "densenet_cifar": ({"LAYERS": (1, 2), "GROWTH": 2}, 16),
     "msdnet_cifar": ({"EXITS": 3, "FIRST": (2, 4, 4), "GROWTH": (2, 2, 2)}, 16),
 }
@@ -64,9 +61,7 @@ def quantised(name: str, sizes: dict[str, Any], monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_backends_compute_what_brevitas_does(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_backends_compute_what_brevitas_does(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes, count = SMALL[name]
     network, data = quantised(name, sizes, monkeypatch)
     budget = float(np.mean(network.costs().fractions))
