@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 import hwcodesign as hw
 from hwcodesign.data.digits import digits
 from hwcodesign.policies import NEVER
+from tests.comparisons import verify_network
 from tests.onnx_files import Drawing, image_input, nested_ifs, qonnx_resnet, run, saved, two_outputs
 
 FORMAT = hw.FixedPoint(8, 2)
@@ -200,6 +202,21 @@ def test_a_network_of_one_output_becomes_a_module(tmp_path: Path) -> None:
     with torch.no_grad():
         assert_near(module.eval()(torch.from_numpy(images)).numpy(), run(path, images)[0])
     assert [type(part).__name__ for part in module.children()] == ["Conv2d", "ReLU", "MaxPool2d", "Linear"]
+
+
+@pytest.mark.parametrize(
+    "make", [lambda path: two_outputs(path, 8, (2, 3)), lambda path: nested_ifs(path, size=4, width=2)],
+    ids=["two outputs", "nested ifs"],
+)  # fmt: skip
+def test_quantised_it_is_the_same_in_software_csim_and_rtl(make: Callable[[Path], Path], tmp_path: Path) -> None:
+    network = hw.from_onnx(make(tmp_path / "net.onnx"))
+    rng = np.random.default_rng(5)
+    drawn = [rng.integers(0, 256, (count, *network.input_shape)) for count in (16, 60)]
+    quantised = hw.quantise(network, calibration=drawn[1])
+    fitting = drawn[1], np.arange(60) % 10
+    compared = list(verify_network(quantised, drawn[0], fitting, tmp_path / "design", criteria=("max_softmax",)))
+    assert {name for comparison in compared for name in comparison.backends} >= {"software", "csim", "rtl", "brevitas"}
+    assert [comparison.mismatches for comparison in compared] == [0] * len(compared)
 
 
 def test_a_network_that_was_read_trains(tmp_path: Path) -> None:

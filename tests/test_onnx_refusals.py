@@ -237,6 +237,12 @@ PARTS: dict[str, tuple[Callable[[Drawing, str], str], str]] = {
         lambda draw, x: draw.node("Resize", x, "", draw.constant(np.array([1, 1, 2, 2], np.float32)), mode="linear"),
         "no upsampling by whole factors that repeats pixels",
     ),
+    "an upsampling between pixels": (
+        lambda draw, x: draw.node(
+            "Resize", x, "", draw.constant(np.array([1, 1, 2, 2], np.float32)), mode="nearest", nearest_mode="floor"
+        ),
+        "no upsampling by whole factors that repeats pixels",
+    ),
     "one bound": (lambda draw, x: draw.node("Clip", x, draw.constant(np.float32(-1))), "has one bound alone"),
     "a mean of rows": (lambda draw, x: draw.node("ReduceMean", x, axes=[3]), r"takes the mean over the axes \[3\]"),
 }
