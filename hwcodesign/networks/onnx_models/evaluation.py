@@ -101,6 +101,6 @@ class Evaluation:
             runs = [self._evaluator.run(None, {name: x[None].astype(np.float64)}) for x in images]
         except Exception as error:  # of the evaluator, which has no class of its own
             raise UnsupportedLayerError(
-                f"the file cannot be evaluated in float64 with onnx' own operators, to which its reading is held: {error}"
+                f"the file cannot be evaluated in float64 with onnx' own operators, as a check needs it: {error}"
             ) from error
         return [np.concatenate([np.asarray(run[i]) for run in runs]) for i in range(len(self._graph.outputs))]
