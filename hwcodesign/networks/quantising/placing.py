@@ -21,6 +21,7 @@ from brevitas.quant.fixed_point import Int8BiasPerTensorFixedPointInternalScalin
 from torch import fx, nn
 
 from hwcodesign.networks.layers import LEAST_RANGE, Precision
+from hwcodesign.networks.quantising.standard_form import means_as_pools, standardised
 from hwcodesign.networks.traced.tracing import module_of
 
 with warnings.catch_warnings():
@@ -29,7 +30,6 @@ with warnings.catch_warnings():
     warnings.filterwarnings("ignore", "fast_hadamard_transform package not found", UserWarning)
     from brevitas.fx import symbolic_trace
     from brevitas.graph.base import InsertModuleCallAfter
-    from brevitas.graph.fixed_point import CollapseConsecutiveConcats, MergeBatchNorm
     from brevitas.graph.quantize import align_input_quant
     from brevitas.graph.quantize_impl import (
         act_handler,
@@ -37,12 +37,6 @@ with warnings.catch_warnings():
         inp_placeholder_handler,
         layer_handler,
         residual_handler,
-    )
-    from brevitas.graph.standardize import (
-        DuplicateSharedStatelessModule,
-        MeanMethodToAdaptiveAvgPool2d,
-        RemoveStochasticModules,
-        TorchFunctionalToModule,
     )
 
 #: The precision of each layer with weights.
@@ -76,7 +70,7 @@ _AVERAGES = (nn.AvgPool1d, nn.AvgPool2d, nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPoo
 _KEEP_SIGNS = (*_AVERAGES, nn.MaxPool1d, nn.MaxPool2d, nn.Flatten, nn.Identity)
 
 
-def with_quantisers(whole: nn.Module, precision_of: PrecisionOf, *, signed_input: bool) -> fx.GraphModule:
+def with_quantisers(whole: fx.GraphModule, precision_of: PrecisionOf, *, signed_input: bool) -> fx.GraphModule:
     """Returns the graph of a network with quantised layers, and quantisers that have not been calibrated.
 
     Args:
@@ -87,17 +81,9 @@ def with_quantisers(whole: nn.Module, precision_of: PrecisionOf, *, signed_input
     Returns:
         A graph of the modules of torch and Brevitas, whose outputs end in quantisers.
     """
+    means_as_pools(whole)
     with _quiet():
-        graph = symbolic_trace(whole)
-        for standard in (
-            TorchFunctionalToModule(),
-            MeanMethodToAdaptiveAvgPool2d(),
-            DuplicateSharedStatelessModule(),
-            CollapseConsecutiveConcats(),
-            MergeBatchNorm(),
-            RemoveStochasticModules(),
-        ):
-            graph = standard.apply(graph)
+        graph = standardised(symbolic_trace(whole))
         # layers in front of it see that their input is quantised already; it is taken out at the end
         graph = inp_placeholder_handler(graph, _QUANTISER[_sign(signed_input)])
         entrance = next(node.target for node in graph.graph.nodes if node.op == "call_module")
