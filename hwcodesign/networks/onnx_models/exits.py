@@ -60,8 +60,8 @@ def exits_of(build: Build, names: Sequence[str]) -> list[Exit]:
         names: ONNX tensors of the exits' logits, first exit first.
 
     Raises:
-        NetworkError: two exits coincide or stand at one place, logits are no vector, something reads an exit's logits, or
-            in a quantised network a tensor that a cut crosses is not quantised. The message names the exit.
+        NetworkError: two exits coincide or stand at one place, logits are no vector, something reads an exit's logits,
+            or in a quantised network a tensor that a cut crosses is not quantised. The message names the exit.
     """
     outputs = [_logits(build, name) for name in names]
     for k, output in enumerate(outputs):
