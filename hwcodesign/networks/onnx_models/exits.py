@@ -123,14 +123,17 @@ def _last_head(name: str, build: Build, own: set[fx.Node]) -> set[fx.Node]:
 
 def _is_passing(build: Build, node: fx.Node) -> bool:
     """Tells whether it is a pooling of the whole image, a flattening, or a quantiser behind one."""
+    if (
+        node.op == "call_module"
+        and node.meta[QUANTISED]
+        and not isinstance(_module(build, node), nn.MaxPool1d | nn.MaxPool2d)
+    ):
+        node = node.all_input_nodes[0]
+        while node.target is value_of:
+            node = node.all_input_nodes[0]
     module = _module(build, node)
-    if node.target in _RESHAPING or isinstance(module, _POOLING):
-        return True
     whole = isinstance(module, nn.AvgPool1d | nn.AvgPool2d) and set(node.meta[SHAPE][1:]) == {1}
-    quantised = (
-        node.op == "call_module" and node.meta[QUANTISED] and not isinstance(module, nn.MaxPool1d | nn.MaxPool2d)
-    )
-    return whole or (quantised and _is_passing(build, node.all_input_nodes[0]))
+    return whole or node.target in _RESHAPING or isinstance(module, _POOLING)
 
 
 def _module(build: Build, node: fx.Node) -> nn.Module | None:
