@@ -204,6 +204,48 @@ def test_a_network_of_one_output_becomes_a_module(tmp_path: Path) -> None:
     assert [type(part).__name__ for part in module.children()] == ["Conv2d", "ReLU", "MaxPool2d", "Linear"]
 
 
+class Branching(nn.Module):
+    """A network that stops by itself, as PyTorch's exporter writes one that is scripted: the form of ATHEENA's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.first = nn.Sequential(nn.Conv2d(1, 4, 5), nn.MaxPool2d(2), nn.ReLU())
+        self.head = nn.Sequential(nn.Conv2d(4, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(16, 5))
+        self.second = nn.Sequential(nn.Conv2d(4, 6, 3), nn.ReLU())
+        self.last = nn.Sequential(nn.Flatten(), nn.Linear(24, 20), nn.ReLU(), nn.Linear(20, 5))
+        for layer in (self.head[3], self.last[3]):  # so that answers differ
+            nn.init.normal_(layer.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.first(x)
+        z = self.head(y)
+        if torch.max(torch.softmax(z, dim=-1)) > 0.3125:
+            return z
+        return self.last(self.second(y))
+
+
+def test_a_network_that_pytorch_scripted_and_exported_is_read_with_its_exits(tmp_path: Path) -> None:
+    path, images = tmp_path / "branching.onnx", values(1, 12, 12)
+    scripted = torch.jit.script(Branching().eval())
+    torch.onnx.export(scripted, (torch.zeros(1, 1, 12, 12),), str(path), dynamo=False)
+    model = onnx.load(str(path))
+    assert [node.op_type for node in model.graph.node][-6:] == [
+        "Softmax",
+        "ReduceMax",
+        "Constant",
+        "Greater",
+        "Cast",
+        "If",
+    ]
+    network = hw.from_onnx(path, input_format=FORMAT)
+    every = logits(network, images)
+    early = confidence(every[0]) > 0.3125
+    assert 0 < early.sum() < SAMPLES
+    assert_near(np.where(early[:, None], *every), run(path, images)[0])
+    assert hw.exit_rule(path).thresholds == (0.3125,)
+
+
 @pytest.mark.parametrize(
     "make", [lambda path: two_outputs(path, 8, (2, 3)), lambda path: nested_ifs(path, size=4, width=2)],
     ids=["two outputs", "nested ifs"],
