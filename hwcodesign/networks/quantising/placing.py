@@ -21,23 +21,18 @@ from brevitas.quant.fixed_point import Int8BiasPerTensorFixedPointInternalScalin
 from torch import fx, nn
 
 from hwcodesign.networks.layers import LEAST_RANGE, Precision
+from hwcodesign.networks.quantising.graph_mode import (
+    InsertModuleCallAfter,
+    act_handler,
+    add_output_quant_handler,
+    align_input_quant,
+    inp_placeholder_handler,
+    layer_handler,
+    residual_handler,
+    symbolic_trace,
+)
 from hwcodesign.networks.quantising.standard_form import means_as_pools, standardised
 from hwcodesign.networks.traced.tracing import module_of
-
-with warnings.catch_warnings():
-    # its own packages import it
-    warnings.filterwarnings("ignore", "brevitas.fx is deprecated", DeprecationWarning)
-    warnings.filterwarnings("ignore", "fast_hadamard_transform package not found", UserWarning)
-    from brevitas.fx import symbolic_trace
-    from brevitas.graph.base import InsertModuleCallAfter
-    from brevitas.graph.quantize import align_input_quant
-    from brevitas.graph.quantize_impl import (
-        act_handler,
-        add_output_quant_handler,
-        inp_placeholder_handler,
-        layer_handler,
-        residual_handler,
-    )
 
 #: The precision of each layer with weights.
 PrecisionOf = Callable[[nn.Module], Precision]
@@ -181,10 +176,14 @@ class _Tracer(fx.Tracer):
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Lets Brevitas replace modules whose weights are loaded behind them, as its own flow does."""
+    """Lets Brevitas replace modules whose weights are loaded behind them, as its own flow does, without warnings of how
+    it calls torch.
+    """
     before = brevitas.config.IGNORE_MISSING_KEYS
     brevitas.config.IGNORE_MISSING_KEYS = True
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "`treespec.children_specs` is deprecated", FutureWarning)
+            yield
     finally:
         brevitas.config.IGNORE_MISSING_KEYS = before

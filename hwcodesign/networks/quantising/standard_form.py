@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import operator
-import warnings
 from typing import Any
 
 import torch
 from torch import fx, nn
 from torch.nn import functional
 
+from hwcodesign.networks.quantising.graph_mode import (
+    CollapseConsecutiveConcats,
+    DuplicateSharedStatelessModule,
+    MergeBatchNorm,
+    MethodToModule,
+    RemoveStochasticModules,
+    TorchFunctionalToModule,
+)
 from hwcodesign.networks.traced.tracing import SHAPE, shape_of
-
-with warnings.catch_warnings():
-    # its own packages import it
-    warnings.filterwarnings("ignore", "brevitas.fx is deprecated", DeprecationWarning)
-    warnings.filterwarnings("ignore", "fast_hadamard_transform package not found", UserWarning)
-    from brevitas.graph.base import MethodToModule
-    from brevitas.graph.fixed_point import CollapseConsecutiveConcats, MergeBatchNorm
-    from brevitas.graph.standardize import (
-        DuplicateSharedStatelessModule,
-        RemoveStochasticModules,
-        TorchFunctionalToModule,
-    )
 
 #: Functions that Brevitas' own list leaves out.
 _FUNCTIONS = (
