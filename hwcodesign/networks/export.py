@@ -11,8 +11,6 @@ from typing import Any
 
 import torch
 from qonnx.core.modelwrapper import ModelWrapper
-from qonnx.transformation.gemm_to_matmul import GemmToMatMul
-from qonnx.util.cleanup import cleanup_model
 from torch import nn
 
 from hwcodesign.errors import HwcodesignError, NetworkError, UnsupportedLayerError
@@ -22,10 +20,13 @@ from hwcodesign.kernels import Sparsity, TensorType
 from hwcodesign.networks.boundaries import Boundary
 from hwcodesign.networks.exportable import check_graph, check_modules
 from hwcodesign.networks.graphs.channels_last import with_channels_last
+from hwcodesign.networks.graphs.cleaning import cleaned, name_tensors
+from hwcodesign.networks.graphs.concatenations import join_in_pairs
 from hwcodesign.networks.graphs.constants import fold_constants
 from hwcodesign.networks.graphs.convolutions import sparsity_of, write_zeros
 from hwcodesign.networks.graphs.fused_functions import fuse_functions, name_functions
 from hwcodesign.networks.graphs.notes import MODULE, module_of, remove_unread_constants
+from hwcodesign.networks.graphs.products import write_products
 from hwcodesign.networks.graphs.sequences import as_images
 from hwcodesign.networks.graphs.upsampling import name_upsampling, write_upsampling
 from hwcodesign.networks.graphs.windows import BORDER_POOL, WHOLE_AVERAGE, with_final_domain, with_plain_windows
@@ -180,18 +181,21 @@ def _export(
             # PyTorch leaves out those that nothing reads, and lists weights among them
             read = tuple(names.index(tensor.name) for tensor in raw.graph.input if tensor.name in names)
             paths = _tag_with_paths(raw, path)
-            graph = cleanup_model(raw)
+            graph = cleaned(raw)
             fold_constants(graph)
             fuse_functions(graph)
             as_images(graph)
             write_upsampling(graph)
             write_zeros(graph)
+            join_in_pairs(graph)
             if any(len(graph.get_tensor_shape(tensor.name)) == 4 for tensor in graph.graph.input):
                 given = zip(graph.graph.input, read, strict=True)
                 unsigned = [tensor.name for tensor, i in given if not inputs[i].format.signed]
                 graph = with_plain_windows(graph, unsigned, lambda node: f"{name}: {module_of(node) or path!r}")
                 graph = with_channels_last(graph)
-            graph = with_final_domain(_without_gemms(graph))
+            write_products(graph)
+            name_tensors(graph)
+            graph = with_final_domain(graph)
     except HwcodesignError:
         raise
     except Exception as error:
@@ -264,18 +268,6 @@ def _tag_with_paths(graph: ModelWrapper, prefix: str) -> dict[str, list[str]]:
         node.doc_string = f"{MODULE}{_joined(prefix, path)}"
         paths.setdefault(kind, []).append(path)
     return paths
-
-
-def _without_gemms(graph: ModelWrapper) -> ModelWrapper:
-    """Returns the graph with products and sums in the place of Gemm nodes; the products have their paths."""
-    tags = {node.input[1]: node.doc_string for node in graph.graph.node if node.op_type == "Gemm"}
-    graph = graph.transform(GemmToMatMul())
-    for node in graph.graph.node:
-        if node.op_type == "MatMul":
-            turned = graph.find_producer(node.input[1])  # the weights, or a transpose behind them
-            sources = [node.input[1], *(turned.input[:1] if turned is not None else [])]
-            node.doc_string = next((tags[source] for source in sources if source in tags), node.doc_string)
-    return cleanup_model(graph)
 
 
 def _name_nodes(graph: ModelWrapper, paths: dict[str, list[str]], prefix: str) -> dict[str, str]:
