@@ -22,8 +22,13 @@ if TYPE_CHECKING:
     from hwcodesign.fixedpoint import FixedPoint
     from hwcodesign.frontend.settings import CompileSettings, LayerSettings
     from hwcodesign.interface.modes import Mode
+    from hwcodesign.networks.attach import attach_exits
+    from hwcodesign.networks.float_network import FloatNetwork
     from hwcodesign.networks.folding import fold_batch_norms
     from hwcodesign.networks.network import MultiExitNetwork
+    from hwcodesign.networks.onnx_models.reading import exit_rule, from_onnx, module_from_onnx
+    from hwcodesign.networks.onnx_models.writing import to_onnx
+    from hwcodesign.networks.quantising import quantisation_noise, quantise
     from hwcodesign.policies import Criterion, ExitPolicy, register_criterion
     from hwcodesign.recipes import Recipe, load_recipe
     from hwcodesign.runtime.control import ControlSettings
@@ -31,7 +36,7 @@ if TYPE_CHECKING:
     from hwcodesign.runtime.progressive import ProgressiveAccelerator
     from hwcodesign.runtime.stream_controller import StreamController
     from hwcodesign.runtime.transports.transport import TransferSettings
-    from hwcodesign.training import TrainingSettings, train
+    from hwcodesign.training import Quantisation, TrainingSettings, train
 
 __version__ = "0.1.0"
 
@@ -44,6 +49,7 @@ _NAMES = {
     "ExitMonitor": ("hwcodesign.runtime.monitor", ""),
     "ExitPolicy": ("hwcodesign.policies", ""),
     "FixedPoint": ("hwcodesign.fixedpoint", ""),
+    "FloatNetwork": ("hwcodesign.networks.float_network", "design"),
     "LayerSettings": ("hwcodesign.frontend.settings", ""),
     "Mode": ("hwcodesign.interface.modes", ""),
     "ProgressiveAccelerator": ("hwcodesign.runtime.progressive", ""),
@@ -51,12 +57,20 @@ _NAMES = {
     "TransferSettings": ("hwcodesign.runtime.transports.transport", ""),
     "MultiExitNetwork": ("hwcodesign.networks.network", "design"),
     "PolicyRequest": ("hwcodesign.fitting.request", ""),
+    "Quantisation": ("hwcodesign.training", "design"),
     "Recipe": ("hwcodesign.recipes", "design"),
     "TrainingSettings": ("hwcodesign.training", "design"),
+    "attach_exits": ("hwcodesign.networks.attach", "design"),
     "compile": ("hwcodesign.compilation", "design"),
+    "exit_rule": ("hwcodesign.networks.onnx_models.reading", "design"),
+    "from_onnx": ("hwcodesign.networks.onnx_models.reading", "design"),
+    "module_from_onnx": ("hwcodesign.networks.onnx_models.reading", "design"),
+    "to_onnx": ("hwcodesign.networks.onnx_models.writing", "design"),
     "fold_batch_norms": ("hwcodesign.networks.folding", "design"),
     "fit_policy": ("hwcodesign.fitting.network", "design"),
     "Criterion": ("hwcodesign.policies", ""),
+    "quantisation_noise": ("hwcodesign.networks.quantising", "design"),
+    "quantise": ("hwcodesign.networks.quantising", "design"),
     "load": ("hwcodesign.design", ""),
     "load_criterion": ("hwcodesign.designs.stored", ""),
     "register_criterion": ("hwcodesign.policies", ""),
@@ -77,6 +91,7 @@ __all__ = [
     "ExitMonitor",
     "ExitPolicy",
     "FixedPoint",
+    "FloatNetwork",
     "HwcodesignError",
     "LayerSettings",
     "MissingExtraError",
@@ -84,20 +99,28 @@ __all__ = [
     "MultiExitNetwork",
     "PolicyRequest",
     "ProgressiveAccelerator",
+    "Quantisation",
     "Recipe",
     "StreamController",
     "TrainingSettings",
     "TransferSettings",
     "__version__",
+    "attach_exits",
     "compile",
+    "exit_rule",
     "fit_policy",
     "fold_batch_norms",
+    "from_onnx",
     "load",
     "load_criterion",
     "load_recipe",
+    "module_from_onnx",
     "progress",
+    "quantisation_noise",
+    "quantise",
     "register_criterion",
     "show_progress",
+    "to_onnx",
     "train",
 ]
 

@@ -27,6 +27,7 @@ from hwcodesign.fitting.search import OperatingPoint, check_budget, cost_curve, 
 from hwcodesign.images import encode_images
 from hwcodesign.interface.modes import exit_control
 from hwcodesign.interface.records import Records
+from hwcodesign.networks.float_network import FloatNetwork
 from hwcodesign.networks.network import MultiExitNetwork
 from hwcodesign.policies import CRITERIA, ExitPolicy, ExitStatistics
 from hwcodesign.policies.own_criteria import files_of
@@ -40,7 +41,7 @@ from hwcodesign.simulation.measurement import measure_exits, throughput
 from hwcodesign.storage.fields import read_json
 from hwcodesign.storage.files import write_json
 from hwcodesign.tools.verilator import find_verilator
-from hwcodesign.training import train
+from hwcodesign.training import quantised, read_quantised, train, untrained
 from hwcodesign.training.checkpoint import load_trained
 from hwcodesign.verification.comparison import (
     Comparison,
@@ -51,7 +52,7 @@ from hwcodesign.verification.comparison import (
     require_equal,
 )
 
-TRAINING, POLICY, DESIGN = "training", "policy.json", "design"
+TRAINING, QUANTISED, POLICY, DESIGN = "training", "quantised", "policy.json", "design"
 
 
 @dataclass
@@ -60,7 +61,8 @@ class Run:
 
     Attributes:
         recipe: recipe that is run.
-        folder: folder of the results: training/, policy.json, design/, report.json and figures.
+        folder: folder of the results: training/, quantised/ where the recipe trains in floating point, policy.json,
+            design/, report.json and figures.
         seconds: time of each step.
     """
 
@@ -90,6 +92,8 @@ def check_before_training(run: Run, network: MultiExitNetwork) -> None:
             missing.
     """
     policy, hardware = run.recipe.policy, run.recipe.compile
+    if isinstance(network, FloatNetwork) and run.recipe.quantisation:
+        network = untrained(network, run.recipe.quantisation)
     check_budget(policy.budget, network.costs().fractions)
     check_target(run.folder / DESIGN)
     policy.given(heads_of(network, policy.temperature))
@@ -103,11 +107,14 @@ def check_before_training(run: Run, network: MultiExitNetwork) -> None:
         find_verilator()
 
 
-def trained_network(run: Run, data: Dataset) -> MultiExitNetwork:
-    """Trains the network, or continues an interrupted training."""
+def trained_network(run: Run, data: Dataset, device: str = "cpu") -> MultiExitNetwork:
+    """Trains the network on a device, or continues an interrupted training; then quantises it, if it is to be."""
     network = run.recipe.build()
     with run.timed("training"):
-        train(network, data, *run.recipe.training, checkpoint=run.folder / TRAINING)
+        train(network, data, *run.recipe.training, checkpoint=run.folder / TRAINING, device=device)
+    if isinstance(network, FloatNetwork) and run.recipe.quantisation:
+        with run.timed("quantisation"):
+            return quantised(network, data, run.recipe.quantisation, folder=run.folder / QUANTISED, device=device)
     return network
 
 
@@ -117,11 +124,14 @@ def read_network(run: Run) -> MultiExitNetwork:
     Raises:
         CheckpointError: there is no finished training.
     """
-    network = run.recipe.build()
-    if not load_trained(run.folder / TRAINING, network):
-        raise CheckpointError(
-            f"{run.folder / TRAINING} holds no finished training: run hwcodesign train {run.recipe.name} first"
-        )
+    network: MultiExitNetwork | None = run.recipe.build()
+    folder = run.folder / (QUANTISED if run.recipe.quantisation else TRAINING)
+    if isinstance(network, FloatNetwork) and run.recipe.quantisation:
+        network = read_quantised(network, run.recipe.quantisation, folder)
+    elif network is not None and not load_trained(folder, network):
+        network = None
+    if network is None:
+        raise CheckpointError(f"{folder} holds no finished training: run hwcodesign train {run.recipe.name} first")
     return network
 
 

@@ -17,8 +17,9 @@ from hwcodesign.data import Dataset
 from hwcodesign.errors import RecipeError
 from hwcodesign.fitting.request import PolicyRequest
 from hwcodesign.frontend.settings import CompileSettings
+from hwcodesign.networks.float_network import FloatNetwork
 from hwcodesign.recipe_files import find_recipe
-from hwcodesign.training import TrainingSettings
+from hwcodesign.training import Quantisation, TrainingSettings
 
 if TYPE_CHECKING:
     from hwcodesign.networks.network import MultiExitNetwork
@@ -35,6 +36,7 @@ class Recipe:
         training: phases, one after the other.
         policy: how thresholds are chosen.
         compile: how hardware sources are generated.
+        quantisation: how an integer network is made of the trained one, where `network` makes a `FloatNetwork`.
     """
 
     name: str
@@ -43,11 +45,27 @@ class Recipe:
     training: tuple[TrainingSettings, ...]
     policy: PolicyRequest
     compile: CompileSettings = field(default_factory=CompileSettings)
+    quantisation: Quantisation | None = None
 
     def build(self) -> MultiExitNetwork:
-        """Returns the untrained network, the same every time."""
+        """Returns the untrained network, the same every time.
+
+        Raises:
+            RecipeError: it is in floating point, and the recipe does not say how it is quantised, or the reverse.
+        """
         torch.manual_seed(self.training[0].seed)
-        return self.network()
+        network = self.network()
+        if isinstance(network, FloatNetwork) and self.quantisation is None:
+            raise RecipeError(
+                f"recipe {self.name}: its network computes in floating point, so say how it is quantised: "
+                "quantisation=hwcodesign.Quantisation()"
+            )
+        if self.quantisation is not None and not isinstance(network, FloatNetwork):
+            raise RecipeError(
+                f"recipe {self.name}: its network is quantised, so nothing is left for quantisation=… to do: leave "
+                "it out"
+            )
+        return network
 
 
 def load_recipe(name: str) -> Recipe:

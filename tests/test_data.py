@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from hwcodesign.data import Dataset, Split
-from hwcodesign.data.idx import data_folder, fashion_mnist, mnist, read_idx
+from hwcodesign.data.idx import fashion_mnist, mnist, read_idx
+from hwcodesign.data.location import data_folder
 from hwcodesign.errors import DataError
 from hwcodesign.fixedpoint import FixedPoint
 

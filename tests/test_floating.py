@@ -14,7 +14,7 @@ from torch.nn import functional
 import hwcodesign as hw
 from hwcodesign import layers
 from hwcodesign.errors import NetworkError
-from hwcodesign.networks.floating import fine_format, float_logits, floating, on_grid
+from hwcodesign.networks.floating import fine_format, float_logits, floating, on_grid, with_float_layers
 
 PRECISION = layers.Precision(weights=4, activations=4)
 IMAGES = np.random.default_rng(7).integers(0, 16, (30, 1, 6, 6))
@@ -85,7 +85,7 @@ def test_a_layer_without_a_counterpart_is_named(network: hw.MultiExitNetwork) ->
 def test_other_layers_have_counterparts_of_the_same_settings(layer: nn.Module, shape: tuple[int, ...]) -> None:
     outer = nn.Module()
     outer.inner = layer
-    (made,) = floating(outer).children()  # type: ignore[arg-type]
+    (made,) = with_float_layers(outer).children()
     x = torch.rand(2, *shape)
     assert not type(made).__module__.startswith("brevitas")
     assert made(x).shape == layer(x).shape
@@ -99,7 +99,7 @@ def test_other_layers_have_counterparts_of_the_same_settings(layer: nn.Module, s
 def test_upsampling_stays_upsampling(layer: nn.Module) -> None:
     outer = nn.Module()
     outer.inner = layer
-    (made,) = floating(outer).children()  # type: ignore[arg-type]
+    (made,) = with_float_layers(outer).children()
     x = torch.rand(2, 2, 5, 4)
     assert torch.equal(made(x), functional.interpolate(x, scale_factor=3, mode="nearest"))
 

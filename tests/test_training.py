@@ -336,7 +336,7 @@ def test_a_write_that_fails_leaves_the_former_checkpoint_and_no_temporary_files(
 def test_settings_out_of_range_are_refused_by_name(field: dict[str, Any]) -> None:
     ((name, value),) = field.items()
     with pytest.raises(
-        SettingsError, match=f"{name}={value}.* the first three must be positive, the last not negative"
+        SettingsError, match=f"{name}={value}.* the first three must be positive, the others not negative"
     ):
         TrainingSettings(**field)
 

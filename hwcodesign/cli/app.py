@@ -106,7 +106,7 @@ def opened(recipe: str, out: Path | None, data: Path | None, *, writes: bool = F
     Raises:
         BusyError: another process is writing into the folder.
     """
-    from hwcodesign.data.idx import DATA_VARIABLE
+    from hwcodesign.data.location import DATA_VARIABLE
     from hwcodesign.progress import task
     from hwcodesign.recipe_files import find_recipe
     from hwcodesign.storage.files import claimed_folder

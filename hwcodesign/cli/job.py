@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from hwcodesign.pipeline import Run
 
 
-def _trained(job: Run) -> tuple[MultiExitNetwork, Dataset]:
+def _trained(job: Run, device: str = "cpu") -> tuple[MultiExitNetwork, Dataset]:
     """Returns the trained network and its data. Errors of later steps are looked for before the training."""
     from hwcodesign import pipeline
 
     pipeline.check_before_training(job, job.recipe.build())
     splits = job.recipe.data()
-    return pipeline.trained_network(job, splits), splits
+    return pipeline.trained_network(job, splits, device), splits
 
 
 @verb
@@ -55,10 +55,19 @@ def run(recipe: RecipeName, out: Out = None, data: Data = None, json: Json = Fal
 
 
 @verb
-def train(recipe: RecipeName, out: Out = None, data: Data = None, json: Json = False) -> None:
+def train(
+    recipe: RecipeName,
+    out: Out = None,
+    data: Data = None,
+    device: Annotated[str, typer.Option(help="what computes, by torch's name: cpu, cuda, cuda:1")] = "cpu",
+    json: Json = False,
+) -> None:
     """Train the recipe's network. An interrupted training continues after its last finished epoch."""
     job = opened(recipe, out, data, writes=True)
-    network, splits = _trained(job)
+    from hwcodesign.training.device import device_named
+
+    device_named(device)  # before what takes long
+    network, splits = _trained(job, device)
     logits = network.logits(splits.fitting.images)
     classes = network.classes  # behind their logits there may be a gate
     accuracy = [float((z[:, :classes].argmax(axis=1) == splits.fitting.labels).mean()) for z in logits]

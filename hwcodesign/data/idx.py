@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gzip
 import math
-import os
 import zlib
 from pathlib import Path
 from typing import Any
@@ -17,11 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwcodesign.data.dataset import Dataset, Split
+from hwcodesign.data.location import data_folder
 from hwcodesign.errors import DataError
 from hwcodesign.fixedpoint import FixedPoint
 
-#: Environment variable that names the folder with one folder per data set.
-DATA_VARIABLE = "HWCODESIGN_DATA"
 #: Pixels are 0 to 255, one unit 1/256.
 INPUT_FORMAT = FixedPoint(8, 0, signed=False)
 _FITTING = 5000
@@ -36,24 +34,6 @@ def mnist() -> Dataset:
 def fashion_mnist() -> Dataset:
     """Returns Fashion-MNIST in the same split as MNIST."""
     return _load("fashion-mnist")
-
-
-def data_folder(name: str) -> Path:
-    """Returns the folder of a data set.
-
-    Raises:
-        DataError: the environment variable is not set, or the folder does not exist.
-    """
-    root = os.environ.get(DATA_VARIABLE)
-    if not root:
-        raise DataError(
-            f"{name} is not part of hwcodesign: put its original files into a folder {name}/ and set {DATA_VARIABLE} "
-            f"to the folder above it (or give --data)"
-        )
-    folder = Path(root) / name
-    if not folder.is_dir():
-        raise DataError(f"there is no data set at {folder}, where {DATA_VARIABLE}={root} says it is")
-    return folder
 
 
 def read_idx(path: Path, rank: int) -> NDArray[np.uint8]:

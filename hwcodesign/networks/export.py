@@ -18,6 +18,7 @@ from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.images import stream_shape
 from hwcodesign.kernels import Sparsity, TensorType
 from hwcodesign.networks.boundaries import Boundary
+from hwcodesign.networks.brevitas_export import export_qonnx
 from hwcodesign.networks.exportable import check_graph, check_modules
 from hwcodesign.networks.graphs.channels_last import with_channels_last
 from hwcodesign.networks.graphs.cleaning import cleaned, name_tensors
@@ -33,13 +34,6 @@ from hwcodesign.networks.graphs.windows import BORDER_POOL, WHOLE_AVERAGE, with_
 from hwcodesign.networks.layers import values_of
 from hwcodesign.networks.network import Evaluating, MultiExitNetwork
 from hwcodesign.progress import task
-
-with warnings.catch_warnings():
-    # it tells everybody that a package is missing which is for large language models alone
-    warnings.filterwarnings(
-        "ignore", "fast_hadamard_transform package not found", UserWarning, r"brevitas\.graph\.equalize"
-    )
-    from brevitas.export import export_qonnx
 
 #: QONNX operators that keep the name of the torch module they came from, and what the module's name is prefixed
 #: with where it is a bare number.

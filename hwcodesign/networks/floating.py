@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import brevitas.nn as qnn
 import numpy as np
@@ -22,9 +22,11 @@ from torch import Tensor, nn
 from hwcodesign.errors import NetworkError
 from hwcodesign.fixedpoint import FixedPoint, Overflow, Rounding
 from hwcodesign.images import encode_images
+from hwcodesign.networks.float_network import FloatNetwork
 from hwcodesign.networks.network import MultiExitNetwork
 
 _BATCH = 500
+_M = TypeVar("_M", bound=nn.Module)
 #: Brevitas' convolutions and PyTorch's, and what both have.
 _CONVOLUTIONS: dict[type[nn.Module], type[nn.Module]] = {
     qnn.QuantConv1d: nn.Conv1d,
@@ -38,18 +40,33 @@ _SETTINGS = (
 )  # fmt: skip
 
 
-def floating(network: MultiExitNetwork) -> MultiExitNetwork:
+def floating(network: MultiExitNetwork) -> FloatNetwork:
     """Returns a copy with plain torch layers instead of quantised ones and the same parameter values.
-
-    It trains like the original. Functions that need integers (`boundaries`, `integers`, compiling) raise an error for
-    it.
 
     Raises:
         NetworkError: a Brevitas layer has no counterpart here.
     """
-    made = copy.deepcopy(network)
-    for name, module in list(made.named_modules()):
-        if type(module).__module__.startswith("brevitas.nn") and (twin := _twin(name, module)) is not None:
+    made = with_float_layers(network)
+    reads = [network.reads_of(k, len(tensors)) for k, tensors in enumerate(network.boundaries()[0])]
+    return FloatNetwork(
+        list(made.stages),
+        list(made.heads),
+        network.input_format,
+        network.input_shape,
+        gates=network.gates,
+        head_reads=reads,
+    )
+
+
+def with_float_layers(module: _M) -> _M:
+    """Returns a copy of any module with plain torch layers instead of Brevitas' and the same parameter values.
+
+    Raises:
+        NetworkError: a Brevitas layer has no counterpart here.
+    """
+    made = copy.deepcopy(module)
+    for name, part in list(made.named_modules()):
+        if type(part).__module__.startswith("brevitas.nn") and (twin := _twin(name, part)) is not None:
             owner, _, leaf = name.rpartition(".")
             setattr(made.get_submodule(owner), leaf, twin)
     return made

@@ -22,7 +22,7 @@ from hwcodesign.errors import SettingsError
 #: more than some whole epochs here.
 _OBSERVED_STEPS = 100
 #: Least range of a quantiser. Brevitas' own, 1e-10, is no power of two, and a tensor that is all zero would get it.
-_LEAST_RANGE = 2.0**-16
+LEAST_RANGE = 2.0**-16
 
 
 @dataclass(frozen=True)
@@ -74,10 +74,10 @@ def conv2d(
         bias=True,
         weight_quant=Int8WeightPerTensorFixedPoint,
         weight_bit_width=precision.weights,
-        weight_scaling_min_val=_LEAST_RANGE,
+        weight_scaling_min_val=LEAST_RANGE,
         bias_quant=Int8BiasPerTensorFixedPointInternalScaling,
         bias_bit_width=precision.bias,
-        bias_scaling_min_val=_LEAST_RANGE,
+        bias_scaling_min_val=LEAST_RANGE,
     )
     return layer
 
@@ -90,10 +90,10 @@ def linear(inputs: int, outputs: int, *, precision: Precision) -> nn.Module:
         bias=True,
         weight_quant=Int8WeightPerTensorFixedPoint,
         weight_bit_width=precision.weights,
-        weight_scaling_min_val=_LEAST_RANGE,
+        weight_scaling_min_val=LEAST_RANGE,
         bias_quant=Int8BiasPerTensorFixedPointInternalScaling,
         bias_bit_width=precision.bias,
-        bias_scaling_min_val=_LEAST_RANGE,
+        bias_scaling_min_val=LEAST_RANGE,
     )
     return layer
 
@@ -104,7 +104,7 @@ def relu(*, precision: Precision) -> nn.Module:
         act_quant=Uint8ActPerTensorFixedPoint,
         bit_width=precision.activations,
         collect_stats_steps=_OBSERVED_STEPS,
-        scaling_min_val=_LEAST_RANGE,
+        scaling_min_val=LEAST_RANGE,
         return_quant_tensor=True,
     )
     return layer
@@ -125,7 +125,7 @@ def _signed(bits: int) -> nn.Module:
         act_quant=Int8ActPerTensorFixedPoint,
         bit_width=bits,
         collect_stats_steps=_OBSERVED_STEPS,
-        scaling_min_val=_LEAST_RANGE,
+        scaling_min_val=LEAST_RANGE,
         return_quant_tensor=True,
     )
     return layer

@@ -6,11 +6,13 @@ import copy
 import hashlib
 import math
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import torch
 from brevitas.proxy.quant_proxy import QuantProxyFromInjector
+from brevitas.quant_tensor import QuantTensor
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -22,6 +24,7 @@ from hwcodesign.networks.boundaries import Boundary, Quantisers, boundary_of, sc
 from hwcodesign.networks.layers import tensors_of, value_of, values_of
 from hwcodesign.networks.refused import refuse_layers
 from hwcodesign.networks.softmax import refuse_softmax, without_softmax
+from hwcodesign.policies import ExitPolicy
 from hwcodesign.progress import task
 
 _REFERENCE_BATCH = 500
@@ -106,7 +109,7 @@ class MultiExitNetwork(nn.Module):
     @property
     def classes(self) -> int:
         """Returns the number of classes."""
-        return self.boundaries()[1][0].shape[0] - int(self.gates)
+        return self.head_shapes()[0][0] - int(self.gates)
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Computes the logits of every exit, first exit first.
@@ -162,12 +165,16 @@ class MultiExitNetwork(nn.Module):
 
     def features(self, x: Tensor) -> Iterator[tuple[Tensor, ...]]:
         """Yields each stage's tensors in turn, computed when they are requested."""
-        scale = self.input_format.scale
-        x = torch.clamp(torch.round(x / scale), self.input_format.min_code, self.input_format.max_code) * scale
+        x = self.on_input_grid(x)
         given: tuple[Tensor, ...] = (x,)
         for stage in self.stages:
             given = values_of(stage(*given))
             yield given
+
+    def on_input_grid(self, x: Tensor) -> Tensor:
+        """Returns the values of a batch as the network takes them: rounded half to even to the input format."""
+        fmt = self.input_format
+        return torch.clamp(torch.round(x / fmt.scale), fmt.min_code, fmt.max_code) * fmt.scale
 
     def check(self) -> None:
         """Checks the shapes of all boundaries and the scales of all quantisers, on one blank image.
@@ -186,14 +193,31 @@ class MultiExitNetwork(nn.Module):
         finally:
             for hook in hooks:
                 hook.remove()
-        classes = {boundary.shape for boundary in heads}
+        self.check_heads([boundary.shape for boundary in heads])
+
+    def check_heads(self, shapes: Sequence[tuple[int, ...]]) -> None:
+        """Checks that all heads give the same number of logits.
+
+        Args:
+            shapes: of the heads' outputs, without the batch.
+
+        Raises:
+            NetworkError: they do not.
+        """
         least = 2 + int(self.gates)
-        if len(classes) != 1 or len(next(iter(classes))) != 1 or next(iter(classes))[0] < least:
-            shapes = ", ".join(str(boundary.shape) for boundary in heads)
+        if len(set(shapes)) != 1 or len(shapes[0]) != 1 or shapes[0][0] < least:
             behind = ", and a gate behind them" if self.gates else ""
             raise NetworkError(
-                f"heads give {shapes} a sample: each must give the same number of logits, two or more{behind}"
+                f"heads give {', '.join(map(str, shapes))} a sample: each must give the same number of logits, two or "
+                f"more{behind}"
             )
+
+    def check_trainable(self) -> None:
+        """Refuses a network that does not train; here it does nothing.
+
+        Raises:
+            NetworkError: in a network whose scales are constants.
+        """
 
     def check_calibrated(self) -> None:
         """Checks that quantisers of activations with observed or learned scales have processed data.
@@ -229,18 +253,48 @@ class MultiExitNetwork(nn.Module):
                 "processed none; train the network, load its weights, or run images through it in training mode"
             )
 
+    def head_shapes(self) -> list[tuple[int, ...]]:
+        """Returns the shape of every head's output without the batch, found on one blank image.
+
+        Raises:
+            NetworkError: a stage or head cannot take what it is given.
+        """
+        return [shape for _, shape in self._shapes()]
+
+    def tensor_shapes(self) -> list[tuple[tuple[int, ...], ...]]:
+        """Returns the shapes of every stage's tensors without the batch; raises as `head_shapes`."""
+        return [shapes for shapes, _ in self._shapes()]
+
+    def _shapes(self) -> list[tuple[tuple[tuple[int, ...], ...], tuple[int, ...]]]:
+        shapes = []
+        with Evaluating(self), torch.no_grad():
+            given: tuple[Tensor, ...] = (self._blank(),)
+            for k, (stage, head) in enumerate(zip(self.stages, self.heads, strict=True)):
+                given = values_of(_run(f"stage {k}", stage, *given))
+                output = value_of(_run(f"head {k}", head, *self.head_inputs(k, given)))
+                shapes.append((tuple(tuple(tensor.shape[1:]) for tensor in given), tuple(output.shape[1:])))
+        return shapes
+
+    def _blank(self) -> Tensor:
+        """One blank image, of the type and on the device of the parameters."""
+        parameter = next(self.parameters(), torch.zeros(()))
+        return torch.zeros((1, *self.input_shape), dtype=parameter.dtype, device=parameter.device)
+
     def boundaries(self) -> tuple[list[tuple[Boundary, ...]], list[Boundary]]:
         """Returns format and shape of every stage's tensors and of every head's output, as they are now."""
         stages: list[tuple[Boundary, ...]] = []
         heads: list[Boundary] = []
         with Evaluating(self), torch.no_grad(), Quantisers(self) as quantisers:
-            parameter = next(self.parameters(), torch.zeros(()))
-            x = torch.zeros((1, *self.input_shape), dtype=parameter.dtype)
-            given: tuple[Tensor, ...] = (x,)
+            given: tuple[Tensor, ...] = (self._blank(),)
+            quantised: tuple[Any, ...] = given
             before: tuple[Boundary, ...] = (Boundary(self.input_format, self.input_shape),)
             for k, (stage, head) in enumerate(zip(self.stages, self.heads, strict=True)):
-                written = tensors_of(_run(f"stage {k}", stage, *given))
+                written = _quantised(stage, quantised, tensors_of(_run(f"stage {k}", stage, *given)), given)
                 stages.append(stage_boundaries(f"stage {k}", written, given, before, quantisers))
+                quantised = tuple(
+                    tensor if boundary.handed_on is None else quantised[boundary.handed_on]
+                    for tensor, boundary in zip(written, stages[-1], strict=True)
+                )
                 given, before = tuple(value_of(tensor) for tensor in written), stages[-1]
                 output = _run(f"head {k}", head, *self.head_inputs(k, given))
                 heads.append(boundary_of(f"head {k}", output, quantisers))
@@ -267,7 +321,7 @@ class MultiExitNetwork(nn.Module):
             if isinstance(module, nn.Linear | nn.modules.conv._ConvNd)
         ]
         try:
-            self.boundaries()
+            self.head_shapes()
         finally:
             for hook in hooks:
                 hook.remove()
@@ -317,6 +371,12 @@ class MultiExitNetwork(nn.Module):
         """
         return self.integers(images)[1]
 
+    def to_onnx(self, path: Path | str, *, conditional: bool = False, policy: ExitPolicy | None = None) -> None:
+        """Writes the network to an ONNX file, as `hwcodesign.to_onnx` does."""
+        from hwcodesign.networks.onnx_models.writing import to_onnx  # noqa: PLC0415  # which needs this class
+
+        to_onnx(self, path, conditional=conditional, policy=policy)
+
     def digest(self) -> str:
         """Returns the SHA-256 hash of names, shapes and values of all parameters and buffers, and of the input."""
         more = " gates" if self.gates else ""
@@ -363,6 +423,28 @@ def _run(name: str, module: nn.Module, *given: Tensor) -> Any:
         shapes = " and ".join(str(tuple(tensor.shape[1:])) for tensor in given)
         advice = next((way for words, way in _WAYS_OUT.items() if words in str(error)), "")
         raise NetworkError(f"{name} cannot take its input of shape {shapes}: {error}{advice}") from error
+
+
+def _quantised(
+    stage: nn.Module, quantised: Sequence[Any], written: tuple[Any, ...], given: Sequence[Tensor]
+) -> tuple[Any, ...]:
+    """Returns a stage's tensors with their formats where it joins tensors that it is given with its own.
+
+    On plain values, as they are handed from stage to stage, their concatenation is a plain tensor. If all have one
+    format, it has this format, too.
+
+    Args:
+        quantised: what the stage is given, with formats.
+        written: what it returned for their plain values, `given`.
+    """
+    if all(isinstance(tensor, QuantTensor) or any(tensor is other for other in given) for tensor in written):
+        return written
+    try:
+        again = tensors_of(stage(*quantised))
+    except (RuntimeError, ValueError, TypeError, AttributeError):
+        return written  # it is an error of the plain tensor
+    places = {id(other): i for i, other in enumerate(quantised)}
+    return tuple(given[places[id(tensor)]] if id(tensor) in places else tensor for tensor in again)
 
 
 def _has_seen_nothing(part: nn.Module) -> bool:

@@ -2,6 +2,7 @@
 
 from hwcodesign.training.attack import Attack, attacked_codes
 from hwcodesign.training.class_means import with_class_means
+from hwcodesign.training.quantised import Quantisation, quantised, read_quantised, untrained
 from hwcodesign.training.strategies import (
     STRATEGIES,
     Adversarial,
@@ -40,11 +41,15 @@ __all__ = [
     "Observer",
     "OracleExits",
     "Personalised",
+    "Quantisation",
     "RewardedGates",
     "Strategy",
     "TrainingSettings",
     "VariationalGates",
     "attacked_codes",
+    "quantised",
+    "read_quantised",
     "train",
+    "untrained",
     "with_class_means",
 ]

@@ -85,7 +85,7 @@ def attacked(network: MultiExitNetwork, images: Tensor, labels: Tensor, attack: 
     with Evaluating(network):
         if attack.form == "average":
             return _ascended(network, images, labels, attack, _mean_over_exits)
-        best, best_loss = images, torch.full((len(images),), -torch.inf)
+        best, best_loss = images, torch.full((len(images),), -torch.inf, device=images.device)
         for k in range(network.exits):
             found = _ascended(network, images, labels, attack, _of_exit(k))
             with torch.no_grad():
@@ -129,7 +129,7 @@ def _ascended(
     centre = images / fmt.scale
     low = (centre - attack.epsilon).clamp(min=fmt.min_code)
     high = (centre + attack.epsilon).clamp(max=fmt.max_code)
-    start = torch.randint(-attack.epsilon, attack.epsilon + 1, images.shape)
+    start = torch.randint(-attack.epsilon, attack.epsilon + 1, images.shape).to(images.device)
     codes = (centre + start).clamp(low, high)
     for _ in range(attack.steps):
         gradient = _input_gradient(network, codes * fmt.scale, labels, objective)

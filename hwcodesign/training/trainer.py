@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hwcodesign.data import Dataset, Split
@@ -20,6 +19,7 @@ from hwcodesign.errors import ImagesError, SettingsError, TrainingError
 from hwcodesign.networks.network import MultiExitNetwork
 from hwcodesign.progress import Task, task
 from hwcodesign.storage.files import claimed_folder, sha256_json
+from hwcodesign.training.augmentation import cropped, shifted
 from hwcodesign.training.checkpoint import (
     Checkpoint,
     Progress,
@@ -28,6 +28,7 @@ from hwcodesign.training.checkpoint import (
     remove_others,
     save_checkpoint,
 )
+from hwcodesign.training.device import device_named, placed
 from hwcodesign.training.strategies import Batch, Strategy, strategy_named
 from hwcodesign.training.strategies.strategy import Weights
 
@@ -48,6 +49,8 @@ class TrainingSettings:
         learning_rate: peak learning rate of Adam, which rises to it and falls to zero along a cosine.
         exit_weights: weights of the exits' losses, one per exit; all 1 by default.
         shift: largest random shift of a batch, in pixels, in each direction.
+        crop: the same for each image on its own.
+        flip: whether half of the images, at random, are mirrored left to right.
         seed: seed of everything random.
         threads: number of threads of torch; torch's own choice by default. A small network trains fastest on one
             thread, especially on a busy machine. It is one of the settings that make training repeat exactly.
@@ -62,6 +65,8 @@ class TrainingSettings:
     learning_rate: float = 0.01
     exit_weights: tuple[float, ...] | None = None
     shift: int = 0
+    crop: int = 0
+    flip: bool = False
     seed: int = 0
     threads: int | None = None
 
@@ -79,10 +84,10 @@ class TrainingSettings:
             raise SettingsError(f"exit_weights={weights}: none may be negative, and at least one must be positive")
         if self.threads is not None and self.threads < 1:
             raise SettingsError(f"threads={self.threads} is not a positive whole number")
-        if self.epochs < 1 or self.batch_size < 1 or self.shift < 0 or not self.learning_rate > 0:
+        if self.epochs < 1 or self.batch_size < 1 or min(self.shift, self.crop) < 0 or not self.learning_rate > 0:
             raise SettingsError(
                 f"epochs={self.epochs}, batch_size={self.batch_size}, learning_rate={self.learning_rate}, "
-                f"shift={self.shift}: the first three must be positive, the last not negative"
+                f"shift={self.shift}, crop={self.crop}: the first three must be positive, the others not negative"
             )
 
     @property
@@ -124,6 +129,8 @@ def train(
     strategy: str | Strategy | None = None,
     checkpoint: Path | str | None = None,
     observer: Observer | None = None,
+    device: str = "cpu",
+    origin: str | None = None,
     **settings: Any,
 ) -> list[dict[str, Any]]:
     """Trains a network in place.
@@ -135,14 +142,18 @@ def train(
         strategy, settings: instead of `phases`, fields of a single `TrainingSettings`.
         checkpoint: folder to write a checkpoint to after every epoch, and to resume from.
         observer: observer of the progress.
+        device: device that computes, by torch's name: "cpu", "cuda", "cuda:1". Afterwards the network is in the CPU's
+            memory. A checkpoint continues on any device; only on the same device does training repeat exactly.
+        origin: hash of what the network was made of, where its weights do not follow from the seed alone.
 
     Returns:
         One entry per epoch: phase, epoch, loss, accuracy per exit on the training batches, seconds, and what a
         strategy learned for itself.
 
     Raises:
-        SettingsError: phases and fields both given, a weight too many, a batch larger than the training split, or a
-            strategy's settings that do not fit the network or the data.
+        SettingsError: phases and fields both given, a device that is not there, a weight too many, a batch larger than
+            the training split, or a strategy's settings that do not fit the network or the data.
+        NetworkError: the network was read from a QONNX file, and is frozen.
         CheckpointError: the folder holds a checkpoint of another run, or a damaged one.
         TrainingError: the loss is not finite; the checkpoint is that of the epoch before.
         BusyError: another process trains into the folder.
@@ -151,11 +162,13 @@ def train(
         raise SettingsError("give phases, or the fields of one phase, not both")
     if not phases:
         phases = (TrainingSettings(strategy=strategy or "joint", **settings),)
+    network.check_trainable()
     _check(network, data, phases)
+    place, seen_by = device_named(device), observer or _Silent()
     if checkpoint is None:
-        return _trained(network, data, phases, None, observer or _Silent())
+        return _trained(network, data, phases, None, seen_by, place, origin)
     with claimed_folder(Path(checkpoint)):
-        return _trained(network, data, phases, Path(checkpoint), observer or _Silent())
+        return _trained(network, data, phases, Path(checkpoint), seen_by, place, origin)
 
 
 def _trained(
@@ -164,8 +177,10 @@ def _trained(
     phases: Sequence[TrainingSettings],
     folder: Path | None,
     observer: Observer,
+    device: torch.device,
+    origin: str | None,
 ) -> list[dict[str, Any]]:
-    fingerprint = _fingerprint(network, data, phases)
+    fingerprint = _fingerprint(network, data, phases, origin)
     restored = None if folder is None else load_checkpoint(folder, network, fingerprint)
     progress = Progress(0, 0) if restored is None else restored.progress
     if folder is not None and restored is not None:
@@ -175,8 +190,11 @@ def _trained(
         return list(progress.history)
     before = torch.get_num_threads()
     try:
-        with task(f"training on {len(data.training)} images", _steps_left(data, phases, progress), "steps") as reported:
-            run = _Run(network, data, folder, fingerprint, observer, reported)
+        with (
+            task(f"training on {len(data.training)} images", _steps_left(data, phases, progress), "steps") as reported,
+            placed(network, device),
+        ):
+            run = _Run(network, data, folder, fingerprint, observer, reported, device)
             for phase in range(progress.phase, len(phases)):
                 torch.set_num_threads(phases[phase].threads or before)
                 progress = run.phase(phase, phases[phase], progress, restored)
@@ -203,6 +221,11 @@ def _check(network: MultiExitNetwork, data: Dataset, phases: Sequence[TrainingSe
                 f"{len(settings.exit_weights)} exit_weights for {network.exits} exits: give one per exit"
             )
         strategy.check(network, settings.weights(network.exits))
+        if len(network.input_shape) != 3 and (settings.shift or settings.crop or settings.flip):
+            raise SettingsError(
+                f"shift, crop and flip move images (C, H, W), and {data.name} has samples {network.input_shape}: "
+                "leave them out"
+            )
         split = strategy.split(data)
         if split.images.shape[1:] != network.input_shape:
             raise ImagesError(f"{data.name} has personal images {split.images.shape[1:]}, not {network.input_shape}")
@@ -219,9 +242,11 @@ def _steps_left(data: Dataset, phases: Sequence[TrainingSettings], progress: Pro
     return left
 
 
-def _fingerprint(network: MultiExitNetwork, data: Dataset, phases: Sequence[TrainingSettings]) -> str:
+def _fingerprint(
+    network: MultiExitNetwork, data: Dataset, phases: Sequence[TrainingSettings], origin: str | None
+) -> str:
     """Returns a hash of all that determines the result: structure, input, data and settings. The initial weights follow
-    from the seed.
+    from the seed, or from the network's origin.
     """
     shapes = {name: list(tensor.shape) for name, tensor in network_state(network).items()}
     return sha256_json(
@@ -234,6 +259,7 @@ def _fingerprint(network: MultiExitNetwork, data: Dataset, phases: Sequence[Trai
             "phases": [settings.to_json() for settings in phases],
             # named where there are any alone, so that they are no part of what other data sets are known by
             **({} if data.personal is None else {"personal": data.personal.digest()}),
+            **({} if origin is None else {"origin": origin}),
         }
     )
 
@@ -268,6 +294,7 @@ class _Run:
     fingerprint: str
     observer: Observer
     reported: Task
+    device: torch.device
 
     def phase(
         self, index: int, settings: TrainingSettings, progress: Progress, restored: Checkpoint | None
@@ -293,7 +320,7 @@ class _Run:
 
     def _prepared(self, index: int, settings: TrainingSettings, restored: Checkpoint | None) -> _Phase:
         strategy, weights = settings.chosen, settings.weights(self.network.exits)
-        trained, learned = strategy.trained(self.network), strategy.learned(self.network, weights)
+        trained, learned = strategy.trained(self.network), strategy.learned(self.network, weights).to(self.device)
         parameters = [parameter for module in (*trained, learned) for parameter in module.parameters()]
         optimizer = torch.optim.Adam(parameters, settings.learning_rate)
         if restored is not None and restored.moments:
@@ -353,7 +380,8 @@ class _Run:
         for start in range(0, len(order) - settings.batch_size + 1, settings.batch_size):
             part = order[start : start + settings.batch_size]
             x = torch.from_numpy(split.images[part].astype("float32")) * scale
-            yield _shifted(x, settings.shift), torch.from_numpy(split.labels[part])
+            x = cropped(shifted(x, settings.shift), settings.crop, flip=settings.flip)
+            yield x.to(self.device), torch.from_numpy(split.labels[part]).to(self.device)
 
 
 @contextmanager
@@ -375,15 +403,6 @@ def _set_modes(network: nn.Module, trained: Sequence[nn.Module]) -> None:
     network.eval()
     for module in trained:
         module.train()
-
-
-def _shifted(x: Tensor, shift: int) -> Tensor:
-    """Returns the batch moved by up to `shift` pixels in each direction, with blank pixels at the border."""
-    if shift == 0:
-        return x
-    down, right = torch.randint(0, 2 * shift + 1, (2,)).tolist()
-    height, width = x.shape[2:]
-    return F.pad(x, (shift, shift, shift, shift))[:, :, down : down + height, right : right + width]
 
 
 def _epoch_seed(seed: int, phase: int, epoch: int) -> int:

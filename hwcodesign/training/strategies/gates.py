@@ -103,7 +103,9 @@ class GateTraining(Strategy):
         outputs = batch.network.head_outputs(batch.images)
         logits = [batch.network.class_logits(z) for z in outputs]
         gates = torch.stack([z[:, -1] for z in outputs], dim=1)
-        return self.gate_loss(GateBatch(logits, gates, batch.labels, torch.tensor(batch.costs))), logits
+        return self.gate_loss(
+            GateBatch(logits, gates, batch.labels, torch.tensor(batch.costs, device=batch.images.device))
+        ), logits
 
 
 def _gates_of(network: MultiExitNetwork) -> list[nn.Module]:

@@ -86,7 +86,7 @@ def coarse_cross_entropy(logits: Tensor, labels: Tensor, coarse: tuple[int, ...]
         labels: (N,) fine classes.
         coarse: group of each of the C classes.
     """
-    group = torch.tensor(coarse)
+    group = torch.tensor(coarse, device=logits.device)
     others = group[None, :] != group[labels][:, None]
     within = logits.masked_fill(others, -torch.inf).logsumexp(dim=1)
     return (logits.logsumexp(dim=1) - within).mean()

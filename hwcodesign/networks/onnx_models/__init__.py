@@ -1,0 +1,1 @@
+"""This package reads networks from ONNX and QONNX files, and writes them."""

@@ -1,0 +1,97 @@
+"""This module evaluates ONNX and QONNX graphs in float64, with onnx' reference implementation and qonnx' quantisers.
+
+Sums of integers are exact in it. Neither torch nor Brevitas has a part in it, so that what is read can be held to it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx.reference import ReferenceEvaluator
+from onnx.reference.op_run import OpRun
+from qonnx.custom_op.general.bipolar_quant import binary_quant
+from qonnx.custom_op.general.intquant import int_quant
+from qonnx.custom_op.general.trunc import trunc_v2
+
+from hwcodesign.networks.onnx_models.graph import QONNX_DOMAINS, Graph
+
+Values = NDArray[np.float64]
+
+
+class _Quant(OpRun):  # type: ignore[misc]  # onnx has no types
+    def _run(
+        self, x: Values, scale: Values, zero: Values, bits: Values, signed: Any = 1, narrow: Any = 1,
+        rounding_mode: Any = "ROUND",
+    ) -> tuple[Values]:  # fmt: skip
+        return (int_quant(x, scale, zero, np.float64(np.ravel(bits)[0]), signed, narrow, _known(rounding_mode)),)
+
+
+class _BipolarQuant(OpRun):  # type: ignore[misc]
+    def _run(self, x: Values, scale: Values) -> tuple[Values]:
+        return (binary_quant(x, scale),)
+
+
+class _Trunc(OpRun):  # type: ignore[misc]
+    def _run(
+        self, x: Values, scale: Values, zero: Values, bits: Values, coarse: Values, left: Values, signed: Any = 1,
+        narrow: Any = 0, rounding_mode: Any = "FLOOR",
+    ) -> tuple[Values]:  # fmt: skip
+        return (
+            trunc_v2(
+                x, scale, zero, bits, narrow, signed, coarse, np.float64(np.ravel(left)[0]), _known(rounding_mode)
+            ),
+        )
+
+
+class _BatchNormalization(OpRun):  # type: ignore[misc]
+    """onnx' own takes the statistics of the batch under opsets 9 to 13."""
+
+    op_domain = ""
+
+    def _run(
+        self, x: Values, factor: Values, shift: Values, mean: Values, variance: Values, epsilon: Any = None, **_: Any
+    ) -> tuple[Values]:  # fmt: skip
+        factor, shift, mean, variance = (
+            value.reshape(-1, *[1] * (x.ndim - 2)) for value in (factor, shift, mean, variance)
+        )
+        return (factor * (x - mean) / np.sqrt(variance + (1e-5 if epsilon is None else epsilon)) + shift,)
+
+
+def _known(rounding: str | None) -> str:
+    """Returns a rounding mode as qonnx names it; Brevitas writes one that qonnx does not know."""
+    return {"ROUND_TO_ZERO": "DOWN", None: "ROUND"}.get(rounding, str(rounding))
+
+
+_OF_QONNX: dict[str, type[OpRun]] = {
+    "Quant": _Quant,
+    "IntQuant": _Quant,
+    "BipolarQuant": _BipolarQuant,
+    "Trunc": _Trunc,
+}
+_OPERATORS = [
+    type("BatchNormalization", (_BatchNormalization,), {}),
+    *(type(name, (base,), {"op_domain": domain}) for domain in QONNX_DOMAINS for name, base in _OF_QONNX.items()),
+]
+
+
+class Evaluation:
+    """It evaluates one graph without branches."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._evaluator = ReferenceEvaluator(graph.to_model(np.float64), new_ops=_OPERATORS)
+
+    def outputs(self, images: NDArray[Any]) -> list[Values]:
+        """Returns what the graph gives of images, one after the other as the graph was exported for one.
+
+        Args:
+            images: (N, *input_shape) values.
+
+        Returns:
+            Its outputs, (N, ...) each.
+        """
+        name = self._graph.input_name
+        runs = [self._evaluator.run(None, {name: x[None].astype(np.float64)}) for x in images]
+        return [np.concatenate([np.asarray(run[i]) for run in runs]) for i in range(len(self._graph.outputs))]

@@ -1,0 +1,94 @@
+"""This module holds a network to the ONNX graph that it was read from, evaluated in float64 without torch."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import fx
+
+from hwcodesign.errors import MismatchError
+from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.networks.layers import value_of
+from hwcodesign.networks.network import MultiExitNetwork
+from hwcodesign.networks.onnx_models.building import Computed
+from hwcodesign.networks.onnx_models.conversion import Converted
+from hwcodesign.networks.onnx_models.evaluation import Evaluation
+from hwcodesign.networks.onnx_models.graph import Graph
+
+#: Images of each kind that a network is checked on.
+_EACH = 2
+#: Largest difference of float networks, relative to the largest value: constants are rounded to float32.
+_NEAR = 1e-5
+
+
+def check_source(network: MultiExitNetwork, graph: Graph, converted: Converted) -> None:
+    """Compares a network with its graph, on random, extreme and sparse images.
+
+    Args:
+        network: in floating point, or quantised and then compared in `==`.
+        graph: gives the logits of every exit.
+        converted: what was made of it.
+
+    Raises:
+        MismatchError: the network computes something else; the message names the first node from which on it does.
+    """
+    images = network.input_format.decode(_drawn(network.input_format, network.input_shape))
+    quantised = converted.build.quantised
+    wanted = Evaluation(graph).outputs(images)
+    with torch.no_grad():
+        found = [value_of(z).numpy() for z in network.reference()(torch.from_numpy(images))]
+    for name, own, source in zip(graph.outputs, found, wanted, strict=True):
+        if not _same(own, source, quantised):
+            where = _first_difference(graph, converted, images, quantised)
+            raise MismatchError(
+                f"exit {name!r} computes something else than the file evaluated in float64 with onnx' own operators. "
+                f"They differ from {where} on. Write that part in another way, and please report it: this is a fault "
+                "of hwcodesign"
+            )
+
+
+def _same(own: NDArray[np.float64], source: NDArray[np.float64], exact: bool) -> bool:
+    if own.shape != source.shape:
+        return False
+    if exact:
+        return bool(np.array_equal(own, source))
+    return bool(np.abs(own - source).max(initial=0) <= _NEAR * np.abs(source).max(initial=1e-30))
+
+
+def _first_difference(graph: Graph, converted: Converted, images: NDArray[np.float64], exact: bool) -> str:
+    """Returns the first node whose tensor differs."""
+    seen: dict[str, NDArray[np.float64]] = {}
+
+    class Watching(fx.Interpreter):
+        def run_node(self, n: fx.Node) -> object:
+            made = super().run_node(n)
+            if isinstance(value := value_of(made), torch.Tensor):
+                seen[n.name] = value.numpy()
+            return made
+
+    with torch.no_grad():
+        Watching(converted.whole.double()).run(torch.from_numpy(images))
+    # of several tensors that one node of torch gives, the last: a sum that became a layer's bias, not the layer
+    tensors = {
+        value.node.name: (node, name)
+        for node in graph.nodes
+        for name in node.outputs
+        if isinstance(value := converted.build.values.get(name), Computed) and value.node.name in seen
+    }
+    wanted = Evaluation(graph.giving(*(name for _, name in tensors.values()))).outputs(images)
+    for (own, (node, _)), source in zip(tensors.items(), wanted, strict=True):
+        if not _same(seen[own], source, exact):
+            return str(node)
+    return "the cut between two stages"
+
+
+def _drawn(fmt: FixedPoint, shape: tuple[int, ...]) -> NDArray[np.int64]:
+    """Returns codes that reveal wrong layouts and roundings: random ones, extreme ones, and single ones among zeros."""
+    rng = np.random.default_rng(1)
+    low, high = fmt.min_code, fmt.max_code
+    random = rng.integers(low, high, (_EACH, *shape), endpoint=True)
+    extreme = np.where(rng.integers(0, 2, (_EACH, *shape)), high, low)
+    sparse = np.zeros((_EACH, int(np.prod(shape))), np.int64)
+    sparse[np.arange(_EACH), rng.integers(0, sparse.shape[1], _EACH)] = high
+    return np.concatenate([random, extreme, sparse.reshape(_EACH, *shape)])

@@ -1,0 +1,169 @@
+"""This module traces a torch module into a graph of plain operations, of which each gives a new tensor."""
+
+from __future__ import annotations
+
+import copy
+import math
+import operator
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch.nn import functional
+
+from hwcodesign.errors import NetworkError
+from hwcodesign.networks.layers import value_of
+
+#: Operations that write into their input, and those that give the same values in a new tensor.
+_IN_PLACE: dict[Callable[..., Any], Callable[..., Any]] = {
+    operator.iadd: operator.add,
+    functional.relu_: functional.relu,
+    functional.leaky_relu_: functional.leaky_relu,
+    functional.elu_: functional.elu,
+    functional.hardtanh_: functional.hardtanh,
+    functional.selu_: functional.selu,
+    functional.celu_: functional.celu,
+    torch.relu_: torch.relu,
+}
+_IN_PLACE_METHODS = {"add_": "add", "relu_": "relu", "sigmoid_": "sigmoid", "tanh_": "tanh", "clamp_": "clamp"}
+_RESHAPING = ("view", "reshape", "flatten", torch.flatten, torch.reshape)
+#: In a node's `meta`: the shape of its value for one image, without the batch; absent where it is no tensor.
+SHAPE = "hwcodesign_shape"
+
+
+def traced(module: nn.Module, input_shape: tuple[int, ...]) -> fx.GraphModule:
+    """Returns the graph of a copy of a module, in evaluation mode.
+
+    Operations that write into their input are replaced by those that do not, and reshaping to (N, values) is
+    `torch.flatten`. Every node that gives a tensor knows its shape.
+
+    Args:
+        module: takes (N, *input_shape), gives a tensor or several.
+        input_shape: shape of an image, without the batch.
+
+    Raises:
+        NetworkError: its control flow depends on data, or it cannot take such images.
+    """
+    module = copy.deepcopy(module).eval()
+    for part in module.modules():
+        if getattr(part, "inplace", False) is True:
+            part.__dict__["inplace"] = False
+    try:
+        graph = fx.symbolic_trace(module)
+    except Exception as error:
+        raise NetworkError(
+            f"{type(module).__name__} cannot be traced: {_first_line(error)}; its forward may not branch, loop or "
+            "compute sizes by the values that it is given"
+        ) from error
+    inputs = [node for node in graph.graph.nodes if node.op == "placeholder"]
+    for extra in inputs[1:]:
+        if extra.users:
+            raise NetworkError(f"{type(module).__name__} takes {len(inputs)} tensors: a network takes one, its images")
+        graph.graph.erase_node(extra)
+    _without_writing(graph)
+    find_shapes(graph, input_shape)
+    _with_flatten(graph)
+    graph.graph.eliminate_dead_code()
+    graph.recompile()
+    return graph
+
+
+def find_shapes(graph: fx.GraphModule, input_shape: tuple[int, ...]) -> None:
+    """Notes the shape of every node's value in its `meta`, found on one blank image.
+
+    Raises:
+        NetworkError: the module cannot take such images.
+    """
+    parameter = next(graph.parameters(), torch.zeros(()))
+    blank = torch.zeros((1, *input_shape), dtype=parameter.dtype, device=parameter.device)
+    noted = _Shapes(graph)
+    try:
+        with torch.no_grad():
+            noted.run(blank)
+    except Exception as error:
+        raise NetworkError(
+            f"operation {noted.at!r} fails for images of shape {input_shape}: {_first_line(error.__cause__ or error)}"
+        ) from error
+
+
+class _Shapes(fx.Interpreter):
+    """It runs a graph, and notes the shape of every tensor."""
+
+    at = ""
+
+    def __init__(self, graph: fx.GraphModule) -> None:
+        super().__init__(graph)
+        self.extra_traceback = False  # an error is reported by the node's name
+
+    def run_node(self, n: fx.Node) -> Any:
+        self.at = n.name
+        result = super().run_node(n)
+        n.meta.pop(SHAPE, None)
+        if isinstance(value_of(result), Tensor):
+            n.meta[SHAPE] = tuple(value_of(result).shape[1:])
+        return result
+
+
+def shape_of(node: fx.Node) -> tuple[int, ...]:
+    """Returns the shape of a node's value for one image, without the batch."""
+    shape: tuple[int, ...] = node.meta[SHAPE]
+    return shape
+
+
+def module_of(graph: fx.GraphModule, node: fx.Node) -> nn.Module | None:
+    """Returns the module that a node calls, or None."""
+    return graph.get_submodule(str(node.target)) if node.op == "call_module" else None
+
+
+def scopes_of(node: fx.Node) -> Iterator[str]:
+    """Yields the dotted names of the modules in which a node was traced, outermost first."""
+    for name in node.meta.get("nn_module_stack", {}):
+        if name:
+            yield str(name).split("@", 1)[0]  # calls after the first are numbered behind an @
+    if node.op == "call_module":
+        yield str(node.target)
+
+
+def macs_of(graph: fx.GraphModule, node: fx.Node) -> int:
+    """Returns the multiply-accumulates of a node for one image: of convolutions and linear layers, padding included."""
+    module = module_of(graph, node)
+    if not isinstance(module, nn.Linear | nn.modules.conv._ConvNd):
+        return 0
+    weight: Tensor = module.weight
+    return math.prod(shape_of(node)[1:]) * weight.numel() if weight.dim() > 2 else weight.numel()
+
+
+def _without_writing(graph: fx.GraphModule) -> None:
+    for node in graph.graph.nodes:
+        if node.op == "call_function":
+            node.target = _IN_PLACE.get(node.target, node.target)
+            if node.kwargs.get("inplace") is True:
+                node.kwargs = {**node.kwargs, "inplace": False}
+        elif node.op == "call_method":
+            node.target = _IN_PLACE_METHODS.get(node.target, node.target)
+            if node.target.endswith("_") and not node.target.endswith("__"):
+                raise NetworkError(
+                    f"operation {node.name!r} ({node.target}) writes into its input: use {node.target[:-1]}, which "
+                    "gives a new tensor"
+                )
+
+
+def _with_flatten(graph: fx.GraphModule) -> None:
+    """Writes each reshaping to (N, values) as `torch.flatten`, which needs no size of the batch."""
+    for node in list(graph.graph.nodes):
+        if SHAPE not in node.meta or not (
+            node.target in _RESHAPING or isinstance(module_of(graph, node), nn.Flatten | nn.Unflatten)
+        ):
+            continue
+        source = node.args[0]
+        if isinstance(source, fx.Node) and shape_of(node) == (math.prod(shape_of(source)),):
+            with graph.graph.inserting_before(node):
+                flat = graph.graph.call_function(torch.flatten, (source, 1))
+            flat.meta = dict(node.meta)
+            node.replace_all_uses_with(flat)
+            graph.graph.erase_node(node)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or repr(error)).splitlines()[0].rstrip(".")
