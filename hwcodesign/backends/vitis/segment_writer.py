@@ -1,4 +1,4 @@
-"""This module is hls4ml's writer of Vitis HLS projects, which writes weights as one text instead of number by number."""
+"""This module is hls4ml's writer of Vitis HLS projects; it writes weights as one text instead of number by number."""
 
 from __future__ import annotations
 

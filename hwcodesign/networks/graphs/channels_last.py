@@ -108,7 +108,9 @@ class _Turning:
         """Returns a constant with as many axes as an image, turned; one without an axis of channels is as it was."""
         if value.size == 1 or value.ndim > _IMAGE:
             return name
-        turned = np.ascontiguousarray(value.reshape((1,) * (_IMAGE - value.ndim) + value.shape).transpose(CHANNELS_LAST))
+        turned = np.ascontiguousarray(
+            value.reshape((1,) * (_IMAGE - value.ndim) + value.shape).transpose(CHANNELS_LAST)
+        )
         made = f"{name}_last"
         self.constants[made] = numpy_helper.from_array(turned, made)
         self.shapes[made] = list(turned.shape)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import helper, numpy_helper
+from onnx import numpy_helper
 from onnx.reference import ReferenceEvaluator
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.general import SortCommutativeInputsInitializerLast
@@ -102,7 +102,10 @@ def _give_parameters(graph: ModelWrapper) -> None:
                 continue
             if taken[name]:
                 copied = f"{name}_copy{taken[name]}"
-                for tensor, known in ((constants[name], graph.graph.initializer), (infos[name], graph.graph.value_info)):
+                for tensor, known in (
+                    (constants[name], graph.graph.initializer),
+                    (infos[name], graph.graph.value_info),
+                ):
                     made = known.add()
                     made.CopyFrom(tensor)
                     made.name = copied
@@ -136,9 +139,8 @@ def _compute_constants(graph: ModelWrapper) -> bool:
     if len(kept) == len(graph.graph.node):
         return False
     read = {name for node in kept for name in node.input} - set(constants)
-    for name in values:
-        if name in read:
-            graph.graph.initializer.append(numpy_helper.from_array(values[name], name))
+    computed = [numpy_helper.from_array(value, name) for name, value in values.items() if name in read]
+    graph.graph.initializer.extend(computed)
     replace_nodes(graph, kept)
     return True
 

@@ -44,6 +44,8 @@ def join_in_pairs(graph: ModelWrapper) -> None:
             if not last:
                 size = sum(shapes[part][axis] for part in parts[:n])
                 graph.set_tensor_shape(result, [*shapes[parts[0]][:axis], size, *shapes[parts[0]][axis + 1 :]])
-            nodes.append(helper.make_node("Concat", [name, parts[n - 1]], [result], doc_string=node.doc_string, axis=axis))
+            nodes.append(
+                helper.make_node("Concat", [name, parts[n - 1]], [result], doc_string=node.doc_string, axis=axis)
+            )
             joined[axis, parts[:n]] = name = result
     replace_nodes(graph, nodes)
