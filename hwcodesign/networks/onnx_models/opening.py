@@ -8,8 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import onnx.inliner
+from numpy.typing import NDArray
 from onnx.external_data_helper import ExternalDataInfo, load_external_data_for_model, uses_external_data
 
 from hwcodesign.errors import NetworkError, UnsupportedLayerError
@@ -160,9 +162,27 @@ def _graph_of(proto: Any, names: dict[str, str], taken: set[str], about: tuple[s
         return made
 
     constants = {own(tensor.name): onnx.numpy_helper.to_array(tensor) for tensor in proto.initializer}
-    nodes = [_node_of(node, names, own, taken, about) for node in proto.node]
+    nodes = []
+    for inner in proto.node:
+        node = _node_of(inner, names, own, taken, about)
+        if node.operator == "Constant":
+            constants[node.outputs[0]] = _value_of(node)
+        else:
+            nodes.append(node)
     outputs = tuple(names.get(tensor.name, tensor.name) for tensor in proto.output)
     return Graph(tuple(nodes), constants, outputs, *about)
+
+
+def _value_of(node: Node) -> NDArray[Any]:
+    """Returns the value of a `Constant` node."""
+    for item in node.proto.attribute:
+        if item.name == "value":
+            return np.asarray(onnx.numpy_helper.to_array(item.t))
+        if item.name in ("value_float", "value_floats"):
+            return np.asarray(onnx.helper.get_attribute_value(item), np.float32)
+        if item.name in ("value_int", "value_ints"):
+            return np.asarray(onnx.helper.get_attribute_value(item), np.int64)
+    raise UnsupportedLayerError(f"{node} is a text, or a sparse tensor: constants are numbers")
 
 
 def _node_of(proto: Any, names: dict[str, str], own: Any, taken: set[str], about: Any) -> Node:
