@@ -139,7 +139,11 @@ def page(data: Dataset) -> str:
             )
             policies.append(f"| {found.name} | `{criterion}` | {budget} {result}")
     return _PAGE.format(
-        networks="\n".join(network_rows()), accuracies="\n".join(accuracies), policies="\n".join(policies)
+        networks="\n".join(network_rows()),
+        accuracies="\n".join(accuracies),
+        policies="\n".join(policies),
+        test=len(data.test),
+        fitting=len(data.fitting),
     )
 
 
@@ -161,14 +165,14 @@ the heads in front.
 ## ResNet-8 on CIFAR-10 (JPEG)
 
 These are the weights in `models/checkpoints`; the JSON file beside each says how it was made, and
-`hw.load_recipe("resnet8_cifar").published()` reads them. All results are on the
-10,000 test images, of one seed. JPEG has changed the pixels, so they are not results on CIFAR-10.
+`hw.load_recipe("resnet8_cifar").published()` reads them. All results are on
+{test:,} test images, of one seed. JPEG has changed the pixels, so they are not results on CIFAR-10.
 
 | numbers | accuracy of each exit, % |
 |---|---|
 {accuracies}
 
-Thresholds are fitted on 5,000 other images to an average cost, as a fraction of the cost of the last exit without the
+Thresholds are fitted on {fitting:,} other images to an average cost, as a fraction of the cost of the last exit without the
 heads in front. A line of dashes means that a policy has no thresholds that meet the budget.
 
 | numbers | policy | budget | accuracy, % | cost | exit rates, % |

@@ -44,6 +44,7 @@ SMALL: dict[str, tuple[dict[str, Any], int]] = {
         16,
     ),
     "densenet_cifar": ({"LAYERS": (1, 2), "GROWTH": 2}, 16),
+    "msdnet_cifar": ({"EXITS": 3, "FIRST": (2, 4, 4), "GROWTH": (2, 2, 2)}, 16),
 }
 
 #: Those that others stand for while there is little time.
