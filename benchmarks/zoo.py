@@ -172,8 +172,8 @@ These are the weights in `models/checkpoints`; the JSON file beside each says ho
 |---|---|
 {accuracies}
 
-Thresholds are fitted on {fitting:,} other images to an average cost, as a fraction of the cost of the last exit without the
-heads in front. A line of dashes means that a policy has no thresholds that meet the budget.
+Thresholds are fitted on {fitting:,} other images to an average cost, as a fraction of the cost of the last exit without
+the heads in front. A line of dashes means that a policy has no thresholds that meet the budget.
 
 | numbers | policy | budget | accuracy, % | cost | exit rates, % |
 |---|---|---:|---:|---:|---|
