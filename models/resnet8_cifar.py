@@ -46,4 +46,5 @@ RECIPE = hw.Recipe(
     ),
     quantisation=hw.Quantisation(),
     policy=hw.PolicyRequest(criterion="max_softmax", budget=0.6),
+    compile=hw.CompileSettings(board="kv260", reuse=64),
 )  # fmt: skip
