@@ -31,6 +31,7 @@ from hwcodesign.frontend.conversion import (
 from hwcodesign.frontend.lowering import implementations, lower
 from hwcodesign.frontend.segment_check import check_reading
 from hwcodesign.frontend.settings import CompileSettings
+from hwcodesign.frontend.widths import check_widths
 from hwcodesign.hardware.implementation import Implementations
 from hwcodesign.hardware.parallelism import check_products
 from hwcodesign.kernels import Arrays, Segment
@@ -91,6 +92,8 @@ def compile(
     identifier = _identifier(name or out.resolve().name)
     network.check()
     network.check_calibrated()
+    if settings.has_rtl:
+        check_widths(network, settings)
     with task(f"generating hardware sources for {target.name}"), replaced_folder(out) as generated:
         segments, chosen = _write_segments(network, settings, generated)
         with task("comparing the kernels with the network"):
@@ -220,6 +223,8 @@ def check_compiles(network: MultiExitNetwork, settings: CompileSettings) -> None
         SettingsError, UnsupportedLayerError, FormatError: as `compile`.
     """
     network.check()
+    if settings.has_rtl:
+        check_widths(network, settings)
     with task("checking that the network fits the hardware flow"), scratch_folder() as scratch:
         exported = export_network(network, scratch)
         check_layers(settings, exported)

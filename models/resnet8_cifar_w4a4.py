@@ -12,6 +12,6 @@ RECIPE = dataclasses.replace(
     name="resnet8_cifar_w4a4",
     quantisation=hw.Quantisation(
         precision=layers.Precision(4, 4, bias=16, logits=16),
-        training=(dataclasses.replace(_FLOAT.training[0], epochs=6, learning_rate=0.001),),
+        training=(dataclasses.replace(_FLOAT.training[0], epochs=3, learning_rate=0.001),),
     ),
 )

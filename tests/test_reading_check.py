@@ -87,7 +87,11 @@ def plain_stage() -> nn.Module:
 
 
 def fault_in_export(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(channels_last, "_fence_input", lambda _graph, _tensor: None)
+    def take_for_channels_first(turning: Any, graph: Any) -> list[str]:
+        turning.first.update({tensor.name: tensor.name for tensor in graph.graph.input})
+        return []
+
+    monkeypatch.setattr(channels_last, "_take_inputs", take_for_channels_first)
 
 
 def fault_in_the_front_end(monkeypatch: pytest.MonkeyPatch) -> None:

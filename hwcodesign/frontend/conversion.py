@@ -18,7 +18,7 @@ from hls4ml.utils import config_from_onnx_model
 
 from hwcodesign.choices import not_known
 from hwcodesign.errors import HwcodesignError, SettingsError, UnsupportedLayerError
-from hwcodesign.frontend import own_layers  # noqa: F401  # tells hls4ml of them
+from hwcodesign.frontend.own_layers import with_held_constants
 from hwcodesign.frontend.pool_types import configure, first_types, pool_types
 from hwcodesign.frontend.refusals import of_segment, reason
 from hwcodesign.frontend.settings import VITIS_STRATEGIES, CompileSettings
@@ -115,8 +115,9 @@ def convert(segment: ExportedSegment, settings: CompileSettings, backend: str, f
     try:
         with contextlib.redirect_stdout(talk), warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            model = with_held_constants(segment.graph.model)
             config = config_from_onnx_model(
-                segment.graph.model,
+                model,
                 granularity="name",
                 backend=backend,
                 default_precision="fixed<16,6>",
@@ -127,7 +128,7 @@ def convert(segment: ExportedSegment, settings: CompileSettings, backend: str, f
                 config,
                 segment,
                 lambda: convert_from_onnx_model(
-                    segment.graph.model,
+                    model,
                     hls_config=config,
                     backend=backend,
                     io_type="io_stream",

@@ -68,8 +68,34 @@ def types_of(source: FixedPoint, counts: Collection[int], wanted: int | None) ->
 
 
 def first_types(segment: ExportedSegment) -> dict[str, PoolTypes]:
-    """Returns types with which hls4ml converts a segment, for the poolings whose types it does not find itself."""
-    return {node.name: _UNKNOWN for node in _poolings(segment)}
+    """Returns types with which hls4ml converts a segment, for the poolings whose types it does not find itself.
+
+    They are right behind quantisers and inputs, so that one conversion is enough there.
+    """
+    found = {}
+    for node in _poolings(segment):
+        source, counts = _written_as(segment, node.input[0]), _counts(segment.graph, node)
+        known = types_of(source, counts, _finest(segment.graph, node.output[0])) if source and counts else None
+        found[node.name] = known or _UNKNOWN
+    return found
+
+
+def _written_as(segment: ExportedSegment, tensor: str) -> FixedPoint | None:
+    """Returns the format of a tensor, without its rounding, that a quantiser wrote, or that is an input; else None."""
+    graph = segment.graph
+    for given, i in zip(graph.graph.input, segment.read, strict=True):
+        if given.name == tensor:
+            return segment.inputs[i].format
+    node = graph.find_producer(tensor)
+    if node is not None and node.op_type in ("Pad", "MaxPool", "Transpose"):
+        return _written_as(segment, node.input[0])
+    if node is None or node.op_type != "Quant" or len(node.input) < 4:
+        return None
+    scale, _, bits = (graph.get_initializer(name) for name in node.input[1:4])
+    if scale is None or bits is None or scale.size != 1 or bits.size != 1:
+        return None
+    width, exponent = math.ceil(bits.item()), math.frexp(scale.item())[1] - 1
+    return FixedPoint(width, width + exponent, bool(attributes_of(node).get("signed", 1)))
 
 
 def pool_types(segment: ExportedSegment, converted: Any) -> dict[str, PoolTypes]:

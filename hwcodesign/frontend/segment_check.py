@@ -48,23 +48,12 @@ def check_reading(network: MultiExitNetwork, segments: Sequence[Segment]) -> Non
 def _check(segment: Segment, module: nn.Module, shapes: Sequence[Shape]) -> None:
     """Compares a segment with its stage or head, whose inputs have shapes of the network."""
     codes = [_drawn(tensor.format, tensor.shape, seed) for seed, tensor in enumerate(segment.inputs, 1)]
-    seen: list[NDArray[np.float64]] = []
-
-    def see(_module: nn.Module, _inputs: object, output: object) -> None:
-        if isinstance(output, torch.Tensor | QuantTensor):  # quantisers inside layers give tuples
-            seen.append(_values(output))
-
-    hooks = [part.register_forward_hook(see) for part in module.modules()]
-    try:
-        with torch.no_grad():
-            given = [
-                torch.from_numpy(channels_first(tensor.format.decode(drawn), shape))
-                for tensor, drawn, shape in zip(segment.inputs, codes, shapes, strict=True)
-            ]
-            expected = [_values(tensor) for tensor in tensors_of(module(*given))]
-    finally:
-        for hook in hooks:
-            hook.remove()
+    given = [
+        torch.from_numpy(channels_first(tensor.format.decode(drawn), shape))
+        for tensor, drawn, shape in zip(segment.inputs, codes, shapes, strict=True)
+    ]
+    with torch.no_grad():
+        expected = [_values(tensor) for tensor in tensors_of(module(*given))]
     carried: list[Codes] = [
         drawn.astype(carrier(largest(tensor.format), segment.name))
         for tensor, drawn in zip(segment.inputs, codes, strict=True)
@@ -74,13 +63,31 @@ def _check(segment: Segment, module: nn.Module, shapes: Sequence[Shape]) -> None
         if np.array_equal(got, wanted):
             continue
         wrong = f"{(got != wanted).sum()} of {got.size} values" if got.shape == wanted.shape else "the shape"
-        where = where_it_differs(segment, [drawn.astype(np.float64) for drawn in codes], seen)
+        where = where_it_differs(segment, [drawn.astype(np.float64) for drawn in codes], _seen(module, given))
         raise MismatchError(
             f"{segment.output_name(i)}: the hardware would not compute what the network computes; {wrong} of its "
             f"output differ. {where}. "
             "Write the layer in another way, for example with a layer of hwcodesign.layers, "
             "and please report it: this is a fault of hwcodesign or of hls4ml"
         )
+
+
+def _seen(module: nn.Module, given: Sequence[torch.Tensor]) -> list[NDArray[np.float64]]:
+    """Returns what every part of a stage or head gives."""
+    seen: list[NDArray[np.float64]] = []
+
+    def see(_module: nn.Module, _inputs: object, output: object) -> None:
+        if isinstance(output, torch.Tensor | QuantTensor):  # quantisers inside layers give tuples
+            seen.append(_values(output))
+
+    hooks = [part.register_forward_hook(see) for part in module.modules()]
+    try:
+        with torch.no_grad():
+            module(*given)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return seen
 
 
 def _drawn(fmt: FixedPoint, shape: Sequence[int], seed: int) -> NDArray[np.int64]:

@@ -122,6 +122,8 @@ class Conv2D(WeightedKernel):
         Returns:
             (N, output rows / side, output columns / side, filters).
         """
+        if self.groups == self.input_shapes[0][2] > 1:
+            return self._depthwise_maxima(codes, side)
         strips = self._strips.get(side)
         if strips is None:
             strips = self._strips[side] = self._cut(side)
@@ -144,6 +146,24 @@ class Conv2D(WeightedKernel):
         result = result.reshape(samples, height // side, columns, filters)[:, :, : width // side]
         result += self._bias
         return result
+
+    def _depthwise_maxima(self, codes: Codes, side: int) -> Codes:
+        """Computes what `block_maxima` does if each filter reads one channel: tap by tap, since no matrix has more than
+        one number a row.
+        """
+        rows, columns, filters = self.output_shape
+        padded = self._padded(codes, 0)
+        channel = np.arange(filters) // (filters // self.groups)
+        sums: Codes = np.broadcast_to(self._bias, (len(codes), *self.output_shape)).copy()
+        for i, row in enumerate(self.weights[:, :, 0] * self._alignment):
+            for j, weights in enumerate(row.astype(self._carrier)):
+                top, left, (down, across) = i * self.dilation[0], j * self.dilation[1], self.stride
+                read = padded[:, top : top + rows * down : down, left : left + columns * across : across]
+                sums += (read if filters == self.groups else read[..., channel]) * weights
+        if side == 1:
+            return sums
+        blocks = sums.reshape(len(codes), rows // side, side, columns // side, side, filters)
+        return np.asarray(blocks.max(axis=(2, 4)))
 
     @cached_property
     def _strips(self) -> dict[int, _Strips]:
@@ -192,14 +212,19 @@ class Conv2D(WeightedKernel):
     def _padded_height(self) -> int:
         return self.input_shapes[0][0] + self.padding[0] + self.padding[1]
 
+    def _padded(self, codes: Codes, width: int) -> Codes:
+        """Returns the zero-padded image in the carrier, at least so many pixels wide."""
+        samples, height, columns, channels = codes.shape
+        top, _, left, right = self.padding
+        shape = (samples, self._padded_height, max(left + columns + right, width), channels)
+        padded: Codes = np.zeros(shape, self._carrier)
+        padded[:, top : top + height, left : left + columns] = codes
+        return padded
+
     def _rows(self, codes: Codes, strips: _Strips) -> Codes:
         """Strips of the zero-padded image, (samples * strips, padded height * reads * channels), in the carrier."""
-        samples, height, width, channels = codes.shape
-        top, _, left, right = self.padding
-        needed = (strips.number - 1) * strips.width * self.stride[1] + strips.reads
-        shape = (samples, self._padded_height, max(left + width + right, needed), channels)
-        padded: Codes = np.zeros(shape, self._carrier)
-        padded[:, top : top + height, left : left + width] = codes
+        samples, channels = len(codes), codes.shape[3]
+        padded = self._padded(codes, (strips.number - 1) * strips.width * self.stride[1] + strips.reads)
         s_n, s_h, s_w, _ = padded.strides
         view = as_strided(
             padded,

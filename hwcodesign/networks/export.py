@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from qonnx.core.modelwrapper import ModelWrapper
-from qonnx.transformation.gemm_to_matmul import GemmToMatMul
-from qonnx.util.cleanup import cleanup_model
-from torch import nn
+from torch import fx, nn
 
 from hwcodesign.errors import HwcodesignError, NetworkError, UnsupportedLayerError
 from hwcodesign.fixedpoint import FixedPoint
@@ -23,10 +22,14 @@ from hwcodesign.networks.boundaries import Boundary
 from hwcodesign.networks.brevitas_export import export_qonnx
 from hwcodesign.networks.exportable import check_graph, check_modules
 from hwcodesign.networks.graphs.channels_last import with_channels_last
+from hwcodesign.networks.graphs.cleaning import cleaned, name_tensors
+from hwcodesign.networks.graphs.concatenations import join_in_pairs
 from hwcodesign.networks.graphs.constants import fold_constants
 from hwcodesign.networks.graphs.convolutions import sparsity_of, write_zeros
+from hwcodesign.networks.graphs.flattening import quantise_last
 from hwcodesign.networks.graphs.fused_functions import fuse_functions, name_functions
 from hwcodesign.networks.graphs.notes import MODULE, module_of, remove_unread_constants
+from hwcodesign.networks.graphs.products import write_products
 from hwcodesign.networks.graphs.sequences import as_images
 from hwcodesign.networks.graphs.upsampling import name_upsampling, write_upsampling
 from hwcodesign.networks.graphs.windows import BORDER_POOL, WHOLE_AVERAGE, with_final_domain, with_plain_windows
@@ -146,16 +149,36 @@ class _Computed(nn.Module):
 
     def __init__(self, module: nn.Module, computed: Sequence[int]) -> None:
         super().__init__()
-        self.computed_segment, self.computed = module, tuple(computed)
+        #: Paths of the modules that a traced segment calls, by the names that they have in operators.
+        self.paths: dict[str, str] = {}
+        self.computed_segment = self._flat(module) if isinstance(module, fx.GraphModule) else module
+        self.computed = tuple(computed)
 
     def forward(self, *given: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Computes the tensors."""
         values = values_of(self.computed_segment(*given))
         return tuple(values[i] for i in self.computed)
 
+    def _flat(self, module: fx.GraphModule) -> fx.GraphModule:
+        """Returns the same graph with all that it calls at the top.
+
+        It calls "layer1.0.conv" without the modules around it, and of that name PyTorch would keep the end alone.
+        """
+        graph, parts = copy.deepcopy(module.graph), dict[str, Any]()
+        names: dict[str, str] = {}
+        for node in graph.nodes:
+            if node.op not in ("call_module", "get_attr"):
+                continue
+            path = str(node.target)
+            node.target = names.setdefault(path, f"traced_{len(names)}")
+            parent, _, last = path.rpartition(".")
+            parts[node.target] = getattr(module.get_submodule(parent), last)
+        self.paths = {name: path for path, name in names.items()}
+        return fx.GraphModule(parts, graph)
+
 
 def _export(
-    name: str, path: str, module: nn.Module, inputs: Sequence[Boundary], target: Path
+    name: str, path: str, module: _Computed, inputs: Sequence[Boundary], target: Path
 ) -> tuple[ModelWrapper, dict[str, str], tuple[int, ...], dict[str, Sparsity]]:
     """Exports a module.
 
@@ -173,19 +196,23 @@ def _export(
             raw = ModelWrapper(str(target))
             # PyTorch leaves out those that nothing reads, and lists weights among them
             read = tuple(names.index(tensor.name) for tensor in raw.graph.input if tensor.name in names)
-            paths = _tag_with_paths(raw, path)
-            graph = cleanup_model(raw)
+            paths = _tag_with_paths(raw, path, module.paths)
+            graph = cleaned(raw)
             fold_constants(graph)
             fuse_functions(graph)
+            quantise_last(graph)
             as_images(graph)
             write_upsampling(graph)
             write_zeros(graph)
+            join_in_pairs(graph)
             if any(len(graph.get_tensor_shape(tensor.name)) == 4 for tensor in graph.graph.input):
                 given = zip(graph.graph.input, read, strict=True)
                 unsigned = [tensor.name for tensor, i in given if not inputs[i].format.signed]
                 graph = with_plain_windows(graph, unsigned, lambda node: f"{name}: {module_of(node) or path!r}")
                 graph = with_channels_last(graph)
-            graph = with_final_domain(_without_gemms(graph))
+            write_products(graph)
+            name_tensors(graph)
+            graph = with_final_domain(graph)
     except HwcodesignError:
         raise
     except Exception as error:
@@ -226,7 +253,7 @@ def _first_sentence(error: Exception) -> str:
     return text.partition("[Caused by")[0].partition(". Please feel free")[0].strip().rstrip(".")
 
 
-def _tag_with_paths(graph: ModelWrapper, prefix: str) -> dict[str, list[str]]:
+def _tag_with_paths(graph: ModelWrapper, prefix: str, traced: Mapping[str, str]) -> dict[str, list[str]]:
     """Writes the torch module path of each named operator into its node, where it stays through transformations.
 
     "/block/conv/Conv" is "block.conv"; in a sequence within a module the path so far comes again, and
@@ -234,6 +261,7 @@ def _tag_with_paths(graph: ModelWrapper, prefix: str) -> dict[str, list[str]]:
 
     Args:
         prefix: path of the segment's module.
+        traced: paths of modules that are called otherwise in operators.
 
     Returns:
         Paths within the segment by the type of operators, in graph order.
@@ -250,7 +278,8 @@ def _tag_with_paths(graph: ModelWrapper, prefix: str) -> dict[str, list[str]]:
         for scope in parts[:cut]:
             if scope == _Computed.SCOPE:
                 continue
-            scope = scope.removeprefix(f"{_Computed.SCOPE}.")  # noqa: PLW2901
+            first, dot, rest = scope.removeprefix(f"{_Computed.SCOPE}.").partition(".")
+            scope = f"{traced.get(first, first)}{dot}{rest}"  # noqa: PLW2901
             if own and scope.startswith(f"{own[-1]}."):
                 own.pop()
             own.append(scope)
@@ -258,18 +287,6 @@ def _tag_with_paths(graph: ModelWrapper, prefix: str) -> dict[str, list[str]]:
         node.doc_string = f"{MODULE}{_joined(prefix, path)}"
         paths.setdefault(kind, []).append(path)
     return paths
-
-
-def _without_gemms(graph: ModelWrapper) -> ModelWrapper:
-    """Returns the graph with products and sums in the place of Gemm nodes; the products have their paths."""
-    tags = {node.input[1]: node.doc_string for node in graph.graph.node if node.op_type == "Gemm"}
-    graph = graph.transform(GemmToMatMul())
-    for node in graph.graph.node:
-        if node.op_type == "MatMul":
-            turned = graph.find_producer(node.input[1])  # the weights, or a transpose behind them
-            sources = [node.input[1], *(turned.input[:1] if turned is not None else [])]
-            node.doc_string = next((tags[source] for source in sources if source in tags), node.doc_string)
-    return cleanup_model(graph)
 
 
 def _name_nodes(graph: ModelWrapper, paths: dict[str, list[str]], prefix: str) -> dict[str, str]:

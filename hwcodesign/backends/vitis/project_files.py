@@ -12,6 +12,7 @@ from typing import Any
 from hwcodesign.backends.vitis.blocks import blocks_of
 from hwcodesign.backends.vitis.model import model_source
 from hwcodesign.backends.vitis.own_layers import copy_kernels
+from hwcodesign.backends.vitis.segment_writer import SegmentWriter
 from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.designs.boards import Board
 from hwcodesign.policies.own_criteria import files_of
@@ -30,8 +31,9 @@ def write_segment(graph: Any, name: str, folder: Path) -> None:
     """
     graph.config.config["OutputDir"] = str(folder)
     graph.config.config["Stamp"] = sha256(name.encode())[:8]
+    graph.config.config["OnnxModel"] = f"../../qonnx/{name}.onnx"  # not the model itself, with all its weights
     with contextlib.redirect_stdout(io.StringIO()):
-        graph.config.backend.writer.write_hls(graph)
+        SegmentWriter().write_hls(graph)
     copy_kernels(graph, folder)
     config = folder / "hls4ml_config.yml"
     write_text(config, re.sub(r"(?m)^OutputDir: .*$", f"OutputDir: {name}", config.read_text()))

@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import helper
+from onnx import TensorProto, helper, numpy_helper
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.general.intquant import int_quant
 
 from hwcodesign.fixedpoint import signed_width
+from hwcodesign.networks.graphs.cleaning import replace_nodes
 from hwcodesign.networks.graphs.notes import QUANTISERS, attributes_of
 
 #: hls4ml's C++ takes -2 in a type of two bits for 1, and has no type of one bit that is a number.
@@ -29,28 +30,36 @@ def fold_constants(graph: ModelWrapper) -> None:
     Args:
         graph: whose quantisers have constant scales, zero points and bit widths; it is changed.
     """
-    for node in list(graph.graph.node):
-        value = graph.get_initializer(node.input[0]) if node.op_type in QUANTISERS else None
-        if value is None or any(graph.get_initializer(name) is None for name in node.input[1:]):
+    constants = {tensor.name: tensor for tensor in graph.graph.initializer}
+    nodes = []
+    for node in graph.graph.node:
+        if node.op_type not in QUANTISERS or any(name not in constants for name in node.input):
+            nodes.append(node)
             continue
-        values = quantised(graph, node, value)
+        values = _quantised(node, *(numpy_helper.to_array(constants[name]) for name in node.input))
         bits, exponent = fewest_bits(values)
         names = [f"{node.output[0]}_{part}" for part in ("values", "scale", "zero", "bits")]
         for name, constant in zip(names, (values, 2.0**exponent, 0.0, float(bits)), strict=True):
-            graph.set_initializer(name, np.asarray(constant, np.float32))
-        made = helper.make_node(
-            "Quant", names, list(node.output), node.name, node.doc_string, "qonnx.custom_op.general",
-            signed=1, narrow=0, rounding_mode="ROUND",
+            made = numpy_helper.from_array(np.asarray(constant, np.float32), name)
+            graph.graph.initializer.append(made)
+            graph.graph.value_info.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, made.dims))
+        nodes.append(
+            helper.make_node(
+                "Quant", names, list(node.output), node.name, node.doc_string, "qonnx.custom_op.general",
+                signed=1, narrow=0, rounding_mode="ROUND",
+            )
         )  # fmt: skip
-        place = list(graph.graph.node).index(node)
-        graph.graph.node.remove(node)
-        graph.graph.node.insert(place, made)
+    replace_nodes(graph, nodes)
 
 
 def quantised(graph: ModelWrapper, node: Any, value: NDArray[Any]) -> NDArray[np.float64]:
     """Returns the values that a quantiser makes of a constant, computed in float64."""
-    value = value.astype(np.float64)
-    scale, *others = (np.asarray(graph.get_initializer(name), np.float64) for name in node.input[1:])
+    return _quantised(node, value, *(graph.get_initializer(name) for name in node.input[1:]))
+
+
+def _quantised(node: Any, *inputs: NDArray[Any]) -> NDArray[np.float64]:
+    """Returns the values that a quantiser makes of its inputs, computed in float64."""
+    value, scale, *others = (np.asarray(one, np.float64) for one in inputs)
     if node.op_type == "BipolarQuant":
         return np.asarray(np.where(value < 0, -scale, scale), np.float64)
     given = attributes_of(node)

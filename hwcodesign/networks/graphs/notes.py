@@ -68,5 +68,7 @@ def set_attributes(node: Any, **values: Any) -> None:
 def remove_unread_constants(graph: ModelWrapper) -> None:
     """Takes constants out of a graph that no node reads any more: hls4ml makes a layer of each."""
     read = {name for node in graph.graph.node for name in node.input}
-    for tensor in [tensor for tensor in graph.graph.initializer if tensor.name not in read]:
-        graph.graph.initializer.remove(tensor)
+    constants = graph.graph.initializer
+    for place in reversed(range(len(constants))):
+        if constants[place].name not in read:
+            del constants[place]

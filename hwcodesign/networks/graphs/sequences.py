@@ -9,6 +9,7 @@ from onnx import TensorProto, helper
 from qonnx.core.modelwrapper import ModelWrapper
 
 from hwcodesign.errors import UnsupportedLayerError
+from hwcodesign.networks.graphs.cleaning import shapes_of
 from hwcodesign.networks.graphs.code_functions import OPERATORS
 from hwcodesign.networks.graphs.notes import QUANTISERS, attributes_of, described, set_attributes
 
@@ -29,7 +30,7 @@ def as_images(graph: ModelWrapper) -> None:
     Raises:
         UnsupportedLayerError: an operator that would mean something else on images; the message names it.
     """
-    sequences = {name for name in graph.get_all_tensor_names() if len(graph.get_tensor_shape(name) or ()) == _SEQUENCE}
+    sequences = {name for name, shape in shapes_of(graph).items() if len(shape) == _SEQUENCE}
     for node in list(graph.graph.node):
         if not sequences & {*node.input, *node.output}:
             continue

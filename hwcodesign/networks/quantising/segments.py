@@ -63,7 +63,7 @@ def cut_again(graph: fx.GraphModule, input_shape: tuple[int, ...]) -> Pieces:
         for parameter in part.parameters():
             users[id(parameter)] = users.get(id(parameter), 0) + 1
     copies = iter([_own(part, {parameter for parameter, count in users.items() if count > 1}) for part in parts])
-    pairs = [(_quantised(next(copies)), next(copies)) for _ in pieces.stages]
+    pairs = [(next(copies), next(copies)) for _ in pieces.stages]
     return Pieces(tuple(stage for stage, _ in pairs), tuple(head for _, head in pairs), pieces.head_reads)
 
 
@@ -82,33 +82,6 @@ def _own(part: fx.GraphModule, shared: set[int]) -> fx.GraphModule:
         parts[names[node.target]] = attrgetter(node.target)(made)
         node.target = names[node.target]
     return fx.GraphModule(parts, made.graph)
-
-
-def _quantised(stage: fx.GraphModule) -> fx.GraphModule:
-    """Puts a quantiser behind each concatenation that a stage gives and whose parts came from an earlier stage.
-
-    Between stages go plain values, so Brevitas would see no scale there. All parts have one; its quantiser, once more,
-    changes nothing.
-    """
-    output = next(node for node in stage.graph.nodes if node.op == "output")
-    for node in output.all_input_nodes:
-        parts = list(_joined(node)) if node.target is torch.cat else []
-        makers = [module_of(stage, part) for part in parts]
-        maker = next((made for made in makers if isinstance(made, (qnn.QuantReLU, qnn.QuantIdentity))), None)
-        if maker is not None and any(part.op == "placeholder" for part in parts):
-            name = f"{node.name}_quant"
-            stage.add_module(name, copy.deepcopy(maker))
-            with stage.graph.inserting_after(node):
-                again = stage.graph.call_module(name, (node,))
-            node.replace_all_uses_with(again, delete_user_cb=lambda user, again=again: user is not again)
-    stage.recompile()
-    return stage
-
-
-def _joined(node: fx.Node) -> Iterator[fx.Node]:
-    """Yields the tensors that a concatenation joins, and those that concatenations among them join."""
-    for part in node.all_input_nodes:
-        yield from _joined(part) if part.target is torch.cat else (part,)
 
 
 def _exit(graph: fx.GraphModule, k: int, logits: fx.Node) -> Exit:
