@@ -96,41 +96,44 @@ def renamed(drawing: Drawing, name: str, to: str) -> None:
         node.output[:] = [to if each == name else each for each in node.output]
 
 
-def two_outputs(path: Path, batch: int | str = 1) -> Path:
+def two_outputs(path: Path, size: int = 12, channels: tuple[int, int] = (8, 16)) -> Path:
     """A float network with two outputs: a residual block, a batch normalisation, a ReLU6."""
-    draw = Drawing()
-    x = draw.node("Relu", draw.conv("in put/0", 3, 8))
-    values = [draw.rng.normal(size=8) for _ in range(3)] + [draw.rng.uniform(0.5, 2, 8)]
-    y = draw.conv(x, 8, 8)
+    draw, (few, many) = Drawing(), channels
+    x = draw.node("Relu", draw.conv("in put/0", 3, few))
+    values = [draw.rng.normal(size=few) for _ in range(3)] + [draw.rng.uniform(0.5, 2, few)]
+    y = draw.conv(x, few, few)
     y = draw.node("BatchNormalization", y, *(draw.constant(value.astype(np.float32)) for value in values))
     y = draw.node("Relu", draw.node("Add", y, x))
-    first = draw.head(y, 8, 12)
+    first = draw.head(y, few, size)
     z = draw.node("MaxPool", y, kernel_shape=[2, 2], strides=[2, 2])
-    z = draw.node("Clip", draw.conv(z, 8, 16), draw.constant(np.float32(0)), draw.constant(np.float32(6)))
-    last = draw.head(z, 16, 6)
+    z = draw.node("Clip", draw.conv(z, few, many), draw.constant(np.float32(0)), draw.constant(np.float32(6)))
+    last = draw.head(z, many, size // 2)
     renamed(draw, first, "exit:1 (early)")
     renamed(draw, last, "2nd.exit")
-    outputs = {"2nd.exit": [batch, 10], "exit:1 (early)": [batch, 10]}  # the deeper one first
-    return saved(draw.graph([image_input("in put/0", [batch, 3, 12, 12])], outputs), path)
+    outputs = {"2nd.exit": [1, 10], "exit:1 (early)": [1, 10]}  # the deeper one first
+    return saved(draw.graph([image_input("in put/0", [1, 3, size, size])], outputs), path)
 
 
-def nested_ifs(path: Path, thresholds: Sequence[float] = (0.3, 0.25), comparison: str = "Greater") -> Path:
+def nested_ifs(
+    path: Path, thresholds: Sequence[float] = (0.3, 0.25), comparison: str = "Greater", size: int = 8, width: int = 4
+) -> Path:
     """A float network whose exits are `If` nodes on the largest softmax probability, one in the branch of the other.
 
     Args:
         comparison: "Greater" or "GreaterOrEqual" of the probability, whose then-branch leaves; "Less" of it, or
             "Turned" with the constant first, whose then-branches go on.
+        width: channels of the first convolution; each further one has as many more.
     """
-    graph = _if_exit(list(thresholds), "image", 3, comparison)
-    graph.input.append(image_input("image", [1, 3, 8, 8]))
+    graph = _if_exit(list(thresholds), ("image", 3, 0), comparison, size, width)
+    graph.input.append(image_input("image", [1, 3, size, size]))
     return saved(graph, path)
 
 
-def _if_exit(thresholds: list[float], given: str, channels: int, comparison: str) -> Any:
-    depth = channels // 4
-    draw = Drawing(seed=channels, prefix=f"{depth}/")
-    x = draw.node("Relu", draw.conv(given, channels, 4 * (depth + 1)))
-    logits = draw.head(x, 4 * (depth + 1), 8)
+def _if_exit(thresholds: list[float], given: tuple[str, int, int], comparison: str, size: int, width: int) -> Any:
+    image, channels, depth = given
+    draw, more = Drawing(seed=3 + depth, prefix=f"{depth}/"), width * (depth + 1)
+    x = draw.node("Relu", draw.conv(image, channels, more))
+    logits = draw.head(x, more, size)
     if not thresholds:
         return draw.graph([], {logits: [1, 10]})
     confidence = draw.node("ReduceMax", draw.node("Softmax", logits, axis=1), axes=[1], keepdims=depth)
@@ -141,7 +144,7 @@ def _if_exit(thresholds: list[float], given: str, channels: int, comparison: str
         condition = draw.node("Squeeze", condition, draw.constant(np.array([0, 1])))
     answer = Drawing(prefix=f"{depth}/leave/")
     leave = answer.graph([], {answer.node("Identity", logits): [1, 10]})
-    go = _if_exit(thresholds[1:], x, 4 * (depth + 1), comparison)
+    go = _if_exit(thresholds[1:], (x, more, depth + 1), comparison, size, width)
     then, other = (leave, go) if comparison.startswith("Greater") else (go, leave)
     output = draw.node("If", condition, then_branch=then, else_branch=other)
     return draw.graph([], {output: [1, 10]})

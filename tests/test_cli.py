@@ -7,12 +7,14 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from hwcodesign.recipe_files import recipe_names
 from hwcodesign.storage.files import claimed_folder
+from tests.warm_cli import WarmCommandLine
 
 RECIPE = """
 import dataclasses
@@ -28,13 +30,35 @@ RECIPE = dataclasses.replace(
 CACHE = "cache"
 
 
-def hwcodesign(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+#: Runs the commands of this file.
+WARM: list[WarmCommandLine] = []
+
+
+@pytest.fixture(scope="module", autouse=True)
+def warm() -> Iterator[None]:
+    WARM.append(WarmCommandLine())
+    yield
+    WARM.pop().close()
+
+
+def environment_of(folder: Path, more: dict[str, str]) -> dict[str, str]:
     root = Path(__file__).resolve().parent.parent
-    env = {**os.environ, "PYTHONPATH": str(root), "COLUMNS": "100", **environment}
+    env = {**os.environ, "PYTHONPATH": str(root), "COLUMNS": "100", **more}
     if (folder / CACHE).is_dir():
         env["XDG_CACHE_HOME"] = str(folder / CACHE)
+    return env
+
+
+def hwcodesign(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return WARM[0].run(folder, arguments, environment_of(folder, environment))
+
+
+def cold(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs a command in a Python of its own, as a user does."""
     command = [sys.executable, "-m", "hwcodesign.cli", *arguments]
-    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command, cwd=folder, env=environment_of(folder, {}), capture_output=True, text=True, check=False
+    )
 
 
 def said(done: subprocess.CompletedProcess[str]) -> list[str]:
@@ -52,7 +76,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cli")
     (folder / "quick.py").write_text(RECIPE)
     (folder / CACHE).mkdir()
-    done = hwcodesign(folder, "run", "quick.py")
+    done = cold(folder, "run", "quick.py")
     assert done.returncode == 0, done.stderr
     assert "All compared backends agree in every bit." in done.stdout
     assert said(done) == [

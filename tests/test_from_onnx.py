@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 import hwcodesign as hw
 from hwcodesign.data.digits import digits
 from hwcodesign.policies import NEVER
+from tests.comparisons import verify_network
 from tests.onnx_files import Drawing, image_input, nested_ifs, qonnx_resnet, run, saved, two_outputs
 
 FORMAT = hw.FixedPoint(8, 2)
@@ -200,6 +202,63 @@ def test_a_network_of_one_output_becomes_a_module(tmp_path: Path) -> None:
     with torch.no_grad():
         assert_near(module.eval()(torch.from_numpy(images)).numpy(), run(path, images)[0])
     assert [type(part).__name__ for part in module.children()] == ["Conv2d", "ReLU", "MaxPool2d", "Linear"]
+
+
+class Branching(nn.Module):
+    """A network that stops by itself, as PyTorch's exporter writes one that is scripted: the form of ATHEENA's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.first = nn.Sequential(nn.Conv2d(1, 4, 5), nn.MaxPool2d(2), nn.ReLU())
+        self.head = nn.Sequential(nn.Conv2d(4, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(16, 5))
+        self.second = nn.Sequential(nn.Conv2d(4, 6, 3), nn.ReLU())
+        self.last = nn.Sequential(nn.Flatten(), nn.Linear(24, 20), nn.ReLU(), nn.Linear(20, 5))
+        for layer in (self.head[3], self.last[3]):  # so that answers differ
+            nn.init.normal_(layer.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.first(x)
+        z = self.head(y)
+        if torch.max(torch.softmax(z, dim=-1)) > 0.3125:
+            return z
+        return self.last(self.second(y))
+
+
+def test_a_network_that_pytorch_scripted_and_exported_is_read_with_its_exits(tmp_path: Path) -> None:
+    path, images = tmp_path / "branching.onnx", values(1, 12, 12)
+    scripted = torch.jit.script(Branching().eval())
+    torch.onnx.export(scripted, (torch.zeros(1, 1, 12, 12),), str(path), dynamo=False)
+    model = onnx.load(str(path))
+    assert [node.op_type for node in model.graph.node][-6:] == [
+        "Softmax",
+        "ReduceMax",
+        "Constant",
+        "Greater",
+        "Cast",
+        "If",
+    ]
+    network = hw.from_onnx(path, input_format=FORMAT)
+    every = logits(network, images)
+    early = confidence(every[0]) > 0.3125
+    assert 0 < early.sum() < SAMPLES
+    assert_near(np.where(early[:, None], *every), run(path, images)[0])
+    assert hw.exit_rule(path).thresholds == (0.3125,)
+
+
+@pytest.mark.parametrize(
+    "make", [lambda path: two_outputs(path, 8, (2, 3)), lambda path: nested_ifs(path, size=4, width=2)],
+    ids=["two outputs", "nested ifs"],
+)  # fmt: skip
+def test_quantised_it_is_the_same_in_software_csim_and_rtl(make: Callable[[Path], Path], tmp_path: Path) -> None:
+    network = hw.from_onnx(make(tmp_path / "net.onnx"))
+    rng = np.random.default_rng(5)
+    drawn = [rng.integers(0, 256, (count, *network.input_shape)) for count in (16, 60)]
+    quantised = hw.quantise(network, calibration=drawn[1])
+    fitting = drawn[1], np.arange(60) % 10
+    compared = list(verify_network(quantised, drawn[0], fitting, tmp_path / "design", criteria=("max_softmax",)))
+    assert {name for comparison in compared for name in comparison.backends} >= {"software", "csim", "rtl", "brevitas"}
+    assert [comparison.mismatches for comparison in compared] == [0] * len(compared)
 
 
 def test_a_network_that_was_read_trains(tmp_path: Path) -> None:

@@ -49,8 +49,14 @@ def test_a_resnet_with_residual_adds_of_8_and_4_bits_equals_the_file_in_float64(
     assert_equals_the_file(network, path)
 
 
-def test_software_csim_and_rtl_equal_it(tmp_path: Path) -> None:
-    network = hw.from_onnx(qonnx_resnet(tmp_path / "resnet.onnx", size=4, channels=(2, 3)))
+@pytest.mark.parametrize("name", ["resnet", "quantisers"])
+def test_software_csim_and_rtl_equal_it(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "net.onnx"
+    network = (
+        hw.from_onnx(qonnx_resnet(path, size=4, channels=(2, 3)))
+        if name == "resnet"
+        else hw.from_onnx(quantisers(path, join=False), input_format=hw.FixedPoint(6, 4))
+    )
     drawn = codes(network, 24)
     fitting = codes(network, 60), np.arange(60) % 10
     compared = list(verify_network(network, drawn, fitting, tmp_path / "design", criteria=("margin",)))
@@ -95,7 +101,7 @@ def test_what_brevitas_exports_of_our_recipes_is_read_back_with_the_same_integer
     assert_equals_the_file(found, path, 50)
 
 
-def quantisers(path: Path) -> Path:
+def quantisers(path: Path, *, join: bool = True) -> Path:
     """Quantisers of every kind: bipolar weights and activations, three roundings, narrow ranges, cut-off bits."""
     draw = Drawing(prefix="q/")
     x = draw.quant("x", 5, 0.25, narrow=True, rounding="FLOOR")
@@ -105,9 +111,17 @@ def quantisers(path: Path) -> Path:
     plain = draw.quant(draw.node("Flatten", draw.node("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2])), 6, 0.125)
     first = draw.quant(draw.node("Gemm", plain, draw.weights(10, 6), transB=1), 7, 0.125, narrow=True)
     ones = draw.node("BipolarQuant", draw.conv_of(x, 6, 4), draw.constant(np.float32(1)), domain=QONNX)
-    summed = draw.node("Concat", ones, draw.quant(x, 3, 1.0), axis=1)
+    joined = draw.node("Concat", ones, draw.quant(x, 3, 1.0), axis=1) if join else ones
     cut = [draw.constant(np.float32(value)) for value in (0.25, 0, 12, 2.0, 6)]
-    y = draw.node("Trunc", draw.conv_of(summed, 10, 4), *cut, domain=QONNX, signed=1, narrow=0, rounding_mode="FLOOR")
+    y = draw.node(
+        "Trunc",
+        draw.conv_of(joined, 10 if join else 4, 4),
+        *cut,
+        domain=QONNX,
+        signed=1,
+        narrow=0,
+        rounding_mode="FLOOR",
+    )
     last = draw.quant(draw.node("Gemm", draw.node("Flatten", y), draw.weights(10, 36), transB=1), 9, 0.5)
     return saved(draw.graph([image_input("x", [1, 2, 4, 4])], {first: [1, 10], last: [1, 10]}), path)
 

@@ -17,7 +17,7 @@ import hwcodesign as hw
 from hwcodesign.errors import MismatchError, NetworkError, PolicyError, UnsupportedLayerError
 from hwcodesign.networks.onnx_models.conversion import converted
 from hwcodesign.networks.onnx_models.opening import open_graph
-from hwcodesign.networks.onnx_models.source_check import check_source
+from hwcodesign.networks.onnx_models.source_check import check_source, drawn_images
 from tests.onnx_files import QONNX, Drawing, image_input, nested_ifs, qonnx_resnet, saved, two_outputs
 
 #: Changes a model in place.
@@ -182,9 +182,18 @@ def test_logits_that_a_later_exit_reads(tmp_path: Path) -> None:
 def test_two_heads_at_one_place(tmp_path: Path) -> None:
     draw = Drawing()
     x = draw.node("Relu", draw.conv("x", 3, 4))
-    first, last = draw.head(x, 4, 6), draw.head(x, 4, 6)
+    pooled = [draw.node("Flatten", draw.node("GlobalAveragePool", x)) for _ in range(2)]
+    first, last = (draw.node("Gemm", each, draw.real(4, 10)) for each in pooled)
     path = saved(draw.graph([image_input("x", [1, 3, 6, 6])], {first: [1, 10], last: [1, 10]}), tmp_path / "net.onnx")
-    refused(path, NetworkError, f"exit '{re.escape(last)}' has 1 layers of its own with weights: between two exits")
+    words = f"the layers of exit '{re.escape(last)}' stand at one place with exit '{re.escape(first)}'"
+    refused(path, NetworkError, words)
+
+
+def test_a_head_on_the_image(tmp_path: Path) -> None:
+    draw = Drawing()
+    first, last = draw.head("x", 3, 6), draw.head(draw.conv("x", 3, 4), 4, 6)
+    path = saved(draw.graph([image_input("x", [1, 3, 6, 6])], {first: [1, 10], last: [1, 10]}), tmp_path / "net.onnx")
+    refused(path, NetworkError, f"the layers of exit '{re.escape(first)}' read the image itself")
 
 
 def test_heads_that_give_different_numbers_of_classes(tmp_path: Path) -> None:
@@ -235,6 +244,12 @@ PARTS: dict[str, tuple[Callable[[Drawing, str], str], str]] = {
     ),
     "a smooth upsampling": (
         lambda draw, x: draw.node("Resize", x, "", draw.constant(np.array([1, 1, 2, 2], np.float32)), mode="linear"),
+        "no upsampling by whole factors that repeats pixels",
+    ),
+    "an upsampling between pixels": (
+        lambda draw, x: draw.node(
+            "Resize", x, "", draw.constant(np.array([1, 1, 2, 2], np.float32)), mode="nearest", nearest_mode="floor"
+        ),
         "no upsampling by whole factors that repeats pixels",
     ),
     "one bound": (lambda draw, x: draw.node("Clip", x, draw.constant(np.float32(-1))), "has one bound alone"),
@@ -437,11 +452,12 @@ def test_a_reading_that_differs_from_the_file_is_an_error_that_names_the_first_n
     path = qonnx_resnet(tmp_path / "net.onnx")
     network, graph = hw.from_onnx(path), open_graph(path)
     read = converted(graph)
-    check_source(network, graph, read)
+    images = drawn_images(network.input_format, network.input_shape)
+    check_source(network.reference(), images, graph, read)
     fourth = [node for node in graph.nodes if node.operator == "Conv"][3]
     name = next(value.node.target for key, value in read.build.values.items() if key == fourth.outputs[0])  # type: ignore[union-attr]
     with torch.no_grad():
         read.whole.get_submodule(name).weight[0] *= -1
         dict(network.named_modules())[f"stages.1.{name}"].weight[0] *= -1
     with pytest.raises(MismatchError, match=re.escape(f"They differ from {fourth} on")):
-        check_source(network, graph, read)
+        check_source(network.reference(), images, graph, read)

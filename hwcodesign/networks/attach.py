@@ -157,7 +157,7 @@ def _places(graph: fx.GraphModule, last: Exit) -> list[tuple[fx.Node, int]]:
     """Returns the nodes behind which one tensor alone goes on, and the multiply-accumulates up to each.
 
     Of several in a row without layers with weights between them, the last one counts: behind the activation, and
-    behind the pooling.
+    behind the pooling. Those behind which no layer with weights is left are none.
     """
     backbone = ancestors(last.reads)
     needed = [node for node in graph.graph.nodes if node in backbone and node.op != "get_attr"]
@@ -172,7 +172,7 @@ def _places(graph: fx.GraphModule, last: Exit) -> list[tuple[fx.Node, int]]:
             if found and found[-1][1] == macs:
                 found.pop()
             found.append((node, macs))
-    return found
+    return [(node, before) for node, before in found if before < macs]
 
 
 def _heads(early: Sequence[fx.Node], classes: int, given: Sequence[nn.Module] | None) -> list[nn.Module]:

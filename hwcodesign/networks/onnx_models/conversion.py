@@ -13,7 +13,7 @@ from torch import fx
 
 from hwcodesign.errors import HwcodesignError, NetworkError, UnsupportedLayerError
 from hwcodesign.networks.onnx_models.building import Build, Computed
-from hwcodesign.networks.onnx_models.graph import QUANTISERS, Graph, Node, constant_of
+from hwcodesign.networks.onnx_models.graph import QUANTISERS, Graph, Node
 from hwcodesign.networks.onnx_models.operators import OPERATORS
 
 
@@ -60,9 +60,7 @@ def _convert(node: Node, build: Build) -> None:
     if given and not isinstance(given[0], Computed):
         source = build.roots.get(node.inputs[0], node.inputs[0])
         build.roots.update(dict.fromkeys(node.outputs, source))
-    if node.operator == "Constant":
-        build.values[node.outputs[0]] = constant_of(node.proto)
-    elif node.operator not in QUANTISERS and not any(isinstance(value, Computed) for value in given):
+    if node.operator not in QUANTISERS and not any(isinstance(value, Computed) for value in given):
         build.values.update(zip(node.outputs, _folded(node, build), strict=True))
     elif node.operator not in OPERATORS:
         raise UnsupportedLayerError(f"{node} is taken of constants alone, and {node.inputs[0]!r} depends on the image")
@@ -75,7 +73,7 @@ def _convert(node: Node, build: Build) -> None:
 def _may_be_constant(node: Node) -> bool:
     """Tells whether it may be arithmetic on shapes, which is done once."""
     return node.proto.domain in ("", "ai.onnx") and node.operator in (
-        "Constant", "ConstantOfShape", "Gather", "Slice", "Range", "Expand", "Equal", "Where", "Not", "Floor", "Ceil",
+        "ConstantOfShape", "Gather", "Slice", "Range", "Expand", "Equal", "Where", "Not", "Floor", "Ceil",
         "ReduceProd", "Split", "Neg", "Size", "Tile", "Min", "Max", "Sqrt", "Reciprocal", "Pow",
     )  # fmt: skip
 

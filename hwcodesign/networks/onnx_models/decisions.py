@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwcodesign.networks.onnx_models.graph import Node, constant_of
+from hwcodesign.networks.onnx_models.graph import Node
 from hwcodesign.policies import NEVER, Threshold
 
 #: Operators between a comparison and an `If` or a confidence that change a tensor's type or shape alone.
@@ -51,12 +51,10 @@ class Scope:
     constants: dict[str, NDArray[Any]]
 
     def constant(self, name: str) -> NDArray[Any] | None:
-        """Returns the value of a tensor that is given, or of one that a `Constant` or a cast of it writes."""
+        """Returns the value of a tensor that is given, or of one that a cast of it writes."""
         if name in self.constants:
             return self.constants[name]
         node = self.writers.get(name)
-        if node is not None and node.operator == "Constant":
-            return constant_of(node.proto)
         return self.constant(node.inputs[0]) if node is not None and node.operator in PASSING else None
 
     def number(self, name: str) -> float | None:

@@ -15,6 +15,7 @@ from qonnx.custom_op.general.bipolar_quant import binary_quant
 from qonnx.custom_op.general.intquant import int_quant
 from qonnx.custom_op.general.trunc import trunc_v2
 
+from hwcodesign.errors import UnsupportedLayerError
 from hwcodesign.networks.onnx_models.graph import QONNX_DOMAINS, Graph
 
 Values = NDArray[np.float64]
@@ -91,7 +92,15 @@ class Evaluation:
 
         Returns:
             Its outputs, (N, ...) each.
+
+        Raises:
+            UnsupportedLayerError: onnx has no such operator, or not of these settings.
         """
         name = self._graph.input_name
-        runs = [self._evaluator.run(None, {name: x[None].astype(np.float64)}) for x in images]
+        try:
+            runs = [self._evaluator.run(None, {name: x[None].astype(np.float64)}) for x in images]
+        except Exception as error:  # of the evaluator, which has no class of its own
+            raise UnsupportedLayerError(
+                f"the file cannot be evaluated in float64 with onnx' own operators, as a check needs it: {error}"
+            ) from error
         return [np.concatenate([np.asarray(run[i]) for run in runs]) for i in range(len(self._graph.outputs))]

@@ -77,7 +77,7 @@ def _decision(node: Node, scope: Scope) -> Decision:
     except NoDecisionError as error:
         raise _no_exit(node, str(error)) from error
     leaving = node.branches["then_branch" if found.leaves_if_true else "else_branch"]
-    computing = [inner for inner in leaving.nodes if inner.operator not in (*_ANSWERING, "Constant")]
+    computing = [inner for inner in leaving.nodes if inner.operator not in _ANSWERING]
     if computing:
         raise _no_exit(node, f"{computing[0]} is in the branch where samples leave")
     inside = Scope(scope.writers | leaving.writers, scope.constants | leaving.constants)

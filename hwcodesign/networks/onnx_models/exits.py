@@ -60,8 +60,8 @@ def exits_of(build: Build, names: Sequence[str]) -> list[Exit]:
         names: ONNX tensors of the exits' logits, first exit first.
 
     Raises:
-        NetworkError: two exits coincide, logits are no vector, something reads an exit's logits, or in a quantised
-            network a tensor that a cut crosses is not quantised. The message names the exit.
+        NetworkError: two exits coincide or stand at one place, logits are no vector, something reads an exit's logits,
+            or in a quantised network a tensor that a cut crosses is not quantised. The message names the exit.
     """
     outputs = [_logits(build, name) for name in names]
     for k, output in enumerate(outputs):
@@ -76,7 +76,22 @@ def exits_of(build: Build, names: Sequence[str]) -> list[Exit]:
             raise NetworkError(f"the logits of exit {name!r} are read by layers of another exit: exits end in logits")
         head = own if k < len(names) - 1 else _last_head(name, build, own)
         exits.append(_exit(name, build, head))
+    _check_places(names, exits)
     return exits
+
+
+def _check_places(names: Sequence[str], exits: Sequence[Exit]) -> None:
+    """Refuses exits between which nothing is computed."""
+    known: set[fx.Node] = set()
+    for k, exit_ in enumerate(exits):
+        needed = {node for node in ancestors(exit_.reads) if node.op != "placeholder"}
+        if needed <= known:
+            where = f"stand at one place with exit {names[k - 1]!r}" if k else "read the image itself"
+            raise NetworkError(
+                f"the layers of exit {names[k]!r} {where}: in front of each head something is computed that the one "
+                "before does not need"
+            )
+        known |= needed
 
 
 def _logits(build: Build, name: str) -> fx.Node:
@@ -98,30 +113,27 @@ def _last_head(name: str, build: Build, own: set[fx.Node]) -> set[fx.Node]:
     """Returns the last layer with weights and what follows, with the pooling and flattening in front of it."""
     nodes = [node for node in build.graph.nodes if node in own]
     layers = [node for node in nodes if isinstance(_module(build, node), _WEIGHTED)]
-    if len(layers) < 2:
-        raise NetworkError(
-            f"exit {name!r} has {len(layers)} layers of its own with weights: between two exits there are one or "
-            "more, and one in the head"
-        )
+    if not layers:
+        raise NetworkError(f"exit {name!r} has no layer of its own with weights: a head has one at its end")
     start = layers[-1].all_input_nodes[0]
     while start in own and (_is_passing(build, start) or (build.quantised and not start.meta[QUANTISED])):
         start = start.all_input_nodes[0]
-    head = own - ancestors([start])
-    if not (own - head):
-        raise NetworkError(f"exit {name!r} stands where the exit before it does: nothing is computed between them")
-    return head
+    return own - ancestors([start])
 
 
 def _is_passing(build: Build, node: fx.Node) -> bool:
     """Tells whether it is a pooling of the whole image, a flattening, or a quantiser behind one."""
+    if (
+        node.op == "call_module"
+        and node.meta[QUANTISED]
+        and not isinstance(_module(build, node), nn.MaxPool1d | nn.MaxPool2d)
+    ):
+        node = node.all_input_nodes[0]
+        while node.target is value_of:
+            node = node.all_input_nodes[0]
     module = _module(build, node)
-    if node.target in _RESHAPING or isinstance(module, _POOLING):
-        return True
     whole = isinstance(module, nn.AvgPool1d | nn.AvgPool2d) and set(node.meta[SHAPE][1:]) == {1}
-    quantised = (
-        node.op == "call_module" and node.meta[QUANTISED] and not isinstance(module, nn.MaxPool1d | nn.MaxPool2d)
-    )
-    return whole or (quantised and _is_passing(build, node.all_input_nodes[0]))
+    return whole or node.target in _RESHAPING or isinstance(module, _POOLING)
 
 
 def _module(build: Build, node: fx.Node) -> nn.Module | None:

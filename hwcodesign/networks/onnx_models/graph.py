@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 QONNX_DOMAINS = ("qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general")
 #: Quantisers of QONNX.
 QUANTISERS = ("Quant", "IntQuant", "BipolarQuant", "Trunc")
+#: Domains of functions that stand for an operator of the same name, and are exact where it might round.
+EXACT, EXACT_SPLIT = "hwcodesign.exact", "hwcodesign.exact.split"
 _STANDARD = ("", "ai.onnx")
 
 
@@ -119,30 +121,13 @@ class Graph:
         return onnx.helper.make_model(made, opset_imports=opsets)
 
 
-def constant_of(proto: Any) -> NDArray[Any]:
-    """Returns the value of a `Constant` node."""
-    for item in proto.attribute:
-        if item.name == "value":
-            return np.asarray(onnx.numpy_helper.to_array(item.t))
-        if item.name in ("value_float", "value_floats"):
-            return np.asarray(onnx.helper.get_attribute_value(item), np.float32)
-        if item.name in ("value_int", "value_ints"):
-            return np.asarray(onnx.helper.get_attribute_value(item), np.int64)
-    return np.asarray([])
-
-
 def _of_type(proto: Any, kind: int) -> Any:
-    """Returns a node; a cast to real numbers, or a constant of some, is of a type."""
+    """Returns a node; a cast to real numbers is to those of a type."""
     reals = (onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE)
-    if proto.op_type == "Cast" and any(item.i in reals for item in proto.attribute if item.name == "to"):
-        attribute = onnx.helper.make_attribute("to", kind)
-    elif proto.op_type == "Constant" and (value := constant_of(proto)).dtype.kind == "f":
-        value = value.astype(onnx.helper.tensor_dtype_to_np_dtype(kind))
-        attribute = onnx.helper.make_attribute("value", onnx.numpy_helper.from_array(value))
-    else:
+    if proto.op_type != "Cast" or not any(item.i in reals for item in proto.attribute if item.name == "to"):
         return proto
     made = onnx.NodeProto()
     made.CopyFrom(proto)
     del made.attribute[:]
-    made.attribute.append(attribute)
+    made.attribute.append(onnx.helper.make_attribute("to", kind))
     return made

@@ -8,17 +8,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import onnx.inliner
+from numpy.typing import NDArray
 from onnx.external_data_helper import ExternalDataInfo, load_external_data_for_model, uses_external_data
 
 from hwcodesign.errors import NetworkError, UnsupportedLayerError
-from hwcodesign.networks.onnx_models.graph import QONNX_DOMAINS, Graph, Node
+from hwcodesign.networks.onnx_models.graph import EXACT, EXACT_SPLIT, QONNX_DOMAINS, Graph, Node
 
 #: Oldest version of ONNX' operators: before it, tensors of different shapes were added by an attribute.
 _OLDEST = 7
 #: Of a file that was written here: temperatures of the exits, as JSON.
 TEMPERATURES = "hwcodesign.temperatures"
+#: Inputs of operators that functions stand for.
+_INPUTS = {"Conv": 3, "Gemm": 3, "MatMul": 2, "ReduceMean": 2}
 _BRANCHES = ("then_branch", "else_branch")
 _GRAPH = onnx.AttributeProto.GRAPH
 _REALS = {onnx.TensorProto.FLOAT: "float32", onnx.TensorProto.DOUBLE: "float64"}
@@ -98,8 +102,9 @@ def _temperatures(model: Any) -> tuple[float, ...]:
 
 
 def _inlined(model: Any) -> Any:
-    """Returns the model without functions of its own, but for quantisers, whose operators are known."""
-    kept = [(item.domain, item.name) for item in model.functions if item.domain in QONNX_DOMAINS]
+    """Returns the model without functions of its own, but for those whose operators are known."""
+    known = (*QONNX_DOMAINS, EXACT, EXACT_SPLIT)
+    kept = [(item.domain, item.name) for item in model.functions if item.domain in known]
     if len(kept) == len(model.functions):
         return model
     return onnx.inliner.inline_selected_functions(model, kept, exclude=True)
@@ -157,9 +162,27 @@ def _graph_of(proto: Any, names: dict[str, str], taken: set[str], about: tuple[s
         return made
 
     constants = {own(tensor.name): onnx.numpy_helper.to_array(tensor) for tensor in proto.initializer}
-    nodes = [_node_of(node, names, own, taken, about) for node in proto.node]
+    nodes = []
+    for inner in proto.node:
+        node = _node_of(inner, names, own, taken, about)
+        if node.operator == "Constant":
+            constants[node.outputs[0]] = _value_of(node)
+        else:
+            nodes.append(node)
     outputs = tuple(names.get(tensor.name, tensor.name) for tensor in proto.output)
     return Graph(tuple(nodes), constants, outputs, *about)
+
+
+def _value_of(node: Node) -> NDArray[Any]:
+    """Returns the value of a `Constant` node."""
+    for item in node.proto.attribute:
+        if item.name == "value":
+            return np.asarray(onnx.numpy_helper.to_array(item.t))
+        if item.name in ("value_float", "value_floats"):
+            return np.asarray(onnx.helper.get_attribute_value(item), np.float32)
+        if item.name in ("value_int", "value_ints"):
+            return np.asarray(onnx.helper.get_attribute_value(item), np.int64)
+    raise UnsupportedLayerError(f"{node} is a text, or a sparse tensor: constants are numbers")
 
 
 def _node_of(proto: Any, names: dict[str, str], own: Any, taken: set[str], about: Any) -> Node:
@@ -167,6 +190,13 @@ def _node_of(proto: Any, names: dict[str, str], own: Any, taken: set[str], about
     made.CopyFrom(proto)
     del made.input[:], made.output[:]
     made.input.extend(names.get(name, name) for name in proto.input)
+    if made.domain in (EXACT, EXACT_SPLIT):  # which has further inputs, for the function
+        made.domain = ""
+        del made.input[_INPUTS.get(made.op_type, 1) :]
+        if made.op_type == "AveragePool":
+            kept = [item for item in made.attribute if item.name != "group"]  # of the sum in its function
+            del made.attribute[:]
+            made.attribute.extend(kept)
     branches = {item.name: _graph_of(item.g, names, taken, about) for item in proto.attribute if item.type == _GRAPH}
     made.output.extend(own(name) for name in proto.output)
     node = Node(made, branches)

@@ -1,6 +1,7 @@
 """This module says QONNX' quantisers in standard ONNX operators, as functions that a file carries along.
 
-So a file stays QONNX for those who know it, and any runtime computes it.
+So a file stays QONNX for those who know it, and any runtime computes it. What they read may be float64; what they give
+is of their scale's type.
 """
 
 from __future__ import annotations
@@ -36,11 +37,16 @@ Quant <signed: int = 1, narrow: int = 1, rounding_mode: string = "ROUND"> (x, sc
 {{
   signed_value = Constant <value_int: int = @signed> ()
   narrow_value = Constant <value_int: int = @narrow> ()
-  is_signed = Cast <to = 1> (signed_value)
-  is_narrow = Cast <to = 1> (narrow_value)
-  one = Constant <value_float = 1.0> ()
-  two = Constant <value_float = 2.0> ()
-  magnitude = Sub (bits, is_signed)
+  is_signed = CastLike (signed_value, x)
+  is_narrow = CastLike (narrow_value, x)
+  one_value = Constant <value_float = 1.0> ()
+  two_value = Constant <value_float = 2.0> ()
+  one = CastLike (one_value, x)
+  two = CastLike (two_value, x)
+  step = CastLike (scale, x)
+  zero = CastLike (zero_point, x)
+  width = CastLike (bits, x)
+  magnitude = Sub (width, is_signed)
   codes = Pow (two, magnitude)
   is_unsigned = Sub (one, is_signed)
   dropped = Mul (is_unsigned, is_narrow)
@@ -48,19 +54,21 @@ Quant <signed: int = 1, narrow: int = 1, rounding_mode: string = "ROUND"> (x, sc
   most = Sub (all, dropped)
   negative = Sub (is_narrow, codes)
   least = Mul (negative, is_signed)
-  divided = Div (x, scale)
-  shifted = Add (divided, zero_point)
+  divided = Div (x, step)
+  shifted = Add (divided, zero)
   clipped = Clip (shifted, least, most)
 {rounding}
-  back = Sub (rounded, zero_point)
-  y = Mul (back, scale)
+  back = Sub (rounded, zero)
+  code = CastLike (back, scale)
+  y = Mul (code, scale)
 }}
 """
 _BIPOLAR = """
 <opset_import: ["" : {opset}], domain: "{domain}">
 BipolarQuant (x, scale) => (y)
 {{
-  zero = Constant <value_float = 0.0> ()
+  zero_value = Constant <value_float = 0.0> ()
+  zero = CastLike (zero_value, x)
   one = Constant <value_float = 1.0> ()
   minus_one = Constant <value_float = -1.0> ()
   is_positive = GreaterOrEqual (x, zero)

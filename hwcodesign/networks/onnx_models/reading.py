@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,10 +25,13 @@ from hwcodesign.networks.onnx_models.frozen_network import FrozenNetwork
 from hwcodesign.networks.onnx_models.graph import QUANTISERS, Graph, Node
 from hwcodesign.networks.onnx_models.opening import open_graph
 from hwcodesign.networks.onnx_models.operators.quantisers import format_of
-from hwcodesign.networks.onnx_models.source_check import check_source
+from hwcodesign.networks.onnx_models.source_check import check_source, drawn_images
 from hwcodesign.networks.traced.cutting import cut
 from hwcodesign.progress import task
 from hwcodesign.storage.files import sha256
+
+#: Values of images on which a module is checked whose format nobody has given.
+_ANY = FixedPoint(8, 3)
 
 
 def from_onnx(
@@ -69,7 +73,7 @@ def from_onnx(
     with task(f"reading {len(graph.nodes)} nodes of {Path(path).name}"):
         made = converted(graph)
         network = _network(made, names, input_format, source)
-        check_source(network, source, made)
+        check_source(network.reference(), drawn_images(network.input_format, network.input_shape), source, made)
     return network
 
 
@@ -102,6 +106,7 @@ def module_from_onnx(path: Path | str, *, input_shape: Sequence[int] | None = No
     Raises:
         NetworkError: the file has several outputs, or quantisers.
         UnsupportedLayerError: an operator that is not taken; the message names the node.
+        MismatchError: the module computes something else than the file.
     """
     graph, _ = without_branches(open_graph(path, input_shape))
     if len(graph.outputs) != 1:
@@ -112,10 +117,11 @@ def module_from_onnx(path: Path | str, *, input_shape: Sequence[int] | None = No
     if quantiser is not None:
         raise NetworkError(f"{quantiser} quantises, and exits are attached to networks in floating point")
     made = converted(graph)
+    check_source(copy.deepcopy(made.whole).double(), drawn_images(_ANY, graph.input_shape), graph, made)
     output = next(node for node in made.whole.graph.nodes if node.op == "output")
     output.args = (output.args[0][0],)
     made.whole.recompile()
-    return made.whole
+    return made.whole.eval()
 
 
 def _without_softmax(graph: Graph, name: str, leave_off: bool) -> str:
@@ -135,7 +141,7 @@ def _input_format(graph: Graph) -> tuple[FixedPoint, Graph]:
     if not any(node.operator in QUANTISERS for node in graph.nodes):
         return BYTES, graph
     readers = [node for node in graph.nodes if graph.input_name in node.inputs]
-    if not all(node.operator in ("Quant", "IntQuant") for node in readers):
+    if not readers or not all(node.operator in ("Quant", "IntQuant") for node in readers):
         raise NetworkError(
             f"nothing says how the values of {graph.input_name!r} are rounded: give input_format, for example "
             "FixedPoint(8, 0, signed=False) for pixels from 0 to 1"

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import fx
+from torch import fx, nn
 
 from hwcodesign.errors import MismatchError
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.networks.layers import value_of
-from hwcodesign.networks.network import MultiExitNetwork
 from hwcodesign.networks.onnx_models.building import Computed
 from hwcodesign.networks.onnx_models.conversion import Converted
 from hwcodesign.networks.onnx_models.evaluation import Evaluation
@@ -22,22 +23,22 @@ _EACH = 2
 _NEAR = 1e-5
 
 
-def check_source(network: MultiExitNetwork, graph: Graph, converted: Converted) -> None:
-    """Compares a network with its graph, on random, extreme and sparse images.
+def check_source(reference: nn.Module, images: NDArray[np.float64], graph: Graph, converted: Converted) -> None:
+    """Compares a network with its graph.
 
     Args:
-        network: in floating point, or quantised and then compared in `==`.
+        reference: network in float64 and evaluation mode, which gives its logits; a quantised one is compared in `==`.
+        images: (N, *input_shape) values.
         graph: gives the logits of every exit.
         converted: what was made of it.
 
     Raises:
         MismatchError: the network computes something else; the message names the first node from which on it does.
     """
-    images = network.input_format.decode(_drawn(network.input_format, network.input_shape))
     quantised = converted.build.quantised
     wanted = Evaluation(graph).outputs(images)
     with torch.no_grad():
-        found = [value_of(z).numpy() for z in network.reference()(torch.from_numpy(images))]
+        found = [value_of(z).numpy() for z in reference(torch.from_numpy(images))]
     for name, own, source in zip(graph.outputs, found, wanted, strict=True):
         if not _same(own, source, quantised):
             where = _first_difference(graph, converted, images, quantised)
@@ -68,7 +69,7 @@ def _first_difference(graph: Graph, converted: Converted, images: NDArray[np.flo
             return made
 
     with torch.no_grad():
-        Watching(converted.whole.double()).run(torch.from_numpy(images))
+        Watching(copy.deepcopy(converted.whole).double().eval()).run(torch.from_numpy(images))
     # of several tensors that one node of torch gives, the last: a sum that became a layer's bias, not the layer
     tensors = {
         value.node.name: (node, name)
@@ -83,12 +84,12 @@ def _first_difference(graph: Graph, converted: Converted, images: NDArray[np.flo
     return "the cut between two stages"
 
 
-def _drawn(fmt: FixedPoint, shape: tuple[int, ...]) -> NDArray[np.int64]:
-    """Returns codes that reveal wrong layouts and roundings: random ones, extreme ones, and single ones among zeros."""
+def drawn_images(fmt: FixedPoint, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Returns values that reveal wrong layouts and roundings: random, extreme, and single ones among zeros."""
     rng = np.random.default_rng(1)
     low, high = fmt.min_code, fmt.max_code
     random = rng.integers(low, high, (_EACH, *shape), endpoint=True)
     extreme = np.where(rng.integers(0, 2, (_EACH, *shape)), high, low)
     sparse = np.zeros((_EACH, int(np.prod(shape))), np.int64)
     sparse[np.arange(_EACH), rng.integers(0, sparse.shape[1], _EACH)] = high
-    return np.concatenate([random, extreme, sparse.reshape(_EACH, *shape)])
+    return fmt.decode(np.concatenate([random, extreme, sparse.reshape(_EACH, *shape)]))

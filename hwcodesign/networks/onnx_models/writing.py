@@ -14,9 +14,10 @@ from hwcodesign.networks.float_network import FloatNetwork
 from hwcodesign.networks.network import MultiExitNetwork
 from hwcodesign.networks.onnx_models.conditional import check_policy, conditional_graph
 from hwcodesign.networks.onnx_models.conversion import converted
+from hwcodesign.networks.onnx_models.exact_functions import exact_functions
 from hwcodesign.networks.onnx_models.exact_sums import with_exact_sums
 from hwcodesign.networks.onnx_models.flat_export import flat_graph
-from hwcodesign.networks.onnx_models.graph import QONNX_DOMAINS, Graph
+from hwcodesign.networks.onnx_models.graph import EXACT, EXACT_SPLIT, QONNX_DOMAINS, Graph
 from hwcodesign.networks.onnx_models.opening import TEMPERATURES
 from hwcodesign.networks.onnx_models.quantiser_functions import quantiser_functions
 from hwcodesign.policies import ExitPolicy
@@ -83,9 +84,9 @@ def _set_shape(tensor: Any, sizes: list[Any]) -> None:
 
 def _model(made: Any, graph: Graph, temperatures: Any) -> Any:
     """Returns a model of a graph, with the functions of its quantisers."""
-    domains = sorted({node.proto.domain for node in graph.nodes} & set(QONNX_DOMAINS))
+    domains = sorted({node.proto.domain for node in graph.nodes} & {*QONNX_DOMAINS, EXACT, EXACT_SPLIT})
     opsets = [onnx.helper.make_opsetid("", graph.opset), *(onnx.helper.make_opsetid(name, 1) for name in domains)]
-    functions = quantiser_functions(graph.nodes, graph.opset)
+    functions = quantiser_functions(graph.nodes, graph.opset) + exact_functions(graph.nodes, graph.opset)
     model = onnx.helper.make_model(
         made, opset_imports=opsets, functions=functions, ir_version=_IR_VERSION, producer_name="hwcodesign"
     )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
-
 import torch
 from torch import Tensor, fx
 
-with warnings.catch_warnings():
-    warnings.filterwarnings("ignore", "brevitas.fx is deprecated", DeprecationWarning)
-    from brevitas.graph.calibrate import bias_correction_mode, calibration_mode
+from hwcodesign.networks.quantising.graph_mode import (
+    bias_correction_mode,
+    calibration_mode,
+)
 
 _BATCH = 32
 

@@ -61,15 +61,14 @@ def quantisation_noise(network: MultiExitNetwork, images: NDArray[Any]) -> list[
     """
     codes = encode_images(images, network.input_format, network.input_shape)
     values = torch.from_numpy(np.asarray(network.input_format.decode(codes), np.float32))
-    sums: dict[str, _Sums] = {}
+    met: list[_Sums] = []
     hooks = []
     for name, module in network.named_modules():
         if isinstance(module, QuantWeightBiasInputOutputLayer):
-            sums[f"{name} weights"] = _Sums(name, "weights")
-            hooks.append(module.register_forward_pre_hook(_weights(sums[f"{name} weights"], module)))
+            hooks.append(module.register_forward_pre_hook(_weights(_Sums(name, "weights", met), module)))
         if isinstance(module, ActQuantProxyFromInjectorBase) and module.is_quant_enabled:
-            sums[name] = _Sums(name.removesuffix(".act_quant").removesuffix(".input_quant"), "activations")
-            hooks.append(module.register_forward_hook(sums[name].hook))
+            own = name.removesuffix(".act_quant").removesuffix(".input_quant")
+            hooks.append(module.register_forward_hook(_Sums(own, "activations", met).hook))
     try:
         with Evaluating(network), torch.no_grad():
             for batch in torch.split(values, _BATCH):
@@ -77,14 +76,19 @@ def quantisation_noise(network: MultiExitNetwork, images: NDArray[Any]) -> list[
     finally:
         for hook in hooks:
             hook.remove()
-    return [found.result() for found in sums.values() if found.count]
+    return [found.result() for found in met]
 
 
 class _Sums:
-    """They are sums over all values of a tensor."""
+    """They are sums over all values of a tensor.
 
-    def __init__(self, name: str, what: str) -> None:
-        self.name, self.what = name, what
+    Args:
+        name, what: of the tensor.
+        met: list to which they are added with the first values.
+    """
+
+    def __init__(self, name: str, what: str, met: list[_Sums]) -> None:
+        self.name, self.what, self._met = name, what, met
         self.count = self.clipped = 0
         self.signal = self.noise = 0.0
         self.bits, self.least, self.largest = 0, 0.0, 0.0
@@ -97,6 +101,8 @@ class _Sums:
 
     def add(self, values: Tensor, quantised: IntQuantTensor) -> None:
         """Adds values, and what became of them."""
+        if not self.count:
+            self._met.append(self)
         scale = quantised.scale.double()
         self.bits = int(quantised.bit_width)
         span = 2.0 ** (self.bits - int(quantised.signed))

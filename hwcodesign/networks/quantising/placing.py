@@ -21,29 +21,18 @@ from brevitas.quant.fixed_point import Int8BiasPerTensorFixedPointInternalScalin
 from torch import fx, nn
 
 from hwcodesign.networks.layers import LEAST_RANGE, Precision
+from hwcodesign.networks.quantising.graph_mode import (
+    InsertModuleCallAfter,
+    act_handler,
+    add_output_quant_handler,
+    align_input_quant,
+    inp_placeholder_handler,
+    layer_handler,
+    residual_handler,
+    symbolic_trace,
+)
+from hwcodesign.networks.quantising.standard_form import means_as_pools, standardised
 from hwcodesign.networks.traced.tracing import module_of
-
-with warnings.catch_warnings():
-    # its own packages import it
-    warnings.filterwarnings("ignore", "brevitas.fx is deprecated", DeprecationWarning)
-    warnings.filterwarnings("ignore", "fast_hadamard_transform package not found", UserWarning)
-    from brevitas.fx import symbolic_trace
-    from brevitas.graph.base import InsertModuleCallAfter
-    from brevitas.graph.fixed_point import CollapseConsecutiveConcats, MergeBatchNorm
-    from brevitas.graph.quantize import align_input_quant
-    from brevitas.graph.quantize_impl import (
-        act_handler,
-        add_output_quant_handler,
-        inp_placeholder_handler,
-        layer_handler,
-        residual_handler,
-    )
-    from brevitas.graph.standardize import (
-        DuplicateSharedStatelessModule,
-        MeanMethodToAdaptiveAvgPool2d,
-        RemoveStochasticModules,
-        TorchFunctionalToModule,
-    )
 
 #: The precision of each layer with weights.
 PrecisionOf = Callable[[nn.Module], Precision]
@@ -76,7 +65,7 @@ _AVERAGES = (nn.AvgPool1d, nn.AvgPool2d, nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPoo
 _KEEP_SIGNS = (*_AVERAGES, nn.MaxPool1d, nn.MaxPool2d, nn.Flatten, nn.Identity)
 
 
-def with_quantisers(whole: nn.Module, precision_of: PrecisionOf, *, signed_input: bool) -> fx.GraphModule:
+def with_quantisers(whole: fx.GraphModule, precision_of: PrecisionOf, *, signed_input: bool) -> fx.GraphModule:
     """Returns the graph of a network with quantised layers, and quantisers that have not been calibrated.
 
     Args:
@@ -87,17 +76,9 @@ def with_quantisers(whole: nn.Module, precision_of: PrecisionOf, *, signed_input
     Returns:
         A graph of the modules of torch and Brevitas, whose outputs end in quantisers.
     """
+    means_as_pools(whole)
     with _quiet():
-        graph = symbolic_trace(whole)
-        for standard in (
-            TorchFunctionalToModule(),
-            MeanMethodToAdaptiveAvgPool2d(),
-            DuplicateSharedStatelessModule(),
-            CollapseConsecutiveConcats(),
-            MergeBatchNorm(),
-            RemoveStochasticModules(),
-        ):
-            graph = standard.apply(graph)
+        graph = standardised(symbolic_trace(whole))
         # layers in front of it see that their input is quantised already; it is taken out at the end
         graph = inp_placeholder_handler(graph, _QUANTISER[_sign(signed_input)])
         entrance = next(node.target for node in graph.graph.nodes if node.op == "call_module")
@@ -195,10 +176,14 @@ class _Tracer(fx.Tracer):
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Lets Brevitas replace modules whose weights are loaded behind them, as its own flow does."""
+    """Lets Brevitas replace modules whose weights are loaded behind them, as its own flow does, without warnings of how
+    it calls torch.
+    """
     before = brevitas.config.IGNORE_MISSING_KEYS
     brevitas.config.IGNORE_MISSING_KEYS = True
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "`treespec.children_specs` is deprecated", FutureWarning)
+            yield
     finally:
         brevitas.config.IGNORE_MISSING_KEYS = before

@@ -14,6 +14,15 @@ from hwcodesign.networks.onnx_models.operators.registry import operator
 from hwcodesign.networks.onnx_models.operators.shapes import axes_of, flattened
 from hwcodesign.networks.onnx_models.operators.windows import padded, window_of, zeros_around
 
+#: By where pixels lie and how places are rounded: those by which pixel i of the result is pixel i // factor.
+_REPEATING = {
+    ("asymmetric", "floor"),
+    ("half_pixel", "round_prefer_floor"),
+    ("half_pixel", "round_prefer_ceil"),
+    ("pytorch_half_pixel", "round_prefer_floor"),
+    ("pytorch_half_pixel", "round_prefer_ceil"),
+}
+
 
 @operator("MaxPool")
 def max_pool(node: Node, build: Build) -> Computed:
@@ -115,12 +124,11 @@ def resize(node: Node, build: Build) -> Computed:
     given_scales = attributes.get("scales", scales)
     has_scales = given_scales is not None and np.size(given_scales) > 0
     factors = np.asarray(given_scales if has_scales else np.asarray(sizes) / np.array(given.shape), np.float64)
-    # pixel i of the result is pixel i // factor of the image in both, and with rounding to the nearest, too
-    even = attributes.get("coordinate_transformation_mode", "half_pixel") in ("half_pixel", "pytorch_half_pixel") or (
-        attributes.get("coordinate_transformation_mode") == "asymmetric" and attributes.get("nearest_mode") == "floor"
-    )
+    places = attributes.get("coordinate_transformation_mode", "half_pixel")
+    nearest = attributes.get("nearest_mode", "round_prefer_floor")
+    even = node.operator == "Upsample" or (places, nearest) in _REPEATING
     whole = factors.size == len(given.shape) and np.array_equal(factors, np.rint(factors)) and (factors[:2] == 1).all()
-    if attributes.get("mode", "nearest") != "nearest" or not (even or node.operator == "Upsample") or not whole:
+    if attributes.get("mode", "nearest") != "nearest" or not even or not whole:
         raise UnsupportedLayerError(
             f"{node} is no upsampling by whole factors that repeats pixels: use mode 'nearest', "
             "coordinate_transformation_mode 'asymmetric' and nearest_mode 'floor'"

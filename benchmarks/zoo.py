@@ -1,0 +1,204 @@
+"""What the networks of the zoo cost, and what ResNet-8's exits answer in floating point, with 8 bits and with 4.
+
+HWCODESIGN_DATA=… python -m benchmarks.zoo --write docs/zoo.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+import hwcodesign as hw
+from hwcodesign import layers
+from hwcodesign.data import Dataset, Split
+from hwcodesign.errors import PolicyError
+from hwcodesign.fitting.outputs import fit_to_outputs
+from hwcodesign.fitting.search import OperatingPoint, evaluate
+from hwcodesign.policies import ExitStatistics
+from hwcodesign.recipe_files import recipe_names
+from hwcodesign.storage.files import write_text
+from hwcodesign.training import untrained
+from hwcodesign.training.published import published_weights, read_weights
+
+POLICIES = ("max_softmax", "entropy", "margin", "patience")
+BUDGETS = (0.5, 0.65, 0.8)
+#: Recipes that have a page of their own, by other names and bits.
+_RESNET = "resnet8_cifar"
+_FOUR_BITS = layers.Precision(4, 4, bias=16, logits=16)
+
+
+# --- the networks ---
+
+
+def float_recipes() -> Iterator[tuple[hw.Recipe, hw.FloatNetwork]]:
+    """All recipes that train in floating point, each network once."""
+    seen: set[Any] = set()
+    for name in recipe_names():
+        recipe = hw.load_recipe(name)
+        network = recipe.build()
+        shapes = tuple(parameter.shape for parameter in network.parameters())
+        if isinstance(network, hw.FloatNetwork) and shapes not in seen:
+            seen.add(shapes)
+            yield recipe, network
+
+
+def network_rows() -> list[str]:
+    rows = []
+    for recipe, network in float_recipes():
+        costs = network.costs()
+        parameters = sum(parameter.numel() for parameter in network.parameters())
+        fractions = ", ".join(f"{fraction:.2f}" for fraction in costs.fractions)
+        shape = "x".join(map(str, network.input_shape))
+        operations = f"{sum(costs.stages) + costs.heads[-1]:,}"
+        rows.append(
+            f"| `{recipe.name}` | {shape} | {network.exits} | {parameters:,} | {operations} | {fractions} | "
+            f"{sum(phase.epochs for phase in recipe.training)} |"
+        )
+    return rows
+
+
+# --- ResNet-8 ---
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Integer or real logits of all exits on two splits, and where the integers lie."""
+
+    name: str
+    fitting: list[NDArray[Any]]
+    test: list[NDArray[Any]]
+    formats: tuple[hw.FixedPoint, ...] = ()
+    costs: tuple[float, ...] = ()
+
+
+def in_floating_point(network: hw.MultiExitNetwork, split: Split) -> list[NDArray[Any]]:
+    values = torch.from_numpy(split.images.astype(np.float32) * network.input_format.scale)
+    with torch.no_grad():
+        parts = [network(batch) for batch in torch.split(values, 500)]
+    return [torch.cat(exit_).numpy() for exit_ in zip(*parts, strict=True)]
+
+
+def in_integers(name: str, network: hw.MultiExitNetwork, data: Dataset) -> Answers:
+    formats = tuple(boundary.format for boundary in network.boundaries()[1])
+    logits = [network.logits(split.images) for split in (data.fitting, data.test)]
+    return Answers(name, *logits, formats, network.costs().fractions)
+
+
+def answers(data: Dataset) -> Iterator[Answers]:
+    """Of the network in floating point, quantised with 8 and with 4 bits, and with 4 bits trained on."""
+    recipe = hw.load_recipe(_RESNET)
+    network = recipe.build()
+    assert isinstance(network, hw.FloatNetwork)
+    assert recipe.quantisation is not None
+    read_weights(published_weights(f"{_RESNET}_float"), network)
+    yield Answers("floating point", *(in_floating_point(network, split) for split in (data.fitting, data.test)))
+    eight = untrained(network, recipe.quantisation)
+    read_weights(published_weights(_RESNET), eight)
+    yield in_integers("8 bits, quantised after the training", eight, data)
+    images = data.training.images[: recipe.quantisation.images]
+    yield in_integers(
+        "4 bits, quantised after the training", hw.quantise(network, _FOUR_BITS, calibration=images), data
+    )
+    trained_on = hw.load_recipe(f"{_RESNET}_w4a4")
+    assert trained_on.quantisation is not None
+    four = untrained(network, trained_on.quantisation)
+    read_weights(published_weights(trained_on.name), four)
+    yield in_integers("4 bits, trained on", four, data)
+
+
+def points(found: Answers, data: Dataset) -> Iterator[tuple[str, float, OperatingPoint | None]]:
+    """Each policy at each budget on the test split; None where it has no thresholds that meet the budget."""
+    for criterion in POLICIES:
+        for budget in BUDGETS:
+            request = hw.PolicyRequest(criterion=criterion, budget=budget)
+            try:
+                policy = fit_to_outputs(found.fitting, data.fitting.labels, found.formats, found.costs, request)
+            except PolicyError:
+                yield criterion, budget, None
+                continue
+            statistics = ExitStatistics.of(policy, found.test, data.test.labels, found.costs)
+            yield criterion, budget, evaluate(statistics, policy.threshold_codes[:-1])
+
+
+def percent(values: Sequence[float], digits: int = 2) -> str:
+    return " / ".join(f"{100 * value:.{digits}f}" for value in values)
+
+
+def page(data: Dataset) -> str:
+    accuracies, policies = [], []
+    for found in answers(data):
+        print(found.name, flush=True)
+        exits = [float((z.argmax(axis=1) == data.test.labels).mean()) for z in found.test]
+        accuracies.append(f"| {found.name} | {percent(exits)} |")
+        for criterion, budget, point in points(found, data) if found.formats else ():
+            result = (
+                "| - | - | - |"
+                if point is None
+                else f"| {percent([point.accuracy])} | {point.cost:.3f} | {percent(point.exit_rates, 1)} |"
+            )
+            policies.append(f"| {found.name} | `{criterion}` | {budget} {result}")
+    return _PAGE.format(
+        networks="\n".join(network_rows()), accuracies="\n".join(accuracies), policies="\n".join(policies)
+    )
+
+
+_PAGE = """# The zoo
+
+    HWCODESIGN_DATA=… python -m benchmarks.zoo --write docs/zoo.md
+
+Recipes in `models/` whose networks train in floating point and are then quantised. Their sizes are constants at the top
+of each file, and small, so that they train in about ten minutes on two cores; the file also names the sizes of the
+publication. MACs are multiply-accumulates of all stages and the last head; costs of exits are fractions of these, with
+the heads in front.
+
+| recipe | input | exits | parameters | MACs | cost of each exit | epochs |
+|---|---|---|---:|---:|---|---:|
+{networks}
+
+`dscnn_kws` and `jet_mlp` have random inputs, since no such data are at hand: their accuracy says nothing.
+
+## ResNet-8 on CIFAR-10 (JPEG)
+
+These are the weights in `models/checkpoints`; the JSON file beside each says how it was made. All results are on the
+10,000 test images, of one seed. JPEG has changed the pixels, so they are not results on CIFAR-10.
+
+| numbers | accuracy of each exit, % |
+|---|---|
+{accuracies}
+
+Thresholds are fitted on 5,000 other images to an average cost, as a fraction of the cost of the last exit without the
+heads in front. A line of dashes means that a policy has no thresholds that meet the budget.
+
+| numbers | policy | budget | accuracy, % | cost | exit rates, % |
+|---|---|---:|---:|---:|---|
+{policies}
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--write", type=Path, help="document to write")
+    parser.add_argument("--images", type=int, help="images of each split, to try it out")
+    arguments = parser.parse_args()
+    data = hw.load_recipe(_RESNET).data()
+    if arguments.images:
+        data = dataclasses.replace(
+            data, fitting=data.fitting.take(arguments.images), test=data.test.take(arguments.images)
+        )
+    text = page(data)
+    if arguments.write:
+        write_text(arguments.write, text)
+    else:
+        print(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,247 @@
+"""Float networks become integer ones: Brevitas places the quantisers, and what comes out is what hardware computes."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+import hwcodesign as hw
+from hwcodesign import layers
+from hwcodesign.errors import ImagesError, NetworkError
+from hwcodesign.networks.layers import value_of
+from tests.test_attach_exits import SHAPE, Dense, Residual, seeded
+
+FORMAT = hw.FixedPoint(8, 0, signed=False)
+IMAGES = np.random.default_rng(5).integers(0, 256, (64, *SHAPE))
+
+
+class Bottleneck(nn.Module):
+    """MobileNetV2's: ReLU6, a depthwise convolution, a sum of tensors that may be negative."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, 6, 3, 2, 1, bias=False), nn.BatchNorm2d(6), nn.ReLU6())
+        self.expand = nn.Sequential(nn.Conv2d(6, 12, 1, bias=False), nn.BatchNorm2d(12), nn.ReLU6())
+        self.depth = nn.Sequential(nn.Conv2d(12, 12, 3, 1, 1, groups=12, bias=False), nn.BatchNorm2d(12), nn.ReLU6())
+        self.project = nn.Sequential(nn.Conv2d(12, 6, 1, bias=False), nn.BatchNorm2d(6))
+        self.last = nn.Sequential(nn.Conv2d(6, 8, 3, 2, 1), nn.Hardswish())
+        self.fc = nn.Linear(8, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        x = x + self.project(self.depth(self.expand(x)))
+        return self.fc(functional.adaptive_avg_pool2d(self.last(x), 1).flatten(1))
+
+
+class PreActivated(nn.Module):
+    """DenseNet's: norms in front of convolutions, of which none can be merged; concatenations; average pooling."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 4, 3, padding=1)
+        self.norm1, self.conv1 = nn.BatchNorm2d(4), nn.Conv2d(4, 4, 3, padding=1)
+        self.norm2, self.conv2 = nn.BatchNorm2d(8), nn.Conv2d(8, 4, 3, padding=1)
+        self.norm3, self.conv3 = nn.BatchNorm2d(12), nn.Conv2d(12, 6, 1)
+        self.pool, self.norm4, self.fc = nn.AvgPool2d(2), nn.BatchNorm2d(6), nn.Linear(6, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        y = self.conv1(functional.relu(self.norm1(x)))
+        z = self.conv2(functional.relu(self.norm2(torch.cat([x, y], 1))))
+        x = self.pool(self.conv3(functional.relu(self.norm3(torch.cat([x, y, z], 1)))))
+        return self.fc(functional.relu(self.norm4(x)).mean((2, 3)))
+
+
+class Multiple(nn.Module):
+    """Functions that Brevitas has no layer for, maximum pooling, a sum of three."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b, self.c = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 3, padding=1), nn.Conv2d(4, 4, 1)
+        self.leaky, self.tanh, self.drop = nn.LeakyReLU(0.125), nn.Tanh(), nn.Dropout(0.5)
+        self.pool, self.fc = nn.MaxPool2d(2), nn.Linear(100, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.pool(self.leaky(self.a(x)))
+        x = x + self.b(x) + self.c(self.drop(x))
+        return self.fc(torch.flatten(self.tanh(x), 1))
+
+
+NETWORKS: dict[str, tuple[type[nn.Module], Any]] = {
+    "residual": (Residual, ["layer1", "layer2"]),
+    "residual edge cut": (Residual, ["layer1.conv1", "layer2.bn1"]),
+    "bottleneck": (Bottleneck, ["stem", "depth"]),
+    "sum of signed values": (Bottleneck, ["add"]),
+    "norms in front": (PreActivated, ["conv1", "pool"]),
+    "dense": (Dense, ["a", "b"]),
+    "functions": (Multiple, ["pool", "b"]),
+}
+
+
+def float_network(name: str) -> hw.FloatNetwork:
+    kind, at = NETWORKS[name]
+    return hw.attach_exits(seeded(kind), at, input_shape=SHAPE).eval()
+
+
+@pytest.fixture(scope="module")
+def quantised() -> dict[str, hw.MultiExitNetwork]:
+    return {name: hw.quantise(float_network(name), calibration=IMAGES) for name in NETWORKS}
+
+
+every_network = pytest.mark.parametrize("name", NETWORKS)
+
+
+def relative_error(network: hw.MultiExitNetwork, plain: hw.FloatNetwork) -> list[float]:
+    x = torch.from_numpy(IMAGES.astype(np.float32) / 256)
+    with torch.no_grad():
+        return [float((z - w).norm() / w.norm()) for z, w in zip(network(x), plain(x), strict=True)]
+
+
+@every_network
+def test_what_is_compiled_computes_brevitas_integers(name: str, quantised: Any, tmp_path: Path) -> None:
+    network = quantised[name]
+    policy = hw.fit_policy(network, None, thresholds=[0.5] * (network.exits - 1), criterion="max_softmax")
+    design = hw.compile(network, policy, out=tmp_path / "design", reuse=64)
+    expected, found = network.logits(IMAGES), design.logits(IMAGES)
+    assert all(np.array_equal(z, w) for z, w in zip(found, expected, strict=True))
+    assert all(len(np.unique(z)) > 20 for z in expected)
+
+
+@every_network
+def test_eight_bits_stay_near_the_float_network_and_two_are_ten_times_as_far(name: str, quantised: Any) -> None:
+    near = relative_error(quantised[name], float_network(name))
+    coarse = hw.quantise(float_network(name), layers.Precision(2, 2, 16, 16), calibration=IMAGES)
+    far = relative_error(coarse, float_network(name))
+    assert max(near) < 0.03
+    assert all(b > 10 * a for a, b in zip(near, far, strict=True)), (near, far)
+
+
+def test_bits_are_those_that_were_asked_for() -> None:
+    asked = {"stages.1": layers.Precision(3, 5, 16, 16), "stages.1.layer2.conv2": layers.Precision(6, 7, 16, 16)}
+    network = hw.quantise(float_network("residual"), layers.Precision(4, 4, 12, 9), calibration=IMAGES, layers=asked)
+    _, heads = network.boundaries()
+    assert [boundary.format.width for boundary in heads] == [9, 9, 9]
+    bits = {(line.name, line.what): line.bits for line in hw.quantisation_noise(network, IMAGES)}
+    assert bits["stages.0.layer1.conv1", "weights"] == 4
+    assert bits["stages.1.layer2.conv1", "weights"] == 3
+    assert bits["stages.1.layer2.relu", "activations"] == 5
+    assert bits["stages.1.layer2.conv2", "weights"] == 6
+    assert bits["heads.2.fc", "weights"] == 4
+    # what is added shares a scale, and with it the widest of the widths
+    (sum_,) = [width for (name, _), width in bits.items() if name == "stages.1.add_1_quant"]
+    assert sum_ == 7
+
+
+def test_weights_have_a_power_of_two_for_each_channel_that_leaves_the_least_squared_error(quantised: Any) -> None:
+    layer = quantised["residual"].stages[1].get_submodule("layer2.conv1")
+    weight, found = layer.weight.detach(), layer.quant_weight()
+    assert found.scale.numel() == 8
+    assert all(math.log2(scale) == round(math.log2(scale)) for scale in found.scale.flatten().tolist())
+    for channel in range(8):
+        own = float(((found.value[channel] - weight[channel]) ** 2).sum())
+        for factor in (0.5, 2.0):
+            scale = found.scale.flatten()[channel] * factor
+            other = torch.clamp(torch.round(weight[channel] / scale), -127, 127) * scale
+            assert own <= float(((other - weight[channel]) ** 2).sum())
+
+
+def test_biases_are_corrected_so_that_the_mean_of_every_channel_stays() -> None:
+    plain = float_network("residual")
+    network = hw.quantise(plain, layers.Precision(3, 8, 16, 16), calibration=IMAGES)
+    x = torch.from_numpy(IMAGES.astype(np.float32) / 256)
+    with torch.no_grad():
+        before = value_of(plain.stages[0].stem(x)).mean((0, 2, 3))
+        layer = network.stages[0].get_submodule("stem")
+        after = value_of(layer(x)).mean((0, 2, 3))
+        kept = layer.bias.clone()
+        layer.bias.copy_(plain.stages[0].stem.bias)
+        uncorrected = value_of(layer(x)).mean((0, 2, 3))
+        layer.bias.copy_(kept)
+    assert (after - before).abs().max() < (uncorrected - before).abs().max() / 4
+
+
+def test_the_float_network_stays_as_it_was() -> None:
+    plain = float_network("residual")
+    before = plain.digest()
+    hw.quantise(plain, calibration=IMAGES)
+    assert plain.digest() == before
+
+
+def test_it_is_the_same_every_time(quantised: Any) -> None:
+    assert hw.quantise(float_network("dense"), calibration=IMAGES).digest() == quantised["dense"].digest()
+
+
+def test_a_quantised_network_learns_on(digits_data: Any) -> None:
+    torch.manual_seed(3)
+    module = nn.Sequential(
+        nn.Conv2d(1, 4, 3),
+        nn.BatchNorm2d(4),
+        nn.ReLU(),
+        nn.Conv2d(4, 8, 3),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(128, 10),
+    )
+    plain = hw.attach_exits(module, ["2"], input_shape=(1, 8, 8), input_format=digits_data.input_format)
+    settings = {"epochs": 3, "batch_size": 50, "learning_rate": 0.01, "threads": 1}
+    hw.train(plain, digits_data, **settings)
+    network = hw.quantise(plain, layers.Precision(2, 2, 8, 8), calibration=digits_data.training.images[:200])
+    history = hw.train(network, digits_data, **settings)
+    assert history[-1]["loss"] < history[0]["loss"]
+    network.check()
+
+
+def test_noise_is_told_for_each_tensor() -> None:
+    plain = float_network("residual")
+    network = hw.quantise(plain, layers.Precision(4, 4, 16, 16), calibration=IMAGES)
+    lines = hw.quantisation_noise(network, IMAGES)
+    (stem,) = [line for line in lines if line.name == "stages.0.stem"]
+    layer = network.stages[0].get_submodule("stem")
+    weight, found = layer.weight.detach().double(), layer.quant_weight().value.double()
+    ratio = float((weight**2).sum()) / float(((weight - found) ** 2).sum())
+    assert stem.sqnr == pytest.approx(10 * math.log10(ratio), abs=1e-9)
+    assert (stem.what, stem.bits) == ("weights", 4)
+    assert any(0 < line.clipped < 0.2 for line in lines)
+    assert "stages.0.stem" in str(stem)
+    assert " 4 bits" in str(stem)
+
+
+@pytest.mark.parametrize(
+    ("use", "error", "words"),
+    [
+        (lambda plain: hw.quantise(plain, calibration=IMAGES[:0]), ImagesError, "no images to calibrate on"),
+        (lambda plain: hw.quantise(plain, calibration=IMAGES[:, :1]), ImagesError, r"1, 12, 12"),
+        (
+            lambda plain: hw.quantise(plain, calibration=IMAGES, layers={"stages.0.stam": layers.Precision()}),
+            NetworkError,
+            r"layer 'stages.0.stam' is not known: did you mean 'stages.0.stem'",
+        ),
+        (
+            lambda plain: hw.quantise(hw.quantise(plain, calibration=IMAGES), calibration=IMAGES),
+            NetworkError,
+            "MultiExitNetwork is no float network",
+        ),
+    ],
+    ids=["none", "shape", "layer", "quantised"],
+)
+def test_what_cannot_be_quantised_is_refused(use: Any, error: type[Exception], words: str) -> None:
+    with pytest.raises(error, match=words):
+        use(float_network("residual"))
+
+
+def test_signed_images_are_taken_as_they_are(tmp_path: Path) -> None:
+    module = seeded(Residual)
+    signed = hw.FixedPoint(8, 1, signed=True)
+    network = hw.attach_exits(module, ["layer1"], input_shape=SHAPE, input_format=signed).eval()
+    images = np.random.default_rng(6).integers(-128, 128, (40, *SHAPE))
+    quantised = hw.quantise(network, calibration=images)
+    policy = hw.fit_policy(quantised, None, thresholds=[0.5], criterion="max_softmax")
+    design = hw.compile(quantised, policy, out=tmp_path / "design", reuse=64)
+    assert all(map(np.array_equal, design.logits(images), quantised.logits(images)))
