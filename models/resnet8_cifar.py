@@ -47,5 +47,4 @@ RECIPE = hw.Recipe(
     compile=hw.CompileSettings(board="zc706", reuse=64),
     quantisation=hw.Quantisation(),
     policy=hw.PolicyRequest(criterion="max_softmax", budget=0.6),
-    compile=hw.CompileSettings(board="kv260", reuse=64),
 )  # fmt: skip
