@@ -37,8 +37,8 @@ def quantise(
 
     The whole network is quantised, then cut at its exits. Norms behind a layer are merged into it. Weights get a
     power-of-two scale for each output channel, and each tensor of activations gets one: those of least squared error,
-    for activations on the calibration images. Tensors that are added or joined have one scale. Biases are then corrected, so
-    that the mean of every channel is what it was. The network may be trained on afterwards.
+    for activations on the calibration images. Tensors that are added or joined have one scale. Biases are then
+    corrected, so that the mean of every channel is what it was. The network may be trained on afterwards.
 
     Args:
         network: the float network, which stays as it is.
