@@ -2,8 +2,8 @@
 
 HWCODESIGN_DATA=… python -m benchmarks.publish resnet8_cifar_w4a4 --machine "one core of …"
 
-It reads what `hwcodesign train RECIPE` left in build/RECIPE, and writes models/checkpoints/RECIPE.safetensors and .json;
-of a recipe that trains in floating point also RECIPE_float.safetensors and .json, with --float.
+It reads what `hwcodesign train RECIPE` left in build/RECIPE, and writes RECIPE.safetensors and .json into
+models/checkpoints; with --float RECIPE_float.safetensors and .json, of the network before its quantisation.
 """
 
 from __future__ import annotations
@@ -26,12 +26,10 @@ from hwcodesign.training.published import published_weights, save_weights
 def accuracy(network: hw.MultiExitNetwork, split: Split) -> list[float]:
     """The fraction of right answers at each exit, in the numbers with which the network trains."""
     network.eval()
-    right = np.zeros(network.exits)
+    right, cuts = np.zeros(network.exits), range(500, len(split), 500)
     values = torch.from_numpy(split.images.astype(np.float32)) * network.input_format.scale
     with torch.no_grad():
-        for images, labels in zip(
-            torch.split(values, 500), np.split(split.labels, range(500, len(split), 500)), strict=True
-        ):
+        for images, labels in zip(torch.split(values, 500), np.split(split.labels, cuts), strict=True):
             right += [int((z.argmax(dim=1).numpy() == labels).sum()) for z in network(images)]
     return [round(float(fraction), 4) for fraction in right / len(split)]
 

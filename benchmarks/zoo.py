@@ -104,7 +104,9 @@ def answers(data: Dataset) -> Iterator[Answers]:
     yield in_integers(
         "4 bits, quantised after the training", hw.quantise(network, _FOUR_BITS, calibration=images), data
     )
-    yield in_integers("4 bits, trained on", hw.load_recipe(f"{_RESNET}_w4a4").published(), data)
+    trained_on = hw.load_recipe(f"{_RESNET}_w4a4")
+    if published_weights(trained_on.name).exists():
+        yield in_integers("4 bits, trained on", trained_on.published(), data)
 
 
 def points(found: Answers, data: Dataset) -> Iterator[tuple[str, float, OperatingPoint | None]]:

