@@ -18,7 +18,7 @@ help:
 	@echo "make mutants plant faults, and check that a test fails for each; writes docs/mutants.md"
 	@echo "make verify  run all tests, those too that make test leaves out, and the verification campaign; writes docs/{verification,hls4ml_compatibility,layers}.md"
 	@echo "make pynq4   test the simulated board under PYNQ 4; PYTHON312 names a Python 3.12"
-	@echo "make bench   run the benchmarks; writes docs/{benchmarks,simulation,driver_costs,hardware,decision_units,control,compile_times,network_sizes,onnx_exits,training}.md"
+	@echo "make bench   run the benchmarks; writes docs/{benchmarks,simulation,driver_costs,hardware,decision_units,control,compile_times,network_sizes,onnx_exits,zoo,training}.md"
 	@echo "make readme-figures  train the digits with ten seeds, and check the ranges in README (ten minutes)"
 	@echo "make policies  compare exit policies on networks that are trained for this (two hours); writes docs/policies.md"
 	@echo "make wheel   build the wheel and run the main job from it, in an empty environment"
@@ -76,6 +76,7 @@ bench: setup
 	$(BIN)/python -m benchmarks.compile_times --write docs/compile_times.md
 	$(BIN)/python -m benchmarks.network_sizes --write docs/network_sizes.md
 	$(BIN)/python -m benchmarks.onnx_exits --write docs/onnx_exits.md
+	$(BIN)/python -m benchmarks.zoo --write docs/zoo.md
 	$(BIN)/python -m benchmarks.training_strategies --write docs/training.md
 
 readme-figures: setup

@@ -28,7 +28,7 @@ from hwcodesign.storage.files import write_text
 from hwcodesign.training.published import published_weights, read_weights
 
 POLICIES = ("max_softmax", "entropy", "margin", "patience")
-BUDGETS = (0.5, 0.65, 0.8)
+BUDGETS = (0.6, 0.75, 0.9)
 #: Recipes that have a page of their own, by other names and bits.
 _RESNET = "resnet8_cifar"
 _FOUR_BITS = layers.Precision(4, 4, bias=16, logits=16)
@@ -137,7 +137,7 @@ def page(data: Dataset) -> str:
             result = (
                 "| - | - | - |"
                 if point is None
-                else f"| {percent([point.accuracy])} | {point.cost:.3f} | {percent(point.exit_rates, 1)} |"
+                else f"| {percent([point.accuracy])} | {point.cost:.3f} | {percent(point.exit_rate, 1)} |"
             )
             policies.append(f"| {found.name} | `{criterion}` | {budget} {result}")
     return _PAGE.format(
