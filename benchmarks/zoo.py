@@ -25,7 +25,6 @@ from hwcodesign.fitting.search import OperatingPoint, evaluate
 from hwcodesign.policies import ExitStatistics
 from hwcodesign.recipe_files import recipe_names
 from hwcodesign.storage.files import write_text
-from hwcodesign.training import untrained
 from hwcodesign.training.published import published_weights, read_weights
 
 POLICIES = ("max_softmax", "entropy", "margin", "patience")
@@ -100,18 +99,12 @@ def answers(data: Dataset) -> Iterator[Answers]:
     assert recipe.quantisation is not None
     read_weights(published_weights(f"{_RESNET}_float"), network)
     yield Answers("floating point", *(in_floating_point(network, split) for split in (data.fitting, data.test)))
-    eight = untrained(network, recipe.quantisation)
-    read_weights(published_weights(_RESNET), eight)
-    yield in_integers("8 bits, quantised after the training", eight, data)
+    yield in_integers("8 bits, quantised after the training", recipe.published(), data)
     images = data.training.images[: recipe.quantisation.images]
     yield in_integers(
         "4 bits, quantised after the training", hw.quantise(network, _FOUR_BITS, calibration=images), data
     )
-    trained_on = hw.load_recipe(f"{_RESNET}_w4a4")
-    assert trained_on.quantisation is not None
-    four = untrained(network, trained_on.quantisation)
-    read_weights(published_weights(trained_on.name), four)
-    yield in_integers("4 bits, trained on", four, data)
+    yield in_integers("4 bits, trained on", hw.load_recipe(f"{_RESNET}_w4a4").published(), data)
 
 
 def points(found: Answers, data: Dataset) -> Iterator[tuple[str, float, OperatingPoint | None]]:
@@ -167,7 +160,8 @@ the heads in front.
 
 ## ResNet-8 on CIFAR-10 (JPEG)
 
-These are the weights in `models/checkpoints`; the JSON file beside each says how it was made. All results are on the
+These are the weights in `models/checkpoints`; the JSON file beside each says how it was made, and
+`hw.load_recipe("resnet8_cifar").published()` reads them. All results are on the
 10,000 test images, of one seed. JPEG has changed the pixels, so they are not results on CIFAR-10.
 
 | numbers | accuracy of each exit, % |

@@ -19,7 +19,8 @@ from hwcodesign.fitting.request import PolicyRequest
 from hwcodesign.frontend.settings import CompileSettings
 from hwcodesign.networks.float_network import FloatNetwork
 from hwcodesign.recipe_files import find_recipe
-from hwcodesign.training import Quantisation, TrainingSettings
+from hwcodesign.training import Quantisation, TrainingSettings, untrained
+from hwcodesign.training.published import published_weights, read_weights
 
 if TYPE_CHECKING:
     from hwcodesign.networks.network import MultiExitNetwork
@@ -65,6 +66,18 @@ class Recipe:
                 f"recipe {self.name}: its network is quantised, so nothing is left for quantisation=… to do: leave "
                 "it out"
             )
+        return network
+
+    def published(self) -> MultiExitNetwork:
+        """Returns the trained network that comes with the package, quantised as the recipe says.
+
+        Raises:
+            CheckpointError: none comes with it, or the files are damaged, or of another version of the recipe.
+        """
+        network = self.build()
+        if isinstance(network, FloatNetwork) and self.quantisation is not None:
+            network = untrained(network, self.quantisation)
+        read_weights(published_weights(self.name), network)
         return network
 
 

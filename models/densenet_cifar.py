@@ -73,6 +73,7 @@ RECIPE = hw.Recipe(
     training=(
         hw.TrainingSettings(epochs=EPOCHS, batch_size=128, learning_rate=0.01, crop=4, flip=True, seed=1, threads=2),
     ),
+    compile=hw.CompileSettings(board="zc706", reuse=64),
     quantisation=hw.Quantisation(),
     policy=hw.PolicyRequest(criterion="max_softmax", budget=0.6),
 )

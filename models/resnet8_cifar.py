@@ -44,6 +44,7 @@ RECIPE = hw.Recipe(
             crop=4, flip=True, seed=1, threads=1,
         ),
     ),
+    compile=hw.CompileSettings(board="zc706", reuse=64),
     quantisation=hw.Quantisation(),
     policy=hw.PolicyRequest(criterion="max_softmax", budget=0.6),
 )  # fmt: skip

@@ -14,6 +14,7 @@ from torch.nn import functional
 
 import hwcodesign as hw
 from hwcodesign import layers
+from hwcodesign.data.random_inputs import random_inputs
 from hwcodesign.errors import ImagesError, NetworkError
 from hwcodesign.networks.layers import value_of
 from tests.test_attach_exits import SHAPE, Dense, Residual, seeded
@@ -196,6 +197,19 @@ def test_a_quantised_network_learns_on(digits_data: Any) -> None:
     history = hw.train(network, digits_data, **settings)
     assert history[-1]["loss"] < history[0]["loss"]
     network.check()
+
+
+def test_scales_that_stages_share_stay_one_while_the_network_learns() -> None:
+    network = hw.quantise(float_network("residual edge cut"), layers.Precision(4, 4, 16, 16), calibration=IMAGES)
+    before = network.boundaries()[0]
+    assert any(len(tensors) > 1 for tensors in before)
+    data = random_inputs("noise", FORMAT, SHAPE, 5)
+    hw.train(network, data, epochs=2, batch_size=50, learning_rate=0.05, threads=1)
+    shared = [name for name, parameter in network.named_parameters() if not parameter.requires_grad]
+    assert shared
+    assert all(name.endswith("scaling_impl.value") for name in shared)
+    fresh = hw.quantise(float_network("residual edge cut"), layers.Precision(4, 4, 16, 16), calibration=IMAGES)
+    assert all(torch.equal(network.get_parameter(name), fresh.get_parameter(name)) for name in shared)
 
 
 def test_noise_is_told_for_each_tensor() -> None:

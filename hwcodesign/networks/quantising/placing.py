@@ -16,8 +16,12 @@ from typing import Any
 import brevitas.config
 import brevitas.nn as qnn
 import torch
-from brevitas.quant import Int8ActPerTensorFixedPoint, Uint8ActPerTensorFixedPoint
-from brevitas.quant.fixed_point import Int8BiasPerTensorFixedPointInternalScaling, Int8WeightPerChannelFixedPointMSE
+from brevitas.quant.fixed_point import (
+    Int8ActPerTensorFixedPointMSE,
+    Int8BiasPerTensorFixedPointInternalScaling,
+    Int8WeightPerChannelFixedPointMSE,
+    Uint8ActPerTensorFixedPointMSE,
+)
 from torch import fx, nn
 
 from hwcodesign.networks.layers import LEAST_RANGE, Precision
@@ -39,11 +43,11 @@ PrecisionOf = Callable[[nn.Module], Precision]
 
 _SETTINGS = {"return_quant_tensor": True, "scaling_min_val": LEAST_RANGE}
 _QUANTISER = {
-    "signed": (qnn.QuantIdentity, {"act_quant": Int8ActPerTensorFixedPoint, **_SETTINGS}),
-    "unsigned": (qnn.QuantIdentity, {"act_quant": Uint8ActPerTensorFixedPoint, **_SETTINGS}),
+    "signed": (qnn.QuantIdentity, {"act_quant": Int8ActPerTensorFixedPointMSE, **_SETTINGS}),
+    "unsigned": (qnn.QuantIdentity, {"act_quant": Uint8ActPerTensorFixedPointMSE, **_SETTINGS}),
 }
 #: Functions that are one with the quantiser behind them.
-_RECTIFIER = {nn.ReLU: (qnn.QuantReLU, {"act_quant": Uint8ActPerTensorFixedPoint, **_SETTINGS})}
+_RECTIFIER = {nn.ReLU: (qnn.QuantReLU, {"act_quant": Uint8ActPerTensorFixedPointMSE, **_SETTINGS})}
 #: Functions that get a quantiser behind them, by the sign of what they give.
 _FUNCTIONS: dict[str, tuple[type[nn.Module], ...]] = {
     "unsigned": (nn.ReLU6, nn.Sigmoid, nn.Hardsigmoid, nn.Softplus),

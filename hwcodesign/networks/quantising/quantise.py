@@ -36,9 +36,9 @@ def quantise(
     """Quantises a trained float network after its training, with Brevitas.
 
     The whole network is quantised, then cut at its exits. Norms behind a layer are merged into it. Weights get a
-    power-of-two scale for each output channel, of least squared error; each tensor of activations gets one, from its
-    range on the calibration images. Tensors that are added or joined have one scale. Biases are then corrected, so
-    that the mean of every channel is what it was. The network may be trained on afterwards.
+    power-of-two scale for each output channel, and each tensor of activations gets one: those of least squared error,
+    for activations on the calibration images. Tensors that are added or joined have one scale. Biases are then
+    corrected, so that the mean of every channel is what it was. The network may be trained on afterwards.
 
     Args:
         network: the float network, which stays as it is.
