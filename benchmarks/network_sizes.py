@@ -243,6 +243,8 @@ more products in a cycle than can be simulated, before anything is exported, and
 all of them. The SystemVerilog is then written, and its cycles are predicted, but networks with hundreds of channels do
 not fit the boards here, which a warning says. `backend="vitis"` writes no RTL.
 
+g++ compiles the C++ of ResNet-18 in about a minute of one processor.
+
 {platform.processor() or platform.machine()}, Python {platform.python_version()}, PyTorch {torch.__version__}.
 """
 

@@ -274,8 +274,8 @@ def _write(turning: _Turning, graph: ModelWrapper) -> None:
     read = {name for node in turning.nodes for name in node.input} | {tensor.name for tensor in outer}
     unread = {name for name in turning.quantised if name not in read}
     nodes = [node for node in turning.nodes if node.output[0] not in unread]
-    constants = [node for node in nodes if all(name in turning.constants for name in node.input)]
-    replace_nodes(graph, [*constants, *(node for node in nodes if node not in constants)])
+    # quantisers of constants first: hls4ml starts from the first node again after each that it takes out
+    replace_nodes(graph, sorted(nodes, key=lambda node: any(name not in turning.constants for name in node.input)))
     known = {info.name: info.type.tensor_type.elem_type for info in graph.graph.value_info}
     del graph.graph.initializer[:]
     graph.graph.initializer.extend(tensor for name, tensor in turning.constants.items() if name in read)
