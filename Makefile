@@ -78,6 +78,7 @@ bench: setup
 	$(BIN)/python -m benchmarks.onnx_exits --write docs/onnx_exits.md
 	$(BIN)/python -m benchmarks.zoo --write docs/zoo.md
 	$(BIN)/python -m benchmarks.training_strategies --write docs/training.md
+	$(BIN)/python -m benchmarks.quantisation --write docs/quantisation.md
 
 readme-figures: setup
 	$(BIN)/python -m benchmarks.readme_figures
