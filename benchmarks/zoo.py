@@ -155,7 +155,9 @@ _PAGE = """# The zoo
 
 Recipes in `models/` whose networks train in floating point and are then quantised. Their sizes are constants at the top
 of each file, and small, as are the epochs: meant for two cores. The file also names the sizes of the publication.
-ResNet-8 alone has been trained in full, for an hour; how well the others learn CIFAR-10 has not been measured. MACs are multiply-accumulates of all stages and the last head; costs of exits are fractions of these, with
+ResNet-8 alone has been trained in full, for an hour; how well the others learn CIFAR-10 has not been measured.
+
+MACs are multiply-accumulates of all stages and the last head; costs of exits are fractions of these, with
 the heads in front.
 
 | recipe | input | exits | parameters | MACs | cost of each exit | epochs |
