@@ -115,9 +115,9 @@ def test_exits_by_number_share_the_work_as_equally_as_places_allow() -> None:
     assert network.tensor_shapes()[:2] == [((4, 12, 12),), ((8, 6, 6),)]
 
 
-def test_heads_of_ones_own_are_taken_in_order_of_depth() -> None:
+def test_heads_of_ones_own_stand_in_the_order_of_the_names() -> None:
     heads = [nn.Sequential(nn.Flatten(), nn.Linear(8 * 36, 5)), nn.Sequential(nn.Flatten(), nn.Linear(4 * 144, 5))]
-    network = hw.attach_exits(seeded(Residual), ["layer2", "layer1"], heads[::-1], input_shape=SHAPE)
+    network = hw.attach_exits(seeded(Residual), ["layer2", "layer1"], heads, input_shape=SHAPE)
     assert network.heads[0] is heads[1]
     assert network.heads[1] is heads[0]
 

@@ -52,8 +52,8 @@ def attach_exits(
         module: takes (N, *input_shape), gives logits (N, classes); it is copied.
         at: names of layers or modules behind which an exit stands, each once; or how many exits the network gets in
             all, its own end being the last: then the multiply-accumulates between exits are as equal as possible.
-        heads: a head for each early exit, in order of depth: it takes what the layer gives, and gives logits
-            (N, classes). By default average pooling over all pixels, and a linear layer.
+        heads: a head for each early exit, in the order of `at`, or of depth where that is a number: it takes what the
+            layer gives, and gives logits (N, classes). By default average pooling over all pixels, and a linear layer.
         input_shape: (C, H, W) of images, (C, L) of sequences, or (F,) of vectors.
         input_format: format of the images' values, by default bytes that are 0 to 255/256.
 
@@ -73,10 +73,13 @@ def attach_exits(
     last = _last_head(graph, logits)
     early = _equidistant(graph, last, at) if isinstance(at, int) else _named(graph, last, at)
     made = _heads(early, shape_of(logits)[0], heads)
-    pieces = cut(graph, [*(Exit((node,)) for node in early), last])
+    order = {node: place for place, node in enumerate(graph.graph.nodes)}
+    by_depth = sorted(zip(early, made, strict=True), key=lambda pair: order[pair[0]])
+    pieces = cut(graph, [*(Exit((node,)) for node, _ in by_depth), last])
     own = pieces.heads[-1]
     assert own is not None
-    return FloatNetwork(list(pieces.stages), [*made, own], input_format, shape, head_reads=pieces.head_reads)
+    heads = [*(head for _, head in by_depth), own]
+    return FloatNetwork(list(pieces.stages), heads, input_format, shape, head_reads=pieces.head_reads)
 
 
 def _last_head(graph: fx.GraphModule, logits: fx.Node) -> Exit:
@@ -104,10 +107,9 @@ def _goes_with_the_last(graph: fx.GraphModule, node: fx.Node) -> bool:
 
 
 def _named(graph: fx.GraphModule, last: Exit, names: Sequence[str]) -> list[fx.Node]:
-    """Returns the nodes behind which exits stand, in order of depth."""
+    """Returns the nodes behind which exits stand, in the order of their names."""
     if isinstance(names, str) or not names:
         raise NetworkError(f"at={names!r}: give a list of layers' names, or a number of exits")
-    order = {node: place for place, node in enumerate(graph.graph.nodes)}
     behind_end = set(last.nodes)
     found: dict[fx.Node, str] = {}
     for name in names:
@@ -117,7 +119,7 @@ def _named(graph: fx.GraphModule, last: Exit, names: Sequence[str]) -> list[fx.N
         if node in behind_end or node in last.reads:
             raise NetworkError(f"exit {name!r} stands at the end of the network, which is the last exit in any case")
         found[node] = name
-    return sorted(found, key=order.__getitem__)
+    return list(found)
 
 
 def _last_within(graph: fx.GraphModule, name: str) -> fx.Node:
@@ -179,7 +181,7 @@ def _heads(early: Sequence[fx.Node], classes: int, given: Sequence[nn.Module] | 
     if given is None:
         return [_pool_and_linear(shape_of(node), classes) for node in early]
     if len(given) != len(early):
-        raise NetworkError(f"{len(given)} heads for {len(early)} early exits: give each one, in order of depth")
+        raise NetworkError(f"{len(given)} heads for {len(early)} early exits: give each one")
     for k, (node, head) in enumerate(zip(early, given, strict=True)):
         try:
             with torch.no_grad():
