@@ -17,6 +17,7 @@ from hwcodesign import layers
 from hwcodesign.data.random_inputs import random_inputs
 from hwcodesign.errors import ImagesError, NetworkError
 from hwcodesign.networks.layers import value_of
+from tests.marks import CAMPAIGN
 from tests.test_attach_exits import SHAPE, Dense, Residual, seeded
 
 FORMAT = hw.FixedPoint(8, 0, signed=False)
@@ -100,6 +101,9 @@ NETWORKS: dict[str, tuple[type[nn.Module], Any]] = {
     "functions": (Multiple, ["pool", "b"]),
 }
 
+#: Those that others stand for while there is little time.
+LONG = ("residual", "sum of signed values", "dense")
+
 
 def float_network(name: str) -> hw.FloatNetwork:
     kind, at = NETWORKS[name]
@@ -120,7 +124,7 @@ def relative_error(network: hw.MultiExitNetwork, plain: hw.FloatNetwork) -> list
         return [float((z - w).norm() / w.norm()) for z, w in zip(network(x), plain(x), strict=True)]
 
 
-@every_network
+@pytest.mark.parametrize("name", [pytest.param(name, marks=CAMPAIGN if name in LONG else ()) for name in NETWORKS])
 def test_what_is_compiled_computes_brevitas_integers(name: str, quantised: Any, tmp_path: Path) -> None:
     network = quantised[name]
     policy = hw.fit_policy(network, None, thresholds=[0.5] * (network.exits - 1), criterion="max_softmax")
