@@ -14,6 +14,8 @@ import pytest
 
 from hwcodesign.recipe_files import recipe_names
 from hwcodesign.storage.files import claimed_folder
+from tests import command_line
+from tests.command_line import CACHE, environment_of
 from tests.warm_cli import WarmCommandLine
 
 RECIPE = """
@@ -24,10 +26,6 @@ RECIPE = dataclasses.replace(
     DIGITS, name="quick", training=(hw.TrainingSettings(epochs=6, batch_size=50, learning_rate=0.02, seed=3),)
 )
 """
-
-
-#: In a folder that has it, nothing is compiled before the verbs do it.
-CACHE = "cache"
 
 
 #: Runs the commands of this file.
@@ -41,24 +39,8 @@ def warm() -> Iterator[None]:
     WARM.pop().close()
 
 
-def environment_of(folder: Path, more: dict[str, str]) -> dict[str, str]:
-    root = Path(__file__).resolve().parent.parent
-    env = {**os.environ, "PYTHONPATH": str(root), "COLUMNS": "100", **more}
-    if (folder / CACHE).is_dir():
-        env["XDG_CACHE_HOME"] = str(folder / CACHE)
-    return env
-
-
 def hwcodesign(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return WARM[0].run(folder, arguments, environment_of(folder, environment))
-
-
-def cold(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Runs a command in a Python of its own, as a user does."""
-    command = [sys.executable, "-m", "hwcodesign.cli", *arguments]
-    return subprocess.run(
-        command, cwd=folder, env=environment_of(folder, {}), capture_output=True, text=True, check=False
-    )
 
 
 def said(done: subprocess.CompletedProcess[str]) -> list[str]:
@@ -76,7 +58,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cli")
     (folder / "quick.py").write_text(RECIPE)
     (folder / CACHE).mkdir()
-    done = cold(folder, "run", "quick.py")
+    done = command_line.hwcodesign(folder, "run", "quick.py")
     assert done.returncode == 0, done.stderr
     assert "All compared backends agree in every bit." in done.stdout
     assert said(done) == [

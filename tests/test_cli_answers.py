@@ -17,7 +17,7 @@ import hwcodesign as hw
 from hwcodesign.cli import installation
 from hwcodesign.errors import MissingExtraError
 from hwcodesign.recipe_files import recipe_names
-from tests.test_cli import hwcodesign
+from tests.command_line import hwcodesign
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -18,6 +18,7 @@ import hwcodesign as hw
 from hwcodesign.data.digits import digits
 from hwcodesign.policies import NEVER
 from tests.comparisons import verify_network
+from tests.marks import CAMPAIGN
 from tests.onnx_files import Drawing, image_input, nested_ifs, qonnx_resnet, run, saved, two_outputs
 
 FORMAT = hw.FixedPoint(8, 2)
@@ -247,8 +248,11 @@ def test_a_network_that_pytorch_scripted_and_exported_is_read_with_its_exits(tmp
 
 
 @pytest.mark.parametrize(
-    "make", [lambda path: two_outputs(path, 8, (2, 3)), lambda path: nested_ifs(path, size=4, width=2)],
-    ids=["two outputs", "nested ifs"],
+    "make",
+    [
+        pytest.param(lambda path: two_outputs(path, 8, (2, 3)), id="two outputs", marks=CAMPAIGN),
+        pytest.param(lambda path: nested_ifs(path, size=4, width=2), id="nested ifs"),
+    ],
 )  # fmt: skip
 def test_quantised_it_is_the_same_in_software_csim_and_rtl(make: Callable[[Path], Path], tmp_path: Path) -> None:
     network = hw.from_onnx(make(tmp_path / "net.onnx"))

@@ -19,6 +19,7 @@ from hwcodesign.networks.layers import value_of, values_of
 from hwcodesign.networks.onnx_models.evaluation import Evaluation
 from hwcodesign.networks.onnx_models.opening import open_graph
 from tests.comparisons import verify_network
+from tests.marks import CAMPAIGN
 from tests.onnx_files import QONNX, Drawing, image_input, qonnx_resnet, saved
 
 SAMPLES = 200
@@ -49,7 +50,7 @@ def test_a_resnet_with_residual_adds_of_8_and_4_bits_equals_the_file_in_float64(
     assert_equals_the_file(network, path)
 
 
-@pytest.mark.parametrize("name", ["resnet", "quantisers"])
+@pytest.mark.parametrize("name", ["resnet", pytest.param("quantisers", marks=CAMPAIGN)])
 def test_software_csim_and_rtl_equal_it(name: str, tmp_path: Path) -> None:
     path = tmp_path / "net.onnx"
     network = (

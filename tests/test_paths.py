@@ -13,7 +13,7 @@ from hwcodesign.deployment.bundle import write_bundle
 from hwcodesign.deployment.vivado import write_vivado
 from hwcodesign.errors import SettingsError
 from hwcodesign.interface.records import RECORD_DTYPE
-from tests.test_cli import hwcodesign
+from tests.command_line import hwcodesign
 from tests.test_reading_check import network_of, plain_stage
 
 IMAGES = np.random.default_rng(0).integers(0, 32, (6, 1, 6, 6))
