@@ -1,4 +1,4 @@
-"""The zoo's networks, quantised: software and the generated C++ compute what Brevitas does, on every logit.
+"""The zoo's networks, quantised: software, the generated C++ and RTL compute what Brevitas does, on every logit.
 
 Those of images have few channels here; `python -m benchmarks.zoo` compares them as they are.
 """
@@ -71,7 +71,7 @@ def compare(network: hw.MultiExitNetwork, data: Dataset, count: int, places: tup
     """Compiles a network, and compares what it computes at some places with Brevitas."""
     budget = float(np.mean(network.costs().fractions))
     policy = hw.fit_policy(network, (data.fitting.images, data.fitting.labels), criterion="max_softmax", budget=budget)
-    design = hw.compile(network, policy, out=out, backend="vitis")
+    design = hw.compile(network, policy, out=out, backend="streamrtl" if "rtl" in places else "vitis")
     images = data.test.images[:count]
     reference = brevitas_outputs(network, images)
     expected = brevitas_records(design, [reference[head.name] for head in design.accelerator.heads])
@@ -95,6 +95,14 @@ def test_the_generated_c_plus_plus_computes_it_too(name: str, tmp_path: Path, mo
     sizes, count = SMALL[name]
     network, data = quantised(name, sizes, monkeypatch)
     compare(network, data, count, ("csim",), tmp_path / name)
+
+
+@CAMPAIGN
+@pytest.mark.parametrize("name", ["jet_mlp", "sequence_conv1d", "dscnn_kws"])
+def test_rtl_computes_it_too(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes, count = SMALL[name]
+    network, data = quantised(name, sizes, monkeypatch)
+    compare(network, data, count, ("rtl",), tmp_path / name)
 
 
 class Joined(nn.Module):
