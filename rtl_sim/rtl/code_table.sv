@@ -3,8 +3,7 @@
 // This module looks up each element of a stream in a table of results, one for each code that an element may have. It
 // takes a beat in each cycle; the latency is one cycle. The module stalls as a whole: while a result waits, in_ready_o
 // follows out_ready_i in the same cycle.
-module code_table
-#(
+module code_table #(
   // Number of elements of a beat
   parameter int unsigned Lanes = 1,
   // Bits of an input element

@@ -4,8 +4,7 @@
 // at most the element, and adds the count to the lane's first result, or subtracts it. The count is found by bisection,
 // one bit in a cycle, the highest first. The module takes a beat in each cycle; the latency is CountBits cycles. It
 // stalls as a whole: while a result waits, in_ready_o follows out_ready_i in the same cycle.
-module thresholds
-#(
+module thresholds #(
   // Number of elements of a beat
   parameter int unsigned Lanes = 1,
   // Bits of a count: a lane has 2**CountBits - 1 thresholds
@@ -30,13 +29,13 @@ module thresholds
   input wire logic rst_ni,
 
   // Input beats
-  input  wire logic                           in_valid_i,
-  output logic                                in_ready_o,
+  input  wire logic                          in_valid_i,
+  output logic                               in_ready_o,
   input  wire logic [Lanes-1:0][InWidth-1:0] in_data_i,
 
   // Output beats
-  output logic                                    out_valid_o,
-  input  wire logic                               out_ready_i,
+  output logic                                   out_valid_o,
+  input  wire logic                              out_ready_i,
   output logic      [Lanes-1:0][ResultWidth-1:0] out_data_o
 );
 
