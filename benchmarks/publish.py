@@ -13,11 +13,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-
 import hwcodesign as hw
 from hwcodesign.data import Split
+from hwcodesign.networks.floating import float_logits
 from hwcodesign.pipeline import QUANTISED, TRAINING, Run, read_network
 from hwcodesign.training.checkpoint import CHECKPOINT, load_trained
 from hwcodesign.training.published import published_weights, save_weights
@@ -25,13 +23,8 @@ from hwcodesign.training.published import published_weights, save_weights
 
 def accuracy(network: hw.MultiExitNetwork, split: Split) -> list[float]:
     """The fraction of right answers at each exit, in the numbers with which the network trains."""
-    network.eval()
-    right, cuts = np.zeros(network.exits), range(500, len(split), 500)
-    values = torch.from_numpy(split.images.astype(np.float32)) * network.input_format.scale
-    with torch.no_grad():
-        for images, labels in zip(torch.split(values, 500), np.split(split.labels, cuts), strict=True):
-            right += [int((z.argmax(dim=1).numpy() == labels).sum()) for z in network(images)]
-    return [round(float(fraction), 4) for fraction in right / len(split)]
+    found = float_logits(network, split.images)
+    return [round(float((z.argmax(axis=1) == split.labels).mean()), 4) for z in found]
 
 
 def history(folder: Path) -> list[dict[str, Any]]:

@@ -12,16 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 from numpy.typing import NDArray
 
 import hwcodesign as hw
 from hwcodesign import layers
-from hwcodesign.data import Dataset, Split
+from hwcodesign.data import Dataset
 from hwcodesign.errors import PolicyError
 from hwcodesign.fitting.outputs import fit_to_outputs
 from hwcodesign.fitting.search import OperatingPoint, evaluate
+from hwcodesign.networks.floating import float_logits
 from hwcodesign.policies import ExitStatistics
 from hwcodesign.recipe_files import recipe_names
 from hwcodesign.storage.files import write_text
@@ -78,13 +77,6 @@ class Answers:
     costs: tuple[float, ...] = ()
 
 
-def in_floating_point(network: hw.MultiExitNetwork, split: Split) -> list[NDArray[Any]]:
-    values = torch.from_numpy(split.images.astype(np.float32) * network.input_format.scale)
-    with torch.no_grad():
-        parts = [network(batch) for batch in torch.split(values, 500)]
-    return [torch.cat(exit_).numpy() for exit_ in zip(*parts, strict=True)]
-
-
 def in_integers(name: str, network: hw.MultiExitNetwork, data: Dataset) -> Answers:
     formats = tuple(boundary.format for boundary in network.boundaries()[1])
     logits = [network.logits(split.images) for split in (data.fitting, data.test)]
@@ -98,7 +90,7 @@ def answers(data: Dataset) -> Iterator[Answers]:
     assert isinstance(network, hw.FloatNetwork)
     assert recipe.quantisation is not None
     read_weights(published_weights(f"{_RESNET}_float"), network)
-    yield Answers("floating point", *(in_floating_point(network, split) for split in (data.fitting, data.test)))
+    yield Answers("floating point", *(float_logits(network, split.images) for split in (data.fitting, data.test)))
     yield in_integers("8 bits, quantised after the training", recipe.published(), data)
     images = data.training.images[: recipe.quantisation.images]
     yield in_integers(

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from hwcodesign.errors import FormatError, ImagesError
 from hwcodesign.fixedpoint import FixedPoint
 
+#: Pixels of one byte each, as most data sets have them: 0 to 255/256.
+BYTES = FixedPoint(8, 0, signed=False)
 #: Axes of a sample, by their number.
 AXES = {1: "(F,)", 2: "(C, L)", 3: "(C, H, W)"}
 
@@ -68,6 +70,28 @@ def encode_images(images: NDArray[Any], fmt: FixedPoint, shape: Sequence[int]) -
         return fmt.encode(images).astype(np.int64)
     except FormatError as error:
         raise ImagesError(str(error)) from None
+
+
+def telling_codes(fmt: FixedPoint, shape: Sequence[int], seed: int, each: int) -> NDArray[np.int64]:
+    """Returns codes that reveal wrong layouts and roundings: random ones, extreme ones, and single ones among zeros.
+
+    Args:
+        fmt: format of the codes.
+        shape: shape of a sample, in any order of axes.
+        seed: seed of everything random.
+        each: number of samples of each kind, at least two.
+
+    Returns:
+        (3 * each, *shape), the three kinds one after the other.
+    """
+    rng = np.random.default_rng(seed)
+    low, high = fmt.min_code, fmt.max_code
+    random = rng.integers(low, high, (each, *shape), endpoint=True)
+    extreme = np.where(rng.integers(0, 2, (each, *shape)), high, low)
+    extreme[0], extreme[1] = low, high
+    sparse = np.zeros((each, math.prod(shape)), np.int64)
+    sparse[np.arange(each), rng.integers(0, sparse.shape[1], each)] = rng.integers(low, high, each, endpoint=True)
+    return np.concatenate([random, extreme, sparse.reshape(each, *shape)])
 
 
 def channels_last(codes: NDArray[Any]) -> NDArray[Any]:

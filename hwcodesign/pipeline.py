@@ -124,15 +124,17 @@ def read_network(run: Run) -> MultiExitNetwork:
     Raises:
         CheckpointError: there is no finished training.
     """
-    network: MultiExitNetwork | None = run.recipe.build()
-    folder = run.folder / (QUANTISED if run.recipe.quantisation else TRAINING)
-    if isinstance(network, FloatNetwork) and run.recipe.quantisation:
-        network = read_quantised(network, run.recipe.quantisation, folder)
-    elif network is not None and not load_trained(folder, network):
-        network = None
-    if network is None:
+    network, asked = run.recipe.build(), run.recipe.quantisation
+    if asked is None:
+        folder = run.folder / TRAINING
+        found = network if load_trained(folder, network) else None
+    else:
+        assert isinstance(network, FloatNetwork)
+        folder = run.folder / QUANTISED
+        found = read_quantised(network, asked, folder)
+    if found is None:
         raise CheckpointError(f"{folder} holds no finished training: run hwcodesign train {run.recipe.name} first")
-    return network
+    return found
 
 
 def fitted_policy(run: Run, network: MultiExitNetwork, data: Dataset) -> ExitPolicy:

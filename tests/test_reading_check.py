@@ -15,7 +15,7 @@ import hwcodesign as hw
 from hwcodesign import compilation, layers
 from hwcodesign.errors import MismatchError
 from hwcodesign.fixedpoint import FixedPoint
-from hwcodesign.frontend.segment_check import _drawn
+from hwcodesign.images import telling_codes
 from hwcodesign.kernels import Conv2D, Dense, Segment
 from hwcodesign.networks.graphs import channels_last
 
@@ -161,7 +161,7 @@ def test_the_check_names_the_layers_between_which_the_difference_comes_in(
 
 def test_codes_that_are_tried_are_random_and_extreme_ones_and_single_ones_among_zeros() -> None:
     fmt, shape = FixedPoint(6, 3), (4, 5, 3)
-    codes = _drawn(fmt, shape, 1)
+    codes = telling_codes(fmt, shape, 1, 3)
     flat = codes.reshape(len(codes), -1)
     random, extreme, sparse = np.split(flat, 3)
     assert all(len(np.unique(row)) > 20 for row in random)

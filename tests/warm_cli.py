@@ -78,7 +78,9 @@ def _run(asked: dict[str, Any]) -> None:
         os.environ.update(asked["environment"])
         sys.argv = ["hwcodesign", *asked["arguments"]]
         sys.path[0] = asked["folder"]
-        hwcodesign.cli.program.main()
+        from hwcodesign.cli import main
+
+        main()
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
@@ -93,6 +95,4 @@ def _run(asked: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    import hwcodesign.cli.program
-
     _serve()

@@ -18,10 +18,9 @@ from numpy.typing import NDArray
 from hwcodesign.data.dataset import Dataset, Split
 from hwcodesign.data.location import data_folder
 from hwcodesign.errors import DataError
-from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.images import BYTES
 
-#: Pixels are 0 to 255, one unit 1/256.
-INPUT_FORMAT = FixedPoint(8, 0, signed=False)
+INPUT_FORMAT = BYTES
 _FITTING = 5000
 _UNSIGNED_BYTE = 0x08
 

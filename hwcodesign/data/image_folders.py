@@ -27,12 +27,11 @@ from hwcodesign.choices import not_known
 from hwcodesign.data.dataset import Dataset, Split
 from hwcodesign.data.splitting import SEED, fitting_kept, shuffled
 from hwcodesign.errors import DataError
-from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.images import BYTES
 from hwcodesign.progress import task
 from hwcodesign.storage.cache import kept
 
-#: Pixels are 0 to 255, one unit 1/256.
-INPUT_FORMAT = FixedPoint(8, 0, signed=False)
+INPUT_FORMAT = BYTES
 #: Endings of files that are images; other files are left alone.
 ENDINGS = frozenset((".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"))
 #: Modes of Pillow by channels.

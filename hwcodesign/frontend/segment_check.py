@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from hwcodesign.errors import MismatchError
-from hwcodesign.fixedpoint import Codes, FixedPoint
-from hwcodesign.images import channels_first, channels_last
+from hwcodesign.fixedpoint import Codes
+from hwcodesign.images import channels_first, channels_last, telling_codes
 from hwcodesign.kernels import Segment
 from hwcodesign.kernels.difference import where_it_differs
 from hwcodesign.kernels.kernel import Shape, carrier, largest
@@ -47,7 +47,7 @@ def check_reading(network: MultiExitNetwork, segments: Sequence[Segment]) -> Non
 
 def _check(segment: Segment, module: nn.Module, shapes: Sequence[Shape]) -> None:
     """Compares a segment with its stage or head, whose inputs have shapes of the network."""
-    codes = [_drawn(tensor.format, tensor.shape, seed) for seed, tensor in enumerate(segment.inputs, 1)]
+    codes = [telling_codes(tensor.format, tensor.shape, seed, _EACH) for seed, tensor in enumerate(segment.inputs, 1)]
     given = [
         torch.from_numpy(channels_first(tensor.format.decode(drawn), shape))
         for tensor, drawn, shape in zip(segment.inputs, codes, shapes, strict=True)
@@ -88,18 +88,6 @@ def _seen(module: nn.Module, given: Sequence[torch.Tensor]) -> list[NDArray[np.f
         for hook in hooks:
             hook.remove()
     return seen
-
-
-def _drawn(fmt: FixedPoint, shape: Sequence[int], seed: int) -> NDArray[np.int64]:
-    """Returns codes that reveal wrong layouts and roundings: random ones, extreme ones, and single ones among zeros."""
-    rng = np.random.default_rng(seed)
-    low, high = fmt.min_code, fmt.max_code
-    random = rng.integers(low, high, (_EACH, *shape), endpoint=True)
-    extreme = np.where(rng.integers(0, 2, (_EACH, *shape)), high, low)
-    extreme[0], extreme[1] = low, high
-    sparse = np.zeros((_EACH, int(np.prod(shape))), np.int64)
-    sparse[np.arange(_EACH), rng.integers(0, sparse.shape[1], _EACH)] = rng.integers(low, high, _EACH, endpoint=True)
-    return np.concatenate([random, extreme, sparse.reshape(_EACH, *shape)])
 
 
 def _values(output: object) -> NDArray[np.float64]:

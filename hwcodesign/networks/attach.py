@@ -11,28 +11,12 @@ from torch import fx, nn
 from hwcodesign.choices import not_known
 from hwcodesign.errors import NetworkError
 from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.images import BYTES
 from hwcodesign.networks.float_network import FloatNetwork
 from hwcodesign.networks.traced.cutting import Exit, ancestors, cut
-from hwcodesign.networks.traced.tracing import SHAPE, macs_of, module_of, scopes_of, shape_of, traced
+from hwcodesign.networks.traced.tracing import SHAPE, macs_of, pools_or_reshapes, scopes_of, shape_of, traced
 
-#: Pixels of one byte each, as most data sets have them: 0 to 255/256.
-BYTES = FixedPoint(8, 0, signed=False)
 _POOLS: dict[int, type[nn.Module]] = {2: nn.AdaptiveAvgPool1d, 3: nn.AdaptiveAvgPool2d}
-#: What stands between the last stage and the last layer, and goes with that layer: pooling and reshaping.
-_BEFORE_LAST = (
-    nn.Flatten,
-    nn.Identity,
-    nn.modules.dropout._DropoutNd,
-    nn.modules.pooling._AvgPoolNd,
-    nn.modules.pooling._AdaptiveAvgPoolNd,
-)
-_FUNCTIONS_BEFORE_LAST = (
-    torch.flatten,
-    torch.mean,
-    "mean",
-    nn.functional.avg_pool2d,
-    nn.functional.adaptive_avg_pool2d,
-)
 
 
 def attach_exits(
@@ -89,7 +73,7 @@ def _last_head(graph: fx.GraphModule, logits: fx.Node) -> Exit:
         before = node.all_input_nodes[0]
         if before.op == "placeholder" or SHAPE not in before.meta or len(before.users) > 1:
             break
-        if weighted and not _goes_with_the_last(graph, before):
+        if weighted and not pools_or_reshapes(graph, before):
             break
         weighted = weighted or macs_of(graph, before) > 0
         nodes.insert(0, before)
@@ -100,10 +84,6 @@ def _last_head(graph: fx.GraphModule, logits: fx.Node) -> Exit:
             "end the network in a linear layer or a convolution"
         )
     return Exit(tuple(node.all_input_nodes), tuple(nodes))
-
-
-def _goes_with_the_last(graph: fx.GraphModule, node: fx.Node) -> bool:
-    return isinstance(module_of(graph, node), _BEFORE_LAST) or node.target in _FUNCTIONS_BEFORE_LAST
 
 
 def _named(graph: fx.GraphModule, last: Exit, names: Sequence[str]) -> list[fx.Node]:

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 from brevitas.proxy.quant_proxy import QuantProxyFromInjector
-from brevitas.quant_tensor import IntQuantTensor
+from brevitas.quant_tensor import IntQuantTensor, QuantTensor
 from torch import Tensor, nn
 
 from hwcodesign.errors import NetworkError
 from hwcodesign.fixedpoint import FixedPoint, Overflow, Rounding
+from hwcodesign.networks.layers import tensors_of
 
 #: Of Brevitas' rounding modes, those that hardware has.
 ROUNDINGS = {"ROUND": Rounding.RND_CONV, "FLOOR": Rounding.TRN, "ROUND_TO_ZERO": Rounding.TRN_ZERO}
@@ -82,6 +83,28 @@ class Quantisers:
                 "False, or use a signed quantiser"
             )
         return ROUNDINGS[rounding], Overflow.SAT_SYM if quantiser.is_narrow_range else Overflow.SAT
+
+
+def with_formats(
+    stage: nn.Module, quantised: Sequence[Any], written: tuple[Any, ...], given: Sequence[Tensor]
+) -> tuple[Any, ...]:
+    """Returns a stage's tensors with their formats where it joins tensors that it is given with its own.
+
+    On plain values, as they are handed from stage to stage, their concatenation is a plain tensor. If all have one
+    format, it has this format, too.
+
+    Args:
+        quantised: what the stage is given, with formats.
+        written: what it returned for their plain values, `given`.
+    """
+    if all(isinstance(tensor, QuantTensor) or any(tensor is other for other in given) for tensor in written):
+        return written
+    try:
+        again = tensors_of(stage(*quantised))
+    except (RuntimeError, ValueError, TypeError, AttributeError):
+        return written  # it is an error of the plain tensor
+    places = {id(other): i for i, other in enumerate(quantised)}
+    return tuple(given[places[id(tensor)]] if id(tensor) in places else tensor for tensor in again)
 
 
 def stage_boundaries(

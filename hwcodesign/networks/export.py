@@ -19,7 +19,7 @@ from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.images import stream_shape
 from hwcodesign.kernels import Sparsity, TensorType
 from hwcodesign.networks.boundaries import Boundary
-from hwcodesign.networks.brevitas_export import export_qonnx
+from hwcodesign.networks.brevitas_export import export_qonnx, first_sentence
 from hwcodesign.networks.exportable import check_graph, check_modules
 from hwcodesign.networks.graphs.channels_last import with_channels_last
 from hwcodesign.networks.graphs.cleaning import cleaned, name_tensors
@@ -218,7 +218,7 @@ def _export(
     except Exception as error:
         layers = ", ".join(sorted({type(part).__name__ for part in _layers(module)}))
         raise UnsupportedLayerError(
-            f"{name} ({path}) cannot be exported to QONNX: {_first_sentence(error)}. The segment has the layers "
+            f"{name} ({path}) cannot be exported to QONNX: {first_sentence(error)}. The segment has the layers "
             f"{layers}; {_way_out(error)}"
         ) from error
     modules = _name_nodes(graph, paths, path)
@@ -245,12 +245,6 @@ def _layers(module: nn.Module) -> Iterator[nn.Module]:
         yield module
     for child in children:
         yield from _layers(child)
-
-
-def _first_sentence(error: Exception) -> str:
-    """Returns the message of an error without the pages that PyTorch's exporter appends."""
-    text = " ".join(str(error).split()) or repr(error)
-    return text.partition("[Caused by")[0].partition(". Please feel free")[0].strip().rstrip(".")
 
 
 def _tag_with_paths(graph: ModelWrapper, prefix: str, traced: Mapping[str, str]) -> dict[str, list[str]]:

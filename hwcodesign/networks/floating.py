@@ -47,7 +47,7 @@ def floating(network: MultiExitNetwork) -> FloatNetwork:
         NetworkError: a Brevitas layer has no counterpart here.
     """
     made = with_float_layers(network)
-    reads = [network.reads_of(k, len(tensors)) for k, tensors in enumerate(network.boundaries()[0])]
+    reads = [network.reads_of(k, len(tensors)) for k, tensors in enumerate(network.tensor_shapes())]
     return FloatNetwork(
         list(made.stages),
         list(made.heads),
@@ -108,7 +108,7 @@ def float_logits(network: MultiExitNetwork, images: NDArray[Any]) -> list[NDArra
     """Returns the logits of every exit, (N, classes) each.
 
     Args:
-        network: network that `floating` made.
+        network: network in floating point, or a quantised one, whose logits are then on a grid.
         images: (N, *input_shape) values or codes.
     """
     codes = encode_images(images, network.input_format, network.input_shape)
@@ -116,8 +116,7 @@ def float_logits(network: MultiExitNetwork, images: NDArray[Any]) -> list[NDArra
     network.eval()
     with torch.no_grad():
         for start in range(0, len(codes), _BATCH):
-            values = network.input_format.decode(codes[start : start + _BATCH]).astype(np.float32)
-            parts.append(network(torch.from_numpy(values)))
+            parts.append(network(network.values(codes[start : start + _BATCH])))
     return [torch.cat([part[k] for part in parts]).numpy() for k in range(network.exits)]
 
 

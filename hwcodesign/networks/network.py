@@ -5,14 +5,13 @@ from __future__ import annotations
 import copy
 import hashlib
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import torch
 from brevitas.proxy.quant_proxy import QuantProxyFromInjector
-from brevitas.quant_tensor import QuantTensor
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -20,8 +19,16 @@ from hwcodesign.designs.costs import ExitCosts
 from hwcodesign.errors import ImagesError, NetworkError
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.images import AXES, channels_last, encode_images
-from hwcodesign.networks.boundaries import Boundary, Quantisers, boundary_of, scale_check, stage_boundaries
+from hwcodesign.networks.boundaries import (
+    Boundary,
+    Quantisers,
+    boundary_of,
+    scale_check,
+    stage_boundaries,
+    with_formats,
+)
 from hwcodesign.networks.layers import tensors_of, value_of, values_of
+from hwcodesign.networks.observers import unobserved
 from hwcodesign.networks.refused import refuse_layers
 from hwcodesign.networks.softmax import refuse_softmax, without_softmax
 from hwcodesign.policies import ExitPolicy
@@ -176,6 +183,18 @@ class MultiExitNetwork(nn.Module):
         fmt = self.input_format
         return torch.clamp(torch.round(x / fmt.scale), fmt.min_code, fmt.max_code) * fmt.scale
 
+    def values(self, images: NDArray[Any]) -> Tensor:
+        """Returns images as float32 values of the input format.
+
+        Args:
+            images: (N, *input_shape) values or codes.
+
+        Raises:
+            ImagesError: they do not fit the network.
+        """
+        codes = encode_images(images, self.input_format, self.input_shape)
+        return torch.from_numpy(self.input_format.decode(codes).astype(np.float32))
+
     def check(self) -> None:
         """Checks the shapes of all boundaries and the scales of all quantisers, on one blank image.
 
@@ -227,25 +246,7 @@ class MultiExitNetwork(nn.Module):
         Raises:
             NetworkError: it names the quantisers that have not processed data.
         """
-        unseen: list[str] = []
-
-        def look(name: str) -> Callable[[nn.Module, Any, Any], None]:
-            def hook(module: nn.Module, _inputs: Any, _output: Any) -> None:
-                if name not in unseen and any(_has_seen_nothing(part) for part in module.modules()):
-                    unseen.append(name)
-
-            return hook
-
-        hooks = [
-            module.register_forward_hook(look(name.removesuffix(".act_quant")))
-            for name, module in self.named_modules()
-            if isinstance(module, QuantProxyFromInjector) and module.is_quant_enabled
-        ]
-        try:
-            self.boundaries()
-        finally:
-            for hook in hooks:
-                hook.remove()
+        unseen = unobserved(self, self.boundaries)
         if unseen:
             more = f" and {len(unseen) - 1} more" if len(unseen) > 1 else ""
             raise NetworkError(
@@ -268,15 +269,15 @@ class MultiExitNetwork(nn.Module):
     def _shapes(self) -> list[tuple[tuple[tuple[int, ...], ...], tuple[int, ...]]]:
         shapes = []
         with Evaluating(self), torch.no_grad():
-            given: tuple[Tensor, ...] = (self._blank(),)
+            given: tuple[Tensor, ...] = (self.blank(),)
             for k, (stage, head) in enumerate(zip(self.stages, self.heads, strict=True)):
                 given = values_of(_run(f"stage {k}", stage, *given))
                 output = value_of(_run(f"head {k}", head, *self.head_inputs(k, given)))
                 shapes.append((tuple(tuple(tensor.shape[1:]) for tensor in given), tuple(output.shape[1:])))
         return shapes
 
-    def _blank(self) -> Tensor:
-        """One blank image, of the type and on the device of the parameters."""
+    def blank(self) -> Tensor:
+        """Returns one blank image, (1, *input_shape), of the type and on the device of the parameters."""
         parameter = next(self.parameters(), torch.zeros(()))
         return torch.zeros((1, *self.input_shape), dtype=parameter.dtype, device=parameter.device)
 
@@ -285,11 +286,11 @@ class MultiExitNetwork(nn.Module):
         stages: list[tuple[Boundary, ...]] = []
         heads: list[Boundary] = []
         with Evaluating(self), torch.no_grad(), Quantisers(self) as quantisers:
-            given: tuple[Tensor, ...] = (self._blank(),)
+            given: tuple[Tensor, ...] = (self.blank(),)
             quantised: tuple[Any, ...] = given
             before: tuple[Boundary, ...] = (Boundary(self.input_format, self.input_shape),)
             for k, (stage, head) in enumerate(zip(self.stages, self.heads, strict=True)):
-                written = _quantised(stage, quantised, tensors_of(_run(f"stage {k}", stage, *given)), given)
+                written = with_formats(stage, quantised, tensors_of(_run(f"stage {k}", stage, *given)), given)
                 stages.append(stage_boundaries(f"stage {k}", written, given, before, quantisers))
                 quantised = tuple(
                     tensor if boundary.handed_on is None else quantised[boundary.handed_on]
@@ -423,39 +424,3 @@ def _run(name: str, module: nn.Module, *given: Tensor) -> Any:
         shapes = " and ".join(str(tuple(tensor.shape[1:])) for tensor in given)
         advice = next((way for words, way in _WAYS_OUT.items() if words in str(error)), "")
         raise NetworkError(f"{name} cannot take its input of shape {shapes}: {error}{advice}") from error
-
-
-def _quantised(
-    stage: nn.Module, quantised: Sequence[Any], written: tuple[Any, ...], given: Sequence[Tensor]
-) -> tuple[Any, ...]:
-    """Returns a stage's tensors with their formats where it joins tensors that it is given with its own.
-
-    On plain values, as they are handed from stage to stage, their concatenation is a plain tensor. If all have one
-    format, it has this format, too.
-
-    Args:
-        quantised: what the stage is given, with formats.
-        written: what it returned for their plain values, `given`.
-    """
-    if all(isinstance(tensor, QuantTensor) or any(tensor is other for other in given) for tensor in written):
-        return written
-    try:
-        again = tensors_of(stage(*quantised))
-    except (RuntimeError, ValueError, TypeError, AttributeError):
-        return written  # it is an error of the plain tensor
-    places = {id(other): i for i, other in enumerate(quantised)}
-    return tuple(given[places[id(tensor)]] if id(tensor) in places else tensor for tensor in again)
-
-
-def _has_seen_nothing(part: nn.Module) -> bool:
-    """Tells whether it is Brevitas' observer of activations, before the first batch.
-
-    A scale that is learned from observed ones has `buffer` and a counter that loading weights ends; one that is only
-    observed has `running_stats`, and its counter begins anew.
-    """
-    if getattr(part, "counter", None) != 0:
-        return False
-    if hasattr(part, "collect_stats_steps"):
-        return True
-    running = getattr(part, "running_stats", None)
-    return isinstance(running, Tensor) and bool((running == 1.0).all())

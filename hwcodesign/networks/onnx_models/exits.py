@@ -13,7 +13,7 @@ from hwcodesign.networks.layers import value_of
 from hwcodesign.networks.onnx_models.building import QUANTISED, Build, Computed
 from hwcodesign.networks.onnx_models.graph import Graph
 from hwcodesign.networks.traced.cutting import Exit, ancestors
-from hwcodesign.networks.traced.tracing import SHAPE
+from hwcodesign.networks.traced.tracing import SHAPE, module_of
 
 #: What stands between the last features and the layer that classifies them.
 _POOLING = (nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d)
@@ -112,7 +112,7 @@ def _logits(build: Build, name: str) -> fx.Node:
 def _last_head(name: str, build: Build, own: set[fx.Node]) -> set[fx.Node]:
     """Returns the last layer with weights and what follows, with the pooling and flattening in front of it."""
     nodes = [node for node in build.graph.nodes if node in own]
-    layers = [node for node in nodes if isinstance(_module(build, node), _WEIGHTED)]
+    layers = [node for node in nodes if isinstance(module_of(build.modules, node), _WEIGHTED)]
     if not layers:
         raise NetworkError(f"exit {name!r} has no layer of its own with weights: a head has one at its end")
     start = layers[-1].all_input_nodes[0]
@@ -126,18 +126,14 @@ def _is_passing(build: Build, node: fx.Node) -> bool:
     if (
         node.op == "call_module"
         and node.meta[QUANTISED]
-        and not isinstance(_module(build, node), nn.MaxPool1d | nn.MaxPool2d)
+        and not isinstance(module_of(build.modules, node), nn.MaxPool1d | nn.MaxPool2d)
     ):
         node = node.all_input_nodes[0]
         while node.target is value_of:
             node = node.all_input_nodes[0]
-    module = _module(build, node)
+    module = module_of(build.modules, node)
     whole = isinstance(module, nn.AvgPool1d | nn.AvgPool2d) and set(node.meta[SHAPE][1:]) == {1}
     return whole or node.target in _RESHAPING or isinstance(module, _POOLING)
-
-
-def _module(build: Build, node: fx.Node) -> nn.Module | None:
-    return build.modules.get_submodule(str(node.target)) if node.op == "call_module" else None
 
 
 def _exit(name: str, build: Build, head: set[fx.Node]) -> Exit:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import tempfile
 import warnings
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,16 +11,15 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
-from torch import Tensor, nn
 
 from hwcodesign.errors import NetworkError, UnsupportedLayerError
 from hwcodesign.fixedpoint import FixedPoint
-from hwcodesign.networks.brevitas_export import export_qonnx
+from hwcodesign.networks.brevitas_export import export_qonnx, first_sentence
 from hwcodesign.networks.float_network import FloatNetwork
-from hwcodesign.networks.layers import value_of, values_of
 from hwcodesign.networks.network import Evaluating, MultiExitNetwork
 from hwcodesign.networks.onnx_models.graph import QONNX_DOMAINS, Graph, Node
 from hwcodesign.networks.onnx_models.opening import open_graph
+from hwcodesign.networks.whole import Whole
 
 #: Name of the input, and of the logits of exit k, in files that are written.
 INPUT, EXIT = "images", "exit{}"
@@ -39,8 +36,7 @@ def flat_graph(network: MultiExitNetwork) -> Graph:
     if network.gates:
         raise NetworkError("a network with gates is not written to ONNX: make one without, or use hwcodesign.compile")
     quantised = not isinstance(network, FloatNetwork)
-    whole = _Whole(network)
-    blank = torch.zeros((1, *network.input_shape))
+    whole, blank = Whole(network), network.blank()
     names = [EXIT.format(k) for k in range(network.exits)]
     settings: dict[str, Any] = {
         "input_names": [INPUT], "output_names": names, "dynamo": False, "opset_version": _OPSET,
@@ -50,46 +46,14 @@ def flat_graph(network: MultiExitNetwork) -> Graph:
         warnings.simplefilter("ignore")  # the exporter's notes on opset versions
         target = Path(folder) / "whole.onnx"
         try:
-            with _on_cpu(network):
-                if quantised:
-                    export_qonnx(whole, args=blank, export_path=str(target), **settings)
-                else:
-                    torch.onnx.export(whole, (blank,), str(target), **settings)
+            if quantised:
+                export_qonnx(whole, args=blank, export_path=str(target), **settings)
+            else:
+                torch.onnx.export(whole, (blank,), str(target), **settings)
         except (torch.onnx.errors.OnnxExporterError, RuntimeError) as error:
-            text = " ".join(str(error).split()).partition("[Caused by")[0].partition(". Please feel free")[0]
-            raise UnsupportedLayerError(f"the network cannot be exported to ONNX: {text}") from error
+            raise UnsupportedLayerError(f"the network cannot be exported to ONNX: {first_sentence(error)}") from error
         graph = open_graph(target)
     return _with_input_quantiser(graph, network.input_format) if quantised else graph
-
-
-@contextlib.contextmanager
-def _on_cpu(network: nn.Module) -> Iterator[None]:
-    """Sees that the network is on the CPU, where the blank image is."""
-    parameter = next(network.parameters(), None)
-    device = torch.device("cpu") if parameter is None else parameter.device
-    network.to("cpu")
-    try:
-        yield
-    finally:
-        network.to(device)
-
-
-class _Whole(nn.Module):
-    """A network that gives plain logits of all exits, and leaves its input as it is."""
-
-    def __init__(self, network: MultiExitNetwork) -> None:
-        super().__init__()
-        self.stages, self.heads = network.stages, network.heads
-        self._head_inputs = network.head_inputs
-
-    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Computes the logits."""
-        given: tuple[Tensor, ...] = (x,)
-        logits = []
-        for k, (stage, head) in enumerate(zip(self.stages, self.heads, strict=True)):
-            given = values_of(stage(*given))
-            logits.append(value_of(head(*self._head_inputs(k, given))))
-        return tuple(logits)
 
 
 def _with_input_quantiser(graph: Graph, fmt: FixedPoint) -> Graph:

@@ -10,10 +10,12 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from hwcodesign.networks.graphs import notes
+
 #: Domains under which quantisers of QONNX are found.
 QONNX_DOMAINS = ("qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general")
-#: Quantisers of QONNX.
-QUANTISERS = ("Quant", "IntQuant", "BipolarQuant", "Trunc")
+#: Quantisers of QONNX, those of files among them that Brevitas does not write.
+QUANTISERS = (*notes.QUANTISERS, "Trunc")
 #: Domains of functions that stand for an operator of the same name, and are exact where it might round.
 EXACT, EXACT_SPLIT = "hwcodesign.exact", "hwcodesign.exact.split"
 _STANDARD = ("", "ai.onnx")

@@ -13,7 +13,7 @@ from torch import fx
 
 from hwcodesign.errors import NetworkError, UnsupportedLayerError
 from hwcodesign.fixedpoint import FixedPoint
-from hwcodesign.networks.attach import BYTES
+from hwcodesign.images import BYTES
 from hwcodesign.networks.float_network import FloatNetwork
 from hwcodesign.networks.network import MultiExitNetwork
 from hwcodesign.networks.onnx_models.building import Build

@@ -11,6 +11,7 @@ from torch import fx, nn
 
 from hwcodesign.errors import MismatchError
 from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.images import telling_codes
 from hwcodesign.networks.layers import value_of
 from hwcodesign.networks.onnx_models.building import Computed
 from hwcodesign.networks.onnx_models.conversion import Converted
@@ -85,11 +86,5 @@ def _first_difference(graph: Graph, converted: Converted, images: NDArray[np.flo
 
 
 def drawn_images(fmt: FixedPoint, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """Returns values that reveal wrong layouts and roundings: random, extreme, and single ones among zeros."""
-    rng = np.random.default_rng(1)
-    low, high = fmt.min_code, fmt.max_code
-    random = rng.integers(low, high, (_EACH, *shape), endpoint=True)
-    extreme = np.where(rng.integers(0, 2, (_EACH, *shape)), high, low)
-    sparse = np.zeros((_EACH, int(np.prod(shape))), np.int64)
-    sparse[np.arange(_EACH), rng.integers(0, sparse.shape[1], _EACH)] = high
-    return fmt.decode(np.concatenate([random, extreme, sparse.reshape(_EACH, *shape)]))
+    """Returns the values of images that reveal wrong layouts and roundings."""
+    return fmt.decode(telling_codes(fmt, shape, 1, _EACH))

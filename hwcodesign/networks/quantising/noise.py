@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from brevitas.nn.quant_layer import QuantWeightBiasInputOutputLayer
 from brevitas.proxy.runtime_quant import ActQuantProxyFromInjectorBase
@@ -14,7 +13,6 @@ from brevitas.quant_tensor import IntQuantTensor
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from hwcodesign.images import encode_images
 from hwcodesign.networks.layers import value_of
 from hwcodesign.networks.network import Evaluating, MultiExitNetwork
 
@@ -59,8 +57,6 @@ def quantisation_noise(network: MultiExitNetwork, images: NDArray[Any]) -> list[
         network: a quantised network.
         images: (N, *input_shape) values or codes.
     """
-    codes = encode_images(images, network.input_format, network.input_shape)
-    values = torch.from_numpy(np.asarray(network.input_format.decode(codes), np.float32))
     met: list[_Sums] = []
     hooks = []
     for name, module in network.named_modules():
@@ -71,7 +67,7 @@ def quantisation_noise(network: MultiExitNetwork, images: NDArray[Any]) -> list[
             hooks.append(module.register_forward_hook(_Sums(own, "activations", met).hook))
     try:
         with Evaluating(network), torch.no_grad():
-            for batch in torch.split(values, _BATCH):
+            for batch in torch.split(network.values(images), _BATCH):
                 network.head_outputs(batch)
     finally:
         for hook in hooks:

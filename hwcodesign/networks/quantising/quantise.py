@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from hwcodesign.choices import not_known
 from hwcodesign.errors import ImagesError, NetworkError
-from hwcodesign.images import encode_images
 from hwcodesign.networks.float_network import FloatNetwork
 from hwcodesign.networks.layers import Precision
 from hwcodesign.networks.network import MultiExitNetwork
@@ -56,7 +53,9 @@ def quantise(
             f"{type(network).__name__} is no float network: give one that hwcodesign.attach_exits or "
             "hwcodesign.FloatNetwork made"
         )
-    images = _values(network, calibration)
+    images = network.values(calibration)
+    if not len(images):
+        raise ImagesError("there are no images to calibrate on: give some hundred of the training split")
     asked = _Precisions(network, precision, dict(layers or {}))
     with task("quantising", 4, "steps") as reported:
         whole = whole_of(network)
@@ -77,13 +76,6 @@ def quantise(
         )
         reported.advance()
     return made.eval()
-
-
-def _values(network: FloatNetwork, images: NDArray[Any]) -> Tensor:
-    codes = encode_images(images, network.input_format, network.input_shape)
-    if not len(codes):
-        raise ImagesError("there are no images to calibrate on: give some hundred of the training split")
-    return torch.from_numpy(np.asarray(network.input_format.decode(codes), np.float32))
 
 
 class _Precisions:

@@ -9,38 +9,20 @@ from operator import attrgetter
 from typing import Any
 
 import brevitas.nn as qnn
-import torch
-from torch import Tensor, fx, nn
+from torch import fx
 
 from hwcodesign.networks.float_network import FloatNetwork
-from hwcodesign.networks.layers import values_of
 from hwcodesign.networks.traced.cutting import Exit, Pieces, ancestors, cut
-from hwcodesign.networks.traced.tracing import find_shapes, module_of, traced
+from hwcodesign.networks.traced.tracing import find_shapes, module_of, pools_or_reshapes, traced
+from hwcodesign.networks.whole import Whole
 
 #: What `whole_of` puts in front of a layer's name.
 _PLACE = re.compile(r"^(stages|heads)\.\d+\.")
-#: What stands in front of a head's layers and belongs to it, where nothing else reads it.
-_IN_FRONT = (nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AvgPool1d, nn.AvgPool2d)
 
 
 def whole_of(network: FloatNetwork) -> fx.GraphModule:
     """Returns the uncut graph of a network, whose outputs are those of all heads; its modules are copies."""
-    return traced(_Whole(network), network.input_shape)
-
-
-class _Whole(nn.Module):
-    def __init__(self, network: FloatNetwork) -> None:
-        super().__init__()
-        self.stages, self.heads = network.stages, network.heads
-        self._reads = [network.reads_of(k, len(tensors)) for k, tensors in enumerate(network.tensor_shapes())]
-
-    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        given: tuple[Tensor, ...] = (x,)
-        outputs = []
-        for stage, head, reads in zip(self.stages, self.heads, self._reads, strict=True):
-            given = values_of(stage(*given))
-            outputs.append(head(*(given[i] for i in reads)))
-        return tuple(outputs)
+    return traced(Whole(network), network.input_shape)
 
 
 def cut_again(graph: fx.GraphModule, input_shape: tuple[int, ...]) -> Pieces:
@@ -106,7 +88,7 @@ def _read(nodes: Sequence[fx.Node]) -> Iterator[fx.Node]:
 
 
 def _in_front(graph: fx.GraphModule, node: fx.Node) -> bool:
-    module = module_of(graph, node)
-    if isinstance(module, qnn.QuantIdentity):
+    """Tells whether a node goes with the head behind it, where nothing else reads it."""
+    if isinstance(module_of(graph, node), qnn.QuantIdentity):
         return isinstance(node.args[0], fx.Node) and _in_front(graph, node.args[0])
-    return isinstance(module, _IN_FRONT) or node.target is torch.flatten
+    return pools_or_reshapes(graph, node)

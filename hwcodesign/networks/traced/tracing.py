@@ -28,6 +28,15 @@ _IN_PLACE: dict[Callable[..., Any], Callable[..., Any]] = {
 }
 _IN_PLACE_METHODS = {"add_": "add", "relu_": "relu", "sigmoid_": "sigmoid", "tanh_": "tanh", "clamp_": "clamp"}
 _RESHAPING = ("view", "reshape", "flatten", torch.flatten, torch.reshape)
+#: Modules and functions that pool or reshape, and pass on values in evaluation mode.
+_POOLING = (
+    nn.Flatten,
+    nn.Identity,
+    nn.modules.dropout._DropoutNd,
+    nn.modules.pooling._AvgPoolNd,
+    nn.modules.pooling._AdaptiveAvgPoolNd,
+)
+_POOLING_FUNCTIONS = (torch.flatten, torch.mean, "mean", functional.avg_pool2d, functional.adaptive_avg_pool2d)
 #: In a node's `meta`: the shape of its value for one image, without the batch; absent where it is no tensor.
 SHAPE = "hwcodesign_shape"
 
@@ -111,9 +120,14 @@ def shape_of(node: fx.Node) -> tuple[int, ...]:
     return shape
 
 
-def module_of(graph: fx.GraphModule, node: fx.Node) -> nn.Module | None:
-    """Returns the module that a node calls, or None."""
+def module_of(graph: nn.Module, node: fx.Node) -> nn.Module | None:
+    """Returns the module of a graph that a node calls, or None."""
     return graph.get_submodule(str(node.target)) if node.op == "call_module" else None
+
+
+def pools_or_reshapes(graph: fx.GraphModule, node: fx.Node) -> bool:
+    """Tells whether a node averages or reshapes: in front of a head's layer with weights, it goes with the head."""
+    return isinstance(module_of(graph, node), _POOLING) or node.target in _POOLING_FUNCTIONS
 
 
 def scopes_of(node: fx.Node) -> Iterator[str]:
