@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import ClassVar
 
 from hwcodesign.hardware.folding import Folding, fold
-from hwcodesign.hardware.implementation import LATENCY, RESOURCE
+from hwcodesign.hardware.implementation import LATENCY, REGISTERS, RESOURCE
 from hwcodesign.hardware.mac_array import MacArray
 from hwcodesign.hardware.mac_unit import MacUnit
 from hwcodesign.hardware.resources.arithmetic import mac_array
@@ -29,6 +29,7 @@ class ConvolutionByMultipliers(MacUnit[Conv2D]):
     """The unit reads weights from ROM and multiplies in LUTs or DSP blocks; a window takes one cycle per fold."""
 
     strategies: ClassVar[tuple[str, ...]] = (LATENCY, RESOURCE)
+    windows: ClassVar[tuple[str, ...]] = (REGISTERS,)
 
     @property
     def window(self) -> Window:
