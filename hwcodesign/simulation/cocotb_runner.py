@@ -26,6 +26,8 @@ from hwcodesign.tools.verilator import find_verilator
 _BUILD_SECONDS = 86400
 #: Written when a bench ends.
 _RESULTS = "results.xml"
+#: Names of files whose failed assertions show their values, for cocotb.
+_REWRITTEN = "COCOTB_REWRITE_ASSERTION_FILES"
 #: Values of hwc_pkg's enums, for parameters that are given on the command line.
 _ENUMS = {"Lut": 0, "Dsp": 1, "Constant": 2}
 
@@ -91,6 +93,8 @@ def run_bench(bench: Bench, folder: Path) -> None:
     # cocotb makes every name public, and its tables would take minutes to optimise: only what runs each cycle is
     environment["MAKEFLAGS"] = " ".join([environment.get("MAKEFLAGS", ""), "OPT_FAST=-O1"]).strip()
     environment["PYTHONPATH"] = os.pathsep.join([str(tb), environment.get("PYTHONPATH", "")])
+    # cocotb has pytest rewrite every module's assertions otherwise, at each start those of numba and all else anew
+    environment.setdefault(_REWRITTEN, " ".join(sorted(path.name for path in tb.glob("*.py"))))
     build, runtime = folder / "build", _runtime(waves=bench.waves)
     build.mkdir(exist_ok=True)
     if is_kept(*runtime):
