@@ -30,6 +30,8 @@ _RESULTS = "results.xml"
 #: What a bench's units include, and macros of Verilator's makefile that are 0 where no trace is written.
 _HEADER, _HEADERS = "verilated_first.h", ("verilated.h", "verilated_vpi.h", "verilated_dpi.h")
 _VERILATOR_OPTIONS = ("COVERAGE", "SC", "TIMING", "TRACE", "TRACE_FST", "TRACE_VCD", "TRACE_SAIF")
+#: Flags of a user's, which Verilator's makefile takes from the environment.
+_USERS_FLAGS = {"CXXFLAGS", "CPPFLAGS"}
 #: Names of files whose failed assertions show their values, for cocotb.
 _REWRITTEN = "COCOTB_REWRITE_ASSERTION_FILES"
 #: Values of hwc_pkg's enums, for parameters that are given on the command line.
@@ -86,7 +88,8 @@ def run_bench(bench: Bench, folder: Path) -> None:
     script.write_text(_SCRIPT)
     arguments = [*build_arguments(), *(_override(k, v) for k, v in bench.parameters.items())]
     header = str(_precompiled_header())
-    if not bench.waves and shlex.quote(header) == header:  # it passes a makefile and a shell
+    # its path passes a makefile and a shell; and g++ does not notice all flags that are not those that it was made with
+    if not bench.waves and shlex.quote(header) == header and not _USERS_FLAGS & os.environ.keys():
         arguments += ["-CFLAGS", f"-include {header}"]
     settings = {
         "HWC_RUN_SOURCES": os.pathsep.join(map(str, [*sources, checker_source(), checks])),
@@ -132,7 +135,7 @@ def _runtime(*, waves: bool) -> tuple[str, str]:
 
 def _precompiled_header() -> Path:
     """Returns a header that every unit of a bench includes first, compiled: of a small module's units, to read
-    Verilator's headers is the most of the work. With other flags than these the compiler would read its text.
+    Verilator's headers is the most of the work. With other macros than these the compiler would read its text.
     """
     tool = find_verilator()
     root, standard = include_folders(tool)
