@@ -90,7 +90,8 @@ def run_bench(bench: Bench, folder: Path) -> None:
     header = str(_precompiled_header())
     # its path passes a makefile and a shell; and g++ does not notice all flags that are not those that it was made with
     if not bench.waves and shlex.quote(header) == header and not _USERS_FLAGS & os.environ.keys():
-        arguments += ["-CFLAGS", f"-include {header}"]
+        # a large module is compiled in several units, for which Verilator has its makefile precompile headers itself
+        arguments += ["-CFLAGS", f"$(if $(filter 0,$(VM_PARALLEL_BUILDS)),-include {header})"]
     settings = {
         "HWC_RUN_SOURCES": os.pathsep.join(map(str, [*sources, checker_source(), checks])),
         "HWC_RUN_TOP": bench.top,
