@@ -69,6 +69,7 @@ def made(criterion: str) -> tuple[str, dict[str, Any]]:
             "reuse": 1,
             "strategy": "latency",
             "windows": "registers",
+            "fit": None,
             "layers": {"stage0.conv": {"reuse": 2, "strategy": None, "windows": "memory"}},
             "buffer_samples": 2,
         },

@@ -141,6 +141,13 @@ def compile(
             "--route", help="also place and route the RTL on a Lattice ECP5, which finds its critical path (minutes)"
         ),
     ] = False,
+    fit: Annotated[
+        str | None,
+        typer.Option(
+            help="choose how layers are built: 'images_per_second=8000' for the least hardware of that throughput, or "
+            "'board' for the fastest that the board has room for"
+        ),
+    ] = None,
     timeout: Annotated[
         float,
         typer.Option(help="time limit of --resources and of --route in seconds; run the command again to continue"),
@@ -152,6 +159,7 @@ def compile(
     from hwcodesign.backends.streamrtl.resources import AcceleratorEstimate
     from hwcodesign.backends.vitis.tool import build_projects, require_vitis
     from hwcodesign.designs.boards import board_named
+    from hwcodesign.frontend.settings import Fit
     from hwcodesign.synthesis.accelerator import (
         accelerator_resources,
         accelerator_route,
@@ -159,6 +167,7 @@ def compile(
         require_synthesis,
     )
 
+    wish = Fit.parse(fit) if fit is not None else None
     if build:
         require_vitis()
     if resources:
@@ -166,6 +175,8 @@ def compile(
     if route:
         require_routing()
     job = opened(recipe, out, data, writes=True)
+    if wish is not None:
+        job.recipe = dataclasses.replace(job.recipe, compile=dataclasses.replace(job.recipe.compile, fit=wish))
     from hwcodesign import pipeline
 
     design = pipeline.compiled_design(job, pipeline.read_network(job), pipeline.read_policy(job))

@@ -140,7 +140,9 @@ def _check_manifest(fields: dict[str, Field], accelerator: Accelerator) -> None:
     for tool in fields["tools"].mapping(_MOST).values():
         tool.text()
     choices = {"strategy": STRATEGIES, "windows": WINDOWS}
-    settings = fields["settings"].fields(("reuse", *choices, "layers", "buffer_samples"))
+    settings = fields["settings"].fields(("reuse", *choices, "layers", "buffer_samples", "fit"))
+    if not settings["fit"].is_null:
+        settings["fit"].text()
     named = (own.fields(("reuse", *choices)) for own in settings["layers"].mapping(_MOST).values())
     for layer in (settings, *named):
         layer["reuse"].integer(1, _MOST_CYCLES)

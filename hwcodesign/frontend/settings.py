@@ -48,6 +48,43 @@ class LayerSettings:
 
 
 @dataclass(frozen=True)
+class Fit:
+    """A fit is a wish by which layers choose how they are built and folded.
+
+    Attributes:
+        images_per_second: throughput at the board's clock, for samples that leave as those of the fitting split did.
+            None asks for as much as the board has room for.
+
+    Raises:
+        SettingsError: the throughput is not above zero.
+    """
+
+    images_per_second: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.images_per_second is not None and not self.images_per_second > 0:
+            raise SettingsError(f"images_per_second={self.images_per_second:g} must be above 0")
+
+    @classmethod
+    def parse(cls, text: str) -> Fit:
+        """Reads what `hwcodesign compile --fit` takes: `board`, or `images_per_second=8000`.
+
+        Raises:
+            SettingsError: it is neither.
+        """
+        name, _, value = text.partition("=")
+        if text == "board":
+            return cls()
+        try:
+            return cls(float({"images_per_second": value}[name]))
+        except (KeyError, ValueError):
+            raise SettingsError(f"fit {text!r} is neither 'board' nor 'images_per_second=' and a number") from None
+
+    def __str__(self) -> str:
+        return "board" if self.images_per_second is None else f"images_per_second={self.images_per_second:.12g}"
+
+
+@dataclass(frozen=True)
 class CompileSettings:
     """The compile settings say how hardware sources are generated.
 
@@ -60,9 +97,11 @@ class CompileSettings:
         buffer_samples: number of samples that each conditional buffer holds. None takes the least number that hardly
             slows down samples which leave as those of the fitting split did, or 2 where nothing was fitted or no RTL is
             written.
+        fit: a wish by which all layers with weights choose reuse, strategy and windows, except those in `layers`.
 
     Raises:
-        SettingsError: a name is not known, a number is out of range, or Vitis projects do not have a strategy.
+        SettingsError: a name is not known, a number is out of range, Vitis projects do not have a strategy, or a wish
+            is given without RTL.
     """
 
     backend: str = "streamrtl"
@@ -72,6 +111,7 @@ class CompileSettings:
     windows: str = "registers"
     layers: Mapping[str, LayerSettings] = field(default_factory=lambda: MappingProxyType({}))
     buffer_samples: int | None = None
+    fit: Fit | None = None
 
     def __post_init__(self) -> None:
         if self.backend not in BACKENDS:
@@ -81,6 +121,11 @@ class CompileSettings:
                 f"buffer_samples={self.buffer_samples}: a conditional buffer holds one whole sample at least"
             )
         _ = self.target
+        if self.fit is not None and not self.has_rtl:
+            raise SettingsError(
+                f"fit={str(self.fit)!r} chooses units of StreamRTL, which backend={self.backend!r} does not write: use "
+                "backend='streamrtl', or give reuse"
+            )
         for settings in (self.default, *map(self.of, self.layers)):
             if not self.has_rtl and settings.strategy in VITIS_STRATEGIES:
                 raise SettingsError(

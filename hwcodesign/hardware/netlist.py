@@ -20,7 +20,7 @@ from hwcodesign.hardware.resources.figures import Part
 from hwcodesign.hardware.resources.streams import queue, stream_resize
 from hwcodesign.hardware.stepping import Network
 from hwcodesign.hardware.stream import Stream
-from hwcodesign.hardware.timing import Automaton, Node, Pipeline, Queue, Windows
+from hwcodesign.hardware.timing import Automaton, Node, Pipeline, Queue, Windows, WindowWords
 from hwcodesign.hardware.unit import Unit
 from hwcodesign.hardware.units import unit_of
 from hwcodesign.kernels import Segment
@@ -237,15 +237,15 @@ def _with_registers(placed: Netlist) -> Netlist:
     """Cuts paths of ready, which would grow with the network: registers stand before every block that reads windows,
     and wherever more blocks than a few would follow each other.
 
-    A window_buffer's ready depends on a comparison of places, and enables all that is before it. Other blocks pass the
-    ready of the next one on.
+    The ready of a window_buffer or a window_reader depends on a comparison of places, and enables all that is before
+    it. Other blocks pass the ready of the next one on.
     """
     widths = {port.net: port.format.width for port in placed.inputs}
     lengths = {port.net: 0 for port in placed.inputs}  # blocks up to the last register
     blocks: list[Block] = []
     for block in placed.blocks:
         length, sources = 0 if block.queue else 1 + max(lengths[net] for net in block.sources), block.sources
-        reads_windows = bool(block.timing) and isinstance(block.timing[0], Windows)
+        reads_windows = bool(block.timing) and isinstance(block.timing[0], (Windows, WindowWords))
         if not block.queue and (reads_windows or length > _CHAIN):
             (net,), (stream,) = sources, block.streams  # streams that meet have queues
             sources, length = (f"{block.name}_operand",), 1

@@ -205,13 +205,14 @@ def _averaging(rng: random.Random, source: FixedPoint, count: int) -> tuple[Fixe
     return accumulator, _result(rng, source.min_code << up, source.max_code << up, accumulator.fraction)
 
 
-def _global_pool(rng: random.Random, maximum: bool) -> Case:
-    shape, source = _shape(rng), _format(rng)
+def _global_pool(rng: random.Random, maximum: bool, turns: int = 1) -> Case:
+    (*sides, lanes), source = _shape(rng), _format(rng)
+    shape = (*sides, lanes * turns)
     accumulator, result = source, _result(rng, source.min_code, source.max_code, source.fraction)
     if not maximum:
         accumulator, result = _averaging(rng, source, shape[0] * shape[1])
     kernel = GlobalPool("layer", ("input",), (source,), (shape,), result, shape[2:], maximum, accumulator)
-    return _of_kernel(kernel, lanes=_lanes(rng, shape))
+    return _of_kernel(kernel, lanes=lanes)
 
 
 def _activation(rng: random.Random) -> Case:
@@ -328,6 +329,8 @@ KINDS: dict[str, Callable[[random.Random], Case]] = {
     "average at the border": lambda rng: _border(rng, average=True),
     "global maximum": lambda rng: _global_pool(rng, maximum=True),
     "global average": lambda rng: _global_pool(rng, maximum=False),
+    "global maximum in turns": lambda rng: _global_pool(rng, maximum=True, turns=rng.randint(2, 4)),
+    "global average in turns": lambda rng: _global_pool(rng, maximum=False, turns=rng.randint(2, 4)),
     "activation": _activation,
     "unsigned rectifier": _unsigned_rectifier,
     "add": _add,
