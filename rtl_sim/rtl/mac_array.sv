@@ -78,7 +78,7 @@ module mac_array
   localparam int unsigned Sets = Depthwise ? Pe : 1;
   // Cycles from a fold to its sums
   localparam int unsigned ConstantDepth = 1 + unsigned'($clog2(Simd * ((WeightWidth + 1) / 2)));
-  localparam int unsigned ProductDepth = 2 + unsigned'($clog2(Simd));
+  localparam int unsigned ProductDepth = (Mac.multiplier == Dsp ? 3 : 2) + unsigned'($clog2(Simd));
   localparam int unsigned SumDepth = Mac.multiplier == Constant ? ConstantDepth : ProductDepth;
   localparam int unsigned SumWidth = InWidth + WeightWidth + unsigned'($clog2(Simd));
 
