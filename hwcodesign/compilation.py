@@ -133,6 +133,7 @@ def compile(
             "settings": {
                 "reuse": settings.reuse,
                 "strategy": settings.strategy,
+                "windows": settings.windows,
                 "layers": {key: vars(value) for key, value in sorted(settings.layers.items())},
                 "buffer_samples": accelerator.buffer_samples,
             },

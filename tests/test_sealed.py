@@ -174,7 +174,7 @@ def test_a_library_in_the_folder_is_not_loaded(copied: Path, images: np.ndarray[
 
 @pytest.mark.parametrize(
     ("on", "kinds"),
-    [("csim", ["*-csim-*/*.so", "merge-object-*/*.o"]), ("rtl", ["*-rtl-*/*.so", "verilated-*/*.a"])],
+    [("csim", ["*-csim-*/*.so", "accelerator-object-*/*.o"]), ("rtl", ["*-rtl-*/*.so", "verilated-*/*.a"])],
 )
 def test_a_truncated_library_is_made_again(
     on: str, kinds: list[str], compiled_design: Design, cache: Path, images: np.ndarray[Any, Any]

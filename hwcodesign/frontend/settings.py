@@ -11,7 +11,7 @@ from typing import Any
 from hwcodesign.choices import not_known
 from hwcodesign.designs.boards import Board, board_named
 from hwcodesign.errors import SettingsError
-from hwcodesign.hardware.implementation import STRATEGIES
+from hwcodesign.hardware.implementation import DISTRIBUTED, MEMORY, REGISTERS, STRATEGIES, WINDOWS
 
 #: Generators. Each also writes what those after it write.
 BACKENDS = ("streamrtl", "vitis")
@@ -27,16 +27,24 @@ class LayerSettings:
         reuse: how often each multiplier is used for one pixel or sample (hls4ml's ReuseFactor).
         strategy: hls4ml's Strategy: "latency", "resource" or, in StreamRTL only, "distributed_arithmetic", which uses
             adders without multipliers and without reuse. None keeps the design's strategy.
+        windows: where a convolution in StreamRTL has its windows: whole ones in "registers", or in "memory", from which
+            they are read word by word, as is right for many channels. None keeps the design's.
+
+    Raises:
+        SettingsError: a name is not known, or a number out of range.
     """
 
     reuse: int = 1
     strategy: str | None = None
+    windows: str | None = None
 
     def __post_init__(self) -> None:
         if self.reuse < 1:
             raise SettingsError(f"reuse {self.reuse} is not a positive whole number")
         if self.strategy is not None and self.strategy not in STRATEGIES:
             raise SettingsError(not_known(f"strategy {self.strategy!r}", self.strategy, STRATEGIES))
+        if self.windows is not None and self.windows not in WINDOWS:
+            raise SettingsError(not_known(f"windows {self.windows!r}", self.windows, WINDOWS))
 
 
 @dataclass(frozen=True)
@@ -47,7 +55,7 @@ class CompileSettings:
         backend: generator; "vitis" writes one Vitis HLS project per segment and block, "streamrtl" writes the whole
             accelerator in SystemVerilog, and the Vitis projects beside it.
         board: name of the board, which sets device and clock.
-        reuse, strategy: hls4ml's ReuseFactor and Strategy for every layer that is not in `layers`.
+        reuse, strategy, windows: `LayerSettings` of every layer that is not in `layers`.
         layers: settings by torch layer name, for example "stages.0.conv".
         buffer_samples: number of samples that each conditional buffer holds. None takes the least number that hardly
             slows down samples which leave as those of the fitting split did, or 2 where nothing was fitted or no RTL is
@@ -61,6 +69,7 @@ class CompileSettings:
     board: str = "pynq-z2"
     reuse: int = 1
     strategy: str = "latency"
+    windows: str = "registers"
     layers: Mapping[str, LayerSettings] = field(default_factory=lambda: MappingProxyType({}))
     buffer_samples: int | None = None
 
@@ -72,11 +81,16 @@ class CompileSettings:
                 f"buffer_samples={self.buffer_samples}: a conditional buffer holds one whole sample at least"
             )
         _ = self.target
-        for settings in (self.default, *self.layers.values()):
+        for settings in (self.default, *map(self.of, self.layers)):
             if not self.has_rtl and settings.strategy in VITIS_STRATEGIES:
                 raise SettingsError(
                     f"strategy {settings.strategy!r} is not available in Vitis projects, because hls4ml 1.3 writes it "
                     "wrongly under a namespace: use backend='streamrtl', or strategy='latency'"
+                )
+            if settings.strategy == DISTRIBUTED and settings.windows == MEMORY:
+                raise SettingsError(
+                    f"strategy {DISTRIBUTED!r} multiplies whole windows, but windows={MEMORY!r} reads them word by "
+                    f"word: use windows={REGISTERS!r}, or strategy='latency'"
                 )
 
     @classmethod
@@ -105,9 +119,9 @@ class CompileSettings:
     @property
     def default(self) -> LayerSettings:
         """Returns the settings of every layer that is not named."""
-        return LayerSettings(self.reuse, self.strategy)
+        return LayerSettings(self.reuse, self.strategy, self.windows)
 
     def of(self, module: str) -> LayerSettings:
         """Returns the settings of a layer."""
         named = self.layers.get(module, self.default)
-        return LayerSettings(named.reuse, named.strategy or self.strategy)
+        return LayerSettings(named.reuse, named.strategy or self.strategy, named.windows or self.windows)

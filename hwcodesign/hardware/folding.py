@@ -67,6 +67,26 @@ def fold(lanes: int, beats: int, outputs: int, reuse: int, *, groups: int = 1) -
     return min(foldings, key=lambda folding: (abs(folding.folds - reuse), folding.folds, -folding.pe))
 
 
+def fold_words(taps: int, inputs: int, outputs: int, reuse: int, *, groups: int = 1) -> Folding:
+    """Returns the folding, of windows that are read word by word, whose number of folds is nearest to the reuse factor.
+
+    Of two equally near foldings, it takes the one with fewer folds; of those with equally many, the one with the widest
+    words. A window has at least as many folds as taps and groups.
+
+    Args:
+        taps: pixels of a window.
+        inputs, outputs: channels of a group, in and out.
+        reuse: wished number of folds, at least 1.
+        groups: number of groups.
+    """
+    foldings = (
+        Folding(simd, pe, groups * taps * (inputs // simd) * (outputs // pe))
+        for pe in _divisors(outputs)
+        for simd in _divisors(inputs)
+    )
+    return min(foldings, key=lambda folding: (abs(folding.folds - reuse), folding.folds, -folding.simd))
+
+
 def rom_words(weights: NDArray[Any], folding: Folding, width: int) -> tuple[int, ...]:
     """Returns one unsigned word per fold: weight (pe, simd) at bit (pe * folding.simd + simd) * width, in two's
     complement.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+
 from hwcodesign.fixedpoint import Codes, FixedPoint
 from hwcodesign.hardware.folding import Folding, rom_words
 from hwcodesign.hardware.multipliers import CONSTANT, DSP, LUT, worth_blocks
@@ -19,12 +21,14 @@ class MacArray:
     """A MAC array is one instance of mac_array.
 
     Attributes:
-        weights: (inputs, outputs) integer codes; inputs in stream order; for a depthwise layer its taps alone.
+        weights: (inputs, outputs) integer codes; inputs in stream order; for a depthwise layer its taps alone. Outputs
+            of several turns stand side by side.
         sums: how the products are added.
         source, result: formats of what is multiplied, and of the results.
         beats: beats per vector.
-        folding: folding of its multiplications; one fold if `wanted` is `CONSTANT`.
+        folding: folding of its multiplications, those of one turn; one fold if `wanted` is `CONSTANT`.
         wanted: how products are to be made.
+        turns: vectors that follow one another with weights of their own.
         channels: number of groups of channels; with several of them, outputs share no operands.
     """
 
@@ -35,6 +39,7 @@ class MacArray:
     beats: int
     folding: Folding
     wanted: str
+    turns: int = 1
     channels: int = 1
 
     @property
@@ -111,5 +116,6 @@ class MacArray:
 
     @cached_property
     def words(self) -> tuple[int, ...]:
-        """Returns the words of the weights, one per fold."""
-        return rom_words(self.weights, self.folding, self.weight_bits)
+        """Returns the words of the weights, one per fold of each turn."""
+        turns = np.split(self.weights, self.turns, axis=1)
+        return tuple(word for weights in turns for word in rom_words(weights, self.folding, self.weight_bits))

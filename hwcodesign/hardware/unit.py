@@ -12,7 +12,7 @@ from typing import ClassVar, Generic, TypeVar
 
 from hwcodesign.hardware.estimate import Estimate, estimated
 from hwcodesign.hardware.folding import Folding
-from hwcodesign.hardware.implementation import LATENCY, Implementation
+from hwcodesign.hardware.implementation import LATENCY, WINDOWS, Implementation
 from hwcodesign.hardware.resources.coefficients import COEFFICIENTS
 from hwcodesign.hardware.resources.figures import Part, total
 from hwcodesign.hardware.stream import Stream
@@ -36,11 +36,18 @@ class Unit(Generic[K]):
 
     #: Values of `implementation.strategy` that it is built for.
     strategies: ClassVar[tuple[str, ...]] = (LATENCY,)
+    #: Values of `implementation.windows` that it is built for.
+    windows: ClassVar[tuple[str, ...]] = WINDOWS
 
     kernel: K
     implementation: Implementation
     offered: tuple[Stream, ...]
     module: str
+
+    @property
+    def is_asked_for(self) -> bool:
+        """Returns whether it is of the kind that its implementation asks for."""
+        return self.implementation.strategy in self.strategies and self.implementation.windows in self.windows
 
     @property
     def fits(self) -> bool:

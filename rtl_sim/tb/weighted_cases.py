@@ -13,7 +13,12 @@ from telling import why_not_telling
 
 from hwcodesign.fixedpoint import Codes, FixedPoint, Overflow, Rounding
 from hwcodesign.hardware.folding import Folding, fold, rom_words
+from hwcodesign.hardware.implementation import LATENCY, MEMORY, RESOURCE, Implementation
+from hwcodesign.hardware.stream import Stream
 from hwcodesign.hardware.timing import Pipeline
+from hwcodesign.hardware.unit import Unit
+from hwcodesign.hardware.units import unit_of
+from hwcodesign.hardware.units.folded_conv2d import FoldedConvolution
 from hwcodesign.hardware.window import Window
 from hwcodesign.kernels import Conv2D, Dense
 from hwcodesign.kernels.kernel import sum_bounds
@@ -167,6 +172,14 @@ class Layer:
         if case.kernel is None:
             return Dense(**fields)
         return Conv2D(**fields, stride=case.stride, padding=case.padding)
+
+    @property
+    def folded_unit(self) -> Unit[Conv2D]:
+        """The unit of its convolution that reads windows from memory."""
+        strategy = RESOURCE if self.case.multiplier == "Dsp" else LATENCY
+        unit = unit_of(self.kernel, Implementation(self.case.reuse, strategy, MEMORY), (Stream(1, 1),))
+        assert isinstance(unit, FoldedConvolution)
+        return unit
 
     @property
     def pipeline(self) -> Pipeline:

@@ -35,21 +35,19 @@ def mac_array(array: MacArray) -> tuple[Part, ...]:
 
 def _shell(array: MacArray) -> Part:
     """The control, the accumulators and the results."""
-    channels, folding, width, (inputs, outputs) = (
-        array.channels,
-        array.folding,
-        array.sums.accumulator.width,
-        array.weights.shape,
-    )
+    folding, width, (inputs, outputs) = array.folding, array.sums.accumulator.width, array.weights.shape
+    channels, outputs = array.channels, outputs // array.turns
     groups, steps = outputs // folding.pe, inputs // array.beats // folding.simd
-    control = sum(index_bits(count) for count in (groups, groups, groups, steps, array.beats, folding.folds)) + 2
+    counted = (groups, groups, groups, steps, array.beats, folding.folds * array.turns, array.turns)
+    control = sum(index_bits(count) for count in counted) + 2
     # what accompanies a fold until it is summed: whether there is one, and whether it is the first or last of a sum
     waiting = (array.depth - 2) * (3 if steps * array.beats > 1 else 2)
     sums, lutram = outputs * width, 0
     if groups - 1 >= SHIFT_REGISTER:
         sums, lutram = folding.pe * width, folding.pe * width * -(-(groups - 1) // 32)
-    biases = len(_distinct(_varying(_grouped(array.sums.bias, folding.pe, width)))) if groups > 1 else 0
-    in_table = index_bits(groups) >= TABLE_BITS
+    sets = groups * array.turns
+    biases = len(_distinct(_varying(_grouped(array.sums.bias, folding.pe, width)))) if sets > 1 else 0
+    in_table = index_bits(sets) >= TABLE_BITS
     ff = control + waiting + sums + outputs * array.result.width + (biases if in_table else 0)
     operands, routed = folding.simd * array.source.width, 0.0
     if channels > 1:
