@@ -6,9 +6,9 @@
 // A vector comes in Beats beats of Lanes elements. In each cycle, a fold, Mac.simd lanes are multiplied for each of
 // Mac.pe outputs, in the order: for each beat, for each Mac.simd lanes, for each Mac.pe outputs. A beat is accepted in
 // its last fold, so that vectors follow one another without a gap. The interval is Beats * (Lanes / Mac.simd) *
-// (Outputs / Mac.pe) cycles. The result is valid 4 + clog2(Mac.simd) cycles after the last fold; with Constant
-// multipliers, 3 + clog2(Mac.simd * ((Mac.weight_width + 1) / 2)) cycles. Vectors may take turns, each with weights and
-// biases of its own.
+// (Outputs / Mac.pe) cycles. The result is valid 4 + clog2(Mac.simd) cycles after the last fold, a cycle
+// later with Dsp multipliers; with Constant multipliers, 3 + clog2(Mac.simd * ((Mac.weight_width + 1) / 2)) cycles.
+// Vectors may take turns, each with weights and biases of its own.
 //
 // The pipeline stalls as a whole while a result waits; in_ready_o depends on out_ready_i, never on in_valid_i.
 module mac_array
@@ -82,7 +82,7 @@ module mac_array
   localparam int unsigned Sets = Depthwise ? Pe : 1;
   // Cycles from a fold to its sums
   localparam int unsigned ConstantDepth = 1 + unsigned'($clog2(Simd * ((WeightWidth + 1) / 2)));
-  localparam int unsigned ProductDepth = 2 + unsigned'($clog2(Simd));
+  localparam int unsigned ProductDepth = (Mac.multiplier == Dsp ? 3 : 2) + unsigned'($clog2(Simd));
   localparam int unsigned SumDepth = Mac.multiplier == Constant ? ConstantDepth : ProductDepth;
   localparam int unsigned SumWidth = InWidth + WeightWidth + unsigned'($clog2(Simd));
 

@@ -185,7 +185,7 @@ class Layer:
     def pipeline(self) -> Pipeline:
         """Control of mac_array."""
         case, folding = self.case, self.case.folding
-        depth = folding.depth(self.weight.width, case.multiplier == "Constant")
+        depth = folding.depth(self.weight.width, case.multiplier)
         return Pipeline(folding.folds // case.beats, case.beats, depth)
 
     def parameters(self) -> tuple[dict[str, Parameter], tuple[Rom, ...]]:

@@ -47,7 +47,7 @@ class ConvolutionByMultipliers(MacUnit[Conv2D]):
         kernel = self.kernel
         weights = kernel.spread_weights().reshape(-1, kernel.output_shape[2])
         source, sums = kernel.input_formats[0], kernel.narrowest_sums
-        return MacArray(weights, sums, source, kernel.result, 1, self.folding, self.multiplier)
+        return MacArray(weights, sums, source, kernel.result, 1, self.folding, self.wanted, channels=kernel.groups)
 
     @property
     def instance(self) -> Instance:
@@ -60,8 +60,7 @@ class ConvolutionByMultipliers(MacUnit[Conv2D]):
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        kernel = self.kernel
-        return window_buffer(self.window, kernel.input_formats[0].width), *mac_array(self.array, kernel.groups)
+        return window_buffer(self.window, self.kernel.input_formats[0].width), *mac_array(self.array)
 
     @cached_property
     def timing(self) -> tuple[Automaton, ...]:

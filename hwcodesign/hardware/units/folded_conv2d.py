@@ -76,7 +76,8 @@ class FoldedConvolution(MacUnit[Conv2D]):
         weights = kernel.spread_weights().reshape(-1, kernel.output_shape[2])
         turn = Folding(folding.simd, folding.pe, self.words)
         source, sums = kernel.input_formats[0], kernel.narrowest_sums
-        return MacArray(weights, sums, source, kernel.result, self.words, turn, self.multiplier, self.turns)
+        channels = self.lanes // folding.simd
+        return MacArray(weights, sums, source, kernel.result, self.words, turn, self.wanted, self.turns, channels)
 
     @property
     def reads(self) -> tuple[Stream, ...]:
@@ -101,7 +102,7 @@ class FoldedConvolution(MacUnit[Conv2D]):
     def parts(self) -> tuple[Part, ...]:
         width = self.kernel.input_formats[0].width
         reader = window_reader(self.window, self.lanes, self.spans, self.turns // self.spans, width)
-        return reader, *mac_array(self.array, self.lanes // self.folding.simd)
+        return reader, *mac_array(self.array)
 
     @cached_property
     def timing(self) -> tuple[Automaton, ...]:
