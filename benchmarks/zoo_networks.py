@@ -1,6 +1,6 @@
 """The zoo's recipes as they come: how long they train, how often each exit is right, and that all places agree.
 
-    HWCODESIGN_DATA=… python -m benchmarks.zoo_networks training agreement
+    HWCODESIGN_DATA=… python -m benchmarks.zoo_networks pace training agreement
 
 Each recipe is trained on one thread and quantised; ResNet-8 has the weights that come with the package. Software and
 the generated C++ are held to Brevitas, on every value between segments, every logit and every record; a network that
@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import itertools
 import os
+import statistics
 import tempfile
 import time
 from collections.abc import Sequence
@@ -28,7 +30,7 @@ from hwcodesign.data import Dataset
 from hwcodesign.networks.floating import float_logits
 from hwcodesign.recipe_files import recipe_names
 from hwcodesign.storage.fields import read_json
-from hwcodesign.storage.files import sha256, write_json
+from hwcodesign.storage.files import sha256_json, write_json
 from hwcodesign.training import quantised, read_quantised
 from hwcodesign.training.published import published_weights
 from hwcodesign.verification.comparison import (
@@ -43,6 +45,9 @@ KEPT = Path("build/zoo")
 #: Images that are compared, and those that tell how many the C++ computes in the time that it may take.
 IMAGES, FIRST = 200, 8
 LIMIT = 600.0
+_PACE, _TRAINED, _AGREEMENT = "pace.json", "trained.json", "agreement.json"
+#: That tell how long a training takes; a network of small data has fewer.
+_STEPS = 10
 
 
 @dataclass(frozen=True)
@@ -82,42 +87,89 @@ class Agreement:
     running: float
 
 
-class _Epochs:
-    """It counts the epochs that are trained in this process."""
+class _Watch:
+    """It counts the epochs that are trained in this process, and notes the processor time at the end of each step."""
 
     def __init__(self) -> None:
-        self.count = 0
+        self.epochs = 0
+        self.ends: list[float] = []
 
     def epoch(self, number: int, epochs: int, steps: int) -> None:  # noqa: ARG002  # an observer's
-        self.count += 1
+        self.epochs += 1
 
-    def step(self, loss: float, accuracy: Sequence[float]) -> None:
-        pass
+    def step(self, loss: float, accuracy: Sequence[float]) -> None:  # noqa: ARG002
+        self.ends.append(time.process_time())
+
+
+def pace(recipe: hw.Recipe, data: Dataset, folder: Path) -> float:
+    """Minutes that the training would take on one thread, from the median of some steps, now or before."""
+    kept, seconds = kept_pace(recipe, folder), 0.0
+    if kept is not None:
+        return kept
+    for phase in recipe.training:
+        watch, few = _Watch(), data.training.take(_STEPS * phase.batch_size)
+        part = dataclasses.replace(data, training=few)
+        hw.train(recipe.build(), part, dataclasses.replace(phase, epochs=1), observer=watch)
+        steps = phase.epochs * (len(data.training) // phase.batch_size)
+        seconds += statistics.median(after - before for before, after in itertools.pairwise(watch.ends)) * steps
+    write_json(folder / _PACE, {"key": _settings(recipe), "minutes": seconds / 60})
+    return seconds / 60
+
+
+def kept_pace(recipe: hw.Recipe, folder: Path) -> float | None:
+    """What a former run told of the same settings."""
+    path = folder / _PACE
+    if not path.exists() or (kept := read_json(path))["key"] != _settings(recipe):
+        return None
+    return float(kept["minutes"])
 
 
 def trained(recipe: hw.Recipe, data: Dataset, folder: Path) -> Trained:
     """Trains a recipe on one thread and quantises it, now or before."""
-    path, phases = folder / "trained.json", recipe.training
-    key = sha256(repr((phases, recipe.quantisation)).encode())
-    if path.exists() and (kept := read_json(path))["key"] == key:
-        return Trained(kept["minutes"], kept["epochs"], tuple(kept["floating"]), tuple(kept["integers"]))
-    network, seen = recipe.build(), _Epochs()
+    kept, phases = kept_training(recipe, folder), recipe.training
+    if kept is not None:
+        return kept
+    network, seen = recipe.build(), _Watch()
     assert isinstance(network, hw.FloatNetwork)
     assert recipe.quantisation is not None
     start = time.process_time()
     history = hw.train(network, data, *phases, checkpoint=folder / "training", observer=seen)
     minutes = (time.process_time() - start) / 60
-    if not seen.count:
+    if not seen.epochs:
         raise SystemExit(f"{folder / 'training'} is complete, but nobody knows how long it took: remove it")
     integers = quantised(network, data, recipe.quantisation, folder=folder / "quantised")
     found = Trained(
-        minutes * len(history) / seen.count,  # a training that went on knows its own epochs alone
+        minutes * len(history) / seen.epochs,  # a training that went on knows its own epochs alone
         len(history),
         right(float_logits(network, data.test.images), data.test.labels),
         right(integers.logits(data.test.images), data.test.labels),
     )
-    write_json(path, {"key": key, **dataclasses.asdict(found)})
+    write_json(folder / _TRAINED, {"key": _settings(recipe), **dataclasses.asdict(found)})
     return found
+
+
+def kept_training(recipe: hw.Recipe, folder: Path) -> Trained | None:
+    """What a former run measured with the same settings."""
+    path = folder / _TRAINED
+    if not path.exists() or (kept := read_json(path))["key"] != _settings(recipe):
+        return None
+    return Trained(kept["minutes"], kept["epochs"], tuple(kept["floating"]), tuple(kept["integers"]))
+
+
+def kept_agreement(folder: Path) -> tuple[Agreement, str] | None:
+    """What a former run compared, and the digest of its network."""
+    path = folder / _AGREEMENT
+    if not path.exists():
+        return None
+    kept = read_json(path)
+    digest = str(kept.pop("key"))
+    return Agreement(**{**kept, "exits": tuple(kept["exits"])}), digest
+
+
+def _settings(recipe: hw.Recipe) -> str:
+    phases = [phase.to_json() for phase in recipe.training]
+    asked = None if recipe.quantisation is None else recipe.quantisation.to_json()
+    return sha256_json({"training": phases, "quantisation": asked})
 
 
 def right(logits: Sequence[NDArray[np.generic]], labels: NDArray[np.int64]) -> tuple[float, ...]:
@@ -152,10 +204,9 @@ def agreement(recipe: hw.Recipe, data: Dataset, folder: Path) -> Agreement:
     Raises:
         MismatchError: they differ.
     """
-    (network, weights), path = network_of(recipe, data, folder), folder / "agreement.json"
-    if path.exists() and (kept := read_json(path))["key"] == network.digest():
-        del kept["key"]
-        return Agreement(**{**kept, "exits": tuple(kept["exits"])})
+    (network, weights), kept = network_of(recipe, data, folder), kept_agreement(folder)
+    if kept is not None and kept[1] == network.digest():
+        return kept[0]
     policy = hw.fit_policy(network, (data.fitting.images, data.fitting.labels), recipe.policy)
     with tempfile.TemporaryDirectory() as scratch:
         settings = dataclasses.replace(recipe.compile, backend="vitis")
@@ -184,7 +235,7 @@ def agreement(recipe: hw.Recipe, data: Dataset, folder: Path) -> Agreement:
             running = _processor() - start
     exits = tuple(np.bincount(expected["exit"], minlength=network.exits).tolist())
     found = Agreement(weights, IMAGES, count, exits, values, building / 60, running / 60)
-    write_json(path, {"key": network.digest(), **dataclasses.asdict(found)})
+    write_json(folder / _AGREEMENT, {"key": network.digest(), **dataclasses.asdict(found)})
     return found
 
 
@@ -202,16 +253,20 @@ def zoo() -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("steps", nargs="+", choices=("training", "agreement"))
+    parser.add_argument("steps", nargs="+", choices=("pace", "training", "agreement"))
     parser.add_argument("--recipes", nargs="+", default=zoo(), choices=zoo(), metavar="RECIPE")
     options = parser.parse_args()
     for step in options.steps:
         for name in options.recipes:
-            recipe = on_one_thread(hw.load_recipe(name))
+            recipe, folder = on_one_thread(hw.load_recipe(name)), KEPT / name
             if step == "agreement":
-                print(name, agreement(recipe, recipe.data(), KEPT / name), flush=True)
-            elif not published_weights(name).exists():
-                print(name, trained(recipe, recipe.data(), KEPT / name), flush=True)
+                print(name, agreement(recipe, recipe.data(), folder), flush=True)
+            elif published_weights(name).exists():
+                continue
+            elif step == "pace":
+                print(name, f"{pace(recipe, recipe.data(), folder):.1f} minutes", flush=True)
+            else:
+                print(name, trained(recipe, recipe.data(), folder), flush=True)
 
 
 if __name__ == "__main__":
