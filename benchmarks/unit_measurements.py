@@ -93,6 +93,14 @@ def measure(wanted: Sequence[tuple[str, int]], path: Path, *, again: bool = Fals
         path.write_text("".join(point.line() for point in known.values()))
 
 
+def synthesised(one: Drawn) -> SynthesisedResources:
+    """What Yosys gives for one unit, mapped module by module."""
+    limit = TimeLimit(_LIMIT)
+    (modules,) = _elaborated({("one", 0): one}, limit).values()
+    figures = _mapped(modules, limit)
+    return sum((figures[module.digest] for module in modules), SynthesisedResources())
+
+
 def _digest(kind: str, seed: int) -> str:
     return drawn(kind, seed).digest[:16]
 

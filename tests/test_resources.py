@@ -228,5 +228,5 @@ def test_compile_warns_of_a_design_that_does_not_fit_and_writes_it(
 def test_a_layers_estimate_has_cycles_and_resources() -> None:
     made: Any = drawn("dense by DSPs", 1).unit
     unit = unit_of(made.kernel, made.implementation, (Stream(16, 8),))
-    assert unit.estimate.resources.dsp == 32
+    assert unit.estimate.resources.dsp == 16
     assert unit.estimate.interval == unit.folding.folds  # type: ignore[union-attr]
