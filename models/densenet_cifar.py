@@ -20,7 +20,7 @@ LAYERS = (2, 4, 8, 8)
 #: Channels that each layer adds.
 GROWTH = 8
 CLASSES = 10
-EPOCHS = 4
+EPOCHS = 3
 
 
 def normed(inputs: int, outputs: int, kernel: int) -> nn.Sequential:

@@ -21,7 +21,7 @@ BLOCKS = (
 #: Of the first convolution and of the last one.
 FIRST, LAST = 16, 128
 CLASSES = 10
-EPOCHS = 5
+EPOCHS = 4
 
 
 def clipped(inputs: int, outputs: int, kernel: int, *, stride: int = 1, groups: int = 1) -> list[nn.Module]:

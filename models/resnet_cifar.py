@@ -16,7 +16,7 @@ DEPTH = 20
 #: Of the three stages.
 CHANNELS = (16, 32, 64)
 CLASSES = 10
-EPOCHS = 4
+EPOCHS = 3
 
 
 def stage(inputs: int, outputs: int, *, stride: int) -> nn.Sequential:

@@ -197,7 +197,11 @@ def test_folded_layers_compute_the_same_integers(
         for segment, implementations in folded.accelerator.implementations.items()
         for kernel, implementation in implementations.items()
     }
-    assert folded.manifest["settings"]["layers"]["heads.0.1"] == {"reuse": 16, "strategy": "resource"}
+    assert folded.manifest["settings"]["layers"]["heads.0.1"] == {
+        "reuse": 16,
+        "strategy": "resource",
+        "windows": None,
+    }
     assert (reuse["head0.Dense_linear1"], reuse["stage1.Conv2D_conv0"], reuse["head1.Dense_linear1"]) == (16, 3, 2)
     reference = brevitas_outputs(trained_network, images)
     for on in ("software", "csim"):
