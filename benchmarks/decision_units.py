@@ -34,7 +34,7 @@ def unit_of(name: str, classes: int, per_cycle: int) -> Decision:
     return Decision.of(policy, EXIT, per_cycle)
 
 
-def rows(cache: Path) -> Iterator[str]:
+def rows() -> Iterator[str]:
     """Of the table, as they are made."""
     names = [*sorted(CRITERIA), f"margin{BY_CLASS}", f"max_softmax{BY_CLASS}"]
     for classes, per_cycle in SIZES:
@@ -45,8 +45,8 @@ def rows(cache: Path) -> Iterator[str]:
             with scratch_folder() as scratch:
                 (scratch / "decision.sv").write_text(texts["decision.sv"])
                 sources = [*library_sources(), scratch / "decision.sv"]
-                found = synthesise(sources, "decision", roms=roms, fast=True, cache=cache)
-                routed = fmax(sources, "decision", roms=roms, cache=cache)
+                found = synthesise(sources, "decision", roms=roms, fast=True)
+                routed = fmax(sources, "decision", roms=roms)
             yield (
                 f"| {name} | {classes} | {per_cycle} | {unit.interval} | {unit.latency} | {found.lut:,} | {found.ff:,} "
                 f"| {found.dsp} | {found.bram18} | {routed.fmax_mhz:.0f} MHz |\n"
@@ -55,7 +55,6 @@ def rows(cache: Path) -> Iterator[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", type=Path, default=Path("build"), help="where results of synthesis are kept")
     parser.add_argument("--write", type=Path, help="document to write the table to")
     options = parser.parse_args()
     text = f"""# Decision units
@@ -71,7 +70,7 @@ exponentials and takes 10 classes every 10 cycles. Its resources are not publish
 | criterion | classes | P | interval, cycles | latency, cycles | LUT | FF | DSP | BRAM18 | ECP5 |
 |---|---:|---:|---:|---:|---:|---:|---:|---:|---:|
 """
-    for row in rows(options.build / "decisions"):
+    for row in rows():
         print(row, end="", flush=True)
         text += row
     if options.write:

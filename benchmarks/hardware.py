@@ -78,7 +78,7 @@ class Row:
     resources: SynthesisedResources
 
 
-def measured(design: hw.Design, control: ExitControl, text: str, cache: Path) -> Row:
+def measured(design: hw.Design, control: ExitControl, text: str) -> Row:
     """Simulate the whole test split as one batch, and synthesise."""
     test = hw.load_recipe(RECIPE).data().test
     codes = encode_images(test.images, design.accelerator.input_format, design.accelerator.input_shape)
@@ -86,7 +86,7 @@ def measured(design: hw.Design, control: ExitControl, text: str, cache: Path) ->
     stream = throughput(design.rtl, design.manifest["cycles"], run)
     labels = run.records["label"][np.argsort(run.records["sample_id"])]
     project = read_project(design.folder / FOLDER)
-    resources = synthesise(project.sources, project.top, roms=project.rom_texts, by_module=True, fast=True, cache=cache)
+    resources = synthesise(project.sources, project.top, roms=project.rom_texts, by_module=True, fast=True)
     return Row(
         text,
         float((labels == test.labels).mean()),
@@ -102,13 +102,12 @@ def blenet_rows(build: Path) -> Iterator[Row]:
     """The recipe's design at its operating point; and one sized as ATHEENA's are, with as many images going on."""
     folder = build / RECIPE
     design = hw.load(folder / "design")
-    cache = folder / "synthesis"
-    yield measured(design, exit_control(design.policy), "the recipe, at its operating point", cache)
+    yield measured(design, exit_control(design.policy), "the recipe, at its operating point")
     run = Run(hw.load_recipe(RECIPE), folder)
     network, policy = read_network(run), read_policy(run)
     with tempfile.TemporaryDirectory() as scratch:
         made = hw.compile(network, policy, board="zc706", layers=NEAR_A3S_RATE, out=Path(scratch) / RECIPE)
-        yield measured(made, exit_control(policy), "the same, near A3's rate", cache)
+        yield measured(made, exit_control(policy), "the same, near A3's rate")
     data = run.recipe.data()
     scores = policy.scores(0, network.logits(data.fitting.images)[0], np.zeros(len(data.fitting.images), np.int64))
     code = int(np.quantile(scores, ATHEENA_FRACTION))
@@ -116,7 +115,7 @@ def blenet_rows(build: Path) -> Iterator[Row]:
     quarter = replace(policy.with_codes([code]), fitted_on=FittedOn("a fraction that goes on", exit_rate=fractions))
     with tempfile.TemporaryDirectory() as scratch:
         made = hw.compile(network, quarter, board="zc706", layers=QUARTER, out=Path(scratch) / RECIPE)
-        yield measured(made, exit_control(quarter), "sized for one image in four going on", cache)
+        yield measured(made, exit_control(quarter), "sized for one image in four going on")
 
 
 def document(rows: list[Row]) -> str:

@@ -18,7 +18,7 @@ from hwcodesign.simulation.project import read_project
 from hwcodesign.simulation.rtl import FOLDER
 from hwcodesign.synthesis import SynthesisedResources
 from hwcodesign.synthesis.figures import synthesise_modules
-from hwcodesign.synthesis.pieces import Setting
+from hwcodesign.synthesis.pieces import Setting, Store
 from hwcodesign.synthesis.resources import from_cells
 from hwcodesign.synthesis.yosys import Family, Sources, cells_of, mapping
 from hwcodesign.tools.yowasp import TimeLimit
@@ -36,7 +36,7 @@ def one_run(design: Sources, family: Family) -> SynthesisedResources:
 
 def in_pieces(design: Sources, family: Family) -> SynthesisedResources:
     """The same by processes of their own, nothing taken from earlier runs."""
-    return synthesise_modules(design, [Setting(family)], None, TimeLimit(LIMIT))[0]
+    return synthesise_modules(design, [Setting(family)], TimeLimit(LIMIT), Store(lasts=False))[0]
 
 
 def timed(

@@ -212,12 +212,12 @@ class Network:
         return sum((estimated for estimated, _ in self.blocks.values()), Resources())
 
 
-def network(folder: Path, cache_: Path, coefs: Coefficients) -> Network:
+def network(folder: Path, coefs: Coefficients) -> Network:
     """Estimate and synthesise a design."""
     design = hw.load(folder)
     project = read_project(folder / FOLDER)
     sources = Sources(project.sources, project.top, roms=project.rom_texts)
-    found = synthesise_modules(sources, [Setting("xc7")], cache_, TimeLimit(_LIMIT))[0]
+    found = synthesise_modules(sources, [Setting("xc7")], TimeLimit(_LIMIT))[0]
     parts: dict[str, list[Part]] = defaultdict(list)
     for block in AcceleratorEstimate.of(Hardware.of(design.accelerator)).blocks:
         parts[block.block] += block.parts
@@ -309,7 +309,6 @@ def _block_pairs(net: Network) -> list[tuple[str, Resources, Measurement]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--designs", type=Path, nargs="*", default=[], help="folders of compiled designs")
-    parser.add_argument("--build", type=Path, default=Path("build"), help="where synthesis of designs is kept")
     parser.add_argument("--write", type=Path, help="document whose last section becomes the tables")
     parser.add_argument("--again", action="store_true", help="synthesise all units, also those that are kept")
     options = parser.parse_args()
@@ -319,7 +318,7 @@ def main() -> None:
     measure(wanted, POINTS, again=options.again)
     coefs = fitted(points())
     write_coefficients(coefs)
-    networks = [network(folder, options.build / "synthesis", coefs) for folder in options.designs]
+    networks = [network(folder, coefs) for folder in options.designs]
     text = document(coefs, networks)
     print(text)
     if options.write:

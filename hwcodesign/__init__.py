@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hwcodesign.fitting.network import fit_policy
     from hwcodesign.fitting.request import PolicyRequest
     from hwcodesign.fixedpoint import FixedPoint
-    from hwcodesign.frontend.settings import CompileSettings, LayerSettings
+    from hwcodesign.frontend.settings import CompileSettings, Fit, LayerSettings
     from hwcodesign.interface.modes import Mode
     from hwcodesign.networks.attach import attach_exits
     from hwcodesign.networks.float_network import FloatNetwork
@@ -50,6 +50,7 @@ _NAMES = {
     "ExitPolicy": ("hwcodesign.policies", ""),
     "FixedPoint": ("hwcodesign.fixedpoint", ""),
     "FloatNetwork": ("hwcodesign.networks.float_network", "design"),
+    "Fit": ("hwcodesign.frontend.settings", ""),
     "LayerSettings": ("hwcodesign.frontend.settings", ""),
     "Mode": ("hwcodesign.interface.modes", ""),
     "ProgressiveAccelerator": ("hwcodesign.runtime.progressive", ""),
@@ -90,6 +91,7 @@ __all__ = [
     "ExitCosts",
     "ExitMonitor",
     "ExitPolicy",
+    "Fit",
     "FixedPoint",
     "FloatNetwork",
     "HwcodesignError",

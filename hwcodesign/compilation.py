@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from hwcodesign.backends.streamrtl.choice import with_throughput, within_board
 from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.backends.streamrtl.keywords import KEYWORDS
 from hwcodesign.backends.streamrtl.project_files import write_accelerator
@@ -30,7 +31,7 @@ from hwcodesign.frontend.conversion import (
 )
 from hwcodesign.frontend.lowering import implementations, lower
 from hwcodesign.frontend.segment_check import check_reading
-from hwcodesign.frontend.settings import CompileSettings
+from hwcodesign.frontend.settings import CompileSettings, Fit
 from hwcodesign.frontend.widths import check_widths
 from hwcodesign.hardware.implementation import Implementations
 from hwcodesign.hardware.parallelism import check_products
@@ -92,10 +93,10 @@ def compile(
     identifier = _identifier(name or out.resolve().name)
     network.check()
     network.check_calibrated()
-    if settings.has_rtl:
+    if settings.has_rtl and settings.fit is None:
         check_widths(network, settings)
     with task(f"generating hardware sources for {target.name}"), replaced_folder(out) as generated:
-        segments, chosen = _write_segments(network, settings, generated)
+        segments, chosen, kept = _write_segments(network, settings, generated)
         with task("comparing the kernels with the network"):
             check_reading(network, segments)
         accelerator = Accelerator(
@@ -109,6 +110,8 @@ def compile(
             tuple(network.reads_of(k, len(stage.outputs)) for k, stage in enumerate(segments[0::2])),
         )
         hardware = cycles = None
+        if settings.fit is not None:
+            accelerator = _fitted(accelerator, kept, settings, settings.fit)
         if settings.has_rtl:
             with task("predicting cycles"):
                 hardware = Hardware.of(accelerator)
@@ -133,6 +136,8 @@ def compile(
             "settings": {
                 "reuse": settings.reuse,
                 "strategy": settings.strategy,
+                "windows": settings.windows,
+                "fit": str(settings.fit) if settings.fit is not None else None,
                 "layers": {key: vars(value) for key, value in sorted(settings.layers.items())},
                 "buffer_samples": accelerator.buffer_samples,
             },
@@ -149,17 +154,29 @@ def compile(
     return Design(accelerator, out, manifest)
 
 
+def _fitted(
+    accelerator: Accelerator, kept: dict[str, Implementations], settings: CompileSettings, fit: Fit
+) -> Accelerator:
+    """Returns the accelerator with its layers built as the wish asks for."""
+    with task(f"choosing how layers are built: {fit}"):
+        if fit.images_per_second is None:
+            return within_board(accelerator, kept, settings.target).accelerator
+        return with_throughput(accelerator, kept, settings.target, fit.images_per_second).accelerator
+
+
 def _write_segments(
     network: MultiExitNetwork, settings: CompileSettings, folder: Path
-) -> tuple[list[Segment], dict[str, Implementations]]:
+) -> tuple[list[Segment], dict[str, Implementations], dict[str, Implementations]]:
     """Exports, converts and lowers every stage and head, and writes its QONNX graph and its Vitis project.
 
     Returns:
-        Kernels, and how each segment's are to be built.
+        Kernels; how each segment's are to be built; and those of these that the user named.
     """
     exported = export_network(network, folder / "qonnx")
     check_layers(settings, exported)
-    segments, chosen = [], {}
+    segments: list[Segment] = []
+    chosen: dict[str, Implementations] = {}
+    kept: dict[str, Implementations] = {}
     with task("converting with hls4ml", len(exported), "segments") as reported:
         for segment in exported:
             project = folder / "vitis" / segment.name
@@ -169,12 +186,15 @@ def _write_segments(
             kernels = lowered(segment, graph)
             found = implementations(graph, kernels)
             warn_of_other_reuse(segment, settings, found)
-            chosen[segment.name] = _asked_for(segment, settings, kernels, found) if settings.has_rtl else found
+            built = _asked_for(segment, settings, kernels, found) if settings.has_rtl else found
+            chosen[segment.name] = built
+            named = {name: module_of(segment, name) for name in built}
+            kept[segment.name] = {name: built[name] for name, module in named.items() if module in settings.layers}
             segments.append(_checked(kernels, segment))
             reported.advance(0, f"{segment.name}: writing its Vitis project")
             write_segment(graph, segment.name, project)
             reported.advance()
-    return segments, chosen
+    return segments, chosen, kept
 
 
 def _asked_for(
@@ -186,7 +206,8 @@ def _asked_for(
         SettingsError: a layer would multiply too much in a cycle.
     """
     asked = asked_for(segment, settings, kernels, found)
-    check_products(kernels, asked, lambda name: module_of(segment, name) or name)
+    if settings.fit is None:
+        check_products(kernels, asked, lambda name: module_of(segment, name) or name)
     return asked
 
 
@@ -223,7 +244,7 @@ def check_compiles(network: MultiExitNetwork, settings: CompileSettings) -> None
         SettingsError, UnsupportedLayerError, FormatError: as `compile`.
     """
     network.check()
-    if settings.has_rtl:
+    if settings.has_rtl and settings.fit is None:
         check_widths(network, settings)
     with task("checking that the network fits the hardware flow"), scratch_folder() as scratch:
         exported = export_network(network, scratch)

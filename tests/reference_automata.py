@@ -13,7 +13,7 @@ from typing import Protocol
 from hwcodesign.hardware.movement_timing import Copies, Frames, Split
 from hwcodesign.hardware.pace import Pace
 from hwcodesign.hardware.shell_timing import Buffer, Decider, Packer, Unpacker
-from hwcodesign.hardware.timing import Automaton, Node, Pipeline, Queue, Windows
+from hwcodesign.hardware.timing import Automaton, Node, Pipeline, Queue, Windows, WindowWords
 
 
 class State(Protocol):
@@ -57,8 +57,8 @@ class _PipelineState:
             self.fold += 1
             if self.fold == self.of.folds:
                 self.fold, self.beat = 0, self.beat + 1
-                if self.beat == self.of.beats:
-                    self.beat, done = 0, True
+                done = self.of.beats - self.beat < self.of.given
+                self.beat %= self.of.beats
         self.pipe.pop()
         self.pipe.appendleft(done)
 
@@ -124,6 +124,33 @@ class _WindowsState:
             self.read, self.pass_ = 0, self.pass_ + 1
             if self.pass_ == of.out_height:
                 self.pass_, self.row = 0, self.row - of.height
+
+
+@dataclass
+class _WindowWordsState:
+    of: WindowWords
+    words: int = 0  # accepted, counted on from the sample of the present pass
+    pass_: int = 0
+    step: int = 0  # words given in this pass
+    waiting: bool = False  # a word that has not been taken
+
+    def valid(self) -> bool:
+        return self.waiting
+
+    def ready(self, inputs: Sequence[bool], output: bool) -> Sequence[bool]:
+        return [self.words // self.of.row_words - self.of.base(self.pass_) < self.of.rows]
+
+    def clock(self, inputs: Sequence[bool], output: bool) -> None:
+        of = self.of
+        accepted = inputs[0] and self.ready(inputs, output)[0]
+        if not self.waiting or output:
+            self.waiting = self.words >= (of.last(self.pass_) + 1) * of.row_words
+            self.step += int(self.waiting)
+        if self.step == of.steps:
+            self.step, self.pass_ = 0, self.pass_ + 1
+            if self.pass_ == of.out_height:
+                self.pass_, self.words = 0, self.words - of.height * of.row_words
+        self.words += int(accepted)
 
 
 @dataclass
@@ -328,6 +355,7 @@ class _PackerState:
 _STATES: dict[type, type] = {
     Pipeline: _PipelineState,
     Windows: _WindowsState,
+    WindowWords: _WindowWordsState,
     Queue: _QueueState,
     Split: _SplitState,
     Frames: _FramesState,

@@ -11,7 +11,7 @@ from hwcodesign.hardware.movement_timing import Copies, Frames, Split
 from hwcodesign.hardware.pace import Pace, settle
 from hwcodesign.hardware.shell_timing import Buffer, Decider, Packer, Unpacker
 from hwcodesign.hardware.stepping import Network, State, run
-from hwcodesign.hardware.timing import Automaton, Node, Pipeline, Queue, Windows
+from hwcodesign.hardware.timing import Automaton, Node, Pipeline, Queue, Windows, WindowWords
 from tests import reference_automata as reference
 
 #: Random networks of chains and forks.
@@ -29,6 +29,13 @@ def _windows(rng: random.Random) -> tuple[Windows, int, int]:
     return Windows(height, width, kernel, stride, top, left, high, wide), height * width, high * wide
 
 
+def _window_words(rng: random.Random) -> tuple[WindowWords, int, int]:
+    """The same, word by word."""
+    height, kernel, stride, top = rng.randint(1, 7), rng.randint(1, 4), rng.randint(1, 3), rng.randint(0, 3)
+    passes, row, steps = max(1, (height + 2 * top - kernel) // stride + 1), rng.randint(1, 6), rng.randint(1, 5)
+    return WindowWords(height, row, kernel, stride, top, passes, steps), height * row, passes * steps
+
+
 def _copies(rng: random.Random) -> Copies:
     image, factors, zeros = (rng.randint(1, 4), rng.randint(1, 4)), (rng.randint(1, 3), rng.randint(1, 3)), True
     if rng.random() < 0.5:
@@ -37,9 +44,9 @@ def _copies(rng: random.Random) -> Copies:
     return Copies(image, factors, (rows, columns), zeros)
 
 
-def _pipeline(rng: random.Random, beats: int = 1, inputs: int = 1) -> Pipeline:
-    folds = rng.choice([1, 1, 2, 3, 17, 90])
-    return Pipeline(folds, beats, rng.choice([1, 2, 5, 30, 62, 63, 64, 130]), inputs)
+def _pipeline(rng: random.Random, beats: int = 1, inputs: int = 1, most_given: int = 1) -> Pipeline:
+    folds, given = rng.choice([1, 1, 2, 3, 17, 90]), rng.randint(1, most_given) if most_given > 1 else 1
+    return Pipeline(folds, beats, rng.choice([1, 2, 5, 30, 62, 63, 64, 130]), inputs, given)
 
 
 class _Drawn:
@@ -48,7 +55,7 @@ class _Drawn:
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng
         self.nodes: list[Node] = []
-        windows, self.beats_in, self.beats = _windows(rng)
+        windows, self.beats_in, self.beats = (_windows if rng.random() < 0.6 else _window_words)(rng)
         self.add(windows, -1)
 
     def add(self, automaton: Automaton, *sources: int) -> int:
@@ -62,8 +69,9 @@ class _Drawn:
         if kind == "pipeline":
             self.add(_pipeline(self.rng))
         elif kind == "fold beats":
-            self.add(_pipeline(self.rng, divisor))
-            self.beats //= divisor
+            folded = _pipeline(self.rng, divisor, most_given=divisor)
+            self.add(folded)
+            self.beats = self.beats // divisor * folded.given
         elif kind == "queue":
             self.add(Queue(self.rng.randint(1, 4)))
         elif kind == "register and fold":
@@ -165,8 +173,9 @@ def _automata(rng: random.Random) -> list[Automaton]:
     """One of each kind, of random sizes."""
     beats = rng.randint(1, 5)
     return [
-        _pipeline(rng, beats, inputs=rng.randint(1, 3)),
+        _pipeline(rng, beats, inputs=rng.randint(1, 3), most_given=beats),
         _windows(rng)[0],
+        _window_words(rng)[0],
         Queue(rng.randint(1, 4)),
         Split(rng.randint(1, 4)),
         Frames(beats, beats * 2, rng.choice([1, 2 * beats])),
@@ -205,7 +214,7 @@ def test_a_network_whose_input_has_ended_is_said_to_stand_still() -> None:
     assert network.taken == 4
 
 
-@pytest.mark.parametrize("field", ["folds", "beats", "depth", "inputs"])
+@pytest.mark.parametrize("field", ["folds", "beats", "depth", "inputs", "given"])
 def test_a_pipeline_that_could_never_move_is_refused(field: str) -> None:
     with pytest.raises(FormatError, match=f"Pipeline: {field}=0 must be at least 1"):
         Pipeline(**{field: 0})

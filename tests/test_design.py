@@ -108,11 +108,11 @@ def test_other_weights_under_a_corrected_digest_are_refused_by_the_configuration
     [
         ("", "is not JSON"),
         ("{", "is not JSON"),
-        ("[]", "is not a design of version 5"),
-        ("null", "is not a design of version 5"),
-        ("{}", "is not a design of version 5"),
-        ('{"design_version": 3}', "is not a design of version 5"),
-        ('{"design_version": 5}', "is missing or was altered"),
+        ("[]", "is not a design of version 6"),
+        ("null", "is not a design of version 6"),
+        ("{}", "is not a design of version 6"),
+        ('{"design_version": 3}', "is not a design of version 6"),
+        ('{"design_version": 6}', "is missing or was altered"),
         ('{"design_version": NaN}', "it has NaN, which is not a number"),
     ],
 )
@@ -280,6 +280,16 @@ FAILURES: dict[str, tuple[dict[str, Any], type[HwcodesignError], str]] = {
         {"strategy": "magic"},
         SettingsError,
         "strategy 'magic' is not known. Known: latency, resource, distributed_arithmetic",
+    ),
+    "unknown windows": (
+        {"windows": "glass"},
+        SettingsError,
+        "windows 'glass' is not known. Known: registers, memory",
+    ),
+    "windows that a strategy does not have": (
+        {"strategy": "distributed_arithmetic", "windows": "memory"},
+        SettingsError,
+        "reads them word by word: use windows='registers', or strategy='latency'",
     ),
     "unknown layer": (
         {"layers": {"stages.9.conv": hw.LayerSettings(2)}},

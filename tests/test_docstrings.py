@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,7 @@ def name_of(base: ast.expr) -> str:
     return base.id if isinstance(base, ast.Name) else getattr(base, "attr", "")
 
 
+@cache
 def inherited_names() -> dict[str, set[str]]:
     """Documented methods of each class and its bases in the package, by the class' name."""
     classes = [
@@ -64,13 +66,10 @@ def public(body: list[ast.stmt], documented: dict[str, set[str]], owner: str = "
             yield from public(node.body, documented, node.name)
 
 
-DOCUMENTED = inherited_names()
-
-
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_public_names_have_docstrings_that_begin_with_a_sentence(path: Path) -> None:
     tree = ast.parse(path.read_text())
-    found = {name: ast.get_docstring(node) for name, node in public(tree.body, DOCUMENTED)}  # type: ignore[arg-type]
+    found = {name: ast.get_docstring(node) for name, node in public(tree.body, inherited_names())}  # type: ignore[arg-type]
     assert [name for name, text in found.items() if text is None] == []
     assert [name for name, text in found.items() if text and not text.split("\n\n")[0].endswith(ENDS)] == []
 
@@ -80,6 +79,6 @@ def test_public_names_have_docstrings_that_begin_with_a_sentence(path: Path) -> 
 )
 def test_docstrings_of_functions_begin_with_a_verb_in_the_third_person(path: Path) -> None:
     tree = ast.parse(path.read_text())
-    functions = {name: node for name, node in public(tree.body, DOCUMENTED) if isinstance(node, Function)}
+    functions = {name: node for name, node in public(tree.body, inherited_names()) if isinstance(node, Function)}
     begins = {name: (ast.get_docstring(node) or "").split()[0].rstrip(",") for name, node in functions.items()}
     assert [f"{name}: {word}" for name, word in begins.items() if not word.isalpha() or not word.endswith("s")] == []

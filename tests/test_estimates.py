@@ -15,7 +15,7 @@ from hwcodesign.hardware.movement_timing import Copies, Frames
 from hwcodesign.hardware.pace import settle
 from hwcodesign.hardware.stepping import run
 from hwcodesign.hardware.stream import Stream
-from hwcodesign.hardware.timing import Automaton, Node, Pipeline, Queue, Windows
+from hwcodesign.hardware.timing import Automaton, Node, Pipeline, Queue, Windows, WindowWords
 from hwcodesign.hardware.unit import Unit
 from hwcodesign.hardware.units import unit_of
 from hwcodesign.kernels import Conv2D, Dense, Kernel, MaxPool2D, Transpose
@@ -34,7 +34,9 @@ def stepped(timing: Sequence[Automaton], beats_in: int, beats_out: int) -> Estim
 
 def pipeline(rng: random.Random) -> Drawn:
     beats, vectors = rng.randint(1, 4), rng.randint(1, 6)
-    return (Pipeline(rng.randint(1, 5), beats, rng.randint(1, 9)),), beats * vectors, vectors
+    given = rng.randint(1, beats)
+    timing = Pipeline(rng.randint(1, 5), beats, rng.randint(1, 9), given=given)
+    return (timing,), beats * vectors, given * vectors
 
 
 def frames(rng: random.Random) -> Drawn:
@@ -62,8 +64,20 @@ def windows(rng: random.Random) -> Drawn:
             return (cut, behind), shape[0] * shape[1], rows * columns
 
 
+def window_words(rng: random.Random) -> Drawn:
+    """Any stride and padding: passes above or below the image, rows that nothing reads, images below a kernel."""
+    while True:
+        height, kernel, stride = rng.randint(1, 9), rng.randint(1, 4), rng.randint(1, 4)
+        top, bottom = rng.randint(0, kernel), rng.randint(0, kernel)
+        passes = (height + top + bottom - kernel) // stride + 1
+        if passes > 0:
+            row, taken, beats = rng.randint(1, 30), rng.randint(1, 6), rng.randint(1, 6)
+            words = WindowWords(height, row, kernel, stride, top, passes, taken * beats)
+            return (words, Pipeline(1, beats, rng.randint(1, 8))), height * row, passes * taken
+
+
 @pytest.mark.parametrize("seed", range(40))
-@pytest.mark.parametrize("draw", [pipeline, frames, copies, windows])
+@pytest.mark.parametrize("draw", [pipeline, frames, copies, windows, window_words])
 def test_an_estimate_is_what_the_automata_take(draw: Callable[[random.Random], Drawn], seed: int) -> None:
     for part in range(5):
         timing, beats_in, beats_out = draw(random.Random(f"{seed} {part}"))  # noqa: S311

@@ -200,17 +200,25 @@ def include_flags(root: Path) -> list[str]:
     return [*own, "-isystem", str(templates / "ap_types"), "-isystem", str(templates)]
 
 
-def compile_source(source: Path, root: Path, made: Path) -> Path:
-    command = ["g++", *FLAGS, *include_flags(root), "-c", str(source), "-o", str(made)]
+def compile_source(source: Path, root: Path, made: Path, *more: str) -> Path:
+    command = ["g++", *FLAGS, *include_flags(root), *more, "-c", str(source), "-o", str(made)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, f"{source} does not compile:\n{done.stderr[:4000]}"
     return made
 
 
-def build(source: Path, root: Path, folder: Path, bench: Future[Path]) -> Path:
+def precompile(folder: Path) -> Path:
+    """A header of all that is not ours, compiled: to read it is most of what the compiler does."""
+    header = folder / "first.h"
+    header.write_text("".join(f'#include "{name}"\n' for name in ("ap_fixed.h", "ap_int.h", "hls_stream.h")))
+    compile_source(header, HLS, header.with_suffix(".h.gch"), "-x", "c++-header")
+    return header
+
+
+def build(source: Path, root: Path, folder: Path, bench: Future[Path], *more: str) -> Path:
     """The top compiled against `root` and linked with the testbench, which holds no code of the block."""
     folder.mkdir(exist_ok=True)
-    top = compile_source(source, root, folder / "top.o")
+    top = compile_source(source, root, folder / "top.o", *more)
     program = folder / "program"
     subprocess.run(["g++", str(top), str(bench.result()), "-o", str(program)], timeout=120, check=True)
     return program
@@ -234,8 +242,8 @@ def mutate(mutation: Mutation, folder: Path) -> Path:
     return root
 
 
-def build_mutant(mutation: Mutation, source: Path, folder: Path, bench: Future[Path]) -> Path:
-    return build(source, mutate(mutation, folder), folder, bench)
+def build_mutant(mutation: Mutation, source: Path, folder: Path, bench: Future[Path], header: Path) -> Path:
+    return build(source, mutate(mutation, folder), folder, bench, "-include", str(header))
 
 
 class Programs:
@@ -244,6 +252,7 @@ class Programs:
     def __init__(self, folder: Path, pool: ThreadPoolExecutor) -> None:
         self.folder = folder
         self.pool = pool
+        self.header = precompile(folder)  # blocks themselves include what they need
         self.jobs: dict[str, Future[Path]] = {}
         self.benches: dict[str, Future[Path]] = {}
 
@@ -255,7 +264,7 @@ class Programs:
                 self.jobs[key] = self.pool.submit(build, self.source(key), HLS, self.folder / key, bench)
             else:
                 source, folder = self.source(mutation.instance), self.folder / f"mutant-{key}"
-                self.jobs[key] = self.pool.submit(build_mutant, mutation, source, folder, bench)
+                self.jobs[key] = self.pool.submit(build_mutant, mutation, source, folder, bench, self.header)
         return self.jobs[key]
 
     def source(self, name: str) -> Path:
@@ -273,7 +282,7 @@ class Programs:
             made = self.folder / f"{name}_tb.o"
             source = self.source(name)
             bench = source.with_name(f"{name}_tb.cpp")
-            self.benches[name] = self.pool.submit(compile_source, bench, HLS, made)
+            self.benches[name] = self.pool.submit(compile_source, bench, HLS, made, "-include", str(self.header))
         return self.benches[name]
 
     def __getitem__(self, key: str) -> Path:

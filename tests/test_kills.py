@@ -10,9 +10,9 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,7 @@ from hwcodesign.policies import ExitPolicy
 from hwcodesign.storage.fields import read_json
 from hwcodesign.training.checkpoint import CHECKPOINT
 from tests.tiny_recipe import NETWORK_AND_DATA
+from tests.warm_cli import Begun, WarmCommandLine
 
 ROOT = Path(__file__).resolve().parent.parent
 KILLS = 100 if os.environ.get("HWCODESIGN_CAMPAIGN") else 5
@@ -54,6 +55,15 @@ RECIPE = hw.Recipe(
 _OTHERS = (".ses", "torchinductor")
 #: Wall time, and the time that steps took.
 _DIFFERS = ("seconds",)
+#: Begins the runs.
+WARM: list[WarmCommandLine] = []
+
+
+@pytest.fixture(scope="module", autouse=True)
+def warm() -> Iterator[None]:
+    WARM.append(WarmCommandLine())
+    yield
+    WARM.pop().close()
 
 
 def prepared(folder: Path) -> Path:
@@ -64,36 +74,39 @@ def prepared(folder: Path) -> Path:
     return folder
 
 
-def begun(folder: Path) -> subprocess.Popen[str]:
+@contextmanager
+def begun(folder: Path) -> Iterator[Begun]:
     environment = {
         **os.environ,
         "PYTHONPATH": str(ROOT),
         "XDG_CACHE_HOME": str(folder.parent / "cache"),
         "TMPDIR": str(folder.parent / "tmp"),
     }
-    command = [sys.executable, "-m", "hwcodesign.cli", "run", "tiny.py"]
-    return subprocess.Popen(
-        command, cwd=folder, env=environment, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
+    with WARM[0].begun(folder, ("run", "tiny.py"), environment) as run:
+        yield run
 
 
-def run_until(step: str, seconds: float, folder: Path) -> str | None:
-    """Kill a run so many seconds after it began a step; what it said where it ended before."""
-    with begun(folder) as process:
-        assert process.stderr is not None
+def run_until(step: str, seconds: float, folder: Path) -> bool:
+    """Kill a run so many seconds after it began a step; False if it ended before, as it should."""
+    with begun(folder) as run:
         said = []
-        for line in process.stderr:
+        for line in run.stderr:
             said.append(line)
             if step in line:
                 break
-        try:
-            process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            return None
-        said.append(process.stderr.read())
-        assert process.returncode == 0, "".join(said)
-        return "".join(said)
+        if not run.ends_within(seconds):
+            run.kill()
+            assert run.code == -signal.SIGKILL
+            return True
+        said.append(run.stderr.read())
+        assert run.code == 0, "".join(said)
+        return False
+
+
+def run_through(folder: Path) -> None:
+    with begun(folder) as run:
+        said = run.stderr.read()
+        assert run.code == 0, said
 
 
 def check_what_is_there(folder: Path) -> None:
@@ -129,24 +142,18 @@ def test_a_run_that_is_killed_again_and_again_ends_like_one_that_is_not(tmp_path
     kills = 0
     while kills < KILLS:
         step = STEPS[kills % len(STEPS)] if len(STEPS) <= KILLS else STEPS[2 * kills + 1]
-        if run_until(step, rng.uniform(0, LATEST), folder) is None:
+        if run_until(step, rng.uniform(0, LATEST), folder):
             kills += 1
         else:
             shutil.rmtree(folder / "build")  # it was through: all steps are to be there again for the next
             shutil.rmtree(folder.parent / "cache")
         check_what_is_there(folder)
-    with begun(folder) as process:
-        assert process.stderr is not None
-        said = process.stderr.read()
-    assert process.returncode == 0, said
+    run_through(folder)
     cache = folder.parent / "cache" / "hwcodesign"
     assert [path for place in (folder, cache) for path in place.rglob(".*")] == [], "half-written files and folders"
     assert list((cache / "scratch").iterdir()) == []
     temporary = [path.name for path in (folder.parent / "tmp").iterdir()]
     assert [name for name in temporary if not name.startswith(_OTHERS)] == []
     undisturbed = prepared(tmp_path / "undisturbed")
-    with begun(undisturbed) as process:
-        assert process.stderr is not None
-        said = process.stderr.read()
-    assert process.returncode == 0, said
+    run_through(undisturbed)
     assert results(folder) == results(undisturbed)

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,9 @@ from hwcodesign.policies import CRITERIA, Criterion, register_criterion
 from hwcodesign.policies.own_criteria import FOLDER, load_criterion
 from hwcodesign.storage.fields import Field
 from hwcodesign.storage.files import sha256
+from tests.command_line import environment_of
 from tests.tiny_recipe import NETWORK_AND_DATA
+from tests.warm_cli import WarmCommandLine
 
 ROOT = Path(__file__).resolve().parent.parent
 CRITERION = '''
@@ -111,6 +114,21 @@ def score_module() -> str:
     return text.replace("assign score_o = 32'(margin_q);", f"assign score_o = {bounded};")
 
 
+#: Runs the commands of this file.
+WARM: list[WarmCommandLine] = []
+
+
+@pytest.fixture(scope="module", autouse=True)
+def warm() -> Iterator[None]:
+    WARM.append(WarmCommandLine())
+    yield
+    WARM.pop().close()
+
+
+def hwcodesign(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return WARM[0].run(folder, arguments, environment_of(folder, {}))
+
+
 def python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     env = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100"}
     command = [sys.executable, *arguments]
@@ -121,13 +139,13 @@ def test_it_runs_in_software_in_both_simulations_on_the_board_in_reports_and_fro
     if shutil.which("g++") is None:
         pytest.skip("g++ is not installed: the main job compiles C++")
     (tmp_path / "leading.py").write_text(RECIPE)
-    missing = python(tmp_path, "-m", "hwcodesign.cli", "run", "leading.py")
+    missing = hwcodesign(tmp_path, "run", "leading.py")
     assert missing.returncode == 1
     assert f"there is no {tmp_path / 'score_lead.sv'} beside it" in missing.stderr
     (tmp_path / "score_lead.sv").write_text(score_module())
     (tmp_path / "lead.h").write_text(HEADER)
 
-    done = python(tmp_path, "-m", "hwcodesign.cli", "run", "leading.py")
+    done = hwcodesign(tmp_path, "run", "leading.py")
     assert done.returncode == 0, done.stderr
     assert "All compared backends agree in every bit." in done.stdout  # Brevitas, software, csim, rtl
     report = json.loads((tmp_path / "build" / "leading" / "report.json").read_text())
@@ -138,7 +156,7 @@ def test_it_runs_in_software_in_both_simulations_on_the_board_in_reports_and_fro
     rates = report["exit_rate"]
     assert min(rates) > 0, "samples leave at each exit"
 
-    deployed = python(tmp_path, "-m", "hwcodesign.cli", "deploy", "leading.py", "--no-wheel")
+    deployed = hwcodesign(tmp_path, "deploy", "leading.py", "--no-wheel")
     assert deployed.returncode == 0, deployed.stderr
     bundle = tmp_path / "build" / "leading" / "leading-pynq-z2"
     moved = tmp_path / "elsewhere"

@@ -124,7 +124,7 @@ def test_builds_report_their_units_once(
         design.rtl.library()
     cpp = heard.task("compiling the generated C++")
     assert (cpp.total, cpp.unit) == (len(list(tmp_path.glob("hwcodesign/*-object-*"))), "units")
-    assert sorted(first_words(cpp))[:3] == ["accelerator.cpp", "buffer0.cpp", "buffer1.cpp"]
+    assert sorted(first_words(cpp))[:3] == ["accelerator", "head0", "head1"]
     assert heard.task("compiling the generated SystemVerilog").total == 4
     runtime = heard.task("compiling Verilator's runtime, once on this machine")
     assert (runtime.done, runtime.within) == (2, ("compiling the generated SystemVerilog",))

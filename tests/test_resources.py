@@ -16,7 +16,6 @@ from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.backends.streamrtl.resources import AcceleratorEstimate, DoesNotFitWarning
 from hwcodesign.designs.boards import BOARDS, board_named
 from hwcodesign.hardware.implementation import DEFAULT
-from hwcodesign.hardware.resources.arithmetic import uses_dsp
 from hwcodesign.hardware.resources.coefficients import COEFFICIENTS
 from hwcodesign.hardware.resources.figures import Part, Resources, total
 from hwcodesign.hardware.resources.memories import Memory, ram, rom
@@ -98,14 +97,6 @@ def test_a_queue_stays_in_flip_flops_a_little_longer() -> None:
     assert ram(3, 4) == Memory(0, 4, 1)
     assert ram(3, 4, through=True).is_logic
     assert ram(3, 5, through=True) == Memory(0, 4, 1)
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "product", "is_dsp"),
-    [(4, 4, 8, False), (6, 2, 8, False), (7, 2, 9, True), (7, 2, 8, False), (5, 4, 9, True), (1, 9, 10, False)],
-)
-def test_small_products_are_made_in_luts(one: int, other: int, product: int, is_dsp: bool) -> None:
-    assert uses_dsp(one, other, product) is is_dsp
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if not kind.startswith(SLOW)])

@@ -18,6 +18,7 @@ from hwcodesign.deployment.vivado import write_vivado
 from hwcodesign.design import Design, load
 from hwcodesign.designs.stored import MANIFEST, SOURCES
 from hwcodesign.errors import DesignError
+from hwcodesign.storage.cache import cache_folder
 from hwcodesign.storage.files import sha256_file
 from hwcodesign.storage.sealed import SealedFiles
 from hwcodesign.synthesis.accelerator import accelerator_resources
@@ -45,9 +46,14 @@ def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="module")
-def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache in which nothing is but what these tests compile."""
-    return tmp_path_factory.mktemp("cache")
+def own_cache(tmp_path_factory: pytest.TempPathFactory, compiled_design: Design) -> Path:
+    """A cache in which nothing is but what these tests compile, and the C++ of segments, which they leave alone."""
+    _ = compiled_design.csim
+    cache = tmp_path_factory.mktemp("cache")
+    for segment in compiled_design.accelerator.segments:
+        for kept in cache_folder().glob(f"{segment.name}-object-*"):
+            shutil.copytree(kept, cache / "hwcodesign" / kept.name)
+    return cache
 
 
 @pytest.fixture
@@ -174,7 +180,7 @@ def test_a_library_in_the_folder_is_not_loaded(copied: Path, images: np.ndarray[
 
 @pytest.mark.parametrize(
     ("on", "kinds"),
-    [("csim", ["*-csim-*/*.so", "merge-object-*/*.o"]), ("rtl", ["*-rtl-*/*.so", "verilated-*/*.a"])],
+    [("csim", ["*-csim-*/*.so", "accelerator-object-*/*.o"]), ("rtl", ["*-rtl-*/*.so", "verilated-*/*.a"])],
 )
 def test_a_truncated_library_is_made_again(
     on: str, kinds: list[str], compiled_design: Design, cache: Path, images: np.ndarray[Any, Any]

@@ -68,7 +68,9 @@ def made(criterion: str) -> tuple[str, dict[str, Any]]:
         "settings": {
             "reuse": 1,
             "strategy": "latency",
-            "layers": {"stage0.conv": {"reuse": 2, "strategy": None}},
+            "windows": "registers",
+            "fit": None,
+            "layers": {"stage0.conv": {"reuse": 2, "strategy": None, "windows": "memory"}},
             "buffer_samples": 2,
         },
         "network_sha256": "2" * 64,
@@ -340,7 +342,7 @@ def dig(data: Any, *keys: str | int) -> Any:
 CONV = ("accelerator", "stages", 0, "kernels", 0)
 DENSE = ("accelerator", "heads", 0, "kernels", 1)
 BUILT = ("accelerator", "implementations", "stage0")
-BUILD = {"reuse_factor": 1, "strategy": "latency"}
+BUILD = {"reuse_factor": 1, "strategy": "latency", "windows": "registers"}
 
 
 @pytest.mark.parametrize(
@@ -352,7 +354,7 @@ BUILD = {"reuse_factor": 1, "strategy": "latency"}
         (set_in("board", "clock_mhz", to=True), r"board\.clock_mhz is true, and must be a number"),
         (set_in("criterion", to=7), "criterion is 7, and must be an object"),
         (set_in("criterion", to=own("leap", "../x.py")), r"criterion names '../x.py', which is no file of its own"),
-        (set_in("design_version", to=5.0), "design_version is 5.0, and must be a whole number from 5 to 5"),
+        (set_in("design_version", to=6.0), "design_version is 6.0, and must be a whole number from 6 to 6"),
         (set_in("backend", to="streamrt"), "backend 'streamrt' is not known: did you mean 'streamrtl'"),
         (set_in("tools", to={"numpy": 1}), r"tools\.numpy is 1, and must be a text"),
         (set_in("colour", to=1), "the file has 'colour', which is none of design_version"),
@@ -383,6 +385,7 @@ BUILD = {"reuse_factor": 1, "strategy": "latency"}
         (set_in(*CONV, "name", to="input"), "stage0 gives 'conv', which no kernel writes"),
         (set_in(*CONV, "reuse_factor", to=1), r"kernels\[0\] has 'reuse_factor', which is none of kind, name"),
         (set_in(*BUILT, "conv", "reuse_factor", to=0), r"conv\.reuse_factor is 0, and must be a whole number from 1"),
+        (set_in(*BUILT, "conv", "windows", to="glass"), r"conv\.windows 'glass' is not known\. Known: memory"),
         (set_in(*BUILT, "conv", "strategy", to=None), r"conv\.strategy is null, and must be a text"),
         (set_in(*BUILT, "conv", "strategy", to="magic"), r"conv\.strategy 'magic' is not known\. Known: d"),
         (set_in(*BUILT, "cnv", to=BUILD), "stage0: kernel 'cnv' of an implementation is not known: did you mean 'con"),

@@ -56,6 +56,16 @@ def dense(name: str, source: str, shape: tuple[int, ...], outputs: int) -> Dense
 FOLDED = {name: Implementation(reuse) for name, reuse in (("conv", 9), ("first", 8), ("second", 8), ("fc", 48))}
 
 
+def activations(*names: str) -> Segment:
+    """One activation behind another."""
+    shape = (4, 4, 1)
+    kernels = [
+        Activation(name, (source,), (U5,), (shape,), U5, shape, rectify=True)
+        for source, name in pairwise(("input", *names))
+    ]
+    return Segment.chain("s", U5, shape, tuple(kernels))
+
+
 def residual(name: str = "conv") -> Segment:
     """A convolution around which its input is added; to be built with `FOLDED`."""
     shape = (6, 6, 3)
@@ -110,14 +120,8 @@ def test_no_name_of_a_layer_reaches_systemverilog_unescaped(name: str) -> None:
 
 
 def test_layers_of_like_names_stay_apart() -> None:
-    shape = (4, 4, 1)
-    kernels = [Activation(name, (source,), (U5,), (shape,), U5, shape, rectify=True)
-               for source, name in (("input", "a-1"), ("a-1", "a_1"), ("a_1", "A 1"))]  # fmt: skip
-    assert [block.name for block in netlist(Segment.chain("s", U5, shape, tuple(kernels))).blocks] == [
-        "a_1",
-        "a_1_2",
-        "a_1_3",
-    ]
+    placed = netlist(activations("a-1", "a_1", "A 1"))
+    assert [block.name for block in placed.blocks if block.unit] == ["a_1", "a_1_2", "a_1_3"]
 
 
 def test_a_flattened_image_reaches_a_linear_layer_in_its_own_beats() -> None:
@@ -199,6 +203,26 @@ def test_a_layer_that_folds_its_beats_has_a_register_before_it() -> None:
     placed = netlist(Segment.chain("head0", U5, (8,), (layers[0], replace(layers[1], input_formats=(S8,)))), FOLDED)
     assert [block.name for block in placed.blocks] == ["first_operand", "first", "second_operand", "second"]
     assert segment_cycles(placed).interval == 8
+
+
+def test_ready_passes_through_two_layers_at_most_in_a_cycle() -> None:
+    names = [block.name for block in netlist(activations("a", "b", "c", "d", "e")).blocks]
+    assert names == ["a", "b", "c_operand", "c", "d", "e_operand", "e"]
+
+
+def test_a_layer_that_reads_windows_has_a_register_before_it_which_takes_no_time_from_an_image() -> None:
+    """What a window_buffer is ready for is a comparison, on which all that is before it would wait."""
+    shape = (6, 6, 2)
+    pool = MaxPool2D("pool", ("conv",), (U5,), (shape,), U5, (3, 3, 2), (2, 2), (2, 2))
+    placed = netlist(Segment.chain("s", U5, shape, (convolution("conv", "input", shape, 2), pool)))
+    assert [block.name for block in placed.blocks] == ["conv_operand", "conv", "pool_operand", "pool"]
+    assert [block.width * block.output.lanes for block in placed.blocks] == [10] * 4
+    bare = [
+        replace(block, sources=(source,)) for block, source in zip(placed.blocks[1::2], ("in", "conv"), strict=True)
+    ]
+    without = segment_cycles(replace(placed, blocks=tuple(bare)))
+    cycles = segment_cycles(placed)
+    assert (cycles.interval, cycles.latency) == (without.interval, without.latency + 2)
 
 
 def test_the_same_segment_is_written_byte_for_byte(

@@ -17,8 +17,9 @@ import pytest
 from hwcodesign import progress
 from hwcodesign.errors import SettingsError, ToolError
 from hwcodesign.fixedpoint import FixedPoint
-from hwcodesign.synthesis import PostRoute, SynthesisedResources, ecp5, fmax, jobs, pieces, synthesise, yosys
-from hwcodesign.synthesis.accelerator import AcceleratorResources, accelerator_resources
+from hwcodesign.storage import cache
+from hwcodesign.synthesis import PostRoute, SynthesisedResources, fmax, jobs, pieces, routing, synthesise, yosys
+from hwcodesign.synthesis.accelerator import AcceleratorResources, accelerator_resources, accelerator_route
 from hwcodesign.synthesis.resources import count, from_cells
 from hwcodesign.tools import yowasp as tools
 from hwcodesign.tools.yowasp import TimeLimit
@@ -65,6 +66,15 @@ _SOURCES = {
 }
 _ROM = {"roms/words.hex": "".join(f"{i * 37 % 262144:05x}\n" for i in range(1024))}
 _PARAMETERS = {"File": "roms/words.hex"}
+
+
+@pytest.fixture(autouse=True)
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Every test begins without results of synthesis; what the tools compile of themselves is kept elsewhere."""
+    folder = tmp_path / "empty_cache"
+    monkeypatch.setattr(cache, "VARIABLE", "HWCODESIGN_TEST_CACHE")
+    monkeypatch.setenv("HWCODESIGN_TEST_CACHE", str(folder))
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -116,9 +126,8 @@ def test_figures_of_a_design_with_everything(files: list[Path]) -> None:
 
 @needs_yosys
 @pytest.mark.parametrize("fast", [False, True])
-def test_figures_of_instances(files: list[Path], fast: bool, tmp_path: Path) -> None:
-    settings = {"parameters": _PARAMETERS, "roms": _ROM, "by_module": True, "fast": fast, "cache": tmp_path}
-    resources = synthesise(files, "all_kinds", "xcup", **settings)
+def test_figures_of_instances(files: list[Path], fast: bool) -> None:
+    resources = synthesise(files, "all_kinds", "xcup", parameters=_PARAMETERS, roms=_ROM, by_module=True, fast=fast)
     assert list(resources.modules) == [f"all_kinds.gen_counter[{i}].u_counter" for i in range(2)]
     for part in resources.modules.values():
         assert (part.module, part.ff, part.dsp) == ("counter", 8, 0)
@@ -153,7 +162,7 @@ def _noted() -> Iterator[_Notes]:
 
 @needs_yosys
 def test_a_run_that_is_out_of_time_keeps_what_is_done_and_the_next_goes_on(
-    files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    files: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And module by module, in processes of their own, gives the figures that one run of Yosys gives."""
     monkeypatch.setattr(pieces, "_CELLS", 1)  # a process for each module
@@ -168,10 +177,10 @@ def test_a_run_that_is_out_of_time_keeps_what_is_done_and_the_next_goes_on(
 
     monkeypatch.setattr(pieces.Store, "put", put_and_wait)
     limit = TimeLimit(60, clock=lambda: now)
-    settings = {"parameters": _PARAMETERS, "roms": _ROM, "by_module": True, "cache": tmp_path}
+    settings = {"parameters": _PARAMETERS, "roms": _ROM, "by_module": True}
     expected = (
-        rf"synthesis took longer than 60 s; missing: xc7: all_kinds\.gen_counter\[0\]\.u_counter\. "
-        rf"1 of 2 modules are kept in {tmp_path}, and the same command goes on with the rest"
+        r"synthesis took longer than 60 s; missing: xc7: all_kinds\.gen_counter\[0\]\.u_counter\. "
+        r"1 of 2 modules are kept, and the same command goes on with the rest"
     )
     with _noted() as first, pytest.raises(ToolError, match=expected):
         synthesise(files, "all_kinds", limit=limit, **settings)  # type: ignore[arg-type]
@@ -227,25 +236,35 @@ def _tasks(pid: int) -> Iterator[Path]:
     yield from Path(f"/proc/{pid}/task").iterdir()
 
 
-def test_an_accelerators_figures_stand_without_the_ecp5() -> None:
-    found = AcceleratorResources(
-        SynthesisedResources(lut=5), SynthesisedResources(lut=6), "nextpnr-ecp5 failed: it does not fit"
-    )
-    assert found.text.splitlines()[-1] == (
-        "Not placed and routed on a Lattice ECP5, so no clock rate and no critical path: "
-        "nextpnr-ecp5 failed: it does not fit"
-    )
-    assert found.to_json()["ecp5"] is None
-    assert found.to_json()["ecp5_missing"] == "nextpnr-ecp5 failed: it does not fit"
+def test_an_accelerators_figures_are_those_of_its_boards_family() -> None:
+    unpack = SynthesisedResources(lut=5, ff=1_200, module="word_unpack")
+    inner = SynthesisedResources(lut=3)
+    parts = {"top.u_unpack": unpack, "top.u_unpack.a": inner}
+    found = SynthesisedResources(lut=7_005, ff=1_201, bram18=3, modules=parts)
+    resources = AcceleratorResources("xcup", found)
+    assert resources.text.splitlines() == [
+        "Resources by Yosys for UltraScale+: estimates, not Vivado's figures; modules are mapped one by one.",
+        "                                   LUT      FF   DSP  BRAM18",
+        "whole accelerator                7,005   1,201     0       3",
+        "top.u_unpack                         5   1,200     0       0",
+    ]
+    assert resources.to_json() == {"family": "xcup", **found.to_json()}
+
+
+def test_a_post_route_clock_says_where_it_comes_from() -> None:
+    lines = PostRoute(62.4, 1, 1, 0, 0, ("1.00 ns a_q", "2.00 ns b", "16.03 ns c_q")).text.splitlines()
+    assert lines[0].startswith("Post-route on a Lattice ECP5 (speed grade 8): 62 MHz. Other silicon")
+    assert lines[1] == "Critical path: 1.00 ns a_q to 16.03 ns c_q"
 
 
 @needs_yosys
 def test_the_time_that_resources_take_is_limited(tmp_path: Path) -> None:
     design = hand_made(plain("little"), tmp_path)
-    with pytest.raises(SettingsError, match="timeout 0: give the time limit of synthesis in seconds"):
-        accelerator_resources(design, timeout=0)
-    with pytest.raises(ToolError, match=r"took longer than 0.2 s(.|\n)*Place and route on the ECP5 is missing as well"):
-        accelerator_resources(design, timeout=0.2)
+    for run in (accelerator_resources, accelerator_route):
+        with pytest.raises(SettingsError, match="timeout 0: give the time limit of synthesis in seconds"):
+            run(design, timeout=0)  # type: ignore[operator]
+        with pytest.raises(ToolError, match=r"took longer than 0\.2 s"):
+            run(design, timeout=0.2)  # type: ignore[operator]
 
 
 @needs_yosys
@@ -269,21 +288,21 @@ def test_parameters_of_all_kinds_reach_the_top(tmp_path: Path) -> None:
 def test_results_are_kept_by_what_they_depend_on(
     files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = synthesise(files, "counter", cache=tmp_path / "cache")
+    first = synthesise(files, "counter")
 
     def never(*_: object) -> None:
         raise ToolError("run again")
 
     monkeypatch.setattr(yosys, "run_tool", never)
-    assert synthesise(files, "counter", cache=tmp_path / "cache") == first
+    assert synthesise(files, "counter") == first
     changed = tmp_path / "counter.sv"
     changed.write_text(_SOURCES["counter.sv"] + "\n")
     others = [file for file in files if file.name != "counter.sv"]
     for settings in ({"family": "xcup"}, {"fast": True}, {"by_module": True}, {"parameters": {"Width": 4}}):
         with pytest.raises(ToolError, match="run again"):
-            synthesise(files, "counter", cache=tmp_path / "cache", **settings)  # type: ignore[arg-type]
+            synthesise(files, "counter", **settings)  # type: ignore[arg-type]
     with pytest.raises(ToolError, match="run again"):
-        synthesise([*others, changed], "counter", cache=tmp_path / "cache")
+        synthesise([*others, changed], "counter")
 
 
 @needs_yosys
@@ -329,28 +348,27 @@ def test_a_missing_tool_is_named_with_its_extra(files: list[Path], monkeypatch: 
 
 @needs_yosys
 @needs_nextpnr
-def test_clock_rate_and_critical_path(files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clock_rate_and_critical_path(files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     def never(*_: object) -> None:
         raise ToolError("run again")
 
     with monkeypatch.context() as patched:
-        patched.setattr(ecp5, "run_tool", never)  # the netlist is there, routing has not begun
+        patched.setattr(routing, "run_tool", never)  # the netlist is there, routing has not begun
         with pytest.raises(ToolError, match="run again"):
-            fmax(files, "counter", parameters={"Width": 40}, cache=tmp_path)
+            fmax(files, "counter", parameters={"Width": 40})
     with monkeypatch.context() as patched:
-        patched.setattr(ecp5, "run_yosys", never)
-        wide = fmax(files, "counter", parameters={"Width": 40}, cache=tmp_path)
+        patched.setattr(routing, "run_yosys", never)
+        wide = fmax(files, "counter", parameters={"Width": 40})
     assert isinstance(wide, PostRoute)
     assert wide.ff == 40
     assert 50 < wide.fmax_mhz < 1000
     assert wide.critical_path
     assert all(" ns " in step for step in wide.critical_path)
     assert "count_o" in wide.critical_path[0]
-    assert [file.suffix for file in tmp_path.iterdir()] == [".json"]  # the netlist has served
 
-    monkeypatch.setattr(ecp5, "run_tool", never)
-    monkeypatch.setattr(ecp5, "run_yosys", never)
-    assert fmax(files, "counter", parameters={"Width": 40}, cache=tmp_path) == wide
+    monkeypatch.setattr(routing, "run_tool", never)
+    monkeypatch.setattr(routing, "run_yosys", never)
+    assert fmax(files, "counter", parameters={"Width": 40}) == wide
 
 
 @needs_yosys

@@ -19,7 +19,7 @@ from hwcodesign.backends.vitis.tool import require_vitis
 from hwcodesign.deployment.vivado import require_vivado
 from hwcodesign.errors import HwcodesignError, MissingExtraError, ToolError
 from hwcodesign.places import PLACES, Place
-from hwcodesign.synthesis.accelerator import require_synthesis
+from hwcodesign.synthesis.accelerator import require_routing, require_synthesis
 from hwcodesign.tools.verilator import BUILD_TOOLS, find_verilator
 from hwcodesign.tools.yowasp import installed_version
 from hwcodesign.verification.formal import require_prover
@@ -107,6 +107,7 @@ def routes() -> list[Route]:
         "train, fit, compile": lambda: require_extra("design"),
         "figures of a run": lambda: require_extra("report"),
         "compile --resources": require_synthesis,
+        "compile --route": require_routing,
         "compile --build": require_vitis,
         "deploy --vivado": require_vivado,
         "proofs": require_prover,

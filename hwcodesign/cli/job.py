@@ -133,10 +133,24 @@ def compile(
     data: Data = None,
     build: Annotated[bool, typer.Option("--build", help="also build every project with Vitis HLS")] = False,
     resources: Annotated[
-        bool, typer.Option("--resources", help="also synthesise the RTL with Yosys, and place and route it on an ECP5")
+        bool, typer.Option("--resources", help="also synthesise the RTL with Yosys, for the board's family")
     ] = False,
+    route: Annotated[
+        bool,
+        typer.Option(
+            "--route", help="also place and route the RTL on a Lattice ECP5, which finds its critical path (minutes)"
+        ),
+    ] = False,
+    fit: Annotated[
+        str | None,
+        typer.Option(
+            help="choose how layers are built: 'images_per_second=8000' for the least hardware of that throughput, or "
+            "'board' for the fastest that the board has room for"
+        ),
+    ] = None,
     timeout: Annotated[
-        float, typer.Option(help="time limit of --resources in seconds; run the command again to continue")
+        float,
+        typer.Option(help="time limit of --resources and of --route in seconds; run the command again to continue"),
     ] = 3600.0,
     json: Json = False,
 ) -> None:
@@ -145,13 +159,24 @@ def compile(
     from hwcodesign.backends.streamrtl.resources import AcceleratorEstimate
     from hwcodesign.backends.vitis.tool import build_projects, require_vitis
     from hwcodesign.designs.boards import board_named
-    from hwcodesign.synthesis.accelerator import accelerator_resources, require_synthesis
+    from hwcodesign.frontend.settings import Fit
+    from hwcodesign.synthesis.accelerator import (
+        accelerator_resources,
+        accelerator_route,
+        require_routing,
+        require_synthesis,
+    )
 
+    wish = Fit.parse(fit) if fit is not None else None
     if build:
         require_vitis()
     if resources:
         require_synthesis()
+    if route:
+        require_routing()
     job = opened(recipe, out, data, writes=True)
+    if wish is not None:
+        job.recipe = dataclasses.replace(job.recipe, compile=dataclasses.replace(job.recipe.compile, fit=wish))
     from hwcodesign import pipeline
 
     design = pipeline.compiled_design(job, pipeline.read_network(job), pipeline.read_policy(job))
@@ -164,9 +189,13 @@ def compile(
         board = board_named(design.manifest["board"]["name"])
         result["estimate"], text = estimate.to_json(board), f"{text}\n{estimate.text(board)}"
     if resources:
-        with job.step("resources", "synthesising with Yosys, and routing on an ECP5"):
-            found = accelerator_resources(design, timeout, job.folder / "synthesis")
+        with job.step("resources", "synthesising with Yosys"):
+            found = accelerator_resources(design, timeout)
         result["resources"], text = found.to_json(), f"{text}\n{found.text}"
+    if route:
+        with job.step("route", "placing and routing on an ECP5"):
+            routed = accelerator_route(design, timeout)
+        result["route"], text = dataclasses.asdict(routed), f"{text}\n{routed.text}"
     show(result, json, text)
 
 

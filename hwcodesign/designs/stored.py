@@ -8,7 +8,7 @@ from typing import Any
 from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.designs.boards import BOARDS
 from hwcodesign.errors import DesignError, FieldError
-from hwcodesign.hardware.implementation import STRATEGIES
+from hwcodesign.hardware.implementation import STRATEGIES, WINDOWS
 from hwcodesign.policies import own_criteria
 from hwcodesign.policies.own_criteria import require_registered
 from hwcodesign.storage.arrays import check_size, open_arrays
@@ -22,7 +22,7 @@ WEIGHTS = "weights.npz"
 POLICY = "policy.json"
 #: Digests of all that is compiled or run of a design.
 SOURCES = "sources.json"
-DESIGN_VERSION = 5
+DESIGN_VERSION = 6
 _FIELDS = (
     *("design_version", "backend", "board", "settings", "network_sha256", "projects", "cycles", "tools"),
     *("accelerator", "policy_sha256", "weights_sha256", "sources_sha256", "criterion"),
@@ -139,11 +139,16 @@ def _check_manifest(fields: dict[str, Field], accelerator: Accelerator) -> None:
         raise FieldError("projects has a name twice")
     for tool in fields["tools"].mapping(_MOST).values():
         tool.text()
-    settings = fields["settings"].fields(("reuse", "strategy", "layers", "buffer_samples"))
-    for layer in (settings, *(own.fields(("reuse", "strategy")) for own in settings["layers"].mapping(_MOST).values())):
+    choices = {"strategy": STRATEGIES, "windows": WINDOWS}
+    settings = fields["settings"].fields(("reuse", *choices, "layers", "buffer_samples", "fit"))
+    if not settings["fit"].is_null:
+        settings["fit"].text()
+    named = (own.fields(("reuse", *choices)) for own in settings["layers"].mapping(_MOST).values())
+    for layer in (settings, *named):
         layer["reuse"].integer(1, _MOST_CYCLES)
-        if not layer["strategy"].is_null:
-            layer["strategy"].one_of(STRATEGIES)
+        for choice, known in choices.items():
+            if not layer[choice].is_null:
+                layer[choice].one_of(known)
     buffered = accelerator.buffer_samples
     settings["buffer_samples"].integer(buffered, buffered)
     if not fields["cycles"].is_null:

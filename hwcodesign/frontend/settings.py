@@ -11,7 +11,7 @@ from typing import Any
 from hwcodesign.choices import not_known
 from hwcodesign.designs.boards import Board, board_named
 from hwcodesign.errors import SettingsError
-from hwcodesign.hardware.implementation import STRATEGIES
+from hwcodesign.hardware.implementation import DISTRIBUTED, MEMORY, REGISTERS, STRATEGIES, WINDOWS
 
 #: Generators. Each also writes what those after it write.
 BACKENDS = ("streamrtl", "vitis")
@@ -27,16 +27,61 @@ class LayerSettings:
         reuse: how often each multiplier is used for one pixel or sample (hls4ml's ReuseFactor).
         strategy: hls4ml's Strategy: "latency", "resource" or, in StreamRTL only, "distributed_arithmetic", which uses
             adders without multipliers and without reuse. None keeps the design's strategy.
+        windows: where a convolution in StreamRTL has its windows: whole ones in "registers", or in "memory", from which
+            they are read word by word, as is right for many channels. None keeps the design's.
+
+    Raises:
+        SettingsError: a name is not known, or a number out of range.
     """
 
     reuse: int = 1
     strategy: str | None = None
+    windows: str | None = None
 
     def __post_init__(self) -> None:
         if self.reuse < 1:
             raise SettingsError(f"reuse {self.reuse} is not a positive whole number")
         if self.strategy is not None and self.strategy not in STRATEGIES:
             raise SettingsError(not_known(f"strategy {self.strategy!r}", self.strategy, STRATEGIES))
+        if self.windows is not None and self.windows not in WINDOWS:
+            raise SettingsError(not_known(f"windows {self.windows!r}", self.windows, WINDOWS))
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fit is a wish by which layers choose how they are built and folded.
+
+    Attributes:
+        images_per_second: throughput at the board's clock, for samples that leave as those of the fitting split did.
+            None asks for as much as the board has room for.
+
+    Raises:
+        SettingsError: the throughput is not above zero.
+    """
+
+    images_per_second: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.images_per_second is not None and not self.images_per_second > 0:
+            raise SettingsError(f"images_per_second={self.images_per_second:g} must be above 0")
+
+    @classmethod
+    def parse(cls, text: str) -> Fit:
+        """Reads what `hwcodesign compile --fit` takes: `board`, or `images_per_second=8000`.
+
+        Raises:
+            SettingsError: it is neither.
+        """
+        name, _, value = text.partition("=")
+        if text == "board":
+            return cls()
+        try:
+            return cls(float({"images_per_second": value}[name]))
+        except (KeyError, ValueError):
+            raise SettingsError(f"fit {text!r} is neither 'board' nor 'images_per_second=' and a number") from None
+
+    def __str__(self) -> str:
+        return "board" if self.images_per_second is None else f"images_per_second={self.images_per_second:.12g}"
 
 
 @dataclass(frozen=True)
@@ -47,22 +92,26 @@ class CompileSettings:
         backend: generator; "vitis" writes one Vitis HLS project per segment and block, "streamrtl" writes the whole
             accelerator in SystemVerilog, and the Vitis projects beside it.
         board: name of the board, which sets device and clock.
-        reuse, strategy: hls4ml's ReuseFactor and Strategy for every layer that is not in `layers`.
+        reuse, strategy, windows: `LayerSettings` of every layer that is not in `layers`.
         layers: settings by torch layer name, for example "stages.0.conv".
         buffer_samples: number of samples that each conditional buffer holds. None takes the least number that hardly
             slows down samples which leave as those of the fitting split did, or 2 where nothing was fitted or no RTL is
             written.
+        fit: a wish by which all layers with weights choose reuse, strategy and windows, except those in `layers`.
 
     Raises:
-        SettingsError: a name is not known, a number is out of range, or Vitis projects do not have a strategy.
+        SettingsError: a name is not known, a number is out of range, Vitis projects do not have a strategy, or a wish
+            is given without RTL.
     """
 
     backend: str = "streamrtl"
     board: str = "pynq-z2"
     reuse: int = 1
     strategy: str = "latency"
+    windows: str = "registers"
     layers: Mapping[str, LayerSettings] = field(default_factory=lambda: MappingProxyType({}))
     buffer_samples: int | None = None
+    fit: Fit | None = None
 
     def __post_init__(self) -> None:
         if self.backend not in BACKENDS:
@@ -72,11 +121,21 @@ class CompileSettings:
                 f"buffer_samples={self.buffer_samples}: a conditional buffer holds one whole sample at least"
             )
         _ = self.target
-        for settings in (self.default, *self.layers.values()):
+        if self.fit is not None and not self.has_rtl:
+            raise SettingsError(
+                f"fit={str(self.fit)!r} chooses units of StreamRTL, which backend={self.backend!r} does not write: use "
+                "backend='streamrtl', or give reuse"
+            )
+        for settings in (self.default, *map(self.of, self.layers)):
             if not self.has_rtl and settings.strategy in VITIS_STRATEGIES:
                 raise SettingsError(
                     f"strategy {settings.strategy!r} is not available in Vitis projects, because hls4ml 1.3 writes it "
                     "wrongly under a namespace: use backend='streamrtl', or strategy='latency'"
+                )
+            if settings.strategy == DISTRIBUTED and settings.windows == MEMORY:
+                raise SettingsError(
+                    f"strategy {DISTRIBUTED!r} multiplies whole windows, but windows={MEMORY!r} reads them word by "
+                    f"word: use windows={REGISTERS!r}, or strategy='latency'"
                 )
 
     @classmethod
@@ -105,9 +164,9 @@ class CompileSettings:
     @property
     def default(self) -> LayerSettings:
         """Returns the settings of every layer that is not named."""
-        return LayerSettings(self.reuse, self.strategy)
+        return LayerSettings(self.reuse, self.strategy, self.windows)
 
     def of(self, module: str) -> LayerSettings:
         """Returns the settings of a layer."""
         named = self.layers.get(module, self.default)
-        return LayerSettings(named.reuse, named.strategy or self.strategy)
+        return LayerSettings(named.reuse, named.strategy or self.strategy, named.windows or self.windows)

@@ -26,7 +26,7 @@ PIPELINE, _WINDOWS, QUEUE, _SPLIT, _FRAMES = map(
     int, (Kind.PIPELINE, Kind.WINDOWS, Kind.QUEUE, Kind.SPLIT, Kind.FRAMES)
 )
 _UNPACKER, _DECIDER, _BUFFER, _PACKER = map(int, (Kind.UNPACKER, Kind.DECIDER, Kind.BUFFER, Kind.PACKER))
-_COPIES = int(Kind.COPIES)
+_COPIES, _WORDS = int(Kind.COPIES), int(Kind.WORDS)
 
 #: Bits of a word of a shift register.
 _WORD = (1 << STAGES_PER_WORD) - 1
@@ -124,7 +124,7 @@ def _shift(p: Any, a: int, s: Any, b: int, new: int) -> int:
     return 1 if s[last] & p[a + 1] else 0
 
 
-P_FOLDS, P_BEATS, P_WORDS, P_LAST_BIT = range(4)
+P_FOLDS, P_BEATS, _P_WITHOUT, P_WORDS, P_LAST_BIT = range(5)
 S_FOLD, S_BEAT, S_PIPE = range(1, 4)
 
 
@@ -137,10 +137,10 @@ def _pipeline_clock(p: Any, a: int, s: Any, b: int, offered: bool, output: bool)
         s[b + S_FOLD] += 1
         if s[b + S_FOLD] == p[a + P_FOLDS]:
             s[b + S_FOLD] = 0
+            done = 1 if s[b + S_BEAT] >= p[a + _P_WITHOUT] else 0
             s[b + S_BEAT] += 1
             if s[b + S_BEAT] == p[a + P_BEATS]:
                 s[b + S_BEAT] = 0
-                done = 1
     s[b] = _shift(p, a + P_WORDS, s, b + S_PIPE, done)
 
 
@@ -203,6 +203,40 @@ def _read_column(p: Any, a: int, s: Any, b: int) -> None:
         if s[b + _S_PASS] == p[a + _P_OUT_HEIGHT]:
             s[b + _S_PASS] = 0
             s[b + _S_ROW] -= p[a + _P_HEIGHT]
+
+
+_P_ROWS_IN, _P_ROW_WORDS, _P_ROWS_READ, _P_ROWS_ON, _P_ABOVE, _P_PASSES, _P_PASS_STEPS = range(7)
+#: Rows accepted, counted from the first one of the image of the present pass, and words of the next one; the pass, and
+#: its words given. Valid: a word has not been taken.
+_S_ROWS, _S_ROW_WORDS, _S_OF_PASS, _S_OF_STEP = range(1, 5)
+
+
+@compiled
+def _words_ready(p: Any, a: int, s: Any, b: int) -> bool:
+    first = s[b + _S_OF_PASS] * p[a + _P_ROWS_ON] - p[a + _P_ABOVE]
+    base = min(p[a + _P_ROWS_IN], max(0, first))
+    return bool(s[b + _S_ROWS] < base + p[a + _P_ROWS_READ] + p[a + _P_ROWS_ON])
+
+
+@compiled
+def _words_clock(p: Any, a: int, s: Any, b: int, offered: bool, output: bool) -> None:
+    accepted = offered and _words_ready(p, a, s, b)
+    if s[b] == 0 or output:
+        lowest = s[b + _S_OF_PASS] * p[a + _P_ROWS_ON] - p[a + _P_ABOVE] + p[a + _P_ROWS_READ] - 1
+        s[b] = 1 if s[b + _S_ROWS] > min(max(lowest, 0), p[a + _P_ROWS_IN] - 1) else 0
+        if s[b]:
+            s[b + _S_OF_STEP] += 1
+            if s[b + _S_OF_STEP] == p[a + _P_PASS_STEPS]:
+                s[b + _S_OF_STEP] = 0
+                s[b + _S_OF_PASS] += 1
+                if s[b + _S_OF_PASS] == p[a + _P_PASSES]:
+                    s[b + _S_OF_PASS] = 0
+                    s[b + _S_ROWS] -= p[a + _P_ROWS_IN]
+    if accepted:
+        s[b + _S_ROW_WORDS] += 1
+        if s[b + _S_ROW_WORDS] == p[a + _P_ROW_WORDS]:
+            s[b + _S_ROWS] += 1
+            s[b + _S_ROW_WORDS] = 0
 
 
 _P_QUEUE_DEPTH = 0
@@ -418,6 +452,8 @@ def ready_of(net: Net, i: int) -> None:
         edge[k].fresh = s[b + S_HELD] < p[a + _P_QUEUE_DEPTH]
     elif node.kind == _WINDOWS:
         edge[k].fresh = _windows_ready(p, a, s, b)
+    elif node.kind == _WORDS:
+        edge[k].fresh = _words_ready(p, a, s, b)
     elif node.kind == _SPLIT:
         edge[k].fresh = _split_ready(s, b, output)
     elif node.kind == _FRAMES:
@@ -447,6 +483,8 @@ def clock(net: Net, i: int) -> None:
         _queue_clock(p, a, s, b, offered, output)
     elif node.kind == _WINDOWS:
         _windows_clock(p, a, s, b, offered, output)
+    elif node.kind == _WORDS:
+        _words_clock(p, a, s, b, offered, output)
     elif node.kind == _SPLIT:
         _split_clock(p, a, s, b, offered, output)
     elif node.kind == _FRAMES:

@@ -18,7 +18,8 @@ from functools import cached_property
 
 from hwcodesign.hardware.movement_timing import Copies, Frames
 from hwcodesign.hardware.resources.figures import Resources
-from hwcodesign.hardware.timing import Automaton, Pipeline, Windows
+from hwcodesign.hardware.timing import Automaton, Pipeline, Windows, WindowWords
+from hwcodesign.hardware.words_pace import WordsPace
 
 #: Samples after which the rhythm of windows is given up for the mean of the second half.
 _MOST_SAMPLES = 1000
@@ -43,7 +44,8 @@ def estimated(timing: Sequence[Automaton], beats: int) -> Estimate:
     """Estimates a chain of automata.
 
     Args:
-        timing: nothing, a pipeline, stored frames, copies, or windows in front of a pipeline of single beats.
+        timing: nothing, a pipeline, stored frames, copies, windows in front of a pipeline of single beats, or words of
+            windows in front of a pipeline that takes one a cycle.
         beats: input beats per sample.
 
     Raises:
@@ -61,6 +63,9 @@ def estimated(timing: Sequence[Automaton], beats: int) -> Estimate:
             return Estimate(pixels, pixels)
         case (Windows() as windows, Pipeline(beats=1) as pipeline):
             interval, latency = _Rows(windows, pipeline.folds).pace()
+            return Estimate(interval, latency + pipeline.depth)
+        case (WindowWords() as words, Pipeline(folds=1) as pipeline):
+            interval, latency = _words_pace(WordsPace(words))
             return Estimate(interval, latency + pipeline.depth)
     raise NotImplementedError(f"no estimate of {' behind '.join(type(item).__name__ for item in reversed(timing))}")
 
@@ -163,6 +168,19 @@ class _Rows:
     def _steps_behind(self) -> int:
         """From the last step that reads a pixel to the last one."""
         return self._cycles(self._of.columns - 1) - self._steps_to_last_pixel
+
+
+def _words_pace(pace: WordsPace) -> tuple[float, int]:
+    """Mean interval in the long run, and the cycle in which the first sample's last word is taken."""
+    ends: list[int] = []
+    seen: dict[tuple[int, ...], int] = {}
+    while len(ends) < _MOST_SAMPLES:
+        ends.append(pace.sample(len(ends)))
+        before = seen.setdefault(pace.state(), len(ends) - 1)
+        if before < len(ends) - 1 and before > 0:
+            return _mean(ends[-1] - ends[before], len(ends) - 1 - before), ends[0] + 1
+    half = len(ends) // 2
+    return _mean(ends[-1] - ends[half], len(ends) - 1 - half), ends[0] + 1
 
 
 def _mean(cycles: int, samples: int) -> float:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwcodesign.errors import FormatError
+from hwcodesign.hardware.multipliers import sum_depth
 
 
 @dataclass(frozen=True)
@@ -34,16 +35,14 @@ class Folding:
         """Returns the number of products per cycle."""
         return self.simd * self.pe
 
-    def depth(self, weight_width: int, constant: bool) -> int:
+    def depth(self, weight_width: int, multiplier: str) -> int:
         """Returns the cycles from a vector's last fold to its result.
 
         Args:
             weight_width: bits of a weight, sign included.
-            constant: whether weights are built into adders (mac_array's Multiplier is Constant).
+            multiplier: how products are made.
         """
-        if constant:
-            return 3 + _tree_depth(self.simd * ((weight_width + 1) // 2))
-        return 4 + _tree_depth(self.simd)
+        return 2 + sum_depth(multiplier, self.simd, weight_width)
 
 
 def fold(lanes: int, beats: int, outputs: int, reuse: int, *, groups: int = 1) -> Folding:
@@ -66,6 +65,26 @@ def fold(lanes: int, beats: int, outputs: int, reuse: int, *, groups: int = 1) -
         for simd in _divisors(taps)
     )
     return min(foldings, key=lambda folding: (abs(folding.folds - reuse), folding.folds, -folding.pe))
+
+
+def fold_words(taps: int, inputs: int, outputs: int, reuse: int, *, groups: int = 1) -> Folding:
+    """Returns the folding, of windows that are read word by word, whose number of folds is nearest to the reuse factor.
+
+    Of two equally near foldings, it takes the one with fewer folds; of those with equally many, the one with the widest
+    words. A window has at least as many folds as taps and groups.
+
+    Args:
+        taps: pixels of a window.
+        inputs, outputs: channels of a group, in and out.
+        reuse: wished number of folds, at least 1.
+        groups: number of groups.
+    """
+    foldings = (
+        Folding(simd, pe, groups * taps * (inputs // simd) * (outputs // pe))
+        for pe in _divisors(outputs)
+        for simd in _divisors(inputs)
+    )
+    return min(foldings, key=lambda folding: (abs(folding.folds - reuse), folding.folds, -folding.simd))
 
 
 def rom_words(weights: NDArray[Any], folding: Folding, width: int) -> tuple[int, ...]:
@@ -91,11 +110,6 @@ def rom_words(weights: NDArray[Any], folding: Folding, width: int) -> tuple[int,
     bits = ((fields >> np.arange(width)) & 1).astype(np.uint8).reshape(folding.folds, -1)
     packed = np.packbits(bits, axis=1, bitorder="little")
     return tuple(int.from_bytes(word.tobytes(), "little") for word in packed)
-
-
-def _tree_depth(leaves: int) -> int:
-    """Returns the depth of a binary tree."""
-    return (leaves - 1).bit_length()
 
 
 def _divisors(number: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""This module holds the choice among the ways to build a kernel: hls4ml's ReuseFactor and Strategy."""
+"""This module holds the choice among the ways to build a kernel: hls4ml's ReuseFactor and Strategy, and windows."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from hwcodesign.storage.fields import Field
 LATENCY, RESOURCE, DISTRIBUTED = "latency", "resource", "distributed_arithmetic"
 #: How hardware multiplies, by hls4ml's names.
 STRATEGIES = (LATENCY, RESOURCE, DISTRIBUTED)
+REGISTERS, MEMORY = "registers", "memory"
+#: Where the windows of a convolution are while they are multiplied.
+WINDOWS = (REGISTERS, MEMORY)
 #: Of a stored implementation.
 _MOST_REUSE = 2**31 - 1
 
@@ -24,20 +27,24 @@ class Implementation:
         reuse_factor: how often hardware uses each multiplier per pixel or sample (hls4ml's ReuseFactor).
         strategy: how hardware multiplies (hls4ml's Strategy): "latency" in LUTs, "resource" in DSP blocks,
             "distributed_arithmetic" by an adder graph without multipliers and without reuse.
+        windows: where a convolution has its windows: "registers" holds whole ones, any part of which is multiplied in a
+            cycle; "memory" reads them word by word, which is right for many channels. Other kernels have no windows.
     """
 
     reuse_factor: int = 1
     strategy: str = LATENCY
+    windows: str = REGISTERS
 
     def to_json(self) -> dict[str, Any]:
         """Returns plain data."""
-        return {"reuse_factor": self.reuse_factor, "strategy": self.strategy}
+        return {"reuse_factor": self.reuse_factor, "strategy": self.strategy, "windows": self.windows}
 
     @classmethod
     def from_json(cls, stored: Field) -> Implementation:
         """Reads what `to_json` wrote; raises `FieldError`."""
-        fields = stored.fields(("reuse_factor", "strategy"))
-        return cls(fields["reuse_factor"].integer(1, _MOST_REUSE), fields["strategy"].one_of(STRATEGIES))
+        fields = stored.fields(("reuse_factor", "strategy", "windows"))
+        reuse = fields["reuse_factor"].integer(1, _MOST_REUSE)
+        return cls(reuse, fields["strategy"].one_of(STRATEGIES), fields["windows"].one_of(WINDOWS))
 
 
 DEFAULT = Implementation()

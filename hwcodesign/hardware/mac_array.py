@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+
 from hwcodesign.fixedpoint import Codes, FixedPoint
 from hwcodesign.hardware.folding import Folding, rom_words
+from hwcodesign.hardware.multipliers import CONSTANT, DSP, LUT, worth_blocks
 from hwcodesign.hardware.timing import Pipeline
 from hwcodesign.hardware.weights import weight_width
 from hwcodesign.kernels.sums import Sums
 from hwcodesign.systemverilog import Bits, Name, PackedStruct, Parameter, Rom
-
-#: How products are made: weights built into adders, or multiplied in LUTs or in DSP blocks.
-CONSTANT, LUT, DSP = "Constant", "Lut", "Dsp"
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,12 +21,15 @@ class MacArray:
     """A MAC array is one instance of mac_array.
 
     Attributes:
-        weights: (inputs, outputs) integer codes; inputs in stream order; for a depthwise layer its taps alone.
+        weights: (inputs, outputs) integer codes; inputs in stream order; for a depthwise layer its taps alone. Outputs
+            of several turns stand side by side.
         sums: how the products are added.
         source, result: formats of what is multiplied, and of the results.
         beats: beats per vector.
-        folding: folding of its multiplications; one fold if `multiplier` is `CONSTANT`.
-        multiplier: how products are made.
+        folding: folding of its multiplications, those of one turn; one fold if `wanted` is `CONSTANT`.
+        wanted: how products are to be made.
+        turns: vectors that follow one another with weights of their own.
+        channels: number of groups of channels; with several of them, outputs share no operands.
     """
 
     weights: Codes
@@ -35,7 +38,23 @@ class MacArray:
     result: FixedPoint
     beats: int
     folding: Folding
-    multiplier: str
+    wanted: str
+    turns: int = 1
+    channels: int = 1
+
+    @property
+    def sets(self) -> int:
+        """Returns the number of sets of operands: 1 if all outputs of a fold read the same."""
+        return self.folding.pe if self.channels > 1 else 1
+
+    @cached_property
+    def multiplier(self) -> str:
+        """Returns how products are made: in LUTs, where they are not worth the DSP blocks that are wanted."""
+        if self.wanted != DSP:
+            return self.wanted
+        folding = self.folding
+        worth = worth_blocks(self.source, self.weight_bits, folding.pe, folding.simd, self.sets)
+        return DSP if worth else LUT
 
     @cached_property
     def parameters(self) -> list[tuple[str, Parameter]]:
@@ -83,7 +102,7 @@ class MacArray:
     @property
     def depth(self) -> int:
         """Returns the cycles from a vector's last fold to its result."""
-        return self.folding.depth(self.weight_bits, self.multiplier == CONSTANT)
+        return self.folding.depth(self.weight_bits, self.multiplier)
 
     @cached_property
     def weight_bits(self) -> int:
@@ -97,5 +116,6 @@ class MacArray:
 
     @cached_property
     def words(self) -> tuple[int, ...]:
-        """Returns the words of the weights, one per fold."""
-        return rom_words(self.weights, self.folding, self.weight_bits)
+        """Returns the words of the weights, one per fold of each turn."""
+        turns = np.split(self.weights, self.turns, axis=1)
+        return tuple(word for weights in turns for word in rom_words(weights, self.folding, self.weight_bits))

@@ -10,7 +10,8 @@ from typing import ClassVar
 
 from hwcodesign.hardware.folding import Folding
 from hwcodesign.hardware.implementation import RESOURCE
-from hwcodesign.hardware.mac_array import CONSTANT, DSP, LUT, MacArray
+from hwcodesign.hardware.mac_array import MacArray
+from hwcodesign.hardware.multipliers import CONSTANT, DSP, LUT
 from hwcodesign.hardware.timing import Automaton
 from hwcodesign.hardware.unit import K, Unit
 
@@ -40,8 +41,8 @@ class MacUnit(Unit[K]):
         return not self.by_adders or self.folding.folds == 1
 
     @property
-    def multiplier(self) -> str:
-        """Returns how products are made."""
+    def wanted(self) -> str:
+        """Returns how products are to be made; its mac_array says how they are."""
         if self.by_adders:
             return CONSTANT
         return DSP if self.implementation.strategy == RESOURCE else LUT

@@ -20,7 +20,7 @@ from hwcodesign.hardware.resources.figures import Part
 from hwcodesign.hardware.resources.streams import queue, stream_resize
 from hwcodesign.hardware.stepping import Network
 from hwcodesign.hardware.stream import Stream
-from hwcodesign.hardware.timing import Automaton, Node, Pipeline, Queue
+from hwcodesign.hardware.timing import Automaton, Node, Pipeline, Queue, Windows, WindowWords
 from hwcodesign.hardware.unit import Unit
 from hwcodesign.hardware.units import unit_of
 from hwcodesign.kernels import Segment
@@ -30,6 +30,8 @@ from hwcodesign.kernels.tensor import suffix
 ENDLESS = 1 << 30
 #: Samples for which a queue's need is observed; it repeats from the second one on.
 OBSERVED = 4
+#: Blocks in a row through which ready may pass in one cycle.
+_CHAIN = 2
 
 
 @dataclass(frozen=True)
@@ -190,7 +192,7 @@ def netlist(segment: Segment, implementations: Implementations = DEFAULTS, prefi
             blocks.append(_resize(f"{port}_resized", net, stream, want, result.format.width))
             net = f"{port}_resized"
         driven.append(net)
-    return _with_queues(Netlist(segment, tuple(blocks), tuple(driven)))
+    return _with_queues(_with_registers(Netlist(segment, tuple(blocks), tuple(driven))))
 
 
 def _port_names(direction: str, count: int) -> list[str]:
@@ -229,6 +231,28 @@ def _resize(name: str, net: str, stream: Stream, want: Stream, width: int) -> Bl
     if stream.beats * stream.lanes != want.beats * want.lanes:
         raise DesignError(f"{name}: {stream} does not hold as many elements as {want}")
     return Block(name, (net,), (stream,), want, width)
+
+
+def _with_registers(placed: Netlist) -> Netlist:
+    """Cuts paths of ready, which would grow with the network: registers stand before every block that reads windows,
+    and wherever more blocks than a few would follow each other.
+
+    The ready of a window_buffer or a window_reader depends on a comparison of places, and enables all that is before
+    it. Other blocks pass the ready of the next one on.
+    """
+    widths = {port.net: port.format.width for port in placed.inputs}
+    lengths = {port.net: 0 for port in placed.inputs}  # blocks up to the last register
+    blocks: list[Block] = []
+    for block in placed.blocks:
+        length, sources = 0 if block.queue else 1 + max(lengths[net] for net in block.sources), block.sources
+        reads_windows = bool(block.timing) and isinstance(block.timing[0], (Windows, WindowWords))
+        if not block.queue and (reads_windows or length > _CHAIN):
+            (net,), (stream,) = sources, block.streams  # streams that meet have queues
+            sources, length = (f"{block.name}_operand",), 1
+            blocks.append(Block(sources[0], (net,), (stream,), stream, widths[net], queue=2))
+        blocks.append(replace(block, sources=sources))
+        widths[block.name], lengths[block.name] = block.width, length
+    return replace(placed, blocks=tuple(blocks))
 
 
 def _with_queues(placed: Netlist) -> Netlist:

@@ -21,6 +21,22 @@ class Stream:
     lanes: int
 
     @classmethod
-    def of(cls, shape: Shape) -> Stream:
-        """Returns the stream of a shape: one pixel with all its channels per beat; a vector is one beat."""
-        return cls(math.prod(shape[:-1]), shape[-1])
+    def of(cls, shape: Shape, lanes: int | None = None) -> Stream:
+        """Returns the stream of a shape.
+
+        Args:
+            shape: channels last.
+            lanes: elements of a beat; without it, a beat is a pixel with all its channels, and a vector one beat.
+        """
+        elements = math.prod(shape)
+        return cls(elements // (lanes or shape[-1]), lanes or shape[-1])
+
+
+def within_pixels(offered: Stream, shape: Shape) -> Stream:
+    """Returns the stream that comes, if its beats are parts of pixels; else that of whole pixels.
+
+    Args:
+        offered: the stream that comes.
+        shape: channels last.
+    """
+    return offered if shape[-1] % offered.lanes == 0 else Stream.of(shape)

@@ -27,6 +27,7 @@ class Kind(IntEnum):
     BUFFER = 7
     PACKER = 8
     COPIES = 9
+    WORDS = 10
 
 
 class Encoding(NamedTuple):
@@ -76,27 +77,32 @@ class Pipeline:
 
     Attributes:
         folds: cycles that each input beat occupies.
-        beats: input beats that make one output beat.
-        depth: cycles from the last fold of the last beat to a valid output.
+        beats: input beats of a vector.
+        depth: cycles from the last fold of a vector's last beat to a valid output.
         inputs: number of input streams.
+        given: output beats of a vector: one after each of its last input beats; at most `beats`.
 
     Raises:
-        FormatError: one of them is below 1.
+        FormatError: one of them is below 1, or more output beats than input beats are given.
     """
 
     folds: int = 1
     beats: int = 1
     depth: int = 1
     inputs: int = 1
+    given: int = 1
 
     def __post_init__(self) -> None:
         require_positive(self)
+        if self.given > self.beats:
+            raise FormatError(f"Pipeline: given={self.given} must be at most beats={self.beats}")
 
     @property
     def encoding(self) -> Encoding:
         """Returns the automaton in numbers."""
         parameters, words = pipe(self.depth)
-        return Encoding(Kind.PIPELINE, (self.folds, self.beats, *parameters), 3 + words, self.inputs)
+        sizes = (self.folds, self.beats, self.beats - self.given)
+        return Encoding(Kind.PIPELINE, (*sizes, *parameters), 3 + words, self.inputs)
 
 
 @dataclass(frozen=True)
@@ -129,6 +135,49 @@ class Windows:
         """Returns the automaton in numbers."""
         sizes = (self.height, self.width, *self.kernel, *self.stride, self.pad_top, self.pad_left)
         return Encoding(Kind.WINDOWS, (*sizes, self.out_height, self.out_width, self.columns), 5)
+
+
+@dataclass(frozen=True)
+class WindowWords:
+    """Window words are windows that are read from a ring of rows in RAM, word by word (window_reader).
+
+    Attributes:
+        height: rows of the input.
+        row_words: words of a row, each of which is an input beat.
+        kernel, stride: rows.
+        pad_top: zero rows before the first one.
+        out_height: passes, each of which makes one row of windows.
+        steps: words that a pass gives, each of which is an output beat.
+    """
+
+    height: int
+    row_words: int
+    kernel: int
+    stride: int
+    pad_top: int
+    out_height: int
+    steps: int
+
+    @property
+    def rows(self) -> int:
+        """Returns the rows that the RAM has room for."""
+        return self.kernel + self.stride
+
+    def base(self, pass_: int) -> int:
+        """Returns the first row of the image that a pass needs; that of pass `out_height` is the next image's first."""
+        if pass_ == self.out_height:
+            return self.height
+        return min(self.height, max(0, pass_ * self.stride - self.pad_top))
+
+    def last(self, pass_: int) -> int:
+        """Returns the last row of the image that a pass needs."""
+        return min(max(pass_ * self.stride - self.pad_top + self.kernel - 1, 0), self.height - 1)
+
+    @property
+    def encoding(self) -> Encoding:
+        """Returns the automaton in numbers."""
+        sizes = (self.height, self.row_words, self.kernel, self.stride, self.pad_top, self.out_height, self.steps)
+        return Encoding(Kind.WORDS, sizes, 5)
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from typing import ClassVar, Generic, TypeVar
 
 from hwcodesign.hardware.estimate import Estimate, estimated
 from hwcodesign.hardware.folding import Folding
-from hwcodesign.hardware.implementation import LATENCY, Implementation
+from hwcodesign.hardware.implementation import LATENCY, WINDOWS, Implementation
 from hwcodesign.hardware.resources.coefficients import COEFFICIENTS
-from hwcodesign.hardware.resources.figures import Part, total
+from hwcodesign.hardware.resources.figures import Part, Resources, total
 from hwcodesign.hardware.stream import Stream
 from hwcodesign.hardware.timing import Automaton
 from hwcodesign.kernels import Kernel
@@ -36,11 +36,18 @@ class Unit(Generic[K]):
 
     #: Values of `implementation.strategy` that it is built for.
     strategies: ClassVar[tuple[str, ...]] = (LATENCY,)
+    #: Values of `implementation.windows` that it is built for.
+    windows: ClassVar[tuple[str, ...]] = WINDOWS
 
     kernel: K
     implementation: Implementation
     offered: tuple[Stream, ...]
     module: str
+
+    @property
+    def is_asked_for(self) -> bool:
+        """Returns whether it is of the kind that its implementation asks for."""
+        return self.implementation.strategy in self.strategies and self.implementation.windows in self.windows
 
     @property
     def fits(self) -> bool:
@@ -85,10 +92,14 @@ class Unit(Generic[K]):
         raise NotImplementedError(f"{type(self).__name__} has no parts, and so no estimate of its resources")
 
     @property
+    def resources(self) -> Resources:
+        """Returns what it takes of a device, without synthesis."""
+        return total(self.parts, COEFFICIENTS)
+
+    @property
     def estimate(self) -> Estimate:
         """Returns what it takes alone, without stepping its automata and without synthesis."""
-        taken = estimated(self.timing, self.reads[0].beats)
-        return replace(taken, resources=total(self.parts, COEFFICIENTS))
+        return replace(estimated(self.timing, self.reads[0].beats), resources=self.resources)
 
     @property
     def texts(self) -> Mapping[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hwcodesign.errors import FormatError
-from hwcodesign.hardware.timing import Windows
+from hwcodesign.hardware.timing import Windows, WindowWords
 from hwcodesign.kernels.kernel import Kernel, Shape
 from hwcodesign.systemverilog import PackedStruct
 
@@ -80,3 +80,14 @@ class Window:
             self.output_shape[0],
             self.output_shape[1],
         )
+
+    def words(self, lanes: int, steps: int) -> WindowWords:
+        """Returns the control logic of a window_reader.
+
+        Args:
+            lanes: channels of a word.
+            steps: words that it gives for a row of windows.
+        """
+        height, width, channels = self.input_shape
+        row = width * channels // lanes
+        return WindowWords(height, row, self.kernel[0], self.stride[0], self.padding[0], self.output_shape[0], steps)

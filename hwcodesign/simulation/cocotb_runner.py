@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import sys
@@ -20,12 +21,19 @@ from hwcodesign.simulation.stream_checks import bindings, checker_source
 from hwcodesign.storage.cache import entry_of, is_kept, kept
 from hwcodesign.storage.installed import shared_folder
 from hwcodesign.systemverilog import Bits, Name, PackedStruct, Parameter, Rom
-from hwcodesign.tools.verilator import find_verilator
+from hwcodesign.tools.verilator import find_verilator, include_folders
 
 #: More than any build takes.
 _BUILD_SECONDS = 86400
 #: Written when a bench ends.
 _RESULTS = "results.xml"
+#: What a bench's units include, and macros of Verilator's makefile that are 0 where no trace is written.
+_HEADER, _HEADERS = "verilated_first.h", ("verilated.h", "verilated_vpi.h", "verilated_dpi.h")
+_VERILATOR_OPTIONS = ("COVERAGE", "SC", "TIMING", "TRACE", "TRACE_FST", "TRACE_VCD", "TRACE_SAIF")
+#: Flags of a user's, which Verilator's makefile takes from the environment.
+_USERS_FLAGS = {"CXXFLAGS", "CPPFLAGS"}
+#: Names of files whose failed assertions show their values, for cocotb.
+_REWRITTEN = "COCOTB_REWRITE_ASSERTION_FILES"
 #: Values of hwc_pkg's enums, for parameters that are given on the command line.
 _ENUMS = {"Lut": 0, "Dsp": 1, "Constant": 2}
 
@@ -78,12 +86,18 @@ def run_bench(bench: Bench, folder: Path) -> None:
     checks.write_text(bindings([path.read_text() for path in checked]))
     script = folder / "run.py"
     script.write_text(_SCRIPT)
+    arguments = [*build_arguments(), *(_override(k, v) for k, v in bench.parameters.items())]
+    header = str(_precompiled_header())
+    # its path passes a makefile and a shell; and g++ does not notice all flags that are not those that it was made with
+    if not bench.waves and shlex.quote(header) == header and not _USERS_FLAGS & os.environ.keys():
+        # a large module is compiled in several units, for which Verilator has its makefile precompile headers itself
+        arguments += ["-CFLAGS", f"$(if $(filter 0,$(VM_PARALLEL_BUILDS)),-include {header})"]
     settings = {
         "HWC_RUN_SOURCES": os.pathsep.join(map(str, [*sources, checker_source(), checks])),
         "HWC_RUN_TOP": bench.top,
         "HWC_RUN_MODULE": bench.module,
         "HWC_RUN_FOLDER": str(folder),
-        "HWC_RUN_ARGS": "\n".join([*build_arguments(), *(_override(k, v) for k, v in bench.parameters.items())]),
+        "HWC_RUN_ARGS": "\n".join(arguments),
         "HWC_RUN_SEED": str(bench.seed),
         "HWC_RUN_WAVES": "1" if bench.waves else "",
     }
@@ -91,6 +105,8 @@ def run_bench(bench: Bench, folder: Path) -> None:
     # cocotb makes every name public, and its tables would take minutes to optimise: only what runs each cycle is
     environment["MAKEFLAGS"] = " ".join([environment.get("MAKEFLAGS", ""), "OPT_FAST=-O1"]).strip()
     environment["PYTHONPATH"] = os.pathsep.join([str(tb), environment.get("PYTHONPATH", "")])
+    # cocotb has pytest rewrite every module's assertions otherwise, at each start those of numba and all else anew
+    environment.setdefault(_REWRITTEN, " ".join(sorted(path.name for path in tb.glob("*.py"))))
     build, runtime = folder / "build", _runtime(waves=bench.waves)
     build.mkdir(exist_ok=True)
     if is_kept(*runtime):
@@ -116,6 +132,27 @@ def _runtime(*, waves: bool) -> tuple[str, str]:
     tool = find_verilator()
     tools = [tool.version, importlib.metadata.version("cocotb"), platform.machine(), str(tool.folder), str(waves)]
     return "cocotb", " ".join([*tools, *build_arguments()])
+
+
+def _precompiled_header() -> Path:
+    """Returns a header that every unit of a bench includes first, compiled: of a small module's units, to read
+    Verilator's headers is the most of the work. With other macros than these the compiler would read its text.
+    """
+    tool = find_verilator()
+    root, standard = include_folders(tool)
+    macros = ("VERILATOR=1", *(f"VM_{name}=0" for name in _VERILATOR_OPTIONS))
+    flags = ["-O1", f"-I{root}", f"-I{standard}", *(f"-D{macro}" for macro in macros)]
+
+    def make(folder: Path) -> None:
+        header = folder / _HEADER
+        header.write_text("".join(f'#include "{name}"\n' for name in _HEADERS))
+        made = ["c++", *flags, "-x", "c++-header", str(header), "-o", f"{header}.gch"]
+        done = subprocess.run(made, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise ToolError(f"{' '.join(made)} failed:\n{done.stderr[-4000:]}")
+
+    name, made_of = "cocotb-headers", " ".join([tool.version, platform.machine(), *flags, *_HEADERS])
+    return kept(name, made_of, make) / _HEADER
 
 
 def _copy_runtime(build: Path, folder: Path) -> None:

@@ -50,21 +50,18 @@ _Result = TypeVar("_Result")
 
 @dataclass(frozen=True)
 class _Unit:
-    """One translation unit: its source, folders that its includes come from, and what it can include of them."""
+    """One translation unit: its sources, folders that their includes come from, and what they can include of them."""
 
-    source: str
+    name: str
+    sources: tuple[str, ...]
     includes: tuple[str, ...]
     headers: tuple[str, ...]
 
-    @property
-    def name(self) -> str:
-        return PurePosixPath(self.source).stem
-
     def made_of(self, files: SealedFiles) -> str:
         """All that its object depends on."""
-        used = files.below(self.source, *(f"{folder}/" for folder in self.headers))
+        used = files.below(*self.sources, *(f"{folder}/" for folder in self.headers))
         how = sha256_file(Path(__file__))  # its flags, too
-        return " ".join([self.source, used.digest, *self.includes, platform.machine(), how])
+        return " ".join([*self.sources, used.digest, *self.includes, platform.machine(), how])
 
 
 def build_library(accelerator: Accelerator, files: SealedFiles, workers: int | None = None) -> Path:
@@ -100,7 +97,7 @@ def build_library(accelerator: Accelerator, files: SealedFiles, workers: int | N
                 jobs = {pool.submit(_compiled, compiler, unit, files, work): unit for unit in units}
                 for job in as_completed(jobs):
                     job.result()
-                    reported.advance(note=f"{PurePosixPath(jobs[job].source).name} is done")
+                    reported.advance(note=f"{jobs[job].name} is done")
             objects = [str(job.result()) for job in jobs]
             _run([compiler, "-shared", "-Wl,-Bsymbolic", *objects, "-o", str(folder / _LIBRARY)])
 
@@ -120,17 +117,18 @@ def find_compiler() -> str:
 
 
 def _units(accelerator: Accelerator, files: SealedFiles) -> list[_Unit]:
+    """Returns a unit for each segment, and one for all else: g++ takes longer to read the headers than the blocks."""
     units = []
     for segment in accelerator.segments:
         firmware = f"vitis/{segment.name}/firmware"
-        units.append(_Unit(f"{firmware}/{segment.name}.cpp", (f"{firmware}/ap_types",), (firmware,)))
+        units.append(_Unit(segment.name, (f"{firmware}/{segment.name}.cpp",), (f"{firmware}/ap_types",), (firmware,)))
     firmware = f"vitis/{accelerator.segments[0].name}/firmware"
-    common = ("vitis/hls", firmware, f"{firmware}/ap_types")
-    headers = ("vitis/hls", f"{firmware}/nnet_utils", f"{firmware}/ap_types")
     own = tuple(f"vitis/{block}" for block in accelerator.blocks)
-    units += [_Unit(f"{folder}/{PurePosixPath(folder).name}.cpp", common, (*headers, folder)) for folder in own]
-    units.append(_Unit("csim/accelerator.cpp", (*common, *own), (*headers, *own)))
-    missing = [unit.source for unit in units if unit.source not in files.digests]
+    sources = (*(f"{folder}/{PurePosixPath(folder).name}.cpp" for folder in own), "csim/accelerator.cpp")
+    includes = ("vitis/hls", firmware, f"{firmware}/ap_types", *own)
+    headers = ("vitis/hls", f"{firmware}/nnet_utils", f"{firmware}/ap_types", *own)
+    units.append(_Unit("accelerator", sources, includes, headers))
+    missing = [source for unit in units for source in unit.sources if source not in files.digests]
     if missing:
         raise SimulationError(f"{files.folder} has no {missing[0]}: the design has no C++; compile it again")
     return units
@@ -140,8 +138,10 @@ def _compiled(compiler: str, unit: _Unit, files: SealedFiles, work: Path) -> Pat
     """The object of a unit; compiled from the copied files, unless the same text was compiled before."""
 
     def make(folder: Path) -> None:
+        whole = work / f"{unit.name}.cpp"
+        whole.write_text("".join(f'#include "{source}"\n' for source in unit.sources))
         includes = [f"-I{work / path}" for path in unit.includes]
-        _run([compiler, *_FLAGS, *includes, "-c", str(work / unit.source), "-o", str(folder / _OBJECT)])
+        _run([compiler, *_FLAGS, *includes, "-c", str(whole), "-o", str(folder / _OBJECT)])
 
     return kept(f"{unit.name}-object", unit.made_of(files), make) / _OBJECT
 

@@ -23,7 +23,7 @@ from hwcodesign.storage.cache import cache_folder, entry_of, is_kept, kept
 from hwcodesign.storage.files import sha256_file
 from hwcodesign.storage.installed import shared_folder
 from hwcodesign.storage.paths import check_folder
-from hwcodesign.tools.verilator import Verilator, find_verilator
+from hwcodesign.tools.verilator import Verilator, find_verilator, include_folders
 
 _VERILATE = ["--cc", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--noassert", "-Wno-lint", "-Wno-style"]
 _FLAGS = ["-std=gnu++17", "-fPIC", "-w", "-fno-strict-aliasing", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0"]
@@ -163,23 +163,16 @@ def _units(what: Verilation, work: Path) -> dict[str, tuple[list[str], list[str]
 
 def _compile(unit: Path, flags: list[str], tool: Verilator, trace: bool) -> Path:
     target = unit.with_suffix(".o")
-    folders = (unit.parent, *_include_folders(tool), shared_folder("rtl_sim") / "drive")
+    folders = (unit.parent, *include_folders(tool), shared_folder("rtl_sim") / "drive")
     options = [*_FLAGS, *flags, f"-DVM_TRACE={int(trace)}", *(f"-I{path}" for path in folders)]
     options += ["-include", "messages.h"]
     _run(["g++", *options, "-c", str(unit), "-o", str(target)])
     return target
 
 
-def _include_folders(tool: Verilator) -> tuple[Path, Path]:
-    for root in (tool.folder.parent / "include", tool.folder.parent / "share" / "verilator" / "include"):
-        if (root / "verilated.h").exists():
-            return root, root / "vltstd"
-    raise ToolError(f"Verilator in {tool.folder} has no include folder with verilated.h: install it again")
-
-
 def _runtime(tool: Verilator, *, trace: bool) -> Path:
     """Returns Verilator's runtime as an archive, compiled at the first use."""
-    root, _ = _include_folders(tool)
+    root, _ = include_folders(tool)
     files = [root / name for name in (*_RUNTIME, *(_RUNTIME_TRACE if trace else ()))]
     messages = shared_folder("rtl_sim") / "drive" / "messages.h"
     made_of = "\n".join([*map(sha256_file, [*files, messages, Path(__file__)]), tool.version, platform.machine()])

@@ -5,8 +5,8 @@ Yosys' figures are estimates of what Vivado would need. The clock of an ECP5 is 
 design with another, and neither replaces a figure of Vivado.
 """
 
-from hwcodesign.synthesis.ecp5 import PostRoute, fmax
 from hwcodesign.synthesis.figures import synthesise
 from hwcodesign.synthesis.resources import SynthesisedResources
+from hwcodesign.synthesis.routing import PostRoute, fmax
 
 __all__ = ["PostRoute", "SynthesisedResources", "fmax", "synthesise"]

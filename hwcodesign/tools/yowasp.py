@@ -14,11 +14,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hwcodesign.errors import ToolError
+from hwcodesign.storage.cache import own_cache
+from hwcodesign.storage.files import one_at_a_time
 
 #: Seconds after which synthesis is given up.
 LIMIT = 3600.0
 #: Characters of a tool's output that an error shows.
 _SHOWN = 4000
+#: Packages whose tools have run in this process. The first run on a machine compiles the tool, which takes a minute of
+#: all cores, and others that begin meanwhile would compile it, too.
+_COMPILED: set[str] = set()
 #: Runs a tool until it ends, or standard input does: the process that started it is then no more.
 _PROGRAM = """
 import os, sys, threading
@@ -127,7 +132,13 @@ def run_tool(package: str, function: str, arguments: Sequence[str], folder: Path
     """
     name = package.replace("_", "-")
     installed_version(name)
-    limit.run(name, [sys.executable, "-c", _PROGRAM.format(package=package, function=function), *arguments], folder)
+    command = [sys.executable, "-c", _PROGRAM.format(package=package, function=function)]
+    if package not in _COMPILED:
+        with one_at_a_time(own_cache() / package):
+            if package not in _COMPILED:
+                limit.run(name, [*command, "--version"], folder)
+                _COMPILED.add(package)
+    limit.run(name, [*command, *arguments], folder)
 
 
 def installed_version(package: str) -> str:

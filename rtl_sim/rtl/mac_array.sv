@@ -6,8 +6,9 @@
 // A vector comes in Beats beats of Lanes elements. In each cycle, a fold, Mac.simd lanes are multiplied for each of
 // Mac.pe outputs, in the order: for each beat, for each Mac.simd lanes, for each Mac.pe outputs. A beat is accepted in
 // its last fold, so that vectors follow one another without a gap. The interval is Beats * (Lanes / Mac.simd) *
-// (Outputs / Mac.pe) cycles. The result is valid 4 + clog2(Mac.simd) cycles after the last fold; with Constant
-// multipliers, 3 + clog2(Mac.simd * ((Mac.weight_width + 1) / 2)) cycles.
+// (Outputs / Mac.pe) cycles. The result is valid 4 + clog2(Mac.simd) cycles after the last fold, a cycle
+// later with Dsp multipliers; with Constant multipliers, 3 + clog2(Mac.simd * ((Mac.weight_width + 1) / 2)) cycles.
+// Vectors may take turns, each with weights and biases of its own.
 //
 // The pipeline stalls as a whole while a result waits; in_ready_o depends on out_ready_i, never on in_valid_i.
 module mac_array
@@ -19,6 +20,8 @@ module mac_array
   parameter int unsigned Beats = 1,
   // Number of elements of a result
   parameter int unsigned Outputs = 1,
+  // Number of vectors that follow one another with weights of their own; then the first weights come again
+  parameter int unsigned Turns = 1,
   // Multiply-accumulates of a vector. Depthwise: simd counts taps of the kernel
   parameter mac_t Mac = '{
       simd: 32'd1,
@@ -37,13 +40,13 @@ module mac_array
   parameter bit Depthwise = 1'b0,
   // Number of channels of a depthwise input
   parameter int unsigned Channels = 1,
-  // File with the image of the weight ROM, one word a fold, in the order of the folds: the weight of output pe and lane
-  // simd is at [(pe * Mac.simd + simd) * Mac.weight_width +: Mac.weight_width]; not for Constant multipliers
+  // File with the image of the weight ROM, one word a fold, in the order of turns and folds: the weight of output pe and
+  // lane simd is at [(pe * Mac.simd + simd) * Mac.weight_width +: Mac.weight_width]; not for Constant multipliers
   parameter string WeightsFile = "",
   // The only word of that image, for Constant multipliers
   parameter logic [Mac.pe-1:0][Mac.simd-1:0][Mac.weight_width-1:0] Weights = '0,
-  // Bias of each output, with Mac.acc_fraction bits after the binary point
-  parameter logic [Outputs-1:0][Mac.acc_width-1:0] Bias = '0
+  // Bias of each output of each turn, with Mac.acc_fraction bits after the binary point
+  parameter logic [Turns*Outputs-1:0][Mac.acc_width-1:0] Bias = '0
 ) (
   // Clock, and synchronous reset, active low
   input wire logic clk_i,
@@ -70,15 +73,16 @@ module mac_array
   localparam int unsigned Depth = Depthwise ? Lanes / Channels : Lanes;
   localparam int unsigned Steps = Depth / Simd;
   localparam int unsigned Groups = Outputs / Pe;
-  localparam int unsigned Folds = Beats * Steps * Groups;
+  localparam int unsigned Folds = Turns * Beats * Steps * Groups;
   localparam int unsigned GroupBits = index_bits(Groups);
   localparam int unsigned StepBits = index_bits(Steps);
   localparam int unsigned BeatBits = index_bits(Beats);
+  localparam int unsigned TurnBits = index_bits(Turns);
   localparam int unsigned FoldBits = index_bits(Folds);
   localparam int unsigned Sets = Depthwise ? Pe : 1;
   // Cycles from a fold to its sums
   localparam int unsigned ConstantDepth = 1 + unsigned'($clog2(Simd * ((WeightWidth + 1) / 2)));
-  localparam int unsigned ProductDepth = 2 + unsigned'($clog2(Simd));
+  localparam int unsigned ProductDepth = (Mac.multiplier == Dsp ? 3 : 2) + unsigned'($clog2(Simd));
   localparam int unsigned SumDepth = Mac.multiplier == Constant ? ConstantDepth : ProductDepth;
   localparam int unsigned SumWidth = InWidth + WeightWidth + unsigned'($clog2(Simd));
 
@@ -95,7 +99,7 @@ module mac_array
     $error("mac_array %m: Mac.multiplier=Constant needs one fold, not %0d", Folds);
   end
 
-  // Counters of the fold: group of outputs, step, beat, word of the ROM
+  // Counters of the fold: group of outputs, step, beat, word of the ROM, which holds the folds of all turns
   logic [GroupBits-1:0] group_q;
   logic [StepBits-1:0] step_q;
   logic [BeatBits-1:0] beat_q;
@@ -121,7 +125,7 @@ module mac_array
       group_q <= group_end ? '0 : group_q + 1'b1;
       if (group_end) step_q <= step_end ? '0 : step_q + 1'b1;
       if (group_end && step_end) beat_q <= beat_end ? '0 : beat_q + 1'b1;
-      fold_q <= group_end && last ? '0 : fold_q + 1'b1;
+      fold_q <= fold_q == FoldBits'(Folds - 1) ? '0 : fold_q + 1'b1;
     end
   end
 
@@ -217,14 +221,12 @@ module mac_array
   logic [Groups-1:0][Pe-1:0][AccWidth-1:0] sums_q;
   logic [Pe-1:0][AccWidth-1:0] sums_d, biases;
   logic [GroupBits-1:0] sums_group_q, cast_group_q;
-  logic cast_q;
+  logic [TurnBits-1:0] turn_q;
+  logic sums_group_end, cast_q;
 
-  if (Groups > 1) begin : gen_group_biases
-    localparam logic [Groups-1:0][Pe-1:0][AccWidth-1:0] Biases = Bias;
-    assign biases = Biases[sums_group_q];
-  end else begin : gen_biases
-    assign biases = Bias;
-  end
+  localparam logic [Turns-1:0][Groups-1:0][Pe-1:0][AccWidth-1:0] Biases = Bias;
+  assign biases = Biases[turn_q][sums_group_q];
+  assign sums_group_end = sums_group_q == GroupBits'(Groups - 1);
 
   always_comb begin
     for (int pe = 0; pe < int'(Pe); pe++) begin
@@ -235,9 +237,11 @@ module mac_array
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       sums_group_q <= '0;
+      turn_q <= '0;
       cast_q <= 1'b0;
     end else if (enable) begin
-      if (summed.valid) sums_group_q <= sums_group_q == GroupBits'(Groups - 1) ? '0 : sums_group_q + 1'b1;
+      if (summed.valid) sums_group_q <= sums_group_end ? '0 : sums_group_q + 1'b1;
+      if (summed.valid && summed.last && sums_group_end) turn_q <= turn_q == TurnBits'(Turns - 1) ? '0 : turn_q + 1'b1;
       cast_q <= summed.valid && summed.last;
     end
     if (enable && summed.valid) sums_q <= (Outputs * AccWidth)'({sums_d, sums_q} >> (Pe * AccWidth));

@@ -3,7 +3,12 @@
 // This module computes sums of products of operands and weights, for several outputs at a time. The sums are exact. It
 // is a pipeline with a clock enable, which accepts and gives a set of sums in every enabled cycle. The latency is 2 +
 // clog2(Simd) enabled cycles: a register for the operands, one for the products, and one for each level of a binary
-// tree of adders. Weights come one enabled cycle after their operands, as from a memory with a registered output.
+// tree of adders. With Multiplier=Dsp it is 3 + clog2(Simd): weights have a register, too. Weights come one enabled cycle
+// after their operands, as from a memory with a registered output.
+//
+// In DSP blocks, the lowest levels of the tree are in the blocks, as far as up to four products go. Two outputs share a
+// block where they read the same operand and a block's factor of 25 bits has room for both weights; else each product
+// has a block.
 module product_sum
   import hwc_pkg::*;
 #(
@@ -40,46 +45,55 @@ module product_sum
   end
 
   localparam int unsigned InWidth = unsigned'(int'(In.width));
-  // At least as wide as the multiples below
+  // Bits of a block's smaller factors, and of a factor for two outputs beside those that its sums need
+  localparam int unsigned BlockWidth = 25;
+  localparam int unsigned OperandWidth = 18;
+  localparam int unsigned PackedWidth = 2 * WeightWidth + InWidth + 1;
+  localparam bit Packed = Sets == 1 && Pe > 1 && PackedWidth <= BlockWidth && InWidth < OperandWidth;
+  // Products that are summed in blocks
+  localparam int unsigned MostInGroup = Simd > 2 ? 4 : Simd;
+  localparam int unsigned Room = BlockWidth - PackedWidth;
+  localparam int unsigned Fitting = Room >= 2 ? 4 : Room + 1;
+  localparam int unsigned Group = !Packed || MostInGroup < Fitting ? MostInGroup : Fitting;
+  // What is added by the tree, and bits of it; products of the LUTs are at least as wide as the multiples below
+  localparam int unsigned Leaves = Multiplier == Dsp ? (Simd + Group - 1) / Group : Simd;
   localparam int unsigned ProductWidth = InWidth + (WeightWidth > 3 ? WeightWidth : 3);
-  localparam int unsigned Levels = unsigned'($clog2(Simd));
+  localparam int unsigned LeafWidth = Multiplier == Dsp ? InWidth + WeightWidth + unsigned'($clog2(
+      Group
+  )) : ProductWidth;
+  localparam int unsigned Levels = unsigned'($clog2(Leaves));
 
   // An operand with a sign bit of its own, and with room for its double and triple
   localparam int unsigned MultipleWidth = InWidth + 3;
   typedef logic signed [MultipleWidth-1:0] multiple_t;
   typedef logic signed [ProductWidth-1:0] product_t;
+  typedef logic signed [LeafWidth-1:0] leaf_t;
 
   function automatic multiple_t extended(input logic [InWidth-1:0] operand);
     return multiple_t'(signed'({In.is_signed & operand[InWidth-1], operand}));
   endfunction
 
-  // Unpacked arrays, and loops that Verilator does not unroll, make its C++ far shorter. What a register stores is
-  // computed only where it is enabled, so that a layer that waits costs no simulation time.
-  product_t products_q[Pe][Simd];
+  // What the tree of adders adds: products, or sums of groups of them. Unpacked arrays, and loops that Verilator does not
+  // unroll, make its C++ far shorter. What a register stores is computed only where it is enabled, so that a layer that
+  // waits costs no simulation time.
+  leaf_t leaves[Pe][Leaves];
 
   if (Multiplier == Dsp) begin : gen_dsp
-    multiple_t operands_q[Sets][Simd];
-
-    always_ff @(posedge clk_i) begin
-      if (enable_i) begin : multiply
-        multiple_t operands[Sets][Simd];
-        logic signed [WeightWidth-1:0] weights[Pe][Simd];
-        product_t products[Pe][Simd];
-        for (int set = 0; set < int'(Sets); set++) begin
-          for (int i = 0; i < int'(Simd); i++) operands[set][i] = extended(operands_i[set][i]);
-        end
-        for (int pe = 0; pe < int'(Pe); pe++) for (int i = 0; i < int'(Simd); i++) weights[pe][i] = weights_i[pe][i];
-        /* verilator unroll_disable */
-        for (int pe = 0; pe < int'(Pe); pe++) begin
-          /* verilator unroll_disable */
-          for (int i = 0; i < int'(Simd); i++) begin
-            products[pe][i] = product_t'(operands_q[Sets==1?0 : pe][i]) * product_t'(weights[pe][i]);
-          end
-        end
-        operands_q <= operands;
-        products_q <= products;
-      end
-    end
+    dsp_sum #(
+      .Pe(Pe),
+      .Simd(Simd),
+      .Sets(Sets),
+      .In(In),
+      .WeightWidth(WeightWidth),
+      .Group(Group),
+      .Packed(Packed)
+    ) u_sum (
+      .clk_i,
+      .enable_i,
+      .operands_i,
+      .weights_i,
+      .sums_o(leaves)
+    );
   end else begin : gen_lut
     // A product is the sum of multiples of the operand, one for each digit of the weight to base four. A digit is 0 to
     // 3, but the highest one carries the sign: it is -2 to 1, or -1 to 0 if it has only one bit. The triple and the
@@ -87,6 +101,7 @@ module product_sum
     // its adder included.
     localparam int unsigned Digits = (WeightWidth + 1) / 2;
 
+    product_t products_q[Pe][Simd];
     multiple_t once_q[Sets][Simd], thrice_q[Sets][Simd], minus_q[Sets][Simd];
 
     function automatic product_t product(input multiple_t once, input multiple_t thrice, input multiple_t minus,
@@ -141,18 +156,19 @@ module product_sum
         minus_q <= minus;
       end
     end
+    assign leaves = products_q;
   end
 
   for (genvar level = 0; level <= Levels; level++) begin : gen_level
-    localparam int unsigned Nodes = (Simd + (1 << level) - 1) >> level;
-    localparam int unsigned NodeWidth = ProductWidth + level;
+    localparam int unsigned Nodes = (Leaves + (1 << level) - 1) >> level;
+    localparam int unsigned NodeWidth = LeafWidth + level;
     typedef logic signed [NodeWidth-1:0] node_t;
     node_t nodes[Pe][Nodes];
 
-    if (level == 0) begin : gen_products
-      assign nodes = products_q;
+    if (level == 0) begin : gen_leaves
+      assign nodes = leaves;
     end else begin : gen_adders
-      localparam int unsigned Below = (Simd + (1 << (level - 1)) - 1) >> (level - 1);
+      localparam int unsigned Below = (Leaves + (1 << (level - 1)) - 1) >> (level - 1);
 
       always_ff @(posedge clk_i) begin
         if (enable_i) begin : add

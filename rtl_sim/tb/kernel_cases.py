@@ -120,8 +120,10 @@ def _unit(kernel: Kernel, implementation: Implementation) -> Unit[Any]:
     return unit_of(kernel, implementation, tuple(Stream.of(shape) for shape in kernel.input_shapes))
 
 
-def _of_kernel(kernel: Kernel, implementation: Implementation = DEFAULT) -> Case:
-    unit = _unit(kernel, implementation)
+def _of_kernel(kernel: Kernel, implementation: Implementation = DEFAULT, lanes: int | None = None) -> Case:
+    """A kernel's module, to which beats of so many channels come; without a number, whole pixels."""
+    offered = tuple(Stream.of(shape, lanes) for shape in kernel.input_shapes)
+    unit = unit_of(kernel, implementation, offered)
     names = ("in",) if len(unit.reads) == 1 else ("a", "b")
     ports = [Port(*port) for port in zip(names, unit.reads, kernel.input_formats, strict=True)]
     output = unit.writes
@@ -135,6 +137,11 @@ def _of_kernel(kernel: Kernel, implementation: Implementation = DEFAULT) -> Case
 
 def _shape(rng: random.Random) -> Shape:
     return rng.randint(1, 6), rng.randint(1, 6), rng.randint(1, 4)
+
+
+def _lanes(rng: random.Random, shape: Shape) -> int:
+    """Channels that come in a beat."""
+    return rng.choice([lanes for lanes in range(1, shape[-1] + 1) if shape[-1] % lanes == 0])
 
 
 def _pooling(rng: random.Random, average: bool) -> Case:
@@ -198,12 +205,14 @@ def _averaging(rng: random.Random, source: FixedPoint, count: int) -> tuple[Fixe
     return accumulator, _result(rng, source.min_code << up, source.max_code << up, accumulator.fraction)
 
 
-def _global_pool(rng: random.Random, maximum: bool) -> Case:
-    shape, source = _shape(rng), _format(rng)
+def _global_pool(rng: random.Random, maximum: bool, turns: int = 1) -> Case:
+    (*sides, lanes), source = _shape(rng), _format(rng)
+    shape = (*sides, lanes * turns)
     accumulator, result = source, _result(rng, source.min_code, source.max_code, source.fraction)
     if not maximum:
         accumulator, result = _averaging(rng, source, shape[0] * shape[1])
-    return _of_kernel(GlobalPool("layer", ("input",), (source,), (shape,), result, shape[2:], maximum, accumulator))
+    kernel = GlobalPool("layer", ("input",), (source,), (shape,), result, shape[2:], maximum, accumulator)
+    return _of_kernel(kernel, lanes=lanes)
 
 
 def _activation(rng: random.Random) -> Case:
@@ -230,7 +239,7 @@ def _add(rng: random.Random) -> Case:
         for codes in ((one.min_code, other.min_code), (one.max_code, other.max_code))
     ]
     result = _result(rng, ends[0], ends[1], fraction)
-    return _of_kernel(Add("layer", ("a", "b"), (one, other), (shape, shape), result, shape))
+    return _of_kernel(Add("layer", ("a", "b"), (one, other), (shape, shape), result, shape), lanes=_lanes(rng, shape))
 
 
 def _concatenate(rng: random.Random) -> Case:
@@ -320,6 +329,8 @@ KINDS: dict[str, Callable[[random.Random], Case]] = {
     "average at the border": lambda rng: _border(rng, average=True),
     "global maximum": lambda rng: _global_pool(rng, maximum=True),
     "global average": lambda rng: _global_pool(rng, maximum=False),
+    "global maximum in turns": lambda rng: _global_pool(rng, maximum=True, turns=rng.randint(2, 4)),
+    "global average in turns": lambda rng: _global_pool(rng, maximum=False, turns=rng.randint(2, 4)),
     "activation": _activation,
     "unsigned rectifier": _unsigned_rectifier,
     "add": _add,

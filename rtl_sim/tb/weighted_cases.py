@@ -13,7 +13,12 @@ from telling import why_not_telling
 
 from hwcodesign.fixedpoint import Codes, FixedPoint, Overflow, Rounding
 from hwcodesign.hardware.folding import Folding, fold, rom_words
+from hwcodesign.hardware.implementation import LATENCY, MEMORY, RESOURCE, Implementation
+from hwcodesign.hardware.stream import Stream
 from hwcodesign.hardware.timing import Pipeline
+from hwcodesign.hardware.unit import Unit
+from hwcodesign.hardware.units import unit_of
+from hwcodesign.hardware.units.folded_conv2d import FoldedConvolution
 from hwcodesign.hardware.window import Window
 from hwcodesign.kernels import Conv2D, Dense
 from hwcodesign.kernels.kernel import sum_bounds
@@ -169,10 +174,18 @@ class Layer:
         return Conv2D(**fields, stride=case.stride, padding=case.padding)
 
     @property
+    def folded_unit(self) -> Unit[Conv2D]:
+        """The unit of its convolution that reads windows from memory."""
+        strategy = RESOURCE if self.case.multiplier == "Dsp" else LATENCY
+        unit = unit_of(self.kernel, Implementation(self.case.reuse, strategy, MEMORY), (Stream(1, 1),))
+        assert isinstance(unit, FoldedConvolution)
+        return unit
+
+    @property
     def pipeline(self) -> Pipeline:
         """Control of mac_array."""
         case, folding = self.case, self.case.folding
-        depth = folding.depth(self.weight.width, case.multiplier == "Constant")
+        depth = folding.depth(self.weight.width, case.multiplier)
         return Pipeline(folding.folds // case.beats, case.beats, depth)
 
     def parameters(self) -> tuple[dict[str, Parameter], tuple[Rom, ...]]:

@@ -153,10 +153,7 @@ class StreamRTLBackend(FPGABackend):  # type: ignore[misc]  # hls4ml has no type
             ToolError: Yosys is missing or fails.
         """
         project = read_project(Path(model.config.get_output_dir()))
-        cache = project.folder / "synthesis"
-        return synthesise(
-            project.sources, project.top, family, roms=project.rom_texts, by_module=by_module, cache=cache
-        )
+        return synthesise(project.sources, project.top, family, roms=project.rom_texts, by_module=by_module)
 
     def predict(
         self, model: Any, x: NDArray[Any] | list[NDArray[Any]], on: str = "rtl"

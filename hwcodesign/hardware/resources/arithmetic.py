@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hwcodesign.fixedpoint import FixedPoint, Overflow, Rounding
-from hwcodesign.hardware.mac_array import CONSTANT, DSP, MacArray
+from hwcodesign.hardware.mac_array import MacArray
+from hwcodesign.hardware.multipliers import CONSTANT, DSP
+from hwcodesign.hardware.resources.blocks import in_blocks
 from hwcodesign.hardware.resources.digits import SHIFT_REGISTER, constant_sum
 from hwcodesign.hardware.resources.figures import Part, index_bits
 from hwcodesign.hardware.resources.memories import rom
+from hwcodesign.hardware.resources.trees import passes, tree_levels
 
 #: Bits of an address from which on a table of constants has a register behind it.
 TABLE_BITS = 3
@@ -19,39 +22,32 @@ TABLE_BITS = 3
 _LUT_INPUTS = 6
 #: Inputs that each further LUT adds to a function that may be split.
 _MORE_INPUTS = 5
-#: Least bits of a product that is made in a DSP block (Yosys' DSP_Y_MINWIDTH for 7 series).
-_DSP_PRODUCT = 9
-#: And of either factor.
-_DSP_FACTOR = 2
 
 
-def mac_array(array: MacArray, channels: int = 1) -> tuple[Part, ...]:
-    """Returns a mac_array and the modules in it.
-
-    Args:
-        array: the layer's multiply-accumulates.
-        channels: number of groups of channels that outputs read.
-    """
-    pe = array.folding.pe
-    sets = pe if channels > 1 else 1
-    shell, casts = _shell(array, channels), requantise(array.sums.accumulator, array.result, pe)
+def mac_array(array: MacArray) -> tuple[Part, ...]:
+    """Returns a mac_array and the modules in it."""
+    shell, casts = _shell(array), requantise(array.sums.accumulator, array.result, array.folding.pe)
     if array.multiplier == CONSTANT:
-        return shell, constant_sum(array.weights.T, array.source, sets, array.weight_bits), casts
-    return shell, _weights(array), _products(array, sets), casts
+        return shell, constant_sum(array.weights.T, array.source, array.sets, array.weight_bits), casts
+    made = in_blocks(array) if array.multiplier == DSP else (_products(array),)
+    return shell, _weights(array), *made, casts
 
 
-def _shell(array: MacArray, channels: int) -> Part:
+def _shell(array: MacArray) -> Part:
     """The control, the accumulators and the results."""
     folding, width, (inputs, outputs) = array.folding, array.sums.accumulator.width, array.weights.shape
+    channels, outputs = array.channels, outputs // array.turns
     groups, steps = outputs // folding.pe, inputs // array.beats // folding.simd
-    control = sum(index_bits(count) for count in (groups, groups, groups, steps, array.beats, folding.folds)) + 2
+    counted = (groups, groups, groups, steps, array.beats, folding.folds * array.turns, array.turns)
+    control = sum(index_bits(count) for count in counted) + 2
     # what accompanies a fold until it is summed: whether there is one, and whether it is the first or last of a sum
     waiting = (array.depth - 2) * (3 if steps * array.beats > 1 else 2)
     sums, lutram = outputs * width, 0
     if groups - 1 >= SHIFT_REGISTER:
         sums, lutram = folding.pe * width, folding.pe * width * -(-(groups - 1) // 32)
-    biases = len(_distinct(_varying(_grouped(array.sums.bias, folding.pe, width)))) if groups > 1 else 0
-    in_table = index_bits(groups) >= TABLE_BITS
+    sets = groups * array.turns
+    biases = len(_distinct(_varying(_grouped(array.sums.bias, folding.pe, width)))) if sets > 1 else 0
+    in_table = index_bits(sets) >= TABLE_BITS
     ff = control + waiting + sums + outputs * array.result.width + (biases if in_table else 0)
     operands, routed = folding.simd * array.source.width, 0.0
     if channels > 1:
@@ -118,68 +114,26 @@ def _weights(array: MacArray) -> Part:
     return Part("rom", logic, len(columns))
 
 
-def uses_dsp(one: int, other: int, product: int) -> bool:
-    """Returns whether a product is made in a DSP block; factors of up to 25 and 18 bits take one.
-
-    Args:
-        one, other: bits of the factors, in two's complement.
-        product: bits of the product that are used.
-    """
-    return min(one, other) >= _DSP_FACTOR and min(one + other, product) >= _DSP_PRODUCT
-
-
-def _products(array: MacArray, sets: int) -> Part:
-    """Products, and the tree that adds them."""
+def _products(array: MacArray) -> Part:
+    """Products in LUTs, and the tree that adds them."""
     simd, pe, width, weight = array.folding.simd, array.folding.pe, array.source.width, array.weight_bits
-    number, operands = simd * pe, simd * sets
-    asked = width + (weight if simd == 1 else max(weight, 3))
-    if array.multiplier == DSP and uses_dsp(width + (not array.source.signed), weight, asked):
-        # operands, products and the first level of the tree are in the DSP blocks
-        later = [(bits, added) for level, bits, added in _levels(simd, width + weight) if level > 1]
-        luts = pe * sum(bits - 1 for bits, added in later if added)
-        return Part("product_sum", {"tree bits": luts}, pe * sum(bits for bits, _ in later), dsp=number)
-    digits = (weight + 1) // 2
-    if array.multiplier == DSP:
-        product = width + weight
-        logic: dict[str, float] = {"small product bits": number * width * weight}
-        ff = operands * width + number * product
-    else:
-        product = width + max(weight, 3)
-        even = 1 if weight % 2 == 0 and digits > 1 else 0
-        ff = operands * (width + width + 1 + even + (width + 1 if digits > 1 else 0)) + number * product
-        logic = {
-            "operand bits": operands * (width + 1) * min(digits, 2),
-            "first digit bits": number * (width + 1),
-            "digit bits": number * (width + 1) * (digits - 1),
-        }
-    nodes = list(_levels(simd, product))
-    ff += pe * sum(w for _, w, _ in nodes)
-    passed = _passes(simd)
+    number, operands, digits = simd * pe, simd * array.sets, (weight + 1) // 2
+    product = width + max(weight, 3)
+    even = 1 if weight % 2 == 0 and digits > 1 else 0
+    ff = operands * (width + width + 1 + even + (width + 1 if digits > 1 else 0)) + number * product
+    nodes = list(tree_levels(simd, product))
+    ff += pe * sum(w for w, _ in nodes)
+    passed = passes(simd)
     lutram = 0
     if passed + 1 >= SHIFT_REGISTER:  # the last product waits while others are added
         ff, lutram = ff - pe * product * (passed + 1), pe * product
-    return Part("product_sum", {**logic, "tree bits": pe * sum(w for _, w, added in nodes if added)}, ff, lutram=lutram)
-
-
-def _levels(leaves: int, width: int) -> Iterator[tuple[int, int, bool]]:
-    """Level, bits, and whether it adds, of each register of a tree of adders."""
-    widths, level = [width] * leaves, 0
-    while len(widths) > 1:
-        level += 1
-        merged = []
-        for i in range(0, len(widths), 2):
-            added = i + 1 < len(widths)
-            merged.append(width + level if added else widths[i])
-            yield level, merged[-1], added
-        widths = merged
-
-
-def _passes(leaves: int) -> int:
-    """Levels of a tree that the last leaf passes before it is added."""
-    passed = 0
-    while leaves % 2 == 1 and leaves > 1:
-        leaves, passed = (leaves + 1) // 2, passed + 1
-    return passed
+    logic = {
+        "operand bits": operands * (width + 1) * min(digits, 2),
+        "first digit bits": number * (width + 1),
+        "digit bits": number * (width + 1) * (digits - 1),
+        "tree bits": pe * sum(w for w, added in nodes if added),
+    }
+    return Part("product_sum", logic, ff, lutram=lutram)
 
 
 def requantise(source: FixedPoint, result: FixedPoint, number: int) -> Part:

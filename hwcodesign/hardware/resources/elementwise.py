@@ -103,21 +103,22 @@ def average_of_windows(
     return Part("pool2d", logic, ff), *_averages(source, result, fraction, divisions.each, width, lanes)
 
 
-def running_maximum(source: FixedPoint, result: FixedPoint, beats: int, lanes: int) -> tuple[Part, ...]:
+def running_maximum(source: FixedPoint, result: FixedPoint, pixels: int, lanes: int, turns: int) -> tuple[Part, ...]:
     """Returns a global_pool that takes maxima, and its casts.
 
     Args:
         source, result: formats of the input and of the output.
-        beats: beats of a sample.
-        lanes: elements of a beat.
+        pixels: pixels of a sample.
+        lanes, turns: elements of a beat, and beats of a pixel.
     """
-    logic = {**_maxima(source, lanes), "counter bits": index_bits(beats), "one": 1}
-    ff = lanes * (source.width + result.width) + index_bits(beats) + 2
+    counters = index_bits(pixels) + index_bits(turns)
+    logic = {**_maxima(source, lanes), "counter bits": counters, "one": 1}
+    ff = lanes * (turns * source.width + result.width) + counters + 2
     return Part("global_pool", logic, ff), requantise(source, result, lanes)
 
 
 def running_average(
-    source: FixedPoint, result: FixedPoint, fraction: int, division: Division, beats: int, lanes: int
+    source: FixedPoint, result: FixedPoint, fraction: int, division: Division, pixels: int, lanes: int, turns: int
 ) -> tuple[Part, ...]:
     """Returns a global_pool that takes averages, its divisions and casts.
 
@@ -125,13 +126,13 @@ def running_average(
         source, result: formats of the input and of the output.
         fraction: bits of a quotient after the point.
         division: the division of a sum by the number of its elements.
-        beats: beats of a sample.
-        lanes: elements of a beat.
+        pixels: pixels of a sample.
+        lanes, turns: elements of a beat, and beats of a pixel.
     """
-    width = source.width + 1 + index_bits(beats)
+    width, counters = source.width + 1 + index_bits(pixels), index_bits(pixels) + index_bits(turns)
     extended = lanes * width if source.signed else lanes * source.width
-    logic = {"adder bits": lanes * (width - 1), "gated bits": extended, "counter bits": index_bits(beats), "one": 1}
-    ff = lanes * (width + result.width) + index_bits(beats) + 3
+    logic = {"adder bits": lanes * (width - 1), "gated bits": extended, "counter bits": counters, "one": 1}
+    ff = lanes * (turns * width + result.width) + counters + 3
     return Part("global_pool", logic, ff), *_averages(source, result, fraction, (division,), width, lanes)
 
 

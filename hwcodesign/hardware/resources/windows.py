@@ -42,6 +42,32 @@ def window_buffer(window: Window, width: int) -> Part:
     return Part("window_buffer", logic, ff, 0, rows * memory.bram18, rows * memory.lutram, selection)
 
 
+def window_reader(window: Window, lanes: int, spans: int, repeats: int, width: int) -> Part:
+    """Returns the window_reader, which reads windows from a ring of rows word by word.
+
+    Args:
+        window: shapes of the image and of its windows.
+        lanes: elements of a word.
+        spans: parts of a pixel.
+        repeats: how often each part of a window is given.
+        width: bits of an element.
+    """
+    (height, columns, channels), (rows, across) = window.input_shape, window.kernel
+    pixel, kept = channels // lanes, rows + window.stride[0]
+    row = columns * pixel
+    depth, word = kept * row, lanes * width
+    memory = ram(depth, word)
+    loops = sum(index_bits(n) for n in (pixel // spans, across, rows, repeats, spans, *window.output_shape[:2]))
+    places = 5 * (index_bits(height + 2 * kept + window.padding[0]) + 1) + index_bits(row) + index_bits(depth)
+    places += 2 * (index_bits(depth) + 1) + 2 * (index_bits(columns + across) + 1)
+    places += index_bits(row + across * pixel) + 1
+    logic = {"counter bits": loops + places, "gated bits": word, "one": 1}
+    ff = loops + places + 2 + (0 if memory.registers_inside else word) + memory.selecting
+    if memory.is_logic:
+        ff += word * depth
+    return Part("window_reader", logic, ff, 0, memory.bram18, memory.lutram, memory.selection(depth, word))
+
+
 _Pass = tuple[int, int, tuple[bool, ...]]
 
 

@@ -22,6 +22,7 @@ from hwcodesign.hardware.units.concatenate import SideBySide
 from hwcodesign.hardware.units.conv2d import ConvolutionByAdders, ConvolutionByMultipliers
 from hwcodesign.hardware.units.dense import LinearByAdders, LinearByMultipliers
 from hwcodesign.hardware.units.distributed import DistributedConvolution, DistributedLinear
+from hwcodesign.hardware.units.folded_conv2d import FoldedConvolution, FoldedDepthwiseConvolution
 from hwcodesign.hardware.units.global_pool import RunningPool
 from hwcodesign.hardware.units.max_pool2d import MaximumOfWindows
 from hwcodesign.hardware.units.reshape import Wires
@@ -30,6 +31,13 @@ from hwcodesign.hardware.units.transpose import InOrder, StoredFrames
 from hwcodesign.hardware.units.upsample2d import StoredRow
 from hwcodesign.kernels import Kernel, Segment
 
+_CONVOLUTIONS = (
+    ConvolutionByAdders,
+    ConvolutionByMultipliers,
+    DistributedConvolution,
+    FoldedDepthwiseConvolution,
+    FoldedConvolution,
+)
 #: By kind of kernel; the first that has the strategy and fits is taken.
 UNITS: Mapping[str, tuple[type[Unit[Any]], ...]] = {
     "activation": (Casts,),
@@ -37,7 +45,7 @@ UNITS: Mapping[str, tuple[type[Unit[Any]], ...]] = {
     "affine": (ScalesByAdders, ScalesByMultipliers),
     "average_pool2d": (AverageOfWindows,),
     "concatenate": (SideBySide,),
-    "conv2d": (ConvolutionByAdders, ConvolutionByMultipliers, DistributedConvolution),
+    "conv2d": _CONVOLUTIONS,
     "dense": (LinearByAdders, LinearByMultipliers, DistributedLinear),
     "global_pool": (RunningPool,),
     "max_pool2d": (MaximumOfWindows,),
@@ -46,7 +54,7 @@ UNITS: Mapping[str, tuple[type[Unit[Any]], ...]] = {
     "thresholds": (Bisection,),
     "transpose": (InOrder, StoredFrames),
     "upsample2d": (StoredRow,),
-    "zero_columns": (ConvolutionByAdders, ConvolutionByMultipliers),
+    "zero_columns": _CONVOLUTIONS,
 }
 
 
@@ -71,7 +79,7 @@ def unit_of(
     """
     for known in UNITS[kernel.kind]:
         unit = known(kernel, implementation, offered, module)
-        if implementation.strategy in known.strategies and unit.fits:
+        if unit.is_asked_for and unit.fits:
             return unit
     raise _no_unit(kernel, implementation)
 

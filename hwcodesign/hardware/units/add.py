@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from hwcodesign.hardware.resources.elementwise import add
 from hwcodesign.hardware.resources.figures import Part
+from hwcodesign.hardware.stream import Stream, within_pixels
 from hwcodesign.hardware.timing import Automaton, Pipeline
 from hwcodesign.hardware.unit import Unit
 from hwcodesign.kernels import Add
@@ -14,7 +15,17 @@ from hwcodesign.systemverilog import Instance
 
 @dataclass(frozen=True, eq=False)
 class Sum(Unit[Add]):
-    """The unit adds all elements of a beat at once (add)."""
+    """The unit adds all elements of a beat at once (add), in the beats of the input that has the smaller ones."""
+
+    @property
+    def reads(self) -> tuple[Stream, ...]:
+        narrow = min(self.offered, key=lambda stream: stream.lanes)
+        narrow = within_pixels(narrow, self.kernel.output_shape)
+        return (narrow, narrow)
+
+    @property
+    def writes(self) -> Stream:
+        return self.reads[0]
 
     @property
     def instance(self) -> Instance:

@@ -31,7 +31,7 @@ class ScalesByMultipliers(MacUnit[Affine]):
     def array(self) -> MacArray:
         kernel, source, scales = self.kernel, self.kernel.input_formats[0], self.kernel.scale.reshape(1, -1)
         sums = narrowest_sums(scales, kernel.aligned_bias, source, (0,), kernel.product_fraction, kernel.sum_fraction)
-        return MacArray(scales, sums, source, kernel.result, 1, self.folding, self.multiplier)
+        return MacArray(scales, sums, source, kernel.result, 1, self.folding, self.wanted, channels=self.reads[0].lanes)
 
     @property
     def instance(self) -> Instance:
@@ -40,7 +40,7 @@ class ScalesByMultipliers(MacUnit[Affine]):
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        return mac_array(self.array, channels=self.reads[0].lanes)
+        return mac_array(self.array)
 
 
 @dataclass(frozen=True, eq=False)

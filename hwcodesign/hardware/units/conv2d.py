@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import ClassVar
 
 from hwcodesign.hardware.folding import Folding, fold
-from hwcodesign.hardware.implementation import LATENCY, RESOURCE
+from hwcodesign.hardware.implementation import LATENCY, REGISTERS, RESOURCE
 from hwcodesign.hardware.mac_array import MacArray
 from hwcodesign.hardware.mac_unit import MacUnit
 from hwcodesign.hardware.resources.arithmetic import mac_array
@@ -29,6 +29,7 @@ class ConvolutionByMultipliers(MacUnit[Conv2D]):
     """The unit reads weights from ROM and multiplies in LUTs or DSP blocks; a window takes one cycle per fold."""
 
     strategies: ClassVar[tuple[str, ...]] = (LATENCY, RESOURCE)
+    windows: ClassVar[tuple[str, ...]] = (REGISTERS,)
 
     @property
     def window(self) -> Window:
@@ -46,7 +47,7 @@ class ConvolutionByMultipliers(MacUnit[Conv2D]):
         kernel = self.kernel
         weights = kernel.spread_weights().reshape(-1, kernel.output_shape[2])
         source, sums = kernel.input_formats[0], kernel.narrowest_sums
-        return MacArray(weights, sums, source, kernel.result, 1, self.folding, self.multiplier)
+        return MacArray(weights, sums, source, kernel.result, 1, self.folding, self.wanted, channels=kernel.groups)
 
     @property
     def instance(self) -> Instance:
@@ -59,8 +60,7 @@ class ConvolutionByMultipliers(MacUnit[Conv2D]):
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        kernel = self.kernel
-        return window_buffer(self.window, kernel.input_formats[0].width), *mac_array(self.array, kernel.groups)
+        return window_buffer(self.window, self.kernel.input_formats[0].width), *mac_array(self.array)
 
     @cached_property
     def timing(self) -> tuple[Automaton, ...]:

@@ -15,7 +15,7 @@ import numpy as np
 from hwcodesign.fixedpoint import Codes
 from hwcodesign.hardware.distributed_arithmetic import DistributedKernel, distributed_kernel
 from hwcodesign.hardware.folding import Folding
-from hwcodesign.hardware.implementation import DISTRIBUTED
+from hwcodesign.hardware.implementation import DISTRIBUTED, REGISTERS
 from hwcodesign.hardware.resources.distributed import distributed_array
 from hwcodesign.hardware.resources.figures import Part
 from hwcodesign.hardware.resources.windows import window_buffer
@@ -83,6 +83,8 @@ class DistributedLinear(_Distributed[Dense]):
 @dataclass(frozen=True, eq=False)
 class DistributedConvolution(_Distributed[Conv2D]):
     """The unit computes all products of a window."""
+
+    windows: ClassVar[tuple[str, ...]] = (REGISTERS,)
 
     @property
     def window(self) -> Window:

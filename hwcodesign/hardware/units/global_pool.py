@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hwcodesign.hardware.division import Division, division
 from hwcodesign.hardware.resources.elementwise import running_average, running_maximum
 from hwcodesign.hardware.resources.figures import Part
+from hwcodesign.hardware.stream import Stream, within_pixels
 from hwcodesign.hardware.timing import Automaton, Pipeline
 from hwcodesign.hardware.unit import Unit
 from hwcodesign.kernels import GlobalPool
@@ -16,7 +17,20 @@ from hwcodesign.systemverilog import Instance, Parameter
 
 @dataclass(frozen=True, eq=False)
 class RunningPool(Unit[GlobalPool]):
-    """The unit takes one pixel per cycle into running maxima or sums (global_pool)."""
+    """The unit takes a beat per cycle, some channels of a pixel or all, into running maxima or sums (global_pool)."""
+
+    @property
+    def reads(self) -> tuple[Stream, ...]:
+        return (within_pixels(self.offered[0], self.kernel.input_shapes[0]),)
+
+    @property
+    def writes(self) -> Stream:
+        return Stream.of(self.kernel.output_shape, self.reads[0].lanes)
+
+    @property
+    def turns(self) -> int:
+        """Returns the beats of a pixel."""
+        return self.writes.beats
 
     @property
     def division(self) -> Division:
@@ -28,7 +42,7 @@ class RunningPool(Unit[GlobalPool]):
     @property
     def instance(self) -> Instance:
         kernel, stream = self.kernel, self.reads[0]
-        sizes = [("Beats", stream.beats), ("Lanes", stream.lanes)]
+        sizes = [("Pixels", kernel.pixels), ("Lanes", stream.lanes), ("Turns", self.turns)]
         fraction = kernel.accumulator.fraction
         division: list[tuple[str, Parameter]] = []
         if not kernel.maximum:
@@ -38,12 +52,13 @@ class RunningPool(Unit[GlobalPool]):
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        kernel, stream = self.kernel, self.reads[0]
+        kernel, sizes = self.kernel, (self.kernel.pixels, self.reads[0].lanes, self.turns)
         source, fraction = kernel.input_formats[0], kernel.accumulator.fraction
         if kernel.maximum:
-            return running_maximum(source, kernel.result, stream.beats, stream.lanes)
-        return running_average(source, kernel.result, fraction, self.division, stream.beats, stream.lanes)
+            return running_maximum(source, kernel.result, *sizes)
+        return running_average(source, kernel.result, fraction, self.division, *sizes)
 
     @property
     def timing(self) -> tuple[Automaton, ...]:
-        return (Pipeline(beats=self.reads[0].beats, depth=2 if self.kernel.maximum else 3),)
+        depth = 2 if self.kernel.maximum else 3
+        return (Pipeline(beats=self.reads[0].beats, depth=depth, given=self.turns),)

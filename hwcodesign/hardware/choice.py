@@ -1,0 +1,208 @@
+"""This module chooses units and foldings of layers: for a wished interval, those that take least of a device.
+
+Each layer is folded as far as the interval allows, in each way in which it can be built, and the cheapest of these is
+taken. A resource's price is the fraction of the device that one of it is. Where the sum of all layers takes too much of
+one resource, its price rises and all layers choose again.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from typing import Any
+
+from hwcodesign.hardware.estimate import estimated
+from hwcodesign.hardware.implementation import (
+    DEFAULT,
+    LATENCY,
+    REGISTERS,
+    RESOURCE,
+    WINDOWS,
+    Implementation,
+    Implementations,
+)
+from hwcodesign.hardware.parallelism import MOST_PRODUCTS
+from hwcodesign.hardware.resources.figures import Resources
+from hwcodesign.hardware.stream import Stream
+from hwcodesign.hardware.unit import Unit
+from hwcodesign.hardware.units import unit_of
+from hwcodesign.kernels import Kernel, Segment
+
+#: Rounds of choosing with other prices.
+_ROUNDS = 10
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part is a segment whose layers choose.
+
+    Attributes:
+        segment: the segment.
+        interval: cycles between samples that it may take at most.
+        kept: implementations that the user gave; they stay.
+    """
+
+    segment: Segment
+    interval: int
+    kept: Implementations
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A choice says how all layers are built.
+
+    Attributes:
+        implementations: by segment and kernel.
+        resources: what all units take together; resizes and queues between them are not in it.
+        slowest: layers that no unit makes as fast as wished: segment, kernel, and least interval.
+    """
+
+    implementations: Mapping[str, Implementations]
+    resources: Resources
+    slowest: tuple[tuple[str, str, float], ...]
+
+    def largest_share(self, capacity: Resources) -> float:
+        """Returns the fraction that it takes of the device's scarcest resource."""
+        return max(shares(self.resources, capacity).values())
+
+
+def shares(resources: Resources, capacity: Resources) -> dict[str, float]:
+    """Returns the fraction that is taken of each resource that the device has, by name."""
+    names = [field.name for field in fields(Resources) if field.name != "lutram" and getattr(capacity, field.name)]
+    return {name: getattr(resources, name) / getattr(capacity, name) for name in names}
+
+
+class Chooser:
+    """A chooser keeps what units take, so that it can be asked for several intervals."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str, Implementation, tuple[Stream, ...]], _Offer] = {}
+
+    def choose(self, parts: Sequence[Part], capacity: Resources, share: float, rest: Resources) -> Choice:
+        """Chooses the units of all layers with weights.
+
+        Args:
+            parts: the segments.
+            capacity: resources of the device.
+            share: fraction of each resource that may be taken.
+            rest: what else takes resources.
+
+        Returns:
+            The first choice within the share; else the one that takes the smallest fraction of the scarcest resource.
+        """
+        prices = dict.fromkeys(shares(rest, capacity), 1.0)
+        best: Choice | None = None
+        for _ in range(_ROUNDS):
+            made = self._choose(parts, capacity, prices)
+            taken = shares(made.resources + rest, capacity)
+            found = replace(made, resources=made.resources + rest)
+            if best is None or found.largest_share(capacity) < best.largest_share(capacity):
+                best = found
+            if max(taken.values()) <= share:
+                break
+            prices = {name: price * max(taken[name] / share, 0.5) for name, price in prices.items()}
+        assert best is not None
+        return replace(best, resources=_without(best.resources, rest))
+
+    def _choose(self, parts: Sequence[Part], capacity: Resources, prices: Mapping[str, float]) -> Choice:
+        implementations: dict[str, Implementations] = {}
+        total, slowest = Resources(), []
+        for part in parts:
+            streams = dict(zip(part.segment.input_names, _inputs(part.segment), strict=True))
+            chosen: dict[str, Implementation] = {}
+            for kernel in part.segment.kernels:
+                offered = tuple(streams[source] for source in kernel.inputs)
+                offers = list(self._offers(part, kernel, offered))
+                best = min(offers, key=lambda offer: (_late(offer, part), _cost(offer.resources, capacity, prices)))
+                if best.interval > part.interval and kernel.parameters:
+                    slowest.append((part.segment.name, kernel.name, best.interval))
+                if kernel.parameters:
+                    chosen[kernel.name] = best.unit.implementation
+                streams[kernel.name] = best.unit.writes
+                total += best.resources
+            implementations[part.segment.name] = chosen
+        return Choice(implementations, total, tuple(slowest))
+
+    def _offers(self, part: Part, kernel: Kernel, offered: tuple[Stream, ...]) -> Iterator[_Offer]:
+        """The ways to build a kernel that are folded as far as the interval allows."""
+        if kernel.name in part.kept or not kernel.parameters:
+            yield self._offer(part, kernel, part.kept.get(kernel.name, DEFAULT), offered)
+            return
+        for strategy, windows in itertools.product((LATENCY, RESOURCE), WINDOWS):
+            wished = Implementation(1, strategy, windows)
+            foldable = _foldable(kernel, wished, offered)
+            while foldable:  # the largest number of folds that is fast enough: intervals grow with it
+                middle = len(foldable) // 2
+                tried = self._offer(part, kernel, replace(wished, reuse_factor=foldable[middle]), offered)
+                if len(foldable) == 1:
+                    yield tried
+                    break
+                foldable = foldable[middle:] if tried.interval <= part.interval else foldable[:middle]
+        built_in = self._offer(part, kernel, Implementation(1, LATENCY, REGISTERS), offered)
+        if built_in.products <= MOST_PRODUCTS:  # weights in adders, which folded ones cannot be
+            yield built_in
+
+    def _offer(self, part: Part, kernel: Kernel, implementation: Implementation, offered: tuple[Stream, ...]) -> _Offer:
+        key = (part.segment.name, kernel.name, implementation, offered)
+        if key not in self._known:
+            self._known[key] = _Offer(unit_of(kernel, implementation, offered))
+        return self._known[key]
+
+
+@dataclass(frozen=True, eq=False)
+class _Offer:
+    """A unit, and what it takes; both are found when asked for."""
+
+    unit: Unit[Any]
+
+    @cached_property
+    def interval(self) -> float:
+        return estimated(self.unit.timing, self.unit.reads[0].beats).interval
+
+    @cached_property
+    def resources(self) -> Resources:
+        return self.unit.resources
+
+    @property
+    def products(self) -> int:
+        return self.unit.folding.products if self.unit.folding is not None else 0
+
+
+def _inputs(segment: Segment) -> list[Stream]:
+    return [Stream.of(tensor.shape) for tensor in segment.inputs]
+
+
+def _late(offer: _Offer, part: Part) -> float:
+    return max(0.0, offer.interval - part.interval)
+
+
+def _cost(resources: Resources, capacity: Resources, prices: Mapping[str, float]) -> float:
+    return sum(prices[name] * taken for name, taken in shares(resources, capacity).items())
+
+
+def _without(resources: Resources, rest: Resources) -> Resources:
+    return Resources(
+        **{field.name: getattr(resources, field.name) - getattr(rest, field.name) for field in fields(Resources)}
+    )
+
+
+def _foldable(kernel: Kernel, wished: Implementation, offered: tuple[Stream, ...]) -> list[int]:
+    """Numbers of folds that a unit can have and simulators can read, in order; none where there is no such unit."""
+    first = unit_of(kernel, wished, offered)
+    if first.folding is None or not first.is_asked_for:
+        return []
+    work = first.folding.folds * first.folding.products
+    found = []
+    for folds in _divisors(work):
+        folding = unit_of(kernel, replace(wished, reuse_factor=folds), offered).folding
+        if folding is not None and folding.folds == folds and folding.products <= MOST_PRODUCTS:
+            found.append(folds)
+    return found
+
+
+def _divisors(number: int) -> list[int]:
+    low = [divisor for divisor in range(1, math.isqrt(number) + 1) if number % divisor == 0]
+    return sorted({*low, *(number // divisor for divisor in low)})

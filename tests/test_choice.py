@@ -1,0 +1,154 @@
+"""Layers choose how they are built: the least hardware of a throughput, or the fastest that a board has room for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import hwcodesign as hw
+from hwcodesign import layers
+from hwcodesign.backends.streamrtl.choice import SHARE, with_throughput, within_board
+from hwcodesign.backends.streamrtl.hardware import Hardware
+from hwcodesign.backends.streamrtl.resources import AcceleratorEstimate
+from hwcodesign.designs.accelerator import Accelerator
+from hwcodesign.designs.boards import board_named
+from hwcodesign.errors import SettingsError
+from hwcodesign.hardware.choice import shares
+from hwcodesign.hardware.implementation import MEMORY, RESOURCE, Implementation
+from hwcodesign.hardware.resources.figures import Resources
+from hwcodesign.policies.exit_decision import FittedOn
+
+P = layers.Precision(4, 4, bias=12, logits=12)
+SHAPE = (2, 8, 8)
+BOARD = board_named("pynq-z2")
+MHZ = BOARD.clock_mhz
+
+
+def stage(channels: int) -> nn.Module:
+    convolution = layers.conv2d(channels, 16, 3, padding=1, precision=P)
+    return nn.Sequential(convolution, layers.relu(precision=P), nn.MaxPool2d(2))
+
+
+def network() -> hw.MultiExitNetwork:
+    """Two stages of many channels, of which half of the samples reach the second."""
+    torch.manual_seed(5)
+    made = hw.MultiExitNetwork(
+        [stage(2), stage(16)],
+        [layers.linear_head(16 * 4 * 4, 4, precision=P), layers.linear_head(16 * 2 * 2, 4, precision=P)],
+        hw.FixedPoint(4, 0, signed=False),
+        SHAPE,
+    )
+    made.train()
+    with torch.no_grad():
+        made(torch.rand(64, *SHAPE))
+    return made.eval()
+
+
+@pytest.fixture(scope="module")
+def fitted() -> tuple[hw.MultiExitNetwork, hw.ExitPolicy]:
+    made = network()
+    images = np.random.default_rng(2).integers(0, 16, (200, *SHAPE))
+    return made, hw.fit_policy(made, (images, np.arange(200) % 4), criterion="margin", budget=0.8)
+
+
+@pytest.fixture(scope="module")
+def accelerator(fitted: tuple[hw.MultiExitNetwork, hw.ExitPolicy], tmp_path_factory: Any) -> Accelerator:
+    return hw.compile(*fitted, out=tmp_path_factory.mktemp("chosen") / "plain").accelerator
+
+
+def taken(accelerator: Accelerator) -> Resources:
+    return AcceleratorEstimate.of(Hardware.of(accelerator)).total
+
+
+@pytest.mark.parametrize("cycles", [100, 300, 1000, 4000])
+def test_a_throughput_is_reached_and_costs_less_the_lower_it_is(cycles: int, accelerator: Accelerator) -> None:
+    chosen, slower = (
+        Hardware.of(with_throughput(accelerator, {}, BOARD, MHZ * 1e6 / interval).accelerator)
+        for interval in (cycles, 4 * cycles)
+    )
+    assert chosen.stage_intervals[0] <= cycles
+    assert taken(slower.accelerator).lut < taken(chosen.accelerator).lut
+
+
+def test_a_stage_that_fewer_samples_reach_is_folded_to_their_rate(accelerator: Accelerator) -> None:
+    (first_rate, _), cycles = accelerator.policy.fitted_on.exit_rate, 2100
+    assert 0.2 < first_rate < 0.9
+    unknown = replace(accelerator, policy=replace(accelerator.policy, fitted_on=FittedOn("given")))
+    known, every = (
+        Hardware.of(with_throughput(one, {}, BOARD, MHZ * 1e6 / cycles).accelerator).stage_intervals
+        for one in (accelerator, unknown)
+    )
+    assert known[0] == every[0] <= cycles
+    assert every[1] <= cycles < known[1] <= cycles / (1 - first_rate)
+
+
+def test_a_throughput_beyond_every_unit_is_refused_with_the_most_that_can_be(accelerator: Accelerator) -> None:
+    wished = MHZ * 1e6 / 50  # an image has 64 pixels
+    with pytest.raises(
+        SettingsError, match=r"=2000000 is one in 50 cycles at 100 MHz, but stage0: layer '.*' takes 72 "
+    ) as found:
+        with_throughput(accelerator, {}, BOARD, wished)
+    most = float(str(found.value).split("at most ")[1].split(", or")[0].replace(",", ""))
+    assert Hardware.of(with_throughput(accelerator, {}, BOARD, most).accelerator).stage_intervals[0] <= 100
+
+
+def test_the_fastest_within_a_board_fits_it_and_nothing_much_faster_does(accelerator: Accelerator) -> None:
+    small = replace(BOARD, capacity=replace(BOARD.capacity, lut=12_000, dsp=10))
+    chosen = within_board(accelerator, {}, small)
+    assert max(shares(taken(chosen.accelerator), small.capacity).values()) <= SHARE + 0.05  # resizes and queues
+    faster = with_throughput(accelerator, {}, small, MHZ * 1e6 / (chosen.interval / 1.5))
+    assert max(shares(taken(faster.accelerator), small.capacity).values()) > SHARE
+
+
+def test_a_board_that_is_too_small_is_refused_by_what_it_lacks(accelerator: Accelerator) -> None:
+    tiny = replace(BOARD, capacity=replace(BOARD.capacity, lut=2_000))
+    with pytest.raises(SettingsError, match=r"does not fit pynq-z2, however far .* of its LUT: choose a larger board"):
+        within_board(accelerator, {}, tiny)
+
+
+def test_what_the_user_gave_stays(accelerator: Accelerator) -> None:
+    name = next(kernel.name for kernel in accelerator.stages[1].kernels if kernel.parameters)
+    own = Implementation(9, RESOURCE, MEMORY)
+    chosen = with_throughput(accelerator, {"stage1": {name: own}}, BOARD, MHZ * 1e6 / 1000)
+    assert chosen.accelerator.implementations["stage1"][name] == own
+
+
+def test_a_chosen_design_computes_what_the_network_computes_in_the_cycles_that_were_predicted(
+    fitted: tuple[hw.MultiExitNetwork, hw.ExitPolicy], tmp_path: Path
+) -> None:
+    design = hw.compile(*fitted, out=tmp_path / "design", fit=hw.Fit(MHZ * 1e6 / 1000))
+    kinds = {built.windows for of in design.accelerator.implementations.values() for built in of.values()}
+    assert MEMORY in kinds
+    assert design.manifest["settings"]["fit"] == "images_per_second=100000"
+    images = np.random.default_rng(3).integers(0, 16, (24, *SHAPE))
+    records, expected = (design.run(images, on=place) for place in ("rtl", "software"))
+    for field in ("sample_id", "exit", "label", "score"):
+        assert np.array_equal(np.sort(records, order="sample_id")[field], expected[field])
+    alone = design.run(images[:1], on="rtl")
+    assert alone["cycles"][0] == design.manifest["cycles"]["exits"][alone["exit"][0]]["latency"]
+
+
+@pytest.mark.parametrize("text", ["boards", "images_per_second", "images_per_second=fast", "latency=3"])
+def test_a_wish_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(SettingsError, match=f"fit '{text}' is neither 'board' nor 'images_per_second=' and a number"):
+        hw.Fit.parse(text)
+
+
+def test_wishes_are_said_as_they_are_read() -> None:
+    assert [str(hw.Fit.parse(text)) for text in ("board", "images_per_second=8000")] == [
+        "board",
+        "images_per_second=8000",
+    ]
+
+
+def test_a_wish_without_rtl_and_one_of_nothing_are_refused() -> None:
+    with pytest.raises(SettingsError, match="fit='board' chooses units of StreamRTL, which backend='vitis' does not"):
+        hw.CompileSettings(backend="vitis", fit=hw.Fit())
+    with pytest.raises(SettingsError, match="images_per_second=0 must be above 0"):
+        hw.Fit(0)
