@@ -67,9 +67,7 @@ def rows(recipes: list[str], wishes: list[str]) -> Iterator[Row]:
                 yield _row(name, wish, network, policy, data.test, Path(folder) / name)
 
 
-def _row(
-    name: str, wish: str, network: hw.MultiExitNetwork, policy: hw.ExitPolicy, test: Split, folder: Path
-) -> Row:
+def _row(name: str, wish: str, network: hw.MultiExitNetwork, policy: hw.ExitPolicy, test: Split, folder: Path) -> Row:
     begun = time.process_time()
     design = hw.compile(network, policy, out=folder, board=_BOARD, fit=hw.Fit.parse(wish))
     seconds = time.process_time() - begun
