@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
@@ -94,37 +94,30 @@ class Chooser:
             The first choice within the share; else the one that takes the smallest fraction of the scarcest resource.
         """
         prices = dict.fromkeys(shares(rest, capacity), 1.0)
-        best: Choice | None = None
+        best: _Walk | None = None
         for _ in range(_ROUNDS):
-            made = self._choose(parts, capacity, prices)
-            taken = shares(made.resources + rest, capacity)
-            found = replace(made, resources=made.resources + rest)
-            if best is None or found.largest_share(capacity) < best.largest_share(capacity):
+            found = self._walk(parts, _cheapest(capacity, prices))
+            taken = shares(found.resources + rest, capacity)
+            if best is None or max(taken.values()) < max(shares(best.resources + rest, capacity).values()):
                 best = found
             if max(taken.values()) <= share:
-                break
+                return found.choice
             prices = {name: price * max(taken[name] / share, 0.5) for name, price in prices.items()}
         assert best is not None
-        return replace(best, resources=_without(best.resources, rest))
+        return self._walk(parts, _as_in(best.swapped(capacity, share, rest))).choice
 
-    def _choose(self, parts: Sequence[Part], capacity: Resources, prices: Mapping[str, float]) -> Choice:
-        implementations: dict[str, Implementations] = {}
-        total, slowest = Resources(), []
+    def _walk(self, parts: Sequence[Part], pick: _Pick) -> _Walk:
+        """Goes through all layers in data order, and picks one of the offers for each."""
+        layers = []
         for part in parts:
             streams = dict(zip(part.segment.input_names, _inputs(part.segment), strict=True))
-            chosen: dict[str, Implementation] = {}
             for kernel in part.segment.kernels:
                 offered = tuple(streams[source] for source in kernel.inputs)
                 offers = list(self._offers(part, kernel, offered))
-                best = min(offers, key=lambda offer: (_late(offer, part), _cost(offer.resources, capacity, prices)))
-                if best.interval > part.interval and kernel.parameters:
-                    slowest.append((part.segment.name, kernel.name, best.interval))
-                if kernel.parameters:
-                    chosen[kernel.name] = best.unit.implementation
-                streams[kernel.name] = best.unit.writes
-                total += best.resources
-            implementations[part.segment.name] = chosen
-        return Choice(implementations, total, tuple(slowest))
+                layer = _Layer(part, kernel, offers, offers[0])
+                layers.append(replace(layer, picked=pick(layer)))
+                streams[kernel.name] = layers[-1].picked.unit.writes
+        return _Walk(tuple(layers))
 
     def _offers(self, part: Part, kernel: Kernel, offered: tuple[Stream, ...]) -> Iterator[_Offer]:
         """The ways to build a kernel that are folded as far as the interval allows."""
@@ -171,22 +164,97 @@ class _Offer:
         return self.unit.folding.products if self.unit.folding is not None else 0
 
 
+@dataclass(frozen=True, eq=False)
+class _Layer:
+    """A kernel, the offers for it, and the one that is picked."""
+
+    part: Part
+    kernel: Kernel
+    offers: Sequence[_Offer]
+    picked: _Offer
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.part.segment.name, self.kernel.name
+
+    def late(self, offer: _Offer) -> float:
+        """Cycles by which an offer is slower than wished."""
+        return max(0.0, offer.interval - self.part.interval)
+
+
+_Pick = Callable[[_Layer], _Offer]
+
+
+@dataclass(frozen=True, eq=False)
+class _Walk:
+    """All layers, with what is picked."""
+
+    layers: tuple[_Layer, ...]
+
+    @property
+    def resources(self) -> Resources:
+        return sum((layer.picked.resources for layer in self.layers), Resources())
+
+    @property
+    def choice(self) -> Choice:
+        built: dict[str, dict[str, Implementation]] = {layer.part.segment.name: {} for layer in self.layers}
+        weighted = [layer for layer in self.layers if layer.kernel.parameters]
+        for layer in weighted:
+            built[layer.part.segment.name][layer.kernel.name] = layer.picked.unit.implementation
+        slowest = tuple((*layer.key, layer.picked.interval) for layer in weighted if layer.late(layer.picked))
+        return Choice(built, self.resources, slowest)
+
+    def swapped(self, capacity: Resources, share: float, rest: Resources) -> _Walk:
+        """Swaps one layer's offer after another, each time the one that brings the sum nearest to the share.
+
+        Prices alone move layers that are alike all at once, from one resource to another that has no room for all.
+        """
+        layers, total = list(self.layers), self.resources + rest
+
+        def beyond(resources: Resources) -> float:
+            return sum(max(0.0, taken - share) for taken in shares(resources, capacity).values())
+
+        while beyond(total) > 0:
+            swaps = [
+                (beyond(total - layer.picked.resources + offer.resources), number, offer)
+                for number, layer in enumerate(layers)
+                for offer in layer.offers
+                if layer.late(offer) <= layer.late(layer.picked)
+            ]
+            least, number, offer = min(swaps, key=lambda swap: swap[0])
+            if least >= beyond(total):
+                break
+            total = total - layers[number].picked.resources + offer.resources
+            layers[number] = replace(layers[number], picked=offer)
+        return _Walk(tuple(layers))
+
+
+def _cheapest(capacity: Resources, prices: Mapping[str, float]) -> _Pick:
+    """Picks the offer that is least late, and of these the one that costs least."""
+
+    def pick(layer: _Layer) -> _Offer:
+        return min(layer.offers, key=lambda offer: (layer.late(offer), _cost(offer.resources, capacity, prices)))
+
+    return pick
+
+
+def _as_in(walk: _Walk) -> _Pick:
+    """Picks the offers of a walk again, for the beats that then come."""
+    wanted = {layer.key: layer.picked.unit.implementation for layer in walk.layers}
+
+    def pick(layer: _Layer) -> _Offer:
+        same = [offer for offer in layer.offers if offer.unit.implementation == wanted[layer.key]]
+        return same[0] if same else min(layer.offers, key=layer.late)
+
+    return pick
+
+
 def _inputs(segment: Segment) -> list[Stream]:
     return [Stream.of(tensor.shape) for tensor in segment.inputs]
 
 
-def _late(offer: _Offer, part: Part) -> float:
-    return max(0.0, offer.interval - part.interval)
-
-
 def _cost(resources: Resources, capacity: Resources, prices: Mapping[str, float]) -> float:
     return sum(prices[name] * taken for name, taken in shares(resources, capacity).items())
-
-
-def _without(resources: Resources, rest: Resources) -> Resources:
-    return Resources(
-        **{field.name: getattr(resources, field.name) - getattr(rest, field.name) for field in fields(Resources)}
-    )
 
 
 def _foldable(kernel: Kernel, wished: Implementation, offered: tuple[Stream, ...]) -> list[int]:

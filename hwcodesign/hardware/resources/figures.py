@@ -40,6 +40,17 @@ class Resources:
             self.lutram + other.lutram,
         )
 
+    def __sub__(self, other: Resources) -> Resources:
+        """Returns what is left without some that are part of these."""
+        return Resources(
+            self.lut - other.lut,
+            self.ff - other.ff,
+            self.dsp - other.dsp,
+            self.bram18 - other.bram18,
+            self.uram - other.uram,
+            self.lutram - other.lutram,
+        )
+
     def rounded(self) -> Resources:
         """Returns the same with whole numbers of LUTs and flip-flops."""
         return Resources(round(self.lut), round(self.ff), self.dsp, self.bram18, self.uram, self.lutram)
