@@ -27,6 +27,7 @@ from hwcodesign.networks.floating import float_logits
 from hwcodesign.policies import ExitStatistics
 from hwcodesign.recipe_files import recipe_names
 from hwcodesign.storage.files import write_text
+from hwcodesign.training import untrained
 from hwcodesign.training.published import published_weights, read_weights
 
 POLICIES = ("max_softmax", "entropy", "margin", "patience")
@@ -54,13 +55,14 @@ def float_recipes() -> Iterator[tuple[hw.Recipe, hw.FloatNetwork]]:
 def network_rows() -> list[str]:
     rows = []
     for recipe, network in float_recipes():
-        costs = network.costs()
+        assert recipe.quantisation is not None
+        costs, quantised = network.costs(), untrained(network, recipe.quantisation).costs()
         parameters = sum(parameter.numel() for parameter in network.parameters())
-        fractions = ", ".join(f"{fraction:.2f}" for fraction in costs.fractions)
+        fractions, cut = (", ".join(f"{part:.2f}" for part in each.fractions) for each in (costs, quantised))
         shape = "x".join(map(str, network.input_shape))
         operations = f"{sum(costs.stages) + costs.heads[-1]:,}"
         rows.append(
-            f"| `{recipe.name}` | {shape} | {network.exits} | {parameters:,} | {operations} | {fractions} | "
+            f"| `{recipe.name}` | {shape} | {network.exits} | {parameters:,} | {operations} | {fractions} | {cut} | "
             f"{sum(phase.epochs for phase in recipe.training)} |"
         )
     return rows
@@ -187,13 +189,15 @@ _PAGE = """# The zoo
 
 Recipes in `models/` whose networks train in floating point and are then quantised. Their sizes are constants at the top
 of each file, and small, as are the epochs: meant for two cores. The file also names the sizes of the publication.
-[eenet_table.md](eenet_table.md) compares four exit policies on ResNet, DenseNet and MSDNet.
+`python -m benchmarks.eenet_table` compares four exit policies on ResNet, DenseNet and MSDNet, three seeds of each. It
+takes hours, goes on where it was stopped, and has not yet run to its end.
 
-MACs are multiply-accumulates of all stages and the last head; costs of exits are fractions of these, with
-the heads in front.
+MACs are multiply-accumulates of all stages and the last head; costs of exits are fractions of these, with the heads in
+front. Quantising cuts a network anew: each stage is then left with what its exit needs, and the rest is computed behind
+it. That makes the early exits of MSDNet cheaper.
 
-| recipe | input | exits | parameters | MACs | cost of each exit | epochs |
-|---|---|---|---:|---:|---|---:|
+| recipe | input | exits | parameters | MACs | cost of each exit, floating point | quantised | epochs |
+|---|---|---|---:|---:|---|---|---:|
 {networks}
 
 ## How they train

@@ -50,6 +50,15 @@ template <class beat_T> void hand_on(hls::stream<beat_T> &in, unsigned beats, hl
         out.write(in.read());
 }
 
+// This function copies one sample of a tensor that a stage reads and hands on. It leaves the sample in `in`.
+template <class beat_T> void copy_on(hls::stream<beat_T> &in, unsigned beats, hls::stream<beat_T> &out) {
+    for (unsigned b = 0; b < beats; b++) {
+        const beat_T beat = in.read();
+        out.write(beat);
+        in.write(beat);
+    }
+}
+
 // This function reads the raw codes of one sample, with sign extension if the format is signed.
 template <bool SIGNED, class beat_T> void read_codes(hls::stream<beat_T> &in, unsigned beats, int32_t *codes) {
     for (unsigned b = 0; b < beats; b++) {

@@ -87,6 +87,19 @@ class HandsOn(nn.Module):
         return fine, self.coarse(coarse)
 
 
+class ReadsAndHandsOn(nn.Module):
+    """A layer of the coarse map that reads both; the fine one is handed on as it came."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.down, self.coarse, self.sum = _conv(2, 3, stride=2), _conv(3, 3), layers.relu(precision=P)
+
+    def forward(self, fine: Tensor, coarse: Tensor) -> tuple[Tensor, Tensor]:
+        """Computes the coarse map."""
+        both = value_of(self.coarse(coarse)) + value_of(self.down(value_of(fine)))
+        return fine, self.sum(both)
+
+
 class SumOfBoth(nn.Module):
     """A head that reads two tensors of one shape, of which one takes longer to come."""
 
@@ -162,10 +175,10 @@ def cut_residual_edge(*, head_on_both: bool = False) -> hw.MultiExitNetwork:
 
 def two_scales() -> hw.MultiExitNetwork:
     """Returns a network of four stages with a fine and a coarse map each; its exits are on the coarse one, the last one
-    on both. The third stage hands the fine map on.
+    on both. The second and the third stage hand the fine map on, which the second one reads, too.
     """
     heads = [layers.linear_head(48, CLASSES, precision=P) for _ in range(3)]
-    stages = [FirstScales(), NextScales(), HandsOn(), NextScales()]
+    stages = [FirstScales(), ReadsAndHandsOn(), HandsOn(), NextScales()]
     return _calibrated(stages, [*heads, BothScales()], [(1,), (1,), (1,), (0, 1)])
 
 

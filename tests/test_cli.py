@@ -14,7 +14,6 @@ import pytest
 
 from hwcodesign.recipe_files import recipe_names
 from hwcodesign.storage.files import claimed_folder
-from tests import command_line
 from tests.command_line import CACHE, environment_of
 from tests.warm_cli import WarmCommandLine
 
@@ -58,7 +57,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cli")
     (folder / "quick.py").write_text(RECIPE)
     (folder / CACHE).mkdir()
-    done = command_line.hwcodesign(folder, "run", "quick.py")
+    done = hwcodesign(folder, "run", "quick.py")
     assert done.returncode == 0, done.stderr
     assert "All compared backends agree in every bit." in done.stdout
     assert said(done) == [

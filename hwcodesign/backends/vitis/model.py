@@ -75,13 +75,14 @@ def _call(segment: Segment, streams: Mapping[str, str]) -> list[str]:
         streams: by port, in, in_1, out and so on.
     """
     lines = []
+    if len(segment.outputs) > 1:
+        for out, given in segment.handed_on.items():
+            function = "copy_on" if given in segment.read_inputs else "hand_on"
+            beats = segment.inputs[given].beats
+            lines.append(f"hwc::{function}({streams[f'in{suffix(given)}']}, {beats}, {streams[f'out{suffix(out)}']});")
     if len(segment.handed_on) < len(segment.outputs) or len(segment.outputs) == 1:
         arguments = ", ".join(streams[port] for port in _top_ports(segment))
         lines.append(f"ns_{segment.name}::{segment.name}({arguments});")
-    if len(segment.outputs) > 1:
-        for out, given in segment.handed_on.items():
-            beats = segment.inputs[given].beats
-            lines.append(f"hwc::hand_on({streams[f'in{suffix(given)}']}, {beats}, {streams[f'out{suffix(out)}']});")
     return lines
 
 
