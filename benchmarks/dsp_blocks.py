@@ -85,7 +85,7 @@ def document(rows: list[str]) -> str:
 
 With the strategy "resource", two outputs that read the same operand share a DSP block: a block's factor of 25 bits
 holds both weights, if twice their bits and the operand's are at most 24. That is 4 by 4, 8 by 8 and anything between.
-Bits to spare are room for sums: up to four products of an output are added in the blocks (at 4 bits, and at 7; at 8 by
+Bits to spare are room for sums: up to four products of an output are added in the blocks (at 8 by
 8 bits none, so that trees of adders take more LUTs). What an operand adds to both sums is taken away by an offset that
 all outputs share (`rtl_sim/rtl/dsp_sum.sv`). Sums come one cycle later than with "latency".
 
