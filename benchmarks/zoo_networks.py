@@ -187,7 +187,7 @@ def network_of(recipe: hw.Recipe, data: Dataset, folder: Path) -> tuple[hw.Multi
     network = recipe.build()
     assert isinstance(network, hw.FloatNetwork)
     assert recipe.quantisation is not None
-    if (folder / "quantised").exists():
+    if kept_training(recipe, folder) is not None:
         kept = read_quantised(network, recipe.quantisation, folder / "quantised")
         assert kept is not None
         return kept, "trained"
