@@ -125,8 +125,8 @@ Resources are estimated, for the whole accelerator, with the fraction of {board}
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--recipes", nargs="+", default=["resnet8_cifar_w4a4", "resnet8_cifar"])
-    parser.add_argument("--wishes", nargs="+", default=["images_per_second=2500", "images_per_second=5000", "board"])
+    parser.add_argument("--recipes", nargs="+", default=["resnet8_cifar_w4a4"])
+    parser.add_argument("--wishes", nargs="+", default=[f"images_per_second={n}" for n in (2500, 5000, 8000)])
     parser.add_argument("--write", type=Path, help="file to write")
     arguments = parser.parse_args()
     found = []

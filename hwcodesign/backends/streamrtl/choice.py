@@ -56,6 +56,8 @@ def with_throughput(
     interval = int(board.clock_mhz * 1e6 / images_per_second)
     choosing = _Choosing(accelerator, kept, board)
     choice = choosing.at(interval, _rest(accelerator))
+    if not choosing.fits(choice, beside := choosing.beside(choice)):
+        choice = choosing.at(interval, beside)
     if choice.slowest:
         segment, layer, cycles = max(choice.slowest, key=lambda late: late[2])
         reached = choosing.reached[int(segment.lstrip("stagehd"))]
@@ -76,23 +78,11 @@ def within_board(accelerator: Accelerator, kept: Mapping[str, Implementations], 
     Raises:
         SettingsError: not even the slowest hardware fits; the message says what it would take.
     """
-    choosing, rest = _Choosing(accelerator, kept, board), _rest(accelerator)
-    low, high = 1, 2 * max(segment.macs for segment in accelerator.segments) + 2
-    slowest = choosing.at(high, rest)
-    if slowest.largest_share(board.capacity) > SHARE:
-        taken = shares(slowest.resources + rest, board.capacity)
-        worst = max(taken, key=taken.__getitem__)
-        raise SettingsError(
-            f"{accelerator.name} does not fit {board.name}, however far its layers are folded: it would take "
-            f"{taken[worst]:.0%} of its {worst.upper()}: choose a larger board"
-        )
-    best = slowest
-    for _ in range(_STEPS):
-        middle = round((low * high) ** 0.5)
-        choice = choosing.at(middle, rest)
-        fits = not choice.slowest and max(shares(choice.resources + rest, board.capacity).values()) <= SHARE
-        low, high, best = (low, middle, choice) if fits else (middle, high, best)
-    return Chosen(replace(accelerator, implementations=best.implementations), high)
+    choosing = _Choosing(accelerator, kept, board)
+    choice, interval = choosing.fastest(_rest(accelerator))
+    if not choosing.fits(choice, beside := choosing.beside(choice)):
+        choice, interval = choosing.fastest(beside)
+    return Chosen(replace(accelerator, implementations=choice.implementations), interval)
 
 
 class _Choosing:
@@ -109,6 +99,32 @@ class _Choosing:
             own = interval if reached == 1 else max(interval, int(interval / reached * _BUSY))
             parts.append(Part(segment, own, self._kept.get(segment.name, DEFAULTS)))
         return self._chooser.choose(parts, self._board.capacity, SHARE, rest)
+
+    def beside(self, choice: Choice) -> Resources:
+        """Returns what the accelerator takes beside the units of a choice: resizes and queues depend on these."""
+        built = replace(self._accelerator, implementations=choice.implementations)
+        return AcceleratorEstimate.of(Hardware.of(built)).total - choice.resources
+
+    def fits(self, choice: Choice, rest: Resources) -> bool:
+        taken = shares(choice.resources + rest, self._board.capacity)
+        return not choice.slowest and max(taken.values()) <= SHARE
+
+    def fastest(self, rest: Resources) -> tuple[Choice, int]:
+        """Returns the choice of the shortest interval that fits, and the interval."""
+        low, high = 1, 2 * max(segment.macs for segment in self._accelerator.segments) + 2
+        best = self.at(high, rest)
+        if not self.fits(best, rest):
+            taken = shares(best.resources + rest, self._board.capacity)
+            worst = max(taken, key=taken.__getitem__)
+            raise SettingsError(
+                f"{self._accelerator.name} does not fit {self._board.name}, however far its layers are folded: it "
+                f"would take {taken[worst]:.0%} of its {worst.upper()}: choose a larger board"
+            )
+        for _ in range(_STEPS):
+            middle = round((low * high) ** 0.5)
+            choice = self.at(middle, rest)
+            low, high, best = (low, middle, choice) if self.fits(choice, rest) else (middle, high, best)
+        return best, high
 
 
 def _reached(accelerator: Accelerator) -> Sequence[float]:
