@@ -141,10 +141,11 @@ def document(rows: list[Row]) -> str:
 
     HWCODESIGN_DATA=… python -m benchmarks.hardware --write docs/hardware.md
 
-We simulate MNIST's 10,000 test images in their order, cycle by cycle, as one batch. The clock of {CLOCK_MHZ:.0f} MHz is
-assumed; it is the clock of ATHEENA's designs, and no tool here has achieved it. Our resources are Yosys' estimates for
-7 series, including registers and buses; they are not Vivado's. ATHEENA's resources are the predictions of its optimiser
-before place and route. ATHEENA uses 16-bit numbers; ours are 4-bit weights and 5-bit activations.
+We simulate MNIST's 10,000 test images in their order, cycle by cycle, as one batch. The clock of {CLOCK_MHZ:.0f} MHz
+is assumed; it is the clock of ATHEENA's designs, and no tool here has achieved it ([clocks.md](clocks.md)). Our
+resources are Yosys' estimates for 7 series, including registers and buses; they are not Vivado's. ATHEENA's resources
+are the predictions of its optimiser before place and route. ATHEENA uses 16-bit numbers; ours are 4-bit weights and
+5-bit activations.
 
 "go on" is the fraction of images that go on to the second stage. "of the highest throughput" compares the images/s with
 the highest throughput that the exit rates and the intervals of the stages allow. "buffer" is the number of samples that

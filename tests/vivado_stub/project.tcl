@@ -14,8 +14,12 @@ proc stub::need_project {command} {
 }
 
 proc create_project {args} {
-    set parsed [stub::parse create_project $args {-force -in_memory} {-part} 2 2]
+    set parsed [stub::parse create_project $args {-force -in_memory} {-part} 0 2]
     stub::require_options create_project $parsed {-part}
+    set is_in_memory [dict exists $parsed -in_memory]
+    if {[llength [dict get $parsed positional]] != ($is_in_memory ? 0 : 2)} {
+        error "create_project takes a name and a folder, and nothing in memory"
+    }
     lassign [dict get $parsed positional] name folder
     if {$stub::project ne ""} {
         error "create_project: a project is open already"
@@ -23,11 +27,14 @@ proc create_project {args} {
     if {[dict get $parsed -part] ni $stub::parts} {
         error "create_project: there is no part [dict get $parsed -part]"
     }
-    if {[file exists [file join $folder $name.xpr]] && ![dict exists $parsed -force]} {
+    if {!$is_in_memory && [file exists [file join $folder $name.xpr]] && ![dict exists $parsed -force]} {
         error "create_project: $folder holds a project already, and -force was not given"
     }
-    file mkdir $folder
-    close [open [file join $folder $name.xpr] w]
+    if {!$is_in_memory} {
+        file mkdir $folder
+        close [open [file join $folder $name.xpr] w]
+    }
+    lassign {empty {} 0} stub::step stub::read_images stub::constrained
     set stub::project [stub::create project $name directory $folder part [dict get $parsed -part] board_part "" \
         source_mgmt_mode All ip_repo_paths {} catalogue {}]
     stub::create fileset sources_1 top ""

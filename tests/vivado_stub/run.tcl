@@ -16,7 +16,7 @@ namespace eval stub {
     variable folder [file dirname [file normalize [info script]]]
     variable faults [dict create]
 }
-foreach part {objects json catalogue project packager block_design validation runs} {
+foreach part {objects json catalogue project packager block_design validation runs non_project} {
     source [file join $stub::folder $part.tcl]
 }
 

@@ -149,13 +149,17 @@ proc open_run {args} {
     set stub::opened [stub::name_of $run]
 }
 
+proc stub::require_implemented {command} {
+    if {$stub::opened ne "impl_1" && $stub::step ne "routed"} {
+        error "$command: no implemented design is open"
+    }
+}
+
 foreach {stub_command stub_flags} {report_utilization {-hierarchical} report_timing_summary {}} {
     proc $stub_command {args} [string map [list COMMAND $stub_command FLAGS [list $stub_flags]] {
         set parsed [stub::parse COMMAND $args FLAGS {-file} 0 0]
         stub::require_options COMMAND $parsed {-file}
-        if {$stub::opened ne "impl_1"} {
-            error "COMMAND: no implemented design is open"
-        }
+        stub::require_implemented COMMAND
         stub::touch [dict get $parsed -file]
     }]
 }
