@@ -163,11 +163,12 @@ def test_a_budget_that_a_harder_stream_cannot_meet_is_told_once_with_its_figures
 def test_an_accuracy_that_is_to_be_kept_bounds_the_range(
     compiled_design: Design, digits_data: Dataset, path: ThresholdPath
 ) -> None:
-    poor = dataclasses.replace(path.points[0], right=300)
-    steps = ThresholdPath((poor, *path.points[1:]))
-    settings = dataclasses.replace(SETTINGS, least_accuracy=0.9)
-    first = steps.first_as_accurate_as(0.9)
-    assert first > 0
+    first = len(path) // 4
+    poor, kept = path.points[:first], path.points[first:]
+    steps = ThresholdPath((*(dataclasses.replace(point, right=1) for point in poor), *kept))
+    least = min(point.accuracy for point in kept)
+    assert steps.first_as_accurate_as(least) == first
+    settings = dataclasses.replace(SETTINGS, least_accuracy=least)
     costs = steps.costs(compiled_design.accelerator.macs.fractions)
     with hw.ProgressiveAccelerator(compiled_design, "software") as accelerator:
         with pytest.raises(PolicyError, match=rf"allowed points cost {costs[first]:.4g} to"):
