@@ -36,8 +36,8 @@ _ROUNDS = 10
 
 
 @dataclass(frozen=True)
-class Part:
-    """A part is a segment whose layers choose.
+class Wish:
+    """A wish is how fast a segment is to be, whose layers choose.
 
     Attributes:
         segment: the segment.
@@ -64,10 +64,6 @@ class Choice:
     resources: Resources
     slowest: tuple[tuple[str, str, float], ...]
 
-    def largest_share(self, capacity: Resources) -> float:
-        """Returns the fraction that it takes of the device's scarcest resource."""
-        return max(shares(self.resources, capacity).values())
-
 
 def shares(resources: Resources, capacity: Resources) -> dict[str, float]:
     """Returns the fraction that is taken of each resource that the device has, by name."""
@@ -80,12 +76,13 @@ class Chooser:
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, str, Implementation, tuple[Stream, ...]], _Offer] = {}
+        self._offered: dict[tuple[str, str, int, tuple[Stream, ...]], tuple[_Offer, ...]] = {}
 
-    def choose(self, parts: Sequence[Part], capacity: Resources, share: float, rest: Resources) -> Choice:
+    def choose(self, wishes: Sequence[Wish], capacity: Resources, share: float, rest: Resources) -> Choice:
         """Chooses the units of all layers with weights.
 
         Args:
-            parts: the segments.
+            wishes: one for each segment.
             capacity: resources of the device.
             share: fraction of each resource that may be taken.
             rest: what else takes resources.
@@ -96,7 +93,7 @@ class Chooser:
         prices = dict.fromkeys(shares(rest, capacity), 1.0)
         best: _Walk | None = None
         for _ in range(_ROUNDS):
-            found = self._walk(parts, _cheapest(capacity, prices))
+            found = self._walk(wishes, _cheapest(capacity, prices))
             taken = shares(found.resources + rest, capacity)
             if best is None or max(taken.values()) < max(shares(best.resources + rest, capacity).values()):
                 best = found
@@ -104,42 +101,45 @@ class Chooser:
                 return found.choice
             prices = {name: price * max(taken[name] / share, 0.5) for name, price in prices.items()}
         assert best is not None
-        return self._walk(parts, _as_in(best.swapped(capacity, share, rest))).choice
+        return self._walk(wishes, _as_in(best.swapped(capacity, share, rest))).choice
 
-    def _walk(self, parts: Sequence[Part], pick: _Pick) -> _Walk:
+    def _walk(self, wishes: Sequence[Wish], pick: _Pick) -> _Walk:
         """Goes through all layers in data order, and picks one of the offers for each."""
         layers = []
-        for part in parts:
-            streams = dict(zip(part.segment.input_names, _inputs(part.segment), strict=True))
-            for kernel in part.segment.kernels:
+        for wish in wishes:
+            streams = dict(zip(wish.segment.input_names, _inputs(wish.segment), strict=True))
+            for kernel in wish.segment.kernels:
                 offered = tuple(streams[source] for source in kernel.inputs)
-                offers = list(self._offers(part, kernel, offered))
-                layer = _Layer(part, kernel, offers, offers[0])
+                key = (wish.segment.name, kernel.name, wish.interval, offered)
+                if key not in self._offered:
+                    self._offered[key] = tuple(self._offers(wish, kernel, offered))
+                offers = self._offered[key]
+                layer = _Layer(wish, kernel, offers, offers[0])
                 layers.append(replace(layer, picked=pick(layer)))
                 streams[kernel.name] = layers[-1].picked.unit.writes
         return _Walk(tuple(layers))
 
-    def _offers(self, part: Part, kernel: Kernel, offered: tuple[Stream, ...]) -> Iterator[_Offer]:
+    def _offers(self, wish: Wish, kernel: Kernel, offered: tuple[Stream, ...]) -> Iterator[_Offer]:
         """The ways to build a kernel that are folded as far as the interval allows."""
-        if kernel.name in part.kept or not kernel.parameters:
-            yield self._offer(part, kernel, part.kept.get(kernel.name, DEFAULT), offered)
+        if kernel.name in wish.kept or not kernel.parameters:
+            yield self._offer(wish, kernel, wish.kept.get(kernel.name, DEFAULT), offered)
             return
         for strategy, windows in itertools.product((LATENCY, RESOURCE), WINDOWS):
             wished = Implementation(1, strategy, windows)
             foldable = _foldable(kernel, wished, offered)
             while foldable:  # the largest number of folds that is fast enough: intervals grow with it
                 middle = len(foldable) // 2
-                tried = self._offer(part, kernel, replace(wished, reuse_factor=foldable[middle]), offered)
+                tried = self._offer(wish, kernel, replace(wished, reuse_factor=foldable[middle]), offered)
                 if len(foldable) == 1:
                     yield tried
                     break
-                foldable = foldable[middle:] if tried.interval <= part.interval else foldable[:middle]
-        built_in = self._offer(part, kernel, Implementation(1, LATENCY, REGISTERS), offered)
+                foldable = foldable[middle:] if tried.interval <= wish.interval else foldable[:middle]
+        built_in = self._offer(wish, kernel, Implementation(1, LATENCY, REGISTERS), offered)
         if built_in.products <= MOST_PRODUCTS:  # weights in adders, which folded ones cannot be
             yield built_in
 
-    def _offer(self, part: Part, kernel: Kernel, implementation: Implementation, offered: tuple[Stream, ...]) -> _Offer:
-        key = (part.segment.name, kernel.name, implementation, offered)
+    def _offer(self, wish: Wish, kernel: Kernel, implementation: Implementation, offered: tuple[Stream, ...]) -> _Offer:
+        key = (wish.segment.name, kernel.name, implementation, offered)
         if key not in self._known:
             self._known[key] = _Offer(unit_of(kernel, implementation, offered))
         return self._known[key]
@@ -168,18 +168,18 @@ class _Offer:
 class _Layer:
     """A kernel, the offers for it, and the one that is picked."""
 
-    part: Part
+    wish: Wish
     kernel: Kernel
     offers: Sequence[_Offer]
     picked: _Offer
 
     @property
     def key(self) -> tuple[str, str]:
-        return self.part.segment.name, self.kernel.name
+        return self.wish.segment.name, self.kernel.name
 
     def late(self, offer: _Offer) -> float:
         """Cycles by which an offer is slower than wished."""
-        return max(0.0, offer.interval - self.part.interval)
+        return max(0.0, offer.interval - self.wish.interval)
 
 
 _Pick = Callable[[_Layer], _Offer]
@@ -197,10 +197,10 @@ class _Walk:
 
     @property
     def choice(self) -> Choice:
-        built: dict[str, dict[str, Implementation]] = {layer.part.segment.name: {} for layer in self.layers}
+        built: dict[str, dict[str, Implementation]] = {layer.wish.segment.name: {} for layer in self.layers}
         weighted = [layer for layer in self.layers if layer.kernel.parameters]
         for layer in weighted:
-            built[layer.part.segment.name][layer.kernel.name] = layer.picked.unit.implementation
+            built[layer.wish.segment.name][layer.kernel.name] = layer.picked.unit.implementation
         slowest = tuple((*layer.key, layer.picked.interval) for layer in weighted if layer.late(layer.picked))
         return Choice(built, self.resources, slowest)
 

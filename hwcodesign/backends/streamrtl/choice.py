@@ -13,7 +13,7 @@ from hwcodesign.backends.streamrtl.resources import AcceleratorEstimate
 from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.designs.boards import Board
 from hwcodesign.errors import SettingsError
-from hwcodesign.hardware.choice import Choice, Chooser, Part, shares
+from hwcodesign.hardware.choice import Choice, Chooser, Wish, shares
 from hwcodesign.hardware.implementation import DEFAULTS, Implementations
 from hwcodesign.hardware.resources.figures import Resources
 
@@ -93,12 +93,12 @@ class _Choosing:
         self.reached = _reached(accelerator)
 
     def at(self, interval: int, rest: Resources) -> Choice:
-        parts = []
+        wishes = []
         for number, segment in enumerate(self._accelerator.segments):
             reached = self.reached[number // 2]
             own = interval if reached == 1 else max(interval, int(interval / reached * _BUSY))
-            parts.append(Part(segment, own, self._kept.get(segment.name, DEFAULTS)))
-        return self._chooser.choose(parts, self._board.capacity, SHARE, rest)
+            wishes.append(Wish(segment, own, self._kept.get(segment.name, DEFAULTS)))
+        return self._chooser.choose(wishes, self._board.capacity, SHARE, rest)
 
     def beside(self, choice: Choice) -> Resources:
         """Returns what the accelerator takes beside the units of a choice: resizes and queues depend on these."""
