@@ -19,6 +19,9 @@ _CASES = {
     ),
     "depthwise": Case(63, (5, 6, 6), 6, 9, kernel=(3, 3), padding=(1, 1, 1, 1), groups=6),
     "groups of several channels": Case(64, (4, 5, 8), 4, 16, kernel=(2, 2), padding=(1, 0, 0, 1), groups=2),
+    "the next image lies three rows on in the ring": Case(
+        426, (7, 8, 3), 1, 13, "Dsp", kernel=(2, 3), stride=(2, 3), padding=(0, 0, 0, 1)
+    ),
     "pointwise, strided, rows that no window reads": Case(65, (6, 7, 4), 8, 4, kernel=(1, 1), stride=(3, 2)),
 }
 _MORE = {

@@ -94,7 +94,7 @@ module window_reader
   localparam int unsigned RowBits = index_bits(unsigned'(MostTop + PadTop + 2 * Rows + Height + 1)) + 1;
   localparam int unsigned ColumnBits = index_bits(unsigned'(MostColumn + PadLeft + 1)) + 1;
   localparam int unsigned AddressBits = index_bits(unsigned'(Depth));
-  localparam int unsigned LineBits = index_bits(unsigned'(Depth + RowWords + 1));
+  localparam int unsigned LineBits = index_bits(unsigned'(2 * Depth));
   localparam int unsigned OffsetBits = index_bits(unsigned'((MostColumn + PadLeft + 1) * PixelWords)) + 1;
 
   typedef logic signed [RowBits-1:0] row_t;
