@@ -6,6 +6,7 @@ import importlib.metadata
 import platform
 import re
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ from hwcodesign.frontend.lowering import implementations, lower
 from hwcodesign.frontend.segment_check import check_reading
 from hwcodesign.frontend.settings import CompileSettings, Fit
 from hwcodesign.frontend.widths import check_widths
-from hwcodesign.hardware.implementation import Implementations
+from hwcodesign.hardware.implementation import MOST_REUSE, Implementations
 from hwcodesign.hardware.parallelism import check_products
 from hwcodesign.kernels import Arrays, Segment
 from hwcodesign.networks.export import ExportedSegment, export_network
@@ -206,8 +207,13 @@ def _asked_for(
         SettingsError: a layer would multiply too much in a cycle.
     """
     asked = asked_for(segment, settings, kernels, found)
-    if settings.fit is None:
-        check_products(kernels, asked, lambda name: module_of(segment, name) or name)
+    checked = asked
+    if settings.fit is not None:  # layers that choose make no more products than can be simulated
+        checked = {
+            name: built if module_of(segment, name) in settings.layers else replace(built, reuse_factor=MOST_REUSE)
+            for name, built in asked.items()
+        }
+    check_products(kernels, checked, lambda name: module_of(segment, name) or name)
     return asked
 
 

@@ -76,6 +76,47 @@ def test_a_throughput_is_reached_and_costs_less_the_lower_it_is(cycles: int, acc
     assert taken(slower.accelerator).lut < taken(chosen.accelerator).lut
 
 
+@pytest.fixture(scope="module")
+def pooled(tmp_path_factory: Any) -> Accelerator:
+    """Heads that pool what a convolution gives in many beats: a linear layer that is folded far lets them wait."""
+    torch.manual_seed(6)
+    heads = [
+        nn.Sequential(
+            *(layers.conv2d(16, 32, 3, padding=1, precision=P), layers.relu(precision=P), nn.AdaptiveAvgPool2d(1)),
+            *(layers.identity(precision=P), nn.Flatten(), *layers.linear_head(32, 10, precision=P)),
+        )
+        for _ in range(2)
+    ]
+    made = hw.MultiExitNetwork([stage(2), stage(16)], heads, hw.FixedPoint(4, 0, signed=False), SHAPE)
+    made.train()
+    with torch.no_grad():
+        made(torch.rand(64, *SHAPE))
+    policy = hw.fit_policy(made.eval(), None, criterion="margin", thresholds=[1.0])
+    return hw.compile(made, policy, out=tmp_path_factory.mktemp("pooled") / "plain", reuse=16).accelerator
+
+
+@pytest.mark.parametrize("cycles", [576, 1152, 2304, 4608])
+def test_layers_that_wait_for_each_other_are_made_faster_until_the_throughput_is_reached(
+    cycles: int, pooled: Accelerator
+) -> None:
+    chosen = Hardware.of(with_throughput(pooled, {}, BOARD, MHZ * 1e6 / cycles).accelerator)
+    assert max(chosen.stage_intervals) <= cycles
+
+
+def test_a_named_layer_makes_no_more_products_than_can_be_simulated(tmp_path: Path) -> None:
+    torch.manual_seed(7)
+    wide = nn.Sequential(layers.conv2d(16, 32, 3, padding=1, precision=P), layers.relu(precision=P), nn.MaxPool2d(2))
+    heads = [layers.linear_head(count, 4, precision=P) for count in (16 * 4 * 4, 32 * 2 * 2)]
+    made = hw.MultiExitNetwork([stage(2), wide], heads, hw.FixedPoint(4, 0, signed=False), SHAPE)
+    made.train()
+    with torch.no_grad():
+        made(torch.rand(64, *SHAPE))
+    policy = hw.fit_policy(made.eval(), None, criterion="margin", thresholds=[1.0])
+    named = {"stages.1.0": hw.LayerSettings(1)}
+    with pytest.raises(SettingsError, match=r"layer 'stages\.1\.0' makes 4,608 products .* give it ReuseFactor 2 or"):
+        hw.compile(made, policy, out=tmp_path / "design", fit=hw.Fit(10_000), layers=named)
+
+
 def test_a_stage_that_fewer_samples_reach_is_folded_to_their_rate(accelerator: Accelerator) -> None:
     (first_rate, _), cycles = accelerator.policy.fitted_on.exit_rate, 2100
     assert 0.2 < first_rate < 0.9

@@ -49,7 +49,7 @@ class LayerSettings:
 
 @dataclass(frozen=True)
 class Fit:
-    """A fit is a wish by which layers choose how they are built and folded.
+    """A fit is a wish by which layers choose how they are built and folded in StreamRTL; Vitis projects keep `reuse`.
 
     Attributes:
         images_per_second: throughput at the board's clock, for samples that leave as those of the fitting split did.

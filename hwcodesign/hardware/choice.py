@@ -8,13 +8,13 @@ one resource, its price rises and all layers choose again.
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
 from hwcodesign.hardware.estimate import estimated
+from hwcodesign.hardware.folding import divisors
 from hwcodesign.hardware.implementation import (
     DEFAULT,
     LATENCY,
@@ -264,13 +264,8 @@ def _foldable(kernel: Kernel, wished: Implementation, offered: tuple[Stream, ...
         return []
     work = first.folding.folds * first.folding.products
     found = []
-    for folds in _divisors(work):
+    for folds in divisors(work):
         folding = unit_of(kernel, replace(wished, reuse_factor=folds), offered).folding
         if folding is not None and folding.folds == folds and folding.products <= MOST_PRODUCTS:
             found.append(folds)
     return found
-
-
-def _divisors(number: int) -> list[int]:
-    low = [divisor for divisor in range(1, math.isqrt(number) + 1) if number % divisor == 0]
-    return sorted({*low, *(number // divisor for divisor in low)})

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
+from typing import Protocol
 
 from hwcodesign.hardware.movement_timing import Copies, Frames
 from hwcodesign.hardware.resources.figures import Resources
@@ -62,10 +63,10 @@ def estimated(timing: Sequence[Automaton], beats: int) -> Estimate:
             pixels = copies.output[0] * copies.output[1]
             return Estimate(pixels, pixels)
         case (Windows() as windows, Pipeline(beats=1) as pipeline):
-            interval, latency = _Rows(windows, pipeline.folds).pace()
+            interval, latency = _pace(_Rows(windows, pipeline.folds))
             return Estimate(interval, latency + pipeline.depth)
         case (WindowWords() as words, Pipeline(folds=1) as pipeline):
-            interval, latency = _words_pace(WordsPace(words))
+            interval, latency = _pace(WordsPace(words))
             return Estimate(interval, latency + pipeline.depth)
     raise NotImplementedError(f"no estimate of {' behind '.join(type(item).__name__ for item in reversed(timing))}")
 
@@ -84,23 +85,21 @@ class _Rows:
         #: Cycles in which the first and the last pixel of every row so far were accepted.
         self._written: list[tuple[int, int]] = []
 
-    def pace(self) -> tuple[float, int]:
-        """Mean interval in the long run, and the cycle in which the first sample's last window is taken."""
-        of = self._of
-        ends: list[int] = []
-        seen: dict[tuple[tuple[int, int, int], ...], int] = {}
-        samples_that_matter = 1 + of.kernel[0] // of.height
-        while len(ends) < _MOST_SAMPLES:
-            self._sample(len(ends))
-            ends.append(self._passes[-1][2] + self._folds)
-            recent = self._passes[-samples_that_matter * of.out_height :]
-            state = tuple((a - ends[-1], b - ends[-1], c - ends[-1]) for a, b, c in recent)
-            if state in seen and len(ends) > samples_that_matter:
-                before = seen[state]
-                return _mean(ends[-1] - ends[before], len(ends) - 1 - before), ends[0]
-            seen[state] = len(ends) - 1
-        half = len(ends) // 2
-        return _mean(ends[-1] - ends[half], len(ends) - 1 - half), ends[0]
+    @property
+    def samples_that_matter(self) -> int:
+        """Returns the number of samples on whose cycles those of the next one depend."""
+        return 1 + self._of.kernel[0] // self._of.height
+
+    def state(self) -> tuple[int, ...]:
+        """Returns all that the following samples depend on: cycles against that in which the last one ended."""
+        recent = self._passes[-self.samples_that_matter * self._of.out_height :]
+        end = self._passes[-1][2]
+        return tuple(cycle - end for steps in recent for cycle in steps)
+
+    def sample(self, number: int) -> int:
+        """Returns the cycle in which the next sample's last window is taken; samples are asked for in turn."""
+        self._sample(number)
+        return self._passes[-1][2] + self._folds
 
     def _sample(self, sample: int) -> None:
         of = self._of
@@ -170,17 +169,28 @@ class _Rows:
         return self._cycles(self._of.columns - 1) - self._steps_to_last_pixel
 
 
-def _words_pace(pace: WordsPace) -> tuple[float, int]:
-    """Mean interval in the long run, and the cycle in which the first sample's last word is taken."""
+class _Windowed(Protocol):
+    """Windows of samples that follow one another."""
+
+    @property
+    def samples_that_matter(self) -> int: ...
+    def sample(self, number: int) -> int: ...
+    def state(self) -> tuple[int, ...]: ...
+
+
+def _pace(windows: _Windowed) -> tuple[float, int]:
+    """Mean interval in the long run, and the cycle in which the first sample's last window is taken."""
     ends: list[int] = []
     seen: dict[tuple[int, ...], int] = {}
     while len(ends) < _MOST_SAMPLES:
-        ends.append(pace.sample(len(ends)))
-        before = seen.setdefault(pace.state(), len(ends) - 1)
-        if before < len(ends) - 1 and before > 0:
-            return _mean(ends[-1] - ends[before], len(ends) - 1 - before), ends[0] + 1
+        ends.append(windows.sample(len(ends)))
+        state = windows.state()
+        if state in seen and len(ends) > windows.samples_that_matter:
+            before = seen[state]
+            return _mean(ends[-1] - ends[before], len(ends) - 1 - before), ends[0]
+        seen[state] = len(ends) - 1
     half = len(ends) // 2
-    return _mean(ends[-1] - ends[half], len(ends) - 1 - half), ends[0] + 1
+    return _mean(ends[-1] - ends[half], len(ends) - 1 - half), ends[0]
 
 
 def _mean(cycles: int, samples: int) -> float:

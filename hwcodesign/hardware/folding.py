@@ -6,6 +6,7 @@ beats * (lanes / simd) * (outputs / pe) folds, in the order: for beat, for input
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,8 +62,8 @@ def fold(lanes: int, beats: int, outputs: int, reuse: int, *, groups: int = 1) -
     taps = lanes // groups
     foldings = (
         Folding(simd, pe, beats * (taps // simd) * (outputs // pe))
-        for pe in _divisors(outputs)
-        for simd in _divisors(taps)
+        for pe in divisors(outputs)
+        for simd in divisors(taps)
     )
     return min(foldings, key=lambda folding: (abs(folding.folds - reuse), folding.folds, -folding.pe))
 
@@ -81,8 +82,8 @@ def fold_words(taps: int, inputs: int, outputs: int, reuse: int, *, groups: int 
     """
     foldings = (
         Folding(simd, pe, groups * taps * (inputs // simd) * (outputs // pe))
-        for pe in _divisors(outputs)
-        for simd in _divisors(inputs)
+        for pe in divisors(outputs)
+        for simd in divisors(inputs)
     )
     return min(foldings, key=lambda folding: (abs(folding.folds - reuse), folding.folds, -folding.simd))
 
@@ -112,5 +113,7 @@ def rom_words(weights: NDArray[Any], folding: Folding, width: int) -> tuple[int,
     return tuple(int.from_bytes(word.tobytes(), "little") for word in packed)
 
 
-def _divisors(number: int) -> list[int]:
-    return [divisor for divisor in range(1, number + 1) if number % divisor == 0]
+def divisors(number: int) -> list[int]:
+    """Returns all divisors of a number, in order."""
+    low = [divisor for divisor in range(1, math.isqrt(number) + 1) if number % divisor == 0]
+    return sorted({*low, *(number // divisor for divisor in low)})

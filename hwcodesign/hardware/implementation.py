@@ -15,8 +15,8 @@ STRATEGIES = (LATENCY, RESOURCE, DISTRIBUTED)
 REGISTERS, MEMORY = "registers", "memory"
 #: Where the windows of a convolution are while they are multiplied.
 WINDOWS = (REGISTERS, MEMORY)
-#: Of a stored implementation.
-_MOST_REUSE = 2**31 - 1
+#: Greatest reuse factor: every layer is folded as far as it can be.
+MOST_REUSE = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Implementation:
     def from_json(cls, stored: Field) -> Implementation:
         """Reads what `to_json` wrote; raises `FieldError`."""
         fields = stored.fields(("reuse_factor", "strategy", "windows"))
-        reuse = fields["reuse_factor"].integer(1, _MOST_REUSE)
+        reuse = fields["reuse_factor"].integer(1, MOST_REUSE)
         return cls(reuse, fields["strategy"].one_of(STRATEGIES), fields["windows"].one_of(WINDOWS))
 
 

@@ -25,7 +25,7 @@ class WordsPace:
     _accepted: list[int] = field(default_factory=list)
 
     def sample(self, number: int) -> int:
-        """Returns the cycle in which the next sample's last word is read.
+        """Returns the cycle in which the next sample's last word is taken, that after the one in which it is read.
 
         Args:
             number: number of the sample; samples are asked for one after another.
@@ -37,11 +37,16 @@ class WordsPace:
                 self._accept()
             before = self._given[-1] if self._given else -1
             self._given.append(max(before, self._accepted[needed]) + of.steps)
-        return self._given[-1]
+        return self._given[-1] + 1
+
+    @property
+    def samples_that_matter(self) -> int:
+        """Returns the number of samples on whose cycles those of the next one depend."""
+        return 1 + self.of.rows // self.of.height
 
     def state(self) -> tuple[int, ...]:
         """Returns all that the following samples depend on: cycles against the last one, of as many as can matter."""
-        end, passes = self._given[-1], self.of.out_height * (1 + self.of.rows // self.of.height)
+        end, passes = self._given[-1], self.of.out_height * self.samples_that_matter
         ahead = self._accepted[len(self._given) // self.of.out_height * self.of.height - 1 :]
         return (*(cycle - end for cycle in self._given[-passes:]), *(cycle - end for cycle in ahead))
 

@@ -22,7 +22,9 @@ SHARE = 0.85
 #: Fraction of the time between the samples that reach a later stage which it may take for one: they come by chance, and
 #: a stage that is always busy would make all of them wait.
 _BUSY = 0.9
-#: Steps by which the shortest interval that fits is enclosed.
+#: Fraction of samples that a stage is made for at least.
+_FEWEST = 1 / 64
+#: Steps by which the shortest interval that fits is enclosed, and tries to make up for layers that wait.
 _STEPS = 12
 
 
@@ -51,22 +53,30 @@ def with_throughput(
         images_per_second: the throughput.
 
     Raises:
-        SettingsError: a layer cannot be as fast, however it is built; the message names it and the most that can be.
+        SettingsError: a layer cannot be as fast, however it is built, or layers that could make each other wait too
+            long; the message says which, and the most that can be.
     """
     interval = int(board.clock_mhz * 1e6 / images_per_second)
     choosing = _Choosing(accelerator, kept, board)
-    choice = choosing.at(interval, _rest(accelerator))
-    if not choosing.fits(choice, beside := choosing.beside(choice)):
-        choice = choosing.at(interval, beside)
+    choice, made = choosing.built(interval)
+    wish = f"images_per_second={images_per_second:.12g} is one in {interval:,} cycles at {board.clock_mhz:g} MHz, but"
     if choice.slowest:
-        segment, layer, cycles = max(choice.slowest, key=lambda late: late[2])
-        reached = choosing.reached[int(segment.lstrip("stagehd"))]
+        segment, layer, cycles = max(choice.slowest, key=lambda late: late[2] * choosing.reached[late[0]])
+        most = choosing.images_per_second(cycles * choosing.reached[segment])
         raise SettingsError(
-            f"images_per_second={images_per_second:.12g} is one in {interval:,} cycles at {board.clock_mhz:g} MHz, but "
-            f"{segment}: layer {layer!r} takes {cycles:,g} for each sample that reaches it, however it is built: ask "
-            f"for at most {int(board.clock_mhz * 1e6 / (cycles * reached)):,}, or for fewer samples there"
+            f"{wish} {segment}: layer {layer!r} takes {cycles:,g} for each sample that reaches it, however it is "
+            f"built: ask for at most {most:,}, or for fewer samples there"
         )
-    return Chosen(replace(accelerator, implementations=choice.implementations), interval)
+    asked, tried = interval, 0
+    while (cycles := choosing.cycles_per_sample(made)) > interval:  # layers that would do alone wait for each other
+        asked, tried = min(asked - 1, int(asked * interval / cycles)), tried + 1
+        choice, made = choosing.built(asked)
+        if choice.slowest or tried > _STEPS:
+            raise SettingsError(
+                f"{wish} its layers wait for each other and take {cycles:,g}: ask for at most "
+                f"{choosing.images_per_second(cycles):,}"
+            )
+    return Chosen(made.accelerator, interval)
 
 
 def within_board(accelerator: Accelerator, kept: Mapping[str, Implementations], board: Board) -> Chosen:
@@ -80,9 +90,10 @@ def within_board(accelerator: Accelerator, kept: Mapping[str, Implementations], 
     """
     choosing = _Choosing(accelerator, kept, board)
     choice, interval = choosing.fastest(_rest(accelerator))
-    if not choosing.fits(choice, beside := choosing.beside(choice)):
+    made = choosing.hardware(choice)
+    if not choosing.fits(choice, beside := _beside(choice, made)):
         choice, interval = choosing.fastest(beside)
-    return Chosen(replace(accelerator, implementations=choice.implementations), interval)
+    return Chosen(choosing.hardware(choice).accelerator, interval)
 
 
 class _Choosing:
@@ -90,20 +101,36 @@ class _Choosing:
 
     def __init__(self, accelerator: Accelerator, kept: Mapping[str, Implementations], board: Board) -> None:
         self._accelerator, self._kept, self._board, self._chooser = accelerator, kept, board, Chooser()
-        self.reached = _reached(accelerator)
+        #: By segment: the fraction of samples that reach it.
+        self.reached = dict(zip([segment.name for segment in accelerator.segments], _reached(accelerator), strict=True))
 
     def at(self, interval: int, rest: Resources) -> Choice:
         wishes = []
-        for number, segment in enumerate(self._accelerator.segments):
-            reached = self.reached[number // 2]
+        for segment in self._accelerator.segments:
+            reached = self.reached[segment.name]
             own = interval if reached == 1 else max(interval, int(interval / reached * _BUSY))
             wishes.append(Wish(segment, own, self._kept.get(segment.name, DEFAULTS)))
         return self._chooser.choose(wishes, self._board.capacity, SHARE, rest)
 
-    def beside(self, choice: Choice) -> Resources:
-        """Returns what the accelerator takes beside the units of a choice: resizes and queues depend on these."""
-        built = replace(self._accelerator, implementations=choice.implementations)
-        return AcceleratorEstimate.of(Hardware.of(built)).total - choice.resources
+    def hardware(self, choice: Choice) -> Hardware:
+        return Hardware.of(replace(self._accelerator, implementations=choice.implementations))
+
+    def built(self, interval: int) -> tuple[Choice, Hardware]:
+        """Returns the choice for an interval, and its hardware; with what stands between units, if it matters."""
+        choice = self.at(interval, _rest(self._accelerator))
+        made = self.hardware(choice)
+        if choice.slowest or self.fits(choice, beside := _beside(choice, made)):
+            return choice, made
+        choice = self.at(interval, beside)
+        return choice, self.hardware(choice)
+
+    def cycles_per_sample(self, made: Hardware) -> float:
+        """Returns the cycles per sample that stages and exit rates allow."""
+        stages = zip(self._accelerator.stages, made.stage_intervals, strict=True)
+        return max(self.reached[stage.name] * interval for stage, interval in stages)
+
+    def images_per_second(self, cycles: float) -> int:
+        return int(self._board.clock_mhz * 1e6 / cycles)
 
     def fits(self, choice: Choice, rest: Resources) -> bool:
         taken = shares(choice.resources + rest, self._board.capacity)
@@ -128,11 +155,15 @@ class _Choosing:
 
 
 def _reached(accelerator: Accelerator) -> Sequence[float]:
-    """Returns the fraction of samples that reach each stage: all of them, where nothing was fitted."""
+    """Returns the fraction of samples that reach each segment: all of them, where nothing was fitted."""
     rates = accelerator.policy.fitted_on.exit_rate
-    if not rates:
-        return [1.0] * accelerator.exits
-    return [max(1 - sum(rates[:k]), 1 / 64) for k in range(accelerator.exits)]
+    stages = [max(1 - sum(rates[:k]), _FEWEST) if rates else 1.0 for k in range(accelerator.exits)]
+    return [reached for reached in stages for _ in ("stage", "head")]
+
+
+def _beside(choice: Choice, made: Hardware) -> Resources:
+    """Returns what an accelerator takes beside the units of its choice: resizes and queues depend on these."""
+    return AcceleratorEstimate.of(made).total - choice.resources
 
 
 def _rest(accelerator: Accelerator) -> Resources:
