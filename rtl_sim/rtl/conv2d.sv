@@ -12,31 +12,11 @@ module conv2d
   import hwc_pkg::*;
 #(
   // The image and its windows
-  parameter window_t Window = '{
-      height: 32'd5,
-      width: 32'd5,
-      channels: 32'd1,
-      kernel_height: 32'd3,
-      kernel_width: 32'd3,
-      stride_y: 32'd1,
-      stride_x: 32'd1,
-      pad_top: 32'd0,
-      pad_left: 32'd0,
-      out_height: 32'd3,
-      out_width: 32'd3
-  },
+  parameter window_t Window = SmallWindow,
   // Number of elements of an output pixel
   parameter int unsigned Outputs = 1,
   // Multiply-accumulates of a window. With several groups, simd counts elements of a window in one group
-  parameter mac_t Mac = '{
-      simd: 32'd1,
-      pe: 32'd1,
-      weight_width: 32'd4,
-      acc_width: 32'd16,
-      acc_fraction: 32'sd0,
-      product_shift: 32'd0,
-      multiplier: Lut
-  },
+  parameter mac_t Mac = OneProduct,
   // Format of the input elements
   parameter format_t In = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap},
   // Format of the output elements, with the modes of the cast

@@ -66,6 +66,30 @@ package hwc_pkg;
     multiplier_e        multiplier;     // how products are built; Constant only where a vector takes one fold
   } mac_t;
 
+  // An image of 5x5 pixels with windows of 3x3, and one product a cycle: what modules have where nothing else is given
+  localparam window_t SmallWindow = '{
+      height: 32'd5,
+      width: 32'd5,
+      channels: 32'd1,
+      kernel_height: 32'd3,
+      kernel_width: 32'd3,
+      stride_y: 32'd1,
+      stride_x: 32'd1,
+      pad_top: 32'd0,
+      pad_left: 32'd0,
+      out_height: 32'd3,
+      out_width: 32'd3
+  };
+  localparam mac_t OneProduct = '{
+      simd: 32'd1,
+      pe: 32'd1,
+      weight_width: 32'd4,
+      acc_width: 32'd16,
+      acc_fraction: 32'sd0,
+      product_shift: 32'd0,
+      multiplier: Lut
+  };
+
   // Division of a sum by the number n of its terms, toward zero: |sum| / n = (|sum| * multiplier) >> shift, where the
   // sum has as many bits after the binary point as the quotient. Whoever sets the fields makes sure that this is exact
   // for every sum that can occur.

@@ -23,15 +23,7 @@ module mac_array
   // Number of vectors that follow one another with weights of their own; then the first weights come again
   parameter int unsigned Turns = 1,
   // Multiply-accumulates of a vector. Depthwise: simd counts taps of the kernel
-  parameter mac_t Mac = '{
-      simd: 32'd1,
-      pe: 32'd1,
-      weight_width: 32'd4,
-      acc_width: 32'd16,
-      acc_fraction: 32'sd0,
-      product_shift: 32'd0,
-      multiplier: Lut
-  },
+  parameter mac_t Mac = OneProduct,
   // Format of the input elements
   parameter format_t In = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap},
   // Format of the output elements, with the modes of the cast

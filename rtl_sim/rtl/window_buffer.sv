@@ -15,19 +15,7 @@ module window_buffer
   import hwc_pkg::*;
 #(
   // The image and its windows
-  parameter window_t Window = '{
-      height: 32'd5,
-      width: 32'd5,
-      channels: 32'd1,
-      kernel_height: 32'd3,
-      kernel_width: 32'd3,
-      stride_y: 32'd1,
-      stride_x: 32'd1,
-      pad_top: 32'd0,
-      pad_left: 32'd0,
-      out_height: 32'd3,
-      out_width: 32'd3
-  },
+  parameter window_t Window = SmallWindow,
   // Bits of an element
   parameter int unsigned ElementWidth = 8
 ) (
