@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from hwcodesign.backends.streamrtl.boundaries import with_own_lanes
 from hwcodesign.backends.streamrtl.choice import with_throughput, within_board
 from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.backends.streamrtl.keywords import KEYWORDS
@@ -115,7 +116,7 @@ def compile(
             accelerator = _fitted(accelerator, kept, settings, settings.fit)
         if settings.has_rtl:
             with task("predicting cycles"):
-                hardware = Hardware.of(accelerator)
+                hardware = Hardware.of(with_own_lanes(accelerator))
                 if settings.buffer_samples is None and policy.fitted_on.exit_rate:
                     hardware = hardware.with_buffers(policy.fitted_on.exit_rate)
                 accelerator, cycles = hardware.accelerator, hardware.to_json()

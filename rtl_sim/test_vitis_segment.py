@@ -13,6 +13,7 @@ from hwcodesign.backends.streamrtl.vitis_segment import vitis_segment_source
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.hardware.implementation import Implementation
 from hwcodesign.hardware.netlist import netlist
+from hwcodesign.hardware.stream import Stream
 from hwcodesign.kernels import Activation, Conv2D, Segment
 from hwcodesign.simulation.cocotb_runner import Bench, run_bench
 from hwcodesign.systemverilog import Bits
@@ -40,21 +41,24 @@ def _cast() -> Segment:
     return Segment.chain("head0", _UNSIGNED, (7,), (cast,))
 
 
+#: Segment; bits of an element at the IP; whether samples overlap; elements of a beat around the adapter.
 _CASES = {
-    "elements on bytes and 16 bits, samples overlap": (_convolution, (None, None), True),
-    "packed elements, one sample after the other": (_cast, (5, 4), False),
+    "elements on bytes and 16 bits, samples overlap": (_convolution, (None, None), True, (3, 2)),
+    "packed elements, one sample after the other": (_cast, (5, 4), False, (7, 7)),
+    "streams of parts of pixels": (_convolution, (None, None), True, (1, 1)),
 }
 
 
 @pytest.mark.parametrize("name", _CASES)
 def test_a_segment_behind_the_adapter_is_the_segment(name: str, tmp_path: Path) -> None:
-    make, bits, overlap = _CASES[name]
+    make, bits, overlap, (into, out) = _CASES[name]
     segment = make()
-    placed = netlist(segment, {"conv": Implementation(6)})
+    streams = {"given": [Stream.of(segment.inputs[0].shape, into)], "taken": [Stream.of(segment.results[0].shape, out)]}
+    placed, whole = (netlist(segment, {"conv": Implementation(6)}, **lanes) for lanes in (streams, {}))
     source = vitis_segment_source(
         placed, "top", "the_ip", "global_in", "layer5_out", input_element_bits=bits[0], output_element_bits=bits[1]
     )
-    inside = stand_in_source(placed, "the_ip", "global_in", "layer5_out", tmp_path, element_bits=bits, overlap=overlap)
+    inside = stand_in_source(whole, "the_ip", "global_in", "layer5_out", tmp_path, element_bits=bits, overlap=overlap)
     files = []
     for file, text in {**inside.texts, **source.texts}.items():
         (tmp_path / file).parent.mkdir(exist_ok=True)
@@ -67,12 +71,8 @@ def test_a_segment_behind_the_adapter_is_the_segment(name: str, tmp_path: Path) 
     )
     outputs = segment.run(codes.astype(float))[0].astype(int)
     values = {
-        "HWC_SENT": json.dumps(
-            [Bits.pack(beat.tolist(), fmt.width).value for beat in codes.reshape(-1, codes.shape[-1])]
-        ),
-        "HWC_EXPECTED": json.dumps(
-            [Bits.pack(beat.tolist(), result.width).value for beat in outputs.reshape(-1, outputs.shape[-1])]
-        ),
+        "HWC_SENT": json.dumps([Bits.pack(beat.tolist(), fmt.width).value for beat in codes.reshape(-1, into)]),
+        "HWC_EXPECTED": json.dumps([Bits.pack(beat.tolist(), result.width).value for beat in outputs.reshape(-1, out)]),
     }
     bench = Bench(source.module, "vitis_segment_bench", {}, sources=files, values=values)
     run_bench(bench, tmp_path / "run")

@@ -12,6 +12,7 @@ from hwcodesign.designs.costs import ExitCosts
 from hwcodesign.errors import DesignError, FieldError, HwcodesignError, PolicyError
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.hardware.implementation import Implementation, Implementations
+from hwcodesign.hardware.stream import Stream, whole_pixels
 from hwcodesign.hardware.units import check_implementations
 from hwcodesign.images import stream_shape
 from hwcodesign.kernels import (
@@ -34,7 +35,10 @@ from hwcodesign.storage.files import sha256, sha256_json
 
 #: Decisions that a conditional buffer takes ahead of the samples that they are on.
 DECISIONS_AHEAD = 2
-_PARTS = ("name", "input_shape", "buffer_samples", "stages", "heads", "head_reads", "implementations", "policy")
+_PARTS = (
+    *("name", "input_shape", "buffer_samples", "stages", "heads", "head_reads", "lanes"),
+    *("implementations", "policy"),
+)
 _FIELDS = (*_PARTS, "configuration_hash")
 #: Of a stored accelerator.
 _MOST_EXITS, _MOST_KERNELS, _MOST_LONG = 256, 2**12, 2**20
@@ -52,10 +56,13 @@ class Accelerator:
         buffer_samples: number of samples that each conditional buffer holds.
         implementations: how kernels are built, by segment; of those that it does not name, as by default.
         head_reads: for each head, the positions of the tensors of its stage that it reads; by default all.
+        lanes: for each tensor of each stage, the number of elements in a beat of its stream; by default a pixel with
+            all its channels, or a whole vector.
 
     Raises:
         PolicyError: the policy is for other logits or another number of exits.
-        DesignError: stages and heads do not fit together, or implementations are of kernels that are not there.
+        DesignError: stages and heads do not fit together, implementations are of kernels that are not there, or beats
+            do not make pixels.
     """
 
     name: str
@@ -66,11 +73,16 @@ class Accelerator:
     buffer_samples: int = 2
     implementations: Mapping[str, Implementations] = field(default_factory=dict)
     head_reads: tuple[tuple[int, ...], ...] = ()
+    lanes: tuple[tuple[int, ...], ...] = ()
 
     def __post_init__(self) -> None:
         if not self.head_reads:
             object.__setattr__(self, "head_reads", tuple(tuple(range(len(stage.outputs))) for stage in self.stages))
         self._check_boundaries()
+        if not self.lanes:
+            whole = tuple(tuple(tensor.shape[-1] for tensor in stage.results) for stage in self.stages)
+            object.__setattr__(self, "lanes", whole)
+        self._check_lanes()
         segments = {segment.name: segment for segment in self.segments}
         for name, implementations in self.implementations.items():
             if name not in segments:
@@ -106,6 +118,17 @@ class Accelerator:
                         f"{reader.name} reads {_listed(reader.inputs)}, but {stage.name} writes {_listed(offered)}"
                     )
 
+    def _check_lanes(self) -> None:
+        if [len(lanes) for lanes in self.lanes] != [len(stage.results) for stage in self.stages]:
+            raise DesignError(f"lanes is {self.lanes}: it has a number for each tensor of each of {self.exits} stages")
+        for stage, given in zip(self.stages, self.lanes, strict=True):
+            for tensor, lanes in zip(stage.results, given, strict=True):
+                if lanes < 1 or tensor.shape[-1] % lanes:
+                    raise DesignError(
+                        f"{stage.name} writes {tensor} in beats of {lanes} elements, which do not make pixels of "
+                        f"{tensor.shape[-1]}: lanes must divide it"
+                    )
+
     @property
     def exits(self) -> int:
         """Returns the number of exits."""
@@ -139,11 +162,42 @@ class Accelerator:
         yield from (f"release_fork{k}{suffix(i)}" for i in tensors[1:])
         yield from (f"buffer{k}{suffix(i)}" for i in tensors)
 
+    def stream(self, k: int, i: int = 0) -> Stream:
+        """Returns the stream in which a tensor of stage k leaves it, waits, and comes to those that read it."""
+        return Stream.of(self.stages[k].results[i].shape, self.lanes[k][i])
+
+    def beat_bits(self, k: int, i: int = 0) -> int:
+        """Returns the bits of a beat of a tensor of stage k."""
+        return self.lanes[k][i] * self.stages[k].results[i].format.width
+
+    def reads(self, number: int) -> tuple[tuple[int, int], ...]:
+        """Returns for each input of a segment the stage and the number of its output; nothing for images.
+
+        Args:
+            number: number of the segment in `segments`.
+        """
+        k, is_head = divmod(number, 2)
+        if is_head:
+            return tuple((k, i) for i in self.head_reads[k])
+        return tuple((k - 1, i) for i in range(len(self.lanes[k - 1]))) if k else ()
+
+    def given(self, number: int) -> tuple[Stream, ...]:
+        """Returns the streams that a segment reads; segments are numbered as in `segments`."""
+        found = tuple(self.stream(k, i) for k, i in self.reads(number))
+        return found or whole_pixels(self.stages[0].inputs)
+
+    def taken(self, number: int) -> tuple[Stream, ...]:
+        """Returns the streams that a segment writes; segments are numbered as in `segments`."""
+        k, is_head = divmod(number, 2)
+        if is_head:
+            return whole_pixels(self.heads[k].results)
+        return tuple(self.stream(k, i) for i in range(len(self.lanes[k])))
+
     def least_buffer_beats(self, k: int, i: int = 0) -> int:
         """Returns the beats that the buffer of a tensor of stage k must hold at least: one whole sample. With less, the
         fork would wait for a decision that waits for the fork.
         """
-        return self.stages[k].results[i].beats
+        return self.stream(k, i).beats
 
     def buffer_beats(self, k: int, i: int = 0) -> int:
         """Returns the beats that the buffer of a tensor of stage k holds."""
@@ -192,6 +246,7 @@ class Accelerator:
             "stages": [_segment_to_json(segment, arrays) for segment in self.stages],
             "heads": [_segment_to_json(segment, arrays) for segment in self.heads],
             "head_reads": [list(reads) for reads in self.head_reads],
+            "lanes": [list(lanes) for lanes in self.lanes],
             "implementations": {
                 segment.name: {
                     kernel: implementation.to_json()
@@ -243,12 +298,13 @@ class Accelerator:
         reads = tuple(
             item.integers(0, MOST_TENSORS, 1, MOST_TENSORS) for item in fields["head_reads"].items(exits, exits)
         )
+        lanes = tuple(item.integers(1, _MOST_LONG, 1, MOST_TENSORS) for item in fields["lanes"].items(exits, exits))
         policy, buffered = ExitPolicy.from_json(fields["policy"].value), fields["buffer_samples"].integer(1, _MOST_LONG)
         built = fields["implementations"].fields([segment.name for segment in (*stages, *heads)])
         implementations = {segment: _implementations_from_json(item) for segment, item in built.items()}
         if left:
             raise FieldError(f"array {shown(min(left))} is in the file of arrays, but no kernel uses it")
-        return cls(name, input_shape, stages, heads, policy, buffered, implementations, reads)
+        return cls(name, input_shape, stages, heads, policy, buffered, implementations, reads, lanes)
 
 
 def _listed(tensors: Sequence[TensorType]) -> str:

@@ -26,7 +26,7 @@ from hwcodesign.hardware.implementation import (
 )
 from hwcodesign.hardware.parallelism import MOST_PRODUCTS
 from hwcodesign.hardware.resources.figures import Resources
-from hwcodesign.hardware.stream import Stream
+from hwcodesign.hardware.stream import Stream, whole_pixels, within_pixels
 from hwcodesign.hardware.unit import Unit
 from hwcodesign.hardware.units import unit_of
 from hwcodesign.kernels import Kernel, Segment
@@ -43,11 +43,13 @@ class Wish:
         segment: the segment.
         interval: cycles between samples that it may take at most.
         kept: implementations that the user gave; they stay.
+        reads: for each of its inputs, the segment of an earlier wish and the number of its output; nothing for images.
     """
 
     segment: Segment
     interval: int
     kept: Implementations
+    reads: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ class Chooser:
         """Chooses the units of all layers with weights.
 
         Args:
-            wishes: one for each segment.
+            wishes: one for each segment, behind those of the segments that it reads.
             capacity: resources of the device.
             share: fraction of each resource that may be taken.
             rest: what else takes resources.
@@ -105,9 +107,11 @@ class Chooser:
 
     def _walk(self, wishes: Sequence[Wish], pick: _Pick) -> _Walk:
         """Goes through all layers in data order, and picks one of the offers for each."""
-        layers = []
+        layers: list[_Layer] = []
+        made: dict[tuple[str, int], Stream] = {}
         for wish in wishes:
-            streams = dict(zip(wish.segment.input_names, _inputs(wish.segment), strict=True))
+            given = tuple(made[source] for source in wish.reads) or whole_pixels(wish.segment.inputs)
+            streams = dict(zip(wish.segment.input_names, given, strict=True))
             for kernel in wish.segment.kernels:
                 offered = tuple(streams[source] for source in kernel.inputs)
                 key = (wish.segment.name, kernel.name, wish.interval, offered)
@@ -117,6 +121,8 @@ class Chooser:
                 layer = _Layer(wish, kernel, offers, offers[0])
                 layers.append(replace(layer, picked=pick(layer)))
                 streams[kernel.name] = layers[-1].picked.unit.writes
+            for i, (name, tensor) in enumerate(zip(wish.segment.outputs, wish.segment.results, strict=True)):
+                made[wish.segment.name, i] = within_pixels(streams[name], tensor.shape)
         return _Walk(tuple(layers))
 
     def _offers(self, wish: Wish, kernel: Kernel, offered: tuple[Stream, ...]) -> Iterator[_Offer]:
@@ -247,10 +253,6 @@ def _as_in(walk: _Walk) -> _Pick:
         return same[0] if same else min(layer.offers, key=layer.late)
 
     return pick
-
-
-def _inputs(segment: Segment) -> list[Stream]:
-    return [Stream.of(tensor.shape) for tensor in segment.inputs]
 
 
 def _cost(resources: Resources, capacity: Resources, prices: Mapping[str, float]) -> float:

@@ -19,7 +19,7 @@ from hwcodesign.hardware.movement_timing import Split
 from hwcodesign.hardware.resources.figures import Part
 from hwcodesign.hardware.resources.streams import queue, stream_resize
 from hwcodesign.hardware.stepping import Network
-from hwcodesign.hardware.stream import Stream
+from hwcodesign.hardware.stream import Stream, whole_pixels
 from hwcodesign.hardware.timing import Automaton, Node, Pipeline, Queue, Windows, WindowWords
 from hwcodesign.hardware.unit import Unit
 from hwcodesign.hardware.units import unit_of
@@ -102,18 +102,22 @@ class Netlist:
         segment: the segment that it builds.
         blocks: at least one module, or none if the segment is only wires.
         driven: for each output of the segment, the net that it is: that of an input if it is handed on.
+        given, taken: streams of its inputs and of its outputs.
     """
 
     segment: Segment
     blocks: tuple[Block, ...]
     driven: tuple[str, ...]
+    given: tuple[Stream, ...]
+    taken: tuple[Stream, ...]
 
     @property
     def inputs(self) -> tuple[Port, ...]:
         """Returns the streams that come, in the order of the segment's inputs."""
+        names = _port_names("in", len(self.given))
         return tuple(
-            Port(name, name, Stream.of(tensor.shape), tensor.format)
-            for name, tensor in zip(_port_names("in", len(self.segment.inputs)), self.segment.inputs, strict=True)
+            Port(name, name, stream, tensor.format)
+            for name, stream, tensor in zip(names, self.given, self.segment.inputs, strict=True)
         )
 
     @property
@@ -121,8 +125,8 @@ class Netlist:
         """Returns the streams that leave, in the order of the segment's outputs."""
         names = _port_names("out", len(self.driven))
         return tuple(
-            Port(name, net, Stream.of(tensor.shape), tensor.format)
-            for name, net, tensor in zip(names, self.driven, self.segment.results, strict=True)
+            Port(name, net, stream, tensor.format)
+            for name, net, stream, tensor in zip(names, self.driven, self.taken, self.segment.results, strict=True)
         )
 
     @cached_property
@@ -154,21 +158,31 @@ class Netlist:
         return nodes, tuple(drivers[net] for net in self.driven)
 
 
-def netlist(segment: Segment, implementations: Implementations = DEFAULTS, prefix: str = "generated") -> Netlist:
+def netlist(
+    segment: Segment,
+    implementations: Implementations = DEFAULTS,
+    prefix: str = "generated",
+    *,
+    given: Sequence[Stream] | None = None,
+    taken: Sequence[Stream] | None = None,
+) -> Netlist:
     """Places the kernels of a segment, and what they need between them.
 
     Args:
         segment: the segment.
         implementations: implementations of its kernels.
         prefix: prefix of the names of generated modules.
+        given, taken: streams of its inputs and of its outputs; by default a beat is a pixel with all its channels.
 
     Raises:
         DesignError: a kernel's beats cannot be made from those that come, or no unit has its implementation.
         ToolError: distributed arithmetic without da4ml.
     """
     names = _identifiers([kernel.name for kernel in segment.kernels])
-    ports = zip(segment.input_names, _port_names("in", len(segment.inputs)), segment.inputs, strict=True)
-    nets = {name: (port, Stream.of(tensor.shape)) for name, port, tensor in ports}
+    given = tuple(given) if given is not None else whole_pixels(segment.inputs)
+    taken = tuple(taken) if taken is not None else whole_pixels(segment.results)
+    ports = zip(segment.input_names, _port_names("in", len(given)), given, strict=True)
+    nets = {name: (port, stream) for name, port, stream in ports}
     blocks: list[Block] = []
     for kernel in segment.kernels:
         name = names[kernel.name]
@@ -184,15 +198,14 @@ def netlist(segment: Segment, implementations: Implementations = DEFAULTS, prefi
         blocks.append(Block(name, before.nets, unit.reads, unit.writes, kernel.result.width, unit))
         nets[kernel.name] = (name, unit.writes)
     driven = []
-    ends = zip(_port_names("out", len(segment.outputs)), segment.outputs, segment.results, strict=True)
-    for port, name, result in ends:
+    ends = zip(_port_names("out", len(taken)), segment.outputs, segment.results, taken, strict=True)
+    for port, name, result, want in ends:
         net, stream = nets[name]
-        want = Stream.of(result.shape)
         if stream != want:
             blocks.append(_resize(f"{port}_resized", net, stream, want, result.format.width))
             net = f"{port}_resized"
         driven.append(net)
-    return _with_queues(_with_registers(Netlist(segment, tuple(blocks), tuple(driven))))
+    return _with_queues(_with_registers(Netlist(segment, tuple(blocks), tuple(driven), given, taken)))
 
 
 def _port_names(direction: str, count: int) -> list[str]:

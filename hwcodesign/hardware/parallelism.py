@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from hwcodesign.errors import SettingsError
+from hwcodesign.hardware.dataflow import units_of
 from hwcodesign.hardware.folding import Folding
-from hwcodesign.hardware.implementation import DEFAULT, DEFAULTS, DISTRIBUTED, LATENCY, Implementations
-from hwcodesign.hardware.stream import Stream
+from hwcodesign.hardware.implementation import DEFAULTS, DISTRIBUTED, LATENCY, Implementations
+from hwcodesign.hardware.stream import whole_pixels
 from hwcodesign.hardware.unit import Unit
 from hwcodesign.hardware.units import unit_of
 from hwcodesign.kernels import Segment
@@ -31,13 +32,9 @@ def check_products(
     Raises:
         SettingsError: there is such a layer; the message names it, and the least reuse factor that is sufficient.
     """
-    streams = {name: Stream.of(tensor.shape) for name, tensor in zip(segment.input_names, segment.inputs, strict=True)}
-    for kernel in segment.kernels:
-        offered = tuple(streams[source] for source in kernel.inputs)
-        unit = unit_of(kernel, implementations.get(kernel.name, DEFAULT), offered)
+    for unit in units_of(segment, implementations, whole_pixels(segment.inputs)):
         if unit.folding is not None and unit.folding.products > MOST_PRODUCTS:
-            raise _too_many(segment.name, named(kernel.name), unit, unit.folding)
-        streams[kernel.name] = unit.writes
+            raise _too_many(segment.name, named(unit.kernel.name), unit, unit.folding)
 
 
 def _too_many(segment: str, name: str, unit: Unit[Any], folding: Folding) -> SettingsError:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from hwcodesign.kernels import TensorType
 from hwcodesign.kernels.kernel import Shape
 
 
@@ -40,3 +42,8 @@ def within_pixels(offered: Stream, shape: Shape) -> Stream:
         shape: channels last.
     """
     return offered if shape[-1] % offered.lanes == 0 else Stream.of(shape)
+
+
+def whole_pixels(tensors: Iterable[TensorType]) -> tuple[Stream, ...]:
+    """Returns the streams of tensors in which a beat is a pixel with all its channels, or a vector."""
+    return tuple(Stream.of(tensor.shape) for tensor in tensors)

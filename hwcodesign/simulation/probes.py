@@ -23,29 +23,27 @@ class Probe:
         tensor: what it carries.
         net: prefix of its signals.
         exit: of its segment.
+        stream: its beats.
     """
 
     name: str
     tensor: TensorType
     net: str
     exit: int
-
-    @property
-    def stream(self) -> Stream:
-        """Returns its beats."""
-        return Stream.of(self.tensor.shape)
+    stream: Stream
 
 
 def probes(accelerator: Accelerator) -> tuple[Probe, ...]:
     """Returns the features behind every stage and the logits behind every head, in the order stage0, head0, stage1 and
     so on.
     """
-    return tuple(
-        Probe(segment.output_name(i), tensor, f"{net}{suffix(i)}", k)
-        for k, (stage, head) in enumerate(zip(accelerator.stages, accelerator.heads, strict=True))
-        for segment, net in ((stage, f"stage{k}_out"), (head, f"logits{k}"))
-        for i, tensor in enumerate(segment.results)
-    )
+    found = []
+    for number, segment in enumerate(accelerator.segments):
+        k, is_head = divmod(number, 2)
+        net = f"logits{k}" if is_head else f"stage{k}_out"
+        for i, (tensor, stream) in enumerate(zip(segment.results, accelerator.taken(number), strict=True)):
+            found.append(Probe(segment.output_name(i), tensor, f"{net}{suffix(i)}", k, stream))
+    return tuple(found)
 
 
 def wrapper_name(accelerator: Accelerator) -> str:

@@ -136,13 +136,14 @@ class RtlSimulation:
     @property
     def _beats(self) -> dict[str, dict[str, int]]:
         """Of a sample in each segment's streams, which are parts of no sample but whole ones."""
+        accelerator = self.accelerator
         return {
-            f"{self.accelerator.name}_{segment.name}": {
-                f"{direction}{suffix(i)}": tensor.beats
-                for direction, tensors in (("in", segment.inputs), ("out", segment.results))
-                for i, tensor in enumerate(tensors)
+            f"{accelerator.name}_{segment.name}": {
+                f"{direction}{suffix(i)}": stream.beats
+                for direction, streams in (("in", accelerator.given(number)), ("out", accelerator.taken(number)))
+                for i, stream in enumerate(streams)
             }
-            for segment in self.accelerator.segments
+            for number, segment in enumerate(accelerator.segments)
         }
 
     def run(

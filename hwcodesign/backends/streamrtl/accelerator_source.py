@@ -148,12 +148,12 @@ def _declarations(accelerator: Accelerator) -> list[str]:
 def _types(accelerator: Accelerator) -> dict[str, str]:
     found = {"records": "record_t"}
     for k, (stage, head) in enumerate(zip(accelerator.stages, accelerator.heads, strict=True)):
-        for i, tensor in enumerate(stage.inputs):
-            found[f"stage{k}_in{suffix(i)}"] = data_type(tensor)
-        for i, tensor in enumerate(stage.results):
+        for i, (tensor, stream) in enumerate(zip(stage.inputs, accelerator.given(2 * k), strict=True)):
+            found[f"stage{k}_in{suffix(i)}"] = data_type(tensor, stream)
+        for i, (tensor, stream) in enumerate(zip(stage.results, accelerator.taken(2 * k), strict=True)):
             for net in (f"stage{k}_out", f"head{k}_in", f"buffer{k}_in"):
-                found[f"{net}{suffix(i)}"] = data_type(tensor)
-        found[f"logits{k}"] = data_type(head.results[0])
+                found[f"{net}{suffix(i)}"] = data_type(tensor, stream)
+        found[f"logits{k}"] = data_type(head.results[0], *accelerator.taken(2 * k + 1))
         found[f"record{k}"] = "record_t"
         found[f"release{k}"] = "logic"
         found[f"info{k}"] = info_type(accelerator, k)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from hwcodesign.backends.streamrtl.boundaries import with_own_lanes
 from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.backends.streamrtl.resources import AcceleratorEstimate
 from hwcodesign.designs.accelerator import Accelerator
@@ -106,14 +107,15 @@ class _Choosing:
 
     def at(self, interval: int, rest: Resources) -> Choice:
         wishes = []
-        for segment in self._accelerator.segments:
+        for number, segment in enumerate(self._accelerator.segments):
             reached = self.reached[segment.name]
             own = interval if reached == 1 else max(interval, int(interval / reached * _BUSY))
-            wishes.append(Wish(segment, own, self._kept.get(segment.name, DEFAULTS)))
+            reads = tuple((self._accelerator.stages[k].name, i) for k, i in self._accelerator.reads(number))
+            wishes.append(Wish(segment, own, self._kept.get(segment.name, DEFAULTS), reads))
         return self._chooser.choose(wishes, self._board.capacity, SHARE, rest)
 
     def hardware(self, choice: Choice) -> Hardware:
-        return Hardware.of(replace(self._accelerator, implementations=choice.implementations))
+        return Hardware.of(with_own_lanes(replace(self._accelerator, implementations=choice.implementations)))
 
     def built(self, interval: int) -> tuple[Choice, Hardware]:
         """Returns the choice for an interval, and its hardware; with what stands between units, if it matters."""

@@ -33,10 +33,10 @@ def exit_lines(accelerator: Accelerator, info_depth: int, queues: Sequence[int],
     read = []
     for i in accelerator.head_reads[k]:
         read.append(f"stage{k}_out{suffix(i)}" if last else f"head{k}_in{suffix(i)}")
-        lines += [] if last else _fork(k, suffix(i), _width(stage.results[i]))
+        lines += [] if last else _fork(k, suffix(i), accelerator.beat_bits(k, i))
     if queues:
         for i, (net, depth) in enumerate(zip(read, queues, strict=True)):
-            lines += _queue(f"head{k}_waiting{suffix(i)}", net, stage.results[accelerator.head_reads[k][i]], depth)
+            lines += _queue(accelerator, k, i, net, depth)
         read = [f"head{k}_waiting{suffix(i)}" for i in range(len(read))]
     lines += _segment(accelerator, accelerator.heads[k], read, f"logits{k}")
     lines += _info(accelerator, k, info_depth)
@@ -59,19 +59,9 @@ def info_type(accelerator: Accelerator, k: int) -> str:
     return f"logic [{info_bits(past)}-1:0]" if past else "sample_t"
 
 
-def data_type(tensor: TensorType) -> str:
+def data_type(tensor: TensorType, stream: Stream) -> str:
     """Returns the type of the data of a tensor's stream."""
-    return f"logic {_vector(Stream.of(tensor.shape), tensor.format.width)}"
-
-
-def _vector(stream: Stream, width: int) -> str:
-    """Returns the packed dimensions of a stream's data."""
-    return f"[{stream.lanes - 1}:0][{width - 1}:0]"
-
-
-def _width(tensor: TensorType) -> int:
-    """Bits of a beat."""
-    return Stream.of(tensor.shape).lanes * tensor.format.width
+    return f"logic [{stream.lanes - 1}:0][{tensor.format.width - 1}:0]"
 
 
 def _segment(accelerator: Accelerator, segment: Segment, sources: Sequence[str], target: str) -> list[str]:
@@ -104,13 +94,18 @@ def _fork(k: int, of: str, width: int) -> list[str]:
     return [*fork, f"  assign {buffer}_data = {head}_data;", ""]
 
 
-def _queue(name: str, source: str, tensor: TensorType, depth: int) -> list[str]:
-    """A FIFO in front of a head that reads several tensors, for the one that comes before another."""
+def _queue(accelerator: Accelerator, k: int, i: int, source: str, depth: int) -> list[str]:
+    """A FIFO in front of a head that reads several tensors, for the one that comes before another.
+
+    Args:
+        i: which of the tensors that the head reads.
+    """
+    name, of = f"head{k}_waiting{suffix(i)}", accelerator.head_reads[k][i]
     connections = [*CLOCK, *input_stream("in", source), *output_stream("out", name), *left_open("level_o")]
-    sizes = parameter_lines([("Width", _width(tensor)), ("Depth", depth)])
+    sizes = parameter_lines([("Width", accelerator.beat_bits(k, of)), ("Depth", depth)])
     return [
         f"  logic {name}_valid, {name}_ready;",
-        f"  {data_type(tensor)} {name}_data;",
+        f"  {data_type(accelerator.stages[k].results[of], accelerator.stream(k, of))} {name}_data;",
         *instance_lines("stream_fifo", f"u_{name}", connections, sizes),
         "",
     ]
@@ -198,7 +193,7 @@ def _buffer(accelerator: Accelerator, k: int, i: int, source: str, release: str)
     ]
     connections += left_open("level_o") if i else [f".level_o(level{k})"]
     sizes = [
-        ("Width", _width(accelerator.stages[k].results[i])),
+        ("Width", accelerator.beat_bits(k, i)),
         ("Beats", accelerator.least_buffer_beats(k, i)),
         ("Depth", depth),
     ]

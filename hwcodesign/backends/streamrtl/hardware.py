@@ -38,8 +38,14 @@ class Hardware:
     def of(cls, accelerator: Accelerator) -> Hardware:
         """Places every segment."""
         placed = (
-            netlist(segment, accelerator.implementations.get(segment.name, DEFAULTS), accelerator.name)
-            for segment in accelerator.segments
+            netlist(
+                segment,
+                accelerator.implementations.get(segment.name, DEFAULTS),
+                accelerator.name,
+                given=accelerator.given(number),
+                taken=accelerator.taken(number),
+            )
+            for number, segment in enumerate(accelerator.segments)
         )
         return cls(accelerator, tuple(placed))
 

@@ -23,8 +23,6 @@ from hwcodesign.hardware.resources.shell import (
     word_unpack,
 )
 from hwcodesign.hardware.resources.streams import stream_fifo, stream_fork
-from hwcodesign.hardware.stream import Stream
-from hwcodesign.kernels import TensorType
 from hwcodesign.kernels.tensor import suffix
 
 #: What a resource is called in a table, and in `Resources`.
@@ -176,30 +174,25 @@ def _exit(hardware: Hardware, k: int) -> Iterator[BlockEstimate]:
     """What is around a stage and its head."""
     accelerator = hardware.accelerator
     past = k if accelerator.policy.criterion.reads_past else 0
-    results = accelerator.stages[k].results
     for i, depth in enumerate(hardware.head_queues[k]):
-        waiting = stream_fifo(_width(results[accelerator.head_reads[k][i]]), depth)
+        waiting = stream_fifo(accelerator.beat_bits(k, accelerator.head_reads[k][i]), depth)
         yield BlockEstimate(f"head{k}_waiting{suffix(i)}", "", "", (waiting,))
     yield BlockEstimate(f"info{k}", "", "", (stream_fifo(information(past), hardware.info_depths[k]),))
     yield BlockEstimate(f"decision{k}", "", "", decision_parts(hardware.decisions[k]))
     if k == accelerator.exits - 1:
         return
-    tensors = accelerator.stages[k].results
-    if len(tensors) > 1:
-        yield BlockEstimate(f"release_fork{k}", "", "", (stream_fork(len(tensors)),))
-    for i, tensor in enumerate(tensors):
+    tensors = len(accelerator.lanes[k])
+    if tensors > 1:
+        yield BlockEstimate(f"release_fork{k}", "", "", (stream_fork(tensors),))
+    for i in range(tensors):
         of = f"{k}{suffix(i)}"
         if i in accelerator.head_reads[k]:
             yield BlockEstimate(f"fork{of}", "", "", (stream_fork(2),))
         if accelerator.waiting_decisions:
             yield BlockEstimate(f"decided{of}", "", "", (stream_fifo(1, accelerator.waiting_decisions),))
         beats, depth = accelerator.least_buffer_beats(k, i), accelerator.buffer_beats(k, i)
-        yield BlockEstimate(f"buffer{of}", "", "", tuple(conditional_buffer(_width(tensor), beats, depth)))
-
-
-def _width(tensor: TensorType) -> int:
-    """Bits of a beat."""
-    return Stream.of(tensor.shape).lanes * tensor.format.width
+        parts = conditional_buffer(accelerator.beat_bits(k, i), beats, depth)
+        yield BlockEstimate(f"buffer{of}", "", "", tuple(parts))
 
 
 def _segment(placed: Netlist) -> Iterator[BlockEstimate]:

@@ -151,16 +151,18 @@ def _instance(block: Block) -> Instance:
         return Instance("stream_register", (("Width", block.output.lanes * block.width),))
     if block.queue:
         return Instance("stream_fifo", (("Width", block.output.lanes * block.width), ("Depth", block.queue)))
-    source = block.streams[0]
-    return Instance(
-        "stream_resize",
-        (
-            ("InLanes", source.lanes),
-            ("OutLanes", block.output.lanes),
-            ("ElementWidth", block.width),
-            ("Elements", source.lanes * source.beats),
-        ),
-    )
+    return resize(block.streams[0], block.output, block.width)
+
+
+def resize(source: Stream, output: Stream, width: int) -> Instance:
+    """Returns the instance that makes beats of other beats.
+
+    Args:
+        source, output: the stream that it reads, and the one that it writes.
+        width: bits of an element.
+    """
+    sizes = (("InLanes", source.lanes), ("OutLanes", output.lanes), ("ElementWidth", width))
+    return Instance("stream_resize", (*sizes, ("Elements", source.lanes * source.beats)))
 
 
 def _net(name: str, placed: Netlist, width: int, stream: Stream) -> list[str]:

@@ -44,11 +44,12 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from hwcodesign.backends.streamrtl.segment_source import Source, module_opening
+from hwcodesign.backends.streamrtl.segment_source import Source, module_opening, resize
 from hwcodesign.errors import DesignError, SettingsError
-from hwcodesign.hardware.layout import instance_lines, left_open
-from hwcodesign.hardware.netlist import Netlist
-from hwcodesign.systemverilog import parameter_lines
+from hwcodesign.hardware.layout import input_stream, instance_lines, left_open, output_stream, range_of
+from hwcodesign.hardware.netlist import Netlist, Port
+from hwcodesign.hardware.stream import Stream, whole_pixels
+from hwcodesign.systemverilog import Instance, parameter_lines
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _AXIS = re.compile(r"#pragma HLS INTERFACE axis port=([\w, ]+)")
@@ -118,9 +119,11 @@ def vitis_segment_source(
     if ip_module == module:
         raise SettingsError(f"{module!r} is the module around the IP: the IP's own must have another name")
     parameters = adapter_parameters(placed, input_element_bits, output_element_bits)
+    streams, resizing = _whole_pixels(placed)
     lines = [
         *module_opening(placed, module, f"as the IP {ip_module} that Vitis HLS exports."),
-        *_adapter_lines(parameters),
+        *resizing,
+        *_adapter_lines(parameters, streams),
         *_ip_lines(ip_module, input_port, output_port),
         "endmodule",
         "",
@@ -129,8 +132,51 @@ def vitis_segment_source(
     return Source(module, {f"{module}.sv": "\n".join(lines) + "\n"})
 
 
-def _adapter_lines(parameters: Sequence[tuple[str, int]]) -> list[str]:
-    """The adapter and the nets between it and the IP."""
+def _whole_pixels(placed: Netlist) -> tuple[list[str], list[str]]:
+    """Returns how an adapter's streams are connected, and what makes beats to the whole pixels of an IP before it."""
+    (into,), (out,) = placed.inputs, placed.outputs
+    (read,), (written,) = whole_pixels(placed.segment.inputs), whole_pixels(placed.segment.results)
+    lines: list[str] = []
+    from_port, to_port = (".in_valid_i", ".in_ready_o", ".in_data_i"), (".out_valid_o", ".out_ready_i", ".out_data_o")
+    before, behind = list(from_port), list(to_port)
+    if into.stream != read:
+        before = input_stream("in", "in_pixel")
+        lines += _resize(
+            "in_pixel",
+            into,
+            read,
+            [*from_port, *output_stream("out", "in_pixel")],
+            resize(into.stream, read, into.format.width),
+        )
+    if out.stream != written:
+        behind = output_stream("out", "out_pixel")
+        lines += _resize(
+            "out_pixel",
+            out,
+            written,
+            [*input_stream("in", "out_pixel"), *to_port],
+            resize(written, out.stream, out.format.width),
+        )
+    return [*before, *behind], lines
+
+
+def _resize(net: str, port: Port, pixels: Stream, connections: Sequence[str], instance: Instance) -> list[str]:
+    """Nets of whole pixels, and the instance of stream_resize."""
+    clocked = [".clk_i", ".rst_ni", *connections]
+    return [
+        f"  logic {net}_valid, {net}_ready;",
+        f"  logic [{range_of(pixels.lanes)}][{range_of(port.format.width)}] {net}_data;",
+        *instance_lines(instance.module, f"u_{net}", clocked, parameter_lines(instance.parameters)),
+        "",
+    ]
+
+
+def _adapter_lines(parameters: Sequence[tuple[str, int]], streams: Sequence[str]) -> list[str]:
+    """The adapter and the nets between it and the IP.
+
+    Args:
+        streams: connections of its own streams.
+    """
     in_bits, out_bits = data_bits(parameters)
     return [
         f"  logic [{in_bits - 1}:0] ip_in_tdata;",
@@ -141,11 +187,11 @@ def _adapter_lines(parameters: Sequence[tuple[str, int]]) -> list[str]:
             "vitis_adapter",
             "u_adapter",
             [
-                *(".in_valid_i", ".in_ready_o", ".in_data_i"),
+                *streams[:3],
                 *(".ip_in_tvalid_o(ip_in_tvalid)", ".ip_in_tready_i(ip_in_tready)", ".ip_in_tdata_o(ip_in_tdata)"),
                 *(".ip_out_tvalid_i(ip_out_tvalid)", ".ip_out_tready_o(ip_out_tready)"),
                 ".ip_out_tdata_i(ip_out_tdata)",
-                *(".out_valid_o", ".out_ready_i", ".out_data_o"),
+                *streams[3:],
             ],
             parameter_lines(parameters),
         ),
@@ -183,11 +229,11 @@ def adapter_parameters(
         if bits < fmt.width:
             raise SettingsError(f"{segment.name}: places of {bits} bits do not hold elements of {fmt}")
     return (
-        ("InLanes", placed.inputs[0].stream.lanes),
+        ("InLanes", segment.inputs[0].shape[-1]),
         ("InWidth", source.width),
         ("InSigned", source.signed),
         ("InElementBits", places[0]),
-        ("OutLanes", placed.outputs[0].stream.lanes),
+        ("OutLanes", segment.results[0].shape[-1]),
         ("OutWidth", target.width),
         ("OutElementBits", places[1]),
     )

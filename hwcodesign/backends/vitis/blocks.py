@@ -198,7 +198,7 @@ typedef {beat_type(tensor)} {name}_data_t;
 
 struct {name}_config {{
     static const unsigned beats = {tensor.beats}; // of one sample
-    static const unsigned depth = {accelerator.buffer_beats(k, i)}; // {accelerator.buffer_samples} samples
+    static const unsigned depth = {tensor.beats * accelerator.buffer_samples}; // {accelerator.buffer_samples} samples
 }};
 """
     ports = (
