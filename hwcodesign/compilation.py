@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from hwcodesign.backends.streamrtl.boundaries import with_own_lanes
-from hwcodesign.backends.streamrtl.choice import with_throughput, within_board
+from hwcodesign.backends.streamrtl.choice import Request, with_throughput, within_board
 from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.backends.streamrtl.keywords import KEYWORDS
 from hwcodesign.backends.streamrtl.project_files import write_accelerator
@@ -117,7 +117,7 @@ def compile(
         if settings.has_rtl:
             with task("predicting cycles"):
                 hardware = Hardware.of(with_own_lanes(accelerator))
-                if settings.buffer_samples is None and policy.fitted_on.exit_rate:
+                if settings.buffer_samples is None and settings.fit is None and policy.fitted_on.exit_rate:
                     hardware = hardware.with_buffers(policy.fitted_on.exit_rate)
                 accelerator, cycles = hardware.accelerator, hardware.to_json()
             warning = AcceleratorEstimate.of(hardware).warning(target)
@@ -161,9 +161,10 @@ def _fitted(
 ) -> Accelerator:
     """Returns the accelerator with its layers built as the wish asks for."""
     with task(f"choosing how layers are built: {fit}"):
-        if fit.images_per_second is None:
-            return within_board(accelerator, kept, settings.target).accelerator
-        return with_throughput(accelerator, kept, settings.target, fit.images_per_second).accelerator
+        request = Request(accelerator, kept, settings.target, keeps_buffers=settings.buffer_samples is not None)
+        if fit.is_board:
+            return within_board(request)
+        return with_throughput(request, fit.images_per_second, fit.latency_us)
 
 
 def _write_segments(

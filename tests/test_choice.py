@@ -13,12 +13,14 @@ from torch import nn
 
 import hwcodesign as hw
 from hwcodesign import layers
-from hwcodesign.backends.streamrtl.choice import SHARE, with_throughput, within_board
+from hwcodesign.backends.streamrtl.choice import Request, with_throughput, within_board
+from hwcodesign.backends.streamrtl.choosing import SHARE
 from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.backends.streamrtl.resources import AcceleratorEstimate
 from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.designs.boards import board_named
 from hwcodesign.errors import SettingsError
+from hwcodesign.exploration.queues import DEPTHS
 from hwcodesign.hardware.choice import shares
 from hwcodesign.hardware.implementation import MEMORY, RESOURCE, Implementation
 from hwcodesign.hardware.resources.figures import Resources
@@ -69,7 +71,7 @@ def taken(accelerator: Accelerator) -> Resources:
 @pytest.mark.parametrize("cycles", [100, 300, 1000, 4000])
 def test_a_throughput_is_reached_and_costs_less_the_lower_it_is(cycles: int, accelerator: Accelerator) -> None:
     chosen, slower = (
-        Hardware.of(with_throughput(accelerator, {}, BOARD, MHZ * 1e6 / interval).accelerator)
+        Hardware.of(with_throughput(Request(accelerator, {}, BOARD), MHZ * 1e6 / interval))
         for interval in (cycles, 4 * cycles)
     )
     assert chosen.stage_intervals[0] <= cycles
@@ -99,7 +101,7 @@ def pooled(tmp_path_factory: Any) -> Accelerator:
 def test_layers_that_wait_for_each_other_are_made_faster_until_the_throughput_is_reached(
     cycles: int, pooled: Accelerator
 ) -> None:
-    chosen = Hardware.of(with_throughput(pooled, {}, BOARD, MHZ * 1e6 / cycles).accelerator)
+    chosen = Hardware.of(with_throughput(Request(pooled, {}, BOARD), MHZ * 1e6 / cycles))
     assert max(chosen.stage_intervals) <= cycles
 
 
@@ -122,11 +124,55 @@ def test_a_stage_that_fewer_samples_reach_is_folded_to_their_rate(accelerator: A
     assert 0.2 < first_rate < 0.9
     unknown = replace(accelerator, policy=replace(accelerator.policy, fitted_on=FittedOn("given")))
     known, every = (
-        Hardware.of(with_throughput(one, {}, BOARD, MHZ * 1e6 / cycles).accelerator).stage_intervals
+        Hardware.of(with_throughput(Request(one, {}, BOARD), MHZ * 1e6 / cycles)).stage_intervals
         for one in (accelerator, unknown)
     )
     assert known[0] == every[0] <= cycles
     assert every[1] <= cycles < known[1] <= cycles / (1 - first_rate)
+
+
+def test_samples_come_as_often_as_wished_in_the_order_of_chance_and_buffers_stay_short(
+    accelerator: Accelerator,
+) -> None:
+    rates, cycles = accelerator.policy.fitted_on.exit_rate, 1500
+    chosen = Hardware.of(with_throughput(Request(accelerator, {}, BOARD), MHZ * 1e6 / cycles))
+    assert chosen.intake_interval(rates) <= cycles
+    depth = chosen.accelerator.buffer_samples
+    assert 1 < depth <= 8
+    shorter = replace(chosen.accelerator, buffer_samples=DEPTHS[DEPTHS.index(depth) - 1])
+    assert Hardware.of(shorter).intake_interval(rates) > cycles
+    assert chosen.with_buffers(rates, cycles, 1).accelerator.buffer_samples == 1
+
+
+def test_shorter_buffers_are_made_up_for_by_faster_stages(accelerator: Accelerator) -> None:
+    rates, cycles = accelerator.policy.fitted_on.exit_rate, 1500
+    roomy = with_throughput(Request(accelerator, {}, BOARD), MHZ * 1e6 / cycles)
+    assert roomy.buffer_samples > 1
+    kept = replace(accelerator, buffer_samples=1)
+    short = with_throughput(Request(kept, {}, BOARD, keeps_buffers=True), MHZ * 1e6 / cycles)
+    assert short.buffer_samples == 1
+    assert Hardware.of(short).intake_interval(rates) <= cycles
+    assert max(Hardware.of(short).stage_intervals) < max(Hardware.of(roomy).stage_intervals)
+
+
+def test_a_mean_latency_is_reached_by_the_slowest_stages_that_do(accelerator: Accelerator) -> None:
+    rates, cycles = accelerator.policy.fitted_on.exit_rate, 4000
+    throughput = MHZ * 1e6 / cycles
+    late = with_throughput(Request(accelerator, {}, BOARD), throughput)
+    wished = 0.6 * Hardware.of(late).mean_latency(rates)
+    soon = with_throughput(Request(accelerator, {}, BOARD), throughput, wished / MHZ)
+    assert 0.8 * wished < Hardware.of(soon).mean_latency(rates) <= wished
+    assert taken(soon).lut > taken(late).lut
+    alone = with_throughput(Request(accelerator, {}, BOARD), None, wished / MHZ)
+    assert Hardware.of(alone).mean_latency(rates) <= wished
+
+
+def test_a_latency_that_no_stages_have_is_refused_with_the_least_that_was_found(accelerator: Accelerator) -> None:
+    with pytest.raises(SettingsError, match=r"latency_us=0.1 is not reached: the least mean latency .* is \d") as found:
+        with_throughput(Request(accelerator, {}, BOARD), MHZ * 1e6 / 4000, 0.1)
+    least = float(str(found.value).split("found is ")[1].split("; ask")[0].replace(",", ""))
+    made = with_throughput(Request(accelerator, {}, BOARD), MHZ * 1e6 / 4000, 1.1 * least)
+    assert Hardware.of(made).mean_latency(accelerator.policy.fitted_on.exit_rate) <= 1.1 * least * MHZ
 
 
 def test_a_throughput_beyond_every_unit_is_refused_with_the_most_that_can_be(accelerator: Accelerator) -> None:
@@ -134,30 +180,31 @@ def test_a_throughput_beyond_every_unit_is_refused_with_the_most_that_can_be(acc
     with pytest.raises(
         SettingsError, match=r"=2000000 is one in 50 cycles at 100 MHz, but stage0: layer '.*' takes 72 "
     ) as found:
-        with_throughput(accelerator, {}, BOARD, wished)
+        with_throughput(Request(accelerator, {}, BOARD), wished)
     most = float(str(found.value).split("at most ")[1].split(", or")[0].replace(",", ""))
-    assert Hardware.of(with_throughput(accelerator, {}, BOARD, most).accelerator).stage_intervals[0] <= 100
+    assert Hardware.of(with_throughput(Request(accelerator, {}, BOARD), most)).stage_intervals[0] <= 100
 
 
 def test_the_fastest_within_a_board_fits_it_and_nothing_much_faster_does(accelerator: Accelerator) -> None:
     small = replace(BOARD, capacity=replace(BOARD.capacity, lut=12_000, dsp=10))
-    chosen = within_board(accelerator, {}, small)
-    assert max(shares(taken(chosen.accelerator), small.capacity).values()) <= SHARE
-    faster = with_throughput(accelerator, {}, small, MHZ * 1e6 / (chosen.interval / 1.5))
-    assert max(shares(taken(faster.accelerator), small.capacity).values()) > SHARE
+    chosen = within_board(Request(accelerator, {}, small))
+    assert max(shares(taken(chosen), small.capacity).values()) <= SHARE
+    interval = Hardware.of(chosen).stage_intervals[0]
+    faster = with_throughput(Request(accelerator, {}, small), MHZ * 1e6 / (interval / 1.5))
+    assert max(shares(taken(faster), small.capacity).values()) > SHARE
 
 
 def test_a_board_that_is_too_small_is_refused_by_what_it_lacks(accelerator: Accelerator) -> None:
     tiny = replace(BOARD, capacity=replace(BOARD.capacity, lut=2_000))
     with pytest.raises(SettingsError, match=r"does not fit pynq-z2, however far .* of its LUT: choose a larger board"):
-        within_board(accelerator, {}, tiny)
+        within_board(Request(accelerator, {}, tiny))
 
 
 def test_what_the_user_gave_stays(accelerator: Accelerator) -> None:
     name = next(kernel.name for kernel in accelerator.stages[1].kernels if kernel.parameters)
     own = Implementation(9, RESOURCE, MEMORY)
-    chosen = with_throughput(accelerator, {"stage1": {name: own}}, BOARD, MHZ * 1e6 / 1000)
-    assert chosen.accelerator.implementations["stage1"][name] == own
+    chosen = with_throughput(Request(accelerator, {"stage1": {name: own}}, BOARD), MHZ * 1e6 / 1000)
+    assert chosen.implementations["stage1"][name] == own
 
 
 def test_a_chosen_design_computes_what_the_network_computes_in_the_cycles_that_were_predicted(
@@ -175,17 +222,21 @@ def test_a_chosen_design_computes_what_the_network_computes_in_the_cycles_that_w
     assert alone["cycles"][0] == design.manifest["cycles"]["exits"][alone["exit"][0]]["latency"]
 
 
-@pytest.mark.parametrize("text", ["boards", "images_per_second", "images_per_second=fast", "latency=3"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("boards", "images_per_second", "images_per_second=fast", "latency=3", "board,latency_us=3"),
+        *("latency_us=3,latency_us=4", "latency_us=3,"),
+    ],
+)
 def test_a_wish_that_is_none_is_refused(text: str) -> None:
-    with pytest.raises(SettingsError, match=f"fit '{text}' is neither 'board' nor 'images_per_second=' and a number"):
+    with pytest.raises(SettingsError, match=f"fit '{text}' is neither 'board' nor 'images_per_second' = a number or"):
         hw.Fit.parse(text)
 
 
 def test_wishes_are_said_as_they_are_read() -> None:
-    assert [str(hw.Fit.parse(text)) for text in ("board", "images_per_second=8000")] == [
-        "board",
-        "images_per_second=8000",
-    ]
+    texts = ["board", "images_per_second=8000", "latency_us=200.5", "images_per_second=8000,latency_us=200"]
+    assert [str(hw.Fit.parse(text)) for text in texts] == texts
 
 
 def test_a_wish_without_rtl_and_one_of_nothing_are_refused() -> None:
@@ -193,3 +244,5 @@ def test_a_wish_without_rtl_and_one_of_nothing_are_refused() -> None:
         hw.CompileSettings(backend="vitis", fit=hw.Fit())
     with pytest.raises(SettingsError, match="images_per_second=0 must be above 0"):
         hw.Fit(0)
+    with pytest.raises(SettingsError, match="latency_us=-1 must be above 0"):
+        hw.Fit(latency_us=-1)

@@ -35,12 +35,34 @@ class StageCycles:
 
 
 def cycles_per_sample(stages: Sequence[StageCycles], exits: Sequence[int], depth: int) -> float:
-    """Returns the cycles per sample on a stream.
+    """Returns the cycles per sample on a stream, up to the last decision.
 
     Args:
         stages: stages of the accelerator, the first stage first.
         exits: exit at which each sample leaves.
         depth: samples that each buffer holds.
+    """
+    _, end = _run(stages, exits, depth)
+    return end / len(exits)
+
+
+def intake_interval(stages: Sequence[StageCycles], exit_rate: Sequence[float], depth: int) -> float:
+    """Returns the cycles from sample to sample as the first stage takes them in the long run.
+
+    Args:
+        stages: stages of the accelerator, the first stage first.
+        exit_rate: exit rates, one for each exit; samples leave at random, independently of each other.
+        depth: samples that each buffer holds.
+    """
+    last, _ = _run(stages, _drawn(exit_rate), depth)
+    reached = [1 - sum(exit_rate[:k]) for k in range(len(stages))]  # what buffers that fill up hide for a while
+    bound = max(fraction * stage.interval for fraction, stage in zip(reached, stages, strict=True))
+    return max(bound, last / (_SAMPLES - 1))
+
+
+def _run(stages: Sequence[StageCycles], exits: Sequence[int], depth: int) -> tuple[int, int]:
+    """The cycles in which the first stage begins to write the last sample, from the first one on, and of the last
+    decision.
     """
     last = len(stages) - 1
     begun = [-stage.interval for stage in stages]  # when each stage began to write its latest sample
@@ -64,7 +86,7 @@ def cycles_per_sample(stages: Sequence[StageCycles], exits: Sequence[int], depth
                 count[k] += 1
             arrival = max(decided, freed[k][place]) if k < last else decided
             end = max(end, decided)
-    return end / len(exits)
+    return begun[0], end
 
 
 def least_depth(stages: Sequence[StageCycles], exit_rate: Sequence[float], wanted: float = WANTED) -> int:
@@ -76,11 +98,28 @@ def least_depth(stages: Sequence[StageCycles], exit_rate: Sequence[float], wante
         exit_rate: exit rates, one for each exit.
         wanted: fraction from 0 to 1.
     """
-    rng = np.random.default_rng(_SEED)
-    rates = np.asarray(exit_rate, np.float64)
-    exits = rng.choice(len(stages), _SAMPLES, p=rates / rates.sum()).tolist()
+    exits = _drawn(exit_rate)
     best = cycles_per_sample(stages, exits, _SAMPLES)
     for depth in DEPTHS:
         if best / cycles_per_sample(stages, exits, depth) >= wanted:
             return depth
     return DEPTHS[-1]
+
+
+def depth_for(stages: Sequence[StageCycles], exit_rate: Sequence[float], interval: float) -> int:
+    """Returns the smallest depth in `DEPTHS` with which the first stage takes samples as often as wished, or else the
+    largest.
+
+    Args:
+        stages: stages of the accelerator.
+        exit_rate: exit rates, one for each exit.
+        interval: cycles between samples at most.
+    """
+    return next((depth for depth in DEPTHS if intake_interval(stages, exit_rate, depth) <= interval), DEPTHS[-1])
+
+
+def _drawn(exit_rate: Sequence[float]) -> list[int]:
+    """Exits at which samples leave by chance."""
+    rates = np.asarray(exit_rate, np.float64)
+    exits: list[int] = np.random.default_rng(_SEED).choice(len(rates), _SAMPLES, p=rates / rates.sum()).tolist()
+    return exits

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any
 
@@ -51,37 +51,61 @@ class LayerSettings:
 class Fit:
     """A fit is a wish by which layers choose how they are built and folded in StreamRTL; Vitis projects keep `reuse`.
 
+    Without a number it asks for the highest throughput that the board has room for.
+
     Attributes:
         images_per_second: throughput at the board's clock, for samples that leave as those of the fitting split did.
-            None asks for as much as the board has room for.
+        latency_us: mean microseconds of an image alone at the board's clock, from its first word to its record, for
+            images that leave as those of the fitting split did.
 
     Raises:
-        SettingsError: the throughput is not above zero.
+        SettingsError: a number is not above zero.
     """
 
     images_per_second: float | None = None
+    latency_us: float | None = None
 
     def __post_init__(self) -> None:
-        if self.images_per_second is not None and not self.images_per_second > 0:
-            raise SettingsError(f"images_per_second={self.images_per_second:g} must be above 0")
+        for name, value in self._asked:
+            if not value > 0:
+                raise SettingsError(f"{name}={value:g} must be above 0")
+
+    @property
+    def _asked(self) -> list[tuple[str, float]]:
+        values = ((field.name, getattr(self, field.name)) for field in fields(self))
+        return [(name, value) for name, value in values if value is not None]
+
+    @property
+    def is_board(self) -> bool:
+        """Returns whether it asks for the highest throughput that the board has room for."""
+        return not self._asked
 
     @classmethod
     def parse(cls, text: str) -> Fit:
-        """Reads what `hwcodesign compile --fit` takes: `board`, or `images_per_second=8000`.
+        """Reads what `hwcodesign compile --fit` takes: `board`, or `images_per_second=8000,latency_us=200`, or one of
+        these.
 
         Raises:
             SettingsError: it is neither.
         """
-        name, _, value = text.partition("=")
         if text == "board":
             return cls()
-        try:
-            return cls(float({"images_per_second": value}[name]))
-        except (KeyError, ValueError):
-            raise SettingsError(f"fit {text!r} is neither 'board' nor 'images_per_second=' and a number") from None
+        asked, names = {}, [field.name for field in fields(cls)]
+        for part in text.split(","):
+            name, _, value = part.partition("=")
+            try:
+                if name not in names or name in asked:
+                    raise ValueError
+                asked[name] = float(value)
+            except ValueError:
+                raise SettingsError(
+                    f"fit {text!r} is neither 'board' nor {' or '.join(f'{name!r} = a number' for name in names)}, or "
+                    "both with a comma between them"
+                ) from None
+        return cls(**asked)
 
     def __str__(self) -> str:
-        return "board" if self.images_per_second is None else f"images_per_second={self.images_per_second:.12g}"
+        return ",".join(f"{name}={value:.12g}" for name, value in self._asked) or "board"
 
 
 @dataclass(frozen=True)

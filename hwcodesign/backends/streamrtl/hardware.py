@@ -13,7 +13,7 @@ from typing import Any
 from hwcodesign.backends.streamrtl.cycles import ExitCycles, accelerator_cycles
 from hwcodesign.designs.accelerator import DECISIONS_AHEAD, Accelerator
 from hwcodesign.errors import SimulationError
-from hwcodesign.exploration.queues import StageCycles, least_depth
+from hwcodesign.exploration.queues import DEPTHS, StageCycles, depth_for, intake_interval, least_depth
 from hwcodesign.hardware.cycles import Cycles, segment_cycles
 from hwcodesign.hardware.implementation import DEFAULTS
 from hwcodesign.hardware.netlist import ENDLESS, OBSERVED, Netlist, netlist, offering, watched
@@ -109,17 +109,48 @@ class Hardware:
             found.append(deep + blocks + (released if k else 0) + 2)  # one at either end
         return tuple(found)
 
-    def with_buffers(self, exit_rate: Sequence[float]) -> Hardware:
+    @cached_property
+    def stage_cycles(self) -> tuple[StageCycles, ...]:
+        """Returns what the model of the queues between stages knows of them."""
+        parts = zip(self.stage_intervals, self.segments[1::2], self.decisions, strict=True)
+        return tuple(
+            StageCycles(interval, max(interval, head.latency) + decision.latency) for interval, head, decision in parts
+        )
+
+    def with_buffers(
+        self, exit_rate: Sequence[float], interval: float | None = None, deepest: int = DEPTHS[-1]
+    ) -> Hardware:
         """Returns the same hardware with conditional buffers just deep enough for a stream of independent samples.
 
         Args:
             exit_rate: fraction of samples that leave at each exit.
+            interval: cycles between samples that are to be reached; by default nearly all that the stages allow.
+            deepest: samples that a buffer may hold at most.
         """
-        stages = [
-            StageCycles(interval, max(interval, head.latency) + decision.latency)
-            for interval, head, decision in zip(self.stage_intervals, self.segments[1::2], self.decisions, strict=True)
-        ]
-        return Hardware(replace(self.accelerator, buffer_samples=least_depth(stages, exit_rate)), self.netlists)
+        if interval is None:
+            depth = least_depth(self.stage_cycles, exit_rate)
+        else:
+            depth = depth_for(self.stage_cycles, exit_rate, interval)
+        return Hardware(replace(self.accelerator, buffer_samples=min(depth, deepest)), self.netlists)
+
+    def intake_interval(self, exit_rate: Sequence[float]) -> float:
+        """Returns the cycles between samples in the long run, of a stream of independent samples.
+
+        Args:
+            exit_rate: fraction of samples that leave at each exit; nothing if every sample goes through all stages.
+        """
+        if not exit_rate:
+            return max(self.stage_intervals)
+        return intake_interval(self.stage_cycles, exit_rate, self.accelerator.buffer_samples)
+
+    def mean_latency(self, exit_rate: Sequence[float]) -> float:
+        """Returns the mean cycles of a sample alone, from its first word to its record.
+
+        Args:
+            exit_rate: fraction of samples that leave at each exit; nothing if all leave at the last one.
+        """
+        rates = exit_rate or [float(k == len(self.exits) - 1) for k in range(len(self.exits))]
+        return sum(rate * cycles.latency for rate, cycles in zip(rates, self.exits, strict=True))
 
     def to_json(self) -> dict[str, Any]:
         """Returns the predictions for the design's manifest."""
