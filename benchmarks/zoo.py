@@ -189,8 +189,7 @@ _PAGE = """# The zoo
 
 Recipes in `models/` whose networks train in floating point and are then quantised. Their sizes are constants at the top
 of each file, and small, as are the epochs: meant for two cores. The file also names the sizes of the publication.
-`python -m benchmarks.eenet_table` compares four exit policies on ResNet, DenseNet and MSDNet, three seeds of each. It
-takes hours, goes on where it was stopped, and has not yet run to its end.
+[eenet_table.md](eenet_table.md) compares four exit policies on ResNet, DenseNet and MSDNet, three seeds of each.
 
 MACs are multiply-accumulates of all stages and the last head; costs of exits are fractions of these, with the heads in
 front. Quantising cuts a network anew: each stage is then left with what its exit needs, and the rest is computed behind
