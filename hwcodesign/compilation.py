@@ -139,6 +139,7 @@ def compile(
                 "reuse": settings.reuse,
                 "strategy": settings.strategy,
                 "windows": settings.windows,
+                "weights": settings.weights,
                 "fit": str(settings.fit) if settings.fit is not None else None,
                 "layers": {key: vars(value) for key, value in sorted(settings.layers.items())},
                 "buffer_samples": accelerator.buffer_samples,

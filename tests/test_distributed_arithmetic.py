@@ -201,6 +201,7 @@ def test_it_is_smaller_than_constant_multipliers(tmp_path: Path) -> None:
             ("acc_fraction", 8),
             ("product_shift", 0),
             ("multiplier", Name("Constant")),
+            ("block_weights", Bits(1, 0)),
         ),
     )
     parameters: dict[str, Parameter] = {

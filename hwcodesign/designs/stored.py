@@ -8,7 +8,7 @@ from typing import Any
 from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.designs.boards import BOARDS
 from hwcodesign.errors import DesignError, FieldError
-from hwcodesign.hardware.implementation import STRATEGIES, WINDOWS
+from hwcodesign.hardware.implementation import CHOICES
 from hwcodesign.policies import own_criteria
 from hwcodesign.policies.own_criteria import require_registered
 from hwcodesign.storage.arrays import check_size, open_arrays
@@ -139,14 +139,13 @@ def _check_manifest(fields: dict[str, Field], accelerator: Accelerator) -> None:
         raise FieldError("projects has a name twice")
     for tool in fields["tools"].mapping(_MOST).values():
         tool.text()
-    choices = {"strategy": STRATEGIES, "windows": WINDOWS}
-    settings = fields["settings"].fields(("reuse", *choices, "layers", "buffer_samples", "fit"))
+    settings = fields["settings"].fields(("reuse", *CHOICES, "layers", "buffer_samples", "fit"))
     if not settings["fit"].is_null:
         settings["fit"].text()
-    named = (own.fields(("reuse", *choices)) for own in settings["layers"].mapping(_MOST).values())
+    named = (own.fields(("reuse", *CHOICES)) for own in settings["layers"].mapping(_MOST).values())
     for layer in (settings, *named):
         layer["reuse"].integer(1, _MOST_CYCLES)
-        for choice, known in choices.items():
+        for choice, known in CHOICES.items():
             if not layer[choice].is_null:
                 layer[choice].one_of(known)
     buffered = accelerator.buffer_samples

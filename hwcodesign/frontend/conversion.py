@@ -22,7 +22,7 @@ from hwcodesign.frontend.own_layers import with_held_constants
 from hwcodesign.frontend.pool_types import configure, first_types, pool_types
 from hwcodesign.frontend.refusals import of_segment, reason
 from hwcodesign.frontend.settings import VITIS_STRATEGIES, CompileSettings
-from hwcodesign.hardware.implementation import REGISTERS, Implementation, Implementations
+from hwcodesign.hardware.implementation import AUTO, REGISTERS, Implementation, Implementations
 from hwcodesign.hardware.units import strategies_of
 from hwcodesign.kernels import Segment, Sparsity
 from hwcodesign.networks.export import ExportedSegment
@@ -77,7 +77,7 @@ def asked_for(
                     f"give {' or '.join(known)}"
                 )
             strategy = choice.strategy if choice.strategy in known else implementation.strategy
-            asked[name] = Implementation(choice.reuse, strategy, choice.windows or REGISTERS)
+            asked[name] = Implementation(choice.reuse, strategy, choice.windows or REGISTERS, choice.weights or AUTO)
     return asked
 
 

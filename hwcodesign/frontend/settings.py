@@ -11,7 +11,7 @@ from typing import Any
 from hwcodesign.choices import not_known
 from hwcodesign.designs.boards import Board, board_named
 from hwcodesign.errors import SettingsError
-from hwcodesign.hardware.implementation import DISTRIBUTED, MEMORY, REGISTERS, STRATEGIES, WINDOWS
+from hwcodesign.hardware.implementation import CHOICES, DISTRIBUTED, MEMORY, REGISTERS
 
 #: Generators. Each also writes what those after it write.
 BACKENDS = ("streamrtl", "vitis")
@@ -29,6 +29,8 @@ class LayerSettings:
             adders without multipliers and without reuse. None keeps the design's strategy.
         windows: where a convolution in StreamRTL has its windows: whole ones in "registers", or in "memory", from which
             they are read word by word, as is right for many channels. None keeps the design's.
+        weights: where a layer in StreamRTL has weights that it reads word by word: "auto" lets synthesis choose by
+            their number, "block" is block RAM. None keeps the design's.
 
     Raises:
         SettingsError: a name is not known, or a number out of range.
@@ -37,14 +39,15 @@ class LayerSettings:
     reuse: int = 1
     strategy: str | None = None
     windows: str | None = None
+    weights: str | None = None
 
     def __post_init__(self) -> None:
         if self.reuse < 1:
             raise SettingsError(f"reuse {self.reuse} is not a positive whole number")
-        if self.strategy is not None and self.strategy not in STRATEGIES:
-            raise SettingsError(not_known(f"strategy {self.strategy!r}", self.strategy, STRATEGIES))
-        if self.windows is not None and self.windows not in WINDOWS:
-            raise SettingsError(not_known(f"windows {self.windows!r}", self.windows, WINDOWS))
+        for name, known in CHOICES.items():
+            value = getattr(self, name)
+            if value is not None and value not in known:
+                raise SettingsError(not_known(f"{name} {value!r}", value, known))
 
 
 @dataclass(frozen=True)
@@ -116,12 +119,12 @@ class CompileSettings:
         backend: generator; "vitis" writes one Vitis HLS project per segment and block, "streamrtl" writes the whole
             accelerator in SystemVerilog, and the Vitis projects beside it.
         board: name of the board, which sets device and clock.
-        reuse, strategy, windows: `LayerSettings` of every layer that is not in `layers`.
+        reuse, strategy, windows, weights: `LayerSettings` of every layer that is not in `layers`.
         layers: settings by torch layer name, for example "stages.0.conv".
         buffer_samples: number of samples that each conditional buffer holds. None takes the least number that hardly
             slows down samples which leave as those of the fitting split did, or 2 where nothing was fitted or no RTL is
             written.
-        fit: a wish by which all layers with weights choose reuse, strategy and windows, except those in `layers`.
+        fit: a wish by which all layers with weights choose all of these, except those in `layers`.
 
     Raises:
         SettingsError: a name is not known, a number is out of range, Vitis projects do not have a strategy, or a wish
@@ -133,6 +136,7 @@ class CompileSettings:
     reuse: int = 1
     strategy: str = "latency"
     windows: str = "registers"
+    weights: str = "auto"
     layers: Mapping[str, LayerSettings] = field(default_factory=lambda: MappingProxyType({}))
     buffer_samples: int | None = None
     fit: Fit | None = None
@@ -188,9 +192,10 @@ class CompileSettings:
     @property
     def default(self) -> LayerSettings:
         """Returns the settings of every layer that is not named."""
-        return LayerSettings(self.reuse, self.strategy, self.windows)
+        return LayerSettings(self.reuse, self.strategy, self.windows, self.weights)
 
     def of(self, module: str) -> LayerSettings:
         """Returns the settings of a layer."""
         named = self.layers.get(module, self.default)
-        return LayerSettings(named.reuse, named.strategy or self.strategy, named.windows or self.windows)
+        chosen = {name: getattr(named, name) or getattr(self, name) for name in CHOICES}
+        return LayerSettings(named.reuse, **chosen)

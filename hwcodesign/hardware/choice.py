@@ -16,6 +16,7 @@ from typing import Any
 from hwcodesign.hardware.estimate import estimated
 from hwcodesign.hardware.folding import divisors
 from hwcodesign.hardware.implementation import (
+    BLOCK,
     DEFAULT,
     LATENCY,
     REGISTERS,
@@ -138,6 +139,7 @@ class Chooser:
                 tried = self._offer(wish, kernel, replace(wished, reuse_factor=foldable[middle]), offered)
                 if len(foldable) == 1:
                     yield tried
+                    yield self._offer(wish, kernel, replace(tried.unit.implementation, weights=BLOCK), offered)
                     break
                 foldable = foldable[middle:] if tried.interval <= wish.interval else foldable[:middle]
         built_in = self._offer(wish, kernel, Implementation(1, LATENCY, REGISTERS), offered)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -15,6 +15,9 @@ STRATEGIES = (LATENCY, RESOURCE, DISTRIBUTED)
 REGISTERS, MEMORY = "registers", "memory"
 #: Where the windows of a convolution are while they are multiplied.
 WINDOWS = (REGISTERS, MEMORY)
+AUTO, BLOCK = "auto", "block"
+#: Where weights that are read word by word lie.
+WEIGHTS = (AUTO, BLOCK)
 #: Greatest reuse factor: every layer is folded as far as it can be.
 MOST_REUSE = 2**31 - 1
 
@@ -29,24 +32,31 @@ class Implementation:
             "distributed_arithmetic" by an adder graph without multipliers and without reuse.
         windows: where a convolution has its windows: "registers" holds whole ones, any part of which is multiplied in a
             cycle; "memory" reads them word by word, which is right for many channels. Other kernels have no windows.
+        weights: where weights lie that are read word by word: "auto" lets synthesis choose by their number, "block" is
+            block RAM.
     """
 
     reuse_factor: int = 1
     strategy: str = LATENCY
     windows: str = REGISTERS
+    weights: str = AUTO
 
     def to_json(self) -> dict[str, Any]:
         """Returns plain data."""
-        return {"reuse_factor": self.reuse_factor, "strategy": self.strategy, "windows": self.windows}
+        return asdict(self)
 
     @classmethod
     def from_json(cls, stored: Field) -> Implementation:
         """Reads what `to_json` wrote; raises `FieldError`."""
-        fields = stored.fields(("reuse_factor", "strategy", "windows"))
-        reuse = fields["reuse_factor"].integer(1, MOST_REUSE)
-        return cls(reuse, fields["strategy"].one_of(STRATEGIES), fields["windows"].one_of(WINDOWS))
+        fields = stored.fields(("reuse_factor", *CHOICES))
+        chosen = {name: fields[name].one_of(known) for name, known in CHOICES.items()}
+        return cls(fields["reuse_factor"].integer(1, MOST_REUSE), **chosen)
 
 
+#: What is chosen by name, and the names.
+CHOICES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"strategy": STRATEGIES, "windows": WINDOWS, "weights": WEIGHTS}
+)
 DEFAULT = Implementation()
 #: Of a segment, by the name of the kernel; kernels that it does not name have `DEFAULT`.
 Implementations = Mapping[str, Implementation]

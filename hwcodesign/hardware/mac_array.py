@@ -30,6 +30,7 @@ class MacArray:
         wanted: how products are to be made.
         turns: vectors that follow one another with weights of their own.
         channels: number of groups of channels; with several of them, outputs share no operands.
+        in_blocks: whether weights lie in block RAM, however few they are.
     """
 
     weights: Codes
@@ -41,6 +42,7 @@ class MacArray:
     wanted: str
     turns: int = 1
     channels: int = 1
+    in_blocks: bool = False
 
     @property
     def sets(self) -> int:
@@ -84,6 +86,7 @@ class MacArray:
                 ("acc_fraction", accumulator.fraction),
                 ("product_shift", self.sums.shift),
                 ("multiplier", Name(self.multiplier)),
+                ("block_weights", Bits(1, int(self.in_blocks))),
             ),
         )
 

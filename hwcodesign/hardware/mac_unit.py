@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from hwcodesign.hardware.folding import Folding
-from hwcodesign.hardware.implementation import RESOURCE
+from hwcodesign.hardware.implementation import BLOCK, RESOURCE
 from hwcodesign.hardware.mac_array import MacArray
 from hwcodesign.hardware.multipliers import CONSTANT, DSP, LUT
 from hwcodesign.hardware.timing import Automaton
@@ -46,6 +46,11 @@ class MacUnit(Unit[K]):
         if self.by_adders:
             return CONSTANT
         return DSP if self.implementation.strategy == RESOURCE else LUT
+
+    @property
+    def in_blocks(self) -> bool:
+        """Returns whether its weights lie in block RAM, as was asked for; a single word has no RAM."""
+        return self.implementation.weights == BLOCK and self.folding.folds > 1
 
     @property
     def timing(self) -> tuple[Automaton, ...]:

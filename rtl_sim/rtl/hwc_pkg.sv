@@ -64,6 +64,7 @@ package hwc_pkg;
     logic signed [31:0] acc_fraction;   // bits of the accumulator after the binary point
     logic [31:0]        product_shift;  // bits by which products are shifted left to the accumulator's fraction
     multiplier_e        multiplier;     // how products are built; Constant only where a vector takes one fold
+    logic               block_weights;  // 1: weights lie in block RAM; 0: where synthesis puts them, by their size
   } mac_t;
 
   // An image of 5x5 pixels with windows of 3x3, and one product a cycle: what modules have where nothing else is given
@@ -87,7 +88,8 @@ package hwc_pkg;
       acc_width: 32'd16,
       acc_fraction: 32'sd0,
       product_shift: 32'd0,
-      multiplier: Lut
+      multiplier: Lut,
+      block_weights: 1'b0
   };
 
   // Division of a sum by the number n of its terms, toward zero: |sum| / n = (|sum| * multiplier) >> shift, where the

@@ -183,6 +183,7 @@ module mac_array
     rom #(
       .Depth(Folds),
       .Width(Pe * Simd * WeightWidth),
+      .Block(Mac.block_weights),
       .File(WeightsFile)
     ) u_weights (
       .clk_i,

@@ -203,6 +203,7 @@ class Layer:
                 ("acc_fraction", self.fraction),
                 ("product_shift", self.shift),
                 ("multiplier", Name(case.multiplier)),
+                ("block_weights", Bits(1, 0)),
             ),
         )
         parameters: dict[str, Parameter] = {

@@ -98,7 +98,7 @@ def _weights(array: MacArray) -> Part:
     if len(words) == 1:
         return Part("rom")
     varying = _varying(words)
-    memory = rom(len(words), varying.shape[1])
+    memory = rom(len(words), varying.shape[1], in_blocks=array.in_blocks)
     if not memory.is_logic:
         return Part(
             "rom", ff=memory.selecting, bram18=memory.bram18, lut=memory.selection(len(words), varying.shape[1])

@@ -76,15 +76,17 @@ class _Choice(NamedTuple):
     memory: Memory
 
 
-def rom(words: int, width: int) -> Memory:
+def rom(words: int, width: int, *, in_blocks: bool = False) -> Memory:
     """Returns a memory that is never written and has a register at its output.
 
     Args:
         words: number of words.
         width: bits of a word.
+        in_blocks: whether block RAM is asked for.
     """
     logic = _Choice(words * width * _ROM_BIT, Memory(0, 0, 0))
-    return min([logic, *_in_blocks(words, width, written=False)], key=lambda choice: choice.cost).memory
+    choices = [*([] if in_blocks else [logic]), *_in_blocks(words, width, written=False)]
+    return min(choices, key=lambda choice: choice.cost).memory
 
 
 def ram(words: int, width: int, *, through: bool = False) -> Memory:

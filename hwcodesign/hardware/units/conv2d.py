@@ -47,7 +47,8 @@ class ConvolutionByMultipliers(MacUnit[Conv2D]):
         kernel = self.kernel
         weights = kernel.spread_weights().reshape(-1, kernel.output_shape[2])
         source, sums = kernel.input_formats[0], kernel.narrowest_sums
-        return MacArray(weights, sums, source, kernel.result, 1, self.folding, self.wanted, channels=kernel.groups)
+        given = (weights, sums, source, kernel.result, 1, self.folding, self.wanted)
+        return MacArray(*given, channels=kernel.groups, in_blocks=self.in_blocks)
 
     @property
     def instance(self) -> Instance:

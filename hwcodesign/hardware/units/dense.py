@@ -36,7 +36,8 @@ class LinearByMultipliers(MacUnit[Dense]):
     def array(self) -> MacArray:
         kernel, beats = self.kernel, self.reads[0].beats
         source, sums = kernel.input_formats[0], kernel.narrowest_sums
-        return MacArray(kernel.weights, sums, source, kernel.result, beats, self.folding, self.wanted)
+        given = (kernel.weights, sums, source, kernel.result, beats, self.folding, self.wanted)
+        return MacArray(*given, in_blocks=self.in_blocks)
 
     @property
     def instance(self) -> Instance:

@@ -77,7 +77,8 @@ class FoldedConvolution(MacUnit[Conv2D]):
         turn = Folding(folding.simd, folding.pe, self.words)
         source, sums = kernel.input_formats[0], kernel.narrowest_sums
         channels = self.lanes // folding.simd
-        return MacArray(weights, sums, source, kernel.result, self.words, turn, self.wanted, self.turns, channels)
+        given = (weights, sums, source, kernel.result, self.words, turn, self.wanted, self.turns, channels)
+        return MacArray(*given, in_blocks=self.in_blocks)
 
     @property
     def reads(self) -> tuple[Stream, ...]:
