@@ -20,7 +20,7 @@ from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.backends.streamrtl.project_files import LIBRARY, write_accelerator
 from hwcodesign.backends.streamrtl.resources import AcceleratorEstimate
 from hwcodesign.fixedpoint import Codes, FixedPoint, Overflow, Rounding
-from hwcodesign.hardware.implementation import DISTRIBUTED, LATENCY, REGISTERS, RESOURCE, Implementation
+from hwcodesign.hardware.implementation import AUTO, DISTRIBUTED, LATENCY, REGISTERS, RESOURCE, Implementation
 from hwcodesign.hardware.resources.decisions import decision_parts
 from hwcodesign.hardware.resources.figures import Part
 from hwcodesign.hardware.resources.shell import conditional_buffer, word_unpack
@@ -86,8 +86,11 @@ class Drawn:
                 weights = {name: sha256(array.astype("<f8").tobytes()) for name, array in arrays.items()}
                 offered = [[stream.beats, stream.lanes] for stream in self.unit.offered]
                 built = self.unit.implementation.to_json()
-                if built["windows"] == REGISTERS:  # as points are called that were measured when there was no other
+                # as points are called that were measured when there was no other
+                if built["windows"] == REGISTERS:
                     del built["windows"]
+                if built["weights"] == AUTO:
+                    del built["weights"]
                 return sha256_json([kernel, weights, built, offered])
             case Decision():
                 decision = self.unit

@@ -12,16 +12,28 @@ from hwcodesign.errors import DesignError, SettingsError
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.frontend.conversion import asked_for
 from hwcodesign.frontend.settings import CompileSettings, LayerSettings
-from hwcodesign.hardware.implementation import DISTRIBUTED, LATENCY, RESOURCE, STRATEGIES, Implementation
+from hwcodesign.hardware.implementation import (
+    AUTO,
+    BLOCK,
+    DISTRIBUTED,
+    LATENCY,
+    MEMORY,
+    RESOURCE,
+    STRATEGIES,
+    Implementation,
+)
 from hwcodesign.hardware.stream import Stream
 from hwcodesign.hardware.unit import Unit
 from hwcodesign.hardware.units import UNITS, strategies_of, unit_of
 from hwcodesign.hardware.units.affine import ScalesByAdders, ScalesByMultipliers
+from hwcodesign.hardware.units.average_pool2d import AverageOfWindows
 from hwcodesign.hardware.units.conv2d import ConvolutionByAdders, ConvolutionByMultipliers
 from hwcodesign.hardware.units.dense import LinearByAdders, LinearByMultipliers
 from hwcodesign.hardware.units.distributed import DistributedConvolution, DistributedLinear
-from hwcodesign.kernels import KERNELS, Affine, Conv2D, Dense, Kernel, Segment
-from hwcodesign.systemverilog import Name, PackedStruct
+from hwcodesign.hardware.units.folded_pool2d import FoldedAverage, FoldedMaximum
+from hwcodesign.hardware.units.max_pool2d import MaximumOfWindows
+from hwcodesign.kernels import KERNELS, Affine, AveragePool2D, Conv2D, Dense, Kernel, MaxPool2D, Segment
+from hwcodesign.systemverilog import Bits, Name, PackedStruct
 
 _U5, _W4, _SUMS = FixedPoint(5, 2, signed=False), FixedPoint(4, 1), FixedPoint(30, 20)
 _IMAGE = (4, 4, 2)
@@ -106,3 +118,47 @@ def test_a_layer_that_is_named_with_a_strategy_it_cannot_have_is_refused_and_oth
         SettingsError, match=r"stages\.0\.1: there is no hardware for its affine with strategy 'resource': give latency"
     ):
         asked_for(segment, named, kernels, found)
+
+
+def _maximum(source: FixedPoint, padding: int, *, ignored: bool) -> MaxPool2D:
+    side = (4 + 2 * padding - 2) // 2 + 1
+    common = ("pool", ("input",), (source,), ((4, 4, 2),), source, (side, side, 2), (2, 2), (2, 2))
+    return MaxPool2D(*common, padding=(padding,) * 4, ignores_padding=ignored)
+
+
+def _average(uncounted: int) -> AveragePool2D:
+    common = ("pool", ("input",), (_U5,), ((4, 4, 2),), _U5, (3, 3, 2), (2, 2), (2, 2), FixedPoint(16, 8))
+    return AveragePool2D(*common, padding=(1,) * 4, uncounted=(uncounted,) * 4)
+
+
+_SIGNED = FixedPoint(5, 3)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "chosen"),
+    [
+        (_maximum(_U5, 0, ignored=False), FoldedMaximum),
+        (_maximum(_U5, 1, ignored=True), FoldedMaximum),
+        (_maximum(_SIGNED, 0, ignored=True), FoldedMaximum),
+        (_maximum(_SIGNED, 1, ignored=False), FoldedMaximum),
+        (_maximum(_SIGNED, 1, ignored=True), MaximumOfWindows),  # zeros of the padding could be largest
+        (_average(0), FoldedAverage),
+        (_average(1), AverageOfWindows),  # windows at the border have another number to divide by
+    ],
+)
+def test_windows_of_a_pooling_are_read_from_memory_where_all_of_them_are_alike(
+    kernel: Kernel, chosen: type[Unit[Kernel]]
+) -> None:
+    streams = (Stream.of(kernel.input_shapes[0], 1),)
+    assert type(unit_of(kernel, Implementation(windows=MEMORY), streams)) is chosen
+    assert type(unit_of(kernel, Implementation(), streams)) in (MaximumOfWindows, AverageOfWindows)
+
+
+def test_weights_lie_in_block_ram_where_that_is_asked_for_unless_they_are_one_word() -> None:
+    for reuse, in_blocks in ((1, 0), (12, 1)):
+        unit = unit_of(_dense(), Implementation(reuse, RESOURCE, weights=BLOCK), (Stream(1, 4),))
+        mac = dict(unit.instance.parameters)["Mac"]
+        assert isinstance(mac, PackedStruct)
+        assert dict(mac.fields)["block_weights"] == Bits(1, in_blocks)
+    few, forced = (unit_of(_dense(), Implementation(12, weights=w), (Stream(1, 4),)).resources for w in (AUTO, BLOCK))
+    assert (few.bram18, forced.bram18) == (0, 1)

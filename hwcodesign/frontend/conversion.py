@@ -22,8 +22,8 @@ from hwcodesign.frontend.own_layers import with_held_constants
 from hwcodesign.frontend.pool_types import configure, first_types, pool_types
 from hwcodesign.frontend.refusals import of_segment, reason
 from hwcodesign.frontend.settings import VITIS_STRATEGIES, CompileSettings
-from hwcodesign.hardware.implementation import AUTO, REGISTERS, Implementation, Implementations
-from hwcodesign.hardware.units import strategies_of
+from hwcodesign.hardware.implementation import AUTO, MEMORY, REGISTERS, Implementation, Implementations
+from hwcodesign.hardware.units import reads_memory, strategies_of
 from hwcodesign.kernels import Segment, Sparsity
 from hwcodesign.networks.export import ExportedSegment
 
@@ -78,6 +78,9 @@ def asked_for(
                 )
             strategy = choice.strategy if choice.strategy in known else implementation.strategy
             asked[name] = Implementation(choice.reuse, strategy, choice.windows or REGISTERS, choice.weights or AUTO)
+    for kernel in kernels.kernels:
+        if kernel.name not in asked and reads_memory(kernel) and settings.windows == MEMORY:
+            asked[kernel.name] = Implementation(windows=MEMORY)
     return asked
 
 

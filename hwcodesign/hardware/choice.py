@@ -19,6 +19,7 @@ from hwcodesign.hardware.implementation import (
     BLOCK,
     DEFAULT,
     LATENCY,
+    MEMORY,
     REGISTERS,
     RESOURCE,
     WINDOWS,
@@ -29,7 +30,7 @@ from hwcodesign.hardware.parallelism import MOST_PRODUCTS
 from hwcodesign.hardware.resources.figures import Resources
 from hwcodesign.hardware.stream import Stream, whole_pixels, within_pixels
 from hwcodesign.hardware.unit import Unit
-from hwcodesign.hardware.units import unit_of
+from hwcodesign.hardware.units import reads_memory, unit_of
 from hwcodesign.kernels import Kernel, Segment
 
 #: Rounds of choosing with other prices.
@@ -82,7 +83,7 @@ class Chooser:
         self._offered: dict[tuple[str, str, int, tuple[Stream, ...]], tuple[_Offer, ...]] = {}
 
     def choose(self, wishes: Sequence[Wish], capacity: Resources, share: float, rest: Resources) -> Choice:
-        """Chooses the units of all layers with weights.
+        """Chooses the units of all layers.
 
         Args:
             wishes: one for each segment, behind those of the segments that it reads.
@@ -128,8 +129,13 @@ class Chooser:
 
     def _offers(self, wish: Wish, kernel: Kernel, offered: tuple[Stream, ...]) -> Iterator[_Offer]:
         """The ways to build a kernel that are folded as far as the interval allows."""
-        if kernel.name in wish.kept or not kernel.parameters:
-            yield self._offer(wish, kernel, wish.kept.get(kernel.name, DEFAULT), offered)
+        if kernel.name in wish.kept:
+            yield self._offer(wish, kernel, wish.kept[kernel.name], offered)
+            return
+        if not kernel.parameters:
+            yield self._offer(wish, kernel, DEFAULT, offered)
+            if reads_memory(kernel):
+                yield self._offer(wish, kernel, replace(DEFAULT, windows=MEMORY), offered)
             return
         for strategy, windows in itertools.product((LATENCY, RESOURCE), WINDOWS):
             wished = Implementation(1, strategy, windows)
@@ -207,8 +213,10 @@ class _Walk:
     def choice(self) -> Choice:
         built: dict[str, dict[str, Implementation]] = {layer.wish.segment.name: {} for layer in self.layers}
         weighted = [layer for layer in self.layers if layer.kernel.parameters]
-        for layer in weighted:
-            built[layer.wish.segment.name][layer.kernel.name] = layer.picked.unit.implementation
+        for layer in self.layers:
+            implementation = layer.picked.unit.implementation
+            if layer.kernel.parameters or implementation != DEFAULT:
+                built[layer.wish.segment.name][layer.kernel.name] = implementation
         slowest = tuple((*layer.key, layer.picked.interval) for layer in weighted if layer.late(layer.picked))
         return Choice(built, self.resources, slowest)
 

@@ -11,9 +11,12 @@ from hwcodesign.fixedpoint import Codes, FixedPoint
 from hwcodesign.hardware.folding import Folding, rom_words
 from hwcodesign.hardware.multipliers import CONSTANT, DSP, LUT, worth_blocks
 from hwcodesign.hardware.timing import Pipeline
-from hwcodesign.hardware.weights import weight_width
+from hwcodesign.hardware.weights import Narrowed, narrowed, weight_width
 from hwcodesign.kernels.sums import Sums
 from hwcodesign.systemverilog import Bits, Name, PackedStruct, Parameter, Rom
+
+#: Bits of an element of mac_array's parameter Shift.
+SHIFT_BITS = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +71,8 @@ class MacArray:
             ("Result", self.result),
             ("Bias", Bits.pack(self.sums.bias, accumulator.width)),
         ]
+        if any(self.shifts):
+            parameters.append(("Shift", Bits.pack(self.shifts, SHIFT_BITS)))
         if self.multiplier == CONSTANT:
             return [*parameters, ("Weights", Bits(self.word_bits, self.words[0]))]
         return parameters
@@ -108,9 +113,21 @@ class MacArray:
         return self.folding.depth(self.weight_bits, self.multiplier)
 
     @cached_property
+    def _narrowed(self) -> Narrowed:
+        """Weights as they are multiplied; those that are built into adders cost nothing for zeros at their end."""
+        if self.wanted == CONSTANT:
+            return Narrowed(self.weights, (0,) * self.weights.shape[1])
+        return narrowed(self.weights)
+
+    @property
+    def shifts(self) -> tuple[int, ...]:
+        """Returns for each output of each turn the bits by which its sums of products are shifted left."""
+        return self._narrowed.shifts
+
+    @cached_property
     def weight_bits(self) -> int:
-        """Returns the bits of a weight, sign included."""
-        return weight_width(self.weights)
+        """Returns the bits of a weight as it is multiplied, sign included."""
+        return weight_width(self._narrowed.weights)
 
     @property
     def word_bits(self) -> int:
@@ -120,5 +137,5 @@ class MacArray:
     @cached_property
     def words(self) -> tuple[int, ...]:
         """Returns the words of the weights, one per fold of each turn."""
-        turns = np.split(self.weights, self.turns, axis=1)
+        turns = np.split(self._narrowed.weights, self.turns, axis=1)
         return tuple(word for weights in turns for word in rom_words(weights, self.folding, self.weight_bits))

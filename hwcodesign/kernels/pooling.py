@@ -38,6 +38,11 @@ class WindowedPool(Kernel):
         require_shape("channels of output_shape", values["output_shape"][2:], values["input_shapes"][0][2:])
 
     @property
+    def pads(self) -> bool:
+        """Returns whether a window reaches beyond the image."""
+        return any(self._inside(axis) != (self.pool[axis],) * self.output_shape[axis] for axis in (0, 1))
+
+    @property
     def window(self) -> int:
         """Returns the number of pixels in a window."""
         return self.pool[0] * self.pool[1]

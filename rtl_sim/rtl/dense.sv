@@ -24,7 +24,9 @@ module dense
   // The only word of that image, for Constant multipliers
   parameter logic [Mac.pe-1:0][Mac.simd-1:0][Mac.weight_width-1:0] Weights = '0,
   // Bias of each output, with Mac.acc_fraction bits after the binary point
-  parameter logic [Outputs-1:0][Mac.acc_width-1:0] Bias = '0
+  parameter logic [Outputs-1:0][Mac.acc_width-1:0] Bias = '0,
+  // Bits by which the sums of products of each output are shifted left, beyond Mac.product_shift
+  parameter logic [Outputs-1:0][4:0] Shift = '0
 ) (
   // Clock, and synchronous reset, active low
   input wire logic clk_i,
@@ -50,7 +52,8 @@ module dense
     .Result(Result),
     .WeightsFile(WeightsFile),
     .Weights(Weights),
-    .Bias(Bias)
+    .Bias(Bias),
+    .Shift(Shift)
   ) u_mac_array (
     .clk_i,
     .rst_ni,

@@ -38,7 +38,10 @@ module mac_array
   // The only word of that image, for Constant multipliers
   parameter logic [Mac.pe-1:0][Mac.simd-1:0][Mac.weight_width-1:0] Weights = '0,
   // Bias of each output of each turn, with Mac.acc_fraction bits after the binary point
-  parameter logic [Turns*Outputs-1:0][Mac.acc_width-1:0] Bias = '0
+  parameter logic [Turns*Outputs-1:0][Mac.acc_width-1:0] Bias = '0,
+  // Bits by which the sums of products of each output of each turn are shifted left, beyond Mac.product_shift: weights
+  // of an output that are all even need no bit for that
+  parameter logic [Turns*Outputs-1:0][4:0] Shift = '0
 ) (
   // Clock, and synchronous reset, active low
   input wire logic clk_i,
@@ -218,12 +221,18 @@ module mac_array
   logic sums_group_end, cast_q;
 
   localparam logic [Turns-1:0][Groups-1:0][Pe-1:0][AccWidth-1:0] Biases = Bias;
+  localparam logic [Turns-1:0][Groups-1:0][Pe-1:0][4:0] Shifts = Shift;
+  logic [Pe-1:0][4:0] shifts;
+
   assign biases = Biases[turn_q][sums_group_q];
+  assign shifts = Shifts[turn_q][sums_group_q];
   assign sums_group_end = sums_group_q == GroupBits'(Groups - 1);
 
   always_comb begin
     for (int pe = 0; pe < int'(Pe); pe++) begin
-      sums_d[pe] = (summed.first ? biases[pe] : sums_q[0][pe]) + (AccWidth'(signed'(sums[pe])) << Mac.product_shift);
+      logic [AccWidth-1:0] products;
+      products = AccWidth'(signed'(sums[pe])) << Mac.product_shift << shifts[pe];
+      sums_d[pe] = (summed.first ? biases[pe] : sums_q[0][pe]) + products;
     end
   end
 

@@ -12,7 +12,7 @@ import numpy as np
 from telling import why_not_telling
 
 from hwcodesign.fixedpoint import Codes, FixedPoint, Overflow, Rounding
-from hwcodesign.hardware.implementation import DEFAULT, Implementation
+from hwcodesign.hardware.implementation import DEFAULT, LATENCY, MEMORY, REGISTERS, RESOURCE, Implementation
 from hwcodesign.hardware.netlist import resize_timing
 from hwcodesign.hardware.stream import Stream
 from hwcodesign.hardware.timing import Automaton
@@ -25,6 +25,8 @@ from hwcodesign.kernels import (
     AveragePool2D,
     CodeTable,
     Concatenate,
+    Conv2D,
+    Dense,
     GlobalPool,
     Kernel,
     MaxPool2D,
@@ -144,10 +146,11 @@ def _lanes(rng: random.Random, shape: Shape) -> int:
     return rng.choice([lanes for lanes in range(1, shape[-1] + 1) if shape[-1] % lanes == 0])
 
 
-def _pooling(rng: random.Random, average: bool) -> Case:
+def _pooling(rng: random.Random, average: bool, windows: str = REGISTERS) -> Case:
     pool, stride = (rng.randint(1, 3), rng.randint(1, 3)), (rng.randint(1, 3), rng.randint(1, 3))
     padding = rng.randint(0, pool[0] - 1), rng.randint(0, pool[0] - 1), rng.randint(0, pool[1] - 1), rng.randint(0, 1)
-    shape = (rng.randint(pool[0], 7), rng.randint(pool[1], 7), rng.randint(1, 3))
+    shape = (rng.randint(pool[0], 7), rng.randint(pool[1], 7), rng.randint(1, 3 if windows == REGISTERS else 6))
+    built = {"implementation": Implementation(windows=windows), "lanes": _lanes(rng, shape)}
     rows = (shape[0] + padding[0] + padding[1] - pool[0]) // stride[0] + 1
     columns = (shape[1] + padding[2] + padding[3] - pool[1]) // stride[1] + 1
     source = _format(rng)
@@ -158,7 +161,8 @@ def _pooling(rng: random.Random, average: bool) -> Case:
         return _of_kernel(
             MaxPool2D(
                 *common, result, (rows, columns, shape[2]), pool, stride, padding=padding, ignores_padding=ignored
-            )
+            ),
+            **built,
         )
     accumulator, result = _averaging(rng, source, pool[0] * pool[1])
     uncounted = (0, 0, 0, 0)
@@ -167,7 +171,7 @@ def _pooling(rng: random.Random, average: bool) -> Case:
     kernel = AveragePool2D(
         *common, result, (rows, columns, shape[2]), pool, stride, accumulator, padding=padding, uncounted=uncounted
     )
-    return _of_kernel(kernel)
+    return _of_kernel(kernel, **built)
 
 
 def _border(rng: random.Random, average: bool) -> Case:
@@ -261,6 +265,32 @@ def _affine(rng: random.Random) -> Case:
     return _of_kernel(replace(layer, result=_result(rng, *layer.bounds, layer.sum_fraction)), implementation)
 
 
+def _scaled_weights(rng: random.Random) -> Case:
+    """A scale for each output: some have weights that are multiples of two, four and eight."""
+    numbers, source, weight = np.random.default_rng(rng.getrandbits(32)), _format(rng, 2), FixedPoint(8, 4)
+    strategy, windows = rng.choice((LATENCY, RESOURCE)), rng.choice((REGISTERS, MEMORY))
+    implementation = Implementation(rng.choice((2, 4, 8, 16)), strategy, windows)
+    outputs = rng.choice((2, 4, 6))
+    scales = 1 << numbers.integers(0, 4, outputs)
+    accumulator = FixedPoint(32, 32 - source.fraction - weight.fraction)
+
+    def drawn(*shape: int) -> tuple[Codes, Codes]:
+        weights = numbers.integers(-7, 8, (*shape, outputs)) * scales
+        return weights.astype(float), numbers.integers(-40, 41, outputs).astype(float)
+
+    high = 15.0 * source.max_code
+    result = _result(rng, -high, high, accumulator.fraction)
+    if rng.random() < 0.5:
+        inputs = rng.choice((4, 8, 12))
+        common = ("layer", ("input",), (source,), ((inputs,),), result, (outputs,))
+        return _of_kernel(Dense(*common, *drawn(inputs), weight, accumulator), implementation)
+    rows, columns, channels = rng.randint(3, 6), rng.randint(3, 6), rng.choice((2, 4))
+    shape, output = (rows, columns, channels), (rows - 2, columns - 1, outputs)
+    common = ("layer", ("input",), (source,), (shape,), result, output)
+    convolution = Conv2D(*common, *drawn(3, 2, channels), weight, accumulator, (1, 1), (0, 0, 0, 0))
+    return _of_kernel(convolution, implementation)
+
+
 def _thresholds(rng: random.Random) -> Case:
     """Channels that fall and rise in turn; jump, and stay."""
     shape, source = _shape(rng), _format(rng)
@@ -325,6 +355,8 @@ def _resize(rng: random.Random, factor: int = 0) -> Case:
 KINDS: dict[str, Callable[[random.Random], Case]] = {
     "maximum": lambda rng: _pooling(rng, average=False),
     "average": lambda rng: _pooling(rng, average=True),
+    "maximum from memory": lambda rng: _pooling(rng, average=False, windows=MEMORY),
+    "average from memory": lambda rng: _pooling(rng, average=True, windows=MEMORY),
     "maximum at the border": lambda rng: _border(rng, average=False),
     "average at the border": lambda rng: _border(rng, average=True),
     "global maximum": lambda rng: _global_pool(rng, maximum=True),
@@ -336,6 +368,7 @@ KINDS: dict[str, Callable[[random.Random], Case]] = {
     "add": _add,
     "concatenate": _concatenate,
     "affine": _affine,
+    "scaled weights": _scaled_weights,
     "thresholds": _thresholds,
     "code table": _code_table,
     "transpose": _transpose,

@@ -125,11 +125,11 @@ class _Wanted:
     deepest: tuple[int | None, ...]
     wish: str
 
-    def built(self, slowest: int | None) -> Built:
+    def built(self, slowest: float | None) -> Built:
         """Returns the hardware with the deepest buffers with which it fits the board, else that with the least.
 
         Args:
-            slowest: cycles that any segment may take for a sample.
+            slowest: cycles that the first stage may take for a sample, as of `Speed`.
         """
         for deepest in self.deepest:
             found = self._kept_up(slowest, deepest)
@@ -137,7 +137,7 @@ class _Wanted:
                 break
         return found
 
-    def _kept_up(self, slowest: int | None, deepest: int | None) -> Built:
+    def _kept_up(self, slowest: float | None, deepest: int | None) -> Built:
         """Layers may wait for each other, and samples for a stage: all are made faster until they do not."""
         choosing, asked = self.choosing, self.interval
         for _ in range(_STEPS):
@@ -165,7 +165,7 @@ class _Wanted:
         )
 
     def soon(self, built: Built, latency_us: float) -> Built:
-        """Returns hardware with a mean latency: no segment takes longer for a sample than the longest time that does.
+        """Returns hardware with a mean latency: the slowest stages that have it.
 
         Args:
             built: hardware with the throughput alone.
@@ -180,7 +180,7 @@ class _Wanted:
         while high / low > _NEAR:
             middle = (low * high) ** 0.5
             try:
-                tried = self.built(int(middle))
+                tried = self.built(middle)
             except SettingsError:  # no layer is as fast
                 low = middle
                 continue

@@ -5,6 +5,7 @@ Stages that fewer samples reach are folded more: each to the fraction of samples
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -33,16 +34,22 @@ class Speed:
 
     Attributes:
         interval: cycles between samples.
-        slowest: cycles that any segment may take for a sample, however few samples reach it; None for no limit.
+        slowest: cycles that the first stage may take for a sample, so that a latency is kept; later ones may take as
+            much longer as is cheapest; None for no limit.
     """
 
     interval: int
-    slowest: int | None = None
+    slowest: float | None = None
 
-    def of(self, reached: float) -> int:
-        """Returns the cycles that a segment may take for a sample, which a fraction of samples reaches."""
+    def of(self, reached: float, longer: float) -> int:
+        """Returns the cycles that a segment may take for a sample.
+
+        Args:
+            reached: fraction of samples that reach it.
+            longer: how much longer than the first stage it may take, where there is a limit.
+        """
         own = self.interval if reached == 1 else max(self.interval, int(self.interval / reached * _BUSY))
-        return own if self.slowest is None else min(own, self.slowest)
+        return own if self.slowest is None else max(1, min(own, int(self.slowest * longer)))
 
 
 @dataclass(frozen=True)
@@ -83,6 +90,7 @@ class Choosing:
         self.rates = accelerator.policy.fitted_on.exit_rate
         #: By segment: the fraction of samples that reach it.
         self.reached = dict(zip([segment.name for segment in accelerator.segments], _reached(accelerator), strict=True))
+        self._longer = _longer(accelerator, self.reached)
 
     def chosen(self, speed: Speed, rest: Resources) -> Choice:
         """Returns how layers are built for a speed, beside what else takes resources."""
@@ -90,7 +98,8 @@ class Choosing:
         for number, segment in enumerate(self._accelerator.segments):
             reads = tuple((self._accelerator.stages[k].name, i) for k, i in self._accelerator.reads(number))
             kept = self._kept.get(segment.name, DEFAULTS)
-            wishes.append(Wish(segment, speed.of(self.reached[segment.name]), kept, reads))
+            cycles = speed.of(self.reached[segment.name], self._longer[number // 2])
+            wishes.append(Wish(segment, cycles, kept, reads))
         return self._chooser.choose(wishes, self._board.capacity, SHARE, rest)
 
     def made(self, choice: Choice, interval: float | None, deepest: int | None) -> Built:
@@ -149,3 +158,15 @@ def _reached(accelerator: Accelerator) -> Sequence[float]:
     rates = accelerator.policy.fitted_on.exit_rate
     stages = [max(1 - sum(rates[:k]), _FEWEST) if rates else 1.0 for k in range(accelerator.exits)]
     return [reached for reached in stages for _ in ("stage", "head")]
+
+
+def _longer(accelerator: Accelerator, reached: Mapping[str, float]) -> list[float]:
+    """For each exit, how much longer than the first stage its stage and head may take for the least mean latency.
+
+    A stage of m multiply-accumulates that takes t cycles has m / t multipliers, and adds r * t to the mean latency if a
+    fraction r of the samples reaches it. Where the sum of all multipliers is given, the mean is least if each t is
+    proportional to the root of m / r.
+    """
+    pairs = zip(accelerator.stages, accelerator.heads, strict=True)
+    roots = [math.sqrt(max(stage.macs + head.macs, 1) / reached[stage.name]) for stage, head in pairs]
+    return [root / roots[0] for root in roots]

@@ -47,6 +47,7 @@ def _shell(array: MacArray) -> Part:
         sums, lutram = folding.pe * width, folding.pe * width * -(-(groups - 1) // 32)
     sets = groups * array.turns
     biases = len(_distinct(_varying(_grouped(array.sums.bias, folding.pe, width)))) if sets > 1 else 0
+    shifted = _shifted(array, sets)
     in_table = index_bits(sets) >= TABLE_BITS
     ff = control + waiting + sums + outputs * array.result.width + (biases if in_table else 0)
     operands, routed = folding.simd * array.source.width, 0.0
@@ -57,12 +58,20 @@ def _shell(array: MacArray) -> Part:
     logic = {
         "sum bits": folding.pe * width,
         "bias bits": biases,
+        "shifted bits": shifted,
         "stepped bits": 0 if channels > 1 else operands * _select(steps),
         "routed bits": routed,
         "control bits": control,
         "one": 1,
     }
     return Part("mac_array", logic, ff, lutram=lutram)
+
+
+def _shifted(array: MacArray, sets: int) -> float:
+    """LUTs that shift sums of products, where the outputs that share a place have different shifts."""
+    pe, bits = array.folding.pe, array.source.width + array.weight_bits + index_bits(array.folding.simd)
+    shifts = [set(array.shifts[place::pe]) for place in range(pe)] if sets > 1 else []
+    return sum((bits + max(of)) * _select(len(of)) for of in shifts)
 
 
 def _select(inputs: int) -> float:

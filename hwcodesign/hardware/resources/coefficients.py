@@ -50,6 +50,7 @@ COEFFICIENTS: Mapping[str, float] = {
     "mac_array: control bits": 1.526,
     "mac_array: one": 3.951,
     "mac_array: routed bits": 0.545,
+    "mac_array: shifted bits": 1.000,
     "mac_array: stepped bits": 0.949,
     "mac_array: sum bits": 0.994,
     "packed_offsets: offset bits": 0.732,

@@ -10,7 +10,7 @@ from typing import Any
 
 from hwcodesign.choices import not_known
 from hwcodesign.errors import DesignError
-from hwcodesign.hardware.implementation import Implementation, Implementations
+from hwcodesign.hardware.implementation import MEMORY, Implementation, Implementations
 from hwcodesign.hardware.stream import Stream
 from hwcodesign.hardware.unit import Unit
 from hwcodesign.hardware.units.activation import Casts
@@ -23,6 +23,7 @@ from hwcodesign.hardware.units.conv2d import ConvolutionByAdders, ConvolutionByM
 from hwcodesign.hardware.units.dense import LinearByAdders, LinearByMultipliers
 from hwcodesign.hardware.units.distributed import DistributedConvolution, DistributedLinear
 from hwcodesign.hardware.units.folded_conv2d import FoldedConvolution, FoldedDepthwiseConvolution
+from hwcodesign.hardware.units.folded_pool2d import FoldedAverage, FoldedMaximum
 from hwcodesign.hardware.units.global_pool import RunningPool
 from hwcodesign.hardware.units.max_pool2d import MaximumOfWindows
 from hwcodesign.hardware.units.reshape import Wires
@@ -43,12 +44,12 @@ UNITS: Mapping[str, tuple[type[Unit[Any]], ...]] = {
     "activation": (Casts,),
     "add": (Sum,),
     "affine": (ScalesByAdders, ScalesByMultipliers),
-    "average_pool2d": (AverageOfWindows,),
+    "average_pool2d": (FoldedAverage, AverageOfWindows),
     "concatenate": (SideBySide,),
     "conv2d": _CONVOLUTIONS,
     "dense": (LinearByAdders, LinearByMultipliers, DistributedLinear),
     "global_pool": (RunningPool,),
-    "max_pool2d": (MaximumOfWindows,),
+    "max_pool2d": (FoldedMaximum, MaximumOfWindows),
     "reshape": (Wires,),
     "code_table": (LookUp,),
     "thresholds": (Bisection,),
@@ -61,6 +62,11 @@ UNITS: Mapping[str, tuple[type[Unit[Any]], ...]] = {
 def strategies_of(kind: str) -> tuple[str, ...]:
     """Returns the strategies for which a kind of kernel has units."""
     return tuple(dict.fromkeys(strategy for unit in UNITS[kind] for strategy in unit.strategies))
+
+
+def reads_memory(kernel: Kernel) -> bool:
+    """Returns whether there are units for such a kernel that read windows from memory only."""
+    return any(unit.windows == (MEMORY,) for unit in UNITS[kernel.kind])
 
 
 def unit_of(
