@@ -20,7 +20,16 @@ from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.backends.streamrtl.project_files import LIBRARY, write_accelerator
 from hwcodesign.backends.streamrtl.resources import AcceleratorEstimate
 from hwcodesign.fixedpoint import Codes, FixedPoint, Overflow, Rounding
-from hwcodesign.hardware.implementation import AUTO, DISTRIBUTED, LATENCY, REGISTERS, RESOURCE, Implementation
+from hwcodesign.hardware.implementation import (
+    AUTO,
+    BLOCK,
+    DISTRIBUTED,
+    LATENCY,
+    MEMORY,
+    REGISTERS,
+    RESOURCE,
+    Implementation,
+)
 from hwcodesign.hardware.resources.decisions import decision_parts
 from hwcodesign.hardware.resources.figures import Part
 from hwcodesign.hardware.resources.shell import conditional_buffer, word_unpack
@@ -194,6 +203,29 @@ def _convolution(rng: random.Random, strategy: str, *, adders: bool = False, dep
     return _of_kernel(layer, Implementation(reuse, strategy))
 
 
+def _folded(rng: random.Random, *, depthwise: bool = False) -> Drawn:
+    """A convolution of many channels; half of them have weights with a scale for each output."""
+    side, stride, strategy = rng.choice([1, 3, 3, 3]), rng.choice([1, 1, 2]), rng.choice([LATENCY, RESOURCE])
+    channels = rng.choice([8, 12, 16, 24, 32])
+    filters, depth = (channels, 1) if depthwise else (rng.choice([4, 8, 10, 16, 32]), channels)
+    rows, columns, pad = rng.randint(3, 16), rng.randint(4, 32), side // 2
+    source, weight = _format(rng, 3, 6, signed=False), _format(rng, 3, 5, signed=True)
+    weights = _weights(rng, (side, side, depth, filters), weight)
+    if rng.random() < 0.5:
+        weights *= np.array([2.0 ** rng.randint(0, 2) for _ in range(filters)])
+    out = (rows + 2 * pad - side) // stride + 1, (columns + 2 * pad - side) // stride + 1
+    bias = np.array([float(rng.randint(-40, 40)) for _ in range(filters)])
+    fraction = source.fraction + weight.fraction
+    bits = source.width + weight.width + (side * side * depth).bit_length() // 2
+    layer = Conv2D(
+        "layer", ("input",), (source,), ((rows, columns, channels),), _result(rng, bits, fraction), (*out, filters),
+        weights, bias, replace(weight, width=weight.width + 2, integer=weight.integer + 2),
+        FixedPoint(30, 30 - fraction), (stride, stride), (pad,) * 4,
+    )  # fmt: skip
+    reuse, where = _reuse(rng, weights.size, 128), rng.choice([AUTO, BLOCK])
+    return _of_kernel(layer, Implementation(reuse, strategy, MEMORY, where))
+
+
 def _linear(rng: random.Random, strategy: str, *, adders: bool = False) -> Drawn:
     most = {DISTRIBUTED: 200}.get(strategy, 500 if adders else 3000)
     while True:
@@ -276,6 +308,18 @@ def _concatenate(rng: random.Random) -> Drawn:
     output = (*shape[:2], shape[2] + shapes[1][2])
     layer = Concatenate("layer", ("a", "b"), (one, other), shapes, _result(rng, 8, one.fraction), output)
     return _of_kernel(layer, Implementation())
+
+
+def _folded_pool(rng: random.Random) -> Drawn:
+    side, source, lanes = rng.choice([2, 2, 4]), _format(rng), rng.choice([1, 2, 4, 8])
+    shape = (side * rng.randint(1, 8), side * rng.randint(1, 8), lanes * rng.choice([1, 2, 4, 8]))
+    output = (shape[0] // side, shape[1] // side, shape[2])
+    common, sides = ("layer", ("input",), (source,), (shape,)), ((side, side), (side, side))
+    result = source if rng.random() < 0.5 else _result(rng, source.width, source.fraction)
+    kernel: Kernel = MaxPool2D(*common, result, output, *sides)
+    if rng.random() < 0.5:
+        kernel = AveragePool2D(*common, result, output, *sides, _averaging(source, side * side))
+    return _of_kernel(kernel, Implementation(windows=MEMORY), (Stream.of(shape, lanes),))
 
 
 def _pooling(rng: random.Random, *, average: bool) -> Drawn:
@@ -410,6 +454,9 @@ KINDS: dict[str, Callable[[random.Random], Drawn]] = {
     "conv2d by adders": lambda rng: _convolution(rng, LATENCY, adders=True),
     "conv2d by LUTs": lambda rng: _convolution(rng, LATENCY),
     "conv2d by DSPs": lambda rng: _convolution(rng, RESOURCE),
+    "conv2d from memory": _folded,
+    "depthwise from memory": lambda rng: _folded(rng, depthwise=True),
+    "pooling from memory": _folded_pool,
     "depthwise by adders": lambda rng: _convolution(rng, LATENCY, adders=True, depthwise=True),
     "depthwise by LUTs": lambda rng: _convolution(rng, LATENCY, depthwise=True),
     "dense by adders": lambda rng: _linear(rng, LATENCY, adders=True),
