@@ -22,7 +22,7 @@ _DEEPEST = (8, 4, 2)
 #: Steps by which the shortest interval that fits is enclosed, and tries to make up for layers that wait.
 _STEPS = 12
 #: Choices for a board, each beside what the one before it takes besides layers.
-_TRIES = 3
+_TRIES = 4
 #: Ratio of the two speeds between which the slowest one with the wished latency lies, in the end.
 _NEAR = 1.03
 
@@ -75,7 +75,7 @@ def within_board(request: Request) -> Accelerator:
         SettingsError: not even the slowest hardware fits; the message says what it would take.
     """
     choosing = Choosing(request.accelerator, request.kept, request.board)
-    rest = choosing.around
+    rest = Resources()  # nothing is known of what layers do not take
     for _ in range(_TRIES):
         choice = _fastest(choosing, request, rest)
         for deepest in (None,) if request.keeps_buffers else (DEPTHS[-1], *_DEEPEST):

@@ -117,16 +117,10 @@ class Choosing:
 
     def built(self, speed: Speed, interval: float, deepest: int | None) -> Built:
         """Chooses for a speed and builds that; what stands between units is counted in the choice, if it matters."""
-        first = self.made(self.chosen(speed, self.around), interval, deepest)
+        first = self.made(self.chosen(speed, Resources()), interval, deepest)
         if first.choice.slowest or self.fits(first):
             return first
         return self.made(self.chosen(speed, first.beside), interval, deepest)
-
-    @cached_property
-    def around(self) -> Resources:
-        """Returns what the accelerator takes beside its layers: decisions, buffers, registers, buses."""
-        blocks = AcceleratorEstimate.of(Hardware.of(self._accelerator)).blocks
-        return sum((block.resources for block in blocks if not block.layer), Resources())
 
     def shares(self, total: Resources) -> dict[str, float]:
         """Returns the fraction that is taken of each resource of the board, by name."""
