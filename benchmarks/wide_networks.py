@@ -12,14 +12,16 @@ import dataclasses
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 
 import hwcodesign as hw
-from benchmarks.zoo_networks import network_of
+from benchmarks.eenet_networks import Network, build
+from benchmarks.zoo_networks import KEPT as ZOO
+from benchmarks.zoo_networks import network_of, on_one_thread
 from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.backends.streamrtl.resources import AcceleratorEstimate
 from hwcodesign.data import Dataset
@@ -28,36 +30,59 @@ from hwcodesign.exploration.queues import cycles_per_sample
 from hwcodesign.hardware.choice import shares
 from hwcodesign.hardware.resources.figures import Resources
 from hwcodesign.images import encode_images
-from hwcodesign.recipes import Recipe
+from hwcodesign.interface.records import Records
 from hwcodesign.simulation.measurement import measure_exits
 from hwcodesign.storage.fields import read_json
 from hwcodesign.storage.files import sha256_json, write_json, write_text
 
 KEPT = Path("build/wide_networks")
 _CRITERION, _DROP = "margin", 0.005
-#: Images that are simulated.
-_IMAGES = 64
 
 
 @dataclass(frozen=True)
 class Asked:
-    """One design: network, board, and wish; and whether images may leave early."""
+    """One design.
+
+    Attributes:
+        recipe, depth: the recipe, and its DEPTH where that is another than its own; such a network has random weights.
+        board, wish: what `--board` and `--fit` are given.
+        early: whether images may leave early.
+        images: number of images that are simulated.
+    """
 
     recipe: str
     board: str
     wish: str
     early: bool = True
+    images: int = 64
+    depth: int | None = None
+
+    @property
+    def name(self) -> str:
+        return f"`{self.recipe}`" if self.depth is None else f"`{self.recipe}`, DEPTH = {self.depth}"
 
 
 DESIGNS = (
     *(Asked("resnet8_cifar_w4a4", "pynq-z2", f"images_per_second={n}") for n in (2500, 5000, 8000)),
     Asked("resnet8_cifar_w4a4", "pynq-z2", "board"),
     Asked("resnet8_cifar_w4a4", "pynq-z2", "board", early=False),
-    Asked("resnet8_cifar_w4a4", "pynq-z2", "images_per_second=4862,latency_us=300"),
+    Asked("resnet8_cifar_w4a4", "pynq-z2", "images_per_second=4862,latency_us=205"),
     Asked("resnet8_cifar", "pynq-z2", "images_per_second=2431"),
     Asked("resnet8_cifar_w4a4", "kv260", "images_per_second=40000"),
     Asked("resnet8_cifar", "kv260", "images_per_second=30153"),
     *(Asked("dscnn_kws", "pynq-z2", f"images_per_second={n}") for n in (465, 3088)),
+    *(
+        Asked(recipe, "kv260", "images_per_second=1000", early=False, images=4)
+        for recipe in (
+            "mobilenet_cifar",
+            "vgg_cifar",
+            "msdnet_cifar",
+            "alexnet_cifar",
+            "densenet_cifar",
+            "resnet_cifar",
+        )
+    ),
+    Asked("resnet_cifar", "kv260", "images_per_second=300", early=False, images=4, depth=56),
 )
 
 
@@ -99,24 +124,31 @@ class Row:
         )
         rates = "/".join(f"{rate:.0%}" for rate in self.rates)
         hertz = board.clock_mhz * 1e6
-        right = f"{self.accuracy:.2%} of {self.last:.2%}" if self.weights == "published" else "-"
+        right = f"{self.accuracy:.2%} of {self.last:.2%}" if self.weights != "random" else "-"
         wish = self.asked.wish.replace("images_per_second=", "").replace(",latency_us=", "/s, ")
         wish += "" if wish == "board" else " us" if "/s" in wish else "/s"
         return (
-            f"| `{self.asked.recipe}` | {board.name} | {wish} | {right} | {rates} | {hertz / self.interval:,.0f} | "
+            f"| {self.asked.name} | {board.name} | {wish} | {right} | {rates} | {hertz / self.interval:,.0f} | "
             f"{self.latency / hertz * 1e6:,.0f} | {self.slowest / hertz * 1e6:,.0f} | {used} | {self.seconds:.0f} |"
         )
 
 
 @cache
-def network(name: str) -> tuple[Recipe, Dataset, hw.MultiExitNetwork, str]:
-    recipe = hw.load_recipe(name)
+def network(name: str, depth: int | None) -> tuple[Dataset, hw.MultiExitNetwork, str]:
+    """The data, the network, and whether its weights are published, those of `benchmarks.zoo_networks`, or random."""
+    recipe, folder = hw.load_recipe(name), ZOO / name
+    if depth is not None:
+        recipe, folder = replace(recipe, network=partial(_deeper, name, depth)), KEPT / "untrained"
     data = recipe.data()
-    return (recipe, data, *network_of(recipe, data, KEPT / "weights"))
+    return (data, *network_of(on_one_thread(recipe), data, folder))
+
+
+def _deeper(name: str, depth: int) -> hw.FloatNetwork:
+    return build(Network(name, name, {"DEPTH": depth}, ()), hw.load_recipe(name).training[0])
 
 
 def policy(asked: Asked) -> hw.ExitPolicy:
-    _, data, made, _ = network(asked.recipe)
+    data, made, _ = network(asked.recipe, asked.depth)
     if not asked.early:
         return hw.fit_policy(made, None, criterion=_CRITERION, thresholds=[None] * (made.exits - 1))
     return hw.fit_policy(made, (data.fitting.images, data.fitting.labels), criterion=_CRITERION, accuracy_drop=_DROP)
@@ -128,7 +160,7 @@ def row(asked: Asked) -> Row:
     Raises:
         AssertionError: RTL and software differ, or cycles are not those that were predicted.
     """
-    _, data, made, weights = network(asked.recipe)
+    data, made, weights = network(asked.recipe, asked.depth)
     with tempfile.TemporaryDirectory() as folder:
         begun = time.process_time()
         wished = {"board": asked.board, "fit": hw.Fit.parse(asked.wish)}
@@ -139,7 +171,7 @@ def row(asked: Asked) -> Row:
         if kept.exists() and (stored := read_json(kept))["sources"] == sources:
             return _from_json(stored)
         software = design.run(data.test.images, on="software")
-        _simulate(design, data, software)
+        _simulate(design, data, software, asked.images)
         rates = np.bincount(software["exit"], minlength=made.exits) / len(software)
         hardware, exits = Hardware.of(design.accelerator), design.manifest["cycles"]["exits"]
         found = Row(
@@ -164,10 +196,10 @@ def _from_json(stored: dict[str, object]) -> Row:
     return Row(**{**fields, "rates": tuple(fields["rates"])})  # type: ignore[arg-type]
 
 
-def _simulate(design: hw.Design, data: Dataset, software: np.ndarray[tuple[int], np.dtype[np.void]]) -> None:
-    records = np.sort(design.run(data.test.images[:_IMAGES], on="rtl"), order="sample_id")
+def _simulate(design: hw.Design, data: Dataset, software: Records, images: int) -> None:
+    records = np.sort(design.run(data.test.images[:images], on="rtl"), order="sample_id")
     for field in ("exit", "label", "score"):
-        assert np.array_equal(records[field], software[field][:_IMAGES]), field
+        assert np.array_equal(records[field], software[field][:images]), field
     codes = encode_images(data.test.images[:1], design.accelerator.input_format, design.accelerator.input_shape)
     for measured in measure_exits(design.rtl, design.manifest["cycles"], codes):
         for predicted, simulated in (measured.latency, measured.interval):
@@ -181,7 +213,6 @@ def page(found: Sequence[Row]) -> str:
     return _PAGE.format(
         rows="\n".join(row.text for row in found),
         clocks=clocks,
-        images=_IMAGES,
         criterion=_CRITERION,
         drop=f"{100 * _DROP:g}",
     )
@@ -194,15 +225,15 @@ _PAGE = """\
 
 Layers choose how they are built ([folding.md](folding.md)), and "wish" is what `--fit` was given: a throughput in
 images/s, a mean latency with it, or the fastest that takes at most 85 % of the board. ResNet-8 has the published
-weights. Data is CIFAR-10 (JPEG); the policy is `{criterion}`, fitted to at most {drop} points below the last exit on
-the fitting split. "accuracy" is that of all test images, beside that of the last exit for all of them. DS-CNN has
-random weights, so that its accuracy and exit rates say nothing. Where no images leave early, heads are built all the
-same.
+weights, other networks have those of [zoo.md](zoo.md), or random ones. Data is CIFAR-10 (JPEG), and random inputs for
+DS-CNN. The policy is `{criterion}`, fitted to at most {drop} points below the last exit on the fitting split. "accuracy"
+is that of all test images, beside that of the last exit for all of them; with random weights, it and the exit rates say
+nothing. Where no images leave early, heads are built all the same.
 
-The first {images} images went through the RTL: exits, labels and scores are those of the software, and latency and
-interval of every exit those that were predicted. Images/s are those of all test images in their order, with the
-conditional buffers of the design, by a model of the queues between stages. Clocks are assumed: {clocks}. Nothing was
-placed and routed for them. Latency is that of an image alone: the mean, and at the last exit.
+The first 64 images, or 4 of networks with 300 or 1000/s, went through the RTL: exits, labels and scores are those of
+the software, and latency and interval of every exit those that were predicted. Images/s are those of all test images in
+their order, with the conditional buffers of the design, by a model of the queues between stages. Clocks are assumed:
+{clocks}. Nothing was placed and routed for them. Latency is that of an image alone: the mean, and at the last exit.
 Resources are estimated, for the whole accelerator, with the fraction of the board that they are. The last column has
 the seconds of the compilation.
 
