@@ -134,7 +134,7 @@ def _digest() -> str:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--networks", type=int, default=24, help="generated networks in software and C++")
-    parser.add_argument("--rtl-networks", type=int, default=50, help="generated networks in RTL")
+    parser.add_argument("--rtl-networks", type=int, default=100, help="generated networks in RTL")
     parser.add_argument("--graphs", type=int, default=50, help="generated graphs through hls4ml's Vitis and StreamRTL")
     parser.add_argument("--no-sizes", dest="sizes", action="store_false", help="leave out kernels at extreme sizes")
     parser.add_argument("--samples", type=int, default=SAMPLES, help="samples in search of a deadlock")

@@ -17,6 +17,7 @@ from torch import nn
 import hwcodesign as hw
 from hwcodesign.fitting.class_thresholds import fit_by_class
 from hwcodesign.fitting.search import cost_curve, evaluate
+from hwcodesign.hardware.implementation import CHOICES, DISTRIBUTED, LATENCY
 from hwcodesign.images import encode_images
 from hwcodesign.interface.records import RECORD_DTYPE
 from hwcodesign.pipeline import Run, compiled_design, fitted_policy, measure, trained_network, verify, write_report
@@ -77,10 +78,8 @@ def verify_network(
         design = hw.compile(
             network,
             _middle_policy(network, name, fitting),
+            dataclasses.replace(hardware, backend="streamrtl" if "rtl" in backends else "vitis"),
             out=folder,
-            backend="streamrtl" if "rtl" in backends else "vitis",
-            reuse=hardware.reuse,
-            layers=hardware.layers,
         )
         expected = brevitas_records(design, logits)
         if "rtl" in backends:
@@ -139,10 +138,16 @@ def generated_lines(seed: int) -> Iterator[Line]:
 
 
 def rtl_lines(seed: int) -> Iterator[Line]:
-    """Lines of a generated network in RTL; criteria take turns, reuse and gates that they do not read are random."""
+    """Lines of a generated network in RTL; criteria take turns, how layers are built and gates that they do not read
+    are random.
+    """
     rng, criterion = np.random.default_rng(seed), VARIANTS[seed % len(VARIANTS)]
     reuse = int(rng.choice([1, 2, 3, 4, 6, 8, 12, 16, 32]))
     drawn = generate(seed, gates=criterion == "gate" or rng.random() < 0.25)
+    built = {name: str(rng.choice(known)) for name, known in CHOICES.items()}
+    if built["strategy"] == DISTRIBUTED:  # has tests of its own, and no windows in memory
+        built["strategy"] = LATENCY
+    settings = hw.CompileSettings(reuse=reuse, **built)
     with tempfile.TemporaryDirectory() as folder:
         for comparison in verify_network(
             drawn.network,
@@ -151,9 +156,9 @@ def rtl_lines(seed: int) -> Iterator[Line]:
             Path(folder) / "design",
             backends=("rtl",),
             criteria=(criterion,),
-            settings=hw.CompileSettings(reuse=reuse),
+            settings=settings,
         ):
-            yield Line(f"network {seed}, RTL", f"{drawn.text}, reuse {reuse}", comparison)
+            yield Line(f"network {seed}, RTL", f"{drawn.text}, reuse {reuse}, {', '.join(built.values())}", comparison)
 
 
 def recipe_lines(name: str, build: Path) -> Iterator[Line]:

@@ -3,7 +3,7 @@
 Images say at which exit each sample leaves, so that orders of exits can be chosen: all at the first exit, none before
 the last, in bursts, in turns, sorted, at random. Every record is compared with the software backend's.
 
-python -m tests.stress                        # a million samples, 2 to 5 exits
+python -m tests.stress                        # ten million samples, 2 to 5 exits
 python -m tests.stress --samples 20000 --exits 3
 """
 
@@ -31,7 +31,7 @@ from rtl_sim.tb.small_accelerators import steered, steered_images
 
 Leaves = NDArray[np.int64]
 
-SAMPLES = 1_000_000
+SAMPLES = 10_000_000
 EXITS = (2, 3, 4, 5)
 MODES = (Mode.ADAPTIVE, Mode.ANYTIME)
 #: (valid rate, ready rate): chances that a word is offered, and a record word taken, in a cycle.
