@@ -13,7 +13,7 @@ from typing import NamedTuple
 _ROM_BIT, _RAM_BIT = 1 / 64, 1.0
 #: Bits that a written memory in logic may have for nothing; and one that gives what is written in the same cycle.
 _FREE_BITS, _FREE_BITS_THROUGH = 2, 7
-#: Bits of a block RAM that belong together.
+#: Bits of a block RAM that are written together.
 _BYTE = 9
 #: Cost of an input of the multiplexer behind several RAMs, and of a write enable in front of them.
 _SELECTED = 0.5
@@ -108,7 +108,7 @@ def _in_blocks(words: int, width: int, *, written: bool) -> Iterator[_Choice]:
     for cost, halves, address_bits, widths in _BLOCKS:
         for exponent, bits in enumerate(widths):
             banks = -(-words // (1 << (address_bits - exponent)))
-            byte = min(bits, _BYTE)
+            byte = min(bits, _BYTE) if written else 1  # what is written belongs together
             number = -(-banks * -(-width // byte) * byte // bits)
             extra = _selection(banks, width, written=written)
             yield _Choice(cost * number + extra, Memory(halves * number, 0, banks))
