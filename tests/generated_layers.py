@@ -33,6 +33,8 @@ def drawn_stage(
     groups = int(rng.choice(dividing)) if kind in ("grouped", "transposed") else 1
     filters = groups * int(rng.integers(1, 3)) if groups > 1 else int(rng.integers(2, 6))
     word = str(rng.choice(list(_WEIGHTS)))
+    if kind == "transposed" and groups > 1 and _WEIGHTS[word] is PER_CHANNEL:
+        word = ""  # Brevitas has no scales per channel there
     weights = _WEIGHTS[word]
     if weights in (FIXED, PER_CHANNEL):
         weights = {**weights, "weight_bit_width": precision.weights}
