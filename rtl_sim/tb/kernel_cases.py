@@ -12,7 +12,16 @@ import numpy as np
 from telling import why_not_telling
 
 from hwcodesign.fixedpoint import Codes, FixedPoint, Overflow, Rounding
-from hwcodesign.hardware.implementation import DEFAULT, LATENCY, MEMORY, REGISTERS, RESOURCE, Implementation
+from hwcodesign.hardware.implementation import (
+    AUTO,
+    BLOCK,
+    DEFAULT,
+    LATENCY,
+    MEMORY,
+    REGISTERS,
+    RESOURCE,
+    Implementation,
+)
 from hwcodesign.hardware.netlist import resize_timing
 from hwcodesign.hardware.stream import Stream
 from hwcodesign.hardware.timing import Automaton
@@ -269,7 +278,8 @@ def _scaled_weights(rng: random.Random) -> Case:
     """A scale for each output: some have weights that are multiples of two, four and eight."""
     numbers, source, weight = np.random.default_rng(rng.getrandbits(32)), _format(rng, 2), FixedPoint(8, 4)
     strategy, windows = rng.choice((LATENCY, RESOURCE)), rng.choice((REGISTERS, MEMORY))
-    implementation = Implementation(rng.choice((2, 4, 8, 16)), strategy, windows)
+    weights_in = BLOCK if strategy == RESOURCE else AUTO
+    implementation = Implementation(rng.choice((2, 4, 8, 16)), strategy, windows, weights_in)
     outputs = rng.choice((2, 4, 6))
     scales = 1 << numbers.integers(0, 4, outputs)
     accumulator = FixedPoint(32, 32 - source.fraction - weight.fraction)

@@ -5,7 +5,7 @@ has room for.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hwcodesign.backends.streamrtl.choosing import Built, Choosing, Speed
 from hwcodesign.designs.accelerator import Accelerator
@@ -21,6 +21,8 @@ from hwcodesign.hardware.resources.figures import Resources
 _DEEPEST = (8, 4, 2)
 #: Steps by which the shortest interval that fits is enclosed, and tries to make up for layers that wait.
 _STEPS = 12
+#: What the time that later stages may take is multiplied by, where samples wait for them.
+_LESS_BUSY = 0.85
 #: Choices for a board, each beside what the one before it takes besides layers.
 _TRIES = 4
 #: Ratio of the two speeds between which the slowest one with the wished latency lies, in the end.
@@ -138,18 +140,25 @@ class _Wanted:
         return found
 
     def _kept_up(self, slowest: float | None, deepest: int | None) -> Built:
-        """Layers may wait for each other, and samples for a stage: all are made faster until they do not."""
-        choosing, asked = self.choosing, self.interval
-        for _ in range(_STEPS):
-            found = choosing.built(Speed(asked, slowest), self.interval, deepest)
-            if found.choice.slowest and asked == self.interval:
+        """Layers may wait for each other, and samples for a stage: all stages are made faster until they do not. Once
+        the first stage can be no faster, those that few samples reach still can.
+        """
+        choosing, speed, reached = self.choosing, Speed(self.interval, slowest), Speed(self.interval, slowest)
+        at_limit = False
+        for step in range(_STEPS):
+            found = choosing.built(speed, self.interval, deepest)
+            if found.choice.slowest and not step:
                 raise self._too_fast(found.choice)
-            cycles = found.hardware.intake_interval(choosing.rates)
-            if cycles <= self.interval:
-                return found
             if found.choice.slowest:
-                break
-            asked = min(asked - 1, int(asked * self.interval / cycles))
+                at_limit = True
+            else:
+                reached, cycles = speed, found.hardware.intake_interval(choosing.rates)
+                if cycles <= self.interval:
+                    return found
+            if at_limit:
+                speed = replace(reached, busy=reached.busy * _LESS_BUSY)
+            else:
+                speed = replace(speed, interval=min(speed.interval - 1, int(speed.interval * self.interval / cycles)))
         raise SettingsError(
             f"{self.wish}, but its layers or samples wait for each other and take {cycles:,g}: ask for at most "
             f"{choosing.images_per_second(cycles):,}"

@@ -21,9 +21,6 @@ from hwcodesign.hardware.resources.figures import Resources
 
 #: Fraction of each of a board's resources that a design may take: tools hardly place and route more.
 SHARE = 0.85
-#: Fraction of the time between the samples that reach a later stage which it may take for one: they come by chance, and
-#: a stage that is always busy would make all of them wait.
-_BUSY = 0.9
 #: Fraction of samples that a stage is made for at least.
 _FEWEST = 1 / 64
 
@@ -36,10 +33,13 @@ class Speed:
         interval: cycles between samples.
         slowest: cycles that the first stage may take for a sample, so that a latency is kept; later ones may take as
             much longer as is cheapest; None for no limit.
+        busy: fraction of the time between the samples that reach a later stage which it may take for one: they come by
+            chance, and a stage that is always busy would make all of them wait.
     """
 
     interval: int
     slowest: float | None = None
+    busy: float = 0.9
 
     def of(self, reached: float, longer: float) -> int:
         """Returns the cycles that a segment may take for a sample.
@@ -48,7 +48,7 @@ class Speed:
             reached: fraction of samples that reach it.
             longer: how much longer than the first stage it may take, where there is a limit.
         """
-        own = self.interval if reached == 1 else max(self.interval, int(self.interval / reached * _BUSY))
+        own = self.interval if reached == 1 else max(self.interval, int(self.interval / reached * self.busy))
         return own if self.slowest is None else max(1, min(own, int(self.slowest * longer)))
 
 
