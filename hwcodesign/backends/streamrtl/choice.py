@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from hwcodesign.backends.streamrtl.choosing import Built, Choosing, Speed
+from hwcodesign.backends.streamrtl.choosing import SHARE, Built, Choosing, Speed
 from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.designs.boards import Board
 from hwcodesign.errors import SettingsError
@@ -85,7 +85,14 @@ def within_board(request: Request) -> Accelerator:
             if choosing.fits(built):
                 return built.hardware.accelerator
         rest = built.beside  # which depends on the choice
-    return built.hardware.accelerator
+    taken = choosing.shares(built.total)
+    worst = max(taken, key=taken.__getitem__)
+    cycles = max(built.hardware.stage_intervals)
+    raise SettingsError(
+        f"{request.accelerator.name}: no choice was found that takes at most {SHARE:.0%} of {request.board.name}; the "
+        f"last one would take {taken[worst]:.0%} of its {worst.upper()}: ask for images_per_second, less than "
+        f"{choosing.images_per_second(cycles):,}"
+    )
 
 
 def _slowest(accelerator: Accelerator) -> int:
@@ -128,16 +135,23 @@ class _Wanted:
     wish: str
 
     def built(self, slowest: float | None) -> Built:
-        """Returns the hardware with the deepest buffers with which it fits the board, else that with the least.
+        """Returns the hardware with the deepest buffers with which it fits the board, else that which takes least of
+        it.
 
         Args:
             slowest: cycles that the first stage may take for a sample, as of `Speed`.
         """
+        found: list[Built] = []
         for deepest in self.deepest:
-            found = self._kept_up(slowest, deepest)
-            if self.choosing.fits(found):
+            try:
+                found.append(self._kept_up(slowest, deepest))
+            except SettingsError:  # buffers are too short for samples that come by chance
+                if not found:
+                    raise
                 break
-        return found
+            if self.choosing.fits(found[-1]):
+                return found[-1]
+        return min(found, key=lambda built: max(self.choosing.shares(built.total).values()))
 
     def _kept_up(self, slowest: float | None, deepest: int | None) -> Built:
         """Layers may wait for each other, and samples for a stage: all stages are made faster until they do not. Once
