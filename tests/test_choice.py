@@ -157,7 +157,7 @@ def test_shorter_buffers_are_made_up_for_by_faster_stages(accelerator: Accelerat
 
 def test_a_throughput_is_reached_even_where_no_buffers_would_make_the_design_fit(accelerator: Accelerator) -> None:
     """The shortest buffers are too short for it; what is then compiled warns that it does not fit."""
-    rates, tiny = accelerator.policy.fitted_on.exit_rate, replace(BOARD, capacity=replace(BOARD.capacity, bram18=1))
+    rates, tiny = accelerator.policy.fitted_on.exit_rate, replace(BOARD, capacity=replace(BOARD.capacity, lut=2_000))
     for cycles in (72, 400):
         chosen = with_throughput(Request(accelerator, {}, tiny), MHZ * 1e6 / cycles)
         assert Hardware.of(chosen).intake_interval(rates) <= cycles
