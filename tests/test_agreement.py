@@ -201,6 +201,7 @@ def test_folded_layers_compute_the_same_integers(
         "reuse": 16,
         "strategy": "resource",
         "windows": None,
+        "weights": None,
     }
     assert (reuse["head0.Dense_linear1"], reuse["stage1.Conv2D_conv0"], reuse["head1.Dense_linear1"]) == (16, 3, 2)
     reference = brevitas_outputs(trained_network, images)

@@ -286,6 +286,11 @@ FAILURES: dict[str, tuple[dict[str, Any], type[HwcodesignError], str]] = {
         SettingsError,
         "windows 'glass' is not known. Known: registers, memory",
     ),
+    "unknown place of weights": (
+        {"weights": "glass"},
+        SettingsError,
+        "weights 'glass' is not known. Known: auto, block",
+    ),
     "windows that a strategy does not have": (
         {"strategy": "distributed_arithmetic", "windows": "memory"},
         SettingsError,

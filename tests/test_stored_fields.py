@@ -69,8 +69,9 @@ def made(criterion: str) -> tuple[str, dict[str, Any]]:
             "reuse": 1,
             "strategy": "latency",
             "windows": "registers",
+            "weights": "auto",
             "fit": None,
-            "layers": {"stage0.conv": {"reuse": 2, "strategy": None, "windows": "memory"}},
+            "layers": {"stage0.conv": {"reuse": 2, "strategy": None, "windows": "memory", "weights": "block"}},
             "buffer_samples": 2,
         },
         "network_sha256": "2" * 64,
@@ -342,7 +343,7 @@ def dig(data: Any, *keys: str | int) -> Any:
 CONV = ("accelerator", "stages", 0, "kernels", 0)
 DENSE = ("accelerator", "heads", 0, "kernels", 1)
 BUILT = ("accelerator", "implementations", "stage0")
-BUILD = {"reuse_factor": 1, "strategy": "latency", "windows": "registers"}
+BUILD = {"reuse_factor": 1, "strategy": "latency", "windows": "registers", "weights": "auto"}
 
 
 @pytest.mark.parametrize(
