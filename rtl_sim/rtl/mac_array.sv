@@ -230,9 +230,8 @@ module mac_array
 
   always_comb begin
     for (int pe = 0; pe < int'(Pe); pe++) begin
-      logic [AccWidth-1:0] products;
-      products = AccWidth'(signed'(sums[pe])) << Mac.product_shift << shifts[pe];
-      sums_d[pe] = (summed.first ? biases[pe] : sums_q[0][pe]) + products;
+      sums_d[pe] = (summed.first ? biases[pe] : sums_q[0][pe]) +
+          (AccWidth'(signed'(sums[pe])) << Mac.product_shift << shifts[pe]);
     end
   end
 
