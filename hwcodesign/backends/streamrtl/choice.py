@@ -19,8 +19,8 @@ from hwcodesign.hardware.resources.figures import Resources
 #: Samples that conditional buffers may hold at most, for a throughput: with more of them, stages may be slower. The
 #: first with which the accelerator fits the board is taken.
 _DEEPEST = (8, 4, 2)
-#: Steps by which the shortest interval that fits is enclosed, and tries to make up for layers that wait.
-_STEPS = 12
+#: Steps by which the shortest interval that fits is enclosed, and tries to make up for layers or samples that wait.
+_STEPS, _WAITING = 12, 24
 #: What the time that later stages may take is multiplied by, where samples wait for them.
 _LESS_BUSY = 0.85
 #: Choices for a board, each beside what the one before it takes besides layers.
@@ -159,7 +159,7 @@ class _Wanted:
         """
         choosing, speed, reached = self.choosing, Speed(self.interval, slowest), Speed(self.interval, slowest)
         at_limit = False
-        for step in range(_STEPS):
+        for step in range(_WAITING):
             found = choosing.built(speed, self.interval, deepest)
             if found.choice.slowest and not step:
                 raise self._too_fast(found.choice)
