@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +18,6 @@ from pathlib import Path
 import numpy as np
 
 import hwcodesign as hw
-from benchmarks.unit_resources import HEADING
 from hwcodesign.images import encode_images
 from hwcodesign.interface.modes import ExitControl, exit_control
 from hwcodesign.pipeline import Run, read_network, read_policy
@@ -136,7 +136,7 @@ def document(rows: list[Row]) -> str:
         f"| {row.resources.bram18} |\n"
         for row in rows
     )
-    ratios = "; ".join(
+    ratios = "Compared with A3: " + "; ".join(
         f"{row.text}: {row.rate / a3[0]:.2f}x its images/s with {row.resources.lut / a3[1]:.1%} of its LUTs, "
         f"{row.resources.ff / a3[2]:.1%} of its FFs, {row.resources.dsp / a3[3]:.1%} of its DSPs and "
         f"{row.resources.bram18 / a3[4]:.1%} of its BRAMs"
@@ -159,7 +159,7 @@ the conditional buffer holds.
 | | accuracy | go on | images/s | of the highest throughput | buffer | LUT | FF | DSP | BRAM18 |
 |---|---:|---:|---:|---:|---:|---:|---:|---:|---:|
 {theirs}{ours}
-Compared with A3: {ratios}.
+{textwrap.fill(f"{ratios}.", 120)}
 """
 
 
@@ -171,8 +171,8 @@ def main() -> None:
     text = document(list(blenet_rows(options.build)))
     print(text)
     if options.write:
-        _, heading, estimated = options.write.read_text().partition(HEADING)  # another benchmark's section
-        options.write.write_text(f"{text}\n{heading}{estimated}")
+        _, heading, others = options.write.read_text().partition("\n## ")  # sections of other benchmarks
+        options.write.write_text(f"{text}{heading}{others}")
 
 
 if __name__ == "__main__":

@@ -12,11 +12,10 @@ import hwcodesign as hw
 from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.backends.streamrtl.resources import AcceleratorEstimate
 from hwcodesign.errors import DesignError
-from hwcodesign.interface.modes import exit_control
 from hwcodesign.simulation.measurement import measure_exits
-from hwcodesign.simulation.rtl import RtlSimulation, Stalls
-from hwcodesign.verification.comparison import compare_records, require_equal
+from hwcodesign.simulation.rtl import RtlSimulation
 from tests.several_tensors import FORMAT, SHAPE, cut_residual_edge
+from tests.stalled import assert_equal_however_streams_stall
 
 IMAGES = np.random.default_rng(8).integers(FORMAT.min_code, FORMAT.max_code, (40, *SHAPE), endpoint=True)
 
@@ -57,16 +56,8 @@ def test_a_tensor_passes_in_the_beats_in_which_its_stage_makes_it(design: hw.Des
 def test_every_tensor_and_record_is_the_softwares_however_streams_stall(
     design: hw.Design, simulation: RtlSimulation
 ) -> None:
-    expected = design.run(IMAGES)
-    outputs, exits = design.segment_outputs(IMAGES), expected["exit"]
-    assert set(exits) == set(range(design.accelerator.exits))
-    for stalls in (Stalls(), Stalls(0.5, 0.6, seed=2), Stalls(1.0, 0.1, seed=3), Stalls(0.2, 1.0, seed=4)):
-        run = simulation.run(IMAGES, exit_control(design.policy), stalls=stalls, outputs=True)
-        records = np.sort(run.records, order="sample_id")
-        require_equal([compare_records("rtl", records, expected, "software", "records")])
-        for output, codes in run.outputs.items():
-            stage = int(output.removeprefix("stage").removeprefix("head").partition(":")[0])
-            assert np.array_equal(codes, outputs[output][exits >= stage]), output
+    assert set(design.run(IMAGES)["exit"]) == set(range(design.accelerator.exits))
+    assert_equal_however_streams_stall(design, simulation, IMAGES)
 
 
 def test_cycles_are_as_predicted(design: hw.Design, simulation: RtlSimulation) -> None:

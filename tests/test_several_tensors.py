@@ -35,6 +35,7 @@ from hwcodesign.verification.comparison import (
 )
 from tests.marks import CAMPAIGN
 from tests.several_tensors import CLASSES, FORMAT, SHAPE, P, cut_residual_edge, late_tensor, two_scales
+from tests.stalled import assert_equal_however_streams_stall
 
 NETWORKS = {
     "cut_edge": cut_residual_edge,
@@ -87,16 +88,8 @@ IN_RTL = [pytest.param(name, marks=CAMPAIGN if name == "head_on_both" else []) f
 
 @pytest.mark.parametrize("name", IN_RTL, indirect=True)
 def test_in_rtl_too_however_streams_stall(design: hw.Design) -> None:
-    expected = design.run(IMAGES)
-    outputs, exits = design.segment_outputs(IMAGES), expected["exit"]
     simulation = RtlSimulation(design.accelerator, design.rtl_project, checked=True)
-    for stalls in (Stalls(), Stalls(0.5, 0.6, seed=2), Stalls(1.0, 0.1, seed=3), Stalls(0.2, 1.0, seed=4)):
-        run = simulation.run(IMAGES, exit_control(design.policy), stalls=stalls, outputs=True)
-        records = np.sort(run.records, order="sample_id")
-        require_equal([compare_records("rtl", records, expected, "software", "records")])
-        for output, codes in run.outputs.items():
-            stage = int(output.removeprefix("stage").removeprefix("head").partition(":")[0])
-            assert np.array_equal(codes, outputs[output][exits >= stage]), output
+    assert_equal_however_streams_stall(design, simulation, IMAGES)
 
 
 @pytest.mark.parametrize("name", IN_RTL, indirect=True)

@@ -106,16 +106,18 @@ def least_depth(stages: Sequence[StageCycles], exit_rate: Sequence[float], wante
     return DEPTHS[-1]
 
 
-def depth_for(stages: Sequence[StageCycles], exit_rate: Sequence[float], interval: float) -> int:
+def depth_for(stages: Sequence[StageCycles], exit_rate: Sequence[float], interval: float, deepest: int) -> int:
     """Returns the smallest depth in `DEPTHS` with which the first stage takes samples as often as wished, or else the
-    largest.
+    largest that may be.
 
     Args:
         stages: stages of the accelerator.
         exit_rate: exit rates, one for each exit.
         interval: cycles between samples at most.
+        deepest: samples that a buffer may hold at most.
     """
-    return next((depth for depth in DEPTHS if intake_interval(stages, exit_rate, depth) <= interval), DEPTHS[-1])
+    shorter = [depth for depth in DEPTHS if depth < deepest]
+    return next((depth for depth in shorter if intake_interval(stages, exit_rate, depth) <= interval), deepest)
 
 
 def _drawn(exit_rate: Sequence[float]) -> list[int]:

@@ -11,12 +11,9 @@ from hwcodesign.fixedpoint import Codes, FixedPoint
 from hwcodesign.hardware.folding import Folding, rom_words
 from hwcodesign.hardware.multipliers import CONSTANT, DSP, LUT, worth_blocks
 from hwcodesign.hardware.timing import Pipeline
-from hwcodesign.hardware.weights import Narrowed, narrowed, weight_width
+from hwcodesign.hardware.weights import SHIFT_BITS, Narrowed, narrowed, weight_width
 from hwcodesign.kernels.sums import Sums
 from hwcodesign.systemverilog import Bits, Name, PackedStruct, Parameter, Rom
-
-#: Bits of an element of mac_array's parameter Shift.
-SHIFT_BITS = 5
 
 
 @dataclass(frozen=True, eq=False)

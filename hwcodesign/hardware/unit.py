@@ -15,7 +15,7 @@ from hwcodesign.hardware.folding import Folding
 from hwcodesign.hardware.implementation import LATENCY, WINDOWS, Implementation
 from hwcodesign.hardware.resources.coefficients import COEFFICIENTS
 from hwcodesign.hardware.resources.figures import Part, Resources, total
-from hwcodesign.hardware.stream import Stream
+from hwcodesign.hardware.stream import Stream, within_pixels
 from hwcodesign.hardware.timing import Automaton
 from hwcodesign.kernels import Kernel
 from hwcodesign.systemverilog import Instance
@@ -118,3 +118,16 @@ class BeatByBeat(Unit[K]):
     @property
     def writes(self) -> Stream:
         return self.reads[0]
+
+
+@dataclass(frozen=True, eq=False)
+class PartByPart(Unit[K]):
+    """The unit keeps channels apart, and so takes pixels in whatever parts they come, and gives such."""
+
+    @property
+    def reads(self) -> tuple[Stream, ...]:
+        return (within_pixels(self.offered[0], self.kernel.input_shapes[0]),)
+
+    @property
+    def writes(self) -> Stream:
+        return Stream.of(self.kernel.output_shape, self.reads[0].lanes)

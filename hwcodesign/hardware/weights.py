@@ -8,8 +8,8 @@ import numpy as np
 
 from hwcodesign.fixedpoint import Codes, signed_width
 
-#: Most bits of a shift in hardware.
-_MOST_SHIFT = 31
+#: Bits of a shift in hardware: ShiftBits of hwc_pkg.
+SHIFT_BITS = 5
 
 
 def weight_width(weights: Codes) -> int:
@@ -50,4 +50,4 @@ def narrowed(weights: Codes) -> Narrowed:
 def _zeros(column: Codes) -> int:
     """Zeros at the end of all codes; none where all are zero."""
     together = int(np.bitwise_or.reduce(column))
-    return min((together & -together).bit_length() - 1, _MOST_SHIFT) if together else 0
+    return min((together & -together).bit_length() - 1, (1 << SHIFT_BITS) - 1) if together else 0

@@ -31,7 +31,7 @@ module conv2d
   // Bias of each output, with Mac.acc_fraction bits after the binary point
   parameter logic [Outputs-1:0][Mac.acc_width-1:0] Bias = '0,
   // Bits by which the sums of products of each output are shifted left, beyond Mac.product_shift
-  parameter logic [Outputs-1:0][4:0] Shift = '0
+  parameter logic [Outputs-1:0][ShiftBits-1:0] Shift = '0
 ) (
   // Clock, and synchronous reset, active low
   input wire logic clk_i,

@@ -67,6 +67,9 @@ package hwc_pkg;
     logic               block_weights;  // 1: weights lie in block RAM; 0: where synthesis puts them, by their size
   } mac_t;
 
+  // Bits that say how far the sums of products of an output are shifted
+  localparam int unsigned ShiftBits = 5;
+
   // An image of 5x5 pixels with windows of 3x3, and one product a cycle: what modules have where nothing else is given
   localparam window_t SmallWindow = '{
       height: 32'd5,

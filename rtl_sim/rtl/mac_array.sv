@@ -41,7 +41,7 @@ module mac_array
   parameter logic [Turns*Outputs-1:0][Mac.acc_width-1:0] Bias = '0,
   // Bits by which the sums of products of each output of each turn are shifted left, beyond Mac.product_shift: weights
   // of an output that are all even need no bit for that
-  parameter logic [Turns*Outputs-1:0][4:0] Shift = '0
+  parameter logic [Turns*Outputs-1:0][ShiftBits-1:0] Shift = '0
 ) (
   // Clock, and synchronous reset, active low
   input wire logic clk_i,
@@ -221,8 +221,8 @@ module mac_array
   logic sums_group_end, cast_q;
 
   localparam logic [Turns-1:0][Groups-1:0][Pe-1:0][AccWidth-1:0] Biases = Bias;
-  localparam logic [Turns-1:0][Groups-1:0][Pe-1:0][4:0] Shifts = Shift;
-  logic [Pe-1:0][4:0] shifts;
+  localparam logic [Turns-1:0][Groups-1:0][Pe-1:0][ShiftBits-1:0] Shifts = Shift;
+  logic [Pe-1:0][ShiftBits-1:0] shifts;
 
   assign biases = Biases[turn_q][sums_group_q];
   assign shifts = Shifts[turn_q][sums_group_q];

@@ -58,7 +58,7 @@ def with_throughput(
     if images_per_second is None and latency_us is None:
         raise SettingsError("neither a throughput nor a latency is wished")
     choosing = Choosing(request.accelerator, request.kept, request.board)
-    interval, wish = _slowest(request.accelerator), f"latency_us={latency_us}"
+    interval, wish = _most_cycles(request.accelerator), f"latency_us={latency_us}"
     if images_per_second is not None:
         interval = int(choosing.cycles(1 / images_per_second))
         clock = f"{request.board.clock_mhz:g} MHz"
@@ -85,31 +85,27 @@ def within_board(request: Request) -> Accelerator:
             if choosing.fits(built):
                 return built.hardware.accelerator
         rest = built.beside  # which depends on the choice
-    taken = choosing.shares(built.total)
-    worst = max(taken, key=taken.__getitem__)
     cycles = max(built.hardware.stage_intervals)
     raise SettingsError(
         f"{request.accelerator.name}: no choice was found that takes at most {SHARE:.0%} of {request.board.name}; the "
-        f"last one would take {taken[worst]:.0%} of its {worst.upper()}: ask for images_per_second, less than "
+        f"last one would take {choosing.scarcest(built.total)}: ask for images_per_second, less than "
         f"{choosing.images_per_second(cycles):,}"
     )
 
 
-def _slowest(accelerator: Accelerator) -> int:
+def _most_cycles(accelerator: Accelerator) -> int:
     """Cycles in which any layer is done, however far it is folded."""
     return 2 * max(segment.macs for segment in accelerator.segments) + 2
 
 
 def _fastest(choosing: Choosing, request: Request, rest: Resources) -> Choice:
     """The choice of the shortest interval that fits."""
-    low, high = 1, _slowest(request.accelerator)
+    low, high = 1, _most_cycles(request.accelerator)
     best = choosing.chosen(Speed(high), rest)
     if not choosing.is_within(best, rest):
-        taken = choosing.shares(best.resources + rest)
-        worst = max(taken, key=taken.__getitem__)
         raise SettingsError(
             f"{request.accelerator.name} does not fit {request.board.name}, however far its layers are folded: it "
-            f"would take {taken[worst]:.0%} of its {worst.upper()}: choose a larger board"
+            f"would take {choosing.scarcest(best.resources + rest)}: choose a larger board"
         )
     for _ in range(_STEPS):
         middle = round((low * high) ** 0.5)
@@ -134,17 +130,17 @@ class _Wanted:
     deepest: tuple[int | None, ...]
     wish: str
 
-    def built(self, slowest: float | None) -> Built:
+    def built(self, limit: float | None) -> Built:
         """Returns the hardware with the deepest buffers with which it fits the board, else that which takes least of
         it.
 
         Args:
-            slowest: cycles that the first stage may take for a sample, as of `Speed`.
+            limit: cycles that the first stage may take for a sample, as of `Speed`.
         """
         found: list[Built] = []
         for deepest in self.deepest:
             try:
-                found.append(self._kept_up(slowest, deepest))
+                found.append(self._kept_up(limit, deepest))
             except SettingsError:  # buffers are too short for samples that come by chance
                 if not found:
                     raise
@@ -153,11 +149,11 @@ class _Wanted:
                 return found[-1]
         return min(found, key=lambda built: max(self.choosing.shares(built.total).values()))
 
-    def _kept_up(self, slowest: float | None, deepest: int | None) -> Built:
+    def _kept_up(self, limit: float | None, deepest: int | None) -> Built:
         """Layers may wait for each other, and samples for a stage: all stages are made faster until they do not. Once
         the first stage can be no faster, those that few samples reach still can.
         """
-        choosing, speed, reached = self.choosing, Speed(self.interval, slowest), Speed(self.interval, slowest)
+        choosing, speed, reached = self.choosing, Speed(self.interval, limit), Speed(self.interval, limit)
         at_limit = False
         for step in range(_WAITING):
             found = choosing.built(speed, self.interval, deepest)

@@ -31,14 +31,14 @@ class Speed:
 
     Attributes:
         interval: cycles between samples.
-        slowest: cycles that the first stage may take for a sample, so that a latency is kept; later ones may take as
+        limit: cycles that the first stage may take for a sample, so that a latency is kept; later ones may take as
             much longer as is cheapest; None for no limit.
         busy: fraction of the time between the samples that reach a later stage which it may take for one: they come by
             chance, and a stage that is always busy would make all of them wait.
     """
 
     interval: int
-    slowest: float | None = None
+    limit: float | None = None
     busy: float = 0.9
 
     def of(self, reached: float, longer: float) -> int:
@@ -49,7 +49,7 @@ class Speed:
             longer: how much longer than the first stage it may take, where there is a limit.
         """
         own = self.interval if reached == 1 else max(self.interval, int(self.interval / reached * self.busy))
-        return own if self.slowest is None else max(1, min(own, int(self.slowest * longer)))
+        return own if self.limit is None else max(1, min(own, int(self.limit * longer)))
 
 
 @dataclass(frozen=True)
@@ -125,6 +125,12 @@ class Choosing:
     def shares(self, total: Resources) -> dict[str, float]:
         """Returns the fraction that is taken of each resource of the board, by name."""
         return shares(total, self._board.capacity)
+
+    def scarcest(self, total: Resources) -> str:
+        """Returns what is taken of the resource of which the largest fraction is, for messages."""
+        taken = self.shares(total)
+        worst = max(taken, key=taken.__getitem__)
+        return f"{taken[worst]:.0%} of its {worst.upper()}"
 
     def fits(self, built: Built) -> bool:
         """Returns whether all layers are as fast as they should be, within the share of the board."""

@@ -128,10 +128,10 @@ class Hardware:
             deepest: samples that a buffer may hold at most.
         """
         if interval is None:
-            depth = least_depth(self.stage_cycles, exit_rate)
+            depth = min(least_depth(self.stage_cycles, exit_rate), deepest)
         else:
-            depth = depth_for(self.stage_cycles, exit_rate, interval)
-        return Hardware(replace(self.accelerator, buffer_samples=min(depth, deepest)), self.netlists)
+            depth = depth_for(self.stage_cycles, exit_rate, interval, deepest)
+        return Hardware(replace(self.accelerator, buffer_samples=depth), self.netlists)
 
     def intake_interval(self, exit_rate: Sequence[float]) -> float:
         """Returns the cycles between samples in the long run, of a stream of independent samples.

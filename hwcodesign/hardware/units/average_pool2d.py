@@ -16,6 +16,12 @@ from hwcodesign.kernels.kernel import largest
 from hwcodesign.systemverilog import Instance
 
 
+def divisions_of(kernel: AveragePool2D) -> Divisions:
+    """Returns the divisions of a sum's magnitude, a code at the accumulator's fraction."""
+    source = kernel.input_formats[0]
+    return divisions(kernel.counts, largest(source) << (kernel.accumulator.fraction - source.fraction))
+
+
 @dataclass(frozen=True, eq=False)
 class AverageOfWindows(Unit[AveragePool2D]):
     """The unit takes a whole window per cycle (pool2d), and divides its sum by a multiplication and a shift: by each
@@ -29,23 +35,17 @@ class AverageOfWindows(Unit[AveragePool2D]):
         return Window.of(kernel, kernel.pool, kernel.stride, kernel.padding)
 
     @property
-    def divisions(self) -> Divisions:
-        """Returns the divisions of a sum's magnitude, a code at the accumulator's fraction."""
-        kernel, source = self.kernel, self.kernel.input_formats[0]
-        return divisions(kernel.counts, largest(source) << (kernel.accumulator.fraction - source.fraction))
-
-    @property
     def instance(self) -> Instance:
         kernel = self.kernel
         formats = [("In", kernel.input_formats[0]), ("Result", kernel.result)]
-        division = self.divisions.parameters(kernel.accumulator.fraction)
+        division = divisions_of(self.kernel).parameters(kernel.accumulator.fraction)
         return Instance("pool2d", (("Window", self.window.config), *division, *formats))
 
     @property
     def parts(self) -> tuple[Part, ...]:
         kernel, source = self.kernel, self.kernel.input_formats[0]
         fraction, lanes = kernel.accumulator.fraction, kernel.output_shape[2]
-        averages = average_of_windows(source, kernel.result, fraction, self.divisions, kernel.window, lanes)
+        averages = average_of_windows(source, kernel.result, fraction, divisions_of(self.kernel), kernel.window, lanes)
         return window_buffer(self.window, source.width), *averages
 
     @property

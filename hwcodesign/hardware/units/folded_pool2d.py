@@ -6,23 +6,21 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
 
-from hwcodesign.hardware.division import Division, division
 from hwcodesign.hardware.implementation import MEMORY
 from hwcodesign.hardware.resources.elementwise import running_average, running_maximum
 from hwcodesign.hardware.resources.figures import Part
 from hwcodesign.hardware.resources.windows import window_reader
-from hwcodesign.hardware.stream import Stream, within_pixels
 from hwcodesign.hardware.timing import Automaton, Pipeline
-from hwcodesign.hardware.unit import K, Unit
+from hwcodesign.hardware.unit import K, PartByPart
+from hwcodesign.hardware.units.average_pool2d import divisions_of
 from hwcodesign.hardware.window import Window
 from hwcodesign.kernels import AveragePool2D, MaxPool2D
-from hwcodesign.kernels.kernel import largest
 from hwcodesign.kernels.pooling import WindowedPool
 from hwcodesign.systemverilog import Instance, Parameter
 
 
 @dataclass(frozen=True, eq=False)
-class _FoldedPool(Unit[K]):
+class _FoldedPool(PartByPart[K]):
     """The unit takes beats of some channels, as they come, and pools one pixel of a window in a cycle."""
 
     windows: ClassVar[tuple[str, ...]] = (MEMORY,)
@@ -32,14 +30,6 @@ class _FoldedPool(Unit[K]):
         """Returns the kernel."""
         assert isinstance(self.kernel, WindowedPool)
         return self.kernel
-
-    @property
-    def reads(self) -> tuple[Stream, ...]:
-        return (within_pixels(self.offered[0], self.kernel.input_shapes[0]),)
-
-    @property
-    def writes(self) -> Stream:
-        return Stream.of(self.kernel.output_shape, self.reads[0].lanes)
 
     @property
     def window(self) -> Window:
@@ -100,31 +90,24 @@ class FoldedMaximum(_FoldedPool[MaxPool2D]):
 
 @dataclass(frozen=True, eq=False)
 class FoldedAverage(_FoldedPool[AveragePool2D]):
-    """The unit is that of averages whose windows all count as many pixels."""
+    """The unit is that of averages whose windows are all divided by the same number."""
 
     @property
     def fits(self) -> bool:
-        rows, columns = self.kernel.counts
-        return {*rows} == {self.kernel.pool[0]} and {*columns} == {self.kernel.pool[1]}
+        return len(divisions_of(self.kernel).each) == 1
 
     @property
     def depth(self) -> int:
         return 3
 
     @property
-    def division(self) -> Division:
-        """Returns the division of a sum's magnitude, a code at the accumulator's fraction."""
-        kernel, source = self.kernel, self.kernel.input_formats[0]
-        bound = kernel.window * largest(source) << (kernel.accumulator.fraction - source.fraction)
-        return division(kernel.window, bound)
-
-    @property
     def divided(self) -> list[tuple[str, Parameter]]:
-        return [("Average", True), ("Division", self.division.config(self.kernel.accumulator.fraction))]
+        return divisions_of(self.kernel).parameters(self.kernel.accumulator.fraction)
 
     @property
     def parts(self) -> tuple[Part, ...]:
         kernel, sizes = self.kernel, (self.kernel.window, self.reads[0].lanes, 1)
+        (division,) = divisions_of(kernel).each
         fraction = kernel.accumulator.fraction
-        averages = running_average(kernel.input_formats[0], kernel.result, fraction, self.division, *sizes)
+        averages = running_average(kernel.input_formats[0], kernel.result, fraction, division, *sizes)
         return self.reader, *averages

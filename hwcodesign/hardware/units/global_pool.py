@@ -7,25 +7,16 @@ from dataclasses import dataclass
 from hwcodesign.hardware.division import Division, division
 from hwcodesign.hardware.resources.elementwise import running_average, running_maximum
 from hwcodesign.hardware.resources.figures import Part
-from hwcodesign.hardware.stream import Stream, within_pixels
 from hwcodesign.hardware.timing import Automaton, Pipeline
-from hwcodesign.hardware.unit import Unit
+from hwcodesign.hardware.unit import PartByPart
 from hwcodesign.kernels import GlobalPool
 from hwcodesign.kernels.kernel import largest
 from hwcodesign.systemverilog import Instance, Parameter
 
 
 @dataclass(frozen=True, eq=False)
-class RunningPool(Unit[GlobalPool]):
+class RunningPool(PartByPart[GlobalPool]):
     """The unit takes a beat per cycle, some channels of a pixel or all, into running maxima or sums (global_pool)."""
-
-    @property
-    def reads(self) -> tuple[Stream, ...]:
-        return (within_pixels(self.offered[0], self.kernel.input_shapes[0]),)
-
-    @property
-    def writes(self) -> Stream:
-        return Stream.of(self.kernel.output_shape, self.reads[0].lanes)
 
     @property
     def turns(self) -> int:
