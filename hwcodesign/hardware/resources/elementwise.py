@@ -93,7 +93,7 @@ def average_of_windows(
         lanes: elements of a beat.
     """
     width = source.width + 1 + index_bits(taps)
-    bits = sum(source.width + 1 + level for level in _adder_levels(taps))
+    bits = (taps - 1) * width  # all adders of the tree are as wide as the sum
     used = source.width + index_bits(taps)
     logic, ff = {"adder bits": lanes * bits, "one": 1}, lanes * (result.width + used) + 3
     if len(divisions.each) > 1:
@@ -143,10 +143,11 @@ def _averages(
     up = fraction - source.fraction
     products = [width + up + division.multiplier.bit_length() for division in divisions]
     quotient = max(1, *(product - one.shift for product, one in zip(products, divisions, strict=True)))
-    multiplied = [(_digits(one.multiplier) - 1) * product for product, one in zip(products, divisions, strict=True)]
+    multiplied = [_multiplied(one.multiplier, product, up) for product, one in zip(products, divisions, strict=True)]
     logic = {
         "magnitude bits": 2 * width if source.signed else 0,
-        "multiplied bits": sum(multiplied),
+        "multiplied bits": sum(added for added, _ in multiplied),
+        "negated bits": sum(negated for _, negated in multiplied),
         "chosen bits": (len(divisions) - 1) * quotient,
     }
     average = Part("average", logic, quotient - 1 + (1 if source.signed else 0), number=lanes)
@@ -154,19 +155,21 @@ def _averages(
     return average, requantise(wide, result, lanes)
 
 
-def _digits(value: int) -> int:
-    """Digits other than zero in canonical form."""
-    return bin(value ^ 3 * value).count("1")
+def _multiplied(multiplier: int, product: int, up: int) -> tuple[int, int]:
+    """Bits that are added by all digits of a multiplier but the lowest, and those that are negated for that one.
 
+    The bits of the product below a digit need no adder. A lowest digit below zero has one of its own if the next one is
+    above zero.
 
-def _adder_levels(leaves: int) -> list[int]:
-    """For each adder of a tree the number of its level, from 1 on."""
-    found, level = [], 0
-    while leaves > 1:
-        level += 1
-        found += [level] * (leaves // 2)
-        leaves = -(-leaves // 2)
-    return found
+    Args:
+        multiplier: of a division; its digits are those of its canonical form.
+        product: bits of the product.
+        up: bits by which the magnitude is shifted before.
+    """
+    plus, minus = (3 * multiplier & ~multiplier) >> 1, (multiplier & ~(3 * multiplier)) >> 1
+    places = [place for place in range((plus | minus).bit_length()) if (plus | minus) >> place & 1]
+    negated = len(places) > 1 and minus >> places[0] & 1 and plus >> places[1] & 1
+    return sum(product - up - place for place in places[1:]), product if negated else 0
 
 
 def upsample(kernel: Upsample2D) -> Part:
