@@ -79,7 +79,9 @@ class Place:
 
 
 _PLACES = (
-    Place("software", "NumPy", "hwcodesign.runtime.transports.software", shows_segments=True),
+    Place("software", "native where g++ is, else numpy", "hwcodesign.runtime.transports.software", shows_segments=True),
+    Place("native", "C++ for this processor", "hwcodesign.runtime.transports.native", shows_segments=True),
+    Place("numpy", "NumPy", "hwcodesign.runtime.transports.numpy", shows_segments=True),
     Place("csim", "the generated C++, compiled", "hwcodesign.runtime.transports.csim", shows_segments=True),
     Place("rtl", "the SystemVerilog, cycle by cycle", "hwcodesign.runtime.transports.rtl", shows_segments=True),
     Place("board-sim", "PYNQ on a simulated board", "hwcodesign.runtime.transports.simulated_board"),

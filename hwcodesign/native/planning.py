@@ -48,14 +48,26 @@ def _added(planning: Planning, tensor: TensorType) -> int:
 def _plan(planning: Planning, segment: Segment, inputs: Sequence[int]) -> list[int]:
     """Adds a segment's operations; returns the values of its outputs."""
     known = dict(zip(segment.input_names, inputs, strict=True))
+    given = _given(segment)
     for fused in fused_kernels(segment):
         sources, last = [known[name] for name in fused.kernel.inputs], fused.last
         if last.kind == "reshape":  # the same elements in the same order
             known[last.name] = sources[0]
             continue
         result = planning.value(ElementType.of(last.result), math.prod(last.output_shape))
-        if last.name in segment.outputs:
+        if last.name in given:
             planning.external.add(result)
         LOWERINGS[fused.kernel.kind](planning, fused, sources, result)
         known[last.name] = result
     return [known[name] for name in segment.outputs]
+
+
+def _given(segment: Segment) -> set[str]:
+    """Returns the kernels whose result is an output, as it is or reshaped."""
+    reads = {kernel.name: kernel.inputs[0] for kernel in segment.kernels if kernel.kind == "reshape"}
+    given = set()
+    for name in segment.outputs:
+        while name in reads:
+            name = reads[name]
+        given.add(name)
+    return given

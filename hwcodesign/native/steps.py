@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Any
 
@@ -105,6 +105,17 @@ class Chain:
     def then(self, step: Step, fraction: int) -> Chain:
         """Returns the chain with one more step, whose results have `fraction` bits after the binary point."""
         return Chain(step.low, step.high, fraction, max(self.reached, step.reached), (*self.steps, step))
+
+    def of_channels(self, first: int, count: int) -> Chain:
+        """Returns the chain for some channels alone, whose first is `first`."""
+        part = slice(first, first + count)
+        steps = (
+            replace(step, first=step.first[part], second=step.second[part], levels=step.levels[part])
+            if len(step.second)
+            else step
+            for step in self.steps
+        )
+        return replace(self, steps=tuple(steps))
 
     def cast(self, result: FixedPoint) -> Chain:
         """Returns the chain with a cast behind it, unless that changes nothing."""

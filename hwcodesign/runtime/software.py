@@ -1,4 +1,4 @@
-"""This module is the accelerator in NumPy: it computes exact integers, and nothing that an exit makes unnecessary.
+"""This module is the accelerator in software: it computes exact integers, and nothing that an exit makes unnecessary.
 
 Images are computed in batches. Samples that do not leave at an exit wait before the next stage until there is a batch
 of them, or no more images come. The same code runs on a board's ARM processor.
@@ -18,13 +18,14 @@ from hwcodesign.images import channels_last
 from hwcodesign.interface.modes import ExitControl
 from hwcodesign.interface.records import FLAG_FINAL, RECORD_DTYPE, Records
 from hwcodesign.kernels import Segment
-from hwcodesign.kernels.kernel import carrier, largest
 from hwcodesign.policies import ALWAYS, NEVER
 from hwcodesign.policies.criterion import History
 from hwcodesign.progress import task
+from hwcodesign.runtime import arithmetic as arithmetics
+from hwcodesign.runtime.arithmetic import Arithmetic
 
-#: Images at a time: a few MiB of intermediate values, so that they stay in cache.
-BATCH = 128
+#: Samples of a segment alone that are computed together.
+_TOGETHER = 128
 
 
 @dataclass(frozen=True)
@@ -80,29 +81,33 @@ class _Waiting:
         )
 
 
-def stream_records(accelerator: Accelerator, codes: NDArray[Any], control: ExitControl) -> Iterator[Records]:
+def stream_records(
+    accelerator: Accelerator, codes: NDArray[Any], control: ExitControl, arithmetic: Arithmetic | None = None
+) -> Iterator[Records]:
     """Yields records as they are computed: first those that leave early, the others when there is a batch of them.
 
     Args:
         codes: (N, C, H, W) input codes, already checked.
         control: thresholds and mode.
+        arithmetic: who computes; by default the native engine where it is there.
 
     Yields:
         Structured arrays of `RECORD_DTYPE`, one per group and exit that records leave from.
     """
     waiting = [_Waiting() for _ in range(accelerator.exits + 1)]  # behind the last exit none ever waits
-    dtype = carrier(largest(accelerator.input_format), "the input")
-    with task(f"running {len(codes)} images on software", len(codes), "images") as reported:
-        for start in range(0, len(codes), BATCH):
-            batch = channels_last(codes[start : start + BATCH]).astype(dtype)
+    arithmetic = arithmetic or arithmetics.chosen()
+    size = arithmetic.batch(accelerator)
+    with task(f"running {len(codes)} images on {arithmetic.label}", len(codes), "images") as reported:
+        for start in range(0, len(codes), size):
+            batch = channels_last(codes[start : start + size])
             fresh = np.zeros(len(batch), np.int64)
             ids = np.arange(start, start + len(batch))
             waiting[0].groups.append(_Group((batch,), ids, fresh - 1, fresh, History.empty(len(batch))))
-            more = start + BATCH < len(codes)
+            more = start + size < len(codes)
             for k in range(accelerator.exits):
-                if len(waiting[k]) and (len(waiting[k]) >= BATCH or not more):
+                if len(waiting[k]) and (len(waiting[k]) >= size or not more):
                     group = waiting[k].take()
-                    records, survivors = _step(accelerator, k, group, control)
+                    records, survivors = _step(arithmetic, accelerator, k, group, control)
                     reported.advance(len(group) - len(survivors))
                     if len(records):
                         yield records
@@ -110,10 +115,11 @@ def stream_records(accelerator: Accelerator, codes: NDArray[Any], control: ExitC
                         waiting[k + 1].groups.append(survivors)
 
 
-def _step(accelerator: Accelerator, k: int, group: _Group, control: ExitControl) -> tuple[Records, _Group]:
+def _step(
+    arithmetic: Arithmetic, accelerator: Accelerator, k: int, group: _Group, control: ExitControl
+) -> tuple[Records, _Group]:
     """Runs one stage, its head and its decision; returns the records that leave, and the samples that go on."""
-    values = accelerator.stages[k].run(*group.values)
-    (given,) = accelerator.heads[k].run(*(values[i] for i in accelerator.head_reads[k]))
+    values, given = arithmetic.level(accelerator, k, group.values)
     logits = given.astype(np.int64)
     labels = accelerator.policy.labels(logits)
     agreements = np.where(labels == group.labels, np.minimum(group.agreements + 1, 255), 0)
@@ -138,11 +144,14 @@ def _leaves(scores: NDArray[np.int64], code: int, *, last: bool) -> NDArray[np.b
     return scores >= code
 
 
-def segment_codes(segment: Segment, inputs: Sequence[NDArray[Any]]) -> tuple[NDArray[np.int64], ...]:
+def segment_codes(
+    segment: Segment, inputs: Sequence[NDArray[Any]], arithmetic: Arithmetic | None = None
+) -> tuple[NDArray[np.int64], ...]:
     """Returns the codes of a segment's outputs for all samples, (N, *shape), from those of its inputs."""
+    arithmetic = arithmetic or arithmetics.chosen()
     parts = [
-        segment.run(*(codes[start : start + BATCH].astype(np.float64) for codes in inputs))
-        for start in range(0, len(inputs[0]), BATCH)
+        arithmetic.segment(segment, [codes[start : start + _TOGETHER] for codes in inputs])
+        for start in range(0, len(inputs[0]), _TOGETHER)
     ]
     none = tuple(np.zeros((0, *tensor.shape), np.int64) for tensor in segment.results)
     return tuple(np.concatenate(codes).astype(np.int64) for codes in zip(*([none, *parts]), strict=True))

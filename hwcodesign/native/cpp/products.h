@@ -210,7 +210,7 @@ template <class M> class Products : public Operation {
         const narrow_t narrow = __builtin_convertvector(x, narrow_t);
 #if defined(__AVX512BW__) && defined(__AVX512VL__)
         if constexpr (M::kLanes == 16)
-            _mm_mask_storeu_epi8(to, (__mmask16)((1u << std::min(count, 16)) - 1), (__m128i)narrow);
+            _mm_mask_storeu_epi8(to, (__mmask16)((1u << std::min(std::max(count, 0), 16)) - 1), (__m128i)narrow);
         else
 #endif
             std::memcpy(to, &narrow, (size_t)std::min(std::max(count, 0), M::kLanes));

@@ -89,7 +89,7 @@ def lower_conv2d(planning: Planning, fused: Fused, sources: Sequence[int], resul
                 banded.runs,
                 banded.weights,
                 banded.bias,
-                sums.chain,
+                sums.chain.of_channels(first, size),
             )
         )
 
