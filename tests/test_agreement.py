@@ -119,7 +119,7 @@ def test_csim_and_software_give_the_same_records_in_every_mode(
         return np.sort(records, order=["sample_id", "exit"])
 
     assert np.array_equal(sorted_records("csim"), sorted_records("software"))
-    assert compiled_design.on == "software"
+    assert compiled_design.on == "software (native)"
 
 
 @needs_gxx

@@ -71,10 +71,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "compiling the generated SystemVerilog",
         *(
             line
-            for on in ("software", "csim", "rtl")
-            for line in (f"running 400 images on {on}", f"comparing every logit of {on}")
+            for on, label in (("software", "software (native)"), ("csim", "csim"), ("rtl", "rtl"))
+            for line in (f"running 400 images on {label}", f"comparing every logit of {on}")
         ),
-        "computing every segment on software",
+        "computing every segment on software (native)",
         "fitting every criterion",
         "measuring cycles in RTL",
         "drawing",

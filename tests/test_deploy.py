@@ -117,7 +117,7 @@ def test_the_self_test_holds_every_record_to_the_bundle(bundle: Bundle, capsys: 
     assert selftest.main([str(bundle.folder), "--on", "software"]) == 0
     said = capsys.readouterr().out
     assert "files are whole" in said
-    assert said.count("on software, all as they should be") == 5
+    assert said.count("on software (native), all as they should be") == 5
 
 
 def test_its_samples_come_with_the_designs_records_in_every_mode(bundle: Bundle, compiled_design: Design) -> None:
@@ -159,7 +159,7 @@ def test_records_that_differ_fail_the_self_test(copied: Path) -> None:
         samples = dict(stored)
     samples["anytime"]["score"][-1] += 1
     np.savez(copied / "selftest.npz", **samples)  # type: ignore[arg-type]
-    with pytest.raises(hw.HwcodesignError, match="anytime: records on software are not those of the bundle"):
+    with pytest.raises(hw.HwcodesignError, match=r"anytime: records on software \(native\) are not those of the bundle"):
         selftest.check_records(copied, "software", lambda _: None)
 
 
@@ -181,7 +181,7 @@ def test_numpy_alone_passes_the_self_test(bundle: Bundle, tmp_path: Path) -> Non
         capture_output=True, text=True, check=False, cwd=tmp_path, env={"PYTHONPATH": str(packages)},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("on software, all as they should be") == 5
+    assert done.stdout.count("on software (native), all as they should be") == 5
     assert "a board needs pynq (No module named 'pynq')" in done.stderr
 
 

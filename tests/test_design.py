@@ -417,7 +417,7 @@ def test_adaptive_mode_leaves_at_the_first_sure_exit(
     records = compiled_design.run(images)
     assert as_tuples(records) == [mine[-1] for mine in wanted]
     assert set(records["exit"].tolist()) == {0, 1, 2}
-    assert compiled_design.on == "software"
+    assert compiled_design.on == "software (native)"
     streamed = np.concatenate(list(compiled_design.stream(images)))
     assert sorted(as_tuples(streamed)) == as_tuples(records)
     assert as_tuples(streamed) != as_tuples(records)  # in the order of completion
@@ -570,7 +570,7 @@ def test_images_that_do_not_fit_are_refused_before_the_first_record(compiled_des
 def test_auto_says_that_it_runs_in_software(compiled_design: Design, images: Images) -> None:
     with pytest.warns(UserWarning, match="on='auto' runs in software"):
         records = compiled_design.run(images, on="auto")
-    assert compiled_design.on == "software"
+    assert compiled_design.on == "software (native)"
     assert records.tobytes() == compiled_design.run(images).tobytes()
 
 

@@ -169,7 +169,7 @@ def test_it_runs_in_software_in_both_simulations_on_the_board_in_reports_and_fro
         assert said in unknown.stderr
     tested = python(moved, "-m", "hwcodesign.runtime.selftest", ".")
     assert tested.returncode == 0, tested.stderr
-    assert "on software, all as they should be" in tested.stdout
+    assert "on software (native), all as they should be" in tested.stdout
 
     design = tmp_path / "build" / "leading" / "design"
     simulated = python(

@@ -410,7 +410,7 @@ def test_what_fails_again_is_computed_in_software_with_a_warning(
         *failures, last = [str(warning.message) for warning in told]
         assert [bool(re.search(message, failure)) for failure in failures] == [True, True]
         assert last == "board-sim has failed: the rest runs in software"  # for the later batches, too
-        assert driver.on == "software"
+        assert driver.on == "software (native)"
         assert records.tobytes() == design.run(images).tobytes()
 
 
@@ -420,7 +420,7 @@ def test_registers_that_are_denied_during_a_run_leave_it_to_software(design: Des
         warnings.simplefilter("always")
         _, driver = made
         assert without_cycles(driver.run(images[:20])) == design.run(images[:20]).tobytes()
-        assert driver.on == "software"
+        assert driver.on == "software (native)"
         with pytest.raises(BoardError, match="counters cannot be read: no permission"):
             _ = driver.counters
     assert all("no permission" in str(warning.message) for warning in told)
@@ -432,7 +432,7 @@ def test_no_retries_go_to_software_at_once(design: Design, images: Images) -> No
     with opened(design, fault, retries=0) as (_, driver):
         with pytest.warns(UserWarning, match="board-sim") as told:
             records = driver.run(images[:20])
-        assert driver.on == "software"
+        assert driver.on == "software (native)"
     assert records.tobytes() == design.run(images[:20]).tobytes()
     assert len(told) == 2
 

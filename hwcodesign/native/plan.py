@@ -76,7 +76,7 @@ class Value:
 
 @dataclass(frozen=True, eq=False)
 class Padded:
-    """It copies an image with zeros around it, in the type that products read, with `offset` added to all."""
+    """A padded copy is an image with zeros around it, in the type that products read, with `offset` added to all."""
 
     source: int
     result: int
@@ -89,12 +89,12 @@ class Padded:
 class Products:
     """Products are sums of products: out[out_places[i] + f] is, for all f, the chain of the largest sum over phases p,
 
-        sum over r, k of in[in_places[i] + phases[p] + runs[r] + k] weights[r, k, f], times 2^shift, plus bias[f].
+        sum over r, k of in[in_places[i] + phases[p] + runs[r] + k] weights[r, k, f], times 2^shifts[f], plus bias[f].
 
     Attributes:
         source, result: values.
         multiply: way to multiply.
-        shift, bias: of the sums.
+        shifts, bias: of the sums, for each result of a place.
         in_places, out_places: of each i, in a sample's elements.
         phases: elements from one window of a maximum pooling's block to each of its windows.
         runs: elements from a window's first to each of its runs.
@@ -105,24 +105,24 @@ class Products:
     source: int
     result: int
     multiply: Multiply
-    shift: int
     in_places: Integers
     out_places: Integers
     phases: Integers
     runs: Integers
     weights: Integers
+    shifts: Integers
     bias: Integers
     chain: Chain
 
 
 @dataclass(frozen=True, eq=False)
 class Depthwise:
-    """It is a convolution with one filter for each channel, over an image that was padded.
+    """A depthwise operation is a convolution with one filter for each channel, over an image that was padded.
 
     Attributes:
         source, result: values.
         are_wide: whether sums have 64 bits.
-        shift, bias: of the sums.
+        shifts, bias: of the sums, for each channel.
         in_places: of each output pixel, in a sample's elements.
         taps: elements from a window's first pixel to each of its pixels.
         weights: (taps, channels).
@@ -132,17 +132,17 @@ class Depthwise:
     source: int
     result: int
     are_wide: bool
-    shift: int
     in_places: Integers
     taps: Integers
     weights: Integers
+    shifts: Integers
     bias: Integers
     chain: Chain
 
 
 @dataclass(frozen=True, eq=False)
 class Pool:
-    """It takes the largest value of each window, or the average over the pixels that count.
+    """A pool takes the largest value of each window, or the average over the pixels that count.
 
     Attributes:
         source, result: values.
@@ -170,7 +170,7 @@ class Pool:
 
 @dataclass(frozen=True, eq=False)
 class Elements:
-    """It runs steps on each element of a tensor, or of the sum of two.
+    """An elements operation runs steps on each element of a tensor, or of the sum of two.
 
     Attributes:
         sources: one value or two.
@@ -193,7 +193,7 @@ class Elements:
 
 @dataclass(frozen=True, eq=False)
 class Moved:
-    """It puts elements elsewhere: `places` has, for each element of the result, that of the source, or -1 for zero."""
+    """A move puts elements elsewhere: `places` has, for each element of the result, that of the source, or -1 for zero."""
 
     source: int
     result: int

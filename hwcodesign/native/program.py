@@ -41,15 +41,15 @@ _StepConfig = _structure(
 )
 _ProductsConfig = _structure(
     "ProductsConfig",
-    "source result multiply shift",
+    "source result multiply unused",
     "places phases runs run_length outputs",
-    "in_places out_places phase_places run_places weights bias",
+    "in_places out_places phase_places run_places weights shifts bias",
 )
 _DepthwiseConfig = _structure(
     "DepthwiseConfig",
-    "source result shift sums_are_wide",
+    "source result sums_are_wide unused",
     "places taps channels",
-    "in_places tap_places weights bias",
+    "in_places tap_places weights shifts bias",
 )
 _PoolConfig = _structure(
     "PoolConfig",
@@ -141,15 +141,14 @@ class Program:
             operation.source,
             operation.result,
             int(operation.multiply),
-            operation.shift,
+            0,
             len(operation.in_places),
             len(operation.phases),
             runs,
             length,
             outputs,
             *map(_address, (operation.in_places, operation.out_places, operation.phases, operation.runs)),
-            _address(operation.weights),
-            _address(operation.bias),
+            *map(_address, (operation.weights, operation.shifts, operation.bias)),
         )
         self._functions.hwc_products(self._program, ctypes.byref(config), *_steps(operation.chain))
 
@@ -159,12 +158,13 @@ class Program:
         config = _DepthwiseConfig(
             operation.source,
             operation.result,
-            operation.shift,
             int(operation.are_wide),
+            0,
             len(operation.in_places),
             taps,
             channels,
-            *map(_address, (operation.in_places, operation.taps, operation.weights, operation.bias)),
+            *map(_address, (operation.in_places, operation.taps, operation.weights)),
+            *map(_address, (operation.shifts, operation.bias)),
         )
         self._functions.hwc_depthwise(self._program, ctypes.byref(config), *_steps(operation.chain))
 

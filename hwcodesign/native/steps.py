@@ -190,7 +190,7 @@ def _rounding(mode: Rounding, shift: int) -> tuple[int, int, int]:
 def appended(chain: Chain, kernel: Kernel) -> Chain | None:
     """Returns the chain with an elementwise kernel behind it; None if the kernel is no function of one element."""
     if isinstance(kernel, Activation):
-        if kernel.rectify and chain.low < 0:
+        if not kernel.is_cast and chain.low < 0:
             low, high = max(chain.low, 0), max(chain.high, 0)
             chain = chain.then(Step(StepKind.RECTIFY, low, high, 0, is_monotone=True), chain.fraction)
         return chain.cast(kernel.result)

@@ -27,7 +27,7 @@ class DrivenRunner:
 
     @property
     def on(self) -> str:
-        """Returns what ran last: "software" also after a board has failed."""
+        """Returns what ran last: software also after a board has failed."""
         return self._driver.on
 
     def stream(self, codes: NDArray[Any], control: ExitControl) -> Generator[Records, None, None]:

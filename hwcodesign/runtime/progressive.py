@@ -89,7 +89,7 @@ class ProgressiveAccelerator:
 
     @property
     def on(self) -> str:
-        """Returns the place that ran last or will run next; it is "software" also after a board has failed."""
+        """Returns the place that ran last or will run next; it is software also after a board has failed."""
         return self._on
 
     @property

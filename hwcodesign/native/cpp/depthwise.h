@@ -11,11 +11,11 @@ namespace hwc {
 
 struct DepthwiseConfig {
     int32_t in, out;
-    int32_t shift, sums_are_wide;
+    int32_t sums_are_wide, unused;
     int64_t places, taps, channels;
     const int64_t *in_places, *tap_places; // of the first channel
     const int64_t *weights;                // [taps][channels]
-    const int64_t *bias;                   // [channels]
+    const int64_t *shifts, *bias;          // [channels]
 };
 
 // `In` is int16_t where `Sum` is int32_t, and int64_t where it is int64_t.
@@ -24,9 +24,9 @@ template <class In, class Sum> class Depthwise : public Operation {
 
   public:
     Depthwise(const DepthwiseConfig &c, const StepConfig *steps, int step_count, bool wide)
-        : in_(c.in), out_(c.out), shift_(c.shift), channels_(c.channels), in_places_(c.in_places, c.in_places + c.places),
+        : in_(c.in), out_(c.out), channels_(c.channels), in_places_(c.in_places, c.in_places + c.places),
           tap_places_(c.tap_places, c.tap_places + c.taps), weights_(c.weights, c.weights + c.taps * c.channels),
-          bias_(c.bias, c.bias + c.channels), steps_(steps, step_count, wide, c.channels) {}
+          shifts_(c.shifts, c.shifts + c.channels), bias_(c.bias, c.bias + c.channels), steps_(steps, step_count, wide, c.channels) {}
 
     void run(const std::vector<Value> &values, const Block &block) const override {
         for (int n = 0; n < block.samples; n++) {
@@ -51,7 +51,7 @@ template <class In, class Sum> class Depthwise : public Operation {
                 sums[i] += (Sum)x[i] * (Sum)w[i];
         }
         for (int i = 0; i < count; i++)
-            sums[i] = (Sum)(sums[i] * (Sum(1) << shift_)) + bias_[first + i];
+            sums[i] = (sums[i] << shifts_[first + i]) + bias_[first + i];
     }
 
     void finish(Sum *sums, int count, int64_t first, Type type, char *out, int64_t place) const {
@@ -69,11 +69,11 @@ template <class In, class Sum> class Depthwise : public Operation {
         }
     }
 
-    int in_, out_, shift_;
+    int in_, out_;
     int64_t channels_;
     std::vector<int64_t> in_places_, tap_places_;
     std::vector<In> weights_;
-    std::vector<Sum> bias_;
+    std::vector<Sum> shifts_, bias_;
     Steps steps_;
 };
 

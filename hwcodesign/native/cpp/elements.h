@@ -80,7 +80,7 @@ class Padded : public Operation {
     }
 
   private:
-    template <class In, class Out> void image(const In *in, Out *out) const {
+    template <class In, class Out> void image(const In *__restrict in, Out *__restrict out) const {
         const Out zero = (Out)c_.offset;
         const int64_t read = c_.columns * c_.channels, left = c_.left * c_.channels, right = c_.right * c_.channels;
         out = std::fill_n(out, c_.top * (left + read + right), zero);

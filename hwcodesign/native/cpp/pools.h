@@ -51,7 +51,8 @@ template <class T> class Pool : public Operation {
                 }
     }
 
-    template <class In> void pool(const In *in, int64_t r, int64_t q, int count, T *pooled) const {
+    template <class In>
+    void pool(const In *__restrict in, int64_t r, int64_t q, int count, T *__restrict pooled) const {
         const int64_t top = r * c_.stride_rows - c_.top, left = q * c_.stride_columns - c_.left;
         const int64_t row = std::max<int64_t>(top, 0), last_row = std::min(top + c_.pool_rows, c_.rows);
         const int64_t column = std::max<int64_t>(left, 0), last_column = std::min(left + c_.pool_columns, c_.columns);
@@ -59,7 +60,7 @@ template <class T> class Pool : public Operation {
         std::fill(pooled, pooled + count, c_.maximum && (inside || !c_.with_zero) ? std::numeric_limits<T>::min() : 0);
         for (int64_t y = row; y < last_row; y++)
             for (int64_t x = column; x < last_column; x++) {
-                const In *tap = in + (y * c_.columns + x) * c_.channels;
+                const In *__restrict tap = in + (y * c_.columns + x) * c_.channels;
                 if (c_.maximum)
                     for (int i = 0; i < count; i++)
                         pooled[i] = std::max(pooled[i], (T)tap[i]);

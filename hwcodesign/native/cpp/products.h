@@ -2,7 +2,7 @@
 //
 // For each place i the operation computes
 //     out[out_places[i] + f] = steps((max over p of sum over r, k of
-//         in[in_places[i] + phases[p] + runs[r] + k] * weights[r][k][f]) * 2^shift + bias[f])
+//         in[in_places[i] + phases[p] + runs[r] + k] * weights[r][k][f]) * 2^shifts[f] + bias[f])
 // A run is a row of a window: elements that lie one behind the other. Several phases are those of a maximum pooling.
 #pragma once
 
@@ -21,11 +21,11 @@ enum class Multiply : int32_t { Bytes, Words, Longs };
 struct ProductsConfig {
     int32_t in, out;
     Multiply multiply;
-    int32_t shift;
+    int32_t unused;
     int64_t places, phases, runs, run_length, outputs;
     const int64_t *in_places, *out_places, *phase_places, *run_places;
     const int64_t *weights; // [runs][run_length][outputs]
-    const int64_t *bias;    // [outputs]
+    const int64_t *shifts, *bias; // [outputs]
 };
 
 template <class M> class Products : public Operation {
@@ -35,7 +35,7 @@ template <class M> class Products : public Operation {
 
   public:
     Products(const ProductsConfig &c, const StepConfig *steps, int step_count, bool wide)
-        : in_(c.in), out_(c.out), shift_(c.shift), outputs_(c.outputs), runs_(c.runs),
+        : in_(c.in), out_(c.out), outputs_(c.outputs), runs_(c.runs),
           groups_((c.run_length + M::kGroup - 1) / M::kGroup), in_places_(c.in_places, c.in_places + c.places),
           out_places_(c.out_places, c.out_places + c.places), phases_(c.phase_places, c.phase_places + c.phases),
           run_places_(c.run_places, c.run_places + c.runs), vectors_(vectors(c.outputs)),
@@ -68,9 +68,11 @@ template <class M> class Products : public Operation {
         constexpr int size = M::kLanes * M::kGroup;
         packed_.assign((size_t)(blocks_ * runs_ * groups_ * vectors_ * size), 0);
         bias_.assign((size_t)(blocks_ * vectors_ * M::kLanes), 0);
+        shifts_ = bias_;
         for (int64_t f = 0; f < c.outputs; f++) {
             const int64_t block = f / (vectors_ * M::kLanes), vector = f / M::kLanes % vectors_;
             bias_[(size_t)f] = (Sum)c.bias[f];
+            shifts_[(size_t)f] = (Sum)c.shifts[f];
             for (int64_t r = 0; r < runs_; r++)
                 for (int64_t k = 0; k < c.run_length; k++) {
                     const int64_t group = ((block * runs_ + r) * groups_ + k / M::kGroup) * vectors_ + vector;
@@ -153,11 +155,12 @@ template <class M> class Products : public Operation {
         const int count = (int)std::min<int64_t>(V * M::kLanes, outputs_ - first);
         for (int v = 0; v < V; v++) {
             const Vector bias = load<Vector>(bias_.data() + first + v * M::kLanes);
+            const Vector shifts = load<Vector>(shifts_.data() + first + v * M::kLanes);
             for (int p = 0; p < P; p++)
-                sums[p][v] = (sums[p][v] << shift_) + bias;
+                sums[p][v] = (sums[p][v] << shifts) + bias;
         }
         if constexpr (sizeof(Sum) == 4)
-            if (is_plain_ && type == Type::U8) {
+            if (is_plain_ && (type == Type::U8 || type == Type::I8)) {
                 if (!steps_.narrow_steps.empty())
                     cast_in_registers<V, P>(sums, steps_.narrow_steps[0]);
                 for (int p = 0; p < P; p++)
@@ -172,7 +175,7 @@ template <class M> class Products : public Operation {
         }
     }
 
-    // The usual end, in registers: one cast that saturates, to unsigned bytes.
+    // The usual end, in registers: one cast that saturates, to bytes.
     template <int V, int P> static void cast_in_registers(Vector (&sums)[P][V], const Step<int32_t> &cast) {
         const Vector low = Vector{} + cast.low, high = Vector{} + cast.high;
         const int shift = cast.shift;
@@ -205,6 +208,7 @@ template <class M> class Products : public Operation {
         }
     }
 
+    // Stores the low byte of each lane, which is that of signed and of unsigned bytes.
     static void put(Vector x, uint8_t *to, int count) {
         typedef uint8_t narrow_t __attribute__((vector_size(M::kLanes)));
         const narrow_t narrow = __builtin_convertvector(x, narrow_t);
@@ -216,14 +220,14 @@ template <class M> class Products : public Operation {
             std::memcpy(to, &narrow, (size_t)std::min(std::max(count, 0), M::kLanes));
     }
 
-    int in_, out_, shift_;
+    int in_, out_;
     int64_t outputs_, runs_, groups_;
     std::vector<int64_t> in_places_, out_places_, phases_, run_places_;
     int vectors_, blocks_;
     Steps steps_;
     bool is_plain_;
     std::vector<typename M::Packed> packed_;
-    std::vector<Sum> bias_;
+    std::vector<Sum> bias_, shifts_;
 };
 
 } // namespace hwc

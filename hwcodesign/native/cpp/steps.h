@@ -177,9 +177,10 @@ template <> inline const std::vector<Step<int64_t>> &Steps::of<int64_t>() const 
 
 // Reads memory of any type into a tile, each element times 2^shift; it is added to what is there, where `add` is set.
 template <class T>
-__attribute__((noinline)) void read(Type type, const char *from, int64_t place, int n, int shift, bool add, T *x) {
+__attribute__((noinline)) void read(Type type, const char *from, int64_t place, int n, int shift, bool add,
+                                    T *__restrict x) {
     with_type(type, [&](auto *typed) {
-        const auto *in = (const std::remove_pointer_t<decltype(typed)> *)from + place;
+        const auto *__restrict in = (const std::remove_pointer_t<decltype(typed)> *)from + place;
         const T factor = T(1) << shift;
         if (add)
             for (int i = 0; i < n; i++)
@@ -191,9 +192,9 @@ __attribute__((noinline)) void read(Type type, const char *from, int64_t place, 
 }
 
 // Writes a tile into memory of any type.
-template <class T> __attribute__((noinline)) void write(Type type, const T *x, int n, char *to, int64_t place) {
+template <class T> __attribute__((noinline)) void write(Type type, const T *__restrict x, int n, char *to, int64_t place) {
     with_type(type, [&](auto *typed) {
-        auto *out = (std::remove_pointer_t<decltype(typed)> *)to + place;
+        auto *__restrict out = (std::remove_pointer_t<decltype(typed)> *)to + place;
         for (int i = 0; i < n; i++)
             out[i] = (std::remove_pointer_t<decltype(typed)>)x[i];
     });

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.hardware.weights import narrowed
 from hwcodesign.kernels.conv2d import Conv2D
 from hwcodesign.kernels.dense import Dense
 from hwcodesign.kernels.kernel import largest
@@ -31,14 +34,16 @@ class _Sums:
     Attributes:
         multiply: way to multiply.
         offset: what is added to all inputs, so that they are unsigned.
-        shift: of the sums to the left.
+        weights: those of the kernel, without zeros at the end that all of an output's weights have.
+        shifts: of the sums to the left, for each output.
         bias: what is added then, without what the offset makes of them.
         chain: the steps behind.
     """
 
     multiply: Multiply
     offset: int
-    shift: int
+    weights: Integers
+    shifts: Integers
     bias: Integers
     chain: Chain
 
@@ -48,14 +53,12 @@ def lower_dense(planning: Planning, fused: Fused, sources: Sequence[int], result
     """Adds a linear layer: one run of all inputs."""
     kernel = fused.kernel
     assert isinstance(kernel, Dense)
-    weights = kernel.weights.astype(np.int64)[np.newaxis]
     sums = _sums(planning, fused, kernel)
-    none = np.zeros(1, np.int64)
+    weights, here = sums.weights[np.newaxis], np.zeros(1, np.int64)
     source = _operand(planning, sources[0], (1, 1, weights.shape[1]), (0, 0, 0, 0), sums)
-    bias = _without_offset(sums, weights)
-    chain = sums.chain
+    bias = _without_offset(sums.offset, weights, sums.shifts, sums.bias)
     planning.operations.append(
-        Products(source, result, sums.multiply, sums.shift, none, none, none, none, weights, bias, chain)
+        Products(source, result, sums.multiply, here, here, here, here, weights, sums.shifts, bias, sums.chain)
     )
 
 
@@ -82,12 +85,12 @@ def lower_conv2d(planning: Planning, fused: Fused, sources: Sequence[int], resul
                 source,
                 result,
                 sums.multiply,
-                sums.shift,
                 in_places,
                 out_places,
                 _phases(kernel, fused.block),
                 banded.runs,
                 banded.weights,
+                banded.shifts,
                 banded.bias,
                 sums.chain.of_channels(first, size),
             )
@@ -96,28 +99,31 @@ def lower_conv2d(planning: Planning, fused: Fused, sources: Sequence[int], resul
 
 def _sums(planning: Planning, fused: Fused, kernel: WeightedKernel, *, bytes_too: bool = True) -> _Sums:
     """Chooses the narrowest way to multiply that is exact, and the steps behind the sums."""
-    narrowest, source = kernel.narrowest_sums, kernel.input_formats[0]
-    shift, bias = narrowest.shift, np.array(narrowest.bias, np.int64)
-    accumulator, axes = narrowest.accumulator, kernel.summed_axes
-    magnitude = int(np.abs(kernel.weights).sum(axis=axes).max())
-    most = magnitude * largest(source)
-    shifted = (most << shift) + int(np.abs(bias).max())
+    found, source = kernel.narrowest_sums, kernel.input_formats[0]
+    bias, accumulator = np.array(found.bias, np.int64), found.accumulator
+    flat = kernel.weights.reshape(-1, kernel.weights.shape[-1])
+    narrow = narrowed(flat)
+    magnitude = int(np.abs(flat).sum(axis=0).max()) << found.shift
+    reached = magnitude * largest(source) + int(np.abs(bias).max())
     offset = _OFFSET if source.signed else 0
-    if bytes_too and planning.has_bytes and source.width <= 8 and _fits(kernel, 8):
-        multiply, shifted = Multiply.BYTES, shifted + (magnitude * offset << shift)
-    elif _holds(ElementType.I16, source) and _fits(kernel, 16):
+    if bytes_too and planning.has_bytes and source.width <= 8 and _fits(narrow.weights, 8):
+        multiply, reached = Multiply.BYTES, reached + magnitude * offset
+    elif _holds(ElementType.I16, source) and _fits(narrow.weights, 16):
         multiply, offset = Multiply.WORDS, 0
     else:
         multiply, offset = Multiply.LONGS, 0
-    if shifted >= 2**31:
+    if reached >= 2**31:
         multiply, offset = Multiply.LONGS, 0
-    reached = 2**31 if multiply == Multiply.LONGS else shifted
+    if multiply == Multiply.LONGS:
+        reached = max(reached, 2**31)  # steps on 64-bit sums are those of 64 bits
     start = Chain(accumulator.min_code, accumulator.max_code, accumulator.fraction, reached)
-    return _Sums(multiply, offset, shift, bias, chain_of(fused.tail, start.cast(kernel.result)))
+    shifts = np.array(narrow.shifts, np.int64) + found.shift
+    weights = np.ascontiguousarray(narrow.weights, np.int64)
+    return _Sums(multiply, offset, weights, shifts, bias, chain_of(fused.tail, start.cast(kernel.result)))
 
 
-def _fits(kernel: WeightedKernel, bits: int) -> bool:
-    return bool(kernel.weights.min() >= -(1 << (bits - 1)) and kernel.weights.max() < 1 << (bits - 1))
+def _fits(weights: NDArray[Any], bits: int) -> bool:
+    return bool(weights.min() >= -(1 << (bits - 1)) and weights.max() < 1 << (bits - 1))
 
 
 def _holds(element_type: ElementType, fmt: FixedPoint) -> bool:
@@ -125,14 +131,15 @@ def _holds(element_type: ElementType, fmt: FixedPoint) -> bool:
     return bool(limits.min <= fmt.min_code and fmt.max_code <= limits.max)
 
 
-def _without_offset(sums: _Sums, weights: Integers) -> Integers:
+def _without_offset(offset: int, weights: Integers, shifts: Integers, bias: Integers) -> Integers:
     """Returns the bias, less what the offset of inputs adds to the sums.
 
     Args:
+        offset: what is added to every input.
         weights: (runs, elements of a run, results of a place).
+        shifts, bias: of the results of a place.
     """
-    bias = np.tile(sums.bias, weights.shape[2] // len(sums.bias))
-    return bias - ((sums.offset * weights.sum(axis=(0, 1))) << sums.shift)
+    return bias - ((offset * weights.sum(axis=(0, 1))) << shifts)
 
 
 def _operand(
@@ -167,17 +174,18 @@ class _Banded:
 
     Attributes:
         starts: first output pixel of each band in a row; the last band may overlap the one before.
-        runs, weights, bias: see `Products`.
+        runs, weights, shifts, bias: see `Products`.
     """
 
     starts: Integers
     runs: Integers
     weights: Integers
+    shifts: Integers
     bias: Integers
 
 
 def _banded(planning: Planning, kernel: Conv2D, block: int, group: int, sums: _Sums) -> _Banded:
-    runs, weights = _runs(kernel, group)
+    runs, weights = _runs(kernel, group, sums.weights)
     columns, step = kernel.output_shape[1] // block, kernel.stride[1] * block * kernel.input_shapes[0][2]
     length, filters = weights.shape[1:]
     lanes = planning.lanes // (2 if sums.multiply == Multiply.LONGS else 1)
@@ -192,21 +200,20 @@ def _banded(planning: Planning, kernel: Conv2D, block: int, group: int, sums: _S
     banded = np.zeros((len(runs), (pixels - 1) * step + length, pixels, filters), np.int64)
     for pixel in range(pixels):
         banded[:, pixel * step : pixel * step + length, pixel] = weights
-    whole = banded.reshape(len(runs), -1, pixels * filters)
-    part = sums.bias[group * filters : (group + 1) * filters]
-    bias = np.tile(part, pixels) - ((sums.offset * whole.sum(axis=(0, 1))) << sums.shift)
+    whole, part = banded.reshape(len(runs), -1, pixels * filters), slice(group * filters, (group + 1) * filters)
+    shifts, bias = np.tile(sums.shifts[part], pixels), np.tile(sums.bias[part], pixels)
     starts = np.minimum(np.arange(0, columns, pixels), columns - pixels)
-    return _Banded(starts, runs, whole, bias)
+    return _Banded(starts, runs, whole, shifts, _without_offset(sums.offset, whole, shifts, bias))
 
 
-def _runs(kernel: Conv2D, group: int) -> tuple[Integers, Integers]:
+def _runs(kernel: Conv2D, group: int, narrow: Integers) -> tuple[Integers, Integers]:
     """Returns the places of runs in a window, and their weights: (runs, elements of a run, filters of the group).
 
     A row of the kernel is one run, where nothing lies between its taps.
     """
     rows, columns, depth, filters = kernel.weights.shape
     size = filters // kernel.groups
-    weights = kernel.weights[..., group * size : (group + 1) * size].astype(np.int64)
+    weights = narrow.reshape(kernel.weights.shape)[..., group * size : (group + 1) * size]
     channels, width = kernel.input_shapes[0][2], _padded_width(kernel)
     down = np.arange(rows) * kernel.dilation[0] * width * channels
     if kernel.groups == 1 and (kernel.dilation[1] == 1 or columns == 1):
@@ -242,10 +249,10 @@ def _depthwise(kernel: Conv2D, source: int, result: int, sums: _Sums) -> Depthwi
         source,
         result,
         sums.multiply == Multiply.LONGS,
-        sums.shift,
         _in_places(kernel, 1, every),
         taps,
-        kernel.weights.reshape(-1, channels).astype(np.int64),
+        sums.weights,
+        sums.shifts,
         sums.bias,
         sums.chain,
     )
