@@ -70,6 +70,7 @@ SUBJECTS = (
         {"csim": 4, "numpy": 300, "numpy_full": 300, "onnxruntime": 1_000, "onnxruntime_int8": 1_000},
     ),
 )
+NAMED = {one.name: one for one in SUBJECTS}
 
 
 # --- what is measured ---
@@ -158,7 +159,7 @@ def contender(name: str, folder: Path) -> Callable[[NDArray[Any]], object]:
 
         design.csim = compiled(design.accelerator, design.sources, workers=1)
         return lambda images: design.run(images, on="csim")
-    on = name.split("_")[0]
+    on = name.split("_", maxsplit=1)[0]
     if name.endswith("_full"):
         return lambda images: _full(design, on, images)
     return lambda images: design.run(images, on=on)
@@ -352,23 +353,23 @@ Peak memory is that of the whole process, with Python, NumPy and the images.
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=Path, default=Path("build"), help="where trained recipes are")
-    parser.add_argument("--subjects", nargs="+", default=[one.name for one in SUBJECTS], help="recipes; all by default")
+    parser.add_argument("--subjects", nargs="+", default=[*NAMED], help="recipes; all by default")
     parser.add_argument("--write", type=Path, help="document to write the tables to")
     parser.add_argument("--contender", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    subjects = {one.name: one for one in SUBJECTS}
     if options.contender:
         name, subject = options.contender
-        work(name, subjects[subject], options.folder)
+        work(name, NAMED[subject], options.folder)
         return
     measured = []
     for name in options.subjects:
         # in a process of its own, so that what training used is gone when memory is measured
-        code = "import sys, pathlib, benchmarks.throughput as b; b.prepare({s.name: s for s in b.SUBJECTS}[sys.argv[1]], "
-        code += "pathlib.Path(sys.argv[2]))"
+        code = (
+            "import sys, pathlib as p, benchmarks.throughput as b; b.prepare(b.NAMED[sys.argv[1]], p.Path(sys.argv[2]))"
+        )
         subprocess.run([sys.executable, "-c", code, name, str(options.build)], check=True)
-        measured += measure(subjects[name], options.build / name)
+        measured += measure(NAMED[name], options.build / name)
     text = page(keep(measured))
     print(text)
     if options.write:

@@ -32,6 +32,18 @@ if TYPE_CHECKING:
 #: What tests compile is kept beside the checkout's other results: a user's own cache stays as it is.
 os.environ["XDG_CACHE_HOME"] = str(Path(__file__).resolve().parent.parent / "build" / "cache")
 
+
+@pytest.fixture(scope="session", autouse=True)
+def _software_is_compared() -> Iterator[None]:
+    """Whatever runs on="software" in this process runs on the native engine, and is held to NumPy."""
+    from hwcodesign.runtime import arithmetic
+    from tests.compared_arithmetic import Compared
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(arithmetic, "chosen", Compared)
+        yield
+
+
 ExactCast = Callable[[Fraction, FixedPoint], int]
 RandomFormat = Callable[..., FixedPoint]
 

@@ -2,12 +2,37 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import warnings
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from hwcodesign.kernels import KERNELS
+from hwcodesign.data import Dataset
+from hwcodesign.design import Design
+from hwcodesign.errors import ToolError
+from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.kernels import INPUT, KERNELS, Conv2D, Segment
+from hwcodesign.native import library
 from hwcodesign.native.engine import run_segment
+from hwcodesign.native.library import build_library, native_library
+from hwcodesign.native.plan import Multiply, Products
+from hwcodesign.native.planning import plan_segment
+from hwcodesign.runtime.arithmetic import NATIVE, NUMPY, NativeArithmetic, chosen, threads
 from tests.drawn_kernels import DRAWS, drawn_segment, random_codes
+
+
+@pytest.fixture
+def no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _name: None)
+
+
+# --- every kernel ---
 
 
 def test_kernels_of_every_kind_are_drawn() -> None:
@@ -23,7 +48,134 @@ def test_it_computes_what_numpy_computes(kind: str) -> None:
         samples = int(rng.choice([1, 2, 7, 70]))
         codes = random_codes(rng, segment.inputs[0].format, (samples, *segment.inputs[0].shape))
         wanted = segment.run(codes)
-        for threads in (1, 3):
-            found = run_segment(segment, [codes], threads)
+        for number in (1, 3):
+            found = run_segment(segment, [codes], number)
             for i, (a, b) in enumerate(zip(found, wanted, strict=True)):
                 assert np.array_equal(a, b), f"seed {seed}, {[k.kind for k in segment.kernels]}, output {i}"
+
+
+def test_of_no_samples_it_gives_none() -> None:
+    segment = drawn_segment(np.random.default_rng(0), "conv2d")
+    codes = np.zeros((0, *segment.inputs[0].shape))
+    assert [found.shape for found in run_segment(segment, [codes])] == [(0, *one.shape) for one in segment.results]
+
+
+def convolution(source: FixedPoint, weights: NDArray[Any], accumulator: FixedPoint) -> Segment:
+    """A segment of one convolution without padding, on 6x6 pixels."""
+    rows, columns, channels, filters = weights.shape
+    conv = Conv2D(
+        name="conv",
+        inputs=(INPUT,),
+        input_formats=(source,),
+        input_shapes=((6, 6, channels),),
+        result=accumulator,
+        output_shape=(7 - rows, 7 - columns, filters),
+        weights=weights,
+        bias=np.zeros(filters),
+        weight_format=FixedPoint(16, 16),
+        accumulator=accumulator,
+        stride=(1, 1),
+        padding=(0, 0, 0, 0),
+    )
+    return Segment.chain("stage0", source, (6, 6, channels), [conv])
+
+
+@pytest.mark.parametrize(
+    ("source", "most", "step", "multiply"),
+    [
+        (FixedPoint(8, 8, signed=False), 127, 1, Multiply.BYTES),
+        (FixedPoint(8, 8), 127, 1, Multiply.BYTES),
+        (FixedPoint(8, 8, signed=False), 128, 1, Multiply.WORDS),
+        (FixedPoint(9, 9), 127, 1, Multiply.WORDS),
+        (FixedPoint(15, 15, signed=False), 30_000, 1, Multiply.LONGS),
+        (FixedPoint(8, 8, signed=False), 127, 8, Multiply.BYTES),
+    ],
+)
+def test_it_multiplies_the_narrowest_integers_that_hold_every_sum(
+    source: FixedPoint, most: int, step: int, multiply: Multiply
+) -> None:
+    """Weights that all end in zeros are shorter by these; sums of 54 products of 30 bits need 64."""
+    rng = np.random.default_rng(most)
+    weights = rng.integers(-most, most, (3, 3, 6, 7), endpoint=True).astype(np.float64)
+    weights[0, 0, 0] = most
+    segment = convolution(source, weights * step, FixedPoint(40, 40))
+    found = native_library()
+    operations = plan_segment(segment, found).operations
+    (products,) = (operation for operation in operations if isinstance(operation, Products))
+    narrower = Multiply.WORDS if multiply == Multiply.BYTES and not found.has_bytes else multiply
+    assert products.multiply == narrower
+    extremes = np.where(rng.random((5, 6, 6, 6)) < 0.5, source.min_code, source.max_code).astype(np.float64)
+    assert np.array_equal(run_segment(segment, [extremes])[0], segment.run(extremes)[0])
+
+
+# --- designs ---
+
+
+@pytest.mark.parametrize("mode", ["adaptive", "anytime"])
+@pytest.mark.parametrize("number", ["1", "2"])
+def test_records_and_segments_are_those_of_numpy(
+    compiled_design: Design, digits_data: Dataset, monkeypatch: pytest.MonkeyPatch, mode: str, number: str
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", number)
+    images = digits_data.test.images
+    found, wanted = (np.concatenate(list(compiled_design.stream(images, on, mode=mode))) for on in ("native", "numpy"))
+    assert compiled_design.on == "software (numpy)"
+    assert len({*found["exit"]}) == compiled_design.accelerator.exits
+    assert sorted(found.tolist()) == sorted(wanted.tolist())
+    native, numpy = (compiled_design.segment_outputs(images, on) for on in ("native", "numpy"))
+    assert [*native] == [*numpy]
+    assert all(np.array_equal(native[name], numpy[name]) for name in numpy)
+
+
+def test_a_batch_holds_no_tensor_of_more_than_16_mib(compiled_design: Design) -> None:
+    assert NATIVE.batch(compiled_design.accelerator) == NATIVE.samples
+    few = NativeArithmetic(bytes=960)
+    assert few.batch(compiled_design.accelerator) == 10  # stage 1 reads 16 pixels of 6 channels
+
+
+def test_it_takes_as_many_threads_as_openmp_would(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert threads() == 3
+    for text in ("", "0", "many"):
+        monkeypatch.setenv("OMP_NUM_THREADS", text)
+        assert threads() == len(os.sched_getaffinity(0))
+
+
+# --- how it is chosen and built ---
+
+
+def test_software_is_native_where_a_compiler_is() -> None:
+    assert chosen() is NATIVE
+
+
+@pytest.mark.usefixtures("no_compiler")
+def test_software_is_numpy_where_no_compiler_is() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert chosen() is NUMPY
+
+
+def test_an_engine_that_cannot_be_built_is_a_warning(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(library, "_FLAGS", ["-fno-such-flag"])
+    native_library.cache_clear()
+    with pytest.warns(UserWarning, match=r"NumPy computes instead: .*-fno-such-flag.* failed"):
+        assert chosen() is NUMPY
+    with pytest.raises(ToolError, match="on='numpy' alone runs"):
+        native_library()
+
+
+@pytest.mark.usefixtures("no_compiler")
+def test_asked_for_by_name_it_needs_a_compiler(
+    compiled_design: Design, digits_data: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(library, "native_library", build_library)  # as in a process that has not loaded it
+    with pytest.raises(ToolError, match=r"on='native' needs g\+\+ .*; on='numpy' does not"):
+        compiled_design.run(digits_data.test.images[:1], on="native")
+    assert len(compiled_design.run(digits_data.test.images[:1], on="numpy")) == 1
+
+
+def test_it_is_built_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    built = build_library()
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("it was compiled again"))
+    assert build_library() == built

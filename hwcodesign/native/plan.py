@@ -193,7 +193,12 @@ class Elements:
 
 @dataclass(frozen=True, eq=False)
 class Moved:
-    """A move puts elements elsewhere: `places` has, for each element of the result, that of the source, or -1 for zero."""
+    """A move puts elements elsewhere.
+
+    Attributes:
+        source, result: values.
+        places: for each element of the result, that of the source; -1 for a zero.
+    """
 
     source: int
     result: int

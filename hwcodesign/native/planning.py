@@ -13,6 +13,7 @@ from hwcodesign.native.lowering import LOWERINGS
 from hwcodesign.native.lowering.context import Planning
 from hwcodesign.native.plan import ElementType, Plan
 
+
 def plan_segment(segment: Segment, library: NativeLibrary) -> Plan:
     """Returns the plan that computes a segment's outputs from its inputs."""
     planning = Planning(library.lanes, library.has_bytes)
@@ -65,9 +66,7 @@ def _plan(planning: Planning, segment: Segment, inputs: Sequence[int]) -> list[i
 def _given(segment: Segment) -> set[str]:
     """Returns the kernels whose result is an output, as it is or reshaped."""
     reads = {kernel.name: kernel.inputs[0] for kernel in segment.kernels if kernel.kind == "reshape"}
-    given = set()
-    for name in segment.outputs:
-        while name in reads:
-            name = reads[name]
-        given.add(name)
+    given = set(segment.outputs)
+    while shaped := given & reads.keys():
+        given = given - shaped | {reads[name] for name in shaped}
     return given

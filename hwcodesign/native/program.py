@@ -82,12 +82,11 @@ class Program:
         self._given = [value for value in dict.fromkeys(plan.outputs) if value not in plan.inputs]
         most = max(1, min(_MOST_SAMPLES, _BLOCK // max(1, placed(plan, 1).bytes)))
         memory = placed(plan, most)
-        values = (_ValueConfig * len(plan.values))(
-            *(
-                (int(value.type), value.elements, place)
-                for value, place in zip(plan.values, memory.places, strict=True)
-            )
-        )
+        configs = [
+            _ValueConfig(int(value.type), value.elements, place)
+            for value, place in zip(plan.values, memory.places, strict=True)
+        ]
+        values = (_ValueConfig * len(configs))(*configs)
         self._program = ctypes.c_void_p(
             self._functions.hwc_program(
                 values,

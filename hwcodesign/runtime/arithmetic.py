@@ -25,6 +25,7 @@ class Arithmetic(Protocol):
 
     Attributes:
         label: what it is called where results are shown.
+        samples: most samples that are computed together.
     """
 
     @property
@@ -32,8 +33,13 @@ class Arithmetic(Protocol):
         """Names it where results are shown."""
         ...
 
+    @property
+    def samples(self) -> int:
+        """Returns the most samples that are computed together."""
+        ...
+
     def batch(self, accelerator: Accelerator) -> int:
-        """Returns the samples that are computed together."""
+        """Returns the samples of an accelerator that are computed together."""
         ...
 
     def level(self, accelerator: Accelerator, k: int, values: Arrays) -> tuple[Arrays, NDArray[Any]]:

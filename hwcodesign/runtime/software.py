@@ -24,9 +24,6 @@ from hwcodesign.progress import task
 from hwcodesign.runtime import arithmetic as arithmetics
 from hwcodesign.runtime.arithmetic import Arithmetic
 
-#: Samples of a segment alone that are computed together.
-_TOGETHER = 128
-
 
 @dataclass(frozen=True)
 class _Group:
@@ -150,8 +147,8 @@ def segment_codes(
     """Returns the codes of a segment's outputs for all samples, (N, *shape), from those of its inputs."""
     arithmetic = arithmetic or arithmetics.chosen()
     parts = [
-        arithmetic.segment(segment, [codes[start : start + _TOGETHER] for codes in inputs])
-        for start in range(0, len(inputs[0]), _TOGETHER)
+        arithmetic.segment(segment, [codes[start : start + arithmetic.samples] for codes in inputs])
+        for start in range(0, len(inputs[0]), arithmetic.samples)
     ]
     none = tuple(np.zeros((0, *tensor.shape), np.int64) for tensor in segment.results)
     return tuple(np.concatenate(codes).astype(np.int64) for codes in zip(*([none, *parts]), strict=True))

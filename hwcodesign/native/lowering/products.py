@@ -139,7 +139,7 @@ def _without_offset(offset: int, weights: Integers, shifts: Integers, bias: Inte
         weights: (runs, elements of a run, results of a place).
         shifts, bias: of the results of a place.
     """
-    return bias - ((offset * weights.sum(axis=(0, 1))) << shifts)
+    return np.asarray(bias - ((offset * weights.sum(axis=(0, 1))) << shifts))
 
 
 def _operand(

@@ -50,9 +50,7 @@ def software_transport(
 def software_runner(design: Design, arithmetic: Arithmetic) -> ComputedRunner:
     """Makes what `Design.run` uses, where an arithmetic computes."""
     accelerator = design.accelerator
-    outputs = partial(
-        segment_by_segment, accelerator, partial(segment_codes, arithmetic=arithmetic), arithmetic.label
-    )
+    outputs = partial(segment_by_segment, accelerator, partial(segment_codes, arithmetic=arithmetic), arithmetic.label)
     return ComputedRunner(arithmetic.label, partial(stream_records, accelerator, arithmetic=arithmetic), outputs)
 
 
