@@ -10,6 +10,7 @@ HWCODESIGN_DATA. Rows of other processors stay in the document.
 from __future__ import annotations
 
 import argparse
+import ctypes
 import dataclasses
 import json
 import os
@@ -40,6 +41,8 @@ TITLES = {
     "csim": "hls4ml's C++ (g++ -O2), with exits",
     "native_2_threads": "native engine, with exits, two threads on two cores",
 }
+#: Runs beside the contenders: its rate is that of multiply-accumulates in registers.
+PEAK = "peak"
 #: The contenders without OpenBLAS or onnxruntime's threads take these.
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
@@ -148,6 +151,8 @@ def _quantise(folder: Path, images: NDArray[Any]) -> None:
 
 def contender(name: str, folder: Path) -> Callable[[NDArray[Any]], object]:
     """What a round runs on raw uint8 images."""
+    if name == PEAK:
+        return _peak(folder)
     if name.startswith("onnxruntime"):
         return _onnxruntime(folder / ("int8.onnx" if name.endswith("int8") else "float.onnx"))
 
@@ -182,6 +187,18 @@ def _onnxruntime(model: Path) -> Callable[[NDArray[Any]], object]:
     return run
 
 
+def _peak(folder: Path) -> Callable[[NDArray[Any]], object]:
+    """A round of as many multiply-accumulates as a core does in about a second."""
+    from hwcodesign.native.library import SOURCES, find_compiler, flags
+
+    library = folder / "peak.so"
+    source = Path(__file__).parent / "peak.cpp"
+    subprocess.run([find_compiler(), *flags(), f"-I{SOURCES}", str(source), "-o", str(library)], check=True)
+    run = ctypes.CDLL(str(library)).peak
+    run.restype = ctypes.c_int64
+    return lambda images: run(ctypes.c_int64(4_000_000 if len(images) > 32 else 1))
+
+
 def _full(design: Any, on: str, images: NDArray[Any]) -> object:
     """The labels of the last exit: all stages and the last head."""
     from hwcodesign.images import channels_last
@@ -210,8 +227,8 @@ def work(name: str, subject: Subject, folder: Path) -> None:
     run(images[:32])  # libraries load and plans are made once, before any round
     for _ in sys.stdin:
         start = time.perf_counter()
-        run(images)
-        rate = len(images) / (time.perf_counter() - start)
+        given = run(images)
+        rate = (given if name == PEAK else len(images)) / (time.perf_counter() - start)
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(json.dumps({"rate": rate, "memory_mib": memory}), flush=True)
 
@@ -230,6 +247,7 @@ class Measured:
         rate: images per second, the median of all rounds.
         against_native: rate of the native engine with exits, divided by that of this, the median of all rounds.
         memory_mib: peak memory of the process.
+        share: fraction of the multiply-accumulates that a core does in registers; None where it is not known.
     """
 
     processor: str
@@ -238,12 +256,13 @@ class Measured:
     rate: float
     against_native: float
     memory_mib: float
+    share: float | None = None
 
 
 def measure(subject: Subject, folder: Path) -> list[Measured]:
     """Alternates the rounds of all contenders."""
-    processes = {name: _started(name, subject, folder) for name in TITLES}
-    rates: dict[str, list[float]] = {name: [] for name in TITLES}
+    processes = {name: _started(name, subject, folder) for name in (*TITLES, PEAK)}
+    rates: dict[str, list[float]] = {name: [] for name in processes}
     memory: dict[str, float] = {}
     for number in range(ROUNDS):
         for name, process in processes.items():
@@ -260,6 +279,8 @@ def measure(subject: Subject, folder: Path) -> list[Measured]:
         print(f"· {subject.name}: round {number + 1} of {ROUNDS}", flush=True)
     for process in processes.values():
         process.communicate()
+    macs = _macs(folder)
+    share = statistics.median(macs * a / b for a, b in zip(rates["native_full"], rates[PEAK], strict=True))
     return [
         Measured(
             processor(),
@@ -268,9 +289,18 @@ def measure(subject: Subject, folder: Path) -> list[Measured]:
             statistics.median(rates[name]),
             statistics.median(a / b for a, b in zip(rates["native"], rates[name], strict=True)),
             memory[name],
+            share if name == "native_full" else None,
         )
         for name in TITLES
     ]
+
+
+def _macs(folder: Path) -> int:
+    """Multiply-accumulates of an image without exits."""
+    import hwcodesign as hw
+
+    accelerator = hw.load(folder / "design").accelerator
+    return sum(stage.macs for stage in accelerator.stages) + accelerator.heads[-1].macs
 
 
 def _started(name: str, subject: Subject, folder: Path) -> subprocess.Popen[str]:
@@ -326,9 +356,11 @@ def _table(subject: Subject, name: str, found: Sequence[Measured]) -> str:
         f"| {TITLES[one.contender]} | {one.rate:,.0f} | {one.against_native:.2f}x | {one.memory_mib:.0f} MiB |\n"
         for one in found
     )
+    shares = [one.share for one in found if one.share is not None]
+    share = f" Without exits it does {shares[0]:.0%} of the multiply-accumulates that a core does in registers."
     return f"""## {subject.title}
 
-{name}.
+{name}.{share if shares else ""}
 
 | | images/s | the native engine with exits is faster by | peak memory |
 |---|---:|---:|---:|

@@ -17,7 +17,8 @@ from hwcodesign.errors import ToolError
 from hwcodesign.storage.cache import kept
 from hwcodesign.storage.files import sha256_file
 
-_SOURCES = Path(__file__).parent / "cpp"
+#: Folder of the engine's C++.
+SOURCES = Path(__file__).parent / "cpp"
 _FLAGS = ["-O3", "-std=c++17", "-fPIC", "-shared", "-pthread", "-fno-exceptions", "-fwrapv"]
 _LIBRARY = "engine.so"
 
@@ -59,12 +60,11 @@ def build_library() -> Path:
         ToolError: g++ is missing or fails, or the cache belongs to somebody else.
     """
     compiler = find_compiler()
-    flags = [*_FLAGS, *_target()]
-    sources = sorted(_SOURCES.iterdir())
-    made_of = [*flags, platform.machine(), _processor(), *(f"{path.name} {sha256_file(path)}" for path in sources)]
+    sources = sorted(SOURCES.iterdir())
+    made_of = [*flags(), platform.machine(), _processor(), *(f"{path.name} {sha256_file(path)}" for path in sources)]
 
     def make(folder: Path) -> None:
-        command = [compiler, *flags, str(_SOURCES / "engine.cpp"), "-o", str(folder / _LIBRARY)]
+        command = [compiler, *flags(), str(SOURCES / "engine.cpp"), "-o", str(folder / _LIBRARY)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise ToolError(f"{' '.join(command)} failed, so that on='numpy' alone runs:\n{done.stderr[-4000:]}")
@@ -84,11 +84,11 @@ def find_compiler() -> str:
     return compiler
 
 
-def _target() -> list[str]:
-    """Returns the flags for this processor's instructions."""
+def flags() -> list[str]:
+    """Returns the compiler's flags on this machine."""
     if platform.machine().startswith("armv7"):
-        return ["-march=armv7-a", "-mfpu=neon"]
-    return ["-mcpu=native"] if platform.machine() in {"aarch64", "arm64"} else ["-march=native"]
+        return [*_FLAGS, "-march=armv7-a", "-mfpu=neon"]
+    return [*_FLAGS, "-mcpu=native" if platform.machine() in {"aarch64", "arm64"} else "-march=native"]
 
 
 def _processor() -> str:
