@@ -78,13 +78,13 @@ def peak_memory() -> int:
     raise RuntimeError("/proc/self/status has no VmHWM: peak memory is measured on Linux alone")
 
 
-def software_costs(folder: str, images: str) -> None:
+def software_costs(folder: str, images: str, on: str) -> None:
     """In a process of its own: prints images/s, and MiB beyond those of Python, NumPy and the images."""
     given = np.load(images)
     before = peak_memory()
     import hwcodesign as hw
 
-    with hw.ProgressiveAccelerator(folder, "software") as driver:
+    with hw.ProgressiveAccelerator(folder, on) as driver:
         driver.run(given[:BATCH])
         rates = []
         for _ in range(5):
@@ -99,11 +99,11 @@ def software_costs(folder: str, images: str) -> None:
     print(statistics.median(rates), (peak_memory() - before) / 2**20, 1e3 * statistics.median(one))
 
 
-def _measured_software(folder: Path, images: NDArray[Any], scratch: Path) -> list[float]:
+def _measured_software(folder: Path, images: NDArray[Any], scratch: Path, on: str) -> list[float]:
     path = scratch / "driver_images.npy"
     np.save(path, images)
-    code = "import sys, benchmarks.driver as b; b.software_costs(sys.argv[1], sys.argv[2])"
-    command = [sys.executable, "-c", code, str(folder), str(path)]
+    code = "import sys, benchmarks.driver as b; b.software_costs(*sys.argv[1:])"
+    command = [sys.executable, "-c", code, str(folder), str(path), on]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, **_ONE_THREAD})
     path.unlink()
     return [float(word) for word in done.stdout.split()]
@@ -123,8 +123,10 @@ def table(build: Path) -> str:
                 f"| {recipe}, board, {packet} records a packet | {found['milliseconds']:.2f} ms beyond transfers "
                 f"| {found['accesses']:.0f} accesses in {found['packets']:.0f} packets |\n"
             )
-        rate, memory, one = _measured_software(folder, np.resize(images, (IMAGES, *images.shape[1:])), build)
-        rows += f"| {recipe}, software, NumPy alone | {rate:,.0f} images/s, {one:.2f} ms for one | {memory:.0f} MiB |\n"
+        for on, title in (("native", "native engine"), ("numpy", "NumPy alone")):
+            many = np.resize(images, (IMAGES, *images.shape[1:]))
+            rate, memory, one = _measured_software(folder, many, build, on)
+            rows += f"| {recipe}, software, {title} | {rate:,.0f} images/s, {one:.2f} ms for one | {memory:.0f} MiB |\n"
     return f"""# Costs of the driver
 
     HWCODESIGN_DATA=… python -m benchmarks.driver --write docs/driver_costs.md
