@@ -42,8 +42,8 @@ Codes = NDArray[Any]
 Generator = np.random.Generator
 Draw = Callable[[Generator, str, TensorType, str], Kernel]
 
-#: Widths of formats: narrow ones, those at the ends of bytes and words, and wide ones.
-_WIDTHS = (1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 16, 17, 20)
+#: Widths of formats: mostly narrow ones, those at the ends of bytes and words, and wide ones.
+_WIDTHS = (1, 2, 3, 3, 4, 4, 5, 5, 6, 7, 7, 8, 8, 9, 12, 16, 17)
 
 
 def random_codes(rng: Generator, fmt: FixedPoint, shape: tuple[int, ...]) -> Codes:
@@ -172,7 +172,8 @@ def _code_table(rng: Generator, name: str, source: TensorType, read: str) -> Ker
 def _thresholds(rng: Generator, name: str, source: TensorType, read: str) -> Kernel:
     bits, channels = int(rng.choice([1, 2, 3, 6])), source.shape[-1]
     count, result = (1 << bits) - 1, FixedPoint(bits, bits, signed=False)
-    sign = np.where(rng.integers(2, size=channels) > 0, 1.0, -1.0)
+    all_rise = rng.integers(2) > 0
+    sign = np.where((rng.integers(2, size=channels) > 0) | all_rise, 1.0, -1.0)
     levels = np.sort(random_codes(rng, source.format, (channels, count)), axis=1)
     return Thresholds(
         **_elementwise(name, source, read, result), first=np.where(sign > 0, 0.0, count), sign=sign, thresholds=levels

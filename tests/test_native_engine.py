@@ -17,7 +17,7 @@ from hwcodesign.data import Dataset
 from hwcodesign.design import Design
 from hwcodesign.errors import ToolError
 from hwcodesign.fixedpoint import FixedPoint
-from hwcodesign.kernels import INPUT, KERNELS, Conv2D, Segment
+from hwcodesign.kernels import INPUT, KERNELS, Conv2D, Kernel, MaxPool2D, Segment, TensorType
 from hwcodesign.native import library
 from hwcodesign.native.engine import run_segment
 from hwcodesign.native.library import build_library, native_library
@@ -54,22 +54,56 @@ def test_it_computes_what_numpy_computes(kind: str) -> None:
                 assert np.array_equal(a, b), f"seed {seed}, {[k.kind for k in segment.kernels]}, output {i}"
 
 
+@pytest.mark.parametrize("block", [2, 3])
+@pytest.mark.parametrize("behind", ["nothing", "cast", "thresholds", "affine"])
+def test_a_maximum_behind_a_convolution_is_that_of_its_results(behind: str, block: int) -> None:
+    """The largest sum has the largest result, unless a step reverses their order or wraps; both are drawn."""
+    fused = set()
+    for seed in range(20):
+        rng = np.random.default_rng([seed, block, *behind.encode()])
+        source = FixedPoint(int(rng.integers(2, 9)), 4, signed=bool(rng.integers(2)))
+        weights = random_codes(rng, FixedPoint(6, 6), (3, 3, 4, 5))
+        accumulator = FixedPoint(24, 24 - source.fraction)
+        conv = convolution(source, weights, accumulator, side=6 * block + 2).kernels[0]
+        kernels: list[Kernel] = [conv]
+        if behind != "nothing":
+            drawn = {"cast": "activation"}.get(behind, behind)
+            kernels.append(DRAWS[drawn](rng, "behind", TensorType(conv.result, conv.output_shape), "conv"))
+        last, (rows, columns, filters) = kernels[-1], conv.output_shape
+        pool = MaxPool2D(
+            name="pool",
+            inputs=(last.name,),
+            input_formats=(last.result,),
+            input_shapes=(last.output_shape,),
+            result=last.result,
+            output_shape=(rows // block, columns // block, filters),
+            pool=(block, block),
+            stride=(block, block),
+        )
+        kernels.append(pool)
+        segment = Segment("stage0", (TensorType(source, conv.input_shapes[0]),), tuple(kernels), ("pool",))
+        codes = random_codes(rng, source, (3, *conv.input_shapes[0]))
+        assert np.array_equal(run_segment(segment, [codes])[0], segment.run(codes)[0]), f"seed {seed}"
+        fused.add(len(plan_segment(segment, native_library()).operations) < 3)
+    assert fused == {"nothing": {True}, "affine": {False}}.get(behind, {True, False})
+
+
 def test_of_no_samples_it_gives_none() -> None:
     segment = drawn_segment(np.random.default_rng(0), "conv2d")
     codes = np.zeros((0, *segment.inputs[0].shape))
     assert [found.shape for found in run_segment(segment, [codes])] == [(0, *one.shape) for one in segment.results]
 
 
-def convolution(source: FixedPoint, weights: NDArray[Any], accumulator: FixedPoint) -> Segment:
-    """A segment of one convolution without padding, on 6x6 pixels."""
+def convolution(source: FixedPoint, weights: NDArray[Any], accumulator: FixedPoint, side: int = 6) -> Segment:
+    """A segment of one convolution without padding, on so many rows and columns of pixels."""
     rows, columns, channels, filters = weights.shape
     conv = Conv2D(
         name="conv",
         inputs=(INPUT,),
         input_formats=(source,),
-        input_shapes=((6, 6, channels),),
+        input_shapes=((side, side, channels),),
         result=accumulator,
-        output_shape=(7 - rows, 7 - columns, filters),
+        output_shape=(side + 1 - rows, side + 1 - columns, filters),
         weights=weights,
         bias=np.zeros(filters),
         weight_format=FixedPoint(16, 16),
@@ -77,18 +111,18 @@ def convolution(source: FixedPoint, weights: NDArray[Any], accumulator: FixedPoi
         stride=(1, 1),
         padding=(0, 0, 0, 0),
     )
-    return Segment.chain("stage0", source, (6, 6, channels), [conv])
+    return Segment.chain("stage0", source, (side, side, channels), [conv])
 
 
 @pytest.mark.parametrize(
     ("source", "most", "step", "multiply"),
     [
-        (FixedPoint(8, 8, signed=False), 127, 1, Multiply.BYTES),
-        (FixedPoint(8, 8), 127, 1, Multiply.BYTES),
-        (FixedPoint(8, 8, signed=False), 128, 1, Multiply.WORDS),
-        (FixedPoint(9, 9), 127, 1, Multiply.WORDS),
-        (FixedPoint(15, 15, signed=False), 30_000, 1, Multiply.LONGS),
-        (FixedPoint(8, 8, signed=False), 127, 8, Multiply.BYTES),
+        pytest.param(FixedPoint(8, 8, signed=False), 127, 1, Multiply.BYTES, id="bytes"),
+        pytest.param(FixedPoint(8, 8), 127, 1, Multiply.BYTES, id="signed bytes"),
+        pytest.param(FixedPoint(8, 8, signed=False), 127, 8, Multiply.BYTES, id="bytes and zeros"),
+        pytest.param(FixedPoint(8, 8, signed=False), 128, 1, Multiply.WORDS, id="weights of nine bits"),
+        pytest.param(FixedPoint(9, 9), 127, 1, Multiply.WORDS, id="inputs of nine bits"),
+        pytest.param(FixedPoint(15, 15, signed=False), 30_000, 1, Multiply.LONGS, id="long sums"),
     ],
 )
 def test_it_multiplies_the_narrowest_integers_that_hold_every_sum(
