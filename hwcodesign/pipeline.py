@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -251,7 +251,7 @@ def measure(
     statistics = ExitStatistics.of(policy, logits, test.labels, costs.fractions)
     chosen = evaluate(statistics, policy.threshold_codes[:-1])
     with run.step("criteria", "fitting every criterion", len(CRITERIA), "criteria") as reported:
-        criteria, curves, left_out = _criteria(network, data, logits, run.recipe.policy, policy, reported)
+        criteria, curves, left_out = _criteria(network, design, data, logits, run.recipe.policy, reported)
     each = [float(fraction) for fraction in statistics.correct.mean(axis=1)]
     with run.step("cycles", "measuring cycles in RTL"):
         hardware = hardware_report(design, test.images, statistics) if design.has_rtl else None
@@ -326,16 +326,21 @@ def write_report(run: Run, report: Report) -> None:
     write_json(run.folder / REPORT, report)
 
 
-def _fit(network: MultiExitNetwork, data: Dataset, request: PolicyRequest) -> ExitPolicy:
-    return fit_policy(network, (data.fitting.images, data.fitting.labels), request)
+def _fit(
+    network: MultiExitNetwork,
+    data: Dataset,
+    request: PolicyRequest,
+    logits: Sequence[NDArray[np.int64]] | None = None,
+) -> ExitPolicy:
+    return fit_policy(network, (data.fitting.images, data.fitting.labels), request, logits=logits)
 
 
 def _criteria(
     network: MultiExitNetwork,
+    design: Design,
     data: Dataset,
     logits: list[NDArray[np.int64]],
     settings: PolicyRequest,
-    chosen: ExitPolicy,
     reported: Task,
 ) -> tuple[dict[str, CriterionReport], dict[str, list[OperatingPoint]], dict[str, str]]:
     """Fits every criterion to the recipe's request on the fitting split, and measures it on the test split.
@@ -349,15 +354,17 @@ def _criteria(
     figures: dict[str, CriterionReport] = {}
     curves: dict[str, list[OperatingPoint]] = {}
     left_out: dict[str, str] = {}
-    fitting_logits, costs = network.logits(data.fitting.images), network.costs().fractions
+    # of the design, which has been compared with the network: much faster than Brevitas, and the same
+    fitting_logits, costs = design.logits(data.fitting.images), network.costs().fractions
     others = settings
     if settings.thresholds is not None:
-        planned = ExitStatistics.of(chosen, fitting_logits, data.fitting.labels, costs)
-        budget = evaluate(planned, chosen.threshold_codes[:-1]).cost
+        planned = ExitStatistics.of(design.policy, fitting_logits, data.fitting.labels, costs)
+        budget = evaluate(planned, design.policy.threshold_codes[:-1]).cost
         others = dataclasses.replace(settings, thresholds=None, budget=budget)
     for name in _counted(sorted(CRITERIA), reported):
         try:
-            policy = _fit(network, data, settings if name == settings.known.name else others.of(name))
+            request = settings if name == settings.known.name else others.of(name)
+            policy = _fit(network, data, request, fitting_logits)
         except PolicyError as error:  # patience cannot meet a small budget, a network without gates has none to read
             if name == settings.known.name:
                 raise

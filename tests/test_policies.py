@@ -670,6 +670,21 @@ def test_what_a_network_cannot_be_fitted_to_is_refused(trained_network: Any, dig
         fit_policy(trained_network, (data[0][:0], data[1][:0]), budget=0.5)
 
 
+def test_logits_that_are_known_are_not_computed_again(
+    trained_network: Any, compiled_design: Any, digits_data: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hwcodesign.fitting.network import fit_policy
+
+    split = digits_data.fitting
+    data, logits = (split.images, split.labels), compiled_design.logits(split.images)
+    wanted = fit_policy(trained_network, data, budget=0.5)
+    monkeypatch.setattr(type(trained_network), "logits", lambda *_: pytest.fail("Brevitas computed them"))
+    assert fit_policy(trained_network, data, budget=0.5, logits=logits) == wanted
+    for wrong in (logits[:-1], [head[:-1] for head in logits]):
+        with pytest.raises(PolicyError, match=r"logits have the shapes .*: give what design.logits\(images\) gives"):
+            fit_policy(trained_network, data, budget=0.5, logits=wrong)
+
+
 def test_patience_with_two_exits_warns_notes_and_never_leaves(trained_network: Any, digits_data: Any) -> None:
     from hwcodesign.fitting.network import fit_policy
     from hwcodesign.networks.network import MultiExitNetwork

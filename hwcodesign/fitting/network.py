@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,7 @@ def fit_policy(
     request: PolicyRequest | None = None,
     *,
     costs: ExitCosts | None = None,
+    logits: Sequence[NDArray[np.int64]] | None = None,
     **asked: Any,
 ) -> ExitPolicy:
     """Chooses thresholds by one request: an accuracy drop, a budget, or the thresholds themselves.
@@ -47,6 +49,8 @@ def fit_policy(
             given and nothing else is to be fitted.
         request: criterion and request.
         costs: multiply-accumulates by default.
+        logits: integer outputs of every head for the fitting images, as `Design.logits` gives them, where they are
+            known; by default Brevitas computes them.
         asked: the fields of a `PolicyRequest`, in the place of one: criterion, budget, …
 
     Raises:
@@ -65,9 +69,11 @@ def fit_policy(
     if given is not None and request.thresholds is not None and not request.calibrate:
         return dataclasses.replace(given, fitted_on=FittedOn("given", network_sha256=network.digest(), note=note))
     codes, labels = _fitting_split(network, fitting)
+    if logits is not None:
+        _check_logits(network, logits, len(codes))
     with task(f"fitting {request.known.name} on {len(codes)} images"):
         policy = fit_to_outputs(
-            network.logits(codes),
+            network.logits(codes) if logits is None else logits,
             labels,
             heads.formats,
             (costs or network.costs()).fractions,
@@ -81,6 +87,16 @@ def fit_policy(
         note=note or policy.fitted_on.note,
     )
     return dataclasses.replace(policy, fitted_on=fitted)
+
+
+def _check_logits(network: MultiExitNetwork, logits: Sequence[NDArray[np.int64]], samples: int) -> None:
+    """Refuses logits that cannot be those of the network for so many samples."""
+    wanted = [(samples, network.classes + int(network.gates))] * network.exits
+    if [head.shape for head in logits] != wanted:
+        raise PolicyError(
+            f"logits have the shapes {[head.shape for head in logits]}, and those of this network for {samples} "
+            f"fitting images have {wanted}: give what design.logits(images) gives"
+        )
 
 
 def _fitting_split(
