@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 FILES = sorted((ROOT / "hwcodesign").rglob("*.py"))
 #: Their docstrings are help texts of commands, in the imperative.
-COMMANDS = [ROOT / "hwcodesign" / "cli" / name for name in ("job.py", "results.py", "survey.py")]
+COMMANDS = [ROOT / "hwcodesign" / "cli" / name for name in ("explore.py", "job.py", "results.py", "survey.py")]
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 #: What may end the first paragraph of a docstring.
 ENDS = (".", ":", "?")

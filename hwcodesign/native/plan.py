@@ -87,9 +87,11 @@ class Padded:
 
 @dataclass(frozen=True, eq=False)
 class Products:
-    """Products are sums of products: out[out_places[i] + f] is, for all f, the chain of the largest sum over phases p,
+    """Products are sums of products, for every place and each of its results.
 
-        sum over r, k of in[in_places[i] + phases[p] + runs[r] + k] weights[r, k, f], times 2^shifts[f], plus bias[f].
+    out[out_places[i] + f] is the chain of the largest, over the phases p, of the sum over r and k of
+
+        in[in_places[i] + phases[p] + runs[r] + k] weights[r, k, f], times 2^shifts[f], plus bias[f].
 
     Attributes:
         source, result: values.

@@ -1,0 +1,139 @@
+"""This module searches a space with Optuna, and keeps every finished trial in a file, so that a search can go on.
+
+A worker that is killed loses the trial that it was at. The sampler of a trial is seeded by the number of those that
+were finished before, so that one worker finds the same points with or without a stop.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.samplers import TPESampler
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from hwcodesign.errors import DesignError, PolicyError, SettingsError
+from hwcodesign.hardware.resources.figures import Resources
+from hwcodesign.policies import ExitPolicy
+from hwcodesign.progress import task
+from hwcodesign.search.evaluation import Evaluated, Figures
+from hwcodesign.search.space import Point, Space
+
+#: The file in the search's folder.
+STORAGE = "study.db"
+_NAME = "designs"
+#: What is searched for: figures of a point, and whether more is better.
+OBJECTIVES = {"accuracy": True, "images_per_second": True, "mean_us": False, "share": False}
+#: Trials that are drawn at random before the sampler learns from them.
+_RANDOM = 12
+_MORE, _LESS = StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE
+_SUBJECT, _POLICY, _FIGURES, _REFUSED = "subject", "policy", "figures", "refused"
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study is a search in a folder.
+
+    Attributes:
+        folder: where its file is.
+        study: Optuna's.
+    """
+
+    folder: Path
+    study: optuna.Study
+
+    @classmethod
+    def opened(cls, folder: Path, subject: str) -> Study:
+        """Opens the study in a folder, which is made if it is not there.
+
+        Args:
+            subject: what is searched, as text; a study is of one subject.
+
+        Raises:
+            SettingsError: the folder has the study of another subject.
+            DesignError: its file is damaged.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        directions = [_MORE if more else _LESS for more in OBJECTIVES.values()]
+        try:
+            study = optuna.create_study(
+                storage=f"sqlite:///{folder / STORAGE}", study_name=_NAME, directions=directions, load_if_exists=True
+            )
+            known = study.user_attrs.get(_SUBJECT)
+            if known is None:
+                study.set_user_attr(_SUBJECT, subject)
+        except Exception as error:  # Optuna and SQLAlchemy have many
+            reason = str(error).splitlines()[0]
+            raise DesignError(
+                f"{folder / STORAGE} cannot be used: {reason}; remove it, or name another folder"
+            ) from None
+        if known not in {None, subject}:
+            raise SettingsError(
+                f"{folder} has a search of {known}, and this is one of {subject}: name another folder, --out"
+            )
+        return cls(folder, study)
+
+    def search(self, space: Space, evaluate: Callable[[Point], Evaluated], trials: int, seed: int) -> None:
+        """Searches until so many trials are finished, those of earlier calls included.
+
+        Args:
+            space: what is searched.
+            evaluate: predicts a point's figures; PolicyError and SettingsError say that there is no such design.
+            trials: number of trials.
+            seed: of the samplers.
+        """
+        done = len(self._finished)
+        with task(f"searching {trials} designs", trials, "designs") as reported:
+            reported.advance(min(done, trials))
+            for number in range(done, trials):
+                self.study.sampler = _sampler(seed, number)
+                trial = self.study.ask()
+                point = space.suggested(trial)
+                try:
+                    found = evaluate(point)
+                except (PolicyError, SettingsError) as error:
+                    trial.set_user_attr(_REFUSED, str(error))
+                    self.study.tell(trial, state=TrialState.PRUNED)
+                else:
+                    trial.set_user_attr(_POLICY, found.policy.to_json())
+                    trial.set_user_attr(_FIGURES, dataclasses.asdict(found.figures))
+                    self.study.tell(trial, [getattr(found.figures, name) for name in OBJECTIVES])
+                reported.advance()
+
+    @property
+    def designs(self) -> dict[int, Evaluated]:
+        """Returns the designs that were found, by the numbers of their trials."""
+        return {trial.number: _evaluated(trial) for trial in self._finished if trial.state == TrialState.COMPLETE}
+
+    @property
+    def refused(self) -> list[str]:
+        """Returns why points were no designs."""
+        return [str(trial.user_attrs[_REFUSED]) for trial in self._finished if trial.state == TrialState.PRUNED]
+
+    @property
+    def _finished(self) -> list[FrozenTrial]:
+        return self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+
+
+def _sampler(seed: int, number: int) -> TPESampler:
+    """Returns the sampler of a trial."""
+    (own,) = np.random.SeedSequence((seed, number)).generate_state(1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return TPESampler(seed=int(own), n_startup_trials=_RANDOM, multivariate=True)
+
+
+def _evaluated(trial: FrozenTrial) -> Evaluated:
+    point = Point(**trial.params)
+    figures: dict[str, Any] = dict(trial.user_attrs[_FIGURES])
+    figures["resources"] = Resources(**figures["resources"])
+    figures["exit_rate"] = tuple(figures["exit_rate"])
+    return Evaluated(point, ExitPolicy.from_json(trial.user_attrs[_POLICY]), Figures(**figures))

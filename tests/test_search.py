@@ -1,0 +1,205 @@
+"""The search for designs: its space, its front, its study that goes on where it stopped, and what it predicts."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pytest
+
+from hwcodesign.data import Dataset
+from hwcodesign.design import Design
+from hwcodesign.designs.boards import board_named
+from hwcodesign.errors import DesignError, PolicyError, SettingsError
+from hwcodesign.hardware.resources.figures import Resources
+from hwcodesign.images import encode_images
+from hwcodesign.interface.modes import exit_control
+from hwcodesign.networks.network import MultiExitNetwork
+from hwcodesign.policies import ExitPolicy
+from hwcodesign.search.evaluation import Evaluated, Figures, Subject
+from hwcodesign.search.front import Wishes, best_design, pareto_front
+from hwcodesign.search.space import NO_EXITS, Point, Space
+from hwcodesign.search.study import STORAGE, Study
+
+Evaluate = Callable[[Point], Evaluated]
+
+SPACE = Space(("margin", "entropy", NO_EXITS), 0.05, 1_000.0, 100_000.0)
+
+
+def figures(accuracy: float, rate: float, mean_us: float, share: float) -> Figures:
+    return Figures(accuracy, (1.0,), 1.0, rate, mean_us, 2 * mean_us, Resources(lut=100), share)
+
+
+@pytest.fixture
+def found(fitted_policy: ExitPolicy) -> dict[int, Evaluated]:
+    """Designs by number; 3 is worse than 0 in everything, 4 is as 1, and 5 is larger than the board."""
+    rows = [
+        (0.9, 10, 5, 0.5),
+        (0.8, 20, 5, 0.5),
+        (0.9, 10, 4, 0.6),
+        (0.8, 9, 6, 0.6),
+        (0.8, 20, 5, 0.5),
+        (1, 99, 1, 0.9),
+    ]
+    point = Point("margin", 0.01, 10.0)
+    return {i: Evaluated(point, fitted_policy, figures(*row)) for i, row in enumerate(rows)}
+
+
+# --- the space and the front ---
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"criteria": ("margin", "moon")}, "criterion 'moon' is not known. Known: "),
+        ({"criteria": ()}, "criterion '' is not known. Known: "),
+        ({"largest_drop": 0.0}, "largest_drop=0 is not a fraction between 0 and 1"),
+        ({"slowest": 100_000.0}, "no throughput lies between 100000 and 100000 images/s"),
+    ],
+)
+def test_a_space_without_points_is_refused(change: dict[str, object], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        dataclasses.replace(SPACE, **change)
+
+
+def test_the_front_has_what_nothing_is_better_than(found: dict[int, Evaluated]) -> None:
+    assert [*pareto_front(found)] == [0, 1, 2]
+    assert [*pareto_front(found, share=1.0)] == [0, 1, 2, 5]
+
+
+@pytest.mark.parametrize(
+    ("most", "wishes", "number"),
+    [
+        ("images_per_second", Wishes(), 1),
+        ("accuracy", Wishes(), 0),
+        ("mean_us", Wishes(), 2),
+        ("share", Wishes(accuracy=0.9), 0),
+        ("images_per_second", Wishes(accuracy=0.9, mean_us=4), 2),
+    ],
+)
+def test_the_best_design_is_the_best_of_those_that_meet_the_wishes(
+    found: dict[int, Evaluated], most: str, wishes: Wishes, number: int
+) -> None:
+    assert best_design(pareto_front(found), wishes, most) == number
+
+
+def test_wishes_that_are_not_met_name_the_nearest_design(found: dict[int, Evaluated]) -> None:
+    front = pareto_front(found)
+    with pytest.raises(
+        SettingsError, match=r"no design of 3 meets all wishes; the nearest, number 1, has accuracy 0\.8 "
+    ):
+        best_design(front, Wishes(accuracy=0.9, images_per_second=20), "share")
+    with pytest.raises(SettingsError, match="number 2, has p99_us 8 instead of 7"):
+        best_design(front, Wishes(p99_us=7), "share")
+    with pytest.raises(SettingsError, match=r"best='cost' is not known\. Known: accuracy, images_per_second, mean"):
+        best_design(front, Wishes(), "cost")
+    with pytest.raises(SettingsError, match="no design was found that fits the board"):
+        best_design({}, Wishes(), "share")
+
+
+# --- the study ---
+
+
+@pytest.fixture
+def evaluated(fitted_policy: ExitPolicy) -> Evaluate:
+    """Figures that follow from the point; entropy has no design."""
+
+    def evaluate(point: Point) -> Evaluated:
+        if point.criterion == "entropy":
+            raise PolicyError("entropy has none")
+        rate, drop = point.images_per_second, point.accuracy_drop
+        return Evaluated(point, fitted_policy, figures(0.9 - drop, rate, 1e6 / rate + 100 * drop, rate / 120_000))
+
+    return evaluate
+
+
+def test_a_search_goes_on_where_it_stopped(tmp_path: Path, evaluated: Evaluate) -> None:
+    """A worker that was killed within a trial loses that trial alone: the points are those of one that was not."""
+    whole = Study.opened(tmp_path / "whole", "a network")
+    whole.search(SPACE, evaluated, 24, seed=3)
+    first = Study.opened(tmp_path / "parts", "a network")
+    first.search(SPACE, evaluated, 15, seed=3)
+    first.study.ask()  # and no more of it
+    second = Study.opened(tmp_path / "parts", "a network")
+    second.search(SPACE, evaluated, 24, seed=3)
+    assert [found.point for found in second.designs.values()] == [found.point for found in whole.designs.values()]
+    assert [found.figures for found in second.designs.values()] == [found.figures for found in whole.designs.values()]
+    assert second.refused == whole.refused == ["entropy has none"] * (24 - len(whole.designs))
+    assert 0 < len(whole.refused) < 12
+    again = Study.opened(tmp_path / "parts", "a network")
+    again.search(SPACE, lambda _: pytest.fail("it was searched again"), 24, seed=3)
+
+
+def test_another_seed_finds_other_points(tmp_path: Path, evaluated: Evaluate) -> None:
+    points = []
+    for seed in (1, 2):
+        study = Study.opened(tmp_path / str(seed), "a network")
+        study.search(SPACE, evaluated, 6, seed=seed)
+        points.append([found.point for found in study.designs.values()])
+    assert points[0] != points[1]
+
+
+def test_a_folder_has_the_search_of_one_network(tmp_path: Path) -> None:
+    Study.opened(tmp_path, "a network")
+    with pytest.raises(
+        SettingsError, match="has a search of a network, and this is one of another: name another folder"
+    ):
+        Study.opened(tmp_path, "another")
+
+
+def test_a_damaged_study_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / STORAGE).write_text("not a data base, but longer than its head would be" * 40)
+    with pytest.raises(DesignError, match=r"study\.db cannot be used: .*; remove it, or name another folder"):
+        Study.opened(tmp_path, "a network")
+
+
+# --- what is predicted ---
+
+
+@pytest.fixture(scope="module")
+def subject(trained_network: MultiExitNetwork, compiled_design: Design, digits_data: Dataset) -> Subject:
+    return Subject(trained_network, compiled_design, digits_data.fitting, board_named("pynq-z2"))
+
+
+@pytest.mark.parametrize("criterion", ["margin", NO_EXITS])
+def test_figures_are_those_of_the_design_that_is_compiled(subject: Subject, criterion: str, tmp_path: Path) -> None:
+    """Cycles of exits and resources as compile says, accuracy and exits as software finds them on the fitting split."""
+    from hwcodesign.compilation import compile
+
+    point = Point(criterion, 0.01, 200_000.0)
+    found = subject.evaluate(point)
+    design = compile(subject.network, found.policy, board="pynq-z2", fit=point.fit, out=tmp_path / "design")
+    images, labels = subject.fitting.images, subject.fitting.labels
+    records = design.run(images)
+    rates = np.bincount(records["exit"], minlength=3) / len(images)
+    assert found.figures.accuracy == (records["label"] == labels).mean()
+    assert found.figures.exit_rate == tuple(rates.tolist())
+    latencies = [exit_["latency"] for exit_ in design.manifest["cycles"]["exits"]]
+    assert found.figures.mean_us * 100 == pytest.approx(float(np.dot(rates, latencies)), rel=1e-12)
+    assert found.figures.p99_us == sorted(latencies[k] for k in records["exit"])[int(np.ceil(0.99 * 396))] / 100
+    assert found.figures.images_per_second >= 0.9 * point.images_per_second
+    if criterion == NO_EXITS:
+        codes = encode_images(images, design.accelerator.input_format, design.accelerator.input_shape)
+        run = design.rtl.run(codes, exit_control(design.policy), batch=len(codes))
+        assert run.cycles / len(codes) == pytest.approx(1e8 / found.figures.images_per_second, rel=0.02)
+
+
+def test_what_has_no_design_says_why(subject: Subject) -> None:
+    with pytest.raises(SettingsError, match="ask for at most"):
+        subject.evaluate(Point(NO_EXITS, 0.01, 90_000_000.0))
+
+
+def test_no_point_is_faster_than_a_board_where_all_leave_at_once(subject: Subject) -> None:
+    fastest = subject.fastest()
+    assert fastest >= subject.evaluate(Point("margin", 0.05, fastest / 2)).figures.images_per_second / 2
+    with pytest.raises(SettingsError, match="ask for at most"):
+        subject.evaluate(Point(NO_EXITS, 0.01, 2 * fastest))
+
+
+def test_optuna_says_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str], evaluated: Evaluate) -> None:
+    Study.opened(tmp_path, "a network").search(SPACE, evaluated, 3, seed=1)
+    assert capfd.readouterr() == ("", "")
+    assert optuna.logging.get_verbosity() == optuna.logging.ERROR
