@@ -14,8 +14,9 @@ from torch import nn
 import hwcodesign as hw
 from hwcodesign import layers
 from hwcodesign.backends.streamrtl.choice import Request, with_throughput, within_board
-from hwcodesign.backends.streamrtl.choosing import SHARE
+from hwcodesign.backends.streamrtl.choosing import SHARE, Choosing
 from hwcodesign.backends.streamrtl.hardware import Hardware
+from hwcodesign.backends.streamrtl.improving import quicker
 from hwcodesign.backends.streamrtl.resources import AcceleratorEstimate
 from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.designs.boards import board_named
@@ -134,14 +135,12 @@ def test_a_stage_that_fewer_samples_reach_is_folded_to_their_rate(accelerator: A
 def test_samples_come_as_often_as_wished_in_the_order_of_chance_and_buffers_stay_short(
     accelerator: Accelerator,
 ) -> None:
-    rates, cycles = accelerator.policy.fitted_on.exit_rate, 1500
+    rates, cycles = accelerator.policy.fitted_on.exit_rate, 900
     chosen = Hardware.of(with_throughput(Request(accelerator, {}, BOARD), MHZ * 1e6 / cycles))
     assert chosen.intake_interval(rates) <= cycles
     depth = chosen.accelerator.buffer_samples
-    assert 1 < depth <= 8
-    shorter = replace(chosen.accelerator, buffer_samples=DEPTHS[DEPTHS.index(depth) - 1])
-    assert Hardware.of(shorter).intake_interval(rates) > cycles
-    assert chosen.with_buffers(rates, cycles, 1).accelerator.buffer_samples == 1
+    assert 2 < depth <= 16
+    assert chosen.with_depth(DEPTHS[DEPTHS.index(depth) - 1]).intake_interval(rates) > cycles
 
 
 def test_shorter_buffers_are_made_up_for_by_faster_stages(accelerator: Accelerator) -> None:
@@ -200,6 +199,48 @@ def test_the_fastest_within_a_board_fits_it_and_nothing_much_faster_does(acceler
     interval = Hardware.of(chosen).stage_intervals[0]
     faster = with_throughput(Request(accelerator, {}, small), MHZ * 1e6 / (interval / 1.5))
     assert max(shares(taken(faster), small.capacity).values()) > SHARE
+
+
+@pytest.mark.parametrize("lut", [8_000, 12_000])
+def test_stages_and_buffers_are_chosen_together_for_a_board(lut: int, accelerator: Accelerator) -> None:
+    """No hardware whose stages all are as fast as the same throughput asks is faster, with buffers of any depth."""
+    small = replace(BOARD, capacity=replace(BOARD.capacity, lut=lut, dsp=10))
+    chosen = Hardware.of(within_board(Request(accelerator, {}, small)))
+    predicted = chosen.intake_interval(accelerator.policy.fitted_on.exit_rate)
+    choosing = Choosing(accelerator, {}, small, keeps_buffers=False)
+    others = [
+        built
+        for depth in (1, 2, 4, 8, 16)
+        for factor in (0.8, 0.9, 1.0, 1.1)
+        if choosing.fits(
+            built := choosing.built(choosing.speed(factor * predicted, choosing.pacing(depth).busy), depth)
+        )
+    ]
+    assert others
+    assert predicted <= min(built.interval for built in others)
+
+
+def test_the_search_makes_buffers_deeper_where_samples_wait(accelerator: Accelerator) -> None:
+    small = replace(BOARD, capacity=replace(BOARD.capacity, lut=8_000, dsp=10))
+    choosing = Choosing(accelerator, {}, small, keeps_buffers=False)
+    begun = choosing.built(choosing.speed(900, (1.0, 0.95)), 2)
+    found = quicker(choosing, begun)
+    assert choosing.fits(found)
+    assert found.depth > 2
+    assert found.interval < begun.interval
+
+
+def test_buffers_stay_as_long_as_the_user_says(accelerator: Accelerator) -> None:
+    kept = replace(accelerator, buffer_samples=3)
+    assert within_board(Request(kept, {}, BOARD, keeps_buffers=True)).buffer_samples == 3
+
+
+def test_where_no_image_leaves_early_buffers_hold_what_waits_for_decisions(pooled: Accelerator) -> None:
+    """A decision comes long after a stage has begun: with a place or two, samples would wait for places."""
+    assert not pooled.policy.fitted_on.exit_rate
+    chosen = Hardware.of(within_board(Request(pooled, {}, BOARD)))
+    intervals = [chosen.with_depth(depth).intake_interval(()) for depth in (1, chosen.accelerator.buffer_samples)]
+    assert intervals[0] > intervals[1] == max(chosen.stage_intervals)
 
 
 def test_a_board_that_is_too_small_is_refused_by_what_it_lacks(accelerator: Accelerator) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hwcodesign.exploration.queues import DEPTHS, StageCycles, cycles_per_sample, least_depth
+from hwcodesign.exploration.queues import DEPTHS, StageCycles, cycles_per_sample, intake_interval, least_depth, pacing
 
 _FAST, _SLOW = StageCycles(10, 14), StageCycles(100, 120)
 
@@ -78,3 +78,30 @@ def test_the_depth_grows_with_the_rate_that_goes_on() -> None:
 def test_it_takes_the_deepest_where_none_is_deep_enough() -> None:
     """A next stage that is exactly as busy as it can be: every buffer fills in the end."""
     assert least_depth([_FAST, _SLOW], [0.9, 0.1], wanted=1.0) == DEPTHS[-1]
+
+
+def test_shorter_buffers_are_made_up_for_by_stages_that_are_less_busy() -> None:
+    paced = [pacing([100, 100, 100], [0.5, 0.3, 0.2], depth) for depth in (2, 8, 32)]
+    assert [one.busy[0] for one in paced] == [1.0] * 3
+    for k in (1, 2):
+        assert paced[0].busy[k] < paced[2].busy[k] <= 0.95
+    assert paced[0].longer > paced[1].longer > paced[2].longer >= 1.0
+
+
+@pytest.mark.parametrize("depth", [2, 8])
+def test_a_pacing_needs_fewer_multipliers_than_stages_that_are_nearly_always_busy(depth: int) -> None:
+    work, rates, reached = (300, 200, 100), (0.5, 0.3, 0.2), (1.0, 0.5, 0.2)
+
+    def multipliers(busy: tuple[float, ...]) -> float:
+        cycles = [int(10_000 / r * b) for r, b in zip(reached, busy, strict=True)]
+        interval = intake_interval([StageCycles(one, one + one // 5) for one in cycles], rates, depth)
+        return interval * sum(m / one for m, one in zip(work, cycles, strict=True))
+
+    assert multipliers(pacing(work, rates, depth).busy) < 0.98 * multipliers((1.0, 0.95, 0.95))
+
+
+def test_samples_wait_for_places_even_if_none_leaves_early() -> None:
+    """A place is taken until the next stage has read the sample: here for 25 cycles, of which two places hide half."""
+    stages = [StageCycles(10, 15), StageCycles(10, 12)]
+    assert intake_interval(stages, [0.0, 1.0], 2) == pytest.approx(12.5, rel=1e-3)
+    assert intake_interval(stages, [0.0, 1.0], 3) == pytest.approx(10, rel=1e-3)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -19,6 +20,9 @@ DEPTHS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 #: Fraction of the throughput that unlimited buffers would give, with which a depth is deep enough.
 WANTED = 0.985
 _SAMPLES, _SEED = 20_000, 1
+#: Fractions of its time that a stage may be busy, of which `pacing` chooses, the largest first; samples that it counts;
+#: rounds over all stages; cycles of the first stage, and how much longer a decision takes than its stage.
+_BUSY, _FEW, _ROUNDS, _CYCLES, _DECIDED = (0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3), 4_000, 2, 10_000, 1.2
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,21 @@ class StageCycles:
 
     interval: int
     decision: int
+
+
+@dataclass(frozen=True)
+class Pacing:
+    """A pacing says how fast stages should be if conditional buffers have a depth.
+
+    Attributes:
+        depth: samples that each buffer holds.
+        busy: for each stage, the fraction of the time between the samples that reach it which it may take for one.
+        longer: how much longer the interval of the whole is than that of the first stage.
+    """
+
+    depth: int
+    busy: tuple[float, ...]
+    longer: float
 
 
 def cycles_per_sample(stages: Sequence[StageCycles], exits: Sequence[int], depth: int) -> float:
@@ -54,10 +73,52 @@ def intake_interval(stages: Sequence[StageCycles], exit_rate: Sequence[float], d
         exit_rate: exit rates, one for each exit; samples leave at random, independently of each other.
         depth: samples that each buffer holds.
     """
-    last, _ = _run(stages, _drawn(exit_rate), depth)
-    reached = [1 - sum(exit_rate[:k]) for k in range(len(stages))]  # what buffers that fill up hide for a while
-    bound = max(fraction * stage.interval for fraction, stage in zip(reached, stages, strict=True))
-    return max(bound, last / (_SAMPLES - 1))
+    return _intake(stages, exit_rate, depth, _SAMPLES)
+
+
+def _intake(stages: Sequence[StageCycles], exit_rate: Sequence[float], depth: int, samples: int) -> float:
+    last, _ = _run(stages, _drawn(exit_rate, samples), depth)
+    # what buffers that fill up hide for a while
+    bound = max(fraction * stage.interval for fraction, stage in zip(_reached(exit_rate), stages, strict=True))
+    return max(bound, last / (samples - 1))
+
+
+def pacing(work: Sequence[int], exit_rate: Sequence[float], depth: int) -> Pacing:
+    """Returns the pacing that needs the fewest multipliers for a throughput.
+
+    Samples come by chance, and make others wait if a stage is nearly always busy. Faster stages and deeper buffers both
+    help. A stage of m multiply-accumulates that takes t cycles has m / t multipliers.
+
+    Args:
+        work: multiply-accumulates of each stage.
+        exit_rate: exit rates, one for each exit.
+        depth: samples that each buffer holds.
+    """
+    reached = _reached(exit_rate)
+
+    def longer(busy: Sequence[float]) -> float:
+        cycles = [_CYCLES, *(int(_CYCLES / max(r, 1 / _FEW) * b) for r, b in zip(reached[1:], busy[1:], strict=True))]
+        stages = [StageCycles(interval, int(_DECIDED * interval)) for interval in cycles]
+        return _intake(stages, exit_rate, depth, _FEW) / _CYCLES
+
+    def multipliers(paced: Pacing) -> float:
+        return paced.longer * sum(m * r / b for m, r, b in zip(work, reached, paced.busy, strict=True))
+
+    def with_busy(k: int, fraction: float) -> Pacing:
+        busy = (*best.busy[:k], fraction, *best.busy[k + 1 :])
+        return Pacing(depth, busy, longer(busy))
+
+    busy = (1.0, *(_BUSY[0] for _ in reached[1:]))
+    best = Pacing(depth, busy, longer(busy))
+    for _ in range(_ROUNDS):
+        for k in range(1, len(reached)):
+            best = min((with_busy(k, fraction) for fraction in _BUSY), key=multipliers)
+    return best
+
+
+def _reached(exit_rate: Sequence[float]) -> list[float]:
+    """The fraction of samples that reach each stage."""
+    return [1 - sum(exit_rate[:k]) for k in range(len(exit_rate))]
 
 
 def _run(stages: Sequence[StageCycles], exits: Sequence[int], depth: int) -> tuple[int, int]:
@@ -98,7 +159,7 @@ def least_depth(stages: Sequence[StageCycles], exit_rate: Sequence[float], wante
         exit_rate: exit rates, one for each exit.
         wanted: fraction from 0 to 1.
     """
-    exits = _drawn(exit_rate)
+    exits = _drawn(exit_rate, _SAMPLES)
     best = cycles_per_sample(stages, exits, _SAMPLES)
     for depth in DEPTHS:
         if best / cycles_per_sample(stages, exits, depth) >= wanted:
@@ -106,22 +167,13 @@ def least_depth(stages: Sequence[StageCycles], exit_rate: Sequence[float], wante
     return DEPTHS[-1]
 
 
-def depth_for(stages: Sequence[StageCycles], exit_rate: Sequence[float], interval: float, deepest: int) -> int:
-    """Returns the smallest depth in `DEPTHS` with which the first stage takes samples as often as wished, or else the
-    largest that may be.
-
-    Args:
-        stages: stages of the accelerator.
-        exit_rate: exit rates, one for each exit.
-        interval: cycles between samples at most.
-        deepest: samples that a buffer may hold at most.
-    """
-    shorter = [depth for depth in DEPTHS if depth < deepest]
-    return next((depth for depth in shorter if intake_interval(stages, exit_rate, depth) <= interval), deepest)
-
-
-def _drawn(exit_rate: Sequence[float]) -> list[int]:
-    """Exits at which samples leave by chance."""
+@cache
+def _drawn_once(exit_rate: tuple[float, ...], samples: int) -> list[int]:
     rates = np.asarray(exit_rate, np.float64)
-    exits: list[int] = np.random.default_rng(_SEED).choice(len(rates), _SAMPLES, p=rates / rates.sum()).tolist()
+    exits: list[int] = np.random.default_rng(_SEED).choice(len(rates), samples, p=rates / rates.sum()).tolist()
     return exits
+
+
+def _drawn(exit_rate: Sequence[float], samples: int) -> list[int]:
+    """Exits at which samples leave by chance."""
+    return _drawn_once(tuple(exit_rate), samples)

@@ -43,13 +43,13 @@ class Wish:
 
     Attributes:
         segment: the segment.
-        interval: cycles between samples that it may take at most.
+        cycles: for each of its kernels, the cycles that it may take for a sample.
         kept: implementations that the user gave; they stay.
         reads: for each of its inputs, the segment of an earlier wish and the number of its output; nothing for images.
     """
 
     segment: Segment
-    interval: int
+    cycles: tuple[int, ...]
     kept: Implementations
     reads: tuple[tuple[str, int], ...] = ()
 
@@ -114,20 +114,20 @@ class Chooser:
         for wish in wishes:
             given = tuple(made[source] for source in wish.reads) or whole_pixels(wish.segment.inputs)
             streams = dict(zip(wish.segment.input_names, given, strict=True))
-            for kernel in wish.segment.kernels:
+            for kernel, cycles in zip(wish.segment.kernels, wish.cycles, strict=True):
                 offered = tuple(streams[source] for source in kernel.inputs)
-                key = (wish.segment.name, kernel.name, wish.interval, offered)
+                key = (wish.segment.name, kernel.name, cycles, offered)
                 if key not in self._offered:
-                    self._offered[key] = tuple(self._offers(wish, kernel, offered))
+                    self._offered[key] = tuple(self._offers(wish, kernel, cycles, offered))
                 offers = self._offered[key]
-                layer = _Layer(wish, kernel, offers, offers[0])
+                layer = _Layer(wish, kernel, cycles, offers, offers[0])
                 layers.append(replace(layer, picked=pick(layer)))
                 streams[kernel.name] = layers[-1].picked.unit.writes
             for i, (name, tensor) in enumerate(zip(wish.segment.outputs, wish.segment.results, strict=True)):
                 made[wish.segment.name, i] = within_pixels(streams[name], tensor.shape)
         return _Walk(tuple(layers))
 
-    def _offers(self, wish: Wish, kernel: Kernel, offered: tuple[Stream, ...]) -> Iterator[_Offer]:
+    def _offers(self, wish: Wish, kernel: Kernel, cycles: int, offered: tuple[Stream, ...]) -> Iterator[_Offer]:
         """The ways to build a kernel that are folded as far as the interval allows."""
         if kernel.name in wish.kept:
             yield self._offer(wish, kernel, wish.kept[kernel.name], offered)
@@ -147,7 +147,7 @@ class Chooser:
                     yield tried
                     yield self._offer(wish, kernel, replace(tried.unit.implementation, weights=BLOCK), offered)
                     break
-                foldable = foldable[middle:] if tried.interval <= wish.interval else foldable[:middle]
+                foldable = foldable[middle:] if tried.interval <= cycles else foldable[:middle]
         built_in = self._offer(wish, kernel, Implementation(1, LATENCY, REGISTERS), offered)
         if built_in.products <= MOST_PRODUCTS:  # weights in adders, which folded ones cannot be
             yield built_in
@@ -180,10 +180,11 @@ class _Offer:
 
 @dataclass(frozen=True, eq=False)
 class _Layer:
-    """A kernel, the offers for it, and the one that is picked."""
+    """A kernel, the cycles that it may take, the offers for it, and the one that is picked."""
 
     wish: Wish
     kernel: Kernel
+    cycles: int
     offers: Sequence[_Offer]
     picked: _Offer
 
@@ -193,7 +194,7 @@ class _Layer:
 
     def late(self, offer: _Offer) -> float:
         """Cycles by which an offer is slower than wished."""
-        return max(0.0, offer.interval - self.wish.interval)
+        return max(0.0, offer.interval - self.cycles)
 
 
 _Pick = Callable[[_Layer], _Offer]

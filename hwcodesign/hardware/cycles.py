@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 from hwcodesign.hardware.netlist import Netlist, offering, watched
 from hwcodesign.hardware.stepping import Network, end_of_sample, run
@@ -26,8 +27,19 @@ class Cycles:
     ends: tuple[tuple[int, ...], ...]
 
 
+#: Cycles of netlists that are still there, by samples: a choice asks for those of the same segments again and again.
+_KNOWN: WeakKeyDictionary[Netlist, dict[int, Cycles]] = WeakKeyDictionary()
+
+
 def segment_cycles(placed: Netlist, samples: int = _SAMPLES) -> Cycles:
     """Predicts a segment's cycles, with its inputs always offered and its outputs always taken."""
+    known = _KNOWN.setdefault(placed, {})
+    if samples not in known:
+        known[samples] = _segment_cycles(placed, samples)
+    return known[samples]
+
+
+def _segment_cycles(placed: Netlist, samples: int) -> Cycles:
     ends = tuple(_ends(placed, i, samples) for i in range(len(placed.outputs)))
     last = [max(cycles) for cycles in zip(*ends, strict=True)]
     return Cycles(last[0], last[-1] - last[-2], ends)

@@ -94,7 +94,7 @@ class Port:
     format: FixedPoint
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Netlist:
     """A netlist holds the blocks of a segment in data order.
 

@@ -4,29 +4,31 @@ has room for.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from hwcodesign.backends.streamrtl.choosing import SHARE, Built, Choosing, Speed
+from hwcodesign.backends.streamrtl.choosing import SHARE, Built, Choosing
+from hwcodesign.backends.streamrtl.improving import quicker
 from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.designs.boards import Board
 from hwcodesign.errors import SettingsError
-from hwcodesign.exploration.queues import DEPTHS
+from hwcodesign.exploration.queues import Pacing
 from hwcodesign.hardware.choice import Choice
 from hwcodesign.hardware.implementation import Implementations
 from hwcodesign.hardware.resources.figures import Resources
 
-#: Samples that conditional buffers may hold at most, for a throughput: with more of them, stages may be slower. The
-#: first with which the accelerator fits the board is taken.
-_DEEPEST = (8, 4, 2)
-#: Steps by which the shortest interval that fits is enclosed, and tries to make up for layers or samples that wait.
-_STEPS, _WAITING = 12, 24
+#: Samples that conditional buffers hold, for a throughput: what takes least is taken. For a board, the first depth.
+_DEPTHS, _FIRST = (2, 4, 8, 16), 8
+#: Tries to make up for layers or samples that wait.
+_WAITING = 24
 #: What the time that later stages may take is multiplied by, where samples wait for them.
 _LESS_BUSY = 0.85
-#: Choices for a board, each beside what the one before it takes besides layers.
-_TRIES = 4
-#: Ratio of the two speeds between which the slowest one with the wished latency lies, in the end.
+#: Ratio of the two speeds between which lies the slowest one that has the wished latency, or the fastest that fits.
 _NEAR = 1.03
+#: Ratio of intervals that are tried one after another until what is beside the layers fits, too.
+_BESIDE = 1.15
+#: How much longer an interval may be with shorter buffers, where as short a one as possible is wished.
+_NEARLY = 1.002
 
 
 @dataclass(frozen=True)
@@ -57,14 +59,14 @@ def with_throughput(
     """
     if images_per_second is None and latency_us is None:
         raise SettingsError("neither a throughput nor a latency is wished")
-    choosing = Choosing(request.accelerator, request.kept, request.board)
+    choosing = Choosing(request.accelerator, request.kept, request.board, keeps_buffers=request.keeps_buffers)
     interval, wish = _most_cycles(request.accelerator), f"latency_us={latency_us}"
     if images_per_second is not None:
         interval = int(choosing.cycles(1 / images_per_second))
         clock = f"{request.board.clock_mhz:g} MHz"
         wish = f"images_per_second={images_per_second:.12g} is one in {interval:,} cycles at {clock}"
-    wanted = _Wanted(choosing, interval, (None,) if request.keeps_buffers else _DEEPEST, wish)
-    built = wanted.built(None)
+    wanted = _Wanted(choosing, interval, wish)
+    built = wanted.built(_DEPTHS if choosing.depths else (request.accelerator.buffer_samples,))
     if latency_us is not None:
         built = wanted.soon(built, latency_us)
     return built.hardware.accelerator
@@ -76,21 +78,20 @@ def within_board(request: Request) -> Accelerator:
     Raises:
         SettingsError: not even the slowest hardware fits; the message says what it would take.
     """
-    choosing = Choosing(request.accelerator, request.kept, request.board)
-    rest = Resources()  # nothing is known of what layers do not take
-    for _ in range(_TRIES):
-        choice = _fastest(choosing, request, rest)
-        for deepest in (None,) if request.keeps_buffers else (DEPTHS[-1], *_DEEPEST):
-            built = choosing.made(choice, None, deepest)
-            if choosing.fits(built):
-                return built.hardware.accelerator
-        rest = built.beside  # which depends on the choice
-    cycles = max(built.hardware.stage_intervals)
-    raise SettingsError(
-        f"{request.accelerator.name}: no choice was found that takes at most {SHARE:.0%} of {request.board.name}; the "
-        f"last one would take {choosing.scarcest(built.total)}: ask for images_per_second, less than "
-        f"{choosing.images_per_second(cycles):,}"
-    )
+    accelerator = request.accelerator
+    choosing = Choosing(accelerator, request.kept, request.board, keeps_buffers=request.keeps_buffers)
+    depths = [depth for depth in choosing.depths if depth <= _FIRST] or [accelerator.buffer_samples]
+    for depth in reversed(depths):
+        best = _fastest(choosing, depth, _most_cycles(accelerator))
+        if choosing.fits(best):
+            break
+    else:
+        raise SettingsError(
+            f"{accelerator.name} does not fit {request.board.name}, however far its layers are folded: it would take "
+            f"{choosing.scarcest(best.total)}: choose a larger board"
+        )
+    best = quicker(choosing, best)
+    return choosing.with_least_depth(best, _NEARLY * best.interval).hardware.accelerator
 
 
 def _most_cycles(accelerator: Accelerator) -> int:
@@ -98,19 +99,23 @@ def _most_cycles(accelerator: Accelerator) -> int:
     return 2 * max(segment.macs for segment in accelerator.segments) + 2
 
 
-def _fastest(choosing: Choosing, request: Request, rest: Resources) -> Choice:
-    """The choice of the shortest interval that fits."""
-    low, high = 1, _most_cycles(request.accelerator)
-    best = choosing.chosen(Speed(high), rest)
-    if not choosing.is_within(best, rest):
-        raise SettingsError(
-            f"{request.accelerator.name} does not fit {request.board.name}, however far its layers are folded: it "
-            f"would take {choosing.scarcest(best.resources + rest)}: choose a larger board"
-        )
-    for _ in range(_STEPS):
-        middle = round((low * high) ** 0.5)
-        choice = choosing.chosen(Speed(middle), rest)
-        low, high, best = (low, middle, choice) if choosing.is_within(choice, rest) else (middle, high, best)
+def _fastest(choosing: Choosing, depth: int, slowest: float) -> Built:
+    """Returns the fastest hardware that fits with conditional buffers of a depth, all stages alike; the slowest if none
+    was found.
+    """
+    busy, low, high = choosing.pacing(depth).busy, 1.0, slowest
+    while high / low > _NEAR:  # of layers alone
+        middle = (low * high) ** 0.5
+        within = choosing.is_within(choosing.chosen(choosing.speed(middle, busy), Resources()), Resources())
+        low, high = (low, middle) if within else (middle, high)
+    best = choosing.built(choosing.speed(high, busy), depth)
+    while not choosing.fits(best) and high < slowest:
+        low, high = high, _BESIDE * high
+        best = choosing.built(choosing.speed(high, busy), depth)
+    while choosing.fits(best) and high / low > _NEAR:
+        middle = (low * high) ** 0.5
+        built = choosing.built(choosing.speed(middle, busy), depth)
+        low, high, best = (low, middle, built) if choosing.fits(built) else (middle, high, best)
     return best
 
 
@@ -121,54 +126,62 @@ class _Wanted:
     Attributes:
         choosing: it builds the accelerator.
         interval: cycles between samples.
-        deepest: samples that conditional buffers may hold at most, one after another.
         wish: what was wished, for messages.
     """
 
     choosing: Choosing
     interval: int
-    deepest: tuple[int | None, ...]
     wish: str
 
-    def built(self, limit: float | None) -> Built:
-        """Returns the hardware with the deepest buffers with which it fits the board, else that which takes least of
-        it.
+    def built(self, depths: Sequence[int], limit: float | None = None) -> Built:
+        """Returns the hardware that takes least, with conditional buffers of one of some depths.
 
         Args:
+            depths: samples that buffers may hold.
             limit: cycles that the first stage may take for a sample, as of `Speed`.
+
+        Raises:
+            SettingsError: no depth does.
         """
         found: list[Built] = []
-        for deepest in self.deepest:
+        refused: list[SettingsError] = []
+        for depth in depths:
             try:
-                found.append(self._kept_up(limit, deepest))
-            except SettingsError:  # buffers are too short for samples that come by chance
-                if not found:
-                    raise
-                break
-            if self.choosing.fits(found[-1]):
-                return found[-1]
-        return min(found, key=lambda built: max(self.choosing.shares(built.total).values()))
+                found.append(self._kept_up(limit, self.choosing.pacing(depth)))
+            except SettingsError as error:  # with longer buffers, stages may be slower
+                refused.append(error)
+        if not found:
+            raise refused[-1]
+        return min(found, key=self._cost)
 
-    def _kept_up(self, limit: float | None, deepest: int | None) -> Built:
+    def _cost(self, built: Built) -> tuple[float, float]:
+        """What does not fit the board, and what is taken of all its resources."""
+        taken = self.choosing.shares(built.total).values()
+        return max(SHARE, *taken), sum(taken)
+
+    def _kept_up(self, limit: float | None, pacing: Pacing) -> Built:
         """Layers may wait for each other, and samples for a stage: all stages are made faster until they do not. Once
         the first stage can be no faster, those that few samples reach still can.
         """
-        choosing, speed, reached = self.choosing, Speed(self.interval, limit), Speed(self.interval, limit)
-        at_limit = False
-        for step in range(_WAITING):
-            found = choosing.built(speed, self.interval, deepest)
-            if found.choice.slowest and not step:
-                raise self._too_fast(found.choice)
+        choosing, busy, at_limit, cycles = self.choosing, pacing.busy, False, float("inf")
+        alone = choosing.chosen(choosing.speed(self.interval, busy, limit), Resources())
+        if alone.slowest:
+            raise self._too_fast(alone)
+        interval, reached = self.interval / pacing.longer, float(self.interval)
+        for _ in range(_WAITING):
+            found = choosing.built(choosing.speed(interval, busy, limit), pacing.depth)
+            if found.choice.slowest and at_limit:
+                break
             if found.choice.slowest:
-                at_limit = True
+                interval, at_limit = reached, True
             else:
-                reached, cycles = speed, found.hardware.intake_interval(choosing.rates)
+                reached, cycles = interval, found.interval
                 if cycles <= self.interval:
-                    return found
+                    return choosing.with_least_depth(found, self.interval)
             if at_limit:
-                speed = replace(reached, busy=reached.busy * _LESS_BUSY)
+                busy = tuple(_LESS_BUSY * fraction for fraction in busy)
             else:
-                speed = replace(speed, interval=min(speed.interval - 1, int(speed.interval * self.interval / cycles)))
+                interval = min(interval - 1, interval * self.interval / cycles)
         raise SettingsError(
             f"{self.wish}, but its layers or samples wait for each other and take {cycles:,g}: ask for at most "
             f"{choosing.images_per_second(cycles):,}"
@@ -184,31 +197,34 @@ class _Wanted:
         )
 
     def soon(self, built: Built, latency_us: float) -> Built:
-        """Returns hardware with a mean latency: the slowest stages that have it.
+        """Returns hardware with a mean latency: the least of what was found.
 
         Args:
             built: hardware with the throughput alone.
             latency_us: microseconds.
         """
         choosing = self.choosing
-        wished, rates = choosing.cycles(latency_us / 1e6), choosing.rates
-        least, best = built.hardware.mean_latency(rates), None
-        if least <= wished:
+        wished, depth = choosing.cycles(latency_us / 1e6), built.depth
+        if self._latency(built) <= wished:
             return built
         low, high = 1.0, float(max(built.hardware.stage_intervals))
+        tried = [built]
         while high / low > _NEAR:
             middle = (low * high) ** 0.5
             try:
-                tried = self.built(middle)
+                tried.append(self.built((depth,), middle))
             except SettingsError:  # no layer is as fast
                 low = middle
                 continue
-            latency = tried.hardware.mean_latency(rates)
-            least = min(least, latency)
-            low, high, best = (middle, high, tried) if latency <= wished else (low, middle, best)
-        if best is None:
+            low, high = (middle, high) if self._latency(tried[-1]) <= wished else (low, middle)
+        soon = [one for one in tried if self._latency(one) <= wished]
+        if not soon:
             raise SettingsError(
                 f"latency_us={latency_us:g} is not reached: the least mean latency that was found is "
-                f"{choosing.microseconds(least):,.1f}; ask for that, or for a policy by which more images leave early"
+                f"{choosing.microseconds(min(map(self._latency, tried))):,.1f}; ask for that, or for a policy by which "
+                "more images leave early"
             )
-        return best
+        return min(soon, key=self._cost)
+
+    def _latency(self, built: Built) -> float:
+        return built.hardware.mean_latency(self.choosing.rates)

@@ -6,18 +6,23 @@ Stages that fewer samples reach are folded more: each to the fraction of samples
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 from hwcodesign.backends.streamrtl.boundaries import with_own_lanes
-from hwcodesign.backends.streamrtl.hardware import Hardware
+from hwcodesign.backends.streamrtl.hardware import Hardware, Placed
 from hwcodesign.backends.streamrtl.resources import AcceleratorEstimate
 from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.designs.boards import Board
+from hwcodesign.exploration.queues import DEPTHS, Pacing, pacing
 from hwcodesign.hardware.choice import Choice, Chooser, Wish, shares
 from hwcodesign.hardware.implementation import DEFAULTS, Implementations
 from hwcodesign.hardware.resources.figures import Resources
+from hwcodesign.kernels import Kernel, Segment
+from hwcodesign.kernels.dense import Dense
+from hwcodesign.kernels.global_pool import GlobalPool
 
 #: Fraction of each of a board's resources that a design may take: tools hardly place and route more.
 SHARE = 0.85
@@ -27,29 +32,17 @@ _FEWEST = 1 / 64
 
 @dataclass(frozen=True)
 class Speed:
-    """A speed says how fast the stages of an accelerator are to be made.
+    """A speed says how fast the layers of an accelerator are to be made.
 
     Attributes:
-        interval: cycles between samples.
-        limit: cycles that the first stage may take for a sample, so that a latency is kept; later ones may take as
-            much longer as is cheapest; None for no limit.
-        busy: fraction of the time between the samples that reach a later stage which it may take for one: they come by
-            chance, and a stage that is always busy would make all of them wait.
+        cycles: for each kernel of each segment, in data order, the cycles that it may take for a sample.
     """
 
-    interval: int
-    limit: float | None = None
-    busy: float = 0.9
+    cycles: tuple[int, ...]
 
-    def of(self, reached: float, longer: float) -> int:
-        """Returns the cycles that a segment may take for a sample.
-
-        Args:
-            reached: fraction of samples that reach it.
-            longer: how much longer than the first stage it may take, where there is a limit.
-        """
-        own = self.interval if reached == 1 else max(self.interval, int(self.interval / reached * self.busy))
-        return own if self.limit is None else max(1, min(own, int(self.limit * longer)))
+    def but(self, changes: Mapping[int, float]) -> Speed:
+        """Returns the same but for some kernels, by their place."""
+        return Speed(tuple(max(1, int(changes.get(i, cycles))) for i, cycles in enumerate(self.cycles)))
 
 
 @dataclass(frozen=True)
@@ -57,10 +50,12 @@ class Built:
     """An accelerator as it was built for a speed.
 
     Attributes:
+        speed: the speed.
         choice: how its layers are built.
         hardware: the hardware, with conditional buffers.
     """
 
+    speed: Speed
     choice: Choice
     hardware: Hardware
 
@@ -68,6 +63,27 @@ class Built:
     def total(self) -> Resources:
         """Returns what it takes."""
         return AcceleratorEstimate.of(self.hardware).total
+
+    @cached_property
+    def interval(self) -> float:
+        """Returns the cycles between samples that come by chance."""
+        return self.hardware.intake_interval(self.hardware.accelerator.policy.fitted_on.exit_rate)
+
+    @property
+    def loads(self) -> tuple[float, ...]:
+        """Returns for each stage the cycles that it is busy with a sample, in the mean of all samples."""
+        hardware = self.hardware
+        rates = hardware.accelerator.policy.fitted_on.exit_rate or (0.0,) * hardware.accelerator.exits
+        return tuple(cycles * (1 - sum(rates[:k])) for k, cycles in enumerate(hardware.stage_intervals))
+
+    @property
+    def depth(self) -> int:
+        """Returns the samples that each of its conditional buffers holds."""
+        return self.hardware.accelerator.buffer_samples
+
+    def with_depth(self, depth: int) -> Built:
+        """Returns the same with conditional buffers of another depth."""
+        return replace(self, hardware=self.hardware.with_depth(depth))
 
     @property
     def beside(self) -> Resources:
@@ -82,45 +98,94 @@ class Choosing:
         accelerator: the accelerator; its policy says how many samples leave at each exit.
         kept: implementations that the user gave, by segment and kernel; they stay.
         board: what its resources are worth.
+        keeps_buffers: whether conditional buffers stay as they are.
     """
 
-    def __init__(self, accelerator: Accelerator, kept: Mapping[str, Implementations], board: Board) -> None:
+    def __init__(
+        self, accelerator: Accelerator, kept: Mapping[str, Implementations], board: Board, *, keeps_buffers: bool
+    ) -> None:
         self._accelerator, self._kept, self._board, self._chooser = accelerator, kept, board, Chooser()
-        #: Exit rates; nothing where none are known.
+        #: Exit rates; nothing where none are known, which is taken for none that leave early.
         self.rates = accelerator.policy.fitted_on.exit_rate
+        #: Samples that conditional buffers may hold; nothing where they stay as they are.
+        self.depths = () if keeps_buffers else DEPTHS
         #: By segment: the fraction of samples that reach it.
-        self.reached = dict(zip([segment.name for segment in accelerator.segments], _reached(accelerator), strict=True))
-        self._longer = _longer(accelerator, self.reached)
+        self._reached = _reached(accelerator)
+        self.reached = {
+            segment.name: reached
+            for reached, *pair in zip(self._reached, accelerator.stages, accelerator.heads, strict=True)
+            for segment in pair
+        }
+        self._layers = tuple(_layers(accelerator, self._reached))
+        self._placed: Placed = {}
+
+    def speed(self, interval: float, busy: Sequence[float], limit: float | None = None) -> Speed:
+        """Returns the speed for an interval: that of stages which just do not make samples wait.
+
+        Args:
+            interval: cycles between samples.
+            busy: for each stage, the fraction of the time between the samples that reach it which it may take for one.
+            limit: cycles that the first stage may take, so that a latency is kept; later ones may take as much longer
+                as is cheapest; None for no limit.
+        """
+        found = []
+        for layer in self._layers:
+            reached = self._reached[layer.stage]
+            own = interval if reached == 1 else interval / reached * busy[layer.stage]
+            found.append(own if limit is None else min(own, limit * layer.longer))
+        return Speed(tuple(max(1, int(cycles)) for cycles in found))
 
     def chosen(self, speed: Speed, rest: Resources) -> Choice:
         """Returns how layers are built for a speed, beside what else takes resources."""
-        wishes = []
+        wishes, cycles = [], iter(speed.cycles)
         for number, segment in enumerate(self._accelerator.segments):
             reads = tuple((self._accelerator.stages[k].name, i) for k, i in self._accelerator.reads(number))
             kept = self._kept.get(segment.name, DEFAULTS)
-            cycles = speed.of(self.reached[segment.name], self._longer[number // 2])
-            wishes.append(Wish(segment, cycles, kept, reads))
+            wishes.append(Wish(segment, tuple(next(cycles) for _ in segment.kernels), kept, reads))
         return self._chooser.choose(wishes, self._board.capacity, SHARE, rest)
 
-    def made(self, choice: Choice, interval: float | None, deepest: int | None) -> Built:
-        """Builds the accelerator as was chosen.
+    def pacing(self, depth: int) -> Pacing:
+        """Returns how fast stages should be beside conditional buffers of a depth."""
+        accelerator = self._accelerator
+        pairs = zip(accelerator.stages, accelerator.heads, strict=True)
+        rates = self.rates or [float(k == accelerator.exits - 1) for k in range(accelerator.exits)]
+        return pacing([stage.macs + head.macs for stage, head in pairs], rates, depth)
+
+    def built(self, speed: Speed, depth: int) -> Built:
+        """Chooses for a speed and builds that; what stands between units is counted in the choice, if it matters.
 
         Args:
-            choice: how its layers are built.
-            interval: cycles between samples for which conditional buffers are made; None for all that stages allow.
-            deepest: samples that a buffer may hold at most; None leaves buffers as they are.
+            speed: how fast segments are to be.
+            depth: samples that each conditional buffer holds.
         """
-        hardware = Hardware.of(with_own_lanes(replace(self._accelerator, implementations=choice.implementations)))
-        if self.rates and deepest is not None:
-            hardware = hardware.with_buffers(self.rates, interval, deepest)
-        return Built(choice, hardware)
+        first = self._made(speed, depth, Resources())
+        return first if first.choice.slowest or self.fits(first) else self._made(speed, depth, first.beside)
 
-    def built(self, speed: Speed, interval: float, deepest: int | None) -> Built:
-        """Chooses for a speed and builds that; what stands between units is counted in the choice, if it matters."""
-        first = self.made(self.chosen(speed, Resources()), interval, deepest)
-        if first.choice.slowest or self.fits(first):
-            return first
-        return self.made(self.chosen(speed, first.beside), interval, deepest)
+    def near(self, built: Built, speed: Speed, depth: int) -> Built | None:
+        """Returns what fits at another speed or depth; nothing if the choice alone tells that it would not."""
+        rest = built.with_depth(depth).beside
+        choice = self.chosen(speed, rest)
+        if not self.is_within(choice, rest):
+            return None
+        made = self._built(speed, depth, choice)
+        return made if self.fits(made) else None
+
+    def _made(self, speed: Speed, depth: int, rest: Resources) -> Built:
+        return self._built(speed, depth, self.chosen(speed, rest))
+
+    def _built(self, speed: Speed, depth: int, choice: Choice) -> Built:
+        accelerator = replace(self._accelerator, implementations=choice.implementations, buffer_samples=depth)
+        return Built(speed, choice, Hardware.of(with_own_lanes(accelerator), self._placed))
+
+    def with_least_depth(self, built: Built, interval: float) -> Built:
+        """Returns the same with the shortest conditional buffers with which samples come at an interval, or nearly.
+
+        Where the user gave the depth, it stays.
+        """
+        if not self.depths:
+            return built
+        shorter = (built.with_depth(depth) for depth in DEPTHS if depth < built.depth)
+        return next((one for one in shorter if one.interval <= interval), built)
 
     def shares(self, total: Resources) -> dict[str, float]:
         """Returns the fraction that is taken of each resource of the board, by name."""
@@ -154,19 +219,49 @@ class Choosing:
 
 
 def _reached(accelerator: Accelerator) -> Sequence[float]:
-    """Returns the fraction of samples that reach each segment: all of them, where nothing was fitted."""
+    """Returns the fraction of samples that reach each stage: all of them, where nothing was fitted."""
     rates = accelerator.policy.fitted_on.exit_rate
-    stages = [max(1 - sum(rates[:k]), _FEWEST) if rates else 1.0 for k in range(accelerator.exits)]
-    return [reached for reached in stages for _ in ("stage", "head")]
+    return [max(1 - sum(rates[:k]), _FEWEST) if rates else 1.0 for k in range(accelerator.exits)]
 
 
-def _longer(accelerator: Accelerator, reached: Mapping[str, float]) -> list[float]:
-    """For each exit, how much longer than the first stage its stage and head may take for the least mean latency.
+class _Layer(NamedTuple):
+    """A kernel: the number of its stage, and how much longer than the first stage it may take for a latency."""
+
+    stage: int
+    longer: float
+
+
+def _layers(accelerator: Accelerator, reached: Sequence[float]) -> Iterator[_Layer]:
+    """Yields all kernels of all segments.
 
     A stage of m multiply-accumulates that takes t cycles has m / t multipliers, and adds r * t to the mean latency if a
     fraction r of the samples reaches it. Where the sum of all multipliers is given, the mean is least if each t is
-    proportional to the root of m / r.
+    proportional to the root of m / r. Layers of a head work beside its stage. Those that begin when others have read
+    the whole sample do not: the same holds of what follows global poolings and linear layers by itself.
     """
-    pairs = zip(accelerator.stages, accelerator.heads, strict=True)
-    roots = [math.sqrt(max(stage.macs + head.macs, 1) / reached[stage.name]) for stage, head in pairs]
-    return [root / roots[0] for root in roots]
+    last = [last_layers(segment) for segment in accelerator.segments]
+
+    def root(kernels: Iterable[Kernel], k: int) -> float:
+        return math.sqrt(max(1, sum(kernel.macs for kernel in kernels)) / reached[k])
+
+    def together(k: int) -> float:
+        pair = zip(accelerator.segments[2 * k : 2 * k + 2], last[2 * k : 2 * k + 2], strict=True)
+        return root((kernel for segment, after in pair for kernel in segment.kernels if kernel.name not in after), k)
+
+    for number, segment in enumerate(accelerator.segments):
+        k, after = number // 2, [kernel for kernel in segment.kernels if kernel.name in last[number]]
+        for kernel in segment.kernels:
+            own = root(after, k) if kernel.name in last[number] else together(k)
+            yield _Layer(k, own / together(0))
+
+
+def last_layers(segment: Segment) -> frozenset[str]:
+    """Returns the names of kernels that begin only when another one has read the whole sample."""
+    found: set[str] = set()
+    whole: set[str] = set()
+    for kernel in segment.kernels:
+        if not whole.isdisjoint(kernel.inputs):
+            found.add(kernel.name)
+        if kernel.name in found or isinstance(kernel, (GlobalPool, Dense)):
+            whole.add(kernel.name)
+    return frozenset(found)

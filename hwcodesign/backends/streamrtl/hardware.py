@@ -10,16 +10,23 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from hwcodesign.backends.streamrtl.cycles import ExitCycles, accelerator_cycles
+from hwcodesign.backends.streamrtl.cycles import ExitCycles, accelerator_cycles, accelerator_latencies
 from hwcodesign.designs.accelerator import DECISIONS_AHEAD, Accelerator
 from hwcodesign.errors import SimulationError
-from hwcodesign.exploration.queues import DEPTHS, StageCycles, depth_for, intake_interval, least_depth
+from hwcodesign.exploration.queues import StageCycles, intake_interval, least_depth
 from hwcodesign.hardware.cycles import Cycles, segment_cycles
-from hwcodesign.hardware.implementation import DEFAULTS
+from hwcodesign.hardware.implementation import DEFAULTS, Implementation
 from hwcodesign.hardware.netlist import ENDLESS, OBSERVED, Netlist, netlist, offering, watched
 from hwcodesign.hardware.stepping import Network
+from hwcodesign.hardware.stream import Stream
 from hwcodesign.hardware.timing import Node, Queue
 from hwcodesign.kernels.decision import Decision
+
+#: Netlists of one accelerator's segments, by the segment, its implementations and its streams.
+Placed = dict[
+    tuple[str, tuple[tuple[str, Implementation], ...], tuple[Stream, ...], tuple[Stream, ...]],
+    Netlist,
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,19 +42,23 @@ class Hardware:
     netlists: tuple[Netlist, ...]
 
     @classmethod
-    def of(cls, accelerator: Accelerator) -> Hardware:
-        """Places every segment."""
-        placed = (
-            netlist(
-                segment,
-                accelerator.implementations.get(segment.name, DEFAULTS),
-                accelerator.name,
-                given=accelerator.given(number),
-                taken=accelerator.taken(number),
-            )
-            for number, segment in enumerate(accelerator.segments)
-        )
-        return cls(accelerator, tuple(placed))
+    def of(cls, accelerator: Accelerator, placed: Placed | None = None) -> Hardware:
+        """Places every segment.
+
+        Args:
+            accelerator: the accelerator.
+            placed: netlists of earlier calls, which are taken again; those that are new are put there.
+        """
+        placed = {} if placed is None else placed
+        netlists = []
+        for number, segment in enumerate(accelerator.segments):
+            built = accelerator.implementations.get(segment.name, DEFAULTS)
+            given, taken = accelerator.given(number), accelerator.taken(number)
+            key = (segment.name, tuple(sorted(built.items())), given, taken)
+            if key not in placed:
+                placed[key] = netlist(segment, built, accelerator.name, given=given, taken=taken)
+            netlists.append(placed[key])
+        return cls(accelerator, tuple(netlists))
 
     @cached_property
     def segments(self) -> tuple[Cycles, ...]:
@@ -81,6 +92,11 @@ class Hardware:
     def exits(self) -> tuple[ExitCycles, ...]:
         """Returns the cycles of samples that leave at each exit."""
         return accelerator_cycles(self.accelerator, self.netlists, self.head_queues, self.decisions)
+
+    @cached_property
+    def latencies(self) -> tuple[int, ...]:
+        """Returns the latencies of `exits`, sooner."""
+        return accelerator_latencies(self.accelerator, self.netlists, self.head_queues, self.decisions)
 
     @property
     def stage_intervals(self) -> tuple[int, ...]:
@@ -117,20 +133,17 @@ class Hardware:
             StageCycles(interval, max(interval, head.latency) + decision.latency) for interval, head, decision in parts
         )
 
-    def with_buffers(
-        self, exit_rate: Sequence[float], interval: float | None = None, deepest: int = DEPTHS[-1]
-    ) -> Hardware:
-        """Returns the same hardware with conditional buffers just deep enough for a stream of independent samples.
+    def with_buffers(self, exit_rate: Sequence[float]) -> Hardware:
+        """Returns the same hardware with conditional buffers just deep enough for nearly all the throughput that its
+        stages allow, on a stream of independent samples.
 
         Args:
             exit_rate: fraction of samples that leave at each exit.
-            interval: cycles between samples that are to be reached; by default nearly all that the stages allow.
-            deepest: samples that a buffer may hold at most.
         """
-        if interval is None:
-            depth = min(least_depth(self.stage_cycles, exit_rate), deepest)
-        else:
-            depth = depth_for(self.stage_cycles, exit_rate, interval, deepest)
+        return self.with_depth(least_depth(self.stage_cycles, exit_rate))
+
+    def with_depth(self, depth: int) -> Hardware:
+        """Returns the same hardware with conditional buffers that hold so many samples each."""
         return Hardware(replace(self.accelerator, buffer_samples=depth), self.netlists)
 
     def intake_interval(self, exit_rate: Sequence[float]) -> float:
@@ -139,9 +152,7 @@ class Hardware:
         Args:
             exit_rate: fraction of samples that leave at each exit; nothing if every sample goes through all stages.
         """
-        if not exit_rate:
-            return max(self.stage_intervals)
-        return intake_interval(self.stage_cycles, exit_rate, self.accelerator.buffer_samples)
+        return intake_interval(self.stage_cycles, self._rates(exit_rate), self.accelerator.buffer_samples)
 
     def mean_latency(self, exit_rate: Sequence[float]) -> float:
         """Returns the mean cycles of a sample alone, from its first word to its record.
@@ -149,8 +160,11 @@ class Hardware:
         Args:
             exit_rate: fraction of samples that leave at each exit; nothing if all leave at the last one.
         """
-        rates = exit_rate or [float(k == len(self.exits) - 1) for k in range(len(self.exits))]
-        return sum(rate * cycles.latency for rate, cycles in zip(rates, self.exits, strict=True))
+        return sum(rate * cycles for rate, cycles in zip(self._rates(exit_rate), self.latencies, strict=True))
+
+    def _rates(self, exit_rate: Sequence[float]) -> Sequence[float]:
+        last = self.accelerator.exits - 1
+        return exit_rate or [float(k == last) for k in range(last + 1)]
 
     def to_json(self) -> dict[str, Any]:
         """Returns the predictions for the design's manifest."""

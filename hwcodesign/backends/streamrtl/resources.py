@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.designs.boards import Board
@@ -142,6 +143,10 @@ class AcceleratorEstimate:
         return "\n".join(lines)
 
 
+#: Estimates of netlists that are still there: a choice asks for those of the same segments again and again.
+_KNOWN: WeakKeyDictionary[Netlist, tuple[BlockEstimate, ...]] = WeakKeyDictionary()
+
+
 def _row(cells: Iterator[str] | Sequence[str]) -> str:
     return "".join(f"{cell:>9}" for cell in cells)
 
@@ -195,15 +200,23 @@ def _exit(hardware: Hardware, k: int) -> Iterator[BlockEstimate]:
         yield BlockEstimate(f"buffer{of}", "", "", tuple(parts))
 
 
-def _segment(placed: Netlist) -> Iterator[BlockEstimate]:
+def _segment(placed: Netlist) -> tuple[BlockEstimate, ...]:
+    if placed not in _KNOWN:
+        _KNOWN[placed] = _layers(placed)
+    return _KNOWN[placed]
+
+
+def _layers(placed: Netlist) -> tuple[BlockEstimate, ...]:
     """Layers, each with what stands before it; forks and what stands behind the last layer are the segment's."""
+    found: list[BlockEstimate] = []
     before: list[Part] = []
     for block in placed.blocks:
         before += block.parts
         if block.unit is not None:
             kernel = block.unit.kernel
-            yield BlockEstimate(placed.segment.name, kernel.name, kernel.kind, tuple(before))
+            found.append(BlockEstimate(placed.segment.name, kernel.name, kernel.kind, tuple(before)))
             before = []
     before += [stream_fork(len(names)) for names in placed.readers.values() if len(names) > 1]
     if before:
-        yield BlockEstimate(placed.segment.name, "", "", tuple(before))
+        found.append(BlockEstimate(placed.segment.name, "", "", tuple(before)))
+    return tuple(found)
