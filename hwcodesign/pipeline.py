@@ -13,9 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hwcodesign.backends.streamrtl.hardware import Hardware
+from hwcodesign.backends.streamrtl.levels import Level, Taken, levels_of
 from hwcodesign.compilation import check_compiles, check_target, compile
 from hwcodesign.data import Dataset
 from hwcodesign.design import Design, load
+from hwcodesign.designs.boards import board_named
 from hwcodesign.designs.costs import ExitCosts
 from hwcodesign.designs.stored import MANIFEST
 from hwcodesign.errors import CheckpointError, DesignError, FieldError, PolicyError
@@ -34,7 +37,16 @@ from hwcodesign.policies.own_criteria import files_of
 from hwcodesign.progress import Task, task
 from hwcodesign.recipes import Recipe
 from hwcodesign.report.results import Results
-from hwcodesign.report.schema import REPORT, REPORT_VERSION, CriterionReport, HardwareReport, Report, SingleExit
+from hwcodesign.report.schema import (
+    REPORT,
+    REPORT_VERSION,
+    CriterionReport,
+    HardwareReport,
+    LevelReport,
+    Report,
+    SingleExit,
+    TakenReport,
+)
 from hwcodesign.report.schema import Comparison as ComparisonReport
 from hwcodesign.simulation.csim import find_compiler
 from hwcodesign.simulation.measurement import measure_exits, throughput
@@ -302,6 +314,7 @@ def hardware_report(design: Design, images: NDArray[Any], statistics: ExitStatis
     stream = throughput(simulation, cycles, run)
     taken = statistics.exits_taken(design.policy.threshold_codes[:-1])
     deadlines = accuracy_by_deadline(statistics.correct, taken, [exit_.latency[1] for exit_ in measured])
+    levels = levels_of(Hardware.of(design.accelerator), board_named(design.manifest["board"]["name"]))
     return {
         "clock_mhz": clock,
         "cycles_per_image": stream.cycles_per_image,
@@ -318,6 +331,22 @@ def hardware_report(design: Design, images: NDArray[Any], statistics: ExitStatis
         ],
         "buffers": list(stream.high_water),
         "deadlines": [{"cycles": d.cycles, "accuracy": d.accuracy, "final": d.final} for d in deadlines],
+        "levels": [_level_report(level) for level in levels],
+    }
+
+
+def _level_report(level: Level) -> LevelReport:
+    def taken(of: Taken) -> TakenReport:
+        whole = of.to_json()
+        return {
+            "multipliers": of.multipliers, "lut": whole["lut"], "dsp": whole["dsp"], "bram18": whole["bram18"]
+        }  # fmt: skip
+
+    return {
+        "reached": level.reached,
+        "taken": taken(level.taken),
+        "buffer_bits": level.buffer_bits,
+        "without": None if level.without is None else taken(level.without),
     }
 
 

@@ -17,6 +17,7 @@ from hwcodesign.backends.streamrtl.choice import Request, with_throughput, withi
 from hwcodesign.backends.streamrtl.choosing import SHARE, Choosing
 from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.backends.streamrtl.improving import quicker
+from hwcodesign.backends.streamrtl.levels import levels_of, text_of
 from hwcodesign.backends.streamrtl.resources import AcceleratorEstimate
 from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.designs.boards import board_named
@@ -254,6 +255,36 @@ def test_what_the_user_gave_stays(accelerator: Accelerator) -> None:
     own = Implementation(9, RESOURCE, MEMORY)
     chosen = with_throughput(Request(accelerator, {"stage1": {name: own}}, BOARD), MHZ * 1e6 / 1000)
     assert chosen.implementations["stage1"][name] == own
+
+
+def test_levels_say_what_their_stages_would_take_without_exits(accelerator: Accelerator) -> None:
+    chosen = Hardware.of(with_throughput(Request(accelerator, {}, BOARD), MHZ * 1e6 / 900))
+    first, last = levels_of(chosen, BOARD)
+    assert (first.reached, last.reached) == (1.0, accelerator.policy.fitted_on.exit_rate[1])
+    assert first.without is not None
+    assert last.without is not None
+    assert first.taken.resources.lut > first.without.resources.lut, "it has a head, a decision and a buffer"
+    assert last.taken.multipliers < last.without.multipliers, "fewer samples reach it"
+    assert first.buffer_bits == chosen.accelerator.buffer_samples * 4 * 4 * 16 * 4
+    assert last.buffer_bits == 0
+    around = sum(
+        (
+            block.resources
+            for block in AcceleratorEstimate.of(chosen).blocks
+            if block.block in {"registers", "control", "unpack", "merge", "pack"}
+        ),
+        Resources(),
+    )
+    whole = first.taken.resources + last.taken.resources + around
+    assert whole.rounded() == taken(chosen.accelerator).rounded()
+    assert text_of((first, last)).splitlines()[-1].split()[:4] == [
+        *("all", "levels", f"{first.taken.multipliers + last.taken.multipliers}"),
+        f"{round(whole.lut - around.lut):,}",
+    ]
+
+
+def test_levels_are_unknown_without_exit_rates(pooled: Accelerator) -> None:
+    assert levels_of(Hardware.of(pooled), BOARD) == ()
 
 
 def test_a_chosen_design_computes_what_the_network_computes_in_the_cycles_that_were_predicted(

@@ -192,6 +192,46 @@ def test_accuracy_against_deadline_is_a_table_and_steps_that_begin_with_the_firs
     assert {"exit 0, 97.2%", "exit 1, 98.0%"} <= set(texts(figure))
 
 
+def test_what_exits_save_stands_level_by_level() -> None:
+    report = make_report(2)
+    report["hardware"] = {
+        "clock_mhz": 100.0,
+        "cycles_per_image": 72.2,
+        "images_per_second": 1e6,
+        "bound": 72.0,
+        "exits": [],
+        "buffers": [(3, 4)],
+        "deadlines": [],
+        "levels": [
+            {
+                "reached": 1.0,
+                "taken": {"multipliers": 1_500, "lut": 9_000, "dsp": 12, "bram18": 3},
+                "buffer_bits": 8_192,
+                "without": {"multipliers": 1_400, "lut": 8_000, "dsp": 10, "bram18": 2},
+            },
+            {
+                "reached": 0.25,
+                "taken": {"multipliers": 100, "lut": 1_000, "dsp": 4, "bram18": 8},
+                "buffer_bits": 0,
+                "without": {"multipliers": 700, "lut": 5_000, "dsp": 30, "bram18": 4},
+            },
+        ],
+    }  # type: ignore[typeddict-item]
+    table = {table.title: table for table in summary.tables(report)}["What each level takes"]
+    assert [[cell.text for cell in row] for row in table.rows] == [
+        ["level 0", "100.0%", "1,500", "9,000", "12", "1.5", "8", "1,400", "8,000", "10", "1"],
+        ["level 1", "25.0%", "100", "1,000", "4", "4", "-", "700", "5,000", "30", "2"],
+    ]
+    said = " ".join(note.text for note in table.notes)
+    sums = "1,600 multipliers instead of 2,100, 10,000 LUTs instead of 13,000 and 16 DSP blocks instead of 40"
+    assert f"All levels take {sums}." in said
+    assert "Estimated, not synthesised" in said
+    report["hardware"]["levels"][1]["without"] = None
+    table = {table.title: table for table in summary.tables(report)}["What each level takes"]
+    assert [cell.text for cell in table.rows[1]][-4:] == ["cannot be as fast", "-", "-", "-"]
+    assert "All levels" not in " ".join(note.text for note in table.notes)
+
+
 def test_a_lone_point_at_the_last_exit_can_be_drawn(tmp_path: Path) -> None:
     point = OperatingPoint((1,), 0.95, 1.0, (0.0, 1.0))
     figures.save(

@@ -156,6 +156,7 @@ def compile(
 ) -> None:
     """Generate the hardware sources of a trained and fitted network."""
     from hwcodesign.backends.streamrtl.hardware import Hardware
+    from hwcodesign.backends.streamrtl.levels import levels_of, text_of
     from hwcodesign.backends.streamrtl.resources import AcceleratorEstimate
     from hwcodesign.backends.vitis.tool import build_projects, require_vitis
     from hwcodesign.designs.boards import board_named
@@ -185,9 +186,13 @@ def compile(
     result: dict[str, Any] = {"folder": str(design.folder), "projects": design.manifest["projects"]}
     text = f"{design.folder}: {', '.join(design.manifest['projects'])}"
     if design.has_rtl:
-        estimate = AcceleratorEstimate.of(Hardware.of(design.accelerator))
+        hardware = Hardware.of(design.accelerator)
+        estimate = AcceleratorEstimate.of(hardware)
         board = board_named(design.manifest["board"]["name"])
         result["estimate"], text = estimate.to_json(board), f"{text}\n{estimate.text(board)}"
+        levels = levels_of(hardware, board)
+        if levels:
+            result["levels"], text = [level.to_json() for level in levels], f"{text}\n\n{text_of(levels)}"
     if resources:
         with job.step("resources", "synthesising with Yosys"):
             found = accelerator_resources(design, timeout)

@@ -5,7 +5,7 @@ Rates and accuracies are fractions from 0 to 1, and are measured on the test spl
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 #: Name of its file, in the folder of a run.
 REPORT = "report.json"
@@ -155,6 +155,36 @@ class DeadlineReport(TypedDict):
     final: float
 
 
+class TakenReport(TypedDict):
+    """This is what a level takes, by estimate.
+
+    Keys:
+        multipliers: products of a cycle.
+        lut, dsp, bram18: resources of the board's device.
+    """
+
+    multipliers: int
+    lut: int
+    dsp: int
+    bram18: int
+
+
+class LevelReport(TypedDict):
+    """This is a level: a stage with its head, its decision and the conditional buffer behind it.
+
+    Keys:
+        reached: fraction of the fitting split's samples that reach it.
+        taken: what it takes.
+        buffer_bits: bits of its conditional buffer.
+        without: what it would take at the same throughput without exits; None if no layer can be as fast.
+    """
+
+    reached: float
+    taken: TakenReport
+    buffer_bits: int
+    without: TakenReport | None
+
+
 class HardwareReport(TypedDict):
     """This describes the cycle-by-cycle simulation of the SystemVerilog on the test split, without stalls from
     outside.
@@ -168,6 +198,7 @@ class HardwareReport(TypedDict):
         exits: cycles by exit, first exit first.
         buffers: most beats that each conditional buffer held, and its depth.
         deadlines: entries of anytime mode, one for each exit, for an image by itself.
+        levels: what each level takes, by estimate; missing where no exit rates are known, and in older reports.
     """
 
     clock_mhz: float
@@ -177,6 +208,7 @@ class HardwareReport(TypedDict):
     exits: list[ExitCycles]
     buffers: list[tuple[int, int]]
     deadlines: list[DeadlineReport]
+    levels: NotRequired[list[LevelReport]]
 
 
 class Report(TypedDict):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from hwcodesign.report.schema import REPORT, HardwareReport, Report
+from hwcodesign.report.schema import REPORT, HardwareReport, Report, TakenReport
 
 #: How a piece of text is to be read; each medium picks its own look for it.
 Tone = Literal["plain", "strong", "good", "bad"]
@@ -19,6 +19,8 @@ EXTREME_IMAGES = "extreme_images.png"
 DEADLINE = "deadline.png"
 
 _NOTHING = "-"
+#: What levels take together, in a sentence.
+_SUMS = {"multipliers": "multipliers", "lut": "LUTs", "dsp": "DSP blocks"}
 
 
 @dataclass(frozen=True)
@@ -79,8 +81,8 @@ def subtitle(report: Report) -> str:
 def tables(report: Report) -> tuple[Table, ...]:
     """Returns all tables, in reading order."""
     hardware = report.get("hardware")
-    cycles = () if hardware is None else (_cycles(hardware), _deadlines(hardware))
-    return (_bought(report), _exits(report), *cycles, _criteria(report), _comparisons(report))
+    built = () if hardware is None else (_cycles(hardware), *_levels(hardware), _deadlines(hardware))
+    return (_bought(report), _exits(report), *built, _criteria(report), _comparisons(report))
 
 
 def footnotes(report: Report) -> tuple[str, ...]:
@@ -195,6 +197,41 @@ def _cycles(hardware: HardwareReport) -> Table:
     )
     headings = ("", "latency, simulated", "predicted", "interval, simulated", "predicted")
     return Table("Cycles of the RTL if all images leave at this exit", headings, rows, notes)
+
+
+def _levels(hardware: HardwareReport) -> Iterator[Table]:
+    levels = hardware.get("levels")
+    if not levels:
+        return
+    rows = []
+    for k, level in enumerate(levels):
+        buffer = _NOTHING if k == len(levels) - 1 else f"{level['buffer_bits'] / 1024:,.0f}"
+        cells = [f"level {k}", percent(level["reached"], 1), *_taken(level["taken"]), buffer, *_taken(level["without"])]
+        rows.append(tuple(map(Cell, cells)))
+    both = [(level["taken"], level["without"]) for level in levels if level["without"] is not None]
+    notes = [Cell("A level is a stage with its head, its decision and the conditional buffer behind it.")]
+    if len(both) == len(levels):
+        own, alone = (
+            {name: sum(taken[name] for taken in side if taken) for name in ("multipliers", "lut", "dsp")}
+            for side in zip(*both, strict=True)
+        )
+        sums = [f"{own[name]:,} {text} instead of {alone[name]:,}" for name, text in _SUMS.items()]
+        notes.append(Cell(f"All levels take {', '.join(sums[:-1])} and {sums[-1]}.", "strong"))
+    notes.append(
+        Cell(
+            "Without exits all images reach every stage, each of which is then chosen for the same throughput. "
+            "Estimated, not synthesised."
+        )
+    )
+    figures = ("multipliers", "LUTs", "DSPs", "BRAM36")
+    headings = ("", "images that reach it", *figures, "buffer, Kibit", *(f"{name} without exits" for name in figures))
+    yield Table("What each level takes", headings, tuple(rows), tuple(notes))
+
+
+def _taken(taken: TakenReport | None) -> tuple[str, ...]:
+    if taken is None:
+        return ("cannot be as fast", *[_NOTHING] * 3)
+    return f"{taken['multipliers']:,}", f"{taken['lut']:,}", f"{taken['dsp']:,}", f"{taken['bram18'] / 2:g}"
 
 
 def _deadlines(hardware: HardwareReport) -> Table:
