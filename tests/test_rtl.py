@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hwcodesign.backends.streamrtl.accelerator_source import channels
 from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.design import Design
+from hwcodesign.designs.channels import channels
 from hwcodesign.errors import DesignError, SettingsError, SimulationError, ToolError
 from hwcodesign.hardware.movement_timing import Split
 from hwcodesign.hardware.pace import settle

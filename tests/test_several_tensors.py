@@ -26,6 +26,7 @@ from hwcodesign.networks.layers import value_of
 from hwcodesign.simulation.measurement import measure_exits
 from hwcodesign.simulation.rtl import RtlSimulation, Stalls
 from hwcodesign.simulation.segment import read_segment
+from hwcodesign.simulation.timeline import timeline
 from hwcodesign.verification.comparison import (
     brevitas_outputs,
     brevitas_records,
@@ -93,6 +94,13 @@ def test_in_rtl_too_however_streams_stall(design: hw.Design) -> None:
 
 
 @pytest.mark.parametrize("name", IN_RTL, indirect=True)
+def test_a_timeline_counts_what_the_registers_count(design: hw.Design) -> None:
+    run = design.rtl.run(IMAGES, exit_control(design.policy), activity=True)
+    found = timeline(design.accelerator, run)
+    assert found.totals() == found.counters == {name: run.counters[name] for name in found.counters}
+    assert {drop.buffer for drop in found.drops} == set(range(design.accelerator.exits - 1))
+
+
 def test_cycles_are_as_predicted(design: hw.Design) -> None:
     simulation = RtlSimulation(design.accelerator, design.rtl_project, checked=True)
     for exit_ in measure_exits(simulation, design.manifest["cycles"], IMAGES):

@@ -6,7 +6,7 @@ import ctypes
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwcodesign.designs.accelerator import Accelerator
-from hwcodesign.errors import SettingsError, SimulationError
+from hwcodesign.errors import DesignError, SettingsError, SimulationError
 from hwcodesign.images import pack_words
 from hwcodesign.interface import register_map as registers
 from hwcodesign.interface.modes import ExitControl
@@ -23,6 +23,7 @@ from hwcodesign.interface.records import BATCH, FLAG_FINAL, RECORD_DTYPE, Record
 from hwcodesign.kernels.tensor import suffix
 from hwcodesign.policies import subnet_codes
 from hwcodesign.progress import task
+from hwcodesign.simulation.activity import LEVEL_MACRO, Activity, ActivityRoom
 from hwcodesign.simulation.model import FAILED, Verilation, is_verilated, said, verilate
 from hwcodesign.simulation.pointers import pointer, pointers
 from hwcodesign.simulation.probes import counters, probes, wrapper_name
@@ -60,6 +61,7 @@ class RtlRun:
         outputs: codes of every segment for the samples that reached it, in their order, where they were asked for.
         counters: the registers, summed over batches (HIGH_WATER: the highest).
         cycles: simulated, summed over batches.
+        activity: what every cycle showed, where it was asked for.
     """
 
     records: Records
@@ -68,6 +70,7 @@ class RtlRun:
     outputs: Mapping[str, NDArray[np.int64]]
     counters: Mapping[str, int]
     cycles: int
+    activity: Activity | None = None
 
 
 class _Settings(ctypes.Structure):
@@ -156,6 +159,7 @@ class RtlSimulation:
         batch: int = BATCH,
         records_per_packet: int = 0,
         waves: Path | None = None,
+        activity: bool = False,
     ) -> RtlRun:
         """Simulates samples.
 
@@ -168,9 +172,11 @@ class RtlSimulation:
                 so that cycles are the same on every machine.
             records_per_packet: records between two TLAST; 0: at a batch's end alone.
             waves: file for a VCD trace, of the first batch.
+            activity: record what every cycle shows; all samples are then one batch.
 
         Raises:
             SettingsError: a rate outside 0 to 1, a batch of no samples, or packets longer than a register holds.
+            DesignError: an activity is asked for of a design that was compiled without levels for it.
             SimulationError: the accelerator hangs (with the state of its streams), loses or duplicates a record, or
                 fails a check.
         """
@@ -179,13 +185,16 @@ class RtlSimulation:
         if waves is not None:
             waves.parent.mkdir(parents=True, exist_ok=True)
         words = pack_words(codes, self.accelerator.input_format)
+        if activity:
+            self._check_levels()
+            batch = max(1, len(words))
         library = ctypes.CDLL(str(self.library(trace=waves is not None)))
         starts = range(0, len(words), batch)
 
         def simulate(start: int) -> RtlRun:
             trace = waves if start == 0 else None
             part = words[start : start + batch]
-            run = self._batch(library, part, control, stalls, outputs, records_per_packet, trace)
+            run = self._batch(library, part, control, stalls, outputs, records_per_packet, trace, activity)
             reported.advance(len(part))
             return run
 
@@ -194,7 +203,12 @@ class RtlSimulation:
             runs = list(pool.map(simulate, starts))
         for start, run in zip(starts, runs, strict=True):
             run.records["sample_id"] += np.uint32(start)
-        return _joined(self.accelerator, runs, outputs)
+        joined = _joined(self.accelerator, runs, outputs)
+        return replace(joined, activity=runs[0].activity) if activity and runs else joined
+
+    def _check_levels(self) -> None:
+        if LEVEL_MACRO not in self.project.files.text(f"{SIMULATION}/model.h"):
+            raise DesignError("the design was compiled without levels of its buffers: compile it again")
 
     def outputs(self, codes: NDArray[Any]) -> dict[str, NDArray[np.int64]]:
         """Returns the codes that every segment writes for all samples, all of which go to the last exit."""
@@ -210,7 +224,9 @@ class RtlSimulation:
         outputs: bool,
         records_per_packet: int,
         waves: Path | None,
+        activity: bool,
     ) -> RtlRun:
+        room = ActivityRoom(self.accelerator) if activity else None
         samples, exits = len(words), self.accelerator.exits
         settings = _Settings(
             round(stalls.valid_rate * _ALWAYS),
@@ -231,7 +247,7 @@ class RtlSimulation:
         ]
         # arrays that C++ reads must have a name while it does
         words, thresholds = np.ascontiguousarray(words), np.array(control.codes, np.int32)
-        room = np.array([array.size for array in arrays], np.int64)
+        sizes = np.array([array.size for array in arrays], np.int64)
         function = library.hwc_accelerator_run
         function.restype = ctypes.c_long
         count = function(
@@ -244,9 +260,10 @@ class RtlSimulation:
             pointer(left),
             pointer(accepted),
             pointers(arrays) if outputs else None,
-            pointer(room),
+            pointer(sizes),
             pointer(latched),
             ctypes.byref(cycles),
+            room.reference if room else None,
             dump,
             ctypes.c_long(_DUMP),
             str(waves).encode() if waves is not None else None,
@@ -265,8 +282,9 @@ class RtlSimulation:
             if outputs
         }
         names = {name: int(value) for (name, _), value in zip(addresses, latched, strict=True)}
+        shown = room.activity() if room else None
         return RtlRun(
-            records, left[:count].astype(np.int64), accepted.astype(np.int64), values, names, int(cycles.value)
+            records, left[:count].astype(np.int64), accepted.astype(np.int64), values, names, int(cycles.value), shown
         )
 
 

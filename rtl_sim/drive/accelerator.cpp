@@ -53,12 +53,46 @@ struct Fires {
     template <class T> void operator()(unsigned, bool fires, const T &, unsigned, unsigned, bool) { any |= fires; }
 };
 
+// Room for what every cycle of a run shows; the same fields in the same order as in hwcodesign/simulation/activity.py.
+struct activity_t {
+    int64_t capacity; // cycles that there is room for
+    int64_t cycles;   // cycles that were shown, those without room among them
+    uint32_t *valid;  // a bit a stream, in whole words: its valid, in each cycle
+    uint32_t *ready;  // the same for its ready
+    uint8_t *bus;     // bits 0 to 3: valid and ready of the input words, valid and ready of the record words
+    uint16_t *levels; // beats in each buffer
+};
+
+// Writes down what a settled cycle shows; with a null pointer nothing.
+void show(Model &m, activity_t *activity) {
+    if (!activity)
+        return;
+    const int64_t now = activity->cycles++;
+    if (now >= activity->capacity)
+        return;
+    const size_t n_words = (n_streams + 31) / 32, n_levels = n_exits - 1;
+    for (size_t i = 0; i < n_words; i++) {
+        activity->valid[size_t(now) * n_words + i] = hwc::word(m.streams_valid_o, i);
+        activity->ready[size_t(now) * n_words + i] = hwc::word(m.streams_ready_o, i);
+    }
+    activity->bus[now] = uint8_t(m.s_axis_tvalid | m.s_axis_tready << 1 | m.m_axis_tvalid << 2 | m.m_axis_tready << 3);
+#ifdef HWC_BUFFER_LEVEL
+    for (size_t k = 0; k < n_levels; k++)
+        activity->levels[size_t(now) * n_levels + k] = uint16_t(HWC_BUFFER_LEVEL(m, unsigned(k)));
+#endif
+}
+
+// Cycles that are shown behind the last record: by then the last sample has left its buffer.
+static const int64_t shown_behind = 64;
+
 // Goes on until no segment gives anything any more: one of several tensors may come after the record of its sample.
 // `drain_cycles` without a beat say so, since no segment takes longer from its input to its output.
-void drain(Simulation &simulation, Capture *capture) {
+void drain(Simulation &simulation, Capture *capture, activity_t *activity) {
     Model &m = simulation.model();
-    for (int64_t quiet = 0; quiet < drain_cycles; quiet++) {
+    const int64_t least = activity && shown_behind > drain_cycles ? shown_behind : drain_cycles;
+    for (int64_t quiet = 0; quiet < least; quiet++) {
         simulation.settle();
+        show(m, activity);
         Fires fires;
         for_each_probe(m, fires);
         if (fires.any)
@@ -81,12 +115,13 @@ extern "C" {
 //   accepted    cycle in which each sample's first word was accepted
 //   probes      null, or for each probe an array for the codes that pass it; room: elements in each
 //   registers   n_counters words: the counters, latched at the end
+//   activity    null, or room for what every cycle shows
 //   dump        text: state of the streams where it hangs
 // Returns the number of records. -1: it hangs; -2: more records than capacity; -3: a check failed.
 long hwc_accelerator_run(const uint64_t *words, long samples, const settings_t *settings, const int32_t *thresholds,
                          uint64_t *records, long capacity, uint64_t *left, uint64_t *accepted, int32_t *const *probes,
-                         const int64_t *room, uint32_t *registers, uint64_t *cycles, char *dump, long dump_size,
-                         const char *trace) {
+                         const int64_t *room, uint32_t *registers, uint64_t *cycles, activity_t *activity, char *dump,
+                         long dump_size, const char *trace) {
     Simulation simulation(trace);
     Model &m = simulation.model();
     configure(simulation, *settings, thresholds);
@@ -106,6 +141,7 @@ long hwc_accelerator_run(const uint64_t *words, long samples, const settings_t *
         m.s_axis_tvalid = offered;
         m.m_axis_tready = chance(settings->ready_rate);
         simulation.settle();
+        show(m, activity);
         now = simulation.cycle() - start;
         if (offered && m.s_axis_tready) {
             if (sent % words_per_sample == 0)
@@ -136,7 +172,7 @@ long hwc_accelerator_run(const uint64_t *words, long samples, const settings_t *
     }
     m.s_axis_tvalid = m.m_axis_tready = 0;
     *cycles = uint64_t(simulation.cycle() - start);
-    drain(simulation, probes ? &capture : nullptr);
+    drain(simulation, probes ? &capture : nullptr, activity);
     simulation.write(reg_control, control_snapshot);
     simulation.tick();
     simulation.tick();

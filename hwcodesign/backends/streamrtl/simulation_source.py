@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hwcodesign.backends.streamrtl.accelerator_source import BUS_PORTS, channels
+from hwcodesign.backends.streamrtl.accelerator_source import BUS_PORTS
+from hwcodesign.backends.streamrtl.exit_source import LEVEL_BITS
 from hwcodesign.designs.accelerator import Accelerator
+from hwcodesign.designs.channels import channels
 from hwcodesign.hardware.layout import Port, module_lines, range_of
 from hwcodesign.images import lane_bits
 from hwcodesign.interface import register_map as registers
+from hwcodesign.simulation.activity import LEVEL_MACRO
 from hwcodesign.simulation.probes import Probe, counters, probes, wrapper_name
 
 
@@ -27,6 +30,9 @@ def wrapper_source(accelerator: Accelerator) -> str:
     groups.append(
         ("One bit a stream, in data order", [Port(f"streams_{what}_o", True, each) for what in ("valid", "ready")])
     )
+    levels = range_of((accelerator.exits - 1) * LEVEL_BITS)
+    if accelerator.exits > 1:
+        groups.append(("Levels of the buffers, in data order", [Port("levels_o", True, (levels,))]))
     lines = [
         "`default_nettype none",
         "",
@@ -41,6 +47,8 @@ def wrapper_source(accelerator: Accelerator) -> str:
     for i, stream in enumerate(streams):
         lines.append(f"  assign streams_valid_o[{i}] = u_dut.{stream.name}_valid;")
         lines.append(f"  assign streams_ready_o[{i}] = u_dut.{stream.name}_ready;")
+    if accelerator.exits > 1:
+        lines.append("  assign levels_o = u_dut.levels;")
     return "\n".join([*lines, "", "endmodule", "", "`default_nettype wire"]) + "\n"
 
 
@@ -82,4 +90,5 @@ def drive_header(accelerator: Accelerator, drain: int) -> str:
             f"    f({i}, m.{probe.net}_fires_o, m.{probe.net}_data_o, "
             f"{probe.stream.lanes}, {fmt.width}, {str(fmt.signed).lower()});"
         )
-    return "\n".join([*lines, "}"]) + "\n"
+    shown = f"hwc::field((m).levels_o, (k) * {LEVEL_BITS}, {LEVEL_BITS})" if accelerator.exits > 1 else "0"
+    return "\n".join([*lines, "}", f"#define {LEVEL_MACRO}(m, k) {shown}"]) + "\n"
