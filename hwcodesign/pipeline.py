@@ -14,21 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwcodesign.backends.streamrtl.hardware import Hardware
-from hwcodesign.backends.streamrtl.levels import Level, Taken, levels_of
 from hwcodesign.compilation import check_compiles, check_target, compile
 from hwcodesign.data import Dataset
 from hwcodesign.design import Design, load
-from hwcodesign.designs.boards import board_named
 from hwcodesign.designs.costs import ExitCosts
 from hwcodesign.designs.stored import MANIFEST
 from hwcodesign.errors import CheckpointError, DesignError, FieldError, PolicyError
-from hwcodesign.exploration.deadlines import accuracy_by_deadline
 from hwcodesign.fitting.network import fit_policy, heads_of
 from hwcodesign.fitting.outputs import float_disagreement
 from hwcodesign.fitting.request import PolicyRequest
 from hwcodesign.fitting.search import OperatingPoint, check_budget, cost_curve, evaluate
-from hwcodesign.images import encode_images
-from hwcodesign.interface.modes import exit_control
 from hwcodesign.interface.records import Records
 from hwcodesign.networks.float_network import FloatNetwork
 from hwcodesign.networks.network import MultiExitNetwork
@@ -36,20 +31,22 @@ from hwcodesign.policies import CRITERIA, ExitPolicy, ExitStatistics
 from hwcodesign.policies.own_criteria import files_of
 from hwcodesign.progress import Task, task
 from hwcodesign.recipes import Recipe
-from hwcodesign.report.results import Results
+from hwcodesign.report.cycles import first_samples, hardware_report
+from hwcodesign.report.design_facts import operations_reports, resources_report, segment_reports
+from hwcodesign.report.outcomes import OUTCOMES, outcomes_of, write_outcomes
+from hwcodesign.report.provenance import provenance
+from hwcodesign.report.results import TIMELINE, TRACE, Results
 from hwcodesign.report.schema import (
     REPORT,
     REPORT_VERSION,
     CriterionReport,
-    HardwareReport,
-    LevelReport,
+    CurvePoint,
     Report,
     SingleExit,
-    TakenReport,
 )
 from hwcodesign.report.schema import Comparison as ComparisonReport
 from hwcodesign.simulation.csim import find_compiler
-from hwcodesign.simulation.measurement import measure_exits, throughput
+from hwcodesign.simulation.timeline_file import write_timeline, write_trace
 from hwcodesign.storage.fields import read_json
 from hwcodesign.storage.files import write_json
 from hwcodesign.tools.verilator import find_verilator
@@ -74,13 +71,15 @@ class Run:
     Attributes:
         recipe: recipe that is run.
         folder: folder of the results: training/, quantised/ where the recipe trains in floating point, policy.json,
-            design/, report.json and figures.
+            design/, report.json and what lies beside it.
         seconds: time of each step.
+        file: file of the recipe, if it comes from one.
     """
 
     recipe: Recipe
     folder: Path
     seconds: dict[str, float] = field(default_factory=dict)
+    file: Path | None = None
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
@@ -265,8 +264,12 @@ def measure(
     with run.step("criteria", "fitting every criterion", len(CRITERIA), "criteria") as reported:
         criteria, curves, left_out = _criteria(network, design, data, logits, run.recipe.policy, reported)
     each = [float(fraction) for fraction in statistics.correct.mean(axis=1)]
+    hardware, shown = None, None
     with run.step("cycles", "measuring cycles in RTL"):
-        hardware = hardware_report(design, test.images, statistics) if design.has_rtl else None
+        built = Hardware.of(design.accelerator) if design.has_rtl else None
+        if built is not None:
+            hardware = hardware_report(design, built, test.images, statistics)
+            shown = first_samples(design, test.images, hardware)
     report: Report = {
         "report_version": REPORT_VERSION,
         "name": run.recipe.name,
@@ -293,65 +296,33 @@ def measure(
         "macs": {"full": costs.full, "at_exit": list(costs.at_exit), "average": chosen.cost * costs.full},
         "macs_fraction": chosen.cost,
         "criteria": criteria,
+        "curves": {name: [_curve_point(point) for point in curve] for name, curve in curves.items()},
         "left_out": left_out,
+        "network": segment_reports(design, built),
+        "resources": resources_report(design, built) if built is not None else None,
+        "operations": operations_reports(design.accelerator),
         "hardware": hardware,
         "comparisons": [_comparison_report(comparison) for comparison in comparisons],
         "overthinking": int((statistics.correct[:-1].any(axis=0) & ~statistics.correct[-1]).sum()),
         "seconds": dict(run.seconds),
         "versions": design.manifest["tools"],
+        "provenance": provenance(design, run.file),
     }
-    return report, Results(statistics, records, curves, chosen, costs)
+    fitting = design.logits(data.fitting.images)
+    planned = ExitStatistics.of(policy, fitting, data.fitting.labels, costs.fractions)
+    outcomes = outcomes_of(policy, (planned, statistics), test.images, records)
+    return report, Results(statistics, records, curves, chosen, costs, outcomes, shown)
 
 
-def hardware_report(design: Design, images: NDArray[Any], statistics: ExitStatistics) -> HardwareReport:
-    """Returns the cycles of the RTL: for each exit, on the images in their order, and by deadline."""
-    simulation, cycles = design.rtl, design.manifest["cycles"]
-    codes = encode_images(images, design.accelerator.input_format, design.accelerator.input_shape)
-    clock = float(design.manifest["board"]["clock_mhz"])
-    measured = measure_exits(simulation, cycles, codes)
-    # one batch: the pipeline fills and drains once
-    run = simulation.run(codes, exit_control(design.policy), batch=max(1, len(codes)))
-    stream = throughput(simulation, cycles, run)
-    taken = statistics.exits_taken(design.policy.threshold_codes[:-1])
-    deadlines = accuracy_by_deadline(statistics.correct, taken, [exit_.latency[1] for exit_ in measured])
-    levels = levels_of(Hardware.of(design.accelerator), board_named(design.manifest["board"]["name"]))
-    return {
-        "clock_mhz": clock,
-        "cycles_per_image": stream.cycles_per_image,
-        "images_per_second": clock * 1e6 / stream.cycles_per_image,
-        "bound": stream.bound,
-        "exits": [
-            {
-                "latency_predicted": exit_.latency[0],
-                "latency": exit_.latency[1],
-                "interval_predicted": exit_.interval[0],
-                "interval": exit_.interval[1],
-            }
-            for exit_ in measured
-        ],
-        "buffers": list(stream.high_water),
-        "deadlines": [{"cycles": d.cycles, "accuracy": d.accuracy, "final": d.final} for d in deadlines],
-        "levels": [_level_report(level) for level in levels],
-    }
-
-
-def _level_report(level: Level) -> LevelReport:
-    def taken(of: Taken) -> TakenReport:
-        whole = of.to_json()
-        return {
-            "multipliers": of.multipliers, "lut": whole["lut"], "dsp": whole["dsp"], "bram18": whole["bram18"]
-        }  # fmt: skip
-
-    return {
-        "reached": level.reached,
-        "taken": taken(level.taken),
-        "buffer_bits": level.buffer_bits,
-        "without": None if level.without is None else taken(level.without),
-    }
-
-
-def write_report(run: Run, report: Report) -> None:
-    """Writes report.json."""
+def write_report(run: Run, report: Report, results: Results) -> None:
+    """Writes report.json, and beside it what the page shows of samples: outcomes, timeline and trace."""
+    write_outcomes(run.folder / OUTCOMES, results.outcomes)
+    if results.timeline is not None and report["hardware"] is not None:
+        write_timeline(results.timeline, run.folder / TIMELINE)
+        write_trace(results.timeline, report["name"], report["hardware"]["clock_mhz"], run.folder / TRACE)
+    else:
+        for name in (TIMELINE, TRACE):
+            (run.folder / name).unlink(missing_ok=True)  # of a former run, which had them
     write_json(run.folder / REPORT, report)
 
 
@@ -429,6 +400,10 @@ def best_single_exit(costs: ExitCosts, accuracy: list[float], fraction: float) -
         if cost / costs.full <= fraction
     ]
     return max(singles, key=lambda single: single["accuracy"]) if singles else None
+
+
+def _curve_point(point: OperatingPoint) -> CurvePoint:
+    return {"accuracy": point.accuracy, "macs_fraction": point.cost, "exit_rate": list(point.exit_rate)}
 
 
 def _comparison_report(comparison: Comparison) -> ComparisonReport:

@@ -172,8 +172,8 @@ def recipe_lines(name: str, build: Path) -> Iterator[Line]:
     network = trained_network(run, data)
     design = compiled_design(run, network, fitted_policy(run, network, data))
     verified = verify(run, network, design, data.test.images)
-    report, _ = measure(run, network, design, data, verified)
-    write_report(run, report)
+    report, results = measure(run, network, design, data, verified)
+    write_report(run, report, results)
     more = (_cycles(design, data.test.images), *_on_the_simulated_board(design, data.test.images))
     for comparison in (*verified[1], *more):
         yield Line(recipe.name, f"whole test split of {data.name}", comparison)

@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from hwcodesign.recipe_files import recipe_names
+from hwcodesign.simulation.timeline_file import read_timeline
 from hwcodesign.storage.files import claimed_folder
 from tests.command_line import CACHE, environment_of
+from tests.page_reading import embedded, in_javascript
 from tests.warm_cli import WarmCommandLine
 
 RECIPE = """
@@ -94,14 +96,47 @@ def test_run_leaves_a_report_whose_figures_are_those_of_the_records(finished: Pa
     assert all(line["mismatches"] == 0 and line["samples"] == 400 and line["values"] for line in report["comparisons"])
 
 
-def test_run_leaves_pictures_a_page_a_policy_and_the_sources(finished: Path) -> None:
+def test_run_leaves_a_page_a_timeline_a_policy_and_the_sources(finished: Path) -> None:
     build = finished / "build/quick"
-    for name in ("cost_curve.png", "exit_rate.png", "extreme_images.png"):
-        assert (build / name).read_bytes().startswith(b"\x89PNG"), name
-    assert "cost_curve.png" in (build / "report.html").read_text()
+    page = (build / "report.html").read_text()
+    assert len(page) < 5_000_000
+    assert page.count("chart-accuracy_cost") == 1
+    assert read_timeline(build / "timeline.json").totals() == read_timeline(build / "timeline.json").counters
+    assert json.loads((build / "trace.json").read_text())["otherData"]["accelerator"] == "quick"
     assert json.loads((build / "policy.json").read_text())["criterion"] == "max_softmax"
     for project in ("stage0", "head2", "fork1", "buffer0", "decision2", "merge"):
         assert list((build / "design/vitis" / project).glob("*.tcl")), project
+
+
+def test_figures_of_the_page_at_the_fitted_thresholds_are_those_of_the_report(finished: Path) -> None:
+    build = finished / "build/quick"
+    report, page = json.loads((build / "report.json").read_text()), (build / "report.html").read_text()
+    data = embedded(page, "score-data")
+    found = in_javascript(data, data["codes"])
+    assert found["test"]["accuracy"] == report["accuracy"]["early_exit"]
+    assert found["test"]["rates"] == report["exit_rate"]
+    assert found["test"]["cost"] == pytest.approx(report["macs_fraction"], rel=1e-12)
+    assert found["least"] == pytest.approx(report["hardware"]["bound"], rel=1e-12)
+    assert len(set(found["test"]["rates"])) == report["exits"] == 3
+
+
+def test_two_runs_are_compared_and_what_differs_is_named(finished: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(finished / "build/quick", other, ignore=shutil.ignore_patterns("design", "training"))
+    report = json.loads((other / "report.json").read_text())
+    report["policy"]["thresholds"][0], report["name"] = 0.5, "<b>other"
+    report["hardware"]["cycles_per_image"] *= 2
+    (other / "report.json").write_text(json.dumps(report))
+    found = json.loads(hwcodesign(finished, "compare", "quick", str(other), "--json").stdout)
+    assert found["differences"] == {"threshold of exit 0": {"quick": "0.95", "<b>other": "0.5"}}
+    cycles = [found["builds"][name]["cycles per image"] for name in ("quick", "<b>other")]
+    assert cycles[1] == 2 * cycles[0]
+    done = hwcodesign(finished, "compare", "quick", str(other))
+    assert "(+100.0%)" in done.stdout
+    assert "&lt;b&gt;other" in (finished / "build/comparison.html").read_text()
+    done = hwcodesign(finished, "compare", "quick")
+    assert (done.returncode, done.stderr.strip()) == (1, "error: give at least two builds to compare")
+    assert "there is no report of nothing" in hwcodesign(finished, "compare", "quick", "nothing").stderr
 
 
 def test_each_verb_does_its_part_on_what_the_last_left(finished: Path) -> None:
@@ -179,7 +214,6 @@ def test_report_names_the_exit_to_use_alone_for_a_target(finished: Path) -> None
     deadlines = report["hardware"]["deadlines"]
     assert [d["cycles"] for d in deadlines] == [exit_["latency"] for exit_ in exits]
     assert deadlines[-1]["accuracy"] == report["accuracy"]["early_exit"]
-    assert (finished / "build/quick/deadline.png").read_bytes().startswith(b"\x89PNG")
     limit = str(exits[0]["latency"])
     done = hwcodesign(finished, "report", "quick.py", "--most-cycles", limit, "--json")
     assert json.loads(done.stdout) == {"exit": 0, "accuracy": accuracy[0], "cycles": exits[0]["latency"]}
@@ -373,8 +407,8 @@ def test_a_damaged_report_is_refused(finished: Path, tmp_path: Path) -> None:
     for text, message in (
         ("{", "is not JSON"),
         ("{}", "is not a report"),
-        ('{"comparisons": []}', "report version null, not 2: run the recipe again"),
-        ('{"comparisons": [], "report_version": 1}', "report version 1, not 2: run the recipe again"),
+        ('{"comparisons": []}', "report version null, not 3: run the recipe again"),
+        ('{"comparisons": [], "report_version": 1}', "report version 1, not 3: run the recipe again"),
     ):
         path.write_text(text)
         done = hwcodesign(tmp_path, "report", "quick.py")

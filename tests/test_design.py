@@ -584,6 +584,8 @@ _BLOCKED = [
     "onnx",
     "safetensors",
     "sklearn",
+    "jinja2",
+    "vl_convert",
     "matplotlib",
     "rich",
     "typer",

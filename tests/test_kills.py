@@ -53,8 +53,8 @@ RECIPE = hw.Recipe(
 """
 #: What onnxruntime and PyTorch keep among temporary files.
 _OTHERS = (".ses", "torchinductor")
-#: Wall time, and the time that steps took.
-_DIFFERS = ("seconds",)
+#: The time that steps took, and the date.
+_DIFFERS = ("seconds", "provenance")
 #: Begins the runs.
 WARM: list[WarmCommandLine] = []
 
@@ -122,11 +122,11 @@ def check_what_is_there(folder: Path) -> None:
 
 
 def results(folder: Path) -> dict[str, object]:
-    """Every file that a run left, but for the times in it; of pictures that they are there."""
+    """Every file that a run left, but for the times in it."""
     found: dict[str, object] = {}
     for path in sorted((folder / "build").rglob("*")):
         if path.is_file():
-            data: object = path.read_bytes() if path.suffix != ".png" else None
+            data: object = path.read_bytes()
             if path.name == "report.json":
                 data = {key: value for key, value in json.loads(path.read_text()).items() if key not in _DIFFERS}
             if path.name in {"report.html", CHECKPOINT}:

@@ -14,7 +14,7 @@ import pytest
 
 pytest.importorskip("torch", reason="torch is not installed (extra 'design')")
 pytest.importorskip("pynq", reason="pynq is not installed (extra 'pynq')")
-pytest.importorskip("matplotlib", reason="matplotlib is not installed (extra 'report')")
+pytest.importorskip("matplotlib", reason="matplotlib is not installed (extra 'dev')")
 pytest.importorskip("nbclient", reason="nbclient is not installed (extra 'dev')")
 
 import nbformat

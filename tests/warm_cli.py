@@ -109,7 +109,7 @@ def _serve() -> None:
     import hwcodesign.cli.program
     import hwcodesign.data.digits
     import hwcodesign.pipeline
-    import hwcodesign.report.drawing
+    import hwcodesign.report.page
     import hwcodesign.robustness  # noqa: F401
 
     for line in sys.stdin:

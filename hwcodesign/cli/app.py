@@ -122,7 +122,7 @@ def opened(recipe: str, out: Path | None, data: Path | None, *, writes: bool = F
     folder = results_folder(out, loaded.name)
     if writes:
         _claims.enter_context(claimed_folder(folder))
-    return Run(loaded, folder)
+    return Run(loaded, folder, file=find_recipe(recipe))
 
 
 def results_folder(out: Path | None, name: str) -> Path:

@@ -38,11 +38,11 @@ def run(recipe: RecipeName, out: Out = None, data: Data = None, json: Json = Fal
     design = pipeline.compiled_design(job, network, policy)
     verified = pipeline.verify(job, network, design, splits.test.images)
     report, results = pipeline.measure(job, network, design, splits, verified)
-    with job.step("figures", "drawing"):
-        from hwcodesign.report.drawing import draw
+    pipeline.write_report(job, report, results)
+    with job.step("page", "drawing"):
+        from hwcodesign.report.page import write_report_page
 
-        draw(report, results, splits.test, job.folder)
-    pipeline.write_report(job, report)
+        write_report_page(report, job.folder)
     if json:
         show(report, True, "")
     else:
@@ -197,6 +197,9 @@ def compile(
         with job.step("resources", "synthesising with Yosys"):
             found = accelerator_resources(design, timeout)
         result["resources"], text = found.to_json(), f"{text}\n{found.text}"
+        from hwcodesign.report.synthesis import write_synthesis
+
+        write_synthesis(job.folder, design.accelerator.configuration_hash, found.to_json())
     if route:
         with job.step("route", "placing and routing on an ECP5"):
             routed = accelerator_route(design, timeout)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_format
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -105,6 +104,7 @@ def report(
 ) -> None:
     """Show the report of an earlier run, or choose from it the exit for subnet mode."""
     from hwcodesign.recipe_files import RecipeFile, find_recipe
+    from hwcodesign.report.reading import read_report
     from hwcodesign.report.schema import REPORT
 
     # what a recipe does not say of itself is known when it is executed, which takes seconds
@@ -113,7 +113,7 @@ def report(
     path = folder / REPORT
     if not path.exists():
         raise DesignError(f"{path} does not exist: run hwcodesign run {recipe} first")
-    content = _read_report(path)
+    content = read_report(path)
     if least_accuracy is not None or most_cycles is not None:
         _show_exit(content, least_accuracy, most_cycles, json)
     elif json:
@@ -121,9 +121,11 @@ def report(
     else:
         from rich.console import Console
 
+        from hwcodesign.report.page import write_report_page
         from hwcodesign.report.summary import written_files
         from hwcodesign.report.terminal import print_report
 
+        write_report_page(content, folder)
         print_report(content, Console(), written_files(folder))
 
 
@@ -141,17 +143,45 @@ def _show_exit(report: Any, least_accuracy: float | None, most_cycles: float | N
     show({"exit": chosen, "accuracy": accuracy[chosen], "cycles": cycles[chosen]}, as_json, text)
 
 
-def _read_report(path: Path) -> Any:
-    from hwcodesign.report.schema import REPORT_VERSION
-    from hwcodesign.storage.fields import shown
+@verb
+def compare(
+    builds: Annotated[
+        list[str],
+        typer.Argument(metavar="BUILD BUILD...", help="folders of results, or names of recipes in build/"),
+    ],
+    out: Annotated[Path, typer.Option(help="file for the page")] = Path("build/comparison.html"),
+    json: Json = False,
+) -> None:
+    """Compare the reports of several runs: figures side by side, and what differs between them."""
+    if len(builds) < 2:
+        raise SettingsError("give at least two builds to compare")
+    from hwcodesign.report.comparing import Build, comparison_json, differences_table, figures_table
+    from hwcodesign.report.reading import read_report
 
-    try:
-        content = json_format.loads(path.read_text())
-    except ValueError as error:
-        raise DesignError(f"{path} is not JSON ({error}): run the recipe again") from None
-    if not isinstance(content, dict) or "comparisons" not in content:
-        raise DesignError(f"{path} is not a report of hwcodesign: run the recipe again")
-    version = content.get("report_version")
-    if version != REPORT_VERSION:
-        raise DesignError(f"{path} has report version {shown(version)}, not {REPORT_VERSION}: run the recipe again")
-    return content
+    reports = [read_report(_report_of(name)) for name in builds]
+    names = [report["name"] for report in reports]
+    unique = len(set(names)) == len(names)
+    found = [Build(name if unique else given, r) for name, given, r in zip(names, builds, reports, strict=True)]
+    if json:
+        show(comparison_json(found), True, "")
+        return
+    from rich.console import Console
+
+    from hwcodesign.report.comparison_page import write_comparison_page
+    from hwcodesign.report.terminal import print_files, print_table
+
+    console = Console()
+    for table in (figures_table(found), differences_table(found)):
+        print_table(table, console)
+    print_files({"page": write_comparison_page(found, out)}, console)
+
+
+def _report_of(build: str) -> Path:
+    """Returns the report of a folder of results, or of a recipe's folder in build/."""
+    from hwcodesign.report.schema import REPORT
+
+    places = [Path(build) / REPORT, Path("build") / build / REPORT]
+    found = next((path for path in places if path.is_file()), None)
+    if found is None:
+        raise DesignError(f"there is no report of {build}: neither {places[0]} nor {places[1]} exists")
+    return found

@@ -1,109 +1,214 @@
-"""This module writes the report as one HTML page beside its figures."""
+"""This module writes the report of a run as one HTML file, from the files that the run has left."""
 
 from __future__ import annotations
 
-from html import escape
+from dataclasses import dataclass
 from pathlib import Path
-from string import Template
+from typing import Any
 
+from hwcodesign.errors import DesignError, FieldError
 from hwcodesign.report import summary
+from hwcodesign.report.chart import Chart, wilson
+from hwcodesign.report.diagram import diagram, kernel_details
+from hwcodesign.report.explorer import explorer_data
+from hwcodesign.report.gantt import gantt_charts
+from hwcodesign.report.hardware_charts import level_chart, operations_chart, prediction_chart, resources_chart
+from hwcodesign.report.outcomes import OUTCOMES, Outcomes, read_outcomes
+from hwcodesign.report.pages import write_page
+from hwcodesign.report.pictures import picture_groups
+from hwcodesign.report.results import TIMELINE
+from hwcodesign.report.sample_charts import sample_charts
 from hwcodesign.report.schema import Report
-from hwcodesign.report.summary import Cell, Table
-from hwcodesign.storage import files
+from hwcodesign.report.summary import Cell, Table, percent
+from hwcodesign.report.synthesis import read_synthesis, synthesis_table
+from hwcodesign.report.trade_off_charts import trade_off_charts
+from hwcodesign.simulation.timeline import Timeline
+from hwcodesign.simulation.timeline_file import read_timeline
 
 PAGE = "report.html"
-
-_CAPTIONS = {
-    summary.COST_CURVE: "Accuracy against average cost, for every criterion, the operating point and each exit alone.",
-    summary.EXIT_RATE: "Exit rates of the images of each class.",
-    summary.DEADLINE: "Fraction of images whose newest answer is right, against the cycles allowed for an image.",
-    summary.EXTREME_IMAGES: "At each exit, the images with the highest and the lowest scores that left there.",
-}
-
-_PAGE = Template("""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>$title</title>
-<style>
-body { font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff; max-width: 60rem; margin: 2rem auto;
-       padding: 0 1rem; }
-h1 { font-size: 1.6rem; margin-bottom: 0; }
-h2 { font-size: 1.15rem; margin: 2.2rem 0 .5rem; }
-.wide { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: .3rem .9rem .3rem 0; text-align: right; vertical-align: top; white-space: pre; }
-th { font-weight: inherit; }
-thead th { color: #666; border-bottom: 1px solid #999; font-size: .9rem; vertical-align: bottom; white-space: normal; }
-tbody tr + tr > * { border-top: 1px solid #e4e4e4; }
-.words { text-align: left; white-space: normal; }
-.strong { font-weight: 600; }
-.good { color: #00663a; font-weight: 600; }
-.bad { color: #b00020; font-weight: 600; }
-figure { margin: 1.5rem 0; }
-img { max-width: 100%; height: auto; }
-figcaption, footer, .under { color: #555; font-size: .9rem; }
-</style>
-</head>
-<body>
-<header>
-<h1>$title</h1>
-<p class="under">$subtitle</p>
-</header>
-<main>
-$sections
-$figures
-</main>
-<footer>
-$footnotes
-</footer>
-</body>
-</html>
-""")
+_SCRIPTS = ("explore.js", "page.js")
 
 
-def write_page(report: Report, folder: Path) -> Path:
-    """Writes the page into the folder that holds the figures; a missing figure is left out.
+@dataclass(frozen=True)
+class Fact:
+    """A fact is a number at the top of the page."""
+
+    name: str
+    value: str
+    note: str
+
+
+def write_report_page(report: Report, folder: Path) -> Path:
+    """Writes the page into the folder of a run, which holds its outcomes and, with RTL, its timeline.
 
     Returns:
         The page's path.
+
+    Raises:
+        DesignError: a file of the run is missing or damaged.
     """
-    page = _PAGE.substitute(
-        title=escape(summary.title(report)),
-        subtitle=escape(summary.subtitle(report)),
-        sections="\n".join(_section(table) for table in summary.tables(report)),
-        figures="\n".join(_figure(name) for name in _CAPTIONS if (folder / name).is_file()),
-        footnotes="\n".join(f"<p>{escape(note)}</p>" for note in summary.footnotes(report)),
+    outcomes, timeline = _outcomes(folder, report), _timeline(folder, report)
+    hardware = report["hardware"]
+    cycles = [level_chart(hardware, report["exit_rate"]), prediction_chart(hardware)] if hardware is not None else []
+    resources = resources_chart(report["resources"]) if report["resources"] is not None else None
+    groups: dict[str, Any] = {
+        "trade_offs": trade_off_charts(report),
+        "samples": sample_charts(report, outcomes),
+        "cycles": cycles,
+        "timeline": gantt_charts(timeline) if timeline else [],
+        "resources": resources,
+        "operations": operations_chart(report["operations"], report["exit_rate"]),
+    }
+    synthesis = read_synthesis(folder, report)
+    values = groups | {
+        "title": summary.title(report),
+        "subtitle": summary.subtitle(report),
+        "footnotes": summary.footnotes(report),
+        "facts": _facts(report),
+        "tables": summary.named_tables(report),
+        "drawn": diagram(report),
+        "segments": [
+            {"name": segment["name"], "kernels": [kernel_details(kernel) for kernel in segment["kernels"]]}
+            for segment in report["network"]
+        ],
+        "scores": explorer_data(report, outcomes),
+        "explorer_note": _explorer_note(report, outcomes),
+        "unit": report["policy"]["unit"],
+        "exits": report["exits"],
+        "early": range(report["exits"] - 1),
+        "pictures": picture_groups(outcomes, report["exits"]),
+        "counters": _counters(timeline) if timeline else None,
+        "shown_samples": len(timeline.exits) if timeline else 0,
+        "synthesis": synthesis_table(synthesis, report) if synthesis else None,
+        "matrix": verification_matrix(report),
+        "provenance": _provenance(report),
+        "sections": _sections(groups),
+    }
+    return write_page(folder / PAGE, "report.html", _all(groups), values, _SCRIPTS)
+
+
+def _all(groups: dict[str, Any]) -> list[Chart]:
+    found: list[Chart] = []
+    for group in groups.values():
+        found += [group] if isinstance(group, Chart) else group or []
+    return found
+
+
+def _sections(groups: dict[str, Any]) -> list[tuple[str, str]]:
+    every = {
+        "gain": "Gain",
+        "network": "Network",
+        "accuracy": "Accuracy",
+        "thresholds": "Thresholds",
+        "samples": "Samples",
+        "cycles": "Cycles",
+        "timeline": "Timeline",
+        "resources": "Resources",
+        "operations": "Operations",
+        "verification": "Verification",
+        "provenance": "Provenance",
+    }
+    return [(name, text) for name, text in every.items() if groups.get(name, True)]
+
+
+def _outcomes(folder: Path, report: Report) -> Outcomes:
+    path = folder / OUTCOMES
+    try:
+        return read_outcomes(path, report["exits"])
+    except FieldError as error:
+        raise DesignError(f"{path} does not belong to the report ({error}): run the recipe again") from None
+
+
+def _timeline(folder: Path, report: Report) -> Timeline | None:
+    path = folder / TIMELINE
+    if report["hardware"] is None or not path.exists():
+        return None
+    try:
+        return read_timeline(path)
+    except FieldError as error:
+        raise DesignError(f"{path} is damaged ({error}): run the recipe again") from None
+
+
+def _facts(report: Report) -> list[Fact]:
+    accuracy, hardware = report["accuracy"], report["hardware"]
+    low, high = wilson(accuracy["early_exit"], report["splits"]["test"])
+    points = 100 * (accuracy["early_exit"] - accuracy["last_exit"])
+    values, failed = sum(item["values"] for item in report["comparisons"]), _mismatches(report)
+    found = [
+        Fact("accuracy", percent(accuracy["early_exit"]), f"95% from {percent(low, 1)} to {percent(high, 1)}"),
+        Fact("against the last exit", f"{points:+.2f} points", f"which alone has {percent(accuracy['last_exit'])}"),
+        Fact("MACs", percent(report["macs_fraction"], 1), "of the full cost, on average"),
+    ]
+    if hardware is not None:
+        clock, cycles = f"{hardware['clock_mhz']:g} MHz", hardware["cycles_per_image"]
+        found.append(Fact("images per second", f"{hardware['images_per_second']:,.0f}", f"simulated, at {clock}"))
+        share = percent(hardware["bound"] / cycles, 1)
+        found.append(Fact("cycles per image", f"{cycles:,.1f}", f"{share} of the highest throughput"))
+    if report["comparisons"]:
+        found.append(Fact("mismatches", f"{failed:,}", f"in {summary.count(values)} compared values"))
+    return found
+
+
+def _mismatches(report: Report) -> int:
+    return sum(item["mismatches"] for item in report["comparisons"])
+
+
+def _explorer_note(report: Report, outcomes: Outcomes) -> str:
+    cut = [
+        f"The page has the first {split['samples']:,} samples of the {name} split."
+        for name, split in explorer_data(report, outcomes)["splits"].items()
+        if not split["whole"]
+    ]
+    return " ".join(cut)
+
+
+def _counters(timeline: Timeline) -> Table:
+    rows = tuple(
+        (Cell(name), Cell(f"{total:,}"), Cell(f"{timeline.counters[name]:,}"))
+        for name, total in timeline.totals().items()
     )
-    path = folder / PAGE
-    files.write_text(path, page)
-    return path
-
-
-def _section(table: Table) -> str:
-    notes = "\n".join(f'<p class="{note.tone}">{escape(note.text)}</p>' for note in table.notes)
-    return f"<section>\n<h2>{escape(table.title)}</h2>\n{_table(table) if table.rows else ''}\n{notes}\n</section>"
-
-
-def _table(table: Table) -> str:
-    headings = "".join(
-        f'<th scope="col"{_words(k, table)}>{escape(text)}</th>' for k, text in enumerate(table.headings)
+    same = timeline.totals() == timeline.counters
+    note = (
+        Cell("The totals of the timeline are what the registers count.", "good")
+        if same
+        else Cell("The totals of the timeline are not what the registers count.", "bad")
     )
-    rows = "\n".join(f"<tr>{''.join(_cell(k, cell, table) for k, cell in enumerate(row))}</tr>" for row in table.rows)
-    return f'<div class="wide"><table>\n<thead><tr>{headings}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table></div>'
+    return Table("Totals", ("register", "in the timeline", "counted by the register"), rows, (note,))
 
 
-def _cell(column: int, cell: Cell, table: Table) -> str:
-    name = 'th scope="row"' if column == 0 else "td"
-    words = "words " if column < table.named else ""
-    return f'<{name} class="{words}{cell.tone}">{escape(cell.text)}</{name[:2]}>'
+def verification_matrix(report: Report) -> Table:
+    """Returns what was compared, with a column for each backend that was held to Brevitas."""
+    backends = list(dict.fromkeys(name for item in report["comparisons"] for name in item["backends"]))
+    reference = "brevitas"
+    columns = [name for name in backends if name != reference]
+    rows = []
+    for what in dict.fromkeys(item["what"] for item in report["comparisons"]):
+        cells = [Cell(what)]
+        for name in columns:
+            found = [c for c in report["comparisons"] if c["what"] == what and set(c["backends"]) == {reference, name}]
+            cells.append(_verdict(found[0]["values"], found[0]["mismatches"]) if found else Cell("not compared"))
+        rows.append(tuple(cells))
+    notes = summary.named_tables(report)["comparisons"].notes
+    headings = ("compared with Brevitas, value by value", *columns)
+    return Table("What was verified against what", headings, tuple(rows), notes)
 
 
-def _words(column: int, table: Table) -> str:
-    return ' class="words"' if column < table.named else ""
+def _verdict(values: int, mismatches: int) -> Cell:
+    if mismatches:
+        return Cell(f"{mismatches:,} of {values:,} differ", "bad")
+    return Cell(f"= ({values:,} values)", "good")
 
 
-def _figure(name: str) -> str:
-    caption = escape(_CAPTIONS[name])
-    return f'<figure>\n<img src="{escape(name)}" alt="{caption}">\n<figcaption>{caption}</figcaption>\n</figure>'
+def _provenance(report: Report) -> list[tuple[str, str]]:
+    found = report["provenance"]
+    rows = {
+        "recipe": found["recipe"],
+        "recipe, SHA-256": found["recipe_sha256"],
+        "commit": found["commit"],
+        "seed": str(report["seed"]),
+        "data set": report["dataset"],
+        "host": f"{found['host']}, {found['machine']}, {found['cores']} cores",
+        "date": found["date"],
+        **{f"{name}, SHA-256": value for name, value in found["hashes"].items()},
+    }
+    return [(name, value) for name, value in rows.items() if value]

@@ -8,6 +8,11 @@ from hwcodesign.designs.costs import ExitCosts
 from hwcodesign.fitting.search import OperatingPoint
 from hwcodesign.interface.records import Records
 from hwcodesign.policies import ExitStatistics
+from hwcodesign.report.outcomes import Outcomes
+from hwcodesign.simulation.timeline import Timeline
+
+#: Names of files in the folder of a run: the timeline, and the same for Perfetto.
+TIMELINE, TRACE = "timeline.json", "trace.json"
 
 
 @dataclass(frozen=True)
@@ -21,6 +26,8 @@ class Results:
             split, figures from the test split.
         chosen: the operating point, on the test split.
         costs: multiply-accumulates.
+        outcomes: what happened to each sample.
+        timeline: timeline of the first test images in RTL; None where the design has none.
     """
 
     statistics: ExitStatistics
@@ -28,3 +35,5 @@ class Results:
     curves: dict[str, list[OperatingPoint]]
     chosen: OperatingPoint
     costs: ExitCosts
+    outcomes: Outcomes
+    timeline: Timeline | None

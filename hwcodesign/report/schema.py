@@ -10,7 +10,7 @@ from typing import NotRequired, TypedDict
 #: Name of its file, in the folder of a run.
 REPORT = "report.json"
 #: Raised where a field's name or meaning changes; a report of another version is refused.
-REPORT_VERSION = 2
+REPORT_VERSION = 3
 
 
 class Splits(TypedDict):
@@ -109,6 +109,20 @@ class CriterionReport(TypedDict):
     note: str
 
 
+class CurvePoint(TypedDict):
+    """This is a point of a criterion's accuracy-cost curve, with thresholds from the fitting split.
+
+    Keys:
+        accuracy: fraction of right answers.
+        macs_fraction: average MACs over those of the full network.
+        exit_rate: fraction of the images that leave at each exit.
+    """
+
+    accuracy: float
+    macs_fraction: float
+    exit_rate: list[float]
+
+
 class Comparison(TypedDict):
     """This is one comparison of backends, value by value.
 
@@ -196,6 +210,9 @@ class HardwareReport(TypedDict):
         bound: least cycles per image with unlimited buffers: the largest product of reach probability and interval over
             the stages.
         exits: cycles by exit, first exit first.
+        stages: predicted cycles between samples of each stage with its head and decision.
+        decisions: predicted cycles from the first beat of each stage's output to its decision.
+        buffer_samples: samples that each conditional buffer holds.
         buffers: most beats that each conditional buffer held, and its depth.
         deadlines: entries of anytime mode, one for each exit, for an image by itself.
         levels: what each level takes, by estimate; missing where no exit rates are known, and in older reports.
@@ -206,9 +223,115 @@ class HardwareReport(TypedDict):
     images_per_second: float
     bound: float
     exits: list[ExitCycles]
+    stages: list[int]
+    decisions: list[int]
+    buffer_samples: int
     buffers: list[tuple[int, int]]
     deadlines: list[DeadlineReport]
     levels: NotRequired[list[LevelReport]]
+
+
+class KernelReport(TypedDict):
+    """This is a kernel of the design, and how hardware builds it.
+
+    Keys:
+        name, kind: name of the layer, and its kind.
+        reads, writes, weights: formats and shapes as text; `weights` is empty if there are none.
+        macs, parameters: multiply-accumulates per image, and number of weights and biases.
+        unit: name of the unit that builds it; None where the design has no RTL.
+        folding: reuse factor, strategy and places of windows and weights, as text.
+        latency, interval: predicted cycles of the unit alone; None where they are not known.
+        resources: estimated resources by name; None where they are not known.
+    """
+
+    name: str
+    kind: str
+    reads: str
+    writes: str
+    weights: str
+    macs: int
+    parameters: int
+    unit: str | None
+    folding: str
+    latency: int | None
+    interval: float | None
+    resources: dict[str, int] | None
+
+
+class SegmentReport(TypedDict):
+    """This is a stage or a head.
+
+    Keys:
+        name: "stage0", "head0" and so on.
+        reads, writes: formats and shapes of its tensors, as text.
+        latency, interval: predicted cycles; None where the design has no RTL.
+        kernels: its kernels, in data order.
+    """
+
+    name: str
+    reads: str
+    writes: str
+    latency: int | None
+    interval: float | None
+    kernels: list[KernelReport]
+
+
+class ResourcesReport(TypedDict):
+    """These are resources of the design's blocks and of its board, by name; block RAMs are RAMB18.
+
+    Keys:
+        board: name of the board.
+        capacity: what its device has.
+        blocks: estimate of each block: its name and its resources.
+        estimated: what all blocks take, as estimated.
+        missing: names of score units of which nothing is known.
+    """
+
+    board: str
+    capacity: dict[str, int]
+    blocks: list[tuple[str, dict[str, int]]]
+    estimated: dict[str, int]
+    missing: list[str]
+
+
+class OperationsReport(TypedDict):
+    """These are operations of a part of the design per image that goes through it. They are counts, not energy.
+
+    Keys:
+        part: name of the stage, head or buffer.
+        exit: images that reach this exit use the part; those of a buffer are written at this exit.
+        macs: multiply-accumulates.
+        bit_products: sum of weight bits times input bits over all multiply-accumulates.
+        moved_bits: bits that leave the part on streams between blocks.
+    """
+
+    part: str
+    exit: int
+    macs: int
+    bit_products: int
+    moved_bits: int
+
+
+class Provenance(TypedDict):
+    """This says where the results come from.
+
+    Keys:
+        recipe: name of the recipe's file.
+        recipe_sha256: hash of its text.
+        commit: commit of the repository in which the recipe lies, with "+" where files differ; None if not known.
+        host, machine, cores: name of the computer, its processor and number of cores.
+        date: when the report was made, in UTC.
+        hashes: hashes of the network, the policy, the weights, the sources and the configuration.
+    """
+
+    recipe: str
+    recipe_sha256: str | None
+    commit: str | None
+    host: str
+    machine: str
+    cores: int
+    date: str
+    hashes: dict[str, str]
 
 
 class Report(TypedDict):
@@ -229,12 +352,17 @@ class Report(TypedDict):
         macs: multiply-accumulates per image.
         macs_fraction: average MACs over those of the full network.
         criteria: every criterion that was tried, by name.
+        curves: accuracy-cost curve of each of them, cheapest point first.
         left_out: criteria that were left out, and for each the reason.
         hardware: cycles of the RTL; None where the design has none.
+        network: segments of the design: stage0, head0, stage1 and so on.
+        resources: resources of the design's blocks; None where it has no RTL.
+        operations: counted operations of each part, in data order.
         comparisons: every comparison of backends.
         overthinking: test images right at an earlier exit and wrong at the last (Kaya et al., Shallow-Deep Networks).
         seconds: wall-clock time of each step, by its name.
         versions: versions of the software that made the results, by its name.
+        provenance: where the results come from.
     """
 
     report_version: int
@@ -251,9 +379,14 @@ class Report(TypedDict):
     macs: MacsReport
     macs_fraction: float
     criteria: dict[str, CriterionReport]
+    curves: dict[str, list[CurvePoint]]
     left_out: dict[str, str]
     hardware: HardwareReport | None
+    network: list[SegmentReport]
+    resources: ResourcesReport | None
+    operations: list[OperationsReport]
     comparisons: list[Comparison]
     overthinking: int
     seconds: dict[str, float]
     versions: dict[str, str]
+    provenance: Provenance

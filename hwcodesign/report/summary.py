@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,12 +11,6 @@ from hwcodesign.report.schema import REPORT, HardwareReport, Report, TakenReport
 
 #: How a piece of text is to be read; each medium picks its own look for it.
 Tone = Literal["plain", "strong", "good", "bad"]
-
-#: File names of the figures, beside the page.
-COST_CURVE = "cost_curve.png"
-EXIT_RATE = "exit_rate.png"
-EXTREME_IMAGES = "extreme_images.png"
-DEADLINE = "deadline.png"
 
 _NOTHING = "-"
 #: What levels take together, in a sentence.
@@ -80,9 +74,19 @@ def subtitle(report: Report) -> str:
 
 def tables(report: Report) -> tuple[Table, ...]:
     """Returns all tables, in reading order."""
+    return tuple(named_tables(report).values())
+
+
+def named_tables(report: Report) -> dict[str, Table]:
+    """Returns all tables by short names, in reading order."""
     hardware = report.get("hardware")
-    built = () if hardware is None else (_cycles(hardware), *_levels(hardware), _deadlines(hardware))
-    return (_bought(report), _exits(report), *built, _criteria(report), _comparisons(report))
+    built = (
+        {}
+        if hardware is None
+        else {"cycles": _cycles(hardware), **_levels(hardware), "deadlines": _deadlines(hardware)}
+    )
+    found = {"gain": _bought(report), "exits": _exits(report), **built, "criteria": _criteria(report)}
+    return found | {"comparisons": _comparisons(report)}
 
 
 def footnotes(report: Report) -> tuple[str, ...]:
@@ -199,10 +203,10 @@ def _cycles(hardware: HardwareReport) -> Table:
     return Table("Cycles of the RTL if all images leave at this exit", headings, rows, notes)
 
 
-def _levels(hardware: HardwareReport) -> Iterator[Table]:
+def _levels(hardware: HardwareReport) -> dict[str, Table]:
     levels = hardware.get("levels")
     if not levels:
-        return
+        return {}
     rows = []
     for k, level in enumerate(levels):
         buffer = _NOTHING if k == len(levels) - 1 else f"{level['buffer_bits'] / 1024:,.0f}"
@@ -225,7 +229,7 @@ def _levels(hardware: HardwareReport) -> Iterator[Table]:
     )
     figures = ("multipliers", "LUTs", "DSPs", "BRAM36")
     headings = ("", "images that reach it", *figures, "buffer, Kibit", *(f"{name} without exits" for name in figures))
-    yield Table("What each level takes", headings, tuple(rows), tuple(notes))
+    return {"levels": Table("What each level takes", headings, tuple(rows), tuple(notes))}
 
 
 def _taken(taken: TakenReport | None) -> tuple[str, ...]:
@@ -304,10 +308,8 @@ def written_files(folder: Path) -> dict[str, Path]:
     names = {
         "page": "report.html",
         "figures of this table": REPORT,
-        "accuracy against cost": COST_CURVE,
-        "exit rates per class": EXIT_RATE,
-        "easiest and hardest images": EXTREME_IMAGES,
-        "accuracy against deadline": DEADLINE,
+        "scores of each sample": "outcomes.npz",
+        "timeline for Perfetto": "trace.json",
         "exit policy": "policy.json",
         "hardware sources": "design",
     }

@@ -32,15 +32,16 @@ def print_report(report: Report, console: Console, files: Mapping[str, Path] | N
     console.print(Text(summary.title(report), style="bold"))
     console.print(Text(summary.subtitle(report), style="dim"))
     for table in summary.tables(report):
-        _print_table(table, console)
+        print_table(table, console)
     console.print()
     for note in summary.footnotes(report):
         console.print(Text(note, style="dim"))
     if files:
-        _print_files(files, console)
+        print_files(files, console)
 
 
-def _print_table(table: Table, console: Console) -> None:
+def print_table(table: Table, console: Console) -> None:
+    """Prints a table with its title and its notes."""
     console.print()
     console.print(Text(table.title, style="bold cyan"))
     if table.rows:
@@ -73,7 +74,8 @@ def _text(cell: Cell) -> Text:
     return Text(cell.text, style=_STYLES[cell.tone])
 
 
-def _print_files(files: Mapping[str, Path], console: Console) -> None:
+def print_files(files: Mapping[str, Path], console: Console) -> None:
+    """Prints where files are, each with a few words about it."""
     console.print()
     console.print(Text("Files", style="bold cyan"))
     width = max(len(what) for what in files)

@@ -1,0 +1,84 @@
+"""This module measures the cycles of a design's RTL for the report."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numpy.typing import NDArray
+
+from hwcodesign.backends.streamrtl.hardware import Hardware
+from hwcodesign.backends.streamrtl.levels import Level, Taken, levels_of
+from hwcodesign.design import Design
+from hwcodesign.designs.boards import board_named
+from hwcodesign.exploration.deadlines import accuracy_by_deadline
+from hwcodesign.images import encode_images
+from hwcodesign.interface.modes import exit_control
+from hwcodesign.policies import ExitStatistics
+from hwcodesign.report.schema import HardwareReport, LevelReport, TakenReport
+from hwcodesign.simulation.activity import MOST_CYCLES
+from hwcodesign.simulation.measurement import measure_exits, throughput
+from hwcodesign.simulation.timeline import Timeline, timeline
+
+#: Samples of the timeline at most, and cycles that they take at most.
+_SHOWN, _SHOWN_CYCLES = 60, 150_000
+
+
+def hardware_report(
+    design: Design, built: Hardware, images: NDArray[Any], statistics: ExitStatistics
+) -> HardwareReport:
+    """Returns the cycles of the RTL: for each exit, on the images in their order, and by deadline."""
+    simulation, cycles = design.rtl, design.manifest["cycles"]
+    codes = encode_images(images, design.accelerator.input_format, design.accelerator.input_shape)
+    clock = float(design.manifest["board"]["clock_mhz"])
+    measured = measure_exits(simulation, cycles, codes)
+    # one batch: the pipeline fills and drains once
+    run = simulation.run(codes, exit_control(design.policy), batch=max(1, len(codes)))
+    stream = throughput(simulation, cycles, run)
+    taken = statistics.exits_taken(design.policy.threshold_codes[:-1])
+    deadlines = accuracy_by_deadline(statistics.correct, taken, [exit_.latency[1] for exit_ in measured])
+    levels = levels_of(built, board_named(design.manifest["board"]["name"]))
+    return {
+        "clock_mhz": clock,
+        "cycles_per_image": stream.cycles_per_image,
+        "images_per_second": clock * 1e6 / stream.cycles_per_image,
+        "bound": stream.bound,
+        "exits": [
+            {
+                "latency_predicted": exit_.latency[0],
+                "latency": exit_.latency[1],
+                "interval_predicted": exit_.interval[0],
+                "interval": exit_.interval[1],
+            }
+            for exit_ in measured
+        ],
+        "stages": list(built.stage_intervals),
+        "decisions": [stage.decision for stage in built.stage_cycles],
+        "buffer_samples": design.accelerator.buffer_samples,
+        "buffers": list(stream.high_water),
+        "deadlines": [{"cycles": d.cycles, "accuracy": d.accuracy, "final": d.final} for d in deadlines],
+        "levels": [_level_report(level) for level in levels],
+    }
+
+
+def _level_report(level: Level) -> LevelReport:
+    def taken(of: Taken) -> TakenReport:
+        whole = of.to_json()
+        return {
+            "multipliers": of.multipliers, "lut": whole["lut"], "dsp": whole["dsp"], "bram18": whole["bram18"]
+        }  # fmt: skip
+
+    return {
+        "reached": level.reached,
+        "taken": taken(level.taken),
+        "buffer_bits": level.buffer_bits,
+        "without": None if level.without is None else taken(level.without),
+    }
+
+
+def first_samples(design: Design, images: NDArray[Any], hardware: HardwareReport) -> Timeline | None:
+    """Returns the timeline of the first images, few enough that every cycle can be kept; None if not even two can."""
+    count = min(len(images), _SHOWN, max(2, int(_SHOWN_CYCLES / hardware["cycles_per_image"])))
+    if hardware["exits"][-1]["latency"] + count * max(hardware["stages"]) > MOST_CYCLES // 2:
+        return None
+    codes = encode_images(images[:count], design.accelerator.input_format, design.accelerator.input_shape)
+    return timeline(design.accelerator, design.rtl.run(codes, exit_control(design.policy), activity=True))

@@ -1,0 +1,332 @@
+"""The page of a run, from made-up results: whole, alone, escaped; its sliders compute what Python computes."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+vl_convert = pytest.importorskip("vl_convert", reason="vl-convert-python is not installed (extra 'report')")
+pytest.importorskip("quickjs", reason="quickjs-ng is not installed (extra 'dev')")
+
+from hwcodesign.errors import DesignError, FieldError  # noqa: E402
+from hwcodesign.exploration.queues import StageCycles, cycles_per_sample  # noqa: E402
+from hwcodesign.fitting.search import evaluate  # noqa: E402
+from hwcodesign.interface.records import FLAG_FINAL, Records, empty_records  # noqa: E402
+from hwcodesign.policies import ExitStatistics  # noqa: E402
+from hwcodesign.report.chart import Chart, wilson  # noqa: E402
+from hwcodesign.report.comparing import Build, differences_table, figures_table  # noqa: E402
+from hwcodesign.report.comparison_page import comparison_charts, write_comparison_page  # noqa: E402
+from hwcodesign.report.explorer import explorer_data  # noqa: E402
+from hwcodesign.report.gantt import gantt_charts  # noqa: E402
+from hwcodesign.report.hardware_charts import hardware_charts  # noqa: E402
+from hwcodesign.report.outcomes import OUTCOMES, pictures_of, read_outcomes, write_outcomes  # noqa: E402
+from hwcodesign.report.page import verification_matrix, write_report_page  # noqa: E402
+from hwcodesign.report.results import TIMELINE  # noqa: E402
+from hwcodesign.report.sample_charts import class_chart, confusion_chart, sample_charts  # noqa: E402
+from hwcodesign.report.synthesis import read_synthesis, write_synthesis  # noqa: E402
+from hwcodesign.report.trade_off_charts import trade_off_charts  # noqa: E402
+from hwcodesign.simulation.timeline import Drop, Span, Stall, Timeline  # noqa: E402
+from hwcodesign.simulation.timeline_file import write_timeline  # noqa: E402
+from tests.made_up_reports import make_outcomes, make_report  # noqa: E402
+from tests.page_reading import Structure, embedded, in_javascript  # noqa: E402
+
+ATTACK = "</script><script>alert('x')</script>"
+
+
+def made_up_timeline(exits: int) -> Timeline:
+    spans = [Span(n, part, 10 * n + k, 10 * n + k + 12) for n in range(3) for k, part in enumerate(("input", "stage0"))]
+    counters = {"ACCEPTED": 3, "INPUT_STALLS": 4, "OUTPUT_STALLS": 0, **{f"FINALS[{k}]": 0 for k in range(exits)}}
+    counters |= {f"HIGH_WATER[{k}]": 2 for k in range(exits - 1)}
+    levels = (((0, 0), (5, 2), (9, 0)),) * (exits - 1)
+    stalls = (Stall("input", 3, 7),)
+    return Timeline(40, (0, 0, 1), (4,) * (exits - 1), tuple(spans), (Drop(0, 0, 12),), stalls, levels, counters)
+
+
+def written(folder: Path, exits: int = 3, **changes: Any) -> str:
+    write_outcomes(folder / OUTCOMES, make_outcomes(exits))
+    write_timeline(made_up_timeline(exits), folder / TIMELINE)
+    return write_report_page(make_report(exits) | changes, folder).read_text()  # type: ignore[arg-type]
+
+
+def all_charts() -> list[Chart]:
+    report, outcomes = make_report(), make_outcomes(3)
+    found = [*trade_off_charts(report), *sample_charts(report, outcomes), *hardware_charts(report)]
+    return [*found, *gantt_charts(made_up_timeline(3)), *comparison_charts([Build("a", report), Build("b", report)])]
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return written(tmp_path_factory.mktemp("page"))
+
+
+def test_the_page_is_one_file_that_loads_nothing(page: str) -> None:
+    structure = Structure(page)
+    assert len(page.encode()) < 5_000_000
+    assert structure.all("link") == []
+    sources = [element.get(name) for _, element in structure.elements for name in ("src", "href") if name in element]
+    assert all(str(source).startswith(("data:image/png;base64,", "#")) for source in sources)
+    (policy,) = [m["content"] for m in structure.all("meta") if m.get("http-equiv") == "Content-Security-Policy"]
+    assert policy.startswith("default-src 'none';")
+    assert "http" not in policy
+    style = "".join(text for tag, text in structure.texts if tag == "style")
+    assert "@import" not in style
+    assert "url(" not in style
+
+
+def test_names_of_others_are_text_and_no_markup(tmp_path: Path) -> None:
+    report = make_report(3)
+    kernel = report["network"][0]["kernels"][0] | {"name": ATTACK}
+    page = written(
+        tmp_path,
+        name=ATTACK,
+        dataset=ATTACK,
+        versions={ATTACK: ATTACK},
+        left_out={ATTACK: ATTACK},
+        network=[report["network"][0] | {"kernels": [kernel]}, *report["network"][1:]],
+        curves=report["curves"] | {ATTACK: report["curves"]["patience"]},
+        criteria=report["criteria"] | {ATTACK: report["criteria"]["patience"]},
+    )
+    structure = Structure(page)
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert" in page
+    assert len(structure.all("script")) == len(Structure(written(tmp_path)).all("script"))
+    assert any(row["criterion"] == ATTACK for row in trade_off_rows(embedded(page, "chart-data")))
+
+
+def trade_off_rows(data: Any) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = data["charts"]["accuracy_cost"]["data"]["values"]
+    return rows
+
+
+@pytest.mark.parametrize("exits", [2, 3, 5])
+def test_every_chart_has_words_and_a_table_and_every_picture_a_text(tmp_path: Path, exits: int) -> None:
+    page = written(tmp_path, exits)
+    structure = Structure(page)
+    ids = [element["id"] for _, element in structure.elements if "id" in element]
+    assert len(ids) == len(set(ids))
+    charts = [element for element in structure.all("div") if element.get("class") == "chart"]
+    drawn = embedded(page, "chart-data")["charts"]
+    assert {element["id"] for element in charts} == {f"chart-{name}" for name in drawn}
+    assert all(element["role"] == "img" and element["aria-label"] for element in charts)
+    assert page.count("as a table</summary>") == len(drawn) + 1  # the drawing of the network has one, too
+    assert len(structure.all("img")) == 4
+    assert all(image["alt"] for image in structure.all("img"))
+    chips = [element for element in structure.all("g") if element.get("class") == "chip"]
+    assert len(chips) == 2 * exits * 3
+    assert all(
+        "unit: conv2d, reuse factor 1, latency" in chip["aria-label"] and chip["tabindex"] == "0" for chip in chips
+    )
+    named = re.findall(r'href="#(\w+)"', page)
+    assert set(named) <= set(ids)
+
+
+def test_the_same_results_give_the_same_page(tmp_path: Path, page: str) -> None:
+    assert written(tmp_path) == page
+
+
+@pytest.mark.parametrize("chart", all_charts(), ids=lambda chart: chart.name)
+def test_every_chart_is_a_specification_that_vega_lite_takes_and_draws(chart: Chart) -> None:
+    drawn = vl_convert.vegalite_to_svg(chart.spec | {"width": 300})
+    assert drawn.count("<path") > 5
+    assert [len(row) for row in chart.table] == [len(chart.columns)] * len(chart.rows)
+    assert "undefined" not in drawn
+    assert "NaN" not in drawn
+
+
+@pytest.mark.parametrize("exits", [2, 3, 5])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_sliders_compute_what_python_computes(exits: int, seed: int) -> None:
+    report, outcomes = make_report(exits), make_outcomes(exits, seed=seed)
+    data = json.loads(json.dumps(explorer_data(report, outcomes)))
+    costs = np.array(report["macs"]["at_exit"]) / report["macs"]["full"]
+    hardware = report["hardware"]
+    assert hardware is not None
+    stages = [StageCycles(*both) for both in zip(hardware["stages"], hardware["decisions"], strict=True)]
+    rng = np.random.default_rng(seed)
+    others = [[int(rng.choice(steps)) for steps in data["steps"]] for _ in range(4)]
+    for codes in ([*outcomes.codes], *others, [steps[-1] for steps in data["steps"]]):
+        found = in_javascript(data, codes)
+        for name, split in (("fitting", outcomes.fitting), ("test", outcomes.test)):
+            statistics = ExitStatistics(split.scores, split.labels, split.truth, costs)
+            point = evaluate(statistics, codes)
+            assert found[name]["accuracy"] == point.accuracy
+            assert found[name]["rates"] == list(point.exit_rate)
+            assert found[name]["cost"] == pytest.approx(point.cost, rel=1e-12)
+        taken = found["test"]["taken"]
+        assert found["cycles"] == cycles_per_sample(stages, taken, hardware["buffer_samples"])
+        reach = [1 - sum(point.exit_rate[:k]) for k in range(exits)]
+        least = max(part * interval for part, interval in zip(reach, hardware["stages"], strict=True))
+        assert found["least"] == pytest.approx(least, rel=1e-12)
+    assert len({tuple(codes) for codes in others}) > 1
+
+
+def test_a_slider_offers_the_threshold_in_use_and_ends_where_nothing_leaves(page: str) -> None:
+    data = embedded(page, "score-data")
+    sliders = [element for element in Structure(page).all("input") if element["type"] == "range"]
+    assert [data["steps"][k][int(slider["value"])] for k, slider in enumerate(sliders)] == data["codes"]
+    assert [int(slider["max"]) for slider in sliders] == [len(steps) - 1 for steps in data["steps"]]
+    assert [values[-1] for values in data["values"]] == ["never leaves"] * 2
+    assert all(steps == sorted(steps) for steps in data["steps"])
+
+
+def test_large_splits_are_cut_and_said_to_be(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("hwcodesign.report.explorer.MOST_SCORES", 40)
+    page = written(tmp_path)
+    assert [split["samples"] for split in embedded(page, "score-data")["splits"].values()] == [20, 20]
+    assert "The page has the first 20 samples of the test split." in page
+
+
+# --- charts ---
+
+
+def test_bars_of_a_class_are_the_exit_rates_of_its_own_images() -> None:
+    exits, labels = np.array([0, 0, 1, 0, 1, 1, 1, 1]), np.array([0, 0, 0, 0, 1, 1, 2, 2])
+    chart = class_chart(exits, labels, make_report(2) | {"classes": 4})  # type: ignore[arg-type]
+    assert [(row["class"], row["images"], row["exit0"], row["exit1"]) for row in chart.rows] == [
+        ("all", 8, 0.375, 0.625),
+        ("class 0", 4, 0.75, 0.25),
+        ("class 1", 2, 0.0, 1.0),
+        ("class 2", 2, 0.0, 1.0),
+        ("class 3", 0, 0.0, 0.0),
+    ]
+
+
+def test_the_confusion_counts_every_image_by_the_first_exit_that_is_right() -> None:
+    outcomes = make_outcomes(3)
+    rows = confusion_chart(outcomes, 3).rows
+    right = outcomes.test.labels == outcomes.test.truth
+    for j, row in enumerate(rows):
+        first = [n for n in range(60) if next((k for k in range(3) if right[k, n]), 3) == j]
+        assert [row[f"exit{k}"] for k in range(3)] == [sum(outcomes.taken[n] == k for n in first) for k in range(3)]
+    assert sum(row[f"exit{k}"] for row in rows for k in range(3)) == 60
+
+
+def test_the_point_in_use_has_its_own_accuracy_cost_and_latency() -> None:
+    report = make_report(2)
+    cost, latency, _ = trade_off_charts(report)
+    (row,) = [row for row in cost.rows if row["what"] == "in use"]
+    assert (row["criterion"], row["accuracy"], row["cost"]) == ("max_softmax", 0.97, 0.4562)
+    assert row["latency"] == 0.5 * 137 + 0.5 * 1_055
+    assert (row["low"], row["high"]) == wilson(0.97, 400)
+    assert [row["what"] for row in cost.rows if row["criterion"] == "one exit alone"] == ["exit 0", "exit 1"]
+    assert latency.rows == cost.rows
+
+
+@pytest.mark.parametrize(("right", "samples", "low", "high"), [(0.5, 100, 0.4038, 0.5962), (1.0, 10, 0.7225, 1.0)])
+def test_intervals_are_wilsons(right: float, samples: int, low: float, high: float) -> None:
+    assert wilson(right, samples) == (pytest.approx(low, abs=1e-4), pytest.approx(high, abs=1e-4))
+
+
+def test_operations_of_the_average_image_are_weighted_by_exit_rates() -> None:
+    report = make_report(2)
+    chart = hardware_charts(report)[-1]
+    assert [(row["what"], row["macs"], row["moved_bits"]) for row in chart.rows] == [
+        ("leaves at exit 0", 2000, 1500),
+        ("leaves at exit 1", 4000, 2500),
+        ("average", 3000, 2000),
+    ]
+    assert "no energy was measured" in chart.text
+
+
+def test_the_matrix_says_what_was_compared_with_brevitas_and_what_differs() -> None:
+    report = make_report(3, mismatches=3)
+    for item in report["comparisons"]:
+        item["backends"] = ["csim", "brevitas"]
+    table = verification_matrix(report)
+    assert table.headings[1:] == ("csim",)
+    cells = {row[0].text: (row[1].text, row[1].tone) for row in table.rows}
+    assert cells["records (margin)"] == ("3 of 2,000 differ", "bad")
+    assert cells["records (entropy)"] == ("= (2,000 values)", "good")
+
+
+# --- pictures and files ---
+
+
+def records_of(exits: list[int], scores: list[int]) -> Records:
+    records = empty_records(len(exits))
+    records["sample_id"], records["exit"], records["score"] = np.arange(len(exits)), exits, scores
+    records["flags"] = FLAG_FINAL
+    return records
+
+
+@pytest.mark.parametrize(
+    ("shape", "pixels"),
+    [((1, 4, 5), (4, 5)), ((3, 4, 5), (4, 5, 3)), ((7,), (1, 7)), ((2, 9), (2, 9)), ((1, 70, 4), (35, 4))],
+)
+def test_the_surest_and_the_least_sure_images_of_each_exit_are_kept_once(
+    shape: tuple[int, ...], pixels: tuple[int, ...]
+) -> None:
+    images = np.arange(5 * int(np.prod(shape))).reshape(5, *shape)
+    early = records_of([0, 0, 0, 0, 0], [9, 9, 9, 9, 9])
+    early["flags"] = 0
+    found = pictures_of(images, np.concatenate([early, records_of([0, 0, 0, 2, 0], [3, 9, 1, 5, 9])]))
+    assert found.samples.tolist() == [1, 4, 2, 0, 3]
+    assert found.hardest.tolist() == [0, 0, 1, 1, 0]
+    assert found.pixels.shape == (5, *pixels)
+    assert (found.pixels.min(), found.pixels.max()) <= (5, 255)
+
+
+def test_outcomes_are_read_as_they_were_written_and_refused_if_they_are_others(tmp_path: Path) -> None:
+    outcomes, path = make_outcomes(3), tmp_path / OUTCOMES
+    write_outcomes(path, outcomes)
+    kept = read_outcomes(path, 3)
+    assert kept.codes == outcomes.codes
+    for name in ("taken", "steps", "values"):
+        np.testing.assert_array_equal(getattr(kept, name), getattr(outcomes, name))
+    np.testing.assert_array_equal(kept.test.scores, outcomes.test.scores)
+    np.testing.assert_array_equal(kept.pictures.pixels, outcomes.pictures.pixels)
+    with pytest.raises(FieldError, match="integers of shape"):
+        read_outcomes(path, 2)
+    write_outcomes(path, dataclasses.replace(outcomes, taken=outcomes.taken + 3))
+    with pytest.raises(FieldError, match="array taken has values from 3 to 5"):
+        read_outcomes(path, 3)
+    path.write_bytes(b"nothing")
+    with pytest.raises(DesignError, match="run the recipe again"):
+        write_report_page(make_report(), tmp_path)
+
+
+def test_synthesised_resources_are_shown_for_the_same_design_alone(tmp_path: Path) -> None:
+    report = make_report()
+    write_synthesis(tmp_path, "2" * 64, {"lut": 7, "ff": 8, "dsp": 1, "bram18": 2, "uram": 0})
+    assert read_synthesis(tmp_path, report) is None
+    report["provenance"]["hashes"]["configuration"] = "2" * 64
+    assert read_synthesis(tmp_path, report) == {"lut": 7, "ff": 8, "dsp": 1, "bram18": 2}
+    assert "Synthesised by Yosys" in written(tmp_path, provenance=report["provenance"])
+
+
+# --- comparisons ---
+
+
+def test_a_comparison_has_every_figure_with_its_change_and_names_what_differs(tmp_path: Path) -> None:
+    first, second = make_report(), make_report()
+    second["accuracy"]["early_exit"] = 0.96
+    second["policy"]["thresholds"] = [0.5, None]
+    second["network"][0]["kernels"][0] = first["network"][0]["kernels"][0] | {"folding": "reuse factor 8, latency"}
+    second["hardware"] = None
+    builds = [Build("one", first), Build(ATTACK, second)]
+    rows = {row[0].text: [cell.text for cell in row[1:]] for row in figures_table(builds).rows}
+    assert rows["accuracy"] == ["97.00%", "96.00% (-1.00 points)"]
+    assert rows["average MACs"] == ["563,210", "563,210 (=)"]
+    assert rows["cycles per image"] == ["72.2", "-"]
+    assert rows["LUT, estimated"] == ["600", "600 (=)"]
+    differences = [[cell.text for cell in row] for row in differences_table(builds).rows]
+    assert differences == [
+        ["threshold of exit 0", "0.9125", "0.5"],
+        ["clock", "100 MHz", "-"],
+        ["samples in each buffer", "2", "-"],
+        ["stage0, conv0: unit", "conv2d, reuse factor 1, latency", "conv2d, reuse factor 8, latency"],
+    ]
+    page = write_comparison_page(builds, tmp_path / "comparison.html").read_text()
+    structure = Structure(page)
+    assert "<script>alert" not in page
+    ids = [element["id"] for _, element in structure.elements if "id" in element]
+    assert len(ids) == len(set(ids))
+    assert page.count("as a table</summary>") == len(embedded(page, "chart-data")["charts"]) == 4
+    same = differences_table([Build("one", first), Build("two", make_report())])
+    assert (same.rows, same.notes[0].text.startswith("The builds have the same data")) == ((), True)
