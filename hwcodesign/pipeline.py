@@ -262,7 +262,9 @@ def measure(
     statistics = ExitStatistics.of(policy, logits, test.labels, costs.fractions)
     chosen = evaluate(statistics, policy.threshold_codes[:-1])
     with run.step("criteria", "fitting every criterion", len(CRITERIA), "criteria") as reported:
-        criteria, curves, left_out = _criteria(network, design, data, logits, run.recipe.policy, reported)
+        # of the design, which has been compared with the network: much faster than Brevitas, and the same
+        planned = design.logits(data.fitting.images)
+        criteria, curves, left_out = _criteria(network, design, data, planned, logits, run.recipe.policy, reported)
     each = [float(fraction) for fraction in statistics.correct.mean(axis=1)]
     hardware, shown = None, None
     with run.step("cycles", "measuring cycles in RTL"):
@@ -308,9 +310,8 @@ def measure(
         "versions": design.manifest["tools"],
         "provenance": provenance(design, run.file),
     }
-    fitting = design.logits(data.fitting.images)
-    planned = ExitStatistics.of(policy, fitting, data.fitting.labels, costs.fractions)
-    outcomes = outcomes_of(policy, (planned, statistics), test.images, records)
+    fitting = ExitStatistics.of(policy, planned, data.fitting.labels, costs.fractions)
+    outcomes = outcomes_of(policy, (fitting, statistics), test.images, records)
     return report, Results(statistics, records, curves, chosen, costs, outcomes, shown)
 
 
@@ -339,6 +340,7 @@ def _criteria(
     network: MultiExitNetwork,
     design: Design,
     data: Dataset,
+    fitting_logits: list[NDArray[np.int64]],
     logits: list[NDArray[np.int64]],
     settings: PolicyRequest,
     reported: Task,
@@ -354,8 +356,7 @@ def _criteria(
     figures: dict[str, CriterionReport] = {}
     curves: dict[str, list[OperatingPoint]] = {}
     left_out: dict[str, str] = {}
-    # of the design, which has been compared with the network: much faster than Brevitas, and the same
-    fitting_logits, costs = design.logits(data.fitting.images), network.costs().fractions
+    costs = network.costs().fractions
     others = settings
     if settings.thresholds is not None:
         planned = ExitStatistics.of(design.policy, fitting_logits, data.fitting.labels, costs)
