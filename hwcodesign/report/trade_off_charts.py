@@ -17,7 +17,7 @@ _ALONE = "one exit alone"
 _EXPLAINED = (
     "Each point has thresholds from the fitting split, and accuracy and cost on the {samples:,} test images. Bars are "
     "intervals of 95% confidence (Wilson) of the fitted points. The ring is the policy in use, the dashed line the "
-    "accuracy of the last exit; the orange cross follows the sliders."
+    "accuracy of the last exit; the orange cross follows the sliders, within the axes."
 )
 
 
@@ -133,7 +133,7 @@ def _chart(report: Report, rows: Sequence[Row], key: str, title: str) -> Chart:
         },
         {
             "data": {"name": "live", "values": []},
-            "mark": {"type": "point", "shape": "cross", "filled": True, "size": 260, "color": ACCENT},
+            "mark": {"type": "point", "shape": "cross", "filled": True, "size": 260, "color": ACCENT, "clip": True},
             "encoding": both,
         },
     ]
