@@ -111,7 +111,7 @@ class ExponentialTable:
     def exponential_sums(self, logits: Integers) -> Integers:
         """Computes S of each sample, (N,), from (N, C) integer logits."""
         index = self.index(logits.max(axis=1, keepdims=True) - logits)
-        return np.asarray(np.asarray(self.exponential, np.int64).take(index).sum(axis=1))
+        return np.asarray(np.asarray(self.exponential, np.int64).take(index.astype(np.intp, copy=False)).sum(axis=1))
 
     def to_json(self) -> dict[str, Any]:
         """Returns plain data."""

@@ -62,7 +62,7 @@ def lower_global_pool(planning: Planning, fused: Fused, sources: Sequence[int], 
         planning.operations.append(_pool(fused, sources[0], result, windows, _maxima(source)))
         return
     start = _averages(source, kernel.accumulator, rows * columns)
-    averaged = (np.array([rows]), np.array([columns]))
+    averaged = (np.array([rows], np.int64), np.array([columns], np.int64))
     planning.operations.append(_pool(fused, sources[0], result, windows, start, averaged=averaged))
 
 

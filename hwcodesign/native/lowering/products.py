@@ -202,7 +202,7 @@ def _banded(planning: Planning, kernel: Conv2D, block: int, group: int, sums: _S
         banded[:, pixel * step : pixel * step + length, pixel] = weights
     whole, part = banded.reshape(len(runs), -1, pixels * filters), slice(group * filters, (group + 1) * filters)
     shifts, bias = np.tile(sums.shifts[part], pixels), np.tile(sums.bias[part], pixels)
-    starts = np.minimum(np.arange(0, columns, pixels), columns - pixels)
+    starts = np.minimum(_counted(columns, pixels), columns - pixels)
     return _Banded(starts, runs, whole, shifts, _without_offset(sums.offset, whole, shifts, bias))
 
 
@@ -215,36 +215,36 @@ def _runs(kernel: Conv2D, group: int, narrow: Integers) -> tuple[Integers, Integ
     size = filters // kernel.groups
     weights = narrow.reshape(kernel.weights.shape)[..., group * size : (group + 1) * size]
     channels, width = kernel.input_shapes[0][2], _padded_width(kernel)
-    down = np.arange(rows) * kernel.dilation[0] * width * channels
+    down = _counted(rows) * kernel.dilation[0] * width * channels
     if kernel.groups == 1 and (kernel.dilation[1] == 1 or columns == 1):
         return down, weights.reshape(rows, columns * depth, size)
-    across = np.arange(columns) * kernel.dilation[1] * channels
+    across = _counted(columns) * kernel.dilation[1] * channels
     return (down[:, np.newaxis] + across).reshape(-1), weights.reshape(rows * columns, depth, size)
 
 
 def _in_places(kernel: Conv2D, block: int, starts: Integers) -> Integers:
-    rows = np.arange(kernel.output_shape[0] // block) * block * kernel.stride[0] * _padded_width(kernel)
+    rows = _counted(kernel.output_shape[0] // block) * block * kernel.stride[0] * _padded_width(kernel)
     places = rows[:, np.newaxis] + starts * block * kernel.stride[1]
     return np.asarray(places.reshape(-1) * kernel.input_shapes[0][2])
 
 
 def _places(kernel: Conv2D, block: int, starts: Integers) -> Integers:
-    rows = np.arange(kernel.output_shape[0] // block) * (kernel.output_shape[1] // block)
+    rows = _counted(kernel.output_shape[0] // block) * (kernel.output_shape[1] // block)
     return np.asarray((rows[:, np.newaxis] + starts).reshape(-1) * kernel.output_shape[2])
 
 
 def _phases(kernel: Conv2D, block: int) -> Integers:
-    down = np.arange(block) * kernel.stride[0] * _padded_width(kernel)
-    across = np.arange(block) * kernel.stride[1]
+    down = _counted(block) * kernel.stride[0] * _padded_width(kernel)
+    across = _counted(block) * kernel.stride[1]
     return np.asarray((down[:, np.newaxis] + across).reshape(-1) * kernel.input_shapes[0][2])
 
 
 def _depthwise(kernel: Conv2D, source: int, result: int, sums: _Sums) -> Depthwise:
     rows, columns, _, channels = kernel.weights.shape
     width = _padded_width(kernel)
-    down, across = np.arange(rows) * kernel.dilation[0] * width, np.arange(columns) * kernel.dilation[1]
+    down, across = _counted(rows) * kernel.dilation[0] * width, _counted(columns) * kernel.dilation[1]
     taps = (down[:, np.newaxis] + across).reshape(-1) * channels
-    every = np.arange(kernel.output_shape[1])
+    every = _counted(kernel.output_shape[1])
     return Depthwise(
         source,
         result,
@@ -256,3 +256,8 @@ def _depthwise(kernel: Conv2D, source: int, result: int, sums: _Sums) -> Depthwi
         sums.bias,
         sums.chain,
     )
+
+
+def _counted(end: int, step: int = 1) -> Integers:
+    """Returns 0, step, … below `end`, in 64 bits; NumPy's own choice is 32 bits on some machines."""
+    return np.arange(0, end, step, dtype=np.int64)
