@@ -28,8 +28,10 @@ from tests.drawn_kernels import DRAWS, drawn_segment, random_codes
 
 
 @pytest.fixture
-def no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """And no engine that was built when there was one."""
     monkeypatch.setattr(shutil, "which", lambda _name: None)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
 
 
 # --- every kernel ---
@@ -213,3 +215,27 @@ def test_it_is_built_once(monkeypatch: pytest.MonkeyPatch) -> None:
     built = build_library()
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("it was compiled again"))
     assert build_library() == built
+
+
+@pytest.mark.usefixtures("no_compiler")
+def test_an_engine_that_another_machine_compiled_needs_no_compiler(tmp_path: Path) -> None:
+    compiled = tmp_path / "compiled.so"
+    compiled.write_bytes(b"an engine")
+    assert build_library(compiled).read_bytes() == b"an engine"
+    assert chosen() is NATIVE
+    build_library().write_bytes(b"another")
+    with pytest.raises(ToolError, match=r"needs g\+\+"):
+        build_library()
+
+
+def test_flags_follow_from_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of ARM machines name no processor of the machine that compiles."""
+    found = {name: set(library.flags(name)) for name in ("x86_64", "aarch64", "arm64", "armv7l")}
+    assert found["x86_64"] == {*library._FLAGS, "-march=native"}
+    assert found["aarch64"] == found["arm64"] == {*library._FLAGS, "-march=armv8-a", "-mtune=cortex-a53"}
+    assert found["armv7l"] == {*library._FLAGS, "-march=armv7-a", "-mfpu=neon", "-mtune=cortex-a9"}
+    for name, bits, machine in (("aarch64", 64, "aarch64"), ("aarch64", 32, "armv7l"), ("x86_64", 64, "x86_64")):
+        monkeypatch.setattr(library.platform, "machine", lambda name=name: name)
+        monkeypatch.setattr(library.sys, "maxsize", 2 ** (bits - 1) - 1)
+        assert library.machine() == machine
+        assert library.flags() == library.flags(machine)

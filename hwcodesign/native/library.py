@@ -1,6 +1,7 @@
 """This module builds and loads the native engine's C++, which is the same for all designs.
 
-It is compiled for the processor that it runs on, at the first use on a machine, and kept in the cache.
+It is compiled for the processor that it runs on, at the first use on a machine, and kept in the cache. A machine
+without g++ can keep a library that another one compiled for it.
 """
 
 from __future__ import annotations
@@ -9,18 +10,21 @@ import ctypes
 import platform
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from hwcodesign.errors import ToolError
-from hwcodesign.storage.cache import kept
+from hwcodesign.storage.cache import is_kept, kept
 from hwcodesign.storage.files import sha256_file
 
 #: Folder of the engine's C++.
 SOURCES = Path(__file__).parent / "cpp"
 _FLAGS = ["-O3", "-std=c++17", "-fPIC", "-shared", "-pthread", "-fno-exceptions", "-fwrapv"]
 _LIBRARY = "engine.so"
+_KEPT_AS = "native-engine"
+_ARMV8 = ("aarch64", "arm64")
 
 
 @dataclass(frozen=True)
@@ -50,8 +54,12 @@ def native_library() -> NativeLibrary:
     return NativeLibrary(functions, int(functions.hwc_lanes()), bool(functions.hwc_has_bytes()))
 
 
-def build_library() -> Path:
+def build_library(compiled: Path | None = None) -> Path:
     """Compiles the engine for this processor, unless that is done.
+
+    Args:
+        compiled: a library that `compile_library` made of the same sources for this machine; it is kept, and g++ is
+            not asked for.
 
     Returns:
         The shared library.
@@ -59,17 +67,40 @@ def build_library() -> Path:
     Raises:
         ToolError: g++ is missing or fails, or the cache belongs to somebody else.
     """
-    compiler = find_compiler()
-    sources = sorted(SOURCES.iterdir())
-    made_of = [*flags(), platform.machine(), _processor(), *(f"{path.name} {sha256_file(path)}" for path in sources)]
 
     def make(folder: Path) -> None:
-        command = [compiler, *flags(), str(SOURCES / "engine.cpp"), "-o", str(folder / _LIBRARY)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise ToolError(f"{' '.join(command)} failed, so that on='numpy' alone runs:\n{done.stderr[-4000:]}")
+        if compiled is not None:
+            shutil.copyfile(compiled, folder / _LIBRARY)
+        else:
+            compile_library(folder / _LIBRARY, find_compiler(), machine())
 
-    return kept("native-engine", "\n".join(made_of), make) / _LIBRARY
+    return kept(_KEPT_AS, _made_of(), make) / _LIBRARY
+
+
+def compile_library(target: Path, compiler: str, wanted: str) -> None:
+    """Compiles the engine for a machine.
+
+    Args:
+        target: the shared library.
+        compiler: a g++ that compiles for that machine.
+        wanted: name of the machine, see `machine`.
+
+    Raises:
+        ToolError: the compiler fails.
+    """
+    command = [compiler, *flags(wanted), str(SOURCES / "engine.cpp"), "-o", str(target)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ToolError(f"{' '.join(command)} failed, so that on='numpy' alone runs:\n{done.stderr[-4000:]}")
+
+
+def is_available() -> bool:
+    """Tells whether the engine can be used: g++ is there, or the engine was built before.
+
+    Raises:
+        ToolError: the cache belongs to somebody else, or others may write to it.
+    """
+    return shutil.which("g++") is not None or is_kept(_KEPT_AS, _made_of())
 
 
 def find_compiler() -> str:
@@ -84,11 +115,33 @@ def find_compiler() -> str:
     return compiler
 
 
-def flags() -> list[str]:
-    """Returns the compiler's flags on this machine."""
-    if platform.machine().startswith("armv7"):
-        return [*_FLAGS, "-march=armv7-a", "-mfpu=neon"]
-    return [*_FLAGS, "-mcpu=native" if platform.machine() in {"aarch64", "arm64"} else "-march=native"]
+def machine() -> str:
+    """Returns the name of the machine that Python was built for; a processor of 64 bits may run one of 32."""
+    name = platform.machine()
+    return "armv7l" if name in _ARMV8 and sys.maxsize < 2**32 else name
+
+
+def flags(wanted: str | None = None) -> list[str]:
+    """Returns the compiler's flags for a machine.
+
+    All ARM processors of a kind share their flags, so that another machine can compile for them.
+
+    Args:
+        wanted: name of the machine, see `machine`; by default this one.
+    """
+    wanted = wanted or machine()
+    if wanted.startswith("armv7"):
+        return [*_FLAGS, "-march=armv7-a", "-mfpu=neon", "-mtune=cortex-a9"]
+    if wanted in _ARMV8:
+        return [*_FLAGS, "-march=armv8-a", "-mtune=cortex-a53"]
+    return [*_FLAGS, "-march=native"]
+
+
+def _made_of() -> str:
+    """Returns all that the library depends on, as text."""
+    sources = sorted(SOURCES.iterdir())
+    parts = [*flags(), machine(), _processor(), *(f"{path.name} {sha256_file(path)}" for path in sources)]
+    return "\n".join(parts)
 
 
 def _processor() -> str:

@@ -119,15 +119,13 @@ NATIVE = NativeArithmetic()
 
 
 def chosen() -> Arithmetic:
-    """Returns the native engine where g++ is, else NumPy.
+    """Returns the native engine where it was built or g++ is, else NumPy.
 
     It warns where the engine should be there and is not.
     """
     try:
-        library.find_compiler()
-    except ToolError:
-        return NUMPY
-    try:
+        if not library.is_available():
+            return NUMPY
         library.native_library()
     except (ToolError, OSError) as error:
         warnings.warn(f"the native engine is not there, and NumPy computes instead: {error}", stacklevel=2)

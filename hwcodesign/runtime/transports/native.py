@@ -12,9 +12,10 @@ from hwcodesign.storage.cache import own_cache
 
 
 def check() -> None:
-    """Raises an error if the engine cannot be built here: there is no g++, or the cache is another user's."""
-    library.find_compiler()
+    """Raises an error if the engine was not built and cannot be: there is no g++, or the cache is another user's."""
     own_cache()
+    if not library.is_available():
+        library.find_compiler()
 
 
 def open_runner(design: Design) -> ComputedRunner:
