@@ -1,0 +1,1 @@
+"""The native engine on ARM processors, under qemu."""
