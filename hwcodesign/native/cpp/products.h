@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "simd.h"
@@ -49,10 +50,10 @@ template <class M> class Products : public Operation {
 
     void run(const std::vector<Value> &values, const Block &block) const override {
         switch (vectors_) {
-        case 1: return all_places<1, kSums / 2>(values, block);
-        case 2: return all_places<2, kSums / 3>(values, block);
-        case 3: return all_places<3, kSums / 3>(values, block);
-        case 4: return all_places<4, kSums / 4>(values, block);
+        case 1: return all_places<1, places_at_once(1)>(values, block);
+        case 2: return all_places<2, places_at_once(2)>(values, block);
+        case 3: return all_places<3, places_at_once(3)>(values, block);
+        case 4: return all_places<4, places_at_once(4)>(values, block);
         }
     }
 
@@ -129,12 +130,22 @@ template <class M> class Products : public Operation {
         constexpr int size = M::kLanes * M::kGroup;
         const typename M::Packed *weights = packed_.data() + (size_t)block * runs_ * groups_ * V * size;
         Vector sums[P][V];
+#pragma GCC unroll 16
         for (int p = 0; p < P; p++)
             for (int v = 0; v < V; v++)
                 sums[p][v] = Vector{};
-        for (int64_t r = 0; r < runs_; r++) {
-            const int64_t place = phase + run_places_[r];
-            for (int64_t g = 0; g < groups_; g++, weights += V * size) {
+        const ptrdiff_t runs = (ptrdiff_t)runs_, groups = (ptrdiff_t)groups_;
+        for (ptrdiff_t r = 0; r < runs; r++) {
+            const ptrdiff_t place = (ptrdiff_t)(phase + run_places_[r]);
+            ptrdiff_t g = 0;
+            if constexpr (M::kTogether > 1)
+                for (; g + M::kTogether <= groups; g += M::kTogether, weights += M::kTogether * V * size) {
+                    typename M::Several x[P];
+                    for (int p = 0; p < P; p++)
+                        x[p] = M::several(from[p] + place + g * M::kGroup);
+                    add_several(x, weights, sums, std::make_integer_sequence<int, M::kTogether>());
+                }
+            for (; g < groups; g++, weights += V * size) {
                 Vector w[V];
                 for (int v = 0; v < V; v++)
                     w[v] = load<Vector>(weights + v * size);
@@ -145,9 +156,26 @@ template <class M> class Products : public Operation {
                 }
             }
         }
+#pragma GCC unroll 16 // a copy in one piece would keep the sums in memory, too
         for (int p = 0; p < P; p++)
             for (int v = 0; v < V; v++)
                 out[p][v] = sums[p][v];
+    }
+
+    // Adds the products of several groups: those numbered `I`.
+    template <int V, int P, class X, int... I>
+    static void add_several(const X (&x)[P], const typename M::Packed *weights, Vector (&sums)[P][V],
+                            std::integer_sequence<int, I...>) {
+        (add_group<I>(x, weights + I * V * M::kLanes * M::kGroup, sums), ...);
+    }
+
+    template <int I, int V, int P, class X>
+    static void add_group(const X (&x)[P], const typename M::Packed *weights, Vector (&sums)[P][V]) {
+        for (int v = 0; v < V; v++) {
+            const Vector w = load<Vector>(weights + v * M::kLanes * M::kGroup);
+            for (int p = 0; p < P; p++)
+                sums[p][v] = M::template add_at<I>(sums[p][v], x[p], w);
+        }
     }
 
     template <int V, int P> void finish(Vector (&sums)[P][V], char *const *to, int block, Type type) const {

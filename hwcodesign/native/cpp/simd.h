@@ -23,12 +23,19 @@ constexpr int kBytes = 32;
 constexpr int kBytes = 16;
 #endif
 
-// Registers for sums; the others hold weights and inputs.
-#if defined(__AVX512BW__) || defined(__aarch64__)
-constexpr int kSums = 24;
+// Places whose sums are in registers at once, for so many vectors of results; other registers hold weights and inputs.
+constexpr int places_at_once(int vectors) {
+#if defined(__AVX512BW__)
+    constexpr int most[] = {12, 8, 8, 6};
+#elif defined(__aarch64__)
+    constexpr int most[] = {12, 9, 6, 5};
+#elif defined(__ARM_NEON)
+    constexpr int most[] = {8, 5, 3, 3};
 #else
-constexpr int kSums = 12;
+    constexpr int most[] = {6, 4, 4, 3};
 #endif
+    return most[vectors - 1];
+}
 
 typedef int32_t v_i32 __attribute__((vector_size(kBytes)));
 typedef int64_t v_i64 __attribute__((vector_size(kBytes)));
@@ -45,7 +52,8 @@ template <class V> inline V smaller(V a, V b) { return a < b ? a : b; }
 // Each of the following structs is one way to multiply. `Operand` is the type of inputs in memory, `kGroup` how many
 // of them, one behind the other, a lane multiplies by its weights and adds. `Packed` is the type of weights in memory;
 // the weights of one vector are `kLanes * kGroup` of them, and `place` says where the weight of a lane and a place in
-// the group lies among them.
+// the group lies among them. The inputs of `kTogether` groups are loaded at once where a run has so many: `several` loads
+// them, and `add_at<I>` multiplies those of group I.
 
 // Unsigned bytes by signed ones. The 32-bit sums do not saturate.
 struct Bytes {
@@ -53,7 +61,7 @@ struct Bytes {
     using Packed = int8_t;
     using Sum = int32_t;
     using Vector = v_i32;
-    static constexpr int kGroup = 4, kLanes = kBytes / 4;
+    static constexpr int kGroup = 4, kLanes = kBytes / 4, kTogether = 1;
 
     static int place(int lane, int i) { return lane * kGroup + i; }
     static Vector spread(const Operand *group) {
@@ -92,9 +100,29 @@ struct Words {
     using Vector = v_i32;
     static constexpr int kGroup = 2, kLanes = kBytes / 4;
 
-#if defined(__ARM_NEON) && !defined(__SSE2__)
+#if defined(__ARM_NEON)
     static int place(int lane, int i) { return i * kLanes + lane; }
+#if defined(__aarch64__)
+    static constexpr int kTogether = 4;
+    using Several = int16x8_t;
+    static Several several(const Operand *groups) { return vld1q_s16(groups); }
+    template <int I> static Vector add_at(Vector sum, Several inputs, Vector weights) {
+        const int16x8_t w = (int16x8_t)weights;
+        const int32x4_t first = vmlal_laneq_s16((int32x4_t)sum, vget_low_s16(w), inputs, 2 * I);
+        return (Vector)vmlal_high_laneq_s16(first, w, inputs, 2 * I + 1);
+    }
 #else
+    static constexpr int kTogether = 2;
+    using Several = int16x4_t;
+    static Several several(const Operand *groups) { return vld1_s16(groups); }
+    template <int I> static Vector add_at(Vector sum, Several inputs, Vector weights) {
+        const int16x8_t w = (int16x8_t)weights;
+        const int32x4_t first = vmlal_lane_s16((int32x4_t)sum, vget_low_s16(w), inputs, 2 * I);
+        return (Vector)vmlal_lane_s16(first, vget_high_s16(w), inputs, 2 * I + 1);
+    }
+#endif
+#else
+    static constexpr int kTogether = 1;
     static int place(int lane, int i) { return lane * kGroup + i; }
 #endif
     static Vector spread(const Operand *group) {
@@ -128,7 +156,7 @@ struct Longs {
     using Packed = int64_t;
     using Sum = int64_t;
     using Vector = v_i64;
-    static constexpr int kGroup = 1, kLanes = kBytes / 8;
+    static constexpr int kGroup = 1, kLanes = kBytes / 8, kTogether = 1;
 
     static int place(int lane, int) { return lane; }
     static Vector spread(const Operand *group) { return Vector{} + *group; }
