@@ -15,9 +15,12 @@ from hwcodesign.errors import HwcodesignError
 from hwcodesign.storage.files import write_text
 from tests.arm.checks import Checks, all_checks
 from tests.arm.document import document
-from tests.arm.guest import numpy_digests
+from tests.arm.guest import numpy_digests, scores_of
 from tests.arm.machines import MACHINES, built_plugin, built_system, compiled_engine, require_tools
-from tests.arm.subjects import prepared
+from tests.arm.subjects import drawn_policies, prepared
+
+#: Policies of each criterion.
+POLICIES = 20
 
 
 def main() -> int:
@@ -26,22 +29,23 @@ def main() -> int:
     parser.add_argument("--build", type=Path, default=Path("build"), help="where trained recipes are")
     parser.add_argument("--recipes", nargs="*", default=("digits_lenet", "blenet_mnist"), help="whose designs run")
     parser.add_argument("--draws", type=int, default=60, help="drawn segments that begin with each kind of kernel")
-    parser.add_argument("--images", type=int, default=128, help="images of each design")
+    parser.add_argument("--images", type=int, default=256, help="images of each design")
     options = parser.parse_args()
     build = options.build.resolve()
     try:
         require_tools()
         subjects = [prepared(name, build, options.images) for name in options.recipes]
-        wanted, found = numpy_digests(options.draws), []
+        wanted, policies, found = numpy_digests(options.draws), drawn_policies(POLICIES), []
+        scores = scores_of(policies)
         for machine in MACHINES:
             folder = build / "arm" / machine.name
             system = built_system(machine, folder)
             checks = Checks(system, folder, compiled_engine(machine, folder), built_plugin(folder))
-            found.append(all_checks(checks, subjects, wanted))
+            found.append(all_checks(checks, subjects, wanted, policies, scores))
     except HwcodesignError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    write_text(options.write, document(options.draws, subjects, found))
+    write_text(options.write, document(options.draws, len(policies), subjects, found))
     return 0
 
 

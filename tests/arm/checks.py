@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from hwcodesign.errors import MismatchError
-from hwcodesign.storage.files import sha256_file
+from hwcodesign.policies import ExitPolicy
+from hwcodesign.storage.files import sha256_file, write_json
 from tests.arm.guest import ALONE, PLACES, WAYS, Digests, file_of
 from tests.arm.machines import Machine, System
 from tests.arm.subjects import Subject
@@ -82,6 +83,17 @@ class Checks:
                 raise MismatchError(f"{machine.name}, {way}: segments are not NumPy's here: {', '.join(wrong)}")
         return tuple(ways)
 
+    def scores(self, policies: Sequence[ExitPolicy], wanted: Sequence[str]) -> None:
+        """Compares scores of policies with those that NumPy computes here."""
+        found, given = self.folder / "scores", self.folder / "policies.json"
+        write_json(given, [policy.to_json() for policy in policies])
+        self._run(found, "scores", str(given))
+        digests = json.loads((found / "scores.json").read_text())
+        pairs = zip(policies, digests, wanted, strict=True)
+        wrong = {policy.criterion_name for policy, there, here in pairs if there != here}
+        if wrong:
+            raise MismatchError(f"{self.system.machine.name}: scores are not NumPy's here: {', '.join(sorted(wrong))}")
+
     def records(self, subject: Subject) -> None:
         """Compares a design's records with NumPy's here."""
         found = self.folder / subject.name
@@ -127,9 +139,22 @@ class Checks:
         assert told["library"] == sha256_file(self.library), "the engine that ran is not the one that was compiled"
 
 
-def all_checks(checks: Checks, subjects: Sequence[Subject], wanted: Digests) -> Found:
-    """Everything on one machine."""
+def all_checks(
+    checks: Checks,
+    subjects: Sequence[Subject],
+    wanted: Digests,
+    policies: Sequence[ExitPolicy],
+    scores: Sequence[str],
+) -> Found:
+    """Everything on one machine.
+
+    Args:
+        wanted: what NumPy computes here on drawn segments.
+        policies, scores: policies, and what their scores are here.
+    """
     machine = checks.system.machine
+    checks.scores(policies, scores)
+    print(f"{machine.name}: scores of {len(policies)} policies are equal", flush=True)
     ways = checks.segments(wanted)
     total = sum(map(len, wanted.values()))
     print(f"{machine.name}: {total} segments are equal ({'; '.join(ways)})", flush=True)

@@ -1,6 +1,7 @@
 """What runs under qemu, in the Python of an ARM processor: it needs NumPy alone.
 
 python -m tests.arm.guest LIBRARY FOLDER segments DRAWS
+python -m tests.arm.guest LIBRARY FOLDER scores POLICIES
 python -m tests.arm.guest LIBRARY FOLDER records DESIGN IMAGES
 python -m tests.arm.guest LIBRARY FOLDER count DESIGN IMAGES PLACE
 
@@ -9,10 +10,12 @@ LIBRARY is the engine, cross-compiled. What is found is written into FOLDER.
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +28,7 @@ from hwcodesign.interface.records import Records
 from hwcodesign.kernels import KERNELS, Segment
 from hwcodesign.native.engine import run_segment
 from hwcodesign.native.library import build_library, native_library
+from hwcodesign.policies import ExitPolicy
 from hwcodesign.storage.files import sha256, sha256_file, write_json
 from tests.drawn_kernels import drawn_segment, random_codes
 
@@ -64,6 +68,16 @@ def _drawn(kind: str, draws: int) -> list[tuple[Segment, NDArray[Any]]]:
 def _digest(outputs: tuple[NDArray[Any], ...]) -> str:
     """Of the codes, whatever type these integers lie in."""
     return sha256(b"".join(np.asarray(codes).astype("<i8").tobytes() for codes in outputs))
+
+
+def scores_of(policies: Sequence[ExitPolicy]) -> list[str]:
+    """The labels and scores of all exits of each policy, on random outputs of heads; a third of these are extremes."""
+    found = []
+    for seed, policy in enumerate(policies):
+        rng = np.random.default_rng(seed)
+        outputs = [random_codes(rng, exit_.logits, (200, policy.columns)).astype(np.int64) for exit_ in policy.exits]
+        found.append(_digest(policy.score_exits(outputs)))
+    return found
 
 
 def run(design: Design, images: NDArray[Any], place: str, way: str) -> Records:
@@ -130,6 +144,10 @@ def main(library: str, target: str, what: str, *arguments: str) -> None:
     write_json(folder / "guest.json", found)
     if what == "segments":
         _segments(folder, int(arguments[0]))
+        return
+    if what == "scores":
+        policies = [ExitPolicy.from_json(data) for data in json.loads(Path(arguments[0]).read_text())]
+        write_json(folder / "scores.json", scores_of(policies))
         return
     design, images = load(arguments[0]), np.load(arguments[1])
     if what == "records":

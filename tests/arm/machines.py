@@ -54,7 +54,7 @@ MACHINES = (
         "arm-linux-gnueabihf",
         "qemu-arm",
         64,
-        "OpenBLAS (Debian's for armhf, which is built for ARMv6, without NEON)",
+        "OpenBLAS, as Debian builds it for armhf: for ARMv6, without NEON",
     ),
     Machine(
         "aarch64",
@@ -64,7 +64,7 @@ MACHINES = (
         "aarch64-linux-gnu",
         "qemu-aarch64",
         173,
-        "OpenBLAS (with NEON)",
+        "OpenBLAS, with NEON",
     ),
 )
 

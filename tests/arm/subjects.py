@@ -11,8 +11,11 @@ from numpy.typing import NDArray
 
 import hwcodesign as hw
 from hwcodesign.errors import MismatchError
+from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.interface.records import Records
 from hwcodesign.pipeline import DESIGN, Run, compiled_design, fitted_policy, trained_network
+from hwcodesign.policies import CRITERIA, ExitPolicy
+from rtl_sim.tb.drawn_policies import drawn_policy
 from tests.arm.guest import PLACES, WAYS, records_of
 
 
@@ -35,7 +38,20 @@ class Subject:
     @property
     def exits(self) -> list[int]:
         """Images that leave at each exit."""
-        return np.bincount(self.records[WAYS[0]]["exit"]).tolist()
+        exits = self.records[WAYS[0]]["exit"]
+        return [int((exits == k).sum()) for k in range(int(exits.max()) + 1)]
+
+
+def drawn_policies(each: int) -> list[ExitPolicy]:
+    """Policies of every criterion; their logits, classes and temperatures are drawn."""
+    found = []
+    for name in sorted(CRITERIA):
+        for seed in range(each):
+            rng = np.random.default_rng([seed, *name.encode()])
+            logits = [FixedPoint(int(rng.integers(4, 17)), int(rng.integers(2, 7))) for _ in range(3)]
+            classes, temperature = int(rng.integers(2, 40)), float(rng.uniform(0.5, 3))
+            found.append(drawn_policy(name, logits, classes, temperature=temperature, seed=seed))
+    return found
 
 
 def prepared(name: str, build: Path, count: int) -> Subject:
