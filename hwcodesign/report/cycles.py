@@ -19,8 +19,8 @@ from hwcodesign.simulation.activity import MOST_CYCLES
 from hwcodesign.simulation.measurement import measure_exits, throughput
 from hwcodesign.simulation.timeline import Timeline, timeline
 
-#: Samples of the timeline at most, and cycles that they take at most.
-_SHOWN, _SHOWN_CYCLES = 60, 150_000
+#: Samples of the timeline at most and at least, and cycles that more than the least take at most.
+_SHOWN, _LEAST, _SHOWN_CYCLES = 60, 2, 150_000
 
 
 def hardware_report(
@@ -77,8 +77,9 @@ def _level_report(level: Level) -> LevelReport:
 
 def first_samples(design: Design, images: NDArray[Any], hardware: HardwareReport) -> Timeline | None:
     """Returns the timeline of the first images, few enough that every cycle can be kept; None if not even two can."""
-    count = min(len(images), _SHOWN, max(2, int(_SHOWN_CYCLES / hardware["cycles_per_image"])))
-    if hardware["exits"][-1]["latency"] + count * max(hardware["stages"]) > MOST_CYCLES // 2:
+    room = (MOST_CYCLES // 2 - hardware["exits"][-1]["latency"]) // max(hardware["stages"])  # if all leave last
+    count = min(len(images), _SHOWN, max(_LEAST, int(_SHOWN_CYCLES / hardware["cycles_per_image"])), room)
+    if count < min(_LEAST, len(images)):
         return None
     codes = encode_images(images[:count], design.accelerator.input_format, design.accelerator.input_shape)
     return timeline(design.accelerator, design.rtl.run(codes, exit_control(design.policy), activity=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,8 +12,8 @@ from hwcodesign.report.schema import HardwareReport, Report
 _SHAPES = ("circle", "triangle-up", "diamond", "square", "cross", "triangle-down", "triangle-right")
 #: Of the accuracies that are shown: those of poor exits may lie below.
 _SHOWN = 0.12
-#: Exits alone that are shown cost at most so many times the dearest point of a criterion.
-_WIDER = 1.3
+#: Points that are shown cost at most so many times the policy in use.
+_WIDER = 2.0
 _ALONE = "one exit alone"
 _EXPLAINED = (
     "Each point has thresholds from the fitting split, and accuracy and cost on the {samples:,} test images. Bars are "
@@ -79,9 +80,10 @@ def _row(
 def _chart(report: Report, rows: Sequence[Row], key: str, title: str) -> Chart:
     best = max(row["accuracy"] for row in rows)
     least = min(report["accuracy"]["last_exit"], report["accuracy"]["early_exit"])
-    dearest = _WIDER * max(row[key] for row in rows if row["criterion"] != _ALONE)
+    in_use = next(row for row in rows if row["what"] == "in use")
+    dearest = _WIDER * in_use[key]
     shown = [row for row in rows if row["accuracy"] >= min(least, best - _SHOWN) and row[key] <= dearest]
-    left_out = [f"{row['criterion']} ({row['what']})" for row in rows if row not in shown]
+    far = Counter(row["criterion"] for row in rows if row not in shown)
     names = [*report["curves"], _ALONE]
     colours = [*(SERIES[k % len(SERIES)] for k in range(len(names) - 1)), FAINT]
     shapes = [*(_SHAPES[k % len(_SHAPES)] for k in range(len(names) - 1)), "square"]
@@ -137,12 +139,12 @@ def _chart(report: Report, rows: Sequence[Row], key: str, title: str) -> Chart:
             "encoding": both,
         },
     ]
-    far = f" Only in the table, since far away: {', '.join(left_out)}." if left_out else ""
+    left_out = ", ".join(f"{number} of {name}" for name, number in far.items())
     text = "The same points against the mean cycles from an image's first word to its record."
     if key == "cost":
         text = _EXPLAINED.format(samples=report["splits"]["test"])
-    text += far
-    in_use = next(row for row in rows if row["what"] == "in use")
+    if far:
+        text += f" Points that lie far away are only in the table: {left_out}."
     alt = f"Scatter chart of accuracy against {key}. In use: {in_use['criterion']} with {in_use['accuracy']:.2%}."
     unit: Column = (
         Column("cost", "MACs of full cost", "share") if key == "cost" else Column("latency", "cycles", "number")
