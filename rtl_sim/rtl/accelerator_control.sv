@@ -109,7 +109,7 @@ module accelerator_control
   assign resetting_o = !core_rst_nq;
 
   // Samples in flight and threshold banks
-  logic final_taken;
+  logic final_taken, full;
   logic [1:0][InFlightWidth-1:0] in_flight;
   logic [InFlightWidth:0] in_flight_sum;
   assign final_taken = record_taken_i && record_i.flags[0];
@@ -131,6 +131,7 @@ module accelerator_control
     .finished_i(final_taken),
     .finished_bank_i(record_i.flags[7]),
     .active_o(active_bank_o),
+    .full_o(full),
     .in_flight_o(in_flight),
     .thresholds_o,
     .anytime_o
@@ -144,7 +145,7 @@ module accelerator_control
   end
   assign draining_o = draining_q;
   assign batch_last_o = draining_q && in_flight_sum == (InFlightWidth + 1)'(1);
-  assign start_allowed_o = !draining_q && in_flight[active_bank_o] != '1;
+  assign start_allowed_o = !draining_q && !full;
 
   // Counters
   logic [63:0] cycles_q;

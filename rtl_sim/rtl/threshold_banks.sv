@@ -36,8 +36,9 @@ module threshold_banks
   input wire logic finished_i,
   input wire logic finished_bank_i,
 
-  // The active bank, and the number of samples in flight of each bank
+  // The active bank, whether as many samples of it are in flight as can be counted, and how many of each bank are
   output logic                          active_o,
+  output logic                          full_o,
   output logic [1:0][InFlightWidth-1:0] in_flight_o,
 
   // Threshold codes [exit][bank], and whether the mode is anytime [bank]
@@ -46,7 +47,8 @@ module threshold_banks
 );
 
   logic pending_q, active_q, copy;
-  logic [1:0][InFlightWidth-1:0] in_flight_d, in_flight_q;
+  logic [1:0][InFlightWidth-1:0] in_flight_q;
+  logic [1:0] full_q;  // in_flight_q is the largest number
   logic [1:0] started, finished;
 
   assign copy = core_rst_ni && pending_q && in_flight_q[!active_q] == '0;
@@ -54,10 +56,16 @@ module threshold_banks
   for (genvar bank = 0; bank < 2; bank++) begin : gen_bank
     assign started[bank] = started_i && active_q == 1'(bank);
     assign finished[bank] = finished_i && finished_bank_i == 1'(bank);
-    always_comb begin
-      in_flight_d[bank] = in_flight_q[bank];
-      if (started[bank] && !finished[bank]) in_flight_d[bank] = in_flight_q[bank] + 1'b1;
-      if (finished[bank] && !started[bank]) in_flight_d[bank] = in_flight_q[bank] - 1'b1;
+
+    // Whether a sample starts is known late in a cycle: it only enables the count, whose direction is known early
+    always_ff @(posedge clk_i) begin
+      if (!core_rst_ni) begin
+        in_flight_q[bank] <= '0;
+        full_q[bank] <= 1'b0;
+      end else if (started[bank] != finished[bank]) begin
+        in_flight_q[bank] <= in_flight_q[bank] + ({InFlightWidth{finished[bank]}} | InFlightWidth'(1));
+        full_q[bank] <= !finished[bank] && in_flight_q[bank] == ~InFlightWidth'(1);
+      end
     end
 
     logic [Exits-1:0][31:0] thresholds_q;
@@ -82,15 +90,14 @@ module threshold_banks
     else pending_q <= commit_i || (pending_q && !copy);
     if (!core_rst_ni) begin
       active_q <= 1'b0;
-      in_flight_q <= '0;
     end else begin
       active_q <= active_q ^ copy;
-      in_flight_q <= in_flight_d;
     end
   end
 
   assign pending_o = pending_q;
   assign active_o = active_q;
+  assign full_o = full_q[active_q];
   assign in_flight_o = in_flight_q;
 
 `ifndef SYNTHESIS
@@ -103,6 +110,9 @@ module threshold_banks
         // The counter of samples in flight does not overflow.
         assert (!(started[bank] && !finished[bank] && in_flight_q[bank] == '1))
         else $error("More samples of bank %0d are in flight than InFlightWidth counts (%m)", bank);
+        // The flag `full` agrees with the count.
+        assert (full_q[bank] == (in_flight_q[bank] == '1))
+        else $error("the count of samples of bank %0d contradicts its flag (%m)", bank);
       end
     end
   end

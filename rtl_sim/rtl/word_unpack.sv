@@ -9,7 +9,8 @@
 //   holds at least one pixel, and else one word a cycle. No cycle is lost between words or between samples.
 // - With the last word of a sample, one sample_t is offered from the next cycle on, because only then it is known
 //   whether the sample was whole. Its id, stamp and bank are those of the cycle in which the first word of the sample
-//   was accepted. The last word waits until the sample_t of the sample before has been accepted.
+//   was accepted. The last word waits until the sample_t of the sample before has been accepted, in an earlier cycle if
+//   a sample has several words.
 // - The first word of a sample waits for start_allowed_i; later words do not.
 // - TLAST inside a sample is an error: words up to and including that one count, the other words of the sample become
 //   zeros, one word a cycle, and error_o is 1 until reset. The sample_t of the sample carries the error. The next word
@@ -87,6 +88,7 @@ module word_unpack
   logic [Capacity-1:0][GroupWidth-1:0] groups_d, groups_q;
   logic [HeldWidth-1:0] held_d, held_q;  // groups held, the first to leave lowest
   logic [IndexWidth-1:0] word_d, word_q;  // words of the sample taken
+  logic first_d, first_q, last_d, last_q;  // the next word is its first one, its last one
   logic filling_d, filling_q;  // the sample's other words are zeros
   logic error_d, error_q;
   logic [31:0] id_d, id_q;
@@ -95,17 +97,16 @@ module word_unpack
   logic info_valid_d, info_valid_q;
   sample_t info_d, info_q;
 
-  logic first, last, leaves, may_take, take;
+  logic leaves, info_gone, may_take, take;
   logic [HeldWidth-1:0] left;
   logic [WordGroups-1:0][GroupWidth-1:0] word;
 
-  assign first = word_q == '0;
-  assign last = word_q == IndexWidth'(Words - 1);
+  // Where a sample has several words, the sample_t of the one before has left long before the last of them, if it can
+  assign info_gone = !info_valid_q || (Words == 1 && info_ready_i);
   assign out_valid_o = held_q >= HeldWidth'(PixelGroups);
   assign leaves = out_valid_o && out_ready_i;
   assign left = leaves ? held_q - HeldWidth'(PixelGroups) : held_q;
-  assign may_take = left < HeldWidth'(PixelGroups) && (!first || start_allowed_i) &&
-                    (!last || !info_valid_q || info_ready_i);
+  assign may_take = left < HeldWidth'(PixelGroups) && (!first_q || start_allowed_i) && (!last_q || info_gone);
   assign s_axis_tready = rst_ni && !filling_q && may_take;
   assign take = filling_q ? may_take : s_axis_tvalid && s_axis_tready;
 
@@ -124,27 +125,31 @@ module word_unpack
       if (take && left == HeldWidth'(p)) groups_d[p+:WordGroups] = word;
     end
     held_d = left;
-    if (take) held_d = left + (last ? HeldWidth'(TailGroups) : HeldWidth'(WordGroups));
+    if (take) held_d = left + (last_q ? HeldWidth'(TailGroups) : HeldWidth'(WordGroups));
   end
 
   always_comb begin
     word_d = word_q;
+    first_d = first_q;
+    last_d = last_q;
     filling_d = filling_q;
     error_d = error_q;
     id_d = id_q;
     if (take) begin
-      word_d = last ? '0 : word_q + 1'b1;
-      filling_d = !last && (filling_q || s_axis_tlast);
-      error_d = error_q || (!filling_q && !last && s_axis_tlast);
-      id_d = id_q + 32'(last);
+      word_d = last_q ? '0 : word_q + 1'b1;
+      first_d = last_q;
+      last_d = word_d == IndexWidth'(Words - 1);
+      filling_d = !last_q && (filling_q || s_axis_tlast);
+      error_d = error_q || (!filling_q && !last_q && s_axis_tlast);
+      id_d = id_q + 32'(last_q);
     end
-    info_valid_d = (info_valid_q && !info_ready_i) || (take && last);
+    info_valid_d = (info_valid_q && !info_ready_i) || (take && last_q);
     info_d = info_q;
-    if (take && last) begin
+    if (take && last_q) begin
       info_d = '0;
       info_d.sample_id = id_q;
-      info_d.stamp = first ? now_i : stamp_q;
-      info_d.bank = first ? bank_i : bank_q;
+      info_d.stamp = first_q ? now_i : stamp_q;
+      info_d.bank = first_q ? bank_i : bank_q;
       info_d.error = filling_q;
     end
   end
@@ -153,6 +158,8 @@ module word_unpack
     if (!rst_ni) begin
       held_q <= '0;
       word_q <= '0;
+      first_q <= 1'b1;
+      last_q <= Words == 1;
       filling_q <= 1'b0;
       error_q <= 1'b0;
       id_q <= FirstId;
@@ -160,6 +167,8 @@ module word_unpack
     end else begin
       held_q <= held_d;
       word_q <= word_d;
+      first_q <= first_d;
+      last_q <= last_d;
       filling_q <= filling_d;
       error_q <= error_d;
       id_q <= id_d;
@@ -167,7 +176,7 @@ module word_unpack
     end
     groups_q <= groups_d;
     info_q <= info_d;
-    if (take && first) begin
+    if (take && first_q) begin
       stamp_q <= now_i;
       bank_q <= bank_i;
     end
@@ -176,7 +185,7 @@ module word_unpack
   assign out_data_o = groups_q[PixelGroups-1:0];
   assign info_valid_o = info_valid_q;
   assign info_data_o = info_q;
-  assign sample_started_o = take && first;
+  assign sample_started_o = take && first_q;
   assign batch_ended_o = take && !filling_q && s_axis_tlast;
   assign accepted_o = id_q - FirstId;
   assign error_o = error_q;
@@ -188,7 +197,7 @@ module word_unpack
       assert (held_q <= HeldWidth'(Capacity))
       else $error("More lanes are held than there is room for: a word was taken too early (%m)");
       // A sample starts only after the last pixel of the sample before has left.
-      assert (!(take && first) || left == '0)
+      assert (!(take && first_q) || left == '0)
       else $error("A sample starts on lanes of the one before (%m)");
     end
   end

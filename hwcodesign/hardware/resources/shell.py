@@ -57,7 +57,7 @@ def word_unpack(shape: Shape, width: int) -> Part:
     words = -(-elements // lanes)
     bits = capacity * group * width
     info = 32 + 32 + 1 + 1
-    ff = bits + held + index_bits(words) + 2 + 32 + 1 + info + (33 if words > 1 else 0)
+    ff = bits + held + index_bits(words) + 2 + 32 + 1 + info + (35 if words > 1 else 0)
     logic = {
         "held bits": bits,
         "placed bits": bits * (min(pixel, word) - 1),
@@ -82,7 +82,7 @@ def control(exits: int) -> Iterator[Part]:
     """Yields the accelerator_control of `exits` exits, its event counters and its banks of thresholds."""
     yield Part("accelerator_control", {"exits": exits, "one": 1}, 134 + 32 * exits)
     yield Part("event_counter", {"one": 1}, 64, number=exits + 2)
-    yield Part("threshold_banks", {"exits": exits, "one": 1}, 64 * exits + 24)
+    yield Part("threshold_banks", {"exits": exits, "one": 1}, 64 * exits + 26)
 
 
 def registers(exits: int) -> Part:
