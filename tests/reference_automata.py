@@ -70,6 +70,8 @@ class _WindowsState:
     column: int = 0
     pass_: int = 0
     read: int = 0  # columns read in this pass
+    column_waits: bool = False  # one that was read has no place in the window yet
+    ends: bool = False  # a window ends with that column
     waiting: bool = False  # a window that has not been taken
 
     def valid(self) -> bool:
@@ -84,9 +86,9 @@ class _WindowsState:
         of = self.of
         accepted = inputs[0] and self.ready(inputs, output)[0]
         if not self.waiting or output:
-            self.waiting = False
-            if self._available():
-                self._step()
+            self.waiting, self.column_waits = self.column_waits and self.ends, False
+        if not self.column_waits and self._available():
+            self._step()
         if accepted:
             self.column += 1
             if self.column == of.width:
@@ -118,7 +120,8 @@ class _WindowsState:
     def _step(self) -> None:
         of = self.of
         x = self.read - (of.kernel[1] - 1) + of.pad_left
-        self.waiting = x >= 0 and x % of.stride[1] == 0 and x // of.stride[1] < of.out_width
+        self.column_waits = True
+        self.ends = x >= 0 and x % of.stride[1] == 0 and x // of.stride[1] < of.out_width
         self.read += 1
         if self.read == of.columns:
             self.read, self.pass_ = 0, self.pass_ + 1

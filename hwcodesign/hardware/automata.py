@@ -147,8 +147,10 @@ def _pipeline_clock(p: Any, a: int, s: Any, b: int, offered: bool, output: bool)
 _P_HEIGHT, _P_WIDTH, _P_KERNEL_Y, _P_KERNEL_X, _P_STRIDE_Y, _P_STRIDE_X, _P_TOP, _P_LEFT = range(8)
 _P_OUT_HEIGHT, _P_OUT_WIDTH, _P_COLUMNS = range(8, 11)
 #: Row and column of the next pixel to be written, rows counted on from the sample of the present pass; the pass; and
-#: the columns read in it. Valid: a window has not been taken.
-_S_ROW, _S_COLUMN, _S_PASS, _S_READ = range(1, 5)
+#: the columns read in it; whether a column that was read waits for its place in the window, and as `_ENDS` if a window
+#: ends with it. Valid: a window has not been taken.
+_S_ROW, _S_COLUMN, _S_PASS, _S_READ, _S_WAITS = range(1, 6)
+_ENDS = 2
 
 
 @compiled
@@ -171,9 +173,10 @@ def _windows_ready(p: Any, a: int, s: Any, b: int) -> bool:
 def _windows_clock(p: Any, a: int, s: Any, b: int, offered: bool, output: bool) -> None:
     accepted = offered and _windows_ready(p, a, s, b)
     if s[b] == 0 or output:
-        s[b] = 0
-        if _column_is_there(p, a, s, b):
-            _read_column(p, a, s, b)
+        s[b] = 1 if s[b + _S_WAITS] == _ENDS else 0
+        s[b + _S_WAITS] = 0
+    if s[b + _S_WAITS] == 0 and _column_is_there(p, a, s, b):
+        _read_column(p, a, s, b)
     if accepted:
         s[b + _S_COLUMN] += 1
         if s[b + _S_COLUMN] == p[a + _P_WIDTH]:
@@ -195,7 +198,7 @@ def _column_is_there(p: Any, a: int, s: Any, b: int) -> bool:
 @compiled
 def _read_column(p: Any, a: int, s: Any, b: int) -> None:
     x, stride = s[b + _S_READ] - (p[a + _P_KERNEL_X] - 1) + p[a + _P_LEFT], p[a + _P_STRIDE_X]
-    s[b] = 1 if x >= 0 and x % stride == 0 and x // stride < p[a + _P_OUT_WIDTH] else 0
+    s[b + _S_WAITS] = _ENDS if x >= 0 and x % stride == 0 and x // stride < p[a + _P_OUT_WIDTH] else 1
     s[b + _S_READ] += 1
     if s[b + _S_READ] == p[a + _P_COLUMNS]:
         s[b + _S_READ] = 0

@@ -74,13 +74,16 @@ def estimated(timing: Sequence[Automaton], beats: int) -> Estimate:
 class _Rows:
     """Windows whose reader takes each in so many cycles, row by row.
 
-    A step of a pass that offers a window is followed by the next one after `folds` cycles, any other after one. Reading
-    a pixel, and writing into the place of one that was read, come a cycle after what they wait for, or later.
+    A step reads a column, which moves into the window a cycle later or, behind a column that offers a window, `folds`
+    cycles behind that one. So the cycle in front of that in which a column moves is that in front of its successor's
+    by `folds` if it offers a window, and by one if not. The next step comes when the column moves, or later.
+    Reading a pixel, and writing into the place of one that was read, come a cycle after what they wait for, or later.
     """
 
     def __init__(self, windows: Windows, folds: int) -> None:
         self._of, self._folds = windows, folds
-        #: Cycles of the steps of every pass so far: first, last that reads a pixel, last.
+        #: Cycles of every pass so far: in which its first column is read, in which the last one with a pixel is read,
+        #: and in front of that in which its last column moves.
         self._passes: list[tuple[int, int, int]] = []
         #: Cycles in which the first and the last pixel of every row so far were accepted.
         self._written: list[tuple[int, int]] = []
@@ -99,7 +102,7 @@ class _Rows:
     def sample(self, number: int) -> int:
         """Returns the cycle in which the next sample's last window is taken; samples are asked for in turn."""
         self._sample(number)
-        return self._passes[-1][2] + self._folds
+        return self._passes[-1][2] + 1 + self._folds
 
     def _sample(self, sample: int) -> None:
         of = self._of
@@ -108,12 +111,16 @@ class _Rows:
             needed = sample * of.height + lowest
             while len(self._written) <= needed:
                 self._write()
-            before = self._passes[-1][2] + self._folds if self._passes else 0
+            before = self._passes[-1][2] if self._passes else -self._folds
             first, last = self._written[needed]
-            start = max(before, first + 1)
             # the first pixel of the row is there; the last one may still be waited for
-            read = max(start + self._steps_to_last_pixel, last + 1 if of.columns >= of.width else 0)
-            self._passes.append((start, read, read + self._steps_behind))
+            there = last + 1 if of.columns >= of.width else 0
+            start = max(before + self._folds, first + 1)
+            first_read = max(before + 1, first + 1)
+            behind_first = start + self._cycles_before_last_pixel + 1 if self._last_pixel else first_read
+            read = max(behind_first, there)
+            end = max(start + self._cycles_to_last_pixel, there) + self._cycles_behind
+            self._passes.append((first_read, read, end))
 
     def _write(self) -> None:
         """The next row of pixels, into the places of one that is needed no more."""
@@ -122,9 +129,9 @@ class _Rows:
         last = first + of.width - 1
         freeing = self._freed_by(row)
         if freeing >= 0:
-            start, read, end = self._passes[freeing]
-            first = max(first, start + 1)
-            behind = read if of.columns >= of.width else end + of.width - of.columns
+            first_read, read, _ = self._passes[freeing]
+            first = max(first, first_read + 1)
+            behind = read + max(0, of.width - of.columns)
             last = max(first + of.width - 1, behind + 1)
         self._written.append((first, last))
 
@@ -160,13 +167,22 @@ class _Rows:
         return column >= 0 and column % of.stride[1] == 0
 
     @cached_property
-    def _steps_to_last_pixel(self) -> int:
-        return self._cycles(min(self._of.width, self._of.columns) - 1)
+    def _cycles_to_last_pixel(self) -> int:
+        return self._cycles(self._last_pixel)
+
+    @property
+    def _last_pixel(self) -> int:
+        """The last column of a pass that has pixels."""
+        return min(self._of.width, self._of.columns) - 1
 
     @cached_property
-    def _steps_behind(self) -> int:
+    def _cycles_before_last_pixel(self) -> int:
+        return self._cycles(self._last_pixel - 1)
+
+    @cached_property
+    def _cycles_behind(self) -> int:
         """From the last step that reads a pixel to the last one."""
-        return self._cycles(self._of.columns - 1) - self._steps_to_last_pixel
+        return self._cycles(self._of.columns - 1) - self._cycles_to_last_pixel
 
 
 class _Windowed(Protocol):

@@ -134,7 +134,7 @@ class Windows:
     def encoding(self) -> Encoding:
         """Returns the automaton in numbers."""
         sizes = (self.height, self.width, *self.kernel, *self.stride, self.pad_top, self.pad_left)
-        return Encoding(Kind.WINDOWS, (*sizes, self.out_height, self.out_width, self.columns), 5)
+        return Encoding(Kind.WINDOWS, (*sizes, self.out_height, self.out_width, self.columns), 6)
 
 
 @dataclass(frozen=True)

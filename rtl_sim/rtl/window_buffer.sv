@@ -5,8 +5,9 @@
 //
 // A pass makes one row of windows. In each step, it reads one column of kernel_height pixels, from left to right, and
 // it ends at the last column of the last window. A step waits until the lowest pixel of its column that is inside the
-// image was accepted in an earlier cycle, and until the window in front of it leaves. The window of a step is offered
-// in the next cycle, so that the throughput is one window a cycle if nothing waits and the stride is one.
+// image was accepted in an earlier cycle, and until the column in front of it moves into the window, for which that
+// waits until the window before it leaves. A column moves in the cycle after its step at the earliest, and its window
+// is offered in the next cycle, so that the throughput is one window a cycle if nothing waits and the stride is one.
 //
 // The place of a row is free again once no later pass needs the row and the running pass has read the column.
 // in_ready_o depends on registers only. Once the last pixel of an image is accepted, all windows of that image come
@@ -120,10 +121,13 @@ module window_buffer
   logic [ColumnBits-1:0] column_q;
   logic [KernelHeight-1:0] first_ram_q;
   logic [LeadBits-1:0] lead_q;
+  // A column that was read: whether there is one, whether it is its pass's first, whether a window ends with it
+  logic read_valid_q, read_first_q, read_last_q;
+  // A window is offered
   logic valid_q;
 
   pass_t pass;
-  logic write, row_end, step, pass_end, image_end, there;
+  logic write, row_end, step, move, shift, pass_end, image_end, there;
 
   assign pass = Passes[pass_q];
 
@@ -136,10 +140,12 @@ module window_buffer
   if (Columns > Width) begin : gen_right_padding
     logic inside_columns;
     assign inside_columns = column_q < ColumnBits'(Width);
-    assign step = (there || !inside_columns) && (!valid_q || out_ready_i);
+    assign step = (there || !inside_columns) && (!read_valid_q || move);
   end else begin : gen_no_right_padding
-    assign step = there && (!valid_q || out_ready_i);
+    assign step = there && (!read_valid_q || move);
   end
+  assign move = !valid_q || out_ready_i;
+  assign shift = read_valid_q && move;
   assign pass_end = step && column_q == ColumnBits'(Columns - 1);
   assign image_end = pass_end && pass_q == PassBits'(OutHeight - 1);
 
@@ -154,6 +160,7 @@ module window_buffer
       column_q <= '0;
       first_ram_q <= turn(KernelHeight'(1), -int'(Window.pad_top));
       lead_q <= LeadBits'(Lead);
+      read_valid_q <= 1'b0;
       valid_q <= 1'b0;
     end else begin
       row_q <= row_d;
@@ -169,7 +176,12 @@ module window_buffer
         if (image_end) first_ram_q <= turn(first_ram_q, int'(Height) - int'((OutHeight - 1) * Window.stride_y));
         else first_ram_q <= turn(first_ram_q, int'(Window.stride_y));
       end
-      if (step || out_ready_i) valid_q <= step && lead_q == '0;
+      if (step || move) read_valid_q <= step;
+      if (move) valid_q <= read_valid_q && read_last_q;
+    end
+    if (step) begin
+      read_first_q <= column_q == '0;
+      read_last_q <= lead_q == '0;
     end
   end
 
@@ -208,17 +220,18 @@ module window_buffer
   end
 
   for (genvar y = 0; y < KernelHeight; y++) begin : gen_row
-    assign out_data_o[y][KernelWidth-1] = newest[y];
+    logic [KernelWidth-1:0][PixelWidth-1:0] columns_q;
+
     if (KernelWidth > 1) begin : gen_columns
-      localparam int unsigned OlderWidth = (KernelWidth - 1) * PixelWidth;
-      logic [KernelWidth-2:0][PixelWidth-1:0] older_q;
+      logic [KernelWidth-2:0][PixelWidth-1:0] older;
 
       // At the start of a pass, all pixels on the left are zeros
-      always_ff @(posedge clk_i)
-        if (step)
-          older_q <= column_q == '0 ? '0 : OlderWidth'({newest[y], older_q} >> PixelWidth);
-      assign out_data_o[y][KernelWidth-2:0] = older_q;
+      assign older = read_first_q ? '0 : columns_q[KernelWidth-1:1];
+      always_ff @(posedge clk_i) if (shift) columns_q <= {newest[y], older};
+    end else begin : gen_column
+      always_ff @(posedge clk_i) if (shift) columns_q <= newest[y];
     end
+    assign out_data_o[y] = columns_q;
   end
 
   assign out_valid_o = valid_q;

@@ -25,7 +25,7 @@ def window_buffer(window: Window, width: int) -> Part:
     masks = len({tuple(p[2]) for p in table}) > 1 or _right_padding(window)
     selects = _selects(window, table)
     counters = _counter_bits(window, table)
-    ff = counters + selects + rows * (columns - 1) * pixel
+    ff = counters + selects + rows * columns * pixel
     ff += rows * (pixel * (0 if memory.registers_inside else 1) + memory.selecting)
     if memory.is_logic:
         ff += rows * pixel * columns_in
@@ -121,7 +121,10 @@ def _counter_bits(window: Window, table: list[_Pass]) -> int:
     row = (rows + most + 1).bit_length() + 1
     columns = _columns(window)
     lead = max(window.kernel[1] - 1 - window.padding[1], window.stride[1] - 1)
-    bits = row + index_bits(width) + index_bits(columns) + index_bits(lead + 1) + 1
+    # of a column that was read: whether there is one, and, unless that is always so, whether it is the first of its
+    # pass and whether a window ends with it
+    read = 1 + (window.kernel[1] > 1 and columns > 1) + (lead > 0)
+    bits = row + index_bits(width) + index_bits(columns) + index_bits(lead + 1) + 1 + read
     bits += (rows if rows > 1 else 0) + (rows if _turns(window) else 0)
     known = _table_columns(table, row)
     if known or _turns(window):
