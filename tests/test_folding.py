@@ -71,7 +71,7 @@ def test_inputs_are_folded_before_outputs() -> None:
 
 
 def test_depth_grows_with_the_adder_tree() -> None:
-    assert [Folding(simd, 1, 1).depth(4, LUT) for simd in (1, 2, 3, 4, 5)] == [4, 5, 6, 6, 7]
+    assert [Folding(simd, 1, 1).depth(4, LUT) for simd in (1, 2, 3, 4, 5)] == [5, 6, 7, 7, 8]
     assert [Folding(simd, 1, 1).depth(4, DSP) for simd in (1, 2, 3, 4, 5)] == [5, 6, 7, 7, 8]
     assert [Folding(simd, 1, 1).depth(4, CONSTANT) for simd in (1, 2, 3)] == [4, 5, 6]
     assert Folding(1, 1, 1).depth(2, CONSTANT) == 3

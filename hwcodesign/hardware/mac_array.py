@@ -15,6 +15,9 @@ from hwcodesign.hardware.weights import SHIFT_BITS, Narrowed, narrowed, weight_w
 from hwcodesign.kernels.sums import Sums
 from hwcodesign.systemverilog import Bits, Name, PackedStruct, Parameter, Rom
 
+#: Words of the ROM of weights up to which mac_array reads it late.
+_SHALLOW_FOLDS = 64
+
 
 @dataclass(frozen=True, eq=False)
 class MacArray:
@@ -73,6 +76,11 @@ class MacArray:
         if self.multiplier == CONSTANT:
             return [*parameters, ("Weights", Bits(self.word_bits, self.words[0]))]
         return parameters
+
+    @property
+    def is_shallow(self) -> bool:
+        """Returns whether the address of its weights waits for operands; behind a deep ROM, weights themselves do."""
+        return self.folding.folds * self.turns <= _SHALLOW_FOLDS and not self.in_blocks
 
     @property
     def _config(self) -> PackedStruct:

@@ -83,7 +83,7 @@ def sum_depth(multiplier: str, simd: int, weight_bits: int) -> int:
     """
     if multiplier == CONSTANT:
         return 1 + _tree_depth(simd * ((weight_bits + 1) // 2))
-    return (3 if multiplier == DSP else 2) + _tree_depth(simd)
+    return 3 + _tree_depth(simd)
 
 
 def _tree_depth(leaves: int) -> int:

@@ -5,8 +5,8 @@
 // of height 1. A dilated convolution has zeros between the taps of its window.
 //
 // A window takes (lanes / Mac.simd) * (Outputs / Mac.pe) cycles, where lanes is kernel_height * kernel_width * channels
-// / Groups. Its result is valid 4 + clog2(Mac.simd) cycles after the last of them, a cycle later with Dsp multipliers;
-// with Constant multipliers, 3 + clog2(Mac.simd * ((Mac.weight_width + 1) / 2)) cycles.
+// / Groups. Its result is valid 5 + clog2(Mac.simd) cycles after the last of them; with Constant multipliers, 3 +
+// clog2(Mac.simd * ((Mac.weight_width + 1) / 2)) cycles.
 // window_buffer says which pixels a window waits for, and when the place of a row is free again.
 module conv2d
   import hwc_pkg::*;

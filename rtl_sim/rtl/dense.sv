@@ -2,8 +2,8 @@
 
 // This module is a linear layer on a stream: a mac_array whose vector is one sample. The elements of a sample come in
 // Beats beats of Lanes elements; its result is one beat. The interval is Beats * (Lanes / Mac.simd) * (Outputs /
-// Mac.pe) cycles. The result is valid 4 + clog2(Mac.simd) cycles after the last of them, a cycle later with Dsp
-// multipliers; with Constant multipliers, 3 + clog2(Mac.simd * ((Mac.weight_width + 1) / 2)) cycles.
+// Mac.pe) cycles. The result is valid 5 + clog2(Mac.simd) cycles after the last of them; with Constant multipliers, 3 +
+// clog2(Mac.simd * ((Mac.weight_width + 1) / 2)) cycles.
 module dense
   import hwc_pkg::*;
 #(

@@ -5,8 +5,8 @@
 // that choose from them. Padding is included, and groups of channels are a setting.
 //
 // A window takes kernel_height * kernel_width * (channels / Groups / Mac.simd) * (Outputs / Mac.pe) cycles; its results
-// leave in beats of Mac.pe elements, each 4 + clog2(Mac.simd) cycles after the last word that it needs was given by the
-// window_reader, a cycle later with Dsp multipliers. The window_reader says what a window waits for.
+// leave in beats of Mac.pe elements, each 5 + clog2(Mac.simd) cycles after the last word that it needs was given by the
+// window_reader, which says what a window waits for.
 module folded_conv2d
   import hwc_pkg::*;
 #(

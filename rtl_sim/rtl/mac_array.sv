@@ -6,8 +6,8 @@
 // A vector comes in Beats beats of Lanes elements. In each cycle, a fold, Mac.simd lanes are multiplied for each of
 // Mac.pe outputs, in the order: for each beat, for each Mac.simd lanes, for each Mac.pe outputs. A beat is accepted in
 // its last fold, so that vectors follow one another without a gap. The interval is Beats * (Lanes / Mac.simd) *
-// (Outputs / Mac.pe) cycles. The result is valid 4 + clog2(Mac.simd) cycles after the last fold, a cycle
-// later with Dsp multipliers; with Constant multipliers, 3 + clog2(Mac.simd * ((Mac.weight_width + 1) / 2)) cycles.
+// (Outputs / Mac.pe) cycles. The result is valid 5 + clog2(Mac.simd) cycles after the last fold; with Constant
+// multipliers, 3 + clog2(Mac.simd * ((Mac.weight_width + 1) / 2)) cycles.
 // Vectors may take turns, each with weights and biases of its own.
 //
 // The pipeline stalls as a whole while a result waits; in_ready_o depends on out_ready_i, never on in_valid_i.
@@ -77,9 +77,12 @@ module mac_array
   localparam int unsigned Sets = Depthwise ? Pe : 1;
   // Cycles from a fold to its sums
   localparam int unsigned ConstantDepth = 1 + unsigned'($clog2(Simd * ((WeightWidth + 1) / 2)));
-  localparam int unsigned ProductDepth = (Mac.multiplier == Dsp ? 3 : 2) + unsigned'($clog2(Simd));
+  localparam int unsigned ProductDepth = 3 + unsigned'($clog2(Simd));
   localparam int unsigned SumDepth = Mac.multiplier == Constant ? ConstantDepth : ProductDepth;
   localparam int unsigned SumWidth = InWidth + WeightWidth + unsigned'($clog2(Simd));
+  // Words of the weight ROM up to which LUTs read it in little time, unless it is asked to be in block RAM
+  localparam int unsigned ShallowFolds = 64;
+  localparam bit Shallow = Folds <= ShallowFolds && !Mac.block_weights;
 
   if (Outputs % Pe != 0) begin : gen_check_pe
     $error("mac_array %m: Outputs=%0d is not a multiple of Mac.pe=%0d", Outputs, Pe);
@@ -181,7 +184,9 @@ module mac_array
       .sums_o(sums)
     );
   end else begin : gen_rom
-    logic [Pe-1:0][Simd-1:0][WeightWidth-1:0] weights;
+    logic [Pe-1:0][Simd-1:0][WeightWidth-1:0] weights, fold_weights;
+    logic [Sets-1:0][Simd-1:0][InWidth-1:0] fold_operands;
+    logic [FoldBits-1:0] address;
 
     rom #(
       .Depth(Folds),
@@ -191,7 +196,7 @@ module mac_array
     ) u_weights (
       .clk_i,
       .enable_i(moving),
-      .address_i(fold_q),
+      .address_i(address),
       .data_o(weights)
     );
     product_sum #(
@@ -204,10 +209,38 @@ module mac_array
     ) u_sum (
       .clk_i,
       .enable_i(moving),
-      .operands_i(operands),
-      .weights_i(weights),
+      .operands_i(fold_operands),
+      .weights_i(fold_weights),
       .sums_o(sums)
     );
+
+    // Lut multipliers compute on their operands in front of the register that they have, and on weights behind that of
+    // the ROM. So the choice of operands has a register of its own. Weights wait as long: in front of a shallow ROM by
+    // their address, behind a deep one, which is slow to read, themselves.
+    if (Mac.multiplier == Dsp) begin : gen_direct
+      assign fold_operands = operands;
+      assign fold_weights = weights;
+      assign address = fold_q;
+    end else begin : gen_late
+      logic [Sets-1:0][Simd-1:0][InWidth-1:0] operands_q;
+
+      always_ff @(posedge clk_i) if (moving) operands_q <= operands;
+      assign fold_operands = operands_q;
+
+      if (Shallow) begin : gen_shallow
+        logic [FoldBits-1:0] address_q;
+
+        always_ff @(posedge clk_i) if (moving) address_q <= fold_q;
+        assign address = address_q;
+        assign fold_weights = weights;
+      end else begin : gen_deep
+        logic [Pe-1:0][Simd-1:0][WeightWidth-1:0] weights_q;
+
+        always_ff @(posedge clk_i) if (moving) weights_q <= weights;
+        assign address = fold_q;
+        assign fold_weights = weights_q;
+      end
+    end
   end
 
   fold_t summed;

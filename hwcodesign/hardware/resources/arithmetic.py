@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hwcodesign.fixedpoint import FixedPoint, Overflow, Rounding
 from hwcodesign.hardware.mac_array import MacArray
-from hwcodesign.hardware.multipliers import CONSTANT, DSP
+from hwcodesign.hardware.multipliers import CONSTANT, DSP, LUT
 from hwcodesign.hardware.resources.blocks import in_blocks
 from hwcodesign.hardware.resources.digits import SHIFT_REGISTER, constant_sum
 from hwcodesign.hardware.resources.figures import Part, index_bits
@@ -33,6 +33,18 @@ def mac_array(array: MacArray) -> tuple[Part, ...]:
     return shell, _weights(array), *made, casts
 
 
+def _waiting(array: MacArray) -> int:
+    """Registers in front of products in LUTs: operands, and the address of their weights or weights themselves."""
+    if array.multiplier != LUT:
+        return 0
+    operands, words = array.sets * array.folding.simd * array.source.width, array.words
+    if array.is_shallow:
+        return operands + index_bits(len(words))
+    varying = _varying(words)
+    is_logic = rom(len(words), varying.shape[1], in_blocks=array.in_blocks).is_logic
+    return operands + (len(_distinct(varying)) if is_logic else varying.shape[1])
+
+
 def _shell(array: MacArray) -> Part:
     """The control, the accumulators and the results."""
     folding, width, (inputs, outputs) = array.folding, array.sums.accumulator.width, array.weights.shape
@@ -49,7 +61,7 @@ def _shell(array: MacArray) -> Part:
     biases = len(_distinct(_varying(_grouped(array.sums.bias, folding.pe, width)))) if sets > 1 else 0
     shifted = _shifted(array, sets)
     in_table = index_bits(sets) >= TABLE_BITS
-    ff = control + waiting + sums + outputs * array.result.width + (biases if in_table else 0)
+    ff = control + waiting + _waiting(array) + sums + outputs * array.result.width + (biases if in_table else 0)
     operands, routed = folding.simd * array.source.width, 0.0
     if channels > 1:
         for pe in range(folding.pe):
