@@ -210,6 +210,16 @@ def test_ready_passes_through_two_layers_at_most_in_a_cycle() -> None:
     assert names == ["a", "b", "c_operand", "c", "d", "e_operand", "e"]
 
 
+def test_an_output_that_several_readers_take_has_a_register_which_takes_a_cycle_of_an_image_once() -> None:
+    alone, forked = (netlist(activations("a", "b"), is_forked=is_forked) for is_forked in (False, True))
+    assert [block.name for block in forked.blocks] == ["a", "b", "out_registered"]
+    assert forked.driven == ("out_registered",)
+    one, other = segment_cycles(alone), segment_cycles(forked)
+    assert (other.interval, other.latency) == (one.interval, one.latency + 1)
+    wires = Reshape("wires", ("input",), (U5,), ((3, 4),), U5, (3, 4))
+    assert netlist(Segment.chain("s", U5, (3, 4), (wires,)), is_forked=True).blocks == ()
+
+
 def test_a_layer_that_reads_windows_has_a_register_before_it_which_takes_no_time_from_an_image() -> None:
     """What a window_buffer is ready for is a comparison, on which all that is before it would wait."""
     shape = (6, 6, 2)

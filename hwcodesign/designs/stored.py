@@ -22,7 +22,7 @@ WEIGHTS = "weights.npz"
 POLICY = "policy.json"
 #: Digests of all that is compiled or run of a design.
 SOURCES = "sources.json"
-DESIGN_VERSION = 7
+DESIGN_VERSION = 8
 _FIELDS = (
     *("design_version", "backend", "board", "settings", "network_sha256", "projects", "cycles", "tools"),
     *("accelerator", "policy_sha256", "weights_sha256", "sources_sha256", "criterion"),

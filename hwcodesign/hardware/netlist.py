@@ -165,6 +165,7 @@ def netlist(
     *,
     given: Sequence[Stream] | None = None,
     taken: Sequence[Stream] | None = None,
+    is_forked: bool = False,
 ) -> Netlist:
     """Places the kernels of a segment, and what they need between them.
 
@@ -173,6 +174,7 @@ def netlist(
         implementations: implementations of its kernels.
         prefix: prefix of the names of generated modules.
         given, taken: streams of its inputs and of its outputs; by default a beat is a pixel with all its channels.
+        is_forked: whether several readers take what it gives, so that registers stand at its outputs.
 
     Raises:
         DesignError: a kernel's beats cannot be made from those that come, or no unit has its implementation.
@@ -205,7 +207,7 @@ def netlist(
             blocks.append(_resize(f"{port}_resized", net, stream, want, result.format.width))
             net = f"{port}_resized"
         driven.append(net)
-    return _with_queues(_with_registers(Netlist(segment, tuple(blocks), tuple(driven), given, taken)))
+    return _with_queues(_with_registers(Netlist(segment, tuple(blocks), tuple(driven), given, taken), is_forked))
 
 
 def _port_names(direction: str, count: int) -> list[str]:
@@ -246,12 +248,12 @@ def _resize(name: str, net: str, stream: Stream, want: Stream, width: int) -> Bl
     return Block(name, (net,), (stream,), want, width)
 
 
-def _with_registers(placed: Netlist) -> Netlist:
+def _with_registers(placed: Netlist, is_forked: bool) -> Netlist:
     """Cuts paths of ready, which would grow with the network: registers stand before every block that reads windows,
-    and wherever more blocks than a few would follow each other.
+    wherever more blocks than a few would follow each other, and at outputs that several readers take.
 
     The ready of a window_buffer or a window_reader depends on a comparison of places, and enables all that is before
-    it. Other blocks pass the ready of the next one on.
+    it. Other blocks pass the ready of the next one on. So does a fork, whose ready depends on that of all readers.
     """
     widths = {port.net: port.format.width for port in placed.inputs}
     lengths = {port.net: 0 for port in placed.inputs}  # blocks up to the last register
@@ -265,7 +267,14 @@ def _with_registers(placed: Netlist) -> Netlist:
             blocks.append(Block(sources[0], (net,), (stream,), stream, widths[net], queue=2))
         blocks.append(replace(block, sources=sources))
         widths[block.name], lengths[block.name] = block.width, length
-    return replace(placed, blocks=tuple(blocks))
+    driven = []
+    for port in placed.outputs:
+        net = port.net
+        if is_forked and lengths[net]:
+            net = f"{port.name}_registered"
+            blocks.append(Block(net, (port.net,), (port.stream,), port.stream, port.format.width, queue=2))
+        driven.append(net)
+    return replace(placed, blocks=tuple(blocks), driven=tuple(driven))
 
 
 def _with_queues(placed: Netlist) -> Netlist:
@@ -339,7 +348,7 @@ def _identifiers(names: list[str]) -> dict[str, str]:
     taken: dict[str, str] = {}
     for name in names:
         base = re.sub(r"[^0-9a-zA-Z]+", "_", name).strip("_").lower() or "layer"
-        free = re.match(r"[a-z]", base) and not re.fullmatch(r"(in|out)(_\d+)?(_resized)?", base)
+        free = re.match(r"[a-z]", base) and not re.fullmatch(r"(in|out)(_\d+)?(_resized|_registered)?", base)
         base = base if free else f"layer_{base}"
         candidate, number = base, 2
         while candidate in taken.values():

@@ -56,7 +56,8 @@ class Hardware:
             given, taken = accelerator.given(number), accelerator.taken(number)
             key = (segment.name, tuple(sorted(built.items())), given, taken)
             if key not in placed:
-                placed[key] = netlist(segment, built, accelerator.name, given=given, taken=taken)
+                forked = number % 2 == 0 and number + 2 < len(accelerator.segments)  # to its head and a buffer
+                placed[key] = netlist(segment, built, accelerator.name, given=given, taken=taken, is_forked=forked)
             netlists.append(placed[key])
         return cls(accelerator, tuple(netlists))
 
