@@ -153,17 +153,24 @@ module mac_array
     logic first;
     logic last;
   } fold_t;
-  fold_t [SumDepth-1:0] folds_q;
-  logic [SumDepth-1:0] valid_q;
+  fold_t [SumDepth-1:0] folds_q, folds_d;
+  logic [SumDepth-1:0] valid_d;
+  logic some_q;  // there is a fold
 
-  always_comb for (int i = 0; i < int'(SumDepth); i++) valid_q[i] = folds_q[i].valid;
+  assign folds_d = (SumDepth * 3)'({folds_q, in_valid_i, first, last});
+  always_comb for (int i = 0; i < int'(SumDepth); i++) valid_d[i] = folds_d[i].valid;
 
   // While there is no fold in the array, its registers do not change
-  assign moving = enable && (in_valid_i || valid_q != '0);
+  assign moving = enable && (in_valid_i || some_q);
 
   always_ff @(posedge clk_i) begin
-    if (!rst_ni) folds_q <= '0;
-    else if (enable) folds_q <= (SumDepth * 3)'({folds_q, in_valid_i, first, last});
+    if (!rst_ni) begin
+      folds_q <= '0;
+      some_q <= 1'b0;
+    end else if (enable) begin
+      folds_q <= folds_d;
+      some_q <= valid_d != '0;
+    end
   end
 
   // Their products with the weights, summed

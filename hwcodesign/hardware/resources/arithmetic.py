@@ -52,8 +52,10 @@ def _shell(array: MacArray) -> Part:
     groups, steps = outputs // folding.pe, inputs // array.beats // folding.simd
     counted = (groups, groups, groups, steps, array.beats, folding.folds * array.turns, array.turns)
     control = sum(index_bits(count) for count in counted) + 2
-    # what accompanies a fold until it is summed: whether there is one, and whether it is the first or last of a sum
-    waiting = (array.depth - 2) * (3 if steps * array.beats > 1 else 2)
+    # what accompanies a fold until it is summed: whether there is one, and whether it is the first or last of a sum;
+    # and whether there is any fold
+    summing = array.depth - 2
+    waiting = summing * (3 if steps * array.beats > 1 else 2) + (1 if summing > 1 else 0)
     sums, lutram = outputs * width, 0
     if groups - 1 >= SHIFT_REGISTER:
         sums, lutram = folding.pe * width, folding.pe * width * -(-(groups - 1) // 32)
