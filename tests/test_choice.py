@@ -14,16 +14,16 @@ from torch import nn
 import hwcodesign as hw
 from hwcodesign import layers
 from hwcodesign.backends.streamrtl.choice import Request, with_throughput, within_board
-from hwcodesign.backends.streamrtl.choosing import SHARE, Choosing
+from hwcodesign.backends.streamrtl.choosing import SHARE, Choosing, last_layers
 from hwcodesign.backends.streamrtl.hardware import Hardware
-from hwcodesign.backends.streamrtl.improving import quicker
+from hwcodesign.backends.streamrtl.improving import quicker, sooner
 from hwcodesign.backends.streamrtl.levels import levels_of, text_of
 from hwcodesign.backends.streamrtl.resources import AcceleratorEstimate
 from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.designs.boards import board_named
 from hwcodesign.errors import SettingsError
 from hwcodesign.exploration.queues import DEPTHS
-from hwcodesign.hardware.choice import shares
+from hwcodesign.hardware.choice import neighbours, shares
 from hwcodesign.hardware.implementation import MEMORY, RESOURCE, Implementation
 from hwcodesign.hardware.resources.figures import Resources
 from hwcodesign.policies.exit_decision import FittedOn
@@ -181,6 +181,66 @@ def test_a_latency_that_no_stages_have_is_refused_with_the_least_that_was_found(
     least = float(str(found.value).split("found is ")[1].split("; ask")[0].replace(",", ""))
     made = with_throughput(Request(accelerator, {}, BOARD), MHZ * 1e6 / 4000, 1.1 * least)
     assert Hardware.of(made).mean_latency(accelerator.policy.fitted_on.exit_rate) <= 1.1 * least * MHZ
+
+
+def test_layers_trade_room_for_a_latency_until_it_is_reached(accelerator: Accelerator) -> None:
+    """The design fits all the time, and keeps its throughput."""
+    small, rates = replace(BOARD, capacity=replace(BOARD.capacity, lut=8_000)), accelerator.policy.fitted_on.exit_rate
+    choosing = Choosing(accelerator, {}, small, keeps_buffers=False)
+    begun = choosing.built(choosing.speed(700, choosing.pacing(4).busy), 4)
+    assert choosing.fits(begun)
+    wished = 0.8 * begun.hardware.mean_latency(rates)
+    found = sooner(choosing, begun, 700, wished)
+    assert choosing.fits(found)
+    assert found.interval <= 700
+    assert found.hardware.mean_latency(rates) <= wished
+    assert sooner(choosing, found, 700, wished) is found, "that is enough"
+
+
+def test_a_latency_that_does_not_fit_with_stages_alike_may_fit_with_others(accelerator: Accelerator) -> None:
+    """With a common limit alone, 863 cycles is the shortest mean latency that fits."""
+    small, rates = replace(BOARD, capacity=replace(BOARD.capacity, lut=8_000, dsp=10)), accelerator.policy.fitted_on
+    chosen = with_throughput(Request(accelerator, {}, small), MHZ * 1e6 / 4000, 800 / MHZ)
+    assert Hardware.of(chosen).mean_latency(rates.exit_rate) <= 800
+    assert max(shares(taken(chosen), small.capacity).values()) <= SHARE
+
+
+def test_layers_behind_a_whole_sample_are_folded_by_themselves(pooled: Accelerator) -> None:
+    """A linear layer behind a global pooling begins when the image is read: its time comes on top of the stage's."""
+    head = pooled.heads[0]
+    dense = [kernel.name for kernel in head.kernels if kernel.kind == "dense"]
+    assert last_layers(head) >= set(dense)
+    assert not last_layers(pooled.stages[0])
+    assert not any(kernel.name in last_layers(head) for kernel in head.kernels if kernel.kind == "conv2d")
+    choosing = Choosing(pooled, {}, BOARD, keeps_buffers=True)
+    speed = dict(zip(_names(pooled), choosing.speed(100_000, (1.0, 1.0), 4_000).cycles, strict=True))
+    assert speed["stage0", pooled.stages[0].kernels[0].name] == 4_000
+    assert speed["head0", dense[0]] < 1_000
+
+
+def _names(accelerator: Accelerator) -> list[tuple[str, str]]:
+    return [(segment.name, kernel.name) for segment in accelerator.segments for kernel in segment.kernels]
+
+
+def test_predicted_latencies_are_those_of_the_exits(accelerator: Accelerator, pooled: Accelerator) -> None:
+    for one in (accelerator, pooled):
+        hardware = Hardware.of(one)
+        assert hardware.latencies == tuple(cycles.latency for cycles in hardware.exits)
+
+
+def test_units_have_neighbours_that_are_faster_and_slower(accelerator: Accelerator) -> None:
+    chosen = Hardware.of(with_throughput(Request(accelerator, {}, BOARD), MHZ * 1e6 / 900))
+    units = [block.unit for placed in chosen.netlists for block in placed.blocks if block.unit is not None]
+    paces = [neighbours(unit) for unit in units if unit.folding is not None]
+    assert len(paces) == 4
+    for faster, now, slower in paces:
+        assert faster is not None
+        assert faster.interval < now.interval
+        assert faster.products > now.products
+        if slower is not None:  # others are folded as far as they can be
+            assert now.interval < slower.interval
+            assert now.products > slower.products
+    assert sum(slower is not None for *_, slower in paces) >= 2
 
 
 def test_a_throughput_beyond_every_unit_is_refused_with_the_most_that_can_be(accelerator: Accelerator) -> None:

@@ -75,6 +75,33 @@ def shares(resources: Resources, capacity: Resources) -> dict[str, float]:
     return {name: getattr(resources, name) / getattr(capacity, name) for name in names}
 
 
+@dataclass(frozen=True)
+class Pace:
+    """A pace says how a unit could be folded: the cycles between samples, and the products of a cycle."""
+
+    interval: float
+    products: int
+
+
+def neighbours(unit: Unit[Any]) -> tuple[Pace | None, Pace, Pace | None]:
+    """Returns the pace of a folded unit, between those of the next faster and the next slower unit of its kind."""
+    if unit.folding is None:
+        raise ValueError(f"{unit.kernel.name} has no weights")
+    foldable = _foldable(unit.kernel, replace(unit.implementation, reuse_factor=1), unit.offered)
+    faster = [folds for folds in foldable if folds < unit.folding.folds][-1:]
+    slower = [folds for folds in foldable if folds > unit.folding.folds][:1]
+
+    def pace(built: Unit[Any]) -> Pace:
+        assert built.folding is not None
+        return Pace(_Offer(built).interval, built.folding.products)
+
+    def folded(folds: list[int]) -> Pace | None:
+        implementations = [replace(unit.implementation, reuse_factor=count) for count in folds]
+        return next((pace(unit_of(unit.kernel, one, unit.offered)) for one in implementations), None)
+
+    return folded(faster), pace(unit), folded(slower)
+
+
 class Chooser:
     """A chooser keeps what units take, so that it can be asked for several intervals."""
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hwcodesign.backends.streamrtl.choosing import SHARE, Built, Choosing
-from hwcodesign.backends.streamrtl.improving import quicker
+from hwcodesign.backends.streamrtl.improving import quicker, sooner
 from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.designs.boards import Board
 from hwcodesign.errors import SettingsError
@@ -155,9 +155,9 @@ class _Wanted:
         return min(found, key=self._cost)
 
     def _cost(self, built: Built) -> tuple[float, float]:
-        """What does not fit the board, and what is taken of all its resources."""
+        """What does not fit the board, and what is taken of its resources; what is scarce is dearer."""
         taken = self.choosing.shares(built.total).values()
-        return max(SHARE, *taken), sum(taken)
+        return max(SHARE, *taken), sum(share**2 for share in taken)
 
     def _kept_up(self, limit: float | None, pacing: Pacing) -> Built:
         """Layers may wait for each other, and samples for a stage: all stages are made faster until they do not. Once
@@ -217,6 +217,9 @@ class _Wanted:
                 low = middle
                 continue
             low, high = (middle, high) if self._latency(tried[-1]) <= wished else (low, middle)
+        fitting = [one for one in tried if choosing.fits(one)]
+        if fitting and not any(self._latency(one) <= wished for one in fitting):
+            tried.append(sooner(choosing, min(fitting, key=self._latency), self.interval, wished))
         soon = [one for one in tried if self._latency(one) <= wished]
         if not soon:
             raise SettingsError(

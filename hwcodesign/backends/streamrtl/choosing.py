@@ -161,6 +161,11 @@ class Choosing:
         first = self._made(speed, depth, Resources())
         return first if first.choice.slowest or self.fits(first) else self._made(speed, depth, first.beside)
 
+    def at(self, built: Built, speed: Speed) -> Built | None:
+        """Returns what stands at another speed, whether it fits or not; nothing if no layer is as fast."""
+        made = self._made(speed, built.depth, built.beside)
+        return None if made.choice.slowest else made
+
     def near(self, built: Built, speed: Speed, depth: int) -> Built | None:
         """Returns what fits at another speed or depth; nothing if the choice alone tells that it would not."""
         rest = built.with_depth(depth).beside
