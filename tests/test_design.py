@@ -534,7 +534,7 @@ def test_no_images_give_no_records(mode: str, compiled_design: Design, images: I
 def test_an_unknown_place_to_run_is_refused_with_those_there_are(compiled_design: Design, images: Images) -> None:
     for call in (compiled_design.run, compiled_design.stream, compiled_design.logits):
         with pytest.raises(
-            SettingsError, match=r"on='moon' is not known\. Known: software, csim, rtl, board-sim, board, auto"
+            SettingsError, match=r"on='moon' is not known\. Known: software, native, numpy, csim, rtl, board-sim, board"
         ):
             call(images, on="moon")  # type: ignore[operator]
 

@@ -125,7 +125,9 @@ def test_design_run_and_stream_take_the_board_by_name(design: Design, images: Im
     assert without_cycles(records) == wanted.tobytes()
     stream = design.stream(images, "board-sim", mode="subnet", leave_at=0)
     assert {int(k) for records in stream for k in records["exit"]} == {0}
-    with pytest.raises(SettingsError, match="on='board-sim' shows records alone: ask one of software, csim, rtl"):
+    with pytest.raises(
+        SettingsError, match="on='board-sim' shows records alone: ask one of software, native, numpy, csim, rtl"
+    ):
         design.logits(images, "board-sim")
 
 

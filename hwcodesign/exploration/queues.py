@@ -32,10 +32,17 @@ class StageCycles:
     Attributes:
         interval: cycles between samples, of the slowest of the three.
         decision: cycles from the first beat that the stage writes to its decision.
+        reading: cycles in which the stage reads a sample; None if that is as long as the interval.
     """
 
     interval: int
     decision: int
+    reading: int | None = None
+
+    @property
+    def read(self) -> int:
+        """Returns the cycles in which the stage reads a sample."""
+        return self.interval if self.reading is None else self.reading
 
 
 @dataclass(frozen=True)
@@ -140,7 +147,7 @@ def _run(stages: Sequence[StageCycles], exits: Sequence[int], depth: int) -> tup
             decided = start + stage.decision
             if k > 0:  # read whole by this stage
                 before = freed[k - 1]
-                before[(count[k - 1] - 1) % depth] = start + stage.interval
+                before[(count[k - 1] - 1) % depth] = start + stage.read
             if k < last:
                 # places come back in the order in which they were taken
                 freed[k][place] = max(decided, freed[k][place - 1])

@@ -186,12 +186,14 @@ def _count(net: Net, cycles: int) -> None:
 
 
 @compiled
-def _jump(net: Net, wanted: int) -> bool:
+def _jump(net: Net, which: int, wanted: int) -> bool:
     """Go to the next cycle in which something changes, while all nodes rest; False where nothing ever will."""
     last = len(net.node) - 1
     cycles = net.counts[NEXT] - net.counts[CYCLE]
-    if net.node[last - 1].valid:
+    if which == GIVEN and net.node[last - 1].valid:
         cycles = min(cycles, wanted - net.counts[GIVEN])
+    if which == TAKEN and net.node[last].valid and net.node[last].output:
+        cycles = min(cycles, wanted - net.counts[TAKEN])
     if net.node[last].valid and net.node[last].output and net.counts[OFFERED] > 0:
         cycles = min(cycles, net.counts[OFFERED])
     if cycles >= NEVER // 2:
@@ -219,16 +221,16 @@ def _advance(_sources: str) -> Any:
     """
 
     @entry
-    def advance(net: Net, wanted: int) -> bool:
+    def advance(net: Net, which: int, wanted: int) -> bool:
         assert _sources
-        while net.counts[GIVEN] < wanted:
+        while net.counts[which] < wanted:
             if net.counts[BUSY]:
                 _settle_ready(net)
                 net.counts[BUSY] = 0
                 _count(net, 1)
                 _clock_all(net)
                 _clock_forks(net)
-            elif not _jump(net, wanted):
+            elif not _jump(net, which, wanted):
                 return False
             _settle_valid(net)
             if net.counts[CYCLE] == net.counts[NEXT]:
@@ -240,6 +242,6 @@ def _advance(_sources: str) -> Any:
     return advance
 
 
-#: Step a network until GIVEN is as wanted, its output always ready; then states are those of the present cycle. False
-#: where nothing changes any more before that.
+#: Step a network until GIVEN, or TAKEN, is as wanted, its output always ready; then states are those of the present
+#: cycle. False where nothing changes any more before that.
 advance = _advance("".join(sha256_file(Path(str(module.__file__))) for module in (automata, timing)))

@@ -28,7 +28,11 @@ class Network:
 
     def until(self, given: int) -> bool:
         """Steps until the last node has given `given` beats in all; returns False if it never will."""
-        return bool(events.advance(self._net, given))
+        return bool(events.advance(self._net, events.GIVEN, given))
+
+    def until_taken(self, taken: int) -> bool:
+        """Steps until `taken` input beats are taken in all; returns False if they never will be."""
+        return bool(events.advance(self._net, events.TAKEN, taken))
 
     @property
     def cycles(self) -> int:

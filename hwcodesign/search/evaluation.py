@@ -111,7 +111,7 @@ class Subject:
         rates = np.bincount(taken, minlength=len(leaves)) / len(taken)
         right = labels[taken, np.arange(len(taken))] == self.fitting.labels
         hardware = Hardware.of(accelerator)
-        interval = cycles_per_sample(hardware.stage_cycles, taken.tolist(), accelerator.buffer_samples)
+        interval = cycles_per_sample(hardware.reading_stages, taken.tolist(), accelerator.buffer_samples)
         latencies = np.array([cycles.latency for cycles in hardware.exits])
         resources = AcceleratorEstimate.of(hardware).total.rounded()
         clock = self.board.clock_mhz

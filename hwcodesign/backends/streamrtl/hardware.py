@@ -134,6 +134,16 @@ class Hardware:
             StageCycles(interval, max(interval, head.latency) + decision.latency) for interval, head, decision in parts
         )
 
+    @cached_property
+    def reading_stages(self) -> tuple[StageCycles, ...]:
+        """Returns the same, with the cycles in which each stage reads a sample, by which throughput is predicted.
+
+        Depths of buffers are chosen without them, as if a sample held its place for the whole interval: what that
+        leaves is for hard samples that come in bursts.
+        """
+        pairs = zip(self.stage_cycles, self.segments[0::2], strict=True)
+        return tuple(replace(cycles, reading=stage.reading) for cycles, stage in pairs)
+
     def with_buffers(self, exit_rate: Sequence[float]) -> Hardware:
         """Returns the same hardware with conditional buffers just deep enough for nearly all the throughput that its
         stages allow, on a stream of independent samples.
