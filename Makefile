@@ -16,7 +16,7 @@ help:
 	@echo "make lint    run ruff, mypy and verible"
 	@echo "make format  format Python and SystemVerilog as make lint requires"
 	@echo "make mutants plant faults, and check that a test fails for each; writes docs/mutants.md"
-	@echo "make verify  run all tests, those too that make test leaves out, and the verification campaign; writes docs/{verification,hls4ml_compatibility,layers}.md"
+	@echo "make verify  run all tests, those too that make test leaves out, and the verification campaign; writes docs/{verification,hls4ml_compatibility,layers,arm}.md; the last needs Debian with qemu-user and two cross compilers"
 	@echo "make pynq4   test the simulated board under PYNQ 4; PYTHON312 names a Python 3.12"
 	@echo "make bench   run the benchmarks; writes docs/{benchmarks,simulation,driver_costs,hardware,decision_units,control,compile_times,network_sizes,onnx_exits,training}.md"
 	@echo "make readme-figures  train the digits with ten seeds, and check the ranges in README (ten minutes)"
@@ -62,6 +62,7 @@ verify: setup
 	$(BIN)/python -m tests.campaign --write docs/verification.md
 	$(BIN)/python -m tests.hls4ml_cases --write docs/hls4ml_compatibility.md
 	$(BIN)/python -m tests.supported_layers --write docs/layers.md
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.arm --write docs/arm.md
 
 pynq4:
 	sh tests/pynq4.sh

@@ -235,7 +235,8 @@ def test_flags_follow_from_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found["x86_64"] == {*library._FLAGS, "-march=native"}
     assert found["aarch64"] == found["arm64"] == {*library._FLAGS, "-march=armv8-a", "-mtune=cortex-a53"}
     assert found["armv7l"] == {*library._FLAGS, "-march=armv7-a", "-mfpu=neon", "-mtune=cortex-a9"}
-    for name, bits, machine in (("aarch64", 64, "aarch64"), ("aarch64", 32, "armv7l"), ("x86_64", 64, "x86_64")):
+    cases = (("aarch64", 64, "aarch64"), ("aarch64", 32, "armv7l"), ("armv8l", 32, "armv7l"), ("x86_64", 64, "x86_64"))
+    for name, bits, machine in cases:
         monkeypatch.setattr(library.platform, "machine", lambda name=name: name)
         monkeypatch.setattr(library.sys, "maxsize", 2 ** (bits - 1) - 1)
         assert library.machine() == machine

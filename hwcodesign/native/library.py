@@ -118,7 +118,7 @@ def find_compiler() -> str:
 def machine() -> str:
     """Returns the name of the machine that Python was built for; a processor of 64 bits may run one of 32."""
     name = platform.machine()
-    return "armv7l" if name in _ARMV8 and sys.maxsize < 2**32 else name
+    return "armv7l" if name in {*_ARMV8, "armv8l"} and sys.maxsize < 2**32 else name
 
 
 def flags(wanted: str | None = None) -> list[str]:
