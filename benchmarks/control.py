@@ -9,6 +9,7 @@ blenet_mnist is looked at where it is there. The pictures go to images/ beside t
 from __future__ import annotations
 
 import argparse
+import io
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,9 +23,9 @@ from numpy.typing import NDArray
 
 import hwcodesign as hw
 from hwcodesign.data import Dataset
-from hwcodesign.report.figures import save
 from hwcodesign.runtime.control import ControlUpdate
 from hwcodesign.runtime.monitor import Alarm
+from hwcodesign.storage.files import write_bytes
 
 #: Fashion-MNIST's T-shirts, pullovers, coats and shirts, which are mistaken for one another.
 HARD = (0, 2, 4, 6)
@@ -76,6 +77,13 @@ class Response:
     history: Sequence[ControlUpdate]
     alarms: Sequence[tuple[int, int]]
     first: Alarm | None
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Writes a PNG, whole or not at all; the same data give the same bytes."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=130, metadata={"Software": None})
+    write_bytes(path, buffer.getvalue())
 
 
 def fashion(data: Dataset, phase: int = 4000) -> Stream:
