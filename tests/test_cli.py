@@ -154,10 +154,17 @@ def test_each_verb_does_its_part_on_what_the_last_left(finished: Path) -> None:
 def test_compile_says_what_a_design_takes_of_its_board(finished: Path) -> None:
     done = hwcodesign(finished, "compile", "quick.py")
     lines = done.stdout.splitlines()
-    table = lines[next(i for i, line in enumerate(lines) if line.startswith("Estimated, not synthesised")) :]
+    first, levels = (
+        next(i for i, line in enumerate(lines) if line.startswith(f"Estimated, {how}"))
+        for how in ("not synthesised", "by level")
+    )
+    table = lines[first : levels - 1]
     assert [line for line in table if line.startswith("  stage2: Conv2D_conv0 (conv2d) ")]
     assert table[-1].split() == ["pynq-z2", "has", "53,200", "106,400", "220", "140", "0"]
-    estimate = json.loads(hwcodesign(finished, "compile", "quick.py", "--json").stdout)["estimate"]
+    result = json.loads(hwcodesign(finished, "compile", "quick.py", "--json").stdout)
+    multipliers = [f"{level['taken']['multipliers']:,}" for level in result["levels"]]
+    assert [line.split()[3] for line in lines[levels + 2 : -1]] == multipliers
+    estimate = result["estimate"]
     assert (estimate["estimated"], estimate["fits"]) == (True, True)
     assert f"{estimate['total']['lut']:,}" == table[-2].split()[2]
     assert abs(sum(part["lut"] for part in estimate["parts"]) - estimate["total"]["lut"]) < len(estimate["parts"])
