@@ -270,8 +270,9 @@ module mac_array
 
   always_comb begin
     for (int pe = 0; pe < int'(Pe); pe++) begin
-      sums_d[pe] = (summed.first ? biases[pe] : sums_q[0][pe]) +
-          (AccWidth'(signed'(sums[pe])) << Mac.product_shift << shifts[pe]);
+      // The second operand of an addition is chosen in the adder's own LUTs, the first one is not
+      sums_d[pe] = (AccWidth'(signed'(sums[pe])) << Mac.product_shift << shifts[pe]) +
+          (summed.first ? biases[pe] : sums_q[0][pe]);
     end
   end
 
