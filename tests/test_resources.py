@@ -142,7 +142,7 @@ def test_an_accelerator_takes_the_sum_of_its_parts() -> None:
     blocks = [block.block for block in estimate.blocks]
     assert blocks[:3] == ["registers", "control", "unpack"]
     assert [name for name in blocks if name.endswith("0")] == [
-        *("stage0", "head0", "info0", "decision0", "fork0", "buffer0"),
+        *("stage0", "stage0", "head0", "info0", "decision0", "fork0", "buffer0"),  # a layer, and the register behind it
     ]
     assert blocks[-2:] == ["merge", "pack"]
     conv = next(block for block in estimate.blocks if block.layer)
