@@ -96,6 +96,8 @@ def test_wishes_that_are_not_met_name_the_nearest_design(found: dict[int, Evalua
         best_design(front, Wishes(p99_us=7), "share")
     with pytest.raises(SettingsError, match=r"best='cost' is not known\. Known: accuracy, images_per_second, mean"):
         best_design(front, Wishes(), "cost")
+    with pytest.raises(SettingsError, match="accuracy=0 must be above 0"):
+        Wishes(accuracy=0.0)
     with pytest.raises(SettingsError, match="no design was found that fits the board"):
         best_design({}, Wishes(), "share")
 

@@ -57,6 +57,7 @@ def explore(
 
     target = board_named(board) if board else job.recipe.compile.target
     check_objective(best)
+    space = Space(tuple(criteria.split(",")), drop, 1.0, _SLOWEST)  # refuses what is not known before long work
     wishes = Wishes(accuracy, images_per_second, mean_us, p99_us, share)
     splits = job.recipe.data()
     network = pipeline.trained_network(job, splits)
@@ -67,8 +68,9 @@ def explore(
         return
     subject = subject_of(network, splits.fitting, target, folder / "kernels")
     fastest = subject.fastest()
-    space = Space(tuple(criteria.split(",")), drop, fastest / _SLOWEST, fastest)
-    study.search(space, subject.evaluate, trials, seed)
+    study.search(
+        dataclasses.replace(space, slowest=fastest / _SLOWEST, fastest=fastest), subject.evaluate, trials, seed
+    )
     front = pareto_front(study.designs)
     chosen = best_design(front, wishes, best)
     if json:

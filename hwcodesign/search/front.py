@@ -48,6 +48,9 @@ class Wishes:
         images_per_second: at least.
         mean_us, p99_us: at most.
         share: of the board's scarcest resource, at most.
+
+    Raises:
+        SettingsError: a bound is not above zero.
     """
 
     accuracy: float | None = None
@@ -55,6 +58,12 @@ class Wishes:
     mean_us: float | None = None
     p99_us: float | None = None
     share: float | None = None
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            wished = getattr(self, field.name)
+            if wished is not None and not wished > 0:
+                raise SettingsError(f"{field.name}={wished:g} must be above 0")
 
     def unmet(self, figures: Figures) -> dict[str, float]:
         """Returns by how much wishes are missed, as fractions of what is wished."""
