@@ -282,7 +282,7 @@ def test_stages_and_buffers_are_chosen_together_for_a_board(lut: int, accelerato
 
 
 def test_the_search_makes_buffers_deeper_where_samples_wait(accelerator: Accelerator) -> None:
-    small = replace(BOARD, capacity=replace(BOARD.capacity, lut=8_000, dsp=10))
+    small = replace(BOARD, capacity=replace(BOARD.capacity, lut=12_000, dsp=10))
     choosing = Choosing(accelerator, {}, small, keeps_buffers=False)
     begun = choosing.built(choosing.speed(900, (1.0, 0.95)), 2)
     found = quicker(choosing, begun)

@@ -211,7 +211,7 @@ def test_simulate_gives_the_same_figures_on_every_backend(finished: Path) -> Non
     ]
     assert [done.stderr for done in runs] == [""] * 4
     figures = [json.loads(done.stdout) for done in runs]
-    assert [figure.pop("on") for figure in figures] == ["software", "csim", "rtl", "board-sim"]
+    assert [figure.pop("on") for figure in figures] == ["software (native)", "csim", "rtl", "board-sim"]
     assert all(figure == figures[0] for figure in figures)
 
 
@@ -252,7 +252,7 @@ def test_attack_makes_images_stay_and_tells_what_they_cost(finished: Path) -> No
 
 def test_simulate_on_auto_says_why_there_is_no_board_and_where_it_ran(finished: Path) -> None:
     done = hwcodesign(finished, "simulate", "quick.py", "--on", "auto", "--json")
-    assert json.loads(done.stdout)["on"] == "software"
+    assert json.loads(done.stdout)["on"] == "software (native)"
     assert "on='auto' runs in software: " in done.stderr
 
 
