@@ -67,9 +67,9 @@ class Design:
 
         Args:
             images: (N, C, H, W); floats are values in the input format, integers are codes.
-            on: one of `places.PLACES`: "software", "csim", "rtl", "board-sim", "board", or "auto", which is the board
-                if there is one, else software, with a warning. A `ProgressiveAccelerator` keeps a board open from run
-                to run.
+            on: one of `places.PLACES`: "software", "native", "numpy", "csim", "rtl", "board-sim", "board", or "auto",
+                which is the board if there is one, else software, with a warning. A `ProgressiveAccelerator` keeps a
+                board open from run to run.
             mode, thresholds, leave_at: see `interface.modes.exit_control`.
 
         Returns:
