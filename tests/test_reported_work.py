@@ -68,7 +68,8 @@ def test_checking_reports_each_segment(heard: Listening, trained_network: MultiE
 def test_a_run_reports_every_image(heard: Listening, compiled_design: Design, digits_data: Dataset, on: str) -> None:
     images = digits_data.test.images[:301]
     compiled_design.run(images, on)
-    task = heard.task(f"running 301 images on {on}")
+    assert compiled_design.on == ("software (native)" if on == "software" else on)
+    task = heard.task(f"running 301 images on {compiled_design.on}")
     assert (task.total, task.done, task.unit) == (301, 301, "images")
 
 
@@ -78,7 +79,7 @@ def test_in_anytime_mode_an_image_is_done_with_its_last_record(
 ) -> None:
     for _ in compiled_design.stream(digits_data.test.images[:40], on, mode="anytime"):
         pass
-    assert heard.task(f"running 40 images on {on}").done == 40
+    assert heard.task(f"running 40 images on {compiled_design.on}").done == 40
 
 
 def test_a_stream_that_is_left_ends_its_task(compiled_design: Design, digits_data: Dataset) -> None:
