@@ -17,13 +17,16 @@ from hwcodesign.data import Dataset
 from hwcodesign.design import Design
 from hwcodesign.errors import ToolError
 from hwcodesign.fixedpoint import FixedPoint
+from hwcodesign.images import encode_images
+from hwcodesign.interface.modes import exit_control
 from hwcodesign.kernels import INPUT, KERNELS, Conv2D, Kernel, MaxPool2D, Segment, TensorType
 from hwcodesign.native import library
 from hwcodesign.native.engine import run_segment
 from hwcodesign.native.library import build_library, native_library
 from hwcodesign.native.plan import Multiply, Products
 from hwcodesign.native.planning import plan_segment
-from hwcodesign.runtime.arithmetic import NATIVE, NUMPY, NativeArithmetic, chosen, threads
+from hwcodesign.runtime.arithmetic import NATIVE, NUMPY, NativeArithmetic, NumpyArithmetic, chosen, threads
+from hwcodesign.runtime.software import stream_records
 from tests.drawn_kernels import DRAWS, drawn_segment, random_codes
 
 
@@ -161,6 +164,19 @@ def test_records_and_segments_are_those_of_numpy(
     native, numpy = (compiled_design.segment_outputs(images, on) for on in ("native", "numpy"))
     assert [*native] == [*numpy]
     assert all(np.array_equal(native[name], numpy[name]) for name in numpy)
+
+
+@pytest.mark.parametrize("size", [1, 7, 100, 400])
+def test_records_do_not_depend_on_how_many_samples_are_computed_together(
+    compiled_design: Design, digits_data: Dataset, size: int
+) -> None:
+    """The 400 images fill four batches of 100, and one of 400."""
+    accelerator, images = compiled_design.accelerator, digits_data.test.images
+    codes = encode_images(images, accelerator.input_format, accelerator.input_shape)
+    control, wanted = exit_control(compiled_design.policy), compiled_design.run(images, on="numpy")
+    for arithmetic in (NumpyArithmetic(samples=size), NativeArithmetic(samples=size)):
+        found = np.concatenate(list(stream_records(accelerator, codes, control, arithmetic)))
+        assert np.array_equal(np.sort(found, order="sample_id"), wanted)
 
 
 def test_a_batch_holds_no_tensor_of_more_than_16_mib(compiled_design: Design) -> None:
