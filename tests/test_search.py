@@ -10,6 +10,7 @@ import numpy as np
 import optuna
 import pytest
 
+from hwcodesign.backends.streamrtl.choice import Request, with_throughput
 from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.data import Dataset
 from hwcodesign.design import Design
@@ -186,14 +187,26 @@ def test_figures_are_those_of_the_design_that_is_compiled(subject: Subject, crit
     assert found.figures.mean_us * 100 == pytest.approx(float(np.dot(rates, latencies)), rel=1e-12)
     assert found.figures.p99_us == sorted(latencies[k] for k in records["exit"])[int(np.ceil(0.99 * 396))] / 100
     stages, depth = Hardware.of(design.accelerator).reading_stages, design.accelerator.buffer_samples
-    taken = records["exit"].tolist()
-    assert found.figures.images_per_second == 1e8 / cycles_per_sample(stages, taken, depth)
-    if criterion != NO_EXITS:  # whose order matters
-        assert cycles_per_sample(stages, sorted(taken, reverse=True), depth) > cycles_per_sample(stages, taken, depth)
+    assert found.figures.images_per_second == 1e8 / cycles_per_sample(stages, records["exit"].tolist(), depth)
     if criterion == NO_EXITS:
         codes = encode_images(images, design.accelerator.input_format, design.accelerator.input_shape)
         run = design.rtl.run(codes, exit_control(design.policy), batch=len(codes))
         assert run.cycles / len(codes) == pytest.approx(1e8 / found.figures.images_per_second, rel=0.02)
+
+
+def test_throughput_is_that_of_the_samples_in_their_order(subject: Subject, compiled_design: Design) -> None:
+    """Later stages are folded to the samples that reach them, so that many in a row wait."""
+    taken = compiled_design.run(subject.fitting.images)["exit"].tolist()
+    rates = tuple((np.bincount(taken, minlength=3) / len(taken)).tolist())
+    assert min(rates) > 0
+    fitted_on = dataclasses.replace(compiled_design.policy.fitted_on, exit_rate=rates)
+    policy = dataclasses.replace(compiled_design.policy, fitted_on=fitted_on)
+    folded = dataclasses.replace(compiled_design.accelerator, policy=policy)
+    accelerator = with_throughput(Request(folded, {}, subject.board), 200_000)
+    stages, depth = Hardware.of(accelerator).reading_stages, accelerator.buffer_samples
+    interval = cycles_per_sample(stages, taken, depth)
+    assert subject.figures(policy, accelerator).images_per_second == 1e8 / interval
+    assert cycles_per_sample(stages, sorted(taken, reverse=True), depth) != interval
 
 
 def test_what_has_no_design_says_why(subject: Subject) -> None:

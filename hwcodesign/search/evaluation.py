@@ -101,9 +101,10 @@ class Subject:
         policy = self.policy(point)
         accelerator = dataclasses.replace(self.design.accelerator, policy=policy)
         chosen = with_throughput(Request(accelerator, {}, self.board), point.images_per_second)
-        return Evaluated(point, policy, self._figures(policy, chosen))
+        return Evaluated(point, policy, self.figures(policy, chosen))
 
-    def _figures(self, policy: ExitPolicy, accelerator: Accelerator) -> Figures:
+    def figures(self, policy: ExitPolicy, accelerator: Accelerator) -> Figures:
+        """Predicts the figures of an accelerator with a policy, on the fitting split in its order."""
         labels, scores = policy.score_exits(self.logits)
         leaves = scores >= np.asarray(policy.threshold_codes)[:, None]
         leaves[-1] = True
