@@ -357,10 +357,12 @@ def _table(subject: Subject, name: str, found: Sequence[Measured]) -> str:
         for one in found
     )
     shares = [one.share for one in found if one.share is not None]
-    share = f" Without exits it does {shares[0]:.0%} of the multiply-accumulates that a core does in registers."
+    share = "".join(
+        f" Without exits it does {one:.0%} of the multiply-accumulates that a core does in registers." for one in shares
+    )
     return f"""## {subject.title}
 
-{name}.{share if shares else ""}
+{name}.{share}
 
 | | images/s | the native engine with exits is faster by | peak memory |
 |---|---:|---:|---:|
