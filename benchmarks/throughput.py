@@ -189,11 +189,12 @@ def _onnxruntime(model: Path) -> Callable[[NDArray[Any]], object]:
 
 def _peak(folder: Path) -> Callable[[NDArray[Any]], object]:
     """A round of as many multiply-accumulates as a core does in about a second."""
-    from hwcodesign.native.library import SOURCES, find_compiler, flags
+    from hwcodesign.native.library import SOURCES, flags
+    from hwcodesign.tools.compiler import find_compiler
 
     library = folder / "peak.so"
     source = Path(__file__).parent / "peak.cpp"
-    subprocess.run([find_compiler(), *flags(), f"-I{SOURCES}", str(source), "-o", str(library)], check=True)
+    subprocess.run([find_compiler("native"), *flags(), f"-I{SOURCES}", str(source), "-o", str(library)], check=True)
     run = ctypes.CDLL(str(library)).peak
     run.restype = ctypes.c_int64
     return lambda images: run(ctypes.c_int64(4_000_000 if len(images) > 32 else 1))

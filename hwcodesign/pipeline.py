@@ -45,10 +45,10 @@ from hwcodesign.report.schema import (
     SingleExit,
 )
 from hwcodesign.report.schema import Comparison as ComparisonReport
-from hwcodesign.simulation.csim import find_compiler
 from hwcodesign.simulation.timeline_file import write_timeline, write_trace
 from hwcodesign.storage.fields import read_json
 from hwcodesign.storage.files import write_json
+from hwcodesign.tools.compiler import find_compiler
 from hwcodesign.tools.verilator import find_verilator
 from hwcodesign.training import quantised, read_quantised, train, untrained
 from hwcodesign.training.checkpoint import load_trained
@@ -113,7 +113,7 @@ def check_before_training(run: Run, network: MultiExitNetwork) -> None:
         own.check()
     with run.timed("check"):
         check_compiles(network, hardware)
-    find_compiler()
+    find_compiler("csim")
     if hardware.has_rtl:
         find_verilator()
 

@@ -187,6 +187,16 @@ def fitted_policy(trained_network: MultiExitNetwork, digits_data: Dataset) -> Ex
     return dataclasses.replace(policy, path=threshold_path(policy, statistics))
 
 
+@pytest.fixture(scope="module")
+def warm() -> Iterator[None]:
+    """Commands that a test file runs need not wait for Python's imports: it asks `WARM[0]` of `tests.warm_cli`."""
+    from tests.warm_cli import WARM, WarmCommandLine
+
+    WARM.append(WarmCommandLine())
+    yield
+    WARM.pop().close()
+
+
 @pytest.fixture(scope="session")
 def built_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], object]], Path]:
     """Builds a folder by its name, once for all processes that run tests side by side; it is not to be changed."""

@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,7 @@ from hwcodesign.simulation.timeline_file import read_timeline
 from hwcodesign.storage.files import claimed_folder
 from tests.command_line import CACHE, environment_of
 from tests.page_reading import embedded, in_javascript
-from tests.warm_cli import WarmCommandLine
+from tests.warm_cli import WARM
 
 RECIPE = """
 import dataclasses
@@ -29,15 +28,7 @@ RECIPE = dataclasses.replace(
 """
 
 
-#: Runs the commands of this file.
-WARM: list[WarmCommandLine] = []
-
-
-@pytest.fixture(scope="module", autouse=True)
-def warm() -> Iterator[None]:
-    WARM.append(WarmCommandLine())
-    yield
-    WARM.pop().close()
+pytestmark = pytest.mark.usefixtures("warm")
 
 
 def hwcodesign(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

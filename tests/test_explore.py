@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ import pytest
 from hwcodesign.design import load
 from tests.command_line import environment_of
 from tests.tiny_recipe import NETWORK_AND_DATA
-from tests.warm_cli import WarmCommandLine
+from tests.warm_cli import WARM
 
 RECIPE = f"""{NETWORK_AND_DATA}
 RECIPE = hw.Recipe(
@@ -27,14 +26,7 @@ RECIPE = hw.Recipe(
 SEARCH = ("--criteria", "margin,none", "--drop", "0.1", "--json")
 
 
-WARM: list[WarmCommandLine] = []
-
-
-@pytest.fixture(scope="module", autouse=True)
-def warm() -> Iterator[None]:
-    WARM.append(WarmCommandLine())
-    yield
-    WARM.pop().close()
+pytestmark = pytest.mark.usefixtures("warm")
 
 
 def explored(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -89,6 +81,7 @@ def test_a_table_is_for_people(folder: Path) -> None:
         (("--best", "beauty"), "best='beauty' is not known. Known: accuracy, images_per_second, mean_us, share"),
         (("--build", "99"), "--build 99 is no design that was found; there are 0, "),
         (("--board", "pynq-z9"), "board 'pynq-z9' is not known: did you mean 'pynq-z"),
+        (("--criteria", "entropy,none", "--trials", "20"), "is one of entropy,none: give --criteria margin,none, or "),
         (("--criteria", "beauty", "--trials", "20"), "criterion 'beauty' is not known. Known: "),
     ],
 )

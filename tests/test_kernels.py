@@ -43,19 +43,13 @@ from hwcodesign.kernels import (
     kernel_to_json,
 )
 from hwcodesign.storage.fields import Field
+from tests.drawn_kernels import random_codes
 
 ExactCast = Callable[[Fraction, FixedPoint], int]
 RandomFormat = Callable[..., FixedPoint]
 Codes = NDArray[Any]
 
 WIDE = FixedPoint(48, 24)  # an accumulator for anything below that is not about accumulators
-
-
-def random_codes(rng: np.random.Generator, fmt: FixedPoint, shape: tuple[int, ...]) -> Codes:
-    """Codes of a format, a third of them its extremes."""
-    codes = rng.integers(fmt.min_code, fmt.max_code, shape, endpoint=True)
-    ends = rng.choice([fmt.min_code, fmt.max_code], shape)
-    return np.where(rng.random(shape) < 1 / 3, ends, codes).astype(np.float64)
 
 
 def real(code: float, fraction: int) -> Fraction:

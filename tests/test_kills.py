@@ -26,7 +26,7 @@ from hwcodesign.policies import ExitPolicy
 from hwcodesign.storage.fields import read_json
 from hwcodesign.training.checkpoint import CHECKPOINT
 from tests.tiny_recipe import NETWORK_AND_DATA
-from tests.warm_cli import Begun, WarmCommandLine
+from tests.warm_cli import WARM, Begun
 
 ROOT = Path(__file__).resolve().parent.parent
 KILLS = 100 if os.environ.get("HWCODESIGN_CAMPAIGN") else 5
@@ -55,15 +55,7 @@ RECIPE = hw.Recipe(
 _OTHERS = (".ses", "torchinductor")
 #: The time that steps took, and the date.
 _DIFFERS = ("seconds", "provenance")
-#: Begins the runs.
-WARM: list[WarmCommandLine] = []
-
-
-@pytest.fixture(scope="module", autouse=True)
-def warm() -> Iterator[None]:
-    WARM.append(WarmCommandLine())
-    yield
-    WARM.pop().close()
+pytestmark = pytest.mark.usefixtures("warm")
 
 
 def prepared(folder: Path) -> Path:

@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,7 +22,7 @@ from hwcodesign.storage.fields import Field
 from hwcodesign.storage.files import sha256
 from tests.command_line import environment_of
 from tests.tiny_recipe import NETWORK_AND_DATA
-from tests.warm_cli import WarmCommandLine
+from tests.warm_cli import WARM
 
 ROOT = Path(__file__).resolve().parent.parent
 CRITERION = '''
@@ -114,15 +113,7 @@ def score_module() -> str:
     return text.replace("assign score_o = 32'(margin_q);", f"assign score_o = {bounded};")
 
 
-#: Runs the commands of this file.
-WARM: list[WarmCommandLine] = []
-
-
-@pytest.fixture(scope="module", autouse=True)
-def warm() -> Iterator[None]:
-    WARM.append(WarmCommandLine())
-    yield
-    WARM.pop().close()
+pytestmark = pytest.mark.usefixtures("warm")
 
 
 def hwcodesign(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

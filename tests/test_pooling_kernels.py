@@ -16,17 +16,11 @@ from hwcodesign.errors import FormatError
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.hardware.division import division
 from hwcodesign.kernels import INPUT, Affine, AveragePool2D, Concatenate, GlobalPool, Kernel, MaxPool2D, Transpose
+from tests.drawn_kernels import random_codes
 
 ExactCast = Callable[[Fraction, FixedPoint], int]
 RandomFormat = Callable[..., FixedPoint]
 Codes = NDArray[np.float64]
-
-
-def random_codes(rng: np.random.Generator, fmt: FixedPoint, shape: tuple[int, ...]) -> Codes:
-    """Codes of a format, a third of them its extremes."""
-    codes = rng.integers(fmt.min_code, fmt.max_code, shape, endpoint=True)
-    ends = rng.choice([fmt.min_code, fmt.max_code], shape)
-    return np.where(rng.random(shape) < 1 / 3, ends, codes).astype(np.float64)
 
 
 def value(code: float, fmt: FixedPoint) -> Fraction:

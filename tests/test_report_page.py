@@ -29,7 +29,7 @@ from hwcodesign.report.outcomes import OUTCOMES, pictures_of, read_outcomes, wri
 from hwcodesign.report.page import verification_matrix, write_report_page  # noqa: E402
 from hwcodesign.report.results import TIMELINE  # noqa: E402
 from hwcodesign.report.sample_charts import class_chart, confusion_chart, sample_charts  # noqa: E402
-from hwcodesign.report.synthesis import read_synthesis, write_synthesis  # noqa: E402
+from hwcodesign.report.synthesis import SYNTHESIS, read_synthesis, write_synthesis  # noqa: E402
 from hwcodesign.report.trade_off_charts import trade_off_charts  # noqa: E402
 from hwcodesign.simulation.timeline import Drop, Span, Stall, Timeline  # noqa: E402
 from hwcodesign.simulation.timeline_file import write_timeline  # noqa: E402
@@ -56,7 +56,8 @@ def written(folder: Path, exits: int = 3, **changes: Any) -> str:
 
 def all_charts() -> list[Chart]:
     report, outcomes = make_report(), make_outcomes(3)
-    found = [*trade_off_charts(report), *sample_charts(report, outcomes), *hardware_charts(report)]
+    found = [*trade_off_charts(report), *sample_charts(report, outcomes)]
+    found += [chart for charts in hardware_charts(report).values() for chart in charts]
     return [*found, *gantt_charts(made_up_timeline(3)), *comparison_charts([Build("a", report), Build("b", report)])]
 
 
@@ -225,7 +226,7 @@ def test_intervals_are_wilsons(right: float, samples: int, low: float, high: flo
 
 def test_operations_of_the_average_image_are_weighted_by_exit_rates() -> None:
     report = make_report(2)
-    chart = hardware_charts(report)[-1]
+    (chart,) = hardware_charts(report)["operations"]
     assert [(row["what"], row["macs"], row["moved_bits"]) for row in chart.rows] == [
         ("leaves at exit 0", 2000, 1500),
         ("leaves at exit 1", 4000, 2500),
@@ -298,6 +299,9 @@ def test_synthesised_resources_are_shown_for_the_same_design_alone(tmp_path: Pat
     report["provenance"]["hashes"]["configuration"] = "2" * 64
     assert read_synthesis(tmp_path, report) == {"lut": 7, "ff": 8, "dsp": 1, "bram18": 2}
     assert "Synthesised by Yosys" in written(tmp_path, provenance=report["provenance"])
+    (tmp_path / SYNTHESIS).write_text(json.dumps({"configuration_hash": "2" * 64, "total": {"lut": -1}}))
+    with pytest.raises(DesignError, match=r"synthesis\.json is damaged \(.*\): synthesise the design again, or remove"):
+        read_synthesis(tmp_path, report)
 
 
 # --- comparisons ---

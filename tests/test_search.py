@@ -156,6 +156,19 @@ def test_a_folder_has_the_search_of_one_network(tmp_path: Path) -> None:
         Study.opened(tmp_path, "another")
 
 
+def test_a_folder_has_the_search_of_the_same_criteria(tmp_path: Path, evaluated: Evaluate) -> None:
+    """What was found is listed whatever criteria are given: none is tried."""
+    study = Study.opened(tmp_path, "a network")
+    study.search(SPACE, evaluated, 3, seed=1)
+    other = dataclasses.replace(SPACE, criteria=("margin",))
+    again = Study.opened(tmp_path, "a network")
+    wanted = ",".join(SPACE.criteria)
+    with pytest.raises(SettingsError, match=f"criteria {wanted}, .* of margin: give --criteria {wanted}, or"):
+        again.search(other, evaluated, 4, seed=1)
+    again.search(other, evaluated, 3, seed=1)
+    assert again.designs == study.designs
+
+
 def test_a_damaged_study_is_an_error(tmp_path: Path) -> None:
     (tmp_path / STORAGE).write_text("not a data base, but longer than its head would be" * 40)
     with pytest.raises(DesignError, match=r"study\.db cannot be used: .*; remove it, or name another folder"):

@@ -96,6 +96,10 @@ class WarmCommandLine:
         self._process.communicate()
 
 
+#: The one that runs the commands of a test file, while its tests run: see the fixture `warm`.
+WARM: list[WarmCommandLine] = []
+
+
 def _number(server: subprocess.Popen[bytes]) -> int:
     """The next answer."""
     assert server.stdout is not None

@@ -20,14 +20,11 @@ class Cycles:
         latency: cycles from the one in which its first input beats are offered to that of the last beat of all outputs.
         interval: cycles between the last output beats of consecutive samples, at its own pace.
         ends: for each output, cycles of the last beats of the first samples.
-        reading: cycles from the one in which a sample's first input beat is offered to that of its last one, if no
-            other sample is there; no more than the interval.
     """
 
     latency: int
     interval: int
     ends: tuple[tuple[int, ...], ...]
-    reading: int
 
 
 #: Cycles of netlists that are still there, by samples: a choice asks for those of the same segments again and again.
@@ -45,12 +42,16 @@ def segment_cycles(placed: Netlist, samples: int = _SAMPLES) -> Cycles:
 def _segment_cycles(placed: Netlist, samples: int) -> Cycles:
     ends = tuple(_ends(placed, i, samples) for i in range(len(placed.outputs)))
     last = [max(cycles) for cycles in zip(*ends, strict=True)]
-    interval = last[-1] - last[-2]
-    return Cycles(last[0], interval, ends, min(interval, _reading(placed, interval)))
+    return Cycles(last[0], last[-1] - last[-2], ends)
 
 
-def _reading(placed: Netlist, interval: int) -> int:
-    """Returns the cycles in which a sample is read; of several inputs, which wait for each other, the interval."""
+def reading_cycles(placed: Netlist) -> int:
+    """Predicts the cycles from the one in which a sample's first input beat is offered to that of its last one.
+
+    No other sample is there. The result is no more than the interval, which is taken for a segment of several inputs:
+    they wait for each other.
+    """
+    interval = segment_cycles(placed).interval
     if len(placed.inputs) != 1:
         return interval
     nodes, drivers = placed.nodes()
@@ -58,7 +59,7 @@ def _reading(placed: Netlist, interval: int) -> int:
         return interval
     beats = placed.inputs[0].stream.beats
     network = Network(watched(nodes, max(drivers)), beats)
-    return network.cycles if network.until_taken(beats) else interval
+    return min(network.cycles, interval) if network.until_taken(beats) else interval
 
 
 def _ends(placed: Netlist, i: int, samples: int) -> tuple[int, ...]:

@@ -7,11 +7,9 @@ from collections.abc import Iterator
 from hwcodesign.kernels import Segment
 from hwcodesign.kernels.conv2d import Conv2D
 from hwcodesign.kernels.kernel import Kernel
+from hwcodesign.native.lowering import TAKE_STEPS
 from hwcodesign.native.lowering.context import Fused
-from hwcodesign.native.steps import Chain, appended, chain_of
-
-#: Kinds that move elements only: nothing is computed behind them in the same operation.
-_MOVES = {"concatenate", "reshape", "transpose", "upsample2d"}
+from hwcodesign.native.steps import Chain, chain_of, is_function
 
 
 def fused_kernels(segment: Segment) -> Iterator[Fused]:
@@ -25,8 +23,8 @@ def fused_kernels(segment: Segment) -> Iterator[Fused]:
         if kernel.name in taken:
             continue
         tail: list[Kernel] = []
-        reader = None if kernel.kind in _MOVES else _only_reader(segment, kernel)
-        while reader is not None and _is_function(reader):
+        reader = _only_reader(segment, kernel) if kernel.kind in TAKE_STEPS else None
+        while reader is not None and is_function(reader):
             tail.append(reader)
             reader = _only_reader(segment, reader)
         fused = Fused(kernel, tuple(tail))
@@ -40,12 +38,6 @@ def _only_reader(segment: Segment, kernel: Kernel) -> Kernel | None:
     """Returns the kernel that alone reads what a kernel writes; None if there are others, or an output is."""
     readers = [reader for reader in segment.kernels if kernel.name in reader.inputs]
     return readers[0] if len(readers) == 1 and kernel.name not in segment.outputs else None
-
-
-def _is_function(kernel: Kernel) -> bool:
-    source = kernel.input_formats[0]
-    start = Chain.starting(source.min_code, source.max_code, source.fraction)
-    return kernel.arity == 1 and appended(start, kernel) is not None
 
 
 def _keeps_order(fused: Fused) -> bool:

@@ -9,15 +9,14 @@ from __future__ import annotations
 import ctypes
 import platform
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from hwcodesign.errors import ToolError
 from hwcodesign.storage.cache import is_kept, kept
 from hwcodesign.storage.files import sha256_file
+from hwcodesign.tools.compiler import find_compiler, run_compiler
 
 #: Folder of the engine's C++.
 SOURCES = Path(__file__).parent / "cpp"
@@ -72,7 +71,7 @@ def build_library(compiled: Path | None = None) -> Path:
         if compiled is not None:
             shutil.copyfile(compiled, folder / _LIBRARY)
         else:
-            compile_library(folder / _LIBRARY, find_compiler(), machine())
+            compile_library(folder / _LIBRARY, find_compiler("native"), machine())
 
     return kept(_KEPT_AS, _made_of(), make) / _LIBRARY
 
@@ -88,10 +87,7 @@ def compile_library(target: Path, compiler: str, wanted: str) -> None:
     Raises:
         ToolError: the compiler fails.
     """
-    command = [compiler, *flags(wanted), str(SOURCES / "engine.cpp"), "-o", str(target)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise ToolError(f"{' '.join(command)} failed, so that on='numpy' alone runs:\n{done.stderr[-4000:]}")
+    run_compiler([compiler, *flags(wanted), str(SOURCES / "engine.cpp"), "-o", str(target)], "native")
 
 
 def is_available() -> bool:
@@ -101,18 +97,6 @@ def is_available() -> bool:
         ToolError: the cache belongs to somebody else, or others may write to it.
     """
     return shutil.which("g++") is not None or is_kept(_KEPT_AS, _made_of())
-
-
-def find_compiler() -> str:
-    """Returns the path of g++.
-
-    Raises:
-        ToolError: it is not installed.
-    """
-    compiler = shutil.which("g++")
-    if compiler is None:
-        raise ToolError("on='native' needs g++ (Debian and Ubuntu: apt install g++); on='numpy' does not")
-    return compiler
 
 
 def machine() -> str:

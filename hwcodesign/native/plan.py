@@ -36,11 +36,12 @@ class ElementType(IntEnum):
     @classmethod
     def of(cls, fmt: FixedPoint) -> ElementType:
         """Returns the narrowest type that holds the codes of a format."""
-        for candidate in cls:
-            limits = np.iinfo(candidate.dtype)
-            if limits.min <= fmt.min_code and fmt.max_code <= limits.max:
-                return candidate
-        raise AssertionError(f"no code of {fmt} is beyond 64 bits")
+        return next(candidate for candidate in cls if candidate.holds(fmt))
+
+    def holds(self, fmt: FixedPoint) -> bool:
+        """Tells whether it holds the codes of a format."""
+        limits = np.iinfo(self.dtype)
+        return bool(limits.min <= fmt.min_code and fmt.max_code <= limits.max)
 
 
 class Multiply(IntEnum):

@@ -13,6 +13,9 @@ from hwcodesign.native.lowering import LOWERINGS
 from hwcodesign.native.lowering.context import Planning
 from hwcodesign.native.plan import ElementType, Plan
 
+#: The kind of kernel that gives its input's elements in their order, and so needs no operation.
+_ALIAS = "reshape"
+
 
 def plan_segment(segment: Segment, library: NativeLibrary) -> Plan:
     """Returns the plan that computes a segment's outputs from its inputs."""
@@ -52,7 +55,7 @@ def _plan(planning: Planning, segment: Segment, inputs: Sequence[int]) -> list[i
     given = _given(segment)
     for fused in fused_kernels(segment):
         sources, last = [known[name] for name in fused.kernel.inputs], fused.last
-        if last.kind == "reshape":  # the same elements in the same order
+        if last.kind == _ALIAS:
             known[last.name] = sources[0]
             continue
         result = planning.value(ElementType.of(last.result), math.prod(last.output_shape))
@@ -65,7 +68,7 @@ def _plan(planning: Planning, segment: Segment, inputs: Sequence[int]) -> list[i
 
 def _given(segment: Segment) -> set[str]:
     """Returns the kernels whose result is an output, as it is or reshaped."""
-    reads = {kernel.name: kernel.inputs[0] for kernel in segment.kernels if kernel.kind == "reshape"}
+    reads = {kernel.name: kernel.inputs[0] for kernel in segment.kernels if kernel.kind == _ALIAS}
     given = set(segment.outputs)
     while shaped := given & reads.keys():
         given = given - shaped | {reads[name] for name in shaped}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Any
@@ -187,31 +187,29 @@ def _rounding(mode: Rounding, shift: int) -> tuple[int, int, int]:
     }[mode]
 
 
-def appended(chain: Chain, kernel: Kernel) -> Chain | None:
-    """Returns the chain with an elementwise kernel behind it; None if the kernel is no function of one element."""
-    if isinstance(kernel, Activation):
-        if not kernel.is_cast and chain.low < 0:
-            low, high = max(chain.low, 0), max(chain.high, 0)
-            chain = chain.then(Step(StepKind.RECTIFY, low, high, 0, is_monotone=True), chain.fraction)
-        return chain.cast(kernel.result)
-    if isinstance(kernel, Affine):
-        return _affine(chain, kernel)
-    if isinstance(kernel, CodeTable):
-        entries = _codes(kernel.entries)
-        source = kernel.input_formats[0]
-        step = Step(
-            StepKind.TABLE,
-            int(entries.min()),
-            int(entries.max()),
-            max(int(np.abs(entries).max()), -source.min_code, source.max_code),
-            is_monotone=False,
-            limits=(source.min_code, source.max_code),
-            first=entries,
-        )
-        return chain.then(step, kernel.result.fraction)
-    if isinstance(kernel, Thresholds):
-        return _thresholds(chain, kernel)
-    return None
+#: Appends a kernel to a chain.
+_Appends = Callable[[Chain, Any], Chain]
+
+
+def _activation(chain: Chain, kernel: Activation) -> Chain:
+    if not kernel.is_cast and chain.low < 0:
+        low, high = max(chain.low, 0), max(chain.high, 0)
+        chain = chain.then(Step(StepKind.RECTIFY, low, high, 0, is_monotone=True), chain.fraction)
+    return chain.cast(kernel.result)
+
+
+def _code_table(chain: Chain, kernel: CodeTable) -> Chain:
+    entries, source = _codes(kernel.entries), kernel.input_formats[0]
+    step = Step(
+        StepKind.TABLE,
+        int(entries.min()),
+        int(entries.max()),
+        max(int(np.abs(entries).max()), -source.min_code, source.max_code),
+        is_monotone=False,
+        limits=(source.min_code, source.max_code),
+        first=entries,
+    )
+    return chain.then(step, kernel.result.fraction)
 
 
 def _affine(chain: Chain, kernel: Affine) -> Chain:
@@ -243,10 +241,22 @@ def _codes(values: NDArray[Any]) -> NDArray[np.int64]:
     return np.ascontiguousarray(values).astype(np.int64)
 
 
+#: How kernels of one element are appended, by their kind.
+_FUNCTIONS: dict[str, _Appends] = {
+    "activation": _activation,
+    "affine": _affine,
+    "code_table": _code_table,
+    "thresholds": _thresholds,
+}
+
+
+def is_function(kernel: Kernel) -> bool:
+    """Tells whether a kernel computes each element from one element, so that a chain can take it."""
+    return kernel.kind in _FUNCTIONS
+
+
 def chain_of(kernels: Sequence[Kernel], chain: Chain) -> Chain:
-    """Returns the chain with all of some elementwise kernels behind it."""
+    """Returns the chain with all of some kernels behind it, each of which `is_function`."""
     for kernel in kernels:
-        longer = appended(chain, kernel)
-        assert longer is not None, f"{kernel.kind} is no function of one element"
-        chain = longer
+        chain = _FUNCTIONS[kernel.kind](chain, kernel)
     return chain

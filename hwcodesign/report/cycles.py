@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from numpy.typing import NDArray
 
 from hwcodesign.backends.streamrtl.hardware import Hardware
-from hwcodesign.backends.streamrtl.levels import Level, Taken, levels_of
+from hwcodesign.backends.streamrtl.levels import levels_of
 from hwcodesign.design import Design
 from hwcodesign.designs.boards import board_named
 from hwcodesign.exploration.deadlines import accuracy_by_deadline
 from hwcodesign.images import encode_images
 from hwcodesign.interface.modes import exit_control
 from hwcodesign.policies import ExitStatistics
-from hwcodesign.report.schema import HardwareReport, LevelReport, TakenReport
+from hwcodesign.report.schema import HardwareReport, LevelReport
 from hwcodesign.simulation.activity import MOST_CYCLES
 from hwcodesign.simulation.measurement import measure_exits, throughput
 from hwcodesign.simulation.timeline import Timeline, timeline
@@ -56,22 +56,7 @@ def hardware_report(
         "buffer_samples": design.accelerator.buffer_samples,
         "buffers": list(stream.high_water),
         "deadlines": [{"cycles": d.cycles, "accuracy": d.accuracy, "final": d.final} for d in deadlines],
-        "levels": [_level_report(level) for level in levels],
-    }
-
-
-def _level_report(level: Level) -> LevelReport:
-    def taken(of: Taken) -> TakenReport:
-        whole = of.to_json()
-        return {
-            "multipliers": of.multipliers, "lut": whole["lut"], "dsp": whole["dsp"], "bram18": whole["bram18"]
-        }  # fmt: skip
-
-    return {
-        "reached": level.reached,
-        "taken": taken(level.taken),
-        "buffer_bits": level.buffer_bits,
-        "without": None if level.without is None else taken(level.without),
+        "levels": [cast("LevelReport", level.to_json()) for level in levels],
     }
 
 

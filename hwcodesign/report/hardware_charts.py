@@ -9,14 +9,14 @@ from hwcodesign.report.schema import HardwareReport, OperationsReport, Report, R
 RESOURCES = (("LUT", "lut"), ("FF", "ff"), ("DSP", "dsp"), ("BRAM36", "bram18"), ("URAM", "uram"))
 
 
-def hardware_charts(report: Report) -> list[Chart]:
-    """Returns all charts of hardware that the report has figures for."""
-    found = []
-    if report["hardware"] is not None:
-        found += [level_chart(report["hardware"], report["exit_rate"]), prediction_chart(report["hardware"])]
-    if report["resources"] is not None:
-        found.append(resources_chart(report["resources"]))
-    return [*found, operations_chart(report["operations"], report["exit_rate"])]
+def hardware_charts(report: Report) -> dict[str, list[Chart]]:
+    """Returns the charts of hardware by sections of the page; a section that has no figures has none."""
+    hardware, resources, rates = report["hardware"], report["resources"], report["exit_rate"]
+    return {
+        "cycles": [level_chart(hardware, rates), prediction_chart(hardware)] if hardware is not None else [],
+        "resources": [resources_chart(resources)] if resources is not None else [],
+        "operations": [operations_chart(report["operations"], rates)],
+    }
 
 
 def level_chart(hardware: HardwareReport, exit_rate: list[float]) -> Chart:

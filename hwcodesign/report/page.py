@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from hwcodesign.report.chart import Chart, wilson
 from hwcodesign.report.diagram import diagram, kernel_details
 from hwcodesign.report.explorer import explorer_data
 from hwcodesign.report.gantt import gantt_charts
-from hwcodesign.report.hardware_charts import level_chart, operations_chart, prediction_chart, resources_chart
+from hwcodesign.report.hardware_charts import hardware_charts
 from hwcodesign.report.outcomes import OUTCOMES, Outcomes, read_outcomes
 from hwcodesign.report.pages import write_page
 from hwcodesign.report.pictures import picture_groups
@@ -48,19 +49,14 @@ def write_report_page(report: Report, folder: Path) -> Path:
         DesignError: a file of the run is missing or damaged.
     """
     outcomes, timeline = _outcomes(folder, report), _timeline(folder, report)
-    hardware = report["hardware"]
-    cycles = [level_chart(hardware, report["exit_rate"]), prediction_chart(hardware)] if hardware is not None else []
-    resources = resources_chart(report["resources"]) if report["resources"] is not None else None
-    groups: dict[str, Any] = {
+    groups = {
         "trade_offs": trade_off_charts(report),
         "samples": sample_charts(report, outcomes),
-        "cycles": cycles,
         "timeline": gantt_charts(timeline) if timeline else [],
-        "resources": resources,
-        "operations": operations_chart(report["operations"], report["exit_rate"]),
+        **hardware_charts(report),
     }
-    synthesis = read_synthesis(folder, report)
-    values = groups | {
+    synthesis, scores = read_synthesis(folder, report), explorer_data(report, outcomes)
+    values: dict[str, Any] = groups | {
         "title": summary.title(report),
         "subtitle": summary.subtitle(report),
         "footnotes": summary.footnotes(report),
@@ -71,8 +67,8 @@ def write_report_page(report: Report, folder: Path) -> Path:
             {"name": segment["name"], "kernels": [kernel_details(kernel) for kernel in segment["kernels"]]}
             for segment in report["network"]
         ],
-        "scores": explorer_data(report, outcomes),
-        "explorer_note": _explorer_note(report, outcomes),
+        "scores": scores,
+        "explorer_note": _explorer_note(scores),
         "unit": report["policy"]["unit"],
         "exits": report["exits"],
         "early": range(report["exits"] - 1),
@@ -84,17 +80,10 @@ def write_report_page(report: Report, folder: Path) -> Path:
         "provenance": _provenance(report),
         "sections": _sections(groups),
     }
-    return write_page(folder / PAGE, "report.html", _all(groups), values, _SCRIPTS)
+    return write_page(folder / PAGE, "report.html", list(chain(*groups.values())), values, _SCRIPTS)
 
 
-def _all(groups: dict[str, Any]) -> list[Chart]:
-    found: list[Chart] = []
-    for group in groups.values():
-        found += [group] if isinstance(group, Chart) else group or []
-    return found
-
-
-def _sections(groups: dict[str, Any]) -> list[tuple[str, str]]:
+def _sections(groups: dict[str, list[Chart]]) -> list[tuple[str, str]]:
     every = {
         "gain": "Gain",
         "network": "Network",
@@ -153,21 +142,21 @@ def _mismatches(report: Report) -> int:
     return sum(item["mismatches"] for item in report["comparisons"])
 
 
-def _explorer_note(report: Report, outcomes: Outcomes) -> str:
+def _explorer_note(scores: dict[str, Any]) -> str:
     cut = [
         f"The page has the first {split['samples']:,} samples of the {name} split."
-        for name, split in explorer_data(report, outcomes)["splits"].items()
+        for name, split in scores["splits"].items()
         if not split["whole"]
     ]
     return " ".join(cut)
 
 
 def _counters(timeline: Timeline) -> Table:
+    totals = timeline.totals()
     rows = tuple(
-        (Cell(name), Cell(f"{total:,}"), Cell(f"{timeline.counters[name]:,}"))
-        for name, total in timeline.totals().items()
+        (Cell(name), Cell(f"{total:,}"), Cell(f"{timeline.counters[name]:,}")) for name, total in totals.items()
     )
-    same = timeline.totals() == timeline.counters
+    same = totals == timeline.counters
     note = (
         Cell("The totals of the timeline are what the registers count.", "good")
         if same

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from hwcodesign.errors import FieldError
+from hwcodesign.errors import DesignError, FieldError
 from hwcodesign.report.schema import Report
 from hwcodesign.report.summary import Cell, Table
 from hwcodesign.storage.fields import Field, read_json
@@ -30,7 +30,11 @@ def write_synthesis(folder: Path, configuration_hash: str, found: dict[str, Any]
 
 
 def read_synthesis(folder: Path, report: Report) -> dict[str, int] | None:
-    """Returns the resources of the report's design; None if it was not synthesised, or the file is damaged."""
+    """Returns the resources of the report's design; None if it was not synthesised.
+
+    Raises:
+        DesignError: the file is damaged.
+    """
     path = folder / SYNTHESIS
     if not path.exists():
         return None
@@ -39,8 +43,8 @@ def read_synthesis(folder: Path, report: Report) -> dict[str, int] | None:
         total = fields["total"].fields(tuple(_KEYS.values()))
         found = {key: item.integer(0, _MOST) for key, item in total.items()}
         hash_ = fields["configuration_hash"].sha256()
-    except FieldError:
-        return None
+    except FieldError as error:
+        raise DesignError(f"{path} is damaged ({error}): synthesise the design again, or remove the file") from None
     return found if hash_ == report["provenance"]["hashes"].get("configuration") else None
 
 

@@ -113,7 +113,7 @@ class Subject:
         right = labels[taken, np.arange(len(taken))] == self.fitting.labels
         hardware = Hardware.of(accelerator)
         interval = cycles_per_sample(hardware.reading_stages, taken.tolist(), accelerator.buffer_samples)
-        latencies = np.array([cycles.latency for cycles in hardware.exits])
+        latencies = np.array(hardware.latencies)
         resources = AcceleratorEstimate.of(hardware).total.rounded()
         clock = self.board.clock_mhz
         return Figures(

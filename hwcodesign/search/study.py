@@ -34,7 +34,8 @@ OBJECTIVES = {"accuracy": True, "images_per_second": True, "mean_us": False, "sh
 #: Trials that are drawn at random before the sampler learns from them.
 _RANDOM = 12
 _MORE, _LESS = StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE
-_SUBJECT, _POLICY, _FIGURES, _REFUSED = "subject", "policy", "figures", "refused"
+_SUBJECT, _CRITERIA = "subject", "criteria"
+_POLICY, _FIGURES, _REFUSED = "policy", "figures", "refused"
 
 
 @dataclass(frozen=True)
@@ -89,8 +90,13 @@ class Study:
             evaluate: predicts a point's figures; PolicyError and SettingsError say that there is no such design.
             trials: number of trials.
             seed: of the samplers.
+
+        Raises:
+            SettingsError: trials are wanted, and earlier ones were of other criteria.
         """
         done = len(self._finished)
+        if done < trials:
+            self._keep_to(space.criteria)
         with task(f"searching {trials} designs", trials, "designs") as reported:
             reported.advance(min(done, trials))
             for number in range(done, trials):
@@ -107,6 +113,16 @@ class Study:
                     trial.set_user_attr(_FIGURES, dataclasses.asdict(found.figures))
                     self.study.tell(trial, [getattr(found.figures, name) for name in OBJECTIVES])
                 reported.advance()
+
+    def _keep_to(self, criteria: tuple[str, ...]) -> None:
+        """Refuses other criteria than those of earlier trials: Optuna's samplers cannot learn from both."""
+        known = tuple(self.study.user_attrs.get(_CRITERIA, criteria))
+        if known != criteria:
+            raise SettingsError(
+                f"{self.folder} has a search of the criteria {','.join(known)}, and this is one of "
+                f"{','.join(criteria)}: give --criteria {','.join(known)}, or name another folder, --out"
+            )
+        self.study.set_user_attr(_CRITERIA, criteria)
 
     @property
     def designs(self) -> dict[int, Evaluated]:

@@ -10,7 +10,6 @@ import ctypes
 import os
 import platform
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -22,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwcodesign.designs.accelerator import Accelerator
-from hwcodesign.errors import FormatError, SimulationError, ToolError
+from hwcodesign.errors import FormatError, SimulationError
 from hwcodesign.images import channels_last
 from hwcodesign.interface.modes import ExitControl
 from hwcodesign.interface.records import RECORD_DTYPE, Records
@@ -32,6 +31,7 @@ from hwcodesign.simulation.pointers import pointer, pointers
 from hwcodesign.storage.cache import kept, scratch_folder
 from hwcodesign.storage.files import sha256_file
 from hwcodesign.storage.sealed import SealedFiles
+from hwcodesign.tools.compiler import find_compiler, run_compiler
 
 #: Without exceptions, because g++ analyses thousands of weights' constructors at length otherwise (40 s to 3 s).
 _FLAGS = ["-O2", "-fPIC", "-std=c++14", "-fno-exceptions", "-fno-gnu-unique", "-w"]
@@ -88,7 +88,7 @@ def build_library(accelerator: Accelerator, files: SealedFiles, workers: int | N
                 )
     units = _units(accelerator, files)
     files.check()
-    compiler = find_compiler()
+    compiler = find_compiler("csim")
 
     def make(folder: Path) -> None:
         with scratch_folder() as work, ThreadPoolExecutor(workers or os.cpu_count()) as pool:
@@ -99,21 +99,9 @@ def build_library(accelerator: Accelerator, files: SealedFiles, workers: int | N
                     job.result()
                     reported.advance(note=f"{jobs[job].name} is done")
             objects = [str(job.result()) for job in jobs]
-            _run([compiler, "-shared", "-Wl,-Bsymbolic", *objects, "-o", str(folder / _LIBRARY)])
+            run_compiler([compiler, "-shared", "-Wl,-Bsymbolic", *objects, "-o", str(folder / _LIBRARY)], "csim")
 
     return kept(f"{accelerator.name}-csim", "\n".join(unit.made_of(files) for unit in units), make) / _LIBRARY
-
-
-def find_compiler() -> str:
-    """Returns the path of g++.
-
-    Raises:
-        ToolError: it is not installed.
-    """
-    compiler = shutil.which("g++")
-    if compiler is None:
-        raise ToolError("on='csim' needs g++ (Debian and Ubuntu: apt install g++); on='software' does not")
-    return compiler
 
 
 def _units(accelerator: Accelerator, files: SealedFiles) -> list[_Unit]:
@@ -141,15 +129,9 @@ def _compiled(compiler: str, unit: _Unit, files: SealedFiles, work: Path) -> Pat
         whole = work / f"{unit.name}.cpp"
         whole.write_text("".join(f'#include "{source}"\n' for source in unit.sources))
         includes = [f"-I{work / path}" for path in unit.includes]
-        _run([compiler, *_FLAGS, *includes, "-c", str(whole), "-o", str(folder / _OBJECT)])
+        run_compiler([compiler, *_FLAGS, *includes, "-c", str(whole), "-o", str(folder / _OBJECT)], "csim")
 
     return kept(f"{unit.name}-object", unit.made_of(files), make) / _OBJECT
-
-
-def _run(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise ToolError(f"{' '.join(command)} failed:\n{done.stderr[-4000:]}")
 
 
 class CSimulation:

@@ -14,7 +14,7 @@ from hwcodesign.backends.streamrtl.cycles import ExitCycles, accelerator_cycles,
 from hwcodesign.designs.accelerator import DECISIONS_AHEAD, Accelerator
 from hwcodesign.errors import SimulationError
 from hwcodesign.exploration.queues import StageCycles, intake_interval, least_depth
-from hwcodesign.hardware.cycles import Cycles, segment_cycles
+from hwcodesign.hardware.cycles import Cycles, reading_cycles, segment_cycles
 from hwcodesign.hardware.implementation import DEFAULTS, Implementation
 from hwcodesign.hardware.netlist import ENDLESS, OBSERVED, Netlist, netlist, offering, watched
 from hwcodesign.hardware.stepping import Network
@@ -141,8 +141,8 @@ class Hardware:
         Depths of buffers are chosen without them, as if a sample held its place for the whole interval: what that
         leaves is for hard samples that come in bursts.
         """
-        pairs = zip(self.stage_cycles, self.segments[0::2], strict=True)
-        return tuple(replace(cycles, reading=stage.reading) for cycles, stage in pairs)
+        pairs = zip(self.stage_cycles, self.netlists[0::2], strict=True)
+        return tuple(replace(cycles, reading=reading_cycles(stage)) for cycles, stage in pairs)
 
     def with_buffers(self, exit_rate: Sequence[float]) -> Hardware:
         """Returns the same hardware with conditional buffers just deep enough for nearly all the throughput that its

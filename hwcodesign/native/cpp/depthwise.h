@@ -26,7 +26,8 @@ template <class In, class Sum> class Depthwise : public Operation {
     Depthwise(const DepthwiseConfig &c, const StepConfig *steps, int step_count, bool wide)
         : in_(c.in), out_(c.out), channels_(c.channels), in_places_(c.in_places, c.in_places + c.places),
           tap_places_(c.tap_places, c.tap_places + c.taps), weights_(c.weights, c.weights + c.taps * c.channels),
-          shifts_(c.shifts, c.shifts + c.channels), bias_(c.bias, c.bias + c.channels), steps_(steps, step_count, wide, c.channels) {}
+          shifts_(c.shifts, c.shifts + c.channels), bias_(c.bias, c.bias + c.channels),
+          steps_(steps, step_count, wide, c.channels) {}
 
     void run(const std::vector<Value> &values, const Block &block) const override {
         for (int n = 0; n < block.samples; n++) {
@@ -37,7 +38,8 @@ template <class In, class Sum> class Depthwise : public Operation {
                     const int count = (int)std::min<int64_t>(kTile, channels_ - first);
                     Sum sums[kTile];
                     add(in + in_places_[i] + first, first, count, sums);
-                    finish(sums, count, first, values[out_].type, out, (int64_t)i * channels_ + first);
+                    finish_in_memory<kTile>(steps_, sums, count, first, values[out_].type, count, out,
+                                            (int64_t)i * channels_ + first);
                 }
         }
     }
@@ -52,21 +54,6 @@ template <class In, class Sum> class Depthwise : public Operation {
         }
         for (int i = 0; i < count; i++)
             sums[i] = (sums[i] << shifts_[first + i]) + bias_[first + i];
-    }
-
-    void finish(Sum *sums, int count, int64_t first, Type type, char *out, int64_t place) const {
-        const auto finished = [&](auto *x) {
-            std::copy(sums, sums + count, x);
-            steps_.run(x, count, first);
-            write(type, x, count, out, place);
-        };
-        if (steps_.wide) {
-            int64_t wide[kTile];
-            finished(wide);
-        } else {
-            int32_t narrow[kTile];
-            finished(narrow);
-        }
     }
 
     int in_, out_;

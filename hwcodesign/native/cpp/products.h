@@ -7,7 +7,6 @@
 #pragma once
 
 #include <algorithm>
-#include <memory>
 #include <utility>
 #include <vector>
 
@@ -199,7 +198,7 @@ template <class M> class Products : public Operation {
         for (int p = 0; p < P; p++) {
             Sum tile[V * M::kLanes];
             std::memcpy(tile, sums[p], sizeof tile);
-            finish_slowly(tile, V * M::kLanes, to[p], first, count, type);
+            finish_in_memory<V * M::kLanes>(steps_, tile, V * M::kLanes, first, type, count, to[p], first);
         }
     }
 
@@ -216,24 +215,6 @@ template <class M> class Products : public Operation {
                     x = x << -shift;
                 sums[p][v] = smaller(larger(x, low), high);
             }
-    }
-
-    // Any steps, on a tile in memory.
-    __attribute__((noinline)) void finish_slowly(Sum *tile, int size, char *to, int64_t first, int count,
-                                                 Type type) const {
-        constexpr int most = kMostVectors * M::kLanes;
-        const auto finished = [&](auto *x) {
-            std::copy(tile, tile + size, x);
-            steps_.run(x, size, first);
-            write(type, x, count, to, first);
-        };
-        if (steps_.wide) {
-            int64_t wide[most];
-            finished(wide);
-        } else {
-            int32_t narrow[most];
-            finished(narrow);
-        }
     }
 
     // Stores the low byte of each lane, which is that of signed and of unsigned bytes.

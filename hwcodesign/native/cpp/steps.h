@@ -12,7 +12,7 @@
 
 namespace hwc {
 
-enum class StepKind : int64_t { Cast, Rectify, Affine, Table, Thresholds, Divide };
+enum class StepKind : int64_t { Cast, Rectify, Affine, Table, Thresholds };
 enum class Overflow : int64_t { Wrap, Saturate, Zero };
 
 // What C callers hand over. Pointers are read once.
@@ -25,7 +25,6 @@ struct StepConfig {
     int64_t low, high;
     // Affine: factors and terms of each channel. Table: its entries, from the code `low` on. Thresholds: the first
     // result and the sign of each channel; `levels` has `count` of each channel, one channel after the other.
-    // Divide: by `count`.
     int64_t channels, count;
     const int64_t *first, *second, *levels;
 };
@@ -116,11 +115,6 @@ template <class T> inline void apply(const Step<T> &step, T *x, int n, int64_t c
         return;
     case StepKind::Thresholds:
         return count_thresholds(step, x, n, channel);
-    case StepKind::Divide:
-        // floats divide exactly here: a quotient that is not whole is far enough from the next whole number
-        for (int i = 0; i < n; i++)
-            x[i] = (T)((double)x[i] / (double)step.count);
-        return;
     }
 }
 
@@ -192,12 +186,32 @@ __attribute__((noinline)) void read(Type type, const char *from, int64_t place, 
 }
 
 // Writes a tile into memory of any type.
-template <class T> __attribute__((noinline)) void write(Type type, const T *__restrict x, int n, char *to, int64_t place) {
+template <class T>
+__attribute__((noinline)) void write(Type type, const T *__restrict x, int n, char *to, int64_t place) {
     with_type(type, [&](auto *typed) {
         auto *__restrict out = (std::remove_pointer_t<decltype(typed)> *)to + place;
         for (int i = 0; i < n; i++)
             out[i] = (std::remove_pointer_t<decltype(typed)>)x[i];
     });
+}
+
+// Runs steps on a tile of sums, in the width that they need, and writes the first `count` results. Noinline: only what
+// is not done in registers comes here.
+template <int Most, class Sum>
+__attribute__((noinline)) void finish_in_memory(const Steps &steps, const Sum *sums, int size, int64_t channel,
+                                                Type type, int count, char *to, int64_t place) {
+    const auto finished = [&](auto *x) {
+        std::copy(sums, sums + size, x);
+        steps.run(x, size, channel);
+        write(type, x, count, to, place);
+    };
+    if (steps.wide) {
+        int64_t wide[Most];
+        finished(wide);
+    } else {
+        int32_t narrow[Most];
+        finished(narrow);
+    }
 }
 
 } // namespace hwc

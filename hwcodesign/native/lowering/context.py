@@ -62,14 +62,22 @@ class Fused:
 #: Adds operations that compute a fused kernel from the values that it reads, into a value.
 Lowering = Callable[[Planning, Fused, Sequence[int], int], None]
 LOWERINGS: dict[str, Lowering] = {}
+#: Kinds whose operation computes the elementwise kernels behind it, too.
+TAKE_STEPS: set[str] = set()
 _Function = TypeVar("_Function", bound=Lowering)
 
 
-def lowers(*kinds: str) -> Callable[[_Function], _Function]:
-    """Decorates the lowering of some kinds of kernels."""
+def lowers(*kinds: str, takes_steps: bool = True) -> Callable[[_Function], _Function]:
+    """Decorates the lowering of some kinds of kernels.
+
+    Args:
+        kinds: their names.
+        takes_steps: whether it adds the steps of `Fused.tail`, too.
+    """
 
     def add(lowering: _Function) -> _Function:
         LOWERINGS.update(dict.fromkeys(kinds, lowering))
+        TAKE_STEPS.update(kinds if takes_steps else ())
         return lowering
 
     return add

@@ -40,9 +40,9 @@ def _add(
     planning.operations.append(operation)
 
 
-@lowers("concatenate")
+@lowers("concatenate", takes_steps=False)
 def lower_concatenate(planning: Planning, fused: Fused, sources: Sequence[int], result: int) -> None:
-    """Adds a copy for each input, with the cast to the result's format; nothing is fused behind it."""
+    """Adds a copy for each input, with the cast to the result's format."""
     kernel = fused.kernel
     first = 0
     for i, source in enumerate(sources):

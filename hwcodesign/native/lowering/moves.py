@@ -11,9 +11,9 @@ from hwcodesign.native.lowering.context import Fused, Planning, lowers
 from hwcodesign.native.plan import Moved
 
 
-@lowers("transpose", "upsample2d")
+@lowers("transpose", "upsample2d", takes_steps=False)
 def lower_move(planning: Planning, fused: Fused, sources: Sequence[int], result: int) -> None:
-    """Adds the copy; nothing is fused behind it."""
+    """Adds the copy."""
     planning.operations.append(Moved(sources[0], result, places_of(fused.kernel)))
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.hardware.weights import narrowed
 from hwcodesign.kernels.conv2d import Conv2D
 from hwcodesign.kernels.dense import Dense
@@ -108,7 +107,7 @@ def _sums(planning: Planning, fused: Fused, kernel: WeightedKernel, *, bytes_too
     offset = _OFFSET if source.signed else 0
     if bytes_too and planning.has_bytes and source.width <= 8 and _fits(narrow.weights, 8):
         multiply, reached = Multiply.BYTES, reached + magnitude * offset
-    elif _holds(ElementType.I16, source) and _fits(narrow.weights, 16):
+    elif ElementType.I16.holds(source) and _fits(narrow.weights, 16):
         multiply, offset = Multiply.WORDS, 0
     else:
         multiply, offset = Multiply.LONGS, 0
@@ -124,11 +123,6 @@ def _sums(planning: Planning, fused: Fused, kernel: WeightedKernel, *, bytes_too
 
 def _fits(weights: NDArray[Any], bits: int) -> bool:
     return bool(weights.min() >= -(1 << (bits - 1)) and weights.max() < 1 << (bits - 1))
-
-
-def _holds(element_type: ElementType, fmt: FixedPoint) -> bool:
-    limits = np.iinfo(element_type.dtype)
-    return bool(limits.min <= fmt.min_code and fmt.max_code <= limits.max)
 
 
 def _without_offset(offset: int, weights: Integers, shifts: Integers, bias: Integers) -> Integers:

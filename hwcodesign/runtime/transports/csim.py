@@ -15,15 +15,15 @@ from hwcodesign.interface.records import Records
 from hwcodesign.runtime.computed import ComputedRunner, ComputedTransport
 from hwcodesign.runtime.segments import segment_by_segment
 from hwcodesign.runtime.transports.transport import TransferSettings
-from hwcodesign.simulation.csim import find_compiler
 from hwcodesign.storage.cache import own_cache
+from hwcodesign.tools.compiler import find_compiler
 
 _NAME = "csim"
 
 
 def check() -> None:
     """Raises an error if it cannot run here: there is no g++, or the cache is another user's."""
-    find_compiler()
+    find_compiler("csim")
     own_cache()
 
 

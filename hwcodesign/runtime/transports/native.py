@@ -9,13 +9,14 @@ from hwcodesign.runtime.computed import ComputedRunner, ComputedTransport
 from hwcodesign.runtime.transports.software import software_runner, software_transport
 from hwcodesign.runtime.transports.transport import TransferSettings
 from hwcodesign.storage.cache import own_cache
+from hwcodesign.tools.compiler import find_compiler
 
 
 def check() -> None:
     """Raises an error if the engine was not built and cannot be: there is no g++, or the cache is another user's."""
     own_cache()
     if not library.is_available():
-        library.find_compiler()
+        find_compiler("native")
 
 
 def open_runner(design: Design) -> ComputedRunner:
