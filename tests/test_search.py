@@ -12,6 +12,7 @@ import pytest
 
 from hwcodesign.backends.streamrtl.choice import Request, with_throughput
 from hwcodesign.backends.streamrtl.hardware import Hardware
+from hwcodesign.backends.streamrtl.resources import AcceleratorEstimate
 from hwcodesign.data import Dataset
 from hwcodesign.design import Design
 from hwcodesign.designs.boards import board_named
@@ -20,16 +21,18 @@ from hwcodesign.exploration.queues import cycles_per_sample
 from hwcodesign.hardware.resources.figures import Resources
 from hwcodesign.images import encode_images
 from hwcodesign.interface.modes import exit_control
+from hwcodesign.networks.leaving_out import with_early_exits
 from hwcodesign.networks.network import MultiExitNetwork
 from hwcodesign.policies import ExitPolicy
-from hwcodesign.search.evaluation import Evaluated, Figures, Subject
+from hwcodesign.search.evaluation import Evaluated, Figures, Outcome, Subject
 from hwcodesign.search.front import Wishes, best_design, pareto_front
-from hwcodesign.search.space import NO_EXITS, Point, Space
+from hwcodesign.search.space import NO_EXITS, Point, Space, point_of
 from hwcodesign.search.study import STORAGE, Study
+from hwcodesign.search.variants import Variants
 
 Evaluate = Callable[[Point], Evaluated]
 
-SPACE = Space(("margin", "entropy", NO_EXITS), 0.05, 1_000.0, 100_000.0)
+SPACE = Space(("margin", "entropy", NO_EXITS), 0.05, 1_000.0, 100_000.0, early_exits=2)
 
 
 def figures(accuracy: float, rate: float, mean_us: float, share: float) -> Figures:
@@ -48,7 +51,7 @@ def found(fitted_policy: ExitPolicy) -> dict[int, Evaluated]:
         (1, 99, 1, 0.9),
         (0.9, 10, 5, 0.7),
     ]
-    point = Point("margin", 0.01, 10.0)
+    point = Point("margin", 0.01, 10.0, (0, 1))
     return {i: Evaluated(point, fitted_policy, figures(*row)) for i, row in enumerate(rows)}
 
 
@@ -67,6 +70,19 @@ def found(fitted_policy: ExitPolicy) -> dict[int, Evaluated]:
 def test_a_space_without_points_is_refused(change: dict[str, object], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         dataclasses.replace(SPACE, **change)
+
+
+@pytest.mark.parametrize(
+    ("criterion", "stays", "point"),
+    [
+        ("margin", (True, False), Point("margin", 0.01, 50.0, (0,))),
+        ("margin", (False, False), Point(NO_EXITS, 0.0, 50.0, ())),
+        (NO_EXITS, (True, True), Point(NO_EXITS, 0.0, 50.0, ())),
+    ],
+)
+def test_a_point_has_the_exits_that_stay(criterion: str, stays: tuple[bool, ...], point: Point) -> None:
+    exits = {f"exit{k}": stay for k, stay in enumerate(stays)}
+    assert point_of({"criterion": criterion, "accuracy_drop": 0.01, "images_per_second": 50.0, **exits}) == point
 
 
 def test_the_front_has_what_nothing_is_better_than(found: dict[int, Evaluated]) -> None:
@@ -179,59 +195,91 @@ def test_a_damaged_study_is_an_error(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def subject(trained_network: MultiExitNetwork, compiled_design: Design, digits_data: Dataset) -> Subject:
-    return Subject(trained_network, compiled_design, digits_data.fitting, board_named("pynq-z2"))
+def subject(
+    trained_network: MultiExitNetwork, digits_data: Dataset, tmp_path_factory: pytest.TempPathFactory
+) -> Subject:
+    folder = tmp_path_factory.mktemp("kernels")
+    return Subject(Variants(trained_network, digits_data.fitting, board_named("pynq-z2"), folder))
 
 
-@pytest.mark.parametrize("criterion", ["margin", NO_EXITS])
-def test_figures_are_those_of_the_design_that_is_compiled(subject: Subject, criterion: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "point",
+    [Point("margin", 0.01, 200_000.0, (0, 1)), Point("margin", 0.01, 200_000.0, (1,)), Point.without_exits(200_000.0)],
+    ids=["all exits", "exit 0 left out", "no early exits"],
+)
+def test_figures_are_those_of_the_design_that_is_compiled(subject: Subject, point: Point, tmp_path: Path) -> None:
     """Cycles of exits and resources as compile says, accuracy and exits as software finds them on the fitting split."""
     from hwcodesign.compilation import compile
 
-    point = Point(criterion, 0.01, 200_000.0)
     found = subject.evaluate(point)
-    design = compile(subject.network, found.policy, board="pynq-z2", fit=point.fit, out=tmp_path / "design")
-    images, labels = subject.fitting.images, subject.fitting.labels
+    network, exits = with_early_exits(subject.variants.network, point.early_exits), len(point.early_exits) + 1
+    design = compile(network, found.policy, board="pynq-z2", fit=point.fit, out=tmp_path / "design")
+    images, labels = subject.variants.fitting.images, subject.variants.fitting.labels
     records = design.run(images)
-    rates = np.bincount(records["exit"], minlength=3) / len(images)
+    rates = np.bincount(records["exit"], minlength=exits) / len(images)
     assert found.figures.accuracy == (records["label"] == labels).mean()
     assert found.figures.exit_rate == tuple(rates.tolist())
     latencies = [exit_["latency"] for exit_ in design.manifest["cycles"]["exits"]]
     assert found.figures.mean_us * 100 == pytest.approx(float(np.dot(rates, latencies)), rel=1e-12)
     assert found.figures.p99_us == sorted(latencies[k] for k in records["exit"])[int(np.ceil(0.99 * 396))] / 100
-    stages, depth = Hardware.of(design.accelerator).reading_stages, design.accelerator.buffer_samples
+    hardware = Hardware.of(design.accelerator)
+    assert found.figures.resources == AcceleratorEstimate.of(hardware).total.rounded()
+    stages, depth = hardware.reading_stages, design.accelerator.buffer_samples
     assert found.figures.images_per_second == 1e8 / cycles_per_sample(stages, records["exit"].tolist(), depth)
-    if criterion == NO_EXITS:
+    if not point.early_exits:
         codes = encode_images(images, design.accelerator.input_format, design.accelerator.input_shape)
         run = design.rtl.run(codes, exit_control(design.policy), batch=len(codes))
         assert run.cycles / len(codes) == pytest.approx(1e8 / found.figures.images_per_second, rel=0.02)
+        for place in ("rtl", "csim"):
+            assert np.array_equal(design.run(images[:20], on=place)["label"], records["label"][:20])
+
+
+def test_hardware_of_exits_that_are_left_out_is_gone(subject: Subject) -> None:
+    """Heads, decisions and buffers are those of the exits that stay; a stage does what several did."""
+    whole = subject.variants.with_exits((0, 1)).design.accelerator
+    one = subject.variants.with_exits((1,)).design.accelerator
+    none = subject.variants.with_exits(()).design.accelerator
+    assert [accelerator.exits for accelerator in (whole, one, none)] == [3, 2, 1]
+    assert [name for name in none.blocks if name.startswith(("fork", "buffer"))] == []
+    macs = [sum(segment.macs for segment in accelerator.segments) for accelerator in (whole, one, none)]
+    assert macs[0] - macs[1] == whole.heads[0].macs
+    assert macs[1] - macs[2] == whole.heads[1].macs
+    assert none.stages[0].macs == sum(stage.macs for stage in whole.stages)
+
+
+def test_kernels_are_kept_for_the_next_search(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = subject.variants.with_exits((1,)).design
+    again = dataclasses.replace(subject.variants, made={})
+    monkeypatch.setattr("hwcodesign.search.variants.compile", lambda *_, **__: pytest.fail("it was compiled again"))
+    assert again.with_exits((1,)).design.accelerator.configuration_hash == kept.accelerator.configuration_hash
 
 
 def test_throughput_is_that_of_the_samples_in_their_order(subject: Subject, compiled_design: Design) -> None:
     """Later stages are folded to the samples that reach them, so that many in a row wait."""
-    taken = compiled_design.run(subject.fitting.images)["exit"].tolist()
+    variant = subject.variants.with_exits((0, 1))
+    policy = compiled_design.policy
+    taken = Outcome.of(policy, variant.logits, subject.variants.fitting.labels).taken.tolist()
     rates = tuple((np.bincount(taken, minlength=3) / len(taken)).tolist())
     assert min(rates) > 0
-    fitted_on = dataclasses.replace(compiled_design.policy.fitted_on, exit_rate=rates)
-    policy = dataclasses.replace(compiled_design.policy, fitted_on=fitted_on)
-    folded = dataclasses.replace(compiled_design.accelerator, policy=policy)
+    policy = dataclasses.replace(policy, fitted_on=dataclasses.replace(policy.fitted_on, exit_rate=rates))
+    folded = dataclasses.replace(variant.design.accelerator, policy=policy)
     accelerator = with_throughput(Request(folded, {}, subject.board), 200_000)
     stages, depth = Hardware.of(accelerator).reading_stages, accelerator.buffer_samples
     interval = cycles_per_sample(stages, taken, depth)
-    assert subject.figures(policy, accelerator).images_per_second == 1e8 / interval
+    assert subject.figures(variant, accelerator).images_per_second == 1e8 / interval
     assert cycles_per_sample(stages, sorted(taken, reverse=True), depth) != interval
 
 
 def test_what_has_no_design_says_why(subject: Subject) -> None:
     with pytest.raises(SettingsError, match="ask for at most"):
-        subject.evaluate(Point(NO_EXITS, 0.01, 90_000_000.0))
+        subject.evaluate(Point.without_exits(90_000_000.0))
 
 
 def test_no_point_is_faster_than_a_board_where_all_leave_at_once(subject: Subject) -> None:
     fastest = subject.fastest()
-    assert fastest >= subject.evaluate(Point("margin", 0.05, fastest / 2)).figures.images_per_second / 2
+    assert fastest >= subject.evaluate(Point("margin", 0.05, fastest / 2, (0, 1))).figures.images_per_second / 2
     with pytest.raises(SettingsError, match="ask for at most"):
-        subject.evaluate(Point(NO_EXITS, 0.01, 2 * fastest))
+        subject.evaluate(Point.without_exits(2 * fastest))
 
 
 def test_optuna_says_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str], evaluated: Evaluate) -> None:

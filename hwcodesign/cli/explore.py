@@ -50,14 +50,15 @@ def explore(
     job = opened(recipe, out, data, writes=True)
     from hwcodesign import pipeline
     from hwcodesign.designs.boards import board_named
+    from hwcodesign.search.evaluation import Subject
     from hwcodesign.search.front import Wishes, best_design, check_objective, pareto_front
     from hwcodesign.search.space import Space
     from hwcodesign.search.study import Study
-    from hwcodesign.search.subject import subject_of
+    from hwcodesign.search.variants import Variants
 
     target = board_named(board) if board else job.recipe.compile.target
     check_objective(best)
-    space = Space(tuple(criteria.split(",")), drop, 1.0, _SLOWEST)  # refuses what is not known before long work
+    space = Space(tuple(criteria.split(",")), drop, 1.0, _SLOWEST, 0)  # refuses what is not known before long work
     wishes = Wishes(accuracy, images_per_second, mean_us, p99_us, share)
     splits = job.recipe.data()
     network = pipeline.trained_network(job, splits)
@@ -66,10 +67,13 @@ def explore(
     if build is not None:
         _build(job, network, study.designs, build, target.name)
         return
-    subject = subject_of(network, splits.fitting, target, folder / "kernels")
+    subject = Subject(Variants(network, splits.fitting, target, folder / "kernels"))
     fastest = subject.fastest()
     study.search(
-        dataclasses.replace(space, slowest=fastest / _SLOWEST, fastest=fastest), subject.evaluate, trials, seed
+        dataclasses.replace(space, slowest=fastest / _SLOWEST, fastest=fastest, early_exits=network.exits - 1),
+        subject.evaluate,
+        trials,
+        seed,
     )
     front = pareto_front(study.designs)
     chosen = best_design(front, wishes, best)
@@ -77,7 +81,7 @@ def explore(
         designs = [{"number": number, **_listed(found)} for number, found in sorted(front.items())]
         show({"board": target.name, "best": chosen, "refused": len(study.refused), "designs": designs}, True, "")
         return
-    _print(front, chosen, target.name)
+    _print(front, chosen, target.name, network.exits)
     arguments = f"{recipe} --board {target.name}" + (f" --out {out}" if out else "")
     show(None, False, f"hwcodesign explore {arguments} --build {chosen} compiles number {chosen}")
 
@@ -86,13 +90,21 @@ def _build(job: Run, network: MultiExitNetwork, designs: dict[int, Evaluated], n
     """Compiles a design that was found."""
     from hwcodesign.compilation import compile
     from hwcodesign.errors import SettingsError
+    from hwcodesign.networks.leaving_out import with_early_exits
 
     if number not in designs:
         known = ", ".join(map(str, sorted(designs))) or "none: search first"
         raise SettingsError(f"--build {number} is no design that was found; there are {known}")
     found, name = designs[number], f"{job.recipe.name}_{number}"
     folder = job.folder / _FOLDER / board / f"design{number}"
-    compile(network, found.policy, board=board, fit=found.point.fit, out=folder, name=name)
+    compile(
+        with_early_exits(network, found.point.early_exits),
+        found.policy,
+        board=board,
+        fit=found.point.fit,
+        out=folder,
+        name=name,
+    )
     show(None, False, f"design {number}: {folder}")
 
 
@@ -102,12 +114,18 @@ def _listed(found: Evaluated) -> dict[str, Any]:
     return {**point, "images_per_second_wished": point["images_per_second"], **figures}
 
 
-def _print(front: dict[int, Evaluated], chosen: int, board: str) -> None:
+def _exits(found: Evaluated, exits: int) -> str:
+    """Returns what leaves at each exit of the network, in percent."""
+    rates = dict(zip((*found.point.early_exits, exits - 1), found.figures.exit_rate, strict=True))
+    return "/".join(f"{100 * rates[k]:.0f}" if k in rates else "-" for k in range(exits))
+
+
+def _print(front: dict[int, Evaluated], chosen: int, board: str, exits: int) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
 
-    title = f"predicted for {board}; exits: % of the images that leave there; board: of its scarcest resource"
+    title = f"predicted for {board}; exits: % that leave there, - left out; board: of its scarcest resource"
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0), title=title, title_justify="left")
     headings = ("#", "criterion", "accuracy", "exits", "images/s", "mean us", "99% us", "LUT", "board")
     for heading in headings:
@@ -118,7 +136,7 @@ def _print(front: dict[int, Evaluated], chosen: int, board: str) -> None:
             f"{number}",
             found.point.criterion,
             f"{figures.accuracy:.2%}",
-            "/".join(f"{100 * rate:.0f}" for rate in figures.exit_rate),
+            _exits(found, exits),
             f"{figures.images_per_second:,.0f}",
             f"{figures.mean_us:,.1f}",
             f"{figures.p99_us:,.1f}",

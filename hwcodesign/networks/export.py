@@ -33,6 +33,7 @@ from hwcodesign.networks.graphs.products import write_products
 from hwcodesign.networks.graphs.sequences import as_images
 from hwcodesign.networks.graphs.upsampling import name_upsampling, write_upsampling
 from hwcodesign.networks.graphs.windows import BORDER_POOL, WHOLE_AVERAGE, with_final_domain, with_plain_windows
+from hwcodesign.networks.joined import JoinedStages
 from hwcodesign.networks.layers import values_of
 from hwcodesign.networks.network import Evaluating, MultiExitNetwork
 from hwcodesign.progress import task
@@ -151,13 +152,19 @@ class _Computed(nn.Module):
         super().__init__()
         #: Paths of the modules that a traced segment calls, by the names that they have in operators.
         self.paths: dict[str, str] = {}
-        self.computed_segment = self._flat(module) if isinstance(module, fx.GraphModule) else module
+        self.computed_segment = self._called(module)
         self.computed = tuple(computed)
 
     def forward(self, *given: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Computes the tensors."""
         values = values_of(self.computed_segment(*given))
         return tuple(values[i] for i in self.computed)
+
+    def _called(self, module: nn.Module) -> nn.Module:
+        """Returns the module with all that traced segments in it call at their top."""
+        if isinstance(module, JoinedStages):
+            return JoinedStages([self._called(part) for part in module.parts])
+        return self._flat(module) if isinstance(module, fx.GraphModule) else module
 
     def _flat(self, module: fx.GraphModule) -> fx.GraphModule:
         """Returns the same graph with all that it calls at the top.
@@ -170,10 +177,10 @@ class _Computed(nn.Module):
             if node.op not in ("call_module", "get_attr"):
                 continue
             path = str(node.target)
-            node.target = names.setdefault(path, f"traced_{len(names)}")
+            node.target = names.setdefault(path, f"traced_{len(self.paths) + len(names)}")
             parent, _, last = path.rpartition(".")
             parts[node.target] = getattr(module.get_submodule(parent), last)
-        self.paths = {name: path for path, name in names.items()}
+        self.paths |= {name: path for path, name in names.items()}
         return fx.GraphModule(parts, graph)
 
 

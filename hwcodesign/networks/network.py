@@ -54,7 +54,7 @@ class MultiExitNetwork(nn.Module):
     quantiser of its own, or is an argument of the stage that is handed on as it came.
 
     Args:
-        stages, heads: lists of equal length, at least two.
+        stages, heads: lists of equal length. A single stage makes a network without early exits, to compare with.
         input_format: format of the images' values.
         input_shape: (C, H, W) of images, (C, L) of sequences, or (F,) of vectors.
         gates: whether the last output of each head is a gate instead of a class.
@@ -79,10 +79,10 @@ class MultiExitNetwork(nn.Module):
         leave_off_softmax: bool = False,
     ) -> None:
         super().__init__()
-        if len(stages) != len(heads) or len(stages) < 2:
+        if len(stages) != len(heads) or not stages:
             raise NetworkError(
                 f"{len(stages)} stages and {len(heads)} heads: a multi-exit network has one head per stage, "
-                "and two stages or more"
+                "and one stage or more"
             )
         if len(input_shape) not in AXES or min(input_shape) < 1:
             raise NetworkError(f"input_shape {tuple(input_shape)} is not {', '.join(reversed(AXES.values()))}")
@@ -103,9 +103,10 @@ class MultiExitNetwork(nn.Module):
             raise NetworkError(
                 "a layer is used in two stages or heads: in hardware each has its own, so make one for each"
             )
-        self._head_reads = None if head_reads is None else tuple(tuple(reads) for reads in head_reads)
-        if self._head_reads is not None and len(self._head_reads) != len(heads):
-            raise NetworkError(f"head_reads has {len(self._head_reads)} entries for {len(heads)} heads: give each one")
+        #: For each head, the positions of the tensors of its stage that it takes; None for all.
+        self.head_reads = None if head_reads is None else tuple(tuple(reads) for reads in head_reads)
+        if self.head_reads is not None and len(self.head_reads) != len(heads):
+            raise NetworkError(f"head_reads has {len(self.head_reads)} entries for {len(heads)} heads: give each one")
         self.check()
 
     @property
@@ -156,9 +157,9 @@ class MultiExitNetwork(nn.Module):
         Raises:
             NetworkError: they are not there, or named twice.
         """
-        if self._head_reads is None:
+        if self.head_reads is None:
             return tuple(range(tensors))
-        reads = self._head_reads[k]
+        reads = self.head_reads[k]
         if not reads or len(set(reads)) != len(reads) or not set(reads) <= set(range(tensors)):
             raise NetworkError(
                 f"head_reads[{k}] is {reads}, but stage {k} gives {tensors} tensor{'s' if tensors > 1 else ''}: name "
@@ -381,7 +382,7 @@ class MultiExitNetwork(nn.Module):
     def digest(self) -> str:
         """Returns the SHA-256 hash of names, shapes and values of all parameters and buffers, and of the input."""
         more = " gates" if self.gates else ""
-        more += f" {self._head_reads}" if self._head_reads is not None else ""
+        more += f" {self.head_reads}" if self.head_reads is not None else ""
         digest = hashlib.sha256(f"{self.input_format} {self.input_shape}{more}".encode())
         for name, tensor in sorted(self.state_dict().items()):
             array = tensor.detach().cpu().numpy()

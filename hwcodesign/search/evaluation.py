@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,17 +12,14 @@ from numpy.typing import NDArray
 from hwcodesign.backends.streamrtl.choice import Request, with_throughput, within_board
 from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.backends.streamrtl.resources import AcceleratorEstimate
-from hwcodesign.data import Split
-from hwcodesign.design import Design
 from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.designs.boards import Board
 from hwcodesign.exploration.queues import cycles_per_sample
-from hwcodesign.fitting.network import fit_policy
 from hwcodesign.hardware.choice import shares
 from hwcodesign.hardware.resources.figures import Resources
-from hwcodesign.networks.network import MultiExitNetwork
 from hwcodesign.policies import ExitPolicy
 from hwcodesign.search.space import Point
+from hwcodesign.search.variants import Variant, Variants
 
 #: Fraction of samples whose latency is stated beside the mean.
 _MOST = 0.99
@@ -53,6 +50,38 @@ class Figures:
 
 
 @dataclass(frozen=True)
+class Outcome:
+    """An outcome is what a policy does with samples.
+
+    Attributes:
+        taken: (N,) the exit at which each sample leaves.
+        exit_rate: fraction of samples that leave at each exit.
+        accuracy: fraction of right answers.
+    """
+
+    taken: NDArray[np.int64]
+    exit_rate: tuple[float, ...]
+    accuracy: float
+
+    @classmethod
+    def of(cls, policy: ExitPolicy, logits: Sequence[NDArray[np.int64]], true: NDArray[np.int64]) -> Outcome:
+        """Lets samples leave.
+
+        Args:
+            policy: the policy.
+            logits: integer outputs of each exit's head.
+            true: (N,) true classes.
+        """
+        labels, scores = policy.score_exits(logits)
+        leaves = scores >= np.asarray(policy.threshold_codes)[:, None]
+        leaves[-1] = True
+        taken = leaves.argmax(axis=0)
+        rates = np.bincount(taken, minlength=len(leaves)) / len(taken)
+        right = labels[taken, np.arange(len(taken))] == true
+        return cls(taken, tuple(rates.tolist()), float(right.mean()))
+
+
+@dataclass(frozen=True)
 class Evaluated:
     """A point, its policy and its figures."""
 
@@ -66,30 +95,15 @@ class Subject:
     """A subject is a trained network on a board, of which points are evaluated.
 
     Attributes:
-        network: the trained network.
-        design: any design of it; its kernels are read, not its policy and hardware.
-        fitting: the fitting split.
-        board: the board.
+        variants: the network with its exits, and without some.
     """
 
-    network: MultiExitNetwork
-    design: Design
-    fitting: Split
-    board: Board
+    variants: Variants
 
-    @cached_property
-    def logits(self) -> list[NDArray[np.int64]]:
-        """Returns the integer logits of the fitting split at every exit."""
-        return self.design.logits(self.fitting.images)
-
-    def policy(self, point: Point) -> ExitPolicy:
-        """Fits the policy of a point.
-
-        Raises:
-            PolicyError: its criterion cannot meet its request.
-        """
-        data = (self.fitting.images, self.fitting.labels)
-        return fit_policy(self.network, data, point.request(self.network.exits), logits=self.logits)
+    @property
+    def board(self) -> Board:
+        """Returns the board."""
+        return self.variants.board
 
     def evaluate(self, point: Point) -> Evaluated:
         """Fits the policy and chooses the hardware of a point, and predicts its figures.
@@ -98,28 +112,24 @@ class Subject:
             PolicyError: its criterion cannot meet its request.
             SettingsError: no hardware has its throughput.
         """
-        policy = self.policy(point)
-        accelerator = dataclasses.replace(self.design.accelerator, policy=policy)
-        chosen = with_throughput(Request(accelerator, {}, self.board), point.images_per_second)
-        return Evaluated(point, policy, self.figures(policy, chosen))
+        policy, variant = self.variants.policy(point), self.variants.with_exits(point.early_exits)
+        accelerator = dataclasses.replace(variant.design.accelerator, policy=policy)
+        chosen = with_throughput(Request(accelerator, {}, self.board, known=variant.known), point.images_per_second)
+        return Evaluated(point, policy, self.figures(variant, chosen))
 
-    def figures(self, policy: ExitPolicy, accelerator: Accelerator) -> Figures:
-        """Predicts the figures of an accelerator with a policy, on the fitting split in its order."""
-        labels, scores = policy.score_exits(self.logits)
-        leaves = scores >= np.asarray(policy.threshold_codes)[:, None]
-        leaves[-1] = True
-        taken = leaves.argmax(axis=0)
-        rates = np.bincount(taken, minlength=len(leaves)) / len(taken)
-        right = labels[taken, np.arange(len(taken))] == self.fitting.labels
-        hardware = Hardware.of(accelerator)
+    def figures(self, variant: Variant, accelerator: Accelerator) -> Figures:
+        """Predicts the figures of a variant's accelerator, on the fitting split in its order."""
+        outcome = Outcome.of(accelerator.policy, variant.logits, self.variants.fitting.labels)
+        taken, rates = outcome.taken, outcome.exit_rate
+        hardware = Hardware.of(accelerator, variant.known.placed)
         interval = cycles_per_sample(hardware.reading_stages, taken.tolist(), accelerator.buffer_samples)
         latencies = np.array(hardware.latencies)
         resources = AcceleratorEstimate.of(hardware).total.rounded()
         clock = self.board.clock_mhz
         return Figures(
-            accuracy=float(right.mean()),
-            exit_rate=tuple(rates.tolist()),
-            macs_fraction=float(np.dot(rates, self.design.costs().fractions)),
+            accuracy=outcome.accuracy,
+            exit_rate=rates,
+            macs_fraction=float(np.dot(rates, variant.design.costs().fractions)),
             images_per_second=clock * 1e6 / interval,
             mean_us=float(np.dot(rates, latencies)) / clock,
             p99_us=float(np.quantile(latencies[taken], _MOST, method="higher")) / clock,
@@ -133,9 +143,10 @@ class Subject:
         Raises:
             SettingsError: the network does not fit the board at all; the message says by how much.
         """
-        policy = self.design.policy
-        first = tuple(float(k == 0) for k in range(self.network.exits))
+        every = self.variants.with_exits(tuple(range(self.variants.network.exits - 1)))
+        policy, exits = every.design.policy, every.network.exits
+        first = tuple(float(k == 0) for k in range(exits))
         early = dataclasses.replace(policy, fitted_on=dataclasses.replace(policy.fitted_on, exit_rate=first))
-        accelerator = dataclasses.replace(self.design.accelerator, policy=early)
-        chosen = within_board(Request(accelerator, {}, self.board))
-        return self.board.clock_mhz * 1e6 / Hardware.of(chosen).intake_interval(first)
+        accelerator = dataclasses.replace(every.design.accelerator, policy=early)
+        chosen = within_board(Request(accelerator, {}, self.board, known=every.known))
+        return self.board.clock_mhz * 1e6 / Hardware.of(chosen, every.known.placed).intake_interval(first)

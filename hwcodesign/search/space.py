@@ -1,10 +1,12 @@
-"""This module says what is searched: the criterion, how much accuracy early exits may cost, and the throughput for
-which layers and conditional buffers are chosen.
+"""This module says what is searched: the exits that stay, the criterion, how much accuracy early exits may cost, and
+the throughput for which layers and conditional buffers are chosen.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from optuna import Trial
 
@@ -18,6 +20,8 @@ from hwcodesign.policies import CRITERIA
 NO_EXITS = "none"
 #: The criterion whose thresholds then say so; which one it is changes nothing.
 _ANY = "margin"
+#: Names of a trial's parameters; that of an exit is followed by its number, and says whether it stays.
+_CRITERION, _DROP, _RATE, _EXIT = "criterion", "accuracy_drop", "images_per_second", "exit"
 
 
 @dataclass(frozen=True)
@@ -28,16 +32,25 @@ class Point:
         criterion: name of the exit criterion, or `NO_EXITS`.
         accuracy_drop: accuracy on the fitting split that early exits may cost, as a fraction.
         images_per_second: throughput for which layers and buffers are chosen.
+        early_exits: numbers of the early exits that stay, as in the trained network; none with `NO_EXITS`. Hardware has
+            no head, decision and buffer for others.
     """
 
     criterion: str
     accuracy_drop: float
     images_per_second: float
+    early_exits: tuple[int, ...]
 
-    def request(self, exits: int) -> PolicyRequest:
-        """Returns what a policy is asked for, of a network with so many exits."""
-        if self.criterion == NO_EXITS:
-            return PolicyRequest(criterion=_ANY, thresholds=(None,) * (exits - 1))
+    @classmethod
+    def without_exits(cls, images_per_second: float) -> Point:
+        """Returns the point of the network without early exits."""
+        return cls(NO_EXITS, 0.0, images_per_second, ())
+
+    @property
+    def request(self) -> PolicyRequest:
+        """Returns what a policy is asked for, of the network with the exits that stay."""
+        if not self.early_exits:
+            return PolicyRequest(criterion=_ANY, thresholds=())
         return PolicyRequest(criterion=self.criterion, accuracy_drop=self.accuracy_drop)
 
     @property
@@ -54,6 +67,7 @@ class Space:
         criteria: names of criteria, and `NO_EXITS`.
         largest_drop: largest accuracy drop.
         slowest, fastest: least and greatest throughput.
+        early_exits: number of early exits of the trained network; each may be left out.
 
     Raises:
         SettingsError: a criterion is not known, or a range is empty.
@@ -63,6 +77,7 @@ class Space:
     largest_drop: float
     slowest: float
     fastest: float
+    early_exits: int
 
     def __post_init__(self) -> None:
         known = [*sorted(CRITERIA), NO_EXITS]
@@ -76,8 +91,26 @@ class Space:
 
     def suggested(self, trial: Trial) -> Point:
         """Returns the point that a trial is to try."""
-        return Point(
-            str(trial.suggest_categorical("criterion", self.criteria)),
-            trial.suggest_float("accuracy_drop", 0.0, self.largest_drop),
-            trial.suggest_float("images_per_second", self.slowest, self.fastest, log=True),
-        )
+        trial.suggest_categorical(_CRITERION, self.criteria)
+        trial.suggest_float(_DROP, 0.0, self.largest_drop)
+        trial.suggest_float(_RATE, self.slowest, self.fastest, log=True)
+        for k in range(self.early_exits if self._has_exits else 0):
+            trial.suggest_categorical(f"{_EXIT}{k}", (True, False))
+        return point_of(trial.params)
+
+    @property
+    def _has_exits(self) -> bool:
+        return set(self.criteria) != {NO_EXITS}
+
+
+def point_of(parameters: Mapping[str, Any]) -> Point:
+    """Returns the point of a trial's parameters.
+
+    Where all early exits are left out, or no criterion is tried, it is that of the network without early exits.
+    """
+    asked = [parameters.get(f"{_EXIT}{k}") for k in range(len(parameters))]
+    early = tuple(k for k, stays in enumerate(asked) if stays)
+    rate, criterion = float(parameters[_RATE]), str(parameters[_CRITERION])
+    if criterion == NO_EXITS or not early:
+        return Point.without_exits(rate)
+    return Point(criterion, float(parameters[_DROP]), rate, early)

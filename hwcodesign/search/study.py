@@ -24,11 +24,12 @@ from hwcodesign.hardware.resources.figures import Resources
 from hwcodesign.policies import ExitPolicy
 from hwcodesign.progress import task
 from hwcodesign.search.evaluation import Evaluated, Figures
-from hwcodesign.search.space import Point, Space
+from hwcodesign.search.space import Point, Space, point_of
 
 #: The file in the search's folder.
 STORAGE = "study.db"
-_NAME = "designs"
+#: Of the study in it; the number changes with the parameters of a trial.
+_NAME = "designs_2"
 #: What is searched for: figures of a point, and whether more is better.
 OBJECTIVES = {"accuracy": True, "images_per_second": True, "mean_us": False, "share": False}
 #: Trials that are drawn at random before the sampler learns from them.
@@ -148,8 +149,7 @@ def _sampler(seed: int, number: int) -> TPESampler:
 
 
 def _evaluated(trial: FrozenTrial) -> Evaluated:
-    point = Point(**trial.params)
     figures: dict[str, Any] = dict(trial.user_attrs[_FIGURES])
     figures["resources"] = Resources(**figures["resources"])
     figures["exit_rate"] = tuple(figures["exit_rate"])
-    return Evaluated(point, ExitPolicy.from_json(trial.user_attrs[_POLICY]), Figures(**figures))
+    return Evaluated(point_of(trial.params), ExitPolicy.from_json(trial.user_attrs[_POLICY]), Figures(**figures))

@@ -17,6 +17,7 @@ from hwcodesign.hardware.layout import (
     output_stream,
     range_of,
 )
+from hwcodesign.interface.registers import Count
 from hwcodesign.kernels.tensor import suffix
 from hwcodesign.systemverilog import concatenated, parameter_lines
 
@@ -123,7 +124,7 @@ def _types(accelerator: Accelerator) -> dict[str, str]:
 
 
 def _control(accelerator: Accelerator, registers: RegisterBlock) -> list[str]:
-    exits = accelerator.exits
+    exits, buffers = accelerator.exits, Count.BUFFERS.of(accelerator.exits)
     return [
         "  // Registers, soft reset, batches, threshold banks, counters",
         "  logic core_rst_n;",
@@ -131,7 +132,7 @@ def _control(accelerator: Accelerator, registers: RegisterBlock) -> list[str]:
         "  logic [1:0] anytime;  // [bank]",
         "  logic active_bank, start_allowed, sample_started, batch_ended, batch_last, record_taken, input_error;",
         "  logic [31:0] now, accepted;",
-        f"  logic [{exits - 2}:0][{LEVEL_BITS - 1}:0] levels;",
+        f"  logic [{buffers - 1}:0][{LEVEL_BITS - 1}:0] levels;",
         f"  {registers.hwif_in_type} hwif_in;",
         f"  {registers.hwif_out_type} hwif_out;",
         "",
@@ -145,6 +146,7 @@ def _control(accelerator: Accelerator, registers: RegisterBlock) -> list[str]:
         f"  assign hwif_in.SIZES.classes.next = 16'd{accelerator.policy.classes};",
         "  assign hwif_in.STATUS.error.next = input_error;",
         "  assign hwif_in.STATUS.active_bank.next = active_bank;",
+        *(["  assign levels = '0;  // of no buffer"] if exits == 1 else []),
         "",
     ]
 

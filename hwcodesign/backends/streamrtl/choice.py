@@ -5,9 +5,9 @@ has room for.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from hwcodesign.backends.streamrtl.choosing import SHARE, Built, Choosing
+from hwcodesign.backends.streamrtl.choosing import SHARE, Built, Choosing, Known
 from hwcodesign.backends.streamrtl.improving import quicker, sooner
 from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.designs.boards import Board
@@ -40,12 +40,19 @@ class Request:
         kept: implementations that the user gave, by segment and kernel; they stay.
         board: its clock, and what its resources are worth.
         keeps_buffers: whether conditional buffers stay as they are.
+        known: what earlier requests for the same kernels found out.
     """
 
     accelerator: Accelerator
     kept: Mapping[str, Implementations]
     board: Board
     keeps_buffers: bool = False
+    known: Known = field(default_factory=Known)
+
+    @property
+    def choosing(self) -> Choosing:
+        """Returns what builds the accelerator."""
+        return Choosing(self.accelerator, self.kept, self.board, keeps_buffers=self.keeps_buffers, known=self.known)
 
 
 def with_throughput(
@@ -59,7 +66,7 @@ def with_throughput(
     """
     if images_per_second is None and latency_us is None:
         raise SettingsError("neither a throughput nor a latency is wished")
-    choosing = Choosing(request.accelerator, request.kept, request.board, keeps_buffers=request.keeps_buffers)
+    choosing = request.choosing
     interval, wish = _most_cycles(request.accelerator), f"latency_us={latency_us}"
     if images_per_second is not None:
         interval = int(choosing.cycles(1 / images_per_second))
@@ -79,7 +86,7 @@ def within_board(request: Request) -> Accelerator:
         SettingsError: not even the slowest hardware fits; the message says what it would take.
     """
     accelerator = request.accelerator
-    choosing = Choosing(accelerator, request.kept, request.board, keeps_buffers=request.keeps_buffers)
+    choosing = request.choosing
     depths = [depth for depth in choosing.depths if depth <= _FIRST] or [accelerator.buffer_samples]
     for depth in reversed(depths):
         best = _fastest(choosing, depth, _most_cycles(accelerator))

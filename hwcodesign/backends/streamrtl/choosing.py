@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -91,6 +91,19 @@ class Built:
         return self.total - self.choice.resources
 
 
+@dataclass(frozen=True)
+class Known:
+    """This is what is known of the hardware of an accelerator's kernels, whatever its policy is.
+
+    Attributes:
+        chooser: it knows what units take.
+        placed: netlists.
+    """
+
+    chooser: Chooser = field(default_factory=Chooser)
+    placed: Placed = field(default_factory=dict)
+
+
 class Choosing:
     """It builds one accelerator for any speed.
 
@@ -99,12 +112,19 @@ class Choosing:
         kept: implementations that the user gave, by segment and kernel; they stay.
         board: what its resources are worth.
         keeps_buffers: whether conditional buffers stay as they are.
+        known: what is known of the hardware of its kernels.
     """
 
     def __init__(
-        self, accelerator: Accelerator, kept: Mapping[str, Implementations], board: Board, *, keeps_buffers: bool
+        self,
+        accelerator: Accelerator,
+        kept: Mapping[str, Implementations],
+        board: Board,
+        *,
+        keeps_buffers: bool,
+        known: Known | None = None,
     ) -> None:
-        self._accelerator, self._kept, self._board, self._chooser = accelerator, kept, board, Chooser()
+        self._accelerator, self._kept, self._board, self._known = accelerator, kept, board, known or Known()
         #: Exit rates; nothing where none are known, which is taken for none that leave early.
         self.rates = accelerator.policy.fitted_on.exit_rate
         #: Samples that conditional buffers may hold; nothing where they stay as they are.
@@ -117,7 +137,6 @@ class Choosing:
             for segment in pair
         }
         self._layers = tuple(_layers(accelerator, self._reached))
-        self._placed: Placed = {}
 
     def speed(self, interval: float, busy: Sequence[float], limit: float | None = None) -> Speed:
         """Returns the speed for an interval: that of stages which just do not make samples wait.
@@ -142,7 +161,7 @@ class Choosing:
             reads = tuple((self._accelerator.stages[k].name, i) for k, i in self._accelerator.reads(number))
             kept = self._kept.get(segment.name, DEFAULTS)
             wishes.append(Wish(segment, tuple(next(cycles) for _ in segment.kernels), kept, reads))
-        return self._chooser.choose(wishes, self._board.capacity, SHARE, rest)
+        return self._known.chooser.choose(wishes, self._board.capacity, SHARE, rest)
 
     def pacing(self, depth: int) -> Pacing:
         """Returns how fast stages should be beside conditional buffers of a depth."""
@@ -180,7 +199,7 @@ class Choosing:
 
     def _built(self, speed: Speed, depth: int, choice: Choice) -> Built:
         accelerator = replace(self._accelerator, implementations=choice.implementations, buffer_samples=depth)
-        return Built(speed, choice, Hardware.of(with_own_lanes(accelerator), self._placed))
+        return Built(speed, choice, Hardware.of(with_own_lanes(accelerator), self._known.placed))
 
     def with_least_depth(self, built: Built, interval: float) -> Built:
         """Returns the same with the shortest conditional buffers with which samples come at an interval, or nearly.
