@@ -134,7 +134,7 @@ def compile(
         manifest = {
             "design_version": DESIGN_VERSION,
             "backend": settings.backend,
-            "board": {"name": target.name, "part": target.part, "clock_mhz": target.clock_mhz},
+            "board": target.to_json(),
             "settings": {
                 "reuse": settings.reuse,
                 "strategy": settings.strategy,

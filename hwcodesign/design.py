@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwcodesign.designs.accelerator import Accelerator
-from hwcodesign.designs.boards import board_named
+from hwcodesign.designs.boards import Board, board_of
 from hwcodesign.designs.costs import ExitCosts
 from hwcodesign.designs.stored import read_sources, read_stored
 from hwcodesign.errors import DesignError, SettingsError
@@ -25,6 +25,7 @@ from hwcodesign.places import Place, Runner, SegmentRunner, place_named, segment
 from hwcodesign.policies import ExitPolicy, Threshold
 from hwcodesign.simulation import csim, rtl
 from hwcodesign.simulation.project import Project, read_project
+from hwcodesign.storage.fields import Field
 from hwcodesign.storage.sealed import SealedFiles
 
 
@@ -168,13 +169,13 @@ class Design:
 
     @property
     def block_design(self) -> BlockDesign:
-        """Returns the block design around it on the board that it was compiled for.
+        """Returns the block design around it on the board that it was compiled for."""
+        return BlockDesign(self.accelerator.name, self.board, self.accelerator.configuration_hash)
 
-        Raises:
-            SettingsError: its board is not known to this version.
-        """
-        board = board_named(str(self.manifest["board"]["name"]))
-        return BlockDesign(self.accelerator.name, board, self.accelerator.configuration_hash)
+    @cached_property
+    def board(self) -> Board:
+        """Returns the board that it was compiled for."""
+        return board_of(Field(self.manifest["board"], "board"))
 
     @cached_property
     def csim(self) -> csim.CSimulation:

@@ -18,7 +18,7 @@ def hand_made(accelerator: Accelerator, folder: Path, board: str = "pynq-z2") ->
     hardware, target = Hardware.of(accelerator), board_named(board)
     write_accelerator(hardware, folder / FOLDER)
     manifest = {
-        "board": {"name": target.name, "part": target.part, "clock_mhz": target.clock_mhz},
+        "board": target.to_json(),
         "cycles": hardware.to_json(),
         "sources_sha256": write_sources(folder),
     }

@@ -24,6 +24,7 @@ import numpy as np
 import pytest
 
 from hwcodesign.design import load
+from hwcodesign.designs.boards import BOARDS
 from hwcodesign.designs.stored import DESIGN_VERSION, MANIFEST, WEIGHTS
 from hwcodesign.errors import DesignError, FieldError, PolicyError
 from hwcodesign.fixedpoint import FixedPoint
@@ -64,7 +65,7 @@ def made(criterion: str) -> tuple[str, dict[str, Any]]:
         "design_version": DESIGN_VERSION,
         "criterion": None,
         "backend": "streamrtl",
-        "board": {"name": "pynq-z2", "part": "xc7z020clg400-1", "clock_mhz": 100.0},
+        "board": BOARDS["pynq-z2"].to_json(),
         "settings": {
             "reuse": 1,
             "strategy": "latency",
@@ -350,12 +351,12 @@ BUILD = {"reuse_factor": 1, "strategy": "latency", "windows": "registers", "weig
     ("edit", "message"),
     [
         (lambda d: d.pop("board"), "board is missing: 'board' must be there; compile the design again"),
-        (set_in("board", to=None), "board is null, and must be an object with name, part, clock_mhz"),
-        (set_in("board", "clock_mhz", to=0), r"board\.clock_mhz is 0, and must be a number from 1 to 10000"),
+        (set_in("board", to=None), "board is null, and must be an object with name, part, clock_mhz, processor"),
+        (set_in("board", "clock_mhz", to=0), r"board\.clock_mhz is 0, and must be a number from 1 to 1000"),
         (set_in("board", "clock_mhz", to=True), r"board\.clock_mhz is true, and must be a number"),
         (set_in("criterion", to=7), "criterion is 7, and must be an object"),
         (set_in("criterion", to=own("leap", "../x.py")), r"criterion names '../x.py', which is no file of its own"),
-        (set_in("design_version", to=8.0), "design_version is 8.0, and must be a whole number from 8 to 8"),
+        (set_in("design_version", to=9.0), "design_version is 9.0, and must be a whole number from 9 to 9"),
         (set_in("backend", to="streamrt"), "backend 'streamrt' is not known: did you mean 'streamrtl'"),
         (set_in("tools", to={"numpy": 1}), r"tools\.numpy is 1, and must be a text"),
         (set_in("colour", to=1), "the file has 'colour', which is none of design_version"),

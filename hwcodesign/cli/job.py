@@ -159,8 +159,7 @@ def compile(
     from hwcodesign.backends.streamrtl.levels import levels_of, text_of
     from hwcodesign.backends.streamrtl.resources import AcceleratorEstimate
     from hwcodesign.backends.vitis.tool import build_projects, require_vitis
-    from hwcodesign.designs.boards import board_named
-    from hwcodesign.frontend.settings import Fit
+        from hwcodesign.frontend.settings import Fit
     from hwcodesign.synthesis.accelerator import (
         accelerator_resources,
         accelerator_route,
@@ -188,7 +187,7 @@ def compile(
     if design.has_rtl:
         hardware = Hardware.of(design.accelerator)
         estimate = AcceleratorEstimate.of(hardware)
-        board = board_named(design.manifest["board"]["name"])
+        board = design.board
         result["estimate"], text = estimate.to_json(board), f"{text}\n{estimate.text(board)}"
         levels = levels_of(hardware, board)
         if levels:

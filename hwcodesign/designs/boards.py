@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import asdict, dataclass, fields, replace
 from enum import Enum
+from pathlib import Path
+from typing import Any
 
 from hwcodesign.choices import not_known
-from hwcodesign.errors import SettingsError
+from hwcodesign.errors import FieldError, SettingsError
 from hwcodesign.hardware.resources.figures import Resources
+from hwcodesign.storage.fields import Field
+
+#: How the name of a file ends that describes a board; letters of its texts; of each resource.
+_FILE, _LONGEST, _MOST = ".toml", 64, 10**8
 
 
 class Processor(str, Enum):
@@ -35,6 +42,11 @@ class Board:
     processor: Processor
     board_part: str
     capacity: Resources
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns plain data, which `board_of` reads."""
+        capacity = {key: value for key, value in self.capacity.to_json().items() if key != "lutram"}
+        return {**asdict(self), "processor": self.processor.value, "capacity": capacity}
 
 
 #: What devices have (DS190, DS891, DS987); a RAMB36 is two RAMB18.
@@ -66,12 +78,62 @@ BOARDS = {
 
 
 def board_named(name: str) -> Board:
-    """Returns the board of this name.
+    """Returns a board.
+
+    Args:
+        name: of a known board, or the path of a file that describes one, which ends in .toml; with @LUTS behind it, for
+            example "zc706@10000", for a part of that board: so many LUTs, and of all else as large a fraction.
 
     Raises:
-        SettingsError: there is no such board; the message lists the known ones.
+        SettingsError: there is no such board, its file does not describe one, or the part is larger than the board.
     """
+    whole, at, luts = name.rpartition("@") if "@" in name else (name, "", "")
+    if whole.endswith(_FILE):
+        board = _read(Path(whole))
+    elif whole in BOARDS:
+        board = BOARDS[whole]
+    else:
+        raise SettingsError(not_known(f"board {whole!r}", whole, BOARDS))
+    return _part(board, luts) if at else board
+
+
+def _part(board: Board, luts: str) -> Board:
+    most = int(board.capacity.lut)
+    if not luts.isdecimal() or not 0 < int(luts) <= most:
+        raise SettingsError(f"board '{board.name}@{luts}': give the LUTs of the part behind @, 1 to {most}")
+    fraction = int(luts) / most
+    sizes = {field.name: int(fraction * getattr(board.capacity, field.name)) for field in fields(Resources)}
+    return replace(board, name=f"{board.name}@{luts}", capacity=Resources(**{**sizes, "lut": int(luts)}))
+
+
+def _read(path: Path) -> Board:
+    import tomllib  # noqa: PLC0415  # which the Python of some boards lacks
+
+    if not path.is_file():
+        raise SettingsError(f"board {str(path)!r} is no file: name one, or one of {', '.join(BOARDS)}")
     try:
-        return BOARDS[name]
-    except KeyError:
-        raise SettingsError(not_known(f"board {name!r}", name, BOARDS)) from None
+        return board_of(Field(tomllib.loads(path.read_text(encoding="utf-8")), ""))
+    except (FieldError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{path} does not describe a board: {error}; docs/boards.md has an example") from None
+
+
+def board_of(stored: Field) -> Board:
+    """Reads a board from plain data: a file's, or what `to_json` made.
+
+    Raises:
+        FieldError: a field is missing, of another type, or out of range.
+    """
+    read = stored.fields(("name", "part", "clock_mhz", "processor", "capacity"), ("board_part",))
+    sizes = read["capacity"].fields(("lut", "ff", "dsp", "bram18"), ("uram",))
+    name = read["name"].text(_LONGEST)
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]*(@[0-9]+)?", name):
+        raise read["name"].wrong("a name of small letters, digits, dots, dashes and underscores")
+    board_part = read["board_part"].text() if "board_part" in read and read["board_part"].value else ""
+    return Board(
+        name,
+        read["part"].text(_LONGEST),
+        float(read["clock_mhz"].number(1, 1_000)),
+        Processor(read["processor"].one_of([kind.value for kind in Processor])),
+        board_part,
+        Resources(**{key: size.integer(0 if key == "uram" else 1, _MOST) for key, size in sizes.items()}),
+    )

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from hwcodesign.designs.accelerator import Accelerator
-from hwcodesign.designs.boards import BOARDS
+from hwcodesign.designs.boards import BOARDS, board_of
 from hwcodesign.errors import DesignError, FieldError
 from hwcodesign.hardware.implementation import CHOICES
 from hwcodesign.policies import own_criteria
 from hwcodesign.policies.own_criteria import require_registered
 from hwcodesign.storage.arrays import check_size, open_arrays
-from hwcodesign.storage.fields import Field, read_json
+from hwcodesign.storage.fields import Field, read_json, shown
 from hwcodesign.storage.files import sha256_file, sha256_json, write_json
 from hwcodesign.storage.sealed import SealedFiles
 
@@ -22,7 +22,7 @@ WEIGHTS = "weights.npz"
 POLICY = "policy.json"
 #: Digests of all that is compiled or run of a design.
 SOURCES = "sources.json"
-DESIGN_VERSION = 8
+DESIGN_VERSION = 9
 _FIELDS = (
     *("design_version", "backend", "board", "settings", "network_sha256", "projects", "cycles", "tools"),
     *("accelerator", "policy_sha256", "weights_sha256", "sources_sha256", "criterion"),
@@ -127,11 +127,7 @@ def _check_manifest(fields: dict[str, Field], accelerator: Accelerator) -> None:
     """Checks the types and ranges of the fields beside the accelerator's."""
     fields["design_version"].integer(DESIGN_VERSION, DESIGN_VERSION)
     fields["backend"].one_of(("streamrtl", "vitis"))
-    board = fields["board"].fields(("name", "part", "clock_mhz"))
-    target = BOARDS[board["name"].one_of(BOARDS)]
-    if board["part"].value != target.part:
-        raise board["part"].wrong(repr(target.part))
-    board["clock_mhz"].number(1, 10_000)
+    _check_board(fields["board"])
     for name in ("network_sha256", "policy_sha256", "weights_sha256", "sources_sha256"):
         fields[name].sha256()
     projects = fields["projects"].tuple_of(Field.name, 1, _MOST)
@@ -152,6 +148,15 @@ def _check_manifest(fields: dict[str, Field], accelerator: Accelerator) -> None:
     settings["buffer_samples"].integer(buffered, buffered)
     if not fields["cycles"].is_null:
         _check_cycles(fields["cycles"], accelerator.exits)
+
+
+def _check_board(stored: Field) -> None:
+    """Refuses a board that cannot be, or that is not as this version knows it."""
+    board = board_of(stored)
+    known = BOARDS.get(board.name)
+    if known is not None and board != known:
+        differing = next(name for name, value in known.to_json().items() if board.to_json()[name] != value)
+        raise stored.fields(known.to_json())[differing].wrong(shown(known.to_json()[differing]))
 
 
 def _check_cycles(stored: Field, exits: int) -> None:

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.backends.streamrtl.levels import levels_of
 from hwcodesign.design import Design
-from hwcodesign.designs.boards import board_named
 from hwcodesign.exploration.deadlines import accuracy_by_deadline
 from hwcodesign.images import encode_images
 from hwcodesign.interface.modes import exit_control
@@ -36,7 +35,7 @@ def hardware_report(
     stream = throughput(simulation, cycles, run)
     taken = statistics.exits_taken(design.policy.threshold_codes[:-1])
     deadlines = accuracy_by_deadline(statistics.correct, taken, [exit_.latency[1] for exit_ in measured])
-    levels = levels_of(built, board_named(design.manifest["board"]["name"]))
+    levels = levels_of(built, design.board)
     return {
         "clock_mhz": clock,
         "cycles_per_image": stream.cycles_per_image,

@@ -9,7 +9,6 @@ from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.backends.streamrtl.resources import AcceleratorEstimate, BlockEstimate
 from hwcodesign.design import Design
 from hwcodesign.designs.accelerator import Accelerator
-from hwcodesign.designs.boards import board_named
 from hwcodesign.hardware.estimate import estimated
 from hwcodesign.hardware.implementation import AUTO, DEFAULT, DEFAULTS, REGISTERS, Implementation
 from hwcodesign.hardware.resources.figures import Resources
@@ -107,7 +106,7 @@ def _sum(resources: list[Resources]) -> Resources:
 
 def resources_report(design: Design, hardware: Hardware) -> ResourcesReport:
     """Returns the resources of a design with RTL."""
-    estimate, board = AcceleratorEstimate.of(hardware), board_named(str(design.manifest["board"]["name"]))
+    estimate, board = AcceleratorEstimate.of(hardware), design.board
     blocks: dict[str, list[Resources]] = {}
     for block in estimate.blocks:
         blocks.setdefault(block.block, []).append(block.resources)

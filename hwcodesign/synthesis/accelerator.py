@@ -9,7 +9,7 @@ from typing import Any
 
 from hwcodesign import progress
 from hwcodesign.design import Design
-from hwcodesign.designs.boards import Processor, board_named
+from hwcodesign.designs.boards import Processor
 from hwcodesign.errors import SettingsError
 from hwcodesign.synthesis.figures import synthesise_modules
 from hwcodesign.synthesis.pieces import Setting
@@ -68,7 +68,7 @@ def accelerator_resources(design: Design, timeout: float = LIMIT) -> Accelerator
         ToolError: a tool is missing, synthesis fails, or the time was too short.
     """
     limit, sources = _limit(timeout), _sources(design)
-    family = _FAMILIES[board_named(design.manifest["board"]["name"]).processor]
+    family = _FAMILIES[design.board.processor]
     (found,) = synthesise_modules(sources, [Setting(family)], limit)
     return AcceleratorResources(family, found)
 
