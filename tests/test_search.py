@@ -24,19 +24,34 @@ from hwcodesign.interface.modes import exit_control
 from hwcodesign.networks.leaving_out import with_early_exits
 from hwcodesign.networks.network import MultiExitNetwork
 from hwcodesign.policies import ExitPolicy
+from hwcodesign.search.effort import Effort
 from hwcodesign.search.evaluation import Evaluated, Figures, Outcome, Subject
-from hwcodesign.search.front import Wishes, best_design, pareto_front
+from hwcodesign.search.front import Wishes, best_designs, fitting_designs, pareto_front
 from hwcodesign.search.space import NO_EXITS, Point, Space, point_of
 from hwcodesign.search.study import STORAGE, Study
 from hwcodesign.search.variants import Variants
+from hwcodesign.search.workers import Team
 
-Evaluate = Callable[[Point], Evaluated]
+
+@dataclasses.dataclass(frozen=True)
+class Evaluates:
+    """Stands for a subject."""
+
+    found: Callable[[Point], Evaluated]
+
+    def evaluate(self, point: Point) -> Evaluated:
+        return self.found(point)
+
+    def prepare(self, point: Point) -> None:
+        pass
+
 
 SPACE = Space(("margin", "entropy", NO_EXITS), 0.05, 1_000.0, 100_000.0, early_exits=2)
 
 
 def figures(accuracy: float, rate: float, mean_us: float, share: float) -> Figures:
-    return Figures(accuracy, (1.0,), 1.0, rate, mean_us, 2 * mean_us, Resources(lut=100), share)
+    effort = Effort(1.0, 2.0, 3.0)
+    return Figures(accuracy, (1.0,), 1.0, rate, mean_us, 2 * mean_us, Resources(lut=100), share, effort)
 
 
 @pytest.fixture
@@ -103,30 +118,39 @@ def test_the_front_has_what_nothing_is_better_than(found: dict[int, Evaluated]) 
 def test_the_best_design_is_the_best_of_those_that_meet_the_wishes(
     found: dict[int, Evaluated], most: str, wishes: Wishes, number: int
 ) -> None:
-    assert best_design(pareto_front(found), wishes, most) == number
+    assert best_designs(fitting_designs(found), wishes, most) == [number]
 
 
-def test_wishes_that_are_not_met_name_the_nearest_design(found: dict[int, Evaluated]) -> None:
-    front = pareto_front(found)
+def test_several_best_designs_are_different_ones(found: dict[int, Evaluated]) -> None:
+    """4 is as 1."""
+    assert best_designs(fitting_designs(found), Wishes(), "images_per_second", 4) == [1, 0, 2, 6]
+
+
+def test_wishes_that_are_not_met_name_the_nearest_design_and_what_binds(found: dict[int, Evaluated]) -> None:
+    fitting = fitting_designs(found)
     with pytest.raises(
-        SettingsError, match=r"no design of 3 meets all wishes; the nearest, number 1, has accuracy 0\.8 "
+        SettingsError,
+        match=r"no design of 6 meets all wishes; the nearest, number 1, has accuracy 0\.8 instead of 0\.9; with all "
+        r"other wishes kept, accuracy can be 0\.8, number 1, or images_per_second can be 10, number 0$",
     ):
-        best_design(front, Wishes(accuracy=0.9, images_per_second=20), "share")
-    with pytest.raises(SettingsError, match="number 2, has p99_us 8 instead of 7"):
-        best_design(front, Wishes(p99_us=7), "share")
-    with pytest.raises(SettingsError, match=r"best='cost' is not known\. Known: accuracy, images_per_second, mean"):
-        best_design(front, Wishes(), "cost")
+        best_designs(fitting, Wishes(accuracy=0.9, images_per_second=20), "share")
+    with pytest.raises(SettingsError, match=r"number 2, has p99_us 8 instead of 7; .* p99_us can be 8, number 2$"):
+        best_designs(fitting, Wishes(accuracy=0.9, p99_us=7), "share")
+    with pytest.raises(SettingsError, match=r"no wish alone binds: give up two or more$"):
+        best_designs(fitting, Wishes(accuracy=0.99, p99_us=1), "share")
+    with pytest.raises(SettingsError, match=r"by='cost' is not known\. Known: accuracy, images_per_second, mean"):
+        best_designs(fitting, Wishes(), "cost")
     with pytest.raises(SettingsError, match="accuracy=0 must be above 0"):
         Wishes(accuracy=0.0)
     with pytest.raises(SettingsError, match="no design was found that fits the board"):
-        best_design({}, Wishes(), "share")
+        best_designs({}, Wishes(), "share")
 
 
 # --- the study ---
 
 
 @pytest.fixture
-def evaluated(fitted_policy: ExitPolicy) -> Evaluate:
+def evaluated(fitted_policy: ExitPolicy) -> Evaluates:
     """Figures that follow from the point; entropy has no design."""
 
     def evaluate(point: Point) -> Evaluated:
@@ -135,31 +159,31 @@ def evaluated(fitted_policy: ExitPolicy) -> Evaluate:
         rate, drop = point.images_per_second, point.accuracy_drop
         return Evaluated(point, fitted_policy, figures(0.9 - drop, rate, 1e6 / rate + 100 * drop, rate / 120_000))
 
-    return evaluate
+    return Evaluates(evaluate)
 
 
-def test_a_search_goes_on_where_it_stopped(tmp_path: Path, evaluated: Evaluate) -> None:
+def test_a_search_goes_on_where_it_stopped(tmp_path: Path, evaluated: Evaluates) -> None:
     """A worker that was killed within a trial loses that trial alone: the points are those of one that was not."""
     whole = Study.opened(tmp_path / "whole", "a network")
-    whole.search(SPACE, evaluated, 24, seed=3)
+    whole.search(SPACE, Team(evaluated), 24, seed=3)
     first = Study.opened(tmp_path / "parts", "a network")
-    first.search(SPACE, evaluated, 15, seed=3)
+    first.search(SPACE, Team(evaluated), 15, seed=3)
     first.study.ask()  # and no more of it
     second = Study.opened(tmp_path / "parts", "a network")
-    second.search(SPACE, evaluated, 24, seed=3)
+    second.search(SPACE, Team(evaluated), 24, seed=3)
     assert [found.point for found in second.designs.values()] == [found.point for found in whole.designs.values()]
     assert [found.figures for found in second.designs.values()] == [found.figures for found in whole.designs.values()]
     assert second.refused == whole.refused == ["entropy has none"] * (24 - len(whole.designs))
     assert 0 < len(whole.refused) < 12
     again = Study.opened(tmp_path / "parts", "a network")
-    again.search(SPACE, lambda _: pytest.fail("it was searched again"), 24, seed=3)
+    again.search(SPACE, Team(Evaluates(lambda _: pytest.fail("it was searched again"))), 24, seed=3)
 
 
-def test_another_seed_finds_other_points(tmp_path: Path, evaluated: Evaluate) -> None:
+def test_another_seed_finds_other_points(tmp_path: Path, evaluated: Evaluates) -> None:
     points = []
     for seed in (1, 2):
         study = Study.opened(tmp_path / str(seed), "a network")
-        study.search(SPACE, evaluated, 6, seed=seed)
+        study.search(SPACE, Team(evaluated), 6, seed=seed)
         points.append([found.point for found in study.designs.values()])
     assert points[0] != points[1]
 
@@ -172,16 +196,16 @@ def test_a_folder_has_the_search_of_one_network(tmp_path: Path) -> None:
         Study.opened(tmp_path, "another")
 
 
-def test_a_folder_has_the_search_of_the_same_criteria(tmp_path: Path, evaluated: Evaluate) -> None:
+def test_a_folder_has_the_search_of_the_same_criteria(tmp_path: Path, evaluated: Evaluates) -> None:
     """What was found is listed whatever criteria are given: none is tried."""
     study = Study.opened(tmp_path, "a network")
-    study.search(SPACE, evaluated, 3, seed=1)
+    study.search(SPACE, Team(evaluated), 3, seed=1)
     other = dataclasses.replace(SPACE, criteria=("margin",))
     again = Study.opened(tmp_path, "a network")
     wanted = ",".join(SPACE.criteria)
     with pytest.raises(SettingsError, match=f"criteria {wanted}, .* of margin: give --criteria {wanted}, or"):
-        again.search(other, evaluated, 4, seed=1)
-    again.search(other, evaluated, 3, seed=1)
+        again.search(other, Team(evaluated), 4, seed=1)
+    again.search(other, Team(evaluated), 3, seed=1)
     assert again.designs == study.designs
 
 
@@ -282,7 +306,7 @@ def test_no_point_is_faster_than_a_board_where_all_leave_at_once(subject: Subjec
         subject.evaluate(Point.without_exits(2 * fastest))
 
 
-def test_optuna_says_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str], evaluated: Evaluate) -> None:
-    Study.opened(tmp_path, "a network").search(SPACE, evaluated, 3, seed=1)
+def test_optuna_says_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str], evaluated: Evaluates) -> None:
+    Study.opened(tmp_path, "a network").search(SPACE, Team(evaluated), 3, seed=1)
     assert capfd.readouterr() == ("", "")
     assert optuna.logging.get_verbosity() == optuna.logging.ERROR

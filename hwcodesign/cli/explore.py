@@ -1,4 +1,4 @@
-"""This command searches designs of a recipe's network on a board."""
+"""This command searches designs of a recipe's network on one board or several."""
 
 from __future__ import annotations
 
@@ -10,138 +10,119 @@ import typer
 from hwcodesign.cli.app import Data, Json, Out, RecipeName, opened, show, verb
 
 if TYPE_CHECKING:
-    from hwcodesign.networks.network import MultiExitNetwork
-    from hwcodesign.pipeline import Run
     from hwcodesign.search.evaluation import Evaluated
+    from hwcodesign.search.exploring import Exploration
+    from hwcodesign.search.front import Wishes
 
 #: Below the recipe's results; a folder for each board.
 _FOLDER = "explore"
-#: Fraction of the fastest throughput of a board at which the search begins.
-_SLOWEST = 300
 
 
 @verb
 def explore(
     recipe: RecipeName,
-    board: Annotated[str | None, typer.Option(help="board; by default the recipe's")] = None,
+    board: Annotated[
+        str | None,
+        typer.Option(help="boards, files that describe them, or parts (zc706@10000), with commas between"),
+    ] = None,
     trials: Annotated[int, typer.Option(min=1, help="designs to try, those of earlier calls included")] = 100,
     criteria: Annotated[str, typer.Option(help="exit criteria, with commas between; none: no early exits")] = (
         "margin,max_softmax,entropy,none"
     ),
     drop: Annotated[float, typer.Option(help="largest accuracy drop of early exits, as a fraction")] = 0.02,
-    best: Annotated[str, typer.Option(help="images_per_second, accuracy, mean_us or share: what is chosen by")] = (
-        "images_per_second"
-    ),
+    by: Annotated[
+        str, typer.Option(help="images_per_second, accuracy, mean_us, p99_us, share or energy_nj: what is chosen by")
+    ] = "images_per_second",
     accuracy: Annotated[float | None, typer.Option(help="least accuracy, as a fraction")] = None,
     images_per_second: Annotated[float | None, typer.Option(help="least throughput")] = None,
     mean_us: Annotated[float | None, typer.Option(help="most microseconds of an image, on average")] = None,
     p99_us: Annotated[float | None, typer.Option(help="most microseconds of 99 % of the images")] = None,
     share: Annotated[float | None, typer.Option(help="largest fraction of the board's scarcest resource")] = None,
+    energy_nj: Annotated[float | None, typer.Option(help="most nanojoules of an image, counted")] = None,
+    best: Annotated[int, typer.Option(min=1, help="how many designs are chosen")] = 1,
+    verify: Annotated[bool, typer.Option("--verify", help="compile, simulate and synthesise what is chosen")] = False,
+    images: Annotated[int, typer.Option(min=1, help="test images that --verify simulates")] = 200,
     build: Annotated[int | None, typer.Option(help="compile the design with this number")] = None,
     seed: Annotated[int, typer.Option(help="seed of the search")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="processes that evaluate designs")] = 1,
+    cluster: Annotated[
+        str | None, typer.Option(help="address of a Dask scheduler, whose workers evaluate designs")
+    ] = None,
     out: Out = None,
     data: Data = None,
     json: Json = False,
 ) -> None:
-    """Search criterion, thresholds, units and buffers for a board. A search that was stopped goes on.
+    """Search exits, criterion, thresholds, units and buffers for a board. A search that was stopped goes on.
 
     The best designs are listed: no other is more accurate, faster, sooner and smaller. `--build N` compiles one.
     """
     job = opened(recipe, out, data, writes=True)
     from hwcodesign import pipeline
+    from hwcodesign.cli.exploring import show_boards, show_front, show_verified
     from hwcodesign.designs.boards import board_named
-    from hwcodesign.search.evaluation import Subject
-    from hwcodesign.search.front import Wishes, best_design, check_objective, pareto_front
+    from hwcodesign.search.exploring import Exploration
+    from hwcodesign.search.front import Wishes, check_merit
     from hwcodesign.search.space import Space
-    from hwcodesign.search.study import Study
-    from hwcodesign.search.variants import Variants
+    from hwcodesign.synthesis.accelerator import require_synthesis
 
-    target = board_named(board) if board else job.recipe.compile.target
-    check_objective(best)
-    space = Space(tuple(criteria.split(",")), drop, 1.0, _SLOWEST, 0)  # refuses what is not known before long work
-    wishes = Wishes(accuracy, images_per_second, mean_us, p99_us, share)
+    boards, tried = (board or job.recipe.compile.board).split(","), tuple(criteria.split(","))
+    for name in boards:  # all is refused that can be, before long work
+        board_named(name)
+    check_merit(by)
+    Space(tried, drop, 1.0, 2.0, 0)
+    wishes = Wishes(accuracy, images_per_second, mean_us, p99_us, share, energy_nj)
+    if verify:
+        require_synthesis()
     splits = job.recipe.data()
     network = pipeline.trained_network(job, splits)
-    folder = job.folder / _FOLDER / target.name
-    study = Study.opened(folder, f"{job.recipe.name} {network.digest()[:16]} on {target.name}")
+    of_boards = [Exploration(job.recipe.name, network, splits, name, job.folder / _FOLDER) for name in boards]
     if build is not None:
-        _build(job, network, study.designs, build, target.name)
+        for one in of_boards:
+            show(None, False, f"design {build}: {one.build(build)}")
         return
-    subject = Subject(Variants(network, splits.fitting, target, folder / "kernels"))
-    fastest = subject.fastest()
-    study.search(
-        dataclasses.replace(space, slowest=fastest / _SLOWEST, fastest=fastest, early_exits=network.exits - 1),
-        subject.evaluate,
-        trials,
-        seed,
-    )
-    front = pareto_front(study.designs)
-    chosen = best_design(front, wishes, best)
+    results = []
+    for one in of_boards:
+        if trials > len(one.study.designs) + len(one.study.refused):
+            one.search(one.space(tried, drop), trials, seed, workers, cluster)
+        results.append(_chosen(one, wishes, by, best, must=len(of_boards) == 1))
+        if verify:
+            found = one.verify(results[-1]["best"], images)
+            results[-1]["verified"] = {number: figures.to_json() for number, figures in found.items()}
+            if not json:
+                show_verified(one, found)
     if json:
-        designs = [{"number": number, **_listed(found)} for number, found in sorted(front.items())]
-        show({"board": target.name, "best": chosen, "refused": len(study.refused), "designs": designs}, True, "")
-        return
-    _print(front, chosen, target.name, network.exits)
-    arguments = f"{recipe} --board {target.name}" + (f" --out {out}" if out else "")
-    show(None, False, f"hwcodesign explore {arguments} --build {chosen} compiles number {chosen}")
+        show(results[0] if len(results) == 1 else {"boards": results}, True, "")
+    elif len(results) > 1:
+        show_boards(of_boards, results)
+    else:
+        show_front(of_boards[0], results[0]["best"])
+        (number, *_), arguments = results[0]["best"], f"{recipe} --board {boards[0]}" + (f" --out {out}" if out else "")
+        show(None, False, f"hwcodesign explore {arguments} --build {number} compiles number {number}")
 
 
-def _build(job: Run, network: MultiExitNetwork, designs: dict[int, Evaluated], number: int, board: str) -> None:
-    """Compiles a design that was found."""
-    from hwcodesign.compilation import compile
+def _chosen(one: Exploration, wishes: Wishes, by: str, most: int, *, must: bool) -> dict[str, Any]:
+    """Returns what was found on a board as plain data.
+
+    Args:
+        must: whether it is an error if no design meets the wishes; else the result has the message.
+    """
     from hwcodesign.errors import SettingsError
-    from hwcodesign.networks.leaving_out import with_early_exits
 
-    if number not in designs:
-        known = ", ".join(map(str, sorted(designs))) or "none: search first"
-        raise SettingsError(f"--build {number} is no design that was found; there are {known}")
-    found, name = designs[number], f"{job.recipe.name}_{number}"
-    folder = job.folder / _FOLDER / board / f"design{number}"
-    compile(
-        with_early_exits(network, found.point.early_exits),
-        found.policy,
-        board=board,
-        fit=found.point.fit,
-        out=folder,
-        name=name,
-    )
-    show(None, False, f"design {number}: {folder}")
+    error: dict[str, Any] = {}
+    try:
+        numbers = one.best(wishes, by, most)
+    except SettingsError as reason:
+        if must:
+            raise
+        numbers, error = [], {"error": str(reason)}
+    shown = one.front | {number: one.design(number) for number in numbers}
+    designs = [{"number": number, **_listed(found)} for number, found in sorted(shown.items())]
+    board = {"board": one.target.name, "best": numbers, **error}
+    return {**board, "refused": len(one.study.refused), "designs": designs}
 
 
 def _listed(found: Evaluated) -> dict[str, Any]:
     """Returns a design's point and figures as plain data."""
     point, figures = dataclasses.asdict(found.point), dataclasses.asdict(found.figures)
-    return {**point, "images_per_second_wished": point["images_per_second"], **figures}
-
-
-def _exits(found: Evaluated, exits: int) -> str:
-    """Returns what leaves at each exit of the network, in percent."""
-    rates = dict(zip((*found.point.early_exits, exits - 1), found.figures.exit_rate, strict=True))
-    return "/".join(f"{100 * rates[k]:.0f}" if k in rates else "-" for k in range(exits))
-
-
-def _print(front: dict[int, Evaluated], chosen: int, board: str, exits: int) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    title = f"predicted for {board}; exits: % that leave there, - left out; board: of its scarcest resource"
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0), title=title, title_justify="left")
-    headings = ("#", "criterion", "accuracy", "exits", "images/s", "mean us", "99% us", "LUT", "board")
-    for heading in headings:
-        table.add_column(heading, justify="left" if heading in {"criterion", "exits"} else "right", no_wrap=True)
-    for number, found in sorted(front.items(), key=lambda item: -item[1].figures.images_per_second):
-        figures = found.figures
-        table.add_row(
-            f"{number}",
-            found.point.criterion,
-            f"{figures.accuracy:.2%}",
-            _exits(found, exits),
-            f"{figures.images_per_second:,.0f}",
-            f"{figures.mean_us:,.1f}",
-            f"{figures.p99_us:,.1f}",
-            f"{figures.resources.lut:,.0f}",
-            f"{figures.share:.0%}",
-            style="bold" if number == chosen else "",
-        )
-    Console().print(table)
+    energy = {"energy_nj": found.figures.energy_nj}
+    return {**point, "images_per_second_wished": point["images_per_second"], **figures, **energy}

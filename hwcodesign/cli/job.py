@@ -159,7 +159,7 @@ def compile(
     from hwcodesign.backends.streamrtl.levels import levels_of, text_of
     from hwcodesign.backends.streamrtl.resources import AcceleratorEstimate
     from hwcodesign.backends.vitis.tool import build_projects, require_vitis
-        from hwcodesign.frontend.settings import Fit
+    from hwcodesign.frontend.settings import Fit
     from hwcodesign.synthesis.accelerator import (
         accelerator_resources,
         accelerator_route,

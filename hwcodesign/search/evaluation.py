@@ -18,6 +18,7 @@ from hwcodesign.exploration.queues import cycles_per_sample
 from hwcodesign.hardware.choice import shares
 from hwcodesign.hardware.resources.figures import Resources
 from hwcodesign.policies import ExitPolicy
+from hwcodesign.search.effort import Effort
 from hwcodesign.search.space import Point
 from hwcodesign.search.variants import Variant, Variants
 
@@ -37,6 +38,7 @@ class Figures:
         mean_us, p99_us: latency of a sample alone: the mean, and what 99 % of the samples have at most.
         resources: what the accelerator takes.
         share: fraction of the board's scarcest resource that it takes.
+        effort: what an image asks for on average.
     """
 
     accuracy: float
@@ -47,6 +49,12 @@ class Figures:
     p99_us: float
     resources: Resources
     share: float
+    effort: Effort
+
+    @property
+    def energy_nj(self) -> float:
+        """Returns the counted energy of an image: that of its operations, and of the bits that are moved."""
+        return self.effort.energy_nj
 
 
 @dataclass(frozen=True)
@@ -117,6 +125,10 @@ class Subject:
         chosen = with_throughput(Request(accelerator, {}, self.board, known=variant.known), point.images_per_second)
         return Evaluated(point, policy, self.figures(variant, chosen))
 
+    def prepare(self, point: Point) -> None:
+        """Makes the kernels of a point, which others then read from the folder; raises as `Variants.with_exits`."""
+        self.variants.with_exits(point.early_exits)
+
     def figures(self, variant: Variant, accelerator: Accelerator) -> Figures:
         """Predicts the figures of a variant's accelerator, on the fitting split in its order."""
         outcome = Outcome.of(accelerator.policy, variant.logits, self.variants.fitting.labels)
@@ -135,6 +147,7 @@ class Subject:
             p99_us=float(np.quantile(latencies[taken], _MOST, method="higher")) / clock,
             resources=resources,
             share=max(shares(resources, self.board.capacity).values()),
+            effort=Effort.of(accelerator, rates),
         )
 
     def fastest(self) -> float:

@@ -8,23 +8,29 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from collections.abc import Callable
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import optuna
+from optuna.exceptions import StorageInternalError
 from optuna.samplers import TPESampler
 from optuna.study import StudyDirection
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
 
 from hwcodesign.errors import DesignError, PolicyError, SettingsError
 from hwcodesign.hardware.resources.figures import Resources
 from hwcodesign.policies import ExitPolicy
-from hwcodesign.progress import task
+from hwcodesign.progress import Task, task
+from hwcodesign.search.effort import Effort
 from hwcodesign.search.evaluation import Evaluated, Figures
-from hwcodesign.search.space import Point, Space, point_of
+from hwcodesign.search.space import Space, point_of
+from hwcodesign.search.workers import Team
 
 #: The file in the search's folder.
 STORAGE = "study.db"
@@ -83,37 +89,67 @@ class Study:
             )
         return cls(folder, study)
 
-    def search(self, space: Space, evaluate: Callable[[Point], Evaluated], trials: int, seed: int) -> None:
+    def search(self, space: Space, team: Team, trials: int, seed: int) -> None:
         """Searches until so many trials are finished, those of earlier calls included.
 
         Args:
             space: what is searched.
-            evaluate: predicts a point's figures; PolicyError and SettingsError say that there is no such design.
+            team: predicts points' figures; PolicyError and SettingsError say that there is no such design.
             trials: number of trials.
             seed: of the samplers.
 
         Raises:
             SettingsError: trials are wanted, and earlier ones were of other criteria.
+            ToolError: a worker died.
+            DesignError: the study's file cannot be used any more.
         """
-        done = len(self._finished)
-        if done < trials:
-            self._keep_to(space.criteria)
+        with self._stored():
+            done = len(self._finished)
+            if done < trials:
+                self._keep_to(space.criteria)
+        running: dict[Future[Evaluated], Trial] = {}
         with task(f"searching {trials} designs", trials, "designs") as reported:
             reported.advance(min(done, trials))
             for number in range(done, trials):
-                self.study.sampler = _sampler(seed, number)
-                trial = self.study.ask()
-                point = space.suggested(trial)
-                try:
-                    found = evaluate(point)
-                except (PolicyError, SettingsError) as error:
+                with self._stored():
+                    self.study.sampler = _sampler(seed, number)
+                    trial = self.study.ask()
+                    point = space.suggested(trial)
+                running[team.start(point)] = trial
+                if len(running) == team.size:
+                    self._finish(running, team, reported)
+            while running:
+                self._finish(running, team, reported)
+
+    def _finish(self, running: dict[Future[Evaluated], Trial], team: Team, reported: Task) -> None:
+        """Waits for one evaluation or more, and keeps what was found."""
+        finished, _ = wait(running, return_when=FIRST_COMPLETED)
+        for future in sorted(finished, key=lambda future: running[future].number):
+            trial = running.pop(future)
+            try:
+                found = team.result(future)
+            except (PolicyError, SettingsError) as error:
+                with self._stored():
                     trial.set_user_attr(_REFUSED, str(error))
                     self.study.tell(trial, state=TrialState.PRUNED)
-                else:
+            else:
+                with self._stored():
                     trial.set_user_attr(_POLICY, found.policy.to_json())
                     trial.set_user_attr(_FIGURES, dataclasses.asdict(found.figures))
                     self.study.tell(trial, [getattr(found.figures, name) for name in OBJECTIVES])
-                reported.advance()
+            reported.advance()
+
+    @contextmanager
+    def _stored(self) -> Iterator[None]:
+        """Says what to do where the file cannot be read or written any more."""
+        try:
+            yield
+        except (StorageInternalError, SQLAlchemyError, KeyError) as error:
+            reason = str(error).splitlines()[0]
+            raise DesignError(
+                f"{self.folder / STORAGE} cannot be used any more: {reason}; put it back and call again to go on, or "
+                "remove it and search anew"
+            ) from None
 
     def _keep_to(self, criteria: tuple[str, ...]) -> None:
         """Refuses other criteria than those of earlier trials: Optuna's samplers cannot learn from both."""
@@ -151,5 +187,6 @@ def _sampler(seed: int, number: int) -> TPESampler:
 def _evaluated(trial: FrozenTrial) -> Evaluated:
     figures: dict[str, Any] = dict(trial.user_attrs[_FIGURES])
     figures["resources"] = Resources(**figures["resources"])
+    figures["effort"] = Effort(**figures["effort"])
     figures["exit_rate"] = tuple(figures["exit_rate"])
     return Evaluated(point_of(trial.params), ExitPolicy.from_json(trial.user_attrs[_POLICY]), Figures(**figures))

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hwcodesign.backends.streamrtl.choice import Known
+from hwcodesign.backends.streamrtl.choosing import Known
 from hwcodesign.compilation import compile
 from hwcodesign.data import Split
 from hwcodesign.design import Design, load

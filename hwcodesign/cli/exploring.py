@@ -1,0 +1,85 @@
+"""This module shows what an exploration found as tables for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from hwcodesign.search.evaluation import Evaluated
+from hwcodesign.search.exploring import Exploration
+from hwcodesign.search.verifying import Pair, Verified
+
+_LEFT = {"criterion", "exits", "board", ""}
+_FIGURES = ("criterion", "accuracy", "exits", "images/s", "mean us", "99% us", "LUT", "of board", "nJ")
+
+
+def show_front(one: Exploration, chosen: Sequence[int]) -> None:
+    """Prints the designs that nothing is better than, and those that were chosen."""
+    board = one.target.name
+    title = f"predicted for {board}; exits: % that leave there, - left out; of board: of what is scarcest; nJ: counted"
+    table = _table(title, ("#", *_FIGURES))
+    shown = one.front | {number: one.design(number) for number in chosen}
+    for number, found in sorted(shown.items(), key=lambda item: -item[1].figures.images_per_second):
+        table.add_row(str(number), *_cells(found, one.network.exits), style="bold" if number in chosen else "")
+    Console().print(table)
+
+
+def show_boards(explorations: Sequence[Exploration], results: Sequence[Mapping[str, Any]]) -> None:
+    """Prints the best design of each board, or why it has none."""
+    table = _table("predicted; the best design of each board", ("board", "#", *_FIGURES))
+    for one, result in zip(explorations, results, strict=True):
+        for number in result["best"][:1]:
+            table.add_row(one.target.name, str(number), *_cells(one.design(number), one.network.exits))
+    console = Console()
+    console.print(table)
+    for result in results:
+        if "error" in result:
+            console.print(f"{result['board']}: {result['error']}", soft_wrap=True, highlight=False)
+
+
+def show_verified(one: Exploration, found: Mapping[int, Verified]) -> None:
+    """Prints predicted beside measured figures."""
+    for number, verified in found.items():
+        title = f"design {number} on {one.target.name}: {verified.images} test images in RTL, resources by Yosys"
+        table = _table(title, ("", "predicted", "measured", "error"))
+        rows = {"cycles per image": verified.cycles_per_image}
+        rows |= {f"cycles alone, exit {k}": pair for k, pair in enumerate(verified.latency)}
+        rows |= {f"interval, exit {k}": pair for k, pair in enumerate(verified.interval)}
+        rows |= {name.upper(): pair for name, pair in verified.resources.items()}
+        for name, pair in rows.items():
+            table.add_row(name, f"{pair.predicted:,.7g}", f"{pair.measured:,.7g}", f"{pair.error:+.1%}")
+        for name, pair in _fractions(verified).items():
+            table.add_row(name, f"{pair.predicted:.2%}", f"{pair.measured:.2%}", "")
+        Console().print(table)
+
+
+def _fractions(verified: Verified) -> dict[str, Pair]:
+    """Of the fitting split, and of the images that were simulated."""
+    return {"accuracy": verified.accuracy} | {f"leave at exit {k}": pair for k, pair in enumerate(verified.exit_rate)}
+
+
+def _table(title: str, headings: Sequence[str]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0), title=title, title_justify="left")
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading in _LEFT else "right", no_wrap=True)
+    return table
+
+
+def _cells(found: Evaluated, exits: int) -> tuple[str, ...]:
+    figures = found.figures
+    rates = dict(zip((*found.point.early_exits, exits - 1), figures.exit_rate, strict=True))
+    return (
+        found.point.criterion,
+        f"{figures.accuracy:.2%}",
+        "/".join(f"{100 * rates[k]:.0f}" if k in rates else "-" for k in range(exits)),
+        f"{figures.images_per_second:,.0f}",
+        f"{figures.mean_us:,.1f}",
+        f"{figures.p99_us:,.1f}",
+        f"{figures.resources.lut:,.0f}",
+        f"{figures.share:.0%}",
+        f"{figures.energy_nj:,.0f}",
+    )

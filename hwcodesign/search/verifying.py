@@ -1,0 +1,129 @@
+"""This module builds a design that was found, simulates and synthesises it, and puts what was predicted beside that."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwcodesign.backends.streamrtl.hardware import Hardware
+from hwcodesign.backends.streamrtl.resources import AcceleratorEstimate
+from hwcodesign.compilation import compile
+from hwcodesign.design import Design
+from hwcodesign.errors import MismatchError
+from hwcodesign.exploration.queues import cycles_per_sample
+from hwcodesign.images import encode_images
+from hwcodesign.interface.modes import exit_control
+from hwcodesign.networks.leaving_out import with_early_exits
+from hwcodesign.networks.network import MultiExitNetwork
+from hwcodesign.search.evaluation import Evaluated
+from hwcodesign.simulation.measurement import measure_exits
+from hwcodesign.synthesis.accelerator import accelerator_resources
+
+#: Resources that are compared, in the order of tables.
+RESOURCES = ("lut", "ff", "dsp", "bram18")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A pair is a figure as it was predicted and as it was measured."""
+
+    predicted: float
+    measured: float
+
+    @property
+    def error(self) -> float:
+        """Returns by how much the prediction is above what was measured, as a fraction of that."""
+        return 0.0 if self.predicted == self.measured else self.predicted / self.measured - 1
+
+
+@dataclass(frozen=True)
+class Verified:
+    """This is what became of a design.
+
+    Attributes:
+        hash: its configuration hash.
+        images: number of images that were simulated, in their order.
+        accuracy: predicted by the fitting split, and that of these images.
+        exit_rate: the same of the fraction that leaves at each exit.
+        cycles_per_image: predicted for the exits of these images, and simulated.
+        latency: cycles of an image alone, by exit.
+        interval: cycles from image to image if all leave at an exit, by exit.
+        resources: estimated, and as Yosys finds them; nothing if it was not synthesised.
+    """
+
+    hash: str
+    images: int
+    accuracy: Pair
+    exit_rate: tuple[Pair, ...]
+    cycles_per_image: Pair
+    latency: tuple[Pair, ...]
+    interval: tuple[Pair, ...]
+    resources: dict[str, Pair]
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns plain data."""
+        return asdict(self)
+
+
+def built(network: MultiExitNetwork, found: Evaluated, board: str, folder: Path, name: str) -> Design:
+    """Compiles a design that was found.
+
+    Args:
+        network: the trained network, with all exits.
+        board: the board's name, or the file that describes it.
+        folder: of the design.
+        name: of its accelerator.
+
+    Raises:
+        NetworkError, SettingsError, UnsupportedLayerError, FormatError: as `compile`.
+    """
+    own = with_early_exits(network, found.point.early_exits)
+    return compile(own, found.policy, board=board, fit=found.point.fit, out=folder, name=name)
+
+
+def verified(
+    design: Design, found: Evaluated, images: NDArray[Any], labels: NDArray[Any], synthesis: float | None
+) -> Verified:
+    """Simulates and synthesises a design.
+
+    Args:
+        design: the compiled design.
+        found: what was predicted.
+        images, labels: that are simulated, in their order.
+        synthesis: time limit of Yosys in seconds; None leaves it out.
+
+    Raises:
+        MismatchError: the simulation gives other answers than software.
+        SimulationError, ToolError: simulation or synthesis fails.
+    """
+    accelerator = design.accelerator
+    codes = encode_images(images, accelerator.input_format, accelerator.input_shape)
+    run = design.rtl.run(codes, exit_control(design.policy), batch=len(codes))
+    records, expected = run.records[np.argsort(run.records["sample_id"])], design.run(images)
+    for name in ("label", "exit"):
+        if not np.array_equal(records[name], expected[name]):
+            raise MismatchError(f"{accelerator.name}: {name} of the simulated RTL is not that of software")
+    hardware = Hardware.of(accelerator)
+    taken = expected["exit"]
+    predicted = cycles_per_sample(hardware.reading_stages, taken.tolist(), accelerator.buffer_samples)
+    exits = measure_exits(design.rtl, design.manifest["cycles"], codes)
+    rates = np.bincount(taken, minlength=accelerator.exits) / len(taken)
+    resources: dict[str, Pair] = {}
+    if synthesis is not None:
+        estimate = AcceleratorEstimate.of(hardware).total.rounded()
+        synthesised = accelerator_resources(design, synthesis).found
+        resources = {name: Pair(getattr(estimate, name), getattr(synthesised, name)) for name in RESOURCES}
+    return Verified(
+        accelerator.configuration_hash,
+        len(codes),
+        Pair(found.figures.accuracy, float((expected["label"] == labels).mean())),
+        tuple(Pair(*pair) for pair in zip(found.figures.exit_rate, rates.tolist(), strict=True)),
+        Pair(predicted, run.cycles / len(codes)),
+        tuple(Pair(*exit_.latency) for exit_ in exits),
+        tuple(Pair(*exit_.interval) for exit_ in exits),
+        resources,
+    )
