@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from hwcodesign.backends.streamrtl.hardware import Hardware
+from hwcodesign.data.digits import digits
 from hwcodesign.design import load
+from hwcodesign.exploration.queues import cycles_per_sample
 from tests.command_line import environment_of
 from tests.tiny_recipe import NETWORK_AND_DATA
 from tests.warm_cli import WARM
@@ -30,7 +33,11 @@ pytestmark = pytest.mark.usefixtures("warm")
 
 
 def explored(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return WARM[0].run(folder, ("explore", "tiny.py", *arguments), environment_of(folder, {}))
+    return called(folder, "explore", *arguments)
+
+
+def called(folder: Path, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return WARM[0].run(folder, (command, "tiny.py", *arguments), environment_of(folder, {}))
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +65,37 @@ def test_designs_are_listed_and_one_is_compiled(folder: Path) -> None:
     latencies = [exit_["latency"] / 100 for exit_ in built.manifest["cycles"]["exits"]]
     mean = sum(rate * latency for rate, latency in zip(best["exit_rate"], latencies, strict=True))
     assert best["mean_us"] == pytest.approx(mean, rel=1e-12)
-    assert built.manifest["settings"]["fit"] == f"images_per_second={best['images_per_second_wished']:.12g}"
+    wished = best["images_per_second_wished"]
+    assert built.manifest["settings"]["fit"] == ("board" if wished is None else f"images_per_second={wished:.12g}")
+
+
+def test_what_if_asks_the_model_of_the_queues_for_a_design(folder: Path) -> None:
+    """Charts are pictures, and come with their specifications."""
+    found = json.loads((folder / "found.json").read_text())
+    assert explored(folder, "--build", str(found["best"][0])).returncode == 0
+    design = folder / "build/tiny/explore/pynq-z2" / f"design{found['best'][0]}"
+    done = called(folder, "whatif", "--design", str(design), "--json")
+    assert done.returncode == 0, done.stderr
+    answers = json.loads(done.stdout)
+    built = load(design)
+    stages, depth = Hardware.of(built.accelerator).reading_stages, built.accelerator.buffer_samples
+    taken = built.run(digits().test.images[:60])["exit"].tolist()
+    assert answers["orders"]["as they come"] == 1e8 / cycles_per_sample(stages, taken, depth)
+    assert answers["attacked"]["0.0"] == answers["orders"]["as they come"]
+    assert answers["splits"][-1]["per_second"] == answers["orders"]["as they come"]
+    names = [Path(path).name for path in answers["charts"]]
+    assert names == ["orders.svg", "depths.svg", "rates.svg", "attack.svg", "link.svg"]
+    for path in answers["charts"]:
+        assert (folder / path).read_text().startswith("<svg")
+        assert "var(" not in (folder / path).with_suffix(".vl.json").read_text()
+
+
+def test_what_if_refuses_a_link_that_cannot_be(folder: Path) -> None:
+    done = called(folder, "whatif", "--link", "100,5")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(
+        "error: link='100,5': give Mbit/s, milliseconds of delay, and images"
+    )
 
 
 def test_a_search_that_is_finished_says_the_same_again(folder: Path) -> None:

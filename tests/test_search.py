@@ -91,13 +91,18 @@ def test_a_space_without_points_is_refused(change: dict[str, object], message: s
     ("criterion", "stays", "point"),
     [
         ("margin", (True, False), Point("margin", 0.01, 50.0, (0,))),
-        ("margin", (False, False), Point(NO_EXITS, 0.0, 50.0, ())),
+        ("margin", (False, False), Point("margin", 0.01, 50.0, (0, 1))),
         (NO_EXITS, (True, True), Point(NO_EXITS, 0.0, 50.0, ())),
     ],
 )
 def test_a_point_has_the_exits_that_stay(criterion: str, stays: tuple[bool, ...], point: Point) -> None:
     exits = {f"exit{k}": stay for k, stay in enumerate(stays)}
-    assert point_of({"criterion": criterion, "accuracy_drop": 0.01, "images_per_second": 50.0, **exits}) == point
+    assert (
+        point_of(
+            {"criterion": criterion, "accuracy_drop": 0.01, "images_per_second": 50.0, "fills_board": False, **exits}
+        )
+        == point
+    )
 
 
 def test_the_front_has_what_nothing_is_better_than(found: dict[int, Evaluated]) -> None:
@@ -228,8 +233,8 @@ def subject(
 
 @pytest.mark.parametrize(
     "point",
-    [Point("margin", 0.01, 200_000.0, (0, 1)), Point("margin", 0.01, 200_000.0, (1,)), Point.without_exits(200_000.0)],
-    ids=["all exits", "exit 0 left out", "no early exits"],
+    [Point("margin", 0.01, 200_000.0, (0, 1)), Point("margin", 0.01, None, (1,)), Point.without_exits(200_000.0)],
+    ids=["all exits", "exit 0 left out, on a full board", "no early exits"],
 )
 def test_figures_are_those_of_the_design_that_is_compiled(subject: Subject, point: Point, tmp_path: Path) -> None:
     """Cycles of exits and resources as compile says, accuracy and exits as software finds them on the fitting split."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 import warnings
 
-from hwcodesign.cli import explore, job, results, survey
+from hwcodesign.cli import explore, job, results, survey, whatif
 from hwcodesign.cli.app import app
 from hwcodesign.errors import HwcodesignError, MissingExtraError
 
-__all__ = ["explore", "job", "main", "results", "survey"]  # importing a module of verbs makes them known
+__all__ = ["explore", "job", "main", "results", "survey", "whatif"]  # importing a module of verbs makes them known
 
 
 def main() -> None:

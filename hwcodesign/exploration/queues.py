@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from operator import attrgetter
 
 import numpy as np
 
@@ -43,6 +44,9 @@ class StageCycles:
     def read(self) -> int:
         """Returns the cycles in which the stage reads a sample."""
         return self.interval if self.reading is None else self.reading
+
+
+_TIMES = (attrgetter("interval"), attrgetter("decision"), attrgetter("read"))
 
 
 @dataclass(frozen=True)
@@ -133,27 +137,38 @@ def _run(stages: Sequence[StageCycles], exits: Sequence[int], depth: int) -> tup
     decision.
     """
     last = len(stages) - 1
-    begun = [-stage.interval for stage in stages]  # when each stage began to write its latest sample
+    own, deciding, reading = ([get(stage) for stage in stages] for get in _TIMES)
+    if not last:  # nothing waits
+        begun_last = (len(exits) - 1) * own[0]
+        return begun_last, begun_last + deciding[0]
+    begun = [-interval for interval in own]  # when each stage began to write its latest sample
     freed = [[0] * depth for _ in stages]  # when each buffer's places were last given back, in turn
-    count = [0] * len(stages)
+    place = [depth - 1] * len(stages)  # that each stage took last
     end = 0
     for leaves in exits:
         arrival = 0  # when the sample may enter the stage
+        mine, taken = freed[0], 0
         for k in range(leaves + 1):
-            stage = stages[k]
-            place = count[k] % depth
-            start = max(arrival, begun[k] + stage.interval, freed[k][place] if k < last else 0)
-            begun[k] = start
-            decided = start + stage.decision
-            if k > 0:  # read whole by this stage
-                before = freed[k - 1]
-                before[(count[k - 1] - 1) % depth] = start + stage.read
+            start = begun[k] + own[k]
+            if arrival > start:  # noqa: PLR1730  # max takes several times as long
+                start = arrival
+            before, at = mine, taken  # the buffer in front of the stage, and the sample's place there
             if k < last:
+                mine, taken = freed[k], place[k] + 1
+                if taken == depth:
+                    taken = 0
+                place[k] = taken
+                if mine[taken] > start:  # noqa: PLR1730
+                    start = mine[taken]
                 # places come back in the order in which they were taken
-                freed[k][place] = max(decided, freed[k][place - 1])
-                count[k] += 1
-            arrival = max(decided, freed[k][place]) if k < last else decided
-            end = max(end, decided)
+                arrival = start + deciding[k]
+                if mine[taken - 1] > arrival:  # noqa: PLR1730
+                    arrival = mine[taken - 1]
+                mine[taken] = arrival
+            if k:  # read whole by this stage
+                before[at] = start + reading[k]
+            begun[k] = start
+        end = max(end, start + deciding[leaves])
     return begun[0], end
 
 

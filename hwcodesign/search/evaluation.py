@@ -122,7 +122,8 @@ class Subject:
         """
         policy, variant = self.variants.policy(point), self.variants.with_exits(point.early_exits)
         accelerator = dataclasses.replace(variant.design.accelerator, policy=policy)
-        chosen = with_throughput(Request(accelerator, {}, self.board, known=variant.known), point.images_per_second)
+        request, wished = Request(accelerator, {}, self.board, known=variant.known), point.images_per_second
+        chosen = within_board(request) if wished is None else with_throughput(request, wished)
         return Evaluated(point, policy, self.figures(variant, chosen))
 
     def prepare(self, point: Point) -> None:

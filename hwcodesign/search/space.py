@@ -1,5 +1,5 @@
 """This module says what is searched: the exits that stay, the criterion, how much accuracy early exits may cost, and
-the throughput for which layers and conditional buffers are chosen.
+the throughput for which layers and conditional buffers are chosen, which may be all that the board has room for.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ from hwcodesign.policies import CRITERIA
 NO_EXITS = "none"
 #: The criterion whose thresholds then say so; which one it is changes nothing.
 _ANY = "margin"
+#: Steps from no accuracy drop to the largest: continuous ones would hardly ever be none at all.
+_DROPS = 20
 #: Names of a trial's parameters; that of an exit is followed by its number, and says whether it stays.
-_CRITERION, _DROP, _RATE, _EXIT = "criterion", "accuracy_drop", "images_per_second", "exit"
+_CRITERION, _DROP, _RATE, _FILLS, _EXIT = "criterion", "accuracy_drop", "images_per_second", "fills_board", "exit"
 
 
 @dataclass(frozen=True)
@@ -31,18 +33,19 @@ class Point:
     Attributes:
         criterion: name of the exit criterion, or `NO_EXITS`.
         accuracy_drop: accuracy on the fitting split that early exits may cost, as a fraction.
-        images_per_second: throughput for which layers and buffers are chosen.
+        images_per_second: throughput for which layers and buffers are chosen; None for the highest that the board has
+            room for.
         early_exits: numbers of the early exits that stay, as in the trained network; none with `NO_EXITS`. Hardware has
             no head, decision and buffer for others.
     """
 
     criterion: str
     accuracy_drop: float
-    images_per_second: float
+    images_per_second: float | None
     early_exits: tuple[int, ...]
 
     @classmethod
-    def without_exits(cls, images_per_second: float) -> Point:
+    def without_exits(cls, images_per_second: float | None) -> Point:
         """Returns the point of the network without early exits."""
         return cls(NO_EXITS, 0.0, images_per_second, ())
 
@@ -92,8 +95,9 @@ class Space:
     def suggested(self, trial: Trial) -> Point:
         """Returns the point that a trial is to try."""
         trial.suggest_categorical(_CRITERION, self.criteria)
-        trial.suggest_float(_DROP, 0.0, self.largest_drop)
+        trial.suggest_float(_DROP, 0.0, self.largest_drop, step=self.largest_drop / _DROPS)
         trial.suggest_float(_RATE, self.slowest, self.fastest, log=True)
+        trial.suggest_categorical(_FILLS, (False, True))
         for k in range(self.early_exits if self._has_exits else 0):
             trial.suggest_categorical(f"{_EXIT}{k}", (True, False))
         return point_of(trial.params)
@@ -106,11 +110,12 @@ class Space:
 def point_of(parameters: Mapping[str, Any]) -> Point:
     """Returns the point of a trial's parameters.
 
-    Where all early exits are left out, or no criterion is tried, it is that of the network without early exits.
+    With a criterion at least one exit stays: where all would be left out, none is.
     """
-    asked = [parameters.get(f"{_EXIT}{k}") for k in range(len(parameters))]
-    early = tuple(k for k, stays in enumerate(asked) if stays)
-    rate, criterion = float(parameters[_RATE]), str(parameters[_CRITERION])
-    if criterion == NO_EXITS or not early:
+    asked = [parameters[f"{_EXIT}{k}"] for k in range(len(parameters)) if f"{_EXIT}{k}" in parameters]
+    early = tuple(k for k, stays in enumerate(asked) if stays or not any(asked))
+    criterion = str(parameters[_CRITERION])
+    rate = None if parameters[_FILLS] else float(parameters[_RATE])
+    if criterion == NO_EXITS:
         return Point.without_exits(rate)
     return Point(criterion, float(parameters[_DROP]), rate, early)
