@@ -18,19 +18,18 @@ from hwcodesign.design import Design
 from hwcodesign.designs.boards import board_named
 from hwcodesign.errors import DesignError, PolicyError, SettingsError
 from hwcodesign.exploration.queues import cycles_per_sample
-from hwcodesign.hardware.resources.figures import Resources
 from hwcodesign.images import encode_images
 from hwcodesign.interface.modes import exit_control
 from hwcodesign.networks.leaving_out import with_early_exits
 from hwcodesign.networks.network import MultiExitNetwork
 from hwcodesign.policies import ExitPolicy
-from hwcodesign.search.effort import Effort
-from hwcodesign.search.evaluation import Evaluated, Figures, Outcome, Subject
+from hwcodesign.search.evaluation import Evaluated, Outcome, Subject
 from hwcodesign.search.front import Wishes, best_designs, fitting_designs, pareto_front
 from hwcodesign.search.space import NO_EXITS, Point, Space, point_of
 from hwcodesign.search.study import STORAGE, Study
 from hwcodesign.search.variants import Variants
 from hwcodesign.search.workers import Team
+from tests.evaluating import figures
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,11 +46,6 @@ class Evaluates:
 
 
 SPACE = Space(("margin", "entropy", NO_EXITS), 0.05, 1_000.0, 100_000.0, early_exits=2)
-
-
-def figures(accuracy: float, rate: float, mean_us: float, share: float) -> Figures:
-    effort = Effort(1.0, 2.0, 3.0)
-    return Figures(accuracy, (1.0,), 1.0, rate, mean_us, 2 * mean_us, Resources(lut=100), share, effort)
 
 
 @pytest.fixture

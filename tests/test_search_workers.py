@@ -1,0 +1,79 @@
+"""A search by several workers: processes of this machine, and a Dask cluster."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from distributed import LocalCluster
+
+from hwcodesign.errors import DesignError, ToolError
+from hwcodesign.policies import ExitPolicy
+from hwcodesign.search import workers as of_workers
+from hwcodesign.search.space import Point, Space
+from hwcodesign.search.study import STORAGE, Study
+from hwcodesign.search.workers import Team, workers
+from tests.evaluating import Made
+
+SPACE = Space(("margin",), 0.05, 1_000.0, 100_000.0, early_exits=1)
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_workers_share_a_search(fitted_policy: ExitPolicy, tmp_path: Path, size: int) -> None:
+    """All trials are done and told, by other processes than this one if there are several."""
+    study = Study.opened(tmp_path / "study", "a network")
+    with workers(Made(fitted_policy, 0.05, tmp_path), size, None) as team:
+        study.search(SPACE, team, 10, seed=1)
+    assert len(study.designs) == 10
+    done_by = {path.read_text() for path in tmp_path.iterdir() if path.is_file()}
+    assert (str(os.getpid()) in done_by) == (size == 1)
+    assert len(done_by) <= size
+
+
+def test_a_worker_that_dies_loses_its_points_alone(fitted_policy: ExitPolicy, tmp_path: Path) -> None:
+    study = Study.opened(tmp_path, "a network")
+    study.search(SPACE, Team(Made(fitted_policy)), 4, seed=1)
+    with (
+        pytest.raises(ToolError, match=r"a worker of the search died \(BrokenProcessPool\).*call again to go on"),
+        workers(Made(fitted_policy, deadly=1e9), 2, None) as team,
+    ):
+        study.search(SPACE, team, 12, seed=1)
+    assert len(study.designs) == 4
+    study.search(SPACE, Team(Made(fitted_policy)), 12, seed=1)
+    assert len(study.designs) == 12
+
+
+def test_storage_that_vanishes_is_an_error(fitted_policy: ExitPolicy, tmp_path: Path) -> None:
+    class Removes(Made):
+        def evaluate(self, point: Point):  # type: ignore[no-untyped-def]  # noqa: ANN202
+            (tmp_path / STORAGE).unlink()
+            return super().evaluate(point)
+
+    study = Study.opened(tmp_path, "a network")
+    with pytest.raises(DesignError, match=r"study\.db cannot be used any more: .*; put it back and call again to go"):
+        study.search(SPACE, Team(Removes(fitted_policy)), 4, seed=1)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[str]:
+    with LocalCluster(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None) as made:  # type: ignore[no-untyped-call]
+        yield made.scheduler_address
+
+
+def test_a_dask_cluster_searches(fitted_policy: ExitPolicy, tmp_path: Path, cluster: str) -> None:
+    study = Study.opened(tmp_path / "study", "a network")
+    with workers(Made(fitted_policy, 0.02, tmp_path), 1, cluster) as team:
+        assert team.size == 2
+        study.search(SPACE, team, 8, seed=1)
+    assert len(study.designs) == 8
+
+
+def test_a_cluster_that_is_not_there_is_an_error(fitted_policy: ExitPolicy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(of_workers, "_PATIENCE", 1)
+    with (
+        pytest.raises(ToolError, match=r"no Dask scheduler answers at 'tcp://127\.0\.0\.1:9': .*`dask scheduler`"),
+        workers(Made(fitted_policy), 1, "tcp://127.0.0.1:9"),
+    ):
+        pass
