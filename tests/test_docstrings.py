@@ -15,7 +15,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 FILES = sorted((ROOT / "hwcodesign").rglob("*.py"))
 #: Their docstrings are help texts of commands, in the imperative.
-COMMANDS = [ROOT / "hwcodesign" / "cli" / name for name in ("explore.py", "job.py", "results.py", "survey.py")]
+_VERBS = ("explore.py", "job.py", "results.py", "survey.py", "whatif.py")
+COMMANDS = [ROOT / "hwcodesign" / "cli" / name for name in _VERBS]
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 #: What may end the first paragraph of a docstring.
 ENDS = (".", ":", "?")

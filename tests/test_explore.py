@@ -12,7 +12,9 @@ from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.data.digits import digits
 from hwcodesign.design import load
 from hwcodesign.exploration.queues import cycles_per_sample
+from hwcodesign.search.exploring import VERIFIED
 from tests.command_line import environment_of
+from tests.marks import CAMPAIGN
 from tests.tiny_recipe import NETWORK_AND_DATA
 from tests.warm_cli import WARM
 
@@ -101,6 +103,38 @@ def test_what_if_refuses_a_link_that_cannot_be(folder: Path) -> None:
 def test_a_search_that_is_finished_says_the_same_again(folder: Path) -> None:
     done = explored(folder, *SEARCH, "--trials", "9")
     assert json.loads(done.stdout) == json.loads((folder / "found.json").read_text())
+
+
+def test_several_boards_have_a_best_design_each(folder: Path) -> None:
+    """A board on which no design meets the wishes says why; others have theirs."""
+    boards = ("--board", "pynq-z2,zc706@21860")
+    done = explored(folder, *SEARCH, *boards, "--trials", "9", "--p99-us", "2")
+    assert done.returncode == 0, done.stderr
+    first, second = json.loads(done.stdout)["boards"]
+    assert [first["board"], second["board"]] == ["pynq-z2", "zc706@21860"]
+    assert second["best"]
+    listed = {design["number"]: design for design in second["designs"]}
+    assert listed[second["best"][0]]["p99_us"] <= 2
+    table = explored(folder, *SEARCH[:-1], *boards, "--trials", "9", "--p99-us", "0.001").stdout
+    assert table.count("meets all wishes; the nearest, number ") == 2
+
+
+@CAMPAIGN
+def test_designs_are_built_and_measured(folder: Path) -> None:
+    """Cycles are exact, and so are DSP blocks and block RAM; LUTs are estimated."""
+    done = explored(folder, *SEARCH, "--trials", "9", "--best", "2", "--verify", "--images", "60")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert [int(number) for number in found["verified"]] == found["best"]
+    kept = json.loads((folder / "build/tiny/explore/pynq-z2" / VERIFIED).read_text())
+    assert kept == found["verified"]
+    for one in found["verified"].values():
+        for pair in (*one["latency"], *one["interval"]):
+            assert pair["predicted"] == pair["measured"]
+        for name in ("dsp", "bram18"):
+            assert one["resources"][name]["predicted"] == one["resources"][name]["measured"]
+        luts = one["resources"]["lut"]
+        assert luts["predicted"] == pytest.approx(luts["measured"], rel=0.2)
 
 
 def test_a_table_is_for_people(folder: Path) -> None:

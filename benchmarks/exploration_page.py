@@ -1,0 +1,192 @@
+"""Writes docs/exploration.md from what other benchmarks have kept in benchmarks/results.
+
+python -m benchmarks.exploration_page --write docs/exploration.md
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from benchmarks import early_exit_gain as gain
+from benchmarks import predictions, search_quality
+from hwcodesign.exploration.queues import StageCycles, cycles_per_sample
+from hwcodesign.storage.fields import read_json
+from hwcodesign.storage.files import write_text
+
+#: ATHEENA's design A2: its clock, the rate of its first stage, fractions that go on, and its own figures by the samples
+#: of its buffer.
+_CLOCK, _RATE, _GOES_ON, _A2 = 125e6, 48_810, 0.25, {1: 32_957, 4: 38_445, 16: 44_688, 64: 47_890}
+#: What it says that K = 16 costs where more samples go on.
+_COSTS = {0.30: 0.10, 0.40: 0.30}
+_BURST, _SAMPLES = 16, 102_400
+WANTED, SYNTHESISED = 60, 24
+
+
+def athena_rate(goes_on: Sequence[bool], depth: int) -> float:
+    """Samples a second of A2 by our model, for samples of which some go on."""
+    first = round(_CLOCK / _RATE)
+    stages = (StageCycles(first, first), StageCycles(round(first / _GOES_ON), round(first / _GOES_ON)))
+    return _CLOCK / cycles_per_sample(stages, [int(on) for on in goes_on], depth)
+
+
+def athena() -> Iterator[str]:
+    """Their curve by our model; the second stage is as fast as a quarter of the samples asks."""
+    draws = np.random.default_rng(1).random(_SAMPLES)
+    chance = draws < _GOES_ON
+    bursts = np.sort(chance.reshape(-1, _BURST * 4), axis=1).reshape(-1)
+    yield "| K | ATHEENA | our K | our K + 2 | our K + 2, bursts of 16 |"
+    yield "|---:|---:|---:|---:|---:|"
+    for depth, theirs in _A2.items():
+        own = [athena_rate(chance, depth), athena_rate(chance, depth + 2), athena_rate(bursts, depth + 2)]
+        yield f"| {depth} | {theirs:,} | " + " | ".join(f"{rate:,.0f}" for rate in own) + " |"
+    yield ""
+    known = athena_rate(chance, 18)
+    costs = [
+        f"{1 - athena_rate(draws < q, 18) / known:.0%} at q = {q:.2f} (theirs {cost:.0%})" for q, cost in _COSTS.items()
+    ]
+    yield f"With K = 16, samples that go on more often cost {' and '.join(costs)}."
+
+
+def measured() -> list[tuple[str, dict[str, Any]]]:
+    """All designs that were measured, each once: network and figures."""
+    found = {row.measured["hash"]: (row.recipe, row.measured) for row in predictions.results()}
+    if gain.RESULTS.exists():
+        rows = [gain.Row(**row) for row in read_json(gain.RESULTS)]
+        found |= {row.hash: (row.recipe, row.measured) for row in rows if row.measured}
+    return list(found.values())
+
+
+def _error(pair: dict[str, float]) -> float:
+    return abs(pair["predicted"] / pair["measured"] - 1) if pair["measured"] else float(pair["predicted"] != 0)
+
+
+def _worst(errors: Sequence[float]) -> str:
+    return f"{median(errors):.1%} | {max(errors):.1%}" if errors else "- | -"
+
+
+def predicted_table() -> Iterator[str]:
+    """Errors of predictions, by network and for all."""
+    found = measured()
+    synthesised = [one for _, one in found if one["resources"]]
+    yield (
+        f"{len(found)} designs of {WANTED} that are planned have been simulated, {len(synthesised)} of {SYNTHESISED} "
+        "synthesised."
+    )
+    yield ""
+    yield (
+        "| network | designs | intervals and latencies that are not exact | images/s: median | worst | synthesised | "
+        "LUT: median | worst | DSP that differ | BRAM that differ |"
+    )
+    yield "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|"
+    for name in [*dict.fromkeys(name for name, _ in found), "all"]:
+        own = [one for network, one in found if name in (network, "all")]
+        pairs = [pair for one in own for pair in (*one["latency"], *one["interval"])]
+        wrong = sum(pair["predicted"] != pair["measured"] for pair in pairs)
+        rates = [_error(one["cycles_per_image"]) for one in own]
+        resources = [one["resources"] for one in own if one["resources"]]
+        luts = [_error(one["lut"]) for one in resources]
+        differ = [
+            sum(one[kind]["predicted"] != one[kind]["measured"] for one in resources) for kind in ("dsp", "bram18")
+        ]
+        yield (
+            f"| {name} | {len(own)} | {wrong} of {len(pairs)} | {_worst(rates)} | {len(resources)} | {_worst(luts)} | "
+            f"{differ[0]} | {differ[1]} |"
+        )
+
+
+def headline() -> str:
+    """The table of designs with and without early exits."""
+    return gain.table([gain.Row(**row) for row in read_json(gain.RESULTS)])
+
+
+def quality() -> str:
+    """What samplers found of the optimum of a small space."""
+    found = read_json(search_quality.RESULTS)
+    lines = []
+    for name in dict.fromkeys(row["sampler"] for row in found["rows"]):
+        last = max(row["evaluations"] for row in found["rows"])
+        ends = [row["fraction"] for row in found["rows"] if row["sampler"] == name and row["evaluations"] == last]
+        lines.append(f"* {name}: {', '.join(f'{end:.2%}' for end in ends)}")
+    head = (
+        f"The space has {found['points']} points, all of which were evaluated; the best of those that are as accurate "
+        f"as the last exit has {found['optimum']:,.0f} images/s. After {search_quality.TRIALS} evaluations, with three "
+        "seeds, the best one that each sampler had found has, of that:"
+    )
+    return "\n".join([head, "", *lines, "", "![the search against others](pictures/search_quality.svg)"])
+
+
+_PAGE = """\
+# Explorations, measured
+
+    HWCODESIGN_DATA=… python -m benchmarks.early_exit_gain
+    HWCODESIGN_DATA=… python -m benchmarks.predictions
+    python -m benchmarks.search_quality
+    python -m benchmarks.exploration_page --write docs/exploration.md
+
+[explore.md](explore.md) says how designs are searched. Results are in `benchmarks/results`, and each of these commands
+goes on where it was stopped.
+
+## What early exits gain
+
+For each size, the best design without early exits, without the hardware of their heads, stands against the fastest one
+with them that is as accurate on the fitting split. Both come from the same search, and may take as many LUTs, and of
+DSP blocks and block RAM as large a fraction of a ZC706. "as fast with" is the smallest design with early exits that has
+the throughput of the one without; "share" is what it takes of the scarcest resource, and "LUT" of the LUTs, both as a
+fraction of what the one without takes. Images/s are at 125 MHz, simulated in RTL on the first {images} test images in
+their order; those of ratios with a * are predicted. Resources are estimated.
+
+{headline}
+
+A design without exits has few speeds, since folds divide a layer's work: part of a ratio is that the next faster one
+just does not fit. At the size of the whole board, both take a pixel in a cycle, and exits save resources alone.
+
+## Predicted and measured
+
+Designs are drawn over the whole space: exits, criterion, thresholds and throughput. Intervals and latencies are those
+of each exit. Images/s are those of test images in their order, by the model of the queues between stages, and in RTL.
+
+{predicted}
+
+## ATHEENA's queue
+
+ATHEENA's design A2 by our model of the queues, in samples a second: the first stage takes {rate:,}, the second a
+quarter of that, and a quarter of the samples go on, by chance. A place of our buffers is taken from the first word that
+is written to the last one that the next stage has read, so that theirs of K samples is about ours of K + 2.
+
+{athena}
+
+## The search against others
+
+{quality}
+"""
+
+
+def page() -> str:
+    return _PAGE.format(
+        images=gain.IMAGES,
+        headline=headline(),
+        predicted="\n".join(predicted_table()),
+        rate=_RATE,
+        athena="\n".join(athena()),
+        quality=quality() if search_quality.RESULTS.exists() else "Not measured yet.",
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--write", type=Path, help="file to write")
+    arguments = parser.parse_args()
+    if arguments.write:
+        write_text(arguments.write, page())
+    else:
+        print(page())
+
+
+if __name__ == "__main__":
+    main()

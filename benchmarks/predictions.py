@@ -1,0 +1,134 @@
+"""Predicted beside measured figures of designs that are spread over the space of a search.
+
+HWCODESIGN_DATA=… python -m benchmarks.predictions --recipes digits jet_mlp --designs 12 --synthesise 6
+
+Each design is drawn by its number, compiled, and simulated in RTL on test images in their order; some go through Yosys.
+Results are kept in benchmarks/results/predictions.json by the hash of the design, so that a run that was stopped goes
+on. `python -m benchmarks.exploration_page` writes them into docs/exploration.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import hwcodesign as hw
+from benchmarks.zoo_networks import KEPT as ZOO
+from benchmarks.zoo_networks import network_of, on_one_thread
+from hwcodesign.errors import PolicyError, SettingsError
+from hwcodesign.pipeline import Run, trained_network
+from hwcodesign.search.exploring import Exploration
+from hwcodesign.search.space import NO_EXITS, Point, Space
+from hwcodesign.search.verifying import built, verified
+from hwcodesign.storage.fields import read_json
+from hwcodesign.storage.files import write_json
+
+#: Of each recipe: the board, and images that are simulated.
+RECIPES = {
+    "digits": ("pynq-z2", 400),
+    "jet_mlp": ("pynq-z2", 400),
+    "blenet_mnist": ("zc706", 200),
+    "blenet_fashion": ("zc706", 200),
+    "msdnet_cifar": ("kv260", 16),
+    "resnet8_cifar_w4a4": ("pynq-z2", 40),
+}
+KEPT, RESULTS = Path("build/predictions"), Path("benchmarks/results/predictions.json")
+CRITERIA, DROP, SYNTHESIS = ("margin", "max_softmax", "entropy", NO_EXITS), 0.05, 3600.0
+
+
+@dataclass(frozen=True)
+class Result:
+    """A design that was measured.
+
+    Attributes:
+        recipe: its network.
+        number: of the design.
+        point: as plain data.
+        measured: as `Verified` has it.
+    """
+
+    recipe: str
+    number: int
+    point: dict[str, Any]
+    measured: dict[str, Any]
+
+
+def results() -> list[Result]:
+    """All that were kept."""
+    return [Result(**row) for row in read_json(RESULTS)] if RESULTS.exists() else []
+
+
+@cache
+def exploration(name: str) -> Exploration:
+    recipe = hw.load_recipe(name)
+    data, board = recipe.data(), RECIPES[name][0]
+    if name.startswith("resnet8"):
+        network = recipe.published()
+    elif (ZOO / name).exists():
+        network = network_of(on_one_thread(recipe), data, ZOO / name)[0]
+    else:
+        network = trained_network(Run(recipe, Path("build") / name), data)
+    return Exploration(name, network, data, board, KEPT / name)
+
+
+def drawn(space: Space, exits: int, number: int) -> Point:
+    """The point of a number: throughputs are spread evenly on a logarithmic scale, in steps of the golden section."""
+    rng = np.random.default_rng(number)
+    criterion = str(rng.choice(space.criteria))
+    rate = space.slowest * (space.fastest / space.slowest) ** ((number * 0.6180339887) % 1)
+    if criterion == NO_EXITS:
+        return Point.without_exits(rate)
+    early = tuple(k for k in range(exits - 1) if rng.random() < 0.7) or (0,)
+    return Point(criterion, float(rng.uniform(0, space.largest_drop)), rate, early)
+
+
+def measure(name: str, number: int, *, synthesise: bool) -> Result | None:
+    """Measures a design, now or before; nothing where it cannot be built."""
+    before = [row for row in results() if (row.recipe, row.number) == (name, number)]
+    if before and (before[0].measured["resources"] or not synthesise):
+        return before[0]
+    one, images = exploration(name), RECIPES[name][1]
+    point = drawn(one.space(CRITERIA, DROP), one.network.exits, number)
+    try:
+        found = one.subject.evaluate(point)
+    except (PolicyError, SettingsError) as error:
+        print(f"{name} {number}: {error}", flush=True)
+        return None
+    design = built(one.network, found, one.board, KEPT / name / f"design{number}", name)
+    test = one.data.test
+    limit = SYNTHESIS if synthesise else None
+    result = verified(design, found, test.images[:images], test.labels[:images], limit)
+    row = Result(name, number, dataclasses.asdict(point), result.to_json())
+    others = [old for old in results() if old.measured["hash"] != result.hash]
+    write_json(
+        RESULTS,
+        [dataclasses.asdict(old) for old in sorted([*others, row], key=lambda old: (old.recipe, old.number))],
+    )
+    return row
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--recipes", nargs="+", choices=RECIPES, default=list(RECIPES))
+    parser.add_argument("--designs", type=int, default=12, help="of each recipe")
+    parser.add_argument("--synthesise", type=int, default=6, help="of these, how many go through Yosys")
+    arguments = parser.parse_args()
+    for number in range(arguments.designs):
+        for name in arguments.recipes:
+            row = measure(name, number, synthesise=number < arguments.synthesise)
+            if row is not None:
+                cycles = row.measured["cycles_per_image"]
+                print(
+                    f"{name} {number}: {cycles['predicted']:,.1f} cycles, measured {cycles['measured']:,.1f}",
+                    flush=True,
+                )
+
+
+if __name__ == "__main__":
+    main()
