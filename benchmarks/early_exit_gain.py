@@ -20,7 +20,7 @@ import hwcodesign as hw
 from hwcodesign.backends.streamrtl.choosing import SHARE
 from hwcodesign.designs.boards import BOARDS
 from hwcodesign.pipeline import Run, trained_network
-from hwcodesign.search.evaluation import Evaluated
+from hwcodesign.search.evaluation import Evaluated, Outcome
 from hwcodesign.search.exploring import Exploration
 from hwcodesign.search.front import Wishes
 from hwcodesign.search.space import NO_EXITS
@@ -47,6 +47,7 @@ class Row:
         size: LUTs that it may take.
         kind: "without", "with" early exits, or "equal": with them, at the throughput of the one without.
         found: what was predicted, as plain data.
+        test: accuracy and exit rates of all test images, by software.
         hash: of the design; empty if it was not built.
         measured: as `Verified` has it; nothing if it was not simulated.
     """
@@ -55,6 +56,7 @@ class Row:
     size: int
     kind: str
     found: dict[str, Any]
+    test: dict[str, Any] = dataclasses.field(default_factory=dict)
     hash: str = ""
     measured: dict[str, Any] = dataclasses.field(default_factory=dict)
 
@@ -104,8 +106,11 @@ def rows(recipe: str, size: int, *, simulate: bool, synthesise: bool) -> Iterato
             and (not simulates or same[0].measured)
             and (not (simulates and synthesise) or same[0].measured.get("resources"))
         ):
-            yield same[0]
+            row = same[0] if same[0].test else dataclasses.replace(same[0], test=tested(one, found))
+            keep(row)
+            yield row
             continue
+        row = dataclasses.replace(row, test=tested(one, found))
         if simulates:
             folder = KEPT / recipe / sha256_json(row.found)[:12]
             design = built(one.network, found, one.board, folder, recipe)
@@ -114,6 +119,13 @@ def rows(recipe: str, size: int, *, simulate: bool, synthesise: bool) -> Iterato
             row = dataclasses.replace(row, hash=result.hash, measured=result.to_json())
         keep(row)
         yield row
+
+
+def tested(one: Exploration, found: Evaluated) -> dict[str, Any]:
+    """What the policy of a design does with all test images."""
+    test, variant = one.data.test, one.subject.variants.with_exits(found.point.early_exits)
+    outcome = Outcome.of(found.policy, variant.design.logits(test.images), test.labels)
+    return {"accuracy": outcome.accuracy, "exit_rate": list(outcome.exit_rate)}
 
 
 def _plain(found: Evaluated) -> dict[str, Any]:
@@ -142,6 +154,12 @@ def taken(row: Row) -> str:
     return " / ".join(f"{resources[name]:,}" for name in ("lut", "dsp", "bram18"))
 
 
+def accuracies(row: Row) -> str:
+    """The accuracy of the fitting split, by which designs were chosen, and that of all test images."""
+    test = f"{row.test['accuracy']:.2%}" if row.test else "-"
+    return f"{row.found['figures']['accuracy']:.2%}, {test}"
+
+
 def largest(row: Row, other: Row) -> float:
     """The largest fraction of the other's resources that a design takes, of those that the other has much of."""
     return float(row.found["figures"]["share"] / other.found["figures"]["share"])
@@ -150,7 +168,8 @@ def largest(row: Row, other: Row) -> float:
 def table(found: Sequence[Row]) -> str:
     """A row for each size: both designs, the ratio, and the resources at equal throughput."""
     lines = [
-        "| network | LUT | without: accuracy | images/s | LUT / DSP / BRAM18 | with: accuracy | go on | images/s | "
+        "| network | LUT | without: accuracy, test | images/s | LUT / DSP / BRAM18 | with: accuracy, test | go on | "
+        "images/s | "
         "LUT / DSP / BRAM18 | times as fast | as fast with: LUT / DSP / BRAM18 | share | LUT |",
         "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
@@ -161,8 +180,8 @@ def table(found: Sequence[Row]) -> str:
         figures, others = alone.found["figures"], early.found["figures"]
         luts = equal.found["figures"]["resources"]["lut"] / figures["resources"]["lut"]
         lines.append(
-            f"| `{recipe}` | {size:,} | {figures['accuracy']:.2%} | {throughput(alone):,.0f} | {taken(alone)} | "
-            f"{others['accuracy']:.2%} | {1 - others['exit_rate'][0]:.1%} | {throughput(early):,.0f} | "
+            f"| `{recipe}` | {size:,} | {accuracies(alone)} | {throughput(alone):,.0f} | {taken(alone)} | "
+            f"{accuracies(early)} | {1 - others['exit_rate'][0]:.1%} | {throughput(early):,.0f} | "
             f"{taken(early)} | "
             f"**{throughput(early) / throughput(alone):.2f}**{simulated} | {taken(equal)} | "
             f"{largest(equal, alone):.0%} | {luts:.0%} |"

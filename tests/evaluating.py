@@ -13,6 +13,9 @@ from hwcodesign.search.effort import Effort
 from hwcodesign.search.evaluation import Evaluated, Figures
 from hwcodesign.search.space import Point
 
+#: Seconds in which other processes begin.
+_PATIENCE = 120
+
 
 def figures(accuracy: float, rate: float, mean_us: float, share: float) -> Figures:
     """Makes figures of which the search sees these."""
@@ -26,14 +29,16 @@ class Made:
 
     Attributes:
         policy: of all points.
+        log: folder in which each process that evaluates leaves a file.
+        together: processes that an evaluation waits for: all must evaluate at the same time.
         seconds: that an evaluation takes.
-        log: folder in which each evaluation leaves a file with the number of its process.
         deadly: throughputs below which the process ends.
     """
 
     policy: ExitPolicy
-    seconds: float = 0.0
     log: Path | None = None
+    together: int = 1
+    seconds: float = 0.0
     deadly: float = 0.0
 
     def prepare(self, point: Point) -> None:
@@ -46,5 +51,9 @@ class Made:
             os._exit(1)
         time.sleep(self.seconds)
         if self.log is not None:
-            (self.log / f"{point.images_per_second}").write_text(str(os.getpid()))
+            (self.log / f"process{os.getpid()}").touch()
+            begun = time.monotonic()
+            while len([*self.log.glob("process*")]) < self.together:
+                assert time.monotonic() < begun + _PATIENCE, "no other process evaluates"
+                time.sleep(0.01)
         return Evaluated(point, self.policy, figures(0.9 - drop, rate, 1e6 / rate + 100 * drop, rate / 120_000))
