@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hwcodesign.report.chart import ACCENT, SERIES, Chart, Column, Row, quantity, spec
+from hwcodesign.report.chart import ACCENT, SERIES, Chart, Column, Row, banded, quantity
 from hwcodesign.report.schema import HardwareReport, OperationsReport, Report, ResourcesReport
 
 #: What a resource is called, and in the report; block RAMs are shown as RAMB36.
@@ -17,6 +17,11 @@ def hardware_charts(report: Report) -> dict[str, list[Chart]]:
         "resources": [resources_chart(resources)] if resources is not None else [],
         "operations": [operations_chart(report["operations"], rates)],
     }
+
+
+def simulated_images(hardware: HardwareReport) -> str:
+    """Returns on which images cycles were simulated."""
+    return f"the first {hardware['samples']:,} test images" if "samples" in hardware else "the whole test split"
 
 
 def level_chart(hardware: HardwareReport, exit_rate: list[float]) -> Chart:
@@ -48,7 +53,7 @@ def level_chart(hardware: HardwareReport, exit_rate: list[float]) -> Chart:
     text = (
         "A level is a stage with its head and decision. It needs its interval for each image that reaches it. The "
         f"longest bar is the least that unlimited buffers allow: {hardware['bound']:,.1f} cycles per image. The dashed "
-        f"line is the simulation of the whole test split: {simulated:,.1f} cycles, "
+        f"line is the simulation of {simulated_images(hardware)}: {simulated:,.1f} cycles, "
         f"{hardware['bound'] / simulated:.1%} of the highest throughput."
     )
     return Chart(
@@ -56,7 +61,7 @@ def level_chart(hardware: HardwareReport, exit_rate: list[float]) -> Chart:
         "Cycles of each level",
         text,
         f"Bars of {len(rows)} levels; {slowest['level']} sets the pace with {slowest['needs']:,.1f} cycles per image.",
-        spec({"step": 30}, data={"values": rows}, layer=[bars, rule]),
+        banded(len(rows), 30, data={"values": rows}, layer=[bars, rule]),
         (
             Column("level", "level"),
             Column("interval", "interval", "count"),
@@ -93,7 +98,7 @@ def prediction_chart(hardware: HardwareReport) -> Chart:
         "All images leave at one exit. " + ("Every prediction is exact." if equal else "Some predictions differ."),
         "Bars of simulated cycles with marks at the predicted ones"
         + ("; they are equal." if equal else "; not all are equal."),
-        spec({"step": 26}, data={"values": rows}, layer=layers),
+        banded(len(rows), 26, data={"values": rows}, layer=layers),
         (
             Column("what", ""),
             Column("simulated", "simulated", "number"),
@@ -136,7 +141,9 @@ def resources_chart(resources: ResourcesReport) -> Chart:
         "Resources of each block",
         text,
         f"Grouped bars of {len(resources['blocks'])} blocks. All blocks: {shares}.",
-        spec({"step": 9}, data={"values": bars}, mark={"type": "bar"}, encoding=encoding),
+        banded(
+            len(resources["blocks"]) * len(kinds), 9, data={"values": bars}, mark={"type": "bar"}, encoding=encoding
+        ),
         (Column("block", "block"), *(Column(name, name, "number") for name, _ in kinds)),
         tuple(rows),
         tuple((name, SERIES[k]) for k, (name, _) in enumerate(kinds)),
@@ -193,7 +200,7 @@ def operations_chart(operations: list[OperationsReport], exit_rate: list[float])
         "Counted operations per image",
         text,
         f"Grouped bars. An average image needs {saved:.1%} fewer multiply-accumulates than one that leaves last.",
-        spec({"step": 14}, data={"values": bars}, mark={"type": "bar"}, encoding=encoding),
+        banded(len(rows) * len(keys), 14, data={"values": bars}, mark={"type": "bar"}, encoding=encoding),
         (Column("what", "an image that"), *(Column(key, names[key], "count") for key in keys)),
         tuple(rows),
         tuple(zip(names.values(), SERIES, strict=False)),

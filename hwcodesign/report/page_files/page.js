@@ -9,7 +9,9 @@ async function drawCharts() {
   const { config, charts } = read("chart-data");
   const options = { actions: false, renderer: "svg", config, logLevel: 1, tooltip: { theme: "custom" } };
   for (const [name, spec] of Object.entries(charts)) {
-    views[name] = (await vegaEmbed(byId(`chart-${name}`), spec, options)).view;
+    const place = byId(`chart-${name}`);
+    views[name] = (await vegaEmbed(place, spec, options)).view;
+    place.querySelector("svg").setAttribute("aria-hidden", "true"); // the place has a text, and a table below it
   }
 }
 
@@ -140,6 +142,9 @@ addEventListener("DOMContentLoaded", async () => {
   const data = read("score-data");
   if (data && byId("fitted")) connectSliders(data);
   connectTimeline();
+  const designs = read("design-data");
+  if (designs) connectDesigns(designs);
   preparePrint();
+  performance.mark("ready");
   document.documentElement.dataset.ready = "yes";
 });
