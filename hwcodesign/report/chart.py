@@ -124,7 +124,7 @@ def quantity(key: str, title: str, *, percents: bool = False, zoom: Sequence[flo
     """
     found: Spec = {"field": key, "type": "quantitative", "title": title, "axis": {"tickCount": 6}}
     if percents:
-        found["axis"]["format"] = ".1~%"
+        found["axis"]["format"] = ".2~%" if zoom is not None and max(zoom) - min(zoom) < 0.01 else ".1~%"
     if zoom is not None:
         found["scale"] = {"domain": zoomed(zoom), "nice": False, "zero": False}
     return found

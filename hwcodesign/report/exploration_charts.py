@@ -67,7 +67,7 @@ class _Axis:
 _ACCURACY = _Axis("accuracy", "accuracy on the fitting split", percents=True)
 _THROUGHPUT = _Axis("images_per_second", "images per second", logarithmic=True)
 _LATENCY = _Axis("mean_us", "mean latency, microseconds", logarithmic=True)
-_SHARE = _Axis("share", "of the board's scarcest resource", percents=True)
+_SHARE = _Axis("share", "fraction of the board's scarcest resource", percents=True)
 _COLUMNS = (
     Column("number", "design", "count"),
     Column("criterion", "criterion"),
@@ -91,8 +91,8 @@ def exploration_charts(
         limit: fraction of each resource that a design may take.
     """
     rows = [_row(design) for design in designs]
-    first = _linked(rows, chosen, "throughput_accuracy", _THROUGHPUT, _ACCURACY)
-    second = _linked(rows, chosen, "share_latency", _SHARE, _LATENCY)
+    first = _linked(rows, chosen, ("throughput_accuracy", "Accuracy and throughput"), _THROUGHPUT, _ACCURACY)
+    second = _linked(rows, chosen, ("share_latency", "Latency and resources"), _SHARE, _LATENCY)
     return [first, second, budget_chart(designs, chosen, board, capacity, limit)]
 
 
@@ -108,10 +108,11 @@ def _row(design: Explored) -> Row:
     }
 
 
-def _linked(rows: Sequence[Row], chosen: int, name: str, across: _Axis, up: _Axis) -> Chart:
+def _linked(rows: Sequence[Row], chosen: int, named: tuple[str, str], across: _Axis, up: _Axis) -> Chart:
     """One of the charts in which a rectangle selects designs in all of them; the page's script links them."""
-    both = {"x": across.encoding(rows), "y": up.encoding(rows)}
-    criteria = list(dict.fromkeys(row["criterion"] for row in rows))
+    front = [row for row in rows if row["front"]]
+    both = {"x": across.encoding(front), "y": up.encoding(front)}
+    criteria = list(dict.fromkeys(row["criterion"] for row in front))
     colours = [SERIES[k % len(SERIES)] for k in range(len(criteria))]
     tooltip = [
         {"field": "number", "title": "design"},
@@ -126,7 +127,7 @@ def _linked(rows: Sequence[Row], chosen: int, name: str, across: _Axis, up: _Axi
         {
             "params": [{"name": "brush", "select": {"type": "interval", "mark": {"stroke": TEXT, "fill": FAINT}}}],
             "transform": [{"filter": "!datum.front"}],
-            "mark": {"type": "point", "filled": True, "size": 22, "color": FAINT, "opacity": 0.55},
+            "mark": {"type": "point", "filled": True, "size": 22, "color": FAINT, "opacity": 0.55, "clip": True},
             "encoding": both | {"tooltip": tooltip},
         },
         {
@@ -145,13 +146,12 @@ def _linked(rows: Sequence[Row], chosen: int, name: str, across: _Axis, up: _Axi
             "encoding": both,
         },
     ]
-    front = [row for row in rows if row["front"]]
     picked = next(row for row in rows if row["number"] == chosen)
     params = [{"name": "selected", "value": [row["number"] for row in front]}, {"name": "picked", "value": chosen}]
     return Chart(
-        name,
-        f"{up.title.split(',')[0].capitalize()} against {across.title}",
-        "Small grey points are designs that another is better than in everything. The ring is the design below.",
+        *named,
+        "Small grey points are designs that another is better than in everything; those outside the axes are left "
+        "out. The ring is the design below.",
         f"Scatter chart of {len(front)} designs on the front and {len(rows) - len(front)} others. Design {chosen} has "
         f"accuracy {picked['accuracy']:.2%}, {picked['images_per_second']:,.0f} images per second, "
         f"{picked['mean_us']:,.1f} microseconds and {picked['share']:.1%} of the scarcest resource.",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hwcodesign.report.exploration_charts import Explored, exploration_charts
 from hwcodesign.report.hardware_charts import RESOURCES
-from hwcodesign.report.pages import write_page
+from hwcodesign.report.pages import Fact, write_page
 from hwcodesign.report.summary import count, percent
 
 #: Name of the page, in the folder of a search.
@@ -81,6 +81,7 @@ def write_exploration_page(found: Exploration, path: Path) -> Path:
             f"the board's scarcest resource. All figures are predicted, on the fitting split and for "
             f"{found.clock_mhz:g} MHz; nothing of these designs was generated or simulated."
         ),
+        "facts": _facts(found, next(design for design in front if design.number == found.chosen)),
         "found": found,
         "front": front,
         "linked": charts[:2],
@@ -94,6 +95,17 @@ def write_exploration_page(found: Exploration, path: Path) -> Path:
         "shown": {design.number: _shown(design) for design in front},
     }
     return write_page(path, "exploration.html", charts, values, ("page.js", "exploration.js"))
+
+
+def _facts(found: Exploration, chosen: Explored) -> list[Fact]:
+    rates = f"{chosen.rates} % leave at exits 0 to {len(chosen.exit_rate) - 1}"
+    return [
+        Fact("chosen design", f"{chosen.number}", f"it has the best {found.best.replace('_', ' ')}"),
+        Fact("accuracy", percent(chosen.accuracy), rates),
+        Fact("images per second", count(chosen.images_per_second), f"predicted, at {found.clock_mhz:g} MHz"),
+        Fact("mean latency", f"{chosen.mean_us:,.1f} µs", f"99% of the images: {chosen.p99_us:,.1f} µs"),
+        Fact("of the board", percent(chosen.share, 1), f"of its scarcest resource; {found.limit:.0%} may be taken"),
+    ]
 
 
 def bounds(front: Sequence[Explored]) -> list[Bound]:

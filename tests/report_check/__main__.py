@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Literal
 
 from tests.report_check.accessibility import accessibility_findings
@@ -112,13 +113,14 @@ def checked(screen: Browser, page: Page) -> bool:
             print(f"{page.name}, {width} px, {scheme}: {len(found) or 'nothing'} wrong", flush=True)
             print("".join(f"    {text}\n" for text in found), end="", flush=True)
     screen.paper(OUT / f"{page.name}.pdf")
-    size, longest = page.path.stat().st_size, max(seconds)
+    size, middle = page.path.stat().st_size, median(seconds)
     charts = screen.run(_INSPECTION, "charts")
     print(
-        f"{page.name}: {charts} charts drawn in at most {longest:.2f} s, {longest / MOST_SECONDS:.0%} of the limit "
-        f"(shortest {min(seconds):.2f} s); {size / 1e6:.2f} MB, {size / MOST_BYTES:.0%} of the limit"
+        f"{page.name}: {charts} charts drawn in {middle:.2f} s, {middle / MOST_SECONDS:.0%} of the limit "
+        f"(median of {len(seconds)}, {min(seconds):.2f} to {max(seconds):.2f} s); "
+        f"{size / 1e6:.2f} MB, {size / MOST_BYTES:.0%} of the limit"
     )
-    return not failed and longest <= MOST_SECONDS and size <= MOST_BYTES
+    return not failed and middle <= MOST_SECONDS and size <= MOST_BYTES
 
 
 def main() -> None:

@@ -13,9 +13,8 @@ AXE = Path("build/report_check/node_modules/axe-core/axe.min.js")
 _SERIOUS = {"serious", "critical"}
 _RUN = """
 const done = arguments[arguments.length - 1];
-axe.run(document, { resultTypes: ["violations"] }).then((found) =>
-  done(found.violations.map(({ id, impact, help, nodes }) => ({ id, impact, help, where: nodes.map((n) => n.target.join(" ")) }))),
-);
+const told = ({ id, impact, help, nodes }) => ({ id, impact, help, where: nodes.map((n) => n.target.join(" ")) });
+axe.run(document, { resultTypes: ["violations"] }).then((found) => done(found.violations.map(told)));
 """
 
 

@@ -21,6 +21,7 @@ const ends = (scale, a, b) => [view.scale(scale).invert(a), view.scale(scale).in
 const [width, height] = [view.signal("width"), view.signal("height")];
 return [ends("x", from[0] * width, to[0] * width), ends("y", from[1] * height, to[1] * height)];
 """
+_RECTANGLE = "return views[arguments[0]].signal('brush_x').length > 0"
 #: Corners of a rectangle, as fractions of the plot.
 _FROM, _TO = (0.3, 0.02), (0.97, 0.7)
 
@@ -43,7 +44,7 @@ def exploration_findings(browser: Browser) -> list[str]:
         if set(browser.run("return views[arguments[0]].signal('selected')", other)) != within:
             found.append(f"a rectangle in {name} does not light designs in {other}")
         browser.run("document.getElementById('everything').click()")
-        if set(browser.run(_SHOWN)) != every:
+        if set(browser.run(_SHOWN)) != every or browser.run(_RECTANGLE, name):
             found.append("the button does not bring all designs back")
     return found + _sliders(browser, rows) + _picking(browser, rows)
 

@@ -54,7 +54,7 @@ function connectDesigns(data) {
   linked.forEach((view, k) => {
     view.addSignalListener("brush", (_, area) => {
       areas[k] = area || {};
-      show();
+      setTimeout(show); // the view is at work until its listeners return
     });
     view.addEventListener("click", (_, item) => {
       if (item && item.datum && item.datum.front) pick(item.datum.number);
@@ -67,6 +67,8 @@ function connectDesigns(data) {
   byId("everything").addEventListener("click", () => {
     data.bounds.forEach((bound) => (slider(bound).value = 0));
     areas.fill({});
+    // without these a rectangle stays where it was drawn
+    linked.forEach((view) => view.signal("brush_x", []).signal("brush_y", []).runAsync());
     show();
   });
 }

@@ -130,9 +130,11 @@ function connectTimeline() {
   );
 }
 
-// What is printed is as wide as the paper, and has no part folded away.
+// Charts are as wide as paper when they are printed: the page has its layout for paper only later.
+const PAPER = 690;
 function preparePrint() {
-  addEventListener("beforeprint", () => Object.values(views).forEach((view) => view.resize().run()));
+  addEventListener("beforeprint", () => Object.values(views).forEach((view) => view.width(PAPER).run()));
+  addEventListener("afterprint", () => dispatchEvent(new Event("resize")));
 }
 
 // Vega is a module, which runs when the page is read and before this event.
