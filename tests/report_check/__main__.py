@@ -19,6 +19,7 @@ from tests.report_check.accessibility import accessibility_findings
 from tests.report_check.browser import Browser, Scheme, browser
 from tests.report_check.exploring import exploration_findings
 from tests.report_check.sliders import slider_findings
+from tests.report_check.small_pictures import write_small_pictures
 
 OUT = Path("build/report_check")
 WIDTHS = (390, 800, 1400)
@@ -93,8 +94,6 @@ def looked_at(screen: Browser, page: Page, width: int, scheme: Scheme, seconds: 
     yield from accessibility_findings(screen)
     name = f"{page.name}_{width}_{scheme}"
     screen.picture(OUT / f"{name}.png")
-    if width == max(WIDTHS):
-        screen.picture(OUT / f"{name}_top.png", whole=False)
     if page.kind == "report":
         yield from (f"sliders: {text}" for text in slider_findings(screen, page.path.parent))
     elif page.kind == "exploration":
@@ -126,8 +125,15 @@ def checked(screen: Browser, page: Page) -> bool:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("pages", nargs="*", choices=[[], *(page.name for page in PAGES)], help="all by default")
-    names = parser.parse_args().pages
+    parser.add_argument("--images", type=Path, help="write the small pictures of README into this folder, and no more")
+    arguments = parser.parse_args()
+    names = arguments.pages
     chosen = [page for page in PAGES if not names or page.name in names]
+    if arguments.images:
+        made(PAGES[0])
+        with browser() as screen:
+            write_small_pictures(screen, PAGES[0].path, arguments.images, SCHEMES)
+        return
     for page in chosen:
         made(page)
     with browser() as screen:

@@ -79,10 +79,10 @@ class Browser:
         own = page.resolve().as_uri()
         return [address for address in asked if address.partition("#")[0] != own and not address.startswith("data:")]
 
-    def picture(self, path: Path, *, whole: bool = True) -> None:
-        """Writes a picture of the page, or of its first screen."""
-        width, height = self.run("return [innerWidth, document.documentElement.scrollHeight]")
-        clip = {"x": 0, "y": 0, "width": width, "height": min(height, _MOST_HEIGHT) if whole else _HEIGHT, "scale": 1}
+    def picture(self, path: Path, *, height: int = _MOST_HEIGHT) -> None:
+        """Writes a picture of the page, or of so many pixels from its top."""
+        width, whole = self.run("return [innerWidth, document.documentElement.scrollHeight]")
+        clip = {"x": 0, "y": 0, "width": width, "height": min(whole, height), "scale": 1}
         self._write(path, self._command("Page.captureScreenshot", clip=clip, captureBeyondViewport=True))
 
     def paper(self, path: Path) -> None:
