@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -110,7 +110,7 @@ def _facts(found: Exploration, chosen: Explored) -> list[Fact]:
 
 def bounds(front: Sequence[Explored]) -> list[Bound]:
     """Returns a slider for each objective; it stops at what the designs have."""
-    every = (
+    every: tuple[tuple[str, str, bool, Callable[[float], str]], ...] = (
         ("accuracy", "accuracy, at least", True, lambda x: f"{x:.2%}"),
         ("images_per_second", "images per second, at least", True, lambda x: f"{x:,.0f}"),
         ("mean_us", "mean microseconds, at most", False, lambda x: f"{x:,.1f}"),

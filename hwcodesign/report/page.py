@@ -117,7 +117,7 @@ def _facts(report: Report) -> list[Fact]:
     values, failed = sum(item["values"] for item in report["comparisons"]), _mismatches(report)
     found = [
         Fact("accuracy", percent(accuracy["early_exit"]), f"95% from {percent(low, 1)} to {percent(high, 1)}"),
-        Fact("against the last exit", f"{points:+.2f}", f"points; it alone has {percent(accuracy['last_exit'])}"),
+        Fact("against last exit", f"{points:+.2f}", f"points; it alone has {percent(accuracy['last_exit'])}"),
         Fact("MACs", percent(report["macs_fraction"], 1), "of the full cost, on average"),
     ]
     if hardware is not None:

@@ -1,4 +1,4 @@
-"""The pictures of README: the top of a page, light and dark, as small files."""
+"""The pictures of README: the top of a report down to the drawing of the network, light and dark, as small files."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from PIL import Image
 
 from tests.report_check.browser import Browser, Scheme
 
-#: Pixels of the page, whose sides are cut to its text, and bytes of a file.
-_WIDTH, _HEIGHT, _MOST_BYTES = 1160, 1000, 150_000
+#: Pixels of the page, and bytes of a file.
+_WIDTH, _MOST_BYTES = 1100, 150_000
+_END = "return Math.ceil(document.querySelector('.diagram').getBoundingClientRect().bottom + scrollY)"
 _COLOURS = 96
 
 
@@ -19,7 +20,7 @@ def write_small_pictures(screen: Browser, page: Path, folder: Path, schemes: tup
     for scheme in schemes:
         path = folder / f"report_{scheme}.png"
         screen.open(page, _WIDTH, scheme)
-        screen.picture(path, height=_HEIGHT)
+        screen.picture(path, height=screen.run(_END))
         with Image.open(path) as picture:
             small = picture.convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE)
         small.save(path, optimize=True)
