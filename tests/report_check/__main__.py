@@ -18,6 +18,7 @@ from typing import Literal
 from tests.report_check.accessibility import accessibility_findings
 from tests.report_check.browser import Browser, Scheme, browser
 from tests.report_check.exploring import exploration_findings
+from tests.report_check.keyboard import keyboard_findings
 from tests.report_check.sliders import slider_findings
 from tests.report_check.small_pictures import write_small_pictures
 
@@ -95,6 +96,7 @@ def looked_at(screen: Browser, page: Page, width: int, scheme: Scheme, seconds: 
     name = f"{page.name}_{width}_{scheme}"
     screen.picture(OUT / f"{name}.png")
     if page.kind == "report":
+        yield from (f"keyboard: {text}" for text in keyboard_findings(screen))
         yield from (f"sliders: {text}" for text in slider_findings(screen, page.path.parent))
     elif page.kind == "exploration":
         yield from (f"designs: {text}" for text in exploration_findings(screen))
