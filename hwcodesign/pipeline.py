@@ -47,11 +47,11 @@ from hwcodesign.report.schema import (
 from hwcodesign.report.schema import Comparison as ComparisonReport
 from hwcodesign.simulation.timeline_file import write_timeline, write_trace
 from hwcodesign.storage.fields import read_json
-from hwcodesign.storage.files import write_json
+from hwcodesign.storage.files import claimed_folder, write_json
 from hwcodesign.tools.compiler import find_compiler
 from hwcodesign.tools.verilator import find_verilator
 from hwcodesign.training import quantised, read_quantised, train, untrained
-from hwcodesign.training.checkpoint import load_trained
+from hwcodesign.training.checkpoint import CHECKPOINT, is_published, load_trained, save_published
 from hwcodesign.verification.comparison import (
     Comparison,
     brevitas_outputs,
@@ -118,8 +118,27 @@ def check_before_training(run: Run, network: MultiExitNetwork) -> None:
         find_verilator()
 
 
+def take_published(run: Run) -> MultiExitNetwork:
+    """Puts the trained weights that come with the package into the run's folder, where later steps find them.
+
+    Raises:
+        CheckpointError: none come with it, or the folder has a training of its own.
+    """
+    network, folder = run.recipe.published(), _network_folder(run)
+    if (folder / CHECKPOINT).exists() and not is_published(folder):
+        raise CheckpointError(f"{folder} holds a training: remove it, or name another folder with --out")
+    with claimed_folder(folder):
+        save_published(folder, network)
+    return network
+
+
 def trained_network(run: Run, data: Dataset, device: str = "cpu") -> MultiExitNetwork:
-    """Trains the network on a device, or continues an interrupted training; then quantises it, if it is to be."""
+    """Trains the network on a device, or continues an interrupted training; then quantises it, if it is to be.
+
+    Weights that came with the package, and were put into the run's folder, are not trained again.
+    """
+    if is_published(_network_folder(run)):
+        return read_network(run)
     network = run.recipe.build()
     with run.timed("training"):
         train(network, data, *run.recipe.training, checkpoint=run.folder / TRAINING, device=device)
@@ -129,19 +148,22 @@ def trained_network(run: Run, data: Dataset, device: str = "cpu") -> MultiExitNe
     return network
 
 
+def _network_folder(run: Run) -> Path:
+    """Returns where the network is that is compiled."""
+    return run.folder / (TRAINING if run.recipe.quantisation is None else QUANTISED)
+
+
 def read_network(run: Run) -> MultiExitNetwork:
     """Reads the network of a finished training.
 
     Raises:
         CheckpointError: there is no finished training.
     """
-    network, asked = run.recipe.build(), run.recipe.quantisation
+    network, asked, folder = run.recipe.build(), run.recipe.quantisation, _network_folder(run)
     if asked is None:
-        folder = run.folder / TRAINING
         found = network if load_trained(folder, network) else None
     else:
         assert isinstance(network, FloatNetwork)
-        folder = run.folder / QUANTISED
         found = read_quantised(network, asked, folder)
     if found is None:
         raise CheckpointError(f"{folder} holds no finished training: run hwcodesign train {run.recipe.name} first")
@@ -217,10 +239,11 @@ def compiled_design(run: Run, network: MultiExitNetwork, policy: ExitPolicy) -> 
 def verify(
     run: Run, network: MultiExitNetwork, design: Design, images: NDArray[Any]
 ) -> tuple[Records, list[Comparison]]:
-    """Runs every backend on all images, and compares each with Brevitas.
+    """Runs every backend, and compares each with Brevitas: software on all images, the simulations on as many as the
+    recipe says.
 
     Returns:
-        The records, and one line per comparison.
+        The records of all images, and one line per comparison.
 
     Raises:
         MismatchError: any two differ anywhere.
@@ -239,11 +262,15 @@ def verify(
             design.rtl.library()
     records = expected
     for on in backends:
+        count = len(images) if on == "software" else run.recipe.simulated
+        first = {name: codes[:count] for name, codes in reference.items()}
         with run.timed(on):
-            records = design.run(images, on)
+            found = design.run(images[:count], on)
         with run.step(f"{on}_segments", f"comparing every logit of {on}"):
-            comparisons += compare_outputs(on, design.segment_outputs(images, on), reference, "brevitas")
-        comparisons.append(compare_records(on, records, expected, "brevitas", what))
+            comparisons += compare_outputs(on, design.segment_outputs(images[:count], on), first, "brevitas")
+        comparisons.append(compare_records(on, found, expected[:count], "brevitas", what))
+        if len(found) == len(images):
+            records = found
     require_equal(comparisons)
     return records, comparisons
 
@@ -270,7 +297,7 @@ def measure(
     with run.step("cycles", "measuring cycles in RTL"):
         built = Hardware.of(design.accelerator) if design.has_rtl else None
         if built is not None:
-            hardware = hardware_report(design, built, test.images, statistics)
+            hardware = hardware_report(design, built, test.images[: run.recipe.simulated], statistics)
             shown = first_samples(design, test.images, hardware)
     report: Report = {
         "report_version": REPORT_VERSION,

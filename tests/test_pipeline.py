@@ -22,6 +22,7 @@ import hwcodesign as hw
 from hwcodesign import pipeline
 from hwcodesign.data import Dataset, Split
 from hwcodesign.design import Design
+from hwcodesign.errors import RecipeError
 from hwcodesign.fitting.network import fit_policy
 from hwcodesign.networks.network import MultiExitNetwork
 from hwcodesign.policies import CRITERIA
@@ -192,11 +193,30 @@ def test_each_criterion_is_fitted_on_the_fitting_split_and_measured_on_the_test_
     assert len(curve) > 2
 
 
+def test_simulations_are_compared_on_as_many_images_as_the_recipe_says_and_software_on_all(
+    trained_network: MultiExitNetwork, compiled_design: Design, digits_data: Dataset, tmp_path: Path
+) -> None:
+    run = small_run(tmp_path)
+    run.recipe = dataclasses.replace(run.recipe, simulated=5)
+    images = digits_data.test.images[:40]
+    records, comparisons = pipeline.verify(run, trained_network, compiled_design, images)
+    assert {(c.backends[1], c.samples) for c in comparisons} == {("software", 40), ("csim", 5), ("rtl", 5)}
+    assert len(comparisons) == 9
+    expected = brevitas_records(compiled_design, trained_network.logits(images))
+    assert records["label"].tolist() == expected["label"].tolist()
+
+
+def test_a_recipe_that_simulates_nothing_is_refused() -> None:
+    with pytest.raises(RecipeError, match=r"recipe digits: simulated=0 must be at least 1 image; leave it out for all"):
+        dataclasses.replace(hw.load_recipe("digits"), simulated=0)
+
+
 def test_the_bound_is_the_largest_of_reach_times_interval(
     measured: tuple[pipeline.Report, pipeline.Results], compiled_design: Design
 ) -> None:
     hardware = measured[0]["hardware"]
     assert hardware is not None
+    assert hardware["samples"] == 400
     rates = measured[0]["exit_rate"]
     reach = [1.0, rates[1] + rates[2], rates[2]]
     intervals = compiled_design.manifest["cycles"]["stages"]

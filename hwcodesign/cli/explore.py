@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from hwcodesign.networks.network import MultiExitNetwork
     from hwcodesign.pipeline import Run
     from hwcodesign.search.evaluation import Evaluated
+    from hwcodesign.search.space import Space
 
 #: Below the recipe's results; a folder for each board.
 _FOLDER = "explore"
@@ -51,6 +52,7 @@ def explore(
     from hwcodesign import pipeline
     from hwcodesign.designs.boards import board_named
     from hwcodesign.search.front import Wishes, best_design, check_objective, pareto_front
+    from hwcodesign.search.page import write_study_page
     from hwcodesign.search.space import Space
     from hwcodesign.search.study import Study
     from hwcodesign.search.subject import subject_of
@@ -73,13 +75,30 @@ def explore(
     )
     front = pareto_front(study.designs)
     chosen = best_design(front, wishes, best)
+    arguments = f"{recipe} --board {target.name}" + (f" --out {out}" if out else "")
+    command = f"hwcodesign explore {arguments} --build"
+    page = write_study_page(
+        study, front, chosen, (wishes, best), (job.recipe.name, target, command), _origin(job, network, space, seed)
+    )
     if json:
         designs = [{"number": number, **_listed(found)} for number, found in sorted(front.items())]
         show({"board": target.name, "best": chosen, "refused": len(study.refused), "designs": designs}, True, "")
         return
     _print(front, chosen, target.name)
-    arguments = f"{recipe} --board {target.name}" + (f" --out {out}" if out else "")
-    show(None, False, f"hwcodesign explore {arguments} --build {chosen} compiles number {chosen}")
+    show(None, False, f"{command} {chosen} compiles number {chosen}\npage: {page}")
+
+
+def _origin(job: Run, network: MultiExitNetwork, space: Space, seed: int) -> dict[str, str]:
+    """Returns where the results of a search come from."""
+    from hwcodesign.report.provenance import surroundings
+
+    return {
+        **surroundings(job.file),
+        "network, SHA-256": network.digest(),
+        "criteria": ", ".join(space.criteria),
+        "largest accuracy drop": f"{space.largest_drop:g}",
+        "seed of the search": str(seed),
+    }
 
 
 def _build(job: Run, network: MultiExitNetwork, designs: dict[int, Evaluated], number: int, board: str) -> None:

@@ -60,6 +60,9 @@ def train(
     out: Out = None,
     data: Data = None,
     device: Annotated[str, typer.Option(help="what computes, by torch's name: cpu, cuda, cuda:1")] = "cpu",
+    published: Annotated[
+        bool, typer.Option("--published", help="train nothing: take the trained weights that come with hwcodesign")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Train the recipe's network. An interrupted training continues after its last finished epoch."""
@@ -67,6 +70,10 @@ def train(
     from hwcodesign.training.device import device_named
 
     device_named(device)  # before what takes long
+    if published:
+        from hwcodesign.pipeline import take_published
+
+        take_published(job)
     network, splits = _trained(job, device)
     logits = network.logits(splits.fitting.images)
     classes = network.classes  # behind their logits there may be a gate

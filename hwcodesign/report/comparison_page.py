@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from hwcodesign.report.chart import EXITS, FAINT, SERIES, Chart, Column, Row, Spec, quantity, spec, wilson
+from hwcodesign.report.chart import EXITS, FAINT, SERIES, Chart, Column, Row, Spec, banded, quantity, spec, wilson
 from hwcodesign.report.comparing import Build, differences_table, figures_table
 from hwcodesign.report.hardware_charts import RESOURCES
 from hwcodesign.report.pages import write_page
@@ -123,7 +123,7 @@ def _exit_rates(builds: Sequence[Build]) -> Chart:
         "Exit rates",
         "",
         f"Stacked bars. At exit 0 leave: {first}.",
-        spec({"step": 28}, data={"values": bars}, mark={"type": "bar"}, encoding=encoding),
+        banded(len(builds), 28, data={"values": bars}, mark={"type": "bar"}, encoding=encoding),
         (Column("build", "build"), *(Column(f"exit{k}", f"exit {k}", "share") for k in range(exits))),
         tuple(rows),
         exit_legend(exits)[: len(EXITS)],
@@ -172,7 +172,7 @@ def _resources(builds: Sequence[Build]) -> Chart:
         "Resources",
         "Estimated, not synthesised, as a fraction of what each build's board has.",
         f"Grouped bars. The largest is {most['resource']} of {most['build']} with {most['share']:.1%}.",
-        spec({"step": 16}, data={"values": rows}, layer=[bars, whole]),
+        banded(len(builds) * len({row["resource"] for row in rows}), 18, data={"values": rows}, layer=[bars, whole]),
         (
             Column("build", "build"),
             Column("resource", "resource"),

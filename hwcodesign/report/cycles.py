@@ -26,7 +26,14 @@ _SHOWN, _LEAST, _SHOWN_CYCLES = 60, 2, 150_000
 def hardware_report(
     design: Design, built: Hardware, images: NDArray[Any], statistics: ExitStatistics
 ) -> HardwareReport:
-    """Returns the cycles of the RTL: for each exit, on the images in their order, and by deadline."""
+    """Returns the cycles of the RTL: for each exit, on the images in their order, and by deadline.
+
+    Args:
+        design: the design.
+        built: its hardware.
+        images: test images to simulate.
+        statistics: of the whole test split.
+    """
     simulation, cycles = design.rtl, design.manifest["cycles"]
     codes = encode_images(images, design.accelerator.input_format, design.accelerator.input_shape)
     clock = float(design.manifest["board"]["clock_mhz"])
@@ -39,6 +46,7 @@ def hardware_report(
     levels = levels_of(built, board_named(design.manifest["board"]["name"]))
     return {
         "clock_mhz": clock,
+        "samples": len(codes),
         "cycles_per_image": stream.cycles_per_image,
         "images_per_second": clock * 1e6 / stream.cycles_per_image,
         "bound": stream.bound,

@@ -72,6 +72,17 @@ def subtitle(report: Report) -> str:
     )
 
 
+def simulated_images(hardware: HardwareReport) -> str:
+    """Returns which images were simulated, as text."""
+    return f"first {hardware['samples']:,} test images" if "samples" in hardware else "test images"
+
+
+def simulates_less(report: Report) -> bool:
+    """Returns whether fewer images were simulated than the test split has."""
+    hardware, test = report["hardware"], report["splits"]["test"]
+    return hardware is not None and hardware.get("samples", test) < test
+
+
 def tables(report: Report) -> tuple[Table, ...]:
     """Returns all tables, in reading order."""
     return tuple(named_tables(report).values())
@@ -192,9 +203,9 @@ def _cycles(hardware: HardwareReport) -> Table:
     held = ", ".join(f"{most} of {depth}" for most, depth in hardware["buffers"])
     notes = (
         Cell(
-            f"The test images in their own order take {hardware['cycles_per_image']:,.1f} cycles per image. This is "
-            f"{percent(fraction, 1)} of the highest throughput that the exit rates and the intervals of the stages "
-            f"allow, and {rate:,.0f} images per second at an assumed clock of {clock}.",
+            f"The {simulated_images(hardware)} in their own order take {hardware['cycles_per_image']:,.1f} cycles per "
+            f"image. This is {percent(fraction, 1)} of the highest throughput that the exit rates and the intervals of "
+            f"the stages allow, and {rate:,.0f} images per second at an assumed clock of {clock}.",
             "strong",
         ),
         Cell(f"Most beats in each conditional buffer: {held}."),
