@@ -46,8 +46,10 @@ from hwcodesign.report.schema import (
 )
 from hwcodesign.report.schema import Comparison as ComparisonReport
 from hwcodesign.simulation.timeline_file import write_timeline, write_trace
+from hwcodesign.storage.cache import own_cache
 from hwcodesign.storage.fields import read_json
 from hwcodesign.storage.files import claimed_folder, write_json
+from hwcodesign.storage.paths import check_folder
 from hwcodesign.tools.compiler import find_compiler
 from hwcodesign.tools.verilator import find_verilator
 from hwcodesign.training import quantised, read_quantised, train, untrained
@@ -95,12 +97,12 @@ class Run:
             yield reported
 
 
-def check_before_training(run: Run, network: MultiExitNetwork) -> None:
-    """Checks before the training, which is long, for errors that later steps would raise.
+def check_settings(run: Run, network: MultiExitNetwork) -> None:
+    """Checks in a second for errors that later steps would raise: before data are read, and before the training.
 
     Raises:
-        HwcodesignError: settings of the policy or the hardware, or a layer, are not supported, or a compiler is
-            missing.
+        HwcodesignError: settings of the policy or the hardware are not supported, a folder cannot be used, or a
+            compiler is missing.
     """
     policy, hardware = run.recipe.policy, run.recipe.compile
     if isinstance(network, FloatNetwork) and run.recipe.quantisation:
@@ -111,9 +113,8 @@ def check_before_training(run: Run, network: MultiExitNetwork) -> None:
     own = files_of(policy.known.name)
     if own:
         own.check()
-    with run.timed("check"):
-        check_compiles(network, hardware)
     find_compiler("csim")
+    check_folder(own_cache())
     if hardware.has_rtl:
         find_verilator()
 
@@ -130,6 +131,18 @@ def take_published(run: Run) -> MultiExitNetwork:
     with claimed_folder(folder):
         save_published(folder, network)
     return network
+
+
+def check_before_training(run: Run, network: MultiExitNetwork) -> None:
+    """Checks that the network can be compiled, before the training, which is long.
+
+    Raises:
+        HwcodesignError: a layer, or its format, is not supported.
+    """
+    if isinstance(network, FloatNetwork) and run.recipe.quantisation:
+        network = untrained(network, run.recipe.quantisation)
+    with run.timed("check"):
+        check_compiles(network, run.recipe.compile)
 
 
 def trained_network(run: Run, data: Dataset, device: str = "cpu") -> MultiExitNetwork:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hwcodesign.cli import completion
 from hwcodesign.cli.app import Data, Json, Out, RecipeName, opened, show, verb
 
 if TYPE_CHECKING:
@@ -24,15 +25,24 @@ _SLOWEST = 300
 @verb
 def explore(
     recipe: RecipeName,
-    board: Annotated[str | None, typer.Option(help="board; by default the recipe's")] = None,
+    board: Annotated[
+        str | None, typer.Option(help="board; by default the recipe's", autocompletion=completion.boards)
+    ] = None,
     trials: Annotated[int, typer.Option(min=1, help="designs to try, those of earlier calls included")] = 100,
-    criteria: Annotated[str, typer.Option(help="exit criteria, with commas between; none: no early exits")] = (
-        "margin,max_softmax,entropy,none"
-    ),
+    criteria: Annotated[
+        str,
+        typer.Option(
+            help="exit criteria, with commas between; none: no early exits", autocompletion=completion.criteria_list
+        ),
+    ] = "margin,max_softmax,entropy,none",
     drop: Annotated[float, typer.Option(help="largest accuracy drop of early exits, as a fraction")] = 0.02,
-    best: Annotated[str, typer.Option(help="images_per_second, accuracy, mean_us or share: what is chosen by")] = (
-        "images_per_second"
-    ),
+    best: Annotated[
+        str,
+        typer.Option(
+            help="images_per_second, accuracy, mean_us or share: what is chosen by",
+            autocompletion=completion.objectives,
+        ),
+    ] = "images_per_second",
     accuracy: Annotated[float | None, typer.Option(help="least accuracy, as a fraction")] = None,
     images_per_second: Annotated[float | None, typer.Option(help="least throughput")] = None,
     mean_us: Annotated[float | None, typer.Option(help="most microseconds of an image, on average")] = None,
@@ -48,26 +58,34 @@ def explore(
 
     The best designs are listed: no other is more accurate, faster, sooner and smaller. `--build N` compiles one.
     """
+    from hwcodesign.designs.boards import board_named
+
+    named = board_named(board) if board else None
     job = opened(recipe, out, data, writes=True)
     from hwcodesign import pipeline
-    from hwcodesign.designs.boards import board_named
+    from hwcodesign.cli.job import trained
     from hwcodesign.search.front import Wishes, best_design, check_objective, pareto_front
     from hwcodesign.search.page import write_study_page
     from hwcodesign.search.space import Space
     from hwcodesign.search.study import Study
     from hwcodesign.search.subject import subject_of
 
-    target = board_named(board) if board else job.recipe.compile.target
+    target = named or job.recipe.compile.target
     check_objective(best)
     space = Space(tuple(criteria.split(",")), drop, 1.0, _SLOWEST)  # refuses what is not known before long work
     wishes = Wishes(accuracy, images_per_second, mean_us, p99_us, share)
-    splits = job.recipe.data()
-    network = pipeline.trained_network(job, splits)
     folder = job.folder / _FOLDER / target.name
-    study = Study.opened(folder, f"{job.recipe.name} {network.digest()[:16]} on {target.name}")
+
+    def study_of(network: MultiExitNetwork) -> Study:
+        return Study.opened(folder, f"{job.recipe.name} {network.digest()[:16]} on {target.name}")
+
     if build is not None:
-        _build(job, network, study.designs, build, target.name)
+        network = pipeline.read_network(job)
+        _build(job, network, study_of(network).designs, build, target.name)
         return
+    network, splits = trained(job)
+    study = study_of(network)
+    study.check(space.criteria, trials)
     subject = subject_of(network, splits.fitting, target, folder / "kernels")
     fastest = subject.fastest()
     study.search(

@@ -94,15 +94,18 @@ class Study:
         Raises:
             SettingsError: trials are wanted, and earlier ones were of other criteria.
         """
+        self.check(space.criteria, trials)
         done = len(self._finished)
         if done < trials:
-            self._keep_to(space.criteria)
-        with task(f"searching {trials} designs", trials, "designs") as reported:
+            self.study.set_user_attr(_CRITERIA, space.criteria)
+        text = f"searching {trials} designs" + (f", of which {min(done, trials)} are known" if done else "")
+        with task(text, trials, "designs") as reported:
             reported.advance(min(done, trials))
             for number in range(done, trials):
                 self.study.sampler = _sampler(seed, number)
                 trial = self.study.ask()
                 point = space.suggested(trial)
+                reported.advance(0, f"{point.criterion}, {point.images_per_second:,.0f} images/s wished")
                 try:
                     found = evaluate(point)
                 except (PolicyError, SettingsError) as error:
@@ -114,15 +117,22 @@ class Study:
                     self.study.tell(trial, [getattr(found.figures, name) for name in OBJECTIVES])
                 reported.advance()
 
-    def _keep_to(self, criteria: tuple[str, ...]) -> None:
-        """Refuses other criteria than those of earlier trials: Optuna's samplers cannot learn from both."""
+    def check(self, criteria: tuple[str, ...], trials: int) -> None:
+        """Refuses other criteria than those of earlier trials: Optuna's samplers cannot learn from both.
+
+        Args:
+            criteria: names of criteria to search.
+            trials: number of trials that are wanted, those of earlier calls included.
+
+        Raises:
+            SettingsError: further trials are needed, and earlier ones were of other criteria.
+        """
         known = tuple(self.study.user_attrs.get(_CRITERIA, criteria))
-        if known != criteria:
+        if len(self._finished) < trials and known != criteria:
             raise SettingsError(
                 f"{self.folder} has a search of the criteria {','.join(known)}, and this is one of "
                 f"{','.join(criteria)}: give --criteria {','.join(known)}, or name another folder, --out"
             )
-        self.study.set_user_attr(_CRITERIA, criteria)
 
     @property
     def designs(self) -> dict[int, Evaluated]:

@@ -18,6 +18,7 @@ from hwcodesign.kernels.tensor import suffix
 from hwcodesign.simulation.model import FAILED, Verilation, said, verilate
 from hwcodesign.simulation.pointers import pointer, pointers
 from hwcodesign.simulation.project import Project, damaged, read_manifest, read_project
+from hwcodesign.simulation.wave_format import WaveFormat, wave_format
 
 #: Cycles without any transfer after which a segment is said to hang.
 _PATIENCE = 2**25
@@ -67,16 +68,18 @@ class VerilatedSegment:
             codes: (N, *shape) integers of each input.
             valid_rate, ready_rate: chances that an input is offered, and an output taken, in a cycle.
             seed: seed of the stalls.
-            waves: file for a VCD trace.
+            waves: file for a waveform, .fst or .vcd; a cycle is 1 ns of its time.
             checked: check the assertions of its modules in every cycle, and hold every stream to its contract.
 
         Raises:
             SimulationError: the segment hangs, has output left over, or fails a check.
             ToolError: Verilator or g++ is missing.
         """
+        trace = None
         if waves is not None:
+            trace = wave_format(waves)
             waves.parent.mkdir(parents=True, exist_ok=True)
-        library = ctypes.CDLL(str(self.library(trace=waves is not None, checked=checked)))
+        library = ctypes.CDLL(str(self.library(trace=trace, checked=checked)))
         given = [np.ascontiguousarray(tensor, np.int64) for tensor in codes]
         samples = len(given[0])
         if [tensor.shape for tensor in given] != [(samples, *tensor.shape) for tensor in self.inputs]:
@@ -106,7 +109,7 @@ class VerilatedSegment:
             raise SimulationError(f"{self.project.top} {what} after {done}\n{said(library)}".rstrip())
         return SegmentRun(tuple(out), tuple(cycle.astype(np.int64) for cycle in ends), int(cycles))
 
-    def library(self, *, trace: bool = False, checked: bool = False) -> Path:
+    def library(self, *, trace: WaveFormat | None = None, checked: bool = False) -> Path:
         """Returns the compiled library, made at the first use."""
         ports = [(f"in{suffix(i)}", tensor) for i, tensor in enumerate(self.inputs)]
         ports += [(f"out{suffix(i)}", tensor) for i, tensor in enumerate(self.outputs)]
@@ -114,7 +117,7 @@ class VerilatedSegment:
         project = self.project
         beats = {project.top: {name: tensor.beats for name, tensor in ports}} if checked else {}
         drives = ("segment.cpp",)
-        return verilate(Verilation(project, project.modules, drives, model, project.top, trace, checked, beats))
+        return verilate(Verilation(project, project.modules, drives, model, project.top, trace, "", checked, beats))
 
 
 def read_segment(folder: Path) -> VerilatedSegment:
