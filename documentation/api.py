@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hwcodesign
+
 
 #: Each heading with its names. A test holds this to `hwcodesign.__all__`.
 GROUPS = {
@@ -30,7 +30,7 @@ def public_names() -> str:
     parts = []
     for heading, names in GROUPS.items():
         parts.append(f"## {heading}\n")
-        parts += [f"::: {getattr(hwcodesign, name).__module__}.{name}\n" for name in names]
+        parts += [f"::: hwcodesign.{name}\n" for name in names]
     for heading, module in MODULES.items():
         parts.append(f"## {heading}\n\n::: {module}\n    options:\n      show_root_heading: false\n      members: true\n")
     return "\n".join(parts)

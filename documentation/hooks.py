@@ -13,7 +13,8 @@ from documentation import interface
 from documentation.api import public_names
 from documentation.commands import command_reference
 from documentation.modules import module_reference, package_reference
-from documentation.repository import PAGES, ROOT, for_site, in_site, plain_files
+from documentation.notebooks import as_page
+from documentation.repository import NOTEBOOKS, PAGES, ROOT, for_site, in_site, plain_files
 
 #: What stands in a page, and what takes its place in the site.
 GENERATED = {
@@ -31,6 +32,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages and files from outside of docs/."""
     for source, page in PAGES.items():
         files.append(File.generated(config, page, abs_src_path=str(ROOT / source)))
+    for source, page in NOTEBOOKS.items():
+        files.append(File.generated(config, page, content=as_page(ROOT / source)))
     for source in sorted(plain_files()):
         files.append(File.generated(config, in_site(source), abs_src_path=str(ROOT / source)))
     return files

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sysconfig
 from collections.abc import Iterator
@@ -128,8 +129,16 @@ def modules() -> tuple[Module, ...]:
     return tuple(read_module(path) for path in sorted(FOLDER.glob("*.sv")) if path != PACKAGE)
 
 
+def _plain(text: str) -> str:
+    """Text in which Markdown finds no marks of its own but backquotes."""
+    parts = text.split("`")
+    for i in range(0, len(parts), 2):
+        parts[i] = re.sub(r"([*_\[\]])", r"\\\1", parts[i]).replace("<", "&lt;")
+    return "`".join(parts)
+
+
 def _cell(text: str) -> str:
-    return text.replace("\n", " ").replace("|", r"\|").replace("<", "&lt;").replace("*", r"\*").replace("_", r"\_")
+    return _plain(text.replace("\n", " ")).replace("|", r"\|")
 
 
 def _code(text: str) -> str:
@@ -138,7 +147,7 @@ def _code(text: str) -> str:
 
 def _prose(comment: str) -> str:
     """A module's comment as Markdown: lists stay lists, and names with underscores are plain."""
-    lines = [line.replace("<", "&lt;").replace("*", r"\*").replace("_", r"\_") for line in comment.split("\n")]
+    lines = _plain(comment).split("\n")
     shown: list[str] = []
     for before, line in zip(["", *lines], lines, strict=False):
         if line.startswith("- ") and before.strip() and not before.startswith("- "):

@@ -17,6 +17,8 @@ PAGES = {
     "hls/README.md": "develop/hls.md",
     "notebooks/README.md": "notebooks/index.md",
 }
+#: Notebooks that are pages, likewise.
+NOTEBOOKS = {f"notebooks/{path.name}": f"notebooks/{path.stem}.md" for path in sorted((ROOT / "notebooks").glob("*.ipynb"))}
 #: Where files lie that are no pages: recipes, notebooks.
 FILES = "files"
 _LINK = re.compile(r"(\]\()(?![a-z]+:|#)([^)#\s]+)")
@@ -37,12 +39,12 @@ def in_site(path: str) -> str:
     """Where a file of the repository lies in the site."""
     if path.startswith("docs/"):
         return path.removeprefix("docs/")
-    return PAGES.get(path, f"{FILES}/{path}")
+    return (PAGES | NOTEBOOKS).get(path, f"{FILES}/{path}")
 
 
 def in_repository(path: str) -> str:
     """Where a page of the site lies in the repository."""
-    return next((source for source, page in PAGES.items() if page == path), f"docs/{path}")
+    return next((source for source, page in (PAGES | NOTEBOOKS).items() if page == path), f"docs/{path}")
 
 
 def for_site(text: str, page: str) -> str:
@@ -52,15 +54,18 @@ def for_site(text: str, page: str) -> str:
     def replaced(match: re.Match[str]) -> str:
         return match[1] + relpath(in_site(target(source, match[2])), str(PurePosixPath(page).parent))
 
+    def prose(part: str) -> str:
+        return _LINK.sub(replaced, part).replace("][", r"]\[")  # no page has links by reference; subscripts look so
+
     parts, end = [], 0
     for code in _CODE.finditer(text):
-        parts += [_LINK.sub(replaced, text[end : code.start()]), code[0]]
+        parts += [prose(text[end : code.start()]), code[0]]
         end = code.end()
-    return "".join([*parts, _LINK.sub(replaced, text[end:])])
+    return "".join([*parts, prose(text[end:])])
 
 
 def plain_files() -> set[str]:
     """Files outside of docs/ that pages link to and that are no pages."""
     pages = [f"docs/{path.relative_to(ROOT / 'docs')}" for path in (ROOT / "docs").rglob("*.md")]
     found = {target(page, link) for page in [*pages, *PAGES] for link in links((ROOT / page).read_text())}
-    return {path for path in found if not path.startswith("docs/") and path not in PAGES}
+    return {path for path in found if not path.startswith("docs/") and path not in PAGES | NOTEBOOKS}
