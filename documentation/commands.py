@@ -15,4 +15,5 @@ def command_reference() -> str:
     command = typer.main.get_command(app)
     text = get_docs_for_click(obj=command, ctx=typer.Context(command), name="hwcodesign")
     _, _, commands = text.partition("\n## ")
-    return re.sub(r"<(?=[a-z/ ]+>)", "&lt;", f"## {commands}".replace("**Usage**:\n\n", ""))
+    outside = re.split(r"(`[^`]*`)", f"## {commands}".replace("**Usage**:\n\n", ""))
+    return "".join(part if part.startswith("`") else part.replace("<", "&lt;") for part in outside)

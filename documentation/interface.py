@@ -5,14 +5,14 @@ from __future__ import annotations
 import inspect
 import re
 
+from documentation.markdown import code, table
 from hwcodesign.backends.streamrtl import register_block
 from hwcodesign.interface import records
 
 
 def registers() -> str:
     """The table beside every design, from the SystemRDL."""
-    text = register_block.documentation(register_block.read_registers())
-    return re.sub(r"^# .*$", "", text, count=1, flags=re.MULTILINE)
+    return register_block.documentation(register_block.read_registers())
 
 
 def record() -> str:
@@ -21,8 +21,7 @@ def record() -> str:
     fields = records.RECORD_DTYPE.fields
     assert fields is not None
     rows = [
-        f"| `{name}` | {fields[name][1]} | {fields[name][0].itemsize} | `{fields[name][0].str}` | {text} |"
-        for name, text in ((name, comments.get(name, "bit 0 final, bit 1 error")) for name in fields)
+        [code(name), str(fields[name][1]), str(fields[name][0].itemsize), code(fields[name][0].str), comments[name]]
+        for name in fields
     ]
-    head = "| field | first byte | bytes | NumPy's type | |\n|---|---:|---:|---|---|"
-    return "\n".join([head, *rows, ""])
+    return table(("field", "first byte", "bytes", "NumPy's type", "meaning"), rows)

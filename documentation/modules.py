@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sysconfig
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from documentation.markdown import code, plain, table
 from documentation.repository import ROOT
 
 FOLDER = ROOT / "rtl_sim" / "rtl"
@@ -129,36 +129,19 @@ def modules() -> tuple[Module, ...]:
     return tuple(read_module(path) for path in sorted(FOLDER.glob("*.sv")) if path != PACKAGE)
 
 
-def _plain(text: str) -> str:
-    """Text in which Markdown finds no marks of its own but backquotes."""
-    parts = text.split("`")
-    for i in range(0, len(parts), 2):
-        parts[i] = re.sub(r"([*_\[\]])", r"\\\1", parts[i]).replace("<", "&lt;")
-    return "`".join(parts)
-
-
 def _cell(text: str) -> str:
-    return _plain(text.replace("\n", " ")).replace("|", r"\|")
-
-
-def _code(text: str) -> str:
-    return f"`{text}`".replace("|", r"\|") if text else ""
+    return plain(text.replace("\n", " ")).replace("|", r"\|")
 
 
 def _prose(comment: str) -> str:
     """A module's comment as Markdown: lists stay lists, and names with underscores are plain."""
-    lines = _plain(comment).split("\n")
+    lines = plain(comment).split("\n")
     shown: list[str] = []
     for before, line in zip(["", *lines], lines, strict=False):
         if line.startswith("- ") and before.strip() and not before.startswith("- "):
             shown.append("")
         shown.append(line)
     return "\n".join(shown)
-
-
-def _table(head: str, rows: list[list[str]]) -> str:
-    columns = head.count("|") - 1
-    return "\n".join([head, "|" + "---|" * columns, *("| " + " | ".join(row) + " |" for row in rows)]) + "\n"
 
 
 def module_reference() -> str:
@@ -168,12 +151,12 @@ def module_reference() -> str:
         parts.append(f"## {module.name}\n\n{_prose(module.comment)}\n")
         if module.parameters:
             rows = [
-                [_code(e.name), _code(e.type), _code(e.default), ("derived. " if e.kind == "localparam" else "") + _cell(e.comment)]
+                [code(e.name), code(e.type), code(e.default), ("derived. " if e.kind == "localparam" else "") + _cell(e.comment)]
                 for e in module.parameters
             ]
-            parts.append(_table("| parameter | type | default | |", rows))
-        rows = [[_code(e.name), e.kind, _code(e.type), _cell(e.comment)] for e in module.ports]
-        parts.append(_table("| port | direction | type | |", rows))
+            parts.append(table(("parameter", "type", "default", "meaning"), rows))
+        rows = [[code(e.name), e.kind, code(e.type), _cell(e.comment)] for e in module.ports]
+        parts.append(table(("port", "direction", "type", "meaning"), rows))
     return "\n".join(parts)
 
 

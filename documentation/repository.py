@@ -12,7 +12,6 @@ PAGES = {
     "CONTRIBUTING.md": "develop/contributing.md",
     "CHANGELOG.md": "develop/changelog.md",
     "SECURITY.md": "develop/security.md",
-    "README.md": "develop/readme.md",
     "rtl_sim/README.md": "develop/systemverilog.md",
     "hls/README.md": "develop/hls.md",
     "notebooks/README.md": "notebooks/index.md",
