@@ -1,4 +1,4 @@
-"""The figures of the default recipe in docs/demo.md and README, as ranges over ten training seeds, held to ten trainings.
+"""Figures of the default recipe in docs/demo.md and README: ranges over ten training seeds, held to ten trainings.
 
     python -m benchmarks.readme_figures            # what `make readme-figures` runs: holds both to what is found
     python -m benchmarks.readme_figures --write    # puts the ranges that are found into both

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-
-
 #: Each heading with its names. A test holds this to `hwcodesign.__all__`.
 GROUPS = {
-    "Networks": ("MultiExitNetwork", "FloatNetwork", "attach_exits", "quantise", "quantisation_noise", "fold_batch_norms"),
+    "Networks": (
+        "MultiExitNetwork", "FloatNetwork", "attach_exits", "quantise", "quantisation_noise", "fold_batch_norms",
+    ),
     "ONNX files": ("from_onnx", "module_from_onnx", "to_onnx", "exit_rule"),
     "Training": ("train", "TrainingSettings", "Quantisation"),
     "Policies": ("fit_policy", "PolicyRequest", "ExitPolicy", "ExitCosts", "Criterion", "register_criterion"),
@@ -32,5 +32,7 @@ def public_names() -> str:
         parts.append(f"## {heading}\n")
         parts += [f"::: hwcodesign.{name}\n" for name in names]
     for heading, module in MODULES.items():
-        parts.append(f"## {heading}\n\n::: {module}\n    options:\n      show_root_heading: false\n      members: true\n")
+        parts.append(
+            f"## {heading}\n\n::: {module}\n    options:\n      show_root_heading: false\n      members: true\n"
+        )
     return "\n".join(parts)

@@ -1,4 +1,4 @@
-"""MkDocs calls these functions: they add pages from outside of docs/, and fill in what is generated from the sources."""
+"""MkDocs calls these functions. They add pages from outside of docs/, and what is generated from the sources."""
 
 from __future__ import annotations
 

@@ -26,7 +26,8 @@ svg { --ink: #1f2933; --line: #52606d; --fill: #eef2f6; --edge: #9aa5b1; --group
 .cluster rect { fill: none !important; stroke: var(--edge) !important }
 text, tspan, .nodeLabel, .edgeLabel, .cluster-label { fill: var(--ink) !important; color: var(--ink) !important }
 .edgeLabel rect { opacity: 0 !important; fill: none !important }
-.flowchart-link { stroke: var(--line) !important } .marker, .marker path { fill: var(--line) !important; stroke: var(--line) !important }
+.flowchart-link { stroke: var(--line) !important }
+.marker, .marker path { fill: var(--line) !important; stroke: var(--line) !important }
 """
 _SETTINGS = {
     "theme": "base",

@@ -1,4 +1,4 @@
-"""The reference of SystemVerilog modules, from the sources: verible parses them, and comments are those above a line."""
+"""The reference of SystemVerilog modules, from the sources: verible parses them; comments stand above their lines."""
 
 from __future__ import annotations
 
@@ -151,7 +151,12 @@ def module_reference() -> str:
         parts.append(f"## {module.name}\n\n{_prose(module.comment)}\n")
         if module.parameters:
             rows = [
-                [code(e.name), code(e.type), code(e.default), ("derived. " if e.kind == "localparam" else "") + _cell(e.comment)]
+                [
+                    code(e.name),
+                    code(e.type),
+                    code(e.default),
+                    ("derived. " if e.kind == "localparam" else "") + _cell(e.comment),
+                ]
                 for e in module.parameters
             ]
             parts.append(table(("parameter", "type", "default", "meaning"), rows))

@@ -25,6 +25,7 @@ def _parts(cell: Cell) -> Iterator[str]:
     for output in cell["outputs"]:
         data = output.get("data", {})
         if "image/png" in data:
-            yield f'<img alt="what the cell above drew" src="data:image/png;base64,{"".join(data["image/png"]).strip()}">'
+            picture = "".join(data["image/png"]).strip()
+            yield f'<img alt="what the cell above drew" src="data:image/png;base64,{picture}">'
         elif text := "".join(output.get("text", data.get("text/plain", ""))):
             yield f"```text\n{text.rstrip()}\n```"

@@ -17,7 +17,9 @@ PAGES = {
     "notebooks/README.md": "notebooks/index.md",
 }
 #: Notebooks that are pages, likewise.
-NOTEBOOKS = {f"notebooks/{path.name}": f"notebooks/{path.stem}.md" for path in sorted((ROOT / "notebooks").glob("*.ipynb"))}
+NOTEBOOKS = {
+    f"notebooks/{path.name}": f"notebooks/{path.stem}.md" for path in sorted((ROOT / "notebooks").glob("*.ipynb"))
+}
 #: Where files lie that are no pages: recipes, notebooks.
 FILES = "files"
 _LINK = re.compile(r"(\]\()(?![a-z]+:|#)([^)#\s]+)")

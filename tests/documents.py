@@ -33,7 +33,10 @@ def commands(path: Path) -> Iterator[str]:
         return
     text = path.read_text()
     prose = _FENCED.sub("", text)
-    lines = [*_INDENTED.findall(prose), *(" ".join(found.split()) for found in _INLINE.findall(_INDENTED.sub("", prose)))]
+    lines = [
+        *_INDENTED.findall(prose),
+        *(" ".join(found.split()) for found in _INLINE.findall(_INDENTED.sub("", prose))),
+    ]
     for name, block in _FENCED.findall(text):
         lines += block.splitlines() if name in {"", "console", "sh"} else []
     for line in lines:

@@ -1,4 +1,4 @@
-"""A small network of three exits for the digits, which tests share: drawn from a seed, or with the weights that are kept.
+"""A small network of three exits for the digits, which tests share: drawn from a seed, or with kept weights.
 
 The kept weights make what tests and notebooks show the same on every machine: training repeats on one alone.
 `python -m tests.small_network` trains and keeps them anew.

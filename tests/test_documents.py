@@ -61,14 +61,14 @@ def wrong_arguments(arguments: list[str]) -> str:
     root = typer.main.get_command(app)
     try:
         context = root.make_context("hwcodesign", list(arguments), resilient_parsing=arguments[:1] == ["--version"])
-        rest = [*context._protected_args, *context.args]  # noqa: SLF001  # what a group leaves to its commands
+        rest = [*context._protected_args, *context.args]  # what a group leaves to its commands
         if not rest:
             return ""
         name, verb, left = root.resolve_command(context, rest)  # type: ignore[attr-defined]
         assert verb is not None
         if left:
             verb.make_context(name, list(left), parent=context)
-    except Exception as error:  # noqa: BLE001  # of the click that typer carries
+    except Exception as error:  # of the click that typer carries
         return str(getattr(error, "message", "") or error) or type(error).__name__
     return ""
 

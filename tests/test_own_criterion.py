@@ -1,4 +1,4 @@
-"""A criterion of one's own: the recipe, the module and the header of docs/own_criterion.md run everywhere, and from a bundle."""
+"""A criterion of one's own: the files that docs/own_criterion.md shows run everywhere, and from a bundle."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Public names are documented: each parameter, the shapes of arrays, the units of real numbers, and errors that are raised.
+"""Public names are documented: each parameter, shapes of arrays, units of real numbers, and errors that are raised.
 
 What a docstring says of a parameter is found as the site shows it, by griffe.
 """
@@ -15,8 +15,10 @@ from typing import Any
 
 import pytest
 
-griffe = pytest.importorskip("griffe", reason="griffe is not installed (extra 'docs')")
+pytest.importorskip("griffe", reason="griffe is not installed (extra 'docs')")
 pytest.importorskip("torch", reason="torch is not installed (extra 'design')")
+
+import griffe
 
 import hwcodesign as hw
 from hwcodesign import layers
@@ -122,9 +124,11 @@ def test_each_gap_is_found() -> None:
     def says(text: str, function: Callable[..., Any] = drops) -> list[str]:
         return gaps(function, text)
 
-    whole = "Drops some.\n\nArgs:\n    part: a fraction of all.\n    codes: a policy.\n\nRaises:\n    ValueError: too much."
+    whole = (
+        "Drops some.\n\nArgs:\n    part: a fraction of all.\n    codes: a policy.\n\nRaises:\n    ValueError: too much."
+    )
     assert says(whole) == []
     assert says(whole.replace("    codes: a policy.\n", "")) == ["parameter codes"]
     assert says(whole.replace("a fraction of all", "how much")) == ["unit of part"]
-    assert says(whole.split("\n\nRaises")[0]) == ["error ValueError"]
+    assert says(whole.split("\n\nRaises", maxsplit=1)[0]) == ["error ValueError"]
     assert "shape" in gaps(hw.FixedPoint.encode, "Converts values; raises FormatError.")

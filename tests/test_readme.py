@@ -37,7 +37,9 @@ def test_the_readme_fits_into_a_screen_or_two() -> None:
 
 
 def test_its_figures_are_those_of_the_pages_that_commands_write() -> None:
-    compared, mismatches = stated_values("docs/verification.md", r"compared ([\d,]+) values .*? found \*\*(\d+) mismatches")
+    compared, mismatches = stated_values(
+        "docs/verification.md", r"compared ([\d,]+) values .*? found \*\*(\d+) mismatches"
+    )
     (share,) = stated_values("docs/demo.md", r"\| `blenet_mnist` \|.*\| ([\d.]+ %) \|")
     table = [row.split("|")[2].strip() for row in README.read_text().splitlines() if row.startswith("| ")]
     assert table == ["figure", readme_row(stated_now()).split("|")[2].strip(), f"{compared}, {mismatches}", share]

@@ -51,9 +51,15 @@ def test_make_docs_builds_it_with_warnings_as_errors() -> None:
 def test_it_loads_nothing_from_elsewhere(site: Path) -> None:
     pages = list(site.rglob("*.html"))
     assert len(pages) > 60
-    loads = re.compile(r'<(?:script|img|iframe|source)[^>]*\ssrc="(?:https?:)?//|<link[^>]*\shref="(?:https?:)?//[^>]*>')
+    loads = re.compile(
+        r'<(?:script|img|iframe|source)[^>]*\ssrc="(?:https?:)?//|<link[^>]*\shref="(?:https?:)?//[^>]*>'
+    )
     assert [page.name for page in pages if loads.search(page.read_text())] == []
-    styles = [text for path in site.rglob("*.css") for text in re.findall(r"url\((?!data:|[\"']data:)[^)]*\)", path.read_text())]
+    styles = [
+        text
+        for path in site.rglob("*.css")
+        for text in re.findall(r"url\((?!data:|[\"']data:)[^)]*\)", path.read_text())
+    ]
     assert [text for text in styles if "//" in text] == []
 
 

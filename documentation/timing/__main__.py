@@ -1,4 +1,4 @@
-"""Simulates and draws all timing diagrams: `python -m documentation.timing`. The exit decision needs `make demo` before."""
+"""Simulates and draws all timing diagrams: `python -m documentation.timing`, after `make demo`."""
 
 from __future__ import annotations
 

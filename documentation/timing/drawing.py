@@ -24,9 +24,7 @@ def bit_wave(name: str, values: Sequence[int]) -> dict[str, Any]:
     return {"name": name, "wave": wave}
 
 
-def data_wave(
-    name: str, values: Sequence[int], valid: Sequence[int], names: Mapping[int, str]
-) -> dict[str, Any]:
+def data_wave(name: str, values: Sequence[int], valid: Sequence[int], names: Mapping[int, str]) -> dict[str, Any]:
     """A wave of data where they are valid, by their names or in hexadecimal; data that stay are drawn as one."""
     wave, data, before = "", [], -1
     for value, is_valid in zip(values, valid, strict=True):

@@ -28,7 +28,9 @@ def _colours() -> str:
 
 def gantt(timeline: Timeline) -> str:
     """The picture."""
-    spec = copy.deepcopy(gantt_charts(timeline)[0].spec) | {"config": CONFIG | {"legend": {"labelColor": TEXT, "title": None}}}
+    spec = copy.deepcopy(gantt_charts(timeline)[0].spec) | {
+        "config": CONFIG | {"legend": {"labelColor": TEXT, "title": None}}
+    }
     spec["layer"] = spec["layer"][:2]  # samples and drops
     for layer in spec["layer"]:
         layer["data"]["values"] = [row for row in layer["data"]["values"] if row["end"] > _FROM and row["begin"] < _TO]
