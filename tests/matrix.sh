@@ -11,7 +11,7 @@ else
     environments=$(mktemp -d)
     trap 'rm -rf "$environments"' EXIT
 fi
-index=${TORCH_INDEX-}
+index=${TORCH_INDEX:-}
 tests="tests/test_fixedpoint.py tests/test_kernels.py tests/test_policies.py tests/test_native_engine.py tests/test_data.py
     tests/test_stored_fields.py tests/test_files.py tests/test_trust_score.py tests/test_to_onnx.py"
 table="$environments/table"
