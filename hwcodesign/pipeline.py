@@ -54,14 +54,8 @@ from hwcodesign.tools.compiler import find_compiler
 from hwcodesign.tools.verilator import find_verilator
 from hwcodesign.training import quantised, read_quantised, train, untrained
 from hwcodesign.training.checkpoint import CHECKPOINT, is_published, load_trained, save_published
-from hwcodesign.verification.comparison import (
-    Comparison,
-    brevitas_outputs,
-    brevitas_records,
-    compare_outputs,
-    compare_records,
-    require_equal,
-)
+from hwcodesign.verification.backends import Verified, verify_backends
+from hwcodesign.verification.comparison import Comparison
 
 TRAINING, QUANTISED, POLICY, DESIGN = "training", "quantised", "policy.json", "design"
 
@@ -249,43 +243,14 @@ def compiled_design(run: Run, network: MultiExitNetwork, policy: ExitPolicy) -> 
         return compile(network, policy, run.recipe.compile, out=run.folder / DESIGN, name=run.recipe.name)
 
 
-def verify(
-    run: Run, network: MultiExitNetwork, design: Design, images: NDArray[Any]
-) -> tuple[Records, list[Comparison]]:
+def verify(run: Run, network: MultiExitNetwork, design: Design, images: NDArray[Any]) -> Verified:
     """Runs every backend, and compares each with Brevitas: software on all images, the simulations on as many as the
     recipe says.
-
-    Returns:
-        The records of all images, and one line per comparison.
 
     Raises:
         MismatchError: any two differ anywhere.
     """
-    with run.timed("reference"):
-        reference = brevitas_outputs(network, images)
-    expected = brevitas_records(design, [reference[head.name] for head in design.accelerator.heads])
-    comparisons: list[Comparison] = []
-    what = f"records, {design.policy.criterion_name}"
-    backends = ["software", "csim"]
-    with run.timed("csim_build"):
-        _ = design.csim
-    if design.has_rtl:
-        backends.append("rtl")
-        with run.timed("rtl_build"):
-            design.rtl.library()
-    records = expected
-    for on in backends:
-        count = len(images) if on == "software" else run.recipe.simulated
-        first = {name: codes[:count] for name, codes in reference.items()}
-        with run.timed(on):
-            found = design.run(images[:count], on)
-        with run.step(f"{on}_segments", f"comparing every logit of {on}"):
-            comparisons += compare_outputs(on, design.segment_outputs(images[:count], on), first, "brevitas")
-        comparisons.append(compare_records(on, found, expected[:count], "brevitas", what))
-        if len(found) == len(images):
-            records = found
-    require_equal(comparisons)
-    return records, comparisons
+    return verify_backends(run, network, design, images, run.recipe.simulated)
 
 
 def measure(
@@ -293,10 +258,9 @@ def measure(
     network: MultiExitNetwork,
     design: Design,
     data: Dataset,
-    verified: tuple[Records, list[Comparison]],
+    verified: Verified,
 ) -> tuple[Report, Results]:
     """Returns the report and the data for its figures; only this function reads the test split."""
-    records, comparisons = verified
     test, policy, costs = data.test, design.policy, network.costs()
     logits = design.logits(test.images)
     statistics = ExitStatistics.of(policy, logits, test.labels, costs.fractions)
@@ -309,8 +273,8 @@ def measure(
     hardware, shown = None, None
     with run.step("cycles", "measuring cycles in RTL"):
         built = Hardware.of(design.accelerator) if design.has_rtl else None
-        if built is not None:
-            hardware = hardware_report(design, built, test.images[: run.recipe.simulated], statistics)
+        if built is not None and verified.stream is not None:
+            hardware = hardware_report(design, built, test.images[:1], verified.stream, statistics)
             shown = first_samples(design, test.images, hardware)
     report: Report = {
         "report_version": REPORT_VERSION,
@@ -328,13 +292,13 @@ def measure(
             "float_disagreement": float_disagreement(policy, logits),
         },
         "accuracy": {
-            "early_exit": float((records["label"] == test.labels).mean()),
+            "early_exit": float((verified.records["label"] == test.labels).mean()),
             "last_exit": each[-1],
             "each_exit": each,
             "best_single_exit": best_single_exit(costs, each, chosen.cost),
         },
         "exit_rate": list(chosen.exit_rate),
-        "exit_accuracy": _exit_accuracy(records, test.labels, network.exits),
+        "exit_accuracy": _exit_accuracy(verified.records, test.labels, network.exits),
         "macs": {"full": costs.full, "at_exit": list(costs.at_exit), "average": chosen.cost * costs.full},
         "macs_fraction": chosen.cost,
         "criteria": criteria,
@@ -344,15 +308,15 @@ def measure(
         "resources": resources_report(design, built) if built is not None else None,
         "operations": operations_reports(design.accelerator),
         "hardware": hardware,
-        "comparisons": [_comparison_report(comparison) for comparison in comparisons],
+        "comparisons": [_comparison_report(comparison) for comparison in verified.comparisons],
         "overthinking": int((statistics.correct[:-1].any(axis=0) & ~statistics.correct[-1]).sum()),
         "seconds": dict(run.seconds),
         "versions": design.manifest["tools"],
         "provenance": provenance(design, run.file),
     }
     fitting = ExitStatistics.of(policy, planned, data.fitting.labels, costs.fractions)
-    outcomes = outcomes_of(policy, (fitting, statistics), test.images, records)
-    return report, Results(statistics, records, curves, chosen, costs, outcomes, shown)
+    outcomes = outcomes_of(policy, (fitting, statistics), test.images, verified.records)
+    return report, Results(statistics, verified.records, curves, chosen, costs, outcomes, shown)
 
 
 def write_report(run: Run, report: Report, results: Results) -> None:
