@@ -19,7 +19,7 @@ from hwcodesign.simulation.activity import MOST_CYCLES
 from hwcodesign.simulation.measurement import measure_exits, throughput
 from hwcodesign.simulation.timeline import Timeline, timeline
 
-#: Samples of the timeline: at most, and at least if every cycle can be kept. More than these take so many cycles at most.
+#: Samples of the timeline: at most, and at least if they can be kept. More than these take so many cycles at most.
 _SHOWN, _LEAST, _SHOWN_CYCLES = 60, 6, 150_000
 
 
