@@ -361,7 +361,13 @@ def test_synthesised_resources_are_shown_for_the_same_design_alone(tmp_path: Pat
     assert read_synthesis(tmp_path, report) is None
     report["provenance"]["hashes"]["configuration"] = "2" * 64
     assert read_synthesis(tmp_path, report) == {"lut": 7, "ff": 8, "dsp": 1, "bram18": 2}
-    assert "Synthesised by Yosys" in written(tmp_path, provenance=report["provenance"])
+    page = written(tmp_path, provenance=report["provenance"])
+    assert "Synthesised by Yosys" in page
+    assert report["resources"] is not None
+    estimated = report["resources"]["estimated"]["bram18"] / 2
+    assert f'BRAM36</th><td class="plain">{estimated:g}</td><td class="plain">1</td>' in page
+    assert "This design was not synthesised" not in page
+    assert "This design was not synthesised" in written(tmp_path)
     (tmp_path / SYNTHESIS).write_text(json.dumps({"configuration_hash": "2" * 64, "total": {"lut": -1}}))
     with pytest.raises(DesignError, match=r"synthesis\.json is damaged \(.*\): synthesise the design again, or remove"):
         read_synthesis(tmp_path, report)
