@@ -20,7 +20,7 @@ from hwcodesign.fitting.search import evaluate  # noqa: E402
 from hwcodesign.interface.records import FLAG_FINAL, Records, empty_records  # noqa: E402
 from hwcodesign.policies import ExitStatistics  # noqa: E402
 from hwcodesign.report.chart import Chart, wilson  # noqa: E402
-from hwcodesign.report.comparing import Build, differences_table, figures_table  # noqa: E402
+from hwcodesign.report.comparing import Build, Figure, change, differences_table, figures_table, of_layers  # noqa: E402
 from hwcodesign.report.comparison_page import comparison_charts, write_comparison_page  # noqa: E402
 from hwcodesign.report.exit_costs import exit_costs, exit_costs_chart  # noqa: E402
 from hwcodesign.report.explorer import explorer_data  # noqa: E402
@@ -361,13 +361,26 @@ def test_synthesised_resources_are_shown_for_the_same_design_alone(tmp_path: Pat
     assert read_synthesis(tmp_path, report) is None
     report["provenance"]["hashes"]["configuration"] = "2" * 64
     assert read_synthesis(tmp_path, report) == {"lut": 7, "ff": 8, "dsp": 1, "bram18": 2}
-    assert "Synthesised by Yosys" in written(tmp_path, provenance=report["provenance"])
+    page = written(tmp_path, provenance=report["provenance"])
+    assert "Synthesised by Yosys" in page
+    assert report["resources"] is not None
+    estimated = report["resources"]["estimated"]["bram18"] / 2
+    assert f'BRAM36</th><td class="plain">{estimated:g}</td><td class="plain">1</td>' in page
+    assert "This design was not synthesised" not in page
+    assert "This design was not synthesised" in written(tmp_path)
     (tmp_path / SYNTHESIS).write_text(json.dumps({"configuration_hash": "2" * 64, "total": {"lut": -1}}))
     with pytest.raises(DesignError, match=r"synthesis\.json is damaged \(.*\): synthesise the design again, or remove"):
         read_synthesis(tmp_path, report)
 
 
 # --- comparisons ---
+
+
+@pytest.mark.parametrize(
+    ("value", "first", "text"), [(110.0, 100.0, "+10.0%"), (50.0, 100.0, "-50.0%"), (73811.9, 72.2, "1,022 times")]
+)
+def test_a_change_is_a_percentage_or_a_multiple(value: float, first: float, text: str) -> None:
+    assert change(Figure("cycles", value, f"{value}"), Figure("cycles", first, f"{first}")) == text
 
 
 def test_a_comparison_has_every_figure_with_its_change_and_names_what_differs(tmp_path: Path) -> None:
@@ -389,6 +402,9 @@ def test_a_comparison_has_every_figure_with_its_change_and_names_what_differs(tm
         ["samples in each buffer", "2", "-"],
         ["stage0, conv0: unit", "conv2d, reuse factor 1, latency", "conv2d, reuse factor 8, latency"],
     ]
+    whole, layers = of_layers(differences_table(builds))
+    assert [row[0].text for row in layers.rows] == ["stage0, conv0: unit"]
+    assert [row[0].text for row in whole.rows] == [name for name, *_ in differences[:-1]]
     page = write_comparison_page(builds, tmp_path / "comparison.html").read_text()
     structure = Structure(page)
     assert "<script>alert" not in page

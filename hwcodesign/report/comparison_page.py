@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hwcodesign.report.chart import EXITS, FAINT, SERIES, Chart, Column, Row, Spec, banded, quantity, spec, wilson
-from hwcodesign.report.comparing import Build, differences_table, figures_table
+from hwcodesign.report.comparing import Build, differences_table, figures_table, of_layers
 from hwcodesign.report.hardware_charts import RESOURCES
 from hwcodesign.report.pages import write_page
 from hwcodesign.report.sample_charts import exit_legend, exit_scale
@@ -17,13 +17,15 @@ COMPARISON = "comparison.html"
 def write_comparison_page(builds: Sequence[Build], path: Path) -> Path:
     """Writes the page, and returns its path."""
     charts = comparison_charts(builds)
+    differences, layers = of_layers(differences_table(builds))
     names = " and ".join(build.name for build in builds) if len(builds) == 2 else f"{len(builds)} builds"
     values = {
         "title": f"Comparison of {names}",
         "subtitle": "Each build's figures are those of its own report, on its own test images.",
         "drawn_charts": charts,
         "figures": figures_table(builds),
-        "differences": differences_table(builds),
+        "differences": differences,
+        "layers": layers,
         "builds": [
             {"name": build.name, "date": build.report["provenance"]["date"], "data": build.report["dataset"]}
             for build in builds

@@ -20,8 +20,8 @@ from hwcodesign.simulation.measurement import measure_exits, throughput
 from hwcodesign.simulation.rtl import RtlRun
 from hwcodesign.simulation.timeline import Timeline, timeline
 
-#: Samples of the timeline at most and at least, and cycles that more than the least take at most.
-_SHOWN, _LEAST, _SHOWN_CYCLES = 60, 2, 150_000
+#: Samples of the timeline: at most, and at least if they can be kept. More than these take so many cycles at most.
+_SHOWN, _LEAST, _SHOWN_CYCLES = 60, 6, 150_000
 
 
 def hardware_report(
@@ -72,7 +72,7 @@ def first_samples(design: Design, images: NDArray[Any], hardware: HardwareReport
     """Returns the timeline of the first images, few enough that every cycle can be kept; None if not even two can."""
     room = (MOST_CYCLES // 2 - hardware["exits"][-1]["latency"]) // max(hardware["stages"])  # if all leave last
     count = min(len(images), _SHOWN, max(_LEAST, int(_SHOWN_CYCLES / hardware["cycles_per_image"])), room)
-    if count < min(_LEAST, len(images)):
+    if count < min(2, len(images)):
         return None
     codes = encode_images(images[:count], design.accelerator.input_format, design.accelerator.input_shape)
     return timeline(design.accelerator, design.rtl.run(codes, exit_control(design.policy), activity=True))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hwcodesign.report.chart import ACCENT, SERIES, Chart, Column, Row, banded, quantity
 from hwcodesign.report.schema import HardwareReport, OperationsReport, Report, ResourcesReport
-from hwcodesign.report.summary import simulated_images
+from hwcodesign.report.summary import simulated_text
 
 #: What a resource is called, and in the report; block RAMs are shown as RAMB36.
 RESOURCES = (("LUT", "lut"), ("FF", "ff"), ("DSP", "dsp"), ("BRAM36", "bram18"), ("URAM", "uram"))
@@ -15,17 +15,17 @@ def hardware_charts(report: Report) -> dict[str, list[Chart]]:
     """Returns the charts of hardware by sections of the page; a section that has no figures has none."""
     hardware, resources, rates = report["hardware"], report["resources"], report["exit_rate"]
     return {
-        "cycles": [level_chart(hardware, rates), prediction_chart(hardware)] if hardware is not None else [],
+        "cycles": [level_chart(report, hardware), prediction_chart(hardware)] if hardware is not None else [],
         "resources": [resources_chart(resources)] if resources is not None else [],
         "operations": [operations_chart(report["operations"], rates)],
     }
 
 
-def level_chart(hardware: HardwareReport, exit_rate: list[float]) -> Chart:
+def level_chart(report: Report, hardware: HardwareReport) -> Chart:
     """Returns the cycles per image that each level needs, beside those that were simulated."""
     rows: list[Row] = []
     for k, interval in enumerate(hardware["stages"]):
-        reach = 1 - sum(exit_rate[:k])
+        reach = 1 - sum(report["exit_rate"][:k])
         rows.append({"level": f"level {k}", "interval": interval, "reach": reach, "needs": reach * interval})
     simulated = hardware["cycles_per_image"]
     bars = {
@@ -50,7 +50,7 @@ def level_chart(hardware: HardwareReport, exit_rate: list[float]) -> Chart:
     text = (
         "A level is a stage with its head and decision. It needs its interval for each image that reaches it. The "
         f"longest bar is the least that unlimited buffers allow: {hardware['bound']:,.1f} cycles per image. The dashed "
-        f"line is the simulation of the {simulated_images(hardware)} in their order: {simulated:,.1f} cycles, "
+        f"line is the simulation of the {simulated_text(report)} in their order: {simulated:,.1f} cycles, "
         f"{hardware['bound'] / simulated:.1%} of the highest throughput."
     )
     return Chart(

@@ -20,7 +20,7 @@ from hwcodesign.report.pictures import picture_groups
 from hwcodesign.report.results import TIMELINE
 from hwcodesign.report.sample_charts import sample_charts
 from hwcodesign.report.schema import Comparison, Report
-from hwcodesign.report.summary import Cell, Table, percent, simulates_less
+from hwcodesign.report.summary import Cell, Table, percent, simulated_images
 from hwcodesign.report.synthesis import read_synthesis, synthesis_table
 from hwcodesign.report.trade_off_charts import trade_off_charts
 from hwcodesign.simulation.timeline import Timeline
@@ -122,7 +122,8 @@ def _facts(report: Report) -> list[Fact]:
     ]
     if hardware is not None:
         clock, cycles = f"{hardware['clock_mhz']:g} MHz", hardware["cycles_per_image"]
-        where = f"{hardware['samples']:,} images simulated" if simulates_less(report) else "simulated"
+        count = simulated_images(report)
+        where = "simulated" if count == report["splits"]["test"] else f"{count:,} images simulated"
         found.append(Fact("images per second", f"{hardware['images_per_second']:,.0f}", f"{where}, at {clock}"))
         share = percent(hardware["bound"] / cycles, 1)
         found.append(Fact("cycles per image", f"{cycles:,.1f}", f"{share} of the highest throughput"))

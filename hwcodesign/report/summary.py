@@ -72,15 +72,16 @@ def subtitle(report: Report) -> str:
     )
 
 
-def simulated_images(hardware: HardwareReport) -> str:
-    """Returns which images were simulated, as text."""
-    return f"first {hardware['samples']:,} test images" if "samples" in hardware else "test images"
-
-
-def simulates_less(report: Report) -> bool:
-    """Returns whether fewer images were simulated than the test split has."""
+def simulated_images(report: Report) -> int:
+    """Returns how many images were simulated, the first of the test split."""
     hardware, test = report["hardware"], report["splits"]["test"]
-    return hardware is not None and hardware.get("samples", test) < test
+    return 0 if hardware is None else hardware.get("samples", test)
+
+
+def simulated_text(report: Report) -> str:
+    """Returns which images were simulated, as text."""
+    count, test = simulated_images(report), report["splits"]["test"]
+    return f"first {count:,} test images" if count < test else f"{test:,} test images"
 
 
 def tables(report: Report) -> tuple[Table, ...]:
@@ -94,7 +95,7 @@ def named_tables(report: Report) -> dict[str, Table]:
     built = (
         {}
         if hardware is None
-        else {"cycles": _cycles(hardware), **_levels(hardware), "deadlines": _deadlines(hardware)}
+        else {"cycles": _cycles(report, hardware), **_levels(hardware), "deadlines": _deadlines(hardware)}
     )
     found = {"gain": _bought(report), "exits": _exits(report), **built, "criteria": _criteria(report)}
     return found | {"comparisons": _comparisons(report)}
@@ -187,7 +188,7 @@ def _exits(report: Report) -> Table:
     return Table("Each exit", headings, rows, (Cell(note),))
 
 
-def _cycles(hardware: HardwareReport) -> Table:
+def _cycles(report: Report, hardware: HardwareReport) -> Table:
     rows = tuple(
         (
             Cell(f"exit {k}"),
@@ -203,7 +204,7 @@ def _cycles(hardware: HardwareReport) -> Table:
     held = ", ".join(f"{most} of {depth}" for most, depth in hardware["buffers"])
     notes = (
         Cell(
-            f"The {simulated_images(hardware)} in their own order take {hardware['cycles_per_image']:,.1f} cycles per "
+            f"The {simulated_text(report)} in their own order take {hardware['cycles_per_image']:,.1f} cycles per "
             f"image. This is {percent(fraction, 1)} of the highest throughput that the exit rates and the intervals of "
             f"the stages allow, and {rate:,.0f} images per second at an assumed clock of {clock}.",
             "strong",

@@ -35,7 +35,8 @@ def write_study_page(
     """
     (wishes, best), (name, board, command) = wished, made
     bounds = {field.name: getattr(wishes, field.name) for field in dataclasses.fields(wishes)}
-    designs = tuple(_explored(number, found, number in front) for number, found in sorted(study.designs.items()))
+    shown = {*front, chosen}  # which need not be on the front
+    designs = tuple(_explored(number, found, number in shown) for number, found in sorted(study.designs.items()))
     found = Exploration(
         name=name,
         board=board.name,
@@ -82,4 +83,6 @@ def _words(name: str) -> str:
 def _text(value: object) -> str:
     if isinstance(value, float):
         return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
-    return str(value)
+    if isinstance(value, tuple):
+        return ", ".join(map(_text, value)) or "none"
+    return "-" if value is None else str(value)

@@ -7,6 +7,7 @@ Pictures and PDFs go to build/report_check/, to be looked at.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from typing import Literal
 from tests.report_check.accessibility import accessibility_findings
 from tests.report_check.browser import Browser, Scheme, browser
 from tests.report_check.exploring import exploration_findings
+from tests.report_check.faults import FAULTS, not_found
 from tests.report_check.keyboard import keyboard_findings
 from tests.report_check.sliders import slider_findings
 from tests.report_check.small_pictures import write_small_pictures
@@ -75,26 +77,20 @@ def made(page: Page) -> None:
     """Writes the page anew with the code as it is; runs what it is made from only where that is missing."""
     commands = page.made_by
     if page.kind == "report" and (page.path.parent / "report.json").exists():
-        commands = (
-            f"report {page.path.parent.name.split('_')[0] if page.name == 'digits' else page.path.parent.name}",
-        )
+        commands = (f"report {commands[-1].split()[1]}",)
     for command in commands:
         subprocess.run(
             [sys.executable, "-m", "hwcodesign.cli", *command.split(), "--quiet"], check=True, stdout=subprocess.DEVNULL
         )
 
 
-def looked_at(screen: Browser, page: Page, width: int, scheme: Scheme, seconds: list[float]) -> Iterator[str]:
-    """Opens a page on one screen, and yields what is wrong with it."""
-    screen.open(page.path, width, scheme)
-    seconds.append(screen.run(_INSPECTION, "ready"))
+def wrong_with(screen: Browser, page: Page) -> Iterator[str]:
+    """Yields what is wrong with the page that is open; moves what moves."""
     yield from (f"console: {message}" for message in screen.messages())
     yield from (f"network: {address}" for address in screen.requests(page.path))
     for what in ("tooWide", "cutText", "onOneAnother", "notDrawn"):
         yield from (f"{what}: {text}" for text in screen.run(_INSPECTION, what))
     yield from accessibility_findings(screen)
-    name = f"{page.name}_{width}_{scheme}"
-    screen.picture(OUT / f"{name}.png")
     if page.kind == "report":
         yield from (f"keyboard: {text}" for text in keyboard_findings(screen))
         yield from (f"sliders: {text}" for text in slider_findings(screen, page.path.parent))
@@ -109,7 +105,10 @@ def checked(screen: Browser, page: Page) -> bool:
     failed = False
     for width in WIDTHS:
         for scheme in SCHEMES:
-            found = list(looked_at(screen, page, width, scheme, seconds))
+            screen.open(page.path, width, scheme)
+            seconds.append(screen.run(_INSPECTION, "ready"))
+            screen.picture(OUT / f"{page.name}_{width}_{scheme}.png")
+            found = list(wrong_with(screen, page))
             failed = failed or bool(found)
             print(f"{page.name}, {width} px, {scheme}: {len(found) or 'nothing'} wrong", flush=True)
             print("".join(f"    {text}\n" for text in found), end="", flush=True)
@@ -122,6 +121,21 @@ def checked(screen: Browser, page: Page) -> bool:
         f"{size / 1e6:.2f} MB, {size / MOST_BYTES:.0%} of the limit"
     )
     return not failed and middle <= MOST_SECONDS and size <= MOST_BYTES
+
+
+def notices_faults(screen: Browser, page: Page) -> bool:
+    """Plants faults in a page, and returns whether each is found."""
+
+    def look(path: Path) -> Iterator[str]:
+        screen.open(path, 800, "light")
+        return wrong_with(screen, dataclasses.replace(page, path=path))
+
+    missed = not_found(page.path, look)
+    print(
+        f"{len(FAULTS) - len(missed)} of {len(FAULTS)} planted faults are found"
+        + "".join(f"\n    not: {name}" for name in missed)
+    )
+    return not missed
 
 
 def main() -> None:
@@ -140,6 +154,7 @@ def main() -> None:
         made(page)
     with browser() as screen:
         good = [checked(screen, page) for page in chosen]
+        good += [notices_faults(screen, page) for page in chosen if page.name == "digits"]
     print(f"pictures and PDFs are in {OUT}")
     sys.exit(0 if all(good) else 1)
 
