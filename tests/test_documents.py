@@ -59,8 +59,9 @@ def mistake_in(command: str) -> str:
 def wrong_arguments(arguments: list[str]) -> str:
     """What the command line itself says of its arguments; a verb alone names the verb."""
     root = typer.main.get_command(app)
+    acts = {"--help", "--version", "--install-completion", "--show-completion"}  # at once, while the line is read
     try:
-        context = root.make_context("hwcodesign", list(arguments), resilient_parsing=arguments[:1] == ["--version"])
+        context = root.make_context("hwcodesign", list(arguments), resilient_parsing=bool(acts & {*arguments}))
         rest = [*context._protected_args, *context.args]  # what a group leaves to its commands
         if not rest:
             return ""
