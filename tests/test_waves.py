@@ -212,7 +212,9 @@ def test_a_segment_alone_is_traced_in_the_same_cycles(traced: Traced, tmp_path: 
     write_segment(segment, tmp_path, "alone")
     codes = np.zeros((2, *segment.inputs[0].shape), np.int64)
     run = read_segment(tmp_path).run(codes, waves=tmp_path / "alone.vcd")
-    found = {variable.full_name: variable.signal for variable in pywellen.Waveform(str(tmp_path / "alone.vcd")).all_vars()}
+    found = {
+        variable.full_name: variable.signal for variable in pywellen.Waveform(str(tmp_path / "alone.vcd")).all_vars()
+    }
     top = next(name.rpartition(".")[0] for name in found if name.endswith("out_valid_o"))
     valid, ready = (found[f"{top}.{name}"] for name in ("out_valid_o", "out_ready_i"))
     moving = [cycle for cycle in range(run.cycles) if valid.value_at(cycle * _CYCLE) and ready.value_at(cycle * _CYCLE)]
