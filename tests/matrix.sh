@@ -1,7 +1,8 @@
 #!/bin/sh
 # Run the main job and some tests on every Python that is found, with each NumPy that it has: NumPy 1 where there is one
 # (not from Python 3.13 on), and NumPy 2. Each has an environment of its own, without PYNQ, which needs NumPy 1 (make
-# test and make pynq4 have it). MATRIX_PYTHONS names the interpreters, MATRIX_ENVS a folder that keeps environments.
+# test and make pynq4 have it). MATRIX_PYTHONS names the interpreters, MATRIX_NUMPYS the major versions of NumPy, and
+# MATRIX_ENVS a folder that keeps environments.
 set -u
 root=$(cd "$(dirname "$0")/.." && pwd)
 if [ -n "${MATRIX_ENVS:-}" ]; then
@@ -55,10 +56,13 @@ for python in ${MATRIX_PYTHONS:-python3.11 python3.12 python3.13}; do
         echo "$python|not found||" >>"$table"
         continue
     fi
-    case $version in
-    3.11 | 3.12) try "$version-numpy1" "$python" "numpy<2" ;;
-    esac
-    try "$version-numpy2" "$python" "numpy>=2,<3"
+    for major in ${MATRIX_NUMPYS:-1 2}; do
+        case $version-$major in
+        3.1[12]-1) try "$version-numpy1" "$python" "numpy<2" ;;
+        *-1) echo "$version-numpy1|there is none||" >>"$table" ;;
+        *) try "$version-numpy2" "$python" "numpy>=2,<3" ;;
+        esac
+    done
 done
 awk -F'|' 'BEGIN { form = "%-16s %-16s %-14s %s\n"; printf form, "", "Python, NumPy", "main job", "tests" }
     { printf form, $1, $2, $3, $4 }' "$table"

@@ -59,15 +59,17 @@ def mistake_in(command: str) -> str:
 def wrong_arguments(arguments: list[str]) -> str:
     """What the command line itself says of its arguments; a verb alone names the verb."""
     root = typer.main.get_command(app)
+    # these would act while the line is read
+    acts = bool({"--help", "--version", "--install-completion", "--show-completion"} & {*arguments})
     try:
-        context = root.make_context("hwcodesign", list(arguments), resilient_parsing=arguments[:1] == ["--version"])
+        context = root.make_context("hwcodesign", list(arguments), resilient_parsing=acts)
         rest = [*context._protected_args, *context.args]  # what a group leaves to its commands
         if not rest:
             return ""
         name, verb, left = root.resolve_command(context, rest)  # type: ignore[attr-defined]
         assert verb is not None
         if left:
-            verb.make_context(name, list(left), parent=context)
+            verb.make_context(name, list(left), parent=context, resilient_parsing=acts)
     except Exception as error:  # of the click that typer carries
         return str(getattr(error, "message", "") or error) or type(error).__name__
     return ""

@@ -10,15 +10,18 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 import pywellen
 
+from hwcodesign.backends.streamrtl.project_files import write_segment
 from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.designs.channels import channels
 from hwcodesign.errors import SettingsError, SimulationError, ToolError
 from hwcodesign.interface.modes import exit_control
 from hwcodesign.interface.records import FLAG_FINAL
 from hwcodesign.simulation.rtl import RtlRun
+from hwcodesign.simulation.segment import read_segment
 from hwcodesign.simulation.wave_format import WaveFormat, require_writer, wave_format
 from hwcodesign.simulation.wave_signals import STATES, Group, Shown, Signal, bits_path, path, view_groups, view_scope
 from hwcodesign.simulation.waves import Views, write_views
@@ -202,6 +205,20 @@ def test_gtkwaves_own_reader_takes_the_fst(traced: Traced, tmp_path: Path) -> No
     name = f"{'.'.join(view_scope(traced.accelerator))}.merge.record_cycles"
     found = {variable.full_name: variable for variable in pywellen.Waveform(str(back)).all_vars()}[name].signal
     assert {value for _, value in (found[i] for i in range(len(found)))} >= set(traced.run.records["cycles"].tolist())
+
+
+def test_a_segment_alone_is_traced_in_the_same_cycles(traced: Traced, tmp_path: Path) -> None:
+    segment = traced.accelerator.segments[1]
+    write_segment(segment, tmp_path, "alone")
+    codes = np.zeros((2, *segment.inputs[0].shape), np.int64)
+    run = read_segment(tmp_path).run(codes, waves=tmp_path / "alone.vcd")
+    found = {
+        variable.full_name: variable.signal for variable in pywellen.Waveform(str(tmp_path / "alone.vcd")).all_vars()
+    }
+    top = next(name.rpartition(".")[0] for name in found if name.endswith("out_valid_o"))
+    valid, ready = (found[f"{top}.{name}"] for name in ("out_valid_o", "out_ready_i"))
+    moving = [cycle for cycle in range(run.cycles) if valid.value_at(cycle * _CYCLE) and ready.value_at(cycle * _CYCLE)]
+    assert moving == run.ends[0].tolist()
 
 
 def test_what_cannot_be_viewed_is_refused(traced: Traced, tmp_path: Path) -> None:

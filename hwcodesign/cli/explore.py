@@ -64,6 +64,7 @@ def explore(
     job = opened(recipe, out, data, writes=True)
     from hwcodesign import pipeline
     from hwcodesign.cli.job import trained
+    from hwcodesign.progress import task
     from hwcodesign.search.front import Wishes, best_design, check_objective, pareto_front
     from hwcodesign.search.page import write_study_page
     from hwcodesign.search.space import Space
@@ -87,7 +88,8 @@ def explore(
     study = study_of(network)
     study.check(space.criteria, trials)
     subject = subject_of(network, splits.fitting, target, folder / "kernels")
-    fastest = subject.fastest()
+    with task("finding the fastest design for the board"):
+        fastest = subject.fastest()
     study.search(
         dataclasses.replace(space, slowest=fastest / _SLOWEST, fastest=fastest), subject.evaluate, trials, seed
     )
