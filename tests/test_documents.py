@@ -23,7 +23,7 @@ each_page = pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.rel
 
 @each_page
 def test_every_link_and_picture_leads_to_a_file(page: Path) -> None:
-    targets = [*links(page.read_text()), *re.findall(r'<img src="([^"]+)"', page.read_text())]
+    targets = [*links(page.read_text()), *re.findall(r'(?:src|srcset)="([^"]+)"', page.read_text())]
     assert [target for target in targets if not (page.parent / target).exists()] == []
 
 
