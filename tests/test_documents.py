@@ -59,14 +59,17 @@ def mistake_in(command: str) -> str:
 def wrong_arguments(arguments: list[str]) -> str:
     """What the command line itself says of its arguments; a verb alone names the verb."""
     root = typer.main.get_command(app)
+    if len(arguments) == 1 and arguments[0].startswith("--"):  # these act as they are parsed: completion is installed
+        known = {name for parameter in root.params for name in parameter.opts} | {"--help"}
+        return "" if arguments[0] in known else "no such option"
     try:
-        context = root.make_context("hwcodesign", list(arguments), resilient_parsing=arguments[:1] == ["--version"])
+        context = root.make_context("hwcodesign", list(arguments))
         rest = [*context._protected_args, *context.args]  # what a group leaves to its commands
         if not rest:
             return ""
         name, verb, left = root.resolve_command(context, rest)  # type: ignore[attr-defined]
         assert verb is not None
-        if left:
+        if left and "--help" not in left:
             verb.make_context(name, list(left), parent=context)
     except Exception as error:  # of the click that typer carries
         return str(getattr(error, "message", "") or error) or type(error).__name__
@@ -96,6 +99,8 @@ def test_a_wrong_command_is_found() -> None:
     assert "No such command" in mistake_in("hwcodesign runn digits")
     assert "valid integer" in mistake_in("hwcodesign explore digits --trials many")
     assert "Missing parameter" in mistake_in("hwcodesign run --json")
+    assert mistake_in("hwcodesign --show-completion") == ""
+    assert mistake_in("hwcodesign --complete") == "no such option"
     assert mistake_in("make tea") == "no such target"
     assert mistake_in("python -m benchmarks.nothing") == "no such module"
     assert mistake_in("python -m benchmarks.hardware --wright x") == "no option --wright"
