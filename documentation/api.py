@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+
+from documentation.repository import ROOT
+
 #: Each heading with its names. A test holds this to `hwcodesign.__all__`.
 GROUPS = {
     "Networks": (
@@ -18,21 +22,37 @@ GROUPS = {
     "Numbers": ("FixedPoint",),
     "Progress and errors": ("show_progress", "HwcodesignError", "MissingExtraError"),
 }  # fmt: skip
-#: Public modules, each member of which is shown.
-MODULES = {
-    "Quantised layers": "hwcodesign.networks.layers",
-    "Data sets": "hwcodesign.data",
-}
+#: Functions that read data sets, and what they return.
+DATA = (
+    "Dataset",
+    "Split",
+    "digits.digits",
+    "idx.mnist",
+    "idx.fashion_mnist",
+    "cifar.cifar10",
+    "cifar.cifar100",
+    "cifar.cifar10_jpeg",
+    "time_series.japanese_vowels",
+    "image_folders.image_folders",
+    "numpy_files.npz",
+    "tables.tables",
+    "time_series.read_ts",
+    "random_inputs.random_inputs",
+)
+LAYERS = ROOT / "hwcodesign" / "networks" / "layers.py"
+
+
+def layers() -> list[str]:
+    """Public classes and functions of `hwcodesign.layers`, in the order of the source."""
+    nodes = ast.parse(LAYERS.read_text()).body
+    return [n.name for n in nodes if isinstance(n, ast.ClassDef | ast.FunctionDef) and not n.name.startswith("_")]
 
 
 def public_names() -> str:
     """A section for each public name, in groups."""
-    parts = []
-    for heading, names in GROUPS.items():
-        parts.append(f"## {heading}\n")
-        parts += [f"::: hwcodesign.{name}\n" for name in names]
-    for heading, module in MODULES.items():
-        parts.append(
-            f"## {heading}\n\n::: {module}\n    options:\n      show_root_heading: false\n      members: true\n"
-        )
-    return "\n".join(parts)
+    groups = {heading: [f"hwcodesign.{name}" for name in names] for heading, names in GROUPS.items()}
+    groups["Quantised layers: hwcodesign.layers"] = [f"hwcodesign.networks.layers.{name}" for name in layers()]
+    groups["Data sets: hwcodesign.data"] = [f"hwcodesign.data.{name}" for name in DATA]
+    return "\n".join(
+        part for heading, names in groups.items() for part in (f"## {heading}\n", *(f"::: {name}\n" for name in names))
+    )

@@ -20,12 +20,14 @@ SOURCES = ROOT / "documentation" / "drawings"
 IMAGES = ROOT / "docs" / "images"
 #: Colours by the reader's setting, so that one picture suits light and dark pages.
 _STYLE = """
-svg { --ink: #1f2933; --line: #52606d; --fill: #eef2f6; --edge: #9aa5b1; --group: #ffffff00 }
-@media (prefers-color-scheme: dark) { svg { --ink: #e4e7eb; --line: #9aa5b1; --fill: #2b3440; --edge: #616e7c } }
+svg { --ink: #1f2933; --line: #52606d; --fill: #eef2f6; --edge: #9aa5b1; --page: #ffffff }
+@media (prefers-color-scheme: dark) {
+  svg { --ink: #e4e7eb; --line: #9aa5b1; --fill: #2b3440; --edge: #616e7c; --page: #1e2129 }
+}
 .node rect, .node polygon, .node path, .node circle { fill: var(--fill) !important; stroke: var(--edge) !important }
 .cluster rect { fill: none !important; stroke: var(--edge) !important }
 text, tspan, .nodeLabel, .edgeLabel, .cluster-label { fill: var(--ink) !important; color: var(--ink) !important }
-.edgeLabel rect { opacity: 0 !important; fill: none !important }
+.edgeLabel rect { opacity: 1 !important; fill: var(--page) !important }
 .flowchart-link { stroke: var(--line) !important }
 .marker, .marker path { fill: var(--line) !important; stroke: var(--line) !important }
 """

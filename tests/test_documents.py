@@ -23,7 +23,7 @@ each_page = pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.rel
 
 @each_page
 def test_every_link_and_picture_leads_to_a_file(page: Path) -> None:
-    targets = [*links(page.read_text()), *re.findall(r'<img src="([^"]+)"', page.read_text())]
+    targets = [*links(page.read_text()), *re.findall(r'(?:src|srcset)="([^"]+)"', page.read_text())]
     assert [target for target in targets if not (page.parent / target).exists()] == []
 
 
@@ -98,6 +98,8 @@ def test_a_wrong_command_is_found() -> None:
     assert "No such command" in mistake_in("hwcodesign runn digits")
     assert "valid integer" in mistake_in("hwcodesign explore digits --trials many")
     assert "Missing parameter" in mistake_in("hwcodesign run --json")
+    assert mistake_in("hwcodesign --show-completion") == ""
+    assert mistake_in("hwcodesign --complete") == "no such option"
     assert mistake_in("make tea") == "no such target"
     assert mistake_in("python -m benchmarks.nothing") == "no such module"
     assert mistake_in("python -m benchmarks.hardware --wright x") == "no option --wright"

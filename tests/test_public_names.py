@@ -6,6 +6,7 @@ What a docstring says of a parameter is found as the site shows it, by griffe.
 from __future__ import annotations
 
 import ast
+import importlib
 import inspect
 import re
 import textwrap
@@ -21,6 +22,7 @@ pytest.importorskip("torch", reason="torch is not installed (extra 'design')")
 import griffe
 
 import hwcodesign as hw
+from documentation.api import DATA
 from hwcodesign import layers
 
 #: Annotations of arrays, in whose places a docstring gives a shape.
@@ -44,6 +46,9 @@ def public_objects() -> dict[str, Any]:
         for name, value in vars(layers).items()
         if not name.startswith("_") and getattr(value, "__module__", "") == layers.__name__
     }
+    for name in DATA:
+        module, _, function = f"hwcodesign.data.{name}".rpartition(".")
+        found[f"data.{name}"] = getattr(importlib.import_module(module), function)
     return {
         name: value
         for name, value in found.items()
@@ -106,8 +111,8 @@ def raised(value: Any) -> set[str]:
 
 def test_there_are_many_and_each_has_a_docstring_of_its_own_or_inherited() -> None:
     assert len(NAMES) > 150
-    overriding = [name.split(".") for name in NAMES if name not in DOCUMENTED]
-    assert [path for path in overriding if inspect.getdoc(getattr(NAMES[".".join(path[:2])], path[-1])) is None] == []
+    overriding = [name.rpartition(".") for name in NAMES if name not in DOCUMENTED]
+    assert [name for owner, _, name in overriding if inspect.getdoc(getattr(NAMES[owner], name)) is None] == []
 
 
 @pytest.mark.parametrize("name", DOCUMENTED)

@@ -25,6 +25,7 @@ from benchmarks.readme_figures import (
 )
 from hwcodesign import pipeline
 from hwcodesign.data import Dataset
+from tests.command_line import hwcodesign
 from tests.documents import code_blocks
 from tests.marks import CAMPAIGN
 
@@ -54,6 +55,13 @@ def stated_values(page: str, pattern: str) -> tuple[str, ...]:
 def test_what_the_demo_starts_is_the_main_job() -> None:
     done = subprocess.run(["make", "--dry-run", "demo"], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1].endswith("hwcodesign run digits")
+
+
+@CAMPAIGN
+def test_the_demos_command_runs_as_it_stands(tmp_path: Path) -> None:
+    done = hwcodesign(tmp_path, "run", "digits")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "build" / "digits" / "report.html").is_file()
 
 
 @CAMPAIGN

@@ -11,6 +11,7 @@ from hwcodesign.data.digits import digits
 from hwcodesign.design import Design
 from hwcodesign.images import encode_images
 from hwcodesign.interface.modes import exit_control
+from hwcodesign.interface.records import final_records
 
 #: Test images that are simulated: among so few, one stays.
 _IMAGES = 60
@@ -25,10 +26,12 @@ def decision_waves(design: Design) -> dict[str, dict[str, Any]]:
     codes = encode_images(digits().test.images[:_IMAGES], accelerator.input_format, accelerator.input_shape)
     run = design.rtl.run(codes, exit_control(design.policy), activity=True)
     assert run.activity is not None
-    exits = np.asarray(run.records["exit"])
+    exits = np.asarray(final_records(run.records)["exit"])  # records come in the order in which samples leave
     drawn = {}
     for name, sample in (("leaves", int(np.flatnonzero(exits == 0)[0])), ("stays", int(np.flatnonzero(exits > 0)[0]))):
         taken, decided = (int(run.activity.moves(stream)[sample]) for stream in ("logits0", "release0"))
+        goes_on = decided in run.activity.moves("next0")
+        assert goes_on == (name == "stays"), f"sample {sample} does not do what its record says"
         window = slice(decided - _BEFORE, decided + _BEHIND)
         signals: list[Any] = [{"name": "clk", "wave": "p" + "." * (window.stop - window.start - 1)}]
         for stream in _STREAMS:
