@@ -1,10 +1,10 @@
-"""README's figures of the default recipe, as ranges over ten training seeds, held to ten trainings.
+"""Figures of the default recipe in docs/demo.md and README: ranges over ten training seeds, held to ten trainings.
 
-    python -m benchmarks.readme_figures                      # what `make readme-figures` runs: holds README to them
-    python -m benchmarks.readme_figures --write README.md    # puts the ranges that are found into README
+    python -m benchmarks.readme_figures            # what `make readme-figures` runs: holds both to what is found
+    python -m benchmarks.readme_figures --write    # puts the ranges that are found into both
 
 Training repeats on one machine; another one rounds otherwise and acts like another seed. So a single run's figures are
-true of one machine, and ranges over seeds are what can be promised. Fails where a seed lies outside README's range, or
+true of one machine, and ranges over seeds are what can be promised. Fails where a seed lies outside the range, or
 leaves an exit unused. On another machine than that which wrote them these are ten other draws; therefore what is
 written is wider than what was found by a quarter at each end. Trainings and designs are kept below build/: a run that
 was stopped goes on.
@@ -24,13 +24,19 @@ from typing import Any
 
 import hwcodesign as hw
 from hwcodesign import pipeline
+from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.data import Split
 from hwcodesign.fitting.search import evaluate
+from hwcodesign.images import encode_images
+from hwcodesign.interface.modes import exit_control
 from hwcodesign.networks.network import MultiExitNetwork
 from hwcodesign.policies import ExitPolicy, ExitStatistics
+from hwcodesign.report.cycles import hardware_report
 
 RECIPE, SEEDS = "digits", range(1, 11)
-README = Path(__file__).resolve().parent.parent / "README.md"
+ROOT = Path(__file__).resolve().parent.parent
+#: Where all ranges stand, and where two of them are repeated.
+PAGE, README = ROOT / "docs" / "demo.md", ROOT / "README.md"
 #: What a seed gives, by the names in `STEPS`.
 Figures = Mapping[str, float]
 
@@ -93,7 +99,7 @@ _NUMBER = r"[+-]?[\d,]+(?:\.\d+)?"
 
 @dataclass(frozen=True)
 class Range:
-    """From the least to the most that README promises, both included."""
+    """From the least to the most that the page promises, both included."""
 
     low: float
     high: float
@@ -102,7 +108,7 @@ class Range:
         return self.low <= value <= self.high
 
     def text(self, step: float, *, signed: bool = False) -> str:
-        """As README has it; one number where there is no range."""
+        """As the page has it; one number where there is no range."""
         digits = 0 if step >= 1 else len(f"{step:g}") - 2
         low, high = (f"{value:{'+' if signed else ''},.{digits}f}" for value in (self.low, self.high))
         return low if low == high else f"{low} to {high}"
@@ -136,7 +142,7 @@ def block(ranges: Mapping[str, Range]) -> str:
 
 
 def recipe_row(ranges: Mapping[str, Range]) -> str:
-    """The recipe's row of README's table of recipes."""
+    """The recipe's row of the page's table of recipes."""
     shown = {name: ranges[name].text(step) for name, step in STEPS.items()}
     accuracy = f"{shown['accuracy']} / {shown['accuracy of the last exit']} %"
     leaving = " / ".join(shown[f"leaving at exit {k}"] for k in range(3))
@@ -146,8 +152,15 @@ def recipe_row(ranges: Mapping[str, Range]) -> str:
     return f"| `{RECIPE}` | {data} | {accuracy} | {leaving} % | {fraction} | {cycles} |"
 
 
-def stated(readme: str) -> dict[str, Range]:
-    """The ranges that README states.
+def readme_row(ranges: Mapping[str, Range]) -> str:
+    """The recipe's row of README's table."""
+    accuracy, fraction = (ranges[name].text(STEPS[name]) for name in ("accuracy", "fraction of MACs"))
+    what = "digits: accuracy with early exits, and their share of the multiply-accumulates, over ten seeds"
+    return f"| {what} | {accuracy} % with {fraction} % | `make readme-figures` |"
+
+
+def stated(page: str) -> dict[str, Range]:
+    """The ranges that the page states.
 
     Raises:
         ValueError: the block is not there or was changed by hand, or the recipe's row says something else.
@@ -155,27 +168,32 @@ def stated(readme: str) -> dict[str, Range]:
     pattern = re.escape(BEGIN + TEXT + END)
     for name in STEPS:
         pattern = pattern.replace(re.escape(f"{{{name}}}"), f"({_NUMBER}(?: to {_NUMBER})?)")
-    found = re.search(pattern, readme)
+    found = re.search(pattern, page)
     if found is None:
-        raise ValueError("README has no block of figures as this version writes it: run it with --write README.md")
+        raise ValueError(f"{PAGE.name} has no block of figures as this version writes it: run it with --write")
     order = sorted(STEPS, key=lambda name: TEXT.index(f"{{{name}}}"))
     ranges = {name: Range.read(text) for name, text in zip(order, found.groups(), strict=True)}
-    if recipe_row(ranges) not in readme:
-        raise ValueError(f"README's row of `{RECIPE}` does not have its block's figures: run it with --write README.md")
+    if recipe_row(ranges) not in page:
+        raise ValueError(f"{PAGE.name}'s row of `{RECIPE}` does not have its block's figures: run it with --write")
     return ranges
 
 
-def rewritten(readme: str, ranges: Mapping[str, Range]) -> str:
+def rewritten(page: str, ranges: Mapping[str, Range]) -> str:
+    """The page with these ranges in it."""
+    start, end = page.index(BEGIN), page.index(END)
+    page = page[:start] + BEGIN + block(ranges) + page[end:]
+    return re.sub(rf"^\| `{RECIPE}` \|.*$", lambda _: recipe_row(ranges), page, count=1, flags=re.MULTILINE)
+
+
+def rewritten_readme(readme: str, ranges: Mapping[str, Range]) -> str:
     """README with these ranges in it."""
-    start, end = readme.index(BEGIN), readme.index(END)
-    readme = readme[:start] + BEGIN + block(ranges) + readme[end:]
-    return re.sub(rf"^\| `{RECIPE}` \|.*$", lambda _: recipe_row(ranges), readme, count=1, flags=re.MULTILINE)
+    return re.sub(r"^\| digits: .*$", lambda _: readme_row(ranges), readme, count=1, flags=re.MULTILINE)
 
 
 def outside(ranges: Mapping[str, Range], found: Mapping[int, Figures]) -> list[str]:
     """A line for every figure of a seed that is not within its range."""
     return [
-        f"seed {seed}: {name} is {figures[name]:g}, README says {ranges[name].text(step)}"
+        f"seed {seed}: {name} is {figures[name]:g}, {PAGE.name} says {ranges[name].text(step)}"
         for seed, figures in found.items()
         for name, step in STEPS.items()
         if figures[name] not in ranges[name]
@@ -241,7 +259,10 @@ def measured(seed: int, build: Path) -> dict[str, float]:
     statistics = ExitStatistics.of(
         policy, network.logits(data.test.images), data.test.labels, network.costs().fractions
     )
-    hardware = pipeline.hardware_report(design, data.test.images, statistics)
+    codes = encode_images(data.test.images, design.accelerator.input_format, design.accelerator.input_shape)
+    stream = design.rtl.run(codes, exit_control(policy), batch=len(codes))
+    built = Hardware.of(design.accelerator)
+    hardware = hardware_report(design, built, data.test.images[:1], stream, statistics)
     figures = in_software(network, policy, data.test) | in_cycles(hardware)
     return {name: round(value, 6) for name, value in figures.items()}  # 100 * 0.07 is more than 7 in binary
 
@@ -249,10 +270,10 @@ def measured(seed: int, build: Path) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=Path, default=Path("build"), help="where trainings are kept")
-    parser.add_argument("--write", type=Path, help="README to write the ranges to, instead of checking it")
+    parser.add_argument("--write", action="store_true", help="write the ranges, instead of checking them")
     options = parser.parse_args()
     try:
-        ranges = {} if options.write else stated(README.read_text())
+        ranges = {} if options.write else stated(PAGE.read_text())
     except ValueError as error:
         sys.exit(str(error))
     found: dict[int, Figures] = {}
@@ -263,12 +284,13 @@ def main() -> None:
     if options.write:
         by_name = {name: [seed[name] for seed in found.values()] for name in STEPS}
         ranges = {name: Range.around(widened(name, by_name[name]), step) for name, step in STEPS.items()}
-        options.write.write_text(rewritten(options.write.read_text(), ranges))
+        PAGE.write_text(rewritten(PAGE.read_text(), ranges))
+        README.write_text(rewritten_readme(README.read_text(), ranges))
     else:
         wrong += outside(ranges, found)
     if wrong:
         sys.exit("\n".join(wrong))
-    print(f"{len(found)} seeds: every exit is used, and every figure is in README's range")
+    print(f"{len(found)} seeds: every exit is used, and every figure is in its range")
 
 
 if __name__ == "__main__":

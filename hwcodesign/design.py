@@ -92,6 +92,12 @@ class Design:
 
         Arguments are those of `run`, and are checked at the call; a place is opened with the first records, and closed
         with the last.
+
+        Args:
+            images, on, mode, thresholds, leave_at: as for `run`.
+
+        Returns:
+            Arrays (n,) of `RECORD_DTYPE`, as they come.
         """
         place = place_named(on)
         codes = encode_images(images, self.accelerator.input_format, self.accelerator.input_shape)
@@ -115,6 +121,13 @@ class Design:
     def segment_outputs(self, images: NDArray[Any], on: str = "software") -> dict[str, NDArray[np.int64]]:
         """Gives the codes that every segment writes for all images, exits ignored: features channels last.
 
+        Args:
+            images: (N, C, H, W) values or codes.
+            on: a place that shows segments, such as "software", "csim" or "rtl".
+
+        Returns:
+            By the name of the segment, arrays (N, …) of integer codes.
+
         Raises:
             SettingsError: `on` shows records alone, as a board does.
         """
@@ -125,7 +138,11 @@ class Design:
             return runner.segment_outputs(codes)
 
     def logits(self, images: NDArray[Any], on: str = "software") -> list[NDArray[np.int64]]:
-        """Gives integer outputs of every head for all images: (N, classes), and with gates (N, classes + 1)."""
+        """Gives integer outputs of every head for all images: (N, classes), and with gates (N, classes + 1).
+
+        Args:
+            images, on: as for `segment_outputs`.
+        """
         outputs = self.segment_outputs(images, on)
         return [outputs[head.name] for head in self.accelerator.heads]
 
@@ -192,6 +209,9 @@ class Design:
 
 def load(folder: Path | str) -> Design:
     """Reads a design that `compile` made, or the one in a bundle.
+
+    Args:
+        folder: of the design, or of the bundle.
 
     Raises:
         DesignError: no design there, another version, or files that are not those it was made with.

@@ -160,6 +160,12 @@ class FixedPoint:
     def encode(self, values: NDArray[Any]) -> NDArray[np.float64]:
         """Converts real values to codes, rounded half to even; values out of range are an error.
 
+        Args:
+            values: array of any shape.
+
+        Returns:
+            Codes in an array of the same shape.
+
         Raises:
             FormatError: a value is NaN, infinite or outside the format; the message names the first one.
         """
@@ -176,7 +182,14 @@ class FixedPoint:
         return cast(NDArray[np.float64], codes)
 
     def decode(self, codes: NDArray[Any]) -> NDArray[np.float64]:
-        """Converts codes to real values, exactly."""
+        """Converts codes to real values, exactly.
+
+        Args:
+            codes: array of any shape.
+
+        Returns:
+            Values in an array of the same shape.
+        """
         return np.asarray(codes, dtype=np.float64) * self.scale
 
     def requantise(self, codes: Codes, fraction: int) -> Codes:
@@ -239,6 +252,9 @@ class FixedPoint:
     @classmethod
     def from_json(cls, stored: Field) -> FixedPoint:
         """Reads what `to_json` wrote.
+
+        Args:
+            stored: what `to_json` wrote.
 
         Raises:
             FieldError: a field is missing, has another type or is out of range.

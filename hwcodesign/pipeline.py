@@ -46,20 +46,16 @@ from hwcodesign.report.schema import (
 )
 from hwcodesign.report.schema import Comparison as ComparisonReport
 from hwcodesign.simulation.timeline_file import write_timeline, write_trace
+from hwcodesign.storage.cache import own_cache
 from hwcodesign.storage.fields import read_json
-from hwcodesign.storage.files import write_json
+from hwcodesign.storage.files import claimed_folder, write_json
+from hwcodesign.storage.paths import check_folder
 from hwcodesign.tools.compiler import find_compiler
 from hwcodesign.tools.verilator import find_verilator
 from hwcodesign.training import quantised, read_quantised, train, untrained
-from hwcodesign.training.checkpoint import load_trained
-from hwcodesign.verification.comparison import (
-    Comparison,
-    brevitas_outputs,
-    brevitas_records,
-    compare_outputs,
-    compare_records,
-    require_equal,
-)
+from hwcodesign.training.checkpoint import CHECKPOINT, is_published, load_trained, save_published
+from hwcodesign.verification.backends import Verified, verify_backends
+from hwcodesign.verification.comparison import Comparison
 
 TRAINING, QUANTISED, POLICY, DESIGN = "training", "quantised", "policy.json", "design"
 
@@ -95,12 +91,12 @@ class Run:
             yield reported
 
 
-def check_before_training(run: Run, network: MultiExitNetwork) -> None:
-    """Checks before the training, which is long, for errors that later steps would raise.
+def check_settings(run: Run, network: MultiExitNetwork) -> None:
+    """Checks in a second for errors that later steps would raise: before data are read, and before the training.
 
     Raises:
-        HwcodesignError: settings of the policy or the hardware, or a layer, are not supported, or a compiler is
-            missing.
+        HwcodesignError: settings of the policy or the hardware are not supported, a folder cannot be used, or a
+            compiler is missing.
     """
     policy, hardware = run.recipe.policy, run.recipe.compile
     if isinstance(network, FloatNetwork) and run.recipe.quantisation:
@@ -111,15 +107,45 @@ def check_before_training(run: Run, network: MultiExitNetwork) -> None:
     own = files_of(policy.known.name)
     if own:
         own.check()
-    with run.timed("check"):
-        check_compiles(network, hardware)
     find_compiler("csim")
+    check_folder(own_cache())
     if hardware.has_rtl:
         find_verilator()
 
 
+def take_published(run: Run) -> MultiExitNetwork:
+    """Puts the trained weights that come with the package into the run's folder, where later steps find them.
+
+    Raises:
+        CheckpointError: none come with it, or the folder has a training of its own.
+    """
+    network, folder = run.recipe.published(), _network_folder(run)
+    if (folder / CHECKPOINT).exists() and not is_published(folder):
+        raise CheckpointError(f"{folder} holds a training: remove it, or name another folder with --out")
+    with claimed_folder(folder):
+        save_published(folder, network)
+    return network
+
+
+def check_before_training(run: Run, network: MultiExitNetwork) -> None:
+    """Checks that the network can be compiled, before the training, which is long.
+
+    Raises:
+        HwcodesignError: a layer, or its format, is not supported.
+    """
+    if isinstance(network, FloatNetwork) and run.recipe.quantisation:
+        network = untrained(network, run.recipe.quantisation)
+    with run.timed("check"):
+        check_compiles(network, run.recipe.compile)
+
+
 def trained_network(run: Run, data: Dataset, device: str = "cpu") -> MultiExitNetwork:
-    """Trains the network on a device, or continues an interrupted training; then quantises it, if it is to be."""
+    """Trains the network on a device, or continues an interrupted training; then quantises it, if it is to be.
+
+    Weights that came with the package, and were put into the run's folder, are not trained again.
+    """
+    if is_published(_network_folder(run)):
+        return read_network(run)
     network = run.recipe.build()
     with run.timed("training"):
         train(network, data, *run.recipe.training, checkpoint=run.folder / TRAINING, device=device)
@@ -129,19 +155,22 @@ def trained_network(run: Run, data: Dataset, device: str = "cpu") -> MultiExitNe
     return network
 
 
+def _network_folder(run: Run) -> Path:
+    """Returns where the network is that is compiled."""
+    return run.folder / (TRAINING if run.recipe.quantisation is None else QUANTISED)
+
+
 def read_network(run: Run) -> MultiExitNetwork:
     """Reads the network of a finished training.
 
     Raises:
         CheckpointError: there is no finished training.
     """
-    network, asked = run.recipe.build(), run.recipe.quantisation
+    network, asked, folder = run.recipe.build(), run.recipe.quantisation, _network_folder(run)
     if asked is None:
-        folder = run.folder / TRAINING
         found = network if load_trained(folder, network) else None
     else:
         assert isinstance(network, FloatNetwork)
-        folder = run.folder / QUANTISED
         found = read_quantised(network, asked, folder)
     if found is None:
         raise CheckpointError(f"{folder} holds no finished training: run hwcodesign train {run.recipe.name} first")
@@ -214,38 +243,14 @@ def compiled_design(run: Run, network: MultiExitNetwork, policy: ExitPolicy) -> 
         return compile(network, policy, run.recipe.compile, out=run.folder / DESIGN, name=run.recipe.name)
 
 
-def verify(
-    run: Run, network: MultiExitNetwork, design: Design, images: NDArray[Any]
-) -> tuple[Records, list[Comparison]]:
-    """Runs every backend on all images, and compares each with Brevitas.
-
-    Returns:
-        The records, and one line per comparison.
+def verify(run: Run, network: MultiExitNetwork, design: Design, images: NDArray[Any]) -> Verified:
+    """Runs every backend, and compares each with Brevitas: software on all images, the simulations on as many as the
+    recipe says.
 
     Raises:
         MismatchError: any two differ anywhere.
     """
-    with run.timed("reference"):
-        reference = brevitas_outputs(network, images)
-    expected = brevitas_records(design, [reference[head.name] for head in design.accelerator.heads])
-    comparisons: list[Comparison] = []
-    what = f"records, {design.policy.criterion_name}"
-    backends = ["software", "csim"]
-    with run.timed("csim_build"):
-        _ = design.csim
-    if design.has_rtl:
-        backends.append("rtl")
-        with run.timed("rtl_build"):
-            design.rtl.library()
-    records = expected
-    for on in backends:
-        with run.timed(on):
-            records = design.run(images, on)
-        with run.step(f"{on}_segments", f"comparing every logit of {on}"):
-            comparisons += compare_outputs(on, design.segment_outputs(images, on), reference, "brevitas")
-        comparisons.append(compare_records(on, records, expected, "brevitas", what))
-    require_equal(comparisons)
-    return records, comparisons
+    return verify_backends(run, network, design, images, run.recipe.simulated)
 
 
 def measure(
@@ -253,10 +258,9 @@ def measure(
     network: MultiExitNetwork,
     design: Design,
     data: Dataset,
-    verified: tuple[Records, list[Comparison]],
+    verified: Verified,
 ) -> tuple[Report, Results]:
     """Returns the report and the data for its figures; only this function reads the test split."""
-    records, comparisons = verified
     test, policy, costs = data.test, design.policy, network.costs()
     logits = design.logits(test.images)
     statistics = ExitStatistics.of(policy, logits, test.labels, costs.fractions)
@@ -269,8 +273,8 @@ def measure(
     hardware, shown = None, None
     with run.step("cycles", "measuring cycles in RTL"):
         built = Hardware.of(design.accelerator) if design.has_rtl else None
-        if built is not None:
-            hardware = hardware_report(design, built, test.images, statistics)
+        if built is not None and verified.stream is not None:
+            hardware = hardware_report(design, built, test.images[:1], verified.stream, statistics)
             shown = first_samples(design, test.images, hardware)
     report: Report = {
         "report_version": REPORT_VERSION,
@@ -288,13 +292,13 @@ def measure(
             "float_disagreement": float_disagreement(policy, logits),
         },
         "accuracy": {
-            "early_exit": float((records["label"] == test.labels).mean()),
+            "early_exit": float((verified.records["label"] == test.labels).mean()),
             "last_exit": each[-1],
             "each_exit": each,
             "best_single_exit": best_single_exit(costs, each, chosen.cost),
         },
         "exit_rate": list(chosen.exit_rate),
-        "exit_accuracy": _exit_accuracy(records, test.labels, network.exits),
+        "exit_accuracy": _exit_accuracy(verified.records, test.labels, network.exits),
         "macs": {"full": costs.full, "at_exit": list(costs.at_exit), "average": chosen.cost * costs.full},
         "macs_fraction": chosen.cost,
         "criteria": criteria,
@@ -304,15 +308,15 @@ def measure(
         "resources": resources_report(design, built) if built is not None else None,
         "operations": operations_reports(design.accelerator),
         "hardware": hardware,
-        "comparisons": [_comparison_report(comparison) for comparison in comparisons],
+        "comparisons": [_comparison_report(comparison) for comparison in verified.comparisons],
         "overthinking": int((statistics.correct[:-1].any(axis=0) & ~statistics.correct[-1]).sum()),
         "seconds": dict(run.seconds),
         "versions": design.manifest["tools"],
         "provenance": provenance(design, run.file),
     }
     fitting = ExitStatistics.of(policy, planned, data.fitting.labels, costs.fractions)
-    outcomes = outcomes_of(policy, (fitting, statistics), test.images, records)
-    return report, Results(statistics, records, curves, chosen, costs, outcomes, shown)
+    outcomes = outcomes_of(policy, (fitting, statistics), test.images, verified.records)
+    return report, Results(statistics, verified.records, curves, chosen, costs, outcomes, shown)
 
 
 def write_report(run: Run, report: Report, results: Results) -> None:

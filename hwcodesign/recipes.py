@@ -38,6 +38,11 @@ class Recipe:
         policy: how thresholds are chosen.
         compile: how hardware sources are generated.
         quantisation: how an integer network is made of the trained one, where `network` makes a `FloatNetwork`.
+        simulated: images, the first of the test split, on which a run compares C simulation and RTL with Brevitas and
+            measures cycles; None: all. Those of a large network would take days.
+
+    Raises:
+        RecipeError: `simulated` is below 1.
     """
 
     name: str
@@ -47,6 +52,13 @@ class Recipe:
     policy: PolicyRequest
     compile: CompileSettings = field(default_factory=CompileSettings)
     quantisation: Quantisation | None = None
+    simulated: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.simulated is not None and self.simulated < 1:
+            raise RecipeError(
+                f"recipe {self.name}: simulated={self.simulated} must be at least 1 image; leave it out for all"
+            )
 
     def build(self) -> MultiExitNetwork:
         """Returns the untrained network, the same every time.

@@ -47,4 +47,5 @@ RECIPE = hw.Recipe(
     compile=hw.CompileSettings(board="zc706", reuse=64),
     quantisation=hw.Quantisation(),
     policy=hw.PolicyRequest(criterion="max_softmax", budget=0.6),
+    simulated=100,
 )  # fmt: skip

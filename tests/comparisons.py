@@ -175,7 +175,7 @@ def recipe_lines(name: str, build: Path) -> Iterator[Line]:
     report, results = measure(run, network, design, data, verified)
     write_report(run, report, results)
     more = (_cycles(design, data.test.images), *_on_the_simulated_board(design, data.test.images))
-    for comparison in (*verified[1], *more):
+    for comparison in (*verified.comparisons, *more):
         yield Line(recipe.name, f"whole test split of {data.name}", comparison)
 
 

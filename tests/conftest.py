@@ -123,68 +123,25 @@ def digits_data() -> Dataset:
 @pytest.fixture(scope="session")
 def small_network() -> Callable[[int], MultiExitNetwork]:
     """Makes an untrained three-exit network for the digits from a seed."""
-    import torch
-    from torch import nn
+    from tests.small_network import drawn
 
-    from hwcodesign import layers
-    from hwcodesign.data.digits import INPUT_FORMAT
-    from hwcodesign.networks.network import MultiExitNetwork
-
-    torch.set_num_threads(1)  # so small a network only waits for more
-    precision = layers.Precision(weights=4, activations=4, logits=7)
-
-    def head(features: int) -> nn.Module:
-        return nn.Sequential(
-            nn.Flatten(), layers.linear(features, 10, precision=precision), layers.logits(precision=precision)
-        )
-
-    def build(seed: int) -> MultiExitNetwork:
-        torch.manual_seed(seed)
-        return MultiExitNetwork(
-            stages=[
-                nn.Sequential(
-                    layers.conv2d(1, 3, 3, padding=1, precision=precision),
-                    nn.MaxPool2d(2),
-                    layers.relu(precision=precision),
-                ),
-                nn.Sequential(layers.conv2d(3, 6, 3, padding=1, precision=precision), layers.relu(precision=precision)),
-                nn.Sequential(
-                    layers.conv2d(6, 12, 3, padding=1, precision=precision),
-                    nn.MaxPool2d(2),
-                    layers.relu(precision=precision),
-                ),
-            ],
-            heads=[head(3 * 4 * 4), head(6 * 4 * 4), head(12 * 2 * 2)],
-            input_format=INPUT_FORMAT,
-            input_shape=(1, 8, 8),
-        )
-
-    return build
+    return drawn
 
 
 @pytest.fixture(scope="session")
-def trained_network(small_network: Callable[[int], MultiExitNetwork], digits_data: Dataset) -> MultiExitNetwork:
-    """The small network, trained for some seconds; not to be changed."""
-    from hwcodesign.training import train
+def trained_network() -> MultiExitNetwork:
+    """The small network with the weights that are kept beside it; not to be changed."""
+    from tests.small_network import trained
 
-    network = small_network(1)
-    train(network, digits_data, epochs=10, batch_size=50, learning_rate=0.02, seed=1)
-    return network
+    return trained()
 
 
 @pytest.fixture(scope="session")
 def fitted_policy(trained_network: MultiExitNetwork, digits_data: Dataset) -> ExitPolicy:
     """An entropy policy of the trained network under which samples leave at each of its exits, and its path."""
-    import dataclasses
+    from tests.small_network import fitted
 
-    from hwcodesign.fitting.network import fit_policy
-    from hwcodesign.fitting.path import threshold_path
-    from hwcodesign.policies import ExitStatistics
-
-    policy, split = fit_policy(trained_network, None, criterion="entropy", thresholds=[0.25, 0.2]), digits_data.fitting
-    logits, costs = trained_network.logits(split.images), trained_network.costs().fractions
-    statistics = ExitStatistics.of(policy, logits, split.labels, costs)
-    return dataclasses.replace(policy, path=threshold_path(policy, statistics))
+    return fitted(trained_network, digits_data.fitting)
 
 
 @pytest.fixture(scope="module")

@@ -29,6 +29,8 @@ RECIPE = dataclasses.replace(
 
 
 pytestmark = pytest.mark.usefixtures("warm")
+#: Verbs that write into the folder of the results.
+_WRITING = ("run", "train", "fit", "compile", "deploy", "explore")
 
 
 def hwcodesign(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -346,11 +348,35 @@ def test_two_verbs_that_write_one_folder_are_refused(verb: str, tmp_path: Path) 
         (("compile", "digits", "--build"), "building needs Vitis HLS"),
         (("deploy", "digits"), "no design, build/digits/design does not exist: run hwcodesign compile digits first"),
         (("deploy", "digits", "--vivado", "--bitstream", "a.bit"), "give only one of them"),
+        # what only later steps need is refused before the first one
+        *(((verb, "digits", "--out", "file"), "file cannot be written (File exists)") for verb in _WRITING),
+        (("train", "digits", "--out", "/proc/x"), "/proc/x cannot be written (No such file or directory)"),
+        (("train", "digits", "--device", "cuba"), "device 'cuba'"),
+        (("run", "blenet_mnist", "--data", "nowhere"), "there is no data set at nowhere/mnist"),
+        (("explore", "blenet_mnist", "--data", "nowhere"), "there is no data set at nowhere/mnist"),
+        (("explore", "digits", "--board", "pynq-z9"), "board 'pynq-z9' is not known: did you mean 'pynq-z"),
+        (("explore", "digits", "--criteria", "margin,entropie"), "criterion 'entropie' is not known"),
+        (("explore", "digits", "--best", "speed"), "'speed' is not known. Known: accuracy, images_per_second"),
+        (("explore", "digits", "--share", "-1"), "share=-1"),
+        (("explore", "digits", "--build", "7"), "holds no finished training: run hwcodesign train digits first"),
+        (("compile", "digits", "--resources", "--timeout", "0"), "timeout 0: give the time limit of synthesis"),
+        (("compile", "digits", "--fit", "fast"), "fit 'fast' is neither 'board' nor"),
+        (("compile", "vitis.py", "--resources"), "need RTL, which backend='vitis' does not write"),
+        (("deploy", "digits", "--bitstream", "a.bit"), "there is no a.bit: put the .bit and the .hwh into one folder"),
+        (("deploy", "digits", "--archive", "rar"), "archive 'rar' is not known"),
+        (("simulate", "digits", "--on", "board"), "PYNQ finds no board"),
+        (("simulate", "digits", "--waves", "a.vcd"), "cannot be used with --on csim: use --on rtl"),
+        (("simulate", "digits", "--on", "rtl", "--waves", "a.lxt"), "format '.lxt' of wave file a.lxt is not known"),
+        (("simulate", "digits", "--on", "rtl", "--waves", "file/a.vcd"), "file cannot be written (File exists)"),
+        (("attack", "digits", "--epsilon", "0"), "epsilon=0"),
     ],
 )
 def test_a_mistake_is_one_line_that_says_what_to_do(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
     (tmp_path / "empty.py").write_text("")
     (tmp_path / "broken.py").write_text("1 / 0\n")
+    (tmp_path / "file").write_text("")
+    vitis = "RECIPE = dataclasses.replace(RECIPE, compile=hw.CompileSettings(backend='vitis'))\n"
+    (tmp_path / "vitis.py").write_text(RECIPE + vitis)
     done = hwcodesign(tmp_path, *arguments, HWCODESIGN_DATA="")
     assert done.returncode == 1
     assert message in done.stderr

@@ -141,6 +141,10 @@ def test_a_table_is_for_people(folder: Path) -> None:
     done = explored(folder, *SEARCH[:-1], "--trials", "9")
     found = json.loads((folder / "found.json").read_text())
     assert f"--build {found['best'][0]} compiles number {found['best'][0]}" in done.stdout
+    page = (folder / "build/tiny/explore/pynq-z2/explore.html").read_text()
+    assert "page: build/tiny/explore/pynq-z2/explore.html" in done.stdout
+    for design in found["designs"]:
+        assert f"hwcodesign explore tiny.py --board pynq-z2 --build {design['number']}</td>" in page
     rows = [line.split()[0] for line in done.stdout.splitlines() if line.split() and line.split()[0].isdigit()]
     assert sorted(map(int, rows)) == sorted(design["number"] for design in found["designs"])
 

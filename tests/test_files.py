@@ -128,6 +128,30 @@ def test_one_at_a_time_waits(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_folder_that_is_removed_while_it_is_made_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where another process removes its scratch folder just when this one looks whether that was left."""
+    left, answers, made = tmp_path / "left", [FileExistsError(17, "File exists"), None], os.mkdir
+
+    def mkdir(path: Path, mode: int = 0o777) -> None:
+        error = answers.pop(0) if path == left and answers else None
+        if error is not None:
+            raise error
+        made(path, mode)
+
+    monkeypatch.setattr(os, "mkdir", mkdir)
+    with claimed_folder(left):
+        assert left.is_dir()
+    assert not answers
+
+
+def test_a_file_where_a_folder_should_be_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(FileExistsError), claimed_folder(tmp_path / "taken"):
+        pass
+
+
 def test_scratch_folders_of_killed_processes_go_and_those_of_living_ones_stay(tmp_path: Path) -> None:
     with held(tmp_path, "scratch_below(folder)"):
         (living,) = tmp_path.iterdir()

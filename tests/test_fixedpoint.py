@@ -15,6 +15,7 @@ import pytest
 
 from hwcodesign.errors import FormatError
 from hwcodesign.fixedpoint import FixedPoint, Overflow, Rounding
+from hwcodesign.simulation.csim import quick_arithmetic
 from hwcodesign.storage.fields import Field
 
 ROUNDINGS = [mode.value for mode in Rounding]
@@ -264,7 +265,19 @@ def _pairs(random_format: Callable[..., FixedPoint]) -> list[tuple[FixedPoint, F
     return pairs
 
 
-def test_casts_are_those_of_hls4mls_ap_types(tmp_path: Path, random_format: Callable[..., FixedPoint]) -> None:
+def test_the_c_simulation_makes_hls4mls_ap_types_quick() -> None:
+    hls4ml = pytest.importorskip("hls4ml", reason="hls4ml is not installed (extra 'design')")
+    header = (Path(hls4ml.__file__).parent / "templates" / "vivado" / "ap_types" / "etc" / "ap_private.h").read_text()
+    cuts = "INLINE void clearUnusedBits(void)"
+    added = [line for line in quick_arithmetic(header).splitlines() if line.strip() == cuts]
+    assert len(added) == 1
+    assert quick_arithmetic("another text") == "another text"
+
+
+@pytest.mark.parametrize("quick", [False, True], ids=["as they are", "as the C simulation compiles them"])
+def test_casts_are_those_of_hls4mls_ap_types(
+    tmp_path: Path, random_format: Callable[..., FixedPoint], quick: bool
+) -> None:
     hls4ml = pytest.importorskip("hls4ml", reason="hls4ml is not installed (extra 'design')")
     if shutil.which("g++") is None:
         pytest.skip("g++ is not installed")
@@ -281,7 +294,13 @@ def test_casts_are_those_of_hls4mls_ap_types(tmp_path: Path, random_format: Call
         text += f"    cast<{source.ap_type}, {target.ap_type} >({index}, codes, {len(tables[-1])}); }}\n"
     (tmp_path / "casts.cpp").write_text(text + "}\n")
     include = Path(hls4ml.__file__).parent / "templates" / "vivado" / "ap_types"
-    command = ["g++", "-std=c++14", "-w", "-fno-exceptions", f"-I{include}", "casts.cpp", "-o", "casts"]
+    flags = ["-std=c++14", "-w", "-fno-exceptions"]
+    if quick:
+        include = Path(shutil.copytree(include, tmp_path / "ap_types"))
+        header = include / "etc" / "ap_private.h"
+        header.write_text(quick_arithmetic(header.read_text()))
+        flags.append("-O2")
+    command = ["g++", *flags, f"-I{include}", "casts.cpp", "-o", "casts"]
     subprocess.run(command, cwd=tmp_path, check=True)
     printed = subprocess.run([tmp_path / "casts"], capture_output=True, text=True, check=True).stdout
 

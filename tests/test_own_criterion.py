@@ -1,9 +1,10 @@
-"""A criterion of one's own: a recipe, a SystemVerilog module and a C++ header run everywhere, and from a bundle."""
+"""A criterion of one's own: the files that docs/own_criterion.md shows run everywhere, and from a bundle."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -21,96 +22,21 @@ from hwcodesign.policies.own_criteria import FOLDER, load_criterion
 from hwcodesign.storage.fields import Field
 from hwcodesign.storage.files import sha256
 from tests.command_line import environment_of
-from tests.tiny_recipe import NETWORK_AND_DATA
 from tests.warm_cli import WARM
 
 ROOT = Path(__file__).resolve().parent.parent
-CRITERION = '''
-from __future__ import annotations
-
-from dataclasses import dataclass
-
-import numpy as np
-
-import hwcodesign as hw
-from hwcodesign.cplusplus import Config, Constant
-from hwcodesign.policies.criterion import ALWAYS, NEVER
+PAGE = ROOT / "docs" / "own_criterion.md"
 
 
-@hw.register_criterion
-@dataclass(frozen=True)
-class Lead(hw.Criterion[int]):
-    """How far the largest logit is above the second, up to a bound."""
-
-    name = "lead"
-    unit = "steps of the logits"
-
-    bound: int = 20
-
-    def parameters(self, heads):
-        return (self.bound,) * heads.exits
-
-    def to_json(self, parameters):
-        return {"bounds": list(parameters)}
-
-    def from_json(self, stored, heads):
-        return stored.fields(("bounds",))["bounds"].integers(1, 2**20, heads.exits, heads.exits)
-
-    def score(self, inputs):
-        ordered = np.sort(inputs.logits, axis=1)
-        return np.minimum(ordered[:, -1] - ordered[:, -2], inputs.parameters)
-
-    def float_leaves(self, inputs, threshold):
-        return self.score(inputs) >= threshold
-
-    def threshold_code(self, threshold, inputs):
-        return int(threshold)
-
-    def threshold_value(self, code, inputs):
-        return float(code)
-
-    def check(self, threshold, classes):
-        assert ALWAYS <= threshold < NEVER
-
-    def score_unit(self, heads, exit_index, parameters):
-        return self.unit_of(second=True, parameters=[("Bound", parameters)])
-
-    def config(self, heads, exit_index, parameters):
-        return Config((Constant("int", "bound", parameters, "the largest score"),))
-'''
-REQUEST = """
-RECIPE = hw.Recipe(
-    name="leading", network=network, data=data, training=(hw.TrainingSettings(epochs=4, batch_size=50, seed=3),),
-    policy=hw.PolicyRequest(Lead(bound=9), thresholds=(4.0,)),
-)
-"""
-RECIPE = CRITERION + NETWORK_AND_DATA + REQUEST
-HEADER = """
-#ifndef OWN_LEAD_H_
-#define OWN_LEAD_H_
-#include "exit_types.h"
-#include "integer_logits.h"
-namespace hwc {
-struct lead {
-    template <class code_T, typename CONFIG_T>
-    static score_t score(const code_T codes[CONFIG_T::n_classes], const top_t<code_T> &top, const sample_t &,
-                         const past_t *) {
-        const score_t lead = top.value - find_second<code_T, CONFIG_T>(codes, top);
-        return lead < CONFIG_T::bound ? lead : score_t(CONFIG_T::bound);
-    }
-};
-} // namespace hwc
-#endif
-"""
+def of_page(language: str) -> list[str]:
+    """The files that the page shows, in order."""
+    found: list[str] = re.findall(rf'```{re.escape(language)} title="[^"]+"\n(.*?)```', PAGE.read_text(), re.DOTALL)
+    return found
 
 
-def score_module() -> str:
-    """That of the margin, with a bound."""
-    text = (ROOT / "rtl_sim" / "rtl" / "score_margin.sv").read_text().replace("score_margin", "score_lead")
-    per_cycle = "parameter int unsigned PerCycle = 1"
-    text = text.replace(per_cycle, f"{per_cycle},\n  // Largest score\n  parameter int Bound = 1")
-    bounded = "32'(margin_q) < 32'(Bound) ? 32'(margin_q) : 32'(Bound)"
-    return text.replace("assign score_o = 32'(margin_q);", f"assign score_o = {bounded};")
+CRITERION, REQUEST = of_page("python")
+RECIPE = CRITERION + REQUEST
+(SCORE_MODULE,), (HEADER,) = of_page("systemverilog"), of_page("c++")
 
 
 pytestmark = pytest.mark.usefixtures("warm")
@@ -133,7 +59,7 @@ def test_it_runs_in_software_in_both_simulations_on_the_board_in_reports_and_fro
     missing = hwcodesign(tmp_path, "run", "leading.py")
     assert missing.returncode == 1
     assert f"there is no {tmp_path / 'score_lead.sv'} beside it" in missing.stderr
-    (tmp_path / "score_lead.sv").write_text(score_module())
+    (tmp_path / "score_lead.sv").write_text(SCORE_MODULE)
     (tmp_path / "lead.h").write_text(HEADER)
 
     done = hwcodesign(tmp_path, "run", "leading.py")
@@ -188,7 +114,7 @@ def test_it_runs_in_software_in_both_simulations_on_the_board_in_reports_and_fro
 def test_a_recipe_imports_a_criterion_from_a_file_beside_it(tmp_path: Path) -> None:
     (tmp_path / "leads.py").write_text(CRITERION)
     recipe = tmp_path / "leading.py"
-    recipe.write_text(f"from leads import Lead\n{NETWORK_AND_DATA}{REQUEST}")
+    recipe.write_text(f"from leads import Lead\n{REQUEST}")
     asked = (
         "import sys, hwcodesign as hw\n"
         "from hwcodesign.policies.own_criteria import files_of\n"

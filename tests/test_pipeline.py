@@ -22,13 +22,17 @@ import hwcodesign as hw
 from hwcodesign import pipeline
 from hwcodesign.data import Dataset, Split
 from hwcodesign.design import Design
+from hwcodesign.errors import RecipeError
 from hwcodesign.fitting.network import fit_policy
+from hwcodesign.images import encode_images
+from hwcodesign.interface.modes import exit_control
 from hwcodesign.networks.network import MultiExitNetwork
 from hwcodesign.policies import CRITERIA
 from hwcodesign.recipes import PolicyRequest
 from hwcodesign.training import STRATEGIES, TrainingSettings, train
 from hwcodesign.training.strategies.losses import weighted_cross_entropy
 from hwcodesign.training.strategies.strategy import Batch, Strategy
+from hwcodesign.verification.backends import Verified
 from hwcodesign.verification.comparison import brevitas_records
 
 
@@ -125,8 +129,11 @@ def measured(
     """The report of the small design on the test images, records as Brevitas' logits give them."""
     torch.set_num_threads(1)
     run = small_run(tmp_path_factory.mktemp("measured"))
-    records = brevitas_records(compiled_design, trained_network.logits(digits_data.test.images))
-    return pipeline.measure(run, trained_network, compiled_design, digits_data, (records, []))
+    images, policy = digits_data.test.images, compiled_design.policy
+    records = brevitas_records(compiled_design, trained_network.logits(images))
+    codes = encode_images(images, compiled_design.accelerator.input_format, images.shape[1:])
+    stream = compiled_design.rtl.run(codes, exit_control(policy), batch=len(codes))
+    return pipeline.measure(run, trained_network, compiled_design, digits_data, Verified(records, (), stream))
 
 
 @pytest.fixture(scope="module")
@@ -192,11 +199,41 @@ def test_each_criterion_is_fitted_on_the_fitting_split_and_measured_on_the_test_
     assert len(curve) > 2
 
 
+def test_simulations_are_compared_on_as_many_images_as_the_recipe_says_and_software_on_all(
+    trained_network: MultiExitNetwork, compiled_design: Design, digits_data: Dataset, tmp_path: Path
+) -> None:
+    run = small_run(tmp_path)
+    run.recipe = dataclasses.replace(run.recipe, simulated=5)
+    images = digits_data.test.images[:40]
+    verified = pipeline.verify(run, trained_network, compiled_design, images)
+    of_segments = ["features, stage by stage", "logits, exit by exit"]
+    in_place = [f"{what}, within the accelerator" for what in of_segments]
+    records = f"records, {compiled_design.policy.criterion_name}"
+    compared = [(c.backends, c.samples, c.what) for c in verified.comparisons]
+    for on, samples, what in (
+        ("software", 40, of_segments),
+        ("csim", 5, of_segments),
+        ("rtl", 5, of_segments + in_place),
+    ):
+        found = [c for c in compared if c[0] == ("brevitas", on)]
+        assert found == [(("brevitas", on), samples, text) for text in [*what, records]]
+    expected = brevitas_records(compiled_design, trained_network.logits(images))
+    assert verified.records["label"].tolist() == expected["label"].tolist()
+    assert verified.stream is not None
+    assert len(verified.stream.accepted) == 5
+
+
+def test_a_recipe_that_simulates_nothing_is_refused() -> None:
+    with pytest.raises(RecipeError, match=r"recipe digits: simulated=0 must be at least 1 image; leave it out for all"):
+        dataclasses.replace(hw.load_recipe("digits"), simulated=0)
+
+
 def test_the_bound_is_the_largest_of_reach_times_interval(
     measured: tuple[pipeline.Report, pipeline.Results], compiled_design: Design
 ) -> None:
     hardware = measured[0]["hardware"]
     assert hardware is not None
+    assert hardware["samples"] == 400
     rates = measured[0]["exit_rate"]
     reach = [1.0, rates[1] + rates[2], rates[2]]
     intervals = compiled_design.manifest["cycles"]["stages"]

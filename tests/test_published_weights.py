@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,10 +12,12 @@ import pytest
 pytest.importorskip("torch", reason="torch is not installed (extra 'design')")
 
 import hwcodesign as hw
+from hwcodesign import pipeline
 from hwcodesign.errors import CheckpointError
 from hwcodesign.networks.network import MultiExitNetwork
 from hwcodesign.storage.installed import shared_folder
 from hwcodesign.training import untrained
+from hwcodesign.training.checkpoint import CHECKPOINT
 from hwcodesign.training.published import published_weights, read_weights, save_weights
 from tests.test_training import Build, state_bytes
 
@@ -99,6 +102,27 @@ def test_weights_that_are_shipped_are_those_of_their_recipe(path: Path) -> None:
         network = recipe.published()
     assert facts["network"] == network.digest()
     assert len(facts["test_accuracy"]) == network.exits
+
+
+def test_published_weights_stand_in_the_place_of_a_training(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    recipe = hw.load_recipe("jet_mlp")
+    network = recipe.build()
+    assert isinstance(network, hw.FloatNetwork)
+    shipped = hw.quantise(network, calibration=recipe.data().training.images[:64])
+    path = saved(tmp_path, shipped)
+    monkeypatch.setattr("hwcodesign.recipes.published_weights", lambda name: path if name == "jet_mlp" else None)
+    run = pipeline.Run(recipe, tmp_path / "run")
+    assert pipeline.take_published(run).digest() == shipped.digest()
+    assert pipeline.read_network(run).digest() == shipped.digest()
+    nothing: Any = None  # no data is read: nothing is trained
+    assert pipeline.trained_network(run, nothing).digest() == shipped.digest()
+    pipeline.take_published(run)
+    checkpoint = run.folder / pipeline.QUANTISED / CHECKPOINT
+    checkpoint.write_text(checkpoint.read_text().replace('"published"', '"of somebody"'))
+    with pytest.raises(
+        CheckpointError, match="quantised holds a training: remove it, or name another folder with --out"
+    ):
+        pipeline.take_published(run)
 
 
 def test_a_recipe_whose_weights_are_not_shipped_says_so() -> None:

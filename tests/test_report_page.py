@@ -20,8 +20,9 @@ from hwcodesign.fitting.search import evaluate  # noqa: E402
 from hwcodesign.interface.records import FLAG_FINAL, Records, empty_records  # noqa: E402
 from hwcodesign.policies import ExitStatistics  # noqa: E402
 from hwcodesign.report.chart import Chart, wilson  # noqa: E402
-from hwcodesign.report.comparing import Build, differences_table, figures_table  # noqa: E402
+from hwcodesign.report.comparing import Build, Figure, change, differences_table, figures_table, of_layers  # noqa: E402
 from hwcodesign.report.comparison_page import comparison_charts, write_comparison_page  # noqa: E402
+from hwcodesign.report.exit_costs import exit_costs, exit_costs_chart  # noqa: E402
 from hwcodesign.report.explorer import explorer_data  # noqa: E402
 from hwcodesign.report.gantt import gantt_charts  # noqa: E402
 from hwcodesign.report.hardware_charts import hardware_charts  # noqa: E402
@@ -33,7 +34,7 @@ from hwcodesign.report.synthesis import SYNTHESIS, read_synthesis, write_synthes
 from hwcodesign.report.trade_off_charts import trade_off_charts  # noqa: E402
 from hwcodesign.simulation.timeline import Drop, Span, Stall, Timeline  # noqa: E402
 from hwcodesign.simulation.timeline_file import write_timeline  # noqa: E402
-from tests.made_up_reports import make_outcomes, make_report  # noqa: E402
+from tests.made_up_reports import make_outcomes, make_report, taken  # noqa: E402
 from tests.page_reading import Structure, embedded, in_javascript  # noqa: E402
 
 ATTACK = "</script><script>alert('x')</script>"
@@ -56,7 +57,7 @@ def written(folder: Path, exits: int = 3, **changes: Any) -> str:
 
 def all_charts() -> list[Chart]:
     report, outcomes = make_report(), make_outcomes(3)
-    found = [*trade_off_charts(report), *sample_charts(report, outcomes)]
+    found = [exit_costs_chart(report), *trade_off_charts(report), *sample_charts(report, outcomes)]
     found += [chart for charts in hardware_charts(report).values() for chart in charts]
     return [*found, *gantt_charts(made_up_timeline(3)), *comparison_charts([Build("a", report), Build("b", report)])]
 
@@ -243,7 +244,69 @@ def test_the_matrix_says_what_was_compared_with_brevitas_and_what_differs() -> N
     assert table.headings[1:] == ("csim",)
     cells = {row[0].text: (row[1].text, row[1].tone) for row in table.rows}
     assert cells["records (margin)"] == ("3 of 2,000 differ", "bad")
-    assert cells["records (entropy)"] == ("= (2,000 values)", "good")
+    assert cells["records (entropy)"] == ("= 2,000 values, 400 images", "good")
+
+
+def test_the_matrix_holds_the_cycles_of_the_rtl_to_predictions_and_the_timeline_to_the_registers() -> None:
+    report = make_report(3)
+    assert report["hardware"] is not None
+    report["hardware"]["exits"][1]["interval"] = 72.0
+    report["hardware"]["exits"][2]["interval"] = 72.0
+    for item in report["comparisons"]:
+        item["backends"] = ["brevitas", "rtl"]
+
+    timeline = made_up_timeline(3)
+
+    def cells() -> dict[str, tuple[str, str]]:
+        rows = verification_matrix(report, timeline).rows[len(report["comparisons"]) :]
+        return {row[0].text: (row[1].text, row[1].tone) for row in rows}
+
+    assert cells() == {
+        "latency of each exit, with the prediction": ("=", "good"),
+        "interval of each exit, with the prediction": ("=", "good"),
+        "totals of the timeline, with the registers": ("=", "good"),
+    }
+    timeline = dataclasses.replace(timeline, counters={**timeline.counters, "INPUT_STALLS": 5})
+    assert cells()["totals of the timeline, with the registers"] == ("differ", "bad")
+    report["hardware"]["exits"][1]["latency"] += 1
+    assert cells()["latency of each exit, with the prediction"] == ("differ", "bad")
+
+
+def test_what_exits_save_less_what_their_heads_cost_is_what_the_average_image_needs_less() -> None:
+    """For any rates: the sum over the exits is the full cost less the average one, counted image by image."""
+    report = make_report(3)
+    for n, segment in enumerate(report["network"]):
+        for kernel in segment["kernels"]:
+            kernel["macs"] = 100 + 37 * n
+    macs = [sum(kernel["macs"] for kernel in segment["kernels"]) for segment in report["network"]]
+    at_exit = [sum(macs[: 2 * k + 2]) for k in range(3)]
+    full = sum(macs[0::2]) + macs[-1]
+    for rates in ([0.5, 0.25, 0.25], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]):
+        report["exit_rate"] = rates
+        rows = exit_costs(report)
+        average = sum(rate * cost for rate, cost in zip(rates, at_exit, strict=True))
+        assert sum(row["saves"] - row["costs"] for row in rows) == full - average
+    assert [row["costs"] for row in rows] == macs[1:5:2]
+
+
+def test_an_exit_takes_its_head_its_decision_and_its_buffers() -> None:
+    report = make_report(3)
+    blocks = ("head0", "head1", "decision1", "buffer1", "buffer1_1", "info1", "fork1", "decided1", "stage1", "merge")
+    assert report["resources"] is not None
+    report["resources"]["blocks"] = [(name, taken(10**k)) for k, name in enumerate(blocks)]
+    first, second = exit_costs(report)
+    assert (first["lut"], second["lut"]) == (1, 11_111_110)
+    assert second["bram18"] == 7 * 3 / 2
+    assert second["sooner"] == 2_100 - 1_055
+
+
+def test_the_page_says_how_many_images_were_simulated_where_these_are_fewer_than_all(tmp_path: Path) -> None:
+    hardware: Any = make_report()["hardware"]
+    page = written(tmp_path, hardware=hardware | {"samples": 20})
+    assert "20 images simulated, at 100 MHz" in page
+    assert "the simulation of the first 20 test images in their order" in page
+    assert "The first 20 test images in their own order take" in page
+    assert "images simulated, at" not in written(tmp_path, hardware=hardware | {"samples": 400})
 
 
 # --- pictures and files ---
@@ -298,13 +361,26 @@ def test_synthesised_resources_are_shown_for_the_same_design_alone(tmp_path: Pat
     assert read_synthesis(tmp_path, report) is None
     report["provenance"]["hashes"]["configuration"] = "2" * 64
     assert read_synthesis(tmp_path, report) == {"lut": 7, "ff": 8, "dsp": 1, "bram18": 2}
-    assert "Synthesised by Yosys" in written(tmp_path, provenance=report["provenance"])
+    page = written(tmp_path, provenance=report["provenance"])
+    assert "Synthesised by Yosys" in page
+    assert report["resources"] is not None
+    estimated = report["resources"]["estimated"]["bram18"] / 2
+    assert f'BRAM36</th><td class="plain">{estimated:g}</td><td class="plain">1</td>' in page
+    assert "This design was not synthesised" not in page
+    assert "This design was not synthesised" in written(tmp_path)
     (tmp_path / SYNTHESIS).write_text(json.dumps({"configuration_hash": "2" * 64, "total": {"lut": -1}}))
     with pytest.raises(DesignError, match=r"synthesis\.json is damaged \(.*\): synthesise the design again, or remove"):
         read_synthesis(tmp_path, report)
 
 
 # --- comparisons ---
+
+
+@pytest.mark.parametrize(
+    ("value", "first", "text"), [(110.0, 100.0, "+10.0%"), (50.0, 100.0, "-50.0%"), (73811.9, 72.2, "1,022 times")]
+)
+def test_a_change_is_a_percentage_or_a_multiple(value: float, first: float, text: str) -> None:
+    assert change(Figure("cycles", value, f"{value}"), Figure("cycles", first, f"{first}")) == text
 
 
 def test_a_comparison_has_every_figure_with_its_change_and_names_what_differs(tmp_path: Path) -> None:
@@ -326,6 +402,9 @@ def test_a_comparison_has_every_figure_with_its_change_and_names_what_differs(tm
         ["samples in each buffer", "2", "-"],
         ["stage0, conv0: unit", "conv2d, reuse factor 1, latency", "conv2d, reuse factor 8, latency"],
     ]
+    whole, layers = of_layers(differences_table(builds))
+    assert [row[0].text for row in layers.rows] == ["stage0, conv0: unit"]
+    assert [row[0].text for row in whole.rows] == [name for name, *_ in differences[:-1]]
     page = write_comparison_page(builds, tmp_path / "comparison.html").read_text()
     structure = Structure(page)
     assert "<script>alert" not in page

@@ -157,7 +157,7 @@ def test_training_reports_its_steps_and_what_is_left_of_them(
     assert task.notes[0].startswith("epoch 1 of 2  loss ")
     assert task.notes[-1].startswith("epoch 2 of 3  loss ")
     train(small_network(1), digits_data, *phases, checkpoint=tmp_path)
-    assert heard.task("training on 1000 images").total == 2
+    assert heard.task("training on 1000 images, resuming at epoch 3 of 3, phase 2").total == 2
     train(small_network(1), digits_data, *phases, checkpoint=tmp_path)  # nothing is left
     assert len(heard.tasks) == 1
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import re
 import shutil
@@ -22,13 +21,12 @@ from hwcodesign.hardware.movement_timing import Split
 from hwcodesign.hardware.pace import settle
 from hwcodesign.hardware.timing import Node, Pipeline, Queue
 from hwcodesign.interface.modes import ExitControl, exit_control
-from hwcodesign.interface.records import FLAG_FINAL, Records, final_records
+from hwcodesign.interface.records import Records, final_records
 from hwcodesign.runtime import software
 from hwcodesign.simulation import rtl
 from hwcodesign.simulation.measurement import measure_exits
 from hwcodesign.simulation.project import read_project
 from hwcodesign.simulation.rtl import RtlSimulation, Stalls
-from hwcodesign.simulation.waves import traced_signals, write_view
 from hwcodesign.storage.cache import cache_folder
 from hwcodesign.tools import verilator
 from rtl_sim.tb import small_accelerators as small
@@ -384,7 +382,7 @@ def _without(tool: str, instead: str | None = None) -> Any:
     return lambda name, *args, **kwargs: instead if name == tool else which(name, *args, **kwargs)
 
 
-# --- deadlocks, and waves ---
+# --- deadlocks ---
 
 
 @pytest.fixture(scope="module")
@@ -421,81 +419,6 @@ def test_a_buffer_one_beat_too_small_deadlocks_and_the_campaign_sees_it(
     lines = str(caught.value).splitlines()
     assert "  buffer0_in (fork to buffer0): STALLED" in lines
     assert "  logits0 (head0 to decision0): waits for data" in lines
-
-
-@needs_compiler
-def test_waves_open_on_the_decisions(stressed: Path, tmp_path: Path) -> None:
-    accelerator = small.steered("steered3", 3)
-    simulation = written(accelerator, stressed / "steered3")
-    vcd = tmp_path / "traces" / "three.vcd"
-    codes = small.steered_images(accelerator, [2, 0, 1])
-    control = exit_control(accelerator.policy)
-    traced = simulation.run(codes, control, waves=vcd, batch=2)
-    assert traced.records.tobytes() == simulation.run(codes, control, batch=2).records.tobytes()
-    signals = traced_signals(vcd)
-    view = write_view(accelerator, vcd)
-    assert view == vcd.with_suffix(".gtkw")
-    lines = view.read_text().splitlines()
-    shown = [line for line in lines if line.startswith("TOP.")]
-    assert [line for line in shown if line not in {name + bits for name, bits in signals.items()}] == []
-    assert f'[dumpfile] "{vcd.resolve()}"' in lines
-    groups = [line[1:] for before, line in itertools.pairwise(lines) if before == "@800200"]
-    assert groups == ["Clock", "Input", "Exit 0", "Exit 1", "Exit 2", "Merge", "Output"]
-    _check_view_against_records(vcd, traced.records[:2])
-
-
-def _check_view_against_records(vcd: Path, records: Records) -> None:
-    """The signals that the view shows as an exit's score and verdict are those of the records."""
-    top = "TOP.steered3_probed.u_dut."
-    changes = _changes(vcd, {f"{top}u_decision{k}.{name}" for k in range(3) for name in ("scored", "score")})
-    for record in records:
-        score = int(record["score"])
-        assert score in changes[f"{top}u_decision{record['exit']}.score"]
-    assert [1 in changes[f"{top}u_decision{k}.scored"] for k in range(3)] == [True, True, True]
-    assert (records["flags"] & FLAG_FINAL).all()
-
-
-def _changes(vcd: Path, paths: set[str]) -> dict[str, set[int]]:
-    """Every value that signals took."""
-    codes: dict[str, list[str]] = {}
-    scopes: list[str] = []
-    found: dict[str, set[int]] = {path: set() for path in paths}
-    for line in vcd.read_text().splitlines():
-        words = line.split()
-        if words[:1] == ["$scope"]:
-            scopes.append(words[2])
-        elif words[:1] == ["$upscope"]:
-            scopes.pop()
-        elif words[:1] == ["$var"]:
-            path = ".".join([*scopes, words[4]])
-            if path in paths:
-                codes.setdefault(words[3], []).append(path)
-        elif line[:1] == "b" and words[1] in codes:
-            for path in codes[words[1]]:
-                found[path].add(int(words[0][1:], 2))
-        elif line[:1] in "01" and line[1:] in codes:
-            for path in codes[line[1:]]:
-                found[path].add(int(line[0]))
-    return found
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        (None, "cannot be read .*simulate with waves="),
-        ("$scope module TOP $end\n", "is not a complete VCD trace"),
-        (
-            "$scope module TOP $end\n$upscope $end\n$enddefinitions $end\n",
-            "has no signal TOP.steered2_probed.u_dut.aclk",
-        ),
-    ],
-)
-def test_a_view_of_no_trace_is_refused(text: str | None, message: str, tmp_path: Path) -> None:
-    vcd = tmp_path / "x.vcd"
-    if text is not None:
-        vcd.write_text(text)
-    with pytest.raises(SimulationError, match=message):
-        write_view(small.steered("steered2", 2), vcd)
 
 
 def test_a_model_in_a_cache_that_was_moved_is_made_again(

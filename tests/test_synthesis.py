@@ -184,7 +184,7 @@ def test_a_run_that_is_out_of_time_keeps_what_is_done_and_the_next_goes_on(
     )
     with _noted() as first, pytest.raises(ToolError, match=expected):
         synthesise(files, "all_kinds", limit=limit, **settings)  # type: ignore[arg-type]
-    assert first.tasks == [("synthesising with Yosys", 2, "modules")]
+    assert first.tasks == [("reading the design with Yosys", None, ""), ("synthesising with Yosys", 2, "modules")]
     assert first.notes == ["xc7: all_kinds"]
     with _noted() as second:
         resources = synthesise(files, "all_kinds", **settings)  # type: ignore[arg-type]

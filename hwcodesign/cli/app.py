@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import hwcodesign
+from hwcodesign.cli.status import JSON_OPTION
 
 try:
     import typer
 
+    from hwcodesign.cli import completion
     from hwcodesign.cli.console import Verbosity, show_progress
 except ModuleNotFoundError as error:
     sys.exit(f"the hwcodesign command needs {error.name}: pip install 'hwcodesign[cli]'")
@@ -28,16 +30,21 @@ if TYPE_CHECKING:
 #: Folders that the running verb writes into.
 _claims = ExitStack()
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
 RecipeName = Annotated[
-    str, typer.Argument(metavar="RECIPE", help="name of a recipe, or path of a recipe file; the file is executed")
+    str,
+    typer.Argument(
+        metavar="RECIPE",
+        help="name of a recipe, or path of a recipe file; the file is executed",
+        autocompletion=completion.recipe_names,
+    ),
 ]
 Out = Annotated[Path | None, typer.Option(help="folder for the results; the default is build/<recipe>")]
 Data = Annotated[
     Path | None, typer.Option(help="folder that holds one folder for each data set; it overrides HWCODESIGN_DATA")
 ]
-Json = Annotated[bool, typer.Option("--json", help="print only the result, as JSON")]
+Json = Annotated[bool, typer.Option(JSON_OPTION, help="print only the result, or the error, as JSON")]
 
 _Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="print no progress, only results and errors")]
 _Verbose = Annotated[
@@ -105,11 +112,13 @@ def opened(recipe: str, out: Path | None, data: Path | None, *, writes: bool = F
 
     Raises:
         BusyError: another process is writing into the folder.
+        SettingsError: the folder cannot be written.
     """
     from hwcodesign.data.location import DATA_VARIABLE
     from hwcodesign.progress import task
     from hwcodesign.recipe_files import find_recipe
     from hwcodesign.storage.files import claimed_folder
+    from hwcodesign.storage.paths import check_writable
 
     find_recipe(recipe)  # before what takes seconds
     if data is not None:
@@ -121,6 +130,7 @@ def opened(recipe: str, out: Path | None, data: Path | None, *, writes: bool = F
         loaded = load_recipe(recipe)
     folder = results_folder(out, loaded.name)
     if writes:
+        check_writable(folder, "--out")
         _claims.enter_context(claimed_folder(folder))
     return Run(loaded, folder, file=find_recipe(recipe))
 

@@ -125,7 +125,11 @@ class TerminalListener:
 
 @contextmanager
 def show_progress(verbosity: Verbosity = Verbosity.NORMAL) -> Iterator[None]:
-    """Shows what hwcodesign does within the block, and its progress: bars on a terminal, plain lines elsewhere."""
+    """Shows what hwcodesign does within the block, and its progress: bars on a terminal, plain lines elsewhere.
+
+    Args:
+        verbosity: how much is shown.
+    """
     with progress.shown_by(TerminalListener(verbosity)):
         yield
 

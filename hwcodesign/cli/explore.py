@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hwcodesign.cli import completion
 from hwcodesign.cli.app import Data, Json, Out, RecipeName, opened, show, verb
 
 if TYPE_CHECKING:
+    from hwcodesign.networks.network import MultiExitNetwork
+    from hwcodesign.pipeline import Run
     from hwcodesign.search.evaluation import Evaluated
     from hwcodesign.search.exploring import Exploration
     from hwcodesign.search.front import Wishes
@@ -23,15 +26,25 @@ def explore(
     recipe: RecipeName,
     board: Annotated[
         str | None,
-        typer.Option(help="boards, files that describe them, or parts (zc706@10000), with commas between"),
+        typer.Option(
+            help="boards, files that describe them, or parts (zc706@10000), with commas between",
+            autocompletion=completion.boards,
+        ),
     ] = None,
     trials: Annotated[int, typer.Option(min=1, help="designs to try, those of earlier calls included")] = 100,
-    criteria: Annotated[str, typer.Option(help="exit criteria, with commas between; none: no early exits")] = (
-        "margin,max_softmax,entropy,none"
-    ),
+    criteria: Annotated[
+        str,
+        typer.Option(
+            help="exit criteria, with commas between; none: no early exits", autocompletion=completion.criteria_list
+        ),
+    ] = "margin,max_softmax,entropy,none",
     drop: Annotated[float, typer.Option(help="largest accuracy drop of early exits, as a fraction")] = 0.02,
     by: Annotated[
-        str, typer.Option(help="images_per_second, accuracy, mean_us, p99_us, share or energy_nj: what is chosen by")
+        str,
+        typer.Option(
+            help="images_per_second, accuracy, mean_us, p99_us, share or energy_nj: what is chosen by",
+            autocompletion=completion.objectives,
+        ),
     ] = "images_per_second",
     accuracy: Annotated[float | None, typer.Option(help="least accuracy, as a fraction")] = None,
     images_per_second: Annotated[float | None, typer.Option(help="least throughput")] = None,
@@ -56,25 +69,26 @@ def explore(
 
     The best designs are listed: no other is more accurate, faster, sooner and smaller. `--build N` compiles one.
     """
+    from hwcodesign.designs.boards import board_named
+
+    for name in (board or "").split(",") if board else ():
+        board_named(name)
     job = opened(recipe, out, data, writes=True)
     from hwcodesign import pipeline
     from hwcodesign.cli.exploring import show_boards, show_front, show_verified
-    from hwcodesign.designs.boards import board_named
+    from hwcodesign.cli.job import trained
     from hwcodesign.search.exploring import Exploration
     from hwcodesign.search.front import Wishes, check_merit
     from hwcodesign.search.space import Space
     from hwcodesign.synthesis.accelerator import require_synthesis
 
     boards, tried = (board or job.recipe.compile.board).split(","), tuple(criteria.split(","))
-    for name in boards:  # all is refused that can be, before long work
-        board_named(name)
     check_merit(by)
-    Space(tried, drop, 1.0, 2.0, 0)
+    Space(tried, drop, 1.0, 2.0, 0)  # refuses what is not known before long work
     wishes = Wishes(accuracy, images_per_second, mean_us, p99_us, share, energy_nj)
     if verify:
         require_synthesis()
-    splits = job.recipe.data()
-    network = pipeline.trained_network(job, splits)
+    network, splits = (pipeline.read_network(job), job.recipe.data()) if build is not None else trained(job)
     of_boards = [Exploration(job.recipe.name, network, splits, name, job.folder / _FOLDER) for name in boards]
     if build is not None:
         for one in of_boards:
@@ -82,9 +96,15 @@ def explore(
         return
     results = []
     for one in of_boards:
-        if trials > len(one.study.designs) + len(one.study.refused):
-            one.search(one.space(tried, drop), trials, seed, workers, cluster)
+        one.study.check(tried, trials)
+        one.search(one.space(tried, drop), trials, seed, workers, cluster)
         results.append(_chosen(one, wishes, by, best, must=len(of_boards) == 1))
+        arguments = f"{recipe} --board {one.board}" + (f" --out {out}" if out else "")
+        command = f"hwcodesign explore {arguments} --build"
+        if results[-1]["best"]:
+            origin = {**_origin(job, network), "criteria": criteria, "largest accuracy drop": f"{drop:g}"}
+            origin["seed of the search"] = str(seed)
+            results[-1]["page"] = str(one.write_page(results[-1]["best"][0], (wishes, by), command, origin))
         if verify:
             found = one.verify(results[-1]["best"], images)
             results[-1]["verified"] = {number: figures.to_json() for number, figures in found.items()}
@@ -96,8 +116,15 @@ def explore(
         show_boards(of_boards, results)
     else:
         show_front(of_boards[0], results[0]["best"])
-        (number, *_), arguments = results[0]["best"], f"{recipe} --board {boards[0]}" + (f" --out {out}" if out else "")
-        show(None, False, f"hwcodesign explore {arguments} --build {number} compiles number {number}")
+        (number, *_), page = results[0]["best"], results[0]["page"]
+        show(None, False, f"{command} {number} compiles number {number}\npage: {page}")
+
+
+def _origin(job: Run, network: MultiExitNetwork) -> dict[str, str]:
+    """Returns where the results of a search come from."""
+    from hwcodesign.report.provenance import surroundings
+
+    return {**surroundings(job.file), "network, SHA-256": network.digest()}
 
 
 def _chosen(one: Exploration, wishes: Wishes, by: str, most: int, *, must: bool) -> dict[str, Any]:

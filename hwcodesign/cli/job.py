@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hwcodesign.cli import completion
 from hwcodesign.cli.app import Data, Json, Out, RecipeName, opened, show, verb
 from hwcodesign.errors import SettingsError
 
@@ -18,12 +19,14 @@ if TYPE_CHECKING:
     from hwcodesign.pipeline import Run
 
 
-def _trained(job: Run, device: str = "cpu") -> tuple[MultiExitNetwork, Dataset]:
-    """Returns the trained network and its data. Errors of later steps are looked for before the training."""
+def trained(job: Run, device: str = "cpu") -> tuple[MultiExitNetwork, Dataset]:
+    """Returns the trained network and its data. Errors of later steps are looked for before, the quickest first."""
     from hwcodesign import pipeline
 
-    pipeline.check_before_training(job, job.recipe.build())
+    network = job.recipe.build()
+    pipeline.check_settings(job, network)
     splits = job.recipe.data()
+    pipeline.check_before_training(job, network)
     return pipeline.trained_network(job, splits, device), splits
 
 
@@ -32,16 +35,15 @@ def run(recipe: RecipeName, out: Out = None, data: Data = None, json: Json = Fal
     """Run all steps: train, fit, generate, simulate, compare every bit, and report."""
     job = opened(recipe, out, data, writes=True)
     from hwcodesign import pipeline
+    from hwcodesign.report.page import write_report_page  # what it needs may be missing
 
-    network, splits = _trained(job)
+    network, splits = trained(job)
     policy = pipeline.fitted_policy(job, network, splits)
     design = pipeline.compiled_design(job, network, policy)
     verified = pipeline.verify(job, network, design, splits.test.images)
     report, results = pipeline.measure(job, network, design, splits, verified)
     pipeline.write_report(job, report, results)
     with job.step("page", "drawing"):
-        from hwcodesign.report.page import write_report_page
-
         write_report_page(report, job.folder)
     if json:
         show(report, True, "")
@@ -60,6 +62,9 @@ def train(
     out: Out = None,
     data: Data = None,
     device: Annotated[str, typer.Option(help="what computes, by torch's name: cpu, cuda, cuda:1")] = "cpu",
+    published: Annotated[
+        bool, typer.Option("--published", help="train nothing: take the trained weights that come with hwcodesign")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Train the recipe's network. An interrupted training continues after its last finished epoch."""
@@ -67,7 +72,11 @@ def train(
     from hwcodesign.training.device import device_named
 
     device_named(device)  # before what takes long
-    network, splits = _trained(job, device)
+    if published:
+        from hwcodesign.pipeline import take_published
+
+        take_published(job)
+    network, splits = trained(job, device)
     logits = network.logits(splits.fitting.images)
     classes = network.classes  # behind their logits there may be a gate
     accuracy = [float((z[:, :classes].argmax(axis=1) == splits.fitting.labels).mean()) for z in logits]
@@ -80,7 +89,10 @@ def fit(
     recipe: RecipeName,
     out: Out = None,
     data: Data = None,
-    criterion: Annotated[str | None, typer.Option(help="exit criterion; the default is that of the recipe")] = None,
+    criterion: Annotated[
+        str | None,
+        typer.Option(help="exit criterion; the default is that of the recipe", autocompletion=completion.criteria),
+    ] = None,
     accuracy_drop: Annotated[
         float | None,
         typer.Option(
@@ -145,7 +157,8 @@ def compile(
         str | None,
         typer.Option(
             help="choose how layers are built: 'images_per_second=8000' for the least hardware of that throughput, or "
-            "'board' for the fastest that the board has room for"
+            "'board' for the fastest that the board has room for",
+            autocompletion=completion.fits,
         ),
     ] = None,
     timeout: Annotated[
@@ -163,6 +176,7 @@ def compile(
     from hwcodesign.synthesis.accelerator import (
         accelerator_resources,
         accelerator_route,
+        check_timeout,
         require_routing,
         require_synthesis,
     )
@@ -174,7 +188,13 @@ def compile(
         require_synthesis()
     if route:
         require_routing()
+    check_timeout(timeout)
     job = opened(recipe, out, data, writes=True)
+    if (resources or route) and not job.recipe.compile.has_rtl:
+        raise SettingsError(
+            f"--resources and --route need RTL, which backend={job.recipe.compile.backend!r} does not write: set "
+            "backend='streamrtl' in the recipe"
+        )
     if wish is not None:
         job.recipe = dataclasses.replace(job.recipe, compile=dataclasses.replace(job.recipe.compile, fit=wish))
     from hwcodesign import pipeline
@@ -193,14 +213,14 @@ def compile(
         if levels:
             result["levels"], text = [level.to_json() for level in levels], f"{text}\n\n{text_of(levels)}"
     if resources:
-        with job.step("resources", "synthesising with Yosys"):
+        with job.timed("resources"):
             found = accelerator_resources(design, timeout)
         result["resources"], text = found.to_json(), f"{text}\n{found.text}"
         from hwcodesign.report.synthesis import write_synthesis
 
         write_synthesis(job.folder, design.accelerator.configuration_hash, found.to_json())
     if route:
-        with job.step("route", "placing and routing on an ECP5"):
+        with job.timed("route"):
             routed = accelerator_route(design, timeout)
         result["route"], text = dataclasses.asdict(routed), f"{text}\n{routed.text}"
     show(result, json, text)
@@ -218,10 +238,15 @@ def deploy(
         ),
     ] = False,
     bitstream: Annotated[
-        Path | None, typer.Option(help="use this .bit file; its .hwh file must be in the same folder")
+        Path | None,
+        typer.Option(help="use this .bit file; its .hwh file must be in the same folder"),
     ] = None,
     archive: Annotated[
-        str, typer.Option(help="archive of the bundle, written beside its folder: tar.gz, zip or none")
+        str,
+        typer.Option(
+            help="archive of the bundle, written beside its folder: tar.gz, zip or none",
+            autocompletion=completion.archives,
+        ),
     ] = "tar.gz",
     wheel: Annotated[
         bool, typer.Option(help="put the driver's wheel into the bundle; this needs the source code of hwcodesign")
@@ -232,11 +257,14 @@ def deploy(
 
     Without a bitstream the bundle runs in software only.
     """
-    from hwcodesign.deployment.bundle import write_bundle
+    from hwcodesign.deployment.bundle import check_archive, check_bitstream, write_bundle
     from hwcodesign.deployment.vivado import build_bitstream, write_vivado
 
+    kind = None if archive == "none" else archive
+    check_archive(kind)
     if vivado and bitstream is not None:
         raise SettingsError("--vivado builds a bitstream, and --bitstream names an existing one: give only one of them")
+    check_bitstream(bitstream)
     job = opened(recipe, out, data, writes=True)
     from hwcodesign.pipeline import read_design
 
@@ -253,7 +281,7 @@ def deploy(
         labels=test.labels,
         bitstream=bitstream,
         wheel=wheel,
-        archive=None if archive == "none" else archive,
+        archive=kind,
     )
     where = "on the board and in software" if bundle.bitstream else "in software only, because it has no bitstream"
     result = {

@@ -7,14 +7,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hwcodesign.cli import completion
 from hwcodesign.cli.app import Data, Json, Out, RecipeName, opened, results_folder, show, verb
 from hwcodesign.errors import DesignError, SettingsError
 from hwcodesign.places import PLACES, place_named
 
 if TYPE_CHECKING:
     from hwcodesign.design import Design
+    from hwcodesign.simulation.waves import Views
 
-_On = Annotated[str, typer.Option(help="; ".join(f"{place.name}: {place.text}" for place in PLACES.values()))]
+_On = Annotated[
+    str,
+    typer.Option(
+        help="; ".join(f"{place.name}: {place.text}" for place in PLACES.values()), autocompletion=completion.places
+    ),
+]
 #: Images of a waveform: more would fill disks.
 _TRACED = 20
 
@@ -26,16 +33,25 @@ def simulate(
     data: Data = None,
     on: _On = "csim",
     waves: Annotated[
-        Path | None, typer.Option(help="write a waveform (VCD) of the first 20 images; this needs --on rtl")
+        Path | None,
+        typer.Option(
+            help="write a waveform of the first 20 images, .fst or .vcd, and views of it for GTKWave and Surfer; this "
+            "needs --on rtl",
+            autocompletion=completion.waves,
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
     """Run the test images through a compiled design, and print accuracy and exit rates."""
     import numpy as np
 
-    place_named(on)
+    place = place_named(on)
     if waves is not None and on != "rtl":
         raise SettingsError(f"--waves records signals of the RTL and cannot be used with --on {on}: use --on rtl")
+    if waves is not None:
+        _check_waves(waves)
+    if not place.is_choice:
+        place.load().check()
     job = opened(recipe, out, data)
     from hwcodesign.pipeline import read_design
 
@@ -48,19 +64,33 @@ def simulate(
     result = {"on": design.on, "samples": len(records), "accuracy": accuracy, "exit_rate": rates.tolist()}
     text = f"{len(records)} images on {design.on}: accuracy {accuracy:.2%}; exit rates: {exits}"
     if waves is not None:
-        view = _write_waves(design, test.images[:_TRACED], waves)
-        result["waves"], text = str(waves), f"{text}\nwaveform {waves}; open it in GTKWave with {view}"
+        views = _write_waves(design, test.images[:_TRACED], waves)
+        result |= {"waves": str(waves), "gtkwave": str(views.gtkwave), "surfer": str(views.surfer)}
+        result["first_decision"] = views.cycle
+        text += (
+            f"\nwaveform {waves}, in cycles; the first exit decides in cycle {views.cycle}. To open it there:"
+            f"\n  gtkwave {views.gtkwave}\n  surfer --command-file {views.surfer}"
+        )
     show(result, json, text)
 
 
-def _write_waves(design: Design, images: Any, waves: Path) -> Path:
+def _check_waves(waves: Path) -> None:
+    """Refuses a wave file that could not be written after the simulation."""
+    from hwcodesign.simulation.wave_format import require_writer, wave_format
+    from hwcodesign.storage.paths import check_writable
+
+    require_writer(wave_format(waves))
+    check_writable(waves.parent, "--waves")
+
+
+def _write_waves(design: Design, images: Any, waves: Path) -> Views:
     from hwcodesign.images import encode_images
     from hwcodesign.interface.modes import exit_control
-    from hwcodesign.simulation.waves import write_view
+    from hwcodesign.simulation.waves import write_views
 
     codes = encode_images(images, design.accelerator.input_format, design.accelerator.input_shape)
-    design.rtl.run(codes, exit_control(design.policy), waves=waves)
-    return write_view(design.accelerator, waves)
+    run = design.rtl.run(codes, exit_control(design.policy), waves=waves, activity=True)
+    return write_views(design.accelerator, waves, run)
 
 
 @verb
@@ -77,12 +107,13 @@ def attack(
     json: Json = False,
 ) -> None:
     """Perturb images so that they go to the last exit (DeepSloth), and measure what this costs a compiled design."""
-    job = opened(recipe, out, data)
-    from hwcodesign import pipeline
     from hwcodesign.robustness.deepsloth import AttackSettings
     from hwcodesign.robustness.slowdown import slowdown, table
 
     settings = AttackSettings(epsilon, steps, seed)
+    job = opened(recipe, out, data)
+    from hwcodesign import pipeline
+
     design, network = pipeline.read_design(job), pipeline.read_network(job)
     found = slowdown(network, design, job.recipe.data(), settings, samples)
     show(found, json, table(found))
@@ -147,7 +178,11 @@ def _show_exit(report: Any, least_accuracy: float | None, most_cycles: float | N
 def compare(
     builds: Annotated[
         list[str],
-        typer.Argument(metavar="BUILD BUILD...", help="folders of results, or names of recipes in build/"),
+        typer.Argument(
+            metavar="BUILD BUILD...",
+            help="folders of results, or names of recipes in build/",
+            autocompletion=completion.builds,
+        ),
     ],
     out: Annotated[Path, typer.Option(help="file for the page")] = Path("build/comparison.html"),
     json: Json = False,

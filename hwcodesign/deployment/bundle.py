@@ -89,8 +89,7 @@ def write_bundle(
     """
     if out.exists() and not (out / MANIFEST).exists() and (not out.is_dir() or any(out.iterdir())):
         raise SettingsError(f"out={str(out)!r} exists and is not a bundle: choose another folder")
-    if archive is not None and archive not in ARCHIVES:
-        raise SettingsError(not_known(f"archive {archive!r}", archive, ARCHIVES))
+    check_archive(archive)
     if labels is not None and len(labels) != len(images):
         raise SettingsError(f"{len(labels)} labels are not those of {len(images)} images: give one for each")
     block_design = design.block_design
@@ -112,6 +111,27 @@ def write_bundle(
     return Bundle(out, _archive(out, archive), bitstream is not None, driver)
 
 
+def check_archive(archive: str | None) -> None:
+    """Refuses an archive format that is not known.
+
+    Raises:
+        SettingsError: it lists those there are.
+    """
+    if archive is not None and archive not in ARCHIVES:
+        raise SettingsError(not_known(f"archive {archive!r}", archive, ARCHIVES))
+
+
+def check_bitstream(bitstream: Path | None) -> None:
+    """Refuses a bitstream that is not there, or that has no hand-off file beside it.
+
+    Raises:
+        DesignError: it names the missing file.
+    """
+    for path in () if bitstream is None else (bitstream, bitstream.with_suffix(".hwh")):
+        if not path.is_file():
+            raise DesignError(f"there is no {path}: put the .bit and the .hwh into one folder under the same name")
+
+
 def _write_overlay(design: BlockDesign, exits: int, folder: Path, bitstream: Path | None) -> None:
     """Copies the bitstream and its hand-off file under one name; without a bitstream, writes a hand-off file."""
     folder.mkdir()
@@ -119,10 +139,8 @@ def _write_overlay(design: BlockDesign, exits: int, folder: Path, bitstream: Pat
     if bitstream is None:
         write_text(pair, hand_off(design, exits))
         return
+    check_bitstream(bitstream)
     described = bitstream.with_suffix(".hwh")
-    for path in (bitstream, described):
-        if not path.is_file():
-            raise DesignError(f"there is no {path}: put the .bit and the .hwh into one folder under the same name")
     cells = {cell.get("VLNV"): cell.get("INSTANCE") for cell in _parsed(described).iter("MODULE")}
     if not {design.vlnv, design.module_vlnv} & set(cells):
         raise DesignError(f"{described} has no {design.vlnv}: it belongs to another design")

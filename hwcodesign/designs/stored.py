@@ -74,6 +74,9 @@ def load_criterion(folder: Path | str) -> None:
 
     Its file is held to the manifest's hash, and no more: load only folders that you would run as a program.
 
+    Args:
+        folder: of the design, or of the bundle.
+
     Raises:
         DesignError: there is no design, a file was altered, or executing it fails.
     """

@@ -62,6 +62,9 @@ class PolicyRequest:
     def asked(cls, **asked: Any) -> PolicyRequest:
         """Makes a request from keywords.
 
+        Args:
+            asked: fields of the request and their values.
+
         Raises:
             PolicyError: one of them is no field of a request; or as when one is made.
         """

@@ -88,6 +88,9 @@ class Fit:
         """Reads what `hwcodesign compile --fit` takes: `board`, or `images_per_second=8000,latency_us=200`, or one of
         these.
 
+        Args:
+            text: the wish as the command line has it.
+
         Raises:
             SettingsError: it is neither.
         """
@@ -170,6 +173,9 @@ class CompileSettings:
     def asked(cls, **asked: Any) -> CompileSettings:
         """Makes settings from keywords.
 
+        Args:
+            asked: fields of the settings and their values.
+
         Raises:
             SettingsError: a keyword is no field of the settings; or as when they are made.
         """
@@ -195,7 +201,11 @@ class CompileSettings:
         return LayerSettings(self.reuse, self.strategy, self.windows, self.weights)
 
     def of(self, module: str) -> LayerSettings:
-        """Returns the settings of a layer."""
+        """Returns the settings of a layer.
+
+        Args:
+            module: name of the torch layer, for example "stages.0.conv".
+        """
         named = self.layers.get(module, self.default)
         chosen = {name: getattr(named, name) or getattr(self, name) for name in CHOICES}
         return LayerSettings(named.reuse, **chosen)

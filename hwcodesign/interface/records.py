@@ -21,7 +21,7 @@ RECORD_DTYPE = np.dtype(
         ("score", "<i4"),  # of the exit criterion, larger is surer
         ("label", "<u2"),  # lowest class index of the largest logit
         ("exit", "u1"),  # from 0
-        ("flags", "u1"),
+        ("flags", "u1"),  # bit 0: the final record of its sample; bit 1: its input was damaged
     ]
 )
 

@@ -17,12 +17,19 @@ class FloatNetwork(MultiExitNetwork):
     makes an integer network of it. Stages and heads are any modules that torch.fx can trace; `hwcodesign.attach_exits`
     makes them of a network that has one exit.
 
+    Args:
+        stages, heads, input_format, input_shape, gates, head_reads, leave_off_softmax: as for `MultiExitNetwork`.
+
     Raises:
         NetworkError: the numbers of stages and heads, or their shapes, do not fit.
     """
 
     def on_input_grid(self, x: Tensor) -> Tensor:
-        """Returns the values as they are."""
+        """Returns the values as they are.
+
+        Args:
+            x: (N, *input_shape) values.
+        """
         return x
 
     def check(self) -> None:

@@ -63,7 +63,16 @@ def conv2d(
     padding: int = 0,
     groups: int = 1,
 ) -> nn.Module:
-    """Returns a convolution from (N, inputs, H, W) to (N, outputs, H', W'), with a quantised bias."""
+    """Returns a convolution from (N, inputs, H, W) to (N, outputs, H', W'), with a quantised bias.
+
+    Args:
+        inputs, outputs: number of channels.
+        kernel: height and width of the window, in pixels.
+        precision: bits of weights and bias.
+        stride: pixels from a window to the next.
+        padding: rows and columns of zeros at each side.
+        groups: groups of channels; each output reads the inputs of its own group.
+    """
     layer: nn.Module = qnn.QuantConv2d(
         inputs,
         outputs,
@@ -83,7 +92,12 @@ def conv2d(
 
 
 def linear(inputs: int, outputs: int, *, precision: Precision) -> nn.Module:
-    """Returns a linear layer from (N, inputs) to (N, outputs), with a quantised bias."""
+    """Returns a linear layer from (N, inputs) to (N, outputs), with a quantised bias.
+
+    Args:
+        inputs, outputs: number of features.
+        precision: bits of weights and bias.
+    """
     layer: nn.Module = qnn.QuantLinear(
         inputs,
         outputs,
@@ -99,7 +113,11 @@ def linear(inputs: int, outputs: int, *, precision: Precision) -> nn.Module:
 
 
 def relu(*, precision: Precision) -> nn.Module:
-    """Returns a rectifier with an unsigned quantiser."""
+    """Returns a rectifier with an unsigned quantiser.
+
+    Args:
+        precision: bits of activations.
+    """
     layer: nn.Module = qnn.QuantReLU(
         act_quant=Uint8ActPerTensorFixedPoint,
         bit_width=precision.activations,
@@ -111,12 +129,20 @@ def relu(*, precision: Precision) -> nn.Module:
 
 
 def identity(*, precision: Precision) -> nn.Module:
-    """Returns a signed quantiser alone, for example for the place behind a residual sum."""
+    """Returns a signed quantiser alone, for example for the place behind a residual sum.
+
+    Args:
+        precision: bits of activations.
+    """
     return _signed(precision.activations)
 
 
 def logits(*, precision: Precision) -> nn.Module:
-    """Returns a signed quantiser for the end of a head."""
+    """Returns a signed quantiser for the end of a head.
+
+    Args:
+        precision: bits of logits.
+    """
     return _signed(precision.logits)
 
 
@@ -132,7 +158,13 @@ def _signed(bits: int) -> nn.Module:
 
 
 def linear_head(features: int, classes: int, *, precision: Precision) -> nn.Module:
-    """Returns a head of one linear layer on all features: (N, ...) to logits (N, classes)."""
+    """Returns a head of one linear layer on all features: (N, ...) to logits (N, classes).
+
+    Args:
+        features: number of elements of a sample, whatever its shape.
+        classes: number of classes.
+        precision: bits of weights, bias and logits.
+    """
     return nn.Sequential(nn.Flatten(), linear(features, classes, precision=precision), logits(precision=precision))
 
 
@@ -164,23 +196,39 @@ class GatedHead(nn.Module):
         self.outputs = logits(precision=precision)
 
     def forward(self, x: Any) -> Any:
-        """Computes logits and gate, (N, classes + 1)."""
+        """Computes logits and gate, (N, classes + 1).
+
+        Args:
+            x: (N, ...) features.
+        """
         answer = self.classifier(x)
         gate = self.gate(answer)
         return self.outputs(torch.cat([value_of(answer), value_of(gate)], dim=1))
 
 
 def tensors_of(output: Any) -> tuple[Any, ...]:
-    """Returns what a stage gives as a tuple: its tensors, or its only one. A quantised tensor is a tuple, but one."""
+    """Returns what a stage gives as a tuple: its tensors, or its only one. A quantised tensor is a tuple, but one.
+
+    Args:
+        output: a tensor, or a tuple or list of some.
+    """
     return tuple(output) if isinstance(output, tuple | list) and not isinstance(output, QuantTensor) else (output,)
 
 
 def values_of(output: Any) -> tuple[torch.Tensor, ...]:
-    """Returns the plain values of what a stage gives."""
+    """Returns the plain values of what a stage gives.
+
+    Args:
+        output: a tensor (N, …), or a tuple or list of some.
+    """
     return tuple(value_of(tensor) for tensor in tensors_of(output))
 
 
 def value_of(tensor: Any) -> torch.Tensor:
-    """Returns the real values of a quantised tensor, or of a plain one."""
+    """Returns the real values of a quantised tensor, or of a plain one.
+
+    Args:
+        tensor: (N, …), of torch or of Brevitas.
+    """
     value: torch.Tensor = tensor.value if isinstance(tensor, QuantTensor) else tensor
     return value

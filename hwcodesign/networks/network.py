@@ -145,7 +145,12 @@ class MultiExitNetwork(nn.Module):
         return outputs
 
     def head_inputs(self, k: int, given: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """Returns those tensors of stage k that its head takes."""
+        """Returns those tensors of stage k that its head takes.
+
+        Args:
+            k: index of the stage, from 0.
+            given: tensors that the stage gave, (N, …) each.
+        """
         return tuple(given[i] for i in self.reads_of(k, len(given)))
 
     def reads_of(self, k: int, tensors: int) -> tuple[int, ...]:
@@ -172,7 +177,11 @@ class MultiExitNetwork(nn.Module):
         return outputs[:, :-1] if self.gates else outputs
 
     def features(self, x: Tensor) -> Iterator[tuple[Tensor, ...]]:
-        """Yields each stage's tensors in turn, computed when they are requested."""
+        """Yields each stage's tensors in turn, computed when they are requested.
+
+        Args:
+            x: (N, *input_shape) values.
+        """
         x = self.on_input_grid(x)
         given: tuple[Tensor, ...] = (x,)
         for stage in self.stages:
@@ -180,7 +189,11 @@ class MultiExitNetwork(nn.Module):
             yield given
 
     def on_input_grid(self, x: Tensor) -> Tensor:
-        """Returns the values of a batch as the network takes them: rounded half to even to the input format."""
+        """Returns the values of a batch as the network takes them: rounded half to even to the input format.
+
+        Args:
+            x: (N, *input_shape) values.
+        """
         fmt = self.input_format
         return torch.clamp(torch.round(x / fmt.scale), fmt.min_code, fmt.max_code) * fmt.scale
 
@@ -283,7 +296,12 @@ class MultiExitNetwork(nn.Module):
         return torch.zeros((1, *self.input_shape), dtype=parameter.dtype, device=parameter.device)
 
     def boundaries(self) -> tuple[list[tuple[Boundary, ...]], list[Boundary]]:
-        """Returns format and shape of every stage's tensors and of every head's output, as they are now."""
+        """Returns format and shape of every stage's tensors and of every head's output, as they are now.
+
+        Raises:
+            NetworkError: the last head leaves out a tensor of its stage, or a tensor does not end in a fixed-point
+                quantiser; the message names it.
+        """
         stages: list[tuple[Boundary, ...]] = []
         heads: list[Boundary] = []
         with Evaluating(self), torch.no_grad(), Quantisers(self) as quantisers:
@@ -345,6 +363,9 @@ class MultiExitNetwork(nn.Module):
         Returns:
             For every stage its tensors, channels last, sequences as images of one row; and head outputs: logits
             (N, classes), in a gated network (N, classes + 1) with the gates last.
+
+        Raises:
+            ImagesError: there are no images, or they do not fit the network.
         """
         codes = encode_images(images, self.input_format, self.input_shape)
         if not len(codes):
@@ -368,13 +389,20 @@ class MultiExitNetwork(nn.Module):
     def logits(self, images: NDArray[Any]) -> list[NDArray[np.int64]]:
         """Computes the integer outputs of every head with Brevitas in float64, as policies read them.
 
+        Args:
+            images: (N, *input_shape) values or codes.
+
         Returns:
             K arrays (N, classes); of a gated network (N, classes + 1), where the gate is last and no class.
         """
         return self.integers(images)[1]
 
     def to_onnx(self, path: Path | str, *, conditional: bool = False, policy: ExitPolicy | None = None) -> None:
-        """Writes the network to an ONNX file, as `hwcodesign.to_onnx` does."""
+        """Writes the network to an ONNX file, as `hwcodesign.to_onnx` does.
+
+        Args:
+            path, conditional, policy: as for that.
+        """
         from hwcodesign.networks.onnx_models.writing import to_onnx  # noqa: PLC0415  # which needs this class
 
         to_onnx(self, path, conditional=conditional, policy=policy)

@@ -196,6 +196,10 @@ class Criterion(Generic[P]):
     def from_json(self, stored: Field, heads: Heads) -> tuple[P, ...]:
         """Reads what `to_json` wrote.
 
+        Args:
+            stored: the plain data, as read from a policy file.
+            heads: heads that the policy decides on.
+
         Raises:
             FieldError: a field is missing, out of range or of another length, or integers are impossible.
         """
@@ -206,29 +210,56 @@ class Criterion(Generic[P]):
     # --- the score ---
 
     def score(self, inputs: ScoreInputs[P]) -> Integers:
-        """Computes the integer scores, (N,), each in the signed 32-bit range."""
+        """Computes the integer scores, (N,), each in the signed 32-bit range.
+
+        Args:
+            inputs: integer logits (N, C) of one exit, and what else the criterion reads.
+        """
         raise NotImplementedError
 
     def float_leaves(self, inputs: ScoreInputs[P], threshold: float) -> NDArray[np.bool_]:
-        """Decides by the float formula on the same logits, (N,), for the report of disagreement."""
+        """Decides by the float formula on the same logits, (N,), for the report of disagreement.
+
+        Args:
+            inputs: as for `score`.
+            threshold: in the criterion's unit.
+        """
         raise NotImplementedError
 
     def float_score(self, inputs: ScoreInputs[P]) -> NDArray[np.float64]:
-        """Computes the score by the float formula, (N,), in steps of the integer score; later exits may read it."""
+        """Computes the score by the float formula, (N,), in steps of the integer score; later exits may read it.
+
+        Args:
+            inputs: as for `score`.
+        """
         raise NotImplementedError
 
     # --- thresholds ---
 
     def threshold_code(self, threshold: float, inputs: ScoreInputs[P]) -> int:
-        """Returns the least score that leaves at a threshold in the criterion's unit."""
+        """Returns the least score that leaves at a threshold in the criterion's unit.
+
+        Args:
+            threshold: in the criterion's unit.
+            inputs: what belongs to the exit; it has no samples.
+        """
         raise NotImplementedError
 
     def threshold_value(self, code: int, inputs: ScoreInputs[P]) -> float:
-        """Returns a threshold in the criterion's unit whose code is `code`."""
+        """Returns a threshold in the criterion's unit whose code is `code`.
+
+        Args:
+            code: a score.
+            inputs: what belongs to the exit; it has no samples.
+        """
         raise NotImplementedError
 
     def check(self, threshold: float, classes: int) -> None:
         """Refuses a threshold outside the criterion's range.
+
+        Args:
+            threshold: in the criterion's unit.
+            classes: number of classes.
 
         Raises:
             PolicyError: it is outside; the message names the threshold and the range.
@@ -238,11 +269,23 @@ class Criterion(Generic[P]):
     # --- hardware ---
 
     def score_unit(self, heads: Heads, exit_index: int, parameters: P) -> ScoreUnit:
-        """Returns the module that computes its score at an exit, as `unit_of` makes it."""
+        """Returns the module that computes its score at an exit, as `unit_of` makes it.
+
+        Args:
+            heads: heads of all exits.
+            exit_index: the exit, from 0.
+            parameters: its parameters at that exit.
+        """
         raise NotImplementedError
 
     def config(self, heads: Heads, exit_index: int, parameters: P) -> Config:
-        """Returns what its C++ header reads of an exit's config."""
+        """Returns what its C++ header reads of an exit's config.
+
+        Args:
+            heads: heads of all exits.
+            exit_index: the exit, from 0.
+            parameters: its parameters at that exit.
+        """
         return Config()
 
     def unit_of(
@@ -254,7 +297,15 @@ class Criterion(Generic[P]):
         parameters: Sequence[tuple[str, Parameter]] = (),
         roms: Sequence[Rom] = (),
     ) -> ScoreUnit:
-        """Returns a score unit of this criterion's module."""
+        """Returns a score unit of this criterion's module.
+
+        Args:
+            depth: enabled cycles from `start_i` to the score; with `second_pass`, folds + clog2(PerCycle) more.
+            second_pass: whether it reads all logits again when the largest is known.
+            second: whether it reads the second largest logit.
+            parameters: parameters of the module beyond `Classes`, `CodeWidth` and `PerCycle`.
+            roms: images of read-only memories that it reads.
+        """
         return ScoreUnit(
             f"score_{self.name}",
             tuple(parameters),

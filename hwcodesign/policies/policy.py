@@ -96,7 +96,12 @@ class ExitPolicy:
 
     @classmethod
     def on(cls, criterion: Criterion[Any], heads: Heads) -> ExitPolicy:
-        """Makes a policy without thresholds for such heads; raises `PolicyError` as `build` does."""
+        """Makes a policy without thresholds for such heads; raises `PolicyError` as `build` does.
+
+        Args:
+            criterion: the criterion, with nothing left to fit.
+            heads: heads that it decides on.
+        """
         criterion.check_heads(heads)
         exits = map(ExitDecision, heads.formats, heads.temperatures, criterion.parameters(heads))
         return cls(criterion.name, heads.classes, tuple(exits), gated=heads.gated)
@@ -180,14 +185,22 @@ class ExitPolicy:
         return dataclasses.replace(self, exits=exits)
 
     def thresholds_of(self, codes: Sequence[int]) -> tuple[Threshold, ...]:
-        """Converts integer thresholds, one per exit but the last, to the criterion's unit."""
+        """Converts integer thresholds, one per exit but the last, to the criterion's unit.
+
+        Args:
+            codes: integer thresholds.
+        """
         return tuple(
             None if code == NEVER else self.criterion.threshold_value(code, self._inputs(k))
             for k, code in enumerate(codes)
         )
 
     def with_codes(self, codes: Sequence[int]) -> ExitPolicy:
-        """Returns the same policy with other integer thresholds, one per exit but the last."""
+        """Returns the same policy with other integer thresholds, one per exit but the last.
+
+        Args:
+            codes: integer thresholds.
+        """
         return self.with_thresholds(self.thresholds_of(codes))
 
     def with_class_codes(self, codes: Sequence[Sequence[int]]) -> ExitPolicy:
@@ -206,14 +219,25 @@ class ExitPolicy:
         return dataclasses.replace(policy, exits=exits, path=None)  # which is one of other scores
 
     def class_codes(self, exit_index: int) -> tuple[int, ...]:
-        """Returns the threshold code of each predicted class at one exit."""
+        """Returns the threshold code of each predicted class at one exit.
+
+        Args:
+            exit_index: the exit, from 0.
+        """
         exit_ = self.exits[exit_index]
         return class_offsets.joined(exit_.threshold_code, exit_.class_offsets or (0,) * self.classes)
 
     def scores(
         self, exit_index: int, outputs: Integers, agreements: Integers, history: History | None = None
     ) -> Integers:
-        """Computes the scores, (N,), of a head's integer outputs at one exit; some criteria read `history`."""
+        """Computes the scores, (N,), of a head's integer outputs at one exit; some criteria read `history`.
+
+        Args:
+            exit_index: the exit, from 0.
+            outputs: (N, C) integers, in a gated network (N, C + 1).
+            agreements: (N,) as `agreements_after` counts them.
+            history: labels and scores of earlier exits.
+        """
         scores = self.criterion.score(self._inputs(exit_index, outputs, agreements, history))
         offsets = self.exits[exit_index].class_offsets
         return scores if offsets is None else scores - np.asarray(offsets, np.int64)[self.labels(outputs)]
@@ -233,6 +257,11 @@ class ExitPolicy:
     ) -> NDArray[np.bool_]:
         """Decides by the float formula at this exit's threshold, (N,); `history` holds the formula's own earlier
         scores.
+
+        Args:
+            exit_index: the exit, from 0.
+            outputs, agreements: as for `scores`.
+            history: labels of earlier exits, and the formula's own scores there.
         """
         leaves, threshold = np.zeros(len(outputs), dtype=np.bool_), self.exits[exit_index].threshold
         if threshold is None:
@@ -248,7 +277,11 @@ class ExitPolicy:
         return leaves
 
     def float_decisions(self, outputs: Sequence[Integers]) -> NDArray[np.bool_]:
-        """Decides by the float formula at all exits but the last for all samples, (K - 1, N)."""
+        """Decides by the float formula at all exits but the last for all samples, (K - 1, N).
+
+        Args:
+            outputs: (N, C) integers of each exit, in a gated network (N, C + 1).
+        """
         labels = [self.labels(z) for z in outputs]
         history, decisions = History.empty(len(labels[0])), []
         for k, (z, agreements) in enumerate(zip(outputs[:-1], agreements_after(labels)[:-1], strict=True)):
@@ -282,11 +315,19 @@ class ExitPolicy:
         )
 
     def score_unit(self, exit_index: int) -> ScoreUnit:
-        """Returns the hardware that computes an exit's score."""
+        """Returns the hardware that computes an exit's score.
+
+        Args:
+            exit_index: the exit, from 0.
+        """
         return self.criterion.score_unit(self.heads, exit_index, self.exits[exit_index].parameters)
 
     def config(self, exit_index: int) -> Config:
-        """Returns what the criterion's C++ reads of an exit's config."""
+        """Returns what the criterion's C++ reads of an exit's config.
+
+        Args:
+            exit_index: the exit, from 0.
+        """
         return self.criterion.config(self.heads, exit_index, self.exits[exit_index].parameters)
 
     def to_json(self) -> dict[str, Any]:
@@ -309,6 +350,9 @@ class ExitPolicy:
     @classmethod
     def from_json(cls, data: Any) -> ExitPolicy:
         """Reads what `to_json` wrote.
+
+        Args:
+            data: the plain data.
 
         Raises:
             PolicyError: the version is another, the criterion is unknown, or a field is missing, of another type, out

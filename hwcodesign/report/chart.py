@@ -39,7 +39,7 @@ CONFIG: Spec = {
     "legend": {"disable": True},  # the page writes them itself: they wrap, and are read aloud
     "text": {"color": TEXT, "fontSize": 11},
     "rule": {"color": FAINT},
-    "aria": True,
+    "aria": False,  # the place of a chart is an image with a text, beside a table
 }
 
 
@@ -102,10 +102,15 @@ class Chart:
         return tuple(tuple(column.text(row) for column in self.columns) for row in self.rows)
 
 
-def spec(height: int | Spec, **parts: Any) -> Spec:
-    """Returns a Vega-Lite specification that is as wide as its place in the page."""
+def spec(height: int, **parts: Any) -> Spec:
+    """Returns a Vega-Lite specification that is as wide as its place in the page, and so many pixels high."""
     schema = "https://vega.github.io/schema/vega-lite/v6.json"  # a name; nothing is read from there
     return {"$schema": schema, "width": "container", "height": height, **parts}
+
+
+def banded(bands: int, step: int, **parts: Any) -> Spec:
+    """Returns a specification of rows, each so many pixels high, with axes beside them."""
+    return spec(max(1, bands) * step, autosize={"type": "fit-x", "contains": "padding"}, **parts)
 
 
 def quantity(key: str, title: str, *, percents: bool = False, zoom: Sequence[float] | None = None) -> Spec:
@@ -119,7 +124,7 @@ def quantity(key: str, title: str, *, percents: bool = False, zoom: Sequence[flo
     """
     found: Spec = {"field": key, "type": "quantitative", "title": title, "axis": {"tickCount": 6}}
     if percents:
-        found["axis"]["format"] = ".1~%"
+        found["axis"]["format"] = ".2~%" if zoom is not None and max(zoom) - min(zoom) < 0.01 else ".1~%"
     if zoom is not None:
         found["scale"] = {"domain": zoomed(zoom), "nice": False, "zero": False}
     return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +14,8 @@ from hwcodesign.report.schema import Report
 from hwcodesign.report.summary import Cell, Table, count, percent
 
 _NOTHING = "-"
+#: Of a change from which on it is said how many times as much a figure is.
+_TIMES = 10
 
 
 @dataclass(frozen=True)
@@ -92,14 +96,17 @@ def _beside(figure: Figure | None, first: Figure | None) -> Cell:
 
 
 def change(figure: Figure, first: Figure) -> str:
-    """Returns by how much a figure differs from that of the first build: fractions in points, others in percent."""
+    """Returns by how much a figure differs from that of the first build: fractions in points, others in percent or as a
+    multiple.
+    """
     if figure.value == first.value or figure.value is None or first.value is None:
         return "="
     if figure.text.endswith("%"):
         return f"{100 * (figure.value - first.value):+.2f} points"
     if first.value == 0:
         return f"{figure.value:+,g}"
-    return f"{100 * (figure.value / first.value - 1):+.1f}%"
+    times = figure.value / first.value
+    return f"{times:,.0f} times" if times >= _TIMES else f"{100 * (times - 1):+.1f}%"
 
 
 def differences_table(builds: Sequence[Build]) -> Table:
@@ -114,6 +121,14 @@ def differences_table(builds: Sequence[Build]) -> Table:
     notes = () if rows else (Cell("The builds have the same data, network, policy, hardware and versions."),)
     headings = ("setting", *(build.name for build in builds))
     return Table("What differs", headings, tuple(rows), notes, named=len(headings))
+
+
+def of_layers(table: Table) -> tuple[Table, Table]:
+    """Returns the settings of a table in two: those of whole builds, and those of stages, heads and their layers."""
+    own = tuple(row for row in table.rows if re.match(r"(stage|head)\d+[:,]", row[0].text))
+    others = tuple(row for row in table.rows if row not in own)
+    whole = dataclasses.replace(table, rows=others)
+    return whole, dataclasses.replace(table, title="Layers that differ", rows=own, notes=())
 
 
 def _facts(report: Report) -> Iterator[tuple[str, str]]:

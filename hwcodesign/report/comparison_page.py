@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from hwcodesign.report.chart import EXITS, FAINT, SERIES, Chart, Column, Row, Spec, quantity, spec, wilson
-from hwcodesign.report.comparing import Build, differences_table, figures_table
+from hwcodesign.report.chart import EXITS, FAINT, SERIES, Chart, Column, Row, Spec, banded, quantity, spec, wilson
+from hwcodesign.report.comparing import Build, differences_table, figures_table, of_layers
 from hwcodesign.report.hardware_charts import RESOURCES
 from hwcodesign.report.pages import write_page
 from hwcodesign.report.sample_charts import exit_legend, exit_scale
@@ -17,13 +17,15 @@ COMPARISON = "comparison.html"
 def write_comparison_page(builds: Sequence[Build], path: Path) -> Path:
     """Writes the page, and returns its path."""
     charts = comparison_charts(builds)
+    differences, layers = of_layers(differences_table(builds))
     names = " and ".join(build.name for build in builds) if len(builds) == 2 else f"{len(builds)} builds"
     values = {
         "title": f"Comparison of {names}",
         "subtitle": "Each build's figures are those of its own report, on its own test images.",
         "drawn_charts": charts,
         "figures": figures_table(builds),
-        "differences": differences_table(builds),
+        "differences": differences,
+        "layers": layers,
         "builds": [
             {"name": build.name, "date": build.report["provenance"]["date"], "data": build.report["dataset"]}
             for build in builds
@@ -123,7 +125,7 @@ def _exit_rates(builds: Sequence[Build]) -> Chart:
         "Exit rates",
         "",
         f"Stacked bars. At exit 0 leave: {first}.",
-        spec({"step": 28}, data={"values": bars}, mark={"type": "bar"}, encoding=encoding),
+        banded(len(builds), 28, data={"values": bars}, mark={"type": "bar"}, encoding=encoding),
         (Column("build", "build"), *(Column(f"exit{k}", f"exit {k}", "share") for k in range(exits))),
         tuple(rows),
         exit_legend(exits)[: len(EXITS)],
@@ -172,7 +174,7 @@ def _resources(builds: Sequence[Build]) -> Chart:
         "Resources",
         "Estimated, not synthesised, as a fraction of what each build's board has.",
         f"Grouped bars. The largest is {most['resource']} of {most['build']} with {most['share']:.1%}.",
-        spec({"step": 16}, data={"values": rows}, layer=[bars, whole]),
+        banded(len(builds) * len({row["resource"] for row in rows}), 18, data={"values": rows}, layer=[bars, whole]),
         (
             Column("build", "build"),
             Column("resource", "resource"),

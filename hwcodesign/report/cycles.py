@@ -16,28 +16,36 @@ from hwcodesign.policies import ExitStatistics
 from hwcodesign.report.schema import HardwareReport, LevelReport
 from hwcodesign.simulation.activity import MOST_CYCLES
 from hwcodesign.simulation.measurement import measure_exits, throughput
+from hwcodesign.simulation.rtl import RtlRun
 from hwcodesign.simulation.timeline import Timeline, timeline
 
-#: Samples of the timeline at most and at least, and cycles that more than the least take at most.
-_SHOWN, _LEAST, _SHOWN_CYCLES = 60, 2, 150_000
+#: Samples of the timeline: at most, and at least if they can be kept. More than these take so many cycles at most.
+_SHOWN, _LEAST, _SHOWN_CYCLES = 60, 6, 150_000
 
 
 def hardware_report(
-    design: Design, built: Hardware, images: NDArray[Any], statistics: ExitStatistics
+    design: Design, built: Hardware, images: NDArray[Any], run: RtlRun, statistics: ExitStatistics
 ) -> HardwareReport:
-    """Returns the cycles of the RTL: for each exit, on the images in their order, and by deadline."""
+    """Returns the cycles of the RTL: for each exit, on the images in their order, and by deadline.
+
+    Args:
+        design: the design.
+        built: its hardware.
+        images: images for the exits' latency and interval, which do not depend on them; one will do.
+        run: simulation of test images in their order, in one batch.
+        statistics: of the whole test split.
+    """
     simulation, cycles = design.rtl, design.manifest["cycles"]
     codes = encode_images(images, design.accelerator.input_format, design.accelerator.input_shape)
     clock = float(design.manifest["board"]["clock_mhz"])
     measured = measure_exits(simulation, cycles, codes)
-    # one batch: the pipeline fills and drains once
-    run = simulation.run(codes, exit_control(design.policy), batch=max(1, len(codes)))
     stream = throughput(simulation, cycles, run)
     taken = statistics.exits_taken(design.policy.threshold_codes[:-1])
     deadlines = accuracy_by_deadline(statistics.correct, taken, [exit_.latency[1] for exit_ in measured])
     levels = levels_of(built, design.board)
     return {
         "clock_mhz": clock,
+        "samples": len(run.accepted),
         "cycles_per_image": stream.cycles_per_image,
         "images_per_second": clock * 1e6 / stream.cycles_per_image,
         "bound": stream.bound,
@@ -63,7 +71,7 @@ def first_samples(design: Design, images: NDArray[Any], hardware: HardwareReport
     """Returns the timeline of the first images, few enough that every cycle can be kept; None if not even two can."""
     room = (MOST_CYCLES // 2 - hardware["exits"][-1]["latency"]) // max(hardware["stages"])  # if all leave last
     count = min(len(images), _SHOWN, max(_LEAST, int(_SHOWN_CYCLES / hardware["cycles_per_image"])), room)
-    if count < min(_LEAST, len(images)):
+    if count < min(2, len(images)):
         return None
     codes = encode_images(images[:count], design.accelerator.input_format, design.accelerator.input_shape)
     return timeline(design.accelerator, design.rtl.run(codes, exit_control(design.policy), activity=True))

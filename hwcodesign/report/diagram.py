@@ -89,7 +89,6 @@ def diagram(report: Report) -> Diagram:
     exits: list[Exit] = []
     top = 26
     last = report["exits"] - 1
-    reach = 1.0
     for k in range(report["exits"]):
         stage = _box(report["network"][2 * k], top, *_STAGE)
         head = _box(report["network"][2 * k + 1], top, *_HEAD)
@@ -101,14 +100,12 @@ def diagram(report: Report) -> Diagram:
         exits.append(Exit(_EXIT_LEFT, middle, f"exit {k}", percent(rate, 1), EXITS[k % len(EXITS)]))
         bottom = top + stage.height
         if k < last:
-            reach -= rate
+            reach = sum(report["exit_rate"][k + 1 :])
             buffer = _buffer(report, k, bottom + _BETWEEN // 2)
             boxes.append(buffer)
             end = buffer.y + buffer.height
             arrows.append(Arrow(((60, bottom), (60, buffer.y))))
-            arrows.append(
-                Arrow(((60, end), (60, end + _BETWEEN)), f"{percent(max(reach, 0.0), 1)} go on", (72, end + 20))
-            )
+            arrows.append(Arrow(((60, end), (60, end + _BETWEEN)), f"{percent(reach, 1)} go on", (72, end + 20)))
             bottom = end + _BETWEEN
         top = max(bottom, top + head.height + 12)
         if k < last and top > bottom:  # the head is the higher one: the arrow reaches the next stage

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
-from hwcodesign.report.chart import ACCENT, BAD, FAINT, SERIES, Chart, Column, Row, Spec, spec
+from hwcodesign.report.chart import BAD, FAINT, SERIES, Chart, Column, Row, Spec, banded, spec
 from hwcodesign.report.sample_charts import exit_legend, exit_scale
 from hwcodesign.simulation.timeline import Stall, Timeline, lanes_of
 
@@ -112,7 +112,7 @@ def _gantt(timeline: Timeline) -> Chart:
         "Timeline of samples",
         text,
         f"Gantt chart of {samples} samples over {timeline.cycles:,} cycles, {drops} of them dropped from a buffer.",
-        spec({"step": 13}, params=params, layer=layers),
+        banded(len(order), 13, params=params, layer=layers),
         (
             Column("sample", "sample"),
             Column("part", "part"),
@@ -173,8 +173,8 @@ def _levels(timeline: Timeline) -> Chart:
         },
         {
             "data": {"values": most},
-            "mark": {"type": "rule", "strokeDash": [5, 4], "color": ACCENT},
-            "encoding": {"y": beats | {"field": "depth"}},
+            "mark": {"type": "rule", "strokeDash": [5, 4]},
+            "encoding": {"y": beats | {"field": "depth"}, "color": colour},
         },
     ]
     held = ", ".join(f"{row['most']} of {row['depth']} in {row['buffer']}" for row in most)

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from hwcodesign.report.chart import ACCENT, SERIES, Chart, Column, Row, quantity, spec
+from hwcodesign.report.chart import ACCENT, SERIES, Chart, Column, Row, banded, quantity
 from hwcodesign.report.schema import HardwareReport, OperationsReport, Report, ResourcesReport
+from hwcodesign.report.summary import simulated_text
 
 #: What a resource is called, and in the report; block RAMs are shown as RAMB36.
 RESOURCES = (("LUT", "lut"), ("FF", "ff"), ("DSP", "dsp"), ("BRAM36", "bram18"), ("URAM", "uram"))
+_WHOLE = "all blocks"
 
 
 def hardware_charts(report: Report) -> dict[str, list[Chart]]:
     """Returns the charts of hardware by sections of the page; a section that has no figures has none."""
     hardware, resources, rates = report["hardware"], report["resources"], report["exit_rate"]
     return {
-        "cycles": [level_chart(hardware, rates), prediction_chart(hardware)] if hardware is not None else [],
+        "cycles": [level_chart(report, hardware), prediction_chart(hardware)] if hardware is not None else [],
         "resources": [resources_chart(resources)] if resources is not None else [],
         "operations": [operations_chart(report["operations"], rates)],
     }
 
 
-def level_chart(hardware: HardwareReport, exit_rate: list[float]) -> Chart:
+def level_chart(report: Report, hardware: HardwareReport) -> Chart:
     """Returns the cycles per image that each level needs, beside those that were simulated."""
     rows: list[Row] = []
     for k, interval in enumerate(hardware["stages"]):
-        reach = 1 - sum(exit_rate[:k])
+        reach = 1 - sum(report["exit_rate"][:k])
         rows.append({"level": f"level {k}", "interval": interval, "reach": reach, "needs": reach * interval})
     simulated = hardware["cycles_per_image"]
     bars = {
@@ -48,7 +50,7 @@ def level_chart(hardware: HardwareReport, exit_rate: list[float]) -> Chart:
     text = (
         "A level is a stage with its head and decision. It needs its interval for each image that reaches it. The "
         f"longest bar is the least that unlimited buffers allow: {hardware['bound']:,.1f} cycles per image. The dashed "
-        f"line is the simulation of the whole test split: {simulated:,.1f} cycles, "
+        f"line is the simulation of the {simulated_text(report)} in their order: {simulated:,.1f} cycles, "
         f"{hardware['bound'] / simulated:.1%} of the highest throughput."
     )
     return Chart(
@@ -56,7 +58,7 @@ def level_chart(hardware: HardwareReport, exit_rate: list[float]) -> Chart:
         "Cycles of each level",
         text,
         f"Bars of {len(rows)} levels; {slowest['level']} sets the pace with {slowest['needs']:,.1f} cycles per image.",
-        spec({"step": 30}, data={"values": rows}, layer=[bars, rule]),
+        banded(len(rows), 30, data={"values": rows}, layer=[bars, rule]),
         (
             Column("level", "level"),
             Column("interval", "interval", "count"),
@@ -93,7 +95,7 @@ def prediction_chart(hardware: HardwareReport) -> Chart:
         "All images leave at one exit. " + ("Every prediction is exact." if equal else "Some predictions differ."),
         "Bars of simulated cycles with marks at the predicted ones"
         + ("; they are equal." if equal else "; not all are equal."),
-        spec({"step": 26}, data={"values": rows}, layer=layers),
+        banded(len(rows), 26, data={"values": rows}, layer=layers),
         (
             Column("what", ""),
             Column("simulated", "simulated", "number"),
@@ -108,9 +110,10 @@ def resources_chart(resources: ResourcesReport) -> Chart:
     capacity = resources["capacity"]
     kinds = [(name, key) for name, key in RESOURCES if capacity[key]]
     rows: list[Row] = [{"block": name, **_shown(taken)} for name, taken in resources["blocks"]]
+    drawn = [(_WHOLE, resources["estimated"]), *resources["blocks"]]
     bars = [
         {"block": name, "resource": kind, "taken": taken[key], "share": taken[key] / capacity[key]}
-        for name, taken in resources["blocks"]
+        for name, taken in drawn
         for kind, key in kinds
         if taken[key]
     ]
@@ -127,7 +130,7 @@ def resources_chart(resources: ResourcesReport) -> Chart:
     }
     total = resources["estimated"]
     shares = ", ".join(f"{total[key] / capacity[key]:.1%} of {name}" for name, key in kinds)
-    rows += [{"block": "all blocks", **_shown(total)}, {"block": f"{resources['board']} has", **_shown(capacity)}]
+    rows += [{"block": _WHOLE, **_shown(total)}, {"block": f"{resources['board']} has", **_shown(capacity)}]
     text = f"Estimated, not synthesised. All blocks take {shares} of {resources['board']}."
     if resources["missing"]:
         text += f" Nothing is known of {', '.join(resources['missing'])}."
@@ -136,7 +139,7 @@ def resources_chart(resources: ResourcesReport) -> Chart:
         "Resources of each block",
         text,
         f"Grouped bars of {len(resources['blocks'])} blocks. All blocks: {shares}.",
-        spec({"step": 9}, data={"values": bars}, mark={"type": "bar"}, encoding=encoding),
+        banded(len(drawn) * len(kinds), 8, data={"values": bars}, mark={"type": "bar"}, encoding=encoding),
         (Column("block", "block"), *(Column(name, name, "number") for name, _ in kinds)),
         tuple(rows),
         tuple((name, SERIES[k]) for k, (name, _) in enumerate(kinds)),
@@ -193,7 +196,7 @@ def operations_chart(operations: list[OperationsReport], exit_rate: list[float])
         "Counted operations per image",
         text,
         f"Grouped bars. An average image needs {saved:.1%} fewer multiply-accumulates than one that leaves last.",
-        spec({"step": 14}, data={"values": bars}, mark={"type": "bar"}, encoding=encoding),
+        banded(len(rows) * len(keys), 14, data={"values": bars}, mark={"type": "bar"}, encoding=encoding),
         (Column("what", "an image that"), *(Column(key, names[key], "count") for key in keys)),
         tuple(rows),
         tuple(zip(names.values(), SERIES, strict=False)),

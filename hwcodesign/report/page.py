@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -11,16 +10,17 @@ from hwcodesign.errors import DesignError, FieldError
 from hwcodesign.report import summary
 from hwcodesign.report.chart import Chart, wilson
 from hwcodesign.report.diagram import diagram, kernel_details
+from hwcodesign.report.exit_costs import exit_costs_chart
 from hwcodesign.report.explorer import explorer_data
 from hwcodesign.report.gantt import gantt_charts
 from hwcodesign.report.hardware_charts import hardware_charts
 from hwcodesign.report.outcomes import OUTCOMES, Outcomes, read_outcomes
-from hwcodesign.report.pages import write_page
+from hwcodesign.report.pages import Fact, write_page
 from hwcodesign.report.pictures import picture_groups
 from hwcodesign.report.results import TIMELINE
 from hwcodesign.report.sample_charts import sample_charts
-from hwcodesign.report.schema import Report
-from hwcodesign.report.summary import Cell, Table, percent
+from hwcodesign.report.schema import Comparison, Report
+from hwcodesign.report.summary import Cell, Table, percent, simulated_images
 from hwcodesign.report.synthesis import read_synthesis, synthesis_table
 from hwcodesign.report.trade_off_charts import trade_off_charts
 from hwcodesign.simulation.timeline import Timeline
@@ -28,15 +28,6 @@ from hwcodesign.simulation.timeline_file import read_timeline
 
 PAGE = "report.html"
 _SCRIPTS = ("explore.js", "page.js")
-
-
-@dataclass(frozen=True)
-class Fact:
-    """A fact is a number at the top of the page."""
-
-    name: str
-    value: str
-    note: str
 
 
 def write_report_page(report: Report, folder: Path) -> Path:
@@ -50,6 +41,7 @@ def write_report_page(report: Report, folder: Path) -> Path:
     """
     outcomes, timeline = _outcomes(folder, report), _timeline(folder, report)
     groups = {
+        "exit_costs": [exit_costs_chart(report)],
         "trade_offs": trade_off_charts(report),
         "samples": sample_charts(report, outcomes),
         "timeline": gantt_charts(timeline) if timeline else [],
@@ -59,7 +51,6 @@ def write_report_page(report: Report, folder: Path) -> Path:
     values: dict[str, Any] = groups | {
         "title": summary.title(report),
         "subtitle": summary.subtitle(report),
-        "footnotes": summary.footnotes(report),
         "facts": _facts(report),
         "tables": summary.named_tables(report),
         "drawn": diagram(report),
@@ -71,12 +62,13 @@ def write_report_page(report: Report, folder: Path) -> Path:
         "explorer_note": _explorer_note(scores),
         "unit": report["policy"]["unit"],
         "exits": report["exits"],
+        "synthesis_hint": f"hwcodesign compile {report['name']} --resources",
         "early": range(report["exits"] - 1),
         "pictures": picture_groups(outcomes, report["exits"]),
         "counters": _counters(timeline) if timeline else None,
         "shown_samples": len(timeline.exits) if timeline else 0,
         "synthesis": synthesis_table(synthesis, report) if synthesis else None,
-        "matrix": verification_matrix(report),
+        "matrix": verification_matrix(report, timeline),
         "provenance": _provenance(report),
         "sections": _sections(groups),
     }
@@ -125,12 +117,14 @@ def _facts(report: Report) -> list[Fact]:
     values, failed = sum(item["values"] for item in report["comparisons"]), _mismatches(report)
     found = [
         Fact("accuracy", percent(accuracy["early_exit"]), f"95% from {percent(low, 1)} to {percent(high, 1)}"),
-        Fact("against the last exit", f"{points:+.2f} points", f"which alone has {percent(accuracy['last_exit'])}"),
+        Fact("against last exit", f"{points:+.2f}", f"points; it alone has {percent(accuracy['last_exit'])}"),
         Fact("MACs", percent(report["macs_fraction"], 1), "of the full cost, on average"),
     ]
     if hardware is not None:
         clock, cycles = f"{hardware['clock_mhz']:g} MHz", hardware["cycles_per_image"]
-        found.append(Fact("images per second", f"{hardware['images_per_second']:,.0f}", f"simulated, at {clock}"))
+        count = simulated_images(report)
+        where = "simulated" if count == report["splits"]["test"] else f"{count:,} images simulated"
+        found.append(Fact("images per second", f"{hardware['images_per_second']:,.0f}", f"{where}, at {clock}"))
         share = percent(hardware["bound"] / cycles, 1)
         found.append(Fact("cycles per image", f"{cycles:,.1f}", f"{share} of the highest throughput"))
     if report["comparisons"]:
@@ -165,8 +159,10 @@ def _counters(timeline: Timeline) -> Table:
     return Table("Totals", ("register", "in the timeline", "counted by the register"), rows, (note,))
 
 
-def verification_matrix(report: Report) -> Table:
-    """Returns what was compared, with a column for each backend that was held to Brevitas."""
+def verification_matrix(report: Report, timeline: Timeline | None = None) -> Table:
+    """Returns what was compared, with a column for each backend that was held to Brevitas; below these, what the RTL
+    was compared with beside it.
+    """
     backends = list(dict.fromkeys(name for item in report["comparisons"] for name in item["backends"]))
     reference = "brevitas"
     columns = [name for name in backends if name != reference]
@@ -175,17 +171,34 @@ def verification_matrix(report: Report) -> Table:
         cells = [Cell(what)]
         for name in columns:
             found = [c for c in report["comparisons"] if c["what"] == what and set(c["backends"]) == {reference, name}]
-            cells.append(_verdict(found[0]["values"], found[0]["mismatches"]) if found else Cell("not compared"))
+            cells.append(_verdict(found[0]) if found else Cell("not compared"))
         rows.append(tuple(cells))
+    for text, same in _held_to(report, timeline).items():
+        verdict = Cell("=", "good") if same else Cell("differ", "bad")
+        rows.append((Cell(text), *(verdict if name == "rtl" else Cell("-") for name in columns)))
     notes = summary.named_tables(report)["comparisons"].notes
-    headings = ("compared with Brevitas, value by value", *columns)
+    headings = ("compared with Brevitas, if nothing else is said", *columns)
     return Table("What was verified against what", headings, tuple(rows), notes)
 
 
-def _verdict(values: int, mismatches: int) -> Cell:
-    if mismatches:
-        return Cell(f"{mismatches:,} of {values:,} differ", "bad")
-    return Cell(f"= ({values:,} values)", "good")
+def _held_to(report: Report, timeline: Timeline | None) -> dict[str, bool]:
+    """Returns what the cycles of the RTL were compared with, and whether they are equal."""
+    hardware, found = report["hardware"], {}
+    if hardware is not None:
+        exits = hardware["exits"]
+        found["latency of each exit, with the prediction"] = all(e["latency"] == e["latency_predicted"] for e in exits)
+        found["interval of each exit, with the prediction"] = all(
+            e["interval"] == e["interval_predicted"] for e in exits
+        )
+    if timeline is not None:
+        found["totals of the timeline, with the registers"] = timeline.totals() == timeline.counters
+    return found
+
+
+def _verdict(found: Comparison) -> Cell:
+    if found["mismatches"]:
+        return Cell(f"{found['mismatches']:,} of {found['values']:,} differ", "bad")
+    return Cell(f"= {found['values']:,} values, {found['samples']:,} images", "good")
 
 
 def _provenance(report: Report) -> list[tuple[str, str]]:
@@ -199,5 +212,7 @@ def _provenance(report: Report) -> list[tuple[str, str]]:
         "host": f"{found['host']}, {found['machine']}, {found['cores']} cores",
         "date": found["date"],
         **{f"{name}, SHA-256": value for name, value in found["hashes"].items()},
+        "seconds": ", ".join(f"{step} {value:.1f}" for step, value in report["seconds"].items()),
+        "made with": ", ".join(f"{name} {version}" for name, version in report["versions"].items()),
     }
     return [(name, value) for name, value in rows.items() if value]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,15 @@ from hwcodesign.report.chart import CONFIG, Chart
 from hwcodesign.storage import files
 
 _FILES = Path(__file__).resolve().parent / "page_files"
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A fact is a number at the top of a page."""
+
+    name: str
+    value: str
+    note: str
 
 
 def write_page(

@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from hwcodesign.design import Design
-from hwcodesign.report.schema import Provenance
+from hwcodesign.report.schema import Provenance, Surroundings
 from hwcodesign.storage.files import sha256_file
 
 #: Seconds that git is given.
@@ -24,9 +24,26 @@ def provenance(design: Design, recipe: Path | None) -> Provenance:
         design: the design.
         recipe: file of the recipe, if there is one.
     """
-    manifest = design.manifest
+    manifest, where = design.manifest, _where(recipe)
     hashes = {name: manifest.get(f"{name}_sha256") for name in ("network", "policy", "weights", "sources")}
     hashes["configuration"] = design.accelerator.configuration_hash
+    return {**where, "hashes": {name: str(value) for name, value in hashes.items() if value}}
+
+
+def surroundings(recipe: Path | None) -> dict[str, str]:
+    """Returns recipe, commit, computer and date as texts, as of now; what is not known is left out."""
+    where = _where(recipe)
+    rows = {
+        "recipe": where["recipe"],
+        "recipe, SHA-256": where["recipe_sha256"],
+        "commit": where["commit"],
+        "host": f"{where['host']}, {where['machine']}, {where['cores']} cores",
+        "date": where["date"],
+    }
+    return {name: value for name, value in rows.items() if value}
+
+
+def _where(recipe: Path | None) -> Surroundings:
     return {
         "recipe": recipe.name if recipe else "",
         "recipe_sha256": sha256_file(recipe) if recipe else None,
@@ -35,7 +52,6 @@ def provenance(design: Design, recipe: Path | None) -> Provenance:
         "machine": f"{platform.system()} {platform.machine()}",
         "cores": os.cpu_count() or 1,
         "date": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
-        "hashes": {name: str(value) for name, value in hashes.items() if value},
     }
 
 

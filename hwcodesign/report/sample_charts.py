@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwcodesign.report.chart import ACCENT, EXITS, Chart, Column, Row, spec
+from hwcodesign.report.chart import ACCENT, EXITS, Chart, Column, Row, banded
 from hwcodesign.report.outcomes import Outcomes
 from hwcodesign.report.schema import Report
 
@@ -59,8 +59,9 @@ def class_chart(taken: NDArray[Any], truth: NDArray[Any], report: Report) -> Cha
         "Exit rates of each class",
         "Each bar is the images of one true class of the test split.",
         f"Stacked bars. {hardest['class']} goes to the last exit most often: {hardest[f'exit{exits - 1}']:.1%}.",
-        spec(
-            {"step": 22 if classes <= _FEW else 14},
+        banded(
+            len(rows),
+            22 if classes <= _FEW else 14,
             data={"values": bars},
             mark={"type": "bar", "stroke": "var(--page)", "strokeWidth": 1},
             encoding=encoding,
@@ -124,7 +125,7 @@ def confusion_chart(outcomes: Outcomes, exits: int) -> Chart:
         "Confusion of exits",
         text,
         f"Matrix of {exits + 1} by {exits} counts; the table has them.",
-        spec({"step": 38}, data={"values": cells}, layer=layers),
+        banded(exits + 1, 38, data={"values": cells}, layer=layers),
         (Column("first", "first right at"), *(Column(f"exit{k}", f"left at exit {k}", "count") for k in range(exits))),
         tuple(rows),
     )

@@ -200,12 +200,13 @@ class LevelReport(TypedDict):
 
 
 class HardwareReport(TypedDict):
-    """This describes the cycle-by-cycle simulation of the SystemVerilog on the test split, without stalls from
-    outside.
+    """This describes the cycle-by-cycle simulation of the SystemVerilog on images of the test split, without stalls
+    from outside.
 
     Keys:
         clock_mhz: assumed clock, not an achieved one; only place and route can tell that.
-        cycles_per_image: average over the test split in its natural order.
+        samples: images that were simulated, the first of the test split; missing in older reports, of all.
+        cycles_per_image: average over these in their natural order.
         images_per_second: throughput at that clock.
         bound: least cycles per image with unlimited buffers: the largest product of reach probability and interval over
             the stages.
@@ -219,6 +220,7 @@ class HardwareReport(TypedDict):
     """
 
     clock_mhz: float
+    samples: NotRequired[int]
     cycles_per_image: float
     images_per_second: float
     bound: float
@@ -312,8 +314,8 @@ class OperationsReport(TypedDict):
     moved_bits: int
 
 
-class Provenance(TypedDict):
-    """This says where the results come from.
+class Surroundings(TypedDict):
+    """These are the recipe, the computer and the time.
 
     Keys:
         recipe: name of the recipe's file.
@@ -321,7 +323,6 @@ class Provenance(TypedDict):
         commit: commit of the repository in which the recipe lies, with "+" where files differ; None if not known.
         host, machine, cores: name of the computer, its processor and number of cores.
         date: when the report was made, in UTC.
-        hashes: hashes of the network, the policy, the weights, the sources and the configuration.
     """
 
     recipe: str
@@ -331,6 +332,15 @@ class Provenance(TypedDict):
     machine: str
     cores: int
     date: str
+
+
+class Provenance(Surroundings):
+    """This says where the results come from.
+
+    Keys:
+        hashes: hashes of the network, the policy, the weights, the sources and the configuration.
+    """
+
     hashes: dict[str, str]
 
 

@@ -72,6 +72,18 @@ def subtitle(report: Report) -> str:
     )
 
 
+def simulated_images(report: Report) -> int:
+    """Returns how many images were simulated, the first of the test split."""
+    hardware, test = report["hardware"], report["splits"]["test"]
+    return 0 if hardware is None else hardware.get("samples", test)
+
+
+def simulated_text(report: Report) -> str:
+    """Returns which images were simulated, as text."""
+    count, test = simulated_images(report), report["splits"]["test"]
+    return f"first {count:,} test images" if count < test else f"{test:,} test images"
+
+
 def tables(report: Report) -> tuple[Table, ...]:
     """Returns all tables, in reading order."""
     return tuple(named_tables(report).values())
@@ -83,7 +95,7 @@ def named_tables(report: Report) -> dict[str, Table]:
     built = (
         {}
         if hardware is None
-        else {"cycles": _cycles(hardware), **_levels(hardware), "deadlines": _deadlines(hardware)}
+        else {"cycles": _cycles(report, hardware), **_levels(hardware), "deadlines": _deadlines(hardware)}
     )
     found = {"gain": _bought(report), "exits": _exits(report), **built, "criteria": _criteria(report)}
     return found | {"comparisons": _comparisons(report)}
@@ -176,7 +188,7 @@ def _exits(report: Report) -> Table:
     return Table("Each exit", headings, rows, (Cell(note),))
 
 
-def _cycles(hardware: HardwareReport) -> Table:
+def _cycles(report: Report, hardware: HardwareReport) -> Table:
     rows = tuple(
         (
             Cell(f"exit {k}"),
@@ -192,9 +204,9 @@ def _cycles(hardware: HardwareReport) -> Table:
     held = ", ".join(f"{most} of {depth}" for most, depth in hardware["buffers"])
     notes = (
         Cell(
-            f"The test images in their own order take {hardware['cycles_per_image']:,.1f} cycles per image. This is "
-            f"{percent(fraction, 1)} of the highest throughput that the exit rates and the intervals of the stages "
-            f"allow, and {rate:,.0f} images per second at an assumed clock of {clock}.",
+            f"The {simulated_text(report)} in their own order take {hardware['cycles_per_image']:,.1f} cycles per "
+            f"image. This is {percent(fraction, 1)} of the highest throughput that the exit rates and the intervals of "
+            f"the stages allow, and {rate:,.0f} images per second at an assumed clock of {clock}.",
             "strong",
         ),
         Cell(f"Most beats in each conditional buffer: {held}."),

@@ -13,7 +13,7 @@ from hwcodesign.storage.files import write_json
 
 #: Name of the file, in the folder of a run.
 SYNTHESIS = "synthesis.json"
-_KEYS = {"LUT": "lut", "FF": "ff", "DSP": "dsp", "BRAM18": "bram18"}
+_KEYS = {"LUT": "lut", "FF": "ff", "DSP": "dsp", "BRAM36": "bram18"}
 _MOST = 2**40
 
 
@@ -56,12 +56,15 @@ def synthesis_table(found: dict[str, int], report: Report) -> Table | None:
     rows = tuple(
         (
             Cell(name),
-            Cell(f"{resources['estimated'][key]:,}"),
-            Cell(f"{found[key]:,}"),
-            Cell(f"{resources['capacity'][key]:,}"),
+            *(Cell(_text(taken[key], key)) for taken in (resources["estimated"], found, resources["capacity"])),
         )
         for name, key in _KEYS.items()
     )
     note = Cell("Synthesised by Yosys, module by module; these are not Vivado's figures.")
     headings = ("whole accelerator", "estimated", "synthesised", f"{resources['board']} has")
     return Table("Estimated and synthesised", headings, rows, (note,))
+
+
+def _text(taken: int, key: str) -> str:
+    """Returns a number of resources; two RAMB18 are a RAMB36."""
+    return f"{taken / 2:,g}" if key == "bram18" else f"{taken:,}"

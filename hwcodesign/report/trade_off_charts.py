@@ -179,19 +179,21 @@ def _deadlines(hardware: HardwareReport) -> Chart:
             (end, rows[-1][key]),
         ]
     ]
+    drawn = [row[key] for row in rows for key in what]
     names = list(what.values())
     colour = {"field": "what", "type": "nominal", "scale": {"domain": names, "range": [SERIES[0], SERIES[1]]}}
     encoding = {
         "x": quantity("cycles", "cycles since the first word of an image"),
-        "y": quantity("fraction", "fraction of the images", percents=True),
+        "y": quantity("fraction", "fraction of the images", percents=True, zoom=[1.0, *drawn]),
         "color": colour,
         "strokeDash": {"field": "what", "type": "nominal", "scale": {"domain": names, "range": [[1, 0], [5, 3]]}},
     }
-    line = {"type": "line", "interpolate": "step-after", "strokeWidth": 2}
+    line = {"type": "line", "interpolate": "step-after", "strokeWidth": 2, "clip": True}
     return Chart(
         "deadline",
         "Accuracy by a deadline",
-        "In anytime mode, each image by itself; the newest answer changes only at the cycles in the table.",
+        "In anytime mode, each image by itself; the newest answer changes only at the cycles in the table. Before the "
+        "first there is none.",
         "Step chart: " + "; ".join(f"{row['exit']} after {row['cycles']:,.0f} cycles" for row in rows) + ".",
         spec(220, data={"values": steps}, mark=line, encoding=encoding),
         (

@@ -119,6 +119,10 @@ class ExitMonitor:
     def observe(self, leaving: Sequence[int], codes: Sequence[int]) -> Alarm | None:
         """Takes counts of samples that left at each exit under threshold codes, one per exit but the last.
 
+        Args:
+            leaving: number of samples that left at each exit.
+            codes: threshold codes, one per exit but the last.
+
         Returns:
             What was outside the bounds, where this ended a window and something was.
 

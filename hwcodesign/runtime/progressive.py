@@ -177,16 +177,33 @@ class ProgressiveAccelerator:
         """Yields records as they are computed, in anytime mode every refinement; images are checked at the call.
 
         A later run ends a stream that was left unfinished.
+
+        Args:
+            images: as for `run`.
+
+        Returns:
+            Arrays (n,) of `RECORD_DTYPE`.
         """
         return self._stream(self._encoded(images))
 
     async def run_async(self, images: NDArray[Any]) -> Records:
-        """Does the same as `run`, with the event loop free while the accelerator works."""
+        """Does the same as `run`, with the event loop free while the accelerator works.
+
+        Args:
+            images: as for `run`.
+        """
         async with aclosing(self._stream_async(self._encoded(images))) as stream:
             return _final([records async for records in stream])
 
     def stream_async(self, images: NDArray[Any]) -> AsyncGenerator[Records, None]:
-        """Does the same as `stream`, as an asynchronous generator."""
+        """Does the same as `stream`, as an asynchronous generator.
+
+        Args:
+            images: as for `run`.
+
+        Returns:
+            Arrays (n,) of `RECORD_DTYPE`.
+        """
         return self._stream_async(self._encoded(images))
 
     def throughput_test(self, images: NDArray[Any] | None = None) -> Throughput:

@@ -85,7 +85,14 @@ class StreamController:
         return self.path.points[self.point].codes
 
     def run(self, images: NDArray[Any]) -> Records:
-        """Returns the final records of all images, in sample order; see `ProgressiveAccelerator.run`."""
+        """Returns the final records of all images, in sample order; see `ProgressiveAccelerator.run`.
+
+        Args:
+            images: (N, C, H, W) values or codes.
+
+        Returns:
+            (N,) structured array of `RECORD_DTYPE`.
+        """
         with closing(self.stream(images)) as stream:
             parts = list(stream)
         return final_records(np.concatenate(parts)) if parts else empty_records(0)
@@ -94,6 +101,12 @@ class StreamController:
         """Yields records as they are computed, window by window; images are checked at the call.
 
         A window may span several calls. Samples that run outside of them are not counted.
+
+        Args:
+            images: (N, C, H, W) values or codes.
+
+        Returns:
+            Arrays (n,) of `RECORD_DTYPE`.
         """
         self._require_thresholds()
         fmt, shape = self._accelerator.accelerator.input_format, self._accelerator.accelerator.input_shape

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,7 @@ from hwcodesign.networks.network import MultiExitNetwork
 from hwcodesign.progress import task
 from hwcodesign.search.evaluation import Evaluated, Subject
 from hwcodesign.search.front import Wishes, best_designs, fitting_designs, pareto_front
+from hwcodesign.search.page import write_study_page
 from hwcodesign.search.space import Space
 from hwcodesign.search.study import Study
 from hwcodesign.search.variants import Variants
@@ -109,6 +111,18 @@ class Exploration:
     def best(self, wishes: Wishes, by: str, most: int = 1) -> list[int]:
         """Returns the numbers of the best designs; raises as `best_designs`."""
         return best_designs(fitting_designs(self.study.designs), wishes, by, most)
+
+    def write_page(self, chosen: int, wished: tuple[Wishes, str], command: str, origin: Mapping[str, str]) -> Path:
+        """Writes the page of its designs beside the study, and returns its path.
+
+        Args:
+            chosen: number of the chosen design.
+            wished: bounds that it meets, and the figure that it has the best of.
+            command: that compiles a design, but for its number.
+            origin: where all this comes from, by name.
+        """
+        made = (self.name, self.target, command)
+        return write_study_page(self.study, self.front, chosen, wished, made, origin, self.network.exits)
 
     def design(self, number: int) -> Evaluated:
         """Returns a design that was found.

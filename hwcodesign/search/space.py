@@ -57,6 +57,14 @@ class Point:
         return PolicyRequest(criterion=self.criterion, accuracy_drop=self.accuracy_drop)
 
     @property
+    def text(self) -> str:
+        """Returns the point in words, for progress."""
+        wished = (
+            "the board filled" if self.images_per_second is None else f"{self.images_per_second:,.0f} images/s wished"
+        )
+        return f"{self.criterion}, {wished}"
+
+    @property
     def fit(self) -> Fit:
         """Returns the wish by which layers are chosen."""
         return Fit(images_per_second=self.images_per_second)

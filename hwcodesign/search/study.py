@@ -103,18 +103,21 @@ class Study:
             ToolError: a worker died.
             DesignError: the study's file cannot be used any more.
         """
+        self.check(space.criteria, trials)
         with self._stored():
             done = len(self._finished)
             if done < trials:
-                self._keep_to(space.criteria)
+                self.study.set_user_attr(_CRITERIA, space.criteria)
         running: dict[Future[Evaluated], Trial] = {}
-        with task(f"searching {trials} designs", trials, "designs") as reported:
+        text = f"searching {trials} designs" + (f", of which {min(done, trials)} are known" if done else "")
+        with task(text, trials, "designs") as reported:
             reported.advance(min(done, trials))
             for number in range(done, trials):
                 with self._stored():
                     self.study.sampler = _sampler(seed, number)
                     trial = self.study.ask()
                     point = space.suggested(trial)
+                reported.advance(0, point.text)
                 running[team.start(point)] = trial
                 if len(running) == team.size:
                     self._finish(running, team, reported)
@@ -151,15 +154,23 @@ class Study:
                 "remove it and search anew"
             ) from None
 
-    def _keep_to(self, criteria: tuple[str, ...]) -> None:
-        """Refuses other criteria than those of earlier trials: Optuna's samplers cannot learn from both."""
-        known = tuple(self.study.user_attrs.get(_CRITERIA, criteria))
-        if known != criteria:
-            raise SettingsError(
-                f"{self.folder} has a search of the criteria {','.join(known)}, and this is one of "
-                f"{','.join(criteria)}: give --criteria {','.join(known)}, or name another folder, --out"
-            )
-        self.study.set_user_attr(_CRITERIA, criteria)
+    def check(self, criteria: tuple[str, ...], trials: int) -> None:
+        """Refuses other criteria than those of earlier trials: Optuna's samplers cannot learn from both.
+
+        Args:
+            criteria: names of criteria to search.
+            trials: number of trials that are wanted, those of earlier calls included.
+
+        Raises:
+            SettingsError: further trials are needed, and earlier ones were of other criteria.
+        """
+        with self._stored():
+            known = tuple(self.study.user_attrs.get(_CRITERIA, criteria))
+            if len(self._finished) < trials and known != criteria:
+                raise SettingsError(
+                    f"{self.folder} has a search of the criteria {','.join(known)}, and this is one of "
+                    f"{','.join(criteria)}: give --criteria {','.join(known)}, or name another folder, --out"
+                )
 
     @property
     def designs(self) -> dict[int, Evaluated]:

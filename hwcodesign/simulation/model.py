@@ -19,6 +19,7 @@ from hwcodesign.errors import ToolError
 from hwcodesign.progress import Task, task
 from hwcodesign.simulation.project import ROMS, Project
 from hwcodesign.simulation.stream_checks import Beats, bindings, checker_source
+from hwcodesign.simulation.wave_format import WaveFormat, require_writer
 from hwcodesign.storage.cache import cache_folder, entry_of, is_kept, kept
 from hwcodesign.storage.files import sha256_file
 from hwcodesign.storage.installed import shared_folder
@@ -33,7 +34,15 @@ _FAST, _SLOW = ["-O1"], ["-O0"]
 #: Verilator, two units of C++, the linker.
 _STEPS = 4
 _RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
-_RUNTIME_TRACE = ("verilated_vcd_c.cpp",)
+#: What writes waves: a file of the runtime, Verilator's option, and flags of the compiler and of the linker.
+_RUNTIME_TRACE = {WaveFormat.VCD: "verilated_vcd_c.cpp", WaveFormat.FST: "verilated_fst_c.cpp"}
+_TRACE_OPTION = {WaveFormat.VCD: "--trace-vcd", WaveFormat.FST: "--trace-fst"}
+_TRACE_FLAGS = {
+    None: ["-DVM_TRACE=0"],
+    WaveFormat.VCD: ["-DVM_TRACE=1", "-DVM_TRACE_VCD=1"],
+    WaveFormat.FST: ["-DVM_TRACE=1", "-DVM_TRACE_FST=1"],
+}
+_TRACE_LIBRARIES = {None: [], WaveFormat.VCD: [], WaveFormat.FST: ["-lz", "-llz4"]}
 #: What is kept: a model, beside the ROM images that it reads when it starts, or the runtime.
 _LIBRARY, _ARCHIVE = "model.so", "runtime.a"
 #: The copy of a project that is compiled.
@@ -53,7 +62,8 @@ class Verilation:
         drives: C++ files of rtl_sim/drive.
         model: text of model.h, which tells them about the model; `Model` is its type there.
         top: top module; its parameter `RomFolder` names the folder of the project's ROM images.
-        trace: whether it can write waveforms.
+        trace: format of the waveforms that it can write.
+        shown: SystemVerilog that a waveform needs beside the project: signals made for looking at.
         checked: whether the modules' assertions are checked, and every stream by a `stream_checker`. A run in which one
             fails goes on, and returns `FAILED`.
         beats: of a sample, in streams that have the same number in every one; for the checks.
@@ -64,7 +74,8 @@ class Verilation:
     drives: tuple[str, ...]
     model: str
     top: str
-    trace: bool = False
+    trace: WaveFormat | None = None
+    shown: str = ""
     checked: bool = False
     beats: Beats = field(default_factory=dict)
 
@@ -79,6 +90,8 @@ def verilate(what: Verilation) -> Path:
     """
     check_folder(cache_folder())
     tool = find_verilator()
+    if what.trace is not None:
+        require_writer(what.trace)
     name, made_of = f"{what.top}-rtl", _made_of(what, tool)
 
     def make(folder: Path) -> None:
@@ -130,7 +143,19 @@ def _build(what: Verilation, tool: Verilator, runtime: Path, roms: Path, work: P
     reported.advance(0, "linking")
     linked, objects = work / _LIBRARY, [str(job.result()) for job in jobs]
     # -Bsymbolic: libraries of several models live in one process, each with its own runtime
-    _run(["g++", "-shared", "-Wl,-Bsymbolic", *objects, str(runtime), "-o", str(linked), "-lpthread"])
+    _run(
+        [
+            "g++",
+            "-shared",
+            "-Wl,-Bsymbolic",
+            *objects,
+            str(runtime),
+            "-o",
+            str(linked),
+            "-lpthread",
+            *_TRACE_LIBRARIES[what.trace],
+        ]
+    )
     reported.advance()
     return linked
 
@@ -146,8 +171,12 @@ def _verilate(what: Verilation, tool: Verilator, roms: Path, work: Path) -> None
         checks = work / "checks.sv"
         checks.write_text(bindings([Path(name).read_text() for name in modules if name.endswith(".sv")], what.beats))
         modules += [str(checker_source()), str(checks)]
-    if what.trace:
-        arguments.append("--trace-vcd")
+    if what.trace is not None:
+        arguments.append(_TRACE_OPTION[what.trace])
+    if what.shown:
+        shown = work / "shown.sv"
+        shown.write_text(what.shown)
+        modules.append(str(shown))
     arguments.append(f'-GRomFolder="{roms}/"')
     _run([str(tool.folder / "verilator"), *arguments, *modules], tool.environment)
 
@@ -161,19 +190,19 @@ def _units(what: Verilation, work: Path) -> dict[str, tuple[list[str], list[str]
     return {"fast": ([*fast, *drives], _FAST), "slow": (slow, _SLOW)}
 
 
-def _compile(unit: Path, flags: list[str], tool: Verilator, trace: bool) -> Path:
+def _compile(unit: Path, flags: list[str], tool: Verilator, trace: WaveFormat | None) -> Path:
     target = unit.with_suffix(".o")
     folders = (unit.parent, *include_folders(tool), shared_folder("rtl_sim") / "drive")
-    options = [*_FLAGS, *flags, f"-DVM_TRACE={int(trace)}", *(f"-I{path}" for path in folders)]
+    options = [*_FLAGS, *flags, *_TRACE_FLAGS[trace], *(f"-I{path}" for path in folders)]
     options += ["-include", "messages.h"]
     _run(["g++", *options, "-c", str(unit), "-o", str(target)])
     return target
 
 
-def _runtime(tool: Verilator, *, trace: bool) -> Path:
+def _runtime(tool: Verilator, *, trace: WaveFormat | None) -> Path:
     """Returns Verilator's runtime as an archive, compiled at the first use."""
     root, _ = include_folders(tool)
-    files = [root / name for name in (*_RUNTIME, *(_RUNTIME_TRACE if trace else ()))]
+    files = [root / name for name in (*_RUNTIME, *([] if trace is None else [_RUNTIME_TRACE[trace]]))]
     messages = shared_folder("rtl_sim") / "drive" / "messages.h"
     made_of = "\n".join([*map(sha256_file, [*files, messages, Path(__file__)]), tool.version, platform.machine()])
 
@@ -203,6 +232,7 @@ def _made_of(what: Verilation, tool: Verilator) -> str:
         what.top,
         *what.drives,
         what.model,
+        what.shown,
         f"{what.trace} {what.checked} {what.beats}",
         tool.version,
         platform.machine(),

@@ -28,6 +28,8 @@ from hwcodesign.simulation.model import FAILED, Verilation, is_verilated, said, 
 from hwcodesign.simulation.pointers import pointer, pointers
 from hwcodesign.simulation.probes import counters, probes, wrapper_name
 from hwcodesign.simulation.project import SIMULATION, Project
+from hwcodesign.simulation.wave_format import WaveFormat, wave_format
+from hwcodesign.simulation.wave_signals import view_source
 
 #: Where a design keeps its SystemVerilog, below its folder.
 FOLDER = Path("rtl")
@@ -101,29 +103,27 @@ class RtlSimulation:
     project: Project
     checked: bool = False
 
-    def library(self, *, trace: bool = False) -> Path:
+    def library(self, *, trace: WaveFormat | None = None) -> Path:
         """Returns the compiled model; at the first use it is made, or found to be kept and whole.
 
         Raises:
             ToolError: Verilator or g++ is missing.
             DesignError: a file is not as it was written.
         """
-        return self._with_waves if trace else self._without_waves
-
-    @cached_property
-    def _with_waves(self) -> Path:
-        return verilate(self._made_of(trace=True))
+        if trace is not None:
+            return verilate(self._made_of(trace))
+        return self._without_waves
 
     @cached_property
     def _without_waves(self) -> Path:
-        return verilate(self._made_of(trace=False))
+        return verilate(self._made_of())
 
     @property
     def is_compiled(self) -> bool:
         """Returns whether a run needs no compiling, which takes a minute."""
-        return is_verilated(self._made_of(trace=False))
+        return is_verilated(self._made_of())
 
-    def _made_of(self, *, trace: bool) -> Verilation:
+    def _made_of(self, trace: WaveFormat | None = None) -> Verilation:
         project, wrapper = self.project, wrapper_name(self.accelerator)
         return Verilation(
             project,
@@ -132,6 +132,7 @@ class RtlSimulation:
             project.files.text(f"{SIMULATION}/model.h"),
             wrapper,
             trace=trace,
+            shown="" if trace is None else view_source(self.accelerator),
             checked=self.checked,
             beats=self._beats if self.checked else {},
         )
@@ -171,30 +172,35 @@ class RtlSimulation:
             batch: samples between two resets; batches run on all cores. A constant by default, not a matter of cores,
                 so that cycles are the same on every machine.
             records_per_packet: records between two TLAST; 0: at a batch's end alone.
-            waves: file for a VCD trace, of the first batch.
+            waves: file for the waveform of the first batch, .fst or .vcd; a cycle is 1 ns of its time, counted as in
+                `left` and `accepted`.
             activity: record what every cycle shows; all samples are then one batch.
 
         Raises:
-            SettingsError: a rate outside 0 to 1, a batch of no samples, or packets longer than a register holds.
+            SettingsError: a rate outside 0 to 1, a batch of no samples, packets longer than a register holds, or a wave
+                file of another format.
+            ToolError: Verilator or g++ is missing, or what writes FST.
             DesignError: an activity is asked for of a design that was compiled without levels for it.
             SimulationError: the accelerator hangs (with the state of its streams), loses or duplicates a record, or
                 fails a check.
         """
         stalls = stalls or Stalls()
         _check_settings(stalls, batch, records_per_packet)
+        trace = None
         if waves is not None:
+            trace = wave_format(waves)
             waves.parent.mkdir(parents=True, exist_ok=True)
         words = pack_words(codes, self.accelerator.input_format)
         if activity:
             self._check_levels()
             batch = max(1, len(words))
-        library = ctypes.CDLL(str(self.library(trace=waves is not None)))
+        library = ctypes.CDLL(str(self.library(trace=trace)))
         starts = range(0, len(words), batch)
 
         def simulate(start: int) -> RtlRun:
-            trace = waves if start == 0 else None
+            written = waves if start == 0 else None
             part = words[start : start + batch]
-            run = self._batch(library, part, control, stalls, outputs, records_per_packet, trace, activity)
+            run = self._batch(library, part, control, stalls, outputs, records_per_packet, written, activity)
             reported.advance(len(part))
             return run
 

@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwcodesign.errors import FieldError, SimulationError
-from hwcodesign.hardware.stream import Stream
+from hwcodesign.hardware.stream import Stream, whole_pixels
 from hwcodesign.kernels import TensorType, tensors_from_json
 from hwcodesign.kernels.tensor import suffix
 from hwcodesign.simulation.model import FAILED, Verilation, said, verilate
 from hwcodesign.simulation.pointers import pointer, pointers
 from hwcodesign.simulation.project import Project, damaged, read_manifest, read_project
+from hwcodesign.simulation.wave_format import WaveFormat, wave_format
 
 #: Cycles without any transfer after which a segment is said to hang.
 _PATIENCE = 2**25
@@ -44,13 +45,16 @@ class VerilatedSegment:
     """This is a segment's module that can be simulated.
 
     Attributes:
-        project: project as it was written.
+        project: project as it was written, with the segment's module as its top.
         inputs, outputs: the tensors that its streams carry.
+        given, taken: these streams; by default, a beat is a pixel with all its channels, or a vector.
     """
 
     project: Project
     inputs: tuple[TensorType, ...]
     outputs: tuple[TensorType, ...]
+    given: tuple[Stream, ...] = ()
+    taken: tuple[Stream, ...] = ()
 
     def run(
         self,
@@ -67,16 +71,18 @@ class VerilatedSegment:
             codes: (N, *shape) integers of each input.
             valid_rate, ready_rate: chances that an input is offered, and an output taken, in a cycle.
             seed: seed of the stalls.
-            waves: file for a VCD trace.
+            waves: file for a waveform, .fst or .vcd; a cycle is 1 ns of its time.
             checked: check the assertions of its modules in every cycle, and hold every stream to its contract.
 
         Raises:
             SimulationError: the segment hangs, has output left over, or fails a check.
             ToolError: Verilator or g++ is missing.
         """
+        trace = None
         if waves is not None:
+            trace = wave_format(waves)
             waves.parent.mkdir(parents=True, exist_ok=True)
-        library = ctypes.CDLL(str(self.library(trace=waves is not None, checked=checked)))
+        library = ctypes.CDLL(str(self.library(trace=trace, checked=checked)))
         given = [np.ascontiguousarray(tensor, np.int64) for tensor in codes]
         samples = len(given[0])
         if [tensor.shape for tensor in given] != [(samples, *tensor.shape) for tensor in self.inputs]:
@@ -106,15 +112,17 @@ class VerilatedSegment:
             raise SimulationError(f"{self.project.top} {what} after {done}\n{said(library)}".rstrip())
         return SegmentRun(tuple(out), tuple(cycle.astype(np.int64) for cycle in ends), int(cycles))
 
-    def library(self, *, trace: bool = False, checked: bool = False) -> Path:
+    def library(self, *, trace: WaveFormat | None = None, checked: bool = False) -> Path:
         """Returns the compiled library, made at the first use."""
-        ports = [(f"in{suffix(i)}", tensor) for i, tensor in enumerate(self.inputs)]
-        ports += [(f"out{suffix(i)}", tensor) for i, tensor in enumerate(self.outputs)]
-        model = "".join(f"{line}\n" for line in (*_ports("input", self.inputs), *_ports("output", self.outputs)))
+        given, taken = self.given or whole_pixels(self.inputs), self.taken or whole_pixels(self.outputs)
+        ports = [(f"in{suffix(i)}", stream) for i, stream in enumerate(given)]
+        ports += [(f"out{suffix(i)}", stream) for i, stream in enumerate(taken)]
+        lines = (*_ports("input", self.inputs, given), *_ports("output", self.outputs, taken))
+        model = "".join(f"{line}\n" for line in lines)
         project = self.project
-        beats = {project.top: {name: tensor.beats for name, tensor in ports}} if checked else {}
+        beats = {project.top: {name: stream.beats for name, stream in ports}} if checked else {}
         drives = ("segment.cpp",)
-        return verilate(Verilation(project, project.modules, drives, model, project.top, trace, checked, beats))
+        return verilate(Verilation(project, project.modules, drives, model, project.top, trace, "", checked, beats))
 
 
 def read_segment(folder: Path) -> VerilatedSegment:
@@ -133,13 +141,12 @@ def read_segment(folder: Path) -> VerilatedSegment:
     return VerilatedSegment(project, given, results)
 
 
-def _ports(direction: str, tensors: Sequence[TensorType]) -> list[str]:
+def _ports(direction: str, tensors: Sequence[TensorType], streams: Sequence[Stream]) -> list[str]:
     """C++ that tells the drive loop about the streams of one direction."""
     given = direction == "input"
     types = ", ".join(
         f"{{{stream.lanes}, {tensor.format.width}, {stream.beats}, {str(tensor.format.signed).lower()}}}"
-        for tensor in tensors
-        for stream in (Stream.of(tensor.shape),)
+        for tensor, stream in zip(tensors, streams, strict=True)
     )
     name, valid, ready = ("in", "i", "o") if given else ("out", "o", "i")
     ports = (f"{name}{suffix(i)}" for i in range(len(tensors)))

@@ -1,143 +1,116 @@
-"""This module writes a view of a simulation's waveforms: a GTKWave save file that opens on the exit decisions.
-
-The file is plain text: `@` lines hold the display flags of the lines that follow, in hexadecimal (GTKWave's
-`TR_…` constants), `-` lines are comments and names of groups, all others are signals with their bit range.
-"""
+"""This module writes views of a waveform, which open on the first exit decision: for GTKWave and for Surfer."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import io
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from vcd import gtkw
+
 from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.errors import SimulationError
-from hwcodesign.simulation.probes import wrapper_name
+from hwcodesign.simulation.rtl import RtlRun
+from hwcodesign.simulation.wave_signals import STATES, Group, Shown, bits_path, path, view_groups, view_scope
 from hwcodesign.storage.files import write_text
 
-_GROUP_BEGINS, _GROUP_ENDS = "@800200", "@1000200"
-_BITS, _HEXADECIMAL, _UNSIGNED, _SIGNED = "@28", "@22", "@24", "@420"
+#: Time of the file that a cycle takes, in its unit, the picosecond.
+_CYCLE = 1000
+#: Cycles that a view shows at first, and how many of them lie before the decision.
+_CYCLES, _BEFORE = 40, 26
+#: GTKWave's zoom: minus the logarithm of the time that 200 pixels take. So many cycles then fill a window of 1,600
+#: pixels, beside the names.
+_ZOOM = -12.8
+_FORMATS = {Shown.BIT: "bin", Shown.UNSIGNED: "dec", Shown.SIGNED: "signed", Shown.HEXADECIMAL: "hex"}
 
 
 @dataclass(frozen=True)
-class _Trace:
-    """This is a line of the view.
+class Views:
+    """The views of a wave file.
 
     Attributes:
-        path: of the signal, below the accelerator's top.
-        flags: how it is shown.
+        gtkwave: save file of GTKWave; `gtkwave FILE.gtkw` opens it with the waves.
+        surfer: command file of Surfer; `surfer --command-file FILE.sucl` opens it with the waves.
+        cycle: cycle of the first exit decision, at which both open.
     """
 
-    path: str
-    flags: str = _BITS
+    gtkwave: Path
+    surfer: Path
+    cycle: int
 
 
-def write_view(accelerator: Accelerator, vcd: Path) -> Path:
-    """Writes a save file beside a trace that `RtlSimulation.run(waves=…)` wrote.
+def first_decision(run: RtlRun) -> int:
+    """Returns the cycle in which an exit first decides: a sample's record, or the word that it stays, is offered.
+
+    Raises:
+        SimulationError: the run has no activity, or no sample came to an exit.
+    """
+    if run.activity is None:
+        raise SimulationError("a run without activity has no decision to look at: simulate with activity=True")
+    offered = [
+        np.flatnonzero(v) for name, v in run.activity.valid.items() if re.fullmatch(r"(record|release)\d+", name)
+    ]
+    cycles = [int(found[0]) for found in offered if len(found)]
+    if not cycles:
+        raise SimulationError("no exit decides in this run: simulate one sample or more")
+    return min(cycles)
+
+
+def write_views(accelerator: Accelerator, waves: Path, run: RtlRun) -> Views:
+    """Writes views beside a wave file.
 
     Args:
-        vcd: trace; only its header is read.
-
-    Returns:
-        The save file: the trace's name with the suffix .gtkw. It names the trace, so `gtkwave FILE.gtkw` opens both.
+        waves: file that `RtlSimulation.run(waves=…)` wrote; it is not read.
+        run: what that call returned, with `activity=True`.
 
     Raises:
-        SimulationError: the trace is missing, or belongs to another accelerator.
+        SimulationError: the file is missing, or the run shows no decision.
     """
-    signals = traced_signals(vcd)
-    top = f"TOP.{wrapper_name(accelerator)}.u_dut"
-    view = vcd.with_suffix(".gtkw")
-    lines = [
-        f'[dumpfile] "{vcd.resolve()}"',
-        f'[savefile] "{view.resolve()}"',
-        "[timestart] 0",
-        "[size] 1600 1000",
-        f"[treeopen] {top}.",
-        "[signals_width] 320",
-    ]
-    for name, traces in _groups(accelerator):
-        lines += [_GROUP_BEGINS, f"-{name}"]
-        lines += [line for trace in traces for line in _lines(trace, top, signals, vcd)]
-        lines += [_GROUP_ENDS, f"-{name}"]
-    write_text(view, "\n".join(lines) + "\n")
-    return view
+    if not waves.is_file():
+        raise SimulationError(f"there is no {waves}: simulate with waves= first")
+    cycle = first_decision(run)
+    views = Views(waves.with_suffix(".gtkw"), waves.with_suffix(".sucl"), cycle)
+    names = {shown: waves.with_name(f"{waves.stem}.{shown.value}.txt") for shown in STATES}
+    for shown, file in names.items():
+        write_text(file, "".join(f"{value:02b} {name}\n" for value, name in enumerate(STATES[shown])))
+    write_text(views.gtkwave, _gtkwave(accelerator, waves, views, names))
+    write_text(views.surfer, _surfer(accelerator, waves, cycle))
+    return views
 
 
-def traced_signals(vcd: Path) -> dict[str, str]:
-    """Returns the signals of a trace's header: full path to bit range, "[7:0]" or nothing.
-
-    Raises:
-        SimulationError: the file is missing or is not a trace.
-    """
-    scopes: list[str] = []
-    found: dict[str, str] = {}
-    try:
-        with vcd.open(encoding="ascii", errors="replace") as lines:
-            for line in lines:
-                match line.split():
-                    case ["$scope", _, name, "$end"]:
-                        scopes.append(name)
-                    case ["$upscope", "$end"] if scopes:
-                        scopes.pop()
-                    case ["$var", _, _, _, name, *bits, "$end"]:
-                        found[".".join([*scopes, name])] = "".join(bits)
-                    case ["$enddefinitions", *_]:
-                        return found
-    except OSError as error:
-        raise SimulationError(f"{vcd} cannot be read ({error.strerror}): simulate with waves= first") from None
-    raise SimulationError(f"{vcd} is not a complete VCD trace: simulate with waves= again")
+def _gtkwave(accelerator: Accelerator, waves: Path, views: Views, names: dict[Shown, Path]) -> str:
+    text = io.StringIO()
+    save = gtkw.GTKWSave(text)
+    save.dumpfile(str(waves.resolve()))
+    save.savefile(str(views.gtkwave.resolve()))
+    save.timestart(max(0, views.cycle - _BEFORE) * _CYCLE)
+    save.size(1600, 1000)
+    save.zoom_markers(_ZOOM, views.cycle * _CYCLE)
+    save.signals_width(260)
+    save.treeopen(f"{'.'.join(view_scope(accelerator))}.")
+    for group in view_groups(accelerator):
+        with save.group(group.name):
+            _write_traces(save, accelerator, group, names)
+    return text.getvalue()
 
 
-def _lines(trace: _Trace, top: str, signals: Mapping[str, str], vcd: Path) -> list[str]:
-    path = f"{top}.{trace.path}"
-    if path not in signals:
-        raise SimulationError(f"{vcd} has no signal {path}: it is the trace of another accelerator")
-    return [trace.flags, path + signals[path]]
+def _write_traces(save: gtkw.GTKWSave, accelerator: Accelerator, group: Group, names: dict[Shown, Path]) -> None:
+    for signal in group.signals:
+        bits = f"[{signal.bits - 1}:0]" if signal.bits > 1 else ""
+        if signal.shown in names:
+            # GTKWave 3.3 shows the names that an FST file has of an enumeration at wrong values: it gets plain bits
+            filter_file = str(names[signal.shown].resolve())
+            name = bits_path(accelerator, group, signal) + bits
+            save.trace(name, alias=signal.name, datafmt="bin", translate_filter_file=filter_file)
+        else:
+            save.trace(path(accelerator, group, signal) + bits, alias=signal.name, datafmt=_FORMATS[signal.shown])
 
 
-def _groups(accelerator: Accelerator) -> Iterator[tuple[str, Sequence[_Trace]]]:
-    """Yields names and signals, in data order."""
-    yield "Clock", [_Trace("aclk"), _Trace("core_rst_n"), _Trace("now", _UNSIGNED)]
-    yield (
-        "Input",
-        [
-            *(_Trace(f"s_axis_t{signal}") for signal in ("valid", "ready", "last")),
-            _Trace("s_axis_tdata", _HEXADECIMAL),
-            _Trace("sample_started"),
-            _Trace("active_bank"),
-            _Trace("accepted", _UNSIGNED),
-            *_stream("stage0_in"),
-        ],
-    )
-    for k in range(accelerator.exits):
-        yield f"Exit {k}", list(_exit(k, last=k == accelerator.exits - 1))
-    yield "Merge", [*_stream("records"), _Trace("records_data", _HEXADECIMAL)]
-    yield (
-        "Output",
-        [
-            *(_Trace(f"m_axis_t{signal}") for signal in ("valid", "ready", "last")),
-            _Trace("m_axis_tdata", _HEXADECIMAL),
-        ],
-    )
-
-
-def _exit(k: int, *, last: bool) -> Iterator[_Trace]:
-    """From a stage's output to what its decision sets off; the two banks' thresholds are one number, bank 1 first."""
-    yield from _stream(f"stage{k}_out")
-    yield from _stream(f"logits{k}")
-    yield _Trace(f"logits{k}_data", _HEXADECIMAL)
-    yield _Trace(f"u_decision{k}.scored")
-    yield _Trace(f"u_decision{k}.score", _SIGNED)
-    yield _Trace(f"u_decision{k}.label", _UNSIGNED)
-    yield _Trace(f"u_decision{k}.threshold_i", _HEXADECIMAL)
-    yield from _stream(f"record{k}")
-    yield _Trace(f"record{k}_data", _HEXADECIMAL)
-    if not last:
-        yield from _stream(f"release{k}")
-        yield _Trace(f"u_decision{k}.release_keep_o")
-        yield _Trace(f"level{k}", _UNSIGNED)
-        yield from _stream(f"stage{k + 1}_in")
-
-
-def _stream(name: str) -> tuple[_Trace, _Trace]:
-    return _Trace(f"{name}_valid"), _Trace(f"{name}_ready")
+def _surfer(accelerator: Accelerator, waves: Path, cycle: int) -> str:
+    scope, begin = ".".join(view_scope(accelerator)), max(0, cycle - _BEFORE)
+    lines = [f"load_file {waves.resolve()}"]
+    lines += [f"scope_add_as_group {scope}.{group.name}" for group in view_groups(accelerator)]
+    lines += [f"zoom_to {begin}ns {begin + _CYCLES}ns", f"cursor_set {cycle}ns"]
+    return "\n".join(lines) + "\n"

@@ -147,7 +147,12 @@ def _opened_file(path: Path) -> int:
 
 
 def _opened_folder(path: Path) -> int:
-    path.mkdir(parents=True, exist_ok=True)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        if os.path.lexists(path):
+            raise
+        raise FileNotFoundError(path) from None  # another process removed it while mkdir looked at it
     return os.open(path, os.O_RDONLY | os.O_DIRECTORY)
 
 

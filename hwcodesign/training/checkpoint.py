@@ -22,6 +22,8 @@ from hwcodesign.storage.files import sha256, sha256_file, write_bytes, write_jso
 
 CHECKPOINT = "training.json"
 _VERSION = 1
+#: In the place of the settings' fingerprint, of weights that came with the package.
+_PUBLISHED = "published"
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,19 @@ def save_checkpoint(
         },
     )
     remove_others(folder, name)
+
+
+def save_published(folder: Path, network: MultiExitNetwork) -> None:
+    """Writes weights that came with the package, as a training that is complete."""
+    save_checkpoint(folder, network, None, None, Progress(0, 0), _PUBLISHED, complete=True)
+
+
+def is_published(folder: Path) -> bool:
+    """Returns whether a folder has a checkpoint that `save_published` wrote; one that cannot be read is none."""
+    try:
+        return bool(json.loads((folder / CHECKPOINT).read_text())["fingerprint"] == _PUBLISHED)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def remove_others(folder: Path, name: str) -> None:

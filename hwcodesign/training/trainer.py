@@ -191,7 +191,7 @@ def _trained(
     before = torch.get_num_threads()
     try:
         with (
-            task(f"training on {len(data.training)} images", _steps_left(data, phases, progress), "steps") as reported,
+            task(_described(data, phases, progress), _steps_left(data, phases, progress), "steps") as reported,
             placed(network, device),
         ):
             run = _Run(network, data, folder, fingerprint, observer, reported, device)
@@ -231,6 +231,20 @@ def _check(network: MultiExitNetwork, data: Dataset, phases: Sequence[TrainingSe
             raise ImagesError(f"{data.name} has personal images {split.images.shape[1:]}, not {network.input_shape}")
         if settings.batch_size > len(split):
             raise SettingsError(f"batch_size={settings.batch_size} is more than the {len(split)} training images")
+
+
+def _described(data: Dataset, phases: Sequence[TrainingSettings], progress: Progress) -> str:
+    """Returns what the training is called while it runs: also where it resumes."""
+    text = f"training on {len(data.training)} images"
+    if not progress.history:
+        return text
+    phase, epoch = progress.phase, progress.epoch
+    if epoch == phases[phase].epochs:  # the next phase begins
+        phase, epoch = phase + 1, 0
+    if phase == len(phases):
+        return f"{text}: all epochs are done"
+    behind = f", phase {phase + 1}" if len(phases) > 1 else ""
+    return f"{text}, resuming at epoch {epoch + 1} of {phases[phase].epochs}{behind}"
 
 
 def _steps_left(data: Dataset, phases: Sequence[TrainingSettings], progress: Progress) -> int:

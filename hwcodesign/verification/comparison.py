@@ -71,11 +71,23 @@ def brevitas_records(design: Design, logits: Sequence[NDArray[np.int64]]) -> Rec
 
 
 def compare_outputs(
-    name: str, outputs: Mapping[str, NDArray[np.int64]], reference: Mapping[str, NDArray[np.int64]], against: str
+    name: str,
+    outputs: Mapping[str, NDArray[np.int64]],
+    reference: Mapping[str, NDArray[np.int64]],
+    against: str,
+    where: str = "",
 ) -> list[Comparison]:
-    """Compares every segment's codes; features and logits are each summed up in one line."""
+    """Compares every segment's codes; features and logits are each summed up in one line.
+
+    Args:
+        name: the backend that computed `outputs`.
+        outputs: codes by the names of segments' outputs.
+        reference: those that they should be.
+        against: the backend that computed `reference`.
+        where: what the line of the comparison says in addition.
+    """
     comparisons = []
-    for what, prefix in (("features, stage by stage", "stage"), ("logits, exit by exit", "head")):
+    for what, prefix in ((f"features, stage by stage{where}", "stage"), (f"logits, exit by exit{where}", "head")):
         pairs = [(outputs[key], reference[key]) for key in reference if key.startswith(prefix)]
         mismatches = sum(_differences(a, b) for a, b in pairs)
         comparisons.append(

@@ -126,6 +126,7 @@ long hwc_accelerator_run(const uint64_t *words, long samples, const settings_t *
     Model &m = simulation.model();
     configure(simulation, *settings, thresholds);
     const int64_t start = simulation.cycle();
+    simulation.begin_waves();
     hwc::Chance chance(settings->seed);
     Capture capture = {probes, room};
 

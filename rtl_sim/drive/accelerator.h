@@ -8,9 +8,7 @@
 #include "model.h"
 #include "ports.h"
 #include "verilated.h"
-#if VM_TRACE
-#include "verilated_vcd_c.h"
-#endif
+#include "waves.h"
 
 namespace hwc {
 
@@ -30,13 +28,7 @@ class Simulation {
         context_->traceEverOn(trace != nullptr);
         context_->fatalOnError(false); // a run goes on, and tells at its end
         model_.reset(new Model(context_.get(), "TOP"));
-#if VM_TRACE
-        if (trace) {
-            waves_.reset(new VerilatedVcdC);
-            model_->trace(waves_.get(), 99);
-            waves_->open(trace);
-        }
-#endif
+        waves_.prepare(*model_, trace);
         reset();
     }
     ~Simulation() { end(); }
@@ -63,19 +55,22 @@ class Simulation {
         cycle_ = 0;
     }
 
+    // The waveform begins with the next cycle.
+    void begin_waves() { waves_.begin(); }
+
     Model &model() { return *model_; }
     int64_t cycle() const { return cycle_; }
 
     // Settle the signals of this cycle; then take the edge.
     void settle() {
+        waves_.rise(*model_);
         model_->aclk = 0;
         model_->eval();
-        dump();
+        waves_.fall();
     }
     void edge() {
         model_->aclk = 1;
         model_->eval();
-        dump();
         cycle_++;
     }
     void tick() {
@@ -141,22 +136,11 @@ class Simulation {
     }
 
   private:
-    void dump() {
-        time_ += 5;
-#if VM_TRACE
-        if (waves_)
-            waves_->dump(time_);
-#endif
-    }
-
     std::unique_ptr<VerilatedContext> context_;
     std::unique_ptr<Model> model_;
-#if VM_TRACE
-    std::unique_ptr<VerilatedVcdC> waves_;
-#endif
+    Waves waves_;
     bool ended_ = false;
     int64_t cycle_ = 0;
-    uint64_t time_ = 0;
 };
 
 } // namespace hwc

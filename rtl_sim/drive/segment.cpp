@@ -15,9 +15,7 @@ struct StreamType {
 
 #include "model.h"
 #include "ports.h"
-#if VM_TRACE
-#include "verilated_vcd_c.h"
-#endif
+#include "waves.h"
 
 using hwc::Chance;
 
@@ -42,29 +40,17 @@ extern "C" long hwc_segment_run(const int64_t *const *codes, long samples, int64
     context->traceEverOn(trace != nullptr);
     context->fatalOnError(false); // the run goes on, and tells at its end
     const std::unique_ptr<Model> model(new Model(context.get(), "TOP"));
-    uint64_t time = 0;
-#if VM_TRACE
-    std::unique_ptr<VerilatedVcdC> waves;
-    if (trace) {
-        waves.reset(new VerilatedVcdC);
-        model->trace(waves.get(), 99);
-        waves->open(trace);
-    }
-#define HWC_DUMP() \
-    if (waves)      \
-    waves->dump(time += 5)
-#else
-#define HWC_DUMP() time += 5
-#endif
+    hwc::Waves waves;
+    waves.prepare(*model, trace);
     model->rst_ni = 0;
     for_each_input(*model, [](unsigned, auto &valid, const auto &, auto &) { valid = 0; });
     for_each_output(*model, [](unsigned, const auto &, auto &ready, const auto &) { ready = 0; });
     for (int half = 0; half < 8; half++) {
         model->clk_i = half & 1;
         model->eval();
-        HWC_DUMP();
     }
     model->rst_ni = 1;
+    waves.begin();
 
     Chance chance(seed);
     std::vector<Progress> sent(n_inputs), got(n_outputs);
@@ -88,9 +74,10 @@ extern "C" long hwc_segment_run(const int64_t *const *codes, long samples, int64
             valid = at.offered;
         });
         for_each_output(*model, [&](unsigned, const auto &, auto &ready, const auto &) { ready = chance(rates[1]); });
+        waves.rise(*model);
         model->clk_i = 0;
         model->eval();
-        HWC_DUMP();
+        waves.fall();
         bool any = false;
         for_each_output(*model, [&](unsigned i, const auto &valid, auto &ready, const auto &data) {
             if (!valid || !ready)
@@ -119,7 +106,6 @@ extern "C" long hwc_segment_run(const int64_t *const *codes, long samples, int64
             moved = cycle;
         model->clk_i = 1;
         model->eval();
-        HWC_DUMP();
         if (++cycle - moved > patience)
             break;
     }

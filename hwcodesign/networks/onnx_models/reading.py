@@ -80,6 +80,9 @@ def from_onnx(
 def exit_rule(path: Path | str) -> ExitRule:
     """Reads the thresholds of an ONNX file whose exits are `If` nodes.
 
+    Args:
+        path: file.
+
     Raises:
         NetworkError: it has no `If`, or exits of several criteria.
         UnsupportedLayerError: an `If` is no exit; the message names it.

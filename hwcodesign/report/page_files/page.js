@@ -9,7 +9,9 @@ async function drawCharts() {
   const { config, charts } = read("chart-data");
   const options = { actions: false, renderer: "svg", config, logLevel: 1, tooltip: { theme: "custom" } };
   for (const [name, spec] of Object.entries(charts)) {
-    views[name] = (await vegaEmbed(byId(`chart-${name}`), spec, options)).view;
+    const place = byId(`chart-${name}`);
+    views[name] = (await vegaEmbed(place, spec, options)).view;
+    place.querySelector("svg").setAttribute("aria-hidden", "true"); // the place has a text, and a table below it
   }
 }
 
@@ -128,9 +130,11 @@ function connectTimeline() {
   );
 }
 
-// What is printed is as wide as the paper, and has no part folded away.
+// Charts are as wide as paper when they are printed: the page has its layout for paper only later.
+const PAPER = 690;
 function preparePrint() {
-  addEventListener("beforeprint", () => Object.values(views).forEach((view) => view.resize().run()));
+  addEventListener("beforeprint", () => Object.values(views).forEach((view) => view.width(PAPER).run()));
+  addEventListener("afterprint", () => dispatchEvent(new Event("resize")));
 }
 
 // Vega is a module, which runs when the page is read and before this event.
@@ -140,6 +144,9 @@ addEventListener("DOMContentLoaded", async () => {
   const data = read("score-data");
   if (data && byId("fitted")) connectSliders(data);
   connectTimeline();
+  const designs = read("design-data");
+  if (designs) connectDesigns(designs);
   preparePrint();
+  performance.mark("ready");
   document.documentElement.dataset.ready = "yes";
 });

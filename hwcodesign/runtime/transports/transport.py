@@ -28,6 +28,9 @@ class TransferSettings:
         deadline: seconds that any wait may last; by default one and a half times the prediction for all samples of the
             batch on the longest way through the network, plus some time for the operating system.
         retries: number of further attempts of a batch after a recovery, before software computes the rest.
+
+    Raises:
+        SettingsError: a setting is out of range; the message names it.
     """
 
     batch: int = BATCH

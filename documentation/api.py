@@ -1,0 +1,58 @@
+"""The public names of the package, in an order to read them in; mkdocstrings shows the docstring of each."""
+
+from __future__ import annotations
+
+import ast
+
+from documentation.repository import ROOT
+
+#: Each heading with its names. A test holds this to `hwcodesign.__all__`.
+GROUPS = {
+    "Networks": (
+        "MultiExitNetwork", "FloatNetwork", "attach_exits", "quantise", "quantisation_noise", "fold_batch_norms",
+    ),
+    "ONNX files": ("from_onnx", "module_from_onnx", "to_onnx", "exit_rule"),
+    "Training": ("train", "TrainingSettings", "Quantisation"),
+    "Policies": ("fit_policy", "PolicyRequest", "ExitPolicy", "ExitCosts", "Criterion", "register_criterion"),
+    "Designs": ("compile", "CompileSettings", "LayerSettings", "Fit", "Design", "load", "load_criterion"),
+    "Running": (
+        "ProgressiveAccelerator", "TransferSettings", "Mode", "StreamController", "ControlSettings", "ExitMonitor",
+    ),
+    "Recipes": ("Recipe", "load_recipe"),
+    "Numbers": ("FixedPoint",),
+    "Progress and errors": ("show_progress", "HwcodesignError", "MissingExtraError"),
+}  # fmt: skip
+#: Functions that read data sets, and what they return.
+DATA = (
+    "Dataset",
+    "Split",
+    "digits.digits",
+    "idx.mnist",
+    "idx.fashion_mnist",
+    "cifar.cifar10",
+    "cifar.cifar100",
+    "cifar.cifar10_jpeg",
+    "time_series.japanese_vowels",
+    "image_folders.image_folders",
+    "numpy_files.npz",
+    "tables.tables",
+    "time_series.read_ts",
+    "random_inputs.random_inputs",
+)
+LAYERS = ROOT / "hwcodesign" / "networks" / "layers.py"
+
+
+def layers() -> list[str]:
+    """Public classes and functions of `hwcodesign.layers`, in the order of the source."""
+    nodes = ast.parse(LAYERS.read_text()).body
+    return [n.name for n in nodes if isinstance(n, ast.ClassDef | ast.FunctionDef) and not n.name.startswith("_")]
+
+
+def public_names() -> str:
+    """A section for each public name, in groups."""
+    groups = {heading: [f"hwcodesign.{name}" for name in names] for heading, names in GROUPS.items()}
+    groups["Quantised layers: hwcodesign.layers"] = [f"hwcodesign.networks.layers.{name}" for name in layers()]
+    groups["Data sets: hwcodesign.data"] = [f"hwcodesign.data.{name}" for name in DATA]
+    return "\n".join(
+        part for heading, names in groups.items() for part in (f"## {heading}\n", *(f"::: {name}\n" for name in names))
+    )

@@ -1,0 +1,158 @@
+"""This module runs all backends on test images, and holds each of them to Brevitas, value by value."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwcodesign.design import Design
+from hwcodesign.images import encode_images
+from hwcodesign.interface.modes import exit_control
+from hwcodesign.interface.records import Records, final_records
+from hwcodesign.networks.network import MultiExitNetwork
+from hwcodesign.progress import Task
+from hwcodesign.runtime.segments import segment_by_segment
+from hwcodesign.simulation.alone import segment_alone, segment_codes
+from hwcodesign.simulation.rtl import RtlRun
+from hwcodesign.verification.comparison import (
+    Comparison,
+    brevitas_outputs,
+    brevitas_records,
+    compare_outputs,
+    compare_records,
+    require_equal,
+)
+
+#: Images whose outputs of segments are also read within the accelerator, where all of them go to the last exit. Each
+#: stage then waits for the slowest, which takes twice as long as the stages take alone.
+IN_PLACE = 256
+_REFERENCE = "brevitas"
+
+
+class Steps(Protocol):
+    """Steps measure the time of what is done, and report it."""
+
+    def timed(self, name: str) -> AbstractContextManager[None]:
+        """Measures the time of a step that reports its progress itself."""
+        ...
+
+    def step(self, name: str, text: str) -> AbstractContextManager[Task]:
+        """Measures the time of a step, and reports the step as a task."""
+        ...
+
+
+@dataclass(frozen=True)
+class Verified:
+    """This is what the backends gave, after they were compared.
+
+    Attributes:
+        records: final records of all images.
+        comparisons: one for each backend and what was compared.
+        stream: the simulated accelerator's run on the images in their order, without a pause; None without RTL.
+    """
+
+    records: Records
+    comparisons: tuple[Comparison, ...]
+    stream: RtlRun | None
+
+
+@dataclass(frozen=True)
+class _Expected:
+    """This is what Brevitas gives.
+
+    Attributes:
+        outputs: of every segment.
+        records: final records.
+        what: name of their comparison.
+    """
+
+    outputs: dict[str, NDArray[np.int64]]
+    records: Records
+    what: str
+
+    def of_first(self, count: int) -> dict[str, NDArray[np.int64]]:
+        """Returns the outputs for the first images."""
+        return {name: codes[:count] for name, codes in self.outputs.items()}
+
+    def compared(self, on: str, records: Records) -> Comparison:
+        """Compares a backend's final records of the first images."""
+        return compare_records(on, records, self.records[: len(records)], _REFERENCE, self.what)
+
+
+def verify_backends(
+    steps: Steps, network: MultiExitNetwork, design: Design, images: NDArray[Any], simulated: int | None
+) -> Verified:
+    """Runs software on all images and the simulations on the first ones, and compares each with Brevitas.
+
+    Args:
+        steps: measures times.
+        network: network that was compiled.
+        design: its design.
+        images: (N, C, H, W).
+        simulated: images that are simulated; None: all.
+
+    Raises:
+        MismatchError: any two differ anywhere.
+    """
+    with steps.timed("reference"):
+        outputs = brevitas_outputs(network, images)
+    records = brevitas_records(design, [outputs[head.name] for head in design.accelerator.heads])
+    expected = _Expected(outputs, records, f"records, {design.policy.criterion_name}")
+    with steps.timed("csim_build"):
+        _ = design.csim
+    if design.has_rtl:
+        with steps.timed("rtl_build"):
+            design.rtl.library()
+            for segment in design.accelerator.segments:
+                segment_alone(design.rtl, segment).library()
+    computed, comparisons = _compared(steps, design, images, "software", expected)
+    comparisons += _compared(steps, design, images[:simulated], "csim", expected)[1]
+    stream = None
+    if design.has_rtl:
+        stream, of_rtl = _compared_rtl(steps, design, images[:simulated], expected)
+        comparisons += of_rtl
+    require_equal(comparisons)
+    return Verified(computed, tuple(comparisons), stream)
+
+
+def _compared(
+    steps: Steps, design: Design, images: NDArray[Any], on: str, expected: _Expected
+) -> tuple[Records, list[Comparison]]:
+    with steps.timed(on):
+        records = design.run(images, on)
+    with steps.step(f"{on}_segments", f"comparing every logit of {on}"):
+        outputs = design.segment_outputs(images, on)
+        comparisons = compare_outputs(on, outputs, expected.of_first(len(images)), _REFERENCE)
+    return records, [*comparisons, expected.compared(on, records)]
+
+
+def _compared_rtl(
+    steps: Steps, design: Design, images: NDArray[Any], expected: _Expected
+) -> tuple[RtlRun, list[Comparison]]:
+    """Compares the accelerator's records, every segment's outputs alone, and those of some images in place."""
+    on, simulation, accelerator = "rtl", design.rtl, design.accelerator
+    codes = encode_images(images, accelerator.input_format, accelerator.input_shape)
+
+    def whole() -> RtlRun:
+        with steps.timed(on):  # one batch: the pipeline fills and drains once
+            return simulation.run(codes, exit_control(design.policy), batch=max(1, len(codes)))
+
+    with ThreadPoolExecutor(1) as pool:  # a batch is simulated on one core, and leaves the others
+        running = pool.submit(whole)
+        with steps.step("rtl_segments", "comparing every logit of rtl"):
+            alone = segment_by_segment(accelerator, partial(segment_codes, simulation), on, codes)
+        stream = running.result()
+    first = codes[:IN_PLACE]
+    with steps.timed("rtl_in_place"):
+        in_place = simulation.outputs(first)
+    comparisons = [
+        *compare_outputs(on, alone, expected.of_first(len(codes)), _REFERENCE),
+        *compare_outputs(on, in_place, expected.of_first(len(first)), _REFERENCE, ", within the accelerator"),
+    ]
+    return stream, [*comparisons, expected.compared(on, final_records(stream.records))]
