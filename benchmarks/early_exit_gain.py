@@ -174,7 +174,9 @@ def table(found: Sequence[Row]) -> str:
         "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     by_key = {(row.recipe, row.size, row.kind): row for row in found}
-    for recipe, size in dict.fromkeys((row.recipe, row.size) for row in found):
+    for recipe, size in dict.fromkeys((row.recipe, row.size) for row in found if row.kind == "without"):
+        if not {(recipe, size, kind) for kind in ("with", "equal")} <= set(by_key):
+            continue  # it was stopped there
         alone, early, equal = (by_key[recipe, size, kind] for kind in ("without", "with", "equal"))
         simulated = "" if alone.measured and early.measured else " *"
         figures, others = alone.found["figures"], early.found["figures"]

@@ -155,7 +155,7 @@ def evaluated(fitted_policy: ExitPolicy) -> Evaluates:
     def evaluate(point: Point) -> Evaluated:
         if point.criterion == "entropy":
             raise PolicyError("entropy has none")
-        rate, drop = point.images_per_second, point.accuracy_drop
+        rate, drop = point.images_per_second or 100_000.0, point.accuracy_drop
         return Evaluated(point, fitted_policy, figures(0.9 - drop, rate, 1e6 / rate + 100 * drop, rate / 120_000))
 
     return Evaluates(evaluate)
