@@ -30,7 +30,7 @@ def order_chart(per_second: Mapping[str, float]) -> Chart:
         "The same images in other orders",
         "Conditional buffers hold images that wait for later stages; those that come in long bursts fill them.",
         f"Bars of {len(rows)} orders; {slowest} is slowest.",
-        spec({"step": 30}, data={"values": rows}, **bars),
+        spec(30 * len(rows), data={"values": rows}, **bars),
         (Column("order", "order"), Column("rate", "images/s", "count")),
         tuple(rows),
     )
