@@ -24,7 +24,7 @@ help:
 	@echo "make lint    run ruff, mypy and verible"
 	@echo "make format  format Python and SystemVerilog as make lint requires"
 	@echo "make mutants plant faults, and check that a test fails for each; writes docs/mutants.md"
-	@echo "make report-check  open the pages of reports in headless Chromium, on three widths, light and dark, and move what moves; needs Debian's chromium, chromium-driver and npm"
+	@echo "make report-check  open the pages of reports in headless Chromium, on three widths, light and dark, and move what moves; needs Debian's chromium, chromium-driver and npm, and the data sets"
 	@echo "make verify  run all tests, those too that make test leaves out, and the verification campaign; writes docs/{verification,hls4ml_compatibility,layers,arm}.md; the last needs Debian with qemu-user and two cross compilers"
 	@echo "make matrix  run the main job and some tests on every Python from 3.11 that is found, with NumPy 1 and 2"
 	@echo "make pynq4   test the simulated board under PYNQ 4; PYTHON312 names a Python 3.12"

@@ -39,19 +39,24 @@ DATA = (
     "time_series.read_ts",
     "random_inputs.random_inputs",
 )
-LAYERS = ROOT / "hwcodesign" / "networks" / "layers.py"
+#: Modules of which everything public is shown, and the headings above.
+MODULES = {
+    "Quantised layers: hwcodesign.layers": "hwcodesign.networks.layers",
+    "Progress of long work: hwcodesign.progress": "hwcodesign.progress",
+}
 
 
-def layers() -> list[str]:
-    """Public classes and functions of `hwcodesign.layers`, in the order of the source."""
-    nodes = ast.parse(LAYERS.read_text()).body
-    return [n.name for n in nodes if isinstance(n, ast.ClassDef | ast.FunctionDef) and not n.name.startswith("_")]
+def defined_in(module: str) -> list[str]:
+    """Public classes and functions that a module defines, in the order of its source."""
+    nodes = ast.parse((ROOT / module.replace(".", "/")).with_suffix(".py").read_text()).body
+    names = [node.name for node in nodes if isinstance(node, ast.ClassDef | ast.FunctionDef)]
+    return [f"{module}.{name}" for name in names if not name.startswith("_")]
 
 
 def public_names() -> str:
     """A section for each public name, in groups."""
     groups = {heading: [f"hwcodesign.{name}" for name in names] for heading, names in GROUPS.items()}
-    groups["Quantised layers: hwcodesign.layers"] = [f"hwcodesign.networks.layers.{name}" for name in layers()]
+    groups |= {heading: defined_in(module) for heading, module in MODULES.items()}
     groups["Data sets: hwcodesign.data"] = [f"hwcodesign.data.{name}" for name in DATA]
     return "\n".join(
         part for heading, names in groups.items() for part in (f"## {heading}\n", *(f"::: {name}\n" for name in names))

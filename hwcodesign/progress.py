@@ -17,11 +17,23 @@ class Listener(Protocol):
     """A listener shows tasks. Its methods may be called from several threads at once; tasks may lie within tasks."""
 
     def begin(self, text: str, total: float | None, unit: str) -> Any:
-        """Notes the start of a task; returns a handle for it."""
+        """Notes the start of a task; returns a handle for it.
+
+        Args:
+            text: what is done.
+            total: total amount in `unit`; None if it is not known.
+            unit: unit of `total`, in the plural.
+        """
         ...
 
     def advance(self, task: Any, amount: float, note: str | None) -> None:
-        """Notes that `amount` of the task's total is done, and replaces its note unless `note` is None."""
+        """Notes that `amount` of the task's total is done, and replaces its note unless `note` is None.
+
+        Args:
+            task: handle of the task.
+            amount: amount in the task's unit.
+            note: what is at work now or has just ended.
+        """
         ...
 
     def end(self, task: Any) -> None:
@@ -65,7 +77,7 @@ def task(text: str, total: float | None = None, unit: str = "") -> Iterator[Task
 
     Args:
         text: what is done, for example "compiling the generated C++".
-        total: total amount; None if it is not known.
+        total: total amount in `unit`; None if it is not known.
         unit: unit of `total`, in the plural: "images".
     """
     listener = _listener

@@ -351,7 +351,7 @@ def test_two_verbs_that_write_one_folder_are_refused(verb: str, tmp_path: Path) 
         # what only later steps need is refused before the first one
         *(((verb, "digits", "--out", "file"), "file cannot be written (File exists)") for verb in _WRITING),
         (("train", "digits", "--out", "/proc/x"), "/proc/x cannot be written (No such file or directory)"),
-        (("train", "digits", "--device", "cuba"), "device 'cuba'"),
+        (("train", "digits", "--device", "cuba"), "device='cuba' is none of torch's"),
         (("run", "blenet_mnist", "--data", "nowhere"), "there is no data set at nowhere/mnist"),
         (("explore", "blenet_mnist", "--data", "nowhere"), "there is no data set at nowhere/mnist"),
         (("explore", "digits", "--board", "pynq-z9"), "board 'pynq-z9' is not known: did you mean 'pynq-z"),

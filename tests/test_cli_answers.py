@@ -91,6 +91,7 @@ def test_doctor_says_what_to_install_for_the_others(tmp_path: Path) -> None:
     assert "apt install g++" in problems["csim"]
     assert "apt install g++" in problems["rtl"]
     assert "settings64.sh" in problems["compile --build"]
+    assert "g++ is not installed" in problems["waves in FST files"]
     assert found["tools"]["g++"] is None
     text = hwcodesign(tmp_path, "doctor", PATH=str(tmp_path), COLUMNS="200").stdout
     assert re.search(r"csim +on='csim' needs g\+\+ \(Debian and Ubuntu: apt install g\+\+\)", text)

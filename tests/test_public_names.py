@@ -22,8 +22,7 @@ pytest.importorskip("torch", reason="torch is not installed (extra 'design')")
 import griffe
 
 import hwcodesign as hw
-from documentation.api import DATA
-from hwcodesign import layers
+from documentation.api import DATA, MODULES, defined_in
 
 #: Annotations of arrays, in whose places a docstring gives a shape.
 _ARRAYS = re.compile(r"\bNDArray\b|\bTensor\b|\bRecords\b|\bIntegers\b")
@@ -41,14 +40,10 @@ _OF_BUGS = {"NotImplementedError", "AssertionError", "AttributeError"}
 def public_objects() -> dict[str, Any]:
     """Public classes and functions, by the name that a user writes."""
     found = {f"hw.{name}": getattr(hw, name) for name in hw.__all__}
-    found |= {
-        f"layers.{name}": value
-        for name, value in vars(layers).items()
-        if not name.startswith("_") and getattr(value, "__module__", "") == layers.__name__
-    }
-    for name in DATA:
-        module, _, function = f"hwcodesign.data.{name}".rpartition(".")
-        found[f"data.{name}"] = getattr(importlib.import_module(module), function)
+    shown = [*(f"hwcodesign.data.{name}" for name in DATA), *(n for m in MODULES.values() for n in defined_in(m))]
+    for name in shown:
+        module, _, own = name.rpartition(".")
+        found[name.removeprefix("hwcodesign.")] = getattr(importlib.import_module(module), own)
     return {
         name: value
         for name, value in found.items()
@@ -73,7 +68,9 @@ DOCUMENTED = {name: text for name, value in NAMES.items() if (text := inspect.ge
 def gaps(value: Any, text: str) -> list[str]:
     """What a docstring leaves out of a function, or of a class and its constructor."""
     signature = inspect.signature(value)
-    parameters = [p for p in signature.parameters.values() if p.name not in {"self", "cls"}]
+    is_protocol = getattr(value, "_is_protocol", False)  # which nobody makes
+    own = [p for p in signature.parameters.values() if p.name not in {"self", "cls"} and not p.name.startswith("_")]
+    parameters = [] if is_protocol else own
     words = set(re.findall(r"\w+", text))
     missing = [f"parameter {p.name}" for p in parameters if p.name not in words]
     annotations = " ".join(str(part) for part in [*(p.annotation for p in parameters), signature.return_annotation])
@@ -101,7 +98,9 @@ def descriptions(text: str) -> dict[str, str]:
 def raised(value: Any) -> set[str]:
     """The deliberate errors that a function's own text raises, or a class' when it is made."""
     function = getattr(value, "__post_init__", value.__init__) if inspect.isclass(value) else value
-    if not inspect.isfunction(function) or function.__code__.co_filename.startswith("<"):  # which dataclasses made
+    if not inspect.isfunction(function) or getattr(value, "_is_protocol", False):
+        return set()
+    if function.__code__.co_filename.startswith("<"):  # which dataclasses made
         return set()
     tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     calls = [node.exc for node in ast.walk(tree) if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call)]

@@ -244,7 +244,7 @@ def test_the_matrix_says_what_was_compared_with_brevitas_and_what_differs() -> N
     assert table.headings[1:] == ("csim",)
     cells = {row[0].text: (row[1].text, row[1].tone) for row in table.rows}
     assert cells["records (margin)"] == ("3 of 2,000 differ", "bad")
-    assert cells["records (entropy)"] == ("= 2,000 values, 400 images", "good")
+    assert cells["records (entropy)"] == ("= 2,000 values\nof 400 images", "good")
 
 
 def test_the_matrix_holds_the_cycles_of_the_rtl_to_predictions_and_the_timeline_to_the_registers() -> None:

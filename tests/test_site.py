@@ -16,7 +16,7 @@ pytest.importorskip("material", reason="mkdocs-material is not installed (extra 
 
 import hwcodesign as hw
 from documentation import mermaid
-from documentation.api import DATA, GROUPS, layers
+from documentation.api import DATA, GROUPS, MODULES, defined_in
 from documentation.interface import record
 from documentation.modules import Entry, modules
 from documentation.repository import ROOT, for_site, links
@@ -79,7 +79,8 @@ def test_the_reference_has_every_module_command_and_public_name(site: Path) -> N
     verbs = {f"hwcodesign-{verb}" for verb in typer.main.get_command(app).commands}  # type: ignore[attr-defined]
     assert verbs <= headings(site, "commands.html")
     names = {f"hwcodesign.{name}" for name in set(hw.__all__) - _NO_CLASSES_OR_FUNCTIONS}
-    names |= {f"hwcodesign.networks.layers.{name}" for name in layers()} | {f"hwcodesign.data.{name}" for name in DATA}
+    names |= {name for module in MODULES.values() for name in defined_in(module)}
+    names |= {f"hwcodesign.data.{name}" for name in DATA}
     assert {"hwcodesign.networks.layers.conv2d", "hwcodesign.data.Dataset"} <= names <= headings(site, "python.html")
     assert sorted(name for names in GROUPS.values() for name in names) == sorted(
         set(hw.__all__) - _NO_CLASSES_OR_FUNCTIONS

@@ -156,6 +156,23 @@ def test_fields_of_the_merge_are_those_of_the_records(
     assert len(activity.moves("records")) == len(traced.run.records) == 3
 
 
+def test_samples_wait_for_their_decision_in_order_with_the_threshold_of_their_bank(
+    traced: Traced, variables: dict[str, dict[str, pywellen.Var]]
+) -> None:
+    assert traced.run.activity is not None
+    scope, count = ".".join(view_scope(traced.accelerator)), traced.run.activity.cycles
+    codes = exit_control(traced.accelerator.policy).codes
+    for k, samples in enumerate(([0, 1, 2], [0, 2], [0])):
+        waiting, ids, thresholds = (
+            _cycles(variables["fst"][f"{scope}.exit{k}.{name}"], count)
+            for name in ("waiting", "waiting_sample_id", "threshold")
+        )
+        seen = [number for number, there in zip(ids, waiting, strict=True) if there]
+        assert list(dict.fromkeys(seen)) == samples
+        found = {code for code, there in zip(thresholds, waiting, strict=True) if there}
+        assert found == {int(codes[k]) % 2**32}
+
+
 def test_views_open_on_the_first_decision_which_is_that_sample_0_stays_at_exit_0(
     traced: Traced, variables: dict[str, dict[str, pywellen.Var]]
 ) -> None:

@@ -19,6 +19,7 @@ from hwcodesign.backends.vitis.tool import require_vitis
 from hwcodesign.deployment.vivado import require_vivado
 from hwcodesign.errors import HwcodesignError, MissingExtraError, ToolError
 from hwcodesign.places import PLACES, Place
+from hwcodesign.simulation.wave_format import WaveFormat, require_writer
 from hwcodesign.synthesis.accelerator import require_routing, require_synthesis
 from hwcodesign.tools.verilator import BUILD_TOOLS, find_verilator
 from hwcodesign.tools.yowasp import installed_version
@@ -111,6 +112,7 @@ def routes() -> list[Route]:
         "compile --build": require_vitis,
         "deploy --vivado": require_vivado,
         "proofs": require_prover,
+        "waves in FST files": partial(require_writer, WaveFormat.FST),
     }
     return [Route(name, _problem(check)) for name, check in checks.items()]
 

@@ -198,7 +198,7 @@ def _held_to(report: Report, timeline: Timeline | None) -> dict[str, bool]:
 def _verdict(found: Comparison) -> Cell:
     if found["mismatches"]:
         return Cell(f"{found['mismatches']:,} of {found['values']:,} differ", "bad")
-    return Cell(f"= {found['values']:,} values, {found['samples']:,} images", "good")
+    return Cell(f"= {found['values']:,} values\nof {found['samples']:,} images", "good")
 
 
 def _provenance(report: Report) -> list[tuple[str, str]]:

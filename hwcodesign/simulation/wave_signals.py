@@ -19,6 +19,8 @@ from hwcodesign.simulation.probes import wrapper_name
 
 #: The instance in the accelerator, and its module.
 _INSTANCE = "u_view"
+#: Bits of fields of hwc_pkg's sample_t. What travels with a sample has them by no name where past_t lie above it.
+_SAMPLE_ID, _BANK = "[90:59]", "[1]"
 
 
 class Shown(Enum):
@@ -130,11 +132,11 @@ def _exit(accelerator: Accelerator, k: int) -> Iterator[Signal]:
     last = k == accelerator.exits - 1
     sample, decision = f"waiting{k}_data", f"u_decision{k}"
     yield Signal("waiting", f"waiting{k}_valid")
-    yield _number("waiting_sample_id", f"{sample}[90:59]", 32)
+    yield _number("waiting_sample_id", f"{sample}{_SAMPLE_ID}", 32)
     yield Signal("scored", f"{decision}.scored")
     yield Signal("score", f"{decision}.score", Shown.SIGNED, 32)
     yield _number("score_label", f"{decision}.label", 16)
-    yield Signal("threshold", f"thresholds[{k}][{sample}[1]]", Shown.SIGNED, 32)
+    yield Signal("threshold", f"thresholds[{k}][{sample}{_BANK}]", Shown.SIGNED, 32)
     if last:
         yield Signal("verdict", f"{{record{k}_valid, 1'b0}}", Shown.VERDICT, 2)
     else:
