@@ -146,8 +146,8 @@ estimated.
 
 A design without exits has few speeds, since folds divide a layer's work: part of a ratio is that the next faster one
 just does not fit. At 4,000 LUTs, what a head, its decision and a buffer take is more than what they save, and the
-search is right to leave the exit out. At the size of the whole board, both take a pixel in a cycle, and
-exits save resources alone.
+search is right to leave the exit out. At the size of the whole board, both take a pixel in a cycle, and exits save
+resources alone.
 
 ## Predicted and measured
 
