@@ -136,7 +136,7 @@ goes on where it was stopped.
 
 For each size, the best design without early exits, without the hardware of their heads, stands against the fastest one
 with them that is as accurate on the fitting split; the accuracy of all test images stands behind it. Both come from the
-same search, and may take as many LUTs, and of DSP blocks and block RAM as large a fraction of a ZC706. "as fast with"
+same search, of {alone} trials without and {trials} with exits, and may take as many LUTs, and of DSP blocks and block RAM as large a fraction of a ZC706. "as fast with"
 is the smallest design with early exits that has the throughput of the one without; "share" is what it takes of the
 scarcest resource, and "LUT" of the LUTs, both as a fraction of what the one without takes. Images/s are at 125 MHz,
 simulated in RTL on the first {images} test images in their order; those of ratios with a * are predicted. Resources are
@@ -173,6 +173,8 @@ is written to the last one that the next stage has read, so that theirs of K sam
 def page() -> str:
     return _PAGE.format(
         images=gain.IMAGES,
+        alone=gain.ALONE,
+        trials=gain.TRIALS,
         headline=headline(),
         predicted="\n".join(predicted_table()),
         rate=_RATE,
