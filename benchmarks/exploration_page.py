@@ -135,12 +135,12 @@ goes on where it was stopped.
 ## What early exits gain
 
 For each size, the best design without early exits, without the hardware of their heads, stands against the fastest one
-with them that is as accurate on the fitting split; the accuracy of all test images stands behind it. Both come from the
-same search, of {alone} trials without and {trials} with exits, and may take as many LUTs, and of DSP blocks and block RAM as large a fraction of a ZC706. "as fast with"
-is the smallest design with early exits that has the throughput of the one without; "share" is what it takes of the
-scarcest resource, and "LUT" of the LUTs, both as a fraction of what the one without takes. Images/s are at 125 MHz,
-simulated in RTL on the first {images} test images in their order; those of ratios with a * are predicted. Resources are
-estimated.
+with them that is as accurate on the fitting split; the accuracy of all test images stands behind it. Both come from
+the same search, of {alone} trials without and {trials} with exits, and may take as many LUTs, and of DSP blocks and
+block RAM as large a fraction of a ZC706. "as fast with" is the smallest design with early exits that has the
+throughput of the one without; "share" is what it takes of the scarcest resource, and "LUT" of the LUTs, both as a
+fraction of what the one without takes. Images/s are at 125 MHz, simulated in RTL on the first {images} test images in
+their order; those of ratios with a * are predicted. Resources are estimated.
 
 {headline}
 
