@@ -12,6 +12,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks import early_exit_gain as gain
 from benchmarks import predictions, search_quality
@@ -28,7 +29,7 @@ _BURST, _SAMPLES = 16, 102_400
 WANTED, SYNTHESISED = 60, 24
 
 
-def athena_rate(goes_on: Sequence[bool], depth: int) -> float:
+def athena_rate(goes_on: NDArray[np.bool_], depth: int) -> float:
     """Samples a second of A2 by our model, for samples of which some go on."""
     first = round(_CLOCK / _RATE)
     stages = (StageCycles(first, first), StageCycles(round(first / _GOES_ON), round(first / _GOES_ON)))
