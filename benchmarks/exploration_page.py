@@ -12,6 +12,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks import early_exit_gain as gain
 from benchmarks import predictions, search_quality
@@ -28,7 +29,7 @@ _BURST, _SAMPLES = 16, 102_400
 WANTED, SYNTHESISED = 60, 24
 
 
-def athena_rate(goes_on: Sequence[bool], depth: int) -> float:
+def athena_rate(goes_on: NDArray[np.bool_], depth: int) -> float:
     """Samples a second of A2 by our model, for samples of which some go on."""
     first = round(_CLOCK / _RATE)
     stages = (StageCycles(first, first), StageCycles(round(first / _GOES_ON), round(first / _GOES_ON)))
@@ -135,19 +136,19 @@ goes on where it was stopped.
 ## What early exits gain
 
 For each size, the best design without early exits, without the hardware of their heads, stands against the fastest one
-with them that is as accurate on the fitting split; the accuracy of all test images stands behind it. Both come from the
-same search, and may take as many LUTs, and of DSP blocks and block RAM as large a fraction of a ZC706. "as fast with"
-is the smallest design with early exits that has the throughput of the one without; "share" is what it takes of the
-scarcest resource, and "LUT" of the LUTs, both as a fraction of what the one without takes. Images/s are at 125 MHz,
-simulated in RTL on the first {images} test images in their order; those of ratios with a * are predicted. Resources are
-estimated.
+with them that is as accurate on the fitting split; the accuracy of all test images stands behind it. Both come from
+the same search, of {alone} trials without and {trials} with exits, and may take as many LUTs, and of DSP blocks and
+block RAM as large a fraction of a ZC706. "as fast with" is the smallest design with early exits that has the
+throughput of the one without; "share" is what it takes of the scarcest resource, and "LUT" of the LUTs, both as a
+fraction of what the one without takes. Images/s are at 125 MHz, simulated in RTL on the first {images} test images in
+their order; those of ratios with a * are predicted. Resources are estimated.
 
 {headline}
 
 A design without exits has few speeds, since folds divide a layer's work: part of a ratio is that the next faster one
 just does not fit. At 4,000 LUTs, what a head, its decision and a buffer take is more than what they save, and the
-search is right to leave the exit out. At the size of the whole board, both take a pixel in a cycle, and
-exits save resources alone.
+search is right to leave the exit out. At the size of the whole board, both take a pixel in a cycle, and exits save
+resources alone.
 
 ## Predicted and measured
 
@@ -173,6 +174,8 @@ is written to the last one that the next stage has read, so that theirs of K sam
 def page() -> str:
     return _PAGE.format(
         images=gain.IMAGES,
+        alone=gain.ALONE,
+        trials=gain.TRIALS,
         headline=headline(),
         predicted="\n".join(predicted_table()),
         rate=_RATE,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import product
@@ -138,7 +138,7 @@ def main() -> None:
         print(f"{name}: {', '.join(f'{fraction:.2%}' for fraction in last)} of the optimum of {len(points)} points")
 
 
-def chart(rows: Sequence[dict[str, object]]) -> Chart:
+def chart(rows: Sequence[Mapping[str, object]]) -> Chart:
     """A line for each sampler, the mean over seeds."""
     names = list(dict.fromkeys(str(row["sampler"]) for row in rows))
     line = {

@@ -78,10 +78,14 @@ def test_a_network_that_fits_is_taken_and_knows_its_boundaries() -> None:
         assert (boundary.format.rounding.value, boundary.format.overflow.value) == ("RND_CONV", "SAT")
 
 
-@pytest.mark.parametrize(("stages", "heads"), [(2, 1), (1, 2), (1, 1), (0, 0)])
+@pytest.mark.parametrize(("stages", "heads"), [(2, 1), (1, 2), (0, 0)])
 def test_numbers_of_stages_and_heads_that_do_not_fit_are_refused(stages: int, heads: int) -> None:
-    with pytest.raises(NetworkError, match=f"{stages} stages and {heads} heads: .* one head per stage, and two stages"):
+    with pytest.raises(NetworkError, match=f"{stages} stages and {heads} heads: .* one head per stage, and one stage"):
         network([stage(1, 2), stage(2, 3)][:stages], [head(2), head(3)][:heads])
+
+
+def test_a_single_stage_makes_a_network_without_early_exits() -> None:
+    assert network([stage(1, 2)], [head(2)]).exits == 1
 
 
 @pytest.mark.parametrize("shape", [(), (4, 0), (1, 0, 4), (1, 1, 4, 4)])
