@@ -63,12 +63,13 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "generating hardware sources for pynq-z2",
         "computing 400 images in Brevitas",
         "compiling the generated C++",
-        "compiling the generated SystemVerilog",
+        "compiling the generated SystemVerilog, whole and stage by stage",
         *(
             line
-            for on, label in (("software", "software (native)"), ("csim", "csim"), ("rtl", "rtl"))
+            for on, label in (("software", "software (native)"), ("csim", "csim"))
             for line in (f"running 400 images on {label}", f"comparing every logit of {on}")
         ),
+        "running 400 images on rtl, and comparing every logit",
         "computing every segment on software (native)",
         "fitting every criterion",
         "measuring cycles in RTL",
@@ -86,7 +87,9 @@ def test_run_leaves_a_report_whose_figures_are_those_of_the_records(finished: Pa
     assert report["macs_fraction"] == pytest.approx(macs)
     lines = {tuple(line["backends"]) for line in report["comparisons"]}
     assert lines == {("brevitas", "software"), ("brevitas", "csim"), ("brevitas", "rtl")}
-    assert all(line["mismatches"] == 0 and line["samples"] == 400 and line["values"] for line in report["comparisons"])
+    assert all(line["mismatches"] == 0 and line["values"] for line in report["comparisons"])
+    in_place = {line["what"].endswith("within the accelerator"): line["samples"] for line in report["comparisons"]}
+    assert in_place == {False: 400, True: 256}
 
 
 def test_run_leaves_a_page_a_timeline_a_policy_and_the_sources(finished: Path) -> None:
@@ -356,7 +359,7 @@ def test_two_verbs_that_write_one_folder_are_refused(verb: str, tmp_path: Path) 
         (("explore", "blenet_mnist", "--data", "nowhere"), "there is no data set at nowhere/mnist"),
         (("explore", "digits", "--board", "pynq-z9"), "board 'pynq-z9' is not known: did you mean 'pynq-z"),
         (("explore", "digits", "--criteria", "margin,entropie"), "criterion 'entropie' is not known"),
-        (("explore", "digits", "--best", "speed"), "'speed' is not known. Known: accuracy, images_per_second"),
+        (("explore", "digits", "--by", "speed"), "'speed' is not known. Known: accuracy, images_per_second"),
         (("explore", "digits", "--share", "-1"), "share=-1"),
         (("explore", "digits", "--build", "7"), "holds no finished training: run hwcodesign train digits first"),
         (("compile", "digits", "--resources", "--timeout", "0"), "timeout 0: give the time limit of synthesis"),

@@ -19,7 +19,7 @@ from hwcodesign.errors import MismatchError, SettingsError
 from hwcodesign.places import PLACES
 from hwcodesign.policies import CRITERIA
 from hwcodesign.recipe_files import recipe_names
-from hwcodesign.search.study import OBJECTIVES
+from hwcodesign.search.front import MERITS
 from tests.command_line import environment_of
 from tests.warm_cli import WARM
 
@@ -115,7 +115,7 @@ def test_a_shell_is_offered_every_name(tmp_path: Path) -> None:
     assert completed(tmp_path, "explore", "digits", "--board", "") == sorted(BOARDS)
     assert completed(tmp_path, "fit", "digits", "--criterion", "") == sorted(CRITERIA)
     assert completed(tmp_path, "simulate", "digits", "--on", "") == list(PLACES)
-    assert set(completed(tmp_path, "explore", "digits", "--best", "")) == set(OBJECTIVES)
+    assert set(completed(tmp_path, "explore", "digits", "--by", "")) == set(MERITS)
     assert set(completion.archives("")) == {*ARCHIVES, "none"}
     assert completed(tmp_path, "compare", "q") == ["quick"]
     assert completed(tmp_path, "compare", "bu") == ["build/"]

@@ -107,7 +107,7 @@ def verify_backends(
     with steps.timed("csim_build"):
         _ = design.csim
     if design.has_rtl:
-        with steps.timed("rtl_build"):
+        with steps.step("rtl_build", "compiling the generated SystemVerilog, whole and stage by stage"):
             design.rtl.library()
             for segment in design.accelerator.segments:
                 segment_alone(design.rtl, segment).library()
@@ -143,14 +143,14 @@ def _compared_rtl(
         with steps.timed(on):  # one batch: the pipeline fills and drains once
             return simulation.run(codes, exit_control(design.policy), batch=max(1, len(codes)))
 
-    with ThreadPoolExecutor(1) as pool:  # a batch is simulated on one core, and leaves the others
-        running = pool.submit(whole)
-        with steps.step("rtl_segments", "comparing every logit of rtl"):
-            alone = segment_by_segment(accelerator, partial(segment_codes, simulation), on, codes)
-        stream = running.result()
     first = codes[:IN_PLACE]
-    with steps.timed("rtl_in_place"):
-        in_place = simulation.outputs(first)
+    with steps.step("rtl_segments", f"running {len(codes)} images on rtl, and comparing every logit"):
+        with ThreadPoolExecutor(1) as pool:  # a batch is simulated on one core, and leaves the others
+            running = pool.submit(whole)
+            alone = segment_by_segment(accelerator, partial(segment_codes, simulation), on, codes)
+            stream = running.result()
+        with steps.timed("rtl_in_place"):
+            in_place = simulation.outputs(first)
     comparisons = [
         *compare_outputs(on, alone, expected.of_first(len(codes)), _REFERENCE),
         *compare_outputs(on, in_place, expected.of_first(len(first)), _REFERENCE, ", within the accelerator"),
