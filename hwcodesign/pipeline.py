@@ -57,6 +57,8 @@ from hwcodesign.training.checkpoint import CHECKPOINT, is_published, load_traine
 from hwcodesign.verification.backends import Verified, verify_backends
 from hwcodesign.verification.comparison import Comparison
 
+#: Relative error of an average that is summed in floating point.
+_ROUNDING = 1e-9
 TRAINING, QUANTISED, POLICY, DESIGN = "training", "quantised", "policy.json", "design"
 
 
@@ -402,7 +404,7 @@ def best_single_exit(costs: ExitCosts, accuracy: list[float], fraction: float) -
     singles: list[SingleExit] = [
         {"exit": k, "accuracy": accuracy[k], "macs_fraction": cost / costs.full}
         for k, cost in enumerate(costs.single)
-        if cost / costs.full <= fraction
+        if cost / costs.full <= fraction * (1 + _ROUNDING)
     ]
     return max(singles, key=lambda single: single["accuracy"]) if singles else None
 

@@ -20,15 +20,19 @@ from torch import Tensor
 
 import hwcodesign as hw
 from hwcodesign import pipeline
+from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.data import Dataset, Split
 from hwcodesign.design import Design
-from hwcodesign.errors import RecipeError
+from hwcodesign.errors import MismatchError, RecipeError
 from hwcodesign.fitting.network import fit_policy
 from hwcodesign.images import encode_images
-from hwcodesign.interface.modes import exit_control
+from hwcodesign.interface.modes import ExitControl, exit_control
 from hwcodesign.networks.network import MultiExitNetwork
-from hwcodesign.policies import CRITERIA
+from hwcodesign.policies import CRITERIA, ExitStatistics
 from hwcodesign.recipes import PolicyRequest
+from hwcodesign.report import cycles
+from hwcodesign.simulation.measurement import ExitMeasurement
+from hwcodesign.simulation.rtl import RtlRun, RtlSimulation
 from hwcodesign.training import STRATEGIES, TrainingSettings, train
 from hwcodesign.training.strategies.losses import weighted_cross_entropy
 from hwcodesign.training.strategies.strategy import Batch, Strategy
@@ -208,7 +212,8 @@ def test_simulations_are_compared_on_as_many_images_as_the_recipe_says_and_softw
     verified = pipeline.verify(run, trained_network, compiled_design, images)
     of_segments = ["features, stage by stage", "logits, exit by exit"]
     in_place = [f"{what}, within the accelerator" for what in of_segments]
-    records = f"records, {compiled_design.policy.criterion_name}"
+    criterion = compiled_design.policy.criterion_name
+    of_records = [f"records, {criterion}", f"records of every exit, {criterion}"]
     compared = [(c.backends, c.samples, c.what) for c in verified.comparisons]
     for on, samples, what in (
         ("software", 40, of_segments),
@@ -216,11 +221,49 @@ def test_simulations_are_compared_on_as_many_images_as_the_recipe_says_and_softw
         ("rtl", 5, of_segments + in_place),
     ):
         found = [c for c in compared if c[0] == ("brevitas", on)]
-        assert found == [(("brevitas", on), samples, text) for text in [*what, records]]
+        assert found == [(("brevitas", on), samples, text) for text in [*what, *of_records]]
     expected = brevitas_records(compiled_design, trained_network.logits(images))
     assert verified.records["label"].tolist() == expected["label"].tolist()
     assert verified.stream is not None
     assert len(verified.stream.accepted) == 5
+
+
+def test_a_wrong_score_is_found_at_an_exit_that_no_image_leaves_at(
+    trained_network: MultiExitNetwork,
+    compiled_design: Design,
+    digits_data: Dataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    simulated = RtlSimulation.run
+
+    def wrong(self: RtlSimulation, codes: NDArray[Any], control: ExitControl, **more: Any) -> RtlRun:
+        run = simulated(self, codes, control, **more)
+        if control.anytime:
+            run.records["score"][run.records["exit"] == 1] += 1
+        return run
+
+    monkeypatch.setattr(RtlSimulation, "run", wrong)
+    run = small_run(tmp_path)
+    message = r"brevitas and rtl disagree on 10 of 150 values \(records of every exit"
+    with pytest.raises(MismatchError, match=message):
+        pipeline.verify(run, trained_network, compiled_design, digits_data.test.images[:10])
+
+
+def test_cycles_that_were_not_predicted_are_an_error(
+    compiled_design: Design, digits_data: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = (ExitMeasurement((139, 139), (72.0, 72.0)), ExitMeasurement((395, 394), (196.0, 196.0)))
+    monkeypatch.setattr(cycles, "measure_exits", lambda *_: found)
+    images = digits_data.test.images[:1]
+    codes = encode_images(images, compiled_design.accelerator.input_format, images.shape[1:])
+    stream = compiled_design.rtl.run(codes, exit_control(compiled_design.policy))
+    statistics = ExitStatistics.of(
+        compiled_design.policy, compiled_design.logits(images), digits_data.test.labels[:1], (0.1, 0.5, 1.0)
+    )
+    built = Hardware.of(compiled_design.accelerator)
+    with pytest.raises(MismatchError, match=r"exit 1 has latency 394 in the simulation, and 395 cycles were predicted"):
+        cycles.hardware_report(compiled_design, built, images, stream, statistics)
 
 
 def test_a_recipe_that_simulates_nothing_is_refused() -> None:

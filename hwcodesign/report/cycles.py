@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 from numpy.typing import NDArray
@@ -9,13 +10,14 @@ from numpy.typing import NDArray
 from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.backends.streamrtl.levels import levels_of
 from hwcodesign.design import Design
+from hwcodesign.errors import MismatchError
 from hwcodesign.exploration.deadlines import accuracy_by_deadline
 from hwcodesign.images import encode_images
 from hwcodesign.interface.modes import exit_control
 from hwcodesign.policies import ExitStatistics
 from hwcodesign.report.schema import HardwareReport, LevelReport
 from hwcodesign.simulation.activity import MOST_CYCLES
-from hwcodesign.simulation.measurement import measure_exits, throughput
+from hwcodesign.simulation.measurement import ExitMeasurement, measure_exits, throughput
 from hwcodesign.simulation.rtl import RtlRun
 from hwcodesign.simulation.timeline import Timeline, timeline
 
@@ -39,6 +41,7 @@ def hardware_report(
     codes = encode_images(images, design.accelerator.input_format, design.accelerator.input_shape)
     clock = float(design.manifest["board"]["clock_mhz"])
     measured = measure_exits(simulation, cycles, codes)
+    _require_predicted(measured)
     stream = throughput(simulation, cycles, run)
     taken = statistics.exits_taken(design.policy.threshold_codes[:-1])
     deadlines = accuracy_by_deadline(statistics.correct, taken, [exit_.latency[1] for exit_ in measured])
@@ -65,6 +68,21 @@ def hardware_report(
         "deadlines": [{"cycles": d.cycles, "accuracy": d.accuracy, "final": d.final} for d in deadlines],
         "levels": [cast("LevelReport", level.to_json()) for level in levels],
     }
+
+
+def _require_predicted(measured: Sequence[ExitMeasurement]) -> None:
+    """Refuses cycles that are not those that were predicted.
+
+    Raises:
+        MismatchError: it names the exit.
+    """
+    for k, exit_ in enumerate(measured):
+        for what, (predicted, simulated) in (("latency", exit_.latency), ("interval", exit_.interval)):
+            if predicted != simulated:
+                raise MismatchError(
+                    f"exit {k} has {what} {simulated:g} in the simulation, and {predicted:g} cycles were predicted. If "
+                    "the criterion is your own, its score_unit must give the depth of its SystemVerilog module"
+                )
 
 
 def first_samples(design: Design, images: NDArray[Any], hardware: HardwareReport) -> Timeline | None:

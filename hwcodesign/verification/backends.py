@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
 
@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from hwcodesign.design import Design
 from hwcodesign.images import encode_images
-from hwcodesign.interface.modes import exit_control
+from hwcodesign.interface.modes import ExitControl, exit_control
 from hwcodesign.interface.records import Records, final_records
 from hwcodesign.networks.network import MultiExitNetwork
+from hwcodesign.policies import subnet_codes
 from hwcodesign.progress import Task
 from hwcodesign.runtime.segments import segment_by_segment
 from hwcodesign.simulation.alone import segment_alone, segment_codes
@@ -24,13 +25,16 @@ from hwcodesign.verification.comparison import (
     Comparison,
     brevitas_outputs,
     brevitas_records,
+    by_sample_and_exit,
     compare_outputs,
     compare_records,
+    records_of_every_exit,
     require_equal,
 )
 
-#: Images whose outputs of segments are also read within the accelerator, where all of them go to the last exit. Each
-#: stage then waits for the slowest, which takes twice as long as the stages take alone.
+#: Images that all go to the last exit, so that scores are compared at every exit, whether images leave there or not.
+#: In RTL, the outputs of segments are then read within the accelerator, where each stage waits for the slowest: that
+#: takes twice as long as the stages take alone.
 IN_PLACE = 256
 _REFERENCE = "brevitas"
 
@@ -69,12 +73,14 @@ class _Expected:
     Attributes:
         outputs: of every segment.
         records: final records.
-        what: name of their comparison.
+        every_exit: records of the first images, none of which leaves before the last exit.
+        criterion: name of the design's.
     """
 
     outputs: dict[str, NDArray[np.int64]]
     records: Records
-    what: str
+    every_exit: Records
+    criterion: str
 
     def of_first(self, count: int) -> dict[str, NDArray[np.int64]]:
         """Returns the outputs for the first images."""
@@ -82,7 +88,14 @@ class _Expected:
 
     def compared(self, on: str, records: Records) -> Comparison:
         """Compares a backend's final records of the first images."""
-        return compare_records(on, records, self.records[: len(records)], _REFERENCE, self.what)
+        return compare_records(on, records, self.records[: len(records)], _REFERENCE, f"records, {self.criterion}")
+
+    def compared_at_every_exit(self, on: str, records: Records, samples: int) -> Comparison:
+        """Compares a backend's records of all exits of the first images."""
+        wanted = self.every_exit[self.every_exit["sample_id"] < samples]
+        what = f"records of every exit, {self.criterion}"
+        found = compare_records(on, by_sample_and_exit(records), wanted, _REFERENCE, what)
+        return replace(found, samples=samples)
 
 
 def verify_backends(
@@ -102,8 +115,9 @@ def verify_backends(
     """
     with steps.timed("reference"):
         outputs = brevitas_outputs(network, images)
-    records = brevitas_records(design, [outputs[head.name] for head in design.accelerator.heads])
-    expected = _Expected(outputs, records, f"records, {design.policy.criterion_name}")
+    logits = [outputs[head.name] for head in design.accelerator.heads]
+    every_exit = records_of_every_exit(design, [codes[:IN_PLACE] for codes in logits])
+    expected = _Expected(outputs, brevitas_records(design, logits), every_exit, design.policy.criterion_name)
     with steps.timed("csim_build"):
         _ = design.csim
     if design.has_rtl:
@@ -129,7 +143,10 @@ def _compared(
     with steps.step(f"{on}_segments", f"comparing every logit of {on}"):
         outputs = design.segment_outputs(images, on)
         comparisons = compare_outputs(on, outputs, expected.of_first(len(images)), _REFERENCE)
-    return records, [*comparisons, expected.compared(on, records)]
+        first, never = images[:IN_PLACE], [None] * (design.accelerator.exits - 1)
+        every_exit = np.concatenate(list(design.stream(first, on, mode="anytime", thresholds=never)))
+    comparisons.append(expected.compared(on, records))
+    return records, [*comparisons, expected.compared_at_every_exit(on, every_exit, len(first))]
 
 
 def _compared_rtl(
@@ -150,9 +167,12 @@ def _compared_rtl(
             alone = segment_by_segment(accelerator, partial(segment_codes, simulation), on, codes)
             stream = running.result()
         with steps.timed("rtl_in_place"):
-            in_place = simulation.outputs(first)
+            never = ExitControl(subnet_codes(accelerator.exits, accelerator.exits - 1), anytime=True)
+            in_place = simulation.run(first, never, outputs=True)
     comparisons = [
         *compare_outputs(on, alone, expected.of_first(len(codes)), _REFERENCE),
-        *compare_outputs(on, in_place, expected.of_first(len(first)), _REFERENCE, ", within the accelerator"),
+        *compare_outputs(on, in_place.outputs, expected.of_first(len(first)), _REFERENCE, ", within the accelerator"),
+        expected.compared(on, final_records(stream.records)),
+        expected.compared_at_every_exit(on, in_place.records, len(first)),
     ]
-    return stream, [*comparisons, expected.compared(on, final_records(stream.records))]
+    return stream, comparisons

@@ -70,6 +70,31 @@ def brevitas_records(design: Design, logits: Sequence[NDArray[np.int64]]) -> Rec
     return records
 
 
+def records_of_every_exit(design: Design, logits: Sequence[NDArray[np.int64]]) -> Records:
+    """Computes the records of samples of which none leaves before the last exit, in anytime mode.
+
+    Args:
+        design: the design.
+        logits: Brevitas' of every exit, (N, logits) each.
+
+    Returns:
+        (N * exits,) records, ordered by sample and exit.
+    """
+    labels, scores = design.policy.score_exits(logits)
+    exits, samples = scores.shape
+    records = np.zeros(samples * exits, dtype=RECORD_DTYPE)
+    records["sample_id"] = np.repeat(np.arange(samples), exits)
+    records["exit"] = np.tile(np.arange(exits), samples)
+    records["label"], records["score"] = labels.T.ravel(), scores.T.ravel()
+    records["flags"][exits - 1 :: exits] = FLAG_FINAL
+    return records
+
+
+def by_sample_and_exit(records: Records) -> Records:
+    """Returns records ordered by sample, and those of a sample by exit."""
+    return np.asarray(np.sort(records, order=["sample_id", "exit"]))
+
+
 def compare_outputs(
     name: str,
     outputs: Mapping[str, NDArray[np.int64]],
