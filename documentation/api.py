@@ -39,6 +39,11 @@ DATA = (
     "time_series.read_ts",
     "random_inputs.random_inputs",
 )
+#: What is used beside the names of the package: by an exit criterion of one's own, and for a board.
+MORE = {
+    "For an exit criterion of your own": ("policies.criterion.ScoreInputs", "policies.heads.Heads"),
+    "Bundles: hwcodesign.deployment.bundle": ("deployment.bundle.write_bundle", "deployment.bundle.Bundle"),
+}
 #: Modules of which everything public is shown, and the headings above.
 MODULES = {
     "Quantised layers: hwcodesign.layers": "hwcodesign.networks.layers",
@@ -57,6 +62,7 @@ def public_names() -> str:
     """A section for each public name, in groups."""
     groups = {heading: [f"hwcodesign.{name}" for name in names] for heading, names in GROUPS.items()}
     groups |= {heading: defined_in(module) for heading, module in MODULES.items()}
+    groups |= {heading: [f"hwcodesign.{name}" for name in names] for heading, names in MORE.items()}
     groups["Data sets: hwcodesign.data"] = [f"hwcodesign.data.{name}" for name in DATA]
     return "\n".join(
         part for heading, names in groups.items() for part in (f"## {heading}\n", *(f"::: {name}\n" for name in names))

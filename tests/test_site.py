@@ -16,7 +16,7 @@ pytest.importorskip("material", reason="mkdocs-material is not installed (extra 
 
 import hwcodesign as hw
 from documentation import mermaid
-from documentation.api import DATA, GROUPS, MODULES, defined_in
+from documentation.api import DATA, GROUPS, MODULES, MORE, defined_in
 from documentation.interface import record
 from documentation.modules import Entry, modules
 from documentation.repository import ROOT, for_site, links
@@ -81,6 +81,7 @@ def test_the_reference_has_every_module_command_and_public_name(site: Path) -> N
     names = {f"hwcodesign.{name}" for name in set(hw.__all__) - _NO_CLASSES_OR_FUNCTIONS}
     names |= {name for module in MODULES.values() for name in defined_in(module)}
     names |= {f"hwcodesign.data.{name}" for name in DATA}
+    names |= {f"hwcodesign.{name}" for more in MORE.values() for name in more}
     assert {"hwcodesign.networks.layers.conv2d", "hwcodesign.data.Dataset"} <= names <= headings(site, "python.html")
     assert sorted(name for names in GROUPS.values() for name in names) == sorted(
         set(hw.__all__) - _NO_CLASSES_OR_FUNCTIONS

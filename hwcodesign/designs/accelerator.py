@@ -115,7 +115,9 @@ class Accelerator:
             for reader, offered in readers:
                 if reader.inputs != offered:
                     raise DesignError(
-                        f"{reader.name} reads {_listed(reader.inputs)}, but {stage.name} writes {_listed(offered)}"
+                        f"{reader.name} reads {_listed(reader.inputs)}, but {stage.name} writes {_listed(offered)}; "
+                        "where a stage ends in a layer that does not quantise, such as average pooling, put "
+                        "layers.identity behind it"
                     )
 
     def _check_lanes(self) -> None:
