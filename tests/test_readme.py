@@ -53,7 +53,8 @@ def stated_values(page: str, pattern: str) -> tuple[str, ...]:
 
 
 def test_what_the_demo_starts_is_the_main_job() -> None:
-    done = subprocess.run(["make", "--no-print-directory", "--dry-run", "demo"], cwd=ROOT, capture_output=True, text=True, check=True)
+    command = ["make", "--no-print-directory", "--dry-run", "demo"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1].endswith("hwcodesign run digits")
 
 

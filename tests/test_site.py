@@ -44,7 +44,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_make_docs_builds_it_with_warnings_as_errors() -> None:
-    done = subprocess.run(["make", "--no-print-directory", "--dry-run", "docs"], cwd=ROOT, capture_output=True, text=True, check=True)
+    command = ["make", "--no-print-directory", "--dry-run", "docs"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1].endswith("-m mkdocs build --strict")
 
 
