@@ -71,7 +71,8 @@ def explore(
     """
     from hwcodesign.designs.boards import board_named
 
-    for name in (board or "").split(",") if board else ():
+    given = board.split(",") if board else []
+    for name in given:
         board_named(name)
     job = opened(recipe, out, data, writes=True)
     from hwcodesign import pipeline
@@ -82,7 +83,7 @@ def explore(
     from hwcodesign.search.space import Space
     from hwcodesign.synthesis.accelerator import require_synthesis
 
-    boards, tried = (board or job.recipe.compile.board).split(","), tuple(criteria.split(","))
+    boards, tried = given or [job.recipe.compile.board], tuple(criteria.split(","))
     check_merit(by)
     Space(tried, drop, 1.0, 2.0, 0)  # refuses what is not known before long work
     wishes = Wishes(accuracy, images_per_second, mean_us, p99_us, share, energy_nj)

@@ -13,15 +13,16 @@ from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.backends.streamrtl.resources import AcceleratorEstimate
 from hwcodesign.compilation import compile
 from hwcodesign.design import Design
-from hwcodesign.errors import MismatchError
 from hwcodesign.exploration.queues import cycles_per_sample
 from hwcodesign.images import encode_images
 from hwcodesign.interface.modes import exit_control
+from hwcodesign.interface.records import final_records
 from hwcodesign.networks.leaving_out import with_early_exits
 from hwcodesign.networks.network import MultiExitNetwork
 from hwcodesign.search.evaluation import Evaluated
 from hwcodesign.simulation.measurement import measure_exits
 from hwcodesign.synthesis.accelerator import accelerator_resources
+from hwcodesign.verification.comparison import compare_records, require_equal
 
 #: Resources that are compared, in the order of tables.
 RESOURCES = ("lut", "ff", "dsp", "bram18")
@@ -103,10 +104,8 @@ def verified(
     accelerator = design.accelerator
     codes = encode_images(images, accelerator.input_format, accelerator.input_shape)
     run = design.rtl.run(codes, exit_control(design.policy), batch=len(codes))
-    records, expected = run.records[np.argsort(run.records["sample_id"])], design.run(images)
-    for name in ("label", "exit"):
-        if not np.array_equal(records[name], expected[name]):
-            raise MismatchError(f"{accelerator.name}: {name} of the simulated RTL is not that of software")
+    expected = design.run(images)
+    require_equal([compare_records("rtl", final_records(run.records), expected, "software", "records")])
     hardware = Hardware.of(accelerator)
     taken = expected["exit"]
     predicted = cycles_per_sample(hardware.reading_stages, taken.tolist(), accelerator.buffer_samples)
