@@ -28,6 +28,7 @@ RECIPE = hw.Recipe(
     compile=hw.CompileSettings(board="pynq-z2"),
 )
 """
+DOCS = Path(__file__).resolve().parent.parent / "docs"
 SEARCH = ("--criteria", "margin,none", "--drop", "0.1", "--json")
 
 
@@ -69,6 +70,17 @@ def test_designs_are_listed_and_one_is_compiled(folder: Path) -> None:
     assert best["mean_us"] == pytest.approx(mean, rel=1e-12)
     wished = best["images_per_second_wished"]
     assert built.manifest["settings"]["fit"] == ("board" if wished is None else f"images_per_second={wished:.12g}")
+
+
+def test_a_board_that_a_file_describes_is_searched_and_built_for(folder: Path) -> None:
+    example = (DOCS / "boards.md").read_text().split("```toml\n")[1].split("```")[0]
+    (folder / "mine.toml").write_text(example)
+    done = explored(folder, *SEARCH, "--board", "mine.toml", "--trials", "1")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["board"] == "my-board"
+    done = explored(folder, "--board", "mine.toml", "--build", "0")
+    assert done.returncode == 0, done.stderr
+    assert load(folder / "build/tiny/explore/my-board/design0").board.part == "xc7z010clg400-1"
 
 
 def test_what_if_asks_the_model_of_the_queues_for_a_design(folder: Path) -> None:

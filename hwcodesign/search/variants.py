@@ -66,7 +66,8 @@ class Variants:
         """
         if early not in self.made:
             every = tuple(range(self.network.exits - 1))
-            network, design = with_early_exits(self.network, early), self._design(early)
+            network = with_early_exits(self.network, early)
+            design = self._design(network, early)
             if early == every:
                 logits: Sequence[NDArray[np.int64]] = design.logits(self.fitting.images)
             else:
@@ -84,8 +85,8 @@ class Variants:
         variant, data = self.with_exits(point.early_exits), (self.fitting.images, self.fitting.labels)
         return fit_policy(variant.network, data, point.request, logits=variant.logits)
 
-    def _design(self, early: tuple[int, ...]) -> Design:
-        network = with_early_exits(self.network, early)
+    def _design(self, network: MultiExitNetwork, early: tuple[int, ...]) -> Design:
+        """Returns a design of a variant's network, whatever its board: kernels do not depend on it."""
         folder = self.folder / "_".join(("exits", *map(str, early), "last"))
         if (folder / MANIFEST).exists():
             try:
@@ -96,4 +97,4 @@ class Variants:
                 if kept.manifest["network_sha256"] == network.digest():
                     return kept
         policy = fit_policy(network, None, thresholds=(None,) * len(early), criterion="margin")
-        return compile(network, policy, backend="vitis", board=self.board.name, out=folder, name="kernels")
+        return compile(network, policy, backend="vitis", out=folder, name="kernels")
