@@ -19,8 +19,10 @@ from typing import Any
 import hwcodesign as hw
 from hwcodesign.backends.streamrtl.choosing import SHARE
 from hwcodesign.designs.boards import BOARDS
+from hwcodesign.fitting.search import evaluate
 from hwcodesign.pipeline import Run, trained_network
-from hwcodesign.search.evaluation import Evaluated, Outcome
+from hwcodesign.policies import ExitStatistics
+from hwcodesign.search.evaluation import Evaluated
 from hwcodesign.search.exploring import Exploration
 from hwcodesign.search.front import Wishes
 from hwcodesign.search.space import NO_EXITS
@@ -124,7 +126,9 @@ def rows(recipe: str, size: int, *, simulate: bool, synthesise: bool) -> Iterato
 def tested(one: Exploration, found: Evaluated) -> dict[str, Any]:
     """What the policy of a design does with all test images."""
     test, variant = one.data.test, one.subject.variants.with_exits(found.point.early_exits)
-    outcome = Outcome.of(found.policy, variant.design.logits(test.images), test.labels)
+    logits, costs = variant.design.logits(test.images), variant.design.costs().fractions
+    statistics = ExitStatistics.of(found.policy, logits, test.labels, costs)
+    outcome = evaluate(statistics, found.policy.threshold_codes[:-1])
     return {"accuracy": outcome.accuracy, "exit_rate": list(outcome.exit_rate)}
 
 

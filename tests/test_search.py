@@ -22,8 +22,8 @@ from hwcodesign.images import encode_images
 from hwcodesign.interface.modes import exit_control
 from hwcodesign.networks.leaving_out import with_early_exits
 from hwcodesign.networks.network import MultiExitNetwork
-from hwcodesign.policies import ExitPolicy
-from hwcodesign.search.evaluation import Evaluated, Outcome, Subject
+from hwcodesign.policies import ExitPolicy, ExitStatistics
+from hwcodesign.search.evaluation import Evaluated, Subject
 from hwcodesign.search.front import Wishes, best_designs, fitting_designs, pareto_front
 from hwcodesign.search.space import NO_EXITS, Point, Space, point_of
 from hwcodesign.search.study import STORAGE, Study
@@ -281,7 +281,9 @@ def test_throughput_is_that_of_the_samples_in_their_order(subject: Subject, comp
     """Later stages are folded to the samples that reach them, so that many in a row wait."""
     variant = subject.variants.with_exits((0, 1))
     policy = compiled_design.policy
-    taken = Outcome.of(policy, variant.logits, subject.variants.fitting.labels).taken.tolist()
+    labels, costs = subject.variants.fitting.labels, variant.design.costs().fractions
+    statistics = ExitStatistics.of(policy, variant.logits, labels, costs)
+    taken = statistics.exits_taken(policy.threshold_codes[:-1]).tolist()
     rates = tuple((np.bincount(taken, minlength=3) / len(taken)).tolist())
     assert min(rates) > 0
     policy = dataclasses.replace(policy, fitted_on=dataclasses.replace(policy.fitted_on, exit_rate=rates))

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hwcodesign.backends.streamrtl.choice import Request, with_throughput, within_board
 from hwcodesign.backends.streamrtl.hardware import Hardware
@@ -15,9 +13,10 @@ from hwcodesign.backends.streamrtl.resources import AcceleratorEstimate
 from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.designs.boards import Board
 from hwcodesign.exploration.queues import cycles_per_sample
+from hwcodesign.fitting.search import evaluate
 from hwcodesign.hardware.choice import shares
 from hwcodesign.hardware.resources.figures import Resources
-from hwcodesign.policies import ExitPolicy
+from hwcodesign.policies import ExitPolicy, ExitStatistics
 from hwcodesign.search.effort import Effort
 from hwcodesign.search.space import Point
 from hwcodesign.search.variants import Variant, Variants
@@ -55,38 +54,6 @@ class Figures:
     def energy_nj(self) -> float:
         """Returns the counted energy of an image: that of its operations, and of the bits that are moved."""
         return self.effort.energy_nj
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """An outcome is what a policy does with samples.
-
-    Attributes:
-        taken: (N,) the exit at which each sample leaves.
-        exit_rate: fraction of samples that leave at each exit.
-        accuracy: fraction of right answers.
-    """
-
-    taken: NDArray[np.int64]
-    exit_rate: tuple[float, ...]
-    accuracy: float
-
-    @classmethod
-    def of(cls, policy: ExitPolicy, logits: Sequence[NDArray[np.int64]], true: NDArray[np.int64]) -> Outcome:
-        """Lets samples leave.
-
-        Args:
-            policy: the policy.
-            logits: integer outputs of each exit's head.
-            true: (N,) true classes.
-        """
-        labels, scores = policy.score_exits(logits)
-        leaves = scores >= np.asarray(policy.threshold_codes)[:, None]
-        leaves[-1] = True
-        taken = leaves.argmax(axis=0)
-        rates = np.bincount(taken, minlength=len(leaves)) / len(taken)
-        right = labels[taken, np.arange(len(taken))] == true
-        return cls(taken, tuple(rates.tolist()), float(right.mean()))
 
 
 @dataclass(frozen=True)
@@ -132,17 +99,20 @@ class Subject:
 
     def figures(self, variant: Variant, accelerator: Accelerator) -> Figures:
         """Predicts the figures of a variant's accelerator, on the fitting split in its order."""
-        outcome = Outcome.of(accelerator.policy, variant.logits, self.variants.fitting.labels)
-        taken, rates = outcome.taken, outcome.exit_rate
+        policy, costs = accelerator.policy, variant.design.costs().fractions
+        statistics = ExitStatistics.of(policy, variant.logits, self.variants.fitting.labels, costs)
+        codes = policy.threshold_codes[:-1]
+        taken, found = statistics.exits_taken(codes), evaluate(statistics, codes)
+        rates = found.exit_rate
         hardware = Hardware.of(accelerator, variant.known.placed)
         interval = cycles_per_sample(hardware.reading_stages, taken.tolist(), accelerator.buffer_samples)
         latencies = np.array(hardware.latencies)
         resources = AcceleratorEstimate.of(hardware).total.rounded()
         clock = self.board.clock_mhz
         return Figures(
-            accuracy=outcome.accuracy,
+            accuracy=found.accuracy,
             exit_rate=rates,
-            macs_fraction=float(np.dot(rates, variant.design.costs().fractions)),
+            macs_fraction=found.cost,
             images_per_second=clock * 1e6 / interval,
             mean_us=float(np.dot(rates, latencies)) / clock,
             p99_us=float(np.quantile(latencies[taken], _MOST, method="higher")) / clock,
