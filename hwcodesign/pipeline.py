@@ -57,8 +57,6 @@ from hwcodesign.training.checkpoint import CHECKPOINT, is_published, load_traine
 from hwcodesign.verification.backends import Verified, verify_backends
 from hwcodesign.verification.comparison import Comparison
 
-#: Relative error of an average that is summed in floating point.
-_ROUNDING = 1e-9
 TRAINING, QUANTISED, POLICY, DESIGN = "training", "quantised", "policy.json", "design"
 
 
@@ -297,7 +295,7 @@ def measure(
             "early_exit": float((verified.records["label"] == test.labels).mean()),
             "last_exit": each[-1],
             "each_exit": each,
-            "best_single_exit": best_single_exit(costs, each, chosen.cost),
+            "best_single_exit": best_single_exit(costs, each, verified.records["exit"]),
         },
         "exit_rate": list(chosen.exit_rate),
         "exit_accuracy": _exit_accuracy(verified.records, test.labels, network.exits),
@@ -399,12 +397,19 @@ def _counted(names: Iterable[str], reported: Task) -> Iterator[str]:
         reported.advance()
 
 
-def best_single_exit(costs: ExitCosts, accuracy: list[float], fraction: float) -> SingleExit | None:
-    """Returns the most accurate network with one exit alone that costs no more than the policy on average."""
+def best_single_exit(costs: ExitCosts, accuracy: list[float], taken: NDArray[np.int64]) -> SingleExit | None:
+    """Returns the most accurate network with one exit alone that costs no more than the policy on average.
+
+    Args:
+        costs: of the network.
+        accuracy: of each exit alone, as a fraction.
+        taken: (N,) exit at which the policy lets each image leave.
+    """
+    spent = int(np.asarray(costs.at_exit)[taken].sum())
     singles: list[SingleExit] = [
         {"exit": k, "accuracy": accuracy[k], "macs_fraction": cost / costs.full}
         for k, cost in enumerate(costs.single)
-        if cost / costs.full <= fraction * (1 + _ROUNDING)
+        if cost * len(taken) <= spent
     ]
     return max(singles, key=lambda single: single["accuracy"]) if singles else None
 

@@ -23,6 +23,7 @@ from hwcodesign import pipeline
 from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.data import Dataset, Split
 from hwcodesign.design import Design
+from hwcodesign.designs.costs import ExitCosts
 from hwcodesign.errors import MismatchError, RecipeError
 from hwcodesign.fitting.network import fit_policy
 from hwcodesign.images import encode_images
@@ -264,6 +265,18 @@ def test_cycles_that_were_not_predicted_are_an_error(
     built = Hardware.of(compiled_design.accelerator)
     with pytest.raises(MismatchError, match=r"exit 1 has latency 394 in the simulation, and 395 cycles were predicted"):
         cycles.hardware_report(compiled_design, built, images, stream, statistics)
+
+
+@pytest.mark.parametrize(
+    ("taken", "found"), [([0] * 7, 0), ([0] * 8 + [1], 0), ([0] * 6 + [1], 1), ([1] * 7, 1), ([0, 1, 2], 1)], ids=str
+)
+def test_the_best_exit_alone_costs_no_more_than_the_policy_spends(taken: list[int], found: int) -> None:
+    costs = ExitCosts(
+        stages=(1000, 200, 400), heads=(216, 50, 30)
+    )  # alone 1216, 1250, 1630; on the way 1216, 1466, 1896
+    single = pipeline.best_single_exit(costs, [0.8, 0.9, 0.95], np.array(taken))
+    assert single is not None
+    assert single["exit"] == found
 
 
 def test_a_recipe_that_simulates_nothing_is_refused() -> None:
