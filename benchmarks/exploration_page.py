@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import early_exit_gain as gain
-from benchmarks import predictions, search_quality
+from benchmarks import inner_step, predictions, search_quality
 from hwcodesign.exploration.queues import StageCycles, cycles_per_sample
 from hwcodesign.storage.fields import read_json
 from hwcodesign.storage.files import write_text
@@ -122,11 +122,50 @@ def quality() -> str:
     return "\n".join([head, "", *lines, "", "![the search against others](pictures/search_quality.svg)"])
 
 
+def choices() -> str:
+    """The choice of units beside all combinations, and how many a second."""
+    found = read_json(inner_step.RESULTS)
+    rows = [inner_step.Compared(**row) for row in found["compared"]]
+    met = [row for row in rows if row.exact is not None]
+    gaps = [row.chosen / row.exact - 1 for row in met if row.chosen is not None and row.exact]
+    shortest = [
+        row.chosen_interval / row.exact_interval - 1 for row in rows if row.exact_interval and row.chosen_interval
+    ]
+    lines = [
+        f"{len(rows)} wishes were drawn for {len(inner_step.SMALL)} small networks, each for a part of a board. For "
+        f"{len(met)} of them, a combination of units is within the share; the choice finds one for {len(gaps)}. It "
+        f"takes {max(gaps):.2%} more than the best of all combinations at worst. For {len(shortest)} parts, the "
+        "shortest interval for which there is a combination was looked for: that of the choice is "
+        f"{max(shortest):.2%} longer at worst.",
+        "",
+        f"{inner_step.COUNT:,} choices for exit rates and intervals that are drawn, on a {inner_step.BOARD} of which "
+        "other hardware takes up to 30 %, in processor time of one core. It has to know what units take; the first "
+        "choices find that out.",
+        "",
+        "| network | layers | choices a second and core | before units are known | within the share | proven | could "
+        "take less by: mean | worst |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for row in found["counted"]:
+        one = inner_step.Counted(**row)
+        lines.append(
+            f"| {one.network} | {one.layers} | {inner_step.COUNT / one.seconds:,.0f} | {one.first_seconds:,.0f} s | "
+            f"{one.within:.1%} | {one.proven:.1%} | {one.gap[0]:.2%} | {one.gap[1]:.1%} |"
+        )
+    lines += [
+        "",
+        '"proven": a choice was found, or prices prove that there is none of the units that are compared. "could take '
+        'less": what prices do not rule out, not what a better choice is known to save.',
+    ]
+    return "\n".join(lines)
+
+
 _PAGE = """\
 # Explorations, measured
 
     HWCODESIGN_DATA=… python -m benchmarks.early_exit_gain
     HWCODESIGN_DATA=… python -m benchmarks.predictions
+    python -m benchmarks.inner_step
     python -m benchmarks.search_quality
     python -m benchmarks.exploration_page --write docs/exploration.md
 
@@ -165,6 +204,10 @@ is written to the last one that the next stage has read, so that theirs of K sam
 
 {athena}
 
+## The choice of units
+
+{choices}
+
 ## The search against others
 
 {quality}
@@ -180,6 +223,7 @@ def page() -> str:
         predicted="\n".join(predicted_table()),
         rate=_RATE,
         athena="\n".join(athena()),
+        choices=choices() if inner_step.RESULTS.exists() else "Not measured yet.",
         quality=quality() if search_quality.RESULTS.exists() else "Not measured yet.",
     )
 

@@ -27,7 +27,7 @@ from hwcodesign.backends.streamrtl.resources import AcceleratorEstimate
 from hwcodesign.data import Dataset
 from hwcodesign.designs.boards import board_named
 from hwcodesign.exploration.queues import cycles_per_sample
-from hwcodesign.hardware.choice import shares
+from hwcodesign.hardware.budget import shares
 from hwcodesign.hardware.resources.figures import Resources
 from hwcodesign.images import encode_images
 from hwcodesign.interface.records import Records

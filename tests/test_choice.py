@@ -23,7 +23,8 @@ from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.designs.boards import board_named
 from hwcodesign.errors import SettingsError
 from hwcodesign.exploration.queues import DEPTHS
-from hwcodesign.hardware.choice import neighbours, shares
+from hwcodesign.hardware.budget import shares
+from hwcodesign.hardware.choice import neighbours
 from hwcodesign.hardware.implementation import MEMORY, RESOURCE, Implementation
 from hwcodesign.hardware.resources.figures import Resources
 from hwcodesign.policies.exit_decision import FittedOn

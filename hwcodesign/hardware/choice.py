@@ -1,19 +1,20 @@
-"""This module chooses units and foldings of layers: for a wished interval, those that take least of a device.
+"""This module chooses units and foldings of layers: for wished intervals, those that take least of a device.
 
-Each layer is folded as far as the interval allows, in each way in which it can be built, and the cheapest of these is
-taken. A resource's price is the fraction of the device that one of it is. Where the sum of all layers takes too much of
-one resource, its price rises and all layers choose again.
+It knows in which ways a layer can be built; `picking` and `budget` choose among them.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from functools import cached_property
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
-from hwcodesign.hardware.estimate import estimated
+import numpy as np
+from numpy.typing import NDArray
+
+from hwcodesign.hardware.budget import Budget, Choice, Chosen, chosen
 from hwcodesign.hardware.folding import divisors
 from hwcodesign.hardware.implementation import (
     BLOCK,
@@ -24,55 +25,50 @@ from hwcodesign.hardware.implementation import (
     RESOURCE,
     WINDOWS,
     Implementation,
-    Implementations,
 )
+from hwcodesign.hardware.offers import Floats, Integers, Kind, Offer
 from hwcodesign.hardware.parallelism import MOST_PRODUCTS
+from hwcodesign.hardware.picking import Layer, Market, Options, Plan
 from hwcodesign.hardware.resources.figures import Resources
-from hwcodesign.hardware.stream import Stream, whole_pixels, within_pixels
+from hwcodesign.hardware.stream import Stream
 from hwcodesign.hardware.unit import Unit
 from hwcodesign.hardware.units import reads_memory, unit_of
-from hwcodesign.kernels import Kernel, Segment
+from hwcodesign.kernels import Kernel
 
-#: Rounds of choosing with other prices.
-_ROUNDS = 10
-
-
-@dataclass(frozen=True)
-class Wish:
-    """A wish is how fast a segment is to be, whose layers choose.
-
-    Attributes:
-        segment: the segment.
-        cycles: for each of its kernels, the cycles that it may take for a sample.
-        kept: implementations that the user gave; they stay.
-        reads: for each of its inputs, the segment of an earlier wish and the number of its output; nothing for images.
-    """
-
-    segment: Segment
-    cycles: tuple[int, ...]
-    kept: Implementations
-    reads: tuple[tuple[str, int], ...] = ()
+#: Wishes that are chosen for at a time, so that arrays stay small.
+_AT_ONCE = 2048
 
 
-@dataclass(frozen=True)
-class Choice:
-    """A choice says how all layers are built.
+@dataclass(frozen=True, eq=False)
+class Choices:
+    """Choices say for several wishes how all layers are built.
 
     Attributes:
-        implementations: by segment and kernel.
-        resources: what all units take together; resizes and queues between them are not in it.
-        slowest: layers that no unit makes as fast as wished: segment, kernel, and least interval.
+        groups: of wishes that were chosen for at a time.
     """
 
-    implementations: Mapping[str, Implementations]
-    resources: Resources
-    slowest: tuple[tuple[str, str, float], ...]
+    groups: tuple[Chosen, ...]
 
+    def __getitem__(self, wish: int) -> Choice:
+        """Returns the choice for a wish, by its number."""
+        return self.groups[wish // _AT_ONCE].choice(wish % _AT_ONCE)
 
-def shares(resources: Resources, capacity: Resources) -> dict[str, float]:
-    """Returns the fraction that is taken of each resource that the device has, by name."""
-    names = [field.name for field in fields(Resources) if field.name != "lutram" and getattr(capacity, field.name)]
-    return {name: getattr(resources, name) / getattr(capacity, name) for name in names}
+    @property
+    def taken(self) -> Floats:
+        """Returns the resources that units take: (B, `RESOURCES`)."""
+        return np.concatenate([group.taken for group in self.groups])
+
+    @property
+    def is_within(self) -> NDArray[np.bool_]:
+        """Returns whether all layers are as fast as wished within the share: (B,)."""
+        return np.concatenate([group.is_within for group in self.groups])
+
+    @property
+    def least(self) -> Floats:
+        """Returns a sum of fractions of resources below which nothing within the share lies of the units that are
+        compared: (B,), infinite where there is nothing.
+        """
+        return np.concatenate([group.least for group in self.groups])
 
 
 @dataclass(frozen=True)
@@ -93,7 +89,7 @@ def neighbours(unit: Unit[Any]) -> tuple[Pace | None, Pace, Pace | None]:
 
     def pace(built: Unit[Any]) -> Pace:
         assert built.folding is not None
-        return Pace(_Offer(built).interval, built.folding.products)
+        return Pace(Offer(built).interval, built.folding.products)
 
     def folded(folds: list[int]) -> Pace | None:
         implementations = [replace(unit.implementation, reuse_factor=count) for count in folds]
@@ -106,195 +102,71 @@ class Chooser:
     """A chooser keeps what units take, so that it can be asked for several intervals."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, str, Implementation, tuple[Stream, ...]], _Offer] = {}
-        self._offered: dict[tuple[str, str, int, tuple[Stream, ...]], tuple[_Offer, ...]] = {}
+        self._known: dict[tuple[str, str, Implementation, tuple[Stream, ...]], Offer] = {}
+        self._options: dict[tuple[str, str, tuple[Stream, ...]], Options] = {}
+        self._alike: dict[tuple[object, ...], Options] = {}
 
-    def choose(self, wishes: Sequence[Wish], capacity: Resources, share: float, rest: Resources) -> Choice:
-        """Chooses the units of all layers.
+    def choose(self, plan: Plan, cycles: Integers, capacity: Resources, share: float, rest: Floats) -> Choices:
+        """Chooses the units of all layers, for several wishes at a time.
+
+        Units are chosen that take least: the sum of the fractions of the device's resources. That is exact where what
+        takes least is within the share. Where it is not, `Choices.least` bounds what is lost.
 
         Args:
-            wishes: one for each segment, behind those of the segments that it reads.
+            plan: the layers.
+            cycles: (B, layers) that each kernel may take for a sample, in data order.
             capacity: resources of the device.
             share: fraction of each resource that may be taken.
-            rest: what else takes resources.
+            rest: (B, `RESOURCES`) what else takes resources.
 
         Returns:
-            The first choice within the share; else the one that takes the smallest fraction of the scarcest resource.
+            For each wish a choice within the share; else one that takes a small fraction of the scarcest resource.
         """
-        prices = dict.fromkeys(shares(rest, capacity), 1.0)
-        best: _Walk | None = None
-        for _ in range(_ROUNDS):
-            found = self._walk(wishes, _cheapest(capacity, prices))
-            taken = shares(found.resources + rest, capacity)
-            if best is None or max(taken.values()) < max(shares(best.resources + rest, capacity).values()):
-                best = found
-            if max(taken.values()) <= share:
-                return found.choice
-            prices = {name: price * max(taken[name] / share, 0.5) for name, price in prices.items()}
-        assert best is not None
-        return self._walk(wishes, _as_in(best.swapped(capacity, share, rest))).choice
+        budget, starts = Budget.of(capacity, share), range(0, len(cycles), _AT_ONCE)
+        parts = [(cycles[i : i + _AT_ONCE], rest[i : i + _AT_ONCE]) for i in starts]
+        return Choices(tuple(chosen(Market(plan, self._offered, own), budget, beside) for own, beside in parts))
 
-    def _walk(self, wishes: Sequence[Wish], pick: _Pick) -> _Walk:
-        """Goes through all layers in data order, and picks one of the offers for each."""
-        layers: list[_Layer] = []
-        made: dict[tuple[str, int], Stream] = {}
-        for wish in wishes:
-            given = tuple(made[source] for source in wish.reads) or whole_pixels(wish.segment.inputs)
-            streams = dict(zip(wish.segment.input_names, given, strict=True))
-            for kernel, cycles in zip(wish.segment.kernels, wish.cycles, strict=True):
-                offered = tuple(streams[source] for source in kernel.inputs)
-                key = (wish.segment.name, kernel.name, cycles, offered)
-                if key not in self._offered:
-                    self._offered[key] = tuple(self._offers(wish, kernel, cycles, offered))
-                offers = self._offered[key]
-                layer = _Layer(wish, kernel, cycles, offers, offers[0])
-                layers.append(replace(layer, picked=pick(layer)))
-                streams[kernel.name] = layers[-1].picked.unit.writes
-            for i, (name, tensor) in enumerate(zip(wish.segment.outputs, wish.segment.results, strict=True)):
-                made[wish.segment.name, i] = within_pixels(streams[name], tensor.shape)
-        return _Walk(tuple(layers))
-
-    def _offers(self, wish: Wish, kernel: Kernel, cycles: int, offered: tuple[Stream, ...]) -> Iterator[_Offer]:
-        """The ways to build a kernel that are folded as far as the interval allows."""
-        if kernel.name in wish.kept:
-            yield self._offer(wish, kernel, wish.kept[kernel.name], offered)
-            return
-        if not kernel.parameters:
-            yield self._offer(wish, kernel, DEFAULT, offered)
-            if reads_memory(kernel):
-                yield self._offer(wish, kernel, replace(DEFAULT, windows=MEMORY), offered)
-            return
-        for strategy, windows in itertools.product((LATENCY, RESOURCE), WINDOWS):
-            wished = Implementation(1, strategy, windows)
-            foldable = _foldable(kernel, wished, offered)
-            while foldable:  # the largest number of folds that is fast enough: intervals grow with it
-                middle = len(foldable) // 2
-                tried = self._offer(wish, kernel, replace(wished, reuse_factor=foldable[middle]), offered)
-                if len(foldable) == 1:
-                    yield tried
-                    yield self._offer(wish, kernel, replace(tried.unit.implementation, weights=BLOCK), offered)
-                    break
-                foldable = foldable[middle:] if tried.interval <= cycles else foldable[:middle]
-        built_in = self._offer(wish, kernel, Implementation(1, LATENCY, REGISTERS), offered)
-        if built_in.products <= MOST_PRODUCTS:  # weights in adders, which folded ones cannot be
-            yield built_in
-
-    def _offer(self, wish: Wish, kernel: Kernel, implementation: Implementation, offered: tuple[Stream, ...]) -> _Offer:
-        key = (wish.segment.name, kernel.name, implementation, offered)
-        if key not in self._known:
-            self._known[key] = _Offer(unit_of(kernel, implementation, offered))
-        return self._known[key]
-
-
-@dataclass(frozen=True, eq=False)
-class _Offer:
-    """A unit, and what it takes; both are found when asked for."""
-
-    unit: Unit[Any]
-
-    @cached_property
-    def interval(self) -> float:
-        return estimated(self.unit.timing, self.unit.reads[0].beats).interval
-
-    @cached_property
-    def resources(self) -> Resources:
-        return self.unit.resources
-
-    @property
-    def products(self) -> int:
-        return self.unit.folding.products if self.unit.folding is not None else 0
-
-
-@dataclass(frozen=True, eq=False)
-class _Layer:
-    """A kernel, the cycles that it may take, the offers for it, and the one that is picked."""
-
-    wish: Wish
-    kernel: Kernel
-    cycles: int
-    offers: Sequence[_Offer]
-    picked: _Offer
-
-    @property
-    def key(self) -> tuple[str, str]:
-        return self.wish.segment.name, self.kernel.name
-
-    def late(self, offer: _Offer) -> float:
-        """Cycles by which an offer is slower than wished."""
-        return max(0.0, offer.interval - self.cycles)
-
-
-_Pick = Callable[[_Layer], _Offer]
-
-
-@dataclass(frozen=True, eq=False)
-class _Walk:
-    """All layers, with what is picked."""
-
-    layers: tuple[_Layer, ...]
-
-    @property
-    def resources(self) -> Resources:
-        return sum((layer.picked.resources for layer in self.layers), Resources())
-
-    @property
-    def choice(self) -> Choice:
-        built: dict[str, dict[str, Implementation]] = {layer.wish.segment.name: {} for layer in self.layers}
-        weighted = [layer for layer in self.layers if layer.kernel.parameters]
-        for layer in self.layers:
-            implementation = layer.picked.unit.implementation
-            if layer.kernel.parameters or implementation != DEFAULT:
-                built[layer.wish.segment.name][layer.kernel.name] = implementation
-        slowest = tuple((*layer.key, layer.picked.interval) for layer in weighted if layer.late(layer.picked))
-        return Choice(built, self.resources, slowest)
-
-    def swapped(self, capacity: Resources, share: float, rest: Resources) -> _Walk:
-        """Swaps one layer's offer after another, each time the one that brings the sum nearest to the share.
-
-        Prices alone move layers that are alike all at once, from one resource to another that has no room for all.
-        """
-        layers, total = list(self.layers), self.resources + rest
-
-        def beyond(resources: Resources) -> float:
-            return sum(max(0.0, taken - share) for taken in shares(resources, capacity).values())
-
-        while beyond(total) > 0:
-            swaps = [
-                (beyond(total - layer.picked.resources + offer.resources), number, offer)
-                for number, layer in enumerate(layers)
-                for offer in layer.offers
-                if layer.late(offer) <= layer.late(layer.picked)
+    def _offered(self, layer: Layer, offered: tuple[Stream, ...]) -> Options:
+        """The kinds of units of a layer; the same ones where they read the same streams, whatever comes."""
+        key = (layer.part.segment.name, layer.kernel.name, offered)
+        if key not in self._options:
+            streams: dict[Stream, int] = {}
+            kinds = [
+                (wished, folds, Kind(folds, partial(self._offer, layer, wished, offered), streams))
+                for wished, folds in kinds_of(layer, offered)
             ]
-            least, number, offer = min(swaps, key=lambda swap: swap[0])
-            if least >= beyond(total):
-                break
-            total = total - layers[number].picked.resources + offer.resources
-            layers[number] = replace(layers[number], picked=offer)
-        return _Walk(tuple(layers))
+            reads = [kind.offer(i).unit.reads for _, folds, kind in kinds for i in range(len(folds))]
+            same = (*key[:2], *((wished, tuple(folds)) for wished, folds, _ in kinds), *reads)
+            self._options[key] = self._alike.setdefault(same, Options(tuple(kind for *_, kind in kinds), streams))
+        return self._options[key]
+
+    def _offer(self, layer: Layer, wished: Implementation, offered: tuple[Stream, ...], folds: int) -> Offer:
+        implementation = replace(wished, reuse_factor=folds)
+        unit = unit_of(layer.kernel, implementation, offered)
+        key = (layer.part.segment.name, layer.kernel.name, implementation, unit.reads)
+        return self._known.setdefault(key, Offer(unit))
 
 
-def _cheapest(capacity: Resources, prices: Mapping[str, float]) -> _Pick:
-    """Picks the offer that is least late, and of these the one that costs least."""
-
-    def pick(layer: _Layer) -> _Offer:
-        return min(layer.offers, key=lambda offer: (layer.late(offer), _cost(offer.resources, capacity, prices)))
-
-    return pick
-
-
-def _as_in(walk: _Walk) -> _Pick:
-    """Picks the offers of a walk again, for the beats that then come."""
-    wanted = {layer.key: layer.picked.unit.implementation for layer in walk.layers}
-
-    def pick(layer: _Layer) -> _Offer:
-        same = [offer for offer in layer.offers if offer.unit.implementation == wanted[layer.key]]
-        return same[0] if same else min(layer.offers, key=layer.late)
-
-    return pick
-
-
-def _cost(resources: Resources, capacity: Resources, prices: Mapping[str, float]) -> float:
-    return sum(prices[name] * taken for name, taken in shares(resources, capacity).items())
+def kinds_of(layer: Layer, offered: tuple[Stream, ...]) -> Iterator[tuple[Implementation, list[int]]]:
+    """Yields the kinds of units that a layer can have: how each is built, and its numbers of folds."""
+    kernel, kept = layer.kernel, layer.part.kept
+    if kernel.name in kept:
+        yield kept[kernel.name], [kept[kernel.name].reuse_factor]
+        return
+    if not kernel.parameters:
+        yield DEFAULT, [1]
+        if reads_memory(kernel):
+            yield replace(DEFAULT, windows=MEMORY), [1]
+        return
+    for strategy, windows in itertools.product((LATENCY, RESOURCE), WINDOWS):
+        wished = Implementation(1, strategy, windows)
+        foldable = _foldable(kernel, wished, offered)
+        if foldable:
+            yield wished, foldable
+            yield replace(wished, weights=BLOCK), foldable
+    built_in = Implementation(1, LATENCY, REGISTERS)
+    if Offer(unit_of(kernel, built_in, offered)).products <= MOST_PRODUCTS:  # weights in adders, which folds cannot be
+        yield built_in, [1]
 
 
 def _foldable(kernel: Kernel, wished: Implementation, offered: tuple[Stream, ...]) -> list[int]:

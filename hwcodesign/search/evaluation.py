@@ -14,7 +14,7 @@ from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.designs.boards import Board
 from hwcodesign.exploration.queues import cycles_per_sample
 from hwcodesign.fitting.search import evaluate
-from hwcodesign.hardware.choice import shares
+from hwcodesign.hardware.budget import shares
 from hwcodesign.hardware.resources.figures import Resources
 from hwcodesign.policies import ExitPolicy, ExitStatistics
 from hwcodesign.search.effort import Effort

@@ -13,7 +13,7 @@ from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.designs.boards import Board
 from hwcodesign.errors import SettingsError
 from hwcodesign.exploration.queues import Pacing
-from hwcodesign.hardware.choice import Choice
+from hwcodesign.hardware.budget import Choice
 from hwcodesign.hardware.implementation import Implementations
 from hwcodesign.hardware.resources.figures import Resources
 
@@ -115,6 +115,7 @@ def _fastest(choosing: Choosing, depth: int, slowest: float) -> Built:
         middle = (low * high) ** 0.5
         within = choosing.is_within(choosing.chosen(choosing.speed(middle, busy), Resources()), Resources())
         low, high = (low, middle) if within else (middle, high)
+    high = choosing.shortest(busy, Resources(), low, high)
     best = choosing.built(choosing.speed(high, busy), depth)
     while not choosing.fits(best) and high < slowest:
         low, high = high, _BESIDE * high

@@ -11,14 +11,19 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
 
+import numpy as np
+
 from hwcodesign.backends.streamrtl.boundaries import with_own_lanes
 from hwcodesign.backends.streamrtl.hardware import Hardware, Placed
 from hwcodesign.backends.streamrtl.resources import AcceleratorEstimate
 from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.designs.boards import Board
 from hwcodesign.exploration.queues import DEPTHS, Pacing, pacing
-from hwcodesign.hardware.choice import Choice, Chooser, Wish, shares
+from hwcodesign.hardware.budget import Choice, shares
+from hwcodesign.hardware.choice import Choices, Chooser
 from hwcodesign.hardware.implementation import DEFAULTS, Implementations
+from hwcodesign.hardware.offers import vector
+from hwcodesign.hardware.picking import Part, Plan, plan_of
 from hwcodesign.hardware.resources.figures import Resources
 from hwcodesign.kernels import Kernel, Segment
 from hwcodesign.kernels.dense import Dense
@@ -28,6 +33,8 @@ from hwcodesign.kernels.global_pool import GlobalPool
 SHARE = 0.85
 #: Fraction of samples that a stage is made for at least.
 _FEWEST = 1 / 64
+#: Intervals that are tried at a time for the shortest one, and how often, each time between two neighbours.
+_TRIED, _TIMES = 24, 2
 
 
 @dataclass(frozen=True)
@@ -125,6 +132,8 @@ class Choosing:
         known: Known | None = None,
     ) -> None:
         self._accelerator, self._kept, self._board, self._known = accelerator, kept, board, known or Known()
+        #: It knows what units take.
+        self.chooser = self._known.chooser
         #: Exit rates; nothing where none are known, which is taken for none that leave early.
         self.rates = accelerator.policy.fitted_on.exit_rate
         #: Samples that conditional buffers may hold; nothing where they stay as they are.
@@ -154,14 +163,44 @@ class Choosing:
             found.append(own if limit is None else min(own, limit * layer.longer))
         return Speed(tuple(max(1, int(cycles)) for cycles in found))
 
+    @property
+    def stages(self) -> tuple[int, ...]:
+        """Returns for each kernel, in data order, the number of its stage."""
+        return tuple(layer.stage for layer in self._layers)
+
     def chosen(self, speed: Speed, rest: Resources) -> Choice:
         """Returns how layers are built for a speed, beside what else takes resources."""
-        wishes, cycles = [], iter(speed.cycles)
-        for number, segment in enumerate(self._accelerator.segments):
-            reads = tuple((self._accelerator.stages[k].name, i) for k, i in self._accelerator.reads(number))
-            kept = self._kept.get(segment.name, DEFAULTS)
-            wishes.append(Wish(segment, tuple(next(cycles) for _ in segment.kernels), kept, reads))
-        return self._known.chooser.choose(wishes, self._board.capacity, SHARE, rest)
+        return self.choices([speed], [rest])[0]
+
+    def choices(self, speeds: Sequence[Speed], rests: Sequence[Resources]) -> Choices:
+        """Returns how layers are built for several speeds, each beside something else that takes resources."""
+        cycles, rest = np.array([speed.cycles for speed in speeds]), np.array([vector(one) for one in rests])
+        return self.chooser.choose(self.plan, cycles, self._board.capacity, SHARE, rest)
+
+    def shortest(self, busy: Sequence[float], rest: Resources, low: float, high: float) -> float:
+        """Returns the shortest interval between two at which layers alone are within the share; the longer one if none
+        that was tried is.
+
+        Args:
+            busy: as of `speed`.
+            rest: what else takes resources.
+            low, high: the intervals.
+        """
+        for _ in range(_TIMES):
+            tried = np.geomspace(low, high, _TRIED)
+            within = self.choices([self.speed(one, busy) for one in tried], [rest] * _TRIED).is_within
+            first = int(within.argmax()) if within.any() else _TRIED - 1
+            low, high = float(tried[max(0, first - 1)]), float(tried[first])
+        return high
+
+    @cached_property
+    def plan(self) -> Plan:
+        """Returns in which order layers are chosen."""
+        accelerator, parts = self._accelerator, []
+        for number, segment in enumerate(accelerator.segments):
+            reads = tuple((accelerator.stages[k].name, i) for k, i in accelerator.reads(number))
+            parts.append(Part(segment, self._kept.get(segment.name, DEFAULTS), reads))
+        return plan_of(parts)
 
     def pacing(self, depth: int) -> Pacing:
         """Returns how fast stages should be beside conditional buffers of a depth."""
