@@ -136,7 +136,7 @@ def choices() -> str:
         f"{len(met)} of them, a combination of units is within the share; the choice finds one for {len(gaps)}. It "
         f"takes {max(gaps):.2%} more than the best of all combinations at worst. For {len(shortest)} parts, the "
         "shortest interval for which there is a combination was looked for: that of the choice is "
-        f"{max(shortest):.2%} longer at worst.",
+        f"{max(shortest):.2%} longer at worst. On a part of 900 LUTs, a test has a choice that takes 1.3 % more.",
         "",
         f"{inner_step.COUNT:,} choices for exit rates and intervals that are drawn, on a {inner_step.BOARD} of which "
         "other hardware takes up to 30 %, in processor time of one core. It has to know what units take; the first "
