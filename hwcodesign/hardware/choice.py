@@ -160,6 +160,8 @@ def kinds_of(layer: Layer, offered: tuple[Stream, ...]) -> Iterator[tuple[Implem
         return
     for strategy, windows in itertools.product((LATENCY, RESOURCE), WINDOWS):
         wished = Implementation(1, strategy, windows)
+        if windows == MEMORY and unit_of(kernel, wished, offered).windows == WINDOWS:
+            continue  # there are no windows: it is as before
         foldable = _foldable(kernel, wished, offered)
         if foldable:
             yield wished, foldable
