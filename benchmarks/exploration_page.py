@@ -71,6 +71,12 @@ def _worst(errors: Sequence[float]) -> str:
     return f"{median(errors):.1%} | {max(errors):.1%}" if errors else "- | -"
 
 
+def _late(designs: Sequence[dict[str, Any]], name: str) -> str:
+    """The largest error of a latency in the stream, of those designs of which it was measured."""
+    errors = [_error(one[name]) for one in designs if name in one]
+    return f"{max(errors):.1%} of {len(errors)}" if errors else "-"
+
+
 def predicted_table() -> Iterator[str]:
     """Errors of predictions, by network and for all."""
     found = measured()
@@ -81,10 +87,10 @@ def predicted_table() -> Iterator[str]:
     )
     yield ""
     yield (
-        "| network | designs | intervals and latencies that are not exact | images/s: median | worst | synthesised | "
-        "LUT: median | worst | DSP that differ | BRAM that differ |"
+        "| network | designs | intervals and latencies that are not exact | images/s: median | worst | mean latency: "
+        "worst | 99 %: worst | synthesised | LUT: median | worst | DSP that differ | BRAM that differ |"
     )
-    yield "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|"
+    yield "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|"
     for name in [*dict.fromkeys(name for name, _ in found), "all"]:
         own = [one for network, one in found if name in (network, "all")]
         pairs = [pair for one in own for pair in (*one["latency"], *one["interval"])]
@@ -96,7 +102,8 @@ def predicted_table() -> Iterator[str]:
             sum(one[kind]["predicted"] != one[kind]["measured"] for one in resources) for kind in ("dsp", "bram18")
         ]
         yield (
-            f"| {name} | {len(own)} | {wrong} of {len(pairs)} | {_worst(rates)} | {len(resources)} | {_worst(luts)} | "
+            f"| {name} | {len(own)} | {wrong} of {len(pairs)} | {_worst(rates)} | {_late(own, 'stream_mean')} | "
+            f"{_late(own, 'stream_p99')} | {len(resources)} | {_worst(luts)} | "
             f"{differ[0]} | {differ[1]} |"
         )
 
@@ -192,7 +199,8 @@ resources alone.
 ## Predicted and measured
 
 Designs are drawn over the whole space: exits, criterion, thresholds and throughput. Intervals and latencies are those
-of each exit. Images/s are those of test images in their order, by the model of the queues between stages, and in RTL.
+of each exit. Images/s are those of test images in their order, by the model of the queues between stages, and in RTL;
+latencies are those of the same images, from the first word to the record: the mean, and what 99 % have at most.
 
 {predicted}
 

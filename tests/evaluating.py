@@ -19,8 +19,8 @@ _PATIENCE = 120
 
 def figures(accuracy: float, rate: float, mean_us: float, share: float) -> Figures:
     """Makes figures of which the search sees these."""
-    effort = Effort(1.0, 2.0, 3.0)
-    return Figures(accuracy, (1.0,), 1.0, rate, mean_us, 2 * mean_us, Resources(lut=100), share, effort)
+    effort, latencies = Effort(1.0, 2.0, 3.0), (mean_us, 2 * mean_us, 3 * mean_us, 4 * mean_us)
+    return Figures(accuracy, (1.0,), 1.0, rate, *latencies, Resources(lut=100), share, effort)
 
 
 @dataclass(frozen=True)

@@ -143,6 +143,8 @@ def test_designs_are_built_and_measured(folder: Path) -> None:
     for one in found["verified"].values():
         for pair in (*one["latency"], *one["interval"]):
             assert pair["predicted"] == pair["measured"]
+        for name, least in (("stream_mean", 0.05), ("stream_p99", 0.10)):
+            assert one[name]["predicted"] == pytest.approx(one[name]["measured"], rel=least)
         for name in ("dsp", "bram18"):
             assert one["resources"][name]["predicted"] == one["resources"][name]["measured"]
         luts = one["resources"]["lut"]

@@ -5,7 +5,22 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hwcodesign.exploration.queues import DEPTHS, StageCycles, cycles_per_sample, intake_interval, least_depth, pacing
+from hwcodesign.backends.streamrtl.hardware import Hardware
+from hwcodesign.data import Dataset
+from hwcodesign.design import Design
+from hwcodesign.exploration.queues import (
+    DEPTHS,
+    StageCycles,
+    cycles_per_sample,
+    intake_interval,
+    least_depth,
+    most_of,
+    pacing,
+    waiting_latencies,
+)
+from hwcodesign.images import encode_images
+from hwcodesign.interface.modes import exit_control
+from hwcodesign.interface.records import final_records
 
 _FAST, _SLOW = StageCycles(10, 14), StageCycles(100, 120)
 
@@ -105,3 +120,39 @@ def test_samples_wait_for_places_even_if_none_leaves_early() -> None:
     stages = [StageCycles(10, 15), StageCycles(10, 12)]
     assert intake_interval(stages, [0.0, 1.0], 2) == pytest.approx(12.5, rel=1e-3)
     assert intake_interval(stages, [0.0, 1.0], 3) == pytest.approx(10, rel=1e-3)
+
+
+def test_samples_that_do_not_wait_take_as_long_as_alone() -> None:
+    """Hard ones are far enough from each other."""
+    exits = ([1] + [0] * 19) * 20
+    assert waiting_latencies([_FAST, _SLOW], exits, 16, (17, 150)).tolist() == [150 if k else 17 for k in exits]
+
+
+def test_samples_wait_for_stages_that_are_busy() -> None:
+    """The third hard one in a row waits twice for 90 cycles, and the easy one behind it for a place in the buffer."""
+    roomy = waiting_latencies([_FAST, _SLOW], [1, 1, 1, 0], 8, (17, 150)).tolist()
+    assert roomy == [150, 240, 330, 17]
+    short = waiting_latencies([_FAST, _SLOW], [1, 1, 1, 0], 3, (17, 150)).tolist()
+    assert short[:3] == roomy[:3]
+    assert short[3] == 17 + (14 + 100) - 30  # its place is that of the first, which was read 114 cycles after its begin
+
+
+def test_a_sample_is_accepted_as_soon_as_the_one_before_was_read() -> None:
+    """The stage reads it in 8 cycles, but its head takes 10: all but the first wait for the head."""
+    stage = StageCycles(10, 14, reading=8)
+    assert waiting_latencies([stage], [0] * 4, 2, (20,)).tolist() == [20, 22, 22, 22]
+
+
+def test_latencies_in_a_stream_are_those_of_rtl(compiled_design: Design, digits_data: Dataset) -> None:
+    """Of test images in their order: the mean, and what 99 % have at most."""
+    accelerator, images = compiled_design.accelerator, digits_data.test.images
+    codes = encode_images(images, accelerator.input_format, accelerator.input_shape)
+    run = compiled_design.rtl.run(codes, exit_control(compiled_design.policy), batch=len(codes))
+    records, hardware = final_records(run.records), Hardware.of(accelerator)
+    exits = records["exit"].astype(np.int64).tolist()
+    latencies = records["cycles"].astype(np.int64)
+    alone = np.array(hardware.latencies)[exits]
+    assert latencies.mean() > 1.04 * alone.mean(), "no image waits"
+    found = waiting_latencies(hardware.reading_stages, exits, accelerator.buffer_samples, hardware.latencies)
+    assert found.mean() == pytest.approx(latencies.mean(), rel=0.01)
+    assert most_of(found) == pytest.approx(most_of(latencies), rel=0.01)

@@ -42,14 +42,17 @@ def explore(
     by: Annotated[
         str,
         typer.Option(
-            help="images_per_second, accuracy, mean_us, p99_us, share or energy_nj: what is chosen by",
+            help="images_per_second, accuracy, mean_us, p99_us, stream_p99_us, share or energy_nj: what is chosen by",
             autocompletion=completion.objectives,
         ),
     ] = "images_per_second",
     accuracy: Annotated[float | None, typer.Option(help="least accuracy, as a fraction")] = None,
     images_per_second: Annotated[float | None, typer.Option(help="least throughput")] = None,
-    mean_us: Annotated[float | None, typer.Option(help="most microseconds of an image, on average")] = None,
-    p99_us: Annotated[float | None, typer.Option(help="most microseconds of 99 % of the images")] = None,
+    mean_us: Annotated[float | None, typer.Option(help="most microseconds of an image alone, on average")] = None,
+    p99_us: Annotated[float | None, typer.Option(help="most microseconds of 99 % of the images, each alone")] = None,
+    stream_p99_us: Annotated[
+        float | None, typer.Option(help="most microseconds of 99 % of the images of a stream, where they wait")
+    ] = None,
     share: Annotated[float | None, typer.Option(help="largest fraction of the board's scarcest resource")] = None,
     energy_nj: Annotated[float | None, typer.Option(help="most nanojoules of an image, counted")] = None,
     best: Annotated[int, typer.Option(min=1, help="how many designs are chosen")] = 1,
@@ -86,7 +89,7 @@ def explore(
     boards, tried = given or [job.recipe.compile.board], tuple(criteria.split(","))
     check_merit(by)
     Space(tried, drop, 1.0, 2.0, 0)  # refuses what is not known before long work
-    wishes = Wishes(accuracy, images_per_second, mean_us, p99_us, share, energy_nj)
+    wishes = Wishes(accuracy, images_per_second, mean_us, p99_us, share, energy_nj, stream_p99_us)
     if verify:
         require_synthesis()
     network, splits = (pipeline.read_network(job), job.recipe.data()) if build is not None else trained(job)

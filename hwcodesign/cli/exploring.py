@@ -47,6 +47,7 @@ def show_verified(one: Exploration, found: Mapping[int, Verified]) -> None:
         title = f"design {number} on {one.target.name}: {verified.images} test images in RTL, resources by Yosys"
         table = _table(title, ("", "predicted", "measured", "error"))
         rows = {"cycles per image": verified.cycles_per_image}
+        rows |= {"latency in the stream": verified.stream_mean, "latency of 99 % of it": verified.stream_p99}
         rows |= {f"cycles alone, exit {k}": pair for k, pair in enumerate(verified.latency)}
         rows |= {f"interval, exit {k}": pair for k, pair in enumerate(verified.interval)}
         rows |= {name.upper(): pair for name, pair in verified.resources.items()}

@@ -15,12 +15,15 @@ from functools import cache
 from operator import attrgetter
 
 import numpy as np
+from numpy.typing import NDArray
 
 #: Depths that are tried, in samples.
 DEPTHS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 #: Fraction of the throughput that unlimited buffers would give, with which a depth is deep enough.
 WANTED = 0.985
 _SAMPLES, _SEED = 20_000, 1
+#: Fraction of samples whose latency is stated beside the mean.
+_MOST = 0.99
 #: Fractions of its time that a stage may be busy, of which `pacing` chooses, the largest first; samples that it counts;
 #: rounds over all stages; cycles of the first stage, and how much longer a decision takes than its stage.
 _BUSY, _FEW, _ROUNDS, _CYCLES, _DECIDED = (0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3), 4_000, 2, 10_000, 1.2
@@ -74,6 +77,33 @@ def cycles_per_sample(stages: Sequence[StageCycles], exits: Sequence[int], depth
     """
     _, end = _run(stages, exits, depth)
     return end / len(exits)
+
+
+def waiting_latencies(
+    stages: Sequence[StageCycles], exits: Sequence[int], depth: int, alone: Sequence[int]
+) -> NDArray[np.int64]:
+    """Returns the cycles from each sample's first word to its record, on a stream whose next sample always waits.
+
+    A sample waits for the one before it to be read, for places in buffers, and for stages: so much longer it takes than
+    alone.
+
+    Args:
+        stages: stages of the accelerator, the first stage first.
+        exits: exit at which each sample leaves.
+        depth: samples that each buffer holds.
+        alone: for each exit, the cycles of a sample alone that leaves there.
+    """
+    seen: list[tuple[int, int]] = []
+    _run(stages, exits, depth, seen)
+    begun, decided = (np.array(column, np.int64) for column in zip(*seen, strict=True))
+    taken, own = np.asarray(exits), np.cumsum([stage.decision for stage in stages])
+    accepted = np.append(begun[0], begun[:-1] + stages[0].read)  # when the sample before was read
+    return np.asarray(decided - accepted - own[taken] + np.asarray(alone)[taken], np.int64)
+
+
+def most_of(latencies: NDArray[np.int64]) -> float:
+    """Returns what 99 % of the samples have at most."""
+    return float(np.quantile(latencies, _MOST, method="higher"))
 
 
 def intake_interval(stages: Sequence[StageCycles], exit_rate: Sequence[float], depth: int) -> float:
@@ -132,14 +162,18 @@ def _reached(exit_rate: Sequence[float]) -> list[float]:
     return [1 - sum(exit_rate[:k]) for k in range(len(exit_rate))]
 
 
-def _run(stages: Sequence[StageCycles], exits: Sequence[int], depth: int) -> tuple[int, int]:
+def _run(
+    stages: Sequence[StageCycles], exits: Sequence[int], depth: int, seen: list[tuple[int, int]] | None = None
+) -> tuple[int, int]:
     """The cycles in which the first stage begins to write the last sample, from the first one on, and of the last
-    decision.
+    decision. If they are asked for, those of each sample are added to what was seen.
     """
     last = len(stages) - 1
     own, deciding, reading = ([get(stage) for stage in stages] for get in _TIMES)
     if not last:  # nothing waits
         begun_last = (len(exits) - 1) * own[0]
+        if seen is not None:
+            seen += [(n * own[0], n * own[0] + deciding[0]) for n in range(len(exits))]
         return begun_last, begun_last + deciding[0]
     begun = [-interval for interval in own]  # when each stage began to write its latest sample
     freed = [[0] * depth for _ in stages]  # when each buffer's places were last given back, in turn
@@ -169,6 +203,8 @@ def _run(stages: Sequence[StageCycles], exits: Sequence[int], depth: int) -> tup
                 before[at] = start + reading[k]
             begun[k] = start
         end = max(end, start + deciding[leaves])
+        if seen is not None:
+            seen.append((begun[0], start + deciding[leaves]))
     return begun[0], end
 
 

@@ -12,7 +12,7 @@ from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.backends.streamrtl.resources import AcceleratorEstimate
 from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.designs.boards import Board
-from hwcodesign.exploration.queues import cycles_per_sample
+from hwcodesign.exploration.queues import cycles_per_sample, most_of, waiting_latencies
 from hwcodesign.fitting.search import evaluate
 from hwcodesign.hardware.budget import shares
 from hwcodesign.hardware.resources.figures import Resources
@@ -20,9 +20,6 @@ from hwcodesign.policies import ExitPolicy, ExitStatistics
 from hwcodesign.search.effort import Effort
 from hwcodesign.search.space import Point
 from hwcodesign.search.variants import Variant, Variants
-
-#: Fraction of samples whose latency is stated beside the mean.
-_MOST = 0.99
 
 
 @dataclass(frozen=True)
@@ -35,6 +32,8 @@ class Figures:
         macs_fraction: multiply-accumulates, as a fraction of those without exits.
         images_per_second: throughput, with conditional buffers as they are.
         mean_us, p99_us: latency of a sample alone: the mean, and what 99 % of the samples have at most.
+        stream_mean_us, stream_p99_us: the same of samples of a stream that is as fast as the hardware takes it, so that
+            they wait for others.
         resources: what the accelerator takes.
         share: fraction of the board's scarcest resource that it takes.
         effort: what an image asks for on average.
@@ -46,6 +45,8 @@ class Figures:
     images_per_second: float
     mean_us: float
     p99_us: float
+    stream_mean_us: float
+    stream_p99_us: float
     resources: Resources
     share: float
     effort: Effort
@@ -107,6 +108,9 @@ class Subject:
         hardware = Hardware.of(accelerator, variant.known.placed)
         interval = cycles_per_sample(hardware.reading_stages, taken.tolist(), accelerator.buffer_samples)
         latencies = np.array(hardware.latencies)
+        waiting = waiting_latencies(
+            hardware.reading_stages, taken.tolist(), accelerator.buffer_samples, hardware.latencies
+        )
         resources = AcceleratorEstimate.of(hardware).total.rounded()
         clock = self.board.clock_mhz
         return Figures(
@@ -115,7 +119,9 @@ class Subject:
             macs_fraction=found.cost,
             images_per_second=clock * 1e6 / interval,
             mean_us=float(np.dot(rates, latencies)) / clock,
-            p99_us=float(np.quantile(latencies[taken], _MOST, method="higher")) / clock,
+            p99_us=most_of(latencies[taken]) / clock,
+            stream_mean_us=float(waiting.mean()) / clock,
+            stream_p99_us=most_of(waiting) / clock,
             resources=resources,
             share=max(shares(resources, self.board.capacity).values()),
             effort=Effort.of(accelerator, rates),

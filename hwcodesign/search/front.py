@@ -12,7 +12,7 @@ from hwcodesign.search.evaluation import Evaluated, Figures
 from hwcodesign.search.study import OBJECTIVES
 
 #: Figures by which a design may be best, and whether more is better.
-MERITS = {**OBJECTIVES, "p99_us": False, "energy_nj": False}
+MERITS = {**OBJECTIVES, "p99_us": False, "stream_p99_us": False, "energy_nj": False}
 
 
 def fitting_designs(designs: Mapping[int, Evaluated], share: float = SHARE) -> dict[int, Evaluated]:
@@ -59,7 +59,8 @@ class Wishes:
     Attributes:
         accuracy: at least, as a fraction.
         images_per_second: at least.
-        mean_us, p99_us: at most.
+        mean_us, p99_us: of an image alone, at most.
+        stream_p99_us: of images in a stream, which wait for others, at most.
         share: of the board's scarcest resource, at most.
         energy_nj: counted, at most.
 
@@ -73,6 +74,7 @@ class Wishes:
     p99_us: float | None = None
     share: float | None = None
     energy_nj: float | None = None
+    stream_p99_us: float | None = None
 
     def __post_init__(self) -> None:
         for name, wished in self.given.items():

@@ -34,8 +34,8 @@ from hwcodesign.search.workers import Team
 
 #: The file in the search's folder.
 STORAGE = "study.db"
-#: Of the study in it; the number changes with the parameters of a trial.
-_NAME = "designs_2"
+#: Of the study in it; the number changes with the parameters and figures of a trial.
+_NAME = "designs_3"
 #: What is searched for: figures of a point, and whether more is better.
 OBJECTIVES = {"accuracy": True, "images_per_second": True, "mean_us": False, "share": False}
 #: Trials that are drawn at random before the sampler learns from them.

@@ -13,7 +13,7 @@ from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.backends.streamrtl.resources import AcceleratorEstimate
 from hwcodesign.compilation import compile
 from hwcodesign.design import Design
-from hwcodesign.exploration.queues import cycles_per_sample
+from hwcodesign.exploration.queues import cycles_per_sample, most_of, waiting_latencies
 from hwcodesign.images import encode_images
 from hwcodesign.interface.modes import exit_control
 from hwcodesign.interface.records import final_records
@@ -53,6 +53,8 @@ class Verified:
         cycles_per_image: predicted for the exits of these images, and simulated.
         latency: cycles of an image alone, by exit.
         interval: cycles from image to image if all leave at an exit, by exit.
+        stream_mean, stream_p99: cycles of these images in their order, from the first word to the record: the mean, and
+            what 99 % have at most.
         resources: estimated, and as Yosys finds them; nothing if it was not synthesised.
     """
 
@@ -63,6 +65,8 @@ class Verified:
     cycles_per_image: Pair
     latency: tuple[Pair, ...]
     interval: tuple[Pair, ...]
+    stream_mean: Pair
+    stream_p99: Pair
     resources: dict[str, Pair]
 
     def to_json(self) -> dict[str, Any]:
@@ -105,10 +109,13 @@ def verified(
     codes = encode_images(images, accelerator.input_format, accelerator.input_shape)
     run = design.rtl.run(codes, exit_control(design.policy), batch=len(codes))
     expected = design.run(images)
-    require_equal([compare_records("rtl", final_records(run.records), expected, "software", "records")])
+    records = final_records(run.records)
+    require_equal([compare_records("rtl", records, expected, "software", "records")])
     hardware = Hardware.of(accelerator)
     taken = expected["exit"]
-    predicted = cycles_per_sample(hardware.reading_stages, taken.tolist(), accelerator.buffer_samples)
+    stream = (hardware.reading_stages, taken.tolist(), accelerator.buffer_samples)
+    predicted, waiting = cycles_per_sample(*stream), waiting_latencies(*stream, hardware.latencies)
+    latencies = records["cycles"].astype(np.int64)
     exits = measure_exits(design.rtl, design.manifest["cycles"], codes)
     rates = np.bincount(taken, minlength=accelerator.exits) / len(taken)
     resources: dict[str, Pair] = {}
@@ -124,5 +131,7 @@ def verified(
         Pair(predicted, run.cycles / len(codes)),
         tuple(Pair(*exit_.latency) for exit_ in exits),
         tuple(Pair(*exit_.interval) for exit_ in exits),
+        Pair(float(waiting.mean()), float(latencies.mean())),
+        Pair(most_of(waiting), most_of(latencies)),
         resources,
     )
