@@ -26,7 +26,8 @@ from hwcodesign.policies import ExitPolicy, ExitStatistics
 from hwcodesign.search.evaluation import Evaluated, Subject
 from hwcodesign.search.front import Wishes, best_designs, fitting_designs, pareto_front
 from hwcodesign.search.space import NO_EXITS, Point, Space, point_of
-from hwcodesign.search.study import STORAGE, Study
+from hwcodesign.search.storage import FILE
+from hwcodesign.search.study import Study
 from hwcodesign.search.variants import Variants
 from hwcodesign.search.workers import Team
 from tests.evaluating import figures
@@ -209,7 +210,7 @@ def test_a_folder_has_the_search_of_the_same_criteria(tmp_path: Path, evaluated:
 
 
 def test_a_damaged_study_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / STORAGE).write_text("not a data base, but longer than its head would be" * 40)
+    (tmp_path / FILE).write_text("not a data base, but longer than its head would be" * 40)
     with pytest.raises(DesignError, match=r"study\.db cannot be used: .*; remove it, or name another folder"):
         Study.opened(tmp_path, "a network")
 

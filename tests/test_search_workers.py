@@ -13,7 +13,8 @@ from hwcodesign.errors import DesignError, ToolError
 from hwcodesign.policies import ExitPolicy
 from hwcodesign.search import workers as of_workers
 from hwcodesign.search.space import Point, Space
-from hwcodesign.search.study import STORAGE, Study
+from hwcodesign.search.storage import FILE
+from hwcodesign.search.study import Study
 from hwcodesign.search.workers import Team, workers
 from tests.evaluating import Made
 
@@ -48,7 +49,7 @@ def test_a_worker_that_dies_loses_its_points_alone(fitted_policy: ExitPolicy, tm
 def test_storage_that_vanishes_is_an_error(fitted_policy: ExitPolicy, tmp_path: Path) -> None:
     class Removes(Made):
         def evaluate(self, point: Point):  # type: ignore[no-untyped-def]  # noqa: ANN202
-            (tmp_path / STORAGE).unlink()
+            (tmp_path / FILE).unlink()
             return super().evaluate(point)
 
     study = Study.opened(tmp_path, "a network")

@@ -64,6 +64,10 @@ def explore(
     cluster: Annotated[
         str | None, typer.Option(help="address of a Dask scheduler, whose workers evaluate designs")
     ] = None,
+    storage: Annotated[
+        str | None,
+        typer.Option(help="where designs are kept: a journal (NAME.log), or a URL such as postgresql://host/searches"),
+    ] = None,
     out: Out = None,
     data: Data = None,
     json: Json = False,
@@ -73,7 +77,9 @@ def explore(
     The best designs are listed: no other is more accurate, faster, sooner and smaller. `--build N` compiles one.
     """
     from hwcodesign.designs.boards import board_named
+    from hwcodesign.search.storage import check_storage
 
+    check_storage(storage)
     given = board.split(",") if board else []
     for name in given:
         board_named(name)
@@ -93,7 +99,7 @@ def explore(
     if verify:
         require_synthesis()
     network, splits = (pipeline.read_network(job), job.recipe.data()) if build is not None else trained(job)
-    of_boards = [Exploration(job.recipe.name, network, splits, name, job.folder / _FOLDER) for name in boards]
+    of_boards = [Exploration(job.recipe.name, network, splits, name, job.folder / _FOLDER, storage) for name in boards]
     if build is not None:
         for one in of_boards:
             show(None, False, f"design {build}: {one.build(build)}")
@@ -104,6 +110,7 @@ def explore(
         one.search(one.space(tried, drop), trials, seed, workers, cluster)
         results.append(_chosen(one, wishes, by, best, must=len(of_boards) == 1))
         arguments = f"{recipe} --board {one.board}" + (f" --out {out}" if out else "")
+        arguments += f" --storage {storage}" if storage else ""
         command = f"hwcodesign explore {arguments} --build"
         if results[-1]["best"]:
             origin = {**_origin(job, network), "criteria": criteria, "largest accuracy drop": f"{drop:g}"}

@@ -41,6 +41,7 @@ class Exploration:
         data: its splits: designs are predicted on the fitting split, and verified on the test split.
         board: the board's name, or the file that describes it.
         results: folder of all explorations of the recipe; each board has one in it.
+        storage: where trials are kept, as of `Study.opened`; None for a file in the folder.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Exploration:
     data: Dataset
     board: str
     results: Path
+    storage: str | None = None
 
     @cached_property
     def target(self) -> Board:
@@ -66,7 +68,7 @@ class Exploration:
         images = sha256(fitting.images.tobytes() + fitting.labels.tobytes())[:8]
         board = f"{self.target.name} ({sha256_json(self.target.to_json())[:8]})"
         subject = f"{self.name} (weights {self.network.digest()[:8]}, fitting images {images}) on {board}"
-        return Study.opened(self.folder, subject)
+        return Study.opened(self.folder, subject, self.storage, f"{self.name} {self.target.name}")
 
     @cached_property
     def subject(self) -> Subject:

@@ -1,7 +1,8 @@
-"""This module searches a space with Optuna, and keeps every finished trial in a file, so that a search can go on.
+"""This module searches a space with Optuna, and keeps every finished trial in a storage, so that a search can go on.
 
 A worker that is killed loses the trial that it was at. The sampler of a trial is seeded by the number of those that
-were finished before, so that one worker finds the same points with or without a stop.
+were finished before, so that one worker finds the same points with or without a stop. Several processes may search on
+one storage: trials that others are at since this one began are counted, too.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
+from json import JSONDecodeError
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +33,9 @@ from hwcodesign.progress import Task, task
 from hwcodesign.search.effort import Effort
 from hwcodesign.search.evaluation import Evaluated, Figures
 from hwcodesign.search.space import Space, point_of
+from hwcodesign.search.storage import check_storage, opened_storage, place_of
 from hwcodesign.search.workers import Team
 
-#: The file in the search's folder.
-STORAGE = "study.db"
 #: Of the study in it; the number changes with the parameters and figures of a trial.
 _NAME = "designs_3"
 #: What is searched for: figures of a point, and whether more is better.
@@ -42,55 +44,65 @@ OBJECTIVES = {"accuracy": True, "images_per_second": True, "mean_us": False, "sh
 _RANDOM = 12
 _MORE, _LESS = StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE
 _SUBJECT, _CRITERIA = "subject", "criteria"
+#: What to do about a storage that cannot be used: of one that was named, and of the file in the folder.
+_WAY_OUT = ("name another storage", "remove it, or name another folder")
 _POLICY, _FIGURES, _REFUSED = "policy", "figures", "refused"
 
 
 @dataclass(frozen=True)
 class Study:
-    """A study is a search in a folder.
+    """A study is a search of one network on one board.
 
     Attributes:
-        folder: where its file is.
+        folder: of its results.
+        place: where its trials are kept.
         study: Optuna's.
     """
 
     folder: Path
+    place: str
     study: optuna.Study
 
     @classmethod
-    def opened(cls, folder: Path, subject: str) -> Study:
+    def opened(cls, folder: Path, subject: str, storage: str | None = None, name: str = "") -> Study:
         """Opens the study in a folder, which is made if it is not there.
 
         Args:
+            folder: of its results.
             subject: what is searched, as text; a study is of one subject.
+            storage: where its trials are kept: a journal or a URL, of several studies; None for a file in the folder.
+            name: of the study in the storage.
 
         Raises:
-            SettingsError: the folder has the study of another subject.
-            DesignError: its file is damaged.
+            SettingsError: the storage has the study of another subject, or is none.
+            DesignError: the storage is damaged, or cannot be reached.
         """
+        check_storage(storage)
+        place = place_of(folder, storage)
         folder.mkdir(parents=True, exist_ok=True)
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         directions = [_MORE if more else _LESS for more in OBJECTIVES.values()]
         try:
             study = optuna.create_study(
-                storage=f"sqlite:///{folder / STORAGE}", study_name=_NAME, directions=directions, load_if_exists=True
+                storage=opened_storage(folder, storage),
+                study_name=" ".join(filter(None, (_NAME, name))),
+                directions=directions,
+                load_if_exists=True,
             )
             known = study.user_attrs.get(_SUBJECT)
             if known is None:
                 study.set_user_attr(_SUBJECT, subject)
         except Exception as error:  # Optuna and SQLAlchemy have many
-            reason = str(error).splitlines()[0]
-            raise DesignError(
-                f"{folder / STORAGE} cannot be used: {reason}; remove it, or name another folder"
-            ) from None
+            raise DesignError(f"{place} cannot be used: {_reason(error)}; {_WAY_OUT[storage is None]}") from None
         if known not in {None, subject}:
             raise SettingsError(
-                f"{folder} has a search of {known}, and this is one of {subject}: name another folder, --out"
+                f"{folder if storage is None else place} has a search of {known}, and this is one of {subject}: name "
+                f"another {'folder, --out' if storage is None else 'storage'}"
             )
-        return cls(folder, study)
+        return cls(folder, place, study)
 
     def search(self, space: Space, team: Team, trials: int, seed: int) -> None:
-        """Searches until so many trials are finished, those of earlier calls included.
+        """Searches until so many trials are finished or other processes are at them, those of earlier calls included.
 
         Args:
             space: what is searched.
@@ -101,8 +113,9 @@ class Study:
         Raises:
             SettingsError: trials are wanted, and earlier ones were of other criteria.
             ToolError: a worker died.
-            DesignError: the study's file cannot be used any more.
+            DesignError: the storage cannot be used any more.
         """
+        since = datetime.now()  # as Optuna's own
         self.check(space.criteria, trials)
         with self._stored():
             done = len(self._finished)
@@ -112,17 +125,20 @@ class Study:
         text = f"searching {trials} designs" + (f", of which {min(done, trials)} are known" if done else "")
         with task(text, trials, "designs") as reported:
             reported.advance(min(done, trials))
-            for number in range(done, trials):
+            while True:
+                with self._stored():
+                    number = self._begun(since)
+                if number >= trials and not running:
+                    break
+                if number >= trials or len(running) == team.size:
+                    self._finish(running, team, reported)
+                    continue
                 with self._stored():
                     self.study.sampler = _sampler(seed, number)
                     trial = self.study.ask()
                     point = space.suggested(trial)
                 reported.advance(0, point.text)
                 running[team.start(point)] = trial
-                if len(running) == team.size:
-                    self._finish(running, team, reported)
-            while running:
-                self._finish(running, team, reported)
 
     def _finish(self, running: dict[Future[Evaluated], Trial], team: Team, reported: Task) -> None:
         """Waits for one evaluation or more, and keeps what was found."""
@@ -144,13 +160,12 @@ class Study:
 
     @contextmanager
     def _stored(self) -> Iterator[None]:
-        """Says what to do where the file cannot be read or written any more."""
+        """Says what to do where the storage cannot be read or written any more."""
         try:
             yield
-        except (StorageInternalError, SQLAlchemyError, KeyError) as error:
-            reason = str(error).splitlines()[0]
+        except (StorageInternalError, SQLAlchemyError, KeyError, OSError, JSONDecodeError) as error:
             raise DesignError(
-                f"{self.folder / STORAGE} cannot be used any more: {reason}; put it back and call again to go on, or "
+                f"{self.place} cannot be used any more: {_reason(error)}; put it back and call again to go on, or "
                 "remove it and search anew"
             ) from None
 
@@ -168,7 +183,7 @@ class Study:
             known = tuple(self.study.user_attrs.get(_CRITERIA, criteria))
             if len(self._finished) < trials and known != criteria:
                 raise SettingsError(
-                    f"{self.folder} has a search of the criteria {','.join(known)}, and this is one of "
+                    f"{self.place} has a search of the criteria {','.join(known)}, and this is one of "
                     f"{','.join(criteria)}: give --criteria {','.join(known)}, or name another folder, --out"
                 )
 
@@ -182,9 +197,20 @@ class Study:
         """Returns why points were no designs."""
         return [str(trial.user_attrs[_REFUSED]) for trial in self._finished if trial.state == TrialState.PRUNED]
 
+    def _begun(self, since: datetime) -> int:
+        """The number of trials that are finished, or that a process is at which began them since a time."""
+        running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        return len(self._finished) + sum(
+            trial.datetime_start is not None and trial.datetime_start >= since for trial in running
+        )
+
     @property
     def _finished(self) -> list[FrozenTrial]:
         return self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+
+
+def _reason(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]
 
 
 def _sampler(seed: int, number: int) -> TPESampler:
