@@ -134,7 +134,7 @@ def test_several_boards_have_a_best_design_each(folder: Path) -> None:
 @CAMPAIGN
 def test_designs_are_built_and_measured(folder: Path) -> None:
     """Cycles are exact, and so are DSP blocks and block RAM; LUTs are estimated."""
-    done = explored(folder, *SEARCH, "--trials", "9", "--best", "2", "--verify", "--images", "60")
+    done = explored(folder, *SEARCH, "--trials", "9", "--best", "2", "--verify", "--images", "60", "--workers", "2")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert [int(number) for number in found["verified"]] == found["best"]

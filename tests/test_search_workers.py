@@ -15,7 +15,7 @@ from hwcodesign.search import workers as of_workers
 from hwcodesign.search.space import Point, Space
 from hwcodesign.search.storage import FILE
 from hwcodesign.search.study import Study
-from hwcodesign.search.workers import Team, workers
+from hwcodesign.search.workers import Team, executor, result_of, workers
 from tests.evaluating import Made
 
 SPACE = Space(("margin",), 0.05, 1_000.0, 100_000.0, early_exits=1)
@@ -69,6 +69,18 @@ def test_a_dask_cluster_searches(fitted_policy: ExitPolicy, tmp_path: Path, clus
         assert team.size == 2
         study.search(SPACE, team, 8, seed=1)
     assert len(study.designs) == 8
+
+
+def test_functions_are_called_in_workers(cluster: str) -> None:
+    """Verification needs the same: in another process, in a cluster, or where one process is wanted, in this one."""
+    for processes, address in ((2, None), (1, cluster)):
+        with executor(processes, address) as pool:
+            assert pool is not None
+            assert result_of(pool.submit(divmod, 17, 5)) == (3, 2)
+            with pytest.raises(ZeroDivisionError):
+                result_of(pool.submit(divmod, 17, 0))
+    with executor(1, None) as pool:
+        assert pool is None
 
 
 def test_a_cluster_that_is_not_there_is_an_error(fitted_policy: ExitPolicy, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,9 +60,9 @@ def explore(
     images: Annotated[int, typer.Option(min=1, help="test images that --verify simulates")] = 200,
     build: Annotated[int | None, typer.Option(help="compile the design with this number")] = None,
     seed: Annotated[int, typer.Option(help="seed of the search")] = 1,
-    workers: Annotated[int, typer.Option(min=1, help="processes that evaluate designs")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="processes that evaluate and verify designs")] = 1,
     cluster: Annotated[
-        str | None, typer.Option(help="address of a Dask scheduler, whose workers evaluate designs")
+        str | None, typer.Option(help="address of a Dask scheduler, whose workers do instead")
     ] = None,
     storage: Annotated[
         str | None,
@@ -117,7 +117,7 @@ def explore(
             origin["seed of the search"] = str(seed)
             results[-1]["page"] = str(one.write_page(results[-1]["best"][0], (wishes, by), command, origin))
         if verify:
-            found = one.verify(results[-1]["best"], images)
+            found = one.verify(results[-1]["best"], images, workers, cluster)
             results[-1]["verified"] = {number: figures.to_json() for number, figures in found.items()}
             if not json:
                 show_verified(one, found)

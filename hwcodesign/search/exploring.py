@@ -19,8 +19,8 @@ from hwcodesign.search.page import write_study_page
 from hwcodesign.search.space import Space
 from hwcodesign.search.study import Study
 from hwcodesign.search.variants import Variants
-from hwcodesign.search.verifying import Verified, built, verified
-from hwcodesign.search.workers import workers
+from hwcodesign.search.verifying import Verified, built, verified_anew
+from hwcodesign.search.workers import executor, result_of, workers
 from hwcodesign.storage.files import sha256, sha256_json, write_json
 
 #: What `verify` found, in the search's folder.
@@ -148,22 +148,31 @@ class Exploration:
         built(self.network, found, self.board, folder, f"{self.name}_{number}")
         return folder
 
-    def verify(self, numbers: list[int], images: int) -> dict[int, Verified]:
+    def verify(
+        self, numbers: list[int], images: int, processes: int = 1, cluster: str | None = None
+    ) -> dict[int, Verified]:
         """Compiles, simulates and synthesises designs, and writes predicted and measured figures into `VERIFIED`.
 
         Args:
             numbers: of designs.
             images: number of test images that are simulated.
+            processes: that verify designs.
+            cluster: address of a Dask scheduler, whose workers do instead; they need the folder, too.
 
         Raises:
             SettingsError, MismatchError, SimulationError, ToolError: as `verified`.
         """
         test, made = self.data.test, {}
-        with task(f"verifying designs on {self.target.name}", len(numbers), "designs") as reported:
-            for number in numbers:
-                found, folder = self.design(number), self.folder_of(number)
-                design = built(self.network, found, self.board, folder, f"{self.name}_{number}")
-                made[number] = verified(design, found, test.images[:images], test.labels[:images], _SYNTHESIS)
+        given = (test.images[:images], test.labels[:images], _SYNTHESIS)
+        text = f"verifying designs on {self.target.name}"
+        with executor(processes, cluster) as pool, task(text, len(numbers), "designs") as reported:
+            wanted = [
+                (self.network, self.design(number), self.board, self.folder_of(number), f"{self.name}_{number}", *given)
+                for number in numbers
+            ]
+            futures = None if pool is None else [pool.submit(verified_anew, *one) for one in wanted]
+            for i, number in enumerate(numbers):
+                made[number] = verified_anew(*wanted[i]) if futures is None else result_of(futures[i])
                 reported.advance()
         write_json(self.folder / VERIFIED, {str(number): one.to_json() for number, one in made.items()})
         return made

@@ -90,6 +90,20 @@ def built(network: MultiExitNetwork, found: Evaluated, board: str, folder: Path,
     return compile(own, found.policy, board=board, fit=found.point.fit, out=folder, name=name)
 
 
+def verified_anew(
+    network: MultiExitNetwork,
+    found: Evaluated,
+    board: str,
+    folder: Path,
+    name: str,
+    images: NDArray[Any],
+    labels: NDArray[Any],
+    synthesis: float | None,
+) -> Verified:
+    """Compiles a design that was found, as `built`, and simulates and synthesises it, as `verified`."""
+    return verified(built(network, found, board, folder, name), found, images, labels, synthesis)
+
+
 def verified(
     design: Design, found: Evaluated, images: NDArray[Any], labels: NDArray[Any], synthesis: float | None
 ) -> Verified:

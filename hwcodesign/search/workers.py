@@ -8,11 +8,13 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from hwcodesign.errors import HwcodesignError, ToolError
 from hwcodesign.search.evaluation import Evaluated
 from hwcodesign.search.space import Point
+
+T = TypeVar("T")
 
 #: Seconds in which a scheduler must answer.
 _PATIENCE = 20
@@ -71,17 +73,26 @@ class Team:
             PolicyError, SettingsError: there is no such design.
             ToolError: the worker died.
         """
-        try:
-            return future.result()
-        except HwcodesignError:
-            raise
-        except Exception as error:
-            if isinstance(error, BrokenProcessPool) or type(error).__name__ in {"KilledWorker", "CommClosedError"}:
-                raise ToolError(
-                    f"a worker of the search died ({type(error).__name__}), perhaps for want of memory: what was "
-                    "finished is kept; call again to go on, with fewer workers"
-                ) from None
-            raise
+        return result_of(future)
+
+
+def result_of(future: Future[T]) -> T:
+    """Returns what a worker found, and raises what it raised.
+
+    Raises:
+        ToolError: the worker died.
+    """
+    try:
+        return future.result()
+    except HwcodesignError:
+        raise
+    except Exception as error:
+        if isinstance(error, BrokenProcessPool) or type(error).__name__ in {"KilledWorker", "CommClosedError"}:
+            raise ToolError(
+                f"a worker of the search died ({type(error).__name__}), perhaps for want of memory: what was "
+                "finished is kept; call again to go on, with fewer workers"
+            ) from None
+        raise
 
 
 @contextmanager
@@ -111,7 +122,39 @@ def workers(subject: Evaluator, processes: int, cluster: str | None) -> Iterator
 
 
 @contextmanager
+def executor(processes: int, cluster: str | None) -> Iterator[Executor | None]:
+    """Gives what calls functions in workers, for a time; None where this process should.
+
+    Args:
+        processes: on this machine; one is this process itself.
+        cluster: address of a Dask scheduler, whose workers are taken instead.
+
+    Raises:
+        ToolError: as `workers`.
+    """
+    if cluster is not None:
+        with _client(cluster) as client:
+            yield client.get_executor(pure=False)
+    elif processes == 1:
+        yield None
+    else:
+        pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"))
+        try:
+            yield pool
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
 def _clustered(subject: Evaluator, address: str) -> Iterator[Team]:
+    with _client(address) as client:
+        (given,) = client.scatter([subject], broadcast=True, hash=False)
+        yield Team(subject, sum(client.nthreads().values()), client.get_executor(pure=False), given)
+
+
+@contextmanager
+def _client(address: str) -> Iterator[Any]:
+    """A client of a Dask scheduler that has workers."""
     try:
         from distributed import Client  # noqa: PLC0415  # of an extra
     except ImportError:
@@ -121,13 +164,11 @@ def _clustered(subject: Evaluator, address: str) -> Iterator[Team]:
     except (OSError, ValueError) as error:
         raise ToolError(f"no Dask scheduler answers at {address!r}: {error}; start one with `dask scheduler`") from None
     with client:
-        size = sum(client.nthreads().values())
-        if not size:
+        if not client.nthreads():
             raise ToolError(
                 f"the Dask scheduler at {address!r} has no workers: start some with `dask worker {address}`"
             )
-        (given,) = client.scatter([subject], broadcast=True, hash=False)
-        yield Team(subject, size, client.get_executor(pure=False), given)
+        yield client
 
 
 def _learn(subject: Evaluator) -> None:
