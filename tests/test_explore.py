@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -119,12 +120,15 @@ def test_a_search_that_is_finished_says_the_same_again(folder: Path) -> None:
 
 def test_several_boards_have_a_best_design_each(folder: Path) -> None:
     """A board on which no design meets the wishes says why; others have theirs."""
-    boards = ("--board", "pynq-z2,zc706@21860")
+    boards = ("--board", "pynq-z2,zc706@21860,pynq-z2@300")
     done = explored(folder, *SEARCH, *boards, "--trials", "9", "--p99-us", "2")
     assert done.returncode == 0, done.stderr
-    first, second = json.loads(done.stdout)["boards"]
+    first, second, tiny = json.loads(done.stdout)["boards"]
     assert [first["board"], second["board"]] == ["pynq-z2", "zc706@21860"]
     assert second["best"]
+    assert (tiny["best"], tiny["designs"]) == ([], [])
+    lacks = r"it would take [\d,]+ LUT, [\d,]+ more than 85% of 300; .*: choose a larger board$"
+    assert re.search(lacks, tiny["error"])
     listed = {design["number"]: design for design in second["designs"]}
     assert listed[second["best"][0]]["p99_us"] <= 2
     table = explored(folder, *SEARCH[:-1], *boards, "--trials", "9", "--p99-us", "0.001").stdout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,9 +17,12 @@ if TYPE_CHECKING:
     from hwcodesign.search.evaluation import Evaluated
     from hwcodesign.search.exploring import Exploration
     from hwcodesign.search.front import Wishes
+    from hwcodesign.search.space import Space
 
 #: Below the recipe's results; a folder for each board.
 _FOLDER = "explore"
+#: In the place of boards: all that are known.
+_ALL = "all"
 
 
 @verb
@@ -27,7 +31,7 @@ def explore(
     board: Annotated[
         str | None,
         typer.Option(
-            help="boards, files that describe them, or parts (zc706@10000), with commas between",
+            help="boards, files that describe them, or parts (zc706@10000), with commas between; all: every board",
             autocompletion=completion.boards,
         ),
     ] = None,
@@ -61,9 +65,7 @@ def explore(
     build: Annotated[int | None, typer.Option(help="compile the design with this number")] = None,
     seed: Annotated[int, typer.Option(help="seed of the search")] = 1,
     workers: Annotated[int, typer.Option(min=1, help="processes that evaluate and verify designs")] = 1,
-    cluster: Annotated[
-        str | None, typer.Option(help="address of a Dask scheduler, whose workers do instead")
-    ] = None,
+    cluster: Annotated[str | None, typer.Option(help="address of a Dask scheduler, whose workers do instead")] = None,
     storage: Annotated[
         str | None,
         typer.Option(help="where designs are kept: a journal (NAME.log), or a URL such as postgresql://host/searches"),
@@ -76,13 +78,10 @@ def explore(
 
     The best designs are listed: no other is more accurate, faster, sooner and smaller. `--build N` compiles one.
     """
-    from hwcodesign.designs.boards import board_named
     from hwcodesign.search.storage import check_storage
 
     check_storage(storage)
-    given = board.split(",") if board else []
-    for name in given:
-        board_named(name)
+    given = _boards(board)
     job = opened(recipe, out, data, writes=True)
     from hwcodesign import pipeline
     from hwcodesign.cli.exploring import show_boards, show_front, show_verified
@@ -107,11 +106,14 @@ def explore(
     results = []
     for one in of_boards:
         one.study.check(tried, trials)
-        one.search(one.space(tried, drop), trials, seed, workers, cluster)
-        results.append(_chosen(one, wishes, by, best, must=len(of_boards) == 1))
-        arguments = f"{recipe} --board {one.board}" + (f" --out {out}" if out else "")
-        arguments += f" --storage {storage}" if storage else ""
-        command = f"hwcodesign explore {arguments} --build"
+        must = len(of_boards) == 1
+        space = _space(one, tried, drop, must=must)
+        if not isinstance(space, Space):
+            results.append(space)
+            continue
+        one.search(space, trials, seed, workers, cluster)
+        results.append(_chosen(one, wishes, by, best, must=must))
+        command = _command(recipe, {"board": one.board, "out": out, "storage": storage})
         if results[-1]["best"]:
             origin = {**_origin(job, network), "criteria": criteria, "largest accuracy drop": f"{drop:g}"}
             origin["seed of the search"] = str(seed)
@@ -136,6 +138,38 @@ def _origin(job: Run, network: MultiExitNetwork) -> dict[str, str]:
     from hwcodesign.report.provenance import surroundings
 
     return {**surroundings(job.file), "network, SHA-256": network.digest()}
+
+
+def _command(recipe: str, options: Mapping[str, object]) -> str:
+    """Returns the command that compiles a design, but for its number."""
+    given = "".join(f" --{name} {value}" for name, value in options.items() if value)
+    return f"hwcodesign explore {recipe}{given} --build"
+
+
+def _boards(board: str | None) -> list[str]:
+    """Returns the boards of an option, each of which is known."""
+    from hwcodesign.designs.boards import BOARDS, board_named
+
+    given = [*BOARDS] if board == _ALL else board.split(",") if board else []
+    for name in given:
+        board_named(name)
+    return given
+
+
+def _space(one: Exploration, tried: tuple[str, ...], drop: float, *, must: bool) -> Space | dict[str, Any]:
+    """Returns the space of a board, or the result of one on which there is no design.
+
+    Args:
+        must: whether it is an error if there is none.
+    """
+    from hwcodesign.errors import SettingsError
+
+    try:
+        return one.space(tried, drop)
+    except SettingsError as reason:
+        if must:
+            raise
+        return {"board": one.target.name, "best": [], "error": str(reason), "refused": 0, "designs": []}
 
 
 def _chosen(one: Exploration, wishes: Wishes, by: str, most: int, *, must: bool) -> dict[str, Any]:

@@ -95,7 +95,7 @@ def within_board(request: Request) -> Accelerator:
     else:
         raise SettingsError(
             f"{accelerator.name} does not fit {request.board.name}, however far its layers are folded: it would take "
-            f"{choosing.scarcest(best.total)}: choose a larger board"
+            f"{choosing.lacking(best.total)}: choose a larger board"
         )
     best = quicker(choosing, best)
     return choosing.with_least_depth(best, _NEARLY * best.interval).hardware.accelerator

@@ -254,11 +254,15 @@ class Choosing:
         """Returns the fraction that is taken of each resource of the board, by name."""
         return shares(total, self._board.capacity)
 
-    def scarcest(self, total: Resources) -> str:
-        """Returns what is taken of the resource of which the largest fraction is, for messages."""
-        taken = self.shares(total)
-        worst = max(taken, key=taken.__getitem__)
-        return f"{taken[worst]:.0%} of its {worst.upper()}"
+    def lacking(self, total: Resources) -> str:
+        """Returns what is short of all that may be taken of the board, and by how much, for messages."""
+        found = []
+        for name, taken in self.shares(total).items():
+            has = getattr(self._board.capacity, name)
+            if taken > SHARE:
+                short = taken * has - SHARE * has
+                found.append(f"{taken * has:,.0f} {name.upper()}, {short:,.0f} more than {SHARE:.0%} of {has:,}")
+        return "; ".join(found)
 
     def fits(self, built: Built) -> bool:
         """Returns whether all layers are as fast as they should be, within the share of the board."""
