@@ -89,7 +89,7 @@ def test_what_if_asks_the_model_of_the_queues_for_a_design(folder: Path) -> None
     found = json.loads((folder / "found.json").read_text())
     assert explored(folder, "--build", str(found["best"][0])).returncode == 0
     design = folder / "build/tiny/explore/pynq-z2" / f"design{found['best'][0]}"
-    done = called(folder, "whatif", "--design", str(design), "--json")
+    done = called(folder, "whatif", "--design", str(design), "--cascade", str(design), "--json")
     assert done.returncode == 0, done.stderr
     answers = json.loads(done.stdout)
     built = load(design)
@@ -99,7 +99,11 @@ def test_what_if_asks_the_model_of_the_queues_for_a_design(folder: Path) -> None
     assert answers["attacked"]["0.0"] == answers["orders"]["as they come"]
     assert answers["splits"][-1]["per_second"] == answers["orders"]["as they come"]
     names = [Path(path).name for path in answers["charts"]]
-    assert names == ["orders.svg", "depths.svg", "rates.svg", "attack.svg", "link.svg"]
+    assert names == ["orders.svg", "depths.svg", "rates.svg", "attack.svg", "link.svg", "cascade.svg"]
+    accuracy = (built.run(digits().test.images[:60])["label"] == digits().test.labels[:60]).mean()
+    assert answers["accuracy"] == accuracy
+    assert {one["accuracy"] for one in answers["cascades"]} == {answers["cascades"][0]["accuracy"]}, "it is the same"
+    assert answers["cascade_lut"] == 2 * answers["lut"]
     for path in answers["charts"]:
         assert (folder / path).read_text().startswith("<svg")
         assert "var(" not in (folder / path).with_suffix(".vl.json").read_text()

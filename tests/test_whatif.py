@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from hwcodesign.errors import SettingsError
+from hwcodesign.exploration.cascades import GOES_ON, Member, cascades, fastest_as_accurate
 from hwcodesign.exploration.queues import DEPTHS, StageCycles, cycles_per_sample
 from hwcodesign.exploration.whatif import (
     Link,
@@ -97,3 +98,24 @@ def test_swapping_stages_wins_only_in_large_batches(stream: Stream) -> None:
     assert found[10] < 0.1 * side_by_side < side_by_side < found[10**7]
     sent = float(stream.taken.mean())
     assert found[10**7] == pytest.approx(1e6 / (0.5 * (100 + 700 * sent)), rel=1e-4)
+
+
+def test_in_a_cascade_those_go_on_of_which_the_smaller_network_is_least_sure() -> None:
+    """It is wrong about a tenth, and less sure of these; the larger one is wrong about a hundredth."""
+    rng = np.random.default_rng(5)
+    right = rng.random(4000) >= 0.1
+    sure = np.where(right, rng.integers(50, 100, 4000), rng.integers(0, 50, 4000))
+    larger = np.arange(4000) % 100 > 0
+    found = cascades(Member(100, 120, right), Member(700, 720, larger), sure, 1e6)
+    assert [one.goes_on for one in found] == list(GOES_ON)
+    by_rate = {one.goes_on: one for one in found}
+    assert (by_rate[0.0].accuracy, by_rate[1.0].accuracy) == (right.mean(), larger.mean())
+    assert by_rate[0.05].accuracy == pytest.approx(right.mean() + 0.05, abs=0.002)
+    assert by_rate[0.0].per_second == pytest.approx(1e4, rel=0.01)
+    assert by_rate[1.0].per_second == pytest.approx(1e6 / 700, rel=0.01)
+    assert by_rate[0.5].per_second == pytest.approx(1e6 / 350, rel=0.05)
+    assert by_rate[0.5].mean_s == pytest.approx(480e-6)
+    best = fastest_as_accurate(found, 0.98)
+    assert best is not None
+    assert 0.05 < best.goes_on <= 0.15
+    assert fastest_as_accurate(found, 1.0) is None

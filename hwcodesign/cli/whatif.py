@@ -21,11 +21,14 @@ def whatif(
         str, typer.Option(help="Mbit/s, milliseconds of delay, and images/s of the machine behind it")
     ] = "100,5,2000",
     swap_ms: Annotated[float, typer.Option(help="milliseconds in which a stage is swapped for another")] = 8.0,
+    cascade: Annotated[
+        Path | None, typer.Option(help="folder of a design of a smaller network, which answers first")
+    ] = None,
     out: Out = None,
     data: Data = None,
     json: Json = False,
 ) -> None:
-    """Predict the throughput for other images: other orders and exit rates, an attack, deeper buffers, a link.
+    """Predict the throughput for other images: other orders and rates, an attack, deeper buffers, a link, a cascade.
 
     The model of the queues between stages answers; nothing is simulated. Charts are written beside the results.
     """
@@ -36,7 +39,8 @@ def whatif(
 
     way = link_of(link)
     found = load(design or job.folder / "design")
-    answers = Answers.of(found, job.recipe.data().test, way, swap_ms / 1000)
+    smaller = load(cascade) if cascade is not None else None
+    answers = Answers.of(found, job.recipe.data().test, way, swap_ms / 1000, smaller)
     folder = job.folder / _FOLDER
     written = [write_chart(folder, chart) for chart in answers.charts]
     result: dict[str, Any] = {**answers.to_json(), "charts": [str(path) for path in written]}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,36 @@ def depth_chart(per_second: Mapping[str, Mapping[int, float]]) -> Chart:
         (Column("order", "order"), Column("depth", "depth"), Column("rate", "images/s", "count")),
         tuple(rows),
         tuple(zip(names, SERIES, strict=False)),
+    )
+
+
+def cascade_chart(cascades: Sequence[tuple[float, float]], exits: tuple[float, float]) -> Chart:
+    """Returns the throughput of cascades over their accuracy, beside a design with early exits.
+
+    Args:
+        cascades: accuracy and images/s of each.
+        exits: those of the design.
+    """
+    both = {"a smaller network first": cascades, "early exits": [exits]}
+    rows: list[Row] = [{"of": name, "accuracy": a, "rate": rate} for name, found in both.items() for a, rate in found]
+    points = {
+        "mark": {"type": "line", "point": {"size": 60}},
+        "encoding": {
+            "x": quantity("accuracy", "right answers", percents=True),
+            "y": quantity("rate", "images/s"),
+            "order": {"field": "rate"},
+            "color": {"field": "of", "type": "nominal", "scale": {"domain": list(both), "range": SERIES[:2]}},
+        },
+    }
+    return Chart(
+        "cascade",
+        "A smaller network first",
+        "The smaller network answers all images; those of which it is least sure go to the larger one.",
+        f"A line of {len(cascades)} cascades, and one point with early exits.",
+        spec(260, data={"values": rows}, **points),
+        (Column("of", "of"), Column("accuracy", "right", "percent"), Column("rate", "images/s", "count")),
+        tuple(rows),
+        tuple(zip(both, SERIES, strict=False)),
     )
 
 

@@ -10,9 +10,11 @@ import numpy as np
 
 from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.backends.streamrtl.levels import levels_of
+from hwcodesign.backends.streamrtl.resources import AcceleratorEstimate
 from hwcodesign.data import Split as Images
 from hwcodesign.design import Design
 from hwcodesign.errors import DesignError, SettingsError
+from hwcodesign.exploration.cascades import Cascade, Member, cascades, fastest_as_accurate
 from hwcodesign.exploration.whatif import (
     Link,
     Split,
@@ -25,7 +27,7 @@ from hwcodesign.exploration.whatif import (
     under_attack,
 )
 from hwcodesign.report.chart import Chart
-from hwcodesign.report.whatif_charts import depth_chart, line_chart, order_chart
+from hwcodesign.report.whatif_charts import cascade_chart, depth_chart, line_chart, order_chart
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,10 @@ class Answers:
         attacked: by the fraction of images that an attack sends to the last exit.
         splits: by the stages in front of a link; of a design whose stages hand on one tensor each.
         swaps: by the images of a batch, if stages are swapped in one after another.
+        accuracy: fraction of right answers, with the early exits.
+        lut: LUTs that it takes, by estimate.
+        cascades: a smaller network in front of this one's last exit, where one was given.
+        cascade_lut: LUTs that both take then.
     """
 
     images: int
@@ -49,26 +55,31 @@ class Answers:
     attacked: Mapping[float, float]
     splits: tuple[Split, ...]
     swaps: Mapping[int, float]
+    accuracy: float
+    lut: float
+    cascades: tuple[Cascade, ...] = ()
+    cascade_lut: float | None = None
 
     @classmethod
-    def of(cls, design: Design, images: Images, link: Link, swap_s: float) -> Answers:
+    def of(cls, design: Design, images: Images, link: Link, swap_s: float, smaller: Design | None = None) -> Answers:
         """Asks for a design.
 
         Args:
             images: in the order in which they come.
             link: to a machine with the same network.
             swap_s: seconds in which a stage is swapped for another.
+            smaller: a design of a smaller network for the same images, which answers first in a cascade.
 
         Raises:
             DesignError: it has no RTL, and so no cycles.
             SettingsError: a time is not above zero.
         """
-        if not design.has_rtl:
-            raise DesignError("the design was compiled without RTL: compile it with backend='streamrtl'")
+        _check(design, smaller)
         if not swap_s > 0:
             raise SettingsError(f"swap_ms={1000 * swap_s:g} must be above 0")
         hardware, hertz = Hardware.of(design.accelerator), design.board.clock_mhz * 1e6
-        taken = np.asarray(design.run(images.images)["exit"], np.int64)
+        records = design.run(images.images)
+        taken = np.asarray(records["exit"], np.int64)
         stream = Stream(hardware.reading_stages, taken, images.labels, design.accelerator.buffer_samples)
         return cls(
             len(taken),
@@ -78,6 +89,9 @@ class Answers:
             {part: hertz / cycles for part, cycles in under_attack(stream).items()},
             splits(stream, hardware.latencies, _bits(design), hertz, link),
             swapped(stream, _parts(design, hardware), swap_s, hertz),
+            float((records["label"] == images.labels).mean()),
+            AcceleratorEstimate.of(hardware).total.lut,
+            *_cascades(design, smaller, images),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -94,7 +108,11 @@ class Answers:
         link = line_chart(
             "link", "Stages in front of a link", "stages on the device", {s.here: s.per_second for s in self.splits}
         )
-        return [order_chart(self.orders), depth_chart(self.depths), rates, attacked, link]
+        charts = [order_chart(self.orders), depth_chart(self.depths), rates, attacked, link]
+        if self.cascades:
+            exits = (self.accuracy, self.orders["as they come"])
+            charts.append(cascade_chart([(one.accuracy, one.per_second) for one in self.cascades], exits))
+        return charts
 
     @property
     def text(self) -> str:
@@ -108,7 +126,24 @@ class Answers:
             for s in self.splits
         ]
         rows += [(f"stages swapped in, batches of {batch:,}, at most", rate) for batch, rate in self.swaps.items()]
-        return "\n".join([*lines, *(f"{name:56}{rate:12,.0f}" for name, rate in rows)])
+        rows += [
+            (f"a smaller network first, {one.goes_on:.0%} go on, {one.accuracy:.2%} right", one.per_second)
+            for one in self.cascades
+        ]
+        shown = [*lines, *(f"{name:56}{rate:12,.0f}" for name, rate in rows)]
+        return "\n".join([*shown, *self._compared])
+
+    @property
+    def _compared(self) -> list[str]:
+        """Who wins: the design with its exits, or a cascade that is as accurate."""
+        if not self.cascades:
+            return []
+        exits, found = self.orders["as they come"], fastest_as_accurate(self.cascades, self.accuracy)
+        own = f"early exits: {self.accuracy:.2%} right, {exits:,.0f} images/s, {self.lut:,.0f} LUTs"
+        if found is None:
+            return [f"{own}; no cascade is as accurate"]
+        both = f"{found.goes_on:.0%} go on, {found.per_second:,.0f} images/s, {self.cascade_lut:,.0f} LUTs"
+        return [f"{own}; the fastest cascade that is as accurate: {both}"]
 
 
 def link_of(text: str) -> Link:
@@ -125,6 +160,35 @@ def link_of(text: str) -> Link:
             f"link={text!r}: give Mbit/s, milliseconds of delay, and images/s of the machine behind it, such as "
             "100,5,2000"
         ) from None
+
+
+def _check(design: Design, smaller: Design | None) -> None:
+    """Refuses designs without cycles, and a smaller network for other images."""
+    for one in (design, smaller):
+        if one is not None and not one.has_rtl:
+            raise DesignError(f"{one.accelerator.name} was compiled without RTL: compile it with backend='streamrtl'")
+    if smaller is not None:
+        own, other = (one.accelerator for one in (design, smaller))
+        if (own.input_shape, own.policy.classes) != (other.input_shape, other.policy.classes):
+            raise SettingsError(
+                f"{other.name} takes images of {other.input_shape} and knows {other.policy.classes} classes, and "
+                f"{own.name} {own.input_shape} and {own.policy.classes}: give a network for the same images"
+            )
+
+
+def _cascades(design: Design, smaller: Design | None, images: Images) -> tuple[tuple[Cascade, ...], float | None]:
+    """What cascades with a smaller network give, and the LUTs of both."""
+    if smaller is None:
+        return (), None
+    members, luts, sure, classes = [], 0.0, np.zeros(0, np.int64), design.accelerator.policy.classes
+    for one in (design, smaller):
+        hardware, logits = Hardware.of(one.accelerator), one.logits(images.images)[-1][:, :classes]
+        right = logits.argmax(1) == images.labels
+        members.append(Member(max(hardware.stage_intervals), hardware.latencies[-1], right))
+        luts += AcceleratorEstimate.of(hardware).total.lut
+        second, first = np.sort(logits, axis=1)[:, -2:].T
+        sure = first - second
+    return cascades(members[1], members[0], sure, design.board.clock_mhz * 1e6), luts
 
 
 def _bits(design: Design) -> list[int]:
