@@ -82,7 +82,7 @@ class Kind:
             cycles: (B,) cycles that a sample may take.
         """
         if len(cycles) <= _FEW:
-            return np.array([self._slowest(int(wished)) for wished in cycles], np.int64)
+            return np.array([self.slowest(int(wished)) for wished in cycles], np.int64)
         low, high = np.zeros(len(cycles), np.int64), np.full(len(cycles), len(self._folds) - 1)
         while np.any(low < high):
             middle = (low + high + 1) // 2
@@ -90,8 +90,8 @@ class Kind:
             low, high = np.where(fast, middle, low), np.where(fast, high, np.maximum(middle - 1, low))
         return low
 
-    def _slowest(self, cycles: int) -> int:
-        """The same for one wish, which is kept: a choice for one board asks for the same again and again."""
+    def slowest(self, cycles: int) -> int:
+        """Returns the same for one wish, and keeps it: a choice for one board asks for the same again and again."""
         if cycles not in self._places:
             low, high = 0, len(self._folds) - 1
             while low < high:

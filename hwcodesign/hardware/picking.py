@@ -68,16 +68,45 @@ class _Step:
 
 
 @dataclass(frozen=True, eq=False)
+class _Units:
+    """Units of some kinds that are compared: (B, K) of each, and what they take (B, K, `RESOURCES`)."""
+
+    kinds: tuple[Kind, ...]
+    places: Integers
+    intervals: Floats
+    resources: Floats
+    writes: Integers
+
+    @classmethod
+    def of(cls, kinds: Sequence[Kind], slowest: Sequence[Integers]) -> _Units:
+        """Finds them by the places of those of each kind that are folded as far as wished."""
+        found: list[tuple[Kind, Integers]] = []
+        for kind, places in zip(kinds, slowest, strict=True):
+            rungs = kind.rungs(places)
+            own = [rungs[:, i] for i in range(rungs.shape[1]) if not i or np.any(rungs[:, i] != rungs[:, i - 1])]
+            found += [(kind, column) for column in own]
+        return cls(
+            tuple(kind for kind, _ in found),
+            np.stack([places for _, places in found], 1),
+            np.stack([kind.intervals(places) for kind, places in found], 1),
+            np.stack([kind.resources(places) for kind, places in found], 1),
+            np.stack([kind.writes(places) for kind, places in found], 1),
+        )
+
+
+@dataclass(frozen=True, eq=False)
 class Options:
     """Options are the kinds of units that a layer can have if its inputs come in some beats.
 
     Attributes:
         kinds: the kinds.
         streams: numbers of the streams that their units write.
+        known: units that were compared for one wish, by the places of those that are folded as far as wished.
     """
 
     kinds: tuple[Kind, ...]
     streams: dict[Stream, int] = field(default_factory=dict)
+    known: dict[tuple[int, ...], _Units] = field(default_factory=dict)
 
 
 #: Gives the options of a layer for the streams that come.
@@ -109,27 +138,17 @@ class Candidates:
 
     @classmethod
     def of(cls, layer: Layer, options: Options, cycles: Integers) -> Candidates:
-        """Finds the candidates of a layer for (B,) wished cycles."""
-        found = []
-        for kind in options.kinds:
-            rungs = kind.rungs(kind.slowest_within(cycles))
-            found += [
-                (kind, rungs[:, i]) for i in range(rungs.shape[1]) if not i or np.any(rungs[:, i] != rungs[:, i - 1])
-            ]
-        late = [np.maximum(0.0, kind.intervals(places) - cycles) for kind, places in found]
-        resources = [kind.resources(places) for kind, places in found]
-        writes = [kind.writes(places) for kind, places in found]
-        places = np.stack([places for _, places in found], 1)
-        is_weighted = bool(layer.kernel.parameters)
-        return cls(
-            tuple(kind for kind, _ in found),
-            options.streams,
-            is_weighted,
-            places,
-            np.stack(late, 1),
-            np.stack(resources, 1),
-            np.stack(writes, 1),
-        )
+        """Finds the candidates of a layer for (B,) wished cycles; those of one wish are kept."""
+        if len(cycles) == 1:
+            own = tuple(kind.slowest(int(cycles[0])) for kind in options.kinds)
+            if own not in options.known:
+                options.known[own] = _Units.of(options.kinds, [np.array([place]) for place in own])
+            units = options.known[own]
+        else:
+            units = _Units.of(options.kinds, [kind.slowest_within(cycles) for kind in options.kinds])
+        late = np.maximum(0.0, units.intervals - cycles[:, None])
+        weighted = bool(layer.kernel.parameters)
+        return cls(units.kinds, options.streams, weighted, units.places, late, units.resources, units.writes)
 
 
 @dataclass(frozen=True, eq=False)
