@@ -237,11 +237,11 @@ def plan_of(parts: Sequence[Part]) -> Plan:
         for i, (name, tensor) in enumerate(zip(part.segment.outputs, part.segment.results, strict=True)):
             made.append(((part.segment.name, i), None, tensor.shape, (own[name],)))
     there, steps = list(images), []
-    for n, (name, layer, shape, takes) in enumerate(made):
+    for n, (result, layer, shape, takes) in enumerate(made):
         later = {taken for *_, others in made[n + 1 :] for taken in others}
         keeps = tuple(i for i, one in enumerate(there) if one in later)
         steps.append(_Step(layer, shape, tuple(there.index(taken) for taken in takes), keeps))
-        there = [there[i] for i in keeps] + [name]
+        there = [there[i] for i in keeps] + [result]
     return Plan(tuple(parts), tuple(images.values()), tuple(steps))
 
 
