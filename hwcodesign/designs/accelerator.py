@@ -14,7 +14,7 @@ from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.hardware.implementation import MOST_PIXELS, Implementation, Implementations
 from hwcodesign.hardware.stream import Stream, whole_pixels
 from hwcodesign.hardware.units import check_implementations
-from hwcodesign.images import stream_shape
+from hwcodesign.images import stream_shape, words_per_sample
 from hwcodesign.kernels import (
     MOST_TENSORS,
     Arrays,
@@ -195,6 +195,11 @@ class Accelerator:
         """Returns the streams that a segment reads; segments are numbered as in `segments`."""
         found = tuple(self.stream(k, i) for k, i in self.reads(number))
         return found or (self.images,)
+
+    @property
+    def image_words(self) -> int:
+        """Returns the words of an image on the bus, one of which comes in a cycle."""
+        return words_per_sample(self.input_format, self.input_shape)
 
     @property
     def images(self) -> Stream:
