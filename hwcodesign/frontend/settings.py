@@ -31,8 +31,8 @@ class LayerSettings:
             they are read word by word, as is right for many channels. None keeps the design's.
         weights: where a layer in StreamRTL has weights that it reads word by word: "auto" lets synthesis choose by
             their number, "block" is block RAM. None keeps the design's.
-        pixels: how many pixels of a row a convolution in StreamRTL takes in a beat, with the multipliers for all windows
-            that begin in it. Layers behind it without weights take the beats that come.
+        pixels: how many pixels of a row a convolution in StreamRTL takes in a beat, with the multipliers for all
+            windows that begin in it. Layers behind it without weights take the beats that come.
 
     Raises:
         SettingsError: a name is not known, or a number out of range.
@@ -174,8 +174,8 @@ class CompileSettings:
                 )
             if not self.has_rtl and settings.pixels > 1:
                 raise SettingsError(
-                    f"pixels={settings.pixels} is for StreamRTL, and hls4ml's Vitis projects take a pixel in a beat: use "
-                    "backend='streamrtl', or pixels=1"
+                    f"pixels={settings.pixels} is for StreamRTL, and hls4ml's Vitis projects take a pixel in a beat: "
+                    "use backend='streamrtl', or pixels=1"
                 )
 
     @classmethod

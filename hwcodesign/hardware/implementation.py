@@ -55,7 +55,9 @@ class Implementation:
         """Reads what `to_json` wrote; raises `FieldError`."""
         fields = stored.fields(("reuse_factor", *CHOICES, "pixels"))
         chosen = {name: fields[name].one_of(known) for name, known in CHOICES.items()}
-        return cls(fields["reuse_factor"].integer(1, MOST_REUSE), **chosen, pixels=fields["pixels"].integer(1, MOST_PIXELS))
+        return cls(
+            fields["reuse_factor"].integer(1, MOST_REUSE), **chosen, pixels=fields["pixels"].integer(1, MOST_PIXELS)
+        )
 
 
 #: What is chosen by name, and the names.

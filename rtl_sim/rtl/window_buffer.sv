@@ -26,21 +26,23 @@ module window_buffer
   // Window.stride_x
   parameter int unsigned Pixels = 1,
   // Windows of an output beat, which lie in one row: divides Window.out_width
-  localparam int unsigned Together = Pixels > Window.stride_x ? Pixels / Window.stride_x : 1
+  localparam int unsigned Together = Pixels > Window.stride_x ? Pixels / Window.stride_x : 1,
+  // Bits of a pixel
+  localparam int unsigned PixelWidth = Window.channels * ElementWidth
 ) (
   // Clock, and synchronous reset, active low
   input wire logic clk_i,
   input wire logic rst_ni,
 
   // Pixels of images in raster order; in a beat, the first pixel is lowest
-  input  wire logic                                                  in_valid_i,
-  output logic                                                       in_ready_o,
+  input  wire logic                                                in_valid_i,
+  output logic                                                     in_ready_o,
   input  wire logic [Pixels*Window.channels-1:0][ElementWidth-1:0] in_data_i,
 
   // Windows in raster order; in a beat, the first window is lowest, and in a window, the first pixel
-  output logic out_valid_o,
-  input wire logic out_ready_i,
-  output logic [Together-1:0][Window.kernel_height-1:0][Window.kernel_width-1:0][Window.channels-1:0][ElementWidth-1:0] out_data_o
+  output logic                                                                                        out_valid_o,
+  input  wire logic                                                                                   out_ready_i,
+  output logic      [Together-1:0][Window.kernel_height-1:0][Window.kernel_width-1:0][PixelWidth-1:0] out_data_o
 );
 
   if (Window.height < 1 || Window.width < 1 || Window.channels < 1 || Window.kernel_height < 1 ||
@@ -80,7 +82,6 @@ module window_buffer
   localparam int unsigned KernelWidth = Window.kernel_width;
   localparam int unsigned OutHeight = Window.out_height;
   localparam int unsigned StrideX = Window.stride_x;
-  localparam int unsigned PixelWidth = Window.channels * ElementWidth;
   localparam int unsigned BeatWidth = Pixels * PixelWidth;
   // Steps from windows to the next ones, and steps of a pass before its first windows
   localparam int unsigned Every = StrideX > Pixels ? StrideX / Pixels : 1;

@@ -101,8 +101,8 @@ class Hardware:
 
     @property
     def stage_intervals(self) -> tuple[int, ...]:
-        """Returns the interval of each stage with its head and decision: the slowest of the three. The first stage is no
-        faster than the words of images come.
+        """Returns the interval of each stage with its head and decision: the slowest of the three. The first stage is
+        no faster than the words of images come.
         """
         segments, words = self.segments, self.accelerator.image_words
         return tuple(

@@ -25,7 +25,7 @@ class Bisection(PixelByPixel[Thresholds]):
 
     @property
     def levels(self) -> list[list[int]]:
-        """Returns the thresholds of each channel, with such as no code reaches up to the number that stages can count."""
+        """Returns the thresholds of each channel, with such as no code reaches, up to what the stages can count."""
         kernel = self.kernel
         never = kernel.input_formats[0].max_code + 1
         more = ((0, 0), (0, (1 << self.count_bits) - 1 - kernel.thresholds.shape[1]))
