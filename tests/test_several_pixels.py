@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from torch import nn
 
 import hwcodesign as hw
+from hwcodesign import layers
 from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.backends.streamrtl.project_files import write_segment
 from hwcodesign.errors import DesignError, FormatError, SettingsError
@@ -50,9 +52,9 @@ def design(tmp_path_factory: pytest.TempPathFactory) -> hw.Design:
     policy = hw.fit_policy(network, None, thresholds=[0.5] * (network.exits - 1))
     _, scores = policy.score_exits(network.logits(IMAGES))
     policy = policy.with_codes([int(np.median(scores[k])) for k in range(network.exits - 1)])
-    layers = {name: hw.LayerSettings(pixels=pixels) for name, pixels in PIXELS.items()}
+    settings = {name: hw.LayerSettings(pixels=pixels) for name, pixels in PIXELS.items()}
     folder = tmp_path_factory.mktemp("several") / "design"
-    return hw.compile(network, policy, out=folder, buffer_samples=3, layers=layers)
+    return hw.compile(network, policy, out=folder, buffer_samples=3, layers=settings)
 
 
 @pytest.fixture(scope="module")
@@ -270,3 +272,21 @@ def test_drawn_segments_give_what_software_gives_when_it_is_said_to(seed: int, t
         assert np.array_equal(run.outputs[0], expected)
         if rates == (1.0, 1.0):
             assert tuple(tuple(ends) for ends in run.ends) == segment_cycles(placed, samples=6).ends
+
+
+def test_no_stage_is_faster_than_the_words_of_images(tmp_path: Path) -> None:
+    precision = layers.Precision(4, 4, logits=8)
+    network = hw.MultiExitNetwork(
+        [nn.Sequential(layers.linear(40, 8, precision=precision), layers.relu(precision=precision))],
+        [layers.linear_head(8, 4, precision=precision)],
+        FixedPoint(8, 0, signed=False),
+        (40,),
+    )
+    network.train()
+    with torch.no_grad():
+        network(torch.rand(64, 40))
+    policy = hw.fit_policy(network.eval(), None, thresholds=[])
+    built = Hardware.of(hw.compile(network, policy, out=tmp_path / "design").accelerator)
+    assert built.segments[0].interval == 1
+    assert built.stage_intervals == (5,)  # 40 bytes are five words
+    assert built.exits[0].interval == 5
