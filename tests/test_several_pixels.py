@@ -225,7 +225,8 @@ def drawn(seed: int) -> tuple[Segment, Implementations]:
     for kind in (*kinds, rng.choice(["concatenate", "global_pool", "dense", "activation"])):
         for kernel in _tries(rng, kind, f"kernel{len(kernels)}", last, read):
             results = kernel.compute(*(values,) * len(kernel.inputs))
-            if _tells(results) and (kernel.kind != "conv2d" or _several(kernel)) and kernel.result.width <= 16:
+            several = kernel.kind != "conv2d" or _several(kernel)
+            if _tells(results) and several and _reads_last_row(kernel) and kernel.result.width <= 16:
                 kernels.append(kernel)
                 values, last, read = results, TensorType(kernel.result, kernel.output_shape), kernel.name
                 break
@@ -237,6 +238,15 @@ def drawn(seed: int) -> tuple[Segment, Implementations]:
         if kernel.kind == "conv2d"
     }
     return Segment("drawn", (source,), tuple(kernels), (read,)), implementations
+
+
+def _reads_last_row(kernel: Kernel) -> bool:
+    """Whether results wait for all pixels: a simulation ends with the last result, and counts the beats taken."""
+    windows = kernel.windows
+    if windows is None:
+        return True
+    below = (kernel.output_shape[0] - 1) * windows.stride[0] - windows.padding[0] + windows.sides[0]
+    return below >= kernel.input_shapes[0][0]
 
 
 def _tells(results: NDArray[Any]) -> bool:
