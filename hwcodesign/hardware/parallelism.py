@@ -7,10 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from hwcodesign.errors import SettingsError
-from hwcodesign.hardware.dataflow import units_of
+from hwcodesign.hardware.dataflow import images_taken, units_of
 from hwcodesign.hardware.folding import Folding
 from hwcodesign.hardware.implementation import DEFAULTS, DISTRIBUTED, LATENCY, Implementations
-from hwcodesign.hardware.stream import whole_pixels
 from hwcodesign.hardware.unit import Unit
 from hwcodesign.hardware.units import unit_of
 from hwcodesign.kernels import Segment
@@ -32,7 +31,7 @@ def check_products(
     Raises:
         SettingsError: there is such a layer; the message names it, and the least reuse factor that is sufficient.
     """
-    for unit in units_of(segment, implementations, whole_pixels(segment.inputs)):
+    for unit in units_of(segment, implementations, images_taken(segment, implementations)):
         if unit.folding is not None and unit.products > MOST_PRODUCTS:
             raise _too_many(segment.name, named(unit.kernel.name), unit, unit.folding)
 

@@ -30,7 +30,7 @@ from hwcodesign.hardware.units.reshape import Wires
 from hwcodesign.hardware.units.thresholds import Bisection
 from hwcodesign.hardware.units.transpose import InOrder, StoredFrames
 from hwcodesign.hardware.units.upsample2d import StoredRow
-from hwcodesign.kernels import Conv2D, Kernel, Segment, ZeroColumns
+from hwcodesign.kernels import Conv2D, Kernel, Segment
 
 _CONVOLUTIONS = (
     ConvolutionByAdders,
@@ -123,14 +123,14 @@ def why_not_pixels(kernel: Kernel, implementation: Implementation) -> str | None
     asked = implementation.pixels
     if asked == 1:
         return None
-    if not isinstance(kernel, Conv2D) or isinstance(kernel, ZeroColumns):
+    if not isinstance(kernel, Conv2D):
         return f"pixels={asked} is for convolutions, and its kind is {kernel.kind}: leave it out, it takes what comes"
-    if implementation.windows != REGISTERS or implementation.strategy == DISTRIBUTED:
-        other = (
-            f"strategy={implementation.strategy!r}"
-            if implementation.strategy == DISTRIBUTED
-            else f"windows={implementation.windows!r}"
-        )
+    other = ""
+    if implementation.windows != REGISTERS:
+        other = f"windows={implementation.windows!r}"
+    elif implementation.strategy == DISTRIBUTED:
+        other = f"strategy={implementation.strategy!r}"
+    if other:
         return f"pixels={asked} needs windows={REGISTERS!r} and multipliers, and {other} is asked for: use pixels=1"
     possible = possible_pixels(kernel)
     if asked in possible:
