@@ -151,15 +151,15 @@ def document(found: list[Row]) -> str:
 
 With one pixel in a beat, B-LeNet's first convolution takes 32x32 cycles for an image, with or without early exits. With
 two or four, it takes a half or a fourth of that ([folding.md](folding.md#several-pixels-in-a-beat)); more do not divide
-both its rows of 28 pixels and its results' rows of 32. A word of the bus has eight. The first {IMAGES:,} test images are
-simulated in their order, as one batch, with their exits. Each record is the software's. Designs with a * are predicted.
-{CLOCK_MHZ:.0f} MHz are assumed, and resources are estimated for 7 series.
+both its rows of 28 pixels and its results' rows of 32. A word of the bus has eight. The first {IMAGES:,} test images
+are simulated in their order, as one batch, with their exits. Each record is the software's. Designs with a * are
+predicted. {CLOCK_MHZ:.0f} MHz are assumed, and resources are estimated for 7 series.
 
 {table}
 
 Without exits, the second convolution of the last stage is what takes longest: it has 5,000 products a window, and a
-layer makes at most 4,096 in a cycle. The fastest with exits has {fastest.rate / alone.rate:.2f}x the images/s of the fastest without, and takes
-{fastest.resources.lut / alone.resources.lut:.0%} of its LUTs.
+layer makes at most 4,096 in a cycle. The fastest with exits has {fastest.rate / alone.rate:.2f}x the images/s of the
+fastest without, and takes {fastest.resources.lut / alone.resources.lut:.0%} of its LUTs.
 """
 
 
