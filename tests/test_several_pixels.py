@@ -28,6 +28,7 @@ from hwcodesign.hardware.netlist import netlist
 from hwcodesign.hardware.stream import Stream
 from hwcodesign.hardware.units import possible_pixels, unit_of
 from hwcodesign.hardware.window import Window
+from hwcodesign.interface.modes import exit_control
 from hwcodesign.kernels import Conv2D, Kernel, Segment, TensorType
 from hwcodesign.kernels.kernel import Shape
 from hwcodesign.runtime.segments import segment_by_segment
@@ -35,6 +36,7 @@ from hwcodesign.simulation.alone import segment_codes
 from hwcodesign.simulation.measurement import measure_exits
 from hwcodesign.simulation.rtl import RtlSimulation
 from hwcodesign.simulation.segment import read_segment
+from hwcodesign.simulation.timeline import timeline
 from tests.drawn_kernels import DRAWS
 from tests.marks import CAMPAIGN
 from tests.several_tensors import FORMAT, SHAPE, cut_residual_edge
@@ -77,6 +79,12 @@ def test_every_tensor_and_record_is_the_softwares_however_streams_stall(
 ) -> None:
     assert set(design.run(IMAGES)["exit"]) == set(range(design.accelerator.exits))
     assert_equal_however_streams_stall(design, simulation, IMAGES)
+
+
+def test_every_cycle_shows_where_samples_are(design: hw.Design, simulation: RtlSimulation) -> None:
+    run = simulation.run(IMAGES, exit_control(design.policy), activity=True)
+    found = timeline(design.accelerator, run)
+    assert found.totals() == found.counters == {name: run.counters[name] for name in found.counters}
 
 
 def test_the_module_of_every_segment_gives_the_same_alone(design: hw.Design, monkeypatch: pytest.MonkeyPatch) -> None:

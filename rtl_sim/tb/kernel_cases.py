@@ -156,8 +156,13 @@ def _lanes(rng: random.Random, shape: Shape) -> int:
 
 
 def _several(rng: random.Random, shape: Shape) -> int:
-    """Elements of several pixels that come in a beat; of one, where a row has no more."""
-    return shape[-1] * rng.choice([pixels for pixels in range(1, shape[-2] + 1) if shape[-2] % pixels == 0][-2:])
+    """Elements of several pixels that come in a beat."""
+    return shape[-1] * rng.choice([pixels for pixels in range(2, shape[-2] + 1) if shape[-2] % pixels == 0])
+
+
+def _for_several(rng: random.Random) -> Shape:
+    """Rows of several pixels, which have several channels: in their order there is something to go wrong."""
+    return rng.randint(1, 6), rng.choice((2, 4, 6)), rng.randint(2, 4)
 
 
 def _pooling(rng: random.Random, average: bool, windows: str = REGISTERS, *, several: bool = False) -> Case:
@@ -166,7 +171,7 @@ def _pooling(rng: random.Random, average: bool, windows: str = REGISTERS, *, sev
     shape = (rng.randint(pool[0], 7), rng.randint(pool[1], 7), rng.randint(1, 3 if windows == REGISTERS else 6))
     if several:  # rows of so many pixels that beats divide them, and rows of windows
         padding, stride = (padding[0], padding[1], 0, 0), (stride[0], min(stride[1], 2))
-        shape = (shape[0], rng.choice((4, 8, 12)), shape[2])
+        shape = (shape[0], rng.choice((4, 8, 12)), rng.randint(2, 3))
     lanes = (_several if several else _lanes)(rng, shape)
     built: dict[str, Any] = {"implementation": Implementation(windows=windows), "lanes": lanes}
     rows = (shape[0] + padding[0] + padding[1] - pool[0]) // stride[0] + 1
@@ -256,7 +261,7 @@ def _cast(rng: random.Random, source: FixedPoint, rectify: bool | None) -> Case:
 
 
 def _add(rng: random.Random, *, several: bool = False) -> Case:
-    shape, one, other = _shape(rng), _format(rng), _format(rng)
+    shape, one, other = (_for_several if several else _shape)(rng), _format(rng), _format(rng)
     fraction = max(one.fraction, other.fraction)
     ends = [
         sum(code * 2.0 ** (fraction - fmt.fraction) for fmt, code in zip((one, other), codes, strict=True))
@@ -277,7 +282,12 @@ def _concatenate(rng: random.Random) -> Case:
 
 
 def _affine(rng: random.Random, *, several: bool = False) -> Case:
-    shape, source, scale, bias = _shape(rng), _format(rng), _format(rng, 2), _format(rng, 2)
+    shape, source, scale, bias = (
+        (_for_several if several else _shape)(rng),
+        _format(rng),
+        _format(rng, 2),
+        _format(rng, 2),
+    )
     scales, biases = (
         np.array([float(rng.randint(fmt.min_code, fmt.max_code)) for _ in range(shape[2])]) for fmt in (scale, bias)
     )
@@ -316,7 +326,7 @@ def _scaled_weights(rng: random.Random) -> Case:
 
 def _thresholds(rng: random.Random, *, several: bool = False) -> Case:
     """Channels that fall and rise in turn; jump, and stay."""
-    shape, source = _shape(rng), _format(rng)
+    shape, source = (_for_several if several else _shape)(rng), _format(rng)
     most = rng.randint(1, 9)
     result = FixedPoint(rng.randint(5, 8), 2, rng.random() < 0.5)
     never = source.max_code + 1
