@@ -262,6 +262,7 @@ module window_buffer
       always_ff @(posedge clk_i) if (shift) columns_q <= {newest[y], older};
     end else begin : gen_column
       always_ff @(posedge clk_i) if (shift) columns_q <= newest[y];
+      wire unused_first = read_first_q;
     end
 
     for (genvar w = 0; w < Together; w++) begin : gen_window
