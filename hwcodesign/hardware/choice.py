@@ -13,11 +13,13 @@ from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
+from hwcodesign.hardware.dataflow import images_taken
 from hwcodesign.hardware.estimate import estimated
 from hwcodesign.hardware.folding import divisors
 from hwcodesign.hardware.implementation import (
     BLOCK,
     DEFAULT,
+    DEFAULTS,
     LATENCY,
     MEMORY,
     REGISTERS,
@@ -28,9 +30,9 @@ from hwcodesign.hardware.implementation import (
 )
 from hwcodesign.hardware.parallelism import MOST_PRODUCTS
 from hwcodesign.hardware.resources.figures import Resources
-from hwcodesign.hardware.stream import Stream, whole_pixels, within_pixels
+from hwcodesign.hardware.stream import Stream, along_rows
 from hwcodesign.hardware.unit import Unit
-from hwcodesign.hardware.units import reads_memory, unit_of
+from hwcodesign.hardware.units import possible_pixels, reads_memory, unit_of
 from hwcodesign.kernels import Kernel, Segment
 
 #: Rounds of choosing with other prices.
@@ -92,8 +94,7 @@ def neighbours(unit: Unit[Any]) -> tuple[Pace | None, Pace, Pace | None]:
     slower = [folds for folds in foldable if folds > unit.folding.folds][:1]
 
     def pace(built: Unit[Any]) -> Pace:
-        assert built.folding is not None
-        return Pace(_Offer(built).interval, built.folding.products)
+        return Pace(_Offer(built).interval, built.products)
 
     def folded(folds: list[int]) -> Pace | None:
         implementations = [replace(unit.implementation, reuse_factor=count) for count in folds]
@@ -135,11 +136,27 @@ class Chooser:
         return self._walk(wishes, _as_in(best.swapped(capacity, share, rest))).choice
 
     def _walk(self, wishes: Sequence[Wish], pick: _Pick) -> _Walk:
-        """Goes through all layers in data order, and picks one of the offers for each."""
+        """Goes through all layers in data order, and picks one of the offers for each.
+
+        Images come as the layers that are picked take them, so that it may have to go again.
+        """
+        whole: Mapping[str, Implementations] = {}
+        walk = self._walked(wishes, pick, whole)
+        built = walk.choice.implementations
+        several = any(one.pixels > 1 for wish in wishes if not wish.reads for one in built[wish.segment.name].values())
+        return self._walked(wishes, pick, built) if several else walk
+
+    def _walked(self, wishes: Sequence[Wish], pick: _Pick, taken: Mapping[str, Implementations]) -> _Walk:
+        """Goes through all layers once.
+
+        Args:
+            taken: implementations, by segment, by which images come; whole pixels where there are none.
+        """
         layers: list[_Layer] = []
         made: dict[tuple[str, int], Stream] = {}
         for wish in wishes:
-            given = tuple(made[source] for source in wish.reads) or whole_pixels(wish.segment.inputs)
+            given = tuple(made[source] for source in wish.reads)
+            given = given or images_taken(wish.segment, taken.get(wish.segment.name, DEFAULTS))
             streams = dict(zip(wish.segment.input_names, given, strict=True))
             for kernel, cycles in zip(wish.segment.kernels, wish.cycles, strict=True):
                 offered = tuple(streams[source] for source in kernel.inputs)
@@ -151,7 +168,7 @@ class Chooser:
                 layers.append(replace(layer, picked=pick(layer)))
                 streams[kernel.name] = layers[-1].picked.unit.writes
             for i, (name, tensor) in enumerate(zip(wish.segment.outputs, wish.segment.results, strict=True)):
-                made[wish.segment.name, i] = within_pixels(streams[name], tensor.shape)
+                made[wish.segment.name, i] = along_rows(streams[name], tensor.shape)
         return _Walk(tuple(layers))
 
     def _offers(self, wish: Wish, kernel: Kernel, cycles: int, offered: tuple[Stream, ...]) -> Iterator[_Offer]:
@@ -164,8 +181,9 @@ class Chooser:
             if reads_memory(kernel):
                 yield self._offer(wish, kernel, replace(DEFAULT, windows=MEMORY), offered)
             return
+        pixels = self._pixels(wish, kernel, cycles, offered)
         for strategy, windows in itertools.product((LATENCY, RESOURCE), WINDOWS):
-            wished = Implementation(1, strategy, windows)
+            wished = Implementation(1, strategy, windows, pixels=pixels if windows == REGISTERS else 1)
             foldable = _foldable(kernel, wished, offered)
             while foldable:  # the largest number of folds that is fast enough: intervals grow with it
                 middle = len(foldable) // 2
@@ -175,9 +193,23 @@ class Chooser:
                     yield self._offer(wish, kernel, replace(tried.unit.implementation, weights=BLOCK), offered)
                     break
                 foldable = foldable[middle:] if tried.interval <= cycles else foldable[:middle]
-        built_in = self._offer(wish, kernel, Implementation(1, LATENCY, REGISTERS), offered)
+        built_in = self._offer(wish, kernel, Implementation(1, LATENCY, REGISTERS, pixels=pixels), offered)
         if built_in.products <= MOST_PRODUCTS:  # weights in adders, which folded ones cannot be
             yield built_in
+
+    def _pixels(self, wish: Wish, kernel: Kernel, cycles: int, offered: tuple[Stream, ...]) -> int:
+        """Returns the fewest pixels of a beat with which a kernel can be fast enough; else the most that it can have,
+        and that simulators can read.
+        """
+        most = 1
+        for pixels in possible_pixels(kernel):
+            unit = self._offer(wish, kernel, Implementation(1, LATENCY, REGISTERS, pixels=pixels), offered)
+            if pixels > 1 and unit.products > MOST_PRODUCTS:
+                break
+            most = pixels
+            if unit.interval <= cycles:
+                break
+        return most
 
     def _offer(self, wish: Wish, kernel: Kernel, implementation: Implementation, offered: tuple[Stream, ...]) -> _Offer:
         key = (wish.segment.name, kernel.name, implementation, offered)
@@ -202,7 +234,7 @@ class _Offer:
 
     @property
     def products(self) -> int:
-        return self.unit.folding.products if self.unit.folding is not None else 0
+        return self.unit.products
 
 
 @dataclass(frozen=True, eq=False)
@@ -305,7 +337,7 @@ def _foldable(kernel: Kernel, wished: Implementation, offered: tuple[Stream, ...
     work = first.folding.folds * first.folding.products
     found = []
     for folds in divisors(work):
-        folding = unit_of(kernel, replace(wished, reuse_factor=folds), offered).folding
-        if folding is not None and folding.folds == folds and folding.products <= MOST_PRODUCTS:
+        unit = unit_of(kernel, replace(wished, reuse_factor=folds), offered)
+        if unit.folding is not None and unit.folding.folds == folds and unit.products <= MOST_PRODUCTS:
             found.append(folds)
     return found

@@ -163,6 +163,11 @@ class Choosing:
             wishes.append(Wish(segment, tuple(next(cycles) for _ in segment.kernels), kept, reads))
         return self._known.chooser.choose(wishes, self._board.capacity, SHARE, rest)
 
+    @property
+    def least_interval(self) -> int:
+        """Returns the cycles in which the words of an image come."""
+        return self._accelerator.image_words
+
     def pacing(self, depth: int) -> Pacing:
         """Returns how fast stages should be beside conditional buffers of a depth."""
         accelerator = self._accelerator

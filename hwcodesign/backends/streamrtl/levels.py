@@ -138,7 +138,7 @@ def _for_every_sample(hardware: Hardware, board: Board) -> Built:
 
 def _multipliers(netlists: Sequence[Netlist], numbers: Sequence[int]) -> int:
     units = [block.unit for number in numbers for block in netlists[number].blocks if block.unit is not None]
-    return sum(unit.folding.products for unit in units if unit.folding is not None)
+    return sum(unit.products for unit in units)
 
 
 def _of_level(estimate: AcceleratorEstimate, k: int, names: Sequence[str] = ()) -> Resources:
