@@ -15,6 +15,9 @@ Tone = Literal["plain", "strong", "good", "bad"]
 _NOTHING = "-"
 #: What levels take together, in a sentence.
 _SUMS = {"multipliers": "multipliers", "lut": "LUTs", "dsp": "DSP blocks"}
+_MORE = (
+    "These are more than without exits: levels are faster than images reach them, or heads take more than exits save."
+)
 
 
 @dataclass(frozen=True)
@@ -219,13 +222,21 @@ def _levels(hardware: HardwareReport) -> dict[str, Table]:
     levels = hardware.get("levels")
     if not levels:
         return {}
-    rows = []
+    rows: list[tuple[Cell, ...]] = []
     for k, level in enumerate(levels):
         buffer = _NOTHING if k == len(levels) - 1 else f"{level['buffer_bits'] / 1024:,.0f}"
-        cells = [f"level {k}", percent(level["reached"], 1), *_taken(level["taken"]), buffer, *_taken(level["without"])]
-        rows.append(tuple(map(Cell, cells)))
+        texts = (
+            (f"level {k}", percent(level["reached"], 1), *_taken(level["taken"]), buffer),
+            ("  without exits", percent(1, 1), *_taken(level["without"]), _NOTHING),
+        )
+        rows += [tuple(map(Cell, row)) for row in texts]
     both = [(level["taken"], level["without"]) for level in levels if level["without"] is not None]
-    notes = [Cell("A level is a stage with its head, its decision and the conditional buffer behind it.")]
+    notes = [
+        Cell(
+            "A level is a stage with its head, its decision and the conditional buffer behind it. Images reach it as "
+            "on the fitting split."
+        )
+    ]
     if len(both) == len(levels):
         own, alone = (
             {name: sum(taken[name] for taken in side if taken) for name in ("multipliers", "lut", "dsp")}
@@ -233,20 +244,21 @@ def _levels(hardware: HardwareReport) -> dict[str, Table]:
         )
         sums = [f"{own[name]:,} {text} instead of {alone[name]:,}" for name, text in _SUMS.items()]
         notes.append(Cell(f"All levels take {', '.join(sums[:-1])} and {sums[-1]}.", "strong"))
+        if own["multipliers"] > alone["multipliers"]:
+            notes.append(Cell(_MORE))
     notes.append(
         Cell(
-            "Without exits all images reach every stage, each of which is then chosen for the same throughput. "
-            "Estimated, not synthesised."
+            "Without exits all images reach every stage, each of which is then chosen for the same throughput"
+            f"{' (too slow: no choice is as fast)' if len(both) < len(levels) else ''}. Estimated, not synthesised."
         )
     )
-    figures = ("multipliers", "LUTs", "DSPs", "BRAM36")
-    headings = ("", "images that reach it", *figures, "buffer, Kibit", *(f"{name} without exits" for name in figures))
+    headings = ("", "images that reach it", "multipliers", "LUTs", "DSPs", "BRAM36", "buffer, Kibit")
     return {"levels": Table("What each level takes", headings, tuple(rows), tuple(notes))}
 
 
 def _taken(taken: TakenReport | None) -> tuple[str, ...]:
     if taken is None:
-        return ("cannot be as fast", *[_NOTHING] * 3)
+        return ("too slow", *[_NOTHING] * 3)
     return f"{taken['multipliers']:,}", f"{taken['lut']:,}", f"{taken['dsp']:,}", f"{taken['bram18'] / 2:g}"
 
 
