@@ -67,9 +67,9 @@ def title(report: Report) -> str:
 
 def subtitle(report: Report) -> str:
     """Returns one line about exits, classes, criterion and splits."""
-    splits = report["splits"]
+    splits, exits = report["splits"], f"{report['exits']} exit{'s' if report['exits'] > 1 else ''}"
     return (
-        f"{report['exits']} exits, {report['classes']} classes, {report['policy']['criterion']} criterion, "
+        f"{exits}, {report['classes']} classes, {report['policy']['criterion']} criterion, "
         f"seed {report['seed']}; {splits['training']:,} training, {splits['fitting']:,} fitting "
         f"and {splits['test']:,} test images. All results are on the test images."
     )
@@ -129,7 +129,7 @@ def _bought(report: Report) -> Table:
             _result("best single exit that needs no more MACs", best["accuracy"], best["macs_fraction"] * macs["full"],
                     best["macs_fraction"], f"all at exit {best['exit']}")
         )  # fmt: skip
-    headings = ("", "accuracy", "average MACs", "of full cost", f"exit rate at exits 0 to {last}")
+    headings = ("", "accuracy", "average MACs", "of full cost", _rates_heading(report))
     return Table("Gain of early exit", headings, tuple(rows), _bought_notes(report))
 
 
@@ -141,6 +141,8 @@ def _result(
 
 
 def _bought_notes(report: Report) -> tuple[Cell, ...]:
+    if report["exits"] == 1:
+        return (Cell("This network has one exit: no image leaves early."),)
     accuracy, best = report["accuracy"], report["accuracy"]["best_single_exit"]
     fraction = report["macs_fraction"]
     first = f"With early exits the network is {_gap(accuracy['early_exit'], accuracy['last_exit'])} the last exit"
@@ -188,7 +190,7 @@ def _exits(report: Report) -> Table:
         "accuracy if all leave here",
         "MACs per image",
     )
-    return Table("Each exit", headings, rows, (Cell(note),))
+    return Table("Each exit", headings, rows, (Cell(note),) if thresholds else ())
 
 
 def _cycles(report: Report, hardware: HardwareReport) -> Table:
@@ -205,17 +207,18 @@ def _cycles(report: Report, hardware: HardwareReport) -> Table:
     clock, rate = f"{hardware['clock_mhz']:g} MHz", hardware["images_per_second"]
     fraction = hardware["bound"] / hardware["cycles_per_image"]
     held = ", ".join(f"{most} of {depth}" for most, depth in hardware["buffers"])
-    notes = (
+    notes = [
         Cell(
             f"The {simulated_text(report)} in their own order take {hardware['cycles_per_image']:,.1f} cycles per "
             f"image. This is {percent(fraction, 1)} of the highest throughput that the exit rates and the intervals of "
             f"the stages allow, and {rate:,.0f} images per second at an assumed clock of {clock}.",
             "strong",
-        ),
-        Cell(f"Most beats in each conditional buffer: {held}."),
-    )
+        )
+    ]
+    if held:
+        notes.append(Cell(f"Most beats in each conditional buffer: {held}."))
     headings = ("", "latency, simulated", "predicted", "interval, simulated", "predicted")
-    return Table("Cycles of the RTL if all images leave at this exit", headings, rows, notes)
+    return Table("Cycles of the RTL if all images leave at this exit", headings, rows, tuple(notes))
 
 
 def _levels(hardware: HardwareReport) -> dict[str, Table]:
@@ -290,7 +293,7 @@ def _criteria(report: Report) -> Table:
         rows.append(tuple(Cell(text, "strong" if name == chosen else "plain") for text in texts))
     notes = [Cell(f"{name}: {result['note']}") for name, result in report["criteria"].items() if result["note"]]
     notes += [Cell(f"{name} is left out: {reason}") for name, reason in report.get("left_out", {}).items()]
-    headings = ("", "accuracy", "of full cost", "float disagreement", f"exit rate at exits 0 to {report['exits'] - 1}")
+    headings = ("", "accuracy", "of full cost", "float disagreement", _rates_heading(report))
     return Table("Criteria, each at its own thresholds", headings, tuple(rows), tuple(notes))
 
 
@@ -320,6 +323,10 @@ def _comparisons(report: Report) -> Table:
         notes = (Cell("All compared backends agree in every bit.", "good"),)
     headings = ("backends", "compared", "samples", "values", "mismatches")
     return Table("Comparison of the backends", headings, rows, notes, named=2)
+
+
+def _rates_heading(report: Report) -> str:
+    return f"exit rate at exits 0 to {report['exits'] - 1}" if report["exits"] > 1 else "exit rate"
 
 
 def _fractions(fractions: Sequence[float]) -> str:

@@ -160,7 +160,7 @@ def _chart(report: Report, rows: Sequence[Row], key: str, title: str) -> Chart:
     name = f"accuracy_{key}"
     legend = tuple(zip(names, colours, strict=True))
     drawn = spec(340, data={"name": "points", "values": list(shown)}, layer=layers)
-    return Chart(name, f"Accuracy against {key}", text, alt, drawn, columns, tuple(rows), legend)
+    return Chart(name, f"Accuracy against {key}", text, alt, drawn, columns, tuple(rows), legend, tuple(shapes))
 
 
 def _deadlines(hardware: HardwareReport) -> Chart:

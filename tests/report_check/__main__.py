@@ -21,6 +21,7 @@ from tests.report_check.browser import Browser, Scheme, browser
 from tests.report_check.exploring import exploration_findings
 from tests.report_check.faults import FAULTS, not_found
 from tests.report_check.keyboard import keyboard_findings
+from tests.report_check.paper import paper_findings
 from tests.report_check.sliders import slider_findings
 from tests.report_check.small_pictures import write_small_pictures
 
@@ -107,12 +108,15 @@ def checked(screen: Browser, page: Page) -> bool:
         for scheme in SCHEMES:
             screen.open(page.path, width, scheme)
             seconds.append(screen.run(_INSPECTION, "ready"))
-            screen.picture(OUT / f"{page.name}_{width}_{scheme}.png")
+            screen.pictures(OUT / f"{page.name}_{width}_{scheme}.png")
             found = list(wrong_with(screen, page))
             failed = failed or bool(found)
             print(f"{page.name}, {width} px, {scheme}: {len(found) or 'nothing'} wrong", flush=True)
             print("".join(f"    {text}\n" for text in found), end="", flush=True)
-    screen.paper(OUT / f"{page.name}.pdf")
+    screen.open(page.path, 1400, "dark")
+    found = list(paper_findings(screen, OUT / f"{page.name}.pdf"))
+    failed = failed or bool(found)
+    print(f"{page.name}, printed: {len(found) or 'nothing'} wrong", *found, sep="\n    ", flush=True)
     size, middle = page.path.stat().st_size, median(seconds)
     charts = screen.run(_INSPECTION, "charts")
     print(
@@ -128,7 +132,8 @@ def notices_faults(screen: Browser, page: Page) -> bool:
 
     def look(path: Path) -> Iterator[str]:
         screen.open(path, 800, "light")
-        return wrong_with(screen, dataclasses.replace(page, path=path))
+        yield from wrong_with(screen, dataclasses.replace(page, path=path))
+        yield from (f"paper: {text}" for text in paper_findings(screen, OUT / "planted.pdf"))
 
     missed = not_found(page.path, look)
     print(
