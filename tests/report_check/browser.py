@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import shutil
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
+from selenium.common.exceptions import TimeoutException
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.support.wait import WebDriverWait
@@ -45,6 +47,26 @@ class Browser:
         WebDriverWait(self._driver, _PATIENCE, 0.1).until(
             lambda _: self.run("return !!document.documentElement.dataset.ready")
         )
+
+    def visit(self, page: Path) -> None:
+        """Opens a page that is not one of ours, at 1,400 pixels."""
+        self._command(
+            "Emulation.setDeviceMetricsOverride", width=1400, height=_HEIGHT, deviceScaleFactor=1, mobile=False
+        )
+        self._driver.get("about:blank")
+        self._driver.get_log("browser")
+        self._driver.get_log("performance")
+        self._driver.get(page.resolve().as_uri())
+
+    def click(self, selector: str) -> None:
+        """Clicks the first element that a CSS selector has, which then has the focus."""
+        self._driver.find_element("css selector", selector).click()
+
+    def wait_for(self, script: str) -> Any:
+        """Runs a script until it returns something, and returns that; what it returned last if it takes too long."""
+        with contextlib.suppress(TimeoutException):
+            WebDriverWait(self._driver, _PATIENCE, 0.2).until(lambda _: self.run(script))
+        return self.run(script)
 
     def run(self, script: str, *arguments: Any) -> Any:
         """Runs a script in the page, and returns what it returns."""

@@ -7,6 +7,9 @@ const inspection = {
   // Seconds from the start of the navigation to the last chart.
   ready: () => performance.getEntriesByName("ready")[0].startTime / 1000,
 
+  // Seconds until its text is seen.
+  text: () => performance.getEntriesByName("first-contentful-paint")[0].startTime / 1000,
+
   named(element) {
     const own = element.id ? `#${element.id}` : `${element.tagName.toLowerCase()}.${element.getAttribute("class") || ""}`;
     const holder = element.closest("figure[id], section");

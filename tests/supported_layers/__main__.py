@@ -36,8 +36,8 @@ _WRITTEN = """\
 
 A line stands among the layers of a stage, with a layer that has weights in front and a quantiser at the end. `a` and
 `b` are values in the `forward` of a module of your own: `a = layers.value_of(self.one(x))`. Every line was compiled as
-the main flow does, and compared with the network. [hwcodesign.quantise](quantisation.md) puts quantisers into a network of
-plain torch layers. The lines use these names:
+the main flow does, and compared with the network. [hwcodesign.quantise](quantisation.md) puts quantisers into a
+network of plain torch layers. The lines use these names:
 
 """
 _NO = "-"
