@@ -360,10 +360,13 @@ def test_levels_say_what_their_stages_would_take_without_exits(accelerator: Acce
     )
     whole = first.taken.resources + last.taken.resources + around
     assert whole.rounded() == taken(chosen.accelerator).rounded()
-    assert text_of((first, last)).splitlines()[-1].split()[:4] == [
+    lines = text_of((first, last)).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[-2].split()[:4] == [
         *("all", "levels", f"{first.taken.multipliers + last.taken.multipliers}"),
         f"{round(whole.lut - around.lut):,}",
     ]
+    assert lines[-1].split()[:3] == [*("without", "exits", f"{first.without.multipliers + last.without.multipliers:,}")]
 
 
 def test_levels_are_unknown_without_exit_rates(pooled: Accelerator) -> None:
