@@ -24,7 +24,7 @@ help:
 	@echo "make lint    run ruff, mypy and verible"
 	@echo "make format  format Python and SystemVerilog as make lint requires"
 	@echo "make mutants plant faults, and check that a test fails for each; writes docs/mutants.md"
-	@echo "make report-check  open the pages of reports in headless Chromium, on three widths, light and dark, and move what moves; needs Debian's chromium, chromium-driver and npm, and the data sets"
+	@echo "make report-check  open the pages of reports in headless Chromium, on three widths, light and dark, and move what moves; needs Debian's chromium, chromium-driver, npm and poppler-utils, and the data sets"
 	@echo "make verify  run all tests, those too that make test leaves out, and the verification campaign; writes docs/{verification,hls4ml_compatibility,layers,arm}.md; the last needs Debian with qemu-user and two cross compilers"
 	@echo "make matrix  run the main job and some tests on every Python from 3.11 that is found, with NumPy 1 and 2"
 	@echo "make pynq4   test the simulated board under PYNQ 4; PYTHON312 names a Python 3.12"
@@ -77,9 +77,9 @@ mutants: setup
 	$(BIN)/python -m tests.mutants --write docs/mutants.md
 
 report-check: setup
-	@for tool in chromium chromedriver npm; do command -v $$tool >/dev/null || { echo "$$tool is not installed: apt install chromium chromium-driver npm"; exit 1; }; done
+	@for tool in chromium chromedriver npm pdftotext; do command -v $$tool >/dev/null || { echo "$$tool is not installed: apt install chromium chromium-driver npm poppler-utils"; exit 1; }; done
 	npm install --silent --no-save --no-package-lock --prefix build/report_check axe-core@4.14.1
-	OMP_NUM_THREADS=1 $(BIN)/python -m tests.report_check
+	NO_MKDOCS_2_WARNING=1 OMP_NUM_THREADS=1 $(BIN)/python -m tests.report_check
 
 verify: setup
 	HWCODESIGN_CAMPAIGN=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile

@@ -194,7 +194,8 @@ their order; those of ratios with a * are predicted. Resources are estimated.
 A design without exits has few speeds, since folds divide a layer's work: part of a ratio is that the next faster one
 just does not fit. At 4,000 LUTs, what a head, its decision and a buffer take is more than what they save, and the
 search is right to leave the exit out. At the size of the whole board, both take a pixel in a cycle, and exits save
-resources alone.
+resources alone. Several pixels in a beat came later: [hardware.md](hardware.md#several-pixels-in-a-beat) has B-LeNet
+with them.
 
 ## Predicted and measured
 

@@ -26,7 +26,7 @@ from hwcodesign.hardware.choice import kinds_of
 from hwcodesign.hardware.offers import RESOURCES, Floats, Integers, Offer, vector
 from hwcodesign.hardware.picking import Layer, Plan
 from hwcodesign.hardware.resources.figures import Resources
-from hwcodesign.hardware.stream import Stream, within_pixels
+from hwcodesign.hardware.stream import Stream, along_rows
 from hwcodesign.hardware.units import unit_of
 from hwcodesign.search.space import Point
 from hwcodesign.storage.files import write_json
@@ -82,7 +82,7 @@ def combinations(plan: Plan, units: Units, cycles: Integers, room: Floats) -> Fl
             given = tuple(streams[i] for i in step.takes)
             kept = tuple(streams[i] for i in step.keeps)
             if step.layer is None:
-                made.setdefault((*kept, within_pixels(given[0], step.shape)), []).append(taken)
+                made.setdefault((*kept, along_rows(given[0], step.shape)), []).append(taken)
                 continue
             for unit in units.of(step.layer, given):
                 if unit.interval <= cycles[number]:

@@ -100,6 +100,8 @@ class Drawn:
                     del built["windows"]
                 if built["weights"] == AUTO:
                     del built["weights"]
+                if built["pixels"] == 1:
+                    del built["pixels"]
                 return sha256_json([kernel, weights, built, offered])
             case Decision():
                 decision = self.unit
@@ -416,21 +418,55 @@ endmodule
     return Drawn(Instance(GENERATED, ()), unit=parts, texts={f"{GENERATED}.sv": text})
 
 
-def _unpack(rng: random.Random) -> Drawn:
+def _unpack(rng: random.Random, pixels: int = 1) -> Drawn:
     channels, width = rng.choice([1, 1, 1, 2, 3, 3, 4, 8, 16]), rng.choice([4, 5, 8, 8, 12])
-    shape = (rng.randint(4, 40), rng.randint(4, 40), channels)
-    sizes = f"#(.Channels({channels}), .ElementWidth({width}), .Pixels({shape[0] * shape[1]}))"
+    shape = (rng.randint(4, 40), rng.randint(4, 40) // pixels * pixels or pixels, channels)
+    several = f", .PixelsPerBeat({pixels})" if pixels > 1 else ""
+    sizes = f"#(.Channels({channels}), .ElementWidth({width}), .Pixels({shape[0] * shape[1]}){several})"
     text = f"""module {GENERATED} import hwc_pkg::*; (
   input wire logic clk_i, rst_ni, s_axis_tvalid, s_axis_tlast, out_ready_i, info_ready_i, bank_i, start_allowed_i,
   input wire logic [63:0] s_axis_tdata, input wire logic [31:0] now_i,
   output logic s_axis_tready, out_valid_o, info_valid_o, sample_started_o, batch_ended_o, error_o,
-  output logic [{channels - 1}:0][{width - 1}:0] out_data_o, output sample_t info_data_o,
+  output logic [{pixels * channels - 1}:0][{width - 1}:0] out_data_o, output sample_t info_data_o,
   output logic [31:0] accepted_o
 );
   word_unpack {sizes} u_unpack (.*);
 endmodule
 """
-    return Drawn(Instance(GENERATED, ()), unit=(word_unpack(shape, width),), texts={f"{GENERATED}.sv": text})
+    return Drawn(Instance(GENERATED, ()), unit=(word_unpack(shape, width, pixels),), texts={f"{GENERATED}.sv": text})
+
+
+def _several_pixels(rng: random.Random) -> Drawn:
+    """A unit that takes several pixels in a beat: a convolution of few channels, a pooling, or the unpacker."""
+    kind, pixels = rng.choice(["adders", "LUTs", "DSPs", "maximum", "average", "unpack"]), rng.choice([2, 2, 4])
+    if kind == "unpack":
+        return _unpack(rng, pixels)
+    source, weight = _format(rng), _format(rng, 2, 5, signed=True)
+    channels, side = rng.choice([1, 1, 2, 3, 5]), rng.choice([2, 3, 3, 5])
+    rows, columns, pad = rng.randint(side, 16), 4 * rng.randint(2, 7), side // 2 if side % 2 else 0
+    shape = (rows, columns, channels)
+    common = ("layer", ("input",), (source,), (shape,))
+    offered = (Stream.of(shape, pixels * channels),)
+    if kind in ("maximum", "average"):
+        output, sides = (rows // 2, columns // 2, channels), ((2, 2), (2, 2))
+        kernel: Kernel = MaxPool2D(*common, source, output, *sides)
+        if kind == "average":
+            result = _result(rng, source.width, source.fraction)
+            kernel = AveragePool2D(*common, result, output, *sides, _averaging(source, 4))
+        return _of_kernel(kernel, Implementation(), offered)
+    filters = rng.choice([2, 4, 5])
+    weights = _weights(rng, (side, side, channels, filters), weight)
+    columns = columns + 2 * pad - side + 1
+    if columns % pixels:  # rows of results are whole beats
+        return _several_pixels(rng)
+    bias = np.array([float(rng.randint(-40, 40)) for _ in range(filters)])
+    fraction, bits = source.fraction + weight.fraction, source.width + weight.width + 3
+    layer = Conv2D(
+        *common, _result(rng, bits, fraction), (rows + 2 * pad - side + 1, columns, filters), weights, bias, weight,
+        FixedPoint(30, 30 - fraction), (1, 1), (pad,) * 4,
+    )  # fmt: skip
+    reuse = 1 if kind == "adders" else _reuse(rng, weights.size, 40)
+    return _of_kernel(layer, Implementation(reuse, RESOURCE if kind == "DSPs" else LATENCY, pixels=pixels), offered)
 
 
 def _accelerator(rng: random.Random) -> Drawn:
@@ -480,6 +516,7 @@ KINDS: dict[str, Callable[[random.Random], Drawn]] = {
     "queue": _queue,
     "buffer": _buffer,
     "unpack": _unpack,
+    "several pixels": _several_pixels,
     "decision": _decision,
     **{f"decision by {name}": functools.partial(_decision, criterion=name) for name in sorted(CRITERIA)},
     "accelerator": _accelerator,

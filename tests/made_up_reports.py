@@ -25,7 +25,7 @@ def curve(k: int, rate: list[float]) -> list[CurvePoint]:
 
 
 def hardware(exits: int) -> HardwareReport:
-    cycles = [137, 1_055, 2_100, 3_100, 4_100][:exits]
+    cycles = [137, 1_055, *(1_100 + 1_000 * k for k in range(1, 8))][:exits]
     return {
         "clock_mhz": 100.0,
         "cycles_per_image": 72.2,
@@ -106,18 +106,18 @@ def make_report(exits: int = 3, mismatches: int = 0, cheap: bool = True) -> Repo
         "policy": {
             "criterion": "max_softmax",
             "unit": "probability",
-            "thresholds": [0.9125, *[None] * (exits - 2)],
+            "thresholds": [0.9125, *[None] * (exits - 2)][: exits - 1],
             "method": "accuracy_drop=0.005",
             "float_disagreement": 0.0025,
         },
         "accuracy": {
             "early_exit": 0.97,
             "last_exit": 0.9725,
-            "each_exit": [0.9 + 0.0725 * k / (exits - 1) for k in range(exits)],
+            "each_exit": [0.9 + 0.0725 * k / max(1, exits - 1) for k in range(exits)],
             "best_single_exit": {"exit": 0, "accuracy": 0.9, "macs_fraction": 0.3} if cheap else None,
         },
         "exit_rate": rate,
-        "exit_accuracy": [0.9925, *[None] * (exits - 2), 0.9325],
+        "exit_accuracy": [0.9925, *[None] * (exits - 2), 0.9325][-exits:],
         "macs": {"full": 1_234_568, "at_exit": [370_370 + 1000 * k for k in range(exits)], "average": 563_210.4},
         "macs_fraction": 0.4562,
         "criteria": {

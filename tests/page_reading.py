@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -50,10 +49,10 @@ def embedded(page: str, name: str) -> Any:
     return json.loads(rest.partition("</script>")[0])
 
 
-def in_javascript(data: Any, codes: Sequence[int]) -> Any:
-    """What the page's script computes from its data at some thresholds."""
+def in_javascript(function: str, *arguments: Any) -> Any:
+    """What a function of explore.js, which knows nothing of the page, gives."""
     import quickjs
 
     context = quickjs.Context()
     context.eval((PAGE_FILES / "explore.js").read_text())
-    return json.loads(context.eval(f"JSON.stringify(figures({json.dumps(data)}, {json.dumps(list(codes))}))"))
+    return json.loads(context.eval(f"JSON.stringify({function}({', '.join(map(json.dumps, arguments))}))"))

@@ -63,6 +63,13 @@ class _PipelineState:
         self.pipe.appendleft(done)
 
 
+def _last_columns(of: Windows) -> set[int]:
+    """The columns of beats with which output beats end: where the last pixel of their last window lies."""
+    stride, at_once = of.stride[1], max(1, of.pixels // of.stride[1])
+    last = (window * stride - of.pad_left + of.kernel[1] - 1 for window in range(at_once - 1, of.out_width, at_once))
+    return {pixel // of.pixels for pixel in last}
+
+
 @dataclass
 class _WindowsState:
     of: Windows
@@ -91,7 +98,7 @@ class _WindowsState:
             self._step()
         if accepted:
             self.column += 1
-            if self.column == of.width:
+            if self.column == of.width // of.pixels:
                 self.row, self.column = self.row + 1, 0
 
     @property
@@ -111,7 +118,7 @@ class _WindowsState:
 
     def _available(self) -> bool:
         of = self.of
-        if self.read >= of.width:
+        if self.read >= of.width // of.pixels:
             return True
         # a pass wholly above the image waits for its first row, lest windows come of a sample that never does
         needed = min(max(self.pass_ * of.stride[0] - of.pad_top + of.kernel[0] - 1, 0), of.height - 1)
@@ -119,9 +126,8 @@ class _WindowsState:
 
     def _step(self) -> None:
         of = self.of
-        x = self.read - (of.kernel[1] - 1) + of.pad_left
         self.column_waits = True
-        self.ends = x >= 0 and x % of.stride[1] == 0 and x // of.stride[1] < of.out_width
+        self.ends = self.read in _last_columns(of)
         self.read += 1
         if self.read == of.columns:
             self.read, self.pass_ = 0, self.pass_ + 1

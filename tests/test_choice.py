@@ -246,12 +246,35 @@ def test_units_have_neighbours_that_are_faster_and_slower(accelerator: Accelerat
 
 def test_a_throughput_beyond_every_unit_is_refused_with_the_most_that_can_be(accelerator: Accelerator) -> None:
     wished = MHZ * 1e6 / 50  # an image has 64 pixels
+    (first,) = (kernel.name for kernel in accelerator.stages[0].kernels if kernel.parameters)
+    kept = {"stage0": {first: Implementation()}}  # a pixel in a beat
     with pytest.raises(
         SettingsError, match=r"=2000000 is one in 50 cycles at 100 MHz, but stage0: layer '.*' takes 72 "
     ) as found:
-        with_throughput(Request(accelerator, {}, BOARD), wished)
+        with_throughput(Request(accelerator, kept, BOARD), wished)
     most = float(str(found.value).split("at most ")[1].split(", or")[0].replace(",", ""))
-    assert Hardware.of(with_throughput(Request(accelerator, {}, BOARD), most)).stage_intervals[0] <= 100
+    assert Hardware.of(with_throughput(Request(accelerator, kept, BOARD), most)).stage_intervals[0] <= 100
+
+
+def test_several_pixels_come_in_a_beat_where_one_is_too_slow(accelerator: Accelerator) -> None:
+    (first,) = (kernel.name for kernel in accelerator.stages[0].kernels if kernel.parameters)
+    found = {}
+    for cycles in (80, 50, 30):
+        chosen = with_throughput(Request(accelerator, {}, BOARD), MHZ * 1e6 / cycles)
+        assert Hardware.of(chosen).stage_intervals[0] <= cycles
+        pixels = chosen.implementations["stage0"][first].pixels
+        assert chosen.image_pixels == pixels
+        found[cycles] = pixels
+    assert found == {80: 1, 50: 2, 30: 4}
+
+
+def test_images_that_come_more_slowly_than_is_wished_are_named(accelerator: Accelerator) -> None:
+    words = 16  # of 64 bits, for 128 codes in a byte each
+    with pytest.raises(
+        SettingsError, match=r"in 15 cycles .*, but an image is 16 words of 64 bits, .* most 6,250,000$"
+    ):
+        with_throughput(Request(accelerator, {}, BOARD), MHZ * 1e6 / (words - 1))
+    assert Choosing(accelerator, {}, BOARD, keeps_buffers=False).least_interval == words
 
 
 def test_the_fastest_within_a_board_fits_it_and_nothing_much_faster_does(accelerator: Accelerator) -> None:
@@ -338,10 +361,13 @@ def test_levels_say_what_their_stages_would_take_without_exits(accelerator: Acce
     )
     whole = first.taken.resources + last.taken.resources + around
     assert whole.rounded() == taken(chosen.accelerator).rounded()
-    assert text_of((first, last)).splitlines()[-1].split()[:4] == [
+    lines = text_of((first, last)).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[-2].split()[:4] == [
         *("all", "levels", f"{first.taken.multipliers + last.taken.multipliers}"),
         f"{round(whole.lut - around.lut):,}",
     ]
+    assert lines[-1].split()[:3] == [*("without", "exits", f"{first.without.multipliers + last.without.multipliers:,}")]
 
 
 def test_levels_are_unknown_without_exit_rates(pooled: Accelerator) -> None:

@@ -109,7 +109,7 @@ def test_figures_of_the_page_at_the_fitted_thresholds_are_those_of_the_report(fi
     build = finished / "build/quick"
     report, page = json.loads((build / "report.json").read_text()), (build / "report.html").read_text()
     data = embedded(page, "score-data")
-    found = in_javascript(data, data["codes"])
+    found = in_javascript("figures", data, data["codes"])
     assert found["test"]["accuracy"] == report["accuracy"]["early_exit"]
     assert found["test"]["rates"] == report["exit_rate"]
     assert found["test"]["cost"] == pytest.approx(report["macs_fraction"], rel=1e-12)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +13,7 @@ from hwcodesign.hardware.pace import Pace, settle
 from hwcodesign.hardware.shell_timing import Buffer, Decider, Packer, Unpacker
 from hwcodesign.hardware.stepping import Network, State, run
 from hwcodesign.hardware.timing import Automaton, Node, Pipeline, Queue, Windows, WindowWords
+from hwcodesign.hardware.window import Window
 from tests import reference_automata as reference
 
 #: Random networks of chains and forks.
@@ -20,13 +22,15 @@ _NETWORKS = 220
 
 def _windows(rng: random.Random) -> tuple[Windows, int, int]:
     """Windows of a random geometry, with the beats of a sample before and behind it."""
-    height, width = rng.randint(1, 7), rng.randint(1, 7)
+    height, width = rng.randint(1, 7), rng.choice([1, 2, 3, 4, 5, 6, 7, 8, 12])
     kernel = rng.randint(1, 4), rng.randint(1, 4)
     stride = rng.randint(1, 3), rng.randint(1, 3)
     top, left = rng.randint(0, 2), rng.randint(0, kernel[1] - 1)
     high = max(1, (height + 2 * top - kernel[0]) // stride[0] + 1)
     wide = max(1, (width + 2 * left - kernel[1]) // stride[1] + 1)
-    return Windows(height, width, kernel, stride, top, left, high, wide), height * width, high * wide
+    cut = Window((height, width, 1), (high, wide, 1), kernel, stride, (top, left))
+    cut = replace(cut, pixels=rng.choice(cut.possible_pixels))
+    return cut.timing, cut.reads.beats, cut.writes.beats
 
 
 def _window_words(rng: random.Random) -> tuple[WindowWords, int, int]:

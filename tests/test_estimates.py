@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,9 +16,10 @@ from hwcodesign.hardware.movement_timing import Copies, Frames
 from hwcodesign.hardware.pace import settle
 from hwcodesign.hardware.stepping import run
 from hwcodesign.hardware.stream import Stream
-from hwcodesign.hardware.timing import Automaton, Node, Pipeline, Queue, Windows, WindowWords
+from hwcodesign.hardware.timing import Automaton, Node, Pipeline, Queue, WindowWords
 from hwcodesign.hardware.unit import Unit
 from hwcodesign.hardware.units import unit_of
+from hwcodesign.hardware.window import Window
 from hwcodesign.kernels import Conv2D, Dense, Kernel, MaxPool2D, Transpose
 
 _U5, _W4, _SUMS = FixedPoint(5, 2, signed=False), FixedPoint(4, 1), FixedPoint(40, 30)
@@ -59,9 +61,10 @@ def windows(rng: random.Random) -> Drawn:
         rows = (shape[0] + top + bottom - kernel[0]) // stride[0] + 1
         columns = (shape[1] + left + right - kernel[1]) // stride[1] + 1
         if rows > 0 and columns > 0:
-            cut = Windows(*shape, kernel, stride, top, left, rows, columns)
+            cut = Window((*shape, 1), (rows, columns, 1), kernel, stride, (top, left))
+            cut = replace(cut, pixels=rng.choice(cut.possible_pixels))
             behind = Pipeline(rng.choice([1, 1, 2, 3, 9, 20]), 1, rng.randint(1, 8))
-            return (cut, behind), shape[0] * shape[1], rows * columns
+            return (cut.timing, behind), cut.reads.beats, cut.writes.beats
 
 
 def window_words(rng: random.Random) -> Drawn:

@@ -21,22 +21,55 @@ from hwcodesign.policies import CRITERIA, Criterion, register_criterion
 from hwcodesign.policies.own_criteria import FOLDER, load_criterion
 from hwcodesign.storage.fields import Field
 from hwcodesign.storage.files import sha256
+from hwcodesign.tools.verilator import find_verilator
 from tests.command_line import environment_of
+from tests.marks import CAMPAIGN
 from tests.warm_cli import WARM
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "own_criterion.md"
+RTL = ROOT / "rtl_sim" / "rtl"
 
 
-def of_page(language: str) -> list[str]:
-    """The files that the page shows, in order."""
-    found: list[str] = re.findall(rf'```{re.escape(language)} title="[^"]+"\n(.*?)```', PAGE.read_text(), re.DOTALL)
-    return found
-
-
-CRITERION, REQUEST = of_page("python")
+#: The files that the page shows, by their titles.
+FILES: dict[str, str] = dict(re.findall(r'```\S+ title="([^"]+)"\n(.*?)```', PAGE.read_text(), re.DOTALL))
+CRITERION, REQUEST = FILES["leading.py, first part"], FILES["leading.py, second part"]
 RECIPE = CRITERION + REQUEST
-(SCORE_MODULE,), (HEADER,) = of_page("systemverilog"), of_page("c++")
+SCORE_MODULE, HEADER = FILES["score_lead.sv"], FILES["lead.h"]
+#: Decides with another criterion of the page, on logits in folds of three, the last with two lanes behind the last
+#: class, and all ten at once: behind heads of four beats and of one.
+SPREADING = """
+import torch
+
+import hwcodesign as hw
+from hwcodesign.backends.streamrtl.hardware import Hardware
+from hwcodesign.images import encode_images
+from hwcodesign.simulation.measurement import measure_exits
+from leading import data, head, layers, nn, P
+from spread import Spread
+
+torch.manual_seed(1)
+shallow = nn.Sequential(layers.conv2d(1, 2, 5, stride=2, precision=P), layers.relu(precision=P))
+deep = nn.Sequential(layers.conv2d(2, 3, 2, precision=P), layers.relu(precision=P))
+network = hw.MultiExitNetwork(
+    [shallow, deep], [head(8), head(3)], input_format=hw.data.digits.INPUT_FORMAT, input_shape=(1, 8, 8)
+)
+samples = data()
+hw.train(network, samples, hw.TrainingSettings(epochs=4, batch_size=50, seed=3))
+fitting = samples.fitting
+policy = hw.fit_policy(network, (fitting.images, fitting.labels), criterion=Spread(), thresholds=(145.0,))
+design = hw.compile(network, policy, out="design")
+assert [unit.per_cycle for unit in Hardware.of(design.accelerator).decisions] == [3, 10]
+images = samples.test.images
+same = [design.run(images, on=on) for on in ("software", "csim", "rtl")]
+said = [[r[field].tolist() for field in ("sample_id", "score", "label", "exit")] for r in same]
+assert all(own == said[0] for own in said), said
+assert set(said[0][3]) == {0, 1} and len(set(said[0][1])) > 5, said[0][1]
+codes = encode_images(images[:1], design.accelerator.input_format, design.accelerator.input_shape)
+for own in measure_exits(design.rtl, design.manifest["cycles"], codes):
+    assert own.latency[0] == own.latency[1] and own.interval[0] == own.interval[1], own
+print("alike")
+"""
 
 
 pytestmark = pytest.mark.usefixtures("warm")
@@ -109,6 +142,31 @@ def test_it_runs_in_software_in_both_simulations_on_the_board_in_reports_and_fro
     (moved / "criterion" / "leading.py").write_text("raise SystemExit('executed')")
     altered = python(tmp_path, "-c", f"import hwcodesign as hw; hw.load_criterion({str(moved)!r})")
     assert "leading.py is missing or was altered: compile the design again" in altered.stderr
+
+
+@pytest.mark.parametrize("name", ["lead", "spread"])
+def test_its_module_is_free_of_warnings_whatever_its_folds_are(name: str, tmp_path: Path) -> None:
+    source = tmp_path / f"score_{name}.sv"
+    source.write_text(FILES[source.name])
+    tool = find_verilator()
+    for per_cycle in (1, 3, 10):
+        command = [str(tool.folder / "verilator"), "--lint-only", "-Wall", f"-GPerCycle={per_cycle}", f"-I{RTL}"]
+        command += ["--top-module", source.stem, *map(str, (RTL / "verilator.vlt", RTL / "hwc_pkg.sv", source))]
+        done = subprocess.run(command, capture_output=True, text=True, env=tool.environment, check=False)
+        assert done.returncode == 0, done.stderr
+
+
+@CAMPAIGN
+def test_one_that_reads_every_logit_gives_the_same_scores_everywhere_in_the_cycles_that_it_says(
+    tmp_path: Path,
+) -> None:
+    if shutil.which("g++") is None:
+        pytest.skip("g++ is not installed: the C simulation is compiled")
+    for name in ("spread.py", "score_spread.sv", "spread.h"):
+        (tmp_path / name).write_text(FILES[name])
+    (tmp_path / "leading.py").write_text(RECIPE)
+    done = python(tmp_path, "-c", SPREADING)
+    assert done.stdout == "alike\n", done.stderr
 
 
 def test_a_recipe_imports_a_criterion_from_a_file_beside_it(tmp_path: Path) -> None:

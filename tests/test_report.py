@@ -61,17 +61,34 @@ def test_what_exits_save_stands_level_by_level() -> None:
     }  # type: ignore[typeddict-item]
     table = {table.title: table for table in summary.tables(report)}["What each level takes"]
     assert [[cell.text for cell in row] for row in table.rows] == [
-        ["level 0", "100.0%", "1,500", "9,000", "12", "1.5", "8", "1,400", "8,000", "10", "1"],
-        ["level 1", "25.0%", "100", "1,000", "4", "4", "-", "700", "5,000", "30", "2"],
+        ["level 0", "100.0%", "1,500", "9,000", "12", "1.5", "8"],
+        ["  without exits", "100.0%", "1,400", "8,000", "10", "1", "-"],
+        ["level 1", "25.0%", "100", "1,000", "4", "4", "-"],
+        ["  without exits", "100.0%", "700", "5,000", "30", "2", "-"],
+    ]
+    lines = printed(report, 80).partition("What each level takes\n")[2].splitlines()
+    in_terminal = [line.split() for line in lines if line.lstrip().startswith(("level ", "without exits "))]
+    assert in_terminal == [
+        ["level", "0", "100.0%", "1,500", "9,000", "12", "1.5", "8"],
+        ["without", "exits", "100.0%", "1,400", "8,000", "10", "1", "-"],
+        ["level", "1", "25.0%", "100", "1,000", "4", "4", "-"],
+        ["without", "exits", "100.0%", "700", "5,000", "30", "2", "-"],
     ]
     said = " ".join(note.text for note in table.notes)
     sums = "1,600 multipliers instead of 2,100, 10,000 LUTs instead of 13,000 and 16 DSP blocks instead of 40"
     assert f"All levels take {sums}." in said
     assert "Estimated, not synthesised" in said
+    assert "These are more" not in said
     report["hardware"]["levels"][1]["without"] = None
     table = {table.title: table for table in summary.tables(report)}["What each level takes"]
-    assert [cell.text for cell in table.rows[1]][-4:] == ["cannot be as fast", "-", "-", "-"]
-    assert "All levels" not in " ".join(note.text for note in table.notes)
+    assert [cell.text for cell in table.rows[3]] == ["  without exits", "100.0%", "too slow", "-", "-", "-", "-"]
+    said = " ".join(note.text for note in table.notes)
+    assert "All levels" not in said
+    assert "(too slow: no choice is as fast)" in said
+    report["hardware"]["levels"][1]["without"] = {"multipliers": 50, "lut": 500, "dsp": 3, "bram18": 4}
+    table = {table.title: table for table in summary.tables(report)}["What each level takes"]
+    assert "1,600 multipliers instead of 1,450" in " ".join(note.text for note in table.notes)
+    assert "These are more than without exits" in " ".join(note.text for note in table.notes)
 
 
 @pytest.mark.parametrize("width", [80, 120])

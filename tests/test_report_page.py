@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from jinja2 import Environment, FileSystemLoader
 
 vl_convert = pytest.importorskip("vl_convert", reason="vl-convert-python is not installed (extra 'report')")
 pytest.importorskip("quickjs", reason="quickjs-ng is not installed (extra 'dev')")
@@ -35,7 +36,7 @@ from hwcodesign.report.trade_off_charts import trade_off_charts  # noqa: E402
 from hwcodesign.simulation.timeline import Drop, Span, Stall, Timeline  # noqa: E402
 from hwcodesign.simulation.timeline_file import write_timeline  # noqa: E402
 from tests.made_up_reports import make_outcomes, make_report, taken  # noqa: E402
-from tests.page_reading import Structure, embedded, in_javascript  # noqa: E402
+from tests.page_reading import PAGE_FILES, Structure, embedded, in_javascript  # noqa: E402
 
 ATTACK = "</script><script>alert('x')</script>"
 
@@ -44,9 +45,9 @@ def made_up_timeline(exits: int) -> Timeline:
     spans = [Span(n, part, 10 * n + k, 10 * n + k + 12) for n in range(3) for k, part in enumerate(("input", "stage0"))]
     counters = {"ACCEPTED": 3, "INPUT_STALLS": 4, "OUTPUT_STALLS": 0, **{f"FINALS[{k}]": 0 for k in range(exits)}}
     counters |= {f"HIGH_WATER[{k}]": 2 for k in range(exits - 1)}
-    levels = (((0, 0), (5, 2), (9, 0)),) * (exits - 1)
+    levels, drops = (((0, 0), (5, 2), (9, 0)),) * (exits - 1), (Drop(0, 0, 12),) * (exits > 1)
     stalls = (Stall("input", 3, 7),)
-    return Timeline(40, (0, 0, 1), (4,) * (exits - 1), tuple(spans), (Drop(0, 0, 12),), stalls, levels, counters)
+    return Timeline(40, (0, 0, min(1, exits - 1)), (4,) * (exits - 1), tuple(spans), drops, stalls, levels, counters)
 
 
 def written(folder: Path, exits: int = 3, **changes: Any) -> str:
@@ -106,7 +107,7 @@ def trade_off_rows(data: Any) -> list[dict[str, Any]]:
     return rows
 
 
-@pytest.mark.parametrize("exits", [2, 3, 5])
+@pytest.mark.parametrize("exits", [1, 2, 3, 7])
 def test_every_chart_has_words_and_a_table_and_every_picture_a_text(tmp_path: Path, exits: int) -> None:
     page = written(tmp_path, exits)
     structure = Structure(page)
@@ -120,12 +121,60 @@ def test_every_chart_has_words_and_a_table_and_every_picture_a_text(tmp_path: Pa
     assert len(structure.all("img")) == 4
     assert all(image["alt"] for image in structure.all("img"))
     chips = [element for element in structure.all("g") if element.get("class") == "chip"]
-    assert len(chips) == 2 * exits * 3
+    assert len(chips) == 2 * (2 * exits * 3)  # drawn for wide screens and for narrow ones
     assert all(
         "unit: conv2d, reuse factor 1, latency" in chip["aria-label"] and chip["tabindex"] == "0" for chip in chips
     )
     named = re.findall(r'href="#(\w+)"', page)
     assert set(named) <= set(ids)
+
+
+def test_a_network_of_one_exit_has_no_thresholds_to_try_and_no_exit_that_saves(tmp_path: Path) -> None:
+    page = written(tmp_path, 1)
+    assert not [element for element in Structure(page).all("input") if element["type"] == "range"]
+    assert 'id="thresholds"' not in page
+    assert "exit_costs" not in embedded(page, "chart-data")["charts"]
+    assert "1 exit, 10 classes" in page
+    assert "no image leaves early" in page
+    assert "Most beats in each conditional buffer" not in page
+
+
+def test_tables_that_are_not_printed_say_so(page: str) -> None:
+    long = [element for element in Structure(page).all("details") if element.get("class") == "long"]
+    assert long == []
+    timeline = made_up_timeline(3)
+    many = tuple(Span(n % 3, "input", 12 * n, 12 * n + 12) for n in range(61))
+    chart = gantt_charts(dataclasses.replace(timeline, spans=many))[0]
+    assert len(chart.rows) == 61
+    figure = (
+        Environment(loader=FileSystemLoader(PAGE_FILES), autoescape=True)
+        .get_template("macros.html")
+        .module.figure(chart)
+    )
+    assert '<details class="long"><summary>Timeline of samples as a table (61 rows)</summary>' in figure
+    assert "The table of its 61 rows is in the file, not on paper." in figure
+
+
+def test_a_legend_has_the_shapes_of_the_marks(page: str) -> None:
+    (chart,) = (chart for chart in trade_off_charts(make_report()) if chart.name == "accuracy_cost")
+    drawn = next(layer for layer in chart.spec["layer"] if "shape" in layer["encoding"])["encoding"]
+    names = [name for name, _ in chart.legend]
+    assert drawn["shape"]["scale"] == {"domain": names, "range": list(chart.shapes)}
+    assert drawn["color"]["scale"] == {"domain": names, "range": [colour for _, colour in chart.legend]}
+    assert len({outline for _, _, outline in chart.marks}) == len(set(chart.shapes)) > 1
+    assert all(
+        f'<path d="{outline}" fill="{colour}"/></svg>{name}</li>' in page for name, colour, outline in chart.marks
+    )
+
+
+def test_builds_that_are_far_apart_are_shown_on_a_logarithmic_axis() -> None:
+    near, far = make_report(), make_report()
+    assert near["hardware"] is not None
+    far["hardware"] = near["hardware"] | {"cycles_per_image": 70_000.0}  # type: ignore[assignment]
+    for other, kind in ((near, None), (far, "log")):
+        charts = comparison_charts([Build("a", near), Build("b", other)])
+        (cycles,) = (chart for chart in charts if chart.name == "accuracy_cycles")
+        assert {layer["encoding"]["x"]["scale"].get("type") for layer in cycles.spec["layer"]} == {kind}
 
 
 def test_the_same_results_give_the_same_page(tmp_path: Path, page: str) -> None:
@@ -153,7 +202,7 @@ def test_sliders_compute_what_python_computes(exits: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     others = [[int(rng.choice(steps)) for steps in data["steps"]] for _ in range(4)]
     for codes in ([*outcomes.codes], *others, [steps[-1] for steps in data["steps"]]):
-        found = in_javascript(data, codes)
+        found = in_javascript("figures", data, codes)
         for name, split in (("fitting", outcomes.fitting), ("test", outcomes.test)):
             statistics = ExitStatistics(split.scores, split.labels, split.truth, costs)
             point = evaluate(statistics, codes)
@@ -166,6 +215,15 @@ def test_sliders_compute_what_python_computes(exits: int, seed: int) -> None:
         least = max(part * interval for part, interval in zip(reach, hardware["stages"], strict=True))
         assert found["least"] == pytest.approx(least, rel=1e-12)
     assert len({tuple(codes) for codes in others}) > 1
+
+
+@pytest.mark.parametrize("digits", [0, 1, 2])
+def test_the_page_rounds_as_the_report_does(digits: int) -> None:
+    """87.25, which is half way, is 87.2 in both; 0.05 lies a little above the middle."""
+    values = [0.0, 100.0, 0.05, 2.5, 87.25, 87.35, 12.125, 1385281.5, *np.random.default_rng(0).uniform(0, 100, 50)]
+    values += [100 * n / 400 for n in range(0, 400, 7)]
+    for value in values:
+        assert in_javascript("rounded", value, digits) == f"{value:.{digits}f}"
 
 
 def test_a_slider_offers_the_threshold_in_use_and_ends_where_nothing_leaves(page: str) -> None:

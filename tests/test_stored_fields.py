@@ -72,7 +72,9 @@ def made(criterion: str) -> tuple[str, dict[str, Any]]:
             "windows": "registers",
             "weights": "auto",
             "fit": None,
-            "layers": {"stage0.conv": {"reuse": 2, "strategy": None, "windows": "memory", "weights": "block"}},
+            "layers": {
+                "stage0.conv": {"reuse": 2, "strategy": None, "windows": "memory", "weights": "block", "pixels": 1}
+            },
             "buffer_samples": 2,
         },
         "network_sha256": "2" * 64,
@@ -344,7 +346,7 @@ def dig(data: Any, *keys: str | int) -> Any:
 CONV = ("accelerator", "stages", 0, "kernels", 0)
 DENSE = ("accelerator", "heads", 0, "kernels", 1)
 BUILT = ("accelerator", "implementations", "stage0")
-BUILD = {"reuse_factor": 1, "strategy": "latency", "windows": "registers", "weights": "auto"}
+BUILD = {"reuse_factor": 1, "strategy": "latency", "windows": "registers", "weights": "auto", "pixels": 1}
 
 
 @pytest.mark.parametrize(
@@ -356,7 +358,7 @@ BUILD = {"reuse_factor": 1, "strategy": "latency", "windows": "registers", "weig
         (set_in("board", "clock_mhz", to=True), r"board\.clock_mhz is true, and must be a number"),
         (set_in("criterion", to=7), "criterion is 7, and must be an object"),
         (set_in("criterion", to=own("leap", "../x.py")), r"criterion names '../x.py', which is no file of its own"),
-        (set_in("design_version", to=9.0), "design_version is 9.0, and must be a whole number from 9 to 9"),
+        (set_in("design_version", to=10.0), "design_version is 10.0, and must be a whole number from 10 to 10"),
         (set_in("backend", to="streamrt"), "backend 'streamrt' is not known: did you mean 'streamrtl'"),
         (set_in("tools", to={"numpy": 1}), r"tools\.numpy is 1, and must be a text"),
         (set_in("colour", to=1), "the file has 'colour', which is none of design_version"),
@@ -388,6 +390,10 @@ BUILD = {"reuse_factor": 1, "strategy": "latency", "windows": "registers", "weig
         (set_in(*CONV, "reuse_factor", to=1), r"kernels\[0\] has 'reuse_factor', which is none of kind, name"),
         (set_in(*BUILT, "conv", "reuse_factor", to=0), r"conv\.reuse_factor is 0, and must be a whole number from 1"),
         (set_in(*BUILT, "conv", "windows", to="glass"), r"conv\.windows 'glass' is not known\. Known: memory"),
+        (set_in(*BUILT, "conv", "pixels", to=0), r"conv\.pixels is 0, .* from 1 to 1048576"),
+        (set_in("accelerator", "image_pixels", to=0), r"accelerator\.image_pixels is 0, .* from 1 to 1048576"),
+        (set_in("accelerator", "image_pixels", to=3), r"image_pixels is 3: images of .* have rows of"),
+        (set_in("settings", "layers", "stage0.conv", "pixels", to="2"), r"stage0\.conv\.pixels is '2', .* whole"),
         (set_in(*BUILT, "conv", "strategy", to=None), r"conv\.strategy is null, and must be a text"),
         (set_in(*BUILT, "conv", "strategy", to="magic"), r"conv\.strategy 'magic' is not known\. Known: d"),
         (set_in(*BUILT, "cnv", to=BUILD), "stage0: kernel 'cnv' of an implementation is not known: did you mean 'con"),

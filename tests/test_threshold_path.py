@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from hwcodesign.errors import FieldError, PolicyError
+from hwcodesign.fitting.outputs import float_disagreement
 from hwcodesign.fitting.path import STEP, threshold_path
 from hwcodesign.fitting.search import cost_curve, evaluate
 from hwcodesign.fixedpoint import FixedPoint
@@ -156,3 +157,12 @@ def test_what_is_no_path_is_refused() -> None:
     del data["right"]
     with pytest.raises(FieldError, match=r"path\.right is missing: 'right' must be there"):
         ThresholdPath.from_json(Field(data, "path"), 3)
+
+
+@pytest.mark.parametrize("criterion", ["max_softmax", "patience"])
+def test_a_network_of_one_exit_is_fitted_without_a_path_and_decides_nothing(criterion: str) -> None:
+    _, statistics = drawn(0, 1)
+    logits = [np.zeros((4, CLASSES), np.int64)]
+    one = ExitPolicy.build(criterion, [LOGITS], CLASSES)
+    assert threshold_path(one, ExitStatistics.of(one, logits, np.zeros(4, np.int64), statistics.costs)) is None
+    assert float_disagreement(one, logits) == 0.0

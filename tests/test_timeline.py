@@ -109,6 +109,12 @@ def test_files_keep_it_whole_and_the_trace_counts_the_same(stalled: tuple[RtlRun
     for k in range(2):
         most = max(e["args"]["beats"] for e in events if e["name"] == f"beats in buffer{k}")
         assert most == found.counters[f"HIGH_WATER[{k}]"]
+    counts = {e["name"]: e["args"]["count"] for e in events if (e["ph"], e["pid"]) == ("C", 4)}  # the last of each
+    assert counts == {name: n for name, n in found.counters.items() if not name.startswith("HIGH_WATER")}
+    for name, steps in found.counts().items():
+        cycles, values = zip(*steps, strict=True) if steps else ((), ())
+        assert list(cycles) == sorted(set(cycles)), name
+        assert list(values) == sorted(set(values)), name
     outputs = {thread for (pid, thread), name in threads.items() if pid == 1 and name.startswith("output")}
     left = [e["args"]["exit"] for e in events if (e["ph"], e["pid"]) == ("X", 1) and e["tid"] in outputs]
     assert [left.count(k) for k in range(3)] == [found.counters[f"FINALS[{k}]"] for k in range(3)]

@@ -11,10 +11,10 @@ from hwcodesign.choices import not_known
 from hwcodesign.designs.costs import ExitCosts
 from hwcodesign.errors import DesignError, FieldError, HwcodesignError, PolicyError
 from hwcodesign.fixedpoint import FixedPoint
-from hwcodesign.hardware.implementation import Implementation, Implementations
+from hwcodesign.hardware.implementation import MOST_PIXELS, Implementation, Implementations
 from hwcodesign.hardware.stream import Stream, whole_pixels
 from hwcodesign.hardware.units import check_implementations
-from hwcodesign.images import stream_shape
+from hwcodesign.images import stream_shape, words_per_sample
 from hwcodesign.kernels import (
     MOST_TENSORS,
     Arrays,
@@ -37,7 +37,7 @@ from hwcodesign.storage.files import sha256, sha256_json
 DECISIONS_AHEAD = 2
 _PARTS = (
     *("name", "input_shape", "buffer_samples", "stages", "heads", "head_reads", "lanes"),
-    *("implementations", "policy"),
+    *("image_pixels", "implementations", "policy"),
 )
 _FIELDS = (*_PARTS, "configuration_hash")
 #: Of a stored accelerator.
@@ -57,7 +57,8 @@ class Accelerator:
         implementations: how kernels are built, by segment; of those that it does not name, as by default.
         head_reads: for each head, the positions of the tensors of its stage that it reads; by default all.
         lanes: for each tensor of each stage, the number of elements in a beat of its stream; by default a pixel with
-            all its channels, or a whole vector.
+            all its channels, or a whole vector; or several pixels of a row.
+        image_pixels: number of pixels of a row of the images that come in a beat.
 
     Raises:
         PolicyError: the policy is for other logits or another number of exits.
@@ -74,6 +75,7 @@ class Accelerator:
     implementations: Mapping[str, Implementations] = field(default_factory=dict)
     head_reads: tuple[tuple[int, ...], ...] = ()
     lanes: tuple[tuple[int, ...], ...] = ()
+    image_pixels: int = 1
 
     def __post_init__(self) -> None:
         if not self.head_reads:
@@ -125,11 +127,17 @@ class Accelerator:
             raise DesignError(f"lanes is {self.lanes}: it has a number for each tensor of each of {self.exits} stages")
         for stage, given in zip(self.stages, self.lanes, strict=True):
             for tensor, lanes in zip(stage.results, given, strict=True):
-                if lanes < 1 or tensor.shape[-1] % lanes:
+                if lanes < 1 or not _makes_pixels(lanes, tensor.shape):
                     raise DesignError(
                         f"{stage.name} writes {tensor} in beats of {lanes} elements, which do not make pixels of "
-                        f"{tensor.shape[-1]}: lanes must divide it"
+                        f"{tensor.shape[-1]}: lanes must divide it, or be pixels that divide a row"
                     )
+        image = self.stages[0].inputs[0].shape
+        if self.image_pixels < 1 or not _makes_pixels(self.image_pixels * image[-1], image):
+            raise DesignError(
+                f"image_pixels is {self.image_pixels}: images of {image} have rows of {(1, *image)[-2]} pixels, which "
+                "beats must divide"
+            )
 
     @property
     def exits(self) -> int:
@@ -186,7 +194,18 @@ class Accelerator:
     def given(self, number: int) -> tuple[Stream, ...]:
         """Returns the streams that a segment reads; segments are numbered as in `segments`."""
         found = tuple(self.stream(k, i) for k, i in self.reads(number))
-        return found or whole_pixels(self.stages[0].inputs)
+        return found or (self.images,)
+
+    @property
+    def image_words(self) -> int:
+        """Returns the words of an image on the bus, one of which comes in a cycle."""
+        return words_per_sample(self.input_format, self.input_shape)
+
+    @property
+    def images(self) -> Stream:
+        """Returns the stream in which images come to the first stage."""
+        shape = self.stages[0].inputs[0].shape
+        return Stream.of(shape, self.image_pixels * shape[-1])
 
     def taken(self, number: int) -> tuple[Stream, ...]:
         """Returns the streams that a segment writes; segments are numbered as in `segments`."""
@@ -249,6 +268,7 @@ class Accelerator:
             "heads": [_segment_to_json(segment, arrays) for segment in self.heads],
             "head_reads": [list(reads) for reads in self.head_reads],
             "lanes": [list(lanes) for lanes in self.lanes],
+            "image_pixels": self.image_pixels,
             "implementations": {
                 segment.name: {
                     kernel: implementation.to_json()
@@ -302,11 +322,18 @@ class Accelerator:
         )
         lanes = tuple(item.integers(1, _MOST_LONG, 1, MOST_TENSORS) for item in fields["lanes"].items(exits, exits))
         policy, buffered = ExitPolicy.from_json(fields["policy"].value), fields["buffer_samples"].integer(1, _MOST_LONG)
+        image_pixels = fields["image_pixels"].integer(1, MOST_PIXELS)
         built = fields["implementations"].fields([segment.name for segment in (*stages, *heads)])
         implementations = {segment: _implementations_from_json(item) for segment, item in built.items()}
         if left:
             raise FieldError(f"array {shown(min(left))} is in the file of arrays, but no kernel uses it")
-        return cls(name, input_shape, stages, heads, policy, buffered, implementations, reads, lanes)
+        return cls(name, input_shape, stages, heads, policy, buffered, implementations, reads, lanes, image_pixels)
+
+
+def _makes_pixels(lanes: int, shape: Shape) -> bool:
+    """Whether beats of so many elements are parts of pixels, or pixels of a row."""
+    pixels, rest = divmod(lanes, shape[-1])
+    return shape[-1] % lanes == 0 or (not rest and len(shape) > 1 and shape[-2] % pixels == 0)
 
 
 def _listed(tensors: Sequence[TensorType]) -> str:

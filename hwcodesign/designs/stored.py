@@ -8,7 +8,7 @@ from typing import Any
 from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.designs.boards import BOARDS, board_of
 from hwcodesign.errors import DesignError, FieldError
-from hwcodesign.hardware.implementation import CHOICES
+from hwcodesign.hardware.implementation import CHOICES, MOST_PIXELS
 from hwcodesign.policies import own_criteria
 from hwcodesign.policies.own_criteria import require_registered
 from hwcodesign.storage.arrays import check_size, open_arrays
@@ -22,7 +22,7 @@ WEIGHTS = "weights.npz"
 POLICY = "policy.json"
 #: Digests of all that is compiled or run of a design.
 SOURCES = "sources.json"
-DESIGN_VERSION = 9
+DESIGN_VERSION = 10
 _FIELDS = (
     *("design_version", "backend", "board", "settings", "network_sha256", "projects", "cycles", "tools"),
     *("accelerator", "policy_sha256", "weights_sha256", "sources_sha256", "criterion"),
@@ -141,7 +141,9 @@ def _check_manifest(fields: dict[str, Field], accelerator: Accelerator) -> None:
     settings = fields["settings"].fields(("reuse", *CHOICES, "layers", "buffer_samples", "fit"))
     if not settings["fit"].is_null:
         settings["fit"].text()
-    named = (own.fields(("reuse", *CHOICES)) for own in settings["layers"].mapping(_MOST).values())
+    named = tuple(own.fields(("reuse", *CHOICES, "pixels")) for own in settings["layers"].mapping(_MOST).values())
+    for layer in named:
+        layer["pixels"].integer(1, MOST_PIXELS)
     for layer in (settings, *named):
         layer["reuse"].integer(1, _MOST_CYCLES)
         for choice, known in CHOICES.items():

@@ -189,7 +189,11 @@ def calibrated(heads: Heads, outputs: Sequence[Integers], labels: Integers) -> t
 
 
 def float_disagreement(policy: ExitPolicy, logits: Sequence[Integers]) -> float:
-    """Returns the fraction of decisions at early exits that the float formula makes otherwise on the same logits."""
+    """Returns the fraction of decisions at early exits that the float formula makes otherwise on the same logits; 0
+    where there is only one exit, which decides nothing.
+    """
+    if len(logits) == 1:
+        return 0.0
     _, scores = policy.score_exits(logits)
     leaves = scores[:-1] >= np.asarray(policy.threshold_codes[:-1], np.int64)[:, None]
     return float(np.mean(policy.float_decisions(logits) != leaves))

@@ -28,7 +28,8 @@ _Codes = tuple[int, ...]
 def threshold_path(
     policy: ExitPolicy, statistics: ExitStatistics, curve: Sequence[OperatingPoint] | None = None
 ) -> ThresholdPath | None:
-    """Returns the path of a policy's criterion on these samples; None if thresholds make no difference to them.
+    """Returns the path of a policy's criterion on these samples; None if thresholds make no difference to them, as in a
+    network with one exit.
 
     Args:
         policy: criterion and tables; its own thresholds are one more point that the path may go through.
@@ -36,6 +37,8 @@ def threshold_path(
         curve: the criterion's curve on these samples, where it is known.
     """
     early = len(statistics.costs) - 1
+    if not early:
+        return None
     if policy.criterion.shared_threshold:
         most = int(statistics.scores[:-1].max())
         codes = [(code,) * early for code in (*range(1, most + 1), NEVER)]

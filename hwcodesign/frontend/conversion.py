@@ -23,7 +23,7 @@ from hwcodesign.frontend.pool_types import configure, first_types, pool_types
 from hwcodesign.frontend.refusals import of_segment, reason
 from hwcodesign.frontend.settings import VITIS_STRATEGIES, CompileSettings
 from hwcodesign.hardware.implementation import AUTO, MEMORY, REGISTERS, Implementation, Implementations
-from hwcodesign.hardware.units import reads_memory, strategies_of
+from hwcodesign.hardware.units import reads_memory, strategies_of, why_not_pixels
 from hwcodesign.kernels import Segment, Sparsity
 from hwcodesign.networks.export import ExportedSegment
 
@@ -62,9 +62,11 @@ def asked_for(
         found: what hls4ml made of the settings.
 
     Raises:
-        SettingsError: a layer is named with a strategy by which it cannot be built.
+        SettingsError: a layer is named with a strategy by which it cannot be built, or with pixels that do not make its
+            beats.
     """
-    kinds = {kernel.name: kernel.kind for kernel in kernels.kernels}
+    by_name = {kernel.name: kernel for kernel in kernels.kernels}
+    kinds = {name: kernel.kind for name, kernel in by_name.items()}
     asked = dict(found)
     for name, implementation in found.items():
         module = module_of(segment, name)
@@ -77,7 +79,11 @@ def asked_for(
                     f"give {' or '.join(known)}"
                 )
             strategy = choice.strategy if choice.strategy in known else implementation.strategy
-            asked[name] = Implementation(choice.reuse, strategy, choice.windows or REGISTERS, choice.weights or AUTO)
+            places = choice.windows or REGISTERS, choice.weights or AUTO
+            asked[name] = Implementation(choice.reuse, strategy, *places, choice.pixels)
+            refused = why_not_pixels(by_name[name], asked[name])
+            if refused:
+                raise SettingsError(f"{module}: {refused}")
     for kernel in kernels.kernels:
         if kernel.name not in asked and reads_memory(kernel) and settings.windows == MEMORY:
             asked[kernel.name] = Implementation(windows=MEMORY)

@@ -31,6 +31,8 @@ class LayerSettings:
             they are read word by word, as is right for many channels. None keeps the design's.
         weights: where a layer in StreamRTL has weights that it reads word by word: "auto" lets synthesis choose by
             their number, "block" is block RAM. None keeps the design's.
+        pixels: how many pixels of a row a convolution in StreamRTL takes in a beat, with the multipliers for all
+            windows that begin in it. Layers behind it without weights take the beats that come.
 
     Raises:
         SettingsError: a name is not known, or a number out of range.
@@ -40,10 +42,12 @@ class LayerSettings:
     strategy: str | None = None
     windows: str | None = None
     weights: str | None = None
+    pixels: int = 1
 
     def __post_init__(self) -> None:
-        if self.reuse < 1:
-            raise SettingsError(f"reuse {self.reuse} is not a positive whole number")
+        for name in ("reuse", "pixels"):
+            if getattr(self, name) < 1:
+                raise SettingsError(f"{name} {getattr(self, name)} is not a positive whole number")
         for name, known in CHOICES.items():
             value = getattr(self, name)
             if value is not None and value not in known:
@@ -168,6 +172,11 @@ class CompileSettings:
                     f"strategy {DISTRIBUTED!r} multiplies whole windows, but windows={MEMORY!r} reads them word by "
                     f"word: use windows={REGISTERS!r}, or strategy='latency'"
                 )
+            if not self.has_rtl and settings.pixels > 1:
+                raise SettingsError(
+                    f"pixels={settings.pixels} is for StreamRTL, and hls4ml's Vitis projects take a pixel in a beat: "
+                    "use backend='streamrtl', or pixels=1"
+                )
 
     @classmethod
     def asked(cls, **asked: Any) -> CompileSettings:
@@ -208,4 +217,4 @@ class CompileSettings:
         """
         named = self.layers.get(module, self.default)
         chosen = {name: getattr(named, name) or getattr(self, name) for name in CHOICES}
-        return LayerSettings(named.reuse, **chosen)
+        return LayerSettings(named.reuse, **chosen, pixels=named.pixels)

@@ -16,6 +16,7 @@ from hwcodesign.frontend.settings import CompileSettings, LayerSettings
 from hwcodesign.hardware.folding import Folding, fold, fold_words
 from hwcodesign.hardware.implementation import DISTRIBUTED, MEMORY
 from hwcodesign.hardware.parallelism import MOST_PRODUCTS
+from hwcodesign.hardware.timing import windows_together
 from hwcodesign.networks.network import MultiExitNetwork
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d)
@@ -31,7 +32,7 @@ def check_widths(network: MultiExitNetwork, settings: CompileSettings) -> None:
     """
     layers = {name: part for name, part in network.named_modules() if isinstance(part, _CONVOLUTIONS)}
     chosen = {name: _with_reuse(settings.of(name)) for name in layers}
-    made = {name: _folding(part, chosen[name]).products for name, part in layers.items()}
+    made = {name: _folding(part, chosen[name]).products * _at_once(part, chosen[name]) for name, part in layers.items()}
     wide = [name for name, products in made.items() if products > MOST_PRODUCTS]
     if len(wide) < 2:
         return
@@ -50,6 +51,12 @@ def _with_reuse(choice: LayerSettings) -> LayerSettings:
     return replace(choice, reuse=1) if choice.strategy == DISTRIBUTED else choice
 
 
+def _at_once(part: nn.Module, choice: LayerSettings) -> int:
+    """Returns the windows that a convolution multiplies in the same cycle."""
+    assert isinstance(part, _CONVOLUTIONS)
+    return windows_together(choice.pixels, part.stride[-1])
+
+
 def _folding(part: nn.Module, choice: LayerSettings) -> Folding:
     """Returns the folding of a convolution, as its unit has it."""
     assert isinstance(part, _CONVOLUTIONS)
@@ -65,7 +72,7 @@ def _folding(part: nn.Module, choice: LayerSettings) -> Folding:
 def _least_reuse(part: nn.Module, choice: LayerSettings) -> int:
     """Returns the least reuse factor that a convolution can have and is not too wide at."""
     first = _folding(part, replace(choice, reuse=1))
-    least = -(-first.products * first.folds // MOST_PRODUCTS)
+    least = -(-first.products * first.folds * _at_once(part, choice) // MOST_PRODUCTS)
     while _folding(part, replace(choice, reuse=least)).folds != least:  # not every number of folds divides the work
         least += 1
     return least

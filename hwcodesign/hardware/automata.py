@@ -144,9 +144,8 @@ def _pipeline_clock(p: Any, a: int, s: Any, b: int, offered: bool, output: bool)
     s[b] = _shift(p, a + P_WORDS, s, b + S_PIPE, done)
 
 
-_P_HEIGHT, _P_WIDTH, _P_KERNEL_Y, _P_KERNEL_X, _P_STRIDE_Y, _P_STRIDE_X, _P_TOP, _P_LEFT = range(8)
-_P_OUT_HEIGHT, _P_OUT_WIDTH, _P_COLUMNS = range(8, 11)
-#: Row and column of the next pixel to be written, rows counted on from the sample of the present pass; the pass; and
+_P_HEIGHT, _P_KERNEL_Y, _P_STRIDE_Y, _P_TOP, _P_OUT_HEIGHT, _P_ROW_BEATS, _P_LEAD, _P_EVERY, _P_COLUMNS = range(9)
+#: Row and column of the next beat to be written, rows counted on from the sample of the present pass; the pass; and
 #: the columns read in it; whether a column that was read waits for its place in the window, and as `_ENDS` if a window
 #: ends with it. Valid: a window has not been taken.
 _S_ROW, _S_COLUMN, _S_PASS, _S_READ, _S_WAITS = range(1, 6)
@@ -179,14 +178,14 @@ def _windows_clock(p: Any, a: int, s: Any, b: int, offered: bool, output: bool) 
         _read_column(p, a, s, b)
     if accepted:
         s[b + _S_COLUMN] += 1
-        if s[b + _S_COLUMN] == p[a + _P_WIDTH]:
+        if s[b + _S_COLUMN] == p[a + _P_ROW_BEATS]:
             s[b + _S_ROW] += 1
             s[b + _S_COLUMN] = 0
 
 
 @compiled
 def _column_is_there(p: Any, a: int, s: Any, b: int) -> bool:
-    if s[b + _S_READ] >= p[a + _P_WIDTH]:
+    if s[b + _S_READ] >= p[a + _P_ROW_BEATS]:
         return True
     # a pass wholly above the image waits for its first row, lest windows come of a sample that never does
     below = s[b + _S_PASS] * p[a + _P_STRIDE_Y] - p[a + _P_TOP] + p[a + _P_KERNEL_Y] - 1
@@ -197,8 +196,8 @@ def _column_is_there(p: Any, a: int, s: Any, b: int) -> bool:
 
 @compiled
 def _read_column(p: Any, a: int, s: Any, b: int) -> None:
-    x, stride = s[b + _S_READ] - (p[a + _P_KERNEL_X] - 1) + p[a + _P_LEFT], p[a + _P_STRIDE_X]
-    s[b + _S_WAITS] = _ENDS if x >= 0 and x % stride == 0 and x // stride < p[a + _P_OUT_WIDTH] else 1
+    behind = s[b + _S_READ] - p[a + _P_LEAD]
+    s[b + _S_WAITS] = _ENDS if behind >= 0 and behind % p[a + _P_EVERY] == 0 else 1
     s[b + _S_READ] += 1
     if s[b + _S_READ] == p[a + _P_COLUMNS]:
         s[b + _S_READ] = 0

@@ -32,7 +32,7 @@ from hwcodesign.hardware.picking import Layer, Market, Options, Plan
 from hwcodesign.hardware.resources.figures import Resources
 from hwcodesign.hardware.stream import Stream
 from hwcodesign.hardware.unit import Unit
-from hwcodesign.hardware.units import reads_memory, unit_of
+from hwcodesign.hardware.units import possible_pixels, reads_memory, unit_of
 from hwcodesign.kernels import Kernel
 
 #: Wishes that are chosen for at a time, so that arrays stay small.
@@ -88,8 +88,7 @@ def neighbours(unit: Unit[Any]) -> tuple[Pace | None, Pace, Pace | None]:
     slower = [folds for folds in foldable if folds > unit.folding.folds][:1]
 
     def pace(built: Unit[Any]) -> Pace:
-        assert built.folding is not None
-        return Pace(Offer(built).interval, built.folding.products)
+        return Pace(Offer(built).interval, built.products)
 
     def folded(folds: list[int]) -> Pace | None:
         implementations = [replace(unit.implementation, reuse_factor=count) for count in folds]
@@ -132,13 +131,29 @@ class Chooser:
         if key not in self._options:
             streams: dict[Stream, int] = {}
             kinds = [
-                (wished, folds, Kind(folds, partial(self._offer, layer, wished, offered), streams))
+                (
+                    wished,
+                    folds,
+                    Kind(
+                        folds,
+                        partial(self._offer, layer, wished, offered),
+                        streams,
+                        self._above(layer, wished, offered),
+                    ),
+                )
                 for wished, folds in kinds_of(layer, offered)
             ]
             reads = [kind.offer(i).unit.reads for _, folds, kind in kinds for i in range(len(folds))]
             same = (*key[:2], *((wished, tuple(folds)) for wished, folds, _ in kinds), *reads)
             self._options[key] = self._alike.setdefault(same, Options(tuple(kind for *_, kind in kinds), streams))
         return self._options[key]
+
+    def _above(self, layer: Layer, wished: Implementation, offered: tuple[Stream, ...]) -> float:
+        """The cycles from which on fewer pixels in a beat are fast enough."""
+        fewer = [pixels for pixels in possible_pixels(layer.kernel) if pixels < wished.pixels]
+        if not fewer or layer.kernel.name in layer.part.kept:
+            return float("inf")
+        return self._offer(layer, Implementation(1, LATENCY, REGISTERS, pixels=fewer[-1]), offered, 1).interval
 
     def _offer(self, layer: Layer, wished: Implementation, offered: tuple[Stream, ...], folds: int) -> Offer:
         implementation = replace(wished, reuse_factor=folds)
@@ -158,17 +173,32 @@ def kinds_of(layer: Layer, offered: tuple[Stream, ...]) -> Iterator[tuple[Implem
         if reads_memory(kernel):
             yield replace(DEFAULT, windows=MEMORY), [1]
         return
-    for strategy, windows in itertools.product((LATENCY, RESOURCE), WINDOWS):
-        wished = Implementation(1, strategy, windows)
+    for strategy, windows, pixels in itertools.product((LATENCY, RESOURCE), WINDOWS, _pixels(kernel, offered)):
+        if windows == MEMORY and pixels > 1:
+            continue
+        wished = Implementation(1, strategy, windows, pixels=pixels)
         if windows == MEMORY and unit_of(kernel, wished, offered).windows == WINDOWS:
             continue  # there are no windows: it is as before
         foldable = _foldable(kernel, wished, offered)
         if foldable:
             yield wished, foldable
             yield replace(wished, weights=BLOCK), foldable
-    built_in = Implementation(1, LATENCY, REGISTERS)
-    if Offer(unit_of(kernel, built_in, offered)).products <= MOST_PRODUCTS:  # weights in adders, which folds cannot be
-        yield built_in, [1]
+    for pixels in _pixels(kernel, offered):
+        built_in = Implementation(1, LATENCY, REGISTERS, pixels=pixels)
+        if unit_of(kernel, built_in, offered).products <= MOST_PRODUCTS:  # weights in adders, which folds cannot be
+            yield built_in, [1]
+
+
+def _pixels(kernel: Kernel, offered: tuple[Stream, ...]) -> list[int]:
+    """The numbers of pixels of a beat that a kernel can have, and that simulators can read."""
+    most = (
+        pixels
+        for pixels in possible_pixels(kernel)
+        if pixels > 1
+        and unit_of(kernel, Implementation(1, LATENCY, REGISTERS, pixels=pixels), offered).products > MOST_PRODUCTS
+    )
+    first = next(most, None)
+    return [pixels for pixels in possible_pixels(kernel) if first is None or pixels < first]
 
 
 def _foldable(kernel: Kernel, wished: Implementation, offered: tuple[Stream, ...]) -> list[int]:
@@ -179,7 +209,7 @@ def _foldable(kernel: Kernel, wished: Implementation, offered: tuple[Stream, ...
     work = first.folding.folds * first.folding.products
     found = []
     for folds in divisors(work):
-        folding = unit_of(kernel, replace(wished, reuse_factor=folds), offered).folding
-        if folding is not None and folding.folds == folds and folding.products <= MOST_PRODUCTS:
+        unit = unit_of(kernel, replace(wished, reuse_factor=folds), offered)
+        if unit.folding is not None and unit.folding.folds == folds and unit.products <= MOST_PRODUCTS:
             found.append(folds)
     return found

@@ -114,7 +114,7 @@ class _Rows:
             before = self._passes[-1][2] if self._passes else -self._folds
             first, last = self._written[needed]
             # the first pixel of the row is there; the last one may still be waited for
-            there = last + 1 if of.columns >= of.width else 0
+            there = last + 1 if of.columns >= of.row_beats else 0
             start = max(before + self._folds, first + 1)
             first_read = max(before + 1, first + 1)
             behind_first = start + self._cycles_before_last_pixel + 1 if self._last_pixel else first_read
@@ -126,13 +126,13 @@ class _Rows:
         """The next row of pixels, into the places of one that is needed no more."""
         of, row = self._of, len(self._written)
         first = self._written[-1][1] + 1 if self._written else 0
-        last = first + of.width - 1
+        last = first + of.row_beats - 1
         freeing = self._freed_by(row)
         if freeing >= 0:
             first_read, read, _ = self._passes[freeing]
             first = max(first, first_read + 1)
-            behind = read + max(0, of.width - of.columns)
-            last = max(first + of.width - 1, behind + 1)
+            behind = read + max(0, of.row_beats - of.columns)
+            last = max(first + of.row_beats - 1, behind + 1)
         self._written.append((first, last))
 
     def _freed_by(self, row: int) -> int:
@@ -162,9 +162,8 @@ class _Rows:
         return steps + offered * (self._folds - 1)
 
     def _offers(self, step: int) -> bool:
-        of = self._of
-        column = step - (of.kernel[1] - 1) + of.pad_left
-        return column >= 0 and column % of.stride[1] == 0
+        behind = step - self._of.lead
+        return behind >= 0 and behind % self._of.every == 0
 
     @cached_property
     def _cycles_to_last_pixel(self) -> int:
@@ -173,7 +172,7 @@ class _Rows:
     @property
     def _last_pixel(self) -> int:
         """The last column of a pass that has pixels."""
-        return min(self._of.width, self._of.columns) - 1
+        return min(self._of.row_beats, self._of.columns) - 1
 
     @cached_property
     def _cycles_before_last_pixel(self) -> int:

@@ -20,6 +20,8 @@ AUTO, BLOCK = "auto", "block"
 WEIGHTS = (AUTO, BLOCK)
 #: Greatest reuse factor: every layer is folded as far as it can be.
 MOST_REUSE = 2**31 - 1
+#: Most pixels of a beat: those of the widest row that a design can store.
+MOST_PIXELS = 2**20
 
 
 @dataclass(frozen=True)
@@ -34,12 +36,15 @@ class Implementation:
             cycle; "memory" reads them word by word, which is right for many channels. Other kernels have no windows.
         weights: where weights lie that are read word by word: "auto" lets synthesis choose by their number, "block" is
             block RAM.
+        pixels: how many pixels of a row a convolution with whole windows takes in a beat; it then has the multipliers
+            of all windows that begin in a beat. Other kernels take what comes.
     """
 
     reuse_factor: int = 1
     strategy: str = LATENCY
     windows: str = REGISTERS
     weights: str = AUTO
+    pixels: int = 1
 
     def to_json(self) -> dict[str, Any]:
         """Returns plain data."""
@@ -48,9 +53,11 @@ class Implementation:
     @classmethod
     def from_json(cls, stored: Field) -> Implementation:
         """Reads what `to_json` wrote; raises `FieldError`."""
-        fields = stored.fields(("reuse_factor", *CHOICES))
+        fields = stored.fields(("reuse_factor", *CHOICES, "pixels"))
         chosen = {name: fields[name].one_of(known) for name, known in CHOICES.items()}
-        return cls(fields["reuse_factor"].integer(1, MOST_REUSE), **chosen)
+        return cls(
+            fields["reuse_factor"].integer(1, MOST_REUSE), **chosen, pixels=fields["pixels"].integer(1, MOST_PIXELS)
+        )
 
 
 #: What is chosen by name, and the names.

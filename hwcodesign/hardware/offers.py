@@ -49,7 +49,7 @@ class Offer:
     @property
     def products(self) -> int:
         """Returns the products of a cycle; 0 without multiplications."""
-        return self.unit.folding.products if self.unit.folding is not None else 0
+        return self.unit.products
 
 
 class Kind:
@@ -59,10 +59,17 @@ class Kind:
         folds: numbers of folds, in order.
         offered: returns the unit of a number of folds.
         streams: numbers of streams that are written; more are put there.
+        above: cycles from which on it is not compared, because kinds with fewer pixels in a beat are fast enough.
     """
 
-    def __init__(self, folds: Sequence[int], offered: Callable[[int], Offer], streams: dict[Stream, int]) -> None:
-        self._folds, self._offered, self._streams = folds, offered, streams
+    def __init__(
+        self,
+        folds: Sequence[int],
+        offered: Callable[[int], Offer],
+        streams: dict[Stream, int],
+        above: float = float("inf"),
+    ) -> None:
+        self._folds, self._offered, self._streams, self.above = folds, offered, streams, above
         self._offers: dict[int, Offer] = {}
         self._places: dict[int, int] = {}
         self._rungs: Integers | None = None

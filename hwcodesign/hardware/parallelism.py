@@ -7,10 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from hwcodesign.errors import SettingsError
-from hwcodesign.hardware.dataflow import units_of
+from hwcodesign.hardware.dataflow import images_taken, units_of
 from hwcodesign.hardware.folding import Folding
 from hwcodesign.hardware.implementation import DEFAULTS, DISTRIBUTED, LATENCY, Implementations
-from hwcodesign.hardware.stream import whole_pixels
 from hwcodesign.hardware.unit import Unit
 from hwcodesign.hardware.units import unit_of
 from hwcodesign.kernels import Segment
@@ -32,8 +31,8 @@ def check_products(
     Raises:
         SettingsError: there is such a layer; the message names it, and the least reuse factor that is sufficient.
     """
-    for unit in units_of(segment, implementations, whole_pixels(segment.inputs)):
-        if unit.folding is not None and unit.folding.products > MOST_PRODUCTS:
+    for unit in units_of(segment, implementations, images_taken(segment, implementations)):
+        if unit.folding is not None and unit.products > MOST_PRODUCTS:
             raise _too_many(segment.name, named(unit.kernel.name), unit, unit.folding)
 
 
@@ -43,7 +42,7 @@ def _too_many(segment: str, name: str, unit: Unit[Any], folding: Folding) -> Set
     strategy = f"strategy {LATENCY!r} and " if distributed else ""
     now = "with distributed arithmetic" if distributed else f"at ReuseFactor {asked.reuse_factor}"
     return SettingsError(
-        f"{segment}: layer {name!r} makes {folding.products:,} products in a cycle {now}, and {MOST_PRODUCTS:,} is the "
+        f"{segment}: layer {name!r} makes {unit.products:,} products in a cycle {now}, and {MOST_PRODUCTS:,} is the "
         f"most that StreamRTL simulates: give it {strategy}ReuseFactor {_least_reuse(unit, folding)} or more"
     )
 
@@ -51,9 +50,9 @@ def _too_many(segment: str, name: str, unit: Unit[Any], folding: Folding) -> Set
 def _least_reuse(unit: Unit[Any], folding: Folding) -> int:
     """The least reuse factor that is a number of folds the layer can have, with products enough below the limit."""
     strategy = LATENCY if unit.implementation.strategy == DISTRIBUTED else unit.implementation.strategy
-    least = -(-folding.products * folding.folds // MOST_PRODUCTS)
+    least = -(-unit.products * folding.folds // MOST_PRODUCTS)
     while True:
         tried = unit_of(unit.kernel, replace(unit.implementation, reuse_factor=least, strategy=strategy), unit.offered)
-        if tried.folding and tried.folding.folds == least and tried.folding.products <= MOST_PRODUCTS:
+        if tried.folding and tried.folding.folds == least and tried.products <= MOST_PRODUCTS:
             return least
         least += 1

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from hwcodesign.hardware.implementation import Implementations
 from hwcodesign.hardware.offers import RESOURCES, Floats, Integers, Kind
-from hwcodesign.hardware.stream import Stream, whole_pixels, within_pixels
+from hwcodesign.hardware.stream import Stream, along_rows, whole_pixels
 from hwcodesign.kernels import Kernel, Segment
 from hwcodesign.kernels.kernel import Shape
 
@@ -23,6 +23,8 @@ from hwcodesign.kernels.kernel import Shape
 _MOST = 256
 #: What a cycle costs by which a layer is slower than wished: more than all of any device.
 _LATE = 1e3
+#: Cycles by which a candidate that is not compared is taken to be too slow.
+_NEVER = 1e9
 #: What another candidate costs than one that is fixed.
 _OTHER = 1e9
 
@@ -140,13 +142,16 @@ class Candidates:
     def of(cls, layer: Layer, options: Options, cycles: Integers) -> Candidates:
         """Finds the candidates of a layer for (B,) wished cycles; those of one wish are kept."""
         if len(cycles) == 1:
-            own = tuple(kind.slowest(int(cycles[0])) for kind in options.kinds)
+            compared = [kind for kind in options.kinds if cycles[0] < kind.above]
+            own = (len(compared), *(kind.slowest(int(cycles[0])) for kind in compared))
             if own not in options.known:
-                options.known[own] = _Units.of(options.kinds, [np.array([place]) for place in own])
+                options.known[own] = _Units.of(compared, [np.array([place]) for place in own[1:]])
             units = options.known[own]
         else:
             units = _Units.of(options.kinds, [kind.slowest_within(cycles) for kind in options.kinds])
         late = np.maximum(0.0, units.intervals - cycles[:, None])
+        above = np.array([kind.above for kind in units.kinds])
+        late = np.where(cycles[:, None] < above, late, _NEVER)
         weighted = bool(layer.kernel.parameters)
         return cls(units.kinds, options.streams, weighted, units.places, late, units.resources, units.writes)
 
@@ -277,7 +282,7 @@ def pick(market: Market, wishes: Integers, prices: Floats, columns: Integers | N
     options: list[tuple[Candidates, ...]] = []
     for step in market.plan.steps:
         if step.layer is None:
-            streams = [_kept(one, step, within_pixels(one[step.takes[0]], step.shape)) for one in ways.streams]
+            streams = [_kept(one, step, along_rows(one[step.takes[0]], step.shape)) for one in ways.streams]
             groups = [[(one, np.zeros(count), none[0])] for one in streams]
             ways, numbers = _joined(ways, groups), None
         else:

@@ -9,29 +9,29 @@ from hwcodesign.hardware.timing import Encoding, Kind, pipe
 
 @dataclass(frozen=True)
 class Unpacker:
-    """An unpacker splits input words into pixels (word_unpack).
+    """An unpacker splits input words into beats of pixels (word_unpack).
 
     Attributes:
         lanes: elements of a word.
-        channels: lanes of a pixel.
-        pixels: pixels of a sample, which fills whole words.
+        beat: elements of a beat.
+        beats: beats of a sample, which fills whole words.
     """
 
     lanes: int
-    channels: int
-    pixels: int
+    beat: int
+    beats: int
 
     @property
     def words(self) -> int:
         """Returns the number of words per sample."""
-        return -(-self.pixels * self.channels // self.lanes)
+        return -(-self.beats * self.beat // self.lanes)
 
     @property
     def encoding(self) -> Encoding:
         """Returns the automaton in numbers."""
-        elements = self.pixels * self.channels
+        elements = self.beats * self.beat
         last = elements - (self.words - 1) * self.lanes
-        return Encoding(Kind.UNPACKER, (self.lanes, self.channels, self.words, last), 3)
+        return Encoding(Kind.UNPACKER, (self.lanes, self.beat, self.words, last), 3)
 
 
 @dataclass(frozen=True)

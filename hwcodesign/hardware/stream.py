@@ -44,6 +44,30 @@ def within_pixels(offered: Stream, shape: Shape) -> Stream:
     return offered if shape[-1] % offered.lanes == 0 else Stream.of(shape)
 
 
+def along_rows(offered: Stream, shape: Shape) -> Stream:
+    """Returns the stream that comes, if its beats are parts of pixels or several pixels of a row; else that of whole
+    pixels.
+
+    Args:
+        offered: the stream that comes.
+        shape: channels last.
+    """
+    pixels, rest = divmod(offered.lanes, shape[-1])
+    if rest or not pixels or (pixels > 1 and (len(shape) < 2 or shape[-2] % pixels)):
+        return within_pixels(offered, shape)
+    return offered
+
+
+def pixels_of(stream: Stream, shape: Shape) -> int:
+    """Returns the whole pixels of a beat; 1 where a beat is a part of a pixel.
+
+    Args:
+        stream: of `along_rows`.
+        shape: channels last.
+    """
+    return max(1, stream.lanes // shape[-1])
+
+
 def whole_pixels(tensors: Iterable[TensorType]) -> tuple[Stream, ...]:
     """Returns the streams of tensors in which a beat is a pixel with all its channels, or a vector."""
     return tuple(Stream.of(tensor.shape) for tensor in tensors)

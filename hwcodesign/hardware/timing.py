@@ -114,6 +114,7 @@ class Windows:
         kernel, stride: rows, columns.
         pad_top, pad_left: zeros before the first row and column.
         out_height, out_width: windows down and across.
+        pixels: pixels of an input beat, side by side.
     """
 
     height: int
@@ -124,17 +125,48 @@ class Windows:
     pad_left: int
     out_height: int
     out_width: int
+    pixels: int = 1
+
+    @property
+    def row_beats(self) -> int:
+        """Returns the input beats of a row."""
+        return self.width // self.pixels
+
+    @property
+    def together(self) -> int:
+        """Returns the windows of an output beat."""
+        return windows_together(self.pixels, self.stride[1])
+
+    @property
+    def every(self) -> int:
+        """Returns the steps from an output beat to the next one in its row."""
+        return max(1, self.stride[1] // self.pixels)
+
+    @property
+    def lead(self) -> int:
+        """Returns the steps of a pass before the one that ends its first output beat."""
+        return ((self.together - 1) * self.stride[1] + self.kernel[1] - 1 - self.pad_left) // self.pixels
 
     @property
     def columns(self) -> int:
-        """Returns the steps of a pass, which makes one row of windows."""
-        return (self.out_width - 1) * self.stride[1] - self.pad_left + self.kernel[1]
+        """Returns the steps of a pass, which makes one row of windows; each reads a column of beats."""
+        return (self.out_width // self.together - 1) * self.every + self.lead + 1
 
     @property
     def encoding(self) -> Encoding:
         """Returns the automaton in numbers."""
-        sizes = (self.height, self.width, *self.kernel, *self.stride, self.pad_top, self.pad_left)
-        return Encoding(Kind.WINDOWS, (*sizes, self.out_height, self.out_width, self.columns), 6)
+        rows = (self.height, self.kernel[0], self.stride[0], self.pad_top, self.out_height)
+        return Encoding(Kind.WINDOWS, (*rows, self.row_beats, self.lead, self.every, self.columns), 6)
+
+
+def windows_together(pixels: int, stride: int) -> int:
+    """Returns the windows that begin within a beat of several pixels, or one, if they lie farther apart.
+
+    Args:
+        pixels: pixels of a beat.
+        stride: columns from a window to the next one.
+    """
+    return max(1, pixels // stride)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from hwcodesign.hardware.folding import Folding
 from hwcodesign.hardware.implementation import LATENCY, WINDOWS, Implementation
 from hwcodesign.hardware.resources.coefficients import COEFFICIENTS
 from hwcodesign.hardware.resources.figures import Part, Resources, total
-from hwcodesign.hardware.stream import Stream, within_pixels
+from hwcodesign.hardware.stream import Stream, along_rows, pixels_of, within_pixels
 from hwcodesign.hardware.timing import Automaton
 from hwcodesign.kernels import Kernel
 from hwcodesign.systemverilog import Instance
@@ -38,6 +38,8 @@ class Unit(Generic[K]):
     strategies: ClassVar[tuple[str, ...]] = (LATENCY,)
     #: Values of `implementation.windows` that it is built for.
     windows: ClassVar[tuple[str, ...]] = WINDOWS
+    #: Whether it can take the several pixels in a beat that `implementation.pixels` asks for.
+    takes_several_pixels: ClassVar[bool] = False
 
     kernel: K
     implementation: Implementation
@@ -47,7 +49,9 @@ class Unit(Generic[K]):
     @property
     def is_asked_for(self) -> bool:
         """Returns whether it is of the kind that its implementation asks for."""
-        return self.implementation.strategy in self.strategies and self.implementation.windows in self.windows
+        asked = self.implementation
+        several = asked.pixels == 1 or self.takes_several_pixels
+        return several and asked.strategy in self.strategies and asked.windows in self.windows
 
     @property
     def fits(self) -> bool:
@@ -73,6 +77,11 @@ class Unit(Generic[K]):
     def folding(self) -> Folding | None:
         """Returns how its multiplications are spread over cycles; None if there are none."""
         return None
+
+    @property
+    def products(self) -> int:
+        """Returns the multiplications of a cycle; 0 if there are none."""
+        return self.folding.products if self.folding is not None else 0
 
     @property
     def instance(self) -> Instance:
@@ -118,6 +127,25 @@ class BeatByBeat(Unit[K]):
     @property
     def writes(self) -> Stream:
         return self.reads[0]
+
+
+@dataclass(frozen=True, eq=False)
+class PixelByPixel(Unit[K]):
+    """The unit treats all pixels alike, and so takes as many as come in a beat, and gives such."""
+
+    @property
+    def reads(self) -> tuple[Stream, ...]:
+        shape = self.kernel.input_shapes[0]
+        return (Stream.of(shape, pixels_of(along_rows(self.offered[0], shape), shape) * shape[-1]),)
+
+    @property
+    def writes(self) -> Stream:
+        return self.reads[0]
+
+    @property
+    def pixels(self) -> int:
+        """Returns the pixels of a beat."""
+        return pixels_of(self.reads[0], self.kernel.input_shapes[0])
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hwcodesign.errors import FormatError
-from hwcodesign.hardware.timing import Windows, WindowWords
+from hwcodesign.hardware.folding import divisors
+from hwcodesign.hardware.stream import Stream
+from hwcodesign.hardware.timing import Windows, WindowWords, windows_together
 from hwcodesign.kernels.kernel import Kernel, Shape
-from hwcodesign.systemverilog import PackedStruct
+from hwcodesign.systemverilog import PackedStruct, Parameter
 
 Padding = tuple[int, int, int, int]
 
@@ -20,6 +22,7 @@ class Window:
         input_shape, output_shape: (H, W, C).
         kernel, stride: rows, columns.
         padding: zero rows above and zero columns left; those below and right follow from the output's size.
+        pixels: pixels of an input beat, side by side: one of `possible_pixels`.
     """
 
     input_shape: Shape
@@ -27,6 +30,7 @@ class Window:
     kernel: tuple[int, int]
     stride: tuple[int, int]
     padding: tuple[int, int] = (0, 0)
+    pixels: int = 1
 
     def __post_init__(self) -> None:
         if self.padding[1] >= self.kernel[1]:
@@ -34,9 +38,16 @@ class Window:
                 f"{self.padding[1]} columns of padding left of windows {self.kernel[1]} wide make windows of zeros "
                 "alone, for which there is no hardware: pad less than the kernel's width"
             )
+        if self.pixels != 1 and self.pixels not in self.possible_pixels:
+            raise FormatError(
+                f"{self.pixels} pixels of {self.input_shape} do not make whole beats of windows: take "
+                f"{' or '.join(map(str, self.possible_pixels))}"
+            )
 
     @classmethod
-    def of(cls, kernel: Kernel, sides: tuple[int, int], stride: tuple[int, int], padding: Padding) -> Window:
+    def of(
+        cls, kernel: Kernel, sides: tuple[int, int], stride: tuple[int, int], padding: Padding, pixels: int = 1
+    ) -> Window:
         """Returns the windows of a convolution or pooling.
 
         Args:
@@ -44,8 +55,44 @@ class Window:
             sides: rows and columns of a window.
             stride: rows down, columns across.
             padding: zeros at top, bottom, left, right.
+            pixels: pixels of an input beat.
         """
-        return cls(kernel.input_shapes[0], kernel.output_shape, sides, stride, (padding[0], padding[2]))
+        return cls(kernel.input_shapes[0], kernel.output_shape, sides, stride, (padding[0], padding[2]), pixels)
+
+    @property
+    def possible_pixels(self) -> list[int]:
+        """Returns the numbers of pixels that input beats may have.
+
+        A row is whole beats, and so is a row of windows; windows begin at the same places of all beats that they begin
+        in.
+        """
+        step, (width, windows) = self.stride[1], (self.input_shape[1], self.output_shape[1])
+        return [
+            pixels
+            for pixels in divisors(width)
+            if (pixels % step == 0 or step % pixels == 0) and windows % windows_together(pixels, step) == 0
+        ]
+
+    @property
+    def together(self) -> int:
+        """Returns the windows of an output beat."""
+        return windows_together(self.pixels, self.stride[1])
+
+    @property
+    def reads(self) -> Stream:
+        """Returns the stream that a window_buffer reads."""
+        return Stream.of(self.input_shape, self.pixels * self.input_shape[2])
+
+    @property
+    def writes(self) -> Stream:
+        """Returns the stream of what is computed of its windows."""
+        return Stream.of(self.output_shape, self.together * self.output_shape[2])
+
+    @property
+    def parameters(self) -> list[tuple[str, Parameter]]:
+        """Returns the parameters of the modules that contain a window_buffer."""
+        several: list[tuple[str, Parameter]] = [("Pixels", self.pixels)] if self.pixels > 1 else []
+        return [("Window", self.config), *several]
 
     @property
     def config(self) -> PackedStruct:
@@ -79,6 +126,7 @@ class Window:
             self.padding[1],
             self.output_shape[0],
             self.output_shape[1],
+            self.pixels,
         )
 
     def words(self, lanes: int, steps: int) -> WindowWords:

@@ -15,9 +15,19 @@ Row = Mapping[str, Any]
 Spec = dict[str, Any]
 
 #: Colours by meaning; the page's style sheet gives them values for light, for dark and for print.
-EXITS = tuple(f"var(--exit{k})" for k in range(6))
+EXITS = tuple(f"var(--exit{k})" for k in range(8))
 SERIES = tuple(f"var(--series{k})" for k in range(7))
 TEXT, FAINT, ACCENT, GOOD, BAD = "var(--text)", "var(--faint)", "var(--accent)", "var(--good)", "var(--bad)"
+#: Marks of a legend: outlines within 12 by 12 pixels, by Vega's names of shapes.
+_OUTLINES = {
+    "square": "M-5 -5h10v10h-10z",
+    "circle": "M-5 0a5 5 0 1 0 10 0a5 5 0 1 0 -10 0z",
+    "triangle-up": "M0 -5L5 4H-5z",
+    "triangle-down": "M0 5L5 -4H-5z",
+    "triangle-right": "M5 0L-4 5V-5z",
+    "diamond": "M0 -6L4 0L0 6L-4 0z",
+    "cross": "M-2 -6h4v4h4v4h-4v4h-4v-4h-4v-4h4z",
+}
 #: Of intervals of fractions.
 CONFIDENCE = 0.95
 #: What all charts have in common.
@@ -35,6 +45,7 @@ CONFIG: Spec = {
         "labelFontSize": 12,
         "titleFontSize": 12,
         "labelLimit": 140,
+        "labelSeparation": 8,
     },
     "legend": {"disable": True},  # the page writes them itself: they wrap, and are read aloud
     "text": {"color": TEXT, "fontSize": 11},
@@ -85,6 +96,7 @@ class Chart:
         spec: Vega-Lite specification.
         columns, rows: the table.
         legend: names and their colours.
+        shapes: the shape of each name's marks, as Vega calls it; empty where all are alike.
     """
 
     name: str
@@ -95,6 +107,13 @@ class Chart:
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     legend: tuple[tuple[str, str], ...] = ()
+    shapes: tuple[str, ...] = ()
+
+    @property
+    def marks(self) -> tuple[tuple[str, str, str], ...]:
+        """Returns name, colour and outline of each mark of the legend."""
+        shapes = self.shapes or ("square",) * len(self.legend)
+        return tuple((*named, _OUTLINES[shape]) for named, shape in zip(self.legend, shapes, strict=True))
 
     @property
     def table(self) -> tuple[tuple[str, ...], ...]:
@@ -124,7 +143,7 @@ def quantity(key: str, title: str, *, percents: bool = False, zoom: Sequence[flo
     """
     found: Spec = {"field": key, "type": "quantitative", "title": title, "axis": {"tickCount": 6}}
     if percents:
-        found["axis"]["format"] = ".2~%" if zoom is not None and max(zoom) - min(zoom) < 0.01 else ".1~%"
+        found["axis"]["format"] = ".4~%"  # without zeros at its end
     if zoom is not None:
         found["scale"] = {"domain": zoomed(zoom), "nice": False, "zero": False}
     return found

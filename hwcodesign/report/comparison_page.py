@@ -12,6 +12,8 @@ from hwcodesign.report.pages import write_page
 from hwcodesign.report.sample_charts import exit_legend, exit_scale
 
 COMPARISON = "comparison.html"
+#: Times the least of some values, above which they are shown on a logarithmic axis.
+_FAR = 20
 
 
 def write_comparison_page(builds: Sequence[Build], path: Path) -> Path:
@@ -62,7 +64,10 @@ def _colours(names: Sequence[str]) -> tuple[tuple[str, str], ...]:
 def _trade_off(rows: Sequence[Row], key: str, title: str) -> Chart:
     legend = _colours([row["build"] for row in rows])
     scale = {"domain": [name for name, _ in legend], "range": [colour for _, colour in legend]}
-    across = quantity(key, title, percents=key == "cost", zoom=[row[key] for row in rows])
+    values = [row[key] for row in rows]
+    across = quantity(key, title, percents=key == "cost", zoom=values)
+    if 0 < _FAR * min(values) < max(values):
+        across["scale"] = {"type": "log", "nice": False, "domain": [0.8 * min(values), 1.25 * max(values)]}
     ends = [end for row in rows for end in (row["low"], row["high"])]
     up = quantity("accuracy", "accuracy", percents=True, zoom=ends)
     colour: Spec = {"field": "build", "type": "nominal", "scale": scale}

@@ -88,6 +88,8 @@ def _folding(built: Implementation) -> str:
     text = f"reuse factor {built.reuse_factor}, {built.strategy.replace('_', ' ')}"
     if built.windows != REGISTERS:
         text += f", windows in {built.windows}"
+    if built.pixels > 1:
+        text += f", {built.pixels} pixels a beat"
     return text if built.weights == AUTO else f"{text}, weights in {built.weights} RAM"
 
 

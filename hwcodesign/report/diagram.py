@@ -1,4 +1,6 @@
-"""This module lays out the drawing of a network: a row for each level, with its stage, its head and its exit."""
+"""This module lays out the drawing of a network: for each level its stage, its head and its exit, side by side or,
+where there is no room for that, below one another.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +11,35 @@ from hwcodesign.report.chart import EXITS
 from hwcodesign.report.schema import KernelReport, Report, SegmentReport
 from hwcodesign.report.summary import count, percent
 
-WIDTH = 860
 _CHIP, _CHIP_HEIGHT, _GAP, _HEADING = 132, 42, 6, 26
-#: Chips side by side, and left edge, of a stage and of a head.
-_STAGE, _HEAD = (3, 12), (2, 474)
-_EXIT_LEFT = 790
 _BUFFER_HEIGHT, _BETWEEN = 40, 34
 #: Kernels of a segment that are drawn; the table has all.
 _MOST = 24
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A layout says where things are, in pixels.
+
+    Attributes:
+        width: of the drawing.
+        stage, head: chips side by side, and left edge.
+        exit_left: left edge of the exits.
+        spine: of the arrows from stage to stage.
+        below: whether a head is below its stage, not beside it.
+    """
+
+    width: int
+    stage: tuple[int, int]
+    head: tuple[int, int]
+    exit_left: int
+    spine: int
+    below: bool
+
+
+WIDE = Layout(860, (3, 12), (2, 474), 790, 60, below=False)
+#: For a phone.
+NARROW = Layout(390, (2, 4), (2, 32), 332, 17, below=True)
 
 
 @dataclass(frozen=True)
@@ -82,35 +105,36 @@ class Diagram:
     exits: tuple[Exit, ...]
 
 
-def diagram(report: Report) -> Diagram:
+def diagram(report: Report, layout: Layout = WIDE) -> Diagram:
     """Lays out the network of a report."""
     boxes: list[Box] = []
-    arrows: list[Arrow] = [Arrow(((60, 4), (60, 24)), "images", (72, 16))]
+    spine, last = layout.spine, report["exits"] - 1
+    arrows: list[Arrow] = [Arrow(((spine, 4), (spine, 24)), "images", (spine + 12, 16))]
     exits: list[Exit] = []
     top = 26
-    last = report["exits"] - 1
     for k in range(report["exits"]):
-        stage = _box(report["network"][2 * k], top, *_STAGE)
-        head = _box(report["network"][2 * k + 1], top, *_HEAD)
-        boxes += [stage, head]
-        middle = top + 20
-        arrows.append(Arrow(((stage.x + stage.width, middle), (head.x, middle))))
-        arrows.append(Arrow(((head.x + head.width, middle), (_EXIT_LEFT - 4, middle))))
-        rate = report["exit_rate"][k]
-        exits.append(Exit(_EXIT_LEFT, middle, f"exit {k}", percent(rate, 1), EXITS[k % len(EXITS)]))
+        stage = _box(report["network"][2 * k], top, *layout.stage)
         bottom = top + stage.height
+        head = _box(report["network"][2 * k + 1], bottom + 18 if layout.below else top, *layout.head)
+        boxes += [stage, head]
+        middle = head.y + 20
+        into = (head.x + head.width // 2, bottom) if layout.below else (stage.x + stage.width, middle)
+        arrows.append(Arrow((into, (into[0], head.y) if layout.below else (head.x, middle))))
+        arrows.append(Arrow(((head.x + head.width, middle), (layout.exit_left - 4, middle))))
+        rate = report["exit_rate"][k]
+        exits.append(Exit(layout.exit_left, middle, f"exit {k}", percent(rate, 1), EXITS[k % len(EXITS)]))
+        below_head = head.y + head.height
         if k < last:
             reach = sum(report["exit_rate"][k + 1 :])
-            buffer = _buffer(report, k, bottom + _BETWEEN // 2)
+            buffer = _buffer(report, k, (below_head if layout.below else bottom) + _BETWEEN // 2, layout)
             boxes.append(buffer)
             end = buffer.y + buffer.height
-            arrows.append(Arrow(((60, bottom), (60, buffer.y))))
-            arrows.append(Arrow(((60, end), (60, end + _BETWEEN)), f"{percent(reach, 1)} go on", (72, end + 20)))
-            bottom = end + _BETWEEN
-        top = max(bottom, top + head.height + 12)
-        if k < last and top > bottom:  # the head is the higher one: the arrow reaches the next stage
-            arrows[-1] = Arrow((arrows[-1].points[0], (60, top)), arrows[-1].label, arrows[-1].label_at)
-    return Diagram(WIDTH, top + 8, tuple(boxes), tuple(arrows), tuple(exits))
+            top = max(end + _BETWEEN, below_head + 12)  # the arrow reaches the next stage below the head, too
+            arrows.append(Arrow(((spine, bottom), (spine, buffer.y))))
+            arrows.append(Arrow(((spine, end), (spine, top)), f"{percent(reach, 1)} go on", (spine + 12, end + 20)))
+        else:
+            top = max(bottom, below_head + 12)
+    return Diagram(layout.width, top + 8, tuple(boxes), tuple(arrows), tuple(exits))
 
 
 def _box(segment: SegmentReport, top: int, columns: int, left: int) -> Box:
@@ -166,10 +190,11 @@ def kernel_details(kernel: KernelReport) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _buffer(report: Report, k: int, top: int) -> Box:
+def _buffer(report: Report, k: int, top: int, layout: Layout) -> Box:
     hardware = report["hardware"]
     text = f"buffer{k}"
     if hardware is not None:
         most, depth = hardware["buffers"][k]
         text += f": {hardware['buffer_samples']} samples, at most {most} of {depth} beats used"
-    return Box(12, top, 420, _BUFFER_HEIGHT - 12, text, "buffer")
+    width = layout.width - 8 if layout.below else 420
+    return Box(layout.stage[1], top, width, _BUFFER_HEIGHT - 12, text, "buffer")

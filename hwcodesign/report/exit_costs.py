@@ -31,7 +31,7 @@ def exit_costs_chart(report: Report) -> Chart:
         "color": {"field": "what", "type": "nominal", "scale": {"domain": [_COSTS, _SAVES], "range": [BAD, GOOD]}},
         "tooltip": [{"field": "exit"}, {"field": "what"}, {"field": "macs", "format": ",.0f"}],
     }
-    net = sum(row["saves"] - row["costs"] for row in rows)
+    net = sum(row["saves"] - row["costs"] for row in rows) / full
     columns = [
         Column("exit", "exit"),
         Column("leave", "images that leave", "share"),
@@ -40,7 +40,7 @@ def exit_costs_chart(report: Report) -> Chart:
     ]
     text = (
         "Multiply-accumulates of an average image. All images that reach an exit go through its head; those that leave "
-        f"there need nothing of what is behind. Together the exits save {net / full:.1%} of the network without exits."
+        f"there need nothing of what is behind. Together the exits save {net:.1%} of the network without exits."
     )
     if report["hardware"] is not None:
         columns.append(Column("sooner", "cycles sooner than at the last exit", "count"))

@@ -61,6 +61,7 @@ def _gantt(timeline: Timeline) -> Chart:
     y: Spec = {"field": "row", "type": "nominal", "sort": order, "title": None, "axis": {"labelFontSize": 11}}
     x, end = _time("clock cycle") | {"field": "begin"}, {"field": "end"}
     lit = {"condition": {"test": "sample < 0 || datum.sample === sample", "value": 0.95}, "value": 0.12}
+    colour = {"field": "exit", "type": "nominal", "scale": exit_scale(len(timeline.depths) + 1)}
     tooltip = [
         {"field": "part"},
         {"field": "sample"},
@@ -76,10 +77,16 @@ def _gantt(timeline: Timeline) -> Chart:
                 "y": y,
                 "x": x,
                 "x2": end,
-                "color": {"field": "exit", "type": "nominal", "scale": exit_scale(len(timeline.depths) + 1)},
+                "color": colour,
                 "opacity": lit,
                 "tooltip": tooltip,
             },
+        },
+        {
+            # bars narrower than a pixel would not be seen
+            "data": {"values": [row for row in rows if row["end"] - row["begin"] < timeline.cycles / _FINENESS]},
+            "mark": {"type": "tick", "clip": True, "thickness": 1, "height": {"band": 0.85}},
+            "encoding": {"y": y, "x": x, "color": colour, "opacity": lit, "tooltip": tooltip},
         },
         {
             "data": {"values": [row for row in rows if row["dropped"]]},

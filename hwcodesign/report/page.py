@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from hwcodesign.errors import DesignError, FieldError
 from hwcodesign.report import summary
-from hwcodesign.report.chart import Chart, wilson
-from hwcodesign.report.diagram import diagram, kernel_details
+from hwcodesign.report.chart import wilson
+from hwcodesign.report.diagram import NARROW, diagram, kernel_details
 from hwcodesign.report.exit_costs import exit_costs_chart
 from hwcodesign.report.explorer import explorer_data
 from hwcodesign.report.gantt import gantt_charts
@@ -41,7 +42,7 @@ def write_report_page(report: Report, folder: Path) -> Path:
     """
     outcomes, timeline = _outcomes(folder, report), _timeline(folder, report)
     groups = {
-        "exit_costs": [exit_costs_chart(report)],
+        "exit_costs": [exit_costs_chart(report)] if report["exits"] > 1 else [],
         "trade_offs": trade_off_charts(report),
         "samples": sample_charts(report, outcomes),
         "timeline": gantt_charts(timeline) if timeline else [],
@@ -54,6 +55,7 @@ def write_report_page(report: Report, folder: Path) -> Path:
         "facts": _facts(report),
         "tables": summary.named_tables(report),
         "drawn": diagram(report),
+        "drawn_narrow": diagram(report, NARROW),
         "segments": [
             {"name": segment["name"], "kernels": [kernel_details(kernel) for kernel in segment["kernels"]]}
             for segment in report["network"]
@@ -70,12 +72,12 @@ def write_report_page(report: Report, folder: Path) -> Path:
         "synthesis": synthesis_table(synthesis, report) if synthesis else None,
         "matrix": verification_matrix(report, timeline),
         "provenance": _provenance(report),
-        "sections": _sections(groups),
+        "sections": _sections(groups | {"thresholds": [] if report["exits"] == 1 else ["sliders"]}),
     }
     return write_page(folder / PAGE, "report.html", list(chain(*groups.values())), values, _SCRIPTS)
 
 
-def _sections(groups: dict[str, list[Chart]]) -> list[tuple[str, str]]:
+def _sections(groups: Mapping[str, Sequence[object]]) -> list[tuple[str, str]]:
     every = {
         "gain": "Gain",
         "network": "Network",

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwcodesign.report.chart import ACCENT, EXITS, Chart, Column, Row, banded
+from hwcodesign.report.chart import ACCENT, EXITS, TEXT, Chart, Column, Row, banded
 from hwcodesign.report.outcomes import Outcomes
 from hwcodesign.report.schema import Report
 
 #: Classes up to which bars are wide.
 _FEW = 20
+#: Part of all images from which on a cell's colour is full, and its text in the colour of the page.
+_FULL = 0.3
 
 
 def sample_charts(report: Report, outcomes: Outcomes) -> list[Chart]:
@@ -111,7 +113,14 @@ def confusion_chart(outcomes: Outcomes, exits: int) -> Chart:
             "mark": {"type": "rect", "color": ACCENT, "stroke": "var(--line)"},
             "encoding": axes | {"fillOpacity": fill, "tooltip": _cell_tooltip()},
         },
-        {"mark": {"type": "text", "fontSize": 13}, "encoding": axes | {"text": {"field": "images", "format": ","}}},
+        {
+            "mark": {"type": "text", "fontSize": 13},
+            "encoding": axes
+            | {
+                "text": {"field": "images", "format": ","},
+                "color": {"condition": {"test": f"datum.share > {_FULL}", "value": "var(--page)"}, "value": TEXT},
+            },
+        },
     ]
     early = sum(int(((outcomes.taken < first) & (first == j)).sum()) for j in range(exits))
     late = int((outcomes.taken > first).sum())

@@ -15,6 +15,9 @@ Tone = Literal["plain", "strong", "good", "bad"]
 _NOTHING = "-"
 #: What levels take together, in a sentence.
 _SUMS = {"multipliers": "multipliers", "lut": "LUTs", "dsp": "DSP blocks"}
+_MORE = (
+    "These are more than without exits: levels are faster than images reach them, or heads take more than exits save."
+)
 
 
 @dataclass(frozen=True)
@@ -64,9 +67,9 @@ def title(report: Report) -> str:
 
 def subtitle(report: Report) -> str:
     """Returns one line about exits, classes, criterion and splits."""
-    splits = report["splits"]
+    splits, exits = report["splits"], f"{report['exits']} exit{'s' if report['exits'] > 1 else ''}"
     return (
-        f"{report['exits']} exits, {report['classes']} classes, {report['policy']['criterion']} criterion, "
+        f"{exits}, {report['classes']} classes, {report['policy']['criterion']} criterion, "
         f"seed {report['seed']}; {splits['training']:,} training, {splits['fitting']:,} fitting "
         f"and {splits['test']:,} test images. All results are on the test images."
     )
@@ -126,7 +129,7 @@ def _bought(report: Report) -> Table:
             _result("best single exit that needs no more MACs", best["accuracy"], best["macs_fraction"] * macs["full"],
                     best["macs_fraction"], f"all at exit {best['exit']}")
         )  # fmt: skip
-    headings = ("", "accuracy", "average MACs", "of full cost", f"exit rate at exits 0 to {last}")
+    headings = ("", "accuracy", "average MACs", "of full cost", _rates_heading(report))
     return Table("Gain of early exit", headings, tuple(rows), _bought_notes(report))
 
 
@@ -138,6 +141,8 @@ def _result(
 
 
 def _bought_notes(report: Report) -> tuple[Cell, ...]:
+    if report["exits"] == 1:
+        return (Cell("This network has one exit: no image leaves early."),)
     accuracy, best = report["accuracy"], report["accuracy"]["best_single_exit"]
     fraction = report["macs_fraction"]
     first = f"With early exits the network is {_gap(accuracy['early_exit'], accuracy['last_exit'])} the last exit"
@@ -185,7 +190,7 @@ def _exits(report: Report) -> Table:
         "accuracy if all leave here",
         "MACs per image",
     )
-    return Table("Each exit", headings, rows, (Cell(note),))
+    return Table("Each exit", headings, rows, (Cell(note),) if thresholds else ())
 
 
 def _cycles(report: Report, hardware: HardwareReport) -> Table:
@@ -202,30 +207,39 @@ def _cycles(report: Report, hardware: HardwareReport) -> Table:
     clock, rate = f"{hardware['clock_mhz']:g} MHz", hardware["images_per_second"]
     fraction = hardware["bound"] / hardware["cycles_per_image"]
     held = ", ".join(f"{most} of {depth}" for most, depth in hardware["buffers"])
-    notes = (
+    notes = [
         Cell(
             f"The {simulated_text(report)} in their own order take {hardware['cycles_per_image']:,.1f} cycles per "
             f"image. This is {percent(fraction, 1)} of the highest throughput that the exit rates and the intervals of "
             f"the stages allow, and {rate:,.0f} images per second at an assumed clock of {clock}.",
             "strong",
-        ),
-        Cell(f"Most beats in each conditional buffer: {held}."),
-    )
+        )
+    ]
+    if held:
+        notes.append(Cell(f"Most beats in each conditional buffer: {held}."))
     headings = ("", "latency, simulated", "predicted", "interval, simulated", "predicted")
-    return Table("Cycles of the RTL if all images leave at this exit", headings, rows, notes)
+    return Table("Cycles of the RTL if all images leave at this exit", headings, rows, tuple(notes))
 
 
 def _levels(hardware: HardwareReport) -> dict[str, Table]:
     levels = hardware.get("levels")
     if not levels:
         return {}
-    rows = []
+    rows: list[tuple[Cell, ...]] = []
     for k, level in enumerate(levels):
         buffer = _NOTHING if k == len(levels) - 1 else f"{level['buffer_bits'] / 1024:,.0f}"
-        cells = [f"level {k}", percent(level["reached"], 1), *_taken(level["taken"]), buffer, *_taken(level["without"])]
-        rows.append(tuple(map(Cell, cells)))
+        texts = (
+            (f"level {k}", percent(level["reached"], 1), *_taken(level["taken"]), buffer),
+            ("  without exits", percent(1, 1), *_taken(level["without"]), _NOTHING),
+        )
+        rows += [tuple(map(Cell, row)) for row in texts]
     both = [(level["taken"], level["without"]) for level in levels if level["without"] is not None]
-    notes = [Cell("A level is a stage with its head, its decision and the conditional buffer behind it.")]
+    notes = [
+        Cell(
+            "A level is a stage with its head, its decision and the conditional buffer behind it. Images reach it as "
+            "on the fitting split."
+        )
+    ]
     if len(both) == len(levels):
         own, alone = (
             {name: sum(taken[name] for taken in side if taken) for name in ("multipliers", "lut", "dsp")}
@@ -233,20 +247,21 @@ def _levels(hardware: HardwareReport) -> dict[str, Table]:
         )
         sums = [f"{own[name]:,} {text} instead of {alone[name]:,}" for name, text in _SUMS.items()]
         notes.append(Cell(f"All levels take {', '.join(sums[:-1])} and {sums[-1]}.", "strong"))
+        if own["multipliers"] > alone["multipliers"]:
+            notes.append(Cell(_MORE))
     notes.append(
         Cell(
-            "Without exits all images reach every stage, each of which is then chosen for the same throughput. "
-            "Estimated, not synthesised."
+            "Without exits all images reach every stage, each of which is then chosen for the same throughput"
+            f"{' (too slow: no choice is as fast)' if len(both) < len(levels) else ''}. Estimated, not synthesised."
         )
     )
-    figures = ("multipliers", "LUTs", "DSPs", "BRAM36")
-    headings = ("", "images that reach it", *figures, "buffer, Kibit", *(f"{name} without exits" for name in figures))
+    headings = ("", "images that reach it", "multipliers", "LUTs", "DSPs", "BRAM36", "buffer, Kibit")
     return {"levels": Table("What each level takes", headings, tuple(rows), tuple(notes))}
 
 
 def _taken(taken: TakenReport | None) -> tuple[str, ...]:
     if taken is None:
-        return ("cannot be as fast", *[_NOTHING] * 3)
+        return ("too slow", *[_NOTHING] * 3)
     return f"{taken['multipliers']:,}", f"{taken['lut']:,}", f"{taken['dsp']:,}", f"{taken['bram18'] / 2:g}"
 
 
@@ -278,7 +293,7 @@ def _criteria(report: Report) -> Table:
         rows.append(tuple(Cell(text, "strong" if name == chosen else "plain") for text in texts))
     notes = [Cell(f"{name}: {result['note']}") for name, result in report["criteria"].items() if result["note"]]
     notes += [Cell(f"{name} is left out: {reason}") for name, reason in report.get("left_out", {}).items()]
-    headings = ("", "accuracy", "of full cost", "float disagreement", f"exit rate at exits 0 to {report['exits'] - 1}")
+    headings = ("", "accuracy", "of full cost", "float disagreement", _rates_heading(report))
     return Table("Criteria, each at its own thresholds", headings, tuple(rows), tuple(notes))
 
 
@@ -308,6 +323,10 @@ def _comparisons(report: Report) -> Table:
         notes = (Cell("All compared backends agree in every bit.", "good"),)
     headings = ("backends", "compared", "samples", "values", "mismatches")
     return Table("Comparison of the backends", headings, rows, notes, named=2)
+
+
+def _rates_heading(report: Report) -> str:
+    return f"exit rate at exits 0 to {report['exits'] - 1}" if report["exits"] > 1 else "exit rate"
 
 
 def _fractions(fractions: Sequence[float]) -> str:

@@ -106,7 +106,7 @@ def _chart(report: Report, rows: Sequence[Row], key: str, title: str) -> Chart:
     layers = [
         {
             "data": {"values": [{"accuracy": last}]},
-            "mark": {"type": "rule", "strokeDash": [6, 4]},
+            "mark": {"type": "rule", "strokeDash": [6, 4], "clip": True},
             "encoding": {"y": up},
         },
         {
@@ -143,6 +143,8 @@ def _chart(report: Report, rows: Sequence[Row], key: str, title: str) -> Chart:
     text = "The same points against the mean cycles from an image's first word to its record."
     if key == "cost":
         text = _EXPLAINED.format(samples=report["splits"]["test"])
+    if not up["scale"]["domain"][0] <= last <= up["scale"]["domain"][1]:
+        text += f" The last exit has {last:.2%}, outside the axis."
     if far:
         text += f" Points that lie far away are only in the table: {left_out}."
     alt = f"Scatter chart of accuracy against {key}. In use: {in_use['criterion']} with {in_use['accuracy']:.2%}."
@@ -160,7 +162,7 @@ def _chart(report: Report, rows: Sequence[Row], key: str, title: str) -> Chart:
     name = f"accuracy_{key}"
     legend = tuple(zip(names, colours, strict=True))
     drawn = spec(340, data={"name": "points", "values": list(shown)}, layer=layers)
-    return Chart(name, f"Accuracy against {key}", text, alt, drawn, columns, tuple(rows), legend)
+    return Chart(name, f"Accuracy against {key}", text, alt, drawn, columns, tuple(rows), legend, tuple(shapes))
 
 
 def _deadlines(hardware: HardwareReport) -> Chart:

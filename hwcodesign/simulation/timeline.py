@@ -6,7 +6,7 @@ beats of a stream tell which sample they belong to.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,22 +86,35 @@ class Timeline:
         """Returns the names of the parts, in data order."""
         return parts_of(len(self.depths) + 1)
 
-    def totals(self) -> dict[str, int]:
-        """Returns what the registers count, counted from the timeline."""
-        waited = {INPUT: 0, OUTPUT: 0}
-        for stall in self.stalls:
-            if stall.stream in waited:
-                waited[stall.stream] += stall.end - stall.begin
-        found = {
-            "ACCEPTED": sum(span.part == INPUT for span in self.spans),
-            "INPUT_STALLS": waited[INPUT],
-            "OUTPUT_STALLS": waited[OUTPUT],
+    def counts(self) -> dict[str, tuple[tuple[int, int], ...]]:
+        """Returns what the registers count, counted from the timeline: for each the cycles in which it rises, and its
+        value from then on. A sample counts when it has begun to come in, or has left; a wait when it is over.
+        """
+        left = [(span.end, self.exits[span.sample]) for span in self.spans if span.part == OUTPUT]
+        rises = {
+            "ACCEPTED": [(span.begin, 1) for span in self.spans if span.part == INPUT],
+            "INPUT_STALLS": [(stall.end, stall.end - stall.begin) for stall in self.stalls if stall.stream == INPUT],
+            "OUTPUT_STALLS": [(stall.end, stall.end - stall.begin) for stall in self.stalls if stall.stream == OUTPUT],
+            **{f"FINALS[{k}]": [(end, 1) for end, at in left if at == k] for k in range(len(self.depths) + 1)},
         }
-        left = [self.exits[span.sample] for span in self.spans if span.part == OUTPUT]
-        found |= {f"FINALS[{k}]": left.count(k) for k in range(len(self.depths) + 1)}
+        return {name: _summed(sorted(steps)) for name, steps in rises.items()}
+
+    def totals(self) -> dict[str, int]:
+        """Returns what the registers have counted at the end, counted from the timeline."""
+        found = {name: steps[-1][1] if steps else 0 for name, steps in self.counts().items()}
         return found | {
             f"HIGH_WATER[{k}]": max((level for _, level in steps), default=0) for k, steps in enumerate(self.levels)
         }
+
+
+def _summed(steps: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """Returns, for steps in order of their cycles, their sum from each of these cycles on."""
+    found: dict[int, int] = {}
+    total = 0
+    for cycle, more in steps:
+        total += more
+        found[cycle] = total
+    return tuple(found.items())
 
 
 def parts_of(exits: int) -> tuple[str, ...]:

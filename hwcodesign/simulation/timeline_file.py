@@ -16,8 +16,8 @@ from hwcodesign.storage.files import write_text
 VERSION = 1
 _FIELDS = ("timeline_version", "cycles", "exits", "depths", "spans", "drops", "stalls", "levels", "counters")
 _MOST_EVENTS, _MOST_CYCLES, _MOST_EXITS = 2**20, 2**31, 256
-#: Process ids in the trace: samples in parts, stalls of streams, levels of buffers.
-_SAMPLES, _STALLS, _LEVELS = 1, 2, 3
+#: Process ids in the trace: samples in parts, stalls of streams, levels of buffers, what registers count.
+_SAMPLES, _STALLS, _LEVELS, _COUNTERS = 1, 2, 3, 4
 
 Event = dict[str, Any]
 
@@ -49,11 +49,12 @@ def write_trace(timeline: Timeline, name: str, clock_mhz: float, path: Path) -> 
 
 
 def trace_events(timeline: Timeline) -> Iterator[Event]:
-    """Yields the events of the trace: spans, drops, stalls, levels, and before them names of processes and threads.
+    """Yields the events of the trace: spans, drops, stalls, levels, counters, and before them names of processes and
+    threads.
 
     Spans of a part that overlap lie in several threads.
     """
-    for pid, text in ((_SAMPLES, "samples"), (_STALLS, "stalls"), (_LEVELS, "buffers")):
+    for pid, text in ((_SAMPLES, "samples"), (_STALLS, "stalls"), (_LEVELS, "buffers"), (_COUNTERS, "registers")):
         yield _named("process_name", pid, 0, text)
     first = 0  # thread of the part's first lane
     for part in timeline.parts:
@@ -74,8 +75,10 @@ def trace_events(timeline: Timeline) -> Iterator[Event]:
         yield from (_complete(_STALLS, thread, "stall", stall.begin, stall.end) for stall in stalls)
     for k, steps in enumerate(timeline.levels):
         for cycle, level in steps:
-            name = f"beats in buffer{k}"
-            yield {"ph": "C", "pid": _LEVELS, "tid": k, "ts": cycle, "name": name, "args": {"beats": level}}
+            yield _counter(_LEVELS, k, cycle, f"beats in buffer{k}", {"beats": level})
+    for k, (name, counts) in enumerate(timeline.counts().items()):
+        for cycle, count in ((0, 0), *counts):
+            yield _counter(_COUNTERS, k, cycle, name, {"count": count})
 
 
 def _named(kind: str, pid: int, thread: int, text: str) -> Event:
@@ -84,6 +87,10 @@ def _named(kind: str, pid: int, thread: int, text: str) -> Event:
 
 def _complete(pid: int, thread: int, name: str, begin: int, end: int) -> Event:
     return {"ph": "X", "pid": pid, "tid": thread, "ts": begin, "dur": end - begin, "name": name}
+
+
+def _counter(pid: int, thread: int, cycle: int, name: str, values: dict[str, int]) -> Event:
+    return {"ph": "C", "pid": pid, "tid": thread, "ts": cycle, "name": name, "args": values}
 
 
 def _drop(drop: Drop, thread: int) -> Event:

@@ -5,7 +5,8 @@
 // window a cycle. The latency from a window to its result is one cycle, and three for an average: registers of the sum,
 // the quotient and the result. window_buffer says which pixels a window waits for, and when the place of a row is free
 // again. Padding counts as pixels of value zero, or a maximum ignores it. An average is divided by the number that its
-// row and column of windows have in common. Behind the window_buffer, the module stalls as a whole.
+// row and column of windows have in common. Where beats are several pixels, all windows that window_buffer gives of them
+// have a tree each. Behind the window_buffer, the module stalls as a whole.
 module pool2d
   import hwc_pkg::*;
 #(
@@ -39,21 +40,25 @@ module pool2d
   // Format of the input elements
   parameter format_t In = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap},
   // Format of the output elements, with the modes of the cast
-  parameter format_t Result = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap}
+  parameter format_t Result = '{is_signed: 1'b1, width: 16'd8, fraction: 16'sd0, rounding: Trn, overflow: Wrap},
+  // Pixels of an input beat, as of window_buffer
+  parameter int unsigned Pixels = 1,
+  // Pixels of an output beat
+  localparam int unsigned Together = Pixels > Window.stride_x ? Pixels / Window.stride_x : 1
 ) (
   // Clock, and synchronous reset, active low
   input wire logic clk_i,
   input wire logic rst_ni,
 
   // Input pixels in raster order
-  input  wire logic                                     in_valid_i,
-  output logic                                          in_ready_o,
-  input  wire logic [Window.channels-1:0][In.width-1:0] in_data_i,
+  input  wire logic                                            in_valid_i,
+  output logic                                                 in_ready_o,
+  input  wire logic [Pixels*Window.channels-1:0][In.width-1:0] in_data_i,
 
   // Output pixels in raster order
-  output logic                                              out_valid_o,
-  input  wire logic                                         out_ready_i,
-  output logic      [Window.channels-1:0][Result.width-1:0] out_data_o
+  output logic                                                       out_valid_o,
+  input  wire logic                                                  out_ready_i,
+  output logic      [Together*Window.channels-1:0][Result.width-1:0] out_data_o
 );
 
   localparam int unsigned InWidth = unsigned'(int'(In.width));
@@ -65,25 +70,26 @@ module pool2d
   localparam logic [InWidth-1:0] Before = IgnoresPadding ? Order : '0;
 
   logic window_valid, enable, result_valid;
-  logic [Window.channels-1:0][InWidth-1:0] pixel;
-  logic [Taps-1:0][Window.channels-1:0][InWidth-1:0] window;
-  logic [Window.channels-1:0][ResultWidth-1:0] result;
+  logic [Pixels*Window.channels-1:0][InWidth-1:0] pixels;
+  logic [Together-1:0][Taps-1:0][Window.channels-1:0][InWidth-1:0] windows;
+  logic [Together*Window.channels-1:0][ResultWidth-1:0] result;
 
   window_buffer #(
     .Window(Window),
-    .ElementWidth(InWidth)
+    .ElementWidth(InWidth),
+    .Pixels(Pixels)
   ) u_window_buffer (
     .clk_i,
     .rst_ni,
     .in_valid_i,
     .in_ready_o,
-    .in_data_i(pixel),
+    .in_data_i(pixels),
     .out_valid_o(window_valid),
     .out_ready_i(enable),
-    .out_data_o(window)
+    .out_data_o(windows)
   );
 
-  assign pixel = in_data_i ^ {Window.channels{Before}};
+  assign pixels = in_data_i ^ {(Pixels * Window.channels) {Before}};
   assign enable = !out_valid_o || out_ready_i;
 
   if (Average) begin : gen_average
@@ -96,16 +102,19 @@ module pool2d
     end
     assign result_valid = valid_q[1];
 
-    logic [index_bits(Divisions)-1:0] choice_q;
+    localparam int unsigned ChoiceBits = index_bits(Divisions);
+    logic [Together-1:0][ChoiceBits-1:0] choice_q;
 
     if (Divisions > 1) begin : gen_choice
       localparam int unsigned RowBits = index_bits(Window.out_height);
-      localparam int unsigned ColumnBits = index_bits(Window.out_width);
+      localparam int unsigned OutBeats = Window.out_width / Together;
+      localparam int unsigned ColumnBits = index_bits(OutBeats);
+      localparam logic [OutBeats-1:0][Together-1:0][index_bits(ColumnClasses)-1:0] OfBeat = ColumnClass;
       logic [RowBits-1:0] row_q;
       logic [ColumnBits-1:0] column_q;
       logic row_end;
 
-      assign row_end = column_q == ColumnBits'(Window.out_width - 1);
+      assign row_end = column_q == ColumnBits'(OutBeats - 1);
 
       always_ff @(posedge clk_i) begin
         if (!rst_ni) begin
@@ -115,20 +124,24 @@ module pool2d
           column_q <= row_end ? '0 : column_q + 1'b1;
           if (row_end) row_q <= row_q == RowBits'(Window.out_height - 1) ? '0 : row_q + 1'b1;
         end
-        if (enable) choice_q <= Chosen[RowClass[row_q]][ColumnClass[column_q]];
+        for (int w = 0; w < int'(Together); w++) begin
+          if (enable) choice_q[w] <= Chosen[RowClass[row_q]][OfBeat[column_q][w]];
+        end
       end
     end else begin : gen_one
       assign choice_q = '0;
     end
 
-    for (genvar c = 0; c < Window.channels; c++) begin : gen_channel
+    for (genvar lane = 0; lane < Together * Window.channels; lane++) begin : gen_lane
+      localparam int unsigned W = lane / Window.channels;
+      localparam int unsigned C = lane % Window.channels;
       logic [Taps-1:0][SumWidth-1:0] sums;
       logic [SumWidth-1:0] sum_q;
 
       // A tree: each level adds elements that are `reach` apart
       always_comb begin
         for (int tap = 0; tap < int'(Taps); tap++) begin
-          sums[tap] = SumWidth'(signed'({In.is_signed & window[tap][c][InWidth-1], window[tap][c]}));
+          sums[tap] = SumWidth'(signed'({In.is_signed & windows[W][tap][C][InWidth-1], windows[W][tap][C]}));
         end
         for (int reach = 1; reach < int'(Taps); reach = 2 * reach) begin
           for (int tap = 0; tap + reach < int'(Taps); tap = tap + 2 * reach) sums[tap] = sums[tap] + sums[tap+reach];
@@ -148,14 +161,16 @@ module pool2d
         .clk_i,
         .enable_i(enable),
         .sum_i(sum_q),
-        .choice_i(choice_q),
-        .result_o(result[c])
+        .choice_i(choice_q[W]),
+        .result_o(result[lane])
       );
     end
   end else begin : gen_maximum
     assign result_valid = window_valid;
 
-    for (genvar c = 0; c < Window.channels; c++) begin : gen_channel
+    for (genvar lane = 0; lane < Together * Window.channels; lane++) begin : gen_lane
+      localparam int unsigned W = lane / Window.channels;
+      localparam int unsigned C = lane % Window.channels;
       logic [Taps-1:0][InWidth-1:0] most;
 
       // A tree: each level compares elements that are `reach` apart. It computes only while there is a window, which
@@ -163,7 +178,7 @@ module pool2d
       always_comb begin
         most = 'x;
         if (window_valid) begin
-          for (int tap = 0; tap < int'(Taps); tap++) most[tap] = window[tap][c] ^ Order ^ Before;
+          for (int tap = 0; tap < int'(Taps); tap++) most[tap] = windows[W][tap][C] ^ Order ^ Before;
           for (int reach = 1; reach < int'(Taps); reach = 2 * reach) begin
             for (int tap = 0; tap + reach < int'(Taps); tap = tap + 2 * reach) begin
               if (most[tap+reach] > most[tap]) most[tap] = most[tap+reach];
@@ -179,7 +194,7 @@ module pool2d
         .Out(Result)
       ) u_cast (
         .code_i(most[0] ^ Order),
-        .code_o(result[c])
+        .code_o(result[lane])
       );
     end
   end

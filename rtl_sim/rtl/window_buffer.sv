@@ -3,11 +3,14 @@
 // This module cuts images into the windows of a kernel, zero padding included. It keeps kernel_height rows: row r of
 // all rows ever accepted is in RAM r mod kernel_height, and the rows of the next image follow without a gap.
 //
-// A pass makes one row of windows. In each step, it reads one column of kernel_height pixels, from left to right, and
-// it ends at the last column of the last window. A step waits until the lowest pixel of its column that is inside the
+// A pass makes one row of windows. In each step, it reads one column of kernel_height beats, from left to right, and
+// it ends at the last column of the last window. A step waits until the lowest beat of its column that is inside the
 // image was accepted in an earlier cycle, and until the column in front of it moves into the window, for which that
 // waits until the window before it leaves. A column moves in the cycle after its step at the earliest, and its window
 // is offered in the next cycle, so that the throughput is one window a cycle if nothing waits and the stride is one.
+//
+// A beat is a pixel, or several that lie side by side. In the place of a window, as many of these are then given as
+// begin within a beat: Pixels / stride_x of them, and one where the stride is wider than a beat.
 //
 // The place of a row is free again once no later pass needs the row and the running pass has read the column.
 // in_ready_o depends on registers only. Once the last pixel of an image is accepted, all windows of that image come
@@ -18,21 +21,28 @@ module window_buffer
   // The image and its windows
   parameter window_t Window = SmallWindow,
   // Bits of an element
-  parameter int unsigned ElementWidth = 8
+  parameter int unsigned ElementWidth = 8,
+  // Pixels of an input beat, which lie in one row: divides Window.width, and is a divisor or a multiple of
+  // Window.stride_x
+  parameter int unsigned Pixels = 1,
+  // Windows of an output beat, which lie in one row: divides Window.out_width
+  localparam int unsigned Together = Pixels > Window.stride_x ? Pixels / Window.stride_x : 1,
+  // Bits of a pixel
+  localparam int unsigned PixelWidth = Window.channels * ElementWidth
 ) (
   // Clock, and synchronous reset, active low
   input wire logic clk_i,
   input wire logic rst_ni,
 
-  // Pixels of images in raster order
-  input  wire logic                                         in_valid_i,
-  output logic                                              in_ready_o,
-  input  wire logic [Window.channels-1:0][ElementWidth-1:0] in_data_i,
+  // Pixels of images in raster order; in a beat, the first pixel is lowest
+  input  wire logic                                                in_valid_i,
+  output logic                                                     in_ready_o,
+  input  wire logic [Pixels*Window.channels-1:0][ElementWidth-1:0] in_data_i,
 
-  // Windows in raster order; in a window, the first pixel is lowest
-  output logic out_valid_o,
-  input wire logic out_ready_i,
-  output logic [Window.kernel_height-1:0][Window.kernel_width-1:0][Window.channels-1:0][ElementWidth-1:0] out_data_o
+  // Windows in raster order; in a beat, the first window is lowest, and in a window, the first pixel
+  output logic                                                                                        out_valid_o,
+  input  wire logic                                                                                   out_ready_i,
+  output logic      [Together-1:0][Window.kernel_height-1:0][Window.kernel_width-1:0][PixelWidth-1:0] out_data_o
 );
 
   if (Window.height < 1 || Window.width < 1 || Window.channels < 1 || Window.kernel_height < 1 ||
@@ -48,20 +58,42 @@ module window_buffer
     );
   end
 
+  if (Pixels < 1 || Window.width % Pixels != 0) begin : gen_check_pixels
+    $error("window_buffer %m: Window.width=%0d is not a multiple of Pixels=%0d", Window.width, Pixels);
+  end else if (Pixels % Window.stride_x != 0 && Window.stride_x % Pixels != 0) begin : gen_check_stride
+    $error(
+        "window_buffer %m: Pixels=%0d is neither a divisor nor a multiple of Window.stride_x=%0d",
+        Pixels,
+        Window.stride_x
+    );
+  end else if (Window.out_width % Together != 0) begin : gen_check_out_width
+    $error(
+        "window_buffer %m: Window.out_width=%0d is not a multiple of the %0d windows of Pixels=%0d",
+        Window.out_width,
+        Together,
+        Pixels
+    );
+  end
+
   localparam int unsigned Height = Window.height;
-  localparam int unsigned Width = Window.width;
+  // Beats of a row
+  localparam int unsigned Width = Window.width / Pixels;
   localparam int unsigned KernelHeight = Window.kernel_height;
   localparam int unsigned KernelWidth = Window.kernel_width;
   localparam int unsigned OutHeight = Window.out_height;
-  localparam int unsigned PixelWidth = Window.channels * ElementWidth;
-  // Columns that a pass reads
-  localparam int unsigned Columns = (Window.out_width - 1) * Window.stride_x + KernelWidth - Window.pad_left;
+  localparam int unsigned StrideX = Window.stride_x;
+  localparam int unsigned BeatWidth = Pixels * PixelWidth;
+  // Steps from windows to the next ones, and steps of a pass before its first windows
+  localparam int unsigned Every = StrideX > Pixels ? StrideX / Pixels : 1;
+  localparam int unsigned Lead = ((Together - 1) * StrideX + KernelWidth - 1 - Window.pad_left) / Pixels;
+  // Columns that a pass reads, each of beats
+  localparam int unsigned Columns = (Window.out_width / Together - 1) * Every + Lead + 1;
+  // Pixels of a row that are held: those of the first windows, and all others of the beat with the last one of these
+  localparam int unsigned Held = (Lead + 1) * Pixels + Window.pad_left;
   localparam int unsigned ColumnBits = index_bits(Columns > Width ? Columns : Width);
   localparam int unsigned AddressBits = index_bits(Width);
   localparam int unsigned PassBits = index_bits(OutHeight);
-  // Steps of a pass before its first window
-  localparam int unsigned Lead = KernelWidth - 1 - Window.pad_left;
-  localparam int unsigned LeadBits = index_bits((Lead > Window.stride_x - 1 ? Lead : Window.stride_x - 1) + 1);
+  localparam int unsigned LeadBits = index_bits((Lead > Every - 1 ? Lead : Every - 1) + 1);
 
   // First row of the image that a pass needs, its base; pass OutHeight is the first pass of the next image
   function automatic int base(input int pass);
@@ -112,18 +144,18 @@ module window_buffer
     end
   endfunction
 
-  // Place of the next pixel to write: row, from the base of the pass; column; RAM
+  // Place of the next beat to write: row, from the base of the pass; column; RAM
   logic signed [RowBits-1:0] row_d, row_q;
   logic [ColumnBits-1:0] write_column_q;
   logic [KernelHeight-1:0] write_ram_q;
-  // Place of the next column to read: pass; column; RAM of the first row; steps before the next window
+  // Place of the next column to read: pass; column; RAM of the first row; steps before the next windows
   logic [PassBits-1:0] pass_q;
   logic [ColumnBits-1:0] column_q;
   logic [KernelHeight-1:0] first_ram_q;
   logic [LeadBits-1:0] lead_q;
-  // A column that was read: whether there is one, whether it is its pass's first, whether a window ends with it
+  // A column that was read: whether there is one, whether it is its pass's first, whether windows end with it
   logic read_valid_q, read_first_q, read_last_q;
-  // A window is offered
+  // Windows are offered
   logic valid_q;
 
   pass_t pass;
@@ -168,7 +200,7 @@ module window_buffer
       if (row_end) write_ram_q <= turn(write_ram_q, 1);
       if (step) begin
         column_q <= pass_end ? '0 : column_q + 1'b1;
-        lead_q <= pass_end ? LeadBits'(Lead) : lead_q == '0 ? LeadBits'(Window.stride_x - 1) : lead_q - 1'b1;
+        lead_q <= pass_end ? LeadBits'(Lead) : lead_q == '0 ? LeadBits'(Every - 1) : lead_q - 1'b1;
       end
       if (pass_end) begin
         pass_q <= image_end ? '0 : pass_q + 1'b1;
@@ -186,10 +218,10 @@ module window_buffer
   end
 
   // Row RAMs, each with a registered read
-  logic [KernelHeight-1:0][PixelWidth-1:0] read_q;
+  logic [KernelHeight-1:0][BeatWidth-1:0] read_q;
 
   for (genvar k = 0; k < KernelHeight; k++) begin : gen_ram
-    logic [PixelWidth-1:0] mem[Width];
+    logic [BeatWidth-1:0] mem[Width];
 
     always_ff @(posedge clk_i) begin
       if (write && write_ram_q[k]) mem[write_column_q[AddressBits-1:0]] <= in_data_i;
@@ -197,7 +229,7 @@ module window_buffer
     end
   end
 
-  // Which RAM's output each row of the window takes; none where the pixel lies outside the image
+  // Which RAM's output each row of the window takes; none where the beat lies outside the image
   logic [KernelHeight-1:0][KernelHeight-1:0] select_d, select_q;
 
   for (genvar y = 0; y < KernelHeight; y++) begin : gen_select
@@ -210,28 +242,34 @@ module window_buffer
 
   always_ff @(posedge clk_i) if (step) select_q <= select_d;
 
-  logic [KernelHeight-1:0][PixelWidth-1:0] newest;
+  logic [KernelHeight-1:0][Pixels-1:0][PixelWidth-1:0] newest;
 
   always_comb begin
     newest = '0;
     for (int y = 0; y < int'(KernelHeight); y++) begin
-      for (int k = 0; k < int'(KernelHeight); k++) newest[y] |= read_q[k] & {PixelWidth{select_q[y][k]}};
+      for (int k = 0; k < int'(KernelHeight); k++) newest[y] |= read_q[k] & {BeatWidth{select_q[y][k]}};
     end
   end
 
   for (genvar y = 0; y < KernelHeight; y++) begin : gen_row
-    logic [KernelWidth-1:0][PixelWidth-1:0] columns_q;
+    logic [Held-1:0][PixelWidth-1:0] columns_q;
 
-    if (KernelWidth > 1) begin : gen_columns
-      logic [KernelWidth-2:0][PixelWidth-1:0] older;
+    if (Held > Pixels) begin : gen_columns
+      logic [Held-Pixels-1:0][PixelWidth-1:0] older;
 
       // At the start of a pass, all pixels on the left are zeros
-      assign older = read_first_q ? '0 : columns_q[KernelWidth-1:1];
+      assign older = read_first_q ? '0 : columns_q[Held-1:Pixels];
       always_ff @(posedge clk_i) if (shift) columns_q <= {newest[y], older};
     end else begin : gen_column
       always_ff @(posedge clk_i) if (shift) columns_q <= newest[y];
+      wire unused_first = read_first_q;
     end
-    assign out_data_o[y] = columns_q;
+
+    for (genvar w = 0; w < Together; w++) begin : gen_window
+      assign out_data_o[w][y] = columns_q[w*StrideX+:KernelWidth];
+    end
+    // Where windows lie apart, nobody reads the pixels between them
+    wire unused_columns = ^columns_q;
   end
 
   assign out_valid_o = valid_q;

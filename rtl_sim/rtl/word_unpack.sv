@@ -1,12 +1,12 @@
 `default_nettype none
 
-// This module unpacks 64-bit input words into pixels. A sample is Pixels * Channels lanes of 8, 16 or 32 bits (the
+// This module unpacks 64-bit input words into beats of one or more pixels. A sample is Pixels * Channels lanes of 8, 16 or 32 bits (the
 // smallest lane that holds an element), channels last, lowest bits first, padded to whole words. Only the lowest
 // ElementWidth bits of a lane are used; the bits above them, and the lanes that pad the last word, are ignored.
 //
 // Contract:
-// - A word accepted in cycle t gives the pixels that it completes from cycle t + 1 on: one pixel a cycle if a word
-//   holds at least one pixel, and else one word a cycle. No cycle is lost between words or between samples.
+// - A word accepted in cycle t gives the beats that it completes from cycle t + 1 on: one beat a cycle if a word
+//   holds at least one beat, and else one word a cycle. No cycle is lost between words or between samples.
 // - With the last word of a sample, one sample_t is offered from the next cycle on, because only then it is known
 //   whether the sample was whole. Its id, stamp and bank are those of the cycle in which the first word of the sample
 //   was accepted. The last word waits until the sample_t of the sample before has been accepted, in an earlier cycle if
@@ -27,6 +27,8 @@ module word_unpack
   parameter int unsigned ElementWidth = 8,
   // Number of pixels of a sample
   parameter int unsigned Pixels = 64,
+  // Number of pixels of a beat, a divisor of Pixels
+  parameter int unsigned PixelsPerBeat = 1,
   // Id of the first sample after reset; only tests of the wrap from 2^32 - 1 to 0 set it
   parameter logic [31:0] FirstId = 32'd0
 ) (
@@ -40,10 +42,10 @@ module word_unpack
   input  wire logic [63:0] s_axis_tdata,
   input  wire logic        s_axis_tlast,
 
-  // Pixels in raster order
-  output logic                                       out_valid_o,
-  input  wire logic                                  out_ready_i,
-  output logic      [Channels-1:0][ElementWidth-1:0] out_data_o,
+  // Pixels in raster order; in a beat, the first pixel is lowest
+  output logic                                                     out_valid_o,
+  input  wire logic                                                out_ready_i,
+  output logic      [PixelsPerBeat*Channels-1:0][ElementWidth-1:0] out_data_o,
 
   // What travels with each sample, one sample_t for each
   output logic      info_valid_o,
@@ -70,18 +72,22 @@ module word_unpack
   if (Channels < 1 || Pixels < 1) begin : gen_check_sizes
     $error("word_unpack %m: Channels=%0d and Pixels=%0d must be at least 1", Channels, Pixels);
   end
+  if (PixelsPerBeat < 1 || Pixels % PixelsPerBeat != 0) begin : gen_check_beats
+    $error("word_unpack %m: Pixels=%0d is not a multiple of PixelsPerBeat=%0d", Pixels, PixelsPerBeat);
+  end
 
   localparam int unsigned LaneWidth = ElementWidth <= 8 ? 8 : ElementWidth <= 16 ? 16 : 32;
   localparam int unsigned Lanes = 64 / LaneWidth;
   localparam int unsigned Words = (Pixels * Channels + Lanes - 1) / Lanes;
-  // Lanes are stored in groups of gcd(Channels, Lanes); words only ever come to lie at multiples of it
-  localparam int unsigned Group = Channels % Lanes == 0 ? Lanes : Channels % 4 == 0 ? 4 : Channels % 2 == 0 ? 2 : 1;
+  localparam int unsigned BeatLanes = PixelsPerBeat * Channels;
+  // Lanes are stored in groups of gcd(BeatLanes, Lanes); words only ever come to lie at multiples of it
+  localparam int unsigned Group = BeatLanes % Lanes == 0 ? Lanes : BeatLanes % 4 == 0 ? 4 : BeatLanes % 2 == 0 ? 2 : 1;
   localparam int unsigned GroupWidth = Group * ElementWidth;
-  localparam int unsigned PixelGroups = Channels / Group;
+  localparam int unsigned BeatGroups = BeatLanes / Group;
   localparam int unsigned WordGroups = Lanes / Group;
   localparam int unsigned TailGroups = (Pixels * Channels - (Words - 1) * Lanes) / Group;
-  // A word is taken when less than a pixel is left
-  localparam int unsigned Capacity = PixelGroups - 1 + WordGroups;
+  // A word is taken when less than a beat is left
+  localparam int unsigned Capacity = BeatGroups - 1 + WordGroups;
   localparam int unsigned HeldWidth = $clog2(Capacity + 1);
   localparam int unsigned IndexWidth = index_bits(Words);
 
@@ -103,10 +109,10 @@ module word_unpack
 
   // Where a sample has several words, the sample_t of the one before has left long before the last of them, if it can
   assign info_gone = !info_valid_q || (Words == 1 && info_ready_i);
-  assign out_valid_o = held_q >= HeldWidth'(PixelGroups);
+  assign out_valid_o = held_q >= HeldWidth'(BeatGroups);
   assign leaves = out_valid_o && out_ready_i;
-  assign left = leaves ? held_q - HeldWidth'(PixelGroups) : held_q;
-  assign may_take = left < HeldWidth'(PixelGroups) && (!first_q || start_allowed_i) && (!last_q || info_gone);
+  assign left = leaves ? held_q - HeldWidth'(BeatGroups) : held_q;
+  assign may_take = left < HeldWidth'(BeatGroups) && (!first_q || start_allowed_i) && (!last_q || info_gone);
   assign s_axis_tready = rst_ni && !filling_q && may_take;
   assign take = filling_q ? may_take : s_axis_tvalid && s_axis_tready;
 
@@ -118,10 +124,10 @@ module word_unpack
     wire unused_upper_bits = ^s_axis_tdata;
   end
 
-  // Pixels move down, a word lands right above what is left
+  // Beats move down, a word lands right above what is left
   always_comb begin
-    groups_d = leaves ? groups_q >> (PixelGroups * GroupWidth) : groups_q;
-    for (int unsigned p = 0; p < PixelGroups; p++) begin
+    groups_d = leaves ? groups_q >> (BeatGroups * GroupWidth) : groups_q;
+    for (int unsigned p = 0; p < BeatGroups; p++) begin
       if (take && left == HeldWidth'(p)) groups_d[p+:WordGroups] = word;
     end
     held_d = left;
@@ -182,7 +188,7 @@ module word_unpack
     end
   end
 
-  assign out_data_o = groups_q[PixelGroups-1:0];
+  assign out_data_o = groups_q[BeatGroups-1:0];
   assign info_valid_o = info_valid_q;
   assign info_data_o = info_q;
   assign sample_started_o = take && first_q;
@@ -196,7 +202,7 @@ module word_unpack
       // The groups of lanes that are held fit the memory for them.
       assert (held_q <= HeldWidth'(Capacity))
       else $error("More lanes are held than there is room for: a word was taken too early (%m)");
-      // A sample starts only after the last pixel of the sample before has left.
+      // A sample starts only after the last beat of the sample before has left.
       assert (!(take && first_q) || left == '0)
       else $error("A sample starts on lanes of the one before (%m)");
     end

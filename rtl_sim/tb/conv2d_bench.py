@@ -10,18 +10,15 @@ from beats import Pace, pack, play, seeded, unpack
 from telling import require_telling
 from weighted_cases import Case, Layer
 
-from hwcodesign.hardware.timing import Automaton, Windows
+from hwcodesign.hardware.timing import Automaton
 
 CASE = Case.from_json(os.environ["HWC_CASE"])
 SAMPLES = int(os.environ["HWC_SAMPLES"])
 
 
 def model(layer: Layer) -> tuple[Automaton, ...]:
-    """window_buffer, and mac_array behind it."""
-    assert CASE.kernel is not None
-    rows, columns, _ = CASE.output_shape
-    top, _, left, _ = CASE.padding
-    return Windows(*CASE.shape[:2], CASE.kernel, CASE.stride, top, left, rows, columns), layer.pipeline
+    """window_buffer, and the mac_arrays behind it, which are in step."""
+    return CASE.window.timing, layer.pipeline
 
 
 @cocotb.test()
@@ -30,8 +27,8 @@ async def feature_maps_are_numpys(dut: Any, idle: float, stall: float) -> None:
     layer = Layer(CASE, SAMPLES)
     codes, expected = layer.inputs(), layer.expected
     require_telling(expected, layer.wrong())
-    beats = [pack(pixel, layer.input.width) for pixel in codes.reshape(-1, CASE.shape[2])]
+    beats = [pack(beat, layer.input.width) for beat in codes.reshape(-1, CASE.window.reads.lanes)]
     trace = await play(dut, {"in": beats}, len(expected), Pace(idle, stall), seeded(), model(layer))
     for i, (result, wanted) in enumerate(zip(trace.outputs, expected, strict=True)):
-        got = unpack(result, layer.result.width, CASE.outputs, layer.result.signed)
-        assert got == wanted, f"pixel {i} differs"
+        got = unpack(result, layer.result.width, len(wanted), layer.result.signed)
+        assert got == wanted, f"beat {i} differs"

@@ -155,11 +155,25 @@ def _lanes(rng: random.Random, shape: Shape) -> int:
     return rng.choice([lanes for lanes in range(1, shape[-1] + 1) if shape[-1] % lanes == 0])
 
 
-def _pooling(rng: random.Random, average: bool, windows: str = REGISTERS) -> Case:
+def _several(rng: random.Random, shape: Shape) -> int:
+    """Elements of several pixels that come in a beat."""
+    return shape[-1] * rng.choice([pixels for pixels in range(2, shape[-2] + 1) if shape[-2] % pixels == 0])
+
+
+def _for_several(rng: random.Random) -> Shape:
+    """Rows of several pixels, which have several channels: in their order there is something to go wrong."""
+    return rng.randint(1, 6), rng.choice((2, 4, 6)), rng.randint(2, 4)
+
+
+def _pooling(rng: random.Random, average: bool, windows: str = REGISTERS, *, several: bool = False) -> Case:
     pool, stride = (rng.randint(1, 3), rng.randint(1, 3)), (rng.randint(1, 3), rng.randint(1, 3))
     padding = rng.randint(0, pool[0] - 1), rng.randint(0, pool[0] - 1), rng.randint(0, pool[1] - 1), rng.randint(0, 1)
     shape = (rng.randint(pool[0], 7), rng.randint(pool[1], 7), rng.randint(1, 3 if windows == REGISTERS else 6))
-    built = {"implementation": Implementation(windows=windows), "lanes": _lanes(rng, shape)}
+    if several:  # rows of so many pixels that beats divide them, and rows of windows
+        padding, stride = (padding[0], padding[1], 0, 0), (stride[0], min(stride[1], 2))
+        shape = (shape[0], rng.choice((4, 8, 12)), rng.randint(2, 3))
+    lanes = (_several if several else _lanes)(rng, shape)
+    built: dict[str, Any] = {"implementation": Implementation(windows=windows), "lanes": lanes}
     rows = (shape[0] + padding[0] + padding[1] - pool[0]) // stride[0] + 1
     columns = (shape[1] + padding[2] + padding[3] - pool[1]) // stride[1] + 1
     source = _format(rng)
@@ -183,9 +197,10 @@ def _pooling(rng: random.Random, average: bool, windows: str = REGISTERS) -> Cas
     return _of_kernel(kernel, **built)
 
 
-def _border(rng: random.Random, average: bool) -> Case:
+def _border(rng: random.Random, average: bool, pixels: int = 1) -> Case:
     """Padding that a maximum ignores, or that an average does not count: it divides by 4, 6 and 9."""
     shape, stride = (rng.randint(3, 6), rng.randint(3, 6), rng.randint(1, 3)), rng.randint(1, 2)
+    shape = (shape[0], 2 * pixels if pixels > 1 else shape[1], shape[2])
     rows, columns = ((side - 1) // stride + 1 for side in shape[:2])
     source = _format(rng, 2)
     common, padding = ("layer", ("input",), (source,), (shape,)), (1, 1, 1, 1)
@@ -196,7 +211,8 @@ def _border(rng: random.Random, average: bool) -> Case:
         result, fields = _result(rng, source.min_code, source.max_code, source.fraction), {"ignores_padding": True}
     kernel = AveragePool2D if average else MaxPool2D
     return _of_kernel(
-        kernel(*common, result, (rows, columns, shape[2]), (3, 3), (stride, stride), padding=padding, **fields)
+        kernel(*common, result, (rows, columns, shape[2]), (3, 3), (stride, stride), padding=padding, **fields),
+        lanes=pixels * shape[2],
     )
 
 
@@ -244,15 +260,16 @@ def _cast(rng: random.Random, source: FixedPoint, rectify: bool | None) -> Case:
     return _of_kernel(Activation("layer", ("input",), (source,), (shape,), result, shape, rectify))
 
 
-def _add(rng: random.Random) -> Case:
-    shape, one, other = _shape(rng), _format(rng), _format(rng)
+def _add(rng: random.Random, *, several: bool = False) -> Case:
+    shape, one, other = (_for_several if several else _shape)(rng), _format(rng), _format(rng)
     fraction = max(one.fraction, other.fraction)
     ends = [
         sum(code * 2.0 ** (fraction - fmt.fraction) for fmt, code in zip((one, other), codes, strict=True))
         for codes in ((one.min_code, other.min_code), (one.max_code, other.max_code))
     ]
     result = _result(rng, ends[0], ends[1], fraction)
-    return _of_kernel(Add("layer", ("a", "b"), (one, other), (shape, shape), result, shape), lanes=_lanes(rng, shape))
+    lanes = (_several if several else _lanes)(rng, shape)
+    return _of_kernel(Add("layer", ("a", "b"), (one, other), (shape, shape), result, shape), lanes=lanes)
 
 
 def _concatenate(rng: random.Random) -> Case:
@@ -264,14 +281,20 @@ def _concatenate(rng: random.Random) -> Case:
     return _of_kernel(Concatenate("layer", ("a", "b"), (one, other), shapes, result, output))
 
 
-def _affine(rng: random.Random) -> Case:
-    shape, source, scale, bias = _shape(rng), _format(rng), _format(rng, 2), _format(rng, 2)
+def _affine(rng: random.Random, *, several: bool = False) -> Case:
+    shape, source, scale, bias = (
+        (_for_several if several else _shape)(rng),
+        _format(rng),
+        _format(rng, 2),
+        _format(rng, 2),
+    )
     scales, biases = (
         np.array([float(rng.randint(fmt.min_code, fmt.max_code)) for _ in range(shape[2])]) for fmt in (scale, bias)
     )
     layer = Affine("layer", ("in",), (source,), (shape,), source, shape, scales, biases, scale, bias)
     implementation = Implementation(rng.randint(1, 6))
-    return _of_kernel(replace(layer, result=_result(rng, *layer.bounds, layer.sum_fraction)), implementation)
+    lanes = _several(rng, shape) if several else None
+    return _of_kernel(replace(layer, result=_result(rng, *layer.bounds, layer.sum_fraction)), implementation, lanes)
 
 
 def _scaled_weights(rng: random.Random) -> Case:
@@ -301,9 +324,9 @@ def _scaled_weights(rng: random.Random) -> Case:
     return _of_kernel(convolution, implementation)
 
 
-def _thresholds(rng: random.Random) -> Case:
+def _thresholds(rng: random.Random, *, several: bool = False) -> Case:
     """Channels that fall and rise in turn; jump, and stay."""
-    shape, source = _shape(rng), _format(rng)
+    shape, source = (_for_several if several else _shape)(rng), _format(rng)
     most = rng.randint(1, 9)
     result = FixedPoint(rng.randint(5, 8), 2, rng.random() < 0.5)
     never = source.max_code + 1
@@ -317,7 +340,8 @@ def _thresholds(rng: random.Random) -> Case:
         levels = sorted(rng.randint(source.min_code, never) for _ in range(used))
         thresholds.append([float(level) for level in (*levels, *[never] * (most - used))])
     constants = (np.array(first), np.array(sign), np.array(thresholds))
-    return _of_kernel(Thresholds("layer", ("input",), (source,), (shape,), result, shape, *constants))
+    kernel = Thresholds("layer", ("input",), (source,), (shape,), result, shape, *constants)
+    return _of_kernel(kernel, lanes=_several(rng, shape) if several else None)
 
 
 def _code_table(rng: random.Random) -> Case:
@@ -369,6 +393,12 @@ KINDS: dict[str, Callable[[random.Random], Case]] = {
     "average from memory": lambda rng: _pooling(rng, average=True, windows=MEMORY),
     "maximum at the border": lambda rng: _border(rng, average=False),
     "average at the border": lambda rng: _border(rng, average=True),
+    "maximum of several pixels": lambda rng: _pooling(rng, average=False, several=True),
+    "average of several pixels": lambda rng: _pooling(rng, average=True, several=True),
+    "average at the border, several pixels": lambda rng: _border(rng, average=True, pixels=rng.choice((2, 4))),
+    "affine of several pixels": lambda rng: _affine(rng, several=True),
+    "thresholds of several pixels": lambda rng: _thresholds(rng, several=True),
+    "add of several pixels": lambda rng: _add(rng, several=True),
     "global maximum": lambda rng: _global_pool(rng, maximum=True),
     "global average": lambda rng: _global_pool(rng, maximum=False),
     "global maximum in turns": lambda rng: _global_pool(rng, maximum=True, turns=rng.randint(2, 4)),

@@ -38,6 +38,7 @@ class Case:
         kernel, stride, padding: of a convolution (rows, columns; rows, columns; top, bottom, left, right); no kernel
             means dense.
         groups: each output reads the channels of one group.
+        pixels: pixels of an input beat of a convolution.
     """
 
     seed: int
@@ -49,6 +50,7 @@ class Case:
     stride: tuple[int, int] = (1, 1)
     padding: tuple[int, int, int, int] = (0, 0, 0, 0)
     groups: int = 1
+    pixels: int = 1
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -83,7 +85,7 @@ class Case:
         """What a window_buffer cuts for it."""
         assert self.kernel is not None
         rows, columns, outputs = self.output_shape
-        return Window(self.shape, (rows, columns, outputs), self.kernel, self.stride, self.padding[::2])
+        return Window(self.shape, (rows, columns, outputs), self.kernel, self.stride, self.padding[::2], self.pixels)
 
     @property
     def folding(self) -> Folding:
@@ -138,7 +140,7 @@ class Layer:
 
     @property
     def expected(self) -> list[list[int]]:
-        """Results of its inputs: codes of each output pixel."""
+        """Results of its inputs: codes of each output beat, which is a pixel or several."""
         return self._results(self.kernel)
 
     def wrong(self) -> list[list[list[int]]]:
@@ -152,7 +154,8 @@ class Layer:
         return wrong
 
     def _results(self, kernel: Conv2D | Dense) -> list[list[int]]:
-        return kernel.compute(self.inputs()).reshape(-1, self.case.outputs).astype(int).tolist()  # type: ignore[no-any-return]
+        lanes = self.case.outputs * (self.case.window.together if self.case.kernel else 1)
+        return kernel.compute(self.inputs()).reshape(-1, lanes).astype(int).tolist()  # type: ignore[no-any-return]
 
     @property
     def kernel(self) -> Conv2D | Dense:

@@ -53,6 +53,7 @@ def model() -> Windows:
         pad_left=c["pad_left"],
         out_height=c["out_height"],
         out_width=c["out_width"],
+        pixels=c["pixels"],
     )
 
 
@@ -63,9 +64,10 @@ async def windows_are_numpys(dut: Any, idle: float, stall: float) -> None:
     bits, lanes = CASE["element_width"], CASE["channels"]
     shape = (CASE["samples"], CASE["height"], CASE["width"], lanes)
     images = np.array([rng.getrandbits(bits) for _ in range(int(np.prod(shape)))], np.int64).reshape(shape)
-    expected = windows(images).reshape(-1, CASE["kernel_height"] * CASE["kernel_width"] * lanes)
+    together = model().together
+    expected = windows(images).reshape(-1, together * CASE["kernel_height"] * CASE["kernel_width"] * lanes)
     require_telling_beats([pack(window, bits) for window in expected])
-    beats = [pack(pixel, bits) for pixel in images.reshape(-1, lanes)]
+    beats = [pack(pixel, bits) for pixel in images.reshape(-1, CASE["pixels"] * lanes)]
     trace = await play(dut, {"in": beats}, len(expected), Pace(idle, stall), rng, [model()])
     for i, (beat, window) in enumerate(zip(trace.outputs, expected, strict=True)):
-        assert unpack(beat, bits, len(window), signed=False) == window.tolist(), f"window {i} differs"
+        assert unpack(beat, bits, len(window), signed=False) == window.tolist(), f"beat {i} differs"

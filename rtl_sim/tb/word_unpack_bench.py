@@ -1,4 +1,4 @@
-"""Words to pixels against a plain model: random pauses on every side, TLAST early and missing, resets, wrapping ids."""
+"""Words to beats against a plain model: random pauses on every side, TLAST early and missing, resets, wrapping ids."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from cocotb.triggers import Timer
 from telling import require_telling_beats
 
 CASE = json.loads(os.environ["HWC_CASE"])
-CHANNELS, WIDTH, PIXELS = CASE["Channels"], CASE["ElementWidth"], CASE["Pixels"]
+# A beat is a pixel or several: lanes of a beat, and beats of a sample
+LANES_OF_BEAT, WIDTH = CASE["Channels"] * CASE["PixelsPerBeat"], CASE["ElementWidth"]
+BEATS = CASE["Pixels"] // CASE["PixelsPerBeat"]
 FIRST_ID = CASE["FirstId"]
 LANE = 8 if WIDTH <= 8 else 16 if WIDTH <= 16 else 32
 LANES = 64 // LANE
-WORDS = -(-PIXELS * CHANNELS // LANES)
+WORDS = -(-BEATS * LANES_OF_BEAT // LANES)
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,12 @@ class Model:
     Attributes:
         index: words of the present sample accepted.
         elements: of the present sample.
-        released: its pixels that have been given out.
+        released: its beats that have been given out.
         stamp, bank: of its first word.
         error: TLAST came inside a sample.
         finished: samples accepted.
-        pixels, infos: expected and not yet seen.
-        given: all pixels so far.
+        beats, infos: expected and not yet seen.
+        given: all beats so far.
     """
 
     index: int = 0
@@ -54,7 +56,7 @@ class Model:
     bank: int = 0
     error: bool = False
     finished: int = 0
-    pixels: deque[int] = field(default_factory=deque)
+    beats: deque[int] = field(default_factory=deque)
     infos: deque[dict[str, int]] = field(default_factory=deque)
     given: list[int] = field(default_factory=list)
 
@@ -65,7 +67,7 @@ class Model:
         self.index += 1
         damaged = last and self.index < WORDS
         if damaged:
-            self.elements += [0] * (PIXELS * CHANNELS)
+            self.elements += [0] * (BEATS * LANES_OF_BEAT)
             self.error = True
         self._release()
         if damaged or self.index == WORDS:
@@ -75,11 +77,11 @@ class Model:
             self.elements, self.index, self.released = [], 0, 0
 
     def _release(self) -> None:
-        whole = min(PIXELS, len(self.elements) // CHANNELS)
+        whole = min(BEATS, len(self.elements) // LANES_OF_BEAT)
         for p in range(self.released, whole):
-            pixel = pack(self.elements[p * CHANNELS : (p + 1) * CHANNELS], WIDTH)
-            self.pixels.append(pixel)
-            self.given.append(pixel)
+            beat = pack(self.elements[p * LANES_OF_BEAT : (p + 1) * LANES_OF_BEAT], WIDTH)
+            self.beats.append(beat)
+            self.given.append(beat)
         self.released = whole
 
 
@@ -132,7 +134,7 @@ class Bench:
         quiet = 0
         while quiet < 50:
             quiet = 0 if await self.cycle() or self.words or self.offered else quiet + 1
-        assert not self.model.pixels, f"{len(self.model.pixels)} pixels are missing"
+        assert not self.model.beats, f"{len(self.model.beats)} beats are missing"
         assert not self.model.infos, f"{len(self.model.infos)} sample_t are missing"
 
     async def cycle(self) -> bool:
@@ -149,7 +151,7 @@ class Bench:
         await Timer(1, "ns")
         offered_infos = self.infos + int(dut.info_valid_o.value)
         assert int(dut.accepted_o.value) == offered_infos, "accepted_o differs from the samples announced"
-        moved = self._output("out", ready, self._pixel) | self._output("info", info_ready, self._info)
+        moved = self._output("out", ready, self._beat) | self._output("info", info_ready, self._info)
         moved |= self._accept(bank, allowed)
         await self._edge()
         return moved
@@ -183,10 +185,10 @@ class Bench:
             self.held[port] = data
         return ready
 
-    def _pixel(self, data: int) -> None:
-        assert self.model.pixels, "a pixel comes before its words"
-        wanted = self.model.pixels.popleft()
-        assert data == wanted, f"pixel {data:x} instead of {wanted:x}"
+    def _beat(self, data: int) -> None:
+        assert self.model.beats, "a beat comes before its words"
+        wanted = self.model.beats.popleft()
+        assert data == wanted, f"beat {data:x} instead of {wanted:x}"
         self.leaves.append(self.now)
 
     def _info(self, data: int) -> None:
@@ -212,7 +214,7 @@ PACES = {
 
 @cocotb.test()
 @cocotb.parametrize(pace=list(PACES), early=[0.0, 0.3])
-async def pixels_and_samples(dut: Any, pace: str, early: float) -> None:
+async def beats_and_samples(dut: Any, pace: str, early: float) -> None:
     bench = Bench(dut, seeded(), PACES[pace])
     await bench.reset()
     bench.send(CASE["Samples"], early, batch=3)
@@ -227,9 +229,9 @@ async def full_throughput(dut: Any) -> None:
     bench.send(CASE["Samples"], 0.0, batch=CASE["Samples"])
     await bench.drain()
     require_telling_beats(bench.model.given)
-    pixels = CASE["Samples"] * PIXELS
-    if CHANNELS <= LANES:
-        assert bench.leaves == list(range(bench.accepts[0] + 1, bench.accepts[0] + 1 + pixels)), "a pixel a cycle"
+    beats = CASE["Samples"] * BEATS
+    if LANES_OF_BEAT <= LANES:
+        assert bench.leaves == list(range(bench.accepts[0] + 1, bench.accepts[0] + 1 + beats)), "a beat a cycle"
     else:
         words = CASE["Samples"] * WORDS
         assert bench.accepts == list(range(bench.accepts[0], bench.accepts[0] + words)), "a word a cycle"

@@ -21,10 +21,12 @@ from tests.report_check.browser import Browser, Scheme, browser
 from tests.report_check.exploring import exploration_findings
 from tests.report_check.faults import FAULTS, not_found
 from tests.report_check.keyboard import keyboard_findings
+from tests.report_check.paper import paper_findings
+from tests.report_check.site_search import site_findings
 from tests.report_check.sliders import slider_findings
 from tests.report_check.small_pictures import write_small_pictures
 
-OUT = Path("build/report_check")
+OUT, SITE = Path("build/report_check"), Path("build/site")
 WIDTHS = (390, 800, 1400)
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 #: Seconds from the start of the navigation to the last chart, and bytes of a file.
@@ -102,25 +104,39 @@ def wrong_with(screen: Browser, page: Page) -> Iterator[str]:
 def checked(screen: Browser, page: Page) -> bool:
     """Checks a page on every screen, and prints what was found; returns whether all is well."""
     seconds: list[float] = []
+    text: list[float] = []
     failed = False
     for width in WIDTHS:
         for scheme in SCHEMES:
             screen.open(page.path, width, scheme)
             seconds.append(screen.run(_INSPECTION, "ready"))
-            screen.picture(OUT / f"{page.name}_{width}_{scheme}.png")
+            text.append(screen.run(_INSPECTION, "text"))
+            screen.pictures(OUT / f"{page.name}_{width}_{scheme}.png")
             found = list(wrong_with(screen, page))
             failed = failed or bool(found)
             print(f"{page.name}, {width} px, {scheme}: {len(found) or 'nothing'} wrong", flush=True)
             print("".join(f"    {text}\n" for text in found), end="", flush=True)
-    screen.paper(OUT / f"{page.name}.pdf")
+    screen.open(page.path, 1400, "dark")
+    found = list(paper_findings(screen, OUT / f"{page.name}.pdf"))
+    failed = failed or bool(found)
+    print(f"{page.name}, printed: {len(found) or 'nothing'} wrong", *found, sep="\n    ", flush=True)
     size, middle = page.path.stat().st_size, median(seconds)
     charts = screen.run(_INSPECTION, "charts")
     print(
-        f"{page.name}: {charts} charts drawn in {middle:.2f} s, {middle / MOST_SECONDS:.0%} of the limit "
+        f"{page.name}: text after {median(text):.2f} s, all {charts} charts and what moves after {middle:.2f} s, "
+        f"{middle / MOST_SECONDS:.0%} of the limit "
         f"(median of {len(seconds)}, {min(seconds):.2f} to {max(seconds):.2f} s); "
         f"{size / 1e6:.2f} MB, {size / MOST_BYTES:.0%} of the limit"
     )
     return not failed and middle <= MOST_SECONDS and size <= MOST_BYTES
+
+
+def site_is_searched(screen: Browser) -> bool:
+    """Builds the site anew and searches it from disk; prints what is wrong, and returns whether all is well."""
+    subprocess.run([sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet"], check=True)
+    found = list(site_findings(screen, SITE / "howto" / "index.html"))
+    print(f"the site's search, from disk: {len(found) or 'nothing'} wrong", *found, sep="\n    ", flush=True)
+    return not found
 
 
 def notices_faults(screen: Browser, page: Page) -> bool:
@@ -128,7 +144,8 @@ def notices_faults(screen: Browser, page: Page) -> bool:
 
     def look(path: Path) -> Iterator[str]:
         screen.open(path, 800, "light")
-        return wrong_with(screen, dataclasses.replace(page, path=path))
+        yield from wrong_with(screen, dataclasses.replace(page, path=path))
+        yield from (f"paper: {text}" for text in paper_findings(screen, OUT / "planted.pdf"))
 
     missed = not_found(page.path, look)
     print(
@@ -155,6 +172,8 @@ def main() -> None:
     with browser() as screen:
         good = [checked(screen, page) for page in chosen]
         good += [notices_faults(screen, page) for page in chosen if page.name == "digits"]
+        if not names:
+            good.append(site_is_searched(screen))
     print(f"pictures and PDFs are in {OUT}")
     sys.exit(0 if all(good) else 1)
 

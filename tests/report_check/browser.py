@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
+from selenium.common.exceptions import TimeoutException
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.support.wait import WebDriverWait
@@ -44,6 +47,26 @@ class Browser:
         WebDriverWait(self._driver, _PATIENCE, 0.1).until(
             lambda _: self.run("return !!document.documentElement.dataset.ready")
         )
+
+    def visit(self, page: Path) -> None:
+        """Opens a page that is not one of ours, at 1,400 pixels."""
+        self._command(
+            "Emulation.setDeviceMetricsOverride", width=1400, height=_HEIGHT, deviceScaleFactor=1, mobile=False
+        )
+        self._driver.get("about:blank")
+        self._driver.get_log("browser")
+        self._driver.get_log("performance")
+        self._driver.get(page.resolve().as_uri())
+
+    def click(self, selector: str) -> None:
+        """Clicks the first element that a CSS selector has, which then has the focus."""
+        self._driver.find_element("css selector", selector).click()
+
+    def wait_for(self, script: str) -> Any:
+        """Runs a script until it returns something, and returns that; what it returned last if it takes too long."""
+        with contextlib.suppress(TimeoutException):
+            WebDriverWait(self._driver, _PATIENCE, 0.2).until(lambda _: self.run(script))
+        return self.run(script)
 
     def run(self, script: str, *arguments: Any) -> Any:
         """Runs a script in the page, and returns what it returns."""
@@ -79,15 +102,26 @@ class Browser:
         own = page.resolve().as_uri()
         return [address for address in asked if address.partition("#")[0] != own and not address.startswith("data:")]
 
-    def picture(self, path: Path, *, height: int = _MOST_HEIGHT) -> None:
-        """Writes a picture of the page, or of so many pixels from its top."""
+    def pictures(self, path: Path) -> None:
+        """Writes a picture of the whole page; one that is too high for Chromium in parts, `name.png`, `name_1.png`…"""
         width, whole = self.run("return [innerWidth, document.documentElement.scrollHeight]")
-        clip = {"x": 0, "y": 0, "width": width, "height": min(whole, height), "scale": 1}
+        for part, top in enumerate(range(0, whole, _MOST_HEIGHT)):
+            place = path.with_stem(f"{path.stem}_{part}") if part else path
+            self._picture(place, width, top, min(whole - top, _MOST_HEIGHT))
+
+    def picture_of_top(self, path: Path, height: int) -> None:
+        """Writes a picture of so many pixels from the page's top."""
+        self._picture(path, self.run("return innerWidth"), 0, height)
+
+    def _picture(self, path: Path, width: int, top: int, height: int) -> None:
+        clip = {"x": 0, "y": top, "width": width, "height": height, "scale": 1}
         self._write(path, self._command("Page.captureScreenshot", clip=clip, captureBeyondViewport=True))
 
-    def paper(self, path: Path) -> None:
-        """Writes the page as it is printed, as a PDF on A4."""
+    def paper(self, path: Path) -> str:
+        """Writes the page as it is printed, as a PDF on A4, and returns its text."""
         self._write(path, self._command("Page.printToPDF", paperWidth=8.27, paperHeight=11.69, printBackground=False))
+        read = subprocess.run(["pdftotext", str(path), "-"], check=True, capture_output=True, text=True)
+        return read.stdout
 
     def _write(self, path: Path, answer: dict[str, Any]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -100,10 +134,10 @@ class Browser:
 @contextmanager
 def browser() -> Iterator[Browser]:
     """Starts a browser, and ends it."""
-    places = {name: shutil.which(name) for name in ("chromium", "chromedriver")}
+    places = {name: shutil.which(name) for name in ("chromium", "chromedriver", "pdftotext")}
     missing = [name for name, place in places.items() if place is None]
     if missing:
-        raise SystemExit(f"{' and '.join(missing)} not found: apt install chromium chromium-driver")
+        raise SystemExit(f"{' and '.join(missing)} not found: apt install chromium chromium-driver poppler-utils")
     options = ChromeOptions()
     options.binary_location = str(places["chromium"])
     options.add_argument("--headless=new")

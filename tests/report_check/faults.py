@@ -38,7 +38,15 @@ FAULTS = (
         "cutText",
     ),
     Fault("a chart without data", "vegaEmbed(place, spec,", f"vegaEmbed(place, {_EMPTY},", "notDrawn"),
+    Fault(
+        "a line far below the axes",
+        '"mark": {"clip": true, "strokeDash": [6, 4], "type": "rule"}',
+        '"mark": {"strokeDash": [6, 4], "type": "rule", "yOffset": 900}',
+        "notDrawn",
+    ),
     Fault("a button without a name", _END, "<button></button></main>", "accessibility"),
+    Fault("tables that stay folded on paper", "table.open = true", "table.open = false", "paper"),
+    Fault("rates that are rounded up", "return between && ", "return false && ", "sliders"),
     Fault("kernels that tell nothing", "chip.dataset.details", "''", "keyboard"),
 )
 

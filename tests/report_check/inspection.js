@@ -1,9 +1,14 @@
 // What is wrong with the page that is open; each function returns texts, or what it has measured.
 "use strict";
 
+const MOST_AROUND = 90; // pixels above and below the axes of a chart, for its labels
+
 const inspection = {
   // Seconds from the start of the navigation to the last chart.
   ready: () => performance.getEntriesByName("ready")[0].startTime / 1000,
+
+  // Seconds until its text is seen.
+  text: () => performance.getEntriesByName("first-contentful-paint")[0].startTime / 1000,
 
   named(element) {
     const own = element.id ? `#${element.id}` : `${element.tagName.toLowerCase()}.${element.getAttribute("class") || ""}`;
@@ -77,6 +82,8 @@ const inspection = {
       if (/NaN|undefined/.test(chart.innerHTML)) found.push(`${chart.id} has marks at no number`);
       const frame = chart.getBoundingClientRect(), drawn = chart.querySelector("svg")?.getBoundingClientRect();
       if (drawn && drawn.width > frame.width + 1) found.push(`${chart.id} is wider than its place`);
+      const around = drawn ? drawn.height - views[chart.id.replace("chart-", "")].height() : 0;
+      if (around > MOST_AROUND) found.push(`${chart.id} has ${around.toFixed()} px beside its axes`);
     }
     return found;
   },

@@ -9,6 +9,8 @@ from tests.report_check.browser import Browser
 _FOCUSED = "const e = document.activeElement; return e.id || e.getAttribute('class') || e.tagName"
 _DETAILS = "return [document.activeElement.dataset.details, document.getElementById('kernel').textContent]"
 _SHOWN = "return [views.gantt.signal('from'), views.gantt.signal('to'), views.gantt.signal('sample')]"
+#: Those of the drawing that this screen shows.
+_CHIPS = "return [...document.querySelectorAll('.chip')].filter((chip) => chip.checkVisibility()).length"
 #: Stops of the tab key up to which everything must have come.
 _MOST = 500
 
@@ -16,7 +18,7 @@ _MOST = 500
 def keyboard_findings(browser: Browser) -> list[str]:
     """Goes through the page that is open with the tab key; returns what is not reached, or does not answer."""
     browser.run("document.activeElement.blur()")
-    chips = browser.run("return document.querySelectorAll('.chip').length")
+    chips = browser.run(_CHIPS)
     found, reached, told = [], [], 0
     for _ in range(_MOST):
         browser.press(Keys.TAB)

@@ -14,6 +14,7 @@ from hwcodesign.policies import ExitStatistics
 from hwcodesign.report.outcomes import OUTCOMES, Outcomes, SampleScores, read_outcomes
 from hwcodesign.report.reading import read_report
 from hwcodesign.report.schema import REPORT, Report
+from hwcodesign.report.summary import percent
 from tests.report_check.browser import Browser
 
 #: Presses of a key on each slider, one choice of thresholds after each.
@@ -32,7 +33,7 @@ def slider_findings(browser: Browser, folder: Path) -> list[str]:
     if list(browser.run(_CODES)) != list(outcomes.codes):
         found.append("the sliders do not begin at the thresholds in use")
     shown = _text(browser, "test-accuracy")
-    if not _is_rounded(shown, 100 * report["accuracy"]["early_exit"]):
+    if shown != percent(report["accuracy"]["early_exit"]):
         found.append(f"at the thresholds in use the page has {shown}, the report {report['accuracy']['early_exit']}")
     seen = {tuple(browser.run(_CODES))}
     for k in range(report["exits"] - 1):
@@ -61,10 +62,12 @@ def _differences(browser: Browser, report: Report, outcomes: Outcomes) -> list[s
         expected = {"accuracy": point.accuracy, **{f"rate-{k}": rate for k, rate in enumerate(point.exit_rate)}}
         if [exact[name]["accuracy"], exact[name]["rates"]] != [point.accuracy, list(point.exit_rate)]:
             found.append(f"{codes}: {name} has {exact[name]['accuracy']}, {exact[name]['rates']} instead of {expected}")
-        for key, value in (expected | {"cost": point.cost}).items():
-            shown = _text(browser, f"{name}-{key}")
-            if not _is_rounded(shown, 100 * value):
-                found.append(f"{codes}: {name}-{key} shows {shown} instead of {100 * value}")
+        for key, value in expected.items():
+            shown, text = _text(browser, f"{name}-{key}"), percent(value, 2 if key == "accuracy" else 1)
+            if shown != text:
+                found.append(f"{codes}: {name}-{key} shows {shown} instead of {text}")
+        if not _is_rounded(shown := _text(browser, f"{name}-cost"), 100 * point.cost):
+            found.append(f"{codes}: {name}-cost shows {shown} instead of {100 * point.cost}")
     hardware = report["hardware"]
     if hardware is not None:
         stages = [StageCycles(*both) for both in zip(hardware["stages"], hardware["decisions"], strict=True)]

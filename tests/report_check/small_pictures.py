@@ -20,7 +20,7 @@ def write_small_pictures(screen: Browser, page: Path, folder: Path, schemes: tup
     for scheme in schemes:
         path = folder / f"report_{scheme}.png"
         screen.open(page, _WIDTH, scheme)
-        screen.picture(path, height=screen.run(_END))
+        screen.picture_of_top(path, screen.run(_END))
         with Image.open(path) as picture:
             small = picture.convert("RGB").quantize(_COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
         small.save(path, optimize=True)

@@ -15,6 +15,7 @@ from pathlib import Path
 from hwcodesign.frontend.lowering import LOWERINGS
 from hwcodesign.kernels import KERNELS
 from hwcodesign.storage.files import write_text
+from tests.supported_layers.examples import NAMES, example
 from tests.supported_layers.rows import ROWS, Row
 from tests.supported_layers.verdicts import Verdict, in_main_flow, in_plugin
 
@@ -28,6 +29,15 @@ refused before anything is written, with the words here.
 The *main flow* is `hwcodesign.compile` of a `MultiExitNetwork` of Brevitas layers. The *plugin* is hls4ml's backend
 StreamRTL, here on plain PyTorch modules with accumulators that hold the sums; what hls4ml's PyTorch front end does not
 know, it does not know either. QONNX models are measured in [hls4ml_compatibility.md](hls4ml_compatibility.md).
+
+"""
+_WRITTEN = """\
+## How each is written
+
+A line stands among the layers of a stage, with a layer that has weights in front and a quantiser at the end. `a` and
+`b` are values in the `forward` of a module of your own: `a = layers.value_of(self.one(x))`. Every line was compiled as
+the main flow does, and compared with the network. [hwcodesign.quantise](quantisation.md) puts quantisers into a
+network of plain torch layers. The lines use these names:
 
 """
 _NO = "-"
@@ -56,7 +66,7 @@ def document(rows: list[tuple[Row, Verdict | None, Verdict | None]]) -> str:
     lines += [f"| {row.layer} | {cells(row, flow, plugin)} |" for row, flow, plugin in rows]
     kinds = {kind for _, *both in rows for verdict in both if verdict for kind in verdict.kinds}
     classes = {name for _, *both in rows for verdict in both if verdict for name in verdict.layers}
-    return _HEAD + "\n".join(
+    table = "\n".join(
         [
             *lines,
             "",
@@ -65,6 +75,13 @@ def document(rows: list[tuple[Row, Verdict | None, Verdict | None]]) -> str:
             "",
         ]
     )
+    return _HEAD + table + "\n" + lines_of_code()
+
+
+def lines_of_code() -> str:
+    """The part of docs/layers.md that shows how layers are written."""
+    rows = [f"| {row.layer} | `{example(row.layer)}` |" for row in ROWS if example(row.layer)]
+    return _WRITTEN + "\n".join([f"```python\n{NAMES}```", "", "| layer | line |", "|---|---|", *rows, ""])
 
 
 def cells(row: Row, flow: Verdict | None, plugin: Verdict | None) -> str:

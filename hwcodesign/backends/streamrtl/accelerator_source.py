@@ -206,6 +206,7 @@ def _input(accelerator: Accelerator) -> list[str]:
         ("Channels", source.shape[-1]),
         ("ElementWidth", source.format.width),
         ("Pixels", source.beats),
+        *([("PixelsPerBeat", accelerator.image_pixels)] if accelerator.image_pixels > 1 else []),
     ]
     unpack = instance_lines("word_unpack", "u_unpack", connections, parameter_lines(sizes))
     return ["  // Words to pixels", *unpack, ""]

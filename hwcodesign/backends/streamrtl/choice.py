@@ -62,7 +62,7 @@ def with_throughput(
 
     Raises:
         SettingsError: a layer cannot be as fast, however it is built, or layers that could make each other wait too
-            long; the message says which, and the most that can be.
+            long, or images come more slowly; the message says which, and the most that can be.
     """
     if images_per_second is None and latency_us is None:
         raise SettingsError("neither a throughput nor a latency is wished")
@@ -72,6 +72,12 @@ def with_throughput(
         interval = int(choosing.cycles(1 / images_per_second))
         clock = f"{request.board.clock_mhz:g} MHz"
         wish = f"images_per_second={images_per_second:.12g} is one in {interval:,} cycles at {clock}"
+        words = request.accelerator.image_words
+        if interval < words:
+            raise SettingsError(
+                f"{wish}, but an image is {words:,} words of 64 bits, one of which comes in a cycle: ask for at most "
+                f"{choosing.images_per_second(words):,}"
+            )
     wanted = _Wanted(choosing, interval, wish)
     built = wanted.built(_DEPTHS if choosing.depths else (request.accelerator.buffer_samples,))
     if latency_us is not None:
@@ -110,7 +116,7 @@ def _fastest(choosing: Choosing, depth: int, slowest: float) -> Built:
     """Returns the fastest hardware that fits with conditional buffers of a depth, all stages alike; the slowest if none
     was found.
     """
-    busy, low, high = choosing.pacing(depth).busy, 1.0, slowest
+    busy, low, high = choosing.pacing(depth).busy, float(choosing.least_interval), slowest
     while high / low > _NEAR:  # of layers alone
         middle = (low * high) ** 0.5
         within = choosing.is_within(choosing.chosen(choosing.speed(middle, busy), Resources()), Resources())

@@ -202,6 +202,11 @@ class Choosing:
             parts.append(Part(segment, self._kept.get(segment.name, DEFAULTS), reads))
         return plan_of(parts)
 
+    @property
+    def least_interval(self) -> int:
+        """Returns the cycles in which the words of an image come."""
+        return self._accelerator.image_words
+
     def pacing(self, depth: int) -> Pacing:
         """Returns how fast stages should be beside conditional buffers of a depth."""
         accelerator = self._accelerator

@@ -82,7 +82,7 @@ def _nodes(
 ) -> tuple[list[Node], int]:
     """Stages up to an exit at which all samples leave, and its records to their last words; input words of a sample."""
     (source,) = accelerator.stages[0].inputs
-    unpacker = Unpacker(64 // lane_bits(source.format), source.shape[-1], source.beats)
+    unpacker = Unpacker(64 // lane_bits(source.format), accelerator.images.lanes, accelerator.images.beats)
     nodes = [Node(unpacker, (-1,))]
     given: tuple[int, ...] = (0,)
     for k in range(leave_at + 1):

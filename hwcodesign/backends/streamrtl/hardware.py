@@ -101,10 +101,12 @@ class Hardware:
 
     @property
     def stage_intervals(self) -> tuple[int, ...]:
-        """Returns the interval of each stage with its head and decision: the slowest of the three."""
-        segments = self.segments
+        """Returns the interval of each stage with its head and decision: the slowest of the three. The first stage is
+        no faster than the words of images come.
+        """
+        segments, words = self.segments, self.accelerator.image_words
         return tuple(
-            max(segments[2 * k].interval, segments[2 * k + 1].interval, decision.interval)
+            max(segments[2 * k].interval, segments[2 * k + 1].interval, decision.interval, 1 if k else words)
             for k, decision in enumerate(self.decisions)
         )
 

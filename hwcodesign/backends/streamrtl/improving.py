@@ -106,7 +106,7 @@ def _trades(choosing: Choosing, built: Built, known: dict[tuple[int, int], float
     taken, of_layers = choosing.shares(built.total), choosing.shares(built.choice.resources)
     scarcest = max(taken, key=taken.__getitem__)
     room = (SHARE - taken[scarcest]) / max(of_layers[scarcest], 1e-9)
-    most = (_MORE + _MORE_ROOM * room) * sum(unit.folding.products for _, unit in _units(built) if unit.folding)
+    most = (_MORE + _MORE_ROOM * room) * sum(unit.products for _, unit in _units(built))
     slower = [(), *((turn,) for turn in turns if turn.products < 0)]
     slower += [(*one, *other) for one, other in combinations(slower[1:], 2) if one[0].place != other[0].place]
     found = []

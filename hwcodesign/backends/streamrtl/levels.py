@@ -101,23 +101,25 @@ def levels_of(hardware: Hardware, board: Board) -> tuple[Level, ...]:
 
 
 def text_of(levels: Sequence[Level]) -> str:
-    """Returns a table for the terminal; block RAMs are in RAMB36."""
+    """Returns a table for the terminal, at most 72 letters wide; block RAMs are in RAMB36."""
     heads = ("products", "LUT", "DSP", "BRAM36")
     lines = [
-        "Estimated, by level: stage, head, decision and buffer; and the stage of that rate without exits",
-        f"{'':10}{'samples':>8}{''.join(f'{head:>9}' for head in heads)}{'buffer':>11}"
-        f"{''.join(f'{head:>9}' for head in heads)}",
+        "Estimated, by level: stage, head, decision and buffer; below each, its stage",
+        "if there were no exits and all samples came to it",
+        f"{'':16}{'samples':>8}{''.join(f'{head:>9}' for head in heads)}{'buffer':>12}",
     ]
     for k, level in enumerate(levels):
-        without = "cannot be as fast" if level.without is None else _row(level.without)
-        lines.append(
-            f"{f'level {k}':10}{level.reached:8.0%}{_row(level.taken)}{level.buffer_bits / 1024:7.0f} Kib{without:>36}"
-        )
+        without = "too slow, however it is built" if level.without is None else _row(level.without)
+        lines += [
+            f"{f'level {k}':16}{level.reached:8.0%}{_row(level.taken)}{level.buffer_bits / 1024:8.0f} Kib",
+            f"{'  without exits':16}{1:8.0%}{without:>36}",
+        ]
     together = sum((level.taken for level in levels), Taken(0, Resources()))
     alone = [level.without for level in levels if level.without is not None]
-    sums = _row(sum(alone, Taken(0, Resources()))) if len(alone) == len(levels) else ""
     bits = sum(level.buffer_bits for level in levels)
-    lines.append(f"{'all levels':18}{_row(together)}{bits / 1024:7.0f} Kib{sums:>36}")
+    lines.append(f"{'all levels':24}{_row(together)}{bits / 1024:8.0f} Kib")
+    if len(alone) == len(levels):
+        lines.append(f"{'  without exits':24}{_row(sum(alone, Taken(0, Resources())))}")
     return "\n".join(lines)
 
 
@@ -138,7 +140,7 @@ def _for_every_sample(hardware: Hardware, board: Board) -> Built:
 
 def _multipliers(netlists: Sequence[Netlist], numbers: Sequence[int]) -> int:
     units = [block.unit for number in numbers for block in netlists[number].blocks if block.unit is not None]
-    return sum(unit.folding.products for unit in units if unit.folding is not None)
+    return sum(unit.products for unit in units)
 
 
 def _of_level(estimate: AcceleratorEstimate, k: int, names: Sequence[str] = ()) -> Resources:

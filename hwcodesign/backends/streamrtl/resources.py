@@ -166,7 +166,7 @@ def _blocks(hardware: Hardware) -> Iterator[BlockEstimate]:
     exits, (source,) = accelerator.exits, accelerator.stages[0].inputs
     yield BlockEstimate("registers", "", "", (registers(exits),))
     yield BlockEstimate("control", "", "", tuple(control(exits)))
-    yield BlockEstimate("unpack", "", "", (word_unpack(source.shape, source.format.width),))
+    yield BlockEstimate("unpack", "", "", (word_unpack(source.shape, source.format.width, accelerator.image_pixels),))
     for k in range(exits):
         yield from _segment(hardware.netlists[2 * k])
         yield from _segment(hardware.netlists[2 * k + 1])

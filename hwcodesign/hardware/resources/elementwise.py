@@ -81,7 +81,7 @@ def _maxima(source: FixedPoint, number: int) -> dict[str, float]:
 
 
 def average_of_windows(
-    source: FixedPoint, result: FixedPoint, fraction: int, divisions: Divisions, taps: int, lanes: int
+    source: FixedPoint, result: FixedPoint, fraction: int, divisions: Divisions, taps: int, lanes: int, together: int
 ) -> tuple[Part, ...]:
     """Returns a pool2d that takes averages, its divisions and casts, without its window_buffer.
 
@@ -90,16 +90,17 @@ def average_of_windows(
         fraction: bits of a quotient after the point.
         divisions: the divisions of sums by the numbers of elements that count.
         taps: elements of a window in one channel.
-        lanes: elements of a beat.
+        lanes: elements of an output beat.
+        together: windows of an output beat.
     """
     width = source.width + 1 + index_bits(taps)
     bits = (taps - 1) * width  # all adders of the tree are as wide as the sum
     used = source.width + index_bits(taps)
     logic, ff = {"adder bits": lanes * bits, "one": 1}, lanes * (result.width + used) + 3
     if len(divisions.each) > 1:
-        places = index_bits(len(divisions.rows)) + index_bits(len(divisions.columns))
+        places = index_bits(len(divisions.rows)) + index_bits(len(divisions.columns) // together)
         logic["counter bits"] = places
-        ff += places + index_bits(len(divisions.each))
+        ff += places + together * index_bits(len(divisions.each))
     return Part("pool2d", logic, ff), *_averages(source, result, fraction, divisions.each, width, lanes)
 
 

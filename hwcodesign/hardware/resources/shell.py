@@ -40,19 +40,20 @@ def conditional_buffer(width: int, beats: int, depth: int) -> Iterator[Part]:
     yield stream_register(1)
 
 
-def word_unpack(shape: Shape, width: int) -> Part:
+def word_unpack(shape: Shape, width: int, pixels: int) -> Part:
     """Returns a word_unpack, which takes images out of 64-bit words.
 
     Args:
         shape: of a sample, channels last.
         width: bits of an element.
+        pixels: pixels of a beat.
     """
     lane = 8 if width <= 8 else 16 if width <= 16 else 32
-    lanes, channels = _WORD // lane, shape[-1]
+    lanes, beat = _WORD // lane, pixels * shape[-1]
     elements = math.prod(shape)
-    group = next(n for n in (lanes, 4, 2, 1) if channels % n == 0)
-    pixel, word = channels // group, lanes // group
-    capacity = pixel - 1 + word
+    group = next(n for n in (lanes, 4, 2, 1) if beat % n == 0)
+    leaving, word = beat // group, lanes // group
+    capacity = leaving - 1 + word
     held = (capacity).bit_length()
     words = -(-elements // lanes)
     bits = capacity * group * width
@@ -60,7 +61,7 @@ def word_unpack(shape: Shape, width: int) -> Part:
     ff = bits + held + index_bits(words) + 2 + 32 + 1 + info + (35 if words > 1 else 0)
     logic = {
         "held bits": bits,
-        "placed bits": bits * (min(pixel, word) - 1),
+        "placed bits": bits * (min(leaving, word) - 1),
         "counter bits": held + index_bits(words),
         "one": 1,
     }

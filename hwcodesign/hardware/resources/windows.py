@@ -17,28 +17,29 @@ def window_buffer(window: Window, width: int) -> Part:
         window: shapes of the image and of its windows.
         width: bits of an element.
     """
-    (_, columns_in, lanes), (rows, columns) = window.input_shape, window.kernel
-    pixel = lanes * width
-    memory = ram(columns_in, pixel)
+    rows, beats, pixel = window.kernel[0], window.timing.row_beats, window.input_shape[2] * width
+    held, written = _pixels_held(window)
+    word = written * pixel
+    memory = ram(beats, word)
     table = _table(window)
     turns = _turns(window)
     masks = len({tuple(p[2]) for p in table}) > 1 or _right_padding(window)
     selects = _selects(window, table)
     counters = _counter_bits(window, table)
-    ff = counters + selects + rows * columns * pixel
-    ff += rows * (pixel * (0 if memory.registers_inside else 1) + memory.selecting)
+    ff = counters + selects + rows * held * pixel
+    ff += rows * (word * (0 if memory.registers_inside else 1) + memory.selecting)
     if memory.is_logic:
-        ff += rows * pixel * columns_in
+        ff += rows * word * beats
     # rows side by side: each bit comes from any of the RAMs
     inputs = 2 * rows if turns else 2 if masks else 0
     deep = -(-(inputs - 1) // 5) if inputs else 0
     logic = {
-        "turned bits": rows * pixel * deep,
+        "turned bits": rows * word * deep,
         "counter bits": counters,
         "select bits": selects,
         "one": 1,
     }
-    selection = rows * memory.selection(columns_in, pixel)
+    selection = rows * memory.selection(beats, word)
     return Part("window_buffer", logic, ff, 0, rows * memory.bram18, rows * memory.lutram, selection)
 
 
@@ -96,12 +97,20 @@ def _turns(window: Window) -> bool:
     return rows > 1 and (again or (passes > 1 and stride % rows != 0))
 
 
-def _columns(window: Window) -> int:
-    return (window.output_shape[1] - 1) * window.stride[1] + window.kernel[1] - window.padding[1]
+def _pixels_held(window: Window) -> tuple[int, int]:
+    """Pixels of a row that have registers, and pixels of a beat that are written: those that come into a window.
+
+    Of windows that lie apart, synthesis leaves out what nobody reads.
+    """
+    of, stride = window.timing, window.stride[1]
+    pixels = (of.lead + 1) * of.pixels + of.pad_left
+    read = {first * stride + column for first in range(of.together) for column in range(window.kernel[1])}
+    held = {at for at in range(pixels) if any(at - back in read for back in range(0, at + 1, of.pixels))}
+    return len(held), sum(at >= pixels - of.pixels for at in held)
 
 
 def _right_padding(window: Window) -> bool:
-    return _columns(window) > window.input_shape[1]
+    return window.timing.columns > window.timing.row_beats
 
 
 def _selects(window: Window, table: list[_Pass]) -> int:
@@ -116,15 +125,16 @@ def _selects(window: Window, table: list[_Pass]) -> int:
 
 
 def _counter_bits(window: Window, table: list[_Pass]) -> int:
-    rows, passes, width = window.kernel[0], window.output_shape[0], window.input_shape[1]
+    rows, passes, of = window.kernel[0], window.output_shape[0], window.timing
     most = max(p[0] for p in table)
     row = (rows + most + 1).bit_length() + 1
-    columns = _columns(window)
-    lead = max(window.kernel[1] - 1 - window.padding[1], window.stride[1] - 1)
+    columns = of.columns
+    lead = max(of.lead, of.every - 1)
+    held, written = _pixels_held(window)
     # of a column that was read: whether there is one, and, unless that is always so, whether it is the first of its
     # pass and whether a window ends with it
-    read = 1 + (window.kernel[1] > 1 and columns > 1) + (lead > 0)
-    bits = row + index_bits(width) + index_bits(columns) + index_bits(lead + 1) + 1 + read
+    read = 1 + (held > written and columns > 1) + (lead > 0)
+    bits = row + index_bits(of.row_beats) + index_bits(columns) + index_bits(lead + 1) + 1 + read
     bits += (rows if rows > 1 else 0) + (rows if _turns(window) else 0)
     known = _table_columns(table, row)
     if known or _turns(window):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from hwcodesign.hardware.resources.elementwise import add
 from hwcodesign.hardware.resources.figures import Part
-from hwcodesign.hardware.stream import Stream, within_pixels
+from hwcodesign.hardware.stream import Stream, along_rows
 from hwcodesign.hardware.timing import Automaton, Pipeline
 from hwcodesign.hardware.unit import Unit
 from hwcodesign.kernels import Add
@@ -20,7 +20,7 @@ class Sum(Unit[Add]):
     @property
     def reads(self) -> tuple[Stream, ...]:
         narrow = min(self.offered, key=lambda stream: stream.lanes)
-        narrow = within_pixels(narrow, self.kernel.output_shape)
+        narrow = along_rows(narrow, self.kernel.output_shape)
         return (narrow, narrow)
 
     @property

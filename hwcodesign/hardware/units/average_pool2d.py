@@ -9,8 +9,7 @@ from hwcodesign.hardware.resources.elementwise import average_of_windows
 from hwcodesign.hardware.resources.figures import Part
 from hwcodesign.hardware.resources.windows import window_buffer
 from hwcodesign.hardware.timing import Automaton, Pipeline
-from hwcodesign.hardware.unit import Unit
-from hwcodesign.hardware.window import Window
+from hwcodesign.hardware.units.windows import WholeWindows
 from hwcodesign.kernels import AveragePool2D
 from hwcodesign.kernels.kernel import largest
 from hwcodesign.systemverilog import Instance
@@ -23,29 +22,24 @@ def divisions_of(kernel: AveragePool2D) -> Divisions:
 
 
 @dataclass(frozen=True, eq=False)
-class AverageOfWindows(Unit[AveragePool2D]):
-    """The unit takes a whole window per cycle (pool2d), and divides its sum by a multiplication and a shift: by each
+class AverageOfWindows(WholeWindows[AveragePool2D]):
+    """The unit takes whole windows per cycle (pool2d), and divides their sums by a multiplication and a shift: by each
     number of pixels that count, where windows at the border have fewer, and takes the quotient of its place.
     """
-
-    @property
-    def window(self) -> Window:
-        """Returns the windows of its window_buffer."""
-        kernel = self.kernel
-        return Window.of(kernel, kernel.pool, kernel.stride, kernel.padding)
 
     @property
     def instance(self) -> Instance:
         kernel = self.kernel
         formats = [("In", kernel.input_formats[0]), ("Result", kernel.result)]
         division = divisions_of(self.kernel).parameters(kernel.accumulator.fraction)
-        return Instance("pool2d", (("Window", self.window.config), *division, *formats))
+        return Instance("pool2d", (*self.window.parameters, *division, *formats))
 
     @property
     def parts(self) -> tuple[Part, ...]:
         kernel, source = self.kernel, self.kernel.input_formats[0]
-        fraction, lanes = kernel.accumulator.fraction, kernel.output_shape[2]
-        averages = average_of_windows(source, kernel.result, fraction, divisions_of(self.kernel), kernel.window, lanes)
+        fraction, lanes = kernel.accumulator.fraction, self.writes.lanes
+        sizes = kernel.window, lanes, self.window.together
+        averages = average_of_windows(source, kernel.result, fraction, divisions_of(self.kernel), *sizes)
         return window_buffer(self.window, source.width), *averages
 
     @property

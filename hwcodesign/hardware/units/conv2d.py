@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar
 
@@ -13,28 +13,55 @@ from hwcodesign.hardware.mac_unit import MacUnit
 from hwcodesign.hardware.resources.arithmetic import mac_array
 from hwcodesign.hardware.resources.figures import Part
 from hwcodesign.hardware.resources.windows import window_buffer
+from hwcodesign.hardware.stream import Stream
 from hwcodesign.hardware.timing import Automaton
 from hwcodesign.hardware.window import Window
 from hwcodesign.kernels import Conv2D
 from hwcodesign.systemverilog import Instance, Parameter
 
 
-def window_of(kernel: Conv2D) -> Window:
-    """Returns the windows that a window_buffer makes for a convolution."""
-    return Window.of(kernel, kernel.sides, kernel.stride, kernel.padding)
+def window_of(kernel: Conv2D, pixels: int = 1) -> Window:
+    """Returns the windows that a window_buffer makes for a convolution.
+
+    Args:
+        kernel: the convolution.
+        pixels: pixels of an input beat.
+    """
+    return Window.of(kernel, kernel.sides, kernel.stride, kernel.padding, pixels)
 
 
 @dataclass(frozen=True, eq=False)
 class ConvolutionByMultipliers(MacUnit[Conv2D]):
-    """The unit reads weights from ROM and multiplies in LUTs or DSP blocks; a window takes one cycle per fold."""
+    """The unit reads weights from ROM and multiplies in LUTs or DSP blocks; a window takes one cycle per fold.
+
+    Where a beat is several pixels, all windows that begin in it are multiplied at once.
+    """
 
     strategies: ClassVar[tuple[str, ...]] = (LATENCY, RESOURCE)
     windows: ClassVar[tuple[str, ...]] = (REGISTERS,)
+    takes_several_pixels: ClassVar[bool] = True
+
+    @property
+    def fits(self) -> bool:
+        pixels = self.implementation.pixels
+        return super().fits and (pixels == 1 or pixels in window_of(self.kernel).possible_pixels)
 
     @property
     def window(self) -> Window:
         """Returns the windows of its window_buffer."""
-        return window_of(self.kernel)
+        return window_of(self.kernel, self.implementation.pixels)
+
+    @property
+    def reads(self) -> tuple[Stream, ...]:
+        return (self.window.reads,)
+
+    @property
+    def writes(self) -> Stream:
+        return self.window.writes
+
+    @property
+    def products(self) -> int:
+        return self.folding.products * self.window.together
 
     @cached_property
     def folding(self) -> Folding:
@@ -53,7 +80,7 @@ class ConvolutionByMultipliers(MacUnit[Conv2D]):
     @property
     def instance(self) -> Instance:
         sizes: list[tuple[str, Parameter]] = [
-            ("Window", self.window.config),
+            *self.window.parameters,
             ("Outputs", self.kernel.output_shape[2]),
             ("Groups", self.kernel.groups),
         ]
@@ -61,7 +88,9 @@ class ConvolutionByMultipliers(MacUnit[Conv2D]):
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        return window_buffer(self.window, self.kernel.input_formats[0].width), *mac_array(self.array)
+        window, arrays = self.window, mac_array(self.array)
+        every = tuple(replace(part, number=part.number * window.together) for part in arrays)
+        return window_buffer(window, self.kernel.input_formats[0].width), *every
 
     @cached_property
     def timing(self) -> tuple[Automaton, ...]:

@@ -9,14 +9,14 @@ import numpy as np
 from hwcodesign.hardware.resources.figures import Part
 from hwcodesign.hardware.resources.functions import thresholds
 from hwcodesign.hardware.timing import Automaton, Pipeline
-from hwcodesign.hardware.unit import Unit
+from hwcodesign.hardware.unit import PixelByPixel
 from hwcodesign.kernels import Thresholds
 from hwcodesign.systemverilog import Bits, Instance
 
 
 @dataclass(frozen=True, eq=False)
-class Bisection(Unit[Thresholds]):
-    """The unit compares all elements of a pixel at once, one bit of their counts in a cycle (thresholds)."""
+class Bisection(PixelByPixel[Thresholds]):
+    """The unit compares all elements of a beat at once, one bit of their counts in a cycle (thresholds)."""
 
     @property
     def count_bits(self) -> int:
@@ -25,7 +25,7 @@ class Bisection(Unit[Thresholds]):
 
     @property
     def levels(self) -> list[list[int]]:
-        """Returns the thresholds of each lane, with such as no code reaches up to the number that stages can count."""
+        """Returns the thresholds of each channel, with such as no code reaches, up to what the stages can count."""
         kernel = self.kernel
         never = kernel.input_formats[0].max_code + 1
         more = ((0, 0), (0, (1 << self.count_bits) - 1 - kernel.thresholds.shape[1]))
@@ -36,7 +36,7 @@ class Bisection(Unit[Thresholds]):
     def instance(self) -> Instance:
         kernel = self.kernel
         source, result = kernel.input_formats[0], kernel.result
-        levels = (level for lane in self.levels for level in lane)
+        levels = (level for lane in self.levels * self.pixels for level in lane)
         return Instance(
             "thresholds",
             (
@@ -46,16 +46,17 @@ class Bisection(Unit[Thresholds]):
                 ("InSigned", source.signed),
                 ("ResultWidth", result.width),
                 ("Levels", Bits.pack(levels, source.width + 1)),
-                ("First", Bits.pack((int(code) for code in kernel.first), result.width)),
-                ("Rises", Bits.pack((int(sign > 0) for sign in kernel.sign), 1)),
+                ("First", Bits.pack((int(code) for code in np.tile(kernel.first, self.pixels)), result.width)),
+                ("Rises", Bits.pack((int(sign > 0) for sign in np.tile(kernel.sign, self.pixels)), 1)),
             ),
         )
 
     @property
     def parts(self) -> tuple[Part, ...]:
         kernel = self.kernel
-        moved = int(((kernel.first != 0) | (kernel.sign < 0)).sum())
-        return (thresholds(kernel.input_formats[0], kernel.result, self.levels, moved, self.count_bits),)
+        moved = self.pixels * int(((kernel.first != 0) | (kernel.sign < 0)).sum())
+        levels = self.levels * self.pixels
+        return (thresholds(kernel.input_formats[0], kernel.result, levels, moved, self.count_bits),)
 
     @property
     def timing(self) -> tuple[Automaton, ...]:

@@ -1,6 +1,14 @@
 // What thresholds do, computed from scores. These functions know nothing of the page, so that tests can run them alone.
 "use strict";
 
+// A number with so many digits, as Python writes it: what lies half way between two goes to the even one.
+function rounded(value, digits) {
+  const [whole, rest] = value.toFixed(20).split("."); // toFixed goes up there
+  const down = digits ? `${whole}.${rest.slice(0, digits)}` : whole;
+  const between = /^50*$/.test(rest.slice(digits));
+  return between && Number(down.at(-1)) % 2 === 0 ? down : value.toFixed(digits);
+}
+
 // Accuracy, exit rates and average cost of a split, and where each of its samples leaves.
 //   split: {samples, scores: one list an early exit, correct: one text of 0 and 1 an exit}
 //   codes: one threshold an early exit; a sample leaves at the first exit whose score reaches it, or at the last

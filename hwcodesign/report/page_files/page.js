@@ -30,9 +30,9 @@ function describeKernels() {
 
 // --- sliders ---
 
-const percent = (value) => `${(100 * value).toFixed(2)}%`;
-const share = (value) => `${(100 * value).toFixed(1)}%`;
-const whole = (value) => value.toLocaleString("en-US", { maximumFractionDigits: 1 });
+const percent = (value) => `${rounded(100 * value, 2)}%`;
+const share = (value) => `${rounded(100 * value, 1)}%`;
+const whole = (value) => Number(rounded(value, 1)).toLocaleString("en-US", { maximumFractionDigits: 1 });
 
 function connectSliders(data) {
   const sliders = [...document.querySelectorAll(".sliders input")];
@@ -54,7 +54,7 @@ function connectSliders(data) {
     if (found.cycles !== null) {
       put("live-cycles", whole(found.cycles));
       put("live-least", whole(found.least));
-      put("live-throughput", Math.round(found.throughput).toLocaleString("en-US"));
+      put("live-throughput", Number(rounded(found.throughput, 0)).toLocaleString("en-US"));
       put("live-latency", whole(found.latency));
     }
     const point = [{ accuracy: found.test.accuracy, cost: found.test.cost, latency: found.latency }];
@@ -130,11 +130,20 @@ function connectTimeline() {
   );
 }
 
-// Charts are as wide as paper when they are printed: the page has its layout for paper only later.
+// Charts are as wide as paper when they are printed: the page has its layout for paper only later. Folded tables are
+// printed, but for long ones.
 const PAPER = 690;
 function preparePrint() {
-  addEventListener("beforeprint", () => Object.values(views).forEach((view) => view.width(PAPER).run()));
-  addEventListener("afterprint", () => dispatchEvent(new Event("resize")));
+  let unfolded = [];
+  addEventListener("beforeprint", () => {
+    Object.values(views).forEach((view) => view.width(PAPER).run());
+    unfolded = [...document.querySelectorAll("details:not([open], .long)")];
+    unfolded.forEach((table) => (table.open = true));
+  });
+  addEventListener("afterprint", () => {
+    unfolded.forEach((table) => (table.open = false));
+    dispatchEvent(new Event("resize"));
+  });
 }
 
 // Vega is a module, which runs when the page is read and before this event.
