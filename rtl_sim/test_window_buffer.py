@@ -38,6 +38,7 @@ _CASES = {
     "large padding, low image": (2, 5, 1, 3, 5, 3, 2, 2, 4, 2, 3, 4),
     "strided, padded on the left alone": (4, 6, 1, 4, 3, 3, 2, 2, 1, 1, 2, 3),
     "padded on the left and below": (5, 5, 1, 4, 2, 2, 1, 1, 0, 1, 5, 5),
+    "every window begins above the image": (3, 2, 2, 4, 5, 1, 1, 1, 3, 0, 2, 2),
 }
 #: The same with several pixels in a beat.
 _SEVERAL = {

@@ -99,7 +99,7 @@ module window_buffer
   function automatic int base(input int pass);
     int row;
     row = pass * int'(Window.stride_y) - int'(Window.pad_top);
-    return row < 0 ? 0 : row > int'(Height) || pass == int'(OutHeight) ? int'(Height) : row;
+    return row > int'(Height) || pass == int'(OutHeight) ? int'(Height) : row < 0 ? 0 : row;
   endfunction
 
   function automatic int unsigned largest_advance();

@@ -79,7 +79,7 @@ def _table(window: Window) -> list[_Pass]:
 
     def base(number: int) -> int:
         row = number * stride - above
-        return 0 if row < 0 else height if row > height or number == passes else row
+        return height if row > height or number == passes else max(0, row)
 
     found = []
     for number in range(passes):
