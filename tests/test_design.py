@@ -108,11 +108,11 @@ def test_other_weights_under_a_corrected_digest_are_refused_by_the_configuration
     [
         ("", "is not JSON"),
         ("{", "is not JSON"),
-        ("[]", "is not a design of version 9"),
-        ("null", "is not a design of version 9"),
-        ("{}", "is not a design of version 9"),
-        ('{"design_version": 3}', "is not a design of version 9"),
-        ('{"design_version": 9}', "is missing or was altered"),
+        ("[]", "is not a design of version 10"),
+        ("null", "is not a design of version 10"),
+        ("{}", "is not a design of version 10"),
+        ('{"design_version": 3}', "is not a design of version 10"),
+        ('{"design_version": 10}', "is missing or was altered"),
         ('{"design_version": NaN}', "it has NaN, which is not a number"),
     ],
 )
