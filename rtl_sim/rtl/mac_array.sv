@@ -102,7 +102,7 @@ module mac_array
   logic [StepBits-1:0] step_q;
   logic [BeatBits-1:0] beat_q;
   logic [FoldBits-1:0] fold_q;
-  logic enable, moving, fold, first, last, group_end, step_end, beat_end;
+  logic enable, fold, first, last, group_end, step_end, beat_end;
 
   assign enable = !out_valid_o || out_ready_i;
   assign fold = enable && in_valid_i;
@@ -154,23 +154,30 @@ module mac_array
     logic last;
   } fold_t;
   fold_t [SumDepth-1:0] folds_q, folds_d;
-  logic [SumDepth-1:0] valid_d;
-  logic some_q;  // there is a fold
+  // Clock enables of the registers behind a fold's operands, stage by stage
+  logic [SumDepth-1:0] moving;
 
   assign folds_d = (SumDepth * 3)'({folds_q, in_valid_i, first, last});
-  always_comb for (int i = 0; i < int'(SumDepth); i++) valid_d[i] = folds_d[i].valid;
-
-  // While there is no fold in the array, its registers do not change
-  assign moving = enable && (in_valid_i || some_q);
 
   always_ff @(posedge clk_i) begin
-    if (!rst_ni) begin
-      folds_q <= '0;
-      some_q <= 1'b0;
-    end else if (enable) begin
-      folds_q <= folds_d;
-      some_q <= valid_d != '0;
+    if (!rst_ni) folds_q <= '0;
+    else if (enable) folds_q <= folds_d;
+  end
+
+  if (Mac.multiplier == Dsp) begin : gen_together
+    // Registers in DSP blocks move together, but while there is no fold in the array
+    logic [SumDepth-1:0] valid_d;
+    logic some_q;
+
+    always_comb for (int i = 0; i < int'(SumDepth); i++) valid_d[i] = folds_d[i].valid;
+    always_ff @(posedge clk_i) begin
+      if (!rst_ni) some_q <= 1'b0;
+      else if (enable) some_q <= valid_d != '0;
     end
+    assign moving = {SumDepth{enable && (in_valid_i || some_q)}};
+  end else begin : gen_stages
+    // A stage changes only where it takes a fold, so that no enable is read by the registers of all stages
+    always_comb for (int i = 0; i < int'(SumDepth); i++) moving[i] = enable && folds_d[i].valid;
   end
 
   // Their products with the weights, summed
@@ -186,7 +193,7 @@ module mac_array
       .Weights(Weights)
     ) u_sum (
       .clk_i,
-      .enable_i(moving),
+      .enables_i(moving),
       .operands_i(operands),
       .sums_o(sums)
     );
@@ -194,6 +201,9 @@ module mac_array
     logic [Pe-1:0][Simd-1:0][WeightWidth-1:0] weights, fold_weights;
     logic [Sets-1:0][Simd-1:0][InWidth-1:0] fold_operands;
     logic [FoldBits-1:0] address;
+    // Stages of the products and of their sums, and the stage in which weights are read
+    localparam int unsigned ProductStages = (Mac.multiplier == Dsp ? 3 : 2) + unsigned'($clog2(Simd));
+    localparam int unsigned ReadStage = Mac.multiplier != Dsp && Shallow ? 1 : 0;
 
     rom #(
       .Depth(Folds),
@@ -202,7 +212,7 @@ module mac_array
       .File(WeightsFile)
     ) u_weights (
       .clk_i,
-      .enable_i(moving),
+      .enable_i(moving[ReadStage]),
       .address_i(address),
       .data_o(weights)
     );
@@ -215,7 +225,7 @@ module mac_array
       .Multiplier(Mac.multiplier)
     ) u_sum (
       .clk_i,
-      .enable_i(moving),
+      .enables_i(moving[SumDepth-1-:ProductStages]),
       .operands_i(fold_operands),
       .weights_i(fold_weights),
       .sums_o(sums)
@@ -231,19 +241,19 @@ module mac_array
     end else begin : gen_late
       logic [Sets-1:0][Simd-1:0][InWidth-1:0] operands_q;
 
-      always_ff @(posedge clk_i) if (moving) operands_q <= operands;
+      always_ff @(posedge clk_i) if (moving[0]) operands_q <= operands;
       assign fold_operands = operands_q;
 
       if (Shallow) begin : gen_shallow
         logic [FoldBits-1:0] address_q;
 
-        always_ff @(posedge clk_i) if (moving) address_q <= fold_q;
+        always_ff @(posedge clk_i) if (moving[0]) address_q <= fold_q;
         assign address = address_q;
         assign fold_weights = weights;
       end else begin : gen_deep
         logic [Pe-1:0][Simd-1:0][WeightWidth-1:0] weights_q;
 
-        always_ff @(posedge clk_i) if (moving) weights_q <= weights;
+        always_ff @(posedge clk_i) if (moving[1]) weights_q <= weights;
         assign address = fold_q;
         assign fold_weights = weights_q;
       end
