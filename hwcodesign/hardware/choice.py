@@ -73,8 +73,9 @@ class Choice:
 
 def shares(resources: Resources, capacity: Resources) -> dict[str, float]:
     """Returns the fraction that is taken of each resource that the device has, by name."""
+    taken = resources.on(capacity)
     names = [field.name for field in fields(Resources) if field.name != "lutram" and getattr(capacity, field.name)]
-    return {name: getattr(resources, name) / getattr(capacity, name) for name in names}
+    return {name: getattr(taken, name) / getattr(capacity, name) for name in names}
 
 
 @dataclass(frozen=True)

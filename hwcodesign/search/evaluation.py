@@ -107,7 +107,7 @@ class Subject:
         hardware = Hardware.of(accelerator, variant.known.placed)
         interval = cycles_per_sample(hardware.reading_stages, taken.tolist(), accelerator.buffer_samples)
         latencies = np.array(hardware.latencies)
-        resources = AcceleratorEstimate.of(hardware).total.rounded()
+        resources = AcceleratorEstimate.of(hardware).total.on(self.board.capacity).rounded()
         clock = self.board.clock_mhz
         return Figures(
             accuracy=found.accuracy,

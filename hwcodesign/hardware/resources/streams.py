@@ -29,7 +29,8 @@ def stream_fifo(width: int, depth: int) -> Part:
         "passed bits": width if memory.registers_inside else 0,
         "one": 1,
     }
-    return Part("stream_fifo", logic, ff, 0, memory.bram18, memory.lutram, memory.selection(depth, width))
+    taken = (memory.bram18, memory.lutram, memory.selection(depth, width))
+    return Part("stream_fifo", logic, ff, 0, *taken, large18=memory.large18, large_uram=memory.large_uram)
 
 
 def queue(width: int, depth: int) -> Part:
