@@ -6,8 +6,9 @@
 // shifted. A binary tree adds or subtracts the terms. Terms of the same shift stand next to each other, and each node
 // is only as wide as its least and its greatest value need.
 //
-// The module is a pipeline of 1 + clog2(Simd * digits that a weight can have) stages: the register of the operands, and
-// one for each level of the tree. Each stage has a clock enable of its own, which moves a set of operands or sums on.
+// The module is a pipeline with a clock enable: it accepts and gives a set of sums in every enabled cycle. The latency
+// is 1 + clog2(Simd * digits that a weight can have) enabled cycles: one for the register of the operands, and one for
+// each level of the tree.
 module constant_sum
   import hwc_pkg::*;
 #(
@@ -23,22 +24,22 @@ module constant_sum
   parameter int unsigned WeightWidth = 4,
   // The weights, in two's complement: [sum][product]
   parameter logic [Pe-1:0][Simd-1:0][WeightWidth-1:0] Weights = '0,
-  // Bits of a sum, and number of stages. Of neighbouring digits in canonical form one is zero
-  localparam int unsigned SumWidth = unsigned'(int'(In.width)) + WeightWidth + unsigned'($clog2(Simd)),
-  localparam int unsigned MaxTerms = Simd * ((WeightWidth + 1) / 2),
-  localparam int unsigned Stages = 1 + unsigned'($clog2(MaxTerms))
+  // Bits of a sum
+  localparam int unsigned SumWidth = unsigned'(int'(In.width)) + WeightWidth + unsigned'($clog2(Simd))
 ) (
   // Clock
   input wire logic clk_i,
 
-  // Clock enable of each stage; operands, and the sums of earlier operands
-  input  wire logic [Stages-1:0]                           enables_i,
+  // Clock enable; operands, and the sums of earlier operands
+  input  wire logic                                        enable_i,
   input  wire logic [Sets-1:0][    Simd-1:0][In.width-1:0] operands_i,
   output logic      [  Pe-1:0][SumWidth-1:0]               sums_o
 );
 
   localparam int unsigned InWidth = unsigned'(int'(In.width));
-  localparam int unsigned Levels = Stages - 1;
+  // Of neighbouring digits in canonical form one is zero
+  localparam int unsigned MaxTerms = Simd * ((WeightWidth + 1) / 2);
+  localparam int unsigned Levels = unsigned'($clog2(MaxTerms));
   localparam int unsigned ShiftBits = index_bits(WeightWidth);
   localparam int unsigned OperandBits = index_bits(Simd);
   // Tools are slow with long constants. So only chunks of terms are described for the whole sum, and single terms for
@@ -172,7 +173,7 @@ module constant_sum
 
   logic [Sets-1:0][Simd-1:0][InWidth-1:0] operands_q;
 
-  always_ff @(posedge clk_i) if (enables_i[0]) operands_q <= operands_i;
+  always_ff @(posedge clk_i) if (enable_i) operands_q <= operands_i;
 
   for (genvar pe = 0; pe < Pe; pe++) begin : gen_pe
     localparam chunks_t Chunks = chunks_of(Weights[pe]);
@@ -202,7 +203,7 @@ module constant_sum
             assign operand = operands_q[Set][Terms.operand[From]];
             assign node = Bits'(signed'({In.is_signed & operand[InWidth-1], operand}));
           end else if (Half >= To) begin : gen_one
-            always_ff @(posedge clk_i) if (enables_i[level]) node <= gen_level[level-1].gen_node[2*i].node;
+            always_ff @(posedge clk_i) if (enable_i) node <= gen_level[level-1].gen_node[2*i].node;
           end else begin : gen_two
             localparam int unsigned Further = 32'(Terms.shift[Half]) - 32'(Terms.shift[From]);
             logic signed [Bits-1:0] left, right;
@@ -210,9 +211,9 @@ module constant_sum
             assign left = Bits'(gen_level[level-1].gen_node[2*i].node);
             assign right = Bits'(gen_level[level-1].gen_node[2*i+1].node);
             if (Terms.negative[Half] == Terms.negative[From]) begin : gen_add
-              always_ff @(posedge clk_i) if (enables_i[level]) node <= left + (right <<< Further);
+              always_ff @(posedge clk_i) if (enable_i) node <= left + (right <<< Further);
             end else begin : gen_subtract
-              always_ff @(posedge clk_i) if (enables_i[level]) node <= left - (right <<< Further);
+              always_ff @(posedge clk_i) if (enable_i) node <= left - (right <<< Further);
             end
           end
         end
@@ -232,7 +233,7 @@ module constant_sum
         if (level == 0) begin : gen_chunk_sum
           assign node = gen_chunk[i].gen_level[ChunkLevels].gen_node[0].node;
         end else if (Half >= To) begin : gen_one
-          always_ff @(posedge clk_i) if (enables_i[ChunkLevels+level]) node <= gen_level[level-1].gen_node[2*i].node;
+          always_ff @(posedge clk_i) if (enable_i) node <= gen_level[level-1].gen_node[2*i].node;
         end else begin : gen_two
           localparam int unsigned Further = 32'(Chunks.shift[Half]) - 32'(Chunks.shift[From]);
           logic signed [Bits-1:0] left, right;
@@ -240,9 +241,9 @@ module constant_sum
           assign left = Bits'(gen_level[level-1].gen_node[2*i].node);
           assign right = Bits'(gen_level[level-1].gen_node[2*i+1].node);
           if (Chunks.negative[Half] == Chunks.negative[From]) begin : gen_add
-            always_ff @(posedge clk_i) if (enables_i[ChunkLevels+level]) node <= left + (right <<< Further);
+            always_ff @(posedge clk_i) if (enable_i) node <= left + (right <<< Further);
           end else begin : gen_subtract
-            always_ff @(posedge clk_i) if (enables_i[ChunkLevels+level]) node <= left - (right <<< Further);
+            always_ff @(posedge clk_i) if (enable_i) node <= left - (right <<< Further);
           end
         end
       end

@@ -164,8 +164,9 @@ module mac_array
     else if (enable) folds_q <= folds_d;
   end
 
-  if (Mac.multiplier == Dsp) begin : gen_together
-    // Registers in DSP blocks move together, but while there is no fold in the array
+  if (Mac.multiplier != Lut) begin : gen_together
+    // Registers in DSP blocks, and those in a row that become shift registers of LUTs, move together, but not while
+    // there is no fold in the array
     logic [SumDepth-1:0] valid_d;
     logic some_q;
 
@@ -193,7 +194,7 @@ module mac_array
       .Weights(Weights)
     ) u_sum (
       .clk_i,
-      .enables_i(moving),
+      .enable_i(moving[0]),
       .operands_i(operands),
       .sums_o(sums)
     );

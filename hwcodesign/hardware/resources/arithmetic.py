@@ -53,9 +53,9 @@ def _shell(array: MacArray) -> Part:
     counted = (groups, groups, groups, steps, array.beats, folding.folds * array.turns, array.turns)
     control = sum(index_bits(count) for count in counted) + 2
     # what accompanies a fold until it is summed: whether there is one, and whether it is the first or last of a sum;
-    # and whether there is any fold
+    # and, where not each stage has an enable of its own, whether there is any fold
     summing = array.depth - 2
-    waiting = summing * (3 if steps * array.beats > 1 else 2) + (1 if summing > 1 else 0)
+    waiting = summing * (3 if steps * array.beats > 1 else 2) + (summing > 1 and array.multiplier != LUT)
     sums, lutram = outputs * width, 0
     if groups - 1 >= SHIFT_REGISTER:
         sums, lutram = folding.pe * width, folding.pe * width * -(-(groups - 1) // 32)

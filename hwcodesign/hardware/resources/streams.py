@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from hwcodesign.hardware.resources.figures import Part, index_bits
 from hwcodesign.hardware.resources.memories import ram
@@ -12,6 +13,11 @@ from hwcodesign.hardware.stream import Stream
 def stream_register(width: int) -> Part:
     """Returns a stream_register of beats of `width` bits."""
     return Part("stream_register", {"bits": width, "one": 1}, 2 * width + 2)
+
+
+def stream_late_register(width: int) -> Part:
+    """Returns a stream_late_register of beats of `width` bits, which takes about what a stream_register does."""
+    return replace(stream_register(width), ff=2 * width + 4)
 
 
 def stream_fifo(width: int, depth: int) -> Part:
