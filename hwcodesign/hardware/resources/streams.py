@@ -16,8 +16,8 @@ def stream_register(width: int) -> Part:
 
 
 def stream_late_register(width: int) -> Part:
-    """Returns a stream_late_register of beats of `width` bits, which takes about what a stream_register does."""
-    return replace(stream_register(width), ff=2 * width + 4)
+    """Returns a stream_late_register of beats of `width` bits: a stream_register and the places in it."""
+    return replace(stream_register(width), ff=2 * width + 4, lut=3)
 
 
 def stream_fifo(width: int, depth: int) -> Part:
