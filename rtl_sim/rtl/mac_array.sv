@@ -102,16 +102,16 @@ module mac_array
   logic [StepBits-1:0] step_q;
   logic [BeatBits-1:0] beat_q;
   logic [FoldBits-1:0] fold_q;
-  logic enable, fold, first, last, group_end, step_end, beat_end;
+  logic enable, fold, first, last, beat_end;
+  // Whether group and step are the last ones: registers, since ready depends on them
+  logic group_end_q, step_end_q;
 
   assign enable = !out_valid_o || out_ready_i;
   assign fold = enable && in_valid_i;
-  assign group_end = group_q == GroupBits'(Groups - 1);
-  assign step_end = step_q == StepBits'(Steps - 1);
   assign beat_end = beat_q == BeatBits'(Beats - 1);
   assign first = step_q == '0 && beat_q == '0;
-  assign last = step_end && beat_end;
-  assign in_ready_o = enable && group_end && step_end;
+  assign last = step_end_q && beat_end;
+  assign in_ready_o = enable && group_end_q && step_end_q;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -119,10 +119,14 @@ module mac_array
       step_q <= '0;
       beat_q <= '0;
       fold_q <= '0;
+      group_end_q <= Groups == 1;
+      step_end_q <= Steps == 1;
     end else if (fold) begin
-      group_q <= group_end ? '0 : group_q + 1'b1;
-      if (group_end) step_q <= step_end ? '0 : step_q + 1'b1;
-      if (group_end && step_end) beat_q <= beat_end ? '0 : beat_q + 1'b1;
+      group_q <= group_end_q ? '0 : group_q + 1'b1;
+      group_end_q <= Groups == 1 || (!group_end_q && group_q == GroupBits'(Groups - 2));
+      if (group_end_q) step_q <= step_end_q ? '0 : step_q + 1'b1;
+      if (group_end_q) step_end_q <= Steps == 1 || (!step_end_q && step_q == StepBits'(Steps - 2));
+      if (group_end_q && step_end_q) beat_q <= beat_end ? '0 : beat_q + 1'b1;
       fold_q <= fold_q == FoldBits'(Folds - 1) ? '0 : fold_q + 1'b1;
     end
   end
@@ -332,6 +336,9 @@ module mac_array
       // A beat stays offered until its last fold.
       assert (in_valid_i || (group_q == '0 && step_q == '0))
       else $error("a beat was withdrawn between its folds (%m)");
+      // What is known of the counters agrees with them.
+      assert (group_end_q == (group_q == GroupBits'(Groups - 1)) && step_end_q == (step_q == StepBits'(Steps - 1)))
+      else $error("a counter of folds contradicts its flag (%m)");
     end
   end
 `endif

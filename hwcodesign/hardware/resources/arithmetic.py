@@ -63,7 +63,8 @@ def _shell(array: MacArray) -> Part:
     biases = len(_distinct(_varying(_grouped(array.sums.bias, folding.pe, width)))) if sets > 1 else 0
     shifted = _shifted(array, sets)
     in_table = index_bits(sets) >= TABLE_BITS
-    ff = control + waiting + _waiting(array) + sums + outputs * array.result.width + (biases if in_table else 0)
+    ends = (groups > 1) + (steps > 1)  # whether a group is the last one, and a step
+    ff = control + ends + waiting + _waiting(array) + sums + outputs * array.result.width + (biases if in_table else 0)
     operands, routed = folding.simd * array.source.width, 0.0
     if channels > 1:
         for pe in range(folding.pe):
