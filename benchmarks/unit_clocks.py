@@ -27,11 +27,13 @@ _LEFT_OUT = ("accelerator", "decision", "distributed")
 HEADING = "## Units"
 _UNIT, _TOGETHER = "u_unit", 2
 _LIMIT = 3600.0
+#: What errors say, and how a table says it.
+_REASONS = {"no path between registers": "no path between registers", "Failed to route arc": "not routed"}
 KINDS_SHOWN = tuple(kind for kind in KINDS if not kind.startswith(_LEFT_OUT))
 
 
-def routed(one: Drawn, device: Device) -> PostRoute | None:
-    """What routing gives for one unit; nothing if no path runs between its registers."""
+def routed(one: Drawn, device: Device) -> PostRoute | str:
+    """What routing gives for one unit, or why it gives nothing."""
     texts = {f"{TOP}.sv": top_source({_UNIT: one})}
     texts |= {name: text for name, text in one.texts.items() if name.endswith(".sv")}
     roms = {name: text for name, text in one.texts.items() if not name.endswith(".sv")}
@@ -43,14 +45,15 @@ def routed(one: Drawn, device: Device) -> PostRoute | None:
         try:
             return fmax(files, TOP, roms=roms, device=device, limit=_LIMIT)
         except ToolError as error:
-            if "no path between registers" in str(error):
-                return None
+            for reason, text in _REASONS.items():
+                if reason in str(error):
+                    return text
             raise
 
 
-def _path(found: PostRoute | None) -> str:
-    if found is None:
-        return "none between registers"
+def _path(found: PostRoute | str) -> str:
+    if isinstance(found, str):
+        return found
     ends = (found.critical_path[0], found.critical_path[-1])
     return " to ".join(f"`{end.partition(' ns ')[2].removeprefix(f'{_UNIT}.')}`" for end in ends)
 
@@ -59,8 +62,8 @@ def row(kind: str) -> str:
     """The row of a kind in the table."""
     one = drawn(kind, 0)
     found = [routed(one, device) for device in DEVICES.values()]
-    clocks = " | ".join("none" if each is None else f"{each.fmax_mhz:.0f} MHz" for each in found)
-    lut = "none" if found[0] is None else f"{found[0].lut:,}"
+    clocks = " | ".join(each if isinstance(each, str) else f"{each.fmax_mhz:.0f} MHz" for each in found)
+    lut = "" if isinstance(found[0], str) else f"{found[0].lut:,}"
     return f"| {kind} | `{one.instance.module}` | {lut} | {clocks} | {_path(found[0])} |"
 
 

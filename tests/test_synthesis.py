@@ -286,8 +286,9 @@ def _netlist(*clocks: int) -> dict[str, object]:
 def test_a_netlist_for_nexus_has_no_pads_and_a_clock_of_its_own() -> None:
     top = without_pads(_netlist(7, 7))["modules"]["counter"]
     assert top["ports"] == {}
-    assert sorted(top["cells"]) == ["first", "low", "oscillator", "q0", "q1", "second"]
-    assert top["cells"]["oscillator"]["connections"] == {"HFOUTEN": ["1"], "HFCLKOUT": [7]}
+    assert sorted(top["cells"]) == ["enabled", "first", "low", "oscillator", "q0", "q1", "second"]
+    assert top["cells"]["oscillator"]["connections"] == {"HFOUTEN": [12], "HFCLKOUT": [7]}
+    assert top["cells"]["enabled"]["connections"] == {"Z": [12]}
     assert [top["cells"][name]["connections"] for name in ("first", "second")] == [
         {"CIN": [], "A0": [9]},
         {"CIN": [11], "A0": [9]},

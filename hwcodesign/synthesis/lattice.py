@@ -70,14 +70,22 @@ def without_pads(netlist: Netlist) -> Netlist:
     if len(clocks) > 1:
         raise ToolError(f"{name} has {len(clocks)} clocks for its registers: on Nexus, only one can be routed")
     low = {bit for c in cells.values() if c["type"] == "VLO" for bit in c["connections"]["Z"]} | {"0"}
-    high = next((c["connections"]["Z"] for c in cells.values() if c["type"] == "VHI"), ["1"])
     kept = {n: _opened(c, low) for n, c in cells.items() if c["type"] not in {"IB", "OB"}}
+    bits = [bit for c in cells.values() for net in c["connections"].values() for bit in net if isinstance(bit, int)]
+    enabled = [max(bits, default=0) + 1]
+    kept["enabled"] = {
+        "type": "VHI",
+        "parameters": {},
+        "attributes": {},
+        "port_directions": {"Z": "output"},
+        "connections": {"Z": enabled},
+    }
     kept["oscillator"] = {
         "type": "OSC_CORE",
         "parameters": {"HF_OSC_EN": "ENABLED", "HF_CLK_DIV": _UNDIVIDED},
         "attributes": {},
         "port_directions": {"HFOUTEN": "input", "HFCLKOUT": "output"},
-        "connections": {"HFOUTEN": high, "HFCLKOUT": [*clocks]},
+        "connections": {"HFOUTEN": enabled, "HFCLKOUT": [*clocks]},
     }
     return {**netlist, "modules": {**netlist["modules"], name: {**top, "ports": {}, "cells": kept}}}
 
