@@ -28,7 +28,7 @@ from hwcodesign.tools.yowasp import TimeLimit
 _LIMIT = 6 * 3600.0
 #: Units that are elaborated at once.
 _BATCH = 10
-_TOP = "batch"
+TOP = "batch"
 
 
 @dataclass(frozen=True)
@@ -128,22 +128,22 @@ def _elaborated(made: dict[tuple[str, int], Drawn], limit: TimeLimit) -> dict[tu
     roms |= {f"{name}_{rom.name}.hex": rom.text for name, one in named.items() for rom in one.instance.roms}
     alone = len(made) == 1 and not next(iter(made.values())).inputs
     if not alone:
-        texts[f"{_TOP}.sv"] = _top_source(named)
+        texts[f"{TOP}.sv"] = top_source(named)
     with scratch_folder() as folder:
         for name, text in texts.items():
             (folder / name).write_text(text)
         files = [*library_sources(), *(folder / name for name in texts)]
-        modules = elaborated(Sources(files, GENERATED if alone else _TOP, roms=roms), limit).values()
+        modules = elaborated(Sources(files, GENERATED if alone else TOP, roms=roms), limit).values()
     if alone:
         return {point: list(modules) for point in made}
     return {
-        point: [module for module in modules if f"{module.path}.".startswith(f"{_TOP}.{name}.")]
+        point: [module for module in modules if f"{module.path}.".startswith(f"{TOP}.{name}.")]
         for point, name in zip(made, named, strict=True)
     }
 
 
-def _top_source(made: dict[str, Drawn]) -> str:
-    """A module that holds all of them side by side."""
+def top_source(made: dict[str, Drawn]) -> str:
+    """A module that holds all of them side by side, each an instance of the name given."""
     ports, body = ["  input wire logic clk_i", "  input wire logic rst_ni"], []
     for name, one in made.items():
         connections = [".clk_i", ".rst_ni"]
@@ -161,7 +161,7 @@ def _top_source(made: dict[str, Drawn]) -> str:
         parameters += [f', .{rom.parameter}("{name}_{rom.name}.hex")' for rom in one.instance.roms]
         given = f"#({' '.join(parameters)}) " if parameters else ""
         body.append(f"  {one.instance.module} {given}{name} ({', '.join(connections)});")
-    lines = [f"module {_TOP} import hwc_pkg::*; (", ",\n".join(ports), ");", *body, "endmodule"]
+    lines = [f"module {TOP} import hwc_pkg::*; (", ",\n".join(ports), ");", *body, "endmodule"]
     return "\n".join(["`default_nettype none", *lines, "`default_nettype wire", ""])
 
 

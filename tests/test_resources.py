@@ -15,10 +15,12 @@ from benchmarks.unit_resources import ALLOWED, FIRST_FRESH, POINTS, WORST
 from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.backends.streamrtl.resources import AcceleratorEstimate, DoesNotFitWarning
 from hwcodesign.designs.boards import BOARDS, board_named
+from hwcodesign.errors import SettingsError
 from hwcodesign.hardware.implementation import DEFAULT
 from hwcodesign.hardware.resources.coefficients import COEFFICIENTS
 from hwcodesign.hardware.resources.figures import Part, Resources, total
 from hwcodesign.hardware.resources.memories import Memory, ram, rom
+from hwcodesign.hardware.resources.shell import conditional_buffer
 from hwcodesign.hardware.stream import Stream
 from hwcodesign.hardware.timing import Automaton, Pipeline
 from hwcodesign.hardware.unit import Unit
@@ -94,6 +96,33 @@ def test_a_rom_becomes_what_yosys_makes_of_it(words: int, width: int, bram18: in
 def test_a_memory_becomes_what_yosys_makes_of_it(words: int, width: int, bram18: int, luts: int) -> None:
     memory = ram(words, width)
     assert (memory.bram18, memory.lutram) == (bram18, luts)
+
+
+@pytest.mark.parametrize(
+    ("words", "width", "bram18", "uram"),
+    [
+        *[(4096, 36, 0, 1), (4096, 27, 6, 0), (2048, 72, 0, 1), (2048, 54, 6, 0), (3000, 64, 0, 1), (4095, 200, 0, 3)],
+        *[(4097, 72, 0, 2), (4096, 144, 0, 2), (16384, 72, 0, 4), (1024, 160, 9, 0), (1024, 300, 17, 0)],
+        *[(8192, 10, 5, 0), (8192, 18, 0, 1), (5000, 30, 0, 1), (6000, 18, 6, 0), (4320, 40, 12, 0), (600, 700, 39, 0)],
+        *[(9000, 36, 0, 2), (9000, 80, 0, 4), (10000, 40, 0, 2), (12000, 20, 0, 1), (12289, 36, 0, 2)],
+        *[(16384, 9, 0, 1), (17000, 28, 0, 3), (20000, 9, 0, 1), (40000, 12, 0, 3), (50000, 11, 0, 3)],
+        *[(8192, 100, 0, 3), (8200, 5, 5, 0), (30000, 4, 8, 0), (65536, 33, 0, 8), (200000, 2, 25, 0)],
+    ],
+)
+def test_a_large_memory_becomes_what_yosys_makes_of_it_where_there_is_ultraram(
+    words: int, width: int, bram18: int, uram: int
+) -> None:
+    part = Part("ram", bram18=ram(words, width).bram18, large18=ram(words, width).large18)
+    taken = replace(part, large_uram=ram(words, width).large_uram).resources({})
+    with_ultraram = taken.on(board_named("kv260").capacity)
+    assert (with_ultraram.bram18, with_ultraram.uram) == (bram18, uram)
+    without = taken.on(board_named("pynq-z2").capacity)
+    assert (without.bram18, without.uram) == (ram(words, width).bram18, 0)
+
+
+def test_contents_at_the_start_keep_a_memory_out_of_ultraram() -> None:
+    assert ram(4096, 72).large_uram == 1
+    assert rom(4096, 72).large_uram == 0
 
 
 def test_a_queue_stays_in_flip_flops_a_little_longer() -> None:
@@ -192,6 +221,49 @@ def test_half_a_block_ram_is_shown_as_such() -> None:
     warning = more.warning(replace(board_named("zc706"), capacity=Resources(bram18=2)))
     assert warning is not None
     assert "BRAM36: 1.5 of 1, 0.5 too many; most by registers: fc (dense) 1.5" in warning
+
+
+def _with_buffer(width: int, depth: int) -> AcceleratorEstimate:
+    """An accelerator with a buffer of another depth."""
+    estimate = AcceleratorEstimate.of(Hardware.of(plain("little")))
+    parts = tuple(conditional_buffer(width, 36, depth))
+    blocks = [replace(b, parts=parts) if b.block == "buffer0" else b for b in estimate.blocks]
+    return replace(estimate, blocks=tuple(blocks))
+
+
+def test_a_large_buffer_lies_in_ultraram_where_the_board_has_some() -> None:
+    estimate = _with_buffer(72, 16_384)
+    for board, blocks in (("kv260", ["0", "4"]), ("zcu104", ["0", "4"]), ("zc706", ["32", "0"])):
+        lines = estimate.text(board_named(board)).splitlines()
+        (row,) = [line for line in lines if line.split()[0] == "buffer0"]
+        assert row.split()[-2:] == blocks
+    parts = estimate.to_json(board_named("kv260"))["parts"]
+    assert [(part["bram18"], part["uram"]) for part in parts if part["block"] == "buffer0"] == [(0, 4)]
+
+
+def test_ultraram_that_does_not_suffice_is_named_with_the_buffer_that_takes_it() -> None:
+    estimate = _with_buffer(72, 65 * 4096)
+    warning = estimate.warning(board_named("kv260"))
+    assert warning is not None
+    assert "URAM: 65 of 64, 1 too many; most by buffer0 65. " in warning
+
+
+def test_a_memory_that_is_too_deep_for_the_board_is_refused_by_name() -> None:
+    estimate = _with_buffer(72, 65 * 4096)
+    with pytest.raises(SettingsError, match=r"takes 65 URAM, and there are 64\. Lower buffer_samples, or choose a"):
+        estimate.check_memories(board_named("kv260"))
+    with pytest.raises(SettingsError, match=r"^buffer0: the memory of its conditional_buffer is too deep for zc706: "):
+        _with_buffer(72, 600 * 512).check_memories(board_named("zc706"))
+    estimate.check_memories(board_named("zcu104"))
+    _with_buffer(72, 512 * 512).check_memories(board_named("zc706"))
+
+
+def test_a_buffer_that_is_too_deep_is_refused_before_anything_is_written(
+    trained_network: hw.MultiExitNetwork, fitted_policy: ExitPolicy, tmp_path: Path
+) -> None:
+    with pytest.raises(SettingsError, match=r"^buffer0: .* too deep for pynq-z2: .* Lower buffer_samples"):
+        hw.compile(trained_network, fitted_policy, out=tmp_path / "deep", reuse=16, buffer_samples=100_000)
+    assert not (tmp_path / "deep").exists()
 
 
 def test_a_criterion_of_ones_own_is_named_as_missing(monkeypatch: pytest.MonkeyPatch) -> None:

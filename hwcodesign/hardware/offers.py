@@ -59,6 +59,7 @@ class Kind:
         folds: numbers of folds, in order.
         offered: returns the unit of a number of folds.
         streams: numbers of streams that are written; more are put there.
+        capacity: resources of the device, which say where large memories lie.
         above: cycles from which on it is not compared, because kinds with fewer pixels in a beat are fast enough.
     """
 
@@ -67,9 +68,11 @@ class Kind:
         folds: Sequence[int],
         offered: Callable[[int], Offer],
         streams: dict[Stream, int],
+        capacity: Resources,
         above: float = float("inf"),
     ) -> None:
         self._folds, self._offered, self._streams, self.above = folds, offered, streams, above
+        self._capacity = capacity
         self._offers: dict[int, Offer] = {}
         self._places: dict[int, int] = {}
         self._rungs: Integers | None = None
@@ -128,14 +131,18 @@ class Kind:
         return found
 
     def _with_less_blocks(self, place: int) -> list[int]:
-        found, blocks = [place], self.offer(place).resources.bram18
+        found, blocks = [place], self._taken(place).bram18
         for other in range(place - 1, -1, -1):
             if not blocks:
                 break
-            own = self.offer(other).resources.bram18
+            own = self._taken(other).bram18
             if own < blocks:
                 found, blocks = [*found, other], own
         return [*found[1:_STEPS], *found[-1:]]
+
+    def _taken(self, place: int) -> Resources:
+        """What a unit takes of the device."""
+        return self.offer(place).resources.on(self._capacity)
 
     def _of_other_streams(self, place: int) -> list[int]:
         own = self.offer(place).unit.writes
@@ -173,7 +180,7 @@ class Kind:
         found = self._resources[places]
         if np.isnan(found).any():
             for place in np.unique(places[np.isnan(found[:, 0])]):
-                self._resources[place] = vector(self.offer(int(place)).resources)
+                self._resources[place] = vector(self._taken(int(place)))
             found = self._resources[places]
         return found
 

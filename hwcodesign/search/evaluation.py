@@ -111,7 +111,7 @@ class Subject:
         waiting = waiting_latencies(
             hardware.reading_stages, taken.tolist(), accelerator.buffer_samples, hardware.latencies
         )
-        resources = AcceleratorEstimate.of(hardware).total.rounded()
+        resources = AcceleratorEstimate.of(hardware).total.on(self.board.capacity).rounded()
         clock = self.board.clock_mhz
         return Figures(
             accuracy=found.accuracy,

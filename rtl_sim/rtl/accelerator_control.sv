@@ -137,15 +137,16 @@ module accelerator_control
     .anytime_o
   );
 
-  // Batches
-  logic draining_q;
+  // Batches. That one has ended is known late in a cycle, and goes into a register of its own
+  logic ended_q, draining_q, draining;
   always_ff @(posedge clk_i) begin
-    if (!core_rst_nq) draining_q <= 1'b0;
-    else draining_q <= batch_ended_i || (draining_q && !(final_taken && batch_last_o));
+    ended_q <= core_rst_nq && batch_ended_i;
+    draining_q <= core_rst_nq && draining && !(final_taken && batch_last_o);
   end
-  assign draining_o = draining_q;
-  assign batch_last_o = draining_q && in_flight_sum == (InFlightWidth + 1)'(1);
-  assign start_allowed_o = !draining_q && !full;
+  assign draining = ended_q || draining_q;
+  assign draining_o = draining;
+  assign batch_last_o = draining && in_flight_sum == (InFlightWidth + 1)'(1);
+  assign start_allowed_o = !draining && !full;
 
   // Counters
   logic [63:0] cycles_q;

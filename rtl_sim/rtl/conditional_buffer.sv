@@ -100,20 +100,12 @@ module conditional_buffer
     assign jumped = read_q >= Wraps ? read_q - Wraps : read_q + AddressBits'(Beats);
   end
 
-  // the level after this cycle
+  // the level after this cycle, by one addition, and whether it is the whole depth: a ring that is full gets no beat, and
+  // one that a beat or a sample leaves is not full
   logic [LevelBits-1:0] level_d;
-  always_comb begin
-    level_d = level_q;
-    if (drop) begin
-      level_d = level_d - LevelBits'(Beats);
-    end
-    if (push && !pop) begin
-      level_d = level_d + 1'b1;
-    end
-    if (pop && !push) begin
-      level_d = level_d - 1'b1;
-    end
-  end
+  logic full_d;
+  assign level_d = level_q + LevelBits'(push) - (drop ? LevelBits'(Beats) : LevelBits'(pop));
+  assign full_d = !pop && !drop && (full_q || (push && level_q == LevelBits'(Depth - 1)));
 
   // a block RAM with an enabled output register
   always_ff @(posedge clk_i) begin
@@ -135,7 +127,7 @@ module conditional_buffer
       offered_q <= 1'b0;
     end else begin
       level_q <= level_d;
-      full_q <= level_d == LevelBits'(Depth);
+      full_q <= full_d;
       if (push) begin
         write_q <= write_q == LastAddress ? '0 : write_q + 1'b1;
       end

@@ -102,16 +102,16 @@ module mac_array
   logic [StepBits-1:0] step_q;
   logic [BeatBits-1:0] beat_q;
   logic [FoldBits-1:0] fold_q;
-  logic enable, moving, fold, first, last, group_end, step_end, beat_end;
+  logic enable, fold, first, last, beat_end;
+  // Whether group and step are the last ones: registers, since ready depends on them
+  logic group_end_q, step_end_q;
 
   assign enable = !out_valid_o || out_ready_i;
   assign fold = enable && in_valid_i;
-  assign group_end = group_q == GroupBits'(Groups - 1);
-  assign step_end = step_q == StepBits'(Steps - 1);
   assign beat_end = beat_q == BeatBits'(Beats - 1);
   assign first = step_q == '0 && beat_q == '0;
-  assign last = step_end && beat_end;
-  assign in_ready_o = enable && group_end && step_end;
+  assign last = step_end_q && beat_end;
+  assign in_ready_o = enable && group_end_q && step_end_q;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -119,10 +119,14 @@ module mac_array
       step_q <= '0;
       beat_q <= '0;
       fold_q <= '0;
+      group_end_q <= Groups == 1;
+      step_end_q <= Steps == 1;
     end else if (fold) begin
-      group_q <= group_end ? '0 : group_q + 1'b1;
-      if (group_end) step_q <= step_end ? '0 : step_q + 1'b1;
-      if (group_end && step_end) beat_q <= beat_end ? '0 : beat_q + 1'b1;
+      group_q <= group_end_q ? '0 : group_q + 1'b1;
+      group_end_q <= Groups == 1 || (!group_end_q && group_q == GroupBits'(Groups - 2));
+      if (group_end_q) step_q <= step_end_q ? '0 : step_q + 1'b1;
+      if (group_end_q) step_end_q <= Steps == 1 || (!step_end_q && step_q == StepBits'(Steps - 2));
+      if (group_end_q && step_end_q) beat_q <= beat_end ? '0 : beat_q + 1'b1;
       fold_q <= fold_q == FoldBits'(Folds - 1) ? '0 : fold_q + 1'b1;
     end
   end
@@ -154,23 +158,31 @@ module mac_array
     logic last;
   } fold_t;
   fold_t [SumDepth-1:0] folds_q, folds_d;
-  logic [SumDepth-1:0] valid_d;
-  logic some_q;  // there is a fold
+  // Clock enables of the registers behind a fold's operands, stage by stage
+  logic [SumDepth-1:0] moving;
 
   assign folds_d = (SumDepth * 3)'({folds_q, in_valid_i, first, last});
-  always_comb for (int i = 0; i < int'(SumDepth); i++) valid_d[i] = folds_d[i].valid;
-
-  // While there is no fold in the array, its registers do not change
-  assign moving = enable && (in_valid_i || some_q);
 
   always_ff @(posedge clk_i) begin
-    if (!rst_ni) begin
-      folds_q <= '0;
-      some_q <= 1'b0;
-    end else if (enable) begin
-      folds_q <= folds_d;
-      some_q <= valid_d != '0;
+    if (!rst_ni) folds_q <= '0;
+    else if (enable) folds_q <= folds_d;
+  end
+
+  if (Mac.multiplier != Lut) begin : gen_together
+    // Registers in DSP blocks, and those in a row that become shift registers of LUTs, move together, but not while
+    // there is no fold in the array
+    logic [SumDepth-1:0] valid_d;
+    logic some_q;
+
+    always_comb for (int i = 0; i < int'(SumDepth); i++) valid_d[i] = folds_d[i].valid;
+    always_ff @(posedge clk_i) begin
+      if (!rst_ni) some_q <= 1'b0;
+      else if (enable) some_q <= valid_d != '0;
     end
+    assign moving = {SumDepth{enable && (in_valid_i || some_q)}};
+  end else begin : gen_stages
+    // A stage changes only where it takes a fold, so that no enable is read by the registers of all stages
+    always_comb for (int i = 0; i < int'(SumDepth); i++) moving[i] = enable && folds_d[i].valid;
   end
 
   // Their products with the weights, summed
@@ -186,7 +198,7 @@ module mac_array
       .Weights(Weights)
     ) u_sum (
       .clk_i,
-      .enable_i(moving),
+      .enable_i(moving[0]),
       .operands_i(operands),
       .sums_o(sums)
     );
@@ -194,6 +206,9 @@ module mac_array
     logic [Pe-1:0][Simd-1:0][WeightWidth-1:0] weights, fold_weights;
     logic [Sets-1:0][Simd-1:0][InWidth-1:0] fold_operands;
     logic [FoldBits-1:0] address;
+    // Stages of the products and of their sums, and the stage in which weights are read
+    localparam int unsigned ProductStages = (Mac.multiplier == Dsp ? 3 : 2) + unsigned'($clog2(Simd));
+    localparam int unsigned ReadStage = Mac.multiplier != Dsp && Shallow ? 1 : 0;
 
     rom #(
       .Depth(Folds),
@@ -202,7 +217,7 @@ module mac_array
       .File(WeightsFile)
     ) u_weights (
       .clk_i,
-      .enable_i(moving),
+      .enable_i(moving[ReadStage]),
       .address_i(address),
       .data_o(weights)
     );
@@ -215,7 +230,7 @@ module mac_array
       .Multiplier(Mac.multiplier)
     ) u_sum (
       .clk_i,
-      .enable_i(moving),
+      .enables_i(moving[SumDepth-1-:ProductStages]),
       .operands_i(fold_operands),
       .weights_i(fold_weights),
       .sums_o(sums)
@@ -231,19 +246,19 @@ module mac_array
     end else begin : gen_late
       logic [Sets-1:0][Simd-1:0][InWidth-1:0] operands_q;
 
-      always_ff @(posedge clk_i) if (moving) operands_q <= operands;
+      always_ff @(posedge clk_i) if (moving[0]) operands_q <= operands;
       assign fold_operands = operands_q;
 
       if (Shallow) begin : gen_shallow
         logic [FoldBits-1:0] address_q;
 
-        always_ff @(posedge clk_i) if (moving) address_q <= fold_q;
+        always_ff @(posedge clk_i) if (moving[0]) address_q <= fold_q;
         assign address = address_q;
         assign fold_weights = weights;
       end else begin : gen_deep
         logic [Pe-1:0][Simd-1:0][WeightWidth-1:0] weights_q;
 
-        always_ff @(posedge clk_i) if (moving) weights_q <= weights;
+        always_ff @(posedge clk_i) if (moving[1]) weights_q <= weights;
         assign address = fold_q;
         assign fold_weights = weights_q;
       end
@@ -321,6 +336,9 @@ module mac_array
       // A beat stays offered until its last fold.
       assert (in_valid_i || (group_q == '0 && step_q == '0))
       else $error("a beat was withdrawn between its folds (%m)");
+      // What is known of the counters agrees with them.
+      assert (group_end_q == (group_q == GroupBits'(Groups - 1)) && step_end_q == (step_q == StepBits'(Steps - 1)))
+      else $error("a counter of folds contradicts its flag (%m)");
     end
   end
 `endif

@@ -1,10 +1,10 @@
 `default_nettype none
 
 // This module computes sums of products of operands and weights, for several outputs at a time. The sums are exact. It
-// is a pipeline with a clock enable, which accepts and gives a set of sums in every enabled cycle. The latency is 2 +
-// clog2(Simd) enabled cycles: a register for the operands, one for the products, and one for each level of a binary
-// tree of adders. With Multiplier=Dsp it is 3 + clog2(Simd): weights have a register, too. Weights come one enabled cycle
-// after their operands, as from a memory with a registered output.
+// is a pipeline of 2 + clog2(Simd) stages: a register for the operands, one for the products, and one for each level of
+// a binary tree of adders. With Multiplier=Dsp there are 3 + clog2(Simd): weights have a register, too. Weights come one
+// stage after their operands, as from a memory with a registered output. Each stage has a clock enable of its own, which
+// moves a set of operands, products or sums on. In DSP blocks, one enable moves all: they must be the same there.
 //
 // In DSP blocks, the lowest levels of the tree are in the blocks, as far as up to four products go. Two outputs share a
 // block where they read the same operand and a block's factor of 25 bits has room for both weights; else each product
@@ -24,14 +24,15 @@ module product_sum
   parameter int unsigned WeightWidth = 4,
   // How products are built, Lut or Dsp
   parameter multiplier_e Multiplier = Lut,
-  // Bits of a sum
-  localparam int unsigned SumWidth = unsigned'(int'(In.width)) + WeightWidth + unsigned'($clog2(Simd))
+  // Bits of a sum, and number of stages
+  localparam int unsigned SumWidth = unsigned'(int'(In.width)) + WeightWidth + unsigned'($clog2(Simd)),
+  localparam int unsigned Stages = (Multiplier == Dsp ? 3 : 2) + unsigned'($clog2(Simd))
 ) (
   // Clock
   input wire logic clk_i,
 
-  // Clock enable; operands; weights of the operands one enabled cycle before; sums of earlier operands
-  input  wire logic                                           enable_i,
+  // Clock enable of each stage; operands; weights of the operands that came one stage before; sums of earlier operands
+  input  wire logic [Stages-1:0]                              enables_i,
   input  wire logic [Sets-1:0][    Simd-1:0][   In.width-1:0] operands_i,
   input  wire logic [  Pe-1:0][    Simd-1:0][WeightWidth-1:0] weights_i,
   output logic      [  Pe-1:0][SumWidth-1:0]                  sums_o
@@ -89,7 +90,7 @@ module product_sum
       .Packed(Packed)
     ) u_sum (
       .clk_i,
-      .enable_i,
+      .enable_i(&enables_i[Stages-Levels-1:0]),
       .operands_i,
       .weights_i,
       .sums_o(leaves)
@@ -130,10 +131,8 @@ module product_sum
     endfunction
 
     always_ff @(posedge clk_i) begin
-      if (enable_i) begin : multiply
+      if (enables_i[0]) begin : multiples
         multiple_t once[Sets][Simd], thrice[Sets][Simd], minus[Sets][Simd];
-        logic signed [WeightWidth-1:0] weights[Pe][Simd];
-        product_t products[Pe][Simd];
         for (int set = 0; set < int'(Sets); set++) begin
           for (int i = 0; i < int'(Simd); i++) begin
             once[set][i] = extended(operands_i[set][i]);
@@ -141,6 +140,13 @@ module product_sum
             minus[set][i] = -once[set][i];
           end
         end
+        once_q <= once;
+        thrice_q <= thrice;
+        minus_q <= minus;
+      end
+      if (enables_i[1]) begin : multiply
+        logic signed [WeightWidth-1:0] weights[Pe][Simd];
+        product_t products[Pe][Simd];
         for (int pe = 0; pe < int'(Pe); pe++) for (int i = 0; i < int'(Simd); i++) weights[pe][i] = weights_i[pe][i];
         /* verilator unroll_disable */
         for (int pe = 0; pe < int'(Pe); pe++) begin
@@ -151,9 +157,6 @@ module product_sum
           end
         end
         products_q <= products;
-        once_q <= once;
-        thrice_q <= thrice;
-        minus_q <= minus;
       end
     end
     assign leaves = products_q;
@@ -171,7 +174,7 @@ module product_sum
       localparam int unsigned Below = (Leaves + (1 << (level - 1)) - 1) >> (level - 1);
 
       always_ff @(posedge clk_i) begin
-        if (enable_i) begin : add
+        if (enables_i[Stages-1-(Levels-level)]) begin : add
           node_t sums[Pe][Nodes];
           /* verilator unroll_disable */
           for (int pe = 0; pe < int'(Pe); pe++) begin

@@ -130,7 +130,7 @@ module window_reader
   logic valid_q;
 
   logic write, row_end, step;
-  logic word_end, kernel_x_end, kernel_y_end, repeat_end, span_end, window_end, pass_end;
+  logic word_end, kernel_x_end, kernel_y_end, repeat_end, span_end, window_end, pass_end, last_pass;
 
   assign in_ready_o = row_q < base_q + row_t'(Rows);
   assign write = in_valid_i && in_ready_o;
@@ -144,9 +144,11 @@ module window_reader
   assign repeat_end = kernel_y_end && repeat_q == $bits(repeat_q)'(Repeats - 1);
   assign span_end = repeat_end && span_q == $bits(span_q)'(Spans - 1);
   assign window_end = span_end && window_q == $bits(window_q)'(OutWidth - 1);
-  assign pass_end = window_end && pass_q == $bits(pass_q)'(OutHeight - 1);
+  assign last_pass = pass_q == $bits(pass_q)'(OutHeight - 1);
+  assign pass_end = window_end && last_pass;
 
-  assign top_d = pass_end ? row_t'(-PadTop) : top_q + row_t'(StrideY);
+  // What comes with the next pass is known all along, whether or not this one ends in this cycle
+  assign top_d = last_pass ? row_t'(-PadTop) : top_q + row_t'(StrideY);
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -164,7 +166,7 @@ module window_reader
 
   // The first row of the windows, pass by pass
   line_t next_line;
-  assign next_line = below(top_line_q, pass_end ? in_ring(Height - (OutHeight - 1) * StrideY) : in_ring(StrideY));
+  assign next_line = below(top_line_q, last_pass ? in_ring(Height - (OutHeight - 1) * StrideY) : in_ring(StrideY));
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin

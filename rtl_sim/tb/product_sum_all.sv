@@ -40,7 +40,7 @@ module product_sum_all
       .Multiplier(Dsp)
     ) u_dut (
       .clk_i(clk),
-      .enable_i(enable),
+      .enables_i({Latency{enable}}),
       .operands_i(operands),
       .weights_i(weights),
       .sums_o(sums)

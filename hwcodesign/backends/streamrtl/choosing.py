@@ -174,8 +174,9 @@ class Choosing:
 
     def choices(self, speeds: Sequence[Speed], rests: Sequence[Resources]) -> Choices:
         """Returns how layers are built for several speeds, each beside something else that takes resources."""
-        cycles, rest = np.array([speed.cycles for speed in speeds]), np.array([vector(one) for one in rests])
-        return self.chooser.choose(self.plan, cycles, self._board.capacity, SHARE, rest)
+        capacity, cycles = self._board.capacity, np.array([speed.cycles for speed in speeds])
+        rest = np.array([vector(one.on(capacity)) for one in rests])
+        return self.chooser.choose(self.plan, cycles, capacity, SHARE, rest)
 
     def shortest(self, busy: Sequence[float], rest: Resources, low: float, high: float) -> float:
         """Returns the shortest interval between two at which layers alone are within the share; the longer one if none

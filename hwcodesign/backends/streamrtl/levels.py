@@ -37,7 +37,7 @@ class Taken:
         return Taken(self.multipliers + other.multipliers, self.resources + other.resources)
 
     def to_json(self) -> dict[str, int]:
-        """Returns the numbers by name; block RAMs are in RAMB18."""
+        """Returns the numbers by name; block RAMs are in RAMB18, and also stand for what UltraRAM would hold."""
         whole = self.resources.to_json()
         return {"multipliers": self.multipliers, **{name: whole[name] for name in ("lut", "dsp", "bram18")}}
 

@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 
 from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.designs.boards import Board
+from hwcodesign.errors import SettingsError
 from hwcodesign.hardware.netlist import Netlist
 from hwcodesign.hardware.resources.coefficients import COEFFICIENTS
 from hwcodesign.hardware.resources.decisions import decision_parts, is_estimated
@@ -28,7 +29,18 @@ from hwcodesign.kernels.tensor import suffix
 
 #: What a resource is called in a table, and in `Resources`.
 _COLUMNS = (("LUT", "lut"), ("FF", "ff"), ("DSP", "dsp"), ("BRAM36", "bram18"), ("URAM", "uram"))
-#: Layers that are named where a design does not fit.
+#: Of these, memories: buffers take them, too.
+_MEMORIES = {"bram18", "uram"}
+#: Modules with a memory that is written, and what makes it less deep.
+_SHALLOWER = {
+    "conditional_buffer": "lower buffer_samples",
+    "stream_fifo": "choose smaller images",
+    "transpose": "choose smaller images",
+    "upsample2d": "choose smaller images",
+    "window_buffer": "choose smaller images",
+    "window_reader": "choose smaller images",
+}
+#: Blocks that are named where a design does not fit.
 _NAMED = 3
 
 
@@ -95,7 +107,8 @@ class AcceleratorEstimate:
 
         Block RAMs are in RAMB36; a RAMB18 counts as half.
         """
-        pairs = {name: (_shown(self.total, key), _has(board, key)) for name, key in _COLUMNS}
+        total, capacity = self.total.on(board.capacity), board.capacity
+        pairs = {name: (_shown(total, key), _shown(capacity, key)) for name, key in _COLUMNS}
         return {name: (takes, has) for name, (takes, has) in pairs.items() if takes > has}
 
     def warning(self, board: Board) -> str | None:
@@ -109,9 +122,10 @@ class AcceleratorEstimate:
         found = []
         for name, (takes, has) in lacking.items():
             key = dict(_COLUMNS)[name]
-            layers = [block for block in self.blocks if block.layer and _shown(block.resources, key)]
-            largest = sorted(layers, key=lambda block: -_shown(block.resources, key))[:_NAMED]
-            named = ", ".join(f"{block.name} {_shown(block.resources, key):,g}" for block in largest)
+            blocks = [block for block in self.blocks if block.layer or key in _MEMORIES]
+            shown = {block.name: _shown(block.resources.on(board.capacity), key) for block in blocks}
+            largest = sorted(shown.items(), key=lambda item: -item[1])[:_NAMED]
+            named = ", ".join(f"{block} {number:,g}" for block, number in largest if number)
             most = f"; most by {named}" if named else ""
             found.append(f"{name}: {takes:,g} of {has:,g}, {takes - has:,g} too many{most}")
         return (
@@ -119,16 +133,36 @@ class AcceleratorEstimate:
             "higher reuse factor, or choose a larger board. Estimated, not synthesised"
         )
 
+    def check_memories(self, board: Board) -> None:
+        """Refuses a memory that alone takes more blocks than the board has; how many it takes is known exactly.
+
+        Raises:
+            SettingsError: it names the memory, and says what makes it less deep.
+        """
+        for block in self.blocks:
+            for part in block.parts:
+                taken = part.resources(COEFFICIENTS).on(board.capacity)
+                for name, key in _COLUMNS:
+                    takes, has = _shown(taken, key), _shown(board.capacity, key)
+                    if part.module in _SHALLOWER and key in _MEMORIES and takes > has:
+                        raise SettingsError(
+                            f"{block.name}: the memory of its {part.module} is too deep for {board.name}: it takes "
+                            f"{takes:,g} {name}, and there are {has:,g}. {_SHALLOWER[part.module].capitalize()}, or "
+                            "choose a larger board"
+                        )
+
     def to_json(self, board: Board) -> dict[str, Any]:
         """Returns the estimate and the comparison with the board as plain data; block RAMs are in RAMB18."""
+        capacity = board.capacity
         return {
             "estimated": True,
-            "total": self.total.to_json(),
-            "board": {key: getattr(board.capacity, key) for _, key in _COLUMNS},
+            "total": self.total.on(capacity).to_json(),
+            "board": {key: getattr(capacity, key) for _, key in _COLUMNS},
             "fits": not self.lacking(board),
             "missing": list(self.missing),
             "parts": [
-                {"block": s.block, "layer": s.layer, "kind": s.kind, **s.resources.to_json()} for s in self.blocks
+                {"block": s.block, "layer": s.layer, "kind": s.kind, **s.resources.on(capacity).to_json()}
+                for s in self.blocks
             ],
         }
 
@@ -136,9 +170,9 @@ class AcceleratorEstimate:
         """Returns a table for the terminal; block RAMs are in RAMB36."""
         lines = [f"{'Estimated, not synthesised (7 series, as Yosys counts)':56}" + _row(name for name, _ in _COLUMNS)]
         for block in self.blocks:
-            lines.append(f"  {block.name:54}" + _row(f"{_shown(block.resources, key):,g}" for _, key in _COLUMNS))
-        lines.append(f"{'whole accelerator':56}" + _row(f"{_shown(self.total, key):,g}" for _, key in _COLUMNS))
-        lines.append(f"{board.name + ' has':56}" + _row(f"{_has(board, key):,g}" for _, key in _COLUMNS))
+            lines.append(f"  {block.name:54}" + _row(_cells(block.resources.on(board.capacity))))
+        lines.append(f"{'whole accelerator':56}" + _row(_cells(self.total.on(board.capacity))))
+        lines.append(f"{board.name + ' has':56}" + _row(_cells(board.capacity)))
         lines += [f"nothing is known of {module}: it is not in the sum" for module in self.missing]
         return "\n".join(lines)
 
@@ -156,9 +190,8 @@ def _shown(resources: Resources, key: str) -> float:
     return value / 2 if key == "bram18" else value
 
 
-def _has(board: Board, key: str) -> float:
-    value: float = getattr(board.capacity, key)
-    return value / 2 if key == "bram18" else value
+def _cells(resources: Resources) -> list[str]:
+    return [f"{_shown(resources, key):,g}" for _, key in _COLUMNS]
 
 
 def _blocks(hardware: Hardware) -> Iterator[BlockEstimate]:

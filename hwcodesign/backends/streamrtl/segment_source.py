@@ -148,7 +148,8 @@ def _instance(block: Block) -> Instance:
     if block.unit is not None:
         return block.unit.instance
     if block.queue == _REGISTER:
-        return Instance("stream_register", (("Width", block.output.lanes * block.width),))
+        module = "stream_late_register" if block.comes_late else "stream_register"
+        return Instance(module, (("Width", block.output.lanes * block.width),))
     if block.queue:
         return Instance("stream_fifo", (("Width", block.output.lanes * block.width), ("Depth", block.queue)))
     return resize(block.streams[0], block.output, block.width)

@@ -53,9 +53,9 @@ def _shell(array: MacArray) -> Part:
     counted = (groups, groups, groups, steps, array.beats, folding.folds * array.turns, array.turns)
     control = sum(index_bits(count) for count in counted) + 2
     # what accompanies a fold until it is summed: whether there is one, and whether it is the first or last of a sum;
-    # and whether there is any fold
+    # and, where not each stage has an enable of its own, whether there is any fold
     summing = array.depth - 2
-    waiting = summing * (3 if steps * array.beats > 1 else 2) + (1 if summing > 1 else 0)
+    waiting = summing * (3 if steps * array.beats > 1 else 2) + (summing > 1 and array.multiplier != LUT)
     sums, lutram = outputs * width, 0
     if groups - 1 >= SHIFT_REGISTER:
         sums, lutram = folding.pe * width, folding.pe * width * -(-(groups - 1) // 32)
@@ -63,7 +63,8 @@ def _shell(array: MacArray) -> Part:
     biases = len(_distinct(_varying(_grouped(array.sums.bias, folding.pe, width)))) if sets > 1 else 0
     shifted = _shifted(array, sets)
     in_table = index_bits(sets) >= TABLE_BITS
-    ff = control + waiting + _waiting(array) + sums + outputs * array.result.width + (biases if in_table else 0)
+    ends = (groups > 1) + (steps > 1)  # whether a group is the last one, and a step
+    ff = control + ends + waiting + _waiting(array) + sums + outputs * array.result.width + (biases if in_table else 0)
     operands, routed = folding.simd * array.source.width, 0.0
     if channels > 1:
         for pe in range(folding.pe):

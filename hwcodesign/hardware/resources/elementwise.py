@@ -194,7 +194,8 @@ def upsample(kernel: Upsample2D) -> Part:
     else:
         ff += index_bits(width) + (width * word if memory.is_logic else 0)
     logic["stored bits"] = word
-    return Part("upsample2d", logic, ff, 0, memory.bram18, memory.lutram, memory.selection(width, word))
+    taken = (memory.bram18, memory.lutram, memory.selection(width, word))
+    return Part("upsample2d", logic, ff, 0, *taken, large18=memory.large18, large_uram=memory.large_uram)
 
 
 def transpose(kernel: Transpose) -> Part:
@@ -220,4 +221,5 @@ def transpose(kernel: Transpose) -> Part:
         "counter bits": counters,
         "one": 1,
     }
-    return Part("transpose", logic, ff, 0, memory.bram18, memory.lutram, memory.selection(2 * pixels, word))
+    taken = (memory.bram18, memory.lutram, memory.selection(2 * pixels, word))
+    return Part("transpose", logic, ff, 0, *taken, large18=memory.large18, large_uram=memory.large_uram)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 #: LUTs of each thing that none of the units has to which coefficients were fitted.
 _UNSEEN = 1.0
@@ -18,8 +18,10 @@ class Resources:
         ff: flip-flops.
         dsp: DSP48 blocks.
         bram18: RAMB18 blocks; a RAMB36 counts as two.
-        uram: UltraRAM blocks. Yosys is not told to use any, so that it is 0 today.
+        uram: UltraRAM blocks; 0 until a device is known (see `on`).
         lutram: those of `lut` that are distributed RAM or shift registers.
+        large18: those of `bram18` that hold large memories, which lie in UltraRAM where the device has some.
+        large_uram: UltraRAM blocks that these take there.
     """
 
     lut: float = 0
@@ -28,6 +30,8 @@ class Resources:
     bram18: int = 0
     uram: int = 0
     lutram: int = 0
+    large18: int = 0
+    large_uram: int = 0
 
     def __add__(self, other: Resources) -> Resources:
         """Returns what both take together."""
@@ -38,6 +42,8 @@ class Resources:
             self.bram18 + other.bram18,
             self.uram + other.uram,
             self.lutram + other.lutram,
+            self.large18 + other.large18,
+            self.large_uram + other.large_uram,
         )
 
     def __sub__(self, other: Resources) -> Resources:
@@ -49,15 +55,28 @@ class Resources:
             self.bram18 - other.bram18,
             self.uram - other.uram,
             self.lutram - other.lutram,
+            self.large18 - other.large18,
+            self.large_uram - other.large_uram,
         )
 
     def rounded(self) -> Resources:
         """Returns the same with whole numbers of LUTs and flip-flops."""
-        return Resources(round(self.lut), round(self.ff), self.dsp, self.bram18, self.uram, self.lutram)
+        return replace(self, lut=round(self.lut), ff=round(self.ff))
+
+    def on(self, capacity: Resources) -> Resources:
+        """Returns what it takes of a device: large memories lie in UltraRAM if it has some, else in block RAM.
+
+        Args:
+            capacity: resources of the device.
+        """
+        if not capacity.uram:
+            return replace(self, large18=0, large_uram=0)
+        bram18, uram = self.bram18 - self.large18, self.uram + self.large_uram
+        return replace(self, bram18=bram18, uram=uram, large18=0, large_uram=0)
 
     def to_json(self) -> dict[str, int]:
-        """Returns the numbers by name, rounded."""
-        return asdict(self.rounded())
+        """Returns the numbers by name, rounded, without what depends on a device that is not known."""
+        return {name: number for name, number in asdict(self.rounded()).items() if not name.startswith("large")}
 
 
 @dataclass(frozen=True)
@@ -73,6 +92,7 @@ class Part:
         lutram: LUTs that are distributed RAM or shift registers.
         lut: LUTs that are no memory and have no coefficient.
         number: number of such modules; all other attributes are of one.
+        large18, large_uram: as of `Resources`.
     """
 
     module: str
@@ -83,6 +103,8 @@ class Part:
     lutram: int = 0
     lut: float = 0
     number: int = 1
+    large18: int = 0
+    large_uram: int = 0
 
     def resources(self, coefficients: Mapping[str, float]) -> Resources:
         """Returns what all its modules take.
@@ -94,7 +116,12 @@ class Part:
             coefficients.get(f"{self.module}: {name}", _UNSEEN) * count for name, count in self.logic.items()
         )
         n = self.number
-        return Resources(n * (logic + self.lutram), n * self.ff, n * self.dsp, n * self.bram18, 0, n * self.lutram)
+        large18, large_uram = n * self.large18, n * self.large_uram
+        return Resources(
+            *(n * (logic + self.lutram), n * self.ff, n * self.dsp, n * self.bram18, 0, n * self.lutram),
+            large18=large18,
+            large_uram=large_uram,
+        )
 
 
 def total(parts: Iterable[Part], coefficients: Mapping[str, float]) -> Resources:

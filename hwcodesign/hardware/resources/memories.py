@@ -2,6 +2,9 @@
 
 A memory becomes block RAMs, LUTs as RAM, or logic, whichever costs least in Yosys' unit of cost. Several blocks stand
 side by side for more bits, or behind each other for more words; the latter need a multiplexer, which costs as well.
+
+Where a device has UltraRAM (4,096 words of 72 bits, without contents at the start), a memory that is written lies in
+it if that costs less than block RAM: from four RAMB36 on. A ROM never does.
 """
 
 from __future__ import annotations
@@ -31,6 +34,8 @@ _LUT_RAMS = (
     (0.0, 8.0, 128, 1),
 )
 _LUTS = 4
+#: UltraRAM: cost, words, bits of a word, and bits that are written together.
+_ULTRA_COST, _ULTRA_WORDS, _ULTRA_BITS, _ULTRA_BYTES = 1024.0, 4096, 72, (8, 9)
 
 
 class Memory(NamedTuple):
@@ -40,11 +45,18 @@ class Memory(NamedTuple):
         bram18: RAMB18 blocks; a RAMB36 counts as two.
         lutram: LUTs that are memory.
         banks: number of RAMs behind each other, between which a multiplexer selects; 0 for a memory in logic.
+        large_uram: UltraRAM blocks in whose place the block RAMs are, where a device has none; 0 if they never are.
     """
 
     bram18: int
     lutram: int
     banks: int
+    large_uram: int = 0
+
+    @property
+    def large18(self) -> int:
+        """Returns the RAMB18 blocks that UltraRAM stands for where a device has some."""
+        return self.bram18 if self.large_uram else 0
 
     @property
     def is_logic(self) -> bool:
@@ -101,7 +113,11 @@ def ram(words: int, width: int, *, through: bool = False) -> Memory:
     free = _FREE_BITS_THROUGH if through else _FREE_BITS
     logic = _Choice((words * width - free) * _RAM_BIT, Memory(0, 0, 0))
     choices = [logic, *_in_luts(words, width), *_in_blocks(words, width, written=True)]
-    return min(choices, key=lambda choice: choice.cost).memory
+    cost, memory = min(choices, key=lambda choice: choice.cost)
+    banks = -(-words // _ULTRA_WORDS)
+    number = min(-(-banks * -(-width // byte) * byte // _ULTRA_BITS) for byte in _ULTRA_BYTES)
+    in_ultra = _ULTRA_COST * number + _selection(banks, width, written=True)
+    return memory._replace(large_uram=number) if memory.bram18 and in_ultra < cost else memory
 
 
 def _in_blocks(words: int, width: int, *, written: bool) -> Iterator[_Choice]:

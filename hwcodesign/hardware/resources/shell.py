@@ -36,7 +36,8 @@ def conditional_buffer(width: int, beats: int, depth: int) -> Iterator[Part]:
         "jump bits": index_bits(depth) if depth > beats else 0,
         "one": 1,
     }
-    yield Part("conditional_buffer", logic, ff, 0, memory.bram18, memory.lutram, memory.selection(depth, width))
+    taken = (memory.bram18, memory.lutram, memory.selection(depth, width))
+    yield Part("conditional_buffer", logic, ff, 0, *taken, large18=memory.large18, large_uram=memory.large_uram)
     yield stream_register(1)
 
 

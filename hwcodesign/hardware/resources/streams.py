@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from hwcodesign.hardware.resources.figures import Part, index_bits
 from hwcodesign.hardware.resources.memories import ram
@@ -12,6 +13,11 @@ from hwcodesign.hardware.stream import Stream
 def stream_register(width: int) -> Part:
     """Returns a stream_register of beats of `width` bits."""
     return Part("stream_register", {"bits": width, "one": 1}, 2 * width + 2)
+
+
+def stream_late_register(width: int) -> Part:
+    """Returns a stream_late_register of beats of `width` bits: a stream_register and the places in it."""
+    return replace(stream_register(width), ff=2 * width + 4, lut=3)
 
 
 def stream_fifo(width: int, depth: int) -> Part:
@@ -29,7 +35,8 @@ def stream_fifo(width: int, depth: int) -> Part:
         "passed bits": width if memory.registers_inside else 0,
         "one": 1,
     }
-    return Part("stream_fifo", logic, ff, 0, memory.bram18, memory.lutram, memory.selection(depth, width))
+    taken = (memory.bram18, memory.lutram, memory.selection(depth, width))
+    return Part("stream_fifo", logic, ff, 0, *taken, large18=memory.large18, large_uram=memory.large_uram)
 
 
 def queue(width: int, depth: int) -> Part:

@@ -40,7 +40,11 @@ def window_buffer(window: Window, width: int) -> Part:
         "one": 1,
     }
     selection = rows * memory.selection(beats, word)
-    return Part("window_buffer", logic, ff, 0, rows * memory.bram18, rows * memory.lutram, selection)
+    return Part(
+        *("window_buffer", logic, ff, 0, rows * memory.bram18, rows * memory.lutram, selection),
+        large18=rows * memory.large18,
+        large_uram=rows * memory.large_uram,
+    )
 
 
 def window_reader(window: Window, lanes: int, spans: int, repeats: int, width: int) -> Part:
@@ -66,7 +70,8 @@ def window_reader(window: Window, lanes: int, spans: int, repeats: int, width: i
     ff = loops + places + 2 + (0 if memory.registers_inside else word) + memory.selecting
     if memory.is_logic:
         ff += word * depth
-    return Part("window_reader", logic, ff, 0, memory.bram18, memory.lutram, memory.selection(depth, word))
+    taken = (memory.bram18, memory.lutram, memory.selection(depth, word))
+    return Part("window_reader", logic, ff, 0, *taken, large18=memory.large18, large_uram=memory.large_uram)
 
 
 _Pass = tuple[int, int, tuple[bool, ...]]
