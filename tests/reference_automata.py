@@ -267,23 +267,23 @@ class _UnpackerState:
     word: int = 0  # of the sample, next to come
 
     def valid(self) -> bool:
-        return self.held >= self.of.channels
+        return self.held >= self.of.beat
 
     def ready(self, inputs: Sequence[bool], output: bool) -> Sequence[bool]:
-        return [self._left(output) < self.of.channels]
+        return [self._left(output) < self.of.beat]
 
     def clock(self, inputs: Sequence[bool], output: bool) -> None:
         of = self.of
         left = self._left(output)
-        if inputs[0] and left < of.channels:
+        if inputs[0] and left < of.beat:
             last = self.word == of.words - 1
-            left += of.pixels * of.channels - (of.words - 1) * of.lanes if last else of.lanes
+            left += of.beats * of.beat - (of.words - 1) * of.lanes if last else of.lanes
             self.word = 0 if last else self.word + 1
         self.held = left
 
     def _left(self, output: bool) -> int:
-        """Lanes that stay when this cycle's pixel has gone."""
-        return self.held - self.of.channels if output and self.held >= self.of.channels else self.held
+        """Lanes that stay when this cycle's beat has gone."""
+        return self.held - self.of.beat if output and self.held >= self.of.beat else self.held
 
 
 @dataclass

@@ -202,6 +202,7 @@ def test_folded_layers_compute_the_same_integers(
         "strategy": "resource",
         "windows": None,
         "weights": None,
+        "pixels": 1,
     }
     assert (reuse["head0.Dense_linear1"], reuse["stage1.Conv2D_conv0"], reuse["head1.Dense_linear1"]) == (16, 3, 2)
     reference = brevitas_outputs(trained_network, images)

@@ -87,11 +87,11 @@ def test_yosys_finds_the_blocks_and_leaves_neither_products_nor_first_sums_in_lu
         widest = max(widest, read, held)
         tops.append(
             f"  logic [{made - 1}:0] sums_{i};\n"
-            f"  product_sum #({sizes}, .In({fmt})) u_{i} (.clk_i, .enable_i, .operands_i(operands_i[{read - 1}:0]),\n"
-            f"    .weights_i(weights_i[{held - 1}:0]), .sums_o(sums_{i}));\n"
+            f"  product_sum #({sizes}, .In({fmt})) u_{i} (.clk_i, .enables_i('1),\n"
+            f"    .operands_i(operands_i[{read - 1}:0]), .weights_i(weights_i[{held - 1}:0]), .sums_o(sums_{i}));\n"
         )
     (tmp_path / "several.sv").write_text(
-        f"module several import hwc_pkg::*; (input wire logic clk_i, enable_i,\n"
+        f"module several import hwc_pkg::*; (input wire logic clk_i,\n"
         f"  input wire logic [{widest - 1}:0] operands_i, weights_i, output logic [{len(rows) - 1}:0][511:0] sums_o);\n"
         + "".join(tops)
         + "".join(f"  assign sums_o[{i}] = 512'(sums_{i});\n" for i in range(len(rows)))

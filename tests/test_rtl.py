@@ -409,7 +409,7 @@ def test_a_buffer_one_beat_too_small_deadlocks_and_the_campaign_sees_it(
     written(accelerator, tmp_path)
     module = tmp_path / "rtl" / "library" / "conditional_buffer.sv"
     text = module.read_text()
-    cramped = text.replace("level_d == LevelBits'(Depth);", "level_d == LevelBits'(Depth - 1);")
+    cramped = text.replace("push && level_q == LevelBits'(Depth - 1)", "push && level_q == LevelBits'(Depth - 2)")
     assert cramped != text
     module.write_text(cramped)
     seal_project(tmp_path / "rtl")

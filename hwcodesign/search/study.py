@@ -134,7 +134,7 @@ class Study:
                     self._finish(running, team, reported)
                     continue
                 with self._stored():
-                    self.study.sampler = _sampler(seed, number)
+                    self.study.sampler = _sampler(seed, number, counts_running=team.size > 1)
                     trial = self.study.ask()
                     point = space.suggested(trial)
                 reported.advance(0, point.text)
@@ -213,12 +213,19 @@ def _reason(error: Exception) -> str:
     return (str(error) or type(error).__name__).splitlines()[0]
 
 
-def _sampler(seed: int, number: int) -> TPESampler:
-    """Returns the sampler of a trial."""
+def _sampler(seed: int, number: int, *, counts_running: bool) -> TPESampler:
+    """Returns the sampler of a trial.
+
+    Args:
+        seed: of the search.
+        number: of trials before it.
+        counts_running: whether it keeps away from points that are being evaluated. A trial of a killed process is one
+            of these for ever, so that one worker, which does without, finds what it would have found.
+    """
     (own,) = np.random.SeedSequence((seed, number)).generate_state(1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return TPESampler(seed=int(own), n_startup_trials=_RANDOM, multivariate=True)
+        return TPESampler(seed=int(own), n_startup_trials=_RANDOM, multivariate=True, constant_liar=counts_running)
 
 
 def _evaluated(trial: FrozenTrial) -> Evaluated:
