@@ -180,6 +180,8 @@ module mac_array
       else if (enable) some_q <= valid_d != '0;
     end
     assign moving = {SumDepth{enable && (in_valid_i || some_q)}};
+    // Constant sums read one enable alone
+    wire unused_moving = ^moving;
   end else begin : gen_stages
     // A stage changes only where it takes a fold, so that no enable is read by the registers of all stages
     always_comb for (int i = 0; i < int'(SumDepth); i++) moving[i] = enable && folds_d[i].valid;
