@@ -255,8 +255,8 @@ by Yosys' own rules for memories and products. LUTs that compute are a sum of {l
 fitted coefficient; a module has one to six. Weights that are built into adders, and graphs of distributed arithmetic,
 are counted adder by adder. Yosys maps modules one by one here, as `hwcodesign compile` with `--resources` does, for
 7 series. Its figures are estimates of Vivado's, and these are estimates of Yosys'. For UltraScale+ Yosys gives the
-network digits 0.4 % fewer LUTs, and as many flip-flops, DSP blocks and block RAMs. LUTs in the table above are those of
-Yosys' faster mapping, which takes more of them.
+network digits 0.4 % fewer LUTs, and as many flip-flops, DSP blocks and block RAMs. LUTs in most rows of
+the first table are those of its faster mapping, which takes more of them.
 
 {len(points())} units and blocks, drawn at random with the seeds 0, 1, 2, … of each kind, were synthesised.
 `benchmarks/unit_resources.jsonl` has what Yosys gave; the command synthesises only what is missing there. The aim is a
