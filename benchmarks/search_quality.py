@@ -95,8 +95,8 @@ def curve(evaluator: Filling, space: Space, sampler: str, seed: int, least: floa
     before = studies._sampler
     made = {
         "this search": before,
-        "at random": lambda seed, number: optuna.samplers.RandomSampler(seed=1000 * seed + number),
-        "Optuna's default": lambda seed, _number: shared.setdefault(seed, optuna.samplers.TPESampler(seed=seed)),
+        "at random": lambda seed, number, **_: optuna.samplers.RandomSampler(seed=1000 * seed + number),
+        "Optuna's default": lambda seed, _number, **_: shared.setdefault(seed, optuna.samplers.TPESampler(seed=seed)),
     }
     shared: dict[int, optuna.samplers.BaseSampler] = {}
     own = replace(evaluator, order=[])
