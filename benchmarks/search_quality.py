@@ -24,10 +24,9 @@ from hwcodesign.designs.boards import board_named
 from hwcodesign.errors import PolicyError, SettingsError
 from hwcodesign.report.chart import SERIES, Chart, Column, quantity, spec
 from hwcodesign.report.whatif_charts import write_chart
-from hwcodesign.search import study as studies
 from hwcodesign.search.evaluation import Evaluated, Subject
 from hwcodesign.search.space import NO_EXITS, Point, Space
-from hwcodesign.search.study import Study
+from hwcodesign.search.study import Samplers, Study, learning
 from hwcodesign.search.variants import Variants
 from hwcodesign.search.workers import Team
 from hwcodesign.storage.files import write_json
@@ -92,20 +91,15 @@ def merit(found: Evaluated | None, least: float) -> float:
 
 def curve(evaluator: Filling, space: Space, sampler: str, seed: int, least: float) -> list[float]:
     """The best images/s after each evaluation."""
-    before = studies._sampler
-    made = {
-        "this search": before,
-        "at random": lambda seed, number, **_: optuna.samplers.RandomSampler(seed=1000 * seed + number),
-        "Optuna's default": lambda seed, _number, **_: shared.setdefault(seed, optuna.samplers.TPESampler(seed=seed)),
-    }
     shared: dict[int, optuna.samplers.BaseSampler] = {}
+    made: dict[str, Samplers] = {
+        "this search": learning,
+        "at random": lambda seed, number, _running: optuna.samplers.RandomSampler(seed=1000 * seed + number),
+        "Optuna's default": lambda seed, *_: shared.setdefault(seed, optuna.samplers.TPESampler(seed=seed)),
+    }
     own = replace(evaluator, order=[])
-    try:
-        studies._sampler = made[sampler]  # type: ignore[assignment]
-        with tempfile.TemporaryDirectory() as folder:
-            Study.opened(Path(folder), "digits").search(space, Team(own), TRIALS, seed)
-    finally:
-        studies._sampler = before
+    with tempfile.TemporaryDirectory() as folder:
+        Study.opened(Path(folder), "digits").search(space, Team(own), TRIALS, seed, made[sampler])
     best, found = 0.0, []
     for point in own.order:
         best = max(best, merit(evaluator.known[point], least))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import optuna
 from optuna.exceptions import StorageInternalError
-from optuna.samplers import TPESampler
+from optuna.samplers import BaseSampler, TPESampler
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
@@ -47,6 +47,25 @@ _SUBJECT, _CRITERIA = "subject", "criteria"
 #: What to do about a storage that cannot be used: of one that was named, and of the file in the folder.
 _WAY_OUT = ("name another storage", "remove it, or name another folder")
 _POLICY, _FIGURES, _REFUSED = "policy", "figures", "refused"
+
+#: Makes the sampler of a trial from the seed of the search, the number of trials before it, and whether it is to keep
+#: away from points that are being evaluated.
+Samplers = Callable[[int, int, bool], BaseSampler]
+
+
+def learning(seed: int, number: int, counts_running: bool) -> TPESampler:
+    """Returns a sampler that learns from the trials before.
+
+    Args:
+        seed: of the search.
+        number: of trials before it.
+        counts_running: whether it keeps away from points that are being evaluated. A trial of a killed process is one
+            of these for ever, so that one worker, which does without, finds what it would have found.
+    """
+    (own,) = np.random.SeedSequence((seed, number)).generate_state(1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return TPESampler(seed=int(own), n_startup_trials=_RANDOM, multivariate=True, constant_liar=counts_running)
 
 
 @dataclass(frozen=True)
@@ -101,7 +120,7 @@ class Study:
             )
         return cls(folder, place, study)
 
-    def search(self, space: Space, team: Team, trials: int, seed: int) -> None:
+    def search(self, space: Space, team: Team, trials: int, seed: int, samplers: Samplers = learning) -> None:
         """Searches until so many trials are finished or other processes are at them, those of earlier calls included.
 
         Args:
@@ -109,6 +128,7 @@ class Study:
             team: predicts points' figures; PolicyError and SettingsError say that there is no such design.
             trials: number of trials.
             seed: of the samplers.
+            samplers: makes the sampler of each trial.
 
         Raises:
             SettingsError: trials are wanted, and earlier ones were of other criteria.
@@ -134,7 +154,7 @@ class Study:
                     self._finish(running, team, reported)
                     continue
                 with self._stored():
-                    self.study.sampler = _sampler(seed, number, counts_running=team.size > 1)
+                    self.study.sampler = samplers(seed, number, team.size > 1)
                     trial = self.study.ask()
                     point = space.suggested(trial)
                 reported.advance(0, point.text)
@@ -211,21 +231,6 @@ class Study:
 
 def _reason(error: Exception) -> str:
     return (str(error) or type(error).__name__).splitlines()[0]
-
-
-def _sampler(seed: int, number: int, *, counts_running: bool) -> TPESampler:
-    """Returns the sampler of a trial.
-
-    Args:
-        seed: of the search.
-        number: of trials before it.
-        counts_running: whether it keeps away from points that are being evaluated. A trial of a killed process is one
-            of these for ever, so that one worker, which does without, finds what it would have found.
-    """
-    (own,) = np.random.SeedSequence((seed, number)).generate_state(1)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return TPESampler(seed=int(own), n_startup_trials=_RANDOM, multivariate=True, constant_liar=counts_running)
 
 
 def _evaluated(trial: FrozenTrial) -> Evaluated:
