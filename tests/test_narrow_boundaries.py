@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +12,9 @@ import hwcodesign as hw
 from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.backends.streamrtl.resources import AcceleratorEstimate
 from hwcodesign.errors import DesignError
-from hwcodesign.runtime.segments import segment_by_segment
-from hwcodesign.simulation.alone import segment_codes
 from hwcodesign.simulation.measurement import measure_exits
 from hwcodesign.simulation.rtl import RtlSimulation
+from tests.segments_alone import assert_equal_alone
 from tests.several_tensors import FORMAT, SHAPE, cut_residual_edge
 from tests.stalled import assert_equal_however_streams_stall
 
@@ -64,12 +62,7 @@ def test_every_tensor_and_record_is_the_softwares_however_streams_stall(
 
 
 def test_the_module_of_every_segment_gives_the_same_alone(design: hw.Design, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hwcodesign.simulation.alone._PART", 16)  # parts are put together in order
-    computed = partial(segment_codes, design.rtl)
-    alone = segment_by_segment(design.accelerator, computed, "rtl", IMAGES)
-    expected = design.segment_outputs(IMAGES)
-    assert alone.keys() == expected.keys()
-    assert [name for name in expected if not np.array_equal(alone[name], expected[name])] == []
+    assert_equal_alone(design, IMAGES, monkeypatch)
 
 
 def test_cycles_are_as_predicted(design: hw.Design, simulation: RtlSimulation) -> None:

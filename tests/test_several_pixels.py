@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +30,13 @@ from hwcodesign.hardware.window import Window
 from hwcodesign.interface.modes import exit_control
 from hwcodesign.kernels import Conv2D, Kernel, Segment, TensorType
 from hwcodesign.kernels.kernel import Shape
-from hwcodesign.runtime.segments import segment_by_segment
-from hwcodesign.simulation.alone import segment_codes
 from hwcodesign.simulation.measurement import measure_exits
 from hwcodesign.simulation.rtl import RtlSimulation
 from hwcodesign.simulation.segment import read_segment
 from hwcodesign.simulation.timeline import timeline
 from tests.drawn_kernels import DRAWS
 from tests.marks import CAMPAIGN
+from tests.segments_alone import assert_equal_alone
 from tests.several_tensors import FORMAT, SHAPE, cut_residual_edge
 from tests.stalled import assert_equal_however_streams_stall
 
@@ -88,12 +86,7 @@ def test_every_cycle_shows_where_samples_are(design: hw.Design, simulation: RtlS
 
 
 def test_the_module_of_every_segment_gives_the_same_alone(design: hw.Design, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hwcodesign.simulation.alone._PART", 16)  # parts are put together in order
-    computed = partial(segment_codes, design.rtl)
-    alone = segment_by_segment(design.accelerator, computed, "rtl", IMAGES)
-    expected = design.segment_outputs(IMAGES)
-    assert alone.keys() == expected.keys()
-    assert [name for name in expected if not np.array_equal(alone[name], expected[name])] == []
+    assert_equal_alone(design, IMAGES, monkeypatch)
 
 
 def test_cycles_are_as_predicted_and_below_one_a_pixel(design: hw.Design, simulation: RtlSimulation) -> None:
