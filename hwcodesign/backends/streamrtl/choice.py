@@ -116,12 +116,8 @@ def _fastest(choosing: Choosing, depth: int, slowest: float) -> Built:
     """Returns the fastest hardware that fits with conditional buffers of a depth, all stages alike; the slowest if none
     was found.
     """
-    busy, low, high = choosing.pacing(depth).busy, float(choosing.least_interval), slowest
-    while high / low > _NEAR:  # of layers alone
-        middle = (low * high) ** 0.5
-        within = choosing.is_within(choosing.chosen(choosing.speed(middle, busy), Resources()), Resources())
-        low, high = (low, middle) if within else (middle, high)
-    high = choosing.shortest(busy, Resources(), low, high)
+    busy = choosing.pacing(depth).busy
+    low = high = choosing.shortest(busy, Resources(), float(choosing.least_interval), slowest)  # of layers alone
     best = choosing.built(choosing.speed(high, busy), depth)
     while not choosing.fits(best) and high < slowest:
         low, high = high, _BESIDE * high

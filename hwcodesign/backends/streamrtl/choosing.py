@@ -34,7 +34,7 @@ SHARE = 0.85
 #: Fraction of samples that a stage is made for at least.
 _FEWEST = 1 / 64
 #: Intervals that are tried at a time for the shortest one, and how often, each time between two neighbours.
-_TRIED, _TIMES = 24, 2
+_TRIED, _TIMES = 24, 3
 
 
 @dataclass(frozen=True)
