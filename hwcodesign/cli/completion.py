@@ -70,7 +70,9 @@ def fits(incomplete: str) -> list[str]:
 
 def devices(incomplete: str) -> list[str]:
     """Returns the devices of --route."""
-    return _beginning(incomplete, ["ecp5", "nexus"])
+    from hwcodesign.synthesis.lattice import DEVICES
+
+    return _beginning(incomplete, list(DEVICES))
 
 
 def waves(incomplete: str) -> list[str]:

@@ -180,15 +180,16 @@ def _cascades(design: Design, smaller: Design | None, images: Images) -> tuple[t
     """What cascades with a smaller network give, and the LUTs of both."""
     if smaller is None:
         return (), None
-    members, luts, sure, classes = [], 0.0, np.zeros(0, np.int64), design.accelerator.policy.classes
-    for one in (design, smaller):
-        hardware, logits = Hardware.of(one.accelerator), one.logits(images.images)[-1][:, :classes]
-        right = logits.argmax(1) == images.labels
-        members.append(Member(max(hardware.stage_intervals), hardware.latencies[-1], right))
-        luts += AcceleratorEstimate.of(hardware).total.lut
-        second, first = np.sort(logits, axis=1)[:, -2:].T
-        sure = first - second
-    return cascades(members[1], members[0], sure, design.board.clock_mhz * 1e6), luts
+    classes, both = design.accelerator.policy.classes, (smaller, design)
+    logits = [one.logits(images.images)[-1][:, :classes] for one in both]
+    hardware = [Hardware.of(one.accelerator) for one in both]
+    first, last = (
+        Member(max(built.stage_intervals), built.latencies[-1], found.argmax(1) == images.labels)
+        for built, found in zip(hardware, logits, strict=True)
+    )
+    second_best, best = np.sort(logits[0], axis=1)[:, -2:].T
+    luts = sum(AcceleratorEstimate.of(built).total.lut for built in hardware)
+    return cascades(first, last, best - second_best, design.board.clock_mhz * 1e6), luts
 
 
 def _bits(design: Design) -> list[int]:

@@ -178,6 +178,11 @@ package hwc_pkg;
     return value > 1 ? unsigned'($clog2(value)) : 1;
   endfunction
 
+  // Number of windows that begin in a beat of several pixels of a row; 1 where the stride is wider than a beat
+  function automatic int unsigned windows_together(input int unsigned pixels, input int unsigned stride);
+    return pixels > stride ? pixels / stride : 1;
+  endfunction
+
 endpackage
 
 `default_nettype wire

@@ -44,7 +44,7 @@ module pool2d
   // Pixels of an input beat, as of window_buffer
   parameter int unsigned Pixels = 1,
   // Pixels of an output beat
-  localparam int unsigned Together = Pixels > Window.stride_x ? Pixels / Window.stride_x : 1
+  localparam int unsigned Together = windows_together(Pixels, Window.stride_x)
 ) (
   // Clock, and synchronous reset, active low
   input wire logic clk_i,

@@ -32,10 +32,10 @@ module product_sum
   input wire logic clk_i,
 
   // Clock enable of each stage; operands; weights of the operands that came one stage before; sums of earlier operands
-  input  wire logic [Stages-1:0]                              enables_i,
-  input  wire logic [Sets-1:0][    Simd-1:0][   In.width-1:0] operands_i,
-  input  wire logic [  Pe-1:0][    Simd-1:0][WeightWidth-1:0] weights_i,
-  output logic      [  Pe-1:0][SumWidth-1:0]                  sums_o
+  input  wire logic [Stages-1:0]                                enables_i,
+  input  wire logic [  Sets-1:0][    Simd-1:0][   In.width-1:0] operands_i,
+  input  wire logic [    Pe-1:0][    Simd-1:0][WeightWidth-1:0] weights_i,
+  output logic      [    Pe-1:0][SumWidth-1:0]                  sums_o
 );
 
   if (Multiplier == Constant) begin : gen_check_multiplier

@@ -26,7 +26,7 @@ module window_buffer
   // Window.stride_x
   parameter int unsigned Pixels = 1,
   // Windows of an output beat, which lie in one row: divides Window.out_width
-  localparam int unsigned Together = Pixels > Window.stride_x ? Pixels / Window.stride_x : 1,
+  localparam int unsigned Together = windows_together(Pixels, Window.stride_x),
   // Bits of a pixel
   localparam int unsigned PixelWidth = Window.channels * ElementWidth
 ) (

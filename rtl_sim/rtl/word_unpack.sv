@@ -1,8 +1,9 @@
 `default_nettype none
 
-// This module unpacks 64-bit input words into beats of one or more pixels. A sample is Pixels * Channels lanes of 8, 16 or 32 bits (the
-// smallest lane that holds an element), channels last, lowest bits first, padded to whole words. Only the lowest
-// ElementWidth bits of a lane are used; the bits above them, and the lanes that pad the last word, are ignored.
+// This module unpacks 64-bit input words into beats of one or more pixels. A sample is Pixels * Channels lanes of 8,
+// 16 or 32 bits (the smallest lane that holds an element), channels last, lowest bits first, padded to whole words.
+// Only the lowest ElementWidth bits of a lane are used; the bits above them, and the lanes that pad the last word, are
+// ignored.
 //
 // Contract:
 // - A word accepted in cycle t gives the beats that it completes from cycle t + 1 on: one beat a cycle if a word
