@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.sections import write_section
 from benchmarks.unit_measurements import synthesised
 from benchmarks.unit_points import Drawn
 from hwcodesign.fixedpoint import FixedPoint, Overflow, Rounding
@@ -110,10 +111,7 @@ def main() -> None:
             rows.append(_row(layer, strategy, synthesised(layer.unit(strategy))))
             print(rows[-1], flush=True)
     if options.write:
-        text = options.write.read_text()
-        before, _, rest = text.partition(HEADING if HEADING in text else NEXT)
-        after = NEXT + (rest.partition(NEXT)[2] if HEADING in text else rest)
-        options.write.write_text(f"{before.rstrip()}\n\n{document(rows)}\n{after}")
+        write_section(options.write, document(rows), NEXT)
 
 
 if __name__ == "__main__":

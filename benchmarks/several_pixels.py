@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 import hwcodesign as hw
+from benchmarks.sections import write_section
 from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.backends.streamrtl.resources import AcceleratorEstimate
 from hwcodesign.hardware.resources.figures import Resources
@@ -167,10 +168,7 @@ def main() -> None:
         found.append(row)
         print(row.line, flush=True)
     if options.write:
-        text = options.write.read_text()
-        before, _, rest = text.partition(HEADING if HEADING in text else NEXT)
-        after = NEXT + (rest.partition(NEXT)[2] if HEADING in text else rest)
-        options.write.write_text(f"{before.rstrip()}\n\n{document(found)}\n{after}")
+        write_section(options.write, document(found), NEXT)
 
 
 if __name__ == "__main__":

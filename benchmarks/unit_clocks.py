@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from benchmarks.sections import write_section
 from benchmarks.unit_measurements import TOP, top_source
 from benchmarks.unit_points import KINDS, Drawn, drawn
 from hwcodesign.errors import ToolError
@@ -97,8 +98,7 @@ def main() -> None:
         print(line, flush=True)
         made.append(line)
     if options.write:
-        before = options.write.read_text().partition(HEADING)[0]
-        options.write.write_text(before + document(made))
+        write_section(options.write, document(made))
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ import numpy as np
 from scipy.optimize import nnls
 
 import hwcodesign as hw
+from benchmarks.sections import write_section
 from benchmarks.unit_measurements import Measurement, measure, read_measurements
 from benchmarks.unit_points import KINDS, drawn
 from hwcodesign.backends.streamrtl.hardware import Hardware
@@ -322,8 +323,7 @@ def main() -> None:
     text = document(coefs, networks)
     print(text)
     if options.write:
-        before, _, _ = options.write.read_text().partition(HEADING)
-        options.write.write_text(f"{before.rstrip()}\n\n{text}")
+        write_section(options.write, text)
 
 
 if __name__ == "__main__":
