@@ -117,7 +117,7 @@ def rows(recipe: str, size: int, *, simulate: bool, synthesise: bool) -> Iterato
             folder = KEPT / recipe / sha256_json(row.found)[:12]
             design = built(one.network, found, one.board, folder, recipe)
             limit = SYNTHESIS if synthesise else None
-            result = verified(design, found, data.test.images[:IMAGES], data.test.labels[:IMAGES], limit)
+            result = verified(design, found.figures, data.test.images[:IMAGES], data.test.labels[:IMAGES], limit)
             row = dataclasses.replace(row, hash=result.hash, measured=result.to_json())
         keep(row)
         yield row

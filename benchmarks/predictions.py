@@ -103,7 +103,7 @@ def measure(name: str, number: int, *, synthesise: bool) -> Result | None:
     design = built(one.network, found, one.board, KEPT / name / f"design{number}", name)
     test = one.data.test
     limit = SYNTHESIS if synthesise else None
-    result = verified(design, found, test.images[:images], test.labels[:images], limit)
+    result = verified(design, found.figures, test.images[:images], test.labels[:images], limit)
     row = Result(name, number, dataclasses.asdict(point), result.to_json())
     others = [old for old in results() if old.measured["hash"] != result.hash]
     write_json(

@@ -19,7 +19,7 @@ from hwcodesign.search.page import write_study_page
 from hwcodesign.search.space import Space
 from hwcodesign.search.study import Study
 from hwcodesign.search.variants import Variants
-from hwcodesign.search.verifying import Verified, built, verified_anew
+from hwcodesign.search.verifying import Verified, built, verified_in
 from hwcodesign.search.workers import executor, result_of, workers
 from hwcodesign.storage.files import sha256, sha256_json, write_json
 
@@ -162,17 +162,20 @@ class Exploration:
         Raises:
             SettingsError, MismatchError, SimulationError, ToolError: as `verified`.
         """
-        test, made = self.data.test, {}
+        test, made, futures = self.data.test, {}, {}
         given = (test.images[:images], test.labels[:images], _SYNTHESIS)
         text = f"verifying designs on {self.target.name}"
         with executor(processes, cluster) as pool, task(text, len(numbers), "designs") as reported:
-            wanted = [
-                (self.network, self.design(number), self.board, self.folder_of(number), f"{self.name}_{number}", *given)
-                for number in numbers
-            ]
-            futures = None if pool is None else [pool.submit(verified_anew, *one) for one in wanted]
-            for i, number in enumerate(numbers):
-                made[number] = verified_anew(*wanted[i]) if futures is None else result_of(futures[i])
+            for number in numbers:
+                folder = self.build(number).resolve()  # here: networks do not pass to other processes
+                wanted = (folder, self.design(number).figures, *given)
+                if pool is not None:
+                    futures[number] = pool.submit(verified_in, *wanted)
+                    continue
+                made[number] = verified_in(*wanted)
+                reported.advance()
+            for number, future in futures.items():
+                made[number] = result_of(future)
                 reported.advance()
         write_json(self.folder / VERIFIED, {str(number): one.to_json() for number, one in made.items()})
         return made

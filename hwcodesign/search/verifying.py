@@ -12,14 +12,15 @@ from numpy.typing import NDArray
 from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.backends.streamrtl.resources import AcceleratorEstimate
 from hwcodesign.compilation import compile
-from hwcodesign.design import Design
+from hwcodesign.design import Design, load
+from hwcodesign.designs.stored import load_criterion
 from hwcodesign.exploration.queues import cycles_per_sample, most_of, waiting_latencies
 from hwcodesign.images import encode_images
 from hwcodesign.interface.modes import exit_control
 from hwcodesign.interface.records import final_records
 from hwcodesign.networks.leaving_out import with_early_exits
 from hwcodesign.networks.network import MultiExitNetwork
-from hwcodesign.search.evaluation import Evaluated
+from hwcodesign.search.evaluation import Evaluated, Figures
 from hwcodesign.simulation.measurement import measure_exits
 from hwcodesign.synthesis.accelerator import accelerator_resources
 from hwcodesign.verification.comparison import compare_records, require_equal
@@ -90,22 +91,16 @@ def built(network: MultiExitNetwork, found: Evaluated, board: str, folder: Path,
     return compile(own, found.policy, board=board, fit=found.point.fit, out=folder, name=name)
 
 
-def verified_anew(
-    network: MultiExitNetwork,
-    found: Evaluated,
-    board: str,
-    folder: Path,
-    name: str,
-    images: NDArray[Any],
-    labels: NDArray[Any],
-    synthesis: float | None,
+def verified_in(
+    folder: Path, found: Figures, images: NDArray[Any], labels: NDArray[Any], synthesis: float | None
 ) -> Verified:
-    """Compiles a design that was found, as `built`, and simulates and synthesises it, as `verified`."""
-    return verified(built(network, found, board, folder, name), found, images, labels, synthesis)
+    """Loads the design in a folder, also in a process that knows nothing yet, and verifies it as `verified`."""
+    load_criterion(folder)
+    return verified(load(folder), found, images, labels, synthesis)
 
 
 def verified(
-    design: Design, found: Evaluated, images: NDArray[Any], labels: NDArray[Any], synthesis: float | None
+    design: Design, found: Figures, images: NDArray[Any], labels: NDArray[Any], synthesis: float | None
 ) -> Verified:
     """Simulates and synthesises a design.
 
@@ -140,8 +135,8 @@ def verified(
     return Verified(
         accelerator.configuration_hash,
         len(codes),
-        Pair(found.figures.accuracy, float((expected["label"] == labels).mean())),
-        tuple(Pair(*pair) for pair in zip(found.figures.exit_rate, rates.tolist(), strict=True)),
+        Pair(found.accuracy, float((expected["label"] == labels).mean())),
+        tuple(Pair(*pair) for pair in zip(found.exit_rate, rates.tolist(), strict=True)),
         Pair(predicted, run.cycles / len(codes)),
         tuple(Pair(*exit_.latency) for exit_ in exits),
         tuple(Pair(*exit_.interval) for exit_ in exits),
