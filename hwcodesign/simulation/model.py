@@ -8,43 +8,30 @@ from __future__ import annotations
 import ctypes
 import platform
 import shutil
-import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hwcodesign.errors import ToolError
 from hwcodesign.progress import Task, task
+from hwcodesign.simulation import verilated_units
 from hwcodesign.simulation.project import ROMS, Project
 from hwcodesign.simulation.stream_checks import Beats, bindings, checker_source
+from hwcodesign.simulation.verilated_units import Effort, Runtime, run, runtime_of
 from hwcodesign.simulation.wave_format import WaveFormat, require_writer
 from hwcodesign.storage.cache import cache_folder, entry_of, is_kept, kept
 from hwcodesign.storage.files import sha256_file
 from hwcodesign.storage.installed import shared_folder
 from hwcodesign.storage.paths import check_folder
-from hwcodesign.tools.verilator import Verilator, find_verilator, include_folders, sound_arguments
+from hwcodesign.tools.verilator import Verilator, find_verilator, sound_arguments
 
 _VERILATE = ["--cc", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--noassert", "-Wno-lint", "-Wno-style"]
-_FLAGS = ["-std=gnu++17", "-fPIC", "-w", "-fno-strict-aliasing", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0"]
-#: Code that runs each cycle, and code that runs once. Verilator has optimised it before: -O2 and -O3 were measured to
-#: take longer to compile, and to run no faster.
-_FAST, _SLOW = ["-O1"], ["-O0"]
 #: Verilator, two units of C++, the linker.
 _STEPS = 4
-_RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
-#: What writes waves: a file of the runtime, Verilator's option, and flags of the compiler and of the linker.
-_RUNTIME_TRACE = {WaveFormat.VCD: "verilated_vcd_c.cpp", WaveFormat.FST: "verilated_fst_c.cpp"}
 _TRACE_OPTION = {WaveFormat.VCD: "--trace-vcd", WaveFormat.FST: "--trace-fst"}
-_TRACE_FLAGS = {
-    None: ["-DVM_TRACE=0"],
-    WaveFormat.VCD: ["-DVM_TRACE=1", "-DVM_TRACE_VCD=1"],
-    WaveFormat.FST: ["-DVM_TRACE=1", "-DVM_TRACE_FST=1"],
-}
 _TRACE_LIBRARIES = {None: [], WaveFormat.VCD: [], WaveFormat.FST: ["-lz", "-llz4"]}
-#: What is kept: a model, beside the ROM images that it reads when it starts, or the runtime.
-_LIBRARY, _ARCHIVE = "model.so", "runtime.a"
+#: What is kept, beside the ROM images that it reads when it starts.
+_LIBRARY = "model.so"
 #: The copy of a project that is compiled.
 _PROJECT = "project"
 #: What a drive loop returns where a check failed; `said` has the messages.
@@ -96,12 +83,12 @@ def verilate(what: Verilation) -> Path:
 
     def make(folder: Path) -> None:
         with task("compiling the generated SystemVerilog", _STEPS, "steps") as reported:
-            runtime = _runtime(tool, trace=what.trace)
+            runtime = runtime_of(tool, what.trace)
             # a folder of its own: the compiler of a killed process may still be writing into the one before
             work = Path(tempfile.mkdtemp(dir=folder))
             what.project.files.copy(work / _PROJECT)
             roms = entry_of(name, made_of) / ROMS
-            _build(what, tool, runtime, roms, work, reported).replace(folder / _LIBRARY)
+            _build(what, runtime, roms, work, reported).replace(folder / _LIBRARY)
             (work / _PROJECT / ROMS).mkdir(exist_ok=True)  # there may be no images
             (work / _PROJECT / ROMS).replace(folder / ROMS)
             shutil.rmtree(work)
@@ -121,35 +108,35 @@ def is_verilated(what: Verilation) -> bool:
     return is_kept(f"{what.top}-rtl", _made_of(what, find_verilator()))
 
 
-def _build(what: Verilation, tool: Verilator, runtime: Path, roms: Path, work: Path, reported: Task) -> Path:
+def _build(what: Verilation, runtime: Runtime, roms: Path, work: Path, reported: Task) -> Path:
     """Builds the library in the folder that holds the copied project.
 
     Args:
         roms: folder in which its ROM images will be.
     """
     reported.advance(0, "Verilator writes C++")
-    _verilate(what, tool, roms, work)
+    _verilate(what, runtime.tool, roms, work)
     (work / "model.h").write_text(f'#pragma once\n#include "Vmodel.h"\ntypedef Vmodel Model;\n{what.model}')
     reported.advance(note="g++ compiles what runs each cycle, and what runs once")
     jobs = []
     with ThreadPoolExecutor(2) as pool:
-        for name, (files, flags) in _units(what, work).items():
-            unit = work / f"{name}.cpp"
+        for effort, files in _units(what, work).items():
+            unit = work / f"{effort.name.lower()}.cpp"
             unit.write_text("".join(f'#include "{file}"\n' for file in files))
-            jobs.append(pool.submit(_compile, unit, flags, tool, what.trace))
+            jobs.append(pool.submit(runtime.compiled, unit, effort))
         for job in as_completed(jobs):
             job.result()
             reported.advance()
     reported.advance(0, "linking")
     linked, objects = work / _LIBRARY, [str(job.result()) for job in jobs]
     # -Bsymbolic: libraries of several models live in one process, each with its own runtime
-    _run(
+    run(
         [
             "g++",
             "-shared",
             "-Wl,-Bsymbolic",
             *objects,
-            str(runtime),
+            str(runtime.archive),
             "-o",
             str(linked),
             "-lpthread",
@@ -178,51 +165,16 @@ def _verilate(what: Verilation, tool: Verilator, roms: Path, work: Path) -> None
         shown.write_text(what.shown)
         modules.append(str(shown))
     arguments.append(f'-GRomFolder="{roms}/"')
-    _run([str(tool.folder / "verilator"), *arguments, *modules], tool.environment)
+    run([str(tool.folder / "verilator"), *arguments, *modules], tool.environment)
 
 
-def _units(what: Verilation, work: Path) -> dict[str, tuple[list[str], list[str]]]:
-    """Returns the files that are compiled together, with their flags: code of every cycle, and code that runs once."""
+def _units(what: Verilation, work: Path) -> dict[Effort, list[str]]:
+    """Returns the files that are compiled together."""
     files = sorted(path.name for path in work.glob("Vmodel*.cpp"))
     slow = [name for name in files if "__Slow" in name or "__Syms" in name or "__Trace" in name]
     fast = [name for name in files if name not in slow]
     drives = [str(shared_folder("rtl_sim") / "drive" / name) for name in ("messages.cpp", *what.drives)]
-    return {"fast": ([*fast, *drives], _FAST), "slow": (slow, _SLOW)}
-
-
-def _compile(unit: Path, flags: list[str], tool: Verilator, trace: WaveFormat | None) -> Path:
-    target = unit.with_suffix(".o")
-    folders = (unit.parent, *include_folders(tool), shared_folder("rtl_sim") / "drive")
-    options = [*_FLAGS, *flags, *_TRACE_FLAGS[trace], *(f"-I{path}" for path in folders)]
-    options += ["-include", "messages.h"]
-    _run(["g++", *options, "-c", str(unit), "-o", str(target)])
-    return target
-
-
-def _runtime(tool: Verilator, *, trace: WaveFormat | None) -> Path:
-    """Returns Verilator's runtime as an archive, compiled at the first use."""
-    root, _ = include_folders(tool)
-    files = [root / name for name in (*_RUNTIME, *([] if trace is None else [_RUNTIME_TRACE[trace]]))]
-    messages = shared_folder("rtl_sim") / "drive" / "messages.h"
-    made_of = "\n".join([*map(sha256_file, [*files, messages, Path(__file__)]), tool.version, platform.machine()])
-
-    def make(folder: Path) -> None:
-        work = Path(tempfile.mkdtemp(dir=folder))
-        with task("compiling Verilator's runtime, once on this machine", len(files), "units") as reported:
-            units = []
-            for file in files:
-                unit = work / file.name
-                unit.write_text(f'#include "{file}"\n')
-                units.append(unit)
-            with ThreadPoolExecutor(2) as pool:
-                jobs = [pool.submit(_compile, unit, _FAST, tool, trace) for unit in units]
-                for job in as_completed(jobs):
-                    job.result()
-                    reported.advance()
-            _run(["ar", "rcs", str(folder / _ARCHIVE), *(str(job.result()) for job in jobs)])
-        shutil.rmtree(work)
-
-    return kept("verilated", made_of, make) / _ARCHIVE
+    return {Effort.EACH_CYCLE: [*fast, *drives], Effort.ONCE: slow}
 
 
 def _made_of(what: Verilation, tool: Verilator) -> str:
@@ -237,14 +189,7 @@ def _made_of(what: Verilation, tool: Verilator) -> str:
         tool.version,
         platform.machine(),
     ]
-    # The path of the ROM images is in the model, which would read zeros where the cache was moved; this file says how
-    # models are made, and with which flags
-    return "\n".join([*parts, str(cache_folder()), sha256_file(Path(__file__))])
-
-
-def _run(command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
-    if shutil.which(command[0]) is None:
-        raise ToolError(f"{command[0]} is not installed: simulating RTL needs it")
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-    if done.returncode:
-        raise ToolError(f"{' '.join(command)} failed:\n{(done.stdout + done.stderr)[-6000:]}")
+    # The path of the ROM images is in the model, which would read zeros where the cache was moved; these files say
+    # how models are made, and with which flags
+    makers = [sha256_file(Path(file)) for file in (__file__, verilated_units.__file__)]
+    return "\n".join([*parts, str(cache_folder()), *makers])
