@@ -38,8 +38,7 @@ module record_merge
   logic [Exits-1:0] waits_q;  // offered in an earlier cycle
   logic [Exits-1:0][31:0] cycles_q;  // frozen then
   record_t [Exits-1:0] measured;  // inputs with their cycles
-  logic [Exits-1:0] chosen;
-  record_t winner;
+  record_t winner;  // the record of the deepest exit that offers one
   logic room;
 
   for (genvar k = 0; k < Exits; k++) begin : gen_input
@@ -59,18 +58,14 @@ module record_merge
   end
 
   always_comb begin
-    chosen = '0;
     winner = measured[0];
-    for (int unsigned k = 0; k < Exits; k++) begin
-      if (in_valid_i[k]) begin
-        chosen = '0;
-        chosen[k] = 1'b1;
-        winner = measured[k];
-      end
-    end
+    for (int unsigned k = 1; k < Exits; k++) if (in_valid_i[k]) winner = measured[k];
   end
 
-  assign in_ready_o = room ? chosen : '0;
+  // of an exit, no matter whether it offers a record: its own valid would make the way of ready longer
+  always_comb begin
+    for (int unsigned k = 0; k < Exits; k++) in_ready_o[k] = room && ((in_valid_i >> k) >> 1) == '0;
+  end
 
   // a record is offered to the register only when that accepts it: until then a deeper record may go first
   logic [$bits(record_t)-1:0] out_data;

@@ -145,7 +145,9 @@ module window_buffer
   endfunction
 
   // Place of the next beat to write: row, from the base of the pass; column; RAM
-  logic signed [RowBits-1:0] row_d, row_q;
+  logic signed [RowBits-1:0] row_q;
+  // The row after this cycle, from the base of the pass, and from that of the following one
+  logic signed [RowBits-1:0] row_here, row_next;
   logic [ColumnBits-1:0] write_column_q;
   logic [KernelHeight-1:0] write_ram_q;
   // Place of the next column to read: pass; column; RAM of the first row; steps before the next windows
@@ -181,7 +183,9 @@ module window_buffer
   assign pass_end = step && column_q == ColumnBits'(Columns - 1);
   assign image_end = pass_end && pass_q == PassBits'(OutHeight - 1);
 
-  assign row_d = row_q + signed'(RowBits'(row_end)) - signed'(pass_end ? pass.advance : '0);
+  // Whether a pass ends is known late in a cycle, from out_ready_i: both sums are made before it
+  assign row_here = row_q + signed'(RowBits'(row_end));
+  assign row_next = row_here - signed'(pass.advance);
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -195,7 +199,7 @@ module window_buffer
       read_valid_q <= 1'b0;
       valid_q <= 1'b0;
     end else begin
-      row_q <= row_d;
+      row_q <= pass_end ? row_next : row_here;
       if (write) write_column_q <= row_end ? '0 : write_column_q + 1'b1;
       if (row_end) write_ram_q <= turn(write_ram_q, 1);
       if (step) begin
