@@ -131,7 +131,7 @@ def compiled(depth: int, folder: Path) -> hw.Design:
     torch.manual_seed(depth)
     network, settings = residual_network(depth)
     policy = hw.fit_policy(network, None, criterion="max_softmax", thresholds=[0.9, 0.9])
-    return hw.compile(network, policy, out=folder / f"resnet{depth}", layers=settings)
+    return hw.compile(network, policy, out=folder / f"resnet{depth}", layers=settings, oversize=True)
 
 
 def simulated(depth: int) -> tuple[ExitMeasurement, ...]:

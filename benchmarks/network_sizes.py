@@ -181,7 +181,8 @@ def measure(case: Case) -> Found:
     with tempfile.TemporaryDirectory() as folder:
         start = time.process_time()
         with shown_by(clock):
-            design = hw.compile(quantised, policy, case.settings, out=Path(folder) / "design")
+            settings = dataclasses.replace(case.settings, oversize=True)
+            design = hw.compile(quantised, policy, settings, out=Path(folder) / "design")
         whole = time.process_time() - start
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         images = rng.integers(0, 256, (_IMAGES, *shape))

@@ -163,7 +163,7 @@ def row(asked: Asked) -> Row:
     data, made, weights = network(asked.recipe, asked.depth)
     with tempfile.TemporaryDirectory() as folder:
         begun = time.process_time()
-        wished = {"board": asked.board, "fit": hw.Fit.parse(asked.wish)}
+        wished = {"board": asked.board, "fit": hw.Fit.parse(asked.wish), "oversize": True}
         design = hw.compile(made, policy(asked), out=Path(folder) / asked.recipe, **wished)
         seconds = time.process_time() - begun
         sources = sha256_json(design.manifest["sources_sha256"])

@@ -22,7 +22,7 @@ from hwcodesign.backends.vitis.project_files import write_blocks, write_model, w
 from hwcodesign.design import Design
 from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.designs.stored import DESIGN_VERSION, MANIFEST, POLICY, WEIGHTS, write_sources
-from hwcodesign.errors import FormatError, SettingsError
+from hwcodesign.errors import DoesNotFitError, FormatError, SettingsError
 from hwcodesign.frontend.conversion import (
     asked_for,
     check_layers,
@@ -80,10 +80,11 @@ def compile(
         The design, as `hwcodesign.load(out)` would.
 
     Warns:
-        DoesNotFitWarning: the design is estimated to take more than the board has; it is written all the same.
+        DoesNotFitWarning: `settings.oversize`, and the design is estimated to take more than the board has.
 
     Raises:
-        NetworkError, SettingsError, UnsupportedLayerError, FormatError, PolicyError: before anything in `out` changes.
+        DoesNotFitError: the design is estimated to take more than the board has; before anything in `out` changes.
+        NetworkError, SettingsError, UnsupportedLayerError, FormatError, PolicyError: likewise.
         MismatchError: what hardware would compute is not what the network computes; likewise.
     """
     if settings is not None and asked:
@@ -120,10 +121,7 @@ def compile(
                 if settings.buffer_samples is None and settings.fit is None and policy.fitted_on.exit_rate:
                     hardware = hardware.with_buffers(policy.fitted_on.exit_rate)
                 accelerator, cycles = hardware.accelerator, hardware.to_json()
-            estimate = AcceleratorEstimate.of(hardware)
-            estimate.check_memories(target)
-            if warning := estimate.warning(target):
-                warnings.warn(warning, DoesNotFitWarning, stacklevel=2)
+            _check_size(AcceleratorEstimate.of(hardware), settings)
         with task("writing sources"):
             blocks = write_blocks(accelerator, target, generated / "vitis")
             write_model(accelerator, generated / "csim")
@@ -156,6 +154,20 @@ def compile(
         write_json(generated / POLICY, policy.to_json())
         write_json(generated / MANIFEST, manifest)
     return Design(accelerator, out, manifest)
+
+
+def _check_size(estimate: AcceleratorEstimate, settings: CompileSettings) -> None:
+    """Refuses a design that is larger than the board, or warns of it where it is to be written in any case."""
+    estimate.check_memories(settings.target)
+    misfit = estimate.misfit(settings.target)
+    if misfit is None:
+        return
+    if not settings.oversize:
+        raise DoesNotFitError(
+            f"{misfit}. Give these layers a higher reuse factor, let all layers choose with fit='board' (--fit board), "
+            "choose a larger board, or take the design as it is, for simulation, with oversize=True (--oversize)"
+        )
+    warnings.warn(misfit, DoesNotFitWarning, stacklevel=3)
 
 
 def _fitted(

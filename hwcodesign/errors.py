@@ -75,6 +75,10 @@ class SettingsError(HwcodesignError, ValueError):
     """A setting is out of range, or names something that does not exist."""
 
 
+class DoesNotFitError(SettingsError):
+    """A design is estimated to take more than its board has."""
+
+
 class MissingExtraError(HwcodesignError, ImportError):
     """A command needs an optional extra that is not installed."""
 

@@ -48,6 +48,7 @@ RECIPE = hw.Recipe(
     network=network,
     data=keywords,
     training=(hw.TrainingSettings(epochs=5, batch_size=50, learning_rate=0.01, seed=1, threads=1),),
+    compile=hw.CompileSettings(reuse=64),
     quantisation=hw.Quantisation(),
     policy=hw.PolicyRequest(criterion="max_softmax", budget=0.6),
 )

@@ -36,6 +36,7 @@ RECIPE = hw.Recipe(
     network=network,
     data=jets,
     training=(hw.TrainingSettings(epochs=20, batch_size=50, learning_rate=0.01, seed=1, threads=1),),
+    compile=hw.CompileSettings(board="kv260"),
     quantisation=hw.Quantisation(),
     policy=hw.PolicyRequest(criterion="max_softmax", budget=0.6),
 )

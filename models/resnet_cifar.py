@@ -53,7 +53,7 @@ RECIPE = hw.Recipe(
     training=(
         hw.TrainingSettings(epochs=EPOCHS, batch_size=128, learning_rate=0.01, crop=4, flip=True, seed=1, threads=2),
     ),
-    compile=hw.CompileSettings(board="zc706", reuse=64),
+    compile=hw.CompileSettings(board="zc706", reuse=288, windows="memory"),
     quantisation=hw.Quantisation(),
     policy=hw.PolicyRequest(criterion="max_softmax", budget=0.6),
 )

@@ -33,6 +33,7 @@ RECIPE = hw.Recipe(
     network=network,
     data=japanese_vowels,
     training=(hw.TrainingSettings(epochs=60, batch_size=50, learning_rate=0.01, seed=1, threads=1),),
+    compile=hw.CompileSettings(reuse=32),
     quantisation=hw.Quantisation(),
     policy=hw.PolicyRequest(criterion="max_softmax", budget=0.6),
 )

@@ -78,7 +78,7 @@ def verify_network(
         design = hw.compile(
             network,
             _middle_policy(network, name, fitting),
-            dataclasses.replace(hardware, backend="streamrtl" if "rtl" in backends else "vitis"),
+            dataclasses.replace(hardware, backend="streamrtl" if "rtl" in backends else "vitis", oversize=True),
             out=folder,
         )
         expected = brevitas_records(design, logits)

@@ -176,14 +176,20 @@ RECIPE = dataclasses.replace(RECIPE, compile=dataclasses.replace(RECIPE.compile,
 """
 
 
-def test_compile_warns_of_a_board_that_is_too_small_and_writes_the_design(finished: Path, tmp_path: Path) -> None:
+def test_compile_refuses_a_board_that_is_too_small_unless_it_is_told_not_to(finished: Path, tmp_path: Path) -> None:
     shutil.copytree(finished / "build", tmp_path / "build")
     (tmp_path / "quick.py").write_text(RECIPE + SMALL_BOARD)
+    design = tmp_path / "build/quick/design/design.json"
+    before = design.read_bytes()
     done = hwcodesign(tmp_path, "compile", "quick.py")
+    assert done.returncode == 1
+    assert "the design is estimated not to fit tiny (xc7s15ftgb196-1): LUT: " in done.stderr
+    assert " too many; most by stage2: Conv2D_conv0 (conv2d) " in done.stderr
+    assert "--oversize" in done.stderr
+    assert design.read_bytes() == before
+    done = hwcodesign(tmp_path, "compile", "quick.py", "--oversize")
     assert done.returncode == 0, done.stderr
-    warning = next(line for line in done.stderr.splitlines() if "DoesNotFitWarning" in line)
-    assert "the design is estimated not to fit tiny (xc7s15ftgb196-1): LUT: " in warning
-    assert " too many; most by stage2: Conv2D_conv0 (conv2d) " in warning
+    assert "DoesNotFitWarning" in done.stderr
     assert json.loads((tmp_path / "build/quick/design/design.json").read_text())["board"]["name"] == "tiny"
 
 
@@ -391,7 +397,8 @@ def test_a_mistake_is_one_line_that_says_what_to_do(tmp_path: Path, arguments: t
 def test_a_budget_that_only_some_criteria_can_meet_still_gives_a_report(finished: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(finished, tmp_path / "budget"))  # trained already, and most of it compiled
     (folder / "quick.py").write_text(RECIPE + "policy = hw.PolicyRequest(budget=0.2)\n"
-        "RECIPE = dataclasses.replace(RECIPE, policy=policy)\n")  # fmt: skip
+        "settings = hw.CompileSettings(backend='vitis')\n"
+        "RECIPE = dataclasses.replace(RECIPE, policy=policy, compile=settings)\n")  # fmt: skip
     done = hwcodesign(folder, "run", "quick.py", "--json")
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)

@@ -12,6 +12,7 @@ from torch import nn
 
 import hwcodesign as hw
 from hwcodesign import layers
+from hwcodesign.backends.streamrtl.resources import DoesNotFitWarning
 from hwcodesign.errors import SettingsError
 from hwcodesign.hardware.implementation import Implementation
 from hwcodesign.hardware.parallelism import MOST_PRODUCTS, check_products
@@ -70,7 +71,9 @@ def test_compile_and_the_plugin_name_the_layer_and_the_factor(tmp_path: Path) ->
     with pytest.raises(SettingsError, match=r"stage0: layer 'stages.0.1' makes 50,176 .* ReuseFactor 14 or more$"):
         hw.compile(network, policy, out=tmp_path / "design")
     assert not (tmp_path / "design").exists()
-    design = hw.compile(network, policy, out=tmp_path / "design", layers={"stages.0.1": hw.LayerSettings(reuse=14)})
+    folded = {"stages.0.1": hw.LayerSettings(reuse=14)}
+    with pytest.warns(DoesNotFitWarning, match="most by stage0: Dense_linear1"):
+        design = hw.compile(network, policy, out=tmp_path / "design", layers=folded, oversize=True)
     images = np.random.default_rng(0).integers(0, 256, (5, 784, 1, 1))
     assert len(design.run(images, on="software")) == 5
 

@@ -15,7 +15,7 @@ from benchmarks.unit_resources import ALLOWED, FIRST_FRESH, POINTS, WORST
 from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.backends.streamrtl.resources import AcceleratorEstimate, DoesNotFitWarning
 from hwcodesign.designs.boards import BOARDS, board_named
-from hwcodesign.errors import SettingsError
+from hwcodesign.errors import DoesNotFitError, SettingsError
 from hwcodesign.hardware.implementation import DEFAULT
 from hwcodesign.hardware.resources.coefficients import COEFFICIENTS
 from hwcodesign.hardware.resources.figures import Part, Resources, total
@@ -195,22 +195,20 @@ def test_a_table_stands_beside_what_the_board_has() -> None:
     assert data["board"] == {"lut": 230_400, "ff": 460_800, "dsp": 1_728, "bram18": 624, "uram": 96}
 
 
-def test_what_does_not_fit_is_named_with_the_largest_layers_and_a_way_out() -> None:
+def test_what_does_not_fit_is_named_with_the_largest_layers() -> None:
     estimate = AcceleratorEstimate.of(Hardware.of(plain("little")))
     whole = estimate.total.rounded()
     board = board_named("pynq-z2")
-    assert estimate.warning(board) is None
+    assert estimate.misfit(board) is None
     exact = replace(board, capacity=replace(whole, uram=0))
     assert estimate.lacking(exact) == {}
     short = replace(board, capacity=replace(whole, lut=whole.lut - 5, ff=100))
-    warning = estimate.warning(short)
+    warning = estimate.misfit(short)
     assert warning is not None
     assert warning.startswith("the design is estimated not to fit pynq-z2 (xc7z020clg400-1): ")
     assert f"LUT: {whole.lut:,} of {whole.lut - 5:,}, 5 too many; most by stage1: conv (conv2d) " in warning
     assert f"FF: {whole.ff:,} of 100, {whole.ff - 100:,} too many; most by " in warning
-    assert warning.endswith(
-        "Give these layers a higher reuse factor, or choose a larger board. Estimated, not synthesised"
-    )
+    assert warning.endswith(". Estimated, not synthesised")
     assert estimate.to_json(short)["fits"] is False
 
 
@@ -218,7 +216,7 @@ def test_half_a_block_ram_is_shown_as_such() -> None:
     estimate = AcceleratorEstimate.of(Hardware.of(plain("little")))
     part = Part("rom", bram18=3)
     more = replace(estimate, blocks=(replace(estimate.blocks[0], layer="fc", kind="dense", parts=(part,)),))
-    warning = more.warning(replace(board_named("zc706"), capacity=Resources(bram18=2)))
+    warning = more.misfit(replace(board_named("zc706"), capacity=Resources(bram18=2)))
     assert warning is not None
     assert "BRAM36: 1.5 of 1, 0.5 too many; most by registers: fc (dense) 1.5" in warning
 
@@ -243,7 +241,7 @@ def test_a_large_buffer_lies_in_ultraram_where_the_board_has_some() -> None:
 
 def test_ultraram_that_does_not_suffice_is_named_with_the_buffer_that_takes_it() -> None:
     estimate = _with_buffer(72, 65 * 4096)
-    warning = estimate.warning(board_named("kv260"))
+    warning = estimate.misfit(board_named("kv260"))
     assert warning is not None
     assert "URAM: 65 of 64, 1 too many; most by buffer0 65. " in warning
 
@@ -289,15 +287,21 @@ def test_a_board_has_what_its_device_has(board: str, capacity: Resources) -> Non
     assert board_named(board).capacity == capacity
 
 
-def test_compile_warns_of_a_design_that_does_not_fit_and_writes_it(
+def test_compile_refuses_a_design_that_does_not_fit_unless_it_is_to_be_written_in_any_case(
     trained_network: hw.MultiExitNetwork, fitted_policy: ExitPolicy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small = replace(BOARDS["pynq-z2"], capacity=Resources(lut=1_000, ff=10**6, dsp=10**6, bram18=10**6))
     monkeypatch.setitem(BOARDS, "pynq-z2", small)
-    with pytest.warns(
-        DoesNotFitWarning, match=r"not to fit pynq-z2 \(xc7z020clg400-1\): LUT: .* of 1,000, .* too many"
-    ):
-        design = hw.compile(trained_network, fitted_policy, out=tmp_path / "small", reuse=16)
+    said = (
+        r"the design is estimated not to fit pynq-z2 \(xc7z020clg400-1\): LUT: [\d,]+ of 1,000, [\d,]+ too many; "
+        r"most by \w+: \w+ \(\w+\) [\d,]+, .*"
+    )
+    way_out = r"\. Give these layers a higher reuse factor, .* fit='board' .* oversize=True \(--oversize\)$"
+    with pytest.raises(DoesNotFitError, match=said + way_out):
+        hw.compile(trained_network, fitted_policy, out=tmp_path / "small", reuse=16)
+    assert list(tmp_path.iterdir()) == []
+    with pytest.warns(DoesNotFitWarning, match=said):
+        design = hw.compile(trained_network, fitted_policy, out=tmp_path / "small", reuse=16, oversize=True)
     assert design.folder.exists()
 
 

@@ -168,6 +168,10 @@ def compile(
             autocompletion=completion.fits,
         ),
     ] = None,
+    oversize: Annotated[
+        bool,
+        typer.Option("--oversize", help="write a design, for simulation, that is estimated not to fit the board"),
+    ] = False,
     timeout: Annotated[
         float,
         typer.Option(help="time limit of --resources and of --route in seconds; run the command again to continue"),
@@ -203,8 +207,9 @@ def compile(
             f"--resources and --route need RTL, which backend={job.recipe.compile.backend!r} does not write: set "
             "backend='streamrtl' in the recipe"
         )
-    if wish is not None:
-        job.recipe = dataclasses.replace(job.recipe, compile=dataclasses.replace(job.recipe.compile, fit=wish))
+    settings = job.recipe.compile
+    settings = dataclasses.replace(settings, fit=wish or settings.fit, oversize=oversize or settings.oversize)
+    job.recipe = dataclasses.replace(job.recipe, compile=settings)
     from hwcodesign import pipeline
 
     design = pipeline.compiled_design(job, pipeline.read_network(job), pipeline.read_policy(job))

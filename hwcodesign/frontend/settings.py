@@ -132,6 +132,7 @@ class CompileSettings:
             slows down samples which leave as those of the fitting split did, or 2 where nothing was fitted or no RTL is
             written.
         fit: a wish by which all layers with weights choose all of these, except those in `layers`.
+        oversize: whether a design is written, with a warning, although it is estimated to take more than the board has.
 
     Raises:
         SettingsError: a name is not known, a number is out of range, Vitis projects do not have a strategy, or a wish
@@ -147,6 +148,7 @@ class CompileSettings:
     layers: Mapping[str, LayerSettings] = field(default_factory=lambda: MappingProxyType({}))
     buffer_samples: int | None = None
     fit: Fit | None = None
+    oversize: bool = False
 
     def __post_init__(self) -> None:
         if self.backend not in BACKENDS:

@@ -87,8 +87,8 @@ def built(network: MultiExitNetwork, found: Evaluated, board: str, folder: Path,
     Raises:
         NetworkError, SettingsError, UnsupportedLayerError, FormatError: as `compile`.
     """
-    own = with_early_exits(network, found.point.early_exits)
-    return compile(own, found.policy, board=board, fit=found.point.fit, out=folder, name=name)
+    own, oversize = with_early_exits(network, found.point.early_exits), found.figures.share > 1
+    return compile(own, found.policy, board=board, fit=found.point.fit, oversize=oversize, out=folder, name=name)
 
 
 def verified_in(

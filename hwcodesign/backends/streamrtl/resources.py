@@ -45,7 +45,7 @@ _NAMED = 3
 
 
 class DoesNotFitWarning(UserWarning):
-    """A design is estimated to take more than its board has."""
+    """A design that was to be written in any case is estimated to take more than its board has."""
 
 
 @dataclass(frozen=True)
@@ -111,10 +111,10 @@ class AcceleratorEstimate:
         pairs = {name: (_shown(total, key), _shown(capacity, key)) for name, key in _COLUMNS}
         return {name: (takes, has) for name, (takes, has) in pairs.items() if takes > has}
 
-    def warning(self, board: Board) -> str | None:
+    def misfit(self, board: Board) -> str | None:
         """Returns a message if the design does not fit the board, else None.
 
-        It says what is lacking, how much of it, which layers take most, and what to do.
+        It says what is lacking, how much of it, and which layers take most.
         """
         lacking = self.lacking(board)
         if not lacking:
@@ -129,8 +129,8 @@ class AcceleratorEstimate:
             most = f"; most by {named}" if named else ""
             found.append(f"{name}: {takes:,g} of {has:,g}, {takes - has:,g} too many{most}")
         return (
-            f"the design is estimated not to fit {board.name} ({board.part}): {'. '.join(found)}. Give these layers a "
-            "higher reuse factor, or choose a larger board. Estimated, not synthesised"
+            f"the design is estimated not to fit {board.name} ({board.part}): {'. '.join(found)}. Estimated, "
+            "not synthesised"
         )
 
     def check_memories(self, board: Board) -> None:
