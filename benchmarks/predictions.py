@@ -21,6 +21,7 @@ import numpy as np
 import hwcodesign as hw
 from benchmarks.zoo_networks import KEPT as ZOO
 from benchmarks.zoo_networks import network_of, on_one_thread
+from hwcodesign.designs.boards import board_named
 from hwcodesign.errors import PolicyError, SettingsError
 from hwcodesign.pipeline import Run, trained_network
 from hwcodesign.search.exploring import Exploration
@@ -29,7 +30,7 @@ from hwcodesign.search.verifying import built, verified
 from hwcodesign.storage.fields import read_json
 from hwcodesign.storage.files import write_json
 
-#: Of each recipe: the board, and images that are simulated.
+#: Of each recipe: the board, and the most images that are simulated.
 RECIPES = {
     "digits": ("pynq-z2", 400),
     "jet_mlp": ("pynq-z2", 400),
@@ -39,6 +40,8 @@ RECIPES = {
     "resnet8_cifar_w4a4": ("pynq-z2", 40),
 }
 KEPT, RESULTS = Path("build/predictions"), Path("benchmarks/results/predictions.json")
+#: Cycles after which a slow design has been simulated for long enough, and images that it is given all the same.
+ENOUGH_CYCLES, LEAST_IMAGES = 5_000_000, 8
 CRITERIA, DROP, SYNTHESIS = ("margin", "max_softmax", "entropy", NO_EXITS), 0.05, 3600.0
 
 
@@ -88,12 +91,18 @@ def drawn(space: Space, exits: int, number: int) -> Point:
     return Point(criterion, float(rng.uniform(0, space.largest_drop)), rate, early)
 
 
+def images_of(name: str, images_per_second: float) -> int:
+    """Number of images that a design of this throughput is given."""
+    cycles = board_named(RECIPES[name][0]).clock_mhz * 1e6 / images_per_second
+    return min(RECIPES[name][1], max(LEAST_IMAGES, int(ENOUGH_CYCLES / cycles)))
+
+
 def measure(name: str, number: int, *, synthesise: bool) -> Result | None:
     """Measures a design, now or before; nothing where it cannot be built."""
     before = [row for row in results() if (row.recipe, row.number) == (name, number)]
     if before and (before[0].measured["resources"] or not synthesise):
         return before[0]
-    one, images = exploration(name), RECIPES[name][1]
+    one = exploration(name)
     point = drawn(one.space(CRITERIA, DROP), one.network.exits, number)
     try:
         found = one.subject.evaluate(point)
@@ -101,7 +110,7 @@ def measure(name: str, number: int, *, synthesise: bool) -> Result | None:
         print(f"{name} {number}: {error}", flush=True)
         return None
     design = built(one.network, found, one.board, KEPT / name / f"design{number}", name)
-    test = one.data.test
+    test, images = one.data.test, images_of(name, found.figures.images_per_second)
     limit = SYNTHESIS if synthesise else None
     result = verified(design, found.figures, test.images[:images], test.labels[:images], limit)
     row = Result(name, number, dataclasses.asdict(point), result.to_json())
