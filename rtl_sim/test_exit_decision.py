@@ -16,6 +16,8 @@ from hwcodesign.kernels.decision import Decision
 from hwcodesign.simulation.cocotb_runner import Bench, run_bench
 from hwcodesign.storage.files import write_text
 
+_CAMPAIGN = pytest.mark.skipif("HWCODESIGN_CAMPAIGN" not in os.environ, reason="one of a campaign's many builds")
+
 #: criterion, classes, logits a cycle, format of the logits, position of the exit, exits, temperature or one an exit
 _Case = tuple[str, int, int, FixedPoint, int, int, float | list[float]]
 
@@ -25,7 +27,6 @@ _CASES: dict[str, _Case] = {
     "entropy": ("entropy", 10, 1, FixedPoint(8, 4), 1, 3, [0.4, 1.3, 2.0]),
     "patience": ("patience", 2, 2, FixedPoint(5, 3), 2, 3, 1.0),
     "eenet": ("eenet", 10, 3, FixedPoint(8, 4), 2, 4, [0.4, 1.3, 2.0, 1.0]),
-    "eenet at the first exit": ("eenet", 3, 3, FixedPoint(6, 4, signed=False), 0, 2, 1.0),
     "gate": ("gate", 10, 3, FixedPoint(8, 4), 1, 3, 1.0),
     "cdln": ("cdln", 10, 3, FixedPoint(8, 4), 0, 3, 1.0),
 }
@@ -36,6 +37,7 @@ _MORE: dict[str, _Case] = {
     "all at once, max_softmax": ("max_softmax", 3, 3, FixedPoint(6, 4, signed=False), 0, 2, 0.5),
     "the last exit": ("max_softmax", 10, 4, FixedPoint(8, 4), 1, 2, 1.0),
     "shifted table": ("entropy", 5, 2, FixedPoint(16, 4), 0, 2, 1.0),
+    "eenet at the first exit": ("eenet", 3, 3, FixedPoint(6, 4, signed=False), 0, 2, 1.0),
     "shifted table, eenet": ("eenet", 5, 2, FixedPoint(16, 4), 1, 2, 1.0),
     "hundred classes, eenet": ("eenet", 100, 7, FixedPoint(8, 4), 1, 3, 1.0),
     "all at once, eenet": ("eenet", 10, 10, FixedPoint(10, 5), 3, 5, 1.0),
@@ -96,18 +98,18 @@ def test_classes_may_have_thresholds_of_their_own(name: str, tmp_path: Path) -> 
     _run(_BY_CLASS[name], tmp_path, by_class=True)
 
 
-@pytest.mark.parametrize("name", _GATED)
+@pytest.mark.parametrize("name", ["max_softmax", pytest.param("eenet", marks=_CAMPAIGN)])
 def test_a_gate_is_no_class(name: str, tmp_path: Path) -> None:
     _run(_GATED[name], tmp_path, gated=True)
 
 
-@pytest.mark.skipif("HWCODESIGN_CAMPAIGN" not in os.environ, reason="one of a campaign's many builds")
+@_CAMPAIGN
 @pytest.mark.parametrize("name", _MORE)
 def test_more_shapes(name: str, tmp_path: Path) -> None:
     _run(_MORE[name], tmp_path)
 
 
-@pytest.mark.skipif("HWCODESIGN_CAMPAIGN" not in os.environ, reason="one of a campaign's many builds")
+@_CAMPAIGN
 @pytest.mark.parametrize("seed", range(20))
 def test_random_shapes(seed: int, tmp_path: Path) -> None:
     case = _random_case(random.Random(seed))  # noqa: S311

@@ -75,9 +75,7 @@ def test_every_backend_agrees_on_a_generated_network_under_every_criterion(seed:
 
 
 @needs_verilator
-@pytest.mark.parametrize(
-    "seed", [RTL_SEEDS[0], *(pytest.param(s, marks=CAMPAIGN) for s in RTL_SEEDS[1:3]), RTL_SEEDS[3]]
-)
+@pytest.mark.parametrize("seed", [RTL_SEEDS[0], *(pytest.param(s, marks=CAMPAIGN) for s in RTL_SEEDS[1:])])
 def test_the_rtl_of_a_generated_network_agrees_and_takes_the_cycles_that_were_predicted(seed: int) -> None:
     comparisons = [line.comparison for line in rtl_lines(seed)]
     assert [a for a in comparisons if a.mismatches] == []

@@ -82,10 +82,14 @@ def built(
     return network, hw.compile(network, policy, out=tmp_path_factory.mktemp("pooling") / "design")
 
 
+#: Simulations that stand for the others.
+QUICK = ((averages, "rtl"), (borders, "csim"), (borders, "rtl"))
+
+
 @pytest.mark.parametrize(
     ("built", "place"),
     [
-        pytest.param(made, place, marks=[] if place != "csim" or made is borders else CAMPAIGN)
+        pytest.param(made, place, marks=[] if (made, place) in QUICK or place == "software" else CAMPAIGN)
         for made in (averages, paddings, borders)
         for place in ("software", "csim", "rtl")
     ],

@@ -101,6 +101,7 @@ def test_a_timeline_counts_what_the_registers_count(design: hw.Design) -> None:
     assert {drop.buffer for drop in found.drops} == set(range(design.accelerator.exits - 1))
 
 
+@pytest.mark.parametrize("name", IN_RTL, indirect=True)
 def test_cycles_are_as_predicted(design: hw.Design) -> None:
     simulation = RtlSimulation(design.accelerator, design.rtl_project, checked=True)
     for exit_ in measure_exits(simulation, design.manifest["cycles"], IMAGES):

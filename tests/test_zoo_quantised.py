@@ -48,7 +48,7 @@ SMALL: dict[str, tuple[dict[str, Any], int]] = {
 }
 
 #: Those that others stand for while there is little time.
-LONG = ("resnet_cifar", "vgg_cifar", "alexnet_cifar", "mobilenet_cifar")
+LONG = ("resnet_cifar", "vgg_cifar", "alexnet_cifar", "mobilenet_cifar", "densenet_cifar")
 
 
 def quantised(name: str, sizes: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> tuple[hw.MultiExitNetwork, Dataset]:
