@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
+import torch
 
+import hwcodesign as hw
 from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.data import Dataset
 from hwcodesign.design import Design
@@ -16,6 +21,7 @@ from hwcodesign.exploration.queues import (
     least_depth,
     most_of,
     pacing,
+    settled_interval,
     waiting_latencies,
 )
 from hwcodesign.images import encode_images
@@ -156,3 +162,21 @@ def test_latencies_in_a_stream_are_those_of_rtl(compiled_design: Design, digits_
     found = waiting_latencies(hardware.reading_stages, exits, accelerator.buffer_samples, hardware.latencies)
     assert found.mean() == pytest.approx(latencies.mean(), rel=0.01)
     assert most_of(found) == pytest.approx(most_of(latencies), rel=0.01)
+
+
+def test_a_stage_that_a_buffer_of_one_sample_stalls_is_not_as_far_again_at_once(tmp_path: Path) -> None:
+    """How late it is follows from no interval: the model takes it from the exact cycles."""
+    recipe = hw.load_recipe("blenet_mnist")
+    network, rng = recipe.build(), np.random.default_rng(1)
+    with torch.no_grad():
+        network.train()(network.values(rng.integers(0, 256, (8, *network.input_shape))))
+    policy = hw.fit_policy(network.eval(), None, thresholds=[0.5])
+    design = hw.compile(network, policy, recipe.compile, out=tmp_path / "design")
+    hardware = Hardware.of(replace(design.accelerator, buffer_samples=1))
+    exact = hardware.exits[0].interval
+    assert settled_interval(hardware.stage_cycles, 0, 1) < 0.97 * exact
+    assert settled_interval(hardware.held_stages, 0, 1) == exact
+    easy = [1.0, 0.0]
+    assert hardware.is_as_fast(exact, easy)
+    assert not hardware.is_as_fast(exact - 1, easy)
+    assert hardware.with_depth(2).is_as_fast(exact - 1, easy)

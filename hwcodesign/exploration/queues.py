@@ -22,6 +22,8 @@ DEPTHS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 #: Fraction of the throughput that unlimited buffers would give, with which a depth is deep enough.
 WANTED = 0.985
 _SAMPLES, _SEED = 20_000, 1
+#: Samples after which those behind them come at the same interval.
+_SETTLED = 200
 #: Fraction of samples whose latency is stated beside the mean.
 _MOST = 0.99
 #: Fractions of its time that a stage may be busy, of which `pacing` chooses, the largest first; samples that it counts;
@@ -104,6 +106,18 @@ def waiting_latencies(
 def most_of(latencies: NDArray[np.int64]) -> float:
     """Returns what 99 % of the samples have at most."""
     return float(np.quantile(latencies, _MOST, method="higher"))
+
+
+def settled_interval(stages: Sequence[StageCycles], exit_index: int, depth: int) -> float:
+    """Returns the cycles between samples in the long run if all of them leave at one exit.
+
+    Args:
+        stages: stages of the accelerator, the first stage first.
+        exit_index: the exit.
+        depth: samples that each buffer holds.
+    """
+    (_, first), (_, both) = (_run(stages, [exit_index] * samples, depth) for samples in (_SETTLED, 2 * _SETTLED))
+    return (both - first) / _SETTLED
 
 
 def intake_interval(stages: Sequence[StageCycles], exit_rate: Sequence[float], depth: int) -> float:

@@ -254,7 +254,9 @@ class Choosing:
         if not self.depths:
             return built
         shorter = (built.with_depth(depth) for depth in DEPTHS if depth < built.depth)
-        return next((one for one in shorter if one.interval <= interval), built)
+        found = next((one for one in shorter if one.interval <= interval), built)
+        rates = found.hardware.accelerator.policy.fitted_on.exit_rate
+        return found if found.hardware.is_as_fast(interval, rates) else found.with_depth(2)
 
     def shares(self, total: Resources) -> dict[str, float]:
         """Returns the fraction that is taken of each resource of the board, by name."""

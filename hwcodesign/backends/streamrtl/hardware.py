@@ -13,7 +13,7 @@ from typing import Any
 from hwcodesign.backends.streamrtl.cycles import ExitCycles, accelerator_cycles, accelerator_latencies
 from hwcodesign.designs.accelerator import DECISIONS_AHEAD, Accelerator
 from hwcodesign.errors import SimulationError
-from hwcodesign.exploration.queues import StageCycles, intake_interval, least_depth
+from hwcodesign.exploration.queues import WANTED, StageCycles, intake_interval, least_depth, settled_interval
 from hwcodesign.hardware.cycles import Cycles, reading_cycles, segment_cycles
 from hwcodesign.hardware.implementation import DEFAULTS, Implementation
 from hwcodesign.hardware.netlist import ENDLESS, OBSERVED, Netlist, netlist, offering, watched
@@ -137,13 +137,28 @@ class Hardware:
         )
 
     @cached_property
+    def held_stages(self) -> tuple[StageCycles, ...]:
+        """Returns the same, with decisions as late as they are where a buffer that holds one sample stalls its stage.
+
+        How long a stage takes to be as far again follows from no interval or latency: decisions are moved until samples
+        that all leave at one exit come at the exact interval of `exits`, which takes longer to predict.
+        """
+        held, depth = list(self.stage_cycles), self.accelerator.buffer_samples
+        if depth > 1 or self.accelerator.exits == 1:
+            return self.stage_cycles
+        for k, exact in enumerate(self.exits[:-1]):
+            late = int(exact.interval - settled_interval(held, k, depth))
+            held[k] = replace(held[k], decision=held[k].decision + max(0, late))
+        return tuple(held)
+
+    @cached_property
     def reading_stages(self) -> tuple[StageCycles, ...]:
         """Returns the same, with the cycles in which each stage reads a sample, by which throughput is predicted.
 
         Depths of buffers are chosen without them, as if a sample held its place for the whole interval: what that
         leaves is for hard samples that come in bursts.
         """
-        pairs = zip(self.stage_cycles, self.netlists[0::2], strict=True)
+        pairs = zip(self.held_stages, self.netlists[0::2], strict=True)
         return tuple(replace(cycles, reading=reading_cycles(stage)) for cycles, stage in pairs)
 
     def with_buffers(self, exit_rate: Sequence[float]) -> Hardware:
@@ -153,7 +168,8 @@ class Hardware:
         Args:
             exit_rate: fraction of samples that leave at each exit.
         """
-        return self.with_depth(least_depth(self.stage_cycles, exit_rate))
+        found = self.with_depth(least_depth(self.stage_cycles, exit_rate))
+        return found if found.is_as_fast(found.intake_interval(exit_rate) / WANTED, exit_rate) else found.with_depth(2)
 
     def with_depth(self, depth: int) -> Hardware:
         """Returns the same hardware with conditional buffers that hold so many samples each."""
@@ -166,6 +182,17 @@ class Hardware:
             exit_rate: fraction of samples that leave at each exit; nothing if every sample goes through all stages.
         """
         return intake_interval(self.stage_cycles, self._rates(exit_rate), self.accelerator.buffer_samples)
+
+    def is_as_fast(self, interval: float, exit_rate: Sequence[float]) -> bool:
+        """Tells whether samples, for which `intake_interval` gives so many cycles, also come as soon where buffers that
+        hold one sample stall their stages.
+
+        Args:
+            interval: cycles between samples.
+            exit_rate: fraction of samples that leave at each exit.
+        """
+        depth = self.accelerator.buffer_samples
+        return depth > 1 or intake_interval(self.held_stages, self._rates(exit_rate), depth) <= interval
 
     def mean_latency(self, exit_rate: Sequence[float]) -> float:
         """Returns the mean cycles of a sample alone, from its first word to its record.
