@@ -15,7 +15,9 @@ from hwcodesign.data import Dataset
 from hwcodesign.design import Design
 from hwcodesign.exploration.queues import (
     DEPTHS,
+    EasyStream,
     StageCycles,
+    cycles_per_image,
     cycles_per_sample,
     intake_interval,
     least_depth,
@@ -29,6 +31,8 @@ from hwcodesign.interface.modes import exit_control
 from hwcodesign.interface.records import final_records
 
 _FAST, _SLOW = StageCycles(10, 14), StageCycles(100, 120)
+#: Samples of the first exit wait for nothing but their turn.
+_AT_ONCE = EasyStream(10, (17,))
 
 
 def test_where_all_leave_at_the_first_exit_its_interval_is_the_pace() -> None:
@@ -58,7 +62,7 @@ def cycles_by_definition(stages: list[StageCycles], exits: list[int], depth: int
     first, second = stages
     starts: list[int] = []
     left: list[int] = []  # when each sample left the buffer
-    read, end = -second.interval, 0  # when the second stage began to read, and the last decision
+    wrote, end = -second.interval, 0  # when the second stage began to write, and the last decision
     for n, leaves in enumerate(exits):
         starts.append(max(starts[-1] + first.interval if starts else 0, left[n - depth] if n >= depth else 0))
         decided = starts[-1] + first.decision
@@ -67,9 +71,11 @@ def cycles_by_definition(stages: list[StageCycles], exits: list[int], depth: int
         if leaves == 0:
             left.append(oldest)
         else:
-            read = max(oldest, read + second.interval)
-            left.append(read + second.interval)
-            end = max(end, read + second.decision)
+            wrote = max(oldest, wrote + second.interval)
+            read = max(oldest, wrote - second.ahead)  # when it began to
+            slower = second.interval if second.reading is None else max(0, second.reading - first.interval)
+            left.append(read + slower)
+            end = max(end, wrote + second.decision)
     return end / len(exits)
 
 
@@ -77,8 +83,10 @@ def cycles_by_definition(stages: list[StageCycles], exits: list[int], depth: int
 def test_two_stages_take_the_cycles_of_the_definition(depth: int) -> None:
     for seed in range(10):
         exits = np.random.default_rng(seed).choice(2, 300, p=[0.8, 0.2]).tolist()
-        stages = [StageCycles(10, 14 + seed), StageCycles(35, 50)]
-        assert cycles_per_sample(stages, exits, depth) == cycles_by_definition(stages, exits, depth), f"seed {seed}"
+        first = StageCycles(10, 14 + seed)
+        for second in (StageCycles(35, 50), StageCycles(35, 50, 4), StageCycles(35, 50, 31, ahead=3 * seed)):
+            pair = [first, second]
+            assert cycles_per_sample(pair, exits, depth) == cycles_by_definition(pair, exits, depth), f"seed {seed}"
 
 
 def test_deeper_is_never_slower() -> None:
@@ -131,14 +139,15 @@ def test_samples_wait_for_places_even_if_none_leaves_early() -> None:
 def test_samples_that_do_not_wait_take_as_long_as_alone() -> None:
     """Hard ones are far enough from each other."""
     exits = ([1] + [0] * 19) * 20
-    assert waiting_latencies([_FAST, _SLOW], exits, 16, (17, 150)).tolist() == [150 if k else 17 for k in exits]
+    alone = waiting_latencies([_FAST, _SLOW], exits, 16, (17, 150), _AT_ONCE)
+    assert alone.tolist() == [150 if k else 17 for k in exits]
 
 
 def test_samples_wait_for_stages_that_are_busy() -> None:
     """The third hard one in a row waits twice for 90 cycles, and the easy one behind it for a place in the buffer."""
-    roomy = waiting_latencies([_FAST, _SLOW], [1, 1, 1, 0], 8, (17, 150)).tolist()
+    roomy = waiting_latencies([_FAST, _SLOW], [1, 1, 1, 0], 8, (17, 150), _AT_ONCE).tolist()
     assert roomy == [150, 240, 330, 17]
-    short = waiting_latencies([_FAST, _SLOW], [1, 1, 1, 0], 3, (17, 150)).tolist()
+    short = waiting_latencies([_FAST, _SLOW], [1, 1, 1, 0], 3, (17, 150), _AT_ONCE).tolist()
     assert short[:3] == roomy[:3]
     assert short[3] == 17 + (14 + 100) - 30  # its place is that of the first, which was read 114 cycles after its begin
 
@@ -146,7 +155,7 @@ def test_samples_wait_for_stages_that_are_busy() -> None:
 def test_a_sample_is_accepted_as_soon_as_the_one_before_was_read() -> None:
     """The stage reads it in 8 cycles, but its head takes 10: all but the first wait for the head."""
     stage = StageCycles(10, 14, reading=8)
-    assert waiting_latencies([stage], [0] * 4, 2, (20,)).tolist() == [20, 22, 22, 22]
+    assert waiting_latencies([stage], [0] * 4, 2, (20,), EasyStream(10, (20, 22))).tolist() == [20, 22, 22, 22]
 
 
 def test_latencies_in_a_stream_are_those_of_rtl(compiled_design: Design, digits_data: Dataset) -> None:
@@ -159,7 +168,9 @@ def test_latencies_in_a_stream_are_those_of_rtl(compiled_design: Design, digits_
     latencies = records["cycles"].astype(np.int64)
     alone = np.array(hardware.latencies)[exits]
     assert latencies.mean() > 1.04 * alone.mean(), "no image waits"
-    found = waiting_latencies(hardware.reading_stages, exits, accelerator.buffer_samples, hardware.latencies)
+    stream = (hardware.reading_stages, exits, accelerator.buffer_samples, hardware.latencies)
+    found = waiting_latencies(*stream, hardware.easy_stream)
+    assert cycles_per_image(*stream) == pytest.approx(run.cycles / len(codes), rel=0.005)
     assert found.mean() == pytest.approx(latencies.mean(), rel=0.01)
     assert most_of(found) == pytest.approx(most_of(latencies), rel=0.01)
 

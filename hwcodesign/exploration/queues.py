@@ -2,17 +2,21 @@
 instead of beats.
 
 A sample holds a place in the buffer behind a stage from the cycle in which the stage begins to write it until it is
-dropped, or until the next stage has read all of it. Stages take samples in order, each at its interval, and stall while
-there is no place. The model draws at random, from the exit rates and independently for each sample, which samples go
-on. A stream whose hard samples come in longer bursts than by chance needs deeper buffers.
+dropped, or until the next stage reads it, and another one may be written behind the reader. Stages take samples in
+order, each at its interval, and stall while there is no place. The model draws at random, from the exit rates and
+independently for each sample, which samples go on. A stream whose hard samples come in longer bursts than by chance
+needs deeper buffers.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from operator import attrgetter
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,11 +43,14 @@ class StageCycles:
         interval: cycles between samples, of the slowest of the three.
         decision: cycles from the first beat that the stage writes to its decision.
         reading: cycles in which the stage reads a sample; None if that is as long as the interval.
+        ahead: cycles by which the stage reads a sample sooner than it begins to write it, if others are in front of it
+            and have to wait.
     """
 
     interval: int
     decision: int
     reading: int | None = None
+    ahead: int = 0
 
     @property
     def read(self) -> int:
@@ -51,7 +58,21 @@ class StageCycles:
         return self.interval if self.reading is None else self.reading
 
 
-_TIMES = (attrgetter("interval"), attrgetter("decision"), attrgetter("read"))
+@dataclass(frozen=True)
+class EasyStream:
+    """It holds the cycles of a stream of samples that all leave at the first exit, while the next one always waits.
+
+    Attributes:
+        interval: cycles between records in the long run.
+        latencies: cycles of the first samples, from the first word to the record; the last one is that of all samples
+            behind, in the mean.
+    """
+
+    interval: float
+    latencies: tuple[float, ...]
+
+
+_TIMES = tuple(map(attrgetter, ("interval", "decision", "ahead")))
 
 
 @dataclass(frozen=True)
@@ -81,29 +102,58 @@ def cycles_per_sample(stages: Sequence[StageCycles], exits: Sequence[int], depth
     return end / len(exits)
 
 
+def cycles_per_image(stages: Sequence[StageCycles], exits: Sequence[int], depth: int, alone: Sequence[int]) -> float:
+    """Returns the cycles per sample of a run of these samples alone, from their first word to their last record.
+
+    Args:
+        stages, exits, depth, alone: as for `waiting_latencies`.
+    """
+    begun, behind = _seen(stages, exits, depth, alone)
+    return float((begun + behind).max() - begun[0]) / len(exits)
+
+
 def waiting_latencies(
-    stages: Sequence[StageCycles], exits: Sequence[int], depth: int, alone: Sequence[int]
-) -> NDArray[np.int64]:
+    stages: Sequence[StageCycles], exits: Sequence[int], depth: int, alone: Sequence[int], easy: EasyStream
+) -> NDArray[np.float64]:
     """Returns the cycles from each sample's first word to its record, on a stream whose next sample always waits.
 
-    A sample waits for the one before it to be read, for places in buffers, and for stages: so much longer it takes than
-    alone.
+    A sample waits for the ones before it, for places in buffers, and for stages: so much longer it takes than alone.
+    How many samples the first stage takes in before others have left follows from no interval, but from what is known
+    of a stream of easy samples.
 
     Args:
         stages: stages of the accelerator, the first stage first.
         exits: exit at which each sample leaves.
         depth: samples that each buffer holds.
         alone: for each exit, the cycles of a sample alone that leaves there.
+        easy: what is known of such a stream.
+    """
+    begun, behind = _seen(stages, exits, depth, alone)
+    waits = easy.latencies[-1] - alone[0]
+    others = max(1, math.ceil(waits / easy.interval))  # samples in front of one that is taken
+    accepted = np.array(
+        [n * easy.interval + alone[0] - cycles for n, cycles in enumerate(easy.latencies[:others])]
+        + [easy.latencies[-1]] * max(0, others - len(easy.latencies)),
+        np.float64,
+    )[: len(begun)]
+    taken = begun[: len(begun) - len(accepted)] + others * easy.interval - waits
+    return np.asarray(begun - np.append(accepted, taken) + behind)
+
+
+def _seen(
+    stages: Sequence[StageCycles], exits: Sequence[int], depth: int, alone: Sequence[int]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """For each sample the cycle in which the first stage begins to write it, and the cycles from there to its record if
+    that were the cycle of its first word.
     """
     seen: list[tuple[int, int]] = []
     _run(stages, exits, depth, seen)
     begun, decided = (np.array(column, np.int64) for column in zip(*seen, strict=True))
     taken, own = np.asarray(exits), np.cumsum([stage.decision for stage in stages])
-    accepted = np.append(begun[0], begun[:-1] + stages[0].read)  # when the sample before was read
-    return np.asarray(decided - accepted - own[taken] + np.asarray(alone)[taken], np.int64)
+    return begun, decided - begun - own[taken] + np.asarray(alone)[taken]
 
 
-def most_of(latencies: NDArray[np.int64]) -> float:
+def most_of(latencies: NDArray[Any]) -> float:
     """Returns what 99 % of the samples have at most."""
     return float(np.quantile(latencies, _MOST, method="higher"))
 
@@ -183,12 +233,13 @@ def _run(
     decision. If they are asked for, those of each sample are added to what was seen.
     """
     last = len(stages) - 1
-    own, deciding, reading = ([get(stage) for stage in stages] for get in _TIMES)
+    own, deciding, ahead = ([get(stage) for stage in stages] for get in _TIMES)
     if not last:  # nothing waits
         begun_last = (len(exits) - 1) * own[0]
         if seen is not None:
             seen += [(n * own[0], n * own[0] + deciding[0]) for n in range(len(exits))]
         return begun_last, begun_last + deciding[0]
+    kept = [0, *(_kept(*pair) for pair in pairwise(stages))]  # how long a place is taken while a stage reads
     begun = [-interval for interval in own]  # when each stage began to write its latest sample
     freed = [[0] * depth for _ in stages]  # when each buffer's places were last given back, in turn
     place = [depth - 1] * len(stages)  # that each stage took last
@@ -197,7 +248,7 @@ def _run(
         arrival = 0  # when the sample may enter the stage
         mine, taken = freed[0], 0
         for k in range(leaves + 1):
-            start = begun[k] + own[k]
+            start, came = begun[k] + own[k], arrival
             if arrival > start:  # noqa: PLR1730  # max takes several times as long
                 start = arrival
             before, at = mine, taken  # the buffer in front of the stage, and the sample's place there
@@ -213,13 +264,24 @@ def _run(
                 if mine[taken - 1] > arrival:  # noqa: PLR1730
                     arrival = mine[taken - 1]
                 mine[taken] = arrival
-            if k:  # read whole by this stage
-                before[at] = start + reading[k]
+            if k:  # the stage begins to read it
+                begin = start - ahead[k]
+                if begin < came:  # noqa: PLR1730
+                    begin = came
+                before[at] = begin + kept[k]
             begun[k] = start
         end = max(end, start + deciding[leaves])
         if seen is not None:
             seen.append((begun[0], start + deciding[leaves]))
     return begun[0], end
+
+
+def _kept(writer: StageCycles, reader: StageCycles) -> int:
+    """Cycles from the one in which a stage begins to read a sample to that in which the next sample may take its place:
+    that is written as fast as the stage in front writes, while this one is read beat by beat, and must not come too
+    soon. All of the interval, where it is not known how long reading takes.
+    """
+    return reader.interval if reader.reading is None else max(0, reader.reading - writer.interval)
 
 
 def least_depth(stages: Sequence[StageCycles], exit_rate: Sequence[float], wanted: float = WANTED) -> int:

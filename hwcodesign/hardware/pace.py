@@ -29,6 +29,12 @@ class Pace:
     settled: int
     period: int
 
+    def end(self, sample: int) -> int:
+        """Returns the cycle at which a sample leaves, counted from 0."""
+        periods = max(0, -(-(sample - len(self.ends) + 1) // self.period))
+        cycles = self.ends[self.settled + self.period] - self.ends[self.settled]
+        return self.ends[sample - periods * self.period] + periods * cycles
+
     @property
     def interval(self) -> float:
         """Returns the mean interval over a period; an int if it is whole."""

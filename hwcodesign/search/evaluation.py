@@ -108,9 +108,8 @@ class Subject:
         hardware = Hardware.of(accelerator, variant.known.placed)
         interval = cycles_per_sample(hardware.reading_stages, taken.tolist(), accelerator.buffer_samples)
         latencies = np.array(hardware.latencies)
-        waiting = waiting_latencies(
-            hardware.reading_stages, taken.tolist(), accelerator.buffer_samples, hardware.latencies
-        )
+        stream = (hardware.reading_stages, taken.tolist(), accelerator.buffer_samples, hardware.latencies)
+        waiting = waiting_latencies(*stream, hardware.easy_stream)
         resources = AcceleratorEstimate.of(hardware).total.on(self.board.capacity).rounded()
         clock = self.board.clock_mhz
         return Figures(

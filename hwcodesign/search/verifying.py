@@ -14,7 +14,7 @@ from hwcodesign.backends.streamrtl.resources import AcceleratorEstimate
 from hwcodesign.compilation import compile
 from hwcodesign.design import Design, load
 from hwcodesign.designs.stored import load_criterion
-from hwcodesign.exploration.queues import cycles_per_sample, most_of, waiting_latencies
+from hwcodesign.exploration.queues import cycles_per_image, most_of, waiting_latencies
 from hwcodesign.images import encode_images
 from hwcodesign.interface.modes import exit_control
 from hwcodesign.interface.records import final_records
@@ -122,8 +122,8 @@ def verified(
     require_equal([compare_records("rtl", records, expected, "software", "records")])
     hardware = Hardware.of(accelerator)
     taken = expected["exit"]
-    stream = (hardware.reading_stages, taken.tolist(), accelerator.buffer_samples)
-    predicted, waiting = cycles_per_sample(*stream), waiting_latencies(*stream, hardware.latencies)
+    stream = (hardware.reading_stages, taken.tolist(), accelerator.buffer_samples, hardware.latencies)
+    predicted, waiting = cycles_per_image(*stream), waiting_latencies(*stream, hardware.easy_stream)
     latencies = records["cycles"].astype(np.int64)
     exits = measure_exits(design.rtl, design.manifest["cycles"], codes)
     rates = np.bincount(taken, minlength=accelerator.exits) / len(taken)

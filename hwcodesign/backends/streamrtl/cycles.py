@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hwcodesign.designs.accelerator import Accelerator
+from hwcodesign.exploration.queues import EasyStream
 from hwcodesign.hardware.netlist import Netlist
 from hwcodesign.hardware.pace import settle
 from hwcodesign.hardware.shell_timing import Buffer, Decider, Packer, Unpacker
@@ -66,6 +67,51 @@ def accelerator_latencies(
     """Predicts the latencies of samples that leave at each exit, as `accelerator_cycles` does, but nothing else."""
     found = (_nodes(accelerator, placed, queues, decisions, leave_at)[0] for leave_at in range(accelerator.exits))
     return tuple(end_of_sample(Network(nodes), 0, 1) - _LEAVING for nodes in found)
+
+
+def easy_stream(
+    accelerator: Accelerator,
+    placed: Sequence[Netlist],
+    queues: Sequence[Sequence[int]],
+    decisions: Sequence[Decision],
+) -> EasyStream:
+    """Predicts a stream of samples that all leave at the first exit, while the next one always waits."""
+    nodes, words = _nodes(accelerator, placed, queues, decisions, 0)
+    found = _stream(nodes, words)
+    return replace(found, latencies=tuple(cycles - _LEAVING for cycles in found.latencies))
+
+
+def read_ahead(accelerator: Accelerator, placed: Sequence[Netlist], decisions: Sequence[Decision], k: int) -> int:
+    """Predicts how many cycles longer a sample is in a later stage, its head and decision if the samples in front of it
+    wait there than if it is alone: so much sooner it was read. It is 0 for a stage or head of several tensors.
+    """
+    stage, head = placed[2 * k : 2 * k + 2]
+    if len(stage.inputs) > 1 or len(head.inputs) > 1:
+        return 0
+    nodes: list[Node] = []
+    features = _extend(nodes, stage, (-1,))
+    (logits,) = _extend(nodes, head, [features[accelerator.head_reads[k][0]]])
+    if not nodes:
+        return 0
+    _decided(nodes, decisions[k], logits)
+    latencies = _stream(nodes, stage.inputs[0].stream.beats, whole=True).latencies
+    return int(latencies[-1] - latencies[0])
+
+
+def _stream(nodes: Sequence[Node], beats_in: int, *, whole: bool = False) -> EasyStream:
+    """Samples that always wait. Latencies go from a sample's first beat, or from its last one if the whole sample is to
+    be read, to the end of the nodes.
+    """
+    pace, network = settle(nodes, beats_in, 1), Network(nodes)
+    early: list[int] = []
+    periodic: list[int] = []  # of samples that are taken once samples leave with a period
+    while len(periodic) < pace.period:
+        n = len(early) + len(periodic)
+        network.until_taken((n + 1) * beats_in if whole else n * beats_in + 1)
+        begin = network.cycles - 1
+        of_its_time = early if begin < pace.ends[pace.settled] else periodic
+        of_its_time.append(pace.end(n) - begin)
+    return EasyStream(pace.interval, (*map(float, early), sum(periodic) / len(periodic)))
 
 
 def _exit_cycles(nodes: Sequence[Node], words: int) -> ExitCycles:

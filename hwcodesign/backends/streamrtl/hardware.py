@@ -10,10 +10,23 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from hwcodesign.backends.streamrtl.cycles import ExitCycles, accelerator_cycles, accelerator_latencies
+from hwcodesign.backends.streamrtl.cycles import (
+    ExitCycles,
+    accelerator_cycles,
+    accelerator_latencies,
+    easy_stream,
+    read_ahead,
+)
 from hwcodesign.designs.accelerator import DECISIONS_AHEAD, Accelerator
 from hwcodesign.errors import SimulationError
-from hwcodesign.exploration.queues import WANTED, StageCycles, intake_interval, least_depth, settled_interval
+from hwcodesign.exploration.queues import (
+    WANTED,
+    EasyStream,
+    StageCycles,
+    intake_interval,
+    least_depth,
+    settled_interval,
+)
 from hwcodesign.hardware.cycles import Cycles, reading_cycles, segment_cycles
 from hwcodesign.hardware.implementation import DEFAULTS, Implementation
 from hwcodesign.hardware.netlist import ENDLESS, OBSERVED, Netlist, netlist, offering, watched
@@ -99,6 +112,11 @@ class Hardware:
         """Returns the latencies of `exits`, sooner."""
         return accelerator_latencies(self.accelerator, self.netlists, self.head_queues, self.decisions)
 
+    @cached_property
+    def easy_stream(self) -> EasyStream:
+        """Returns the cycles of samples that all leave at the first exit, while the next one always waits."""
+        return easy_stream(self.accelerator, self.netlists, self.head_queues, self.decisions)
+
     @property
     def stage_intervals(self) -> tuple[int, ...]:
         """Returns the interval of each stage with its head and decision: the slowest of the three. The first stage is
@@ -138,18 +156,18 @@ class Hardware:
 
     @cached_property
     def held_stages(self) -> tuple[StageCycles, ...]:
-        """Returns the same, with decisions as late as they are where a buffer that holds one sample stalls its stage.
+        """Returns the same, with the first decision as late as it is on a stream.
 
-        How long a stage takes to be as far again follows from no interval or latency: decisions are moved until samples
-        that all leave at one exit come at the exact interval of `exits`, which takes longer to predict.
+        How long samples hold the places of a short buffer follows from no interval or latency: where they stall the
+        first stage, it is not as far again at once, and buffers give back room beat by beat. The decision is moved
+        until samples that leave at the first exit come at the exact interval, which takes longer to predict.
         """
-        held, depth = list(self.stage_cycles), self.accelerator.buffer_samples
-        if depth > 1 or self.accelerator.exits == 1:
+        first, *others = self.stage_cycles
+        depth = self.accelerator.buffer_samples
+        exact = self.easy_stream.interval
+        if not others or settled_interval(self.stage_cycles, 0, depth) == exact:
             return self.stage_cycles
-        for k, exact in enumerate(self.exits[:-1]):
-            late = int(exact.interval - settled_interval(held, k, depth))
-            held[k] = replace(held[k], decision=held[k].decision + max(0, late))
-        return tuple(held)
+        return (replace(first, decision=int(exact * depth)), *others)
 
     @cached_property
     def reading_stages(self) -> tuple[StageCycles, ...]:
@@ -159,7 +177,11 @@ class Hardware:
         leaves is for hard samples that come in bursts.
         """
         pairs = zip(self.held_stages, self.netlists[0::2], strict=True)
-        return tuple(replace(cycles, reading=reading_cycles(stage)) for cycles, stage in pairs)
+        known = (self.accelerator, self.netlists, self.decisions)
+        return tuple(
+            replace(cycles, reading=reading_cycles(stage), ahead=read_ahead(*known, k) if k else 0)
+            for k, (cycles, stage) in enumerate(pairs)
+        )
 
     def with_buffers(self, exit_rate: Sequence[float]) -> Hardware:
         """Returns the same hardware with conditional buffers just deep enough for nearly all the throughput that its
