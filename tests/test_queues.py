@@ -158,6 +158,14 @@ def test_a_sample_is_accepted_as_soon_as_the_one_before_was_read() -> None:
     assert waiting_latencies([stage], [0] * 4, 2, (20,), EasyStream(10, (20, 22))).tolist() == [20, 22, 22, 22]
 
 
+def test_a_stall_is_seen_by_all_samples_that_the_first_stage_has_taken_in() -> None:
+    """It takes in two more samples while one leaves; the third sample goes on, and keeps the only place for long."""
+    stages, easy = [StageCycles(10, 14), StageCycles(100, 120)], EasyStream(10, (20, 30, 38))
+    assert waiting_latencies(stages, [0] * 5, 2, (20, 160), easy).tolist() == [20, 30, 38, 38, 38]
+    found = waiting_latencies(stages, [0, 0, 1, 0, 0, 0, 0], 1, (20, 160), easy)
+    assert [bool(latency > 100) for latency in found] == [False, False, True, True, True, False, False]
+
+
 def test_latencies_in_a_stream_are_those_of_rtl(compiled_design: Design, digits_data: Dataset) -> None:
     """Of test images in their order: the mean, and what 99 % have at most."""
     accelerator, images = compiled_design.accelerator, digits_data.test.images

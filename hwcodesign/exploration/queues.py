@@ -52,11 +52,6 @@ class StageCycles:
     reading: int | None = None
     ahead: int = 0
 
-    @property
-    def read(self) -> int:
-        """Returns the cycles in which the stage reads a sample."""
-        return self.interval if self.reading is None else self.reading
-
 
 @dataclass(frozen=True)
 class EasyStream:
