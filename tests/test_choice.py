@@ -18,7 +18,7 @@ from hwcodesign.backends.streamrtl.choosing import SHARE, Choosing, last_layers
 from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.backends.streamrtl.improving import quicker, sooner
 from hwcodesign.backends.streamrtl.levels import levels_of, text_of
-from hwcodesign.backends.streamrtl.resources import AcceleratorEstimate
+from hwcodesign.backends.streamrtl.resources import AcceleratorEstimate, DoesNotFitWarning
 from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.designs.boards import board_named
 from hwcodesign.errors import SettingsError
@@ -27,6 +27,7 @@ from hwcodesign.hardware.budget import shares
 from hwcodesign.hardware.choice import neighbours
 from hwcodesign.hardware.implementation import MEMORY, RESOURCE, Implementation
 from hwcodesign.hardware.resources.figures import Resources
+from hwcodesign.networks.leaving_out import with_early_exits
 from hwcodesign.policies.exit_decision import FittedOn
 
 P = layers.Precision(4, 4, bias=12, logits=12)
@@ -413,3 +414,14 @@ def test_a_wish_without_rtl_and_one_of_nothing_are_refused() -> None:
         hw.Fit(0)
     with pytest.raises(SettingsError, match="latency_us=-1 must be above 0"):
         hw.Fit(latency_us=-1)
+
+
+def test_a_stage_and_head_that_wait_for_each_other_are_made_faster(tmp_path: Path) -> None:
+    """Without early exits and their buffers: each alone is fast enough at 21,486 images/s, both together are not."""
+    network = with_early_exits(hw.load_recipe("resnet8_cifar_w4a4").published(), [])
+    never = hw.fit_policy(network, None, thresholds=[])
+    with pytest.warns(DoesNotFitWarning):
+        design = hw.compile(network, never, fit=hw.Fit(21_486), oversize=True, out=tmp_path / "design")
+    hardware, most = Hardware.of(design.accelerator), 100e6 / 21_486
+    assert hardware.stage_intervals[0] < hardware.exits[0].interval <= most
+    assert hardware.stream_interval([]) == hardware.exits[0].interval

@@ -5,7 +5,7 @@ has room for.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hwcodesign.backends.streamrtl.choosing import SHARE, Built, Choosing, Known
 from hwcodesign.backends.streamrtl.improving import quicker, sooner
@@ -79,7 +79,10 @@ def with_throughput(
                 f"{choosing.images_per_second(words):,}"
             )
     wanted = _Wanted(choosing, interval, wish)
-    built = wanted.built(_DEPTHS if choosing.depths else (request.accelerator.buffer_samples,))
+    depths = _DEPTHS if choosing.depths else (request.accelerator.buffer_samples,)
+    built = wanted.built(depths)
+    if request.accelerator.exits == 1 and images_per_second is not None:
+        wanted, built = wanted.with_head(built, depths)
     if latency_us is not None:
         built = wanted.soon(built, latency_us)
     return built.hardware.accelerator
@@ -163,6 +166,28 @@ class _Wanted:
         if not found:
             raise refused[-1]
         return min(found, key=self._cost)
+
+    def with_head(self, built: Built, depths: Sequence[int]) -> tuple[_Wanted, Built]:
+        """Without buffers, the only stage and its head may wait for each other, which takes longer to predict: where
+        they are too slow, hardware of so much higher a throughput is built.
+
+        Returns:
+            What was then wanted, and its hardware.
+
+        Raises:
+            SettingsError: no hardware is as fast.
+        """
+        wanted, exact = self, built.stream_interval
+        for _ in range(_WAITING):
+            if exact <= self.interval:
+                return wanted, built
+            wanted = replace(wanted, interval=min(wanted.interval - 1, int(wanted.interval * self.interval / exact)))
+            built = wanted.built(depths)
+            exact = built.stream_interval
+        raise SettingsError(
+            f"{self.wish}, but its stage and head wait for each other and take {exact:,g}: ask for at most "
+            f"{self.choosing.images_per_second(exact):,}"
+        )
 
     def _cost(self, built: Built) -> tuple[float, float]:
         """What does not fit the board, and what is taken of its resources; what is scarce is dearer."""

@@ -77,6 +77,11 @@ class Built:
         return self.hardware.intake_interval(self.hardware.accelerator.policy.fitted_on.exit_rate)
 
     @property
+    def stream_interval(self) -> float:
+        """Returns the same, nearer to the truth, which takes longer."""
+        return self.hardware.stream_interval(self.hardware.accelerator.policy.fitted_on.exit_rate)
+
+    @property
     def loads(self) -> tuple[float, ...]:
         """Returns for each stage the cycles that it is busy with a sample, in the mean of all samples."""
         hardware = self.hardware
@@ -255,8 +260,9 @@ class Choosing:
             return built
         shorter = (built.with_depth(depth) for depth in DEPTHS if depth < built.depth)
         found = next((one for one in shorter if one.interval <= interval), built)
-        rates = found.hardware.accelerator.policy.fitted_on.exit_rate
-        return found if found.hardware.is_as_fast(interval, rates) else found.with_depth(2)
+        if found.depth > 1 or found.hardware.accelerator.exits == 1:
+            return found
+        return found if found.stream_interval <= interval else found.with_depth(2)
 
     def shares(self, total: Resources) -> dict[str, float]:
         """Returns the fraction that is taken of each resource of the board, by name."""

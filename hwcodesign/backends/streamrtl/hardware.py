@@ -5,6 +5,7 @@ Decision units are just fast enough.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -156,16 +157,19 @@ class Hardware:
 
     @cached_property
     def held_stages(self) -> tuple[StageCycles, ...]:
-        """Returns the same, with the first decision as late as it is on a stream.
+        """Returns the same, with the first stage as slow as it is on a stream, or its decision as late.
 
         How long samples hold the places of a short buffer follows from no interval or latency: where they stall the
         first stage, it is not as far again at once, and buffers give back room beat by beat. The decision is moved
-        until samples that leave at the first exit come at the exact interval, which takes longer to predict.
+        until samples that leave at the first exit come at the exact interval, which takes longer to predict. Without
+        a buffer, the stage and its head may wait for each other.
         """
         first, *others = self.stage_cycles
         depth = self.accelerator.buffer_samples
         exact = self.easy_stream.interval
-        if not others or settled_interval(self.stage_cycles, 0, depth) == exact:
+        if not others:
+            return (replace(first, interval=math.ceil(exact)),)
+        if settled_interval(self.stage_cycles, 0, depth) == exact:
             return self.stage_cycles
         return (replace(first, decision=int(exact * depth)), *others)
 
@@ -191,7 +195,10 @@ class Hardware:
             exit_rate: fraction of samples that leave at each exit.
         """
         found = self.with_depth(least_depth(self.stage_cycles, exit_rate))
-        return found if found.is_as_fast(found.intake_interval(exit_rate) / WANTED, exit_rate) else found.with_depth(2)
+        if found.accelerator.buffer_samples > 1 or found.accelerator.exits == 1:
+            return found
+        stalls = found.stream_interval(exit_rate) > found.intake_interval(exit_rate) / WANTED
+        return found.with_depth(2) if stalls else found
 
     def with_depth(self, depth: int) -> Hardware:
         """Returns the same hardware with conditional buffers that hold so many samples each."""
@@ -205,16 +212,13 @@ class Hardware:
         """
         return intake_interval(self.stage_cycles, self._rates(exit_rate), self.accelerator.buffer_samples)
 
-    def is_as_fast(self, interval: float, exit_rate: Sequence[float]) -> bool:
-        """Tells whether samples, for which `intake_interval` gives so many cycles, also come as soon where buffers that
-        hold one sample stall their stages.
+    def stream_interval(self, exit_rate: Sequence[float]) -> float:
+        """Returns what `intake_interval` does, by `held_stages`: it takes longer, and is nearer to the truth.
 
         Args:
-            interval: cycles between samples.
-            exit_rate: fraction of samples that leave at each exit.
+            exit_rate: fraction of samples that leave at each exit; nothing if every sample goes through all stages.
         """
-        depth = self.accelerator.buffer_samples
-        return depth > 1 or intake_interval(self.held_stages, self._rates(exit_rate), depth) <= interval
+        return intake_interval(self.held_stages, self._rates(exit_rate), self.accelerator.buffer_samples)
 
     def mean_latency(self, exit_rate: Sequence[float]) -> float:
         """Returns the mean cycles of a sample alone, from its first word to its record.
