@@ -328,6 +328,22 @@ def test_parameters_of_all_kinds_reach_the_top(tmp_path: Path) -> None:
 
 
 @needs_yosys
+def test_loops_over_many_constants_are_read(tmp_path: Path) -> None:
+    """The reader of SystemVerilog stops after 4,000 rounds by itself, and nests what stands behind each condition."""
+    source = tmp_path / "many.sv"
+    source.write_text("""
+        module many (input wire logic clk_i, input wire logic [12:0] d_i, output logic found_o);
+          logic [4999:0] odd;
+          always_comb begin
+            odd = '0;
+            for (int i = 0; i < 5000; i++) if (d_i[i%13]) odd[i] = 1'b1;
+          end
+          always_ff @(posedge clk_i) found_o <= ^odd;
+        endmodule""")
+    assert synthesise([source], "many").ff == 1
+
+
+@needs_yosys
 def test_results_are_kept_by_what_they_depend_on(
     files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -68,7 +68,10 @@ class Sources:
 
     def read_command(self, keep_hierarchy: bool = False) -> str:
         """Returns the Yosys command that reads the design."""
-        words = ["read_slang --threads 1", *(["--best-effort-hierarchy"] if keep_hierarchy else [])]
+        words = [
+            "read_slang --unroll-limit=1000000 --threads 1",
+            *(["--best-effort-hierarchy"] if keep_hierarchy else []),
+        ]
         words += [*(file.name for file in self.sources), f"--top {self.top}"]
         for name, value in self.parameters.items():
             if isinstance(value, str) and re.search(r"\s", value):

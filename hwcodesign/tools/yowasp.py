@@ -24,6 +24,9 @@ _SHOWN = 4000
 #: Packages whose tools have run in this process. The first run on a machine compiles the tool, which takes a minute of
 #: all cores, and others that begin meanwhile would compile it, too.
 _COMPILED: set[str] = set()
+#: Bytes of the stack of a tool: the reader of SystemVerilog takes a part of it for every constant of a large module, and
+#: wasmtime gives 512 KiB otherwise.
+_STACK = 1 << 26
 #: Runs a tool until it ends, or standard input does: the process that started it is then no more.
 _PROGRAM = """
 import os, sys, threading
@@ -31,6 +34,16 @@ def follow():
     os.read(0, 1)
     os._exit(1)
 threading.Thread(target=follow, daemon=True).start()
+import wasmtime
+class Config(wasmtime.Config):
+    def __init__(self):
+        super().__init__()
+        deeper = getattr(wasmtime._ffi, "wasmtime_config_async_stack_size_set", None)
+        if deeper:  # the other stack may be no larger than this one
+            deeper(self.ptr(), {stack})
+            self.max_wasm_stack = {stack}
+wasmtime.Config = Config
+threading.stack_size(2 * {stack})
 from {package} import {function}
 sys.exit({function}(sys.argv[1:]))
 """
@@ -132,7 +145,7 @@ def run_tool(package: str, function: str, arguments: Sequence[str], folder: Path
     """
     name = package.replace("_", "-")
     installed_version(name)
-    command = [sys.executable, "-c", _PROGRAM.format(package=package, function=function)]
+    command = [sys.executable, "-c", _PROGRAM.format(package=package, function=function, stack=_STACK)]
     if package not in _COMPILED:
         with one_at_a_time(own_cache() / package):
             if package not in _COMPILED:
