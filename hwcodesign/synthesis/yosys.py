@@ -25,6 +25,8 @@ from hwcodesign.tools.yowasp import TimeLimit, run_tool
 
 Family = Literal["xc7", "xcup"]
 
+#: Most rounds of a loop: the reader of SystemVerilog gives up after 4,000 by itself.
+_ROUNDS = 1_000_000
 _SCRIPT, _STATISTICS = "script.ys", "statistics.json"
 #: LUT mapping by abc instead of abc9: half the time, a few LUTs more.
 _FAST = (
@@ -68,10 +70,8 @@ class Sources:
 
     def read_command(self, keep_hierarchy: bool = False) -> str:
         """Returns the Yosys command that reads the design."""
-        words = [
-            "read_slang --unroll-limit=1000000 --threads 1",
-            *(["--best-effort-hierarchy"] if keep_hierarchy else []),
-        ]
+        words = [f"read_slang --unroll-limit={_ROUNDS} --threads 1"]
+        words += ["--best-effort-hierarchy"] if keep_hierarchy else []
         words += [*(file.name for file in self.sources), f"--top {self.top}"]
         for name, value in self.parameters.items():
             if isinstance(value, str) and re.search(r"\s", value):

@@ -24,8 +24,8 @@ _SHOWN = 4000
 #: Packages whose tools have run in this process. The first run on a machine compiles the tool, which takes a minute of
 #: all cores, and others that begin meanwhile would compile it, too.
 _COMPILED: set[str] = set()
-#: Bytes of the stack of a tool: the reader of SystemVerilog takes a part of it for every constant of a large module, and
-#: wasmtime gives 512 KiB otherwise.
+#: Bytes of the stack of a tool: the reader of SystemVerilog takes a part of it for every constant of a large module,
+#: and wasmtime gives 512 KiB otherwise.
 _STACK = 1 << 26
 #: Runs a tool until it ends, or standard input does: the process that started it is then no more.
 _PROGRAM = """
