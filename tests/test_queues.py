@@ -162,6 +162,8 @@ def test_a_stall_is_seen_by_all_samples_that_the_first_stage_has_taken_in() -> N
     """It takes in two more samples while one leaves; the third sample goes on, and keeps the only place for long."""
     stages, easy = [StageCycles(10, 14), StageCycles(100, 120)], EasyStream(10, (20, 30, 38))
     assert waiting_latencies(stages, [0] * 5, 2, (20, 160), easy).tolist() == [20, 30, 38, 38, 38]
+    at_once = EasyStream(10, (20, 45))  # it takes in the second sample, and two others, with the first one
+    assert waiting_latencies(stages, [0] * 5, 2, (20, 160), at_once).tolist() == [20, 45, 45, 45, 45]
     found = waiting_latencies(stages, [0, 0, 1, 0, 0, 0, 0], 1, (20, 160), easy)
     assert [bool(latency > 100) for latency in found] == [False, False, True, True, True, False, False]
 

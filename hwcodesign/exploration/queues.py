@@ -126,12 +126,9 @@ def waiting_latencies(
     begun, behind = _seen(stages, exits, depth, alone)
     waits = easy.latencies[-1] - alone[0]
     others = max(1, math.ceil(waits / easy.interval))  # samples in front of one that is taken
-    accepted = np.array(
-        [n * easy.interval + alone[0] - cycles for n, cycles in enumerate(easy.latencies[:others])]
-        + [easy.latencies[-1]] * max(0, others - len(easy.latencies)),
-        np.float64,
-    )[: len(begun)]
-    taken = begun[: len(begun) - len(accepted)] + others * easy.interval - waits
+    first = np.arange(min(others, len(begun)))
+    accepted = first * easy.interval + alone[0] - np.take(easy.latencies, first, mode="clip")
+    taken = begun[: len(begun) - len(first)] + others * easy.interval - waits
     return np.asarray(begun - np.append(accepted, taken) + behind)
 
 
