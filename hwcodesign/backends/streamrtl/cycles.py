@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
+from weakref import WeakKeyDictionary
 
 from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.exploration.queues import EasyStream
@@ -76,8 +77,17 @@ def easy_stream(
     decisions: Sequence[Decision],
 ) -> EasyStream:
     """Predicts a stream of samples that all leave at the first exit, while the next one always waits."""
-    nodes, words = _nodes(accelerator, placed, queues, decisions, 0)
-    found = _stream(nodes, words)
+    (source,), (stage, head) = accelerator.stages[0].inputs, placed[:2]
+    buffers = [
+        (accelerator.least_buffer_beats(0, i), accelerator.buffer_beats(0, i))
+        for i in range(len(stage.outputs) if accelerator.exits > 1 else 0)
+    ]
+    given = (lane_bits(source.format), accelerator.images, tuple(buffers), accelerator.waiting_decisions)
+    found = _known(
+        stage,
+        (head, *given, tuple(queues[0]), tuple(accelerator.head_reads[0]), _pace(decisions[0])),
+        lambda: _stream(*_nodes(accelerator, placed, queues, decisions, 0)),
+    )
     return replace(found, latencies=tuple(cycles - _LEAVING for cycles in found.latencies))
 
 
@@ -88,14 +98,35 @@ def read_ahead(accelerator: Accelerator, placed: Sequence[Netlist], decisions: S
     stage, head = placed[2 * k : 2 * k + 2]
     if len(stage.inputs) > 1 or len(head.inputs) > 1:
         return 0
-    nodes: list[Node] = []
-    features = _extend(nodes, stage, (-1,))
-    (logits,) = _extend(nodes, head, [features[accelerator.head_reads[k][0]]])
-    if not nodes:
-        return 0
-    _decided(nodes, decisions[k], logits)
-    latencies = _stream(nodes, stage.inputs[0].stream.beats, whole=True).latencies
+    read = accelerator.head_reads[k][0]
+
+    def stream() -> EasyStream:
+        nodes: list[Node] = []
+        features = _extend(nodes, stage, (-1,))
+        (logits,) = _extend(nodes, head, [features[read]])
+        if not nodes:
+            return EasyStream(0, (0.0,))
+        _decided(nodes, decisions[k], logits)
+        return _stream(nodes, stage.inputs[0].stream.beats, whole=True)
+
+    latencies = _known(stage, (head, read, _pace(decisions[k])), stream).latencies
     return int(latencies[-1] - latencies[0])
+
+
+#: Streams through stages that are still there, by what they depend on: a search asks for the same ones again and again.
+_KNOWN: WeakKeyDictionary[Netlist, dict[Hashable, EasyStream]] = WeakKeyDictionary()
+
+
+def _known(stage: Netlist, depends_on: Hashable, make: Callable[[], EasyStream]) -> EasyStream:
+    known = _KNOWN.setdefault(stage, {})
+    if depends_on not in known:
+        known[depends_on] = make()
+    return known[depends_on]
+
+
+def _pace(decision: Decision) -> tuple[int, int]:
+    """All of a decision that its automata depend on."""
+    return decision.interval, decision.latency
 
 
 def _stream(nodes: Sequence[Node], beats_in: int, *, whole: bool = False) -> EasyStream:
