@@ -150,15 +150,14 @@ def most_of(latencies: NDArray[Any]) -> float:
     return float(np.quantile(latencies, _MOST, method="higher"))
 
 
-def settled_interval(stages: Sequence[StageCycles], exit_index: int, depth: int) -> float:
-    """Returns the cycles between samples in the long run if all of them leave at one exit.
+def settled_interval(stages: Sequence[StageCycles], depth: int) -> float:
+    """Returns the cycles between samples in the long run if all of them leave at the first exit.
 
     Args:
         stages: stages of the accelerator, the first stage first.
-        exit_index: the exit.
         depth: samples that each buffer holds.
     """
-    (_, first), (_, both) = (_run(stages, [exit_index] * samples, depth) for samples in (_SETTLED, 2 * _SETTLED))
+    (_, first), (_, both) = (_run(stages, [0] * samples, depth) for samples in (_SETTLED, 2 * _SETTLED))
     return (both - first) / _SETTLED
 
 

@@ -260,9 +260,8 @@ class Choosing:
             return built
         shorter = (built.with_depth(depth) for depth in DEPTHS if depth < built.depth)
         found = next((one for one in shorter if one.interval <= interval), built)
-        if found.depth > 1 or found.hardware.accelerator.exits == 1:
-            return found
-        return found if found.stream_interval <= interval else found.with_depth(2)
+        rates = found.hardware.accelerator.policy.fitted_on.exit_rate
+        return replace(found, hardware=found.hardware.without_stalls(interval, rates))
 
     def shares(self, total: Resources) -> dict[str, float]:
         """Returns the fraction that is taken of each resource of the board, by name."""

@@ -169,7 +169,7 @@ class Hardware:
         exact = self.easy_stream.interval
         if not others:
             return (replace(first, interval=math.ceil(exact)),)
-        if settled_interval(self.stage_cycles, 0, depth) == exact:
+        if settled_interval(self.stage_cycles, depth) == exact:
             return self.stage_cycles
         return (replace(first, decision=int(exact * depth)), *others)
 
@@ -195,10 +195,19 @@ class Hardware:
             exit_rate: fraction of samples that leave at each exit.
         """
         found = self.with_depth(least_depth(self.stage_cycles, exit_rate))
-        if found.accelerator.buffer_samples > 1 or found.accelerator.exits == 1:
-            return found
-        stalls = found.stream_interval(exit_rate) > found.intake_interval(exit_rate) / WANTED
-        return found.with_depth(2) if stalls else found
+        return found.without_stalls(found.intake_interval(exit_rate) / WANTED, exit_rate)
+
+    def without_stalls(self, interval: float, exit_rate: Sequence[float]) -> Hardware:
+        """Returns the same hardware, with buffers of two samples where those of one stall a stage for so long that
+        samples do not come at an interval.
+
+        Args:
+            interval: cycles between samples, not less than `intake_interval` says.
+            exit_rate: fraction of samples that leave at each exit.
+        """
+        if self.accelerator.buffer_samples > 1 or self.accelerator.exits == 1:
+            return self
+        return self if self.stream_interval(exit_rate) <= interval else self.with_depth(2)
 
     def with_depth(self, depth: int) -> Hardware:
         """Returns the same hardware with conditional buffers that hold so many samples each."""
