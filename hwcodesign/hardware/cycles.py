@@ -65,11 +65,14 @@ def reading_cycles(placed: Netlist) -> int:
 def _ends(placed: Netlist, i: int, samples: int) -> tuple[int, ...]:
     """Returns the cycles in which the last beats of an output leave."""
     beats = placed.outputs[i].stream.beats
-    if len(placed.inputs) == len(placed.outputs) == 1:
-        nodes, (last,) = placed.nodes()
-        if last < 0:  # wires alone
-            return tuple(beats * (n + 1) - 1 for n in range(samples))
-        return tuple(run(nodes[: last + 1], samples, placed.inputs[0].stream.beats, beats))
+    if len(placed.inputs) == 1:
+        nodes, drivers = placed.nodes()
+        last, beats_in = drivers[i], placed.inputs[0].stream.beats
+        if len(placed.outputs) == 1:
+            if last < 0:  # wires alone
+                return tuple(beats * (n + 1) - 1 for n in range(samples))
+            return tuple(run(nodes[: last + 1], samples, beats_in, beats))
+        return tuple(end - 1 for end in run(watched(nodes, last), samples, beats_in, beats))
     before = offering(len(placed.inputs))
     nodes, drivers = placed.nodes(range(len(before)), len(before))
     network = Network(watched([*before, *nodes], drivers[i]))

@@ -311,27 +311,34 @@ def watched(nodes: Sequence[Node], driver: int) -> list[Node]:
 
 def _observed_fill(placed: Netlist) -> dict[str, int]:
     """The most that each queue held, until the slowest output has given its samples."""
-    if len(placed.inputs) == len(placed.outputs) == 1:
-        nodes, (last,) = placed.nodes()
-        network = Network(nodes[: last + 1], OBSERVED * placed.inputs[0].stream.beats)
-        return _held(placed, network, placed.outputs[0], 0)
-    before = offering(len(placed.inputs))
-    nodes, drivers = placed.nodes(range(len(before)), len(before))
+    before = offering(len(placed.inputs)) if len(placed.inputs) > 1 else []
+    nodes, drivers = placed.nodes(range(len(before)), len(before)) if before else placed.nodes()
+    beats_in = placed.inputs[0].stream.beats
+    offered = OBSERVED * beats_in if len(placed.inputs) == len(placed.outputs) == 1 else -1
     found: dict[str, int] = {}
     for port, driver in zip(placed.outputs, drivers, strict=True):
-        held = _held(placed, Network(watched([*before, *nodes], driver)), port, len(before))
+        network = Network(watched([*before, *nodes], driver), offered)
+        held = _held(placed, network, (beats_in, port.stream.beats), len(before))
         found = {name: max(most, found.get(name, 0)) for name, most in held.items()}
     return found
 
 
-def _held(placed: Netlist, network: Network, output: Port, first: int) -> dict[str, int]:
+def _held(placed: Netlist, network: Network, beats: tuple[int, int], first: int) -> dict[str, int]:
     """The most that each queue held when an output, whose driver is the network's last node, has given some samples.
 
     Args:
+        beats: of a sample, at the input and at that output.
         first: number of the first node of the segment.
     """
-    if not network.until(OBSERVED * output.stream.beats):
-        raise SimulationError(f"{placed.segment.name}: the cycle model stands still")
+    beats_in, beats_out = beats
+    seen = set()
+    for sample in range(OBSERVED):
+        if not network.until((sample + 1) * beats_out):
+            raise SimulationError(f"{placed.segment.name}: the cycle model stands still")
+        phase = network.phase(beats_in)
+        if phase in seen and network.is_offered:  # nothing new comes
+            break
+        seen.add(phase)
     found: dict[str, int] = {}
     for block in placed.blocks:
         if block.meets:

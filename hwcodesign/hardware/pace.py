@@ -66,7 +66,7 @@ def settle(nodes: Sequence[Node], beats_in: int, beats_out: int) -> Pace:
         if len(ends) >= _LEAST_SAMPLES and end >= _MOST_CYCLES:
             break
         ends.append(end)
-        first = seen.setdefault((network.state, network.taken % beats_in), len(ends) - 1)
+        first = seen.setdefault(network.phase(beats_in), len(ends) - 1)
         if first < len(ends) - 1:
             return Pace(tuple(ends), first, len(ends) - 1 - first)
     half = len(ends) // 2

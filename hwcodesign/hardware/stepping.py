@@ -45,9 +45,18 @@ class Network:
         return int(self._net.counts[events.TAKEN])
 
     @property
-    def state(self) -> bytes:
-        """Returns everything that decides what comes next, except what is offered."""
-        return bytes(self._net.s.tobytes() + self._net.edge["done"].tobytes())
+    def is_offered(self) -> bool:
+        """Returns whether more input beats are offered."""
+        return bool(self._net.counts[events.OFFERED])
+
+    def phase(self, beats_in: int) -> tuple[bytes, int]:
+        """Returns everything that decides what comes next while input is offered: the state, and the beats of a sample
+        that are taken.
+
+        Args:
+            beats_in: input beats of a sample.
+        """
+        return bytes(self._net.s.tobytes() + self._net.edge["done"].tobytes()), self.taken % beats_in
 
     def most_held(self, node: int) -> int:
         """Returns the most beats that a queue held after any cycle."""
@@ -69,8 +78,17 @@ def run(nodes: Sequence[Node], samples: int, beats_in: int, beats_out: int) -> l
     Raises:
         SimulationError: the network stands still.
     """
-    network = Network(nodes, samples * beats_in)
-    return [end_of_sample(network, sample, beats_out) for sample in range(samples)]
+    network, ends = Network(nodes, samples * beats_in), list[int]()
+    seen: dict[tuple[bytes, int], int] = {}
+    while len(ends) < samples:
+        ends.append(end_of_sample(network, len(ends), beats_out))
+        number = len(ends) - 1
+        first = seen.setdefault(network.phase(beats_in), number)
+        if first < number and network.is_offered:  # from here on it repeats
+            period, cycles = number - first, ends[number] - ends[first]
+            while len(ends) < samples:
+                ends.append(ends[-period] + cycles)
+    return ends
 
 
 def end_of_sample(network: Network, sample: int, beats_out: int) -> int:
