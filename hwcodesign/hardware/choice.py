@@ -26,7 +26,7 @@ from hwcodesign.hardware.implementation import (
     WINDOWS,
     Implementation,
 )
-from hwcodesign.hardware.offers import Floats, Integers, Kind, Offer
+from hwcodesign.hardware.offers import Catalogue, Floats, Integers, Kind, Offer
 from hwcodesign.hardware.parallelism import MOST_PRODUCTS
 from hwcodesign.hardware.picking import Layer, Market, Options, Plan
 from hwcodesign.hardware.resources.figures import Resources
@@ -98,10 +98,14 @@ def neighbours(unit: Unit[Any]) -> tuple[Pace | None, Pace, Pace | None]:
 
 
 class Chooser:
-    """A chooser keeps what units take, so that it can be asked for several intervals."""
+    """A chooser keeps what units take, so that it can be asked for several intervals.
 
-    def __init__(self) -> None:
-        self._known: dict[tuple[str, str, Implementation, tuple[Stream, ...]], Offer] = {}
+    Args:
+        catalogue: offers that others may know, too.
+    """
+
+    def __init__(self, catalogue: Catalogue | None = None) -> None:
+        self._catalogue = catalogue or Catalogue()
         self._options: dict[tuple[str, str, tuple[Stream, ...], bool], Options] = {}
         self._alike: dict[tuple[object, ...], Options] = {}
 
@@ -158,10 +162,7 @@ class Chooser:
         return self._offer(layer, Implementation(1, LATENCY, REGISTERS, pixels=fewer[-1]), offered, 1).interval
 
     def _offer(self, layer: Layer, wished: Implementation, offered: tuple[Stream, ...], folds: int) -> Offer:
-        implementation = replace(wished, reuse_factor=folds)
-        unit = unit_of(layer.kernel, implementation, offered)
-        key = (layer.part.segment.name, layer.kernel.name, implementation, unit.reads)
-        return self._known.setdefault(key, Offer(unit))
+        return self._catalogue.offer(layer.kernel, replace(wished, reuse_factor=folds), offered)
 
 
 def kinds_of(layer: Layer, offered: tuple[Stream, ...]) -> Iterator[tuple[Implementation, list[int]]]:

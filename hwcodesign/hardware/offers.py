@@ -15,9 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwcodesign.hardware.estimate import estimated
+from hwcodesign.hardware.implementation import Implementation
 from hwcodesign.hardware.resources.figures import Resources
 from hwcodesign.hardware.stream import Stream
 from hwcodesign.hardware.unit import Unit
+from hwcodesign.hardware.units import unit_of
+from hwcodesign.kernels import Kernel
 
 #: Resources in the order of arrays.
 RESOURCES = ("lut", "ff", "dsp", "bram18", "uram")
@@ -50,6 +53,20 @@ class Offer:
     def products(self) -> int:
         """Returns the products of a cycle; 0 without multiplications."""
         return self.unit.products
+
+
+class Catalogue:
+    """A catalogue keeps offers of kernels by what these compute: they are found once for all networks that share
+    kernels, such as those with some exits left out.
+    """
+
+    def __init__(self) -> None:
+        self._offers: dict[tuple[str, Implementation, tuple[Stream, ...]], Offer] = {}
+
+    def offer(self, kernel: Kernel, implementation: Implementation, offered: tuple[Stream, ...]) -> Offer:
+        """Returns the offer of a kernel that is built in a way and reads what is offered in some beats."""
+        unit = unit_of(kernel, implementation, offered)
+        return self._offers.setdefault((kernel.content, implementation, unit.reads), Offer(unit))
 
 
 class Kind:

@@ -7,8 +7,10 @@ float64 below 2^52, and refuses more. So every result is exact in whatever order
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -63,6 +65,18 @@ class Kernel:
     def compute(self, *inputs: Codes) -> Codes:
         """Computes the exact integer function, from codes of `input_formats` to codes of `result`."""
         raise NotImplementedError
+
+    @cached_property
+    def content(self) -> str:
+        """Returns a digest of what it computes: of all fields but the names."""
+        digest = hashlib.sha256(self.kind.encode())
+        for field in fields(self):
+            if field.name not in ("name", "inputs"):
+                value = getattr(self, field.name)
+                if isinstance(value, np.ndarray):
+                    value = (value.shape, value.dtype.str, value.tobytes())
+                digest.update(repr((field.name, value)).encode())
+        return digest.hexdigest()
 
     @property
     def macs(self) -> int:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from hwcodesign.data import Dataset
 from hwcodesign.designs.boards import Board, board_named
 from hwcodesign.errors import SettingsError
+from hwcodesign.hardware.offers import Catalogue
 from hwcodesign.networks.network import MultiExitNetwork
 from hwcodesign.progress import task
 from hwcodesign.search.evaluation import Evaluated, Subject
@@ -42,6 +43,7 @@ class Exploration:
         board: the board's name, or the file that describes it.
         results: folder of all explorations of the recipe; each board has one in it.
         storage: where trials are kept, as of `Study.opened`; None for a file in the folder.
+        catalogue: what units of the network's kernels take; explorations for other boards may have the same one.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Exploration:
     board: str
     results: Path
     storage: str | None = None
+    catalogue: Catalogue = field(default_factory=Catalogue)
 
     @cached_property
     def target(self) -> Board:
@@ -73,7 +76,7 @@ class Exploration:
     @cached_property
     def subject(self) -> Subject:
         """Returns what evaluates points."""
-        return Subject(Variants(self.network, self.data.fitting, self.target, self.folder))
+        return Subject(Variants(self.network, self.data.fitting, self.target, self.folder, self.catalogue))
 
     def space(self, criteria: tuple[str, ...], drop: float) -> Space:
         """Returns the space of all throughputs that the board can have, down to a 300th.

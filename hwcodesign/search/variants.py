@@ -17,6 +17,8 @@ from hwcodesign.designs.boards import Board
 from hwcodesign.designs.stored import MANIFEST
 from hwcodesign.errors import DesignError
 from hwcodesign.fitting.network import fit_policy
+from hwcodesign.hardware.choice import Chooser
+from hwcodesign.hardware.offers import Catalogue
 from hwcodesign.networks.leaving_out import with_early_exits
 from hwcodesign.networks.network import MultiExitNetwork
 from hwcodesign.policies import ExitPolicy
@@ -37,7 +39,7 @@ class Variant:
     network: MultiExitNetwork
     design: Design
     logits: Sequence[NDArray[np.int64]]
-    known: Known = field(default_factory=Known)
+    known: Known
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class Variants:
         fitting: the fitting split.
         board: the board.
         folder: where kernels are kept for the next search, in a folder for each variant.
+        catalogue: what units of kernels take; variants share kernels.
         made: those that were asked for, by the early exits that stay.
     """
 
@@ -56,6 +59,7 @@ class Variants:
     fitting: Split
     board: Board
     folder: Path
+    catalogue: Catalogue = field(default_factory=Catalogue)
     made: dict[tuple[int, ...], Variant] = field(default_factory=dict)
 
     def with_exits(self, early: tuple[int, ...]) -> Variant:
@@ -73,7 +77,7 @@ class Variants:
             else:
                 whole = self.with_exits(every).logits
                 logits = [whole[k] for k in (*early, len(every))]
-            self.made[early] = Variant(network, design, logits)
+            self.made[early] = Variant(network, design, logits, Known(Chooser(self.catalogue)))
         return self.made[early]
 
     def policy(self, point: Point) -> ExitPolicy:
