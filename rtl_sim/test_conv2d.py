@@ -24,10 +24,6 @@ _CASES = {
 #: With several pixels in a beat.
 _SEVERAL = {
     "two pixels, padded, folded": Case(61, (6, 8, 2), 4, 6, kernel=(3, 3), padding=(1, 1, 1, 1), pixels=2),
-    "four pixels two apart, constants": Case(
-        62, (7, 8, 1), 3, 1, "Constant", kernel=(3, 2), stride=(2, 2), padding=(2, 0, 0, 0), pixels=4
-    ),
-    "three pixels, groups": Case(63, (4, 6, 4), 4, 4, kernel=(2, 3), padding=(1, 0, 1, 1), groups=2, pixels=3),
 }
 _MORE = {
     "pointwise": Case(44, (3, 4, 6), 5, 3, kernel=(1, 1)),
@@ -36,6 +32,10 @@ _MORE = {
     "depthwise constants": Case(47, (5, 6, 3), 3, 1, "Constant", kernel=(3, 3), groups=3),
     "groups of several channels, constants": Case(50, (4, 5, 6), 4, 1, "Constant", kernel=(2, 2), groups=2),
     "faster than its input": Case(48, (6, 6, 1), 2, 1, kernel=(2, 2), stride=(2, 2)),
+    "four pixels two apart, constants": Case(
+        62, (7, 8, 1), 3, 1, "Constant", kernel=(3, 2), stride=(2, 2), padding=(2, 0, 0, 0), pixels=4
+    ),
+    "three pixels, groups": Case(63, (4, 6, 4), 4, 4, kernel=(2, 3), padding=(1, 0, 1, 1), groups=2, pixels=3),
     "four pixels, 5x5, padded by 4": Case(
         64, (8, 8, 1), 5, 1, "Constant", kernel=(5, 5), padding=(4, 4, 4, 4), pixels=4
     ),

@@ -181,11 +181,11 @@ QUICK: tuple[Callable[[], Extreme], ...] = (
     lambda: dense(784, 1, 2),
     lambda: dense(4096, 2, 4, 4096),
     lambda: conv((2, 2, 512), 4, 1, 4, 64, "resource"),
-    lambda: conv((3, 3, 512), 512, 3, 2, 9, depthwise=True),
     lambda: joined((1, 2, 512), "concatenate"),
 )
 #: What the campaign runs besides.
 WIDE: tuple[Callable[[], Extreme], ...] = (
+    lambda: conv((3, 3, 512), 512, 3, 2, 9, depthwise=True),
     *(lambda bits=bits: dense(4096, 1, bits) for bits in (2, 4, 8)),
     *(lambda shape=shape: dense(*shape, 2) for shape in ((784, 5), (64, 64), (8, 512), (1, 1000), (4, 1000))),
     lambda: dense(64, 64, 8),

@@ -14,6 +14,7 @@ import hwcodesign as hw
 from hwcodesign.errors import SettingsError
 from hwcodesign.training.class_means import with_class_means
 from hwcodesign.verification.comparison import brevitas_outputs, brevitas_records, compare_outputs, compare_records
+from tests.marks import CAMPAIGN
 
 
 @pytest.fixture(scope="module")
@@ -69,8 +70,9 @@ def test_means_alone_answer_well_and_the_last_exit_is_untouched(
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is not installed: nothing generated is compiled")
+@pytest.mark.parametrize("on", ["software", "rtl", pytest.param("csim", marks=CAMPAIGN)])
 def test_a_design_with_class_means_agrees_in_every_backend(
-    by_means: hw.MultiExitNetwork, digits_data: Any, tmp_path: Path
+    on: str, by_means: hw.MultiExitNetwork, digits_data: Any, tmp_path: Path
 ) -> None:
     fitting, images = digits_data.fitting, digits_data.test.images[:150]
     policy = hw.fit_policy(by_means, (fitting.images, fitting.labels), criterion="margin", budget=0.5)
@@ -78,9 +80,8 @@ def test_a_design_with_class_means_agrees_in_every_backend(
     reference = brevitas_outputs(by_means, images)
     expected = brevitas_records(design, [reference[f"head{k}"] for k in range(3)])
     assert 0 < (expected["exit"] == 0).sum() < 150
-    for on in ("software", "csim", "rtl"):
-        assert [a.mismatches for a in compare_outputs(on, design.segment_outputs(images, on), reference, "b")] == [0, 0]
-        assert compare_records(on, design.run(images, on), expected, "brevitas", "records").mismatches == 0
+    assert [a.mismatches for a in compare_outputs(on, design.segment_outputs(images, on), reference, "b")] == [0, 0]
+    assert compare_records(on, design.run(images, on), expected, "brevitas", "records").mismatches == 0
 
 
 def test_what_has_no_means_is_refused(trained_network: Any, digits_data: Any) -> None:

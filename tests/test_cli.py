@@ -16,6 +16,7 @@ from hwcodesign.simulation.timeline_file import read_timeline
 from hwcodesign.storage.files import claimed_folder
 from tests.command_line import CACHE, environment_of
 from tests.page_reading import embedded, in_javascript
+from tests.tiny_design import with_runtime
 from tests.warm_cli import WARM
 
 RECIPE = """
@@ -51,7 +52,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("g++ is not installed: the main job compiles C++")
     folder = tmp_path_factory.mktemp("cli")
     (folder / "quick.py").write_text(RECIPE)
-    (folder / CACHE).mkdir()
+    with_runtime(folder / CACHE)
     done = hwcodesign(folder, "run", "quick.py")
     assert done.returncode == 0, done.stderr
     assert "All compared backends agree in every bit." in done.stdout

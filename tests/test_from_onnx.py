@@ -247,13 +247,14 @@ def test_a_network_that_pytorch_scripted_and_exported_is_read_with_its_exits(tmp
     assert hw.exit_rule(path).thresholds == (0.3125,)
 
 
+@CAMPAIGN
 @pytest.mark.parametrize(
     "make",
     [
-        pytest.param(lambda path: two_outputs(path, 8, (2, 3)), id="two outputs", marks=CAMPAIGN),
+        pytest.param(lambda path: two_outputs(path, 8, (2, 3)), id="two outputs"),
         pytest.param(lambda path: nested_ifs(path, size=4, width=2), id="nested ifs"),
     ],
-)  # fmt: skip
+)
 def test_quantised_it_is_the_same_in_software_csim_and_rtl(make: Callable[[Path], Path], tmp_path: Path) -> None:
     network = hw.from_onnx(make(tmp_path / "net.onnx"))
     rng = np.random.default_rng(5)

@@ -50,7 +50,8 @@ def test_a_resnet_with_residual_adds_of_8_and_4_bits_equals_the_file_in_float64(
     assert_equals_the_file(network, path)
 
 
-@pytest.mark.parametrize("name", ["resnet", pytest.param("quantisers", marks=CAMPAIGN)])
+@CAMPAIGN
+@pytest.mark.parametrize("name", ["resnet", "quantisers"])
 def test_software_csim_and_rtl_equal_it(name: str, tmp_path: Path) -> None:
     path = tmp_path / "net.onnx"
     network = (

@@ -14,15 +14,7 @@ from hwcodesign.deployment.vivado import write_vivado
 from hwcodesign.errors import SettingsError
 from hwcodesign.interface.records import RECORD_DTYPE
 from tests.command_line import hwcodesign
-from tests.test_reading_check import network_of, plain_stage
-
-IMAGES = np.random.default_rng(0).integers(0, 32, (6, 1, 6, 6))
-
-
-def compiled(out: Path) -> hw.Design:
-    network = network_of(plain_stage(), (1, 6, 6), 27)
-    policy = hw.fit_policy(network, None, criterion="margin", thresholds=[0.5])
-    return hw.compile(network, policy, out=out, reuse=9)  # with ROM images
+from tests.tiny_design import IMAGES, compiled
 
 
 @pytest.mark.parametrize("name", ["a b  c", "a[/b]c[red]", "Ünïcödé 网络", "a'b;c&d%#"])

@@ -23,6 +23,7 @@ from hwcodesign.storage.files import sha256_file
 from hwcodesign.storage.sealed import SealedFiles
 from hwcodesign.synthesis.accelerator import accelerator_resources
 from tests.sealing import seal_design, seal_list
+from tests.tiny_design import with_runtime
 
 #: C++ and SystemVerilog that write a file when they run.
 PLANTED_CPP = """
@@ -49,7 +50,7 @@ def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def own_cache(tmp_path_factory: pytest.TempPathFactory, compiled_design: Design) -> Path:
     """A cache in which nothing is but what these tests compile, and the C++ of segments, which they leave alone."""
     _ = compiled_design.csim
-    cache = tmp_path_factory.mktemp("cache")
+    cache = with_runtime(tmp_path_factory.mktemp("cache"))
     for segment in compiled_design.accelerator.segments:
         for kept in cache_folder().glob(f"{segment.name}-object-*"):
             shutil.copytree(kept, cache / "hwcodesign" / kept.name)

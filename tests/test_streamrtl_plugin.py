@@ -56,7 +56,7 @@ needs_verilator = pytest.mark.skipif(bool(_verilator_is_missing()), reason=_veri
 
 @needs_gxx
 @needs_verilator
-@pytest.mark.parametrize("seed", [pytest.param(s, marks=CAMPAIGN if s == 27 else ()) for s in SEEDS])
+@pytest.mark.parametrize("seed", [pytest.param(s, marks=() if s == SEEDS[0] else CAMPAIGN) for s in SEEDS])
 def test_a_generated_graph_gives_what_hls4mls_cpp_gives(seed: int) -> None:
     print(f"seed {seed}: {generate_graph(seed).text}")
     comparisons = list(graph_comparisons(seed, "rtl"))

@@ -16,6 +16,7 @@ from hwcodesign.simulation import model, verilated_units
 from hwcodesign.simulation.segment import read_segment
 from hwcodesign.simulation.verilated_units import Effort, runtime_of
 from hwcodesign.tools.verilator import find_verilator
+from tests.tiny_design import with_runtime
 
 U5 = FixedPoint(5, 2, signed=False)
 
@@ -32,21 +33,13 @@ def test_units_take_verilators_headers_from_precompiled_ones(tmp_path: Path, mon
 
     monkeypatch.setattr(verilated_units, "run", run)
     monkeypatch.setattr(model, "run", run)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(_with_runtime(tmp_path / "cache")))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(with_runtime(tmp_path / "cache")))
     pool = MaxPool2D("pool", ("input",), (U5,), ((4, 4, 1),), U5, (2, 2, 1), (2, 2), (2, 2))
     write_segment(Segment.chain("s", U5, (4, 4, 1), (pool,)), tmp_path / "pool", "precompiled")
     read_segment(tmp_path / "pool").library()
     assert sorted((line[:2], *Path(line[2:]).parts[-2:]) for line in told) == [
         ("! ", effort.name.lower(), "first.h.gch") for effort in Effort
     ]
-
-
-def _with_runtime(cache: Path) -> Path:
-    """A cache that holds Verilator's runtime, and nothing else."""
-    runtime = runtime_of(find_verilator(), None).folder
-    (cache / "hwcodesign").mkdir(parents=True, mode=0o700)
-    (cache / "hwcodesign" / runtime.name).symlink_to(runtime)
-    return cache
 
 
 def test_what_cannot_be_compiled_is_said_with_the_compilers_words(tmp_path: Path) -> None:
