@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -18,6 +18,7 @@ from hwcodesign.errors import RecipeError
 from hwcodesign.fitting.request import PolicyRequest
 from hwcodesign.frontend.settings import CompileSettings
 from hwcodesign.networks.float_network import FloatNetwork
+from hwcodesign.networks.layers import Precision
 from hwcodesign.recipe_files import find_recipe
 from hwcodesign.training import Quantisation, TrainingSettings, untrained
 from hwcodesign.training.published import published_weights, read_weights
@@ -32,7 +33,8 @@ class Recipe:
 
     Attributes:
         name: of the folder that results go to, and of the accelerator.
-        network: makes the untrained network; called after the first phase's seed is set.
+        network: makes the untrained network, of `precision` where there is one; called after the first phase's seed is
+            set.
         data: loads the data set.
         training: phases, one after the other.
         policy: how thresholds are chosen.
@@ -40,24 +42,32 @@ class Recipe:
         quantisation: how an integer network is made of the trained one, where `network` makes a `FloatNetwork`.
         simulated: images, the first of the test split, on which a run compares C simulation and RTL with Brevitas and
             measures cycles; None: all. Those of a large network would take days.
+        precision: what `network` is called with, where it makes a quantised network of any bits; None: it is called
+            with nothing.
 
     Raises:
-        RecipeError: `simulated` is below 1.
+        RecipeError: `simulated` is below 1, or there is a precision beside a quantisation, which has its own.
     """
 
     name: str
-    network: Callable[[], MultiExitNetwork]
+    network: Callable[..., MultiExitNetwork]
     data: Callable[[], Dataset]
     training: tuple[TrainingSettings, ...]
     policy: PolicyRequest
     compile: CompileSettings = field(default_factory=CompileSettings)
     quantisation: Quantisation | None = None
     simulated: int | None = None
+    precision: Precision | None = None
 
     def __post_init__(self) -> None:
         if self.simulated is not None and self.simulated < 1:
             raise RecipeError(
                 f"recipe {self.name}: simulated={self.simulated} must be at least 1 image; leave it out for all"
+            )
+        if self.precision is not None and self.quantisation is not None:
+            raise RecipeError(
+                f"recipe {self.name}: precision=… is for a network that is made quantised; give the bits of a network "
+                "that is quantised later as quantisation=hwcodesign.Quantisation(precision=…)"
             )
 
     def build(self) -> MultiExitNetwork:
@@ -67,7 +77,7 @@ class Recipe:
             RecipeError: it is in floating point, and the recipe does not say how it is quantised, or the reverse.
         """
         torch.manual_seed(self.training[0].seed)
-        network = self.network()
+        network = self.network() if self.precision is None else self.network(self.precision)
         if isinstance(network, FloatNetwork) and self.quantisation is None:
             raise RecipeError(
                 f"recipe {self.name}: its network computes in floating point, so say how it is quantised: "
@@ -79,6 +89,26 @@ class Recipe:
                 "it out"
             )
         return network
+
+    def with_bits(self, weights: int, activations: int) -> Recipe:
+        """Returns the recipe of the same network with other bits of weights and activations, which must be trained.
+
+        Layers whose precision the recipe's quantisation gives by name keep it.
+
+        Raises:
+            RecipeError: the bits of its network are not the recipe's.
+            SettingsError: there is no such precision.
+        """
+        name = f"{self.name}_w{weights}a{activations}"
+        if self.quantisation is not None:
+            precision = replace(self.quantisation.precision, weights=weights, activations=activations)
+            return replace(self, name=name, quantisation=replace(self.quantisation, precision=precision))
+        if self.precision is None:
+            raise RecipeError(
+                f"recipe {self.name} does not say the bits of its network: let the function that makes the network "
+                "take a precision, and give precision=layers.Precision(…) in the recipe"
+            )
+        return replace(self, name=name, precision=replace(self.precision, weights=weights, activations=activations))
 
     def published(self) -> MultiExitNetwork:
         """Returns the trained network that comes with the package, quantised as the recipe says.

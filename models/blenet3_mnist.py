@@ -6,37 +6,42 @@ import hwcodesign as hw
 from hwcodesign import layers
 from hwcodesign.data.idx import INPUT_FORMAT, mnist
 
-PRECISION = layers.Precision(weights=4, activations=5)
 
-
-def network() -> hw.MultiExitNetwork:
+def network(precision: layers.Precision) -> hw.MultiExitNetwork:
     """28x28 -> 16x16x5 -> 11x11x10 -> 6x6x20: B-LeNet's first head, a linear one behind each later stage."""
     return hw.MultiExitNetwork(
-        stages=[stage(1, 5, padding=4), stage(5, 10, padding=5), stage(10, 20, padding=3)],
-        heads=[first_head(), *(layers.linear_head(features, 10, precision=PRECISION) for features in (1210, 720))],
+        stages=[
+            stage(precision, 1, 5, padding=4),
+            stage(precision, 5, 10, padding=5),
+            stage(precision, 10, 20, padding=3),
+        ],
+        heads=[
+            first_head(precision),
+            *(layers.linear_head(features, 10, precision=precision) for features in (1210, 720)),
+        ],
         input_format=INPUT_FORMAT,
         input_shape=(1, 28, 28),
     )
 
 
-def stage(inputs: int, outputs: int, *, padding: int) -> nn.Module:
+def stage(precision: layers.Precision, inputs: int, outputs: int, *, padding: int) -> nn.Module:
     """Convolution of 5x5, pooling, rectifier."""
     return nn.Sequential(
-        layers.conv2d(inputs, outputs, 5, padding=padding, precision=PRECISION),
+        layers.conv2d(inputs, outputs, 5, padding=padding, precision=precision),
         nn.MaxPool2d(2),
-        layers.relu(precision=PRECISION),
+        layers.relu(precision=precision),
     )
 
 
-def first_head() -> nn.Module:
+def first_head(precision: layers.Precision) -> nn.Module:
     """B-LeNet's own, with a convolution."""
     return nn.Sequential(
-        layers.conv2d(5, 10, 3, padding=1, precision=PRECISION),
+        layers.conv2d(5, 10, 3, padding=1, precision=precision),
         nn.MaxPool2d(2),
-        layers.relu(precision=PRECISION),
+        layers.relu(precision=precision),
         nn.Flatten(),
-        layers.linear(640, 10, precision=PRECISION),
-        layers.logits(precision=PRECISION),
+        layers.linear(640, 10, precision=precision),
+        layers.logits(precision=precision),
     )
 
 
@@ -53,6 +58,7 @@ FOLDING = {
 RECIPE = hw.Recipe(
     name="blenet3_mnist",
     network=network,
+    precision=layers.Precision(weights=4, activations=5),
     data=mnist,
     training=(hw.TrainingSettings(epochs=3, batch_size=256, learning_rate=0.01, shift=1, seed=1, threads=1),),
     policy=hw.PolicyRequest(criterion="max_softmax", budget=0.4),

@@ -6,30 +6,28 @@ import hwcodesign as hw
 from hwcodesign import layers
 from hwcodesign.data.digits import INPUT_FORMAT, digits
 
-PRECISION = layers.Precision(weights=4, activations=5)
 
-
-def network() -> hw.MultiExitNetwork:
+def network(precision: layers.Precision) -> hw.MultiExitNetwork:
     """8x8 -> 4x4x8 -> 4x4x20 -> 2x2x32, a linear head behind each."""
     return hw.MultiExitNetwork(
         stages=[
             nn.Sequential(
-                layers.conv2d(1, 8, 3, padding=1, precision=PRECISION),
+                layers.conv2d(1, 8, 3, padding=1, precision=precision),
                 nn.MaxPool2d(2),
-                layers.relu(precision=PRECISION),
+                layers.relu(precision=precision),
             ),
             nn.Sequential(
-                layers.conv2d(8, 20, 3, padding=1, precision=PRECISION),
-                layers.relu(precision=PRECISION),
+                layers.conv2d(8, 20, 3, padding=1, precision=precision),
+                layers.relu(precision=precision),
             ),
             nn.Sequential(
-                layers.conv2d(20, 32, 3, padding=1, precision=PRECISION),
+                layers.conv2d(20, 32, 3, padding=1, precision=precision),
                 nn.MaxPool2d(2),
-                layers.relu(precision=PRECISION),
+                layers.relu(precision=precision),
             ),
         ],
         heads=[
-            layers.linear_head(features, 10, precision=PRECISION) for features in (8 * 4 * 4, 20 * 4 * 4, 32 * 2 * 2)
+            layers.linear_head(features, 10, precision=precision) for features in (8 * 4 * 4, 20 * 4 * 4, 32 * 2 * 2)
         ],
         input_format=INPUT_FORMAT,
         input_shape=(1, 8, 8),
@@ -56,6 +54,7 @@ POLICY = hw.PolicyRequest(criterion="max_softmax", calibrate=True, thresholds=(0
 RECIPE = hw.Recipe(
     name="digits",
     network=network,
+    precision=layers.Precision(weights=4, activations=5),
     data=digits,
     training=(hw.TrainingSettings(epochs=50, batch_size=50, learning_rate=0.01, shift=1, seed=1, threads=1),),
     policy=POLICY,

@@ -11,10 +11,9 @@ from hwcodesign.training import JointGates
 _DIGITS = hw.load_recipe("digits_lenet")
 
 
-def network() -> hw.MultiExitNetwork:
+def network(precision: layers.Precision) -> hw.MultiExitNetwork:
     """The same stages and heads; a gate reads the logits of each."""
-    plain = _DIGITS.network()
-    precision = layers.Precision(weights=4, activations=5)
+    plain = _DIGITS.network(precision)
     heads: list[nn.Module] = [layers.GatedHead(head, plain.classes, precision=precision) for head in plain.heads]
     return hw.MultiExitNetwork(list(plain.stages), heads, plain.input_format, plain.input_shape, gates=True)
 

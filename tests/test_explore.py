@@ -127,7 +127,7 @@ def test_several_boards_have_a_best_design_each(folder: Path) -> None:
     boards = ("--board", "pynq-z2,zc706@21860,pynq-z2@300")
     done = explored(folder, *SEARCH, *boards, "--trials", "9", "--p99-us", "2")
     assert done.returncode == 0, done.stderr
-    first, second, tiny = json.loads(done.stdout)["boards"]
+    first, second, tiny = json.loads(done.stdout)["searches"]
     assert [first["board"], second["board"]] == ["pynq-z2", "zc706@21860"]
     assert second["best"]
     assert (tiny["best"], tiny["designs"]) == ([], [])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-#: Imports of hwcodesign's and of torch's; `network`, `data`.
+#: Imports of hwcodesign's and of torch's; `network` of any precision, `P` by default; `data`.
 NETWORK_AND_DATA = """
 import hwcodesign as hw
 from hwcodesign import layers
@@ -12,13 +12,15 @@ from torch import nn
 
 P = layers.Precision(weights=3, activations=3, logits=6)
 
-def head(features):
-    return nn.Sequential(nn.Flatten(), layers.linear(features, 10, precision=P), layers.logits(precision=P))
+def head(features, precision):
+    linear = layers.linear(features, 10, precision=precision)
+    return nn.Sequential(nn.Flatten(), linear, layers.logits(precision=precision))
 
-def network():
-    first = nn.Sequential(layers.conv2d(1, 2, 3, stride=2, precision=P), layers.relu(precision=P))
-    second = nn.Sequential(layers.conv2d(2, 3, 3, precision=P), layers.relu(precision=P))
-    return hw.MultiExitNetwork([first, second], [head(18), head(3)], input_format=INPUT_FORMAT, input_shape=(1, 8, 8))
+def network(precision=P):
+    first = nn.Sequential(layers.conv2d(1, 2, 3, stride=2, precision=precision), layers.relu(precision=precision))
+    second = nn.Sequential(layers.conv2d(2, 3, 3, precision=precision), layers.relu(precision=precision))
+    heads = [head(18, precision), head(3, precision)]
+    return hw.MultiExitNetwork([first, second], heads, input_format=INPUT_FORMAT, input_shape=(1, 8, 8))
 
 def part(split, samples):
     return Split(split.images[:samples], split.labels[:samples])

@@ -1,9 +1,10 @@
-"""This command searches designs of a recipe's network on one board or several."""
+"""This command searches designs of a recipe's network on one board or several, with its bits or others."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from hwcodesign.search.evaluation import Evaluated
     from hwcodesign.search.exploring import Exploration
     from hwcodesign.search.front import Wishes
+    from hwcodesign.search.retraining import Bits
     from hwcodesign.search.space import Space
 
 #: Below the recipe's results; a folder for each board.
@@ -63,6 +65,13 @@ def explore(
     verify: Annotated[bool, typer.Option("--verify", help="compile, simulate and synthesise what is chosen")] = False,
     images: Annotated[int, typer.Option(min=1, help="test images that --verify simulates")] = 200,
     build: Annotated[int | None, typer.Option(help="compile the design with this number")] = None,
+    retrain: Annotated[
+        str | None,
+        typer.Option(
+            help="train the network again with these bits of weights x activations, with commas between (4x5,3x4), and "
+            "search designs of each"
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="seed of the search")] = 1,
     workers: Annotated[int, typer.Option(min=1, help="processes that evaluate and verify designs")] = 1,
     cluster: Annotated[str | None, typer.Option(help="address of a Dask scheduler, whose workers do instead")] = None,
@@ -78,14 +87,16 @@ def explore(
 
     The best designs are listed: no other is more accurate, faster, sooner and smaller. `--build N` compiles one.
     """
+    from hwcodesign.search.retraining import bits_of
     from hwcodesign.search.storage import check_storage
 
     check_storage(storage)
-    given = _boards(board)
+    given, bits = _boards(board), bits_of(retrain) if retrain is not None else ()
     job = opened(recipe, out, data, writes=True)
     from hwcodesign import pipeline
-    from hwcodesign.cli.exploring import show_boards, show_front, show_verified
+    from hwcodesign.cli.exploring import show_front, show_searches, show_verified
     from hwcodesign.cli.job import trained
+    from hwcodesign.hardware.offers import Catalogue
     from hwcodesign.search.exploring import Exploration
     from hwcodesign.search.front import Wishes, check_merit
     from hwcodesign.search.space import Space
@@ -97,47 +108,101 @@ def explore(
     wishes = Wishes(accuracy, images_per_second, mean_us, p99_us, share, energy_nj, stream_p99_us)
     if verify:
         require_synthesis()
-    network, splits = (pipeline.read_network(job), job.recipe.data()) if build is not None else trained(job)
-    of_boards = [Exploration(job.recipe.name, network, splits, name, job.folder / _FOLDER, storage) for name in boards]
+    searches: list[_Search] = []
+    for name, own in _jobs(job, bits):
+        network, splits = (pipeline.read_network(own), own.recipe.data()) if build is not None else trained(own)
+        catalogue = Catalogue()
+        for on in boards:
+            one = Exploration(own.recipe.name, network, splits, on, own.folder / _FOLDER, storage, catalogue)
+            options = {"retrain": name, "board": on, "out": out, "storage": storage}
+            searches.append(_Search(one, _command(recipe, options), _origin(own, network, criteria, drop, seed)))
     if build is not None:
-        for one in of_boards:
-            show(None, False, f"design {build}: {one.build(build)}")
+        for search in searches:
+            show(None, False, f"design {build}: {search.one.build(build)}")
         return
-    results = []
-    for one in of_boards:
-        one.study.check(tried, trials)
-        must = len(of_boards) == 1
-        space = _space(one, tried, drop, must=must)
-        if not isinstance(space, Space):
-            results.append(space)
-            continue
-        one.search(space, trials, seed, workers, cluster)
-        results.append(_chosen(one, wishes, by, best, must=must))
-        command = _command(recipe, {"board": one.board, "out": out, "storage": storage})
-        if results[-1]["best"]:
-            origin = {**_origin(job, network), "criteria": criteria, "largest accuracy drop": f"{drop:g}"}
-            origin["seed of the search"] = str(seed)
-            results[-1]["page"] = str(one.write_page(results[-1]["best"][0], (wishes, by), command, origin))
-        if verify:
-            found = one.verify(results[-1]["best"], images, workers, cluster)
-            results[-1]["verified"] = {number: figures.to_json() for number, figures in found.items()}
+    asked, must = _Asked(tried, drop, trials, seed, wishes, by, best, workers, cluster), len(searches) == 1
+    results = [_searched(search, asked, must=must) for search in searches]
+    if verify:
+        for search, result in zip(searches, results, strict=True):
+            found = search.one.verify(result["best"], images, workers, cluster)
+            result["verified"] = {number: figures.to_json() for number, figures in found.items()}
             if not json:
-                show_verified(one, found)
+                show_verified(search.one, found)
     if json:
-        show(results[0] if len(results) == 1 else {"boards": results}, True, "")
-    elif len(results) > 1:
-        show_boards(of_boards, results)
+        show(results[0] if must else {"searches": results}, True, "")
+    elif must:
+        (search,), (number, *_), page = searches, results[0]["best"], results[0]["page"]
+        show_front(search.one, results[0]["best"])
+        show(None, False, f"{search.command} {number} compiles number {number}\npage: {page}")
     else:
-        show_front(of_boards[0], results[0]["best"])
-        (number, *_), page = results[0]["best"], results[0]["page"]
-        show(None, False, f"{command} {number} compiles number {number}\npage: {page}")
+        show_searches([(search.one, search.command) for search in searches], results, by)
 
 
-def _origin(job: Run, network: MultiExitNetwork) -> dict[str, str]:
+@dataclass(frozen=True)
+class _Search:
+    """A search of one network on one board.
+
+    Attributes:
+        one: what is searched.
+        command: that compiles a design, but for its number.
+        origin: where its results come from.
+    """
+
+    one: Exploration
+    command: str
+    origin: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is asked of every search; as the command's options."""
+
+    tried: tuple[str, ...]
+    drop: float
+    trials: int
+    seed: int
+    wishes: Wishes
+    by: str
+    most: int
+    workers: int
+    cluster: str | None
+
+
+def _searched(search: _Search, asked: _Asked, *, must: bool) -> dict[str, Any]:
+    """Searches, and returns what was found as plain data.
+
+    Args:
+        must: whether it is an error if there is no design; else the result has the message.
+    """
+    from hwcodesign.search.space import Space
+
+    one = search.one
+    one.study.check(asked.tried, asked.trials)
+    space = _space(one, asked.tried, asked.drop, must=must)
+    if not isinstance(space, Space):
+        return space
+    one.search(space, asked.trials, asked.seed, asked.workers, asked.cluster)
+    result = _chosen(one, asked.wishes, asked.by, asked.most, must=must)
+    if result["best"]:
+        page = one.write_page(result["best"][0], (asked.wishes, asked.by), search.command, search.origin)
+        result["page"] = str(page)
+    return result
+
+
+def _jobs(job: Run, bits: Sequence[Bits]) -> list[tuple[str, Run]]:
+    """Returns the recipe as it is, or as it is with each of some bits, which has a folder of its own."""
+    if not bits:
+        return [("", job)]
+    named = [(one.text, job.recipe.with_bits(one.weights, one.activations)) for one in bits]
+    return [(name, dataclasses.replace(job, recipe=recipe, folder=job.folder / name)) for name, recipe in named]
+
+
+def _origin(job: Run, network: MultiExitNetwork, criteria: str, drop: float, seed: int) -> dict[str, str]:
     """Returns where the results of a search come from."""
     from hwcodesign.report.provenance import surroundings
 
-    return {**surroundings(job.file), "network, SHA-256": network.digest()}
+    origin = {**surroundings(job.file), "network, SHA-256": network.digest(), "criteria": criteria}
+    return {**origin, "largest accuracy drop": f"{drop:g}", "seed of the search": str(seed)}
 
 
 def _command(recipe: str, options: Mapping[str, object]) -> str:
@@ -169,7 +234,14 @@ def _space(one: Exploration, tried: tuple[str, ...], drop: float, *, must: bool)
     except SettingsError as reason:
         if must:
             raise
-        return {"board": one.target.name, "best": [], "error": str(reason), "refused": 0, "designs": []}
+        return {
+            "network": one.name,
+            "board": one.target.name,
+            "best": [],
+            "error": str(reason),
+            "refused": 0,
+            "designs": [],
+        }
 
 
 def _chosen(one: Exploration, wishes: Wishes, by: str, most: int, *, must: bool) -> dict[str, Any]:
@@ -189,7 +261,7 @@ def _chosen(one: Exploration, wishes: Wishes, by: str, most: int, *, must: bool)
         numbers, error = [], {"error": str(reason)}
     shown = one.front | {number: one.design(number) for number in numbers}
     designs = [{"number": number, **_listed(found)} for number, found in sorted(shown.items())]
-    board = {"board": one.target.name, "best": numbers, **error}
+    board = {"network": one.name, "board": one.target.name, "best": numbers, **error}
     return {**board, "refused": len(one.study.refused), "designs": designs}
 
 

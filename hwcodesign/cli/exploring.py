@@ -11,9 +11,10 @@ from rich.table import Table
 
 from hwcodesign.search.evaluation import Evaluated
 from hwcodesign.search.exploring import Exploration
+from hwcodesign.search.front import is_better_by
 from hwcodesign.search.verifying import Pair, Verified
 
-_LEFT = {"criterion", "exits", "board", ""}
+_LEFT = {"criterion", "exits", "network", "board", ""}
 _FIGURES = ("criterion", "accuracy", "exits", "images/s", "mean us", "99% us", "LUT", "of board", "nJ")
 
 
@@ -28,17 +29,38 @@ def show_front(one: Exploration, chosen: Sequence[int]) -> None:
     Console().print(table)
 
 
-def show_boards(explorations: Sequence[Exploration], results: Sequence[Mapping[str, Any]]) -> None:
-    """Prints the best design of each board, or why it has none."""
-    table = _table("predicted; the best design of each board", ("board", "#", *_FIGURES))
-    for one, result in zip(explorations, results, strict=True):
-        for number in result["best"][:1]:
-            table.add_row(one.target.name, str(number), *_cells(one.design(number), one.network.exits))
+def show_searches(searches: Sequence[tuple[Exploration, str]], results: Sequence[Mapping[str, Any]], by: str) -> None:
+    """Prints the best design of each search, or why it has none, and the best of all on each board.
+
+    Args:
+        searches: each with the command that compiles a design, but for its number.
+        results: of each.
+        by: figure that the best has most of, or least.
+    """
+    found = [
+        (one, command, result["best"][0])
+        for (one, command), result in zip(searches, results, strict=True)
+        if result["best"]
+    ]
+    best: dict[str, tuple[Exploration, str, int]] = {}
+    for one, command, number in found:
+        before = best.get(one.target.name)
+        if before is None or is_better_by(by, one.design(number), before[0].design(before[2])):
+            best[one.target.name] = (one, command, number)
+    table = _table("predicted; the best design of each search", ("network", "board", "#", *_FIGURES))
+    for one, command, number in found:
+        style = "bold" if best[one.target.name] == (one, command, number) else ""
+        table.add_row(
+            one.name, one.target.name, str(number), *_cells(one.design(number), one.network.exits), style=style
+        )
     console = Console()
     console.print(table)
     for result in results:
         if "error" in result:
-            console.print(f"{result['board']}: {result['error']}", soft_wrap=True, highlight=False)
+            named = f"{result['network']} on {result['board']}"
+            console.print(f"{named}: {result['error']}", soft_wrap=True, highlight=False)
+    for _, command, number in best.values():
+        console.print(f"{command} {number} compiles the best", soft_wrap=True, highlight=False)
 
 
 def show_verified(one: Exploration, found: Mapping[int, Verified]) -> None:

@@ -108,6 +108,12 @@ def check_merit(name: str) -> None:
         raise SettingsError(not_known(f"by={name!r}", name, MERITS))
 
 
+def is_better_by(by: str, one: Evaluated, other: Evaluated) -> bool:
+    """Returns whether a design has more than another of a figure, or less where less is better."""
+    mine, others = getattr(one.figures, by), getattr(other.figures, by)
+    return bool(mine > others if MERITS[by] else mine < others)
+
+
 def best_designs(designs: Mapping[int, Evaluated], wishes: Wishes, by: str, most: int = 1) -> list[int]:
     """Returns the numbers of the designs that meet the wishes and have the best of one figure, the best first; of those
     that are alike, the first.
