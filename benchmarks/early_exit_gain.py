@@ -17,8 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import hwcodesign as hw
+from benchmarks.predictions import images_of
 from hwcodesign.backends.streamrtl.choosing import SHARE
 from hwcodesign.designs.boards import BOARDS
+from hwcodesign.errors import SettingsError
 from hwcodesign.fitting.search import evaluate
 from hwcodesign.pipeline import Run, trained_network
 from hwcodesign.policies import ExitStatistics
@@ -35,7 +37,7 @@ KEPT, RESULTS = Path("build/early_exit_gain"), Path("benchmarks/results/early_ex
 #: LUTs that designs may take; of everything else, the same fraction of the board.
 SIZES = (4_000, 10_000, 25_000, int(SHARE * BOARDS["zc706"].capacity.lut))
 CRITERIA = ("margin", "max_softmax", "entropy")
-TRIALS, ALONE, DROP, SEED, IMAGES, SYNTHESIS = 30, 10, 0.005, 1, 200, 3600.0
+TRIALS, ALONE, DROP, SEED, SYNTHESIS = 30, 10, 0.005, 1, 3600.0
 #: Of these the RTL is simulated.
 SIMULATED = ("without", "with")
 
@@ -117,7 +119,8 @@ def rows(recipe: str, size: int, *, simulate: bool, synthesise: bool) -> Iterato
             folder = KEPT / recipe / sha256_json(row.found)[:12]
             design = built(one.network, found, one.board, folder, recipe)
             limit = SYNTHESIS if synthesise else None
-            result = verified(design, found.figures, data.test.images[:IMAGES], data.test.labels[:IMAGES], limit)
+            images = images_of(recipe, found.figures.images_per_second, one.board)
+            result = verified(design, found.figures, data.test.images[:images], data.test.labels[:images], limit)
             row = dataclasses.replace(row, hash=result.hash, measured=result.to_json())
         keep(row)
         yield row
@@ -204,7 +207,11 @@ def main() -> None:
     arguments = parser.parse_args()
     for recipe in arguments.recipes:
         for size in arguments.sizes:
-            found = list(rows(recipe, size, simulate=not arguments.predict, synthesise=arguments.synthesise))
+            try:
+                found = list(rows(recipe, size, simulate=not arguments.predict, synthesise=arguments.synthesise))
+            except SettingsError as error:  # no design is so small
+                print(f"{recipe} in {size:,} LUTs: {error}", flush=True)
+                continue
             print(table(found), flush=True)
 
 

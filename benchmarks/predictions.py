@@ -91,9 +91,9 @@ def drawn(space: Space, exits: int, number: int) -> Point:
     return Point(criterion, float(rng.uniform(0, space.largest_drop)), rate, early)
 
 
-def images_of(name: str, images_per_second: float) -> int:
-    """Number of images that a design of this throughput is given."""
-    cycles = board_named(RECIPES[name][0]).clock_mhz * 1e6 / images_per_second
+def images_of(name: str, images_per_second: float, board: str | None = None) -> int:
+    """Number of images that a design of this throughput is given, on a recipe's board or another."""
+    cycles = board_named(board or RECIPES[name][0]).clock_mhz * 1e6 / images_per_second
     return min(RECIPES[name][1], max(LEAST_IMAGES, int(ENOUGH_CYCLES / cycles)))
 
 
