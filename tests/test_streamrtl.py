@@ -20,7 +20,7 @@ from hwcodesign.errors import DesignError, FormatError, SimulationError
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.hardware.cycles import segment_cycles
 from hwcodesign.hardware.implementation import Implementation
-from hwcodesign.hardware.netlist import Netlist, netlist
+from hwcodesign.hardware.netlist import ENDLESS, Netlist, netlist
 from hwcodesign.hardware.stepping import run
 from hwcodesign.hardware.stream import Stream
 from hwcodesign.hardware.timing import Node, Pipeline, Queue, Windows
@@ -53,6 +53,7 @@ def dense(name: str, source: str, shape: tuple[int, ...], outputs: int) -> Dense
 
 
 #: Of the kernels that are folded here.
+SLOW = Implementation(81)
 FOLDED = {name: Implementation(reuse) for name, reuse in (("conv", 9), ("first", 8), ("second", 8), ("fc", 48))}
 
 
@@ -156,6 +157,18 @@ def test_the_short_way_round_a_convolution_gets_the_queue_that_its_windows_need(
     assert segment_cycles(with_queue(1000)) == cycles, "a deeper one would gain nothing"
     with pytest.raises(SimulationError, match="stands still"):
         segment_cycles(with_queue(6))
+
+
+def test_a_queue_before_a_slow_reader_holds_a_sample_at_most() -> None:
+    """Without an end, beats of sample after sample would wait there. A sample is enough: nothing comes later."""
+    shape = (6, 6, 3)
+    added = residual().kernels
+    slow = convolution("slow", "sum", shape, 3)
+    placed = netlist(Segment.chain("stage0", U5, shape, (*added, slow)), {"conv": Implementation(9), "slow": SLOW})
+    queues = {block.name: block.queue for block in placed.blocks if block.meets}
+    assert queues == {"sum_queue0": 36, "sum_queue1": 36}
+    endless = [replace(block, queue=ENDLESS) if block.meets else block for block in placed.blocks]
+    assert segment_cycles(placed) == segment_cycles(replace(placed, blocks=tuple(endless)))
 
 
 def test_too_much_padding_is_refused() -> None:

@@ -284,19 +284,27 @@ def _with_registers(placed: Netlist, is_forked: bool) -> Netlist:
 
 
 def _with_queues(placed: Netlist) -> Netlist:
-    """Give every queue the depth that a run without stalls needs, more than which no stalls can ask of it.
+    """Give every queue the depth that a run without stalls needs, more than which no stalls can ask of it, and no more
+    than a sample.
 
     A queue holds beats that the other path has not answered yet. A run in which input and output never wait lets both
-    paths go as far apart as they can.
+    paths go as far apart as they can. A queue also holds what a slower reader has not come to: without an end, where it
+    is not full. A whole sample is enough of that: whatever else is made of the sample, and meets it later, can be made.
     """
     if not any(block.meets for block in placed.blocks):
         return placed
     endless = tuple(replace(block, queue=ENDLESS) if block.meets else block for block in placed.blocks)
     most = _observed_fill(replace(placed, blocks=endless))
     blocks = tuple(
-        replace(block, queue=max(2, most[block.name] + 1)) if block.meets else block for block in placed.blocks
+        replace(block, queue=depth_of(most[block.name], block.output)) if block.meets else block
+        for block in placed.blocks
     )
     return replace(placed, blocks=blocks)
+
+
+def depth_of(most: int, stream: Stream) -> int:
+    """Returns the beats of a queue before a place where streams meet, which held so many at most without stalls."""
+    return max(2, min(most + 1, stream.beats))
 
 
 def offering(inputs: int) -> list[Node]:

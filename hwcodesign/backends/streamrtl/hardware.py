@@ -30,7 +30,7 @@ from hwcodesign.exploration.queues import (
 )
 from hwcodesign.hardware.cycles import Cycles, reading_cycles, segment_cycles
 from hwcodesign.hardware.implementation import DEFAULTS, Implementation
-from hwcodesign.hardware.netlist import ENDLESS, OBSERVED, Netlist, netlist, offering, watched
+from hwcodesign.hardware.netlist import ENDLESS, OBSERVED, Netlist, depth_of, netlist, offering, watched
 from hwcodesign.hardware.stepping import Network
 from hwcodesign.hardware.stream import Stream
 from hwcodesign.hardware.timing import Node, Queue
@@ -264,4 +264,5 @@ def _queues_before(stage: Netlist, head: Netlist, reads: Sequence[int]) -> tuple
     network = Network(watched([*nodes, *made], logits))
     if not network.until(OBSERVED * head.outputs[0].stream.beats):
         raise SimulationError(f"{head.segment.name}: the cycle model stands still")
-    return tuple(max(2, network.most_held(first + i) + 1) for i in range(len(reads)))
+    streams = [port.stream for port in head.inputs]
+    return tuple(depth_of(network.most_held(first + i), stream) for i, stream in enumerate(streams))
