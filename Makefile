@@ -57,9 +57,11 @@ demo: setup-demo
 	$(BIN)/hwcodesign run digits
 
 # A test file stays in one process, which keeps what its tests share; processes fill the cores, so that threads of
-# linear algebra within them would only wait for one another.
+# linear algebra within them would only wait for one another. Some tests wait, for processes that they start and kill:
+# so there is one process more than there are cores.
+PROCESSES ?= $(shell cores=$$(nproc 2>/dev/null) && expr $$cores + 1 || echo auto)
 test: setup
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile --durations 15
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --durations 15
 
 format: setup
 	$(BIN)/ruff format .

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks import boards, inner_step, predictions, search_quality, search_workers
 from benchmarks import early_exit_gain as gain
-from benchmarks import inner_step, predictions, search_quality
 from hwcodesign.exploration.queues import StageCycles, cycles_per_sample
 from hwcodesign.storage.fields import read_json
 from hwcodesign.storage.files import write_text
@@ -170,6 +170,8 @@ _PAGE = """\
     HWCODESIGN_DATA=… python -m benchmarks.predictions
     python -m benchmarks.inner_step
     python -m benchmarks.search_quality
+    HWCODESIGN_DATA=… python -m benchmarks.boards
+    HWCODESIGN_DATA=… python -m benchmarks.search_workers
     python -m benchmarks.exploration_page --write docs/exploration.md
 
 [explore.md](explore.md) says how designs are searched. Results are in `benchmarks/results`, and each of these commands
@@ -182,16 +184,15 @@ with them that is as accurate on the fitting split; the accuracy of all test ima
 the same search, of {alone} trials without and {trials} with exits, and may take as many LUTs, and of DSP blocks and
 block RAM as large a fraction of a ZC706. "as fast with" is the smallest design with early exits that has the
 throughput of the one without; "share" is what it takes of the scarcest resource, and "LUT" of the LUTs, both as a
-fraction of what the one without takes. Images/s are at 125 MHz, simulated in RTL on the first {images} test images in
-their order; those of ratios with a * are predicted. Resources are estimated.
+fraction of what the one without takes. Images/s are at 125 MHz, simulated in RTL on the first test images in their
+order, as many as below; those of ratios with a * are predicted. Resources are estimated.
 
 {headline}
 
 A design without exits has few speeds, since folds divide a layer's work: part of a ratio is that the next faster one
-just does not fit. At 4,000 LUTs, what a head, its decision and a buffer take is more than what they save, and the
-search is right to leave the exit out. At the size of the whole board, both take a pixel in a cycle, and exits save
-resources alone. Several pixels in a beat came later: [hardware.md](hardware.md#several-pixels-in-a-beat) has B-LeNet
-with them.
+just does not fit. At 4,000 LUTs, what a head, its decision and a buffer take is more than what they save, and a search
+with `none` among its criteria leaves the exit out. At the size of the whole board the first layers of both take
+[several pixels](hardware.md#several-pixels-in-a-beat) in a cycle.
 
 ## Predicted and measured
 
@@ -223,12 +224,29 @@ is written to the last one that the next stage has read, so that theirs of K sam
 ## The search against others
 
 {quality}
+
+## ResNet-8 on all boards
+
+    hwcodesign train {resnet8} --published
+    hwcodesign explore {resnet8} --board all
+
+MLPerf Tiny's network with weights and activations of 4 bits, three exits and the published weights, on CIFAR-10 (JPEG):
+for each board the fastest design of {board_trials} without early exits, and below it the fastest one that is at most a
+point less accurate on the fitting split. "exits" says how many images leave at each. All figures are predicted.
+
+{boards}
+
+## Two workers
+
+Searches of the same space from the beginning, with one worker and with two on two cores, the time in which workers
+start included. Kernels of the network, which a search exports once, were there.
+
+{workers}
 """
 
 
 def page() -> str:
     return _PAGE.format(
-        images=gain.IMAGES,
         alone=gain.ALONE,
         trials=gain.TRIALS,
         headline=headline(),
@@ -237,6 +255,10 @@ def page() -> str:
         athena="\n".join(athena()),
         choices=choices() if inner_step.RESULTS.exists() else "Not measured yet.",
         quality=quality() if search_quality.RESULTS.exists() else "Not measured yet.",
+        resnet8=boards.RECIPE,
+        board_trials=read_json(boards.RESULTS)["trials"] if boards.RESULTS.exists() else 0,
+        boards=boards.table() if boards.RESULTS.exists() else "Not measured yet.",
+        workers=search_workers.table() if search_workers.RESULTS.exists() else "Not measured yet.",
     )
 
 
