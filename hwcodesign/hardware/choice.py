@@ -36,7 +36,7 @@ from hwcodesign.hardware.units import possible_pixels, reads_memory, unit_of
 from hwcodesign.kernels import Kernel
 
 #: Wishes that are chosen for at a time, so that arrays stay small.
-_AT_ONCE = 2048
+_AT_ONCE = 8192
 
 
 @dataclass(frozen=True, eq=False)
