@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -97,6 +98,7 @@ def explore(
     from hwcodesign.cli.exploring import show_front, show_searches, show_verified
     from hwcodesign.cli.job import trained
     from hwcodesign.hardware.offers import Catalogue
+    from hwcodesign.progress import task
     from hwcodesign.search.exploring import Exploration
     from hwcodesign.search.front import Wishes, check_merit
     from hwcodesign.search.space import Space
@@ -110,7 +112,8 @@ def explore(
         require_synthesis()
     searches: list[_Search] = []
     for name, own in _jobs(job, bits):
-        network, splits = (pipeline.read_network(own), own.recipe.data()) if build is not None else trained(own)
+        with task(f"training with bits {name}") if name and build is None else nullcontext():
+            network, splits = (pipeline.read_network(own), own.recipe.data()) if build is not None else trained(own)
         catalogue = Catalogue()
         for on in boards:
             one = Exploration(own.recipe.name, network, splits, on, own.folder / _FOLDER, storage, catalogue)
@@ -121,7 +124,11 @@ def explore(
             show(None, False, f"design {build}: {search.one.build(build)}")
         return
     asked, must = _Asked(tried, drop, trials, seed, wishes, by, best, workers, cluster), len(searches) == 1
-    results = [_searched(search, asked, must=must) for search in searches]
+    results = []
+    for search in searches:
+        named = f"searching designs of {search.one.name} on {search.one.target.name}"
+        with nullcontext() if must else task(named):
+            results.append(_searched(search, asked, must=must))
     if verify:
         for search, result in zip(searches, results, strict=True):
             found = search.one.verify(result["best"], images, workers, cluster)
