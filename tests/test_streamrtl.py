@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from hwcodesign.backends.streamrtl.hardware import queues_before
 from hwcodesign.backends.streamrtl.project_files import write_segment
 from hwcodesign.backends.streamrtl.segment_source import segment_source
 from hwcodesign.design import Design
@@ -20,12 +21,15 @@ from hwcodesign.errors import DesignError, FormatError, SimulationError
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.hardware.cycles import segment_cycles
 from hwcodesign.hardware.implementation import Implementation
-from hwcodesign.hardware.netlist import ENDLESS, Netlist, netlist
+from hwcodesign.hardware.meeting import ENDLESS
+from hwcodesign.hardware.netlist import Netlist, netlist
+from hwcodesign.hardware.pace import settle
 from hwcodesign.hardware.stepping import run
 from hwcodesign.hardware.stream import Stream
 from hwcodesign.hardware.timing import Node, Pipeline, Queue, Windows
 from hwcodesign.hardware.units import unit_of
-from hwcodesign.kernels import Activation, Add, Conv2D, Dense, MaxPool2D, Reshape, Segment
+from hwcodesign.kernels import Activation, Add, Conv2D, Dense, Kernel, MaxPool2D, Reshape, Segment
+from hwcodesign.kernels.tensor import TensorType
 from hwcodesign.simulation.project import read_project
 from hwcodesign.simulation.segment import read_segment
 from hwcodesign.systemverilog import Bits, Name, PackedStruct, Parameter, Rom, literal, parameter_lines
@@ -167,8 +171,58 @@ def test_a_queue_before_a_slow_reader_holds_a_sample_at_most() -> None:
     placed = netlist(Segment.chain("stage0", U5, shape, (*added, slow)), {"conv": Implementation(9), "slow": SLOW})
     queues = {block.name: block.queue for block in placed.blocks if block.meets}
     assert queues == {"sum_queue0": 36, "sum_queue1": 36}
-    endless = [replace(block, queue=ENDLESS) if block.meets else block for block in placed.blocks]
-    assert segment_cycles(placed) == segment_cycles(replace(placed, blocks=tuple(endless)))
+    assert segment_cycles(placed) == segment_cycles(with_endless(placed))
+
+
+def with_endless(placed: Netlist) -> Netlist:
+    """The same with queues that are never full."""
+    blocks = [replace(block, queue=ENDLESS) if block.meets else block for block in placed.blocks]
+    return replace(placed, blocks=tuple(blocks))
+
+
+def chain_with_edge(kernels: Sequence[Kernel], shape: tuple[int, ...]) -> Segment:
+    """Kernels behind one another, and the sum of what the last one gives and of the input."""
+    edge = Add("sum", (kernels[-1].name, "input"), (U5, U5), (shape, shape), U5, shape)
+    return Segment.chain("stage0", U5, shape, (*kernels, edge))
+
+
+@pytest.mark.parametrize("side", [4, 6])
+@pytest.mark.parametrize("length", [1, 2, 4, 7])
+def test_a_path_of_several_samples_has_queues_of_as_many_beside_it(length: int, side: int) -> None:
+    names, shape = ["input", *(f"conv{i}" for i in range(length))], (side, side, 3)
+    kernels = [convolution(name, before, shape, 3) for before, name in pairwise(names)]
+    placed = netlist(chain_with_edge(kernels, shape), dict.fromkeys(names[1:], Implementation(9)))
+    assert segment_cycles(placed, 24) == segment_cycles(with_endless(placed), 24)
+
+
+def test_a_path_of_linear_layers_holds_a_sample_in_each() -> None:
+    names = ["input", *(f"fc{i}" for i in range(8))]
+    kernels = [dense(name, before, (8,), 8) for before, name in pairwise(names)]
+    placed = netlist(chain_with_edge(kernels, (8,)), dict.fromkeys(names[1:], Implementation(64)))
+    (queue,) = [block.queue for block in placed.blocks if block.name == "sum_queue1"]
+    assert queue >= len(kernels)
+    cycles = segment_cycles(placed, 24)
+    assert cycles == segment_cycles(with_endless(placed), 24)
+    assert cycles.interval == 64
+
+
+def test_a_head_of_two_tensors_is_as_fast_as_its_stage() -> None:
+    names, shape = ["input", *(f"conv{i}" for i in range(4))], (4, 4, 3)
+    kernels = tuple(convolution(name, before, shape, 3) for before, name in pairwise(names))
+    stage = Segment("stage0", (TensorType(U5, shape),), kernels, (names[1], names[-1]))
+    head_inputs = Segment("head0", stage.inputs * 2, (), ("input",)).input_names
+    added = Add("sum", head_inputs, (U5, U5), (shape, shape), U5, shape)
+    head = Segment("head0", stage.inputs * 2, (added,), ("sum",))
+    placed = netlist(stage, dict.fromkeys(names[1:], Implementation(9))), netlist(head)
+
+    def interval(depths: Sequence[int]) -> float:
+        nodes, features = placed[0].nodes()
+        nodes += [Node(Queue(depth), (feature,)) for depth, feature in zip(depths, features, strict=True)]
+        made, _ = placed[1].nodes(range(len(nodes) - 2, len(nodes)), len(nodes))
+        return settle([*nodes, *made], 16, 16).interval
+
+    depths = queues_before(*placed, (0, 1))
+    assert interval(depths) == interval([ENDLESS] * 2) == segment_cycles(placed[0]).interval
 
 
 def test_too_much_padding_is_refused() -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 from hwcodesign.hardware.netlist import Netlist, offering, watched
-from hwcodesign.hardware.stepping import Network, end_of_sample, run
+from hwcodesign.hardware.stepping import Network, ends_of, run
 
 #: Samples that a pipeline is run for until its pace is steady.
 _SAMPLES = 6
@@ -73,8 +73,8 @@ def _ends(placed: Netlist, i: int, samples: int) -> tuple[int, ...]:
                 return tuple(beats * (n + 1) - 1 for n in range(samples))
             return tuple(run(nodes[: last + 1], samples, beats_in, beats))
         return tuple(end - 1 for end in run(watched(nodes, last), samples, beats_in, beats))
-    before = offering(len(placed.inputs))
+    before, each = offering(len(placed.inputs)), [port.stream.beats for port in placed.inputs]
     nodes, drivers = placed.nodes(range(len(before)), len(before))
     network = Network(watched([*before, *nodes], drivers[i]))
     # a cycle in the queues that offer, and one in that which watches
-    return tuple(end_of_sample(network, n, beats) - 2 for n in range(samples))
+    return tuple(end - 2 for end in ends_of(network, samples, each, beats))

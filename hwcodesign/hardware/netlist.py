@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from hwcodesign.errors import DesignError, SimulationError
+from hwcodesign.errors import DesignError
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.hardware.implementation import DEFAULT, DEFAULTS, Implementations
+from hwcodesign.hardware.meeting import ENDLESS, Observed, least_depths
 from hwcodesign.hardware.movement_timing import Split
 from hwcodesign.hardware.resources.figures import Part
 from hwcodesign.hardware.resources.streams import queue, stream_late_register, stream_resize
-from hwcodesign.hardware.stepping import Network
+from hwcodesign.hardware.stepping import Network, ends_of
 from hwcodesign.hardware.stream import Stream, whole_pixels
 from hwcodesign.hardware.timing import Automaton, Node, Pipeline, Queue, Windows, WindowWords
 from hwcodesign.hardware.unit import Unit
@@ -26,10 +27,6 @@ from hwcodesign.hardware.units import unit_of
 from hwcodesign.kernels import Segment
 from hwcodesign.kernels.tensor import suffix
 
-#: Beats of a queue that is never full.
-ENDLESS = 1 << 30
-#: Samples for which a queue's need is observed; it repeats from the second one on.
-OBSERVED = 4
 #: Blocks in a row through which ready may pass in one cycle.
 _CHAIN = 2
 
@@ -284,27 +281,20 @@ def _with_registers(placed: Netlist, is_forked: bool) -> Netlist:
 
 
 def _with_queues(placed: Netlist) -> Netlist:
-    """Give every queue the depth that a run without stalls needs, more than which no stalls can ask of it, and no more
-    than a sample.
-
-    A queue holds beats that the other path has not answered yet. A run in which input and output never wait lets both
-    paths go as far apart as they can. A queue also holds what a slower reader has not come to: without an end, where it
-    is not full. A whole sample is enough of that: whatever else is made of the sample, and meets it later, can be made.
-    """
-    if not any(block.meets for block in placed.blocks):
+    """Gives every queue where paths meet the depth that a run without stalls needs: see `least_depths`."""
+    meeting = [block for block in placed.blocks if block.meets]
+    if not meeting:
         return placed
-    endless = tuple(replace(block, queue=ENDLESS) if block.meets else block for block in placed.blocks)
-    most = _observed_fill(replace(placed, blocks=endless))
-    blocks = tuple(
-        replace(block, queue=depth_of(most[block.name], block.output)) if block.meets else block
-        for block in placed.blocks
-    )
-    return replace(placed, blocks=blocks)
 
+    def with_depths(depths: Sequence[int]) -> Netlist:
+        own = {block.name: depth for block, depth in zip(meeting, depths, strict=True)}
+        blocks = (replace(block, queue=own[block.name]) if block.meets else block for block in placed.blocks)
+        return replace(placed, blocks=tuple(blocks))
 
-def depth_of(most: int, stream: Stream) -> int:
-    """Returns the beats of a queue before a place where streams meet, which held so many at most without stalls."""
-    return max(2, min(most + 1, stream.beats))
+    def observe(depths: Sequence[int], samples: int) -> Observed:
+        return _observed(with_depths(depths), samples)
+
+    return with_depths(least_depths(observe, [block.output.beats for block in meeting], len(placed.blocks)))
 
 
 def offering(inputs: int) -> list[Node]:
@@ -317,40 +307,30 @@ def watched(nodes: Sequence[Node], driver: int) -> list[Node]:
     return [*nodes, Node(Queue(ENDLESS), (driver,))]
 
 
-def _observed_fill(placed: Netlist) -> dict[str, int]:
-    """The most that each queue held, until the slowest output has given its samples."""
+def _observed(placed: Netlist, samples: int) -> Observed:
+    """Runs a segment until every output has given so many samples."""
     before = offering(len(placed.inputs)) if len(placed.inputs) > 1 else []
     nodes, drivers = placed.nodes(range(len(before)), len(before)) if before else placed.nodes()
-    beats_in = placed.inputs[0].stream.beats
-    offered = OBSERVED * beats_in if len(placed.inputs) == len(placed.outputs) == 1 else -1
-    found: dict[str, int] = {}
+    beats_in = [port.stream.beats for port in placed.inputs]
+    offered = samples * beats_in[0] if len(placed.inputs) == len(placed.outputs) == 1 else -1
+    most, ends = [], []
     for port, driver in zip(placed.outputs, drivers, strict=True):
         network = Network(watched([*before, *nodes], driver), offered)
-        held = _held(placed, network, (beats_in, port.stream.beats), len(before))
-        found = {name: max(most, found.get(name, 0)) for name, most in held.items()}
-    return found
+        ends.append(ends_of(network, samples, beats_in, port.stream.beats))
+        most.append(_held(placed, network, len(before)))
+    return Observed(tuple(map(max, zip(*most, strict=True))), tuple(map(max, zip(*ends, strict=True))))
 
 
-def _held(placed: Netlist, network: Network, beats: tuple[int, int], first: int) -> dict[str, int]:
-    """The most that each queue held when an output, whose driver is the network's last node, has given some samples.
+def _held(placed: Netlist, network: Network, first: int) -> list[int]:
+    """The most that each queue held where paths meet.
 
     Args:
-        beats: of a sample, at the input and at that output.
         first: number of the first node of the segment.
     """
-    beats_in, beats_out = beats
-    seen = set()
-    for sample in range(OBSERVED):
-        if not network.until((sample + 1) * beats_out):
-            raise SimulationError(f"{placed.segment.name}: the cycle model stands still")
-        phase = network.phase(beats_in)
-        if phase in seen and network.is_offered:  # nothing new comes
-            break
-        seen.add(phase)
-    found: dict[str, int] = {}
+    found: list[int] = []
     for block in placed.blocks:
         if block.meets:
-            found[block.name] = network.most_held(first)
+            found.append(network.most_held(first))
         first += len(block.timing)
     return found
 

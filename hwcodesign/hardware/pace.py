@@ -60,13 +60,13 @@ def settle(nodes: Sequence[Node], beats_in: int, beats_out: int) -> Pace:
     """
     network = Network(nodes)
     ends: list[int] = []
-    seen: dict[tuple[bytes, int], int] = {}
+    seen: dict[tuple[bytes, tuple[int, ...]], int] = {}
     while len(ends) < _LEAST_SAMPLES or (len(ends) < _MOST_SAMPLES and network.cycles < _MOST_CYCLES):
         end = end_of_sample(network, len(ends), beats_out)
         if len(ends) >= _LEAST_SAMPLES and end >= _MOST_CYCLES:
             break
         ends.append(end)
-        first = seen.setdefault(network.phase(beats_in), len(ends) - 1)
+        first = seen.setdefault(network.phase((beats_in,)), len(ends) - 1)
         if first < len(ends) - 1:
             return Pace(tuple(ends), first, len(ends) - 1 - first)
     half = len(ends) // 2

@@ -9,7 +9,11 @@ from numpy.typing import NDArray
 
 from hwcodesign.errors import SimulationError
 from hwcodesign.hardware import automata, events
-from hwcodesign.hardware.timing import Automaton, Node
+from hwcodesign.hardware.meeting import ENDLESS
+from hwcodesign.hardware.timing import Automaton, Node, Queue
+
+#: Beats in a queue that offers, from which on more change nothing: one is taken in a cycle at most, and one comes.
+_SOME = 2
 
 
 class Network:
@@ -25,6 +29,12 @@ class Network:
 
     def __init__(self, nodes: Sequence[Node], offered: int = -1) -> None:
         self._net = _after_reset(nodes, offered)
+        #: Where the queues that offer beats on several inputs have the number of beats that they hold.
+        self._offering = [
+            int(self._net.node["s_at"][i]) + automata.S_HELD
+            for i, node in enumerate(nodes)
+            if node.sources == (-1,) and node.automaton == Queue(ENDLESS)
+        ]
 
     def until(self, given: int) -> bool:
         """Steps until the last node has given `given` beats in all; returns False if it never will."""
@@ -49,14 +59,20 @@ class Network:
         """Returns whether more input beats are offered."""
         return bool(self._net.counts[events.OFFERED])
 
-    def phase(self, beats_in: int) -> tuple[bytes, int]:
+    def phase(self, beats_in: Sequence[int]) -> tuple[bytes, tuple[int, ...]]:
         """Returns everything that decides what comes next while input is offered: the state, and the beats of a sample
-        that are taken.
+        that are taken at each input. How many beats wait in an endless queue that offers them decides nothing.
 
         Args:
-            beats_in: input beats of a sample.
+            beats_in: beats of a sample, of the network's input or of each queue that offers.
         """
-        return bytes(self._net.s.tobytes() + self._net.edge["done"].tobytes()), self.taken % beats_in
+        state, taken = self._net.s, [self.taken]
+        if self._offering:
+            state = state.copy()
+            taken = [self.taken - int(state[at]) for at in self._offering]
+            state[self._offering] = np.minimum(state[self._offering], _SOME)
+        parts = tuple(done % beats for done, beats in zip(taken, beats_in, strict=True))
+        return bytes(state.tobytes() + self._net.edge["done"].tobytes()), parts
 
     def most_held(self, node: int) -> int:
         """Returns the most beats that a queue held after any cycle."""
@@ -78,8 +94,22 @@ def run(nodes: Sequence[Node], samples: int, beats_in: int, beats_out: int) -> l
     Raises:
         SimulationError: the network stands still.
     """
-    network, ends = Network(nodes, samples * beats_in), list[int]()
-    seen: dict[tuple[bytes, int], int] = {}
+    return ends_of(Network(nodes, samples * beats_in), samples, (beats_in,), beats_out)
+
+
+def ends_of(network: Network, samples: int, beats_in: Sequence[int], beats_out: int) -> list[int]:
+    """Steps a network until samples have left it, or until it repeats; returns the cycles of their last output beats.
+
+    Args:
+        network: network that nothing has left yet.
+        samples, beats_out: as of `run`.
+        beats_in: as of `Network.phase`.
+
+    Raises:
+        SimulationError: the network stands still.
+    """
+    ends: list[int] = []
+    seen: dict[tuple[bytes, tuple[int, ...]], int] = {}
     while len(ends) < samples:
         ends.append(end_of_sample(network, len(ends), beats_out))
         number = len(ends) - 1

@@ -19,7 +19,6 @@ from hwcodesign.backends.streamrtl.cycles import (
     read_ahead,
 )
 from hwcodesign.designs.accelerator import DECISIONS_AHEAD, Accelerator
-from hwcodesign.errors import SimulationError
 from hwcodesign.exploration.queues import (
     WANTED,
     EasyStream,
@@ -30,8 +29,9 @@ from hwcodesign.exploration.queues import (
 )
 from hwcodesign.hardware.cycles import Cycles, reading_cycles, segment_cycles
 from hwcodesign.hardware.implementation import DEFAULTS, Implementation
-from hwcodesign.hardware.netlist import ENDLESS, OBSERVED, Netlist, depth_of, netlist, offering, watched
-from hwcodesign.hardware.stepping import Network
+from hwcodesign.hardware.meeting import Observed, least_depths
+from hwcodesign.hardware.netlist import Netlist, netlist, offering, watched
+from hwcodesign.hardware.stepping import Network, ends_of
 from hwcodesign.hardware.stream import Stream
 from hwcodesign.hardware.timing import Node, Queue
 from hwcodesign.kernels.decision import Decision
@@ -90,7 +90,7 @@ class Hardware:
         """
         reads = self.accelerator.head_reads
         return tuple(
-            _queues_before(self.netlists[2 * k], self.netlists[2 * k + 1], reads[k]) if len(reads[k]) > 1 else ()
+            queues_before(self.netlists[2 * k], self.netlists[2 * k + 1], reads[k]) if len(reads[k]) > 1 else ()
             for k in range(self.accelerator.exits)
         )
 
@@ -253,16 +253,25 @@ class Hardware:
         }
 
 
-def _queues_before(stage: Netlist, head: Netlist, reads: Sequence[int]) -> tuple[int, ...]:
-    """Beats that wait before a head at most, while its stage runs without stalls, and one more."""
-    nodes = offering(len(stage.inputs))
-    made, features = stage.nodes(range(len(nodes)), len(nodes))
-    nodes += made
-    first = len(nodes)
-    nodes += [Node(Queue(ENDLESS), (features[i],)) for i in reads]
-    made, (logits,) = head.nodes(range(first, len(nodes)), len(nodes))
-    network = Network(watched([*nodes, *made], logits))
-    if not network.until(OBSERVED * head.outputs[0].stream.beats):
-        raise SimulationError(f"{head.segment.name}: the cycle model stands still")
+def queues_before(stage: Netlist, head: Netlist, reads: Sequence[int]) -> tuple[int, ...]:
+    """Returns the beats of the queues before a head that reads several tensors of its stage: see `least_depths`.
+
+    Args:
+        stage, head: their netlists.
+        reads: numbers of the stage's outputs that the head reads.
+    """
     streams = [port.stream for port in head.inputs]
-    return tuple(depth_of(network.most_held(first + i), stream) for i, stream in enumerate(streams))
+
+    def observe(depths: Sequence[int], samples: int) -> Observed:
+        nodes = offering(len(stage.inputs))
+        made, features = stage.nodes(range(len(nodes)), len(nodes))
+        nodes += made
+        first = len(nodes)
+        nodes += [Node(Queue(depth), (features[i],)) for i, depth in zip(reads, depths, strict=True)]
+        made, (logits,) = head.nodes(range(first, len(nodes)), len(nodes))
+        network = Network(watched([*nodes, *made], logits))
+        beats_in = [port.stream.beats for port in stage.inputs]
+        ends = ends_of(network, samples, beats_in, head.outputs[0].stream.beats)
+        return Observed(tuple(network.most_held(first + i) for i in range(len(reads))), tuple(ends))
+
+    return least_depths(observe, [stream.beats for stream in streams], len(stage.blocks + head.blocks))

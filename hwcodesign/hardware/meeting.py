@@ -1,0 +1,54 @@
+"""This module says how many beats wait where streams meet that took paths of different length."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+#: Beats of a queue that is never full.
+ENDLESS = 1 << 30
+#: The least beats of a queue, which takes and gives one in every cycle.
+_LEAST = 2
+#: Samples of which some say at first what queues hold; how many more samples than blocks are run.
+_FIRST, _MORE = 4, 2
+
+
+@dataclass(frozen=True)
+class Observed:
+    """It holds what a run without stalls showed.
+
+    Attributes:
+        most: the most beats that each queue held.
+        ends: cycles in which the first samples had left.
+    """
+
+    most: tuple[int, ...]
+    ends: tuple[int, ...]
+
+
+#: Runs with queues of some depths, for some samples.
+Observe = Callable[[Sequence[int], int], Observed]
+
+
+def least_depths(observe: Observe, beats: Sequence[int], blocks: int) -> tuple[int, ...]:
+    """Returns the beats of queues with which samples leave as soon as with endless ones.
+
+    A queue holds beats that another path has not answered yet, and beats that a slow reader has not come to. The first
+    are needed, and a run with endless queues shows them. Of the second there is no end, and none is needed. So queues
+    have room for what the first samples put into them, and for no more than a whole sample; where that delays a sample
+    of the run, they have more. All samples come through a queue of one: whatever else is made of a sample can be made.
+
+    Args:
+        observe: runs the network, its input always offered and its output always taken.
+        beats: of a sample, for each queue.
+        blocks: of the network, each of which holds about a sample at most.
+    """
+    endless, samples = [ENDLESS] * len(beats), blocks + _MORE
+    early, whole = observe(endless, _FIRST).most, observe(endless, samples)
+    for room, held in ((room, held) for room in itertools.count(1) for held in (early, whole.most)):
+        depths = [max(_LEAST, min(most + 1, room * own)) for most, own in zip(held, beats, strict=True)]
+        is_enough = all(depth > most for depth, most in zip(depths, whole.most, strict=True))
+        if is_enough or observe(depths, samples).ends == whole.ends:
+            return tuple(depths)
+    raise AssertionError("there is an end, since there is one of what queues held")
