@@ -34,7 +34,7 @@ COST = 0.01
 
 @dataclass(frozen=True)
 class Row:
-    """The fastest design of a kind on a board.
+    """It holds the fastest design of a kind on a board.
 
     Attributes:
         board, clock_mhz: the board.
@@ -96,7 +96,7 @@ def rows(trials: int) -> Iterator[Row]:
 
 
 def table() -> str:
-    """The kept rows."""
+    """Returns the kept rows as a table."""
     lines = [
         "| board | MHz | criterion | accuracy | exits | images/s | mean us | LUT | DSP | BRAM18 | of board |",
         "|---|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|",

@@ -209,10 +209,11 @@ def main() -> None:
     for recipe in arguments.recipes:
         for size in arguments.sizes:
             try:
-                found = list(rows(recipe, size, simulate=not arguments.predict, synthesise=arguments.synthesise))
+                exploration(recipe, size, "without").space((NO_EXITS,), DROP)
             except SettingsError as error:  # no design is so small
                 print(f"{recipe} in {size:,} LUTs: {error}", flush=True)
                 continue
+            found = list(rows(recipe, size, simulate=not arguments.predict, synthesise=arguments.synthesise))
             print(table(found), flush=True)
 
 

@@ -174,8 +174,8 @@ _PAGE = """\
     HWCODESIGN_DATA=… python -m benchmarks.search_workers
     python -m benchmarks.exploration_page --write docs/exploration.md
 
-[explore.md](explore.md) says how designs are searched. Results are in `benchmarks/results`, and each of these commands
-goes on where it was stopped.
+[explore.md](explore.md) says how designs are searched. Results are in `benchmarks/results`. A command that was stopped
+goes on, but for the last but one, which takes times.
 
 ## What early exits gain
 
@@ -238,8 +238,8 @@ point less accurate on the fitting split. "exits" says how many images leave at 
 
 ## Two workers
 
-Searches of the same space from the beginning, with one worker and with two on two cores, the time in which workers
-start included. Kernels of the network, which a search exports once, were there.
+Searches of the same space from the beginning, with one worker, which is the process itself, and with two on two cores,
+the time in which they start included. Kernels of the network, which a search exports once, were there.
 
 {workers}
 """

@@ -40,7 +40,7 @@ last column is the file without `conditional`, which computes all exits.
 def random_network(recipe: str) -> tuple[hw.MultiExitNetwork, ExitPolicy, NDArray[np.int64]]:
     """A network with random weights, a policy, and images that leave at each exit."""
     torch.manual_seed(0)
-    network = hw.load_recipe(recipe).network()
+    network = hw.load_recipe(recipe).new_network()
     fmt, rng = network.input_format, np.random.default_rng(0)
     bright = rng.uniform(0, 1, (_IMAGES, 1, 1, 1))
     codes = np.asarray(rng.random((_IMAGES, *network.input_shape)) * bright * fmt.max_code, np.int64)

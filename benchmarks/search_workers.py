@@ -29,7 +29,7 @@ TRIALS, CRITERIA, DROP, SEED, WORKERS = 100, ("margin", "max_softmax", "entropy"
 
 @dataclass(frozen=True)
 class Timed:
-    """A search.
+    """It holds the time of a search.
 
     Attributes:
         recipe, board: what was searched.
@@ -75,7 +75,7 @@ def results() -> list[Timed]:
 
 
 def table() -> str:
-    """What was measured, in words."""
+    """Returns what was measured, as a table."""
     lines = [
         "| network | board | designs | one worker | two workers | times as fast |",
         "|---|---|---:|---:|---:|---:|",

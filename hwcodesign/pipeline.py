@@ -70,12 +70,14 @@ class Run:
             design/, report.json and what lies beside it.
         seconds: time of each step.
         file: file of the recipe, if it comes from one.
+        trained_in: folder of results whose training of the float network this run shares; None for its own.
     """
 
     recipe: Recipe
     folder: Path
     seconds: dict[str, float] = field(default_factory=dict)
     file: Path | None = None
+    trained_in: Path | None = None
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
@@ -148,7 +150,8 @@ def trained_network(run: Run, data: Dataset, device: str = "cpu") -> MultiExitNe
         return read_network(run)
     network = run.recipe.build()
     with run.timed("training"):
-        train(network, data, *run.recipe.training, checkpoint=run.folder / TRAINING, device=device)
+        folder = (run.trained_in or run.folder) / TRAINING
+        train(network, data, *run.recipe.training, checkpoint=folder, device=device)
     if isinstance(network, FloatNetwork) and run.recipe.quantisation:
         with run.timed("quantisation"):
             return quantised(network, data, run.recipe.quantisation, folder=run.folder / QUANTISED, device=device)

@@ -6,6 +6,7 @@ A recipe is code and is executed: run only recipes that you would run as a scrip
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -77,7 +78,7 @@ class Recipe:
             RecipeError: it is in floating point, and the recipe does not say how it is quantised, or the reverse.
         """
         torch.manual_seed(self.training[0].seed)
-        network = self.network() if self.precision is None else self.network(self.precision)
+        network = self.new_network()
         if isinstance(network, FloatNetwork) and self.quantisation is None:
             raise RecipeError(
                 f"recipe {self.name}: its network computes in floating point, so say how it is quantised: "
@@ -89,6 +90,23 @@ class Recipe:
                 "it out"
             )
         return network
+
+    def new_network(self) -> MultiExitNetwork:
+        """Returns what `network` makes; its weights are drawn anew.
+
+        Raises:
+            RecipeError: `network` takes a precision, and the recipe has none, or the reverse.
+        """
+        given = () if self.precision is None else (self.precision,)
+        try:
+            inspect.signature(self.network).bind(*given)
+        except TypeError as error:
+            raise RecipeError(
+                f"recipe {self.name}: its function network is called with {'the precision' if given else 'nothing'} "
+                f"({error}): let it take a precision where the recipe gives precision=layers.Precision(…), and nothing "
+                "where it does not"
+            ) from None
+        return self.network(*given)
 
     def with_bits(self, weights: int, activations: int) -> Recipe:
         """Returns the recipe of the same network with other bits of weights and activations, which must be trained.

@@ -17,7 +17,7 @@ REUSE = Implementation(2)
 
 
 def convolution() -> Conv2D:
-    """One that was drawn."""
+    """Draws one."""
     kernel = drawn_segment(np.random.default_rng(3), "conv2d", most=1).kernels[0]
     assert isinstance(kernel, Conv2D)
     return kernel

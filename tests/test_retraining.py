@@ -6,6 +6,7 @@ import dataclasses
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -76,6 +77,18 @@ def test_a_recipe_without_bits_is_refused_with_a_way_out() -> None:
         load_recipe("digits").with_bits(9, 4)
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"precision": None}, r"called with nothing \(missing a required argument: 'precision'\)"),
+        ({"network": lambda: None}, r"called with the precision \(too many positional arguments\): let it take a"),
+    ],
+)
+def test_a_function_that_takes_no_precision_or_needs_one_is_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        dataclasses.replace(load_recipe("digits"), **changes).build()
+
+
 def test_precision_and_quantisation_are_refused_together() -> None:
     with pytest.raises(RecipeError, match=r"as quantisation=hwcodesign\.Quantisation\(precision="):
         dataclasses.replace(load_recipe("digits"), quantisation=Quantisation())
@@ -118,6 +131,11 @@ def test_each_bits_are_trained_and_searched_and_a_design_of_them_is_compiled(tmp
     assert f"explore tiny.py --retrain {fastest} --board pynq-z2 --build" in table
     assert table.count("compiles the best") == 1
     number = str(second["best"][0])
+    for bits, message in (
+        ("3x3,2x4", "--build compiles a design of one network: name its bits, as in --retrain 3x3"),
+        ("4x4", "4x4 holds no finished training: run hwcodesign explore tiny.py --retrain 4x4 first"),
+    ):
+        assert message in explored(tmp_path, "--retrain", bits, "--build", number).stderr.splitlines()[-1]
     done = explored(tmp_path, "--retrain", "2x4", "--build", number)
     assert done.returncode == 0, done.stderr
     built = load(tmp_path / "build/tiny/2x4/explore/pynq-z2" / f"design{number}")

@@ -12,8 +12,12 @@ import typer
 
 from hwcodesign.cli import completion
 from hwcodesign.cli.app import Data, Json, Out, RecipeName, opened, show, verb
+from hwcodesign.errors import SettingsError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hwcodesign.data import Dataset
     from hwcodesign.networks.network import MultiExitNetwork
     from hwcodesign.pipeline import Run
     from hwcodesign.search.evaluation import Evaluated
@@ -93,13 +97,10 @@ def explore(
 
     check_storage(storage)
     given, bits = _boards(board), bits_of(retrain) if retrain is not None else ()
+    if build is not None and len(bits) > 1:
+        raise SettingsError(f"--build compiles a design of one network: name its bits, as in --retrain {bits[0].text}")
     job = opened(recipe, out, data, writes=True)
-    from hwcodesign import pipeline
-    from hwcodesign.cli.exploring import show_front, show_searches, show_verified
-    from hwcodesign.cli.job import trained
-    from hwcodesign.hardware.offers import Catalogue
-    from hwcodesign.progress import task
-    from hwcodesign.search.exploring import Exploration
+    from hwcodesign.cli.exploring import show_front, show_searches
     from hwcodesign.search.front import Wishes, check_merit
     from hwcodesign.search.space import Space
     from hwcodesign.synthesis.accelerator import require_synthesis
@@ -112,29 +113,16 @@ def explore(
         require_synthesis()
     searches: list[_Search] = []
     for name, own in _jobs(job, bits):
-        with task(f"training with bits {name}") if name and build is None else nullcontext():
-            network, splits = (pipeline.read_network(own), own.recipe.data()) if build is not None else trained(own)
-        catalogue = Catalogue()
-        for on in boards:
-            one = Exploration(own.recipe.name, network, splits, on, own.folder / _FOLDER, storage, catalogue)
-            options = {"retrain": name, "board": on, "out": out, "storage": storage}
-            searches.append(_Search(one, _command(recipe, options), _origin(own, network, criteria, drop, seed)))
+        command = _command(recipe, {"retrain": name, "out": out, "storage": storage})
+        searches += _of_boards(own, boards, storage, command, _network(own, recipe, name, read=build is not None))
     if build is not None:
         for search in searches:
             show(None, False, f"design {build}: {search.one.build(build)}")
         return
-    asked, must = _Asked(tried, drop, trials, seed, wishes, by, best, workers, cluster), len(searches) == 1
-    results = []
-    for search in searches:
-        named = f"searching designs of {search.one.name} on {search.one.target.name}"
-        with nullcontext() if must else task(named):
-            results.append(_searched(search, asked, must=must))
+    asked = _Asked(tried, drop, trials, seed, wishes, by, best, workers, cluster, job.file)
+    results, must = _results(searches, asked), len(searches) == 1
     if verify:
-        for search, result in zip(searches, results, strict=True):
-            found = search.one.verify(result["best"], images, workers, cluster)
-            result["verified"] = {number: figures.to_json() for number, figures in found.items()}
-            if not json:
-                show_verified(search.one, found)
+        _verify(searches, results, images, asked, quiet=json)
     if json:
         show(results[0] if must else {"searches": results}, True, "")
     elif must:
@@ -147,22 +135,20 @@ def explore(
 
 @dataclass(frozen=True)
 class _Search:
-    """A search of one network on one board.
+    """This is a search of one network on one board.
 
     Attributes:
         one: what is searched.
         command: that compiles a design, but for its number.
-        origin: where its results come from.
     """
 
     one: Exploration
     command: str
-    origin: Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class _Asked:
-    """What is asked of every search; as the command's options."""
+    """This is asked of every search: the command's options, and the recipe's file."""
 
     tried: tuple[str, ...]
     drop: float
@@ -173,6 +159,22 @@ class _Asked:
     most: int
     workers: int
     cluster: str | None
+    file: Path | None
+
+
+def _results(searches: Sequence[_Search], asked: _Asked) -> list[dict[str, Any]]:
+    """Searches one after another, and returns what was found as plain data."""
+    from hwcodesign.progress import task
+
+    for search in searches:
+        search.one.study.check(asked.tried, asked.trials)
+    if len(searches) == 1:
+        return [_searched(searches[0], asked, must=True)]
+    results = []
+    for search in searches:
+        with task(f"searching designs of {search.one.name} on {search.one.target.name}"):
+            results.append(_searched(search, asked, must=False))
+    return results
 
 
 def _searched(search: _Search, asked: _Asked, *, must: bool) -> dict[str, Any]:
@@ -184,38 +186,97 @@ def _searched(search: _Search, asked: _Asked, *, must: bool) -> dict[str, Any]:
     from hwcodesign.search.space import Space
 
     one = search.one
-    one.study.check(asked.tried, asked.trials)
     space = _space(one, asked.tried, asked.drop, must=must)
     if not isinstance(space, Space):
         return space
     one.search(space, asked.trials, asked.seed, asked.workers, asked.cluster)
     result = _chosen(one, asked.wishes, asked.by, asked.most, must=must)
     if result["best"]:
-        page = one.write_page(result["best"][0], (asked.wishes, asked.by), search.command, search.origin)
+        page = one.write_page(result["best"][0], (asked.wishes, asked.by), search.command, _origin(one, asked))
         result["page"] = str(page)
     return result
+
+
+def _verify(
+    searches: Sequence[_Search], results: Sequence[dict[str, Any]], images: int, asked: _Asked, *, quiet: bool
+) -> None:
+    """Verifies what was chosen in each search, and puts it into the results; prints it, if it is not to be quiet."""
+    from hwcodesign.cli.exploring import show_verified
+
+    for search, result in zip(searches, results, strict=True):
+        if not result["best"]:
+            continue
+        found = search.one.verify(result["best"], images, asked.workers, asked.cluster)
+        result["verified"] = {number: figures.to_json() for number, figures in found.items()}
+        if not quiet:
+            show_verified(search.one, found)
 
 
 def _jobs(job: Run, bits: Sequence[Bits]) -> list[tuple[str, Run]]:
     """Returns the recipe as it is, or as it is with each of some bits, which has a folder of its own."""
     if not bits:
         return [("", job)]
-    named = [(one.text, job.recipe.with_bits(one.weights, one.activations)) for one in bits]
-    return [(name, dataclasses.replace(job, recipe=recipe, folder=job.folder / name)) for name, recipe in named]
+    found = []
+    for one in bits:
+        recipe, folder = job.recipe.with_bits(one.weights, one.activations), job.folder / one.text
+        shared = job.folder if recipe.quantisation is not None else None  # bits are those of the quantisation alone
+        found.append((one.text, dataclasses.replace(job, recipe=recipe, folder=folder, trained_in=shared)))
+    return found
 
 
-def _origin(job: Run, network: MultiExitNetwork, criteria: str, drop: float, seed: int) -> dict[str, str]:
+def _network(job: Run, recipe: str, bits: str, *, read: bool) -> tuple[MultiExitNetwork, Dataset]:
+    """Returns the trained network, with its own bits or others, and its data.
+
+    Args:
+        read: whether it must have been trained.
+    """
+    from hwcodesign.cli.job import trained
+    from hwcodesign.errors import CheckpointError
+    from hwcodesign.pipeline import read_network
+    from hwcodesign.progress import task
+
+    if not read:
+        with task(f"training with bits {bits}") if bits else nullcontext():
+            return trained(job)
+    try:
+        return read_network(job), job.recipe.data()
+    except CheckpointError:
+        if not bits:
+            raise
+        raise CheckpointError(
+            f"{job.folder} holds no finished training: run hwcodesign explore {recipe} --retrain {bits} first"
+        ) from None
+
+
+def _of_boards(
+    job: Run, boards: Sequence[str], storage: str | None, command: str, trained: tuple[MultiExitNetwork, Dataset]
+) -> list[_Search]:
+    """Returns the searches of one network on several boards."""
+    from hwcodesign.hardware.offers import Catalogue
+    from hwcodesign.search.exploring import Exploration
+
+    catalogue, folder = Catalogue(), job.folder / _FOLDER
+    return [
+        _Search(
+            Exploration(job.recipe.name, *trained, board, folder, storage, catalogue),
+            f"{command} --board {board} --build",
+        )
+        for board in boards
+    ]
+
+
+def _origin(one: Exploration, asked: _Asked) -> dict[str, str]:
     """Returns where the results of a search come from."""
     from hwcodesign.report.provenance import surroundings
 
-    origin = {**surroundings(job.file), "network, SHA-256": network.digest(), "criteria": criteria}
-    return {**origin, "largest accuracy drop": f"{drop:g}", "seed of the search": str(seed)}
+    origin = {**surroundings(asked.file), "network, SHA-256": one.network.digest(), "criteria": ",".join(asked.tried)}
+    return {**origin, "largest accuracy drop": f"{asked.drop:g}", "seed of the search": str(asked.seed)}
 
 
 def _command(recipe: str, options: Mapping[str, object]) -> str:
-    """Returns the command that compiles a design, but for its number."""
+    """Returns the command of a search, but for its board."""
     given = "".join(f" --{name} {value}" for name, value in options.items() if value)
-    return f"hwcodesign explore {recipe}{given} --build"
+    return f"hwcodesign explore {recipe}{given}"
 
 
 def _boards(board: str | None) -> list[str]:

@@ -12,7 +12,7 @@ _BITS = re.compile(r"(\d{1,2})x(\d{1,2})")
 
 @dataclass(frozen=True)
 class Bits:
-    """Bits are those of all weights and activations of a network."""
+    """Bits are those of the weights and activations of a network, but for layers with bits of their own."""
 
     weights: int
     activations: int
