@@ -78,6 +78,7 @@ def test_all_four_bit_products_are_exact_wherever_they_are_in_a_sum(tmp_path: Pa
     _require(_compare(_FOUR_BITS, 0, tmp_path), _FOUR_BITS, 1 << 15)
 
 
+@_CAMPAIGN
 def test_sums_of_other_widths_are_exact(tmp_path: Path) -> None:
     _require(_compare(_OTHERS, 4000, tmp_path), _OTHERS, 4000)
 

@@ -36,7 +36,7 @@ from hwcodesign.verification.comparison import (
 )
 from tests.comparisons import UNGATED, VARIANTS, rtl_lines, verify_network
 from tests.generated_networks import generate
-from tests.marks import CAMPAIGN
+from tests.marks import CAMPAIGN, IS_CAMPAIGN
 
 needs_gxx = pytest.mark.skipif(
     shutil.which("g++") is None, reason="g++ is not installed: nothing generated is compiled"
@@ -204,7 +204,7 @@ def test_folded_layers_compute_the_same_integers(
     }
     assert (reuse["head0.Dense_linear1"], reuse["stage1.Conv2D_conv0"], reuse["head1.Dense_linear1"]) == (16, 3, 2)
     reference = brevitas_outputs(trained_network, images)
-    for on in ("software", "csim"):
+    for on in ("software", *(["csim"] if IS_CAMPAIGN else [])):
         require_equal(compare_outputs(on, folded.segment_outputs(images, on), reference, "brevitas"))
 
 
@@ -224,7 +224,7 @@ def test_every_generated_block_passes_its_own_testbench(compiled_design: hw.Desi
         "fork0", "decision0", "buffer0", "fork1", "decision1", "buffer1", "decision2", "merge",
     ]  # fmt: skip
     firmware = vitis / "stage0" / "firmware"
-    for name in blocks:
+    for name in blocks if IS_CAMPAIGN else ("fork0", "decision1", "buffer0", "merge"):
         program = tmp_path / name
         includes = [f"-I{path}" for path in (vitis / "hls", vitis / name, firmware, firmware / "ap_types")]
         sources = [str(vitis / name / f"{name}.cpp"), str(vitis / name / f"{name}_tb.cpp")]

@@ -15,6 +15,7 @@ from hwcodesign.recipe_files import recipe_names
 from hwcodesign.simulation.timeline_file import read_timeline
 from hwcodesign.storage.files import claimed_folder
 from tests.command_line import CACHE, environment_of
+from tests.marks import CAMPAIGN
 from tests.page_reading import embedded, in_javascript
 from tests.tiny_design import with_runtime
 from tests.warm_cli import WARM
@@ -395,6 +396,7 @@ def test_a_mistake_is_one_line_that_says_what_to_do(tmp_path: Path, arguments: t
     assert not (tmp_path / "build").exists() or not any((tmp_path / "build").rglob("*.json"))
 
 
+@CAMPAIGN
 def test_a_budget_that_only_some_criteria_can_meet_still_gives_a_report(finished: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(finished, tmp_path / "budget"))  # trained already, and most of it compiled
     (folder / "quick.py").write_text(RECIPE + "policy = hw.PolicyRequest(budget=0.2)\n"

@@ -27,6 +27,7 @@ from hwcodesign.design import Design
 from hwcodesign.designs.stored import SOURCES
 from hwcodesign.errors import SettingsError
 from hwcodesign.runtime import selftest
+from tests.marks import CAMPAIGN
 from tests.notebook_outputs import IMAGES, TAG, Notebook, depends_on_machine, execute, texts
 
 ROOT = Path(hw.__file__).resolve().parent.parent
@@ -153,7 +154,9 @@ def test_a_notebook_runs_on_the_simulated_board(name: str, simulated: Path, monk
         assert re.fullmatch(r"\d+ images in .* s on board-sim: .* images/s by the computer's clock\n", said["record"])
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in ("first_steps", "power") else CAMPAIGN) for name in NAMES]
+)
 def test_a_bundles_own_notebook_runs_as_it_lies_and_says_that_there_is_no_board(name: str, bundle: Path) -> None:
     book = read(name, bundle / "notebooks")
     said = executed(book, bundle / "notebooks")

@@ -60,6 +60,16 @@ def test_a_run_again_continues_where_each_training_was(recipe: Recipe, digits_da
     assert pipeline.trained_network(pipeline.Run(recipe, tmp_path), digits_data).digest() == first.digest()
 
 
+def test_runs_with_other_bits_share_the_training_of_the_float_network(
+    recipe: Recipe, digits_data: Dataset, tmp_path: Path
+) -> None:
+    pipeline.trained_network(pipeline.Run(recipe, tmp_path), digits_data)
+    other = pipeline.Run(recipe.with_bits(5, 5), tmp_path / "5x5", trained_in=tmp_path)
+    network = pipeline.trained_network(other, digits_data)
+    assert not (tmp_path / "5x5" / pipeline.TRAINING).exists()
+    assert pipeline.read_network(other).digest() == network.digest()
+
+
 def test_without_a_training_behind_it_the_quantised_network_is_kept_too(
     recipe: Recipe, digits_data: Dataset, tmp_path: Path
 ) -> None:
@@ -91,7 +101,8 @@ def test_a_recipe_says_how_a_float_network_is_quantised_and_no_other(recipe: Rec
     silent = dataclasses.replace(recipe, quantisation=None)
     with pytest.raises(RecipeError, match=r"computes in floating point, so say how it is quantised"):
         silent.build()
-    integers = dataclasses.replace(hw.load_recipe("digits"), quantisation=hw.Quantisation())
+    digits = hw.load_recipe("digits")
+    integers = dataclasses.replace(digits, network=digits.new_network, precision=None, quantisation=hw.Quantisation())
     with pytest.raises(RecipeError, match=r"nothing is left for quantisation=… to do"):
         integers.build()
 

@@ -23,6 +23,7 @@ from hwcodesign.robustness.deepsloth import AttackSettings
 from hwcodesign.robustness.slowdown import slowdown
 from hwcodesign.training import TrainingSettings, train
 from tests.listening import Listening, Told
+from tests.marks import CAMPAIGN
 from tests.tiny_design import compiled
 
 SEGMENTS = ["stage0", "head0", "stage1", "head1", "stage2", "head2"]
@@ -116,6 +117,7 @@ def test_segments_are_reported_one_by_one(heard: Listening, compiled_design: Des
     ]
 
 
+@CAMPAIGN
 def test_builds_report_their_units_once(heard: Listening, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     compiled(tmp_path / "design")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))

@@ -22,6 +22,7 @@ from hwcodesign.storage.cache import cache_folder
 from hwcodesign.storage.files import sha256_file
 from hwcodesign.storage.sealed import SealedFiles
 from hwcodesign.synthesis.accelerator import accelerator_resources
+from tests.marks import CAMPAIGN
 from tests.sealing import seal_design, seal_list
 from tests.tiny_design import with_runtime
 
@@ -181,7 +182,10 @@ def test_a_library_in_the_folder_is_not_loaded(copied: Path, images: np.ndarray[
 
 @pytest.mark.parametrize(
     ("on", "kinds"),
-    [("csim", ["*-csim-*/*.so", "accelerator-object-*/*.o"]), ("rtl", ["*-rtl-*/*.so", "verilated-*/*.a"])],
+    [
+        ("csim", ["*-csim-*/*.so", "accelerator-object-*/*.o"]),
+        pytest.param("rtl", ["*-rtl-*/*.so", "verilated-*/*.a"], marks=CAMPAIGN),
+    ],
 )
 def test_a_truncated_library_is_made_again(
     on: str, kinds: list[str], compiled_design: Design, cache: Path, images: np.ndarray[Any, Any]

