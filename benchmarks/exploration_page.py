@@ -192,7 +192,11 @@ order, as many as below; those of ratios with a * are predicted. Resources are e
 A design without exits has few speeds, since folds divide a layer's work: part of a ratio is that the next faster one
 just does not fit. At 4,000 LUTs, what a head, its decision and a buffer take is more than what they save, and a search
 with `none` among its criteria leaves the exit out. At the size of the whole board the first layers of both take
-[several pixels](hardware.md#several-pixels-in-a-beat) in a cycle.
+[several pixels](hardware.md#several-pixels-in-a-beat) in a cycle, and the words of an image bind both.
+
+Exits of ResNet-8 save less: where they may cost no accuracy, a third of the images leave at its first one, or four
+fifths at its second one, behind two of three stages; and heads take room. They pay where some accuracy may be given
+([wide_networks.md](wide_networks.md)), or where there is room.
 
 ## Predicted and measured
 
@@ -204,8 +208,8 @@ so slow that they would take more than 5,000,000 cycles.
 
 The model of the queues knows each stage's interval, and from exact automata how a stream of easy samples behaves, and
 how early a later stage reads. What it does not know is how many samples a stage takes in while it is stalled: easy
-images behind hard ones wait longer in RTL, which is what errors of the mean latency are. Six of the designs of B-LeNet
-on MNIST are those of the table above; they were predicted before the model knew of streams.
+images behind hard ones wait longer in RTL, which is what errors of the mean latency are. The designs of the table above
+are among them.
 
 {predicted}
 

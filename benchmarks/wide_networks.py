@@ -241,6 +241,9 @@ the seconds of the compilation.
 |---|---|---|---|---|---:|---:|---:|---:|---:|---:|---:|---:|
 {rows}
 
+Images/s and latency of ResNet-56 are those of a KV260, whose block RAM it exceeds: it has room on a ZCU104, which has
+624 BRAM18. DenseNet was not simulated: Verilator takes more than 8 GB to read it.
+
 What others have on such devices, by their own publications: fpgaConvNet (MLPerf Tiny v1.1) ResNet-8 in 8 bits on a
 ZedBoard, which has the device of a PYNQ-Z2: 2,431/s, 411 us, 86.0 %, 47 k LUT, 211 DSP, 93 BRAM36; DS-CNN there
 3,088/s, on an XC7Z010 465/s. nn2FPGA, ResNet-8 in 8 bits on a KV260: 30,153/s, 88.7 %. hls4ml's own ResNet on a

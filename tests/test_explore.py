@@ -117,6 +117,13 @@ def test_what_if_refuses_a_link_that_cannot_be(folder: Path) -> None:
     )
 
 
+def test_two_workers_search(folder: Path) -> None:
+    """Each process has a part of the designs, of the same network."""
+    done = explored(folder, *SEARCH, "--trials", "3", "--workers", "2", "--board", "zc706@21860")
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads(done.stdout)["designs"]) > 0
+
+
 def test_a_search_that_is_finished_says_the_same_again(folder: Path) -> None:
     done = explored(folder, *SEARCH, "--trials", "9")
     assert json.loads(done.stdout) == json.loads((folder / "found.json").read_text())

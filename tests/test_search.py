@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 
@@ -224,6 +225,14 @@ def subject(
 ) -> Subject:
     folder = tmp_path_factory.mktemp("kernels")
     return Subject(Variants(trained_network, digits_data.fitting, board_named("pynq-z2"), folder))
+
+
+def test_another_process_finds_the_same(subject: Subject) -> None:
+    """Networks do not pass to it: Brevitas makes classes that have no name."""
+    for point in (Point("margin", 0.0, None, (0,)), Point.without_exits(50_000.0)):
+        expected = subject.evaluate(point)
+        passed = pickle.loads(pickle.dumps(subject))  # noqa: S301  # our own
+        assert passed.evaluate(point) == expected
 
 
 @pytest.mark.parametrize(

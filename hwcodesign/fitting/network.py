@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,22 +15,65 @@ from hwcodesign.errors import PolicyError
 from hwcodesign.fitting.outputs import fit_to_outputs
 from hwcodesign.fitting.request import PolicyRequest
 from hwcodesign.fitting.search import check_budget
+from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.images import encode_images
-from hwcodesign.networks.network import MultiExitNetwork
 from hwcodesign.policies import ExitPolicy, FittedOn
 from hwcodesign.policies.heads import Heads
 from hwcodesign.progress import task
 from hwcodesign.storage.files import sha256
 
 
-def heads_of(network: MultiExitNetwork, temperature: float) -> Heads:
+class Fittable(Protocol):
+    """It is what a policy is fitted to: a network, or what describes one."""
+
+    @property
+    def input_format(self) -> FixedPoint:
+        """Returns the format of images."""
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Returns the shape of images, (C, H, W)."""
+
+    @property
+    def exits(self) -> int:
+        """Returns the number of exits."""
+
+    @property
+    def classes(self) -> int:
+        """Returns the number of classes."""
+
+    @property
+    def gates(self) -> bool:
+        """Returns whether each head gives a gate behind its logits."""
+
+    def boundaries(self) -> tuple[Sequence[Any], Sequence[Any]]:
+        """Returns what stages and heads give, with formats."""
+
+    def logits(self, images: NDArray[Any]) -> Sequence[NDArray[np.int64]]:
+        """Returns the integer logits of images (N, C, H, W) at each exit."""
+
+    def costs(self) -> ExitCosts:
+        """Returns the multiply-accumulates up to each exit."""
+
+    def digest(self) -> str:
+        """Returns a digest of its weights."""
+
+    def check_calibrated(self) -> None:
+        """Refuses a network that was never calibrated.
+
+        Raises:
+            NetworkError: a quantiser was not.
+        """
+
+
+def heads_of(network: Fittable, temperature: float) -> Heads:
     """Describes a network's heads at one temperature; raises `PolicyError` if a policy cannot decide on them."""
     formats = [head.format for head in network.boundaries()[1]]
     return Heads.of(formats, network.classes, temperature, gated=network.gates)
 
 
 def fit_policy(
-    network: MultiExitNetwork,
+    network: Fittable,
     fitting: tuple[NDArray[Any], NDArray[Any]] | None,
     request: PolicyRequest | None = None,
     *,
@@ -89,7 +132,7 @@ def fit_policy(
     return dataclasses.replace(policy, fitted_on=fitted)
 
 
-def _check_logits(network: MultiExitNetwork, logits: Sequence[NDArray[np.int64]], samples: int) -> None:
+def _check_logits(network: Fittable, logits: Sequence[NDArray[np.int64]], samples: int) -> None:
     """Refuses logits that cannot be those of the network for so many samples."""
     wanted = [(samples, network.classes + int(network.gates))] * network.exits
     if [head.shape for head in logits] != wanted:
@@ -100,7 +143,7 @@ def _check_logits(network: MultiExitNetwork, logits: Sequence[NDArray[np.int64]]
 
 
 def _fitting_split(
-    network: MultiExitNetwork, fitting: tuple[NDArray[Any], NDArray[Any]] | None
+    network: Fittable, fitting: tuple[NDArray[Any], NDArray[Any]] | None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Codes and labels, checked."""
     if fitting is None:

@@ -132,8 +132,8 @@ class Subject:
         Raises:
             SettingsError: the network does not fit the board at all; the message says by how much.
         """
-        every = self.variants.with_exits(tuple(range(self.variants.network.exits - 1)))
-        policy, exits = every.design.policy, every.network.exits
+        every = self.variants.with_exits(self.variants.every)
+        policy, exits = every.design.policy, every.design.accelerator.exits
         first = tuple(float(k == 0) for k in range(exits))
         early = dataclasses.replace(policy, fitted_on=dataclasses.replace(policy.fitted_on, exit_rate=first))
         accelerator = dataclasses.replace(every.design.accelerator, policy=early)
