@@ -42,8 +42,13 @@ def test_its_figures_are_those_of_the_pages_that_commands_write() -> None:
         "docs/verification.md", r"compared ([\d,]+) values .*? found \*\*(\d+) mismatches"
     )
     (share,) = stated_values("docs/demo.md", r"\| `blenet_mnist` \|.*\| ([\d.]+ %) \|")
+    gains = [
+        stated_values("docs/exploration.md", rf"\| `blenet_mnist` \| {size} \|.*?\*\*([\d.]+)\*\* \|")[0]
+        for size in ("10,000", "25,000")
+    ]
     table = [row.split("|")[2].strip() for row in README.read_text().splitlines() if row.startswith("| ")]
-    assert table == ["figure", readme_row(stated_now()).split("|")[2].strip(), f"{compared}, {mismatches}", share]
+    digits = readme_row(stated_now()).split("|")[2].strip()
+    assert table == ["figure", digits, f"{compared}, {mismatches}", ", ".join(gains), share]
 
 
 def stated_values(page: str, pattern: str) -> tuple[str, ...]:
