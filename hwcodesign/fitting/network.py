@@ -17,6 +17,7 @@ from hwcodesign.fitting.request import PolicyRequest
 from hwcodesign.fitting.search import check_budget
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.images import encode_images
+from hwcodesign.networks.network import MultiExitNetwork
 from hwcodesign.policies import ExitPolicy, FittedOn
 from hwcodesign.policies.heads import Heads
 from hwcodesign.progress import task
@@ -73,7 +74,7 @@ def heads_of(network: Fittable, temperature: float) -> Heads:
 
 
 def fit_policy(
-    network: Fittable,
+    network: MultiExitNetwork | Fittable,
     fitting: tuple[NDArray[Any], NDArray[Any]] | None,
     request: PolicyRequest | None = None,
     *,
