@@ -62,7 +62,7 @@ class Row:
     @classmethod
     def of(cls, board: str, number: int, found: Evaluated, exits: int) -> Row:
         figures, taken = found.figures, found.figures.resources
-        rates = dict(zip((*found.point.early_exits, exits - 1), figures.exit_rate, strict=True))
+        rates = found.rates(exits)
         return cls(
             board,
             BOARDS[board].clock_mhz,

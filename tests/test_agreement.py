@@ -36,7 +36,7 @@ from hwcodesign.verification.comparison import (
 )
 from tests.comparisons import UNGATED, VARIANTS, rtl_lines, verify_network
 from tests.generated_networks import generate
-from tests.marks import CAMPAIGN, IS_CAMPAIGN
+from tests.marks import CAMPAIGN
 
 needs_gxx = pytest.mark.skipif(
     shutil.which("g++") is None, reason="g++ is not installed: nothing generated is compiled"
@@ -57,6 +57,9 @@ needs_verilator = pytest.mark.skipif(bool(_verilator_is_missing()), reason=_veri
 SEEDS = (0, 1, 5)
 #: CDLN's rule, a learned criterion, gates, and thresholds by class; folded at random.
 RTL_SEEDS = (0, 1, 3, 7)
+#: The blocks of a design of three exits, and one of each kind.
+BLOCKS = ["fork0", "decision0", "buffer0", "fork1", "decision1", "buffer1", "decision2", "merge"]
+ONE_OF_EACH = {"fork0", "decision1", "buffer0", "merge"}
 
 
 @needs_gxx
@@ -179,8 +182,9 @@ def test_whatever_a_unit_includes_is_part_of_what_its_object_is_known_by(
     assert digests() == after
 
 
+@pytest.mark.parametrize("on", ["software", pytest.param("csim", marks=CAMPAIGN)])
 def test_folded_layers_compute_the_same_integers(
-    trained_network: hw.MultiExitNetwork, compiled_design: hw.Design, digits_data: Dataset, tmp_path: Path
+    on: str, trained_network: hw.MultiExitNetwork, compiled_design: hw.Design, digits_data: Dataset, tmp_path: Path
 ) -> None:
     images = digits_data.test.images[:40]
     folded = hw.compile(
@@ -204,8 +208,7 @@ def test_folded_layers_compute_the_same_integers(
     }
     assert (reuse["head0.Dense_linear1"], reuse["stage1.Conv2D_conv0"], reuse["head1.Dense_linear1"]) == (16, 3, 2)
     reference = brevitas_outputs(trained_network, images)
-    for on in ("software", *(["csim"] if IS_CAMPAIGN else [])):
-        require_equal(compare_outputs(on, folded.segment_outputs(images, on), reference, "brevitas"))
+    require_equal(compare_outputs(on, folded.segment_outputs(images, on), reference, "brevitas"))
 
 
 def test_a_reuse_factor_that_hls4ml_changes_is_said(
@@ -217,20 +220,20 @@ def test_a_reuse_factor_that_hls4ml_changes_is_said(
 
 
 @needs_gxx
-def test_every_generated_block_passes_its_own_testbench(compiled_design: hw.Design, tmp_path: Path) -> None:
+def test_every_block_has_a_project(compiled_design: hw.Design) -> None:
     vitis = compiled_design.folder / "vitis"
-    blocks = [name for name in compiled_design.manifest["projects"] if (vitis / name / "block.tcl").exists()]
-    assert blocks == [
-        "fork0", "decision0", "buffer0", "fork1", "decision1", "buffer1", "decision2", "merge",
-    ]  # fmt: skip
+    assert [name for name in compiled_design.manifest["projects"] if (vitis / name / "block.tcl").exists()] == BLOCKS
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=() if name in ONE_OF_EACH else CAMPAIGN) for name in BLOCKS])
+def test_every_generated_block_passes_its_own_testbench(name: str, compiled_design: hw.Design, tmp_path: Path) -> None:
+    vitis, program = compiled_design.folder / "vitis", tmp_path / name
     firmware = vitis / "stage0" / "firmware"
-    for name in blocks if IS_CAMPAIGN else ("fork0", "decision1", "buffer0", "merge"):
-        program = tmp_path / name
-        includes = [f"-I{path}" for path in (vitis / "hls", vitis / name, firmware, firmware / "ap_types")]
-        sources = [str(vitis / name / f"{name}.cpp"), str(vitis / name / f"{name}_tb.cpp")]
-        subprocess.run(["g++", "-O1", "-std=c++14", "-w", *includes, *sources, "-o", str(program)], check=True)
-        done = subprocess.run([str(program), "200", "7"], capture_output=True, text=True, check=False)
-        assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "PASS"), f"{name}: {done.stdout}"
+    includes = [f"-I{path}" for path in (vitis / "hls", vitis / name, firmware, firmware / "ap_types")]
+    sources = [str(vitis / name / f"{name}.cpp"), str(vitis / name / f"{name}_tb.cpp")]
+    subprocess.run(["g++", "-O1", "-std=c++14", "-w", *includes, *sources, "-o", str(program)], check=True)
+    done = subprocess.run([str(program), "200", "7"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "PASS"), done.stdout
 
 
 def test_a_single_wrong_bit_is_a_mismatch(

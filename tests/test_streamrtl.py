@@ -56,8 +56,9 @@ def dense(name: str, source: str, shape: tuple[int, ...], outputs: int) -> Dense
     return Dense(name, (source,), (U5,), (shape,), S8, (outputs,), weights, np.zeros(outputs), W4, WIDE)
 
 
-#: Of the kernels that are folded here.
+#: Of a convolution that is slower than what it reads.
 SLOW = Implementation(81)
+#: Of the kernels that are folded here.
 FOLDED = {name: Implementation(reuse) for name, reuse in (("conv", 9), ("first", 8), ("second", 8), ("fc", 48))}
 
 

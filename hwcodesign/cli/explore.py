@@ -302,14 +302,7 @@ def _space(one: Exploration, tried: tuple[str, ...], drop: float, *, must: bool)
     except SettingsError as reason:
         if must:
             raise
-        return {
-            "network": one.name,
-            "board": one.target.name,
-            "best": [],
-            "error": str(reason),
-            "refused": 0,
-            "designs": [],
-        }
+        return {**_named(one), "best": [], "error": str(reason), "refused": 0, "designs": []}
 
 
 def _chosen(one: Exploration, wishes: Wishes, by: str, most: int, *, must: bool) -> dict[str, Any]:
@@ -329,8 +322,12 @@ def _chosen(one: Exploration, wishes: Wishes, by: str, most: int, *, must: bool)
         numbers, error = [], {"error": str(reason)}
     shown = one.front | {number: one.design(number) for number in numbers}
     designs = [{"number": number, **_listed(found)} for number, found in sorted(shown.items())]
-    board = {"network": one.name, "board": one.target.name, "best": numbers, **error}
-    return {**board, "refused": len(one.study.refused), "designs": designs}
+    return {**_named(one), "best": numbers, **error, "refused": len(one.study.refused), "designs": designs}
+
+
+def _named(one: Exploration) -> dict[str, str]:
+    """Returns what the result of a search is of."""
+    return {"network": one.name, "board": one.target.name}
 
 
 def _listed(found: Evaluated) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from hwcodesign.search.evaluation import Evaluated
 from hwcodesign.search.exploring import Exploration
-from hwcodesign.search.front import is_better_by
+from hwcodesign.search.front import merit
 from hwcodesign.search.verifying import Pair, Verified
 
 _LEFT = {"criterion", "exits", "network", "board", ""}
@@ -44,8 +44,8 @@ def show_searches(searches: Sequence[tuple[Exploration, str]], results: Sequence
     ]
     best: dict[str, tuple[Exploration, str, int]] = {}
     for one, command, number in found:
-        before = best.get(one.target.name)
-        if before is None or is_better_by(by, one.design(number), before[0].design(before[2])):
+        before = best.setdefault(one.target.name, (one, command, number))
+        if merit(one.design(number).figures, by) > merit(before[0].design(before[2]).figures, by):
             best[one.target.name] = (one, command, number)
     table = _table("predicted; the best design of each search", ("network", "board", "#", *_FIGURES))
     for one, command, number in found:
@@ -94,7 +94,7 @@ def _table(title: str, headings: Sequence[str]) -> Table:
 
 def _cells(found: Evaluated, exits: int) -> tuple[str, ...]:
     figures = found.figures
-    rates = dict(zip((*found.point.early_exits, exits - 1), figures.exit_rate, strict=True))
+    rates = found.rates(exits)
     return (
         found.point.criterion,
         f"{figures.accuracy:.2%}",

@@ -65,6 +65,10 @@ class Evaluated:
     policy: ExitPolicy
     figures: Figures
 
+    def rates(self, exits: int) -> dict[int, float]:
+        """Returns the rates of the exits that stay, by their numbers in the trained network of so many exits."""
+        return dict(zip((*self.point.early_exits, exits - 1), self.figures.exit_rate, strict=True))
+
 
 @dataclass(frozen=True)
 class Subject:

@@ -45,7 +45,7 @@ def pareto_front(designs: Mapping[int, Evaluated], share: float = SHARE) -> dict
 
 def _values(figures: Figures) -> tuple[float, ...]:
     """The objectives, so that more is better."""
-    return tuple(getattr(figures, name) * (1 if more else -1) for name, more in OBJECTIVES.items())
+    return tuple(merit(figures, name) for name in OBJECTIVES)
 
 
 def _is_better(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
@@ -108,10 +108,9 @@ def check_merit(name: str) -> None:
         raise SettingsError(not_known(f"by={name!r}", name, MERITS))
 
 
-def is_better_by(by: str, one: Evaluated, other: Evaluated) -> bool:
-    """Returns whether a design has more than another of a figure, or less where less is better."""
-    mine, others = getattr(one.figures, by), getattr(other.figures, by)
-    return bool(mine > others if MERITS[by] else mine < others)
+def merit(figures: Figures, by: str) -> float:
+    """Returns the figure of a name, of those in `MERITS`, so that more is better."""
+    return float(getattr(figures, by)) * (1 if MERITS[by] else -1)
 
 
 def best_designs(designs: Mapping[int, Evaluated], wishes: Wishes, by: str, most: int = 1) -> list[int]:
@@ -134,8 +133,7 @@ def best_designs(designs: Mapping[int, Evaluated], wishes: Wishes, by: str, most
     meeting = {number: found.figures for number, found in designs.items() if not wishes.unmet(found.figures)}
     if not meeting:
         raise SettingsError(_why(designs, wishes))
-    better = -1 if MERITS[by] else 1
-    order = sorted(meeting, key=lambda number: (better * getattr(meeting[number], by), number))
+    order = sorted(meeting, key=lambda number: (-merit(meeting[number], by), number))
     return [number for i, number in enumerate(order) if meeting[number] not in [meeting[n] for n in order[:i]]][:most]
 
 

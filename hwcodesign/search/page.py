@@ -57,7 +57,7 @@ def write_study_page(
 
 def _explored(number: int, found: Evaluated, on_front: bool, exits: int) -> Explored:
     figures, early = found.figures, found.point.early_exits
-    rates = dict(zip((*early, exits - 1), figures.exit_rate, strict=True))
+    rates = found.rates(exits)
     thresholds = dict(zip(early, found.policy.thresholds, strict=True))
     settings = dataclasses.asdict(found.point)
     criterion = settings.pop("criterion")
