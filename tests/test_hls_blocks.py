@@ -333,6 +333,7 @@ def test_block_matches_its_reference(programs: Programs, name: str, seed: int) -
     assert done.stdout.splitlines()[-1] == "PASS"
 
 
+# one in four is always tried
 @pytest.mark.parametrize(
     "mutation", [pytest.param(one, marks=CAMPAIGN if i % 4 else (), id=one.name) for i, one in enumerate(MUTATIONS)]
 )

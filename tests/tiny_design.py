@@ -24,7 +24,7 @@ def compiled(out: Path) -> hw.Design:
 
 
 def with_runtime(cache: Path) -> Path:
-    """Returns a cache that holds a copy of Verilator's runtime, and nothing else that was not there."""
+    """Puts a copy of Verilator's runtime into a cache, which is made if it is not there, and returns the cache."""
     runtime = runtime_of(find_verilator(), None).folder
     (cache / "hwcodesign").mkdir(parents=True, mode=0o700, exist_ok=True)
     shutil.copytree(runtime, cache / "hwcodesign" / runtime.name)  # with its times: g++ compares those of headers
