@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import time
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from hwcodesign.search.evaluation import Evaluated, Figures
 from hwcodesign.search.space import Point
 
 #: Seconds in which other processes begin.
-_PATIENCE = 120
+_PATIENCE = 60
 
 
 def figures(accuracy: float, rate: float, mean_us: float, share: float) -> Figures:
@@ -32,7 +33,7 @@ class Made:
         log: folder in which each process that evaluates leaves a file.
         together: processes that an evaluation waits for: all must evaluate at the same time.
         seconds: that an evaluation takes.
-        deadly: throughputs below which the process ends.
+        deadly: throughputs below which the process ends, if it is one that another one began.
     """
 
     policy: ExitPolicy
@@ -47,7 +48,7 @@ class Made:
     def evaluate(self, point: Point) -> Evaluated:
         """Makes figures up."""
         rate, drop = point.images_per_second or 100_000.0, point.accuracy_drop
-        if rate < self.deadly:
+        if rate < self.deadly and multiprocessing.parent_process() is not None:
             os._exit(1)
         time.sleep(self.seconds)
         if self.log is not None:

@@ -23,14 +23,14 @@ SPACE = Space(("margin",), 0.05, 1_000.0, 100_000.0, early_exits=1)
 
 @pytest.mark.parametrize("size", [1, 2])
 def test_workers_share_a_search(fitted_policy: ExitPolicy, tmp_path: Path, size: int) -> None:
-    """All trials are done and told: by this process, or by several others at the same time."""
+    """All trials are done and told: by this process, or by this one and others at the same time."""
     study = Study.opened(tmp_path / "study", "a network")
     with workers(Made(fitted_policy, tmp_path, size), size, None) as team:
         study.search(SPACE, team, 10, seed=1)
     assert len(study.designs) == 10
     processes = {path.name for path in tmp_path.glob("process*")}
     assert len(processes) == size
-    assert (f"process{os.getpid()}" in processes) == (size == 1)
+    assert f"process{os.getpid()}" in processes
 
 
 def test_a_worker_that_dies_loses_its_points_alone(fitted_policy: ExitPolicy, tmp_path: Path) -> None:
@@ -38,10 +38,10 @@ def test_a_worker_that_dies_loses_its_points_alone(fitted_policy: ExitPolicy, tm
     study.search(SPACE, Team(Made(fitted_policy)), 4, seed=1)
     with (
         pytest.raises(ToolError, match=r"a worker of the search died \(BrokenProcessPool\).*call again to go on"),
-        workers(Made(fitted_policy, deadly=1e9), 2, None) as team,
+        workers(Made(fitted_policy, seconds=0.1, deadly=1e9), 2, None) as team,
     ):
         study.search(SPACE, team, 12, seed=1)
-    assert len(study.designs) == 4
+    assert 4 <= len(study.designs) < 12, "this process has found some"
     study.search(SPACE, Team(Made(fitted_policy)), 12, seed=1)
     assert len(study.designs) == 12
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,6 +36,33 @@ class Evaluator(Protocol):
         """Does once, before workers are given the point, what all of them need."""
 
 
+class OwnThread:
+    """A thread of this process evaluates points, one at a time, while the process waits for others. It knows the
+    subject and has imported all, which takes another process seconds.
+
+    Args:
+        subject: what points are of.
+    """
+
+    def __init__(self, subject: Evaluator) -> None:
+        self._subject, self._executor = subject, ThreadPoolExecutor(1)
+        self._latest: Future[Evaluated] | None = None
+
+    @property
+    def is_free(self) -> bool:
+        """Returns whether it evaluates nothing."""
+        return self._latest is None or self._latest.done()
+
+    def start(self, point: Point) -> Future[Evaluated]:
+        """Starts the evaluation of a point."""
+        self._latest = self._executor.submit(self._subject.evaluate, point)
+        return self._latest
+
+    def stop(self) -> None:
+        """Waits for what it evaluates."""
+        self._executor.shutdown()
+
+
 @dataclass(frozen=True)
 class Team:
     """A team evaluates points, some of them at a time.
@@ -45,12 +72,14 @@ class Team:
         size: how many points are evaluated at a time.
         executor: where; None evaluates in this process, when a point is given.
         given: what of the subject is sent with each point; None where workers have it.
+        own: a thread of this process, which is given a point whenever it is free; None where there is none.
     """
 
     subject: Evaluator
     size: int = 1
     executor: Executor | None = None
     given: Any = None
+    own: OwnThread | None = None
 
     def start(self, point: Point) -> Future[Evaluated]:
         """Starts the evaluation of a point."""
@@ -62,6 +91,8 @@ class Team:
                 future.set_exception(error)
             return future
         self.subject.prepare(point)
+        if self.own is not None and self.own.is_free:
+            return self.own.start(point)
         if self.given is None:
             return self.executor.submit(_evaluate, point)
         return self.executor.submit(_evaluate_of, self.given, point)
@@ -101,7 +132,7 @@ def workers(subject: Evaluator, processes: int, cluster: str | None) -> Iterator
 
     Args:
         subject: what points are of; workers elsewhere read its folder, too.
-        processes: on this machine; one is this process itself.
+        processes: on this machine, this one among them.
         cluster: address of a Dask scheduler, for example "tcp://10.0.0.1:8786", whose workers are taken instead.
 
     Raises:
@@ -114,11 +145,13 @@ def workers(subject: Evaluator, processes: int, cluster: str | None) -> Iterator
         yield Team(subject)
     else:
         context = multiprocessing.get_context("spawn")  # threads of numerical libraries do not survive a fork
-        pool = ProcessPoolExecutor(processes, context, initializer=_learn, initargs=(subject,))
+        pool = ProcessPoolExecutor(processes - 1, context, initializer=_learn, initargs=(subject,))
+        own = OwnThread(subject)
         try:
-            yield Team(subject, processes, pool)
+            yield Team(subject, processes, pool, own=own)
         finally:
             pool.shutdown(cancel_futures=True)
+            own.stop()
 
 
 @contextmanager
