@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import hwcodesign as hw
-from benchmarks.predictions import images_of
+from benchmarks.predictions import images_of, streamed_again
 from hwcodesign.backends.streamrtl.choosing import SHARE
 from hwcodesign.designs.boards import BOARDS
 from hwcodesign.errors import SettingsError
@@ -27,7 +27,7 @@ from hwcodesign.policies import ExitStatistics
 from hwcodesign.search.evaluation import Evaluated
 from hwcodesign.search.exploring import Exploration
 from hwcodesign.search.front import Wishes
-from hwcodesign.search.space import NO_EXITS
+from hwcodesign.search.space import NO_EXITS, Point
 from hwcodesign.search.verifying import built, verified
 from hwcodesign.storage.fields import read_json
 from hwcodesign.storage.files import sha256_json, write_json
@@ -199,13 +199,31 @@ def table(found: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
+def predict_again(recipe: str) -> None:
+    """Predicts the streams of a recipe's designs anew that were simulated and would be built in the same way."""
+    for row in [Row(**old) for old in read_json(RESULTS)]:
+        if row.recipe != recipe or not row.measured:
+            continue
+        point = Point(**{**row.found["point"], "early_exits": tuple(row.found["point"]["early_exits"])})
+        measured = streamed_again(exploration(recipe, row.size, row.kind), point, row.measured)
+        if measured is None:
+            print(f"{recipe} {row.size} {row.kind}: another design now, which was not measured", flush=True)
+        else:
+            keep(dataclasses.replace(row, measured=measured))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recipes", nargs="+", choices=RECIPES, default=RECIPES)
     parser.add_argument("--sizes", nargs="+", type=int, choices=SIZES, default=SIZES)
     parser.add_argument("--predict", action="store_true", help="without simulation")
     parser.add_argument("--synthesise", action="store_true", help="with Yosys")
+    parser.add_argument("--again", action="store_true", help="predict the streams of what was simulated anew")
     arguments = parser.parse_args()
+    if arguments.again:
+        for recipe in arguments.recipes:
+            predict_again(recipe)
+        return
     for recipe in arguments.recipes:
         for size in arguments.sizes:
             found = rows(recipe, size, simulate=not arguments.predict, synthesise=arguments.synthesise)

@@ -4,7 +4,8 @@ HWCODESIGN_DATA=… python -m benchmarks.predictions --recipes digits jet_mlp --
 
 Each design is drawn by its number, compiled, and simulated in RTL on test images in their order; some go through Yosys.
 Results are kept in benchmarks/results/predictions.json by the hash of the design, so that a run that was stopped goes
-on. `python -m benchmarks.exploration_page` writes them into docs/exploration.md.
+on. `python -m benchmarks.exploration_page` writes them into docs/exploration.md. With --again, the streams of designs
+that were simulated are predicted anew, as after a change of the model: those whose hash is still the same.
 """
 
 from __future__ import annotations
@@ -21,12 +22,15 @@ import numpy as np
 import hwcodesign as hw
 from benchmarks.zoo_networks import KEPT as ZOO
 from benchmarks.zoo_networks import network_of, on_one_thread
+from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.designs.boards import board_named
 from hwcodesign.errors import PolicyError, SettingsError
+from hwcodesign.exploration.queues import most_of
 from hwcodesign.pipeline import Run, trained_network
+from hwcodesign.policies import ExitStatistics
 from hwcodesign.search.exploring import Exploration
 from hwcodesign.search.space import NO_EXITS, Point, Space
-from hwcodesign.search.verifying import built, verified
+from hwcodesign.search.verifying import built, predicted_stream, verified
 from hwcodesign.storage.fields import read_json
 from hwcodesign.storage.files import write_json
 
@@ -122,12 +126,53 @@ def measure(name: str, number: int, *, synthesise: bool) -> Result | None:
     return row
 
 
+def streamed_again(one: Exploration, point: Point, measured: dict[str, Any]) -> dict[str, Any] | None:
+    """What was measured of a design, with new predictions of its stream; nothing if it would be another design now."""
+    variant, accelerator = one.subject.chosen(point)
+    accelerator = dataclasses.replace(accelerator, name=one.name)  # as `built`
+    if accelerator.configuration_hash != measured["hash"]:
+        return None
+    hardware, images = Hardware.of(accelerator, variant.known.placed), one.data.test.images[: measured["images"]]
+    statistics = ExitStatistics.of(
+        accelerator.policy,
+        variant.design.logits(images),
+        one.data.test.labels[: len(images)],
+        variant.design.costs().fractions,
+    )
+    cycles, waiting = predicted_stream(hardware, statistics.exits_taken(accelerator.policy.threshold_codes[:-1]))
+    new = {"cycles_per_image": cycles, "stream_mean": float(waiting.mean()), "stream_p99": most_of(waiting)}
+    return measured | {name: {**measured[name], "predicted": value} for name, value in new.items()}
+
+
+def predict_again(name: str) -> None:
+    """Predicts the streams of a recipe's designs anew."""
+    kept = results()
+    for i, row in enumerate(kept):
+        if row.recipe != name:
+            continue
+        point = Point(**{**row.point, "early_exits": tuple(row.point["early_exits"])})
+        measured = streamed_again(exploration(name), point, row.measured)
+        if measured is None:
+            print(f"{name} {row.number}: another design now, which was not measured", flush=True)
+            continue
+        kept[i] = dataclasses.replace(row, measured=measured)
+        before, after = (one["stream_mean"]["predicted"] for one in (row.measured, measured))
+        found = measured["stream_mean"]["measured"]
+        print(f"{name} {row.number}: mean {after / found - 1:+.1%}, before {before / found - 1:+.1%}", flush=True)
+    write_json(RESULTS, [dataclasses.asdict(row) for row in kept])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recipes", nargs="+", choices=RECIPES, default=list(RECIPES))
     parser.add_argument("--designs", type=int, default=12, help="of each recipe")
     parser.add_argument("--synthesise", type=int, default=6, help="of these, how many go through Yosys")
+    parser.add_argument("--again", action="store_true", help="predict the streams of what was measured anew")
     arguments = parser.parse_args()
+    if arguments.again:
+        for name in arguments.recipes:
+            predict_again(name)
+        return
     for number in range(arguments.designs):
         for name in arguments.recipes:
             row = measure(name, number, synthesise=number < arguments.synthesise)

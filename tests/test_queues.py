@@ -16,6 +16,7 @@ from hwcodesign.design import Design
 from hwcodesign.exploration.queues import (
     DEPTHS,
     EasyStream,
+    Intake,
     StageCycles,
     cycles_per_image,
     cycles_per_sample,
@@ -32,7 +33,7 @@ from hwcodesign.interface.records import final_records
 
 _FAST, _SLOW = StageCycles(10, 14), StageCycles(100, 120)
 #: Samples of the first exit wait for nothing but their turn.
-_AT_ONCE = EasyStream(10, (17,))
+_AT_ONCE = Intake(EasyStream(10, (17,)), 0.3, 0.3, 0.3)
 
 
 def test_where_all_leave_at_the_first_exit_its_interval_is_the_pace() -> None:
@@ -155,17 +156,26 @@ def test_samples_wait_for_stages_that_are_busy() -> None:
 def test_a_sample_is_accepted_as_soon_as_the_one_before_was_read() -> None:
     """The stage reads it in 8 cycles, but its head takes 10: all but the first wait for the head."""
     stage = StageCycles(10, 14, reading=8)
-    assert waiting_latencies([stage], [0] * 4, 2, (20,), EasyStream(10, (20, 22))).tolist() == [20, 22, 22, 22]
+    intake = Intake(EasyStream(10, (20, 22)), 0.8, 0.8, 0.8)
+    assert waiting_latencies([stage], [0] * 4, 2, (20,), intake).tolist() == [20, 22, 22, 22]
 
 
 def test_a_stall_is_seen_by_all_samples_that_the_first_stage_has_taken_in() -> None:
-    """It takes in two more samples while one leaves; the third sample goes on, and keeps the only place for long."""
+    """It writes a sample 6 cycles after its first word, and is up to 2.4 samples ahead, or 4.4 while it has to wait.
+    The third sample goes on, and keeps the only place for long.
+    """
     stages, easy = [StageCycles(10, 14), StageCycles(100, 120)], EasyStream(10, (20, 30, 38))
-    assert waiting_latencies(stages, [0] * 5, 2, (20, 160), easy).tolist() == [20, 30, 38, 38, 38]
-    at_once = EasyStream(10, (20, 45))  # it takes in the second sample, and two others, with the first one
+    flows = Intake(easy, 2.4, 2.4, 2.4)
+    assert waiting_latencies(stages, [0] * 5, 2, (20, 160), flows).tolist() == [20, 30, 38, 38, 38]
+    at_once = Intake(EasyStream(10, (20, 45)), 3.1, 3.1, 3.1)  # it takes in the second sample with the first one
     assert waiting_latencies(stages, [0] * 5, 2, (20, 160), at_once).tolist() == [20, 45, 45, 45, 45]
-    found = waiting_latencies(stages, [0, 0, 1, 0, 0, 0, 0], 1, (20, 160), easy)
-    assert [bool(latency > 100) for latency in found] == [False, False, True, True, True, False, False]
+    hard = ([0, 0, 1, 0, 0, 0, 0, 0, 0], 1, (20, 160))
+    found = waiting_latencies(stages, *hard, flows)
+    assert [latency > 100 for latency in found] == [False, False, *[True] * 4, False, False, False]
+    fills = waiting_latencies(stages, *hard, Intake(easy, 2.4, 4.4, 2.4))
+    assert [latency > 100 for latency in fills] == [False, False, *[True] * 6, False]
+    stays_full = waiting_latencies(stages, *hard, Intake(easy, 2.4, 4.4, 4.0))
+    assert stays_full[-1] == pytest.approx(fills[-1] + 16)
 
 
 def test_latencies_in_a_stream_are_those_of_rtl(compiled_design: Design, digits_data: Dataset) -> None:
@@ -179,7 +189,7 @@ def test_latencies_in_a_stream_are_those_of_rtl(compiled_design: Design, digits_
     alone = np.array(hardware.latencies)[exits]
     assert latencies.mean() > 1.04 * alone.mean(), "no image waits"
     stream = (hardware.reading_stages, exits, accelerator.buffer_samples, hardware.latencies)
-    found = waiting_latencies(*stream, hardware.easy_stream)
+    found = waiting_latencies(*stream, hardware.intake)
     assert cycles_per_image(*stream) == pytest.approx(run.cycles / len(codes), rel=0.005)
     assert found.mean() == pytest.approx(latencies.mean(), rel=0.01)
     assert most_of(found) == pytest.approx(most_of(latencies), rel=0.01)

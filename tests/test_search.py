@@ -257,7 +257,7 @@ def test_figures_are_those_of_the_design_that_is_compiled(subject: Subject, poin
     assert found.figures.p99_us == sorted(latencies[k] for k in records["exit"])[int(np.ceil(0.99 * 396))] / 100
     hardware = Hardware.of(design.accelerator)
     stream = (hardware.reading_stages, records["exit"].tolist(), design.accelerator.buffer_samples, hardware.latencies)
-    waiting = waiting_latencies(*stream, hardware.easy_stream)
+    waiting = waiting_latencies(*stream, hardware.intake)
     assert found.figures.stream_mean_us == waiting.mean() / 100
     assert found.figures.stream_p99_us == most_of(waiting) / 100
     assert found.figures.resources == AcceleratorEstimate.of(hardware).total.rounded()

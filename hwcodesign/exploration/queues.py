@@ -10,7 +10,6 @@ needs deeper buffers.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -67,6 +66,24 @@ class EasyStream:
     latencies: tuple[float, ...]
 
 
+@dataclass(frozen=True)
+class Intake:
+    """An intake says how far the first stage is ahead with taking samples in, in samples: from the first beat of the
+    sample that it begins to write to the next word that it takes.
+
+    Attributes:
+        easy: what is known of a stream of easy samples.
+        flowing: how far on such a stream.
+        stalled: how far if it has to wait with that beat.
+        again: how far when it has waited, and writes again.
+    """
+
+    easy: EasyStream
+    flowing: float
+    stalled: float
+    again: float
+
+
 _TIMES = tuple(map(attrgetter, ("interval", "decision", "ahead")))
 
 
@@ -108,28 +125,28 @@ def cycles_per_image(stages: Sequence[StageCycles], exits: Sequence[int], depth:
 
 
 def waiting_latencies(
-    stages: Sequence[StageCycles], exits: Sequence[int], depth: int, alone: Sequence[int], easy: EasyStream
+    stages: Sequence[StageCycles], exits: Sequence[int], depth: int, alone: Sequence[int], intake: Intake
 ) -> NDArray[np.float64]:
     """Returns the cycles from each sample's first word to its record, on a stream whose next sample always waits.
 
     A sample waits for the ones before it, for places in buffers, and for stages: so much longer it takes than alone.
-    How many samples the first stage takes in before others have left follows from no interval, but from what is known
-    of a stream of easy samples.
+    How many samples the first stage takes in before others have left follows from no interval, but from its intake.
 
     Args:
         stages: stages of the accelerator, the first stage first.
         exits: exit at which each sample leaves.
         depth: samples that each buffer holds.
         alone: for each exit, the cycles of a sample alone that leaves there.
-        easy: what is known of such a stream.
+        intake: of the first stage.
     """
     begun, behind = _seen(stages, exits, depth, alone)
-    waits = easy.latencies[-1] - alone[0]
-    others = max(1, math.ceil(waits / easy.interval))  # samples in front of one that is taken
-    first = np.arange(min(others, len(begun)))
-    accepted = first * easy.interval + alone[0] - np.take(easy.latencies, first, mode="clip")
-    taken = begun[: len(begun) - len(first)] + others * easy.interval - waits
-    return np.asarray(begun - np.append(accepted, taken) + behind)
+    interval, latencies = intake.easy.interval, intake.easy.latencies
+    sample = np.arange(len(begun))
+    easy = sample * interval + alone[0] - np.take(latencies, sample, mode="clip")  # when each is taken in if all are
+    front = np.floor(sample - intake.stalled).astype(np.int64)  # the last one that must have begun before
+    writing = begun[np.maximum(front, 0)] + intake.flowing * interval - (latencies[-1] - alone[0])
+    delays = np.where(front < 0, 0, writing + (sample - front - intake.again) * interval - easy)
+    return np.asarray(begun + behind - easy - np.maximum.accumulate(np.maximum(delays, 0)))
 
 
 def _seen(

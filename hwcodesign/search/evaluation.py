@@ -86,7 +86,12 @@ class Subject:
         return self.variants.board
 
     def evaluate(self, point: Point) -> Evaluated:
-        """Fits the policy and chooses the hardware of a point, and predicts its figures.
+        """Fits the policy and chooses the hardware of a point, and predicts its figures; raises as `chosen`."""
+        variant, accelerator = self.chosen(point)
+        return Evaluated(point, accelerator.policy, self.figures(variant, accelerator))
+
+    def chosen(self, point: Point) -> tuple[Variant, Accelerator]:
+        """Fits the policy and chooses the hardware of a point.
 
         Raises:
             PolicyError: its criterion cannot meet its request.
@@ -95,8 +100,7 @@ class Subject:
         policy, variant = self.variants.policy(point), self.variants.with_exits(point.early_exits)
         accelerator = dataclasses.replace(variant.design.accelerator, policy=policy)
         request, wished = Request(accelerator, {}, self.board, known=variant.known), point.images_per_second
-        chosen = within_board(request) if wished is None else with_throughput(request, wished)
-        return Evaluated(point, policy, self.figures(variant, chosen))
+        return variant, within_board(request) if wished is None else with_throughput(request, wished)
 
     def prepare(self, point: Point) -> None:
         """Makes the kernels of a point, which others then read from the folder; raises as `Variants.with_exits`."""
@@ -113,7 +117,7 @@ class Subject:
         interval = cycles_per_sample(hardware.reading_stages, taken.tolist(), accelerator.buffer_samples)
         latencies = np.array(hardware.latencies)
         stream = (hardware.reading_stages, taken.tolist(), accelerator.buffer_samples, hardware.latencies)
-        waiting = waiting_latencies(*stream, hardware.easy_stream)
+        waiting = waiting_latencies(*stream, hardware.intake)
         resources = AcceleratorEstimate.of(hardware).total.on(self.board.capacity).rounded()
         clock = self.board.clock_mhz
         return Figures(

@@ -122,8 +122,7 @@ def verified(
     require_equal([compare_records("rtl", records, expected, "software", "records")])
     hardware = Hardware.of(accelerator)
     taken = expected["exit"]
-    stream = (hardware.reading_stages, taken.tolist(), accelerator.buffer_samples, hardware.latencies)
-    predicted, waiting = cycles_per_image(*stream), waiting_latencies(*stream, hardware.easy_stream)
+    predicted, waiting = predicted_stream(hardware, taken)
     latencies = records["cycles"].astype(np.int64)
     exits = measure_exits(design.rtl, design.manifest["cycles"], codes)
     rates = np.bincount(taken, minlength=accelerator.exits) / len(taken)
@@ -144,3 +143,14 @@ def verified(
         Pair(most_of(waiting), most_of(latencies)),
         resources,
     )
+
+
+def predicted_stream(hardware: Hardware, taken: NDArray[np.int64]) -> tuple[float, NDArray[np.float64]]:
+    """Returns the cycles per sample that are predicted for a run of samples alone, and each one's latency in it.
+
+    Args:
+        hardware: the hardware.
+        taken: (N,) exits at which the samples leave.
+    """
+    stream = (hardware.reading_stages, taken.tolist(), hardware.accelerator.buffer_samples, hardware.latencies)
+    return cycles_per_image(*stream), waiting_latencies(*stream, hardware.intake)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from hwcodesign.designs.accelerator import Accelerator
-from hwcodesign.exploration.queues import EasyStream
-from hwcodesign.hardware.netlist import Netlist
+from hwcodesign.exploration.queues import EasyStream, Intake
+from hwcodesign.hardware.meeting import ENDLESS
+from hwcodesign.hardware.netlist import Netlist, watched
 from hwcodesign.hardware.pace import settle
 from hwcodesign.hardware.shell_timing import Buffer, Decider, Packer, Unpacker
 from hwcodesign.hardware.stepping import Network, end_of_sample
@@ -91,37 +93,105 @@ def easy_stream(
     return replace(found, latencies=tuple(cycles - _LEAVING for cycles in found.latencies))
 
 
-def read_ahead(accelerator: Accelerator, placed: Sequence[Netlist], decisions: Sequence[Decision], k: int) -> int:
-    """Predicts how many cycles longer a sample is in a later stage, its head and decision if the samples in front of it
-    wait there than if it is alone: so much sooner it was read. It is 0 for a stage or head of several tensors.
+def first_intake(
+    accelerator: Accelerator, placed: Sequence[Netlist], easy: EasyStream, early: float, head: int
+) -> Intake:
+    """Predicts how far the first stage is ahead with taking samples in.
+
+    Args:
+        accelerator: the accelerator.
+        placed: netlists of stage0, head0, stage1, …
+        easy: its stream of easy samples.
+        early: part of a sample that the second stage reads while it waits with the rest: see `Reading`.
+        head: interval of the first head and its decision.
     """
+    stage = placed[0]
+    writing, room = _known(stage, (_unpacker(accelerator),), lambda: _ahead_of_writing(accelerator, stage))
+    flowing = (writing + easy.latencies[-1] - easy.latencies[0]) / easy.interval
+    if accelerator.exits == 1:
+        return Intake(easy, flowing, flowing, flowing)
+    # a beat waits in the register of the buffer
+    stalled = max(flowing, room + early + 1 / accelerator.least_buffer_beats(0))
+    # where the head is as slow as all, what has been taken in leaves no sooner than it comes
+    again = min(stalled, max(flowing, room)) if head >= easy.interval else flowing
+    return Intake(easy, flowing, stalled, again)
+
+
+def _ahead_of_writing(accelerator: Accelerator, stage: Netlist) -> tuple[int, float]:
+    """The cycles from the first word of a sample alone to the first beat that the first stage writes, and the samples
+    that it takes in while it can write nothing.
+    """
+    unpacker = _unpacker(accelerator)
+    nodes = [Node(unpacker, (-1,))]
+    features = _extend(nodes, stage, (0,))
+    alone, blocked = Network(watched(nodes, features[0])), Network([*nodes, *(Node(Queue(0), (f,)) for f in features)])
+    alone.until_taken(1)
+    begin = alone.cycles
+    alone.until(1)
+    blocked.until_taken(ENDLESS)
+    return alone.cycles - begin, blocked.taken / unpacker.words
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A reading says how much sooner a later stage reads a sample if it waits for the ones in front of it than if it is
+    alone.
+
+    Attributes:
+        ahead: cycles by which the whole sample is read sooner.
+        early: part of the sample that is read still sooner.
+    """
+
+    ahead: int = 0
+    early: float = 0.0
+
+
+def reading_early(
+    accelerator: Accelerator, placed: Sequence[Netlist], decisions: Sequence[Decision], k: int
+) -> Reading:
+    """Predicts how a later stage reads samples that wait: not at all sooner if it or its head has several tensors."""
     stage, head = placed[2 * k : 2 * k + 2]
     if len(stage.inputs) > 1 or len(head.inputs) > 1:
-        return 0
+        return Reading()
     read = accelerator.head_reads[k][0]
 
-    def stream() -> EasyStream:
+    def observed() -> Reading:
         nodes: list[Node] = []
         features = _extend(nodes, stage, (-1,))
         (logits,) = _extend(nodes, head, [features[read]])
         if not nodes:
-            return EasyStream(0, (0.0,))
+            return Reading()
         _decided(nodes, decisions[k], logits)
-        return _stream(nodes, stage.inputs[0].stream.beats, whole=True)
+        return _reading(nodes, stage.inputs[0].stream.beats)
 
-    latencies = _known(stage, (head, read, _pace(decisions[k])), stream).latencies
-    return int(latencies[-1] - latencies[0])
-
-
-#: Streams through stages that are still there, by what they depend on: a search asks for the same ones again and again.
-_KNOWN: WeakKeyDictionary[Netlist, dict[Hashable, EasyStream]] = WeakKeyDictionary()
+    return _known(stage, (head, read, _pace(decisions[k])), observed)
 
 
-def _known(stage: Netlist, depends_on: Hashable, make: Callable[[], EasyStream]) -> EasyStream:
+def _reading(nodes: Sequence[Node], beats: int) -> Reading:
+    latencies = _stream(nodes, beats, whole=True).latencies
+    ahead = int(latencies[-1] - latencies[0])
+    pace, network = settle(nodes, beats, 1), Network(nodes)
+    network.until_taken(1)
+    alone = pace.end(0) - network.cycles
+    sample, early = pace.settled + pace.period, 0
+    while early < beats and network.until_taken(sample * beats + early + 1):
+        if network.cycles >= pace.end(sample) - alone - ahead:
+            break
+        early += 1
+    return Reading(ahead, early / beats)
+
+
+_Known = TypeVar("_Known")
+#: What is known of stages that are still there, by what it depends on: a search asks for the same again and again.
+_KNOWN: WeakKeyDictionary[Netlist, dict[Hashable, Any]] = WeakKeyDictionary()
+
+
+def _known(stage: Netlist, depends_on: Hashable, make: Callable[[], _Known]) -> _Known:
     known = _KNOWN.setdefault(stage, {})
     if depends_on not in known:
         known[depends_on] = make()
-    return known[depends_on]
+    found: _Known = known[depends_on]
+    return found
 
 
 def _pace(decision: Decision) -> tuple[int, int]:
@@ -158,8 +228,7 @@ def _nodes(
     leave_at: int,
 ) -> tuple[list[Node], int]:
     """Stages up to an exit at which all samples leave, and its records to their last words; input words of a sample."""
-    (source,) = accelerator.stages[0].inputs
-    unpacker = Unpacker(64 // lane_bits(source.format), accelerator.images.lanes, accelerator.images.beats)
+    unpacker = _unpacker(accelerator)
     nodes = [Node(unpacker, (-1,))]
     given: tuple[int, ...] = (0,)
     for k in range(leave_at + 1):
@@ -173,6 +242,11 @@ def _nodes(
         if k < accelerator.exits - 1:
             given = _buffered(nodes, accelerator, k, features, keep=k < leave_at)
     return [*nodes, Node(Queue(), (decision,)), Node(Packer(), (len(nodes),))], unpacker.words
+
+
+def _unpacker(accelerator: Accelerator) -> Unpacker:
+    (source,) = accelerator.stages[0].inputs
+    return Unpacker(64 // lane_bits(source.format), accelerator.images.lanes, accelerator.images.beats)
 
 
 def _extend(nodes: list[Node], placed: Netlist, sources: Sequence[int]) -> tuple[int, ...]:

@@ -13,15 +13,18 @@ from typing import Any
 
 from hwcodesign.backends.streamrtl.cycles import (
     ExitCycles,
+    Reading,
     accelerator_cycles,
     accelerator_latencies,
     easy_stream,
-    read_ahead,
+    first_intake,
+    reading_early,
 )
 from hwcodesign.designs.accelerator import DECISIONS_AHEAD, Accelerator
 from hwcodesign.exploration.queues import (
     WANTED,
     EasyStream,
+    Intake,
     StageCycles,
     intake_interval,
     least_depth,
@@ -180,12 +183,25 @@ class Hardware:
         Depths of buffers are chosen without them, as if a sample held its place for the whole interval: what that
         leaves is for hard samples that come in bursts.
         """
-        pairs = zip(self.held_stages, self.netlists[0::2], strict=True)
-        known = (self.accelerator, self.netlists, self.decisions)
+        every = zip(self.held_stages, self.netlists[0::2], (Reading(), *self._readings), strict=True)
         return tuple(
-            replace(cycles, reading=reading_cycles(stage), ahead=read_ahead(*known, k) if k else 0)
-            for k, (cycles, stage) in enumerate(pairs)
+            replace(cycles, reading=reading_cycles(stage), ahead=reading.ahead) for cycles, stage, reading in every
         )
+
+    @cached_property
+    def _readings(self) -> tuple[Reading, ...]:
+        """How the stages behind the first one read samples that wait."""
+        known = (self.accelerator, self.netlists, self.decisions)
+        return tuple(reading_early(*known, k) for k in range(1, self.accelerator.exits))
+
+    @cached_property
+    def intake(self) -> Intake:
+        """Returns how far the first stage is ahead with taking samples in, by which latencies in a stream are
+        predicted.
+        """
+        early = self._readings[0].early if self._readings else 0.0
+        head = max(self.segments[1].interval, self.decisions[0].interval)
+        return first_intake(self.accelerator, self.netlists, self.easy_stream, early, head)
 
     def with_buffers(self, exit_rate: Sequence[float]) -> Hardware:
         """Returns the same hardware with conditional buffers just deep enough for nearly all the throughput that its
