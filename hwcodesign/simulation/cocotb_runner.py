@@ -21,6 +21,7 @@ from hwcodesign.simulation.stream_checks import bindings, checker_source
 from hwcodesign.storage.cache import entry_of, is_kept, kept
 from hwcodesign.storage.installed import shared_folder
 from hwcodesign.systemverilog import Bits, Name, PackedStruct, Parameter, Rom
+from hwcodesign.tools.headers import precompiled
 from hwcodesign.tools.verilator import find_verilator, include_folders, sound_arguments
 
 #: More than any build takes.
@@ -28,7 +29,7 @@ _BUILD_SECONDS = 86400
 #: Written when a bench ends.
 _RESULTS = "results.xml"
 #: What a bench's units include, and macros of Verilator's makefile that are 0 where no trace is written.
-_HEADER, _HEADERS = "verilated_first.h", ("verilated.h", "verilated_vpi.h", "verilated_dpi.h")
+_HEADERS = ("verilated.h", "verilated_vpi.h", "verilated_dpi.h")
 _VERILATOR_OPTIONS = ("COVERAGE", "SC", "TIMING", "TRACE", "TRACE_FST", "TRACE_VCD", "TRACE_SAIF")
 #: Flags of a user's, which Verilator's makefile takes from the environment.
 _USERS_FLAGS = {"CXXFLAGS", "CPPFLAGS"}
@@ -143,16 +144,7 @@ def _precompiled_header() -> Path:
     macros = ("VERILATOR=1", *(f"VM_{name}=0" for name in _VERILATOR_OPTIONS))
     flags = ["-O1", f"-I{root}", f"-I{standard}", *(f"-D{macro}" for macro in macros)]
 
-    def make(folder: Path) -> None:
-        header = folder / _HEADER
-        header.write_text("".join(f'#include "{name}"\n' for name in _HEADERS))
-        made = ["c++", *flags, "-x", "c++-header", str(header), "-o", f"{header}.gch"]
-        done = subprocess.run(made, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise ToolError(f"{' '.join(made)} failed:\n{done.stderr[-4000:]}")
-
-    name, made_of = "cocotb-headers", " ".join([tool.version, platform.machine(), *flags, *_HEADERS])
-    return kept(name, made_of, make) / _HEADER
+    return precompiled("cocotb-headers", _HEADERS, ["c++", *flags], " ".join([tool.version, *flags]))
 
 
 def _copy_runtime(build: Path, folder: Path) -> None:

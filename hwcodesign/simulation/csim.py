@@ -10,7 +10,7 @@ import ctypes
 import os
 import platform
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,13 +29,17 @@ from hwcodesign.kernels import Segment
 from hwcodesign.progress import task
 from hwcodesign.simulation.pointers import pointer, pointers
 from hwcodesign.storage.cache import kept, scratch_folder
-from hwcodesign.storage.files import sha256_file
+from hwcodesign.storage.files import sha256_file, sha256_json
 from hwcodesign.storage.sealed import SealedFiles
-from hwcodesign.tools.compiler import find_compiler, run_compiler
+from hwcodesign.tools.compiler import compiler_version, find_compiler, run_compiler
+from hwcodesign.tools.headers import precompiled
 
 #: Without exceptions, because g++ analyses thousands of weights' constructors at length otherwise (40 s to 3 s).
 _FLAGS = ["-O2", "-fPIC", "-std=c++14", "-fno-exceptions", "-fno-gnu-unique", "-w"]
-#: Header of the arithmetic types, below a segment's `ap_types`, and the method in it that cuts a value to its width.
+#: What every unit reads, and is precompiled: the arithmetic types, and headers of the system that kernels include.
+_HEADERS = ("<algorithm>", "<cmath>", "<iostream>", "<map>", "<tuple>", "ap_fixed.h", "ap_int.h", "hls_stream.h")
+_TYPES = "ap_types"
+#: Header of the arithmetic types, below a segment's `_TYPES`, and the method in it that cuts a value to its width.
 _ARITHMETIC = "etc/ap_private.h"
 _CUTS = "  INLINE void clearUnusedBits(void) volatile\n", "  INLINE void clearUnusedBitsToZero(void)"
 #: Folders of a design that the generated C++ is in.
@@ -53,12 +57,15 @@ _Result = TypeVar("_Result")
 
 @dataclass(frozen=True)
 class _Unit:
-    """One translation unit: its sources, folders that their includes come from, and what they can include of them."""
+    """One translation unit: its sources, folders that their includes come from, what they can include of them, and the
+    folder of its arithmetic types.
+    """
 
     name: str
     sources: tuple[str, ...]
     includes: tuple[str, ...]
     headers: tuple[str, ...]
+    types: str
 
     def made_of(self, files: SealedFiles) -> str:
         """All that its object depends on."""
@@ -96,10 +103,13 @@ def build_library(accelerator: Accelerator, files: SealedFiles, workers: int | N
     def make(folder: Path) -> None:
         with scratch_folder() as work, ThreadPoolExecutor(workers or os.cpu_count()) as pool:
             files.copy(work)
-            for header in sorted(work.glob(f"vitis/*/firmware/ap_types/{_ARITHMETIC}")):
+            for header in sorted(work.glob(f"vitis/*/firmware/{_TYPES}/{_ARITHMETIC}")):
                 header.write_text(quick_arithmetic(header.read_text()))
             with task("compiling the generated C++", len(units), "units") as reported:
-                jobs = {pool.submit(_compiled, compiler, unit, files, work): unit for unit in units}
+                headers = _first_headers(compiler, {unit.types for unit in units}, files, work)
+                jobs = {
+                    pool.submit(_compiled, compiler, unit, headers[unit.types], files, work): unit for unit in units
+                }
                 for job in as_completed(jobs):
                     job.result()
                     reported.advance(note=f"{jobs[job].name} is done")
@@ -130,29 +140,44 @@ def _units(accelerator: Accelerator, files: SealedFiles) -> list[_Unit]:
     units = []
     for segment in accelerator.segments:
         firmware = f"vitis/{segment.name}/firmware"
-        units.append(_Unit(segment.name, (f"{firmware}/{segment.name}.cpp",), (f"{firmware}/ap_types",), (firmware,)))
+        types = f"{firmware}/{_TYPES}"
+        units.append(_Unit(segment.name, (f"{firmware}/{segment.name}.cpp",), (types,), (firmware,), types))
     firmware = f"vitis/{accelerator.segments[0].name}/firmware"
     own = tuple(f"vitis/{block}" for block in accelerator.blocks)
     sources = (*(f"{folder}/{PurePosixPath(folder).name}.cpp" for folder in own), "csim/accelerator.cpp")
-    includes = ("vitis/hls", firmware, f"{firmware}/ap_types", *own)
-    headers = ("vitis/hls", f"{firmware}/nnet_utils", f"{firmware}/ap_types", *own)
-    units.append(_Unit("accelerator", sources, includes, headers))
+    types = f"{firmware}/{_TYPES}"
+    includes, headers = ("vitis/hls", firmware, types, *own), ("vitis/hls", f"{firmware}/nnet_utils", types, *own)
+    units.append(_Unit("accelerator", sources, includes, headers, types))
     missing = [source for unit in units for source in unit.sources if source not in files.digests]
     if missing:
         raise SimulationError(f"{files.folder} has no {missing[0]}: the design has no C++; compile it again")
     return units
 
 
-def _compiled(compiler: str, unit: _Unit, files: SealedFiles, work: Path) -> Path:
+def _compiled(compiler: str, unit: _Unit, first: Path, files: SealedFiles, work: Path) -> Path:
     """The object of a unit; compiled from the copied files, unless the same text was compiled before."""
 
     def make(folder: Path) -> None:
         whole = work / f"{unit.name}.cpp"
         whole.write_text("".join(f'#include "{source}"\n' for source in unit.sources))
-        includes = [f"-I{work / path}" for path in unit.includes]
+        includes = ["-include", str(first), *(f"-I{work / path}" for path in unit.includes)]
         run_compiler([compiler, *_FLAGS, *includes, "-c", str(whole), "-o", str(folder / _OBJECT)], "csim")
 
     return kept(f"{unit.name}-object", unit.made_of(files), make) / _OBJECT
+
+
+def _first_headers(compiler: str, folders: Iterable[str], files: SealedFiles, work: Path) -> dict[str, Path]:
+    """The precompiled headers of folders of arithmetic types: one, as long as hls4ml writes the same into all."""
+    found: dict[str, Path] = {}
+    made: dict[str, Path] = {}
+    version = compiler_version(compiler)
+    for types in folders:
+        texts = [(name.removeprefix(types), digest) for name, digest in files.below(f"{types}/").digests.items()]
+        made_of = " ".join([version, sha256_json(sorted(texts)), sha256_file(Path(__file__))])
+        if made_of not in made:
+            made[made_of] = precompiled("csim-headers", _HEADERS, [compiler, *_FLAGS, f"-I{work / types}"], made_of)
+        found[types] = made[made_of]
+    return found
 
 
 class CSimulation:

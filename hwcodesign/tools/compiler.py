@@ -31,6 +31,18 @@ def find_compiler(on: Backend) -> str:
     return compiler
 
 
+def compiler_version(compiler: str) -> str:
+    """Returns the version of a g++, as it says it.
+
+    Raises:
+        ToolError: it says none.
+    """
+    done = subprocess.run([compiler, "-dumpfullversion"], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ToolError(f"{compiler} -dumpfullversion failed:\n{done.stderr[-_SAID:]}")
+    return done.stdout.strip()
+
+
 def run_compiler(command: list[str], on: Backend) -> None:
     """Runs a compiler for a backend.
 
