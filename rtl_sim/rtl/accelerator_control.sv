@@ -109,12 +109,8 @@ module accelerator_control
   assign resetting_o = !core_rst_nq;
 
   // Samples in flight and threshold banks
-  logic final_taken, full;
-  logic [1:0][InFlightWidth-1:0] in_flight;
-  logic [InFlightWidth:0] in_flight_sum;
+  logic final_taken, full, started;
   assign final_taken = record_taken_i && record_i.flags[0];
-  assign in_flight_sum = {1'b0, in_flight[0]} + {1'b0, in_flight[1]};
-  assign in_flight_o = 16'(in_flight_sum);
 
   threshold_banks #(
     .Exits(Exits),
@@ -132,10 +128,26 @@ module accelerator_control
     .finished_bank_i(record_i.flags[7]),
     .active_o(active_bank_o),
     .full_o(full),
-    .in_flight_o(in_flight),
+    .started_o(started),
     .thresholds_o,
     .anytime_o
   );
+
+  // All samples in flight but one that has started in the cycle before, and whether there are none or one of them
+  logic [InFlightWidth:0] counted_q;
+  logic none_q, one_q;
+  always_ff @(posedge clk_i) begin
+    if (!core_rst_nq) begin
+      counted_q <= '0;
+      none_q <= 1'b1;
+      one_q <= 1'b0;
+    end else if (started != final_taken) begin
+      counted_q <= counted_q + ({(InFlightWidth + 1){final_taken}} | (InFlightWidth + 1)'(1));
+      none_q <= final_taken && one_q;
+      one_q <= final_taken ? counted_q == (InFlightWidth + 1)'(2) : none_q;
+    end
+  end
+  assign in_flight_o = 16'(counted_q) + 16'(started);
 
   // Batches. That one has ended is known late in a cycle, and goes into a register of its own
   logic ended_q, draining_q, draining;
@@ -145,7 +157,7 @@ module accelerator_control
   end
   assign draining = ended_q || draining_q;
   assign draining_o = draining;
-  assign batch_last_o = draining && in_flight_sum == (InFlightWidth + 1)'(1);
+  assign batch_last_o = draining && (started ? none_q : one_q);
   assign start_allowed_o = !draining && !full;
 
   // Counters
@@ -201,6 +213,16 @@ module accelerator_control
   end
 
   wire unused_record = ^record_i;
+
+`ifndef SYNTHESIS
+  always_ff @(posedge clk_i) begin
+    if (core_rst_nq) begin
+      // The flags agree with the count of samples in flight.
+      assert (none_q == (counted_q == '0) && one_q == (counted_q == (InFlightWidth + 1)'(1)))
+      else $error("the count of samples in flight contradicts its flags (%m)");
+    end
+  end
+`endif
 
 endmodule
 

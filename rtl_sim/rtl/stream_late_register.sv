@@ -31,12 +31,14 @@ module stream_late_register #(
 
   logic [1:0][Width-1:0] data_q;
   logic write_q, read_q;  // which register is filled next, and which one is offered
-  logic some_q, full_q;  // at least one holds a beat; both do
+  logic some_q, full_d, full_q;  // at least one holds a beat; both do
+  logic ready_q;  // !full_q, in a register of its own, which may lie near what reads it
 
   wire push = in_valid_i && !full_q;
   wire pop = some_q && out_ready_i;
 
-  assign in_ready_o = !full_q;
+  assign full_d = !pop && (full_q || (push && some_q));
+  assign in_ready_o = ready_q;
   assign out_valid_o = some_q;
   assign out_data_o = data_q[read_q];
 
@@ -49,11 +51,13 @@ module stream_late_register #(
       read_q <= 1'b0;
       some_q <= 1'b0;
       full_q <= 1'b0;
+      ready_q <= 1'b1;
     end else begin
       write_q <= write_q ^ push;
       read_q <= read_q ^ pop;
       some_q <= push || full_q || (some_q && !pop);
-      full_q <= !pop && (full_q || (push && some_q));
+      full_q <= full_d;
+      ready_q <= !full_d;
     end
   end
 

@@ -36,10 +36,11 @@ module threshold_banks
   input wire logic finished_i,
   input wire logic finished_bank_i,
 
-  // The active bank, whether as many samples of it are in flight as can be counted, and how many of each bank are
-  output logic                          active_o,
-  output logic                          full_o,
-  output logic [1:0][InFlightWidth-1:0] in_flight_o,
+  // The active bank, whether as many samples of it are in flight as can be counted, and whether a sample started in the
+  // cycle before
+  output logic active_o,
+  output logic full_o,
+  output logic started_o,
 
   // Threshold codes [exit][bank], and whether the mode is anytime [bank]
   output logic [Exits-1:0][1:0][31:0] thresholds_o,
@@ -47,24 +48,31 @@ module threshold_banks
 );
 
   logic pending_q, active_q, copy;
-  logic [1:0][InFlightWidth-1:0] in_flight_q;
-  logic [1:0] full_q;  // in_flight_q is the largest number
-  logic [1:0] started, finished;
+  // Samples that a bank counts: all in flight but one that has started in the cycle before
+  logic [1:0][InFlightWidth-1:0] counted_q;
+  // A sample of the bank has started in the cycle before: that is known late in a cycle, and goes into a register
+  logic [1:0] started_q;
+  logic [1:0] full_q, nearly_q;  // counted_q is the largest number, and the one before
+  logic [1:0] finished;
 
-  assign copy = core_rst_ni && pending_q && in_flight_q[!active_q] == '0;
+  assign copy = core_rst_ni && pending_q && counted_q[!active_q] == '0 && !started_q[!active_q];
 
   for (genvar bank = 0; bank < 2; bank++) begin : gen_bank
-    assign started[bank] = started_i && active_q == 1'(bank);
     assign finished[bank] = finished_i && finished_bank_i == 1'(bank);
 
-    // Whether a sample starts is known late in a cycle: it only enables the count, whose direction is known early
     always_ff @(posedge clk_i) begin
       if (!core_rst_ni) begin
-        in_flight_q[bank] <= '0;
+        counted_q[bank] <= '0;
+        started_q[bank] <= 1'b0;
         full_q[bank] <= 1'b0;
-      end else if (started[bank] != finished[bank]) begin
-        in_flight_q[bank] <= in_flight_q[bank] + ({InFlightWidth{finished[bank]}} | InFlightWidth'(1));
-        full_q[bank] <= !finished[bank] && in_flight_q[bank] == ~InFlightWidth'(1);
+        nearly_q[bank] <= InFlightWidth == 1;
+      end else begin
+        started_q[bank] <= started_i && active_q == 1'(bank);
+        if (started_q[bank] != finished[bank]) begin
+          counted_q[bank] <= counted_q[bank] + ({InFlightWidth{finished[bank]}} | InFlightWidth'(1));
+          full_q[bank] <= !finished[bank] && nearly_q[bank];
+          nearly_q[bank] <= finished[bank] ? full_q[bank] : counted_q[bank] == ~InFlightWidth'(2);
+        end
       end
     end
 
@@ -97,22 +105,22 @@ module threshold_banks
 
   assign pending_o = pending_q;
   assign active_o = active_q;
-  assign full_o = full_q[active_q];
-  assign in_flight_o = in_flight_q;
+  assign started_o = |started_q;
+  assign full_o = full_q[active_q] || (nearly_q[active_q] && started_q[active_q]);
 
 `ifndef SYNTHESIS
   always_ff @(posedge clk_i) begin
     for (int bank = 0; bank < 2; bank++) begin
       if (core_rst_ni) begin
         // A sample leaves only if one of its bank is in flight.
-        assert (!(finished[bank] && in_flight_q[bank] == '0))
+        assert (!(finished[bank] && counted_q[bank] == '0 && !started_q[bank]))
         else $error("A sample of bank %0d leaves that never started: was its record duplicated? (%m)", bank);
         // The counter of samples in flight does not overflow.
-        assert (!(started[bank] && !finished[bank] && in_flight_q[bank] == '1))
+        assert (!(started_q[bank] && !finished[bank] && full_q[bank]))
         else $error("More samples of bank %0d are in flight than InFlightWidth counts (%m)", bank);
-        // The flag `full` agrees with the count.
-        assert (full_q[bank] == (in_flight_q[bank] == '1))
-        else $error("the count of samples of bank %0d contradicts its flag (%m)", bank);
+        // The flags agree with the count.
+        assert (full_q[bank] == (counted_q[bank] == '1) && nearly_q[bank] == (counted_q[bank] == ~InFlightWidth'(1)))
+        else $error("the count of samples of bank %0d contradicts its flags (%m)", bank);
       end
     end
   end

@@ -151,7 +151,8 @@ module window_buffer
   logic [ColumnBits-1:0] write_column_q;
   logic [KernelHeight-1:0] write_ram_q;
   // Place of the next column to read: pass; column; RAM of the first row; steps before the next windows
-  logic [PassBits-1:0] pass_q;
+  logic [PassBits-1:0] pass_q, next_pass;
+  pass_t pass;  // what is known of pass_q, in registers: rows are compared with it early in a cycle
   logic [ColumnBits-1:0] column_q;
   logic [KernelHeight-1:0] first_ram_q;
   logic [LeadBits-1:0] lead_q;
@@ -160,10 +161,7 @@ module window_buffer
   // Windows are offered
   logic valid_q;
 
-  pass_t pass;
-  logic write, row_end, step, move, shift, pass_end, image_end, there;
-
-  assign pass = Passes[pass_q];
+  logic write, row_end, step, move, shift, pass_end, last_pass, there;
 
   assign in_ready_o = row_q < signed'(RowBits'(KernelHeight)) ||
       (row_q < signed'(RowBits'(KernelHeight) + pass.advance) && write_column_q < column_q);
@@ -181,7 +179,8 @@ module window_buffer
   assign move = !valid_q || out_ready_i;
   assign shift = read_valid_q && move;
   assign pass_end = step && column_q == ColumnBits'(Columns - 1);
-  assign image_end = pass_end && pass_q == PassBits'(OutHeight - 1);
+  assign last_pass = pass_q == PassBits'(OutHeight - 1);
+  assign next_pass = last_pass ? '0 : pass_q + 1'b1;
 
   // Whether a pass ends is known late in a cycle, from out_ready_i: both sums are made before it
   assign row_here = row_q + signed'(RowBits'(row_end));
@@ -193,6 +192,7 @@ module window_buffer
       write_column_q <= '0;
       write_ram_q <= KernelHeight'(1);
       pass_q <= '0;
+      pass <= Passes[0];
       column_q <= '0;
       first_ram_q <= turn(KernelHeight'(1), -int'(Window.pad_top));
       lead_q <= LeadBits'(Lead);
@@ -207,9 +207,10 @@ module window_buffer
         lead_q <= pass_end ? LeadBits'(Lead) : lead_q == '0 ? LeadBits'(Every - 1) : lead_q - 1'b1;
       end
       if (pass_end) begin
-        pass_q <= image_end ? '0 : pass_q + 1'b1;
+        pass_q <= next_pass;
+        pass <= Passes[next_pass];
         // by constants only, so that synthesis makes no divider
-        if (image_end) first_ram_q <= turn(first_ram_q, int'(Height) - int'((OutHeight - 1) * Window.stride_y));
+        if (last_pass) first_ram_q <= turn(first_ram_q, int'(Height) - int'((OutHeight - 1) * Window.stride_y));
         else first_ram_q <= turn(first_ram_q, int'(Window.stride_y));
       end
       if (step || move) read_valid_q <= step;

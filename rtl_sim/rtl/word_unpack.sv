@@ -104,7 +104,7 @@ module word_unpack
   logic info_valid_d, info_valid_q;
   sample_t info_d, info_q;
 
-  logic leaves, info_gone, may_take, take;
+  logic leaves, has_room, info_gone, may_take, take;
   logic [HeldWidth-1:0] left;
   logic [WordGroups-1:0][GroupWidth-1:0] word;
 
@@ -113,7 +113,9 @@ module word_unpack
   assign out_valid_o = held_q >= HeldWidth'(BeatGroups);
   assign leaves = out_valid_o && out_ready_i;
   assign left = leaves ? held_q - HeldWidth'(BeatGroups) : held_q;
-  assign may_take = left < HeldWidth'(BeatGroups) && (!first_q || start_allowed_i) && (!last_q || info_gone);
+  // `left` is less than a beat. Whether a beat leaves is known late in a cycle, and so comes last
+  assign has_room = !out_valid_o || (out_ready_i && 32'(held_q) < 2 * BeatGroups);
+  assign may_take = has_room && (!first_q || start_allowed_i) && (!last_q || info_gone);
   assign s_axis_tready = rst_ni && !filling_q && may_take;
   assign take = filling_q ? may_take : s_axis_tvalid && s_axis_tready;
 
@@ -129,7 +131,8 @@ module word_unpack
   always_comb begin
     groups_d = leaves ? groups_q >> (BeatGroups * GroupWidth) : groups_q;
     for (int unsigned p = 0; p < BeatGroups; p++) begin
-      if (take && left == HeldWidth'(p)) groups_d[p+:WordGroups] = word;
+      // a word is taken where less than a beat is left: of beats of one group, nothing
+      if (take && (BeatGroups == 1 || left == HeldWidth'(p))) groups_d[p+:WordGroups] = word;
     end
     held_d = left;
     if (take) held_d = left + (last_q ? HeldWidth'(TailGroups) : HeldWidth'(WordGroups));

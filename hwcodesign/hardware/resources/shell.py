@@ -82,9 +82,9 @@ def record_pack() -> Part:
 
 def control(exits: int) -> Iterator[Part]:
     """Yields the accelerator_control of `exits` exits, its event counters and its banks of thresholds."""
-    yield Part("accelerator_control", {"exits": exits, "one": 1}, 134 + 32 * exits)
+    yield Part("accelerator_control", {"exits": exits, "one": 1}, 147 + 32 * exits)
     yield Part("event_counter", {"one": 1}, 64, number=exits + 2)
-    yield Part("threshold_banks", {"exits": exits, "one": 1}, 64 * exits + 26)
+    yield Part("threshold_banks", {"exits": exits, "one": 1}, 64 * exits + 30)
 
 
 def registers(exits: int) -> Part:

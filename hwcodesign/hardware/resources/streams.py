@@ -17,7 +17,7 @@ def stream_register(width: int) -> Part:
 
 def stream_late_register(width: int) -> Part:
     """Returns a stream_late_register of beats of `width` bits: a stream_register and the places in it."""
-    return replace(stream_register(width), ff=2 * width + 4, lut=3)
+    return replace(stream_register(width), ff=2 * width + 5, lut=3)
 
 
 def stream_fifo(width: int, depth: int) -> Part:

@@ -6,9 +6,6 @@ from hwcodesign.hardware.resources.figures import Part, index_bits
 from hwcodesign.hardware.resources.memories import ram
 from hwcodesign.hardware.window import Window
 
-#: Bits of the number of a pass from which on what is known of a pass comes from a table with a register.
-_TABLE_BITS = 3
-
 
 def window_buffer(window: Window, width: int) -> Part:
     """Returns the window_buffer, which cuts windows out of an image.
@@ -144,7 +141,7 @@ def _counter_bits(window: Window, table: list[_Pass]) -> int:
     known = _table_columns(table, row)
     if known or _turns(window):
         bits += index_bits(passes)
-    return bits + (known if index_bits(passes) >= _TABLE_BITS else 0)
+    return bits + known
 
 
 def _table_columns(table: list[_Pass], row_bits: int) -> int:
