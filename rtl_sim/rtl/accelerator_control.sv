@@ -42,7 +42,8 @@ module accelerator_control
   input wire logic                   snapshot_i,
   input wire logic                   commit_i,
 
-  // To the registers, as it is now: flags, and the number of samples in flight
+  // To the registers, as it is now: flags, and the number of samples in flight, each from the second cycle after the one
+  // in which it started
   output logic                     commit_pending_o,
   output logic                     active_bank_o,
   output logic                     draining_o,
@@ -147,7 +148,7 @@ module accelerator_control
       one_q <= final_taken ? counted_q == (InFlightWidth + 1)'(2) : none_q;
     end
   end
-  assign in_flight_o = 16'(counted_q) + 16'(started);
+  assign in_flight_o = 16'(counted_q);
 
   // Batches. That one has ended is known late in a cycle, and goes into a register of its own
   logic ended_q, draining_q, draining;
