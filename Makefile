@@ -58,10 +58,10 @@ demo: setup-demo
 
 # A test file stays in one process, which keeps what its tests share; processes fill the cores, so that threads of
 # linear algebra within them would only wait for one another. Some tests wait, for processes that they start and kill:
-# so there is one process more than there are cores.
+# so there is one process more than there are cores. Long files come first (conftest.py).
 PROCESSES ?= $(shell cores=$$(nproc 2>/dev/null) && expr $$cores + 1 || echo auto)
 test: setup
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --durations 15
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder --durations 15
 
 format: setup
 	$(BIN)/ruff format .
@@ -84,7 +84,7 @@ report-check: setup
 	NO_MKDOCS_2_WARNING=1 OMP_NUM_THREADS=1 $(BIN)/python -m tests.report_check
 
 verify: setup
-	HWCODESIGN_CAMPAIGN=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	HWCODESIGN_CAMPAIGN=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 	$(BIN)/python -m tests.campaign --write docs/verification.md
 	$(BIN)/python -m tests.hls4ml_cases --write docs/hls4ml_compatibility.md
 	$(BIN)/python -m tests.supported_layers --write docs/layers.md

@@ -206,10 +206,9 @@ latencies are those of the same images, from the first word to the record: the m
 40 images are simulated of ResNet-8, 200 of B-LeNet and 400 of the others, and fewer, but at least 8, where a design is
 so slow that they would take more than 5,000,000 cycles.
 
-The model of the queues knows each stage's interval, and from exact automata how a stream of easy samples behaves, and
-how early a later stage reads. What it does not know is how many samples a stage takes in while it is stalled: easy
-images behind hard ones wait longer in RTL, which is what errors of the mean latency are. The designs of the table above
-are among them.
+The model of the queues knows each stage's interval, and from exact automata how a stream of easy samples behaves, how
+early a later stage reads, and how many samples the first stage takes in while it can write nothing. The designs of the
+table above are among them.
 
 {predicted}
 
