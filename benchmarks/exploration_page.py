@@ -241,8 +241,9 @@ point less accurate on the fitting split. "exits" says how many images leave at 
 
 ## Two workers
 
-Searches of the same space from the beginning, with one worker, which is the process itself, and with two on two cores,
-the time in which they start included. Kernels of the network, which a search exports once, were there.
+Searches of the same space from the beginning, with one worker, which is the process itself, and with two, which are it
+and another process, on two cores, the time in which that one starts included. Kernels of the network, which a search
+exports once, were there.
 
 {workers}
 """

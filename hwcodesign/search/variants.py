@@ -128,8 +128,8 @@ class Variants:
             object.__setattr__(self, "every", tuple(range(self.network.exits - 1)))
 
     def __getstate__(self) -> dict[str, Any]:
-        """Returns what passes to another process."""
-        return {**self.__dict__, "network": None, "made": {}, "catalogue": Catalogue()}
+        """Returns what passes to another process; what units take is known there at once."""
+        return {**self.__dict__, "network": None, "made": {}}
 
     def with_exits(self, early: tuple[int, ...]) -> Variant:
         """Returns the variant in which some early exits stay.
