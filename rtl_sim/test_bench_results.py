@@ -44,7 +44,7 @@ def test_the_units_of_a_bench_take_verilators_headers_from_a_precompiled_one(
     monkeypatch.setenv("MAKEFLAGS", "USER_CPPFLAGS=-Winvalid-pch\\ -Werror")
     (tmp_path / "some_bench.py").write_text(BENCH.partition("@cocotb.test(skip")[0])
     run_bench(Bench("stream_register", "some_bench", {"Width": 9}, folder_of_bench=tmp_path), tmp_path / "run")
-    assert "verilated_first.h" in (tmp_path / "run" / "output.txt").read_text()
+    assert "cocotb-headers" in (tmp_path / "run" / "output.txt").read_text()
 
 
 def test_a_bench_without_tests_fails(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ class Team:
 
     Attributes:
         subject: what points are of.
-        size: how many points are evaluated at a time.
+        size: how many points are begun at a time.
         executor: where; None evaluates in this process, when a point is given.
         given: what of the subject is sent with each point; None where workers have it.
         own: a thread of this process, which is given a point whenever it is free; None where there is none.
