@@ -143,7 +143,7 @@ module accelerator_control
       none_q <= 1'b1;
       one_q <= 1'b0;
     end else if (started != final_taken) begin
-      counted_q <= counted_q + ({(InFlightWidth + 1){final_taken}} | (InFlightWidth + 1)'(1));
+      counted_q <= counted_q + ({(InFlightWidth + 1) {final_taken}} | (InFlightWidth + 1)'(1));
       none_q <= final_taken && one_q;
       one_q <= final_taken ? counted_q == (InFlightWidth + 1)'(2) : none_q;
     end
