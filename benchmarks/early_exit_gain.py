@@ -27,7 +27,7 @@ from hwcodesign.policies import ExitStatistics
 from hwcodesign.search.evaluation import Evaluated
 from hwcodesign.search.exploring import Exploration
 from hwcodesign.search.front import Wishes
-from hwcodesign.search.space import NO_EXITS, Point
+from hwcodesign.search.space import NO_EXITS
 from hwcodesign.search.verifying import built, verified
 from hwcodesign.storage.fields import read_json
 from hwcodesign.storage.files import sha256_json, write_json
@@ -204,8 +204,7 @@ def predict_again(recipe: str) -> None:
     for row in [Row(**old) for old in read_json(RESULTS)]:
         if row.recipe != recipe or not row.measured:
             continue
-        point = Point(**{**row.found["point"], "early_exits": tuple(row.found["point"]["early_exits"])})
-        measured = streamed_again(exploration(recipe, row.size, row.kind), point, row.measured)
+        measured = streamed_again(exploration(recipe, row.size, row.kind), row.found["point"], row.measured)
         if measured is None:
             print(f"{recipe} {row.size} {row.kind}: another design now, which was not measured", flush=True)
         else:

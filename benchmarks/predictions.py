@@ -126,9 +126,13 @@ def measure(name: str, number: int, *, synthesise: bool) -> Result | None:
     return row
 
 
-def streamed_again(one: Exploration, point: Point, measured: dict[str, Any]) -> dict[str, Any] | None:
-    """What was measured of a design, with new predictions of its stream; nothing if it would be another design now."""
-    variant, accelerator = one.subject.chosen(point)
+def streamed_again(one: Exploration, point: dict[str, Any], measured: dict[str, Any]) -> dict[str, Any] | None:
+    """What was measured of a design, with new predictions of its stream; nothing if it would be another design now.
+
+    Args:
+        point: as plain data.
+    """
+    variant, accelerator = one.subject.chosen(Point(**{**point, "early_exits": tuple(point["early_exits"])}))
     accelerator = dataclasses.replace(accelerator, name=one.name)  # as `built`
     if accelerator.configuration_hash != measured["hash"]:
         return None
@@ -150,8 +154,7 @@ def predict_again(name: str) -> None:
     for i, row in enumerate(kept):
         if row.recipe != name:
             continue
-        point = Point(**{**row.point, "early_exits": tuple(row.point["early_exits"])})
-        measured = streamed_again(exploration(name), point, row.measured)
+        measured = streamed_again(exploration(name), row.point, row.measured)
         if measured is None:
             print(f"{name} {row.number}: another design now, which was not measured", flush=True)
             continue

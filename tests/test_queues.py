@@ -161,21 +161,21 @@ def test_a_sample_is_accepted_as_soon_as_the_one_before_was_read() -> None:
 
 
 def test_a_stall_is_seen_by_all_samples_that_the_first_stage_has_taken_in() -> None:
-    """It writes a sample 6 cycles after its first word, and is up to 2.4 samples ahead, or 4.4 while it has to wait.
+    """It writes a sample 7 cycles after its first word, and is up to 2.5 samples ahead, or 4.5 while it has to wait.
     The third sample goes on, and keeps the only place for long.
     """
     stages, easy = [StageCycles(10, 14), StageCycles(100, 120)], EasyStream(10, (20, 30, 38))
-    flows = Intake(easy, 2.4, 2.4, 2.4)
+    flows = Intake(easy, 2.5, 2.5, 2.5)
     assert waiting_latencies(stages, [0] * 5, 2, (20, 160), flows).tolist() == [20, 30, 38, 38, 38]
     at_once = Intake(EasyStream(10, (20, 45)), 3.1, 3.1, 3.1)  # it takes in the second sample with the first one
     assert waiting_latencies(stages, [0] * 5, 2, (20, 160), at_once).tolist() == [20, 45, 45, 45, 45]
     hard = ([0, 0, 1, 0, 0, 0, 0, 0, 0], 1, (20, 160))
     found = waiting_latencies(stages, *hard, flows)
     assert [latency > 100 for latency in found] == [False, False, *[True] * 4, False, False, False]
-    fills = waiting_latencies(stages, *hard, Intake(easy, 2.4, 4.4, 2.4))
+    fills = waiting_latencies(stages, *hard, Intake(easy, 2.5, 4.5, 2.5))
     assert [latency > 100 for latency in fills] == [False, False, *[True] * 6, False]
-    stays_full = waiting_latencies(stages, *hard, Intake(easy, 2.4, 4.4, 4.0))
-    assert stays_full[-1] == pytest.approx(fills[-1] + 16)
+    stays_full = waiting_latencies(stages, *hard, Intake(easy, 2.5, 4.5, 4.0))
+    assert stays_full[-1] == fills[-1] + 15
 
 
 def test_latencies_in_a_stream_are_those_of_rtl(compiled_design: Design, digits_data: Dataset) -> None:
@@ -189,7 +189,7 @@ def test_latencies_in_a_stream_are_those_of_rtl(compiled_design: Design, digits_
     alone = np.array(hardware.latencies)[exits]
     assert latencies.mean() > 1.04 * alone.mean(), "no image waits"
     stream = (hardware.reading_stages, exits, accelerator.buffer_samples, hardware.latencies)
-    found = waiting_latencies(*stream, hardware.intake)
+    found = hardware.waiting_latencies(exits)
     assert cycles_per_image(*stream) == pytest.approx(run.cycles / len(codes), rel=0.005)
     assert found.mean() == pytest.approx(latencies.mean(), rel=0.01)
     assert most_of(found) == pytest.approx(most_of(latencies), rel=0.01)

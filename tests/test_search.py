@@ -18,7 +18,7 @@ from hwcodesign.data import Dataset
 from hwcodesign.design import Design
 from hwcodesign.designs.boards import board_named
 from hwcodesign.errors import DesignError, PolicyError, SettingsError
-from hwcodesign.exploration.queues import cycles_per_sample, most_of, waiting_latencies
+from hwcodesign.exploration.queues import cycles_per_sample, most_of
 from hwcodesign.images import encode_images
 from hwcodesign.interface.modes import exit_control
 from hwcodesign.networks.leaving_out import with_early_exits
@@ -256,8 +256,7 @@ def test_figures_are_those_of_the_design_that_is_compiled(subject: Subject, poin
     assert found.figures.mean_us * 100 == pytest.approx(float(np.dot(rates, latencies)), rel=1e-12)
     assert found.figures.p99_us == sorted(latencies[k] for k in records["exit"])[int(np.ceil(0.99 * 396))] / 100
     hardware = Hardware.of(design.accelerator)
-    stream = (hardware.reading_stages, records["exit"].tolist(), design.accelerator.buffer_samples, hardware.latencies)
-    waiting = waiting_latencies(*stream, hardware.intake)
+    waiting = hardware.waiting_latencies(records["exit"].tolist())
     assert found.figures.stream_mean_us == waiting.mean() / 100
     assert found.figures.stream_p99_us == most_of(waiting) / 100
     assert found.figures.resources == AcceleratorEstimate.of(hardware).total.rounded()

@@ -12,7 +12,7 @@ from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.backends.streamrtl.resources import AcceleratorEstimate
 from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.designs.boards import Board
-from hwcodesign.exploration.queues import cycles_per_sample, most_of, waiting_latencies
+from hwcodesign.exploration.queues import cycles_per_sample, most_of
 from hwcodesign.fitting.search import evaluate
 from hwcodesign.hardware.budget import shares
 from hwcodesign.hardware.resources.figures import Resources
@@ -116,8 +116,7 @@ class Subject:
         hardware = Hardware.of(accelerator, variant.known.placed)
         interval = cycles_per_sample(hardware.reading_stages, taken.tolist(), accelerator.buffer_samples)
         latencies = np.array(hardware.latencies)
-        stream = (hardware.reading_stages, taken.tolist(), accelerator.buffer_samples, hardware.latencies)
-        waiting = waiting_latencies(*stream, hardware.intake)
+        waiting = hardware.waiting_latencies(taken.tolist())
         resources = AcceleratorEstimate.of(hardware).total.on(self.board.capacity).rounded()
         clock = self.board.clock_mhz
         return Figures(

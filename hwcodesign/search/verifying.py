@@ -14,7 +14,7 @@ from hwcodesign.backends.streamrtl.resources import AcceleratorEstimate
 from hwcodesign.compilation import compile
 from hwcodesign.design import Design, load
 from hwcodesign.designs.stored import load_criterion
-from hwcodesign.exploration.queues import cycles_per_image, most_of, waiting_latencies
+from hwcodesign.exploration.queues import cycles_per_image, most_of
 from hwcodesign.images import encode_images
 from hwcodesign.interface.modes import exit_control
 from hwcodesign.interface.records import final_records
@@ -152,5 +152,8 @@ def predicted_stream(hardware: Hardware, taken: NDArray[np.int64]) -> tuple[floa
         hardware: the hardware.
         taken: (N,) exits at which the samples leave.
     """
-    stream = (hardware.reading_stages, taken.tolist(), hardware.accelerator.buffer_samples, hardware.latencies)
-    return cycles_per_image(*stream), waiting_latencies(*stream, hardware.intake)
+    exits, depth = taken.tolist(), hardware.accelerator.buffer_samples
+    return (
+        cycles_per_image(hardware.reading_stages, exits, depth, hardware.latencies),
+        hardware.waiting_latencies(exits),
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import sys
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -19,8 +18,6 @@ T = TypeVar("T")
 
 #: Seconds in which a scheduler must answer.
 _PATIENCE = 20
-#: Seconds after which a thread that computes lets another one run.
-_SWITCHES = 0.0005
 #: Of a worker process: what it evaluates points of.
 _subject: Evaluator | None = None
 
@@ -50,9 +47,6 @@ class OwnThread:
     def __init__(self, subject: Evaluator) -> None:
         self._subject, self._executor = subject, ThreadPoolExecutor(1)
         self._latest: Future[Evaluated] | None = None
-        # the main thread has little to do between points, but asks for the interpreter at each access to the storage
-        self._switches = sys.getswitchinterval()
-        sys.setswitchinterval(_SWITCHES)
 
     @property
     def is_free(self) -> bool:
@@ -67,7 +61,6 @@ class OwnThread:
     def stop(self) -> None:
         """Waits for what it evaluates."""
         self._executor.shutdown()
-        sys.setswitchinterval(self._switches)
 
 
 @dataclass(frozen=True)

@@ -175,7 +175,8 @@ def _first_headers(compiler: str, folders: Iterable[str], files: SealedFiles, wo
         texts = [(name.removeprefix(types), digest) for name, digest in files.below(f"{types}/").digests.items()]
         made_of = " ".join([version, sha256_json(sorted(texts)), sha256_file(Path(__file__))])
         if made_of not in made:
-            made[made_of] = precompiled("csim-headers", _HEADERS, [compiler, *_FLAGS, f"-I{work / types}"], made_of)
+            command = [compiler, *_FLAGS, f"-I{work / types}"]
+            made[made_of] = precompiled("csim-headers", _HEADERS, command, made_of, "csim")
         found[types] = made[made_of]
     return found
 

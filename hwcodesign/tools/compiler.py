@@ -37,18 +37,20 @@ def compiler_version(compiler: str) -> str:
     Raises:
         ToolError: it says none.
     """
-    done = subprocess.run([compiler, "-dumpfullversion"], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise ToolError(f"{compiler} -dumpfullversion failed:\n{done.stderr[-_SAID:]}")
-    return done.stdout.strip()
+    return run_compiler([compiler, "-dumpfullversion"]).strip()
 
 
-def run_compiler(command: list[str], on: Backend) -> None:
-    """Runs a compiler for a backend.
+def run_compiler(command: list[str], on: Backend | None = None) -> str:
+    """Runs a compiler, and returns what it prints.
+
+    Args:
+        on: backend that needs it, if there is another one that computes the same.
 
     Raises:
         ToolError: it fails.
     """
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise ToolError(f"{' '.join(command)} failed; on={_INSTEAD[on]!r} does not need it:\n{done.stderr[-_SAID:]}")
+        instead = f"; on={_INSTEAD[on]!r} does not need it" if on else ""
+        raise ToolError(f"{' '.join(command)} failed{instead}:\n{done.stderr[-_SAID:]}")
+    return done.stdout

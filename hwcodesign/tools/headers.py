@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import platform
-import shlex
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from hwcodesign.errors import ToolError
 from hwcodesign.storage.cache import kept
+from hwcodesign.tools.compiler import Backend, run_compiler
 
 _HEADER = "first.h"
-#: Characters of what a compiler said, counted from the end: the last ones name the error.
-_SAID = 4_000
 
 
-def precompiled(name: str, headers: Sequence[str], command: Sequence[str], made_of: str) -> Path:
+def precompiled(
+    name: str, headers: Sequence[str], command: Sequence[str], made_of: str, on: Backend | None = None
+) -> Path:
     """Returns a header that includes others, precompiled, for g++'s `-include`. It is kept between runs.
 
     Where flags or macros matter to it and are others than those of the command, g++ reads the header's text instead.
@@ -26,6 +24,7 @@ def precompiled(name: str, headers: Sequence[str], command: Sequence[str], made_
         headers: what it includes: names, or "<name>" of headers of the system.
         command: the compiler and its flags.
         made_of: all that the headers and the compiler depend on, beside these.
+        on: as of `run_compiler`.
 
     Raises:
         ToolError: the compiler fails.
@@ -35,9 +34,6 @@ def precompiled(name: str, headers: Sequence[str], command: Sequence[str], made_
         header = folder / _HEADER
         lines = (f"#include {include}\n" if include[0] == "<" else f'#include "{include}"\n' for include in headers)
         header.write_text("".join(lines))
-        whole = [*command, "-x", "c++-header", str(header), "-o", f"{header}.gch"]
-        done = subprocess.run(whole, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise ToolError(f"{shlex.join(whole)} failed:\n{done.stderr[-_SAID:]}")
+        run_compiler([*command, "-x", "c++-header", str(header), "-o", f"{header}.gch"], on)
 
     return kept(name, " ".join([made_of, platform.machine(), *headers]), make) / _HEADER

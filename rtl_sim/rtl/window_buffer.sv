@@ -152,7 +152,7 @@ module window_buffer
   logic [KernelHeight-1:0] write_ram_q;
   // Place of the next column to read: pass; column; RAM of the first row; steps before the next windows
   logic [PassBits-1:0] pass_q, next_pass;
-  pass_t pass;  // what is known of pass_q, in registers: rows are compared with it early in a cycle
+  pass_t of_pass_q;  // what is known of pass_q, in registers: rows are compared with it early in a cycle
   logic [ColumnBits-1:0] column_q;
   logic [KernelHeight-1:0] first_ram_q;
   logic [LeadBits-1:0] lead_q;
@@ -164,11 +164,11 @@ module window_buffer
   logic write, row_end, step, move, shift, pass_end, last_pass, there;
 
   assign in_ready_o = row_q < signed'(RowBits'(KernelHeight)) ||
-      (row_q < signed'(RowBits'(KernelHeight) + pass.advance) && write_column_q < column_q);
+      (row_q < signed'(RowBits'(KernelHeight) + of_pass_q.advance) && write_column_q < column_q);
   assign write = in_valid_i && in_ready_o;
   assign row_end = write && write_column_q == ColumnBits'(Width - 1);
 
-  assign there = row_q > pass.last || (row_q == pass.last && write_column_q > column_q);
+  assign there = row_q > of_pass_q.last || (row_q == of_pass_q.last && write_column_q > column_q);
   if (Columns > Width) begin : gen_right_padding
     logic inside_columns;
     assign inside_columns = column_q < ColumnBits'(Width);
@@ -184,7 +184,7 @@ module window_buffer
 
   // Whether a pass ends is known late in a cycle, from out_ready_i: both sums are made before it
   assign row_here = row_q + signed'(RowBits'(row_end));
-  assign row_next = row_here - signed'(pass.advance);
+  assign row_next = row_here - signed'(of_pass_q.advance);
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -192,7 +192,7 @@ module window_buffer
       write_column_q <= '0;
       write_ram_q <= KernelHeight'(1);
       pass_q <= '0;
-      pass <= Passes[0];
+      of_pass_q <= Passes[0];
       column_q <= '0;
       first_ram_q <= turn(KernelHeight'(1), -int'(Window.pad_top));
       lead_q <= LeadBits'(Lead);
@@ -208,7 +208,7 @@ module window_buffer
       end
       if (pass_end) begin
         pass_q <= next_pass;
-        pass <= Passes[next_pass];
+        of_pass_q <= Passes[next_pass];
         // by constants only, so that synthesis makes no divider
         if (last_pass) first_ram_q <= turn(first_ram_q, int'(Height) - int'((OutHeight - 1) * Window.stride_y));
         else first_ram_q <= turn(first_ram_q, int'(Window.stride_y));
@@ -239,9 +239,9 @@ module window_buffer
 
   for (genvar y = 0; y < KernelHeight; y++) begin : gen_select
     if (Columns > Width) begin : gen_right_padding
-      assign select_d[y] = turn(first_ram_q, y) & {KernelHeight{pass.present[y] && column_q < ColumnBits'(Width)}};
+      assign select_d[y] = turn(first_ram_q, y) & {KernelHeight{of_pass_q.present[y] && column_q < ColumnBits'(Width)}};
     end else begin : gen_no_right_padding
-      assign select_d[y] = turn(first_ram_q, y) & {KernelHeight{pass.present[y]}};
+      assign select_d[y] = turn(first_ram_q, y) & {KernelHeight{of_pass_q.present[y]}};
     end
   end
 

@@ -206,6 +206,9 @@ module word_unpack
       // The groups of lanes that are held fit the memory for them.
       assert (held_q <= HeldWidth'(Capacity))
       else $error("More lanes are held than there is room for: a word was taken too early (%m)");
+      // A word is taken only where less than a beat is left.
+      assert (has_room == (left < HeldWidth'(BeatGroups)))
+      else $error("Whether there is room contradicts the lanes that are left (%m)");
       // A sample starts only after the last beat of the sample before has left.
       assert (!(take && first_q) || left == '0)
       else $error("A sample starts on lanes of the one before (%m)");

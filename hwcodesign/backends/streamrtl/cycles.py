@@ -11,7 +11,7 @@ from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.exploration.queues import EasyStream, Intake
 from hwcodesign.hardware.meeting import ENDLESS
 from hwcodesign.hardware.netlist import Netlist, watched
-from hwcodesign.hardware.pace import settle
+from hwcodesign.hardware.pace import Pace, settle
 from hwcodesign.hardware.shell_timing import Buffer, Decider, Packer, Unpacker
 from hwcodesign.hardware.stepping import Network, end_of_sample
 from hwcodesign.hardware.timing import Node, Pipeline, Queue
@@ -168,9 +168,9 @@ def reading_early(
 
 
 def _reading(nodes: Sequence[Node], beats: int) -> Reading:
-    latencies = _stream(nodes, beats, whole=True).latencies
-    ahead = int(latencies[-1] - latencies[0])
     pace, network = settle(nodes, beats, 1), Network(nodes)
+    latencies = _latencies(nodes, pace, beats, whole=True)
+    ahead = int(latencies[-1] - latencies[0])
     network.until_taken(1)
     alone = pace.end(0) - network.cycles
     sample, early = pace.settled + pace.period, 0
@@ -199,11 +199,16 @@ def _pace(decision: Decision) -> tuple[int, int]:
     return decision.interval, decision.latency
 
 
-def _stream(nodes: Sequence[Node], beats_in: int, *, whole: bool = False) -> EasyStream:
-    """Samples that always wait. Latencies go from a sample's first beat, or from its last one if the whole sample is to
-    be read, to the end of the nodes.
+def _stream(nodes: Sequence[Node], beats_in: int) -> EasyStream:
+    pace = settle(nodes, beats_in, 1)
+    return EasyStream(pace.interval, _latencies(nodes, pace, beats_in))
+
+
+def _latencies(nodes: Sequence[Node], pace: Pace, beats_in: int, *, whole: bool = False) -> tuple[float, ...]:
+    """Cycles of samples that always wait, as `EasyStream` has them: from a sample's first beat, or from its last one if
+    the whole sample is to be read, to the end of the nodes.
     """
-    pace, network = settle(nodes, beats_in, 1), Network(nodes)
+    network = Network(nodes)
     early: list[int] = []
     periodic: list[int] = []  # of samples that are taken once samples leave with a period
     while len(periodic) < pace.period:
@@ -212,7 +217,7 @@ def _stream(nodes: Sequence[Node], beats_in: int, *, whole: bool = False) -> Eas
         begin = network.cycles - 1
         of_its_time = early if begin < pace.ends[pace.settled] else periodic
         of_its_time.append(pace.end(n) - begin)
-    return EasyStream(pace.interval, (*map(float, early), sum(periodic) / len(periodic)))
+    return (*map(float, early), sum(periodic) / len(periodic))
 
 
 def _exit_cycles(nodes: Sequence[Node], words: int) -> ExitCycles:

@@ -11,6 +11,9 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hwcodesign.backends.streamrtl.cycles import (
     ExitCycles,
     Reading,
@@ -29,6 +32,7 @@ from hwcodesign.exploration.queues import (
     intake_interval,
     least_depth,
     settled_interval,
+    waiting_latencies,
 )
 from hwcodesign.hardware.cycles import Cycles, reading_cycles, segment_cycles
 from hwcodesign.hardware.implementation import DEFAULTS, Implementation
@@ -202,6 +206,15 @@ class Hardware:
         early = self._readings[0].early if self._readings else 0.0
         head = max(self.segments[1].interval, self.decisions[0].interval)
         return first_intake(self.accelerator, self.netlists, self.easy_stream, early, head)
+
+    def waiting_latencies(self, exits: Sequence[int]) -> NDArray[np.float64]:
+        """Returns the cycles of samples of a stream whose next one always waits, from the first word to the record.
+
+        Args:
+            exits: exit at which each sample leaves.
+        """
+        depth = self.accelerator.buffer_samples
+        return waiting_latencies(self.reading_stages, exits, depth, self.latencies, self.intake)
 
     def with_buffers(self, exit_rate: Sequence[float]) -> Hardware:
         """Returns the same hardware with conditional buffers just deep enough for nearly all the throughput that its
