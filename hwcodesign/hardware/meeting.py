@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 #: Beats of a queue that is never full.
 ENDLESS = 1 << 30
@@ -39,16 +40,30 @@ def least_depths(observe: Observe, beats: Sequence[int], blocks: int) -> tuple[i
     have room for what the first samples put into them, and for no more than a whole sample; where that delays a sample
     of the run, they have more. All samples come through a queue of one: whatever else is made of a sample can be made.
 
+    With endless queues, each block adds to a sample's time what it has to wait for the slowest block before, so that
+    the time between samples never becomes shorter: samples that go on to leave as the first ones did leave as soon as
+    they can. A long run with endless queues, which takes most of the time, tells only where they do not.
+
     Args:
         observe: runs the network, its input always offered and its output always taken.
         beats: of a sample, for each queue.
         blocks: of the network, each of which holds about a sample at most.
     """
-    endless, samples = [ENDLESS] * len(beats), blocks + _MORE
-    early, whole = observe(endless, _FIRST).most, observe(endless, samples)
-    for room, held in ((room, held) for room in itertools.count(1) for held in (early, whole.most)):
-        depths = [max(_LEAST, min(most + 1, room * own)) for most, own in zip(held, beats, strict=True)]
+    endless, samples, observed = [ENDLESS] * len(beats), blocks + _MORE, cache(observe)
+
+    def with_room(held: Sequence[int], room: int) -> tuple[int, ...]:
+        return tuple(max(_LEAST, min(most + 1, room * own)) for most, own in zip(held, beats, strict=True))
+
+    early = observe(endless, _FIRST)
+    *_, before, last = early.ends
+    soonest = (*early.ends, *(last + n * (last - before) for n in range(1, samples - _FIRST + 1)))
+    depths = with_room(early.most, 1)
+    if observed(depths, samples).ends == soonest:
+        return depths
+    whole = observe(endless, samples)
+    for room, held in ((room, held) for room in itertools.count(1) for held in (early.most, whole.most)):
+        depths = with_room(held, room)
         is_enough = all(depth > most for depth, most in zip(depths, whole.most, strict=True))
-        if is_enough or observe(depths, samples).ends == whole.ends:
-            return tuple(depths)
+        if is_enough or observed(depths, samples).ends == whole.ends:
+            return depths
     raise AssertionError("there is an end, since there is one of what queues held")

@@ -307,18 +307,32 @@ def watched(nodes: Sequence[Node], driver: int) -> list[Node]:
     return [*nodes, Node(Queue(ENDLESS), (driver,))]
 
 
+def whole_samples(nodes: Sequence[Node], drivers: Sequence[int], beats: Sequence[int]) -> list[Node]:
+    """Returns nodes of which the last one gives a beat when all of some nodes have given a sample, and never stalls
+    them.
+
+    Args:
+        nodes: of a network.
+        drivers: numbers of nodes.
+        beats: of a sample, for each of these.
+    """
+    found, joined = list(nodes), []
+    for driver, own in zip(drivers, beats, strict=True):
+        found += [Node(Queue(ENDLESS), (driver,)), Node(Pipeline(beats=own), (len(found),))]
+        joined.append(len(found) - 1)
+    return [*found, Node(Pipeline(inputs=len(joined)), tuple(joined))]
+
+
 def _observed(placed: Netlist, samples: int) -> Observed:
-    """Runs a segment until every output has given so many samples."""
+    """Runs a segment until every output has given so many samples, all of them in one run."""
     before = offering(len(placed.inputs)) if len(placed.inputs) > 1 else []
     nodes, drivers = placed.nodes(range(len(before)), len(before)) if before else placed.nodes()
     beats_in = [port.stream.beats for port in placed.inputs]
     offered = samples * beats_in[0] if len(placed.inputs) == len(placed.outputs) == 1 else -1
-    most, ends = [], []
-    for port, driver in zip(placed.outputs, drivers, strict=True):
-        network = Network(watched([*before, *nodes], driver), offered)
-        ends.append(ends_of(network, samples, beats_in, port.stream.beats))
-        most.append(_held(placed, network, len(before)))
-    return Observed(tuple(map(max, zip(*most, strict=True))), tuple(map(max, zip(*ends, strict=True))))
+    beats_out = [port.stream.beats for port in placed.outputs]
+    network = Network(whole_samples([*before, *nodes], drivers, beats_out), offered)
+    ends = ends_of(network, samples, beats_in, 1)
+    return Observed(tuple(_held(placed, network, len(before))), tuple(ends))
 
 
 def _held(placed: Netlist, network: Network, first: int) -> list[int]:
