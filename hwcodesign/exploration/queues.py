@@ -14,11 +14,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
-from operator import attrgetter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from hwcodesign.exploration.sample_steps import step
 
 #: Depths that are tried, in samples.
 DEPTHS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
@@ -84,9 +85,6 @@ class Intake:
     again: float
 
 
-_TIMES = tuple(map(attrgetter, ("interval", "decision", "ahead")))
-
-
 @dataclass(frozen=True)
 class Pacing:
     """A pacing says how fast stages should be if conditional buffers have a depth.
@@ -102,7 +100,7 @@ class Pacing:
     longer: float
 
 
-def cycles_per_sample(stages: Sequence[StageCycles], exits: Sequence[int], depth: int) -> float:
+def cycles_per_sample(stages: Sequence[StageCycles], exits: Sequence[int] | NDArray[np.int64], depth: int) -> float:
     """Returns the cycles per sample on a stream, up to the last decision.
 
     Args:
@@ -110,8 +108,8 @@ def cycles_per_sample(stages: Sequence[StageCycles], exits: Sequence[int], depth
         exits: exit at which each sample leaves.
         depth: samples that each buffer holds.
     """
-    _, end = _run(stages, exits, depth)
-    return end / len(exits)
+    _, decided = _run(stages, exits, depth)
+    return float(decided.max() / len(exits))
 
 
 def cycles_per_image(stages: Sequence[StageCycles], exits: Sequence[int], depth: int, alone: Sequence[int]) -> float:
@@ -155,9 +153,7 @@ def _seen(
     """For each sample the cycle in which the first stage begins to write it, and the cycles from there to its record if
     that were the cycle of its first word.
     """
-    seen: list[tuple[int, int]] = []
-    _run(stages, exits, depth, seen)
-    begun, decided = (np.array(column, np.int64) for column in zip(*seen, strict=True))
+    begun, decided = _run(stages, exits, depth)
     taken, own = np.asarray(exits), np.cumsum([stage.decision for stage in stages])
     return begun, decided - begun - own[taken] + np.asarray(alone)[taken]
 
@@ -174,8 +170,8 @@ def settled_interval(stages: Sequence[StageCycles], depth: int) -> float:
         stages: stages of the accelerator, the first stage first.
         depth: samples that each buffer holds.
     """
-    (_, first), (_, both) = (_run(stages, [0] * samples, depth) for samples in (_SETTLED, 2 * _SETTLED))
-    return (both - first) / _SETTLED
+    _, decided = _run(stages, [0] * (2 * _SETTLED), depth)
+    return float((decided[-1] - decided[_SETTLED - 1]) / _SETTLED)
 
 
 def intake_interval(stages: Sequence[StageCycles], exit_rate: Sequence[float], depth: int) -> float:
@@ -190,10 +186,10 @@ def intake_interval(stages: Sequence[StageCycles], exit_rate: Sequence[float], d
 
 
 def _intake(stages: Sequence[StageCycles], exit_rate: Sequence[float], depth: int, samples: int) -> float:
-    last, _ = _run(stages, _drawn(exit_rate, samples), depth)
+    begun, _ = _run(stages, _drawn(exit_rate, samples), depth)
     # what buffers that fill up hide for a while
     bound = max(fraction * stage.interval for fraction, stage in zip(_reached(exit_rate), stages, strict=True))
-    return max(bound, last / (samples - 1))
+    return max(bound, float(begun[-1] / (samples - 1)))
 
 
 def pacing(work: Sequence[int], exit_rate: Sequence[float], depth: int) -> Pacing:
@@ -235,53 +231,19 @@ def _reached(exit_rate: Sequence[float]) -> list[float]:
 
 
 def _run(
-    stages: Sequence[StageCycles], exits: Sequence[int], depth: int, seen: list[tuple[int, int]] | None = None
-) -> tuple[int, int]:
-    """The cycles in which the first stage begins to write the last sample, from the first one on, and of the last
-    decision. If they are asked for, those of each sample are added to what was seen.
+    stages: Sequence[StageCycles], exits: Sequence[int] | NDArray[np.int64], depth: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """For each sample the cycle in which the first stage begins to write it, from that of the first sample on, and that
+    of its last decision.
     """
-    last = len(stages) - 1
-    own, deciding, ahead = ([get(stage) for stage in stages] for get in _TIMES)
-    if not last:  # nothing waits
-        begun_last = (len(exits) - 1) * own[0]
-        if seen is not None:
-            seen += [(n * own[0], n * own[0] + deciding[0]) for n in range(len(exits))]
-        return begun_last, begun_last + deciding[0]
-    kept = [0, *(_kept(*pair) for pair in pairwise(stages))]  # how long a place is taken while a stage reads
-    begun = [-interval for interval in own]  # when each stage began to write its latest sample
-    freed = [[0] * depth for _ in stages]  # when each buffer's places were last given back, in turn
-    place = [depth - 1] * len(stages)  # that each stage took last
-    end = 0
-    for leaves in exits:
-        arrival = 0  # when the sample may enter the stage
-        mine, taken = freed[0], 0
-        for k in range(leaves + 1):
-            start, came = begun[k] + own[k], arrival
-            if arrival > start:  # noqa: PLR1730  # max takes several times as long
-                start = arrival
-            before, at = mine, taken  # the buffer in front of the stage, and the sample's place there
-            if k < last:
-                mine, taken = freed[k], place[k] + 1
-                if taken == depth:
-                    taken = 0
-                place[k] = taken
-                if mine[taken] > start:  # noqa: PLR1730
-                    start = mine[taken]
-                # places come back in the order in which they were taken
-                arrival = start + deciding[k]
-                if mine[taken - 1] > arrival:  # noqa: PLR1730
-                    arrival = mine[taken - 1]
-                mine[taken] = arrival
-            if k:  # the stage begins to read it
-                begin = start - ahead[k]
-                if begin < came:  # noqa: PLR1730
-                    begin = came
-                before[at] = begin + kept[k]
-            begun[k] = start
-        end = max(end, start + deciding[leaves])
-        if seen is not None:
-            seen.append((begun[0], start + deciding[leaves]))
-    return begun[0], end
+    kept = [0, *(_kept(*pair) for pair in pairwise(stages))]
+    rows = [(one.interval, one.decision, one.ahead, taken) for one, taken in zip(stages, kept, strict=True)]
+    leaves = np.asarray(exits, np.int64)
+    latest = np.array([(-one.interval, depth - 1) for one in stages], np.int64)
+    begun, decided = np.zeros(len(leaves), np.int64), np.zeros(len(leaves), np.int64)
+    freed = np.zeros((len(stages), depth), np.int64)
+    step(np.array(rows, np.int64), leaves, latest, freed, begun, decided)
+    return begun, decided
 
 
 def _kept(writer: StageCycles, reader: StageCycles) -> int:
@@ -310,12 +272,11 @@ def least_depth(stages: Sequence[StageCycles], exit_rate: Sequence[float], wante
 
 
 @cache
-def _drawn_once(exit_rate: tuple[float, ...], samples: int) -> list[int]:
+def _drawn_once(exit_rate: tuple[float, ...], samples: int) -> NDArray[np.int64]:
     rates = np.asarray(exit_rate, np.float64)
-    exits: list[int] = np.random.default_rng(_SEED).choice(len(rates), samples, p=rates / rates.sum()).tolist()
-    return exits
+    return np.random.default_rng(_SEED).choice(len(rates), samples, p=rates / rates.sum())
 
 
-def _drawn(exit_rate: Sequence[float], samples: int) -> list[int]:
+def _drawn(exit_rate: Sequence[float], samples: int) -> NDArray[np.int64]:
     """Exits at which samples leave by chance."""
     return _drawn_once(tuple(exit_rate), samples)
