@@ -50,7 +50,8 @@ def test_whole_accelerators(tmp_path: Path) -> None:
         parameters[f"{name.title()}Roms"] = f"{project.roms}/"
     sources.append(tmp_path / "pair.sv")
     sources[-1].write_text(_pair(tops))
-    bench = Bench("pair", "accelerator_bench", parameters, sources=sources, values={"HWC_CASE": json.dumps(cases)})
+    values = {"HWC_CASE": json.dumps(cases)}
+    bench = Bench("pair", "accelerator_bench", parameters, sources=sources, values=values, is_long=True)
     run_bench(bench, tmp_path / "run")
 
 

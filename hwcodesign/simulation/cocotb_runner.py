@@ -53,6 +53,7 @@ class Bench:
         values: texts that the bench reads from its environment (HWC_...).
         seed: seed of cocotb's and the bench's random choices.
         waves: whether to write a trace (dump.vcd) into the build folder.
+        is_long: whether it simulates for so long that an optimised model saves more time than it takes to compile.
     """
 
     top: str
@@ -64,6 +65,7 @@ class Bench:
     seed: int = 1
     waves: bool = False
     folder_of_bench: Path | None = None
+    is_long: bool = False
 
 
 def run_bench(bench: Bench, folder: Path) -> None:
@@ -88,7 +90,8 @@ def run_bench(bench: Bench, folder: Path) -> None:
     script = folder / "run.py"
     script.write_text(_SCRIPT)
     arguments = [*build_arguments(), *(_override(k, v) for k, v in bench.parameters.items())]
-    header = str(_precompiled_header())
+    optimisation = "-O1" if bench.is_long else "-O0"
+    header = str(_precompiled_header(optimisation))
     # its path passes a makefile and a shell; and g++ does not notice all flags that are not those that it was made with
     if not bench.waves and shlex.quote(header) == header and not _USERS_FLAGS & os.environ.keys():
         # a large module is compiled in several units, for which Verilator has its makefile precompile headers itself
@@ -103,8 +106,9 @@ def run_bench(bench: Bench, folder: Path) -> None:
         "HWC_RUN_WAVES": "1" if bench.waves else "",
     }
     environment = {**find_verilator().environment, **settings, **(bench.values or {})}
-    # cocotb makes every name public, and its tables would take minutes to optimise: only what runs each cycle is
-    environment["MAKEFLAGS"] = " ".join([environment.get("MAKEFLAGS", ""), "OPT_FAST=-O1"]).strip()
+    # most benches are through before a compiler could have optimised them. cocotb makes every name public, and its
+    # tables would take minutes: only what runs each cycle is optimised
+    environment["MAKEFLAGS"] = " ".join([environment.get("MAKEFLAGS", ""), f"OPT_FAST={optimisation}"]).strip()
     environment["PYTHONPATH"] = os.pathsep.join([str(tb), environment.get("PYTHONPATH", "")])
     # cocotb has pytest rewrite every module's assertions otherwise, at each start those of numba and all else anew
     environment.setdefault(_REWRITTEN, " ".join(sorted(path.name for path in tb.glob("*.py"))))
@@ -135,14 +139,14 @@ def _runtime(*, waves: bool) -> tuple[str, str]:
     return "cocotb", " ".join([*tools, *build_arguments()])
 
 
-def _precompiled_header() -> Path:
+def _precompiled_header(optimisation: str) -> Path:
     """Returns a header that every unit of a bench includes first, compiled: of a small module's units, to read
     Verilator's headers is the most of the work. With other macros than these the compiler would read its text.
     """
     tool = find_verilator()
     root, standard = include_folders(tool)
     macros = ("VERILATOR=1", *(f"VM_{name}=0" for name in _VERILATOR_OPTIONS))
-    flags = ["-O1", f"-I{root}", f"-I{standard}", *(f"-D{macro}" for macro in macros)]
+    flags = [optimisation, f"-I{root}", f"-I{standard}", *(f"-D{macro}" for macro in macros)]
 
     return precompiled("cocotb-headers", _HEADERS, ["c++", *flags], " ".join([tool.version, *flags]))
 
