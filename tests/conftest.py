@@ -144,9 +144,9 @@ def fitted_policy(trained_network: MultiExitNetwork, digits_data: Dataset) -> Ex
     return fitted(trained_network, digits_data.fitting)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def warm() -> Iterator[None]:
-    """Commands that a test file runs need not wait for Python's imports: it asks `WARM[0]` of `tests.warm_cli`."""
+    """Commands that test files run need not wait for Python's imports: they ask `WARM[0]` of `tests.warm_cli`."""
     from tests.warm_cli import WARM, WarmCommandLine
 
     WARM.append(WarmCommandLine())

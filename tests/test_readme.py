@@ -170,6 +170,7 @@ def test_figures_that_were_changed_by_hand_are_refused() -> None:
         stated(text.replace(row, row.replace("400 test images | ", "400 test images | 1")))
 
 
+@CAMPAIGN
 def test_the_default_recipe_sends_test_images_to_every_exit_for_a_fraction_of_the_cost(
     tmp_path: Path, digits_data: Dataset
 ) -> None:

@@ -431,6 +431,7 @@ def test_clock_rate_and_critical_path(files: list[Path], monkeypatch: pytest.Mon
     assert fmax(files, "counter", parameters={"Width": 40}) == wide
 
 
+@CAMPAIGN
 @needs_yosys
 @needs_nexus
 def test_clock_rate_and_critical_path_on_nexus(files: list[Path]) -> None:
