@@ -18,6 +18,7 @@ from hwcodesign.networks.leaving_out import with_early_exits
 from hwcodesign.networks.network import MultiExitNetwork
 from tests.several_tensors import two_scales
 from tests.test_attach_exits import SHAPE, Residual, seeded
+from tests.test_zoo_quantised import SMALL, quantised
 
 
 @pytest.mark.parametrize("kept", [(), (0,), (1,), (0, 1)])
@@ -47,6 +48,20 @@ def test_stages_of_several_tensors_are_joined(kept: tuple[int, ...], tmp_path: P
     design = compile(part, fit_policy(part, None, criterion="margin", thresholds=(None,) * len(kept)), out=tmp_path)
     for k, logits in zip((*kept, 3), design.logits(images), strict=True):
         assert np.array_equal(logits, whole[k])
+
+
+@pytest.mark.parametrize("kept", [(), (0,)])
+def test_stages_of_a_quantised_network_that_add_channels_to_what_they_are_given_are_joined(
+    kept: tuple[int, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next stage concatenates tensors of the one before, which pass between them as plain values."""
+    network, data = quantised("msdnet_cifar", SMALL["msdnet_cifar"][0], monkeypatch)
+    part, images = with_early_exits(network, kept), data.test.images[:8]
+    policy = fit_policy(part, None, criterion="margin", thresholds=(None,) * len(kept))
+    design, whole = compile(part, policy, out=tmp_path / "design", backend="vitis"), network.logits(images)
+    for k, logits in zip((*kept, 2), design.logits(images), strict=True):
+        assert np.array_equal(logits, whole[k])
+    assert len(np.unique(whole[2], axis=0)) > 1
 
 
 def test_joined_stages_of_a_traced_network_keep_the_names_of_their_layers(tmp_path: Path) -> None:

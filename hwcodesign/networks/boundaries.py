@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import torch
 from brevitas.proxy.quant_proxy import QuantProxyFromInjector
 from brevitas.quant_tensor import IntQuantTensor, QuantTensor
 from torch import Tensor, nn
@@ -83,6 +84,12 @@ class Quantisers:
                 "False, or use a signed quantiser"
             )
         return ROUNDINGS[rounding], Overflow.SAT_SYM if quantiser.is_narrow_range else Overflow.SAT
+
+
+def with_format(image: Tensor, fmt: FixedPoint) -> IntQuantTensor:
+    """Returns an image as a quantised tensor, as which stages that are joined pass their tensors on."""
+    scale, zero, bits = (torch.tensor(value, dtype=image.dtype) for value in (fmt.scale, 0.0, fmt.width))
+    return IntQuantTensor(image, scale, zero, bits, fmt.signed, False)
 
 
 def with_formats(

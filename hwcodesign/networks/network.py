@@ -25,6 +25,7 @@ from hwcodesign.networks.boundaries import (
     boundary_of,
     scale_check,
     stage_boundaries,
+    with_format,
     with_formats,
 )
 from hwcodesign.networks.layers import tensors_of, value_of, values_of
@@ -306,7 +307,7 @@ class MultiExitNetwork(nn.Module):
         heads: list[Boundary] = []
         with Evaluating(self), torch.no_grad(), Quantisers(self) as quantisers:
             given: tuple[Tensor, ...] = (self.blank(),)
-            quantised: tuple[Any, ...] = given
+            quantised: tuple[Any, ...] = (with_format(given[0], self.input_format),)
             before: tuple[Boundary, ...] = (Boundary(self.input_format, self.input_shape),)
             for k, (stage, head) in enumerate(zip(self.stages, self.heads, strict=True)):
                 written = with_formats(stage, quantised, tensors_of(_run(f"stage {k}", stage, *given)), given)
