@@ -95,9 +95,12 @@ def compiled(function: _Function) -> _Function:
 
 
 def entry(function: _Function) -> _Function:
-    """Compiles a function that Python calls, and keeps the result beside its file or in numba's cache of the user."""
+    """Compiles a function that Python calls, and keeps the result beside its file or in numba's cache of the user.
+
+    While it runs, other threads of Python may, too.
+    """
     try:
-        made: _Function = _jit(cache=True, _nrt=False)(function)
+        made: _Function = _jit(cache=True, nogil=True, _nrt=False)(function)
     except RuntimeError:  # there is nowhere to keep it
         return compiled(function)
     return made

@@ -6,6 +6,7 @@ passes several registers without being added to is a shift register in LUTs.
 
 from __future__ import annotations
 
+from itertools import count
 from typing import NamedTuple
 
 from hwcodesign.fixedpoint import Codes, FixedPoint
@@ -41,20 +42,21 @@ class _Bits:
         width = source.width
         self.largest = (1 << (width - 1)) - 1 if source.signed else (1 << width) - 1
         self.least = 1 << (width - 1) if source.signed else 0
-        self.known: dict[object, int] = {}
+        self.outputs: dict[int, int] = {}  # number of a bit to that of a register behind it
         self.registers: dict[int, int] = {}  # number of a register's output to that of its input
         self.readers: dict[int, int] = {}
+        self.operands: dict[tuple[int, int], tuple[int, ...]] = {}
+        self.sums: dict[object, tuple[int, ...]] = {}
         self.adder_bits = 0
-
-    def _number(self, key: object) -> int:
-        return self.known.setdefault(key, len(self.known) + 1)
+        self._numbers = count(_ZERO + 1)
 
     def held(self, bit: int) -> int:
         """The output of a register behind a bit."""
         if bit == _ZERO:
             return _ZERO
-        output = self._number(("held", bit))
-        if output not in self.registers:
+        output = self.outputs.get(bit)
+        if output is None:
+            output = self.outputs[bit] = next(self._numbers)
             self.registers[output] = bit
             self.read(bit)
         return output
@@ -63,8 +65,11 @@ class _Bits:
         self.readers[bit] = self.readers.get(bit, 0) + 1
 
     def operand(self, number: int, position: int, width: int, *, signed: bool) -> tuple[int, ...]:
-        bits = tuple(self.held(self._number(("operand", number, position, b))) for b in range(width))
-        return bits if signed else (*bits, _ZERO)
+        key = (number, position)
+        if key not in self.operands:
+            bits = tuple(self.held(next(self._numbers)) for _ in range(width))
+            self.operands[key] = bits if signed else (*bits, _ZERO)
+        return self.operands[key]
 
     def width(self, like: int, unlike: int) -> int:
         """Bits of a sum's least and greatest value."""
@@ -76,16 +81,20 @@ class _Bits:
         further, same = right.shift - left.shift, left.negative == right.negative
         like = left.like + ((right.like if same else right.unlike) << further)
         unlike = left.unlike + ((right.unlike if same else right.like) << further)
-        width = self.width(like, unlike)
         key = (left.bits, right.bits, further, same)
+        if key not in self.sums:
+            self.sums[key] = self._sum(left, right, further, self.width(like, unlike))
+        return _Node(self.sums[key], like, unlike, left.shift, left.negative)
+
+    def _sum(self, left: _Node, right: _Node, further: int, width: int) -> tuple[int, ...]:
+        """The outputs of registers behind an adder: the low bits are those of the left operand."""
         low = [left.bits[min(b, len(left.bits) - 1)] for b in range(min(further, width))]
-        if ("sum", key, 0) not in self.known:
-            self.adder_bits += width - len(low)
-            for bit in (*left.bits[further:], *right.bits):
-                self.read(bit)
-        sums = [self._number(("sum", key, b)) for b in range(width - len(low))]
-        bits = tuple(self.held(bit) for bit in (*low, *sums))
-        return _Node(bits, like, unlike, left.shift, left.negative)
+        added = width - len(low)
+        self.adder_bits += added
+        for bit in (*left.bits[further:], *right.bits):
+            self.read(bit)
+        sums = [next(self._numbers) for _ in range(added)]
+        return tuple(self.held(bit) for bit in (*low, *sums))
 
     def counted(self) -> tuple[int, int]:
         """Flip-flops, and LUTs that are shift registers."""
