@@ -19,7 +19,8 @@ from hwcodesign.backends.streamrtl.project_files import write_segment
 from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.errors import DesignError, NetworkError, UnsupportedLayerError
 from hwcodesign.hardware.cycles import segment_cycles
-from hwcodesign.hardware.netlist import netlist
+from hwcodesign.hardware.netlist import netlist, offering, whole_samples
+from hwcodesign.hardware.stepping import Network, ends_of
 from hwcodesign.interface.modes import exit_control
 from hwcodesign.kernels import Segment, TensorType
 from hwcodesign.networks.layers import value_of
@@ -184,6 +185,19 @@ def test_the_edge_waits_before_a_head_that_adds_it() -> None:
     ready, waiting = hardware.head_queues[0]
     assert (ready, hardware.head_queues[1]) == (2, ())
     assert waiting > 8 + 1
+
+
+def test_a_run_that_watches_all_outputs_sees_the_last_of_them_give_a_sample() -> None:
+    """Three automata behind the outputs show it three cycles later."""
+    several = [placed for placed in _hardware("two_scales").netlists if len(placed.outputs) > 1]
+    assert {len(placed.inputs) for placed in several} >= {1, 2}
+    for placed in several:
+        before = offering(len(placed.inputs)) if len(placed.inputs) > 1 else []
+        nodes, drivers = placed.nodes(range(len(before)), len(before)) if before else placed.nodes()
+        beats_in, beats_out = ([port.stream.beats for port in ports] for ports in (placed.inputs, placed.outputs))
+        network = Network(whole_samples([*before, *nodes], drivers, beats_out))
+        shown = [end - 3 - bool(before) for end in ends_of(network, 4, beats_in, 1)]
+        assert shown == [max(ends) for ends in zip(*segment_cycles(placed, 4).ends, strict=True)]
 
 
 @cache
