@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from hwcodesign.search.study import Study
 from hwcodesign.search.workers import Team
 from tests.evaluating import Made
 from tests.marks import CAMPAIGN
+from tests.postgresql import server_programs, served
 
 SPACE = Space(("margin",), 0.05, 1_000.0, 100_000.0, early_exits=1)
 #: Processes that begin with all modules of this one.
@@ -28,11 +30,27 @@ TRIALS = 14
 
 #: Returns a storage in a folder.
 Storage = Callable[[Path], str | None]
-STORAGES = pytest.mark.parametrize(
-    "storage",
-    [lambda _: None, lambda folder: str(folder / "searches.log"), lambda folder: f"sqlite:///{folder / 'searches.db'}"],
-    ids=["file", "journal", "URL"],
+#: Of a storage in a folder, by the kind; a server's is anywhere.
+STORAGES: dict[str, Storage] = {
+    "file": lambda _: None,
+    "journal": lambda folder: str(folder / "searches.log"),
+    "URL": lambda folder: f"sqlite:///{folder / 'searches.db'}",
+}
+POSTGRESQL = server_programs()
+needs_postgresql = pytest.mark.skipif(
+    POSTGRESQL is None or importlib.util.find_spec("psycopg") is None,
+    reason="there is no PostgreSQL: apt install postgresql, pip install 'hwcodesign[postgresql]'",
 )
+
+
+@pytest.fixture(params=[*STORAGES, pytest.param("PostgreSQL", marks=needs_postgresql)])
+def storage(request: pytest.FixtureRequest) -> Iterator[Storage]:
+    if request.param in STORAGES:
+        yield STORAGES[request.param]
+        return
+    assert POSTGRESQL is not None
+    with served(POSTGRESQL) as url:
+        yield lambda _: url
 
 
 def searched(folder: Path, storage: str | None, subject: Made, trials: int = TRIALS) -> Study:
@@ -41,7 +59,6 @@ def searched(folder: Path, storage: str | None, subject: Made, trials: int = TRI
     return study
 
 
-@STORAGES
 def test_every_storage_keeps_what_was_found(fitted_policy: ExitPolicy, tmp_path: Path, storage: Storage) -> None:
     """The same points are found, also if the search is called again; another study may be in the same storage."""
     made, kept = Made(fitted_policy), storage(tmp_path)
@@ -52,7 +69,6 @@ def test_every_storage_keeps_what_was_found(fitted_policy: ExitPolicy, tmp_path:
     assert [one.point for one in found.designs.values()] == [one.point for one in whole.designs.values()]
 
 
-@STORAGES
 def test_two_processes_search_on_one_storage(fitted_policy: ExitPolicy, tmp_path: Path, storage: Storage) -> None:
     kept = storage(tmp_path)
     Study.opened(tmp_path, "a network", kept, "network board")
@@ -85,7 +101,6 @@ def killed(folder: Path, storage: str | None, made: Made, seconds: float) -> Non
     process.join()
 
 
-@STORAGES
 @pytest.mark.parametrize("kills", [2, pytest.param(10, marks=CAMPAIGN)])
 def test_a_killed_search_loses_nothing(fitted_policy: ExitPolicy, tmp_path: Path, storage: Storage, kills: int) -> None:
     """At moments that are drawn: what was finished stays, and the end is that of a search that was not killed."""
