@@ -21,7 +21,7 @@ from hwcodesign.search.study import Study
 from hwcodesign.search.workers import Team
 from tests.evaluating import Made
 from tests.marks import CAMPAIGN
-from tests.postgresql import server_programs, served
+from tests.postgresql import served, server_programs
 
 SPACE = Space(("margin",), 0.05, 1_000.0, 100_000.0, early_exits=1)
 #: Processes that begin with all modules of this one.
