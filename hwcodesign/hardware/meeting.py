@@ -40,9 +40,9 @@ def least_depths(observe: Observe, beats: Sequence[int], blocks: int) -> tuple[i
     have room for what the first samples put into them, and for no more than a whole sample; where that delays a sample
     of the run, they have more. All samples come through a queue of one: whatever else is made of a sample can be made.
 
-    With endless queues, each block adds to a sample's time what it has to wait for the slowest block before, so that
-    the time between samples never becomes shorter: samples that go on to leave as the first ones did leave as soon as
-    they can. A long run with endless queues, which takes most of the time, tells only where they do not.
+    Without stalls, the slowest block that samples have passed sets the time between them, so that this time never
+    becomes shorter from one sample to the next. Where all samples leave at the interval of the first ones, they leave
+    as soon as they can. A long run with endless queues, which takes most of the time, is needed only where they do not.
 
     Args:
         observe: runs the network, its input always offered and its output always taken.

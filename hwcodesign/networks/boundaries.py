@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
 from brevitas.proxy.quant_proxy import QuantProxyFromInjector
 from brevitas.quant_tensor import IntQuantTensor, QuantTensor
 from torch import Tensor, nn
@@ -88,7 +87,7 @@ class Quantisers:
 
 def with_format(image: Tensor, fmt: FixedPoint) -> IntQuantTensor:
     """Returns an image as a quantised tensor, as which stages that are joined pass their tensors on."""
-    scale, zero, bits = (torch.tensor(value, dtype=image.dtype) for value in (fmt.scale, 0.0, fmt.width))
+    scale, zero, bits = (image.new_tensor(value) for value in (fmt.scale, 0.0, fmt.width))
     return IntQuantTensor(image, scale, zero, bits, fmt.signed, False)
 
 
