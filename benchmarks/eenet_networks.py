@@ -7,7 +7,6 @@ on; a training goes on from its last epoch.
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import hwcodesign as hw
+from benchmarks.sized_recipes import sized
 from hwcodesign.data import Dataset
 from hwcodesign.errors import PolicyError
 from hwcodesign.fitting.outputs import fit_to_outputs
@@ -129,12 +129,7 @@ class Found:
 
 def build(network: Network, training: hw.TrainingSettings) -> hw.FloatNetwork:
     """Makes the untrained network: the recipe's, with these sizes."""
-    recipe = hw.load_recipe(network.recipe)
-    module = sys.modules[f"hwcodesign_recipe_{network.recipe}"]
-    for size, value in network.sizes.items():
-        assert hasattr(module, size)
-        setattr(module, size, value)
-    made = dataclasses.replace(recipe, training=(training,)).build()
+    made = dataclasses.replace(sized(network.recipe, network.sizes), training=(training,)).build()
     assert isinstance(made, hw.FloatNetwork)
     return made
 

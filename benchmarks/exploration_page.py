@@ -205,7 +205,7 @@ of each exit. Images/s are those of test images in their order, by the model of 
 latencies are those of the same images, from the first word to the record: the mean, and what 99 % have at most. Up to
 40 images are simulated of ResNet-8 and MSDNet, 200 of B-LeNet and 400 of the others, and fewer, but at least 8, where a
 design is so slow that they would take more than 5,000,000 cycles. `msdnet_small` is MSDNet with three exits and a
-quarter of its channels (`benchmarks/msdnet_small.py`), whose stages hand on tensors of three sizes.
+quarter of its channels (`benchmarks/predictions.py`), whose stages hand on tensors of three sizes.
 
 The model of the queues knows each stage's interval, and from exact automata how a stream of easy samples behaves, how
 early a later stage reads, and how many samples the first stage takes in while it can write nothing. The designs of the

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 import hwcodesign as hw
+from benchmarks.sized_recipes import sized
 from benchmarks.zoo_networks import KEPT as ZOO
 from benchmarks.zoo_networks import network_of, on_one_thread
 from hwcodesign.backends.streamrtl.hardware import Hardware
@@ -34,18 +35,19 @@ from hwcodesign.search.verifying import built, predicted_stream, verified
 from hwcodesign.storage.fields import read_json
 from hwcodesign.storage.files import write_json
 
+#: MSDNet with three exits and a quarter of the channels: stages hand on tensors of three scales, and many designs can
+#: be simulated.
+SMALL, SMALL_SIZES, SMALL_EPOCHS = "msdnet_small", {"EXITS": 3, "FIRST": (2, 4, 8), "GROWTH": (2, 2, 4)}, 2
 #: Of each recipe: the board, and the most images that are simulated.
 RECIPES = {
     "digits": ("pynq-z2", 400),
     "jet_mlp": ("pynq-z2", 400),
     "blenet_mnist": ("zc706", 200),
     "blenet_fashion": ("zc706", 200),
-    "msdnet_small": ("pynq-z2", 40),
+    SMALL: ("pynq-z2", 40),
     "resnet8_cifar_w4a4": ("pynq-z2", 40),
 }
 KEPT, RESULTS = Path("build/predictions"), Path("benchmarks/results/predictions.json")
-#: A recipe of the benchmarks.
-SMALL = Path(__file__).with_name("msdnet_small.py")
 #: Cycles after which a slow design has been simulated for long enough, and images that it is given all the same.
 ENOUGH_CYCLES, LEAST_IMAGES = 5_000_000, 8
 CRITERIA, DROP, SYNTHESIS = ("margin", "max_softmax", "entropy", NO_EXITS), 0.05, 3600.0
@@ -73,9 +75,15 @@ def results() -> list[Result]:
     return [Result(**row) for row in read_json(RESULTS)] if RESULTS.exists() else []
 
 
+def _small_msdnet() -> hw.Recipe:
+    recipe = sized("msdnet_cifar", SMALL_SIZES)
+    training = (dataclasses.replace(recipe.training[0], epochs=SMALL_EPOCHS),)
+    return dataclasses.replace(recipe, name=SMALL, training=training)
+
+
 @cache
 def exploration(name: str) -> Exploration:
-    recipe = hw.load_recipe(str(SMALL) if name == SMALL.stem else name)
+    recipe = _small_msdnet() if name == SMALL else hw.load_recipe(name)
     data, board = recipe.data(), RECIPES[name][0]
     if name.startswith("resnet8"):
         network = recipe.published()

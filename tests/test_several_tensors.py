@@ -19,7 +19,7 @@ from hwcodesign.backends.streamrtl.project_files import write_segment
 from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.errors import DesignError, NetworkError, UnsupportedLayerError
 from hwcodesign.hardware.cycles import segment_cycles
-from hwcodesign.hardware.netlist import netlist, offering, whole_samples
+from hwcodesign.hardware.netlist import fed, netlist, whole_samples
 from hwcodesign.hardware.stepping import Network, ends_of
 from hwcodesign.interface.modes import exit_control
 from hwcodesign.kernels import Segment, TensorType
@@ -84,8 +84,8 @@ def test_every_tensor_and_record_is_brevitas(on: str, name: str, design: hw.Desi
     require_equal([compare_records(on, design.run(IMAGES, on=on), records, "brevitas", "records")])
 
 
-#: One stands for all while there is little time: it has a queue before a head, and several tensors in a buffer.
-IN_RTL = [pytest.param(name, marks=[] if name == "cut_edge" else CAMPAIGN) for name in NETWORKS]
+#: A head on both tensors is hardware of its own in its queues alone, which have a test below.
+IN_RTL = [pytest.param(name, marks=CAMPAIGN if name == "head_on_both" else []) for name in NETWORKS]
 
 
 @pytest.mark.parametrize("name", IN_RTL, indirect=True)
@@ -162,7 +162,7 @@ def test_a_tensor_that_comes_samples_later_blocks_nothing(buffered: int, tmp_pat
     assert all(np.array_equal(shown[name], wanted[name]) for name in wanted if name.startswith("stage0"))
 
 
-@pytest.mark.parametrize("name", ["cut_edge"], indirect=True)
+@pytest.mark.parametrize("name", ["two_scales"], indirect=True)
 def test_the_driver_streams_it(design: hw.Design) -> None:
     expected = design.run(IMAGES)
     records = np.concatenate(list(design.stream(IMAGES, on="board-sim")))
@@ -192,11 +192,10 @@ def test_a_run_that_watches_all_outputs_sees_the_last_of_them_give_a_sample() ->
     several = [placed for placed in _hardware("two_scales").netlists if len(placed.outputs) > 1]
     assert {len(placed.inputs) for placed in several} >= {1, 2}
     for placed in several:
-        before = offering(len(placed.inputs)) if len(placed.inputs) > 1 else []
-        nodes, drivers = placed.nodes(range(len(before)), len(before)) if before else placed.nodes()
+        nodes, drivers, offering = fed(placed)
         beats_in, beats_out = ([port.stream.beats for port in ports] for ports in (placed.inputs, placed.outputs))
-        network = Network(whole_samples([*before, *nodes], drivers, beats_out))
-        shown = [end - 3 - bool(before) for end in ends_of(network, 4, beats_in, 1)]
+        network = Network(whole_samples(nodes, drivers, beats_out))
+        shown = [end - 3 - bool(offering) for end in ends_of(network, 4, beats_in, 1)]
         assert shown == [max(ends) for ends in zip(*segment_cycles(placed, 4).ends, strict=True)]
 
 

@@ -425,33 +425,32 @@ def test_a_network_trained_under_attack_withstands_another_attack_better_at_ever
 
 @pytest.fixture(scope="module")
 def for_everybody() -> tuple[MultiExitNetwork, TrainingSettings, Dataset]:
-    """The recipe's network after a short first phase, the settings of its second, and its data."""
+    """The recipe's network after a first phase that makes its last exit a teacher, the settings of its second, and its
+    data.
+    """
     recipe = hw.load_recipe("personalised")
     network, data = recipe.build(), recipe.data()
     everybody, own = recipe.training
-    train(network, data, dataclasses.replace(everybody, epochs=8))
+    train(network, data, dataclasses.replace(everybody, epochs=16))
     return network, own, data
 
 
-@pytest.mark.parametrize(("teacher", "gain"), [("labels", 0.1), ("last", 0.0)])
+@pytest.mark.parametrize("teacher", ["labels", "last"])
 def test_personalised_heads_know_the_user_better_and_the_last_exit_answers_everybody_as_before(
-    teacher: Any,
-    gain: float,
-    for_everybody: tuple[MultiExitNetwork, TrainingSettings, Dataset],
-    digits_data: Dataset,
+    teacher: Any, for_everybody: tuple[MultiExitNetwork, TrainingSettings, Dataset], digits_data: Dataset
 ) -> None:
-    """On images that the user wrote and no head has seen. Labels teach far more than a last exit that errs itself."""
+    """On images that the user wrote and no head has seen."""
     network, own, data = copy.deepcopy(for_everybody[0]), for_everybody[1], for_everybody[2]
     before = network.logits(data.test.images)
     everybody = network.logits(digits_data.test.images)
     train(network, data, dataclasses.replace(own, strategy=Personalised(teacher)))
     after = network.logits(data.test.images)
     was, now = accuracy(before, data.test), accuracy(after, data.test)
-    assert now[0] > was[0] + gain
+    assert now[0] > was[0] + 0.05
     assert np.array_equal(after[-1], before[-1])
     assert np.array_equal(network.logits(digits_data.test.images)[-1], everybody[-1])
     if teacher == "labels":
-        assert now[1] > was[1] + gain
+        assert now[1] > was[1] + 0.05
         assert min(now[:2]) > now[2]  # nobody taught the last exit this hand
 
 

@@ -68,7 +68,7 @@ def cascades(first: Member, second: Member, sure: NDArray[np.int64], hertz: floa
             Cascade(
                 float(on.mean()),
                 float(np.where(on, second.right, first.right).mean()),
-                hertz / cycles_per_sample(stages, on.astype(int).tolist(), _WAITING),
+                hertz / cycles_per_sample(stages, on.astype(np.int64), _WAITING),
                 (first.latency + float(on.mean()) * second.latency) / hertz,
             )
         )

@@ -21,6 +21,9 @@ from numpy.typing import NDArray
 
 from hwcodesign.exploration.sample_steps import step
 
+#: Exits at which samples leave, in their order.
+Exits = Sequence[int] | NDArray[np.int64]
+
 #: Depths that are tried, in samples.
 DEPTHS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 #: Fraction of the throughput that unlimited buffers would give, with which a depth is deep enough.
@@ -100,7 +103,7 @@ class Pacing:
     longer: float
 
 
-def cycles_per_sample(stages: Sequence[StageCycles], exits: Sequence[int] | NDArray[np.int64], depth: int) -> float:
+def cycles_per_sample(stages: Sequence[StageCycles], exits: Exits, depth: int) -> float:
     """Returns the cycles per sample on a stream, up to the last decision.
 
     Args:
@@ -112,7 +115,7 @@ def cycles_per_sample(stages: Sequence[StageCycles], exits: Sequence[int] | NDAr
     return float(decided.max() / len(exits))
 
 
-def cycles_per_image(stages: Sequence[StageCycles], exits: Sequence[int], depth: int, alone: Sequence[int]) -> float:
+def cycles_per_image(stages: Sequence[StageCycles], exits: Exits, depth: int, alone: Sequence[int]) -> float:
     """Returns the cycles per sample of a run of these samples alone, from their first word to their last record.
 
     Args:
@@ -123,7 +126,7 @@ def cycles_per_image(stages: Sequence[StageCycles], exits: Sequence[int], depth:
 
 
 def waiting_latencies(
-    stages: Sequence[StageCycles], exits: Sequence[int], depth: int, alone: Sequence[int], intake: Intake
+    stages: Sequence[StageCycles], exits: Exits, depth: int, alone: Sequence[int], intake: Intake
 ) -> NDArray[np.float64]:
     """Returns the cycles from each sample's first word to its record, on a stream whose next sample always waits.
 
@@ -148,7 +151,7 @@ def waiting_latencies(
 
 
 def _seen(
-    stages: Sequence[StageCycles], exits: Sequence[int], depth: int, alone: Sequence[int]
+    stages: Sequence[StageCycles], exits: Exits, depth: int, alone: Sequence[int]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """For each sample the cycle in which the first stage begins to write it, and the cycles from there to its record if
     that were the cycle of its first word.
@@ -230,9 +233,7 @@ def _reached(exit_rate: Sequence[float]) -> list[float]:
     return [1 - sum(exit_rate[:k]) for k in range(len(exit_rate))]
 
 
-def _run(
-    stages: Sequence[StageCycles], exits: Sequence[int] | NDArray[np.int64], depth: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _run(stages: Sequence[StageCycles], exits: Exits, depth: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """For each sample the cycle in which the first stage begins to write it, from that of the first sample on, and that
     of its last decision.
     """

@@ -42,7 +42,7 @@ class Stream:
 
     def cycles(self, taken: Exits, depth: int | None = None) -> float:
         """Returns the cycles per sample of other samples, or with buffers of another depth."""
-        return cycles_per_sample(self.stages, taken.tolist(), depth or self.depth)
+        return cycles_per_sample(self.stages, taken, depth or self.depth)
 
 
 def orders(stream: Stream) -> dict[str, Exits]:

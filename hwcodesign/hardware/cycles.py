@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
-from hwcodesign.hardware.netlist import Netlist, offering, watched
+from hwcodesign.hardware.netlist import Netlist, fed, watched
 from hwcodesign.hardware.stepping import Network, ends_of, run
 
 #: Samples that a pipeline is run for until its pace is steady.
@@ -73,8 +73,7 @@ def _ends(placed: Netlist, i: int, samples: int) -> tuple[int, ...]:
                 return tuple(beats * (n + 1) - 1 for n in range(samples))
             return tuple(run(nodes[: last + 1], samples, beats_in, beats))
         return tuple(end - 1 for end in run(watched(nodes, last), samples, beats_in, beats))
-    before, each = offering(len(placed.inputs)), [port.stream.beats for port in placed.inputs]
-    nodes, drivers = placed.nodes(range(len(before)), len(before))
-    network = Network(watched([*before, *nodes], drivers[i]))
+    each, (nodes, drivers, _) = [port.stream.beats for port in placed.inputs], fed(placed)
+    network = Network(watched(nodes, drivers[i]))
     # a cycle in the queues that offer, and one in that which watches
     return tuple(end - 2 for end in ends_of(network, samples, each, beats))

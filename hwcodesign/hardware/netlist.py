@@ -302,6 +302,29 @@ def offering(inputs: int) -> list[Node]:
     return [Node(Queue(ENDLESS), (-1,)) for _ in range(inputs)]
 
 
+class Fed(NamedTuple):
+    """The cycle model of a segment to whose inputs beats are offered.
+
+    Attributes:
+        nodes: its nodes, behind those that offer.
+        drivers: numbers of the nodes that drive its outputs.
+        offering: how many nodes offer: none where the segment has one input, which is the network's own.
+    """
+
+    nodes: list[Node]
+    drivers: tuple[int, ...]
+    offering: int
+
+
+def fed(placed: Netlist) -> Fed:
+    """Returns the nodes of a segment, and of what offers beats at each input where there are several."""
+    inputs = len(placed.inputs)
+    if inputs == 1:
+        return Fed(*placed.nodes(), 0)
+    nodes, drivers = placed.nodes(range(inputs), inputs)
+    return Fed([*offering(inputs), *nodes], drivers, inputs)
+
+
 def watched(nodes: Sequence[Node], driver: int) -> list[Node]:
     """Returns nodes of which the last one shows every beat of one of them a cycle later, and never stalls it."""
     return [*nodes, Node(Queue(ENDLESS), (driver,))]
@@ -325,14 +348,12 @@ def whole_samples(nodes: Sequence[Node], drivers: Sequence[int], beats: Sequence
 
 def _observed(placed: Netlist, samples: int) -> Observed:
     """Runs a segment until every output has given so many samples, all of them in one run."""
-    before = offering(len(placed.inputs)) if len(placed.inputs) > 1 else []
-    nodes, drivers = placed.nodes(range(len(before)), len(before)) if before else placed.nodes()
-    beats_in = [port.stream.beats for port in placed.inputs]
-    offered = samples * beats_in[0] if len(placed.inputs) == len(placed.outputs) == 1 else -1
-    beats_out = [port.stream.beats for port in placed.outputs]
-    network = Network(whole_samples([*before, *nodes], drivers, beats_out), offered)
+    nodes, drivers, first = fed(placed)
+    beats_in, beats_out = ([port.stream.beats for port in ports] for ports in (placed.inputs, placed.outputs))
+    offered = samples * beats_in[0] if len(beats_in) == len(beats_out) == 1 else -1
+    network = Network(whole_samples(nodes, drivers, beats_out), offered)
     ends = ends_of(network, samples, beats_in, 1)
-    return Observed(tuple(_held(placed, network, len(before))), tuple(ends))
+    return Observed(tuple(_held(placed, network, first)), tuple(ends))
 
 
 def _held(placed: Netlist, network: Network, first: int) -> list[int]:

@@ -114,9 +114,9 @@ class Subject:
         taken, found = statistics.exits_taken(codes), evaluate(statistics, codes)
         rates = found.exit_rate
         hardware = Hardware.of(accelerator, variant.known.placed)
-        interval = cycles_per_sample(hardware.reading_stages, taken.tolist(), accelerator.buffer_samples)
+        interval = cycles_per_sample(hardware.reading_stages, taken, accelerator.buffer_samples)
         latencies = np.array(hardware.latencies)
-        waiting = hardware.waiting_latencies(taken.tolist())
+        waiting = hardware.waiting_latencies(taken)
         resources = AcceleratorEstimate.of(hardware).total.on(self.board.capacity).rounded()
         clock = self.board.clock_mhz
         return Figures(

@@ -152,8 +152,6 @@ def predicted_stream(hardware: Hardware, taken: NDArray[np.int64]) -> tuple[floa
         hardware: the hardware.
         taken: (N,) exits at which the samples leave.
     """
-    exits, depth = taken.tolist(), hardware.accelerator.buffer_samples
-    return (
-        cycles_per_image(hardware.reading_stages, exits, depth, hardware.latencies),
-        hardware.waiting_latencies(exits),
-    )
+    depth = hardware.accelerator.buffer_samples
+    cycles = cycles_per_image(hardware.reading_stages, taken, depth, hardware.latencies)
+    return cycles, hardware.waiting_latencies(taken)

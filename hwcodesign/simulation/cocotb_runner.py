@@ -106,8 +106,7 @@ def run_bench(bench: Bench, folder: Path) -> None:
         "HWC_RUN_WAVES": "1" if bench.waves else "",
     }
     environment = {**find_verilator().environment, **settings, **(bench.values or {})}
-    # most benches are through before a compiler could have optimised them. cocotb makes every name public, and its
-    # tables would take minutes: only what runs each cycle is optimised
+    # cocotb makes every name public, and its tables would take minutes to optimise: at most what runs each cycle is
     environment["MAKEFLAGS"] = " ".join([environment.get("MAKEFLAGS", ""), f"OPT_FAST={optimisation}"]).strip()
     environment["PYTHONPATH"] = os.pathsep.join([str(tb), environment.get("PYTHONPATH", "")])
     # cocotb has pytest rewrite every module's assertions otherwise, at each start those of numba and all else anew

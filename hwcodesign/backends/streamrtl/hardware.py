@@ -27,6 +27,7 @@ from hwcodesign.designs.accelerator import DECISIONS_AHEAD, Accelerator
 from hwcodesign.exploration.queues import (
     WANTED,
     EasyStream,
+    Exits,
     Intake,
     StageCycles,
     intake_interval,
@@ -207,7 +208,7 @@ class Hardware:
         head = max(self.segments[1].interval, self.decisions[0].interval)
         return first_intake(self.accelerator, self.netlists, self.easy_stream, early, head)
 
-    def waiting_latencies(self, exits: Sequence[int]) -> NDArray[np.float64]:
+    def waiting_latencies(self, exits: Exits) -> NDArray[np.float64]:
         """Returns the cycles of samples of a stream whose next one always waits, from the first word to the record.
 
         Args:
