@@ -479,6 +479,16 @@ def most_held(nodes: Sequence[Node], queues: Sequence[int], beats_in: int, beats
     return most
 
 
+def taken_in(nodes: Sequence[Node], beats: int) -> list[int]:
+    """The cycles in which the first input beats are taken, while the next one always waits."""
+    network, cycles, cycle = Network(nodes), [], 0
+    while len(cycles) < beats:
+        taken, _ = network.cycle(offered=True)
+        cycles += [cycle] * taken
+        cycle += 1
+    return cycles
+
+
 def pace_of(nodes: Sequence[Node], beats_in: int, beats_out: int, samples: int = 1000) -> Pace | None:
     """How samples leave in the long run, where that shows within so many."""
     network = Network(nodes)

@@ -158,24 +158,37 @@ def test_random_chains_and_forks_are_stepped_alike(first: int) -> None:
         assert held == reference.most_held(drawn.nodes, drawn.queues, 2 * drawn.beats_in, 2 * drawn.beats)
 
 
+@pytest.mark.parametrize("room", [1, 1 << 14])
+def test_cycles_of_input_beats_are_kept_whatever_was_waited_for(room: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of beats that were taken before the network was asked, and of some that it has to be stepped on for."""
+    monkeypatch.setattr("hwcodesign.hardware.stepping._ROOM", room)
+    for seed in range(20):
+        drawn = _drawn(seed)
+        print(f"seed {seed}: {drawn.nodes}")
+        network = Network(drawn.nodes, keeps_cycles=True)
+        assert network.until(2 * drawn.beats)
+        beats = network.taken + 2 * drawn.beats_in
+        assert [network.taken_in(beat) for beat in range(beats)] == reference.taken_in(drawn.nodes, beats)
+
+
 @pytest.mark.parametrize("seed", range(40))
 def test_random_accelerators_settle_alike(seed: int) -> None:
     nodes, words = _accelerator(seed)
     print(f"seed {seed}: {nodes}")
     expected = reference.pace_of(nodes, words, 1)
     assert isinstance(expected, Pace), "the model's samples leave in a rhythm before it gives up"
-    assert settle(nodes, words, 1) == expected
+    assert settle(Network(nodes), words, 1) == expected
 
 
 @pytest.mark.parametrize("more", [0, 1])
 def test_a_rhythm_is_waited_for_up_to_a_cycle(more: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of samples that leave neither in a rhythm nor before that cycle, none counts but those that all look at."""
-    long = [nodes for nodes in map(_accelerator, range(40)) if len(settle(*nodes, 1).ends) > 12]
+    long = [nodes for nodes in map(_accelerator, range(40)) if len(settle(Network(nodes[0]), nodes[1], 1).ends) > 12]
     assert long, "no accelerator is drawn whose samples take long to leave in a rhythm"
     nodes, words = long[0]
-    ends = settle(nodes, words, 1).ends
+    ends = settle(Network(nodes), words, 1).ends
     monkeypatch.setattr("hwcodesign.hardware.pace._MOST_CYCLES", ends[9] + more)
-    assert settle(nodes, words, 1).ends == ends[: 9 + more]
+    assert settle(Network(nodes), words, 1).ends == ends[: 9 + more]
 
 
 def _automata(rng: random.Random) -> list[Automaton]:

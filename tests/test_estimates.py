@@ -14,7 +14,7 @@ from hwcodesign.hardware.estimate import Estimate, estimated
 from hwcodesign.hardware.implementation import LATENCY, RESOURCE, Implementation
 from hwcodesign.hardware.movement_timing import Copies, Frames
 from hwcodesign.hardware.pace import settle
-from hwcodesign.hardware.stepping import run
+from hwcodesign.hardware.stepping import Network, run
 from hwcodesign.hardware.stream import Stream
 from hwcodesign.hardware.timing import Automaton, Node, Pipeline, Queue, WindowWords
 from hwcodesign.hardware.unit import Unit
@@ -30,7 +30,7 @@ Drawn = tuple[tuple[Automaton, ...], int, int]
 def stepped(timing: Sequence[Automaton], beats_in: int, beats_out: int) -> Estimate:
     """What a chain takes by its automata."""
     nodes = [Node(automaton, (i - 1,)) for i, automaton in enumerate(timing)]
-    interval = settle(nodes, beats_in, beats_out).interval
+    interval = settle(Network(nodes), beats_in, beats_out).interval
     return Estimate(interval, run(nodes, 1, beats_in, beats_out)[0])
 
 

@@ -19,6 +19,7 @@ from hwcodesign.designs.channels import channels
 from hwcodesign.errors import DesignError, SettingsError, SimulationError, ToolError
 from hwcodesign.hardware.movement_timing import Split
 from hwcodesign.hardware.pace import settle
+from hwcodesign.hardware.stepping import Network
 from hwcodesign.hardware.timing import Node, Pipeline, Queue
 from hwcodesign.interface.modes import ExitControl, exit_control
 from hwcodesign.interface.records import Records, final_records
@@ -202,10 +203,11 @@ def test_small_samples_keep_the_predicted_pace(
 
 def test_the_pace_of_a_network_is_that_of_its_rhythm() -> None:
     """A queue of two before a kernel that takes three cycles; and two kernels whose beats do not fit each other."""
-    even = settle([Node(Queue(2), (-1,)), Node(Pipeline(folds=3), (0,))], 1, 1)
+    even = settle(Network([Node(Queue(2), (-1,)), Node(Pipeline(folds=3), (0,))]), 1, 1)
     assert (even.interval, even.period) == (3, 1)
     assert isinstance(even.interval, int)
-    uneven = settle([Node(Pipeline(folds=3), (-1,)), Node(Pipeline(beats=2), (0,)), Node(Split(3), (1,))], 1, 1)
+    nodes = [Node(Pipeline(folds=3), (-1,)), Node(Pipeline(beats=2), (0,)), Node(Split(3), (1,))]
+    uneven = settle(Network(nodes), 1, 1)
     assert uneven.interval == 2
     assert uneven.period == 3
 
@@ -213,17 +215,19 @@ def test_the_pace_of_a_network_is_that_of_its_rhythm() -> None:
 def test_a_rhythm_that_is_too_long_to_wait_for_is_the_mean_of_what_was_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """A queue takes many samples until it is full, because its reader is only a little slower than what fills it."""
     nodes = [Node(Pipeline(folds=3), (-1,)), Node(Queue(30), (0,)), Node(Pipeline(folds=4), (1,))]
-    pace = settle(nodes, 1, 1)
+    pace = settle(Network(nodes), 1, 1)
     assert pace.interval == 4
     assert pace.settled > 60
     monkeypatch.setattr("hwcodesign.hardware.pace._MOST_CYCLES", 0)
-    pace = settle(nodes, 1, 1)
+    pace = settle(Network(nodes), 1, 1)
     assert (pace.interval, pace.settled, pace.period) == (4, 3, 2)
 
 
 def test_a_network_that_stands_still_is_refused() -> None:
     with pytest.raises(SimulationError, match="stands still after 0 samples"):
-        settle([Node(Queue(0), (-1,))], 1, 1)
+        settle(Network([Node(Queue(0), (-1,))]), 1, 1)
+    with pytest.raises(SimulationError, match="stands still before it takes beat 0"):
+        Network([Node(Queue(0), (-1,))], keeps_cycles=True).taken_in(0)
 
 
 @needs_compiler

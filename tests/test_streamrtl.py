@@ -24,7 +24,7 @@ from hwcodesign.hardware.implementation import Implementation
 from hwcodesign.hardware.meeting import ENDLESS
 from hwcodesign.hardware.netlist import Netlist, netlist
 from hwcodesign.hardware.pace import settle
-from hwcodesign.hardware.stepping import run
+from hwcodesign.hardware.stepping import Network, run
 from hwcodesign.hardware.stream import Stream
 from hwcodesign.hardware.timing import Node, Pipeline, Queue, Windows
 from hwcodesign.hardware.units import unit_of
@@ -220,7 +220,7 @@ def test_a_head_of_two_tensors_is_as_fast_as_its_stage() -> None:
         nodes, features = placed[0].nodes()
         nodes += [Node(Queue(depth), (feature,)) for depth, feature in zip(depths, features, strict=True)]
         made, _ = placed[1].nodes(range(len(nodes) - 2, len(nodes)), len(nodes))
-        return settle([*nodes, *made], 16, 16).interval
+        return settle(Network([*nodes, *made]), 16, 16).interval
 
     depths = queues_before(*placed, (0, 1))
     assert interval(depths) == interval([ENDLESS] * 2) == segment_cycles(placed[0]).interval

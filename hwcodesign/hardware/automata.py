@@ -73,6 +73,8 @@ class Net(NamedTuple):
         p, s: parameters and states, int64.
         counts: counters of `events`.
         before: memory for one state.
+        taken_in: cycles in which the first input beats were taken, as many as have room; nothing where they are not
+            kept.
     """
 
     node: Any
@@ -81,6 +83,7 @@ class Net(NamedTuple):
     s: Any
     counts: Any
     before: Any
+    taken_in: Any
 
 
 #: Numba's types do not know `_nrt`: reference counts of arrays, without which code is ten times as fast. Nothing here

@@ -177,10 +177,13 @@ def _settle_valid(net: Net) -> None:
 def _count(net: Net, cycles: int) -> None:
     """Count cycles in which the signals at the network's ports stay."""
     last = len(net.node) - 1
-    net.counts[CYCLE] += cycles
     if net.node[last].valid and net.node[last].output:
+        taken = net.counts[TAKEN]
+        for beat in range(taken, min(taken + cycles, len(net.taken_in))):
+            net.taken_in[beat] = net.counts[CYCLE] + beat - taken
         net.counts[TAKEN] += cycles
         net.counts[OFFERED] -= cycles
+    net.counts[CYCLE] += cycles
     if net.node[last - 1].valid:
         net.counts[GIVEN] += cycles
 
@@ -194,8 +197,11 @@ def _jump(net: Net, which: int, wanted: int) -> bool:
         cycles = min(cycles, wanted - net.counts[GIVEN])
     if which == TAKEN and net.node[last].valid and net.node[last].output:
         cycles = min(cycles, wanted - net.counts[TAKEN])
-    if net.node[last].valid and net.node[last].output and net.counts[OFFERED] > 0:
-        cycles = min(cycles, net.counts[OFFERED])
+    if net.node[last].valid and net.node[last].output:
+        if net.counts[OFFERED] > 0:
+            cycles = min(cycles, net.counts[OFFERED])
+        if len(net.taken_in) > 0:
+            cycles = min(cycles, len(net.taken_in) - net.counts[TAKEN])
     if cycles >= NEVER // 2:
         return False
     _count(net, cycles)
@@ -212,6 +218,12 @@ def _end_counts(net: Net) -> None:
         net.counts[NEXT] = min(net.counts[NEXT], net.node[i].until)
 
 
+@compiled
+def _is_full(net: Net) -> bool:
+    """Whether there is no room for the cycle of the next input beat."""
+    return bool(0 < len(net.taken_in) == net.counts[TAKEN])
+
+
 def _advance(_sources: str) -> Any:
     """Make `advance`.
 
@@ -223,7 +235,7 @@ def _advance(_sources: str) -> Any:
     @entry
     def advance(net: Net, which: int, wanted: int) -> bool:
         assert _sources
-        while net.counts[which] < wanted:
+        while net.counts[which] < wanted and not _is_full(net):
             if net.counts[BUSY]:
                 _settle_ready(net)
                 net.counts[BUSY] = 0
@@ -242,6 +254,6 @@ def _advance(_sources: str) -> Any:
     return advance
 
 
-#: Step a network until GIVEN, or TAKEN, is as wanted, its output always ready; then states are those of the present
-#: cycle. False where nothing changes any more before that.
+#: Step a network until GIVEN, or TAKEN, is as wanted, or there is no room for further cycles of input beats, its output
+#: always ready; then states are those of the present cycle. False where nothing changes any more before that.
 advance = _advance("".join(sha256_file(Path(str(module.__file__))) for module in (automata, timing)))

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hwcodesign.hardware.stepping import Network, end_of_sample
-from hwcodesign.hardware.timing import Node
 
 #: Of `settle`: samples that are looked at whatever they take, and those and cycles after which it gives up.
 _LEAST_SAMPLES, _MOST_SAMPLES, _MOST_CYCLES = 6, 1000, 200_000
@@ -47,18 +46,18 @@ def mean_interval(ends: Sequence[int], settled: int, period: int) -> float:
     return cycles // period if cycles % period == 0 else cycles / period
 
 
-def settle(nodes: Sequence[Node], beats_in: int, beats_out: int) -> Pace:
+def settle(network: Network, beats_in: int, beats_out: int) -> Pace:
     """Runs a network until a state comes again; from then on it repeats for ever.
 
     If no state comes again for very long, the second half of the run is taken as the period.
 
     Args:
-        nodes, beats_in, beats_out: as in `run`.
+        network: after reset; it is stepped to the end of the last sample of the pace.
+        beats_in, beats_out: as in `run`.
 
     Raises:
         SimulationError: the network stands still.
     """
-    network = Network(nodes)
     ends: list[int] = []
     seen: dict[tuple[bytes, tuple[int, ...]], int] = {}
     while len(ends) < _LEAST_SAMPLES or (len(ends) < _MOST_SAMPLES and network.cycles < _MOST_CYCLES):

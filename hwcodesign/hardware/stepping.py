@@ -14,6 +14,8 @@ from hwcodesign.hardware.timing import Automaton, Node, Queue
 
 #: Beats in a queue that offers, from which on more change nothing: one is taken in a cycle at most, and one comes.
 _SOME = 2
+#: Input beats for whose cycles there is room at first.
+_ROOM = 1 << 14
 
 
 class Network:
@@ -25,10 +27,13 @@ class Network:
     Args:
         nodes: at least one.
         offered: number of input beats that are offered, without a pause; endless by default.
+        keeps_cycles: whether the cycle of each input beat is kept, for `taken_in`.
     """
 
-    def __init__(self, nodes: Sequence[Node], offered: int = -1) -> None:
+    def __init__(self, nodes: Sequence[Node], offered: int = -1, *, keeps_cycles: bool = False) -> None:
         self._net = _after_reset(nodes, offered)
+        if keeps_cycles:
+            self._net = self._net._replace(taken_in=np.zeros(_ROOM, np.int64))
         #: Where the queues that offer beats on several inputs have the number of beats that they hold.
         self._offering = [
             int(self._net.node["s_at"][i]) + automata.S_HELD
@@ -38,11 +43,30 @@ class Network:
 
     def until(self, given: int) -> bool:
         """Steps until the last node has given `given` beats in all; returns False if it never will."""
-        return bool(events.advance(self._net, events.GIVEN, given))
+        return self._advance(events.GIVEN, given)
 
     def until_taken(self, taken: int) -> bool:
         """Steps until `taken` input beats are taken in all; returns False if they never will be."""
-        return bool(events.advance(self._net, events.TAKEN, taken))
+        return self._advance(events.TAKEN, taken)
+
+    def taken_in(self, beat: int) -> int:
+        """Returns the cycle in which an input beat is taken, and steps to it if that is still to come.
+
+        Raises:
+            SimulationError: it never is.
+        """
+        if beat >= self.taken and not self.until_taken(beat + 1):
+            raise SimulationError(f"the cycle model stands still before it takes beat {beat}")
+        return int(self._net.taken_in[beat])
+
+    def _advance(self, which: int, wanted: int) -> bool:
+        while self._net.counts[which] < wanted:
+            if not events.advance(self._net, which, wanted):
+                return False
+            kept = self._net.taken_in
+            if 0 < len(kept) == self.taken:
+                self._net = self._net._replace(taken_in=np.concatenate([kept, np.zeros_like(kept)]))
+        return True
 
     @property
     def cycles(self) -> int:
@@ -204,6 +228,7 @@ def _after_reset(nodes: Sequence[Node], offered: int) -> automata.Net:
         s=np.zeros(sum(words), np.int64),
         counts=np.array([0, offered, 0, 0, events.NEVER, 1], np.int64),
         before=np.zeros(max(words), np.int64),
+        taken_in=np.zeros(0, np.int64),
     )
 
 

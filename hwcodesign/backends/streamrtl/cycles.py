@@ -168,15 +168,13 @@ def reading_early(
 
 
 def _reading(nodes: Sequence[Node], beats: int) -> Reading:
-    pace, network = settle(nodes, beats, 1), Network(nodes)
-    latencies = _latencies(nodes, pace, beats, whole=True)
+    network = Network(nodes, keeps_cycles=True)
+    pace = settle(network, beats, 1)
+    latencies = _latencies(network, pace, beats, whole=True)
     ahead = int(latencies[-1] - latencies[0])
-    network.until_taken(1)
-    alone = pace.end(0) - network.cycles
+    alone = pace.end(0) - network.taken_in(0)
     sample, early = pace.settled + pace.period, 0
-    while early < beats and network.until_taken(sample * beats + early + 1):
-        if network.cycles >= pace.end(sample) - alone - ahead:
-            break
+    while early < beats and network.taken_in(sample * beats + early) < pace.end(sample) - alone - ahead:
         early += 1
     return Reading(ahead, early / beats)
 
@@ -200,28 +198,27 @@ def _pace(decision: Decision) -> tuple[int, int]:
 
 
 def _stream(nodes: Sequence[Node], beats_in: int) -> EasyStream:
-    pace = settle(nodes, beats_in, 1)
-    return EasyStream(pace.interval, _latencies(nodes, pace, beats_in))
+    network = Network(nodes, keeps_cycles=True)
+    pace = settle(network, beats_in, 1)
+    return EasyStream(pace.interval, _latencies(network, pace, beats_in))
 
 
-def _latencies(nodes: Sequence[Node], pace: Pace, beats_in: int, *, whole: bool = False) -> tuple[float, ...]:
+def _latencies(network: Network, pace: Pace, beats_in: int, *, whole: bool = False) -> tuple[float, ...]:
     """Cycles of samples that always wait, as `EasyStream` has them: from a sample's first beat, or from its last one if
-    the whole sample is to be read, to the end of the nodes.
+    the whole sample is to be read, to the end of the network.
     """
-    network = Network(nodes)
     early: list[int] = []
     periodic: list[int] = []  # of samples that are taken once samples leave with a period
     while len(periodic) < pace.period:
         n = len(early) + len(periodic)
-        network.until_taken((n + 1) * beats_in if whole else n * beats_in + 1)
-        begin = network.cycles - 1
+        begin = network.taken_in((n + 1) * beats_in - 1 if whole else n * beats_in)
         of_its_time = early if begin < pace.ends[pace.settled] else periodic
         of_its_time.append(pace.end(n) - begin)
     return (*map(float, early), sum(periodic) / len(periodic))
 
 
 def _exit_cycles(nodes: Sequence[Node], words: int) -> ExitCycles:
-    pace = settle(nodes, words, 1)
+    pace = settle(Network(nodes), words, 1)
     return ExitCycles(pace.ends[0] - _LEAVING, pace.interval, pace.settled, pace.period)
 
 
