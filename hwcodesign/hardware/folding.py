@@ -89,8 +89,14 @@ def fold_words(taps: int, inputs: int, outputs: int, reuse: int, *, groups: int 
 
 
 def rom_words(weights: NDArray[Any], folding: Folding, width: int) -> tuple[int, ...]:
-    """Returns one unsigned word per fold: weight (pe, simd) at bit (pe * folding.simd + simd) * width, in two's
-    complement.
+    """Returns one unsigned word per fold, whose bits are those of `rom_bits`; arguments and errors are its, too."""
+    packed = np.packbits(rom_bits(weights, folding, width), axis=1, bitorder="little")
+    return tuple(int.from_bytes(word.tobytes(), "little") for word in packed)
+
+
+def rom_bits(weights: NDArray[Any], folding: Folding, width: int) -> NDArray[np.uint8]:
+    """Returns the bits of one word per fold, (folds, bits), each 0 or 1: weight (pe, simd) from bit
+    (pe * folding.simd + simd) * width on, in two's complement.
 
     Args:
         weights: (inputs, outputs) integer codes; inputs in stream order; with groups those of one group.
@@ -108,9 +114,7 @@ def rom_words(weights: NDArray[Any], folding: Folding, width: int) -> tuple[int,
     inputs, outputs = codes.shape
     ordered = codes.reshape(inputs // folding.simd, folding.simd, outputs // folding.pe, folding.pe)
     fields = ordered.transpose(0, 2, 3, 1).reshape(folding.folds, -1, 1)
-    bits = ((fields >> np.arange(width)) & 1).astype(np.uint8).reshape(folding.folds, -1)
-    packed = np.packbits(bits, axis=1, bitorder="little")
-    return tuple(int.from_bytes(word.tobytes(), "little") for word in packed)
+    return ((fields >> np.arange(width)) & 1).astype(np.uint8).reshape(folding.folds, -1)
 
 
 def divisors(number: int) -> list[int]:

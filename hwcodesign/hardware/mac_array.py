@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hwcodesign.fixedpoint import Codes, FixedPoint
-from hwcodesign.hardware.folding import Folding, rom_words
+from hwcodesign.hardware.folding import Folding, rom_bits, rom_words
 from hwcodesign.hardware.multipliers import CONSTANT, DSP, LUT, worth_blocks
 from hwcodesign.hardware.timing import Pipeline
 from hwcodesign.hardware.weights import SHIFT_BITS, Narrowed, narrowed, weight_width
@@ -142,5 +143,14 @@ class MacArray:
     @cached_property
     def words(self) -> tuple[int, ...]:
         """Returns the words of the weights, one per fold of each turn."""
-        turns = np.split(self._narrowed.weights, self.turns, axis=1)
-        return tuple(word for weights in turns for word in rom_words(weights, self.folding, self.weight_bits))
+        return tuple(word for weights in self._turns for word in rom_words(weights, self.folding, self.weight_bits))
+
+    @cached_property
+    def bits(self) -> NDArray[np.uint8]:
+        """Returns the bits of these words, (words, bits), each 0 or 1."""
+        return np.concatenate([rom_bits(weights, self.folding, self.weight_bits) for weights in self._turns])
+
+    @property
+    def _turns(self) -> list[Codes]:
+        """The weights of each turn."""
+        return np.split(self._narrowed.weights, self.turns, axis=1)

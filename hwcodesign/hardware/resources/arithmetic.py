@@ -37,11 +37,11 @@ def _waiting(array: MacArray) -> int:
     """Registers in front of products in LUTs: operands, and the address of their weights or weights themselves."""
     if array.multiplier != LUT:
         return 0
-    operands, words = array.sets * array.folding.simd * array.source.width, array.words
+    operands, words = array.sets * array.folding.simd * array.source.width, len(array.bits)
     if array.is_shallow:
-        return operands + index_bits(len(words))
-    varying = _varying(words)
-    is_logic = rom(len(words), varying.shape[1], in_blocks=array.in_blocks).is_logic
+        return operands + index_bits(words)
+    varying = _varying(array.bits)
+    is_logic = rom(words, varying.shape[1], in_blocks=array.in_blocks).is_logic
     return operands + (len(_distinct(varying)) if is_logic else varying.shape[1])
 
 
@@ -60,11 +60,13 @@ def _shell(array: MacArray) -> Part:
     if groups - 1 >= SHIFT_REGISTER:
         sums, lutram = folding.pe * width, folding.pe * width * -(-(groups - 1) // 32)
     sets = groups * array.turns
-    biases = len(_distinct(_varying(_grouped(array.sums.bias, folding.pe, width)))) if sets > 1 else 0
+    biases = _grouped(array.sums.bias, folding.pe, width)
+    bias_bits = len(_distinct(_varying(biases))) if sets > 1 else 0
     shifted = _shifted(array, sets)
     in_table = index_bits(sets) >= TABLE_BITS
     ends = (groups > 1) + (steps > 1)  # whether a group is the last one, and a step
-    ff = control + ends + waiting + _waiting(array) + sums + outputs * array.result.width + (biases if in_table else 0)
+    results = outputs * array.result.width
+    ff = control + ends + waiting + _waiting(array) + sums + results + (bias_bits if in_table else 0)
     operands, routed = folding.simd * array.source.width, 0.0
     if channels > 1:
         for pe in range(folding.pe):
@@ -72,7 +74,7 @@ def _shell(array: MacArray) -> Part:
             routed += operands * _select(len(sources) * steps)
     logic = {
         "sum bits": folding.pe * width,
-        "bias bits": biases,
+        "bias bits": bias_bits,
         "shifted bits": shifted,
         "stepped bits": 0 if channels > 1 else operands * _select(steps),
         "routed bits": routed,
@@ -94,20 +96,14 @@ def _select(inputs: int) -> float:
     return max(1.0, (inputs - 1) / 2) if inputs > 1 else 0.0
 
 
-def _grouped(bias: Sequence[int], pe: int, width: int) -> list[int]:
-    """One word a group."""
-    mask = (1 << width) - 1
-    words = []
-    for start in range(0, len(bias), pe):
-        words.append(sum((code & mask) << (i * width) for i, code in enumerate(bias[start : start + pe])))
-    return words
+def _grouped(bias: Sequence[int], pe: int, width: int) -> NDArray[np.uint8]:
+    """The bits of the biases, one word a group: (groups, bits)."""
+    bits = [[code >> i & 1 for i in range(width)] for code in bias]
+    return np.array(bits, np.uint8).reshape(-1, pe * width)
 
 
-def _varying(words: Sequence[int]) -> NDArray[np.uint8]:
-    """Bits of a table that are not the same in all words: (words, bits)."""
-    length = -(-max(1, max(words).bit_length()) // 8)
-    packed = np.frombuffer(b"".join(word.to_bytes(length, "little") for word in words), np.uint8)
-    bits = np.unpackbits(packed.reshape(len(words), length), axis=1, bitorder="little")
+def _varying(bits: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Those of a table that are not the same in all words: (words, bits)."""
     return bits[:, (bits != bits[0]).any(axis=0)]
 
 
@@ -118,23 +114,21 @@ def _distinct(varying: NDArray[np.uint8]) -> set[int]:
 
 def _weights(array: MacArray) -> Part:
     """The ROM: a block RAM, or LUTs where it is small; equal bits of words are made once."""
-    words = array.words
-    if len(words) == 1:
+    words = len(array.bits)
+    if words == 1:
         return Part("rom")
-    varying = _varying(words)
-    memory = rom(len(words), varying.shape[1], in_blocks=array.in_blocks)
+    varying = _varying(array.bits)
+    memory = rom(words, varying.shape[1], in_blocks=array.in_blocks)
     if not memory.is_logic:
-        return Part(
-            "rom", ff=memory.selecting, bram18=memory.bram18, lut=memory.selection(len(words), varying.shape[1])
-        )
+        return Part("rom", ff=memory.selecting, bram18=memory.bram18, lut=memory.selection(words, varying.shape[1]))
     columns = _distinct(varying)
-    full = (1 << len(words)) - 1
-    address = {sum(1 << i for i in range(len(words)) if i >> b & 1) for b in range(index_bits(len(words)))}
+    full = (1 << words) - 1
+    address = {sum(1 << i for i in range(words) if i >> b & 1) for b in range(index_bits(words))}
     # a flip-flop may take its input inverted
     functions = {min(column, column ^ full) for column in columns}
     made = len(functions - {min(column, column ^ full) for column in address})
-    deep = index_bits(len(words)) - _LUT_INPUTS
-    logic = {"small bits": made if deep <= 0 else 0, "deep bits": made * -(-len(words) // 32) if deep > 0 else 0}
+    deep = index_bits(words) - _LUT_INPUTS
+    logic = {"small bits": made if deep <= 0 else 0, "deep bits": made * -(-words // 32) if deep > 0 else 0}
     return Part("rom", logic, len(columns))
 
 
