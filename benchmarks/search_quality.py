@@ -25,9 +25,9 @@ from hwcodesign.errors import PolicyError, SettingsError
 from hwcodesign.report.chart import SERIES, Chart, Column, quantity, spec
 from hwcodesign.report.whatif_charts import write_chart
 from hwcodesign.search.evaluation import Evaluated, Subject
+from hwcodesign.search.exporting import variants_of
 from hwcodesign.search.space import NO_EXITS, Point, Space
 from hwcodesign.search.study import Samplers, Study, learning
-from hwcodesign.search.variants import Variants
 from hwcodesign.search.workers import Team
 from hwcodesign.storage.files import write_json
 
@@ -110,7 +110,7 @@ def curve(evaluator: Filling, space: Space, sampler: str, seed: int, least: floa
 def main() -> None:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     one = exploration("digits")
-    variants = Variants(one.network, one.data.fitting, board_named(BOARD), Path("build/search_quality"))
+    variants = variants_of(one.network, one.data.fitting, board_named(BOARD), Path("build/search_quality"))
     evaluator = Filling(Subject(variants))
     points = every(one.network.exits)
     for point in points:

@@ -17,8 +17,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import predictions
-from hwcodesign.search.exploring import Exploration
 from hwcodesign.search.space import NO_EXITS
 from hwcodesign.storage.fields import read_json
 from hwcodesign.storage.files import write_json
@@ -50,6 +48,9 @@ class Timed:
 
 def timed(recipe: str, trials: int) -> Timed:
     """Searches with each number of workers, one after another."""
+    from benchmarks import predictions  # not above: the other process imports this file, and does without PyTorch
+    from hwcodesign.search.exploring import Exploration
+
     known = predictions.exploration(recipe)
     prepared = dataclasses.replace(known, results=KEPT / recipe / "prepared")
     early = range(prepared.network.exits - 1)
@@ -90,7 +91,7 @@ def table() -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--recipes", nargs="+", choices=predictions.RECIPES, default=["blenet_mnist"])
+    parser.add_argument("--recipes", nargs="+", default=["blenet_mnist"])
     parser.add_argument("--trials", type=int, default=TRIALS)
     arguments = parser.parse_args()
     for recipe in arguments.recipes:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import pickle
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,11 +28,11 @@ from hwcodesign.networks.leaving_out import with_early_exits
 from hwcodesign.networks.network import MultiExitNetwork
 from hwcodesign.policies import ExitPolicy, ExitStatistics
 from hwcodesign.search.evaluation import Evaluated, Subject
+from hwcodesign.search.exporting import variants_of
 from hwcodesign.search.front import Wishes, best_designs, fitting_designs, pareto_front
 from hwcodesign.search.space import NO_EXITS, Point, Space, point_of
 from hwcodesign.search.storage import FILE
 from hwcodesign.search.study import Study
-from hwcodesign.search.variants import Variants
 from hwcodesign.search.workers import Team
 from tests.evaluating import figures
 
@@ -224,15 +227,34 @@ def subject(
     trained_network: MultiExitNetwork, digits_data: Dataset, tmp_path_factory: pytest.TempPathFactory
 ) -> Subject:
     folder = tmp_path_factory.mktemp("kernels")
-    return Subject(Variants(trained_network, digits_data.fitting, board_named("pynq-z2"), folder))
+    return Subject(variants_of(trained_network, digits_data.fitting, board_named("pynq-z2"), folder))
 
 
-def test_another_process_finds_the_same(subject: Subject) -> None:
-    """Networks do not pass to it: Brevitas makes classes that have no name."""
-    for point in (Point("margin", 0.0, None, (0,)), Point.without_exits(50_000.0)):
-        expected = subject.evaluate(point)
-        passed = pickle.loads(pickle.dumps(subject))  # noqa: S301  # our own
-        assert passed.evaluate(point) == expected
+#: What another process does: it reads a subject and points, and says what it finds and whether PyTorch is there.
+_ELSEWHERE = """
+import pickle, sys
+subject, points = pickle.load(sys.stdin.buffer)
+found = [subject.evaluate(point) for point in points]
+sys.stdout.buffer.write(pickle.dumps((found, "torch" in sys.modules)))
+"""
+
+
+def test_another_process_finds_the_same_without_pytorch(subject: Subject) -> None:
+    """Networks do not pass to it: Brevitas makes classes that have no name. To import PyTorch takes it seconds."""
+    points = [Point("margin", 0.0, None, (0,)), Point.without_exits(50_000.0)]
+    expected = [subject.evaluate(point) for point in points]
+    given = pickle.dumps((subject, points))
+    done = subprocess.run([sys.executable, "-c", _ELSEWHERE], input=given, capture_output=True, check=True)
+    assert pickle.loads(done.stdout) == (expected, False)  # noqa: S301  # our own
+
+
+def test_what_is_known_of_other_points_changes_no_policy(subject: Subject) -> None:
+    """Curves are kept by criterion, and by the exits that stay."""
+    asked = itertools.product(("margin", "entropy", "margin"), ((0, 1), (1,)), (0.0, 0.03))
+    for criterion, early, drop in asked:
+        point = Point(criterion, drop, None, early)
+        alone = dataclasses.replace(subject.variants, made={})
+        assert subject.variants.policy(point) == alone.policy(point)
 
 
 @pytest.mark.parametrize(
@@ -240,12 +262,14 @@ def test_another_process_finds_the_same(subject: Subject) -> None:
     [Point("margin", 0.01, 200_000.0, (0, 1)), Point("margin", 0.01, None, (1,)), Point.without_exits(200_000.0)],
     ids=["all exits", "exit 0 left out, on a full board", "no early exits"],
 )
-def test_figures_are_those_of_the_design_that_is_compiled(subject: Subject, point: Point, tmp_path: Path) -> None:
+def test_figures_are_those_of_the_design_that_is_compiled(
+    subject: Subject, trained_network: MultiExitNetwork, point: Point, tmp_path: Path
+) -> None:
     """Cycles of exits and resources as compile says, accuracy and exits as software finds them on the fitting split."""
     from hwcodesign.compilation import compile
 
     found = subject.evaluate(point)
-    network, exits = with_early_exits(subject.variants.network, point.early_exits), len(point.early_exits) + 1
+    network, exits = with_early_exits(trained_network, point.early_exits), len(point.early_exits) + 1
     design = compile(network, found.policy, board="pynq-z2", fit=point.fit, out=tmp_path / "design")
     images, labels = subject.variants.fitting.images, subject.variants.fitting.labels
     records = design.run(images)
@@ -286,7 +310,7 @@ def test_hardware_of_exits_that_are_left_out_is_gone(subject: Subject) -> None:
 def test_kernels_are_kept_for_the_next_search(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = subject.variants.with_exits((1,)).design
     again = dataclasses.replace(subject.variants, made={})
-    monkeypatch.setattr("hwcodesign.search.variants.compile", lambda *_, **__: pytest.fail("it was compiled again"))
+    monkeypatch.setattr("hwcodesign.search.exporting.compile", lambda *_, **__: pytest.fail("it was compiled again"))
     assert again.with_exits((1,)).design.accelerator.configuration_hash == kept.accelerator.configuration_hash
 
 

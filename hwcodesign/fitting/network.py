@@ -12,16 +12,14 @@ from numpy.typing import NDArray
 
 from hwcodesign.designs.costs import ExitCosts
 from hwcodesign.errors import PolicyError
-from hwcodesign.fitting.outputs import fit_to_outputs
+from hwcodesign.fitting.outputs import Curves, fit_to_outputs
 from hwcodesign.fitting.request import PolicyRequest
 from hwcodesign.fitting.search import check_budget
+from hwcodesign.fitting.split import FittingSplit
 from hwcodesign.fixedpoint import FixedPoint
-from hwcodesign.images import encode_images
-from hwcodesign.networks.network import MultiExitNetwork
 from hwcodesign.policies import ExitPolicy, FittedOn
 from hwcodesign.policies.heads import Heads
 from hwcodesign.progress import task
-from hwcodesign.storage.files import sha256
 
 
 class Fittable(Protocol):
@@ -74,12 +72,13 @@ def heads_of(network: Fittable, temperature: float) -> Heads:
 
 
 def fit_policy(
-    network: MultiExitNetwork | Fittable,
-    fitting: tuple[NDArray[Any], NDArray[Any]] | None,
+    network: Fittable,
+    fitting: tuple[NDArray[Any], NDArray[Any]] | FittingSplit | None,
     request: PolicyRequest | None = None,
     *,
     costs: ExitCosts | None = None,
     logits: Sequence[NDArray[np.int64]] | None = None,
+    curves: Curves | None = None,
     **asked: Any,
 ) -> ExitPolicy:
     """Chooses thresholds by one request: an accuracy drop, a budget, or the thresholds themselves.
@@ -89,12 +88,13 @@ def fit_policy(
 
     Args:
         network: trained.
-        fitting: images (N, C, H, W) and labels (N,), kept apart from training and test; None where thresholds are
-            given and nothing else is to be fitted.
+        fitting: images (N, C, H, W) and labels (N,), kept apart from training and test, or both as they were
+            checked before; None where thresholds are given and nothing else is to be fitted.
         request: criterion and request.
         costs: multiply-accumulates by default.
         logits: integer outputs of every head for the fitting images, as `Design.logits` gives them, where they are
             known; by default Brevitas computes them.
+        curves: as of `fit_to_outputs`.
         asked: the fields of a `PolicyRequest`, in the place of one: criterion, budget, …
 
     Raises:
@@ -112,21 +112,22 @@ def fit_policy(
         warnings.warn(note, stacklevel=2)
     if given is not None and request.thresholds is not None and not request.calibrate:
         return dataclasses.replace(given, fitted_on=FittedOn("given", network_sha256=network.digest(), note=note))
-    codes, labels = _fitting_split(network, fitting)
+    split = fitting if isinstance(fitting, FittingSplit) else _split(network, fitting)
     if logits is not None:
-        _check_logits(network, logits, len(codes))
-    with task(f"fitting {request.known.name} on {len(codes)} images"):
+        _check_logits(network, logits, len(split.codes))
+    with task(f"fitting {request.known.name} on {len(split.codes)} images"):
         policy = fit_to_outputs(
-            network.logits(codes) if logits is None else logits,
-            labels,
+            network.logits(split.codes) if logits is None else logits,
+            split.labels,
             heads.formats,
             (costs or network.costs()).fractions,
             request,
             gated=network.gates,
+            curves=curves,
         )
     fitted = dataclasses.replace(
         policy.fitted_on,
-        data_sha256=sha256(codes.astype("<i8").tobytes() + labels.astype("<i8").tobytes()),
+        data_sha256=split.digest,
         network_sha256=network.digest(),
         note=note or policy.fitted_on.note,
     )
@@ -143,30 +144,7 @@ def _check_logits(network: Fittable, logits: Sequence[NDArray[np.int64]], sample
         )
 
 
-def _fitting_split(
-    network: Fittable, fitting: tuple[NDArray[Any], NDArray[Any]] | None
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Codes and labels, checked."""
+def _split(network: Fittable, fitting: tuple[NDArray[Any], NDArray[Any]] | None) -> FittingSplit:
     if fitting is None:
         raise PolicyError("fitting needs (images, labels), apart from training and test")
-    images, labels = fitting
-    codes = np.asarray(encode_images(images, network.input_format, network.input_shape), np.int64)
-    labels = np.asarray(labels, np.int64)
-    if labels.shape != (len(codes),) or not len(codes):
-        raise PolicyError(
-            f"{len(codes)} fitting images and labels of shape {labels.shape}: give one label an image, at least one"
-        )
-    wrong = labels[(labels < 0) | (labels >= network.classes)]
-    if len(wrong):
-        raise PolicyError(
-            f"fitting label {wrong[0]} is not a class: the network has classes 0 to {network.classes - 1}"
-        )
-    missing = sorted(set(range(network.classes)) - set(labels.tolist()))
-    if missing:
-        names = ", ".join(map(str, missing[:5])) + (", …" if len(missing) > 5 else "")
-        warnings.warn(
-            f"{len(missing)} of {network.classes} classes are not in the fitting split ({names}): nothing is known of "
-            "how sure the network may be of them",
-            stacklevel=3,
-        )
-    return codes, labels
+    return FittingSplit.of(*fitting, network.input_format, network.input_shape, network.classes)

@@ -21,6 +21,9 @@ from hwcodesign.policies.criterion import Candidate
 from hwcodesign.policies.heads import Heads
 from hwcodesign.policies.tables import Integers
 
+#: Accuracy-cost curves of some outputs, each by the policy whose thresholds are still to be chosen.
+Curves = dict[ExitPolicy, list[OperatingPoint]]
+
 
 @dataclass(frozen=True)
 class _Samples:
@@ -52,6 +55,7 @@ def fit_to_outputs(
     request: PolicyRequest,
     *,
     gated: bool = False,
+    curves: Curves | None = None,
 ) -> ExitPolicy:
     """Does what `fitting.fit_policy` does, from the answers of a network, without the network.
 
@@ -62,6 +66,7 @@ def fit_to_outputs(
         costs: of leaving at each exit, as fractions of the full cost.
         request: criterion, and what thresholds are fitted to.
         gated: whether the last column of each exit's outputs is a gate.
+        curves: of these outputs, where some are known; those that are traced are added.
 
     Raises:
         PolicyError: as `fitting.fit_policy`.
@@ -78,7 +83,7 @@ def fit_to_outputs(
     candidates = [Candidate(known)]
     if not known.is_fitted:
         candidates = known.fit(heads, learning.logits(heads), learning.labels, costs, request.budget)
-    found = _best_fitted(candidates, heads, choosing, costs, request)
+    found = _best_fitted(candidates, heads, choosing, costs, request, {} if curves is None else curves)
     policy, statistics, point = found.policy, found.statistics, found.point
     if policy.threshold_codes[:-1] != point.codes:
         raise PolicyError(f"thresholds {policy.thresholds} do not stand for the codes {point.codes} that were fitted")
@@ -116,7 +121,12 @@ class _Fitted:
 
 
 def _best_fitted(
-    candidates: Sequence[Candidate], heads: Heads, samples: _Samples, costs: Sequence[float], request: PolicyRequest
+    candidates: Sequence[Candidate],
+    heads: Heads,
+    samples: _Samples,
+    costs: Sequence[float],
+    request: PolicyRequest,
+    curves: Curves,
 ) -> _Fitted:
     """Of some criteria, each at the thresholds that meet the request, the one that meets it best; the first on ties.
 
@@ -133,7 +143,7 @@ def _best_fitted(
             rates = tilted(candidate.exit_rates(samples.logits(heads)), statistics.costs, request.budget)
             start = quota_codes(statistics, rates)
         try:
-            fitted.append(_fitted(policy, statistics, request, start))
+            fitted.append(_fitted(policy, statistics, request, start, curves))
         except PolicyError as error:  # another one may do
             refused.append(error)
     if not fitted:
@@ -142,7 +152,11 @@ def _best_fitted(
 
 
 def _fitted(
-    policy: ExitPolicy, statistics: ExitStatistics, request: PolicyRequest, start: Sequence[int] | None
+    policy: ExitPolicy,
+    statistics: ExitStatistics,
+    request: PolicyRequest,
+    start: Sequence[int] | None,
+    curves: Curves,
 ) -> _Fitted:
     drop, budget, confidence = request.accuracy_drop, request.budget, request.confidence
     if request.thresholds is not None:
@@ -153,7 +167,9 @@ def _fitted(
             policy, statistics, accuracy_drop=drop, budget=budget, spend=True, confidence=confidence
         )
         return _Fitted(policy.with_class_codes(codes), statistics, point)
-    curve = cost_curve(policy, statistics)
+    if policy not in curves:
+        curves[policy] = cost_curve(policy, statistics)
+    curve = curves[policy]
     point = fit(
         policy,
         statistics,

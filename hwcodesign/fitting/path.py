@@ -7,7 +7,8 @@ once to never leaving early; between them it divides the ranks of the scores at 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -74,25 +75,30 @@ def _chain(statistics: ExitStatistics, candidates: Sequence[_Codes]) -> list[_Co
 
 def _refined(statistics: ExitStatistics, chain: Sequence[_Codes]) -> list[_Codes]:
     """More points between those of a chain, so that no step of the cost is above `STEP` of the whole."""
+
+    @cache
+    def cost(codes: _Codes) -> float:
+        return float(statistics.costs[statistics.exits_taken(codes)].mean())
+
     ranked = np.sort(statistics.scores[:-1], axis=1)
-    widest = STEP * (_cost(statistics, chain[-1]) - _cost(statistics, chain[0]))
+    widest = STEP * (cost(chain[-1]) - cost(chain[0]))
     found = [chain[0]]
     for low, high in pairwise(chain):
-        found += [*_between(statistics, ranked, low, high, widest), high]
+        found += [*_between(cost, ranked, low, high, widest), high]
     return found
 
 
 def _between(
-    statistics: ExitStatistics, ranked: NDArray[np.int64], low: _Codes, high: _Codes, widest: float
+    cost: Callable[[_Codes], float], ranked: NDArray[np.int64], low: _Codes, high: _Codes, widest: float
 ) -> list[_Codes]:
     """Points strictly between two, in order."""
-    if _cost(statistics, high) - _cost(statistics, low) <= widest:
+    if cost(high) - cost(low) <= widest:
         return []
     middle = _middle(ranked, low, high)
     if middle is None:
         return []
-    below = _between(statistics, ranked, low, middle, widest)
-    return [*below, middle, *_between(statistics, ranked, middle, high, widest)]
+    below = _between(cost, ranked, low, middle, widest)
+    return [*below, middle, *_between(cost, ranked, middle, high, widest)]
 
 
 def _middle(ranked: NDArray[np.int64], low: _Codes, high: _Codes) -> _Codes | None:
@@ -108,10 +114,6 @@ def _middle(ranked: NDArray[np.int64], low: _Codes, high: _Codes) -> _Codes | No
         return None
     raised = differing[: len(differing) // 2]
     return tuple(b if k in raised else a for k, (a, b) in enumerate(zip(low, high, strict=True)))
-
-
-def _cost(statistics: ExitStatistics, codes: _Codes) -> float:
-    return float(statistics.costs[statistics.exits_taken(codes)].mean())
 
 
 def _point(statistics: ExitStatistics, codes: _Codes) -> PathPoint:

@@ -15,11 +15,11 @@ from hwcodesign.hardware.offers import Catalogue
 from hwcodesign.networks.network import MultiExitNetwork
 from hwcodesign.progress import task
 from hwcodesign.search.evaluation import Evaluated, Subject
+from hwcodesign.search.exporting import variants_of
 from hwcodesign.search.front import Wishes, best_designs, fitting_designs, pareto_front
 from hwcodesign.search.page import write_study_page
 from hwcodesign.search.space import Space
 from hwcodesign.search.study import Study
-from hwcodesign.search.variants import Variants
 from hwcodesign.search.verifying import Verified, built, verified_in
 from hwcodesign.search.workers import executor, result_of, workers
 from hwcodesign.storage.files import sha256, sha256_json, write_json
@@ -76,7 +76,7 @@ class Exploration:
     @cached_property
     def subject(self) -> Subject:
         """Returns what evaluates points."""
-        return Subject(Variants(self.network, self.data.fitting, self.target, self.folder, self.catalogue))
+        return Subject(variants_of(self.network, self.data.fitting, self.target, self.folder, self.catalogue))
 
     def space(self, criteria: tuple[str, ...], drop: float) -> Space:
         """Returns the space of all throughputs that the board can have, down to a 300th.

@@ -42,6 +42,8 @@ _NAME = "designs_3"
 OBJECTIVES = {"accuracy": True, "images_per_second": True, "mean_us": False, "share": False}
 #: Trials that are drawn at random before the sampler learns from them.
 _RANDOM = 12
+#: States of trials that are done: there is a design, or there is none.
+_FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 _MORE, _LESS = StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE
 _SUBJECT, _CRITERIA = "subject", "criteria"
 #: What to do about a storage that cannot be used: of one that was named, and of the file in the folder.
@@ -146,19 +148,20 @@ class Study:
         with task(text, trials, "designs") as reported:
             reported.advance(min(done, trials))
             while True:
+                if len(running) == team.size:
+                    self._finish(running, team, reported)
                 with self._stored():
                     number = self._begun(since)
-                if number >= trials and not running:
+                if number >= trials:
                     break
-                if number >= trials or len(running) == team.size:
-                    self._finish(running, team, reported)
-                    continue
                 with self._stored():
                     self.study.sampler = samplers(seed, number, team.size > 1)
                     trial = self.study.ask()
                     point = space.suggested(trial)
                 reported.advance(0, point.text)
                 running[team.start(point)] = trial
+            while running:
+                self._finish(running, team, reported)
 
     def _finish(self, running: dict[Future[Evaluated], Trial], team: Team, reported: Task) -> None:
         """Waits for one evaluation or more, and keeps what was found."""
@@ -219,14 +222,15 @@ class Study:
 
     def _begun(self, since: datetime) -> int:
         """The number of trials that are finished, or that a process is at which began them since a time."""
-        running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-        return len(self._finished) + sum(
-            trial.datetime_start is not None and trial.datetime_start >= since for trial in running
+        trials = self.study.get_trials(deepcopy=False, states=(*_FINISHED, TrialState.RUNNING))
+        return sum(
+            trial.state in _FINISHED or (trial.datetime_start is not None and trial.datetime_start >= since)
+            for trial in trials
         )
 
     @property
     def _finished(self) -> list[FrozenTrial]:
-        return self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+        return self.study.get_trials(deepcopy=False, states=_FINISHED)
 
 
 def _reason(error: Exception) -> str:

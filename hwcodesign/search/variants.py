@@ -1,30 +1,27 @@
-"""This module makes a trained network's variants, in which early exits are left out, and keeps their kernels."""
+"""This module knows a trained network's variants, in which early exits are left out."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hwcodesign.backends.streamrtl.choosing import Known
-from hwcodesign.compilation import compile
 from hwcodesign.data import Split
 from hwcodesign.design import Design, load
 from hwcodesign.designs.boards import Board
 from hwcodesign.designs.costs import ExitCosts
-from hwcodesign.designs.stored import MANIFEST
-from hwcodesign.errors import DesignError
 from hwcodesign.fitting.network import fit_policy
+from hwcodesign.fitting.outputs import Curves
+from hwcodesign.fitting.split import FittingSplit
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.hardware.choice import Chooser
 from hwcodesign.hardware.offers import Catalogue
 from hwcodesign.kernels.tensor import TensorType
-from hwcodesign.networks.leaving_out import with_early_exits
-from hwcodesign.networks.network import MultiExitNetwork
 from hwcodesign.policies import ExitPolicy
 from hwcodesign.search.space import Point
 
@@ -92,59 +89,103 @@ class Variant:
 
     Attributes:
         design: any design of it; its kernels are read, not its policy and hardware.
+        fitting: the fitting split, as its codes.
         logits: integer logits of the fitting split at each of its exits.
         known: what is known of its hardware.
+        curves: what each criterion gives at which cost, where it was asked for.
     """
 
     design: Design
+    fitting: FittingSplit
     logits: Sequence[NDArray[np.int64]]
     known: Known
+    curves: Curves = field(default_factory=dict)
+
+
+class Kernels(Protocol):
+    """They are where the kernels of variants come from."""
+
+    def design(self, early: tuple[int, ...]) -> Design:
+        """Returns a design of a variant's network, whatever its board: kernels do not depend on it.
+
+        Args:
+            early: the early exits that stay.
+        """
+
+
+@dataclass(frozen=True)
+class KeptKernels:
+    """Kernels that were exported before, all of them.
+
+    Attributes:
+        folder: of all variants.
+    """
+
+    folder: Path
+
+    def design(self, early: tuple[int, ...]) -> Design:
+        """Returns the design that is kept.
+
+        Raises:
+            DesignError: none is, or it is damaged.
+        """
+        return load(folder_of(self.folder, early))
+
+
+def folder_of(folder: Path, early: tuple[int, ...]) -> Path:
+    """Returns the folder of a variant's kernels, in that of all variants.
+
+    Args:
+        folder: of all variants.
+        early: the early exits that stay.
+    """
+    return folder / "_".join(("exits", *map(str, early), "last"))
 
 
 @dataclass(frozen=True)
 class Variants:
-    """Variants of one trained network.
+    """Variants of one trained network. Other processes, which need not import PyTorch, read their kernels.
 
     Attributes:
-        network: the trained network, with all exits; None in another process, for which all has been made.
+        kernels: where they come from; in another process, all have been made.
+        every: numbers of all early exits.
         fitting: the fitting split.
         board: the board.
         folder: where kernels are kept for the next search, in a folder for each variant.
         catalogue: what units of kernels take; variants share kernels.
         made: those that were asked for, by the early exits that stay.
-        every: numbers of all early exits; found from the network.
     """
 
-    network: MultiExitNetwork | None
+    kernels: Kernels
+    every: tuple[int, ...]
     fitting: Split
     board: Board
     folder: Path
     catalogue: Catalogue = field(default_factory=Catalogue)
     made: dict[tuple[int, ...], Variant] = field(default_factory=dict)
-    every: tuple[int, ...] = ()
-
-    def __post_init__(self) -> None:
-        if self.network is not None:
-            object.__setattr__(self, "every", tuple(range(self.network.exits - 1)))
 
     def __getstate__(self) -> dict[str, Any]:
         """Returns what passes to another process; what units take is known there at once."""
-        return {**self.__dict__, "network": None, "made": {}}
+        return {**self.__dict__, "kernels": KeptKernels(self.folder), "made": {}}
 
     def with_exits(self, early: tuple[int, ...]) -> Variant:
         """Returns the variant in which some early exits stay.
 
         Raises:
-            NetworkError, SettingsError, UnsupportedLayerError, FormatError: as `compile`.
+            NetworkError, SettingsError, UnsupportedLayerError, FormatError, DesignError: as its kernels.
         """
         if early not in self.made:
-            design = self._design(early)
+            design = self.kernels.design(early)
             if early == self.every:
-                logits: Sequence[NDArray[np.int64]] = design.logits(self.fitting.images)
+                network, data = Described(design), self.fitting
+                split = FittingSplit.of(
+                    data.images, data.labels, network.input_format, network.input_shape, network.classes
+                )
+                logits: Sequence[NDArray[np.int64]] = design.logits(data.images)
             else:
-                whole = self.with_exits(self.every).logits
-                logits = [whole[k] for k in (*early, len(self.every))]
-            self.made[early] = Variant(design, logits, Known(Chooser(self.catalogue)))
+                whole = self.with_exits(self.every)
+                split, logits = whole.fitting, [whole.logits[k] for k in (*early, len(self.every))]
+            self.made[early] = Variant(design, split, logits, Known(Chooser(self.catalogue)))
         return self.made[early]
 
     def policy(self, point: Point) -> ExitPolicy:
@@ -153,22 +194,6 @@ class Variants:
         Raises:
             PolicyError: its criterion cannot meet its request.
         """
-        variant, data = self.with_exits(point.early_exits), (self.fitting.images, self.fitting.labels)
-        return fit_policy(Described(variant.design), data, point.request, logits=variant.logits)
-
-    def _design(self, early: tuple[int, ...]) -> Design:
-        """Returns a design of a variant's network, whatever its board: kernels do not depend on it."""
-        folder = self.folder / "_".join(("exits", *map(str, early), "last"))
-        if self.network is None:
-            return load(folder)
-        network = with_early_exits(self.network, early)
-        if (folder / MANIFEST).exists():
-            try:
-                kept = load(folder)
-            except DesignError:  # of an earlier version
-                pass
-            else:
-                if kept.manifest["network_sha256"] == network.digest():
-                    return kept
-        policy = fit_policy(network, None, thresholds=(None,) * len(early), criterion="margin")
-        return compile(network, policy, backend="vitis", out=folder, name="kernels")
+        variant = self.with_exits(point.early_exits)
+        network, logits = Described(variant.design), variant.logits
+        return fit_policy(network, variant.fitting, point.request, logits=logits, curves=variant.curves)
