@@ -20,7 +20,7 @@ from hwcodesign.backends.streamrtl.hardware import Hardware
 from hwcodesign.backends.streamrtl.project_files import write_segment
 from hwcodesign.errors import DesignError, FormatError, SettingsError
 from hwcodesign.fixedpoint import FixedPoint
-from hwcodesign.hardware.cycles import segment_cycles
+from hwcodesign.hardware.cycles import output_ends
 from hwcodesign.hardware.dataflow import images_taken
 from hwcodesign.hardware.implementation import DISTRIBUTED, MEMORY, RESOURCE, Implementation, Implementations
 from hwcodesign.hardware.netlist import netlist
@@ -282,7 +282,7 @@ def test_drawn_segments_give_what_software_gives_when_it_is_said_to(seed: int, t
         run = verilated.run(codes, valid_rate=rates[0], ready_rate=rates[1], checked=True)
         assert np.array_equal(run.outputs[0], expected)
         if rates == (1.0, 1.0):
-            assert tuple(tuple(ends) for ends in run.ends) == segment_cycles(placed, samples=6).ends
+            assert tuple(tuple(ends) for ends in run.ends) == output_ends(placed, samples=6)
 
 
 def test_no_stage_is_faster_than_the_words_of_images(tmp_path: Path) -> None:

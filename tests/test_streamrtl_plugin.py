@@ -288,7 +288,7 @@ def test_predict_gives_hls4mls_shapes_and_casts_its_input(tmp_path: Path) -> Non
     assert np.array_equal(model.predict(x, on="software"), model.predict(np.asfortranarray(x)))
     segment = model.config.backend.segment(model)
     simulated = read_segment(tmp_path / "project").run(np.zeros((4, *segment.inputs[0].shape), np.int64))
-    (ends,) = segment_cycles(netlist(segment, implementations(model, segment)), samples=4).ends
+    ends = segment_cycles(netlist(segment, implementations(model, segment)), samples=4).ends
     assert tuple(simulated.ends[0]) == ends
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
-from hwcodesign.hardware.netlist import Netlist, fed, watched
+from hwcodesign.hardware.netlist import WATCHING, Netlist, fed, watched, whole_samples
 from hwcodesign.hardware.stepping import Network, ends_of, run
 
 #: Samples that a pipeline is run for until its pace is steady.
@@ -19,12 +19,12 @@ class Cycles:
     Attributes:
         latency: cycles from the one in which its first input beats are offered to that of the last beat of all outputs.
         interval: cycles between the last output beats of consecutive samples, at its own pace.
-        ends: for each output, cycles of the last beats of the first samples.
+        ends: cycles in which the first samples have left whole.
     """
 
     latency: int
     interval: int
-    ends: tuple[tuple[int, ...], ...]
+    ends: tuple[int, ...]
 
 
 #: Cycles of netlists that are still there, by samples: a choice asks for those of the same segments again and again.
@@ -40,9 +40,13 @@ def segment_cycles(placed: Netlist, samples: int = _SAMPLES) -> Cycles:
 
 
 def _segment_cycles(placed: Netlist, samples: int) -> Cycles:
-    ends = tuple(_ends(placed, i, samples) for i in range(len(placed.outputs)))
-    last = [max(cycles) for cycles in zip(*ends, strict=True)]
-    return Cycles(last[0], last[-1] - last[-2], ends)
+    ends = _ends(placed, 0, samples) if len(placed.outputs) == 1 else _whole_ends(placed, samples)
+    return Cycles(ends[0], ends[-1] - ends[-2], ends)
+
+
+def output_ends(placed: Netlist, samples: int = _SAMPLES) -> tuple[tuple[int, ...], ...]:
+    """Predicts for each output of a segment the cycles of the last beats of the first samples."""
+    return tuple(_ends(placed, i, samples) for i in range(len(placed.outputs)))
 
 
 def reading_cycles(placed: Netlist) -> int:
@@ -60,6 +64,15 @@ def reading_cycles(placed: Netlist) -> int:
     beats = placed.inputs[0].stream.beats
     network = Network(watched(nodes, max(drivers)), beats)
     return min(network.cycles, interval) if network.until_taken(beats) else interval
+
+
+def _whole_ends(placed: Netlist, samples: int) -> tuple[int, ...]:
+    """Returns the cycles in which samples have left all of several outputs, which one run watches."""
+    nodes, drivers, offering = fed(placed)
+    beats_in, beats_out = ([port.stream.beats for port in ports] for ports in (placed.inputs, placed.outputs))
+    network = Network(whole_samples(nodes, drivers, beats_out), -1 if offering else samples * beats_in[0])
+    delay = WATCHING + bool(offering)  # queues that offer take one cycle
+    return tuple(end - delay for end in ends_of(network, samples, beats_in, 1))
 
 
 def _ends(placed: Netlist, i: int, samples: int) -> tuple[int, ...]:

@@ -27,6 +27,8 @@ from hwcodesign.hardware.units import unit_of
 from hwcodesign.kernels import Segment
 from hwcodesign.kernels.tensor import suffix
 
+#: Cycles from the last beat of a sample to the one in which `whole_samples` shows it.
+WATCHING = 3
 #: Blocks in a row through which ready may pass in one cycle.
 _CHAIN = 2
 
@@ -331,8 +333,8 @@ def watched(nodes: Sequence[Node], driver: int) -> list[Node]:
 
 
 def whole_samples(nodes: Sequence[Node], drivers: Sequence[int], beats: Sequence[int]) -> list[Node]:
-    """Returns nodes of which the last one gives a beat when all of some nodes have given a sample, and never stalls
-    them.
+    """Returns nodes of which the last one gives a beat `WATCHING` cycles after all of some nodes have given a sample,
+    and never stalls them.
 
     Args:
         nodes: of a network.
@@ -341,7 +343,7 @@ def whole_samples(nodes: Sequence[Node], drivers: Sequence[int], beats: Sequence
     """
     found, joined = list(nodes), []
     for driver, own in zip(drivers, beats, strict=True):
-        found += [Node(Queue(ENDLESS), (driver,)), Node(Pipeline(beats=own), (len(found),))]
+        found += [Node(Pipeline(beats=own), (driver,)), Node(Queue(ENDLESS), (len(found),))]
         joined.append(len(found) - 1)
     return [*found, Node(Pipeline(inputs=len(joined)), tuple(joined))]
 

@@ -6,7 +6,7 @@ passes several registers without being added to is a shift register in LUTs.
 
 from __future__ import annotations
 
-from itertools import count
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from hwcodesign.fixedpoint import Codes, FixedPoint
@@ -36,38 +36,51 @@ class _Node(NamedTuple):
 
 
 class _Bits:
-    """All bits of a module, each counted once however often it is used."""
+    """All bits of a module, each counted once however often it is used. Lists have a place for each bit, by its number:
+    a module has some hundred thousand.
+    """
 
     def __init__(self, source: FixedPoint) -> None:
         width = source.width
         self.largest = (1 << (width - 1)) - 1 if source.signed else (1 << width) - 1
         self.least = 1 << (width - 1) if source.signed else 0
-        self.outputs: dict[int, int] = {}  # number of a bit to that of a register behind it
-        self.registers: dict[int, int] = {}  # number of a register's output to that of its input
-        self.readers: dict[int, int] = {}
+        self.outputs = [_ZERO]  # of a register behind each bit; `_ZERO` where there is none
+        self.registers = [_ZERO]  # the inputs of those whose output a bit is; `_ZERO` where it is none
+        self.readers = [0]
         self.operands: dict[tuple[int, int], tuple[int, ...]] = {}
         self.sums: dict[object, tuple[int, ...]] = {}
         self.adder_bits = 0
-        self._numbers = count(_ZERO + 1)
 
-    def held(self, bit: int) -> int:
-        """The output of a register behind a bit."""
-        if bit == _ZERO:
-            return _ZERO
-        output = self.outputs.get(bit)
-        if output is None:
-            output = self.outputs[bit] = next(self._numbers)
-            self.registers[output] = bit
-            self.read(bit)
-        return output
+    def made(self, number: int) -> range:
+        """New bits."""
+        first = len(self.outputs)
+        for each in (self.outputs, self.registers, self.readers):
+            each.extend([0] * number)
+        return range(first, first + number)
 
-    def read(self, bit: int) -> None:
-        self.readers[bit] = self.readers.get(bit, 0) + 1
+    def held(self, bits: Iterable[int]) -> tuple[int, ...]:
+        """The outputs of registers behind bits."""
+        outputs, registers, readers, found = self.outputs, self.registers, self.readers, []
+        for bit in bits:
+            output = outputs[bit]
+            if output == _ZERO != bit:
+                output = outputs[bit] = len(outputs)
+                outputs.append(_ZERO)
+                registers.append(bit)
+                readers.append(0)
+                readers[bit] += 1
+            found.append(output)
+        return tuple(found)
+
+    def read(self, bits: Iterable[int]) -> None:
+        readers = self.readers
+        for bit in bits:
+            readers[bit] += 1
 
     def operand(self, number: int, position: int, width: int, *, signed: bool) -> tuple[int, ...]:
         key = (number, position)
         if key not in self.operands:
-            bits = tuple(self.held(next(self._numbers)) for _ in range(width))
+            bits = self.held(self.made(width))
             self.operands[key] = bits if signed else (*bits, _ZERO)
         return self.operands[key]
 
@@ -91,20 +104,20 @@ class _Bits:
         low = [left.bits[min(b, len(left.bits) - 1)] for b in range(min(further, width))]
         added = width - len(low)
         self.adder_bits += added
-        for bit in (*left.bits[further:], *right.bits):
-            self.read(bit)
-        sums = [next(self._numbers) for _ in range(added)]
-        return tuple(self.held(bit) for bit in (*low, *sums))
+        self.read(left.bits[further:])
+        self.read(right.bits)
+        return self.held((*low, *self.made(added)))
 
     def counted(self) -> tuple[int, int]:
         """Flip-flops, and LUTs that are shift registers."""
         ff = lutram = 0
-        follows = {source for source in self.registers.values() if source in self.registers}
-        ends = [bit for bit in self.registers if bit not in follows or self.readers.get(bit, 0) != 1]
+        registers, readers = self.registers, self.readers
+        follows = {source for source in registers if registers[source]}
+        ends = [bit for bit, source in enumerate(registers) if source and (bit not in follows or readers[bit] != 1)]
         for end in ends:
             length, bit = 1, end
-            while self.registers[bit] in self.registers and self.readers.get(self.registers[bit], 0) == 1:
-                bit, length = self.registers[bit], length + 1
+            while registers[registers[bit]] and readers[registers[bit]] == 1:
+                bit, length = registers[bit], length + 1
             if length >= SHIFT_REGISTER:
                 lutram += -(-length // 32)
             else:
@@ -133,9 +146,7 @@ def constant_sum(weights: Codes, source: FixedPoint, sets: int, weight_width: in
         for _ in range(levels):
             pairs = [nodes[i : i + 2] for i in range(0, len(nodes), 2)]
             nodes = [bits.joined(*pair) if len(pair) == 2 else _passed(pair[0], bits) for pair in pairs]
-        for bit in nodes[0].bits:
-            bits.read(bit)
-            bits.read(bit)  # an output is no step of a shift register
+        bits.read(nodes[0].bits * 2)  # an output is no step of a shift register
         negated += sum_width - nodes[0].shift if nodes[0].negative else 0
     ff, lutram = bits.counted()
     return Part("constant_sum", {"adder bits": bits.adder_bits, "negated bits": negated}, ff, lutram=lutram)
@@ -153,4 +164,4 @@ def _terms(row: list[int], weight_width: int, bits: _Bits, source: FixedPoint, n
 
 
 def _passed(node: _Node, bits: _Bits) -> _Node:
-    return node._replace(bits=tuple(bits.held(bit) for bit in node.bits))
+    return node._replace(bits=bits.held(node.bits))
