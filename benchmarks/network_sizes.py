@@ -241,8 +241,9 @@ has the C++, and runs in software. The total also has hashes, weights, and check
 
 StreamRTL keeps whole windows in registers, or reads them from memory ([folding.md](folding.md)). `compile` refuses
 convolutions that make more products in a cycle than can be simulated, before anything is exported, and names a reuse
-factor that is enough for all of them. The SystemVerilog is then written, and its cycles are predicted, but networks
-with hundreds of channels do not fit the boards here, which a warning says. `backend="vitis"` writes no RTL.
+factor that is enough for all of them. Networks with hundreds of channels do not fit the boards here, which is an error;
+with `oversize=True` their SystemVerilog is written all the same, and its cycles are predicted. `backend="vitis"` writes
+no RTL.
 
 g++ compiles the C++ of ResNet-18 in about a minute of one processor.
 

@@ -275,14 +275,14 @@ Here coefficients were fitted without any unit of the kind that is predicted. Ki
 has cannot be predicted so, and are marked *half*: they are predicted by the other kinds and half of their own units.
 
 {_table([errors.row(f"{name}{' (half)' if how == 'half' else ''}") for name, how, errors in rows])}
-Beyond the aim: {"; ".join(outside) or "none"}. Kinds whose median error is: {"; ".join(inexact) or "none"}.
+Beyond the aim: {"; ".join(outside) or "none"}. Kinds whose median error is above the aim: {"; ".join(inexact) or "none"}.
 
 All units but the new ones, with the coefficients that hwcodesign has, which are fitted to all of them:
 
 {_table([seen_by_all(coefs).row("all")])}
 """
     if networks:
-        text += "Whole networks, of which the fit has seen nothing; blenet_mnist_dsp is the design near A3's rate:\n\n"
+        text += "Whole networks, of which the fit has seen nothing:\n\n"
         text += f"{_network_rows(networks)}\n"
         found = [(net.name, Errors.of(_block_pairs(net))) for net in networks]
         text += f"The instances in their tops:\n\n{_table(errors.row(name) for name, errors in found)}\n"
