@@ -3,7 +3,8 @@
 HWCODESIGN_DATA=… python -m benchmarks.early_exit_gain --recipes blenet_mnist
 
 Both are simulated in RTL. Results are kept in benchmarks/results/early_exit_gain.json, so that a run that was stopped
-goes on; `python -m benchmarks.exploration_page` writes them into docs/exploration.md. With --synthesise, designs go through Yosys, too; --predict leaves out the simulation.
+goes on; `python -m benchmarks.exploration_page` writes them into docs/exploration.md. With --synthesise, designs go
+through Yosys, too; --predict leaves out the simulation.
 """
 
 from __future__ import annotations

@@ -275,7 +275,8 @@ Here coefficients were fitted without any unit of the kind that is predicted. Ki
 has cannot be predicted so, and are marked *half*: they are predicted by the other kinds and half of their own units.
 
 {_table([errors.row(f"{name}{' (half)' if how == 'half' else ''}") for name, how, errors in rows])}
-Beyond the aim: {"; ".join(outside) or "none"}. Kinds whose median error is above the aim: {"; ".join(inexact) or "none"}.
+Beyond the aim: {"; ".join(outside) or "none"}. Kinds whose median error is above the aim:
+{"; ".join(inexact) or "none"}.
 
 All units but the new ones, with the coefficients that hwcodesign has, which are fitted to all of them:
 
