@@ -151,8 +151,8 @@ def document(rows: list[Row]) -> str:
 We simulate MNIST's 10,000 test images in their order, cycle by cycle, as one batch. The clock of {CLOCK_MHZ:.0f} MHz
 is assumed; it is the clock of ATHEENA's designs. Whether an AMD device has it is not known; on a Lattice ECP5, B-LeNet
 has it with some seeds of the placement ([clocks.md](clocks.md)). Our resources are Yosys' estimates for 7 series,
-including registers and buses; they are not Vivado's. ATHEENA's resources are the predictions of its optimiser before place and route. ATHEENA uses 16-bit numbers; ours are 4-bit weights and
-5-bit activations.
+including registers and buses; they are not Vivado's. ATHEENA's resources are the predictions of its optimiser before
+place and route. ATHEENA uses 16-bit numbers; ours are 4-bit weights and 5-bit activations.
 
 "go on" is the fraction of images that go on to the second stage. "of the highest throughput" compares the images/s with
 the highest throughput that the exit rates and the intervals of the stages allow. "buffer" is the number of samples that
