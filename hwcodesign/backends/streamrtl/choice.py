@@ -25,8 +25,9 @@ _WAITING = 24
 _LESS_BUSY = 0.85
 #: Ratio of the two speeds between which lies the slowest one that has the wished latency, or the fastest that fits.
 _NEAR = 1.03
-#: Ratio of intervals that are tried one after another until what is beside the layers fits, too.
-_BESIDE = 1.15
+#: Ratio of intervals that are tried one after another until what is beside the layers fits, too; and how many times the
+#: first interval they are from where on steps grow, because most likely nothing fits at all.
+_BESIDE, _FAR = 1.15, 4
 #: How much longer an interval may be with shorter buffers, where as short a one as possible is wished.
 _NEARLY = 1.002
 
@@ -94,20 +95,29 @@ def within_board(request: Request) -> Accelerator:
     Raises:
         SettingsError: not even the slowest hardware fits; the message says what it would take.
     """
-    accelerator = request.accelerator
+    accelerator, slowest = request.accelerator, _most_cycles(request.accelerator)
     choosing = request.choosing
     depths = [depth for depth in choosing.depths if depth <= _FIRST] or [accelerator.buffer_samples]
     for depth in reversed(depths):
-        best = _fastest(choosing, depth, _most_cycles(accelerator))
+        best = _fastest(choosing, depth, slowest)
         if choosing.fits(best):
             break
+        if depth == depths[-1]:  # before all others are tried: does the least of all fit?
+            best = choosing.built(choosing.speed(slowest, choosing.pacing(depths[0]).busy), depths[0])
+            if not choosing.fits(best):
+                raise _no_room(request, best)
     else:
-        raise SettingsError(
-            f"{accelerator.name} does not fit {request.board.name}, however far its layers are folded: it would take "
-            f"{choosing.lacking(best.total)}: choose a larger board"
-        )
+        raise _no_room(request, best)
     best = quicker(choosing, best)
     return choosing.with_least_depth(best, _NEARLY * best.interval).hardware.accelerator
+
+
+def _no_room(request: Request, least: Built) -> SettingsError:
+    name, lacking = request.accelerator.name, request.choosing.lacking(least.total)
+    return SettingsError(
+        f"{name} does not fit {request.board.name}, however far its layers are folded: it would take {lacking}: choose "
+        "a larger board"
+    )
 
 
 def _most_cycles(accelerator: Accelerator) -> int:
@@ -120,10 +130,12 @@ def _fastest(choosing: Choosing, depth: int, slowest: float) -> Built:
     was found.
     """
     busy = choosing.pacing(depth).busy
-    low = high = choosing.shortest(busy, Resources(), float(choosing.least_interval), slowest)  # of layers alone
-    best = choosing.built(choosing.speed(high, busy), depth)
+    first = choosing.shortest(busy, Resources(), float(choosing.least_interval), slowest)  # of layers alone
+    low = high = first
+    best, step = choosing.built(choosing.speed(high, busy), depth), _BESIDE
     while not choosing.fits(best) and high < slowest:
-        low, high = high, _BESIDE * high
+        low, high = high, min(step * high, slowest)
+        step = step if high < _FAR * first else step**2
         best = choosing.built(choosing.speed(high, busy), depth)
     while choosing.fits(best) and high / low > _NEAR:
         middle = (low * high) ** 0.5
