@@ -29,6 +29,7 @@ from hwcodesign.hardware.implementation import MEMORY, RESOURCE, Implementation
 from hwcodesign.hardware.resources.figures import Resources
 from hwcodesign.networks.leaving_out import with_early_exits
 from hwcodesign.policies.exit_decision import FittedOn
+from tests.marks import CAMPAIGN
 
 P = layers.Precision(4, 4, bias=12, logits=12)
 SHAPE = (2, 8, 8)
@@ -425,3 +426,18 @@ def test_a_stage_and_head_that_wait_for_each_other_are_made_faster(tmp_path: Pat
     hardware, most = Hardware.of(design.accelerator), 100e6 / 21_486
     assert hardware.stage_intervals[0] < hardware.exits[0].interval <= most
     assert hardware.stream_interval([]) == hardware.exits[0].interval
+
+
+@CAMPAIGN
+def test_what_is_published_of_resnet8_has_room_on_its_board_with_early_exits(tmp_path: Path) -> None:
+    """The throughput and half the latency of fpgaConvNet's design, from which steps lead to it only where they begin
+    with what fills the board.
+    """
+    network, rates = hw.load_recipe("resnet8_cifar_w4a4").published(), (0.44, 0.42, 0.14)
+    policy = hw.fit_policy(network, None, thresholds=[0.5, 0.5], criterion="margin")
+    often = replace(policy, fitted_on=replace(policy.fitted_on, exit_rate=rates))
+    wish = hw.Fit(images_per_second=4862, latency_us=205)
+    design = hw.compile(network, often, fit=wish, board="pynq-z2", out=tmp_path / "design")  # an error if it has not
+    hardware = Hardware.of(design.accelerator)
+    assert hardware.mean_latency(rates) <= 20_500
+    assert hardware.intake_interval(rates) <= 100e6 / 4862

@@ -4,7 +4,7 @@ has room for.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from hwcodesign.backends.streamrtl.choosing import SHARE, Built, Choosing, Known
@@ -264,9 +264,10 @@ class _Wanted:
                 low = middle
                 continue
             low, high = (middle, high) if self._latency(tried[-1]) <= wished else (low, middle)
-        fitting = [one for one in tried if choosing.fits(one)]
-        if fitting and not any(self._latency(one) <= wished for one in fitting):
-            tried.append(sooner(choosing, min(fitting, key=self._latency), self.interval, wished))
+        for start in self._starts(built, [one for one in tried if choosing.fits(one)]):
+            if any(choosing.fits(one) and self._latency(one) <= wished for one in tried):
+                break
+            tried.append(sooner(choosing, start, self.interval, wished))
         soon = [one for one in tried if self._latency(one) <= wished]
         if not soon:
             raise SettingsError(
@@ -275,6 +276,24 @@ class _Wanted:
                 "more images leave early"
             )
         return min(soon, key=self._cost)
+
+    def _starts(self, built: Built, fitting: Sequence[Built]) -> Iterator[Built]:
+        """Yields hardware that fits, from which steps to a shorter latency begin: they end where none is better, and
+        from what fills the board they lead elsewhere than from what has little.
+
+        Args:
+            built: hardware with the throughput alone.
+            fitting: what is known to fit.
+        """
+        if fitting:
+            yield min(fitting, key=self._latency)
+        choosing = self.choosing
+        shortest = min(choosing.depths, default=built.depth)  # which leave most room for layers
+        fastest = _fastest(choosing, shortest, _most_cycles(built.hardware.accelerator))
+        if choosing.fits(fastest):
+            full = choosing.with_least_depth(quicker(choosing, fastest), self.interval)
+            if full.interval <= self.interval:
+                yield full
 
     def _latency(self, built: Built) -> float:
         return built.hardware.mean_latency(self.choosing.rates)
