@@ -68,7 +68,7 @@ _NAMES = {
     "module_from_onnx": ("hwcodesign.networks.onnx_models.reading", "design"),
     "to_onnx": ("hwcodesign.networks.onnx_models.writing", "design"),
     "fold_batch_norms": ("hwcodesign.networks.folding", "design"),
-    "fit_policy": ("hwcodesign.fitting.network", "design"),
+    "fit_policy": ("hwcodesign.fitting.network", ""),
     "Criterion": ("hwcodesign.policies", ""),
     "quantisation_noise": ("hwcodesign.networks.quantising", "design"),
     "quantise": ("hwcodesign.networks.quantising", "design"),

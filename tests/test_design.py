@@ -602,7 +602,7 @@ design = hw.load({folder!r})
 images = np.load({images!r})
 for settings in ({{}}, {{"mode": "anytime"}}, {{"mode": "subnet", "leave_at": 1}}, {{"thresholds": [0.5, None]}}):
     print(design.run(images, on="software", **settings).tobytes().hex())
-print(hw.FixedPoint(8, 3), hw.ExitPolicy.__name__, hw.Mode("anytime").value, design.costs().full)
+print(hw.FixedPoint(8, 3), hw.ExitPolicy.__name__, hw.fit_policy.__name__, hw.Mode("anytime").value, design.costs().full)
 for verb in {verbs}:
     try:
         getattr(hw, verb)
@@ -611,7 +611,7 @@ for verb in {verbs}:
 loaded = {{name.split(".")[0] for name, module in sys.modules.items() if module is not None}}
 print(sorted(loaded & set({blocked})))
 """
-_VERBS = ["train", "fit_policy", "compile", "MultiExitNetwork", "load_recipe", "Recipe", "TrainingSettings"]
+_VERBS = ["train", "compile", "MultiExitNetwork", "load_recipe", "Recipe", "TrainingSettings"]
 
 
 def test_numpy_alone_loads_and_runs_a_design_and_other_verbs_name_their_extra(
@@ -635,7 +635,7 @@ def test_numpy_alone_loads_and_runs_a_design_and_other_verbs_name_their_extra(
         {"thresholds": [0.5, None]},
     ]
     assert lines[:4] == [compiled_design.run(images, **settings).tobytes().hex() for settings in runs]
-    assert lines[4] == f"fixed<8,3,TRN,WRAP> ExitPolicy anytime {compiled_design.costs().full}"
+    assert lines[4] == f"fixed<8,3,TRN,WRAP> ExitPolicy fit_policy anytime {compiled_design.costs().full}"
     assert len(lines) == 5 + len(_VERBS) + 1, lines[5:]
     for verb, line in zip(_VERBS, lines[5:-1], strict=True):
         assert re.fullmatch(
