@@ -602,7 +602,8 @@ design = hw.load({folder!r})
 images = np.load({images!r})
 for settings in ({{}}, {{"mode": "anytime"}}, {{"mode": "subnet", "leave_at": 1}}, {{"thresholds": [0.5, None]}}):
     print(design.run(images, on="software", **settings).tobytes().hex())
-print(hw.FixedPoint(8, 3), hw.ExitPolicy.__name__, hw.fit_policy.__name__, hw.Mode("anytime").value, design.costs().full)
+names = hw.ExitPolicy.__name__, hw.fit_policy.__name__
+print(hw.FixedPoint(8, 3), *names, hw.Mode("anytime").value, design.costs().full)
 for verb in {verbs}:
     try:
         getattr(hw, verb)
