@@ -245,7 +245,7 @@ point less accurate on the fitting split. "exits" says how many images leave at 
 Searches of the same space from the beginning, with one worker, which is the process itself, and with two, which are it
 and another process, on two cores. The time in which the other one starts is included. Kernels of the network, which a
 search exports once, were there. Each process finds out for itself what units take, and one of them alone keeps what was
-found: where an evaluation takes 0.2 s, this is a fourth of the work; where it takes 2 s, it is little.
+found: the less an evaluation takes, the more this weighs.
 
 {workers}
 """

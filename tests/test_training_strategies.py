@@ -435,22 +435,25 @@ def for_everybody() -> tuple[MultiExitNetwork, TrainingSettings, Dataset]:
     return network, own, data
 
 
-@pytest.mark.parametrize("teacher", ["labels", "last"])
+@pytest.mark.parametrize(("teacher", "gain"), [("labels", 0.1), ("last", 0.05)])
 def test_personalised_heads_know_the_user_better_and_the_last_exit_answers_everybody_as_before(
-    teacher: Any, for_everybody: tuple[MultiExitNetwork, TrainingSettings, Dataset], digits_data: Dataset
+    teacher: Any,
+    gain: float,
+    for_everybody: tuple[MultiExitNetwork, TrainingSettings, Dataset],
+    digits_data: Dataset,
 ) -> None:
-    """On images that the user wrote and no head has seen."""
+    """On images that the user wrote and no head has seen. Labels teach more than a last exit that errs itself."""
     network, own, data = copy.deepcopy(for_everybody[0]), for_everybody[1], for_everybody[2]
     before = network.logits(data.test.images)
     everybody = network.logits(digits_data.test.images)
     train(network, data, dataclasses.replace(own, strategy=Personalised(teacher)))
     after = network.logits(data.test.images)
     was, now = accuracy(before, data.test), accuracy(after, data.test)
-    assert now[0] > was[0] + 0.05
+    assert now[0] > was[0] + gain
     assert np.array_equal(after[-1], before[-1])
     assert np.array_equal(network.logits(digits_data.test.images)[-1], everybody[-1])
     if teacher == "labels":
-        assert now[1] > was[1] + 0.05
+        assert now[1] > was[1] + gain
         assert min(now[:2]) > now[2]  # nobody taught the last exit this hand
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
-from hwcodesign.hardware.netlist import WATCHING, Netlist, fed, watched, whole_samples
+from hwcodesign.hardware.netlist import WATCHING, Netlist, fed, observed, watched
 from hwcodesign.hardware.stepping import Network, ends_of, run
 
 #: Samples that a pipeline is run for until its pace is steady.
@@ -68,11 +68,8 @@ def reading_cycles(placed: Netlist) -> int:
 
 def _whole_ends(placed: Netlist, samples: int) -> tuple[int, ...]:
     """Returns the cycles in which samples have left all of several outputs, which one run watches."""
-    nodes, drivers, offering = fed(placed)
-    beats_in, beats_out = ([port.stream.beats for port in ports] for ports in (placed.inputs, placed.outputs))
-    network = Network(whole_samples(nodes, drivers, beats_out), -1 if offering else samples * beats_in[0])
-    delay = WATCHING + bool(offering)  # queues that offer take one cycle
-    return tuple(end - delay for end in ends_of(network, samples, beats_in, 1))
+    delay = WATCHING + (len(placed.inputs) > 1)  # queues that offer take one cycle
+    return tuple(end - delay for end in observed(placed, samples).ends)
 
 
 def _ends(placed: Netlist, i: int, samples: int) -> tuple[int, ...]:

@@ -294,7 +294,7 @@ def _with_queues(placed: Netlist) -> Netlist:
         return replace(placed, blocks=tuple(blocks))
 
     def observe(depths: Sequence[int], samples: int) -> Observed:
-        return _observed(with_depths(depths), samples)
+        return observed(with_depths(depths), samples)
 
     return with_depths(least_depths(observe, [block.output.beats for block in meeting], len(placed.blocks)))
 
@@ -348,8 +348,15 @@ def whole_samples(nodes: Sequence[Node], drivers: Sequence[int], beats: Sequence
     return [*found, Node(Pipeline(inputs=len(joined)), tuple(joined))]
 
 
-def _observed(placed: Netlist, samples: int) -> Observed:
-    """Runs a segment until every output has given so many samples, all of them in one run."""
+def observed(placed: Netlist, samples: int) -> Observed:
+    """Runs a segment until every output has given so many samples, and watches all of them in one run.
+
+    Its `ends` are `WATCHING` cycles late, and one more where it has several inputs, which queues offer beats to.
+
+    Args:
+        placed: the segment.
+        samples: number of samples.
+    """
     nodes, drivers, first = fed(placed)
     beats_in, beats_out = ([port.stream.beats for port in ports] for ports in (placed.inputs, placed.outputs))
     offered = samples * beats_in[0] if len(beats_in) == len(beats_out) == 1 else -1

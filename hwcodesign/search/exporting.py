@@ -65,4 +65,4 @@ def variants_of(
         catalogue: what units of kernels take, where it is known from elsewhere.
     """
     kernels, every = ExportedKernels(network, folder), tuple(range(network.exits - 1))
-    return Variants(kernels, every, fitting, board, folder, catalogue or Catalogue())
+    return Variants(kernels, every, fitting, board, catalogue or Catalogue())

@@ -105,6 +105,10 @@ class Variant:
 class Kernels(Protocol):
     """They are where the kernels of variants come from."""
 
+    @property
+    def folder(self) -> Path:
+        """Returns where they are kept, those of each variant in a folder of its own."""
+
     def design(self, early: tuple[int, ...]) -> Design:
         """Returns a design of a variant's network, whatever its board: kernels do not depend on it.
 
@@ -151,7 +155,6 @@ class Variants:
         every: numbers of all early exits.
         fitting: the fitting split.
         board: the board.
-        folder: where kernels are kept for the next search, in a folder for each variant.
         catalogue: what units of kernels take; variants share kernels.
         made: those that were asked for, by the early exits that stay.
     """
@@ -160,13 +163,12 @@ class Variants:
     every: tuple[int, ...]
     fitting: Split
     board: Board
-    folder: Path
     catalogue: Catalogue = field(default_factory=Catalogue)
     made: dict[tuple[int, ...], Variant] = field(default_factory=dict)
 
     def __getstate__(self) -> dict[str, Any]:
         """Returns what passes to another process; what units take is known there at once."""
-        return {**self.__dict__, "kernels": KeptKernels(self.folder), "made": {}}
+        return {**self.__dict__, "kernels": KeptKernels(self.kernels.folder), "made": {}}
 
     def with_exits(self, early: tuple[int, ...]) -> Variant:
         """Returns the variant in which some early exits stay.

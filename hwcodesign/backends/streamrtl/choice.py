@@ -98,26 +98,18 @@ def within_board(request: Request) -> Accelerator:
     accelerator, slowest = request.accelerator, _most_cycles(request.accelerator)
     choosing = request.choosing
     depths = [depth for depth in choosing.depths if depth <= _FIRST] or [accelerator.buffer_samples]
-    for depth in reversed(depths):
-        best = _fastest(choosing, depth, slowest)
-        if choosing.fits(best):
-            break
-        if depth == depths[-1]:  # before all others are tried: does the least of all fit?
-            best = choosing.built(choosing.speed(slowest, choosing.pacing(depths[0]).busy), depths[0])
-            if not choosing.fits(best):
-                raise _no_room(request, best)
-    else:
-        raise _no_room(request, best)
+    best = _fastest(choosing, depths[-1], slowest)
+    if not choosing.fits(best):
+        least = choosing.built(choosing.speed(slowest, choosing.pacing(depths[0]).busy), depths[0])
+        if not choosing.fits(least):
+            raise SettingsError(
+                f"{accelerator.name} does not fit {request.board.name}, however far its layers are folded: it would "
+                f"take {choosing.lacking(least.total)}: choose a larger board"
+            )
+        shallower = (_fastest(choosing, depth, slowest) for depth in reversed(depths[:-1]))
+        best = next(one for one in shallower if choosing.fits(one))  # the last one, if none before, is as slow as that
     best = quicker(choosing, best)
     return choosing.with_least_depth(best, _NEARLY * best.interval).hardware.accelerator
-
-
-def _no_room(request: Request, least: Built) -> SettingsError:
-    name, lacking = request.accelerator.name, request.choosing.lacking(least.total)
-    return SettingsError(
-        f"{name} does not fit {request.board.name}, however far its layers are folded: it would take {lacking}: choose "
-        "a larger board"
-    )
 
 
 def _most_cycles(accelerator: Accelerator) -> int:
@@ -264,10 +256,12 @@ class _Wanted:
                 low = middle
                 continue
             low, high = (middle, high) if self._latency(tried[-1]) <= wished else (low, middle)
-        for start in self._starts(built, [one for one in tried if choosing.fits(one)]):
-            if any(choosing.fits(one) and self._latency(one) <= wished for one in tried):
-                break
-            tried.append(sooner(choosing, start, self.interval, wished))
+        fitting = [one for one in tried if choosing.fits(one)]
+        if not any(self._latency(one) <= wished for one in fitting):
+            for start in self._starts(built, fitting):
+                tried.append(sooner(choosing, start, self.interval, wished))
+                if self._latency(tried[-1]) <= wished:  # before the next start is looked for, which takes long
+                    break
         soon = [one for one in tried if self._latency(one) <= wished]
         if not soon:
             raise SettingsError(
