@@ -3,8 +3,8 @@
 // This module divides a sum by the number of its terms, rounds the quotient toward zero, and casts it. It needs no
 // divider and no multiplier: it adds shifted magnitudes, one for each digit of a constant in canonical signed form, and
 // shifts the product to the right, as division_t describes. Whoever sets Division makes sure that this is exact for
-// every sum that can occur. Of several divisions, all are computed, and choice_i takes one. A new result is there one
-// enabled cycle after its sum; sign and cast are combinational behind the register.
+// every sum that can occur. Of several divisions, all are computed, and choice_i takes one. A new result is there two
+// enabled cycles after its sum, behind registers of the magnitude and of the quotient; sign and cast are combinational.
 module average
   import hwc_pkg::*;
 #(
@@ -24,7 +24,7 @@ module average
 
   // Clock enable
   input  wire logic                             enable_i,
-  // The sum, its division, and the result of the sum of the enabled cycle before
+  // The sum, its division, and the result of the sum two enabled cycles before
   input  wire logic [             SumWidth-1:0] sum_i,
   input  wire logic [index_bits(Divisions)-1:0] choice_i,
   output logic      [         Result.width-1:0] result_o
@@ -62,14 +62,15 @@ module average
 
   localparam int unsigned QuotientWidth = widest();
 
-  logic [SumWidth-1:0] magnitude;
-  logic negative, negative_q;
+  logic negative;
+  logic [1:0] negative_q;
+  logic [SumWidth-1:0] magnitude_q;
+  logic [index_bits(Divisions)-1:0] choice_q;
   logic [Divisions-1:0][QuotientWidth-1:0] quotients;
   logic [QuotientWidth-1:0] quotient_q;
   logic [QuotientWidth:0] quotient;
 
   assign negative = Signed && sum_i[SumWidth-1];
-  assign magnitude = negative ? -sum_i : sum_i;
 
   for (genvar d = 0; d < Divisions; d++) begin : gen_division
     localparam int unsigned ProductWidth = SumWidth + Up + Division[d].multiplier_width;
@@ -83,8 +84,8 @@ module average
     always_comb begin
       product = '0;
       for (int digit = 0; digit <= int'(Division[d].multiplier_width); digit++) begin
-        if (Plus[digit]) product = product + (ProductWidth'(magnitude) << (Up + unsigned'(digit)));
-        if (Minus[digit]) product = product - (ProductWidth'(magnitude) << (Up + unsigned'(digit)));
+        if (Plus[digit]) product = product + (ProductWidth'(magnitude_q) << (Up + unsigned'(digit)));
+        if (Minus[digit]) product = product - (ProductWidth'(magnitude_q) << (Up + unsigned'(digit)));
       end
     end
 
@@ -93,12 +94,14 @@ module average
 
   always_ff @(posedge clk_i) begin
     if (enable_i) begin
-      quotient_q <= quotients[choice_i];
-      negative_q <= negative;
+      magnitude_q <= negative ? -sum_i : sum_i;
+      choice_q <= choice_i;
+      quotient_q <= quotients[choice_q];
+      negative_q <= {negative_q[0], negative};
     end
   end
 
-  assign quotient = negative_q ? -{1'b0, quotient_q} : {1'b0, quotient_q};
+  assign quotient = negative_q[1] ? -{1'b0, quotient_q} : {1'b0, quotient_q};
 
   requantise #(
     .InWidth(QuotientWidth + 1),

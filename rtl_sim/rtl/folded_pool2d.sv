@@ -4,9 +4,9 @@
 // global_pool over the pixels of a window. It has neither registers for windows nor an adder or comparison for each of
 // their pixels. Padding is zeros, which count.
 //
-// A window takes kernel_height * kernel_width cycles for each beat of its result, which is valid two cycles after the
-// last word that it needs was given by the window_reader, three for an average. The window_reader says what a window
-// waits for.
+// A window takes kernel_height * kernel_width cycles for each beat of its result, which is valid three cycles after the
+// last word that it needs was given by the window_reader, five for an average. The window_reader says what a window
+// waits for. A register stands behind its RAM, whose words come late in a cycle; it stalls with the global_pool.
 module folded_pool2d
   import hwc_pkg::*;
 #(
@@ -44,8 +44,8 @@ module folded_pool2d
     $error("folded_pool2d %m: Lanes=%0d must be at least 1 and divide the %0d channels", Lanes, Window.channels);
   end
 
-  logic word_valid, word_ready;
-  logic [Lanes-1:0][InWidth-1:0] word;
+  logic word_valid, word_ready, word_valid_q;
+  logic [Lanes-1:0][InWidth-1:0] word, word_q;
 
   window_reader #(
     .Window(Window),
@@ -64,6 +64,12 @@ module folded_pool2d
     .out_data_o(word)
   );
 
+  always_ff @(posedge clk_i) begin
+    if (word_ready) word_q <= word;
+    if (!rst_ni) word_valid_q <= 1'b0;
+    else if (word_ready) word_valid_q <= word_valid;
+  end
+
   global_pool #(
     .Pixels(Window.kernel_height * Window.kernel_width),
     .Lanes(Lanes),
@@ -74,9 +80,9 @@ module folded_pool2d
   ) u_global_pool (
     .clk_i,
     .rst_ni,
-    .in_valid_i(word_valid),
+    .in_valid_i(word_valid_q),
     .in_ready_o(word_ready),
-    .in_data_i(word),
+    .in_data_i(word_q),
     .out_valid_o,
     .out_ready_i,
     .out_data_o

@@ -2,7 +2,7 @@
 
 // This module computes the maximum or the average of each channel over a whole image, and casts it to the format of the
 // result. It accepts a beat in each cycle. A pixel comes in Turns beats, and so does the result: each of its beats is
-// valid two cycles after the beat of the last pixel with the same channels was accepted, three for an average. Images
+// valid two cycles after the beat of the last pixel with the same channels was accepted, four for an average. Images
 // follow one another without a gap, so the interval is Pixels * Turns cycles. The module stalls as a whole: while a
 // result waits, in_ready_o follows out_ready_i in the same cycle.
 module global_pool
@@ -73,13 +73,13 @@ module global_pool
 
   if (Average) begin : gen_average
     localparam int unsigned SumWidth = InWidth + 1 + unsigned'($clog2(Pixels));
-    logic divided_q;
+    logic [1:0] divided_q;
 
     always_ff @(posedge clk_i) begin
-      if (!rst_ni) divided_q <= 1'b0;
-      else if (enable) divided_q <= done_q;
+      if (!rst_ni) divided_q <= '0;
+      else if (enable) divided_q <= {divided_q[0], done_q};
     end
-    assign result_valid = divided_q;
+    assign result_valid = divided_q[1];
 
     for (genvar c = 0; c < Lanes; c++) begin : gen_lane
       logic [SumWidth-1:0] element;

@@ -2,8 +2,8 @@
 
 // This module computes the maximum or the average of every window of an image, channel by channel, and casts it to the
 // format of the result. It is a window_buffer, a tree of comparators or adders, and registers. The throughput is a
-// window a cycle. The latency from a window to its result is one cycle, and three for an average: registers of the sum,
-// the quotient and the result. window_buffer says which pixels a window waits for, and when the place of a row is free
+// window a cycle. The latency from a window to its result is one cycle, and four for an average: registers of the sum,
+// its magnitude, the quotient and the result. window_buffer says which pixels a window waits for, and when the place of a row is free
 // again. Padding counts as pixels of value zero, or a maximum ignores it. An average is divided by the number that its
 // row and column of windows have in common. Where beats are several pixels, all windows that window_buffer gives of them
 // have a tree each. Behind the window_buffer, the module stalls as a whole.
@@ -94,13 +94,13 @@ module pool2d
 
   if (Average) begin : gen_average
     localparam int unsigned SumWidth = InWidth + 1 + unsigned'($clog2(Taps));
-    logic [1:0] valid_q;
+    logic [2:0] valid_q;
 
     always_ff @(posedge clk_i) begin
       if (!rst_ni) valid_q <= '0;
-      else if (enable) valid_q <= {valid_q[0], window_valid};
+      else if (enable) valid_q <= {valid_q[1:0], window_valid};
     end
-    assign result_valid = valid_q[1];
+    assign result_valid = valid_q[2];
 
     localparam int unsigned ChoiceBits = index_bits(Divisions);
     logic [Together-1:0][ChoiceBits-1:0] choice_q;

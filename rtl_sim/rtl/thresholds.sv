@@ -65,6 +65,8 @@ module thresholds #(
   end
 
   for (genvar lane = 0; lane < Lanes; lane++) begin : gen_lane
+    // A tool that copies a constant wherever it is indexed then copies those of one lane, not of all
+    localparam logic [2**CountBits-2:0][InWidth:0] Own = Levels[lane];
     logic [CountBits-1:0][InWidth:0] code;
     logic [CountBits:0][CountBits-1:0] count;
 
@@ -79,7 +81,7 @@ module thresholds #(
       logic reached;
 
       for (genvar known = 0; known < 2 ** stage; known++) begin : gen_level
-        assign level[known] = Levels[lane][2**Bit*(2*known+1)-1] ^ Order;
+        assign level[known] = Own[2**Bit*(2*known+1)-1] ^ Order;
       end
 
       if (stage == 0) begin : gen_only

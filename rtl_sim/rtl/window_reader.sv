@@ -79,41 +79,84 @@ module window_reader
   localparam int MostColumn = (OutWidth - 1) * StrideX + KernelWidth > Width ?
       (OutWidth - 1) * StrideX + KernelWidth : Width;
 
-  localparam int unsigned RowBits = index_bits(unsigned'(MostTop + PadTop + 2 * Rows + Height + 1)) + 1;
+  localparam int unsigned RowBits = index_bits(unsigned'(MostTop + PadTop + KernelHeight + 1)) + 1;
   localparam int unsigned ColumnBits = index_bits(unsigned'(MostColumn + PadLeft + 1)) + 1;
   localparam int unsigned AddressBits = index_bits(unsigned'(Depth));
-  localparam int unsigned LineBits = index_bits(unsigned'(2 * Depth));
   localparam int unsigned OffsetBits = index_bits(unsigned'((MostColumn + PadLeft + 1) * PixelWords)) + 1;
 
   typedef logic signed [RowBits-1:0] row_t;
   typedef logic signed [ColumnBits-1:0] column_t;
   typedef logic signed [OffsetBits-1:0] offset_t;
-  typedef logic [LineBits-1:0] line_t;
+  typedef logic [AddressBits-1:0] line_t;
 
-  function automatic row_t clamped(input row_t row, input row_t most);
-    return row < 0 ? '0 : row > most ? most : row;
+  // Of the windows of a pass: the first row inside the image that they need, and the row behind the last one. The pass
+  // behind the last one is the first of the next image, whose rows follow those of this one.
+  function automatic int clamped(input int row, input int most);
+    return row < 0 ? 0 : row > most ? most : row;
   endfunction
 
-  // Where in the RAM a row lies, so many rows below the row at `line`; fewer than Rows
-  function automatic line_t below(input line_t line, input int rows);
-    line_t sum;
-    sum = line + line_t'(rows * RowWords);
-    return sum >= line_t'(Depth) ? sum - line_t'(Depth) : sum;
+  function automatic int first_row(input int pass);
+    return pass == OutHeight ? Height : clamped(pass * StrideY - PadTop, Height);
   endfunction
 
-  function automatic int in_ring(input int rows);
-    return ((rows % Rows) + Rows) % Rows;
+  function automatic int rows_end(input int pass);
+    int row;
+    row = pass == OutHeight ? -PadTop : pass * StrideY - PadTop;
+    return (pass == OutHeight ? Height : 0) + clamped(row + KernelHeight - 1, Height - 1) + 1;
   endfunction
 
-  // Writer: rows accepted, counted from the first one of the image whose windows are given; place in the row; address
-  row_t row_q;
+  // The most rows that a pass leaves behind, or needs beyond those of the pass before
+  function automatic int most_rows();
+    most_rows = rows_end(0);
+    for (int pass = 0; pass < OutHeight; pass++) begin
+      if (first_row(pass + 1) - first_row(pass) > most_rows) most_rows = first_row(pass + 1) - first_row(pass);
+      if (rows_end(pass + 1) - rows_end(pass) > most_rows) most_rows = rows_end(pass + 1) - rows_end(pass);
+    end
+  endfunction
+
+  localparam int unsigned CountBits = index_bits(unsigned'(Rows + most_rows() + 1)) + 1;
+
+  typedef logic signed [CountBits-1:0] count_t;
+
+  // Of each pass: how many rows its end makes free, and how many more rows the next pass needs
+  function automatic count_t [OutHeight-1:0] freed_rows();
+    for (int pass = 0; pass < OutHeight; pass++) freed_rows[pass] = count_t'(first_row(pass + 1) - first_row(pass));
+  endfunction
+
+  function automatic count_t [OutHeight-1:0] further_rows();
+    for (int pass = 0; pass < OutHeight; pass++) further_rows[pass] = count_t'(rows_end(pass + 1) - rows_end(pass));
+  endfunction
+
+  localparam count_t [OutHeight-1:0] Freed = freed_rows();
+  localparam count_t [OutHeight-1:0] Further = further_rows();
+
+  // Where in the RAM a row lies that is `rows` below its first one; and how far it is from there to the RAM's end
+  function automatic line_t line_of(input int rows);
+    return line_t'((((rows % Rows) + Rows) % Rows) * RowWords);
+  endfunction
+
+  function automatic line_t to_end(input int rows);
+    return line_t'(Depth - int'(line_of(rows)));
+  endfunction
+
+  // Where in the RAM a row lies that is further down than the row at `line`
+  function automatic line_t below(input line_t line, input line_t down, input line_t up);
+    return line >= up ? line - up : line + down;
+  endfunction
+
+  // Rows from the last pass of an image to the first one of the next image
+  localparam int ToNext = Height - (OutHeight - 1) * StrideY;
+
+  // Writer: rows for which there is room, less one; place in the row; address
+  count_t room_q;
   logic [index_bits(unsigned'(RowWords))-1:0] place_q;
   logic [AddressBits-1:0] write_address_q;
 
-  // Reader: the first row of the windows, the first and the last row that the pass needs inside the image, and where
-  // the first row of the windows lies in the RAM
-  row_t top_q, base_q, last_q, top_d;
-  line_t top_line_q;
+  // Reader: rows accepted beyond those that the pass needs, negative while some are missing; the first row of the
+  // windows, and where it lies in the RAM
+  count_t ahead_q;
+  row_t top_q, top_d;
+  line_t top_line_q, top_line_d;
   // The word that is read next: its row and column in the image; where its row lies; its place in that row
   row_t y_q;
   column_t x_q, window_x_q;
@@ -130,55 +173,46 @@ module window_reader
   logic valid_q;
 
   logic write, row_end, step;
-  logic word_end, kernel_x_end, kernel_y_end, repeat_end, span_end, window_end, pass_end, last_pass;
+  logic word_end, kernel_x_end, kernel_y_end, repeat_end, span_end, window_end, last_pass;
 
-  assign in_ready_o = row_q < base_q + row_t'(Rows);
+  assign in_ready_o = room_q >= 0;
   assign write = in_valid_i && in_ready_o;
   assign row_end = write && place_q == $bits(place_q)'(RowWords - 1);
 
-  assign step = row_q > last_q && (!valid_q || out_ready_i);
-  // each of these is the end of all loops inside it as well
-  assign word_end = step && word_q == $bits(word_q)'(SpanWords - 1);
+  assign step = ahead_q >= 0 && (!valid_q || out_ready_i);
+  // Whether a step ends a loop, and so all loops inside it. This is known from registers, whether or not there is a
+  // step: what waits for a consumer or for rows comes late.
+  assign word_end = word_q == $bits(word_q)'(SpanWords - 1);
   assign kernel_x_end = word_end && kernel_x_q == $bits(kernel_x_q)'(KernelWidth - 1);
   assign kernel_y_end = kernel_x_end && kernel_y_q == $bits(kernel_y_q)'(KernelHeight - 1);
   assign repeat_end = kernel_y_end && repeat_q == $bits(repeat_q)'(Repeats - 1);
   assign span_end = repeat_end && span_q == $bits(span_q)'(Spans - 1);
   assign window_end = span_end && window_q == $bits(window_q)'(OutWidth - 1);
   assign last_pass = pass_q == $bits(pass_q)'(OutHeight - 1);
-  assign pass_end = window_end && last_pass;
 
   // What comes with the next pass is known all along, whether or not this one ends in this cycle
   assign top_d = last_pass ? row_t'(-PadTop) : top_q + row_t'(StrideY);
+  assign top_line_d = below(
+      top_line_q, last_pass ? line_of(ToNext) : line_of(StrideY), last_pass ? to_end(ToNext) : to_end(StrideY)
+  );
+
+  count_t freed, further;
+  assign freed = Freed[pass_q];
+  assign further = Further[pass_q];
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      row_q <= '0;
+      room_q <= count_t'(Rows - 1);
+      ahead_q <= count_t'(-rows_end(0));
       place_q <= '0;
       write_address_q <= '0;
     end else begin
-      row_q <= row_q + row_t'(row_end) - (pass_end ? row_t'(Height) : '0);
+      room_q <= (step && window_end ? room_q + freed : room_q) - count_t'({1'b0, row_end});
+      ahead_q <= (step && window_end ? ahead_q - further : ahead_q) + count_t'({1'b0, row_end});
       if (write) begin
         place_q <= row_end ? '0 : place_q + 1'b1;
         write_address_q <= write_address_q == AddressBits'(Depth - 1) ? '0 : write_address_q + 1'b1;
       end
-    end
-  end
-
-  // The first row of the windows, pass by pass
-  line_t next_line;
-  assign next_line = below(top_line_q, last_pass ? in_ring(Height - (OutHeight - 1) * StrideY) : in_ring(StrideY));
-
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) begin
-      top_q <= row_t'(-PadTop);
-      base_q <= '0;
-      last_q <= clamped(row_t'(KernelHeight - 1 - PadTop), row_t'(Height - 1));
-      top_line_q <= line_t'(in_ring(-PadTop) * RowWords);
-    end else if (window_end) begin
-      top_q <= top_d;
-      base_q <= clamped(top_d, row_t'(Height));
-      last_q <= clamped(top_d + row_t'(KernelHeight - 1), row_t'(Height - 1));
-      top_line_q <= next_line;
     end
   end
 
@@ -188,6 +222,8 @@ module window_reader
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
+      top_q <= row_t'(-PadTop);
+      top_line_q <= line_of(-PadTop);
       word_q <= '0;
       kernel_x_q <= '0;
       kernel_y_q <= '0;
@@ -196,7 +232,7 @@ module window_reader
       window_q <= '0;
       pass_q <= '0;
       y_q <= row_t'(-PadTop);
-      line_q <= line_t'(in_ring(-PadTop) * RowWords);
+      line_q <= line_of(-PadTop);
       x_q <= column_t'(-PadLeft);
       window_x_q <= column_t'(-PadLeft);
       offset_q <= offset_t'(-PadLeft * PixelWords);
@@ -207,17 +243,19 @@ module window_reader
       if (kernel_y_end) repeat_q <= repeat_end ? '0 : repeat_q + 1'b1;
       if (repeat_end) span_q <= span_end ? '0 : span_q + 1'b1;
       if (span_end) window_q <= window_end ? '0 : window_q + 1'b1;
-      if (window_end) pass_q <= pass_end ? '0 : pass_q + 1'b1;
+      if (window_end) pass_q <= last_pass ? '0 : pass_q + 1'b1;
 
       if (window_end) begin
+        top_q <= top_d;
+        top_line_q <= top_line_d;
         y_q <= top_d;
-        line_q <= next_line;
+        line_q <= top_line_d;
       end else if (kernel_y_end) begin
         y_q <= top_q;
         line_q <= top_line_q;
       end else if (kernel_x_end) begin
         y_q <= y_q + 1'b1;
-        line_q <= below(line_q, 1);
+        line_q <= below(line_q, line_of(1), to_end(1));
       end
 
       if (span_end) begin
@@ -242,7 +280,7 @@ module window_reader
   logic [AddressBits-1:0] read_address;
   logic present, present_q;
 
-  assign read_address = AddressBits'(line_q) + AddressBits'(unsigned'(offset_q));
+  assign read_address = line_q + AddressBits'(unsigned'(offset_q));
   assign present = y_q >= 0 && y_q < row_t'(Height) && x_q >= 0 && x_q < column_t'(Width);
 
   always_ff @(posedge clk_i) begin
@@ -260,8 +298,11 @@ module window_reader
   always_ff @(posedge clk_i) begin
     if (rst_ni) begin
       // No row is written over before the last pass that needs it.
-      assert (!write || row_q < base_q + row_t'(Rows))
+      assert (room_q >= -1)
       else $error("a row of the image was lost (%m)");
+      // Both counts are of the same rows.
+      assert (int'(room_q) + 1 + int'(ahead_q) == Rows - rows_end(int'(pass_q)) + first_row(int'(pass_q)))
+      else $error("rows that are free and rows that are ahead do not agree (%m)");
       // The word that is read lies in the RAM.
       assert (!step || !present || int'(line_q) + int'(offset_q) < Depth)
       else $error("a word outside the memory was read (%m)");

@@ -96,7 +96,7 @@ def average_of_windows(
     width = source.width + 1 + index_bits(taps)
     bits = (taps - 1) * width  # all adders of the tree are as wide as the sum
     used = source.width + index_bits(taps)
-    logic, ff = {"adder bits": lanes * bits, "one": 1}, lanes * (result.width + used) + 3
+    logic, ff = {"adder bits": lanes * bits, "one": 1}, lanes * (result.width + used) + 4
     if len(divisions.each) > 1:
         places = index_bits(len(divisions.rows)) + index_bits(len(divisions.columns) // together)
         logic["counter bits"] = places
@@ -133,7 +133,7 @@ def running_average(
     width, counters = source.width + 1 + index_bits(pixels), index_bits(pixels) + index_bits(turns)
     extended = lanes * width if source.signed else lanes * source.width
     logic = {"adder bits": lanes * (width - 1), "gated bits": extended, "counter bits": counters, "one": 1}
-    ff = lanes * (turns * width + result.width) + counters + 3
+    ff = lanes * (turns * width + result.width) + counters + 4
     return Part("global_pool", logic, ff), *_averages(source, result, fraction, (division,), width, lanes)
 
 
@@ -151,7 +151,10 @@ def _averages(
         "negated bits": sum(negated for _, negated in multiplied),
         "chosen bits": (len(divisions) - 1) * quotient,
     }
-    average = Part("average", logic, quotient - 1 + (1 if source.signed else 0), number=lanes)
+    ff = width + quotient + 2 * source.signed + index_bits(len(divisions))
+    if [division.multiplier for division in divisions] == [1]:  # a shift: nobody reads the bits that are shifted out
+        ff -= max(0, divisions[0].shift - up) + 1
+    average = Part("average", logic, ff, number=lanes)
     wide = FixedPoint(quotient + 1, quotient + 1 - fraction, source.signed)
     return average, requantise(wide, result, lanes)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hwcodesign.hardware.resources.figures import Part, index_bits
 from hwcodesign.hardware.resources.memories import ram
 from hwcodesign.hardware.window import Window
@@ -60,15 +62,34 @@ def window_reader(window: Window, lanes: int, spans: int, repeats: int, width: i
     depth, word = kept * row, lanes * width
     memory = ram(depth, word)
     loops = sum(index_bits(n) for n in (pixel // spans, across, rows, repeats, spans, *window.output_shape[:2]))
-    places = 5 * (index_bits(height + 2 * kept + window.padding[0]) + 1) + index_bits(row) + index_bits(depth)
-    places += 2 * (index_bits(depth) + 1) + 2 * (index_bits(columns + across) + 1)
-    places += index_bits(row + across * pixel) + 1
+    counts = index_bits(kept + _most_rows(window) + 1) + 1
+    beside = max((window.output_shape[1] - 1) * window.stride[1] + across, columns) + window.padding[1] + 1
+    places = 2 * counts + 2 * (index_bits(height + window.padding[0] + rows + 1) + 1) + index_bits(row)
+    places += 3 * index_bits(depth) + 2 * (index_bits(beside) + 1) + index_bits(beside * pixel) + 1
+    # the lowest bits of the places of windows are always those of the first one
+    places -= sum(_zeros(stride) for stride in (*window.stride, window.stride[0] * row))
     logic = {"counter bits": loops + places, "gated bits": word, "one": 1}
     ff = loops + places + 2 + (0 if memory.registers_inside else word) + memory.selecting
     if memory.is_logic:
         ff += word * depth
     taken = (memory.bram18, memory.lutram, memory.selection(depth, word))
     return Part("window_reader", logic, ff, 0, *taken, large18=memory.large18, large_uram=memory.large_uram)
+
+
+def _zeros(number: int) -> int:
+    """Zeros at the end of a binary number."""
+    return (number & -number).bit_length() - 1
+
+
+def _most_rows(window: Window) -> int:
+    """The most rows that a pass leaves behind, or needs beyond those of the pass before."""
+    height, kernel, stride, above = window.input_shape[0], window.kernel[0], window.stride[0], window.padding[0]
+    tops = [number * stride - above for number in range(window.output_shape[0])]
+    first = [min(max(top, 0), height) for top in tops]
+    ends = [min(max(top + kernel - 1, 0), height - 1) + 1 for top in tops]
+    left = [after - before for before, after in pairwise([*first, height])]
+    further = [after - before for before, after in pairwise([*ends, height + ends[0]])]
+    return max(ends[0], *left, *further)
 
 
 _Pass = tuple[int, int, tuple[bool, ...]]

@@ -44,4 +44,4 @@ class AverageOfWindows(WholeWindows[AveragePool2D]):
 
     @property
     def timing(self) -> tuple[Automaton, ...]:
-        return (self.window.timing, Pipeline(depth=3))
+        return (self.window.timing, Pipeline(depth=4))

@@ -58,9 +58,11 @@ class _FoldedPool(PartByPart[K]):
         return Instance("folded_pool2d", (*sizes, *self.divided, *formats))
 
     @property
-    def reader(self) -> Part:
-        """Returns its window_reader."""
-        return window_reader(self.window, self.reads[0].lanes, self.words, 1, self.kernel.input_formats[0].width)
+    def words_read(self) -> tuple[Part, ...]:
+        """Returns its window_reader, and the register behind that."""
+        lanes, width = self.reads[0].lanes, self.kernel.input_formats[0].width
+        register = Part("folded_pool2d", {}, lanes * width + 1)
+        return window_reader(self.window, lanes, self.words, 1, width), register
 
     @cached_property
     def timing(self) -> tuple[Automaton, ...]:
@@ -80,12 +82,12 @@ class FoldedMaximum(_FoldedPool[MaxPool2D]):
 
     @property
     def depth(self) -> int:
-        return 2
+        return 3
 
     @property
     def parts(self) -> tuple[Part, ...]:
         source = self.kernel.input_formats[0]
-        return self.reader, *running_maximum(source, self.kernel.result, self.pool.window, self.reads[0].lanes, 1)
+        return *self.words_read, *running_maximum(source, self.kernel.result, self.pool.window, self.reads[0].lanes, 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +100,7 @@ class FoldedAverage(_FoldedPool[AveragePool2D]):
 
     @property
     def depth(self) -> int:
-        return 3
+        return 5
 
     @property
     def divided(self) -> list[tuple[str, Parameter]]:
@@ -110,4 +112,4 @@ class FoldedAverage(_FoldedPool[AveragePool2D]):
         (division,) = divisions_of(kernel).each
         fraction = kernel.accumulator.fraction
         averages = running_average(kernel.input_formats[0], kernel.result, fraction, division, *sizes)
-        return self.reader, *averages
+        return *self.words_read, *averages

@@ -51,5 +51,5 @@ class RunningPool(PartByPart[GlobalPool]):
 
     @property
     def timing(self) -> tuple[Automaton, ...]:
-        depth = 2 if self.kernel.maximum else 3
+        depth = 2 if self.kernel.maximum else 4
         return (Pipeline(beats=self.reads[0].beats, depth=depth, given=self.turns),)
