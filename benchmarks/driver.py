@@ -113,37 +113,44 @@ def table(build: Path) -> str:
     """The document with the figures of both recipes, and the command that repeats it."""
     from hwcodesign import load_recipe
 
-    rows = ""
+    board = software = ""
     for recipe in ("digits", "blenet_mnist"):
         folder = build / recipe / "design"
         images = load_recipe(recipe).data().test.images
         for packet in PACKETS:
             found = driver_costs(folder, images[:BATCH], packet)
-            rows += (
-                f"| {recipe}, board, {packet} records a packet | {found['milliseconds']:.2f} ms beyond transfers "
-                f"| {found['accesses']:.0f} accesses in {found['packets']:.0f} packets |\n"
+            board += (
+                f"| {recipe} | {packet} | {found['packets']:.0f} | {found['milliseconds']:.2f} ms "
+                f"| {found['accesses']:.0f} |\n"
             )
         for on, title in (("native", "native engine"), ("numpy", "NumPy alone")):
             many = np.resize(images, (IMAGES, *images.shape[1:]))
             rate, memory, one = _measured_software(folder, many, build, on)
-            rows += f"| {recipe}, software, {title} | {rate:,.0f} images/s, {one:.2f} ms for one | {memory:.0f} MiB |\n"
+            software += f"| {recipe} | {title} | {rate:,.0f} | {one:.2f} ms | {memory:.0f} MiB |\n"
     return f"""# Costs of the driver
 
     HWCODESIGN_DATA=… python -m benchmarks.driver --write docs/driver_costs.md
 
-| | a batch of {BATCH} images; or the rate | register accesses; or memory in addition to Python, NumPy and the images |
-|---|---:|---:|
-{rows}
 These are processor times on {platform.machine()}, Python {platform.python_version()}, NumPy {np.__version__}. Other
 programs ran on the machine at the same time. Nothing was measured on a board.
 
-*board* means the simulated board, without the time of the simulation itself. What remains is the time that the driver,
-PYNQ and NumPy need in addition to the transfers, as the median of {ROUNDS} batches. Register accesses are those of one
-batch with polling. Polling sleeps for an eighth of the time waited so far.
+## With a board
 
-*software* means {IMAGES:,} images in one call, in a process with one thread. Its memory is the peak of resident memory
-minus the resident memory before `import hwcodesign`.
-"""
+The board is the simulated one, and the time of the simulation itself is left out. What remains is the time that the
+driver, PYNQ and NumPy need for a batch of {BATCH} images in addition to the transfers: the median of {ROUNDS} batches.
+Register accesses are those of one batch with polling. Polling sleeps for an eighth of the time waited so far.
+
+| network | records in a packet | packets | time beyond transfers | register accesses |
+|---|---:|---:|---:|---:|
+{board}
+## In software
+
+{IMAGES:,} images in one call, in a process with one thread; and one image in a call. Memory is the peak of resident
+memory, less that before `import hwcodesign`: Python, NumPy and the images are not in it.
+
+| network | computed by | images/s | one image | memory |
+|---|---|---:|---:|---:|
+{software}"""
 
 
 def main() -> None:
