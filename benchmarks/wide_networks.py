@@ -233,8 +233,8 @@ Layers choose how they are built ([folding.md](folding.md)), and "wish" is what 
 images/s, a mean latency with it, or the fastest that takes at most 85 % of the board. ResNet-8 has the published
 weights, other networks have those of [zoo.md](zoo.md), or random ones. Data is CIFAR-10 (JPEG), and random inputs for
 DS-CNN and `jet_mlp`. The policy is `{criterion}`, fitted to at most {drop} points below the last exit on the fitting
-split. "accuracy" is that of all test images, beside that of the last exit for all of them; with random weights, it and the
-exit rates say nothing. Where no images leave early, heads are built all the same.
+split. "accuracy" is that of all test images, beside that of the last exit for all of them; with random weights, it and
+the exit rates say nothing. Where no images leave early, heads are built all the same.
 
 The first 64 images, or 4 of networks with 300 or 1000/s, went through the RTL: exits, labels and scores are those of
 the software, and latency and interval of every exit those that were predicted. Images/s are those of all test images in
