@@ -89,11 +89,14 @@ module word_unpack
   localparam int unsigned TailGroups = (Pixels * Channels - (Words - 1) * Lanes) / Group;
   // A word is taken when less than a beat is left
   localparam int unsigned Capacity = BeatGroups - 1 + WordGroups;
-  localparam int unsigned HeldWidth = $clog2(Capacity + 1);
   localparam int unsigned IndexWidth = index_bits(Words);
 
-  logic [Capacity-1:0][GroupWidth-1:0] groups_d, groups_q;
-  logic [HeldWidth-1:0] held_d, held_q;  // groups held, the first to leave lowest
+  // A number of groups: bit n is 1 where it is n
+  typedef logic [Capacity:0] count_t;
+
+  logic [Capacity-1:0][GroupWidth-1:0] groups_d, groups_q;  // the first to leave lowest
+  count_t held_d, held_q;  // groups held
+  logic beat_d, beat_q;  // a beat is held
   logic [IndexWidth-1:0] word_d, word_q;  // words of the sample taken
   logic first_d, first_q, last_d, last_q;  // the next word is its first one, its last one
   logic filling_d, filling_q;  // the sample's other words are zeros
@@ -105,16 +108,14 @@ module word_unpack
   sample_t info_d, info_q;
 
   logic leaves, has_room, info_gone, may_take, take;
-  logic [HeldWidth-1:0] left;
   logic [WordGroups-1:0][GroupWidth-1:0] word;
 
   // Where a sample has several words, the sample_t of the one before has left long before the last of them, if it can
   assign info_gone = !info_valid_q || (Words == 1 && info_ready_i);
-  assign out_valid_o = held_q >= HeldWidth'(BeatGroups);
-  assign leaves = out_valid_o && out_ready_i;
-  assign left = leaves ? held_q - HeldWidth'(BeatGroups) : held_q;
-  // `left` is less than a beat. Whether a beat leaves is known late in a cycle, and so comes last
-  assign has_room = !out_valid_o || (out_ready_i && 32'(held_q) < 2 * BeatGroups);
+  assign out_valid_o = beat_q;
+  assign leaves = beat_q && out_ready_i;
+  // Less than a beat is left
+  assign has_room = !beat_q || (out_ready_i && !at_least(held_q, 2 * BeatGroups));
   assign may_take = has_room && (!first_q || start_allowed_i) && (!last_q || info_gone);
   assign s_axis_tready = rst_ni && !filling_q && may_take;
   assign take = filling_q ? may_take : s_axis_tvalid && s_axis_tready;
@@ -127,15 +128,49 @@ module word_unpack
     wire unused_upper_bits = ^s_axis_tdata;
   end
 
-  // Beats move down, a word lands right above what is left
+  function automatic logic at_least(input count_t count, input int unsigned groups);
+    at_least = 1'b0;
+    for (int unsigned n = groups; n <= Capacity; n++) at_least |= count[n];
+  endfunction
+
+  // Beats move down, a word lands right above what is left. Whether a beat leaves and whether a word comes is known late
+  // in a cycle: what either brings is made from registers before, and chosen last
+  count_t [1:0] rest;  // groups that are left where no beat leaves, and where one does
+  count_t [1:0][1:0] after;  // groups held then where no word comes, and where one does
+  count_t left;
+
   always_comb begin
-    groups_d = leaves ? groups_q >> (BeatGroups * GroupWidth) : groups_q;
-    for (int unsigned p = 0; p < BeatGroups; p++) begin
-      // a word is taken where less than a beat is left: of beats of one group, nothing
-      if (take && (BeatGroups == 1 || left == HeldWidth'(p))) groups_d[p+:WordGroups] = word;
+    rest = {held_q >> BeatGroups, held_q};
+    for (int i = 0; i < 2; i++) after[i] = {rest[i] << (last_q ? TailGroups : WordGroups), rest[i]};
+    held_d = after[leaves][take];
+    beat_d = leaves ? take ? at_least(after[1][1], BeatGroups) : at_least(after[1][0], BeatGroups) :
+        take ? at_least(after[0][1], BeatGroups) : at_least(after[0][0], BeatGroups);
+    left = rest[leaves];
+  end
+
+  for (genvar g = 0; g < Capacity; g++) begin : gen_groups
+    // Where less than a beat is left, a word covers this group from one of these numbers of groups on
+    localparam int unsigned Least = g < WordGroups ? 0 : g - WordGroups + 1;
+    localparam int unsigned Most = g < BeatGroups ? g : BeatGroups - 1;
+    logic covered;
+    logic [GroupWidth-1:0] placed, below;
+
+    if (g + BeatGroups < Capacity) begin : gen_below
+      assign below = leaves ? groups_q[g+BeatGroups] : groups_q[g];
+    end else begin : gen_top
+      assign below = groups_q[g];
     end
-    held_d = left;
-    if (take) held_d = left + (last_q ? HeldWidth'(TailGroups) : HeldWidth'(WordGroups));
+
+    always_comb begin
+      covered = 1'b0;
+      placed = '0;
+      for (int unsigned p = Least; p <= Most; p++) begin
+        // of beats of one group, nothing is left
+        covered |= BeatGroups == 1 || left[p];
+        placed |= word[g-p] & {GroupWidth{Least == Most || left[p]}};
+      end
+    end
+    assign groups_d[g] = take && covered ? placed : below;
   end
 
   always_comb begin
@@ -166,7 +201,8 @@ module word_unpack
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      held_q <= '0;
+      held_q <= count_t'(1);
+      beat_q <= 1'b0;
       word_q <= '0;
       first_q <= 1'b1;
       last_q <= Words == 1;
@@ -176,6 +212,7 @@ module word_unpack
       info_valid_q <= 1'b0;
     end else begin
       held_q <= held_d;
+      beat_q <= beat_d;
       word_q <= word_d;
       first_q <= first_d;
       last_q <= last_d;
@@ -204,13 +241,16 @@ module word_unpack
   always_ff @(posedge clk_i) begin
     if (rst_ni) begin
       // The groups of lanes that are held fit the memory for them.
-      assert (held_q <= HeldWidth'(Capacity))
+      assert ($onehot(held_q))
       else $error("More lanes are held than there is room for: a word was taken too early (%m)");
+      // Whether a beat is held agrees with the lanes that are.
+      assert (beat_q == at_least(held_q, BeatGroups))
+      else $error("Whether a beat is held contradicts the lanes that are (%m)");
       // A word is taken only where less than a beat is left.
-      assert (has_room == (left < HeldWidth'(BeatGroups)))
+      assert (has_room == !at_least(left, BeatGroups))
       else $error("Whether there is room contradicts the lanes that are left (%m)");
       // A sample starts only after the last beat of the sample before has left.
-      assert (!(take && first_q) || left == '0)
+      assert (!(take && first_q) || left[0])
       else $error("A sample starts on lanes of the one before (%m)");
     end
   end

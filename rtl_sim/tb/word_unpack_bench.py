@@ -131,8 +131,9 @@ class Bench:
             self.words += [(word, ends and i == length - 1) for i, word in enumerate(words[:length])]
 
     async def drain(self) -> None:
+        """Go on until nothing moves any more; what is missing may be stalled for long."""
         quiet = 0
-        while quiet < 50:
+        while quiet < (2000 if self.model.beats or self.model.infos else 50):
             quiet = 0 if await self.cycle() or self.words or self.offered else quiet + 1
         assert not self.model.beats, f"{len(self.model.beats)} beats are missing"
         assert not self.model.infos, f"{len(self.model.infos)} sample_t are missing"
