@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -62,7 +63,7 @@ class Dense(nn.Module):
         return self.fc(torch.relu(self.c(torch.cat([x, y, z], 1))).mean((2, 3)))
 
 
-def seeded(kind: type[nn.Module]) -> nn.Module:
+def seeded(kind: Callable[[], nn.Module]) -> nn.Module:
     torch.manual_seed(11)
     module = kind()
     for _ in range(2):
@@ -93,6 +94,39 @@ def test_the_last_exit_answers_as_the_network_did_to_the_last_bit(kind: type[nn.
     assert network.exits == (at if isinstance(at, int) else len(at) + 1)
     assert all(z.shape == (6, 5) for z in logits)
     assert all(torch.equal(module.state_dict()[name], value) for name, value in before.items())
+
+
+class Written(nn.Module):
+    """A tensor that is read again after something was written into it."""
+
+    def __init__(self, write: Callable[[Written, Tensor], Tensor]) -> None:
+        super().__init__()
+        self.write, self.relu = write, nn.ReLU(inplace=True)
+        self.stem, self.a, self.fc = nn.Conv2d(3, 4, 3, 2, 1), nn.Conv2d(4, 4, 3, 1, 1), nn.Linear(4, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(self.write(self, self.stem(x)).mean((2, 3)))
+
+
+def _added_to(net: Written, x: Tensor) -> Tensor:
+    y = x
+    y += net.a(x)
+    return net.a(x)
+
+
+def _rectified(net: Written, x: Tensor) -> Tensor:
+    x.relu_()
+    return net.a(x)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [lambda net, x: net.a(net.relu(x)) + x, _rectified, _added_to],
+    ids=["ReLU(inplace=True)", "x.relu_()", "y += x"],
+)
+def test_a_module_that_reads_again_what_it_wrote_into_is_refused(write: Any) -> None:
+    with pytest.raises(NetworkError, match=r"writes into a tensor that it reads again.*write x = x \+ y instead"):
+        hw.attach_exits(seeded(lambda: Written(write)), at=["stem"], input_shape=SHAPE)
 
 
 def test_a_stage_computes_what_its_head_needs_and_nothing_else() -> None:

@@ -23,6 +23,7 @@ from hwcodesign.designs.accelerator import Accelerator
 from hwcodesign.designs.boards import board_named
 from hwcodesign.errors import SettingsError
 from hwcodesign.exploration.queues import DEPTHS
+from hwcodesign.frontend.settings import CompileSettings
 from hwcodesign.hardware.budget import shares
 from hwcodesign.hardware.choice import neighbours
 from hwcodesign.hardware.implementation import MEMORY, RESOURCE, Implementation
@@ -406,6 +407,15 @@ def test_a_wish_that_is_none_is_refused(text: str) -> None:
 def test_wishes_are_said_as_they_are_read() -> None:
     texts = ["board", "images_per_second=8000", "latency_us=200.5", "images_per_second=8000,latency_us=200"]
     assert [str(hw.Fit.parse(text)) for text in texts] == texts
+
+
+def test_settings_take_a_wish_as_text_and_refuse_what_is_none() -> None:
+    assert CompileSettings.asked(fit="board").fit == hw.Fit()
+    assert CompileSettings.asked(fit="latency_us=200").fit == hw.Fit(latency_us=200)
+    with pytest.raises(SettingsError, match=r"fit=8000 is no wish: give hw.Fit\(images_per_second=8000\)"):
+        CompileSettings.asked(fit=8000)
+    with pytest.raises(SettingsError, match=r"layers\['fc'\]=\{'reuse': 4\}: give hw.LayerSettings\(reuse=4\)"):
+        CompileSettings.asked(layers={"fc": {"reuse": 4}})
 
 
 def test_a_wish_without_rtl_and_one_of_nothing_are_refused() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -267,6 +268,79 @@ def test_noise_is_told_for_each_tensor() -> None:
 def test_what_cannot_be_quantised_is_refused(use: Any, error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         use(float_network("residual"))
+
+
+class Branches(nn.Module):
+    """What `join` makes of a rectified tensor, a convolution of it, and another convolution."""
+
+    def __init__(self, join: Callable[[Branches, Tensor], Tensor]) -> None:
+        super().__init__()
+        self.join = join
+        self.stem, self.a, self.b = nn.Conv2d(3, 4, 3, 2, 1), nn.Conv2d(4, 4, 3, 1, 1), nn.Conv2d(4, 4, 3, 1, 1)
+        self.fc = nn.Linear(4, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.join(self, functional.relu(self.stem(x)))
+        return self.fc(functional.adaptive_avg_pool2d(x, 1).squeeze(-1).squeeze(-1))
+
+
+JOINS: dict[str, Callable[[Branches, Tensor], Tensor]] = {
+    "ELU and a rectified tensor": lambda net, x: functional.elu(net.a(x)) + x,
+    "a rectified tensor and LeakyReLU": lambda net, x: x + functional.leaky_relu(net.a(x), 0.25),
+    "torch.tanh and a rectified tensor": lambda net, x: torch.tanh(net.a(x)) + x,
+    "torch.sigmoid and a rectified tensor": lambda net, x: torch.sigmoid(net.a(x)) + x,
+    "three branches": lambda net, x: functional.relu(net.a(x) + net.b(x) + x),
+    "two sums of one tensor": lambda net, x: functional.relu(net.b(functional.relu(net.a(x) + x)) + x),
+}
+
+
+@pytest.mark.parametrize("name", JOINS)
+def test_a_sum_keeps_what_is_negative_and_ends_in_one_scale(name: str) -> None:
+    """Sums of rectified and other tensors: none of their quantisers clips more than few values."""
+    network = hw.attach_exits(seeded(lambda: Branches(JOINS[name])), at=["stem"], input_shape=SHAPE)
+    made = hw.quantise(network, calibration=IMAGES)
+    for noise in hw.quantisation_noise(made, IMAGES):
+        assert noise.clipped < 0.05, noise
+        assert noise.sqnr > 25, noise
+
+
+def _with_hook(net: nn.Module) -> None:
+    net.a.register_forward_hook(lambda _, __, result: 2 * result)
+
+
+def _with_forward(net: nn.Module) -> None:
+    net.a.forward = functional.relu  # type: ignore[method-assign,assignment]
+
+
+def _with_weight_norm(net: nn.Module) -> None:
+    nn.utils.parametrizations.weight_norm(net.a)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (_with_hook, "a.*Conv2d.* has a forward hook, which would be lost"),
+        (_with_forward, "a.*Conv2d.* has a forward of its own"),
+        (_with_weight_norm, r"a.*Conv2d.* has weights that are computed .*remove_parametrizations\(layer, 'weight'\)"),
+    ],
+)
+def test_a_layer_that_computes_more_than_its_type_says_is_refused(change: Any, words: str) -> None:
+    module = seeded(lambda: Branches(lambda net, x: net.a(x)))
+    change(module)
+    network = hw.attach_exits(module, at=["stem"], input_shape=SHAPE)
+    with pytest.raises(NetworkError, match=words):
+        hw.quantise(network, calibration=IMAGES)
+
+
+@pytest.mark.parametrize(
+    "join",
+    [lambda net, x: net.a(x)[:, :, 1:], lambda net, x: 1 - net.a(x)],
+    ids=["slices", "one minus a tensor"],
+)
+def test_operations_that_brevitas_does_not_know_are_refused_with_a_way_out(join: Any) -> None:
+    network = hw.attach_exits(seeded(lambda: Branches(join)), at=["stem"], input_shape=SHAPE)
+    with pytest.raises(NetworkError, match=r"cannot be quantised: .*docs/layers\.md lists the operations"):
+        hw.quantise(network, calibration=IMAGES)
 
 
 def test_signed_images_are_taken_as_they_are(tmp_path: Path) -> None:

@@ -196,6 +196,23 @@ def test_a_path_of_several_samples_has_queues_of_as_many_beside_it(length: int, 
     assert segment_cycles(placed, 24) == segment_cycles(with_endless(placed), 24)
 
 
+def test_two_sums_may_read_the_input_of_a_segment() -> None:
+    """Their queues read it as those do that offer what several inputs read, and are no such queues."""
+    shape = (4, 4, 3)
+
+    def added(name: str, other: str) -> Add:
+        return Add(name, (other, "input"), (U5, U5), (shape, shape), U5, shape)
+
+    first = convolution("conv0", "input", shape, 3), added("sum0", "conv0")
+    second = convolution("conv1", "sum0", shape, 3), added("sum1", "conv1")
+    stage = Segment.chain("stage0", U5, shape, (*first, *second))
+    placed = netlist(stage, {"conv0": Implementation(9), "conv1": Implementation(9)})
+    cycles = segment_cycles(placed, 24)
+    assert cycles == segment_cycles(with_endless(placed), 24)
+    alone = netlist(Segment.chain("stage0", U5, shape, first), {"conv0": Implementation(9)})
+    assert cycles.interval == segment_cycles(alone, 24).interval
+
+
 def test_a_path_of_linear_layers_holds_a_sample_in_each() -> None:
     names = ["input", *(f"fc{i}" for i in range(8))]
     kernels = [dense(name, before, (8,), 8) for before, name in pairwise(names)]

@@ -153,6 +153,11 @@ class CompileSettings:
     def __post_init__(self) -> None:
         if self.backend not in BACKENDS:
             raise SettingsError(not_known(f"backend {self.backend!r}", self.backend, BACKENDS))
+        if self.fit is not None and not isinstance(self.fit, Fit):
+            raise SettingsError(f"fit={self.fit!r} is no wish: give hw.Fit(images_per_second=8000), or hw.Fit()")
+        for layer, own in self.layers.items():
+            if not isinstance(own, LayerSettings):
+                raise SettingsError(f"layers[{layer!r}]={own!r}: give hw.LayerSettings(reuse=4)")
         if self.buffer_samples is not None and self.buffer_samples < 1:
             raise SettingsError(
                 f"buffer_samples={self.buffer_samples}: a conditional buffer holds one whole sample at least"
@@ -194,6 +199,8 @@ class CompileSettings:
         for name in asked:
             if name not in names:
                 raise SettingsError(not_known(f"setting {name!r} of compile", name, names))
+        if isinstance(asked.get("fit"), str):
+            asked["fit"] = Fit.parse(asked["fit"])
         return cls(**asked)
 
     @property

@@ -9,6 +9,8 @@ from functools import cache
 
 #: Beats of a queue that is never full.
 ENDLESS = 1 << 30
+#: Beats of a queue that offers what a network of several inputs reads: unlike those of any queue where streams meet.
+OFFERED = ENDLESS - 1
 #: The least beats of a queue, which takes and gives one in every cycle.
 _LEAST = 2
 #: Samples of which some say at first what queues hold; how many more samples than blocks are run.

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from hwcodesign.errors import DesignError
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.hardware.implementation import DEFAULT, DEFAULTS, Implementations
-from hwcodesign.hardware.meeting import ENDLESS, Observed, least_depths
+from hwcodesign.hardware.meeting import ENDLESS, OFFERED, Observed, least_depths
 from hwcodesign.hardware.movement_timing import Split
 from hwcodesign.hardware.resources.figures import Part
 from hwcodesign.hardware.resources.streams import queue, stream_late_register, stream_resize
@@ -301,7 +301,7 @@ def _with_queues(placed: Netlist) -> Netlist:
 
 def offering(inputs: int) -> list[Node]:
     """Returns nodes that offer beats on so many streams, without a pause from the second cycle on."""
-    return [Node(Queue(ENDLESS), (-1,)) for _ in range(inputs)]
+    return [Node(Queue(OFFERED), (-1,)) for _ in range(inputs)]
 
 
 class Fed(NamedTuple):

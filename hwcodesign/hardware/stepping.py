@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hwcodesign.errors import SimulationError
 from hwcodesign.hardware import automata, events
-from hwcodesign.hardware.meeting import ENDLESS
+from hwcodesign.hardware.meeting import OFFERED
 from hwcodesign.hardware.timing import Automaton, Node, Queue
 
 #: Beats in a queue that offers, from which on more change nothing: one is taken in a cycle at most, and one comes.
@@ -38,7 +38,7 @@ class Network:
         self._offering = [
             int(self._net.node["s_at"][i]) + automata.S_HELD
             for i, node in enumerate(nodes)
-            if node.sources == (-1,) and node.automaton == Queue(ENDLESS)
+            if node.automaton == Queue(OFFERED)
         ]
 
     def until(self, given: int) -> bool:

@@ -42,9 +42,10 @@ from hwcodesign.networks.traced.tracing import module_of
 PrecisionOf = Callable[[nn.Module], Precision]
 
 _SETTINGS = {"return_quant_tensor": True, "scaling_min_val": LEAST_RANGE}
+#: Brevitas' passes read the sign of a quantiser from its `input_quant`, which knows it only if it is told.
 _QUANTISER = {
-    "signed": (qnn.QuantIdentity, {"act_quant": Int8ActPerTensorFixedPointMSE, **_SETTINGS}),
-    "unsigned": (qnn.QuantIdentity, {"act_quant": Uint8ActPerTensorFixedPointMSE, **_SETTINGS}),
+    "signed": (qnn.QuantIdentity, {"act_quant": Int8ActPerTensorFixedPointMSE, "input_signed": True, **_SETTINGS}),
+    "unsigned": (qnn.QuantIdentity, {"act_quant": Uint8ActPerTensorFixedPointMSE, "input_signed": False, **_SETTINGS}),
 }
 #: Functions that are one with the quantiser behind them.
 _RECTIFIER = {nn.ReLU: (qnn.QuantReLU, {"act_quant": Uint8ActPerTensorFixedPointMSE, **_SETTINGS})}
@@ -65,6 +66,7 @@ _LAYERS: dict[type[nn.Module], type[nn.Module]] = {
 }
 #: Their results have more bits than what they read, so that they get a quantiser behind them.
 _AVERAGES = (nn.AvgPool1d, nn.AvgPool2d, nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d)
+_SUMS = (operator.add, torch.add)
 #: They give no negative values where they read none.
 _KEEP_SIGNS = (*_AVERAGES, nn.MaxPool1d, nn.MaxPool2d, nn.Flatten, nn.Identity)
 
@@ -91,6 +93,7 @@ def with_quantisers(whole: fx.GraphModule, precision_of: PrecisionOf, *, signed_
         graph = _functions(graph)
         known = (_QUANTISER, _RECTIFIER, (nn.ReLU,))
         graph = add_output_quant_handler(graph, *known)
+        graph = _sums_apart(graph)
         graph = residual_handler(graph, *known, align_input_quant)
         graph = _averages(graph)
         graph = layer_handler(
@@ -136,12 +139,29 @@ def _functions(graph: Any) -> Any:
     return graph
 
 
-def _averages(graph: Any) -> Any:
-    """Puts quantisers behind averages, unless there are some.
+def _sums_apart(graph: Any) -> Any:
+    """Gives what several sums read a quantiser of its own for each but the first.
 
-    Brevitas' own pass takes what a quantiser gives for values that are never negative (`are_inputs_unsigned` reads the
-    sign of `input_quant`, which is None there).
+    The terms of a sum have one scale. Brevitas aligns them sum by sum, and would go to and fro between two that read
+    the same tensor, without an end.
     """
+    for node in list(graph.graph.nodes):
+        for user in [user for user in node.users if _is_sum(user)][1:]:
+            kind, settings = _QUANTISER[_sign(_may_be_negative(graph, node))]
+            name = f"{node.name}_in_{user.name}_quant"
+            graph.add_module(name, kind(**settings))
+            with graph.graph.inserting_before(user):
+                user.replace_input_with(node, graph.graph.call_module(name, (node,)))
+    graph.recompile()
+    return graph
+
+
+def _is_sum(node: Any) -> bool:
+    return node.target in (*_SUMS, "add") and node.op.startswith("call_") and node.op != "call_module"
+
+
+def _averages(graph: Any) -> Any:
+    """Puts quantisers behind averages, unless there are some."""
     for node in list(graph.graph.nodes):
         if not isinstance(_called(graph, node), _AVERAGES):
             continue
@@ -154,7 +174,7 @@ def _may_be_negative(graph: Any, node: Any) -> bool:
     module = _called(graph, node)
     if hasattr(module, "act_quant"):
         return bool(module.act_quant.is_signed)
-    if isinstance(module, _KEEP_SIGNS) or node.target in (torch.flatten, torch.cat, operator.add, torch.add):
+    if isinstance(module, _KEEP_SIGNS) or node.target in (torch.flatten, torch.cat, *_SUMS):
         return any(_may_be_negative(graph, source) for source in node.all_input_nodes)
     return True
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from numpy.typing import NDArray
 from torch import nn
+from torch.nn.utils import parametrize
 
 from hwcodesign.choices import not_known
-from hwcodesign.errors import ImagesError, NetworkError
+from hwcodesign.errors import HwcodesignError, ImagesError, NetworkError
 from hwcodesign.networks.float_network import FloatNetwork
 from hwcodesign.networks.layers import Precision
 from hwcodesign.networks.network import MultiExitNetwork
@@ -56,14 +57,25 @@ def quantise(
     images = network.values(calibration)
     if not len(images):
         raise ImagesError("there are no images to calibrate on: give some hundred of the training split")
+    _check_plain(network)
     asked = _Precisions(network, precision, dict(layers or {}))
     with task("quantising", 4, "steps") as reported:
         whole = whole_of(network)
         reported.advance(note="placing quantisers")
-        graph = with_quantisers(whole, asked.of_modules(whole), signed_input=network.input_format.signed)
+        try:
+            graph = with_quantisers(whole, asked.of_modules(whole), signed_input=network.input_format.signed)
+        except HwcodesignError:
+            raise
+        except Exception as error:
+            raise _not_quantised(error) from error
         set_widths(graph, asked.of_name, precision.logits)
         reported.advance(note="calibrating")
-        calibrate(graph, images)
+        try:
+            calibrate(graph, images)
+        except HwcodesignError:
+            raise
+        except Exception as error:
+            raise _not_quantised(error) from error
         reported.advance(note="cutting at the exits")
         pieces = cut_again(graph, network.input_shape)
         made = MultiExitNetwork(
@@ -76,6 +88,33 @@ def quantise(
         )
         reported.advance()
     return made.eval()
+
+
+def _not_quantised(error: Exception) -> NetworkError:
+    reason = str(error).strip().partition("\n")[0]
+    return NetworkError(
+        f"an operation of the network cannot be quantised: {type(error).__name__}: {reason}. docs/layers.md lists the "
+        "operations that can be; write it as one of them, or build the network of hwcodesign.layers, which are "
+        "quantised from the start"
+    )
+
+
+def _check_plain(network: nn.Module) -> None:
+    """Refuses modules that compute more than their type says: quantised layers take the place of such a type."""
+    for name, part in network.named_modules():
+        what = None
+        if parametrize.is_parametrized(part):
+            what = "has weights that are computed (weight_norm, spectral_norm): call torch.nn.utils.parametrize."
+            what += "remove_parametrizations(layer, 'weight') before"
+        elif part._forward_hooks or part._forward_pre_hooks:
+            what = "has a forward hook, which would be lost: remove it, or write what it computes in a forward; of "
+            what += (
+                "weight_norm and prune, torch.nn.utils.remove_weight_norm(layer) and prune.remove(layer, 'weight') do"
+            )
+        elif "forward" in part.__dict__:
+            what = "has a forward of its own, which would be lost: write a class with that forward"
+        if what is not None:
+            raise NetworkError(f"{name or 'the network'} ({type(part).__name__}) {what}")
 
 
 class _Precisions:

@@ -58,7 +58,16 @@ def standardised(graph: Any) -> Any:
         RemoveStochasticModules(),
     ):
         graph = step.apply(graph)
+        _without_out(graph)
     return graph
+
+
+def _without_out(graph: Any) -> None:
+    """Takes `out=None` from calls of modules, in place: functions have it, which Brevitas' passes hand on."""
+    for node in graph.graph.nodes:
+        if node.op == "call_module" and node.kwargs.get("out", graph) is None:
+            node.kwargs = {name: value for name, value in node.kwargs.items() if name != "out"}
+    graph.recompile()
 
 
 def means_as_pools(graph: fx.GraphModule) -> None:

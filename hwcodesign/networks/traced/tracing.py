@@ -27,7 +27,8 @@ _IN_PLACE: dict[Callable[..., Any], Callable[..., Any]] = {
     torch.relu_: torch.relu,
 }
 _IN_PLACE_METHODS = {"add_": "add", "relu_": "relu", "sigmoid_": "sigmoid", "tanh_": "tanh", "clamp_": "clamp"}
-_RESHAPING = ("view", "reshape", "flatten", torch.flatten, torch.reshape)
+_SQUEEZING = ("squeeze", torch.squeeze)
+_RESHAPING = ("view", "reshape", "flatten", torch.flatten, torch.reshape, *_SQUEEZING)
 #: Modules and functions that pool or reshape, and pass on values in evaluation mode.
 _POOLING = (
     nn.Flatten,
@@ -52,9 +53,16 @@ def traced(module: nn.Module, input_shape: tuple[int, ...]) -> fx.GraphModule:
         input_shape: shape of an image, without the batch.
 
     Raises:
-        NetworkError: its control flow depends on data, or it cannot take such images.
+        NetworkError: its control flow depends on data, it cannot take such images, or its graph computes something
+            else, because the module writes into a tensor that it reads again.
     """
-    module = copy.deepcopy(module).eval()
+    try:
+        given, module = copy.deepcopy(module).eval(), copy.deepcopy(module).eval()
+    except RuntimeError as error:
+        raise NetworkError(
+            f"{type(module).__name__} cannot be copied: {_first_line(error)}; of weights that prune or weight_norm "
+            "compute, prune.remove(layer, 'weight') and torch.nn.utils.remove_weight_norm(layer) make plain ones"
+        ) from error
     for part in module.modules():
         if getattr(part, "inplace", False) is True:
             part.__dict__["inplace"] = False
@@ -75,7 +83,28 @@ def traced(module: nn.Module, input_shape: tuple[int, ...]) -> fx.GraphModule:
     _with_flatten(graph)
     graph.graph.eliminate_dead_code()
     graph.recompile()
+    _check_values(given, graph, input_shape)
     return graph
+
+
+def _check_values(module: nn.Module, graph: fx.GraphModule, input_shape: tuple[int, ...]) -> None:
+    """Compares a module with its graph, on two images of drawn values."""
+    like = next(module.parameters(), torch.zeros(()))
+    drawn = torch.rand((2, *input_shape), generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    images = drawn.to(like.device, like.dtype)
+    with torch.no_grad():
+        expected, found = (_tensors(each(images.clone())) for each in (module, graph))
+    if not all(torch.equal(one, other) for one, other in zip(expected, found, strict=True) if isinstance(one, Tensor)):
+        raise NetworkError(
+            f"{type(module).__name__} computes something else than its operations one by one: it writes into a tensor "
+            "that it reads again, as nn.ReLU(inplace=True), x += y and x.relu_() do; write x = x + y instead, and "
+            "inplace=False"
+        )
+
+
+def _tensors(result: Any) -> list[Any]:
+    results = result if isinstance(result, list | tuple) and not hasattr(result, "_fields") else (result,)
+    return [value_of(each) for each in results]
 
 
 def find_shapes(graph: fx.GraphModule, input_shape: tuple[int, ...]) -> None:
@@ -171,7 +200,10 @@ def _with_flatten(graph: fx.GraphModule) -> None:
         ):
             continue
         source = node.args[0]
-        if isinstance(source, fx.Node) and shape_of(node) == (math.prod(shape_of(source)),):
+        if node.target in _SQUEEZING and node.users and all(user.target in _RESHAPING for user in node.users):
+            node.replace_all_uses_with(source)  # what reads it reshapes in any case
+            graph.graph.erase_node(node)
+        elif isinstance(source, fx.Node) and shape_of(node) == (math.prod(shape_of(source)),):
             with graph.graph.inserting_before(node):
                 flat = graph.graph.call_function(torch.flatten, (source, 1))
             flat.meta = dict(node.meta)
