@@ -418,6 +418,14 @@ def test_settings_take_a_wish_as_text_and_refuse_what_is_none() -> None:
         CompileSettings.asked(layers={"fc": {"reuse": 4}})
 
 
+def test_a_layer_without_weights_has_no_settings(
+    fitted: tuple[hw.MultiExitNetwork, hw.ExitPolicy], tmp_path: Path
+) -> None:
+    own = {"stages.0.2": hw.LayerSettings(pixels=2)}
+    with pytest.raises(SettingsError, match=r"stages.0.2: it has no weights of its own, .* with weights: stages.0.0"):
+        hw.compile(*fitted, layers=own, out=tmp_path / "design")
+
+
 def test_a_wish_without_rtl_and_one_of_nothing_are_refused() -> None:
     with pytest.raises(SettingsError, match="fit='board' chooses units of StreamRTL, which backend='vitis' does not"):
         hw.CompileSettings(backend="vitis", fit=hw.Fit())

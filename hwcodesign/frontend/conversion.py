@@ -62,12 +62,13 @@ def asked_for(
         found: what hls4ml made of the settings.
 
     Raises:
-        SettingsError: a layer is named with a strategy by which it cannot be built, or with pixels that do not make its
-            beats.
+        SettingsError: a layer is named that has no weights, or with a strategy by which it cannot be built, or with
+            pixels that do not make its beats.
     """
     by_name = {kernel.name: kernel for kernel in kernels.kernels}
     kinds = {name: kernel.kind for name, kernel in by_name.items()}
     asked = dict(found)
+    _check_named(segment, settings, found)
     for name, implementation in found.items():
         module = module_of(segment, name)
         if module is not None:
@@ -88,6 +89,17 @@ def asked_for(
         if kernel.name not in asked and reads_memory(kernel) and settings.windows == MEMORY:
             asked[kernel.name] = Implementation(windows=MEMORY)
     return asked
+
+
+def _check_named(segment: ExportedSegment, settings: CompileSettings, found: Implementations) -> None:
+    """Refuses settings of layers that have no weights, for which they would mean nothing."""
+    built = sorted({module for module in (module_of(segment, name) for name in found) if module is not None})
+    for named in settings.layers:
+        if named in segment.modules.values() and named not in built:
+            raise SettingsError(
+                f"{named}: it has no weights of its own, and settings are for layers with weights: "
+                f"{', '.join(built) or 'its segment has none'}"
+            )
 
 
 def module_of(segment: ExportedSegment, layer: str) -> str | None:
