@@ -273,7 +273,8 @@ class _Wanted:
 
     def _starts(self, built: Built, fitting: Sequence[Built]) -> Iterator[Built]:
         """Yields hardware that fits, from which steps to a shorter latency begin: they end where none is better, and
-        from what fills the board they lead elsewhere than from what has little.
+        from what fills the board they lead elsewhere than from what has little, and from what has room for a step they
+        go on longer than from what steps have filled.
 
         Args:
             built: hardware with the throughput alone.
@@ -284,10 +285,14 @@ class _Wanted:
         choosing = self.choosing
         shortest = min(choosing.depths, default=built.depth)  # which leave most room for layers
         fastest = _fastest(choosing, shortest, _most_cycles(built.hardware.accelerator))
-        if choosing.fits(fastest):
-            full = choosing.with_least_depth(quicker(choosing, fastest), self.interval)
-            if full.interval <= self.interval:
-                yield full
+        if not choosing.fits(fastest):
+            return
+        full = choosing.with_least_depth(fastest, self.interval)
+        if full.interval <= self.interval:
+            yield full
+        full = choosing.with_least_depth(quicker(choosing, fastest), self.interval)
+        if full.interval <= self.interval:
+            yield full
 
     def _latency(self, built: Built) -> float:
         return built.hardware.mean_latency(self.choosing.rates)
