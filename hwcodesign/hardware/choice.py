@@ -66,7 +66,7 @@ class Choices:
     @property
     def least(self) -> Floats:
         """Returns a sum of fractions of resources below which nothing within the share lies of the units that are
-        compared: (B,), infinite where there is nothing.
+        compared: (B,), infinite where it is known that there is nothing.
         """
         return np.concatenate([group.least for group in self.groups])
 
