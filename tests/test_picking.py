@@ -22,7 +22,12 @@ from hwcodesign.hardware.resources.figures import Resources
 P = layers.Precision(4, 4, bias=12, logits=12)
 SHAPE = (1, 6, 6)
 #: Of parts of a board on which memory is scarce, multipliers are, or nothing is; and intervals in cycles.
-CAPACITIES = (Resources(900, 2_000, 4, 1), Resources(900, 1_200, 30, 8), Resources(53_200, 106_400, 220, 280))
+CAPACITIES = (
+    Resources(900, 2_000, 4, 1),
+    Resources(900, 1_200, 30, 8),
+    Resources(850, 1_200, 4, 8),
+    Resources(53_200, 106_400, 220, 280),
+)
 INTERVALS = (60, 150, 400, 1_500)
 
 
