@@ -198,8 +198,8 @@ def row(asked: Asked) -> Row:
 
 
 def _from_json(stored: dict[str, object]) -> Row:
-    fields = {**stored, "asked": Asked(**stored["asked"]), "taken": Resources(**stored["taken"])}  # type: ignore[arg-type]
-    return Row(**{**fields, "rates": tuple(fields["rates"])})  # type: ignore[arg-type]
+    fields = {**stored, "asked": Asked(**stored["asked"]), "taken": Resources(**stored["taken"])}  # type: ignore[arg-type]  # JSON
+    return Row(**{**fields, "rates": tuple(fields["rates"])})  # type: ignore[arg-type]  # JSON
 
 
 def _simulate(design: hw.Design, data: Dataset, software: Records, images: int) -> None:
@@ -246,6 +246,9 @@ the seconds of the compilation.
 | network | board | wish | accuracy | exit rates | images/s | mean us | last us | LUT | FF | DSP | BRAM18 | s |
 |---|---|---|---|---|---:|---:|---:|---:|---:|---:|---:|---:|
 {rows}
+
+What 4,862/s and 205 us lead to may differ from one state of the sources to the next: the search takes steps, and ends
+where none is better.
 
 Images/s and latency of ResNet-56 and of DenseNet are those of a KV260, though they exceed its block RAM, and its LUTs
 and flip-flops. Both have room on a ZCU104: 230,400 LUT, 460,800 FF, 624 BRAM18. A segment of `jet_mlp` takes a sample

@@ -23,8 +23,8 @@ P = layers.Precision(4, 4, bias=12, logits=12)
 SHAPE = (1, 6, 6)
 #: Of parts of a board on which memory is scarce, multipliers are, or nothing is; and intervals in cycles.
 CAPACITIES = (
-    Resources(900, 2_000, 4, 1),
-    Resources(900, 1_200, 30, 8),
+    Resources(850, 2_000, 4, 1),
+    Resources(850, 1_200, 30, 8),
     Resources(850, 1_200, 4, 8),
     Resources(53_200, 106_400, 220, 280),
 )
@@ -63,7 +63,7 @@ def test_no_combination_of_units_takes_less(choosing: Choosing) -> None:
 
     These parts of boards are so small that units which are not compared save 1.3 %, or that few combinations fit.
     """
-    units, none, met, missed, known = Units(), np.zeros((1, len(RESOURCES))), 0, 0, 0
+    units, none, met, missed = Units(), np.zeros((1, len(RESOURCES))), 0, 0
     for capacity, interval in product(CAPACITIES, INTERVALS):
         wished = cycles(choosing, interval)
         counts = np.array(vector(capacity))
@@ -72,7 +72,7 @@ def test_no_combination_of_units_takes_less(choosing: Choosing) -> None:
         found = choosing.chooser.choose(choosing.plan, np.array([wished]), capacity, SHARE, none)
         if not len(every):
             assert not found.is_within[0]
-            known += bool(found.least[0] == np.inf)  # a bound below nothing is one, too
+            assert found.least[0] == np.inf
             continue
         if found.is_within[0]:
             met += 1
@@ -83,7 +83,6 @@ def test_no_combination_of_units_takes_less(choosing: Choosing) -> None:
             missed += 1
     assert met >= 6
     assert missed <= 1
-    assert known >= 1
 
 
 def test_many_wishes_at_once_get_what_each_gets_alone(choosing: Choosing) -> None:

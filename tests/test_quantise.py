@@ -323,6 +323,7 @@ def _with_weight_norm(net: nn.Module) -> None:
         (_with_forward, "a.*Conv2d.* has a forward of its own"),
         (_with_weight_norm, r"a.*Conv2d.* has weights that are computed .*remove_parametrizations\(layer, 'weight'\)"),
     ],
+    ids=["hook", "forward", "weight norm"],
 )
 def test_a_layer_that_computes_more_than_its_type_says_is_refused(change: Any, words: str) -> None:
     module = seeded(lambda: Branches(lambda net, x: net.a(x)))

@@ -137,14 +137,17 @@ module word_unpack
   // in a cycle: what either brings is made from registers before, and chosen last
   count_t [1:0] rest;  // groups that are left where no beat leaves, and where one does
   count_t [1:0][1:0] after;  // groups held then where no word comes, and where one does
+  logic [1:0][1:0] beat_after;  // whether these are a beat
   count_t left;
 
   always_comb begin
     rest = {held_q >> BeatGroups, held_q};
-    for (int i = 0; i < 2; i++) after[i] = {rest[i] << (last_q ? TailGroups : WordGroups), rest[i]};
+    for (int i = 0; i < 2; i++) begin
+      after[i] = {rest[i] << (last_q ? TailGroups : WordGroups), rest[i]};
+      for (int j = 0; j < 2; j++) beat_after[i][j] = at_least(after[i][j], BeatGroups);
+    end
     held_d = after[leaves][take];
-    beat_d = leaves ? take ? at_least(after[1][1], BeatGroups) : at_least(after[1][0], BeatGroups) :
-        take ? at_least(after[0][1], BeatGroups) : at_least(after[0][0], BeatGroups);
+    beat_d = beat_after[leaves][take];
     left = rest[leaves];
   end
 

@@ -287,12 +287,10 @@ class _Wanted:
         fastest = _fastest(choosing, shortest, _most_cycles(built.hardware.accelerator))
         if not choosing.fits(fastest):
             return
-        full = choosing.with_least_depth(fastest, self.interval)
-        if full.interval <= self.interval:
-            yield full
-        full = choosing.with_least_depth(quicker(choosing, fastest), self.interval)
-        if full.interval <= self.interval:
-            yield full
+        for filled in (False, True):
+            full = choosing.with_least_depth(quicker(choosing, fastest) if filled else fastest, self.interval)
+            if full.interval <= self.interval:
+                yield full
 
     def _latency(self, built: Built) -> float:
         return built.hardware.mean_latency(self.choosing.rates)

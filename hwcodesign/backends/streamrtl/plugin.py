@@ -85,7 +85,7 @@ class StreamRTLBackend(FPGABackend):  # type: ignore[misc]  # hls4ml has no type
             raise SettingsError(f"io_type {io_type!r} has no StreamRTL hardware: convert with io_type='io_stream'")
         return {"Part": part, "ClockPeriod": clock_period, "IOType": io_type, "HLSConfig": {}}
 
-    @layer_optimizer(Layer)  # type: ignore[untyped-decorator]
+    @layer_optimizer(Layer)  # type: ignore[untyped-decorator]  # as above
     def init_layer(self, layer: Any) -> None:
         """Takes over the reuse factor and the strategy that are configured for the layer, unchanged."""
         config = layer.model.config

@@ -12,9 +12,9 @@ import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
-from peakrdl_regblock import RegblockExporter  # type: ignore[import-untyped]
-from peakrdl_regblock.cpuif.axi4lite import AXI4Lite_Cpuif_flattened  # type: ignore[import-untyped]
-from peakrdl_regblock.udps import ALL_UDPS  # type: ignore[import-untyped]
+from peakrdl_regblock import RegblockExporter  # type: ignore[import-untyped]  # it has no types
+from peakrdl_regblock.cpuif.axi4lite import AXI4Lite_Cpuif_flattened  # type: ignore[import-untyped]  # it has no types
+from peakrdl_regblock.udps import ALL_UDPS  # type: ignore[import-untyped]  # it has no types
 from systemrdl.compiler import RDLCompiler
 from systemrdl.node import AddrmapNode, FieldNode, RegNode, RootNode
 

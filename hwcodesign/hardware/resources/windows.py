@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from hwcodesign.hardware.resources.figures import Part, index_bits
 from hwcodesign.hardware.resources.memories import ram
@@ -83,13 +83,11 @@ def _zeros(number: int) -> int:
 
 def _most_rows(window: Window) -> int:
     """The most rows that a pass leaves behind, or needs beyond those of the pass before."""
-    height, kernel, stride, above = window.input_shape[0], window.kernel[0], window.stride[0], window.padding[0]
-    tops = [number * stride - above for number in range(window.output_shape[0])]
-    first = [min(max(top, 0), height) for top in tops]
-    ends = [min(max(top + kernel - 1, 0), height - 1) + 1 for top in tops]
-    left = [after - before for before, after in pairwise([*first, height])]
-    further = [after - before for before, after in pairwise([*ends, height + ends[0]])]
-    return max(ends[0], *left, *further)
+    table = _table(window)
+    bases = accumulate(advance for advance, _, _ in table)
+    ends = [base - advance + last + 1 for base, (advance, last, _) in zip(bases, table, strict=True)]
+    further = [after - before for before, after in pairwise([*ends, window.input_shape[0] + ends[0]])]
+    return max(ends[0], *further, *(advance for advance, _, _ in table))
 
 
 _Pass = tuple[int, int, tuple[bool, ...]]

@@ -157,7 +157,7 @@ def _sums_apart(graph: Any) -> Any:
 
 
 def _is_sum(node: Any) -> bool:
-    return node.target in (*_SUMS, "add") and node.op.startswith("call_") and node.op != "call_module"
+    return (node.op == "call_function" and node.target in _SUMS) or (node.op == "call_method" and node.target == "add")
 
 
 def _averages(graph: Any) -> Any:
@@ -174,7 +174,7 @@ def _may_be_negative(graph: Any, node: Any) -> bool:
     module = _called(graph, node)
     if hasattr(module, "act_quant"):
         return bool(module.act_quant.is_signed)
-    if isinstance(module, _KEEP_SIGNS) or node.target in (torch.flatten, torch.cat, *_SUMS):
+    if isinstance(module, _KEEP_SIGNS) or _is_sum(node) or node.target in (torch.flatten, torch.cat):
         return any(_may_be_negative(graph, source) for source in node.all_input_nodes)
     return True
 

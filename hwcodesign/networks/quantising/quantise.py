@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from numpy.typing import NDArray
@@ -62,20 +63,12 @@ def quantise(
     with task("quantising", 4, "steps") as reported:
         whole = whole_of(network)
         reported.advance(note="placing quantisers")
-        try:
+        with _in_our_words():
             graph = with_quantisers(whole, asked.of_modules(whole), signed_input=network.input_format.signed)
-        except HwcodesignError:
-            raise
-        except Exception as error:
-            raise _not_quantised(error) from error
         set_widths(graph, asked.of_name, precision.logits)
         reported.advance(note="calibrating")
-        try:
+        with _in_our_words():
             calibrate(graph, images)
-        except HwcodesignError:
-            raise
-        except Exception as error:
-            raise _not_quantised(error) from error
         reported.advance(note="cutting at the exits")
         pieces = cut_again(graph, network.input_shape)
         made = MultiExitNetwork(
@@ -90,31 +83,44 @@ def quantise(
     return made.eval()
 
 
-def _not_quantised(error: Exception) -> NetworkError:
-    reason = str(error).strip().partition("\n")[0]
-    return NetworkError(
-        f"an operation of the network cannot be quantised: {type(error).__name__}: {reason}. docs/layers.md lists the "
-        "operations that can be; write it as one of them, or build the network of hwcodesign.layers, which are "
-        "quantised from the start"
-    )
+@contextmanager
+def _in_our_words() -> Iterator[None]:
+    """Says what Brevitas raises of an operation that it does not know."""
+    try:
+        yield
+    except HwcodesignError:
+        raise
+    except Exception as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise NetworkError(
+            f"an operation of the network cannot be quantised: {type(error).__name__}: {reason}. docs/layers.md lists "
+            "the operations that can be; write it as one of them, or build the network of hwcodesign.layers, which are "
+            "quantised from the start"
+        ) from error
 
 
 def _check_plain(network: nn.Module) -> None:
     """Refuses modules that compute more than their type says: quantised layers take the place of such a type."""
     for name, part in network.named_modules():
-        what = None
-        if parametrize.is_parametrized(part):
-            what = "has weights that are computed (weight_norm, spectral_norm): call torch.nn.utils.parametrize."
-            what += "remove_parametrizations(layer, 'weight') before"
-        elif part._forward_hooks or part._forward_pre_hooks:
-            what = "has a forward hook, which would be lost: remove it, or write what it computes in a forward; of "
-            what += (
-                "weight_norm and prune, torch.nn.utils.remove_weight_norm(layer) and prune.remove(layer, 'weight') do"
-            )
-        elif "forward" in part.__dict__:
-            what = "has a forward of its own, which would be lost: write a class with that forward"
-        if what is not None:
-            raise NetworkError(f"{name or 'the network'} ({type(part).__name__}) {what}")
+        more = _more_than_type(part)
+        if more is not None:
+            raise NetworkError(f"{name or 'the network'} ({type(part).__name__}) has {more}")
+
+
+def _more_than_type(part: nn.Module) -> str | None:
+    if parametrize.is_parametrized(part):
+        return (
+            "weights that are computed (weight_norm, spectral_norm): call "
+            "torch.nn.utils.parametrize.remove_parametrizations(layer, 'weight') before"
+        )
+    if part._forward_hooks or part._forward_pre_hooks:
+        return (
+            "a forward hook, which would be lost: remove it, or write what it computes in a forward; of weight_norm "
+            "and prune, torch.nn.utils.remove_weight_norm(layer) and prune.remove(layer, 'weight') do"
+        )
+    if "forward" in part.__dict__:
+        return "a forward of its own, which would be lost: write a class with that forward"
+    return None
 
 
 class _Precisions:
