@@ -80,8 +80,8 @@ _NAMES = {
     "train": ("hwcodesign.training", "design"),
 }
 
-#: Public modules that lie in a room of their own.
-_MODULES = {"layers": "hwcodesign.networks.layers"}
+#: Public modules that load when they are first used.
+_MODULES = ("layers",)
 
 __all__ = [
     "CompileSettings",
@@ -129,7 +129,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
-        return importlib.import_module(_MODULES[name])
+        return importlib.import_module(f"hwcodesign.{name}")
     if name not in _NAMES:
         raise AttributeError(f"module 'hwcodesign' has no attribute {name!r}")
     module, extra = _NAMES[name]

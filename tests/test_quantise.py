@@ -289,6 +289,9 @@ JOINS: dict[str, Callable[[Branches, Tensor], Tensor]] = {
     "a rectified tensor and LeakyReLU": lambda net, x: x + functional.leaky_relu(net.a(x), 0.25),
     "torch.tanh and a rectified tensor": lambda net, x: torch.tanh(net.a(x)) + x,
     "torch.sigmoid and a rectified tensor": lambda net, x: torch.sigmoid(net.a(x)) + x,
+    "a number less a gate": lambda net, x: 1 - torch.sigmoid(net.a(x)) + x,
+    "half a tensor less a convolution": lambda net, x: 0.5 * x + -net.a(x),
+    "methods": lambda net, x: x.mul(0.75).sub(net.a(x)).add(0.125),
     "three branches": lambda net, x: functional.relu(net.a(x) + net.b(x) + x),
     "two sums of one tensor": lambda net, x: functional.relu(net.b(functional.relu(net.a(x) + x)) + x),
 }
@@ -333,10 +336,42 @@ def test_a_layer_that_computes_more_than_its_type_says_is_refused(change: Any, w
         hw.quantise(network, calibration=IMAGES)
 
 
+def test_a_layer_that_is_called_twice_is_refused() -> None:
+    network = hw.attach_exits(seeded(lambda: Branches(lambda net, x: net.a(net.a(x)))), at=["stem"], input_shape=SHAPE)
+    with pytest.raises(NetworkError, match=r"stages\.1\.a is called in 2 places .*copy\.deepcopy\(layer\)"):
+        hw.quantise(network, calibration=IMAGES)
+
+
+#: Steps that change nothing, in front of a quantiser of another scale than what they read.
+NEUTRAL: dict[str, Callable[[Tensor], Tensor]] = {
+    "x - 0": lambda x: x - 0.0,
+    "0 + x": lambda x: 0 + x,
+    "1 * x": lambda x: 1.0 * x,
+    "x / 1": lambda x: x / 1,
+}
+
+
+def assert_compiled_exactly(join: Callable[[Branches, Tensor], Tensor], folder: Path) -> None:
+    network = hw.attach_exits(seeded(lambda: Branches(join)), at=["relu"], input_shape=SHAPE)
+    made = hw.quantise(network, calibration=IMAGES)
+    design = hw.compile(made, hw.fit_policy(made, None, thresholds=[0.5], criterion="margin"), out=folder / "design")
+    assert all(np.array_equal(z, w) for z, w in zip(design.logits(IMAGES), made.logits(IMAGES), strict=True))
+
+
+@pytest.mark.parametrize("name", NEUTRAL)
+def test_a_step_that_changes_nothing_leaves_the_quantiser_behind_it(name: str, tmp_path: Path) -> None:
+    assert_compiled_exactly(lambda net, x: NEUTRAL[name](x) + functional.leaky_relu(net.a(x), 0.25), tmp_path)
+
+
+def test_numbers_are_the_same_in_the_network_and_in_hardware(tmp_path: Path) -> None:
+    """With 0.3 in float32, other products would lie in the middle between two codes."""
+    assert_compiled_exactly(lambda net, x: functional.leaky_relu(net.a(x) * 0.3, 0.1) + x, tmp_path)
+
+
 @pytest.mark.parametrize(
     "join",
-    [lambda net, x: net.a(x)[:, :, 1:], lambda net, x: 1 - net.a(x)],
-    ids=["slices", "one minus a tensor"],
+    [lambda net, x: net.a(x)[:, :, 1:], lambda net, x: 1 / (net.a(x) + 2)],
+    ids=["slices", "one over a tensor"],
 )
 def test_operations_that_brevitas_does_not_know_are_refused_with_a_way_out(join: Any) -> None:
     network = hw.attach_exits(seeded(lambda: Branches(join)), at=["stem"], input_shape=SHAPE)

@@ -28,6 +28,7 @@ from hwcodesign.networks.graphs.constants import fold_constants
 from hwcodesign.networks.graphs.convolutions import sparsity_of, write_zeros
 from hwcodesign.networks.graphs.flattening import quantise_last
 from hwcodesign.networks.graphs.fused_functions import fuse_functions, name_functions
+from hwcodesign.networks.graphs.identities import leave_out_identities
 from hwcodesign.networks.graphs.notes import MODULE, module_of, remove_unread_constants
 from hwcodesign.networks.graphs.products import write_products
 from hwcodesign.networks.graphs.sequences import as_images
@@ -36,6 +37,7 @@ from hwcodesign.networks.graphs.windows import BORDER_POOL, WHOLE_AVERAGE, with_
 from hwcodesign.networks.joined import JoinedStages
 from hwcodesign.networks.layers import values_of
 from hwcodesign.networks.network import Evaluating, MultiExitNetwork
+from hwcodesign.networks.numbers import numbers_in
 from hwcodesign.progress import task
 
 #: QONNX operators that keep the name of the torch module they came from, and what the module's name is prefixed
@@ -205,8 +207,9 @@ def _export(
             read = tuple(names.index(tensor.name) for tensor in raw.graph.input if tensor.name in names)
             paths = _tag_with_paths(raw, path, module.paths)
             graph = cleaned(raw)
+            leave_out_identities(graph)
             fold_constants(graph)
-            fuse_functions(graph)
+            fuse_functions(graph, numbers_in(module, blank))
             quantise_last(graph)
             as_images(graph)
             write_upsampling(graph)

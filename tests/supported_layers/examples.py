@@ -46,6 +46,7 @@ FUNCTIONS = {
     "abs, exp, log, sqrt, square, clamp, minimum, maximum, where: of one tensor and numbers": (
         "torch.where(a.abs() > 1, a**2, torch.exp(a)).clamp(0.1, 2)"
     ),
+    "sum, product and quotient of a tensor and numbers": "1 - 0.3 * a / 3",
     "sum of two tensors": "a + b",
     "concatenation of two tensors": "torch.cat([a, b], 1)",
 }

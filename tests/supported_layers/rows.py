@@ -195,6 +195,9 @@ ROWS: tuple[Row, ...] = (
     ),
     Row("abs, exp, log, sqrt, square, clamp, minimum, maximum, where: of one tensor and numbers", _TABLE,
         behind_quantiser(Of(lambda x: torch.where(x.abs() > 1, x**2, torch.exp(x)).clamp(0.1, 2), nn.Identity()))),
+    Row("sum, product and quotient of a tensor and numbers", _ACTIVATION,
+        before(Of(lambda x: 1 - 0.3 * x / 3, nn.Identity())),
+        lambda: Of(lambda x: 1 - 0.3 * x / 3, nn.Conv2d(2, 4, 3))),
     Row("sum of two tensors", "their scales may differ", lambda: nn.Sequential(
         Of(torch.add, nn.Sequential(conv(), signed(3)), nn.Sequential(conv(), signed(6))), relu(5)),
         lambda: Two(torch.add)),

@@ -32,6 +32,14 @@ def is_binary(precision: Any) -> bool:
     return "Xnor" in type(precision).__name__
 
 
+#: What to do about numbers that are no fixed-point numbers, by the class of their layer.
+_BEHIND = "put a quantiser right behind it, as thresholds of which it is exact"
+_REMEDIES = {
+    "ApplyAlpha": _BEHIND,
+    "BatchNormalization": f"{_BEHIND}, or merge it into the layer before it (hwcodesign.fold_batch_norms)",
+}
+
+
 @dataclass
 class Reading:
     """A reading holds the kernels so far, and what each of hls4ml's tensors is.
@@ -194,11 +202,8 @@ class Reading:
         else:
             codes = fmt.encode(values)
             if not np.array_equal(codes * fmt.scale, values):
-                remedy = (
-                    "put a quantiser behind it, as thresholds of which it is exact, or merge it into the layer before "
-                    "it (hwcodesign.fold_batch_norms)"
-                    if layer.class_name == "BatchNormalization"
-                    else "quantise it with a fixed-point quantiser, for example by hwcodesign.layers"
+                remedy = _REMEDIES.get(
+                    layer.class_name, "quantise it with a fixed-point quantiser, for example by hwcodesign.layers"
                 )
                 raise FormatError(
                     f"the {name} of layer {layer.name} is not on the grid of {fmt}, the type that hls4ml gives it: "

@@ -141,12 +141,24 @@ class CodeFunction:
         return np.asarray(result.reshape(values.shape).numpy(), np.float64)
 
 
-def _attributes(node: NodeProto) -> dict[str, Any]:
-    """Returns attributes as the network has them: ONNX keeps 0.01 as a float32, whose shortest decimal it still is."""
-    found = {}
+def with_numbers(node: NodeProto, numbers: Mapping[float, float]) -> None:
+    """Gives a node its attributes in float64, in place.
+
+    Args:
+        numbers: by their float32, which ONNX keeps, numbers of the network.
+    """
     for attribute in node.attribute:
-        value = onnx.helper.get_attribute_value(attribute)
-        if isinstance(value, float):
-            value = float(str(np.float32(value)))
-        found[attribute.name] = value.decode() if isinstance(value, bytes) else value
-    return found
+        if attribute.type == onnx.AttributeProto.FLOAT:
+            exact = numpy_helper.from_array(np.asarray(numbers.get(attribute.f, attribute.f), np.float64))
+            attribute.CopyFrom(onnx.helper.make_attribute(attribute.name, exact))
+
+
+def _attributes(node: NodeProto) -> dict[str, Any]:
+    found = {attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in node.attribute}
+    return {name: _plain(value) for name, value in found.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, onnx.TensorProto):
+        return float(numpy_helper.to_array(value))
+    return value.decode() if isinstance(value, bytes) else value

@@ -18,7 +18,7 @@ from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
 from qonnx.core.modelwrapper import ModelWrapper
 
 from hwcodesign.errors import UnsupportedLayerError
-from hwcodesign.networks.graphs.code_functions import GIVEN, OPERATORS
+from hwcodesign.networks.graphs.code_functions import GIVEN, OPERATORS, with_numbers
 from hwcodesign.networks.graphs.constants import quantised
 from hwcodesign.networks.graphs.notes import DOMAIN, QUANTISERS, attributes_of
 
@@ -26,29 +26,33 @@ from hwcodesign.networks.graphs.notes import DOMAIN, QUANTISERS, attributes_of
 FUNCTION = "CodeFunction"
 #: Attributes: the function's graph, the axes of the tensors around it, and whether the quantiser gives signs alone.
 _GRAPH, _RANK, _BIPOLAR = "function", "rank", "bipolar"
-#: What hls4ml computes exactly without help.
-_PLAIN = {"Relu", "Identity", "Dropout", "Add", "Sub", "Mul", "Div"}
+#: What hls4ml computes exactly without help, arithmetic if `_is_short` is true of its constants.
+_ARITHMETIC = ("Add", "Sub", "Mul", "Div")
+_PLAIN = ("Relu", "Identity", "Dropout", *_ARITHMETIC)
+#: The type that hls4ml gives plain constants: `fixed<16,6>`.
+_STEP, _LIMIT = 2.0**-10, 32.0
 #: What may change places with a quantiser: of an upsampling, later passes refuse all kinds but nearest neighbours.
 _PASSED = ("MaxPool", "Resize", "Upsample")
 #: Functions that rise, and so give the largest result for the largest value.
 _RISING = ("Relu", "Clip", "Identity", "Dropout")
 
 
-def fuse_functions(graph: ModelWrapper) -> None:
+def fuse_functions(graph: ModelWrapper, numbers: Mapping[float, float]) -> None:
     """Writes the function before each quantiser of activations into it, where there is more than a rectifier.
 
     Args:
         graph: with channels first and all shapes.
+        numbers: that the network computes with, by their float32.
     """
     for node in _quantisers(graph):
         _pool_behind(graph, node)
     for node in _quantisers(graph):
         bipolar = node.op_type == "BipolarQuant"
         source, nodes = _function_before(graph, node.input[0]) or (node.input[0], [])
-        if {part.op_type for part in nodes} <= _PLAIN and not bipolar and not _rounds_to_zero(node):
+        if all(_is_plain(graph, part) for part in nodes) and not bipolar and not _rounds_to_zero(node):
             continue
         rank = len(graph.get_tensor_shape(source))
-        function = _graph_of(graph, source, nodes, node.input[0])
+        function = _graph_of(graph, source, nodes, node.input[0], numbers)
         node.input[0] = source
         if bipolar:
             _look_like_quant(graph, node)
@@ -78,7 +82,7 @@ def _pool_behind(graph: ModelWrapper, node: NodeProto) -> None:
         return
     given = pool.input[0]
     found = _function_before(graph, given)
-    if found is None or {part.op_type for part in found[1]} <= _PLAIN:
+    if found is None or all(_is_plain(graph, part) for part in found[1]):
         return
     pooled, result = pool.output[0], node.output[0]
     behind[0].input[0], node.output[0] = given, pooled
@@ -87,6 +91,19 @@ def _pool_behind(graph: ModelWrapper, node: NodeProto) -> None:
         graph.set_tensor_shape(part.output[0], graph.get_tensor_shape(given))
     graph.graph.node.remove(pool)
     graph.graph.node.insert(next(i for i, one in enumerate(graph.graph.node) if one == node) + 1, pool)
+
+
+def _is_plain(graph: ModelWrapper, node: NodeProto) -> bool:
+    """Tells whether hls4ml computes an operator exactly."""
+    if node.op_type not in _ARITHMETIC:
+        return node.op_type in _PLAIN
+    constants = [value for name in node.input if (value := graph.get_initializer(name)) is not None]
+    return all(_is_short(1 / value if node.op_type == "Div" else value) for value in constants)
+
+
+def _is_short(value: np.ndarray) -> bool:  # type: ignore[type-arg]
+    steps = np.asarray(value, np.float64) / _STEP
+    return bool(np.all(steps == np.round(steps)) and np.all(np.abs(steps) < _LIMIT / _STEP))
 
 
 def _rounds_to_zero(node: NodeProto) -> bool:
@@ -209,19 +226,23 @@ def _value(graph: ModelWrapper, name: str) -> np.ndarray | None:  # type: ignore
     return None if constant is None else quantised(graph, node, constant)
 
 
-def _graph_of(graph: ModelWrapper, source: str, nodes: Iterable[NodeProto], result: str) -> GraphProto:
+def _graph_of(
+    graph: ModelWrapper, source: str, nodes: Iterable[NodeProto], result: str, numbers: Mapping[float, float]
+) -> GraphProto:
     """Returns a graph of its own for nodes of another one."""
     parts, constants = [], {}
     for node in nodes:
         part = NodeProto()
         part.CopyFrom(node)
         part.doc_string = ""
+        with_numbers(part, numbers)
         part.input[:] = [GIVEN if name == source else name for name in node.input]
         parts.append(part)
         for name in node.input:
             value = _value(graph, name) if name else None
             if value is not None:
-                constants[name] = numpy_helper.from_array(np.asarray(value), name)
+                exact = np.asarray(numbers.get(float(value), value) if value.size == 1 else value, np.float64)
+                constants[name] = numpy_helper.from_array(exact.reshape(value.shape), name)
     if not parts:
         parts.append(helper.make_node("Identity", [GIVEN], [result]))
     given = helper.make_tensor_value_info(GIVEN, TensorProto.DOUBLE, None)

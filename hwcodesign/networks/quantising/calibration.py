@@ -27,11 +27,11 @@ def calibrate(graph: fx.GraphModule, images: Tensor) -> None:
     with torch.no_grad():
         with calibration_mode(graph):
             for batch in batches:
-                graph(batch)
+                graph.forward(batch)  # which prints no code where it fails
         _quantising_again(graph)
         with bias_correction_mode(graph):
             for batch in batches:
-                graph(batch)
+                graph.forward(batch)  # which prints no code where it fails
     graph.eval()
 
 

@@ -35,7 +35,7 @@ from hwcodesign.networks.quantising.graph_mode import (
     residual_handler,
     symbolic_trace,
 )
-from hwcodesign.networks.quantising.standard_form import means_as_pools, standardised
+from hwcodesign.networks.quantising.standard_form import means_as_pools, plain_arithmetic, standardised
 from hwcodesign.networks.traced.tracing import module_of
 
 #: The precision of each layer with weights.
@@ -83,6 +83,7 @@ def with_quantisers(whole: fx.GraphModule, precision_of: PrecisionOf, *, signed_
         A graph of the modules of torch and Brevitas, whose outputs end in quantisers.
     """
     means_as_pools(whole)
+    plain_arithmetic(whole)
     with _quiet():
         graph = standardised(symbolic_trace(whole))
         # layers in front of it see that their input is quantised already; it is taken out at the end

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from numpy.typing import NDArray
-from torch import nn
+from torch import fx, nn
 from torch.nn.utils import parametrize
 
 from hwcodesign.choices import not_known
@@ -62,6 +63,7 @@ def quantise(
     asked = _Precisions(network, precision, dict(layers or {}))
     with task("quantising", 4, "steps") as reported:
         whole = whole_of(network)
+        _check_called_once(whole)
         reported.advance(note="placing quantisers")
         with _in_our_words():
             graph = with_quantisers(whole, asked.of_modules(whole), signed_input=network.input_format.signed)
@@ -121,6 +123,17 @@ def _more_than_type(part: nn.Module) -> str | None:
     if "forward" in part.__dict__:
         return "a forward of its own, which would be lost: write a class with that forward"
     return None
+
+
+def _check_called_once(whole: fx.GraphModule) -> None:
+    """Refuses layers of shared weights: a quantised layer has one scale, for one range of results."""
+    calls = Counter(str(node.target) for node in whole.graph.nodes if node.op == "call_module")
+    for name, count in calls.items():
+        if count > 1 and any(True for _ in whole.get_submodule(name).parameters()):
+            raise NetworkError(
+                f"{name} is called in {count} places of the network, and a quantised layer has one: give each place a "
+                "layer of its own, which may begin as a copy, copy.deepcopy(layer)"
+            )
 
 
 class _Precisions:

@@ -38,6 +38,15 @@ _FUNCTIONS = (
     (functional.hardsigmoid, nn.Hardsigmoid),
 )
 _METHODS = (("relu", nn.ReLU), ("sigmoid", nn.Sigmoid), ("tanh", nn.Tanh))
+_SUMS, _PRODUCTS, _DIFFERENCES = (operator.add, torch.add), (operator.mul, torch.mul), (operator.sub, torch.sub)
+_NEGATIONS = (operator.neg, torch.neg)
+_METHODS_OF_NUMBERS: dict[Any, Any] = {
+    "add": operator.add,
+    "sub": operator.sub,
+    "mul": operator.mul,
+    "div": operator.truediv,
+    "neg": operator.neg,
+}
 _POOLS: dict[int, type[nn.Module]] = {2: nn.AdaptiveAvgPool1d, 3: nn.AdaptiveAvgPool2d}
 
 
@@ -92,6 +101,37 @@ def means_as_pools(graph: fx.GraphModule) -> None:
         node.replace_all_uses_with(result)
         graph.graph.erase_node(node)
     graph.recompile()
+
+
+def plain_arithmetic(graph: fx.GraphModule) -> None:
+    """Writes sums, differences, products and quotients as functions that have the tensor first, in place.
+
+    Brevitas' tensors are tuples without the methods of a tensor, and read `2 * x` in their own way. `c - x` becomes
+    `x * -1 + c`, and `-x` becomes `x * -1`, which are the same values.
+
+    Args:
+        graph: traced.
+    """
+    for node in list(graph.graph.nodes):
+        if node.op == "call_method" and node.target in _METHODS_OF_NUMBERS and not node.kwargs:
+            node.op, node.target = "call_function", _METHODS_OF_NUMBERS[node.target]
+        if node.op != "call_function":
+            continue
+        if node.target in _NEGATIONS:
+            node.target, node.args = operator.mul, (node.args[0], -1.0)
+        elif len(node.args) == 2 and not node.kwargs and isinstance(node.args[0], int | float):
+            _with_number_last(graph, node)
+    graph.recompile()
+
+
+def _with_number_last(graph: fx.GraphModule, node: fx.Node) -> None:
+    number, tensor = node.args
+    if node.target in (*_SUMS, *_PRODUCTS):
+        node.args = (tensor, number)
+    elif node.target in _DIFFERENCES:
+        with graph.graph.inserting_before(node):
+            negative = graph.graph.call_function(operator.mul, (tensor, -1.0))
+        node.target, node.args = operator.add, (negative, number)
 
 
 def _all_pixels(dims: Any, rank: int) -> bool:
