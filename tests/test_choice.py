@@ -74,7 +74,7 @@ def taken(accelerator: Accelerator) -> Resources:
     return AcceleratorEstimate.of(Hardware.of(accelerator)).total
 
 
-@pytest.mark.parametrize("cycles", [100, 300, 1000, 4000])
+@pytest.mark.parametrize("cycles", [pytest.param(100, marks=CAMPAIGN), 300, 1000, 4000])
 def test_a_throughput_is_reached_and_costs_less_the_lower_it_is(cycles: int, accelerator: Accelerator) -> None:
     chosen, slower = (
         Hardware.of(with_throughput(Request(accelerator, {}, BOARD), MHZ * 1e6 / interval))

@@ -34,7 +34,7 @@ from tests.marks import CAMPAIGN
 #: Networks of zeros in the place of weights, and of our own C++; the C++ of others is compiled in a campaign.
 IN_CPP = ("convolutions",)
 #: Hardware of weights differs in their values alone; that of a larger sequence is that of a larger image of one row.
-IN_RTL = ("convolutions", "sequence", "vectors")
+IN_RTL = ("convolutions", "sequence")
 
 
 @cache

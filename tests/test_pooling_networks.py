@@ -83,7 +83,7 @@ def built(
 
 
 #: Simulations that stand for the others.
-QUICK = ((averages, "rtl"), (borders, "csim"), (borders, "rtl"))
+QUICK = ((averages, "rtl"), (borders, "csim"))
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ NETWORKS: dict[str, tuple[type[nn.Module], Any]] = {
 }
 
 #: Those that others stand for while there is little time.
-LONG = ("residual", "bottleneck", "sum of signed values", "dense", "functions")
+LONG = ("residual", "residual edge cut", "bottleneck", "sum of signed values", "dense", "functions")
 
 
 def float_network(name: str) -> hw.FloatNetwork:

@@ -35,6 +35,7 @@ from hwcodesign.search.storage import FILE
 from hwcodesign.search.study import Study
 from hwcodesign.search.workers import Team
 from tests.evaluating import figures
+from tests.marks import CAMPAIGN
 
 
 @dataclasses.dataclass(frozen=True)
@@ -259,8 +260,11 @@ def test_what_is_known_of_other_points_changes_no_policy(subject: Subject) -> No
 
 @pytest.mark.parametrize(
     "point",
-    [Point("margin", 0.01, 200_000.0, (0, 1)), Point("margin", 0.01, None, (1,)), Point.without_exits(200_000.0)],
-    ids=["all exits", "exit 0 left out, on a full board", "no early exits"],
+    [
+        pytest.param(Point("margin", 0.01, 200_000.0, (0, 1)), id="all exits"),
+        pytest.param(Point("margin", 0.01, None, (1,)), id="exit 0 left out, on a full board"),
+        pytest.param(Point.without_exits(200_000.0), id="no early exits", marks=CAMPAIGN),
+    ],
 )
 def test_figures_are_those_of_the_design_that_is_compiled(
     subject: Subject, trained_network: MultiExitNetwork, point: Point, tmp_path: Path

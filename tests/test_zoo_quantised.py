@@ -48,7 +48,7 @@ SMALL: dict[str, tuple[dict[str, Any], int]] = {
 }
 
 #: Those that others stand for while there is little time.
-LONG = ("resnet_cifar", "vgg_cifar", "alexnet_cifar", "mobilenet_cifar", "densenet_cifar")
+LONG = tuple(f"{name}_cifar" for name in ("resnet", "resnet8", "msdnet", "vgg", "alexnet", "mobilenet", "densenet"))
 
 
 def quantised(name: str, sizes: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> tuple[hw.MultiExitNetwork, Dataset]:
