@@ -97,6 +97,7 @@ module word_unpack
   logic [Capacity-1:0][GroupWidth-1:0] groups_d, groups_q;  // the first to leave lowest
   count_t held_d, held_q;  // groups held
   logic beat_d, beat_q;  // a beat is held
+  logic two_d, two_q;  // two beats are held
   logic [IndexWidth-1:0] word_d, word_q;  // words of the sample taken
   logic first_d, first_q, last_d, last_q;  // the next word is its first one, its last one
   logic filling_d, filling_q;  // the sample's other words are zeros
@@ -115,7 +116,7 @@ module word_unpack
   assign out_valid_o = beat_q;
   assign leaves = beat_q && out_ready_i;
   // Less than a beat is left
-  assign has_room = !beat_q || (out_ready_i && !at_least(held_q, 2 * BeatGroups));
+  assign has_room = !beat_q || (out_ready_i && !two_q);
   assign may_take = has_room && (!first_q || start_allowed_i) && (!last_q || info_gone);
   assign s_axis_tready = rst_ni && !filling_q && may_take;
   assign take = filling_q ? may_take : s_axis_tvalid && s_axis_tready;
@@ -137,17 +138,21 @@ module word_unpack
   // in a cycle: what either brings is made from registers before, and chosen last
   count_t [1:0] rest;  // groups that are left where no beat leaves, and where one does
   count_t [1:0][1:0] after;  // groups held then where no word comes, and where one does
-  logic [1:0][1:0] beat_after;  // whether these are a beat
+  logic [1:0][1:0] beat_after, two_after;  // whether these are a beat, or two
   count_t left;
 
   always_comb begin
     rest = {held_q >> BeatGroups, held_q};
     for (int i = 0; i < 2; i++) begin
       after[i] = {rest[i] << (last_q ? TailGroups : WordGroups), rest[i]};
-      for (int j = 0; j < 2; j++) beat_after[i][j] = at_least(after[i][j], BeatGroups);
+      for (int j = 0; j < 2; j++) begin
+        beat_after[i][j] = at_least(after[i][j], BeatGroups);
+        two_after[i][j] = at_least(after[i][j], 2 * BeatGroups);
+      end
     end
     held_d = after[leaves][take];
     beat_d = beat_after[leaves][take];
+    two_d = two_after[leaves][take];
     left = rest[leaves];
   end
 
@@ -206,6 +211,7 @@ module word_unpack
     if (!rst_ni) begin
       held_q <= count_t'(1);
       beat_q <= 1'b0;
+      two_q <= 1'b0;
       word_q <= '0;
       first_q <= 1'b1;
       last_q <= Words == 1;
@@ -216,6 +222,7 @@ module word_unpack
     end else begin
       held_q <= held_d;
       beat_q <= beat_d;
+      two_q <= two_d;
       word_q <= word_d;
       first_q <= first_d;
       last_q <= last_d;
@@ -249,6 +256,9 @@ module word_unpack
       // Whether a beat is held agrees with the lanes that are.
       assert (beat_q == at_least(held_q, BeatGroups))
       else $error("Whether a beat is held contradicts the lanes that are (%m)");
+      // Whether two beats are held agrees with the lanes that are.
+      assert (two_q == at_least(held_q, 2 * BeatGroups))
+      else $error("Whether two beats are held contradicts the lanes that are (%m)");
       // A word is taken only where less than a beat is left.
       assert (has_room == !at_least(left, BeatGroups))
       else $error("Whether there is room contradicts the lanes that are left (%m)");

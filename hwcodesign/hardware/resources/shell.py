@@ -55,7 +55,7 @@ def word_unpack(shape: Shape, width: int, pixels: int) -> Part:
     group = next(n for n in (lanes, 4, 2, 1) if beat % n == 0)
     leaving, word = beat // group, lanes // group
     capacity = leaving - 1 + word
-    held = capacity + 2
+    held = capacity + 2 + int(2 * leaving <= capacity)
     words = -(-elements // lanes)
     bits = capacity * group * width
     info = 32 + 32 + 1 + 1
