@@ -185,6 +185,11 @@ class Branching(nn.Module):
         return x.flatten(1) if x.sum() > 0 else -x.flatten(1)
 
 
+class BranchingWithin(nn.Sequential):
+    def __init__(self) -> None:
+        super().__init__(nn.ReLU(), Branching())
+
+
 class Recurrent(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -204,7 +209,8 @@ class Recurrent(nn.Module):
         (Residual, [], r"at=\[\]: give a list of layers' names, or a number of exits"),
         (Residual, 1, r"at=1: a multi-exit network has two exits or more"),
         (Residual, 9, r"at=9: there are 3 places where one tensor alone goes on, too few for 9 exits"),
-        (Branching, ["x"], r"Branching cannot be traced: .*; its forward may not branch"),
+        (Branching, ["x"], r"Branching cannot be traced: .*; a forward may not branch"),
+        (BranchingWithin, ["0"], r"BranchingWithin cannot be traced, at '1' \(Branching\): "),
     ],
     ids=str,
 )
@@ -239,3 +245,33 @@ def test_a_weight_that_two_stages_share_is_refused() -> None:
 def test_layers_without_hardware_are_refused() -> None:
     with pytest.raises(UnsupportedLayerError, match=r"layer 'stages.1.rnn' \(GRU\) is not taken: recurrent layers"):
         hw.attach_exits(Recurrent(), ["first"], input_shape=(4,))
+
+
+def test_norms_without_statistics_are_refused() -> None:
+    norm = nn.BatchNorm2d(4, track_running_stats=False)
+    module = nn.Sequential(nn.Conv2d(3, 4, 3), norm, nn.ReLU(), nn.Flatten(), nn.Linear(400, 3))
+    with pytest.raises(UnsupportedLayerError, match=r"layer 'stages.0.1' \(BatchNorm2d\) .*track_running_stats=True"):
+        hw.attach_exits(module, ["1"], input_shape=SHAPE)
+
+
+@pytest.mark.parametrize(
+    "softmax",
+    [nn.Softmax(1), nn.LogSoftmax(1), lambda z: z.softmax(1), lambda z: torch.log_softmax(z, 1)],
+    ids=["a layer", "another", "a method", "a function"],
+)
+def test_a_softmax_at_the_end_is_refused(softmax: Any) -> None:
+    class Ending(Residual):
+        def __init__(self) -> None:
+            super().__init__()
+            self.end = softmax
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.end(super().forward(x))
+
+    with pytest.raises(NetworkError, match=r"the network ends in a softmax, '.*': let it return its logits"):
+        hw.attach_exits(seeded(Ending), ["layer1"], input_shape=SHAPE)
+
+
+def test_weights_that_are_not_float32_are_refused() -> None:
+    with pytest.raises(NetworkError, match=r"Residual has weights of torch.float64: give module.float\(\)"):
+        hw.attach_exits(seeded(Residual).double(), ["layer1"], input_shape=SHAPE)

@@ -292,6 +292,7 @@ JOINS: dict[str, Callable[[Branches, Tensor], Tensor]] = {
     "a number less a gate": lambda net, x: 1 - torch.sigmoid(net.a(x)) + x,
     "half a tensor less a convolution": lambda net, x: 0.5 * x + -net.a(x),
     "methods": lambda net, x: x.mul(0.75).sub(net.a(x)).add(0.125),
+    "a clamp": lambda net, x: net.a(x).clamp(-1.5, max=1.5) + x,
     "three branches": lambda net, x: functional.relu(net.a(x) + net.b(x) + x),
     "two sums of one tensor": lambda net, x: functional.relu(net.b(functional.relu(net.a(x) + x)) + x),
 }
@@ -370,13 +371,67 @@ def test_numbers_are_the_same_in_the_network_and_in_hardware(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(
     "join",
-    [lambda net, x: net.a(x)[:, :, 1:], lambda net, x: 1 / (net.a(x) + 2)],
-    ids=["slices", "one over a tensor"],
+    [lambda net, x: net.a(x).abs(), lambda net, x: 1 / (net.a(x) + 2)],
+    ids=["absolute values", "one over a tensor"],
 )
 def test_operations_that_brevitas_does_not_know_are_refused_with_a_way_out(join: Any) -> None:
     network = hw.attach_exits(seeded(lambda: Branches(join)), at=["stem"], input_shape=SHAPE)
     with pytest.raises(NetworkError, match=r"cannot be quantised: .*docs/layers\.md lists the operations"):
         hw.quantise(network, calibration=IMAGES)
+
+
+@pytest.mark.parametrize(
+    ("join", "words"),
+    [
+        (lambda net, x: net.a(x)[:, :, 1:], "getitem takes a part of a tensor"),
+        (lambda net, x: torch.cat(net.a(x).chunk(2, 1), 1), "chunk takes a part of a tensor"),
+        (
+            lambda net, x: functional.conv2d(x, net.b.weight, padding=1),
+            r"stages.1.b.weight is read by a function, conv2d, .* nn\.Conv2d",
+        ),
+    ],
+    ids=["slices", "chunks", "a convolution by a function"],
+)
+def test_parts_of_tensors_and_functions_with_weights_are_refused(join: Any, words: str) -> None:
+    network = hw.attach_exits(seeded(lambda: Branches(join)), at=["stem"], input_shape=SHAPE)
+    with pytest.raises(NetworkError, match=words):
+        hw.quantise(network, calibration=IMAGES)
+
+
+def test_logits_may_end_in_arithmetic(tmp_path: Path) -> None:
+    """Such as those that are divided by a temperature."""
+
+    class Tempered(Branches):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x) / 1.5 + 0.25
+
+    module = seeded(lambda: Tempered(lambda net, x: functional.relu(net.a(x))))
+    network = hw.attach_exits(module, at=["stem"], input_shape=SHAPE)
+    made = hw.quantise(network, layers.Precision(8, 8, 16, 12), calibration=IMAGES)
+    assert [boundary.format.width for boundary in made.boundaries()[1]] == [12, 12]
+    assert max(relative_error(made, network)) < 0.05
+    design = hw.compile(made, hw.fit_policy(made, None, thresholds=[0.5], criterion="margin"), out=tmp_path / "design")
+    assert all(np.array_equal(z, w) for z, w in zip(design.logits(IMAGES), made.logits(IMAGES), strict=True))
+
+
+def test_a_class_that_is_derived_from_a_layer_is_quantised_like_it() -> None:
+    class Named(nn.Conv2d):
+        def __init__(self, *sizes: int, name: str) -> None:
+            super().__init__(*sizes)
+            self.name = name
+
+        def extra_repr(self) -> str:
+            return f"{super().extra_repr()}, {self.name}"
+
+    def branches(kind: Callable[[], nn.Module]) -> hw.FloatNetwork:
+        module = seeded(lambda: Branches(lambda net, x: functional.relu(net.a(x))))
+        torch.manual_seed(1)
+        module.a = kind()  # type: ignore[assignment]
+        return hw.attach_exits(module, at=["stem"], input_shape=SHAPE)
+
+    derived = hw.quantise(branches(lambda: Named(4, 4, 3, name="a")), calibration=IMAGES)
+    plain = hw.quantise(branches(lambda: nn.Conv2d(4, 4, 3)), calibration=IMAGES)
+    assert derived.digest() == plain.digest()
 
 
 def test_signed_images_are_taken_as_they_are(tmp_path: Path) -> None:

@@ -13,8 +13,17 @@ from hwcodesign.errors import NetworkError
 from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.images import BYTES
 from hwcodesign.networks.float_network import FloatNetwork
+from hwcodesign.networks.softmax import SOFTMAX_FUNCTIONS, SOFTMAXES
 from hwcodesign.networks.traced.cutting import Exit, ancestors, cut
-from hwcodesign.networks.traced.tracing import SHAPE, macs_of, pools_or_reshapes, scopes_of, shape_of, traced
+from hwcodesign.networks.traced.tracing import (
+    SHAPE,
+    macs_of,
+    module_of,
+    pools_or_reshapes,
+    scopes_of,
+    shape_of,
+    traced,
+)
 
 _POOLS: dict[int, type[nn.Module]] = {2: nn.AdaptiveAvgPool1d, 3: nn.AdaptiveAvgPool2d}
 
@@ -46,6 +55,7 @@ def attach_exits(
             not fit.
     """
     shape = tuple(int(size) for size in input_shape)
+    _check_float32(module)
     graph = traced(module, shape)
     output = next(node for node in graph.graph.nodes if node.op == "output")
     logits = output.args[0]
@@ -54,6 +64,7 @@ def attach_exits(
             f"{type(module).__name__} must give logits (N, classes) for images of shape {shape}: one tensor, which has "
             "no other sizes"
         )
+    _check_logits(graph, logits)
     last = _last_head(graph, logits)
     early = _equidistant(graph, last, at) if isinstance(at, int) else _named(graph, last, at)
     made = _heads(early, shape_of(logits)[0], heads)
@@ -64,6 +75,19 @@ def attach_exits(
     assert own is not None
     heads = [*(head for _, head in by_depth), own]
     return FloatNetwork(list(pieces.stages), heads, input_format, shape, head_reads=pieces.head_reads)
+
+
+def _check_float32(module: nn.Module) -> None:
+    other = next((part for part in module.parameters() if part.dtype != torch.float32), None)
+    if other is not None:
+        raise NetworkError(f"{type(module).__name__} has weights of {other.dtype}: give module.float()")
+
+
+def _check_logits(graph: fx.GraphModule, logits: fx.Node) -> None:
+    if isinstance(module_of(graph, logits), SOFTMAXES) or logits.target in SOFTMAX_FUNCTIONS:
+        raise NetworkError(
+            f"the network ends in a softmax, {logits.name!r}: let it return its logits, whose order that keeps"
+        )
 
 
 def _last_head(graph: fx.GraphModule, logits: fx.Node) -> Exit:

@@ -43,6 +43,8 @@ def refuse_layers(path: str, module: nn.Module) -> None:
     """
     for name, part in module.named_modules():
         way_out = next((text for known, text in _NEVER.items() if isinstance(part, known)), None)
+        if isinstance(part, nn.modules.batchnorm._NormBase) and part.running_mean is None:
+            way_out = "without statistics of its own it needs those of each batch: give it track_running_stats=True"
         if way_out is not None:
             where = f"{path}.{name}" if name else path
             raise UnsupportedLayerError(f"layer {where!r} ({type(part).__name__}) is not taken: {way_out}")

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
+import torch
 from torch import nn
+from torch.nn import functional
 
 from hwcodesign.errors import NetworkError
 
 SOFTMAXES = (nn.Softmax, nn.LogSoftmax, nn.Softmax2d)
+#: Functions of torch that compute one, and methods of tensors.
+SOFTMAX_FUNCTIONS = (
+    *(functional.softmax, functional.log_softmax, torch.softmax, torch.log_softmax),
+    *("softmax", "log_softmax"),
+)
 
 
 def refuse_softmax(k: int, head: nn.Module) -> None:

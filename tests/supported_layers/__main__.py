@@ -25,7 +25,7 @@ _HEAD = """\
 `python -m tests.supported_layers --write docs/layers.md` writes this page: it tries every layer. A layer that is taken
 computes what the network computes, in `==`; software, C++ and RTL follow the same kernels. A layer that is refused is
 refused before anything is written, with the words here. `hwcodesign.quantise`, which places quantisers in a float
-network, takes fewer operations, and refuses others in its own words: `x.abs()` and `x.clamp()`, for example.
+network, takes fewer operations, and refuses others in its own words: `x.abs()` and `torch.exp(x)`, for example.
 
 The *main flow* is `hwcodesign.compile` of a `MultiExitNetwork` of Brevitas layers. The *plugin* is hls4ml's backend
 StreamRTL, here on plain PyTorch modules with accumulators that hold the sums; what hls4ml's PyTorch front end does not

@@ -105,6 +105,7 @@ def with_quantisers(whole: fx.GraphModule, precision_of: PrecisionOf, *, signed_
             quant_act_map=_RECTIFIER,
             unsigned_act_tuple=(nn.ReLU,),
         )
+        graph = _outputs(graph)
     plain = fx.GraphModule(graph, _Tracer().trace(graph))
     for node in list(plain.graph.nodes):
         if module_of(plain, node) is at_entrance:
@@ -167,6 +168,15 @@ def _averages(graph: Any) -> Any:
         if not isinstance(_called(graph, node), _AVERAGES):
             continue
         if not all(hasattr(_called(graph, user), "act_quant") for user in node.users):
+            graph = _quantised(graph, node, _sign(_may_be_negative(graph, node)))
+    return graph
+
+
+def _outputs(graph: Any) -> Any:
+    """Puts quantisers behind outputs that no quantised layer gives, such as logits over a temperature."""
+    output = next(node for node in graph.graph.nodes if node.op == "output")
+    for node in list(output.all_input_nodes):
+        if not hasattr(_called(graph, node), "act_quant"):
             graph = _quantised(graph, node, _sign(_may_be_negative(graph, node)))
     return graph
 

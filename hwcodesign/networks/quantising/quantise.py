@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import operator
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from numpy.typing import NDArray
 from torch import fx, nn
+from torch.nn import functional
 from torch.nn.utils import parametrize
 
 from hwcodesign.choices import not_known
@@ -22,6 +25,17 @@ from hwcodesign.networks.quantising.segments import cut_again, whole_of
 from hwcodesign.networks.quantising.widths import set_widths
 from hwcodesign.progress import task
 
+#: Functions of which `quantise` knows no quantised form.
+_WITH_WEIGHTS = (
+    *(functional.conv1d, functional.conv2d, functional.conv3d, functional.conv_transpose1d),
+    *(functional.conv_transpose2d, functional.linear, functional.bilinear, functional.batch_norm),
+    *(torch.matmul, torch.bmm, torch.einsum, operator.matmul),
+)
+#: Functions and methods that give parts of a tensor.
+_PARTS = (
+    *(operator.getitem, torch.chunk, torch.split, torch.unbind, torch.narrow, torch.select),
+    *("chunk", "split", "unbind", "narrow", "select", "__getitem__"),
+)
 #: 8 bits of weights and activations; sums are wider, so biases and logits cost little.
 EIGHT_BITS = Precision(8, 8, bias=16, logits=16)
 
@@ -64,6 +78,7 @@ def quantise(
     with task("quantising", 4, "steps") as reported:
         whole = whole_of(network)
         _check_called_once(whole)
+        _check_layers(whole)
         reported.advance(note="placing quantisers")
         with _in_our_words():
             graph = with_quantisers(whole, asked.of_modules(whole), signed_input=network.input_format.signed)
@@ -133,6 +148,24 @@ def _check_called_once(whole: fx.GraphModule) -> None:
             raise NetworkError(
                 f"{name} is called in {count} places of the network, and a quantised layer has one: give each place a "
                 "layer of its own, which may begin as a copy, copy.deepcopy(layer)"
+            )
+
+
+def _check_layers(whole: fx.GraphModule) -> None:
+    """Refuses functions that compute with weights, since quantised layers take the place of modules, and parts of
+    tensors.
+    """
+    for node in whole.graph.nodes:
+        if node.target in _WITH_WEIGHTS:
+            read = next((str(given.target) for given in node.all_input_nodes if given.op == "get_attr"), node.name)
+            raise NetworkError(
+                f"{read} is read by a function, {node.name}, and would stay as it is: quantised layers take the place "
+                "of nn.Conv1d, nn.Conv2d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.Linear and norms that are "
+                "modules, and of modules of derived classes that have no forward of their own"
+            )
+        if node.target in _PARTS:
+            raise NetworkError(
+                f"{node.name} takes a part of a tensor, which has no hardware: compute each part by a layer of its own"
             )
 
 

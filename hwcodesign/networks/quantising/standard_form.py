@@ -39,6 +39,7 @@ _FUNCTIONS = (
 )
 _METHODS = (("relu", nn.ReLU), ("sigmoid", nn.Sigmoid), ("tanh", nn.Tanh))
 _SUMS, _PRODUCTS, _DIFFERENCES = (operator.add, torch.add), (operator.mul, torch.mul), (operator.sub, torch.sub)
+_CLAMPS = (torch.clamp, torch.clip, "clamp", "clip")
 _NEGATIONS = (operator.neg, torch.neg)
 _METHODS_OF_NUMBERS: dict[Any, Any] = {
     "add": operator.add,
@@ -113,6 +114,8 @@ def plain_arithmetic(graph: fx.GraphModule) -> None:
         graph: traced.
     """
     for node in list(graph.graph.nodes):
+        if node.target in _CLAMPS:
+            _as_hardtanh(graph, node)
         if node.op == "call_method" and node.target in _METHODS_OF_NUMBERS and not node.kwargs:
             node.op, node.target = "call_function", _METHODS_OF_NUMBERS[node.target]
         if node.op != "call_function":
@@ -122,6 +125,16 @@ def plain_arithmetic(graph: fx.GraphModule) -> None:
         elif len(node.args) == 2 and not node.kwargs and isinstance(node.args[0], int | float):
             _with_number_last(graph, node)
     graph.recompile()
+
+
+def _as_hardtanh(graph: fx.GraphModule, node: fx.Node) -> None:
+    """Writes `x.clamp(low, high)` between two numbers as a module."""
+    given = dict(zip(("input", "min", "max"), node.args, strict=False)) | dict(node.kwargs)
+    low, high = given.get("min"), given.get("max")
+    if isinstance(low, int | float) and isinstance(high, int | float) and low < high:
+        name = f"{node.name}_hardtanh"
+        graph.add_module(name, nn.Hardtanh(low, high))
+        node.op, node.target, node.args, node.kwargs = "call_module", name, (given["input"],), {}
 
 
 def _with_number_last(graph: fx.GraphModule, node: fx.Node) -> None:

@@ -38,6 +38,11 @@ _POOLING = (
     nn.modules.pooling._AdaptiveAvgPoolNd,
 )
 _POOLING_FUNCTIONS = (torch.flatten, torch.mean, "mean", functional.avg_pool2d, functional.adaptive_avg_pool2d)
+#: What a class may say of its own, and compute what its base does.
+_SAYS_NOTHING = frozenset(
+    ("__init__", "__module__", "__doc__", "__repr__", "__annotations__", "__qualname__", "__firstlineno__",
+     "__static_attributes__", "__constants__", "extra_repr", "reset_parameters")
+)  # fmt: skip
 #: In a node's `meta`: the shape of its value for one image, without the batch; absent where it is no tensor.
 SHAPE = "hwcodesign_shape"
 
@@ -66,11 +71,14 @@ def traced(module: nn.Module, input_shape: tuple[int, ...]) -> fx.GraphModule:
     for part in module.modules():
         if getattr(part, "inplace", False) is True:
             part.__dict__["inplace"] = False
+        _as_its_base(part)
+    tracer = _Tracer()
     try:
-        graph = fx.symbolic_trace(module)
+        graph = fx.GraphModule(module, tracer.trace(module), type(module).__name__)
     except Exception as error:
+        where = f", at {tracer.failed}" if tracer.failed else ""
         raise NetworkError(
-            f"{type(module).__name__} cannot be traced: {_first_line(error)}; its forward may not branch, loop or "
+            f"{type(module).__name__} cannot be traced{where}: {_first_line(error)}; a forward may not branch, loop or "
             "compute sizes by the values that it is given"
         ) from error
     inputs = [node for node in graph.graph.nodes if node.op == "placeholder"]
@@ -85,6 +93,30 @@ def traced(module: nn.Module, input_shape: tuple[int, ...]) -> fx.GraphModule:
     graph.recompile()
     _check_values(given, graph, input_shape)
     return graph
+
+
+class _Tracer(fx.Tracer):
+    """It notes the innermost module in which tracing failed."""
+
+    failed = ""
+
+    def call_module(self, m: nn.Module, forward: Any, args: Any, kwargs: Any) -> Any:
+        try:
+            return super().call_module(m, forward, args, kwargs)
+        except Exception:
+            self.failed = self.failed or f"{self.path_of_module(m)!r} ({type(m).__name__})"
+            raise
+
+
+def _as_its_base(part: nn.Module) -> None:
+    """Makes a layer one of torch's class from which it is derived, in place, if it computes nothing else."""
+    order = type(part).__mro__
+    place = next(i for i, kind in enumerate(order) if kind.__module__.startswith("torch."))
+    base = order[place]
+    own = {name for kind in order[:place] for name in vars(kind)} - _SAYS_NOTHING
+    holds = any(True for _ in part.children())
+    if place and not holds and base is not nn.Module and not any(hasattr(base, name) for name in own):
+        part.__class__ = base
 
 
 def _check_values(module: nn.Module, graph: fx.GraphModule, input_shape: tuple[int, ...]) -> None:
