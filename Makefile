@@ -8,7 +8,9 @@ BIN := $(VENV)/bin
 # What the main job needs, and everything
 DEMO_STAMP := $(VENV)/.installed-demo
 STAMP := $(VENV)/.installed
-# Bytecode is made where it is used: a quarter of the room otherwise
+# Bytecode is made where it is used: a quarter of the room otherwise. It is kept even where the environment says that it
+# should not be: each of the hundreds of processes that tests start would compile PyTorch's again
+unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt
 # An index of packages with PyTorch for processors alone, as PyTorch's site names one. PyPI's PyTorch for Linux on x86-64
 # brings CUDA, four gigabytes more
