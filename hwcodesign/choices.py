@@ -23,5 +23,5 @@ def not_known(what: str, name: str, known: Iterable[str], *, short: Iterable[str
 
 def _nearest(name: str, known: Iterable[str]) -> str | None:
     by_lower_case = {candidate.lower(): candidate for candidate in known}
-    matches = difflib.get_close_matches(name.lower(), by_lower_case, n=1)
+    matches = difflib.get_close_matches(str(name).lower(), by_lower_case, n=1)
     return by_lower_case[matches[0]] if matches else None

@@ -48,6 +48,8 @@ def encode_images(images: NDArray[Any], fmt: FixedPoint, shape: Sequence[int]) -
         ImagesError: the shape or dtype is wrong, or a value is NaN or out of range; the message names the first bad
             value.
     """
+    if hasattr(images, "detach"):  # PyTorch's tensor: gradients and other devices are not for NumPy
+        images = images.detach().cpu()
     images = np.asarray(images)
     if images.shape[1:] != tuple(shape) or images.ndim < 2:
         wanted = ", ".join(str(size) for size in shape)

@@ -164,8 +164,9 @@ def test_given_thresholds_may_mean_calibrated_probabilities(trained_network: Any
     assert policy.thresholds == (0.9, 0.8)
     assert policy.temperatures == fit_policy(trained_network, data, budget=0.6, calibrate=True).temperatures
     assert policy.fitted_on.method == "given"
-    with pytest.raises(PolicyError, match=r"fitting needs \(images, labels\), apart from training and test"):
-        fit_policy(trained_network, None, thresholds=[0.9, 0.8], calibrate=True)
+    for nothing in (None, digits_data.fitting.images):
+        with pytest.raises(PolicyError, match=r"fitting needs \(images, labels\), apart from training and test"):
+            fit_policy(trained_network, nothing, thresholds=[0.9, 0.8], calibrate=True)  # type: ignore[arg-type]
 
 
 def test_what_looks_at_no_softmax_is_not_calibrated(trained_network: Any, digits_data: Any) -> None:

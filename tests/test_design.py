@@ -276,6 +276,15 @@ FAILURES: dict[str, tuple[dict[str, Any], type[HwcodesignError], str]] = {
         "give settings, or their fields board, not both",
     ),
     "no reuse": ({"reuse": 0}, SettingsError, "reuse 0 is not a positive whole number"),
+    "reuse as text": ({"reuse": "4"}, SettingsError, "reuse '4' is not a positive whole number"),
+    "reuse of parts": ({"reuse": 2.5}, SettingsError, r"reuse 2\.5 is not a positive whole number"),
+    "parts of samples": (
+        {"buffer_samples": 1.5},
+        SettingsError,
+        r"buffer_samples=1\.5: a conditional buffer holds one",
+    ),
+    "no text as board": ({"board": 3}, SettingsError, "board=3: give a board's name"),
+    "a number for layers": ({"layers": 3}, SettingsError, "layers=3: give a dict from layers' names"),
     "unknown strategy": (
         {"strategy": "magic"},
         SettingsError,
@@ -537,6 +546,8 @@ def test_an_unknown_place_to_run_is_refused_with_those_there_are(compiled_design
             SettingsError, match=r"on='moon' is not known\. Known: software, native, numpy, csim, rtl, board-sim, board"
         ):
             call(images, on="moon")  # type: ignore[operator]
+        with pytest.raises(SettingsError, match=r"on=None is not known\. Known: software"):
+            call(images, on=None)  # type: ignore[operator]
 
 
 @pytest.mark.parametrize(

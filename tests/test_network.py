@@ -205,6 +205,8 @@ def test_floats_are_values_rounded_half_to_even_and_integers_are_codes() -> None
     values = np.array([-2.0, -0.625, -0.375, -0.125, 0.125, 0.375, 1.75, 1.8]).reshape(-1, 1, 1, 1)
     codes = [-8, -2, -2, 0, 0, 2, 7, 7]
     assert encode_images(values, FORMAT, (1, 1, 1)).reshape(-1).tolist() == codes
+    learning = torch.from_numpy(values).requires_grad_()
+    assert encode_images(learning, FORMAT, (1, 1, 1)).reshape(-1).tolist() == codes  # type: ignore[arg-type]
     for dtype in ("int8", "int32", "int64"):
         given = np.array(codes, dtype).reshape(-1, 1, 1, 1)
         assert encode_images(given, FORMAT, (1, 1, 1)).reshape(-1).tolist() == codes

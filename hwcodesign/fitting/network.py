@@ -145,6 +145,6 @@ def _check_logits(network: Fittable, logits: Sequence[NDArray[np.int64]], sample
 
 
 def _split(network: Fittable, fitting: tuple[NDArray[Any], NDArray[Any]] | None) -> FittingSplit:
-    if fitting is None:
+    if not isinstance(fitting, tuple | list) or len(fitting) != 2:
         raise PolicyError("fitting needs (images, labels), apart from training and test")
     return FittingSplit.of(*fitting, network.input_format, network.input_shape, network.classes)

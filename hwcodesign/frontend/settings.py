@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+
 from hwcodesign.choices import not_known
 from hwcodesign.designs.boards import Board, board_named
 from hwcodesign.errors import SettingsError
@@ -17,6 +19,10 @@ from hwcodesign.hardware.implementation import CHOICES, DISTRIBUTED, MEMORY, REG
 BACKENDS = ("streamrtl", "vitis")
 #: Strategies that hls4ml's Vitis projects do not have, and what they get instead.
 VITIS_STRATEGIES = {"distributed_arithmetic": "latency"}
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and int(value) >= 1
 
 
 @dataclass(frozen=True)
@@ -46,8 +52,8 @@ class LayerSettings:
 
     def __post_init__(self) -> None:
         for name in ("reuse", "pixels"):
-            if getattr(self, name) < 1:
-                raise SettingsError(f"{name} {getattr(self, name)} is not a positive whole number")
+            if not _is_count(getattr(self, name)):
+                raise SettingsError(f"{name} {getattr(self, name)!r} is not a positive whole number")
         for name, known in CHOICES.items():
             value = getattr(self, name)
             if value is not None and value not in known:
@@ -151,16 +157,21 @@ class CompileSettings:
     oversize: bool = False
 
     def __post_init__(self) -> None:
+        if not isinstance(self.board, str):
+            raise SettingsError(f"board={self.board!r}: give a board's name, or the path of its file as text")
         if self.backend not in BACKENDS:
             raise SettingsError(not_known(f"backend {self.backend!r}", self.backend, BACKENDS))
         if self.fit is not None and not isinstance(self.fit, Fit):
             raise SettingsError(f"fit={self.fit!r} is no wish: give hw.Fit(images_per_second=8000), or hw.Fit()")
+        if not isinstance(self.layers, Mapping):
+            raise SettingsError(f"layers={self.layers!r}: give a dict from layers' names to hw.LayerSettings")
         for layer, own in self.layers.items():
             if not isinstance(own, LayerSettings):
                 raise SettingsError(f"layers[{layer!r}]={own!r}: give hw.LayerSettings(reuse=4)")
-        if self.buffer_samples is not None and self.buffer_samples < 1:
+        if self.buffer_samples is not None and not _is_count(self.buffer_samples):
             raise SettingsError(
-                f"buffer_samples={self.buffer_samples}: a conditional buffer holds one whole sample at least"
+                f"buffer_samples={self.buffer_samples!r}: a conditional buffer holds one whole sample at least, and no "
+                "parts of one"
             )
         _ = self.target
         if self.fit is not None and not self.has_rtl:
