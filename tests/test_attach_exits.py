@@ -275,3 +275,40 @@ def test_a_softmax_at_the_end_is_refused(softmax: Any) -> None:
 def test_weights_that_are_not_float32_are_refused() -> None:
     with pytest.raises(NetworkError, match=r"Residual has weights of torch.float64: give module.float\(\)"):
         hw.attach_exits(seeded(Residual).double(), ["layer1"], input_shape=SHAPE)
+
+
+class Sized(nn.Module):
+    """Its head pools and reshapes by the sizes of what it is given, as `head` does."""
+
+    def __init__(self, head: Any) -> None:
+        super().__init__()
+        self.stem, self.conv, self.fc = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 6, 3), nn.Linear(6, 5)
+        self.head = head
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(self.head(functional.relu(self.conv(functional.relu(self.stem(x))))))
+
+
+def by_shape(x: Tensor) -> Tensor:
+    x = functional.avg_pool2d(x, x.shape[2:])
+    return x.view(x.shape[0], -1)
+
+
+def by_size(x: Tensor) -> Tensor:
+    x = functional.avg_pool2d(x, kernel_size=x.size(-1))
+    images, channels, _, _ = x.size()
+    return x.reshape(images, channels)
+
+
+@pytest.mark.parametrize("head", [by_shape, by_size])
+def test_sizes_of_tensors_are_numbers(head: Any) -> None:
+    module = seeded(lambda: Sized(head)).eval()
+    network = hw.attach_exits(module, ["stem"], input_shape=SHAPE).eval()
+    x = torch.rand(7, *SHAPE)
+    assert torch.equal(network(x)[-1], module(x))
+
+
+def test_a_network_for_one_image_alone_is_refused() -> None:
+    module = Sized(lambda x: x.mean((2, 3)).view(1, 6))
+    with pytest.raises(NetworkError, match=r"cannot take several images at once: .*; write x.flatten\(1\)"):
+        hw.attach_exits(module, ["stem"], input_shape=SHAPE)

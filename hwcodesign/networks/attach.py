@@ -84,7 +84,8 @@ def _check_float32(module: nn.Module) -> None:
 
 
 def _check_logits(graph: fx.GraphModule, logits: fx.Node) -> None:
-    if isinstance(module_of(graph, logits), SOFTMAXES) or logits.target in SOFTMAX_FUNCTIONS:
+    called = module_of(graph, logits)
+    if isinstance(called, SOFTMAXES) or (called is None and logits.target in SOFTMAX_FUNCTIONS):
         raise NetworkError(
             f"the network ends in a softmax, {logits.name!r}: let it return its logits, whose order that keeps"
         )

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import operator
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-import torch
 from numpy.typing import NDArray
-from torch import fx, nn
-from torch.nn import functional
-from torch.nn.utils import parametrize
+from torch import nn
 
 from hwcodesign.choices import not_known
 from hwcodesign.errors import HwcodesignError, ImagesError, NetworkError
@@ -20,22 +15,12 @@ from hwcodesign.networks.float_network import FloatNetwork
 from hwcodesign.networks.layers import Precision
 from hwcodesign.networks.network import MultiExitNetwork
 from hwcodesign.networks.quantising.calibration import calibrate
+from hwcodesign.networks.quantising.checks import check_plain, check_whole
 from hwcodesign.networks.quantising.placing import with_quantisers
 from hwcodesign.networks.quantising.segments import cut_again, whole_of
 from hwcodesign.networks.quantising.widths import set_widths
 from hwcodesign.progress import task
 
-#: Functions of which `quantise` knows no quantised form.
-_WITH_WEIGHTS = (
-    *(functional.conv1d, functional.conv2d, functional.conv3d, functional.conv_transpose1d),
-    *(functional.conv_transpose2d, functional.linear, functional.bilinear, functional.batch_norm),
-    *(torch.matmul, torch.bmm, torch.einsum, operator.matmul),
-)
-#: Functions and methods that give parts of a tensor.
-_PARTS = (
-    *(operator.getitem, torch.chunk, torch.split, torch.unbind, torch.narrow, torch.select),
-    *("chunk", "split", "unbind", "narrow", "select", "__getitem__"),
-)
 #: 8 bits of weights and activations; sums are wider, so biases and logits cost little.
 EIGHT_BITS = Precision(8, 8, bias=16, logits=16)
 
@@ -73,12 +58,11 @@ def quantise(
     images = network.values(calibration)
     if not len(images):
         raise ImagesError("there are no images to calibrate on: give some hundred of the training split")
-    _check_plain(network)
+    check_plain(network)
     asked = _Precisions(network, precision, dict(layers or {}))
     with task("quantising", 4, "steps") as reported:
         whole = whole_of(network)
-        _check_called_once(whole)
-        _check_layers(whole)
+        check_whole(whole)
         reported.advance(note="placing quantisers")
         with _in_our_words():
             graph = with_quantisers(whole, asked.of_modules(whole), signed_input=network.input_format.signed)
@@ -114,59 +98,6 @@ def _in_our_words() -> Iterator[None]:
             "the operations that can be; write it as one of them, or build the network of hwcodesign.layers, which are "
             "quantised from the start"
         ) from error
-
-
-def _check_plain(network: nn.Module) -> None:
-    """Refuses modules that compute more than their type says: quantised layers take the place of such a type."""
-    for name, part in network.named_modules():
-        more = _more_than_type(part)
-        if more is not None:
-            raise NetworkError(f"{name or 'the network'} ({type(part).__name__}) has {more}")
-
-
-def _more_than_type(part: nn.Module) -> str | None:
-    if parametrize.is_parametrized(part):
-        return (
-            "weights that are computed (weight_norm, spectral_norm): call "
-            "torch.nn.utils.parametrize.remove_parametrizations(layer, 'weight') before"
-        )
-    if part._forward_hooks or part._forward_pre_hooks:
-        return (
-            "a forward hook, which would be lost: remove it, or write what it computes in a forward; of weight_norm "
-            "and prune, torch.nn.utils.remove_weight_norm(layer) and prune.remove(layer, 'weight') do"
-        )
-    if "forward" in part.__dict__:
-        return "a forward of its own, which would be lost: write a class with that forward"
-    return None
-
-
-def _check_called_once(whole: fx.GraphModule) -> None:
-    """Refuses layers of shared weights: a quantised layer has one scale, for one range of results."""
-    calls = Counter(str(node.target) for node in whole.graph.nodes if node.op == "call_module")
-    for name, count in calls.items():
-        if count > 1 and any(True for _ in whole.get_submodule(name).parameters()):
-            raise NetworkError(
-                f"{name} is called in {count} places of the network, and a quantised layer has one: give each place a "
-                "layer of its own, which may begin as a copy, copy.deepcopy(layer)"
-            )
-
-
-def _check_layers(whole: fx.GraphModule) -> None:
-    """Refuses functions that compute with weights, since quantised layers take the place of modules, and parts of
-    tensors.
-    """
-    for node in whole.graph.nodes:
-        if node.target in _WITH_WEIGHTS:
-            read = next((str(given.target) for given in node.all_input_nodes if given.op == "get_attr"), node.name)
-            raise NetworkError(
-                f"{read} is read by a function, {node.name}, and would stay as it is: quantised layers take the place "
-                "of nn.Conv1d, nn.Conv2d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.Linear and norms that are "
-                "modules, and of modules of derived classes that have no forward of their own"
-            )
-        if node.target in _PARTS:
-            raise NetworkError(
-                f"{node.name} takes a part of a tensor, which has no hardware: compute each part by a layer of its own"
-            )
 
 
 class _Precisions:

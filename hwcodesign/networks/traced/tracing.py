@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from hwcodesign.errors import NetworkError
 from hwcodesign.networks.layers import value_of
+from hwcodesign.networks.traced.sizes import write_sizes
 
 #: Operations that write into their input, and those that give the same values in a new tensor.
 _IN_PLACE: dict[Callable[..., Any], Callable[..., Any]] = {
@@ -88,8 +89,9 @@ def traced(module: nn.Module, input_shape: tuple[int, ...]) -> fx.GraphModule:
         graph.graph.erase_node(extra)
     _without_writing(graph)
     find_shapes(graph, input_shape)
+    _check_several(given, input_shape)
     _with_flatten(graph)
-    graph.graph.eliminate_dead_code()
+    write_sizes(graph, input_shape)
     graph.recompile()
     _check_values(given, graph, input_shape)
     return graph
@@ -119,13 +121,28 @@ def _as_its_base(part: nn.Module) -> None:
         part.__class__ = base
 
 
-def _check_values(module: nn.Module, graph: fx.GraphModule, input_shape: tuple[int, ...]) -> None:
-    """Compares a module with its graph, on two images of drawn values."""
+def _check_several(module: nn.Module, input_shape: tuple[int, ...]) -> None:
+    """Refuses a module that takes one image, and not two."""
+    try:
+        _computed(module, input_shape)
+    except Exception as error:
+        raise NetworkError(
+            f"{type(module).__name__} cannot take several images at once: {_first_line(error)}; write x.flatten(1) or "
+            "x.view(x.shape[0], -1) where it reshapes"
+        ) from error
+
+
+def _computed(module: nn.Module, input_shape: tuple[int, ...]) -> list[Any]:
+    """Returns what a module gives for two images of drawn values."""
     like = next(module.parameters(), torch.zeros(()))
     drawn = torch.rand((2, *input_shape), generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    images = drawn.to(like.device, like.dtype)
     with torch.no_grad():
-        expected, found = (_tensors(each(images.clone())) for each in (module, graph))
+        return _tensors(module(drawn.to(like.device, like.dtype)))
+
+
+def _check_values(module: nn.Module, graph: fx.GraphModule, input_shape: tuple[int, ...]) -> None:
+    """Compares a module with its graph."""
+    expected, found = (_computed(each, input_shape) for each in (module, graph))
     if not all(torch.equal(one, other) for one, other in zip(expected, found, strict=True) if isinstance(one, Tensor)):
         raise NetworkError(
             f"{type(module).__name__} computes something else than its operations one by one: it writes into a tensor "
