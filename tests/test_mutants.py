@@ -53,7 +53,7 @@ def test_every_module_of_systemverilog_has_a_fault_and_every_sentence_is_one() -
 
 
 def test_a_caught_fault_is_told_from_one_that_survives_and_from_what_cannot_be_tried(tmp_path: Path) -> None:
-    line = next(line for line in (ROOT / "hwcodesign/choices.py").read_text().splitlines() if "name.lower()" in line)
+    line = next(line for line in (ROOT / "hwcodesign/choices.py").read_text().splitlines() if ".lower(), by" in line)
     caught = patch(tmp_path, "caught", line, line.replace(".lower()", ""))
     survives = patch(tmp_path, "survives", line, f"{line}  # still")
     stale = patch(tmp_path, "stale", "what is not there", "anything")
