@@ -52,13 +52,25 @@ module threshold_banks
   logic [1:0][InFlightWidth-1:0] counted_q;
   // A sample of the bank has started in the cycle before: that is known late in a cycle, and goes into a register
   logic [1:0] started_q;
-  logic [1:0] full_q, nearly_q;  // counted_q is the largest number, and the one before
+  logic [1:0] full_d, full_q, nearly_d, nearly_q;  // counted_q is the largest number, and the one before
+  // No more samples of the active bank can be counted: what starts depends on it late in a cycle, so that it is known
+  // from a register
+  logic closed_d, closed_q;
   logic [1:0] finished;
 
   assign copy = core_rst_ni && pending_q && counted_q[!active_q] == '0 && !started_q[!active_q];
 
   for (genvar bank = 0; bank < 2; bank++) begin : gen_bank
     assign finished[bank] = finished_i && finished_bank_i == 1'(bank);
+
+    always_comb begin
+      full_d[bank] = full_q[bank];
+      nearly_d[bank] = nearly_q[bank];
+      if (started_q[bank] != finished[bank]) begin
+        full_d[bank] = !finished[bank] && nearly_q[bank];
+        nearly_d[bank] = finished[bank] ? full_q[bank] : counted_q[bank] == ~InFlightWidth'(2);
+      end
+    end
 
     always_ff @(posedge clk_i) begin
       if (!core_rst_ni) begin
@@ -70,9 +82,9 @@ module threshold_banks
         started_q[bank] <= started_i && active_q == 1'(bank);
         if (started_q[bank] != finished[bank]) begin
           counted_q[bank] <= counted_q[bank] + ({InFlightWidth{finished[bank]}} | InFlightWidth'(1));
-          full_q[bank] <= !finished[bank] && nearly_q[bank];
-          nearly_q[bank] <= finished[bank] ? full_q[bank] : counted_q[bank] == ~InFlightWidth'(2);
         end
+        full_q[bank] <= full_d[bank];
+        nearly_q[bank] <= nearly_d[bank];
       end
     end
 
@@ -98,18 +110,28 @@ module threshold_banks
     else pending_q <= commit_i || (pending_q && !copy);
     if (!core_rst_ni) begin
       active_q <= 1'b0;
+      closed_q <= 1'b0;
     end else begin
       active_q <= active_q ^ copy;
+      closed_q <= closed_d;
     end
   end
+
+  // A bank that becomes active is empty; a sample that starts in that cycle belongs to the other one
+  assign closed_d = !copy && (full_d[active_q] || (nearly_d[active_q] && started_i));
 
   assign pending_o = pending_q;
   assign active_o = active_q;
   assign started_o = |started_q;
-  assign full_o = full_q[active_q] || (nearly_q[active_q] && started_q[active_q]);
+  assign full_o = closed_q;
 
 `ifndef SYNTHESIS
   always_ff @(posedge clk_i) begin
+    if (core_rst_ni) begin
+      // Whether more samples can be counted agrees with the counts of the active bank.
+      assert (closed_q == (full_q[active_q] || (nearly_q[active_q] && started_q[active_q])))
+      else $error("Whether a sample may start contradicts the samples in flight (%m)");
+    end
     for (int bank = 0; bank < 2; bank++) begin
       if (core_rst_ni) begin
         // A sample leaves only if one of its bank is in flight.

@@ -84,7 +84,7 @@ def control(exits: int) -> Iterator[Part]:
     """Yields the accelerator_control of `exits` exits, its event counters and its banks of thresholds."""
     yield Part("accelerator_control", {"exits": exits, "one": 1}, 147 + 32 * exits)
     yield Part("event_counter", {"one": 1}, 64, number=exits + 2)
-    yield Part("threshold_banks", {"exits": exits, "one": 1}, 64 * exits + 30)
+    yield Part("threshold_banks", {"exits": exits, "one": 1}, 64 * exits + 31)
 
 
 def registers(exits: int) -> Part:
