@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 from torch.nn import functional
 
 import hwcodesign as hw
@@ -300,12 +300,22 @@ def by_size(x: Tensor) -> Tensor:
     return x.reshape(images, channels)
 
 
-@pytest.mark.parametrize("head", [by_shape, by_size])
+def in_two_steps(x: Tensor) -> Tensor:
+    return functional.adaptive_avg_pool2d(x, 1).flatten(2).flatten(1)
+
+
+def by_squeezing(x: Tensor) -> Tensor:
+    return functional.adaptive_avg_pool2d(x, 1).squeeze(-1).squeeze(-1)
+
+
+@pytest.mark.parametrize("head", [by_shape, by_size, in_two_steps, by_squeezing])
 def test_sizes_of_tensors_are_numbers(head: Any) -> None:
     module = seeded(lambda: Sized(head)).eval()
     network = hw.attach_exits(module, ["stem"], input_shape=SHAPE).eval()
     x = torch.rand(7, *SHAPE)
     assert torch.equal(network(x)[-1], module(x))
+    graphs = [piece.graph for piece in (*network.stages, *network.heads) if isinstance(piece, fx.GraphModule)]
+    assert [node for graph in graphs for node in graph.nodes if node.op == "call_method"] == []
 
 
 def test_a_network_for_one_image_alone_is_refused() -> None:

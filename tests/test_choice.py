@@ -459,3 +459,24 @@ def test_what_is_published_of_resnet8_has_room_on_its_board_with_early_exits(tmp
     hardware = Hardware.of(design.accelerator)
     assert hardware.mean_latency(rates) <= 20_500
     assert hardware.intake_interval(rates) <= 100e6 / 4862
+
+
+def test_layers_without_folds_are_chosen_around(tmp_path: Path) -> None:
+    """A minimum of two tensors has constants, and one way to be built."""
+
+    class Smaller(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.one, self.other, self.fc = nn.Conv2d(2, 4, 3), nn.Conv2d(4, 4, 3, padding=1), nn.Linear(4, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            x = torch.relu(self.one(x))
+            return self.fc(torch.minimum(x, torch.relu(self.other(x))).mean((2, 3)))
+
+    torch.manual_seed(3)
+    images = np.random.default_rng(4).integers(0, 256, (32, *SHAPE))
+    made = hw.quantise(hw.attach_exits(Smaller(), at=["one"], input_shape=SHAPE), calibration=images)
+    policy = hw.fit_policy(made, None, criterion="margin", thresholds=[0.1])
+    for wish in (hw.Fit(), hw.Fit(images_per_second=50_000)):
+        design = hw.compile(made, policy, out=tmp_path / str(wish), fit=wish)
+        assert all(np.array_equal(z, w) for z, w in zip(design.logits(images), made.logits(images), strict=True))

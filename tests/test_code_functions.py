@@ -151,6 +151,7 @@ FUNCTIONS: dict[str, tuple[Callable[[], list[nn.Module]], type[Kernel]]] = {
     "step": (lambda: [Of(lambda x: torch.where(x > 0.2, 1.0, 0.25)), relu()], Thresholds),
     "three tenths": (lambda: [signed(), Of(lambda x: 0.3 * x), signed()], Thresholds),
     "a seventh less a tenth": (lambda: [Of(lambda x: x * (1 / 7) - 0.1), signed()], Thresholds),
+    "randomised leaky relu": (lambda: [signed(), nn.RReLU(0.1, 0.3), signed()], Thresholds),
     "leaky relu of a third": (lambda: [signed(), nn.LeakyReLU(1 / 3), signed()], Thresholds),
     "least": (lambda: [Of(lambda x: torch.minimum(x, torch.tensor(0.3))), signed()], Thresholds),
 }  # fmt: skip

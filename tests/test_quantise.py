@@ -160,6 +160,40 @@ def test_bits_are_those_that_were_asked_for() -> None:
     assert sum_ == 7
 
 
+def test_the_layer_that_gives_logits_may_have_other_bits_of_them() -> None:
+    coarse = layers.Precision(8, 8, bias=16, logits=6)
+    network = hw.quantise(float_network("residual"), calibration=IMAGES, layers={"heads.1": coarse})
+    assert [boundary.format.width for boundary in network.boundaries()[1]] == [16, 6, 16]
+
+
+class Unlike(nn.Module):
+    """A sum of two tensors, of which one is about five times as large."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b, self.fc = nn.Linear(8, 8), nn.Linear(8, 8), nn.Linear(8, 3)
+        with torch.no_grad():
+            self.b.weight.mul_(8)
+            self.b.bias.mul_(8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = functional.relu(self.a(x))
+        return self.fc(x + functional.silu(self.b(x)))
+
+
+def test_a_shared_scale_is_that_of_least_squared_error() -> None:
+    """The terms of a sum have one scale; the mean of their own would clip the larger one."""
+    torch.manual_seed(0)
+    images = np.random.default_rng(1).integers(0, 256, (256, 8))
+    network = hw.attach_exits(Unlike(), at=["a"], input_shape=(8,))
+    made = hw.quantise(network, calibration=images)
+    assert max(noise.clipped for noise in hw.quantisation_noise(made, images)) < 0.01
+    x = network.values(images)
+    with torch.no_grad():
+        wanted, found = network.eval()(x)[-1], made(x)[-1]
+    assert float((found - wanted).norm() / wanted.norm()) < 0.05
+
+
 def test_weights_have_a_power_of_two_for_each_channel_that_leaves_the_least_squared_error(quantised: Any) -> None:
     layer = quantised["residual"].stages[1].get_submodule("layer2.conv1")
     weight, found = layer.weight.detach(), layer.quant_weight()
@@ -293,6 +327,9 @@ JOINS: dict[str, Callable[[Branches, Tensor], Tensor]] = {
     "half a tensor less a convolution": lambda net, x: 0.5 * x + -net.a(x),
     "methods": lambda net, x: x.mul(0.75).sub(net.a(x)).add(0.125),
     "a clamp": lambda net, x: net.a(x).clamp(-1.5, max=1.5) + x,
+    "a difference": lambda net, x: x - net.a(x),
+    "a bound below": lambda net, x: net.a(x).clamp(min=-1.5) + x,
+    "SiLU and a rectified tensor": lambda net, x: functional.silu(5 * net.a(x)) + x,
     "three branches": lambda net, x: functional.relu(net.a(x) + net.b(x) + x),
     "two sums of one tensor": lambda net, x: functional.relu(net.b(functional.relu(net.a(x) + x)) + x),
 }
@@ -370,13 +407,13 @@ def test_numbers_are_the_same_in_the_network_and_in_hardware(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "join",
-    [lambda net, x: net.a(x).abs(), lambda net, x: 1 / (net.a(x) + 2)],
+    ("join", "words"),
+    [(lambda net, x: net.a(x).abs(), r"x\.abs\. "), (lambda net, x: 1 / (net.a(x) + 2), "")],
     ids=["absolute values", "one over a tensor"],
 )
-def test_operations_that_brevitas_does_not_know_are_refused_with_a_way_out(join: Any) -> None:
+def test_operations_that_brevitas_does_not_know_are_refused_with_a_way_out(join: Any, words: str) -> None:
     network = hw.attach_exits(seeded(lambda: Branches(join)), at=["stem"], input_shape=SHAPE)
-    with pytest.raises(NetworkError, match=r"cannot be quantised: .*docs/layers\.md lists the operations"):
+    with pytest.raises(NetworkError, match=rf"cannot be quantised: {words}.*docs/layers\.md lists the operations"):
         hw.quantise(network, calibration=IMAGES)
 
 
@@ -396,6 +433,18 @@ def test_parts_of_tensors_and_functions_with_weights_are_refused(join: Any, word
     network = hw.attach_exits(seeded(lambda: Branches(join)), at=["stem"], input_shape=SHAPE)
     with pytest.raises(NetworkError, match=words):
         hw.quantise(network, calibration=IMAGES)
+
+
+def test_padding_in_front_of_the_last_pooling_goes_with_it(tmp_path: Path) -> None:
+    class Padded(Branches):
+        def forward(self, x: Tensor) -> Tensor:
+            x = functional.relu(self.a(functional.relu(self.stem(x))))
+            return self.fc(functional.avg_pool2d(functional.pad(x, (1, 1, 1, 1)), x.shape[-1] + 2).flatten(1))
+
+    network = hw.attach_exits(seeded(lambda: Padded(lambda _, x: x)), at=["stem"], input_shape=SHAPE)
+    made = hw.quantise(network, calibration=IMAGES)
+    design = hw.compile(made, hw.fit_policy(made, None, thresholds=[0.5], criterion="margin"), out=tmp_path / "design")
+    assert all(np.array_equal(z, w) for z, w in zip(design.logits(IMAGES), made.logits(IMAGES), strict=True))
 
 
 def test_logits_may_end_in_arithmetic(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ from hwcodesign.hardware.picking import Layer, Market, Options, Plan
 from hwcodesign.hardware.resources.figures import Resources
 from hwcodesign.hardware.stream import Stream
 from hwcodesign.hardware.unit import Unit
-from hwcodesign.hardware.units import possible_pixels, reads_memory, unit_of
+from hwcodesign.hardware.units import possible_pixels, reads_memory, strategies_of, unit_of
 from hwcodesign.kernels import Kernel
 
 #: Wishes that are chosen for at a time, so that arrays stay small.
@@ -176,7 +176,8 @@ def kinds_of(layer: Layer, offered: tuple[Stream, ...]) -> Iterator[tuple[Implem
         if reads_memory(kernel):
             yield replace(DEFAULT, windows=MEMORY), [1]
         return
-    for strategy, windows, pixels in itertools.product((LATENCY, RESOURCE), WINDOWS, _pixels(kernel, offered)):
+    strategies = [strategy for strategy in (LATENCY, RESOURCE) if strategy in strategies_of(kernel.kind)]
+    for strategy, windows, pixels in itertools.product(strategies, WINDOWS, _pixels(kernel, offered)):
         if windows == MEMORY and pixels > 1:
             continue
         wished = Implementation(1, strategy, windows, pixels=pixels)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import torch
+from brevitas.proxy.runtime_quant import ActQuantProxyFromInjectorBase
 from torch import Tensor, fx
 
 from hwcodesign.networks.quantising.graph_mode import (
     bias_correction_mode,
     calibration_mode,
 )
+from hwcodesign.networks.traced.tracing import module_of
 
 _BATCH = 32
+#: Of two, by which a shared scale may be larger than the one that Brevitas found.
+_POWERS = range(-2, 6)
 
 
 def calibrate(graph: fx.GraphModule, images: Tensor) -> None:
@@ -29,6 +36,7 @@ def calibrate(graph: fx.GraphModule, images: Tensor) -> None:
             for batch in batches:
                 graph.forward(batch)  # which prints no code where it fails
         _quantising_again(graph)
+        _agree(graph, batches)
         with bias_correction_mode(graph):
             for batch in batches:
                 graph.forward(batch)  # which prints no code where it fails
@@ -42,3 +50,43 @@ def _quantising_again(graph: fx.GraphModule) -> None:
     for module in graph.modules():
         if hasattr(module, "observer_only"):
             module.observer_only = False  # type: ignore[assignment]
+
+
+def _agree(graph: fx.GraphModule, batches: Sequence[Tensor]) -> None:
+    """Gives each scale that several tensors share the value of least squared error over all of them, in place: Brevitas
+    takes the mean of the values that they would have alone, which clips the largest.
+    """
+    quantisers: dict[int, list[Any]] = {}
+    for node in graph.graph.nodes:
+        quantiser = getattr(module_of(graph, node), "act_quant", None)
+        if isinstance(quantiser, ActQuantProxyFromInjectorBase) and quantiser.is_quant_enabled:
+            found = quantiser.fused_activation_quant_proxy.tensor_quant
+            quantisers.setdefault(id(found.scaling_impl), []).append(found)
+    shared = [_Shared(each) for each in quantisers.values() if len(each) > 1]
+    for batch in batches if shared else ():
+        graph.forward(batch)
+    for scale in shared:
+        scale.settle()
+
+
+class _Shared:
+    """It adds up what each of several powers of two as their scale would make of the values of some quantisers."""
+
+    def __init__(self, quantisers: Sequence[Any]) -> None:
+        self._value = quantisers[0].scaling_impl.value.data  # in powers of two
+        self._found = self._value.clone()
+        self._errors = torch.zeros(len(_POWERS), dtype=torch.float64)
+        self._hooks = [each.register_forward_pre_hook(self._observe) for each in dict.fromkeys(quantisers)]
+
+    def _observe(self, quantiser: Any, given: tuple[Tensor, ...]) -> None:
+        for place, power in enumerate(_POWERS):
+            self._value.copy_(self._found + power)
+            rounded = quantiser.forward(*given)[0]
+            self._errors[place] += (rounded.double() - given[0].double()).square().sum()
+        self._value.copy_(self._found)
+
+    def settle(self) -> None:
+        """Takes the scale of least squared error."""
+        for hook in self._hooks:
+            hook.remove()
+        self._value.copy_(self._found + _POWERS[int(self._errors.argmin())])

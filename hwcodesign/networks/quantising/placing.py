@@ -67,6 +67,10 @@ _LAYERS: dict[type[nn.Module], type[nn.Module]] = {
 #: Their results have more bits than what they read, so that they get a quantiser behind them.
 _AVERAGES = (nn.AvgPool1d, nn.AvgPool2d, nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d)
 _SUMS = (operator.add, torch.add)
+_ARITHMETIC = (
+    *(operator.sub, torch.sub, operator.mul, torch.mul, operator.truediv, torch.div),
+    *(torch.minimum, torch.maximum),
+)
 #: They give no negative values where they read none.
 _KEEP_SIGNS = (*_AVERAGES, nn.MaxPool1d, nn.MaxPool2d, nn.Flatten, nn.Identity)
 
@@ -92,6 +96,7 @@ def with_quantisers(whole: fx.GraphModule, precision_of: PrecisionOf, *, signed_
         at_entrance = graph.get_submodule(entrance)
         graph = act_handler(graph, layer_map=_RECTIFIER)
         graph = _functions(graph)
+        graph = _arithmetic(graph)
         known = (_QUANTISER, _RECTIFIER, (nn.ReLU,))
         graph = add_output_quant_handler(graph, *known)
         graph = _sums_apart(graph)
@@ -139,6 +144,18 @@ def _functions(graph: Any) -> Any:
         if sign is not None:
             graph = _quantised(graph, node, sign)
     return graph
+
+
+def _arithmetic(graph: Any) -> Any:
+    """Puts quantisers behind arithmetic other than sums, where something reads it that passes values on."""
+    for node in list(graph.graph.nodes):
+        if node.target in _ARITHMETIC and any(_passes_on(graph, user) for user in node.users):
+            graph = _quantised(graph, node, _sign(_may_be_negative(graph, node)))
+    return graph
+
+
+def _passes_on(graph: Any, node: Any) -> bool:
+    return isinstance(_called(graph, node), _KEEP_SIGNS) or node.target in (torch.flatten, torch.cat)
 
 
 def _sums_apart(graph: Any) -> Any:

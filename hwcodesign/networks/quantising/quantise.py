@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -66,7 +67,7 @@ def quantise(
         reported.advance(note="placing quantisers")
         with _in_our_words():
             graph = with_quantisers(whole, asked.of_modules(whole), signed_input=network.input_format.signed)
-        set_widths(graph, asked.of_name, precision.logits)
+        set_widths(graph, asked.of_name)
         reported.advance(note="calibrating")
         with _in_our_words():
             calibrate(graph, images)
@@ -84,6 +85,10 @@ def quantise(
     return made.eval()
 
 
+#: What Python says of a method that Brevitas' tensors have not.
+_NO_METHOD = re.compile("QuantTensor' object has no attribute '(.*)'")
+
+
 @contextmanager
 def _in_our_words() -> Iterator[None]:
     """Says what Brevitas raises of an operation that it does not know."""
@@ -92,9 +97,11 @@ def _in_our_words() -> Iterator[None]:
     except HwcodesignError:
         raise
     except Exception as error:
-        reason = str(error).strip().partition("\n")[0]
+        reason = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+        method = _NO_METHOD.search(reason)
+        what = f"x.{method[1]}" if method else reason
         raise NetworkError(
-            f"an operation of the network cannot be quantised: {type(error).__name__}: {reason}. docs/layers.md lists "
+            f"an operation of the network cannot be quantised: {what}. docs/layers.md lists "
             "the operations that can be; write it as one of them, or build the network of hwcodesign.layers, which are "
             "quantised from the start"
         ) from error

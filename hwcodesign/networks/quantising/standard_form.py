@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from typing import Any
 
@@ -122,15 +123,18 @@ def plain_arithmetic(graph: fx.GraphModule) -> None:
             continue
         if node.target in _NEGATIONS:
             node.target, node.args = operator.mul, (node.args[0], -1.0)
+        elif node.target is operator.sub and all(isinstance(given, fx.Node) for given in node.args):
+            node.target = torch.sub  # Brevitas' tensors would round what `-` subtracts
         elif len(node.args) == 2 and not node.kwargs and isinstance(node.args[0], int | float):
             _with_number_last(graph, node)
     graph.recompile()
 
 
 def _as_hardtanh(graph: fx.GraphModule, node: fx.Node) -> None:
-    """Writes `x.clamp(low, high)` between two numbers as a module."""
+    """Writes `x.clamp(low, high)`, of numbers or None, as a module."""
     given = dict(zip(("input", "min", "max"), node.args, strict=False)) | dict(node.kwargs)
     low, high = given.get("min"), given.get("max")
+    low, high = (-math.inf if low is None else low), (math.inf if high is None else high)
     if isinstance(low, int | float) and isinstance(high, int | float) and low < high:
         name = f"{node.name}_hardtanh"
         graph.add_module(name, nn.Hardtanh(low, high))

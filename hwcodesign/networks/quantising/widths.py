@@ -12,7 +12,7 @@ from hwcodesign.networks.layers import Precision
 from hwcodesign.networks.traced.tracing import module_of
 
 
-def set_widths(graph: fx.GraphModule, precision_of: Callable[[str], Precision], logits: int) -> None:
+def set_widths(graph: fx.GraphModule, precision_of: Callable[[str], Precision]) -> None:
     """Sets the bits of every quantiser of activations, in place.
 
     A quantiser has the precision of the layer that it stands behind. Quantisers that share a scale, since their tensors
@@ -20,8 +20,7 @@ def set_widths(graph: fx.GraphModule, precision_of: Callable[[str], Precision], 
 
     Args:
         graph: the whole network; its outputs are those of heads.
-        precision_of: precision by the name of a layer.
-        logits: bits of what the heads give.
+        precision_of: precision by the name of a layer; of the last one of a head it has the bits of logits.
     """
     output = next(node for node in graph.graph.nodes if node.op == "output")
     last = set(output.all_input_nodes)
@@ -30,7 +29,8 @@ def set_widths(graph: fx.GraphModule, precision_of: Callable[[str], Precision], 
         quantiser = getattr(module_of(graph, node), "act_quant", None)
         if not isinstance(quantiser, ActQuantProxyFromInjectorBase) or not quantiser.is_quant_enabled:
             continue
-        bits = logits if node in last else precision_of(_layer_in_front(graph, node)).activations
+        precision = precision_of(_layer_in_front(graph, node))
+        bits = precision.logits if node in last else precision.activations
         scale = quantiser.fused_activation_quant_proxy.tensor_quant.scaling_impl
         sharing, most = widths.setdefault(id(scale), ([], 0))
         widths[id(scale)] = [*sharing, quantiser], max(most, bits)

@@ -30,15 +30,18 @@ _IN_PLACE: dict[Callable[..., Any], Callable[..., Any]] = {
 _IN_PLACE_METHODS = {"add_": "add", "relu_": "relu", "sigmoid_": "sigmoid", "tanh_": "tanh", "clamp_": "clamp"}
 _SQUEEZING = ("squeeze", torch.squeeze)
 _RESHAPING = ("view", "reshape", "flatten", torch.flatten, torch.reshape, *_SQUEEZING)
-#: Modules and functions that pool or reshape, and pass on values in evaluation mode.
+#: Modules and functions that pad, pool or reshape, and pass on values in evaluation mode.
 _POOLING = (
     nn.Flatten,
     nn.Identity,
     nn.modules.dropout._DropoutNd,
     nn.modules.pooling._AvgPoolNd,
     nn.modules.pooling._AdaptiveAvgPoolNd,
+    nn.modules.padding._ConstantPadNd,
 )
-_POOLING_FUNCTIONS = (torch.flatten, torch.mean, "mean", functional.avg_pool2d, functional.adaptive_avg_pool2d)
+_POOLING_FUNCTIONS = (
+    *(torch.flatten, torch.mean, "mean", functional.avg_pool2d, functional.adaptive_avg_pool2d, functional.pad),
+)
 #: What a class may say of its own, and compute what its base does.
 _SAYS_NOTHING = frozenset(
     ("__init__", "__module__", "__doc__", "__repr__", "__annotations__", "__qualname__", "__firstlineno__",
@@ -248,7 +251,7 @@ def _with_flatten(graph: fx.GraphModule) -> None:
             node.target in _RESHAPING or isinstance(module_of(graph, node), nn.Flatten | nn.Unflatten)
         ):
             continue
-        source = node.args[0]
+        source = _reshaped(node.args[0])
         if node.target in _SQUEEZING and node.users and all(user.target in _RESHAPING for user in node.users):
             node.replace_all_uses_with(source)  # what reads it reshapes in any case
             graph.graph.erase_node(node)
@@ -258,6 +261,13 @@ def _with_flatten(graph: fx.GraphModule) -> None:
             flat.meta = dict(node.meta)
             node.replace_all_uses_with(flat)
             graph.graph.erase_node(node)
+
+
+def _reshaped(node: Any) -> Any:
+    """Returns the node whose values some reshapings, one after the other, pass on in their order."""
+    while isinstance(node, fx.Node) and node.target in _RESHAPING and isinstance(node.args[0], fx.Node):
+        node = node.args[0]
+    return node
 
 
 def _first_line(error: BaseException) -> str:
