@@ -171,6 +171,23 @@ def test_sequences_and_vectors_are_read(tmp_path: Path) -> None:
         assert_near(own, source)
 
 
+@pytest.mark.parametrize(("mode", "pads"), [("SAME_UPPER", [0, 0, 1, 1]), ("SAME_LOWER", [1, 1, 0, 0])])
+def test_padding_that_is_said_in_words_is_what_onnx_says(mode: str, pads: list[int], tmp_path: Path) -> None:
+    """8 pixels become 8/2 by windows of 3, which need 9; onnx' own evaluator pads otherwise."""
+    images, found = values(3, 8, 8), []
+    for given in ({"auto_pad": mode}, {"pads": pads}):
+        draw = Drawing(7)
+        x = draw.node(
+            "Relu", draw.node("Conv", "x", draw.real(4, 3, 3, 3), kernel_shape=[3, 3], strides=[2, 2], **given)
+        )
+        first = draw.head(x, 4, 4)
+        last = draw.head(draw.conv(x, 4, 4), 4, 4)
+        graph = draw.graph([image_input("x", [1, 3, 8, 8])], {first: [1, 10], last: [1, 10]})
+        path = saved(graph, tmp_path / f"{next(iter(given))}.onnx")
+        found.append(logits(hw.from_onnx(path, input_format=FORMAT), images))
+    assert all(np.array_equal(words, numbers) for words, numbers in zip(*found, strict=True))
+
+
 def test_a_file_whose_size_is_open_is_read_at_the_size_that_is_given(tmp_path: Path) -> None:
     path = two_outputs(tmp_path / "net.onnx")
     model = onnx.load(str(path))

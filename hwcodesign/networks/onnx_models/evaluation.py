@@ -5,12 +5,14 @@ Sums of integers are exact in it. Neither torch nor Brevitas has a part in it, s
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from onnx.reference import ReferenceEvaluator
 from onnx.reference.op_run import OpRun
+from onnx.reference.ops.op_conv import Conv
 from qonnx.custom_op.general.bipolar_quant import binary_quant
 from qonnx.custom_op.general.intquant import int_quant
 from qonnx.custom_op.general.trunc import trunc_v2
@@ -60,6 +62,32 @@ class _BatchNormalization(OpRun):  # type: ignore[misc]
         return (factor * (x - mean) / np.sqrt(variance + (1e-5 if epsilon is None else epsilon)) + shift,)
 
 
+class _Conv(Conv):  # type: ignore[misc]
+    """onnx' own pads otherwise than its text says where `auto_pad` asks for it and windows skip pixels."""
+
+    op_domain = ""
+
+    def _run(
+        self, x: Values, weights: Values, bias: Values | None = None, auto_pad: Any = None, dilations: Any = None,
+        group: Any = None, kernel_shape: Any = None, pads: Any = None, strides: Any = None,
+    ) -> tuple[Values]:  # fmt: skip
+        if auto_pad in ("SAME_UPPER", "SAME_LOWER"):
+            ones = [1] * (x.ndim - 2)
+            missing = [
+                max((math.ceil(size / stride) - 1) * stride + (kernel - 1) * dilation + 1 - size, 0)
+                for size, stride, kernel, dilation in zip(
+                    x.shape[2:], strides or ones, weights.shape[2:], dilations or ones, strict=True
+                )
+            ]
+            smaller, larger = [pad // 2 for pad in missing], [pad - pad // 2 for pad in missing]
+            pads = [*smaller, *larger] if auto_pad == "SAME_UPPER" else [*larger, *smaller]
+            auto_pad = "NOTSET"
+        computed: tuple[Values] = super()._run(
+            x, weights, bias, auto_pad, dilations, group, kernel_shape, pads, strides
+        )
+        return computed
+
+
 def _known(rounding: str | None) -> str:
     """Returns a rounding mode as qonnx names it; Brevitas writes one that qonnx does not know."""
     return {"ROUND_TO_ZERO": "DOWN", None: "ROUND"}.get(rounding, str(rounding))
@@ -73,6 +101,7 @@ _OF_QONNX: dict[str, type[OpRun]] = {
 }
 _OPERATORS = [
     type("BatchNormalization", (_BatchNormalization,), {}),
+    type("Conv", (_Conv,), {}),
     *(type(name, (base,), {"op_domain": domain}) for domain in QONNX_DOMAINS for name, base in _OF_QONNX.items()),
 ]
 
