@@ -91,7 +91,7 @@ def test_a_norm_that_no_quantiser_follows_is_refused() -> None:
         def forward(self, x: Any) -> Any:
             return value_of(self.other(x)) + self.norm(value_of(self.conv(x)))
 
-    message = r"stage0: the scale of layer \w+ is not on the grid .*: put a quantiser behind it.*fold_batch_norms"
+    message = r"stage0: the scale of layer \w+ is not on the grid .*: put a quantiser right behind it.*fold_batch_norms"
     with pytest.raises(FormatError, match=message):
         check_compiles(network(Residual()), CompileSettings())
 

@@ -17,9 +17,9 @@ pytest.importorskip("torch", reason="torch is not installed (extra 'design')")
 
 import torch
 
-from hwcodesign import layers
 from hwcodesign.data import Dataset
 from hwcodesign.errors import CheckpointError, ImagesError, SettingsError, TrainingError
+from hwcodesign.networks import layers
 from hwcodesign.networks.network import MultiExitNetwork
 from hwcodesign.training import TrainingSettings, train
 from hwcodesign.training.checkpoint import CHECKPOINT, network_state
