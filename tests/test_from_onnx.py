@@ -171,6 +171,26 @@ def test_sequences_and_vectors_are_read(tmp_path: Path) -> None:
         assert_near(own, source)
 
 
+FUNCTIONS: dict[str, Callable[[Drawing, str], str]] = {
+    "SiLU": lambda draw, x: draw.node("Mul", x, draw.node("Sigmoid", x)),
+    "SiLU, turned": lambda draw, x: draw.node("Mul", draw.node("Sigmoid", x), x),
+    "Mish": lambda draw, x: draw.node("Mul", x, draw.node("Tanh", draw.node("Softplus", x))),
+    "a bound below": lambda draw, x: draw.node("Clip", x, draw.constant(np.float32(-0.125))),
+    "a bound above": lambda draw, x: draw.node("Clip", x, "", draw.constant(np.float32(0.125))),
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions_that_older_opsets_write_as_several_operators_are_read(name: str, tmp_path: Path) -> None:
+    draw = Drawing(3)
+    x = FUNCTIONS[name](draw, draw.conv("x", 3, 4))
+    first, last = draw.head(x, 4, 6), draw.head(draw.node("Relu", draw.conv(x, 4, 4)), 4, 6)
+    path = saved(draw.graph([image_input("x", [1, 3, 6, 6])], {first: [1, 10], last: [1, 10]}), tmp_path / "net.onnx")
+    images = values(3, 6, 6)
+    for own, source in zip(logits(hw.from_onnx(path, input_format=FORMAT), images), run(path, images), strict=True):
+        assert_near(own, source)
+
+
 @pytest.mark.parametrize(("mode", "pads"), [("SAME_UPPER", [0, 0, 1, 1]), ("SAME_LOWER", [1, 1, 0, 0])])
 def test_padding_that_is_said_in_words_is_what_onnx_says(mode: str, pads: list[int], tmp_path: Path) -> None:
     """8 pixels become 8/2 by windows of 3, which need 9; onnx' own evaluator pads otherwise."""

@@ -219,7 +219,12 @@ def network_of(tmp_path: Path, part: Callable[[Drawing, str], str]) -> Path:
 
 
 PARTS: dict[str, tuple[Callable[[Drawing, str], str], str]] = {
-    "a product": (lambda draw, x: draw.node("Mul", x, draw.node("Sigmoid", x)), "multiplies tensors by one another"),
+    "a product": (
+        lambda draw, x: draw.node("Mul", x, draw.node("Sigmoid", draw.node("Tanh", x))),
+        "multiplies tensors by one another, .* opset 14 has HardSwish",
+    ),
+    "a quotient": (lambda draw, x: draw.node("Div", x, draw.node("Sigmoid", x)), "multiplies tensors by one another"),
+    "half of a GELU": (lambda draw, x: draw.node("Erf", x), "is not taken: export GELU to opset 20, which has Gelu; "),
     "computed weights": (
         lambda draw, x: draw.node("MatMul", x, x),
         r"reads '1st net/t\.1', which depends on the image",
@@ -252,7 +257,6 @@ PARTS: dict[str, tuple[Callable[[Drawing, str], str], str]] = {
         ),
         "no upsampling by whole factors that repeats pixels",
     ),
-    "one bound": (lambda draw, x: draw.node("Clip", x, draw.constant(np.float32(-1))), "has one bound alone"),
     "a mean of rows": (lambda draw, x: draw.node("ReduceMean", x, axes=[3]), r"takes the mean over the axes \[3\]"),
 }
 

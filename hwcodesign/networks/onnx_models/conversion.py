@@ -30,6 +30,10 @@ class Converted:
     build: Build
 
 
+#: What to do without an operator that exporters write.
+_INSTEAD = {"Erf": "export GELU to opset 20, which has Gelu; "}
+
+
 def converted(graph: Graph) -> Converted:
     """Converts a graph without branches.
 
@@ -40,7 +44,8 @@ def converted(graph: Graph) -> Converted:
     for node in graph.nodes:  # before any work
         if node.operator not in OPERATORS and not _may_be_constant(node):
             known = ", ".join(sorted(OPERATORS))
-            raise UnsupportedLayerError(f"{node} is not taken: the operators that are taken are {known}")
+            instead = _INSTEAD.get(node.operator, "")
+            raise UnsupportedLayerError(f"{node} is not taken: {instead}the operators that are taken are {known}")
     build = Build(graph)
     for node in graph.nodes:
         _convert(node, build)

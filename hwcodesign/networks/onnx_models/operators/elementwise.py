@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator as python
 from collections.abc import Callable
 
@@ -27,6 +28,8 @@ _FUNCTIONS: dict[str, Callable[[], nn.Module]] = {
     "HardSwish": nn.Hardswish,
     "Mish": nn.Mish,
 }
+#: What `x * f(x)` is, by the operators of f in their order.
+_GATES: dict[str, Callable[[], nn.Module]] = {"Sigmoid": nn.SiLU, "Softplus Tanh": nn.Mish}
 #: Functions with a slope.
 _SLOPED: dict[str, tuple[type[nn.Module], float]] = {
     "LeakyRelu": (nn.LeakyReLU, 0.01),
@@ -98,10 +101,10 @@ def clip(node: Node, build: Build) -> Computed:
             made: nn.Module = nn.ReLU()
         case 0.0, 6.0:
             made = nn.ReLU6()
-        case float(), float():
-            made = nn.Hardtanh(low, high)
+        case None, None:
+            made = nn.Identity()
         case _:
-            raise UnsupportedLayerError(f"{node} has one bound alone: give it both, or use Relu")
+            made = nn.Hardtanh(-math.inf if low is None else low, math.inf if high is None else high)
     return build.module(node, made, build.computed(node))
 
 
@@ -118,7 +121,7 @@ def arithmetic(node: Node, build: Build) -> Computed:
     first, second = (build.values[name] for name in node.inputs)
     if isinstance(first, Computed) and isinstance(second, Computed):
         if node.operator not in ("Add", "Sub"):
-            raise UnsupportedLayerError(f"{node} multiplies tensors by one another, which has no kernel")
+            return _gated(node, build)
         if first.shape != second.shape:
             raise UnsupportedLayerError(
                 f"{node} reads tensors of shapes {first.shape} and {second.shape}: make them equal"
@@ -138,6 +141,23 @@ def arithmetic(node: Node, build: Build) -> Computed:
         case "Div" if turned:
             raise UnsupportedLayerError(f"{node} divides by a tensor, which has no kernel")
     return scaled(node, build, given, constant if node.operator == "Mul" else 1 / constant, np.array(0.0))
+
+
+def _gated(node: Node, build: Build) -> Computed:
+    """Reads a tensor times a function of it, which is a function of one value; older versions of ONNX have no operator
+    for some.
+    """
+    writers = {name: writer for writer in build.source.nodes for name in writer.outputs}
+    for place, name in enumerate(node.inputs):
+        chain, source = "", node.inputs[1 - place]
+        while source != name and source in writers and len(writers[source].inputs) == 1:
+            chain, source = f"{writers[source].operator} {chain}".rstrip(), writers[source].inputs[0]
+        if node.operator == "Mul" and source == name and chain in _GATES:
+            return build.module(node, _GATES[chain](), build.computed(node, place))
+    raise UnsupportedLayerError(
+        f"{node} multiplies tensors by one another, which has no kernel; a tensor may be multiplied by its sigmoid or "
+        "tanh(softplus(x)), and opset 14 has HardSwish, opset 20 Gelu as one operator"
+    )
 
 
 def _is_bias(build: Build, node: Node, given: Computed, constant: object) -> bool:
