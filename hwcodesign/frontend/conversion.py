@@ -26,6 +26,7 @@ from hwcodesign.hardware.implementation import AUTO, MEMORY, REGISTERS, Implemen
 from hwcodesign.hardware.units import reads_memory, strategies_of, why_not_pixels
 from hwcodesign.kernels import Segment, Sparsity
 from hwcodesign.networks.export import ExportedSegment
+from hwcodesign.networks.graphs.notes import DEFAULT_TYPE
 
 
 def check_layers(settings: CompileSettings, segments: list[ExportedSegment]) -> None:
@@ -141,7 +142,7 @@ def convert(segment: ExportedSegment, settings: CompileSettings, backend: str, f
                 model,
                 granularity="name",
                 backend=backend,
-                default_precision="fixed<16,6>",
+                default_precision=DEFAULT_TYPE,
                 default_reuse_factor=settings.default.reuse,
             )
             _configure(config, segment, settings)

@@ -40,7 +40,7 @@ class _Listening(TorchFunctionMode):
         named = dict(kwargs or {})
         if any(hasattr(value, "__torch_function__") for value in args):  # Brevitas' tensors are no `Tensor`
             numbers = [value for value in (*args, *named.values()) if isinstance(value, float)]
-            if getattr(func, "__name__", "") == "rrelu":
+            if getattr(func, "__name__", "") == "rrelu" and numbers:
                 numbers.append(sum(numbers) / len(numbers))  # the slope, where nothing is trained
             self.found.update({float(np.float32(value)): value for value in numbers})
         return func(*args, **named)

@@ -25,19 +25,17 @@ BINARY = FixedPoint(2, 2)
 _READ_BITS = (
     "Dense", "Conv1D", "Conv2D", "PointwiseConv1D", "PointwiseConv2D", "Reshape", "Repack", "Transpose", "Clone",
 )  # fmt: skip
-
-
-def is_binary(precision: Any) -> bool:
-    """Tells whether a precision of hls4ml is a bit that means -1 or 1."""
-    return "Xnor" in type(precision).__name__
-
-
 #: What to do about numbers that are no fixed-point numbers, by the class of their layer.
 _BEHIND = "put a quantiser right behind it, as thresholds of which it is exact"
 _REMEDIES = {
     "ApplyAlpha": _BEHIND,
     "BatchNormalization": f"{_BEHIND}, or merge it into the layer before it (hwcodesign.fold_batch_norms)",
 }
+
+
+def is_binary(precision: Any) -> bool:
+    """Tells whether a precision of hls4ml is a bit that means -1 or 1."""
+    return "Xnor" in type(precision).__name__
 
 
 @dataclass

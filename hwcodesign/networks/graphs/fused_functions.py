@@ -18,9 +18,10 @@ from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
 from qonnx.core.modelwrapper import ModelWrapper
 
 from hwcodesign.errors import UnsupportedLayerError
+from hwcodesign.fixedpoint import FixedPoint
 from hwcodesign.networks.graphs.code_functions import GIVEN, OPERATORS, with_numbers
-from hwcodesign.networks.graphs.constants import quantised
-from hwcodesign.networks.graphs.notes import DOMAIN, QUANTISERS, attributes_of
+from hwcodesign.networks.graphs.constants import fewest_bits, quantised
+from hwcodesign.networks.graphs.notes import DEFAULT_TYPE, DOMAIN, QUANTISERS, attributes_of
 
 #: The operator of a function and the quantiser behind it.
 FUNCTION = "CodeFunction"
@@ -29,8 +30,6 @@ _GRAPH, _RANK, _BIPOLAR = "function", "rank", "bipolar"
 #: What hls4ml computes exactly without help, arithmetic if `_is_short` is true of its constants.
 _ARITHMETIC = ("Add", "Sub", "Mul", "Div")
 _PLAIN = ("Relu", "Identity", "Dropout", *_ARITHMETIC)
-#: The type that hls4ml gives plain constants: `fixed<16,6>`.
-_STEP, _LIMIT = 2.0**-10, 32.0
 #: What may change places with a quantiser: of an upsampling, later passes refuse all kinds but nearest neighbours.
 _PASSED = ("MaxPool", "Resize", "Upsample")
 #: Functions that rise, and so give the largest result for the largest value.
@@ -102,8 +101,11 @@ def _is_plain(graph: ModelWrapper, node: NodeProto) -> bool:
 
 
 def _is_short(value: np.ndarray) -> bool:  # type: ignore[type-arg]
-    steps = np.asarray(value, np.float64) / _STEP
-    return bool(np.all(steps == np.round(steps)) and np.all(np.abs(steps) < _LIMIT / _STEP))
+    """Tells whether the type that hls4ml gives constants holds one exactly."""
+    values = np.asarray(value, np.float64)
+    _, exponent = fewest_bits(values)
+    codes = np.ldexp(values, -exponent)
+    return FixedPoint.parse(DEFAULT_TYPE).holds(float(codes.min()), float(codes.max()), -exponent)
 
 
 def _rounds_to_zero(node: NodeProto) -> bool:

@@ -15,6 +15,8 @@ from qonnx.core.modelwrapper import ModelWrapper
 CHANNELS_FIRST, CHANNELS_LAST = [0, 3, 1, 2], [0, 2, 3, 1]
 #: Domain of operators that are neither ONNX' nor QONNX'.
 DOMAIN = "hwcodesign"
+#: The type that hls4ml is told to give whatever has none of its own, such as a constant without a quantiser.
+DEFAULT_TYPE = "fixed<16,6>"
 #: Operators of QONNX that quantise.
 QUANTISERS = ("Quant", "IntQuant", "BipolarQuant")
 #: What the path of a node's module stands behind.

@@ -63,7 +63,10 @@ class _BatchNormalization(OpRun):  # type: ignore[misc]
 
 
 class _Conv(Conv):  # type: ignore[misc]
-    """onnx' own pads otherwise than its text says where `auto_pad` asks for it and windows skip pixels."""
+    """onnx' own pads otherwise than its text says where `auto_pad` asks for it and windows skip pixels.
+
+    The formula is that text's, apart from that by which files are read: this is what reading is held to.
+    """
 
     op_domain = ""
 

@@ -6,14 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from brevitas.proxy.runtime_quant import ActQuantProxyFromInjectorBase
 from torch import Tensor, fx
 
-from hwcodesign.networks.quantising.graph_mode import (
-    bias_correction_mode,
-    calibration_mode,
-)
-from hwcodesign.networks.traced.tracing import module_of
+from hwcodesign.networks.quantising.activations import activation_quantisers, rounding_of
+from hwcodesign.networks.quantising.graph_mode import bias_correction_mode, calibration_mode
 
 _BATCH = 32
 #: Of two, by which a shared scale may be larger than the one that Brevitas found.
@@ -33,14 +29,18 @@ def calibrate(graph: fx.GraphModule, images: Tensor) -> None:
     batches = torch.split(images, _BATCH)
     with torch.no_grad():
         with calibration_mode(graph):
-            for batch in batches:
-                graph.forward(batch)  # which prints no code where it fails
+            _run(graph, batches)
         _quantising_again(graph)
         _agree(graph, batches)
         with bias_correction_mode(graph):
-            for batch in batches:
-                graph.forward(batch)  # which prints no code where it fails
+            _run(graph, batches)
     graph.eval()
+
+
+def _run(graph: fx.GraphModule, batches: Sequence[Tensor]) -> None:
+    """Calls a graph on images. `graph(batch)` would print the graph's code where it fails."""
+    for batch in batches:
+        graph.forward(batch)
 
 
 def _quantising_again(graph: fx.GraphModule) -> None:
@@ -56,15 +56,13 @@ def _agree(graph: fx.GraphModule, batches: Sequence[Tensor]) -> None:
     """Gives each scale that several tensors share the value of least squared error over all of them, in place: Brevitas
     takes the mean of the values that they would have alone, which clips the largest.
     """
-    quantisers: dict[int, list[Any]] = {}
-    for node in graph.graph.nodes:
-        quantiser = getattr(module_of(graph, node), "act_quant", None)
-        if isinstance(quantiser, ActQuantProxyFromInjectorBase) and quantiser.is_quant_enabled:
-            found = quantiser.fused_activation_quant_proxy.tensor_quant
-            quantisers.setdefault(id(found.scaling_impl), []).append(found)
-    shared = [_Shared(each) for each in quantisers.values() if len(each) > 1]
-    for batch in batches if shared else ():
-        graph.forward(batch)
+    by_scale: dict[int, list[Any]] = {}
+    for _, quantiser in activation_quantisers(graph):
+        found = rounding_of(quantiser)
+        by_scale.setdefault(id(found.scaling_impl), []).append(found)
+    shared = [_Shared(each) for each in by_scale.values() if len(each) > 1]
+    if shared:
+        _run(graph, batches)
     for scale in shared:
         scale.settle()
 

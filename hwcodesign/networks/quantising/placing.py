@@ -7,7 +7,6 @@ quantiser behind the function that follows them.
 
 from __future__ import annotations
 
-import operator
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from brevitas.quant.fixed_point import (
 from torch import fx, nn
 
 from hwcodesign.networks.layers import LEAST_RANGE, Precision
+from hwcodesign.networks.quantising.arithmetic import DIFFERENCES, PRODUCTS, QUOTIENTS, SUMS, plain_arithmetic
 from hwcodesign.networks.quantising.graph_mode import (
     InsertModuleCallAfter,
     act_handler,
@@ -35,7 +35,7 @@ from hwcodesign.networks.quantising.graph_mode import (
     residual_handler,
     symbolic_trace,
 )
-from hwcodesign.networks.quantising.standard_form import means_as_pools, plain_arithmetic, standardised
+from hwcodesign.networks.quantising.standard_form import means_as_pools, standardised
 from hwcodesign.networks.traced.tracing import module_of
 
 #: The precision of each layer with weights.
@@ -66,11 +66,8 @@ _LAYERS: dict[type[nn.Module], type[nn.Module]] = {
 }
 #: Their results have more bits than what they read, so that they get a quantiser behind them.
 _AVERAGES = (nn.AvgPool1d, nn.AvgPool2d, nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d)
-_SUMS = (operator.add, torch.add)
-_ARITHMETIC = (
-    *(operator.sub, torch.sub, operator.mul, torch.mul, operator.truediv, torch.div),
-    *(torch.minimum, torch.maximum),
-)
+#: Brevitas' passes put no quantiser behind them.
+_ARITHMETIC = (*DIFFERENCES, *PRODUCTS, *QUOTIENTS, torch.minimum, torch.maximum)
 #: They give no negative values where they read none.
 _KEEP_SIGNS = (*_AVERAGES, nn.MaxPool1d, nn.MaxPool2d, nn.Flatten, nn.Identity)
 
@@ -176,7 +173,7 @@ def _sums_apart(graph: Any) -> Any:
 
 
 def _is_sum(node: Any) -> bool:
-    return (node.op == "call_function" and node.target in _SUMS) or (node.op == "call_method" and node.target == "add")
+    return (node.op == "call_function" and node.target in SUMS) or (node.op == "call_method" and node.target == "add")
 
 
 def _averages(graph: Any) -> Any:

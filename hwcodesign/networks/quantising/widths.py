@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import torch
-from brevitas.proxy.runtime_quant import ActQuantProxyFromInjectorBase
 from torch import fx, nn
 
 from hwcodesign.networks.layers import Precision
+from hwcodesign.networks.quantising.activations import activation_quantisers, rounding_of
 from hwcodesign.networks.traced.tracing import module_of
 
 
@@ -25,13 +25,10 @@ def set_widths(graph: fx.GraphModule, precision_of: Callable[[str], Precision]) 
     output = next(node for node in graph.graph.nodes if node.op == "output")
     last = set(output.all_input_nodes)
     widths: dict[int, tuple[list[nn.Module], int]] = {}
-    for node in graph.graph.nodes:
-        quantiser = getattr(module_of(graph, node), "act_quant", None)
-        if not isinstance(quantiser, ActQuantProxyFromInjectorBase) or not quantiser.is_quant_enabled:
-            continue
+    for node, quantiser in activation_quantisers(graph):
         precision = precision_of(_layer_in_front(graph, node))
         bits = precision.logits if node in last else precision.activations
-        scale = quantiser.fused_activation_quant_proxy.tensor_quant.scaling_impl
+        scale = rounding_of(quantiser).scaling_impl
         sharing, most = widths.setdefault(id(scale), ([], 0))
         widths[id(scale)] = [*sharing, quantiser], max(most, bits)
     for quantisers, bits in widths.values():

@@ -40,7 +40,12 @@ _POOLING = (
     nn.modules.padding._ConstantPadNd,
 )
 _POOLING_FUNCTIONS = (
-    *(torch.flatten, torch.mean, "mean", functional.avg_pool2d, functional.adaptive_avg_pool2d, functional.pad),
+    torch.flatten,
+    torch.mean,
+    "mean",
+    functional.avg_pool2d,
+    functional.adaptive_avg_pool2d,
+    functional.pad,
 )
 #: What a class may say of its own, and compute what its base does.
 _SAYS_NOTHING = frozenset(
@@ -92,11 +97,10 @@ def traced(module: nn.Module, input_shape: tuple[int, ...]) -> fx.GraphModule:
         graph.graph.erase_node(extra)
     _without_writing(graph)
     find_shapes(graph, input_shape)
-    _check_several(given, input_shape)
+    expected = _expected(given, input_shape)
     _with_flatten(graph)
     write_sizes(graph, input_shape)
-    graph.recompile()
-    _check_values(given, graph, input_shape)
+    _check_values(type(module).__name__, expected, _computed(graph, input_shape))
     return graph
 
 
@@ -124,10 +128,10 @@ def _as_its_base(part: nn.Module) -> None:
         part.__class__ = base
 
 
-def _check_several(module: nn.Module, input_shape: tuple[int, ...]) -> None:
-    """Refuses a module that takes one image, and not two."""
+def _expected(module: nn.Module, input_shape: tuple[int, ...]) -> list[Any]:
+    """Returns what a module gives for two images; one that takes a single image is refused."""
     try:
-        _computed(module, input_shape)
+        return _computed(module, input_shape)
     except Exception as error:
         raise NetworkError(
             f"{type(module).__name__} cannot take several images at once: {_first_line(error)}; write x.flatten(1) or "
@@ -143,12 +147,11 @@ def _computed(module: nn.Module, input_shape: tuple[int, ...]) -> list[Any]:
         return _tensors(module(drawn.to(like.device, like.dtype)))
 
 
-def _check_values(module: nn.Module, graph: fx.GraphModule, input_shape: tuple[int, ...]) -> None:
-    """Compares a module with its graph."""
-    expected, found = (_computed(each, input_shape) for each in (module, graph))
+def _check_values(name: str, expected: list[Any], found: list[Any]) -> None:
+    """Compares what a module gives with what its graph gives."""
     if not all(torch.equal(one, other) for one, other in zip(expected, found, strict=True) if isinstance(one, Tensor)):
         raise NetworkError(
-            f"{type(module).__name__} computes something else than its operations one by one: it writes into a tensor "
+            f"{name} computes something else than its operations one by one: it writes into a tensor "
             "that it reads again, as nn.ReLU(inplace=True), x += y and x.relu_() do; write x = x + y instead, and "
             "inplace=False"
         )

@@ -147,7 +147,7 @@ def _gated(node: Node, build: Build) -> Computed:
     """Reads a tensor times a function of it, which is a function of one value; older versions of ONNX have no operator
     for some.
     """
-    writers = {name: writer for writer in build.source.nodes for name in writer.outputs}
+    writers = build.source.writers
     for place, name in enumerate(node.inputs):
         chain, source = "", node.inputs[1 - place]
         while source != name and source in writers and len(writers[source].inputs) == 1:
