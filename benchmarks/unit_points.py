@@ -402,7 +402,7 @@ def _decision(rng: random.Random, criterion: str | None = None) -> Drawn:
 
 def _buffer(rng: random.Random) -> Drawn:
     width, beats = rng.randint(3, 120), rng.choice([1, 4, 9, 16, 25, 49, 64, 144, 196])
-    depth = beats * rng.choice([1, 2, 3, 4, 8, 16, 32])
+    depth = beats * rng.choice([1, 2, 3, 4, 8, 16, 32, 100])
     sizes = f"#(.Width({width}), .Beats({beats}), .Depth({depth}))"
     level = max(1, depth.bit_length())
     text = f"""module {GENERATED} (

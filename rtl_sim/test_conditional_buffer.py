@@ -10,13 +10,23 @@ import pytest
 from hwcodesign.errors import SimulationError
 from hwcodesign.simulation.cocotb_runner import Bench, run_bench
 
-_CASES = {"least depth": (4, 4), "odd depth": (3, 8)}
-_MORE = {"single beats": (1, 1), "single beats, deeper": (1, 3), "nearly two samples": (5, 9), "large": (64, 128)}
+#: beats, depth, words of a RAM
+_CASES = {"least depth": (4, 4, 4096), "odd depth": (3, 8, 4096), "several RAMs": (3, 8, 4)}
+_MORE = {
+    "single beats": (1, 1, 4096),
+    "single beats, deeper": (1, 3, 4096),
+    "single beats, several RAMs": (1, 3, 2),
+    "least depth, several RAMs": (4, 4, 2),
+    "nearly two samples": (5, 9, 4096),
+    "nearly two samples, several RAMs": (5, 9, 2),
+    "large": (64, 128, 4096),
+    "large, several RAMs": (64, 129, 32),
+}
 
 
-def _run(beats: int, depth: int, folder: Path) -> None:
+def _run(beats: int, depth: int, bank_words: int, folder: Path) -> None:
     values = {"HWC_BEATS": str(beats), "HWC_DEPTH": str(depth), "HWC_WIDTH": "9"}
-    parameters = {"Width": 9, "Beats": beats, "Depth": depth}
+    parameters = {"Width": 9, "Beats": beats, "Depth": depth, "BankWords": bank_words}
     bench = Bench("conditional_buffer", "conditional_buffer_bench", parameters, values=values)
     run_bench(bench, folder)
 

@@ -14,7 +14,7 @@ from hwcodesign.verification.formal import Change, Proof, counterexample, prove,
 
 _CAMPAIGN = pytest.mark.skipif("HWCODESIGN_CAMPAIGN" not in os.environ, reason="one of a campaign's many proofs")
 
-_BUFFER = ("stream_register", "conditional_buffer")
+_BUFFER = ("stream_register", "read_ahead_ram", "conditional_buffer")
 _PATH = (*_BUFFER, "stream_fork")
 _MERGE = ("stream_register", "record_merge")
 
@@ -22,6 +22,7 @@ _PROOFS = {
     "fork": Proof("fork_properties", ("stream_fork",)),
     "buffer of one sample": Proof("buffer_properties", _BUFFER, {"Beats": 2, "Depth": 2}),
     "buffer": Proof("buffer_properties", _BUFFER, {"Beats": 3, "Depth": 5}),
+    "buffer of several RAMs": Proof("buffer_properties", _BUFFER, {"Beats": 3, "Depth": 5, "BankWords": 2}),
     "exit path, buffer of one sample": Proof("exit_path_properties", _PATH, {"Beats": 2, "Depth": 2}),
     "merge": Proof("merge_properties", _MERGE, {"Exits": 3}),
     "two tensors": Proof("tensor_pair_properties", _PATH, parts=("buffer_properties",)),
@@ -31,6 +32,10 @@ _MORE = {
     "buffer of one beat": Proof("buffer_properties", _BUFFER, {"Beats": 1, "Depth": 1}),
     "buffer of several beats": Proof("buffer_properties", _BUFFER, {"Beats": 1, "Depth": 3}),
     "buffer of two samples": Proof("buffer_properties", _BUFFER, {"Beats": 4, "Depth": 8}),
+    "buffer of one beat, of several RAMs": Proof(
+        "buffer_properties", _BUFFER, {"Beats": 1, "Depth": 3, "BankWords": 2}
+    ),
+    "buffer of one sample, of two RAMs": Proof("buffer_properties", _BUFFER, {"Beats": 4, "Depth": 4, "BankWords": 2}),
     "exit path, samples of one beat": Proof("exit_path_properties", _PATH, {"Beats": 1, "Depth": 1}),
     "exit path, patient surroundings": Proof(
         "exit_path_properties",
@@ -73,6 +78,12 @@ _FAULTS: dict[str, tuple[Proof, tuple[Change, ...], int, str]] = {
         (Change("conditional_buffer", "drop || (pop &&", "(pop &&"),),
         10,
         "",
+    ),
+    "a beat that is read ahead before it is in the memory": (
+        _PROOFS["buffer of several RAMs"],
+        (Change("conditional_buffer", "level_q == (drop ?", "level_q == (1'b0 ?"),),
+        10,
+        "the beat that is read ahead is another one",
     ),
     "a beat that the fork gives twice": (
         _PROOFS["fork"],

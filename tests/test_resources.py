@@ -250,7 +250,7 @@ def test_a_memory_that_is_too_deep_for_the_board_is_refused_by_name() -> None:
     estimate = _with_buffer(72, 65 * 4096)
     with pytest.raises(SettingsError, match=r"takes 65 URAM, and there are 64\. Lower buffer_samples, or choose a"):
         estimate.check_memories(board_named("kv260"))
-    with pytest.raises(SettingsError, match=r"^buffer0: the memory of its conditional_buffer is too deep for zc706: "):
+    with pytest.raises(SettingsError, match=r"^buffer0: the memory of its read_ahead_ram is too deep for zc706: "):
         _with_buffer(72, 600 * 512).check_memories(board_named("zc706"))
     estimate.check_memories(board_named("zcu104"))
     _with_buffer(72, 512 * 512).check_memories(board_named("zc706"))

@@ -113,7 +113,7 @@ def test_a_modules_parameters_and_ports_are_those_of_the_source() -> None:
         "2",
         "Capacity of the ring in beats, at least Beats; more lets the stage in front run ahead",
     )
-    assert buffer.parameters[3].kind == "localparam"
+    assert buffer.parameters[4].kind == "localparam"
     assert [port.name for port in buffer.ports][:5] == ["clk_i", "rst_ni", "in_valid_i", "in_ready_o", "in_data_i"]
     assert buffer.ports[4] == Entry("input", "logic [Width-1:0]", "in_data_i", "", "Beats of the stage in front")
     assert buffer.ports[3].kind == "output"

@@ -6,6 +6,8 @@ module buffer_properties
 #(
   parameter int unsigned Beats = 2,
   parameter int unsigned Depth = 3,
+  // Words of a RAM of the buffer
+  parameter int unsigned BankWords = 4096,
   // Bits of the samples' numbers
   parameter int unsigned SampleBits = 3,
   // 1: decisions come from another module, and what is assumed of them otherwise is proved of it
@@ -56,7 +58,8 @@ module buffer_properties
   conditional_buffer #(
     .Width($bits(position_t)),
     .Beats(Beats),
-    .Depth(Depth)
+    .Depth(Depth),
+    .BankWords(BankWords)
   ) u_dut (
     .clk_i,
     .rst_ni(run_q),
@@ -146,6 +149,22 @@ module buffer_properties
   wire [1:0] decisions = 2'(u_dut.u_decisions.valid_q) + 2'(u_dut.u_decisions.spilt_q);
   wire [SampleBits-1:0] samples = in_q.number - read_q.number;
 
+  // what the memory holds, and the beat that is read ahead where it does so
+  position_t held[Depth];
+  position_t ahead;
+  if (Depth > BankWords) begin : gen_banks
+    for (genvar i = 0; i < Depth; i++) begin : gen_held
+      assign held[i] = u_dut.gen_banks.u_memory.gen_bank[i/BankWords].memory_q[i%BankWords];
+    end
+    assign ahead = u_dut.gen_banks.u_memory.read_is_newest_q ? u_dut.gen_banks.u_memory.newest_q :
+        u_dut.gen_banks.u_memory.read_q[u_dut.gen_banks.u_memory.read_bank_q];
+  end else begin : gen_memory
+    for (genvar i = 0; i < Depth; i++) begin : gen_held
+      assign held[i] = u_dut.gen_memory.memory_q[i];
+    end
+    assign ahead = ring[0];
+  end
+
   always_comb begin
     ring[0] = read_q;
     for (int unsigned i = 0; i < Depth; i++) begin
@@ -173,10 +192,12 @@ module buffer_properties
       else $error("the ring's pointers are wrong");
       for (int unsigned i = 0; i < Depth; i++) begin
         if (i < 32'(level)) begin
-          assert (u_dut.memory_q[(32'(u_dut.read_q)+i)%Depth] == ring[i])
+          assert (held[(32'(u_dut.read_q)+i)%Depth] == ring[i])
           else $error("the ring holds something else");
         end
       end
+      assert (level == '0 || ahead == ring[0])
+      else $error("the beat that is read ahead is another one");
       assert (in_q.beat <= LastBeat && read_q.beat == u_dut.beat_q)
       else $error("beats are miscounted");
       assert (read_q.beat == '0 || (decisions != '0 && plan_i[read_q.number]))

@@ -32,7 +32,8 @@ module accelerator_control
   input  wire logic clk_i,
   // Synchronous reset of the registers, active low
   input  wire logic rst_ni,
-  // Synchronous reset of everything else, active low; driven by a flip-flop
+  // Synchronous reset of everything else, active low: a flip-flop and an inverter. Flip-flops of FPGAs are reset by a 1,
+  // so that their own inverters cancel this one, and the reset is one net
   output logic      core_rst_no,
 
   // From the registers: staged threshold codes and mode; then three requests, each a pulse of one cycle
@@ -95,19 +96,20 @@ module accelerator_control
 
   // Soft reset
   logic [LeftWidth-1:0] reset_left_q;
-  logic core_rst_nq;
+  logic core_rst_q = 1'b1;  // from the configuration of the device on
+  wire core_rst_n = !core_rst_q;
   always_ff @(posedge clk_i) begin
     if (!rst_ni || soft_reset_i) begin
       reset_left_q <= LeftWidth'(ResetCycles - 1);
-      core_rst_nq <= 1'b0;
+      core_rst_q <= 1'b1;
     end else if (reset_left_q != '0) begin
       reset_left_q <= reset_left_q - 1'b1;
     end else begin
-      core_rst_nq <= 1'b1;
+      core_rst_q <= 1'b0;
     end
   end
-  assign core_rst_no = core_rst_nq;
-  assign resetting_o = !core_rst_nq;
+  assign core_rst_no = core_rst_n;
+  assign resetting_o = core_rst_q;
 
   // Samples in flight and threshold banks
   logic final_taken, full, started;
@@ -119,7 +121,7 @@ module accelerator_control
   ) u_banks (
     .clk_i,
     .rst_ni,
-    .core_rst_ni(core_rst_nq),
+    .core_rst_ni(core_rst_n),
     .staged_thresholds_i,
     .staged_anytime_i,
     .commit_i,
@@ -138,7 +140,7 @@ module accelerator_control
   logic [InFlightWidth:0] counted_q;
   logic none_q, one_q;
   always_ff @(posedge clk_i) begin
-    if (!core_rst_nq) begin
+    if (!core_rst_n) begin
       counted_q <= '0;
       none_q <= 1'b1;
       one_q <= 1'b0;
@@ -153,8 +155,8 @@ module accelerator_control
   // Batches. That one has ended is known late in a cycle, and goes into a register of its own
   logic ended_q, draining_q, draining;
   always_ff @(posedge clk_i) begin
-    ended_q <= core_rst_nq && batch_ended_i;
-    draining_q <= core_rst_nq && draining && !(final_taken && batch_last_o);
+    ended_q <= core_rst_n && batch_ended_i;
+    draining_q <= core_rst_n && draining && !(final_taken && batch_last_o);
   end
   assign draining = ended_q || draining_q;
   assign draining_o = draining;
@@ -164,7 +166,7 @@ module accelerator_control
   // Counters
   logic [63:0] cycles_q;
   always_ff @(posedge clk_i) begin
-    if (!core_rst_nq) cycles_q <= '0;
+    if (!core_rst_n) cycles_q <= '0;
     else cycles_q <= cycles_q + 1'b1;
     if (!rst_ni) begin
       cycles_o <= '0;
@@ -179,7 +181,7 @@ module accelerator_control
   event_counter u_input_stalls (
     .clk_i,
     .rst_ni,
-    .core_rst_ni(core_rst_nq),
+    .core_rst_ni(core_rst_n),
     .event_i(s_axis_tvalid_i && !s_axis_tready_i),
     .snapshot_i,
     .latched_o(input_stalls_o)
@@ -187,7 +189,7 @@ module accelerator_control
   event_counter u_output_stalls (
     .clk_i,
     .rst_ni,
-    .core_rst_ni(core_rst_nq),
+    .core_rst_ni(core_rst_n),
     .event_i(m_axis_tvalid_i && !m_axis_tready_i),
     .snapshot_i,
     .latched_o(output_stalls_o)
@@ -196,7 +198,7 @@ module accelerator_control
     event_counter u_finals (
       .clk_i,
       .rst_ni,
-      .core_rst_ni(core_rst_nq),
+      .core_rst_ni(core_rst_n),
       .event_i(final_taken && record_i.exit_index == 8'(k)),
       .snapshot_i,
       .latched_o(finals_o[k])
@@ -206,7 +208,7 @@ module accelerator_control
   for (genvar k = 0; k < Buffers; k++) begin : gen_high_water
     logic [15:0] highest_q;
     always_ff @(posedge clk_i) begin
-      if (!core_rst_nq) highest_q <= '0;
+      if (!core_rst_n) highest_q <= '0;
       else if (levels_i[k] > highest_q) highest_q <= levels_i[k];
       if (!rst_ni) high_water_o[k] <= '0;
       else if (snapshot_i) high_water_o[k] <= highest_q;
@@ -217,7 +219,7 @@ module accelerator_control
 
 `ifndef SYNTHESIS
   always_ff @(posedge clk_i) begin
-    if (core_rst_nq) begin
+    if (core_rst_n) begin
       // The flags agree with the count of samples in flight.
       assert (none_q == (counted_q == '0) && one_q == (counted_q == (InFlightWidth + 1)'(1)))
       else $error("the count of samples in flight contradicts its flags (%m)");

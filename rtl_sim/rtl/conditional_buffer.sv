@@ -20,6 +20,9 @@ module conditional_buffer
   parameter int unsigned Beats = 1,
   // Capacity of the ring in beats, at least Beats; more lets the stage in front run ahead
   parameter int unsigned Depth = 2,
+  // Words of a RAM, a power of two: a deeper ring is several RAMs, of which read_ahead_ram takes the beats. No cycle
+  // changes by that, but the clock does
+  parameter int unsigned BankWords = 4096,
   // Bits of the level; follows from Depth
   localparam int unsigned LevelBits = index_bits(Depth + 1)
 ) (
@@ -60,7 +63,6 @@ module conditional_buffer
   localparam logic [AddressBits-1:0] LastAddress = AddressBits'(Depth - 1);
   localparam logic [BeatBits-1:0] LastBeat = BeatBits'(Beats - 1);
 
-  logic [Width-1:0] memory_q[Depth];
   logic [AddressBits-1:0] write_q, read_q;
   logic [LevelBits-1:0] level_q;
   logic full_q;  // level_q == Depth
@@ -91,13 +93,23 @@ module conditional_buffer
   assign out_valid_o = offered_q;
   assign level_o = level_q;
 
-  // the read pointer after a drop
-  logic [AddressBits-1:0] jumped;
+  // the read pointer after a drop, and in the next cycle
+  logic [AddressBits-1:0] jumped, read_d;
   if (Depth == Beats) begin : gen_jump_round
     assign jumped = read_q;
   end else begin : gen_jump
     localparam logic [AddressBits-1:0] Wraps = AddressBits'(Depth - Beats);
     assign jumped = read_q >= Wraps ? read_q - Wraps : read_q + AddressBits'(Beats);
+  end
+
+  always_comb begin
+    read_d = read_q;
+    if (pop) begin
+      read_d = read_q == LastAddress ? '0 : read_q + 1'b1;
+    end
+    if (drop) begin
+      read_d = jumped;
+    end
   end
 
   // the level after this cycle, by one addition, and whether it is the whole depth: a ring that is full gets no beat, and
@@ -107,13 +119,31 @@ module conditional_buffer
   assign level_d = level_q + LevelBits'(push) - (drop ? LevelBits'(Beats) : LevelBits'(pop));
   assign full_d = !pop && !drop && (full_q || (push && level_q == LevelBits'(Depth - 1)));
 
-  // a block RAM with an enabled output register
-  always_ff @(posedge clk_i) begin
-    if (push) begin
-      memory_q[write_q] <= in_data_i;
-    end
-    if (pop) begin
-      out_data_o <= memory_q[read_q];
+  if (Depth > BankWords) begin : gen_banks
+    read_ahead_ram #(
+      .Width(Width),
+      .Depth(Depth),
+      .BankWords(BankWords)
+    ) u_memory (
+      .clk_i,
+      .write_i(push),
+      .address_i(write_q),
+      .data_i(in_data_i),
+      .next_i(read_d),
+      .next_is_written_i(push && level_q == (drop ? LevelBits'(Beats) : LevelBits'(pop))),
+      .take_i(pop),
+      .data_o(out_data_o)
+    );
+  end else begin : gen_memory
+    // a block RAM with an enabled output register
+    logic [Width-1:0] memory_q[Depth];
+    always_ff @(posedge clk_i) begin
+      if (push) begin
+        memory_q[write_q] <= in_data_i;
+      end
+      if (pop) begin
+        out_data_o <= memory_q[read_q];
+      end
     end
   end
 
@@ -131,14 +161,9 @@ module conditional_buffer
       if (push) begin
         write_q <= write_q == LastAddress ? '0 : write_q + 1'b1;
       end
+      read_q <= read_d;
       if (pop) begin
-        read_q <= read_q == LastAddress ? '0 : read_q + 1'b1;
         beat_q <= beat_q == LastBeat ? '0 : beat_q + 1'b1;
-      end
-      if (drop) begin
-        read_q <= jumped;
-      end
-      if (pop) begin
         offered_q <= 1'b1;
       end else if (out_ready_i) begin
         offered_q <= 1'b0;

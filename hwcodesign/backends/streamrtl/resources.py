@@ -34,6 +34,7 @@ _MEMORIES = {"bram18", "uram"}
 #: Modules with a memory that is written, and what makes it less deep.
 _SHALLOWER = {
     "conditional_buffer": "lower buffer_samples",
+    "read_ahead_ram": "lower buffer_samples",
     "stream_fifo": "choose smaller images",
     "transpose": "choose smaller images",
     "upsample2d": "choose smaller images",
@@ -140,14 +141,14 @@ class AcceleratorEstimate:
             SettingsError: it names the memory, and says what makes it less deep.
         """
         for block in self.blocks:
-            for part in block.parts:
-                taken = part.resources(COEFFICIENTS).on(board.capacity)
+            for module in dict.fromkeys(part.module for part in block.parts if part.module in _SHALLOWER):
+                taken = total((part for part in block.parts if part.module == module), COEFFICIENTS).on(board.capacity)
                 for name, key in _COLUMNS:
                     takes, has = _shown(taken, key), _shown(board.capacity, key)
-                    if part.module in _SHALLOWER and key in _MEMORIES and takes > has:
+                    if key in _MEMORIES and takes > has:
                         raise SettingsError(
-                            f"{block.name}: the memory of its {part.module} is too deep for {board.name}: it takes "
-                            f"{takes:,g} {name}, and there are {has:,g}. {_SHALLOWER[part.module].capitalize()}, or "
+                            f"{block.name}: the memory of its {module} is too deep for {board.name}: it takes "
+                            f"{takes:,g} {name}, and there are {has:,g}. {_SHALLOWER[module].capitalize()}, or "
                             "choose a larger board"
                         )
 

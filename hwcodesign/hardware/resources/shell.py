@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 from hwcodesign.hardware.resources.decisions import SAMPLE
 from hwcodesign.hardware.resources.figures import Part, index_bits
@@ -12,33 +13,52 @@ from hwcodesign.hardware.resources.streams import stream_register
 from hwcodesign.kernels.kernel import Shape
 
 _WORD, _RECORD = 64, 128
+#: Words of a RAM of a conditional_buffer: the default of its parameter `BankWords`.
+_BANK_WORDS = 4096
 
 
 def conditional_buffer(width: int, beats: int, depth: int) -> Iterator[Part]:
-    """Yields a conditional_buffer and the stream_register of its decisions.
+    """Yields a conditional_buffer, its memory where that is several RAMs, and the stream_register of its decisions.
 
     Args:
         width: bits of a beat.
         beats: beats of a sample.
         depth: beats that it can hold.
     """
-    memory = ram(depth, width)
     counters = 2 * index_bits(depth) + index_bits(depth + 1) + index_bits(beats)
-    ff = (
-        counters
-        + 2
-        + memory.selecting
-        + (0 if memory.registers_inside else width)
-        + (width * depth if memory.is_logic else 0)
-    )
     logic = {
         "counter bits": counters,
         "jump bits": index_bits(depth) if depth > beats else 0,
         "one": 1,
     }
-    taken = (memory.bram18, memory.lutram, memory.selection(depth, width))
-    yield Part("conditional_buffer", logic, ff, 0, *taken, large18=memory.large18, large_uram=memory.large_uram)
+    if depth > _BANK_WORDS:
+        yield Part("conditional_buffer", logic, counters + 2)
+        yield from _read_ahead_ram(width, depth)
+    else:
+        memory = _memory("conditional_buffer", depth, width)
+        yield replace(memory, logic=logic, ff=memory.ff + counters + 2)
     yield stream_register(1)
+
+
+def _read_ahead_ram(width: int, depth: int) -> Iterator[Part]:
+    """Its RAMs; and what stands behind them: registers for the newest word and for the one that is taken, and a choice
+    between the latter.
+    """
+    whole, rest = divmod(depth, _BANK_WORDS)
+    banks = whole + (rest > 0)
+    logic = {"chosen bits": width * banks}
+    yield Part("read_ahead_ram", logic, width * (2 + banks) + 2 * index_bits(banks) + 2)
+    yield replace(_memory("read_ahead_ram", _BANK_WORDS, width), number=whole)
+    if rest:
+        yield _memory("read_ahead_ram", rest, width)
+
+
+def _memory(module: str, words: int, width: int) -> Part:
+    """A RAM with a register at its output."""
+    memory = ram(words, width)
+    ff = memory.selecting + (0 if memory.registers_inside else width) + (width * words if memory.is_logic else 0)
+    taken = (memory.bram18, memory.lutram, memory.selection(words, width))
+    return Part(module, {}, ff, 0, *taken, large18=memory.large18, large_uram=memory.large_uram)
 
 
 def word_unpack(shape: Shape, width: int, pixels: int) -> Part:
