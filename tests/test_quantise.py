@@ -422,17 +422,39 @@ def test_operations_that_brevitas_does_not_know_are_refused_with_a_way_out(join:
     [
         (lambda net, x: net.a(x)[:, :, 1:], "getitem takes a part of a tensor"),
         (lambda net, x: torch.cat(net.a(x).chunk(2, 1), 1), "chunk takes a part of a tensor"),
+        (lambda net, x: torch.roll(net.a(x), 1, 2), "roll moves or repeats elements of a tensor"),
+        (lambda net, x: torch.channel_shuffle(net.a(x), 2), "channel_shuffle moves or repeats elements of a tensor"),
+        (lambda net, x: torch.stack([net.a(x), x], 1).mean(1), "stack moves or repeats elements of a tensor"),
         (
             lambda net, x: functional.conv2d(x, net.b.weight, padding=1),
             r"stages.1.b.weight is read by a function, conv2d, .* nn\.Conv2d",
         ),
     ],
-    ids=["slices", "chunks", "a convolution by a function"],
+    ids=["slices", "chunks", "rolled", "channels in another order", "stacked", "a convolution by a function"],
 )
-def test_parts_of_tensors_and_functions_with_weights_are_refused(join: Any, words: str) -> None:
+def test_parts_and_orders_of_tensors_and_functions_with_weights_are_refused(join: Any, words: str) -> None:
     network = hw.attach_exits(seeded(lambda: Branches(join)), at=["stem"], input_shape=SHAPE)
     with pytest.raises(NetworkError, match=words):
         hw.quantise(network, calibration=IMAGES)
+
+
+def test_a_transposed_convolution_of_groups_has_one_scale(tmp_path: Path) -> None:
+    class Larger(Branches):
+        def __init__(self) -> None:
+            super().__init__(lambda _, x: x)
+            self.a = nn.ConvTranspose2d(4, 8, 2, stride=2, groups=2)
+            self.b = nn.Conv2d(8, 4, 3, 1, 1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = functional.relu(self.b(functional.relu(self.a(functional.relu(self.stem(x))))))
+            return self.fc(functional.avg_pool2d(x, x.shape[-1]).flatten(1))
+
+    network = hw.attach_exits(seeded(Larger), at=["stem"], input_shape=SHAPE)
+    made = hw.quantise(network, calibration=IMAGES)
+    assert made.stages[1].a.quant_weight().scale.numel() == 1
+    assert made.stages[1].b.quant_weight().scale.numel() == 4
+    design = hw.compile(made, hw.fit_policy(made, None, thresholds=[0.5], criterion="margin"), out=tmp_path / "design")
+    assert all(np.array_equal(z, w) for z, w in zip(design.logits(IMAGES), made.logits(IMAGES), strict=True))
 
 
 def test_padding_in_front_of_the_last_pooling_goes_with_it(tmp_path: Path) -> None:

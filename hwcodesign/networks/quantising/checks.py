@@ -11,7 +11,7 @@ from torch.nn import functional
 from torch.nn.utils import parametrize
 
 from hwcodesign.errors import NetworkError
-from hwcodesign.networks.traced.tracing import SHAPE
+from hwcodesign.networks.traced.tracing import SHAPE, module_of
 
 #: Functions of which `quantise` knows no quantised form.
 _WITH_WEIGHTS = (
@@ -24,6 +24,13 @@ _PARTS = (
     *(operator.getitem, torch.chunk, torch.split, torch.unbind, torch.narrow, torch.select),
     *("chunk", "split", "unbind", "narrow", "select", "__getitem__"),
 )
+#: Functions, methods and modules that move or repeat elements of a tensor.
+_MOVES = (
+    *(torch.roll, torch.flip, torch.rot90, torch.stack, torch.gather, torch.index_select, torch.tile),
+    *(torch.repeat_interleave, torch.channel_shuffle),
+    *("roll", "flip", "rot90", "gather", "index_select", "tile", "repeat", "repeat_interleave", "expand", "expand_as"),
+)
+_MOVING_LAYERS = (nn.ChannelShuffle,)
 
 
 def check_plain(network: nn.Module) -> None:
@@ -51,7 +58,8 @@ def _more_than_type(part: nn.Module) -> str | None:
 
 
 def check_whole(whole: fx.GraphModule) -> None:
-    """Refuses layers of shared weights, functions that compute with weights, and parts of tensors.
+    """Refuses layers of shared weights, functions that compute with weights, parts of tensors, and other orders of
+    elements.
 
     Args:
         whole: the uncut graph of a network.
@@ -83,7 +91,16 @@ def _check_functions(whole: fx.GraphModule) -> None:
                 "of nn.Conv1d, nn.Conv2d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.Linear and norms that are "
                 "modules, and of modules of derived classes that have no forward of their own"
             )
-        if node.target in _PARTS and SHAPE in node.all_input_nodes[0].meta:
+        if node.target in _PARTS and _reads_a_tensor(node):
             raise NetworkError(
                 f"{node.name} takes a part of a tensor, which has no hardware: compute each part by a layer of its own"
             )
+        if (node.target in _MOVES or isinstance(module_of(whole, node), _MOVING_LAYERS)) and _reads_a_tensor(node):
+            raise NetworkError(
+                f"{node.name} moves or repeats elements of a tensor, which has no hardware: put another order of "
+                "channels into the weights of the layers around it, and join tensors by torch.cat"
+            )
+
+
+def _reads_a_tensor(node: fx.Node) -> bool:
+    return any(SHAPE in given.meta for given in node.all_input_nodes)

@@ -19,6 +19,7 @@ from brevitas.quant.fixed_point import (
     Int8ActPerTensorFixedPointMSE,
     Int8BiasPerTensorFixedPointInternalScaling,
     Int8WeightPerChannelFixedPointMSE,
+    Int8WeightPerTensorFixedPointMSE,
     Uint8ActPerTensorFixedPointMSE,
 )
 from torch import fx, nn
@@ -118,9 +119,9 @@ def with_quantisers(whole: fx.GraphModule, precision_of: PrecisionOf, *, signed_
 
 
 def _of_layer(precision_of: PrecisionOf) -> dict[str, Any]:
-    """Settings of a quantised layer; Brevitas calls those that are functions with the layer."""
+    """Settings of a quantised layer; Brevitas calls those that are lambdas with the layer."""
     return {
-        "weight_quant": Int8WeightPerChannelFixedPointMSE,
+        "weight_quant": lambda layer: _weight_quantiser(layer),  # noqa: PLW0108  Brevitas calls lambdas alone
         "weight_bit_width": lambda layer: precision_of(layer).weights,
         "weight_scaling_min_val": LEAST_RANGE,
         "bias_quant": Int8BiasPerTensorFixedPointInternalScaling,
@@ -128,6 +129,13 @@ def _of_layer(precision_of: PrecisionOf) -> dict[str, Any]:
         "bias_scaling_min_val": LEAST_RANGE,
         "return_quant_tensor": False,
     }
+
+
+def _weight_quantiser(layer: nn.Module) -> Any:
+    """One scale for each output channel; Brevitas does not know those of a transposed convolution of several groups."""
+    if isinstance(layer, nn.ConvTranspose1d | nn.ConvTranspose2d) and layer.groups > 1:
+        return Int8WeightPerTensorFixedPointMSE
+    return Int8WeightPerChannelFixedPointMSE
 
 
 def _sign(signed: bool) -> str:
