@@ -22,6 +22,6 @@ def test_control_of_three_exits(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif("HWCODESIGN_CAMPAIGN" not in os.environ, reason="one of a campaign's many builds")
-@pytest.mark.parametrize(("exits", "reset_cycles", "in_flight_width"), [(1, 1, 1), (1, 1, 2), (2, 8, 10), (64, 2, 4)])
+@pytest.mark.parametrize(("exits", "reset_cycles", "in_flight_width"), [(1, 1, 2), (1, 1, 3), (2, 8, 10), (64, 2, 4)])
 def test_control_of_other_sizes(exits: int, reset_cycles: int, in_flight_width: int, tmp_path: Path) -> None:
     _run(exits, reset_cycles, in_flight_width, tmp_path)

@@ -15,7 +15,8 @@
 // - Counters: snapshot_i, a pulse of one cycle, latches the values that all counters have in that cycle. If
 //   soft_reset_i comes in the same cycle, the values are those from before the reset.
 // - Thresholds: threshold_banks says what commit_i does.
-// - No sample starts while 2^InFlightWidth - 1 samples of its threshold bank are in flight.
+// - No sample starts while 2^InFlightWidth - 2 samples of its threshold bank are in flight, without one that started in
+//   the cycle before.
 module accelerator_control
   import hwc_pkg::*;
 #(
@@ -25,7 +26,7 @@ module accelerator_control
   parameter int unsigned Buffers = Exits > 1 ? Exits - 1 : 1,
   // Duration of a soft reset, in cycles
   parameter int unsigned ResetCycles = 8,
-  // Bits of the counter of samples in flight of one threshold bank, 1 to 15
+  // Bits of the counter of samples in flight of one threshold bank, 2 to 15
   parameter int unsigned InFlightWidth = 10
 ) (
   // Clock
@@ -86,9 +87,9 @@ module accelerator_control
   if (Exits < 1 || Exits > 64) begin : gen_check_exits
     $error("accelerator_control %m: Exits=%0d is not 1 to 64, the exits that the register map has room for", Exits);
   end
-  if (InFlightWidth < 1 || InFlightWidth > 15 || ResetCycles < 1) begin : gen_check_widths
+  if (InFlightWidth < 2 || InFlightWidth > 15 || ResetCycles < 1) begin : gen_check_widths
     $error(
-        "accelerator_control %m: InFlightWidth=%0d is not 1 to 15, or ResetCycles=%0d is 0", InFlightWidth, ResetCycles
+        "accelerator_control %m: InFlightWidth=%0d is not 2 to 15, or ResetCycles=%0d is 0", InFlightWidth, ResetCycles
     );
   end
 

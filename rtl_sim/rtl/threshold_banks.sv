@@ -15,7 +15,7 @@ module threshold_banks
 #(
   // Number of exits, the last one included
   parameter int unsigned Exits = 2,
-  // Bits of the counter of samples in flight of one bank
+  // Bits of the counter of samples in flight of one bank, at least 2
   parameter int unsigned InFlightWidth = 10
 ) (
   // Clock
@@ -36,8 +36,9 @@ module threshold_banks
   input wire logic finished_i,
   input wire logic finished_bank_i,
 
-  // The active bank, whether as many samples of it are in flight as can be counted, and whether a sample started in the
-  // cycle before
+  // The active bank, whether it is full, and whether a sample started in the cycle before. It is full when all samples
+  // that can be counted but one are in flight, without one that started in the cycle before: that one, or another one
+  // in this cycle, still has room
   output logic active_o,
   output logic full_o,
   output logic started_o,
@@ -52,10 +53,9 @@ module threshold_banks
   logic [1:0][InFlightWidth-1:0] counted_q;
   // A sample of the bank has started in the cycle before: that is known late in a cycle, and goes into a register
   logic [1:0] started_q;
-  logic [1:0] full_d, full_q, nearly_d, nearly_q;  // counted_q is the largest number, and the one before
-  // No more samples of the active bank can be counted: what starts depends on it late in a cycle, so that it is known
-  // from a register
-  logic closed_d, closed_q;
+  logic [1:0] full_d, full_q;  // counted_q is the largest number, or the one before
+  // The active bank is full: what starts depends on it late in a cycle, so that it is known from a register
+  logic closed_q;
   logic [1:0] finished;
 
   assign copy = core_rst_ni && pending_q && counted_q[!active_q] == '0 && !started_q[!active_q];
@@ -65,10 +65,8 @@ module threshold_banks
 
     always_comb begin
       full_d[bank] = full_q[bank];
-      nearly_d[bank] = nearly_q[bank];
       if (started_q[bank] != finished[bank]) begin
-        full_d[bank] = !finished[bank] && nearly_q[bank];
-        nearly_d[bank] = finished[bank] ? full_q[bank] : counted_q[bank] == ~InFlightWidth'(2);
+        full_d[bank] = finished[bank] ? counted_q[bank] == '1 : full_q[bank] || counted_q[bank] == ~InFlightWidth'(2);
       end
     end
 
@@ -77,14 +75,12 @@ module threshold_banks
         counted_q[bank] <= '0;
         started_q[bank] <= 1'b0;
         full_q[bank] <= 1'b0;
-        nearly_q[bank] <= InFlightWidth == 1;
       end else begin
         started_q[bank] <= started_i && active_q == 1'(bank);
         if (started_q[bank] != finished[bank]) begin
           counted_q[bank] <= counted_q[bank] + ({InFlightWidth{finished[bank]}} | InFlightWidth'(1));
         end
         full_q[bank] <= full_d[bank];
-        nearly_q[bank] <= nearly_d[bank];
       end
     end
 
@@ -113,12 +109,9 @@ module threshold_banks
       closed_q <= 1'b0;
     end else begin
       active_q <= active_q ^ copy;
-      closed_q <= closed_d;
+      closed_q <= !copy && full_d[active_q];  // a bank that becomes active is empty
     end
   end
-
-  // A bank that becomes active is empty; a sample that starts in that cycle belongs to the other one
-  assign closed_d = !copy && (full_d[active_q] || (nearly_d[active_q] && started_i));
 
   assign pending_o = pending_q;
   assign active_o = active_q;
@@ -128,8 +121,8 @@ module threshold_banks
 `ifndef SYNTHESIS
   always_ff @(posedge clk_i) begin
     if (core_rst_ni) begin
-      // Whether more samples can be counted agrees with the counts of the active bank.
-      assert (closed_q == (full_q[active_q] || (nearly_q[active_q] && started_q[active_q])))
+      // Whether the active bank is full agrees with what is known of both banks.
+      assert (closed_q == full_q[active_q])
       else $error("Whether a sample may start contradicts the samples in flight (%m)");
     end
     for (int bank = 0; bank < 2; bank++) begin
@@ -138,11 +131,11 @@ module threshold_banks
         assert (!(finished[bank] && counted_q[bank] == '0 && !started_q[bank]))
         else $error("A sample of bank %0d leaves that never started: was its record duplicated? (%m)", bank);
         // The counter of samples in flight does not overflow.
-        assert (!(started_q[bank] && !finished[bank] && full_q[bank]))
+        assert (!(started_q[bank] && !finished[bank] && counted_q[bank] == '1))
         else $error("More samples of bank %0d are in flight than InFlightWidth counts (%m)", bank);
-        // The flags agree with the count.
-        assert (full_q[bank] == (counted_q[bank] == '1) && nearly_q[bank] == (counted_q[bank] == ~InFlightWidth'(1)))
-        else $error("the count of samples of bank %0d contradicts its flags (%m)", bank);
+        // The flag agrees with the count.
+        assert (full_q[bank] == (counted_q[bank] >= ~InFlightWidth'(1)))
+        else $error("the count of samples of bank %0d contradicts its flag (%m)", bank);
       end
     end
   end

@@ -13,7 +13,7 @@ from beats import pack, seeded, unpack
 from cocotb.triggers import Timer
 
 CASE = json.loads(os.environ["HWC_CASE"])
-EXITS, RESET_CYCLES, FULL = CASE["Exits"], CASE["ResetCycles"], (1 << CASE["InFlightWidth"]) - 1
+EXITS, RESET_CYCLES, FULL = CASE["Exits"], CASE["ResetCycles"], (1 << CASE["InFlightWidth"]) - 2
 BUFFERS = max(1, EXITS - 1)
 NEVER = 0x7FFFFFFF
 WORD = 0xFFFFFFFF
@@ -50,7 +50,7 @@ class Core:
 
     @property
     def start_allowed(self) -> bool:
-        return not self.draining and self.in_flight[self.active] < FULL
+        return not self.draining and self.in_flight[self.active] - self.begun < FULL
 
 
 @dataclass(frozen=True)
