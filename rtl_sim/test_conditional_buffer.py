@@ -46,3 +46,9 @@ def test_a_buffer_below_one_sample_is_refused(tmp_path: Path) -> None:
     bench = Bench("conditional_buffer", "conditional_buffer_bench", {"Width": 9, "Beats": 4, "Depth": 3})
     with pytest.raises(SimulationError, match="Depth=3 is less than Beats=4: a sample to be dropped must fit wholly"):
         run_bench(bench, tmp_path)
+
+
+def test_rams_of_other_sizes_than_powers_of_two_are_refused(tmp_path: Path) -> None:
+    parameters = {"Width": 9, "Beats": 4, "Depth": 8, "BankWords": 3}
+    with pytest.raises(SimulationError, match="BankWords=3 is not a power of two, from 2 on"):
+        run_bench(Bench("conditional_buffer", "conditional_buffer_bench", parameters), tmp_path)

