@@ -1,4 +1,5 @@
-"""Sums of products in DSP blocks, two to a block: exact for all codes of 4 bits, and for random ones of other widths.
+"""Sums of products, in LUTs, and in DSP blocks, two to a block: exact for all codes of 4 bits, and for random ones of
+other widths.
 
 One packed product is proved for all codes of 4 bits; a sum of four is compared for all codes of each of its products,
 while those of the others are extremes. Not by cocotb, which would take minutes for so many vectors.
@@ -20,12 +21,16 @@ from hwcodesign.verification.formal import Proof, prove
 
 _CAMPAIGN = pytest.mark.skipif("HWCODESIGN_CAMPAIGN" not in os.environ, reason="one of a campaign's many proofs")
 
-#: Outputs, products, sets of operands, bits of operands, whether they have a sign, bits of weights.
-Size = tuple[int, int, int, int, bool, int]
+#: Outputs, products, sets of operands, bits of operands, whether they have a sign, bits of weights, whether products
+#: are in DSP blocks.
+Size = tuple[int, int, int, int, bool, int, bool]
 
 #: Of the exhaustive comparison: one product a sum, those of one chain of blocks, and a chain and a part of one.
-_FOUR_BITS: list[Size] = [(2, simd, 1, 4, signed, 4) for simd in (1, 2, 4, 5) for signed in (False, True)]
-_OTHERS: list[Size] = [
+_FOUR_BITS: list[Size] = [
+    *((2, simd, 1, 4, signed, 4, True) for simd in (1, 2, 4, 5) for signed in (False, True)),
+    *((2, 2, 1, 4, signed, 4, False) for signed in (False, True)),
+]
+_BLOCKS = [
     (2, 3, 1, 8, False, 8),  # 25 bits in all: no product is added to another in a block
     (2, 3, 1, 8, True, 8),
     (3, 7, 1, 8, True, 7),  # two bits to spare; an odd number of outputs
@@ -36,12 +41,14 @@ _OTHERS: list[Size] = [
     (5, 2, 1, 1, False, 1),
     (3, 11, 1, 2, True, 3),
 ]
+_OTHERS: list[Size] = [(*size, blocks) for size in _BLOCKS for blocks in (True, False)]
 
 
 def _draw(seed: int) -> Size:
     rng = random.Random(seed)  # noqa: S311
     pe = rng.randint(1, 6)
-    return pe, rng.randint(1, 12), rng.choice([1, 1, pe]), rng.randint(1, 17), rng.random() < 0.5, rng.randint(1, 12)
+    simd, sets = rng.randint(1, 12), rng.choice([1, 1, pe])
+    return pe, simd, sets, rng.randint(1, 17), rng.random() < 0.5, rng.randint(1, 12), rng.random() < 0.5
 
 
 def _compare(sizes: list[Size], vectors: int, folder: Path) -> list[list[int]]:

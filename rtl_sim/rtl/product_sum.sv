@@ -64,19 +64,15 @@ module product_sum
   )) : ProductWidth;
   localparam int unsigned Levels = unsigned'($clog2(Leaves));
 
-  // An operand with a sign bit of its own, and with room for its double and triple
+  // A multiple of an operand, from its negative double to its triple
   localparam int unsigned MultipleWidth = InWidth + 3;
   typedef logic signed [MultipleWidth-1:0] multiple_t;
   typedef logic signed [ProductWidth-1:0] product_t;
   typedef logic signed [LeafWidth-1:0] leaf_t;
 
-  function automatic multiple_t extended(input logic [InWidth-1:0] operand);
-    return multiple_t'(signed'({In.is_signed & operand[InWidth-1], operand}));
-  endfunction
-
-  // What the tree of adders adds: products, or sums of groups of them. Unpacked arrays, and loops that Verilator does not
-  // unroll, make its C++ far shorter. What a register stores is computed only where it is enabled, so that a layer that
-  // waits costs no simulation time.
+  // What the tree of adders adds: products, or sums of groups of them. Unpacked arrays that are stored as a whole, and
+  // elements that a digit chooses, make Verilator's C++ fast: it has no branches, and no copies of next values. What a
+  // register stores is computed only where it is enabled, so that a layer that waits costs no simulation time.
   leaf_t leaves[Pe][Leaves];
 
   if (Multiplier == Dsp) begin : gen_dsp
@@ -97,64 +93,59 @@ module product_sum
     );
   end else begin : gen_lut
     // A product is the sum of multiples of the operand, one for each digit of the weight to base four. A digit is 0 to
-    // 3, but the highest one carries the sign: it is -2 to 1, or -1 to 0 if it has only one bit. The triple and the
-    // negative of an operand are computed once, in front of the operands' register; a digit then costs one LUT6 a bit,
+    // 3, but the highest one carries the sign: it is -2 to 1, or -1 to 0 if it has only one bit. The multiples are
+    // computed once, in front of the operands' register; a digit, which chooses one of four, then costs one LUT6 a bit,
     // its adder included.
     localparam int unsigned Digits = (WeightWidth + 1) / 2;
 
+    multiple_t highest_q[Sets][Simd][4], others_q[Sets][Simd][4];
     product_t products_q[Pe][Simd];
-    multiple_t once_q[Sets][Simd], thrice_q[Sets][Simd], minus_q[Sets][Simd];
 
-    function automatic product_t product(input multiple_t once, input multiple_t thrice, input multiple_t minus,
-                                         input logic signed [WeightWidth-1:0] weight);
-      logic [2*Digits-1:0] digits;
-      multiple_t chosen, upper;
-      digits = (2 * Digits)'(weight);
-      unique case (digits[2*Digits-1-:2])
-        2'd0: chosen = '0;
-        2'd1: chosen = WeightWidth % 2 == 0 ? once : '0;
-        2'd2: chosen = WeightWidth % 2 == 0 ? minus << 1 : '0;
-        2'd3: chosen = minus;
-      endcase
-      product = product_t'(chosen);
-      for (int d = int'(Digits) - 2; d >= 0; d--) begin
-        unique case (digits[2*d+:2])
-          2'd0: chosen = '0;
-          2'd1: chosen = once;
-          2'd2: chosen = once << 1;
-          2'd3: chosen = thrice;
-        endcase
-        upper = chosen >>> 2;
-        // the two lowest bits need no adder
-        product = product_t'({product + product_t'(upper), chosen[1:0]});
-      end
+    function automatic multiple_t extended(input logic [InWidth-1:0] operand);
+      return multiple_t'(signed'({In.is_signed & operand[InWidth-1], operand}));
     endfunction
 
     always_ff @(posedge clk_i) begin
       if (enables_i[0]) begin : multiples
-        multiple_t once[Sets][Simd], thrice[Sets][Simd], minus[Sets][Simd];
+        multiple_t highest[Sets][Simd][4], others[Sets][Simd][4];
         for (int set = 0; set < int'(Sets); set++) begin
           for (int i = 0; i < int'(Simd); i++) begin
-            once[set][i] = extended(operands_i[set][i]);
-            thrice[set][i] = once[set][i] + (once[set][i] << 1);
-            minus[set][i] = -once[set][i];
+            others[set][i][0] = '0;
+            others[set][i][1] = extended(operands_i[set][i]);
+            others[set][i][2] = others[set][i][1] << 1;
+            others[set][i][3] = others[set][i][1] + others[set][i][2];
+            // a sign alone is 0 or 3
+            highest[set][i][0] = '0;
+            highest[set][i][3] = -others[set][i][1];
+            highest[set][i][1] = WeightWidth % 2 == 0 ? others[set][i][1] : '0;
+            highest[set][i][2] = WeightWidth % 2 == 0 ? highest[set][i][3] << 1 : '0;
           end
         end
-        once_q <= once;
-        thrice_q <= thrice;
-        minus_q <= minus;
+        highest_q <= highest;
+        others_q <= others;
       end
       if (enables_i[1]) begin : multiply
-        logic signed [WeightWidth-1:0] weights[Pe][Simd];
-        product_t products[Pe][Simd];
-        for (int pe = 0; pe < int'(Pe); pe++) for (int i = 0; i < int'(Simd); i++) weights[pe][i] = weights_i[pe][i];
+        logic [Simd-1:0][WeightWidth-1:0] weights;
+        logic [2*Digits-1:0] digits;
+        multiple_t chosen;
+        product_t upper, row[Simd], products[Pe][Simd];
+        // unrolled, thousands of products would take minutes to compile
         /* verilator unroll_disable */
         for (int pe = 0; pe < int'(Pe); pe++) begin
-          /* verilator unroll_disable */
+          weights = weights_i[pe];
           for (int i = 0; i < int'(Simd); i++) begin
-            products[pe][i] = product(once_q[Sets==1?0 : pe][i], thrice_q[Sets==1?0 : pe][i],
-                                      minus_q[Sets==1?0 : pe][i], weights[pe][i]);
+            digits = (2 * Digits)'(signed'(weights[i]));
+            chosen = highest_q[Sets==1?0 : pe][i][digits[2*Digits-1-:2]];
+            // where more digits follow, its sign leaves the product with the shifts
+            row[i] = product_t'(unsigned'(chosen));
+            for (int d = int'(Digits) - 2; d >= 0; d--) begin
+              chosen = others_q[Sets==1?0 : pe][i][digits[2*d+:2]];
+              upper = product_t'(signed'(chosen[MultipleWidth-1:2]));
+              // the two lowest bits need no adder
+              row[i] = product_t'({row[i] + upper, chosen[1:0]});
+            end
           end
+          products[pe] = row;
         end
         products_q <= products;
       end
@@ -176,9 +167,7 @@ module product_sum
       always_ff @(posedge clk_i) begin
         if (enables_i[Stages-1-(Levels-level)]) begin : add
           node_t sums[Pe][Nodes];
-          /* verilator unroll_disable */
           for (int pe = 0; pe < int'(Pe); pe++) begin
-            /* verilator unroll_disable */
             for (int i = 0; i < int'(Below / 2); i++) begin
               sums[pe][i] = node_t'(gen_level[level-1].nodes[pe][2*i]) + node_t'(gen_level[level-1].nodes[pe][2*i+1]);
             end

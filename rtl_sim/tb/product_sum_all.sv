@@ -1,14 +1,15 @@
 `default_nettype none
 
-// Compares product_sum in DSP blocks with products that are summed one by one, for several sizes, with an enable that
-// comes and goes. For each size it prints its number, the number of vectors, and that of sums below zero.
+// Compares product_sum, in DSP blocks or LUTs, with products that are summed one by one, for several sizes, with an
+// enable that comes and goes. For each size it prints its number, the number of vectors, and that of sums below zero.
 module product_sum_all
   import hwc_pkg::*;
 #(
   // Number of sizes
   parameter int unsigned Count = 1,
-  // Of each size: outputs, products, sets, bits of operands, whether they have a sign, bits of weights, the first lowest
-  parameter logic [Count-1:0][5:0][7:0] Sizes = {8'd4, 8'd0, 8'd4, 8'd1, 8'd1, 8'd2},
+  // Of each size: outputs, products, sets, bits of operands, whether they have a sign, bits of weights, whether products
+  // are in DSP blocks; the first lowest
+  parameter logic [Count-1:0][6:0][7:0] Sizes = {8'd1, 8'd4, 8'd0, 8'd4, 8'd1, 8'd1, 8'd2},
   // Number of vectors of each size whose elements are random, many of them extremes; 0: all pairs of 4-bit weights with
   // all 4-bit operands at each position in turn, while the other positions have all combinations of extremes
   parameter int unsigned Random = 0
@@ -22,7 +23,8 @@ module product_sum_all
     localparam bit Signed = Sizes[c][4][0];
     localparam int unsigned WeightWidth = 32'(Sizes[c][5]);
     localparam int unsigned Width = InWidth + WeightWidth + unsigned'($clog2(Simd));
-    localparam int unsigned Latency = 3 + unsigned'($clog2(Simd));
+    localparam multiplier_e Multiplier = Sizes[c][6][0] ? Dsp : Lut;
+    localparam int unsigned Latency = (Multiplier == Dsp ? 3 : 2) + unsigned'($clog2(Simd));
     localparam int unsigned Vectors = Random != 0 ? Random : Simd << 15;
 
     logic clk, enable;
@@ -37,7 +39,7 @@ module product_sum_all
       .Sets(Sets),
       .In('{is_signed: Signed, width: 16'(InWidth), fraction: 16'sd0, rounding: Trn, overflow: Wrap}),
       .WeightWidth(WeightWidth),
-      .Multiplier(Dsp)
+      .Multiplier(Multiplier)
     ) u_dut (
       .clk_i(clk),
       .enables_i({Latency{enable}}),
