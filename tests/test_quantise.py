@@ -457,6 +457,28 @@ def test_a_transposed_convolution_of_groups_has_one_scale(tmp_path: Path) -> Non
     assert all(np.array_equal(z, w) for z, w in zip(design.logits(IMAGES), made.logits(IMAGES), strict=True))
 
 
+#: Means over all pixels, as networks write them.
+MEANS = {
+    "columns, then rows": lambda x: x.mean(3).mean(2),
+    "rows, then columns": lambda x: x.mean(2).mean(-1),
+    "by names, dimensions kept": lambda x: torch.mean(x.mean(dim=-1, keepdim=True), dim=2, keepdim=True).flatten(1),
+}
+
+
+@pytest.mark.parametrize("name", MEANS)
+def test_means_of_rows_and_of_columns_are_one_over_all_pixels(name: str) -> None:
+    class Averaged(Branches):
+        def forward(self, x: Tensor) -> Tensor:
+            return self.fc(self.join(functional.relu(self.a(functional.relu(self.stem(x))))))
+
+    def made(mean: Any) -> hw.MultiExitNetwork:
+        network = hw.attach_exits(seeded(lambda: Averaged(mean)), at=["stem"], input_shape=SHAPE)
+        return hw.quantise(network, calibration=IMAGES)
+
+    expected, found = made(lambda x: x.mean((2, 3))).logits(IMAGES), made(MEANS[name]).logits(IMAGES)
+    assert all(np.array_equal(z, w) for z, w in zip(found, expected, strict=True))
+
+
 def test_padding_in_front_of_the_last_pooling_goes_with_it(tmp_path: Path) -> None:
     class Padded(Branches):
         def forward(self, x: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -73,31 +74,62 @@ def _without_out(graph: Any) -> None:
 def means_as_pools(graph: fx.GraphModule) -> None:
     """Writes means over all pixels as average pooling, in place; their sums round otherwise.
 
+    A mean of rows and one of columns behind it are one over all pixels.
+
     Args:
         graph: traced, with shapes.
     """
     for node in list(graph.graph.nodes):
-        if node.target not in ("mean", torch.mean) or not isinstance(node.args[0], fx.Node):
+        found = _averaged(node)
+        if found is None or len(found.source) not in _POOLS:
             continue
-        source = node.args[0]
-        dims = node.args[1] if len(node.args) > 1 else node.kwargs.get("dim")
-        if SHAPE not in source.meta or not _all_pixels(dims, len(shape_of(source))):
+        if sorted(found.dims) != list(range(2, len(found.source) + 1)):
             continue
         name = f"{node.name}_pool"
-        graph.add_module(name, _POOLS[len(shape_of(source))](1))
+        graph.add_module(name, _POOLS[len(found.source)](1))
         with graph.graph.inserting_before(node):
-            pooled = graph.graph.call_module(name, (source,))
-            kept = node.kwargs.get("keepdim", node.args[2] if len(node.args) > 2 else False)
-            result = pooled if kept else graph.graph.call_function(torch.flatten, (pooled, 1))
+            pooled = graph.graph.call_module(name, (found.node,))
+            result = pooled if found.kept else graph.graph.call_function(torch.flatten, (pooled, 1))
         node.replace_all_uses_with(result)
         graph.graph.erase_node(node)
+    graph.graph.eliminate_dead_code()
     graph.recompile()
 
 
-def _all_pixels(dims: Any, rank: int) -> bool:
-    """Tells whether dimensions, of a batch whose samples have a rank, are all behind the channels."""
+@dataclass(frozen=True)
+class _Averaged:
+    """This is what a mean, or a mean of means, is taken of.
+
+    Attributes:
+        node: gives the tensor.
+        source: shape of it, for one image.
+        dims: dimensions that the mean is over, the batch counted as one.
+        kept: whether they stay, with one element.
+    """
+
+    node: fx.Node
+    source: tuple[int, ...]
+    dims: list[int]
+    kept: bool
+
+
+def _averaged(node: fx.Node) -> _Averaged | None:
+    """Returns what a node averages; None if it does not, or over dimensions that are no numbers."""
+    if node.op not in ("call_method", "call_function") or node.target not in ("mean", torch.mean):
+        return None
+    source = node.args[0]
+    if not isinstance(source, fx.Node) or SHAPE not in source.meta:
+        return None
+    given = node.args[1] if len(node.args) > 1 else node.kwargs.get("dim")
+    kept = bool(node.kwargs.get("keepdim", node.args[2] if len(node.args) > 2 else False))
     try:
-        given = [operator.index(dims)] if not isinstance(dims, list | tuple) else [operator.index(d) for d in dims]
+        dims = [operator.index(dim) for dim in (given if isinstance(given, list | tuple) else [given])]
     except TypeError:
-        return False
-    return rank in _POOLS and sorted(d % (rank + 1) for d in given) == list(range(2, rank + 1))
+        return None
+    rank = len(shape_of(source)) + 1
+    dims = [dim % rank for dim in dims]
+    behind = _averaged(source)
+    if behind is None or behind.kept != kept:
+        return _Averaged(source, shape_of(source), dims, kept)
+    left = [dim for dim in range(len(behind.source) + 1) if kept or dim not in behind.dims]
+    return _Averaged(behind.node, behind.source, [*behind.dims, *(left[dim] for dim in dims)], kept)
