@@ -461,7 +461,7 @@ def test_a_transposed_convolution_of_groups_has_one_scale(tmp_path: Path) -> Non
 MEANS = {
     "columns, then rows": lambda x: x.mean(3).mean(2),
     "rows, then columns": lambda x: x.mean(2).mean(-1),
-    "by names, dimensions kept": lambda x: torch.mean(x.mean(dim=-1, keepdim=True), dim=2, keepdim=True).flatten(1),
+    "by names, dimensions kept": lambda x: torch.mean(input=x.mean(-1, keepdim=True), dim=2, keepdim=True).flatten(1),
 }
 
 

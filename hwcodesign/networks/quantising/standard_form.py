@@ -117,10 +117,10 @@ def _averaged(node: fx.Node) -> _Averaged | None:
     """Returns what a node averages; None if it does not, or over dimensions that are no numbers."""
     if node.op not in ("call_method", "call_function") or node.target not in ("mean", torch.mean):
         return None
-    source = node.args[0]
+    source = node.args[0] if node.args else node.kwargs.get("input")
     if not isinstance(source, fx.Node) or SHAPE not in source.meta:
         return None
-    given = node.args[1] if len(node.args) > 1 else node.kwargs.get("dim")
+    given: Any = node.args[1] if len(node.args) > 1 else node.kwargs.get("dim")
     kept = bool(node.kwargs.get("keepdim", node.args[2] if len(node.args) > 2 else False))
     try:
         dims = [operator.index(dim) for dim in (given if isinstance(given, list | tuple) else [given])]
