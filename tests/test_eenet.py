@@ -24,6 +24,7 @@ from hwcodesign.policies.criteria.eenet.integers import WEIGHT_BITS, LearnedWeig
 from hwcodesign.policies.tables import FRACTION_BITS
 from rtl_sim.tb import small_accelerators as small
 from rtl_sim.tb.drawn_policies import drawn_policy, drawn_weights
+from tests.marks import CAMPAIGN
 
 LOGITS = FixedPoint(8, 5)
 TRAINING = "hwcodesign.policies.criteria.eenet.training"
@@ -313,6 +314,7 @@ def test_training_is_repeatable_and_its_scores_are_likelier_than_each_exits_accu
         assert np.log1p(np.exp(np.where(right, -odds, odds))).mean() < 0.95 * constant
 
 
+@CAMPAIGN
 def test_the_mean_assignment_moves_with_the_budget_it_was_trained_for() -> None:
     training = pytest.importorskip(TRAINING, reason="torch is not installed (extra 'design')")
     logits, truth = answers(2)

@@ -129,6 +129,7 @@ def test_a_search_that_is_finished_says_the_same_again(folder: Path) -> None:
     assert json.loads(done.stdout) == json.loads((folder / "found.json").read_text())
 
 
+@CAMPAIGN
 def test_several_boards_have_a_best_design_each(folder: Path) -> None:
     """A board on which no design meets the wishes says why; others have theirs."""
     boards = ("--board", "pynq-z2,zc706@21860,pynq-z2@300")

@@ -90,7 +90,7 @@ def calibrated(recipe: str) -> hw.MultiExitNetwork:
     return network.eval()
 
 
-@pytest.mark.parametrize("recipe", ["digits_lenet", "two_scales", "blenet3_mnist"])
+@pytest.mark.parametrize("recipe", ["digits_lenet", "two_scales", pytest.param("blenet3_mnist", marks=CAMPAIGN)])
 def test_what_brevitas_exports_of_our_recipes_is_read_back_with_the_same_integers(recipe: str, tmp_path: Path) -> None:
     network, path = calibrated(recipe), tmp_path / "brevitas.onnx"
     blank = torch.zeros(1, *network.input_shape)

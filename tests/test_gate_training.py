@@ -26,6 +26,7 @@ from hwcodesign.recipes import load_recipe
 from hwcodesign.training import JointGates, OracleExits, RewardedGates, TrainingSettings, VariationalGates, train
 from hwcodesign.training.checkpoint import network_state
 from hwcodesign.training.strategies.gates import GateBatch
+from tests.marks import CAMPAIGN
 
 PRECISION = layers.Precision(weights=4, activations=4, logits=7)
 CLASSES = 10
@@ -168,7 +169,9 @@ def gates_own(network: MultiExitNetwork) -> set[str]:
     return {name for name, _ in network.named_parameters() if name.startswith(early)}
 
 
-@pytest.mark.parametrize("way", ALONE, ids=lambda way: type(way).__name__)
+@pytest.mark.parametrize(
+    "way", [pytest.param(way, marks=CAMPAIGN if way == ALONE[0] else [], id=type(way).__name__) for way in ALONE]
+)
 def test_gates_that_learn_alone_leave_every_answer_as_it_is(
     way: Any, network: MultiExitNetwork, digits_data: Dataset
 ) -> None:

@@ -141,7 +141,7 @@ def test_a_model_gives_what_hls4mls_cpp_gives(name: str, tmp_path: Path) -> None
 
 @needs_gxx
 @pytest.mark.parametrize(
-    "name", ["Sigmoid", "Elu", *(pytest.param(f, marks=CAMPAIGN) for f in ("Tanh", "Softplus", "Softsign", "Selu"))]
+    "name", ["Elu", *(pytest.param(f, marks=CAMPAIGN) for f in ("Sigmoid", "Tanh", "Softplus", "Softsign", "Selu"))]
 )
 def test_every_entry_of_a_table_is_that_of_hls4mls_cpp(name: str, tmp_path: Path) -> None:
     """A finer type than the default shows more of a value, and every address is taken."""

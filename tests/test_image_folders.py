@@ -20,6 +20,7 @@ from hwcodesign.data.image_folders import image_folders
 from hwcodesign.data.splitting import fitting_kept, shuffled
 from hwcodesign.errors import DataError
 from hwcodesign.fixedpoint import FixedPoint
+from tests.marks import CAMPAIGN
 
 
 def png(value: int, size: tuple[int, int] = (4, 3), mode: str = "RGB") -> bytes:
@@ -212,6 +213,7 @@ def test_other_numbers_of_channels_are_refused(put: Made) -> None:
         image_folders(put(members()), "pets", fitting=3, channels=4)
 
 
+@CAMPAIGN
 def test_cifar_10_as_jpeg_says_so_in_its_name() -> None:
     root = os.environ.get("HWCODESIGN_DATA")
     if not root or not (Path(root) / "cifar-10-jpeg").is_dir():

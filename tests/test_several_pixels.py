@@ -85,6 +85,7 @@ def test_every_cycle_shows_where_samples_are(design: hw.Design, simulation: RtlS
     assert found.totals() == found.counters == {name: run.counters[name] for name in found.counters}
 
 
+@CAMPAIGN
 def test_the_module_of_every_segment_gives_the_same_alone(design: hw.Design, monkeypatch: pytest.MonkeyPatch) -> None:
     assert_equal_alone(design, IMAGES, monkeypatch)
 

@@ -93,7 +93,9 @@ def test_in_rtl_too_however_streams_stall(design: hw.Design) -> None:
     assert_equal_however_streams_stall(design, simulation, IMAGES)
 
 
-@pytest.mark.parametrize("name", IN_RTL, indirect=True)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name == "cut_edge" else CAMPAIGN) for name in NETWORKS], indirect=True
+)
 def test_a_timeline_counts_what_the_registers_count(design: hw.Design) -> None:
     run = design.rtl.run(IMAGES, exit_control(design.policy), activity=True)
     found = timeline(design.accelerator, run)
@@ -113,7 +115,7 @@ def test_cycles_are_as_predicted(design: hw.Design) -> None:
 ALONE = {"cut_edge": ("stage0", "stage1"), "two_scales": ("stage2", "head3")}
 
 
-@pytest.mark.parametrize("name", ALONE, indirect=True)
+@pytest.mark.parametrize("name", ["cut_edge", pytest.param("two_scales", marks=CAMPAIGN)], indirect=True)
 def test_a_segment_alone_takes_and_gives_its_tensors_when_it_is_said_to(
     name: str, design: hw.Design, tmp_path: Path
 ) -> None:

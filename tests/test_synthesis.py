@@ -328,6 +328,7 @@ def test_parameters_of_all_kinds_reach_the_top(tmp_path: Path) -> None:
     assert synthesise([source, package], "chosen", parameters=parameters).ff == 13
 
 
+@CAMPAIGN
 @needs_yosys
 def test_loops_over_many_constants_are_read(tmp_path: Path) -> None:
     """The reader of SystemVerilog stops after 4,000 rounds by itself, and nests what stands behind each condition."""
