@@ -128,7 +128,7 @@ module product_sum
         logic [Simd-1:0][WeightWidth-1:0] weights;
         logic [2*Digits-1:0] digits;
         multiple_t chosen;
-        product_t upper, row[Simd], products[Pe][Simd];
+        product_t row[Simd], products[Pe][Simd];
         // unrolled, thousands of products would take minutes to compile
         /* verilator unroll_disable */
         for (int pe = 0; pe < int'(Pe); pe++) begin
@@ -136,13 +136,12 @@ module product_sum
           for (int i = 0; i < int'(Simd); i++) begin
             digits = (2 * Digits)'(signed'(weights[i]));
             chosen = highest_q[Sets==1?0 : pe][i][digits[2*Digits-1-:2]];
-            // where more digits follow, its sign leaves the product with the shifts
+            // where digits follow, its sign leaves the product with the shifts
             row[i] = product_t'(unsigned'(chosen));
             for (int d = int'(Digits) - 2; d >= 0; d--) begin
               chosen = others_q[Sets==1?0 : pe][i][digits[2*d+:2]];
-              upper = product_t'(signed'(chosen[MultipleWidth-1:2]));
-              // the two lowest bits need no adder
-              row[i] = product_t'({row[i] + upper, chosen[1:0]});
+              // what has no sign is not extended, which costs a simulator more than an adder
+              row[i] = (row[i] << 2) + (In.is_signed ? product_t'(chosen) : product_t'(unsigned'(chosen)));
             end
           end
           products[pe] = row;
