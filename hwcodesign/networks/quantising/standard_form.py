@@ -91,8 +91,9 @@ def means_as_pools(graph: fx.GraphModule) -> None:
             pooled = graph.graph.call_module(name, (found.node,))
             result = pooled if found.kept else graph.graph.call_function(torch.flatten, (pooled, 1))
         node.replace_all_uses_with(result)
-        graph.graph.erase_node(node)
-    graph.graph.eliminate_dead_code()
+    for node in reversed(graph.graph.nodes):
+        if _averaged(node) is not None and not node.users:
+            graph.graph.erase_node(node)
     graph.recompile()
 
 
